@@ -1,0 +1,31 @@
+/** hash: SHA-256, HMAC-SHA256 and the text forms of bytes (libcrypto behind). */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SHA256_SIZE = 32 };
+
+void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE]);
+
+/** Several pieces as if they were one. */
+void sha256_parts(const bytes *parts, size_t count, uint8_t ret_digest[static SHA256_SIZE]);
+void hmac_sha256(bytes key, bytes data, uint8_t ret_digest[static SHA256_SIZE]);
+
+/** Compares in time that depends on `size` only. */
+bool bytes_equal_constant_time(const void *a, const void *b, size_t size);
+
+/** Lower-case hexadecimal; `text` has room for 2 * size + 1 bytes. */
+void hex_encode(const void *data, size_t size, char *text);
+bool hex_decode(str text, void *ret_data, size_t size);
+
+/** Standard base64 with padding. Encoded length: base64_size() without NUL. */
+size_t base64_size(size_t size);
+void base64_encode(const void *data, size_t size, char *text);
+/** Decodes strict base64 into `ret_data` (at least 3/4 of the text); false if it is not base64. */
+bool base64_decode(str text, void *ret_data, size_t *ret_size);
+
+#endif

@@ -1,0 +1,53 @@
+/**
+ * log: one line per event on standard output: JSON when it is a pipe or file, text on a terminal.
+ *
+ * Constant message, variable fields. Values are redacted by field name (authorization, api_key,
+ * password, secret, token, cookie) and by the secret values registered with log_add_secret().
+ * Any thread. Library code never logs an error that it returns.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_AUTO, LOG_JSON, LOG_TEXT };
+
+enum { LOG_FIELDS_MAX = 16, LOG_SECRETS_MAX = 64, LOG_LINE_MAX = 8192 /* bytes */ };
+
+struct log_field {
+    const char *name;
+    enum { LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_BOOL, LOG_FIELD_REAL } kind;
+    str text;
+    int64_t integer;
+    double real;
+};
+
+#define LOG_STR(key, value)  ((struct log_field){.name = (key), .kind = LOG_FIELD_STR, .text = (value)})
+#define LOG_TEXT_OF(key, value) LOG_STR(key, str_from(value))
+#define LOG_INT(key, value)  ((struct log_field){.name = (key), .kind = LOG_FIELD_INT, .integer = (value)})
+#define LOG_BOOLEAN(key, value) ((struct log_field){.name = (key), .kind = LOG_FIELD_BOOL, .integer = (value)})
+#define LOG_REAL(key, value) ((struct log_field){.name = (key), .kind = LOG_FIELD_REAL, .real = (value)})
+
+/** Sets the name that every line carries, the least level and the form. Once, before threads. */
+void log_init(const char *service, enum log_level level, enum log_format format);
+void log_set_level(enum log_level level);
+bool log_level_parse(str text, enum log_level *ret_level);
+
+/** From now on `secret` (8 bytes or more) shows as *** wherever it occurs. Copies. */
+void log_add_secret(str secret);
+
+/** Writes one line: log_write(LOG_INFO, "job.completed", LOG_STR("job", id), LOG_INT("attempt", 2)).
+ * Repeats of one message above 10 a second are counted, not written; the count follows. */
+void log_fields(enum log_level level, const char *message, const struct log_field *fields,
+                size_t count);
+
+/* One more macro than attr.h has: fields cannot be counted without it. */
+#define log_write(level, message, ...)                                                             \
+    log_fields((level), (message), (const struct log_field[]){__VA_ARGS__},                        \
+               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+
+#endif

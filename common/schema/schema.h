@@ -1,0 +1,58 @@
+/**
+ * schema: JSON Schema 2020-12, compiled once, many documents checked.
+ *
+ * Compiled schemas are immutable and may be used by many threads. A keyword of the standard that is
+ * not supported yet is refused when compiling (code UNIMPLEMENTED), never ignored.
+ */
+#ifndef SCHEMA_SCHEMA_H
+#define SCHEMA_SCHEMA_H
+
+#include "base/arena.h"
+#include "base/diagnostic.h"
+#include "base/status.h"
+#include "json/json.h"
+
+enum { SCHEMA_ERRORS_MAX = 20, SCHEMA_DEPTH_MAX = 128, SCHEMA_NODES_MAX = 20'000 };
+
+struct schema;
+
+/** Other documents that $ref may name, by absolute URI, all in memory. NULL-terminated by uri. */
+struct schema_document {
+    const char *uri;
+    json value;
+};
+
+struct schema_options {
+    const struct schema_document *documents; /* NULL: none */
+    bool assert_formats;                     /* `format` refuses; default: annotation only */
+};
+
+/** Compiles `source` (shared, not copied). Owned: schema_free(). On failure the findings, with
+ * pointers into `source`, are in `list` (may be NULL). */
+status schema_compile(json source, const struct schema_options *options, struct diagnostics *list,
+                      struct schema **ret_schema, struct error *reterr);
+void schema_free(struct schema *schema);
+void schema_freep(struct schema **schema);
+
+/** One violation. Texts live as long as the arena given to schema_check(). */
+struct schema_error {
+    const char *pointer;        /* in the document: "/assistants/0/name" */
+    const char *keyword;        /* static: "minLength" */
+    const char *schema_pointer; /* in the schema */
+    const char *sentence;       /* "must have at least 3 characters, has 1" */
+};
+
+struct schema_errors {
+    struct schema_error items[SCHEMA_ERRORS_MAX];
+    size_t count;
+    size_t dropped;
+};
+
+/**
+ * Checks `value`. OK; INVALID_ARGUMENT with the violations in `ret_errors` (may be NULL) and the
+ * first in `reterr`; RESOURCE_EXHAUSTED (depth, regular expression limit).
+ */
+status schema_check(const struct schema *schema, json value, struct arena *arena,
+                    struct schema_errors *ret_errors, struct error *reterr);
+
+#endif

@@ -1,0 +1,55 @@
+/**
+ * yaml: YAML 1.2 documents to json values, with the place of every node.
+ *
+ * Core schema rules decide what a plain scalar is, so `on`, `yes`, `no`, `off` are texts and 0o17 is
+ * 15. One document per file. Anchors, aliases and merge keys (`<<`) are read; an alias bomb, a
+ * duplicate key, a key that is no scalar, a foreign tag and a NUL are refused. JSON is YAML here too.
+ */
+#ifndef YAML_YAML_H
+#define YAML_YAML_H
+
+#include "base/diagnostic.h"
+#include "base/status.h"
+#include "json/json.h"
+
+#include <stdint.h>
+
+enum {
+    YAML_SIZE_MAX  = 512 << 10, /* bytes: a workflow definition */
+    YAML_DEPTH_MAX = 64,
+    YAML_NODES_MAX = 100'000, /* after aliases are expanded */
+};
+
+/** How a scalar was written: where in the file an offset in its text is, depends on it. */
+enum yaml_style { YAML_PLAIN, YAML_SINGLE_QUOTED, YAML_DOUBLE_QUOTED, YAML_LITERAL, YAML_FOLDED, YAML_NOT_SCALAR };
+
+struct yaml_place {
+    uint32_t line;   /* from 1 */
+    uint32_t column; /* from 1, in code points */
+    enum yaml_style style;
+};
+
+struct yaml_document;
+
+/**
+ * Parses `text` (borrowed for the call). Owned: yaml_free(). Findings (code V01) go to `list`; fails
+ * with INVALID_ARGUMENT if there is one.
+ */
+status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
+                  struct error *reterr);
+void yaml_free(struct yaml_document *document);
+void yaml_freep(struct yaml_document **document);
+
+/** View of the root value; lives as long as the document (json_ref() to keep it). */
+json yaml_root(const struct yaml_document *document);
+
+/** The place of the value at `pointer`; the nearest enclosing one if there is none; of its key
+ * instead with yaml_key_place(). */
+struct yaml_place yaml_place_of(const struct yaml_document *document, str pointer);
+struct yaml_place yaml_key_place(const struct yaml_document *document, str pointer);
+
+/** The place of byte `offset` within the scalar at `pointer`: exact for plain, single-quoted and
+ * literal scalars; the scalar's own line and column for the others. */
+struct yaml_place yaml_place_in(const struct yaml_document *document, str pointer, size_t offset);
+
+#endif
