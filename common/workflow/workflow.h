@@ -1,0 +1,263 @@
+/**
+ * workflow: a definition of the Open Workflow Specification DSL 1.0.3, read, checked and compiled.
+ *
+ * workflow_read() takes YAML or JSON, reports all findings of the text at once (diagnostic.h, codes
+ * V01..V43 of docs/reference), and returns an immutable tree: every expression is compiled, every
+ * name resolved, every duration read. The engine walks this tree and never looks at the source.
+ *
+ * Threads: immutable after workflow_read(); shared by reference (atomic count).
+ * Limits: 512 KiB, depth 64, 100,000 nodes (yaml.h); WORKFLOW_TASKS_MAX tasks.
+ *
+ * Does not execute anything: services/scheduler does.
+ */
+#ifndef WORKFLOW_WORKFLOW_H
+#define WORKFLOW_WORKFLOW_H
+
+#include "base/diagnostic.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "json/json.h"
+#include "workflow/template.h"
+
+#include <stdint.h>
+
+struct schema;
+struct regex;
+
+enum {
+    WORKFLOW_TASKS_MAX = 4096,
+    WORKFLOW_NAME_MAX  = 63, /* characters: a DNS label */
+};
+
+/** Index of a task in workflow->tasks; stable for one definition, so the journal may name it. */
+typedef uint32_t task_index;
+enum { TASK_NONE = UINT32_MAX };
+
+enum task_kind {
+    TASK_CALL,
+    TASK_DO,
+    TASK_EMIT,
+    TASK_FOR,
+    TASK_FORK,
+    TASK_LISTEN,
+    TASK_RAISE,
+    TASK_SET,
+    TASK_SWITCH,
+    TASK_TRY,
+    TASK_WAIT,
+};
+
+/** Where a list goes on. */
+struct flow {
+    enum flow_kind {
+        FLOW_CONTINUE, /* the next task; at the end the list is over */
+        FLOW_EXIT,     /* this list is over */
+        FLOW_END,      /* the run is over */
+        FLOW_GOTO,     /* `position` in the same list */
+    } kind;
+    uint32_t position;
+};
+
+/** Tasks in order: a `do`, the branches of a `fork`, a `try`'s body, ... */
+struct task_list {
+    task_index *tasks;
+    uint32_t count;
+};
+
+/** A time span: fixed, or computed when it is needed. */
+struct duration {
+    int64_t us;                     /* if `computed` is NULL */
+    const struct template *computed; /* yields a duration object or ISO 8601 text */
+};
+
+struct retry_rule {
+    const struct expression *when, *except_when; /* NULL: always, never */
+    struct duration delay;
+    enum { BACKOFF_CONSTANT, BACKOFF_LINEAR, BACKOFF_EXPONENTIAL } backoff;
+    struct duration increment; /* linear; 0: the delay itself */
+    struct duration delay_max; /* 0: none */
+    uint32_t multiplier_percent; /* exponential: 200 doubles */
+    struct duration jitter_from, jitter_to;
+    uint32_t retries_max;             /* UINT32_MAX: no limit; the first attempt is not one */
+    struct duration attempt_duration; /* 0: none; bounds each attempt */
+    struct duration total_duration;   /* 0: none; bounds all of them with their waits */
+};
+
+/** What a `catch` takes: NULL or 0 = any. `type` matches by its aliases (error_type_equal()). */
+struct error_filter {
+    const char *type;
+    uint32_t status;
+    const char *instance, *title, *detail;
+};
+
+/** One attribute of an event filter. */
+struct event_attribute {
+    const char *name;
+    json literal;                      /* JSON_INVALID if it is an expression */
+    const struct regex *pattern;       /* for text literals: matched anchored if not equal */
+    const struct expression *expr;     /* NULL if literal; `.` = the attribute's value */
+};
+
+struct event_correlation {
+    const char *name;
+    const struct expression *from;   /* `.` = the event */
+    const struct template *expect;   /* NULL: the first value seen */
+};
+
+struct event_filter {
+    struct event_attribute *attributes;
+    uint32_t attribute_count;
+    struct event_correlation *correlations;
+    uint32_t correlation_count;
+};
+
+/** `errors` of `raise`: leaves are templates, so texts may be expressions. */
+struct error_template {
+    const struct template *type, *status, *title, *detail, *instance; /* NULL: not given */
+};
+
+struct switch_case {
+    const char *name;
+    const struct expression *when; /* NULL: the default */
+    struct flow then;
+};
+
+struct call_body {
+    const char *function;          /* "http", "llm.chat" */
+    const char *queue;             /* "tools", "llm" */
+    const struct template *with;   /* arguments; evaluated when the job is queued */
+    bool has_default_retry;        /* a catalog function: the job default applies (E8) */
+};
+
+struct for_body {
+    const char *each, *at; /* variable names without $; "item", "index" by default */
+    const struct template *in; /* yields an array */
+    const struct expression *while_; /* NULL: none */
+    uint32_t parallel; /* 0: one after the other, output of the last; n: up to n at once, array */
+    struct task_list body;
+};
+
+struct fork_body {
+    struct task_list branches;
+    bool is_compete;
+};
+
+struct try_body {
+    struct task_list body;
+    struct error_filter with;
+    const char *as; /* "error" by default */
+    const struct expression *when, *except_when;
+    const struct retry_rule *retry; /* NULL: none */
+    struct task_list handler;       /* catch.do; count 0: none */
+    bool has_handler;
+    struct flow then; /* catch.then */
+};
+
+/** metadata.tutti.approval. */
+struct approval_rule {
+    const struct template *title, *payload, *form; /* payload, form: NULL = none */
+    const char **approvers;
+    uint32_t approver_count;
+    bool is_editable;
+};
+
+enum listen_mode { LISTEN_ONE, LISTEN_ANY, LISTEN_ALL };
+enum listen_read { LISTEN_DATA, LISTEN_ENVELOPE, LISTEN_RAW };
+
+struct listen_body {
+    enum listen_mode mode;
+    struct event_filter *filters;
+    uint32_t filter_count;
+    enum listen_read read;
+    const struct approval_rule *approval; /* NULL: a plain listen */
+};
+
+struct task {
+    task_index index;
+    task_index parent;     /* the enclosing task, TASK_NONE at the top */
+    uint32_t position;     /* in its list */
+    const char *name;
+    const char *reference; /* JSON pointer with index and name: "/do/0/drafts/for/do/0/draft" */
+    uint32_t line, column; /* of the name in the source */
+    enum task_kind kind;
+
+    const struct expression *condition; /* `if`; NULL: always */
+    const struct schema *input_schema, *output_schema, *export_schema; /* NULL: none */
+    const struct template *input_from, *output_as, *export_as;         /* NULL: as it is */
+    struct duration timeout; /* us = 0 and computed = NULL: none */
+    struct flow then;
+
+    /* metadata.tutti */
+    const char *phase; /* NULL: that of the enclosing task */
+    double weight;     /* 1 by default */
+    uint8_t priority;  /* 0..9; PRIORITY_INHERIT: the run's */
+    const struct template *idempotency_key; /* NULL: the default key */
+    const struct retry_rule *retry;         /* NULL: see has_own_retry */
+    bool has_own_retry; /* `retry: none` is has_own_retry with retry NULL */
+
+    /* `$steps` may be asked for this task's output by something that can see it. */
+    bool is_output_kept;
+
+    union {
+        struct call_body call;
+        struct task_list list; /* do */
+        struct for_body loop;
+        struct fork_body fork;
+        struct listen_body listen;
+        struct error_template raise;
+        struct {
+            struct switch_case *cases;
+            uint32_t case_count;
+        } choice;
+        const struct template *set;
+        const struct template *emit; /* event.with */
+        struct try_body try_;
+        struct duration wait;
+    };
+};
+
+enum { PRIORITY_INHERIT = 255, PRIORITY_DEFAULT = 5 };
+
+struct workflow_budget {
+    int64_t usd_nanos; /* 0: none */
+    int64_t tokens;    /* 0: none */
+};
+
+struct workflow {
+    const char *namespace_, *name, *version;
+    const char *title; /* "" if none */
+    uint8_t digest[SHA256_SIZE]; /* of the canonical JSON of the definition */
+    json document;               /* frozen: the definition as it was read */
+    const struct schema *input_schema, *output_schema;
+    const struct template *input_from, *output_as;
+    struct duration timeout;
+    struct task *tasks; /* in document order; index = task_index */
+    uint32_t task_count;
+    struct task_list root;
+    uint8_t priority; /* PRIORITY_DEFAULT if none is given */
+    struct workflow_budget budget;
+    const struct template *idempotency_key; /* document; NULL: none */
+};
+
+/**
+ * Reads, checks and compiles `text` (YAML 1.2 or JSON). Findings, warnings included, go to `list`.
+ * On OK `*ret_workflow` is owned: workflow_unref(). INVALID_ARGUMENT (code "workflow_invalid") if
+ * there is an error among the findings.
+ */
+status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,
+                     struct error *reterr);
+
+const struct workflow *workflow_ref(const struct workflow *workflow);
+void workflow_unref(const struct workflow *workflow);
+void workflow_unrefp(const struct workflow **workflow);
+
+/** The definition as canonical JSON text: what the store keeps; the same digest reads back. */
+json workflow_source_new(const struct workflow *workflow);
+
+/** The task that `reference` names; NULL if none. */
+const struct task *workflow_task_at(const struct workflow *workflow, str reference);
+
+/** Compares semantic versions; a pre-release is below its release. < 0, 0, > 0. */
+int version_compare(str a, str b);
+
+#endif
