@@ -65,8 +65,8 @@ static inline str buf_str(const struct buf *buf)
 char *buf_take(struct buf *buf);
 
 /** Integers from big-endian bytes. The caller has checked that they are there. */
-uint16_t u16_from(const void *bytes);
-uint32_t u32_from(const void *bytes);
-uint64_t u64_from(const void *bytes);
+uint16_t u16_from(const void *raw);
+uint32_t u32_from(const void *raw);
+uint64_t u64_from(const void *raw);
 
 #endif

@@ -26,11 +26,15 @@ struct log_field {
     double real;
 };
 
-#define LOG_STR(key, value)  ((struct log_field){.name = (key), .kind = LOG_FIELD_STR, .text = (value)})
+#define LOG_STR(key, value)                                                                        \
+    ((struct log_field){.name = (key), .kind = LOG_FIELD_STR, .text = (value)})
 #define LOG_TEXT_OF(key, value) LOG_STR(key, str_from(value))
-#define LOG_INT(key, value)  ((struct log_field){.name = (key), .kind = LOG_FIELD_INT, .integer = (value)})
-#define LOG_BOOLEAN(key, value) ((struct log_field){.name = (key), .kind = LOG_FIELD_BOOL, .integer = (value)})
-#define LOG_REAL(key, value) ((struct log_field){.name = (key), .kind = LOG_FIELD_REAL, .real = (value)})
+#define LOG_INT(key, value)                                                                        \
+    ((struct log_field){.name = (key), .kind = LOG_FIELD_INT, .integer = (value)})
+#define LOG_BOOLEAN(key, value)                                                                    \
+    ((struct log_field){.name = (key), .kind = LOG_FIELD_BOOL, .integer = (value)})
+#define LOG_REAL(key, value)                                                                       \
+    ((struct log_field){.name = (key), .kind = LOG_FIELD_REAL, .real = (value)})
 
 /** Sets the name that every line carries, the least level and the form. Once, before threads. */
 void log_init(const char *service, enum log_level level, enum log_format format);
@@ -40,8 +44,8 @@ bool log_level_parse(str text, enum log_level *ret_level);
 /** From now on `secret` (8 bytes or more) shows as *** wherever it occurs. Copies. */
 void log_add_secret(str secret);
 
-/** Writes one line: log_write(LOG_INFO, "job.completed", LOG_STR("job", id), LOG_INT("attempt", 2)).
- * Repeats of one message above 10 a second are counted, not written; the count follows. */
+/** Writes one line: log_write(LOG_INFO, "job.completed", LOG_STR("job", id), LOG_INT("attempt",
+ * 2)). Repeats of one message above 10 a second are counted, not written; the count follows. */
 void log_fields(enum log_level level, const char *message, const struct log_field *fields,
                 size_t count);
 

@@ -1,0 +1,17 @@
+#include "base/assert.h"
+
+#include <execinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FRAMES_MAX = 64 };
+
+/* Straight to the descriptor: the process may be out of memory or inside the logger. */
+void assert_failed(const char *condition, const char *file, int line)
+{
+    (void)dprintf(STDERR_FILENO, "%s:%d: assertion failed: %s\n", file, line, condition);
+    void *frames[FRAMES_MAX];
+    backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDERR_FILENO);
+    abort();
+}

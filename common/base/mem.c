@@ -1,0 +1,33 @@
+#include "base/mem.h"
+
+#include "base/assert.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *mem_new(size_t count, size_t size)
+{
+    if (count == 0 || size == 0) count = size = 1; /* calloc(0) may answer NULL */
+    void *memory = calloc(count, size);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+void *mem_resize(void *memory, size_t count, size_t size)
+{
+    if (count == 0 || size == 0) count = size = 1; /* realloc(p, 0) would free */
+    void *resized = reallocarray(memory, count, size);
+    ASSERT(resized != NULL);
+    return resized;
+}
+
+char *mem_dup(const void *data, size_t size)
+{
+    ASSERT(size < SIZE_MAX);
+    char *copy = malloc(size + 1);
+    ASSERT(copy != NULL);
+    if (size > 0) memcpy(copy, data, size);
+    copy[size] = '\0';
+    return copy;
+}
