@@ -1,0 +1,48 @@
+/**
+ * backup: hot copies of a store, and the proof that a copy can be read.
+ *
+ * A copy is compacted and consistent: it is the last commit before it began. It is a reader while
+ * it runs (0.8 s per GB from the page cache), so the file may grow meanwhile. Any thread but one
+ * with a transaction of the store open.
+ */
+#ifndef STORE_BACKUP_H
+#define STORE_BACKUP_H
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+/** What a manifest says about a copy. */
+struct backup_info {
+    uint64_t size_bytes;
+    uint8_t sha256[SHA256_SIZE]; /* of the whole file */
+};
+
+/**
+ * Copies the store into an existing, empty folder and syncs it.
+ *
+ * Fails with ALREADY_EXISTS (a store is there), UNAVAILABLE or RESOURCE_EXHAUSTED (file system),
+ * UNIMPLEMENTED (a store in memory has nothing to copy).
+ */
+status store_backup(struct store *store, const char *folder, struct backup_info *ret_info,
+                    struct error *reterr);
+
+struct backup_content {
+    unsigned table_count;
+    uint64_t entries[STORE_TABLES_MAX]; /* in the order of `tables` */
+    uint64_t content_bytes;             /* keys and values together */
+};
+
+/**
+ * Opens the copy in `folder`, reads every entry of every table and computes the file's digest, for
+ * the caller to compare with the manifest. `tables` as for store_open().
+ *
+ * Fails with NOT_FOUND (no copy there, or a table is missing), DATA_LOSS (damaged) or UNAVAILABLE.
+ */
+status store_verify_backup(const char *folder, const char *const *tables,
+                           struct backup_info *ret_info, struct backup_content *ret_content,
+                           struct error *reterr);
+
+#endif
