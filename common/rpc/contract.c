@@ -5,21 +5,95 @@
 #include <string.h>
 
 /* clang-format off */
+enum {
+    EDGE     = RPC_BY_GATEWAY | RPC_BY_CLI,
+    INSIDE   = RPC_BY_GATEWAY | RPC_BY_CLI | RPC_BY_SCHEDULER,
+    WORKER   = RPC_BY_GATEWAY | RPC_BY_WORKER, /* the gateway leases for workers over HTTP */
+    EVERYONE = RPC_BY_ALL,
+};
+
 static const struct rpc_contract_method health_methods[] = {
-    {"Check",   RPC_FAST, true, RPC_BY_ALL},
-    {"Methods", RPC_FAST, true, RPC_BY_ALL},
+    {"Check",   RPC_FAST, true, EVERYONE},
+    {"Methods", RPC_FAST, true, EVERYONE},
     {},
 };
 
 static const struct rpc_contract_method transport_methods[] = {
-    {"Cancel", RPC_FAST, true, RPC_BY_ALL},
+    {"Cancel", RPC_FAST, true, EVERYONE},
+    {},
+};
+
+static const struct rpc_contract_method run_methods[] = {
+    {"Start",   RPC_COMMIT, false, INSIDE},
+    {"Get",     RPC_FAST,   true,  INSIDE},
+    {"List",    RPC_LONG,   true,  INSIDE},
+    {"History", RPC_LONG,   true,  INSIDE},
+    {"Cancel",  RPC_COMMIT, false, INSIDE},
+    {"Signal",  RPC_COMMIT, false, INSIDE},
+    {"Pull",    RPC_LONG,   true,  EDGE},
+    {},
+};
+
+static const struct rpc_contract_method job_methods[] = {
+    {"Lease",     RPC_LONG,   false, WORKER}, /* a repetition would lease others as well */
+    {"Heartbeat", RPC_COMMIT, true,  WORKER},
+    {"Report",    RPC_COMMIT, false, WORKER},
+    {},
+};
+
+static const struct rpc_contract_method workflow_methods[] = {
+    {"Put",      RPC_COMMIT, false, INSIDE},
+    {"Validate", RPC_LONG,   true,  INSIDE},
+    {"Get",      RPC_FAST,   true,  INSIDE},
+    {"List",     RPC_LONG,   true,  INSIDE},
+    {},
+};
+
+static const struct rpc_contract_method approval_methods[] = {
+    {"List",   RPC_LONG,   true,  EDGE},
+    {"Get",    RPC_FAST,   true,  EDGE},
+    {"Decide", RPC_COMMIT, false, EDGE},
+    {},
+};
+
+static const struct rpc_contract_method system_methods[] = {
+    {"Status",    RPC_FAST,   true, EVERYONE},
+    {"Queues",    RPC_FAST,   true, EDGE},
+    {"LookupKey", RPC_FAST,   true, EDGE},
+    {"PutKey",    RPC_COMMIT, true, EDGE},
+    {"Topology",  RPC_FAST,   true, EVERYONE},
+    {},
+};
+
+static const struct rpc_contract_method llm_methods[] = {
+    {"Open",       RPC_FAST, false, EDGE},
+    {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
+    {"Cancel",     RPC_FAST, true,  EDGE},
+    {"ListModels", RPC_FAST, true,  EDGE},
     {},
 };
 
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
+    {"tutti.v1.Runs",      3, run_methods},
+    {"tutti.v1.Jobs",      4, job_methods},
+    {"tutti.v1.Workflows", 5, workflow_methods},
+    {"tutti.v1.Approvals", 6, approval_methods},
+    {"tutti.v1.System",    7, system_methods},
+    {"tutti.v1.Llm",       8, llm_methods},
     {},
+};
+
+static const struct {
+    const char *service;
+    unsigned kind;
+} caller_kinds[] = {
+    {"gateway",      RPC_BY_GATEWAY},
+    {"tool-adapter", RPC_BY_WORKER},
+    {"llm-proxy",    RPC_BY_WORKER},
+    {"scheduler",    RPC_BY_SCHEDULER},
+    {"cli",          RPC_BY_CLI},
 };
 /* clang-format on */
 
