@@ -1,6 +1,7 @@
 #include "base/assert.h"
 
 #include <execinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,5 +14,6 @@ void assert_failed(const char *condition, const char *file, int line)
     (void)dprintf(STDERR_FILENO, "%s:%d: assertion failed: %s\n", file, line, condition);
     void *frames[FRAMES_MAX];
     backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDERR_FILENO);
+    (void)signal(SIGABRT, SIG_DFL); /* a crash log would only say it again */
     abort();
 }

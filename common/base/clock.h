@@ -27,10 +27,12 @@ void time_format(int64_t unix_us, char text[static TIME_TEXT_SIZE]);
 bool time_parse(str text, int64_t *ret_unix_us);
 
 /** Reads "90s", "15m", "24h", "30d", "250ms" or ISO 8601 ("PT1H30M", "P1D", "PT0.5S"; no months or
- * years: they have no fixed length). Not negative; at most 100 years. */
+ * years: they have no fixed length). Not negative; at most 100 years. Fractions: seconds only, up
+ * to 9 digits, cut to microseconds. */
 bool duration_parse(str text, int64_t *ret_us);
 
-/** Writes the shortest exact form of the first kind: "90s", "250ms", "24h". */
+/** Writes the shortest exact form that duration_parse() reads: "90s", "250ms", "36h", "30d";
+ * "PT0.000250S" if it is no whole number of milliseconds. */
 void duration_format(int64_t us, char text[static TIME_TEXT_SIZE]);
 
 #endif

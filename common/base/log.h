@@ -2,7 +2,11 @@
  * log: one line per event on standard output: JSON when it is a pipe or file, text on a terminal.
  *
  * Constant message, variable fields. Values are redacted by field name (authorization, api_key,
- * password, secret, token, cookie) and by the secret values registered with log_add_secret().
+ * password, secret, token, cookie, also as the last word of a longer name) and by the secret values
+ * registered with log_add_secret(). A line over LOG_LINE_MAX is cut and says so ("cut":true).
+ *
+ * {"ts":"2026-11-22T10:00:00.000Z","level":"info","service":"gateway","msg":"job.completed",...}
+ *
  * Any thread. Library code never logs an error that it returns.
  */
 #ifndef BASE_LOG_H
@@ -16,7 +20,12 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_AUTO, LOG_JSON, LOG_TEXT };
 
-enum { LOG_FIELDS_MAX = 16, LOG_SECRETS_MAX = 64, LOG_LINE_MAX = 8192 /* bytes */ };
+enum {
+    LOG_FIELDS_MAX     = 16,
+    LOG_SECRETS_MAX    = 64,
+    LOG_SECRET_LEN_MIN = 8,
+    LOG_LINE_MAX       = 8192 /* bytes */
+};
 
 struct log_field {
     const char *name;
@@ -41,13 +50,17 @@ void log_init(const char *service, enum log_level level, enum log_format format)
 void log_set_level(enum log_level level);
 bool log_level_parse(str text, enum log_level *ret_level);
 
-/** From now on `secret` (8 bytes or more) shows as *** wherever it occurs. Copies. */
-void log_add_secret(str secret);
+/** From now on `secret` shows as *** wherever it occurs in a value. Copies; a known one again is
+ * fine. False, and not protected, if it has fewer than 8 bytes or LOG_SECRETS_MAX are known. */
+bool log_add_secret(str secret);
 
 /** Writes one line: log_write(LOG_INFO, "job.completed", LOG_STR("job", id), LOG_INT("attempt",
  * 2)). Repeats of one message above 10 a second are counted, not written; the count follows. */
 void log_fields(enum log_level level, const char *message, const struct log_field *fields,
                 size_t count);
+
+/** Writes the counts of repeats that are still due. At the end of the process. */
+void log_flush(void);
 
 /* One more macro than attr.h has: fields cannot be counted without it. */
 #define log_write(level, message, ...)                                                             \

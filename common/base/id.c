@@ -1,0 +1,92 @@
+#include "base/id.h"
+
+#include "base/assert.h"
+
+enum { BITS = 5, ALPHABET_LEN = 32, TOP_DIGIT_MAX = 7 /* 26 digits hold 130 bits, an id 128 */ };
+
+static const char alphabet[ALPHABET_LEN + 1] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+static const int64_t ms_max                  = (INT64_C(1) << 48) - 1;
+
+/* Returns the value of a digit, or -1. */
+static int digit_value(char c)
+{
+    const char *found = c ? strchr(alphabet, c) : NULL;
+    return found ? (int)(found - alphabet) : -1;
+}
+
+struct id id_unpack(const uint8_t packed[static ID_BYTES])
+{
+    struct id id   = {};
+    uint32_t bits  = 0; /* what is not written yet, `count` bits; starts with the two spare ones */
+    unsigned count = 2;
+    size_t at      = 0;
+    for (size_t i = 0; i < ID_BYTES; i++) {
+        bits = bits << 8 | packed[i];
+        for (count += 8; count >= BITS; count -= BITS) {
+            id.text[at++] = alphabet[bits >> (count - BITS) & (ALPHABET_LEN - 1)];
+        }
+        bits &= (1u << count) - 1;
+    }
+    ASSERT(at == ID_LEN && count == 0);
+    return id;
+}
+
+void id_pack(str id, uint8_t ret_bytes[static ID_BYTES])
+{
+    ASSERT(id_is_valid(id));
+    uint32_t bits  = (uint32_t)digit_value(id.ptr[0]); /* at most 7: three bits */
+    unsigned count = 3;
+    size_t at      = 0;
+    for (size_t i = 1; i < ID_LEN; i++) {
+        bits = bits << BITS | (uint32_t)digit_value(id.ptr[i]);
+        count += BITS;
+        if (count < 8) continue;
+        count -= 8;
+        ret_bytes[at++] = (uint8_t)(bits >> count);
+        bits &= (1u << count) - 1;
+    }
+    ASSERT(at == ID_BYTES && count == 0);
+}
+
+bool id_is_valid(str text)
+{
+    if (text.len != ID_LEN) return false;
+    for (size_t i = 0; i < ID_LEN; i++) {
+        if (digit_value(text.ptr[i]) < 0) return false;
+    }
+    return digit_value(text.ptr[0]) <= TOP_DIGIT_MAX;
+}
+
+struct id id_next(struct id_source *source, int64_t unix_ms, uint32_t random)
+{
+    if (unix_ms > source->last_ms) source->last_ms = unix_ms;
+    source->counter++;
+    if (source->counter == 0) source->last_ms++; /* so that ids still sort where it wraps */
+    ASSERT(source->last_ms >= 0);
+    ASSERT(source->last_ms <= ms_max);
+
+    uint64_t high = (uint64_t)source->last_ms << 16 | source->partition;
+    uint64_t low  = (uint64_t)source->counter << 32 | random;
+    uint8_t packed[ID_BYTES];
+    for (size_t i = 0; i < 8; i++) {
+        packed[i]     = (uint8_t)(high >> (56 - 8 * i));
+        packed[8 + i] = (uint8_t)(low >> (56 - 8 * i));
+    }
+    return id_unpack(packed);
+}
+
+uint16_t id_partition(str id)
+{
+    uint8_t packed[ID_BYTES];
+    id_pack(id, packed);
+    return (uint16_t)(packed[6] << 8 | packed[7]);
+}
+
+int64_t id_unix_ms(str id)
+{
+    uint8_t packed[ID_BYTES];
+    id_pack(id, packed);
+    int64_t ms = 0;
+    for (size_t i = 0; i < 6; i++) ms = ms << 8 | packed[i];
+    return ms;
+}
