@@ -26,6 +26,7 @@ static const char *kept(struct arena *arena, str text, const char *otherwise)
     return copy ? copy : otherwise;
 }
 
+PRINTF_LIKE(2, 0)
 static const char *formatted(struct arena *arena, const char *format, va_list args)
 {
     char text[TEXT_MAX];

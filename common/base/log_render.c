@@ -213,7 +213,7 @@ size_t log_render(const struct log_record *record, enum log_format format, const
     }
     const char *end = "\n";
     if (format == LOG_JSON) {
-        end = !out.is_cut ? "}\n" : in_string ? END_CUT : END_CUT + 1;
+        end = !out.is_cut ? "}\n" : in_string ? END_CUT : &END_CUT[1];
     } else if (out.is_cut) {
         end = " cut\n";
     }
