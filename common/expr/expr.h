@@ -19,13 +19,13 @@
 #include <stdint.h>
 
 enum {
-    EXPR_SOURCE_MAX    = 64 << 10,    /* bytes */
-    EXPR_VARIABLES_MAX = 32,          /* named from outside */
-    EXPR_FUEL          = 1'000'000,   /* steps: an instruction, or an element or 64 bytes in a builtin */
-    EXPR_FUEL_MAX      = 100'000'000, /* ceiling of what a configuration may set */
-    EXPR_MEMORY        = 16 << 20,    /* bytes, live */
-    EXPR_MEMORY_MAX    = 256 << 20,   /* bytes */
-    EXPR_DEPTH         = 10'000,      /* call frames, and levels of nesting */
+    EXPR_SOURCE_MAX    = 64 << 10, /* bytes */
+    EXPR_VARIABLES_MAX = 32,       /* named from outside */
+    EXPR_FUEL       = 1'000'000, /* steps: an instruction, or an element or 64 bytes in a builtin */
+    EXPR_FUEL_MAX   = 100'000'000, /* ceiling of what a configuration may set */
+    EXPR_MEMORY     = 16 << 20,    /* bytes, live */
+    EXPR_MEMORY_MAX = 256 << 20,   /* bytes */
+    EXPR_DEPTH      = 10'000,      /* call frames, and levels of nesting */
 };
 
 struct expr;
@@ -38,10 +38,10 @@ struct expr_names {
 
 /** Where and why a program does not compile. Texts are static or live as long as `arena`. */
 struct expr_fault {
-    size_t offset;          /* bytes from the start of the source */
-    const char *detail;     /* jq's words where it has them */
-    const char *hint;       /* "" if none */
-    const char *name;       /* the unknown or excluded variable or function; "" if it is not that */
+    size_t offset;      /* bytes from the start of the source */
+    const char *detail; /* jq's words where it has them */
+    const char *hint;   /* "" if none */
+    const char *name;   /* the unknown or excluded variable or function; "" if it is not that */
     enum expr_fault_kind {
         EXPR_FAULT_SYNTAX,
         EXPR_FAULT_VARIABLE,
@@ -105,7 +105,8 @@ struct expr_run *expr_run_new(const struct expr *expr, const struct expr_input *
 void expr_run_free(struct expr_run *run);
 void expr_run_freep(struct expr_run **run);
 
-/** The next output (owned); JSON_INVALID and OK at the end. Fails as expr_eval(); then it is over. */
+/** The next output (owned); JSON_INVALID and OK at the end. Fails as expr_eval(); then it is over.
+ */
 status expr_run_next(struct expr_run *run, json *ret_value, json *ret_error_value,
                      struct error *reterr);
 

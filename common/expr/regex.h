@@ -28,10 +28,14 @@ enum regex_flags {
     REGEX_ECMA        = 64, /* as JSON Schema reads patterns: ECMA-262 with Unicode, unanchored */
 };
 
+/** Owned: regex_free(). Fails with INVALID_ARGUMENT: the text says what is wrong with the pattern.
+ */
 status regex_compile(str pattern, unsigned flags, struct regex **ret_regex, struct error *reterr);
 void regex_free(struct regex *regex);
+void regex_freep(struct regex **regex);
 
-/** Searches from `offset`. OK and `*ret_found`; RESOURCE_EXHAUSTED if a limit was reached. */
+/** Searches from `offset`, the start of a character of `text`, which is valid UTF-8. OK and
+ * `*ret_found`; RESOURCE_EXHAUSTED if a limit was reached. */
 status regex_search(const struct regex *regex, str text, size_t offset, bool *ret_found,
                     struct error *reterr);
 
