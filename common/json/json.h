@@ -17,8 +17,8 @@
  * Threads: a node belongs to one thread; counters are not atomic. A value given to json_freeze()
  * belongs to nobody, is never changed or freed by counting, and may be read by all threads.
  *
- * Memory: constructors do not fail. A meter (below) counts what a thread's values take and says when
- * that is too much; code that builds values of unbounded size looks at it as it goes.
+ * Memory: constructors do not fail. A meter (below) counts what a thread's values take and says
+ * when that is too much; code that builds values of unbounded size looks at it as it goes.
  */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H
@@ -53,7 +53,8 @@ typedef struct json {
     };
 } json;
 
-/* --- making ------------------------------------------------------------------------------------ */
+/* --- making ------------------------------------------------------------------------------------
+ */
 
 static inline json json_invalid(void)
 {
@@ -85,13 +86,14 @@ json json_text_new(str text);
 json json_text_from(const char *text);
 
 /** The same for any bytes: what is not UTF-8 becomes U+FFFD. */
-json json_text_lossy(str bytes);
+json json_text_lossy(str raw);
 
 /** An empty container with room for `capacity` members before it grows. Owned. */
 json json_array_new(size_t capacity);
 json json_object_new(size_t capacity);
 
-/* --- ownership --------------------------------------------------------------------------------- */
+/* --- ownership ---------------------------------------------------------------------------------
+ */
 
 /** One more owner of `value`. */
 json json_ref(json value);
@@ -110,7 +112,8 @@ json json_take(json *value);
 json json_freeze(json value);
 void json_thaw_and_free(json value);
 
-/* --- looking ----------------------------------------------------------------------------------- */
+/* --- looking -----------------------------------------------------------------------------------
+ */
 
 static inline bool json_is(json value, enum json_kind kind)
 {
@@ -154,6 +157,8 @@ json json_at(json array, size_t index);
 /** View of a member; JSON_INVALID if there is none or `object` is no object. */
 json json_get(json object, str key);
 json json_get_text(json object, const char *key);
+/** The same by a text value: keys that one parse shares are found without comparing bytes. */
+json json_get_key(json object, json key);
 
 /** Members of an object in their order. Views. */
 str json_key_at(json object, size_t index);
@@ -166,6 +171,10 @@ bool json_equal(json a, json b);
 /** jq's order: null < false < true < numbers < texts (by code point) < arrays < objects (first by
  * their sorted keys, then by value key by key). < 0, 0, > 0. */
 int json_compare(json a, json b);
+
+/** json_compare() in at most `*steps` steps (one per value compared), which are subtracted; false,
+ * and no order, if they run out. For trees that share so much that their size is astronomical. */
+bool json_compare_within(json a, json b, uint64_t *steps, int *ret_order);
 
 /* --- changing: `container` is owned by the caller and stays so; `value` is taken -------------- */
 
@@ -184,11 +193,13 @@ bool json_object_remove(json *object, str key);
 /** Appends to a text in place if nobody else owns it. `*text` is owned by the caller. */
 void json_text_append(json *text, str more);
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------
+ */
 
 /**
- * Counts the bytes of nodes made and freed by this thread while it is entered. Soft: allocation goes
- * on, `is_exceeded` stays set. Who is about to make something large asks json_meter_allows() first.
+ * Counts the bytes of nodes made and freed by this thread while it is entered. Soft: allocation
+ * goes on, `is_exceeded` stays set. Who is about to make something large asks json_meter_allows()
+ * first.
  */
 struct json_meter {
     int64_t used;  /* bytes; may fall below 0 when values made before are freed */

@@ -28,8 +28,8 @@ struct json_fault {
 
 /**
  * Parses one document. `limits` NULL: the API's. `ret_fault` may be NULL. `*ret_value` is owned.
- * Fails with INVALID_ARGUMENT (code "invalid_json"; the text says where and what was expected) or
- * RESOURCE_EXHAUSTED (a limit).
+ * Fails with INVALID_ARGUMENT (not JSON) or RESOURCE_EXHAUSTED (a limit, or the meter in force);
+ * both with code "invalid_json", and the text says where and what was expected.
  */
 status json_parse(str text, const struct json_limits *limits, json *ret_value,
                   struct json_fault *ret_fault, struct error *reterr);
@@ -40,8 +40,8 @@ size_t json_prefix(str text);
 
 enum json_style {
     JSON_COMPACT,
-    JSON_PRETTY,          /* two blanks per level */
-    JSON_SORTED,          /* compact, members in code point order: canonical, for hashes */
+    JSON_PRETTY, /* two blanks per level */
+    JSON_SORTED, /* compact, members in code point order: canonical, for hashes */
 };
 
 /**
@@ -55,7 +55,8 @@ bool json_print(json value, enum json_style style, struct buf *out);
 bool json_print_text(str text, struct buf *out);
 bool json_print_number(json number, struct buf *out);
 
-/** The value as compact JSON text; a new text value. For tojson and messages. */
+/** The value as compact JSON text; a new text value. For tojson and messages. JSON_INVALID if it
+ * does not fit the meter in force, or 2 GiB. */
 json json_to_text_new(json value);
 
 #endif

@@ -1,0 +1,211 @@
+/*
+ * The nodes behind a json value, for this layer and for the evaluator's inner loops.
+ *
+ * A node begins with its owners. REFS_IMMORTAL is never counted: frozen nodes have it, and a node
+ * that would be shared that often stays for ever rather than wrap around.
+ */
+#ifndef JSON_JSON_INTERNAL_H
+#define JSON_JSON_INTERNAL_H
+
+#include "base/assert.h"
+#include "base/attr.h"
+#include "json/json.h"
+
+#include <limits.h>
+
+#define JSON_REFS_IMMORTAL UINT32_MAX
+
+enum {
+    JSON_LINEAR_MAX   = 8,         /* members found by walking; beyond, objects have an index */
+    JSON_MEMBERS_MAX  = 1 << 28,   /* of one container: its bytes fit 64 bits many times over */
+    JSON_CAPACITY_MIN = 4,         /* members, at the first growth */
+    JSON_TEXT_LEN_MAX = INT32_MAX, /* bytes of a text */
+};
+
+struct json_text {
+    uint32_t refs;
+    uint32_t hash; /* of the bytes; 0: not computed yet. Frozen texts have it. */
+    uint32_t len;  /* bytes */
+    uint32_t capacity;
+    char bytes[]; /* capacity + 1, a NUL at `len` */
+};
+
+struct json_array {
+    union {
+        uint32_t refs;
+        struct json_array *next_dead; /* while json_unref() walks: see value.c */
+    };
+    uint32_t count;
+    uint32_t capacity;
+    json items[];
+};
+
+struct json_member {
+    struct json_text *key;
+    json value;
+};
+
+/* With a capacity above JSON_LINEAR_MAX the members are followed by an open-addressing table of
+ * uint32_t: position + 1, or 0. All keys of such an object have their hash. */
+struct json_object {
+    union {
+        uint32_t refs;
+        struct json_object *next_dead;
+    };
+    uint32_t count;
+    uint32_t capacity;
+    struct json_member members[];
+};
+
+/* --- memory: all nodes come from here, so the meter sees them ----------------------------------
+ */
+
+void *json_node_new(size_t size);
+void *json_node_resize(void *node, size_t old_size, size_t new_size);
+void json_node_free(void *node, size_t size);
+
+/** Bytes left to the meter in force. */
+size_t json_meter_room(void);
+
+/* --- texts -------------------------------------------------------------------------------------
+ */
+
+struct json_text *json_text_node_new(str text);
+void json_text_node_free(struct json_text *text);
+
+/** SipHash with a key of this process, never 0: names chosen by an attacker do not collide. */
+uint32_t json_hash(str text);
+
+static inline uint32_t json_text_hash(struct json_text *text)
+{
+    if (text->hash == 0) text->hash = json_hash((str){.ptr = text->bytes, .len = text->len});
+    return text->hash;
+}
+
+static inline json json_from_text(struct json_text *text)
+{
+    return (json){.kind = JSON_TEXT, .text = text};
+}
+
+static inline str json_text_view(const struct json_text *text)
+{
+    return (str){.ptr = text->bytes, .len = text->len};
+}
+
+static inline void json_text_node_ref(struct json_text *text)
+{
+    if (text->refs != JSON_REFS_IMMORTAL) text->refs++;
+}
+
+static inline void json_text_node_unref(struct json_text *text)
+{
+    if (text->refs == JSON_REFS_IMMORTAL) return;
+    if (--text->refs == 0) json_text_node_free(text);
+}
+
+/* --- containers --------------------------------------------------------------------------------
+ */
+
+struct json_array *json_array_node_new(size_t capacity);
+size_t json_array_size(const struct json_array *array);
+
+struct json_object *json_object_node_new(size_t capacity);
+size_t json_object_size(const struct json_object *object);
+
+/** Appends a member that is not there yet and returns true; false, taking nothing, if it is there.
+ * Takes both. There is room, and nobody else owns the object. */
+bool json_object_node_add(struct json_object *object, struct json_text *key, json value);
+
+enum { JSON_NO_MEMBER = -1 };
+
+/** Position of `key`, or JSON_NO_MEMBER. `node` is the text that `key` views, or NULL: with it the
+ * hash is computed once only. */
+int64_t json_object_find(const struct json_object *object, str key, struct json_text *node);
+
+/** Positions of the members in the order of their keys' code points. free() it. */
+uint32_t *json_object_order(const struct json_object *object);
+
+/* --- walking without recursion -----------------------------------------------------------------
+ */
+
+enum { JSON_WALK_INLINE = 32 }; /* levels that need no memory */
+
+struct json_level {
+    json container; /* a view */
+    json other;     /* what it is compared with */
+    uint32_t *order;
+    uint32_t *other_order;
+    size_t position; /* of the next member */
+};
+
+struct json_walk {
+    struct json_level *levels;
+    size_t depth;
+    size_t capacity;
+    struct json_level first[JSON_WALK_INLINE];
+};
+
+static inline void json_walk_init(struct json_walk *walk)
+{
+    walk->levels   = walk->first;
+    walk->depth    = 0;
+    walk->capacity = JSON_WALK_INLINE;
+}
+
+struct json_level *json_walk_push(struct json_walk *walk, json container);
+void json_walk_pop(struct json_walk *walk);
+
+/** CLEANUP form. */
+void json_walk_done(struct json_walk *walk);
+
+static inline struct json_level *json_walk_top(struct json_walk *walk)
+{
+    return walk->depth ? &walk->levels[walk->depth - 1] : NULL;
+}
+
+static inline bool json_is_container(json value)
+{
+    return value.kind >= JSON_ARRAY;
+}
+
+static inline size_t json_container_count(json container)
+{
+    return container.kind == JSON_ARRAY ? container.array->count : container.object->count;
+}
+
+static inline json json_container_value(json container, size_t position)
+{
+    return container.kind == JSON_ARRAY ? container.array->items[position]
+                                        : container.object->members[position].value;
+}
+
+/* --- numbers as text ---------------------------------------------------------------------------
+ */
+
+enum { JSON_NUMBER_SIZE = 40 }; /* bytes: a sign and 32 digits, or 17 digits and an exponent */
+
+/** Reads the number that starts at `at` and returns its end; NULL: `*ret_fault` is where it stops
+ * being one. */
+const char *json_number_read(const char *at, const char *end, json *ret_number,
+                             const char **ret_fault);
+
+/** Writes the number and returns its bytes. */
+size_t json_number_format(json number, char text[static JSON_NUMBER_SIZE]);
+
+/** Eight bytes at once: says whether one of them ends a run of plain characters in a JSON text
+ * (quote, backslash, control). May say so too often, never too rarely. */
+static inline bool json_has_special(uint64_t word)
+{
+    const uint64_t ones     = 0x0101010101010101;
+    const uint64_t highs    = 0x8080808080808080;
+    uint64_t quote          = word ^ (ones * '"');
+    uint64_t backslash      = word ^ (ones * '\\');
+    uint64_t delete_sign    = word ^ (ones * 0x7f);
+    uint64_t below_space    = (word - ones * ' ') & ~word;
+    uint64_t is_quote       = (quote - ones) & ~quote;
+    uint64_t is_backslash   = (backslash - ones) & ~backslash;
+    uint64_t is_delete_sign = (delete_sign - ones) & ~delete_sign;
+    return ((below_space | is_quote | is_backslash | is_delete_sign) & highs) != 0;
+}
+
+#endif

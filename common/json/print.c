@@ -1,0 +1,149 @@
+/* Values to JSON text, without recursion. */
+#include "json/json_internal.h"
+#include "json/json_text.h"
+
+/* How a byte below 0x20, a quote, a backslash or DEL is written. */
+static bool put_escape(char c, struct buf *out)
+{
+    switch (c) {
+    case '"': return buf_put(out, "\\\"", 2);
+    case '\\': return buf_put(out, "\\\\", 2);
+    case '\b': return buf_put(out, "\\b", 2);
+    case '\f': return buf_put(out, "\\f", 2);
+    case '\n': return buf_put(out, "\\n", 2);
+    case '\r': return buf_put(out, "\\r", 2);
+    case '\t': return buf_put(out, "\\t", 2);
+    default: break;
+    }
+    static const char hex[] = "0123456789abcdef";
+    char escape[]           = "\\u0000";
+    escape[4]               = hex[(unsigned char)c >> 4];
+    escape[5]               = hex[(unsigned char)c & 15];
+    return buf_put(out, escape, 6);
+}
+
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
+}
+
+static size_t plain_len(str text)
+{
+    size_t len = 0;
+    while (text.len - len >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text.ptr + len, sizeof word);
+        if (json_has_special(word)) break;
+        len += sizeof word;
+    }
+    while (len < text.len && is_plain(text.ptr[len])) len++;
+    return len;
+}
+
+bool json_print_text(str text, struct buf *out)
+{
+    (void)buf_put_byte(out, '"'); /* what did not fit shows in the last append */
+    for (;;) {
+        size_t len = plain_len(text);
+        if (len > 0) (void)buf_put(out, text.ptr, len);
+        if (len == text.len) return buf_put_byte(out, '"');
+        (void)put_escape(text.ptr[len], out);
+        text = str_slice(text, len + 1, text.len);
+    }
+}
+
+bool json_print_number(json number, struct buf *out)
+{
+    char text[JSON_NUMBER_SIZE];
+    size_t len = json_number_format(number, text);
+    return buf_put(out, text, len);
+}
+
+static void print_scalar(json value, struct buf *out)
+{
+    switch (value.kind) {
+    case JSON_NULL: (void)buf_put(out, "null", 4); return;
+    case JSON_FALSE: (void)buf_put(out, "false", 5); return;
+    case JSON_TRUE: (void)buf_put(out, "true", 4); return;
+    case JSON_INT:
+    case JSON_REAL: (void)json_print_number(value, out); return;
+    case JSON_TEXT: (void)json_print_text(json_str(value), out); return;
+    case JSON_INVALID:
+    case JSON_ARRAY:
+    case JSON_OBJECT: break;
+    }
+    ASSERT(value.kind != JSON_INVALID);
+}
+
+static void new_line(enum json_style style, size_t depth, struct buf *out)
+{
+    if (style != JSON_PRETTY) return;
+    (void)buf_put_byte(out, '\n');
+    for (size_t i = 0; i < depth; i++) (void)buf_put(out, "  ", 2);
+}
+
+static void open_container(json container, enum json_style style, struct json_walk *walk,
+                           struct buf *out)
+{
+    struct json_level *level = json_walk_push(walk, container);
+    bool is_object           = container.kind == JSON_OBJECT;
+    if (is_object && style == JSON_SORTED) level->order = json_object_order(container.object);
+    (void)buf_put_byte(out, is_object ? '{' : '[');
+}
+
+static void close_container(enum json_style style, struct json_walk *walk, struct buf *out)
+{
+    struct json_level *level = json_walk_top(walk);
+    bool is_object           = level->container.kind == JSON_OBJECT;
+    bool is_empty            = json_container_count(level->container) == 0;
+    json_walk_pop(walk);
+    if (!is_empty) new_line(style, walk->depth, out);
+    (void)buf_put_byte(out, is_object ? '}' : ']');
+}
+
+/* Prints what stands before the next member, and returns it. */
+static json next_member(enum json_style style, struct json_walk *walk, struct buf *out)
+{
+    struct json_level *level = json_walk_top(walk);
+    size_t position          = level->position++;
+    if (position > 0) (void)buf_put_byte(out, ',');
+    new_line(style, walk->depth, out);
+    if (level->order) position = level->order[position];
+    if (level->container.kind == JSON_ARRAY) return level->container.array->items[position];
+
+    const struct json_member *member = &level->container.object->members[position];
+    (void)json_print_text(json_text_view(member->key), out);
+    (void)buf_put(out, ": ", style == JSON_PRETTY ? 2 : 1);
+    return member->value;
+}
+
+bool json_print(json value, enum json_style style, struct buf *out)
+{
+    CLEANUP(json_walk_done) struct json_walk walk;
+    json_walk_init(&walk);
+    for (;;) {
+        if (out->is_full) return false; /* or a tree that shares much would be walked for ever */
+        if (json_is_container(value)) {
+            open_container(value, style, &walk, out);
+        } else {
+            print_scalar(value, out);
+        }
+        struct json_level *top = json_walk_top(&walk);
+        while (top && top->position == json_container_count(top->container)) {
+            close_container(style, &walk, out);
+            top = json_walk_top(&walk);
+        }
+        if (!top) return !out->is_full;
+        value = next_member(style, &walk, out);
+    }
+}
+
+json json_to_text_new(json value)
+{
+    size_t room                      = json_meter_room();
+    size_t len_max                   = room < JSON_TEXT_LEN_MAX ? room : JSON_TEXT_LEN_MAX;
+    CLEANUP(buf_done) struct buf out = buf_init(len_max);
+    if (json_print(value, JSON_COMPACT, &out)) return json_text_new(buf_str(&out));
+    (void)json_meter_allows(len_max + 1); /* counts as exceeded */
+    return json_invalid();
+}
