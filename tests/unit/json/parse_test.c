@@ -187,7 +187,7 @@ static void million_levels_need_no_stack(void **state)
     const struct json_limits limits   = {.depth_max = DEPTH, .values_max = DEPTH};
     CLEANUP(buf_done) struct buf text = buf_init(12 * DEPTH);
     for (int i = 0; i < DEPTH / 2; i++) (void)buf_put_text(&text, "[{\"a\":");
-    text.len -= 5; /* the innermost object is empty */
+    text.len -= 4; /* the innermost object is empty */
     for (int i = 0; i < DEPTH / 2; i++) (void)buf_put_text(&text, "}]");
 
     json a = json_null();
