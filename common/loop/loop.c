@@ -269,8 +269,11 @@ status loop_watch_add(struct loop *loop, int fd, unsigned events, loop_watch_fn 
     assert_owned(loop);
     ASSERT(ready != NULL);
     struct loop_watch *watch = mem_new(1, sizeof *watch);
-    *watch                   = (struct loop_watch){
-                          .loop = loop, .fd = fd, .events = events, .ready = ready, .context = context};
+    watch->loop              = loop;
+    watch->fd                = fd;
+    watch->events            = events;
+    watch->ready             = ready;
+    watch->context           = context;
     struct epoll_event event = {.events = to_epoll(events), .data.ptr = watch};
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         free(watch);
