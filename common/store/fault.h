@@ -22,7 +22,4 @@ void store_fault_at(struct store *store, uint64_t nth, status code);
 /** Says whether the failure is still to come. */
 bool store_fault_is_pending(const struct store *store);
 
-/** Operations since the store was opened. */
-uint64_t store_operations(const struct store *store);
-
 #endif

@@ -96,9 +96,10 @@ status txn_renew(struct txn *txn, struct error *reterr);
  * Makes the transaction durable. Takes `txn` whether it succeeds or fails; ends its cursors.
  *
  * RESOURCE_EXHAUSTED: `size_max` reached or disk full; nothing was changed, the store goes on.
- * ABORTED: another process owns the partition now. Any other failure is final: nobody knows what
- * is on disk, and syncing again proves nothing. The caller refuses everything it was about to
- * acknowledge and ends the process; store_is_failed() says so from then on.
+ * Any other failure is final: ABORTED means that another process owns the partition now, the rest
+ * that nobody knows what is on disk, and syncing again proves nothing. The caller refuses
+ * everything it was about to acknowledge and ends the process; store_is_failed() says so from then
+ * on.
  *
  * If a write in the transaction failed with RESOURCE_EXHAUSTED, committing returns that again.
  */
