@@ -180,10 +180,10 @@ static void memory_is_limited(void **state)
     assert_int_equal(meter.used, 0);
 }
 
-static void million_levels_need_no_stack(void **state)
+static void deep_documents_need_no_stack(void **state)
 {
     (void)state;
-    enum { DEPTH = 1'000'000 };
+    enum { DEPTH = 200'000 };
     const struct json_limits limits   = {.depth_max = DEPTH, .values_max = DEPTH};
     CLEANUP(buf_done) struct buf text = buf_init(12 * DEPTH);
     for (int i = 0; i < DEPTH / 2; i++) (void)buf_put_text(&text, "[{\"a\":");
@@ -261,7 +261,7 @@ int main(void)
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(values_are_limited),
         cmocka_unit_test(memory_is_limited),
-        cmocka_unit_test(million_levels_need_no_stack),
+        cmocka_unit_test(deep_documents_need_no_stack),
         cmocka_unit_test(styles),
         cmocka_unit_test(a_full_buffer_says_so),
         cmocka_unit_test(text_beyond_the_meter_is_no_value),
