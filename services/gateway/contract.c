@@ -1,0 +1,329 @@
+/*
+ * The contract is read with the project's own YAML reader; $ref is followed only where this file
+ * needs it (request bodies), by handing the whole document to the schema compiler.
+ */
+#include "gateway/contract.h"
+
+#include "base/arena.h"
+#include "base/assert.h"
+#include "base/attr.h"
+#include "base/diagnostic.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "json/json_text.h"
+#include "schema/schema.h"
+#include "yaml/yaml.h"
+
+#include <stdlib.h>
+
+extern const unsigned char openapi_yaml[];
+extern const size_t openapi_yaml_size;
+
+enum {
+    CONTRACT_ARENA_MAX = 4 << 20, /* bytes */
+    CONTRACT_JSON_MAX  = 4 << 20, /* bytes */
+};
+
+static const char *const DOCUMENT_URI = "tutti:openapi";
+
+struct contract {
+    struct arena *arena;
+    struct yaml_document *document;
+    json root; /* a view of the document */
+    struct route routes[CONTRACT_ROUTES_MAX];
+    uint32_t count;
+    struct schema *schemas[CONTRACT_ROUTES_MAX];
+    uint32_t schema_count;
+    struct buf text;
+};
+
+static const char *const method_names[METHOD_COUNT] = {
+    [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
+    [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+};
+
+static const char *const method_keys[METHOD_COUNT] = {
+    [METHOD_GET] = "get",     [METHOD_POST] = "post",     [METHOD_PUT] = "put",
+    [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete",
+};
+
+bool method_parse(str name, enum method *ret_method)
+{
+    for (int i = 0; i < METHOD_COUNT; i++) {
+        if (str_is(name, method_names[i])) {
+            *ret_method = (enum method)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void method_list(unsigned allowed, struct buf *out)
+{
+    const char *separator = "";
+    for (int i = 0; i < METHOD_COUNT; i++) {
+        if (!(allowed & 1U << i)) continue;
+        (void)buf_printf(out, "%s%s%s", separator, method_names[i], i == METHOD_GET ? ", HEAD" : "");
+        separator = ", ";
+    }
+}
+
+/* "1MiB", "256KiB", "512": only what openapi.yaml uses. */
+static size_t read_size(str text)
+{
+    size_t value = 0;
+    size_t i     = 0;
+    for (; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
+        value = value * 10 + (size_t)(text.ptr[i] - '0');
+    }
+    str unit = str_slice(text, i, text.len);
+    if (str_is(unit, "MiB")) return value << 20;
+    if (str_is(unit, "KiB")) return value << 10;
+    return value;
+}
+
+static const char *text_of(struct contract *contract, json object, const char *key,
+                           const char *otherwise)
+{
+    json value = json_get_text(object, key);
+    if (!json_is(value, JSON_TEXT)) return otherwise;
+    const char *copy = arena_strdup(contract->arena, json_str(value));
+    ASSERT(copy);
+    return copy;
+}
+
+static void split_path(struct route *route)
+{
+    str path    = str_from(route->path);
+    size_t from = 1;
+    for (size_t i = 1; i <= path.len; i++) {
+        if (i < path.len && path.ptr[i] != '/') continue;
+        ASSERT(route->segment_count < CONTRACT_SEGMENTS_MAX);
+        route->segments[route->segment_count++] = str_slice(path, from, i);
+        from                                    = i + 1;
+    }
+}
+
+static status compile_body(struct contract *contract, struct route *route, json operation,
+                           struct error *reterr)
+{
+    json body            = json_get_text(operation, "requestBody");
+    route->body_required = json_is_truthy(json_get_text(body, "required"));
+    json content         = json_get_text(json_get_text(body, "content"), "application/json");
+    json schema          = json_get_text(content, "schema");
+    if (!json_is(schema, JSON_OBJECT)) return STATUS_OK;
+
+    /* "#/components/..." becomes a reference into the whole document. */
+    CLEANUP(json_unrefp) json source = json_ref(schema);
+    str ref                          = {};
+    if (json_is(json_get_text(schema, "$ref"), JSON_TEXT)) {
+        ref              = json_str(json_get_text(schema, "$ref"));
+        const char *full = arena_printf(contract->arena, "%s" STR_FMT, DOCUMENT_URI, STR_ARG(ref));
+        ASSERT(full);
+        json absolute = json_object_new(1);
+        json_object_put_text(&absolute, "$ref", json_text_from(full));
+        json_unref(source);
+        source = absolute;
+    }
+    const struct schema_document documents[] = {{DOCUMENT_URI, contract->root}, {}};
+    const struct schema_options options      = {.documents = documents, .assert_formats = true};
+    struct schema *compiled                  = NULL;
+    TRY(schema_compile(source, &options, NULL, &compiled, reterr));
+    contract->schemas[contract->schema_count++] = compiled;
+    route->body_schema                          = compiled;
+    return STATUS_OK;
+}
+
+static enum media media_of(json operation, const struct route *route)
+{
+    json media = json_get_text(operation, "x-tutti-media");
+    if (json_is(media, JSON_TEXT)) {
+        return str_is(json_str(media), "opaque") ? MEDIA_OPAQUE : MEDIA_DEFINITION;
+    }
+    return route->body_size_max > 0 ? MEDIA_JSON : MEDIA_NONE;
+}
+
+static uint32_t find_handler(const char *const *operations, const char *operation)
+{
+    for (uint32_t i = 0; operations[i]; i++) {
+        if (str_is(str_from(operation), operations[i])) return i;
+    }
+    return CONTRACT_NO_HANDLER;
+}
+
+static status add_route(struct contract *contract, str path, enum method method, json operation,
+                        const char *const *operations, struct error *reterr)
+{
+    if (contract->count == CONTRACT_ROUTES_MAX) {
+        return fail(reterr, STATUS_INTERNAL, "openapi.yaml: over %d routes", CONTRACT_ROUTES_MAX);
+    }
+    struct route *route = &contract->routes[contract->count];
+    *route              = (struct route){.method = method, .handler = CONTRACT_NO_HANDLER};
+    route->path         = arena_strdup(contract->arena, path);
+    ASSERT(route->path);
+    split_path(route);
+    route->operation = text_of(contract, operation, "operationId", "");
+    route->roles     = text_of(contract, operation, "x-tutti-role", "");
+    route->is_public = str_is(str_from(route->roles), "none");
+    route->is_later  = json_is_truthy(json_get_text(operation, "x-tutti-later"));
+    route->body_size_max =
+        read_size(str_from(text_of(contract, operation, "x-tutti-body", "0")));
+    int64_t wait_us = 0;
+    (void)duration_parse(str_from(text_of(contract, operation, "x-tutti-wait", "0s")), &wait_us);
+    route->wait_ms_max = wait_us / 1000;
+    route->media       = media_of(operation, route);
+    if (!*route->operation || !*route->roles) {
+        return fail(reterr, STATUS_INTERNAL, "openapi.yaml: %s needs operationId and x-tutti-role",
+                    route->path);
+    }
+    if (!route->is_later) {
+        route->handler = find_handler(operations, route->operation);
+        if (route->handler == CONTRACT_NO_HANDLER) {
+            return fail(reterr, STATUS_INTERNAL, "openapi.yaml: no handler for %s",
+                        route->operation);
+        }
+        if (route->media == MEDIA_JSON) TRY(compile_body(contract, route, operation, reterr));
+    }
+    contract->count++;
+    return STATUS_OK;
+}
+
+static status read_routes(struct contract *contract, const char *const *operations,
+                          struct error *reterr)
+{
+    json paths = json_get_text(contract->root, "paths");
+    for (size_t i = 0; i < json_count(paths); i++) {
+        json item = json_value_at(paths, i);
+        for (int m = 0; m < METHOD_COUNT; m++) {
+            json operation = json_get_text(item, method_keys[m]);
+            if (!json_is(operation, JSON_OBJECT)) continue;
+            TRY(add_route(contract, json_key_at(paths, i), (enum method)m, operation, operations,
+                          reterr));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status check_handlers(const struct contract *contract, const char *const *operations,
+                             struct error *reterr)
+{
+    for (uint32_t i = 0; operations[i]; i++) {
+        bool found = false;
+        for (uint32_t r = 0; r < contract->count && !found; r++) {
+            found = contract->routes[r].handler == i;
+        }
+        if (!found) {
+            return fail(reterr, STATUS_INTERNAL, "openapi.yaml: no operation for handler %s",
+                        operations[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+status contract_load(const char *const *operations, struct contract **ret_contract,
+                     struct error *reterr)
+{
+    CLEANUP(contract_freep) struct contract *contract = mem_new(1, sizeof *contract);
+    contract->arena                                   = arena_new(CONTRACT_ARENA_MAX);
+    ASSERT(contract->arena);
+    contract->text = buf_init(CONTRACT_JSON_MAX);
+
+    struct diagnostics *findings = diagnostics_new(contract->arena);
+    str text = {.ptr = (const char *)openapi_yaml, .len = openapi_yaml_size};
+    TRY(yaml_parse(text, findings, &contract->document, reterr));
+    contract->root = yaml_root(contract->document);
+    TRY(read_routes(contract, operations, reterr));
+    TRY(check_handlers(contract, operations, reterr));
+    if (!json_print(contract->root, JSON_COMPACT, &contract->text)) {
+        return fail(reterr, STATUS_INTERNAL, "openapi.yaml: over %d bytes", CONTRACT_JSON_MAX);
+    }
+    *ret_contract = TAKE(contract);
+    return STATUS_OK;
+}
+
+void contract_free(struct contract *contract)
+{
+    if (!contract) return;
+    for (uint32_t i = 0; i < contract->schema_count; i++) schema_free(contract->schemas[i]);
+    buf_done(&contract->text);
+    yaml_free(contract->document);
+    arena_free(contract->arena);
+    free(contract);
+}
+
+void contract_freep(struct contract **contract)
+{
+    contract_free(*contract);
+}
+
+/* --- matching ---------------------------------------------------------------------------------- */
+
+static bool is_param(str segment)
+{
+    return segment.len > 2 && segment.ptr[0] == '{';
+}
+
+static uint32_t split_request(str path, str segments[static CONTRACT_SEGMENTS_MAX])
+{
+    if (path.len == 0 || path.ptr[0] != '/') return 0;
+    uint32_t count = 0;
+    size_t from    = 1;
+    for (size_t i = 1; i <= path.len; i++) {
+        if (i < path.len && path.ptr[i] != '/') continue;
+        if (count == CONTRACT_SEGMENTS_MAX) return 0;
+        segments[count++] = str_slice(path, from, i);
+        from              = i + 1;
+    }
+    return count;
+}
+
+/* How well `route` fits: 0 not at all, else more for more literal segments, so that
+ * /v1/workflows/validate wins over /v1/workflows/{name}. */
+static uint32_t fit(const struct route *route, const str *segments, uint32_t count)
+{
+    if (route->segment_count != count) return 0;
+    uint32_t score = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_param(route->segments[i])) {
+            if (segments[i].len == 0) return 0;
+        } else {
+            if (!str_equal(route->segments[i], segments[i])) return 0;
+            score += 1U << (CONTRACT_SEGMENTS_MAX - i);
+        }
+    }
+    return score;
+}
+
+struct route_match contract_match(const struct contract *contract, enum method method, str path)
+{
+    str segments[CONTRACT_SEGMENTS_MAX];
+    uint32_t count           = split_request(path, segments);
+    struct route_match match = {};
+    uint32_t best            = 0;
+    for (uint32_t i = 0; count > 0 && i < contract->count; i++) {
+        const struct route *route = &contract->routes[i];
+        uint32_t score            = fit(route, segments, count);
+        if (score == 0 || score < best) continue;
+        if (score > best) match.allowed = 0, match.route = NULL;
+        best = score;
+        match.allowed |= 1U << route->method;
+        if (route->method == method) match.route = route;
+    }
+    for (uint32_t i = 0; match.route && i < count; i++) {
+        if (!is_param(match.route->segments[i])) continue;
+        ASSERT(match.param_count < CONTRACT_PARAMS_MAX);
+        match.params[match.param_count++] = segments[i];
+    }
+    return match;
+}
+
+str contract_json(const struct contract *contract)
+{
+    return buf_str(&contract->text);
+}
+
+const struct route *contract_routes(const struct contract *contract, uint32_t *ret_count)
+{
+    *ret_count = contract->count;
+    return contract->routes;
+}

@@ -1,0 +1,149 @@
+#include "gateway/problem.h"
+
+#include "base/assert.h"
+#include "base/attr.h"
+#include "json/json_write.h"
+
+enum { PROBLEM_TYPE_MAX = 128 }; /* bytes */
+
+/* clang-format off */
+static const struct problem_kind kinds[] = {
+    /* the first of a gRPC status is what the status alone means; see defaults below */
+    {"invalid_request",            "The request is not valid",              400, false},
+    {"invalid_json",               "The body is not JSON",                  400, false},
+    {"invalid_page_token",         "The page token is not valid",           400, false},
+    {"idempotency_key_required",   "An Idempotency-Key is required",        400, false},
+    {"unauthenticated",            "A valid API key is required",           401, false},
+    {"budget_exceeded",            "The budget is spent",                   402, false},
+    {"forbidden",                  "The key may not do this",               403, false},
+    {"not_assignee",               "Somebody else has to decide this",      403, false},
+    {"self_approval",              "Who started it may not approve it",     403, false},
+    {"not_found",                  "There is no such thing",                404, false},
+    {"model_not_found",            "There is no such model",                404, false},
+    {"method_not_allowed",         "The path does not know this method",    405, false},
+    {"not_acceptable",             "No such representation",                406, false},
+    {"request_timeout",            "The request came too slowly",           408, false},
+    {"conflict",                   "The state does not allow this",         409, false},
+    {"run_id_in_use",              "The run id is in use",                  409, false},
+    {"run_finished",               "The run has ended",                     409, false},
+    {"run_not_finished",           "The run has not ended",                 409, false},
+    {"lease_lost",                 "The lease is lost",                     409, false},
+    {"approval_closed",            "The approval is closed",                409, false},
+    {"already_exists",             "It exists with other content",          409, false},
+    {"in_use",                     "It is in use",                          409, false},
+    {"idempotency_in_progress",    "The first request is still running",    409, true},
+    {"history_trimmed",            "This part of the history is gone",      410, false},
+    {"precondition_failed",        "It was changed meanwhile",              412, false},
+    {"body_too_large",             "The body is too large",                 413, false},
+    {"uri_too_long",               "The path is too long",                  414, false},
+    {"unsupported_media_type",     "The content type is not supported",     415, false},
+    {"expectation_failed",         "The expectation cannot be met",         417, false},
+    {"input_invalid",              "The input does not fit the schema",     422, false},
+    {"workflow_invalid",           "The workflow has errors",               422, false},
+    {"namespace_mismatch",         "The namespace is another one",          422, false},
+    {"arguments_invalid",          "The arguments do not fit the schema",   422, false},
+    {"idempotency_key_reused",     "The Idempotency-Key stands for another request", 422, false},
+    {"run_failed",                 "The run did not complete",              424, false},
+    {"precondition_required",      "If-Match is required",                  428, false},
+    {"rate_limited",               "Too many requests",                     429, true},
+    {"quota_exceeded",             "A quota is used up",                    429, true},
+    {"header_too_large",           "The header is too large",               431, false},
+    {"cancelled",                  "The request was given up",              499, false},
+    {"internal",                   "Something is wrong inside",             500, true},
+    {"not_implemented",            "This is not there yet",                 501, false},
+    {"upstream_error",             "The upstream failed",                   502, true},
+    {"output_invalid",             "The answer does not fit the schema",    502, false},
+    {"overloaded",                 "Too much work is waiting",              503, true},
+    {"unavailable",                "The service behind is not reachable",   503, true},
+    {"draining",                   "The service is shutting down",          503, true},
+    {"breaker_open",               "The circuit breaker is open",           503, true},
+    {"upstream_timeout",           "The answer took too long",              504, true},
+    {"store_full",                 "The store takes no new runs",           507, true},
+};
+
+static const char *const defaults[STATUS_COUNT] = {
+    [STATUS_OK]                  = "internal",
+    [STATUS_CANCELLED]           = "cancelled",
+    [STATUS_UNKNOWN]             = "internal",
+    [STATUS_INVALID_ARGUMENT]    = "invalid_request",
+    [STATUS_DEADLINE_EXCEEDED]   = "upstream_timeout",
+    [STATUS_NOT_FOUND]           = "not_found",
+    [STATUS_ALREADY_EXISTS]      = "already_exists",
+    [STATUS_PERMISSION_DENIED]   = "forbidden",
+    [STATUS_RESOURCE_EXHAUSTED]  = "overloaded",
+    [STATUS_FAILED_PRECONDITION] = "conflict",
+    [STATUS_ABORTED]             = "conflict",
+    [STATUS_OUT_OF_RANGE]        = "history_trimmed",
+    [STATUS_UNIMPLEMENTED]       = "not_implemented",
+    [STATUS_INTERNAL]            = "internal",
+    [STATUS_UNAVAILABLE]         = "unavailable",
+    [STATUS_DATA_LOSS]           = "internal",
+    [STATUS_UNAUTHENTICATED]     = "unauthenticated",
+};
+/* clang-format on */
+
+static const struct problem_kind *find(str code)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_is(code, kinds[i].code)) return &kinds[i];
+    }
+    return NULL;
+}
+
+const struct problem_kind *problem_kind_of(str code, status status_code)
+{
+    const struct problem_kind *kind = code.len > 0 ? find(code) : NULL;
+    if (kind) return kind;
+    status known = (unsigned)status_code < STATUS_COUNT ? status_code : STATUS_UNKNOWN;
+    kind         = find(str_from(defaults[known]));
+    ASSERT(kind);
+    return kind;
+}
+
+void problem_print(const struct problem *problem, struct buf *out)
+{
+    const struct problem_kind *kind = problem->kind;
+    struct json_writer w            = json_writer_init(out);
+    json_begin_object(&w);
+    json_member(&w, "type");
+    CLEANUP(buf_done) struct buf type = buf_init(PROBLEM_TYPE_MAX);
+    (void)buf_printf(&type, "urn:tutti:problem:%s", kind->code);
+    json_write_text(&w, buf_str(&type));
+    json_put_text(&w, "title", str_from(kind->title));
+    json_put_int(&w, "status", kind->http);
+    json_put_text(&w, "detail", problem->detail.len > 0 ? problem->detail : str_from(kind->title));
+    if (problem->instance.len > 0) json_put_text(&w, "instance", problem->instance);
+    json_put_text(&w, "code", str_from(kind->code));
+    json_put_text(&w, "request_id", problem->request_id);
+    if (problem->trace_id.len > 0) json_put_text(&w, "trace_id", problem->trace_id);
+    json_put_bool(&w, "retryable", kind->is_retryable);
+    if (problem->run_error_json.len > 0) json_put_raw(&w, "run_error", problem->run_error_json);
+    if (problem->findings_json.len > 0) json_put_raw(&w, "errors", problem->findings_json);
+    json_end_object(&w);
+}
+
+static const char *openai_type(int http)
+{
+    if (http == 401) return "authentication_error";
+    if (http == 403) return "permission_error";
+    if (http == 429) return "rate_limit_error";
+    return http < 500 ? "invalid_request_error" : "server_error";
+}
+
+void problem_print_openai(const struct problem *problem, struct buf *out)
+{
+    const struct problem_kind *kind = problem->kind;
+    struct json_writer w            = json_writer_init(out);
+    json_begin_object(&w);
+    json_member(&w, "error");
+    json_begin_object(&w);
+    json_put_text(&w, "message",
+                  problem->detail.len > 0 ? problem->detail : str_from(kind->title));
+    json_put_text(&w, "type", str_from(openai_type(kind->http)));
+    json_member(&w, "param");
+    json_write_null(&w);
+    json_put_text(&w, "code", str_from(kind->code));
+    json_end_object(&w);
+    json_put_text(&w, "request_id", problem->request_id);
+    json_end_object(&w);
+}

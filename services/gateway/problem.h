@@ -1,0 +1,45 @@
+/**
+ * problem: errors of the HTTP API as RFC 9457 documents, from one table of codes.
+ *
+ * Every code of docs/errors is in the table with its status, title and whether the same request may
+ * succeed later. Services name codes in their answers; a code that is not in the table follows from
+ * the gRPC status.
+ */
+#ifndef GATEWAY_PROBLEM_H
+#define GATEWAY_PROBLEM_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct problem_kind {
+    const char *code;
+    const char *title;
+    int http;
+    bool is_retryable;
+};
+
+/** The row of `code`; if there is none, the one that `status_code` stands for. Never NULL. */
+const struct problem_kind *problem_kind_of(str code, status status_code);
+
+/** One problem to be shown. */
+struct problem {
+    const struct problem_kind *kind;
+    str detail;        /* what is wrong, where, and the fix */
+    str instance;      /* request path; empty: left out */
+    str request_id;
+    str trace_id;      /* empty: left out */
+    str findings_json; /* array of {pointer, line, column, code, severity, detail, hint}; empty */
+    str run_error_json; /* empty: left out */
+};
+
+/** Appends the document. */
+void problem_print(const struct problem *problem, struct buf *out);
+
+/** Appends the same in the shape of OpenAI's API: {"error": {message, type, param, code}}. */
+void problem_print_openai(const struct problem *problem, struct buf *out);
+
+#endif

@@ -1,0 +1,357 @@
+#include "gateway/view.h"
+
+#include "base/attr.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+
+enum {
+    DIGEST_MAX   = 32, /* bytes */
+    MONEY_MAX    = 32, /* characters */
+    NANOS_DIGITS = 9,
+};
+
+static const int64_t NANOS_PER_USD = 1'000'000'000;
+
+/* clang-format off */
+static const char *const run_statuses[] = {
+    [PB__RUN_STATUS__RUN_STATUS_UNSPECIFIED] = "unspecified",
+    [PB__RUN_STATUS__RUN_STATUS_DRAFT]       = "draft",
+    [PB__RUN_STATUS__RUN_STATUS_PENDING]     = "pending",
+    [PB__RUN_STATUS__RUN_STATUS_RUNNING]     = "running",
+    [PB__RUN_STATUS__RUN_STATUS_WAITING]     = "waiting",
+    [PB__RUN_STATUS__RUN_STATUS_SUSPENDED]   = "suspended",
+    [PB__RUN_STATUS__RUN_STATUS_COMPLETED]   = "completed",
+    [PB__RUN_STATUS__RUN_STATUS_FAULTED]     = "faulted",
+    [PB__RUN_STATUS__RUN_STATUS_CANCELLED]   = "cancelled",
+    [PB__RUN_STATUS__RUN_STATUS_TERMINATED]  = "terminated",
+};
+
+static const char *const approval_statuses[] = {
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_UNSPECIFIED] = "unspecified",
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING]     = "pending",
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_APPROVED]    = "approved",
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_REJECTED]    = "rejected",
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_EXPIRED]     = "expired",
+    [PB__APPROVAL_STATUS__APPROVAL_STATUS_CANCELLED]   = "cancelled",
+};
+/* clang-format on */
+
+/* A peer may run a newer release: a number we do not know is shown as such, not a crash. */
+static const char *name_of(const char *const *names, size_t count, unsigned value)
+{
+    return value < count ? names[value] : "unknown";
+}
+
+const char *run_status_name(Pb__RunStatus run_status)
+{
+    return name_of(run_statuses, ARRAY_LEN(run_statuses), (unsigned)run_status);
+}
+
+const char *approval_status_name(Pb__ApprovalStatus approval_status)
+{
+    return name_of(approval_statuses, ARRAY_LEN(approval_statuses), (unsigned)approval_status);
+}
+
+bool run_status_parse(str name, Pb__RunStatus *ret_status)
+{
+    for (unsigned i = 1; i < ARRAY_LEN(run_statuses); i++) {
+        if (str_is(name, run_statuses[i])) {
+            *ret_status = (Pb__RunStatus)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool approval_status_parse(str name, Pb__ApprovalStatus *ret_status)
+{
+    for (unsigned i = 1; i < ARRAY_LEN(approval_statuses); i++) {
+        if (str_is(name, approval_statuses[i])) {
+            *ret_status = (Pb__ApprovalStatus)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool run_status_is_final(Pb__RunStatus run_status)
+{
+    return run_status >= PB__RUN_STATUS__RUN_STATUS_COMPLETED;
+}
+
+void money_print(int64_t usd_nanos, struct buf *out)
+{
+    if (usd_nanos < 0) {
+        (void)buf_put_byte(out, '-');
+        usd_nanos = -usd_nanos;
+    }
+    (void)buf_printf(out, "%" PRId64, usd_nanos / NANOS_PER_USD);
+    int64_t rest = usd_nanos % NANOS_PER_USD;
+    if (rest == 0) return;
+    int digits = NANOS_DIGITS;
+    for (; rest % 10 == 0; rest /= 10) digits--;
+    (void)buf_printf(out, ".%0*" PRId64, digits, rest);
+}
+
+bool money_parse(str text, int64_t *ret_usd_nanos)
+{
+    int64_t nanos = 0;
+    int fraction  = -1; /* digits after the point; -1: no point yet */
+    size_t digits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '.' && fraction < 0 && digits > 0) {
+            fraction = 0;
+            continue;
+        }
+        if (c < '0' || c > '9' || fraction == NANOS_DIGITS) return false;
+        if (__builtin_mul_overflow(nanos, 10, &nanos)) return false;
+        if (__builtin_add_overflow(nanos, c - '0', &nanos)) return false;
+        digits++;
+        if (fraction >= 0) fraction++;
+    }
+    if (digits == 0 || fraction == 0) return false;
+    for (int i = fraction < 0 ? 0 : fraction; i < NANOS_DIGITS; i++) {
+        if (__builtin_mul_overflow(nanos, 10, &nanos)) return false;
+    }
+    *ret_usd_nanos = nanos;
+    return true;
+}
+
+static str str_of(ProtobufCBinaryData data)
+{
+    return (str){.ptr = (const char *)data.data, .len = data.len};
+}
+
+static void put_text_if(struct json_writer *w, const char *key, const char *text)
+{
+    if (*text) json_put_text(w, key, str_from(text));
+}
+
+static void put_time_if(struct json_writer *w, const char *key, int64_t unix_us)
+{
+    if (unix_us > 0) json_put_time(w, key, unix_us);
+}
+
+static void put_json_if(struct json_writer *w, const char *key, ProtobufCBinaryData document)
+{
+    if (document.len > 0) json_put_raw(w, key, str_of(document));
+}
+
+static void put_digest(struct json_writer *w, ProtobufCBinaryData digest)
+{
+    char hex[2 * DIGEST_MAX + 1] = "";
+    if (digest.len <= DIGEST_MAX) hex_encode(digest.data, digest.len, hex);
+    json_put_text(w, "digest", str_from(hex));
+}
+
+static void put_money(struct json_writer *w, const char *key, int64_t usd_nanos)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(MONEY_MAX);
+    money_print(usd_nanos, &text);
+    json_put_text(w, key, buf_str(&text));
+}
+
+static void put_labels(struct json_writer *w, Pb__Label *const *labels, size_t count)
+{
+    if (count == 0) return;
+    json_member(w, "labels");
+    json_begin_object(w);
+    for (size_t i = 0; i < count; i++) {
+        json_put_text(w, labels[i]->key, str_from(labels[i]->value));
+    }
+    json_end_object(w);
+}
+
+static void put_usage(struct json_writer *w, const Pb__Usage *usage)
+{
+    json_member(w, "usage");
+    json_begin_object(w);
+    json_put_int(w, "input_tokens", usage ? usage->input_tokens : 0);
+    json_put_int(w, "output_tokens", usage ? usage->output_tokens : 0);
+    if (usage && usage->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {
+        json_member(w, "cost_usd");
+        json_write_null(w);
+    } else {
+        put_money(w, "cost_usd", usage ? usage->cost_usd_nanos : 0);
+    }
+    if (usage && usage->simulated) json_put_bool(w, "simulated", true);
+    json_end_object(w);
+}
+
+static void put_progress(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
+{
+    json_member(w, "progress");
+    json_begin_object(w);
+    json_member(w, "percent");
+    json_write_value(w, json_real((double)run->progress_permille / 10));
+    put_text_if(w, "phase", run->phase);
+    int64_t from = run->started_us > 0 ? run->started_us : run->created_us;
+    int64_t to   = run->ended_us > 0 ? run->ended_us : now_us;
+    json_member(w, "elapsed_seconds");
+    json_write_value(w, json_real(to > from ? (double)((to - from) / 1000) / 1000 : 0));
+    json_end_object(w);
+}
+
+static void put_waiting(struct json_writer *w, const Pb__RunView *run)
+{
+    if (run->n_waiting_for == 0) return;
+    json_member(w, "waiting_for");
+    json_begin_array(w);
+    for (size_t i = 0; i < run->n_waiting_for; i++) {
+        const Pb__Waiting *waiting = run->waiting_for[i];
+        json_begin_object(w);
+        json_put_text(w, "kind", str_from(waiting->kind));
+        put_text_if(w, "task", waiting->task);
+        put_time_if(w, "since", waiting->since_us);
+        put_text_if(w, "detail", waiting->detail);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void put_budget(struct json_writer *w, const Pb__RunView *run)
+{
+    if (run->budget_usd_nanos == 0 && run->budget_tokens == 0) return;
+    json_member(w, "budget");
+    json_begin_object(w);
+    if (run->budget_usd_nanos > 0) put_money(w, "usd", run->budget_usd_nanos);
+    if (run->budget_tokens > 0) json_put_int(w, "tokens", run->budget_tokens);
+    json_end_object(w);
+}
+
+void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
+{
+    json_begin_object(w);
+    json_put_text(w, "id", str_from(run->id));
+    put_text_if(w, "client_id", run->client_id);
+    json_put_text(w, "namespace", str_from(run->namespace_));
+    json_member(w, "workflow");
+    json_begin_object(w);
+    json_put_text(w, "name", str_from(run->workflow));
+    json_put_text(w, "version", str_from(run->version));
+    put_digest(w, run->digest);
+    json_end_object(w);
+    json_put_text(w, "status", str_from(run_status_name(run->status)));
+    json_put_time(w, "created_at", run->created_us);
+    put_time_if(w, "started_at", run->started_us);
+    put_time_if(w, "ended_at", run->ended_us);
+    put_time_if(w, "deadline", run->deadline_us);
+    put_labels(w, run->labels, run->n_labels);
+    json_put_int(w, "priority", run->priority);
+    put_budget(w, run);
+    put_json_if(w, "input", run->input_json);
+    put_json_if(w, "output", run->output_json);
+    put_json_if(w, "error", run->error_json);
+    put_progress(w, run, now_us);
+    put_waiting(w, run);
+    put_usage(w, run->usage);
+    put_text_if(w, "created_by", run->created_by);
+    put_text_if(w, "trace_id", run->trace_id);
+    json_put_int(w, "last_sequence", (int64_t)run->last_sequence);
+    json_end_object(w);
+}
+
+void view_event(struct json_writer *w, const Pb__HistoryEvent *event)
+{
+    json_begin_object(w);
+    json_put_int(w, "sequence", (int64_t)event->sequence);
+    json_put_time(w, "time", event->time_us);
+    json_put_text(w, "type", str_from(event->type));
+    put_text_if(w, "task", event->task);
+    put_text_if(w, "iteration", event->iteration);
+    put_text_if(w, "job", event->job);
+    if (event->attempt > 0) json_put_int(w, "attempt", event->attempt);
+    put_json_if(w, "data", event->data_json);
+    json_end_object(w);
+}
+
+void view_approval(struct json_writer *w, const Pb__ApprovalView *approval)
+{
+    json_begin_object(w);
+    json_put_text(w, "id", str_from(approval->id));
+    json_put_text(w, "run", str_from(approval->run));
+    json_put_text(w, "namespace", str_from(approval->namespace_));
+    put_text_if(w, "workflow", approval->workflow);
+    json_put_text(w, "task", str_from(approval->task));
+    json_put_text(w, "title", str_from(approval->title));
+    json_put_text(w, "status", str_from(approval_status_name(approval->status)));
+    json_member(w, "approvers");
+    json_begin_array(w);
+    for (size_t i = 0; i < approval->n_approvers; i++) {
+        json_write_text(w, str_from(approval->approvers[i]));
+    }
+    json_end_array(w);
+    put_json_if(w, "form", approval->form_json);
+    put_json_if(w, "payload", approval->payload_json);
+    json_put_time(w, "created_at", approval->created_us);
+    put_time_if(w, "due_at", approval->due_us);
+    put_time_if(w, "decided_at", approval->decided_us);
+    put_text_if(w, "decided_by", approval->decided_by);
+    put_text_if(w, "comment", approval->comment);
+    put_json_if(w, "data", approval->data_json);
+    json_put_bool(w, "editable", approval->editable);
+    json_end_object(w);
+}
+
+void view_finding(struct json_writer *w, const Pb__Finding *finding)
+{
+    json_begin_object(w);
+    put_text_if(w, "code", finding->code);
+    put_text_if(w, "severity", finding->severity);
+    json_put_text(w, "pointer", str_from(finding->pointer));
+    if (finding->line > 0) json_put_int(w, "line", finding->line);
+    if (finding->column > 0) json_put_int(w, "column", finding->column);
+    json_put_text(w, "detail", str_from(finding->detail));
+    put_text_if(w, "hint", finding->hint);
+    json_end_object(w);
+}
+
+void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
+                   Pb__Finding *const *warnings, size_t warning_count)
+{
+    json_begin_object(w);
+    json_put_text(w, "namespace", str_from(workflow->namespace_));
+    json_put_text(w, "name", str_from(workflow->name));
+    json_put_text(w, "version", str_from(workflow->version));
+    put_text_if(w, "title", workflow->title);
+    put_digest(w, workflow->digest);
+    json_put_time(w, "created_at", workflow->created_us);
+    put_text_if(w, "created_by", workflow->created_by);
+    if (workflow->n_versions > 0) {
+        json_member(w, "versions");
+        json_begin_array(w);
+        for (size_t i = 0; i < workflow->n_versions; i++) {
+            json_write_text(w, str_from(workflow->versions[i]));
+        }
+        json_end_array(w);
+    }
+    put_json_if(w, "definition", workflow->definition_json);
+    if (warning_count > 0) {
+        json_member(w, "warnings");
+        json_begin_array(w);
+        for (size_t i = 0; i < warning_count; i++) view_finding(w, warnings[i]);
+        json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us)
+{
+    json_begin_object(w);
+    json_put_text(w, "name", str_from(queue->name));
+    json_put_int(w, "depth", (int64_t)queue->depth);
+    json_put_int(w, "delayed", (int64_t)queue->delayed);
+    json_put_int(w, "held", (int64_t)queue->held);
+    json_put_int(w, "in_flight", (int64_t)queue->running);
+    json_put_int(w, "running", (int64_t)queue->running);
+    json_put_int(w, "dead_letters", (int64_t)queue->dead_letters);
+    json_put_int(w, "workers", (int64_t)queue->workers);
+    int64_t age_us = queue->oldest_us > 0 && now_us > queue->oldest_us ? now_us - queue->oldest_us
+                                                                       : 0;
+    json_member(w, "oldest_age_seconds");
+    json_write_value(w, json_real((double)(age_us / 1000) / 1000));
+    json_put_bool(w, "paused", queue->paused);
+    json_end_object(w);
+}

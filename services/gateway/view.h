@@ -1,0 +1,34 @@
+/** view: what the services answer, as the JSON of the HTTP API. One function per resource. */
+#ifndef GATEWAY_VIEW_H
+#define GATEWAY_VIEW_H
+
+#include "approval.pb-c.h"
+#include "base/buf.h"
+#include "json/json_write.h"
+#include "run.pb-c.h"
+#include "system.pb-c.h"
+#include "workflow.pb-c.h"
+
+/** Times and ages are relative to `now_us` (Unix). */
+void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us);
+void view_event(struct json_writer *w, const Pb__HistoryEvent *event);
+void view_approval(struct json_writer *w, const Pb__ApprovalView *approval);
+void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
+                   Pb__Finding *const *warnings, size_t warning_count);
+void view_finding(struct json_writer *w, const Pb__Finding *finding);
+void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
+
+/** "running", ...; the reverse is false for a word that is no status. */
+const char *run_status_name(Pb__RunStatus run_status);
+bool run_status_parse(str name, Pb__RunStatus *ret_status);
+const char *approval_status_name(Pb__ApprovalStatus approval_status);
+bool approval_status_parse(str name, Pb__ApprovalStatus *ret_status);
+bool run_status_is_final(Pb__RunStatus run_status);
+
+/** Nano-dollars as an exact decimal number without needless zeros: "0.00125", "3". */
+void money_print(int64_t usd_nanos, struct buf *out);
+
+/** Reads a decimal number of dollars with at most 9 fraction digits. */
+bool money_parse(str text, int64_t *ret_usd_nanos);
+
+#endif
