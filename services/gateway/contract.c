@@ -7,12 +7,12 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/attr.h"
-#include "base/diagnostic.h"
 #include "base/clock.h"
+#include "base/diagnostic.h"
 #include "base/mem.h"
-#include "json/json_text.h"
 #include "schema/schema.h"
 #include "yaml/yaml.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
 
@@ -63,7 +63,8 @@ void method_list(unsigned allowed, struct buf *out)
     const char *separator = "";
     for (int i = 0; i < METHOD_COUNT; i++) {
         if (!(allowed & 1U << i)) continue;
-        (void)buf_printf(out, "%s%s%s", separator, method_names[i], i == METHOD_GET ? ", HEAD" : "");
+        (void)buf_printf(out, "%s%s%s", separator, method_names[i],
+                         i == METHOD_GET ? ", HEAD" : "");
         separator = ", ";
     }
 }
@@ -162,13 +163,12 @@ static status add_route(struct contract *contract, str path, enum method method,
     route->path         = arena_strdup(contract->arena, path);
     ASSERT(route->path);
     split_path(route);
-    route->operation = text_of(contract, operation, "operationId", "");
-    route->roles     = text_of(contract, operation, "x-tutti-role", "");
-    route->is_public = str_is(str_from(route->roles), "none");
-    route->is_later  = json_is_truthy(json_get_text(operation, "x-tutti-later"));
-    route->body_size_max =
-        read_size(str_from(text_of(contract, operation, "x-tutti-body", "0")));
-    int64_t wait_us = 0;
+    route->operation     = text_of(contract, operation, "operationId", "");
+    route->roles         = text_of(contract, operation, "x-tutti-role", "");
+    route->is_public     = str_is(str_from(route->roles), "none");
+    route->is_later      = json_is_truthy(json_get_text(operation, "x-tutti-later"));
+    route->body_size_max = read_size(str_from(text_of(contract, operation, "x-tutti-body", "0")));
+    int64_t wait_us      = 0;
     (void)duration_parse(str_from(text_of(contract, operation, "x-tutti-wait", "0s")), &wait_us);
     route->wait_ms_max = wait_us / 1000;
     route->media       = media_of(operation, route);
@@ -229,7 +229,7 @@ status contract_load(const char *const *operations, struct contract **ret_contra
     contract->text = buf_init(CONTRACT_JSON_MAX);
 
     struct diagnostics *findings = diagnostics_new(contract->arena);
-    str text = {.ptr = (const char *)openapi_yaml, .len = openapi_yaml_size};
+    str text                     = {.ptr = (const char *)openapi_yaml, .len = openapi_yaml_size};
     TRY(yaml_parse(text, findings, &contract->document, reterr));
     contract->root = yaml_root(contract->document);
     TRY(read_routes(contract, operations, reterr));
@@ -256,7 +256,8 @@ void contract_freep(struct contract **contract)
     contract_free(*contract);
 }
 
-/* --- matching ---------------------------------------------------------------------------------- */
+/* --- matching ----------------------------------------------------------------------------------
+ */
 
 static bool is_param(str segment)
 {

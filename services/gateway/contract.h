@@ -37,16 +37,16 @@ enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, 
 struct route {
     const char *operation; /* operationId */
     enum method method;
-    const char *path;      /* as in the file: "/v1/runs/{id}" */
-    const char *roles;     /* letters; "none": no key needed */
-    bool is_public;        /* roles "none" */
-    bool is_later;         /* answers 501 */
+    const char *path;  /* as in the file: "/v1/runs/{id}" */
+    const char *roles; /* letters; "none": no key needed */
+    bool is_public;    /* roles "none" */
+    bool is_later;     /* answers 501 */
     enum media media;
     bool body_required;
-    size_t body_size_max;   /* bytes; 0: no body */
-    int64_t wait_ms_max;    /* 0: not parked */
+    size_t body_size_max;             /* bytes; 0: no body */
+    int64_t wait_ms_max;              /* 0: not parked */
     const struct schema *body_schema; /* MEDIA_JSON; NULL: any JSON */
-    uint32_t handler;       /* index of the handler; CONTRACT_NO_HANDLER if later */
+    uint32_t handler;                 /* index of the handler; CONTRACT_NO_HANDLER if later */
     str segments[CONTRACT_SEGMENTS_MAX];
     uint32_t segment_count;
 };

@@ -137,8 +137,7 @@ void problem_print_openai(const struct problem *problem, struct buf *out)
     json_begin_object(&w);
     json_member(&w, "error");
     json_begin_object(&w);
-    json_put_text(&w, "message",
-                  problem->detail.len > 0 ? problem->detail : str_from(kind->title));
+    json_put_text(&w, "message", problem->detail.len > 0 ? problem->detail : str_from(kind->title));
     json_put_text(&w, "type", str_from(openai_type(kind->http)));
     json_member(&w, "param");
     json_write_null(&w);

@@ -28,11 +28,11 @@ const struct problem_kind *problem_kind_of(str code, status status_code);
 /** One problem to be shown. */
 struct problem {
     const struct problem_kind *kind;
-    str detail;        /* what is wrong, where, and the fix */
-    str instance;      /* request path; empty: left out */
+    str detail;   /* what is wrong, where, and the fix */
+    str instance; /* request path; empty: left out */
     str request_id;
-    str trace_id;      /* empty: left out */
-    str findings_json; /* array of {pointer, line, column, code, severity, detail, hint}; empty */
+    str trace_id;       /* empty: left out */
+    str findings_json;  /* array of {pointer, line, column, code, severity, detail, hint}; empty */
     str run_error_json; /* empty: left out */
 };
 

@@ -348,8 +348,8 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     json_put_int(w, "running", (int64_t)queue->running);
     json_put_int(w, "dead_letters", (int64_t)queue->dead_letters);
     json_put_int(w, "workers", (int64_t)queue->workers);
-    int64_t age_us = queue->oldest_us > 0 && now_us > queue->oldest_us ? now_us - queue->oldest_us
-                                                                       : 0;
+    int64_t age_us =
+        queue->oldest_us > 0 && now_us > queue->oldest_us ? now_us - queue->oldest_us : 0;
     json_member(w, "oldest_age_seconds");
     json_write_value(w, json_real((double)(age_us / 1000) / 1000));
     json_put_bool(w, "paused", queue->paused);

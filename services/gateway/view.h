@@ -4,10 +4,10 @@
 
 #include "approval.pb-c.h"
 #include "base/buf.h"
-#include "json/json_write.h"
 #include "run.pb-c.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
+#include "json/json_write.h"
 
 /** Times and ages are relative to `now_us` (Unix). */
 void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us);

@@ -72,16 +72,16 @@ struct chat_request {
     struct chat_tool *tools;
     uint32_t tool_count;
     enum chat_choice choice;
-    str choice_name;    /* CHOICE_FUNCTION */
+    str choice_name;     /* CHOICE_FUNCTION */
     json parallel_tools; /* true, false or JSON_INVALID */
 
     json temperature, top_p, top_k; /* numbers or JSON_INVALID */
     int64_t max_tokens;             /* 0: not given */
     str stops[CHAT_STOPS_MAX];
     uint32_t stop_count;
-    int64_t count;    /* n; 0: not given */
-    json seed;        /* number or JSON_INVALID */
-    str effort;       /* reasoning effort; empty: not given */
+    int64_t count; /* n; 0: not given */
+    json seed;     /* number or JSON_INVALID */
+    str effort;    /* reasoning effort; empty: not given */
     str user;
 
     enum chat_format format;

@@ -30,7 +30,8 @@ static str text_or_empty(json object, const char *key)
     return json_is(value, JSON_TEXT) ? json_str(value) : (str){};
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 static bool read_role(str name, enum chat_role *ret_role)
 {
@@ -93,8 +94,9 @@ static status read_part(json value, const char *pointer, struct chat_part *ret_p
         part->name = text_or_empty(file, "filename");
         split_data_url(text_or_empty(file, "file_data"), part);
     } else {
-        return invalid(reterr, pointer, "a part needs a known `type`: text, image_url, "
-                                        "input_audio, file or refusal");
+        return invalid(reterr, pointer,
+                       "a part needs a known `type`: text, image_url, "
+                       "input_audio, file or refusal");
     }
     return STATUS_OK;
 }
@@ -158,8 +160,7 @@ static status read_message(struct chat_request *request, json value, const char 
 {
     if (!json_is(value, JSON_OBJECT)) return invalid(reterr, pointer, "a message is an object");
     if (!read_role(text_or_empty(value, "role"), &message->role)) {
-        return invalid(reterr, pointer,
-                       "`role` is system, developer, user, assistant or tool");
+        return invalid(reterr, pointer, "`role` is system, developer, user, assistant or tool");
     }
     message->name = text_or_empty(value, "name");
     json calls    = json_get_text(value, "tool_calls");
@@ -188,7 +189,8 @@ static status read_messages(struct chat_request *request, json messages, struct 
     return STATUS_OK;
 }
 
-/* --- tools and format -------------------------------------------------------------------------- */
+/* --- tools and format --------------------------------------------------------------------------
+ */
 
 static status read_tools(struct chat_request *request, json tools, struct error *reterr)
 {
@@ -227,8 +229,9 @@ static status read_choice(struct chat_request *request, json choice, struct erro
         if (str_is(word, "required")) request->choice = CHOICE_REQUIRED;
         if (request->choice != CHOICE_UNSET) return STATUS_OK;
     }
-    return invalid(reterr, "/tool_choice", "auto, none, required or {type: function, function: "
-                                           "{name}}");
+    return invalid(reterr, "/tool_choice",
+                   "auto, none, required or {type: function, function: "
+                   "{name}}");
 }
 
 static status read_format(struct chat_request *request, json format, struct error *reterr)
@@ -251,7 +254,8 @@ static status read_format(struct chat_request *request, json format, struct erro
     return STATUS_OK;
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 static status read_stops(struct chat_request *request, json stop, struct error *reterr)
 {
@@ -310,11 +314,29 @@ static status read_sampling(struct chat_request *request, json source, struct er
 
 /* Members this file reads; "schema", "system", "prompt", "json" are those of jobs. */
 static const char *const known_members[] = {
-    "model",       "messages",       "tools", "tool_choice",     "parallel_tool_calls",
-    "temperature", "top_p",          "top_k", "seed",            "max_tokens",
-    "n",           "stop",           "user",  "response_format", "max_completion_tokens",
-    "stream",      "stream_options", "tutti", "schema",          "reasoning_effort",
-    "system",      "prompt",         "json",
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "max_tokens",
+    "n",
+    "stop",
+    "user",
+    "response_format",
+    "max_completion_tokens",
+    "stream",
+    "stream_options",
+    "tutti",
+    "schema",
+    "reasoning_effort",
+    "system",
+    "prompt",
+    "json",
 };
 
 bool chat_member_is_known(str key)
@@ -333,7 +355,6 @@ static void keep_extra(struct chat_request *request, json source)
         return;
     }
 }
-
 
 static status read_common(struct chat_request *request, json source, struct error *reterr)
 {
@@ -389,13 +410,15 @@ static status frame_messages(struct chat_request *request, json source, struct e
     if (!messages || !parts) return no_memory(reterr);
     uint32_t used = 0;
     if (system.len > 0) {
-        parts[0]         = (struct chat_part){.kind = PART_TEXT, .text = system};
-        messages[used++] = (struct chat_message){.role = ROLE_SYSTEM, .parts = &parts[0], .part_count = 1};
+        parts[0] = (struct chat_part){.kind = PART_TEXT, .text = system};
+        messages[used++] =
+            (struct chat_message){.role = ROLE_SYSTEM, .parts = &parts[0], .part_count = 1};
     }
     for (size_t i = 0; i < count; i++) messages[used++] = request->messages[i];
     if (prompt.len > 0) {
-        parts[1]         = (struct chat_part){.kind = PART_TEXT, .text = prompt};
-        messages[used++] = (struct chat_message){.role = ROLE_USER, .parts = &parts[1], .part_count = 1};
+        parts[1] = (struct chat_part){.kind = PART_TEXT, .text = prompt};
+        messages[used++] =
+            (struct chat_message){.role = ROLE_USER, .parts = &parts[1], .part_count = 1};
     }
     request->messages      = messages;
     request->message_count = used;
@@ -411,9 +434,9 @@ status chat_from_job(json arguments, struct arena *arena, struct chat_request **
     TRY(frame_messages(request, arguments, reterr));
     json schema = json_get_text(arguments, "schema");
     if (json_is(schema, JSON_OBJECT)) {
-        request->format           = FORMAT_SCHEMA;
-        request->schema           = schema;
-        request->schema_name      = str_from("answer");
+        request->format      = FORMAT_SCHEMA;
+        request->schema      = schema;
+        request->schema_name = str_from("answer");
     } else if (json_is_truthy(json_get_text(arguments, "json"))) {
         request->format = FORMAT_JSON;
     }

@@ -65,8 +65,8 @@ enum llm_error_class {
 
 struct llm_error {
     enum llm_error_class class;
-    uint32_t http_status; /* 0: there was no answer */
-    str type, code, text; /* the upstream's own words */
+    uint32_t http_status;   /* 0: there was no answer */
+    str type, code, text;   /* the upstream's own words */
     int64_t retry_after_ms; /* 0: not said */
 };
 

@@ -1,0 +1,158 @@
+/**
+ * api: one HTTP request of the API, from the parsed head to the answer.
+ *
+ * A handler gets a call whose key, roles, body size and body schema have been checked. It answers
+ * exactly once, by api_respond() or one of the api_fail functions, on any thread, now or later. What
+ * it started for the call should end when the client has gone (api_call_is_gone()).
+ *
+ * Life: the HTTP server holds one reference until the answer is sent, each piece of work under way
+ * holds one more.
+ */
+#ifndef GATEWAY_API_H
+#define GATEWAY_API_H
+
+#include "base/arena.h"
+#include "gateway/contract.h"
+#include "gateway/identity.h"
+#include "httpd/httpd.h"
+#include "json/json.h"
+#include "json/json_write.h"
+#include "rpc/rpc_client.h"
+
+#include <stdatomic.h>
+
+struct run_waits;
+struct followers;
+struct llm_pull;
+struct telemetry;
+
+enum {
+    API_ANSWER_MAX     = 64 << 20, /* bytes of one answer */
+    API_CALL_ARENA_MAX = 4 << 20,  /* bytes */
+    API_REQUEST_ID_MAX = 64,       /* characters */
+};
+
+/** What all calls share. Filled in once by server_start(); the pointers are const for its life. */
+struct api {
+    struct contract *contract;
+    struct httpd *httpd;
+    struct rpc_client *scheduler;
+    struct rpc_client *llm; /* NULL: no llm-proxy is configured */
+    struct identity_cache *keys;
+    struct run_waits *waits;
+    struct followers *followers;
+    struct llm_pull *llm_pull;
+    const char *version;
+    atomic_uint partitions;        /* of the scheduler; 0: not known yet */
+    atomic_bool scheduler_reached; /* once since start */
+    atomic_bool is_draining;
+    uint8_t subscriber[16]; /* this gateway, to the services it pulls from */
+};
+
+struct api_call {
+    struct api *api;
+    struct httpd_handle handle;
+    struct httpd_request *request; /* owned; NULL before the body is there */
+    const struct route *route;
+    str params[CONTRACT_PARAMS_MAX]; /* views of `path` */
+    struct identity identity;
+    json body;    /* MEDIA_JSON: parsed and checked; JSON_INVALID if there is none. Only while the
+                     handler's function runs, on its thread */
+    struct arena *arena;
+    char request_id[API_REQUEST_ID_MAX + 1];
+    char trace_id[33]; /* "" if the client sent none */
+    char *path;        /* decoded; owned */
+    bool is_openai;    /* errors in OpenAI's shape */
+    void *state;       /* of the handler, for its continuation */
+    atomic_uint references;
+    atomic_bool is_gone;
+    atomic_bool is_answered;
+};
+
+struct api_call *api_call_ref(struct api_call *call);
+void api_call_unref(struct api_call *call);
+
+/** The client has gone or was answered: nobody will read what is still being made. */
+bool api_call_is_gone(const struct api_call *call);
+
+/** One handler per operation of the contract; ends with a NULL operation. */
+struct api_handler {
+    const char *operation;
+    void (*handle)(struct api_call *call);
+};
+extern const struct api_handler api_handlers[];
+
+/* --- answering --------------------------------------------------------------------------------- */
+
+/** An answer being written: `json` writes into `body`. Begin with api_answer(), end with
+ * api_answer_send(). */
+struct api_answer {
+    struct api_call *call;
+    struct buf body;
+    struct json_writer json;
+};
+struct api_answer api_answer(struct api_call *call);
+
+/** Sends with `http_status` and, if not NULL, one more header. Releases the answer. */
+void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra);
+
+/** The general form. */
+void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
+                 const struct httpd_field *extra, size_t extra_count);
+
+/** A problem document for `code` and the reason in `error` (may be NULL). */
+void api_fail(struct api_call *call, status code, const struct error *error);
+
+/** The same from a service's answer: its code, detail, findings and retry time. */
+void api_fail_answer(struct api_call *call, const struct rpc_answer *answer);
+
+/** A fully described one. */
+PRINTF_LIKE(4, 5)
+void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
+                   ...);
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+/** The decoded query parameter, living as long as the call; false if it is not there. Several: the
+ * first; api_query_next() walks them. */
+bool api_query(struct api_call *call, const char *name, str *ret_value);
+bool api_query_next(struct api_call *call, const char *name, size_t *cursor, str *ret_value);
+
+/** page_size and page_token. INVALID_ARGUMENT names the parameter. */
+status api_page(struct api_call *call, uint32_t *ret_size, const char **ret_token,
+                struct error *reterr);
+
+/** `wait`, capped by the route. 0: none. */
+status api_wait_ms(struct api_call *call, int64_t *ret_wait_ms, struct error *reterr);
+
+/** A text of the call's arena with a NUL. */
+const char *api_text(struct api_call *call, str text);
+
+/** The namespace that requests of this call are made in: "*" for a key of all namespaces that named
+ * none. */
+const char *api_namespace(struct api_call *call);
+
+/* --- asking the scheduler ---------------------------------------------------------------------- */
+
+typedef void api_then(struct api_call *call, const struct rpc_answer *answer);
+
+struct api_ask {
+    const ProtobufCServiceDescriptor *service;
+    const char *method;
+    const void *message;
+    uint16_t partition;
+    int64_t timeout_ms; /* 0: the default of the client */
+    api_then *then;     /* only if the answer is OK; else the problem is sent */
+    api_then *failed;   /* NULL: api_fail_answer() */
+};
+
+/** Asks; the call lives until `then` has returned. */
+void api_ask_scheduler(struct api_call *call, const struct api_ask *ask);
+
+/** The partition that owns an id, or a client's own id in this call's namespace. */
+uint16_t api_partition_of(struct api_call *call, str id);
+
+/** hash of architecture.md section 3: first 8 bytes of SHA-256(namespace 0x1f text) mod P. */
+uint16_t api_partition_of_text(const struct api *api, str namespace, str text);
+
+#endif
