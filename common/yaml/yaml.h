@@ -1,9 +1,13 @@
 /**
  * yaml: YAML 1.2 documents to json values, with the place of every node.
  *
- * Core schema rules decide what a plain scalar is, so `on`, `yes`, `no`, `off` are texts and 0o17 is
- * 15. One document per file. Anchors, aliases and merge keys (`<<`) are read; an alias bomb, a
- * duplicate key, a key that is no scalar, a foreign tag and a NUL are refused. JSON is YAML here too.
+ * Core schema rules decide what a plain scalar is, so `on`, `yes`, `no`, `off` are texts and 0o17
+ * is 15. One document per file; an empty one is null. Anchors, aliases and merge keys (`<<`) are
+ * read; an alias bomb, a duplicate key, a key that is no scalar, a foreign tag, infinities and NUL
+ * are refused, and so is an expression whose end a comment has eaten. JSON is YAML here too, but
+ * for escaped surrogate pairs.
+ *
+ * A document is immutable; all threads may read it if its values are frozen.
  */
 #ifndef YAML_YAML_H
 #define YAML_YAML_H
@@ -21,7 +25,14 @@ enum {
 };
 
 /** How a scalar was written: where in the file an offset in its text is, depends on it. */
-enum yaml_style { YAML_PLAIN, YAML_SINGLE_QUOTED, YAML_DOUBLE_QUOTED, YAML_LITERAL, YAML_FOLDED, YAML_NOT_SCALAR };
+enum yaml_style {
+    YAML_PLAIN,
+    YAML_SINGLE_QUOTED,
+    YAML_DOUBLE_QUOTED,
+    YAML_LITERAL,
+    YAML_FOLDED,
+    YAML_NOT_SCALAR, /* a map, a list, or an alias */
+};
 
 struct yaml_place {
     uint32_t line;   /* from 1 */
@@ -32,12 +43,13 @@ struct yaml_place {
 struct yaml_document;
 
 /**
- * Parses `text` (borrowed for the call). Owned: yaml_free(). Findings (code V01) go to `list`; fails
- * with INVALID_ARGUMENT if there is one.
+ * Parses `text` (borrowed for the call). Owned: yaml_document_free(). Findings (code V01) go to `list` (may
+ * be NULL), the first also to `reterr`; fails with INVALID_ARGUMENT if there is one.
  */
 status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
                   struct error *reterr);
-void yaml_free(struct yaml_document *document);
+/** Not yaml_free(): libyaml has a function of that name, and calls it for its own memory. */
+void yaml_document_free(struct yaml_document *document);
 void yaml_freep(struct yaml_document **document);
 
 /** View of the root value; lives as long as the document (json_ref() to keep it). */

@@ -246,7 +246,7 @@ void contract_free(struct contract *contract)
     if (!contract) return;
     for (uint32_t i = 0; i < contract->schema_count; i++) schema_free(contract->schemas[i]);
     buf_done(&contract->text);
-    yaml_free(contract->document);
+    yaml_document_free(contract->document);
     arena_free(contract->arena);
     free(contract);
 }

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(once, JSON_COMPACT, &plain);
         check(once, JSON_PRETTY, &plain);
         check(once, JSON_SORTED, &plain);
-        CLEANUP(json_unrefp) json merged = json_merge_patch_new(once, value);
+        json_unref(json_merge_patch_new(once, value));
         (void)json_pointer_get(once, text);
         json_unref(once);
     } else {

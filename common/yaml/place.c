@@ -1,0 +1,215 @@
+/* Where a value stands in its file, and where a byte of a scalar does. */
+#include "base/assert.h"
+#include "yaml/yaml_internal.h"
+#include "json/json_pointer.h"
+
+enum { NAME_MAX_LEN = 64 << 10 }; /* bytes of one name in a pointer */
+
+/* --- nodes -------------------------------------------------------------------------------------
+ */
+
+static bool index_of(json container, str token, size_t *ret_index)
+{
+    /* The pointer code of json decides what an index or a name is; here only its position matters.
+     */
+    CLEANUP(buf_done) struct buf escaped = buf_init(NAME_MAX_LEN);
+    for (size_t i = 0; i < json_count(container); i++) {
+        buf_clear(&escaped);
+        if (json_is(container, JSON_ARRAY)) {
+            (void)json_pointer_add_index(&escaped, i);
+        } else {
+            (void)json_pointer_add(&escaped, json_key_at(container, i));
+        }
+        if (!str_equal(str_slice(buf_str(&escaped), 1, escaped.len), token)) continue;
+        *ret_index = i;
+        return true;
+    }
+    return false;
+}
+
+/* The node at `pointer`, or the nearest around it. `*ret_value` is the value there. */
+static const struct yaml_node *find(const struct yaml_document *document, str pointer,
+                                    json *ret_value)
+{
+    const struct yaml_node *node = &document->root_node;
+    json value                   = document->root;
+    size_t from                  = 0;
+    while (from < pointer.len && pointer.ptr[from] == '/') {
+        size_t to = from + 1;
+        while (to < pointer.len && pointer.ptr[to] != '/') to++;
+        size_t index = 0;
+        if (!index_of(value, str_slice(pointer, from + 1, to), &index)) break;
+        node  = &document->nodes[node->children + index];
+        value = json_is(value, JSON_ARRAY) ? json_at(value, index) : json_value_at(value, index);
+        from  = to;
+    }
+    *ret_value = from == pointer.len ? value : json_invalid();
+    return node;
+}
+
+static struct yaml_place place_from(const struct yaml_node *node)
+{
+    return (struct yaml_place){.line = node->line, .column = node->column, .style = node->style};
+}
+
+struct yaml_place yaml_place_of(const struct yaml_document *document, str pointer)
+{
+    json value = json_invalid();
+    return place_from(find(document, pointer, &value));
+}
+
+struct yaml_place yaml_key_place(const struct yaml_document *document, str pointer)
+{
+    json value                   = json_invalid();
+    const struct yaml_node *node = find(document, pointer, &value);
+    struct yaml_place place      = place_from(node);
+    if (node->key_line == 0) return place;
+    place.line   = node->key_line;
+    place.column = node->key_column;
+    return place;
+}
+
+/* --- inside a scalar ---------------------------------------------------------------------------
+ */
+
+/* A walk over the source, which knows line and column. */
+struct cursor {
+    str rest;
+    uint32_t line;
+    uint32_t column;
+};
+
+static char peek(const struct cursor *cursor)
+{
+    return cursor->rest.len ? cursor->rest.ptr[0] : '\0';
+}
+
+static void step(struct cursor *cursor)
+{
+    if (cursor->rest.len == 0) return;
+    char c       = cursor->rest.ptr[0];
+    cursor->rest = str_slice(cursor->rest, 1, cursor->rest.len);
+    if (c == '\n') {
+        cursor->line++;
+        cursor->column = 1;
+    } else if (((unsigned char)peek(cursor) & 0xc0) != 0x80) {
+        cursor->column++;
+    }
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static void skip_blanks(struct cursor *cursor)
+{
+    while (is_blank(peek(cursor))) step(cursor);
+}
+
+static struct cursor cursor_at(const struct yaml_document *document, const struct yaml_node *node)
+{
+    str source           = {.ptr = document->source, .len = document->source_len};
+    const char *start    = yaml_line(source, node->line).ptr;
+    struct cursor cursor = {.line = node->line, .column = 1};
+    if (start) cursor.rest = str_slice(source, (size_t)(start - source.ptr), source.len);
+    while (cursor.rest.len > 0 && cursor.line == node->line && cursor.column < node->column) {
+        step(&cursor);
+    }
+    while (peek(&cursor) == '&' || peek(&cursor) == '!') { /* anchor, tag */
+        while (cursor.rest.len > 0 && !is_blank(peek(&cursor)) && peek(&cursor) != '\n') {
+            step(&cursor);
+        }
+        while (is_blank(peek(&cursor)) || peek(&cursor) == '\n') step(&cursor);
+    }
+    return cursor;
+}
+
+/* Says whether the line ends here, blanks aside. */
+static bool is_line_end(const struct cursor *cursor)
+{
+    struct cursor ahead = *cursor;
+    skip_blanks(&ahead);
+    if (peek(&ahead) == '\r') step(&ahead);
+    return peek(&ahead) == '\n';
+}
+
+/* Plain and single-quoted texts over several lines: blanks around a line end become one blank, and
+ * each further line end a line end of the text. */
+static void walk_flow(struct cursor *cursor, str text, size_t offset, bool is_quoted)
+{
+    if (is_quoted) step(cursor);
+    for (size_t i = 0; i < offset && cursor->rest.len > 0; i++) {
+        if ((text.ptr[i] == ' ' || text.ptr[i] == '\n') && is_line_end(cursor)) {
+            skip_blanks(cursor);
+            if (peek(cursor) == '\r') step(cursor);
+            step(cursor);
+            if (text.ptr[i] == '\n' && (i == 0 || text.ptr[i - 1] != '\n')) {
+                /* The first of several line ends is the fold; it has no byte in the text. */
+                skip_blanks(cursor);
+                if (peek(cursor) == '\r') step(cursor);
+                step(cursor);
+            }
+            skip_blanks(cursor);
+            continue;
+        }
+        if (is_quoted && text.ptr[i] == '\'') step(cursor); /* '' */
+        step(cursor);
+    }
+}
+
+/* A literal text: lines stand below each other, each indented by as much as the first is. */
+static void walk_literal(struct cursor *cursor, str text, size_t offset)
+{
+    uint32_t indent = UINT32_MAX;
+    for (size_t from = 0; indent == UINT32_MAX && from < text.len;) { /* the first line with text */
+        const char *end = memchr(text.ptr + from, '\n', text.len - from);
+        size_t to       = end ? (size_t)(end - text.ptr) : text.len;
+        while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
+        step(cursor);
+        if (to > from) {
+            struct cursor ahead = *cursor;
+            skip_blanks(&ahead);
+            uint32_t own = 0;
+            while (from + own < to && is_blank(text.ptr[from + own])) own++;
+            indent = ahead.column - 1 - own;
+        }
+        if (offset <= to || indent != UINT32_MAX) {
+            /* Further lines are one to one. */
+            size_t start = from;
+            for (size_t i = from; i < offset && i < text.len; i++) {
+                if (text.ptr[i] != '\n') continue;
+                while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
+                step(cursor);
+                start = i + 1;
+            }
+            for (uint32_t i = 0; i < indent && is_blank(peek(cursor)); i++) step(cursor);
+            for (size_t i = start; i < offset; i++) step(cursor);
+            return;
+        }
+        from = to + 1;
+    }
+}
+
+struct yaml_place yaml_place_in(const struct yaml_document *document, str pointer, size_t offset)
+{
+    json value                   = json_invalid();
+    const struct yaml_node *node = find(document, pointer, &value);
+    struct yaml_place place      = place_from(node);
+    if (!json_is(value, JSON_TEXT)) return place;
+    str text = json_str(value);
+    if (offset > text.len) offset = text.len;
+
+    struct cursor cursor = cursor_at(document, node);
+    switch (node->style) {
+    case YAML_PLAIN: walk_flow(&cursor, text, offset, false); break;
+    case YAML_SINGLE_QUOTED: walk_flow(&cursor, text, offset, true); break;
+    case YAML_LITERAL: walk_literal(&cursor, text, offset); break;
+    case YAML_DOUBLE_QUOTED:
+    case YAML_FOLDED:
+    case YAML_NOT_SCALAR: return place;
+    }
+    place.line   = cursor.line;
+    place.column = cursor.column;
+    return place;
+}

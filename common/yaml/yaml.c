@@ -1,0 +1,68 @@
+/* Documents: parsed, asked for places, freed. */
+#include "yaml/yaml.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "yaml/yaml_internal.h"
+
+#include <stdlib.h>
+
+static void parser_done(yaml_parser_t *parser)
+{
+    yaml_parser_delete(parser);
+}
+
+static bool parse(struct yaml_report *report, struct yaml_document *document)
+{
+    CLEANUP(parser_done) yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        yaml_found(report, (str){}, 1, 1, "", "out of memory");
+        return false;
+    }
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)report->source.ptr,
+                                 report->source.len);
+    return yaml_build(&parser, report, document);
+}
+
+status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
+                  struct error *reterr)
+{
+    ASSERT(ret_document);
+    if (str_starts_with(text, str_from("\xef\xbb\xbf"))) text = str_slice(text, 3, text.len);
+    CLEANUP(yaml_freep) struct yaml_document *document = mem_new(1, sizeof *document);
+    struct yaml_report report                          = {.list = list};
+    if (text.len > YAML_SIZE_MAX) {
+        yaml_found(&report, (str){}, 1, 1, "split it", "the document is larger than 512 KiB");
+    } else {
+        document->source     = mem_dup(text.len ? text.ptr : "", text.len);
+        document->source_len = text.len;
+        document->root       = json_null();
+        document->root_node  = (struct yaml_node){.line = 1, .column = 1, .style = YAML_NOT_SCALAR};
+        report.source        = (str){.ptr = document->source, .len = text.len};
+        if (parse(&report, document)) {
+            *ret_document = TAKE(document);
+            return STATUS_OK;
+        }
+    }
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s", report.first.text);
+}
+
+void yaml_document_free(struct yaml_document *document)
+{
+    if (!document) return;
+    json_unref(document->root);
+    free(document->nodes);
+    free(document->source);
+    free(document);
+}
+
+void yaml_freep(struct yaml_document **document)
+{
+    yaml_document_free(*document);
+}
+
+json yaml_root(const struct yaml_document *document)
+{
+    return document->root;
+}
