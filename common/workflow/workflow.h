@@ -16,8 +16,8 @@
 #include "base/diagnostic.h"
 #include "base/hash.h"
 #include "base/status.h"
-#include "json/json.h"
 #include "workflow/template.h"
+#include "json/json.h"
 
 #include <stdint.h>
 
@@ -66,7 +66,7 @@ struct task_list {
 
 /** A time span: fixed, or computed when it is needed. */
 struct duration {
-    int64_t us;                     /* if `computed` is NULL */
+    int64_t us;                      /* if `computed` is NULL */
     const struct template *computed; /* yields a duration object or ISO 8601 text */
 };
 
@@ -74,8 +74,8 @@ struct retry_rule {
     const struct expression *when, *except_when; /* NULL: always, never */
     struct duration delay;
     enum { BACKOFF_CONSTANT, BACKOFF_LINEAR, BACKOFF_EXPONENTIAL } backoff;
-    struct duration increment; /* linear; 0: the delay itself */
-    struct duration delay_max; /* 0: none */
+    struct duration increment;   /* linear; 0: the delay itself */
+    struct duration delay_max;   /* 0: none */
     uint32_t multiplier_percent; /* exponential: 200 doubles */
     struct duration jitter_from, jitter_to;
     uint32_t retries_max;             /* UINT32_MAX: no limit; the first attempt is not one */
@@ -93,15 +93,15 @@ struct error_filter {
 /** One attribute of an event filter. */
 struct event_attribute {
     const char *name;
-    json literal;                      /* JSON_INVALID if it is an expression */
-    const struct regex *pattern;       /* for text literals: matched anchored if not equal */
-    const struct expression *expr;     /* NULL if literal; `.` = the attribute's value */
+    json literal;                  /* JSON_INVALID if it is an expression */
+    const struct regex *pattern;   /* for text literals: matched anchored if not equal */
+    const struct expression *expr; /* NULL if literal; `.` = the attribute's value */
 };
 
 struct event_correlation {
     const char *name;
-    const struct expression *from;   /* `.` = the event */
-    const struct template *expect;   /* NULL: the first value seen */
+    const struct expression *from; /* `.` = the event */
+    const struct template *expect; /* NULL: the first value seen */
 };
 
 struct event_filter {
@@ -123,15 +123,15 @@ struct switch_case {
 };
 
 struct call_body {
-    const char *function;          /* "http", "llm.chat" */
-    const char *queue;             /* "tools", "llm" */
-    const struct template *with;   /* arguments; evaluated when the job is queued */
-    bool has_default_retry;        /* a catalog function: the job default applies (E8) */
+    const char *function;        /* "http", "llm.chat" */
+    const char *queue;           /* "tools", "llm" */
+    const struct template *with; /* arguments; evaluated when the job is queued */
+    bool has_default_retry;      /* a catalog function: the job default applies (E8) */
 };
 
 struct for_body {
-    const char *each, *at; /* variable names without $; "item", "index" by default */
-    const struct template *in; /* yields an array */
+    const char *each, *at;           /* variable names without $; "item", "index" by default */
+    const struct template *in;       /* yields an array */
     const struct expression *while_; /* NULL: none */
     uint32_t parallel; /* 0: one after the other, output of the last; n: up to n at once, array */
     struct task_list body;
@@ -150,7 +150,8 @@ struct try_body {
     const struct retry_rule *retry; /* NULL: none */
     struct task_list handler;       /* catch.do; count 0: none */
     bool has_handler;
-    struct flow then; /* catch.then */
+    struct flow then; /* catch.then; it wins over the task's own */
+    bool has_then;
 };
 
 /** metadata.tutti.approval. */
@@ -174,26 +175,26 @@ struct listen_body {
 
 struct task {
     task_index index;
-    task_index parent;     /* the enclosing task, TASK_NONE at the top */
-    uint32_t position;     /* in its list */
+    task_index parent; /* the enclosing task, TASK_NONE at the top */
+    uint32_t position; /* in its list */
     const char *name;
-    const char *reference; /* JSON pointer with index and name: "/do/0/drafts/for/do/0/draft" */
+    const char *reference; /* JSON pointer with index and name: "/do/0/drafts/do/0/draft" */
     uint32_t line, column; /* of the name in the source */
     enum task_kind kind;
 
-    const struct expression *condition; /* `if`; NULL: always */
+    const struct expression *condition;                                /* `if`; NULL: always */
     const struct schema *input_schema, *output_schema, *export_schema; /* NULL: none */
     const struct template *input_from, *output_as, *export_as;         /* NULL: as it is */
     struct duration timeout; /* us = 0 and computed = NULL: none */
     struct flow then;
 
     /* metadata.tutti */
-    const char *phase; /* NULL: that of the enclosing task */
-    double weight;     /* 1 by default */
-    uint8_t priority;  /* 0..9; PRIORITY_INHERIT: the run's */
+    const char *phase;                      /* NULL: that of the enclosing task */
+    double weight;                          /* 1 by default */
+    uint8_t priority;                       /* 0..9; PRIORITY_INHERIT: the run's */
     const struct template *idempotency_key; /* NULL: the default key */
     const struct retry_rule *retry;         /* NULL: see has_own_retry */
-    bool has_own_retry; /* `retry: none` is has_own_retry with retry NULL */
+    bool has_own_retry;                     /* `retry: none` is has_own_retry with retry NULL */
 
     /* `$steps` may be asked for this task's output by something that can see it. */
     bool is_output_kept;
@@ -225,7 +226,7 @@ struct workflow_budget {
 
 struct workflow {
     const char *namespace_, *name, *version;
-    const char *title; /* "" if none */
+    const char *title;           /* "" if none */
     uint8_t digest[SHA256_SIZE]; /* of the canonical JSON of the definition */
     json document;               /* frozen: the definition as it was read */
     const struct schema *input_schema, *output_schema;
