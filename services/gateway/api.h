@@ -34,6 +34,7 @@ enum {
 
 /** What all calls share. Filled in once by server_start(); the pointers are const for its life. */
 struct api {
+    struct loop *home; /* the loop that owns waits, followers and pulls */
     struct contract *contract;
     struct httpd *httpd;
     struct rpc_client *scheduler;
@@ -49,6 +50,11 @@ struct api {
     uint8_t subscriber[16]; /* this gateway, to the services it pulls from */
 };
 
+/** What waits on the home loop for a call's sake: the head of a waiter's own struct. */
+struct api_waiter {
+    void (*forget)(struct api_waiter *waiter); /* the call has ended: clear call->waiter, free */
+};
+
 struct api_call {
     struct api *api;
     struct httpd_handle handle;
@@ -60,10 +66,14 @@ struct api_call {
                      handler's function runs, on its thread */
     struct arena *arena;
     char request_id[API_REQUEST_ID_MAX + 1];
+    char rpc_id[33];   /* ours alone, unlike request_id, which a client may choose: services
+                          remember what they answered to it */
     char trace_id[33]; /* "" if the client sent none */
     char *path;        /* decoded; owned */
     bool is_openai;    /* errors in OpenAI's shape */
     void *state;       /* of the handler, for its continuation */
+    atomic_bool is_parked; /* something on the home loop waits for it: tell it of the end */
+    struct api_waiter *waiter; /* home loop only */
     atomic_uint references;
     atomic_bool is_gone;
     atomic_bool is_answered;
@@ -71,6 +81,13 @@ struct api_call {
 
 struct api_call *api_call_ref(struct api_call *call);
 void api_call_unref(struct api_call *call);
+
+/** Parks the call: `run(call)` follows on the home loop, where `call->waiter` may be set. When the
+ * call ends, its waiter is forgotten there. */
+void api_park(struct api_call *call, void (*run)(struct api_call *call));
+
+/** The server's: the answer is out, or will never be. */
+void api_call_gone(struct api_call *call);
 
 /** The client has gone or was answered: nobody will read what is still being made. */
 bool api_call_is_gone(const struct api_call *call);

@@ -1,0 +1,339 @@
+/* Lives of calls, answers and problems; what handlers read of a request. */
+#include "gateway/api.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "gateway/problem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    HEADERS_MAX      = 12,
+    QUERY_MAX        = 4096, /* bytes of one decoded parameter */
+    PROBLEM_MAX      = 1 << 20,
+    PAGE_SIZE        = 50,
+    PAGE_SIZE_MAX    = 500,
+    RETRY_AFTER_SIZE = 24,
+};
+
+struct api_call *api_call_ref(struct api_call *call)
+{
+    atomic_fetch_add_explicit(&call->references, 1, memory_order_relaxed);
+    return call;
+}
+
+void api_call_unref(struct api_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) > 1) return;
+    httpd_request_free(call->request);
+    json_unref(call->body);
+    arena_free(call->arena);
+    free(call->path);
+    free(call);
+}
+
+/* A message to the home loop: what to do with which call. */
+struct parking {
+    struct api_call *call; /* a reference */
+    void (*run)(struct api_call *call);
+};
+
+static void on_home(void *context)
+{
+    struct parking *parking = context;
+    parking->run(parking->call);
+    api_call_unref(parking->call);
+    free(parking);
+}
+
+static bool send_home(struct api_call *call, void (*run)(struct api_call *call))
+{
+    struct parking *parking = mem_new(1, sizeof *parking);
+    *parking                = (struct parking){.call = api_call_ref(call), .run = run};
+    if (loop_post(call->api->home, on_home, parking) == STATUS_OK) return true;
+    api_call_unref(call);
+    free(parking);
+    return false;
+}
+
+void api_park(struct api_call *call, void (*run)(struct api_call *call))
+{
+    atomic_store(&call->is_parked, true);
+    if (send_home(call, run)) return;
+    api_fail_with(call, "overloaded", (str){}, "too many calls are waiting; try again");
+}
+
+static void forget(struct api_call *call)
+{
+    struct api_waiter *waiter = call->waiter;
+    if (waiter) waiter->forget(waiter);
+}
+
+void api_call_gone(struct api_call *call)
+{
+    atomic_store_explicit(&call->is_gone, true, memory_order_relaxed);
+    /* If the loop's queue is full the waiter finds out itself: it looks at is_gone before it acts. */
+    if (atomic_load(&call->is_parked)) (void)send_home(call, forget);
+}
+
+bool api_call_is_gone(const struct api_call *call)
+{
+    return atomic_load_explicit(&call->is_gone, memory_order_relaxed);
+}
+
+/* --- answering --------------------------------------------------------------------------------- */
+
+void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
+                 const struct httpd_field *extra, size_t extra_count)
+{
+    bool was_answered = atomic_exchange(&call->is_answered, true);
+    ASSERT(!was_answered);
+    struct httpd_field fields[HEADERS_MAX];
+    size_t count     = 0;
+    fields[count++]  = (struct httpd_field){str_from("X-Request-Id"), str_from(call->request_id)};
+    fields[count++]  = (struct httpd_field){str_from("Cache-Control"), str_from("no-store")};
+    fields[count++]  = (struct httpd_field){str_from("X-Content-Type-Options"), str_from("nosniff")};
+    if (content_type) {
+        fields[count++] = (struct httpd_field){str_from("Content-Type"), str_from(content_type)};
+    }
+    for (size_t i = 0; i < extra_count && count < HEADERS_MAX; i++) fields[count++] = extra[i];
+    const struct httpd_response response = {
+        .http_status = http_status, .fields = fields, .field_count = count, .body = body};
+    httpd_respond(call->api->httpd, call->handle, &response);
+}
+
+struct api_answer api_answer(struct api_call *call)
+{
+    return (struct api_answer){.call = call, .body = buf_init(API_ANSWER_MAX)};
+}
+
+void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra)
+{
+    if (answer->body.is_full) {
+        api_fail_with(answer->call, "internal", (str){}, "the answer is over %d bytes",
+                      API_ANSWER_MAX);
+    } else {
+        api_respond(answer->call, http_status, "application/json", buf_str(&answer->body), extra,
+                    extra ? 1 : 0);
+    }
+    buf_done(&answer->body);
+}
+
+static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms)
+{
+    problem->request_id           = str_from(call->request_id);
+    problem->trace_id             = str_from(call->trace_id);
+    problem->instance             = str_from(call->path ? call->path : "");
+    CLEANUP(buf_done) struct buf body = buf_init(PROBLEM_MAX);
+    if (call->is_openai) {
+        problem_print_openai(problem, &body);
+    } else {
+        problem_print(problem, &body);
+    }
+    struct httpd_field extra[1];
+    size_t extra_count = 0;
+    char seconds[RETRY_AFTER_SIZE];
+    int http = problem->kind->http;
+    if (retry_after_ms > 0 || http == 429 || http == 503 || http == 507) {
+        (void)snprintf(seconds, sizeof seconds, "%" PRId64,
+                       retry_after_ms > 1000 ? (retry_after_ms + 999) / 1000 : 1);
+        extra[extra_count++] =
+            (struct httpd_field){str_from("Retry-After"), str_from(seconds)};
+    }
+    if (http == 401) {
+        extra[extra_count++] =
+            (struct httpd_field){str_from("WWW-Authenticate"), str_from("Bearer")};
+    }
+    api_respond(call, http, call->is_openai ? "application/json" : "application/problem+json",
+                buf_str(&body), extra, extra_count);
+}
+
+void api_fail(struct api_call *call, status code, const struct error *error)
+{
+    str name               = error && error->code ? str_from(error->code) : (str){};
+    struct problem problem = {.kind   = problem_kind_of(name, code),
+                              .detail = error ? str_from(error->text) : (str){}};
+    send_problem(call, &problem, 0);
+}
+
+void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
+                   ...)
+{
+    char detail[ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    struct problem problem = {.kind          = problem_kind_of(str_from(code), STATUS_INTERNAL),
+                              .detail        = str_from(detail),
+                              .findings_json = findings_json};
+    send_problem(call, &problem, 0);
+}
+
+/* Details of an error are a JSON array of findings, made by the service that refused. */
+static str findings_of(const struct rpc_answer *answer)
+{
+    str details = {.ptr = answer->details_json.ptr, .len = answer->details_json.len};
+    return details.len > 0 && details.ptr[0] == '[' ? details : (str){};
+}
+
+void api_fail_answer(struct api_call *call, const struct rpc_answer *answer)
+{
+    struct problem problem = {
+        .kind          = problem_kind_of(str_from(answer->error_code), answer->code),
+        .detail        = str_from(answer->detail),
+        .findings_json = findings_of(answer),
+    };
+    /* The inside of our services is not for people outside; the request id finds it in the log. */
+    if (problem.kind->http == 500) problem.detail = (str){};
+    send_problem(call, &problem, answer->retry_after_ms);
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+const char *api_text(struct api_call *call, str text)
+{
+    const char *copy = arena_strdup(call->arena, text);
+    ASSERT(copy); /* a request has at most 16 KiB of head; the arena holds megabytes */
+    return copy;
+}
+
+bool api_query_next(struct api_call *call, const char *name, size_t *cursor, str *ret_value)
+{
+    str raw_name  = {};
+    str raw_value = {};
+    while (httpd_query_next(call->request->query, cursor, &raw_name, &raw_value)) {
+        CLEANUP(buf_done) struct buf key = buf_init(QUERY_MAX);
+        if (!httpd_decode(raw_name, true, &key) || !str_is(buf_str(&key), name)) continue;
+        CLEANUP(buf_done) struct buf value = buf_init(QUERY_MAX);
+        if (!httpd_decode(raw_value, true, &value)) continue;
+        *ret_value = str_from(api_text(call, buf_str(&value)));
+        return true;
+    }
+    return false;
+}
+
+bool api_query(struct api_call *call, const char *name, str *ret_value)
+{
+    size_t cursor = 0;
+    return api_query_next(call, name, &cursor, ret_value);
+}
+
+static bool parse_count(str text, uint32_t max, uint32_t *ret_count)
+{
+    uint64_t value = 0;
+    if (text.len == 0 || text.len > 9) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
+        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    if (value < 1 || value > max) return false;
+    *ret_count = (uint32_t)value;
+    return true;
+}
+
+status api_page(struct api_call *call, uint32_t *ret_size, const char **ret_token,
+                struct error *reterr)
+{
+    str text  = {};
+    *ret_size = PAGE_SIZE;
+    if (api_query(call, "page_size", &text) && !parse_count(text, PAGE_SIZE_MAX, ret_size)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "page_size: 1 to %d", PAGE_SIZE_MAX);
+    }
+    *ret_token = "";
+    if (api_query(call, "page_token", &text)) *ret_token = text.ptr;
+    return STATUS_OK;
+}
+
+status api_wait_ms(struct api_call *call, int64_t *ret_wait_ms, struct error *reterr)
+{
+    str text     = {};
+    *ret_wait_ms = 0;
+    if (!api_query(call, "wait", &text)) return STATUS_OK;
+    int64_t wait_us = 0;
+    if (!duration_parse(text, &wait_us)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "wait: a duration such as `30s` is required");
+    }
+    *ret_wait_ms = wait_us / 1000;
+    if (*ret_wait_ms > call->route->wait_ms_max) *ret_wait_ms = call->route->wait_ms_max;
+    return STATUS_OK;
+}
+
+const char *api_namespace(struct api_call *call)
+{
+    const struct identity *identity = &call->identity;
+    return *identity->requested ? identity->requested : identity->namespace_;
+}
+
+/* --- asking the scheduler ---------------------------------------------------------------------- */
+
+struct asking {
+    struct api_call *call; /* a reference */
+    api_then *then;
+    api_then *failed;
+};
+
+static void on_answer(const struct rpc_answer *answer, void *context)
+{
+    struct asking *asking = context;
+    if (answer->code == STATUS_OK) {
+        asking->then(asking->call, answer);
+    } else if (asking->failed) {
+        asking->failed(asking->call, answer);
+    } else {
+        api_fail_answer(asking->call, answer);
+    }
+    api_call_unref(asking->call);
+    free(asking);
+}
+
+static const char *roles_of(const struct api_call *call)
+{
+    return call->identity.roles ? "key" : "";
+}
+
+void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
+{
+    struct asking *asking = mem_new(1, sizeof *asking);
+    *asking = (struct asking){.call = api_call_ref(call), .then = ask->then, .failed = ask->failed};
+    const struct rpc_request request = {
+        .service     = ask->service,
+        .method      = ask->method,
+        .message     = ask->message,
+        .partition   = ask->partition,
+        .timeout_ms  = ask->timeout_ms,
+        .request_id  = str_from(call->rpc_id),
+        .namespace   = str_from(api_namespace(call)),
+        .key_id      = str_from(call->identity.key_id),
+        .roles       = str_from(roles_of(call)),
+        .done        = on_answer,
+        .context     = asking,
+    };
+    struct error error = {};
+    status code        = rpc_client_call(call->api->scheduler, &request, NULL, &error);
+    if (code == STATUS_OK) return;
+    free(asking);
+    api_fail(call, code, &error);
+    api_call_unref(call);
+}
+
+uint16_t api_partition_of_text(const struct api *api, str namespace, str text)
+{
+    unsigned partitions = atomic_load_explicit(&api->partitions, memory_order_relaxed);
+    if (partitions <= 1) return 0;
+    uint8_t digest[SHA256_SIZE];
+    const bytes parts[] = {bytes_from(namespace), {.ptr = "\x1f", .len = 1}, bytes_from(text)};
+    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    return (uint16_t)(u64_from(digest) % partitions);
+}
+
+uint16_t api_partition_of(struct api_call *call, str id)
+{
+    if (id_is_valid(id)) return id_partition(id);
+    return api_partition_of_text(call->api, str_from(api_namespace(call)), id);
+}
