@@ -43,8 +43,8 @@ struct yaml_place {
 struct yaml_document;
 
 /**
- * Parses `text` (borrowed for the call). Owned: yaml_document_free(). Findings (code V01) go to `list` (may
- * be NULL), the first also to `reterr`; fails with INVALID_ARGUMENT if there is one.
+ * Parses `text` (borrowed for the call). Owned: yaml_document_free(). Findings (code V01) go to
+ * `list` (may be NULL), the first also to `reterr`; fails with INVALID_ARGUMENT if there is one.
  */
 status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
                   struct error *reterr);

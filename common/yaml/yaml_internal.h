@@ -40,8 +40,8 @@ PRINTF_LIKE(6, 7)
 void yaml_found(struct yaml_report *report, str pointer, uint32_t line, uint32_t column,
                 const char *hint, const char *format, ...);
 
-/** Adds what libyaml has to say, in words that help. It reads ahead of its events, so the pointer is
- * that of the document. */
+/** Adds what libyaml has to say, in words that help. It reads ahead of its events, so the
+ * pointer is that of the document. */
 void yaml_explain(struct yaml_report *report, const yaml_parser_t *parser);
 
 /** The start of the line (from 1) in `source`, up to its end; empty beyond the last. */

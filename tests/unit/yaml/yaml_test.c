@@ -95,7 +95,7 @@ static const struct refusal {
     {"a: \"\\0\"", 1, 4, "/a", "NUL", ""},
     {"\"\\0\": 1", 1, 1, "", "NUL", ""},
     {"? [a]\n: 1", 1, 3, "", "not a map or list", "quotes"},
-    {"{: 1}", 1, 2, "", "key is missing", "before"},
+    {"?\n: 1", 1, 2, "", "key is missing", "before"},
     {"a: &a x\n*a : 1", 2, 1, "", "alias", "write the key"},
     {"a: 1\n---\nb: 2", 2, 1, "", "second document", "one document"},
     {"a: {<<: 1}", 1, 9, "/a", "merges maps", "<<: *name"},
