@@ -358,7 +358,7 @@ static int wait_of(struct loop *loop, int64_t wait_ms)
     return wait_ms > 0 ? (int)wait_ms : 0;
 }
 
-void loop_turn(struct loop *loop, int64_t wait_ms)
+static void turn(struct loop *loop, int64_t wait_ms)
 {
     struct epoll_event events[LOOP_EVENTS_BATCH];
     int count = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS_BATCH, wait_of(loop, wait_ms));
@@ -385,13 +385,31 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
     free_removed(loop);
 }
 
-void loop_run(struct loop *loop)
+static void own(struct loop *loop)
 {
+    ASSERT(!atomic_load(&loop->is_running));
     atomic_store(&loop->owner, pthread_self());
     atomic_store(&loop->is_running, true);
-    while (!atomic_load(&loop->is_stopped)) loop_turn(loop, LOOP_TURN_MAX_MS);
-    loop_turn(loop, 0); /* what was posted before the stop */
+}
+
+static void disown(struct loop *loop)
+{
     atomic_store(&loop->is_running, false);
+}
+
+void loop_turn(struct loop *loop, int64_t wait_ms)
+{
+    own(loop);
+    turn(loop, wait_ms);
+    disown(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+    own(loop);
+    while (!atomic_load(&loop->is_stopped)) turn(loop, LOOP_TURN_MAX_MS);
+    turn(loop, 0); /* what was posted before the stop */
+    disown(loop);
 }
 
 void loop_stop(struct loop *loop)

@@ -1,0 +1,143 @@
+/* Answers and pieces of streams, encoded on the thread that gives them. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "httpd/httpd_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ANSWER_HEAD_MAX = 64 << 10, PROBLEM_MAX = 1024, SIZE_LINE_MAX = 20 }; /* bytes */
+
+struct httpd_buffer *buffer_raw(size_t size)
+{
+    ASSERT(size < SIZE_MAX - sizeof(struct httpd_buffer));
+    struct httpd_buffer *buffer = malloc(sizeof *buffer + size);
+    ASSERT(buffer != NULL);
+    atomic_init(&buffer->refs, 1);
+    buffer->text_start = 0;
+    buffer->text_len   = size;
+    buffer->size       = size;
+    return buffer;
+}
+
+struct httpd_buffer *httpd_buffer_new(str text)
+{
+    ASSERT(text.len > 0); /* an empty chunk would end the stream */
+    char line[SIZE_LINE_MAX];
+    int len = snprintf(line, sizeof line, "%zx\r\n", text.len);
+    ASSERT(len > 0 && (size_t)len < sizeof line);
+    size_t start                = (size_t)len;
+    struct httpd_buffer *buffer = buffer_raw(start + text.len + 2);
+    memcpy(buffer->data, line, start);
+    memcpy(buffer->data + start, text.ptr, text.len);
+    memcpy(buffer->data + start + text.len, "\r\n", 2);
+    buffer->text_start = start;
+    buffer->text_len   = text.len;
+    return buffer;
+}
+
+struct httpd_buffer *httpd_buffer_ref(struct httpd_buffer *buffer)
+{
+    (void)atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
+    return buffer;
+}
+
+void httpd_buffer_unref(struct httpd_buffer *buffer)
+{
+    if (buffer && atomic_fetch_sub(&buffer->refs, 1) == 1) free(buffer);
+}
+
+void httpd_buffer_unrefp(struct httpd_buffer **buffer)
+{
+    httpd_buffer_unref(*buffer);
+    *buffer = NULL;
+}
+
+str httpd_buffer_text(const struct httpd_buffer *buffer)
+{
+    return (str){.ptr = buffer->data + buffer->text_start, .len = buffer->text_len};
+}
+
+static bool is_own_field(str name)
+{
+    static const char *const own[] = {"content-length", "transfer-encoding", "connection", "date"};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (str_is_nocase(name, own[i])) return true;
+    }
+    return false;
+}
+
+static bool is_clean(str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (c == '\r' || c == '\n' || c == '\0') return false;
+    }
+    return true;
+}
+
+static bool put_fields(struct buf *buf, const struct httpd_response *response)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        const struct httpd_field *field = &response->fields[i];
+        ASSERT(field->name.len > 0);
+        for (size_t at = 0; at < field->name.len; at++) {
+            ASSERT(is_token_char(field->name.ptr[at]));
+        }
+        ASSERT(!is_own_field(field->name));
+        if (!is_clean(field->value)) return false;
+        (void)buf_put_str(buf, field->name);
+        (void)buf_put_text(buf, ": ");
+        (void)buf_put_str(buf, field->value);
+        (void)buf_put_text(buf, "\r\n");
+    }
+    return !buf->is_full;
+}
+
+struct answer answer_encode(const struct httpd_response *response, bool is_stream)
+{
+    int http_status = response->http_status;
+    ASSERT(http_status >= 200 && http_status <= 599);
+    CLEANUP(buf_done) struct buf head = buf_init(ANSWER_HEAD_MAX);
+    (void)buf_printf(&head, "HTTP/1.1 %d %s\r\n", http_status, httpd_reason(http_status));
+    if (!put_fields(&head, response)) {
+        const struct httpd_refusal refusal = {
+            .http_status = 500, .code = "internal", .detail = "The answer could not be encoded."};
+        return answer_refusal(&refusal, (str){});
+    }
+    str body = status_has_body(http_status) ? response->body : (str){};
+    if (!is_stream && status_has_body(http_status)) {
+        (void)buf_printf(&head, "Content-Length: %zu\r\n", body.len);
+    }
+    ASSERT(!head.is_full);
+    struct httpd_buffer *buffer = buffer_raw(head.len + body.len);
+    memcpy(buffer->data, head.ptr, head.len);
+    if (body.len > 0) memcpy(buffer->data + head.len, body.ptr, body.len);
+    return (struct answer){.http_status = http_status, .buffer = buffer, .head_len = head.len};
+}
+
+struct answer answer_refusal(const struct httpd_refusal *refusal, str body)
+{
+    CLEANUP(buf_done) struct buf problem = buf_init(PROBLEM_MAX);
+    if (body.len == 0) {
+        /* All of these are constants of this server without characters that JSON escapes. */
+        (void)buf_printf(&problem,
+                         "{\"type\":\"urn:tutti:problem:%s\",\"title\":\"%s\",\"status\":%d,"
+                         "\"code\":\"%s\",\"detail\":\"%s\"}",
+                         refusal->code, httpd_reason(refusal->http_status), refusal->http_status,
+                         refusal->code, refusal->detail);
+        body = buf_str(&problem);
+    }
+    const struct httpd_field fields[] = {
+        {str_from("Content-Type"), str_from("application/problem+json")},
+        {str_from("Retry-After"), str_from("1")},
+    };
+    bool is_transient                    = refusal->http_status == 503;
+    const struct httpd_response response = {
+        .http_status = refusal->http_status,
+        .fields      = fields,
+        .field_count = is_transient ? 2 : 1,
+        .body        = body,
+    };
+    return answer_encode(&response, false);
+}
