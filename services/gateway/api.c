@@ -174,6 +174,19 @@ void api_fail_with(struct api_call *call, const char *code, str findings_json, c
     send_problem(call, &problem, 0);
 }
 
+void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...)
+{
+    char detail[ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    struct problem problem = {.kind   = problem_kind_of(str_from("run_failed"), STATUS_INTERNAL),
+                              .detail = str_from(detail),
+                              .run_error_json = run_error_json};
+    send_problem(call, &problem, 0);
+}
+
 /* Details of an error are a JSON array of findings, made by the service that refused. */
 static str findings_of(const struct rpc_answer *answer)
 {

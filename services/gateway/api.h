@@ -128,6 +128,10 @@ PRINTF_LIKE(4, 5)
 void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
                    ...);
 
+/** 424 run_failed with the run's own error. */
+PRINTF_LIKE(3, 4)
+void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...);
+
 /* --- reading ----------------------------------------------------------------------------------- */
 
 /** The decoded query parameter, living as long as the call; false if it is not there. Several: the

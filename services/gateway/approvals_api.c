@@ -1,0 +1,130 @@
+/* Approvals: what waits for a person. */
+#include "approval.pb-c.h"
+
+#include "base/assert.h"
+#include "gateway/handlers.h"
+#include "gateway/paging.h"
+#include "gateway/view.h"
+#include "json/json_text.h"
+
+enum { DATA_MAX = 256 << 10 /* bytes */ };
+
+static void on_listed(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__ApprovalList *list = answer->message;
+    struct api_answer response   = api_answer(call);
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < list->n_approvals; i++) {
+        view_approval(&response.json, list->approvals[i]);
+    }
+    json_end_array(&response.json);
+    paging_put_next(call, &response.json, list->next_token);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+void approvals_list(struct api_call *call)
+{
+    struct error error        = {};
+    Pb__ListApprovals message = PB__LIST_APPROVALS__INIT;
+    Pb__Page page             = PB__PAGE__INIT;
+    uint16_t partition        = 0;
+    str text                  = {};
+    message.namespace_        = (char *)(uintptr_t)api_namespace(call);
+    message.page              = &page;
+    if (api_query(call, "status", &text) && !approval_status_parse(text, &message.status)) {
+        api_fail_with(call, "invalid_request", (str){},
+                      "status: pending, approved, rejected, expired or cancelled");
+        return;
+    }
+    if (api_query(call, "run", &text)) message.run = (char *)(uintptr_t)text.ptr;
+    status code = paging_read(call, &page, &partition, &error);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        return;
+    }
+    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
+                                .method    = "List",
+                                .message   = &message,
+                                .partition = partition,
+                                .then      = on_listed};
+    api_ask_scheduler(call, &ask);
+}
+
+static void on_approval(struct api_call *call, const struct rpc_answer *answer)
+{
+    struct api_answer response = api_answer(call);
+    view_approval(&response.json, answer->message);
+    api_answer_send(&response, 200, NULL);
+}
+
+void approvals_get(struct api_call *call)
+{
+    Pb__GetApproval message  = PB__GET_APPROVAL__INIT;
+    message.id               = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
+    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
+                                .method    = "Get",
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = on_approval};
+    api_ask_scheduler(call, &ask);
+}
+
+static void put_labels(struct api_call *call, Pb__DecideApproval *message)
+{
+    char(*texts)[IDENTITY_LABEL_MAX + 1] =
+        arena_alloc(call->arena, IDENTITY_LABELS_MAX * sizeof *texts);
+    Pb__Label *items  = arena_alloc(call->arena, IDENTITY_LABELS_MAX * sizeof *items);
+    Pb__Label **array = arena_alloc(call->arena, IDENTITY_LABELS_MAX * sizeof *array);
+    ASSERT(texts && items && array);
+    size_t count =
+        identity_labels(call->api->keys, call->identity.key_id, texts, IDENTITY_LABELS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char *colon = strchr(texts[i], ':');
+        pb__label__init(&items[i]);
+        if (colon) *colon = '\0';
+        items[i].key   = texts[i];
+        items[i].value = colon ? colon + 1 : "";
+        array[i]       = &items[i];
+    }
+    message->by_labels   = array;
+    message->n_by_labels = count;
+}
+
+static void decide(struct api_call *call, bool approve)
+{
+    CLEANUP(buf_done) struct buf data = buf_init(DATA_MAX);
+    json value                        = json_get_text(call->body, "data");
+    json comment                      = json_get_text(call->body, "comment");
+    if (!json_is(value, JSON_INVALID)) (void)json_print(value, JSON_COMPACT, &data);
+
+    Pb__DecideApproval message = PB__DECIDE_APPROVAL__INIT;
+    message.id                 = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.namespace_         = (char *)(uintptr_t)api_namespace(call);
+    message.approve            = approve;
+    message.by                 = call->identity.name;
+    message.data_json = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
+    if (json_is(comment, JSON_TEXT)) {
+        message.comment = (char *)(uintptr_t)api_text(call, json_str(comment));
+    }
+    put_labels(call, &message);
+    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
+                                .method    = "Decide",
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = on_approval};
+    api_ask_scheduler(call, &ask);
+}
+
+void approvals_approve(struct api_call *call)
+{
+    decide(call, true);
+}
+
+void approvals_reject(struct api_call *call)
+{
+    decide(call, false);
+}

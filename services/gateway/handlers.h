@@ -1,0 +1,38 @@
+/* The handlers of the API, one per operation; the table in api_table.c names them. */
+#ifndef GATEWAY_HANDLERS_H
+#define GATEWAY_HANDLERS_H
+
+#include "gateway/api.h"
+
+void runs_start(struct api_call *call);
+void runs_list(struct api_call *call);
+void runs_get(struct api_call *call);
+void runs_history(struct api_call *call);
+void runs_follow(struct api_call *call);
+void runs_result(struct api_call *call);
+void runs_cancel(struct api_call *call);
+void runs_signal(struct api_call *call);
+
+void approvals_list(struct api_call *call);
+void approvals_get(struct api_call *call);
+void approvals_approve(struct api_call *call);
+void approvals_reject(struct api_call *call);
+
+void workflows_list(struct api_call *call);
+void workflows_put(struct api_call *call);
+void workflows_validate(struct api_call *call);
+void workflows_get(struct api_call *call);
+void workflows_versions(struct api_call *call);
+void workflows_get_version(struct api_call *call);
+
+void queues_list(struct api_call *call);
+void queues_get(struct api_call *call);
+
+void llm_chat(struct api_call *call);
+
+void system_status(struct api_call *call);
+void system_version(struct api_call *call);
+void system_health(struct api_call *call);
+void system_openapi(struct api_call *call);
+
+#endif

@@ -1,0 +1,205 @@
+/* Runs: lists and history. */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "gateway/handlers.h"
+#include "gateway/paging.h"
+#include "gateway/view.h"
+#include "run.pb-c.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { STATUS_FILTERS_MAX = 16, LABEL_FILTERS_MAX = 16, POSITION_MAX = 24 };
+
+/* --- list -------------------------------------------------------------------------------------- */
+
+static status read_statuses(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
+{
+    Pb__RunStatus *wanted = arena_alloc(call->arena, STATUS_FILTERS_MAX * sizeof *wanted);
+    ASSERT(wanted);
+    size_t cursor   = 0;
+    str text        = {};
+    message->status = wanted;
+    while (api_query_next(call, "status", &cursor, &text)) {
+        if (message->n_status == STATUS_FILTERS_MAX ||
+            !run_status_parse(text, &wanted[message->n_status])) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "status: %.40s is no status of a run",
+                        text.ptr);
+        }
+        message->n_status++;
+    }
+    return STATUS_OK;
+}
+
+static status read_labels(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
+{
+    Pb__Label *items  = arena_alloc(call->arena, LABEL_FILTERS_MAX * sizeof *items);
+    Pb__Label **array = arena_alloc(call->arena, LABEL_FILTERS_MAX * sizeof *array);
+    ASSERT(items && array);
+    message->labels = array;
+    size_t cursor   = 0;
+    str text        = {};
+    while (api_query_next(call, "label", &cursor, &text)) {
+        const char *colon = memchr(text.ptr, ':', text.len);
+        if (!colon || message->n_labels == LABEL_FILTERS_MAX) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "label: `key:value`, at most %d of them",
+                        LABEL_FILTERS_MAX);
+        }
+        size_t at        = (size_t)(colon - text.ptr);
+        Pb__Label *label = &items[message->n_labels];
+        pb__label__init(label);
+        label->key                 = (char *)(uintptr_t)api_text(call, str_slice(text, 0, at));
+        label->value               = (char *)(uintptr_t)(text.ptr + at + 1);
+        array[message->n_labels++] = label;
+    }
+    return STATUS_OK;
+}
+
+static status read_time(struct api_call *call, const char *name, int64_t *ret_us,
+                        struct error *reterr)
+{
+    str text = {};
+    if (!api_query(call, name, &text) || time_parse(text, ret_us)) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: a time such as 2026-11-22T10:00:00Z", name);
+}
+
+static status read_filters(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
+{
+    TRY(read_statuses(call, message, reterr));
+    TRY(read_labels(call, message, reterr));
+    TRY(read_time(call, "created_after", &message->created_after_us, reterr));
+    TRY(read_time(call, "created_before", &message->created_before_us, reterr));
+    str text = {};
+    if (api_query(call, "workflow", &text)) message->workflow = (char *)(uintptr_t)text.ptr;
+    if (api_query(call, "version", &text)) message->version = (char *)(uintptr_t)text.ptr;
+    if (api_query(call, "order", &text)) {
+        message->oldest_first = str_is(text, "oldest");
+        if (!message->oldest_first && !str_is(text, "newest")) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "order: newest or oldest");
+        }
+    }
+    return STATUS_OK;
+}
+
+static void on_listed(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__RunList *list    = answer->message;
+    struct api_answer response = api_answer(call);
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    int64_t now_us = clock_unix_us();
+    for (size_t i = 0; i < list->n_runs; i++) view_run(&response.json, list->runs[i], now_us);
+    json_end_array(&response.json);
+    paging_put_next(call, &response.json, list->next_token);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+void runs_list(struct api_call *call)
+{
+    struct error error   = {};
+    Pb__ListRuns message = PB__LIST_RUNS__INIT;
+    Pb__Page page        = PB__PAGE__INIT;
+    message.namespace_   = (char *)(uintptr_t)api_namespace(call);
+    message.page         = &page;
+    uint16_t partition   = 0;
+    status code          = read_filters(call, &message, &error);
+    if (code == STATUS_OK) code = paging_read(call, &page, &partition, &error);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        return;
+    }
+    const struct api_ask ask = {.service   = &pb__runs__descriptor,
+                                .method    = "List",
+                                .message   = &message,
+                                .partition = partition,
+                                .then      = on_listed};
+    api_ask_scheduler(call, &ask);
+}
+
+/* --- history ----------------------------------------------------------------------------------- */
+
+struct history_call {
+    uint32_t page_size;
+    bool newest_first;
+};
+
+static void on_history(struct api_call *call, const struct rpc_answer *answer)
+{
+    const struct history_call *state = call->state;
+    const Pb__RunHistory *history    = answer->message;
+    struct api_answer response       = api_answer(call);
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < history->n_events; i++) {
+        view_event(&response.json, history->events[i]);
+    }
+    json_end_array(&response.json);
+    uint64_t last = history->n_events > 0 ? history->events[history->n_events - 1]->sequence : 0;
+    bool has_more = state->newest_first ? last > 1 : last > 0 && last < history->last_sequence;
+    if (has_more) {
+        char token[POSITION_MAX];
+        (void)snprintf(token, sizeof token, "%" PRIu64, last);
+        json_put_text(&response.json, "next_page_token", str_from(token));
+    }
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+static status read_position(str text, const char *name, uint64_t *ret_position,
+                            struct error *reterr)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9' || i > 18) {
+            return fail_code(reterr, STATUS_INVALID_ARGUMENT,
+                             str_is(str_from(name), "after") ? "invalid_request"
+                                                             : "invalid_page_token",
+                             "%s: the sequence number of an event", name);
+        }
+        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    *ret_position = value;
+    return STATUS_OK;
+}
+
+static status read_history(struct api_call *call, Pb__ReadHistory *message, struct error *reterr)
+{
+    struct history_call *state = call->state;
+    str text                   = {};
+    const char *token          = "";
+    TRY(api_page(call, &state->page_size, &token, reterr));
+    if (api_query(call, "after", &text)) TRY(read_position(text, "after", &message->after, reterr));
+    if (*token) TRY(read_position(str_from(token), "page_token", &message->after, reterr));
+    if (api_query(call, "order", &text)) {
+        state->newest_first = str_is(text, "newest");
+        if (!state->newest_first && !str_is(text, "oldest")) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "order: oldest or newest");
+        }
+    }
+    message->count_max    = state->page_size;
+    message->newest_first = state->newest_first;
+    return STATUS_OK;
+}
+
+void runs_history(struct api_call *call)
+{
+    call->state             = arena_alloc(call->arena, sizeof(struct history_call));
+    struct error error      = {};
+    Pb__ReadHistory message = PB__READ_HISTORY__INIT;
+    message.id              = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
+    status code             = read_history(call, &message, &error);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        return;
+    }
+    const struct api_ask ask = {.service   = &pb__runs__descriptor,
+                                .method    = "History",
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = on_history};
+    api_ask_scheduler(call, &ask);
+}

@@ -1,0 +1,233 @@
+/* Queues, health and the state of the suite. */
+#include "base/clock.h"
+#include "gateway/followers.h"
+#include "gateway/handlers.h"
+#include "gateway/view.h"
+#include "system.pb-c.h"
+
+/* --- queues ------------------------------------------------------------------------------------ */
+
+static void on_queues(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__QueueList *list  = answer->message;
+    struct api_answer response = api_answer(call);
+    int64_t now_us             = clock_unix_us();
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < list->n_queues; i++) {
+        view_queue(&response.json, list->queues[i], now_us);
+    }
+    json_end_array(&response.json);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+static void on_queue(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__QueueList *list = answer->message;
+    if (list->n_queues == 0) {
+        api_fail_with(call, "not_found", (str){}, "there is no such queue");
+        return;
+    }
+    struct api_answer response = api_answer(call);
+    view_queue(&response.json, list->queues[0], clock_unix_us());
+    api_answer_send(&response, 200, NULL);
+}
+
+static void ask_queues(struct api_call *call, const char *name, api_then *then)
+{
+    Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
+    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
+    message.name             = (char *)(uintptr_t)name;
+    const struct api_ask ask = {.service = &pb__system__descriptor,
+                                .method  = "Queues",
+                                .message = &message,
+                                .then    = then};
+    api_ask_scheduler(call, &ask);
+}
+
+void queues_list(struct api_call *call)
+{
+    ask_queues(call, "", on_queues);
+}
+
+void queues_get(struct api_call *call)
+{
+    ask_queues(call, api_text(call, call->params[0]), on_queue);
+}
+
+/* --- system ------------------------------------------------------------------------------------ */
+
+static void ask_status(struct api_call *call, api_then *then, api_then *failed)
+{
+    Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
+    const struct api_ask ask        = {.service = &pb__system__descriptor,
+                                       .method  = "Status",
+                                       .message = &message,
+                                       .then    = then,
+                                       .failed  = failed};
+    api_ask_scheduler(call, &ask);
+}
+
+static uint64_t workers_of(const Pb__SystemStatus *state, const char *kind)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < state->n_workers; i++) {
+        if (!kind || str_is(str_from(state->workers[i]->kind), kind)) count++;
+    }
+    return count;
+}
+
+static void put_component(struct json_writer *w, const char *name, bool is_up)
+{
+    json_member(w, name);
+    json_begin_object(w);
+    json_put_text(w, "status", str_from(is_up ? "up" : "down"));
+}
+
+static void put_partitions(struct json_writer *w, const Pb__SystemStatus *state)
+{
+    json_member(w, "partitions");
+    json_begin_array(w);
+    for (size_t i = 0; i < state->n_partitions; i++) {
+        const Pb__PartitionStatus *partition = state->partitions[i];
+        json_begin_object(w);
+        json_put_int(w, "partition", partition->partition);
+        json_put_int(w, "epoch", (int64_t)partition->epoch);
+        json_put_int(w, "runs_in_memory", (int64_t)partition->runs_in_memory);
+        json_put_int(w, "mailbox_depth", (int64_t)partition->mailbox_depth);
+        json_put_int(w, "journal_sequence", (int64_t)partition->journal_sequence);
+        json_put_int(w, "store_used_bytes", (int64_t)partition->store_used_bytes);
+        json_put_int(w, "store_map_bytes", (int64_t)partition->store_map_bytes);
+        json_put_int(w, "sync_probe_us", (int64_t)partition->sync_probe_us);
+        json_put_int(w, "timers_pending", (int64_t)partition->timers_pending);
+        json_put_bool(w, "accepts_runs", partition->accepts_runs);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void put_workers(struct json_writer *w, const Pb__SystemStatus *state)
+{
+    json_member(w, "workers");
+    json_begin_array(w);
+    for (size_t i = 0; i < state->n_workers; i++) {
+        const Pb__WorkerStatus *worker = state->workers[i];
+        json_begin_object(w);
+        json_put_text(w, "name", str_from(worker->name));
+        json_put_text(w, "kind", str_from(worker->kind));
+        json_member(w, "queues");
+        json_begin_array(w);
+        for (size_t q = 0; q < worker->n_queues; q++) {
+            json_write_text(w, str_from(worker->queues[q]));
+        }
+        json_end_array(w);
+        json_put_int(w, "slots", worker->slots);
+        json_put_int(w, "busy", worker->busy);
+        json_put_time(w, "last_seen_at", worker->last_seen_us);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void put_queues(struct json_writer *w, const Pb__SystemStatus *state)
+{
+    json_member(w, "queues");
+    json_begin_array(w);
+    for (size_t i = 0; i < state->n_queues; i++) {
+        view_queue(w, state->queues[i], clock_unix_us());
+    }
+    json_end_array(w);
+}
+
+static void put_gateway(struct json_writer *w, const struct api *api)
+{
+    put_component(w, "gateway", true);
+    json_put_int(w, "connections", (int64_t)httpd_connections(api->httpd));
+    json_put_int(w, "followers", (int64_t)followers_count(api->followers));
+    json_end_object(w);
+}
+
+static void on_status(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__SystemStatus *state = answer->message;
+    bool has_tools                = workers_of(state, "tools") > 0;
+    bool has_llm                  = workers_of(state, "llm") > 0;
+    struct api_answer response    = api_answer(call);
+    struct json_writer *w         = &response.json;
+    json_begin_object(w);
+    json_put_text(w, "status", str_from(has_tools && has_llm ? "ok" : "degraded"));
+    json_put_text(w, "version", str_from(state->version));
+    json_member(w, "components");
+    json_begin_object(w);
+    put_gateway(w, call->api);
+    put_component(w, "scheduler", true);
+    json_put_time(w, "started_at", state->started_us);
+    put_partitions(w, state);
+    json_end_object(w);
+    put_component(w, "tools", has_tools);
+    json_end_object(w);
+    put_component(w, "llm", has_llm);
+    json_end_object(w);
+    put_queues(w, state);
+    put_workers(w, state);
+    json_end_object(w);
+    json_end_object(w);
+    api_answer_send(&response, 200, NULL);
+}
+
+void system_status(struct api_call *call)
+{
+    ask_status(call, on_status, NULL);
+}
+
+static void send_health(struct api_call *call, const Pb__SystemStatus *state)
+{
+    uint64_t depth = 0;
+    for (size_t i = 0; state && i < state->n_queues; i++) depth += state->queues[i]->depth;
+    uint64_t workers           = state ? workers_of(state, NULL) : 0;
+    struct api_answer response = api_answer(call);
+    struct json_writer *w      = &response.json;
+    json_begin_object(w);
+    json_put_text(w, "status", str_from(state ? "ok" : "degraded"));
+    json_put_text(w, "version", str_from(call->api->version));
+    json_member(w, "worker_system");
+    json_begin_object(w);
+    json_put_bool(w, "enabled", workers > 0);
+    json_put_text(w, "type", str_from("tutti"));
+    json_put_int(w, "workers", (int64_t)workers);
+    json_put_int(w, "queue_length", (int64_t)depth);
+    json_end_object(w);
+    json_end_object(w);
+    api_answer_send(&response, state ? 200 : 503, NULL);
+}
+
+static void on_healthy(struct api_call *call, const struct rpc_answer *answer)
+{
+    send_health(call, answer->message);
+}
+
+static void on_unhealthy(struct api_call *call, const struct rpc_answer *)
+{
+    send_health(call, NULL);
+}
+
+void system_health(struct api_call *call)
+{
+    ask_status(call, on_healthy, on_unhealthy);
+}
+
+void system_version(struct api_call *call)
+{
+    struct api_answer response = api_answer(call);
+    json_begin_object(&response.json);
+    json_put_text(&response.json, "version", str_from(call->api->version));
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+void system_openapi(struct api_call *call)
+{
+    api_respond(call, 200, "application/json", contract_json(call->api->contract), NULL, 0);
+}

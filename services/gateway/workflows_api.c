@@ -1,0 +1,135 @@
+/* Workflows: register, check, read. Definitions live in the system partition. */
+#include "gateway/handlers.h"
+#include "gateway/paging.h"
+#include "gateway/view.h"
+#include "workflow.pb-c.h"
+
+static ProtobufCBinaryData body_of(const struct api_call *call)
+{
+    str body = buf_str(&call->request->body);
+    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
+}
+
+static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
+{
+    const struct api_ask request = {.service = &pb__workflows__descriptor,
+                                    .method  = method,
+                                    .message = message,
+                                    .then    = then};
+    api_ask_scheduler(call, &request);
+}
+
+static void on_put(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__PutWorkflowAnswer *result = answer->message;
+    struct api_answer response          = api_answer(call);
+    view_workflow(&response.json, result->workflow, result->warnings, result->n_warnings);
+    api_answer_send(&response, result->created ? 201 : 200, NULL);
+}
+
+void workflows_put(struct api_call *call)
+{
+    Pb__PutWorkflow message = PB__PUT_WORKFLOW__INIT;
+    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
+    message.name            = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.definition      = body_of(call);
+    message.by              = call->identity.name;
+    ask(call, "Put", &message, on_put);
+}
+
+static void on_validated(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__ValidateWorkflowAnswer *result = answer->message;
+    struct api_answer response               = api_answer(call);
+    json_begin_object(&response.json);
+    json_put_bool(&response.json, "valid", result->valid);
+    json_member(&response.json, "diagnostics");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < result->n_findings; i++) {
+        view_finding(&response.json, result->findings[i]);
+    }
+    json_end_array(&response.json);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+void workflows_validate(struct api_call *call)
+{
+    Pb__ValidateWorkflow message = PB__VALIDATE_WORKFLOW__INIT;
+    message.namespace_           = (char *)(uintptr_t)api_namespace(call);
+    message.definition           = body_of(call);
+    ask(call, "Validate", &message, on_validated);
+}
+
+static void on_got(struct api_call *call, const struct rpc_answer *answer)
+{
+    struct api_answer response = api_answer(call);
+    view_workflow(&response.json, answer->message, NULL, 0);
+    api_answer_send(&response, 200, NULL);
+}
+
+static void get(struct api_call *call, str version)
+{
+    Pb__GetWorkflow message = PB__GET_WORKFLOW__INIT;
+    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
+    message.name            = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.version         = (char *)(uintptr_t)api_text(call, version);
+    message.definition      = true;
+    ask(call, "Get", &message, on_got);
+}
+
+void workflows_get(struct api_call *call)
+{
+    get(call, (str){.ptr = "", .len = 0});
+}
+
+void workflows_get_version(struct api_call *call)
+{
+    get(call, call->params[1]);
+}
+
+static void on_listed(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__WorkflowList *list = answer->message;
+    struct api_answer response   = api_answer(call);
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < list->n_workflows; i++) {
+        view_workflow(&response.json, list->workflows[i], NULL, 0);
+    }
+    json_end_array(&response.json);
+    if (*list->next_token) {
+        json_put_text(&response.json, "next_page_token", str_from(list->next_token));
+    }
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+static void list(struct api_call *call, const char *name)
+{
+    struct error error        = {};
+    Pb__ListWorkflows message = PB__LIST_WORKFLOWS__INIT;
+    Pb__Page page             = PB__PAGE__INIT;
+    const char *token         = "";
+    status code               = api_page(call, &page.size, &token, &error);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        return;
+    }
+    page.token         = (char *)(uintptr_t)token;
+    message.namespace_ = (char *)(uintptr_t)api_namespace(call);
+    message.name       = (char *)(uintptr_t)name;
+    message.page       = &page;
+    ask(call, "List", &message, on_listed);
+}
+
+void workflows_list(struct api_call *call)
+{
+    list(call, "");
+}
+
+void workflows_versions(struct api_call *call)
+{
+    list(call, api_text(call, call->params[0]));
+}
