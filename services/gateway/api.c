@@ -8,6 +8,7 @@
 #include "gateway/problem.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 

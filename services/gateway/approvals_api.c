@@ -32,14 +32,14 @@ void approvals_list(struct api_call *call)
     Pb__Page page             = PB__PAGE__INIT;
     uint16_t partition        = 0;
     str text                  = {};
-    message.namespace_        = (char *)(uintptr_t)api_namespace(call);
+    message.namespace_        = api_namespace(call);
     message.page              = &page;
     if (api_query(call, "status", &text) && !approval_status_parse(text, &message.status)) {
         api_fail_with(call, "invalid_request", (str){},
                       "status: pending, approved, rejected, expired or cancelled");
         return;
     }
-    if (api_query(call, "run", &text)) message.run = (char *)(uintptr_t)text.ptr;
+    if (api_query(call, "run", &text)) message.run = text.ptr;
     status code = paging_read(call, &page, &partition, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);
@@ -63,8 +63,8 @@ static void on_approval(struct api_call *call, const struct rpc_answer *answer)
 void approvals_get(struct api_call *call)
 {
     Pb__GetApproval message  = PB__GET_APPROVAL__INIT;
-    message.id               = (char *)(uintptr_t)api_text(call, call->params[0]);
-    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
+    message.id               = api_text(call, call->params[0]);
+    message.namespace_       = api_namespace(call);
     const struct api_ask ask = {.service   = &pb__approvals__descriptor,
                                 .method    = "Get",
                                 .message   = &message,
@@ -102,13 +102,13 @@ static void decide(struct api_call *call, bool approve)
     if (!json_is(value, JSON_INVALID)) (void)json_print(value, JSON_COMPACT, &data);
 
     Pb__DecideApproval message = PB__DECIDE_APPROVAL__INIT;
-    message.id                 = (char *)(uintptr_t)api_text(call, call->params[0]);
-    message.namespace_         = (char *)(uintptr_t)api_namespace(call);
+    message.id                 = api_text(call, call->params[0]);
+    message.namespace_         = api_namespace(call);
     message.approve            = approve;
     message.by                 = call->identity.name;
     message.data_json = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
     if (json_is(comment, JSON_TEXT)) {
-        message.comment = (char *)(uintptr_t)api_text(call, json_str(comment));
+        message.comment = api_text(call, json_str(comment));
     }
     put_labels(call, &message);
     const struct api_ask ask = {.service   = &pb__approvals__descriptor,

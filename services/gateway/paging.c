@@ -23,7 +23,7 @@ status paging_read(struct api_call *call, Pb__Page *page, uint16_t *ret_partitio
             return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_page_token",
                              "page_token: take it from `next_page_token` of the page before");
         }
-        page->token = (char *)(uintptr_t)(token + i + 1);
+        page->token = (token + i + 1);
     }
     *ret_partition = (uint16_t)partition;
     call->state    = (void *)(uintptr_t)partition;

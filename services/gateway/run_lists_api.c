@@ -48,8 +48,8 @@ static status read_labels(struct api_call *call, Pb__ListRuns *message, struct e
         size_t at        = (size_t)(colon - text.ptr);
         Pb__Label *label = &items[message->n_labels];
         pb__label__init(label);
-        label->key                 = (char *)(uintptr_t)api_text(call, str_slice(text, 0, at));
-        label->value               = (char *)(uintptr_t)(text.ptr + at + 1);
+        label->key                 = api_text(call, str_slice(text, 0, at));
+        label->value               = (text.ptr + at + 1);
         array[message->n_labels++] = label;
     }
     return STATUS_OK;
@@ -70,8 +70,8 @@ static status read_filters(struct api_call *call, Pb__ListRuns *message, struct 
     TRY(read_time(call, "created_after", &message->created_after_us, reterr));
     TRY(read_time(call, "created_before", &message->created_before_us, reterr));
     str text = {};
-    if (api_query(call, "workflow", &text)) message->workflow = (char *)(uintptr_t)text.ptr;
-    if (api_query(call, "version", &text)) message->version = (char *)(uintptr_t)text.ptr;
+    if (api_query(call, "workflow", &text)) message->workflow = text.ptr;
+    if (api_query(call, "version", &text)) message->version = text.ptr;
     if (api_query(call, "order", &text)) {
         message->oldest_first = str_is(text, "oldest");
         if (!message->oldest_first && !str_is(text, "newest")) {
@@ -101,7 +101,7 @@ void runs_list(struct api_call *call)
     struct error error   = {};
     Pb__ListRuns message = PB__LIST_RUNS__INIT;
     Pb__Page page        = PB__PAGE__INIT;
-    message.namespace_   = (char *)(uintptr_t)api_namespace(call);
+    message.namespace_   = api_namespace(call);
     message.page         = &page;
     uint16_t partition   = 0;
     status code          = read_filters(call, &message, &error);
@@ -189,8 +189,8 @@ void runs_history(struct api_call *call)
     call->state             = arena_alloc(call->arena, sizeof(struct history_call));
     struct error error      = {};
     Pb__ReadHistory message = PB__READ_HISTORY__INIT;
-    message.id              = (char *)(uintptr_t)api_text(call, call->params[0]);
-    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
+    message.id              = api_text(call, call->params[0]);
+    message.namespace_      = api_namespace(call);
     status code             = read_history(call, &message, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);

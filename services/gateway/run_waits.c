@@ -14,7 +14,7 @@ enum {
     WAITERS_MAX      = 100'000,
     EARLY_MAX        = 10'000,
     EARLY_KEPT_MS    = 10'000,
-    WATCH_BATCH_MAX  = 4'096,
+    WATCH_BATCH_MAX  = 1'024,
 };
 
 struct waiter {
@@ -240,7 +240,7 @@ static void pull_send(struct pull *pull)
     Pb__PullRuns message    = PB__PULL_RUNS__INIT;
     message.subscriber.data = api->subscriber;
     message.subscriber.len  = sizeof api->subscriber;
-    message.watch           = (char **)(uintptr_t)ids;
+    message.watch           = ids;
     message.n_watch         = count;
     message.last_reply      = pull->last_reply;
     message.wait_ms         = PULL_WAIT_MS;

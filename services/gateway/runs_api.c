@@ -94,8 +94,8 @@ static void ask_run(struct api_call *call, const char *id, api_then *then)
 {
     const struct run_call *state = call->state;
     Pb__GetRun message           = PB__GET_RUN__INIT;
-    message.id                   = (char *)(uintptr_t)id;
-    message.namespace_           = (char *)(uintptr_t)api_namespace(call);
+    message.id                   = id;
+    message.namespace_           = api_namespace(call);
     message.full                 = !state->is_basic;
     const struct api_ask ask     = {.service   = &pb__runs__descriptor,
                                     .method    = "Get",
@@ -165,8 +165,8 @@ static void read_labels(struct api_call *call, Pb__StartRun *message)
     ASSERT(items && array && count <= LABELS_MAX);
     for (size_t i = 0; i < count; i++) {
         pb__label__init(&items[i]);
-        items[i].key   = (char *)(uintptr_t)api_text(call, json_key_at(labels, i));
-        items[i].value = (char *)(uintptr_t)api_text(call, json_str(json_value_at(labels, i)));
+        items[i].key   = api_text(call, json_key_at(labels, i));
+        items[i].value = api_text(call, json_str(json_value_at(labels, i)));
         array[i]       = &items[i];
     }
     message->labels   = array;
@@ -222,7 +222,7 @@ static status read_idempotency(struct api_call *call, Pb__StartRun *message,
                     IDEMPOTENCY_MAX);
     }
     sha256(bytes_from(buf_str(&call->request->body)), digest);
-    message->idempotency_key    = (char *)(uintptr_t)api_text(call, key);
+    message->idempotency_key    = api_text(call, key);
     message->idempotency_digest = (ProtobufCBinaryData){.data = digest, .len = SHA256_SIZE};
     return STATUS_OK;
 }
@@ -237,7 +237,8 @@ static uint16_t partition_of_start(struct api_call *call, const Pb__StartRun *me
         return api_partition_of_text(call->api, str_from(namespace), buf_str(&text));
     }
     unsigned partitions = atomic_load(&call->api->partitions);
-    return partitions > 1 ? (uint16_t)(random_u64() % partitions) : 0;
+    if (partitions <= 1) return 0;
+    return (uint16_t)(random_u64() % partitions);
 }
 
 static void on_started(struct api_call *call, const struct rpc_answer *answer)
@@ -267,9 +268,9 @@ void runs_start(struct api_call *call)
 
     Pb__StartRun message = PB__START_RUN__INIT;
     const char *namespace = api_namespace(call);
-    message.namespace_   = (char *)(uintptr_t)namespace;
-    message.workflow     = (char *)(uintptr_t)text_member(call, "workflow");
-    message.client_id    = (char *)(uintptr_t)text_member(call, "client_id");
+    message.namespace_   = namespace;
+    message.workflow     = text_member(call, "workflow");
+    message.client_id    = text_member(call, "client_id");
     message.input_json   = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
     message.created_by   = call->identity.key_id;
     if (state->wait_ms > 0) {
@@ -349,9 +350,9 @@ static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
 void runs_cancel(struct api_call *call)
 {
     Pb__CancelRun message    = PB__CANCEL_RUN__INIT;
-    message.id               = (char *)(uintptr_t)run_param(call);
-    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
-    message.reason           = (char *)(uintptr_t)text_member(call, "reason");
+    message.id               = run_param(call);
+    message.namespace_       = api_namespace(call);
+    message.reason           = text_member(call, "reason");
     message.by               = call->identity.name;
     const struct api_ask ask = {.service   = &pb__runs__descriptor,
                                 .method    = "Cancel",
@@ -376,9 +377,9 @@ void runs_signal(struct api_call *call)
     CLEANUP(buf_done) struct buf data = buf_init(TEXT_MAX);
     if (!json_is(call->body, JSON_INVALID)) (void)json_print(call->body, JSON_COMPACT, &data);
     Pb__SignalRun message    = PB__SIGNAL_RUN__INIT;
-    message.id               = (char *)(uintptr_t)run_param(call);
-    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
-    message.name             = (char *)(uintptr_t)api_text(call, call->params[1]);
+    message.id               = run_param(call);
+    message.namespace_       = api_namespace(call);
+    message.name             = api_text(call, call->params[1]);
     message.data_json        = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
     message.by               = call->identity.name;
     const struct api_ask ask = {.service   = &pb__runs__descriptor,

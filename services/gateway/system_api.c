@@ -38,8 +38,8 @@ static void on_queue(struct api_call *call, const struct rpc_answer *answer)
 static void ask_queues(struct api_call *call, const char *name, api_then *then)
 {
     Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
-    message.namespace_       = (char *)(uintptr_t)api_namespace(call);
-    message.name             = (char *)(uintptr_t)name;
+    message.namespace_       = api_namespace(call);
+    message.name             = name;
     const struct api_ask ask = {.service = &pb__system__descriptor,
                                 .method  = "Queues",
                                 .message = &message,

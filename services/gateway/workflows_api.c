@@ -30,8 +30,8 @@ static void on_put(struct api_call *call, const struct rpc_answer *answer)
 void workflows_put(struct api_call *call)
 {
     Pb__PutWorkflow message = PB__PUT_WORKFLOW__INIT;
-    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
-    message.name            = (char *)(uintptr_t)api_text(call, call->params[0]);
+    message.namespace_      = api_namespace(call);
+    message.name            = api_text(call, call->params[0]);
     message.definition      = body_of(call);
     message.by              = call->identity.name;
     ask(call, "Put", &message, on_put);
@@ -56,7 +56,7 @@ static void on_validated(struct api_call *call, const struct rpc_answer *answer)
 void workflows_validate(struct api_call *call)
 {
     Pb__ValidateWorkflow message = PB__VALIDATE_WORKFLOW__INIT;
-    message.namespace_           = (char *)(uintptr_t)api_namespace(call);
+    message.namespace_           = api_namespace(call);
     message.definition           = body_of(call);
     ask(call, "Validate", &message, on_validated);
 }
@@ -71,9 +71,9 @@ static void on_got(struct api_call *call, const struct rpc_answer *answer)
 static void get(struct api_call *call, str version)
 {
     Pb__GetWorkflow message = PB__GET_WORKFLOW__INIT;
-    message.namespace_      = (char *)(uintptr_t)api_namespace(call);
-    message.name            = (char *)(uintptr_t)api_text(call, call->params[0]);
-    message.version         = (char *)(uintptr_t)api_text(call, version);
+    message.namespace_      = api_namespace(call);
+    message.name            = api_text(call, call->params[0]);
+    message.version         = api_text(call, version);
     message.definition      = true;
     ask(call, "Get", &message, on_got);
 }
@@ -117,9 +117,9 @@ static void list(struct api_call *call, const char *name)
         api_fail(call, code, &error);
         return;
     }
-    page.token         = (char *)(uintptr_t)token;
-    message.namespace_ = (char *)(uintptr_t)api_namespace(call);
-    message.name       = (char *)(uintptr_t)name;
+    page.token         = token;
+    message.namespace_ = api_namespace(call);
+    message.name       = name;
     message.page       = &page;
     ask(call, "List", &message, on_listed);
 }

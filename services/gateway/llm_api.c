@@ -1,0 +1,120 @@
+/* Models, through the llm-proxy: the gateway checks the caller and carries bytes. */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "gateway/handlers.h"
+#include "gateway/llm_pull.h"
+#include "llm.pb-c.h"
+
+enum { HEADERS_MAX = 8, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
+
+/* What an upstream call may depend on; everything else stays here. */
+static const char *const passed_headers[] = {
+    "tutti-run",       "tutti-labels",   "tutti-strict", "tutti-validate",
+    "idempotency-key", "cache-control",
+};
+
+struct opening {
+    uint16_t replica;
+    uint64_t number;
+};
+
+static void attach(struct api_call *call)
+{
+    const struct opening *opening = call->state;
+    llm_pull_add(call->api->llm_pull, call, opening->replica, opening->number);
+}
+
+static void send_final(struct api_call *call, const Pb__LlmAnswer *answer)
+{
+    struct httpd_field fields[HEADERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < answer->n_headers && count < HEADERS_MAX; i++) {
+        fields[count++] = (struct httpd_field){str_from(answer->headers[i]->name),
+                                               str_from(answer->headers[i]->value)};
+    }
+    str body = {.ptr = (const char *)answer->body.data, .len = answer->body.len};
+    api_respond(call, (int)answer->http_status, "application/json", body, fields, count);
+}
+
+static void on_opened(const struct rpc_answer *answer, void *context)
+{
+    struct api_call *call          = context;
+    const Pb__LlmOpened *opened    = answer->message;
+    struct opening *opening        = call->state;
+    if (answer->code != STATUS_OK) {
+        api_fail_answer(call, answer);
+    } else if (opened->call == 0 && opened->answer) {
+        send_final(call, opened->answer);
+    } else {
+        opening->number = opened->call;
+        api_park(call, attach);
+    }
+    api_call_unref(call);
+}
+
+static void open_call(struct api_call *call, const Pb__LlmOpen *message)
+{
+    const struct opening *opening    = call->state;
+    const struct rpc_request request = {.service    = &pb__llm__descriptor,
+                                        .method     = "Open",
+                                        .message    = message,
+                                        .partition  = opening->replica,
+                                        .timeout_ms = OPEN_TIMEOUT_MS,
+                                        .request_id = str_from(call->rpc_id),
+                                        .namespace  = str_from(message->namespace_),
+                                        .key_id     = str_from(call->identity.key_id),
+                                        .done       = on_opened,
+                                        .context    = api_call_ref(call)};
+    struct error error = {};
+    status code        = rpc_client_call(call->api->llm, &request, NULL, &error);
+    if (code == STATUS_OK) return;
+    api_fail(call, code, &error);
+    api_call_unref(call);
+}
+
+static void read_headers(struct api_call *call, Pb__LlmOpen *message)
+{
+    Pb__LlmHeader *items  = arena_alloc(call->arena, ARRAY_LEN(passed_headers) * sizeof *items);
+    Pb__LlmHeader **array = arena_alloc(call->arena, ARRAY_LEN(passed_headers) * sizeof *array);
+    ASSERT(items && array);
+    message->headers = array;
+    for (size_t i = 0; i < ARRAY_LEN(passed_headers); i++) {
+        str value = httpd_request_field(call->request, passed_headers[i]);
+        if (!value.ptr) continue;
+        Pb__LlmHeader *header = &items[message->n_headers];
+        pb__llm_header__init(header);
+        header->name                        = passed_headers[i];
+        header->value                       = api_text(call, value);
+        message->headers[message->n_headers++] = header;
+    }
+}
+
+void llm_chat(struct api_call *call)
+{
+    struct api *api = call->api;
+    if (!api->llm) {
+        api_fail_with(call, "unavailable", (str){},
+                      "this gateway has no llm-proxy: set gateway.llm");
+        return;
+    }
+    struct opening *opening = arena_alloc(call->arena, sizeof *opening);
+    ASSERT(opening);
+    opening->replica    = llm_pull_choose(api->llm_pull);
+    call->state         = opening;
+    str body            = buf_str(&call->request->body);
+    Pb__LlmOpen message = PB__LLM_OPEN__INIT;
+    message.subscriber  = (ProtobufCBinaryData){.data = api->subscriber,
+                                                .len  = sizeof api->subscriber};
+    message.operation   = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    message.path        = call->path;
+    message.body        = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr,
+                                                .len  = body.len};
+    message.namespace_  = api_namespace(call);
+    message.key_id      = call->identity.key_id;
+    message.request_id  = call->request_id;
+    message.deadline_us = clock_unix_us() + (int64_t)TOTAL_MS * 1000;
+    str key             = httpd_request_field(call->request, "idempotency-key");
+    if (key.len > 0) message.idempotency_key = api_text(call, key);
+    read_headers(call, &message);
+    open_call(call, &message);
+}
