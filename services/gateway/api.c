@@ -77,7 +77,8 @@ static void forget(struct api_call *call)
 void api_call_gone(struct api_call *call)
 {
     atomic_store_explicit(&call->is_gone, true, memory_order_relaxed);
-    /* If the loop's queue is full the waiter finds out itself: it looks at is_gone before it acts. */
+    /* If the loop's queue is full the waiter finds out itself: it looks at is_gone before it acts.
+     */
     if (atomic_load(&call->is_parked)) (void)send_home(call, forget);
 }
 
@@ -86,7 +87,8 @@ bool api_call_is_gone(const struct api_call *call)
     return atomic_load_explicit(&call->is_gone, memory_order_relaxed);
 }
 
-/* --- answering --------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------------------------------
+ */
 
 void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
                  const struct httpd_field *extra, size_t extra_count)
@@ -94,10 +96,10 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
     bool was_answered = atomic_exchange(&call->is_answered, true);
     ASSERT(!was_answered);
     struct httpd_field fields[HEADERS_MAX];
-    size_t count     = 0;
-    fields[count++]  = (struct httpd_field){str_from("X-Request-Id"), str_from(call->request_id)};
-    fields[count++]  = (struct httpd_field){str_from("Cache-Control"), str_from("no-store")};
-    fields[count++]  = (struct httpd_field){str_from("X-Content-Type-Options"), str_from("nosniff")};
+    size_t count    = 0;
+    fields[count++] = (struct httpd_field){str_from("X-Request-Id"), str_from(call->request_id)};
+    fields[count++] = (struct httpd_field){str_from("Cache-Control"), str_from("no-store")};
+    fields[count++] = (struct httpd_field){str_from("X-Content-Type-Options"), str_from("nosniff")};
     if (content_type) {
         fields[count++] = (struct httpd_field){str_from("Content-Type"), str_from(content_type)};
     }
@@ -126,9 +128,9 @@ void api_answer_send(struct api_answer *answer, int http_status, const struct ht
 
 static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms)
 {
-    problem->request_id           = str_from(call->request_id);
-    problem->trace_id             = str_from(call->trace_id);
-    problem->instance             = str_from(call->path ? call->path : "");
+    problem->request_id               = str_from(call->request_id);
+    problem->trace_id                 = str_from(call->trace_id);
+    problem->instance                 = str_from(call->path ? call->path : "");
     CLEANUP(buf_done) struct buf body = buf_init(PROBLEM_MAX);
     if (call->is_openai) {
         problem_print_openai(problem, &body);
@@ -142,8 +144,7 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
     if (retry_after_ms > 0 || http == 429 || http == 503 || http == 507) {
         (void)snprintf(seconds, sizeof seconds, "%" PRId64,
                        retry_after_ms > 1000 ? (retry_after_ms + 999) / 1000 : 1);
-        extra[extra_count++] =
-            (struct httpd_field){str_from("Retry-After"), str_from(seconds)};
+        extra[extra_count++] = (struct httpd_field){str_from("Retry-After"), str_from(seconds)};
     }
     if (http == 401) {
         extra[extra_count++] =
@@ -207,7 +208,8 @@ void api_fail_answer(struct api_call *call, const struct rpc_answer *answer)
     send_problem(call, &problem, answer->retry_after_ms);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 const char *api_text(struct api_call *call, str text)
 {
@@ -270,8 +272,7 @@ status api_wait_ms(struct api_call *call, int64_t *ret_wait_ms, struct error *re
     if (!api_query(call, "wait", &text)) return STATUS_OK;
     int64_t wait_us = 0;
     if (!duration_parse(text, &wait_us)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "wait: a duration such as `30s` is required");
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "wait: a duration such as `30s` is required");
     }
     *ret_wait_ms = wait_us / 1000;
     if (*ret_wait_ms > call->route->wait_ms_max) *ret_wait_ms = call->route->wait_ms_max;
@@ -284,7 +285,8 @@ const char *api_namespace(struct api_call *call)
     return *identity->requested ? identity->requested : identity->namespace_;
 }
 
-/* --- asking the scheduler ---------------------------------------------------------------------- */
+/* --- asking the scheduler ----------------------------------------------------------------------
+ */
 
 struct asking {
     struct api_call *call; /* a reference */
@@ -316,17 +318,17 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
     struct asking *asking = mem_new(1, sizeof *asking);
     *asking = (struct asking){.call = api_call_ref(call), .then = ask->then, .failed = ask->failed};
     const struct rpc_request request = {
-        .service     = ask->service,
-        .method      = ask->method,
-        .message     = ask->message,
-        .partition   = ask->partition,
-        .timeout_ms  = ask->timeout_ms,
-        .request_id  = str_from(call->rpc_id),
-        .namespace   = str_from(api_namespace(call)),
-        .key_id      = str_from(call->identity.key_id),
-        .roles       = str_from(roles_of(call)),
-        .done        = on_answer,
-        .context     = asking,
+        .service    = ask->service,
+        .method     = ask->method,
+        .message    = ask->message,
+        .partition  = ask->partition,
+        .timeout_ms = ask->timeout_ms,
+        .request_id = str_from(call->rpc_id),
+        .namespace  = str_from(api_namespace(call)),
+        .key_id     = str_from(call->identity.key_id),
+        .roles      = str_from(roles_of(call)),
+        .done       = on_answer,
+        .context    = asking,
     };
     struct error error = {};
     status code        = rpc_client_call(call->api->scheduler, &request, NULL, &error);

@@ -2,8 +2,8 @@
  * api: one HTTP request of the API, from the parsed head to the answer.
  *
  * A handler gets a call whose key, roles, body size and body schema have been checked. It answers
- * exactly once, by api_respond() or one of the api_fail functions, on any thread, now or later. What
- * it started for the call should end when the client has gone (api_call_is_gone()).
+ * exactly once, by api_respond() or one of the api_fail functions, on any thread, now or later.
+ * What it started for the call should end when the client has gone (api_call_is_gone()).
  *
  * Life: the HTTP server holds one reference until the answer is sent, each piece of work under way
  * holds one more.
@@ -15,16 +15,16 @@
 #include "gateway/contract.h"
 #include "gateway/identity.h"
 #include "httpd/httpd.h"
+#include "rpc/rpc_client.h"
 #include "json/json.h"
 #include "json/json_write.h"
-#include "rpc/rpc_client.h"
 
 #include <stdatomic.h>
 
 struct run_waits;
 struct followers;
 struct llm_pull;
-struct telemetry;
+struct measures;
 
 enum {
     API_ANSWER_MAX     = 64 << 20, /* bytes of one answer */
@@ -43,6 +43,7 @@ struct api {
     struct run_waits *waits;
     struct followers *followers;
     struct llm_pull *llm_pull;
+    struct measures *measures;
     const char *version;
     atomic_uint partitions;        /* of the scheduler; 0: not known yet */
     atomic_bool scheduler_reached; /* once since start */
@@ -62,17 +63,17 @@ struct api_call {
     const struct route *route;
     str params[CONTRACT_PARAMS_MAX]; /* views of `path` */
     struct identity identity;
-    json body;    /* MEDIA_JSON: parsed and checked; JSON_INVALID if there is none. Only while the
-                     handler's function runs, on its thread */
+    json body; /* MEDIA_JSON: parsed and checked; JSON_INVALID if there is none. Only while the
+                  handler's function runs, on its thread */
     struct arena *arena;
     char request_id[API_REQUEST_ID_MAX + 1];
-    char rpc_id[33];   /* ours alone, unlike request_id, which a client may choose: services
-                          remember what they answered to it */
-    char trace_id[33]; /* "" if the client sent none */
-    char *path;        /* decoded; owned */
-    bool is_openai;    /* errors in OpenAI's shape */
-    void *state;       /* of the handler, for its continuation */
-    atomic_bool is_parked; /* something on the home loop waits for it: tell it of the end */
+    char rpc_id[33];           /* ours alone, unlike request_id, which a client may choose: services
+                                  remember what they answered to it */
+    char trace_id[33];         /* "" if the client sent none */
+    char *path;                /* decoded; owned */
+    bool is_openai;            /* errors in OpenAI's shape */
+    void *state;               /* of the handler, for its continuation */
+    atomic_bool is_parked;     /* something on the home loop waits for it: tell it of the end */
     struct api_waiter *waiter; /* home loop only */
     atomic_uint references;
     atomic_bool is_gone;
@@ -99,7 +100,8 @@ struct api_handler {
 };
 extern const struct api_handler api_handlers[];
 
-/* --- answering --------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------------------------------
+ */
 
 /** An answer being written: `json` writes into `body`. Begin with api_answer(), end with
  * api_answer_send(). */
@@ -132,7 +134,8 @@ void api_fail_with(struct api_call *call, const char *code, str findings_json, c
 PRINTF_LIKE(3, 4)
 void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...);
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 /** The decoded query parameter, living as long as the call; false if it is not there. Several: the
  * first; api_query_next() walks them. */
@@ -153,7 +156,8 @@ const char *api_text(struct api_call *call, str text);
  * none. */
 const char *api_namespace(struct api_call *call);
 
-/* --- asking the scheduler ---------------------------------------------------------------------- */
+/* --- asking the scheduler ----------------------------------------------------------------------
+ */
 
 typedef void api_then(struct api_call *call, const struct rpc_answer *answer);
 

@@ -58,6 +58,12 @@ bool method_parse(str name, enum method *ret_method)
     return false;
 }
 
+const char *method_name(enum method method)
+{
+    ASSERT(method < METHOD_COUNT);
+    return method_names[method];
+}
+
 void method_list(unsigned allowed, struct buf *out)
 {
     const char *separator = "";

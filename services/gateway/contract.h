@@ -79,6 +79,9 @@ struct route_match contract_match(const struct contract *contract, enum method m
 /** Says whether `name` is a method here. */
 bool method_parse(str name, enum method *ret_method);
 
+/** "GET"; static. */
+const char *method_name(enum method method);
+
 /** "GET, POST" for the Allow header. */
 void method_list(unsigned allowed, struct buf *out);
 

@@ -12,7 +12,7 @@
 
 enum {
     FOLLOWERS_MAX = 5'000,
-    READ_COUNT    = 200, /* events per read */
+    READ_COUNT    = 200,     /* events per read */
     FRAME_MAX     = 4 << 20, /* bytes of one event */
     RUN_TEXT_MAX  = 128,
 };
@@ -22,8 +22,13 @@ static const struct {
     const char *name;
     const char *prefix; /* of the type */
 } groups[] = {
-    {"run", "run."},         {"task", "task."},     {"job", "job."}, {"approval", "approval."},
-    {"signal", "signal."},   {"signal", "event."},  {"compensation", "compensation."},
+    {"run", "run."},
+    {"task", "task."},
+    {"job", "job."},
+    {"approval", "approval."},
+    {"signal", "signal."},
+    {"signal", "event."},
+    {"compensation", "compensation."},
     {"progress", "progress"},
 };
 enum { ALL_GROUPS = 0xff };
@@ -31,17 +36,17 @@ enum { ALL_GROUPS = 0xff };
 struct follower {
     struct api_waiter head; /* first: it is what call->waiter points to */
     struct followers *all;
-    struct api_call *call;     /* a reference */
+    struct api_call *call;      /* a reference */
     char run[RUN_TEXT_MAX + 1]; /* as asked for, then the generated id */
-    const char *namespace;     /* lives as long as the call */
-    uint64_t position;         /* the last event that was sent */
+    const char *namespace;      /* lives as long as the call */
+    uint64_t position;          /* the last event that was sent */
     uint32_t progress_permille; /* that was sent */
     unsigned groups;
-    bool is_resumed;  /* the client said where it stands */
-    bool is_started;  /* the stream has begun */
+    bool is_resumed; /* the client said where it stands */
+    bool is_started; /* the stream has begun */
     bool is_reading;
-    bool is_moved;    /* something happened while reading */
-    bool is_over;     /* forgotten while reading: freed by the answer */
+    bool is_moved;         /* something happened while reading */
+    bool is_over;          /* forgotten while reading: freed by the answer */
     struct follower *next; /* another one of the same run */
 };
 
@@ -93,7 +98,8 @@ size_t followers_count(const struct followers *followers)
     return atomic_load(&followers->count);
 }
 
-/* --- the set ----------------------------------------------------------------------------------- */
+/* --- the set -----------------------------------------------------------------------------------
+ */
 
 static void put_first(struct map *map, const char *run, struct follower *first)
 {
@@ -132,7 +138,8 @@ static void on_forget(struct api_waiter *head)
     }
 }
 
-/* --- frames ------------------------------------------------------------------------------------ */
+/* --- frames ------------------------------------------------------------------------------------
+ */
 
 static bool is_wanted(const struct follower *follower, const char *type)
 {
@@ -204,7 +211,8 @@ static void end_stream(struct follower *follower, Pb__RunStatus run_status)
     follower_free(follower);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 static void send_events(struct follower *follower, const Pb__RunHistory *history)
 {
@@ -229,8 +237,7 @@ static void send_events(struct follower *follower, const Pb__RunHistory *history
 /* Nothing to tell any more to a client that knows the end: 204 stops it from coming back. */
 static bool is_at_end(const struct follower *follower, const Pb__RunHistory *history)
 {
-    return run_status_is_final(history->status) &&
-           follower->position >= history->last_sequence;
+    return run_status_is_final(history->status) && follower->position >= history->last_sequence;
 }
 
 static void on_history(struct follower *follower, const Pb__RunHistory *history)
@@ -308,15 +315,16 @@ static void follower_read(struct follower *follower)
         .done      = on_answer,
         .context   = follower,
     };
-    struct error error  = {};
-    status code         = rpc_client_call(follower->all->api->scheduler, &request, NULL, &error);
+    struct error error   = {};
+    status code          = rpc_client_call(follower->all->api->scheduler, &request, NULL, &error);
     follower->is_reading = code == STATUS_OK;
     if (code == STATUS_OK || follower->is_started) return;
     api_fail(follower->call, code, &error);
     follower_free(follower);
 }
 
-/* --- begin ------------------------------------------------------------------------------------- */
+/* --- begin -------------------------------------------------------------------------------------
+ */
 
 static bool parse_position(str text, uint64_t *ret_position)
 {
@@ -396,7 +404,8 @@ void followers_add(struct api_call *call)
     follower_read(follower);
 }
 
-/* --- hints ------------------------------------------------------------------------------------- */
+/* --- hints -------------------------------------------------------------------------------------
+ */
 
 struct hinted {
     struct followers *followers;

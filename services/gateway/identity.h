@@ -19,11 +19,11 @@
 #include <stdint.h>
 
 enum {
-    IDENTITY_KEPT_MS      = 5'000,
-    IDENTITY_COUNT_MAX    = 10'000,
-    IDENTITY_NAME_MAX     = 128, /* bytes */
-    IDENTITY_LABELS_MAX   = 16,
-    IDENTITY_LABEL_MAX    = 320, /* bytes of "key:value" */
+    IDENTITY_KEPT_MS    = 5'000,
+    IDENTITY_COUNT_MAX  = 10'000,
+    IDENTITY_NAME_MAX   = 128, /* bytes */
+    IDENTITY_LABELS_MAX = 16,
+    IDENTITY_LABEL_MAX  = 320, /* bytes of "key:value" */
 };
 
 struct identity {

@@ -9,8 +9,8 @@ enum { HEADERS_MAX = 8, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
 
 /* What an upstream call may depend on; everything else stays here. */
 static const char *const passed_headers[] = {
-    "tutti-run",       "tutti-labels",   "tutti-strict", "tutti-validate",
-    "idempotency-key", "cache-control",
+    "tutti-run",      "tutti-labels",    "tutti-strict",
+    "tutti-validate", "idempotency-key", "cache-control",
 };
 
 struct opening {
@@ -38,9 +38,9 @@ static void send_final(struct api_call *call, const Pb__LlmAnswer *answer)
 
 static void on_opened(const struct rpc_answer *answer, void *context)
 {
-    struct api_call *call          = context;
-    const Pb__LlmOpened *opened    = answer->message;
-    struct opening *opening        = call->state;
+    struct api_call *call       = context;
+    const Pb__LlmOpened *opened = answer->message;
+    struct opening *opening     = call->state;
     if (answer->code != STATUS_OK) {
         api_fail_answer(call, answer);
     } else if (opened->call == 0 && opened->answer) {
@@ -65,8 +65,8 @@ static void open_call(struct api_call *call, const Pb__LlmOpen *message)
                                         .key_id     = str_from(call->identity.key_id),
                                         .done       = on_opened,
                                         .context    = api_call_ref(call)};
-    struct error error = {};
-    status code        = rpc_client_call(call->api->llm, &request, NULL, &error);
+    struct error error               = {};
+    status code                      = rpc_client_call(call->api->llm, &request, NULL, &error);
     if (code == STATUS_OK) return;
     api_fail(call, code, &error);
     api_call_unref(call);
@@ -83,8 +83,8 @@ static void read_headers(struct api_call *call, Pb__LlmOpen *message)
         if (!value.ptr) continue;
         Pb__LlmHeader *header = &items[message->n_headers];
         pb__llm_header__init(header);
-        header->name                        = passed_headers[i];
-        header->value                       = api_text(call, value);
+        header->name                           = passed_headers[i];
+        header->value                          = api_text(call, value);
         message->headers[message->n_headers++] = header;
     }
 }
@@ -103,12 +103,11 @@ void llm_chat(struct api_call *call)
     call->state         = opening;
     str body            = buf_str(&call->request->body);
     Pb__LlmOpen message = PB__LLM_OPEN__INIT;
-    message.subscriber  = (ProtobufCBinaryData){.data = api->subscriber,
-                                                .len  = sizeof api->subscriber};
-    message.operation   = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
-    message.path        = call->path;
-    message.body        = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr,
-                                                .len  = body.len};
+    message.subscriber =
+        (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
+    message.operation = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    message.path      = call->path;
+    message.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
     message.namespace_  = api_namespace(call);
     message.key_id      = call->identity.key_id;
     message.request_id  = call->request_id;

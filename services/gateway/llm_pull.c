@@ -13,7 +13,7 @@ enum {
     PULL_RETRY_MS = 200,
     BODY_MAX      = 64 << 20, /* bytes of one answer */
     HEADERS_MAX   = 8,
-    HEADER_MAX    = 512, /* bytes, name or value */
+    HEADER_MAX    = 512,    /* bytes, name or value */
     ORPHAN_MS     = 30'000, /* items whose Open never answered */
 };
 
@@ -37,7 +37,7 @@ struct incoming {
 struct replica {
     struct llm_pull *pull;
     uint16_t index;
-    struct map *calls; /* number (8 bytes) -> struct incoming */
+    struct map *calls;  /* number (8 bytes) -> struct incoming */
     atomic_size_t open; /* how many: for llm_pull_choose() on other loops */
     uint64_t last_reply;
     bool is_running;
@@ -111,14 +111,16 @@ uint16_t llm_pull_choose(struct llm_pull *pull)
 {
     uint16_t best = 0;
     for (uint16_t i = 1; i < pull->replica_count; i++) {
-        bool is_up   = rpc_client_is_connected(pull->api->llm, i);
-        bool is_less = atomic_load(&pull->replicas[i].open) < atomic_load(&pull->replicas[best].open);
+        bool is_up = rpc_client_is_connected(pull->api->llm, i);
+        bool is_less =
+            atomic_load(&pull->replicas[i].open) < atomic_load(&pull->replicas[best].open);
         if (is_up && (is_less || !rpc_client_is_connected(pull->api->llm, best))) best = i;
     }
     return best;
 }
 
-/* --- items ------------------------------------------------------------------------------------- */
+/* --- items -------------------------------------------------------------------------------------
+ */
 
 static void respond(struct incoming *incoming)
 {
@@ -150,10 +152,10 @@ static void cancel(struct incoming *incoming)
 {
     struct api *api      = incoming->replica->pull->api;
     Pb__LlmCancel cancel = PB__LLM_CANCEL__INIT;
-    cancel.subscriber    = (ProtobufCBinaryData){.data = api->subscriber,
-                                                 .len  = sizeof api->subscriber};
-    cancel.calls         = &incoming->number;
-    cancel.n_calls       = 1;
+    cancel.subscriber =
+        (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
+    cancel.calls                     = &incoming->number;
+    cancel.n_calls                   = 1;
     const struct rpc_request request = {.service   = &pb__llm__descriptor,
                                         .method    = "Cancel",
                                         .message   = &cancel,
@@ -245,7 +247,8 @@ static void fail_all(struct replica *replica, const struct rpc_answer *answer)
     }
 }
 
-/* --- pulling ----------------------------------------------------------------------------------- */
+/* --- pulling -----------------------------------------------------------------------------------
+ */
 
 struct pulled {
     struct replica *replica;
@@ -286,12 +289,12 @@ static void on_answer(const struct rpc_answer *answer, void *context)
 
 static void pull_send(struct replica *replica)
 {
-    struct api *api    = replica->pull->api;
+    struct api *api     = replica->pull->api;
     Pb__LlmPull message = PB__LLM_PULL__INIT;
-    message.subscriber  = (ProtobufCBinaryData){.data = api->subscriber,
-                                                .len  = sizeof api->subscriber};
-    message.last_reply  = replica->last_reply;
-    message.wait_ms     = PULL_WAIT_MS;
+    message.subscriber =
+        (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
+    message.last_reply = replica->last_reply;
+    message.wait_ms    = PULL_WAIT_MS;
 
     const struct rpc_request request = {.service    = &pb__llm__descriptor,
                                         .method     = "Pull",
@@ -300,7 +303,7 @@ static void pull_send(struct replica *replica)
                                         .timeout_ms = PULL_WAIT_MS + RPC_LONG_SLACK_MS,
                                         .done       = on_answer,
                                         .context    = replica};
-    replica->is_running = rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK;
+    replica->is_running              = rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK;
     if (replica->is_running) return;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }

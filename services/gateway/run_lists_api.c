@@ -11,7 +11,8 @@
 
 enum { STATUS_FILTERS_MAX = 16, LABEL_FILTERS_MAX = 16, POSITION_MAX = 24 };
 
-/* --- list -------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------
+ */
 
 static status read_statuses(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
 {
@@ -118,7 +119,8 @@ void runs_list(struct api_call *call)
     api_ask_scheduler(call, &ask);
 }
 
-/* --- history ----------------------------------------------------------------------------------- */
+/* --- history -----------------------------------------------------------------------------------
+ */
 
 struct history_call {
     uint32_t page_size;

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 
 enum {
-    PULL_WAIT_MS     = 20'000,
-    PULL_RETRY_MS    = 200, /* after a failed pull: the scheduler is away */
-    PARTITIONS_MAX   = 1'024,
-    WAITERS_MAX      = 100'000,
-    EARLY_MAX        = 10'000,
-    EARLY_KEPT_MS    = 10'000,
-    WATCH_BATCH_MAX  = 1'024,
+    PULL_WAIT_MS    = 20'000,
+    PULL_RETRY_MS   = 200, /* after a failed pull: the scheduler is away */
+    PARTITIONS_MAX  = 1'024,
+    WAITERS_MAX     = 100'000,
+    EARLY_MAX       = 10'000,
+    EARLY_KEPT_MS   = 10'000,
+    WATCH_BATCH_MAX = 1'024,
 };
 
 struct waiter {
@@ -42,8 +42,8 @@ struct pull {
 
 struct run_waits {
     struct api *api;
-    struct map *by_run;                /* run id -> first struct waiter */
-    struct map *early;                 /* run id -> struct early */
+    struct map *by_run;                 /* run id -> first struct waiter */
+    struct map *early;                  /* run id -> struct early */
     struct pull *pulls[PARTITIONS_MAX]; /* made when first needed */
 };
 
@@ -99,7 +99,8 @@ void run_waits_freep(struct run_waits **ref)
     *ref = NULL;
 }
 
-/* --- waiters ----------------------------------------------------------------------------------- */
+/* --- waiters -----------------------------------------------------------------------------------
+ */
 
 static void unlink_waiter(struct waiter *waiter)
 {
@@ -167,13 +168,14 @@ static void forget_early(struct run_waits *waits)
     }
 }
 
-/* --- pulls ------------------------------------------------------------------------------------- */
+/* --- pulls -------------------------------------------------------------------------------------
+ */
 
 static void watch(struct pull *pull, const char *run_id)
 {
     if (pull->added_count == pull->added_capacity) {
         pull->added_capacity = pull->added_capacity ? pull->added_capacity * 2 : 16;
-        pull->added = mem_resize(pull->added, pull->added_capacity, sizeof *pull->added);
+        pull->added          = mem_resize(pull->added, pull->added_capacity, sizeof *pull->added);
     }
     memcpy(pull->added[pull->added_count++], run_id, ID_LEN + 1);
 }
@@ -205,9 +207,9 @@ static void on_pulled(void *context)
     pull->is_running        = false;
     if (pulled->answer->code == STATUS_OK) {
         const Pb__PulledRuns *runs = pulled->answer->message;
-        bool is_other   = pull->instance != 0 && runs->instance != pull->instance;
-        pull->instance   = runs->instance;
-        pull->last_reply = runs->reply;
+        bool is_other              = pull->instance != 0 && runs->instance != pull->instance;
+        pull->instance             = runs->instance;
+        pull->last_reply           = runs->reply;
         for (size_t i = 0; i < runs->n_ended; i++) settle(waits, runs->ended[i]);
         if (is_other) watch_all(pull);
         forget_early(waits);
@@ -233,7 +235,7 @@ static void on_answer(const struct rpc_answer *answer, void *context)
 
 static void pull_send(struct pull *pull)
 {
-    struct api *api                    = pull->waits->api;
+    struct api *api = pull->waits->api;
     const char *ids[WATCH_BATCH_MAX];
     size_t count = pull->added_count < WATCH_BATCH_MAX ? pull->added_count : WATCH_BATCH_MAX;
     for (size_t i = 0; i < count; i++) ids[i] = pull->added[pull->added_count - count + i];
@@ -278,10 +280,9 @@ static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
     ASSERT(partition < PARTITIONS_MAX);
     struct pull *pull = waits->pulls[partition];
     if (pull) return pull;
-    pull             = mem_new(1, sizeof *pull);
-    *pull            = (struct pull){.waits     = waits,
-                                     .partition = partition,
-                                     .retry     = {.fire = on_retry, .context = pull}};
+    pull  = mem_new(1, sizeof *pull);
+    *pull = (struct pull){
+        .waits = waits, .partition = partition, .retry = {.fire = on_retry, .context = pull}};
     waits->pulls[partition] = pull;
     return pull;
 }
@@ -309,7 +310,7 @@ void run_waits_add(struct run_waits *waits, struct api_call *call, const char *r
     call->waiter = &waiter->head;
     loop_timer_set(waits->api->home, &waiter->timer, loop_now_ms(waits->api->home) + wait_ms);
 
-    struct pull *pull = pull_of(waits, id_partition(str_from(run_id)));
+    struct pull *pull       = pull_of(waits, id_partition(str_from(run_id)));
     struct early *was_early = map_remove(waits->early, str_from(run_id));
     free(was_early);
     /* An end that came before its waiter is asked for once more; it is in the next answer. */

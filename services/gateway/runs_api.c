@@ -13,11 +13,11 @@
 #include <stdio.h>
 
 enum {
-    LABELS_MAX       = 16,
-    LOCATION_MAX     = 64,
-    TEXT_MAX         = 1 << 20, /* bytes of an input or a signal */
-    IDEMPOTENCY_MAX  = 255,
-    REFERENCE_MAX    = 256,
+    LABELS_MAX      = 16,
+    LOCATION_MAX    = 64,
+    TEXT_MAX        = 1 << 20, /* bytes of an input or a signal */
+    IDEMPOTENCY_MAX = 255,
+    REFERENCE_MAX   = 256,
 };
 
 /* A call that starts or reads a run and may wait for its end. */
@@ -49,7 +49,8 @@ static void send_run(struct api_call *call, const Pb__RunView *run, int http_sta
     api_answer_send(&answer, http_status, extra);
 }
 
-/* --- result ------------------------------------------------------------------------------------ */
+/* --- result ------------------------------------------------------------------------------------
+ */
 
 static void send_not_yet(struct api_call *call)
 {
@@ -76,7 +77,8 @@ static void send_result(struct api_call *call, const Pb__RunView *run)
     }
 }
 
-/* --- waiting ----------------------------------------------------------------------------------- */
+/* --- waiting -----------------------------------------------------------------------------------
+ */
 
 static void on_latest(struct api_call *call, const struct rpc_answer *answer)
 {
@@ -147,7 +149,8 @@ static struct run_call *run_call_new(struct api_call *call)
     return state;
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static const char *text_member(struct api_call *call, const char *key)
 {
@@ -195,8 +198,9 @@ static status read_options(struct api_call *call, Pb__StartRun *message, struct 
     }
     const char *deadline = text_member(call, "deadline");
     if (*deadline && !time_parse(str_from(deadline), &message->deadline_us)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "/deadline: a time such as "
-                                                     "2026-11-22T10:00:00Z");
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "/deadline: a time such as "
+                    "2026-11-22T10:00:00Z");
     }
     json budget = json_get_text(call->body, "budget");
     (void)json_to_int(json_get_text(budget, "tokens"), &message->budget_tokens);
@@ -266,13 +270,13 @@ void runs_start(struct api_call *call)
     json value                         = json_get_text(call->body, "input");
     if (!json_is(value, JSON_INVALID)) (void)json_print(value, JSON_COMPACT, &input);
 
-    Pb__StartRun message = PB__START_RUN__INIT;
+    Pb__StartRun message  = PB__START_RUN__INIT;
     const char *namespace = api_namespace(call);
-    message.namespace_   = namespace;
-    message.workflow     = text_member(call, "workflow");
-    message.client_id    = text_member(call, "client_id");
-    message.input_json   = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
-    message.created_by   = call->identity.key_id;
+    message.namespace_    = namespace;
+    message.workflow      = text_member(call, "workflow");
+    message.client_id     = text_member(call, "client_id");
+    message.input_json    = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
+    message.created_by    = call->identity.key_id;
     if (state->wait_ms > 0) {
         message.subscriber = (ProtobufCBinaryData){.data = call->api->subscriber,
                                                    .len  = sizeof call->api->subscriber};
@@ -294,7 +298,8 @@ void runs_start(struct api_call *call)
     api_ask_scheduler(call, &ask);
 }
 
-/* --- get --------------------------------------------------------------------------------------- */
+/* --- get ---------------------------------------------------------------------------------------
+ */
 
 static void on_got(struct api_call *call, const struct rpc_answer *answer)
 {
@@ -340,7 +345,8 @@ void runs_follow(struct api_call *call)
     api_park(call, followers_add);
 }
 
-/* --- cancel, signal ---------------------------------------------------------------------------- */
+/* --- cancel, signal ----------------------------------------------------------------------------
+ */
 
 static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
 {

@@ -1,7 +1,7 @@
 /*
- * A request passes: route (404, 405, 501), key (401) and roles (403) when its head is there, so that
- * nobody uploads a body for nothing; then its body (400, 415, 422); then its handler. A key that is
- * not known here is asked for at the scheduler first, with the body already read.
+ * A request passes: route (404, 405, 501), key (401) and roles (403) when its head is there, so
+ * that nobody uploads a body for nothing; then its body (400, 415, 422); then its handler. A key
+ * that is not known here is asked for at the scheduler first, with the body already read.
  */
 #include "gateway/server.h"
 
@@ -11,22 +11,24 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "gateway/measures.h"
 #include "gateway/problem.h"
-#include "json/json_text.h"
 #include "schema/schema.h"
+#include "json/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 enum {
-    ANSWER_SLACK_MS  = 10'000, /* a parked call answers by itself before the server gives it up */
-    FINDINGS_MAX     = 256 << 10, /* bytes */
-    ALLOW_MAX        = 128,
-    HANDLERS_MAX     = 128,
+    ANSWER_SLACK_MS = 10'000,    /* a parked call answers by itself before the server gives it up */
+    FINDINGS_MAX    = 256 << 10, /* bytes */
+    ALLOW_MAX       = 128,
+    HANDLERS_MAX    = 128,
 };
 
-/* --- a call begins ----------------------------------------------------------------------------- */
+/* --- a call begins -----------------------------------------------------------------------------
+ */
 
 static bool is_request_id(str text)
 {
@@ -68,7 +70,8 @@ static struct api_call *call_new(struct api *api, struct httpd_handle handle,
     return call;
 }
 
-/* --- route ------------------------------------------------------------------------------------- */
+/* --- route -------------------------------------------------------------------------------------
+ */
 
 static void refuse_method(struct api_call *call, unsigned allowed)
 {
@@ -86,14 +89,13 @@ static void refuse_method(struct api_call *call, unsigned allowed)
 
 static bool find_route(struct api_call *call, const struct httpd_request *request)
 {
-    str name           = request->method;
-    enum method method = METHOD_GET;
-    bool is_known      = str_is(name, "HEAD") || method_parse(name, &method);
-    struct route_match match =
-        contract_match(call->api->contract, method, str_from(call->path));
+    str name                 = request->method;
+    enum method method       = METHOD_GET;
+    bool is_known            = str_is(name, "HEAD") || method_parse(name, &method);
+    struct route_match match = contract_match(call->api->contract, method, str_from(call->path));
     if (match.allowed == 0) {
-        api_fail_with(call, "not_found", (str){}, "there is no path %.200s; GET /openapi.json lists them",
-                      call->path);
+        api_fail_with(call, "not_found", (str){},
+                      "there is no path %.200s; GET /openapi.json lists them", call->path);
         return false;
     }
     if (!is_known || !match.route) {
@@ -163,7 +165,8 @@ static bool on_route(struct httpd_handle handle, const struct httpd_request *req
     return true;
 }
 
-/* --- body -------------------------------------------------------------------------------------- */
+/* --- body --------------------------------------------------------------------------------------
+ */
 
 static bool is_media(str type, const char *wanted)
 {
@@ -232,7 +235,8 @@ static bool read_body(struct api_call *call)
     return false;
 }
 
-/* --- handling ---------------------------------------------------------------------------------- */
+/* --- handling ----------------------------------------------------------------------------------
+ */
 
 static void dispatch(struct api_call *call)
 {
@@ -294,8 +298,8 @@ static void look_up_key(struct api_call *call, const char *key_id)
 
 static void on_request(struct httpd_handle, struct httpd_request *request, void *user, void *)
 {
-    struct api_call *call = api_call_ref(user);
-    call->request         = request;
+    struct api_call *call       = api_call_ref(user);
+    call->request               = request;
     enum identity_answer answer = IDENTITY_KNOWN;
     char key_id[API_KEY_ID_LEN + 1];
     if (check_key(call, request, &answer, key_id)) {
@@ -308,10 +312,13 @@ static void on_request(struct httpd_handle, struct httpd_request *request, void 
     api_call_unref(call);
 }
 
-static void on_end(struct httpd_handle, const struct httpd_end *, void *user, void *)
+static void on_end(struct httpd_handle, const struct httpd_end *end, void *user, void *)
 {
     struct api_call *call = user;
     if (!call) return;
+    measures_request(call->api->measures, call->route ? call->route->path : "none",
+                     call->route ? method_name(call->route->method) : "none", end->http_status,
+                     end->duration_ms);
     api_call_gone(call);
     api_call_unref(call);
 }

@@ -5,7 +5,8 @@
 #include "gateway/view.h"
 #include "system.pb-c.h"
 
-/* --- queues ------------------------------------------------------------------------------------ */
+/* --- queues ------------------------------------------------------------------------------------
+ */
 
 static void on_queues(struct api_call *call, const struct rpc_answer *answer)
 {
@@ -40,10 +41,8 @@ static void ask_queues(struct api_call *call, const char *name, api_then *then)
     Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
     message.namespace_       = api_namespace(call);
     message.name             = name;
-    const struct api_ask ask = {.service = &pb__system__descriptor,
-                                .method  = "Queues",
-                                .message = &message,
-                                .then    = then};
+    const struct api_ask ask = {
+        .service = &pb__system__descriptor, .method = "Queues", .message = &message, .then = then};
     api_ask_scheduler(call, &ask);
 }
 
@@ -57,7 +56,8 @@ void queues_get(struct api_call *call)
     ask_queues(call, api_text(call, call->params[0]), on_queue);
 }
 
-/* --- system ------------------------------------------------------------------------------------ */
+/* --- system ------------------------------------------------------------------------------------
+ */
 
 static void ask_status(struct api_call *call, api_then *then, api_then *failed)
 {

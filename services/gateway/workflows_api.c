@@ -12,10 +12,8 @@ static ProtobufCBinaryData body_of(const struct api_call *call)
 
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
-    const struct api_ask request = {.service = &pb__workflows__descriptor,
-                                    .method  = method,
-                                    .message = message,
-                                    .then    = then};
+    const struct api_ask request = {
+        .service = &pb__workflows__descriptor, .method = method, .message = message, .then = then};
     api_ask_scheduler(call, &request);
 }
 

@@ -1,0 +1,20 @@
+#include "config/rpc_options.h"
+
+const struct config_option config_rpc_options[CONFIG_RPC_COUNT] = {
+    {.path   = "rpc.token",
+     .kind   = CONFIG_SECRET,
+     .offset = offsetof(struct config_rpc, token),
+     .doc    = "Secret that services sign their calls with, at least 32 bytes; required over TCP."},
+    {.path   = "rpc.token_previous",
+     .kind   = CONFIG_SECRET,
+     .offset = offsetof(struct config_rpc, token_previous),
+     .doc    = "The secret before, still taken while all services change to the new one."},
+    {.path   = "rpc.tls.ca",
+     .kind   = CONFIG_PATH,
+     .offset = offsetof(struct config_rpc, ca_file),
+     .doc    = "PEM file of the authority that signs the services' certificates (tls+tcp)."},
+    {.path   = "rpc.tls.cert",
+     .kind   = CONFIG_PATH,
+     .offset = offsetof(struct config_rpc, cert_key_file),
+     .doc    = "PEM file with this service's certificate and its key, in this order (tls+tcp)."},
+};

@@ -1,0 +1,277 @@
+#include "gateway/gateway.h"
+
+#include "approval.pb-c.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "gateway/followers.h"
+#include "gateway/llm_pull.h"
+#include "gateway/measures.h"
+#include "gateway/run_waits.h"
+#include "gateway/server.h"
+#include "llm.pb-c.h"
+#include "rpc/rpc_hint.h"
+#include "run.pb-c.h"
+#include "system.pb-c.h"
+#include "telemetry/telemetry.h"
+#include "workflow.pb-c.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    LOOPS_MAX         = HTTPD_LOOPS_MAX,
+    TOPOLOGY_RETRY_MS = 100,
+    DRAIN_STEP_MS     = 20,
+};
+
+struct gateway {
+    struct api api;
+    struct options options; /* a copy; its texts live as long as the configuration */
+    struct loop *loops[LOOPS_MAX];
+    size_t loop_count;
+    struct telemetry *telemetry;
+    struct metrics *metrics;
+    struct measures *measures;
+    struct rpc_subscriber *hints;
+    struct loop_timer topology; /* asks until the scheduler has answered once */
+};
+
+/* --- the scheduler's shape ---------------------------------------------------------------------
+ */
+
+static void on_topology(const struct rpc_answer *answer, void *context)
+{
+    struct gateway *gateway = context;
+    if (answer->code != STATUS_OK) return; /* the timer asks again */
+    const Pb__TopologyView *topology = answer->message;
+    atomic_store(&gateway->api.partitions, topology->partition_count);
+    atomic_store(&gateway->api.scheduler_reached, true);
+    telemetry_set_ready(gateway->telemetry, true, NULL);
+    process_notify("READY=1");
+}
+
+static void ask_topology(void *context)
+{
+    struct gateway *gateway = context;
+    if (atomic_load(&gateway->api.scheduler_reached)) return;
+    Pb__TopologyRequest message      = PB__TOPOLOGY_REQUEST__INIT;
+    const struct rpc_request request = {.service = &pb__system__descriptor,
+                                        .method  = "Topology",
+                                        .message = &message,
+                                        .done    = on_topology,
+                                        .context = gateway};
+    (void)rpc_client_call(gateway->api.scheduler, &request, NULL, NULL);
+    struct loop *home = gateway->api.home;
+    loop_timer_set(home, &gateway->topology, loop_now_ms(home) + TOPOLOGY_RETRY_MS);
+}
+
+/* --- parts -------------------------------------------------------------------------------------
+ */
+
+static struct rpc_identity identity_of(const struct config_rpc *rpc)
+{
+    struct rpc_identity identity          = {.service = str_from("gateway")};
+    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        if (!secrets[i]->name) continue;
+        identity.secrets[identity.secret_count++] =
+            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
+    }
+    return identity;
+}
+
+static struct rpc_tls tls_of(const struct config_rpc *rpc)
+{
+    return (struct rpc_tls){.ca_file = rpc->ca_file, .cert_key_file = rpc->cert_key_file};
+}
+
+static status open_clients(struct gateway *gateway, struct error *reterr)
+{
+    static const ProtobufCServiceDescriptor *const scheduler_services[] = {
+        &pb__runs__descriptor, &pb__workflows__descriptor, &pb__approvals__descriptor,
+        &pb__system__descriptor, NULL};
+    static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
+    const struct options *options                                 = &gateway->options;
+
+    struct rpc_client_options client = {.endpoints = options->scheduler,
+                                        .choice    = RPC_OWNER,
+                                        .services  = scheduler_services,
+                                        .identity  = identity_of(&options->rpc),
+                                        .tls       = tls_of(&options->rpc)};
+    TRY(rpc_client_open(&client, &gateway->api.scheduler, reterr));
+    if (!options->llm || !*options->llm) return STATUS_OK;
+
+    client.endpoints = options->llm; /* replicas are chosen here: the answer comes from the same */
+    client.services  = llm_services;
+    TRY(rpc_client_open(&client, &gateway->api.llm, reterr));
+    uint32_t replicas = 1;
+    for (const char *c = options->llm; *c; c++) replicas += *c == ',';
+    if (replicas > LLM_REPLICAS_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "gateway.llm: over %d endpoints",
+                    LLM_REPLICAS_MAX);
+    }
+    gateway->api.llm_pull = llm_pull_new(&gateway->api, replicas);
+    return STATUS_OK;
+}
+
+static void on_hint(uint16_t, bytes payload, void *context)
+{
+    struct gateway *gateway = context;
+    followers_hint(gateway->api.followers, payload);
+}
+
+static void on_refresh(enum rpc_refresh_reason, uint64_t, void *context)
+{
+    struct gateway *gateway = context;
+    followers_refresh(gateway->api.followers);
+}
+
+static status subscribe(struct gateway *gateway, struct error *reterr)
+{
+    const struct rpc_subscriber_options options = {.urls    = gateway->options.scheduler_hints,
+                                                   .tls     = tls_of(&gateway->options.rpc),
+                                                   .hint    = on_hint,
+                                                   .refresh = on_refresh,
+                                                   .context = gateway};
+    return rpc_subscriber_start(&options, &gateway->hints, reterr);
+}
+
+static status make_loops(struct gateway *gateway, struct error *reterr)
+{
+    int64_t wanted      = gateway->options.loops;
+    gateway->loop_count = wanted > 0 ? (size_t)wanted : (size_t)process_cpu_count();
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        TRY(loop_new(NULL, &gateway->loops[i], reterr));
+        telemetry_watch_loop(gateway->telemetry, "loop", gateway->loops[i]);
+    }
+    gateway->api.home = gateway->loops[0];
+    return STATUS_OK;
+}
+
+static status listen_http(struct gateway *gateway, struct error *reterr)
+{
+    const struct httpd_options options = {
+        .host            = gateway->options.host,
+        .port            = (uint16_t)gateway->options.port,
+        .loops           = gateway->loops,
+        .loop_count      = gateway->loop_count,
+        .handlers        = server_handlers,
+        .context         = &gateway->api,
+        .connections_max = (size_t)gateway->options.connections_max,
+    };
+    return httpd_start(&options, &gateway->api.httpd, reterr);
+}
+
+static status start_telemetry(struct gateway *gateway, struct error *reterr)
+{
+    gateway->metrics = metrics_new();
+    metrics_add_process(gateway->metrics, TUTTI_VERSION, "");
+    const struct telemetry_options options = {.host    = gateway->options.admin_host,
+                                              .port    = (uint16_t)gateway->options.admin_port,
+                                              .service = "gateway",
+                                              .metrics = gateway->metrics};
+    TRY(telemetry_start(&options, &gateway->telemetry, reterr));
+    telemetry_set_ready(gateway->telemetry, false, "waits for the scheduler");
+    return STATUS_OK;
+}
+
+static status make_api(struct gateway *gateway, struct error *reterr)
+{
+    struct api *api = &gateway->api;
+    api->version    = TUTTI_VERSION;
+    random_bytes(api->subscriber, sizeof api->subscriber);
+    const char **operations = server_operations();
+    status code             = contract_load(operations, &api->contract, reterr);
+    free(operations);
+    TRY(code);
+    api->keys         = identity_cache_new();
+    api->waits        = run_waits_new(api);
+    api->followers    = followers_new(api);
+    gateway->measures = measures_new(gateway->metrics, api);
+    api->measures     = gateway->measures;
+    return STATUS_OK;
+}
+
+/* --- start and stop ----------------------------------------------------------------------------
+ */
+
+status gateway_start(const struct options *options, struct gateway **ret_gateway,
+                     struct error *reterr)
+{
+    CLEANUP(gateway_stopp) struct gateway *gateway = mem_new(1, sizeof *gateway);
+    gateway->options                               = *options;
+    TRY(start_telemetry(gateway, reterr));
+    TRY(make_loops(gateway, reterr));
+    TRY(make_api(gateway, reterr));
+    TRY(open_clients(gateway, reterr));
+    TRY(subscribe(gateway, reterr));
+    TRY(listen_http(gateway, reterr));
+    gateway->topology = (struct loop_timer){.fire = ask_topology, .context = gateway};
+    loop_timer_set(gateway->api.home, &gateway->topology, loop_now_ms(gateway->api.home));
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        TRY(loop_start(gateway->loops[i], "gateway", reterr));
+    }
+    telemetry_set_started(gateway->telemetry);
+    log_write(LOG_INFO, "serves the HTTP API", LOG_STR("host", str_from(options->host)),
+              LOG_INT("port", httpd_port(gateway->api.httpd)),
+              LOG_INT("admin_port", telemetry_port(gateway->telemetry)),
+              LOG_INT("connections_max", options->connections_max),
+              LOG_STR("scheduler", str_from(options->scheduler)),
+              LOG_STR("llm", str_from(options->llm ? options->llm : "")));
+    *ret_gateway = TAKE(gateway);
+    return STATUS_OK;
+}
+
+static void say_goodbye(void *context)
+{
+    struct gateway *gateway = context;
+    followers_drain(gateway->api.followers);
+}
+
+/* Open requests get their answers; those that are only parked are told to come back. */
+static void drain(struct gateway *gateway)
+{
+    atomic_store(&gateway->api.is_draining, true);
+    telemetry_set_ready(gateway->telemetry, false, "draining");
+    httpd_drain(gateway->api.httpd);
+    (void)loop_post(gateway->api.home, say_goodbye, gateway);
+    int64_t until_ms = clock_mono_ms() + gateway->options.drain_ms;
+    while (httpd_connections(gateway->api.httpd) > 0 && clock_mono_ms() < until_ms) {
+        const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+void gateway_stopp(struct gateway **ref)
+{
+    struct gateway *gateway = *ref;
+    if (!gateway) return;
+    if (gateway->api.httpd) drain(gateway);
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        if (gateway->loops[i]) loop_stop(gateway->loops[i]);
+    }
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        if (gateway->loops[i]) loop_join(gateway->loops[i]);
+    }
+    rpc_subscriber_stopp(&gateway->hints);
+    rpc_client_closep(&gateway->api.llm);
+    rpc_client_closep(&gateway->api.scheduler);
+    /* The last answers were posted to a loop that does not run any more. */
+    if (gateway->api.home) loop_turn(gateway->api.home, 0);
+    httpd_freep(&gateway->api.httpd);
+    if (gateway->api.home) loop_turn(gateway->api.home, 0);
+    run_waits_freep(&gateway->api.waits);
+    followers_freep(&gateway->api.followers);
+    llm_pull_freep(&gateway->api.llm_pull);
+    identity_cache_freep(&gateway->api.keys);
+    contract_freep(&gateway->api.contract);
+    telemetry_stopp(&gateway->telemetry);
+    for (size_t i = 0; i < gateway->loop_count; i++) loop_free(gateway->loops[i]);
+    measures_freep(&gateway->measures);
+    metrics_freep(&gateway->metrics);
+    free(gateway);
+    *ref = NULL;
+}
