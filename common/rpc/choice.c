@@ -1,0 +1,97 @@
+/* Which endpoint a call goes to. */
+#include "base/assert.h"
+#include "rpc/client_internal.h"
+
+#include <limits.h>
+
+/* Under the mutex: connected before not connected, then the fewest open calls. */
+static struct endpoint *least_busy(struct rpc_client *client)
+{
+    struct endpoint *best = NULL;
+    unsigned best_open    = UINT_MAX;
+    bool best_up          = false;
+    for (struct endpoint *at = client->endpoints; at; at = at->next) {
+        if (at->parked_ms > 0 || at->target < 0) continue;
+        bool is_up    = link_is_up(&at->main);
+        unsigned open = atomic_load(&at->open);
+        if (best && (best_up > is_up || (best_up == is_up && best_open <= open))) continue;
+        best      = at;
+        best_open = open;
+        best_up   = is_up;
+    }
+    return best;
+}
+
+/* Under the mutex: partition p belongs to part p mod count of the list. */
+static struct endpoint *listed_owner(struct rpc_client *client, uint16_t partition)
+{
+    struct endpoint *found = NULL;
+    int target             = (int)(partition % client->target_count);
+    for (struct endpoint *at = client->endpoints; at; at = at->next) {
+        if (at->parked_ms > 0 || at->target != target) continue;
+        if (!found || link_is_up(&at->main)) found = at;
+    }
+    return found;
+}
+
+struct endpoint *client_choose(struct rpc_client *client, uint16_t partition)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    struct endpoint *found = NULL;
+    if (client->choice == RPC_LEAST_BUSY) {
+        found = least_busy(client);
+    } else if (partition < RPC_PARTITIONS_MAX) {
+        found = client->owners[partition].endpoint;
+        if (!found) found = listed_owner(client, partition);
+    }
+    if (found) atomic_fetch_add(&found->open, 1);
+    (void)pthread_mutex_unlock(&client->mutex);
+    return found;
+}
+
+/* Under the mutex. */
+static struct endpoint *find_url(struct rpc_client *client, const char *url)
+{
+    for (struct endpoint *at = client->endpoints; at; at = at->next) {
+        if (at->parked_ms == 0 && strcmp(at->address.url, url) == 0) return at;
+    }
+    return NULL;
+}
+
+/* An owner that no list names: it gets an endpoint of its own. */
+static struct endpoint *endpoint_of(struct rpc_client *client, const char *owner)
+{
+    struct address address;
+    if (address_parse(str_from(owner), &address, NULL) != STATUS_OK || address.is_dns) return NULL;
+
+    (void)pthread_mutex_lock(&client->mutex);
+    struct endpoint *found = find_url(client, address.url);
+    bool may_add           = client->endpoint_count < RPC_ENDPOINTS_MAX;
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (found || !may_add) return found;
+
+    struct endpoint *added = NULL;
+    if (endpoint_new(client, &address, -1, &added, NULL) != STATUS_OK) return NULL;
+    (void)pthread_mutex_lock(&client->mutex);
+    found = find_url(client, address.url); /* another answer may have been quicker */
+    if (!found) {
+        added->next       = client->endpoints;
+        client->endpoints = added;
+        client->endpoint_count++;
+        found = TAKE(added);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    endpoint_free(added);
+    return found;
+}
+
+void client_moved(struct rpc_client *client, const Pb__Moved *moved)
+{
+    ASSERT(moved->partition < RPC_PARTITIONS_MAX);
+    struct endpoint *endpoint = *moved->owner ? endpoint_of(client, moved->owner) : NULL;
+    if (*moved->owner && !endpoint) return;
+    (void)pthread_mutex_lock(&client->mutex);
+    struct owner *owner = &client->owners[moved->partition];
+    if (moved->epoch >= owner->epoch) *owner = (struct owner){endpoint, moved->epoch};
+    (void)pthread_mutex_unlock(&client->mutex);
+}

@@ -1,0 +1,130 @@
+/* One address: two sockets, what is under way there, and whether it is connected. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rpc/client_internal.h"
+
+#include <stdlib.h>
+
+bool link_is_up(const struct link *link)
+{
+    return atomic_load(&link->pipes) > 0;
+}
+
+static void on_up(struct link *link)
+{
+    struct endpoint *endpoint = link->endpoint;
+    struct rpc_client *client = endpoint->client;
+    bool is_first             = atomic_fetch_add(&link->pipes, 1) == 0;
+    atomic_store(&endpoint->was_connected, true);
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        if (set->link == link) lane_set_flush(set);
+    }
+    if (link != &endpoint->main || !is_first) return;
+    atomic_fetch_add(&client->counters.connects, 1);
+    atomic_fetch_add(&client->counters.connected, 1);
+    if (client->connected) client->connected(endpoint->address.url, true, client->context);
+}
+
+static void on_down(struct link *link)
+{
+    struct endpoint *endpoint = link->endpoint;
+    struct rpc_client *client = endpoint->client;
+    if (atomic_fetch_sub(&link->pipes, 1) != 1) return;
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        if (set->link == link) lane_set_lost(set);
+    }
+    if (link != &endpoint->main) return;
+    atomic_fetch_add(&client->counters.disconnects, 1);
+    atomic_fetch_sub(&client->counters.connected, 1);
+    if (client->connected) client->connected(endpoint->address.url, false, client->context);
+}
+
+static void on_pipe(nng_pipe, nng_pipe_ev event, void *argument)
+{
+    if (event == NNG_PIPE_EV_ADD_POST) on_up(argument);
+    if (event == NNG_PIPE_EV_REM_POST) on_down(argument);
+}
+
+static status link_open(struct link *link, struct endpoint *endpoint, const char *url,
+                        struct error *reterr)
+{
+    link->endpoint = endpoint;
+    TRY(socket_open(SOCKET_REQUEST, &link->socket, reterr));
+    link->is_open = true;
+    (void)nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, on_pipe, link);
+    (void)nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, on_pipe, link);
+    return socket_dial(link->socket, url, endpoint->address.host, &endpoint->client->tls, reterr);
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+    if (!endpoint) return;
+    /* Ends the operations of all lanes; their callbacks may still run. */
+    if (endpoint->main.is_open) (void)nng_close(endpoint->main.socket);
+    if (endpoint->long_calls.is_open) (void)nng_close(endpoint->long_calls.socket);
+    struct lane_set *set = atomic_load(&endpoint->sets);
+    while (set) {
+        struct lane_set *next = set->next;
+        lane_set_free(set);
+        set = next;
+    }
+    (void)pthread_mutex_destroy(&endpoint->mutex);
+    free(endpoint);
+}
+
+static void endpoint_freep(struct endpoint **endpoint)
+{
+    endpoint_free(*endpoint);
+}
+
+status endpoint_new(struct rpc_client *client, const struct address *address, int target,
+                    struct endpoint **ret_endpoint, struct error *reterr)
+{
+    CLEANUP(endpoint_freep) struct endpoint *endpoint = mem_new(1, sizeof *endpoint);
+
+    endpoint->client    = client;
+    endpoint->address   = *address;
+    endpoint->target    = target;
+    endpoint->opened_ms = clock_mono_ms();
+    (void)pthread_mutex_init(&endpoint->mutex, NULL);
+    if (!address->is_local && !identity_has_secret(client->identity)) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "connect %s: rpc.secret is missing; without one use ipc://", address->url);
+    }
+    TRY(link_open(&endpoint->main, endpoint, endpoint->address.url, reterr));
+    TRY(link_open(&endpoint->long_calls, endpoint, endpoint->address.long_url, reterr));
+    *ret_endpoint = TAKE(endpoint);
+    return STATUS_OK;
+}
+
+void endpoint_release(struct endpoint *endpoint)
+{
+    atomic_fetch_sub(&endpoint->open, 1);
+}
+
+static struct lane_set *find_set(struct endpoint *endpoint, enum rpc_class class,
+                                 uint16_t partition)
+{
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        if (set->class == class && set->partition == partition) return set;
+    }
+    return NULL;
+}
+
+struct lane_set *endpoint_set(struct endpoint *endpoint, enum rpc_class class, uint16_t partition)
+{
+    /* What travels alone shares its lanes between partitions. */
+    if (class == RPC_LONG || class == RPC_BULK) partition = 0;
+    struct lane_set *set = find_set(endpoint, class, partition);
+    if (set) return set;
+
+    (void)pthread_mutex_lock(&endpoint->mutex);
+    set = find_set(endpoint, class, partition);
+    if (!set) {
+        set       = lane_set_new(endpoint, class, partition);
+        set->next = atomic_load(&endpoint->sets);
+        atomic_store(&endpoint->sets, set);
+    }
+    (void)pthread_mutex_unlock(&endpoint->mutex);
+    return set;
+}
