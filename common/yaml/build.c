@@ -331,29 +331,6 @@ static bool put_key(struct builder *builder, const yaml_event_t *event)
     return true;
 }
 
-/* An expression of which a comment has eaten the end: valid YAML, and never what was meant. */
-static void check_cut_off(struct builder *builder, const yaml_event_t *event, str text)
-{
-    const char *open = text.len ? memmem(text.ptr, text.len, "${", 2) : NULL;
-    if (!open) return;
-    int depth = 0;
-    for (const char *at = open; at < text.ptr + text.len; at++) {
-        depth += (*at == '{') - (*at == '}');
-    }
-    if (depth <= 0) return;
-    str line  = yaml_line(builder->report->source, (uint32_t)event->end_mark.line + 1);
-    size_t at = 0;
-    for (size_t column = 0; at < line.len; at++) {
-        if (((unsigned char)line.ptr[at] & 0xc0) == 0x80) continue;
-        if (column++ == event->end_mark.column) break;
-    }
-    while (at < line.len && (line.ptr[at] == ' ' || line.ptr[at] == '\t')) at++;
-    if (at == line.len || line.ptr[at] != '#') return;
-    struct yaml_node node = node_at(event, YAML_PLAIN);
-    (void)refuse(builder, &node, "put the expression in quotes",
-                 "`${` is not closed: ` #` starts a comment and cuts the expression off");
-}
-
 static void put_scalar(struct builder *builder, const yaml_event_t *event, json *ret_value)
 {
     struct yaml_node node = node_at(event, style_of(event));
@@ -373,9 +350,6 @@ static void put_scalar(struct builder *builder, const yaml_event_t *event, json 
     case YAML_HAS_NUL: (void)refuse(builder, &node, "", "a text holds a NUL"); break;
     }
     if (json_is(*ret_value, JSON_INVALID)) *ret_value = json_null();
-    if (json_is(*ret_value, JSON_TEXT) && node.style == YAML_PLAIN) {
-        check_cut_off(builder, event, json_str(*ret_value));
-    }
 }
 
 static bool on_scalar(struct builder *builder, const yaml_event_t *event)
