@@ -14,7 +14,7 @@
 
 /** A rule whose durations have been evaluated. */
 struct retry_plan {
-    int backoff;                 /* as in struct retry_rule */
+    int backoff;                                  /* as in struct retry_rule */
     int64_t delay_us, increment_us, delay_max_us; /* delay_max 0: none */
     uint32_t multiplier_percent;
     int64_t jitter_from_us, jitter_to_us;

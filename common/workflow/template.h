@@ -31,8 +31,8 @@ enum variable {
 
 /** After the standard ones come those of the enclosing tasks, outermost first. */
 struct scope_variable {
-    const char *name;   /* without $ */
-    uint32_t task;      /* task_index of the `for`, `try` that declares it */
+    const char *name; /* without $ */
+    uint32_t task;    /* task_index of the `for`, `try` that declares it */
     enum scope_variable_kind { SCOPE_ITEM, SCOPE_INDEX, SCOPE_ERROR } kind;
 };
 
@@ -41,8 +41,8 @@ struct expression {
     uint32_t variables_used;            /* a bit per variable, as expr_variables_used() */
     const struct scope_variable *scope; /* `scope_count` of them, from VARIABLE_STANDARD_COUNT on */
     uint32_t scope_count;
-    const char *source;                 /* the text between the braces, for messages */
-    uint32_t line, column;              /* of its first character in the definition */
+    const char *source;    /* the text between the braces, for messages */
+    uint32_t line, column; /* of its first character in the definition */
 };
 
 enum template_kind {
@@ -53,7 +53,8 @@ enum template_kind {
     TEMPLATE_URI, /* text with {name} parts, filled from the top-level members of the input (C3) */
 };
 
-struct template {
+struct template
+{
     enum template_kind kind;
     json constant; /* frozen; for TEMPLATE_URI the text */
     const struct expression *expression;

@@ -1,0 +1,102 @@
+/* Errors in a definition: what `raise` raises and what `catch` takes. */
+#include "workflow/compile.h"
+#include "workflow/use.h"
+
+enum { STATUS_MAX = 999 };
+
+/* --- filters ---------------------------------------------------------------------------------- */
+
+static void filter_text_read(struct reader *reader, json value, void *target)
+{
+    if (is_expression(value)) {
+        struct diagnostic *finding = refuse(reader, "V05", value_place(reader),
+                                            "expressions in `errors.with` are not supported yet");
+        hint(reader, finding, "`catch.when`, with `$error`");
+        return;
+    }
+    text_read(reader, value, target);
+}
+
+static void filter_status_read(struct reader *reader, json value, void *target)
+{
+    int64_t code;
+    if (integer_read(reader, value, 1, STATUS_MAX, &code)) *(uint32_t *)target = (uint32_t)code;
+}
+
+/* 1.0.3 says `details`, the main dialect `detail`. */
+static const struct field filter_fields[] = {
+    {"type", filter_text_read, offsetof(struct error_filter, type), OPTIONAL},
+    {"status", filter_status_read, offsetof(struct error_filter, status), OPTIONAL},
+    {"instance", filter_text_read, offsetof(struct error_filter, instance), OPTIONAL},
+    {"title", filter_text_read, offsetof(struct error_filter, title), OPTIONAL},
+    {"details", filter_text_read, offsetof(struct error_filter, detail), OPTIONAL},
+    {"detail", filter_text_read, offsetof(struct error_filter, detail), OPTIONAL},
+};
+static const struct synonym filter_synonyms[] = {
+    {"code", "status"},
+    {"message", "title"},
+    {"kind", "type"},
+    {},
+};
+static const struct object_kind filter_kind = {
+    .what        = "`errors.with`",
+    .fields      = filter_fields,
+    .field_count = ARRAY_LEN(filter_fields),
+    .synonyms    = filter_synonyms,
+};
+
+void error_filter_read(struct reader *reader, json value, void *target)
+{
+    if (!object_read(reader, &filter_kind, value, target)) return;
+    if (json_count(value) == 0) {
+        struct diagnostic *finding =
+            refuse(reader, "V06", value_place(reader), "`errors.with` names nothing");
+        hint(reader, finding, "leave `errors` out to catch every error");
+    }
+}
+
+/* --- errors to raise -------------------------------------------------------------------------- */
+
+static void status_read(struct reader *reader, json value, void *target)
+{
+    const struct template **result = target;
+    int64_t number;
+    if (is_expression(value)) {
+        template_read(reader, value, target);
+    } else if (integer_read(reader, value, 1, STATUS_MAX, &number)) {
+        *result = template_of_constant(reader, value);
+    }
+}
+
+static const struct field error_fields[] = {
+    {"type", template_text_read, offsetof(struct error_template, type), REQUIRED},
+    {"status", status_read, offsetof(struct error_template, status), REQUIRED},
+    {"title", template_text_read, offsetof(struct error_template, title), OPTIONAL},
+    {"detail", template_text_read, offsetof(struct error_template, detail), OPTIONAL},
+    {"details", template_text_read, offsetof(struct error_template, detail), OPTIONAL},
+    {"instance", template_text_read, offsetof(struct error_template, instance), OPTIONAL},
+};
+static const struct synonym error_synonyms[] = {
+    {"code", "status"}, {"message", "title"}, {"kind", "type"}, {"description", "detail"}, {},
+};
+static const struct object_kind error_kind = {
+    .what        = "an error",
+    .fields      = error_fields,
+    .field_count = ARRAY_LEN(error_fields),
+    .synonyms    = error_synonyms,
+};
+
+void error_inline_read(struct reader *reader, json value, void *target)
+{
+    (void)object_read(reader, &error_kind, value, target);
+}
+
+void error_read(struct reader *reader, json value, void *target)
+{
+    if (!json_is(value, JSON_TEXT)) {
+        error_inline_read(reader, value, target);
+        return;
+    }
+    struct definition *definition = definition_find(reader, DEFINITION_ERROR, json_str(value));
+    if (definition) definition_read(reader, definition, error_inline_read, target);
+}

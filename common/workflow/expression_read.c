@@ -1,0 +1,226 @@
+/*
+ * Compiles expressions: the table of which variable exists where (section 3 of the language), and
+ * findings at the offending token. All names are known to the compiler everywhere, so that one used
+ * in the wrong place is told apart from one that does not exist.
+ */
+#include "base/assert.h"
+#include "workflow/compile.h"
+#include "workflow/steps.h"
+
+static const char *const standard_names[VARIABLE_STANDARD_COUNT] = {
+    [VARIABLE_CONTEXT] = "context", [VARIABLE_INPUT] = "input",
+    [VARIABLE_OUTPUT] = "output",   [VARIABLE_SECRETS] = "secrets",
+    [VARIABLE_TASK] = "task",       [VARIABLE_WORKFLOW] = "workflow",
+    [VARIABLE_RUNTIME] = "runtime", [VARIABLE_AUTHORIZATION] = "authorization",
+    [VARIABLE_STEPS] = "steps",
+};
+
+enum {
+    CONTEXT       = 1 << VARIABLE_CONTEXT,
+    INPUT         = 1 << VARIABLE_INPUT,
+    OUTPUT        = 1 << VARIABLE_OUTPUT,
+    TASK          = 1 << VARIABLE_TASK,
+    WORKFLOW      = 1 << VARIABLE_WORKFLOW,
+    RUNTIME       = 1 << VARIABLE_RUNTIME,
+    AUTHORIZATION = 1 << VARIABLE_AUTHORIZATION,
+    STEPS         = 1 << VARIABLE_STEPS,
+};
+
+static const struct {
+    const char *words;
+    uint32_t available; /* without $secrets, which are not supported yet */
+} places[PLACE_COUNT] = {
+    [PLACE_START]          = {"the document's `idempotencyKey`", WORKFLOW},
+    [PLACE_WORKFLOW_INPUT] = {"the workflow's `input.from`", WORKFLOW | RUNTIME},
+    [PLACE_TASK_INPUT]     = {"`if` and `input.from`", CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
+    [PLACE_TASK]           = {"the definition of a task",
+                              CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
+    [PLACE_TASK_OUTPUT]    = {"`output.as`",
+                              CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
+    [PLACE_TASK_EXPORT]    = {"`export.as`", CONTEXT | INPUT | OUTPUT | TASK | WORKFLOW | RUNTIME |
+                                                 AUTHORIZATION | STEPS},
+    [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`", CONTEXT | WORKFLOW | RUNTIME | STEPS},
+};
+
+const char *variable_advice(str name)
+{
+    static const struct {
+        const char *name, *advice;
+    } advices[] = {
+        {"now", "`now`, without `$`"},
+        {"env", "a secret of `use.secrets`, or the workflow's input"},
+        {"ENV", "a secret of `use.secrets`, or the workflow's input"},
+        {"vars", "`$context`, or `$steps.<task>`"},
+        {"data", "`$context`, or `$steps.<task>`"},
+        {"ctx", "`$context`"},
+        {"step", "`$steps`"},
+        {"inputs", "`$input` or `$workflow.input`"},
+        {"err", "`$error`"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(advices); i++) {
+        if (str_is(name, advices[i].name)) return advices[i].advice;
+    }
+    return NULL;
+}
+
+/* --- findings --------------------------------------------------------------------------------- */
+
+static bool is_name_part(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Where `$name` stands in the source; its start if it is not to be found. */
+static size_t variable_offset(str source, str name)
+{
+    for (size_t i = 0; i + 1 + name.len <= source.len; i++) {
+        if (source.ptr[i] != '$' || !str_equal(str_slice(source, i + 1, i + 1 + name.len), name))
+            continue;
+        size_t after = i + 1 + name.len;
+        if (after == source.len || !is_name_part(source.ptr[after])) return i;
+    }
+    return 0;
+}
+
+static void refuse_unavailable(struct reader *reader, str source, size_t offset, uint32_t variable)
+{
+    const char *name        = standard_names[variable];
+    struct yaml_place where = text_place(reader, offset + variable_offset(source, str_from(name)));
+    struct diagnostic *finding = NULL;
+    if (variable == VARIABLE_SECRETS) {
+        finding = refuse(reader, "V21", where, "`$secrets` is not supported yet");
+        return;
+    }
+    finding = refuse(reader, "V21", where, "`$%s` is not available in %s", name,
+                     places[reader->place].words);
+    switch (variable) {
+    case VARIABLE_OUTPUT:
+        hint(reader, finding, "`$output` exists in `export.as` only; in `output.as` it is `.`");
+        break;
+    case VARIABLE_INPUT:
+        hint(reader, finding, "`.` is the input here; the workflow's own is `$workflow.input`");
+        break;
+    default: hint(reader, finding, "`.` is the input here"); break;
+    }
+}
+
+static void refuse_variable(struct reader *reader, const char *const *names, uint32_t count,
+                            str name, struct yaml_place where)
+{
+    struct diagnostic *finding = refuse(
+        reader, "V21", where, "there is no variable `$" STR_FMT "` here", STR_ARG(shown(name)));
+    const char *advice = variable_advice(name);
+    if (advice) {
+        hint(reader, finding, "%s", advice);
+        return;
+    }
+    const char *near = nearest_name(name, names, count);
+    if (near) hint(reader, finding, "did you mean `$%s`?", near);
+}
+
+static void refuse_fault(struct reader *reader, const char *const *names, uint32_t count,
+                         size_t offset, const struct expr_fault *fault)
+{
+    struct yaml_place where = text_place(reader, offset + fault->offset);
+    str name                = str_from(fault->name ? fault->name : "");
+    if (fault->kind == EXPR_FAULT_VARIABLE) {
+        refuse_variable(reader, names, count, name, where);
+        return;
+    }
+    const char *code           = fault->kind == EXPR_FAULT_FUNCTION ? "V22" : "V20";
+    struct diagnostic *finding = refuse(reader, code, where, "%s", fault->detail);
+    if (fault->hint && fault->hint[0]) hint(reader, finding, "%s", fault->hint);
+}
+
+static bool is_within_limits(struct reader *reader, str source, size_t offset)
+{
+    reader->expression_count++;
+    reader->expression_bytes += source.len;
+    if (reader->expression_count <= EXPRESSIONS_MAX && reader->expression_bytes <= SOURCE_MAX)
+        return true;
+    refuse(reader, "V01", text_place(reader, offset),
+           "a definition has at most %d expressions of %d bytes in all", EXPRESSIONS_MAX,
+           SOURCE_MAX);
+    return false;
+}
+
+/* --- compiling -------------------------------------------------------------------------------- */
+
+/* The names in the order of the variables. One that an inner task declares again is hidden: it gets
+ * a name that no program can write. */
+static uint32_t names_fill(const struct scope *scope, const char *names[EXPR_VARIABLES_MAX])
+{
+    memcpy(names, standard_names, sizeof standard_names);
+    for (uint32_t i = 0; i < scope->count; i++) {
+        const char *name = scope->variables[i].name;
+        for (uint32_t k = i + 1; k < scope->count; k++) {
+            if (strcmp(name, scope->variables[k].name) == 0) name = "";
+        }
+        names[VARIABLE_STANDARD_COUNT + i] = name;
+    }
+    return VARIABLE_STANDARD_COUNT + scope->count;
+}
+
+static void check_variables(struct reader *reader, str source, size_t offset, uint32_t used)
+{
+    uint32_t unavailable = used & ~places[reader->place].available;
+    for (uint32_t v = 0; v < VARIABLE_STANDARD_COUNT; v++) {
+        if (unavailable & (1U << v)) refuse_unavailable(reader, source, offset, v);
+    }
+}
+
+const struct expression *expression_compile(struct reader *reader, str source, size_t offset)
+{
+    ASSERT(reader->place != PLACE_INHERIT);
+    if (!is_within_limits(reader, source, offset)) return NULL;
+
+    const char *names[EXPR_VARIABLES_MAX];
+    struct expr_names known = {.names = names, .count = names_fill(&reader->scope, names)};
+    struct expr *program    = NULL;
+    struct expr_fault fault = {};
+    if (expr_compile(source, &known, reader->scratch, &program, &fault, NULL) != STATUS_OK) {
+        refuse_fault(reader, names, known.count, offset, &fault);
+        return NULL;
+    }
+    reader_hold(reader, HOLDING_EXPR)->expr = program;
+
+    uint32_t used = expr_variables_used(program);
+    check_variables(reader, source, offset, used);
+    struct yaml_place where = text_place(reader, offset);
+    if (expr_yield_of(program) == EXPR_YIELDS_ANY) {
+        struct diagnostic *finding = warn(
+            reader, "V41", where, "this may yield several values or none; only the first counts");
+        hint(reader, finding, "`[…]` for a list of all, `first(…)` if one is meant");
+    }
+    if (used & STEPS) steps_used(reader, program, where);
+
+    struct expression *expression = reader_alloc(reader, 1, sizeof *expression);
+    char *copy                    = reader_alloc(reader, source.len + 1, 1);
+    memcpy(copy, source.ptr, source.len);
+    *expression = (struct expression){
+        .program        = program,
+        .variables_used = used,
+        .scope          = reader->scope.variables,
+        .scope_count    = reader->scope.count,
+        .source         = copy,
+        .line           = where.line,
+        .column         = where.column,
+    };
+    return expression;
+}
+
+void expression_read(struct reader *reader, json value, void *target)
+{
+    const struct expression **expression = target;
+    if (!json_is(value, JSON_TEXT)) {
+        struct diagnostic *finding =
+            refuse(reader, "V06", value_place(reader), "an expression is a text, not %s",
+                   kind_words(value.kind));
+        hint(reader, finding, "put it in quotes");
+        return;
+    }
+    struct text_form form = text_form_always(reader, json_str(value));
+    if (form.kind == TEXT_EXPRESSION) {
+        *expression = expression_compile(reader, form.source, form.offset);
+    }
+}

@@ -1,0 +1,257 @@
+/*
+ * `metadata.tutti` of a task and of the document. Foreign metadata is nobody's business here; in
+ * ours every key is checked, and one that means nothing where it stands is refused (V30).
+ */
+#include "workflow/task_read.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    PRIORITY_MAX = 9,
+    PARALLEL_MAX = 1'000,
+    WEIGHT_MAX   = 1'000'000,
+};
+
+#define USD_MAX 1e9 /* dollars: what still fits nanodollars with room */
+
+/* Says that a key belongs elsewhere. */
+static void refuse_place(struct reader *reader, const char *key, const char *where)
+{
+    refuse(reader, "V30", key_place(reader), "`%s` means nothing here: it belongs to %s", key,
+           where);
+}
+
+static bool is_kind(struct reader *reader, enum task_kind kind, const char *key, const char *where)
+{
+    if (reader->draft->task.kind == kind) return true;
+    refuse_place(reader, key, where);
+    return false;
+}
+
+static void priority_read(struct reader *reader, json value, void *target)
+{
+    int64_t priority;
+    if (integer_read(reader, value, 0, PRIORITY_MAX, &priority)) {
+        *(uint8_t *)target = (uint8_t)priority;
+    }
+}
+
+/* --- approvals -------------------------------------------------------------------------------- */
+
+static void approvers_read(struct reader *reader, json value, void *target)
+{
+    struct approval_rule *approval = target;
+    if (!expect_kind(reader, value, JSON_ARRAY, "`approvers`")) return;
+    size_t count             = json_count(value);
+    approval->approvers      = reader_alloc(reader, count, sizeof *approval->approvers);
+    approval->approver_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        size_t back = pointer_enter_index(reader, i);
+        if (is_expression(json_at(value, i))) {
+            refuse(reader, "V05", value_place(reader),
+                   "expressions in `approvers` are not supported yet");
+        } else {
+            text_read(reader, json_at(value, i), &approval->approvers[i]);
+        }
+        pointer_leave(reader, back);
+    }
+}
+
+static void form_read(struct reader *reader, json value, void *target)
+{
+    if (expect_kind(reader, value, JSON_OBJECT, "`form`")) template_read(reader, value, target);
+}
+
+static const struct field approval_fields[] = {
+    {"title", template_text_read, offsetof(struct approval_rule, title), REQUIRED},
+    {"approvers", approvers_read, 0, OPTIONAL},
+    {"form", form_read, offsetof(struct approval_rule, form), OPTIONAL},
+    {"payload", template_map_read, offsetof(struct approval_rule, payload), OPTIONAL},
+    {"editable", boolean_read, offsetof(struct approval_rule, is_editable), OPTIONAL},
+};
+static const struct object_kind approval_kind = {
+    .what = "`approval`", .fields = approval_fields, .field_count = ARRAY_LEN(approval_fields)};
+
+/* The `listen` of an approval waits for the one event that a decision is. */
+static bool awaits_decision(const struct listen_body *listen)
+{
+    if (listen->mode != LISTEN_ONE || listen->filter_count != 1) return false;
+    const struct event_filter *filter = &listen->filters[0];
+    for (uint32_t i = 0; i < filter->attribute_count; i++) {
+        const struct event_attribute *attribute = &filter->attributes[i];
+        if (strcmp(attribute->name, "type") != 0) continue;
+        return json_is(attribute->literal, JSON_TEXT) &&
+               str_is(json_str(attribute->literal), "dev.tutti.approval.decided.v1");
+    }
+    return false;
+}
+
+static void approval_read(struct reader *reader, json value, void *target)
+{
+    struct task *task = target;
+    if (!is_kind(reader, TASK_LISTEN, "approval", "a `listen`")) return;
+    if (!awaits_decision(&task->listen)) {
+        struct diagnostic *finding =
+            refuse(reader, "V30", key_place(reader),
+                   "`approval` needs a `listen` to one event, the decision");
+        hint(reader, finding, "`to: { one: { with: { type: dev.tutti.approval.decided.v1 } } }`");
+    }
+    struct approval_rule *approval = reader_alloc(reader, 1, sizeof *approval);
+    if (!object_read(reader, &approval_kind, value, approval)) return;
+    if (approval->is_editable && json_is(json_get_text(value, "payload"), JSON_INVALID)) {
+        refuse(reader, "V30", value_place(reader), "`editable` means nothing without `payload`");
+    }
+    task->listen.approval = approval;
+}
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
+static void parallel_read(struct reader *reader, json value, void *target)
+{
+    struct task *task = target;
+    int64_t count;
+    if (!is_kind(reader, TASK_FOR, "parallel", "a `for`; branches at once are a `fork`")) return;
+    if (integer_read(reader, value, 1, PARALLEL_MAX, &count)) {
+        task->loop.parallel = (uint32_t)count;
+    }
+}
+
+static void weight_read(struct reader *reader, json value, void *target)
+{
+    double weight = json_is_number(value) ? json_number(value) : 0;
+    if (!(weight > 0 && weight <= WEIGHT_MAX)) {
+        refuse(reader, "V06", value_place(reader), "`weight` is a number above 0, at most %d",
+               WEIGHT_MAX);
+        return;
+    }
+    *(double *)target = weight;
+}
+
+static void key_read(struct reader *reader, json value, void *target)
+{
+    struct task *task = target;
+    if (!is_kind(reader, TASK_CALL, "idempotencyKey", "a `call`")) return;
+    template_expression_read(reader, value, &task->idempotency_key);
+}
+
+static void own_retry_read(struct reader *reader, json value, void *target)
+{
+    struct task *task                 = target;
+    const struct scope outer          = reader->scope;
+    const struct scope_variable error = {.name = "error", .task = task->index, .kind = SCOPE_ERROR};
+    task->has_own_retry               = true;
+    if (json_is(value, JSON_TEXT) && str_is(json_str(value), "none")) return;
+    reader->scope = scope_extend(reader, &error, 1);
+    retry_read(reader, value, &task->retry);
+    reader->scope = outer;
+}
+
+static const struct field task_fields[] = {
+    {"parallel", parallel_read, 0, OPTIONAL},
+    {"approval", approval_read, 0, OPTIONAL},
+    {"phase", text_read, offsetof(struct task, phase), OPTIONAL},
+    {"weight", weight_read, offsetof(struct task, weight), OPTIONAL},
+    {"priority", priority_read, offsetof(struct task, priority), OPTIONAL},
+    {"idempotencyKey", key_read, 0, OPTIONAL},
+    {"retry", own_retry_read, 0, OPTIONAL},
+    {"saga", NULL, 0, OPTIONAL},
+    {"compensate", NULL, 0, OPTIONAL},
+    {"queue", NULL, 0, OPTIONAL},
+    {"onOpen", NULL, 0, OPTIONAL},
+    {"cache", NULL, 0, OPTIONAL},
+    {"deadLetter", NULL, 0, OPTIONAL},
+};
+static const struct synonym task_synonyms[] = {
+    {"concurrency", "parallel"},
+    {"retries", "retry"},
+    {"idempotency_key", "idempotencyKey"},
+    {"dead_letter", "deadLetter"},
+    {},
+};
+static const struct object_kind task_kind_table = {
+    .what        = "`metadata.tutti` of a task",
+    .fields      = task_fields,
+    .field_count = ARRAY_LEN(task_fields),
+    .synonyms    = task_synonyms,
+};
+
+static void tutti_read(struct reader *reader, json metadata, const struct object_kind *kind,
+                       void *target)
+{
+    if (!expect_kind(reader, metadata, JSON_OBJECT, "`metadata`")) return;
+    json tutti = json_get_text(metadata, "tutti");
+    if (json_is(tutti, JSON_INVALID)) return;
+    size_t back = pointer_enter(reader, str_from("tutti"));
+    (void)object_read(reader, kind, tutti, target);
+    pointer_leave(reader, back);
+}
+
+void task_metadata_read(struct reader *reader, json value, void *target)
+{
+    tutti_read(reader, value, &task_kind_table, target);
+}
+
+/* --- the document ----------------------------------------------------------------------------- */
+
+/* A number, or a text such as "0.50", which no parser rounds. */
+static void usd_read(struct reader *reader, json value, void *target)
+{
+    double usd = 0;
+    if (json_is_number(value)) {
+        usd = json_number(value);
+    } else if (json_is(value, JSON_TEXT)) {
+        str text         = json_str(value);
+        size_t digits    = strspn(text.ptr, "0123456789.");
+        char *end        = NULL;
+        double candidate = digits == text.len && digits ? strtod(text.ptr, &end) : 0;
+        if (end && *end == '\0' && text.ptr[0] != '.' && text.ptr[text.len - 1] != '.') {
+            usd = candidate;
+        }
+    }
+    if (!(usd > 0 && usd <= USD_MAX)) {
+        refuse(reader, "V06", value_place(reader),
+               "`usd` is an amount above 0, such as 5 or '0.50'");
+        return;
+    }
+    int64_t nanos      = llround(usd * 1e9);
+    *(int64_t *)target = nanos > 0 ? nanos : 1;
+}
+
+static void tokens_read(struct reader *reader, json value, void *target)
+{
+    int64_t tokens;
+    if (integer_read(reader, value, 1, INT64_MAX, &tokens)) *(int64_t *)target = tokens;
+}
+
+static const struct field budget_fields[] = {
+    {"usd", usd_read, offsetof(struct workflow_budget, usd_nanos), OPTIONAL},
+    {"tokens", tokens_read, offsetof(struct workflow_budget, tokens), OPTIONAL},
+};
+static const struct object_kind budget_kind = {
+    .what = "`budget`", .fields = budget_fields, .field_count = ARRAY_LEN(budget_fields)};
+
+static void budget_read(struct reader *reader, json value, void *target)
+{
+    if (object_read(reader, &budget_kind, value, target) && json_count(value) == 0) {
+        refuse(reader, "V06", value_place(reader), "`budget` needs `usd` or `tokens`");
+    }
+}
+
+static const struct field document_fields[] = {
+    {"priority", priority_read, offsetof(struct workflow, priority), OPTIONAL},
+    {"budget", budget_read, offsetof(struct workflow, budget), OPTIONAL},
+    {"idempotencyKey", template_expression_read, offsetof(struct workflow, idempotency_key),
+     PLACE_START},
+    {"saga", NULL, 0, OPTIONAL},
+};
+static const struct object_kind document_kind = {
+    .what        = "`metadata.tutti` of the document",
+    .fields      = document_fields,
+    .field_count = ARRAY_LEN(document_fields),
+};
+
+void document_metadata_read(struct reader *reader, json value, void *target)
+{
+    tutti_read(reader, value, &document_kind, target);
+}

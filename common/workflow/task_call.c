@@ -1,0 +1,56 @@
+/* call: resolves the function and hands `with` to its reader. */
+#include "workflow/catalog.h"
+#include "workflow/task_read.h"
+
+static void call_read(struct reader *reader, json value, void *target)
+{
+    struct task *task = target;
+    if (!expect_kind(reader, value, JSON_TEXT, "`call`")) return;
+    const struct function *function = function_resolve(reader, json_str(value));
+    reader->draft->function         = function;
+    if (!function) return;
+    task->call = (struct call_body){.function          = function->name,
+                                    .queue             = function->queue,
+                                    .has_default_retry = function->is_cataloged};
+}
+
+static void with_read(struct reader *reader, json value, void *target)
+{
+    struct draft *draft = target;
+    draft->has_with     = true;
+    if (!draft->function) return;
+    if (expect_kind(reader, value, JSON_OBJECT, "`with`")) {
+        draft->function->with_read(reader, value, &draft->task.call.with);
+    }
+}
+
+static void call_finish(struct reader *reader, void *object)
+{
+    const struct draft *draft = object;
+    if (draft->function && draft->function->needs_with && !draft->has_with) {
+        refuse(reader, "V06", value_place(reader), "`call: %s` needs `with`",
+               draft->function->name);
+    }
+}
+
+static const struct field call_fields[] = {
+    {"call", call_read, 0, REQUIRED},
+    {"with", with_read, 0, OPTIONAL},
+};
+static const struct synonym call_synonyms[] = {
+    {"arguments", "with"},
+    {"args", "with"},
+    {"parameters", "with"},
+    {"params", "with"},
+    {"retry", "metadata: { tutti: { retry: … } }"},
+    {},
+};
+
+const struct object_kind call_task = {
+    .what        = "a `call`",
+    .fields      = call_fields,
+    .field_count = ARRAY_LEN(call_fields),
+    .base        = &task_base,
+    .synonyms    = call_synonyms,
+    .finish      = call_finish,
+};

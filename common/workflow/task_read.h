@@ -1,0 +1,87 @@
+/**
+ * task_read: tasks and lists of tasks while they are read. Internal to this layer.
+ *
+ * A definition is deep, the stack is not: reading a task only notes the lists in it, and the tasks
+ * of those lists are read afterwards, in document order. So the names of a list are known before
+ * any of its tasks is read, and `then` and `$steps` are resolved on the spot.
+ */
+#ifndef WORKFLOW_TASK_READ_H
+#define WORKFLOW_TASK_READ_H
+
+#include "base/map.h"
+#include "workflow/compile.h"
+
+/** A name in a list. */
+struct task_name {
+    const char *name;
+    uint32_t position;
+    uint32_t line, column;
+    bool is_output_kept; /* an expression may ask `$steps` for it */
+};
+
+/** The names of one list of tasks. */
+struct task_names {
+    struct task_names *next_of_owner; /* another list of the same task */
+    struct task_names *next;          /* in reader->names */
+    struct draft *owner;              /* NULL: the outermost list */
+    struct task_list *list;
+    struct map *by_name;       /* owned; task_name by name */
+    struct task_name *entries; /* one per task, in order */
+    uint32_t count;
+    bool is_concurrent; /* branches of a fork: they neither see nor follow each other */
+};
+
+/** A task while it is read. */
+struct draft {
+    struct task task;         /* first: field tables count from it */
+    struct task_names *names; /* of the list it stands in */
+    struct task_names *lists; /* of its own bodies */
+    struct task_name *entry;
+    const struct function *function; /* of a `call`; NULL if it does not resolve */
+    bool has_with;
+    struct scope scope;      /* variables of the enclosing tasks */
+    struct scope body_scope; /* the same and its own: what the tasks in it see */
+};
+
+/** Notes the tasks of `value` under the task at hand (or the document), to be read later in
+ * `scope`. `target` must stay where it is. Returns their names; NULL if it is no list. */
+struct task_names *task_list_read(struct reader *reader, json value, struct task_list *target,
+                                  struct scope scope);
+
+/** Reads all tasks noted, until there are none left. */
+void tasks_read(struct reader *reader);
+
+/** Field reader of a list in the body scope of the task at hand: struct task_list *. */
+void body_read(struct reader *reader, json value, void *target);
+
+/** The scope at hand and `added` variables more; refuses (V15) what does not fit. */
+struct scope scope_extend(struct reader *reader, const struct scope_variable *added,
+                          uint32_t count);
+
+/** A name of a variable that a task declares (`each`, `at`, `as`): const char **; V15. */
+void variable_name_read(struct reader *reader, json value, void *target);
+
+/* --- flow (flow_read.c) ----------------------------------------------------------------------- */
+
+/** `then` of the task at hand, or of a case or catch in it: struct flow *. */
+void flow_read(struct reader *reader, json value, void *target);
+
+/** Warns (V43) of tasks that nothing leads to. */
+void flow_check(struct reader *reader);
+
+/* --- one table per kind of task --------------------------------------------------------------- */
+
+extern const struct object_kind do_task, for_task, fork_task;    /* task_composite.c */
+extern const struct object_kind switch_task, try_task;           /* task_branch.c */
+extern const struct object_kind set_task, wait_task, raise_task; /* task_value.c */
+extern const struct object_kind emit_task, listen_task;          /* task_event.c */
+extern const struct object_kind call_task;                       /* task_call.c */
+extern const struct object_kind task_base;                       /* task_read.c: what all have */
+
+/** `metadata` of a task: struct task * (metadata_read.c). */
+void task_metadata_read(struct reader *reader, json value, void *target);
+
+/** `metadata` of the document: struct workflow *. */
+void document_metadata_read(struct reader *reader, json value, void *target);
+
+#endif

@@ -1,0 +1,75 @@
+/* Rows of a text and the one finding it has: shared by the tests of the reader. */
+#ifndef UNIT_WORKFLOW_FINDINGS_H
+#define UNIT_WORKFLOW_FINDINGS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "cmocka.h"
+#include "workflow/workflow.h"
+
+#include <string.h>
+
+/* What a definition begins with; the tasks of a row start at line 3, column 1. */
+#define HEAD  "document: { dsl: '1.0.3', namespace: n, name: w, version: '1.0.0' }\n"
+#define TASKS HEAD "do:\n"
+
+struct finding_row {
+    const char *name;
+    const char *text;
+    const char *code;
+    uint32_t line, column;
+    const char *detail; /* a part of it */
+    const char *hint;   /* a part of it; "" = none */
+    bool is_warning;
+};
+
+static inline void print_findings(const struct diagnostics *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct diagnostic *f = &list->items[i];
+        print_error("  %u:%u %s %s [%s] fix: %s\n", f->line, f->column, f->code, f->detail,
+                    f->pointer, f->hint);
+    }
+}
+
+static inline bool finding_is(const struct diagnostic *finding, const struct finding_row *row)
+{
+    bool has_hint = row->hint[0] ? strstr(finding->hint, row->hint) != NULL : !finding->hint[0];
+    return strcmp(finding->code, row->code) == 0 && finding->line == row->line &&
+           finding->column == row->column && strstr(finding->detail, row->detail) && has_hint &&
+           (finding->severity == SEVERITY_WARNING) == row->is_warning;
+}
+
+/* The text has this finding and no other, and is refused if it is an error. */
+static inline void check_finding(void **state)
+{
+    const struct finding_row *row            = *state;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    const struct workflow *workflow          = NULL;
+    struct error why                         = {};
+    status code = workflow_read(str_from(row->text), list, &workflow, &why);
+    workflow_unref(workflow);
+
+    if (list->count != 1 || !finding_is(&list->items[0], row)) {
+        print_error("wanted %u:%u %s %s fix: %s\n", row->line, row->column, row->code, row->detail,
+                    row->hint);
+        print_findings(list);
+        fail_msg("%s", row->name);
+    }
+    assert_int_equal(code, row->is_warning ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+    if (!row->is_warning) {
+        assert_string_equal(why.code, "workflow_invalid");
+        assert_non_null(strstr(why.text, row->code));
+    }
+}
+
+static inline int run_findings(const char *group, const struct finding_row *rows, size_t count)
+{
+    struct CMUnitTest tests[128];
+    assert_true(count <= ARRAY_LEN(tests));
+    for (size_t i = 0; i < count; i++) tests[i] = row_test(rows[i].name, check_finding, &rows[i]);
+    return _cmocka_run_group_tests(group, tests, count, NULL, NULL);
+}
+
+#endif
