@@ -1,0 +1,77 @@
+/**
+ * worker: leases jobs from the scheduler, keeps their leases alive, and reports how they ended.
+ *
+ * A worker asks every partition for as many jobs as it has free slots, and is told when there are
+ * some: nothing polls in circles. Each job ends exactly once, by worker_complete(), worker_fail()
+ * or worker_release(). A report is repeated until the scheduler has committed it or says that the
+ * lease is lost, also over restarts of the scheduler; the job keeps its slot until then.
+ *
+ * Threads: a worker belongs to its loop; everything happens on it.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "base/status.h"
+#include "job.pb-c.h"
+#include "loop/loop.h"
+#include "rpc/rpc_client.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    WORKER_SLOTS_MAX  = 1'000,
+    WORKER_QUEUES_MAX = 8,
+    WORKER_NAME_MAX   = 64,      /* bytes */
+    WORKER_LEASE_MS   = 60'000,  /* heartbeats come every third of it */
+    WORKER_POLL_MS    = 20'000,  /* how long one poll is parked */
+    WORKER_REPORT_MS  = 600'000, /* how long a report is repeated while nobody answers */
+};
+
+struct worker;
+
+/** A job under way. `leased` is valid until the job has ended. */
+struct worker_job {
+    const Pb__LeasedJob *leased;
+    void *state; /* the service's */
+};
+
+struct worker_options {
+    struct loop *loop;            /* borrowed */
+    struct rpc_client *scheduler; /* borrowed; RPC_OWNER; services: Jobs and System */
+    const char *const *queues;    /* NULL-terminated, at most WORKER_QUEUES_MAX */
+    const char *name;             /* stable over restarts; copied */
+    const char *kind;             /* "tools", "llm" */
+    uint32_t slots;               /* jobs at once */
+
+    /** A job has come. May end it before it returns. */
+    void (*run)(struct worker_job *job, void *context);
+    /** Nobody wants the result any more (the run was cancelled, or the lease is lost). The service
+     * stops what it does and ends the job with worker_fail() or worker_release(), whose report
+     * changes nothing. */
+    void (*cancel)(struct worker_job *job, void *context);
+    /** The first scheduler was reached. May be NULL. */
+    void (*ready)(void *context);
+    void *context;
+};
+
+/** Owned: worker_freep(). Leases from the next turn of the loop on. */
+struct worker *worker_new(const struct worker_options *options);
+
+/** Leases no more. */
+void worker_drain(struct worker *worker);
+
+/** Jobs that have not ended. */
+uint32_t worker_busy(const struct worker *worker);
+
+/** Frees; jobs still under way are forgotten and come back when their leases are over. After the
+ * loop has stopped and the client is closed. NULL is fine. */
+void worker_freep(struct worker **worker);
+
+/* Each takes the job. Messages are borrowed. */
+void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed);
+void worker_fail(struct worker_job *job, const Pb__JobFailed *failed);
+/** Hands the job back without burning an attempt; `not_before_us` 0: at once. */
+void worker_release(struct worker_job *job, int64_t not_before_us, const char *reason);
+
+#endif
