@@ -233,7 +233,6 @@ static void poll_start(struct poll *poll)
                                         .timeout_ms = WORKER_POLL_MS + RPC_LONG_SLACK_MS,
                                         .done       = on_answer,
                                         .context    = arrival};
-    poll->asked                      = message.count_max;
     call(worker, &request, &poll->call, &poll->is_parked);
     if (poll->is_parked) return;
     free(arrival);
