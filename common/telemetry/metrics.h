@@ -6,9 +6,9 @@
  * keeps series_max of them; what comes after is counted in one series whose label values are
  * "other".
  *
- * Threads: everything is for any thread, but metric_add(), which belongs to start-up. Changing a
- * series costs one or two atomic additions; metric_series() takes a mutex, so hot code keeps the
- * pointer. Names and labels: docs/reference/metrics; text format 0.0.4.
+ * Threads: everything is for any thread. Changing a series costs one or two atomic additions;
+ * metric_series() takes a mutex, so hot code keeps the pointer. Names and labels:
+ * docs/reference/metrics; text format 0.0.4.
  */
 #ifndef TELEMETRY_METRICS_H
 #define TELEMETRY_METRICS_H
