@@ -142,10 +142,10 @@ void board_set_workers(struct board *board, const struct workers *workers)
     unlock(board);
 }
 
-void board_set_partition(struct board *board, const Pb__PartitionStatus *status)
+void board_set_partition(struct board *board, const Pb__PartitionStatus *partition)
 {
     lock(board);
-    board->partition = *status;
+    board->partition = *partition;
     unlock(board);
 }
 

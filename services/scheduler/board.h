@@ -27,7 +27,7 @@ void board_freep(struct board **board);
 /** The engine's side. */
 void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers);
 void board_set_workers(struct board *board, const struct workers *workers);
-void board_set_partition(struct board *board, const Pb__PartitionStatus *status);
+void board_set_partition(struct board *board, const Pb__PartitionStatus *partition);
 
 /** Queues of a namespace ("*": all) and tutti's own; `name` empty: all. Copies in the arena. */
 struct board_queues {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

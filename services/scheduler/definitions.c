@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/record.h"
+#include "workflow.pb-c.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine_internal.h"
+#include "json/json_text.h"
 
 enum {
     VALUE_SIZE_MAX = 64 << 20, /* bytes */

@@ -10,6 +10,7 @@
 #include "job.pb-c.h"
 #include "scheduler/engine_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {

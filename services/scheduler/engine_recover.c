@@ -155,15 +155,14 @@ static status each_row(struct recovery *recovery, enum table table, page_fn visi
 /* Its jobs go; its journal stays as it is. */
 static status drop_jobs_of(struct engine *engine, const struct id *run, struct error *reterr)
 {
-    struct pointers jobs                         = {};
-    CLEANUP(pointers_done) struct pointers *list = &jobs;
-    size_t cursor                                = 0;
+    CLEANUP(pointers_done) struct pointers jobs = {};
+    size_t cursor                               = 0;
     struct open_job *job;
     while ((job = open_job_next(engine->queues, &cursor))) {
-        if (strcmp(job->run.text, run->text) == 0) pointers_push(list, job);
+        if (strcmp(job->run.text, run->text) == 0) pointers_push(&jobs, job);
     }
-    for (size_t i = 0; i < list->count; i++) {
-        job = list->items[i];
+    for (size_t i = 0; i < jobs.count; i++) {
+        job = jobs.items[i];
         struct key key;
         id_key(&key, str_from(job->id.text));
         TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));

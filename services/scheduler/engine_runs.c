@@ -1,4 +1,5 @@
 /* Commands to runs: start, cancel, signal, decide an approval. */
+#include "approval.pb-c.h"
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/log.h"

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 
+#include <assert.h>
 #include <endian.h>
 
 enum { NUMBER_AT = ID_BYTES, EXPIRY_AT = NUMBER_AT + 4, MAC_AT = EXPIRY_AT + 8 };

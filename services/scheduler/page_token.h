@@ -13,6 +13,8 @@
 #include "base/status.h"
 #include "base/str.h"
 
+#include <stdint.h>
+
 enum {
     PAGE_FILTERS_SIZE = 8,   /* bytes of their digest */
     PAGE_PLACE_MAX    = 511, /* bytes: STORE_KEY_MAX */

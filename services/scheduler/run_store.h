@@ -9,6 +9,7 @@
 #ifndef SCHEDULER_RUN_STORE_H
 #define SCHEDULER_RUN_STORE_H
 
+#include "run.pb-c.h"
 #include "scheduler/definitions.h"
 #include "scheduler/record.h"
 #include "scheduler/run.h"

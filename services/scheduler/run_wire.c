@@ -6,9 +6,9 @@
 
 enum { JSON_SIZE_MAX = 64 << 20 /* bytes */ };
 
-Pb__RunStatus run_status_wire(enum run_status status)
+Pb__RunStatus run_status_wire(enum run_status state)
 {
-    switch (status) {
+    switch (state) {
     case RUN_PENDING: return PB__RUN_STATUS__RUN_STATUS_PENDING;
     case RUN_RUNNING: return PB__RUN_STATUS__RUN_STATUS_RUNNING;
     case RUN_WAITING: return PB__RUN_STATUS__RUN_STATUS_WAITING;
@@ -19,9 +19,9 @@ Pb__RunStatus run_status_wire(enum run_status status)
     return PB__RUN_STATUS__RUN_STATUS_UNSPECIFIED;
 }
 
-bool run_status_wire_is_final(Pb__RunStatus status)
+bool run_status_wire_is_final(Pb__RunStatus state)
 {
-    return status >= PB__RUN_STATUS__RUN_STATUS_COMPLETED;
+    return state >= PB__RUN_STATUS__RUN_STATUS_COMPLETED;
 }
 
 void usage_to_wire(const struct usage *usage, Pb__Usage *ret_usage)

@@ -25,8 +25,8 @@ status run_wire_fill(Pb__RunView *view, const struct run *run, bool is_full, str
 status run_wire_to_row(Pb__RunView *view, struct arena *arena, struct error *reterr);
 
 /** The names of these states on the wire. */
-Pb__RunStatus run_status_wire(enum run_status status);
-bool run_status_wire_is_final(Pb__RunStatus status);
+Pb__RunStatus run_status_wire(enum run_status state);
+bool run_status_wire_is_final(Pb__RunStatus state);
 
 void usage_to_wire(const struct usage *usage, Pb__Usage *ret_usage);
 void usage_from_wire(const Pb__Usage *usage, struct usage *ret_usage); /* NULL: nothing was used */
