@@ -296,16 +296,29 @@ void loop_watch_set(struct loop_watch *watch, unsigned events)
     watch->events = events;
 }
 
-void loop_watch_remove(struct loop_watch *watch)
+/* Returns what epoll_ctl() did. */
+static int unwatch(struct loop_watch *watch)
 {
-    if (!watch) return;
     assert_owned(watch->loop);
     ASSERT(!watch->is_removed);
     int failed = epoll_ctl(watch->loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-    ASSERT(failed == 0); /* else `fd` was closed before: then it may already be someone else's */
+
     watch->is_removed    = true;
     watch->next          = watch->loop->removed;
     watch->loop->removed = watch;
+    return failed;
+}
+
+void loop_watch_remove(struct loop_watch *watch)
+{
+    if (!watch) return;
+    int failed = unwatch(watch);
+    ASSERT(failed == 0); /* else `fd` was closed before: then it may already be someone else's */
+}
+
+void loop_watch_forget(struct loop_watch *watch)
+{
+    if (watch) (void)unwatch(watch); /* the kernel forgot a closed one by itself */
 }
 
 /* --- timers ------------------------------------------------------------------------------------

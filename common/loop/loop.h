@@ -104,6 +104,10 @@ void loop_watch_set(struct loop_watch *watch, unsigned events);
  * and free the context right after this. Before close(fd), always. NULL is fine. */
 void loop_watch_remove(struct loop_watch *watch);
 
+/** The same for a library's descriptor that may be closed already (libcurl 7.88 closes sockets that
+ * never connected before it says so). NULL is fine. */
+void loop_watch_forget(struct loop_watch *watch);
+
 /* --- timers ------------------------------------------------------------------------------------
  */
 
