@@ -28,7 +28,7 @@ struct egress_address {
 
 /** Reads "1.2.3.4", "::1", "fe80::1%eth0". No names. */
 bool egress_address_parse(str text, struct egress_address *ret_address);
-struct egress_address egress_address_v4(const uint8_t bytes[static 4]);
+struct egress_address egress_address_v4(const uint8_t octets[static 4]);
 
 enum egress_class {
     EGRESS_PUBLIC,

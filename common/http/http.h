@@ -205,8 +205,8 @@ status http_call_start(struct http_client *client, const struct http_request *re
                        const struct http_handlers *handlers, struct http_call **ret_call,
                        struct error *reterr);
 
-/** Goes on after HTTP_PAUSE; on_data may come before it returns. Does nothing if it is not paused.
- * Not from this call's on_headers or on_data. */
+/** Goes on after HTTP_PAUSE, from the loop. Does nothing if it is not paused. Not from this call's
+ * own callbacks. */
 void http_call_resume(struct http_call *call);
 
 /** Ends a call without on_done; the peer sees its connection close within milliseconds (HTTP/2: its

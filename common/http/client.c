@@ -1,0 +1,300 @@
+/*
+ * The multi handle on the loop. Order of work in each turn, and why: tell libcurl what is ready,
+ * take what has finished, then add what is new, then wait. Waiting before adding cost a factor of
+ * thousands (10 requests/s).
+ */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "http/http_internal.h"
+
+#include <stdlib.h>
+
+/* A socket of libcurl's that the loop watches. */
+struct watched {
+    struct http_client *client;
+    curl_socket_t fd;
+    unsigned events;
+    struct loop_watch *watch;
+};
+
+status http_init(struct error *reterr)
+{
+    CURLcode code = curl_global_init(CURL_GLOBAL_ALL);
+    if (code == CURLE_OK) return STATUS_OK;
+    return fail(reterr, STATUS_UNAVAILABLE, "http: %s", curl_easy_strerror(code));
+}
+
+/* --- Inside and outside of libcurl ------------------------------------------------------------ */
+
+void client_enter(struct http_client *client)
+{
+    client->depth++;
+}
+
+void client_leave(struct http_client *client)
+{
+    ASSERT(client->depth > 0);
+    client->depth--;
+}
+
+/* --- What waits until we are outside ---------------------------------------------------------- */
+
+void client_unsettle(struct http_call *call)
+{
+    struct http_client *client = call->client;
+    if (call->is_unsettled) return;
+    call->is_unsettled   = true;
+    call->unsettled_prev = client->unsettled_last;
+    call->unsettled_next = NULL;
+    if (client->unsettled_last) {
+        client->unsettled_last->unsettled_next = call;
+    } else {
+        client->unsettled = call;
+    }
+    client->unsettled_last = call;
+    client->unsettled_count++;
+    loop_timer_set(client->loop, &client->settle_timer, loop_now_ms(client->loop));
+}
+
+void client_forget_unsettled(struct http_call *call)
+{
+    struct http_client *client = call->client;
+    if (!call->is_unsettled) return;
+    call->is_unsettled = false;
+    if (call->unsettled_prev) {
+        call->unsettled_prev->unsettled_next = call->unsettled_next;
+    } else {
+        client->unsettled = call->unsettled_next;
+    }
+    if (call->unsettled_next) {
+        call->unsettled_next->unsettled_prev = call->unsettled_prev;
+    } else {
+        client->unsettled_last = call->unsettled_prev;
+    }
+    client->unsettled_count--;
+}
+
+static void settle_one(struct http_call *call)
+{
+    client_forget_unsettled(call);
+    if (call->is_cancelled) {
+        call_free(call);
+    } else if (call->phase == CALL_QUEUED) {
+        call_begin_hop(call);
+    } else {
+        call_resume(call);
+    }
+}
+
+static void finish_transfers(struct http_client *client)
+{
+    const CURLMsg *message = NULL;
+    int left               = 0;
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        ASSERT(message->msg == CURLMSG_DONE);
+        CURLcode curl_code     = message->data.result; /* the message dies with its handle */
+        struct http_call *call = NULL;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        ASSERT(call);
+        call_finish(call, curl_code);
+    }
+}
+
+/* What callbacks add meanwhile waits for the next turn, so that nobody starves the loop. */
+static void settle(struct http_client *client)
+{
+    ASSERT(client->depth == 0);
+    finish_transfers(client);
+    for (unsigned count = client->unsettled_count; count > 0 && client->unsettled; count--) {
+        settle_one(client->unsettled);
+    }
+}
+
+static void settle_now(void *context)
+{
+    settle(context);
+}
+
+/* --- Sockets and timer ------------------------------------------------------------------------ */
+
+static void act(struct http_client *client, curl_socket_t fd, int events)
+{
+    int running = 0;
+    client_enter(client);
+    CURLMcode code = curl_multi_socket_action(client->multi, fd, events, &running);
+    client_leave(client);
+    ASSERT(code == CURLM_OK);
+    settle(client);
+}
+
+static void curl_timer_fired(void *context)
+{
+    act(context, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void socket_ready(unsigned events, void *context)
+{
+    const struct watched *watched = context; /* may be gone when act() returns */
+
+    int curl_events = 0;
+    if (events & (LOOP_READ | LOOP_HANGUP)) curl_events |= CURL_CSELECT_IN;
+    if (events & LOOP_WRITE) curl_events |= CURL_CSELECT_OUT;
+    if (events & LOOP_FAILED) curl_events |= CURL_CSELECT_ERR;
+    act(watched->client, watched->fd, curl_events);
+}
+
+static struct watched **slot_of(struct http_client *client, curl_socket_t fd)
+{
+    size_t index = (size_t)fd;
+    if (index >= client->watched_size) {
+        size_t size     = 2 * index + 64;
+        client->watched = mem_resize(client->watched, size, sizeof client->watched[0]);
+        memset(client->watched + client->watched_size, 0,
+               (size - client->watched_size) * sizeof client->watched[0]);
+        client->watched_size = size;
+    }
+    return &client->watched[index];
+}
+
+static bool watch(struct watched *watched)
+{
+    return loop_watch_add(watched->client->loop, watched->fd, watched->events, socket_ready,
+                          watched, &watched->watch, NULL) == STATUS_OK;
+}
+
+static void forget_socket(struct http_client *client, curl_socket_t fd)
+{
+    struct watched **slot = slot_of(client, fd);
+    if (!*slot) return;
+    loop_watch_forget((*slot)->watch);
+    free(*slot);
+    *slot = NULL;
+}
+
+/*
+ * 7.88 closes a socket whose connecting failed without a word and opens the next, which often gets
+ * the same number. It takes the two for one, so it does not ask again to have it watched; but epoll
+ * has forgotten the old one. Without this, a name with a dead first address hangs.
+ */
+void client_opened(struct http_client *client, curl_socket_t fd)
+{
+    struct watched *watched = *slot_of(client, fd);
+    if (!watched) return;
+    loop_watch_forget(watched->watch);
+    watched->watch = NULL;
+    if (!watch(watched)) forget_socket(client, fd); /* then its timeout ends it */
+}
+
+/* libcurl wants a socket watched, differently or no longer. -1 fails the transfer. */
+static int watch_socket(CURL *, curl_socket_t fd, int what, void *context, void *)
+{
+    struct http_client *client = context;
+    if (what == CURL_POLL_REMOVE) {
+        forget_socket(client, fd);
+        return 0;
+    }
+    unsigned events = 0;
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= LOOP_READ;
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= LOOP_WRITE;
+
+    struct watched **slot = slot_of(client, fd);
+    if (*slot) {
+        (*slot)->events = events;
+        loop_watch_set((*slot)->watch, events);
+        return 0;
+    }
+    *slot  = mem_new(1, sizeof **slot);
+    **slot = (struct watched){.client = client, .fd = fd, .events = events};
+    if (watch(*slot)) return 0;
+    forget_socket(client, fd);
+    return -1;
+}
+
+/* Never acts at once: libcurl calls this from inside itself. */
+static int set_curl_timer(CURLM *, long timeout_ms, void *context)
+{
+    struct http_client *client = context;
+    if (timeout_ms < 0) {
+        loop_timer_clear(client->loop, &client->curl_timer);
+    } else {
+        int64_t due_ms = loop_now_ms(client->loop) + timeout_ms;
+        loop_timer_set(client->loop, &client->curl_timer, due_ms);
+    }
+    return 0;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static bool set(bool so_far, CURLMcode code)
+{
+    return so_far && code == CURLM_OK;
+}
+
+static bool set_up(struct http_client *client, unsigned host_connections_max)
+{
+    CURLM *multi     = client->multi;
+    long connections = (long)client->calls_max + 8; /* fewer would close what is in use */
+    long per_host    = (long)host_connections_max;
+    bool is_set      = set(true, curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket));
+    is_set           = set(is_set, curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client));
+    is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_curl_timer));
+    is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client));
+    is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections));
+    is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, per_host));
+    is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 128L));
+    return set(is_set, curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX));
+}
+
+static char *copy_or(const char *text, const char *otherwise)
+{
+    if (!text) text = otherwise;
+    return text ? mem_dup(text, strlen(text)) : NULL;
+}
+
+status http_client_new(const struct http_client_options *options, struct http_client **ret_client,
+                       struct error *reterr)
+{
+    ASSERT(options->loop);
+    ASSERT(ret_client);
+    CLEANUP(http_client_freep) struct http_client *client = mem_new(1, sizeof *client);
+    unsigned per_host                                     = options->host_connections_max;
+    client->loop                                          = options->loop;
+    client->egress                                        = options->egress;
+    client->calls_max    = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
+    client->user_agent   = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
+    client->ca_file      = copy_or(options->ca_file, NULL);
+    client->curl_timer   = (struct loop_timer){.fire = curl_timer_fired, .context = client};
+    client->settle_timer = (struct loop_timer){.fire = settle_now, .context = client};
+    client->multi        = curl_multi_init();
+    if (!client->multi || !set_up(client, per_host ? per_host : HTTP_HOST_CONNECTIONS_MAX)) {
+        return fail(reterr, STATUS_UNAVAILABLE, "http: the client cannot be set up");
+    }
+    *ret_client = TAKE(client);
+    return STATUS_OK;
+}
+
+void http_client_free(struct http_client *client)
+{
+    if (!client) return;
+    ASSERT(client->depth == 0);
+    while (client->calls) call_free(client->calls);
+    client_enter(client);
+    if (client->multi) (void)curl_multi_cleanup(client->multi);
+    client_leave(client);
+    loop_timer_clear(client->loop, &client->curl_timer);
+    loop_timer_clear(client->loop, &client->settle_timer);
+    free(client->watched); /* libcurl has had every entry removed */
+    free(client->user_agent);
+    free(client->ca_file);
+    free(client);
+}
+
+void http_client_freep(struct http_client **client)
+{
+    http_client_free(*client);
+}
+
+unsigned http_client_calls(const struct http_client *client)
+{
+    return client->call_count;
+}

@@ -1,0 +1,153 @@
+/*
+ * What the files of the client share; the only header that knows libcurl.
+ *
+ *   client.c    the multi handle on the loop: sockets, timer, order of work
+ *   call.c      the life of a call: start, timeouts, redirects, end
+ *   transfer.c  one libcurl handle: options and callbacks
+ *   request.c   checks and copies what was asked for
+ *   answer.c    headers as they arrive
+ *
+ * libcurl calls back from inside its own functions, where its handles must not be added, removed or
+ * resumed. So `client->depth` says whether we are inside, and what is asked for there is done by
+ * client.c afterwards.
+ */
+#ifndef HTTP_HTTP_INTERNAL_H
+#define HTTP_HTTP_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "http/http.h"
+#include "http/uri.h"
+
+#include <curl/curl.h>
+
+enum {
+    ANSWER_REDIRECT_BODY_MAX = 64 * 1024,   /* bytes of a redirect's body worth reading */
+    ANSWER_INFLATION_FREE    = 1024 * 1024, /* bytes decompressed before the ratio counts */
+};
+
+struct http_client {
+    struct loop *loop;
+    const struct egress_rules *egress;
+    unsigned calls_max;
+    char *user_agent; /* owned, as the next */
+    char *ca_file;
+    CURLM *multi;
+    unsigned depth; /* libcurl functions we are inside of */
+
+    struct loop_timer curl_timer;   /* libcurl's wish to be called */
+    struct loop_timer settle_timer; /* there is something to settle */
+    struct http_call *calls;        /* all of them */
+    unsigned call_count;
+    struct http_call *unsettled, *unsettled_last; /* in the order of asking */
+    unsigned unsettled_count;
+
+    struct watched **watched; /* by descriptor; entries may be NULL */
+    size_t watched_size;
+};
+
+/* What of a request must live as long as the call; in its arena. */
+struct request {
+    str method;
+    str url; /* of the current hop; NUL-terminated */
+    struct uri uri;
+    struct http_header *headers;
+    size_t header_count;
+    bytes body;
+    struct http_timeouts timeouts; /* no zeros left; unlimited is INT64_MAX */
+    size_t headers_max, body_max;
+    unsigned redirects_max;
+    const char *const *hosts;
+    struct http_tls tls;
+    bool has_tls, allow_private, is_compressed, is_stream, is_repeatable;
+};
+
+/* The answer of one hop, as it arrives. */
+struct answer {
+    int http_status;
+    bool is_complete; /* the headers are */
+    struct buf text;  /* header lines */
+    size_t header_bytes;
+    struct http_header *headers; /* owned; views of `text`, once complete */
+    size_t header_count;
+};
+
+enum phase {
+    CALL_QUEUED,     /* not yet given to libcurl */
+    CALL_CONNECTING, /* look-up, waiting for a connection, TCP, TLS */
+    CALL_SENDING,    /* connected; no byte of the answer yet */
+    CALL_RECEIVING,
+    CALL_ENDED, /* on_done runs */
+};
+
+struct http_call {
+    struct http_client *client;
+    struct http_call *prev, *next; /* in client->calls */
+    struct arena *arena;
+    struct request request;
+    struct http_handlers handlers;
+
+    CURL *easy;
+    struct curl_slist *sent_headers;
+    char curl_error[CURL_ERROR_SIZE];
+
+    enum phase phase;
+    struct loop_timer timer;
+    int64_t started_ms, hop_ms, connected_ms, first_byte_ms; /* -1: not yet */
+    int64_t active_ms;                                       /* the last piece came */
+    unsigned sends; /* of this hop: how often libcurl was about to send the request */
+    unsigned redirects;
+
+    struct answer answer;
+    struct buf body;
+    uint64_t body_bytes;
+    bool was_sent, is_reused;
+    bool is_refused; /* the egress rules refused an address */
+    bool is_paused;
+    bool in_handler;    /* in on_headers or on_data */
+    char *redirect_url; /* in the arena: where to go when this hop ends */
+    enum http_failure failure;
+    char reason[64]; /* more about the failure; may be empty */
+
+    /* What is to be done when we are out of libcurl. */
+    struct http_call *unsettled_prev, *unsettled_next;
+    bool is_unsettled, is_cancelled;
+};
+
+/* client.c */
+/* A socket was opened: if the one before with its number was watched, it is closed by now. */
+void client_opened(struct http_client *client, curl_socket_t fd);
+void client_enter(struct http_client *client);
+void client_leave(struct http_client *client);
+void client_unsettle(struct http_call *call); /* begins, resumes or frees it soon */
+void client_forget_unsettled(struct http_call *call);
+
+/* call.c */
+void call_begin_hop(struct http_call *call);
+void call_finish(struct http_call *call, CURLcode curl_code);
+void call_resume(struct http_call *call);
+void call_free(struct http_call *call); /* without on_done; not inside libcurl */
+void call_arm(struct http_call *call);  /* sets the timer to the next timeout */
+
+/* transfer.c */
+bool transfer_start(struct http_call *call);
+void transfer_stop(struct http_call *call);
+enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_code);
+
+/* request.c */
+status request_copy(struct http_call *call, const struct http_request *from, struct error *reterr);
+/* Checks scheme, host and rules of where a hop goes. */
+status request_check_target(const struct http_call *call, const struct uri *uri,
+                            struct error *reterr);
+bool request_is_repeatable(const struct request *request);
+/* Where the answer redirects to and whether to follow: sets `redirect_url` or `failure`. */
+void request_follow(struct http_call *call);
+
+/* answer.c */
+void answer_reset(struct answer *answer, size_t headers_max);
+void answer_done(struct answer *answer);
+/* Takes a header line as libcurl gives it; false if the headers are too large. */
+bool answer_line(struct answer *answer, str line);
+struct http_answer answer_view(const struct http_call *call);
+
+#endif

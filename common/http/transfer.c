@@ -1,0 +1,343 @@
+/* One libcurl handle: how it is set up, and what it calls back. */
+#include "base/assert.h"
+#include "http/http_internal.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+/* --- The guard -------------------------------------------------------------------------------- */
+
+static bool address_of(const struct sockaddr *address, struct egress_address *ret_address)
+{
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        uint8_t octets[4];
+        memcpy(octets, &v4.sin_addr, sizeof octets);
+        *ret_address = egress_address_v4(octets);
+        return true;
+    }
+    if (address->sa_family != AF_INET6) return false;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, address, sizeof v6);
+    memcpy(ret_address->bytes, &v6.sin6_addr, sizeof ret_address->bytes);
+    return true;
+}
+
+static bool allows(struct http_call *call, bool is_known, struct egress_address address)
+{
+    if (is_known && egress_allows(call->client->egress, address, call->request.allow_private)) {
+        return true;
+    }
+    call->is_refused = true;
+    (void)snprintf(call->reason, sizeof call->reason, "%s address",
+                   is_known ? egress_class_name(egress_classify(address)) : "unknown");
+    return false;
+}
+
+/* Called for every new connection, with the address that will really be used. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_call *call = context;
+    struct egress_address target;
+    bool is_known = address_of(&address->addr, &target);
+    if (purpose != CURLSOCKTYPE_IPCXN || !allows(call, is_known, target)) return CURL_SOCKET_BAD;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0) return CURL_SOCKET_BAD;
+    client_opened(call->client, fd);
+    return fd;
+}
+
+/*
+ * Called when a connection stands, new or pooled, right before the request goes out. A pooled one
+ * may have been opened by a call with other rights, so the address is checked again. A second time
+ * within a hop means that libcurl found the pooled connection dead and wants to repeat the request.
+ */
+static int before_request(void *context, char *ip, char *, int, int)
+{
+    struct http_call *call = context;
+    struct egress_address target;
+    bool is_known = egress_address_parse(str_from(ip), &target);
+    if (!allows(call, is_known, target)) {
+        call->failure = HTTP_REFUSED;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (call->sends > 0 && !request_is_repeatable(&call->request)) {
+        call->failure = HTTP_CUT;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    call->sends++;
+    call->was_sent     = true;
+    call->is_refused   = false;
+    call->phase        = CALL_SENDING;
+    call->connected_ms = loop_now_ms(call->client->loop);
+    call_arm(call);
+    return CURL_PREREQFUNC_OK;
+}
+
+/* --- The answer ------------------------------------------------------------------------------- */
+
+static void note_activity(struct http_call *call)
+{
+    int64_t now_ms  = loop_now_ms(call->client->loop);
+    call->active_ms = now_ms; /* the timer looks at it when it fires */
+    if (call->phase == CALL_RECEIVING) return;
+    call->phase = CALL_RECEIVING;
+    if (call->first_byte_ms < 0) call->first_byte_ms = now_ms;
+    call_arm(call);
+}
+
+/* Runs a handler's answer through the rules; says whether to go on. */
+static bool obey(struct http_call *call, enum http_flow flow)
+{
+    if (flow == HTTP_STOP) call->failure = HTTP_STOPPED;
+    return flow != HTTP_STOP && !call->is_cancelled;
+}
+
+static bool headers_complete(struct http_call *call)
+{
+    request_follow(call);
+    if (call->failure != HTTP_NO_FAILURE) return false;
+    if (call->redirect_url || !call->handlers.on_headers) return true;
+    struct http_answer answer = answer_view(call);
+    call->in_handler          = true;
+    enum http_flow flow       = call->handlers.on_headers(&answer, call->handlers.context);
+    call->in_handler          = false;
+    ASSERT(flow != HTTP_PAUSE);
+    return obey(call, flow);
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t len             = size * count;
+    bool was_complete      = call->answer.is_complete;
+    if (call->is_cancelled) return 0;
+    note_activity(call);
+    if (!answer_line(&call->answer, (str){.ptr = data, .len = len})) {
+        call->failure = HTTP_TOO_LARGE;
+        return 0;
+    }
+    if (call->answer.is_complete && !was_complete && !headers_complete(call)) return 0;
+    return len;
+}
+
+/* Counts decompressed bytes against their limit, and against the bytes they came from. */
+static bool is_too_large(struct http_call *call, size_t len)
+{
+    if (len > call->request.body_max - call->body_bytes) return true;
+    if (!call->request.is_compressed) return false;
+    curl_off_t received = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    uint64_t allowed = ANSWER_INFLATION_FREE + (uint64_t)received * HTTP_INFLATION_MAX;
+    return call->body_bytes + len > allowed;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t len             = size * count;
+    if (call->is_cancelled) return 0;
+    note_activity(call);
+    if (call->redirect_url) { /* read, so that the connection can be used again; but not for ever */
+        call->body_bytes += len;
+        return call->body_bytes > ANSWER_REDIRECT_BODY_MAX ? 0 : len;
+    }
+    if (is_too_large(call, len)) {
+        call->failure = HTTP_TOO_LARGE;
+        return 0;
+    }
+    if (!call->handlers.on_data) {
+        call->body_bytes += len;
+        return buf_put(&call->body, data, len) ? len : 0;
+    }
+    call->in_handler = true;
+    enum http_flow flow =
+        call->handlers.on_data((str){.ptr = data, .len = len}, call->handlers.context);
+    call->in_handler = false;
+    if (!obey(call, flow)) return 0;
+    if (flow == HTTP_PAUSE) {
+        call->is_paused = true;
+        call_arm(call);
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    call->body_bytes += len;
+    return len;
+}
+
+/* --- Setting up ------------------------------------------------------------------------------- */
+
+/* libcurl copies what it is told, but for the body and the list of headers. */
+static bool set(bool so_far, CURLcode code)
+{
+    return so_far && code == CURLE_OK;
+}
+
+static bool add_line(struct http_call *call, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(call->sent_headers, line);
+    if (longer) call->sent_headers = longer;
+    return longer;
+}
+
+static bool is_named(const struct http_header *header, const char *name)
+{
+    return header->name.len == strlen(name) &&
+           strncasecmp(header->name.ptr, name, header->name.len) == 0;
+}
+
+static bool set_headers(struct http_call *call)
+{
+    const struct request *request     = &call->request;
+    CLEANUP(buf_done) struct buf line = buf_init(2 * (size_t)HTTP_HEADERS_MAX);
+    bool has_type                     = false;
+    bool is_set                       = add_line(call, "Expect:");
+    for (size_t i = 0; i < request->header_count && is_set; i++) {
+        const struct http_header *header = &request->headers[i];
+        has_type                         = has_type || is_named(header, "Content-Type");
+        buf_clear(&line);
+        /* A header without value is written with a semicolon, or libcurl would leave it out. */
+        (void)buf_put_str(&line, header->name);
+        (void)buf_put_text(&line, header->value.len > 0 ? ": " : ";");
+        (void)buf_put_str(&line, header->value);
+        is_set = !line.is_full && add_line(call, line.ptr);
+    }
+    if (!has_type) is_set = is_set && add_line(call, "Content-Type:"); /* no guesses */
+    return set(is_set, curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->sent_headers));
+}
+
+static bool set_method(struct http_call *call)
+{
+    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    const struct request *request        = &call->request;
+    CURL *easy                           = call->easy;
+    if (str_is(request->method, "HEAD")) {
+        return set(true, curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
+    }
+    bool is_set   = set(true, curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method.ptr));
+    bool has_body = request->body.len > 0;
+    for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
+        has_body = has_body || str_is(request->method, with_body[i]);
+    }
+    if (!has_body) return is_set;
+    curl_off_t size = (curl_off_t)request->body.len;
+    is_set          = set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size));
+    return set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr));
+}
+
+static bool set_blob(CURL *easy, CURLoption option, str text)
+{
+    if (text.len == 0) return true;
+    struct curl_blob blob = {.data  = (void *)(uintptr_t)text.ptr, /* copied, not written to */
+                             .len   = text.len,
+                             .flags = CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob) == CURLE_OK;
+}
+
+static bool set_tls(struct http_call *call)
+{
+    const struct http_client *client = call->client;
+    bool is_set                      = true;
+    if (client->ca_file) {
+        is_set = set(is_set, curl_easy_setopt(call->easy, CURLOPT_CAINFO, client->ca_file));
+    }
+    if (!call->request.has_tls) return is_set;
+    return is_set && set_blob(call->easy, CURLOPT_CAINFO_BLOB, call->request.tls.ca) &&
+           set_blob(call->easy, CURLOPT_SSLCERT_BLOB, call->request.tls.cert) &&
+           set_blob(call->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
+}
+
+static bool set_connection(struct http_call *call)
+{
+    CURL *easy         = call->easy;
+    bool is_https      = call->request.uri.is_https;
+    int64_t connect_ms = call->request.timeouts.connect_ms;
+    long version       = is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    bool is_set        = set(true, curl_easy_setopt(easy, CURLOPT_URL, call->request.url.ptr));
+    is_set =
+        set(is_set, curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http"));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_https ? 1L : 0L));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXY, "")); /* not the environment's */
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
+    /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */
+    if (connect_ms > INT32_MAX) connect_ms = INT32_MAX;
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request));
+    return set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
+}
+
+static bool set_answer(struct http_call *call)
+{
+    CURL *easy  = call->easy;
+    bool is_set = set(true, curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent));
+    if (call->request.is_stream) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L));
+    }
+    if (call->request.is_compressed) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
+    }
+    return is_set;
+}
+
+bool transfer_start(struct http_call *call)
+{
+    call->easy = curl_easy_init();
+    return call->easy && set_connection(call) && set_tls(call) && set_answer(call) &&
+           set_method(call) && set_headers(call) &&
+           curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK;
+}
+
+void transfer_stop(struct http_call *call)
+{
+    if (call->easy) {
+        client_enter(call->client); /* closing makes libcurl forget its sockets and timers */
+        (void)curl_multi_remove_handle(call->client->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+        client_leave(call->client);
+    }
+    curl_slist_free_all(call->sent_headers);
+    call->easy         = NULL;
+    call->sent_headers = NULL;
+}
+
+/* --- What went wrong -------------------------------------------------------------------------- */
+
+enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_code)
+{
+    bool is_connected = call->phase == CALL_SENDING || call->phase == CALL_RECEIVING;
+    switch (curl_code) {
+    case CURLE_OK: return HTTP_NO_FAILURE;
+    case CURLE_COULDNT_RESOLVE_HOST: return HTTP_DNS;
+    case CURLE_COULDNT_CONNECT: return call->is_refused ? HTTP_REFUSED : HTTP_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT: return is_connected ? HTTP_TIMEOUT_TOTAL : HTTP_TIMEOUT_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED: return HTTP_TLS;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2_STREAM: return is_connected ? HTTP_CUT : HTTP_CONNECT;
+    case CURLE_OUT_OF_MEMORY: return HTTP_TOO_LARGE; /* how 7.88 calls a header line > 100 KB */
+    default: return HTTP_PROTOCOL;
+    }
+}

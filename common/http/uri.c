@@ -1,0 +1,245 @@
+#include "http/uri.h"
+
+#include "base/assert.h"
+
+#include <strings.h>
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* RFC 3986, section 2.3. */
+static bool is_unreserved(char c)
+{
+    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* --- Percent-encoding ------------------------------------------------------------------------- */
+
+static bool encode(struct buf *out, str text, bool keeps_slash)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (is_unreserved(text.ptr[i]) || (keeps_slash && c == '/')) {
+            (void)buf_put_byte(out, text.ptr[i]);
+        } else {
+            const char escaped[] = {'%', digits[c >> 4], digits[c & 0xf]};
+            (void)buf_put(out, escaped, sizeof escaped);
+        }
+    }
+    return !out->is_full;
+}
+
+bool uri_encode(struct buf *out, str text)
+{
+    return encode(out, text, false);
+}
+
+bool uri_encode_path(struct buf *out, str text)
+{
+    return encode(out, text, true);
+}
+
+static int hex_value(char c)
+{
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool uri_decode(struct buf *out, str text, bool is_query)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '%') {
+            int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
+            int low  = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
+            if (high < 0 || low < 0) return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && is_query) {
+            c = ' ';
+        }
+        if (!buf_put_byte(out, c)) return false;
+    }
+    return true;
+}
+
+bool uri_add_query(struct buf *out, str name, str value)
+{
+    bool has_query = out->len > 0 && memchr(out->ptr, '?', out->len);
+    bool has_mark =
+        out->len > 0 && (out->ptr[out->len - 1] == '?' || out->ptr[out->len - 1] == '&');
+    if (!has_mark) (void)buf_put_byte(out, has_query ? '&' : '?');
+    return uri_encode(out, name) && buf_put_byte(out, '=') && uri_encode(out, value);
+}
+
+/* --- Templates -------------------------------------------------------------------------------- */
+
+/* RFC 6570, section 2.3: letters, digits, '_', %XX and inner dots. */
+static bool is_variable(str name)
+{
+    if (name.len == 0 || name.len > URI_NAME_MAX) return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c        = name.ptr[i];
+        bool is_inner = c == '.' && i > 0 && i + 1 < name.len;
+        if (!is_letter(c) && !is_digit(c) && c != '_' && c != '%' && c != '-' && !is_inner)
+            return false;
+    }
+    return true;
+}
+
+/* Expands what stands at `*at`, a '{', and moves behind its '}'. */
+static status expand_one(str template, size_t *at, uri_value_fn value, void *context,
+                         struct buf *out, struct error *reterr)
+{
+    str rest        = str_slice(template, *at + 1, template.len);
+    const char *end = rest.len > 0 ? memchr(rest.ptr, '}', rest.len) : NULL;
+    if (!end) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "URI template: '{' at %zu has no '}'", *at);
+    }
+    str name = str_slice(rest, 0, (size_t)(end - rest.ptr));
+    if (!is_variable(name)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "URI template: {%.40s at %zu: only {name} is known", rest.ptr, *at);
+    }
+    str text = {};
+    TRY(value(name, &text, reterr, context));
+    (void)uri_encode(out, text);
+    *at += name.len + 2;
+    return STATUS_OK;
+}
+
+status uri_expand(str template, uri_value_fn value, void *context, struct buf *out,
+                  struct error *reterr)
+{
+    ASSERT(value);
+    for (size_t at = 0; at < template.len && !out->is_full;) {
+        char c = template.ptr[at];
+        if (c == '{') {
+            TRY(expand_one(template, &at, value, context, out, reterr));
+        } else if (c == '}') {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "URI template: '}' at %zu has no '{'", at);
+        } else {
+            (void)buf_put_byte(out, c);
+            at++;
+        }
+    }
+    if (!out->is_full) return STATUS_OK;
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "URI template: the result exceeds %zu bytes",
+                out->len_max);
+}
+
+/* --- Parts ------------------------------------------------------------------------------------ */
+
+/* Takes the part of `*rest` in front of the first of `ends` off it. */
+static str take_until(str *rest, const char *ends)
+{
+    size_t len = 0;
+    while (len < rest->len && !strchr(ends, rest->ptr[len])) len++;
+    str part = str_slice(*rest, 0, len);
+    *rest    = str_slice(*rest, len, rest->len);
+    return part;
+}
+
+static bool is_printable(str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        /* A backslash is a slash to some readers of URLs and a letter to others. */
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || text.ptr[i] == '\\') return false;
+    }
+    return true;
+}
+
+static bool is_scheme(str scheme, const char *name)
+{
+    return scheme.len == strlen(name) && strncasecmp(scheme.ptr, name, scheme.len) == 0;
+}
+
+static bool parse_port(str text, uint16_t *ret_port)
+{
+    unsigned port = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.ptr[i])) return false;
+        port = port * 10 + (unsigned)(text.ptr[i] - '0');
+        if (port > UINT16_MAX) return false;
+    }
+    if (text.len == 0 || port == 0) return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+static bool is_host(str host, bool is_bracketed)
+{
+    if (host.len == 0 || host.len > URI_HOST_MAX) return false;
+    for (size_t i = 0; i < host.len; i++) {
+        char c     = host.ptr[i];
+        bool is_ok = is_bracketed ? hex_value(c) >= 0 || c == ':' || c == '.' : is_unreserved(c);
+        if (!is_ok) return false;
+    }
+    return true;
+}
+
+/* [user-info@]host[:port], the host perhaps in brackets. */
+static bool parse_authority(str authority, struct uri *uri)
+{
+    for (size_t i = authority.len; i > 0; i--) {
+        if (authority.ptr[i - 1] != '@') continue;
+        uri->user_info = str_slice(authority, 0, i - 1);
+        authority      = str_slice(authority, i, authority.len);
+        break;
+    }
+    bool is_bracketed = authority.len > 0 && authority.ptr[0] == '[';
+    if (is_bracketed) authority = str_slice(authority, 1, authority.len);
+    uri->host = take_until(&authority, is_bracketed ? "]" : ":");
+    if (is_bracketed && authority.len == 0) return false;
+    if (is_bracketed) authority = str_slice(authority, 1, authority.len);
+    if (!is_host(uri->host, is_bracketed)) return false;
+    if (authority.len == 0) return true;
+    return authority.ptr[0] == ':' &&
+           parse_port(str_slice(authority, 1, authority.len), &uri->port);
+}
+
+bool uri_parse(str url, struct uri *ret_uri)
+{
+    struct uri uri = {};
+    if (!is_printable(url)) return false;
+    str rest     = url;
+    uri.scheme   = take_until(&rest, ":");
+    uri.is_https = is_scheme(uri.scheme, "https");
+    if (!uri.is_https && !is_scheme(uri.scheme, "http")) return false;
+    if (!str_starts_with(rest, str_from("://"))) return false;
+    rest     = str_slice(rest, 3, rest.len);
+    uri.port = uri.is_https ? 443 : 80;
+    if (!parse_authority(take_until(&rest, "/?#"), &uri)) return false;
+
+    uri.path = take_until(&rest, "?#");
+    if (rest.len > 0 && rest.ptr[0] == '?') {
+        rest      = str_slice(rest, 1, rest.len);
+        uri.query = take_until(&rest, "#");
+    }
+    if (rest.len > 0) uri.fragment = str_slice(rest, 1, rest.len);
+    *ret_uri = uri;
+    return true;
+}
+
+bool uri_same_origin(const struct uri *a, const struct uri *b)
+{
+    return a->is_https == b->is_https && a->port == b->port && a->host.len == b->host.len &&
+           strncasecmp(a->host.ptr, b->host.ptr, a->host.len) == 0;
+}
+
+bool uri_put_origin(struct buf *out, const struct uri *uri)
+{
+    bool is_v6 = memchr(uri->host.ptr, ':', uri->host.len);
+    return buf_printf(out, "%s://%s" STR_FMT "%s:%u", uri->is_https ? "https" : "http",
+                      is_v6 ? "[" : "", STR_ARG(uri->host), is_v6 ? "]" : "", uri->port);
+}
