@@ -160,6 +160,9 @@ json json_get_text(json object, const char *key);
 /** The same by a text value: keys that one parse shares are found without comparing bytes. */
 json json_get_key(json object, json key);
 
+/** Position of a member among the others; false if there is none or `object` is no object. */
+bool json_find(json object, str key, size_t *ret_index);
+
 /** Members of an object in their order. Views. */
 str json_key_at(json object, size_t index);
 json json_key_value_at(json object, size_t index); /* the key as a text value; a view */

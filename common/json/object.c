@@ -121,6 +121,15 @@ json json_get_key(json object, json key)
     return position < 0 ? json_invalid() : object.object->members[position].value;
 }
 
+bool json_find(json object, str key, size_t *ret_index)
+{
+    if (object.kind != JSON_OBJECT) return false;
+    int64_t position = json_object_find(object.object, key, NULL);
+    if (position < 0) return false;
+    *ret_index = (size_t)position;
+    return true;
+}
+
 static const struct json_member *member_at(json object, size_t index)
 {
     ASSERT(object.kind == JSON_OBJECT);

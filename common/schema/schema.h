@@ -12,7 +12,12 @@
 #include "base/status.h"
 #include "json/json.h"
 
-enum { SCHEMA_ERRORS_MAX = 20, SCHEMA_DEPTH_MAX = 128, SCHEMA_NODES_MAX = 20'000 };
+enum {
+    SCHEMA_ERRORS_MAX = 20,
+    SCHEMA_DEPTH_MAX  = 128,       /* schemas within schemas, as a document leads through them */
+    SCHEMA_NODES_MAX  = 20'000,    /* subschemas, of all documents that are referred to */
+    SCHEMA_STEPS_MAX  = 2'000'000, /* subschemas applied in one check: alternatives multiply */
+};
 
 struct schema;
 
