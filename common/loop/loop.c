@@ -47,6 +47,7 @@ struct loop {
     pthread_t thread;
     bool has_thread;
     struct timer_heap timers;
+    bool is_firing;
     struct loop_watch *removed;
 
     size_t posts_max;
@@ -328,6 +329,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
 {
     assert_owned(loop);
     ASSERT(timer->fire != NULL);
+    if (loop->is_firing && due_ms <= loop->now_ms) due_ms = loop->now_ms + 1;
     timer_heap_put(&loop->timers, timer, due_ms);
 }
 
@@ -337,17 +339,16 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
     timer_heap_remove(&loop->timers, timer);
 }
 
-/* At most as many as were set when it began, so a callback that sets its timer anew in the past
- * cannot keep the loop here. */
+/* Ends, because what a callback sets is due later than this turn. */
 static void run_timers(struct loop *loop)
 {
-    size_t count = loop->timers.count;
-    for (size_t i = 0; i < count; i++) {
-        struct loop_timer *timer = timer_heap_first(&loop->timers);
-        if (!timer || timer->due_ms > loop->now_ms) break;
+    loop->is_firing = true;
+    for (struct loop_timer *timer                      = timer_heap_first(&loop->timers);
+         timer && timer->due_ms <= loop->now_ms; timer = timer_heap_first(&loop->timers)) {
         timer_heap_remove(&loop->timers, timer);
         timer->fire(timer->context);
     }
+    loop->is_firing = false;
 }
 
 /* --- running -----------------------------------------------------------------------------------

@@ -122,8 +122,8 @@ struct loop_timer {
 };
 
 /** Fires once, when the loop's clock has reached `due_ms`; sets anew if it was set. Timers with the
- * same time fire in no order. O(log n). A turn fires at most as many timers as were set when it
- * began, so one that is always due starves nobody. */
+ * same time fire in no order. O(log n). Set by the callback of a timer, it fires a millisecond
+ * after this turn at the earliest, so one that is always due starves nobody. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
 
 /** Does nothing if it is not set. Before its memory goes away, always. */

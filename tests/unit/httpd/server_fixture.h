@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURNS_MAX = 20000, ENDS_MAX = 64, SMALL_MAX = 8, PARK_MS = 5000 };
+enum { TURNS_MAX = 5000, ENDS_MAX = 64, SMALL_MAX = 8, PARK_MS = 5000 };
 
 struct fixture {
     int64_t now_ms;
