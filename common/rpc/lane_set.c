@@ -252,30 +252,30 @@ static void lane_send(struct lane *lane)
     if (!link_is_up(lane->set->link)) nng_aio_cancel(lane->aio);
 }
 
-/* The lane has carried its batch: it takes the next one first, so that the server is not idle
- * while the answers of this one are delivered. */
+/* The lane has carried its batch. It stays busy while the answers are delivered, so that the calls
+ * which the callbacks make leave together and not the first of them alone. */
 static void lane_over(struct lane *lane, nng_msg *reply, int error)
 {
     struct lane_set *set = lane->set;
     struct batch_header header;
-    bytes data        = {reply ? nng_msg_body(reply) : NULL, reply ? nng_msg_len(reply) : 0};
-    bool has_header   = reply && batch_header_decode(data, &header, NULL) == STATUS_OK;
-    struct lane *next = NULL;
+    bytes data      = {reply ? nng_msg_body(reply) : NULL, reply ? nng_msg_len(reply) : 0};
+    bool has_header = reply && batch_header_decode(data, &header, NULL) == STATUS_OK;
 
     (void)pthread_mutex_lock(&set->mutex);
     struct outgoing *batch = TAKE(lane->batch);
     lane->state            = LANE_IDLE;
-    lane->next_idle        = set->idle;
-    set->idle              = lane;
     if (has_header) set->window = header.window > 0 ? header.window : 1; /* one asks again */
-    next = lane_start(set);
     (void)pthread_mutex_unlock(&set->mutex);
 
-    if (next) lane_send(next);
     deliver(set, batch, reply, error);
+
     (void)pthread_mutex_lock(&set->mutex);
     lane_set_recycle(set, batch);
+    lane->next_idle   = set->idle;
+    set->idle         = lane;
+    struct lane *next = lane_start(set);
     (void)pthread_mutex_unlock(&set->mutex);
+    if (next) lane_send(next);
 }
 
 static void on_lane(void *argument)
