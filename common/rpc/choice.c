@@ -5,14 +5,14 @@
 #include <limits.h>
 
 /* Under the mutex: connected before not connected, then the fewest open calls. */
-static struct endpoint *least_busy(struct rpc_client *client)
+static struct endpoint *least_busy(struct rpc_client *client, const struct endpoint *avoid)
 {
     struct endpoint *best = NULL;
     unsigned best_open    = UINT_MAX;
     bool best_up          = false;
     for (struct endpoint *at = client->endpoints; at; at = at->next) {
         if (at->parked_ms > 0 || at->target < 0) continue;
-        bool is_up    = link_is_up(&at->main);
+        bool is_up    = at != avoid && link_is_up(&at->main);
         unsigned open = atomic_load(&at->open);
         if (best && (best_up > is_up || (best_up == is_up && best_open <= open))) continue;
         best      = at;
@@ -34,12 +34,26 @@ static struct endpoint *listed_owner(struct rpc_client *client, uint16_t partiti
     return found;
 }
 
-struct endpoint *client_choose(struct rpc_client *client, uint16_t partition)
+unsigned client_hold_all(struct rpc_client *client,
+                         struct endpoint *ret_held[static RPC_ENDPOINTS_MAX])
+{
+    unsigned count = 0;
+    (void)pthread_mutex_lock(&client->mutex);
+    for (struct endpoint *at = client->endpoints; at && count < RPC_ENDPOINTS_MAX; at = at->next) {
+        atomic_fetch_add(&at->open, 1);
+        ret_held[count++] = at;
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    return count;
+}
+
+struct endpoint *client_choose(struct rpc_client *client, uint16_t partition,
+                               const struct endpoint *avoid)
 {
     (void)pthread_mutex_lock(&client->mutex);
     struct endpoint *found = NULL;
     if (client->choice == RPC_LEAST_BUSY) {
-        found = least_busy(client);
+        found = least_busy(client, avoid);
     } else if (partition < RPC_PARTITIONS_MAX) {
         found = client->owners[partition].endpoint;
         if (!found) found = listed_owner(client, partition);
@@ -47,6 +61,29 @@ struct endpoint *client_choose(struct rpc_client *client, uint16_t partition)
     if (found) atomic_fetch_add(&found->open, 1);
     (void)pthread_mutex_unlock(&client->mutex);
     return found;
+}
+
+bool client_has_better(struct rpc_client *client, const struct endpoint *endpoint)
+{
+    if (client->choice != RPC_LEAST_BUSY) return false; /* an owner cannot be replaced */
+    (void)pthread_mutex_lock(&client->mutex);
+    const struct endpoint *best = least_busy(client, endpoint);
+    bool is_better              = best && best != endpoint && link_is_up(&best->main);
+    (void)pthread_mutex_unlock(&client->mutex);
+    return is_better;
+}
+
+void client_look_again(struct rpc_client *client)
+{
+    struct endpoint *held[RPC_ENDPOINTS_MAX];
+    unsigned count = client_hold_all(client, held);
+    for (unsigned i = 0; i < count; i++) {
+        for (struct lane_set *set = atomic_load(&held[i]->sets); set; set = set->next) {
+            lane_set_look_again(set);
+        }
+        endpoint_release(held[i]);
+    }
+    client_clock_wake(client, 0);
 }
 
 /* Under the mutex. */

@@ -227,7 +227,7 @@ status rpc_client_call(struct rpc_client *client, const struct rpc_request *requ
         return fail(reterr, STATUS_NOT_FOUND, "%s: not among the services of this client",
                     request->method);
     }
-    struct endpoint *endpoint = client_choose(client, request->partition);
+    struct endpoint *endpoint = client_choose(client, request->partition, NULL);
     if (!endpoint) {
         return fail_code(reterr, STATUS_UNAVAILABLE, "unavailable",
                          "%s.%s: no address for partition %u", method->service->name,
@@ -289,15 +289,8 @@ static bool cancel_at(struct endpoint *endpoint, uint64_t id)
 void rpc_client_cancel(struct rpc_client *client, uint64_t id)
 {
     struct endpoint *held[RPC_ENDPOINTS_MAX];
-    unsigned count = 0;
-    (void)pthread_mutex_lock(&client->mutex);
-    for (struct endpoint *at = client->endpoints; at && count < RPC_ENDPOINTS_MAX; at = at->next) {
-        atomic_fetch_add(&at->open, 1);
-        held[count++] = at;
-    }
-    (void)pthread_mutex_unlock(&client->mutex);
-
-    bool is_found = false;
+    unsigned count = client_hold_all(client, held);
+    bool is_found  = false;
     for (unsigned i = 0; i < count; i++) {
         is_found = is_found || cancel_at(held[i], id);
         endpoint_release(held[i]);
@@ -309,7 +302,7 @@ bool rpc_client_is_connected(const struct rpc_client *client, uint16_t partition
 {
     /* Only the count of holds changes, and back. */
     struct rpc_client *it     = (struct rpc_client *)(uintptr_t)client;
-    struct endpoint *endpoint = client_choose(it, partition);
+    struct endpoint *endpoint = client_choose(it, partition, NULL);
     if (!endpoint) return false;
     bool is_up = link_is_up(&endpoint->main);
     endpoint_release(endpoint);

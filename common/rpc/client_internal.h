@@ -199,8 +199,17 @@ size_t frame_source_body_size(const struct frame_source *source);
 
 /* choice.c */
 
-/** Finds the endpoint for a call and holds it (endpoint_release()); NULL: there is none. */
-struct endpoint *client_choose(struct rpc_client *client, uint16_t partition);
+/** Finds the endpoint for a call and holds it (endpoint_release()); NULL: there is none. `avoid`
+ * (may be NULL) just lost its connection: any other that is connected comes first. */
+struct endpoint *client_choose(struct rpc_client *client, uint16_t partition,
+                               const struct endpoint *avoid);
+/** Holds every endpoint; returns how many. Release each. */
+unsigned client_hold_all(struct rpc_client *client,
+                         struct endpoint *ret_held[static RPC_ENDPOINTS_MAX]);
+/** Says whether calls that wait at `endpoint` had better go elsewhere. */
+bool client_has_better(struct rpc_client *client, const struct endpoint *endpoint);
+/** An endpoint was connected: what waits at others is looked at. */
+void client_look_again(struct rpc_client *client);
 /** Notes the new owner of a partition. */
 void client_moved(struct rpc_client *client, const Pb__Moved *moved);
 
@@ -233,6 +242,8 @@ void outgoing_free(struct outgoing *batch);
 
 /* lane_watch.c */
 
+/** To be looked at soon. Does not wake the clock. */
+void lane_set_look_again(struct lane_set *set);
 /** The connection is gone: what is being sent fails, what waits is looked at. */
 void lane_set_lost(struct lane_set *set);
 /** Answers what is due; returns when to come again. */
@@ -245,6 +256,8 @@ bool lane_set_cancel(struct lane_set *set, uint64_t id);
 /** Answers the calls of a batch that came back (`reply`), or did not (NULL, `error` of NNG). Takes
  * the reply, not the batch. */
 void deliver(struct lane_set *set, struct outgoing *batch, nng_msg *reply, int error);
+/** Gives the calls of a batch that was never sent to other endpoints. Does not take the batch. */
+void deliver_elsewhere(struct lane_set *set, struct outgoing *batch);
 /** Answers one call that its set no longer knows, and releases its endpoint. */
 void call_fail(struct endpoint *endpoint, const struct call *call, status code, const char *name,
                const char *detail);

@@ -26,9 +26,9 @@ static void call_complete(struct endpoint *endpoint, const struct call *call,
 {
     struct rpc_client *client = endpoint->client;
     observe(client, call, answer, response_size);
+    atomic_fetch_sub(&client->counters.open, 1);
     call->done(answer, call->context);
     arenas_give(&client->arenas, answer->arena); /* NULL if it was kept */
-    atomic_fetch_sub(&client->counters.open, 1);
     endpoint_release(endpoint);
 }
 
@@ -62,15 +62,15 @@ static void source_of(const struct outgoing *batch, const struct call *call,
     };
 }
 
-/* Puts the call into a batch again, perhaps of another endpoint. False: that cannot be; the call is
- * still at `endpoint`. */
+/* Puts the call into a batch again, if possible not of `avoid` (may be NULL). False: that cannot
+ * be; the call is still at `endpoint`. */
 static bool resubmit(struct endpoint *endpoint, const struct call *call,
-                     const struct frame_source *source)
+                     const struct frame_source *source, const struct endpoint *avoid)
 {
     struct rpc_client *client = endpoint->client;
     int64_t now_ms            = clock_mono_ms();
     if (atomic_load(&client->is_closing) || call->deadline_ms <= now_ms) return false;
-    struct endpoint *next = client_choose(client, call->partition);
+    struct endpoint *next = client_choose(client, call->partition, avoid);
     if (!next) return false;
 
     struct call again    = *call;
@@ -87,15 +87,17 @@ static bool resubmit(struct endpoint *endpoint, const struct call *call,
     return true;
 }
 
-static bool repeat(struct endpoint *endpoint, const struct outgoing *batch, const struct call *call)
+static bool repeat(struct endpoint *endpoint, const struct outgoing *batch, const struct call *call,
+                   const struct endpoint *avoid)
 {
     if (!call->is_repeatable || call->repeats_left == 0) return false;
-    struct call again = *call;
+    struct rpc_client *client = endpoint->client; /* the endpoint may be gone with its last call */
+    struct call again         = *call;
     again.repeats_left--;
     struct frame_source source;
     source_of(batch, call, &source);
-    if (!resubmit(endpoint, &again, &source)) return false;
-    atomic_fetch_add(&endpoint->client->counters.repeated, 1);
+    if (!resubmit(endpoint, &again, &source, avoid)) return false;
+    atomic_fetch_add(&client->counters.repeated, 1);
     return true;
 }
 
@@ -104,7 +106,8 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
                    const Pb__Moved *moved, struct arena *arena)
 {
     if (!moved || moved->partition >= RPC_PARTITIONS_MAX || call->moves_left == 0) return false;
-    client_moved(endpoint->client, moved);
+    struct rpc_client *client = endpoint->client;
+    client_moved(client, moved);
 
     struct frame_source source;
     source_of(batch, call, &source);
@@ -126,8 +129,8 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
         source.raw_metadata = (bytes){packed, size};
         again.size          = FRAME_HEADER_SIZE + size + source.raw_body.len;
     }
-    if (!resubmit(endpoint, &again, &source)) return false;
-    atomic_fetch_add(&endpoint->client->counters.moved, 1);
+    if (!resubmit(endpoint, &again, &source, NULL)) return false;
+    atomic_fetch_add(&client->counters.moved, 1);
     return true;
 }
 
@@ -182,7 +185,7 @@ static void deliver_frame(struct endpoint *endpoint, const struct outgoing *batc
     if (!is_followed && (frame->flags & FRAME_FLAG_ALONE) && !call->is_alone) {
         struct call alone = *call;
         alone.is_alone    = true;
-        is_followed       = repeat(endpoint, batch, &alone);
+        is_followed       = repeat(endpoint, batch, &alone, NULL);
     }
     if (is_followed) {
         arenas_give(arenas, answer.arena);
@@ -218,7 +221,7 @@ static void deliver_loss(struct lane_set *set, struct outgoing *batch, const str
         call_fail(endpoint, call, STATUS_INTERNAL, "", "the reply has no answer to it");
     } else if (error == NNG_ETIMEDOUT) {
         call_fail(endpoint, call, STATUS_DEADLINE_EXCEEDED, "", "no answer before the deadline");
-    } else if (!repeat(endpoint, batch, call)) {
+    } else if (!repeat(endpoint, batch, call, endpoint)) {
         call_fail(endpoint, call, STATUS_UNAVAILABLE, "unavailable", "connection lost");
     }
 }
@@ -234,5 +237,19 @@ void deliver(struct lane_set *set, struct outgoing *batch, nng_msg *reply, int e
         if (!call.done) continue;
         batch->calls[i].done = NULL;
         deliver_loss(set, batch, &call, error);
+    }
+}
+
+void deliver_elsewhere(struct lane_set *set, struct outgoing *batch)
+{
+    struct endpoint *endpoint = set->endpoint;
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct call call = batch->calls[i];
+        if (!call.done) continue;
+        struct frame_source source;
+        source_of(batch, &call, &source);
+        if (!resubmit(endpoint, &call, &source, endpoint)) {
+            call_fail(endpoint, &call, STATUS_UNAVAILABLE, "unavailable", "not connected");
+        }
     }
 }

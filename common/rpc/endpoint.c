@@ -22,6 +22,7 @@ static void on_up(struct link *link)
     if (link != &endpoint->main || !is_first) return;
     atomic_fetch_add(&client->counters.connects, 1);
     atomic_fetch_add(&client->counters.connected, 1);
+    client_look_again(client);
     if (client->connected) client->connected(endpoint->address.url, true, client->context);
 }
 

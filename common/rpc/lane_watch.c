@@ -12,6 +12,13 @@ struct due {
     size_t cancel_count;
 };
 
+void lane_set_look_again(struct lane_set *set)
+{
+    (void)pthread_mutex_lock(&set->mutex);
+    set->earliest_ms = 0;
+    (void)pthread_mutex_unlock(&set->mutex);
+}
+
 void lane_set_lost(struct lane_set *set)
 {
     (void)pthread_mutex_lock(&set->mutex);
@@ -113,12 +120,26 @@ static const char *detail_of(status code)
     }
 }
 
+/* Calls that were never sent go to another endpoint as soon as one is there. */
+static void move_waiting(struct lane_set *set)
+{
+    while (!link_is_up(set->link) && client_has_better(set->endpoint->client, set->endpoint)) {
+        (void)pthread_mutex_lock(&set->mutex);
+        struct outgoing *batch = lane_set_pop(set);
+        (void)pthread_mutex_unlock(&set->mutex);
+        if (!batch) return;
+        deliver_elsewhere(set, batch);
+        outgoing_free(batch);
+    }
+}
+
 int64_t lane_set_watch(struct lane_set *set, int64_t now_ms)
 {
     struct rpc_client *client = set->endpoint->client;
     struct due due;
     int64_t earliest_ms;
     bool is_all;
+    move_waiting(set);
     do {
         due.count        = 0;
         due.cancel_count = 0;

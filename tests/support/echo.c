@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "health.pb-c.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,7 @@ static status say(struct rpc_call *call, struct error *reterr)
     struct echo *echo           = call->context;
     const Test__Saying *request = call->request;
     note(echo, call);
+    if (echo->dies && strcmp(request->text, "die") == 0) (void)raise(SIGKILL);
     if (strcmp(request->text, "fail") == 0) {
         call->retry_after_ms = 1'500;
         call->details_json   = bytes_from(str_from("[{\"pointer\":\"/a\"}]"));

@@ -4,7 +4,7 @@
  * Say answers at once. Write is collected per batch and answered when the batch is complete, or
  * held until echo_release(). Park is held until echo_release() or cancelled. Texts have a meaning:
  * "fail" fails with a code and details, "moved" sends to partition 7 of the url in `moved_to`,
- * "big" answers `number` bytes.
+ * "big" answers `number` bytes, "die" kills this process at once if `dies`.
  */
 #ifndef SUPPORT_ECHO_H
 #define SUPPORT_ECHO_H
@@ -26,6 +26,7 @@ struct echo {
     struct rpc_call *held[ECHO_HELD_MAX]; /* Park, and Write while `holds_writes` */
     unsigned held_count;
     bool holds_writes;
+    bool dies;
     unsigned said;      /* calls of Say, Once and Write */
     unsigned batches;   /* complete ones of Write */
     unsigned cancelled; /* hooks */
