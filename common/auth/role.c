@@ -1,5 +1,6 @@
 #include "auth/role.h"
 
+#include "auth/namespace.h"
 #include "base/attr.h"
 
 /* clang-format off */
@@ -66,7 +67,7 @@ bool namespace_of_request(str of_key, str requested, str *ret_namespace)
         *ret_namespace = of_key;
         return true;
     }
-    if (!str_is(of_key, "*")) return false;
+    if (!str_is(of_key, "*") || !namespace_is_valid(requested)) return false;
     *ret_namespace = requested;
     return true;
 }

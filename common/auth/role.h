@@ -40,8 +40,8 @@ bool role_allows(unsigned roles, const char *letters);
 
 /**
  * The namespace a request is made in. `of_key` is the key's ("*": all), `requested` the header
- * Tutti-Namespace ("" if not sent). False if the key may not go there; else `*ret_namespace` is one
- * of the two.
+ * Tutti-Namespace ("" if not sent). False if the key may not go there or that is no name; else
+ * `*ret_namespace` is one of the two.
  */
 bool namespace_of_request(str of_key, str requested, str *ret_namespace);
 

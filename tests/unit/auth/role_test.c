@@ -55,6 +55,7 @@ static void a_key_stays_in_its_namespace(void **)
     assert_false(namespace_of_request(str_from("seo"), str_from("crm"), &result));
     assert_true(namespace_of_request(str_from("*"), str_from("crm"), &result));
     assert_true(str_is(result, "crm"));
+    assert_false(namespace_of_request(str_from("*"), str_from("No Name"), &result));
     assert_true(namespace_of_request(str_from("*"), str_from(""), &result));
     assert_true(str_is(result, "*"));
 }
