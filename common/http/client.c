@@ -37,6 +37,12 @@ void client_leave(struct http_client *client)
     client->depth--;
 }
 
+/* No timer of "now" does: the loop takes it for the next millisecond, which is an age. */
+static void ask_for_work(struct http_client *client)
+{
+    if (!client->is_working) loop_notify(client->loop, &client->notice);
+}
+
 /* --- What waits until we are outside ---------------------------------------------------------- */
 
 void client_unsettle(struct http_call *call)
@@ -53,7 +59,7 @@ void client_unsettle(struct http_call *call)
     }
     client->unsettled_last = call;
     client->unsettled_count++;
-    loop_timer_set(client->loop, &client->settle_timer, loop_now_ms(client->loop));
+    ask_for_work(client);
 }
 
 void client_forget_unsettled(struct http_call *call)
@@ -100,22 +106,12 @@ static void finish_transfers(struct http_client *client)
     }
 }
 
-/* What callbacks add meanwhile waits for the next turn, so that nobody starves the loop. */
 static void settle(struct http_client *client)
 {
-    ASSERT(client->depth == 0);
-    finish_transfers(client);
     for (unsigned count = client->unsettled_count; count > 0 && client->unsettled; count--) {
         settle_one(client->unsettled);
     }
 }
-
-static void settle_now(void *context)
-{
-    settle(context);
-}
-
-/* --- Sockets and timer ------------------------------------------------------------------------ */
 
 static void act(struct http_client *client, curl_socket_t fd, int events)
 {
@@ -124,23 +120,53 @@ static void act(struct http_client *client, curl_socket_t fd, int events)
     CURLMcode code = curl_multi_socket_action(client->multi, fd, events, &running);
     client_leave(client);
     ASSERT(code == CURLM_OK);
-    settle(client);
 }
+
+/* What callbacks ask for is done at once, but not for ever: the loop has others to serve. */
+static void work(struct http_client *client)
+{
+    enum { ROUNDS_MAX = 4 };
+    ASSERT(client->depth == 0);
+    ASSERT(!client->is_working);
+    client->is_working = true;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        if (client->is_curl_due) {
+            client->is_curl_due = false;
+            act(client, CURL_SOCKET_TIMEOUT, 0);
+        }
+        finish_transfers(client);
+        settle(client);
+        if (!client->is_curl_due && !client->unsettled) break;
+    }
+    client->is_working = false;
+    if (client->is_curl_due || client->unsettled) ask_for_work(client);
+}
+
+/* --- Sockets and timer ------------------------------------------------------------------------ */
 
 static void curl_timer_fired(void *context)
 {
-    act(context, CURL_SOCKET_TIMEOUT, 0);
+    struct http_client *client = context;
+    client->is_curl_due        = true;
+    work(client);
+}
+
+static void notified(void *context)
+{
+    work(context);
 }
 
 static void socket_ready(unsigned events, void *context)
 {
     const struct watched *watched = context; /* may be gone when act() returns */
+    struct http_client *client    = watched->client;
 
     int curl_events = 0;
     if (events & (LOOP_READ | LOOP_HANGUP)) curl_events |= CURL_CSELECT_IN;
     if (events & LOOP_WRITE) curl_events |= CURL_CSELECT_OUT;
     if (events & LOOP_FAILED) curl_events |= CURL_CSELECT_ERR;
-    act(watched->client, watched->fd, curl_events);
+    act(client, watched->fd, curl_events);
+    work(client);
 }
 
 static struct watched **slot_of(struct http_client *client, curl_socket_t fd)
@@ -214,7 +240,9 @@ static int watch_socket(CURL *, curl_socket_t fd, int what, void *context, void 
 static int set_curl_timer(CURLM *, long timeout_ms, void *context)
 {
     struct http_client *client = context;
-    if (timeout_ms < 0) {
+    client->is_curl_due        = timeout_ms == 0;
+    if (client->is_curl_due) ask_for_work(client);
+    if (timeout_ms <= 0) {
         loop_timer_clear(client->loop, &client->curl_timer);
     } else {
         int64_t due_ms = loop_now_ms(client->loop) + timeout_ms;
@@ -260,12 +288,12 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     unsigned per_host                                     = options->host_connections_max;
     client->loop                                          = options->loop;
     client->egress                                        = options->egress;
-    client->calls_max    = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
-    client->user_agent   = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
-    client->ca_file      = copy_or(options->ca_file, NULL);
-    client->curl_timer   = (struct loop_timer){.fire = curl_timer_fired, .context = client};
-    client->settle_timer = (struct loop_timer){.fire = settle_now, .context = client};
-    client->multi        = curl_multi_init();
+    client->calls_max  = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
+    client->user_agent = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
+    client->ca_file    = copy_or(options->ca_file, NULL);
+    client->curl_timer = (struct loop_timer){.fire = curl_timer_fired, .context = client};
+    client->notice     = (struct loop_notice){.run = notified, .context = client};
+    client->multi      = curl_multi_init();
     if (!client->multi || !set_up(client, per_host ? per_host : HTTP_HOST_CONNECTIONS_MAX)) {
         return fail(reterr, STATUS_UNAVAILABLE, "http: the client cannot be set up");
     }
@@ -282,7 +310,7 @@ void http_client_free(struct http_client *client)
     if (client->multi) (void)curl_multi_cleanup(client->multi);
     client_leave(client);
     loop_timer_clear(client->loop, &client->curl_timer);
-    loop_timer_clear(client->loop, &client->settle_timer);
+    loop_notice_clear(client->loop, &client->notice);
     free(client->watched); /* libcurl has had every entry removed */
     free(client->user_agent);
     free(client->ca_file);

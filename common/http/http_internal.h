@@ -35,8 +35,10 @@ struct http_client {
     CURLM *multi;
     unsigned depth; /* libcurl functions we are inside of */
 
-    struct loop_timer curl_timer;   /* libcurl's wish to be called */
-    struct loop_timer settle_timer; /* there is something to settle */
+    struct loop_timer curl_timer; /* libcurl's wish to be called later */
+    bool is_curl_due;             /* the same, now */
+    bool is_working;              /* client.c looks at all of this anyway */
+    struct loop_notice notice;    /* there is work */
     struct http_call *calls;        /* all of them */
     unsigned call_count;
     struct http_call *unsettled, *unsettled_last; /* in the order of asking */
