@@ -276,26 +276,25 @@ static bool is_regex(str text)
     return code == STATUS_OK;
 }
 
-/* clang-format off */
 static const struct schema_format formats[] = {
-    {"date-time",             is_date_time,             "must be a date and time such as 2026-11-22T10:00:00Z"},
-    {"date",                  is_date,                  "must be a date such as 2026-11-22"},
-    {"time",                  is_time,                  "must be a time with its offset such as 10:00:00Z"},
-    {"duration",              is_duration,              "must be a duration such as PT1H30M"},
-    {"email",                 is_email,                 "must be an e-mail address"},
-    {"hostname",              is_hostname,              "must be a host name"},
-    {"ipv4",                  is_ipv4,                  "must be an IPv4 address"},
-    {"ipv6",                  is_ipv6,                  "must be an IPv6 address"},
-    {"uri",                   schema_is_uri,            "must be a URI such as https://example.org/"},
-    {"uri-reference",         schema_is_uri_reference,  "must be a URI or a part of one"},
-    {"iri",                   schema_is_iri,            "must be an IRI such as https://example.org/"},
-    {"iri-reference",         schema_is_iri_reference,  "must be an IRI or a part of one"},
-    {"uuid",                  is_uuid,                  "must be a UUID"},
-    {"json-pointer",          is_json_pointer,          "must be a JSON pointer such as /a/0"},
-    {"relative-json-pointer", is_relative_json_pointer, "must be a relative JSON pointer such as 1/a"},
-    {"regex",                 is_regex,                 "must be a regular expression"},
+    {"date-time", is_date_time, "must be a date and time such as 2026-11-22T10:00:00Z"},
+    {"date", is_date, "must be a date such as 2026-11-22"},
+    {"time", is_time, "must be a time with its offset such as 10:00:00Z"},
+    {"duration", is_duration, "must be a duration such as PT1H30M"},
+    {"email", is_email, "must be an e-mail address"},
+    {"hostname", is_hostname, "must be a host name"},
+    {"ipv4", is_ipv4, "must be an IPv4 address"},
+    {"ipv6", is_ipv6, "must be an IPv6 address"},
+    {"uri", schema_is_uri, "must be a URI such as https://example.org/"},
+    {"uri-reference", schema_is_uri_reference, "must be a URI or a part of one"},
+    {"iri", schema_is_iri, "must be an IRI such as https://example.org/"},
+    {"iri-reference", schema_is_iri_reference, "must be an IRI or a part of one"},
+    {"uuid", is_uuid, "must be a UUID"},
+    {"json-pointer", is_json_pointer, "must be a JSON pointer such as /a/0"},
+    {"relative-json-pointer", is_relative_json_pointer,
+     "must be a relative JSON pointer such as 1/a"},
+    {"regex", is_regex, "must be a regular expression"},
 };
-/* clang-format on */
 
 const struct schema_format *schema_format_find(str name)
 {

@@ -63,7 +63,6 @@ struct explanation {
     bool at_context; /* the place is where the construct begins */
 };
 
-/* clang-format off: one line for each would be too long, and a table reads better by hand */
 static const struct explanation explanations[] = {
     {"mapping values are not allowed in this context", NULL,
      "`: ` inside a plain text starts a map",
@@ -116,7 +115,6 @@ static const struct explanation explanations[] = {
     {"found incompatible YAML document", NULL, "this version of YAML is not read",
      "remove the line with %YAML", false},
 };
-/* clang-format on */
 
 static const struct explanation *explanation_of(const yaml_parser_t *parser)
 {
