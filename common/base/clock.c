@@ -93,9 +93,11 @@ void time_format(int64_t unix_us, char text[static TIME_TEXT_SIZE])
         days--;
     }
     struct date date = date_of(days);
-    (void)snprintf(text, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", date.year % 10000,
-                   date.month, date.day, (int)(rest / 3600), (int)(rest / 60 % 60),
-                   (int)(rest % 60), (int)(us / 1000));
+    /* The remainders change nothing; they show the compiler that the text fits. */
+    (void)snprintf(text, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+                   (unsigned)date.year % 10000, (unsigned)date.month % 100,
+                   (unsigned)date.day % 100, (unsigned)(rest / 3600) % 24,
+                   (unsigned)(rest / 60) % 60, (unsigned)rest % 60, (unsigned)(us / 1000) % 1000);
 }
 
 /* --- RFC 3339 section 5.6 ----------------------------------------------------------------------

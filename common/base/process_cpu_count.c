@@ -83,9 +83,15 @@ int process_cpu_count(void)
     return quota > 0 && quota < count ? quota : count;
 }
 
-/* Not instrumented: the sanitizers call it before they are ready themselves. */
-__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"))) long
-sysconf(int name)
+/* The sanitizers call it before they are ready themselves, so it must not call them. */
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define NOT_INSTRUMENTED __attribute__((disable_sanitizer_instrumentation)) /* clang */
+#else
+#define NOT_INSTRUMENTED                                                                           \
+    __attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
+#endif
+
+NOT_INSTRUMENTED long sysconf(int name)
 {
     return name == _SC_NPROCESSORS_ONLN ? process_cpu_count() : LIBC_SYSCONF(name);
 }

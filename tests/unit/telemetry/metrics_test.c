@@ -86,9 +86,9 @@ static void test_numbers(void **state)
                 {1e15, "1e+15"},
                 {9007199254740991, "9007199254740991"},
                 {0.1 + 0.2, "0.30000000000000004"},
-                {-INFINITY, "-Inf"},
-                {INFINITY, "+Inf"},
-                {NAN, "NaN"}};
+                {-HUGE_VAL, "-Inf"},
+                {HUGE_VAL, "+Inf"},
+                {(double)NAN, "NaN"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(metrics_freep) struct metrics *metrics = metrics_new();
         series_set(metric_series(metric_add(metrics, &depth), NULL), rows[i].value);

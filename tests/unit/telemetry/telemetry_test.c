@@ -19,8 +19,8 @@ struct admin {
 
 static int start(void **state)
 {
-    static struct admin admin; /* of this program */
-    admin.metrics                          = metrics_new();
+    struct admin *admin                    = mem_new(1, sizeof *admin);
+    admin->metrics                         = metrics_new();
     const struct telemetry_options options = {
         .host = "127.0.0.1", .service = "gateway", .metrics = admin->metrics};
     *state = admin;
