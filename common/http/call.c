@@ -40,8 +40,8 @@ const char *http_failure_name(enum http_failure failure)
 /* Method, origin, what happened, and what libcurl says of connections. Never a path or a query. */
 static void describe(const struct http_call *call, struct error *error)
 {
-    CLEANUP(buf_done) struct buf origin = buf_init(URI_HOST_MAX + 32);
-    (void)uri_put_origin(&origin, &call->request.uri);
+    CLEANUP(buf_done) struct buf origin = buf_init(URL_HOST_MAX + 32);
+    (void)url_put_origin(&origin, &call->request.target);
     bool tells_more =
         call->failure == HTTP_DNS || call->failure == HTTP_CONNECT || call->failure == HTTP_TLS;
     const char *more = tells_more ? call->curl_error : call->reason;
@@ -116,7 +116,7 @@ static size_t arena_limit(const struct http_request *request)
         request->tls ? request->tls->ca.len + request->tls->cert.len + request->tls->key.len : 0;
     return request->body.len + tls + (3 + 3 * (size_t)HTTP_REDIRECTS_MAX) * HTTP_URL_MAX +
            2 * (size_t)HTTP_HEADERS_MAX + HTTP_HEADERS_SENT_MAX * sizeof(struct http_header) +
-           (size_t)EGRESS_RULES_MAX * (URI_HOST_MAX + 32);
+           (size_t)EGRESS_RULES_MAX * (URL_HOST_MAX + 32);
 }
 
 static struct http_call *call_new(struct http_client *client, const struct http_request *request,
@@ -212,13 +212,13 @@ static void drop_credentials(struct request *request)
 static void follow(struct http_call *call)
 {
     struct request *request = &call->request;
-    struct uri target;
+    struct url target;
     str url       = str_from(call->redirect_url);
-    bool is_valid = uri_parse(url, &target);
+    bool is_valid = url_parse(url, &target);
     ASSERT(is_valid);
-    if (!uri_same_origin(&request->uri, &target)) drop_credentials(request);
+    if (!url_same_origin(&request->target, &target)) drop_credentials(request);
     request->url       = url;
-    request->uri       = target;
+    request->target    = target;
     call->redirect_url = NULL;
     call->hop_ms       = loop_now_ms(call->client->loop);
     call->redirects++;

@@ -17,7 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "http/http.h"
-#include "http/uri.h"
+#include "http/url.h"
 
 #include <curl/curl.h>
 
@@ -39,7 +39,7 @@ struct http_client {
     bool is_curl_due;             /* the same, now */
     bool is_working;              /* client.c looks at all of this anyway */
     struct loop_notice notice;    /* there is work */
-    struct http_call *calls;        /* all of them */
+    struct http_call *calls;      /* all of them */
     unsigned call_count;
     struct http_call *unsettled, *unsettled_last; /* in the order of asking */
     unsigned unsettled_count;
@@ -52,7 +52,7 @@ struct http_client {
 struct request {
     str method;
     str url; /* of the current hop; NUL-terminated */
-    struct uri uri;
+    struct url target;
     struct http_header *headers;
     size_t header_count;
     bytes body;
@@ -139,7 +139,7 @@ enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_c
 /* request.c */
 status request_copy(struct http_call *call, const struct http_request *from, struct error *reterr);
 /* Checks scheme, host and rules of where a hop goes. */
-status request_check_target(const struct http_call *call, const struct uri *uri,
+status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr);
 bool request_is_repeatable(const struct request *request);
 /* Where the answer redirects to and whether to follow: sets `redirect_url` or `failure`. */

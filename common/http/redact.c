@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "http/uri.h"
+#include "http/url.h"
 
 #include <stdlib.h>
 
@@ -33,7 +33,7 @@ static void add_forms(struct forms *forms, str secret)
     if (secret.len < REDACT_SECRET_MIN) return;
     secret = str_slice(secret, 0, REDACT_SECRET_MAX);
     (void)buf_put_str(add_form(forms), secret);
-    (void)uri_encode(add_form(forms), secret);
+    (void)url_encode(add_form(forms), secret);
 
     struct buf *base64 = add_form(forms);
     size_t size        = base64_size(secret.len);
@@ -93,13 +93,13 @@ static void put_query(struct buf *out, str query)
 
 bool redact_url(struct buf *out, str url)
 {
-    struct uri uri;
-    if (!uri_parse(url, &uri)) return buf_put_text(out, stars);
-    (void)uri_put_origin(out, &uri);
-    (void)buf_put_str(out, uri.path);
-    if (uri.query.len > 0) {
+    struct url parts;
+    if (!url_parse(url, &parts)) return buf_put_text(out, stars);
+    (void)url_put_origin(out, &parts);
+    (void)buf_put_str(out, parts.path);
+    if (parts.query.len > 0) {
         (void)buf_put_byte(out, '?');
-        put_query(out, uri.query);
+        put_query(out, parts.query);
     }
     return !out->is_full;
 }

@@ -66,29 +66,29 @@ static bool is_host_listed(const char *const *hosts, str host)
     return !hosts || is_named(host, hosts);
 }
 
-status request_check_target(const struct http_call *call, const struct uri *uri,
+status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr)
 {
     const struct egress_rules *rules = call->client->egress;
-    if (uri->user_info.len > 0) {
+    if (target->user_info.len > 0) {
         return fail(reterr, STATUS_PERMISSION_DENIED,
                     "egress: credentials in a URL are refused; send a header");
     }
-    if (!uri->is_https && !egress_allows_http(rules, uri->host)) {
+    if (!target->is_https && !egress_allows_http(rules, target->host)) {
         return fail(reterr, STATUS_PERMISSION_DENIED,
                     "egress: http://" STR_FMT " is refused; use https or allow http for this host",
-                    STR_ARG(uri->host));
+                    STR_ARG(target->host));
     }
-    if (!is_host_listed(call->request.hosts, uri->host)) {
+    if (!is_host_listed(call->request.hosts, target->host)) {
         return fail(reterr, STATUS_PERMISSION_DENIED,
                     "egress: " STR_FMT " is not among the hosts that this connection may call",
-                    STR_ARG(uri->host));
+                    STR_ARG(target->host));
     }
     struct egress_address address;
-    if (egress_address_parse(uri->host, &address) &&
+    if (egress_address_parse(target->host, &address) &&
         !egress_allows(rules, address, call->request.allow_private)) {
         return fail(reterr, STATUS_PERMISSION_DENIED, "egress: " STR_FMT " is refused: %s address",
-                    STR_ARG(uri->host), egress_class_name(egress_classify(address)));
+                    STR_ARG(target->host), egress_class_name(egress_classify(address)));
     }
     return STATUS_OK;
 }
@@ -180,10 +180,10 @@ static status copy_url(struct http_call *call, str url, struct error *reterr)
                     HTTP_URL_MAX);
     }
     call->request.url = copy(call, url);
-    if (!uri_parse(call->request.url, &call->request.uri)) {
+    if (!url_parse(call->request.url, &call->request.target)) {
         return invalid(reterr, "the URL is not an absolute http or https URL");
     }
-    return request_check_target(call, &call->request.uri, reterr);
+    return request_check_target(call, &call->request.target, reterr);
 }
 
 status request_copy(struct http_call *call, const struct http_request *from, struct error *reterr)
@@ -237,13 +237,13 @@ static char *resolve(struct http_call *call, str location)
     return copied;
 }
 
-static bool is_followed(const struct http_call *call, const struct uri *target)
+static bool is_followed(const struct http_call *call, const struct url *target)
 {
     static const char *const reading[] = {"GET", "HEAD", NULL};
     int http_status                    = call->answer.http_status;
     if (is_named(call->request.method, reading)) return true;
     return (http_status == 307 || http_status == 308) &&
-           uri_same_origin(&call->request.uri, target);
+           url_same_origin(&call->request.target, target);
 }
 
 static void give_up(struct http_call *call, enum http_failure failure, const char *reason)
@@ -263,8 +263,8 @@ void request_follow(struct http_call *call)
     if (!http_answer_header(&answer, "Location", &location)) return;
 
     char *url = resolve(call, location);
-    struct uri target;
-    if (!url || !uri_parse(str_from(url), &target)) {
+    struct url target;
+    if (!url || !url_parse(str_from(url), &target)) {
         give_up(call, HTTP_REDIRECTS, "the redirect leads nowhere");
         return;
     }

@@ -252,7 +252,7 @@ static bool set_tls(struct http_call *call)
 static bool set_connection(struct http_call *call)
 {
     CURL *easy         = call->easy;
-    bool is_https      = call->request.uri.is_https;
+    bool is_https      = call->request.target.is_https;
     int64_t connect_ms = call->request.timeouts.connect_ms;
     long version       = is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     bool is_set        = set(true, curl_easy_setopt(easy, CURLOPT_URL, call->request.url.ptr));

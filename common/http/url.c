@@ -1,4 +1,4 @@
-#include "http/uri.h"
+#include "http/url.h"
 
 #include "base/assert.h"
 
@@ -37,12 +37,12 @@ static bool encode(struct buf *out, str text, bool keeps_slash)
     return !out->is_full;
 }
 
-bool uri_encode(struct buf *out, str text)
+bool url_encode(struct buf *out, str text)
 {
     return encode(out, text, false);
 }
 
-bool uri_encode_path(struct buf *out, str text)
+bool url_encode_path(struct buf *out, str text)
 {
     return encode(out, text, true);
 }
@@ -55,7 +55,7 @@ static int hex_value(char c)
     return -1;
 }
 
-bool uri_decode(struct buf *out, str text, bool is_query)
+bool url_decode(struct buf *out, str text, bool is_query)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -73,13 +73,13 @@ bool uri_decode(struct buf *out, str text, bool is_query)
     return true;
 }
 
-bool uri_add_query(struct buf *out, str name, str value)
+bool url_add_query(struct buf *out, str name, str value)
 {
     bool has_query = out->len > 0 && memchr(out->ptr, '?', out->len);
     bool has_mark =
         out->len > 0 && (out->ptr[out->len - 1] == '?' || out->ptr[out->len - 1] == '&');
     if (!has_mark) (void)buf_put_byte(out, has_query ? '&' : '?');
-    return uri_encode(out, name) && buf_put_byte(out, '=') && uri_encode(out, value);
+    return url_encode(out, name) && buf_put_byte(out, '=') && url_encode(out, value);
 }
 
 /* --- Templates -------------------------------------------------------------------------------- */
@@ -87,7 +87,7 @@ bool uri_add_query(struct buf *out, str name, str value)
 /* RFC 6570, section 2.3: letters, digits, '_', %XX and inner dots. */
 static bool is_variable(str name)
 {
-    if (name.len == 0 || name.len > URI_NAME_MAX) return false;
+    if (name.len == 0 || name.len > URL_NAME_MAX) return false;
     for (size_t i = 0; i < name.len; i++) {
         char c        = name.ptr[i];
         bool is_inner = c == '.' && i > 0 && i + 1 < name.len;
@@ -98,7 +98,7 @@ static bool is_variable(str name)
 }
 
 /* Expands what stands at `*at`, a '{', and moves behind its '}'. */
-static status expand_one(str template, size_t *at, uri_value_fn value, void *context,
+static status expand_one(str template, size_t *at, url_value_fn value, void *context,
                          struct buf *out, struct error *reterr)
 {
     str rest        = str_slice(template, *at + 1, template.len);
@@ -113,12 +113,12 @@ static status expand_one(str template, size_t *at, uri_value_fn value, void *con
     }
     str text = {};
     TRY(value(name, &text, reterr, context));
-    (void)uri_encode(out, text);
+    (void)url_encode(out, text);
     *at += name.len + 2;
     return STATUS_OK;
 }
 
-status uri_expand(str template, uri_value_fn value, void *context, struct buf *out,
+status url_expand(str template, url_value_fn value, void *context, struct buf *out,
                   struct error *reterr)
 {
     ASSERT(value);
@@ -179,7 +179,7 @@ static bool parse_port(str text, uint16_t *ret_port)
 
 static bool is_host(str host, bool is_bracketed)
 {
-    if (host.len == 0 || host.len > URI_HOST_MAX) return false;
+    if (host.len == 0 || host.len > URL_HOST_MAX) return false;
     for (size_t i = 0; i < host.len; i++) {
         char c     = host.ptr[i];
         bool is_ok = is_bracketed ? hex_value(c) >= 0 || c == ':' || c == '.' : is_unreserved(c);
@@ -189,57 +189,57 @@ static bool is_host(str host, bool is_bracketed)
 }
 
 /* [user-info@]host[:port], the host perhaps in brackets. */
-static bool parse_authority(str authority, struct uri *uri)
+static bool parse_authority(str authority, struct url *parts)
 {
     for (size_t i = authority.len; i > 0; i--) {
         if (authority.ptr[i - 1] != '@') continue;
-        uri->user_info = str_slice(authority, 0, i - 1);
-        authority      = str_slice(authority, i, authority.len);
+        parts->user_info = str_slice(authority, 0, i - 1);
+        authority        = str_slice(authority, i, authority.len);
         break;
     }
     bool is_bracketed = authority.len > 0 && authority.ptr[0] == '[';
     if (is_bracketed) authority = str_slice(authority, 1, authority.len);
-    uri->host = take_until(&authority, is_bracketed ? "]" : ":");
+    parts->host = take_until(&authority, is_bracketed ? "]" : ":");
     if (is_bracketed && authority.len == 0) return false;
     if (is_bracketed) authority = str_slice(authority, 1, authority.len);
-    if (!is_host(uri->host, is_bracketed)) return false;
+    if (!is_host(parts->host, is_bracketed)) return false;
     if (authority.len == 0) return true;
     return authority.ptr[0] == ':' &&
-           parse_port(str_slice(authority, 1, authority.len), &uri->port);
+           parse_port(str_slice(authority, 1, authority.len), &parts->port);
 }
 
-bool uri_parse(str url, struct uri *ret_uri)
+bool url_parse(str url, struct url *ret_url)
 {
-    struct uri uri = {};
+    struct url parts = {};
     if (!is_printable(url)) return false;
-    str rest     = url;
-    uri.scheme   = take_until(&rest, ":");
-    uri.is_https = is_scheme(uri.scheme, "https");
-    if (!uri.is_https && !is_scheme(uri.scheme, "http")) return false;
+    str rest       = url;
+    parts.scheme   = take_until(&rest, ":");
+    parts.is_https = is_scheme(parts.scheme, "https");
+    if (!parts.is_https && !is_scheme(parts.scheme, "http")) return false;
     if (!str_starts_with(rest, str_from("://"))) return false;
-    rest     = str_slice(rest, 3, rest.len);
-    uri.port = uri.is_https ? 443 : 80;
-    if (!parse_authority(take_until(&rest, "/?#"), &uri)) return false;
+    rest       = str_slice(rest, 3, rest.len);
+    parts.port = parts.is_https ? 443 : 80;
+    if (!parse_authority(take_until(&rest, "/?#"), &parts)) return false;
 
-    uri.path = take_until(&rest, "?#");
+    parts.path = take_until(&rest, "?#");
     if (rest.len > 0 && rest.ptr[0] == '?') {
-        rest      = str_slice(rest, 1, rest.len);
-        uri.query = take_until(&rest, "#");
+        rest        = str_slice(rest, 1, rest.len);
+        parts.query = take_until(&rest, "#");
     }
-    if (rest.len > 0) uri.fragment = str_slice(rest, 1, rest.len);
-    *ret_uri = uri;
+    if (rest.len > 0) parts.fragment = str_slice(rest, 1, rest.len);
+    *ret_url = parts;
     return true;
 }
 
-bool uri_same_origin(const struct uri *a, const struct uri *b)
+bool url_same_origin(const struct url *a, const struct url *b)
 {
     return a->is_https == b->is_https && a->port == b->port && a->host.len == b->host.len &&
            strncasecmp(a->host.ptr, b->host.ptr, a->host.len) == 0;
 }
 
-bool uri_put_origin(struct buf *out, const struct uri *uri)
+bool url_put_origin(struct buf *out, const struct url *parts)
 {
-    bool is_v6 = memchr(uri->host.ptr, ':', uri->host.len);
-    return buf_printf(out, "%s://%s" STR_FMT "%s:%u", uri->is_https ? "https" : "http",
-                      is_v6 ? "[" : "", STR_ARG(uri->host), is_v6 ? "]" : "", uri->port);
+    bool is_v6 = memchr(parts->host.ptr, ':', parts->host.len);
+    return buf_printf(out, "%s://%s" STR_FMT "%s:%u", parts->is_https ? "https" : "http",
+                      is_v6 ? "[" : "", STR_ARG(parts->host), is_v6 ? "]" : "", parts->port);
 }

@@ -1,4 +1,4 @@
-#include "http/uri.h"
+#include "http/url.h"
 
 #include "cmocka.h"
 
@@ -27,15 +27,15 @@ static void encoding_follows_the_rfc(void **state)
         CLEANUP(buf_done) struct buf segment = buf_init(100);
         CLEANUP(buf_done) struct buf path    = buf_init(100);
         CLEANUP(buf_done) struct buf back    = buf_init(100);
-        assert_true(uri_encode(&segment, str_from(rows[i].text)));
-        assert_true(uri_encode_path(&path, str_from(rows[i].text)));
+        assert_true(url_encode(&segment, str_from(rows[i].text)));
+        assert_true(url_encode_path(&path, str_from(rows[i].text)));
         assert_string_equal(buf_str(&segment).ptr, rows[i].segment);
         assert_string_equal(buf_str(&path).ptr, rows[i].path);
-        assert_true(uri_decode(&back, buf_str(&segment), false));
+        assert_true(url_decode(&back, buf_str(&segment), false));
         assert_string_equal(buf_str(&back).ptr, rows[i].text);
     }
     CLEANUP(buf_done) struct buf small = buf_init(2);
-    assert_false(uri_encode(&small, str_from(" ")));
+    assert_false(url_encode(&small, str_from(" ")));
 }
 
 static void decoding_is_strict(void **state)
@@ -52,7 +52,7 @@ static void decoding_is_strict(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_done) struct buf out = buf_init(100);
-        bool is_read = uri_decode(&out, str_from(rows[i].text), rows[i].is_query);
+        bool is_read = url_decode(&out, str_from(rows[i].text), rows[i].is_query);
         assert_int_equal(is_read, rows[i].decoded != NULL);
         if (is_read) assert_string_equal(buf_str(&out).ptr, rows[i].decoded);
     }
@@ -63,12 +63,12 @@ static void queries_are_added(void **state)
     (void)state;
     CLEANUP(buf_done) struct buf url = buf_init(100);
     assert_true(buf_put_text(&url, "https://h/p"));
-    assert_true(uri_add_query(&url, str_from("a"), str_from("1&2")));
-    assert_true(uri_add_query(&url, str_from("b c"), str_from("")));
+    assert_true(url_add_query(&url, str_from("a"), str_from("1&2")));
+    assert_true(url_add_query(&url, str_from("b c"), str_from("")));
     assert_string_equal(url.ptr, "https://h/p?a=1%262&b%20c=");
     buf_clear(&url);
     assert_true(buf_put_text(&url, "https://h/p?"));
-    assert_true(uri_add_query(&url, str_from("a"), str_from("1")));
+    assert_true(url_add_query(&url, str_from("a"), str_from("1")));
     assert_string_equal(url.ptr, "https://h/p?a=1");
 }
 
@@ -113,7 +113,7 @@ static void templates_expand(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_done) struct buf out = buf_init(100);
         struct error error               = {};
-        assert_int_equal(uri_expand(str_from(rows[i].template), value_of, NULL, &out, &error),
+        assert_int_equal(url_expand(str_from(rows[i].template), value_of, NULL, &out, &error),
                          rows[i].code);
         if (rows[i].expected) assert_string_equal(buf_str(&out).ptr, rows[i].expected);
         assert_int_equal(error.text[0] == '\0', rows[i].code == STATUS_OK);
@@ -145,14 +145,14 @@ static void urls_are_taken_apart(void **state)
         {"http://[::ffff:1.2.3.4]", "", "::ffff:1.2.3.4", 80, "", "", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct uri uri;
-        assert_true(uri_parse(str_from(rows[i].url), &uri));
-        assert_part(uri.user_info, rows[i].user_info);
-        assert_part(uri.host, rows[i].host);
-        assert_int_equal(uri.port, rows[i].port);
-        assert_part(uri.path, rows[i].path);
-        assert_part(uri.query, rows[i].query);
-        assert_part(uri.fragment, rows[i].fragment);
+        struct url parts;
+        assert_true(url_parse(str_from(rows[i].url), &parts));
+        assert_part(parts.user_info, rows[i].user_info);
+        assert_part(parts.host, rows[i].host);
+        assert_int_equal(parts.port, rows[i].port);
+        assert_part(parts.path, rows[i].path);
+        assert_part(parts.query, rows[i].query);
+        assert_part(parts.fragment, rows[i].fragment);
     }
     static const char *const refused[] = {
         "",
@@ -178,8 +178,8 @@ static void urls_are_taken_apart(void **state)
         "https://h%00/",
     };
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        struct uri uri;
-        assert_false(uri_parse(str_from(refused[i]), &uri));
+        struct url parts;
+        assert_false(url_parse(str_from(refused[i]), &parts));
     }
 }
 
@@ -198,12 +198,12 @@ static void origins_are_compared(void **state)
         {"http://u:p@[::1]:8080/a?secret", "http://[::1]:8080", true, "http://[::1]:8080"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct uri a, b;
-        assert_true(uri_parse(str_from(rows[i].a), &a));
-        assert_true(uri_parse(str_from(rows[i].b), &b));
-        assert_int_equal(uri_same_origin(&a, &b), rows[i].same);
+        struct url a, b;
+        assert_true(url_parse(str_from(rows[i].a), &a));
+        assert_true(url_parse(str_from(rows[i].b), &b));
+        assert_int_equal(url_same_origin(&a, &b), rows[i].same);
         CLEANUP(buf_done) struct buf origin = buf_init(100);
-        assert_true(uri_put_origin(&origin, &a));
+        assert_true(url_put_origin(&origin, &a));
         assert_string_equal(origin.ptr, rows[i].origin);
     }
 }

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "http/egress.h"
 #include "http/redact.h"
-#include "http/uri.h"
+#include "http/url.h"
 
 #include <stdint.h>
 
@@ -24,8 +24,8 @@ static void check_encoding(str text)
 {
     CLEANUP(buf_done) struct buf encoded = buf_init(OUT_MAX);
     CLEANUP(buf_done) struct buf decoded = buf_init(OUT_MAX);
-    if (!uri_encode(&encoded, text)) return;
-    bool is_decoded = uri_decode(&decoded, buf_str(&encoded), true);
+    if (!url_encode(&encoded, text)) return;
+    bool is_decoded = url_decode(&decoded, buf_str(&encoded), true);
     ASSERT(is_decoded);
     ASSERT(str_equal(buf_str(&decoded), text));
 }
@@ -33,17 +33,17 @@ static void check_encoding(str text)
 /* The parts lie within the URL, in their order, and the origin reads as the same origin. */
 static void check_parts(str url)
 {
-    struct uri uri, again;
-    if (!uri_parse(url, &uri)) return;
-    ASSERT(uri.host.len > 0);
-    ASSERT(uri.host.ptr >= url.ptr);
-    ASSERT(uri.fragment.len == 0 || uri.fragment.ptr + uri.fragment.len == url.ptr + url.len);
+    struct url parts, again;
+    if (!url_parse(url, &parts)) return;
+    ASSERT(parts.host.len > 0);
+    ASSERT(parts.host.ptr >= url.ptr);
+    ASSERT(parts.fragment.len == 0 || parts.fragment.ptr + parts.fragment.len == url.ptr + url.len);
     CLEANUP(buf_done) struct buf origin = buf_init(OUT_MAX);
-    bool is_put                         = uri_put_origin(&origin, &uri);
+    bool is_put                         = url_put_origin(&origin, &parts);
     ASSERT(is_put);
-    bool is_read = uri_parse(buf_str(&origin), &again);
+    bool is_read = url_parse(buf_str(&origin), &again);
     ASSERT(is_read);
-    ASSERT(uri_same_origin(&uri, &again));
+    ASSERT(url_same_origin(&parts, &again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(buf_done) struct buf out = buf_init(OUT_MAX);
     check_encoding(text);
     check_parts(text);
-    (void)uri_expand(text, value_of, NULL, &out, NULL);
+    (void)url_expand(text, value_of, NULL, &out, NULL);
     (void)redact_url(&out, text);
 
     /* The first half as a secret must not be left in what remains of the whole. */

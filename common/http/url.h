@@ -1,11 +1,11 @@
 /**
- * uri: percent-encoding, templates, and the parts of an http URL.
+ * url: percent-encoding, templates, and the parts of an http URL.
  *
  * Percent-encoding and the reserved characters: RFC 3986. Templates: RFC 6570 level 1, which is all
  * that the workflow language has (`{name}`). Pure functions: any thread.
  */
-#ifndef HTTP_URI_H
-#define HTTP_URI_H
+#ifndef HTTP_URL_H
+#define HTTP_URL_H
 
 #include "base/buf.h"
 #include "base/status.h"
@@ -14,33 +14,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { URI_NAME_MAX = 256 /* bytes of a template's variable */, URI_HOST_MAX = 255 };
+enum { URL_NAME_MAX = 256 /* bytes of a template's variable */, URL_HOST_MAX = 255 };
 
 /** Appends `text` with everything but A-Z a-z 0-9 - . _ ~ as %XX. False if `out` is full. */
-bool uri_encode(struct buf *out, str text);
+bool url_encode(struct buf *out, str text);
 
 /** The same, but keeps '/', for a path of several segments. */
-bool uri_encode_path(struct buf *out, str text);
+bool url_encode_path(struct buf *out, str text);
 
 /** Appends `text` decoded; false if a % is not followed by two hexadecimal digits (or full).
  * '+' stays as it is, but in a query (`is_query`) it is a space. */
-bool uri_decode(struct buf *out, str text, bool is_query);
+bool url_decode(struct buf *out, str text, bool is_query);
 
 /** Appends "name=value" encoded, after '?' or '&' as `out` needs it. */
-bool uri_add_query(struct buf *out, str name, str value);
+bool url_add_query(struct buf *out, str name, str value);
 
 /** Gives the value of a template's variable, not encoded, a view for as long as expanding takes.
  * An empty one for what is missing. Any status but OK ends the expansion. */
-typedef status (*uri_value_fn)(str name, str *ret_value, struct error *reterr, void *context);
+typedef status (*url_value_fn)(str name, str *ret_value, struct error *reterr, void *context);
 
 /** Appends `template` with each {name} replaced by its encoded value. Other text is kept as it is.
  * Fails with INVALID_ARGUMENT (brace without partner, operator, empty name: says where),
  * RESOURCE_EXHAUSTED (`out` full), or what `value` returned. */
-status uri_expand(str template, uri_value_fn value, void *context, struct buf *out,
+status url_expand(str template, url_value_fn value, void *context, struct buf *out,
                   struct error *reterr);
 
 /** The parts of an absolute http or https URL; views of it. */
-struct uri {
+struct url {
     str scheme;    /* as written */
     str user_info; /* without '@'; empty if none */
     str host;      /* without brackets */
@@ -53,12 +53,12 @@ struct uri {
 
 /** False unless it is an http or https URL with a host, of printable ASCII without spaces. Stricter
  * than libcurl on purpose: what we cannot read we do not send. */
-bool uri_parse(str url, struct uri *ret_uri);
+bool url_parse(str url, struct url *ret_url);
 
 /** Same scheme, host (in any case) and port. */
-bool uri_same_origin(const struct uri *a, const struct uri *b);
+bool url_same_origin(const struct url *a, const struct url *b);
 
 /** Appends "https://host:port": what of a URL may stand in logs and errors. */
-bool uri_put_origin(struct buf *out, const struct uri *uri);
+bool url_put_origin(struct buf *out, const struct url *url);
 
 #endif
