@@ -1,0 +1,290 @@
+#include "scheduler/scheduler.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "rpc/rpc_hint.h"
+#include "scheduler/run_history.h"
+#include "scheduler/run_reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { LATE_ARENA_MAX = 128 << 20 /* bytes */ };
+enum { HINTS_PER_MESSAGE = 100, HINT_SIZE = 48 /* bytes of one, packed, at most */ };
+static_assert(HINTS_PER_MESSAGE * HINT_SIZE < RPC_HINT_SIZE_MAX);
+
+struct scheduler {
+    uint16_t count;
+    struct shard **shards; /* `count`; NULL: not ours */
+    struct definitions *definitions;
+    struct history_waits *history_waits;
+    uint64_t instance;
+    int64_t started_us;
+    _Atomic(struct rpc_publisher *) publisher;
+
+    /* A thread that once a second ends waits that are over. */
+    pthread_t ticker;
+    bool has_ticker;
+    _Atomic bool is_stopping;
+};
+
+/* --- hearing of commits: on the engine threads -------------------------------------------------
+ */
+
+static bool on_wants(str run, void *context)
+{
+    const struct shard *shard = context;
+    return run_is_watched(shard->watches, run);
+}
+
+static void on_watch(bytes subscriber, str run, void *context)
+{
+    const struct shard *shard = context;
+    struct error error        = {};
+    if (run_watch_add(shard->watches, subscriber, run, &error) == STATUS_OK) return;
+    log_write(LOG_WARN, "watch.refused", LOG_STR("run", run), LOG_TEXT_OF("error", error.text));
+}
+
+static void publish(struct rpc_publisher *publisher, uint16_t partition,
+                    const struct run_move *moves, size_t count)
+{
+    Pb__RunHint hints[HINTS_PER_MESSAGE];
+    Pb__RunHint *list[HINTS_PER_MESSAGE];
+    uint8_t packed[HINTS_PER_MESSAGE * HINT_SIZE];
+    ASSERT(count <= HINTS_PER_MESSAGE);
+    for (size_t i = 0; i < count; i++) {
+        hints[i]          = (Pb__RunHint)PB__RUN_HINT__INIT;
+        hints[i].run_id   = moves[i].run.text;
+        hints[i].sequence = moves[i].sequence;
+        hints[i].status   = moves[i].status;
+        list[i]           = &hints[i];
+    }
+    Pb__RunHints message = PB__RUN_HINTS__INIT;
+    message.hints        = list;
+    message.n_hints      = count;
+    ASSERT(protobuf_c_message_get_packed_size(&message.base) <= sizeof packed);
+    size_t size_bytes = protobuf_c_message_pack(&message.base, packed);
+    rpc_publish(publisher, partition, (bytes){packed, size_bytes});
+}
+
+/* A run has ended that nobody watched before the commit: somebody may have begun to meanwhile, who
+ * read the store too early to see the end. */
+static void tell_late(const struct shard *shard, const char *run)
+{
+    if (!run_is_watched(shard->watches, str_from(run))) return;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(LATE_ARENA_MAX);
+    Pb__RunView *view                        = NULL;
+    struct error error                       = {};
+    status read                              = STATUS_RESOURCE_EXHAUSTED;
+    if (arena) read = run_read_view(shard, str_from(run), true, arena, &view, &error);
+    if (read == STATUS_OK) {
+        run_watch_ended(shard->watches, view);
+    } else {
+        log_write(LOG_ERROR, "watch.unreadable", LOG_TEXT_OF("run", run),
+                  LOG_TEXT_OF("error", error.text));
+    }
+}
+
+static void on_moved(const struct run_move *moves, size_t count, void *context)
+{
+    const struct shard *shard   = context;
+    struct scheduler *scheduler = shard->scheduler;
+    bool has_waits              = history_is_waited_for(scheduler->history_waits);
+    for (size_t i = 0; i < count; i++) {
+        if (moves[i].view) {
+            run_watch_ended(shard->watches, moves[i].view);
+        } else if (moves[i].has_ended) {
+            tell_late(shard, moves[i].run.text);
+        }
+        if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
+    }
+    struct rpc_publisher *publisher = atomic_load(&scheduler->publisher);
+    for (size_t i = 0; publisher && i < count; i += HINTS_PER_MESSAGE) {
+        size_t left = count - i;
+        publish(publisher, shard->index, &moves[i],
+                left < HINTS_PER_MESSAGE ? left : HINTS_PER_MESSAGE);
+    }
+}
+
+/* --- shards ------------------------------------------------------------------------------------
+ */
+
+static void shard_close(struct shard *shard)
+{
+    if (!shard) return;
+    engine_stop(shard->engine);
+    run_watches_free(shard->watches);
+    board_free(shard->board);
+    partition_close(shard->partition);
+    free(shard);
+}
+
+static void shard_closep(struct shard **shard)
+{
+    shard_close(*shard);
+}
+
+static status shard_open(struct scheduler *scheduler, const struct scheduler_options *options,
+                         uint16_t index, struct shard **ret_shard, struct error *reterr)
+{
+    CLEANUP(shard_closep) struct shard *shard = mem_new(1, sizeof *shard);
+    shard->index                              = index;
+    shard->scheduler                          = scheduler;
+    shard->board                              = board_new();
+    shard->watches                            = run_watches_new(scheduler->instance);
+
+    const struct partition_options partition_options = {
+        .folder   = options->folder,
+        .map_size = options->map_size,
+        .index    = index,
+        .count    = options->count,
+    };
+    TRY(partition_open(&partition_options, &shard->partition, reterr));
+
+    const struct engine_options engine_options = {
+        .partition   = shard->partition,
+        .definitions = scheduler->definitions,
+        .board       = shard->board,
+        .metrics     = options->metrics,
+        .limits      = options->limits,
+        .lease_ms    = options->lease_ms,
+        .failed      = options->failed,
+        .listener    = {.wants   = on_wants,
+                        .moved   = on_moved,
+                        .watch   = on_watch,
+                        .context = shard},
+    };
+    TRY(engine_start(&engine_options, &shard->engine, reterr));
+    *ret_shard = TAKE(shard);
+    return STATUS_OK;
+}
+
+/* --- the ticker --------------------------------------------------------------------------------
+ */
+
+static void tick_watches(struct scheduler *scheduler, int64_t now_ms)
+{
+    for (uint16_t i = 0; i < scheduler->count; i++) {
+        if (scheduler->shards[i]) run_watches_tick(scheduler->shards[i]->watches, now_ms);
+    }
+}
+
+static void *ticker_thread(void *context)
+{
+    struct scheduler *scheduler = context;
+    const struct timespec pause = {.tv_nsec = 250'000'000};
+    while (!atomic_load(&scheduler->is_stopping)) {
+        (void)nanosleep(&pause, NULL);
+        tick_watches(scheduler, clock_mono_ms());
+    }
+    return NULL;
+}
+
+/* --- open and close ----------------------------------------------------------------------------
+ */
+
+static status open_all(struct scheduler *scheduler, const struct scheduler_options *options,
+                       struct error *reterr)
+{
+    if (options->folder && mkdir(options->folder, 0700) && errno != EEXIST) {
+        return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", options->folder);
+    }
+    TRY(history_waits_start(run_history_answer, &scheduler->history_waits, reterr));
+    for (uint16_t i = 0; i < scheduler->count; i++) {
+        if (options->owned && !options->owned[i]) continue;
+        TRY(shard_open(scheduler, options, i, &scheduler->shards[i], reterr));
+    }
+    if (pthread_create(&scheduler->ticker, NULL, ticker_thread, scheduler)) {
+        return fail(reterr, STATUS_UNAVAILABLE, "no thread for the clock");
+    }
+    scheduler->has_ticker = true;
+    return STATUS_OK;
+}
+
+status scheduler_open(const struct scheduler_options *options, struct scheduler **ret_scheduler,
+                      struct error *reterr)
+{
+    ASSERT(options->count > 0 && options->count <= PARTITIONS_MAX);
+    CLEANUP(scheduler_closep) struct scheduler *scheduler = mem_new(1, sizeof *scheduler);
+    scheduler->count                                      = options->count;
+    scheduler->shards      = mem_new(options->count, sizeof *scheduler->shards);
+    scheduler->definitions = definitions_new();
+    scheduler->instance    = random_u64() | 1;
+    scheduler->started_us  = clock_unix_us();
+    TRY(open_all(scheduler, options, reterr));
+    *ret_scheduler = TAKE(scheduler);
+    return STATUS_OK;
+}
+
+void scheduler_drain(struct scheduler *scheduler)
+{
+    for (uint16_t i = 0; i < scheduler->count; i++) {
+        if (scheduler->shards[i]) engine_drain(scheduler->shards[i]->engine);
+    }
+    tick_watches(scheduler, INT64_MAX);
+}
+
+void scheduler_close(struct scheduler *scheduler)
+{
+    if (!scheduler) return;
+    atomic_store(&scheduler->is_stopping, true);
+    if (scheduler->has_ticker) {
+        int joined = pthread_join(scheduler->ticker, NULL);
+        ASSERT(joined == 0);
+    }
+    history_waits_stop(scheduler->history_waits);
+    tick_watches(scheduler, INT64_MAX);
+    for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
+    definitions_free(scheduler->definitions);
+    free(scheduler->shards);
+    free(scheduler);
+}
+
+void scheduler_closep(struct scheduler **scheduler)
+{
+    scheduler_close(*scheduler);
+    *scheduler = NULL;
+}
+
+uint16_t scheduler_partition_count(const struct scheduler *scheduler)
+{
+    return scheduler->count;
+}
+
+struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition)
+{
+    return partition < scheduler->count ? scheduler->shards[partition] : NULL;
+}
+
+struct definitions *scheduler_definitions(struct scheduler *scheduler)
+{
+    return scheduler->definitions;
+}
+
+struct history_waits *scheduler_history_waits(struct scheduler *scheduler)
+{
+    return scheduler->history_waits;
+}
+
+uint64_t scheduler_instance(const struct scheduler *scheduler)
+{
+    return scheduler->instance;
+}
+
+int64_t scheduler_started_us(const struct scheduler *scheduler)
+{
+    return scheduler->started_us;
+}
+
+void scheduler_set_publisher(struct scheduler *scheduler, struct rpc_publisher *publisher)
+{
+    atomic_store(&scheduler->publisher, publisher);
+}

@@ -1,0 +1,70 @@
+/**
+ * scheduler: the partitions that a process owns, and what they share.
+ *
+ * One engine thread per partition; definitions, metrics and hints are shared. Services find the
+ * owner of what a call is about here, read its store on their own threads, and post commands to its
+ * engine. The system partition is partition 0: definitions and API keys.
+ *
+ * Threads: open and close by main; everything else from any thread.
+ */
+#ifndef SCHEDULER_SCHEDULER_H
+#define SCHEDULER_SCHEDULER_H
+
+#include "scheduler/engine.h"
+#include "scheduler/history_waits.h"
+#include "scheduler/run_watches.h"
+
+struct rpc_publisher;
+
+struct scheduler_options {
+    const char *folder; /* of the data; made if missing; NULL: in memory, nothing is durable */
+    uint64_t map_size;  /* bytes, per partition */
+    uint16_t count;     /* of all partitions */
+    const bool *owned;  /* `count` of them; NULL: all */
+    uint32_t lease_ms;  /* 0: LEASE_MS_DEFAULT */
+    struct run_limits limits;
+    struct engine_metrics *metrics; /* borrowed; NULL: none */
+
+    /** As engine_options.failed; NULL: exits 74. */
+    void (*failed)(const struct error *error, void *context);
+};
+
+/** A partition of ours. */
+struct shard {
+    uint16_t index;
+    struct scheduler *scheduler;
+    struct partition *partition;
+    struct board *board;
+    struct run_watches *watches;
+    struct engine *engine;
+};
+
+struct scheduler;
+
+/** Owned: scheduler_close(). Fails as partition_open() and engine_start(). */
+status scheduler_open(const struct scheduler_options *options, struct scheduler **ret_scheduler,
+                      struct error *reterr);
+
+/** Refuses new commands, answers what is parked; calls in flight may still come to their end. */
+void scheduler_drain(struct scheduler *scheduler);
+
+/** Drains and frees. NULL is fine. No call may be open any more. */
+void scheduler_close(struct scheduler *scheduler);
+void scheduler_closep(struct scheduler **scheduler);
+
+uint16_t scheduler_partition_count(const struct scheduler *scheduler);
+
+/** The partition, if it is ours; else NULL. */
+struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition);
+
+struct definitions *scheduler_definitions(struct scheduler *scheduler);
+struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
+
+/** Random per process: subscribers see by it that a restart has lost their watches. */
+uint64_t scheduler_instance(const struct scheduler *scheduler);
+int64_t scheduler_started_us(const struct scheduler *scheduler);
+
+/** From now on commits are published as hints. Borrowed; NULL stops it. */
+void scheduler_set_publisher(struct scheduler *scheduler, struct rpc_publisher *publisher);
+
+#endif
