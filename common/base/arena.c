@@ -146,7 +146,8 @@ static void *take(struct arena *arena, size_t size, size_t alignment)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    void *memory = take(arena, size, _Alignof(max_align_t));
+    /* Nothing needs no alignment: zero elements fit even into a full arena. */
+    void *memory = take(arena, size, size > 0 ? _Alignof(max_align_t) : 1);
     if (memory && size > 0) memset(memory, 0, size);
     return memory;
 }

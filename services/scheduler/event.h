@@ -126,7 +126,7 @@ struct event {
 
     uint32_t activation; /* which one; resolved for task.started */
     task_index task;     /* kept for task.started and .skipped, else resolved; TASK_NONE: the run */
-    uint32_t scope, owner, index;
+    uint32_t scope, owner, index; /* scope: resolved if the task opens its list */
     enum scope_kind opens;
     struct flow flow;
     struct id id; /* of the job or approval */

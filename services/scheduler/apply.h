@@ -1,0 +1,31 @@
+/* apply: the parts of run_apply(), by the noun that an event is about. Each folds one event into
+ * the state or says DATA_LOSS; each fills in the resolved fields of the event (event.h). */
+#ifndef SCHEDULER_APPLY_H
+#define SCHEDULER_APPLY_H
+
+#include "scheduler/state.h"
+
+/** The journal makes no sense here: `return damaged(reterr, event, "no such scope");` */
+status damaged(struct error *reterr, const struct event *event, const char *what);
+
+/** Changes the state of a task by the table. */
+status apply_input(struct activation *activation, enum task_input input, const struct event *event,
+                   struct error *reterr);
+
+status apply_task_started(struct run *run, struct event *event, struct error *reterr);
+status apply_task_skipped(struct run *run, struct event *event, struct error *reterr);
+
+/* Of an open activation. */
+status apply_task(struct run *run, struct activation *activation, struct event *event,
+                  struct error *reterr);
+status apply_job(struct run *run, struct activation *activation, struct event *event,
+                 struct error *reterr);
+status apply_approval(struct run *run, struct activation *activation, struct event *event,
+                      struct error *reterr);
+status apply_taken(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr);
+
+status apply_signal(struct run *run, struct event *event, struct error *reterr);
+status apply_expired(struct run *run, struct event *event, struct error *reterr);
+
+#endif

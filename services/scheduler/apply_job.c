@@ -1,0 +1,168 @@
+/* Jobs, approvals and events that arrive. */
+#include "scheduler/apply.h"
+#include "scheduler/due.h"
+#include "scheduler/job_key.h"
+
+#include "base/assert.h"
+
+/* --- jobs --------------------------------------------------------------------------------------
+ */
+
+static bool is_same_id(const struct id *a, const struct id *b)
+{
+    return memcmp(a->text, b->text, ID_LEN) == 0;
+}
+
+static status apply_scheduled(struct run *run, struct activation *activation, struct event *event,
+                              struct error *reterr)
+{
+    if (activation_task(run, activation)->kind != TASK_CALL || activation->id.text[0]) {
+        return damaged(reterr, event, "the task makes no call now");
+    }
+    if (!id_is_valid(str_from(event->id.text)) || job_activation(run, str_from(event->id.text))) {
+        return damaged(reterr, event, "its job has no id of its own");
+    }
+    TRY(apply_input(activation, INPUT_QUEUE, event, reterr));
+    activation->id      = event->id;
+    activation->attempt = event->attempt;
+    if (event->key.kind == JSON_TEXT) json_replace(&activation->key, json_ref(event->key));
+    job_index_add(run, &event->id, activation->slot);
+    return STATUS_OK;
+}
+
+/* Its job is over, one way or another. */
+static void job_closed(struct run *run, struct activation *activation)
+{
+    job_index_remove(run, &activation->id);
+    activation->id = (struct id){};
+}
+
+status apply_job(struct run *run, struct activation *activation, struct event *event,
+                 struct error *reterr)
+{
+    if (event->kind == EVENT_JOB_SCHEDULED) return apply_scheduled(run, activation, event, reterr);
+    if (activation->state != TASK_QUEUED || !is_same_id(&activation->id, &event->id)) {
+        return damaged(reterr, event, "not the task's job");
+    }
+    bool is_again = event->kind == EVENT_JOB_RETRIED;
+    TRY(apply_input(activation, is_again ? INPUT_REQUEUE : INPUT_ANSWER, event, reterr));
+    usage_add(&run->usage, &event->usage);
+
+    switch (event->kind) {
+    case EVENT_JOB_RETRIED: activation->attempt = event->attempt; return STATUS_OK;
+    case EVENT_JOB_COMPLETED:
+        if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no output");
+        remember_output(run, activation, event->value);
+        json_replace(&activation->result, json_ref(event->value));
+        break;
+    default: break;
+    }
+    job_closed(run, activation);
+    return STATUS_OK;
+}
+
+/* --- approvals ----------------------------------------------------------------------------------
+ */
+
+static status apply_requested(struct run *run, struct activation *activation, struct event *event,
+                              struct error *reterr)
+{
+    const struct task *task = activation_task(run, activation);
+    bool is_fit = task->kind == TASK_LISTEN && task->listen.approval && !activation->id.text[0];
+    if (!is_fit || !id_is_valid(str_from(event->id.text))) {
+        return damaged(reterr, event, "the task asks for no approval now");
+    }
+    activation->id = event->id;
+    json payload   = json_get_text(event->value, "payload");
+    json_replace(&activation->payload, json_ref(payload));
+    return STATUS_OK;
+}
+
+status apply_approval(struct run *run, struct activation *activation, struct event *event,
+                      struct error *reterr)
+{
+    if (event->kind == EVENT_APPROVAL_REQUESTED) {
+        return apply_requested(run, activation, event, reterr);
+    }
+    bool is_its = activation_task(run, activation)->kind == TASK_LISTEN &&
+                  is_same_id(&activation->id, &event->id);
+    if (!is_its) return damaged(reterr, event, "not the task's approval");
+    activation->id = (struct id){};
+    if (event->kind == EVENT_APPROVAL_DECIDED) {
+        json events = json_array_new(1);
+        json_array_push(&events, json_ref(event->value));
+        json_replace(&activation->result, events);
+    }
+    return STATUS_OK;
+}
+
+/* --- events that arrive --------------------------------------------------------------------------
+ */
+
+status apply_signal(struct run *run, struct event *event, struct error *reterr)
+{
+    if (event->value.kind != JSON_OBJECT) return damaged(reterr, event, "no event");
+    if (event->index != run->event_number + 1) return damaged(reterr, event, "wrong number");
+    /* One more than may wait: it may be taken at once. */
+    if (run->buffer_count > RUN_BUFFERED_MAX) return damaged(reterr, event, "too many events");
+    run->event_number++;
+    const struct buffered buffered = {
+        .number      = event->index,
+        .received_us = event->time_us,
+        .event       = json_ref(event->value),
+    };
+    buffer_add(run, &buffered);
+    run->is_due_known = false;
+    return STATUS_OK;
+}
+
+static struct buffered *buffered_find(const struct run *run, uint32_t number)
+{
+    for (uint32_t i = 0; i < run->buffer_count; i++) {
+        if (run->buffer[i].number == number) return &run->buffer[i];
+    }
+    return NULL;
+}
+
+static void buffered_remove(struct run *run, struct buffered *buffered)
+{
+    json_unref(buffered->event);
+    size_t after = run->buffer_count - (size_t)(buffered - run->buffer) - 1;
+    memmove(buffered, buffered + 1, after * sizeof *buffered);
+    run->buffer_count--;
+    run->is_due_known = false;
+}
+
+status apply_taken(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr)
+{
+    const struct task *task   = activation_task(run, activation);
+    struct buffered *buffered = buffered_find(run, event->index);
+    if (!buffered) return damaged(reterr, event, "no such event waits");
+    bool is_listener =
+        task->kind == TASK_LISTEN && !task->listen.approval && activation->state == TASK_WAITING;
+    if (!is_listener) return damaged(reterr, event, "the task does not listen");
+
+    json read = buffered->event;
+    if (task->listen.read != LISTEN_ENVELOPE) {
+        read = json_get_text(buffered->event, "data");
+        if (read.kind == JSON_INVALID) read = json_null();
+    }
+    if (activation->result.kind == JSON_INVALID) activation->result = json_array_new(1);
+    if (activation->matched.kind == JSON_INVALID) activation->matched = json_array_new(1);
+    json_array_push(&activation->result, json_ref(read));
+    json_array_push(&activation->matched, json_int(event->attempt));
+    if (event->value.kind != JSON_INVALID) {
+        json_replace(&activation->items, json_ref(event->value));
+    }
+    if (!event->is_kept) buffered_remove(run, buffered);
+    return STATUS_OK;
+}
+
+status apply_expired(struct run *run, struct event *event, struct error *reterr)
+{
+    struct buffered *buffered = buffered_find(run, event->index);
+    if (!buffered) return damaged(reterr, event, "no such event waits");
+    buffered_remove(run, buffered);
+    return STATUS_OK;
+}

@@ -1,0 +1,12 @@
+/** approval: a `listen` that waits for a person (E3). */
+#ifndef SCHEDULER_APPROVAL_H
+#define SCHEDULER_APPROVAL_H
+
+#include "scheduler/decide.h"
+
+enum { APPROVAL_PAYLOAD_MAX = 256 << 10 /* bytes of JSON */ };
+
+/** Opens the entry of a `listen` that has just started. */
+void approval_request(struct decision *decision, struct activation *activation);
+
+#endif

@@ -1,0 +1,71 @@
+/**
+ * command: what the engine thread is asked to do, and what it answers.
+ *
+ * Services make commands on their own threads, with everything checked and parsed that needs no
+ * state of the partition; the engine decides, and calls `done` after the commit. The caller owns
+ * request, response and arena, which are borrowed until `done` is called; `done` owns the command
+ * again.
+ */
+#ifndef SCHEDULER_COMMAND_H
+#define SCHEDULER_COMMAND_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/status.h"
+#include "scheduler/mailbox.h"
+#include "workflow/workflow.h"
+#include "json/json.h"
+
+#include <stdint.h>
+
+enum command_kind {                /* request -> response */
+                    COMMAND_START, /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input */
+                    COMMAND_CANCEL, /* Pb__CancelRun -> Pb__RunView; run */
+                    COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
+                    COMMAND_DECIDE, /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data
+                                     */
+                    COMMAND_LEASE, /* Pb__LeaseJobs -> Pb__LeasedJobs; may be answered much later */
+                    COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
+                                            */
+                    COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
+                    COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
+                    COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
+};
+
+struct command {
+    struct mail mail; /* first */
+    enum command_kind kind;
+    const void *request;
+    void *response;
+    struct arena *arena; /* for the response */
+    uint64_t id;         /* names a COMMAND_LEASE while it is parked */
+    str request_id;      /* empty: none. The same one has an effect only once */
+    str namespace;       /* of the caller */
+    struct id run;       /* the generated id; services resolve client ids */
+
+    const struct workflow *workflow; /* a reference of its own */
+    json *values;                    /* owned, as is each of them; invalid: not given. Of a
+                                      * COMMAND_REPORT one per report: output or error */
+    size_t value_count;
+
+    status code;        /* the outcome */
+    struct error error; /* if it is not OK */
+
+    /** Called once, on the engine thread; must not wait. */
+    void (*done)(struct command *command);
+    void *context; /* for `done` */
+};
+
+/** Gives a command up: what it owns is released. `done` is not called. */
+void command_release(struct command *command);
+
+/** Sets the outcome. Returns OK, since a refusal is an answer and no failure of the engine. */
+PRINTF_LIKE(4, 5)
+status command_refuse(struct command *command, status code, const char *name, const char *format,
+                      ...);
+
+/** The command that holds this mail. */
+struct command *command_of(struct mail *mail);
+
+#endif

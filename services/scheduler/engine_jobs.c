@@ -1,0 +1,234 @@
+/* Rows of jobs and their places in the queues, as the events of a run say. */
+#include "base/assert.h"
+#include "base/log.h"
+#include "scheduler/engine_internal.h"
+#include "json/json_text.h"
+
+enum {
+    VALUE_SIZE_MAX = 64 << 20, /* bytes */
+};
+
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+status engine_job_row(struct engine *engine, str job, struct arena *arena,
+                      Pb__JobRecord **ret_record, struct error *reterr)
+{
+    struct key key;
+    id_key(&key, job);
+    status got = record_get(engine->txn, TABLE_JOBS, key_bytes(&key), &pb__job_record__descriptor,
+                            arena, ret_record, NULL);
+    if (got == STATUS_OK && (*ret_record)->job) return STATUS_OK;
+    return fail(reterr, got == STATUS_OK ? STATUS_DATA_LOSS : got, "the row of job " STR_FMT,
+                STR_ARG(job));
+}
+
+status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr)
+{
+    struct key key;
+    id_key(&key, str_from(record->job->id));
+    return record_append(engine->txn, TABLE_JOBS, key_bytes(&key), &record->base, reterr);
+}
+
+static void place_key(struct key *key, const struct open_job *job)
+{
+    const struct ready_place place = {
+        .namespace = job->queue->namespace,
+        .queue     = job->queue->name,
+        .priority  = job->priority,
+        .due_us    = job->due_us,
+        .sequence  = job->sequence,
+    };
+    ready_key(key, &place);
+}
+
+status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr)
+{
+    Pb__ReadyRecord record = PB__READY_RECORD__INIT;
+    record.job             = job->id.text;
+    record.run             = job->run.text;
+    record.queued_us       = job->queued_us;
+    record.lease_number    = job->lease_number;
+    if (job->state == OPEN_JOB_LEASED) {
+        record.is_leased       = true;
+        record.lease_ms        = job->lease_ms;
+        record.attempt_ends_us = job->attempt_ends_us;
+        record.holder          = job->holder ? job->holder->name : "";
+    }
+    struct key key;
+    place_key(&key, job);
+    return record_put(engine->txn, TABLE_READY, key_bytes(&key), &record.base, reterr);
+}
+
+status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr)
+{
+    struct key key;
+    place_key(&key, job);
+    return txn_delete(engine->txn, TABLE_READY, key_bytes(&key), reterr);
+}
+
+/* --- scheduled ---------------------------------------------------------------------------------
+ */
+
+/* Small inputs stand in the row; a large one is a payload, which the journal may already have. */
+static status keep_input(struct engine *engine, const struct event *event, Pb__JobRecord *record,
+                         struct error *reterr)
+{
+    record->input_payload = event->value_payload;
+    if (record->input_payload > 0) return STATUS_OK;
+
+    CLEANUP(buf_done) struct buf text = buf_init(VALUE_SIZE_MAX);
+    bool is_none                      = json_is(event->value, JSON_INVALID);
+    if (!json_print(is_none ? json_null() : event->value, JSON_COMPACT, &text)) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the input of a job is too large");
+    }
+    if (text.len <= PAYLOAD_INLINE_MAX) {
+        record->job->input_json = bytes_in(engine->arena, buf_str(&text));
+        return STATUS_OK;
+    }
+    struct payload_access access        = {.txn = engine->txn, .next = &engine->payload_next};
+    const struct payload_store payloads = payload_store_of(&access);
+    return payloads.store(buf_str(&text), &record->input_payload, payloads.context, reterr);
+}
+
+static const char *text_of(struct engine *engine, json value)
+{
+    return json_is(value, JSON_TEXT) ? text_in(engine->arena, json_str(value)) : "";
+}
+
+static status schedule(struct engine *engine, struct live_run *live, const struct event *event,
+                       struct error *reterr)
+{
+    const struct workflow *workflow = run_workflow(live->run);
+    str queue_name = str_from(event->queue && *event->queue ? event->queue : "default");
+    str namespace  = queue_is_own(queue_name) ? (str){} : str_from(workflow->namespace_);
+
+    Pb__LeasedJob leased   = PB__LEASED_JOB__INIT;
+    leased.id              = event->id.text;
+    leased.queue           = text_in(engine->arena, queue_name);
+    leased.function        = event->function ? event->function : "";
+    leased.run             = live->id.text;
+    leased.namespace_      = workflow->namespace_;
+    leased.workflow        = workflow->name;
+    leased.task            = workflow->tasks[event->task].reference;
+    leased.iteration       = text_of(engine, event->iteration);
+    leased.attempt         = event->attempt;
+    leased.attempts_max    = event->attempts_max;
+    leased.idempotency_key = text_of(engine, event->key);
+    leased.priority        = event->priority;
+    leased.traceparent     = live->traceparent;
+
+    Pb__JobRecord record      = PB__JOB_RECORD__INIT;
+    record.job                = &leased;
+    record.queue_namespace    = text_in(engine->arena, namespace);
+    record.sequence           = engine->ready_next++;
+    record.due_us             = engine->now_us;
+    record.queued_us          = engine->now_us;
+    record.task_deadline_us   = event->deadline_us;
+    record.attempt_timeout_us = event->attempt_timeout_us;
+    TRY(keep_input(engine, event, &record, reterr));
+    TRY(engine_job_put(engine, &record, reterr));
+
+    const struct open_job job = {
+        .id        = event->id,
+        .run       = live->id,
+        .queue     = job_queue_at(engine->queues, namespace, queue_name),
+        .priority  = event->priority <= JOB_PRIORITY_MAX ? event->priority : PRIORITY_DEFAULT,
+        .sequence  = record.sequence,
+        .due_us    = record.due_us,
+        .queued_us = record.queued_us,
+    };
+    const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
+    if (!added) {
+        return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",
+                         QUEUE_JOBS_MAX);
+    }
+    return engine_ready_put(engine, added, reterr);
+}
+
+/* --- retried -----------------------------------------------------------------------------------
+ */
+
+static status retry(struct engine *engine, struct open_job *job, const struct event *event,
+                    struct error *reterr)
+{
+    Pb__JobRecord *record = NULL;
+    TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+    TRY(engine_ready_delete(engine, job, reterr));
+    count_job_retried(engine->options.metrics, job->queue->name, str_from(record->job->function));
+
+    if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
+    record->job->attempt = event->attempt;
+    record->due_us       = event->due_us > engine->now_us ? event->due_us : engine->now_us;
+    open_job_return(engine->queues, job, record->due_us, engine->now_us);
+    TRY(engine_job_put(engine, record, reterr));
+    return engine_ready_put(engine, job, reterr);
+}
+
+/* --- closed ------------------------------------------------------------------------------------
+ */
+
+static status bury(struct engine *engine, struct open_job *job, const struct event *event,
+                   Pb__JobRecord *record, struct error *reterr)
+{
+    Pb__DeadLetterRecord letter = PB__DEAD_LETTER_RECORD__INIT;
+    letter.job                  = record;
+    letter.time_us              = event->time_us;
+    TRY(json_in(engine->arena, event->error, &letter.error_json, reterr));
+
+    struct key key;
+    dead_letter_key(&key, job->queue->namespace, job->queue->name, engine->dead_next++);
+    job->queue->dead_count++;
+    return record_put(engine->txn, TABLE_DEAD_LETTERS, key_bytes(&key), &letter.base, reterr);
+}
+
+static const char *outcome_of(enum event_kind kind)
+{
+    if (kind == EVENT_JOB_COMPLETED) return "completed";
+    if (kind == EVENT_JOB_CANCELLED) return "cancelled";
+    return kind == EVENT_JOB_DEAD ? "dead" : "failed";
+}
+
+/* A worker that still holds it hears of it with its next heartbeat. */
+static void remember_cancelled(struct engine *engine, const struct open_job *job)
+{
+    if (map_count(engine->cancelled_jobs) >= ENGINE_SET_MAX) {
+        map_free(engine->cancelled_jobs);
+        engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
+    }
+    bool is_put = map_put(engine->cancelled_jobs, str_from(job->id.text), engine);
+    ASSERT(is_put);
+}
+
+static status close_job(struct engine *engine, struct open_job *job, const struct event *event,
+                        struct error *reterr)
+{
+    Pb__JobRecord *record = NULL;
+    TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+    if (event->kind == EVENT_JOB_DEAD) TRY(bury(engine, job, event, record, reterr));
+    bool is_leased = job->state == OPEN_JOB_LEASED;
+    if (event->kind == EVENT_JOB_CANCELLED && is_leased) remember_cancelled(engine, job);
+
+    struct key key;
+    id_key(&key, str_from(job->id.text));
+    TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
+    TRY(engine_ready_delete(engine, job, reterr));
+    count_job_finished(engine->options.metrics, job->queue->name, str_from(record->job->function),
+                       outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
+    open_job_remove(engine->queues, job);
+    return STATUS_OK;
+}
+
+status engine_job_event(struct engine *engine, struct live_run *live, const struct event *event,
+                        struct error *reterr)
+{
+    if (event->kind == EVENT_JOB_SCHEDULED) return schedule(engine, live, event, reterr);
+
+    struct open_job *job = open_job_find(engine->queues, str_from(event->id.text));
+    if (!job) { /* the journal is the truth; whoever holds it will be told that it is gone */
+        log_write(LOG_ERROR, "job.row_missing", LOG_TEXT_OF("job", event->id.text));
+        return STATUS_OK;
+    }
+    if (event->kind == EVENT_JOB_RETRIED) return retry(engine, job, event, reterr);
+    return close_job(engine, job, event, reterr);
+}

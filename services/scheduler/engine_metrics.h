@@ -1,0 +1,51 @@
+/**
+ * engine_metrics: what the engine counts (operations.md section 5).
+ *
+ * One set per process, shared by its partitions. Every function takes NULL: then nothing is
+ * counted. Series are looked up by bounded labels only.
+ */
+#ifndef SCHEDULER_ENGINE_METRICS_H
+#define SCHEDULER_ENGINE_METRICS_H
+
+#include "base/str.h"
+#include "run.pb-c.h"
+
+#include <stdint.h>
+
+struct engine_metrics;
+struct metrics;
+
+/** Adds the metrics to a registry, which outlives them. Owned: engine_metrics_free(). */
+struct engine_metrics *engine_metrics_new(struct metrics *registry);
+void engine_metrics_free(struct engine_metrics *metrics);
+void engine_metrics_freep(struct engine_metrics **metrics);
+
+void count_run_started(struct engine_metrics *metrics, str namespace, str workflow);
+void count_run_finished(struct engine_metrics *metrics, str namespace, str workflow,
+                        Pb__RunStatus status, int64_t duration_us);
+
+void count_job_leased(struct engine_metrics *metrics, str queue, str function, int64_t wait_us);
+/** `outcome`: completed, failed, cancelled or dead. `duration_us` < 0: it was not leased. */
+void count_job_finished(struct engine_metrics *metrics, str queue, str function,
+                        const char *outcome, int64_t duration_us);
+void count_job_retried(struct engine_metrics *metrics, str queue, str function);
+void count_lease_lost(struct engine_metrics *metrics, str queue, str function);
+
+void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us,
+                  size_t commands);
+void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);
+void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us);
+
+/** Gauges of a partition, once a second. */
+struct partition_gauges {
+    uint64_t timers_pending, mailbox_depth;
+    int64_t timer_lag_us, oldest_reader_ms, sync_probe_us;
+    uint64_t store_used_bytes, store_map_bytes;
+    uint32_t epoch;
+};
+void gauge_partition(struct engine_metrics *metrics, uint16_t partition,
+                     const struct partition_gauges *gauges);
+void gauge_queue(struct engine_metrics *metrics, str queue, uint64_t depth, uint64_t held,
+                 uint64_t dead, int64_t oldest_age_us);
+
+#endif

@@ -1,0 +1,76 @@
+#include "scheduler/event.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum { LIST_CAPACITY_MIN = 32 };
+
+const char *event_type(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_RUN_STARTED: return "run.started";
+    case EVENT_RUN_COMPLETED: return "run.completed";
+    case EVENT_RUN_FAULTED: return "run.faulted";
+    case EVENT_RUN_CANCELLED: return "run.cancelled";
+    case EVENT_TASK_STARTED: return "task.started";
+    case EVENT_TASK_SKIPPED: return "task.skipped";
+    case EVENT_TASK_COMPLETED: return "task.completed";
+    case EVENT_TASK_FAULTED: return "task.faulted";
+    case EVENT_TASK_CANCELLED: return "task.cancelled";
+    case EVENT_TASK_RETRIED:
+    case EVENT_JOB_RETRIED: return "task.retried";
+    case EVENT_JOB_SCHEDULED: return "job.scheduled";
+    case EVENT_JOB_COMPLETED: return "job.completed";
+    case EVENT_JOB_FAILED: return "job.failed";
+    case EVENT_JOB_DEAD: return "job.dead";
+    case EVENT_JOB_CANCELLED: return "job.cancelled";
+    case EVENT_APPROVAL_REQUESTED: return "approval.requested";
+    case EVENT_APPROVAL_DECIDED: return "approval.decided";
+    case EVENT_APPROVAL_EXPIRED: return "approval.expired";
+    case EVENT_APPROVAL_CANCELLED: return "approval.cancelled";
+    case EVENT_SIGNAL_RECEIVED: return "signal.received";
+    case EVENT_TAKEN: return "event.taken";
+    case EVENT_EXPIRED: return "event.expired";
+    case EVENT_NONE: break;
+    }
+    return "";
+}
+
+void event_done(struct event *event)
+{
+    json_unref(event->value);
+    json_unref(event->input);
+    json_unref(event->context);
+    json_unref(event->error);
+    json_unref(event->key);
+    json_unref(event->iteration);
+    event->value = event->input = event->context = event->error = json_invalid();
+    event->key = event->iteration = json_invalid();
+}
+
+struct event *event_list_push(struct event_list *list, const struct event *event)
+{
+    ASSERT(list->count < EVENTS_MAX);
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : LIST_CAPACITY_MIN;
+        list->items    = mem_resize(list->items, list->capacity, sizeof *list->items);
+    }
+    struct event *place = &list->items[list->count++];
+    *place              = *event;
+    return place;
+}
+
+void event_list_clear(struct event_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) event_done(&list->items[i]);
+    list->count = 0;
+}
+
+void event_list_done(struct event_list *list)
+{
+    event_list_clear(list);
+    free(list->items);
+    *list = (struct event_list){};
+}

@@ -1,0 +1,186 @@
+#include "scheduler/event_codec.h"
+
+#include "base/assert.h"
+#include "scheduler/due.h"
+#include "scheduler/state.h"
+#include "scheduler/wire.h"
+
+/* Fields of JournalEntry. */
+enum { ENTRY_RUN = 1, ENTRY_PREVIOUS, ENTRY_FIRST, ENTRY_TIME, ENTRY_EVENT };
+
+enum { EVENT_VALUE_FIELD = 4 };
+
+/* JournalEvent. What belongs to nearly every event comes first: reading looks from the front. */
+/* clang-format off */
+static const struct wire_field event_fields[] = {
+    {1,  WIRE_ENUM,  offsetof(struct event, kind)},
+    {2,  WIRE_U32,   offsetof(struct event, task)},
+    {3,  WIRE_U32,   offsetof(struct event, activation)},
+    {4,  WIRE_VALUE, offsetof(struct event, value)},
+    {5,  WIRE_U32,   offsetof(struct event, scope)},
+    {6,  WIRE_ENUM,  offsetof(struct event, value_from)},
+    {7,  WIRE_ENUM,  offsetof(struct event, flow.kind)},
+    {8,  WIRE_U32,   offsetof(struct event, flow.position)},
+    {9,  WIRE_ENUM,  offsetof(struct event, opens)},
+    {10, WIRE_U32,   offsetof(struct event, owner)},
+    {11, WIRE_U32,   offsetof(struct event, index)},
+    {12, WIRE_VALUE, offsetof(struct event, input)},
+    {13, WIRE_VALUE, offsetof(struct event, context)},
+    {14, WIRE_I64,   offsetof(struct event, due_us)},
+    {15, WIRE_ID,    offsetof(struct event, id)},
+    {16, WIRE_U32,   offsetof(struct event, attempt)},
+    {17, WIRE_U32,   offsetof(struct event, attempts_max)},
+    {18, WIRE_I64,   offsetof(struct event, deadline_us)},
+    {19, WIRE_I64,   offsetof(struct event, attempt_deadline_us)},
+    {20, WIRE_I64,   offsetof(struct event, retry_until_us)},
+    {21, WIRE_U8,    offsetof(struct event, priority)},
+    {22, WIRE_BOOL,  offsetof(struct event, is_kept)},
+    {23, WIRE_I64,   offsetof(struct event, budget_usd_nanos)},
+    {24, WIRE_I64,   offsetof(struct event, budget_tokens)},
+    {25, WIRE_VALUE, offsetof(struct event, error)},
+    {26, WIRE_VALUE, offsetof(struct event, key)},
+    {27, WIRE_I64,   offsetof(struct event, usage.input_tokens)},
+    {28, WIRE_I64,   offsetof(struct event, usage.output_tokens)},
+    {29, WIRE_I64,   offsetof(struct event, usage.cached_tokens)},
+    {30, WIRE_I64,   offsetof(struct event, usage.reasoning_tokens)},
+    {31, WIRE_I64,   offsetof(struct event, usage.cost_usd_nanos)},
+    {32, WIRE_I64,   offsetof(struct event, usage.calls)},
+    {33, WIRE_ENUM,  offsetof(struct event, usage.source)},
+    {34, WIRE_BOOL,  offsetof(struct event, usage.is_simulated)},
+};
+/* clang-format on */
+
+static const struct wire_table event_table = {event_fields, ARRAY_LEN(event_fields)};
+
+/* --- writing -----------------------------------------------------------------------------------
+ */
+
+/* A copy with nothing but the kept fields (event.h); its values are views. */
+static struct event event_kept(const struct run *run, const struct event *event)
+{
+    struct event kept = *event;
+    bool is_place     = event->kind == EVENT_TASK_STARTED || event->kind == EVENT_TASK_SKIPPED;
+    if (!is_place) kept.task = 0;
+    if (is_place) kept.activation = 0;
+    if (event->opens == SCOPE_NONE) {
+        kept.owner = 0;
+        if (is_place) kept.index = 0;
+    } else {
+        kept.scope = 0;
+    }
+    if (event->value_from != VALUE_HERE) kept.value = json_invalid();
+    bool has_own_key =
+        event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
+    if (!has_own_key) kept.key = json_invalid();
+    return kept;
+}
+
+static status events_put(struct wire_writer *writer, const struct run *run, struct event *events,
+                         size_t count, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf message = buf_init(ENTRY_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct event kept = event_kept(run, &events[i]);
+        writer->payload         = 0;
+        TRY(wire_put_message(writer, ENTRY_EVENT, &event_table, &kept, &message, reterr));
+        events[i].value_payload = writer->payload;
+    }
+    return STATUS_OK;
+}
+
+status entry_pack(struct run *run, struct event *events, size_t count, uint64_t previous,
+                  const struct payload_store *payloads, struct buf *out, struct error *reterr)
+{
+    ASSERT(count > 0);
+    CLEANUP(wire_writer_done) struct wire_writer writer;
+    wire_writer_init(&writer, &run->payloads, payloads, out);
+    writer.payload_of = EVENT_VALUE_FIELD;
+
+    uint8_t id[ID_BYTES];
+    id_pack(str_from(run->id.text), id);
+    wire_put_bytes(&writer, ENTRY_RUN, (str){(const char *)id, sizeof id});
+    if (previous != 0) wire_put_uint(&writer, ENTRY_PREVIOUS, previous);
+    wire_put_uint(&writer, ENTRY_FIRST, events[0].sequence);
+    wire_put_uint(&writer, ENTRY_TIME, (uint64_t)events[0].time_us);
+    TRY(events_put(&writer, run, events, count, reterr));
+    if (out->is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "a journal entry is too long");
+    return STATUS_OK;
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+static status header_field(const struct wire_reader *field, struct entry_header *header,
+                           struct error *reterr)
+{
+    switch (field->number) {
+    case ENTRY_RUN:
+        if (!field->is_bytes || field->data.len != ID_BYTES) break;
+        memcpy(header->run, field->data.ptr, ID_BYTES);
+        return STATUS_OK;
+    case ENTRY_PREVIOUS: header->previous = field->value; return STATUS_OK;
+    case ENTRY_FIRST: header->first_sequence = field->value; return STATUS_OK;
+    case ENTRY_TIME: header->time_us = (int64_t)field->value; return STATUS_OK;
+    default: break;
+    }
+    return fail(reterr, STATUS_DATA_LOSS, "damaged entry: header");
+}
+
+/* Leaves `reader` at the first event, if there is one. */
+static status header_read(struct wire_reader *reader, struct entry_header *ret_header,
+                          bool *ret_more, struct error *reterr)
+{
+    struct entry_header header = {};
+    for (;;) {
+        TRY(wire_next(reader, ret_more, reterr));
+        if (!*ret_more || reader->number == ENTRY_EVENT) break;
+        TRY(header_field(reader, &header, reterr));
+    }
+    *ret_header = header;
+    return STATUS_OK;
+}
+
+status entry_read_header(bytes entry, struct entry_header *ret_header, struct error *reterr)
+{
+    struct wire_reader reader = {.rest = {entry.ptr, entry.len}};
+    bool more                 = false;
+    return header_read(&reader, ret_header, &more, reterr);
+}
+
+static status event_replay(struct run *run, struct event *event, const struct wire_reader *reader,
+                           entry_visitor *visit, void *context, struct error *reterr)
+{
+    if (reader->number != ENTRY_EVENT || !reader->is_bytes) {
+        return fail(reterr, STATUS_DATA_LOSS, "damaged entry: events end early");
+    }
+    TRY(wire_read(reader->data, reader, &event_table, event, reterr));
+    if (visit) visit(run, event, context);
+    return run_apply(run, event, reterr);
+}
+
+status entry_replay(struct run *run, bytes entry, const struct payload_store *payloads,
+                    entry_visitor *visit, void *context, struct error *reterr)
+{
+    struct wire_reader reader = {
+        .rest     = {entry.ptr, entry.len},
+        .index    = &run->payloads,
+        .payloads = payloads,
+    };
+    struct entry_header header = {};
+    bool more                  = false;
+    TRY(header_read(&reader, &header, &more, reterr));
+    uint8_t id[ID_BYTES];
+    id_pack(str_from(run->id.text), id);
+    if (memcmp(header.run, id, ID_BYTES) != 0) {
+        return fail(reterr, STATUS_DATA_LOSS, "the entry belongs to another run");
+    }
+    for (uint64_t sequence = header.first_sequence; more; sequence++) {
+        struct event event = {.sequence = sequence, .time_us = header.time_us};
+        status code        = event_replay(run, &event, &reader, visit, context, reterr);
+        event_done(&event);
+        TRY(code);
+        TRY(wire_next(&reader, &more, reterr));
+    }
+    due_refresh(run);
+    return STATUS_OK;
+}

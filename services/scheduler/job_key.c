@@ -1,0 +1,168 @@
+#include "scheduler/job_key.h"
+
+enum { KEY_MAX = 8192 /* bytes: an own key, a reference of 64 levels, two chains */, PASS_ONE = 1 };
+
+/* From the innermost scope outwards; at most one per level. */
+struct chain {
+    uint32_t items[RUN_DEPTH_MAX + 1];
+    uint32_t count;
+};
+
+static void chain_add(struct chain *chain, uint32_t item)
+{
+    if (chain->count < ARRAY_LEN(chain->items)) chain->items[chain->count++] = item;
+}
+
+static void chain_put(const struct chain *chain, char separator, struct buf *out)
+{
+    for (uint32_t i = chain->count; i-- > 0;) {
+        (void)buf_printf(out, "%u", chain->items[i]);
+        if (i > 0) (void)buf_put_byte(out, separator);
+    }
+}
+
+static const struct scope *scope_around(const struct run *run, const struct scope *scope)
+{
+    const struct activation *owner = run_activation(run, scope->owner);
+    return owner ? run_scope(run, owner->scope) : NULL;
+}
+
+void iteration_put(const struct run *run, const struct scope *scope, struct buf *out)
+{
+    struct chain indexes = {};
+    for (; scope; scope = scope_around(run, scope)) {
+        if (scope->kind == SCOPE_ITERATION) chain_add(&indexes, scope->index);
+    }
+    chain_put(&indexes, '/', out);
+}
+
+json iteration_new(const struct run *run, const struct scope *scope)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(KEY_MAX);
+    iteration_put(run, scope, &text);
+    return text.len > 0 ? json_text_new(buf_str(&text)) : json_invalid();
+}
+
+/* Says whether it is anything but the first pass. */
+static bool pass_put(const struct run *run, const struct scope *scope, uint32_t rejections,
+                     struct buf *out)
+{
+    struct chain passes = {};
+    for (; scope; scope = scope_around(run, scope)) chain_add(&passes, scope->pass);
+    passes.items[0] += rejections;
+    while (passes.count > 1 && passes.items[passes.count - 1] == PASS_ONE) passes.count--;
+    chain_put(&passes, '.', out);
+    return passes.count > 1 || passes.items[0] != PASS_ONE;
+}
+
+static json key_new(const struct run *run, const struct activation *activation, json own,
+                    uint32_t rejections)
+{
+    const struct scope *scope          = run_scope(run, activation->scope);
+    CLEANUP(buf_done) struct buf key   = buf_init(2 * KEY_MAX);
+    CLEANUP(buf_done) struct buf loops = buf_init(KEY_MAX);
+    CLEANUP(buf_done) struct buf pass  = buf_init(KEY_MAX);
+    const char *reference              = activation_task(run, activation)->reference;
+    bool is_default                    = own.kind != JSON_TEXT;
+    iteration_put(run, scope, &loops);
+    bool is_later = pass_put(run, scope, rejections, &pass);
+
+    (void)buf_put_str(&key, is_default ? str_from(run->id.text) : json_str(own));
+    (void)buf_put_text(&key, reference);
+    if (loops.len > 0 || is_default) {
+        (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
+    }
+    if (is_later || is_default) (void)buf_printf(&key, "/%s", pass.ptr);
+    return json_text_new(buf_str(&key));
+}
+
+/* --- what retries remember ----------------------------------------------------------------------
+ */
+
+static bool has_retry(const struct run *run, const struct activation *owner, enum scope_kind kind)
+{
+    const struct task *task = activation_task(run, owner);
+    if (task->has_own_retry && task->retry) return true;
+    return task->kind == TASK_TRY && kind == SCOPE_BODY && task->try_.retry;
+}
+
+/* The outermost task around that may be entered anew: it lives longest. `ret_again`: some of them
+ * already has been. */
+static struct activation *retrying_around(const struct run *run,
+                                          const struct activation *activation, bool *ret_again)
+{
+    struct activation *outermost = NULL;
+    const struct scope *scope    = run_scope(run, activation->scope);
+    *ret_again                   = false;
+    while (scope->owner != SLOT_NONE) {
+        struct activation *owner = run_activation(run, scope->owner);
+        if (has_retry(run, owner, scope->kind)) {
+            outermost = owner;
+            *ret_again |= owner->attempt > 1;
+        }
+        scope = run_scope(run, owner->scope);
+    }
+    return outermost;
+}
+
+static struct remembered *find(const struct activation *holder, json key, bool has_output)
+{
+    for (uint32_t i = 0; i < holder->remembered_count; i++) {
+        struct remembered *entry = &holder->remembered[i];
+        bool is_output           = entry->output.kind != JSON_INVALID;
+        if (is_output == has_output && json_equal(entry->key, key)) return entry;
+    }
+    return NULL;
+}
+
+static uint32_t rejections_of(const struct run *run, const struct activation *activation)
+{
+    bool is_again             = false;
+    struct activation *holder = retrying_around(run, activation, &is_again);
+    if (!holder || !is_again) return 0;
+    CLEANUP(json_unrefp) json first_key = key_new(run, activation, json_invalid(), 0);
+    const struct remembered *entry      = find(holder, first_key, false);
+    return entry ? entry->rejections : 0;
+}
+
+json job_key_new(const struct run *run, const struct activation *activation, json own)
+{
+    return key_new(run, activation, own, rejections_of(run, activation));
+}
+
+json remembered_output(const struct run *run, const struct activation *activation, json key)
+{
+    bool is_again             = false;
+    struct activation *holder = retrying_around(run, activation, &is_again);
+    if (!holder || !is_again) return json_invalid();
+    const struct remembered *entry = find(holder, key, true);
+    return entry ? entry->output : json_invalid();
+}
+
+void remember_output(struct run *run, const struct activation *activation, json output)
+{
+    bool is_again             = false;
+    struct activation *holder = retrying_around(run, activation, &is_again);
+    if (!holder) return;
+    bool has_own                  = activation->key.kind == JSON_TEXT;
+    const struct remembered entry = {
+        .key = has_own ? json_ref(activation->key) : job_key_new(run, activation, json_invalid()),
+        .output = json_ref(output),
+    };
+    activation_remember(holder, &entry);
+}
+
+void remember_rejection(struct run *run, const struct activation *activation)
+{
+    bool is_again             = false;
+    struct activation *holder = retrying_around(run, activation, &is_again);
+    if (!holder || activation_task(run, activation)->kind != TASK_CALL) return;
+    CLEANUP(json_unrefp) json first_key = key_new(run, activation, json_invalid(), 0);
+    struct remembered *entry            = find(holder, first_key, false);
+    if (entry) {
+        entry->rejections++;
+        return;
+    }
+    const struct remembered first = {.key = json_take(&first_key), .rejections = 1};
+    activation_remember(holder, &first);
+}

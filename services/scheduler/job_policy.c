@@ -1,0 +1,78 @@
+#include "scheduler/job_policy.h"
+
+#include <stdio.h>
+
+#define SECOND_US INT64_C(1'000'000)
+
+enum { HTTP_PAYMENT_REQUIRED = 402 };
+
+/* workflow-language.md section 7, `defaults.job`. */
+static const struct retry_plan retry_default = {
+    .backoff            = BACKOFF_EXPONENTIAL,
+    .delay_us           = SECOND_US,
+    .multiplier_percent = 200,
+    .jitter_from_us     = 0,
+    .jitter_to_us       = SECOND_US,
+    .retries_max        = 3,
+};
+
+static const int64_t attempt_timeout_default_us = 600 * SECOND_US;
+
+/* Directly in the body of a `try` that retries: attempts would multiply. */
+static bool is_retried_by_parent(const struct run *run, const struct task *task)
+{
+    if (task->parent == TASK_NONE) return false;
+    const struct task *parent = &run->workflow->tasks[task->parent];
+    if (parent->kind != TASK_TRY || !parent->try_.retry) return false;
+    const struct task_list *body = &parent->try_.body;
+    return task->position < body->count && body->tasks[task->position] == task->index;
+}
+
+struct job_policy job_policy_of(const struct run *run, const struct decide_env *env,
+                                const struct task *task)
+{
+    if (task->has_own_retry) return (struct job_policy){.rule = task->retry};
+    bool is_default = task->call.has_default_retry && !is_retried_by_parent(run, task);
+    if (!is_default) return (struct job_policy){};
+    const struct retry_plan *plan = env->limits.job_retry;
+    return (struct job_policy){.plan = plan ? plan : &retry_default};
+}
+
+uint32_t job_attempts_max(const struct job_policy *policy)
+{
+    uint32_t retries_max = 0;
+    if (policy->rule) retries_max = policy->rule->retries_max;
+    if (policy->plan) retries_max = policy->plan->retries_max;
+    return retries_max + 1; /* UINT32_MAX, no limit, becomes 0 */
+}
+
+status job_attempt_timeout(struct scene *scene, const struct job_policy *policy, int64_t *ret_us,
+                           json *ret_error)
+{
+    int64_t timeout_us = scene->env->limits.attempt_timeout_us;
+    if (timeout_us == 0) timeout_us = attempt_timeout_default_us;
+    if (policy->rule) {
+        int64_t own_us = 0;
+        TRY(scene_duration(scene, &policy->rule->attempt_duration, &own_us, ret_error));
+        if (own_us > 0 && own_us < timeout_us) timeout_us = own_us;
+    }
+    *ret_us = timeout_us;
+    return STATUS_OK;
+}
+
+status job_check_budget(const struct run *run, const struct task *task, json *ret_error)
+{
+    int64_t tokens = 0;
+    bool is_too_many =
+        __builtin_add_overflow(run->usage.input_tokens, run->usage.output_tokens, &tokens);
+    bool is_costly =
+        run->budget_usd_nanos > 0 && run->usage.cost_usd_nanos >= run->budget_usd_nanos;
+    bool is_wordy = run->budget_tokens > 0 && (is_too_many || tokens >= run->budget_tokens);
+    if (!is_costly && !is_wordy) return STATUS_OK;
+
+    *ret_error = error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
+                               str_from(is_costly ? "the run has spent its budget of money"
+                                                  : "the run has spent its budget of tokens"),
+                               str_from(task->reference));
+    return STATUS_RESOURCE_EXHAUSTED;
+}

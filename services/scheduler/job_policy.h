@@ -1,0 +1,26 @@
+/** job_policy: how often a job is tried, how long an attempt may take, and what a failure means. */
+#ifndef SCHEDULER_JOB_POLICY_H
+#define SCHEDULER_JOB_POLICY_H
+
+#include "scheduler/retry_rule.h"
+
+/** What a task's job goes by: a rule of the workflow (E8), the job default, or neither. */
+struct job_policy {
+    const struct retry_rule *rule;
+    const struct retry_plan *plan; /* transient errors only */
+};
+
+struct job_policy job_policy_of(const struct run *run, const struct decide_env *env,
+                                const struct task *task);
+
+/** Attempts in all; 0: no limit. */
+uint32_t job_attempts_max(const struct job_policy *policy);
+
+/** How long an attempt may take, from lease to answer. Fails as scene_eval() does. */
+status job_attempt_timeout(struct scene *scene, const struct job_policy *policy, int64_t *ret_us,
+                           json *ret_error);
+
+/** What the run may still spend: OK, or the error to raise in `*ret_error`. */
+status job_check_budget(const struct run *run, const struct task *task, json *ret_error);
+
+#endif

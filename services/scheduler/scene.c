@@ -1,0 +1,326 @@
+#include "scheduler/scene.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "schema/schema.h"
+#include "workflow/duration.h"
+
+#include "json/json_pointer.h"
+#include <stdio.h>
+
+enum { US_PER_SECOND = 1'000'000, US_PER_MS = 1'000 };
+
+struct place place_of(const struct scope *scope)
+{
+    return (struct place){
+        .scope = scope->slot,
+        .owner = scope->owner,
+        .kind  = scope->kind,
+        .index = scope->index,
+    };
+}
+
+struct scene scene_of_run(const struct run *run, const struct decide_env *env)
+{
+    return (struct scene){
+        .run        = run,
+        .env        = env,
+        .place      = {.scope = SLOT_NONE, .owner = SLOT_NONE, .kind = SCOPE_NONE},
+        .started_us = run->started_us,
+    };
+}
+
+struct scene scene_of_task(const struct run *run, const struct decide_env *env,
+                           const struct place *place, const struct task *task, json raw_input)
+{
+    return (struct scene){
+        .run        = run,
+        .env        = env,
+        .place      = *place,
+        .task       = task,
+        .raw_input  = raw_input,
+        .input      = raw_input,
+        .started_us = env->now_us,
+    };
+}
+
+struct scene scene_of(const struct run *run, const struct decide_env *env,
+                      const struct activation *activation)
+{
+    return (struct scene){
+        .run        = run,
+        .env        = env,
+        .place      = place_of(run_scope(run, activation->scope)),
+        .task       = activation_task(run, activation),
+        .raw_input  = activation->raw_input,
+        .input      = activation->input,
+        .error      = activation->error,
+        .started_us = activation->started_us,
+    };
+}
+
+void scene_done(struct scene *scene)
+{
+    for (uint32_t i = 0; i < scene->value_count; i++) json_unref(scene->values[i]);
+    scene->value_count = 0;
+}
+
+/* --- variables -----------------------------------------------------------------------------------
+ */
+
+/* Takes `value` and returns a view of it. */
+static json keep(struct scene *scene, json value)
+{
+    ASSERT(scene->value_count < SCENE_VALUES_MAX);
+    scene->values[scene->value_count++] = value;
+    return value;
+}
+
+static json time_new(int64_t time_us)
+{
+    char text[TIME_TEXT_SIZE];
+    time_format(time_us, text);
+    json epoch = json_object_new(2);
+    json_object_put_text(&epoch, "seconds", json_int(time_us / US_PER_SECOND));
+    json_object_put_text(&epoch, "milliseconds", json_int(time_us / US_PER_MS));
+    json time = json_object_new(2);
+    json_object_put_text(&time, "iso8601", json_text_from(text));
+    json_object_put_text(&time, "epoch", epoch);
+    return time;
+}
+
+static json workflow_variable_new(const struct run *run)
+{
+    json value = json_object_new(4);
+    json_object_put_text(&value, "id", json_text_from(run->id.text));
+    json_object_put_text(&value, "definition", json_ref(run->workflow->document));
+    json_object_put_text(&value, "input", json_ref(run->input));
+    json_object_put_text(&value, "startedAt", time_new(run->started_us));
+    return value;
+}
+
+static json task_variable_new(const struct scene *scene)
+{
+    const struct task *task = scene->task;
+    json value              = json_object_new(6);
+    if (!task) return value;
+    json definition = json_pointer_get(scene->run->workflow->document, str_from(task->reference));
+    json output     = scene->raw_output.kind == JSON_INVALID ? json_null() : scene->raw_output;
+    if (definition.kind == JSON_INVALID) definition = json_null();
+    json_object_put_text(&value, "name", json_text_from(task->name));
+    json_object_put_text(&value, "reference", json_text_from(task->reference));
+    json_object_put_text(&value, "definition", json_ref(definition));
+    json_object_put_text(&value, "input", json_ref(scene->raw_input));
+    json_object_put_text(&value, "output", json_ref(output));
+    json_object_put_text(&value, "startedAt", time_new(scene->started_us));
+    return value;
+}
+
+static json runtime_variable_new(void)
+{
+    json value = json_object_new(3);
+    json_object_put_text(&value, "name", json_text_from("tutti"));
+    json_object_put_text(&value, "version", json_text_from(TUTTI_VERSION));
+    json_object_put_text(&value, "metadata", json_object_new(0));
+    return value;
+}
+
+/* The members of `inner` hide those of `outer`. Takes both; either may be invalid. */
+static json overlay(json outer, json inner)
+{
+    if (inner.kind == JSON_INVALID) return outer;
+    if (outer.kind == JSON_INVALID) return inner;
+    json both = json_ref(outer);
+    for (size_t i = 0; i < json_count(inner); i++) {
+        json_object_put_key(&both, json_key_value_at(inner, i), json_ref(json_value_at(inner, i)));
+    }
+    json_unref(outer);
+    json_unref(inner);
+    return both;
+}
+
+/* What the lists within a task have: for its own output.as and export.as. */
+static json steps_within(const struct run *run, const struct activation *activation)
+{
+    json steps = json_invalid();
+    for (uint32_t slot = activation->first_scope; slot != SLOT_NONE;) {
+        const struct scope *scope = run_scope(run, slot);
+        steps                     = overlay(steps, json_ref(scope->steps));
+        slot                      = scope->next;
+    }
+    return steps;
+}
+
+static json steps_new(const struct scene *scene)
+{
+    const struct run *run = scene->run;
+    json steps            = scene->body_of ? steps_within(run, scene->body_of) : json_invalid();
+
+    struct place place = scene->place;
+    if (!scene->task) place.scope = ROOT_SLOT; /* the workflow's output.as */
+    for (;;) {
+        const struct scope *scope = run_scope(run, place.scope);
+        if (scope) steps = overlay(json_ref(scope->steps), steps);
+        const struct activation *owner = run_activation(run, place.owner);
+        if (!owner) break;
+        place = place_of(run_scope(run, owner->scope));
+    }
+    return steps.kind == JSON_INVALID ? json_object_new(0) : steps;
+}
+
+/* $item, $index, $error: of the enclosing task that declares them. */
+static json declared_variable(const struct scene *scene, const struct scope_variable *declared)
+{
+    bool is_own = scene->task && scene->task->index == declared->task;
+    if (is_own) {
+        switch (declared->kind) {
+        case SCOPE_ITEM: return scene->item;
+        case SCOPE_INDEX: return json_int(scene->index);
+        case SCOPE_ERROR: return scene->error;
+        }
+    }
+
+    struct place place = scene->place;
+    for (;;) {
+        const struct activation *owner = run_activation(scene->run, place.owner);
+        if (!owner) return json_invalid();
+        if (owner->task == declared->task) {
+            switch (declared->kind) {
+            case SCOPE_ITEM: return json_at(owner->items, place.index);
+            case SCOPE_INDEX: return json_int(place.index);
+            case SCOPE_ERROR: return owner->error;
+            }
+        }
+        place = place_of(run_scope(scene->run, owner->scope));
+    }
+}
+
+static json context_of(const struct scene *scene)
+{
+    if (scene->context.kind != JSON_INVALID) return scene->context;
+    const struct scope *scope = run_scope(scene->run, scene->place.scope);
+    if (!scope) {
+        const struct activation *owner = run_activation(scene->run, scene->place.owner);
+        scope                          = owner ? run_scope(scene->run, owner->scope) : NULL;
+    }
+    return scope_context(scene->run, scope);
+}
+
+static json variable_get(enum variable variable, const struct scope_variable *declared,
+                         void *context)
+{
+    struct scene *scene = context;
+    if (declared) return declared_variable(scene, declared);
+    switch (variable) {
+    case VARIABLE_CONTEXT: return context_of(scene);
+    case VARIABLE_INPUT: return scene->input;
+    case VARIABLE_OUTPUT: return scene->output;
+    case VARIABLE_SECRETS: scene->asked_secrets = true; return json_invalid();
+    case VARIABLE_TASK: return keep(scene, task_variable_new(scene));
+    case VARIABLE_WORKFLOW: return keep(scene, workflow_variable_new(scene->run));
+    case VARIABLE_RUNTIME: return keep(scene, runtime_variable_new());
+    case VARIABLE_AUTHORIZATION: return json_invalid();
+    case VARIABLE_STEPS: return keep(scene, steps_new(scene));
+    case VARIABLE_STANDARD_COUNT: break;
+    }
+    return json_invalid();
+}
+
+/* --- evaluating ----------------------------------------------------------------------------------
+ */
+
+static struct variables variables_of(struct scene *scene)
+{
+    scene->asked_secrets = false;
+    return (struct variables){
+        .get     = variable_get,
+        .context = scene,
+        .now_us  = scene->env->now_us,
+        .limits  = scene->env->limits.expressions,
+    };
+}
+
+static str instance_of(const struct scene *scene)
+{
+    return str_from(scene->task ? scene->task->reference : "/");
+}
+
+status scene_fail(const struct scene *scene, enum error_kind kind, const char *detail,
+                  json *ret_error)
+{
+    *ret_error = error_new(kind, 0, str_from(detail), instance_of(scene));
+    return STATUS_INVALID_ARGUMENT;
+}
+
+/* What every evaluation ends with: releases what was made for it and judges the outcome. */
+static status evaluated(struct scene *scene, status code, const struct error *error,
+                        json *ret_error)
+{
+    scene_done(scene);
+    if (scene->asked_secrets) {
+        return scene_fail(scene, ERROR_AUTHORIZATION, "no secrets are configured", ret_error);
+    }
+    if (code == STATUS_OK) return STATUS_OK;
+    return scene_fail(scene, ERROR_EXPRESSION, error->text, ret_error);
+}
+
+status scene_eval(struct scene *scene, const struct template *template, json input, json *ret_value,
+                  json *ret_error)
+{
+    struct error error               = {};
+    CLEANUP(json_unrefp) json value  = json_invalid();
+    const struct variables variables = variables_of(scene);
+    TRY(evaluated(scene, template_eval(template, input, &variables, &value, &error), &error,
+                  ret_error));
+    *ret_value = json_take(&value);
+    return STATUS_OK;
+}
+
+status scene_eval_expression(struct scene *scene, const struct expression *expression, json input,
+                             json *ret_value, json *ret_error)
+{
+    struct error error               = {};
+    CLEANUP(json_unrefp) json value  = json_invalid();
+    const struct variables variables = variables_of(scene);
+    TRY(evaluated(scene, expression_eval(expression, input, &variables, &value, &error), &error,
+                  ret_error));
+    *ret_value = json_take(&value);
+    return STATUS_OK;
+}
+
+status scene_test(struct scene *scene, const struct expression *expression, json input,
+                  bool *ret_truth, json *ret_error)
+{
+    struct error error               = {};
+    const struct variables variables = variables_of(scene);
+    return evaluated(scene, expression_test(expression, input, &variables, ret_truth, &error),
+                     &error, ret_error);
+}
+
+status scene_duration(struct scene *scene, const struct duration *duration, int64_t *ret_us,
+                      json *ret_error)
+{
+    if (!duration->computed) {
+        *ret_us = duration->us;
+        return STATUS_OK;
+    }
+    struct error error              = {};
+    CLEANUP(json_unrefp) json value = json_invalid();
+    TRY(scene_eval(scene, duration->computed, scene->input, &value, ret_error));
+    if (duration_read(value, ret_us, &error) == STATUS_OK) return STATUS_OK;
+    return scene_fail(scene, ERROR_EXPRESSION, error.text, ret_error);
+}
+
+status scene_check(struct scene *scene, const struct schema *schema, json value, const char *what,
+                   json *ret_error)
+{
+    if (!schema) return STATUS_OK;
+    struct error error = {};
+    arena_clear(scene->env->scratch);
+    if (schema_check(schema, value, scene->env->scratch, NULL, &error) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    char detail[ERROR_TEXT_MAX + 32];
+    (void)snprintf(detail, sizeof detail, "%s: %s", what, error.text);
+    return scene_fail(scene, ERROR_VALIDATION, detail, ret_error);
+}

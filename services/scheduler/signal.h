@@ -1,0 +1,20 @@
+/**
+ * signal: events that reach a run, from outside or from its own `emit`, and the tasks that listen.
+ *
+ * An event goes to every `listen` that waits for it; if there is none, it stays in the run's buffer
+ * until one starts that does (A17). A `listen` with an approval hears of its decision only: an
+ * event of that type which somebody sends decides nothing.
+ */
+#ifndef SCHEDULER_SIGNAL_H
+#define SCHEDULER_SIGNAL_H
+
+#include "scheduler/decide.h"
+
+/** Receives a CloudEvent (taken). `is_kept`: it waits if nobody listens; otherwise it is forgotten,
+ * without a trace. RESOURCE_EXHAUSTED: the buffer is full, nothing happened. */
+status signal_receive(struct decision *decision, json event, bool is_kept, struct error *reterr);
+
+/** A `listen` has started: it takes what waits for it, oldest first. */
+void signal_drain(struct decision *decision, struct activation *listener);
+
+#endif

@@ -1,0 +1,75 @@
+/**
+ * tables: what a partition keeps, and under which keys.
+ *
+ * Integers in keys are big-endian and texts are escaped (store/key.h), so keys sort by their parts.
+ * Keys of the tables that grow with the work only ever grow, so that writing them appends
+ * (docs/architecture.md, "Keys"). Values are the messages of proto/record.proto, except where
+ * noted.
+ */
+#ifndef SCHEDULER_TABLES_H
+#define SCHEDULER_TABLES_H
+
+#include "base/status.h"
+#include "store/key.h"
+
+enum table {
+    TABLE_META,         /* name -> see partition.c */
+    TABLE_JOURNAL,      /* sequence of the partition (u64) -> entry, see journal.h */
+    TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot */
+    TABLE_RUNS,         /* run id -> RunRecord: what lists show. Ids sort by creation */
+    TABLE_SNAPSHOTS,    /* run id -> RunSnapshot: the state at a sequence */
+    TABLE_PAYLOADS,     /* sequence (u64) -> the bytes themselves */
+    TABLE_JOBS,         /* job id -> JobRecord; open jobs and those in a dead letter queue */
+    TABLE_READY,        /* namespace, queue, 9 - priority (u8), due (u64), sequence (u64)
+                         * -> ReadyRecord; every open job, leased or not */
+    TABLE_QUEUES,       /* namespace, queue -> QueueRecord: settings; absent: the defaults */
+    TABLE_TIMERS,       /* due in us (u64), run id -> nothing: the run wants to be woken */
+    TABLE_APPROVALS,    /* approval id -> ApprovalRecord. Ids sort by creation */
+    TABLE_DEAD_LETTERS, /* namespace, queue, sequence (u64) -> DeadLetterRecord */
+    TABLE_DEFINITIONS,  /* digest (32 bytes) -> source of every definition a run is pinned to */
+    TABLE_REQUESTS,     /* sequence (u64) -> RequestRecord: what was answered lately */
+    TABLE_CLIENT_IDS,   /* namespace, client id -> ClientIdRecord */
+    TABLE_IDEMPOTENCY,  /* namespace, API key, idempotency key -> IdempotencyRecord */
+    TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
+    TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
+    TABLE_COUNT,
+};
+
+/** In the order of enum table, then NULL: for store_open(). */
+extern const char *const table_names[TABLE_COUNT + 1];
+
+/** A key that is one generated id, which must be valid. */
+void id_key(struct key *key, str id);
+
+/** Where an open job stands in its queue. */
+struct ready_place {
+    str namespace; /* empty: one of tutti's own queues */
+    str queue;
+    uint8_t priority; /* 0..9 */
+    int64_t due_us;
+    uint64_t sequence;
+};
+enum { JOB_PRIORITY_MAX = 9 };
+
+void ready_key(struct key *key, const struct ready_place *place);
+
+/** Reads such a key. The texts are views of `ret_namespace` and `ret_queue`. False: damaged. */
+bool ready_key_read(bytes raw, struct key_text *ret_namespace, struct key_text *ret_queue,
+                    struct ready_place *ret_place);
+
+void queue_key(struct key *key, str namespace, str queue);
+void timer_key(struct key *key, int64_t due_us, str run);
+bool timer_key_read(bytes raw, int64_t *ret_due_us, struct id *ret_run);
+void dead_letter_key(struct key *key, str namespace, str queue, uint64_t sequence);
+void client_id_key(struct key *key, str namespace, str client_id);
+void idempotency_key(struct key *key, str namespace, str api_key, str text);
+
+/** `name`, `version` empty: the prefix of all below. */
+void workflow_key(struct key *key, str namespace, str name, str version);
+void api_key_key(struct key *key, str id);
+
+/** Says whether a queue belongs to tutti's own workers, which serve all namespaces: "tools", "llm"
+ * and what follows them after a dot. */
+bool queue_is_own(str queue);
+
+#endif

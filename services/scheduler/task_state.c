@@ -1,0 +1,43 @@
+#include "scheduler/task_state.h"
+
+#include "base/assert.h"
+
+/* A queued task can end only by way of INPUT_ANSWER: so no job is ever forgotten by its task. */
+/* clang-format off */
+static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
+    [TASK_RUNNING] = {
+        [INPUT_QUEUE]    = TASK_QUEUED,
+        [INPUT_RETRY]    = TASK_RETRYING,
+        [INPUT_COMPLETE] = TASK_COMPLETED,
+        [INPUT_FAULT]    = TASK_FAULTED,
+        [INPUT_CANCEL]   = TASK_CANCELLED,
+    },
+    [TASK_QUEUED] = {
+        [INPUT_REQUEUE]  = TASK_QUEUED,
+        [INPUT_ANSWER]   = TASK_RUNNING,
+    },
+    [TASK_WAITING] = {
+        [INPUT_COMPLETE] = TASK_COMPLETED,
+        [INPUT_FAULT]    = TASK_FAULTED,   /* nobody answered in time */
+        [INPUT_CANCEL]   = TASK_CANCELLED,
+    },
+    [TASK_RETRYING] = {
+        [INPUT_REENTER]  = TASK_RUNNING,
+        [INPUT_FAULT]    = TASK_FAULTED,   /* its timeout came first */
+        [INPUT_CANCEL]   = TASK_CANCELLED,
+    },
+};
+/* clang-format on */
+
+enum task_state task_next(enum task_state state, enum task_input input)
+{
+    ASSERT(state > TASK_ILLEGAL && state < TASK_STATE_COUNT);
+    ASSERT(input < TASK_INPUT_COUNT);
+    return next_state[state][input];
+}
+
+bool task_is_open(enum task_state state)
+{
+    return state == TASK_RUNNING || state == TASK_QUEUED || state == TASK_WAITING ||
+           state == TASK_RETRYING;
+}

@@ -1,0 +1,88 @@
+/*
+ * call: queues a job and waits for its answer. If a try around it is entered again and a job with
+ * this key has completed before, that answer is used and nothing is queued (E7).
+ */
+#include "scheduler/job_key.h"
+#include "scheduler/job_policy.h"
+#include "scheduler/tasks/tasks.h"
+#include "json/json_text.h"
+
+/* The key that the workflow names, as a text; JSON_INVALID: none. Owned. */
+static status own_key(struct scene *scene, json *ret_key, json *ret_error)
+{
+    const struct template *template = scene->task->idempotency_key;
+    if (!template) return STATUS_OK;
+    CLEANUP(json_unrefp) json key = json_invalid();
+    TRY(scene_eval(scene, template, scene->input, &key, ret_error));
+    if (!json_is(key, JSON_TEXT)) json_replace(&key, json_to_text_new(key));
+    size_t length = json_str(key).len;
+    if (length == 0 || length > JOB_KEY_OWN_MAX) {
+        return scene_fail(scene, ERROR_VALIDATION, "idempotencyKey: needs 1 to 512 bytes",
+                          ret_error);
+    }
+    *ret_key = json_take(&key);
+    return STATUS_OK;
+}
+
+/* The job's event but for its key, which the caller has. */
+static status job_prepare(struct scene *scene, struct event *job, json *ret_error)
+{
+    const struct task *task        = scene->task;
+    const struct job_policy policy = job_policy_of(scene->run, scene->env, task);
+    bool has_priority              = task->priority != PRIORITY_INHERIT;
+    TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
+    if (task->call.with) {
+        TRY(scene_eval(scene, task->call.with, scene->input, &job->value, ret_error));
+    } else {
+        job->value = json_object_new(0);
+    }
+    job->attempt      = 1;
+    job->attempts_max = job_attempts_max(&policy);
+    job->priority     = has_priority ? task->priority : scene->run->priority;
+    job->function     = task->call.function;
+    job->queue        = task->call.queue;
+    return STATUS_OK;
+}
+
+static status attempt(struct scene *scene, struct activation *activation, struct event *ret_job,
+                      json *ret_remembered, json *ret_error)
+{
+    CLEANUP(json_unrefp) json own = json_invalid();
+    TRY(own_key(scene, &own, ret_error));
+    CLEANUP(json_unrefp) json key = job_key_new(scene->run, activation, own);
+    json remembered               = remembered_output(scene->run, activation, key);
+    if (remembered.kind != JSON_INVALID) {
+        *ret_remembered = json_ref(remembered);
+        return STATUS_OK;
+    }
+    TRY(job_check_budget(scene->run, scene->task, ret_error));
+    TRY(job_prepare(scene, ret_job, ret_error));
+    ret_job->key       = json_take(&key);
+    ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
+    return STATUS_OK;
+}
+
+static void begin(struct decision *decision, struct activation *activation)
+{
+    struct scene scene = scene_of(decision->run, decision->env, activation);
+    struct event event = {
+        .kind        = EVENT_JOB_SCHEDULED,
+        .activation  = activation->slot,
+        .deadline_us = activation->deadline_us,
+    };
+    CLEANUP(json_unrefp) json remembered = json_invalid();
+    json error                           = json_invalid();
+    if (attempt(&scene, activation, &event, &remembered, &error) != STATUS_OK) {
+        event_done(&event);
+        task_fault(decision, activation, error);
+        return;
+    }
+    if (remembered.kind != JSON_INVALID) {
+        task_complete(decision, activation, remembered, NULL);
+        return;
+    }
+    event.id = decide_id(decision->env);
+    (void)decide_emit(decision, &event);
+}
+
+const struct task_behaviour call_behaviour = {.begin = begin};

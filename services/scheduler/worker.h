@@ -1,0 +1,58 @@
+/**
+ * worker: who leases jobs, as far as a partition knows it.
+ *
+ * A worker is known by its name from its first poll until it has been silent for WORKER_SILENT_US
+ * with no job in its hands. For status and for `last_holder`; nothing is decided by it.
+ *
+ * Threads: the engine thread only.
+ */
+#ifndef SCHEDULER_WORKER_H
+#define SCHEDULER_WORKER_H
+
+#include "base/status.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WORKERS_MAX        = 4'096,
+    WORKER_NAME_MAX    = 128, /* bytes */
+    WORKER_KIND_MAX    = 32,  /* bytes */
+    WORKER_QUEUES_SIZE = 256, /* bytes of all names it polls, separated by commas; cut beyond */
+};
+#define WORKER_SILENT_US (INT64_C(60) * 1'000'000)
+
+struct worker {
+    char name[WORKER_NAME_MAX + 1];
+    char kind[WORKER_KIND_MAX + 1];
+    char queues[WORKER_QUEUES_SIZE];
+    uint32_t slots;
+    uint32_t busy;  /* jobs it holds */
+    uint32_t polls; /* parked now */
+    int64_t last_seen_us;
+};
+
+struct workers;
+
+/** Owned: workers_free(). */
+struct workers *workers_new(void);
+void workers_free(struct workers *workers);
+void workers_freep(struct workers **workers);
+
+/** Finds a worker or makes it, and notes that it was seen. INVALID_ARGUMENT: no name, or too long a
+ * one; RESOURCE_EXHAUSTED: WORKERS_MAX. */
+status worker_at(struct workers *workers, str name, int64_t now_us, struct worker **ret_worker,
+                 struct error *reterr);
+
+/** Says whether `queue` is among the queues it polls. */
+bool worker_serves(const struct worker *worker, str queue);
+
+/** Forgets who has been silent. */
+void workers_expire(struct workers *workers, int64_t now_us);
+
+/** Walks all workers; NULL at the end. `*cursor` begins at 0. */
+struct worker *worker_next(const struct workers *workers, size_t *cursor);
+size_t worker_count(const struct workers *workers);
+
+#endif

@@ -1,0 +1,431 @@
+#include "support/scheduler/world.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "json/json_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_MAX = 64 << 20, SCRATCH_MAX = 16 << 20, RESULT_MAX = 1 << 20 };
+
+/* An arbitrary moment: 2026-11-22T10:00:00Z. */
+#define START_US INT64_C(1'795'341'600'000'000)
+
+static const char document[] = "document:\n"
+                               "  dsl: '1.0.3'\n"
+                               "  namespace: test\n"
+                               "  name: world\n"
+                               "  version: '1.0.0'\n";
+
+static _Noreturn void stop(const char *what, const struct error *error)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, error->text);
+    abort();
+}
+
+/* --- the loop's payload table --------------------------------------------------------------------
+ */
+
+static status payload_store(str text, uint64_t *ret_payload, void *context, struct error *)
+{
+    struct world *world = context;
+    ASSERT(world->payload_count < WORLD_PAYLOADS_MAX);
+    world->payloads[world->payload_count++] = mem_dup(text.ptr, text.len);
+    *ret_payload                            = world->payload_count;
+    return STATUS_OK;
+}
+
+static status payload_load(uint64_t payload, str *ret_text, void *context, struct error *reterr)
+{
+    const struct world *world = context;
+    if (payload == 0 || payload > world->payload_count) {
+        return fail(reterr, STATUS_DATA_LOSS, "no payload %llu", (unsigned long long)payload);
+    }
+    *ret_text = str_from(world->payloads[payload - 1]);
+    return STATUS_OK;
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static const struct workflow *read_workflow(const char *body)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    (void)buf_put_text(&text, document);
+    (void)buf_put_text(&text, body);
+    CLEANUP(arena_freep) struct arena *arena = arena_new(SCRATCH_MAX);
+    struct diagnostics list                  = {.arena = arena};
+    struct error error                       = {};
+    const struct workflow *workflow          = NULL;
+    if (workflow_read(buf_str(&text), &list, &workflow, &error) != STATUS_OK) {
+        for (size_t i = 0; i < list.count; i++) {
+            (void)fprintf(stderr, "%s: %s\n", list.items[i].pointer, list.items[i].detail);
+        }
+        (void)fprintf(stderr, "%s\n", body);
+        stop("definition", &error);
+    }
+    return workflow;
+}
+
+void world_init(struct world *world, const char *body)
+{
+    *world = (struct world){
+        .workflow = read_workflow(body),
+        .random   = {1},
+        .history  = buf_init(TEXT_MAX),
+        .result   = buf_init(RESULT_MAX),
+        .entries  = mem_new(WORLD_ENTRIES_MAX, sizeof *world->entries),
+        .payloads = mem_new(WORLD_PAYLOADS_MAX, sizeof *world->payloads),
+        .jobs     = mem_new(WORLD_JOBS_MAX, sizeof *world->jobs),
+        .store    = {payload_store, payload_load, world},
+    };
+    world->env = (struct decide_env){
+        .now_us  = START_US,
+        .ids     = &world->ids,
+        .random  = &world->random,
+        .scratch = arena_new(SCRATCH_MAX),
+    };
+    const struct id id = id_next(&world->ids, START_US / 1000, 0);
+    world->run         = run_new(str_from(id.text), world->workflow);
+    world->shadow      = run_new(str_from(id.text), world->workflow);
+}
+
+static void job_done(struct world_job *job)
+{
+    json_unref(job->input);
+    json_unref(job->key);
+}
+
+void world_done(struct world *world)
+{
+    run_free(world->run);
+    run_free(world->shadow);
+    for (size_t i = 0; i < world->entry_count; i++) buf_done(&world->entries[i]);
+    for (size_t i = 0; i < world->payload_count; i++) free(world->payloads[i]);
+    for (size_t i = 0; i < world->job_count; i++) job_done(&world->jobs[i]);
+    free(world->entries);
+    free(world->payloads);
+    free(world->jobs);
+    event_list_done(&world->events);
+    buf_done(&world->history);
+    buf_done(&world->result);
+    arena_free(world->env.scratch);
+    workflow_unref(world->workflow);
+}
+
+/* --- what a commit does with events
+ * --------------------------------------------------------------- */
+
+static struct world_job *job_find(struct world *world, const struct id *id)
+{
+    for (size_t i = 0; i < world->job_count; i++) {
+        if (strcmp(world->jobs[i].id.text, id->text) == 0) return &world->jobs[i];
+    }
+    return NULL;
+}
+
+static void job_note(struct world *world, const struct event *event)
+{
+    struct world_job *job = job_find(world, &event->id);
+    switch (event->kind) {
+    case EVENT_JOB_SCHEDULED:
+        ASSERT(!job && world->job_count < WORLD_JOBS_MAX);
+        ASSERT(event->function && event->queue && event->attempt_timeout_us > 0);
+        ASSERT(event->key.kind == JSON_TEXT);
+        world->jobs_scheduled++;
+        world->jobs[world->job_count++] = (struct world_job){
+            .id      = event->id,
+            .task    = &world->workflow->tasks[event->task],
+            .attempt = 1,
+            .input   = json_ref(event->value),
+            .key     = json_ref(event->key),
+        };
+        break;
+    case EVENT_JOB_RETRIED:
+        ASSERT(job && event->attempt == job->attempt + 1);
+        job->attempt = event->attempt;
+        job->due_us  = event->due_us;
+        break;
+    case EVENT_JOB_COMPLETED:
+    case EVENT_JOB_FAILED:
+    case EVENT_JOB_DEAD:
+    case EVENT_JOB_CANCELLED:
+        ASSERT(job);
+        job_done(job);
+        memmove(job, job + 1, (world->job_count - (size_t)(job - world->jobs) - 1) * sizeof *job);
+        world->job_count--;
+        break;
+    default: break;
+    }
+    if (event->kind == EVENT_APPROVAL_REQUESTED) world->approval = event->id;
+}
+
+static void write_line(const struct run *run, const struct event *event, void *context)
+{
+    struct world *world    = context;
+    struct event_view view = {};
+    event_view_make(run, event, &view);
+    (void)buf_printf(&world->history, "%s", view.type);
+    if (view.reference[0]) (void)buf_printf(&world->history, " %s", view.reference);
+    if (view.iteration.len > 0) (void)buf_printf(&world->history, " [%s]", view.iteration.ptr);
+    if (view.attempt > 1) (void)buf_printf(&world->history, " #%u", view.attempt);
+    (void)buf_put_text(&world->history, "\n");
+    event_view_done(&view);
+}
+
+static void pack(struct world *world, struct run *run, struct buf *out)
+{
+    struct error error = {};
+    if (run_snapshot_pack(run, &world->store, out, &error) != STATUS_OK) stop("snapshot", &error);
+}
+
+static struct run *unpack(struct world *world, str snapshot)
+{
+    struct error error = {};
+    struct run *run    = NULL;
+    if (run_snapshot_unpack(str_from(run_id(world->run)), world->workflow, bytes_from(snapshot),
+                            &world->store, &run, &error) != STATUS_OK) {
+        stop("snapshot", &error);
+    }
+    return run;
+}
+
+static void check_same(const struct world *world, const struct run *a, const struct run *b)
+{
+    ASSERT(run_sequence(a) == run_sequence(b));
+    ASSERT(run_status(a) == run_status(b));
+    ASSERT(run_has_more(a) == run_has_more(b));
+    ASSERT(run_next_due(a) == run_next_due(b));
+    ASSERT(run_jobs_open(a) == run_jobs_open(b));
+    ASSERT(run_progress_permille(a) == run_progress_permille(b));
+    ASSERT(run_jobs_open(a) == world->job_count);
+}
+
+static void prove(struct world *world)
+{
+    CLEANUP(buf_done) struct buf live     = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf replayed = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf again    = buf_init(TEXT_MAX);
+    pack(world, world->run, &live);
+    pack(world, world->shadow, &replayed);
+    ASSERT(str_equal(buf_str(&live), buf_str(&replayed)));
+    check_same(world, world->run, world->shadow);
+
+    CLEANUP(run_freep) struct run *unpacked = unpack(world, buf_str(&live));
+    pack(world, unpacked, &again);
+    ASSERT(str_equal(buf_str(&live), buf_str(&again)));
+    check_same(world, world->run, unpacked);
+}
+
+void world_commit(struct world *world)
+{
+    if (world->events.count == 0) return;
+    for (size_t i = 0; i < world->events.count; i++) job_note(world, &world->events.items[i]);
+
+    ASSERT(world->entry_count < WORLD_ENTRIES_MAX);
+    struct error error = {};
+    struct buf *entry  = &world->entries[world->entry_count++];
+    *entry             = buf_init(TEXT_MAX);
+    if (entry_pack(world->run, world->events.items, world->events.count, world->entry_count - 1,
+                   &world->store, entry, &error) != STATUS_OK) {
+        stop("entry", &error);
+    }
+    event_list_clear(&world->events);
+    if (world->is_unchecked) return;
+    if (entry_replay(world->shadow, bytes_from(buf_str(entry)), &world->store, write_line, world,
+                     &error) != STATUS_OK) {
+        stop("replay", &error);
+    }
+    prove(world);
+}
+
+/* --- what happens
+ * --------------------------------------------------------------------------------- */
+
+static json parse(const char *text)
+{
+    json value         = json_invalid();
+    struct error error = {};
+    if (json_parse(str_from(text), NULL, &value, NULL, &error) != STATUS_OK) stop(text, &error);
+    return value;
+}
+
+static void finish(struct world *world, status code, const struct error *error)
+{
+    if (code != STATUS_OK) stop("command", error);
+    world_commit(world);
+}
+
+void world_start(struct world *world, const char *input)
+{
+    CLEANUP(json_unrefp) json value = input ? parse(input) : json_invalid();
+    const struct run_start command  = {.input = value, .priority = PRIORITY_INHERIT};
+    struct error error              = {};
+    finish(world, run_start(world->run, &world->env, &command, &world->events, &error), &error);
+}
+
+static const struct answer *answer_of(const struct world *world, const struct world_job *job)
+{
+    for (const struct answer *answer = world->script; answer && answer->task; answer++) {
+        bool is_attempt = answer->attempt == 0 || answer->attempt == job->attempt;
+        if (is_attempt && strcmp(answer->task, job->task->name) == 0) return answer;
+    }
+    static const struct answer ok = {.kind = ANSWER_OK};
+    return &ok;
+}
+
+static void answer_job(struct world *world, const struct world_job *job)
+{
+    const struct answer *answer     = answer_of(world, job);
+    struct error error              = {};
+    CLEANUP(json_unrefp) json value = answer->json ? parse(answer->json) : json_invalid();
+    if (answer->kind == ANSWER_OK) {
+        const struct job_completion command = {str_from(job->id.text), value, world->usage};
+        finish(world, run_job_completed(world->run, &world->env, &command, &world->events, &error),
+               &error);
+        return;
+    }
+    const struct job_failure command = {
+        .job          = str_from(job->id.text),
+        .error        = value,
+        .is_transient = answer->kind == ANSWER_TRANSIENT,
+        .usage        = world->usage,
+    };
+    finish(world, run_job_failed(world->run, &world->env, &command, &world->events, &error),
+           &error);
+}
+
+/* The first job that is due and will be answered; otherwise when the next one is. */
+static const struct world_job *job_next(const struct world *world, int64_t *ret_due_us)
+{
+    *ret_due_us = NO_DUE_US;
+    for (size_t i = 0; i < world->job_count; i++) {
+        const struct world_job *job = &world->jobs[i];
+        if (answer_of(world, job)->kind == ANSWER_NEVER) continue;
+        if (job->due_us <= world->env.now_us) return job;
+        if (job->due_us < *ret_due_us) *ret_due_us = job->due_us;
+    }
+    return NULL;
+}
+
+static void do_due(struct world *world)
+{
+    struct error error = {};
+    finish(world, run_due(world->run, &world->env, &world->events, &error), &error);
+}
+
+bool world_step(struct world *world)
+{
+    if (run_status_is_final(run_status(world->run))) return false;
+    if (run_has_more(world->run)) {
+        struct error error = {};
+        finish(world, run_advance(world->run, &world->env, &world->events, &error), &error);
+        return true;
+    }
+    int64_t job_due_us          = 0;
+    const struct world_job *job = job_next(world, &job_due_us);
+    int64_t due_us              = run_next_due(world->run);
+    if (due_us <= world->env.now_us) {
+        do_due(world);
+        return true;
+    }
+    if (job) {
+        const struct world_job copy = *job;
+        answer_job(world, &copy);
+        return true;
+    }
+    if (job_due_us < due_us) due_us = job_due_us;
+    if (due_us == NO_DUE_US) return false;
+    world->env.now_us = due_us;
+    return true;
+}
+
+void world_play(struct world *world)
+{
+    while (world_step(world)) continue;
+}
+
+void world_pass(struct world *world, int64_t us)
+{
+    world->env.now_us += us;
+    do_due(world);
+}
+
+void world_signal(struct world *world, const char *name, const char *data)
+{
+    CLEANUP(json_unrefp) json value = data ? parse(data) : json_invalid();
+    const struct run_signal command = {str_from(name), value};
+    struct error error              = {};
+    struct id id                    = {};
+    finish(world, run_signal(world->run, &world->env, &command, &id, &world->events, &error),
+           &error);
+}
+
+status world_decide(struct world *world, bool is_approved, const char *data)
+{
+    CLEANUP(json_unrefp) json value        = data ? parse(data) : json_invalid();
+    const struct approval_decision command = {
+        .approval    = str_from(world->approval.text),
+        .is_approved = is_approved,
+        .comment     = str_from("seen"),
+        .by          = str_from("ann"),
+        .data        = value,
+    };
+    status code = run_approval_decide(world->run, &world->env, &command, &world->events, NULL);
+    if (code == STATUS_OK) world_commit(world);
+    return code;
+}
+
+void world_cancel(struct world *world)
+{
+    struct error error = {};
+    finish(world,
+           run_cancel(world->run, &world->env, str_from("why"), str_from("ann"), &world->events,
+                      &error),
+           &error);
+}
+
+void world_crash(struct world *world, bool is_from_snapshot)
+{
+    struct run *rebuilt = NULL;
+    if (is_from_snapshot) {
+        CLEANUP(buf_done) struct buf snapshot = buf_init(TEXT_MAX);
+        pack(world, world->run, &snapshot);
+        rebuilt = unpack(world, buf_str(&snapshot));
+    } else {
+        rebuilt = run_new(str_from(run_id(world->run)), world->workflow);
+        for (size_t i = 0; i < world->entry_count; i++) {
+            struct error error = {};
+            if (entry_replay(rebuilt, bytes_from(buf_str(&world->entries[i])), &world->store, NULL,
+                             NULL, &error) != STATUS_OK) {
+                stop("replay", &error);
+            }
+        }
+    }
+    run_free(world->run);
+    world->run = rebuilt;
+}
+
+const char *world_result(struct world *world)
+{
+    static const char *const names[] = {"pending", "running", "waiting"};
+    enum run_status status_now       = run_status(world->run);
+    if (!run_status_is_final(status_now)) return names[status_now];
+    struct buf *text = &world->result;
+    buf_clear(text);
+    bool is_completed = status_now == RUN_COMPLETED;
+    json value        = is_completed ? run_output(world->run) : run_error(world->run);
+    if (!is_completed) {
+        (void)buf_put_text(text, status_now == RUN_FAULTED ? "faulted " : "cancelled ");
+    }
+    (void)json_print(value, JSON_COMPACT, text);
+    return text->ptr;
+}
+
+size_t world_journal_bytes(const struct world *world)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < world->entry_count; i++) sum += world->entries[i].len;
+    return sum;
+}

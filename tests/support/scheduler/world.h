@@ -1,0 +1,100 @@
+/**
+ * world: a run in a glass: the engine core with a clock that is turned by hand, a worker that
+ * answers from a script, and a journal in memory.
+ *
+ * After every command it commits as the loop would (packs the events into an entry) and then proves
+ * that nothing but the entries is needed: a second run that replays them must give the same
+ * snapshot as the live one, byte for byte, and so must a third one that is read from that snapshot.
+ * Any difference, and any refusal where none is expected, ends the process.
+ */
+#ifndef SUPPORT_SCHEDULER_WORLD_H
+#define SUPPORT_SCHEDULER_WORLD_H
+
+#include "base/random.h"
+#include "scheduler/run.h"
+
+/* How the worker answers the job of a task. */
+struct answer {
+    const char *task; /* its name; NULL: end of the script */
+    uint32_t attempt; /* 0: every one */
+    enum answer_kind {
+        ANSWER_OK,        /* json = output */
+        ANSWER_FAIL,      /* json = error */
+        ANSWER_TRANSIENT, /* the same, and a later attempt may succeed */
+        ANSWER_NEVER,     /* the job stays open */
+    } kind;
+    const char *json; /* NULL: null; the error `communication` */
+};
+
+struct world_job {
+    struct id id;
+    const struct task *task;
+    uint32_t attempt;
+    int64_t due_us;
+    json input, key;
+};
+
+enum { WORLD_JOBS_MAX = 4096, WORLD_ENTRIES_MAX = 65'536, WORLD_PAYLOADS_MAX = 4096 };
+
+struct world {
+    const struct workflow *workflow;
+    struct run *run;    /* the live one */
+    struct run *shadow; /* replayed from the journal */
+    struct decide_env env;
+    struct id_source ids;
+    struct prng random;
+    const struct answer *script; /* NULL: every job completes with null */
+    struct usage usage;          /* of every answer */
+
+    struct event_list events; /* of the last command */
+    struct buf history;       /* a line per event: "task.started /do/0/a [2/0]" */
+    struct buf *entries;
+    size_t entry_count;
+    char **payloads;
+    size_t payload_count;
+    struct payload_store store;
+
+    struct world_job *jobs; /* open ones */
+    size_t job_count;
+    uint32_t jobs_scheduled;
+    struct buf result;
+    struct id approval; /* the last one requested */
+    bool is_unchecked;  /* skip the proofs: for long runs and for measuring */
+};
+
+/** Reads a definition: `body` is all of it but `document`, which is added in front. Ends the
+ * process if it is not valid. */
+void world_init(struct world *world, const char *body);
+void world_done(struct world *world);
+
+/** Starts the run. `input` is JSON; NULL: none. */
+void world_start(struct world *world, const char *input);
+
+/** Lets everything happen that can: steps, answers, time, until the run has ended or waits for an
+ * event, a person or a job that is never answered. */
+void world_play(struct world *world);
+
+/** One thing that can happen, if there is any: steps first, then an answer, then time. */
+bool world_step(struct world *world);
+
+/** Turns the clock and does what is due. */
+void world_pass(struct world *world, int64_t us);
+
+void world_signal(struct world *world, const char *name, const char *data);
+status world_decide(struct world *world, bool is_approved, const char *data);
+void world_cancel(struct world *world);
+
+/** What a command's caller does after it: for commands that a test gives by itself. */
+void world_commit(struct world *world);
+
+/** Replaces the live run by one rebuilt from the journal, or from a snapshot: a crash. */
+void world_crash(struct world *world, bool is_from_snapshot);
+
+/** The output as JSON; "faulted {error}", "cancelled {...}"; "running" or "waiting" as long as it
+ * has not ended. A view until the next call. */
+const char *world_result(struct world *world);
+
+/** Bytes of all entries. */
+size_t world_journal_bytes(const struct world *world);
+
+#endif
