@@ -85,6 +85,7 @@ static struct yaml_node node_at(const yaml_event_t *event, enum yaml_style style
     return (struct yaml_node){
         .line   = (uint32_t)event->start_mark.line + 1,
         .column = (uint32_t)event->start_mark.column + 1,
+        .index  = (uint32_t)event->start_mark.index,
         .style  = style,
     };
 }

@@ -1,30 +1,46 @@
 /* Where a value stands in its file, and where a byte of a scalar does. */
 #include "base/assert.h"
+#include "base/buf.h"
 #include "yaml/yaml_internal.h"
-#include "json/json_pointer.h"
 
-enum { NAME_MAX_LEN = 64 << 10 }; /* bytes of one name in a pointer */
+enum { INDEX_DIGITS_MAX = 9 };
 
 /* --- nodes -------------------------------------------------------------------------------------
  */
 
+static bool index_parse(str token, size_t *ret_index)
+{
+    if (token.len == 0 || token.len > INDEX_DIGITS_MAX) return false;
+    size_t index = 0;
+    for (size_t i = 0; i < token.len; i++) {
+        if (token.ptr[i] < '0' || token.ptr[i] > '9') return false;
+        index = index * 10 + (size_t)(token.ptr[i] - '0');
+    }
+    *ret_index = index;
+    return true;
+}
+
+/* The name that a token of a pointer stands for: ~1 is a slash, ~0 a tilde. */
+static bool name_find(json object, str token, size_t *ret_index)
+{
+    if (token.len == 0 || !memchr(token.ptr, '~', token.len)) {
+        return json_find(object, token, ret_index);
+    }
+    CLEANUP(buf_done) struct buf name = buf_init(token.len);
+    for (size_t i = 0; i < token.len; i++) {
+        bool is_escape = token.ptr[i] == '~' && i + 1 < token.len;
+        char c         = token.ptr[i];
+        if (is_escape) c = token.ptr[++i] == '1' ? '/' : '~';
+        (void)buf_put_byte(&name, c);
+    }
+    return json_find(object, buf_str(&name), ret_index);
+}
+
 static bool index_of(json container, str token, size_t *ret_index)
 {
-    /* The pointer code of json decides what an index or a name is; here only its position matters.
-     */
-    CLEANUP(buf_done) struct buf escaped = buf_init(NAME_MAX_LEN);
-    for (size_t i = 0; i < json_count(container); i++) {
-        buf_clear(&escaped);
-        if (json_is(container, JSON_ARRAY)) {
-            (void)json_pointer_add_index(&escaped, i);
-        } else {
-            (void)json_pointer_add(&escaped, json_key_at(container, i));
-        }
-        if (!str_equal(str_slice(buf_str(&escaped), 1, escaped.len), token)) continue;
-        *ret_index = i;
-        return true;
-    }
-    return false;
+    if (json_is(container, JSON_OBJECT)) return name_find(container, token, ret_index);
+    return json_is(container, JSON_ARRAY) && index_parse(token, ret_index) &&
+           *ret_index < json_count(container);
 }
 
 /* The node at `pointer`, or the nearest around it. `*ret_value` is the value there. */
@@ -110,12 +126,14 @@ static void skip_blanks(struct cursor *cursor)
 static struct cursor cursor_at(const struct yaml_document *document, const struct yaml_node *node)
 {
     str source           = {.ptr = document->source, .len = document->source_len};
-    const char *start    = yaml_line(source, node->line).ptr;
-    struct cursor cursor = {.line = node->line, .column = 1};
-    if (start) cursor.rest = str_slice(source, (size_t)(start - source.ptr), source.len);
-    while (cursor.rest.len > 0 && cursor.line == node->line && cursor.column < node->column) {
-        step(&cursor);
+    size_t near          = document->offsets[node->index / YAML_STRIDE];
+    struct cursor cursor = {.rest = str_slice(source, near, source.len)};
+    for (uint32_t i = 0; i < node->index % YAML_STRIDE; i++) {
+        do step(&cursor); /* a byte */
+        while (((unsigned char)peek(&cursor) & 0xc0) == 0x80);
     }
+    cursor.line   = node->line;
+    cursor.column = node->column;
     while (peek(&cursor) == '&' || peek(&cursor) == '!') { /* anchor, tag */
         while (cursor.rest.len > 0 && !is_blank(peek(&cursor)) && peek(&cursor) != '\n') {
             step(&cursor);

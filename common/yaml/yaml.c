@@ -12,6 +12,19 @@ static void parser_done(yaml_parser_t *parser)
     yaml_parser_delete(parser);
 }
 
+static uint32_t *offsets_new(str source)
+{
+    uint32_t *offsets = mem_new(source.len / YAML_STRIDE + 1, sizeof *offsets);
+    size_t index      = 0;
+    for (size_t i = 0; i < source.len; i++) {
+        if (((unsigned char)source.ptr[i] & 0xc0) == 0x80) continue;
+        if (index % YAML_STRIDE == 0) offsets[index / YAML_STRIDE] = (uint32_t)i;
+        index++;
+    }
+    if (index % YAML_STRIDE == 0) offsets[index / YAML_STRIDE] = (uint32_t)source.len;
+    return offsets;
+}
+
 static bool parse(struct yaml_report *report, struct yaml_document *document)
 {
     CLEANUP(parser_done) yaml_parser_t parser;
@@ -40,6 +53,7 @@ status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret
         document->root       = json_null();
         document->root_node  = (struct yaml_node){.line = 1, .column = 1, .style = YAML_NOT_SCALAR};
         report.source        = (str){.ptr = document->source, .len = text.len};
+        document->offsets    = offsets_new(report.source);
         if (parse(&report, document)) {
             *ret_document = TAKE(document);
             return STATUS_OK;
@@ -54,6 +68,7 @@ void yaml_document_free(struct yaml_document *document)
     json_unref(document->root);
     free(document->nodes);
     free(document->source);
+    free(document->offsets);
     free(document);
 }
 

@@ -11,6 +11,7 @@
 struct yaml_node {
     uint32_t line;
     uint32_t column;
+    uint32_t index;    /* of its first character in the source */
     uint32_t key_line; /* 0: it has no key */
     uint32_t key_column;
     uint32_t children; /* index of the first */
@@ -25,7 +26,10 @@ struct yaml_document {
     size_t node_capacity;
     char *source; /* owned; for yaml_place_in() */
     size_t source_len;
+    uint32_t *offsets; /* owned: the byte at which every YAML_STRIDE-th character begins */
 };
+
+enum { YAML_STRIDE = 256 /* characters; so finding one takes few steps, however long its line */ };
 
 /* Where findings go, and whether there was one. */
 struct yaml_report {
