@@ -282,6 +282,23 @@ static void check_place(void **state)
     }
 }
 
+/* Places are found by way of every 256th character: one behind many wide ones. */
+static void places_far_into_a_wide_line(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf text = buf_init(4 << 10);
+    (void)buf_put_text(&text, "{a: ");
+    for (int i = 0; i < 600; i++) (void)buf_put_text(&text, "\xc3\xa9");
+    (void)buf_put_text(&text, ", b: 'x y', c: z w}\n");
+    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    assert_int_equal(yaml_parse(buf_str(&text), NULL, &document, NULL), STATUS_OK);
+    struct yaml_place place = yaml_place_in(document, str_from("/b"), 2);
+    assert_int_equal(place.line, 1);
+    assert_int_equal(place.column, 613);
+    place = yaml_place_in(document, str_from("/c"), 2);
+    assert_int_equal(place.column, 622);
+}
+
 static void samples_are_read(void **state)
 {
     (void)state;
@@ -320,9 +337,13 @@ int main(void)
         place_tests[i] = row_test(places[i].pointer, check_place, &places[i]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_duplicates_are_found), cmocka_unit_test(depth_is_limited),
-        cmocka_unit_test(size_is_limited),          cmocka_unit_test(nodes_are_limited),
-        cmocka_unit_test(alias_bombs_are_refused),  cmocka_unit_test(anchors_are_limited),
+        cmocka_unit_test(all_duplicates_are_found),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(size_is_limited),
+        cmocka_unit_test(nodes_are_limited),
+        cmocka_unit_test(alias_bombs_are_refused),
+        cmocka_unit_test(anchors_are_limited),
+        cmocka_unit_test(places_far_into_a_wide_line),
         cmocka_unit_test(samples_are_read),
     };
     int failed = cmocka_run_group_tests_name("yaml values", row_tests, NULL, NULL);
