@@ -56,11 +56,19 @@ static const struct function *function_find(str name)
     return NULL;
 }
 
+/* A task under `use.functions`; that group as a whole is refused by its own reader. */
+static bool is_declared(const struct reader *reader, str name)
+{
+    json use   = json_get_text(reader->workflow->document, "use");
+    json tasks = json_get_text(use, "functions");
+    return !json_is(json_get(tasks, name), JSON_INVALID);
+}
+
 static void refuse_function(struct reader *reader, str name)
 {
     struct yaml_place where = value_place(reader);
     if (is_listed(known, ARRAY_LEN(known), name) || is_of_family(name) ||
-        memmem(name.ptr, name.len, "://", 3)) {
+        is_declared(reader, name) || memmem(name.ptr, name.len, "://", 3)) {
         refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
                STR_ARG(shown(name)));
         return;

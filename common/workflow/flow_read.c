@@ -111,7 +111,7 @@ static void names_check(struct reader *reader, const struct task_names *names)
         reach_from(&walk, &reader->drafts[names->list->tasks[at]]->task);
     }
     for (uint32_t i = 0; i < names->count; i++) {
-        if (walk.is_reached[i]) continue;
+        if (walk.is_reached[i] || (i > 0 && !walk.is_reached[i - 1])) continue; /* one of a row */
         const struct task *task    = &reader->drafts[names->list->tasks[i]]->task;
         struct jump jump           = pointer_jump(reader, str_from(task->reference));
         struct diagnostic *finding = warn(reader, "V43", key_place(reader),

@@ -99,7 +99,8 @@ struct reader {
     struct pending **children_end; /* where the next child is hooked in */
 
     struct definition *definitions; /* what `use` declares */
-    const struct arguments *chat;   /* input schema of llm.chat; NULL until it is needed */
+    size_t definition_count;
+    const struct arguments *chat; /* input schema of llm.chat; NULL until it is needed */
     uint32_t expression_count;
     size_t expression_bytes;
     bool is_too_long; /* a pointer did not fit: reported once */

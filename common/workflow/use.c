@@ -3,7 +3,10 @@
 #include "workflow/compile.h"
 #include "workflow/task_read.h"
 
-enum { NEAR_MAX = 64 /* names that are compared for "did you mean" */ };
+enum {
+    NEAR_MAX        = 64,    /* names that are compared for "did you mean" */
+    DEFINITIONS_MAX = 1'024, /* under `use`, all groups together */
+};
 
 static const struct {
     const char *word; /* "no retry `tol` in `use.retries`" */
@@ -23,6 +26,12 @@ static const struct {
 static void names_read(struct reader *reader, json value, enum definition_kind kind)
 {
     if (!expect_kind(reader, value, JSON_OBJECT, "a group of `use`")) return;
+    if (reader->definition_count + json_count(value) > DEFINITIONS_MAX) {
+        refuse(reader, "V01", value_place(reader), "`use` declares at most %d names",
+               DEFINITIONS_MAX);
+        return;
+    }
+    reader->definition_count += json_count(value);
     for (size_t i = 0; i < json_count(value); i++) {
         str name    = json_key_at(value, i);
         size_t back = pointer_enter(reader, name);
