@@ -159,7 +159,7 @@ static void all_sources_in_their_order(void **state)
         strstr(out.ptr, "  store:\n    path: \"/flag\"  # --set scheduler.store.path\n"));
     assert_non_null(strstr(out.ptr, "size_max: 2MiB  # /tmp/"));
     assert_non_null(strstr(out.ptr, "t.yaml:2:34\n"));
-    assert_non_null(strstr(out.ptr, "lease: 60s  # environment TUTTI_SCHEDULER__LEASE\n"));
+    assert_non_null(strstr(out.ptr, "lease: 1m  # environment TUTTI_SCHEDULER__LEASE\n"));
     assert_non_null(strstr(out.ptr, "token: {secret: \"the-token\"}"));
     assert_non_null(strstr(out.ptr, "note: null  # not set\n"));
     assert_non_null(strstr(out.ptr, "log:\n  format: auto  # default\n"));
