@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "json/json_write.h"
 #include "scheduler/record.h"
+#include "json/json_write.h"
 
 enum {
     RETRY_AFTER_MS   = 1'000,

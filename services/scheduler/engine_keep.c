@@ -220,8 +220,9 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
     id_key(&key, str_from(live->id.text));
     TRY(row_append(engine->txn, TABLE_SNAPSHOTS, key_bytes(&key), bytes_from(buf_str(&packed)),
                    reterr));
-    live->head.snapshot_entry = live->head.last_entry;
-    live->head.entries_since  = 0;
+    live->head.snapshot_entry    = live->head.last_entry;
+    live->head.snapshot_sequence = run_sequence(live->run);
+    live->head.entries_since     = 0;
     return STATUS_OK;
 }
 

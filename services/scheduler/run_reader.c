@@ -78,8 +78,8 @@ static status check_namespace(struct run_place *place, str namespace, struct are
     return not_found(id, reterr);
 }
 
-static status find_client_id(struct run_place *place, str text, str namespace,
-                             struct arena *arena, struct error *reterr)
+static status find_client_id(struct run_place *place, str text, str namespace, struct arena *arena,
+                             struct error *reterr)
 {
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(place->shard->partition->store, &txn, reterr));
@@ -99,8 +99,8 @@ static status find_client_id(struct run_place *place, str text, str namespace,
 status run_find(struct scheduler *scheduler, str text, str namespace, struct arena *arena,
                 struct run_place *ret_place, struct error *reterr)
 {
-    struct run_place place = {};
-    uint16_t count         = scheduler_partition_count(scheduler);
+    struct run_place place            = {};
+    uint16_t count                    = scheduler_partition_count(scheduler);
     if (namespace.len == 0) namespace = str_from("*");
 
     bool is_generated = id_is_valid(text);

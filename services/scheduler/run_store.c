@@ -141,6 +141,7 @@ status run_replay(struct txn *txn, struct run *run, uint64_t after_entry, uint64
     struct payload_access access        = {.txn = txn};
     const struct payload_store payloads = payload_store_of(&access);
     for (size_t i = chain.count; i > 0; i--) {
+        if (visit && visit->is_done && *visit->is_done) break;
         bytes entry = {};
         TRY(entry_get(txn, chain.entries[i - 1], &entry, reterr));
         TRY(entry_replay(run, entry, &payloads, visit ? visit->visit : NULL,

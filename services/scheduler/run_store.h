@@ -37,6 +37,7 @@ status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **r
 struct run_visit {
     entry_visitor *visit; /* NULL: only load */
     void *context;
+    const bool *is_done; /* set by `visit`: no more entries; the run is then of no use. NULL: all */
 };
 
 /**

@@ -43,9 +43,9 @@ struct watcher_list {
 
 struct run_watches {
     uint64_t instance;
-    pthread_mutex_t mutex;      /* guards what follows */
-    struct map *subscribers;    /* name -> struct subscriber */
-    struct map *watchers;       /* run id -> struct watcher_list */
+    pthread_mutex_t mutex;   /* guards what follows */
+    struct map *subscribers; /* name -> struct subscriber */
+    struct map *watchers;    /* run id -> struct watcher_list */
 };
 
 static void lock(struct run_watches *watches)
@@ -211,8 +211,7 @@ static struct rpc_call *unpark(struct subscriber *subscriber)
 
 static void acknowledge(struct subscriber *subscriber, uint64_t reply)
 {
-    while (subscriber->first && subscriber->first->reply > 0 &&
-           subscriber->first->reply <= reply) {
+    while (subscriber->first && subscriber->first->reply > 0 && subscriber->first->reply <= reply) {
         struct kept_end *ended = subscriber->first;
         subscriber->first      = ended->next;
         if (!subscriber->first) subscriber->last = NULL;
@@ -326,8 +325,7 @@ static void forget(struct run_watches *watches, struct subscriber *subscriber)
         memcpy(id.text, run.ptr, run.len < ID_LEN ? run.len : ID_LEN);
         unwatch(watches, subscriber, str_from(id.text));
     }
-    void *removed =
-        map_remove(watches->subscribers, (str){subscriber->name, subscriber->name_len});
+    void *removed = map_remove(watches->subscribers, (str){subscriber->name, subscriber->name_len});
     ASSERT(removed == subscriber);
     subscriber_free(subscriber);
 }
@@ -343,7 +341,7 @@ void run_watches_tick(struct run_watches *watches, int64_t now_ms)
         struct subscriber *subscriber = value;
         if (subscriber->parked && subscriber->parked_until_ms <= now_ms) {
             fill_reply(subscriber, subscriber->parked, watches->instance);
-            over[count++] = unpark(subscriber);
+            over[count++]       = unpark(subscriber);
             subscriber->seen_ms = clock_mono_ms();
         } else if (!subscriber->parked && now_ms != INT64_MAX &&
                    now_ms - subscriber->seen_ms > SILENT_MS_MAX) {

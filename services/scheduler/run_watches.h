@@ -9,8 +9,9 @@
  * Threads: any; one mutex, held for memory work only. Replies leave on the thread that ended the
  * wait: the engine's, after its commit.
  *
- * Limits: SUBSCRIBERS_MAX, WATCHED_MAX runs and KEPT_SIZE_MAX bytes of unacknowledged ends each. What
- * is over is told without input and output, then not at all: the subscriber's `watch` is refused.
+ * Limits: SUBSCRIBERS_MAX, WATCHED_MAX runs and KEPT_SIZE_MAX bytes of unacknowledged ends each.
+ * What is over is told without input and output, then not at all: the subscriber's `watch` is
+ * refused.
  */
 #ifndef SCHEDULER_RUN_WATCHES_H
 #define SCHEDULER_RUN_WATCHES_H

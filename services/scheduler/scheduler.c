@@ -157,10 +157,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .limits      = options->limits,
         .lease_ms    = options->lease_ms,
         .failed      = options->failed,
-        .listener    = {.wants   = on_wants,
-                        .moved   = on_moved,
-                        .watch   = on_watch,
-                        .context = shard},
+        .listener    = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
     };
     TRY(engine_start(&engine_options, &shard->engine, reterr));
     *ret_shard = TAKE(shard);
