@@ -1,0 +1,231 @@
+#include "llm-proxy/answer.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum { NAME_MAX_BYTES = 4096, ERROR_MAX_BYTES = 4096 };
+
+void answer_init(struct answer *answer)
+{
+    *answer = (struct answer){
+        .id         = buf_init(NAME_MAX_BYTES),
+        .model      = buf_init(NAME_MAX_BYTES),
+        .error_text = buf_init(ERROR_MAX_BYTES),
+        .usage      = llm_usage_unknown(),
+        .end        = END_CUT, /* until somebody says otherwise */
+    };
+}
+
+static void choice_done(struct answer_choice *choice)
+{
+    for (uint32_t i = 0; i < choice->tool_call_count; i++) {
+        buf_done(&choice->tool_calls[i].id);
+        buf_done(&choice->tool_calls[i].name);
+        buf_done(&choice->tool_calls[i].arguments);
+    }
+    free(choice->tool_calls);
+    buf_done(&choice->text);
+    buf_done(&choice->refusal);
+    buf_done(&choice->thinking);
+}
+
+void answer_done(struct answer *answer)
+{
+    for (uint32_t i = 0; i < answer->choice_count; i++) choice_done(&answer->choices[i]);
+    buf_done(&answer->id);
+    buf_done(&answer->model);
+    buf_done(&answer->error_text);
+    *answer = (struct answer){};
+}
+
+static struct answer_choice *choice_of(struct answer *answer, uint32_t index)
+{
+    if (index >= ANSWER_CHOICES_MAX) return NULL;
+    while (answer->choice_count <= index) {
+        struct answer_choice *choice = &answer->choices[answer->choice_count++];
+        choice->text                 = buf_init(ANSWER_TEXT_MAX);
+        choice->refusal              = buf_init(ANSWER_TEXT_MAX);
+        choice->thinking             = buf_init(ANSWER_TEXT_MAX);
+    }
+    return &answer->choices[index];
+}
+
+static struct answer_tool_call *tool_call_of(struct answer_choice *choice, uint32_t part)
+{
+    for (uint32_t i = 0; i < choice->tool_call_count; i++) {
+        if (choice->tool_calls[i].part == part) return &choice->tool_calls[i];
+    }
+    if (choice->tool_call_count == ANSWER_TOOL_CALLS_MAX) return NULL;
+    choice->tool_calls = mem_resize(choice->tool_calls, choice->tool_call_count + 1,
+                                    sizeof *choice->tool_calls);
+    struct answer_tool_call *call = &choice->tool_calls[choice->tool_call_count++];
+    *call                         = (struct answer_tool_call){.part      = part,
+                                                              .id        = buf_init(NAME_MAX_BYTES),
+                                                              .name      = buf_init(NAME_MAX_BYTES),
+                                                              .arguments = buf_init(ANSWER_TEXT_MAX)};
+    return call;
+}
+
+static bool take_tool(struct answer_choice *choice, const struct llm_event *event)
+{
+    struct answer_tool_call *call = tool_call_of(choice, event->part);
+    if (!call) return false;
+    if (event->kind == LLM_TOOL_ARGS) return buf_put_str(&call->arguments, event->bytes);
+    return buf_put_str(&call->id, event->id) && buf_put_str(&call->name, event->name);
+}
+
+static void take_error(struct answer *answer, const struct llm_event *event)
+{
+    answer->is_failed = true;
+    answer->error     = event->error;
+    buf_clear(&answer->error_text);
+    (void)buf_put_str(&answer->error_text, event->error.text);
+    answer->error.text = buf_str(&answer->error_text);
+    answer->error.type = (str){}; /* its view ends with the event */
+    answer->error.code = (str){};
+}
+
+static bool take_piece(struct answer *answer, const struct llm_event *event)
+{
+    struct answer_choice *choice = choice_of(answer, event->choice);
+    if (!choice) return false;
+    switch (event->kind) {
+    case LLM_TEXT: return buf_put_str(&choice->text, event->bytes);
+    case LLM_REFUSAL: return buf_put_str(&choice->refusal, event->bytes);
+    case LLM_THINKING: return buf_put_str(&choice->thinking, event->bytes);
+    case LLM_TOOL_START:
+    case LLM_TOOL_ARGS: return take_tool(choice, event);
+    case LLM_FINISH:
+        choice->is_finished = true;
+        choice->finish      = event->finish;
+        return true;
+    default: return true;
+    }
+}
+
+void answer_take(const struct llm_event *event, void *context)
+{
+    struct answer *answer = context;
+    switch (event->kind) {
+    case LLM_START:
+        (void)buf_put_str(&answer->id, event->id);
+        (void)buf_put_str(&answer->model, event->model);
+        answer->created_us = event->created_us;
+        break;
+    case LLM_USAGE: llm_usage_merge(&answer->usage, &event->usage); break;
+    case LLM_ERROR: take_error(answer, event); break;
+    case LLM_END: answer->end = event->end; break;
+    case LLM_OPAQUE: break; /* nothing to hand it back with, where nothing is streamed */
+    default:
+        if (!take_piece(answer, event)) answer->is_too_large = true;
+        break;
+    }
+}
+
+/* --- as OpenAI's answer ------------------------------------------------------------------------ */
+
+void answer_print_tool_calls(const struct answer_choice *choice, struct json_writer *w)
+{
+    json_begin_array(w);
+    for (uint32_t i = 0; i < choice->tool_call_count; i++) {
+        const struct answer_tool_call *call = &choice->tool_calls[i];
+        json_begin_object(w);
+        json_put_text(w, "id", buf_str(&call->id));
+        json_put_text(w, "type", str_from("function"));
+        json_member(w, "function");
+        json_begin_object(w);
+        json_put_text(w, "name", buf_str(&call->name));
+        json_put_text(w, "arguments", buf_str(&call->arguments));
+        json_end_object(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+void answer_print_message(const struct answer_choice *choice, struct json_writer *w)
+{
+    json_begin_object(w);
+    json_put_text(w, "role", str_from("assistant"));
+    json_member(w, "content");
+    if (choice->text.len == 0 && (choice->tool_call_count > 0 || choice->refusal.len > 0)) {
+        json_write_null(w);
+    } else {
+        json_write_text(w, buf_str(&choice->text));
+    }
+    json_member(w, "refusal");
+    if (choice->refusal.len > 0) {
+        json_write_text(w, buf_str(&choice->refusal));
+    } else {
+        json_write_null(w);
+    }
+    if (choice->thinking.len > 0) {
+        json_put_text(w, "reasoning_content", buf_str(&choice->thinking));
+    }
+    if (choice->tool_call_count > 0) {
+        json_member(w, "tool_calls");
+        answer_print_tool_calls(choice, w);
+    }
+    json_end_object(w);
+}
+
+static int64_t or_zero(int64_t counter)
+{
+    return counter > 0 ? counter : 0;
+}
+
+static void print_usage(const struct llm_usage *usage, struct json_writer *w)
+{
+    int64_t input  = or_zero(usage->input_tokens);
+    int64_t output = or_zero(usage->output_tokens);
+    json_member(w, "usage");
+    json_begin_object(w);
+    json_put_int(w, "prompt_tokens", input);
+    json_put_int(w, "completion_tokens", output);
+    json_put_int(w, "total_tokens", input + output);
+    if (usage->cached_tokens >= 0) {
+        json_member(w, "prompt_tokens_details");
+        json_begin_object(w);
+        json_put_int(w, "cached_tokens", usage->cached_tokens);
+        json_end_object(w);
+    }
+    if (usage->reasoning_tokens >= 0) {
+        json_member(w, "completion_tokens_details");
+        json_begin_object(w);
+        json_put_int(w, "reasoning_tokens", usage->reasoning_tokens);
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
+void answer_print_openai(const struct answer *answer, const struct answer_print *how,
+                         struct json_writer *w)
+{
+    json_begin_object(w);
+    json_put_text(w, "id", buf_str(&answer->id));
+    json_put_text(w, "object", str_from("chat.completion"));
+    json_put_int(w, "created", answer->created_us / 1'000'000);
+    json_put_text(w, "model", answer->model.len > 0 ? buf_str(&answer->model) : how->model);
+    json_member(w, "choices");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < answer->choice_count; i++) {
+        json_begin_object(w);
+        json_put_int(w, "index", i);
+        json_member(w, "message");
+        answer_print_message(&answer->choices[i], w);
+        json_put_text(w, "finish_reason", str_from(llm_finish_name(answer->choices[i].finish)));
+        json_member(w, "logprobs");
+        json_write_null(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    print_usage(&answer->usage, w);
+    if (how->is_simulated) {
+        json_member(w, "tutti");
+        json_begin_object(w);
+        json_put_bool(w, "simulated", true);
+        json_end_object(w);
+    }
+    json_end_object(w);
+}

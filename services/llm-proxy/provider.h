@@ -1,0 +1,75 @@
+/**
+ * provider: an upstream that models are reached at.
+ *
+ * A kind of provider is a table of functions: it writes a request as HTTP and reads what comes back
+ * as events. What a provider is configured to be (base URL, keys, prices) is data. A new protocol is
+ * one more table in providers/.
+ */
+#ifndef LLM_PROXY_PROVIDER_H
+#define LLM_PROXY_PROVIDER_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "http/http.h"
+#include "llm-proxy/chat.h"
+#include "llm-proxy/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PROVIDER_KEYS_MAX = 16, PROVIDER_NAME_MAX = 63 };
+
+struct provider_kind;
+
+/** A key is named by its secret's name in logs and metrics, never by its value. */
+struct provider_key {
+    const char *name;
+    str value;
+    uint32_t weight;
+};
+
+/** How the simulated provider behaves. */
+struct simulation {
+    uint64_t seed;
+    int64_t first_event_ms;
+    int64_t tokens_per_second; /* 0: at once */
+    int64_t jitter_ms;         /* 0..this is added, from the request's hash */
+    int64_t fail_every;        /* every n-th call fails with 500; 0: none */
+    int64_t cut_after;         /* tokens after which every answer is cut; 0: never */
+};
+
+struct provider {
+    const char *name;
+    const struct provider_kind *kind;
+    const char *base_url; /* without a slash at the end */
+    const char *key_header; /* NULL: Authorization: Bearer */
+    struct provider_key keys[PROVIDER_KEYS_MAX];
+    uint32_t key_count;
+    bool is_free; /* price: free */
+    struct simulation simulation;
+};
+
+struct provider_kind {
+    const char *name; /* "openai-compatible": `type` in the configuration */
+    bool is_simulated;
+
+    /**
+     * Writes `request` for `model` as HTTP. All of `ret_http` lives as long as `arena`. `key` is NULL
+     * for a provider without keys. INVALID_ARGUMENT: the provider cannot express it.
+     */
+    status (*encode)(const struct provider *provider, const struct provider_key *key,
+                     const struct chat_request *request, str model, struct arena *arena,
+                     struct http_request *ret_http, struct error *reterr);
+
+    /** Turns a whole answer into events, LLM_END included. What is no answer of this protocol becomes
+     * an error event. */
+    void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
+};
+
+extern const struct provider_kind provider_compatible;
+extern const struct provider_kind provider_simulated;
+
+/** The kind of that name, or NULL. */
+const struct provider_kind *provider_kind_of(str name);
+
+#endif
