@@ -58,8 +58,8 @@ static struct answer_tool_call *tool_call_of(struct answer_choice *choice, uint3
         if (choice->tool_calls[i].part == part) return &choice->tool_calls[i];
     }
     if (choice->tool_call_count == ANSWER_TOOL_CALLS_MAX) return NULL;
-    choice->tool_calls = mem_resize(choice->tool_calls, choice->tool_call_count + 1,
-                                    sizeof *choice->tool_calls);
+    choice->tool_calls =
+        mem_resize(choice->tool_calls, choice->tool_call_count + 1, sizeof *choice->tool_calls);
     struct answer_tool_call *call = &choice->tool_calls[choice->tool_call_count++];
     *call                         = (struct answer_tool_call){.part      = part,
                                                               .id        = buf_init(NAME_MAX_BYTES),
@@ -124,7 +124,8 @@ void answer_take(const struct llm_event *event, void *context)
     }
 }
 
-/* --- as OpenAI's answer ------------------------------------------------------------------------ */
+/* --- as OpenAI's answer ------------------------------------------------------------------------
+ */
 
 void answer_print_tool_calls(const struct answer_choice *choice, struct json_writer *w)
 {

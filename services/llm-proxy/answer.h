@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "json/json_write.h"
 #include "llm-proxy/event.h"
+#include "json/json_write.h"
 
 enum {
     ANSWER_CHOICES_MAX    = 16,
@@ -37,7 +37,7 @@ struct answer {
     uint32_t choice_count;
     struct llm_usage usage;
     bool is_failed;
-    struct llm_error error;   /* its texts are in `error_text` */
+    struct llm_error error; /* its texts are in `error_text` */
     struct buf error_text;
     enum llm_end end;
     bool is_too_large;

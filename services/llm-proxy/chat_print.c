@@ -130,9 +130,8 @@ static void print_tools(struct json_writer *w, const struct chat_request *reques
 
 static void print_choice(struct json_writer *w, const struct chat_request *request)
 {
-    static const char *const words[] = {[CHOICE_AUTO]     = "auto",
-                                        [CHOICE_NONE]     = "none",
-                                        [CHOICE_REQUIRED] = "required"};
+    static const char *const words[] = {
+        [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required"};
     if (request->choice == CHOICE_UNSET) return;
     json_member(w, "tool_choice");
     if (request->choice != CHOICE_FUNCTION) {

@@ -2,8 +2,8 @@
  * provider: an upstream that models are reached at.
  *
  * A kind of provider is a table of functions: it writes a request as HTTP and reads what comes back
- * as events. What a provider is configured to be (base URL, keys, prices) is data. A new protocol is
- * one more table in providers/.
+ * as events. What a provider is configured to be (base URL, keys, prices) is data. A new protocol
+ * is one more table in providers/.
  */
 #ifndef LLM_PROXY_PROVIDER_H
 #define LLM_PROXY_PROVIDER_H
@@ -41,7 +41,7 @@ struct simulation {
 struct provider {
     const char *name;
     const struct provider_kind *kind;
-    const char *base_url; /* without a slash at the end */
+    const char *base_url;   /* without a slash at the end */
     const char *key_header; /* NULL: Authorization: Bearer */
     struct provider_key keys[PROVIDER_KEYS_MAX];
     uint32_t key_count;
@@ -54,15 +54,15 @@ struct provider_kind {
     bool is_simulated;
 
     /**
-     * Writes `request` for `model` as HTTP. All of `ret_http` lives as long as `arena`. `key` is NULL
-     * for a provider without keys. INVALID_ARGUMENT: the provider cannot express it.
+     * Writes `request` for `model` as HTTP. All of `ret_http` lives as long as `arena`. `key` is
+     * NULL for a provider without keys. INVALID_ARGUMENT: the provider cannot express it.
      */
     status (*encode)(const struct provider *provider, const struct provider_key *key,
                      const struct chat_request *request, str model, struct arena *arena,
                      struct http_request *ret_http, struct error *reterr);
 
-    /** Turns a whole answer into events, LLM_END included. What is no answer of this protocol becomes
-     * an error event. */
+    /** Turns a whole answer into events, LLM_END included. What is no answer of this protocol
+     * becomes an error event. */
     void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
 };
 

@@ -11,15 +11,16 @@
 #include <strings.h>
 
 enum {
-    BODY_MAX          = 32 << 20, /* bytes sent */
-    ANSWER_MAX        = 64 << 20, /* bytes received */
-    HEADERS_MAX       = 4,
-    ANSWER_DEPTH_MAX  = 64,
-    ANSWER_VALUES_MAX = 1'000'000,
+    BODY_MAX           = 32 << 20, /* bytes sent */
+    ANSWER_MAX         = 64 << 20, /* bytes received */
+    HEADERS_MAX        = 4,
+    ANSWER_DEPTH_MAX   = 64,
+    ANSWER_VALUES_MAX  = 1'000'000,
     RETRY_AFTER_MS_MAX = 86'400'000,
 };
 
-/* --- request ----------------------------------------------------------------------------------- */
+/* --- request -----------------------------------------------------------------------------------
+ */
 
 static status no_memory(struct error *reterr)
 {
@@ -38,8 +39,8 @@ static size_t put_headers(const struct provider *provider, const struct provider
                             ? arena_strdup(arena, key->value)
                             : arena_printf(arena, "Bearer " STR_FMT, STR_ARG(key->value));
     if (!value) return 0;
-    headers[count++] = (struct http_header){
-        .name = str_from(name), .value = str_from(value), .is_secret = true};
+    headers[count++] =
+        (struct http_header){.name = str_from(name), .value = str_from(value), .is_secret = true};
     return count;
 }
 
@@ -67,7 +68,8 @@ static status encode(const struct provider *provider, const struct provider_key 
     return STATUS_OK;
 }
 
-/* --- answer ------------------------------------------------------------------------------------ */
+/* --- answer ------------------------------------------------------------------------------------
+ */
 
 static str text_of(json object, const char *key)
 {
@@ -121,11 +123,11 @@ static enum llm_finish finish_of(str reason)
     return FINISH_STOP;
 }
 
-static void send_piece(enum llm_event_kind kind, uint32_t choice, str bytes, llm_sink *sink,
+static void send_piece(enum llm_event_kind kind, uint32_t choice, str text, llm_sink *sink,
                        void *context)
 {
-    if (bytes.len == 0) return;
-    const struct llm_event event = {.kind = kind, .choice = choice, .bytes = bytes};
+    if (text.len == 0) return;
+    const struct llm_event event = {.kind = kind, .choice = choice, .bytes = text};
     sink(&event, context);
 }
 
@@ -161,8 +163,8 @@ static void send_usage(json usage, llm_sink *sink, void *context)
 
 static void send_answer(json body, llm_sink *sink, void *context)
 {
-    json choices     = json_get_text(body, "choices");
-    int64_t created  = count_of(body, "created");
+    json choices                 = json_get_text(body, "choices");
+    int64_t created              = count_of(body, "created");
     const struct llm_event start = {.kind       = LLM_START,
                                     .id         = text_of(body, "id"),
                                     .model      = text_of(body, "model"),
@@ -176,7 +178,8 @@ static void send_answer(json body, llm_sink *sink, void *context)
     sink(&end, context);
 }
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
 static int64_t parse_number(str text)
 {
@@ -206,10 +209,9 @@ static int64_t retry_after_of(const struct http_answer *answer)
 /* A spent account does not come back by waiting. */
 static bool is_quota(json error)
 {
-    static const char *const codes[] = {"insufficient_quota", "credit_balance_exhausted",
-                                        "organization_spend_limit_exceeded",
-                                        "project_spend_limit_exceeded",
-                                        "organization_usage_limit_exceeded"};
+    static const char *const codes[] = {
+        "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded", "organization_usage_limit_exceeded"};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         if (str_is(text_of(error, "type"), codes[i]) || str_is(text_of(error, "code"), codes[i])) {
             return true;

@@ -1,0 +1,205 @@
+#include "llm-proxy/providers/simulated.h"
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "llm-proxy/providers/sample.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+
+enum {
+    REQUEST_MAX     = 32 << 20, /* bytes hashed */
+    TEXT_MAX        = 64 << 10, /* bytes */
+    TEXT_SIZE       = 220,      /* bytes of an answer nobody bounded */
+    BYTES_PER_TOKEN = 4,
+    ID_MAX          = 64,
+};
+
+/* The same request to the same provider gives the same answer, in whatever process. */
+static struct prng prng_of(const struct provider *provider, const struct chat_request *request,
+                           str model)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(REQUEST_MAX);
+    (void)chat_print_openai(request, model, &text);
+    (void)buf_put_u64(&text, provider->simulation.seed);
+    uint8_t digest[SHA256_SIZE];
+    sha256(bytes_from(buf_str(&text)), digest);
+    return (struct prng){.state = u64_from(digest)};
+}
+
+static int64_t tokens_of(size_t size)
+{
+    return (int64_t)((size + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN);
+}
+
+static int64_t input_tokens(const struct chat_request *request)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) size += message->parts[p].text.len;
+    }
+    return tokens_of(size);
+}
+
+static str last_user_text(const struct chat_request *request)
+{
+    for (uint32_t i = request->message_count; i-- > 0;) {
+        const struct chat_message *message = &request->messages[i];
+        if (message->role != ROLE_USER || message->part_count == 0) continue;
+        return message->parts[message->part_count - 1].text;
+    }
+    return (str){};
+}
+
+/* --- what is answered --------------------------------------------------------------------------
+ */
+
+static void write_text(const struct chat_request *request, struct prng *prng, struct buf *out)
+{
+    str question = str_slice(last_user_text(request), 0, 60);
+    /* A cut in the middle of a character would be no UTF-8. */
+    while (question.len > 0 && ((uint8_t)question.ptr[question.len - 1] & 0xc0) == 0x80) {
+        question.len--;
+    }
+    if (question.len > 0 && (uint8_t)question.ptr[question.len - 1] >= 0xc0) question.len--;
+    (void)buf_printf(out, "[simulated] On \"" STR_FMT "\": ", STR_ARG(question));
+    sample_words(prng, TEXT_SIZE, out);
+}
+
+static status write_content(const struct chat_request *request, struct prng *prng, struct buf *out,
+                            struct error *reterr)
+{
+    if (request->format == FORMAT_TEXT) {
+        write_text(request, prng, out);
+        return STATUS_OK;
+    }
+    CLEANUP(json_unrefp) json value = json_invalid();
+    if (request->format == FORMAT_SCHEMA) {
+        TRY(sample_schema(request->schema, prng, &value, reterr));
+    } else {
+        CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+        write_text(request, prng, &text);
+        value = json_object_new(1);
+        json_object_put_text(&value, "text", json_text_new(buf_str(&text)));
+    }
+    (void)json_print(value, JSON_COMPACT, out);
+    return STATUS_OK;
+}
+
+static const struct chat_tool *tool_of(const struct chat_request *request)
+{
+    if (request->choice == CHOICE_REQUIRED && request->tool_count > 0) return &request->tools[0];
+    if (request->choice != CHOICE_FUNCTION) return NULL;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        if (str_equal(request->tools[i].name, request->choice_name)) return &request->tools[i];
+    }
+    return NULL;
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+static void send_failure(enum llm_error_class class, uint32_t http, const char *text,
+                         llm_sink *sink, void *context)
+{
+    const struct llm_event error = {
+        .kind = LLM_ERROR, .error = {.class = class, .http_status = http, .text = str_from(text)}};
+    sink(&error, context);
+    const struct llm_event end = {.kind = LLM_END, .end = END_CUT};
+    sink(&end, context);
+}
+
+static void send_start(str model, uint64_t number, llm_sink *sink, void *context)
+{
+    CLEANUP(buf_done) struct buf id   = buf_init(ID_MAX);
+    CLEANUP(buf_done) struct buf name = buf_init(TEXT_MAX);
+    (void)buf_printf(&id, "simulated-%" PRIu64, number);
+    (void)buf_printf(&name, "simulated/" STR_FMT, STR_ARG(model));
+    const struct llm_event start = {.kind = LLM_START, .id = buf_str(&id), .model = buf_str(&name)};
+    sink(&start, context);
+}
+
+static size_t send_tool_call(const struct chat_tool *tool, struct prng *prng, llm_sink *sink,
+                             void *context)
+{
+    struct error error                  = {};
+    CLEANUP(json_unrefp) json arguments = json_invalid();
+    if (json_is(tool->schema, JSON_INVALID) ||
+        sample_schema(tool->schema, prng, &arguments, &error) != STATUS_OK) {
+        arguments = json_object_new(0);
+    }
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    (void)json_print(arguments, JSON_COMPACT, &text);
+    const struct llm_event start = {
+        .kind = LLM_TOOL_START, .part = 1, .id = str_from("call-1"), .name = tool->name};
+    const struct llm_event args = {.kind = LLM_TOOL_ARGS, .part = 1, .bytes = buf_str(&text)};
+    sink(&start, context);
+    sink(&args, context);
+    return text.len;
+}
+
+static void send_end(const struct chat_request *request, size_t size, enum llm_finish finish,
+                     llm_sink *sink, void *context)
+{
+    struct llm_usage usage          = llm_usage_unknown();
+    usage.input_tokens              = input_tokens(request);
+    usage.output_tokens             = tokens_of(size);
+    const struct llm_event finished = {.kind = LLM_FINISH, .finish = finish};
+    const struct llm_event used     = {.kind = LLM_USAGE, .usage = usage};
+    const struct llm_event end      = {.kind = LLM_END, .end = END_COMPLETE};
+    sink(&finished, context);
+    sink(&used, context);
+    sink(&end, context);
+}
+
+void simulated_answer(const struct provider *provider, const struct chat_request *request,
+                      str model, uint64_t number, llm_sink *sink, void *context)
+{
+    const struct simulation *simulation = &provider->simulation;
+    if (simulation->fail_every > 0 && number % (uint64_t)simulation->fail_every == 0) {
+        send_failure(LLM_ERROR_SERVER, 500, "the simulated provider fails as configured", sink,
+                     context);
+        return;
+    }
+    struct prng prng = prng_of(provider, request, model);
+    send_start(model, number, sink, context);
+    const struct chat_tool *tool = tool_of(request);
+    if (tool) {
+        size_t size = send_tool_call(tool, &prng, sink, context);
+        send_end(request, size, FINISH_TOOL_CALLS, sink, context);
+        return;
+    }
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    if (write_content(request, &prng, &text, &error) != STATUS_OK) {
+        send_failure(LLM_ERROR_REQUEST, 400, error.text, sink, context);
+        return;
+    }
+    if (simulation->cut_after > 0 && tokens_of(text.len) > simulation->cut_after) {
+        send_failure(LLM_ERROR_CONNECT, 0, "the simulated provider cuts as configured", sink,
+                     context);
+        return;
+    }
+    const struct llm_event piece = {.kind = LLM_TEXT, .bytes = buf_str(&text)};
+    sink(&piece, context);
+    send_end(request, text.len, FINISH_STOP, sink, context);
+}
+
+int64_t simulated_delay_ms(const struct provider *provider, const struct chat_request *request)
+{
+    const struct simulation *simulation = &provider->simulation;
+    int64_t delay_ms                    = simulation->first_event_ms;
+    if (simulation->tokens_per_second > 0) {
+        delay_ms += tokens_of(TEXT_SIZE) * 1000 / simulation->tokens_per_second;
+    }
+    if (simulation->jitter_ms > 0) {
+        struct prng prng = prng_of(provider, request, request->model);
+        delay_ms += (int64_t)(prng_next(&prng) % (uint64_t)(simulation->jitter_ms + 1));
+    }
+    return delay_ms;
+}
+
+/* Nothing is sent: the pipeline asks simulated_answer() instead. */
+const struct provider_kind provider_simulated = {.name = "simulated", .is_simulated = true};
