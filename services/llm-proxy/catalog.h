@@ -1,0 +1,85 @@
+/**
+ * catalog: providers, routes and prices as they are configured (section `llm`).
+ *
+ * Immutable once read; calls under way keep the catalog they began with.
+ */
+#ifndef LLM_PROXY_CATALOG_H
+#define LLM_PROXY_CATALOG_H
+
+#include "base/arena.h"
+#include "base/diagnostic.h"
+#include "config/config.h"
+#include "llm-proxy/provider.h"
+
+enum {
+    CATALOG_PROVIDERS_MAX = 64,
+    CATALOG_ROUTES_MAX    = 256,
+    CATALOG_TARGETS_MAX   = 16, /* of a route, fallbacks included */
+    CATALOG_PRICES_MAX    = 1'000,
+    CATALOG_ARENA_MAX     = 8 << 20, /* bytes */
+};
+
+struct route_target {
+    const struct provider *provider;
+    str model;       /* as the provider calls it */
+    uint32_t weight; /* 0: a fallback */
+};
+
+struct route_retry {
+    uint32_t attempts;    /* tries per target; 2 */
+    int64_t delay_ms;     /* 250; doubles, with full jitter */
+    int64_t delay_ms_max; /* 8 s */
+    int64_t wait_ms_max;  /* a retry-after above this is not waited for; 20 s */
+};
+
+struct llm_route {
+    str name;
+    struct route_target targets[CATALOG_TARGETS_MAX]; /* weighted ones first, then fallbacks */
+    uint32_t target_count;
+    struct route_retry retry;
+    struct http_timeouts timeouts;
+    bool is_simulated;
+};
+
+/** Money per token in pico-dollars; -1: not given. */
+struct price {
+    str model; /* "provider/model" */
+    int64_t input, output, cached;
+};
+
+struct catalog {
+    struct arena *arena; /* owned */
+    struct provider providers[CATALOG_PROVIDERS_MAX];
+    uint32_t provider_count;
+    struct llm_route routes[CATALOG_ROUTES_MAX];
+    uint32_t route_count;
+    struct price prices[CATALOG_PRICES_MAX];
+    uint32_t price_count;
+};
+
+/** Reads the trees `llm.providers`, `llm.routes` and `llm.prices`. Findings go to `list`.
+ * INVALID_ARGUMENT if there is an error among them. Owned: catalog_freep(). */
+status catalog_read(const struct config *config, json providers, json routes, json prices,
+                    struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr);
+void catalog_freep(struct catalog **catalog);
+
+/**
+ * What `model` stands for: a route; "provider/model"; a bare name that exactly one provider is
+ * priced for. `scratch` is filled in and returned where there is no route of that name. NULL: there
+ * is no such model; `ret_near` gets a near name or NULL.
+ */
+const struct llm_route *catalog_find(const struct catalog *catalog, str model,
+                                     struct llm_route *scratch, const char **ret_near);
+
+/** The cost of `usage` at that target in nano-dollars, rounded half up. */
+enum cost_kind {
+    COST_KIND_REPORTED,
+    COST_KIND_ESTIMATED,
+    COST_KIND_SIMULATED,
+    COST_KIND_FREE,
+    COST_KIND_UNKNOWN
+};
+int64_t catalog_cost(const struct catalog *catalog, const struct route_target *target,
+                     const struct llm_usage *usage, enum cost_kind *ret_kind);
+
+#endif

@@ -1,0 +1,367 @@
+/* The section `llm` of the configuration: every mistake with its place, all of them at once. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "llm-proxy/catalog.h"
+#include "json/json_pointer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { POINTER_MAX = 512, DECIMALS = 12 };
+
+struct reader {
+    const struct config *config;
+    struct diagnostics *list;
+    struct catalog *catalog;
+};
+
+/* Where we are: "/llm/providers/openai". Members are added and taken off again. */
+struct place {
+    struct buf pointer;
+};
+
+static struct place place_of(const char *section, str name)
+{
+    struct place place = {.pointer = buf_init(POINTER_MAX)};
+    (void)buf_put_text(&place.pointer, section);
+    (void)json_pointer_add(&place.pointer, name);
+    return place;
+}
+
+static void place_done(struct place *place)
+{
+    buf_done(&place->pointer);
+}
+
+PRINTF_LIKE(5, 6)
+static void found(struct reader *reader, const struct place *place, const char *member,
+                  const char *hint, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    CLEANUP(buf_done) struct buf pointer = buf_init(POINTER_MAX);
+    (void)buf_put_str(&pointer, buf_str(&place->pointer));
+    if (member) (void)json_pointer_add(&pointer, str_from(member));
+    config_found(reader->config, reader->list, buf_str(&pointer), hint, "%s", text);
+}
+
+static const char *keep(struct reader *reader, str text)
+{
+    const char *copy = arena_strdup(reader->catalog->arena, text);
+    ASSERT(copy); /* a configuration has at most 512 KiB, the arena 8 MiB */
+    return copy;
+}
+
+static void check_members(struct reader *reader, const struct place *place, json object,
+                          const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < json_count(object); i++) {
+        str key       = json_key_at(object, i);
+        bool is_known = false;
+        for (size_t n = 0; n < count; n++) is_known = is_known || str_is(key, names[n]);
+        if (is_known) continue;
+        const char *near = nearest_name(key, names, count);
+        const char *name = keep(reader, key);
+        found(reader, place, name, near ? near : "", "`%s` is not known here", name);
+    }
+}
+
+static const char *text_member(struct reader *reader, const struct place *place, json object,
+                               const char *key)
+{
+    json value = json_get_text(object, key);
+    if (json_is(value, JSON_INVALID)) return NULL;
+    if (json_is(value, JSON_TEXT)) return keep(reader, json_str(value));
+    found(reader, place, key, "", "`%s` is a text", key);
+    return NULL;
+}
+
+static int64_t count_member(struct reader *reader, const struct place *place, json object,
+                            const char *key, int64_t otherwise)
+{
+    json value     = json_get_text(object, key);
+    int64_t result = otherwise;
+    if (json_is(value, JSON_INVALID)) return otherwise;
+    if (!json_to_int(value, &result) || result < 0) {
+        found(reader, place, key, "", "`%s` is a whole number from 0", key);
+        return otherwise;
+    }
+    return result;
+}
+
+static int64_t duration_member(struct reader *reader, const struct place *place, json object,
+                               const char *key, int64_t otherwise)
+{
+    json value     = json_get_text(object, key);
+    int64_t result = otherwise;
+    if (json_is(value, JSON_INVALID)) return otherwise;
+    if (!config_duration_from(value, &result)) {
+        found(reader, place, key, "30s", "`%s` is a duration", key);
+        return otherwise;
+    }
+    return result;
+}
+
+/* --- providers ---------------------------------------------------------------------------------
+ */
+
+static void read_key(struct reader *reader, const struct place *place, json value,
+                     struct provider *provider)
+{
+    if (provider->key_count == PROVIDER_KEYS_MAX) return;
+    struct provider_key *key = &provider->keys[provider->key_count];
+    struct error error       = {};
+    json name                = json_get_text(value, "secret");
+    status code =
+        config_secret_read(reader->config, value, reader->catalog->arena, &key->value, &error);
+    if (code != STATUS_OK) {
+        found(reader, place, "keys", "{ secret: NAME }", "%s", error.text);
+        return;
+    }
+    key->name   = keep(reader, json_str(name));
+    key->weight = (uint32_t)count_member(reader, place, value, "weight", 1);
+    provider->key_count++;
+}
+
+static void read_compatible(struct reader *reader, const struct place *place, json value,
+                            struct provider *provider)
+{
+    const char *url = text_member(reader, place, value, "base_url");
+    if (!url) {
+        found(reader, place, NULL, "base_url: \"http://127.0.0.1:8000/v1\"",
+              "an openai-compatible provider needs `base_url`");
+        return;
+    }
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/') length--;
+    provider->base_url   = keep(reader, (str){.ptr = url, .len = length});
+    provider->key_header = text_member(reader, place, value, "key_header");
+    json keys            = json_get_text(value, "keys");
+    for (size_t i = 0; json_is(keys, JSON_ARRAY) && i < json_count(keys); i++) {
+        read_key(reader, place, json_at(keys, i), provider);
+    }
+    json price        = json_get_text(value, "price");
+    provider->is_free = json_is(price, JSON_TEXT) && str_is(json_str(price), "free");
+    if (!json_is(price, JSON_INVALID) && !provider->is_free) {
+        found(reader, place, "price", "free",
+              "`price` is `free`; prices of models stand in "
+              "llm.prices");
+    }
+}
+
+static void read_simulated(struct reader *reader, const struct place *place, json value,
+                           struct provider *provider)
+{
+    struct simulation *simulation = &provider->simulation;
+    simulation->seed              = (uint64_t)count_member(reader, place, value, "seed", 0);
+    simulation->first_event_ms    = duration_member(reader, place, value, "first_event", 0);
+    simulation->jitter_ms         = duration_member(reader, place, value, "jitter", 0);
+    simulation->tokens_per_second = count_member(reader, place, value, "tokens_per_second", 0);
+    simulation->fail_every        = count_member(reader, place, value, "fail_every", 0);
+    simulation->cut_after         = count_member(reader, place, value, "cut_after", 0);
+}
+
+static void read_provider(struct reader *reader, str name, json value)
+{
+    static const char *const members[] = {
+        "type",   "base_url",    "key_header",        "keys",       "price",    "flavor", "seed",
+        "jitter", "first_event", "tokens_per_second", "fail_every", "cut_after"};
+    CLEANUP(place_done) struct place place = place_of("/llm/providers", name);
+    struct catalog *catalog                = reader->catalog;
+    if (catalog->provider_count == CATALOG_PROVIDERS_MAX || name.len > PROVIDER_NAME_MAX) {
+        found(reader, &place, NULL, "", "too many providers, or a name over %d characters",
+              PROVIDER_NAME_MAX);
+        return;
+    }
+    check_members(reader, &place, value, members, ARRAY_LEN(members));
+    const char *type                 = text_member(reader, &place, value, "type");
+    const struct provider_kind *kind = provider_kind_of(str_from(type ? type : ""));
+    if (!kind) {
+        found(reader, &place, "type", "openai-compatible or simulated",
+              "`%s` is no type of provider that is there yet", type ? type : "");
+        return;
+    }
+    struct provider *provider = &catalog->providers[catalog->provider_count++];
+    *provider                 = (struct provider){.name = keep(reader, name), .kind = kind};
+    if (kind->is_simulated) {
+        read_simulated(reader, &place, value, provider);
+    } else {
+        read_compatible(reader, &place, value, provider);
+    }
+}
+
+/* --- routes ------------------------------------------------------------------------------------
+ */
+
+static const struct provider *provider_of(const struct catalog *catalog, str name)
+{
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        if (str_is(name, catalog->providers[i].name)) return &catalog->providers[i];
+    }
+    return NULL;
+}
+
+static void read_target(struct reader *reader, const struct place *place, json value,
+                        bool is_fallback, struct llm_route *route)
+{
+    const char *model = text_member(reader, place, value, "model");
+    const char *slash = model ? strchr(model, '/') : NULL;
+    const struct provider *provider =
+        slash ? provider_of(reader->catalog, (str){.ptr = model, .len = (size_t)(slash - model)})
+              : NULL;
+    if (!provider || route->target_count == CATALOG_TARGETS_MAX) {
+        found(reader, place, is_fallback ? "fallbacks" : "targets", "model: provider/model",
+              "`%s` names no provider of llm.providers", model ? model : "");
+        return;
+    }
+    route->targets[route->target_count++] = (struct route_target){
+        .provider = provider,
+        .model    = str_from(slash + 1),
+        .weight   = is_fallback ? 0 : (uint32_t)count_member(reader, place, value, "weight", 1),
+    };
+}
+
+static void read_retry(struct reader *reader, const struct place *place, json value,
+                       struct route_retry *retry)
+{
+    retry->attempts     = (uint32_t)count_member(reader, place, value, "attempts", 2);
+    retry->delay_ms     = duration_member(reader, place, value, "delay", 250);
+    retry->delay_ms_max = duration_member(reader, place, value, "max_delay", 8'000);
+    retry->wait_ms_max  = duration_member(reader, place, value, "max_wait", 20'000);
+    if (retry->attempts == 0) retry->attempts = 1;
+}
+
+static void read_timeouts(struct reader *reader, const struct place *place, json value,
+                          struct http_timeouts *timeouts)
+{
+    timeouts->connect_ms    = duration_member(reader, place, value, "connect", 5'000);
+    timeouts->first_byte_ms = duration_member(reader, place, value, "first_event", 60'000);
+    timeouts->idle_ms       = duration_member(reader, place, value, "idle", 30'000);
+    timeouts->total_ms      = duration_member(reader, place, value, "total", 600'000);
+}
+
+/* A route that may answer with made-up text now and real text then would pass off one for the
+ * other. */
+static void check_simulated(struct reader *reader, const struct place *place,
+                            struct llm_route *route)
+{
+    uint32_t simulated = 0;
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        simulated += route->targets[i].provider->kind->is_simulated;
+    }
+    route->is_simulated = simulated > 0;
+    if (simulated > 0 && simulated < route->target_count) {
+        found(reader, place, NULL, "use two routes",
+              "a route must not mix simulated and real "
+              "targets");
+    }
+}
+
+static void read_route(struct reader *reader, str name, json value)
+{
+    static const char *const members[]     = {"targets", "fallbacks", "retry", "timeouts"};
+    CLEANUP(place_done) struct place place = place_of("/llm/routes", name);
+    struct catalog *catalog                = reader->catalog;
+    if (catalog->route_count == CATALOG_ROUTES_MAX) {
+        found(reader, &place, NULL, "", "over %d routes", CATALOG_ROUTES_MAX);
+        return;
+    }
+    check_members(reader, &place, value, members, ARRAY_LEN(members));
+    struct llm_route *route = &catalog->routes[catalog->route_count++];
+    *route                  = (struct llm_route){.name = str_from(keep(reader, name))};
+    json targets            = json_get_text(value, "targets");
+    json fallbacks          = json_get_text(value, "fallbacks");
+    for (size_t i = 0; json_is(targets, JSON_ARRAY) && i < json_count(targets); i++) {
+        read_target(reader, &place, json_at(targets, i), false, route);
+    }
+    if (route->target_count == 0) {
+        found(reader, &place, NULL, "targets: [ { model: provider/model } ]",
+              "a route needs a target");
+    }
+    for (size_t i = 0; json_is(fallbacks, JSON_ARRAY) && i < json_count(fallbacks); i++) {
+        read_target(reader, &place, json_at(fallbacks, i), true, route);
+    }
+    read_retry(reader, &place, json_get_text(value, "retry"), &route->retry);
+    read_timeouts(reader, &place, json_get_text(value, "timeouts"), &route->timeouts);
+    check_simulated(reader, &place, route);
+}
+
+/* --- prices ------------------------------------------------------------------------------------
+ */
+
+/* Dollars per million tokens are micro-dollars per token: 10^6 pico-dollars. */
+static bool picos_from(json value, int64_t *ret_picos)
+{
+    if (!json_is(value, JSON_TEXT)) return false;
+    str text      = json_str(value);
+    int64_t picos = 0;
+    int fraction  = -1;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '.' && fraction < 0 && i > 0) {
+            fraction = 0;
+            continue;
+        }
+        if (c < '0' || c > '9' || fraction == 6 || picos > INT64_MAX / 100) return false;
+        picos = picos * 10 + (c - '0');
+        if (fraction >= 0) fraction++;
+    }
+    if (text.len == 0 || fraction == 0) return false;
+    for (int i = fraction < 0 ? 0 : fraction; i < 6; i++) {
+        if (__builtin_mul_overflow(picos, 10, &picos)) return false;
+    }
+    *ret_picos = picos;
+    return true;
+}
+
+static void read_price(struct reader *reader, str name, json value)
+{
+    static const char *const members[]     = {"input", "output", "cache_read"};
+    CLEANUP(place_done) struct place place = place_of("/llm/prices", name);
+    struct catalog *catalog                = reader->catalog;
+    if (catalog->price_count == CATALOG_PRICES_MAX) {
+        found(reader, &place, NULL, "", "over %d prices", CATALOG_PRICES_MAX);
+        return;
+    }
+    check_members(reader, &place, value, members, ARRAY_LEN(members));
+    struct price *price = &catalog->prices[catalog->price_count];
+    *price              = (struct price){.model = str_from(keep(reader, name)), .cached = -1};
+    json cached         = json_get_text(value, "cache_read");
+    if (!picos_from(json_get_text(value, "input"), &price->input) ||
+        !picos_from(json_get_text(value, "output"), &price->output) ||
+        (!json_is(cached, JSON_INVALID) && !picos_from(cached, &price->cached))) {
+        found(reader, &place, NULL, "{ input: \"0.25\", output: \"2\" }",
+              "prices are dollars per million tokens, as decimal texts");
+        return;
+    }
+    catalog->price_count++;
+}
+
+status catalog_read(const struct config *config, json providers, json routes, json prices,
+                    struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr)
+{
+    CLEANUP(catalog_freep) struct catalog *catalog = mem_new(1, sizeof *catalog);
+    catalog->arena                                 = arena_new(CATALOG_ARENA_MAX);
+    ASSERT(catalog->arena);
+    struct reader reader = {.config = config, .list = list, .catalog = catalog};
+    size_t errors        = list->errors;
+    for (size_t i = 0; i < json_count(providers); i++) {
+        read_provider(&reader, json_key_at(providers, i), json_value_at(providers, i));
+    }
+    for (size_t i = 0; i < json_count(routes); i++) {
+        read_route(&reader, json_key_at(routes, i), json_value_at(routes, i));
+    }
+    for (size_t i = 0; i < json_count(prices); i++) {
+        read_price(&reader, json_key_at(prices, i), json_value_at(prices, i));
+    }
+    if (list->errors > errors) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "section `llm`: %zu errors",
+                    list->errors - errors);
+    }
+    *ret_catalog = TAKE(catalog);
+    return STATUS_OK;
+}
