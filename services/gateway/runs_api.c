@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "base/money.h"
 #include "base/random.h"
 #include "gateway/followers.h"
 #include "gateway/handlers.h"

@@ -2,16 +2,12 @@
 
 #include "base/attr.h"
 #include "base/hash.h"
+#include "base/money.h"
 
-#include <inttypes.h>
 
 enum {
     DIGEST_MAX   = 32, /* bytes */
-    MONEY_MAX    = 32, /* characters */
-    NANOS_DIGITS = 9,
 };
-
-static const int64_t NANOS_PER_USD = 1'000'000'000;
 
 /* clang-format off */
 static const char *const run_statuses[] = {
@@ -80,45 +76,6 @@ bool run_status_is_final(Pb__RunStatus run_status)
     return run_status >= PB__RUN_STATUS__RUN_STATUS_COMPLETED;
 }
 
-void money_print(int64_t usd_nanos, struct buf *out)
-{
-    if (usd_nanos < 0) {
-        (void)buf_put_byte(out, '-');
-        usd_nanos = -usd_nanos;
-    }
-    (void)buf_printf(out, "%" PRId64, usd_nanos / NANOS_PER_USD);
-    int64_t rest = usd_nanos % NANOS_PER_USD;
-    if (rest == 0) return;
-    int digits = NANOS_DIGITS;
-    for (; rest % 10 == 0; rest /= 10) digits--;
-    (void)buf_printf(out, ".%0*" PRId64, digits, rest);
-}
-
-bool money_parse(str text, int64_t *ret_usd_nanos)
-{
-    int64_t nanos = 0;
-    int fraction  = -1; /* digits after the point; -1: no point yet */
-    size_t digits = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '.' && fraction < 0 && digits > 0) {
-            fraction = 0;
-            continue;
-        }
-        if (c < '0' || c > '9' || fraction == NANOS_DIGITS) return false;
-        if (__builtin_mul_overflow(nanos, 10, &nanos)) return false;
-        if (__builtin_add_overflow(nanos, c - '0', &nanos)) return false;
-        digits++;
-        if (fraction >= 0) fraction++;
-    }
-    if (digits == 0 || fraction == 0) return false;
-    for (int i = fraction < 0 ? 0 : fraction; i < NANOS_DIGITS; i++) {
-        if (__builtin_mul_overflow(nanos, 10, &nanos)) return false;
-    }
-    *ret_usd_nanos = nanos;
-    return true;
-}
-
 static str str_of(ProtobufCBinaryData data)
 {
     return (str){.ptr = (const char *)data.data, .len = data.len};
@@ -148,8 +105,8 @@ static void put_digest(struct json_writer *w, ProtobufCBinaryData digest)
 
 static void put_money(struct json_writer *w, const char *key, int64_t usd_nanos)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(MONEY_MAX);
-    money_print(usd_nanos, &text);
+    CLEANUP(buf_done) struct buf text = buf_init(MONEY_TEXT_MAX);
+    (void)money_print(usd_nanos, &text);
     json_put_text(w, key, buf_str(&text));
 }
 

@@ -25,10 +25,4 @@ const char *approval_status_name(Pb__ApprovalStatus approval_status);
 bool approval_status_parse(str name, Pb__ApprovalStatus *ret_status);
 bool run_status_is_final(Pb__RunStatus run_status);
 
-/** Nano-dollars as an exact decimal number without needless zeros: "0.00125", "3". */
-void money_print(int64_t usd_nanos, struct buf *out);
-
-/** Reads a decimal number of dollars with at most 9 fraction digits. */
-bool money_parse(str text, int64_t *ret_usd_nanos);
-
 #endif

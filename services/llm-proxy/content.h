@@ -1,0 +1,15 @@
+/** content: what a model said, as the value the caller asked for. */
+#ifndef LLM_PROXY_CONTENT_H
+#define LLM_PROXY_CONTENT_H
+
+#include "llm-proxy/chat.h"
+
+/**
+ * `text` as the answer to `request`: the text itself, or the JSON in it (code fences and prose
+ * around it are taken away), checked against the request's schema. `*ret_value` is owned.
+ * INVALID_ARGUMENT: no JSON, or of another shape; the text names the first violations.
+ */
+status content_read(const struct chat_request *request, str text, json *ret_value,
+                    struct error *reterr);
+
+#endif

@@ -1,0 +1,284 @@
+#include "llm-proxy/jobs.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/money.h"
+#include "llm-proxy/content.h"
+#include "workflow/errors.h"
+#include "json/json_text.h"
+#include "json/json_write.h"
+
+#include <stdlib.h>
+
+enum {
+    OUTPUT_MAX   = 32 << 20, /* bytes */
+    INPUT_DEPTH  = 64,
+    INPUT_VALUES = 1'000'000,
+    RELEASE_MS   = 20'000, /* a wait above this goes back to the queue */
+};
+
+struct jobs {
+    struct pipeline *pipeline;     /* borrowed */
+    const struct catalog *catalog; /* borrowed */
+};
+
+/* One job under way. */
+struct chat_job {
+    struct jobs *jobs;
+    struct worker_job *job;
+    struct arena *arena;
+    json input; /* the request's texts are views of it */
+    struct chat_request *request;
+    struct llm_route scratch;
+    struct llm_call *call;
+};
+
+struct jobs *jobs_new(struct pipeline *pipeline, const struct catalog *catalog)
+{
+    struct jobs *jobs = mem_new(1, sizeof *jobs);
+    *jobs             = (struct jobs){.pipeline = pipeline, .catalog = catalog};
+    return jobs;
+}
+
+void jobs_freep(struct jobs **jobs)
+{
+    free(*jobs);
+    *jobs = NULL;
+}
+
+static void chat_job_free(struct chat_job *chat)
+{
+    json_unref(chat->input);
+    arena_free(chat->arena);
+    free(chat);
+}
+
+/* --- reports -----------------------------------------------------------------------------------
+ */
+
+static void report_error(struct worker_job *job, json error, bool is_transient,
+                         const Pb__Usage *usage)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(OUTPUT_MAX);
+    (void)json_print(error, JSON_COMPACT, &text);
+    Pb__JobFailed failed = PB__JOB_FAILED__INIT;
+    failed.error_json    = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
+    failed.transient     = is_transient;
+    failed.usage         = (Pb__Usage *)(uintptr_t)usage;
+    worker_fail(job, &failed);
+}
+
+static void report_kind(struct worker_job *job, enum error_kind kind, uint32_t http, str detail,
+                        bool is_transient)
+{
+    CLEANUP(json_unrefp) json error = error_new(kind, http, detail, (str){});
+    report_error(job, error, is_transient, NULL);
+}
+
+static void put_usage(struct json_writer *w, const Pb__Usage *usage)
+{
+    json_member(w, "usage");
+    json_begin_object(w);
+    json_put_int(w, "input_tokens", usage->input_tokens);
+    json_put_int(w, "output_tokens", usage->output_tokens);
+    json_member(w, "cost_usd");
+    if (usage->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {
+        json_write_null(w);
+    } else {
+        CLEANUP(buf_done) struct buf money = buf_init(MONEY_TEXT_MAX);
+        (void)money_print(usage->cost_usd_nanos, &money);
+        json_write_text(w, buf_str(&money));
+    }
+    json_end_object(w);
+}
+
+static void report_answer(struct chat_job *chat, const struct llm_outcome *outcome, json content)
+{
+    const struct answer_choice *choice = &outcome->answer->choices[0];
+    CLEANUP(buf_done) struct buf text  = buf_init(OUTPUT_MAX);
+    struct json_writer w               = json_writer_init(&text);
+    json_begin_object(&w);
+    json_member(&w, "content");
+    json_write_value(&w, content);
+    json_member(&w, "message");
+    answer_print_message(choice, &w);
+    json_member(&w, "tool_calls");
+    answer_print_tool_calls(choice, &w);
+    json_put_text(&w, "finish_reason", str_from(llm_finish_name(choice->finish)));
+    json_put_text(&w, "model",
+                  outcome->answer->model.len > 0 ? buf_str(&outcome->answer->model)
+                                                 : outcome->model);
+    put_usage(&w, &outcome->usage);
+    if (outcome->is_simulated) json_put_bool(&w, "simulated", true);
+    json_end_object(&w);
+    if (text.is_full) {
+        report_kind(chat->job, ERROR_RUNTIME, 0, str_from("the answer is too large"), false);
+        return;
+    }
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
+    completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
+    worker_complete(chat->job, &completed);
+}
+
+/* --- the end of a call -------------------------------------------------------------------------
+ */
+
+static void on_answered(struct chat_job *chat, const struct llm_outcome *outcome)
+{
+    if (outcome->answer->choice_count == 0) {
+        report_kind(chat->job, ERROR_COMMUNICATION, 502, str_from("the answer has no choice"),
+                    true);
+        return;
+    }
+    struct error error                = {};
+    CLEANUP(json_unrefp) json content = json_invalid();
+    str text                          = buf_str(&outcome->answer->choices[0].text);
+    if (content_read(chat->request, text, &content, &error) == STATUS_OK) {
+        report_answer(chat, outcome, content);
+        return;
+    }
+    /* What was produced is paid for, also when its shape is wrong. */
+    CLEANUP(json_unrefp)
+    json problem = error_new(ERROR_VALIDATION, 0, str_from(error.text), (str){});
+    report_error(chat->job, problem, false, &outcome->usage);
+}
+
+static enum error_kind kind_of(const struct llm_error *error)
+{
+    switch (error->class) {
+    case LLM_ERROR_TIMEOUT: return ERROR_TIMEOUT;
+    case LLM_ERROR_KEY: return ERROR_AUTHENTICATION;
+    case LLM_ERROR_CONNECT:
+    case LLM_ERROR_SERVER:
+    case LLM_ERROR_OVERLOADED:
+    case LLM_ERROR_RATE_LIMITED:
+    case LLM_ERROR_QUOTA:
+    case LLM_ERROR_REQUEST:
+    case LLM_ERROR_CLASS_COUNT: return ERROR_COMMUNICATION;
+    }
+    return ERROR_COMMUNICATION;
+}
+
+static bool is_transient(enum llm_error_class class)
+{
+    return class != LLM_ERROR_REQUEST && class != LLM_ERROR_KEY && class != LLM_ERROR_QUOTA;
+}
+
+static void on_failed(struct chat_job *chat, const struct llm_error *error)
+{
+    if (error->class == LLM_ERROR_RATE_LIMITED && error->retry_after_ms > RELEASE_MS) {
+        worker_release(chat->job, clock_unix_us() + error->retry_after_ms * 1000,
+                       "the provider asks to wait");
+        return;
+    }
+    enum error_kind kind              = kind_of(error);
+    uint32_t http                     = kind == ERROR_COMMUNICATION ? error->http_status : 0;
+    CLEANUP(json_unrefp) json value   = error_new(kind, http, error->text, (str){});
+    CLEANUP(buf_done) struct buf text = buf_init(OUTPUT_MAX);
+    (void)json_print(value, JSON_COMPACT, &text);
+    Pb__JobFailed failed  = PB__JOB_FAILED__INIT;
+    failed.error_json     = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
+    failed.transient      = is_transient(error->class);
+    failed.retry_after_ms = error->retry_after_ms;
+    worker_fail(chat->job, &failed);
+}
+
+static void log_call(const struct chat_job *chat, const struct llm_outcome *outcome)
+{
+    const Pb__LeasedJob *leased = chat->job->leased;
+    log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
+              LOG_STR("run", str_from(leased->run)), LOG_STR("task", str_from(leased->task)),
+              LOG_STR("job", str_from(leased->id)), LOG_INT("attempt", leased->attempt),
+              LOG_STR("provider", str_from(outcome->provider)), LOG_STR("model", outcome->model),
+              LOG_INT("tries", outcome->tries), LOG_INT("duration_ms", outcome->duration_ms),
+              LOG_INT("input_tokens", outcome->usage.input_tokens),
+              LOG_INT("output_tokens", outcome->usage.output_tokens),
+              LOG_BOOLEAN("simulated", outcome->is_simulated),
+              LOG_STR("error.message", outcome->is_ok ? (str){} : outcome->error.text));
+}
+
+static void on_done(const struct llm_outcome *outcome, void *context)
+{
+    struct chat_job *chat = context;
+    log_call(chat, outcome);
+    if (outcome->is_ok) {
+        on_answered(chat, outcome);
+    } else {
+        on_failed(chat, &outcome->error);
+    }
+    chat_job_free(chat);
+}
+
+/* --- the beginning -----------------------------------------------------------------------------
+ */
+
+static int64_t deadline_ms_of(const Pb__LeasedJob *leased)
+{
+    if (leased->deadline_us == 0) return 0;
+    int64_t left_ms = (leased->deadline_us - clock_unix_us()) / 1000;
+    return clock_mono_ms() + (left_ms > 1 ? left_ms : 1);
+}
+
+static status read_job(struct chat_job *chat, struct error *reterr)
+{
+    const Pb__LeasedJob *leased = chat->job->leased;
+    str text = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
+    const struct json_limits limits = {.depth_max = INPUT_DEPTH, .values_max = INPUT_VALUES};
+    TRY(json_parse(text, &limits, &chat->input, NULL, reterr));
+    return chat_from_job(chat->input, chat->arena, &chat->request, reterr);
+}
+
+static void run_chat(struct jobs *jobs, struct worker_job *job)
+{
+    struct error error    = {};
+    struct chat_job *chat = mem_new(1, sizeof *chat);
+    chat->jobs            = jobs;
+    chat->job             = job;
+    chat->arena           = arena_new(CHAT_ARENA_MAX);
+    ASSERT(chat->arena);
+    job->state = chat;
+    if (read_job(chat, &error) != STATUS_OK) {
+        report_kind(job, ERROR_VALIDATION, 0, str_from(error.text), false);
+        chat_job_free(chat);
+        return;
+    }
+    const char *near = NULL;
+    const struct llm_route *route =
+        catalog_find(jobs->catalog, chat->request->model, &chat->scratch, &near);
+    if (!route) {
+        (void)fail(&error, STATUS_NOT_FOUND, "there is no model `" STR_FMT "`%s%s%s",
+                   STR_ARG(chat->request->model), near ? "; did you mean `" : "", near ? near : "",
+                   near ? "`?" : "");
+        report_kind(job, ERROR_CONFIGURATION, 0, str_from(error.text), false);
+        chat_job_free(chat);
+        return;
+    }
+    chat->call = llm_call_start(jobs->pipeline, chat->request, route, deadline_ms_of(job->leased),
+                                on_done, chat);
+}
+
+void jobs_run(struct worker_job *job, void *context)
+{
+    struct jobs *jobs = context;
+    if (str_is(str_from(job->leased->function), "llm.chat")) {
+        run_chat(jobs, job);
+        return;
+    }
+    struct error error = {};
+    (void)fail(&error, STATUS_UNIMPLEMENTED, "this llm-proxy does not know the function %s",
+               job->leased->function);
+    report_kind(job, ERROR_CONFIGURATION, 0, str_from(error.text), false);
+}
+
+void jobs_cancel(struct worker_job *job, void *)
+{
+    struct chat_job *chat = job->state;
+    if (!chat) return;
+    llm_call_cancel(chat->call);
+    chat_job_free(chat);
+    job->state = NULL;
+    worker_release(job, 0, "cancelled");
+}
