@@ -42,6 +42,7 @@ struct provider {
     const char *name;
     const struct provider_kind *kind;
     const char *base_url;   /* without a slash at the end */
+    const char *plain_host; /* of a base_url with http:; NULL: it is https */
     const char *key_header; /* NULL: Authorization: Bearer */
     struct provider_key keys[PROVIDER_KEYS_MAX];
     uint32_t key_count;

@@ -1,0 +1,24 @@
+/* The llm-proxy's options. */
+#ifndef LLM_PROXY_CONFIG_H
+#define LLM_PROXY_CONFIG_H
+
+#include "config/config.h"
+#include "config/rpc_options.h"
+
+struct options {
+    const char *listen;      /* url */
+    const char *long_listen; /* url; NULL: follows from `listen` */
+    const char *admin_host;
+    int64_t admin_port;
+    const char *scheduler; /* endpoints */
+    const char *name;      /* of the worker; NULL: host name and process */
+    int64_t slots;
+    int64_t drain_ms;
+    json providers, routes, prices;
+    struct config_common common;
+    struct config_rpc rpc;
+};
+
+extern const struct config_program llm_proxy_program;
+
+#endif

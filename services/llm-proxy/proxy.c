@@ -1,0 +1,240 @@
+#include "llm-proxy/proxy.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "http/http.h"
+#include "llm-proxy/jobs.h"
+#include "llm-proxy/llm_service.h"
+#include "llm-proxy/measures.h"
+#include "llm.pb-c.h"
+#include "system.pb-c.h"
+#include "telemetry/telemetry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DRAIN_STEP_MS = 10, HOST_MAX = 256 };
+
+struct proxy {
+    struct options options;
+    char name[WORKER_NAME_MAX];
+    struct metrics *metrics;
+    struct measures *measures;
+    struct telemetry *telemetry;
+    struct loop *loop;
+    struct egress_rules *egress;
+    struct http_client *http;
+    struct pipeline *pipeline;
+    struct rpc_client *scheduler;
+    struct jobs *jobs;
+    struct worker *worker;
+    struct llm_service *service;
+    struct rpc_server *server;
+    bool is_running;    /* the loop's thread */
+    atomic_size_t busy; /* as the loop saw it last, while draining */
+};
+
+static struct rpc_identity identity_of(const struct config_rpc *rpc)
+{
+    struct rpc_identity identity          = {.service = str_from("llm-proxy")};
+    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        if (!secrets[i]->name) continue;
+        identity.secrets[identity.secret_count++] =
+            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
+    }
+    return identity;
+}
+
+static void on_ready(void *context)
+{
+    struct proxy *proxy = context;
+    telemetry_set_ready(proxy->telemetry, true, NULL);
+    process_notify("READY=1");
+}
+
+static status start_telemetry(struct proxy *proxy, struct error *reterr)
+{
+    proxy->metrics = metrics_new();
+    metrics_add_process(proxy->metrics, TUTTI_VERSION, "");
+    proxy->measures                        = measures_new(proxy->metrics);
+    const struct telemetry_options options = {.host    = proxy->options.admin_host,
+                                              .port    = (uint16_t)proxy->options.admin_port,
+                                              .service = "llm-proxy",
+                                              .metrics = proxy->metrics};
+    TRY(telemetry_start(&options, &proxy->telemetry, reterr));
+    telemetry_set_ready(proxy->telemetry, false, "waits for the scheduler");
+    return STATUS_OK;
+}
+
+/* Upstreams come from the configuration alone, never from a request or an answer, so what the
+ * operator has named is allowed: private addresses, and plain http to the hosts of a base_url. */
+static status make_egress(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+{
+    static const char *const networks[]          = {"127.0.0.0/8",    "::1/128",  "10.0.0.0/8",
+                                                    "172.16.0.0/12",  "fc00::/7", "100.64.0.0/10",
+                                                    "192.168.0.0/16", NULL};
+    const char *hosts[CATALOG_PROVIDERS_MAX + 1] = {};
+    size_t count                                 = 0;
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        if (catalog->providers[i].plain_host) hosts[count++] = catalog->providers[i].plain_host;
+    }
+    const struct egress_options options = {.private_allow = networks, .http_allow = hosts};
+    return egress_rules_new(&options, &proxy->egress, reterr);
+}
+
+static status make_pipeline(struct proxy *proxy, const struct catalog *catalog,
+                            struct error *reterr)
+{
+    TRY(make_egress(proxy, catalog, reterr));
+    TRY(loop_new(NULL, &proxy->loop, reterr));
+    telemetry_watch_loop(proxy->telemetry, "loop", proxy->loop);
+    const struct http_client_options http = {.loop = proxy->loop, .egress = proxy->egress};
+    TRY(http_client_new(&http, &proxy->http, reterr));
+    const struct pipeline_options pipeline = {.loop     = proxy->loop,
+                                              .catalog  = catalog,
+                                              .http     = proxy->http,
+                                              .measures = proxy->measures,
+                                              .seed     = random_u64()};
+    proxy->pipeline                        = pipeline_new(&pipeline);
+    return STATUS_OK;
+}
+
+static void name_worker(struct proxy *proxy)
+{
+    char host[HOST_MAX] = "localhost";
+    (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(proxy->name, sizeof proxy->name, "llm-proxy@%.40s", host);
+    if (!proxy->options.name) return;
+    (void)snprintf(proxy->name, sizeof proxy->name, "%s", proxy->options.name);
+}
+
+static status start_worker(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+{
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
+                                                                 &pb__system__descriptor, NULL};
+    static const char *const queues[]                         = {"llm", NULL};
+    const struct rpc_client_options client                    = {
+                           .endpoints = proxy->options.scheduler,
+                           .choice    = RPC_OWNER,
+                           .services  = services,
+                           .identity  = identity_of(&proxy->options.rpc),
+                           .tls       = {.ca_file       = proxy->options.rpc.ca_file,
+                                         .cert_key_file = proxy->options.rpc.cert_key_file}};
+    TRY(rpc_client_open(&client, &proxy->scheduler, reterr));
+    name_worker(proxy);
+    proxy->jobs                         = jobs_new(proxy->pipeline, catalog);
+    const struct worker_options options = {.loop      = proxy->loop,
+                                           .scheduler = proxy->scheduler,
+                                           .queues    = queues,
+                                           .name      = proxy->name,
+                                           .kind      = "llm",
+                                           .slots     = (uint32_t)proxy->options.slots,
+                                           .run       = jobs_run,
+                                           .cancel    = jobs_cancel,
+                                           .ready     = on_ready,
+                                           .context   = proxy->jobs};
+    proxy->worker                       = worker_new(&options);
+    return STATUS_OK;
+}
+
+static status start_server(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+{
+    proxy->service                      = llm_service_new(proxy->loop, proxy->pipeline, catalog);
+    const struct rpc_service services[] = {{.descriptor = &pb__llm__descriptor,
+                                            .methods    = llm_service_methods,
+                                            .context    = proxy->service},
+                                           {}};
+    const struct rpc_server_options options = {
+        .url      = proxy->options.listen,
+        .long_url = proxy->options.long_listen,
+        .services = services,
+        .identity = identity_of(&proxy->options.rpc),
+        .tls      = {.ca_file       = proxy->options.rpc.ca_file,
+                     .cert_key_file = proxy->options.rpc.cert_key_file}};
+    return rpc_server_start(&options, &proxy->server, reterr);
+}
+
+status proxy_start(const struct options *options, const struct catalog *catalog,
+                   struct proxy **ret_proxy, struct error *reterr)
+{
+    CLEANUP(proxy_stopp) struct proxy *proxy = mem_new(1, sizeof *proxy);
+    proxy->options                           = *options;
+    TRY(start_telemetry(proxy, reterr));
+    TRY(make_pipeline(proxy, catalog, reterr));
+    TRY(start_worker(proxy, catalog, reterr));
+    TRY(start_server(proxy, catalog, reterr));
+    TRY(loop_start(proxy->loop, "llm", reterr));
+    proxy->is_running = true;
+    telemetry_set_started(proxy->telemetry);
+    log_write(LOG_INFO, "serves models and leases jobs",
+              LOG_STR("listen", str_from(rpc_server_url(proxy->server))),
+              LOG_INT("admin_port", telemetry_port(proxy->telemetry)),
+              LOG_STR("scheduler", str_from(options->scheduler)),
+              LOG_STR("worker", str_from(proxy->name)), LOG_INT("slots", options->slots),
+              LOG_INT("providers", catalog->provider_count),
+              LOG_INT("routes", catalog->route_count));
+    *ret_proxy = TAKE(proxy);
+    return STATUS_OK;
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void begin_drain(void *context)
+{
+    struct proxy *proxy = context;
+    worker_drain(proxy->worker);
+    llm_service_drain(proxy->service);
+}
+
+static void count_busy(void *context)
+{
+    struct proxy *proxy = context;
+    atomic_store(&proxy->busy, worker_busy(proxy->worker) + llm_service_busy(proxy->service));
+}
+
+static void drain(struct proxy *proxy)
+{
+    telemetry_set_ready(proxy->telemetry, false, "draining");
+    atomic_store(&proxy->busy, 1);
+    (void)loop_post(proxy->loop, begin_drain, proxy);
+    int64_t until_ms = clock_mono_ms() + proxy->options.drain_ms;
+    while (atomic_load(&proxy->busy) > 0 && clock_mono_ms() < until_ms) {
+        (void)loop_post(proxy->loop, count_busy, proxy);
+        const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+void proxy_stopp(struct proxy **ref)
+{
+    struct proxy *proxy = *ref;
+    if (!proxy) return;
+    if (proxy->is_running) drain(proxy);
+    rpc_server_stopp(&proxy->server); /* while the loop still answers its calls */
+    if (proxy->loop) loop_stop(proxy->loop);
+    if (proxy->loop) loop_join(proxy->loop);
+    rpc_client_closep(&proxy->scheduler);
+    /* The last answers were posted to a loop that does not run any more. */
+    if (proxy->loop) loop_turn(proxy->loop, 0);
+    llm_service_freep(&proxy->service);
+    worker_freep(&proxy->worker);
+    jobs_freep(&proxy->jobs);
+    pipeline_freep(&proxy->pipeline);
+    http_client_freep(&proxy->http);
+    egress_rules_free(proxy->egress);
+    telemetry_stopp(&proxy->telemetry);
+    loop_freep(&proxy->loop);
+    measures_freep(&proxy->measures);
+    metrics_freep(&proxy->metrics);
+    free(proxy);
+    *ref = NULL;
+}
