@@ -100,8 +100,7 @@ void time_format(int64_t unix_us, char text[static TIME_TEXT_SIZE])
                    (unsigned)(rest / 60) % 60, (unsigned)rest % 60, (unsigned)(us / 1000) % 1000);
 }
 
-/* --- RFC 3339 section 5.6 ----------------------------------------------------------------------
- */
+/* --- RFC 3339 section 5.6 --------------------------------------------------------------------- */
 
 /* Reads exactly `digits` digits, of a value of at most `max`. */
 static bool take_number(str *text, size_t digits, int max, int *ret_value)

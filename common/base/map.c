@@ -32,8 +32,7 @@ struct map {
     size_t count_max;
 };
 
-/* --- SipHash-1-3 (Aumasson and Bernstein 2012; 1 round a word, 3 at the end) -------------------
- */
+/* --- SipHash-1-3 (Aumasson and Bernstein 2012; 1 round a word, 3 at the end) ------------------ */
 
 struct sip {
     uint64_t v0, v1, v2, v3;
@@ -94,8 +93,7 @@ uint64_t hash_bytes(const void *data, size_t size)
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-/* --- the map -----------------------------------------------------------------------------------
- */
+/* --- the map ---------------------------------------------------------------------------------- */
 
 struct map *map_new(size_t count_max)
 {

@@ -50,8 +50,7 @@ struct conn *conn_new(struct worker *worker, int fd, uint32_t slot, const char *
     return conn;
 }
 
-/* --- the end of a request and of a connection ---------------------------------------------------
- */
+/* --- the end of a request and of a connection ------------------------------------------------- */
 
 void conn_end_request(struct conn *conn, enum httpd_why why)
 {
@@ -117,7 +116,7 @@ static void conn_settle(struct conn *conn)
     loop_watch_set(conn->watch, events);
 }
 
-/* --- running-------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* Goes on with `fresh` bytes, which are in memory of the worker, after those that waited. */
 static void conn_run(struct conn *conn, str fresh)
@@ -147,8 +146,7 @@ void conn_resume(struct conn *conn)
     conn_settle(conn);
 }
 
-/* --- events --------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void read_some(struct conn *conn)
 {

@@ -19,8 +19,7 @@ static int64_t now_of(const struct conn *conn)
     return loop_now_ms(conn->worker->loop);
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* The state after the last byte of an answer was given to output. */
 static void begin_reply(struct conn *conn)
@@ -131,8 +130,7 @@ void conn_apply(struct conn *conn, struct message *message)
     message->answer.buffer = NULL;
 }
 
-/* --- requests: each step returns whether another may follow --------------------------------------
- */
+/* --- requests: each step returns whether another may follow ----------------------------------- */
 
 static bool dispatch(struct conn *conn)
 {
@@ -286,7 +284,6 @@ static bool step_reply(struct conn *conn)
 {
     if (conn->pending > 0) return false;
     conn_end_request(conn, conn->is_refused ? conn->why : HTTPD_SENT);
-    if (conn->is_doomed) return false; /* end() is a handler: it may have stopped the server */
     conn->served++;
     conn->scanned = 0;
     if (conn->is_kept_alive && !conn->worker->is_draining) {

@@ -153,8 +153,7 @@ static bool parse_field(str line, struct httpd_field *ret_field, struct httpd_re
     return true;
 }
 
-/* --- fields that decide how the message is read -------------------------------------------------
- */
+/* --- fields that decide how the message is read ----------------------------------------------- */
 
 static bool parse_content_length(str value, int64_t *ret_length, struct httpd_refusal *ret_refusal)
 {

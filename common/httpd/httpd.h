@@ -147,8 +147,7 @@ void httpd_stop(struct httpd *httpd);
 void httpd_free(struct httpd *httpd);
 void httpd_freep(struct httpd **httpd);
 
-/* --- answers: any thread -----------------------------------------------------------------------
- */
+/* --- answers: any thread ---------------------------------------------------------------------- */
 
 /** Answers in one piece. Only the first answer to a request counts. */
 void httpd_respond(struct httpd *httpd, struct httpd_handle handle,
@@ -174,8 +173,7 @@ void httpd_stream_send(struct httpd *httpd, struct httpd_handle handle, struct h
 /** Ends the stream; the connection may serve another request. */
 void httpd_stream_end(struct httpd *httpd, struct httpd_handle handle);
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 struct httpd_stats {
     uint64_t connections;    /* accepted since the start */

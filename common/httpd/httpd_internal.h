@@ -6,8 +6,7 @@
 
 #include <stdatomic.h>
 
-/* --- head --------------------------------------------------------------------------------------
- */
+/* --- head ------------------------------------------------------------------------------------- */
 
 /** A parsed head; its texts are views of the bytes it was parsed from. */
 struct head {
@@ -38,8 +37,7 @@ bool is_token_char(char c);
 /** Compares without case. */
 bool str_is_nocase(str a, const char *b);
 
-/* --- chunked bodies ----------------------------------------------------------------------------
- */
+/* --- chunked bodies --------------------------------------------------------------------------- */
 
 enum { CHUNKS_EXTRA_MAX = 4 << 10 /* bytes of extensions and trailers */ };
 
@@ -70,8 +68,7 @@ enum chunks_step { CHUNKS_MORE, CHUNKS_DATA, CHUNKS_DONE, CHUNKS_BAD };
  * again. CHUNKS_MORE: all was taken. CHUNKS_DONE: the body is complete; the rest is not touched. */
 enum chunks_step chunks_next(struct chunks *chunks, str *input, str *ret_data);
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /** Bytes of bodies in memory. Counted, because requests may outlive the server. */
 struct httpd_budget {
@@ -93,8 +90,7 @@ bool request_add_body(struct httpd_request *request, str data);
 /** Decodes into `out` (as large as `text`); returns the length, or -1 if an escape is broken. */
 int64_t percent_decode(str text, bool plus_is_space, char *out);
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 struct httpd_buffer {
     atomic_uint refs;

@@ -95,8 +95,7 @@ enum message_kind {
     MESSAGE_SEND,
     MESSAGE_END,
     MESSAGE_DROPPED, /* a MESSAGE_SEND that did not fit into the queue */
-    MESSAGE_CLOSE,
-    /* another message that did not */
+    MESSAGE_CLOSE,   /* another message that did not */
 };
 
 /** What other threads want of a connection. */
@@ -158,8 +157,7 @@ struct httpd {
     struct worker workers[];
 };
 
-/* --- connections: conn.c ------------------------------------------------------------------------
- */
+/* --- connections: conn.c ---------------------------------------------------------------------- */
 
 struct conn *conn_new(struct worker *worker, int fd, uint32_t slot, const char *peer);
 
@@ -186,8 +184,7 @@ void conn_doom(struct conn *conn, enum httpd_why why);
 
 struct httpd_handle conn_handle(const struct conn *conn);
 
-/* --- requests: conn_request.c --------------------------------------------------------------------
- */
+/* --- requests: conn_request.c ----------------------------------------------------------------- */
 
 /** One step of the state machine; false if there is nothing more to do now. */
 bool conn_step(struct conn *conn);
@@ -199,8 +196,7 @@ void conn_refuse_with(struct conn *conn, int http_status, const char *code, cons
 /** The request is over: end() is called if a handler knows of it. */
 void conn_end_request(struct conn *conn, enum httpd_why why);
 
-/* --- output: output.c ---------------------------------------------------------------------------
- */
+/* --- output: output.c ------------------------------------------------------------------------- */
 
 /** Bytes to send: of `buffer`, or if that is NULL, of somebody else's memory. */
 struct span {
@@ -224,8 +220,7 @@ void output_answer(struct conn *conn, const struct answer *answer, bool is_strea
 /** Writes a piece of a stream, or drops it, or dooms the connection. */
 void output_stream(struct conn *conn, struct httpd_buffer *buffer, enum httpd_send how);
 
-/* --- workers: worker.c --------------------------------------------------------------------------
- */
+/* --- workers: worker.c ------------------------------------------------------------------------ */
 
 status worker_listen(struct worker *worker, struct httpd *httpd, uint32_t index,
                      struct error *reterr);

@@ -28,8 +28,7 @@ static void unlock(struct worker *worker)
     ASSERT(failed == 0);
 }
 
-/* --- the table of connections --------------------------------------------------------------------
- */
+/* --- the table of connections ----------------------------------------------------------------- */
 
 static uint32_t slot_take(struct worker *worker)
 {
@@ -78,8 +77,7 @@ static void sweep(void *context)
     loop_timer_set(worker->loop, &worker->sweep, loop_now_ms(worker->loop) + HTTPD_SWEEP_MS);
 }
 
-/* --- accepting -----------------------------------------------------------------------------------
- */
+/* --- accepting -------------------------------------------------------------------------------- */
 
 static void peer_text(const struct sockaddr_storage *address, char text[static HTTPD_PEER_SIZE])
 {
@@ -173,8 +171,7 @@ static void close_listener(struct worker *worker)
     loop_timer_clear(worker->loop, &worker->resume);
 }
 
-/* --- drain and stop ------------------------------------------------------------------------------
- */
+/* --- drain and stop --------------------------------------------------------------------------- */
 
 static void drain(struct worker *worker)
 {
@@ -203,8 +200,7 @@ static void stop(struct worker *worker)
     loop_timer_clear(worker->loop, &worker->sweep);
 }
 
-/* --- messages ------------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static size_t message_size(const struct message *message)
 {
@@ -281,8 +277,7 @@ static void noticed(void *context)
     }
 }
 
-/* --- start and end -------------------------------------------------------------------------------
- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static status make_address(const struct httpd *httpd, struct sockaddr_storage *ret_address,
                            socklen_t *ret_size, struct error *reterr)

@@ -147,8 +147,7 @@ void loop_freep(struct loop **loop)
     *loop = NULL;
 }
 
-/* --- messages from other threads ---------------------------------------------------------------
- */
+/* --- messages from other threads -------------------------------------------------------------- */
 
 static void wake(struct loop *loop)
 {
@@ -248,8 +247,7 @@ static void run_messages(struct loop *loop)
     if (is_left) wake(loop);
 }
 
-/* --- descriptors -------------------------------------------------------------------------------
- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 static uint32_t to_epoll(unsigned events)
 {
@@ -322,8 +320,7 @@ void loop_watch_forget(struct loop_watch *watch)
     if (watch) (void)unwatch(watch); /* the kernel forgot a closed one by itself */
 }
 
-/* --- timers ------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
 {
@@ -351,8 +348,7 @@ static void run_timers(struct loop *loop)
     loop->is_firing = false;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void take_time(struct loop *loop)
 {

@@ -47,8 +47,7 @@ status loop_new(const struct loop_options *options, struct loop **ret_loop, stru
 void loop_free(struct loop *loop);
 void loop_freep(struct loop **loop);
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /** Runs until loop_stop(), then runs what was posted before that, and returns. */
 void loop_run(struct loop *loop);
@@ -76,8 +75,7 @@ int64_t loop_turned_ms(const struct loop *loop);
 /** Says whether the caller is the loop's thread. Any thread. */
 bool loop_is_own_thread(const struct loop *loop);
 
-/* --- descriptors -------------------------------------------------------------------------------
- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 enum loop_event {
     LOOP_READ   = 1 << 0, /* there is something to read, or the end of it */
@@ -108,8 +106,7 @@ void loop_watch_remove(struct loop_watch *watch);
  * never connected before it says so). NULL is fine. */
 void loop_watch_forget(struct loop_watch *watch);
 
-/* --- timers ------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 typedef void loop_timer_fn(void *context);
 
@@ -134,8 +131,7 @@ static inline bool loop_timer_is_set(const struct loop_timer *timer)
     return timer->position != 0;
 }
 
-/* --- messages from other threads ---------------------------------------------------------------
- */
+/* --- messages from other threads -------------------------------------------------------------- */
 
 typedef void loop_post_fn(void *context);
 

@@ -84,8 +84,7 @@ void metrics_freep(struct metrics **metrics)
     *metrics = NULL;
 }
 
-/* --- metrics -------------------------------------------------------------------------------------
- */
+/* --- metrics ---------------------------------------------------------------------------------- */
 
 static bool is_name(const char *name)
 {
@@ -143,8 +142,7 @@ void metrics_add_hook(struct metrics *metrics, metrics_hook_fn *sample, void *co
     unlock(metrics);
 }
 
-/* --- series --------------------------------------------------------------------------------------
- */
+/* --- series ----------------------------------------------------------------------------------- */
 
 static struct series *series_new(const struct metric *metric, const str *values)
 {

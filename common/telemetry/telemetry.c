@@ -41,8 +41,7 @@ static void unlock(struct telemetry *telemetry)
     ASSERT(failed == 0);
 }
 
-/* --- what is asked -------------------------------------------------------------------------------
- */
+/* --- what is asked ---------------------------------------------------------------------------- */
 
 static void answer(struct telemetry *telemetry, struct httpd_handle handle, int http_status,
                    const char *type, str body)
@@ -147,8 +146,7 @@ static void handle_request(struct httpd_handle handle, struct httpd_request *req
     ASSERT(false); /* route() lets nothing else pass */
 }
 
-/* --- start and stop ------------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 status telemetry_start(const struct telemetry_options *options, struct telemetry **ret_telemetry,
                        struct error *reterr)
@@ -199,8 +197,7 @@ uint16_t telemetry_port(const struct telemetry *telemetry)
     return httpd_port(telemetry->httpd);
 }
 
-/* --- what is told --------------------------------------------------------------------------------
- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 void telemetry_set_started(struct telemetry *telemetry)
 {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #define HOST   "Host: a\r\n\r\n"
 #define PARK   "GET /park HTTP/1.1\r\n" HOST
@@ -503,6 +504,28 @@ static void test_unread_pipeline(void **state)
     fixture_stop(&f);
 }
 
+/* Without descriptors the listener rests instead of spinning, and comes back by itself. */
+static void test_no_descriptors_left(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, (struct httpd_options){});
+    CLEANUP(client_close) struct client client = client_open(&f);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    fixture_turns(&f, 3);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    fixture_turns(&f, 3);
+    assert_int_equal(httpd_connections(f.httpd), 0); /* still resting */
+    fixture_pass(&f, 100);
+    send_text(&f, &client, OK);
+    client_wait(&f, &client, 1);
+    assert_true(client_has(&client, "HTTP/1.1 200 "));
+    fixture_stop(&f);
+}
+
 static size_t open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
@@ -702,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_park_and_close),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_start_fails),
+        cmocka_unit_test(test_no_descriptors_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

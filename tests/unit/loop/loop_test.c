@@ -29,8 +29,7 @@ static void start(struct fixture *f, size_t posts_max)
     assert_int_equal(loop_new(&options, &f->loop, NULL), STATUS_OK);
 }
 
-/* --- timers --------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 struct alarm {
     struct loop_timer timer;
@@ -173,8 +172,7 @@ static void test_clock_never_goes_back(void **state)
     loop_freep(&f.loop);
 }
 
-/* --- descriptors ---------------------------------------------------------------------------------
- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 struct end {
     int fd;
@@ -289,8 +287,7 @@ static void test_watch_fails(void **state)
     loop_freep(&f.loop);
 }
 
-/* --- posts and notices ---------------------------------------------------------------------------
- */
+/* --- posts and notices ------------------------------------------------------------------------ */
 
 struct list {
     struct loop *loop;
