@@ -141,11 +141,20 @@ static void read_secret(struct config_loader *loader, const struct config_value 
 {
     if (value->option->kind != CONFIG_SECRET || json_is(value->value, JSON_INVALID)) return;
     struct config_secret *field = (struct config_secret *)((char *)options + value->offset);
+    struct arena *arena         = loader->config->arena;
+    str name                    = json_str(value->value);
     struct error error          = {};
-    status code = config_named_secret(loader->config, json_str(value->value), loader->config->arena,
-                                      &field->value, &error);
-    if (code == STATUS_OK) return;
-    config_loader_found(loader, &value->source, "", "`%s`: %s", value->option->path, error.text);
+    if (config_named_secret(loader->config, name, arena, &field->value, &error) != STATUS_OK) {
+        config_loader_found(loader, &value->source, "", "`%s`: %s", value->option->path,
+                            error.text);
+        return;
+    }
+    const char *path = config_open_secret(loader->config, name, arena);
+    if (!path) return;
+    struct diagnostic *finding =
+        diagnostics_add(loader->list, "", SEVERITY_WARNING, (str){}, 0, 0,
+                        "`%s`: everybody may read %s", value->option->path, path);
+    diagnostic_hint(loader->list, finding, "chmod o-r %s", path);
 }
 
 /* The first finding in one line, for those who get no list. */

@@ -106,6 +106,9 @@ bool config_put_source(const struct config *config, const struct config_source *
 status config_named_secret(const struct config *config, str name, struct arena *arena,
                            str *ret_secret, struct error *reterr);
 
+/** The path of a secret's file if everybody may read it; else NULL. */
+const char *config_open_secret(const struct config *config, str name, struct arena *arena);
+
 /** Finds texts in a tree where only a reference to a secret may stand. */
 void config_find_literals(struct config_loader *loader, const struct config_value *value);
 

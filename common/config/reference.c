@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 enum {
     NAME_MAX_LEN = 64,      /* bytes of a secret's name */
@@ -55,15 +56,26 @@ static status secret_from_environment(const struct config *config, str variable,
                 STR_ARG(variable));
 }
 
-static status secret_from_folder(json secrets, str name, struct arena *arena, str *ret_secret,
-                                 struct error *reterr)
+/* The file of a secret, `{file: PATH}` or NAME in the folder; NULL if it is no file, or no memory.
+ */
+static const char *secret_path(const struct config *config, str name, struct arena *arena)
 {
-    json folder      = json_get_text(secrets, "dir");
-    bool is_set      = json_is(folder, JSON_TEXT);
-    const char *path = arena_printf(arena, "%s/" STR_FMT,
-                                    is_set ? json_str(folder).ptr : default_folder, STR_ARG(name));
-    if (!path) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "secret: out of memory");
-    return secret_read(arena, path, ret_secret, reterr);
+    json secrets = secrets_of(config);
+    json entry   = json_get(secrets, name);
+    json folder  = json_get_text(secrets, "dir");
+    json file    = json_get_text(entry, "file");
+    if (json_is(file, JSON_TEXT)) return json_str(file).ptr;
+    if (!json_is(entry, JSON_INVALID)) return NULL;
+    return arena_printf(arena, "%s/" STR_FMT,
+                        json_is(folder, JSON_TEXT) ? json_str(folder).ptr : default_folder,
+                        STR_ARG(name));
+}
+
+const char *config_open_secret(const struct config *config, str name, struct arena *arena)
+{
+    struct stat info;
+    const char *path = is_name(name) ? secret_path(config, name, arena) : NULL;
+    return path && stat(path, &info) == 0 && (info.st_mode & S_IROTH) ? path : NULL;
 }
 
 status config_named_secret(const struct config *config, str name, struct arena *arena,
@@ -73,15 +85,11 @@ status config_named_secret(const struct config *config, str name, struct arena *
         return fail(reterr, STATUS_INVALID_ARGUMENT,
                     "the name of a secret has letters, digits, `-`, `_` and `.`, and is not `dir`");
     }
-    json secrets  = secrets_of(config);
-    json entry    = json_get(secrets, name);
-    json file     = json_get_text(entry, "file");
-    json variable = json_get_text(entry, "env");
-    str secret    = {};
-    if (json_is(entry, JSON_INVALID)) {
-        TRY(secret_from_folder(secrets, name, arena, &secret, reterr));
-    } else if (json_is(file, JSON_TEXT)) {
-        TRY(secret_read(arena, json_str(file).ptr, &secret, reterr));
+    const char *path = secret_path(config, name, arena);
+    json variable    = json_get_text(json_get(secrets_of(config), name), "env");
+    str secret       = {};
+    if (path) {
+        TRY(secret_read(arena, path, &secret, reterr));
     } else if (json_is(variable, JSON_TEXT)) {
         TRY(secret_from_environment(config, json_str(variable), arena, &secret, reterr));
     } else {

@@ -49,10 +49,10 @@ status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret
         yaml_found(&report, (str){}, 1, 1, "split it", "the document is larger than 512 KiB");
     } else {
         document->source     = mem_dup(text.len ? text.ptr : "", text.len);
-        document->source_len = text.len;
+        document->source_len = yaml_join_surrogates(document->source, text.len);
         document->root       = json_null();
         document->root_node  = (struct yaml_node){.line = 1, .column = 1, .style = YAML_NOT_SCALAR};
-        report.source        = (str){.ptr = document->source, .len = text.len};
+        report.source        = (str){.ptr = document->source, .len = document->source_len};
         document->offsets    = offsets_new(report.source);
         if (parse(&report, document)) {
             *ret_document = TAKE(document);

@@ -4,8 +4,7 @@
  * Core schema rules decide what a plain scalar is, so `on`, `yes`, `no`, `off` are texts and 0o17
  * is 15. One document per file; an empty one is null. Anchors, aliases and merge keys (`<<`) are
  * read; an alias bomb, a duplicate key, a key that is no scalar, a foreign tag, infinities and NUL
- * are refused, and so is an expression whose end a comment has eaten. JSON is YAML here too, but
- * for escaped surrogate pairs.
+ * are refused. JSON is YAML here too.
  *
  * A document is immutable; all threads may read it if its values are frozen.
  */

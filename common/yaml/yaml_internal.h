@@ -51,6 +51,9 @@ void yaml_explain(struct yaml_report *report, const yaml_parser_t *parser);
 /** The start of the line (from 1) in `source`, up to its end; empty beyond the last. */
 str yaml_line(str source, uint32_t line);
 
+/** Replaces the escaped surrogate pairs of a JSON document, in place; returns the new length. */
+size_t yaml_join_surrogates(char *text, size_t len);
+
 enum yaml_resolved {
     YAML_RESOLVED,
     YAML_FOREIGN_TAG,

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ARENA_MAX = 1 << 20, OUT_MAX = 1 << 20 };
@@ -82,6 +83,7 @@ static struct place place_new(const char *text)
     (void)snprintf(place.secret_file, sizeof place.secret_file, "%s/the-token", place.folder);
     write_file(place.file, text);
     write_file(place.secret_file, "s3cr3t-value\n");
+    (void)chmod(place.secret_file, S_IRUSR | S_IWUSR);
     return place;
 }
 
@@ -309,6 +311,27 @@ static void secrets_may_be_variables_or_files(void **state)
     }
 }
 
+static void a_secret_for_everybody_is_a_warning(void **state)
+{
+    (void)state;
+    CLEANUP(place_done) struct place place = place_new("");
+    char dir[200];
+    (void)snprintf(dir, sizeof dir, "secrets.dir=%s", place.folder);
+    const char *const flags[]           = {"scheduler.listen=ipc://x", dir,
+                                           "scheduler.token.secret=the-token"};
+    const struct config_sources sources = {.flags = flags, .flag_count = ARRAY_LEN(flags)};
+    for (int is_open = 0; is_open <= 1; is_open++) {
+        (void)chmod(place.secret_file, is_open ? 0644 : 0640);
+        CLEANUP(arena_freep) struct arena *arena    = arena_new(ARENA_MAX);
+        CLEANUP(config_freep) struct config *config = NULL;
+        struct diagnostics *list                    = diagnostics_new(arena);
+        struct options options                      = {};
+        assert_int_equal(config_load(&program, &sources, &options, &config, list, NULL), STATUS_OK);
+        assert_int_equal(list->count, is_open);
+        if (is_open) assert_int_equal(list->items[0].severity, SEVERITY_WARNING);
+    }
+}
+
 static void some_changes_need_a_restart(void **state)
 {
     (void)state;
@@ -411,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_required_option_is_required),
         cmocka_unit_test(a_file_that_is_named_must_be_there),
         cmocka_unit_test(secrets_may_be_variables_or_files),
+        cmocka_unit_test(a_secret_for_everybody_is_a_warning),
         cmocka_unit_test(some_changes_need_a_restart),
         cmocka_unit_test(the_schema_says_the_same),
         cmocka_unit_test(the_manual_lists_every_option),
