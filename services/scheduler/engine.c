@@ -400,6 +400,11 @@ status engine_post(struct engine *engine, struct command *first, struct error *r
     return mailbox_post(engine->mailbox, &first->mail, reterr);
 }
 
+size_t engine_depth(struct engine *engine)
+{
+    return mailbox_depth(engine->mailbox);
+}
+
 size_t engine_room(struct engine *engine)
 {
     return mailbox_room(engine->mailbox);

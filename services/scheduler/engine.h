@@ -88,7 +88,8 @@ void engine_stopp(struct engine **engine);
  * will be called: RESOURCE_EXHAUSTED ("overloaded"), UNAVAILABLE ("draining"). */
 status engine_post(struct engine *engine, struct command *first, struct error *reterr);
 
-/** How many more commands fit now. */
+/** How many commands wait, and how many more fit. */
+size_t engine_depth(struct engine *engine);
 size_t engine_room(struct engine *engine);
 
 /** From now on posts are refused with UNAVAILABLE; what is there is finished. */
