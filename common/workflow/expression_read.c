@@ -30,7 +30,6 @@ static const struct {
     const char *words;
     uint32_t available; /* without $secrets, which are not supported yet */
 } places[PLACE_COUNT] = {
-    [PLACE_START]          = {"the document's `idempotencyKey`", WORKFLOW},
     [PLACE_WORKFLOW_INPUT] = {"the workflow's `input.from`", WORKFLOW | RUNTIME},
     [PLACE_TASK_INPUT]     = {"`if` and `input.from`", CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
     [PLACE_TASK]           = {"the definition of a task",
@@ -93,14 +92,12 @@ static void refuse_unavailable(struct reader *reader, str source, size_t offset,
     }
     finding = refuse(reader, "V21", where, "`$%s` is not available in %s", name,
                      places[reader->place].words);
-    switch (variable) {
-    case VARIABLE_OUTPUT:
+    if (variable == VARIABLE_OUTPUT) {
         hint(reader, finding, "`$output` exists in `export.as` only; in `output.as` it is `.`");
-        break;
-    case VARIABLE_INPUT:
-        hint(reader, finding, "`.` is the input here; the workflow's own is `$workflow.input`");
-        break;
-    default: hint(reader, finding, "`.` is the input here"); break;
+    } else if (variable == VARIABLE_INPUT) {
+        hint(reader, finding, "`.`, or `$workflow.input` for what the run was started with");
+    } else if (variable == VARIABLE_CONTEXT) {
+        hint(reader, finding, "the context begins as what this yields; `.` is the input");
     }
 }
 
@@ -144,6 +141,14 @@ static bool is_within_limits(struct reader *reader, str source, size_t offset)
     return false;
 }
 
+static bool is_blank(str source)
+{
+    for (size_t i = 0; i < source.len; i++) {
+        if (!strchr(" \t\r\n", source.ptr[i])) return false;
+    }
+    return true;
+}
+
 /* --- compiling -------------------------------------------------------------------------------- */
 
 /* The names in the order of the variables. One that an inner task declares again is hidden: it gets
@@ -173,6 +178,12 @@ const struct expression *expression_compile(struct reader *reader, str source, s
 {
     ASSERT(reader->place != PLACE_INHERIT);
     if (!is_within_limits(reader, source, offset)) return NULL;
+    if (is_blank(source)) {
+        struct diagnostic *finding =
+            refuse(reader, "V20", text_place(reader, offset), "the expression is empty");
+        hint(reader, finding, "`${ . }` for the value itself");
+        return NULL;
+    }
 
     const char *names[EXPR_VARIABLES_MAX];
     struct expr_names known = {.names = names, .count = names_fill(&reader->scope, names)};

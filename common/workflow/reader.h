@@ -33,7 +33,6 @@ enum {
  * language. The table is in expression_read.c. */
 enum place {
     PLACE_INHERIT, /* in a field table: as in the enclosing object */
-    PLACE_START,   /* `idempotencyKey` of the document */
     PLACE_WORKFLOW_INPUT,
     PLACE_TASK_INPUT, /* `if`, `input.from` */
     PLACE_TASK,       /* the definition of a task, `timeout`, `metadata.tutti` */
