@@ -1,7 +1,7 @@
 /* The section `llm` of the configuration: every mistake with its place, all of them at once. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "http/uri.h"
+#include "http/url.h"
 #include "llm-proxy/catalog.h"
 #include "json/json_pointer.h"
 
@@ -140,13 +140,13 @@ static void read_compatible(struct reader *reader, const struct place *place, js
     size_t length = strlen(url);
     while (length > 0 && url[length - 1] == '/') length--;
     provider->base_url = keep(reader, (str){.ptr = url, .len = length});
-    struct uri uri     = {};
-    if (!uri_parse(str_from(provider->base_url), &uri)) {
+    struct url parts   = {};
+    if (!url_parse(str_from(provider->base_url), &parts)) {
         found(reader, place, "base_url", "\"http://127.0.0.1:8000/v1\"",
               "`base_url` is no http or https URL");
         return;
     }
-    if (!uri.is_https) provider->plain_host = keep(reader, uri.host);
+    if (!parts.is_https) provider->plain_host = keep(reader, parts.host);
     provider->key_header = text_member(reader, place, value, "key_header");
     json keys            = json_get_text(value, "keys");
     for (size_t i = 0; json_is(keys, JSON_ARRAY) && i < json_count(keys); i++) {
