@@ -37,6 +37,11 @@ struct rpc_identity {
     size_t secret_count; /* 0: no token is sent; over TCP nothing is served */
 };
 
+/** The identity of `service` with its current secret and, during a rotation, the one before; empty
+ * ones are left out. The id of a secret follows from its bytes, so that both ends agree on it in
+ * whatever order they know their secrets. Views of the texts. */
+struct rpc_identity rpc_identity_of(const char *service, str current, str previous);
+
 /** Files of tls+tcp://, read when a server or client starts; NULL where another transport is used.
  */
 struct rpc_tls {

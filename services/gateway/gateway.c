@@ -73,14 +73,7 @@ static void ask_topology(void *context)
 
 static struct rpc_identity identity_of(const struct config_rpc *rpc)
 {
-    struct rpc_identity identity          = {.service = str_from("gateway")};
-    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
-    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-        if (!secrets[i]->name) continue;
-        identity.secrets[identity.secret_count++] =
-            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
-    }
-    return identity;
+    return rpc_identity_of("gateway", rpc->token.value, rpc->token_previous.value);
 }
 
 static struct rpc_tls tls_of(const struct config_rpc *rpc)

@@ -4,9 +4,8 @@
 #include "base/hash.h"
 #include "base/money.h"
 
-
 enum {
-    DIGEST_MAX   = 32, /* bytes */
+    DIGEST_MAX = 32, /* bytes */
 };
 
 /* clang-format off */

@@ -43,14 +43,7 @@ struct proxy {
 
 static struct rpc_identity identity_of(const struct config_rpc *rpc)
 {
-    struct rpc_identity identity          = {.service = str_from("llm-proxy")};
-    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
-    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-        if (!secrets[i]->name) continue;
-        identity.secrets[identity.secret_count++] =
-            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
-    }
-    return identity;
+    return rpc_identity_of("llm-proxy", rpc->token.value, rpc->token_previous.value);
 }
 
 static void on_ready(void *context)
@@ -116,6 +109,18 @@ static void name_worker(struct proxy *proxy)
     (void)snprintf(proxy->name, sizeof proxy->name, "%s", proxy->options.name);
 }
 
+static void run_job(struct worker_job *job, void *context)
+{
+    struct proxy *proxy = context;
+    jobs_run(job, proxy->jobs);
+}
+
+static void cancel_job(struct worker_job *job, void *context)
+{
+    struct proxy *proxy = context;
+    jobs_cancel(job, proxy->jobs);
+}
+
 static status start_worker(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
@@ -137,10 +142,10 @@ static status start_worker(struct proxy *proxy, const struct catalog *catalog, s
                                            .name      = proxy->name,
                                            .kind      = "llm",
                                            .slots     = (uint32_t)proxy->options.slots,
-                                           .run       = jobs_run,
-                                           .cancel    = jobs_cancel,
+                                           .run       = run_job,
+                                           .cancel    = cancel_job,
                                            .ready     = on_ready,
-                                           .context   = proxy->jobs};
+                                           .context   = proxy};
     proxy->worker                       = worker_new(&options);
     return STATUS_OK;
 }

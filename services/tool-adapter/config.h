@@ -1,0 +1,23 @@
+/* The tool-adapter's options. */
+#ifndef TOOL_ADAPTER_CONFIG_H
+#define TOOL_ADAPTER_CONFIG_H
+
+#include "config/config.h"
+#include "config/rpc_options.h"
+
+struct options {
+    const char *admin_host;
+    int64_t admin_port;
+    const char *scheduler; /* endpoints */
+    const char *name;      /* of the worker; NULL: follows from the host's */
+    int64_t slots;
+    int64_t drain_ms;
+    struct config_list private_networks;
+    struct config_list http_hosts;
+    struct config_common common;
+    struct config_rpc rpc;
+};
+
+extern const struct config_program tool_adapter_program;
+
+#endif

@@ -1,0 +1,57 @@
+/**
+ * http_job: one `call: http` of the workflow language, from the job's arguments to its output.
+ *
+ * Arguments, made by the engine: {method, endpoint, headers?, query?, body?, output?, redirect?,
+ * authentication?: {basic: {username, password}} | {bearer: {token}}}. Output, by `output`:
+ *   content   the parsed body (JSON), else its text; the default
+ *   raw       the body in base64
+ *   response  {request: {method, uri, headers}, statusCode, headers, content}
+ *
+ * A status outside of 200..299 is an error; with `redirect: true` redirects are followed and 3xx is
+ * none. Errors carry the DSL's types; no error text holds a path, query, header or body.
+ *
+ * Pure but for the HTTP client; one job belongs to one loop.
+ */
+#ifndef TOOL_ADAPTER_HTTP_JOB_H
+#define TOOL_ADAPTER_HTTP_JOB_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "http/http.h"
+#include "workflow/errors.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+
+enum {
+    HTTP_JOB_ARENA_MAX  = 48 << 20, /* bytes */
+    HTTP_JOB_BODY_MAX   = 10 << 20, /* bytes of an answer: it becomes part of the run */
+    HTTP_JOB_FIELDS_MAX = 100,      /* headers, query parameters */
+};
+
+enum http_job_output { HTTP_JOB_CONTENT, HTTP_JOB_RAW, HTTP_JOB_RESPONSE };
+
+struct http_job {
+    struct http_request request; /* texts live as long as the arena */
+    enum http_job_output output;
+    bool follows_redirects;
+};
+
+/** Reads arguments. `json` values stay the caller's and must outlive the job. INVALID_ARGUMENT
+ * names the member; the error kind is `configuration`. */
+status http_job_read(json arguments, struct arena *arena, struct http_job *ret_job,
+                     struct error *reterr);
+
+/** What became of it. `value` is the output or the DSL error; owned by the caller. */
+struct http_job_result {
+    bool is_ok;
+    json value;
+    bool is_transient;
+    bool is_unknown;        /* the other side may have acted */
+    int64_t retry_after_ms; /* 0: not said */
+};
+
+void http_job_finish(const struct http_job *job, const struct http_result *http,
+                     struct http_job_result *ret_result);
+
+#endif

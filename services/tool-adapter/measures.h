@@ -1,0 +1,17 @@
+/** measures: the tool-adapter's metrics (docs/reference/metrics). */
+#ifndef TOOL_ADAPTER_MEASURES_H
+#define TOOL_ADAPTER_MEASURES_H
+
+#include "telemetry/metrics.h"
+
+#include <stdint.h>
+
+struct measures;
+
+struct measures *measures_new(struct metrics *metrics); /* owned */
+void measures_freep(struct measures **measures);
+
+void measures_call(struct measures *measures, const char *tool, const char *outcome,
+                   int64_t duration_ms);
+
+#endif
