@@ -37,7 +37,6 @@ void client_leave(struct http_client *client)
     client->depth--;
 }
 
-/* No timer of "now" does: the loop takes it for the next millisecond, which is an age. */
 static void ask_for_work(struct http_client *client)
 {
     if (!client->is_working) loop_notify(client->loop, &client->notice);
@@ -122,24 +121,32 @@ static void act(struct http_client *client, curl_socket_t fd, int events)
     ASSERT(code == CURLM_OK);
 }
 
-/* What callbacks ask for is done at once, but not for ever: the loop has others to serve. */
-static void work(struct http_client *client)
+/*
+ * One pass, and never a second one in the same turn: with a fast server near by, answers are there
+ * before we look away, and one connection would keep the loop from all others. So what callbacks
+ * ask for waits. A timer of "now" means this turn's timers, or the next turn if they have run; but
+ * set by a timer it means the next millisecond, so there a notice takes its place.
+ */
+static void work(struct http_client *client, bool is_timer)
 {
-    enum { ROUNDS_MAX = 4 };
     ASSERT(client->depth == 0);
     ASSERT(!client->is_working);
     client->is_working = true;
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        if (client->is_curl_due) {
-            client->is_curl_due = false;
-            act(client, CURL_SOCKET_TIMEOUT, 0);
-        }
+    finish_transfers(client);
+    settle(client);
+    if (client->is_curl_due) {
+        client->is_curl_due = false;
+        act(client, CURL_SOCKET_TIMEOUT, 0);
         finish_transfers(client);
-        settle(client);
-        if (!client->is_curl_due && !client->unsettled) break;
     }
     client->is_working = false;
-    if (client->is_curl_due || client->unsettled) ask_for_work(client);
+
+    if (!client->is_curl_due && !client->unsettled) return;
+    if (is_timer) {
+        ask_for_work(client);
+    } else {
+        loop_timer_set(client->loop, &client->work_timer, loop_now_ms(client->loop));
+    }
 }
 
 /* --- Sockets and timer ------------------------------------------------------------------------ */
@@ -148,12 +155,17 @@ static void curl_timer_fired(void *context)
 {
     struct http_client *client = context;
     client->is_curl_due        = true;
-    work(client);
+    work(client, true);
+}
+
+static void work_timer_fired(void *context)
+{
+    work(context, true);
 }
 
 static void notified(void *context)
 {
-    work(context);
+    work(context, false);
 }
 
 static void socket_ready(unsigned events, void *context)
@@ -165,8 +177,13 @@ static void socket_ready(unsigned events, void *context)
     if (events & (LOOP_READ | LOOP_HANGUP)) curl_events |= CURL_CSELECT_IN;
     if (events & LOOP_WRITE) curl_events |= CURL_CSELECT_OUT;
     if (events & LOOP_FAILED) curl_events |= CURL_CSELECT_ERR;
+    client->is_working = true;
     act(client, watched->fd, curl_events);
-    work(client);
+    finish_transfers(client);
+    client->is_working = false;
+    if (client->is_curl_due || client->unsettled) { /* once, after all that are ready */
+        loop_timer_set(client->loop, &client->work_timer, loop_now_ms(client->loop));
+    }
 }
 
 static struct watched **slot_of(struct http_client *client, curl_socket_t fd)
@@ -292,6 +309,7 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     client->user_agent = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
     client->ca_file    = copy_or(options->ca_file, NULL);
     client->curl_timer = (struct loop_timer){.fire = curl_timer_fired, .context = client};
+    client->work_timer = (struct loop_timer){.fire = work_timer_fired, .context = client};
     client->notice     = (struct loop_notice){.run = notified, .context = client};
     client->multi      = curl_multi_init();
     if (!client->multi || !set_up(client, per_host ? per_host : HTTP_HOST_CONNECTIONS_MAX)) {
@@ -310,6 +328,7 @@ void http_client_free(struct http_client *client)
     if (client->multi) (void)curl_multi_cleanup(client->multi);
     client_leave(client);
     loop_timer_clear(client->loop, &client->curl_timer);
+    loop_timer_clear(client->loop, &client->work_timer);
     loop_notice_clear(client->loop, &client->notice);
     free(client->watched); /* libcurl has had every entry removed */
     free(client->user_agent);

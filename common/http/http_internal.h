@@ -38,8 +38,9 @@ struct http_client {
     struct loop_timer curl_timer; /* libcurl's wish to be called later */
     bool is_curl_due;             /* the same, now */
     bool is_working;              /* client.c looks at all of this anyway */
-    struct loop_notice notice;    /* there is work */
-    struct http_call *calls;      /* all of them */
+    struct loop_notice notice;    /* there is work; or, where that does not do: */
+    struct loop_timer work_timer;
+    struct http_call *calls; /* all of them */
     unsigned call_count;
     struct http_call *unsettled, *unsettled_last; /* in the order of asking */
     unsigned unsettled_count;
