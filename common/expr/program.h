@@ -1,0 +1,173 @@
+/*
+ * program: a compiled expression.
+ *
+ * The machine (vm.h) has registers. A function has a frame of them; an instruction reads operands
+ * and writes one register. Within one activation of a function control only runs forward, and each
+ * register is written at one place, so backtracking needs to restore nothing: what was written
+ * before a fork is still there, and what was written after it is written again. Accumulators
+ * (OP_STORE, OP_TAKE) are the exception, and meant to keep what they hold across backtracking.
+ *
+ * A program is immutable; its constants are frozen, so threads share it.
+ */
+#ifndef EXPR_PROGRAM_H
+#define EXPR_PROGRAM_H
+
+#include "expr/expr.h"
+#include "expr/regex.h"
+
+enum {
+    PROGRAM_REGISTERS_MAX = 0x3FFF, /* of a function: what an operand can name */
+    PROGRAM_CONSTANTS_MAX = 0x3FFF,
+    PROGRAM_CODE_MAX      = 1 << 19, /* instructions; 64 KiB of source make at most a few each */
+};
+
+/* An operand: two bits of class, 14 of index. */
+typedef uint16_t operand;
+
+enum operand_class {
+    OPERAND_REGISTER = 0x0000, /* of the frame; read */
+    OPERAND_CONSTANT = 0x4000,
+    OPERAND_VARIABLE = 0x8000, /* given from outside */
+    OPERAND_TAKE     = 0xC000, /* of the frame, not needed after this: moved if no fork may return
+                                  to a place before */
+    OPERAND_CLASS    = 0xC000,
+    OPERAND_INDEX    = 0x3FFF,
+    OPERAND_NONE     = 0xFFFF,
+};
+
+/* clang-format off */
+enum op {
+    OP_RETURN,        /* b: result */
+    OP_BACKTRACK,
+    OP_JUMP,          /* d: target */
+    OP_JUMP_IF_NOT,   /* b, d: target */
+    OP_JUMP_IF,       /* b, d: target */
+    OP_MOVE,          /* a = b; c: the input it stands for, in paths */
+    OP_UP,            /* a = register e of the frame c levels out; b: the input, in paths */
+    OP_STORE,         /* a = b; a is an accumulator */
+    OP_TAKE,          /* a = b, which becomes null; b is an accumulator */
+    OP_FORK,          /* d: where to go on after backtracking */
+
+    OP_INDEX,         /* a = b[c] */
+    OP_SLICE,         /* a = b[c:e] */
+    OP_EACH,          /* a = each of b */
+    OP_RANGE,         /* a = each number from b up to below c */
+    OP_GETPATH,       /* a = value of b at path c */
+    OP_EXTRACT,       /* a = value of the accumulator b at path c, null is left there */
+
+    OP_NEGATE,        /* a = -b */
+    OP_ADD,           /* a = b op c, in the order of binary_op */
+    OP_SUBTRACT,
+    OP_MULTIPLY,
+    OP_DIVIDE,
+    OP_MODULO,
+    OP_EQUAL,
+    OP_NOT_EQUAL,
+    OP_LESS,
+    OP_LESS_EQUAL,
+    OP_GREATER,
+    OP_GREATER_EQUAL,
+    OP_NOT,           /* a = not b */
+
+    OP_COLLECT,       /* a = []; d: where to go on when the elements have all come */
+    OP_APPEND,        /* a += [b]; backtracks */
+    OP_PUSH,          /* a = b + [c] */
+    OP_PUT,           /* a = b + {(c): e} */
+    OP_CONCAT,        /* a = c operands from e, as text */
+
+    OP_BUILTIN,       /* a = builtin d of input b and c operands from e */
+    OP_CALL,          /* a = function d of input b; closures from e; c: levels to its frame */
+    OP_TAIL_CALL,
+    OP_CALL_PARAM,    /* a = closure d of the frame c levels out, of input b */
+    OP_TAIL_CALL_PARAM,
+    OP_CALL_PATH,     /* as OP_CALL, and what it yields is a place in b */
+    OP_PATH,          /* a = the path of the place b */
+
+    OP_TRY,           /* a: index of its fork; e: register of the error; d: handler */
+    OP_TRY_END,       /* b: index of the fork */
+    OP_MARK,          /* a: index of its fork; d: where to go on after backtracking, or 0 */
+    OP_CUT,           /* b: index of the fork: it and all later ones are forgotten */
+    OP_BREAK,         /* b: index of the fork: the same, and backtracks */
+    OP_ERROR,         /* b: what is raised */
+    OP_COUNT,
+};
+/* clang-format on */
+
+enum { INSN_IN_PATH = 1 /* flag: in a function that yields places, this one makes one */ };
+
+struct insn {
+    uint8_t op;
+    uint8_t flags;
+    operand a;
+    operand b;
+    operand c;
+    uint32_t d;
+    uint32_t e;
+};
+
+struct function {
+    uint32_t entry;
+    uint16_t registers;
+    uint16_t params; /* closures */
+};
+
+/* What a call gives for a parameter. */
+struct closure_ref {
+    uint16_t level;    /* frames out, to the frame of the function or of the parameter */
+    bool is_param;     /* hands on a parameter */
+    uint32_t function; /* or index of the parameter */
+};
+
+/* A plain path, walked without the machine. */
+struct expr_path {
+    operand root;  /* OPERAND_TAKE: the input; or a variable */
+    uint32_t from; /* in `operands`: constants */
+    uint32_t count;
+};
+
+struct program_regex {
+    json pattern; /* a view of a constant */
+    unsigned flags;
+    struct regex *regex;
+};
+
+struct expr {
+    struct insn *code;
+    uint32_t code_count;
+    json *constants;
+    uint32_t constant_count;
+    operand *operands; /* of instructions with many */
+    uint32_t operand_count;
+    struct closure_ref *closures;
+    uint32_t closure_count;
+    struct function *functions; /* 0 is the program itself */
+    uint32_t function_count;
+    struct program_regex *regexes; /* literal patterns */
+    uint32_t regex_count;
+
+    bool is_path;
+    struct expr_path path;
+    enum expr_yield yield;
+    uint32_t variables_used; /* bits */
+    uint32_t used_as_whole;  /* bits */
+    struct member_use *member_uses;
+    uint32_t member_use_count;
+};
+
+/* `$variable.member` */
+struct member_use {
+    uint32_t variable;
+    operand member; /* a constant */
+};
+
+static inline bool operand_is_register(operand o)
+{
+    return o <= PROGRAM_REGISTERS_MAX;
+}
+
+static inline bool operand_is_constant(operand o)
+{
+    return (o & OPERAND_CLASS) == OPERAND_CONSTANT;
+}
+
+#endif
