@@ -61,10 +61,10 @@ enum binary_op {
 };
 
 enum assign_op { /* the arithmetic ones are ASSIGN_ADD + binary_op */
-    ASSIGN_SET,
-    ASSIGN_UPDATE,
-    ASSIGN_ALTERNATIVE,
-    ASSIGN_ADD,
+                 ASSIGN_SET,
+                 ASSIGN_UPDATE,
+                 ASSIGN_ALTERNATIVE,
+                 ASSIGN_ADD,
 };
 
 struct node {
@@ -90,16 +90,16 @@ enum pattern_kind { PATTERN_VARIABLE, PATTERN_ARRAY, PATTERN_OBJECT };
 struct pattern {
     enum pattern_kind kind;
     uint32_t offset;
-    str name;                /* of the variable */
-    struct pattern *list;    /* elements of an array */
-    struct member *members;  /* of an object */
-    struct pattern *next;    /* in an array, or the next alternative */
+    str name;               /* of the variable */
+    struct pattern *list;   /* elements of an array */
+    struct member *members; /* of an object */
+    struct pattern *next;   /* in an array, or the next alternative */
 };
 
 /* A member of an object pattern: `$name`, `$name: value`, `key: value`. */
 struct member {
     struct node *key;
-    str variable;          /* "" if it is not `$name` */
+    str variable; /* "" if it is not `$name` */
     uint32_t offset;
     struct pattern *value; /* NULL if it is only `$name` */
     struct member *next;

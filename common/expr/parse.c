@@ -29,8 +29,8 @@ void *parse_unexpected(struct parser *parser, const char *hint)
     const struct token *token = lexer_peek(&parser->lexer);
     const char *detail        = NULL;
     if (token->kind == TOKEN_NAME || token->kind == TOKEN_INVALID) {
-        detail = arena_printf(parser->arena, "syntax error, unexpected " STR_FMT,
-                              STR_ARG(token->text));
+        detail =
+            arena_printf(parser->arena, "syntax error, unexpected " STR_FMT, STR_ARG(token->text));
     } else {
         detail =
             arena_printf(parser->arena, "syntax error, unexpected %s", token_name(token->kind));
@@ -96,8 +96,7 @@ bool parse_accept(struct parser *parser, enum token_kind kind)
 bool parse_expect(struct parser *parser, enum token_kind kind)
 {
     if (parse_accept(parser, kind)) return true;
-    (void)parse_unexpected(parser,
-                           arena_printf(parser->arena, "expected %s", token_name(kind)));
+    (void)parse_unexpected(parser, arena_printf(parser->arena, "expected %s", token_name(kind)));
     return false;
 }
 
@@ -139,7 +138,7 @@ static const struct operator {
 };
 /* clang-format on */
 
-static const struct operator *operator_of(enum token_kind token)
+static const struct operator* operator_of(enum token_kind token)
 {
     for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
         if (operators[i].token == token) return &operators[i];
@@ -153,7 +152,7 @@ static struct node *parse_operators(struct parser *parser, uint8_t level)
     struct node *left = parse_term(parser);
     uint8_t level_max = UINT8_MAX; /* after `a == b` no second `==` may follow */
     while (left) {
-        const struct operator *op = operator_of(parse_peek(parser));
+        const struct operator* op = operator_of(parse_peek(parser));
         if (!op || op->level < level) return left;
         if (op->level > level_max || (op->level == level_max && op->associativity == NONE)) {
             return parse_unexpected(parser, "put one side in parentheses");

@@ -197,8 +197,8 @@ static struct pattern *parse_object_pattern(struct parser *parser)
 static struct pattern *parse_pattern(struct parser *parser)
 {
     if (parser->depth >= PARSE_DEPTH_MAX) {
-        return parse_fail(parser, lexer_peek(&parser->lexer)->offset,
-                          "expression nests too deeply", "");
+        return parse_fail(parser, lexer_peek(&parser->lexer)->offset, "expression nests too deeply",
+                          "");
     }
     struct pattern *pattern = NULL;
     parser->depth++;

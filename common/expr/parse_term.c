@@ -240,7 +240,8 @@ static struct node *parse_after_dot(struct parser *parser, struct node *term, ui
         return index_node(parser, term, parse_format(parser), offset);
     }
     if (parse_accept(parser, TOKEN_OPEN_BRACKET)) return parse_bracket(parser, term, offset);
-    return parse_unexpected(parser, "try .[\"field\"] instead of .field for unusually named fields");
+    return parse_unexpected(parser,
+                            "try .[\"field\"] instead of .field for unusually named fields");
 }
 
 static struct node *parse_suffixes(struct parser *parser, struct node *term)
@@ -250,8 +251,8 @@ static struct node *parse_suffixes(struct parser *parser, struct node *term)
         switch (token.kind) {
         case TOKEN_FIELD:
             lexer_take(&parser->lexer);
-            term = index_node(parser, term, text_node(parser, token.text, token.offset),
-                              token.offset);
+            term =
+                index_node(parser, term, text_node(parser, token.text, token.offset), token.offset);
             break;
         case TOKEN_DOT:
             lexer_take(&parser->lexer);

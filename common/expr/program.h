@@ -16,7 +16,7 @@
 #include "expr/regex.h"
 
 enum {
-    PROGRAM_REGISTERS_MAX = 0x3FFF, /* of a function: what an operand can name */
+    PROGRAM_REGISTERS_MAX = 0x3FFE, /* of a function: what an operand can name */
     PROGRAM_CONSTANTS_MAX = 0x3FFF,
     PROGRAM_CODE_MAX      = 1 << 19, /* instructions; 64 KiB of source make at most a few each */
 };
@@ -30,9 +30,9 @@ enum operand_class {
     OPERAND_VARIABLE = 0x8000, /* given from outside */
     OPERAND_TAKE     = 0xC000, /* of the frame, not needed after this: moved if no fork may return
                                   to a place before */
-    OPERAND_CLASS    = 0xC000,
-    OPERAND_INDEX    = 0x3FFF,
-    OPERAND_NONE     = 0xFFFF,
+    OPERAND_CLASS = 0xC000,
+    OPERAND_INDEX = 0x3FFF,
+    OPERAND_NONE  = 0xFFFF,
 };
 
 /* clang-format off */
@@ -72,7 +72,7 @@ enum op {
     OP_COLLECT,       /* a = []; d: where to go on when the elements have all come */
     OP_APPEND,        /* a += [b]; backtracks */
     OP_PUSH,          /* a = b + [c] */
-    OP_PUT,           /* a = b + {(c): e} */
+    OP_OBJECT,        /* a = {…}: c pairs of key and value from e */
     OP_CONCAT,        /* a = c operands from e, as text */
 
     OP_BUILTIN,       /* a = builtin d of input b and c operands from e */
@@ -83,7 +83,7 @@ enum op {
     OP_CALL_PATH,     /* as OP_CALL, and what it yields is a place in b */
     OP_PATH,          /* a = the path of the place b */
 
-    OP_TRY,           /* a: index of its fork; e: register of the error; d: handler */
+    OP_TRY,           /* a: index of its fork; e: register of the error; d: handler, or 0 */
     OP_TRY_END,       /* b: index of the fork */
     OP_MARK,          /* a: index of its fork; d: where to go on after backtracking, or 0 */
     OP_CUT,           /* b: index of the fork: it and all later ones are forgotten */
@@ -93,7 +93,10 @@ enum op {
 };
 /* clang-format on */
 
-enum { INSN_IN_PATH = 1 /* flag: in a function that yields places, this one makes one */ };
+enum insn_flags {
+    INSN_IN_PATH     = 1, /* in a function that yields places, this one makes one */
+    INSN_KEEPS_FRAME = 2, /* a tail call that hands out closures of its own frame */
+};
 
 struct insn {
     uint8_t op;

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 
 enum {
-    RETRIES_MAX       = 1'000'000,            /* per match */
     STACK_BYTES_MAX   = 1 << 20,              /* per match */
     STACK_ENTRY_BYTES = 40,                   /* of Oniguruma 6.9 on 64 bits */
     BRACKETS_MAX      = 200,                  /* open at once */
@@ -181,13 +180,13 @@ static void free_region(OnigRegion **region)
     if (*region) onig_region_free(*region, 1);
 }
 
-static OnigMatchParam *limits_new(void)
+static OnigMatchParam *limits_new(uint32_t retries)
 {
     OnigMatchParam *limits = onig_new_match_param();
     ASSERT(limits);
     onig_set_match_stack_limit_size_of_match_param(limits, STACK_BYTES_MAX / STACK_ENTRY_BYTES);
-    onig_set_retry_limit_in_match_of_match_param(limits, RETRIES_MAX);
-    onig_set_retry_limit_in_search_of_match_param(limits, RETRIES_MAX);
+    onig_set_retry_limit_in_match_of_match_param(limits, retries);
+    onig_set_retry_limit_in_search_of_match_param(limits, retries);
     return limits;
 }
 
@@ -214,8 +213,8 @@ static void copy_groups(const struct regex *regex, const OnigRegion *region,
     }
 }
 
-static status search(OnigRegex onig, str text, size_t offset, OnigRegion *region, bool *ret_found,
-                     struct error *reterr)
+static status search(OnigRegex onig, str text, size_t offset, uint32_t retries, OnigRegion *region,
+                     bool *ret_found, struct error *reterr)
 {
     ASSERT(offset <= text.len);
     if (text.len > TEXT_MAX) {
@@ -223,18 +222,18 @@ static status search(OnigRegex onig, str text, size_t offset, OnigRegion *region
     }
     if (!text.ptr) text.ptr = "";
 
-    CLEANUP(free_limits) OnigMatchParam *limits = limits_new();
+    CLEANUP(free_limits) OnigMatchParam *limits = limits_new(retries);
     const OnigUChar *end                        = uchars(text.ptr + text.len);
     int position = onig_search_with_param(onig, uchars(text.ptr), end, uchars(text.ptr + offset),
                                           end, region, ONIG_OPTION_NONE, limits);
     return judge(position, ret_found, reterr);
 }
 
-status regex_find(const struct regex *regex, str text, size_t offset, bool *ret_found,
-                  struct regex_match *ret_match, struct error *reterr)
+status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
+                  bool *ret_found, struct regex_match *ret_match, struct error *reterr)
 {
     CLEANUP(free_region) OnigRegion *region = onig_region_new();
-    TRY(search(regex->onig, text, offset, region, ret_found, reterr));
+    TRY(search(regex->onig, text, offset, retries, region, ret_found, reterr));
     if (*ret_found) copy_groups(regex, region, ret_match);
     return STATUS_OK;
 }
@@ -242,11 +241,11 @@ status regex_find(const struct regex *regex, str text, size_t offset, bool *ret_
 status regex_search(const struct regex *regex, str text, size_t offset, bool *ret_found,
                     struct error *reterr)
 {
-    return search(regex->onig, text, offset, NULL, ret_found, reterr);
+    return search(regex->onig, text, offset, REGEX_RETRIES_MAX, NULL, ret_found, reterr);
 }
 
 status regex_matches(const struct regex *regex, str text, bool *ret_matches, struct error *reterr)
 {
     ASSERT(regex->whole);
-    return search(regex->whole, text, 0, NULL, ret_matches, reterr);
+    return search(regex->whole, text, 0, REGEX_RETRIES_MAX, NULL, ret_matches, reterr);
 }

@@ -19,10 +19,12 @@ struct regex_match {
     struct regex_group groups[REGEX_GROUPS_MAX + 1];
 };
 
-/* Like regex_search(), with the groups of the match. `text` is valid UTF-8 and `offset` stands at
- * the start of a character. */
-status regex_find(const struct regex *regex, str text, size_t offset, bool *ret_found,
-                  struct regex_match *ret_match, struct error *reterr);
+enum { REGEX_RETRIES_MAX = 1'000'000 /* per search */ };
+
+/* Like regex_search(), with the groups of the match, and with at most `retries` steps back. `text`
+ * is valid UTF-8 and `offset` stands at the start of a character. */
+status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
+                  bool *ret_found, struct regex_match *ret_match, struct error *reterr);
 
 /* The name of a group from 1; empty if it has none. Lives as long as `regex`. */
 str regex_group_name(const struct regex *regex, uint32_t group);

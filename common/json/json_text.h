@@ -51,6 +51,10 @@ enum json_style {
  */
 bool json_print(json value, enum json_style style, struct buf *out);
 
+/** Compact; what stands deeper than `depth_max` levels becomes jq's `<skipped: too deep>`, which is
+ * no JSON: for expressions, which have jq's limits. */
+bool json_print_within(json value, uint32_t depth_max, struct buf *out);
+
 /** Appends one text in quotes with escapes; a number as json_print() does. */
 bool json_print_text(str text, struct buf *out);
 bool json_print_number(json number, struct buf *out);

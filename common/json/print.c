@@ -117,13 +117,15 @@ static json next_member(enum json_style style, struct json_walk *walk, struct bu
     return member->value;
 }
 
-bool json_print(json value, enum json_style style, struct buf *out)
+static bool print(json value, enum json_style style, size_t depth_max, struct buf *out)
 {
     CLEANUP(json_walk_done) struct json_walk walk;
     json_walk_init(&walk);
     for (;;) {
         if (out->is_full) return false; /* or a tree that shares much would be walked for ever */
-        if (json_is_container(value)) {
+        if (walk.depth > depth_max) {
+            (void)buf_put_text(out, "<skipped: too deep>");
+        } else if (json_is_container(value)) {
             open_container(value, style, &walk, out);
         } else {
             print_scalar(value, out);
@@ -136,6 +138,16 @@ bool json_print(json value, enum json_style style, struct buf *out)
         if (!top) return !out->is_full;
         value = next_member(style, &walk, out);
     }
+}
+
+bool json_print(json value, enum json_style style, struct buf *out)
+{
+    return print(value, style, SIZE_MAX, out);
+}
+
+bool json_print_within(json value, uint32_t depth_max, struct buf *out)
+{
+    return print(value, JSON_COMPACT, depth_max, out);
 }
 
 json json_to_text_new(json value)

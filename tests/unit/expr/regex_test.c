@@ -163,7 +163,8 @@ static void groups_of_a_match(void **state)
     assert_int_equal(regex_compile(pattern, REGEX_SEARCH_ONLY, &regex, NULL), STATUS_OK);
     struct regex_match match;
     bool found = false;
-    assert_int_equal(regex_find(regex, str_from("in 2024-05"), 3, &found, &match, NULL), STATUS_OK);
+    assert_int_equal(regex_find(regex, str_from("in 2024-05"), 3, 100, &found, &match, NULL),
+                     STATUS_OK);
     assert_true(found);
     assert_int_equal(match.count, 3);
     assert_int_equal(match.groups[0].from, 3);

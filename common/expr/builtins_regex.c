@@ -1,0 +1,285 @@
+/*
+ * Regular expressions for expressions.
+ *
+ * Oniguruma does not say how hard a search was, so each is tried with a small limit of steps back
+ * first and with larger ones only if that is reached; the fuel it costs goes with the limit.
+ */
+#include "base/attr.h"
+#include "base/utf8.h"
+#include "expr/builtins.h"
+#include "expr/regex_internal.h"
+
+/* --- patterns ----------------------------------------------------------------------------------
+ */
+
+bool regex_flags_of(json letters, unsigned *ret_flags, bool *ret_is_global)
+{
+    *ret_flags = 0;
+    if (letters.kind != JSON_TEXT) return letters.kind == JSON_NULL;
+    str text = json_str(letters);
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.ptr[i]) {
+        case 'g':
+            if (ret_is_global) *ret_is_global = true;
+            break;
+        case 'i': *ret_flags |= REGEX_IGNORE_CASE; break;
+        case 'x': *ret_flags |= REGEX_EXTENDED; break;
+        case 's': *ret_flags |= REGEX_SINGLE_LINE; break;
+        case 'm': *ret_flags |= REGEX_DOT_ALL; break;
+        case 'p': *ret_flags |= REGEX_DOT_ALL | REGEX_SINGLE_LINE; break;
+        case 'l': *ret_flags |= REGEX_LONGEST; break;
+        case 'n': *ret_flags |= REGEX_NOT_EMPTY; break;
+        default: return false;
+        }
+    }
+    return true;
+}
+
+static bool is_regex(const struct program_regex *known, json pattern, unsigned flags)
+{
+    if (known->flags != flags) return false;
+    return known->pattern.text == pattern.text ||
+           str_equal(json_str(known->pattern), json_str(pattern));
+}
+
+/* Keeps the patterns of a run compiled; when there are too many, the oldest goes. */
+static const struct regex *compile(struct expr_run *vm, json pattern, unsigned flags)
+{
+    struct error error;
+    struct regex *regex = NULL;
+    if (!vm_spend(vm, 100 + json_str(pattern).len)) return NULL;
+    if (regex_compile(json_str(pattern), flags | REGEX_SEARCH_ONLY, &regex, &error) != STATUS_OK) {
+        (void)vm_raise(vm, "Regex failure: %s", error.text);
+        return NULL;
+    }
+    if (vm->regex_count == VM_REGEXES_MAX) {
+        json_unref(vm->regexes[0].pattern);
+        regex_free(vm->regexes[0].regex);
+        vm->regex_count--;
+        memmove(vm->regexes, vm->regexes + 1, vm->regex_count * sizeof *vm->regexes);
+    }
+    vm->regexes[vm->regex_count++] =
+        (struct program_regex){.pattern = json_ref(pattern), .flags = flags, .regex = regex};
+    return regex;
+}
+
+static const struct regex *find_regex(struct expr_run *vm, json pattern, unsigned flags)
+{
+    const struct expr *expr = vm->expr;
+    for (uint32_t i = 0; i < expr->regex_count; i++) {
+        if (is_regex(&expr->regexes[i], pattern, flags)) return expr->regexes[i].regex;
+    }
+    for (uint32_t i = 0; i < vm->regex_count; i++) {
+        if (is_regex(&vm->regexes[i], pattern, flags)) return vm->regexes[i].regex;
+    }
+    return compile(vm, pattern, flags);
+}
+
+/* --- searching ---------------------------------------------------------------------------------
+ */
+
+struct search {
+    const struct regex *regex;
+    str text;
+    bool is_global;
+    bool is_over;
+    size_t offset; /* where to go on */
+    struct regex_match match;
+};
+
+/* Reads the arguments: text, pattern or [pattern, flags], flags. */
+static bool search_init(struct expr_run *vm, const json *args, struct search *ret)
+{
+    json pattern = args[1];
+    json letters = args[2];
+    if (pattern.kind == JSON_ARRAY && letters.kind == JSON_NULL && json_count(pattern) > 0) {
+        if (json_count(pattern) > 1) letters = json_at(pattern, 1);
+        pattern = json_at(pattern, 0);
+    }
+    if (args[0].kind != JSON_TEXT) {
+        (void)vm_raise_type(vm, args[0], "cannot be matched, as it is not a string");
+        return false;
+    }
+    if (pattern.kind != JSON_TEXT) {
+        (void)vm_raise_type(vm, pattern, "cannot be matched, as it is not a string");
+        return false;
+    }
+    unsigned flags = 0;
+    *ret           = (struct search){.text = json_str(args[0])};
+    if (letters.kind != JSON_TEXT && letters.kind != JSON_NULL) {
+        (void)vm_raise_type(vm, letters, "is not a string");
+        return false;
+    }
+    if (!regex_flags_of(letters, &flags, &ret->is_global)) {
+        (void)vm_raise(vm, STR_FMT " is not a valid modifier string", STR_ARG(json_str(letters)));
+        return false;
+    }
+    ret->regex = find_regex(vm, pattern, flags);
+    return ret->regex != NULL;
+}
+
+static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
+{
+    uint64_t len = search->text.len - search->offset;
+    const struct {
+        uint64_t retries;
+        uint64_t fuel;
+    } tiers[] = {{64 + len, 8 + len / FUEL_BYTES},
+                 {4'096, 1'024},
+                 {65'536, 16'384},
+                 {REGEX_RETRIES_MAX, REGEX_RETRIES_MAX / 4}};
+    for (size_t i = 0; i < ARRAY_LEN(tiers); i++) {
+        uint64_t retries = tiers[i].retries;
+        if (retries > REGEX_RETRIES_MAX) retries = REGEX_RETRIES_MAX;
+        if (!vm_spend(vm, tiers[i].fuel)) return false;
+        status result = regex_find(search->regex, search->text, search->offset, (uint32_t)retries,
+                                   ret_found, &search->match, NULL);
+        if (result == STATUS_OK) return true;
+    }
+    (void)vm_exhaust(vm, "steps of a regular expression");
+    return false;
+}
+
+/* The next match; `*ret_found` is false after the last one. False: raised. */
+static bool search_next(struct expr_run *vm, struct search *search, bool *ret_found)
+{
+    *ret_found = false;
+    if (search->is_over) return true;
+    if (!find(vm, search, ret_found)) return false;
+    size_t from     = (size_t)search->match.groups[0].from;
+    size_t to       = (size_t)search->match.groups[0].to;
+    search->is_over = !*ret_found || !search->is_global || (from == to && to == search->text.len);
+    if (search->is_over) return true;
+    search->offset = to;
+    /* An empty match would be found again for ever. */
+    if (from == to) (void)utf8_next(search->text, &search->offset);
+    return true;
+}
+
+static json group_text(const struct search *search, uint32_t group)
+{
+    struct regex_group at = search->match.groups[group];
+    if (at.from < 0) return json_null();
+    return json_text_new(str_slice(search->text, (size_t)at.from, (size_t)at.to));
+}
+
+/* --- matches as values -------------------------------------------------------------------------
+ */
+
+/* Characters up to a byte, counted from the last place asked for. */
+struct ruler {
+    str text;
+    size_t byte;
+    int64_t character;
+};
+
+static int64_t characters_to(struct ruler *ruler, size_t byte)
+{
+    if (byte < ruler->byte) *ruler = (struct ruler){.text = ruler->text};
+    ruler->character += (int64_t)utf8_length(str_slice(ruler->text, ruler->byte, byte));
+    ruler->byte = byte;
+    return ruler->character;
+}
+
+static json capture_value(const struct search *search, uint32_t group, struct ruler *ruler)
+{
+    struct regex_group at = search->match.groups[group];
+    bool is_there         = at.from >= 0;
+    int64_t from          = is_there ? characters_to(ruler, (size_t)at.from) : -1;
+    int64_t to            = is_there ? characters_to(ruler, (size_t)at.to) : -1;
+    json value            = json_object_new(4);
+    json_object_put_text(&value, "offset", json_int(from));
+    json_object_put_text(&value, "length", json_int(to - from));
+    json_object_put_text(&value, "string", group_text(search, group));
+    return value;
+}
+
+static json match_value(const struct search *search, struct ruler *ruler)
+{
+    json value         = capture_value(search, 0, ruler);
+    struct ruler inner = *ruler; /* captures may stand before each other */
+    json captures      = json_array_new(search->match.count);
+    for (uint32_t i = 1; i < search->match.count; i++) {
+        json capture = capture_value(search, i, &inner);
+        str name     = regex_group_name(search->regex, i);
+        json_object_put_text(&capture, "name", name.len ? json_text_new(name) : json_null());
+        json_array_push(&captures, capture);
+    }
+    json_object_put_text(&value, "captures", captures);
+    return value;
+}
+
+/* _match(re; flags; is_test) */
+json native_match(struct expr_run *vm, json *args)
+{
+    struct search search;
+    bool found = false;
+    if (!search_init(vm, args, &search)) return json_invalid();
+    if (args[3].kind == JSON_TRUE) {
+        return search_next(vm, &search, &found) ? json_bool(found) : json_invalid();
+    }
+    CLEANUP(json_unrefp) json matches = json_array_new(0);
+    struct ruler ruler                = {.text = search.text};
+    for (;;) {
+        if (!search_next(vm, &search, &found)) return json_invalid();
+        if (!found) return json_take(&matches);
+        if (!vm_spend(vm, 4 + 8 * (uint64_t)search.match.count)) return json_invalid();
+        json_array_push(&matches, match_value(&search, &ruler));
+    }
+}
+
+/* --- splitting and replacing -------------------------------------------------------------------
+ */
+
+static json names_value(const struct search *search)
+{
+    json names = json_object_new(0);
+    for (uint32_t i = 1; i < search->match.count; i++) {
+        str name = regex_group_name(search->regex, i);
+        if (name.len > 0) json_object_put(&names, name, group_text(search, i));
+    }
+    return names;
+}
+
+/* _gaps(re; flags): {gaps: [[text before a match, its named captures], …], rest: text after} */
+json native_gaps(struct expr_run *vm, json *args)
+{
+    struct search search;
+    if (!search_init(vm, args, &search)) return json_invalid();
+    CLEANUP(json_unrefp) json gaps = json_array_new(0);
+    size_t from                    = 0;
+    for (bool found = true; found;) {
+        if (!search_next(vm, &search, &found)) return json_invalid();
+        if (!found) break;
+        size_t to = (size_t)search.match.groups[0].from;
+        if (!vm_spend_bytes(vm, to - from)) return json_invalid();
+        json gap = json_array_new(2);
+        json_array_push(&gap, json_text_new(str_slice(search.text, from, to)));
+        json_array_push(&gap, names_value(&search));
+        json_array_push(&gaps, gap);
+        from = (size_t)search.match.groups[0].to;
+    }
+    json rest   = json_text_new(str_slice(search.text, from, search.text.len));
+    json result = json_object_new(2);
+    json_object_put_text(&result, "gaps", json_take(&gaps));
+    json_object_put_text(&result, "rest", rest);
+    return result;
+}
+
+/* split(re; flags): always at all matches. */
+json native_split_regex(struct expr_run *vm, json *args)
+{
+    struct search search;
+    if (!search_init(vm, args, &search)) return json_invalid();
+    search.is_global                = true;
+    CLEANUP(json_unrefp) json parts = json_array_new(0);
+    size_t from                     = 0;
+    for (bool found = true; found;) {
+        if (!search_next(vm, &search, &found)) return json_invalid();
+        size_t to = found ? (size_t)search.match.groups[0].from : search.text.len;
+        if (!vm_spend_bytes(vm, to - from)) return json_invalid();
+        json_array_push(&parts, json_text_new(str_slice(search.text, from, to)));
+        if (found) from = (size_t)search.match.groups[0].to;
+    }
+    return json_take(&parts);
+}

@@ -1,0 +1,243 @@
+/* From source to program: the order of the steps, and what is known about a program afterwards. */
+#include "expr/compile.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "expr/regex_internal.h"
+#include "expr/yield.h"
+
+#include <stdlib.h>
+
+enum {
+    ARENA_FACTOR = 2'000,    /* bytes of tree and scopes for a byte of source, at the very most */
+    ARENA_BASE   = 64 << 10, /* bytes: for the prelude */
+};
+
+/* --- functions ---------------------------------------------------------------------------------
+ */
+
+/* Binds the parameters; those that are values are computed first thing. */
+static struct place enter_unit(struct compiler *c, const struct unit *unit)
+{
+    struct place p = {.scope    = unit->scope,
+                      .input    = 0,
+                      .is_owned = true,
+                      .in_path  = unit->may_track,
+                      .is_tail  = true};
+    if (!unit->def) return p;
+    operand index = 0;
+    for (const struct param *param = unit->def->params; param; param = param->next) {
+        struct binding *closure = binding_new(c, BINDING_PARAM, param->name, p.scope);
+        if (!closure) return p;
+        closure->at = index;
+        p.scope     = closure;
+        if (param->is_value) {
+            operand value = register_new(c);
+            (void)emit(c, (struct insn){.op = OP_CALL_PARAM, .a = value, .b = 0, .d = index});
+            struct binding *variable = binding_new(c, BINDING_VARIABLE, param->name, p.scope);
+            if (!variable) return p;
+            variable->at = value;
+            p.scope      = variable;
+        }
+        index++;
+    }
+    return p;
+}
+
+static void compile_unit(struct compiler *c, struct unit *unit)
+{
+    c->unit        = unit;
+    uint32_t entry = c->expr->code_count;
+    struct place p = enter_unit(c, unit);
+    (void)gen(c, unit->body, p, OPERAND_NONE);
+    struct function *function = &c->expr->functions[unit->index];
+    function->entry           = entry;
+    function->registers       = (uint16_t)unit->registers;
+}
+
+static void compile_units(struct compiler *c, const struct node *program)
+{
+    struct unit *main = unit_new(c, NULL, NULL, program, NULL);
+    if (main) main->may_track = false;
+    for (struct unit *unit = main; unit && !has_failed(c); unit = unit->next) {
+        compile_unit(c, unit);
+    }
+}
+
+/* --- plain paths -------------------------------------------------------------------------------
+ */
+
+static bool is_plain_key(const struct node *key)
+{
+    return key->kind == NODE_TEXT || (key->kind == NODE_NUMBER && key->number.kind == JSON_INT) ||
+           (key->kind == NODE_NEGATE && key->a->kind == NODE_NUMBER &&
+            key->a->number.kind == JSON_INT);
+}
+
+static json plain_key(const struct node *key)
+{
+    if (key->kind == NODE_TEXT) return json_text_new(key->name);
+    return key->kind == NODE_NUMBER ? key->number : json_int(-key->a->number.integer);
+}
+
+/* `.a.b[0]`, `$steps.x.y`: recognised after the code was made, so that names were checked. */
+static void find_path(struct compiler *c, const struct node *program)
+{
+    uint32_t count          = 0;
+    const struct node *root = program;
+    for (; root->kind == NODE_INDEX && is_plain_key(root->b); root = root->a) count++;
+    struct expr_path path = {.from = c->expr->operand_count, .count = count};
+    if (root->kind == NODE_IDENTITY) {
+        path.root = OPERAND_TAKE;
+    } else if (root->kind == NODE_VARIABLE) {
+        for (uint32_t i = 0; i < c->names->count; i++) {
+            if (str_is(root->name, c->names->names[i])) path.root = (operand)(OPERAND_VARIABLE | i);
+        }
+    } else {
+        return;
+    }
+    const operand none = 0;
+    for (uint32_t i = 0; i < count; i++) (void)operands_add(c, &none, 1);
+    for (uint32_t i = count; i-- > 0; program = program->a) {
+        operand key = constant(c, plain_key(program->b));
+        if (has_failed(c)) return;
+        c->expr->operands[path.from + i] = key;
+    }
+    c->expr->path    = path;
+    c->expr->is_path = true;
+}
+
+/* --- patterns ----------------------------------------------------------------------------------
+ */
+
+/* Compiles a literal pattern. One that is wrong fails when it is used, as in jq. */
+static void add_regex(struct compiler *c, json pattern, json letters)
+{
+    struct expr *expr = c->expr;
+    unsigned flags    = 0;
+    if (pattern.kind != JSON_TEXT || !regex_flags_of(letters, &flags, NULL)) return;
+    struct regex *regex = NULL;
+    if (regex_compile(json_str(pattern), flags | REGEX_SEARCH_ONLY, &regex, NULL) != STATUS_OK) {
+        return;
+    }
+    expr->regexes = mem_resize(expr->regexes, expr->regex_count + 1, sizeof *expr->regexes);
+    expr->regexes[expr->regex_count++] =
+        (struct program_regex){.pattern = pattern, .flags = flags, .regex = regex};
+}
+
+static void find_regexes(struct compiler *c)
+{
+    const struct expr *expr = c->expr;
+    for (uint32_t i = 0; i < expr->code_count; i++) {
+        const struct insn *insn = &expr->code[i];
+        if (insn->op != OP_BUILTIN || builtin_at(insn->d)->call != native_match) continue;
+        operand pattern = expr->operands[insn->e];
+        operand letters = expr->operands[insn->e + 1];
+        if (!operand_is_constant(pattern) || !operand_is_constant(letters)) continue;
+        add_regex(c, expr->constants[pattern & OPERAND_INDEX],
+                  expr->constants[letters & OPERAND_INDEX]);
+    }
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static void compile_source(struct compiler *c)
+{
+    struct node *program = parse_program(&c->parser);
+    if (!program) return;
+    compile_units(c, program);
+    if (has_failed(c)) return;
+    find_path(c, program);
+    find_regexes(c);
+    c->expr->yield = yield_of(program);
+}
+
+static status report(const struct compiler *c, struct arena *arena, struct expr_fault *ret_fault,
+                     struct error *reterr)
+{
+    struct expr_fault fault = c->parser.fault;
+    const char *detail      = arena_strdup(arena, str_from(fault.detail));
+    const char *hint        = arena_strdup(arena, str_from(fault.hint));
+    const char *name        = arena_strdup(arena, str_from(fault.name));
+    fault.detail            = detail ? detail : "syntax error";
+    fault.hint              = hint ? hint : "";
+    fault.name              = name ? name : "";
+    if (ret_fault) *ret_fault = fault;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s at offset %zu", fault.detail, fault.offset);
+}
+
+status expr_compile(str source, const struct expr_names *names, struct arena *arena,
+                    struct expr **ret_expr, struct expr_fault *ret_fault, struct error *reterr)
+{
+    static const struct expr_names no_names = {};
+    if (!names) names = &no_names;
+    ASSERT(names->count <= EXPR_VARIABLES_MAX);
+    if (source.len > EXPR_SOURCE_MAX) {
+        if (ret_fault) {
+            *ret_fault = (struct expr_fault){.detail = "expression is longer than 64 KiB",
+                                             .hint   = "",
+                                             .name   = "",
+                                             .kind   = EXPR_FAULT_LIMIT};
+        }
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "expression is longer than 64 KiB");
+    }
+    CLEANUP(arena_freep) struct arena *own = arena_new(ARENA_BASE + source.len * ARENA_FACTOR);
+    const char *text                       = own ? arena_strdup(own, source) : NULL;
+    ASSERT(text); /* fits by the arena's size */
+
+    CLEANUP(expr_freep) struct expr *expr = mem_new(1, sizeof *expr);
+    struct compiler c                     = {.arena     = own,
+                                             .parser    = parser_init((str){text, source.len}, own),
+                                             .names     = names,
+                                             .expr      = expr,
+                                             .units_end = &c.units};
+    compile_source(&c);
+    if (has_failed(&c)) return report(&c, arena, ret_fault, reterr);
+    *ret_expr = TAKE(expr);
+    return STATUS_OK;
+}
+
+void expr_free(struct expr *expr)
+{
+    if (!expr) return;
+    for (uint32_t i = 0; i < expr->regex_count; i++) regex_free(expr->regexes[i].regex);
+    for (uint32_t i = 0; i < expr->constant_count; i++) json_thaw_and_free(expr->constants[i]);
+    free(expr->code);
+    free(expr->constants);
+    free(expr->operands);
+    free(expr->closures);
+    free(expr->functions);
+    free(expr->regexes);
+    free(expr->member_uses);
+    free(expr);
+}
+
+void expr_freep(struct expr **expr)
+{
+    expr_free(*expr);
+}
+
+/* --- questions about a program -----------------------------------------------------------------
+ */
+
+uint32_t expr_variables_used(const struct expr *expr)
+{
+    return expr->variables_used;
+}
+
+bool expr_members_used(const struct expr *expr, uint32_t index,
+                       void (*visit)(str member, void *context), void *context)
+{
+    for (uint32_t i = 0; i < expr->member_use_count; i++) {
+        const struct member_use *use = &expr->member_uses[i];
+        if (use->variable != index) continue;
+        visit(json_str(expr->constants[use->member & OPERAND_INDEX]), context);
+    }
+    return !(expr->used_as_whole & (uint32_t)1 << index);
+}
+
+enum expr_yield expr_yield_of(const struct expr *expr)
+{
+    return expr->yield;
+}

@@ -1,0 +1,304 @@
+/*
+ * Changing values by paths.
+ *
+ * A change goes down the path with an explicit stack: at each step the member is taken out of its
+ * container (null stays behind), so that on the way up each container has one owner and is changed
+ * in place.
+ */
+#include "expr/builtins.h"
+#include "expr/paths.h"
+
+#include "base/attr.h"
+
+#include <stdlib.h>
+
+/* The containers from the root to the one that is changed. */
+struct descent {
+    json *levels;
+    size_t count;
+    size_t capacity;
+};
+
+static void descent_done(struct descent *descent)
+{
+    for (size_t i = 0; i < descent->count; i++) json_drop(descent->levels[i]);
+    json_node_free(descent->levels, descent->capacity * sizeof(json));
+}
+
+/* Takes `root`. Room for the containers of `keys` steps. */
+static struct descent descent_init(json root, size_t keys)
+{
+    struct descent descent          = {.levels   = json_node_new((keys + 1) * sizeof(json)),
+                                       .capacity = keys + 1};
+    descent.levels[descent.count++] = root;
+    return descent;
+}
+
+static json *descent_top(struct descent *descent)
+{
+    return &descent->levels[descent->count - 1];
+}
+
+/* Takes the member out of the top and makes it the top. */
+static bool go_down(struct expr_run *vm, struct descent *descent, json key)
+{
+    json *top   = descent_top(descent);
+    json member = paths_index(vm, *top, key);
+    if (member.kind == JSON_INVALID) return false;
+    bool is_plain = key.kind == JSON_TEXT || json_is_number(key);
+    if (member.kind >= JSON_TEXT && is_plain && !paths_put(vm, top, key, json_null())) {
+        json_drop(member);
+        return false;
+    }
+    descent->levels[descent->count++] = member;
+    return true;
+}
+
+static bool go_up(struct expr_run *vm, struct descent *descent, json key)
+{
+    json member = descent->levels[--descent->count];
+    return paths_put(vm, descent_top(descent), key, member);
+}
+
+json paths_set(struct expr_run *vm, json value, json path, json member)
+{
+    if (!paths_check(vm, path)) {
+        json_drop(value);
+        json_drop(member);
+        return json_invalid();
+    }
+    size_t count = json_count(path);
+    if (count == 0) {
+        json_drop(value);
+        return member;
+    }
+    CLEANUP(descent_done) struct descent descent = descent_init(value, count);
+    for (size_t i = 0; i < count; i++) {
+        bool is_last = i + 1 == count;
+        if (!is_last && !go_down(vm, &descent, json_at(path, i))) {
+            json_drop(member);
+            return json_invalid();
+        }
+        if (is_last && !paths_put(vm, descent_top(&descent), json_at(path, i), member)) {
+            return json_invalid();
+        }
+    }
+    for (size_t i = count - 1; i-- > 0;) {
+        if (!go_up(vm, &descent, json_at(path, i))) return json_invalid();
+    }
+    return descent.levels[--descent.count];
+}
+
+json paths_extract(struct expr_run *vm, json *value, json path)
+{
+    json member = paths_get(vm, *value, path);
+    if (member.kind < JSON_TEXT || json_count(path) == 0) return member;
+    for (size_t i = 0; i < json_count(path); i++) {
+        if (json_at(path, i).kind > JSON_TEXT) return member; /* a slice is a copy already */
+    }
+    json before = json_take(value);
+    *value      = json_null();
+    *value      = paths_set(vm, before, path, json_null());
+    if (value->kind != JSON_INVALID) return member;
+    json_drop(member);
+    *value = json_null();
+    return json_invalid();
+}
+
+/* --- deleting ----------------------------------------------------------------------------------
+ *
+ * Indices of several paths mean the array as it was, so nothing may move before all are done:
+ * elements first become JSON_INVALID, and are swept out at the end, deepest arrays first.
+ */
+
+/* Where a path leads after its slices became windows of the array they cut. */
+struct window {
+    size_t from;
+    size_t to;
+    bool is_open; /* no slice yet: the whole array */
+};
+
+static bool narrow(struct expr_run *vm, struct window *window, json array, json slice)
+{
+    size_t len = window->is_open ? json_count(array) : window->to - window->from;
+    size_t at  = window->is_open ? 0 : window->from;
+    json from  = json_get_text(slice, "start");
+    json to    = json_get_text(slice, "end");
+    size_t start;
+    size_t end;
+    if (!paths_window(vm, from.kind ? from : json_null(), to.kind ? to : json_null(), len, &start,
+                      &end)) {
+        return false;
+    }
+    *window = (struct window){.from = at + start, .to = at + end};
+    return true;
+}
+
+static void bury(json *array, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (json_at(*array, i).kind == JSON_INVALID) continue;
+        json_array_set(array, i, json_null()); /* makes us the only owner */
+        array->array->items[i] = json_invalid();
+    }
+}
+
+static bool bury_in_array(struct expr_run *vm, json *array, struct window window, json key)
+{
+    if (key.kind == JSON_OBJECT) {
+        if (!narrow(vm, &window, *array, key)) return false;
+        bury(array, window.from, window.to);
+        return vm_spend(vm, window.to - window.from);
+    }
+    if (!json_is_number(key)) {
+        (void)vm_raise(vm, "Cannot delete %s element of array", json_kind_name(key));
+        return false;
+    }
+    size_t base = window.is_open ? 0 : window.from;
+    size_t len  = window.is_open ? json_count(*array) : window.to - window.from;
+    int64_t at  = paths_position(key, len);
+    if (at >= 0) bury(array, base + (size_t)at, base + (size_t)at + 1);
+    return true;
+}
+
+static bool delete_member(struct expr_run *vm, json *container, struct window window, json key)
+{
+    switch (container->kind) {
+    case JSON_NULL: return true;
+    case JSON_ARRAY: return bury_in_array(vm, container, window, key);
+    case JSON_OBJECT:
+        if (key.kind == JSON_TEXT) {
+            (void)json_object_remove(container, json_str(key));
+            return true;
+        }
+        (void)vm_raise(vm, "Cannot delete %s field of object", json_kind_name(key));
+        return false;
+    default:
+        (void)vm_raise(vm, "Cannot delete fields from %s", json_kind_name(*container));
+        return false;
+    }
+}
+
+/* The step of a path as it stands in the array without its slices. */
+static json absolute_key(struct window window, json key)
+{
+    if (window.is_open || !json_is_number(key)) return key;
+    int64_t at = paths_position(key, window.to - window.from);
+    return at < 0 ? json_int(INT32_MAX) : json_int((int64_t)window.from + at);
+}
+
+enum visit { VISIT_BURY, VISIT_SWEEP };
+
+static void sweep(json *container)
+{
+    if (container->kind != JSON_ARRAY) return;
+    size_t kept = 0;
+    size_t len  = json_count(*container);
+    for (size_t i = 0; i < len; i++) kept += json_at(*container, i).kind != JSON_INVALID;
+    if (kept == len) return;
+    json swept = json_array_new(kept);
+    for (size_t i = 0; i < len; i++) {
+        json item = json_at(*container, i);
+        if (item.kind != JSON_INVALID) json_array_push(&swept, json_share(item));
+    }
+    json_unref(*container);
+    *container = swept;
+}
+
+/* Goes to the container of the last key of `path` and does its part there. Takes `value`. */
+static json visit_path(struct expr_run *vm, json value, json path, enum visit visit)
+{
+    size_t count                                 = json_count(path);
+    CLEANUP(descent_done) struct descent descent = descent_init(value, count);
+    CLEANUP(json_unrefp) json keys               = json_array_new(count); /* gone down */
+    struct window window                         = {.is_open = true};
+    bool is_gone                                 = false;
+    for (size_t i = 0; i + 1 < count && !is_gone; i++) {
+        json *top = descent_top(&descent);
+        json key  = json_at(path, i);
+        if (top->kind == JSON_ARRAY && key.kind == JSON_OBJECT) {
+            if (!narrow(vm, &window, *top, key)) return json_invalid();
+            continue;
+        }
+        key                              = absolute_key(window, key);
+        window                           = (struct window){.is_open = true};
+        CLEANUP(json_unrefp) json member = json_null();
+        if (!(top->kind == JSON_ARRAY && json_is_number(key) &&
+              paths_position(key, json_count(*top)) >= 0 &&
+              json_at(*top, (size_t)paths_position(key, json_count(*top))).kind == JSON_INVALID)) {
+            member = paths_index(vm, *top, key);
+            if (member.kind == JSON_INVALID) return json_invalid();
+        }
+        is_gone = member.kind == JSON_NULL;
+        if (is_gone) break;
+        if (!go_down(vm, &descent, key)) return json_invalid();
+        json_array_push(&keys, json_share(key));
+    }
+    if (!is_gone && visit == VISIT_SWEEP) sweep(descent_top(&descent));
+    if (!is_gone && visit == VISIT_BURY &&
+        !delete_member(vm, descent_top(&descent), window, json_at(path, count - 1))) {
+        return json_invalid();
+    }
+    for (size_t i = json_count(keys); i-- > 0;) {
+        if (!go_up(vm, &descent, json_at(keys, i))) return json_invalid();
+    }
+    return descent.levels[--descent.count];
+}
+
+static bool check_paths(struct expr_run *vm, json paths)
+{
+    if (paths.kind != JSON_ARRAY) {
+        (void)vm_raise(vm, "Paths must be specified as an array");
+        return false;
+    }
+    for (size_t i = 0; i < json_count(paths); i++) {
+        json path = json_at(paths, i);
+        if (path.kind != JSON_ARRAY) {
+            (void)vm_raise(vm, "Path must be specified as array, not %s", json_kind_name(path));
+            return false;
+        }
+        if (!paths_check(vm, path)) return false;
+    }
+    return true;
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    size_t length_a = json_count(*(const json *)a);
+    size_t length_b = json_count(*(const json *)b);
+    return (length_a < length_b) - (length_a > length_b);
+}
+
+/* Sweeps the arrays that `paths` lead into, the deepest first. Takes `value`; frees `order`. */
+static json sweep_all(struct expr_run *vm, json value, json paths)
+{
+    size_t count = json_count(paths);
+    json *order  = json_node_new(count * sizeof *order);
+    for (size_t i = 0; i < count; i++) order[i] = json_at(paths, i);
+    qsort(order, count, sizeof *order, longer_first);
+    for (size_t i = 0; i < count && value.kind != JSON_INVALID; i++) {
+        value = visit_path(vm, value, order[i], VISIT_SWEEP);
+    }
+    json_node_free(order, count * sizeof *order);
+    return value;
+}
+
+json paths_delete(struct expr_run *vm, json value, json paths)
+{
+    CLEANUP(json_unrefp) json sorted = json_invalid();
+    if (check_paths(vm, paths)) sorted = array_sort(vm, paths, paths);
+    if (sorted.kind == JSON_INVALID) {
+        json_drop(value);
+        return json_invalid();
+    }
+    size_t count = json_count(sorted);
+    if (count == 0) return value;
+    if (json_count(json_at(sorted, 0)) == 0) {
+        json_drop(value);
+        return json_null();
+    }
+    for (size_t i = 0; i < count && value.kind != JSON_INVALID; i++) {
+        value = visit_path(vm, value, json_at(sorted, i), VISIT_BURY);
+    }
+    return value.kind == JSON_INVALID ? value : sweep_all(vm, value, sorted);
+}

@@ -1,0 +1,332 @@
+/* The machine's loop, its errors, and the evaluation that users see. */
+#include "expr/vm.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "json/json_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* clang-format off */
+static const vm_handler handlers[OP_COUNT] = {
+    [OP_RETURN]          = do_return,
+    [OP_BACKTRACK]       = do_backtrack,
+    [OP_JUMP]            = do_jump,
+    [OP_JUMP_IF_NOT]     = do_jump_if_not,
+    [OP_JUMP_IF]         = do_jump_if,
+    [OP_MOVE]            = do_move,
+    [OP_UP]              = do_up,
+    [OP_STORE]           = do_store,
+    [OP_TAKE]            = do_take,
+    [OP_FORK]            = do_fork,
+    [OP_INDEX]           = do_index,
+    [OP_SLICE]           = do_slice,
+    [OP_EACH]            = do_each,
+    [OP_RANGE]           = do_range,
+    [OP_GETPATH]         = do_getpath,
+    [OP_EXTRACT]         = do_extract,
+    [OP_NEGATE]          = do_negate,
+    [OP_ADD]             = do_add,
+    [OP_SUBTRACT]        = do_arithmetic,
+    [OP_MULTIPLY]        = do_arithmetic,
+    [OP_DIVIDE]          = do_arithmetic,
+    [OP_MODULO]          = do_arithmetic,
+    [OP_EQUAL]           = do_compare,
+    [OP_NOT_EQUAL]       = do_compare,
+    [OP_LESS]            = do_compare,
+    [OP_LESS_EQUAL]      = do_compare,
+    [OP_GREATER]         = do_compare,
+    [OP_GREATER_EQUAL]   = do_compare,
+    [OP_NOT]             = do_not,
+    [OP_COLLECT]         = do_collect,
+    [OP_APPEND]          = do_append,
+    [OP_PUSH]            = do_push,
+    [OP_OBJECT]          = do_object,
+    [OP_CONCAT]          = do_concat,
+    [OP_BUILTIN]         = do_builtin,
+    [OP_CALL]            = do_call,
+    [OP_TAIL_CALL]       = do_call,
+    [OP_CALL_PARAM]      = do_call_param,
+    [OP_TAIL_CALL_PARAM] = do_call_param,
+    [OP_CALL_PATH]       = do_call,
+    [OP_PATH]            = do_path,
+    [OP_TRY]             = do_try,
+    [OP_TRY_END]         = do_try_end,
+    [OP_MARK]            = do_mark,
+    [OP_CUT]             = do_cut,
+    [OP_BREAK]           = do_break,
+    [OP_ERROR]           = do_error,
+};
+/* clang-format on */
+
+/* --- errors ------------------------------------------------------------------------------------
+ */
+
+json vm_raise_value(struct expr_run *vm, json value)
+{
+    json_drop(vm->error);
+    vm->error = value;
+    return json_invalid();
+}
+
+json vm_raise(struct expr_run *vm, const char *format, ...)
+{
+    enum { MESSAGE_MAX = 512 };
+    char text[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return vm_raise_value(vm, json_text_lossy(str_from(text)));
+}
+
+json vm_exhaust(struct expr_run *vm, const char *budget)
+{
+    if (!vm->exhausted) vm->exhausted = budget;
+    return json_invalid();
+}
+
+const char *vm_snippet(json value, char text[static SNIPPET_SIZE])
+{
+    /* jq's buffer has 30 bytes, one of them for the NUL. */
+    enum { LEN_MAX = 29, DUMP_MAX = 256 };
+    CLEANUP(buf_done) struct buf dump   = buf_init(DUMP_MAX);
+    CLEANUP(json_unrefp) json shortened = json_invalid();
+    if (value.kind == JSON_TEXT && json_str(value).len > LEN_MAX + 1) {
+        str cut   = str_slice(json_str(value), 0, LEN_MAX + 1);
+        shortened = json_text_new(str_slice(cut, 0, utf8_valid_prefix(cut)));
+        value     = shortened;
+    }
+    bool is_whole = json_print(value, JSON_COMPACT, &dump);
+    str all       = buf_str(&dump);
+    if (is_whole && all.len <= LEN_MAX) {
+        memcpy(text, all.ptr, all.len);
+        text[all.len] = 0;
+        return text;
+    }
+    char end = value.kind == JSON_TEXT     ? '"'
+               : value.kind == JSON_ARRAY  ? ']'
+               : value.kind == JSON_OBJECT ? '}'
+                                           : 0;
+    str cut  = str_slice(all, 0, LEN_MAX - 3 - (end != 0));
+    cut.len  = utf8_valid_prefix(cut);
+    char *to = text;
+    memcpy(to, cut.ptr, cut.len);
+    to += cut.len;
+    memcpy(to, "...", 3);
+    to += 3;
+    if (end) *to++ = end;
+    *to = 0;
+    return text;
+}
+
+json vm_raise_type(struct expr_run *vm, json value, const char *reason)
+{
+    char text[SNIPPET_SIZE];
+    return vm_raise(vm, "%s (%s) %s", json_kind_name(value), vm_snippet(value, text), reason);
+}
+
+json vm_raise_types(struct expr_run *vm, json a, json b, const char *reason)
+{
+    char text_a[SNIPPET_SIZE];
+    char text_b[SNIPPET_SIZE];
+    return vm_raise(vm, "%s (%s) and %s (%s) %s", json_kind_name(a), vm_snippet(a, text_a),
+                    json_kind_name(b), vm_snippet(b, text_b), reason);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+/* Runs to the next output. False: the end, or an error. */
+static bool run(struct expr_run *vm)
+{
+    for (;;) {
+        if (vm->fuel == 0 || vm->meter.is_exceeded) {
+            (void)vm_exhaust(vm, vm->fuel == 0 ? "fuel" : "memory");
+            return false;
+        }
+        vm->fuel--;
+        const struct insn *insn = vm->pc++;
+        switch (handlers[insn->op](vm, insn)) {
+        case STEP_NEXT: break;
+        case STEP_BACKTRACK:
+            if (!vm_backtrack(vm)) return false;
+            break;
+        case STEP_RAISE:
+            if (vm->exhausted || !vm_unwind(vm)) return false;
+            break;
+        case STEP_OUTPUT: return true;
+        }
+    }
+}
+
+static void start(struct expr_run *vm)
+{
+    vm->frame                 = vm_frame_push(vm, &vm->expr->functions[0], NULL);
+    vm->frame->slots[0].value = json_share(vm->input);
+    vm->pc                    = vm->expr->code + vm->expr->functions[0].entry;
+    vm->is_started            = true;
+}
+
+/* --- evaluation --------------------------------------------------------------------------------
+ */
+
+struct expr_limits expr_limits_default(void)
+{
+    return (struct expr_limits){.fuel = EXPR_FUEL, .memory = EXPR_MEMORY, .depth = EXPR_DEPTH};
+}
+
+static void run_init(struct expr_run *vm, const struct expr *expr, const struct expr_input *input)
+{
+    memset(vm, 0, offsetof(struct expr_run, regexes));
+    vm->expr        = expr;
+    vm->limits      = input->limits ? *input->limits : expr_limits_default();
+    vm->fuel        = vm->limits.fuel;
+    vm->meter.limit = vm->limits.memory;
+    vm->variables   = input->variables;
+    vm->input       = input->value.kind ? json_share(input->value) : json_null();
+    vm->now_us      = input->now_us;
+    vm->regex_count = 0;
+}
+
+static void run_done(struct expr_run *vm)
+{
+    struct json_meter *outer = json_meter_enter(&vm->meter);
+    json_drop(vm->input);
+    json_drop(vm->output);
+    json_drop(vm->error);
+    vm_frames_free(vm);
+    json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);
+    for (uint32_t i = 0; i < vm->regex_count; i++) {
+        json_unref(vm->regexes[i].pattern);
+        regex_free(vm->regexes[i].regex);
+    }
+    (void)json_meter_enter(outer);
+}
+
+struct expr_run *expr_run_new(const struct expr *expr, const struct expr_input *input)
+{
+    ASSERT(expr);
+    struct expr_run *vm = mem_new(1, sizeof *vm);
+    run_init(vm, expr, input);
+    return vm;
+}
+
+void expr_run_free(struct expr_run *run)
+{
+    if (!run) return;
+    run_done(run);
+    free(run);
+}
+
+void expr_run_freep(struct expr_run **run)
+{
+    expr_run_free(*run);
+}
+
+uint64_t expr_run_fuel_used(const struct expr_run *run)
+{
+    return run->limits.fuel - run->fuel;
+}
+
+static status report(struct expr_run *vm, json *ret_error_value, struct error *reterr)
+{
+    if (vm->exhausted) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "expression ran out of %s", vm->exhausted);
+    }
+    status result = STATUS_INVALID_ARGUMENT;
+    if (vm->error.kind == JSON_TEXT) {
+        (void)fail(reterr, result, STR_FMT, STR_ARG(json_str(vm->error)));
+    } else {
+        CLEANUP(buf_done) struct buf text = buf_init(ERROR_TEXT_MAX);
+        (void)json_print(vm->error, JSON_COMPACT, &text);
+        (void)fail(reterr, result, "(not a string): " STR_FMT, STR_ARG(buf_str(&text)));
+    }
+    if (ret_error_value) *ret_error_value = json_take(&vm->error);
+    return result;
+}
+
+/* Under the run's meter. */
+static bool resume(struct expr_run *vm)
+{
+    if (!vm->is_started) {
+        start(vm);
+        return run(vm);
+    }
+    return vm_backtrack(vm) && run(vm);
+}
+
+status expr_run_next(struct expr_run *run, json *ret_value, json *ret_error_value,
+                     struct error *reterr)
+{
+    if (run->is_over) {
+        *ret_value = json_invalid();
+        return STATUS_OK;
+    }
+    struct json_meter *outer = json_meter_enter(&run->meter);
+    bool has_output          = resume(run);
+    (void)json_meter_enter(outer);
+    if (has_output) {
+        *ret_value = json_take(&run->output);
+        return STATUS_OK;
+    }
+    run->is_over = true;
+    if (vm_has_failed(run)) return report(run, ret_error_value, reterr);
+    *ret_value = json_invalid();
+    return STATUS_OK;
+}
+
+/* --- plain paths -------------------------------------------------------------------------------
+ */
+
+/* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
+static json walk_path(const struct expr *expr, json at)
+{
+    const operand *keys = expr->operands + expr->path.from;
+    for (uint32_t i = 0; i < expr->path.count; i++) {
+        json key = expr->constants[keys[i] & OPERAND_INDEX];
+        if (at.kind == JSON_NULL) return at; /* null.a is null, and so on */
+        if (at.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
+            int64_t found = json_object_find(at.object, json_text_view(key.text), key.text);
+            at            = found < 0 ? json_null() : at.object->members[found].value;
+        } else if (at.kind == JSON_ARRAY && key.kind == JSON_INT) {
+            int64_t count = at.array->count;
+            int64_t index = key.integer < 0 ? key.integer + count : key.integer;
+            at            = index >= 0 && index < count ? at.array->items[index] : json_null();
+        } else {
+            return json_invalid();
+        }
+    }
+    return at;
+}
+
+static json path_root(const struct expr *expr, const struct expr_input *input)
+{
+    operand root = expr->path.root;
+    bool is_dot  = (root & OPERAND_CLASS) != OPERAND_VARIABLE;
+    json value   = is_dot ? input->value : input->variables[root & OPERAND_INDEX];
+    return value.kind ? value : json_null();
+}
+
+status expr_eval(const struct expr *expr, const struct expr_input *input, json *ret_value,
+                 json *ret_error_value, struct error *reterr)
+{
+    ASSERT(expr);
+    if (expr->is_path) {
+        json found = walk_path(expr, path_root(expr, input));
+        if (found.kind != JSON_INVALID) {
+            *ret_value = json_share(found);
+            return STATUS_OK;
+        }
+    }
+    struct expr_run run;
+    run_init(&run, expr, input);
+    json value    = json_invalid();
+    status result = expr_run_next(&run, &value, ret_error_value, reterr);
+    if (result == STATUS_OK) *ret_value = value.kind ? value : json_null();
+    run_done(&run);
+    return result;
+}

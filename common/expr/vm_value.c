@@ -1,0 +1,157 @@
+/* Instructions that compute: arithmetic, comparison, and the building of values. */
+#include "base/assert.h"
+#include "expr/builtins.h"
+#include "expr/numbers.h"
+#include "expr/order.h"
+#include "expr/vm.h"
+
+#include <stdlib.h>
+
+enum step do_negate(struct expr_run *vm, const struct insn *insn)
+{
+    return vm_set_or_raise(vm, insn->a, number_negate(vm, vm_view(vm, insn->b)));
+}
+
+enum step do_add(struct expr_run *vm, const struct insn *insn)
+{
+    json a = vm_view(vm, insn->b);
+    json b = vm_view(vm, insn->c);
+    if (json_is_number(a) && json_is_number(b)) return vm_set(vm, insn->a, number_add(a, b));
+    json owned = vm_own(vm, insn->b); /* so that it may grow in place */
+    return vm_set_or_raise(vm, insn->a, value_add(vm, owned, b));
+}
+
+enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
+{
+    json a = vm_view(vm, insn->b);
+    json b = vm_view(vm, insn->c);
+    switch (insn->op) {
+    case OP_SUBTRACT: return vm_set_or_raise(vm, insn->a, value_subtract(vm, a, b));
+    case OP_MULTIPLY: return vm_set_or_raise(vm, insn->a, value_multiply(vm, a, b));
+    case OP_DIVIDE: return vm_set_or_raise(vm, insn->a, value_divide(vm, a, b));
+    default: return vm_set_or_raise(vm, insn->a, value_modulo(vm, a, b));
+    }
+}
+
+static bool holds(uint8_t op, int order)
+{
+    switch (op) {
+    case OP_EQUAL: return order == 0;
+    case OP_NOT_EQUAL: return order != 0;
+    case OP_LESS: return order < 0;
+    case OP_LESS_EQUAL: return order <= 0;
+    case OP_GREATER: return order > 0;
+    default: return order >= 0;
+    }
+}
+
+enum step do_compare(struct expr_run *vm, const struct insn *insn)
+{
+    json a           = vm_view(vm, insn->b);
+    json b           = vm_view(vm, insn->c);
+    bool is_equality = insn->op == OP_EQUAL || insn->op == OP_NOT_EQUAL;
+    int order        = 0;
+    if (a.kind == JSON_INT && b.kind == JSON_INT) {
+        order = (a.integer > b.integer) - (a.integer < b.integer);
+    } else if (is_equality) {
+        if (!order_equal(vm, a, b, &order)) return STEP_RAISE;
+    } else if (!order_compare(vm, a, b, &order)) {
+        return STEP_RAISE;
+    }
+    return vm_set(vm, insn->a, json_bool(holds(insn->op, order)));
+}
+
+enum step do_not(struct expr_run *vm, const struct insn *insn)
+{
+    return vm_set(vm, insn->a, json_bool(!json_is_truthy(vm_view(vm, insn->b))));
+}
+
+/* --- arrays and objects ------------------------------------------------------------------------
+ */
+
+enum step do_collect(struct expr_run *vm, const struct insn *insn)
+{
+    (void)vm_set(vm, insn->a, json_array_new(0));
+    (void)vm_fork_push(vm, insn);
+    return STEP_NEXT;
+}
+
+enum step do_append(struct expr_run *vm, const struct insn *insn)
+{
+    json_array_push(&vm_slot(vm, insn->a)->value, vm_own(vm, insn->b));
+    return STEP_BACKTRACK;
+}
+
+enum step do_push(struct expr_run *vm, const struct insn *insn)
+{
+    json array = vm_own(vm, insn->b);
+    json_array_push(&array, vm_own(vm, insn->c));
+    return vm_set(vm, insn->a, array);
+}
+
+enum step do_object(struct expr_run *vm, const struct insn *insn)
+{
+    const operand *operands = vm->expr->operands + insn->e;
+    json object             = json_object_new(insn->c);
+    for (operand i = 0; i < insn->c; i++) {
+        json key = vm_view(vm, operands[2 * i]);
+        if (key.kind != JSON_TEXT) {
+            char text[SNIPPET_SIZE];
+            (void)vm_raise(vm, "Cannot use %s (%s) as object key", json_kind_name(key),
+                           vm_snippet(key, text));
+            json_unref(object);
+            return STEP_RAISE;
+        }
+        json_object_put_key(&object, key, vm_own(vm, operands[2 * i + 1]));
+    }
+    return vm_set(vm, insn->a, object);
+}
+
+enum step do_concat(struct expr_run *vm, const struct insn *insn)
+{
+    const operand *operands = vm->expr->operands + insn->e;
+    json text               = json_text_from("");
+    for (operand i = 0; i < insn->c; i++) {
+        json piece = value_to_text(vm, vm_view(vm, operands[i]));
+        if (piece.kind == JSON_INVALID || !vm_spend_bytes(vm, json_str(piece).len)) {
+            json_drop(piece);
+            json_unref(text);
+            return STEP_RAISE;
+        }
+        json_text_append(&text, json_str(piece));
+        json_unref(piece);
+    }
+    return vm_set(vm, insn->a, text);
+}
+
+/* --- builtins ----------------------------------------------------------------------------------
+ */
+
+enum step do_builtin(struct expr_run *vm, const struct insn *insn)
+{
+    const struct builtin *builtin = builtin_at(insn->d);
+    const operand *operands       = vm->expr->operands + insn->e;
+    json args[VM_ARGUMENTS_MAX];
+    ASSERT(insn->c < VM_ARGUMENTS_MAX);
+    bool is_place       = vm_makes_place(vm, insn);
+    json input          = vm_view(vm, insn->b);
+    struct trail *trail = is_place ? trail_ref(vm_trail(vm, insn->b)) : NULL;
+    /* The input last: it may be moved, and an argument may be the same register. */
+    for (operand i = 0; i < insn->c; i++) args[i + 1] = vm_own(vm, operands[i]);
+    args[0]     = vm_own(vm, insn->b);
+    vm->builtin = builtin;
+    json result = builtin->call(vm, args);
+    for (operand i = 0; i <= insn->c; i++) json_drop(args[i]);
+    if (result.kind == JSON_INVALID) {
+        trail_unref(trail);
+        return STEP_RAISE;
+    }
+    bool is_same = is_place && json_is_same(result, input);
+    (void)vm_set(vm, insn->a, result);
+    if (is_same) {
+        vm_slot(vm, insn->a)->trail = trail;
+    } else {
+        trail_unref(trail);
+    }
+    return STEP_NEXT;
+}
