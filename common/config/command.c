@@ -74,8 +74,9 @@ static const char *file_from(const struct command *command, char *const *environ
     static const char name[] = "TUTTI_CONFIG=";
     if (command->file) return command->file;
     for (; environment && *environment; environment++) {
-        if (strncmp(*environment, name, sizeof name - 1) == 0)
+        if (strncmp(*environment, name, sizeof name - 1) == 0) {
             return *environment + sizeof name - 1;
+        }
     }
     return access(default_file, F_OK) == 0 ? default_file : NULL;
 }
@@ -149,8 +150,9 @@ int config_main(const struct config_program *program, int argc, char *const *arg
     }
     CLEANUP(config_freep) struct config *config = NULL;
     int result = load(program, &command, environment, ret_options, &config);
-    if (result != CONFIG_GO || command.action == ACTION_CHECK)
+    if (result != CONFIG_GO || command.action == ACTION_CHECK) {
         return result == CONFIG_GO ? 0 : result;
+    }
     if (command.action == ACTION_PRINT) return print_effective(config);
     *ret_config = TAKE(config);
     return CONFIG_GO;

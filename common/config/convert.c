@@ -30,8 +30,9 @@ static bool eat_number(str *text, uint64_t *ret_value)
     uint64_t value = 0;
     for (; digits < text->len && text->ptr[digits] >= '0' && text->ptr[digits] <= '9'; digits++) {
         if (__builtin_mul_overflow(value, 10, &value)) return false;
-        if (__builtin_add_overflow(value, (uint64_t)(text->ptr[digits] - '0'), &value))
+        if (__builtin_add_overflow(value, (uint64_t)(text->ptr[digits] - '0'), &value)) {
             return false;
+        }
     }
     *text      = str_slice(*text, digits, text->len);
     *ret_value = value;
@@ -154,8 +155,9 @@ static const char *convert_text(const struct config_option *option, json given, 
     }
     str text = json_str(given);
     if (memchr(text.ptr, '\0', text.len)) return "must not hold a NUL";
-    if (option->kind == CONFIG_ENUM && !is_named(option, text, &index))
+    if (option->kind == CONFIG_ENUM && !is_named(option, text, &index)) {
         return one_of(option, arena);
+    }
     if (option->kind == CONFIG_PATH && text.len == 0) return "must be a path";
     if (option->kind == CONFIG_URL) {
         const char *mark = text.len ? memmem(text.ptr, text.len, "://", 3) : NULL;
@@ -200,8 +202,9 @@ static const char *convert_list(const struct config_option *option, json given, 
     for (size_t i = 0; i < json_count(list); i++) {
         json item = json_at(list, i);
         if (!json_is(item, JSON_TEXT)) return "must be a list of texts";
-        if (option->names && !is_named(option, json_str(item), &index))
+        if (option->names && !is_named(option, json_str(item), &index)) {
             return one_of(option, arena);
+        }
     }
     *ret_value = json_take(&list);
     return NULL;
@@ -218,18 +221,21 @@ static const char *convert_secret(json given, bool is_text, json *ret_value, con
     return NULL;
 }
 
+static const char *check_tree(json given, json *ret_value)
+{
+    if (!json_is(given, JSON_OBJECT) && !json_is(given, JSON_ARRAY)) {
+        return "must be a map or a list";
+    }
+    *ret_value = json_ref(given);
+    return NULL;
+}
+
 static const char *convert_tree(json given, bool is_text, json *ret_value)
 {
-    if (!is_text) {
-        if (!json_is(given, JSON_OBJECT) && !json_is(given, JSON_ARRAY)) {
-            return "must be a map or a list";
-        }
-        *ret_value = json_ref(given);
-        return NULL;
-    }
+    if (!is_text) return check_tree(given, ret_value);
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
     if (yaml_parse(json_str(given), NULL, &document, NULL) != STATUS_OK) return "must be YAML";
-    return convert_tree(yaml_root(document), false, ret_value);
+    return check_tree(yaml_root(document), ret_value);
 }
 
 const char *config_convert(const struct config_option *option, json given, bool is_text,

@@ -122,8 +122,9 @@ static bool is_secret_key(str key)
         "bot_token",    "auth_token",    "api_token",   "signing_key", "webhook_secret",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (key.len == strlen(names[i]) && strncasecmp(key.ptr, names[i], key.len) == 0)
+        if (key.len == strlen(names[i]) && strncasecmp(key.ptr, names[i], key.len) == 0) {
             return true;
+        }
     }
     return false;
 }

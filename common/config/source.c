@@ -10,6 +10,7 @@ enum {
     LEVELS_MAX  = 8,       /* of an option's path */
     POINTER_MAX = 4 << 10, /* bytes */
     DETAIL_MAX  = 500,     /* bytes */
+    WORDS_MAX   = 1000,    /* bytes of a detail with its source */
 };
 
 static const char prefix[] = "TUTTI_";
@@ -37,7 +38,7 @@ void config_loader_found(struct config_loader *loader, const struct config_sourc
     (void)vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
 
-    CLEANUP(buf_done) struct buf words = buf_init(2 * DETAIL_MAX);
+    CLEANUP(buf_done) struct buf words = buf_init(WORDS_MAX);
     if (source->origin == CONFIG_FROM_ENVIRONMENT || source->origin == CONFIG_FROM_FLAG) {
         (void)config_put_source(loader->config, source, &words);
         (void)buf_put_text(&words, ": ");

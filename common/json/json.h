@@ -210,8 +210,8 @@ struct json_meter {
     bool is_exceeded;
 };
 
-/** Enters `meter` (NULL: none) for this thread and returns the one before it, to be restored. */
-struct json_meter *json_meter_enter(struct json_meter *meter);
+/** Enters `next` (NULL: none) for this thread and returns the one before it, to be restored. */
+struct json_meter *json_meter_enter(struct json_meter *next);
 
 /** Says whether `size` more bytes fit the meter in force; if not, it counts as exceeded. */
 bool json_meter_allows(size_t size);

@@ -189,7 +189,7 @@ enum { JSON_NUMBER_SIZE = 40 }; /* bytes: a sign and 32 digits, or 17 digits and
 const char *json_number_read(const char *at, const char *end, json *ret_number,
                              const char **ret_fault);
 
-/** Writes the number and returns its bytes. */
+/** Writes the number, which is not NaN, and returns its bytes. */
 size_t json_number_format(json number, char text[static JSON_NUMBER_SIZE]);
 
 /** Eight bytes at once: says whether one of them ends a run of plain characters in a JSON text

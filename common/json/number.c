@@ -320,18 +320,16 @@ static size_t put_scientific(const struct digits *digits, char *text)
 
 static size_t format_real(double value, char *text)
 {
-    if (isnan(value)) {
-        memcpy(text, "null", 4);
-        return 4;
-    }
+    ASSERT(!isnan(value)); /* which has no number's text */
     size_t len = 0;
     if (signbit(value)) {
         text[len++] = '-';
         value       = -value;
     }
     if (value > DBL_MAX) value = DBL_MAX;
-    if (value < 0x1p53 && value == trunc(value))
+    if (value < 0x1p53 && value == trunc(value)) {
         return len + put_integer((uint64_t)value, text + len);
+    }
 
     struct digits digits = {};
     if (!short_digits(value, &digits)) long_digits(value, &digits);

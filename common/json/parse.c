@@ -261,8 +261,9 @@ static status parse_value(struct parser *parser)
     enum state state = WANT_VALUE;
     while (state != DONE) {
         skip_blanks(parser);
-        if (parser->at == parser->end)
+        if (parser->at == parser->end) {
             return parser_refuse(parser, parser->at, "the document ends early");
+        }
         TRY(step(parser, &state));
     }
     return STATUS_OK;

@@ -97,9 +97,9 @@ static status escape(struct parser *parser, char **to)
     const char *at = parser->at;
     if (parser->end - at < 2) return parser_refuse(parser, parser->end, "the text is not closed");
     const char *name = at[1] ? strchr(names, at[1]) : NULL;
-    if (!name)
-        return parser_refuse(parser, at,
-                             "no such escape; \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u exist");
+    if (!name) {
+        return parser_refuse(parser, at, "no such escape; the letters are \" \\ / b f n r t u");
+    }
     if (*name == 'u') return unit_escape(parser, to);
     *(*to)++ = values[name - names];
     parser->at += 2;
@@ -146,8 +146,9 @@ status parser_read_text(struct parser *parser, str *ret_text)
     if (parser->at < parser->end && *parser->at == '\\') {
         TRY(decode(parser, from, &high, ret_text));
     }
-    if (parser->at == parser->end)
+    if (parser->at == parser->end) {
         return parser_refuse(parser, parser->at, "the text is not closed");
+    }
     if (*parser->at != '"') {
         return parser_refuse(parser, parser->at,
                              "a control character in a text is written as an escape");

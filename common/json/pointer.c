@@ -28,7 +28,8 @@ static bool unescape(str token, struct buf *name)
         if (c == '~') {
             char code = ++i < token.len ? token.ptr[i] : '\0';
             if (code != '0' && code != '1') return false;
-            c = code == '0' ? '~' : '/';
+            c = '~';
+            if (code == '1') c = '/';
         }
         (void)buf_put_byte(name, c); /* not longer than the token, which is its limit */
     }

@@ -2,6 +2,8 @@
 #include "json/json_internal.h"
 #include "json/json_text.h"
 
+#include <math.h>
+
 /* How a byte below 0x20, a quote, a backslash or DEL is written. */
 static bool put_escape(char c, struct buf *out)
 {
@@ -54,6 +56,7 @@ bool json_print_text(str text, struct buf *out)
 
 bool json_print_number(json number, struct buf *out)
 {
+    if (number.kind == JSON_REAL && isnan(number.real)) return buf_put(out, "null", 4);
     char text[JSON_NUMBER_SIZE];
     size_t len = json_number_format(number, text);
     return buf_put(out, text, len);

@@ -21,7 +21,7 @@ static struct json_text *node_with(size_t capacity)
 
 static void put(struct json_text *text, str more)
 {
-    if (more.len > 0) memcpy(text->bytes + text->len, more.ptr, more.len);
+    if (more.ptr && more.len > 0) memcpy(text->bytes + text->len, more.ptr, more.len);
     text->len += (uint32_t)more.len;
     text->bytes[text->len] = '\0';
 }

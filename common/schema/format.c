@@ -62,8 +62,9 @@ static bool is_time(str text)
     int hour   = number_in(text, 0, 2);
     int minute = number_in(text, 3, 5);
     int second = number_in(text, 6, 8);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) {
         return false;
+    }
     size_t at = 8;
     if (text.ptr[at] == '.') {
         size_t digits = at + 1;
@@ -165,35 +166,38 @@ static bool is_ipv4(str text)
     return part == 4;
 }
 
+/* Groups of hexadecimal digits between colons; the last may be an IPv4 address, which counts as
+ * two. -1: they are none. */
+static int count_groups(str text)
+{
+    int groups  = 0;
+    size_t from = 0;
+    if (text.len == 0) return 0;
+    for (size_t i = 0; i <= text.len; i++) {
+        if (i < text.len && text.ptr[i] != ':') continue;
+        str group = str_slice(text, from, i);
+        from      = i + 1;
+        groups++;
+        if (i == text.len && is_ipv4(group)) return groups + 1;
+        if (group.len == 0 || group.len > 4) return -1;
+        for (size_t k = 0; k < group.len; k++) {
+            if (!is_hex(group.ptr[k])) return -1;
+        }
+    }
+    return groups;
+}
+
+/* Eight groups, or fewer around one `::`. */
 static bool is_ipv6(str text)
 {
-    unsigned groups   = 0;
-    bool is_shortened = false;
-    size_t at         = 0;
-    if (str_starts_with(text, str_from("::"))) {
-        is_shortened = true;
-        at           = 2;
-    }
-    while (at < text.len) {
-        size_t end = at;
-        while (end < text.len && is_hex(text.ptr[end])) end++;
-        if (end < text.len && text.ptr[end] == '.') {
-            if (!is_ipv4(str_slice(text, at, text.len))) return false;
-            groups += 2;
-            break;
-        }
-        if (end == at || end - at > 4) return false;
-        groups++;
-        at = end;
-        if (at == text.len) break;
-        if (text.ptr[at] != ':' || at + 1 == text.len) return false;
-        at++;
-        if (text.ptr[at] != ':') continue;
-        if (is_shortened) return false;
-        is_shortened = true;
-        at++;
-    }
-    return is_shortened ? groups < 8 : groups == 8;
+    const char *gap = text.len ? memmem(text.ptr, text.len, "::", 2) : NULL;
+    if (!gap) return count_groups(text) == 8;
+    str head = str_slice(text, 0, (size_t)(gap - text.ptr));
+    str tail = str_slice(text, head.len + 2, text.len);
+    if (head.len > 0 && memchr(head.ptr, '.', head.len)) return false; /* IPv4 stands last */
+    int before = count_groups(head);
+    int after  = count_groups(tail);
+    return before >= 0 && after >= 0 && before + after < 8;
 }
 
 static bool is_mail_char(char c)

@@ -176,37 +176,37 @@ static void walk_flow(struct cursor *cursor, str text, size_t offset, bool is_qu
     }
 }
 
-/* A literal text: lines stand below each other, each indented by as much as the first is. */
+static void next_line(struct cursor *cursor)
+{
+    while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
+    step(cursor);
+}
+
+/* By how much a literal text is indented: as much as its first line that is not empty. `cursor` is
+ * at the first line. */
+static uint32_t indent_of(struct cursor cursor, str text)
+{
+    size_t from = 0;
+    for (; from < text.len && text.ptr[from] == '\n'; from++) next_line(&cursor);
+    uint32_t own = 0; /* blanks that belong to the text */
+    while (from + own < text.len && is_blank(text.ptr[from + own])) own++;
+    skip_blanks(&cursor);
+    return cursor.column - 1 - own;
+}
+
+/* A literal text: its lines stand below each other, and below the line of its `|`. */
 static void walk_literal(struct cursor *cursor, str text, size_t offset)
 {
-    uint32_t indent = UINT32_MAX;
-    for (size_t from = 0; indent == UINT32_MAX && from < text.len;) { /* the first line with text */
-        const char *end = memchr(text.ptr + from, '\n', text.len - from);
-        size_t to       = end ? (size_t)(end - text.ptr) : text.len;
-        while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
-        step(cursor);
-        if (to > from) {
-            struct cursor ahead = *cursor;
-            skip_blanks(&ahead);
-            uint32_t own = 0;
-            while (from + own < to && is_blank(text.ptr[from + own])) own++;
-            indent = ahead.column - 1 - own;
-        }
-        if (offset <= to || indent != UINT32_MAX) {
-            /* Further lines are one to one. */
-            size_t start = from;
-            for (size_t i = from; i < offset && i < text.len; i++) {
-                if (text.ptr[i] != '\n') continue;
-                while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
-                step(cursor);
-                start = i + 1;
-            }
-            for (uint32_t i = 0; i < indent && is_blank(peek(cursor)); i++) step(cursor);
-            for (size_t i = start; i < offset; i++) step(cursor);
-            return;
-        }
-        from = to + 1;
+    next_line(cursor);
+    uint32_t indent = indent_of(*cursor, text);
+    size_t start    = 0; /* of the line in the text */
+    for (size_t i = 0; i < offset; i++) {
+        if (text.ptr[i] != '\n') continue;
+        next_line(cursor);
+        start = i + 1;
     }
+    for (uint32_t i = 0; i < indent && is_blank(peek(cursor)); i++) step(cursor);
+    for (size_t i = start; i < offset; i++) step(cursor);
 }
 
 struct yaml_place yaml_place_in(const struct yaml_document *document, str pointer, size_t offset)
