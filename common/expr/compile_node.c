@@ -293,7 +293,7 @@ static operand gen_kind(struct compiler *c, const struct node *node, struct plac
 operand gen(struct compiler *c, const struct node *node, struct place p, operand want)
 {
     /* As high as a tree may be, for each of the trees that stand in one another by expansion. */
-    enum { DEPTH_MAX = 2 * PARSE_DEPTH_MAX };
+    enum { DEPTH_MAX = 2 * PARSE_HEIGHT_MAX };
     if (has_failed(c)) return OPERAND_NONE;
     if (c->depth == DEPTH_MAX) {
         return compile_fail(c, node, EXPR_FAULT_LIMIT, (str){}, "expression nests too deeply",

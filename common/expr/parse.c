@@ -47,6 +47,17 @@ static void *fail_limit(struct parser *parser, uint32_t offset, const char *deta
     return NULL;
 }
 
+bool parse_enter(struct parser *parser)
+{
+    if (parser->depth == PARSE_DEPTH_MAX) {
+        uint32_t offset = lexer_peek(&parser->lexer)->offset;
+        (void)fail_limit(parser, offset, "expression nests too deeply");
+        return false;
+    }
+    parser->depth++;
+    return true;
+}
+
 struct node *node_new(struct parser *parser, enum node_kind kind, uint32_t offset)
 {
     struct node *node = arena_alloc(parser->arena, sizeof *node);
@@ -75,7 +86,7 @@ struct node *node_with(struct parser *parser, struct node *node, struct node *a,
         uint16_t height = height_of(children[i]);
         if (height > node->height) node->height = height;
     }
-    if (node->height > PARSE_DEPTH_MAX) {
+    if (node->height > PARSE_HEIGHT_MAX) {
         return fail_limit(parser, node->offset, "expression nests too deeply");
     }
     return node;
@@ -159,13 +170,11 @@ static struct node *parse_operators(struct parser *parser, uint8_t level)
         }
         uint32_t offset = lexer_peek(&parser->lexer)->offset;
         lexer_take(&parser->lexer);
-        if (++parser->depth > PARSE_DEPTH_MAX) {
-            return fail_limit(parser, offset, "expression nests too deeply");
-        }
+        if (!parse_enter(parser)) return NULL;
         bool is_right       = op->associativity == RIGHT;
         struct node *right  = parse_operators(parser, is_right ? op->level : op->level + 1);
         struct node *binary = right ? node_new(parser, op->node, offset) : NULL;
-        parser->depth--;
+        parse_leave(parser);
         if (!binary) return NULL;
         binary->op = op->op;
         left       = node_with(parser, binary, left, right, NULL);
@@ -176,7 +185,10 @@ static struct node *parse_operators(struct parser *parser, uint8_t level)
 
 struct node *parse_expression(struct parser *parser)
 {
-    return parse_operators(parser, 0);
+    if (!parse_enter(parser)) return NULL;
+    struct node *expression = parse_operators(parser, 0);
+    parse_leave(parser);
+    return expression;
 }
 
 /* --- pipes, commas and what binds a name for the rest ------------------------------------------
@@ -245,7 +257,7 @@ static struct node *parse_list(struct parser *parser, enum token_kind separator,
         list->count++;
         if (height_of(item) > list->height) list->height = height_of(item);
     }
-    if (list->height > PARSE_DEPTH_MAX) {
+    if (list->height > PARSE_HEIGHT_MAX) {
         return fail_limit(parser, list->offset, "expression nests too deeply");
     }
     return list;
@@ -258,13 +270,9 @@ static struct node *parse_comma(struct parser *parser)
 
 struct node *parse_pipe(struct parser *parser)
 {
-    if (parser->depth >= PARSE_DEPTH_MAX) {
-        return fail_limit(parser, lexer_peek(&parser->lexer)->offset,
-                          "expression nests too deeply");
-    }
-    parser->depth++;
+    if (!parse_enter(parser)) return NULL;
     struct node *pipe = parse_list(parser, TOKEN_PIPE, NODE_PIPE, parse_comma);
-    parser->depth--;
+    parse_leave(parser);
     return pipe;
 }
 

@@ -12,7 +12,10 @@
 #include "expr/expr.h"
 #include "expr/lex.h"
 
-enum { PARSE_DEPTH_MAX = 400 /* brackets and operators inside each other */ };
+enum {
+    PARSE_DEPTH_MAX  = 1'000, /* rules of the grammar inside each other: some two for a bracket */
+    PARSE_HEIGHT_MAX = 400,   /* of the tree */
+};
 
 struct parser {
     struct lexer lexer;
@@ -49,6 +52,13 @@ struct node *node_new(struct parser *parser, enum node_kind kind, uint32_t offse
  * missing. */
 struct node *node_with(struct parser *parser, struct node *node, struct node *a, struct node *b,
                        struct node *c);
+
+/* Around each rule that may contain itself. False: too deep, a fault is noted. */
+bool parse_enter(struct parser *parser);
+static inline void parse_leave(struct parser *parser)
+{
+    parser->depth--;
+}
 
 /* Notes the first fault and returns NULL. */
 void *parse_fail(struct parser *parser, uint32_t offset, const char *detail, const char *hint);

@@ -196,12 +196,8 @@ static struct pattern *parse_object_pattern(struct parser *parser)
 
 static struct pattern *parse_pattern(struct parser *parser)
 {
-    if (parser->depth >= PARSE_DEPTH_MAX) {
-        return parse_fail(parser, lexer_peek(&parser->lexer)->offset, "expression nests too deeply",
-                          "");
-    }
+    if (!parse_enter(parser)) return NULL;
     struct pattern *pattern = NULL;
-    parser->depth++;
     switch (parse_peek(parser)) {
     case TOKEN_VARIABLE:
         pattern = pattern_new(parser, PATTERN_VARIABLE);
@@ -212,7 +208,7 @@ static struct pattern *parse_pattern(struct parser *parser)
     case TOKEN_OPEN_BRACE: pattern = parse_object_pattern(parser); break;
     default: (void)parse_unexpected(parser, "expected $name, [ or {"); break;
     }
-    parser->depth--;
+    parse_leave(parser);
     return pattern;
 }
 

@@ -10,9 +10,9 @@ static struct node *parse_unary(struct parser *parser, enum node_kind kind)
 {
     uint32_t offset = offset_of(parser);
     lexer_take(&parser->lexer);
-    if (++parser->depth > PARSE_DEPTH_MAX) return parse_fail(parser, offset, "too deep", "");
+    if (!parse_enter(parser)) return NULL;
     struct node *operand = parse_term(parser);
-    parser->depth--;
+    parse_leave(parser);
     return operand ? node_with(parser, node_new(parser, kind, offset), operand, NULL, NULL) : NULL;
 }
 
@@ -375,11 +375,9 @@ struct node *parse_term(struct parser *parser)
     enum token_kind kind = parse_peek(parser);
     if (kind == TOKEN_MINUS) return parse_unary(parser, NODE_NEGATE);
     if (kind == TOKEN_TRY) {
-        if (++parser->depth > PARSE_DEPTH_MAX) {
-            return parse_fail(parser, offset_of(parser), "expression nests too deeply", "");
-        }
+        if (!parse_enter(parser)) return NULL;
         struct node *node = parse_try(parser);
-        parser->depth--;
+        parse_leave(parser);
         return node;
     }
     return parse_suffixes(parser, parse_head(parser));

@@ -310,8 +310,8 @@ static void source_is_bounded(void **state)
     assert_int_equal(expr_compile(over, NULL, arena, &expr, &fault, NULL), STATUS_INVALID_ARGUMENT);
     assert_int_equal(fault.kind, EXPR_FAULT_LIMIT);
     static const char *const nests[] = {
-        "(",   "[",       "{a:",    "-",       "try ", "1+(",   "\"\\(",
-        "if ", "def f: ", ". as [", "reduce ", ".[",   "1 // ", "def f(g): g; f("};
+        "(",   "[",       "{a:",       "-",       "try ", "1+(",   "\"\\(",
+        "if ", "def f: ", ". as [[[[", "reduce ", ".[",   "1 // ", "def f(g): g; f("};
     for (size_t i = 0; i < ARRAY_LEN(nests); i++) {
         size_t len = strlen(nests[i]);
         for (size_t at = 0; at + len <= EXPR_SOURCE_MAX; at += len)
