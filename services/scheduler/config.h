@@ -1,0 +1,28 @@
+/* The scheduler's options, after file, environment and command line were merged and checked. */
+#ifndef SCHEDULER_CONFIG_H
+#define SCHEDULER_CONFIG_H
+
+#include "config/config.h"
+#include "config/rpc_options.h"
+
+struct options {
+    const char *listen;      /* of calls */
+    const char *long_listen; /* of long calls; NULL: follows from `listen` */
+    const char *hint_listen; /* of hints; NULL: none are published */
+    const char *admin_host;
+    int64_t admin_port;
+    const char *store_path;
+    uint64_t store_map_size; /* bytes, per partition */
+    int64_t partitions;
+    struct config_list owned; /* indexes; empty: all */
+    int64_t drain_ms;
+    int64_t job_timeout_ms;
+    int64_t heartbeat_timeout_ms;
+    const char *bootstrap_key_file; /* NULL: no key is made */
+    struct config_common common;
+    struct config_rpc rpc;
+};
+
+extern const struct config_program scheduler_program;
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * tutti-scheduler: keeps the runs of its partitions and decides what happens next.
+ *
+ * Start-up reads from top to bottom. Shutdown is the same list from bottom to top, because the
+ * CLEANUPs run in reverse when serve() returns.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "scheduler/bootstrap.h"
+#include "scheduler/config.h"
+#include "scheduler/engine_metrics.h"
+#include "scheduler/server.h"
+#include "telemetry/telemetry.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- options into what the parts want ----------------------------------------------------------
+ */
+
+static struct rpc_identity identity_of(const struct config_rpc *rpc)
+{
+    struct rpc_identity identity          = {.service = str_from("scheduler")};
+    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        if (!secrets[i]->name) continue;
+        identity.secrets[identity.secret_count++] =
+            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
+    }
+    return identity;
+}
+
+static bool parse_index(const char *text, int64_t count, size_t *ret_index)
+{
+    char *end  = NULL;
+    long index = strtol(text, &end, 10);
+    if (!*text || *end || index < 0 || index >= count) return false;
+    *ret_index = (size_t)index;
+    return true;
+}
+
+/* Which partitions are ours; NULL: all. */
+static status owned_of(const struct options *options, bool **ret_owned, struct error *reterr)
+{
+    if (options->owned.count == 0) return STATUS_OK;
+    bool *owned = mem_new((size_t)options->partitions, sizeof *owned);
+    *ret_owned  = owned;
+    for (size_t i = 0; i < options->owned.count; i++) {
+        size_t index = 0;
+        if (!parse_index(options->owned.items[i], options->partitions, &index)) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "scheduler.owned: `%s` is no partition",
+                        options->owned.items[i]);
+        }
+        owned[index] = true;
+    }
+    return STATUS_OK;
+}
+
+static void free_bools(bool **bools)
+{
+    free(*bools);
+}
+
+static status open_scheduler(const struct options *options, struct engine_metrics *metrics,
+                             struct scheduler **ret_scheduler, struct error *reterr)
+{
+    CLEANUP(free_bools) bool *owned = NULL;
+    TRY(owned_of(options, &owned, reterr));
+    const struct scheduler_options scheduler_options = {
+        .folder   = options->store_path,
+        .map_size = options->store_map_size,
+        .count    = (uint16_t)options->partitions,
+        .owned    = owned,
+        .lease_ms = (uint32_t)options->heartbeat_timeout_ms,
+        .limits   = {.attempt_timeout_us = options->job_timeout_ms * 1000},
+        .metrics  = metrics,
+    };
+    return scheduler_open(&scheduler_options, ret_scheduler, reterr);
+}
+
+static status start_server(const struct options *options, struct scheduler *scheduler,
+                           struct server **ret_server, struct error *reterr)
+{
+    const struct server_options server_options = {
+        .url      = options->listen,
+        .long_url = options->long_listen,
+        .hint_url = options->hint_listen,
+        .identity = identity_of(&options->rpc),
+        .tls      = {.ca_file = options->rpc.ca_file, .cert_key_file = options->rpc.cert_key_file},
+        .drain_ms = options->drain_ms,
+    };
+    return server_start(&server_options, scheduler, ret_server, reterr);
+}
+
+/* --- what people see ---------------------------------------------------------------------------
+ */
+
+static void watch_engines(struct telemetry *telemetry, struct scheduler *scheduler)
+{
+    for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
+        struct shard *shard = scheduler_shard(scheduler, i);
+        if (shard) telemetry_watch(telemetry, "engine", engine_turned_ms, shard->engine);
+    }
+}
+
+static void unwatch_engines(struct telemetry *telemetry, struct scheduler *scheduler)
+{
+    for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
+        struct shard *shard = scheduler_shard(scheduler, i);
+        if (shard) telemetry_unwatch(telemetry, shard->engine);
+    }
+}
+
+static void say_started(const struct options *options, const struct telemetry *telemetry,
+                        struct scheduler *scheduler, const struct server *server)
+{
+    const struct shard *first = NULL;
+    for (uint16_t i = 0; !first && i < scheduler_partition_count(scheduler); i++) {
+        first = scheduler_shard(scheduler, i);
+    }
+    const char *hints = server_hint_url(server);
+    log_write(LOG_INFO, "scheduler.started", LOG_TEXT_OF("version", TUTTI_VERSION),
+              LOG_TEXT_OF("listen", server_url(server)),
+              LOG_TEXT_OF("long_listen", server_long_url(server)),
+              LOG_TEXT_OF("hint_listen", hints ? hints : "none"),
+              LOG_TEXT_OF("admin_host", options->admin_host),
+              LOG_INT("admin_port", telemetry_port(telemetry)),
+              LOG_TEXT_OF("store", options->store_path),
+              LOG_INT("store_map_bytes", (int64_t)options->store_map_size),
+              LOG_INT("partitions", options->partitions),
+              LOG_INT("epoch", first ? first->partition->epoch : 0),
+              LOG_INT("sync_probe_us", first ? first->partition->sync_probe_us : 0));
+}
+
+/* --- main --------------------------------------------------------------------------------------
+ */
+
+static status serve(const struct options *options, struct error *reterr)
+{
+    TRY(process_block_signals(reterr));
+
+    CLEANUP(metrics_freep) struct metrics *metrics = metrics_new();
+    metrics_add_process(metrics, TUTTI_VERSION, "");
+    CLEANUP(engine_metrics_freep) struct engine_metrics *counts = engine_metrics_new(metrics);
+
+    const struct telemetry_options telemetry_options     = {.host    = options->admin_host,
+                                                            .port    = (uint16_t)options->admin_port,
+                                                            .service = "scheduler",
+                                                            .metrics = metrics};
+    CLEANUP(telemetry_stopp) struct telemetry *telemetry = NULL;
+    TRY(telemetry_start(&telemetry_options, &telemetry, reterr));
+
+    CLEANUP(scheduler_closep) struct scheduler *scheduler = NULL;
+    TRY(open_scheduler(options, counts, &scheduler, reterr)); /* goes on after the last commit */
+    if (options->bootstrap_key_file) {
+        TRY(bootstrap_key(scheduler, options->bootstrap_key_file, reterr));
+    }
+
+    CLEANUP(server_stopp) struct server *server = NULL;
+    TRY(start_server(options, scheduler, &server, reterr));
+
+    watch_engines(telemetry, scheduler);
+    telemetry_set_started(telemetry);
+    telemetry_set_ready(telemetry, true, NULL);
+    say_started(options, telemetry, scheduler, server);
+    process_notify("READY=1");
+
+    status stopped = process_wait_for_stop(reterr);
+    process_notify("STOPPING=1");
+    log_write(LOG_INFO, "scheduler.draining", LOG_INT("drain_ms", options->drain_ms));
+    telemetry_set_ready(telemetry, false, "draining"); /* before the drain: no new calls come in */
+    unwatch_engines(telemetry, scheduler);
+    return stopped;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options                      = {};
+    CLEANUP(config_freep) struct config *config = NULL;
+    int exit_code = config_main(&scheduler_program, argc, argv, environ, &options, &config);
+    if (exit_code != CONFIG_GO) return exit_code;
+
+    log_init("scheduler", (enum log_level)options.common.log_level,
+             (enum log_format)options.common.log_format);
+    process_install_crash_log();
+    struct error error = {};
+    return process_exit_code(serve(&options, &error), &error);
+}
