@@ -19,18 +19,6 @@
 /* --- options into what the parts want ----------------------------------------------------------
  */
 
-static struct rpc_identity identity_of(const struct config_rpc *rpc)
-{
-    struct rpc_identity identity          = {.service = str_from("scheduler")};
-    const struct config_secret *secrets[] = {&rpc->token, &rpc->token_previous};
-    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-        if (!secrets[i]->name) continue;
-        identity.secrets[identity.secret_count++] =
-            (struct rpc_secret){.id = (uint32_t)i + 1, .key = bytes_from(secrets[i]->value)};
-    }
-    return identity;
-}
-
 static bool parse_index(const char *text, int64_t count, size_t *ret_index)
 {
     char *end  = NULL;
@@ -86,7 +74,8 @@ static status start_server(const struct options *options, struct scheduler *sche
         .url      = options->listen,
         .long_url = options->long_listen,
         .hint_url = options->hint_listen,
-        .identity = identity_of(&options->rpc),
+        .identity = rpc_identity_of("scheduler", options->rpc.token.value,
+                                    options->rpc.token_previous.value),
         .tls      = {.ca_file = options->rpc.ca_file, .cert_key_file = options->rpc.cert_key_file},
         .drain_ms = options->drain_ms,
     };

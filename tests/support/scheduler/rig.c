@@ -1,0 +1,229 @@
+#include "support/scheduler/rig.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MAP_SIZE = 256 << 20, URL_SIZE = 128, DRAIN_MS = 1'000 };
+
+static void must(status code, const struct error *error, const char *what)
+{
+    if (code == STATUS_OK) return;
+    (void)fprintf(stderr, "%s: %s: %s\n", what, status_name(code), error->text);
+    abort();
+}
+
+/* --- start and stop ----------------------------------------------------------------------------
+ */
+
+static void start_client(struct rig *rig)
+{
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &pb__runs__descriptor,      &pb__jobs__descriptor,   &pb__workflows__descriptor,
+        &pb__approvals__descriptor, &pb__system__descriptor, NULL};
+    char endpoint[2 * URL_SIZE];
+    (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
+                   server_long_url(rig->server));
+    const struct rpc_client_options options = {
+        .endpoints = endpoint, .choice = RPC_OWNER, .services = services};
+    struct error error = {};
+    must(rpc_client_open(&options, &rig->client, &error), &error, "client");
+}
+
+static void start(struct rig *rig)
+{
+    struct error error                     = {};
+    const struct scheduler_options options = {
+        .folder   = *rig->folder ? rig->folder : NULL,
+        .map_size = MAP_SIZE,
+        .count    = rig->partitions,
+        .lease_ms = rig->lease_ms,
+    };
+    must(scheduler_open(&options, &rig->scheduler, &error), &error, "scheduler");
+
+    char url[URL_SIZE];
+    static _Atomic unsigned number; /* of this program */
+    (void)snprintf(url, sizeof url, "abstract://tutti-rig-%d-%u", getpid(), number++);
+    const struct server_options server = {.url = url, .drain_ms = DRAIN_MS};
+    must(server_start(&server, rig->scheduler, &rig->server, &error), &error, "server");
+    start_client(rig);
+}
+
+static void stop(struct rig *rig)
+{
+    rpc_client_closep(&rig->client);
+    server_stopp(&rig->server);
+    scheduler_closep(&rig->scheduler);
+}
+
+void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
+{
+    *rig = (struct rig){.partitions = partitions, .lease_ms = rig->lease_ms};
+    log_set_level(LOG_ERROR);
+    if (is_durable) {
+        (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/tutti-rig-XXXXXX");
+        char *made = mkdtemp(rig->folder);
+        ASSERT(made);
+    }
+    start(rig);
+}
+
+static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+{
+    return remove(path);
+}
+
+void rig_done(struct rig *rig)
+{
+    stop(rig);
+    for (size_t i = 0; i < rig->answer_count; i++) rpc_answer_free(rig->answers[i]);
+    if (*rig->folder) (void)nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void rig_restart(struct rig *rig)
+{
+    ASSERT(*rig->folder);
+    stop(rig);
+    start(rig);
+}
+
+/* --- questions ---------------------------------------------------------------------------------
+ */
+
+const void *rig_ask(struct rig *rig, const struct question *question)
+{
+    char request_id[32];
+    (void)snprintf(request_id, sizeof request_id, "rig-%llu", (unsigned long long)++rig->calls);
+    const struct rpc_request request = {
+        .service        = question->service,
+        .method         = question->method,
+        .message        = question->message,
+        .partition      = question->partition,
+        .timeout_ms     = RIG_WAIT_MS,
+        .wait_for_ready = true,
+        .namespace      = str_from(question->namespace ? question->namespace : "*"),
+        .request_id     = str_from(question->request_id ? question->request_id : request_id),
+    };
+    struct rpc_answer *answer = NULL;
+    struct error error        = {};
+    status code               = rpc_client_ask(rig->client, &request, &answer, &error);
+    const char *found         = answer ? answer->error_code : "";
+    bool is_expected          = code == question->expected;
+    if (is_expected && question->code) is_expected = strcmp(found, question->code) == 0;
+    if (!is_expected) {
+        (void)fprintf(stderr, "%s: %s \"%s\" (%s), expected %s \"%s\"\n", question->method,
+                      status_name(code), found, error.text, status_name(question->expected),
+                      question->code ? question->code : "");
+        abort();
+    }
+    ASSERT(rig->answer_count < RIG_ANSWERS_MAX);
+    if (answer) rig->answers[rig->answer_count++] = answer;
+    return code == STATUS_OK ? answer->message : NULL;
+}
+
+void rig_put(struct rig *rig, const char *name, const char *tasks)
+{
+    struct buf text = buf_init(64 << 10);
+    (void)buf_printf(&text,
+                     "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0}\n"
+                     "do:\n%s",
+                     name, tasks);
+    Pb__PutWorkflow message     = PB__PUT_WORKFLOW__INIT;
+    message.definition          = (ProtobufCBinaryData){text.len, (uint8_t *)text.ptr};
+    const struct question asked = {
+        .service = &pb__workflows__descriptor, .method = "Put", .message = &message};
+    (void)rig_ask(rig, &asked);
+    buf_done(&text);
+}
+
+static ProtobufCBinaryData bytes_of(const char *text)
+{
+    union {
+        const char *read;
+        uint8_t *data;
+    } pointer = {.read = text};
+    return (ProtobufCBinaryData){.len = text ? strlen(text) : 0, .data = pointer.data};
+}
+
+const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const char *input)
+{
+    Pb__StartRun message        = PB__START_RUN__INIT;
+    message.workflow            = workflow;
+    message.input_json          = bytes_of(input);
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Start", .message = &message};
+    return rig_ask(rig, &asked);
+}
+
+const Pb__RunView *rig_get(struct rig *rig, const char *run)
+{
+    Pb__GetRun message          = PB__GET_RUN__INIT;
+    message.id                  = run;
+    message.full                = true;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Get", .message = &message};
+    return rig_ask(rig, &asked);
+}
+
+void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted)
+{
+    uint64_t after   = 0;
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    for (;;) {
+        Pb__ReadHistory message     = PB__READ_HISTORY__INIT;
+        message.id                  = run;
+        message.after               = after;
+        message.wait_ms             = 5'000;
+        const struct question asked = {
+            .service = &pb__runs__descriptor, .method = "History", .message = &message};
+        const Pb__RunHistory *history = rig_ask(rig, &asked);
+        if (history->status == wanted) return;
+        ASSERT(clock_mono_ms() < until_ms);
+        after = history->last_sequence;
+    }
+}
+
+const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms)
+{
+    const char *queues[]        = {queue};
+    Pb__LeaseJobs message       = PB__LEASE_JOBS__INIT;
+    message.queues              = queues;
+    message.n_queues            = 1;
+    message.worker              = "w";
+    message.kind                = "external";
+    message.count_max           = 1;
+    message.wait_ms             = wait_ms;
+    const struct question asked = {
+        .service = &pb__jobs__descriptor, .method = "Lease", .message = &message};
+    const Pb__LeasedJobs *leased = rig_ask(rig, &asked);
+    return leased->n_jobs > 0 ? leased->jobs[0] : NULL;
+}
+
+uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output)
+{
+    Pb__JobCompleted completed           = PB__JOB_COMPLETED__INIT;
+    completed.output_json                = bytes_of(output);
+    Pb__JobReport report                 = PB__JOB_REPORT__INIT;
+    report.job                           = job->id;
+    report.lease_token                   = job->lease_token;
+    report.result_case                   = PB__JOB_REPORT__RESULT_COMPLETED;
+    report.completed                     = &completed;
+    Pb__JobReport *list[]                = {&report};
+    Pb__JobReports message               = PB__JOB_REPORTS__INIT;
+    message.worker                       = "w";
+    message.reports                      = list;
+    message.n_reports                    = 1;
+    const struct question asked          = {.service   = &pb__jobs__descriptor,
+                                            .method    = "Report",
+                                            .message   = &message,
+                                            .partition = id_partition(str_from(job->id))};
+    const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
+    ASSERT(answered->n_reports == 1);
+    return answered->reports[0]->status;
+}

@@ -1,0 +1,73 @@
+/**
+ * rig: a whole scheduler in this process, and a client that talks to it over a socket.
+ *
+ * Every failure that a test does not expect ends the process with a line that says what was asked.
+ */
+#ifndef SUPPORT_SCHEDULER_RIG_H
+#define SUPPORT_SCHEDULER_RIG_H
+
+#include "approval.pb-c.h"
+#include "job.pb-c.h"
+#include "rpc/rpc_client.h"
+#include "run.pb-c.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/server.h"
+#include "system.pb-c.h"
+#include "workflow.pb-c.h"
+
+enum { RIG_ANSWERS_MAX = 256, RIG_WAIT_MS = 20'000 };
+
+struct rig {
+    char folder[64]; /* of the data; empty: in memory */
+    uint16_t partitions;
+    uint32_t lease_ms;
+    struct scheduler *scheduler;
+    struct server *server;
+    struct rpc_client *client;
+    struct rpc_answer *answers[RIG_ANSWERS_MAX]; /* kept until rig_done() */
+    size_t answer_count;
+    uint64_t calls;
+};
+
+/** Starts on a new folder below /tmp, or in memory. */
+void rig_init(struct rig *rig, uint16_t partitions, bool is_durable);
+
+/** Stops everything and removes the folder. */
+void rig_done(struct rig *rig);
+
+/** Stops the scheduler and starts it again on the same folder. */
+void rig_restart(struct rig *rig);
+
+/** A question. Its members are those of rpc_request; `status` is what must come back. */
+struct question {
+    const ProtobufCServiceDescriptor *service;
+    const char *method;
+    const void *message;
+    uint16_t partition;
+    const char *namespace;  /* NULL: "*" */
+    const char *request_id; /* NULL: one of its own */
+    status expected;
+    const char *code; /* of the error; NULL: any */
+};
+
+/** Asks, waits and returns the message of the answer, valid until rig_done(); NULL if the expected
+ * status is not OK. */
+const void *rig_ask(struct rig *rig, const struct question *question);
+
+/* The questions that most tests ask. */
+
+/** Registers a definition; `tasks` is the YAML of its `do`. Named "test", version 1.0.0. */
+void rig_put(struct rig *rig, const char *name, const char *tasks);
+const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const char *input);
+const Pb__RunView *rig_get(struct rig *rig, const char *run);
+
+/** Waits until the run has that status, by histories that wait. */
+void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted);
+
+/** Leases one job of a queue as worker "w"; NULL after `wait_ms` without one. */
+const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms);
+
+/** Reports a job as completed; returns the status of the report. */
+uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output);
+
+#endif
