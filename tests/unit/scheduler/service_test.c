@@ -4,7 +4,7 @@
 #include "support/scheduler/rig.h"
 
 static const char set_task[]  = "  - a: {set: {answer: 42}}\n";
-static const char call_task[] = "  - a: {call: worker.echo, with: {x: 1}}\n";
+static const char call_task[] = "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n";
 
 static void assert_json(ProtobufCBinaryData found, const char *expected)
 {
@@ -35,10 +35,10 @@ static void test_job_is_leased_and_completed(void **)
     rig_init(&rig, 1, true);
     rig_put(&rig, "job", call_task);
     const char *run          = rig_start(&rig, "job", NULL)->run->id;
-    const Pb__LeasedJob *job = rig_lease(&rig, "default", 5'000);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
     assert_non_null(job);
     assert_string_equal(job->run, run);
-    assert_json(job->input_json, "{\"x\":1}");
+    assert_json(job->input_json, "{\"model\":\"m\",\"prompt\":\"hi\"}");
     assert_int_equal(rig_complete(&rig, job, "{\"y\":2}"), STATUS_OK);
 
     const Pb__RunView *read = rig_get(&rig, run);
