@@ -25,7 +25,9 @@ static status apply_scheduled(struct run *run, struct activation *activation, st
     TRY(apply_input(activation, INPUT_QUEUE, event, reterr));
     activation->id      = event->id;
     activation->attempt = event->attempt;
-    if (event->key.kind == JSON_TEXT) json_replace(&activation->key, json_ref(event->key));
+    /* The default key follows from the state; only one that the workflow names is kept. */
+    bool has_own_key = activation_task(run, activation)->idempotency_key != NULL;
+    if (has_own_key) json_replace(&activation->key, json_ref(event->key));
     job_index_add(run, &event->id, activation->slot);
     return STATUS_OK;
 }

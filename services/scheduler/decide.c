@@ -178,7 +178,12 @@ static void step(struct decision *decision)
     if (!owner) return;
     bool is_due = owner->state == TASK_RETRYING && owner->due_us <= decision->env->now_us;
     if (!is_due && !activation_can_open(run, owner)) return;
-    task_behaviour(activation_task(run, owner)->kind)->open(decision, owner);
+    const struct task_behaviour *behaviour = task_behaviour(activation_task(run, owner)->kind);
+    if (behaviour->open) {
+        behaviour->open(decision, owner);
+    } else {
+        behaviour->begin(decision, owner); /* another attempt of a task without lists */
+    }
 }
 
 void decision_drop(struct decision *decision)

@@ -73,6 +73,6 @@ status retry_deadlines(struct scene *scene, const struct retry_rule *rule, int64
 
 const struct retry_rule *retry_own_rule(const struct task *task)
 {
-    bool has_lists = task->kind == TASK_DO || task->kind == TASK_FOR || task->kind == TASK_FORK;
-    return has_lists && task->has_own_retry ? task->retry : NULL;
+    if (task->kind == TASK_CALL || !task->has_own_retry) return NULL;
+    return task->retry;
 }

@@ -35,7 +35,8 @@ struct retry_choice retry_by_plan(const struct decide_env *env, const struct ret
 status retry_deadlines(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
                        int64_t *ret_attempt_us, int64_t *ret_until_us, json *ret_error);
 
-/** The rule by which a task that owns lists is entered again: its own (E8); NULL: none. */
+/** The rule of its own (E8) by which a task in the engine is entered again; NULL: none. That of a
+ * `call` is its job's. */
 const struct retry_rule *retry_own_rule(const struct task *task);
 
 #endif

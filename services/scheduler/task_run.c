@@ -23,11 +23,21 @@ static status times_prepare(struct scene *scene, struct event *started, json *re
     TRY(scene_duration(scene, &task->timeout, &timeout_us, ret_error));
     if (timeout_us > 0) started->deadline_us = decide_after(scene->env, timeout_us);
 
-    const struct retry_rule *rule =
-        task->kind == TASK_TRY ? task->try_.retry : retry_own_rule(task);
+    const struct retry_rule *rule = task->has_own_retry ? task->retry : NULL;
+    if (task->kind == TASK_TRY) rule = task->try_.retry;
     if (!rule) return STATUS_OK;
-    return retry_deadlines(scene, rule, scene->env->now_us, &started->attempt_deadline_us,
-                           &started->retry_until_us, ret_error);
+    TRY(retry_deadlines(scene, rule, scene->env->now_us, &started->attempt_deadline_us,
+                        &started->retry_until_us, ret_error));
+    if (task->kind == TASK_CALL) started->attempt_deadline_us = 0; /* its job's, from the lease */
+    return STATUS_OK;
+}
+
+/* Their attempts would need counters and times of their own; better no start than a wrong one. */
+static bool is_retry_supported(const struct task *task)
+{
+    bool is_refused =
+        task->kind == TASK_TRY || task->kind == TASK_WAIT || task->kind == TASK_LISTEN;
+    return !is_refused || !retry_own_rule(task);
 }
 
 /* All that task.started says: transformed input, times, what its kind needs. */
@@ -41,6 +51,11 @@ static status prepare(struct scene *scene, struct event *started, json *ret_erro
     }
     if (scene->run->activations.open + 1 >= activations_max(scene->env)) {
         return scene_fail(scene, ERROR_RUNTIME, "too many tasks of this run are open at once",
+                          ret_error);
+    }
+    if (!is_retry_supported(task)) {
+        return scene_fail(scene, ERROR_CONFIGURATION,
+                          "metadata.tutti.retry is not supported yet on try, wait and listen",
                           ret_error);
     }
     TRY(times_prepare(scene, started, ret_error));
@@ -86,7 +101,7 @@ void task_start(struct decision *decision, const struct place *place, task_index
     uint32_t slot                 = decide_emit(decision, &event)->activation;
     struct activation *activation = run_activation(decision->run, slot);
     if (code != STATUS_OK) {
-        task_fault(decision, activation, error);
+        task_fault_finally(decision, activation, error); /* the next attempt would fail as well */
     } else {
         task_behaviour(task->kind)->begin(decision, activation);
     }
@@ -261,7 +276,7 @@ static bool retry_itself(struct decision *decision, struct activation *activatio
 {
     const struct task *task       = activation_task(decision->run, activation);
     const struct retry_rule *rule = retry_own_rule(task);
-    if (!rule || activation->state != TASK_RUNNING) return false;
+    if (!rule) return false;
     bool is_timeout =
         activation->deadline_us != 0 && activation->deadline_us <= decision->env->now_us;
     if (is_timeout) return false; /* it bounds all attempts */

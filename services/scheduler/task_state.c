@@ -22,8 +22,10 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_CANCEL]   = TASK_CANCELLED,
     },
     [TASK_RETRYING] = {
-        [INPUT_REENTER]  = TASK_RUNNING,
-        [INPUT_FAULT]    = TASK_FAULTED,   /* its timeout came first */
+        [INPUT_REENTER]  = TASK_RUNNING,   /* its first list opens */
+        [INPUT_COMPLETE] = TASK_COMPLETED, /* it has no lists, and this time it went well */
+        [INPUT_RETRY]    = TASK_RETRYING,  /* or not */
+        [INPUT_FAULT]    = TASK_FAULTED,
         [INPUT_CANCEL]   = TASK_CANCELLED,
     },
 };

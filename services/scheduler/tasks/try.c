@@ -66,15 +66,17 @@ static status retry(struct scene *scene, const struct activation *activation, bo
     return STATUS_OK;
 }
 
-static void handle(struct decision *decision, struct activation *activation)
+/* No attempt is left, or none was wanted. */
+static void handle(struct decision *decision, struct activation *activation, json error)
 {
     const struct try_body *body = &activation_task(decision->run, activation)->try_;
     if (body->handler.count > 0) {
         decide_ready(decision, READY_OWNER, activation->slot);
-        return;
+    } else if (body->retry && !body->has_handler) {
+        task_fault(decision, activation, json_ref(error));
+    } else {
+        task_complete(decision, activation, activation->input, body->has_then ? &body->then : NULL);
     }
-    const struct flow *then = body->has_then ? &body->then : NULL;
-    task_complete(decision, activation, activation->input, then);
 }
 
 static void catch_error(struct decision *decision, struct activation *activation, json error)
@@ -94,7 +96,7 @@ static void catch_error(struct decision *decision, struct activation *activation
         (void)decide_emit(decision, &event);
         decide_ready(decision, READY_OWNER, activation->slot); /* moves at once if it is due */
     } else {
-        handle(decision, activation);
+        handle(decision, activation, error);
     }
 }
 

@@ -1,0 +1,268 @@
+/* listen, emit, signals, approvals: what reaches a run from outside, and when. */
+#include "cmocka.h"
+#include "support/scheduler/world.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define HOUR_US INT64_C(3'600'000'000)
+
+struct signal {
+    const char *name;
+    const char *data;
+};
+
+/* Signals are sent one after the other; each reaches a run rebuilt from its journal. */
+static const struct row {
+    const char *name;
+    const char *body;
+    struct signal signals[4];
+    const char *result;
+} rows[] = {
+    {
+        .name    = "one: the event's data, in an array",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go}}}}}}]",
+        .signals = {{"no", "1"}, {"go", "{\"a\": 1}"}},
+        .result  = "[{\"a\":1}]",
+    },
+    {
+        .name    = "any: whichever comes first",
+        .body    = "do: [{l: {listen: {to: {any: [{with: {type: a}}, {with: {type: b}}]}}}}]",
+        .signals = {{"b", "2"}, {"a", "1"}},
+        .result  = "[2]",
+    },
+    {
+        .name    = "an empty any takes every event",
+        .body    = "do: [{l: {listen: {to: {any: []}}}}]",
+        .signals = {{"whatever", "3"}},
+        .result  = "[3]",
+    },
+    {
+        .name    = "all: one event per filter, in the order of arrival",
+        .body    = "do: [{l: {listen: {to: {all: [{with: {type: a}}, {with: {type: b}}]}}}}]",
+        .signals = {{"b", "2"}, {"b", "3"}, {"a", "1"}},
+        .result  = "[2,1]",
+    },
+    {
+        .name    = "an event without data reads as null",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go}}}}}}]",
+        .signals = {{"go", NULL}},
+        .result  = "[null]",
+    },
+    {
+        .name    = "read: envelope",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go}}}, read: envelope},"
+                   " output: {as: '[.[0].type, .[0].subject == $workflow.id, .[0].data]'}}}]",
+        .signals = {{"go", "1"}},
+        .result  = "[\"go\",true,1]",
+    },
+    {
+        .name    = "a literal is equal or an anchored regular expression (A25)",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: 'order[.]x+'}}}}}}]",
+        .signals = {{"my.order.xx", "1"}, {"order.xxx", "2"}},
+        .result  = "[2]",
+    },
+    {
+        .name    = "an expression that yields a boolean decides (A25)",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go, data: '${ .n > 2 }'}}}}}}]",
+        .signals = {{"go", "{\"n\": 1}"}, {"go", "{\"n\": 3}"}},
+        .result  = "[{\"n\":3}]",
+    },
+    {
+        .name    = "correlate with expect",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go}, correlate: {k: {from: .data.k,"
+                   " expect: '${ $workflow.input.k }'}}}}}}}]",
+        .signals = {{"go", "{\"k\": 1}"}, {"go", "{\"k\": 7}"}},
+        .result  = "[{\"k\":7}]",
+    },
+    {
+        .name    = "correlate without expect: the first value seen (A26)",
+        .body    = "do: [{l: {listen: {to: {all: [{with: {type: a}, correlate: {k: {from: .data}}},"
+                   " {with: {type: b}}]}}}}]",
+        .signals = {{"a", "5"}, {"a", "6"}, {"b", "7"}},
+        .result  = "[5,7]",
+    },
+    {
+        .name    = "every task that listens gets the event",
+        .body    = "do: [{f: {fork: {branches: [{a: {listen: {to: {one: {with: {type: go}}}}}},"
+                   " {b: {listen: {to: {one: {with: {type: go}}}}}}]}}}]",
+        .signals = {{"go", "1"}},
+        .result  = "[[1],[1]]",
+    },
+    {
+        .name    = "what comes early waits for its listen (A17)",
+        .body    = "do: [{w: {listen: {to: {one: {with: {type: first}}}}}},"
+                   " {l: {listen: {to: {one: {with: {type: second}}}}}}]",
+        .signals = {{"second", "2"}, {"first", "1"}},
+        .result  = "[2]",
+    },
+    {
+        .name   = "emit has the event as output, and reaches who listens in this run",
+        .body   = "do: [{e: {emit: {event: {with: {type: hi, data: {n: 1}}}}, output: {as: '{"
+                  " t: .type, s: .source, v: .specversion }'}}},"
+                  " {l: {listen: {to: {one: {with: {type: hi}}}}}}]",
+        .result = "[{\"n\":1}]",
+    },
+    {
+        .name   = "emit without a listen leaves nothing behind",
+        .body   = "do: [{e: {emit: {event: {with: {type: hi}}}, output: {as: '{"
+                  " t: .type, s: .source, v: .specversion }'}}}]",
+        .result = "{\"t\":\"hi\",\"s\":\"/test/world/1.0.0\",\"v\":\"1.0\"}",
+    },
+};
+
+static void check(void **state)
+{
+    const struct row *row = *state;
+    struct world world;
+    world_init(&world, row->body);
+    world_start(&world, "{\"k\": 7}");
+    world_play(&world);
+    for (const struct signal *signal = row->signals; signal->name; signal++) {
+        if (run_status_is_final(run_status(world.run))) break;
+        world_crash(&world, false);
+        world_signal(&world, signal->name, signal->data);
+    }
+    assert_string_equal(world_result(&world), row->result);
+    world_done(&world);
+}
+
+/* --- approvals -----------------------------------------------------------------------------------
+ */
+
+#define APPROVAL                                                                                   \
+    "do: [{p: {listen: {to: {one: {with: {type: dev.tutti.approval.decided.v1}}}},"                \
+    " timeout: {after: {hours: 24}}, output: {as: '.[0]'}, metadata: {tutti: {approval: {"         \
+    "title: 'Publish?', approvers: ['team:leads'], payload: {copy: '${ .copy }'}, editable: true"  \
+    "}}}}}]"
+
+static void an_approval_waits_and_is_decided_once(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, APPROVAL);
+    world_start(&world, "{\"copy\": \"text\"}");
+    world_pass(&world, HOUR_US);
+    assert_int_equal(run_status(world.run), RUN_WAITING);
+
+    struct run_wait wait = {};
+    assert_int_equal(run_waits(world.run, &wait, 1), 1);
+    assert_int_equal(wait.kind, WAIT_APPROVAL);
+    assert_string_equal(wait.task->name, "p");
+
+    world_signal(&world, "dev.tutti.approval.decided.v1", "{\"approved\": true}");
+    assert_int_equal(run_status(world.run), RUN_WAITING); /* nobody decides by a signal */
+
+    world_crash(&world, true);
+    assert_int_equal(world_decide(&world, true, "{\"x\": 1}"), STATUS_OK);
+    assert_string_equal(world_result(&world),
+                        "{\"approved\":true,\"comment\":\"seen\",\"data\":{\"x\":1},"
+                        "\"payload\":{\"copy\":\"text\"},\"changed\":false,\"decided_by\":\"ann\","
+                        "\"decided_at\":\"2026-11-22T11:00:00.000Z\"}");
+    assert_int_equal(world_decide(&world, false, NULL), STATUS_FAILED_PRECONDITION);
+    world_done(&world);
+}
+
+static void an_approval_expires_with_its_timeout(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, APPROVAL);
+    world_start(&world, "{}");
+    world_play(&world);
+    assert_non_null(strstr(world_result(&world), "errors/timeout"));
+    assert_non_null(strstr(world.history.ptr, "approval.requested /do/0/p\n"
+                                              "approval.expired /do/0/p\n"
+                                              "task.faulted /do/0/p\n"));
+    assert_int_equal(world_decide(&world, true, NULL), STATUS_FAILED_PRECONDITION);
+    world_done(&world);
+}
+
+static void cancelling_closes_approvals_and_jobs(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {{"j", 0, ANSWER_NEVER, NULL}, {}};
+    struct world world;
+    world_init(&world,
+               "do: [{f: {fork: {branches: [{p: {listen: {to: {one: {with: {type: "
+               "dev.tutti.approval.decided.v1}}}},"
+               " metadata: {tutti: {approval: {title: T}}}}}, {j: {call: http, with: {method: get,"
+               " endpoint: 'https://a.test'}}}]}}}]");
+    world.script = script;
+    world_start(&world, "{}");
+    world_cancel(&world);
+    assert_string_equal(world_result(&world), "cancelled {\"reason\":\"why\",\"by\":\"ann\"}");
+    assert_int_equal(world.job_count, 0);
+    assert_non_null(strstr(world.history.ptr, "job.cancelled /do/0/f/fork/branches/1/j\n"
+                                              "task.cancelled /do/0/f/fork/branches/1/j\n"
+                                              "approval.cancelled /do/0/f/fork/branches/0/p\n"
+                                              "task.cancelled /do/0/f/fork/branches/0/p\n"
+                                              "task.cancelled /do/0/f\n"
+                                              "run.cancelled\n"));
+
+    struct error error = {};
+    assert_int_equal(
+        run_cancel(world.run, &world.env, str_from(""), str_from(""), &world.events, &error),
+        STATUS_FAILED_PRECONDITION);
+    assert_string_equal(error.code, "run_finished");
+    world_done(&world);
+}
+
+/* --- limits
+ * --------------------------------------------------------------------------------------- */
+
+static void a_full_buffer_refuses_the_sender(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, "do: [{l: {listen: {to: {one: {with: {type: go}}}}}}]");
+    world.env.limits.buffered_max = 2;
+    world_start(&world, "{}");
+    world_signal(&world, "other", "1");
+    world_signal(&world, "other", "2");
+
+    const struct run_signal other = {str_from("other"), json_invalid()};
+    uint64_t sequence             = run_sequence(world.run);
+    struct error error            = {};
+    struct id id                  = {};
+    assert_int_equal(run_signal(world.run, &world.env, &other, &id, &world.events, &error),
+                     STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.code, "rate_limited");
+    assert_int_equal(run_sequence(world.run), sequence);
+    world_signal(&world, "go", "3"); /* which nothing has to wait for */
+    assert_string_equal(world_result(&world), "[3]");
+    world_done(&world);
+}
+
+static void an_event_expires_after_seven_days(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, "do: [{l: {listen: {to: {one: {with: {type: go}}}}}}]");
+    world_start(&world, "{}");
+    world_signal(&world, "other", "1");
+    assert_int_equal(run_next_due(world.run), world.env.now_us + RUN_BUFFERED_AGE_US);
+    world_pass(&world, RUN_BUFFERED_AGE_US);
+    assert_non_null(strstr(world.history.ptr, "event.expired\n"));
+    assert_int_equal(run_next_due(world.run), NO_DUE_US);
+    world_done(&world);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 5];
+    size_t count = 0;
+    for (; count < ARRAY_LEN(rows); count++) {
+        tests[count] = row_test(rows[count].name, check, &rows[count]);
+    }
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(an_approval_waits_and_is_decided_once),
+        cmocka_unit_test(an_approval_expires_with_its_timeout),
+        cmocka_unit_test(cancelling_closes_approvals_and_jobs),
+        cmocka_unit_test(a_full_buffer_refuses_the_sender),
+        cmocka_unit_test(an_event_expires_after_seven_days),
+    };
+    static_assert(ARRAY_LEN(others) == 5);
+    memcpy(&tests[count], others, sizeof others);
+    return cmocka_run_group_tests_name("events", tests, NULL, NULL);
+}
