@@ -224,32 +224,6 @@ static void a_job_event_has_all_that_a_job_table_needs(void **state)
     world_done(&world);
 }
 
-static void the_document_may_name_an_idempotency_key(void **state)
-{
-    (void)state;
-    struct world world;
-    struct error error = {};
-    json key           = json_invalid();
-    world_init(&world, "do: []");
-    CLEANUP(json_unrefp) json input = json_object_new(1);
-    assert_int_equal(run_idempotency_key(world.run, &world.env, input, &key, &error), STATUS_OK);
-    assert_int_equal(key.kind, JSON_INVALID);
-    world_done(&world);
-
-    static const char metadata[] = "  metadata: {tutti: {idempotencyKey: '${ .mail }'}}\ndo: []";
-    world_init(&world, metadata);
-    assert_int_equal(run_idempotency_key(world.run, &world.env, input, &key, &error), STATUS_OK);
-    assert_true(str_is(json_str(key), "null"));
-    json_unref(key);
-    json_object_put_text(&input, "mail", json_text_from("a@b"));
-    assert_int_equal(run_idempotency_key(world.run, &world.env, input, &key, &error), STATUS_OK);
-    assert_true(str_is(json_str(key), "a@b"));
-    json_unref(key);
-    world_start(&world, "{}");
-    assert_string_equal(world_result(&world), "{}");
-    world_done(&world);
-}
-
 /* --- limits
  * -------------------------------------------------------------------------------------------- */
 
@@ -320,7 +294,6 @@ int main(void)
         cmocka_unit_test(progress_goes_by_weight),
         cmocka_unit_test(a_spent_budget_refuses_the_next_job),
         cmocka_unit_test(a_job_event_has_all_that_a_job_table_needs),
-        cmocka_unit_test(the_document_may_name_an_idempotency_key),
         cmocka_unit_test(an_endless_loop_gives_the_partition_back),
         cmocka_unit_test(too_many_open_tasks_fault),
         cmocka_unit_test(a_thousand_jobs_at_once),
