@@ -40,7 +40,7 @@ unsigned client_hold_all(struct rpc_client *client,
     unsigned count = 0;
     (void)pthread_mutex_lock(&client->mutex);
     for (struct endpoint *at = client->endpoints; at && count < RPC_ENDPOINTS_MAX; at = at->next) {
-        atomic_fetch_add(&at->open, 1);
+        atomic_fetch_add(&at->holds, 1);
         ret_held[count++] = at;
     }
     (void)pthread_mutex_unlock(&client->mutex);
@@ -58,7 +58,10 @@ struct endpoint *client_choose(struct rpc_client *client, uint16_t partition,
         found = client->owners[partition].endpoint;
         if (!found) found = listed_owner(client, partition);
     }
-    if (found) atomic_fetch_add(&found->open, 1);
+    if (found) {
+        atomic_fetch_add(&found->open, 1);
+        atomic_fetch_add(&found->holds, 1);
+    }
     (void)pthread_mutex_unlock(&client->mutex);
     return found;
 }
@@ -81,7 +84,7 @@ void client_look_again(struct rpc_client *client)
         for (struct lane_set *set = atomic_load(&held[i]->sets); set; set = set->next) {
             lane_set_look_again(set);
         }
-        endpoint_release(held[i]);
+        endpoint_let_go(held[i]);
     }
     client_clock_wake(client, 0);
 }

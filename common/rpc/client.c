@@ -237,14 +237,13 @@ status rpc_client_call(struct rpc_client *client, const struct rpc_request *requ
     fill_call(client, request, method, &call);
     atomic_fetch_add(&client->counters.open, 1);
     atomic_fetch_add(&client->counters.calls, 1);
-    atomic_fetch_add(&endpoint->open, 1); /* the call's own; ours keeps it while we are in it */
     status code = add_call(endpoint, &call, request, reterr);
     if (code != STATUS_OK) {
         atomic_fetch_sub(&client->counters.open, 1);
         endpoint_release(endpoint);
         if (code == STATUS_RESOURCE_EXHAUSTED) atomic_fetch_add(&client->counters.refused, 1);
     }
-    endpoint_release(endpoint);
+    endpoint_let_go(endpoint);
     if (code == STATUS_OK && ret_id) *ret_id = call.id;
     return code;
 }
@@ -293,7 +292,7 @@ void rpc_client_cancel(struct rpc_client *client, uint64_t id)
     bool is_found  = false;
     for (unsigned i = 0; i < count; i++) {
         is_found = is_found || cancel_at(held[i], id);
-        endpoint_release(held[i]);
+        endpoint_let_go(held[i]);
     }
     if (is_found) client_clock_wake(client, 0);
 }
@@ -306,6 +305,7 @@ bool rpc_client_is_connected(const struct rpc_client *client, uint16_t partition
     if (!endpoint) return false;
     bool is_up = link_is_up(&endpoint->main);
     endpoint_release(endpoint);
+    endpoint_let_go(endpoint);
     return is_up;
 }
 

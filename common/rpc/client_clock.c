@@ -21,9 +21,9 @@ static struct endpoint *next_endpoint(struct rpc_client *client, struct endpoint
 {
     (void)pthread_mutex_lock(&client->mutex);
     struct endpoint *next = endpoint ? endpoint->next : client->endpoints;
-    if (next) atomic_fetch_add(&next->open, 1);
+    if (next) atomic_fetch_add(&next->holds, 1);
     (void)pthread_mutex_unlock(&client->mutex);
-    if (endpoint) endpoint_release(endpoint);
+    if (endpoint) endpoint_let_go(endpoint);
     return next;
 }
 

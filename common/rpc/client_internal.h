@@ -98,7 +98,7 @@ struct link {
     struct endpoint *endpoint;
     nng_socket socket;
     bool is_open;
-    atomic_uint pipes; /* 0: not connected */
+    atomic_int pipes; /* connections; NNG may tell of an end before it tells of the start */
 };
 
 struct lane_set {
@@ -131,7 +131,8 @@ struct endpoint {
     struct address address;
     struct link main;
     struct link long_calls;
-    atomic_uint open; /* calls, and whoever holds it for a moment */
+    atomic_uint open;  /* calls */
+    atomic_uint holds; /* whoever looks at it for a moment */
     _Atomic(struct lane_set *) sets;
     pthread_mutex_t mutex; /* of adding a set */
     int64_t opened_ms;
@@ -199,11 +200,12 @@ size_t frame_source_body_size(const struct frame_source *source);
 
 /* choice.c */
 
-/** Finds the endpoint for a call and holds it (endpoint_release()); NULL: there is none. `avoid`
+/** Finds the endpoint for a call and counts the call there (endpoint_release()), and holds it
+ * (endpoint_let_go()); NULL: there is none. `avoid`
  * (may be NULL) just lost its connection: any other that is connected comes first. */
 struct endpoint *client_choose(struct rpc_client *client, uint16_t partition,
                                const struct endpoint *avoid);
-/** Holds every endpoint; returns how many. Release each. */
+/** Holds every endpoint; returns how many. Let each go. */
 unsigned client_hold_all(struct rpc_client *client,
                          struct endpoint *ret_held[static RPC_ENDPOINTS_MAX]);
 /** Says whether calls that wait at `endpoint` had better go elsewhere. */
@@ -218,7 +220,8 @@ status endpoint_new(struct rpc_client *client, const struct address *address, in
                     struct endpoint **ret_endpoint, struct error *reterr);
 /** Closes everything; all calls in it are answered with `code`. Nobody else may hold it. */
 void endpoint_free(struct endpoint *endpoint);
-void endpoint_release(struct endpoint *endpoint);
+void endpoint_release(struct endpoint *endpoint); /* a call is over */
+void endpoint_let_go(struct endpoint *endpoint);
 struct lane_set *endpoint_set(struct endpoint *endpoint, enum rpc_class class, uint16_t partition);
 bool link_is_up(const struct link *link);
 
@@ -227,8 +230,8 @@ struct lane_set *lane_set_new(struct endpoint *endpoint, enum rpc_class class, u
 /** Stops the lanes; what was under way or waiting is answered. After the link was closed. */
 void lane_set_free(struct lane_set *set);
 
-/** Puts a call into the next batch and sends what can be sent. The call's endpoint must be held;
- * the set keeps that hold until the call is answered, unless this fails.
+/** Puts a call into the next batch and sends what can be sent. The call is counted at the endpoint
+ * until it is answered, and the caller holds that.
  * RESOURCE_EXHAUSTED: too much waits; UNAVAILABLE: closed. */
 status lane_set_add(struct lane_set *set, const struct call *call,
                     const struct frame_source *source, struct error *reterr);

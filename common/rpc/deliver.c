@@ -79,12 +79,10 @@ static bool resubmit(struct endpoint *endpoint, const struct call *call,
     bool is_bulk =
         class != RPC_LONG && (call->is_alone || source->raw_body.len > BULK_BODY_SIZE_MIN);
     struct lane_set *set = endpoint_set(next, is_bulk ? RPC_BULK : class, call->partition);
-    if (lane_set_add(set, &again, source, NULL) != STATUS_OK) {
-        endpoint_release(next);
-        return false;
-    }
-    endpoint_release(endpoint);
-    return true;
+    bool is_added        = lane_set_add(set, &again, source, NULL) == STATUS_OK;
+    endpoint_release(is_added ? endpoint : next); /* it is counted at one of them */
+    endpoint_let_go(next);
+    return is_added;
 }
 
 static bool repeat(struct endpoint *endpoint, const struct outgoing *batch, const struct call *call,

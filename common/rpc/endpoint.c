@@ -103,6 +103,11 @@ void endpoint_release(struct endpoint *endpoint)
     atomic_fetch_sub(&endpoint->open, 1);
 }
 
+void endpoint_let_go(struct endpoint *endpoint)
+{
+    atomic_fetch_sub(&endpoint->holds, 1);
+}
+
 static struct lane_set *find_set(struct endpoint *endpoint, enum rpc_class class,
                                  uint16_t partition)
 {

@@ -123,7 +123,8 @@ static const char *detail_of(status code)
 /* Calls that were never sent go to another endpoint as soon as one is there. */
 static void move_waiting(struct lane_set *set)
 {
-    while (!link_is_up(set->link) && client_has_better(set->endpoint->client, set->endpoint)) {
+    while (!link_is_up(&set->endpoint->main) &&
+           client_has_better(set->endpoint->client, set->endpoint)) {
         (void)pthread_mutex_lock(&set->mutex);
         struct outgoing *batch = lane_set_pop(set);
         (void)pthread_mutex_unlock(&set->mutex);

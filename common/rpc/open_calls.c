@@ -4,9 +4,12 @@
  */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "rpc/server_internal.h"
 
-enum { FOUND_MAX = 64, IDLE_MS = 3'600'000, STOP_POLL_MS = 1 };
+#include <stdlib.h>
+
+enum { FOUND_MAX = 64, IDLE_MS = 3'600'000, STOP_POLL_MS = 1, PIPES_FIRST = 16 };
 
 /* What a pass over the list looks for. */
 struct wanted {
@@ -26,7 +29,15 @@ static bool is_single(const struct batch *batch)
     return batch->header.class == RPC_LONG || batch->header.class == RPC_BULK;
 }
 
-void open_calls_add(struct batch *batch)
+/* Under the mutex. A service has few peers, so the list is short. */
+static unsigned pipe_index(const struct open_calls *open, uint32_t pipe)
+{
+    unsigned i = 0;
+    while (i < open->pipe_count && open->pipes[i] != pipe) i++;
+    return i;
+}
+
+bool open_calls_add(struct batch *batch)
 {
     struct open_calls *open = &batch->server->open_calls;
     (void)pthread_mutex_lock(&open->mutex);
@@ -44,7 +55,9 @@ void open_calls_add(struct batch *batch)
         open->earliest_ms = batch->deadline_ms;
         (void)pthread_cond_broadcast(&open->changed);
     }
+    bool is_connected = pipe_index(open, batch->pipe) < open->pipe_count;
     (void)pthread_mutex_unlock(&open->mutex);
+    return is_connected;
 }
 
 static void remove_from_bucket(struct open_calls *open, struct batch *batch)
@@ -118,8 +131,25 @@ static void cancel_all(struct rpc_server *server, const struct wanted *wanted)
     } while (count == FOUND_MAX);
 }
 
-void open_calls_cancel_pipe(struct rpc_server *server, uint32_t pipe)
+void open_calls_add_pipe(struct rpc_server *server, uint32_t pipe)
 {
+    struct open_calls *open = &server->open_calls;
+    (void)pthread_mutex_lock(&open->mutex);
+    if (open->pipe_count == open->pipe_capacity) {
+        open->pipe_capacity = open->pipe_capacity ? 2 * open->pipe_capacity : PIPES_FIRST;
+        open->pipes         = mem_resize(open->pipes, open->pipe_capacity, sizeof *open->pipes);
+    }
+    open->pipes[open->pipe_count++] = pipe;
+    (void)pthread_mutex_unlock(&open->mutex);
+}
+
+void open_calls_remove_pipe(struct rpc_server *server, uint32_t pipe)
+{
+    struct open_calls *open = &server->open_calls;
+    (void)pthread_mutex_lock(&open->mutex);
+    unsigned index = pipe_index(open, pipe);
+    if (index < open->pipe_count) open->pipes[index] = open->pipes[--open->pipe_count];
+    (void)pthread_mutex_unlock(&open->mutex);
     cancel_all(server, &(struct wanted){.kind = WANT_PIPE, .pipe = pipe});
 }
 
@@ -236,4 +266,12 @@ void open_calls_stop(struct rpc_server *server)
     (void)pthread_mutex_unlock(&open->mutex);
     (void)pthread_join(open->thread, NULL);
     open->has_thread = false;
+}
+
+void open_calls_done(struct rpc_server *server)
+{
+    struct open_calls *open = &server->open_calls;
+    free(open->pipes);
+    (void)pthread_mutex_destroy(&open->mutex);
+    (void)pthread_cond_destroy(&open->changed);
 }

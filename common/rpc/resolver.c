@@ -97,7 +97,7 @@ static struct endpoint *take_idle(struct rpc_client *client, int64_t now_ms)
     for (struct endpoint **link = &client->endpoints; *link && !idle; link = &(*link)->next) {
         struct endpoint *at = *link;
         bool is_due         = at->parked_ms > 0 && now_ms - at->parked_ms >= PARKED_CLOSE_MS;
-        if (!is_due || atomic_load(&at->open) > 0) continue;
+        if (!is_due || atomic_load(&at->open) > 0 || atomic_load(&at->holds) > 0) continue;
         *link = at->next;
         client->endpoint_count--;
         idle = at;

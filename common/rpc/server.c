@@ -103,13 +103,14 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
     struct listener *listener = argument;
     struct rpc_server *server = listener->server;
-    if (event == NNG_PIPE_EV_ADD_POST) {
+    uint32_t id               = (uint32_t)nng_pipe_id(pipe);
+    if (event == NNG_PIPE_EV_ADD_PRE) {
         atomic_fetch_add(&server->counters.connects, 1);
         atomic_fetch_add(&server->counters.peers, 1);
+        open_calls_add_pipe(server, id);
     } else if (event == NNG_PIPE_EV_REM_POST) {
         atomic_fetch_sub(&server->counters.peers, 1);
-        /* Nobody waits for these calls any more. */
-        open_calls_cancel_pipe(server, (uint32_t)nng_pipe_id(pipe));
+        open_calls_remove_pipe(server, id);
     }
 }
 
@@ -118,7 +119,7 @@ static status listener_start(struct listener *listener, const char *url, const s
 {
     TRY(socket_open(SOCKET_REPLY, &listener->socket, reterr));
     listener->is_open = true;
-    (void)nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_POST, on_pipe, listener);
+    (void)nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, listener);
     (void)nng_pipe_notify(listener->socket, NNG_PIPE_EV_REM_POST, on_pipe, listener);
     contexts_grow(listener, listener->is_long ? LONG_SPARE : CONTEXTS_AT_START);
     return socket_listen(listener->socket, url, tls, listener->url, reterr);
@@ -168,8 +169,7 @@ void server_unref(struct rpc_server *server)
     arenas_done(&server->arenas);
     (void)pthread_mutex_destroy(&server->main.mutex);
     (void)pthread_mutex_destroy(&server->long_calls.mutex);
-    (void)pthread_mutex_destroy(&server->open_calls.mutex);
-    (void)pthread_cond_destroy(&server->open_calls.changed);
+    open_calls_done(server);
     free(server);
 }
 

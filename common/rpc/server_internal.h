@@ -109,6 +109,9 @@ struct open_calls {
     struct batch *first;
     struct batch *buckets[OPEN_BUCKETS]; /* long and bulk calls, by sender and call id */
     int64_t earliest_ms;                 /* no deadline is before it */
+    uint32_t *pipes;                     /* connections that live */
+    unsigned pipe_count;
+    unsigned pipe_capacity;
     bool is_stopping;
     pthread_t thread;
     bool has_thread;
@@ -175,10 +178,15 @@ void batch_cancel(struct batch *batch);
 /* open_calls.c */
 void open_calls_start(struct rpc_server *server);
 void open_calls_stop(struct rpc_server *server);
-void open_calls_add(struct batch *batch);
+void open_calls_done(struct rpc_server *server);
+/** Lists a batch; false: its connection is already gone. */
+bool open_calls_add(struct batch *batch);
 void open_calls_remove(struct batch *batch);
 bool open_calls_cancel(struct rpc_server *server, uint64_t sender, uint64_t call_id);
-void open_calls_cancel_pipe(struct rpc_server *server, uint32_t pipe);
+/** A connection begins: before its first message. */
+void open_calls_add_pipe(struct rpc_server *server, uint32_t pipe);
+/** It is gone: nobody waits for its calls any more, those included that are added later. */
+void open_calls_remove_pipe(struct rpc_server *server, uint32_t pipe);
 void open_calls_cancel_long(struct rpc_server *server);
 /** Waits until none is open, at most until `deadline_ms`. */
 void open_calls_wait(struct rpc_server *server, int64_t deadline_ms);

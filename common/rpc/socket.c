@@ -65,6 +65,7 @@ static int set_rules(enum socket_kind kind, nng_socket socket)
 
 status socket_open(enum socket_kind kind, nng_socket *ret_socket, struct error *reterr)
 {
+    ASSERT(socket_sendmsg_is_replaced);
     nng_socket socket = NNG_SOCKET_INITIALIZER;
     int error         = open_kind(kind, &socket);
     if (error) return socket_fail(reterr, error, "open", "socket");

@@ -10,6 +10,7 @@
 
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
+#include <stdbool.h>
 
 enum {
     SOCKET_RECEIVE_MAX      = 20 << 20, /* bytes; senders stop at RPC_MESSAGE_SIZE_MAX */
@@ -17,6 +18,9 @@ enum {
     SOCKET_RECONNECT_MIN_MS = 100,
     SOCKET_RECONNECT_MAX_MS = 5'000,
 };
+
+/** Of sendmsg.c, which mends a listener of NNG. */
+extern const bool socket_sendmsg_is_replaced;
 
 enum socket_kind { SOCKET_REQUEST, SOCKET_REPLY, SOCKET_PUBLISH, SOCKET_SUBSCRIBE };
 

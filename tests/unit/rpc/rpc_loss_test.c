@@ -123,7 +123,9 @@ static void call_ok(struct fixture *it, const struct rpc_request *request, uint6
 static status ask(struct fixture *it, const struct rpc_request *request)
 {
     struct error error = {};
-    return rpc_client_ask(it->client, request, NULL, &error);
+    status code        = rpc_client_ask(it->client, request, NULL, &error);
+    if (code != STATUS_OK) print_message("%s: %s\n", status_name(code), error.text);
+    return code;
 }
 
 /* --- a peer that is killed ----------------------------------------------------------------------
@@ -199,25 +201,30 @@ static void a_call_that_was_lost_is_unavailable(void **)
 static void check_repeated(const char *method, const char *request_id)
 {
     struct fixture *it    = fixture_open("victim", false);
+    struct fixture *other = fixture_open("other", true);
     struct peer peer      = start_peer(it->url);
-    struct fixture *other = fixture_open("other", false);
     char endpoints[300];
-    (void)snprintf(endpoints, sizeof endpoints, "%s,%s", it->url, other->url);
+    (void)snprintf(endpoints, sizeof endpoints, "%s,%s", other->url, it->url);
     struct rpc_client_options options = echo_client_options(endpoints);
-    options.connected                 = on_connected;
-    options.context                   = &other->count;
+    struct up_count *count            = &it->count;
     struct error error                = {};
     rpc_client_closep(&it->client);
+    options.connected = on_connected;
+    options.context   = count;
+    count->ups        = 0;
     assert_int_equal(rpc_client_open(&options, &it->client, &error), STATUS_OK);
-    wait_for(&other->count, &other->count.ups, 1); /* the victim; the other one is not there yet */
+    wait_for(count, &count->ups, 2);
 
     Test__Saying message       = TEST__SAYING__INIT;
     message.text               = "die";
     struct rpc_request request = saying(it, method, &message);
     request.request_id         = str_from(request_id);
     request.timeout_ms         = 60'000;
-    start_server(other); /* whichever the call goes to first, it ends at this one */
     assert_int_equal(ask(it, &request), STATUS_OK);
+    assert_int_equal(other->echo.said, 1);
+    struct rpc_client_stats stats;
+    rpc_client_stats(it->client, &stats);
+    assert_in_range(stats.repeated, 1, 3); /* of two idle endpoints the last one named is first */
     end_peer(&peer);
     fixture_close(it);
     fixture_close(other);
