@@ -16,12 +16,16 @@
 struct finding_row {
     const char *name;
     const char *text;
-    const char *code;
+    const char *code; /* "V11"; "V43 w" is a warning */
     uint32_t line, column;
     const char *detail; /* a part of it */
     const char *hint;   /* a part of it; "" = none */
-    bool is_warning;
 };
+
+static inline bool is_warning(const struct finding_row *row)
+{
+    return row->code[3] == ' ';
+}
 
 static inline void print_findings(const struct diagnostics *list)
 {
@@ -35,9 +39,9 @@ static inline void print_findings(const struct diagnostics *list)
 static inline bool finding_is(const struct diagnostic *finding, const struct finding_row *row)
 {
     bool has_hint = row->hint[0] ? strstr(finding->hint, row->hint) != NULL : !finding->hint[0];
-    return strcmp(finding->code, row->code) == 0 && finding->line == row->line &&
+    return strncmp(finding->code, row->code, 3) == 0 && finding->line == row->line &&
            finding->column == row->column && strstr(finding->detail, row->detail) && has_hint &&
-           (finding->severity == SEVERITY_WARNING) == row->is_warning;
+           (finding->severity == SEVERITY_WARNING) == is_warning(row);
 }
 
 /* The text has this finding and no other, and is refused if it is an error. */
@@ -57,8 +61,8 @@ static inline void check_finding(void **state)
         print_findings(list);
         fail_msg("%s", row->name);
     }
-    assert_int_equal(code, row->is_warning ? STATUS_OK : STATUS_INVALID_ARGUMENT);
-    if (!row->is_warning) {
+    assert_int_equal(code, is_warning(row) ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+    if (!is_warning(row)) {
         assert_string_equal(why.code, "workflow_invalid");
         assert_non_null(strstr(why.text, row->code));
     }

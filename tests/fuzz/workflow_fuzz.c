@@ -1,0 +1,88 @@
+/* Any bytes as a definition: a workflow whose references lead back to its tasks and whose source
+ * reads back, or findings with a place. */
+#include "base/arena.h"
+#include "base/assert.h"
+#include "workflow/workflow.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { ARENA_MAX = 16 << 20 /* bytes */ };
+
+static void check_findings(const struct diagnostics *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        ASSERT(list->items[i].line >= 1);
+        ASSERT(list->items[i].column >= 1);
+        ASSERT(list->items[i].detail[0] != '\0');
+        ASSERT(list->items[i].code[0] == 'V');
+    }
+}
+
+static void check_list(const struct workflow *workflow, const struct task_list *tasks,
+                       task_index parent)
+{
+    for (uint32_t i = 0; i < tasks->count; i++) {
+        ASSERT(tasks->tasks[i] < workflow->task_count);
+        const struct task *task = &workflow->tasks[tasks->tasks[i]];
+        ASSERT(task->parent == parent);
+        ASSERT(task->position == i);
+        ASSERT(task->then.kind != FLOW_GOTO || task->then.position < tasks->count);
+        ASSERT(workflow_task_at(workflow, str_from(task->reference)) == task);
+    }
+}
+
+static void check_tree(const struct workflow *workflow)
+{
+    check_list(workflow, &workflow->root, TASK_NONE);
+    for (uint32_t i = 0; i < workflow->task_count; i++) {
+        const struct task *task = &workflow->tasks[i];
+        ASSERT(task->index == i);
+        switch (task->kind) {
+        case TASK_DO: check_list(workflow, &task->list, i); break;
+        case TASK_FOR: check_list(workflow, &task->loop.body, i); break;
+        case TASK_FORK: check_list(workflow, &task->fork.branches, i); break;
+        case TASK_TRY:
+            check_list(workflow, &task->try_.body, i);
+            check_list(workflow, &task->try_.handler, i);
+            break;
+        case TASK_CALL: ASSERT(task->call.with); break;
+        case TASK_SET: ASSERT(task->set); break;
+        case TASK_EMIT: ASSERT(task->emit); break;
+        case TASK_LISTEN:
+        case TASK_RAISE:
+        case TASK_SWITCH:
+        case TASK_WAIT: break;
+        }
+    }
+}
+
+static const struct workflow *read_text(struct arena *arena, str text)
+{
+    struct diagnostics *list        = diagnostics_new(arena);
+    const struct workflow *workflow = NULL;
+    if (workflow_read(text, list, &workflow, NULL) != STATUS_OK) {
+        ASSERT(list->errors > 0);
+        ASSERT(!workflow);
+    } else {
+        ASSERT(list->errors == 0);
+        check_tree(workflow);
+    }
+    check_findings(list);
+    return workflow;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    CLEANUP(workflow_unrefp)
+    const struct workflow *workflow =
+        read_text(arena, (str){.ptr = (const char *)data, .len = size});
+    if (!workflow) return 0;
+
+    CLEANUP(json_unrefp) json source = workflow_source_new(workflow);
+    if (json_str(source).len > (512 << 10)) return 0; /* aliases expanded beyond what is read */
+    CLEANUP(workflow_unrefp) const struct workflow *again = read_text(arena, json_str(source));
+    ASSERT(again);
+    ASSERT(memcmp(again->digest, workflow->digest, SHA256_SIZE) == 0);
+    return 0;
+}
