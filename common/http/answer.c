@@ -8,11 +8,11 @@
 
 void answer_reset(struct answer *answer, size_t headers_max)
 {
-    answer_done(answer);
+    answer_clear(answer);
     *answer = (struct answer){.text = buf_init(headers_max)};
 }
 
-void answer_done(struct answer *answer)
+void answer_clear(struct answer *answer)
 {
     buf_done(&answer->text);
     free(answer->headers);

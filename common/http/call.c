@@ -287,7 +287,7 @@ void call_free(struct http_call *call)
         client->calls = call->next;
     }
     client->call_count--;
-    answer_done(&call->answer);
+    answer_clear(&call->answer);
     buf_done(&call->body);
     arena_free(call->arena);
     free(call);

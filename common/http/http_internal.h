@@ -148,7 +148,7 @@ void request_follow(struct http_call *call);
 
 /* answer.c */
 void answer_reset(struct answer *answer, size_t headers_max);
-void answer_done(struct answer *answer);
+void answer_clear(struct answer *answer);
 /* Takes a header line as libcurl gives it; false if the headers are too large. */
 bool answer_line(struct answer *answer, str line);
 struct http_answer answer_view(const struct http_call *call);
