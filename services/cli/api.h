@@ -1,0 +1,57 @@
+/**
+ * api: the HTTP API, called and waited for. One call at a time; one thread.
+ */
+#ifndef CLI_API_H
+#define CLI_API_H
+
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "json/json.h"
+
+enum { API_BODY_MAX = 64 << 20 /* bytes */ };
+
+struct api;
+
+/** Owned: api_freep(). UNAVAILABLE. */
+status api_new(const struct cli *cli, struct api **ret_api, struct error *reterr);
+void api_freep(struct api **api);
+
+/** An answer; release: api_answer_done(). */
+struct api_answer {
+    int http_status; /* 0: there was none */
+    struct buf body;
+    json value;         /* the body, if it is JSON; owned */
+    struct error error; /* why there was no answer */
+};
+void api_answer_done(struct api_answer *answer);
+
+struct api_call {
+    const char *method;
+    const char *path;  /* "/v1/runs" with its query */
+    str body;          /* empty: none */
+    const char *type;  /* of the body; NULL: application/json */
+    int64_t timeout_ms; /* 0: 70 s, more than the longest wait of the API */
+};
+
+/** Calls and waits. Returns CLI_OK for an answer of 2xx; else what the command should exit with,
+ * after saying why on standard error. */
+enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
+
+/** The same without a word and for any answer: CLI_UNREACHABLE if there was none. */
+enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
+
+/** One server-sent event. False ends the stream. */
+typedef bool api_event_fn(str name, str id, str data, void *context);
+
+/** Follows an event stream until it ends, `on_event` says so, or `until_ms` (monotonic; 0: never).
+ * Comes back with the last id after a lost connection. */
+enum cli_exit api_follow(struct api *api, const char *path, int64_t until_ms,
+                         api_event_fn *on_event, void *context);
+
+/** Says on standard error what a problem document says. Returns the exit code for it. */
+enum cli_exit api_explain(const struct api_answer *answer);
+
+/** Appends `text` percent-encoded to a path. */
+void api_put_segment(struct buf *path, const char *text);
+
+#endif

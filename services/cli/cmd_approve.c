@@ -1,0 +1,140 @@
+/* approvals, approve, reject: decisions of people. */
+#include "base/id.h"
+#include "cli/api.h"
+#include "cli/print.h"
+#include "json/json_text.h"
+#include "json/json_write.h"
+
+#include <stdio.h>
+
+enum { BODY_MAX = 1 << 20, PATH_MAX_BYTES = 2048, ID_TEXT_MAX = 64 };
+
+/* In the order of decide_flags in main.c. */
+enum { DECIDE_COMMENT, DECIDE_DATA };
+
+static enum cli_exit list_pending(struct api *api, const char *run, struct api_answer *answer)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    (void)buf_put_text(&path, "/v1/approvals?status=pending&page_size=500");
+    if (run) {
+        (void)buf_put_text(&path, "&run=");
+        api_put_segment(&path, run);
+    }
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    return api_call(api, &call, answer);
+}
+
+enum cli_exit command_approvals(struct cli *cli)
+{
+    struct error error                                = {};
+    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    enum cli_exit code = list_pending(api, NULL, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+        return CLI_OK;
+    }
+    static const char *const titles[] = {"APPROVAL", "DUE", "RUN", "TITLE"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, ARRAY_LEN(titles));
+    json items = json_get_text(answer.value, "items");
+    for (size_t i = 0; i < json_count(items); i++) {
+        json one          = json_at(items, i);
+        const str cells[] = {member(one, "id", ""), member(one, "due_at", "never"),
+                             member(one, "run", ""), member(one, "title", "")};
+        table_add(&table, cells);
+    }
+    table_print(&table);
+    return CLI_OK;
+}
+
+/* People know the run; the id of its one open approval is found. */
+static enum cli_exit find_approval(struct api *api, const char *given,
+                                   char id[static ID_TEXT_MAX])
+{
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    (void)snprintf(id, ID_TEXT_MAX, "%s", given);
+    CLEANUP(api_answer_done) struct api_answer direct = {};
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    (void)buf_put_text(&path, "/v1/approvals/");
+    api_put_segment(&path, given);
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    if (id_is_valid(str_from(given)) && api_try(api, &call, &direct) == CLI_OK &&
+        direct.http_status == 200) {
+        return CLI_OK;
+    }
+    enum cli_exit code = list_pending(api, given, &answer);
+    if (code != CLI_OK) return code;
+    json items = json_get_text(answer.value, "items");
+    if (json_count(items) != 1) {
+        (void)fprintf(stderr, "tutti: %s has %zu open approvals; `tutti approvals` lists them\n",
+                      given, json_count(items));
+        return CLI_REFUSED;
+    }
+    (void)snprintf(id, ID_TEXT_MAX, STR_FMT, STR_ARG(member(json_at(items, 0), "id", "")));
+    return CLI_OK;
+}
+
+static status put_decision(const struct cli *cli, struct buf *body, struct error *reterr)
+{
+    struct json_writer w = json_writer_init(body);
+    json_begin_object(&w);
+    if (cli->values[DECIDE_COMMENT]) {
+        json_put_text(&w, "comment", str_from(cli->values[DECIDE_COMMENT]));
+    }
+    if (cli->values[DECIDE_DATA]) {
+        CLEANUP(json_unrefp) json data = json_invalid();
+        TRY(read_json_argument(cli->values[DECIDE_DATA], &data, reterr));
+        json_member(&w, "data");
+        json_write_value(&w, data);
+    }
+    json_end_object(&w);
+    return STATUS_OK;
+}
+
+static enum cli_exit decide(struct cli *cli, const char *action)
+{
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_freep) struct api *api = NULL;
+    status code                        = put_decision(cli, &body, &error);
+    if (code == STATUS_OK) code = api_new(cli, &api, &error);
+    if (code != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    char id[ID_TEXT_MAX];
+    enum cli_exit found = find_approval(api, cli->arguments[0], id);
+    if (found != CLI_OK) return found;
+    (void)buf_put_text(&path, "/v1/approvals/");
+    api_put_segment(&path, id);
+    (void)buf_printf(&path, "/%s", action);
+
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call call = {.method = "POST", .path = path.ptr, .body = buf_str(&body)};
+    enum cli_exit result       = api_call(api, &call, &answer);
+    if (result != CLI_OK) return result;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        (void)printf(STR_FMT ": " STR_FMT "\n", STR_ARG(member(answer.value, "title", id)),
+                     STR_ARG(member(answer.value, "status", "")));
+    }
+    return CLI_OK;
+}
+
+enum cli_exit command_approve(struct cli *cli)
+{
+    return decide(cli, "approve");
+}
+
+enum cli_exit command_reject(struct cli *cli)
+{
+    return decide(cli, "reject");
+}

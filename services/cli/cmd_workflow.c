@@ -1,0 +1,177 @@
+/* apply, validate: definitions. */
+#include "base/arena.h"
+#include "base/diagnostic.h"
+#include "cli/api.h"
+#include "cli/print.h"
+#include "json/json_pointer.h"
+#include "json/json_text.h"
+#include "workflow/workflow.h"
+#include "yaml/yaml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ARENA_MAX = 32 << 20, /* bytes */
+    PATH_MAX_BYTES = 512,
+    FILE_MAX  = YAML_SIZE_MAX + 1,
+};
+
+static const char *severity_name(enum severity severity)
+{
+    switch (severity) {
+    case SEVERITY_ERROR: return "error";
+    case SEVERITY_WARNING: return "warning";
+    case SEVERITY_NOTE: return "note";
+    }
+    return "error";
+}
+
+/* The line of the finding and a caret under its column. */
+static void print_source(str text, uint32_t line, uint32_t column)
+{
+    size_t from = 0;
+    for (uint32_t i = 1; i < line && from < text.len; i++) {
+        const char *end = memchr(text.ptr + from, '\n', text.len - from);
+        from            = end ? (size_t)(end - text.ptr) + 1 : text.len;
+    }
+    const char *end = from < text.len ? memchr(text.ptr + from, '\n', text.len - from) : NULL;
+    size_t to       = end ? (size_t)(end - text.ptr) : text.len;
+    (void)printf("    " STR_FMT "\n", STR_ARG(str_slice(text, from, to)));
+    if (column > 0) (void)printf("    %*s^\n", (int)column - 1, "");
+}
+
+static void print_findings(const char *file, str text, const struct diagnostics *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct diagnostic *finding = &list->items[i];
+        (void)printf("%s:%u:%u: %s %s: %s\n", file, finding->line, finding->column,
+                     severity_name(finding->severity), finding->code, finding->detail);
+        if (finding->line > 0) print_source(text, finding->line, finding->column);
+        if (*finding->hint) (void)printf("    fix: %s\n", finding->hint);
+    }
+    if (list->dropped > 0) (void)printf("%s: and %zu more\n", file, list->dropped);
+}
+
+static json finding_new(const struct diagnostic *finding)
+{
+    json object = json_object_new(7);
+    json_object_put_text(&object, "code", json_text_from(finding->code));
+    json_object_put_text(&object, "severity", json_text_from(severity_name(finding->severity)));
+    json_object_put_text(&object, "pointer", json_text_lossy(str_from(finding->pointer)));
+    json_object_put_text(&object, "line", json_int(finding->line));
+    json_object_put_text(&object, "column", json_int(finding->column));
+    json_object_put_text(&object, "detail", json_text_lossy(str_from(finding->detail)));
+    json_object_put_text(&object, "hint", json_text_lossy(str_from(finding->hint)));
+    return object;
+}
+
+static void print_findings_json(const char *file, bool is_valid, const struct diagnostics *list)
+{
+    json items = json_array_new(list->count);
+    for (size_t i = 0; i < list->count; i++) json_array_push(&items, finding_new(&list->items[i]));
+    CLEANUP(json_unrefp) json object = json_object_new(3);
+    json_object_put_text(&object, "file", json_text_lossy(str_from(file)));
+    json_object_put_text(&object, "valid", json_bool(is_valid));
+    json_object_put_text(&object, "diagnostics", items);
+    print_json_line(object);
+}
+
+static enum cli_exit validate_file(const struct cli *cli, const char *file)
+{
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX);
+    if (read_whole_file(file, &text, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_FAILED;
+    }
+    CLEANUP(arena_freep) struct arena *arena                  = arena_new(ARENA_MAX);
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
+    struct diagnostics *list = diagnostics_new(arena);
+    status code              = workflow_read(buf_str(&text), list, &workflow, &error);
+    if (cli->is_json) {
+        print_findings_json(file, code == STATUS_OK, list);
+    } else {
+        print_findings(file, buf_str(&text), list);
+        if (code == STATUS_OK) {
+            (void)printf("%s: %s/%s:%s is valid (%u tasks)\n", file, workflow->namespace_,
+                         workflow->name, workflow->version, workflow->task_count);
+        } else if (list->errors == 0) {
+            (void)printf("%s: error: %s\n", file, error.text);
+        }
+    }
+    return code == STATUS_OK ? CLI_OK : CLI_FAILED;
+}
+
+enum cli_exit command_validate(struct cli *cli)
+{
+    enum cli_exit worst = CLI_OK;
+    for (int i = 0; i < cli->argument_count; i++) {
+        enum cli_exit code = validate_file(cli, cli->arguments[i]);
+        if (code > worst) worst = code;
+    }
+    return worst;
+}
+
+/* --- apply ------------------------------------------------------------------------------------- */
+
+/* The name stands in the document; everything else about it is the server's to judge. */
+static bool find_name(str text, struct buf *ret_name)
+{
+    CLEANUP(arena_freep) struct arena *arena            = arena_new(ARENA_MAX);
+    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    struct diagnostics *list                            = diagnostics_new(arena);
+    if (yaml_parse(text, list, &document, NULL) != STATUS_OK) return false;
+    json name = json_pointer_get(yaml_root(document), str_from("/document/name"));
+    return json_is(name, JSON_TEXT) && buf_put_str(ret_name, json_str(name));
+}
+
+static enum cli_exit apply_file(const struct cli *cli, struct api *api, const char *file)
+{
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX);
+    CLEANUP(buf_done) struct buf name = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES * 3);
+    if (read_whole_file(file, &text, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_FAILED;
+    }
+    if (!find_name(buf_str(&text), &name)) return validate_file(cli, file) | CLI_FAILED;
+
+    (void)buf_put_text(&path, "/v1/workflows/");
+    api_put_segment(&path, name.ptr);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call call = {
+        .method = "PUT", .path = path.ptr, .body = buf_str(&text), .type = "application/yaml"};
+    enum cli_exit code = api_call(api, &call, &answer);
+    if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {
+        (void)validate_file(cli, file); /* the same findings, with the lines of the file */
+    }
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json_line(answer.value);
+        return CLI_OK;
+    }
+    (void)printf("%s: " STR_FMT "/" STR_FMT ":" STR_FMT " %s\n", file,
+                 STR_ARG(member(answer.value, "namespace", "")),
+                 STR_ARG(member(answer.value, "name", "")),
+                 STR_ARG(member(answer.value, "version", "")),
+                 answer.http_status == 201 ? "registered" : "was registered already");
+    return CLI_OK;
+}
+
+enum cli_exit command_apply(struct cli *cli)
+{
+    struct error error             = {};
+    CLEANUP(api_freep) struct api *api = NULL;
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    enum cli_exit worst = CLI_OK;
+    for (int i = 0; i < cli->argument_count; i++) {
+        enum cli_exit code = apply_file(cli, api, cli->arguments[i]);
+        if (code > worst) worst = code;
+    }
+    return worst;
+}

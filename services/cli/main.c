@@ -1,0 +1,166 @@
+/* tutti: the command line. A table of commands, one line each; the rest is in cmd_*.c. */
+#include "cli/cli.h"
+
+#include "base/arena.h"
+#include "base/diagnostic.h"
+#include "base/process.h"
+#include "cli/settings.h"
+#include "http/http.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* clang-format off */
+static const struct cli_flag up_flags[] = {
+    {"--port", 0, "N", "port of the HTTP API (8080)"},
+    {"--config", 0, "FILE", "configuration of the services"},
+    {"--set", 0, "PATH=VALUE", "one setting; see docs/configuration.md"},
+    {"--quiet", 'q', NULL, "say nothing but errors"},
+    {},
+};
+static const struct cli_flag run_flags[] = {
+    {"--input", 'i', "JSON|@FILE", "the run's input"},
+    {"--id", 0, "ID", "an id of your own: the same id never starts twice"},
+    {"--wait", 'w', NULL, "wait for the end and print the output"},
+    {"--follow", 'f', NULL, "show progress until the end, then the output"},
+    {"--timeout", 0, "DURATION", "give up waiting after this long (24h)"},
+    {"--label", 'l', "KEY:VALUE", "a label"},
+    {"--priority", 0, "0..9", "9 goes first"},
+    {},
+};
+static const struct cli_flag list_flags[] = {
+    {"--status", 0, "STATUS", "only these: running, waiting, completed, faulted, ..."},
+    {"--workflow", 0, "NAME", "only runs of this workflow"},
+    {"--label", 'l', "KEY:VALUE", "only runs with this label"},
+    {"--limit", 'n', "N", "at most so many (20)"},
+    {},
+};
+static const struct cli_flag logs_flags[] = {
+    {"--follow", 'f', NULL, "go on until the run has ended"},
+    {"--after", 0, "N", "only events after number N"},
+    {},
+};
+static const struct cli_flag decide_flags[] = {
+    {"--comment", 'c', "TEXT", "goes with the decision"},
+    {"--data", 'd', "JSON|@FILE", "checked against the approval's form"},
+    {},
+};
+static const struct cli_flag cancel_flags[] = {
+    {"--reason", 'r', "TEXT", "is shown with the run"},
+    {},
+};
+static const struct cli_flag doctor_flags[] = {
+    {"--ready", 0, NULL, "only ask whether the suite takes work"},
+    {},
+};
+
+static const struct cli_command commands[] = {
+    {"up", "[--data DIR] [--port N]", "start the whole suite on this machine",
+     "Creates DIR, starts gateway, scheduler, tool-adapter and llm-proxy, restarts one that dies, and\n"
+     "drains them on Ctrl-C. DIR/admin.key holds the first key, DIR/endpoints.json all addresses,\n"
+     "DIR/log what the services say.", 0, 0, up_flags, command_up},
+    {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
+    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_validate},
+    {"run", "WORKFLOW", "start a run", "WORKFLOW is [namespace/]name[:version]; without a version the newest release.",
+     1, 1, run_flags, command_run},
+    {"list", "", "list runs, newest first", NULL, 0, 0, list_flags, command_list},
+    {"show", "RUN", "show a run", NULL, 1, 1, NULL, command_show},
+    {"logs", "RUN", "show the history of a run", NULL, 1, 1, logs_flags, command_logs},
+    {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, NULL, command_signal},
+    {"approvals", "", "list what waits for a person", NULL, 0, 0, NULL, command_approvals},
+    {"approve", "APPROVAL", "approve", "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
+     decide_flags, command_approve},
+    {"reject", "APPROVAL", "reject", "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
+     decide_flags, command_reject},
+    {"cancel", "RUN", "cancel a run", NULL, 1, 1, cancel_flags, command_cancel},
+    {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
+    {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags, command_doctor},
+    {"version", "", "print the version", NULL, 0, 0, NULL, command_version},
+    {},
+};
+/* clang-format on */
+
+static void print_help(FILE *out)
+{
+    (void)fprintf(out, "tutti %s: durable workflows of LLM calls, tool calls, waits and people\n\n",
+                  TUTTI_VERSION);
+    (void)fprintf(out, "usage: tutti [GLOBAL FLAGS] COMMAND ...\n\n");
+    for (const struct cli_command *command = commands; command->name; command++) {
+        (void)fprintf(out, "  %-9s %-24s %s\n", command->name, command->usage, command->doc);
+    }
+    (void)fprintf(
+        out, "\nglobal flags, before or after the command:\n"
+             "  --url URL        of the gateway (TUTTI_URL; else as `tutti up` left it)\n"
+             "  --key KEY        API key (TUTTI_KEY; else DIR/admin.key)\n"
+             "  --namespace NAME work in this namespace (TUTTI_NAMESPACE)\n"
+             "  --data DIR       folder of `tutti up` (TUTTI_DATA; else ~/.local/share/tutti)\n"
+             "  --json           JSON instead of text\n"
+             "  --help           this text, or that of a command\n\n"
+             "exit codes: 0 done, 1 done with a bad result, 2 wrong command line, 3 refused by the\n"
+             "server, 4 server not reached or failed, 5 waited too long\n");
+}
+
+static void print_command_help(const struct cli_command *command)
+{
+    (void)printf("usage: tutti %s %s\n\n%s\n", command->name, command->usage, command->doc);
+    if (command->more) (void)printf("\n%s\n", command->more);
+    const struct cli_flag *flag = command->flags;
+    if (flag) (void)printf("\n");
+    for (; flag && flag->name; flag++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s%s%s", flag->name, flag->value ? " " : "",
+                       flag->value ? flag->value : "");
+        (void)printf("  %-20s %s\n", name, flag->doc);
+    }
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (const struct cli_command *command = commands; command->name; command++) {
+        if (strcmp(command->name, name) == 0) return command;
+    }
+    const char *names[ARRAY_LEN(commands)];
+    size_t count = 0;
+    for (; commands[count].name; count++) names[count] = commands[count].name;
+    const char *near = nearest_name(str_from(name), names, count);
+    (void)fprintf(stderr, "tutti: there is no command `%s`%s%s%s\n", name,
+                  near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct error error = {};
+    if (http_init(&error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_UNREACHABLE;
+    }
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? CLI_USAGE : CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) argv[1] = "version";
+
+    CLEANUP(settings_done) struct settings settings = {};
+    struct cli cli                                  = {.is_terminal = isatty(STDOUT_FILENO) == 1};
+    int first                                       = settings_first_word(argc, argv);
+    if (first == argc) {
+        (void)fprintf(stderr, "tutti: a command is missing; see tutti --help\n");
+        return CLI_USAGE;
+    }
+    cli.command = find_command(argv[first]);
+    if (!cli.command) return CLI_USAGE;
+    bool wants_help = false;
+    if (settings_read(&settings, &cli, argc, argv, first, &wants_help, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti %s: %s\nusage: tutti %s %s\n", cli.command->name, error.text,
+                      cli.command->name, cli.command->usage);
+        return CLI_USAGE;
+    }
+    if (wants_help) {
+        print_command_help(cli.command);
+        return CLI_OK;
+    }
+    return (int)cli.command->run(&cli);
+}

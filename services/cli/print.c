@@ -1,0 +1,146 @@
+#include "cli/print.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { JSON_MAX = 128 << 20, ARGUMENT_MAX = 32 << 20, GAP = 2 };
+
+void table_init(struct table *table, const char *const *titles, size_t column_count)
+{
+    ASSERT(column_count <= TABLE_COLUMNS_MAX);
+    *table = (struct table){.column_count = column_count};
+    for (size_t i = 0; i < column_count; i++) table->titles[i] = titles[i];
+}
+
+void table_done(struct table *table)
+{
+    free(table->cells);
+    *table = (struct table){};
+}
+
+void table_add(struct table *table, const str *cells)
+{
+    if (table->row_count == TABLE_ROWS_MAX) return;
+    table->cells = mem_resize(table->cells, table->row_count + 1, sizeof *table->cells);
+    for (size_t c = 0; c < table->column_count; c++) {
+        char *cell = table->cells[table->row_count][c];
+        size_t len = cells[c].len < TABLE_CELL_MAX - 1 ? cells[c].len : TABLE_CELL_MAX - 1;
+        for (size_t i = 0; i < len; i++) {
+            unsigned char byte = (unsigned char)cells[c].ptr[i];
+            cell[i]            = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+        }
+        len       = utf8_valid_prefix((str){.ptr = cell, .len = len}); /* a cut in a character */
+        cell[len] = '\0';
+    }
+    table->row_count++;
+}
+
+static size_t width_of(const struct table *table, size_t column)
+{
+    size_t width = utf8_length(str_from(table->titles[column]));
+    for (size_t r = 0; r < table->row_count; r++) {
+        size_t length = utf8_length(str_from(table->cells[r][column]));
+        if (length > width) width = length;
+    }
+    return width;
+}
+
+static void print_cell(const char *text, size_t width, bool is_last)
+{
+    (void)fputs(text, stdout);
+    size_t length = utf8_length(str_from(text));
+    for (size_t i = length; !is_last && i < width + GAP; i++) (void)putchar(' ');
+}
+
+void table_print(const struct table *table)
+{
+    size_t widths[TABLE_COLUMNS_MAX];
+    for (size_t c = 0; c < table->column_count; c++) widths[c] = width_of(table, c);
+    for (size_t c = 0; c < table->column_count; c++) {
+        print_cell(table->titles[c], widths[c], c + 1 == table->column_count);
+    }
+    (void)putchar('\n');
+    for (size_t r = 0; r < table->row_count; r++) {
+        for (size_t c = 0; c < table->column_count; c++) {
+            print_cell(table->cells[r][c], widths[c], c + 1 == table->column_count);
+        }
+        (void)putchar('\n');
+    }
+}
+
+static void print_styled(json value, enum json_style style)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(JSON_MAX);
+    (void)json_print(value, style, &text);
+    (void)fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+void print_json(json value)
+{
+    print_styled(value, JSON_PRETTY);
+}
+
+void print_json_line(json value)
+{
+    print_styled(value, JSON_COMPACT);
+}
+
+str member(json object, const char *key, const char *otherwise)
+{
+    json value = json_get_text(object, key);
+    return json_is(value, JSON_TEXT) ? json_str(value) : str_from(otherwise);
+}
+
+void print_duration(int64_t ms, struct buf *out)
+{
+    int64_t seconds = ms / 1000;
+    if (ms < 1000) {
+        (void)buf_printf(out, "%" PRId64 " ms", ms);
+    } else if (seconds < 60) {
+        (void)buf_printf(out, "%" PRId64 ".%" PRId64 " s", seconds, ms % 1000 / 100);
+    } else if (seconds < 3600) {
+        (void)buf_printf(out, "%" PRId64 " min %" PRId64 " s", seconds / 60, seconds % 60);
+    } else {
+        (void)buf_printf(out, "%" PRId64 " h %" PRId64 " min", seconds / 3600,
+                         seconds % 3600 / 60);
+    }
+}
+
+status read_whole_file(const char *path, struct buf *out, struct error *reterr)
+{
+    bool is_stdin = str_is(str_from(path), "-");
+    FILE *file    = is_stdin ? stdin : fopen(path, "re");
+    if (!file) return fail(reterr, STATUS_NOT_FOUND, "%s: %m", path);
+    char piece[16 << 10];
+    size_t size = 0;
+    do {
+        size = fread(piece, 1, sizeof piece / 2, file);
+        (void)buf_put(out, piece, size);
+    } while (size > 0);
+    bool is_bad = ferror(file) != 0;
+    if (!is_stdin) (void)fclose(file);
+    if (is_bad) return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
+    if (out->is_full) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%s: over %zu bytes", path, out->len_max);
+    }
+    return STATUS_OK;
+}
+
+status read_json_argument(const char *argument, json *ret_value, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(ARGUMENT_MAX);
+    if (argument[0] == '@' || str_is(str_from(argument), "-")) {
+        TRY(read_whole_file(argument[0] == '@' ? argument + 1 : argument, &text, reterr));
+    } else {
+        (void)buf_put_text(&text, argument);
+    }
+    return json_parse(buf_str(&text), NULL, ret_value, NULL, reterr);
+}

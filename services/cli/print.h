@@ -1,0 +1,45 @@
+/** print: tables for people, JSON for programs. */
+#ifndef CLI_PRINT_H
+#define CLI_PRINT_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "json/json.h"
+
+#include <stddef.h>
+
+enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS_MAX = 1'000, TABLE_CELL_MAX = 200 /* bytes */ };
+
+/** Rows are collected, then printed with columns as wide as they need to be. */
+struct table {
+    const char *titles[TABLE_COLUMNS_MAX];
+    size_t column_count;
+    char (*cells)[TABLE_COLUMNS_MAX][TABLE_CELL_MAX]; /* owned */
+    size_t row_count;
+};
+
+void table_init(struct table *table, const char *const *titles, size_t column_count);
+void table_done(struct table *table);
+/** Cells are copied; control characters and line ends become blanks. */
+void table_add(struct table *table, const str *cells);
+void table_print(const struct table *table);
+
+/** The document, pretty, and a line end. */
+void print_json(json value);
+
+/** The document on one line. */
+void print_json_line(json value);
+
+/** The text of a member, or `otherwise`. */
+str member(json object, const char *key, const char *otherwise);
+
+/** "3.2 s", "1 min 4 s", "2 h 5 min". */
+void print_duration(int64_t ms, struct buf *out);
+
+/** Reads a JSON argument: the text itself, or @FILE, or - for standard input. Owned. */
+status read_json_argument(const char *argument, json *ret_value, struct error *reterr);
+
+/** Reads a whole file ("-": standard input) of at most `size_max` bytes into `out`. */
+status read_whole_file(const char *path, struct buf *out, struct error *reterr);
+
+#endif
