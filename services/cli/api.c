@@ -6,22 +6,22 @@
 #include "http/http.h"
 #include "http/sse.h"
 #include "http/url.h"
-#include "json/json_text.h"
 #include "loop/loop.h"
+#include "json/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
-    URL_MAX         = 8 << 10, /* bytes */
-    TIMEOUT_MS      = 70'000,
-    STREAM_MS       = 45'000, /* three comment lines may be missed */
-    RECONNECT_MS    = 500,
-    RECONNECTS_MAX  = 240, /* in a row: two minutes without a gateway */
-    HEADERS_MAX     = 6,
+    URL_MAX           = 8 << 10, /* bytes */
+    TIMEOUT_MS        = 70'000,
+    STREAM_MS         = 45'000, /* three comment lines may be missed */
+    RECONNECT_MS      = 500,
+    RECONNECTS_MAX    = 240, /* in a row: two minutes without a gateway */
+    HEADERS_MAX       = 6,
     AUTHORIZATION_MAX = 4'200,
-    ID_TEXT_MAX     = 256,
+    ID_TEXT_MAX       = 256,
 };
 
 struct api {
@@ -76,7 +76,8 @@ void api_put_segment(struct buf *path, const char *text)
     (void)url_encode(path, str_from(text));
 }
 
-/* --- calls ------------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------------
+ */
 
 struct transfer {
     struct api_answer *answer;
@@ -87,11 +88,11 @@ struct transfer {
 
 static void on_done(const struct http_result *result, void *context)
 {
-    struct transfer *transfer     = context;
-    struct api_answer *answer     = transfer->answer;
-    transfer->is_done             = true;
-    answer->http_status           = result->answer.http_status;
-    answer->error                 = result->error;
+    struct transfer *transfer = context;
+    struct api_answer *answer = transfer->answer;
+    transfer->is_done         = true;
+    answer->http_status       = result->answer.http_status;
+    answer->error             = result->error;
     if (result->code != STATUS_OK) answer->http_status = 0;
     if (!transfer->sse) (void)buf_put_str(&answer->body, result->body);
 }
@@ -102,22 +103,21 @@ static size_t put_headers(const struct api *api, const struct api_call *call, co
     size_t count = 0;
     if (api->cli->key) {
         (void)snprintf(authorization, AUTHORIZATION_MAX, "Bearer %s", api->cli->key);
-        headers[count++] = (struct http_header){.name      = str_from("Authorization"),
-                                                .value     = str_from(authorization),
-                                                .is_secret = true};
+        headers[count++] = (struct http_header){
+            .name = str_from("Authorization"), .value = str_from(authorization), .is_secret = true};
     }
     if (api->cli->namespace) {
         headers[count++] = (struct http_header){.name  = str_from("Tutti-Namespace"),
                                                 .value = str_from(api->cli->namespace)};
     }
     if (call->body.len > 0) {
-        headers[count++] = (struct http_header){
-            .name  = str_from("Content-Type"),
-            .value = str_from(call->type ? call->type : "application/json")};
+        headers[count++] =
+            (struct http_header){.name  = str_from("Content-Type"),
+                                 .value = str_from(call->type ? call->type : "application/json")};
     }
     if (last_id && *last_id) {
-        headers[count++] = (struct http_header){.name  = str_from("Last-Event-ID"),
-                                                .value = str_from(last_id)};
+        headers[count++] =
+            (struct http_header){.name = str_from("Last-Event-ID"), .value = str_from(last_id)};
     }
     return count;
 }
@@ -132,7 +132,7 @@ static status begin(struct api *api, const struct api_call *call, const char *la
     while (base.len > 0 && base.ptr[base.len - 1] == '/') base.len--;
     (void)buf_put_str(&url, base);
     (void)buf_put_text(&url, call->path);
-    size_t count = put_headers(api, call, last_id, authorization, headers);
+    size_t count     = put_headers(api, call, last_id, authorization, headers);
     int64_t total_ms = call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS;
     bool is_stream   = handlers->on_data != NULL;
 
@@ -157,8 +157,8 @@ static status begin(struct api *api, const struct api_call *call, const char *la
 
 enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_answer *ret_answer)
 {
-    *ret_answer              = (struct api_answer){.body = buf_init(API_BODY_MAX)};
-    struct transfer transfer = {.answer = ret_answer};
+    *ret_answer                         = (struct api_answer){.body = buf_init(API_BODY_MAX)};
+    struct transfer transfer            = {.answer = ret_answer};
     const struct http_handlers handlers = {.on_done = on_done, .context = &transfer};
     if (begin(api, call, NULL, &handlers, &ret_answer->error) != STATUS_OK) return CLI_UNREACHABLE;
     while (!transfer.is_done) loop_turn(api->loop, 1'000);
@@ -202,8 +202,9 @@ enum cli_exit api_explain(const struct api_answer *answer)
 
 static enum cli_exit explain_nothing(const struct api *api, const struct api_answer *answer)
 {
-    (void)fprintf(stderr, "tutti: no answer from %s: %s\n  is the suite running? `tutti up` starts it, "
-                          "`tutti doctor` looks closer\n",
+    (void)fprintf(stderr,
+                  "tutti: no answer from %s: %s\n  is the suite running? `tutti up` starts it, "
+                  "`tutti doctor` looks closer\n",
                   api->cli->url, answer->error.text);
     return CLI_UNREACHABLE;
 }
@@ -215,7 +216,8 @@ enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_
     return is_ok ? CLI_OK : api_explain(ret_answer);
 }
 
-/* --- streams ----------------------------------------------------------------------------------- */
+/* --- streams -----------------------------------------------------------------------------------
+ */
 
 struct stream {
     struct transfer transfer; /* first: on_done takes it */
@@ -261,12 +263,10 @@ static enum cli_exit follow_once(struct api *api, const struct api_call *call,
                                  struct stream *stream, int64_t until_ms)
 {
     struct api_answer *answer           = stream->transfer.answer;
-    const struct http_handlers handlers = {.on_headers = on_headers,
-                                           .on_data    = on_data,
-                                           .on_done    = on_done,
-                                           .context    = stream};
-    stream->transfer.is_done            = false;
-    stream->http_status                 = 0;
+    const struct http_handlers handlers = {
+        .on_headers = on_headers, .on_data = on_data, .on_done = on_done, .context = stream};
+    stream->transfer.is_done = false;
+    stream->http_status      = 0;
     sse_init(&stream->sse, 0, on_event, stream);
     status code = begin(api, call, stream->last_id, &handlers, &answer->error);
     while (code == STATUS_OK && !stream->transfer.is_done) {
@@ -285,9 +285,9 @@ enum cli_exit api_follow(struct api *api, const char *path, int64_t until_ms,
                          api_event_fn *on_event_, void *context)
 {
     CLEANUP(api_answer_done) struct api_answer answer = {.body = buf_init(API_BODY_MAX)};
-    struct stream stream        = {.transfer = {.answer = &answer, .sse = &stream.sse},
-                                   .on_event = on_event_,
-                                   .context  = context};
+    struct stream stream       = {.transfer = {.answer = &answer, .sse = &stream.sse},
+                                  .on_event = on_event_,
+                                  .context  = context};
     const struct api_call call = {.method = "GET", .path = path};
     for (int failures = 0; failures < RECONNECTS_MAX; failures++) {
         enum cli_exit code = follow_once(api, &call, &stream, until_ms);

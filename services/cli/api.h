@@ -27,9 +27,9 @@ void api_answer_done(struct api_answer *answer);
 
 struct api_call {
     const char *method;
-    const char *path;  /* "/v1/runs" with its query */
-    str body;          /* empty: none */
-    const char *type;  /* of the body; NULL: application/json */
+    const char *path;   /* "/v1/runs" with its query */
+    str body;           /* empty: none */
+    const char *type;   /* of the body; NULL: application/json */
     int64_t timeout_ms; /* 0: 70 s, more than the longest wait of the API */
 };
 

@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 enum cli_exit {
-    CLI_OK          = 0,
-    CLI_FAILED      = 1, /* it was done and the result is bad: a run faulted, a definition is wrong */
-    CLI_USAGE       = 2, /* the command line is wrong */
-    CLI_REFUSED     = 3, /* the server refused: no such thing, not allowed, not now */
+    CLI_OK      = 0,
+    CLI_FAILED  = 1, /* it was done and the result is bad: a run faulted, a definition is wrong */
+    CLI_USAGE   = 2, /* the command line is wrong */
+    CLI_REFUSED = 3, /* the server refused: no such thing, not allowed, not now */
     CLI_UNREACHABLE = 4, /* no server, or it failed */
     CLI_TIMEOUT     = 5, /* the wait was over first */
 };

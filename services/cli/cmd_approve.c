@@ -54,8 +54,7 @@ enum cli_exit command_approvals(struct cli *cli)
 }
 
 /* People know the run; the id of its one open approval is found. */
-static enum cli_exit find_approval(struct api *api, const char *given,
-                                   char id[static ID_TEXT_MAX])
+static enum cli_exit find_approval(struct api *api, const char *given, char id[static ID_TEXT_MAX])
 {
     CLEANUP(api_answer_done) struct api_answer answer = {};
     (void)snprintf(id, ID_TEXT_MAX, "%s", given);
@@ -99,9 +98,9 @@ static status put_decision(const struct cli *cli, struct buf *body, struct error
 
 static enum cli_exit decide(struct cli *cli, const char *action)
 {
-    struct error error                = {};
-    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    struct error error                 = {};
+    CLEANUP(buf_done) struct buf body  = buf_init(BODY_MAX);
+    CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
     CLEANUP(api_freep) struct api *api = NULL;
     status code                        = put_decision(cli, &body, &error);
     if (code == STATUS_OK) code = api_new(cli, &api, &error);

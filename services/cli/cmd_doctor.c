@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 enum {
-    PATH_SIZE      = 4200,
-    SYNC_COUNT     = 50,
-    SYNC_SIZE      = 4096, /* bytes */
-    SYNC_SLOW_US   = 5'000,
-    SPACE_LOW      = 15, /* percent free */
-    ENDPOINTS_MAX  = 64 << 10,
-    DETAIL_SIZE    = 300,
+    PATH_SIZE     = 4200,
+    SYNC_COUNT    = 50,
+    SYNC_SIZE     = 4096, /* bytes */
+    SYNC_SLOW_US  = 5'000,
+    SPACE_LOW     = 15, /* percent free */
+    ENDPOINTS_MAX = 64 << 10,
+    DETAIL_SIZE   = 300,
 };
 
 struct doctor {
@@ -48,7 +48,8 @@ static void note(struct doctor *doctor, const char *name, bool is_good, const ch
     if (!is_good) (void)printf("     %-12s fix: %s\n", "", fix);
 }
 
-/* --- the machine ------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------------------
+ */
 
 static int compare_us(const void *a, const void *b)
 {
@@ -102,7 +103,8 @@ static void check_disk(struct doctor *doctor)
     if (statvfs(data, &space) != 0 || space.f_blocks == 0) return;
     int free_percent = (int)(space.f_bavail * 100 / space.f_blocks);
     (void)snprintf(seen, sizeof seen, "%d %% free", free_percent);
-    note(doctor, "disk space", free_percent >= SPACE_LOW, seen, "make room: a full disk stops runs");
+    note(doctor, "disk space", free_percent >= SPACE_LOW, seen,
+         "make room: a full disk stops runs");
 }
 
 static void check_key(struct doctor *doctor)
@@ -124,7 +126,8 @@ static void check_key(struct doctor *doctor)
     note(doctor, "key", true, "there is one", "");
 }
 
-/* --- the suite --------------------------------------------------------------------------------- */
+/* --- the suite ---------------------------------------------------------------------------------
+ */
 
 static void check_version(struct doctor *doctor)
 {
@@ -196,9 +199,9 @@ static void check_admin_ports(struct doctor *doctor)
         bool is_up = api_try(api, &call, &answer) == CLI_OK;
         char seen[DETAIL_SIZE];
         (void)snprintf(seen, sizeof seen, "%s %s", cli.url,
-                       !is_up                       ? "does not answer"
+                       !is_up                      ? "does not answer"
                        : answer.http_status == 200 ? "is ready"
-                                                    : "is alive, not ready");
+                                                   : "is alive, not ready");
         note(doctor, names[i], is_up && answer.http_status == 200, seen,
              "see DIR/log; `tutti up` starts it again when it dies");
     }

@@ -9,8 +9,7 @@ enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 7 };
 
 static void add_queue(struct table *table, json queue)
 {
-    static const char *const members[] = {"depth", "running", "delayed", "dead_letters",
-                                          "workers"};
+    static const char *const members[] = {"depth", "running", "delayed", "dead_letters", "workers"};
     char numbers[ARRAY_LEN(members)][CELL_MAX];
     str cells[COLUMNS] = {member(queue, "name", "")};
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
@@ -19,7 +18,7 @@ static void add_queue(struct table *table, json queue)
         (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, value);
         cells[i + 1] = str_from(numbers[i]);
     }
-    json age = json_get_text(queue, "oldest_age_seconds");
+    json age                          = json_get_text(queue, "oldest_age_seconds");
     CLEANUP(buf_done) struct buf time = buf_init(CELL_MAX * 2);
     print_duration(json_is_number(age) ? (int64_t)(json_number(age) * 1000) : 0, &time);
     cells[COLUMNS - 1] = buf_str(&time);

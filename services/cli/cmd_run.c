@@ -12,12 +12,12 @@
 #include <string.h>
 
 enum {
-    BODY_MAX        = 32 << 20, /* bytes */
-    PATH_MAX_BYTES  = 2048,
-    DAY_MS          = 86'400'000,
-    LIST_LIMIT      = 20,
-    LIST_LIMIT_MAX  = 500,
-    LONG_WAIT_MS    = 70'000,
+    BODY_MAX       = 32 << 20, /* bytes */
+    PATH_MAX_BYTES = 2048,
+    DAY_MS         = 86'400'000,
+    LIST_LIMIT     = 20,
+    LIST_LIMIT_MAX = 500,
+    LONG_WAIT_MS   = 70'000,
 };
 
 static enum cli_exit usage_error(const char *flag, const char *what)
@@ -42,7 +42,8 @@ static void put_run_path(struct buf *path, const char *run, const char *rest)
     (void)buf_put_text(path, rest);
 }
 
-/* --- the end of a run -------------------------------------------------------------------------- */
+/* --- the end of a run --------------------------------------------------------------------------
+ */
 
 static void print_run_error(json run)
 {
@@ -94,8 +95,8 @@ static enum cli_exit wait_for_end(const struct cli *cli, struct api *api, const 
         put_run_path(&path, run, "");
         (void)buf_printf(&path, "?wait=%" PRId64 "ms", left_ms);
         CLEANUP(api_answer_done) struct api_answer answer = {};
-        const struct api_call call = {
-            .method = "GET", .path = path.ptr, .timeout_ms = LONG_WAIT_MS};
+        const struct api_call call                        = {
+                                   .method = "GET", .path = path.ptr, .timeout_ms = LONG_WAIT_MS};
         enum cli_exit code = api_call(api, &call, &answer);
         if (code != CLI_OK) return code;
         if (is_final(answer.value)) return report_end(cli, answer.value);
@@ -106,7 +107,8 @@ static enum cli_exit wait_for_end(const struct cli *cli, struct api *api, const 
     }
 }
 
-/* --- run --------------------------------------------------------------------------------------- */
+/* --- run ---------------------------------------------------------------------------------------
+ */
 
 /* In the order of run_flags in main.c. */
 enum { RUN_INPUT, RUN_ID, RUN_WAIT, RUN_FOLLOW, RUN_TIMEOUT, RUN_LABEL, RUN_PRIORITY };
@@ -145,8 +147,7 @@ static status put_start(const struct cli *cli, struct buf *body, struct error *r
     return STATUS_OK;
 }
 
-static enum cli_exit after_start(const struct cli *cli, struct api *api, json run,
-                                 int64_t until_ms)
+static enum cli_exit after_start(const struct cli *cli, struct api *api, json run, int64_t until_ms)
 {
     char id[64];
     (void)snprintf(id, sizeof id, STR_FMT, STR_ARG(member(run, "id", "")));
@@ -187,7 +188,8 @@ enum cli_exit command_run(struct cli *cli)
     return code == CLI_OK ? after_start(cli, api, answer.value, until_ms) : code;
 }
 
-/* --- list -------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------
+ */
 
 enum { LIST_STATUS, LIST_WORKFLOW, LIST_LABEL, LIST_COUNT };
 
@@ -217,7 +219,7 @@ enum cli_exit command_list(struct cli *cli)
 {
     int limit = LIST_LIMIT;
     if (cli->values[LIST_COUNT]) {
-        char *end = NULL;
+        char *end  = NULL;
         long value = strtol(cli->values[LIST_COUNT], &end, 10);
         if (*end || value < 1 || value > LIST_LIMIT_MAX) {
             return usage_error("--limit", "1 to 500");
@@ -249,7 +251,8 @@ enum cli_exit command_list(struct cli *cli)
     return CLI_OK;
 }
 
-/* --- show -------------------------------------------------------------------------------------- */
+/* --- show --------------------------------------------------------------------------------------
+ */
 
 static void print_line(const char *name, str value)
 {
@@ -330,7 +333,8 @@ enum cli_exit command_show(struct cli *cli)
     return CLI_OK;
 }
 
-/* --- logs -------------------------------------------------------------------------------------- */
+/* --- logs --------------------------------------------------------------------------------------
+ */
 
 enum { LOGS_FOLLOW, LOGS_AFTER };
 
@@ -375,7 +379,8 @@ enum cli_exit command_logs(struct cli *cli)
                       cli->is_json ? FOLLOW_JSON : FOLLOW_EVENTS, 0);
 }
 
-/* --- signal, cancel ---------------------------------------------------------------------------- */
+/* --- signal, cancel ----------------------------------------------------------------------------
+ */
 
 static enum cli_exit post(const struct cli *cli, const char *path, str body, const char *said)
 {

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,8 @@ struct suite {
     bool is_quiet;
 };
 
-/* --- folder and ports -------------------------------------------------------------------------- */
+/* --- folder and ports --------------------------------------------------------------------------
+ */
 
 static status make_folder(const char *path, struct error *reterr)
 {
@@ -141,7 +143,8 @@ static status choose_ports(struct suite *suite, struct error *reterr)
     return STATUS_OK;
 }
 
-/* --- programs ---------------------------------------------------------------------------------- */
+/* --- programs ----------------------------------------------------------------------------------
+ */
 
 PRINTF_LIKE(2, 3) static void set(struct program *program, const char *format, ...)
 {
@@ -187,8 +190,8 @@ static void set_gateway(struct suite *suite, struct program *program)
 }
 
 /*
- * Models that are there without any configuration: `simulated` never leaves this machine; `smart` and
- * `embedding` are the same, unless the environment names a real provider.
+ * Models that are there without any configuration: `simulated` never leaves this machine; `smart`
+ * and `embedding` are the same, unless the environment names a real provider.
  */
 static void set_models(struct program *program)
 {
@@ -244,7 +247,8 @@ static status describe(struct suite *suite, int service, struct error *reterr)
     return STATUS_OK;
 }
 
-/* --- what others find -------------------------------------------------------------------------- */
+/* --- what others find --------------------------------------------------------------------------
+ */
 
 static status write_endpoints(const struct suite *suite, struct error *reterr)
 {
@@ -291,7 +295,8 @@ static void on_event(const struct program *program, const char *what, void *cont
     }
 }
 
-/* --- readiness --------------------------------------------------------------------------------- */
+/* --- readiness ---------------------------------------------------------------------------------
+ */
 
 static bool is_ready(int port)
 {
@@ -350,7 +355,8 @@ static void greet(const struct suite *suite, int64_t started_ms)
     (void)fflush(stdout);
 }
 
-/* --- up ---------------------------------------------------------------------------------------- */
+/* --- up ----------------------------------------------------------------------------------------
+ */
 
 static status start_all(struct suite *suite, struct error *reterr)
 {

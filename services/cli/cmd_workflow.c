@@ -3,18 +3,18 @@
 #include "base/diagnostic.h"
 #include "cli/api.h"
 #include "cli/print.h"
-#include "json/json_pointer.h"
-#include "json/json_text.h"
 #include "workflow/workflow.h"
 #include "yaml/yaml.h"
+#include "json/json_pointer.h"
+#include "json/json_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    ARENA_MAX = 32 << 20, /* bytes */
+    ARENA_MAX      = 32 << 20, /* bytes */
     PATH_MAX_BYTES = 512,
-    FILE_MAX  = YAML_SIZE_MAX + 1,
+    FILE_MAX       = YAML_SIZE_MAX + 1,
 };
 
 static const char *severity_name(enum severity severity)
@@ -85,10 +85,10 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file)
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;
     }
-    CLEANUP(arena_freep) struct arena *arena                  = arena_new(ARENA_MAX);
+    CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
-    struct diagnostics *list = diagnostics_new(arena);
-    status code              = workflow_read(buf_str(&text), list, &workflow, &error);
+    struct diagnostics *list                                 = diagnostics_new(arena);
+    status code = workflow_read(buf_str(&text), list, &workflow, &error);
     if (cli->is_json) {
         print_findings_json(file, code == STATUS_OK, list);
     } else {
@@ -113,14 +113,15 @@ enum cli_exit command_validate(struct cli *cli)
     return worst;
 }
 
-/* --- apply ------------------------------------------------------------------------------------- */
+/* --- apply -------------------------------------------------------------------------------------
+ */
 
 /* The name stands in the document; everything else about it is the server's to judge. */
 static bool find_name(str text, struct buf *ret_name)
 {
-    CLEANUP(arena_freep) struct arena *arena            = arena_new(ARENA_MAX);
+    CLEANUP(arena_freep) struct arena *arena           = arena_new(ARENA_MAX);
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
-    struct diagnostics *list                            = diagnostics_new(arena);
+    struct diagnostics *list                           = diagnostics_new(arena);
     if (yaml_parse(text, list, &document, NULL) != STATUS_OK) return false;
     json name = json_pointer_get(yaml_root(document), str_from("/document/name"));
     return json_is(name, JSON_TEXT) && buf_put_str(ret_name, json_str(name));
@@ -141,8 +142,8 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
     (void)buf_put_text(&path, "/v1/workflows/");
     api_put_segment(&path, name.ptr);
     CLEANUP(api_answer_done) struct api_answer answer = {};
-    const struct api_call call = {
-        .method = "PUT", .path = path.ptr, .body = buf_str(&text), .type = "application/yaml"};
+    const struct api_call call                        = {
+                               .method = "PUT", .path = path.ptr, .body = buf_str(&text), .type = "application/yaml"};
     enum cli_exit code = api_call(api, &call, &answer);
     if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {
         (void)validate_file(cli, file); /* the same findings, with the lines of the file */
@@ -162,7 +163,7 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
 
 enum cli_exit command_apply(struct cli *cli)
 {
-    struct error error             = {};
+    struct error error                 = {};
     CLEANUP(api_freep) struct api *api = NULL;
     if (api_new(cli, &api, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: %s\n", error.text);

@@ -20,7 +20,8 @@ struct view {
     int64_t started_ms;
 };
 
-/* --- events for people ------------------------------------------------------------------------- */
+/* --- events for people -------------------------------------------------------------------------
+ */
 
 /* The last segment of "/do/0/drafts/for/do/0/draft" is what people call the task. */
 static str short_name(str reference)
@@ -71,7 +72,8 @@ void follow_print_event(json event)
     (void)fflush(stdout);
 }
 
-/* --- the moving line --------------------------------------------------------------------------- */
+/* --- the moving line ---------------------------------------------------------------------------
+ */
 
 static void draw(struct view *view)
 {
@@ -96,10 +98,10 @@ static void wipe(struct view *view)
 
 static void note_progress(struct view *view, json data)
 {
-    json percent   = json_get_text(data, "percent");
-    str phase      = member(data, "phase", view->phase);
-    double before  = view->percent;
-    bool is_phase  = !str_is(phase, view->phase);
+    json percent  = json_get_text(data, "percent");
+    str phase     = member(data, "phase", view->phase);
+    double before = view->percent;
+    bool is_phase = !str_is(phase, view->phase);
     if (json_is_number(percent)) view->percent = json_number(percent);
     if (is_phase) (void)snprintf(view->phase, sizeof view->phase, STR_FMT, STR_ARG(phase));
     if (view->cli->is_terminal || (view->percent <= before && !is_phase)) return;
@@ -109,8 +111,8 @@ static void note_progress(struct view *view, json data)
 
 static void note_event(struct view *view, json event)
 {
-    str type = member(event, "type", "");
-    str task = short_name(member(event, "task", ""));
+    str type      = member(event, "type", "");
+    str task      = short_name(member(event, "task", ""));
     str iteration = member(event, "iteration", "");
     if (task.len == 0) return;
     (void)snprintf(view->last, sizeof view->last, STR_FMT "%s" STR_FMT "%s " STR_FMT, STR_ARG(task),
@@ -131,7 +133,7 @@ static bool show_progress(struct view *view, str name, json value)
 
 static bool on_event(str name, str, str data, void *context)
 {
-    struct view *view              = context;
+    struct view *view               = context;
     CLEANUP(json_unrefp) json value = json_invalid();
     if (json_parse(data, NULL, &value, NULL, NULL) != STATUS_OK) return true;
     if (str_is(name, "end") || str_is(name, "goaway")) return true;

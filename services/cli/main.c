@@ -90,15 +90,16 @@ static void print_help(FILE *out)
         (void)fprintf(out, "  %-9s %-24s %s\n", command->name, command->usage, command->doc);
     }
     (void)fprintf(
-        out, "\nglobal flags, before or after the command:\n"
-             "  --url URL        of the gateway (TUTTI_URL; else as `tutti up` left it)\n"
-             "  --key KEY        API key (TUTTI_KEY; else DIR/admin.key)\n"
-             "  --namespace NAME work in this namespace (TUTTI_NAMESPACE)\n"
-             "  --data DIR       folder of `tutti up` (TUTTI_DATA; else ~/.local/share/tutti)\n"
-             "  --json           JSON instead of text\n"
-             "  --help           this text, or that of a command\n\n"
-             "exit codes: 0 done, 1 done with a bad result, 2 wrong command line, 3 refused by the\n"
-             "server, 4 server not reached or failed, 5 waited too long\n");
+        out,
+        "\nglobal flags, before or after the command:\n"
+        "  --url URL        of the gateway (TUTTI_URL; else as `tutti up` left it)\n"
+        "  --key KEY        API key (TUTTI_KEY; else DIR/admin.key)\n"
+        "  --namespace NAME work in this namespace (TUTTI_NAMESPACE)\n"
+        "  --data DIR       folder of `tutti up` (TUTTI_DATA; else ~/.local/share/tutti)\n"
+        "  --json           JSON instead of text\n"
+        "  --help           this text, or that of a command\n\n"
+        "exit codes: 0 done, 1 done with a bad result, 2 wrong command line, 3 refused by the\n"
+        "server, 4 server not reached or failed, 5 waited too long\n");
 }
 
 static void print_command_help(const struct cli_command *command)

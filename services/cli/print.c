@@ -109,8 +109,7 @@ void print_duration(int64_t ms, struct buf *out)
     } else if (seconds < 3600) {
         (void)buf_printf(out, "%" PRId64 " min %" PRId64 " s", seconds / 60, seconds % 60);
     } else {
-        (void)buf_printf(out, "%" PRId64 " h %" PRId64 " min", seconds / 3600,
-                         seconds % 3600 / 60);
+        (void)buf_printf(out, "%" PRId64 " h %" PRId64 " min", seconds / 3600, seconds % 3600 / 60);
     }
 }
 

@@ -1,4 +1,5 @@
-/** settings: the command line, the environment and what `tutti up` left behind, as one struct cli. */
+/** settings: the command line, the environment and what `tutti up` left behind, as one struct cli.
+ */
 #ifndef CLI_SETTINGS_H
 #define CLI_SETTINGS_H
 

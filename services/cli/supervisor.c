@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_MS       = 100,
-    PAUSE_MS_MAX   = 5'000,
-    YOUNG_MS       = 10'000, /* who lives longer than this starts again at once */
-    STOP_STEP_MS   = 50,
-    LOG_MODE       = 0600,
+    PAUSE_MS     = 100,
+    PAUSE_MS_MAX = 5'000,
+    YOUNG_MS     = 10'000, /* who lives longer than this starts again at once */
+    STOP_STEP_MS = 50,
+    LOG_MODE     = 0600,
 };
 
 static void signals_of_ours(sigset_t *set)
@@ -97,16 +97,16 @@ static void note_end(struct supervisor *supervisor, pid_t pid, int wait_status)
     for (size_t i = 0; i < supervisor->count; i++) {
         struct program *program = &supervisor->programs[i];
         if (program->pid != pid) continue;
-        program->pid       = 0;
-        program->exit_code = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
-                                                      : WEXITSTATUS(wait_status);
+        program->pid = 0;
+        program->exit_code =
+            WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
         if (supervisor->is_stopping) return;
         int64_t now_ms = clock_mono_ms();
         bool is_young  = now_ms - program->started_ms < YOUNG_MS;
         if (!is_young || program->pause_ms == 0) program->pause_ms = PAUSE_MS;
         program->restart_ms = now_ms + program->pause_ms;
-        program->pause_ms   = program->pause_ms * 2 < PAUSE_MS_MAX ? program->pause_ms * 2
-                                                                   : PAUSE_MS_MAX;
+        program->pause_ms =
+            program->pause_ms * 2 < PAUSE_MS_MAX ? program->pause_ms * 2 : PAUSE_MS_MAX;
         say(supervisor, program, "died; starting it again");
         return;
     }
@@ -165,7 +165,8 @@ bool supervisor_turn(struct supervisor *supervisor, int64_t wait_ms)
     return true;
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end -----------------------------------------------------------------------------------
+ */
 
 /* Waits for the end of one program; kills it when the time is over or we were asked twice. */
 static void await_end(struct supervisor *supervisor, struct program *program, int64_t until_ms)

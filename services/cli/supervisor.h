@@ -2,8 +2,8 @@
  * supervisor: starts programs, restarts those that die, and ends them all.
  *
  * A program that dies is started again after a pause that doubles from 100 ms to 5 s while it keeps
- * dying young. What it says goes to a file. Nothing of ours runs between fork and exec: programs are
- * spawned (posix_spawn), with every other descriptor closed on exec.
+ * dying young. What it says goes to a file. Nothing of ours runs between fork and exec: programs
+ * are spawned (posix_spawn), with every other descriptor closed on exec.
  *
  * Threads: a supervisor belongs to the thread that runs it; SIGCHLD, SIGTERM and SIGINT must be
  * blocked before (process_block_signals() and supervisor_block_children()).
@@ -20,17 +20,17 @@
 enum { PROGRAMS_MAX = 8, PROGRAM_ARGUMENTS_MAX = 64, PROGRAM_PATH_MAX = 4096 };
 
 struct program {
-    const char *name;                             /* "scheduler" */
-    char path[PROGRAM_PATH_MAX];                  /* of the executable */
-    char *arguments[PROGRAM_ARGUMENTS_MAX + 2];   /* owned; [0] is the path; ends with NULL */
+    const char *name;                           /* "scheduler" */
+    char path[PROGRAM_PATH_MAX];                /* of the executable */
+    char *arguments[PROGRAM_ARGUMENTS_MAX + 2]; /* owned; [0] is the path; ends with NULL */
     int argument_count;
-    char log[PROGRAM_PATH_MAX];                   /* its output is appended here */
-    pid_t pid;                                    /* 0: not running */
+    char log[PROGRAM_PATH_MAX]; /* its output is appended here */
+    pid_t pid;                  /* 0: not running */
     int64_t started_ms;
-    int64_t restart_ms;   /* when it is started again; 0: it runs or has ended for good */
-    int64_t pause_ms;     /* before the next restart */
+    int64_t restart_ms; /* when it is started again; 0: it runs or has ended for good */
+    int64_t pause_ms;   /* before the next restart */
     uint32_t restarts;
-    int exit_code;        /* of its last end; signals: 128 + number */
+    int exit_code; /* of its last end; signals: 128 + number */
 };
 
 struct supervisor {
@@ -55,8 +55,9 @@ status supervisor_start(struct supervisor *supervisor, struct program *program,
  * false once SIGTERM or SIGINT came. */
 bool supervisor_turn(struct supervisor *supervisor, int64_t wait_ms);
 
-/** Ends all programs, the first one first: SIGTERM, then SIGKILL to who is left after `grace_ms`, or
- * at a second SIGTERM or SIGINT to us. Returns true if all ended by themselves with exit code 0. */
+/** Ends all programs, the first one first: SIGTERM, then SIGKILL to who is left after `grace_ms`,
+ * or at a second SIGTERM or SIGINT to us. Returns true if all ended by themselves with exit code 0.
+ */
 bool supervisor_stop(struct supervisor *supervisor, int64_t grace_ms);
 
 void supervisor_done(struct supervisor *supervisor);
