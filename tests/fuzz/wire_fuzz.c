@@ -1,0 +1,31 @@
+/* Bytes that the walker accepts are unpacked within their allowance, and what comes out packs. */
+#include "base/assert.h"
+#include "base/utf8.h"
+#include "echo.pb-c.h"
+#include "rpc/wire.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { ARENA_MAX = 256 << 20 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena = arena_new(ARENA_MAX);
+    void *unpacked;
+    ASSERT(arena);
+    if (wire_unpack(&test__every__descriptor, (bytes){data, size}, arena, &unpacked, NULL) ==
+        STATUS_OK) {
+        const Test__Every *every = unpacked;
+        str text                 = str_from(every->text);
+        ASSERT(utf8_valid_prefix(text) == text.len);
+        size_t packed_size = test__every__get_packed_size(every);
+        uint8_t *packed    = malloc(packed_size > 0 ? packed_size : 1);
+        ASSERT(packed);
+        ASSERT(test__every__pack(every, packed) == packed_size);
+        free(packed);
+    }
+    arena_free(arena);
+    return 0;
+}
