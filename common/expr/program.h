@@ -16,9 +16,10 @@
 #include "expr/regex.h"
 
 enum {
-    PROGRAM_REGISTERS_MAX = 0x3FFE, /* of a function: what an operand can name */
-    PROGRAM_CONSTANTS_MAX = 0x3FFF,
-    PROGRAM_CODE_MAX      = 1 << 19, /* instructions; 64 KiB of source make at most a few each */
+    PROGRAM_REGISTERS_MAX      = 0x3FFE, /* of a function: what an operand can name */
+    PROGRAM_CONSTANTS_MAX      = 0x3FFF,
+    PROGRAM_CONSTANT_DEPTH_MAX = 512, /* more than the parser lets a tree be high */
+    PROGRAM_CODE_MAX = 1 << 19,       /* instructions; 64 KiB of source make at most a few each */
 };
 
 /* An operand: two bits of class, 14 of index. */
@@ -72,7 +73,8 @@ enum op {
     OP_COLLECT,       /* a = []; d: where to go on when the elements have all come */
     OP_APPEND,        /* a += [b]; backtracks */
     OP_PUSH,          /* a = b + [c] */
-    OP_OBJECT,        /* a = {…}: c pairs of key and value from e */
+    OP_ARRAY,         /* a = [...]: c operands from e */
+    OP_OBJECT,        /* a = {...}: c pairs of key and value from e */
     OP_CONCAT,        /* a = c operands from e, as text */
 
     OP_BUILTIN,       /* a = builtin d of input b and c operands from e */

@@ -44,6 +44,7 @@ static const vm_handler handlers[OP_COUNT] = {
     [OP_COLLECT]         = do_collect,
     [OP_APPEND]          = do_append,
     [OP_PUSH]            = do_push,
+    [OP_ARRAY]           = do_array,
     [OP_OBJECT]          = do_object,
     [OP_CONCAT]          = do_concat,
     [OP_BUILTIN]         = do_builtin,
@@ -199,6 +200,7 @@ static void run_done(struct expr_run *vm)
     json_drop(vm->output);
     json_drop(vm->error);
     vm_frames_free(vm);
+    vm_constants_free(vm);
     json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);
     for (uint32_t i = 0; i < vm->regex_count; i++) {
         json_unref(vm->regexes[i].pattern);

@@ -103,6 +103,7 @@ struct expr_run {
     uint64_t fuel; /* left */
     struct json_meter meter;
     struct expr_limits limits;
+    json *constants; /* the program's, as values of this run; made when first needed */
     const json *variables;
     json input;
     int64_t now_us;
@@ -220,7 +221,11 @@ static inline struct slot *vm_slot(struct expr_run *vm, operand o)
     return &vm->frame->slots[o & OPERAND_INDEX];
 }
 
-/* A view of the operand. */
+/* A constant that may become part of a value. A view. See vm_constant.c. */
+json vm_constant(struct expr_run *vm, uint32_t index);
+void vm_constants_free(struct expr_run *vm);
+
+/* A view of the operand, to look at only: no part of it may be kept. */
 static inline json vm_view(struct expr_run *vm, operand o)
 {
     switch (o & OPERAND_CLASS) {
@@ -231,6 +236,13 @@ static inline json vm_view(struct expr_run *vm, operand o)
     }
     default: return vm_slot(vm, o)->value;
     }
+}
+
+/* A view of the operand, of which parts may be kept (shared). */
+static inline json vm_share(struct expr_run *vm, operand o)
+{
+    if ((o & OPERAND_CLASS) == OPERAND_CONSTANT) return vm_constant(vm, o & OPERAND_INDEX);
+    return vm_view(vm, o);
 }
 
 /* The operand, owned: moved if it is not needed any more, else shared. */
@@ -245,7 +257,7 @@ static inline json vm_own(struct expr_run *vm, operand o)
         }
         return json_share(slot->value);
     }
-    return json_share(vm_view(vm, o));
+    return json_share(vm_share(vm, o));
 }
 
 /* Takes `value`. */
@@ -335,6 +347,7 @@ enum step do_not(struct expr_run *vm, const struct insn *insn);
 enum step do_collect(struct expr_run *vm, const struct insn *insn);
 enum step do_append(struct expr_run *vm, const struct insn *insn);
 enum step do_push(struct expr_run *vm, const struct insn *insn);
+enum step do_array(struct expr_run *vm, const struct insn *insn);
 enum step do_object(struct expr_run *vm, const struct insn *insn);
 enum step do_concat(struct expr_run *vm, const struct insn *insn);
 enum step do_builtin(struct expr_run *vm, const struct insn *insn);

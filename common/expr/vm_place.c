@@ -21,7 +21,7 @@ enum step do_move(struct expr_run *vm, const struct insn *insn)
 {
     if (vm_makes_place(vm, insn)) {
         struct trail *trail = vm_trail(vm, insn->b);
-        set_place(vm, insn->a, json_share(vm_view(vm, insn->b)), trail, insn->c);
+        set_place(vm, insn->a, json_share(vm_share(vm, insn->b)), trail, insn->c);
         return STEP_NEXT;
     }
     return vm_set(vm, insn->a, vm_own(vm, insn->b));
@@ -83,9 +83,9 @@ static enum step set_member(struct expr_run *vm, operand to, json value, struct 
 
 enum step do_index(struct expr_run *vm, const struct insn *insn)
 {
-    json container = vm_view(vm, insn->b);
-    json key       = vm_view(vm, insn->c);
     bool is_place  = vm_makes_place(vm, insn);
+    json container = vm_share(vm, insn->b);
+    json key       = is_place ? vm_share(vm, insn->c) : vm_view(vm, insn->c);
     if (is_place && !vm_trail(vm, insn->b)) return not_a_place(vm, container, key);
     json value = paths_index(vm, container, key);
     if (value.kind == JSON_INVALID) return STEP_RAISE;
@@ -95,7 +95,7 @@ enum step do_index(struct expr_run *vm, const struct insn *insn)
 
 enum step do_slice(struct expr_run *vm, const struct insn *insn)
 {
-    json container = vm_view(vm, insn->b);
+    json container = vm_share(vm, insn->b);
     json from      = vm_view(vm, insn->c);
     json to        = vm_view(vm, (operand)insn->e);
     bool is_place  = vm_makes_place(vm, insn);
@@ -131,7 +131,7 @@ static void give_member(struct expr_run *vm, const struct insn *insn, json conta
 
 enum step do_each(struct expr_run *vm, const struct insn *insn)
 {
-    json container = vm_view(vm, insn->b);
+    json container = vm_share(vm, insn->b);
     char text[SNIPPET_SIZE];
     if (vm_makes_place(vm, insn) && !vm_trail(vm, insn->b)) {
         (void)vm_raise(vm, "Invalid path expression near attempt to iterate through %s",
@@ -154,7 +154,7 @@ enum step do_each(struct expr_run *vm, const struct insn *insn)
 void vm_each_next(struct expr_run *vm, struct fork *fork)
 {
     const struct insn *insn = fork->insn;
-    json container          = vm_view(vm, insn->b);
+    json container          = vm_share(vm, insn->b);
     size_t index            = (size_t)++fork->index;
     if (index + 1 == json_container_count(container)) vm_forks_cut(vm, vm->fork_count - 1);
     give_member(vm, insn, container, index);
@@ -221,8 +221,8 @@ void vm_range_next(struct expr_run *vm, struct fork *fork)
 
 enum step do_getpath(struct expr_run *vm, const struct insn *insn)
 {
-    json path  = vm_view(vm, insn->c);
-    json value = paths_get(vm, vm_view(vm, insn->b), path);
+    json path  = vm_share(vm, insn->c);
+    json value = paths_get(vm, vm_share(vm, insn->b), path);
     if (value.kind == JSON_INVALID) return STEP_RAISE;
     struct trail *trail = vm_makes_place(vm, insn) ? trail_ref(vm_trail(vm, insn->b)) : NULL;
     for (size_t i = 0; trail && i < json_count(path); i++) {
@@ -235,7 +235,7 @@ enum step do_getpath(struct expr_run *vm, const struct insn *insn)
 
 enum step do_extract(struct expr_run *vm, const struct insn *insn)
 {
-    json path = vm_view(vm, insn->c);
+    json path = vm_share(vm, insn->c);
     return vm_set_or_raise(vm, insn->a, paths_extract(vm, &vm_slot(vm, insn->b)->value, path));
 }
 

@@ -17,14 +17,15 @@ enum step do_add(struct expr_run *vm, const struct insn *insn)
     json a = vm_view(vm, insn->b);
     json b = vm_view(vm, insn->c);
     if (json_is_number(a) && json_is_number(b)) return vm_set(vm, insn->a, number_add(a, b));
+    b          = vm_share(vm, insn->c);
     json owned = vm_own(vm, insn->b); /* so that it may grow in place */
     return vm_set_or_raise(vm, insn->a, value_add(vm, owned, b));
 }
 
 enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
 {
-    json a = vm_view(vm, insn->b);
-    json b = vm_view(vm, insn->c);
+    json a = vm_share(vm, insn->b);
+    json b = vm_share(vm, insn->c);
     switch (insn->op) {
     case OP_SUBTRACT: return vm_set_or_raise(vm, insn->a, value_subtract(vm, a, b));
     case OP_MULTIPLY: return vm_set_or_raise(vm, insn->a, value_multiply(vm, a, b));
@@ -89,12 +90,20 @@ enum step do_push(struct expr_run *vm, const struct insn *insn)
     return vm_set(vm, insn->a, array);
 }
 
+enum step do_array(struct expr_run *vm, const struct insn *insn)
+{
+    const operand *operands = vm->expr->operands + insn->e;
+    json array              = json_array_new(insn->c);
+    for (operand i = 0; i < insn->c; i++) json_array_push(&array, vm_own(vm, operands[i]));
+    return vm_set(vm, insn->a, array);
+}
+
 enum step do_object(struct expr_run *vm, const struct insn *insn)
 {
     const operand *operands = vm->expr->operands + insn->e;
     json object             = json_object_new(insn->c);
     for (operand i = 0; i < insn->c; i++) {
-        json key = vm_view(vm, operands[2 * i]);
+        json key = vm_share(vm, operands[2 * i]);
         if (key.kind != JSON_TEXT) {
             char text[SNIPPET_SIZE];
             (void)vm_raise(vm, "Cannot use %s (%s) as object key", json_kind_name(key),

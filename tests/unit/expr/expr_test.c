@@ -84,6 +84,13 @@ static const struct row {
     {"update takes the first",          ".a |= (1, error(\"x\"))",    "{}",           "[{\"a\":1}]"},
     {"an assignment per right side",    ".a = (1, 2)",                "{}",           "[{\"a\":1},{\"a\":2}]"},
     {"an assignment sees the whole",    ".a += .b",                   "{\"a\":1,\"b\":2}", "[{\"a\":3,\"b\":2}]"},
+    {"a new member in place",           "reduce range(3) as $i ({}; .[\"k\\($i)\"] = $i)", "null", "[{\"k0\":0,\"k1\":1,\"k2\":2}]"},
+    {"an assignment of the whole",      ".a = .",                     "{\"b\":1}",    "[{\"b\":1,\"a\":{\"b\":1}}]"},
+    {"an update of nothing deletes",    ".a |= empty",                "{\"a\":1,\"b\":2}", "[{\"b\":2}]"},
+    {"an update of nothing in null",    ".a.b |= empty",              "null",         "[null]"},
+    {"a default",                       ".a //= 5 | .b //= 6",        "{\"a\":1}",    "[{\"a\":1,\"b\":6}]"},
+    {"a computed place",                ".[.k + \"2\"] += 1",         "{\"k\":\"a\"}", "[{\"k\":\"a\",\"a2\":1}]"},
+    {"the input of an update stays",    ". as $o | .a |= 2 | [., $o]", "{\"a\":1}",   "[[{\"a\":2},{\"a\":1}]]"},
     {"slices can be assigned",          ".[1:3] = [9]",               "[0,1,2,3]",    "[[0,9,3]]"},
     {"deleting in a slice",             "del(.[1:][0], .[2:][-1])",   "[0,1,2,3]",    "[[0,2]]"},
     {"alternative patterns",            ".[] as [$a] ?// $a | [$a]",  "[[1],2]",      "[[1],[2]]"},
@@ -215,6 +222,37 @@ static void members_are_known(void **state)
     }
 }
 
+/* What comes out must not need the program any more. */
+static void values_outlive_programs(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {
+        "\"text\"",
+        "{\"key\": \"value\", n: [1, [\"deep\", {\"a\": {}}]]}",
+        "{a: 1, b: .}",
+        "[\"x\"][0]",
+        "path(.a.b)",
+        "[{\"x\": [\"y\"]}[] | .[]]",
+        ".q = \"r\"",
+        "null + \"z\"",
+        "[\"a\", \"b\"] - [\"a\"]",
+        "{\"a\": {\"b\": \"c\"}} * {\"a\": {\"d\": \"e\"}}",
+        "{\"k\": 1} | to_entries",
+        "\"abc\" | match(\"(?<n>b)\")",
+        "error(\"e\")?, \"f\"",
+        "{\"a\": 1} | with_entries(.value += 1)",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+        struct expr *expr               = compiled(programs[i], NULL);
+        struct expr_input input         = {.value = json_null()};
+        CLEANUP(json_unrefp) json value = json_invalid();
+        assert_int_equal(expr_eval(expr, &input, &value, NULL, NULL), STATUS_OK);
+        expr_free(expr);
+        CLEANUP(buf_done) struct buf text = buf_init(1 << 16);
+        assert_true(json_print(value, JSON_COMPACT, &text));
+    }
+}
+
 /* --- budgets and errors ------------------------------------------------------------------------
  */
 
@@ -324,7 +362,7 @@ static void source_is_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 8];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 9];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, check_row, &rows[i]);
@@ -334,6 +372,7 @@ int main(void)
     }
     tests[count++] = row_test("variables are given", variables_are_given, NULL);
     tests[count++] = row_test("members that are read", members_are_known, NULL);
+    tests[count++] = row_test("values outlive programs", values_outlive_programs, NULL);
     tests[count++] = row_test("fuel ends", fuel_ends, NULL);
     tests[count++] = row_test("memory ends", memory_ends, NULL);
     tests[count++] = row_test("depth ends", depth_ends, NULL);
