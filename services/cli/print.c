@@ -118,10 +118,10 @@ status read_whole_file(const char *path, struct buf *out, struct error *reterr)
     bool is_stdin = str_is(str_from(path), "-");
     FILE *file    = is_stdin ? stdin : fopen(path, "re");
     if (!file) return fail(reterr, STATUS_NOT_FOUND, "%s: %m", path);
-    char piece[16 << 10];
+    char piece[8 << 10];
     size_t size = 0;
     do {
-        size = fread(piece, 1, sizeof piece / 2, file);
+        size = fread(piece, 1, sizeof piece, file);
         (void)buf_put(out, piece, size);
     } while (size > 0);
     bool is_bad = ferror(file) != 0;

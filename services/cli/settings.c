@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX = 64 << 10 /* bytes of endpoints.json */ };
+enum { FILE_SIZE_MAX = 8 << 10 /* bytes of endpoints.json */ };
 
 static const char *const global_flags[] = {"--url", "--key", "--namespace", "--data"};
 
@@ -48,7 +48,8 @@ void cli_default_data(char *path, size_t size)
     }
 }
 
-/* Reads a small file into `text`; false if it is not there or too large. */
+/* Reads a small file into `text`, without its last line end; false if it is not there or too large.
+ */
 static bool read_file(const char *path, char *text, size_t size)
 {
     FILE *file = fopen(path, "re");
@@ -66,7 +67,7 @@ static bool read_file(const char *path, char *text, size_t size)
 static void find_url(struct settings *settings, struct cli *cli)
 {
     char path[SETTINGS_TEXT_MAX + 32];
-    char text[FILE_MAX];
+    char text[FILE_SIZE_MAX];
     const char *url = getenv("TUTTI_URL"); /* NOLINT(concurrency-mt-unsafe) */
     (void)snprintf(settings->url, sizeof settings->url, "%s",
                    url && *url ? url : "http://127.0.0.1:8080");
