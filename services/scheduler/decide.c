@@ -37,7 +37,7 @@ int64_t decide_after(const struct decide_env *env, int64_t us)
 /* --- what moves next ---------------------------------------------------------------------------
  */
 
-void decide_ready(struct decision *decision, int kind, uint32_t slot)
+void decide_ready(struct decision *decision, enum ready_kind kind, uint32_t slot)
 {
     if (decision->ready_count == decision->ready_capacity) {
         decision->ready_capacity =

@@ -19,7 +19,7 @@
 #include "scheduler/state.h"
 
 struct ready {
-    enum { READY_LIST, READY_OWNER } kind;
+    enum ready_kind { READY_LIST, READY_OWNER } kind;
     uint32_t slot; /* of the scope; of the activation */
 };
 
@@ -69,7 +69,7 @@ int64_t decide_after(const struct decide_env *env, int64_t us);
 /* --- what moves next ---------------------------------------------------------------------------
  */
 
-void decide_ready(struct decision *decision, int kind, uint32_t slot);
+void decide_ready(struct decision *decision, enum ready_kind kind, uint32_t slot);
 
 /** A list of `owner` moved: it starts its next task, or `owner` hears that it is over. */
 void decide_list_moved(struct decision *decision, uint32_t scope, uint32_t owner);
