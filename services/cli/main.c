@@ -142,7 +142,10 @@ int main(int argc, char **argv)
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? CLI_USAGE : CLI_OK;
     }
-    if (strcmp(argv[1], "--version") == 0) argv[1] = "version";
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("tutti %s\n", TUTTI_VERSION);
+        return CLI_OK;
+    }
 
     CLEANUP(settings_done) struct settings settings = {};
     struct cli cli                                  = {.is_terminal = isatty(STDOUT_FILENO) == 1};
