@@ -109,9 +109,10 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
     httpd_respond(call->api->httpd, call->handle, &response);
 }
 
-struct api_answer api_answer(struct api_call *call)
+void api_answer_begin(struct api_answer *ret_answer, struct api_call *call)
 {
-    return (struct api_answer){.call = call, .body = buf_init(API_ANSWER_MAX)};
+    *ret_answer      = (struct api_answer){.call = call, .body = buf_init(API_ANSWER_MAX)};
+    ret_answer->json = json_writer_init(&ret_answer->body);
 }
 
 void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra)

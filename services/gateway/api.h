@@ -103,14 +103,14 @@ extern const struct api_handler api_handlers[];
 /* --- answering ---------------------------------------------------------------------------------
  */
 
-/** An answer being written: `json` writes into `body`. Begin with api_answer(), end with
- * api_answer_send(). */
+/** An answer being written: `json` writes into `body`, so it stays where it is. Begin with
+ * api_answer_begin(), end with api_answer_send(). */
 struct api_answer {
     struct api_call *call;
     struct buf body;
     struct json_writer json;
 };
-struct api_answer api_answer(struct api_call *call);
+void api_answer_begin(struct api_answer *ret_answer, struct api_call *call);
 
 /** Sends with `http_status` and, if not NULL, one more header. Releases the answer. */
 void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra);

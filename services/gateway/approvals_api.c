@@ -12,7 +12,8 @@ enum { DATA_MAX = 256 << 10 /* bytes */ };
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ApprovalList *list = answer->message;
-    struct api_answer response   = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_member(&response.json, "items");
     json_begin_array(&response.json);
@@ -55,7 +56,8 @@ void approvals_list(struct api_call *call)
 
 static void on_approval(struct api_call *call, const struct rpc_answer *answer)
 {
-    struct api_answer response = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     view_approval(&response.json, answer->message);
     api_answer_send(&response, 200, NULL);
 }

@@ -84,8 +84,9 @@ static status read_filters(struct api_call *call, Pb__ListRuns *message, struct 
 
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
-    const Pb__RunList *list    = answer->message;
-    struct api_answer response = api_answer(call);
+    const Pb__RunList *list = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_member(&response.json, "items");
     json_begin_array(&response.json);
@@ -131,7 +132,8 @@ static void on_history(struct api_call *call, const struct rpc_answer *answer)
 {
     const struct history_call *state = call->state;
     const Pb__RunHistory *history    = answer->message;
-    struct api_answer response       = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_member(&response.json, "items");
     json_begin_array(&response.json);

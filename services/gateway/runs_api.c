@@ -36,7 +36,8 @@ struct run_call {
 static void send_run(struct api_call *call, const Pb__RunView *run, int http_status)
 {
     const struct run_call *state = call->state;
-    struct api_answer answer     = api_answer(call);
+    struct api_answer answer;
+    api_answer_begin(&answer, call);
     view_run(&answer.json, run, clock_unix_us());
     char location[LOCATION_MAX];
     (void)snprintf(location, sizeof location, "/v1/runs/%s", run->id);
@@ -372,7 +373,8 @@ void runs_cancel(struct api_call *call)
 static void on_signalled(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__SignalledRun *result = answer->message;
-    struct api_answer response     = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_put_text(&response.json, "event_id", str_from(result->event_id));
     json_end_object(&response.json);

@@ -10,9 +10,10 @@
 
 static void on_queues(struct api_call *call, const struct rpc_answer *answer)
 {
-    const Pb__QueueList *list  = answer->message;
-    struct api_answer response = api_answer(call);
-    int64_t now_us             = clock_unix_us();
+    const Pb__QueueList *list = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    int64_t now_us = clock_unix_us();
     json_begin_object(&response.json);
     json_member(&response.json, "items");
     json_begin_array(&response.json);
@@ -31,7 +32,8 @@ static void on_queue(struct api_call *call, const struct rpc_answer *answer)
         api_fail_with(call, "not_found", (str){}, "there is no such queue");
         return;
     }
-    struct api_answer response = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     view_queue(&response.json, list->queues[0], clock_unix_us());
     api_answer_send(&response, 200, NULL);
 }
@@ -154,8 +156,9 @@ static void on_status(struct api_call *call, const struct rpc_answer *answer)
     const Pb__SystemStatus *state = answer->message;
     bool has_tools                = workers_of(state, "tools") > 0;
     bool has_llm                  = workers_of(state, "llm") > 0;
-    struct api_answer response    = api_answer(call);
-    struct json_writer *w         = &response.json;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    struct json_writer *w = &response.json;
     json_begin_object(w);
     json_put_text(w, "status", str_from(has_tools && has_llm ? "ok" : "degraded"));
     json_put_text(w, "version", str_from(state->version));
@@ -186,9 +189,10 @@ static void send_health(struct api_call *call, const Pb__SystemStatus *state)
 {
     uint64_t depth = 0;
     for (size_t i = 0; state && i < state->n_queues; i++) depth += state->queues[i]->depth;
-    uint64_t workers           = state ? workers_of(state, NULL) : 0;
-    struct api_answer response = api_answer(call);
-    struct json_writer *w      = &response.json;
+    uint64_t workers = state ? workers_of(state, NULL) : 0;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    struct json_writer *w = &response.json;
     json_begin_object(w);
     json_put_text(w, "status", str_from(state ? "ok" : "degraded"));
     json_put_text(w, "version", str_from(call->api->version));
@@ -220,7 +224,8 @@ void system_health(struct api_call *call)
 
 void system_version(struct api_call *call)
 {
-    struct api_answer response = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_put_text(&response.json, "version", str_from(call->api->version));
     json_end_object(&response.json);

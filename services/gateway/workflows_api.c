@@ -20,7 +20,8 @@ static void ask(struct api_call *call, const char *method, const void *message, 
 static void on_put(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__PutWorkflowAnswer *result = answer->message;
-    struct api_answer response          = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     view_workflow(&response.json, result->workflow, result->warnings, result->n_warnings);
     api_answer_send(&response, result->created ? 201 : 200, NULL);
 }
@@ -38,7 +39,8 @@ void workflows_put(struct api_call *call)
 static void on_validated(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ValidateWorkflowAnswer *result = answer->message;
-    struct api_answer response               = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_put_bool(&response.json, "valid", result->valid);
     json_member(&response.json, "diagnostics");
@@ -61,7 +63,8 @@ void workflows_validate(struct api_call *call)
 
 static void on_got(struct api_call *call, const struct rpc_answer *answer)
 {
-    struct api_answer response = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     view_workflow(&response.json, answer->message, NULL, 0);
     api_answer_send(&response, 200, NULL);
 }
@@ -89,7 +92,8 @@ void workflows_get_version(struct api_call *call)
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__WorkflowList *list = answer->message;
-    struct api_answer response   = api_answer(call);
+    struct api_answer response;
+    api_answer_begin(&response, call);
     json_begin_object(&response.json);
     json_member(&response.json, "items");
     json_begin_array(&response.json);
