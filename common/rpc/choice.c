@@ -34,6 +34,15 @@ static struct endpoint *listed_owner(struct rpc_client *client, uint16_t partiti
     return found;
 }
 
+void client_add(struct rpc_client *client, struct endpoint *endpoint)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    endpoint->next    = client->endpoints;
+    client->endpoints = endpoint;
+    client->endpoint_count++;
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
 unsigned client_hold_all(struct rpc_client *client,
                          struct endpoint *ret_held[static RPC_ENDPOINTS_MAX])
 {

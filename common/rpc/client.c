@@ -41,9 +41,7 @@ static status open_endpoints(struct rpc_client *client, struct error *reterr)
         }
         struct endpoint *endpoint;
         TRY(endpoint_new(client, &client->targets[i], (int)i, &endpoint, reterr));
-        endpoint->next    = client->endpoints;
-        client->endpoints = endpoint;
-        client->endpoint_count++;
+        client_add(client, endpoint);
     }
     return STATUS_OK;
 }
@@ -104,6 +102,8 @@ void rpc_client_closep(struct rpc_client **client)
     atomic_store(&it->is_closing, true);
     resolver_stop(it);
     client_clock_stop(it);
+    /* First all of them are quiet: a callback of one may be giving its calls to another. */
+    for (struct endpoint *at = it->endpoints; at; at = at->next) endpoint_stop(at);
     while (it->endpoints) {
         struct endpoint *endpoint = it->endpoints;
         it->endpoints             = endpoint->next;
@@ -226,6 +226,9 @@ status rpc_client_call(struct rpc_client *client, const struct rpc_request *requ
     if (!method) {
         return fail(reterr, STATUS_NOT_FOUND, "%s: not among the services of this client",
                     request->method);
+    }
+    if (atomic_load(&client->is_closing)) {
+        return fail(reterr, STATUS_UNAVAILABLE, "%s: the client is being closed", request->method);
     }
     struct endpoint *endpoint = client_choose(client, request->partition, NULL);
     if (!endpoint) {

@@ -212,13 +212,17 @@ unsigned client_hold_all(struct rpc_client *client,
 bool client_has_better(struct rpc_client *client, const struct endpoint *endpoint);
 /** An endpoint was connected: what waits at others is looked at. */
 void client_look_again(struct rpc_client *client);
+/** Adds an endpoint to the list; takes it. */
+void client_add(struct rpc_client *client, struct endpoint *endpoint);
 /** Notes the new owner of a partition. */
 void client_moved(struct rpc_client *client, const Pb__Moved *moved);
 
 /* endpoint.c */
 status endpoint_new(struct rpc_client *client, const struct address *address, int target,
                     struct endpoint **ret_endpoint, struct error *reterr);
-/** Closes everything; all calls in it are answered with `code`. Nobody else may hold it. */
+/** Closes the sockets and waits until no callback of the library runs in it. May be repeated. */
+void endpoint_stop(struct endpoint *endpoint);
+/** Stops it; what is left in it is answered. Nobody else may hold it. NULL is fine. */
 void endpoint_free(struct endpoint *endpoint);
 void endpoint_release(struct endpoint *endpoint); /* a call is over */
 void endpoint_let_go(struct endpoint *endpoint);
@@ -227,7 +231,9 @@ bool link_is_up(const struct link *link);
 
 /* lane_set.c */
 struct lane_set *lane_set_new(struct endpoint *endpoint, enum rpc_class class, uint16_t partition);
-/** Stops the lanes; what was under way or waiting is answered. After the link was closed. */
+/** Ends the lanes, whose sockets are closed, and waits for their callbacks. */
+void lane_set_stop(struct lane_set *set);
+/** After the stop. What still waits is answered. */
 void lane_set_free(struct lane_set *set);
 
 /** Puts a call into the next batch and sends what can be sent. The call is counted at the endpoint

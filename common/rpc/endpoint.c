@@ -57,12 +57,26 @@ static status link_open(struct link *link, struct endpoint *endpoint, const char
     return socket_dial(link->socket, url, endpoint->address.host, &endpoint->client->tls, reterr);
 }
 
+static void link_close(struct link *link)
+{
+    if (link->is_open) (void)nng_close(link->socket);
+    link->is_open = false;
+}
+
+void endpoint_stop(struct endpoint *endpoint)
+{
+    /* Ends the operations of all lanes, and with them the callbacks of connections. */
+    link_close(&endpoint->main);
+    link_close(&endpoint->long_calls);
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        lane_set_stop(set);
+    }
+}
+
 void endpoint_free(struct endpoint *endpoint)
 {
     if (!endpoint) return;
-    /* Ends the operations of all lanes; their callbacks may still run. */
-    if (endpoint->main.is_open) (void)nng_close(endpoint->main.socket);
-    if (endpoint->long_calls.is_open) (void)nng_close(endpoint->long_calls.socket);
+    endpoint_stop(endpoint);
     struct lane_set *set = atomic_load(&endpoint->sets);
     while (set) {
         struct lane_set *next = set->next;

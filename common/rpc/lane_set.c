@@ -375,20 +375,23 @@ struct lane_set *lane_set_new(struct endpoint *endpoint, enum rpc_class class, u
     return set;
 }
 
-void lane_set_free(struct lane_set *set)
+void lane_set_stop(struct lane_set *set)
 {
     (void)pthread_mutex_lock(&set->mutex);
-    set->is_closed    = true;
+    set->is_closed    = true; /* no lane is added from now on */
     struct lane *lane = set->lanes;
-    set->lanes        = NULL;
     (void)pthread_mutex_unlock(&set->mutex);
+    for (; lane; lane = lane->next) nng_aio_stop(lane->aio);
+}
 
-    for (struct lane *at = lane; at; at = at->next) nng_aio_stop(at->aio);
-    while (lane) {
-        struct lane *next = lane->next;
+void lane_set_free(struct lane_set *set)
+{
+    ASSERT(set->is_closed);
+    while (set->lanes) {
+        struct lane *lane = set->lanes;
+        set->lanes        = lane->next;
         nng_aio_free(lane->aio);
         free(lane);
-        lane = next;
     }
     while (set->first) {
         struct outgoing *batch = lane_set_pop(set);

@@ -60,11 +60,7 @@ static void appear(struct rpc_client *client, int target, const char *ip)
 
     struct endpoint *added = NULL;
     if (!may_add || endpoint_new(client, &address, target, &added, NULL) != STATUS_OK) return;
-    (void)pthread_mutex_lock(&client->mutex);
-    added->next       = client->endpoints;
-    client->endpoints = added;
-    client->endpoint_count++;
-    (void)pthread_mutex_unlock(&client->mutex);
+    client_add(client, added);
 }
 
 static bool is_among(const struct rpc_client *client, const struct endpoint *endpoint,
