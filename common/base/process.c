@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -86,8 +87,10 @@ void process_install_crash_log(void)
     (void)backtrace(&frame, 1); /* loads its library now: it allocates the first time */
 
     /* Owned by the kernel from now on; freed by the end of the process. */
-    stack_t stack = {.ss_sp = malloc(CRASH_STACK_SIZE), .ss_size = CRASH_STACK_SIZE};
-    ASSERT(stack.ss_sp != NULL);
+    void *memory = mmap(NULL, CRASH_STACK_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    ASSERT(memory != MAP_FAILED);
+    stack_t stack = {.ss_sp = memory, .ss_size = CRASH_STACK_SIZE};
     (void)sigaltstack(&stack, NULL); /* without it only stack overflows go unseen */
 
     struct sigaction action = {.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_ONSTACK)};
