@@ -1,0 +1,168 @@
+// The four services in a folder of their own, and scenarios: tests that say which of them they need.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Api } from './api.mjs';
+import { Service } from './service.mjs';
+import { DeadlineError, until } from './wait.mjs';
+
+export const ALL = ['scheduler', 'gateway', 'llm-proxy', 'tool-adapter'];
+const PATIENCE = 60_000; // a condition that holds, holds long before
+const PATIENCE_WITHOUT = 2_000; // how long a scenario may try to pass without a process it needs
+const LOG_TAIL = 40;
+
+// A key of the documented form; the scheduler takes it as the first one.
+function newKey() {
+  const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+  const text = (count) => [...randomBytes(count)].map((byte) => digits[byte % digits.length]).join('');
+  return `tutti_${text(12)}_${text(43)}`;
+}
+
+function merge(target, from) {
+  for (const [key, value] of Object.entries(from)) {
+    const isMap = value && typeof value === 'object' && !Array.isArray(value);
+    target[key] = isMap ? merge(target[key] ?? {}, value) : value;
+  }
+  return target;
+}
+
+export class Suite {
+  // `config` is laid over the defaults of tests.
+  static async create(config = {}, patience = PATIENCE) {
+    const suite = new Suite();
+    suite.patience = patience;
+    suite.folder = await mkdtemp(join(tmpdir(), 'tutti-'));
+    suite.key = newKey();
+    const ipc = (name) => `ipc://${suite.folder}/${name}`;
+    suite.config = merge(
+      {
+        gateway: { port: 0, scheduler: ipc('s'), scheduler_hints: ipc('h'), llm: ipc('l') },
+        scheduler: { listen: ipc('s'), hint_listen: ipc('h'), store: { path: join(suite.folder, 'data'), map_size: '1GiB' } },
+        tools: { scheduler: ipc('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
+        llm: {
+          scheduler: ipc('s'), listen: ipc('l'), name: 'llm-1',
+          providers: { demo: { type: 'simulated' } },
+          routes: { simulated: { targets: [{ model: 'demo/simulated' }] } },
+        },
+        auth: { bootstrap_key_file: join(suite.folder, 'key') },
+        log: { format: 'json', level: 'info' },
+      },
+      config,
+    );
+    await writeFile(join(suite.folder, 'key'), suite.key, { mode: 0o600 });
+    await writeFile(join(suite.folder, 'tutti.yaml'), JSON.stringify(suite.config, null, 1));
+    for (const name of ALL) {
+      suite[name] = new Service(`tutti-${name}`, suite.folder, join(suite.folder, 'tutti.yaml'));
+    }
+    suite.api = new Api(suite);
+    return suite;
+  }
+
+  get services() {
+    return ALL.map((name) => this[name]);
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.gateway.port}`;
+  }
+
+  async start(names = ALL) {
+    await Promise.all(names.map((name) => this[name].start()));
+  }
+
+  async ready(names = ALL) {
+    await Promise.all(names.map((name) => this[name].ready()));
+  }
+
+  until(what, probe) {
+    return until(what, probe, this.patience);
+  }
+
+  // Ends everything as an operator would, and looks for what must not be in the logs.
+  async stop() {
+    const failures = [];
+    for (const name of ['gateway', 'tool-adapter', 'llm-proxy', 'scheduler']) {
+      await this[name].stop().catch((error) => failures.push(error));
+      await this[name].kill();
+      await this[name].checkLog().catch((error) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async remove() {
+    await Promise.all(this.services.map((service) => service.kill()));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async printLogs() {
+    for (const service of this.services) {
+      const lines = await service.lines();
+      if (lines.length > 0) console.error(`--- ${service.name}\n${lines.slice(-LOG_TAIL).join('\n')}`);
+    }
+  }
+
+  // Registers the workflow of a file or text.
+  async apply(definition) {
+    const text = definition.includes('\n') ? definition : await readFile(definition, 'utf8');
+    const name = /\bname:\s*['"]?([a-z0-9-]+)/.exec(text)[1];
+    return this.api.ok('PUT', `/v1/workflows/${name}`, text, { headers: { 'content-type': 'application/yaml' } });
+  }
+
+  // Starts a run and returns it as it was answered.
+  startRun(workflow, input = {}, more = {}) {
+    return this.api.ok('POST', '/v1/runs', { workflow, input, ...more });
+  }
+
+  // Waits for the end of a run; its status must be `status`.
+  async runEnds(id, status = 'completed') {
+    const run = await this.until(`run ${id} ends`, async () => {
+      const seen = await this.api.ok('GET', `/v1/runs/${id}?wait=${Math.min(5, this.patience / 1000)}s`);
+      return ['completed', 'faulted', 'cancelled', 'terminated'].includes(seen.status) && seen;
+    });
+    assert.equal(run.status, status, `run ${id}: ${JSON.stringify(run.error ?? run.output)}`);
+    return run;
+  }
+
+  async history(id) {
+    return (await this.api.ok('GET', `/v1/runs/${id}/history?page_size=500`)).items;
+  }
+}
+
+// Runs `body` against a suite, and prints the logs if it fails.
+export async function withSuite(config, patience, body) {
+  const suite = await Suite.create(config, patience);
+  try {
+    await body(suite);
+    await suite.stop();
+  } catch (error) {
+    if (patience !== PATIENCE_WITHOUT) await suite.printLogs();
+    throw error;
+  } finally {
+    await suite.remove();
+  }
+}
+
+// A test of several processes. `needs` names the ones it cannot do without: only they are started,
+// and for each of them the scenario runs once more without it and must fail.
+export function scenario(name, { needs, config = {}, timeout = 180_000, checkNeeds = true }, body) {
+  test(name, { timeout }, () =>
+    withSuite(config, PATIENCE, async (suite) => {
+      await suite.start(needs);
+      await suite.ready(needs);
+      await body(suite);
+    }));
+  for (const missing of checkNeeds ? needs : []) {
+    test(`${name}: not without ${missing}`, { timeout }, async () => {
+      await assert.rejects(
+        withSuite(config, PATIENCE_WITHOUT, async (suite) => {
+          await suite.start(needs.filter((other) => other !== missing));
+          await body(suite);
+        }),
+        (error) => error instanceof DeadlineError || error.isRefusal === true || error.isUnreachable === true,
+      );
+    });
+  }
+}

@@ -1,0 +1,38 @@
+// An HTTP server of the outside world that counts what reaches it.
+import { createServer } from 'node:http';
+
+export class Upstream {
+  // `handle(request, count)` gets {method, path, query, headers, body} and how many times this path was
+  // asked for, this one included; it returns {status, body, delay_ms} or nothing for 200 {}.
+  static async start(handle = () => {}) {
+    const upstream = new Upstream();
+    upstream.requests = [];
+    upstream.counts = new Map();
+    upstream.server = createServer((message, answer) => {
+      const chunks = [];
+      message.on('data', (chunk) => chunks.push(chunk));
+      message.on('end', async () => {
+        const url = new URL(message.url, 'http://x');
+        const count = (upstream.counts.get(url.pathname) ?? 0) + 1;
+        upstream.counts.set(url.pathname, count);
+        const request = { method: message.method, path: url.pathname, query: url.searchParams, headers: message.headers, body: Buffer.concat(chunks).toString(), at: Date.now() };
+        upstream.requests.push(request);
+        const result = (await handle(request, count)) ?? {};
+        answer.writeHead(result.status ?? 200, { 'content-type': 'application/json', ...result.headers });
+        answer.end(JSON.stringify(result.body ?? {}));
+      });
+    });
+    await new Promise((resolve) => upstream.server.listen(0, '127.0.0.1', resolve));
+    upstream.url = `http://127.0.0.1:${upstream.server.address().port}`;
+    return upstream;
+  }
+
+  count(path) {
+    return this.counts.get(path) ?? 0;
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
