@@ -65,7 +65,11 @@ static status list_open(struct run *run, const struct event *event, struct scope
         *ret_scope = iteration_open(run, owner, &task->loop, event->index);
         return STATUS_OK;
     }
-    if (event->opens == SCOPE_HANDLER) scopes_close_of(run, owner);
+    if (event->opens == SCOPE_HANDLER) {
+        scopes_close_of(run, owner);
+        owner->attempt_deadline_us = 0; /* it bounds the attempts, not what mends them */
+        run->is_due_known          = false;
+    }
     *ret_scope         = scope_open(run, owner, event->opens, event->index);
     (*ret_scope)->data = json_ref(owner->input);
     return STATUS_OK;

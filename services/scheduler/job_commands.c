@@ -60,7 +60,7 @@ static struct retry_choice choose(const struct run *run, const struct decide_env
                                   const struct job_failure *failure, json *error)
 {
     const struct task *task        = activation_task(run, activation);
-    const struct job_policy policy = job_policy_of(run, env, task);
+    const struct job_policy policy = job_policy_of(env, task);
     const struct retry_case failed = {
         .attempt     = activation->attempt,
         .until_us    = activation->retry_until_us,

@@ -18,22 +18,10 @@ static const struct retry_plan retry_default = {
 
 static const int64_t attempt_timeout_default_us = 600 * SECOND_US;
 
-/* Directly in the body of a `try` that retries: attempts would multiply. */
-static bool is_retried_by_parent(const struct run *run, const struct task *task)
-{
-    if (task->parent == TASK_NONE) return false;
-    const struct task *parent = &run->workflow->tasks[task->parent];
-    if (parent->kind != TASK_TRY || !parent->try_.retry) return false;
-    const struct task_list *body = &parent->try_.body;
-    return task->position < body->count && body->tasks[task->position] == task->index;
-}
-
-struct job_policy job_policy_of(const struct run *run, const struct decide_env *env,
-                                const struct task *task)
+struct job_policy job_policy_of(const struct decide_env *env, const struct task *task)
 {
     if (task->has_own_retry) return (struct job_policy){.rule = task->retry};
-    bool is_default = task->call.has_default_retry && !is_retried_by_parent(run, task);
-    if (!is_default) return (struct job_policy){};
+    if (!task->call.has_default_retry) return (struct job_policy){};
     const struct retry_plan *plan = env->limits.job_retry;
     return (struct job_policy){.plan = plan ? plan : &retry_default};
 }

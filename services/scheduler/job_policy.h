@@ -10,8 +10,7 @@ struct job_policy {
     const struct retry_plan *plan; /* transient errors only */
 };
 
-struct job_policy job_policy_of(const struct run *run, const struct decide_env *env,
-                                const struct task *task);
+struct job_policy job_policy_of(const struct decide_env *env, const struct task *task);
 
 /** Attempts in all; 0: no limit. */
 uint32_t job_attempts_max(const struct job_policy *policy);

@@ -17,6 +17,40 @@ struct match {
 /* --- does a filter take an event?
  * ----------------------------------------------------------------- */
 
+static bool literal_matches(const struct event_attribute *attribute, json value)
+{
+    if (value.kind == JSON_INVALID) return false;
+    if (json_equal(attribute->literal, value)) return true;
+    bool matches = false;
+    return attribute->pattern && json_is(value, JSON_TEXT) &&
+           regex_matches(attribute->pattern, json_str(value), &matches, NULL) == STATUS_OK &&
+           matches;
+}
+
+/* What its expressions and correlations say is known only when it listens. */
+static bool filter_could_match(const struct event_filter *filter, json event)
+{
+    for (uint32_t i = 0; i < filter->attribute_count; i++) {
+        const struct event_attribute *attribute = &filter->attributes[i];
+        if (attribute->expr) continue;
+        if (!literal_matches(attribute, json_get_text(event, attribute->name))) return false;
+    }
+    return true;
+}
+
+bool signal_is_wanted(const struct workflow *workflow, json event)
+{
+    for (uint32_t i = 0; i < workflow->task_count; i++) {
+        const struct task *task = &workflow->tasks[i];
+        if (task->kind != TASK_LISTEN || task->listen.approval) continue;
+        if (task->listen.filter_count == 0) return true;
+        for (uint32_t j = 0; j < task->listen.filter_count; j++) {
+            if (filter_could_match(&task->listen.filters[j], event)) return true;
+        }
+    }
+    return false;
+}
+
 /* A25. A filter that fails takes nothing; it must not fault a task that only waits. */
 static bool attribute_matches(struct scene *scene, const struct event_attribute *attribute,
                               json event)
@@ -31,12 +65,7 @@ static bool attribute_matches(struct scene *scene, const struct event_attribute 
         }
         return json_is_bool(result) ? json_is_truthy(result) : json_equal(result, value);
     }
-    if (value.kind == JSON_INVALID) return false;
-    if (json_equal(attribute->literal, value)) return true;
-    bool matches = false;
-    return attribute->pattern && json_is(value, JSON_TEXT) &&
-           regex_matches(attribute->pattern, json_str(value), &matches, NULL) == STATUS_OK &&
-           matches;
+    return literal_matches(attribute, value);
 }
 
 /* The expectation of one correlation: null while the first event has not set it (A26). */
@@ -169,14 +198,13 @@ static struct match *matches_new(const struct decision *decision, json event, si
     return matches;
 }
 
-status signal_receive(struct decision *decision, json event, bool is_kept, struct error *reterr)
+status signal_receive(struct decision *decision, json event, struct error *reterr)
 {
     CLEANUP(json_unrefp) json received = event;
     size_t count                       = 0;
     struct match *matches              = matches_new(decision, event, &count);
-    if (count == 0 && (!is_kept || decision->run->buffer_count >= buffered_max(decision->env))) {
+    if (count == 0 && decision->run->buffer_count >= buffered_max(decision->env)) {
         free(matches);
-        if (!is_kept) return STATUS_OK;
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "rate_limited",
                          "%u events wait in this run for a `listen`; no more fit",
                          decision->run->buffer_count);

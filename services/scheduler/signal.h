@@ -10,9 +10,12 @@
 
 #include "scheduler/decide.h"
 
-/** Receives a CloudEvent (taken). `is_kept`: it waits if nobody listens; otherwise it is forgotten,
- * without a trace. RESOURCE_EXHAUSTED: the buffer is full, nothing happened. */
-status signal_receive(struct decision *decision, json event, bool is_kept, struct error *reterr);
+/** Receives a CloudEvent (taken); it waits if nobody listens. RESOURCE_EXHAUSTED: the buffer is
+ * full, nothing happened. */
+status signal_receive(struct decision *decision, json event, struct error *reterr);
+
+/** Says whether any `listen` of the workflow could take the event, now or later. */
+bool signal_is_wanted(const struct workflow *workflow, json event);
 
 /** A `listen` has started: it takes what waits for it, oldest first. */
 void signal_drain(struct decision *decision, struct activation *listener);

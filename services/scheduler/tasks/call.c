@@ -28,7 +28,7 @@ static status own_key(struct scene *scene, json *ret_key, json *ret_error)
 static status job_prepare(struct scene *scene, struct event *job, json *ret_error)
 {
     const struct task *task        = scene->task;
-    const struct job_policy policy = job_policy_of(scene->run, scene->env, task);
+    const struct job_policy policy = job_policy_of(scene->env, task);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
     if (task->call.with) {

@@ -29,16 +29,6 @@ static void put_defaults(struct decision *decision, json *event)
     }
 }
 
-/* Whether any task of the workflow could ever take it. */
-static bool has_listeners(const struct workflow *workflow)
-{
-    for (uint32_t i = 0; i < workflow->task_count; i++) {
-        const struct task *task = &workflow->tasks[i];
-        if (task->kind == TASK_LISTEN && !task->listen.approval) return true;
-    }
-    return false;
-}
-
 static void begin(struct decision *decision, struct activation *activation)
 {
     const struct task *task         = activation_task(decision->run, activation);
@@ -55,8 +45,9 @@ static void begin(struct decision *decision, struct activation *activation)
     }
     put_defaults(decision, &event);
     struct error why = {};
-    if (has_listeners(decision->run->workflow) &&
-        signal_receive(decision, json_ref(event), true, &why) != STATUS_OK) {
+    /* What nobody ever listens to would only fill the buffer. */
+    if (signal_is_wanted(decision->run->workflow, event) &&
+        signal_receive(decision, json_ref(event), &why) != STATUS_OK) {
         task_fault(decision, activation,
                    error_new(ERROR_RUNTIME, HTTP_TOO_MANY_REQUESTS, str_from(why.text),
                              str_from(task->reference)));

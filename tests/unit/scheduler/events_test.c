@@ -104,6 +104,13 @@ static const struct row {
         .result = "[{\"n\":1}]",
     },
     {
+        .name = "emit of what nobody listens to does not fill the buffer",
+        .body =
+            "do: [{l: {for: {in: '[range(1100)]'}, do: [{e: {emit: {event: {with: {type: a}}}}}]}},"
+            " {x: {set: {n: 1}}}, {y: {if: 'false', listen: {to: {one: {with: {type: b}}}}}}]",
+        .result = "{\"n\":1}",
+    },
+    {
         .name   = "emit without a listen leaves nothing behind",
         .body   = "do: [{e: {emit: {event: {with: {type: hi}}}, output: {as: '{"
                   " t: .type, s: .source, v: .specversion }'}}}]",

@@ -112,6 +112,14 @@ static const struct run_row rows[] = {
         .jobs   = 1,
     },
     {
+        .name   = "parallel for: end takes the other iterations with it",
+        .body   = "do: [{l: {for: {in: '[1, 2, 3]'}, metadata: {tutti: {parallel: 3}},"
+                  " do: [{a: {switch: [{x: {when: '$item == 2', then: c}}]}}, {b: {" CALL "}},"
+                  " {c: {set: {n: '${ $item }'}, then: end}}]}}, {z: {set: {n: 9}}}]",
+        .script = {{"b", 0, ANSWER_NEVER, NULL}},
+        .result = "{\"n\":2}",
+    },
+    {
         .name      = "parallel for: many items in commands of few steps",
         .body      = "do: [{l: {for: {in: .c}, metadata: {tutti: {parallel: 4}},"
                      " do: [{a: {set: {x: 1}}}, {b: {set: '${ $index }'}}]}}]",

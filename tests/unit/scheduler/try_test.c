@@ -116,6 +116,15 @@ static const struct run_row rows[] = {
         .jobs         = 2,
     },
     {
+        .name   = "limit.attempt.duration does not bound catch.do",
+        .body   = "do: [{t: {try: [{a: {" CALL "}}], catch: {retry: {limit: {attempt: {count: 1,"
+                  " duration: {seconds: 3}}}}, do: [{h: {wait: {seconds: 60}}}]}}}]",
+        .script = {{"a", 0, ANSWER_NEVER, NULL}},
+        .input  = "{\"x\": 1}",
+        .result = "{\"x\":1}",
+        .took_seconds = 66,
+    },
+    {
         .name   = "a job that completed is not asked again by a retry (E7)",
         .body   = "do: [{t: {try: [{a: {" CALL "}}, {b: {" CALL "}}], catch: {retry: {"
                   " limit: {attempt: {count: 3}}}}}}]",
