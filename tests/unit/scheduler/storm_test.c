@@ -1,0 +1,133 @@
+/*
+ * Random commands in random order, with crashes between them: whatever happens, the journal alone
+ * gives the same run (`world` proves it after each command), and the core never contradicts itself
+ * (its assertions). A seed that fails is printed and replays.
+ */
+#include "cmocka.h"
+#include "support/scheduler/world.h"
+
+#include <stdio.h>
+
+#define CALL "call: http, with: {method: get, endpoint: 'https://a.test/x'}"
+#define CHAT "call: llm.chat, with: {model: smart, prompt: Hi}"
+
+enum { SEEDS = 40, COMMANDS = 120, SECOND_US = 1'000'000 };
+
+/* Kinds within kinds, so that every one meets every other in some state. */
+static const char *const bodies[] = {
+    "timeout: {after: {minutes: 10}}\n"
+    "do:\n"
+    "  - t: {try: [{f: {fork: {branches: [{a: {" CALL "}}, {w: {wait: {seconds: 7}}},\n"
+    "      {l: {listen: {to: {any: [{with: {type: x}}, {with: {type: y}}]}}}}]}}}],\n"
+    "      catch: {retry: {delay: {seconds: 2}, backoff: {exponential: {}},\n"
+    "      limit: {attempt: {count: 3, duration: {seconds: 20}}}}, do: [{h: {" CHAT "}}]}}\n"
+    "  - p: {timeout: {after: {seconds: 90}}, listen: {to: {one: {with: {type:\n"
+    "      dev.tutti.approval.decided.v1}}}, }, metadata: {tutti: {approval: {title: T}}}}\n"
+    "  - again: {switch: [{no: {when: '.[0].approved | not', then: t}}]}\n",
+
+    "do:\n"
+    "  - l: {for: {in: '[range(7)]'}, metadata: {tutti: {parallel: 3}}, do: [\n"
+    "      {t: {try: [{a: {" CALL "}}, {b: {" CHAT ", output: {schema: {format: json,\n"
+    "      document: {type: integer}}}}}], catch: {when: '$error.status != 599',\n"
+    "      retry: {delay: {seconds: 1}, limit: {attempt: {count: 2}}}, do: [{s: {set: {n: "
+    "1}}}]}}},\n"
+    "      {r: {fork: {compete: true, branches: [{c: {" CALL "}}, {w: {wait: {seconds: 3}}}]}}},\n"
+    "      {e: {set: {i: '${ $index }'}, export: {as: '{ last: $item }'}}}]}\n"
+    "  - q: {for: {in: '.'}, while: '$index < 4', do: [{x: {" CALL ", timeout: {after:\n"
+    "      {seconds: 30}}}}, {y: {emit: {event: {with: {type: x}}}}}]}\n"
+    "  - z: {listen: {to: {all: [{with: {type: x}}, {with: {type: y}}]}}}\n",
+
+    "do:\n"
+    "  - f: {fork: {compete: true, branches: [\n"
+    "      {a: {do: [{b: {" CHAT "}}, {c: {set: {n: 1}, then: b}}],\n"
+    "        metadata: {tutti: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 2}}}}}}},\n"
+    "      {d: {do: [{w: {wait: {seconds: 40}}}, {e: {set: {n: 2}, then: end}}]}},\n"
+    "      {g: {try: [{h: {for: {in: '[1, 2]'}, do: [{i: {" CALL ", metadata: {tutti: {retry:\n"
+    "        {limit: {attempt: {count: 1}}}}}}}]}}], catch: {}}}]}}\n",
+};
+
+static json value_at_random(struct prng *random)
+{
+    switch (prng_next(random) % 4) {
+    case 0: return json_int(7);
+    case 1: return json_null();
+    case 2: return json_text_from("text");
+    default: return json_object_new(0);
+    }
+}
+
+static void answer_one(struct world *world, struct prng *random)
+{
+    if (world->job_count == 0) return;
+    struct id id                    = world->jobs[prng_next(random) % world->job_count].id;
+    CLEANUP(json_unrefp) json value = value_at_random(random);
+    status code                     = STATUS_OK;
+    if (prng_next(random) % 3 > 0) {
+        const struct job_completion command = {.job = str_from(id.text), .output = value};
+        code = run_job_completed(world->run, &world->env, &command, &world->events, NULL);
+    } else {
+        const struct job_failure command = {
+            .job          = str_from(id.text),
+            .error        = value,
+            .is_transient = prng_next(random) % 2,
+        };
+        code = run_job_failed(world->run, &world->env, &command, &world->events, NULL);
+    }
+    assert_int_equal(code, STATUS_OK);
+    world_commit(world);
+}
+
+static void command_at_random(struct world *world, struct prng *random)
+{
+    uint64_t draw = prng_next(random) % 100;
+    if (draw < 45) {
+        answer_one(world, random);
+    } else if (draw < 60) {
+        world_pass(world, (int64_t)(prng_next(random) % (10 * SECOND_US)));
+    } else if (draw < 70) {
+        world_signal(world, draw % 2 ? "x" : "y", NULL);
+    } else if (draw < 76) {
+        if (world->approval.text[0]) (void)world_decide(world, draw % 2, NULL);
+    } else if (draw < 84) {
+        world_crash(world, draw % 2);
+    } else if (draw < 99) {
+        (void)world_step(world);
+    } else if (prng_next(random) % 4 == 0) {
+        world_cancel(world);
+    }
+}
+
+static void storm(const char *body, uint64_t seed)
+{
+    struct prng random = {seed};
+    struct world world;
+    world_init(&world, body);
+    world.env.limits.steps_max = 1 + (uint32_t)(seed % 5);
+    world_start(&world, "{}");
+    for (int i = 0; i < COMMANDS && !run_status_is_final(run_status(world.run)); i++) {
+        command_at_random(&world, &random);
+    }
+    if (!run_status_is_final(run_status(world.run))) world_cancel(&world);
+    assert_int_equal(run_jobs_open(world.run), 0);
+    assert_int_equal(run_next_due(world.run), NO_DUE_US);
+    world_done(&world);
+}
+
+static void the_journal_survives_a_storm(void **state)
+{
+    const char *body = *state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        print_message("seed %llu\r", (unsigned long long)seed);
+        storm(body, seed);
+    }
+}
+
+int main(void)
+{
+    static const char *const names[] = {"try around fork", "loops", "races"};
+    struct CMUnitTest tests[ARRAY_LEN(bodies)];
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);
+    }
+    return cmocka_run_group_tests_name("storm", tests, NULL, NULL);
+}
