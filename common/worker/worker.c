@@ -66,6 +66,12 @@ static int64_t now_ms(const struct worker *worker)
     return loop_now_ms(worker->options.loop);
 }
 
+/* A lease lasts three heartbeats. */
+static int64_t heartbeat_at_ms(const struct worker *worker)
+{
+    return now_ms(worker) + worker->options.lease_ms / 3;
+}
+
 static void call(struct worker *worker, const struct rpc_request *request, uint64_t *ret_call,
                  bool *ret_sent)
 {
@@ -223,7 +229,7 @@ static void poll_start(struct poll *poll)
     message.kind                     = worker->options.kind;
     message.count_max                = slots < 100 ? slots : 100;
     message.wait_ms                  = WORKER_POLL_MS;
-    message.lease_ms                 = WORKER_LEASE_MS;
+    message.lease_ms                 = worker->options.lease_ms;
     message.slots                    = worker->options.slots;
     struct arrival *arrival          = arrival_new(worker, on_leased, poll);
     const struct rpc_request request = {.service    = &pb__jobs__descriptor,
@@ -359,7 +365,7 @@ static void beat(void *context)
 {
     struct worker *worker = context;
     for (uint32_t i = 0; i < worker->partitions; i++) beat_partition(worker, (uint16_t)i);
-    loop_timer_set(worker->options.loop, &worker->heartbeat, now_ms(worker) + WORKER_LEASE_MS / 3);
+    loop_timer_set(worker->options.loop, &worker->heartbeat, heartbeat_at_ms(worker));
 }
 
 /* --- reports -----------------------------------------------------------------------------------
@@ -498,6 +504,7 @@ void worker_release(struct worker_job *job, int64_t not_before_us, const char *r
 struct worker *worker_new(const struct worker_options *options)
 {
     ASSERT(options->slots >= 1 && options->slots <= WORKER_SLOTS_MAX);
+    ASSERT(options->lease_ms > 0);
     struct worker *worker = mem_new(1, sizeof *worker);
     worker->options       = *options;
     (void)snprintf(worker->name, sizeof worker->name, "%s", options->name);
@@ -509,7 +516,7 @@ struct worker *worker_new(const struct worker_options *options)
     worker->topology  = (struct loop_timer){.fire = ask_topology, .context = worker};
     worker->heartbeat = (struct loop_timer){.fire = beat, .context = worker};
     loop_timer_set(options->loop, &worker->topology, now_ms(worker));
-    loop_timer_set(options->loop, &worker->heartbeat, now_ms(worker) + WORKER_LEASE_MS / 3);
+    loop_timer_set(options->loop, &worker->heartbeat, heartbeat_at_ms(worker));
     return worker;
 }
 

@@ -23,7 +23,6 @@ enum {
     WORKER_SLOTS_MAX  = 1'000,
     WORKER_QUEUES_MAX = 8,
     WORKER_NAME_MAX   = 64,      /* bytes */
-    WORKER_LEASE_MS   = 60'000,  /* heartbeats come every third of it */
     WORKER_POLL_MS    = 20'000,  /* how long one poll is parked */
     WORKER_REPORT_MS  = 600'000, /* how long a report is repeated while nobody answers */
 };
@@ -43,6 +42,7 @@ struct worker_options {
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
     uint32_t slots;               /* jobs at once */
+    uint32_t lease_ms;            /* silence after which a job is another worker's */
 
     /** A job has come. May end it before it returns. */
     void (*run)(struct worker_job *job, void *context);

@@ -13,6 +13,7 @@ struct options {
     const char *scheduler; /* endpoints */
     const char *name;      /* of the worker; NULL: host name and process */
     int64_t slots;
+    int64_t lease_ms;
     int64_t drain_ms;
     json providers, routes, prices;
     struct config_common common;

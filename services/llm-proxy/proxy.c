@@ -142,6 +142,7 @@ static status start_worker(struct proxy *proxy, const struct catalog *catalog, s
                                            .name      = proxy->name,
                                            .kind      = "llm",
                                            .slots     = (uint32_t)proxy->options.slots,
+                                           .lease_ms  = (uint32_t)proxy->options.lease_ms,
                                            .run       = run_job,
                                            .cancel    = cancel_job,
                                            .ready     = on_ready,

@@ -133,6 +133,7 @@ static status start_worker(struct adapter *adapter, struct error *reterr)
                                            .name      = adapter->name,
                                            .kind      = "tools",
                                            .slots     = (uint32_t)adapter->options.slots,
+                                           .lease_ms  = (uint32_t)adapter->options.lease_ms,
                                            .run       = run_job,
                                            .cancel    = cancel_job,
                                            .ready     = on_ready,

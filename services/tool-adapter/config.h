@@ -11,6 +11,7 @@ struct options {
     const char *scheduler; /* endpoints */
     const char *name;      /* of the worker; NULL: follows from the host's */
     int64_t slots;
+    int64_t lease_ms;
     int64_t drain_ms;
     struct config_list private_networks;
     struct config_list http_hosts;
