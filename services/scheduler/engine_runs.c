@@ -138,9 +138,10 @@ static status find_idempotent(struct engine *engine, struct command *command, bo
     struct key key;
     idempotency_key(&key, str_from(command->workflow->namespace_), str_from(request->created_by),
                     str_from(request->idempotency_key));
-    Pb__IdempotencyRecord *record = NULL;
-    status got                    = record_get(engine->txn, TABLE_IDEMPOTENCY, key_bytes(&key),
-                                               &pb__idempotency_record__descriptor, engine->arena, &record, reterr);
+    const ProtobufCMessageDescriptor *type = &pb__idempotency_record__descriptor;
+    Pb__IdempotencyRecord *record          = NULL;
+    status got = record_get(engine->txn, TABLE_IDEMPOTENCY, key_bytes(&key), type, engine->arena,
+                            &record, reterr);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(got);
     if (record->expires_us <= engine->now_us) return STATUS_OK;
@@ -161,9 +162,10 @@ static status find_client_id(struct engine *engine, struct command *command, boo
     if (!*request->client_id) return STATUS_OK;
     struct key key;
     client_id_key(&key, str_from(command->workflow->namespace_), str_from(request->client_id));
-    Pb__ClientIdRecord *record = NULL;
-    status got                 = record_get(engine->txn, TABLE_CLIENT_IDS, key_bytes(&key),
-                                            &pb__client_id_record__descriptor, engine->arena, &record, reterr);
+    const ProtobufCMessageDescriptor *type = &pb__client_id_record__descriptor;
+    Pb__ClientIdRecord *record             = NULL;
+    status got = record_get(engine->txn, TABLE_CLIENT_IDS, key_bytes(&key), type, engine->arena,
+                            &record, reterr);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(got);
 

@@ -40,9 +40,10 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
     struct key key;
     workflow_key(&key, str_from(workflow->namespace_), str_from(workflow->name),
                  str_from(workflow->version));
-    Pb__WorkflowView *existing = NULL;
-    status got                 = record_get(engine->txn, TABLE_WORKFLOWS, key_bytes(&key),
-                                            &pb__workflow_view__descriptor, engine->arena, &existing, reterr);
+    const ProtobufCMessageDescriptor *type = &pb__workflow_view__descriptor;
+    Pb__WorkflowView *existing             = NULL;
+    status got = record_get(engine->txn, TABLE_WORKFLOWS, key_bytes(&key), type, engine->arena,
+                            &existing, reterr);
     if (got == STATUS_OK) {
         str digest = {(const char *)workflow->digest, SHA256_SIZE};
         if (str_equal(str_of(existing->digest), digest)) {

@@ -133,12 +133,14 @@ static status serve(const struct options *options, struct error *reterr)
     metrics_add_process(metrics, TUTTI_VERSION, "");
     CLEANUP(engine_metrics_freep) struct engine_metrics *counts = engine_metrics_new(metrics);
 
-    const struct telemetry_options telemetry_options     = {.host    = options->admin_host,
-                                                            .port    = (uint16_t)options->admin_port,
-                                                            .service = "scheduler",
-                                                            .metrics = metrics};
+    const struct telemetry_options admin = {
+        .host    = options->admin_host,
+        .port    = (uint16_t)options->admin_port,
+        .service = "scheduler",
+        .metrics = metrics,
+    };
     CLEANUP(telemetry_stopp) struct telemetry *telemetry = NULL;
-    TRY(telemetry_start(&telemetry_options, &telemetry, reterr));
+    TRY(telemetry_start(&admin, &telemetry, reterr));
 
     CLEANUP(scheduler_closep) struct scheduler *scheduler = NULL;
     TRY(open_scheduler(options, counts, &scheduler, reterr)); /* goes on after the last commit */

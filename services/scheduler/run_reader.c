@@ -85,9 +85,9 @@ static status find_client_id(struct run_place *place, str text, str namespace, s
     TRY(txn_begin_read(place->shard->partition->store, &txn, reterr));
     struct key key;
     client_id_key(&key, namespace, text);
-    Pb__ClientIdRecord *record = NULL;
-    status got                 = record_get(txn, TABLE_CLIENT_IDS, key_bytes(&key),
-                                            &pb__client_id_record__descriptor, arena, &record, NULL);
+    const ProtobufCMessageDescriptor *type = &pb__client_id_record__descriptor;
+    Pb__ClientIdRecord *record             = NULL;
+    status got = record_get(txn, TABLE_CLIENT_IDS, key_bytes(&key), type, arena, &record, NULL);
     if (got == STATUS_NOT_FOUND || (got == STATUS_OK && strlen(record->run) != ID_LEN)) {
         return not_found(text, reterr);
     }

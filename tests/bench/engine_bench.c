@@ -1,0 +1,370 @@
+/*
+ * The engine without HTTP and RPC: commands are posted to it as the services do it.
+ *
+ *     engine_bench [--dir DIR] [--seconds N]
+ *
+ * Three workflows: one step in the engine, ten steps in the engine, ten jobs one after the other,
+ * which a thread of this program leases and completes at once. Each at 1 and 64 runs at a time:
+ * "caller" starts a run and, when it has ended, the next one.
+ *
+ * The disk's own time for a synced write of 4 KiB is printed beside: without it the rates mean
+ * nothing.
+ */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "job.pb-c.h"
+#include "scheduler/engine.h"
+#include "scheduler/record.h"
+#include "store/disk.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    CALLERS_MAX  = 1'024,
+    SAMPLES_MAX  = 2'000'000,
+    ARENA_MAX    = 64 << 20,
+    PROBE_ROUNDS = 200,
+    LEASE_JOBS   = 100,
+    WORKERS      = 2, /* so that one polls while the other reports: then a job is one commit */
+    STEPS        = 10,
+};
+static const uint64_t map_bytes = 16ULL << 30;
+
+/* One who starts runs one after the other. A caller has one command under way at a time. */
+struct caller {
+    struct bench *bench;
+    struct arena *arena;
+    struct command command;
+    Pb__StartRun request;
+    Pb__StartedRun response;
+    int64_t begin_us;
+};
+
+struct bench {
+    struct partition *partition;
+    struct definitions *definitions;
+    struct engine *engine;
+    const struct workflow *workflow;
+    unsigned callers;
+    struct caller items[CALLERS_MAX];
+
+    /* The engine thread's until it is over. */
+    struct map *running; /* run id -> struct caller, of runs that did not end in their start */
+    uint32_t *samples_us;
+    size_t sample_count;
+    _Atomic bool is_over;
+    _Atomic unsigned idle; /* callers that have stopped */
+    _Atomic uint64_t jobs_done;
+};
+
+static void must(status code, const struct error *error)
+{
+    if (code == STATUS_OK) return;
+    (void)fprintf(stderr, "%s: %s\n", status_name(code), error->text);
+    exit(1);
+}
+
+/* --- callers -----------------------------------------------------------------------------------
+ */
+
+static void on_started(struct command *command);
+
+static void start_run(struct caller *caller)
+{
+    struct bench *bench = caller->bench;
+    if (atomic_load(&bench->is_over)) {
+        atomic_fetch_add(&bench->idle, 1);
+        return;
+    }
+    arena_clear(caller->arena);
+    caller->request  = (Pb__StartRun)PB__START_RUN__INIT;
+    caller->response = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    caller->command  = (struct command){
+         .mail        = {.size_bytes = sizeof caller->command},
+         .kind        = COMMAND_START,
+         .request     = &caller->request,
+         .response    = &caller->response,
+         .arena       = caller->arena,
+         .workflow    = workflow_ref(bench->workflow),
+         .values      = mem_new(1, sizeof(json)),
+         .value_count = 1,
+         .done        = on_started,
+         .context     = caller,
+    };
+    caller->begin_us   = clock_mono_us();
+    struct error error = {};
+    must(engine_post(bench->engine, &caller->command, &error), &error);
+}
+
+static void on_ended(struct caller *caller)
+{
+    struct bench *bench = caller->bench;
+    int64_t took_us     = clock_mono_us() - caller->begin_us;
+    if (bench->sample_count < SAMPLES_MAX) {
+        bench->samples_us[bench->sample_count++] = (uint32_t)took_us;
+    }
+    start_run(caller);
+}
+
+static void on_started(struct command *command)
+{
+    struct caller *caller = command->context;
+    must(command->code, &command->error);
+    const Pb__RunView *run = caller->response.run;
+    if (run->status == PB__RUN_STATUS__RUN_STATUS_COMPLETED) {
+        on_ended(caller);
+    } else {
+        bool is_put = map_put(caller->bench->running, str_from(run->id), caller);
+        ASSERT(is_put);
+    }
+}
+
+static void on_moved(const struct run_move *moves, size_t count, void *context)
+{
+    struct bench *bench = context;
+    for (size_t i = 0; i < count; i++) {
+        if (!moves[i].has_ended) continue;
+        struct caller *caller = map_remove(bench->running, str_from(moves[i].run.text));
+        if (caller) on_ended(caller);
+    }
+}
+
+/* --- the worker: a thread, so that its work is not the engine's --------------------------------
+ */
+
+struct worker_thread {
+    struct bench *bench;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t answered;
+    bool is_answered;
+};
+
+static void on_answer(struct command *command)
+{
+    struct worker_thread *worker = command->context;
+    (void)pthread_mutex_lock(&worker->mutex);
+    worker->is_answered = true;
+    (void)pthread_cond_signal(&worker->answered);
+    (void)pthread_mutex_unlock(&worker->mutex);
+}
+
+static void ask(struct worker_thread *worker, struct command *command)
+{
+    command->done       = on_answer;
+    command->context    = worker;
+    worker->is_answered = false;
+    struct error error  = {};
+    must(engine_post(worker->bench->engine, command, &error), &error);
+    (void)pthread_mutex_lock(&worker->mutex);
+    while (!worker->is_answered) (void)pthread_cond_wait(&worker->answered, &worker->mutex);
+    (void)pthread_mutex_unlock(&worker->mutex);
+}
+
+static void report_all(struct worker_thread *worker, const Pb__LeasedJobs *leased,
+                       struct arena *arena)
+{
+    Pb__JobReport reports[LEASE_JOBS];
+    Pb__JobReport *list[LEASE_JOBS];
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    for (size_t i = 0; i < leased->n_jobs; i++) {
+        reports[i]             = (Pb__JobReport)PB__JOB_REPORT__INIT;
+        reports[i].job         = leased->jobs[i]->id;
+        reports[i].lease_token = leased->jobs[i]->lease_token;
+        reports[i].result_case = PB__JOB_REPORT__RESULT_COMPLETED;
+        reports[i].completed   = &completed;
+        list[i]                = &reports[i];
+    }
+    Pb__JobReports request        = PB__JOB_REPORTS__INIT;
+    Pb__JobReportAnswers response = PB__JOB_REPORT_ANSWERS__INIT;
+    request.worker                = "bench";
+    request.reports               = list;
+    request.n_reports             = leased->n_jobs;
+    struct command command        = {.mail        = {.size_bytes = sizeof command},
+                                     .kind        = COMMAND_REPORT,
+                                     .request     = &request,
+                                     .response    = &response,
+                                     .arena       = arena,
+                                     .values      = mem_new(leased->n_jobs, sizeof(json)),
+                                     .value_count = leased->n_jobs};
+    ask(worker, &command);
+    for (size_t i = 0; i < response.n_reports; i++) ASSERT(response.reports[i]->status == 0);
+    atomic_fetch_add(&worker->bench->jobs_done, response.n_reports);
+}
+
+static void *work(void *context)
+{
+    struct worker_thread *worker = context;
+    struct arena *arena          = arena_new(ARENA_MAX);
+    const char *queues[]         = {"llm"};
+    while (atomic_load(&worker->bench->idle) < worker->bench->callers) {
+        arena_clear(arena);
+        Pb__LeaseJobs request   = PB__LEASE_JOBS__INIT;
+        Pb__LeasedJobs response = PB__LEASED_JOBS__INIT;
+        request.queues          = queues;
+        request.n_queues        = 1;
+        request.worker          = "bench";
+        request.count_max       = LEASE_JOBS;
+        request.wait_ms         = 100;
+        struct command command  = {.mail     = {.size_bytes = sizeof command},
+                                   .kind     = COMMAND_LEASE,
+                                   .request  = &request,
+                                   .response = &response,
+                                   .arena    = arena};
+        ask(worker, &command);
+        if (response.n_jobs > 0) report_all(worker, &response, arena);
+    }
+    arena_free(arena);
+    return NULL;
+}
+
+static void worker_start(struct worker_thread *worker, struct bench *bench)
+{
+    worker->bench = bench;
+    (void)pthread_mutex_init(&worker->mutex, NULL);
+    (void)pthread_cond_init(&worker->answered, NULL);
+    (void)pthread_create(&worker->thread, NULL, work, worker);
+}
+
+/* --- one row of the table ----------------------------------------------------------------------
+ */
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t one = *(const uint32_t *)a;
+    uint32_t two = *(const uint32_t *)b;
+    return (one > two) - (one < two);
+}
+
+static void read_workflow(struct bench *bench, const char *body)
+{
+    struct arena *arena      = arena_new(ARENA_MAX);
+    struct diagnostics *list = diagnostics_new(arena);
+    struct buf text          = buf_init(1 << 20);
+    struct error error       = {};
+    (void)buf_printf(&text,
+                     "document: {dsl: 1.0.3, namespace: bench, name: bench, version: 1.0.0}\n"
+                     "do:\n%s",
+                     body);
+    must(workflow_read(buf_str(&text), list, &bench->workflow, &error), &error);
+    buf_done(&text);
+    arena_free(arena);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void measure(struct bench *bench, const char *name, const char *body, unsigned callers,
+                    unsigned seconds)
+{
+    read_workflow(bench, body);
+    bench->callers      = callers;
+    bench->sample_count = 0;
+    bench->running      = map_new(CALLERS_MAX);
+    atomic_store(&bench->is_over, false);
+    atomic_store(&bench->idle, 0);
+    atomic_store(&bench->jobs_done, 0);
+
+    struct engine_options options = {
+        .partition   = bench->partition,
+        .definitions = bench->definitions,
+        .listener    = {.moved = on_moved, .context = bench},
+    };
+    struct error error = {};
+    must(engine_start(&options, &bench->engine, &error), &error);
+    struct worker_thread workers[WORKERS] = {};
+    for (unsigned i = 0; i < WORKERS; i++) worker_start(&workers[i], bench);
+
+    double cpu_begin = cpu_seconds();
+    int64_t begin_us = clock_mono_us();
+    for (unsigned i = 0; i < callers; i++) {
+        bench->items[i].bench = bench;
+        if (!bench->items[i].arena) bench->items[i].arena = arena_new(ARENA_MAX);
+        start_run(&bench->items[i]);
+    }
+    (void)sleep(seconds);
+    atomic_store(&bench->is_over, true);
+    for (unsigned i = 0; i < WORKERS; i++) { /* they go when all callers have stopped */
+        (void)pthread_join(workers[i].thread, NULL);
+    }
+    double took_s = (double)(clock_mono_us() - begin_us) / 1e6;
+    double cpu_s  = cpu_seconds() - cpu_begin;
+    engine_stopp(&bench->engine);
+
+    qsort(bench->samples_us, bench->sample_count, sizeof *bench->samples_us, compare);
+    size_t count = bench->sample_count;
+    (void)printf(
+        "%-22s %7u %10.0f %10.0f %9u %9u %8.1f\n", name, callers, (double)count / took_s,
+        (double)atomic_load(&bench->jobs_done) / took_s, count ? bench->samples_us[count / 2] : 0,
+        count ? bench->samples_us[count * 99 / 100] : 0, count ? cpu_s * 1e6 / (double)count : 0);
+    (void)fflush(stdout);
+    map_free(bench->running);
+    workflow_unrefp(&bench->workflow);
+}
+
+/* --- main --------------------------------------------------------------------------------------
+ */
+
+static void repeat(const char *format, struct buf *out)
+{
+    for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = NULL;
+    unsigned seconds   = 3;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--dir") == 0) folder = argv[i + 1];
+        if (strcmp(argv[i], "--seconds") == 0) seconds = (unsigned)strtoul(argv[i + 1], NULL, 10);
+    }
+    char made[] = "/tmp/tutti-engine-bench-XXXXXX";
+    if (!folder) folder = mkdtemp(made);
+    ASSERT(folder);
+
+    struct bench *bench                    = mem_new(1, sizeof *bench);
+    bench->samples_us                      = mem_new(SAMPLES_MAX, sizeof *bench->samples_us);
+    bench->definitions                     = definitions_new();
+    const struct partition_options options = {.folder = folder, .map_size = map_bytes, .count = 1};
+    struct error error                     = {};
+    int64_t probe_us                       = 0;
+    must(partition_open(&options, &bench->partition, &error), &error);
+    must(disk_probe_sync(folder, PROBE_ROUNDS, &probe_us, &error), &error);
+    (void)printf("folder %s, fdatasync of 4 KiB p50 %lld us, %u s a row\n", folder,
+                 (long long)probe_us, seconds);
+    (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
+                 "p50 us", "p99 us", "CPU us");
+
+    struct buf sets = buf_init(4096);
+    struct buf jobs = buf_init(4096);
+    repeat("{set: {answer: 42, text: hello}}", &sets);
+    repeat("{call: llm.chat, with: {model: m, prompt: hello}}", &jobs);
+    static const unsigned callers[] = {1, 64};
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+        measure(bench, "1 step", "  - a: {set: {answer: 42}}\n", callers[i], seconds);
+        measure(bench, "10 steps", sets.ptr, callers[i], seconds);
+        measure(bench, "10 jobs", jobs.ptr, callers[i], seconds);
+    }
+    buf_done(&sets);
+    buf_done(&jobs);
+    for (size_t i = 0; i < CALLERS_MAX; i++) arena_free(bench->items[i].arena);
+    partition_closep(&bench->partition);
+    definitions_freep(&bench->definitions);
+    free(bench->samples_us);
+    free(bench);
+    return 0;
+}
