@@ -266,8 +266,8 @@ static void engine_turn(struct engine *engine, struct mail *mail)
         undo(engine, code, &error);
     } else {
         tell_listener(engine);
-        answer_all(engine);
         if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
+        answer_all(engine); /* whoever is answered sees it on the board, too */
         drop_resting(engine);
     }
     arena_clear(engine->arena);

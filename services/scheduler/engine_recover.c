@@ -227,6 +227,8 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena, .now_us = engine->now_us};
+    (void)job_queue_at(engine->queues, (str){}, str_from("tools")); /* shown also when empty */
+    (void)job_queue_at(engine->queues, (str){}, str_from("llm"));
     TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));

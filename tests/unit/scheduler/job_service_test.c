@@ -1,0 +1,396 @@
+/* Jobs over a socket: leases, heartbeats, reports, and who may complete what. */
+#include "cmocka.h"
+
+#include "base/clock.h"
+#include "support/scheduler/rig.h"
+
+#include <semaphore.h>
+
+/* A job whose attempts follow each other at once, three in all. */
+static const char retried[] =
+    "  - a:\n      call: llm.chat\n      with: {model: m, prompt: hi}\n"
+    "      metadata: {tutti: {retry: {delay: {milliseconds: 1}, limit: {attempt: {count: 2}}}}}\n";
+/* One that waits an hour between its attempts. */
+static const char patient[] =
+    "  - a:\n      call: llm.chat\n      with: {model: m, prompt: hi}\n"
+    "      metadata: {tutti: {retry: {delay: {hours: 1}, limit: {attempt: {count: 2}}}}}\n";
+
+static ProtobufCBinaryData bytes_of(const char *text)
+{
+    union {
+        const char *read;
+        uint8_t *data;
+    } pointer = {.read = text};
+    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
+}
+
+/* --- reports and heartbeats --------------------------------------------------------------------
+ */
+
+static uint32_t report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *made)
+{
+    made->job                            = job->id;
+    made->lease_token                    = job->lease_token;
+    Pb__JobReport *list[]                = {made};
+    Pb__JobReports message               = PB__JOB_REPORTS__INIT;
+    message.worker                       = "w";
+    message.reports                      = list;
+    message.n_reports                    = 1;
+    const struct question asked          = {.service   = &pb__jobs__descriptor,
+                                            .method    = "Report",
+                                            .message   = &message,
+                                            .partition = id_partition(str_from(job->id))};
+    const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
+    assert_string_equal(answered->reports[0]->job, job->id);
+    return answered->reports[0]->status;
+}
+
+static uint32_t report_failed(struct rig *rig, const Pb__LeasedJob *job, bool is_transient)
+{
+    Pb__JobFailed failed = PB__JOB_FAILED__INIT;
+    failed.error_json    = bytes_of("{\"type\":\"https://tutti.dev/errors/x\",\"status\":503}");
+    failed.transient     = is_transient;
+    Pb__JobReport made   = PB__JOB_REPORT__INIT;
+    made.result_case     = PB__JOB_REPORT__RESULT_FAILED;
+    made.failed          = &failed;
+    return report(rig, job, &made);
+}
+
+static uint32_t report_released(struct rig *rig, const Pb__LeasedJob *job, int64_t not_before_us)
+{
+    Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+    released.not_before_us   = not_before_us;
+    Pb__JobReport made       = PB__JOB_REPORT__INIT;
+    made.result_case         = PB__JOB_REPORT__RESULT_RELEASED;
+    made.released            = &released;
+    return report(rig, job, &made);
+}
+
+static const Pb__HeartbeatAnswer *beat(struct rig *rig, const Pb__LeasedJob *job,
+                                       const char *checkpoint)
+{
+    Pb__Heartbeat made = PB__HEARTBEAT__INIT;
+    made.job           = job->id;
+    made.lease_token   = job->lease_token;
+    if (checkpoint) made.checkpoint_json = bytes_of(checkpoint);
+    Pb__Heartbeat *list[]                = {&made};
+    Pb__Heartbeats message               = PB__HEARTBEATS__INIT;
+    message.worker                       = "w";
+    message.jobs                         = list;
+    message.n_jobs                       = 1;
+    const struct question asked          = {.service   = &pb__jobs__descriptor,
+                                            .method    = "Heartbeat",
+                                            .message   = &message,
+                                            .partition = id_partition(str_from(job->id))};
+    const Pb__HeartbeatAnswers *answered = rig_ask(rig, &asked);
+    return answered->jobs[0];
+}
+
+static const Pb__QueueView *queue(struct rig *rig, const char *name)
+{
+    Pb__ListQueues message      = PB__LIST_QUEUES__INIT;
+    message.name                = name;
+    const struct question asked = {
+        .service = &pb__system__descriptor, .method = "Queues", .message = &message};
+    const Pb__QueueList *list = rig_ask(rig, &asked);
+    assert_int_equal(list->n_queues, 1);
+    return list->queues[0];
+}
+
+/* --- leases ------------------------------------------------------------------------------------
+ */
+
+static void test_one_completion_is_accepted(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run          = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(job);
+    assert_string_equal(job->run, run);
+    assert_string_equal(job->function, "llm.chat");
+    assert_int_equal(job->attempt, 1);
+    assert_string_equal(job->task, "/do/0/a");
+    assert_string_equal(job->last_holder, "");
+    assert_true(job->deadline_us > clock_unix_us());
+    assert_null(rig_lease(&rig, "llm", 0)); /* nobody else gets it */
+    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_int_equal(rig_complete(&rig, job, "{\"y\":2}"), STATUS_OK);
+    assert_int_equal(rig_complete(&rig, job, "{\"y\":3}"), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(report_failed(&rig, job, true), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(beat(&rig, job, NULL)->status, STATUS_FAILED_PRECONDITION);
+
+    const Pb__RunView *read = rig_get(&rig, run);
+    assert_int_equal(read->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    assert_memory_equal(read->output_json.data, "{\"y\":2}", 7);
+    assert_int_equal(queue(&rig, "llm")->running, 0);
+    rig_done(&rig);
+}
+
+static void test_a_restart_keeps_the_lease(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run          = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    rig_restart(&rig);
+    assert_null(rig_lease(&rig, "llm", 0)); /* its holder may come back */
+    assert_int_equal(beat(&rig, job, NULL)->status, STATUS_OK);
+    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rig_done(&rig);
+}
+
+static void test_a_restart_offers_what_nobody_has(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run = rig_start(&rig, "job", NULL)->run->id;
+    rig_restart(&rig);
+    assert_int_equal(queue(&rig, "llm")->depth, 1);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 0);
+    assert_non_null(job);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rig_done(&rig);
+}
+
+static void test_an_expired_lease_is_an_attempt(void **)
+{
+    struct rig rig = {.lease_ms = 30};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run            = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *first = rig_lease(&rig, "llm", 5'000);
+    const Pb__LeasedJob *next  = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(next);
+    assert_string_equal(next->id, first->id);
+    assert_int_equal(next->attempt, 2);
+    assert_string_equal(next->last_holder, "w");
+    assert_string_equal(next->idempotency_key, first->idempotency_key);
+    assert_int_equal(rig_complete(&rig, first, "1"), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(rig_lease(&rig, "llm", 5'000)->attempt, 3);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    rig_restart(&rig);
+    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    rig_done(&rig);
+}
+
+static void test_a_late_completion_counts_until_another_lease(void **)
+{
+    struct rig rig = {.lease_ms = 20};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", patient);
+    const char *run          = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    while (queue(&rig, "llm")->delayed == 0) assert_null(rig_lease(&rig, "llm", 10));
+    assert_int_equal(beat(&rig, job, NULL)->status, STATUS_FAILED_PRECONDITION);
+    assert_int_equal(report_failed(&rig, job, true), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(rig_complete(&rig, job, "\"late\""), STATUS_OK);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rig_done(&rig);
+}
+
+static void test_a_wrong_token_changes_nothing(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "job", retried);
+    const char *run          = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    Pb__LeasedJob forged     = *job;
+    uint8_t token[64]        = {};
+    memcpy(token, job->lease_token.data, job->lease_token.len);
+    forged.lease_token.data = token;
+    for (size_t i = 0; i < job->lease_token.len; i++) {
+        token[i] ^= 1;
+        assert_int_equal(rig_complete(&rig, &forged, "1"), STATUS_FAILED_PRECONDITION);
+        token[i] ^= 1;
+    }
+    forged.lease_token.len--;
+    assert_int_equal(rig_complete(&rig, &forged, "1"), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_RUNNING);
+    assert_int_equal(rig_complete(&rig, job, "{"), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
+    rig_done(&rig);
+}
+
+/* --- failures, releases, cancels ---------------------------------------------------------------
+ */
+
+static void test_failures_are_retried_until_the_dead_letter(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run = rig_start(&rig, "job", NULL)->run->id;
+    for (uint32_t attempt = 1; attempt <= 3; attempt++) {
+        const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+        assert_non_null(job);
+        assert_int_equal(job->attempt, attempt);
+        assert_int_equal(report_failed(&rig, job, true), STATUS_OK);
+    }
+    const Pb__RunView *read = rig_get(&rig, run);
+    assert_int_equal(read->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    assert_true(read->error_json.len > 0);
+    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_done(&rig);
+}
+
+static void test_a_release_burns_no_attempt(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(beat(&rig, job, "{\"page\":3}")->status, STATUS_OK);
+    assert_int_equal(report_released(&rig, job, 0), STATUS_OK);
+    assert_int_equal(report_released(&rig, job, 0), STATUS_FAILED_PRECONDITION);
+    rig_restart(&rig);
+    const Pb__LeasedJob *again = rig_lease(&rig, "llm", 0);
+    assert_non_null(again);
+    assert_int_equal(again->attempt, 1);
+    assert_string_equal(again->last_holder, "w");
+    assert_int_equal(again->checkpoint_json.len, strlen("{\"page\":3}"));
+    assert_memory_equal(again->checkpoint_json.data, "{\"page\":3}", 10);
+
+    assert_int_equal(report_released(&rig, again, clock_unix_us() + 3'600'000'000), STATUS_OK);
+    assert_null(rig_lease(&rig, "llm", 0));
+    assert_int_equal(queue(&rig, "llm")->delayed, 1);
+    rig_done(&rig);
+}
+
+static void test_a_cancel_reaches_the_worker(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "job", retried);
+    Pb__CancelRun cancel        = PB__CANCEL_RUN__INIT;
+    cancel.id                   = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *job    = rig_lease(&rig, "llm", 5'000);
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Cancel", .message = &cancel};
+    (void)rig_ask(&rig, &asked);
+    const Pb__HeartbeatAnswer *answer = beat(&rig, job, NULL);
+    assert_true(answer->cancel);
+    assert_int_equal(answer->status, STATUS_FAILED_PRECONDITION);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_FAILED_PRECONDITION);
+    rig_done(&rig);
+}
+
+/* --- polls -------------------------------------------------------------------------------------
+ */
+
+struct parked {
+    sem_t done;
+    struct rpc_answer *answer;
+};
+
+static void on_leased(const struct rpc_answer *answer, void *context)
+{
+    struct parked *parked = context;
+    parked->answer        = rpc_answer_keep(answer);
+    (void)sem_post(&parked->done);
+}
+
+static uint64_t park(struct rig *rig, struct parked *parked)
+{
+    (void)sem_init(&parked->done, 0, 0);
+    const char *queues[]             = {"tools", "llm"};
+    Pb__LeaseJobs message            = PB__LEASE_JOBS__INIT;
+    message.queues                   = queues;
+    message.n_queues                 = 2;
+    message.worker                   = "parked";
+    message.count_max                = 10;
+    message.wait_ms                  = 20'000;
+    const struct rpc_request request = {.service        = &pb__jobs__descriptor,
+                                        .method         = "Lease",
+                                        .message        = &message,
+                                        .timeout_ms     = 25'000,
+                                        .wait_for_ready = true,
+                                        .done           = on_leased,
+                                        .context        = parked};
+    uint64_t id                      = 0;
+    assert_int_equal(rpc_client_call(rig->client, &request, &id, NULL), STATUS_OK);
+    return id;
+}
+
+static void wait_for(struct parked *parked)
+{
+    while (sem_wait(&parked->done)) continue;
+    (void)sem_destroy(&parked->done);
+}
+
+static void test_a_parked_poll_gets_the_job(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)park(&rig, &parked);
+    const char *run = rig_start(&rig, "job", NULL)->run->id;
+    wait_for(&parked);
+    assert_int_equal(parked.answer->code, STATUS_OK);
+    const Pb__LeasedJobs *jobs = parked.answer->message;
+    assert_int_equal(jobs->n_jobs, 1);
+    assert_string_equal(jobs->jobs[0]->run, run);
+    assert_int_equal(rig_complete(&rig, jobs->jobs[0], "1"), STATUS_OK);
+    rpc_answer_free(parked.answer);
+    rig_done(&rig);
+}
+
+static void test_a_poll_that_was_given_up_gets_nothing(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "job", retried);
+    uint64_t id = park(&rig, &parked);
+    while (queue(&rig, "llm")->workers == 0) assert_null(rig_lease(&rig, "tools", 1));
+    rpc_client_cancel(rig.client, id);
+    wait_for(&parked);
+    assert_int_equal(parked.answer->code, STATUS_CANCELLED);
+    rpc_answer_free(parked.answer);
+    (void)rig_start(&rig, "job", NULL);
+    assert_non_null(rig_lease(&rig, "llm", 5'000));
+    rig_done(&rig);
+}
+
+static void test_a_stop_answers_parked_polls(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, true);
+    (void)park(&rig, &parked);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_restart(&rig);
+    wait_for(&parked);
+    rpc_answer_free(parked.answer);
+    rig_done(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_completion_is_accepted),
+        cmocka_unit_test(test_a_restart_keeps_the_lease),
+        cmocka_unit_test(test_a_restart_offers_what_nobody_has),
+        cmocka_unit_test(test_an_expired_lease_is_an_attempt),
+        cmocka_unit_test(test_a_late_completion_counts_until_another_lease),
+        cmocka_unit_test(test_a_wrong_token_changes_nothing),
+        cmocka_unit_test(test_failures_are_retried_until_the_dead_letter),
+        cmocka_unit_test(test_a_release_burns_no_attempt),
+        cmocka_unit_test(test_a_cancel_reaches_the_worker),
+        cmocka_unit_test(test_a_parked_poll_gets_the_job),
+        cmocka_unit_test(test_a_poll_that_was_given_up_gets_nothing),
+        cmocka_unit_test(test_a_stop_answers_parked_polls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
