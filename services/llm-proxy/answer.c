@@ -61,10 +61,10 @@ static struct answer_tool_call *tool_call_of(struct answer_choice *choice, uint3
     choice->tool_calls =
         mem_resize(choice->tool_calls, choice->tool_call_count + 1, sizeof *choice->tool_calls);
     struct answer_tool_call *call = &choice->tool_calls[choice->tool_call_count++];
-    *call                         = (struct answer_tool_call){.part      = part,
-                                                              .id        = buf_init(NAME_MAX_BYTES),
-                                                              .name      = buf_init(NAME_MAX_BYTES),
-                                                              .arguments = buf_init(ANSWER_TEXT_MAX)};
+    call->part                    = part;
+    call->id                      = buf_init(NAME_MAX_BYTES);
+    call->name                    = buf_init(NAME_MAX_BYTES);
+    call->arguments               = buf_init(ANSWER_TEXT_MAX);
     return call;
 }
 

@@ -5,31 +5,40 @@
 
 #include <stdlib.h>
 
-/* clang-format off */
 static const struct metric_spec requests_spec = {
-    .name = "tutti_llm_requests_total", .help = "Calls that ended.", .kind = METRIC_COUNTER,
+    .name   = "tutti_llm_requests_total",
+    .help   = "Calls that ended.",
+    .kind   = METRIC_COUNTER,
     .labels = {"provider", "model", "operation", "status"}};
 static const struct metric_spec duration_spec = {
-    .name = "tutti_llm_request_duration_seconds", .help = "From the start of a call to its end, tries included.",
-    .kind = METRIC_HISTOGRAM, .labels = {"provider", "model"}, .buckets = METRIC_BUCKETS_REQUEST};
-static const struct metric_spec tokens_spec = {
-    .name = "tutti_llm_tokens_total", .help = "Tokens of answers.", .kind = METRIC_COUNTER,
-    .labels = {"provider", "model", "type"}};
-static const struct metric_spec cost_spec = {
-    .name = "tutti_llm_cost_usd_total", .help = "Money spent, where prices are known.",
-    .kind = METRIC_COUNTER, .labels = {"provider", "model"}};
-static const struct metric_spec unpriced_spec = {
-    .name = "tutti_llm_unpriced_total", .help = "Answers of models without a price.",
-    .kind = METRIC_COUNTER, .labels = {"provider", "model"}};
-static const struct metric_spec tries_spec = {
-    .name = "tutti_llm_tries_total", .help = "Requests sent upstream.", .kind = METRIC_COUNTER,
-    .labels = {"provider", "outcome"}};
-static const struct metric_spec cancelled_spec = {
-    .name = "tutti_llm_cancelled_total", .help = "Calls given up by their caller.", .kind = METRIC_COUNTER};
-static const struct metric_spec simulated_spec = {
-    .name = "tutti_llm_simulated_total", .help = "Answers the simulated provider has made up.",
-    .kind = METRIC_COUNTER};
-/* clang-format on */
+    .name    = "tutti_llm_request_duration_seconds",
+    .help    = "From the start of a call to its end, tries included.",
+    .kind    = METRIC_HISTOGRAM,
+    .labels  = {"provider", "model"},
+    .buckets = METRIC_BUCKETS_REQUEST};
+static const struct metric_spec tokens_spec    = {.name   = "tutti_llm_tokens_total",
+                                                  .help   = "Tokens of answers.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"provider", "model", "type"}};
+static const struct metric_spec cost_spec      = {.name   = "tutti_llm_cost_usd_total",
+                                                  .help   = "Money spent, where prices are known.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"provider", "model"}};
+static const struct metric_spec unpriced_spec  = {.name   = "tutti_llm_unpriced_total",
+                                                  .help   = "Answers of models without a price.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"provider", "model"}};
+static const struct metric_spec tries_spec     = {.name   = "tutti_llm_tries_total",
+                                                  .help   = "Requests sent upstream.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"provider", "outcome"}};
+static const struct metric_spec cancelled_spec = {.name = "tutti_llm_cancelled_total",
+                                                  .help = "Calls given up by their caller.",
+                                                  .kind = METRIC_COUNTER};
+static const struct metric_spec simulated_spec = {.name = "tutti_llm_simulated_total",
+                                                  .help =
+                                                      "Answers the simulated provider has made up.",
+                                                  .kind = METRIC_COUNTER};
 
 struct measures {
     struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries;
