@@ -1,0 +1,183 @@
+/* The section `llm`: routes found, money counted, and every mistake with its place. */
+#include "llm-proxy/catalog.h"
+
+#include "cmocka.h"
+
+#include <stdlib.h>
+
+enum { ARENA_MAX = 4 << 20 };
+
+struct options {
+    json providers, routes, prices;
+};
+
+static const struct config_option table[] = {
+    {.path = "llm.providers", .kind = CONFIG_TREE, .offset = offsetof(struct options, providers)},
+    {.path = "llm.routes", .kind = CONFIG_TREE, .offset = offsetof(struct options, routes)},
+    {.path = "llm.prices", .kind = CONFIG_TREE, .offset = offsetof(struct options, prices)},
+};
+static const struct config_set sets[]      = {{table, ARRAY_LEN(table), 0}};
+static const struct config_program program = {.name = "test", .sets = sets, .set_count = 1};
+
+struct world {
+    struct arena *arena;
+    struct diagnostics *list;
+    struct config *config;
+    struct options options;
+    struct catalog *catalog;
+    status code;
+};
+
+static void open_world(struct world *world, const char *const *flags, size_t count)
+{
+    *world                              = (struct world){.arena = arena_new(ARENA_MAX)};
+    world->list                         = diagnostics_new(world->arena);
+    const struct config_sources sources = {.flags = flags, .flag_count = count};
+    struct error error                  = {};
+    if (config_load(&program, &sources, &world->options, &world->config, world->list, &error) !=
+        STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    world->code = catalog_read(world->config, world->options.providers, world->options.routes,
+                               world->options.prices, world->list, &world->catalog, NULL);
+}
+
+static void close_world(struct world *world)
+{
+    catalog_freep(&world->catalog);
+    config_free(world->config);
+    arena_free(world->arena);
+}
+
+static const char *const good[] = {
+    "llm.providers.local={type: openai-compatible, base_url: \"http://127.0.0.1:8000/v1/\"}",
+    "llm.providers.home={type: openai-compatible, base_url: \"https://h/v1\", price: free}",
+    "llm.providers.demo={type: simulated, first_event: 20ms}",
+    "llm.routes.writer={targets: [{model: local/big, weight: 3}], fallbacks: [{model: home/x}], "
+    "retry: {attempts: 4, delay: 10ms}, timeouts: {total: 2s}}",
+    "llm.routes.toy={targets: [{model: demo/any}]}",
+    "llm.prices={local/big: {input: \"0.25\", output: \"2\", cache_read: \"0.025\"}}",
+};
+
+static void names_are_resolved(void **)
+{
+    struct world world;
+    struct llm_route scratch;
+    const char *near = NULL;
+    open_world(&world, good, ARRAY_LEN(good));
+    assert_int_equal(world.code, STATUS_OK);
+
+    const struct llm_route *route =
+        catalog_find(world.catalog, str_from("writer"), &scratch, &near);
+    assert_int_equal(route->target_count, 2);
+    assert_int_equal(route->retry.attempts, 4);
+    assert_int_equal(route->timeouts.total_ms, 2'000);
+    assert_string_equal(route->targets[0].provider->base_url, "http://127.0.0.1:8000/v1");
+    assert_string_equal(route->targets[0].provider->plain_host, "127.0.0.1");
+    assert_int_equal(route->targets[1].weight, 0);
+
+    route = catalog_find(world.catalog, str_from("local/some/model"), &scratch, &near);
+    assert_true(str_is(route->targets[0].model, "some/model"));
+    route = catalog_find(world.catalog, str_from("big"), &scratch, &near);
+    assert_string_equal(route->targets[0].provider->name, "local");
+    assert_true(catalog_find(world.catalog, str_from("toy"), &scratch, &near)->is_simulated);
+    assert_null(catalog_find(world.catalog, str_from("writr"), &scratch, &near));
+    assert_string_equal(near, "writer");
+    close_world(&world);
+}
+
+struct cost {
+    const char *name;
+    const char *model;
+    struct llm_usage usage;
+    int64_t nanos;
+    enum cost_kind kind;
+};
+
+/* clang-format off */
+static const struct cost costs[] = {
+    {"a million in and out",    "local/big", {1'000'000, 1'000'000, -1, -1, -1}, 2'250'000'000, COST_KIND_REPORTED},
+    {"one token, half up",      "local/big", {1, 0, -1, -1, -1}, 250, COST_KIND_REPORTED},
+    {"cached ones are cheaper", "local/big", {100, 0, 40, -1, -1}, 60 * 250 + 40 * 25, COST_KIND_REPORTED},
+    {"more cached than sent",   "local/big", {10, 0, 99, -1, -1}, 250, COST_KIND_REPORTED},
+    {"no counters",             "local/big", {-1, -1, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
+    {"no price",                "local/other", {5, 5, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
+    {"a sum that overflows",    "local/big", {INT64_MAX, INT64_MAX, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
+    {"free",                    "home/x", {5, 5, -1, -1, -1}, 0, COST_KIND_FREE},
+    {"simulated",               "demo/any", {5, 5, -1, -1, -1}, 0, COST_KIND_SIMULATED},
+};
+/* clang-format on */
+
+static void costs_are_exact(void **state)
+{
+    const struct cost *row = *state;
+    struct world world;
+    struct llm_route scratch;
+    const char *near    = NULL;
+    enum cost_kind kind = COST_KIND_ESTIMATED;
+    open_world(&world, good, ARRAY_LEN(good));
+    const struct llm_route *route =
+        catalog_find(world.catalog, str_from(row->model), &scratch, &near);
+    assert_int_equal(catalog_cost(world.catalog, &route->targets[0], &row->usage, &kind),
+                     row->nanos);
+    assert_int_equal(kind, row->kind);
+    close_world(&world);
+}
+
+struct mistake {
+    const char *name;
+    const char *flag;
+    const char *pointer, *detail;
+};
+
+/* clang-format off */
+static const struct mistake mistakes[] = {
+    {"unknown type",      "llm.providers.a={type: magic}", "/llm/providers/a/type", "magic"},
+    {"no base_url",       "llm.providers.a={type: openai-compatible}", "/llm/providers/a", "base_url"},
+    {"bad base_url",      "llm.providers.a={type: openai-compatible, base_url: \"ftp://x\"}", "/llm/providers/a/base_url", "http"},
+    {"unknown member",    "llm.providers.a={type: simulated, sead: 1}", "/llm/providers/a/sead", "sead"},
+    {"literal key",       "llm.providers.a={type: openai-compatible, base_url: \"https://h\", keys: [sk-123]}", "/llm/providers/a/keys", "secret"},
+    {"unknown provider",  "llm.routes.r={targets: [{model: nobody/x}]}", "/llm/routes/r/targets", "nobody"},
+    {"no target",         "llm.routes.r={fallbacks: []}", "/llm/routes/r", "target"},
+    {"price as a number", "llm.prices={a/b: {input: 1, output: 2}}", "/llm/prices/a~1b", "decimal"},
+    {"bad duration",      "llm.providers.a={type: simulated, first_event: soon}", "/llm/providers/a/first_event", "duration"},
+};
+/* clang-format on */
+
+static void is_found(void **state)
+{
+    const struct mistake *row = *state;
+    struct world world;
+    open_world(&world, &row->flag, 1);
+    assert_int_equal(world.code, STATUS_INVALID_ARGUMENT);
+    assert_true(world.list->count >= 1);
+    assert_string_equal(world.list->items[0].pointer, row->pointer);
+    assert_non_null(strstr(world.list->items[0].detail, row->detail));
+    close_world(&world);
+}
+
+static void simulated_and_real_are_not_mixed(void **)
+{
+    const char *flags[] = {good[0], good[2],
+                           "llm.routes.mix={targets: [{model: local/a}, {model: demo/b}]}"};
+    struct world world;
+    open_world(&world, flags, ARRAY_LEN(flags));
+    assert_int_equal(world.code, STATUS_INVALID_ARGUMENT);
+    assert_string_equal(world.list->items[0].pointer, "/llm/routes/mix");
+    close_world(&world);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 2];
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(costs); i++) {
+        tests[count++] = row_test(costs[i].name, costs_are_exact, &costs[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        tests[count++] = row_test(mistakes[i].name, is_found, &mistakes[i]);
+    }
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(names_are_resolved);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(simulated_and_real_are_not_mixed);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
