@@ -182,31 +182,27 @@ static operand gen_logic(struct compiler *c, const struct node *node, struct pla
     return result_is(c, p, want, taken(truth));
 }
 
-/* a // b: what is true of a, errors of a end it; b if there was nothing. */
+/* a // b: what is true of a; b if there was nothing. */
 static operand gen_alternative(struct compiler *c, const struct node *node, struct place p,
                                operand want)
 {
-    want            = branch_register(c, p, want);
-    operand found   = register_new(c);
-    operand index   = register_new(c);
-    operand ignored = register_new(c);
-    operand yes     = constant(c, json_bool(true));
+    want          = branch_register(c, p, want);
+    operand found = register_new(c);
+    operand yes   = constant(c, json_bool(true));
     (void)emit(c, (struct insn){.op = OP_MOVE, .a = found, .b = constant(c, json_bool(false))});
     uint32_t fork      = emit(c, (struct insn){.op = OP_FORK});
-    uint32_t guard     = emit(c, (struct insn){.op = OP_TRY, .a = index, .e = ignored});
     struct place first = p;
     first.is_owned     = false;
     first.is_tail      = false;
     operand value      = gen(c, node->a, first, OPERAND_NONE);
-    uint32_t reject    = emit(c, (struct insn){.op = OP_JUMP_IF_NOT, .b = value});
+    uint32_t accept    = emit(c, (struct insn){.op = OP_JUMP_IF, .b = value});
+    (void)emit(c, (struct insn){.op = OP_BACKTRACK});
+    if (has_failed(c)) return OPERAND_NONE;
+    patch(c, accept);
     (void)emit(c, (struct insn){.op = OP_STORE, .a = found, .b = yes});
-    (void)emit(c, (struct insn){.op = OP_TRY_END, .b = index});
     (void)result_is(c, p, want, value);
     uint32_t done = p.is_tail ? 0 : emit(c, (struct insn){.op = OP_JUMP});
     if (has_failed(c)) return OPERAND_NONE;
-    patch(c, reject);
-    patch(c, guard);
-    (void)emit(c, (struct insn){.op = OP_BACKTRACK});
     patch(c, fork);
     uint32_t none = emit(c, (struct insn){.op = OP_JUMP_IF_NOT, .b = found});
     (void)emit(c, (struct insn){.op = OP_BACKTRACK});

@@ -1,0 +1,44 @@
+/*
+ * Any text may be a program and any JSON its input; both come from users. Input: the program, a
+ * NUL, and a JSON document. Budgets are small, so that a run is short; none may be exceeded by
+ * much.
+ */
+#include "base/assert.h"
+#include "base/attr.h"
+#include "expr/expr.h"
+#include "json/json_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void evaluate(const struct expr *expr, json input, json variable)
+{
+    struct expr_limits limits = {.fuel = 20'000, .memory = 1 << 20, .depth = 500};
+    struct expr_input given   = {
+          .value = input, .variables = &variable, .now_us = 1'700'000'000'000'000, .limits = &limits};
+    CLEANUP(expr_run_freep) struct expr_run *run = expr_run_new(expr, &given);
+    for (int i = 0; i < 100; i++) {
+        CLEANUP(json_unrefp) json value  = json_invalid();
+        CLEANUP(json_unrefp) json raised = json_invalid();
+        if (expr_run_next(run, &value, &raised, NULL) != STATUS_OK) break;
+        if (value.kind == JSON_INVALID) break;
+    }
+    ASSERT(expr_run_fuel_used(run) <= limits.fuel);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const variables[]     = {"x"};
+    static const struct expr_names names     = {variables, 1};
+    str all                                  = {.ptr = (const char *)data, .len = size};
+    const char *end                          = size ? memchr(data, 0, size) : NULL;
+    size_t source_len                        = end ? (size_t)(end - all.ptr) : size;
+    str source                               = str_slice(all, 0, source_len);
+    str document                             = str_slice(all, source_len + 1, size);
+    CLEANUP(json_unrefp) json input          = json_invalid();
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 16);
+    CLEANUP(expr_freep) struct expr *expr    = NULL;
+    if (expr_compile(source, &names, arena, &expr, NULL, NULL) != STATUS_OK) return 0;
+    if (json_parse(document, NULL, &input, NULL, NULL) != STATUS_OK) input = json_null();
+    evaluate(expr, input, input);
+    return 0;
+}
