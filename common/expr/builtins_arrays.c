@@ -116,7 +116,7 @@ static json flatten(struct expr_run *vm, json value, double depth_max)
 
 json native_flatten(struct expr_run *vm, json *args)
 {
-    return flatten(vm, args[0], INFINITY);
+    return flatten(vm, args[0], HUGE_VAL);
 }
 
 json native_flatten_to(struct expr_run *vm, json *args)

@@ -87,14 +87,14 @@ json native_infinite(struct expr_run *vm, json *args)
 {
     (void)vm;
     (void)args;
-    return json_real(INFINITY);
+    return json_real(HUGE_VAL);
 }
 
 json native_nan(struct expr_run *vm, json *args)
 {
     (void)vm;
     (void)args;
-    return json_real(NAN);
+    return json_real((double)NAN);
 }
 
 json native_isinfinite(struct expr_run *vm, json *args)

@@ -68,7 +68,7 @@ json native_tonumber(struct expr_run *vm, json *args)
     if (args[0].kind == JSON_TEXT) {
         str text = json_str(args[0]);
         if (!vm_spend(vm, text.len / FUEL_BYTES)) return json_invalid();
-        if (is_nan_text(text)) return json_real(NAN);
+        if (is_nan_text(text)) return json_real((double)NAN);
         if (is_number_text(text)) {
             char *end       = NULL;
             long long whole = 0;
@@ -140,7 +140,7 @@ json native_fromjson(struct expr_run *vm, json *args)
     if (args[0].kind != JSON_TEXT) return vm_raise_type(vm, args[0], "only strings can be parsed");
     str text = json_str(args[0]);
     if (!vm_spend_bytes(vm, text.len)) return json_invalid();
-    if (is_nan_text(without_blanks(text))) return json_real(NAN);
+    if (is_nan_text(without_blanks(text))) return json_real((double)NAN);
 
     struct json_limits limits = {.depth_max               = DEPTH_MAX,
                                  .values_max              = UINT32_MAX,

@@ -170,7 +170,7 @@ static int64_t to_whole(json number)
 json value_modulo(struct expr_run *vm, json a, json b)
 {
     if (!are_numbers(a, b)) return vm_raise_types(vm, a, b, "cannot be divided (remainder)");
-    if (isnan(json_number(a)) || isnan(json_number(b))) return json_real(NAN);
+    if (isnan(json_number(a)) || isnan(json_number(b))) return json_real((double)NAN);
     int64_t dividend = to_whole(a);
     int64_t divisor  = to_whole(b);
     if (divisor == 0) {

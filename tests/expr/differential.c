@@ -13,6 +13,7 @@
  *     not occur;
  *   - in 1.6 `try` also catches what fails after it: its results are collected first; messages
  *     differ, so they are not shown; an error of null is no error there;
+ *   - in 1.6 reduce and foreach go wrong when their start has several values: it has one;
  *   - integers beyond 2^53: exact here, doubles there; they do not occur.
  */
 #include "base/attr.h"
@@ -27,7 +28,7 @@
 
 enum {
     SEED           = 20'241'122,
-    BATCHES        = 30,
+    BATCHES        = 50,
     BATCH_PROGRAMS = 40,
     INPUTS         = 3,
     DEPTH          = 4,
@@ -82,7 +83,7 @@ static const char *const numbers[] = {
     "((N) as $v | $v + N)",
     "([N, N] | add)",
     "([N, N, N] | max)",
-    "(reduce (N, N) as $i (N; . + $i))",
+    "(reduce (N, N) as $i (2; . + $i))",
     "(S | utf8bytelength)",
     "([G] | length)",
     "(S | index(\"a\"))",
@@ -159,7 +160,7 @@ static const char *const arrays[] = {
     "[limit(K; A[])]",
     "[paths]",
     "[A | .. ]",
-    "[foreach (N, N) as $i (N; . + $i; [$i, .])]",
+    "[foreach (N, N) as $i (2; . + $i; [$i, .])]",
     "(S | explode)",
     "([[1, 2], A] | transpose)",
     "[A | tostream]",
