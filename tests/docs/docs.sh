@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# docs.sh [--update] [FOLDER]: the documentation says what the code does. Compares pages with their
+# source: configuration and command line with the programs in FOLDER (build/dev/bin), operations and
+# the roadmap with openapi.yaml, metrics and problem codes with the code; and follows the links.
+# --update writes the generated parts instead. Prints one line per finding, fails if there is one.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+
+update=false
+[ "${1:-}" = --update ] && { update=true; shift; }
+bin=${1:-build/dev/bin}
+contract=services/gateway/openapi.yaml
+services=(gateway scheduler tool-adapter llm-proxy)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+
+report() { echo "$*" | tee -a "$work/findings"; } # a file: parts of pipelines report, too
+
+# generated PAGE NAME: the lines on standard input are what stands between the markers
+# `<!-- generated: NAME -->` and `<!-- end -->` of PAGE.
+generated() {
+  local page=$1 name=$2 fresh=$work/fresh now=$work/now
+  cat >"$fresh"
+  grep -qxF "<!-- generated: $name -->" "$page" || { report "$page: no part '$name'"; return; }
+  if $update; then
+    awk -v begin="<!-- generated: $name -->" -v fresh="$fresh" '
+      !skip { print }
+      $0 == begin { skip = 1; print ""; while ((getline line < fresh) > 0) print line; print "" }
+      skip && $0 == "<!-- end -->" { skip = 0; print }' "$page" >"$work/page"
+    cat "$work/page" >"$page"
+    return
+  fi
+  awk -v begin="<!-- generated: $name -->" '
+    $0 == "<!-- end -->" { on = 0 } on && NF { print } $0 == begin { on = 1 }' "$page" >"$now"
+  grep -v '^$' "$fresh" | diff -u "$now" - >"$work/diff" && return
+  report "$page: '$name' is not what the code says; run tests/docs/docs.sh --update"
+  sed -n '3,20p' "$work/diff"
+}
+
+# --- the programs ---------------------------------------------------------------------------------
+
+options_of() { "$bin/tutti-$1" --help | grep '^| `'; }
+
+check_configuration() {
+  local service
+  for service in "${services[@]}"; do
+    [ -x "$bin/tutti-$service" ] || { echo "skipped: configuration ($bin/tutti-$service is not built)"; return; }
+    options_of "$service" | sort -u >"$work/$service.options"
+  done
+  for service in "${services[@]}"; do cat "$work/$service.options"; done | sort | uniq -c |
+    awk -v all="${#services[@]}" '$1 == all { sub(/^ *[0-9]+ /, ""); print }' >"$work/common"
+  {
+    echo '| option | kind | default | a change needs | |'
+    echo '|---|---|---|---|---|'
+    cat "$work/common"
+  } | generated docs/configuration.md common
+  for service in "${services[@]}"; do
+    {
+      echo '| option | kind | default | a change needs | |'
+      echo '|---|---|---|---|---|'
+      options_of "$service" | grep -vxFf "$work/common"
+    } | generated docs/configuration.md "$service"
+  done
+}
+
+check_command_line() {
+  local tutti=$bin/tutti command
+  [ -x "$tutti" ] || { echo "skipped: command line ($tutti is not built)"; return; }
+  {
+    echo '```'
+    "$tutti" --help
+    echo '```'
+    "$tutti" --help | awk '/^  [a-z]+ / && !flags { print $1 } /^global flags/ { flags = 1 }' |
+      while read -r command; do
+        printf '### %s\n```\n' "$command"
+        "$tutti" "$command" --help
+        echo '```'
+      done
+  } | generated docs/reference/cli.md commands
+}
+
+# --- the contract ---------------------------------------------------------------------------------
+
+# One line per operation: `built` or `later`, method, path, role, body limit, wait, summary.
+operations() {
+  awk '
+    function flush() {
+      if (method) print later ? "later" : "built", method, path, role, body, wait, summary
+      method = ""
+    }
+    function value(text, key) {
+      if (!match(text, key ": *[^,}]*")) return ""
+      text = substr(text, RSTART + length(key) + 1, RLENGTH - length(key) - 1)
+      gsub(/^ +| +$/, "", text)
+      return text
+    }
+    BEGIN { OFS = "\t" }
+    /^components:/ { flush(); exit }
+    /^  \/[^ ]*:$/ { flush(); path = $1; sub(/:$/, "", path) }
+    /^    (get|put|post|patch|delete):/ {
+      flush()
+      method = toupper($1); sub(/:.*/, "", method)
+      role = value($0, "x-tutti-role"); body = wait = "-"; summary = ""
+      later = /x-tutti-later: true/
+    }
+    /^      x-tutti-role:/ { role = $2 }
+    /^      x-tutti-body:/ { body = $2 }
+    /^      x-tutti-wait:/ { wait = $2 }
+    /^      x-tutti-later: true/ { later = 1 }
+    /^      summary:/ { summary = $0; sub(/^ *summary: */, "", summary) }
+    ' "$contract"
+}
+
+check_operations() {
+  {
+    echo '| operation | role | largest body | may wait | |'
+    echo '|---|---|---|---|---|'
+    operations | awk -F '\t' '$1 == "built" {
+      print "| `" $2 " " $3 "` | " $4 " | " $5 " | " $6 " | " $7 " |" }'
+  } | generated docs/reference/http-api.md operations
+}
+
+check_roadmap() {
+  operations | awk -F '\t' '$1 == "later" { print $2, $3 }' | sort >"$work/later"
+  grep -oE '`(GET|PUT|POST|PATCH|DELETE) /[^`]*`' docs/roadmap.md | tr -d '`' | sort >"$work/planned"
+  [ -s "$work/later" ] || report "$contract: no path is marked x-tutti-later"
+  while read -r operation; do
+    report "docs/roadmap.md: $operation answers 501 and is not listed"
+  done < <(sort -u "$work/planned" | comm -23 "$work/later" -)
+  while read -r operation; do
+    report "docs/roadmap.md: $operation is listed and is not marked x-tutti-later"
+  done < <(sort -u "$work/planned" | comm -13 "$work/later" -)
+}
+
+# --- tables in the code ---------------------------------------------------------------------------
+
+check_metrics() {
+  grep -rhoE '"(tutti|process)_[a-z_]+[a-z]"' common services --include='*.c' | tr -d '"' |
+    sort -u >"$work/measured"
+  grep -oE '^\| `(tutti|process)_[a-z_]+`' docs/reference/metrics.md | tr -d '|` ' | sort -u >"$work/described"
+  [ -s "$work/measured" ] || report "no metric was found in the code"
+  while read -r name; do
+    report "docs/reference/metrics.md: $name is not described"
+  done < <(comm -23 "$work/measured" "$work/described")
+  while read -r name; do
+    report "docs/reference/metrics.md: there is no metric $name in the code"
+  done < <(comm -13 "$work/measured" "$work/described")
+}
+
+# Code, HTTP status and "may be repeated" of each problem.
+check_errors() {
+  sed -n 's/^ *{"\([a-z_]*\)", *"[^"]*", *\([0-9]*\), *\(true\|false\)},.*/\1 \2 \3/p' \
+    services/gateway/problem.c | sort >"$work/problems"
+  awk -F ' *[|] *' '/^\| `[a-z_]+` \| [0-9]/ {
+    gsub(/`/, "", $2); print $2, $3, $4 == "yes" ? "true" : "false" }' docs/reference/errors.md |
+    sort >"$work/explained"
+  [ -s "$work/problems" ] || report "services/gateway/problem.c: no problem was found"
+  while read -r problem; do
+    report "docs/reference/errors.md: '$problem' (code, status, repeat) is missing or differs"
+  done < <(comm -23 "$work/problems" "$work/explained")
+  while read -r problem; do
+    report "docs/reference/errors.md: '$problem' is not in services/gateway/problem.c"
+  done < <(comm -13 "$work/problems" "$work/explained")
+}
+
+# --- links ----------------------------------------------------------------------------------------
+
+# The names by which headings can be linked, as GitHub makes them.
+anchors_of() {
+  awk '/^```/ { code = !code } !code && /^#+ / {
+    line = tolower($0); sub(/^#+ +/, "", line); gsub(/[^a-z0-9 _-]/, "", line); gsub(/ /, "-", line)
+    print line }' "$1"
+}
+
+check_links() {
+  local page target file anchor
+  while read -r page; do
+    while read -r target; do
+      case $target in http://* | https://* | mailto:*) continue ;; esac
+      file=${target%%#*}
+      anchor=${target#"$file"}
+      file=${file:+$(dirname "$page")/$file}
+      file=${file:-$page}
+      if [ ! -e "$file" ]; then
+        report "$page: link to $target, which is not there"
+      elif [ -n "$anchor" ] && ! anchors_of "$file" | grep -qxF -- "${anchor#\#}"; then
+        report "$page: link to $target: no such heading"
+      fi
+    done < <(awk '/^```/ { code = !code } !code' "$page" | sed 's/`[^`]*`//g' |
+      grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//')
+  done < <(find . -name '*.md' -not -path './build/*' -not -path './.git/*' | sed 's|^\./||')
+}
+
+check_configuration
+check_command_line
+check_operations
+check_roadmap
+check_metrics
+check_errors
+check_links
+[ ! -s "$work/findings" ]
