@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # docs.sh [--update] [FOLDER]: the documentation says what the code does. Compares pages with their
 # source: configuration and command line with the programs in FOLDER (build/dev/bin), operations and
-# the roadmap with openapi.yaml, metrics and problem codes with the code; and follows the links.
+# the roadmap with openapi.yaml, metrics and problem codes with the code; checks the workflows of
+# examples; and follows the links.
 # --update writes the generated parts instead. Prints one line per finding, fails if there is one.
 set -uo pipefail
+export LC_ALL=C # one order everywhere
 cd "$(dirname "$0")/../.." || exit
 
 update=false
@@ -164,7 +166,37 @@ check_errors() {
   done < <(comm -13 "$work/problems" "$work/explained")
 }
 
+# --- examples -------------------------------------------------------------------------------------
+
+# Every YAML block that is a workflow (`document:`) or a list of tasks (`- name:`) must be valid.
+check_examples() {
+  local tutti=$bin/tutti page block name
+  [ -x "$tutti" ] || { echo "skipped: examples ($tutti is not built)"; return; }
+  mkdir "$work/examples"
+  while read -r page; do
+    name=$(tr / _ <<<"$page")
+    awk -v prefix="$work/examples/$name" '
+      /^```/ { on = 0 }
+      on && !file && /^document:/ { file = prefix "." start ".yaml" }
+      on && !file && /^- / {
+        file = prefix "." start ".yaml"
+        print "document: { dsl: \047" "1.0.3\047, namespace: docs, name: example, version: \047" "1.0.0\047 }" >file
+        print "do:" >file
+      }
+      on && file { print >file }
+      /^```yaml/ { on = 1; file = ""; start = NR }' "$page"
+  done < <(pages)
+  for block in "$work"/examples/*.yaml; do
+    "$tutti" validate "$block" >"$work/said" 2>&1 && ! grep -q warning "$work/said" && continue
+    name=${block##*/}
+    report "$(tr _ / <<<"${name%.*.yaml}"), the example at line $(cut -d. -f3 <<<"$name"):"
+    sed "s|$work/examples/||" "$work/said"
+  done
+}
+
 # --- links ----------------------------------------------------------------------------------------
+
+pages() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' | sed 's|^\./||'; }
 
 # The names by which headings can be linked, as GitHub makes them.
 anchors_of() {
@@ -189,7 +221,7 @@ check_links() {
       fi
     done < <(awk '/^```/ { code = !code } !code' "$page" | sed 's/`[^`]*`//g' |
       grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//')
-  done < <(find . -name '*.md' -not -path './build/*' -not -path './.git/*' | sed 's|^\./||')
+  done < <(pages)
 }
 
 check_configuration
@@ -198,5 +230,6 @@ check_operations
 check_roadmap
 check_metrics
 check_errors
+check_examples
 check_links
 [ ! -s "$work/findings" ]
