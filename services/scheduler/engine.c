@@ -18,7 +18,7 @@ enum {
     ENTRY_BUF_KEPT    = 1 << 20, /* bytes; a larger one is freed after its turn */
     ARENA_KEPT        = 4 << 20, /* likewise */
     POINTERS_CAPACITY = 256,
-    TURN_RETRY_US     = 1'000'000, /* after a turn that a full store undid */
+    TURN_RETRY_US     = 200'000, /* after a turn that a full store undid */
 };
 
 /* --- small helpers -----------------------------------------------------------------------------
@@ -216,6 +216,7 @@ static void fail_for_good(struct engine *engine, const struct error *error)
     count_sync_failure(engine->options.metrics, engine->partition->index);
     log_write(LOG_ERROR, "store.failed", LOG_INT("partition", engine->partition->index),
               LOG_TEXT_OF("error", error->text));
+    engine->has_failed = true;
     mailbox_close(engine->mailbox);
     engine_end_polls(engine, true);
     refuse_all(engine, STATUS_UNAVAILABLE, "unavailable", "the store has failed");
@@ -380,7 +381,7 @@ void engine_stop(struct engine *engine)
     int joined = pthread_join(engine->thread, NULL);
     ASSERT(joined == 0);
 
-    if (!store_is_failed(engine->store)) engine_turn(engine, mailbox_take(engine->mailbox, 0));
+    if (!engine->has_failed) engine_turn(engine, mailbox_take(engine->mailbox, 0));
     engine_end_polls(engine, true);
     refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
     struct mail *late = mailbox_take(engine->mailbox, 0);

@@ -78,6 +78,7 @@ struct engine {
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
     bool accepts_runs;
+    bool has_failed;      /* for good: no turn any more */
     int64_t care_due_us;  /* when the once-a-second work is next due */
     int64_t timer_lag_us; /* of the latest timer */
     struct page sweep;    /* where the sweeper of old rows goes on */
