@@ -130,26 +130,28 @@ static void write_batch(struct bench *bench, const struct call *batch, unsigned 
 static void *run_writer(void *context)
 {
     struct bench *bench = context;
-    struct call batch[OUTSTANDING_MAX];
+    struct call *batch  = mem_new(OUTSTANDING_MAX, sizeof *batch);
     for (;;) {
         pthread_mutex_lock(&bench->mutex);
         while (bench->waiting_count == 0 && !bench->is_over) {
             pthread_cond_wait(&bench->has_waiting, &bench->mutex);
         }
         unsigned count = bench->waiting_count;
-        memcpy(batch, bench->waiting, count * sizeof batch[0]);
+        memcpy(batch, bench->waiting, count * sizeof *batch);
         bench->waiting_count = 0;
         pthread_mutex_unlock(&bench->mutex);
-        if (count == 0) return NULL;
+        if (count == 0) break;
 
         write_batch(bench, batch, count);
 
         pthread_mutex_lock(&bench->mutex);
-        memcpy(bench->answered + bench->answered_count, batch, count * sizeof batch[0]);
+        memcpy(bench->answered + bench->answered_count, batch, count * sizeof *batch);
         bench->answered_count += count;
         pthread_cond_signal(&bench->has_answered);
         pthread_mutex_unlock(&bench->mutex);
     }
+    free(batch);
+    return NULL;
 }
 
 /* --- The callers: each has one call outstanding, and makes the next when it is answered ------- */
