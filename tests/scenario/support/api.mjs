@@ -39,6 +39,19 @@ export class Api {
     return answer.body;
   }
 
+  // The same, asked again for as long as the suite is away or says that asking again helps. Only for
+  // what may be repeated: GET, and POST with an Idempotency-Key.
+  patient(method, path, body, options) {
+    return this.suite.until(`${method} ${path}`, async () => {
+      try {
+        return await this.ok(method, path, body, options);
+      } catch (error) {
+        if (error.isUnreachable || error.answer?.body?.retryable) return null;
+        throw error;
+      }
+    });
+  }
+
   // A request that must be refused, with a complete problem document.
   async refused(method, path, body, status, code, options) {
     const answer = await this.call(method, path, body, options);

@@ -116,10 +116,10 @@ export class Suite {
     return this.api.ok('POST', '/v1/runs', { workflow, input, ...more });
   }
 
-  // Waits for the end of a run; its status must be `status`.
+  // Waits for the end of a run, also while services are away; its status must be `status`.
   async runEnds(id, status = 'completed') {
     const run = await this.until(`run ${id} ends`, async () => {
-      const seen = await this.api.ok('GET', `/v1/runs/${id}?wait=${Math.min(5, this.patience / 1000)}s`);
+      const seen = await this.api.patient('GET', `/v1/runs/${id}?wait=${Math.min(5, this.patience / 1000)}s`);
       return ['completed', 'faulted', 'cancelled', 'terminated'].includes(seen.status) && seen;
     });
     assert.equal(run.status, status, `run ${id}: ${JSON.stringify(run.error ?? run.output)}`);
