@@ -19,6 +19,7 @@ enum {
     ANSWER_VALUES_MAX  = 100'000,
     DETAIL_MAX         = ERROR_TEXT_MAX,
     RETRY_AFTER_MS_MAX = 86'400'000,
+    KEY_SENT_MAX       = 255, /* bytes of an Idempotency-Key; a longer one goes as its SHA-256 */
     REDIRECTS          = 5,
 };
 
@@ -75,7 +76,7 @@ static status read_url(json arguments, struct arena *arena, struct http_job *job
 }
 
 struct header_list {
-    struct http_header items[HTTP_JOB_FIELDS_MAX + 2]; /* and content type, authorization */
+    struct http_header items[HTTP_JOB_FIELDS_MAX + 3]; /* and content type, authorization, key */
     size_t count;
 };
 
@@ -193,7 +194,35 @@ static status read_method(json arguments, struct arena *arena, struct http_job *
     return STATUS_OK;
 }
 
-status http_job_read(json arguments, struct arena *arena, struct http_job *ret_job,
+static bool is_plain(str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~') return false;
+    }
+    return text.len > 0 && text.len <= KEY_SENT_MAX;
+}
+
+/* With it the other side can tell another attempt from another call. Reading needs none. */
+static status add_idempotency_key(const struct http_job *job, str key, struct arena *arena,
+                                  struct header_list *list, struct error *reterr)
+{
+    bool only_reads = str_is(job->request.method, "GET") || str_is(job->request.method, "HEAD");
+    if (only_reads || key.len == 0 || has_header(list, "idempotency-key")) return STATUS_OK;
+    char digest[SHA256_SIZE * 2 + 1];
+    if (!is_plain(key)) {
+        uint8_t hash[SHA256_SIZE];
+        sha256((bytes){.ptr = (const uint8_t *)key.ptr, .len = key.len}, hash);
+        hex_encode(hash, sizeof hash, digest);
+        key = str_from(digest);
+    }
+    char *copy = arena_strdup(arena, key);
+    if (!copy) return no_memory(reterr);
+    list->items[list->count++] =
+        (struct http_header){.name = str_from("Idempotency-Key"), .value = str_from(copy)};
+    return STATUS_OK;
+}
+
+status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
                      struct error *reterr)
 {
     *ret_job                 = (struct http_job){};
@@ -204,6 +233,7 @@ status http_job_read(json arguments, struct arena *arena, struct http_job *ret_j
     TRY(read_headers(json_get_text(arguments, "headers"), arena, list, reterr));
     TRY(add_authentication(json_get_text(arguments, "authentication"), arena, list, reterr));
     TRY(read_body(json_get_text(arguments, "body"), arena, ret_job, list, reterr));
+    TRY(add_idempotency_key(ret_job, key, arena, list, reterr));
     TRY(read_output(arguments, ret_job, reterr));
     ret_job->follows_redirects     = json_is_truthy(json_get_text(arguments, "redirect"));
     ret_job->request.redirects_max = ret_job->follows_redirects ? REDIRECTS : 0;

@@ -37,9 +37,11 @@ struct http_job {
     bool follows_redirects;
 };
 
-/** Reads arguments. `json` values stay the caller's and must outlive the job. INVALID_ARGUMENT
- * names the member; the error kind is `configuration`. */
-status http_job_read(json arguments, struct arena *arena, struct http_job *ret_job,
+/** Reads arguments. `key` is the job's idempotency key, the same in every attempt: a call that
+ * writes carries it as Idempotency-Key unless it has such a header already. `json` values stay the
+ * caller's and must outlive the job. INVALID_ARGUMENT names the member; the error kind is
+ * `configuration`. */
+status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
                      struct error *reterr);
 
 /** What became of it. `value` is the output or the DSL error; owned by the caller. */

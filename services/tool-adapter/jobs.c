@@ -114,7 +114,8 @@ static status read_job(struct running *running, struct error *reterr)
     const struct json_limits limits = {.depth_max = INPUT_DEPTH, .values_max = INPUT_VALUES};
     str text = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
     TRY(json_parse(text, &limits, &running->input, NULL, reterr));
-    TRY(http_job_read(running->input, running->arena, &running->http, reterr));
+    TRY(http_job_read(running->input, str_from(leased->idempotency_key), running->arena,
+                      &running->http, reterr));
     if (leased->deadline_us > 0) {
         int64_t left_ms                         = (leased->deadline_us - clock_unix_us()) / 1000;
         running->http.request.timeouts.total_ms = left_ms > 1 ? left_ms : 1;

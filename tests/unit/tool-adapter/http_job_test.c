@@ -18,7 +18,8 @@ static status read(struct world *world, const char *arguments)
     *world = (struct world){.arena = arena_new(ARENA_MAX)};
     assert_int_equal(json_parse(str_from(arguments), NULL, &world->arguments, NULL, NULL),
                      STATUS_OK);
-    return http_job_read(world->arguments, world->arena, &world->job, &world->error);
+    return http_job_read(world->arguments, str_from("run/do/0"), world->arena, &world->job,
+                         &world->error);
 }
 
 static void close_world(struct world *world)
@@ -77,6 +78,7 @@ static void a_request_is_complete(void **)
     assert_true(str_is(header_of(&world.job, "X-A"), "1"));
     assert_true(str_is(header_of(&world.job, "Content-Type"), "application/json"));
     assert_true(str_is(header_of(&world.job, "Authorization"), "Basic dTpw"));
+    assert_true(str_is(header_of(&world.job, "Idempotency-Key"), "run/do/0"));
     assert_int_equal(world.job.request.body.len, strlen("{\"k\":[1,2]}"));
     assert_false(world.job.request.is_repeatable);
     close_world(&world);
