@@ -46,7 +46,7 @@ export class Api {
       try {
         return await this.ok(method, path, body, options);
       } catch (error) {
-        if (error.isUnreachable || error.answer?.body?.retryable) return null;
+        if (error.isUnreachable || error.answer?.body?.retryable || error.answer?.status === 503) return null;
         throw error;
       }
     });

@@ -132,7 +132,7 @@ export class Suite {
 }
 
 // Runs `body` against a suite, and prints the logs if it fails.
-export async function withSuite(config, patience, body) {
+export async function withSuite(config, patience = PATIENCE, body) {
   const suite = await Suite.create(config, patience);
   try {
     await body(suite);
