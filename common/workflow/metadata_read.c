@@ -4,8 +4,9 @@
  */
 #include "workflow/task_read.h"
 
+#include "base/money.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 enum {
     PRIORITY_MAX = 9,
@@ -13,7 +14,8 @@ enum {
     WEIGHT_MAX   = 1'000'000,
 };
 
-#define USD_MAX 1e9 /* dollars: what still fits nanodollars with room */
+/* A billion dollars: what still fits nano-dollars with room. */
+static const int64_t USD_NANOS_MAX = 1'000'000'000'000'000'000;
 
 /* Says that a key belongs elsewhere. */
 static void refuse_place(struct reader *reader, const char *key, const char *where)
@@ -135,9 +137,24 @@ static void key_read(struct reader *reader, json value, void *target)
     template_expression_read(reader, value, &task->idempotency_key);
 }
 
+/* What waits does not fail by itself, and a `try` has its own: `catch.retry`. */
+static bool may_retry(struct reader *reader)
+{
+    const struct task *task = &reader->draft->task;
+    if (task->kind != TASK_TRY && task->kind != TASK_WAIT && task->kind != TASK_LISTEN) return true;
+    struct diagnostic *finding =
+        refuse(reader, "V30", key_place(reader), "`retry` means nothing on a `%s`",
+               task->kind == TASK_TRY    ? "try"
+               : task->kind == TASK_WAIT ? "wait"
+                                         : "listen");
+    hint(reader, finding, task->kind == TASK_TRY ? "`catch.retry`" : "put it into a `try`");
+    return false;
+}
+
 static void own_retry_read(struct reader *reader, json value, void *target)
 {
-    struct task *task                 = target;
+    struct task *task = target;
+    if (!may_retry(reader)) return;
     const struct scope outer          = reader->scope;
     const struct scope_variable error = {.name = "error", .task = task->index, .kind = SCOPE_ERROR};
     task->has_own_retry               = true;
@@ -194,28 +211,22 @@ void task_metadata_read(struct reader *reader, json value, void *target)
 
 /* --- the document ----------------------------------------------------------------------------- */
 
-/* A number, or a text such as "0.50", which no parser rounds. */
+/* A number, or a text such as "0.50", which is read exactly. */
 static void usd_read(struct reader *reader, json value, void *target)
 {
-    double usd = 0;
-    if (json_is_number(value)) {
-        usd = json_number(value);
-    } else if (json_is(value, JSON_TEXT)) {
-        str text         = json_str(value);
-        size_t digits    = strspn(text.ptr, "0123456789.");
-        char *end        = NULL;
-        double candidate = digits == text.len && digits ? strtod(text.ptr, &end) : 0;
-        if (end && *end == '\0' && text.ptr[0] != '.' && text.ptr[text.len - 1] != '.') {
-            usd = candidate;
-        }
+    int64_t nanos = 0;
+    if (json_is(value, JSON_TEXT)) {
+        if (!money_parse(json_str(value), &nanos)) nanos = 0;
+    } else if (json_is_number(value)) {
+        double exact = json_number(value) * 1e9;
+        if (exact > 0 && exact <= (double)USD_NANOS_MAX) nanos = llround(exact);
     }
-    if (!(usd > 0 && usd <= USD_MAX)) {
+    if (nanos < 1 || nanos > USD_NANOS_MAX) {
         refuse(reader, "V06", value_place(reader),
                "`usd` is an amount above 0, such as 5 or '0.50'");
         return;
     }
-    int64_t nanos      = llround(usd * 1e9);
-    *(int64_t *)target = nanos > 0 ? nanos : 1;
+    *(int64_t *)target = nanos;
 }
 
 static void tokens_read(struct reader *reader, json value, void *target)

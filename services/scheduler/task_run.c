@@ -32,14 +32,6 @@ static status times_prepare(struct scene *scene, struct event *started, json *re
     return STATUS_OK;
 }
 
-/* Their attempts would need counters and times of their own; better no start than a wrong one. */
-static bool is_retry_supported(const struct task *task)
-{
-    bool is_refused =
-        task->kind == TASK_TRY || task->kind == TASK_WAIT || task->kind == TASK_LISTEN;
-    return !is_refused || !retry_own_rule(task);
-}
-
 /* All that task.started says: transformed input, times, what its kind needs. */
 static status prepare(struct scene *scene, struct event *started, json *ret_error)
 {
@@ -51,11 +43,6 @@ static status prepare(struct scene *scene, struct event *started, json *ret_erro
     }
     if (scene->run->activations.open + 1 >= activations_max(scene->env)) {
         return scene_fail(scene, ERROR_RUNTIME, "too many tasks of this run are open at once",
-                          ret_error);
-    }
-    if (!is_retry_supported(task)) {
-        return scene_fail(scene, ERROR_CONFIGURATION,
-                          "metadata.tutti.retry is not supported yet on try, wait and listen",
                           ret_error);
     }
     TRY(times_prepare(scene, started, ret_error));

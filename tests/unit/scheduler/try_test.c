@@ -254,13 +254,6 @@ static const struct run_row rows[] = {
                         "task.faulted /do/0/a\n"
                         "run.faulted\n",
     },
-    {
-        .name = "a retry of its own on a try says that it is not supported",
-        .body = "do: [{a: {try: [{b: {set: {x: 1}}}], catch: {}, metadata: {tutti: {retry: {limit:"
-                " {attempt: {count: 2}}}}}}}]",
-        .result =
-            "faulted {\"type\":\"https://serverlessworkflow.io/spec/1.0.0/errors/configuration\",",
-    },
 };
 
 int main(void)

@@ -190,6 +190,8 @@ static const struct finding_row rows[] = {
      "V16", 3, 40, "`b` and `c`", "give one"},
     {"no cases", TASKS "- a: { switch: [] }\n", "V16", 3, 16, "no case", ""},
     /* V30, V31 */
+    {"retry on a wait", TASKS "- a: { wait: PT1S, metadata: { tutti: { retry: none } } }\n", "V30",
+     3, 41, "means nothing on a `wait`", "put it into a `try`"},
     {"parallel without for", TASKS "- a: { do: [], metadata: { tutti: { parallel: 2 } } }\n", "V30",
      3, 37, "belongs to a `for`", ""},
     {"approval without listen",
