@@ -166,6 +166,16 @@ check_errors() {
   done < <(comm -13 "$work/problems" "$work/explained")
 }
 
+# Rules of the language that code and tests name: "(A17)", "(E8)".
+check_rules() {
+  grep -rhoE '[( ][AEK][0-9]{1,2}[),:.]' common services tests/unit --include='*.[ch]' | tr -d '(),:. ' |
+    sort -u >"$work/followed"
+  grep -oE '^\| [A-Z][0-9]+ ' docs/reference/language-rules.md | tr -d '| ' | sort -u >"$work/rules"
+  while read -r rule; do
+    report "docs/reference/language-rules.md: the code names rule $rule, which is not there"
+  done < <(comm -23 "$work/followed" "$work/rules")
+}
+
 # --- examples -------------------------------------------------------------------------------------
 
 # Every YAML block that is a workflow (`document:`) or a list of tasks (`- name:`) must be valid.
@@ -230,6 +240,7 @@ check_operations
 check_roadmap
 check_metrics
 check_errors
+check_rules
 check_examples
 check_links
 [ ! -s "$work/findings" ]
