@@ -2,6 +2,7 @@
 # lint.sh [FILE...]: format, style rules, clang-tidy, shellcheck, secrets in the tree; all files
 # without FILE. Silent but for findings and the name of each step; fails if there is a finding.
 set -uo pipefail
+export LC_ALL=C # one order everywhere
 cd "$(dirname "$0")/../.." || exit
 
 # What must never be committed, as extended regular expressions; one name and pattern a line.
@@ -15,7 +16,7 @@ slack-token        xox[abeoprs]-[A-Za-z0-9-]{10}|hooks\.slack\.com/services/T[A-
 llm-key            (^|[^A-Za-z0-9])sk-[A-Za-z0-9_-]{20}
 google-key         AIza[A-Za-z0-9_-]{35}
 tutti-key          tutti_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}
-url-password       [a-z]://[A-Za-z0-9._-]+:[^@/ "'$<{%]{8,}@
+url-password       [a-z]://[A-Za-z0-9._-]+:[^@/ "'$<{%]{12,}@
 PATTERNS
 )
 
@@ -109,7 +110,14 @@ if [ ${#compiled[@]} -gt 0 ]; then
   mapfile -t known < <(sed -n 's|^ *"file": "\(.*\)",\{0,1\}$|\1|p' build/dev/compile_commands.json | sort -u)
   printf '%s\n' "${compiled[@]/#/$PWD/}" | sort -u | comm -12 - <(printf '%s\n' "${known[@]}") |
     xargs -d '\n' -r -n 4 -P "$(nproc)" "$tidy" -p build/dev --quiet --warnings-as-errors='*' \
-      --extra-arg=-Wno-unknown-warning-option 2>build/lint-tidy.log || finding
+      --extra-arg=-Wno-unknown-warning-option >build/lint-tidy.log 2>&1
+  # A finding in a header comes once per file that includes it; how it got there is in the log.
+  grep -E '^/.*: (error|warning): ' build/lint-tidy.log | sed "s|^$PWD/||" | sort -u >build/lint-tidy.txt
+  if [ -s build/lint-tidy.txt ]; then
+    cat build/lint-tidy.txt
+    echo "the paths to these are in build/lint-tidy.log"
+    finding
+  fi
 fi
 
 exit $failed

@@ -15,16 +15,8 @@ static const struct row exact[] = {
     {"9223372036.854775807", INT64_MAX},
 };
 
-static const char *const refused[] = {"",
-                                      ".",
-                                      "1.",
-                                      ".5",
-                                      "-1",
-                                      "1e3",
-                                      "1 ",
-                                      "1,5",
-                                      "1.0000000001",
-                                      "9223372036.854775808"};
+static const char *const refused[] = {"",    ".",  "1.",  ".5",           "-1",
+                                      "1e3", "1 ", "1,5", "1.0000000001", "9223372036.854775808"};
 
 static void reads_and_prints_the_same(void **state)
 {
