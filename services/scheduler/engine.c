@@ -248,6 +248,18 @@ static void undo(struct engine *engine, status code, struct error *error)
     engine->timer_due_us = engine->care_due_us; /* not at once again, whatever is due */
 }
 
+/* Memory of a turn that was unusually large is given back. */
+static void forget_turn(struct engine *engine)
+{
+    if (arena_used(engine->arena) > ARENA_KEPT) {
+        arena_free(engine->arena);
+        engine->arena = arena_new(TURN_ARENA_MAX);
+        ASSERT(engine->arena);
+    }
+    arena_clear(engine->arena);
+    if (engine->entry.capacity > ENTRY_BUF_KEPT) buf_done(&engine->entry);
+}
+
 static void engine_turn(struct engine *engine, struct mail *mail)
 {
     int64_t begun_us      = clock_mono_us();
@@ -271,8 +283,7 @@ static void engine_turn(struct engine *engine, struct mail *mail)
         answer_all(engine); /* whoever is answered sees it on the board, too */
         drop_resting(engine);
     }
-    arena_clear(engine->arena);
-    if (engine->entry.capacity > ENTRY_BUF_KEPT) buf_done(&engine->entry);
+    forget_turn(engine);
     count_turn(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us);
 }
 

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "scheduler/engine_internal.h"
 
+#define READERS_US INT64_C(60'000'000)
+
 void engine_show(struct engine *engine)
 {
     struct board *board = engine->options.board;
@@ -70,6 +72,11 @@ void engine_care(struct engine *engine)
     engine->care_due_us = engine->now_us + CARE_US;
     if (engine_read_fill(engine, &error) != STATUS_OK) {
         log_write(LOG_WARN, "store.fill_unknown", LOG_TEXT_OF("error", error.text));
+    }
+    if (engine->now_us >= engine->readers_due_us) {
+        unsigned dead          = 0;
+        engine->readers_due_us = engine->now_us + READERS_US;
+        (void)store_check_readers(engine->store, &dead, NULL); /* again in a minute */
     }
     workers_expire(engine->workers, engine->now_us);
     if (engine->options.board) board_set_workers(engine->options.board, engine->workers);

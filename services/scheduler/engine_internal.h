@@ -78,11 +78,12 @@ struct engine {
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
     bool accepts_runs;
-    bool has_failed;      /* for good: no turn any more */
-    int64_t care_due_us;  /* when the once-a-second work is next due */
-    int64_t timer_lag_us; /* of the latest timer */
-    struct page sweep;    /* where the sweeper of old rows goes on */
-    uint64_t used_bytes;  /* of the store, as of the last care */
+    bool has_failed;        /* for good: no turn any more */
+    int64_t readers_due_us; /* when dead readers are looked for */
+    int64_t care_due_us;    /* when the once-a-second work is next due */
+    int64_t timer_lag_us;   /* of the latest timer */
+    struct page sweep;      /* where the sweeper of old rows goes on */
+    uint64_t used_bytes;    /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;
 };

@@ -1,7 +1,8 @@
 /*
  * The engine without HTTP and RPC: commands are posted to it as the services do it.
  *
- *     engine_bench [--dir DIR] [--seconds N]
+ *     engine_bench [--dir DIR] [--seconds N]      the table below
+ *     engine_bench [--dir DIR] --sleeping N       N runs that wait an hour, and what they cost
  *
  * Three workflows: one step in the engine, ten steps in the engine, ten jobs one after the other,
  * which a thread of this program leases and completes at once. Each at 1 and 64 runs at a time:
@@ -36,6 +37,7 @@ enum {
     LEASE_JOBS   = 100,
     WORKERS      = 2, /* so that one polls while the other reports: then a job is one commit */
     STEPS        = 10,
+    SLEEP_S      = 5,
 };
 static const uint64_t map_bytes = 16ULL << 30;
 
@@ -61,6 +63,9 @@ struct bench {
     struct map *running; /* run id -> struct caller, of runs that did not end in their start */
     uint32_t *samples_us;
     size_t sample_count;
+    _Atomic unsigned long started;
+    unsigned long runs_max; /* 0: as many as the time allows */
+    void (*done)(struct command *command);
     _Atomic bool is_over;
     _Atomic unsigned idle; /* callers that have stopped */
     _Atomic uint64_t jobs_done;
@@ -81,10 +86,12 @@ static void on_started(struct command *command);
 static void start_run(struct caller *caller)
 {
     struct bench *bench = caller->bench;
-    if (atomic_load(&bench->is_over)) {
+    bool has_all        = bench->runs_max > 0 && bench->started == bench->runs_max;
+    if (has_all || atomic_load(&bench->is_over)) {
         atomic_fetch_add(&bench->idle, 1);
         return;
     }
+    bench->started++;
     arena_clear(caller->arena);
     caller->request  = (Pb__StartRun)PB__START_RUN__INIT;
     caller->response = (Pb__StartedRun)PB__STARTED_RUN__INIT;
@@ -97,7 +104,7 @@ static void start_run(struct caller *caller)
          .workflow    = workflow_ref(bench->workflow),
          .values      = mem_new(1, sizeof(json)),
          .value_count = 1,
-         .done        = on_started,
+         .done        = bench->done,
          .context     = caller,
     };
     caller->begin_us   = clock_mono_us();
@@ -316,6 +323,76 @@ static void measure(struct bench *bench, const char *name, const char *body, uns
     workflow_unrefp(&bench->workflow);
 }
 
+/* --- runs that sleep ---------------------------------------------------------------------------
+ */
+
+/* Memory of our own, without the pages of files, in KiB. */
+static long anonymous_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[128];
+    long kib = 0;
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, "RssAnon:", 8) == 0) kib = strtol(line + 8, NULL, 10);
+    }
+    if (file) (void)fclose(file);
+    return kib;
+}
+
+static void on_sleeping(const struct run_move *moves, size_t count, void *context)
+{
+    struct bench *bench = context;
+    for (size_t i = 0; i < count; i++) {
+        struct caller *caller = map_remove(bench->running, str_from(moves[i].run.text));
+        if (caller) on_ended(caller);
+    }
+}
+
+static void on_asleep(struct command *command)
+{
+    struct caller *caller = command->context;
+    must(command->code, &command->error);
+    on_ended(caller);
+}
+
+static void measure_sleep(struct bench *bench, unsigned long runs)
+{
+    read_workflow(bench, "  - a: {wait: {hours: 1}}\n  - b: {set: {done: 1}}\n");
+    bench->callers                = CALLERS_MAX / 4;
+    bench->running                = map_new(CALLERS_MAX);
+    bench->done                   = on_asleep;
+    struct engine_options options = {.partition   = bench->partition,
+                                     .definitions = bench->definitions,
+                                     .listener    = {.moved = on_sleeping, .context = bench}};
+    struct error error            = {};
+    must(engine_start(&options, &bench->engine, &error), &error);
+    long before_kib  = anonymous_kib();
+    int64_t begin_us = clock_mono_us();
+    bench->runs_max  = runs;
+    for (unsigned i = 0; i < bench->callers; i++) {
+        bench->items[i].bench = bench;
+        bench->items[i].arena = arena_new(ARENA_MAX);
+        start_run(&bench->items[i]);
+    }
+    while (atomic_load(&bench->idle) < bench->callers) (void)usleep(10'000);
+    double took_s = (double)(clock_mono_us() - begin_us) / 1e6;
+    (void)printf("%lu runs asleep after %.1f s: %ld KiB of memory before, %ld KiB now\n", runs,
+                 took_s, before_kib, anonymous_kib());
+
+    double cpu_begin = cpu_seconds();
+    (void)sleep(SLEEP_S);
+    (void)printf("idle for %d s: %.3f %% CPU\n", SLEEP_S,
+                 (cpu_seconds() - cpu_begin) * 100 / SLEEP_S);
+    engine_stopp(&bench->engine);
+
+    begin_us = clock_mono_us();
+    must(engine_start(&options, &bench->engine, &error), &error);
+    (void)printf("restart: %.1f ms\n", (double)(clock_mono_us() - begin_us) / 1e3);
+    engine_stopp(&bench->engine);
+    map_free(bench->running);
+    workflow_unrefp(&bench->workflow);
+}
+
 /* --- main --------------------------------------------------------------------------------------
  */
 
@@ -328,9 +405,11 @@ int main(int argc, char **argv)
 {
     const char *folder = NULL;
     unsigned seconds   = 3;
+    unsigned long runs = 0;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--dir") == 0) folder = argv[i + 1];
         if (strcmp(argv[i], "--seconds") == 0) seconds = (unsigned)strtoul(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--sleeping") == 0) runs = strtoul(argv[i + 1], NULL, 10);
     }
     char made[] = "/tmp/tutti-engine-bench-XXXXXX";
     if (!folder) folder = mkdtemp(made);
@@ -346,6 +425,11 @@ int main(int argc, char **argv)
     must(disk_probe_sync(folder, PROBE_ROUNDS, &probe_us, &error), &error);
     (void)printf("folder %s, fdatasync of 4 KiB p50 %lld us, %u s a row\n", folder,
                  (long long)probe_us, seconds);
+    bench->done = on_started;
+    if (runs > 0) {
+        measure_sleep(bench, runs);
+        return 0;
+    }
     (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
                  "p50 us", "p99 us", "CPU us");
 

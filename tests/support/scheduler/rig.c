@@ -50,12 +50,14 @@ static void start(struct rig *rig)
     char url[URL_SIZE];
     static _Atomic unsigned number; /* of this program */
     (void)snprintf(url, sizeof url, "abstract://tutti-rig-%d-%u", getpid(), number++);
-    const struct server_options server = {.url = url, .drain_ms = DRAIN_MS};
+    char hint_url[2 * URL_SIZE];
+    (void)snprintf(hint_url, sizeof hint_url, "%s-hints", url);
+    const struct server_options server = {.url = url, .hint_url = hint_url, .drain_ms = DRAIN_MS};
     must(server_start(&server, rig->scheduler, &rig->server, &error), &error, "server");
     start_client(rig);
 }
 
-static void stop(struct rig *rig)
+void rig_stop(struct rig *rig)
 {
     rpc_client_closep(&rig->client);
     server_stopp(&rig->server);
@@ -81,15 +83,20 @@ static int remove_one(const char *path, const struct stat *, int, struct FTW *)
 
 void rig_done(struct rig *rig)
 {
-    stop(rig);
+    rig_stop(rig);
     for (size_t i = 0; i < rig->answer_count; i++) rpc_answer_free(rig->answers[i]);
     if (*rig->folder) (void)nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void rig_restart(struct rig *rig)
 {
-    ASSERT(*rig->folder);
-    stop(rig);
+    rig_stop(rig);
+    rig_resume(rig);
+}
+
+void rig_resume(struct rig *rig)
+{
+    ASSERT(*rig->folder); /* a scheduler in memory has forgotten everything */
     start(rig);
 }
 

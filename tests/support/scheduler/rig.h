@@ -35,8 +35,10 @@ void rig_init(struct rig *rig, uint16_t partitions, bool is_durable);
 /** Stops everything and removes the folder. */
 void rig_done(struct rig *rig);
 
-/** Stops the scheduler and starts it again on the same folder. */
+/** Stops the scheduler and starts it again on the same folder; the same in two steps. */
 void rig_restart(struct rig *rig);
+void rig_stop(struct rig *rig);
+void rig_resume(struct rig *rig);
 
 /** A question. Its members are those of rpc_request; `status` is what must come back. */
 struct question {

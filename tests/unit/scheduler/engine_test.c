@@ -26,6 +26,11 @@ struct stand {
     struct arena *arena;
     sem_t answered;
     _Atomic unsigned failures; /* for good */
+
+    /* The fault belongs to the engine thread, like the store: set and cleared in callbacks. */
+    uint64_t fault_nth;
+    status fault_code;
+    bool is_fault_pending; /* after the last start */
 };
 
 static void on_failed(const struct error *, void *context)
@@ -75,9 +80,32 @@ static void stand_done(struct stand *stand)
     (void)sem_destroy(&stand->answered);
 }
 
+static void on_armed(struct command *command)
+{
+    struct stand *stand = command->context;
+    store_fault_at(stand->partition->store, stand->fault_nth, stand->fault_code);
+    (void)sem_post(&stand->answered);
+}
+
+/* From now on the n-th operation of the store fails. */
+static void arm(struct stand *stand, uint64_t nth, status code)
+{
+    struct command nothing = {.mail    = {.size_bytes = sizeof nothing},
+                              .kind    = COMMAND_LEASE_GIVE_UP,
+                              .done    = on_armed,
+                              .context = stand};
+    stand->fault_nth       = nth;
+    stand->fault_code      = code;
+    assert_int_equal(engine_post(stand->engine, &nothing, NULL), STATUS_OK);
+    while (sem_wait(&stand->answered)) continue;
+}
+
 static void on_done(struct command *command)
 {
-    (void)sem_post(command->context);
+    struct stand *stand     = command->context;
+    stand->is_fault_pending = store_fault_is_pending(stand->partition->store);
+    store_fault_at(stand->partition->store, 0, STATUS_OK);
+    (void)sem_post(&stand->answered);
 }
 
 /* A start, answered. */
@@ -94,7 +122,7 @@ static status start_run(struct stand *stand, struct error *ret_error)
                                .values      = calloc(1, sizeof(json)),
                                .value_count = 1,
                                .done        = on_done,
-                               .context     = &stand->answered};
+                               .context     = stand};
     status posted           = engine_post(stand->engine, &command, ret_error);
     if (posted != STATUS_OK) {
         command_release(&command);
@@ -126,10 +154,9 @@ static void check_fault(const char *tasks, bool has_jobs)
     bool is_through   = false;
     for (uint64_t n = 1; n < FAULTS_MAX && !is_through; n++) {
         struct error error = {};
-        store_fault_at(stand.partition->store, n, STATUS_RESOURCE_EXHAUSTED);
+        arm(&stand, n, STATUS_RESOURCE_EXHAUSTED);
         status code = start_run(&stand, &error);
-        is_through  = store_fault_is_pending(stand.partition->store);
-        store_fault_at(stand.partition->store, 0, STATUS_OK);
+        is_through  = stand.is_fault_pending;
         if (code == STATUS_OK) accepted++;
         if (code != STATUS_OK) assert_string_equal(error.code, "store_full");
         while (start_run(&stand, &error) != STATUS_OK) continue; /* refused for a moment */
@@ -175,10 +202,9 @@ static void test_a_failed_store_is_the_end(void **)
         struct stand stand;
         struct error error = {};
         stand_init(&stand, "  - a: {set: {x: 1}}\n");
-        store_fault_at(stand.partition->store, n, STATUS_UNAVAILABLE);
+        arm(&stand, n, STATUS_UNAVAILABLE);
         status code = start_run(&stand, &error);
         is_through  = code == STATUS_OK; /* all of its operations came before the n-th */
-        store_fault_at(stand.partition->store, 0, STATUS_OK);
         if (!is_through) {
             assert_int_equal(code, STATUS_UNAVAILABLE);
             while (atomic_load(&stand.failures) == 0) continue; /* told after the answers */

@@ -5,6 +5,7 @@
 #include "support/scheduler/rig.h"
 
 #include <semaphore.h>
+#include <stdio.h>
 
 /* A job whose attempts follow each other at once, three in all. */
 static const char retried[] =
@@ -285,6 +286,52 @@ static void test_a_cancel_reaches_the_worker(void **)
     rig_done(&rig);
 }
 
+/* --- poison ------------------------------------------------------------------------------------
+ */
+
+/* What a process leaves behind that dies while it works on `run`. */
+static void crash_with(const struct rig *rig, const char *run)
+{
+    char folder[128];
+    struct poison *poison = NULL;
+    (void)snprintf(folder, sizeof folder, "%s/p0", rig->folder);
+    assert_int_equal(poison_open(folder, &poison, NULL), STATUS_OK);
+    poison_begin(poison, str_from(run));
+    poison_close(poison);
+}
+
+static void test_a_poisonous_run_is_parked(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *bad  = rig_start(&rig, "job", NULL)->run->id;
+    const char *good = rig_start(&rig, "job", NULL)->run->id;
+    rig_stop(&rig);
+    crash_with(&rig, bad);
+    crash_with(&rig, bad);
+    rig_resume(&rig);
+
+    const Pb__RunView *parked = rig_get(&rig, bad);
+    assert_int_equal(parked->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    assert_non_null(memmem(parked->error_json.data, parked->error_json.len, "internal", 8));
+    Pb__CancelRun cancel        = PB__CANCEL_RUN__INIT;
+    cancel.id                   = bad;
+    const struct question asked = {.service  = &pb__runs__descriptor,
+                                   .method   = "Cancel",
+                                   .message  = &cancel,
+                                   .expected = STATUS_FAILED_PRECONDITION,
+                                   .code     = "run_finished"};
+    (void)rig_ask(&rig, &asked);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 0); /* the other one goes on */
+    assert_string_equal(job->run, good);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_restart(&rig);
+    assert_int_equal(rig_get(&rig, bad)->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    rig_done(&rig);
+}
+
 /* --- polls -------------------------------------------------------------------------------------
  */
 
@@ -388,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_failures_are_retried_until_the_dead_letter),
         cmocka_unit_test(test_a_release_burns_no_attempt),
         cmocka_unit_test(test_a_cancel_reaches_the_worker),
+        cmocka_unit_test(test_a_poisonous_run_is_parked),
         cmocka_unit_test(test_a_parked_poll_gets_the_job),
         cmocka_unit_test(test_a_poll_that_was_given_up_gets_nothing),
         cmocka_unit_test(test_a_stop_answers_parked_polls),

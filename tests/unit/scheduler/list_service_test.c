@@ -2,9 +2,11 @@
 #include "cmocka.h"
 
 #include "base/clock.h"
+#include "rpc/rpc_hint.h"
 #include "support/scheduler/rig.h"
 
 #include <semaphore.h>
+#include <time.h>
 
 static const char set_task[]    = "  - a: {set: {answer: 42}}\n";
 static const char listen_task[] = "  - a: {listen: {to: {one: {with: {type: go}}}}}\n";
@@ -309,6 +311,68 @@ static void test_a_history_waits_for_the_next_event(void **)
     rig_done(&rig);
 }
 
+/* --- hints -------------------------------------------------------------------------------------
+ */
+
+struct hearing {
+    sem_t connected, heard;
+    char run[ID_LEN + 1];
+    uint64_t sequence;
+    Pb__RunStatus status;
+};
+
+static void on_hint(uint16_t, bytes payload, void *context)
+{
+    struct hearing *hearing = context;
+    Pb__RunHints *hints     = pb__run_hints__unpack(NULL, payload.len, payload.ptr);
+    assert_non_null(hints);
+    assert_int_equal(hints->n_hints, 1);
+    memcpy(hearing->run, hints->hints[0]->run_id, ID_LEN);
+    hearing->sequence = hints->hints[0]->sequence;
+    hearing->status   = hints->hints[0]->status;
+    pb__run_hints__free_unpacked(hints, NULL);
+    (void)sem_post(&hearing->heard);
+}
+
+static void on_refresh(enum rpc_refresh_reason, uint64_t, void *context)
+{
+    struct hearing *hearing = context;
+    (void)sem_post(&hearing->connected);
+}
+
+static void test_hints_say_what_moved(void **)
+{
+    struct rig rig         = {};
+    struct hearing hearing = {};
+    (void)sem_init(&hearing.connected, 0, 0);
+    (void)sem_init(&hearing.heard, 0, 0);
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "one", set_task);
+    const struct rpc_subscriber_options options = {.urls    = server_hint_url(rig.server),
+                                                   .hint    = on_hint,
+                                                   .refresh = on_refresh,
+                                                   .context = &hearing};
+    struct rpc_subscriber *subscriber           = NULL;
+    assert_int_equal(rpc_subscriber_start(&options, &subscriber, NULL), STATUS_OK);
+    while (sem_wait(&hearing.connected)) continue;
+
+    const Pb__RunView *run = NULL;
+    do { /* a hint may be lost; the next one comes */
+        run = rig_start(&rig, "one", NULL)->run;
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        if (sem_timedwait(&hearing.heard, &until) == 0) break;
+    } while (true);
+    assert_string_equal(hearing.run, run->id);
+    assert_int_equal(hearing.sequence, run->last_sequence);
+    assert_int_equal(hearing.status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rpc_subscriber_stopp(&subscriber);
+    (void)sem_destroy(&hearing.connected);
+    (void)sem_destroy(&hearing.heard);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_a_parked_pull_hears_of_the_end),
         cmocka_unit_test(test_a_second_pull_takes_the_place_of_the_first),
         cmocka_unit_test(test_a_history_waits_for_the_next_event),
+        cmocka_unit_test(test_hints_say_what_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
