@@ -95,11 +95,13 @@ static status fill(struct rpc_call *call, const struct run_place *place, struct 
         uint64_t first = head->last_sequence - gathering.count_max;
         if (first > gathering.after) gathering.after = first;
     }
-    answer->n_events      = 0;
-    answer->run_id        = text_in(call->arena, id);
-    answer->status        = (Pb__RunStatus)head->status;
-    answer->last_sequence = head->last_sequence;
-    answer->events        = arena_alloc(call->arena, gathering.count_max * sizeof *answer->events);
+    answer->n_events          = 0;
+    answer->run_id            = text_in(call->arena, id);
+    answer->status            = (Pb__RunStatus)head->status;
+    answer->last_sequence     = head->last_sequence;
+    answer->progress_permille = head->progress_permille;
+    answer->phase             = head->phase;
+    answer->events = arena_alloc(call->arena, gathering.count_max * sizeof *answer->events);
     if (!answer->events) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     if (head->last_sequence <= gathering.after) return STATUS_OK;
 

@@ -4,6 +4,7 @@
 #include "json/json_write.h"
 
 #include "base/assert.h"
+#include "base/money.h"
 
 enum { ITERATION_MAX = 1024, DATA_MAX = PAYLOAD_MAX + (64 << 10) /* bytes */ };
 
@@ -246,7 +247,14 @@ static void put_usage(struct json_writer *writer, const struct usage *usage)
     json_begin_object(writer);
     json_put_int(writer, "input_tokens", usage->input_tokens);
     json_put_int(writer, "output_tokens", usage->output_tokens);
-    json_put_int(writer, "cost_usd_nanos", usage->cost_usd_nanos);
+    json_member(writer, "cost_usd");
+    if (usage->source == COST_UNKNOWN) {
+        json_write_null(writer);
+    } else {
+        CLEANUP(buf_done) struct buf cost = buf_init(MONEY_TEXT_MAX);
+        (void)money_print(usage->cost_usd_nanos, &cost);
+        json_write_text(writer, buf_str(&cost));
+    }
     if (usage->is_simulated) json_put_bool(writer, "simulated", true);
     json_end_object(writer);
 }
