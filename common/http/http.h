@@ -42,7 +42,7 @@ enum {
     HTTP_HEADERS_SENT_MAX     = 128,              /* of one request */
     HTTP_HEADER_COUNT_MAX     = 256,              /* of one answer */
     HTTP_HEADERS_MAX          = 64 * 1024,        /* bytes of an answer's headers, by default */
-    HTTP_BODY_SENT_MAX        = 32 * 1024 * 1024, /* bytes; blobs, tool-adapters.md */
+    HTTP_BODY_SENT_MAX        = 32 * 1024 * 1024, /* bytes */
     HTTP_BODY_MAX             = 10 * 1024 * 1024, /* bytes of an answer, by default */
     HTTP_INFLATION_MAX        = 100,              /* decompressed bytes per received byte */
     HTTP_REDIRECTS_MAX        = 5,

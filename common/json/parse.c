@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    DEPTH_MAX  = 64,      /* http-api.md, section 10 */
+    DEPTH_MAX  = 64,      /* of a document unless the caller says otherwise */
     VALUES_MAX = 100'000, /* the same */
     STACK_MIN  = 64,      /* values */
 };

@@ -1,6 +1,6 @@
 /**
  * socket: the only place where NNG sockets are opened, and so the one where its defaults end:
- * no size limit, no timeouts, no keepalive, silent resends (building-blocks.md section 1.3).
+ * no size limit, no timeouts, no keepalive, silent resends (docs/internals/rpc-frames.md).
  */
 #ifndef RPC_SOCKET_INTERNAL_H
 #define RPC_SOCKET_INTERNAL_H

@@ -8,7 +8,7 @@
  *
  * Threads: everything is for any thread. Changing a series costs one or two atomic additions;
  * metric_series() takes a mutex, so hot code keeps the pointer. Names and labels:
- * docs/reference/metrics; text format 0.0.4.
+ * docs/reference/metrics.md; text format 0.0.4.
  */
 #ifndef TELEMETRY_METRICS_H
 #define TELEMETRY_METRICS_H

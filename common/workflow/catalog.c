@@ -1,5 +1,5 @@
 /*
- * Functions by name. The language resolves `call: X` in five steps (section 9); built are two of
+ * Functions by name. The language resolves `call: X` in five steps; built are two of
  * the targets, and every other one that the language knows is refused by its name.
  */
 #include "workflow/catalog.h"

@@ -1,5 +1,5 @@
 /*
- * Compiles expressions: the table of which variable exists where (section 3 of the language), and
+ * Compiles expressions: the table of which variable exists where (docs/reference/workflow.md), and
  * findings at the offending token. All names are known to the compiler everywhere, so that one used
  * in the wrong place is told apart from one that does not exist.
  */

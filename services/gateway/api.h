@@ -177,7 +177,8 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask);
 /** The partition that owns an id, or a client's own id in this call's namespace. */
 uint16_t api_partition_of(struct api_call *call, str id);
 
-/** hash of architecture.md section 3: first 8 bytes of SHA-256(namespace 0x1f text) mod P. */
+/** the hash that routes (docs/internals/ids-and-keys.md): first 8 bytes of SHA-256(namespace 0x1f
+ * text) mod P. */
 uint16_t api_partition_of_text(const struct api *api, str namespace, str text);
 
 #endif

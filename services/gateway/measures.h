@@ -1,4 +1,4 @@
-/** measures: the gateway's metrics (docs/reference/metrics). */
+/** measures: the gateway's metrics (docs/reference/metrics.md). */
 #ifndef GATEWAY_MEASURES_H
 #define GATEWAY_MEASURES_H
 

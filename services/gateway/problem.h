@@ -1,9 +1,9 @@
 /**
  * problem: errors of the HTTP API as RFC 9457 documents, from one table of codes.
  *
- * Every code of docs/errors is in the table with its status, title and whether the same request may
- * succeed later. Services name codes in their answers; a code that is not in the table follows from
- * the gRPC status.
+ * Every code of docs/reference/errors.md is in the table with its status, title and whether the
+ * same request may succeed later. Services name codes in their answers; a code that is not in the
+ * table follows from the gRPC status.
  */
 #ifndef GATEWAY_PROBLEM_H
 #define GATEWAY_PROBLEM_H

@@ -50,7 +50,7 @@ static inline struct llm_usage llm_usage_unknown(void)
 }
 
 /** What kind of failure it is decides on retries, fallbacks, breakers and keys
- * (docs/guide/llm): a table in attempt.c. */
+ * (docs/guide/llm.md): a table in call.c. */
 enum llm_error_class {
     LLM_ERROR_CONNECT,      /* DNS, connect, TLS; cut; malformed answer */
     LLM_ERROR_TIMEOUT,      /* connect, first event, idle or total */

@@ -1,4 +1,4 @@
-/** measures: the llm-proxy's metrics (docs/reference/metrics). */
+/** measures: the llm-proxy's metrics (docs/reference/metrics.md). */
 #ifndef LLM_PROXY_MEASURES_H
 #define LLM_PROXY_MEASURES_H
 

@@ -29,10 +29,10 @@
 enum {
     LEASE_MS_MIN     = 10,
     LEASE_MS_MAX     = 3'600'000,
-    LEASE_MS_DEFAULT = 180'000, /* workflow-language.md: defaults.job.heartbeat_timeout */
+    LEASE_MS_DEFAULT = 180'000, /* defaults.job.heartbeat_timeout */
 
     ENGINE_CACHE_BYTES = 64 << 20, /* of runs in memory */
-    STORE_FAILED_EXIT  = 74,       /* EX_IOERR; operations.md section 2 */
+    STORE_FAILED_EXIT  = 74,       /* EX_IOERR; docs/guide/operations.md */
 };
 
 /** What a commit has done to one run. Valid during the callback. */

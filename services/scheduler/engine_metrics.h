@@ -1,5 +1,5 @@
 /**
- * engine_metrics: what the engine counts (operations.md section 5).
+ * engine_metrics: what the engine counts (docs/reference/metrics.md).
  *
  * One set per process, shared by its partitions. Every function takes NULL: then nothing is
  * counted. Series are looked up by bounded labels only.

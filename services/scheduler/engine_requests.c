@@ -2,7 +2,7 @@
  * What was answered lately, by request id, so that a repeated call is answered and not repeated.
  *
  * The rows are keyed by a sequence, not by the request id, because random keys cost 5 to 20 times
- * as much (building-blocks.md section 3.1); a map in memory finds them, read from the table at
+ * as much (docs/internals/store.md); a map in memory finds them, read from the table at
  * start.
  */
 #include "base/assert.h"
@@ -19,7 +19,7 @@ enum {
     RECOVER_PAGE       = 10'000,
     ROW_ARENA_MAX      = 1 << 20,
 };
-#define REQUEST_AGE_US (INT64_C(600) * 1'000'000) /* architecture.md, "Keys": 10 minutes */
+#define REQUEST_AGE_US (INT64_C(600) * 1'000'000) /* 10 minutes */
 
 /* --- in memory ---------------------------------------------------------------------------------
  */

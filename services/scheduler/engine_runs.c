@@ -9,7 +9,7 @@ enum {
     TRACE_ID_AT  = 3, /* in "00-<32 hex>-<16 hex>-01", W3C trace context */
     TRACE_ID_LEN = 32,
 };
-#define IDEMPOTENCY_AGE_US (INT64_C(24) * 3600 * 1'000'000) /* http-api.md section 1 */
+#define IDEMPOTENCY_AGE_US (INT64_C(24) * 3600 * 1'000'000) /* a day */
 
 /* --- rows of a start ---------------------------------------------------------------------------
  */

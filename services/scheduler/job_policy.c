@@ -6,7 +6,7 @@
 
 enum { HTTP_PAYMENT_REQUIRED = 402 };
 
-/* workflow-language.md section 7, `defaults.job`. */
+/* docs/guide/errors-and-retries.md, "Retries of calls". */
 static const struct retry_plan retry_default = {
     .backoff            = BACKOFF_EXPONENTIAL,
     .delay_us           = SECOND_US,

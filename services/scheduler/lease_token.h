@@ -4,7 +4,7 @@
  * 16 bytes job id, 4 bytes lease number, 8 bytes expiry (microseconds of Unix time), all
  * big-endian, and the first 16 bytes of HMAC-SHA256 over them by the partition's key. A token is
  * good as long as its job is not leased anew, also beyond its expiry and across restarts: the lease
- * number in the job's row decides (architecture.md section 3). Pure; any thread.
+ * number in the job's row decides (docs/internals/lease-tokens.md). Pure; any thread.
  */
 #ifndef SCHEDULER_LEASE_TOKEN_H
 #define SCHEDULER_LEASE_TOKEN_H

@@ -6,7 +6,7 @@
  * full mailbox refuses, and says so at once.
  *
  * Threads: post, close, depth, room from any thread; take from one.
- * Limits: MAILBOX_COUNT_MAX commands and MAILBOX_SIZE_MAX bytes (architecture.md section 4).
+ * Limits: MAILBOX_COUNT_MAX commands and MAILBOX_SIZE_MAX bytes.
  */
 #ifndef SCHEDULER_MAILBOX_H
 #define SCHEDULER_MAILBOX_H

@@ -62,7 +62,7 @@ struct run_limits {
     uint32_t steps_max;                    /* 0: RUN_STEPS_PER_COMMAND */
     uint32_t activations_max;              /* 0: RUN_ACTIVATIONS_MAX */
     uint32_t buffered_max;                 /* 0: RUN_BUFFERED_MAX */
-    int64_t attempt_timeout_us;            /* 0: 10 min, workflow-language.md section 7 */
+    int64_t attempt_timeout_us;            /* 0: 10 min */
     const struct retry_plan *job_retry;    /* NULL: 3 retries, 1 s, doubling, jitter 0..1 s */
     const struct expr_limits *expressions; /* NULL: the defaults of expr.h */
 };

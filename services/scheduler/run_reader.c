@@ -2,7 +2,7 @@
 
 #include "scheduler/run_wire.h"
 
-enum { CLIENT_ID_MAX = 128 /* bytes: http-api.md section 1 */ };
+enum { CLIENT_ID_MAX = 128 /* bytes, as openapi.yaml */ };
 
 bool client_id_is_valid(str text)
 {

@@ -7,7 +7,7 @@
 #include "schema/schema.h"
 
 enum {
-    INPUT_SIZE_MAX      = 1 << 20, /* bytes: the HTTP API's body (http-api.md section 11) */
+    INPUT_SIZE_MAX      = 1 << 20, /* bytes: the HTTP API's body */
     LABELS_MAX          = 16,
     LABEL_KEY_MAX       = 63,  /* characters; checked as bytes */
     LABEL_VALUE_MAX     = 255, /* likewise */

@@ -1,4 +1,4 @@
-/* A task from start to end: the order of steps is that of workflow-language.md, section 2. */
+/* A task from start to end: the order of steps is in docs/reference/workflow.md. */
 #include "scheduler/decide.h"
 #include "scheduler/retry_rule.h"
 

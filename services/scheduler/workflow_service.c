@@ -11,7 +11,7 @@
 enum {
     VERSIONS_MAX   = 1'000,     /* shown of one name */
     ROWS_MAX       = 20'000,    /* read for one page */
-    DEFINITION_MAX = 512 << 10, /* bytes: workflow-language.md section 1 */
+    DEFINITION_MAX = 512 << 10, /* bytes, as workflow.h */
 };
 
 /* The system partition, or NULL. */

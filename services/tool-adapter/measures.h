@@ -1,4 +1,4 @@
-/** measures: the tool-adapter's metrics (docs/reference/metrics). */
+/** measures: the tool-adapter's metrics (docs/reference/metrics.md). */
 #ifndef TOOL_ADAPTER_MEASURES_H
 #define TOOL_ADAPTER_MEASURES_H
 

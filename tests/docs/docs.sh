@@ -176,6 +176,15 @@ check_rules() {
   done < <(comm -23 "$work/followed" "$work/rules")
 }
 
+# Comments that send readers to a page.
+check_mentions() {
+  while IFS=: read -r file page; do
+    [ -e "$page" ] || report "$file: mentions $page, which is not there"
+  done < <(grep -roE --include='*.[ch]' --include='*.proto' --include='*.yaml' --include='*.sh' --include='*.mjs' \
+    --exclude-dir=node_modules '(^|[^/a-z.])docs/[a-z0-9/-]+(\.md)?' common services proto tests/unit tests/support tests/scenario compose |
+    sed 's/:.*docs/:docs/' | sort -u)
+}
+
 # --- examples -------------------------------------------------------------------------------------
 
 # Every YAML block that is a workflow (`document:`) or a list of tasks (`- name:`) must be valid.
@@ -241,6 +250,7 @@ check_roadmap
 check_metrics
 check_errors
 check_rules
+check_mentions
 check_examples
 check_links
 [ ! -s "$work/findings" ]

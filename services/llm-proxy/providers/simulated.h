@@ -4,7 +4,7 @@
  * Deterministic: everything follows from the request and the provider's seed. Text begins with
  * "[simulated] "; a request with a schema gets a valid instance of it; `tool_choice` that asks for
  * a call gets one with valid arguments. It never passes for real: everything that carries its
- * answers on is marked (docs/guide/llm).
+ * answers on is marked (docs/guide/llm.md).
  */
 #ifndef LLM_PROXY_PROVIDERS_SIMULATED_H
 #define LLM_PROXY_PROVIDERS_SIMULATED_H
