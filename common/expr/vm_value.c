@@ -7,6 +7,12 @@
 
 #include <stdlib.h>
 
+/* The operands of an instruction with many; NULL if it has none. */
+static const operand *operands_of(const struct expr_run *vm, const struct insn *insn)
+{
+    return insn->c > 0 ? vm->expr->operands + insn->e : NULL;
+}
+
 enum step do_negate(struct expr_run *vm, const struct insn *insn)
 {
     return vm_set_or_raise(vm, insn->a, number_negate(vm, vm_view(vm, insn->b)));
@@ -92,7 +98,7 @@ enum step do_push(struct expr_run *vm, const struct insn *insn)
 
 enum step do_array(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = vm->expr->operands + insn->e;
+    const operand *operands = operands_of(vm, insn);
     json array              = json_array_new(insn->c);
     for (operand i = 0; i < insn->c; i++) json_array_push(&array, vm_own(vm, operands[i]));
     return vm_set(vm, insn->a, array);
@@ -100,7 +106,7 @@ enum step do_array(struct expr_run *vm, const struct insn *insn)
 
 enum step do_object(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = vm->expr->operands + insn->e;
+    const operand *operands = operands_of(vm, insn);
     json object             = json_object_new(insn->c);
     for (operand i = 0; i < insn->c; i++) {
         json key = vm_share(vm, operands[2 * i]);
@@ -118,7 +124,7 @@ enum step do_object(struct expr_run *vm, const struct insn *insn)
 
 enum step do_concat(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = vm->expr->operands + insn->e;
+    const operand *operands = operands_of(vm, insn);
     json text               = json_text_from("");
     for (operand i = 0; i < insn->c; i++) {
         json piece = value_to_text(vm, vm_view(vm, operands[i]));
@@ -139,7 +145,7 @@ enum step do_concat(struct expr_run *vm, const struct insn *insn)
 enum step do_builtin(struct expr_run *vm, const struct insn *insn)
 {
     const struct builtin *builtin = builtin_at(insn->d);
-    const operand *operands       = vm->expr->operands + insn->e;
+    const operand *operands       = operands_of(vm, insn);
     json args[VM_ARGUMENTS_MAX];
     ASSERT(insn->c < VM_ARGUMENTS_MAX);
     bool is_place       = vm_makes_place(vm, insn);
