@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "expr/regex_internal.h"
 #include "expr/yield.h"
 
@@ -167,21 +168,31 @@ static status report(const struct compiler *c, struct arena *arena, struct expr_
     return fail(reterr, STATUS_INVALID_ARGUMENT, "%s at offset %zu", fault.detail, fault.offset);
 }
 
+/* What the lexer takes for granted. */
+static status check_source(str source, struct expr_fault *ret_fault, struct error *reterr)
+{
+    struct expr_fault fault = {.hint = "", .name = ""};
+    if (source.len > EXPR_SOURCE_MAX) {
+        fault.detail = "expression is longer than 64 KiB";
+        fault.kind   = EXPR_FAULT_LIMIT;
+    } else if (utf8_valid_prefix(source) < source.len) {
+        fault.detail = "expression is not valid UTF-8";
+        fault.kind   = EXPR_FAULT_SYNTAX;
+        fault.offset = utf8_valid_prefix(source);
+    } else {
+        return STATUS_OK;
+    }
+    if (ret_fault) *ret_fault = fault;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s", fault.detail);
+}
+
 status expr_compile(str source, const struct expr_names *names, struct arena *arena,
                     struct expr **ret_expr, struct expr_fault *ret_fault, struct error *reterr)
 {
     static const struct expr_names no_names = {};
     if (!names) names = &no_names;
     ASSERT(names->count <= EXPR_VARIABLES_MAX);
-    if (source.len > EXPR_SOURCE_MAX) {
-        if (ret_fault) {
-            *ret_fault = (struct expr_fault){.detail = "expression is longer than 64 KiB",
-                                             .hint   = "",
-                                             .name   = "",
-                                             .kind   = EXPR_FAULT_LIMIT};
-        }
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "expression is longer than 64 KiB");
-    }
+    TRY(check_source(source, ret_fault, reterr));
     CLEANUP(arena_freep) struct arena *own = arena_new(ARENA_BASE + source.len * ARENA_FACTOR);
     const char *text                       = own ? arena_strdup(own, source) : NULL;
     ASSERT(text); /* fits by the arena's size */

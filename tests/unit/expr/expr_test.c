@@ -152,6 +152,7 @@ static const struct fault_row {
     {"input",          0, EXPR_FAULT_FUNCTION, "input/0 is not available", "input"},
     {"halt",           0, EXPR_FAULT_FUNCTION, "halt/0 is not available", "halt"},
     {"import \"a\" as a; .", 0, EXPR_FAULT_FUNCTION, "modules are not supported", "import"},
+    {"\"a\xff\"",     2, EXPR_FAULT_SYNTAX,   "expression is not valid UTF-8", ""},
     {"@nope",          0, EXPR_FAULT_FUNCTION, "nope is not a valid format", "nope"},
 };
 /* clang-format on */
