@@ -3,8 +3,9 @@
  *
  * A program is immutable and may be evaluated by many threads at once. An evaluation is pure: its
  * result depends on the program, the input, the variables and `now` alone. It reads no clock, file,
- * environment or locale, and it ends: fuel, memory and depth are budgets. It never recurses on the
- * C stack over data or calls.
+ * environment or locale, and it ends: fuel, memory and depth are budgets, which no `try` catches.
+ * It never recurses on the C stack over data or calls. Its values do not refer to the program and
+ * may outlive it.
  *
  * Left out, as compile errors that say why: input, inputs, debug, stderr, input_filename,
  * input_line_number, env, $ENV, import, include, modulemeta, get_search_list, halt, halt_error.
@@ -51,8 +52,8 @@ struct expr_fault {
 };
 
 /**
- * Compiles `source` (borrowed for the call). Owned: expr_free(). `ret_fault` may be NULL; its texts
- * live as long as `arena`. Fails with INVALID_ARGUMENT.
+ * Compiles `source` (valid UTF-8, borrowed for the call). Owned: expr_free(). `ret_fault` may be
+ * NULL; its texts live as long as `arena`. Fails with INVALID_ARGUMENT.
  */
 status expr_compile(str source, const struct expr_names *names, struct arena *arena,
                     struct expr **ret_expr, struct expr_fault *ret_fault, struct error *reterr);

@@ -4,6 +4,7 @@
 #include "cmocka.h"
 #include "json/json_text.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -254,6 +255,42 @@ static void values_outlive_programs(void **state)
     }
 }
 
+static void *evaluate_often(void *context)
+{
+    const struct expr *expr = context;
+    size_t good             = 0;
+    for (int64_t i = 0; i < 50; i++) {
+        json object = json_object_new(1);
+        json_object_put_text(&object, "n", json_int(i));
+        struct expr_input input = {.value = object};
+        json value              = json_invalid();
+        if (expr_eval(expr, &input, &value, NULL, NULL) == STATUS_OK) {
+            good += str_is(json_str(value), "{\"k\":[\"b\",true]}");
+        }
+        json_unref(value);
+        json_unref(object);
+    }
+    return good == 50 ? context : NULL;
+}
+
+/* For the thread sanitizer: constants, literal patterns and code are shared. */
+static void threads_share_programs(void **state)
+{
+    (void)state;
+    CLEANUP(expr_freep)
+    struct expr *expr =
+        compiled("{k: [(\"abc\" | match(\"b\").string), (.n >= 0)]} | tojson", NULL);
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, evaluate_often, expr), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *done = NULL;
+        assert_int_equal(pthread_join(threads[i], &done), 0);
+        assert_non_null(done);
+    }
+}
+
 /* --- budgets and errors ------------------------------------------------------------------------
  */
 
@@ -363,7 +400,7 @@ static void source_is_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 9];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 10];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, check_row, &rows[i]);
@@ -374,6 +411,7 @@ int main(void)
     tests[count++] = row_test("variables are given", variables_are_given, NULL);
     tests[count++] = row_test("members that are read", members_are_known, NULL);
     tests[count++] = row_test("values outlive programs", values_outlive_programs, NULL);
+    tests[count++] = row_test("threads share programs", threads_share_programs, NULL);
     tests[count++] = row_test("fuel ends", fuel_ends, NULL);
     tests[count++] = row_test("memory ends", memory_ends, NULL);
     tests[count++] = row_test("depth ends", depth_ends, NULL);
