@@ -123,6 +123,12 @@ operand result_is(struct compiler *c, struct place p, operand want, operand valu
 /* A register that all branches of a node fill; none is needed in tail position. */
 operand branch_register(struct compiler *c, struct place p, operand want);
 
+/* What a node returns whose branches have filled `filled`: its own, unless it was told `want`. */
+static inline operand branch_result(operand want, operand filled)
+{
+    return want == OPERAND_NONE && filled != OPERAND_NONE ? filled | OPERAND_TAKE : want;
+}
+
 struct unit *unit_new(struct compiler *c, struct unit *outer, const struct def *def,
                       const struct node *body, struct binding *scope);
 

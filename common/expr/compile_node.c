@@ -120,9 +120,10 @@ static operand gen_pipe(struct compiler *c, const struct node *node, struct plac
     return gen(c, at, stage, want);
 }
 
-static operand gen_comma(struct compiler *c, const struct node *node, struct place p, operand want)
+static operand gen_comma(struct compiler *c, const struct node *node, struct place p,
+                         operand wanted)
 {
-    want                  = branch_register(c, p, want);
+    operand want          = branch_register(c, p, wanted);
     uint32_t jump         = 0; /* chain of jumps to the end, through their targets */
     struct place branch   = p;
     const struct node *at = node->list;
@@ -139,12 +140,12 @@ static operand gen_comma(struct compiler *c, const struct node *node, struct pla
         patch(c, jump);
         jump = before;
     }
-    return want;
+    return branch_result(wanted, want);
 }
 
-static operand gen_if(struct compiler *c, const struct node *node, struct place p, operand want)
+static operand gen_if(struct compiler *c, const struct node *node, struct place p, operand wanted)
 {
-    want          = branch_register(c, p, want);
+    operand want  = branch_register(c, p, wanted);
     uint32_t jump = 0;
     for (; node && node->kind == NODE_IF && !has_failed(c); node = node->c) {
         operand condition = gen_value(c, node->a, p, false);
@@ -163,7 +164,7 @@ static operand gen_if(struct compiler *c, const struct node *node, struct place 
         patch(c, jump);
         jump = before;
     }
-    return want;
+    return branch_result(wanted, want);
 }
 
 /* a and b, a or b: both are conditions, and the result is a boolean. */
@@ -184,9 +185,9 @@ static operand gen_logic(struct compiler *c, const struct node *node, struct pla
 
 /* a // b: what is true of a; b if there was nothing. */
 static operand gen_alternative(struct compiler *c, const struct node *node, struct place p,
-                               operand want)
+                               operand wanted)
 {
-    want          = branch_register(c, p, want);
+    operand want  = branch_register(c, p, wanted);
     operand found = register_new(c);
     operand yes   = constant(c, json_bool(true));
     (void)emit(c, (struct insn){.op = OP_MOVE, .a = found, .b = constant(c, json_bool(false))});
@@ -210,7 +211,7 @@ static operand gen_alternative(struct compiler *c, const struct node *node, stru
     patch(c, none);
     (void)gen(c, node->b, p, want);
     if (done && !has_failed(c)) patch(c, done);
-    return want;
+    return branch_result(wanted, want);
 }
 
 static operand gen_label(struct compiler *c, const struct node *node, struct place p, operand want)

@@ -166,7 +166,7 @@ operand gen_object(struct compiler *c, const struct node *node, struct place p, 
 /* --- try ---------------------------------------------------------------------------------------
  */
 
-operand gen_try(struct compiler *c, const struct node *node, struct place p, operand want)
+operand gen_try(struct compiler *c, const struct node *node, struct place p, operand wanted)
 {
     operand index  = register_new(c);
     operand error  = register_new(c);
@@ -175,11 +175,11 @@ operand gen_try(struct compiler *c, const struct node *node, struct place p, ope
     struct place body = p;
     body.is_tail      = false;
     if (!node->b) {
-        operand value = gen(c, node->a, body, want);
+        operand value = gen(c, node->a, body, wanted);
         (void)emit(c, (struct insn){.op = OP_TRY_END, .b = index});
-        return result_is(c, p, want, value);
+        return result_is(c, p, wanted, value);
     }
-    want          = branch_register(c, p, want);
+    operand want  = branch_register(c, p, wanted);
     operand value = gen(c, node->a, body, want);
     (void)emit(c, (struct insn){.op = OP_TRY_END, .b = index});
     if (p.is_tail) (void)result_is(c, p, want, value);
@@ -191,5 +191,5 @@ operand gen_try(struct compiler *c, const struct node *node, struct place p, ope
     handler.is_owned     = true;
     (void)gen(c, node->b, handler, want);
     if (done && !has_failed(c)) patch(c, done);
-    return want;
+    return branch_result(wanted, want);
 }
