@@ -191,7 +191,8 @@ static operand gen_alternative(struct compiler *c, const struct node *node, stru
     operand found = register_new(c);
     operand yes   = constant(c, json_bool(true));
     (void)emit(c, (struct insn){.op = OP_MOVE, .a = found, .b = constant(c, json_bool(false))});
-    uint32_t fork      = emit(c, (struct insn){.op = OP_FORK});
+    operand index      = register_new(c);
+    uint32_t fork      = emit(c, (struct insn){.op = OP_MARK, .a = index});
     struct place first = p;
     first.is_owned     = false;
     first.is_tail      = false;
@@ -201,6 +202,7 @@ static operand gen_alternative(struct compiler *c, const struct node *node, stru
     if (has_failed(c)) return OPERAND_NONE;
     patch(c, accept);
     (void)emit(c, (struct insn){.op = OP_STORE, .a = found, .b = yes});
+    (void)emit(c, (struct insn){.op = OP_SETTLE, .b = index});
     (void)result_is(c, p, want, value);
     uint32_t done = p.is_tail ? 0 : emit(c, (struct insn){.op = OP_JUMP});
     if (has_failed(c)) return OPERAND_NONE;

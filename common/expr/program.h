@@ -89,6 +89,7 @@ enum op {
     OP_TRY_END,       /* b: index of the fork */
     OP_MARK,          /* a: index of its fork; d: where to go on after backtracking, or 0 */
     OP_CUT,           /* b: index of the fork: it and all later ones are forgotten */
+    OP_SETTLE,        /* b: index of the fork: it is forgotten if there is no later one */
     OP_BREAK,         /* b: index of the fork: the same, and backtracks */
     OP_ERROR,         /* b: what is raised */
     OP_COUNT,

@@ -58,6 +58,7 @@ static const vm_handler handlers[OP_COUNT] = {
     [OP_TRY_END]         = do_try_end,
     [OP_MARK]            = do_mark,
     [OP_CUT]             = do_cut,
+    [OP_SETTLE]          = do_settle,
     [OP_BREAK]           = do_break,
     [OP_ERROR]           = do_error,
 };

@@ -320,6 +320,7 @@ enum step do_try(struct expr_run *vm, const struct insn *insn);
 enum step do_try_end(struct expr_run *vm, const struct insn *insn);
 enum step do_mark(struct expr_run *vm, const struct insn *insn);
 enum step do_cut(struct expr_run *vm, const struct insn *insn);
+enum step do_settle(struct expr_run *vm, const struct insn *insn);
 enum step do_break(struct expr_run *vm, const struct insn *insn);
 enum step do_error(struct expr_run *vm, const struct insn *insn);
 

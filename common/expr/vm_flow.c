@@ -171,6 +171,14 @@ enum step do_cut(struct expr_run *vm, const struct insn *insn)
     return STEP_NEXT;
 }
 
+/* Without it a fork that has nothing to come back for would keep values from being moved. */
+enum step do_settle(struct expr_run *vm, const struct insn *insn)
+{
+    int64_t index = vm_view(vm, insn->b).integer;
+    if (index == (int64_t)vm->fork_count - 1) vm_forks_cut(vm, (uint32_t)index);
+    return STEP_NEXT;
+}
+
 enum step do_break(struct expr_run *vm, const struct insn *insn)
 {
     vm_forks_cut(vm, (uint32_t)vm_view(vm, insn->b).integer);
