@@ -41,8 +41,10 @@ struct worker_options {
     const char *const *queues;    /* NULL-terminated, at most WORKER_QUEUES_MAX */
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
-    uint32_t slots;               /* jobs at once */
-    uint32_t lease_ms;            /* silence after which a job is another worker's */
+    uint32_t slots;               /* jobs at once. With several partitions the polls that are parked
+                                   * at the others may bring one share each on top */
+
+    uint32_t lease_ms; /* silence after which a job is another worker's */
 
     /** A job has come. May end it before it returns. */
     void (*run)(struct worker_job *job, void *context);
@@ -58,11 +60,15 @@ struct worker_options {
 /** Owned: worker_freep(). Leases from the next turn of the loop on. */
 struct worker *worker_new(const struct worker_options *options);
 
-/** Leases no more. */
+/** Leases no more; what still comes of a poll under way is handed back at once. */
 void worker_drain(struct worker *worker);
 
 /** Jobs that have not ended. */
 uint32_t worker_busy(const struct worker *worker);
+
+/** Calls nobody any more. After the loop was joined, before the client is closed, so that what the
+ * close leaves on the loop can be run. */
+void worker_stop(struct worker *worker);
 
 /** Frees; jobs still under way are forgotten and come back when their leases are over. After the
  * loop has stopped and the client is closed. NULL is fine. */

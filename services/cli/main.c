@@ -57,25 +57,31 @@ static const struct cli_flag doctor_flags[] = {
 
 static const struct cli_command commands[] = {
     {"up", "[--data DIR] [--port N]", "start the whole suite on this machine",
-     "Creates DIR, starts gateway, scheduler, tool-adapter and llm-proxy, restarts one that dies, and\n"
-     "drains them on Ctrl-C. DIR/admin.key holds the first key, DIR/endpoints.json all addresses,\n"
-     "DIR/log what the services say.", 0, 0, up_flags, command_up},
+     "Creates DIR, starts gateway, scheduler, tool-adapter and llm-proxy, restarts one that dies,\n"
+     "and drains them on Ctrl-C. DIR/admin.key holds the first key, DIR/endpoints.json all\n"
+     "addresses, DIR/log what the services say.",
+     0, 0, up_flags, command_up},
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
-    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_validate},
-    {"run", "WORKFLOW", "start a run", "WORKFLOW is [namespace/]name[:version]; without a version the newest release.",
+    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX, NULL,
+     command_validate},
+    {"run", "WORKFLOW", "start a run",
+     "WORKFLOW is [namespace/]name[:version]; without a version the newest release.",
      1, 1, run_flags, command_run},
     {"list", "", "list runs, newest first", NULL, 0, 0, list_flags, command_list},
     {"show", "RUN", "show a run", NULL, 1, 1, NULL, command_show},
     {"logs", "RUN", "show the history of a run", NULL, 1, 1, logs_flags, command_logs},
     {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, NULL, command_signal},
     {"approvals", "", "list what waits for a person", NULL, 0, 0, NULL, command_approvals},
-    {"approve", "APPROVAL", "approve", "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
+    {"approve", "APPROVAL", "approve",
+     "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
      decide_flags, command_approve},
-    {"reject", "APPROVAL", "reject", "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
+    {"reject", "APPROVAL", "reject",
+     "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
      decide_flags, command_reject},
     {"cancel", "RUN", "cancel a run", NULL, 1, 1, cancel_flags, command_cancel},
     {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
-    {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags, command_doctor},
+    {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
+     command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},
     {},
 };

@@ -228,6 +228,7 @@ void proxy_stopp(struct proxy **ref)
     rpc_server_stopp(&proxy->server); /* while the loop still answers its calls */
     if (proxy->loop) loop_stop(proxy->loop);
     if (proxy->loop) loop_join(proxy->loop);
+    if (proxy->worker) worker_stop(proxy->worker);
     rpc_client_closep(&proxy->scheduler);
     /* The last answers were posted to a loop that does not run any more. */
     if (proxy->loop) loop_turn(proxy->loop, 0);

@@ -193,6 +193,7 @@ void adapter_stopp(struct adapter **ref)
     if (adapter->is_running) drain(adapter);
     if (adapter->loop) loop_stop(adapter->loop);
     if (adapter->loop) loop_join(adapter->loop);
+    if (adapter->worker) worker_stop(adapter->worker);
     rpc_client_closep(&adapter->scheduler);
     /* The last answers were posted to a loop that does not run any more. */
     if (adapter->loop) loop_turn(adapter->loop, 0);

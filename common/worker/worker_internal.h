@@ -1,0 +1,96 @@
+/* What the files of a worker share: its jobs, its polls, and how answers come to its loop. */
+#ifndef WORKER_WORKER_INTERNAL_H
+#define WORKER_WORKER_INTERNAL_H
+
+#include "worker/worker.h"
+
+enum {
+    WORKER_PARTITIONS_MAX = 1'024,
+    WORKER_RETRY_MS       = 200, /* after a failed poll or report */
+};
+
+/* Jobs of one answer live in its memory; the last of them frees it. */
+struct batch {
+    struct rpc_answer *answer; /* owned */
+    uint32_t references;
+};
+
+struct held {
+    struct worker_job public; /* first: the service's pointer is ours */
+    struct worker *worker;
+    struct batch *batch;
+    uint16_t partition;
+    bool is_ended;          /* its report is under way */
+    bool is_cancelled;      /* the service was told */
+    Pb__JobReports *report; /* a copy of what the service said; owned */
+    int64_t report_until_ms;
+    int64_t retry_ms;
+    struct loop_timer retry;
+    struct held *previous, *next;
+};
+
+struct poll {
+    struct worker *worker;
+    uint16_t partition;
+    bool is_parked;
+    uint64_t call; /* names it for rpc_client_cancel() */
+    struct loop_timer retry;
+};
+
+struct worker {
+    struct worker_options options;
+    char name[WORKER_NAME_MAX + 1];
+    const char *queues[WORKER_QUEUES_MAX + 1];
+    size_t queue_count;
+    struct poll *polls; /* one per partition; NULL before the topology is known */
+    uint32_t partitions;
+    struct held *jobs;
+    uint32_t busy;
+    bool is_draining;
+    bool is_stopped; /* the client may be gone */
+    struct loop_timer topology;
+    struct loop_timer heartbeat;
+};
+
+static inline int64_t worker_now_ms(const struct worker *worker)
+{
+    return loop_now_ms(worker->options.loop);
+}
+
+/** A lease lasts three heartbeats. */
+static inline int64_t worker_heartbeat_at_ms(const struct worker *worker)
+{
+    return worker_now_ms(worker) + worker->options.lease_ms / 3;
+}
+
+/** What takes an answer, on the worker's loop. Owns it. */
+typedef void worker_use(struct rpc_answer *answer, void *context);
+
+/** Starts a call whose answer comes to `use` on the loop. False: it could not be sent, and `use`
+ * will not be called. `ret_call` may be NULL. */
+bool worker_call(struct worker *worker, struct rpc_request *request, worker_use *use, void *context,
+                 uint64_t *ret_call);
+
+/** Asks every partition for work, as far as there are free slots. */
+void worker_poll_all(struct worker *worker);
+
+/* --- held.c: jobs under way and their reports --------------------------------------------------
+ */
+
+struct held *held_new(struct worker *worker, struct batch *batch, uint16_t partition,
+                      const Pb__LeasedJob *leased);
+void held_free(struct held *held);
+
+/* --- heartbeat.c -------------------------------------------------------------------------------
+ */
+
+/** Tells the service that nobody wants the result any more, once. */
+void held_cancel(struct held *held);
+
+/** A job comes again that is already here: its old lease was lost. */
+void held_lost(struct worker *worker, str id);
+
+/** The callback of worker->heartbeat. Context: the worker. */
+void worker_beat(void *context);
+
+#endif
