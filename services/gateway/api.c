@@ -1,11 +1,14 @@
 /* Lives of calls, answers and problems; what handlers read of a request. */
 #include "gateway/api.h"
 
+#include "auth/role.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "gateway/problem.h"
+#include "json/json_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,6 +22,10 @@ enum {
     PAGE_SIZE        = 50,
     PAGE_SIZE_MAX    = 500,
     RETRY_AFTER_SIZE = 24,
+    ALLOW_MAX        = 128, /* bytes */
+    ROLES_MAX        = 128, /* bytes */
+    IDEMPOTENCY_MAX  = 255, /* characters */
+    REQUEST_ID_BYTES = 16,
 };
 
 struct api_call *api_call_ref(struct api_call *call)
@@ -76,15 +83,16 @@ static void forget(struct api_call *call)
 
 void api_call_gone(struct api_call *call)
 {
-    atomic_store_explicit(&call->is_gone, true, memory_order_relaxed);
-    /* If the loop's queue is full the waiter finds out itself: it looks at is_gone before it acts.
-     */
+    /* Sequentially consistent, as in api_park() and api_call_is_gone(): either we see that it is
+     * parked, or whoever parks it sees that it is gone. If the loop's queue is full the waiter
+     * finds out itself: it looks at is_gone before it acts. */
+    atomic_store(&call->is_gone, true);
     if (atomic_load(&call->is_parked)) (void)send_home(call, forget);
 }
 
 bool api_call_is_gone(const struct api_call *call)
 {
-    return atomic_load_explicit(&call->is_gone, memory_order_relaxed);
+    return atomic_load(&call->is_gone);
 }
 
 /* --- answering ---------------------------------------------------------------------------------
@@ -117,18 +125,37 @@ void api_answer_begin(struct api_answer *ret_answer, struct api_call *call)
 
 void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra)
 {
+    api_answer_send_fields(answer, http_status, extra, extra ? 1 : 0);
+}
+
+void api_answer_send_fields(struct api_answer *answer, int http_status,
+                            const struct httpd_field *extra, size_t extra_count)
+{
     if (answer->body.is_full) {
         api_fail_with(answer->call, "internal", (str){}, "the answer is over %d bytes",
                       API_ANSWER_MAX);
     } else {
         api_respond(answer->call, http_status, "application/json", buf_str(&answer->body), extra,
-                    extra ? 1 : 0);
+                    extra_count);
     }
     buf_done(&answer->body);
 }
 
-static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms)
+/* What is wrong inside is not for people outside; the request id finds it in the log. */
+static void hide_inside(const struct api_call *call, struct problem *problem)
 {
+    if (problem->kind->http != 500) return;
+    log_write(LOG_ERROR, "a request failed", LOG_STR("request_id", str_from(call->request_id)),
+              LOG_STR("operation", str_from(call->route ? call->route->operation : "")),
+              LOG_STR("error.message", problem->detail));
+    problem->detail        = (str){};
+    problem->findings_json = (str){};
+}
+
+static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms,
+                         str allow)
+{
+    hide_inside(call, problem);
     problem->request_id               = str_from(call->request_id);
     problem->trace_id                 = str_from(call->trace_id);
     problem->instance                 = str_from(call->path ? call->path : "");
@@ -138,7 +165,7 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
     } else {
         problem_print(problem, &body);
     }
-    struct httpd_field extra[1];
+    struct httpd_field extra[2];
     size_t extra_count = 0;
     char seconds[RETRY_AFTER_SIZE];
     int http = problem->kind->http;
@@ -151,6 +178,7 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
         extra[extra_count++] =
             (struct httpd_field){str_from("WWW-Authenticate"), str_from("Bearer")};
     }
+    if (allow.len > 0) extra[extra_count++] = (struct httpd_field){str_from("Allow"), allow};
     api_respond(call, http, call->is_openai ? "application/json" : "application/problem+json",
                 buf_str(&body), extra, extra_count);
 }
@@ -160,7 +188,16 @@ void api_fail(struct api_call *call, status code, const struct error *error)
     str name               = error && error->code ? str_from(error->code) : (str){};
     struct problem problem = {.kind   = problem_kind_of(name, code),
                               .detail = error ? str_from(error->text) : (str){}};
-    send_problem(call, &problem, 0);
+    send_problem(call, &problem, 0, (str){});
+}
+
+void api_fail_method(struct api_call *call, unsigned allowed)
+{
+    CLEANUP(buf_done) struct buf list = buf_init(ALLOW_MAX);
+    method_list(allowed, &list);
+    struct problem problem = {
+        .kind = problem_kind_of(str_from("method_not_allowed"), STATUS_UNIMPLEMENTED)};
+    send_problem(call, &problem, 0, buf_str(&list));
 }
 
 void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
@@ -174,7 +211,7 @@ void api_fail_with(struct api_call *call, const char *code, str findings_json, c
     struct problem problem = {.kind          = problem_kind_of(str_from(code), STATUS_INTERNAL),
                               .detail        = str_from(detail),
                               .findings_json = findings_json};
-    send_problem(call, &problem, 0);
+    send_problem(call, &problem, 0, (str){});
 }
 
 void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...)
@@ -187,7 +224,7 @@ void api_fail_run(struct api_call *call, str run_error_json, const char *format,
     struct problem problem = {.kind   = problem_kind_of(str_from("run_failed"), STATUS_INTERNAL),
                               .detail = str_from(detail),
                               .run_error_json = run_error_json};
-    send_problem(call, &problem, 0);
+    send_problem(call, &problem, 0, (str){});
 }
 
 /* Details of an error are a JSON array of findings, made by the service that refused. */
@@ -204,9 +241,7 @@ void api_fail_answer(struct api_call *call, const struct rpc_answer *answer)
         .detail        = str_from(answer->detail),
         .findings_json = findings_of(answer),
     };
-    /* The inside of our services is not for people outside; the request id finds it in the log. */
-    if (problem.kind->http == 500) problem.detail = (str){};
-    send_problem(call, &problem, answer->retry_after_ms);
+    send_problem(call, &problem, answer->retry_after_ms, (str){});
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -238,6 +273,73 @@ bool api_query(struct api_call *call, const char *name, str *ret_value)
 {
     size_t cursor = 0;
     return api_query_next(call, name, &cursor, ret_value);
+}
+
+bool api_check_query(struct api_call *call)
+{
+    size_t cursor = 0;
+    str name      = {};
+    str value     = {};
+    while (httpd_query_next(call->request->query, &cursor, &name, &value)) {
+        CLEANUP(buf_done) struct buf text = buf_init(QUERY_MAX);
+        bool is_name                      = httpd_decode(name, true, &text);
+        text.len                          = 0;
+        if (is_name && httpd_decode(value, true, &text)) continue;
+        api_fail_with(call, "invalid_request", (str){},
+                      "the query: names and values are percent-encoded UTF-8 without NUL, at most "
+                      "%d bytes each",
+                      QUERY_MAX);
+        return false;
+    }
+    return true;
+}
+
+status api_idempotency_key(struct api_call *call, str *ret_key, struct error *reterr)
+{
+    str key    = httpd_request_field(call->request, "idempotency-key");
+    bool is_ok = !key.ptr || (key.len >= 1 && key.len <= IDEMPOTENCY_MAX);
+    for (size_t i = 0; i < key.len; i++) is_ok = is_ok && key.ptr[i] > 0x20 && key.ptr[i] < 0x7f;
+    if (!is_ok) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "Idempotency-Key: 1 to %d visible ASCII characters", IDEMPOTENCY_MAX);
+    }
+    *ret_key = key;
+    return STATUS_OK;
+}
+
+bool api_make_repeatable(struct api_call *call)
+{
+    str key            = {};
+    struct error error = {};
+    if (api_idempotency_key(call, &key, &error) != STATUS_OK) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
+        return false;
+    }
+    if (key.len == 0) return true;
+    uint8_t digest[SHA256_SIZE];
+    const bytes separator = {.ptr = "\x1f", .len = 1};
+    const bytes parts[]   = {
+          bytes_from(str_from(api_namespace(call))),
+          separator,
+          bytes_from(str_from(call->identity.key_id)),
+          separator,
+          bytes_from(key),
+          separator,
+          bytes_from(str_from(call->path)),
+          separator,
+          bytes_from(buf_str(&call->request->body)),
+    };
+    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    hex_encode(digest, REQUEST_ID_BYTES, call->rpc_id);
+    return true;
+}
+
+bool api_print(struct api_call *call, json value, struct buf *out)
+{
+    if (json_is(value, JSON_INVALID) || json_print(value, JSON_COMPACT, out)) return true;
+    api_fail_with(call, "body_too_large", (str){}, "over %zu bytes when numbers are written out",
+                  out->len_max);
+    return false;
 }
 
 static bool parse_count(str text, uint32_t max, uint32_t *ret_count)
@@ -309,33 +411,58 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     free(asking);
 }
 
-static const char *roles_of(const struct api_call *call)
+static void print_roles(unsigned roles, struct buf *out)
 {
-    return call->identity.roles ? "key" : "";
+    for (unsigned bit = 1; bit <= roles; bit <<= 1) {
+        if (!(roles & bit)) continue;
+        (void)buf_printf(out, "%s%s", out->len > 0 ? "," : "", role_name((enum role)bit));
+    }
+}
+
+status api_call_scheduler(const struct api *api, const struct rpc_request *request,
+                          struct error *reterr)
+{
+    if (api->scheduler) return rpc_client_call(api->scheduler, request, NULL, reterr);
+    return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "this gateway is stopping");
+}
+
+/* The scheduler was not reached: told as if it had answered so. */
+static void not_asked(struct asking *asking, status code, const struct error *error)
+{
+    const struct rpc_answer answer = {
+        .code = code, .detail = error->text, .error_code = error->code ? error->code : ""};
+    if (asking->failed) {
+        asking->failed(asking->call, &answer);
+    } else {
+        api_fail_answer(asking->call, &answer);
+    }
 }
 
 void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
 {
     struct asking *asking = mem_new(1, sizeof *asking);
     *asking = (struct asking){.call = api_call_ref(call), .then = ask->then, .failed = ask->failed};
+    CLEANUP(buf_done) struct buf roles = buf_init(ROLES_MAX);
+    print_roles(call->identity.roles, &roles);
     const struct rpc_request request = {
-        .service    = ask->service,
-        .method     = ask->method,
-        .message    = ask->message,
-        .partition  = ask->partition,
-        .timeout_ms = ask->timeout_ms,
-        .request_id = str_from(call->rpc_id),
-        .namespace  = str_from(api_namespace(call)),
-        .key_id     = str_from(call->identity.key_id),
-        .roles      = str_from(roles_of(call)),
-        .done       = on_answer,
-        .context    = asking,
+        .service     = ask->service,
+        .method      = ask->method,
+        .message     = ask->message,
+        .partition   = ask->partition,
+        .timeout_ms  = ask->timeout_ms,
+        .request_id  = str_from(call->rpc_id),
+        .namespace   = str_from(api_namespace(call)),
+        .key_id      = str_from(call->identity.key_id),
+        .roles       = buf_str(&roles),
+        .traceparent = str_from(call->traceparent),
+        .done        = on_answer,
+        .context     = asking,
     };
     struct error error = {};
-    status code        = rpc_client_call(call->api->scheduler, &request, NULL, &error);
+    status code        = api_call_scheduler(call->api, &request, &error);
     if (code == STATUS_OK) return;
+    not_asked(asking, code, &error);
     free(asking);
-    api_fail(call, code, &error);
     api_call_unref(call);
 }
 
@@ -351,6 +478,9 @@ uint16_t api_partition_of_text(const struct api *api, str namespace, str text)
 
 uint16_t api_partition_of(struct api_call *call, str id)
 {
-    if (id_is_valid(id)) return id_partition(id);
+    unsigned partitions = atomic_load(&call->api->partitions);
+    /* An id of a partition that is not there was made up; any partition says so. */
+    bool is_made_up = partitions > 0 && id_is_valid(id) && id_partition(id) >= partitions;
+    if (id_is_valid(id) && !is_made_up) return id_partition(id);
     return api_partition_of_text(call->api, str_from(api_namespace(call)), id);
 }

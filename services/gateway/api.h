@@ -16,6 +16,7 @@
 #include "gateway/identity.h"
 #include "httpd/httpd.h"
 #include "rpc/rpc_client.h"
+#include "telemetry/trace.h"
 #include "json/json.h"
 #include "json/json_write.h"
 
@@ -67,12 +68,14 @@ struct api_call {
                   handler's function runs, on its thread */
     struct arena *arena;
     char request_id[API_REQUEST_ID_MAX + 1];
-    char rpc_id[33];           /* ours alone, unlike request_id, which a client may choose: services
-                                  remember what they answered to it */
-    char trace_id[33];         /* "" if the client sent none */
-    char *path;                /* decoded; owned */
-    bool is_openai;            /* errors in OpenAI's shape */
-    void *state;               /* of the handler, for its continuation */
+    char rpc_id[33]; /* ours alone, unlike request_id, which a client may choose: services
+                        remember what they answered to it */
+    char traceparent[TRACE_TEXT_SIZE]; /* of the client's trace, "" if it sent none */
+    char trace_id[33];                 /* of it, likewise */
+    char *path;                        /* decoded; owned */
+    bool is_openai;                    /* errors in OpenAI's shape */
+    void *state;                       /* of the handler, for its continuation */
+    atomic_bool is_slow;               /* of a stream: more bytes are unsent than should be */
     atomic_bool is_parked;     /* something on the home loop waits for it: tell it of the end */
     struct api_waiter *waiter; /* home loop only */
     atomic_uint references;
@@ -115,6 +118,10 @@ void api_answer_begin(struct api_answer *ret_answer, struct api_call *call);
 /** Sends with `http_status` and, if not NULL, one more header. Releases the answer. */
 void api_answer_send(struct api_answer *answer, int http_status, const struct httpd_field *extra);
 
+/** The same with any number of headers. */
+void api_answer_send_fields(struct api_answer *answer, int http_status,
+                            const struct httpd_field *extra, size_t extra_count);
+
 /** The general form. */
 void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
                  const struct httpd_field *extra, size_t extra_count);
@@ -134,6 +141,9 @@ void api_fail_with(struct api_call *call, const char *code, str findings_json, c
 PRINTF_LIKE(3, 4)
 void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...);
 
+/** 405, with the methods that the path knows (a bit per enum method). */
+void api_fail_method(struct api_call *call, unsigned allowed);
+
 /* --- reading -----------------------------------------------------------------------------------
  */
 
@@ -141,6 +151,23 @@ void api_fail_run(struct api_call *call, str run_error_json, const char *format,
  * first; api_query_next() walks them. */
 bool api_query(struct api_call *call, const char *name, str *ret_value);
 bool api_query_next(struct api_call *call, const char *name, size_t *cursor, str *ret_value);
+
+/** Says whether every query parameter can be decoded; else the call has been answered. */
+bool api_check_query(struct api_call *call);
+
+/** The Idempotency-Key header, "" if it was not sent. INVALID_ARGUMENT: not 1 to 255 visible ASCII
+ * characters. */
+status api_idempotency_key(struct api_call *call, str *ret_key, struct error *reterr);
+
+/**
+ * Makes what the call asks of the services repeatable, if it carries an Idempotency-Key: the same
+ * key, path and body of the same API key give the same request id, whose answer the scheduler
+ * remembers for 10 minutes. False: the call was answered, the key is not valid.
+ */
+bool api_make_repeatable(struct api_call *call);
+
+/** Prints a part of the body. False: it is over the limit of `out`, and the call was answered. */
+bool api_print(struct api_call *call, json value, struct buf *out);
 
 /** page_size and page_token. INVALID_ARGUMENT names the parameter. */
 status api_page(struct api_call *call, uint32_t *ret_size, const char **ret_token,
@@ -168,8 +195,14 @@ struct api_ask {
     uint16_t partition;
     int64_t timeout_ms; /* 0: the default of the client */
     api_then *then;     /* only if the answer is OK; else the problem is sent */
-    api_then *failed;   /* NULL: api_fail_answer() */
+    api_then *failed;   /* NULL: api_fail_answer(). Its answer has a code and a detail only, if the
+                         * scheduler was not reached */
 };
+
+/** rpc_client_call() to the scheduler; UNAVAILABLE while the gateway stops, when there is no client
+ * any more. */
+status api_call_scheduler(const struct api *api, const struct rpc_request *request,
+                          struct error *reterr);
 
 /** Asks; the call lives until `then` has returned. */
 void api_ask_scheduler(struct api_call *call, const struct api_ask *ask);

@@ -99,9 +99,9 @@ static void put_labels(struct api_call *call, Pb__DecideApproval *message)
 static void decide(struct api_call *call, bool approve)
 {
     CLEANUP(buf_done) struct buf data = buf_init(DATA_MAX);
-    json value                        = json_get_text(call->body, "data");
     json comment                      = json_get_text(call->body, "comment");
-    if (!json_is(value, JSON_INVALID)) (void)json_print(value, JSON_COMPACT, &data);
+    if (!api_make_repeatable(call)) return;
+    if (!api_print(call, json_get_text(call->body, "data"), &data)) return;
 
     Pb__DecideApproval message = PB__DECIDE_APPROVAL__INIT;
     message.id                 = api_text(call, call->params[0]);

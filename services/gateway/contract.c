@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "schema/schema.h"
 #include "yaml/yaml.h"
+#include "json/json_pointer.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -32,7 +33,7 @@ struct contract {
     json root; /* a view of the document */
     struct route routes[CONTRACT_ROUTES_MAX];
     uint32_t count;
-    struct schema *schemas[CONTRACT_ROUTES_MAX];
+    struct schema *schemas[CONTRACT_ROUTES_MAX * 2]; /* of bodies and of parameters of paths */
     uint32_t schema_count;
     struct buf text;
 };
@@ -99,6 +100,11 @@ static const char *text_of(struct contract *contract, json object, const char *k
     return copy;
 }
 
+static bool is_param(str segment)
+{
+    return segment.len > 2 && segment.ptr[0] == '{';
+}
+
 static void split_path(struct route *route)
 {
     str path    = str_from(route->path);
@@ -106,20 +112,21 @@ static void split_path(struct route *route)
     for (size_t i = 1; i <= path.len; i++) {
         if (i < path.len && path.ptr[i] != '/') continue;
         ASSERT(route->segment_count < CONTRACT_SEGMENTS_MAX);
-        route->segments[route->segment_count++] = str_slice(path, from, i);
+        str segment                             = str_slice(path, from, i);
+        route->segments[route->segment_count++] = segment;
         from                                    = i + 1;
+        if (!is_param(segment)) continue;
+        ASSERT(route->param_count < CONTRACT_PARAMS_MAX);
+        const char *end = memchr(segment.ptr, '}', segment.len);
+        ASSERT(end);
+        str name = str_slice(segment, 1, (size_t)(end - segment.ptr));
+        route->param_names[route->param_count++] = name;
     }
 }
 
-static status compile_body(struct contract *contract, struct route *route, json operation,
-                           struct error *reterr)
+static status compile(struct contract *contract, json schema, const struct schema **ret_schema,
+                      struct error *reterr)
 {
-    json body            = json_get_text(operation, "requestBody");
-    route->body_required = json_is_truthy(json_get_text(body, "required"));
-    json content         = json_get_text(json_get_text(body, "content"), "application/json");
-    json schema          = json_get_text(content, "schema");
-    if (!json_is(schema, JSON_OBJECT)) return STATUS_OK;
-
     /* "#/components/..." becomes a reference into the whole document. */
     CLEANUP(json_unrefp) json source = json_ref(schema);
     str ref                          = {};
@@ -133,11 +140,45 @@ static status compile_body(struct contract *contract, struct route *route, json 
         source = absolute;
     }
     const struct schema_document documents[] = {{DOCUMENT_URI, contract->root}, {}};
-    const struct schema_options options      = {.documents = documents, .assert_formats = true};
-    struct schema *compiled                  = NULL;
+    ASSERT(contract->schema_count < ARRAY_LEN(contract->schemas));
+    const struct schema_options options = {.documents = documents, .assert_formats = true};
+    struct schema *compiled             = NULL;
     TRY(schema_compile(source, &options, NULL, &compiled, reterr));
     contract->schemas[contract->schema_count++] = compiled;
-    route->body_schema                          = compiled;
+    *ret_schema                                 = compiled;
+    return STATUS_OK;
+}
+
+static status compile_body(struct contract *contract, struct route *route, json operation,
+                           struct error *reterr)
+{
+    json body            = json_get_text(operation, "requestBody");
+    route->body_required = json_is_truthy(json_get_text(body, "required"));
+    json content         = json_get_text(json_get_text(body, "content"), "application/json");
+    json schema          = json_get_text(content, "schema");
+    if (!json_is(schema, JSON_OBJECT)) return STATUS_OK;
+    return compile(contract, schema, &route->body_schema, reterr);
+}
+
+/* The parameters of a path or of an operation; only those of the path are of interest. */
+static status compile_params(struct contract *contract, struct route *route, json list,
+                             struct error *reterr)
+{
+    for (size_t i = 0; json_is(list, JSON_ARRAY) && i < json_count(list); i++) {
+        json param = json_at(list, i);
+        json ref   = json_get_text(param, "$ref");
+        if (json_is(ref, JSON_TEXT)) {
+            str pointer = str_slice(json_str(ref), 1, json_str(ref).len); /* without "#" */
+            param       = json_pointer_get(contract->root, pointer);
+        }
+        json name   = json_get_text(param, "name");
+        json schema = json_get_text(param, "schema");
+        if (!json_is(name, JSON_TEXT) || !json_is(schema, JSON_OBJECT)) continue;
+        for (size_t p = 0; p < route->param_count; p++) {
+            if (!str_equal(route->param_names[p], json_str(name))) continue;
+            TRY(compile(contract, schema, &route->param_schemas[p], reterr));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -158,9 +199,11 @@ static uint32_t find_handler(const char *const *operations, const char *operatio
     return CONTRACT_NO_HANDLER;
 }
 
-static status add_route(struct contract *contract, str path, enum method method, json operation,
+static status add_route(struct contract *contract, str path, enum method method, json item,
                         const char *const *operations, struct error *reterr)
 {
+    json operation = json_get_text(item, method_keys[method]);
+    if (!json_is(operation, JSON_OBJECT)) return STATUS_OK;
     if (contract->count == CONTRACT_ROUTES_MAX) {
         return fail(reterr, STATUS_INTERNAL, "openapi.yaml: over %d routes", CONTRACT_ROUTES_MAX);
     }
@@ -189,6 +232,8 @@ static status add_route(struct contract *contract, str path, enum method method,
                         route->operation);
         }
         if (route->media == MEDIA_JSON) TRY(compile_body(contract, route, operation, reterr));
+        TRY(compile_params(contract, route, json_get_text(item, "parameters"), reterr));
+        TRY(compile_params(contract, route, json_get_text(operation, "parameters"), reterr));
     }
     contract->count++;
     return STATUS_OK;
@@ -201,9 +246,7 @@ static status read_routes(struct contract *contract, const char *const *operatio
     for (size_t i = 0; i < json_count(paths); i++) {
         json item = json_value_at(paths, i);
         for (int m = 0; m < METHOD_COUNT; m++) {
-            json operation = json_get_text(item, method_keys[m]);
-            if (!json_is(operation, JSON_OBJECT)) continue;
-            TRY(add_route(contract, json_key_at(paths, i), (enum method)m, operation, operations,
+            TRY(add_route(contract, json_key_at(paths, i), (enum method)m, item, operations,
                           reterr));
         }
     }
@@ -264,11 +307,6 @@ void contract_freep(struct contract **contract)
 
 /* --- matching ----------------------------------------------------------------------------------
  */
-
-static bool is_param(str segment)
-{
-    return segment.len > 2 && segment.ptr[0] == '{';
-}
 
 static uint32_t split_request(str path, str segments[static CONTRACT_SEGMENTS_MAX])
 {

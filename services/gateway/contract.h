@@ -49,6 +49,9 @@ struct route {
     uint32_t handler;                 /* index of the handler; CONTRACT_NO_HANDLER if later */
     str segments[CONTRACT_SEGMENTS_MAX];
     uint32_t segment_count;
+    str param_names[CONTRACT_PARAMS_MAX];                    /* of the path, in its order */
+    const struct schema *param_schemas[CONTRACT_PARAMS_MAX]; /* NULL: any text; NULL if later */
+    uint32_t param_count;
 };
 
 enum { CONTRACT_NO_HANDLER = UINT32_MAX };

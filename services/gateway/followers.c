@@ -5,33 +5,17 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "gateway/event_frames.h"
 #include "gateway/view.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
     FOLLOWERS_MAX = 5'000,
-    READ_COUNT    = 200,     /* events per read */
-    FRAME_MAX     = 4 << 20, /* bytes of one event */
+    READ_COUNT    = 200,      /* events per read */
+    FRAMES_MAX    = 32 << 20, /* bytes of the events of one read; RPC carries 18 MiB */
     RUN_TEXT_MAX  = 128,
 };
-
-/* Which events a client wants: a bit per group. */
-static const struct {
-    const char *name;
-    const char *prefix; /* of the type */
-} groups[] = {
-    {"run", "run."},
-    {"task", "task."},
-    {"job", "job."},
-    {"approval", "approval."},
-    {"signal", "signal."},
-    {"signal", "event."},
-    {"compensation", "compensation."},
-    {"progress", "progress"},
-};
-enum { ALL_GROUPS = 0xff };
 
 struct follower {
     struct api_waiter head; /* first: it is what call->waiter points to */
@@ -45,9 +29,11 @@ struct follower {
     bool is_resumed; /* the client said where it stands */
     bool is_started; /* the stream has begun */
     bool is_reading;
-    bool is_moved;         /* something happened while reading */
-    bool is_over;          /* forgotten while reading: freed by the answer */
-    struct follower *next; /* another one of the same run */
+    bool is_moved;             /* something happened while reading */
+    bool is_over;              /* forgotten while reading: freed by the answer */
+    struct follower *next;     /* another one of the same run */
+    struct loop_notice notice; /* `answer` is there */
+    struct rpc_answer *answer; /* of the read under way; owned */
 };
 
 struct followers {
@@ -57,6 +43,7 @@ struct followers {
 };
 
 static void follower_read(struct follower *follower);
+static void on_read(void *context);
 
 struct followers *followers_new(struct api *api)
 {
@@ -141,45 +128,11 @@ static void on_forget(struct api_waiter *head)
 /* --- frames ------------------------------------------------------------------------------------
  */
 
-static bool is_wanted(const struct follower *follower, const char *type)
-{
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-        if (str_starts_with(str_from(type), str_from(groups[i].prefix))) {
-            return follower->groups & 1U << i;
-        }
-    }
-    return true;
-}
-
 static void send_text(struct follower *follower, str text)
 {
     if (text.len == 0) return;
     CLEANUP(httpd_buffer_unrefp) struct httpd_buffer *buffer = httpd_buffer_new(text);
     httpd_stream_send(follower->all->api->httpd, follower->call->handle, buffer, HTTPD_MUST);
-}
-
-static void print_event(const Pb__HistoryEvent *event, struct buf *out)
-{
-    (void)buf_printf(out, "id: %" PRIu64 "\nevent: %s\ndata: ", event->sequence, event->type);
-    struct json_writer w = json_writer_init(out);
-    view_event(&w, event);
-    (void)buf_put_text(out, "\n\n");
-}
-
-static void print_progress(struct follower *follower, const Pb__RunHistory *history,
-                           struct buf *out)
-{
-    if (history->progress_permille == follower->progress_permille) return;
-    if (!is_wanted(follower, "progress")) return;
-    follower->progress_permille = history->progress_permille;
-    (void)buf_put_text(out, "event: progress\ndata: ");
-    struct json_writer w = json_writer_init(out);
-    json_begin_object(&w);
-    json_member(&w, "percent");
-    json_write_value(&w, json_real((double)history->progress_permille / 10));
-    if (*history->phase) json_put_text(&w, "phase", str_from(history->phase));
-    json_end_object(&w);
-    (void)buf_put_text(out, "\n\n");
 }
 
 static void begin_stream(struct follower *follower)
@@ -188,6 +141,7 @@ static void begin_stream(struct follower *follower)
         {str_from("Content-Type"), str_from("text/event-stream")},
         {str_from("Cache-Control"), str_from("no-store")},
         {str_from("X-Accel-Buffering"), str_from("no")},
+        {str_from("X-Content-Type-Options"), str_from("nosniff")},
         {str_from("X-Request-Id"), str_from(follower->call->request_id)},
     };
     const struct httpd_response response = {.http_status = 200,
@@ -200,15 +154,27 @@ static void begin_stream(struct follower *follower)
     link_follower(follower);
 }
 
+static void say_goodbye(struct follower *follower)
+{
+    send_text(follower, str_from("event: goaway\nretry: 1000\ndata: {}\n\n"));
+    httpd_stream_end(follower->all->api->httpd, follower->call->handle);
+}
+
+/* The call is over for us: nobody is told anything more. */
+static void drop(struct follower *follower)
+{
+    unlink_follower(follower);
+    follower_free(follower);
+}
+
 static void end_stream(struct follower *follower, Pb__RunStatus run_status)
 {
-    CLEANUP(buf_done) struct buf frame = buf_init(FRAME_MAX);
+    CLEANUP(buf_done) struct buf frame = buf_init(FRAMES_MAX);
     (void)buf_printf(&frame, "event: end\ndata: {\"status\":\"%s\"}\n\n",
                      run_status_name(run_status));
     send_text(follower, buf_str(&frame));
     httpd_stream_end(follower->all->api->httpd, follower->call->handle);
-    unlink_follower(follower);
-    follower_free(follower);
+    drop(follower);
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -216,21 +182,20 @@ static void end_stream(struct follower *follower, Pb__RunStatus run_status)
 
 static void send_events(struct follower *follower, const Pb__RunHistory *history)
 {
-    CLEANUP(buf_done) struct buf frames = buf_init(FRAME_MAX);
+    CLEANUP(buf_done) struct buf frames = buf_init(FRAMES_MAX);
     for (size_t i = 0; i < history->n_events; i++) {
         const Pb__HistoryEvent *event = history->events[i];
         if (event->sequence <= follower->position) continue;
         follower->position = event->sequence;
-        if (!is_wanted(follower, event->type)) continue;
-        size_t before = frames.len;
-        print_event(event, &frames);
-        if (!frames.is_full) continue;
-        frames.len = before; /* what fitted goes out first, then this one alone */
-        send_text(follower, buf_str(&frames));
-        buf_done(&frames);
-        print_event(event, &frames);
+        if (!event_is_wanted(follower->groups, event->type)) continue;
+        event_frame_print(event, &frames);
     }
-    print_progress(follower, history, &frames);
+    ASSERT(!frames.is_full); /* an answer of 18 MiB whose documents are carried as they are */
+    bool has_moved = history->progress_permille != follower->progress_permille;
+    if (has_moved && event_is_wanted(follower->groups, "progress")) {
+        follower->progress_permille = history->progress_permille;
+        event_frame_progress(history->progress_permille, history->phase, &frames);
+    }
     send_text(follower, buf_str(&frames));
 }
 
@@ -253,49 +218,59 @@ static void on_history(struct follower *follower, const Pb__RunHistory *history)
         }
         begin_stream(follower);
     }
+    uint64_t before = follower->position;
     send_events(follower, history);
     if (is_at_end(follower, history)) {
         end_stream(follower, history->status);
-    } else if (follower->is_moved || follower->position < history->last_sequence) {
+    } else if (atomic_load(&follower->all->api->is_draining)) {
+        say_goodbye(follower);
+    } else if (follower->is_moved ||
+               (follower->position < history->last_sequence && follower->position > before)) {
         follower_read(follower);
     }
 }
 
-struct reading {
-    struct follower *follower;
-    struct rpc_answer *answer; /* owned */
-};
+/* A run that cannot be read any more will not come back: it was deleted, or its journal trimmed. */
+static void on_refused(struct follower *follower)
+{
+    const struct rpc_answer *answer = follower->answer;
+    bool is_lost = answer->code == STATUS_NOT_FOUND || answer->code == STATUS_OUT_OF_RANGE;
+    if (!follower->is_started) {
+        api_fail_answer(follower->call, answer);
+        follower_free(follower);
+    } else if (is_lost) {
+        say_goodbye(follower); /* the client comes back and is told why */
+        drop(follower);
+    } /* else: the scheduler is away; the next refresh reads again */
+}
 
 static void on_read(void *context)
 {
-    struct reading *reading   = context;
-    struct follower *follower = reading->follower;
-    follower->is_reading      = false;
+    struct follower *follower                           = context;
+    CLEANUP(rpc_answer_freep) struct rpc_answer *answer = follower->answer;
+    follower->is_reading                                = false;
     if (follower->is_over) {
         follower_free(follower);
-    } else if (reading->answer->code == STATUS_OK) {
-        on_history(follower, reading->answer->message);
-    } else if (!follower->is_started) {
-        api_fail_answer(follower->call, reading->answer);
-        follower_free(follower);
-    } /* else: the scheduler is away; the next refresh reads again */
-    rpc_answer_free(reading->answer);
-    free(reading);
+    } else if (api_call_is_gone(follower->call)) {
+        drop(follower);
+    } else if (answer->code == STATUS_OK) {
+        on_history(follower, answer->message);
+    } else {
+        on_refused(follower);
+    }
 }
 
+/* A notice cannot be refused as a post can, so a busy loop loses no follower. */
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
     struct follower *follower = context;
-    struct reading *reading   = mem_new(1, sizeof *reading);
-    *reading = (struct reading){.follower = follower, .answer = rpc_answer_keep(answer)};
-    if (loop_post(follower->all->api->home, on_read, reading) == STATUS_OK) return;
-    rpc_answer_free(reading->answer);
-    free(reading);
+    follower->answer          = rpc_answer_keep(answer);
+    loop_notify(follower->all->api->home, &follower->notice);
 }
 
 static void follower_read(struct follower *follower)
 {
-    if (follower->is_reading) {
+    if (follower->is_reading || atomic_load(&follower->call->is_slow)) {
         follower->is_moved = true;
         return;
     }
@@ -316,9 +291,11 @@ static void follower_read(struct follower *follower)
         .context   = follower,
     };
     struct error error   = {};
-    status code          = rpc_client_call(follower->all->api->scheduler, &request, NULL, &error);
-    follower->is_reading = code == STATUS_OK;
-    if (code == STATUS_OK || follower->is_started) return;
+    follower->is_reading = true;
+    status code          = api_call_scheduler(follower->all->api, &request, &error);
+    if (code == STATUS_OK) return;
+    follower->is_reading = false;
+    if (follower->is_started) return; /* the next refresh reads again */
     api_fail(follower->call, code, &error);
     follower_free(follower);
 }
@@ -326,49 +303,19 @@ static void follower_read(struct follower *follower)
 /* --- begin -------------------------------------------------------------------------------------
  */
 
-static bool parse_position(str text, uint64_t *ret_position)
-{
-    uint64_t value = 0;
-    size_t i       = 0;
-    for (; i < text.len && text.ptr[i] != '~'; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9' || i > 18) return false;
-        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    *ret_position = value;
-    return i > 0;
-}
-
-static bool parse_groups(str text, unsigned *ret_groups)
-{
-    unsigned bits = 0;
-    size_t from   = 0;
-    for (size_t i = 0; i <= text.len; i++) {
-        if (i < text.len && text.ptr[i] != ',') continue;
-        unsigned found = 0;
-        for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
-            if (str_is(str_slice(text, from, i), groups[g].name)) found |= 1U << g;
-        }
-        if (found == 0) return false;
-        bits |= found;
-        from = i + 1;
-    }
-    *ret_groups = bits;
-    return true;
-}
-
 static bool read_request(struct api_call *call, struct follower *follower)
 {
     str text         = httpd_request_field(call->request, "last-event-id");
-    follower->groups = ALL_GROUPS;
+    follower->groups = EVENT_GROUPS_ALL;
     if (text.len > 0 || api_query(call, "after", &text)) {
         follower->is_resumed = true;
-        if (!parse_position(text, &follower->position)) {
+        if (!event_position_parse(text, &follower->position)) {
             api_fail_with(call, "invalid_request", (str){},
                           "Last-Event-ID and `after`: an id of an event is a number");
             return false;
         }
     }
-    if (api_query(call, "types", &text) && !parse_groups(text, &follower->groups)) {
+    if (api_query(call, "types", &text) && !event_groups_parse(text, &follower->groups)) {
         api_fail_with(call, "invalid_request", (str){},
                       "types: a list of run, task, job, approval, signal, compensation, progress");
         return false;
@@ -386,13 +333,20 @@ void followers_add(struct api_call *call)
 {
     struct followers *all = call->api->followers;
     if (api_call_is_gone(call)) return;
-    if (followers_count(all) >= FOLLOWERS_MAX || atomic_load(&call->api->is_draining)) {
+    if (atomic_load(&call->api->is_draining)) {
+        api_fail_with(call, "draining", (str){}, "this gateway is stopping; come back");
+        return;
+    }
+    if (followers_count(all) >= FOLLOWERS_MAX) {
         api_fail_with(call, "quota_exceeded", (str){}, "this gateway has %d followers already",
                       FOLLOWERS_MAX);
         return;
     }
     struct follower *follower = mem_new(1, sizeof *follower);
-    *follower = (struct follower){.head = {.forget = on_forget}, .all = all, .call = call};
+    *follower                 = (struct follower){.head   = {.forget = on_forget},
+                                                  .all    = all,
+                                                  .call   = call,
+                                                  .notice = {.run = on_read, .context = follower}};
     if (!read_request(call, follower)) {
         free(follower);
         return;
@@ -461,6 +415,12 @@ void followers_refresh(struct followers *followers)
     if (followers_count(followers) > 0) post_hinted(followers, NULL);
 }
 
+void followers_resume(struct api_call *call)
+{
+    struct follower *follower = (struct follower *)call->waiter;
+    if (follower && follower->is_started && follower->is_moved) follower_read(follower);
+}
+
 void followers_drain(struct followers *followers)
 {
     size_t cursor = 0;
@@ -468,8 +428,7 @@ void followers_drain(struct followers *followers)
     void *value   = NULL;
     while (map_next(followers->by_run, &cursor, &key, &value)) {
         for (struct follower *follower = value; follower; follower = follower->next) {
-            send_text(follower, str_from("event: goaway\nretry: 1000\ndata: {}\n\n"));
-            httpd_stream_end(followers->api->httpd, follower->call->handle);
+            say_goodbye(follower);
         }
     }
 }

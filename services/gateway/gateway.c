@@ -63,7 +63,7 @@ static void ask_topology(void *context)
                                         .message = &message,
                                         .done    = on_topology,
                                         .context = gateway};
-    (void)rpc_client_call(gateway->api.scheduler, &request, NULL, NULL);
+    (void)api_call_scheduler(&gateway->api, &request, NULL);
     struct loop *home = gateway->api.home;
     loop_timer_set(home, &gateway->topology, loop_now_ms(home) + TOPOLOGY_RETRY_MS);
 }
@@ -222,6 +222,7 @@ static void say_goodbye(void *context)
 {
     struct gateway *gateway = context;
     followers_drain(gateway->api.followers);
+    run_waits_drain(gateway->api.waits);
 }
 
 /* Open requests get their answers; those that are only parked are told to come back. */
@@ -252,6 +253,7 @@ void gateway_stopp(struct gateway **ref)
     rpc_subscriber_stopp(&gateway->hints);
     rpc_client_closep(&gateway->api.llm);
     rpc_client_closep(&gateway->api.scheduler);
+    telemetry_stopp(&gateway->telemetry); /* it measures what is freed next, and watches loops */
     /* The last answers were posted to a loop that does not run any more. */
     if (gateway->api.home) loop_turn(gateway->api.home, 0);
     httpd_freep(&gateway->api.httpd);
@@ -261,7 +263,6 @@ void gateway_stopp(struct gateway **ref)
     llm_pull_freep(&gateway->api.llm_pull);
     identity_cache_freep(&gateway->api.keys);
     contract_freep(&gateway->api.contract);
-    telemetry_stopp(&gateway->telemetry);
     for (size_t i = 0; i < gateway->loop_count; i++) loop_free(gateway->loops[i]);
     measures_freep(&gateway->measures);
     metrics_freep(&gateway->metrics);

@@ -11,7 +11,7 @@
 
 /* What is known of one key id. A key that does not exist is known too. */
 struct entry {
-    int64_t learnt_ms;
+    int64_t asked_ms;
     bool exists;
     uint8_t secret_sha256[SHA256_SIZE];
     int64_t expires_us; /* 0: never */
@@ -58,7 +58,7 @@ static enum identity_answer check_entry(const struct entry *entry, const struct 
                                         int64_t now_ms, int64_t unix_us,
                                         struct identity *ret_identity)
 {
-    if (!entry || now_ms - entry->learnt_ms > IDENTITY_KEPT_MS) return IDENTITY_ASK;
+    if (!entry || now_ms - entry->asked_ms >= IDENTITY_KEPT_MS) return IDENTITY_ASK;
     if (!entry->exists || !api_key_matches(key, entry->secret_sha256)) return IDENTITY_REFUSED;
     if (entry->expires_us > 0 && unix_us >= entry->expires_us) return IDENTITY_REFUSED;
     *ret_identity = entry->identity;
@@ -89,8 +89,10 @@ enum identity_answer identity_check(struct identity_cache *cache,
 
 static void fill_in(struct entry *entry, const char *key_id, const Pb__ApiKey *key)
 {
-    entry->exists     = !key->revoked && key->secret_sha256.len == SHA256_SIZE;
-    entry->expires_us = key->expires_us;
+    /* A namespace that does not fit must not become that of another tenant. */
+    bool has_namespace = strlen(key->namespace_) < sizeof entry->identity.namespace_;
+    entry->exists      = !key->revoked && key->secret_sha256.len == SHA256_SIZE && has_namespace;
+    entry->expires_us  = key->expires_us;
     if (!entry->exists) return;
     memcpy(entry->secret_sha256, key->secret_sha256.data, SHA256_SIZE);
     struct identity *identity = &entry->identity;
@@ -108,14 +110,20 @@ static void fill_in(struct entry *entry, const char *key_id, const Pb__ApiKey *k
 }
 
 void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__ApiKey *key,
-                    int64_t now_ms)
+                    int64_t asked_ms)
 {
     struct entry *entry = mem_new(1, sizeof *entry);
-    entry->learnt_ms    = now_ms;
+    entry->asked_ms     = asked_ms;
     if (key) fill_in(entry, key_id, key);
 
     (void)pthread_mutex_lock(&cache->mutex);
-    free(map_remove(cache->entries, str_from(key_id)));
+    struct entry *before = map_remove(cache->entries, str_from(key_id));
+    if (before && before->asked_ms > asked_ms) { /* answers overtook each other */
+        struct entry *older = entry;
+        entry               = before;
+        before              = older;
+    }
+    free(before);
     if (!map_put(cache->entries, str_from(key_id), entry)) {
         forget_all(cache); /* full of guesses: everybody is looked up once more */
         bool is_kept = map_put(cache->entries, str_from(key_id), entry);

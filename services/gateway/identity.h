@@ -51,9 +51,11 @@ enum identity_answer identity_check(struct identity_cache *cache,
                                     int64_t unix_us, struct identity *ret_identity,
                                     char ret_key_id[static API_KEY_ID_LEN + 1]);
 
-/** Keeps what the system partition said; `key` NULL: there is no such key. */
+/** Keeps what the system partition said; `key` NULL: there is no such key. It counts from
+ * `asked_ms`, when the question was put: the answer is not newer than that. What is kept and was
+ * asked for later stays. */
 void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__ApiKey *key,
-                    int64_t now_ms);
+                    int64_t asked_ms);
 
 /** Labels of a known key, copied into `labels`; returns how many. */
 size_t identity_labels(struct identity_cache *cache, const char *key_id,

@@ -32,6 +32,10 @@ static void send_final(struct api_call *call, const Pb__LlmAnswer *answer)
         fields[count++] = (struct httpd_field){str_from(answer->headers[i]->name),
                                                str_from(answer->headers[i]->value)};
     }
+    if (answer->http_status < 200 || answer->http_status > 599) {
+        api_fail_with(call, "upstream_error", (str){}, "the answer of the model is broken");
+        return;
+    }
     str body = {.ptr = (const char *)answer->body.data, .len = answer->body.len};
     api_respond(call, (int)answer->http_status, "application/json", body, fields, count);
 }
@@ -45,6 +49,9 @@ static void on_opened(const struct rpc_answer *answer, void *context)
         api_fail_answer(call, answer);
     } else if (opened->call == 0 && opened->answer) {
         send_final(call, opened->answer);
+    } else if (opened->call == 0) {
+        api_fail_with(call, "upstream_error", (str){},
+                      "the llm-proxy gave neither answer nor call");
     } else {
         opening->number = opened->call;
         api_park(call, attach);
@@ -55,16 +62,17 @@ static void on_opened(const struct rpc_answer *answer, void *context)
 static void open_call(struct api_call *call, const Pb__LlmOpen *message)
 {
     const struct opening *opening    = call->state;
-    const struct rpc_request request = {.service    = &pb__llm__descriptor,
-                                        .method     = "Open",
-                                        .message    = message,
-                                        .partition  = opening->replica,
-                                        .timeout_ms = OPEN_TIMEOUT_MS,
-                                        .request_id = str_from(call->rpc_id),
-                                        .namespace  = str_from(message->namespace_),
-                                        .key_id     = str_from(call->identity.key_id),
-                                        .done       = on_opened,
-                                        .context    = api_call_ref(call)};
+    const struct rpc_request request = {.service     = &pb__llm__descriptor,
+                                        .method      = "Open",
+                                        .message     = message,
+                                        .partition   = opening->replica,
+                                        .timeout_ms  = OPEN_TIMEOUT_MS,
+                                        .request_id  = str_from(call->rpc_id),
+                                        .namespace   = str_from(message->namespace_),
+                                        .key_id      = str_from(call->identity.key_id),
+                                        .traceparent = str_from(call->traceparent),
+                                        .done        = on_opened,
+                                        .context     = api_call_ref(call)};
     struct error error               = {};
     status code                      = rpc_client_call(call->api->llm, &request, NULL, &error);
     if (code == STATUS_OK) return;

@@ -42,6 +42,8 @@ struct replica {
     uint64_t last_reply;
     bool is_running;
     struct loop_timer retry;
+    struct loop_notice notice; /* `answer` is there */
+    struct rpc_answer *answer; /* of the pull under way; owned */
 };
 
 struct llm_pull {
@@ -51,6 +53,7 @@ struct llm_pull {
 };
 
 static void pull_send(struct replica *replica);
+static void on_pulled(void *context);
 
 static str key_of(const uint64_t *number)
 {
@@ -74,6 +77,7 @@ struct llm_pull *llm_pull_new(struct api *api, uint32_t replicas)
         replica->index          = i;
         replica->calls          = map_new(CALLS_MAX);
         replica->retry          = (struct loop_timer){.fire = on_retry, .context = replica};
+        replica->notice         = (struct loop_notice){.run = on_pulled, .context = replica};
     }
     return pull;
 }
@@ -101,6 +105,7 @@ void llm_pull_freep(struct llm_pull **ref)
         void *value             = NULL;
         while (map_next(replica->calls, &cursor, &key, &value)) incoming_free(value);
         loop_timer_clear(pull->api->home, &replica->retry);
+        loop_notice_clear(pull->api->home, &replica->notice);
         map_free(replica->calls);
     }
     free(pull);
@@ -136,7 +141,13 @@ static void respond(struct incoming *incoming)
         fields[count++] = (struct httpd_field){str_from(incoming->headers[i].name),
                                                str_from(incoming->headers[i].value)};
     }
-    if (!api_call_is_gone(call)) {
+    bool is_sound = incoming->http_status >= 200 && incoming->http_status <= 599;
+    if (api_call_is_gone(call)) {
+        /* nobody reads it */
+    } else if (!is_sound || incoming->body.is_full) {
+        api_fail_with(call, "upstream_error", (str){},
+                      "the answer of the model is broken or over %d bytes", BODY_MAX);
+    } else {
         api_respond(call, (int)incoming->http_status, type, buf_str(&incoming->body), fields,
                     count);
     }
@@ -161,7 +172,7 @@ static void cancel(struct incoming *incoming)
                                         .message   = &cancel,
                                         .partition = incoming->replica->index,
                                         .done      = on_cancelled};
-    (void)rpc_client_call(api->llm, &request, NULL, NULL);
+    if (api->llm) (void)rpc_client_call(api->llm, &request, NULL, NULL);
 }
 
 static void on_forget(struct api_waiter *head)
@@ -250,41 +261,32 @@ static void fail_all(struct replica *replica, const struct rpc_answer *answer)
 /* --- pulling -----------------------------------------------------------------------------------
  */
 
-struct pulled {
-    struct replica *replica;
-    struct rpc_answer *answer; /* owned */
-};
-
 static void on_pulled(void *context)
 {
-    struct pulled *pulled   = context;
-    struct replica *replica = pulled->replica;
-    struct api *api         = replica->pull->api;
-    replica->is_running     = false;
-    if (pulled->answer->code == STATUS_OK) {
-        const Pb__LlmPulled *items = pulled->answer->message;
+    struct replica *replica                             = context;
+    struct api *api                                     = replica->pull->api;
+    CLEANUP(rpc_answer_freep) struct rpc_answer *answer = replica->answer;
+    replica->is_running                                 = false;
+    if (answer->code == STATUS_OK) {
+        const Pb__LlmPulled *items = answer->message;
         replica->last_reply        = items->reply;
         for (size_t i = 0; i < items->n_items; i++) take_item(replica, items->items[i]);
         forget_orphans(replica);
         if (map_count(replica->calls) > 0) pull_send(replica);
-    } else {
-        if (pulled->answer->code == STATUS_UNAVAILABLE) fail_all(replica, pulled->answer);
-        if (map_count(replica->calls) > 0) {
-            loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
-        }
+        return;
     }
-    rpc_answer_free(pulled->answer);
-    free(pulled);
+    if (answer->code == STATUS_UNAVAILABLE) fail_all(replica, answer);
+    if (map_count(replica->calls) == 0) return;
+    loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }
 
+/* One pull of a replica is under way at a time, so there is one answer. A notice cannot be refused
+ * as a post can. */
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
     struct replica *replica = context;
-    struct pulled *pulled   = mem_new(1, sizeof *pulled);
-    *pulled = (struct pulled){.replica = replica, .answer = rpc_answer_keep(answer)};
-    if (loop_post(replica->pull->api->home, on_pulled, pulled) == STATUS_OK) return;
-    rpc_answer_free(pulled->answer);
-    free(pulled);
+    replica->answer         = rpc_answer_keep(answer);
+    loop_notify(replica->pull->api->home, &replica->notice);
 }
 
 static void pull_send(struct replica *replica)
@@ -303,8 +305,9 @@ static void pull_send(struct replica *replica)
                                         .timeout_ms = PULL_WAIT_MS + RPC_LONG_SLACK_MS,
                                         .done       = on_answer,
                                         .context    = replica};
-    replica->is_running              = rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK;
-    if (replica->is_running) return;
+    replica->is_running              = true;
+    if (api->llm && rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK) return;
+    replica->is_running = false;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }
 

@@ -19,7 +19,9 @@ status paging_read(struct api_call *call, Pb__Page *page, uint16_t *ret_partitio
         for (; i < PARTITION_DIGITS_MAX && token[i] >= '0' && token[i] <= '9'; i++) {
             partition = partition * 10 + (unsigned)(token[i] - '0');
         }
-        if (i == 0 || token[i] != '.' || partition > UINT16_MAX || strlen(token) > TOKEN_MAX) {
+        unsigned known = atomic_load(&call->api->partitions); /* 0: not yet */
+        if (i == 0 || token[i] != '.' || partition >= (known > 0 ? known : 1) ||
+            strlen(token) > TOKEN_MAX) {
             return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_page_token",
                              "page_token: take it from `next_page_token` of the page before");
         }

@@ -123,26 +123,59 @@ void runs_list(struct api_call *call)
 /* --- history -----------------------------------------------------------------------------------
  */
 
+/*
+ * The scheduler reads a journal forwards. A page of the newest events before `before` is therefore
+ * the page of the oldest ones behind the right place, turned round.
+ */
 struct history_call {
     uint32_t page_size;
     bool newest_first;
+    uint64_t after;  /* as asked for: older events are of no interest */
+    uint64_t before; /* newest first: only older events; 0: all */
+    uint32_t count;  /* events asked for now */
 };
+
+static void ask_history(struct api_call *call);
+
+/* An answer has a limit of bytes too, and what it cuts off are its last events: then fewer are
+ * asked for. */
+static bool is_cut(const struct history_call *state, const Pb__RunHistory *history)
+{
+    if (!state->newest_first || history->n_events == 0 || state->count <= 1) return false;
+    uint64_t newest = state->before > 0 ? state->before - 1 : history->last_sequence;
+    uint64_t first  = history->events[0]->sequence;
+    uint64_t last   = history->events[history->n_events - 1]->sequence;
+    return (first > last ? first : last) < newest;
+}
+
+static void print_events(struct json_writer *w, const Pb__RunHistory *history, bool turn_round)
+{
+    json_member(w, "items");
+    json_begin_array(w);
+    for (size_t i = 0; i < history->n_events; i++) {
+        view_event(w, history->events[turn_round ? history->n_events - 1 - i : i]);
+    }
+    json_end_array(w);
+}
 
 static void on_history(struct api_call *call, const struct rpc_answer *answer)
 {
-    const struct history_call *state = call->state;
-    const Pb__RunHistory *history    = answer->message;
+    struct history_call *state    = call->state;
+    const Pb__RunHistory *history = answer->message;
+    if (is_cut(state, history)) {
+        state->count /= 2;
+        ask_history(call);
+        return;
+    }
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
-    for (size_t i = 0; i < history->n_events; i++) {
-        view_event(&response.json, history->events[i]);
-    }
-    json_end_array(&response.json);
-    uint64_t last = history->n_events > 0 ? history->events[history->n_events - 1]->sequence : 0;
-    bool has_more = state->newest_first ? last > 1 : last > 0 && last < history->last_sequence;
+    bool turn_round = state->newest_first && state->before > 0;
+    print_events(&response.json, history, turn_round);
+    size_t count  = history->n_events;
+    uint64_t last = count > 0 ? history->events[turn_round ? 0 : count - 1]->sequence : 0;
+    bool has_more =
+        state->newest_first ? last > state->after + 1 : last > 0 && last < history->last_sequence;
     if (has_more) {
         char token[POSITION_MAX];
         (void)snprintf(token, sizeof token, "%" PRIu64, last);
@@ -169,36 +202,43 @@ static status read_position(str text, const char *name, uint64_t *ret_position,
     return STATUS_OK;
 }
 
-static status read_history(struct api_call *call, Pb__ReadHistory *message, struct error *reterr)
+static status read_history(struct api_call *call, struct history_call *state, struct error *reterr)
 {
-    struct history_call *state = call->state;
-    str text                   = {};
-    const char *token          = "";
+    str text          = {};
+    const char *token = "";
+    uint64_t position = 0;
     TRY(api_page(call, &state->page_size, &token, reterr));
-    if (api_query(call, "after", &text)) TRY(read_position(text, "after", &message->after, reterr));
-    if (*token) TRY(read_position(str_from(token), "page_token", &message->after, reterr));
+    if (api_query(call, "after", &text)) TRY(read_position(text, "after", &state->after, reterr));
+    TRY(read_position(str_from(token), "page_token", &position, reterr));
     if (api_query(call, "order", &text)) {
         state->newest_first = str_is(text, "newest");
         if (!state->newest_first && !str_is(text, "oldest")) {
             return fail(reterr, STATUS_INVALID_ARGUMENT, "order: oldest or newest");
         }
     }
-    message->count_max    = state->page_size;
-    message->newest_first = state->newest_first;
+    if (state->newest_first) {
+        state->before = position;
+    } else if (position > 0) {
+        state->after = position;
+    }
+    state->count = state->page_size;
     return STATUS_OK;
 }
 
-void runs_history(struct api_call *call)
+static void ask_history(struct api_call *call)
 {
-    call->state             = arena_alloc(call->arena, sizeof(struct history_call));
-    struct error error      = {};
-    Pb__ReadHistory message = PB__READ_HISTORY__INIT;
-    message.id              = api_text(call, call->params[0]);
-    message.namespace_      = api_namespace(call);
-    status code             = read_history(call, &message, &error);
-    if (code != STATUS_OK) {
-        api_fail(call, code, &error);
-        return;
+    const struct history_call *state = call->state;
+    Pb__ReadHistory message          = PB__READ_HISTORY__INIT;
+    message.id                       = api_text(call, call->params[0]);
+    message.namespace_               = api_namespace(call);
+    message.after                    = state->after;
+    message.count_max                = state->count;
+    if (state->before > 0) {
+        uint64_t end = state->before - 1;
+        if (end > state->after + state->count) message.after = end - state->count;
+        message.count_max = end > message.after ? (uint32_t)(end - message.after) : 0;
+    } else {
+        message.newest_first = state->newest_first;
     }
     const struct api_ask ask = {.service   = &pb__runs__descriptor,
                                 .method    = "History",
@@ -206,4 +246,23 @@ void runs_history(struct api_call *call)
                                 .partition = api_partition_of(call, call->params[0]),
                                 .then      = on_history};
     api_ask_scheduler(call, &ask);
+}
+
+void runs_history(struct api_call *call)
+{
+    struct history_call *state = arena_alloc(call->arena, sizeof *state);
+    struct error error         = {};
+    ASSERT(state);
+    *state      = (struct history_call){};
+    call->state = state;
+    status code = read_history(call, state, &error);
+    if (code == STATUS_OK && state->before > 0 && state->before - 1 <= state->after) {
+        code = fail_code(&error, STATUS_INVALID_ARGUMENT, "invalid_page_token",
+                         "page_token: it does not belong to this `after`");
+    }
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+    } else {
+        ask_history(call);
+    }
 }

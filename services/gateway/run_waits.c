@@ -14,7 +14,7 @@ enum {
     WAITERS_MAX     = 100'000,
     EARLY_MAX       = 10'000,
     EARLY_KEPT_MS   = 10'000,
-    WATCH_BATCH_MAX = 1'024,
+    WATCH_BATCH_MAX = 512,
 };
 
 struct waiter {
@@ -27,17 +27,25 @@ struct waiter {
     struct waiter *next; /* another one for the same run */
 };
 
+struct ids {
+    char (*items)[ID_LEN + 1]; /* owned */
+    size_t count, capacity;
+};
+
+struct pulled;
+
 /* The pull of one partition. */
 struct pull {
     struct run_waits *waits;
     uint16_t partition;
-    bool is_running;
+    uint32_t running; /* pulls under way: a new one makes the parked one come back */
     uint64_t last_reply;
     uint64_t instance;
-    char (*added)[ID_LEN + 1]; /* watches to be told with the next pull */
-    size_t added_count;
-    size_t added_capacity;
+    struct ids added;   /* to be watched, to be told with the next pull */
+    struct ids removed; /* not any more, likewise */
     struct loop_timer retry;
+    struct loop_notice notice;
+    _Atomic(struct pulled *) arrived; /* pushed by RPC threads, newest first */
 };
 
 struct run_waits {
@@ -90,7 +98,9 @@ void run_waits_freep(struct run_waits **ref)
     for (size_t i = 0; i < PARTITIONS_MAX; i++) {
         if (!waits->pulls[i]) continue;
         loop_timer_clear(waits->api->home, &waits->pulls[i]->retry);
-        free(waits->pulls[i]->added);
+        loop_notice_clear(waits->api->home, &waits->pulls[i]->notice);
+        free(waits->pulls[i]->added.items);
+        free(waits->pulls[i]->removed.items);
         free(waits->pulls[i]);
     }
     map_free(waits->by_run);
@@ -113,24 +123,6 @@ static void unlink_waiter(struct waiter *waiter)
         bool is_kept = map_put(map, str_from(waiter->run_id), first);
         ASSERT(is_kept); /* one was just taken out */
     }
-}
-
-static void on_forget(struct api_waiter *head)
-{
-    struct waiter *waiter = (struct waiter *)head;
-    unlink_waiter(waiter);
-    waiter_free(waiter);
-}
-
-static void on_time_over(void *context)
-{
-    struct waiter *waiter = context;
-    unlink_waiter(waiter);
-    struct api_call *call = api_call_ref(waiter->call);
-    run_wait_done *done   = waiter->done;
-    waiter_free(waiter);
-    if (!api_call_is_gone(call)) done(call, NULL);
-    api_call_unref(call);
 }
 
 static void settle(struct run_waits *waits, const Pb__RunView *run)
@@ -171,81 +163,112 @@ static void forget_early(struct run_waits *waits)
 /* --- pulls -------------------------------------------------------------------------------------
  */
 
-static void watch(struct pull *pull, const char *run_id)
+static void ids_add(struct ids *ids, const char *run_id)
 {
-    if (pull->added_count == pull->added_capacity) {
-        pull->added_capacity = pull->added_capacity ? pull->added_capacity * 2 : 16;
-        pull->added          = mem_resize(pull->added, pull->added_capacity, sizeof *pull->added);
+    if (ids->count == ids->capacity) {
+        ids->capacity = ids->capacity ? ids->capacity * 2 : 16;
+        ids->items    = mem_resize(ids->items, ids->capacity, sizeof *ids->items);
     }
-    memcpy(pull->added[pull->added_count++], run_id, ID_LEN + 1);
+    memcpy(ids->items[ids->count++], run_id, ID_LEN + 1);
 }
 
-/* The scheduler was restarted: it knows none of what we watch. */
+/* Takes up to WATCH_BATCH_MAX ids that are wanted (or not wanted) now; what is asked for and given
+ * up before the scheduler heard of it drops out. The texts stay until the next ids_add(). */
+static size_t ids_take(struct ids *ids, const struct map *by_run, bool is_wanted,
+                       const char **ret_ids)
+{
+    size_t count = 0;
+    while (ids->count > 0 && count < WATCH_BATCH_MAX) {
+        const char *id = ids->items[--ids->count];
+        if ((map_get(by_run, str_from(id)) != NULL) == is_wanted) ret_ids[count++] = id;
+    }
+    return count;
+}
+
+/* The scheduler was restarted, or a message to it was lost: it is told of all that we watch. */
 static void watch_all(struct pull *pull)
 {
-    pull->added_count = 0;
+    pull->added.count = 0;
     size_t cursor     = 0;
     str key           = {};
     void *value       = NULL;
     while (map_next(pull->waits->by_run, &cursor, &key, &value)) {
         if (id_partition(key) == pull->partition) {
-            watch(pull, ((const struct waiter *)value)->run_id);
+            ids_add(&pull->added, ((const struct waiter *)value)->run_id);
         }
     }
+}
+
+static void on_pulled(struct pull *pull, const struct rpc_answer *answer)
+{
+    struct run_waits *waits = pull->waits;
+    if (answer->code != STATUS_OK) {
+        watch_all(pull);
+        loop_timer_set(waits->api->home, &pull->retry,
+                       loop_now_ms(waits->api->home) + PULL_RETRY_MS);
+        return;
+    }
+    const Pb__PulledRuns *runs = answer->message;
+    bool is_other              = pull->instance != 0 && runs->instance != pull->instance;
+    if (is_other || runs->reply > pull->last_reply) pull->last_reply = runs->reply;
+    pull->instance = runs->instance;
+    for (size_t i = 0; i < runs->n_ended; i++) settle(waits, runs->ended[i]);
+    if (is_other) watch_all(pull);
+    forget_early(waits);
+    /* While a newer pull is under way, this one was only answered to make room for it. */
+    if (pull->running == 0) pull_start(pull);
 }
 
 struct pulled {
     struct pull *pull;
     struct rpc_answer *answer; /* owned */
+    struct pulled *next;
 };
 
-static void on_pulled(void *context)
+/* On the home loop: everything that has arrived. */
+static void on_arrived(void *context)
 {
-    struct pulled *pulled   = context;
-    struct pull *pull       = pulled->pull;
-    struct run_waits *waits = pull->waits;
-    pull->is_running        = false;
-    if (pulled->answer->code == STATUS_OK) {
-        const Pb__PulledRuns *runs = pulled->answer->message;
-        bool is_other              = pull->instance != 0 && runs->instance != pull->instance;
-        pull->instance             = runs->instance;
-        pull->last_reply           = runs->reply;
-        for (size_t i = 0; i < runs->n_ended; i++) settle(waits, runs->ended[i]);
-        if (is_other) watch_all(pull);
-        forget_early(waits);
-        pull_start(pull);
-    } else {
-        watch_all(pull);
-        loop_timer_set(waits->api->home, &pull->retry,
-                       loop_now_ms(waits->api->home) + PULL_RETRY_MS);
+    struct pull *pull      = context;
+    struct pulled *arrived = atomic_exchange(&pull->arrived, NULL);
+    while (arrived) {
+        struct pulled *next = arrived->next;
+        ASSERT(pull->running > 0);
+        pull->running--;
+        on_pulled(pull, arrived->answer);
+        rpc_answer_free(arrived->answer);
+        free(arrived);
+        arrived = next;
     }
-    rpc_answer_free(pulled->answer);
-    free(pulled);
 }
 
+/* A notice cannot be refused as a post can, so a busy loop never loses the pull for good. */
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
-    struct pulled *pulled = mem_new(1, sizeof *pulled);
     struct pull *pull     = context;
+    struct pulled *pulled = mem_new(1, sizeof *pulled);
     *pulled               = (struct pulled){.pull = pull, .answer = rpc_answer_keep(answer)};
-    if (loop_post(pull->waits->api->home, on_pulled, pulled) == STATUS_OK) return;
-    rpc_answer_free(pulled->answer); /* the loop is over its limit or gone: callers time out */
-    free(pulled);
+    pulled->next          = atomic_load(&pull->arrived);
+    while (!atomic_compare_exchange_weak(&pull->arrived, &pulled->next, pulled)) {
+    }
+    loop_notify(pull->waits->api->home, &pull->notice);
 }
 
-static void pull_send(struct pull *pull)
+static void pull_start(struct pull *pull)
 {
     struct api *api = pull->waits->api;
-    const char *ids[WATCH_BATCH_MAX];
-    size_t count = pull->added_count < WATCH_BATCH_MAX ? pull->added_count : WATCH_BATCH_MAX;
-    for (size_t i = 0; i < count; i++) ids[i] = pull->added[pull->added_count - count + i];
+    const char *added[WATCH_BATCH_MAX];
+    const char *removed[WATCH_BATCH_MAX];
+    if (loop_timer_is_set(&pull->retry)) return; /* it will send what was added */
     Pb__PullRuns message    = PB__PULL_RUNS__INIT;
     message.subscriber.data = api->subscriber;
     message.subscriber.len  = sizeof api->subscriber;
-    message.watch           = ids;
-    message.n_watch         = count;
+    message.watch           = added;
+    message.n_watch         = ids_take(&pull->added, pull->waits->by_run, true, added);
+    message.unwatch         = removed;
+    message.n_unwatch       = ids_take(&pull->removed, pull->waits->by_run, false, removed);
     message.last_reply      = pull->last_reply;
-    message.wait_ms         = PULL_WAIT_MS;
+    bool has_more           = pull->added.count > 0 || pull->removed.count > 0;
+    message.wait_ms         = has_more ? 0 : PULL_WAIT_MS; /* the rest follows at once */
 
     const struct rpc_request request = {
         .service    = &pb__runs__descriptor,
@@ -256,23 +279,17 @@ static void pull_send(struct pull *pull)
         .done       = on_answer,
         .context    = pull,
     };
-    if (rpc_client_call(api->scheduler, &request, NULL, NULL) != STATUS_OK) {
-        loop_timer_set(api->home, &pull->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
-        return;
-    }
-    pull->added_count -= count;
-    pull->is_running = true;
-}
-
-static void pull_start(struct pull *pull)
-{
-    if (loop_timer_is_set(&pull->retry)) return; /* it will send what was added */
-    pull_send(pull);
+    pull->running++;
+    if (api_call_scheduler(api, &request, NULL) == STATUS_OK) return;
+    pull->running--;
+    watch_all(pull);
+    loop_timer_set(api->home, &pull->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }
 
 static void on_retry(void *context)
 {
-    pull_send(context);
+    struct pull *pull = context;
+    if (pull->running == 0) pull_start(pull);
 }
 
 static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
@@ -280,18 +297,71 @@ static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
     ASSERT(partition < PARTITIONS_MAX);
     struct pull *pull = waits->pulls[partition];
     if (pull) return pull;
-    pull  = mem_new(1, sizeof *pull);
-    *pull = (struct pull){
-        .waits = waits, .partition = partition, .retry = {.fire = on_retry, .context = pull}};
+    pull                    = mem_new(1, sizeof *pull);
+    pull->waits             = waits;
+    pull->partition         = partition;
+    pull->retry             = (struct loop_timer){.fire = on_retry, .context = pull};
+    pull->notice            = (struct loop_notice){.run = on_arrived, .context = pull};
     waits->pulls[partition] = pull;
     return pull;
+}
+
+/* Nobody waits for the run any more: the scheduler is told with the next pull. Without that every
+ * `wait` that was over before its run would stay watched until the run ends. */
+static void unwatch(struct run_waits *waits, const char *run_id)
+{
+    if (map_get(waits->by_run, str_from(run_id))) return;
+    ids_add(&pull_of(waits, id_partition(str_from(run_id)))->removed, run_id);
+}
+
+/* --- giving up ---------------------------------------------------------------------------------
+ */
+
+static void on_forget(struct api_waiter *head)
+{
+    struct waiter *waiter = (struct waiter *)head;
+    unlink_waiter(waiter);
+    unwatch(waiter->waits, waiter->run_id);
+    waiter_free(waiter);
+}
+
+static void end_waiting(struct waiter *waiter)
+{
+    unlink_waiter(waiter);
+    unwatch(waiter->waits, waiter->run_id);
+    struct api_call *call = api_call_ref(waiter->call);
+    run_wait_done *done   = waiter->done;
+    waiter_free(waiter);
+    if (!api_call_is_gone(call)) done(call, NULL);
+    api_call_unref(call);
+}
+
+static void on_time_over(void *context)
+{
+    end_waiting(context);
+}
+
+void run_waits_drain(struct run_waits *waits)
+{
+    for (;;) {
+        size_t cursor = 0;
+        str key       = {};
+        void *value   = NULL;
+        if (!map_next(waits->by_run, &cursor, &key, &value)) return;
+        end_waiting(value);
+    }
 }
 
 void run_waits_add(struct run_waits *waits, struct api_call *call, const char *run_id,
                    bool is_watched, int64_t wait_ms, run_wait_done *done)
 {
     ASSERT(id_is_valid(str_from(run_id)));
-    if (api_call_is_gone(call)) return;
+    struct pull *pull = pull_of(waits, id_partition(str_from(run_id)));
+    if (api_call_is_gone(call)) {
+        if (is_watched) unwatch(waits, run_id);
+        return;
+    }
+    if (atomic_load(&call->api->is_draining)) wait_ms = 0; /* the answer tells to come back */
     struct waiter *waiter = mem_new(1, sizeof *waiter);
     *waiter               = (struct waiter){.head  = {.forget = on_forget},
                                             .waits = waits,
@@ -310,10 +380,10 @@ void run_waits_add(struct run_waits *waits, struct api_call *call, const char *r
     call->waiter = &waiter->head;
     loop_timer_set(waits->api->home, &waiter->timer, loop_now_ms(waits->api->home) + wait_ms);
 
-    struct pull *pull       = pull_of(waits, id_partition(str_from(run_id)));
     struct early *was_early = map_remove(waits->early, str_from(run_id));
+    bool must_tell          = !is_watched || was_early;
     free(was_early);
     /* An end that came before its waiter is asked for once more; it is in the next answer. */
-    if (!is_watched || was_early) watch(pull, run_id);
-    if (!pull->is_running || !is_watched || was_early) pull_start(pull);
+    if (must_tell) ids_add(&pull->added, run_id);
+    if (pull->running == 0 || must_tell) pull_start(pull);
 }

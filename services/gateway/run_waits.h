@@ -5,7 +5,7 @@
  * start that is to wait names this gateway as subscriber, so that no end can slip through between
  * the start and the waiting; ends that come before their waiter are kept for a moment.
  *
- * Threads: run_waits_start() and _stop() while the loops do not run; everything else on the home
+ * Threads: run_waits_new() and _freep() while the loops do not run; everything else on the home
  * loop.
  */
 #ifndef GATEWAY_RUN_WAITS_H
@@ -23,5 +23,8 @@ void run_waits_freep(struct run_waits **waits);
 /** Waits for the end of `run_id` (copied). `is_watched`: the start has told the scheduler so. */
 void run_waits_add(struct run_waits *waits, struct api_call *call, const char *run_id,
                    bool is_watched, int64_t wait_ms, run_wait_done *done);
+
+/** All calls are answered with what is known now: the gateway stops. On the home loop. */
+void run_waits_drain(struct run_waits *waits);
 
 #endif

@@ -14,11 +14,10 @@
 #include <stdio.h>
 
 enum {
-    LABELS_MAX      = 16,
-    LOCATION_MAX    = 64,
-    TEXT_MAX        = 1 << 20, /* bytes of an input or a signal */
-    IDEMPOTENCY_MAX = 255,
-    REFERENCE_MAX   = 256,
+    LABELS_MAX    = 16,
+    LOCATION_MAX  = 64,
+    TEXT_MAX      = 1 << 20, /* bytes of an input or a signal */
+    REFERENCE_MAX = 256,
 };
 
 /* A call that starts or reads a run and may wait for its end. */
@@ -36,19 +35,22 @@ struct run_call {
 static void send_run(struct api_call *call, const Pb__RunView *run, int http_status)
 {
     const struct run_call *state = call->state;
+    Pb__RunView shown = *run; /* the end of a run comes in full, whatever was asked for */
+    if (state && state->is_basic) shown.input_json = shown.output_json = (ProtobufCBinaryData){};
     struct api_answer answer;
     api_answer_begin(&answer, call);
-    view_run(&answer.json, run, clock_unix_us());
+    view_run(&answer.json, &shown, clock_unix_us());
     char location[LOCATION_MAX];
     (void)snprintf(location, sizeof location, "/v1/runs/%s", run->id);
-    const struct httpd_field fields[] = {
-        {str_from("Location"), str_from(location)},
-        {str_from("Idempotent-Replayed"), str_from("true")},
-    };
-    const struct httpd_field *extra = NULL;
-    if (http_status == 201) extra = &fields[0];
-    if (state && state->replayed) extra = &fields[1];
-    api_answer_send(&answer, http_status, extra);
+    struct httpd_field fields[2];
+    size_t count = 0;
+    if (http_status == 201) {
+        fields[count++] = (struct httpd_field){str_from("Location"), str_from(location)};
+    }
+    if (state && state->replayed) {
+        fields[count++] = (struct httpd_field){str_from("Idempotent-Replayed"), str_from("true")};
+    }
+    api_answer_send_fields(&answer, http_status, fields, count);
 }
 
 /* --- result ------------------------------------------------------------------------------------
@@ -112,7 +114,10 @@ static void ask_run(struct api_call *call, const char *id, api_then *then)
 static void on_waited(struct api_call *call, const Pb__RunView *run)
 {
     const struct run_call *state = call->state;
-    if (!run) {
+    /* Without its output if many ends were waiting: then it is asked for. */
+    bool is_whole = run && (run->status != PB__RUN_STATUS__RUN_STATUS_COMPLETED ||
+                            run->output_json.len > 0 || state->is_basic);
+    if (!is_whole) {
         ask_run(call, state->run_id, on_latest);
     } else if (state->is_result) {
         send_result(call, run);
@@ -221,12 +226,9 @@ static status read_options(struct api_call *call, Pb__StartRun *message, struct 
 static status read_idempotency(struct api_call *call, Pb__StartRun *message,
                                uint8_t digest[static SHA256_SIZE], struct error *reterr)
 {
-    str key = httpd_request_field(call->request, "idempotency-key");
+    str key = {};
+    TRY(api_idempotency_key(call, &key, reterr));
     if (key.len == 0) return STATUS_OK;
-    if (key.len > IDEMPOTENCY_MAX) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "Idempotency-Key: over %d characters",
-                    IDEMPOTENCY_MAX);
-    }
     sha256(bytes_from(buf_str(&call->request->body)), digest);
     message->idempotency_key    = api_text(call, key);
     message->idempotency_digest = (ProtobufCBinaryData){.data = digest, .len = SHA256_SIZE};
@@ -269,8 +271,7 @@ void runs_start(struct api_call *call)
     state->is_start = true;
 
     CLEANUP(buf_done) struct buf input = buf_init(TEXT_MAX);
-    json value                         = json_get_text(call->body, "input");
-    if (!json_is(value, JSON_INVALID)) (void)json_print(value, JSON_COMPACT, &input);
+    if (!api_print(call, json_get_text(call->body, "input"), &input)) return;
 
     Pb__StartRun message  = PB__START_RUN__INIT;
     const char *namespace = api_namespace(call);
@@ -279,6 +280,7 @@ void runs_start(struct api_call *call)
     message.client_id     = text_member(call, "client_id");
     message.input_json    = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
     message.created_by    = call->identity.key_id;
+    message.traceparent   = call->traceparent;
     if (state->wait_ms > 0) {
         message.subscriber = (ProtobufCBinaryData){.data = call->api->subscriber,
                                                    .len  = sizeof call->api->subscriber};
@@ -357,6 +359,7 @@ static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
 
 void runs_cancel(struct api_call *call)
 {
+    if (!api_make_repeatable(call)) return;
     Pb__CancelRun message    = PB__CANCEL_RUN__INIT;
     message.id               = run_param(call);
     message.namespace_       = api_namespace(call);
@@ -384,7 +387,7 @@ static void on_signalled(struct api_call *call, const struct rpc_answer *answer)
 void runs_signal(struct api_call *call)
 {
     CLEANUP(buf_done) struct buf data = buf_init(TEXT_MAX);
-    if (!json_is(call->body, JSON_INVALID)) (void)json_print(call->body, JSON_COMPACT, &data);
+    if (!api_make_repeatable(call) || !api_print(call, call->body, &data)) return;
     Pb__SignalRun message    = PB__SIGNAL_RUN__INIT;
     message.id               = run_param(call);
     message.namespace_       = api_namespace(call);

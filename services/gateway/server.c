@@ -5,12 +5,14 @@
  */
 #include "gateway/server.h"
 
+#include "auth/namespace.h"
 #include "auth/role.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "gateway/followers.h"
 #include "gateway/measures.h"
 #include "gateway/problem.h"
 #include "schema/schema.h"
@@ -23,7 +25,7 @@
 enum {
     ANSWER_SLACK_MS = 10'000,    /* a parked call answers by itself before the server gives it up */
     FINDINGS_MAX    = 256 << 10, /* bytes */
-    ALLOW_MAX       = 128,
+    LATER_BODY_MAX  = 1 << 20,   /* bytes that a path of the future reads before it says so */
     HANDLERS_MAX    = 128,
 };
 
@@ -54,6 +56,10 @@ static void name_call(struct api_call *call, const struct httpd_request *request
     } else {
         memcpy(call->request_id, call->rpc_id, sizeof call->rpc_id);
     }
+    struct trace_context trace = {};
+    if (!trace_parse(httpd_request_field(request, "traceparent"), &trace)) return;
+    trace_format(&trace, call->traceparent);
+    hex_encode(trace.trace_id, sizeof trace.trace_id, call->trace_id);
 }
 
 static struct api_call *call_new(struct api *api, struct httpd_handle handle,
@@ -73,18 +79,22 @@ static struct api_call *call_new(struct api *api, struct httpd_handle handle,
 /* --- route -------------------------------------------------------------------------------------
  */
 
-static void refuse_method(struct api_call *call, unsigned allowed)
+/* What a path may hold is in the contract: names and ids that cannot be are not asked for. */
+static bool check_params(struct api_call *call)
 {
-    CLEANUP(buf_done) struct buf list = buf_init(ALLOW_MAX);
-    method_list(allowed, &list);
-    CLEANUP(buf_done) struct buf body = buf_init(FINDINGS_MAX);
-    const struct problem problem      = {
-             .kind       = problem_kind_of(str_from("method_not_allowed"), STATUS_UNKNOWN),
-             .instance   = str_from(call->path),
-             .request_id = str_from(call->request_id)};
-    problem_print(&problem, &body);
-    const struct httpd_field allow = {str_from("Allow"), buf_str(&list)};
-    api_respond(call, problem.kind->http, "application/problem+json", buf_str(&body), &allow, 1);
+    for (size_t i = 0; i < call->route->param_count; i++) {
+        const struct schema *schema = call->route->param_schemas[i];
+        if (!schema) continue;
+        CLEANUP(json_unrefp) json value = json_text_new(call->params[i]);
+        struct schema_errors errors     = {};
+        struct error error              = {};
+        if (schema_check(schema, value, call->arena, &errors, &error) == STATUS_OK) continue;
+        api_fail_with(call, "invalid_request", (str){}, "%s: " STR_FMT " %s", call->route->path,
+                      STR_ARG(call->route->param_names[i]),
+                      errors.count > 0 ? errors.items[0].sentence : "is not valid");
+        return false;
+    }
+    return true;
 }
 
 static bool find_route(struct api_call *call, const struct httpd_request *request)
@@ -99,13 +109,13 @@ static bool find_route(struct api_call *call, const struct httpd_request *reques
         return false;
     }
     if (!is_known || !match.route) {
-        refuse_method(call, match.allowed);
+        api_fail_method(call, match.allowed);
         return false;
     }
     call->route = match.route;
     memcpy(call->params, match.params, sizeof match.params);
     call->is_openai = match.route->media == MEDIA_OPAQUE;
-    return true;
+    return check_params(call);
 }
 
 static bool check_roles(struct api_call *call, const struct httpd_request *request)
@@ -117,6 +127,12 @@ static bool check_roles(struct api_call *call, const struct httpd_request *reque
     }
     str wanted = httpd_request_field(request, "tutti-namespace");
     str result = {};
+    if (wanted.len > 0 && !str_is(wanted, "*") && !namespace_is_valid(wanted)) {
+        api_fail_with(call, "invalid_request", (str){},
+                      "Tutti-Namespace: lower-case letters, digits and inner hyphens, 1 to %d",
+                      NAMESPACE_MAX);
+        return false;
+    }
     if (!namespace_of_request(str_from(call->identity.namespace_), wanted, &result) ||
         result.len >= sizeof call->identity.requested) {
         api_fail_with(call, "forbidden", (str){}, "the key belongs to namespace %s",
@@ -143,6 +159,12 @@ static bool check_key(struct api_call *call, const struct httpd_request *request
     return false;
 }
 
+static void refuse_later(struct api_call *call)
+{
+    api_fail_with(call, "not_implemented", (str){},
+                  "%s is planned and not there yet; docs/roadmap.md says when", call->route->path);
+}
+
 static bool on_route(struct httpd_handle handle, const struct httpd_request *request,
                      struct httpd_route *ret_route, void *context)
 {
@@ -153,12 +175,10 @@ static bool on_route(struct httpd_handle handle, const struct httpd_request *req
     char key_id[API_KEY_ID_LEN + 1];
     if (!check_key(call, request, &answer, key_id)) return false;
     if (call->route->is_later && answer == IDENTITY_KNOWN) {
-        api_fail_with(call, "not_implemented", (str){},
-                      "%s is planned and not there yet; docs/roadmap.md says when",
-                      call->route->path);
+        refuse_later(call);
         return false;
     }
-    ret_route->body_max = call->route->body_size_max;
+    ret_route->body_max = call->route->is_later ? LATER_BODY_MAX : call->route->body_size_max;
     if (call->route->wait_ms_max > 0) {
         ret_route->answer_ms = call->route->wait_ms_max + ANSWER_SLACK_MS;
     }
@@ -255,21 +275,26 @@ static void on_key_known(struct api_call *call)
     char key_id[API_KEY_ID_LEN + 1];
     enum identity_answer answer = IDENTITY_REFUSED;
     if (!check_key(call, call->request, &answer, key_id)) return;
-    if (answer != IDENTITY_KNOWN) {
-        refuse_key(call);
+    if (answer == IDENTITY_ASK) { /* others filled the cache in between, or the answer was late */
+        api_fail_with(call, "overloaded", (str){}, "too many keys are being looked up; try again");
     } else if (call->route->is_later) {
-        api_fail_with(call, "not_implemented", (str){},
-                      "%s is planned and not there yet; docs/roadmap.md says when",
-                      call->route->path);
+        refuse_later(call);
     } else {
         dispatch(call);
     }
 }
 
+/* call->state while a key is looked up. */
+struct looking_up {
+    char key_id[API_KEY_ID_LEN + 1];
+    int64_t asked_ms;
+};
+
 static void on_key(struct api_call *call, const struct rpc_answer *answer)
 {
-    const Pb__ApiKey *key = answer->message;
-    identity_learn(call->api->keys, call->state, key, clock_mono_ms());
+    const Pb__ApiKey *key             = answer->message;
+    const struct looking_up *question = call->state;
+    identity_learn(call->api->keys, question->key_id, key, question->asked_ms);
     on_key_known(call);
 }
 
@@ -279,15 +304,20 @@ static void on_no_key(struct api_call *call, const struct rpc_answer *answer)
         api_fail_answer(call, answer);
         return;
     }
-    identity_learn(call->api->keys, call->state, NULL, clock_mono_ms());
+    const struct looking_up *question = call->state;
+    identity_learn(call->api->keys, question->key_id, NULL, question->asked_ms);
     refuse_key(call);
 }
 
 static void look_up_key(struct api_call *call, const char *key_id)
 {
-    call->state                  = (void *)(uintptr_t)api_text(call, str_from(key_id));
+    struct looking_up *question = arena_alloc(call->arena, sizeof *question);
+    ASSERT(question);
+    *question   = (struct looking_up){.asked_ms = clock_mono_ms()};
+    call->state = question;
+    memcpy(question->key_id, key_id, sizeof question->key_id);
     Pb__LookupKeyRequest message = PB__LOOKUP_KEY_REQUEST__INIT;
-    message.id                   = call->state;
+    message.id                   = question->key_id;
     const struct api_ask ask     = {.service = &pb__system__descriptor,
                                     .method  = "LookupKey",
                                     .message = &message,
@@ -302,7 +332,7 @@ static void on_request(struct httpd_handle, struct httpd_request *request, void 
     call->request               = request;
     enum identity_answer answer = IDENTITY_KNOWN;
     char key_id[API_KEY_ID_LEN + 1];
-    if (check_key(call, request, &answer, key_id)) {
+    if (api_check_query(call) && check_key(call, request, &answer, key_id)) {
         if (answer == IDENTITY_ASK) {
             look_up_key(call, key_id);
         } else {
@@ -323,8 +353,31 @@ static void on_end(struct httpd_handle, const struct httpd_end *end, void *user,
     api_call_unref(call);
 }
 
+/* A client that reads slowly is not sent more before it has taken what there is. */
+static void on_flow(struct httpd_handle, bool is_slow, size_t, void *user, void *)
+{
+    struct api_call *call = user;
+    atomic_store(&call->is_slow, is_slow);
+    if (!is_slow) api_park(call, followers_resume);
+}
+
+/* The server's own answers look like ours. */
+static void on_refuse(const struct httpd_refusal *refusal, struct buf *body, void *)
+{
+    uint8_t random[16];
+    char id[2 * sizeof random + 1];
+    random_bytes(random, sizeof random);
+    hex_encode(random, sizeof random, id);
+    const struct problem problem = {
+        .kind       = problem_kind_of(str_from(refusal->code), STATUS_UNKNOWN),
+        .detail     = str_from(refusal->detail),
+        .request_id = str_from(id),
+    };
+    if (problem.kind->http == refusal->http_status) problem_print(&problem, body);
+}
+
 const struct httpd_handlers server_handlers = {
-    .route = on_route, .handle = on_request, .end = on_end, .flow = NULL, .refuse = NULL};
+    .route = on_route, .handle = on_request, .end = on_end, .flow = on_flow, .refuse = on_refuse};
 
 const char **server_operations(void)
 {
