@@ -43,8 +43,7 @@ struct worker_options {
     const char *kind;             /* "tools", "llm" */
     uint32_t slots;               /* jobs at once. With several partitions the polls that are parked
                                    * at the others may bring one share each on top */
-
-    uint32_t lease_ms; /* silence after which a job is another worker's */
+    uint32_t lease_ms;            /* silence after which a job is another worker's */
 
     /** A job has come. May end it before it returns. */
     void (*run)(struct worker_job *job, void *context);
