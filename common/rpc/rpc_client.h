@@ -11,9 +11,9 @@
  * addresses). An endpoint may be followed by a space and the address of its long calls; without it,
  * rpc_long_url() says where that is. Several are separated by commas.
  *
- * Repetition: a call whose connection is lost is repeated (3 times at most, before its deadline)
- * if its method is idempotent or it carries a request id, and answered UNAVAILABLE otherwise.
- * MOVED answers are followed, 4 times at most.
+ * Repetition: a call whose connection is lost is repeated (3 times at most, before its deadline,
+ * and waiting at most 2 s for a connection) if its method is idempotent or it carries a request id,
+ * and answered UNAVAILABLE otherwise. MOVED answers are followed, 4 times at most.
  *
  * Threads: every function from any thread. Callbacks run on threads of the library, several at
  * once, and may not wait; they may call every function here but rpc_client_closep() and
@@ -106,8 +106,8 @@ struct rpc_request {
 /**
  * Starts a call. If it fails, `done` will not be called:
  * RESOURCE_EXHAUSTED: too much waits for this endpoint already, or the message is too large;
- * UNAVAILABLE: not connected (calls right after the open wait for the first connection, and calls
- * that may be repeated wait for a new one); NOT_FOUND: no such service or method here.
+ * UNAVAILABLE: not connected (only in the first 2 s after the open do calls wait for a connection;
+ * later they fail at once, unless they wait_for_ready); NOT_FOUND: no such service or method here.
  * `ret_id` (may be NULL) names the call for rpc_client_cancel().
  */
 status rpc_client_call(struct rpc_client *client, const struct rpc_request *request,
