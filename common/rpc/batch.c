@@ -255,11 +255,11 @@ void batch_dispatched(struct batch *batch)
     (void)pthread_mutex_unlock(&batch->mutex);
     /* Before the dispatcher lets go: what is listed cannot have been sent. */
     if (is_open) {
-        bool is_long      = batch->header.class == RPC_LONG;
-        bool is_connected = open_calls_add(batch);
+        bool is_long    = batch->header.class == RPC_LONG;
+        bool is_awaited = open_calls_add(batch);
         /* Who looked for what to cancel before it was listed did not see it. */
         bool is_late = is_long && atomic_load(&batch->server->is_draining);
-        if (!is_connected || is_late) batch_cancel(batch);
+        if (!is_awaited || is_late) batch_cancel(batch);
     }
 
     bool is_last = false;

@@ -95,15 +95,42 @@ static void free_text(const char *text)
     free((void *)(uintptr_t)text);
 }
 
+/* Gives all calls up, and waits a moment for what the servers still say: a connection on which
+ * something arrives cannot be closed safely (socket_close()). */
+static void come_to_rest(struct rpc_client *client)
+{
+    struct endpoint *held[RPC_ENDPOINTS_MAX];
+    unsigned count   = client_hold_all(client, held);
+    int64_t until_ms = clock_mono_ms() + QUIET_WAIT_MS;
+    bool is_quiet    = false;
+    for (unsigned i = 0; i < count; i++) {
+        for (struct lane_set *set = atomic_load(&held[i]->sets); set; set = set->next) {
+            lane_set_cancel_all(set);
+        }
+    }
+    while (!is_quiet && clock_mono_ms() < until_ms) {
+        client_clock_wake(client, 0);
+        client_clock_pause(client, QUIET_POLL_MS);
+        is_quiet = atomic_load(&client->counters.open) == 0;
+        for (unsigned i = 0; i < count; i++) is_quiet = is_quiet && endpoint_is_quiet(held[i]);
+    }
+    for (unsigned i = 0; i < count; i++) endpoint_let_go(held[i]);
+}
+
 void rpc_client_closep(struct rpc_client **client)
 {
     struct rpc_client *it = TAKE(*client);
     if (!it) return;
     atomic_store(&it->is_closing, true);
     resolver_stop(it);
+    come_to_rest(it);
     client_clock_stop(it);
-    /* First all of them are quiet: a callback of one may be giving its calls to another. */
-    for (struct endpoint *at = it->endpoints; at; at = at->next) endpoint_stop(at);
+    /* First all of them are stopped: a callback of one may be giving its calls to another. */
+    bool is_stopped = true;
+    for (struct endpoint *at = it->endpoints; at; at = at->next) {
+        is_stopped = endpoint_stop(at) && is_stopped;
+    }
+    if (!is_stopped) return; /* callbacks may still come: what they touch must stay */
     while (it->endpoints) {
         struct endpoint *endpoint = it->endpoints;
         it->endpoints             = endpoint->next;

@@ -68,6 +68,18 @@ static void *run(void *argument)
     return NULL;
 }
 
+void client_clock_pause(struct rpc_client *client, int64_t ms)
+{
+    int64_t until_ms      = clock_mono_ms() + ms;
+    struct timespec until = {
+        .tv_sec  = (time_t)(until_ms / 1000),
+        .tv_nsec = (long)(until_ms % 1000) * 1'000'000,
+    };
+    (void)pthread_mutex_lock(&client->clock_mutex);
+    (void)pthread_cond_timedwait(&client->clock_changed, &client->clock_mutex, &until);
+    (void)pthread_mutex_unlock(&client->clock_mutex);
+}
+
 void client_clock_start(struct rpc_client *client)
 {
     pthread_condattr_t attributes;

@@ -46,6 +46,8 @@ enum {
     RESOLVE_PERIOD_MS = 5'000,
     RESOLVE_FIRST_MS  = 1'000, /* how long rpc_client_open() waits for names */
     CLOCK_IDLE_MS     = 1'000,
+    QUIET_WAIT_MS     = 500, /* how long a close waits for the last answers */
+    QUIET_POLL_MS     = 2,
 };
 
 typedef void answer_callback(const struct rpc_answer *answer, void *context);
@@ -134,7 +136,9 @@ struct endpoint {
     atomic_uint open;  /* calls */
     atomic_uint holds; /* whoever looks at it for a moment */
     _Atomic(struct lane_set *) sets;
-    pthread_mutex_t mutex; /* of adding a set */
+    pthread_mutex_t mutex; /* of adding a set, and of the next */
+    bool is_stopping;
+    bool is_stuck; /* its sockets could not be closed */
     int64_t opened_ms;
     atomic_bool was_connected;
 
@@ -178,9 +182,10 @@ struct rpc_client {
 
     pthread_mutex_t clock_mutex; /* guards the rest */
     pthread_cond_t clock_changed;
-    _Atomic int64_t wake_ms; /* also read without the mutex */
-    bool is_stopping;
-    bool is_resolved; /* all names once */
+    _Atomic int64_t wake_ms;   /* also read without the mutex */
+    bool is_stopping;          /* the clock */
+    bool is_resolver_stopping; /* first, so that the clock can still answer */
+    bool is_resolved;          /* all names once */
     pthread_t clock_thread;
     pthread_t resolver_thread;
     bool has_clock;
@@ -220,10 +225,13 @@ void client_moved(struct rpc_client *client, const Pb__Moved *moved);
 /* endpoint.c */
 status endpoint_new(struct rpc_client *client, const struct address *address, int target,
                     struct endpoint **ret_endpoint, struct error *reterr);
-/** Closes the sockets and waits until no callback of the library runs in it. May be repeated. */
-void endpoint_stop(struct endpoint *endpoint);
-/** Stops it; what is left in it is answered. Nobody else may hold it. NULL is fine. */
+/** Closes the sockets, waits until no callback of the library runs in it, and answers what waits.
+ * False: NNG does not let go, so it must not be freed (socket_close()). May be repeated. */
+bool endpoint_stop(struct endpoint *endpoint);
+/** Stops it and frees it. Nobody else may hold it. NULL is fine. */
 void endpoint_free(struct endpoint *endpoint);
+/** Says whether nothing is under way at it. */
+bool endpoint_is_quiet(struct endpoint *endpoint);
 void endpoint_release(struct endpoint *endpoint); /* a call is over */
 void endpoint_let_go(struct endpoint *endpoint);
 struct lane_set *endpoint_set(struct endpoint *endpoint, enum rpc_class class, uint16_t partition);
@@ -231,10 +239,16 @@ bool link_is_up(const struct link *link);
 
 /* lane_set.c */
 struct lane_set *lane_set_new(struct endpoint *endpoint, enum rpc_class class, uint16_t partition);
-/** Ends the lanes, whose sockets are closed, and waits for their callbacks. */
+/** No lane is opened any more. Before the socket is closed: NNG 1.5.2 waits for ever in nng_close()
+ * for a context that is opened meanwhile. */
+void lane_set_close(struct lane_set *set);
+/** Waits for the callbacks of the lanes. After the socket was closed. */
 void lane_set_stop(struct lane_set *set);
-/** After the stop. What still waits is answered. */
+/** Answers what still waits. After the close. */
+void lane_set_answer_waiting(struct lane_set *set);
+/** After the stop. */
 void lane_set_free(struct lane_set *set);
+bool lane_set_is_quiet(struct lane_set *set);
 
 /** Puts a call into the next batch and sends what can be sent. The call is counted at the endpoint
  * until it is answered, and the caller holds that.
@@ -259,6 +273,8 @@ void lane_set_lost(struct lane_set *set);
 int64_t lane_set_watch(struct lane_set *set, int64_t now_ms);
 /** Marks a call as given up; false: it is not here. */
 bool lane_set_cancel(struct lane_set *set, uint64_t id);
+/** Marks all of them. */
+void lane_set_cancel_all(struct lane_set *set);
 
 /* deliver.c */
 
@@ -274,6 +290,8 @@ void call_fail(struct endpoint *endpoint, const struct call *call, status code, 
 /* client_clock.c */
 void client_clock_start(struct rpc_client *client);
 void client_clock_stop(struct rpc_client *client);
+/** Waits, for a moment or until something happens. */
+void client_clock_pause(struct rpc_client *client, int64_t ms);
 /** Something has to be done at `at_ms`, perhaps earlier than the clock knows. */
 void client_clock_wake(struct rpc_client *client, int64_t at_ms);
 

@@ -57,26 +57,35 @@ static status link_open(struct link *link, struct endpoint *endpoint, const char
     return socket_dial(link->socket, url, endpoint->address.host, &endpoint->client->tls, reterr);
 }
 
-static void link_close(struct link *link)
+static bool link_close(struct link *link)
 {
-    if (link->is_open) (void)nng_close(link->socket);
-    link->is_open = false;
+    bool is_closed = !link->is_open || socket_close(link->socket, link->endpoint->address.url);
+    link->is_open  = false;
+    return is_closed;
 }
 
-void endpoint_stop(struct endpoint *endpoint)
+bool endpoint_stop(struct endpoint *endpoint)
 {
-    /* Ends the operations of all lanes, and with them the callbacks of connections. */
-    link_close(&endpoint->main);
-    link_close(&endpoint->long_calls);
+    (void)pthread_mutex_lock(&endpoint->mutex);
+    endpoint->is_stopping = true; /* sets that are still made are closed from the start */
+    (void)pthread_mutex_unlock(&endpoint->mutex);
     for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
-        lane_set_stop(set);
+        lane_set_close(set);
     }
+    /* Ends the operations of all lanes, and the callbacks of connections. */
+    bool is_closed     = link_close(&endpoint->main);
+    is_closed          = link_close(&endpoint->long_calls) && is_closed;
+    endpoint->is_stuck = endpoint->is_stuck || !is_closed;
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        if (!endpoint->is_stuck) lane_set_stop(set);
+        lane_set_answer_waiting(set);
+    }
+    return !endpoint->is_stuck;
 }
 
 void endpoint_free(struct endpoint *endpoint)
 {
-    if (!endpoint) return;
-    endpoint_stop(endpoint);
+    if (!endpoint || !endpoint_stop(endpoint)) return; /* stuck: it stays, which is a leak */
     struct lane_set *set = atomic_load(&endpoint->sets);
     while (set) {
         struct lane_set *next = set->next;
@@ -85,6 +94,15 @@ void endpoint_free(struct endpoint *endpoint)
     }
     (void)pthread_mutex_destroy(&endpoint->mutex);
     free(endpoint);
+}
+
+bool endpoint_is_quiet(struct endpoint *endpoint)
+{
+    bool is_quiet = true;
+    for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
+        is_quiet = is_quiet && lane_set_is_quiet(set);
+    }
+    return is_quiet;
 }
 
 static void endpoint_freep(struct endpoint **endpoint)

@@ -375,13 +375,43 @@ struct lane_set *lane_set_new(struct endpoint *endpoint, enum rpc_class class, u
     return set;
 }
 
+void lane_set_close(struct lane_set *set)
+{
+    (void)pthread_mutex_lock(&set->mutex);
+    set->is_closed = true;
+    (void)pthread_mutex_unlock(&set->mutex);
+}
+
 void lane_set_stop(struct lane_set *set)
 {
     (void)pthread_mutex_lock(&set->mutex);
-    set->is_closed    = true; /* no lane is added from now on */
-    struct lane *lane = set->lanes;
+    ASSERT(set->is_closed);
+    struct lane *lane = set->lanes; /* none is added from now on */
     (void)pthread_mutex_unlock(&set->mutex);
     for (; lane; lane = lane->next) nng_aio_stop(lane->aio);
+}
+
+void lane_set_answer_waiting(struct lane_set *set)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&set->mutex);
+        struct outgoing *batch = lane_set_pop(set);
+        (void)pthread_mutex_unlock(&set->mutex);
+        if (!batch) return;
+        deliver(set, batch, NULL, NNG_ECLOSED);
+        outgoing_free(batch);
+    }
+}
+
+bool lane_set_is_quiet(struct lane_set *set)
+{
+    bool is_quiet = true;
+    (void)pthread_mutex_lock(&set->mutex);
+    for (struct lane *lane = set->lanes; lane; lane = lane->next) {
+        is_quiet = is_quiet && lane->state == LANE_IDLE;
+    }
+    (void)pthread_mutex_unlock(&set->mutex);
+    return is_quiet;
 }
 
 void lane_set_free(struct lane_set *set)
@@ -392,11 +422,6 @@ void lane_set_free(struct lane_set *set)
         set->lanes        = lane->next;
         nng_aio_free(lane->aio);
         free(lane);
-    }
-    while (set->first) {
-        struct outgoing *batch = lane_set_pop(set);
-        deliver(set, batch, NULL, NNG_ECLOSED);
-        outgoing_free(batch);
     }
     while (set->spare) {
         struct outgoing *batch = set->spare;

@@ -187,3 +187,19 @@ bool lane_set_cancel(struct lane_set *set, uint64_t id)
     (void)pthread_mutex_unlock(&set->mutex);
     return is_found;
 }
+
+static void cancel_batch(struct outgoing *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++) batch->calls[i].is_cancelled = true;
+}
+
+void lane_set_cancel_all(struct lane_set *set)
+{
+    (void)pthread_mutex_lock(&set->mutex);
+    for (struct outgoing *batch = set->first; batch; batch = batch->next) cancel_batch(batch);
+    for (struct lane *lane = set->lanes; lane; lane = lane->next) {
+        if (lane->batch) cancel_batch(lane->batch);
+    }
+    set->earliest_ms = 0;
+    (void)pthread_mutex_unlock(&set->mutex);
+}

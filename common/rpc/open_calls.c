@@ -37,6 +37,23 @@ static unsigned pipe_index(const struct open_calls *open, uint32_t pipe)
     return i;
 }
 
+static struct early_cancel *early_cancel_of(struct open_calls *open, uint64_t sender,
+                                            uint64_t call_id)
+{
+    return &open->early[bucket_of(sender, call_id) & (EARLY_CANCELS - 1)];
+}
+
+/* Under the mutex. */
+static bool was_cancelled_early(struct open_calls *open, const struct batch *batch)
+{
+    uint64_t sender            = batch->header.sender;
+    uint64_t call_id           = batch->slots[0].wire_id;
+    struct early_cancel *early = early_cancel_of(open, sender, call_id);
+    if (!is_single(batch) || early->sender != sender || early->call_id != call_id) return false;
+    *early = (struct early_cancel){};
+    return true;
+}
+
 bool open_calls_add(struct batch *batch)
 {
     struct open_calls *open = &batch->server->open_calls;
@@ -55,9 +72,10 @@ bool open_calls_add(struct batch *batch)
         open->earliest_ms = batch->deadline_ms;
         (void)pthread_cond_broadcast(&open->changed);
     }
-    bool is_connected = pipe_index(open, batch->pipe) < open->pipe_count;
+    bool is_awaited =
+        pipe_index(open, batch->pipe) < open->pipe_count && !was_cancelled_early(open, batch);
     (void)pthread_mutex_unlock(&open->mutex);
-    return is_connected;
+    return is_awaited;
 }
 
 static void remove_from_bucket(struct open_calls *open, struct batch *batch)
@@ -166,7 +184,11 @@ bool open_calls_cancel(struct rpc_server *server, uint64_t sender, uint64_t call
     while (batch && (batch->header.sender != sender || batch->slots[0].wire_id != call_id)) {
         batch = batch->bucket_next;
     }
-    if (batch) batch_ref(batch);
+    if (batch) {
+        batch_ref(batch);
+    } else {
+        *early_cancel_of(open, sender, call_id) = (struct early_cancel){sender, call_id};
+    }
     (void)pthread_mutex_unlock(&open->mutex);
     if (!batch) return false;
     batch_cancel(batch);

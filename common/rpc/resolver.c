@@ -139,10 +139,10 @@ static void *run(void *argument)
         client->is_resolved = true;
         (void)pthread_cond_broadcast(&client->clock_changed);
         int64_t until_ms = clock_mono_ms() + RESOLVE_PERIOD_MS;
-        while (!client->is_stopping && clock_mono_ms() < until_ms) {
+        while (!client->is_resolver_stopping && clock_mono_ms() < until_ms) {
             wait_ms(client, until_ms - clock_mono_ms());
         }
-        bool is_stopping = client->is_stopping;
+        bool is_stopping = client->is_resolver_stopping;
         (void)pthread_mutex_unlock(&client->clock_mutex);
         if (is_stopping) return NULL;
     }
@@ -169,7 +169,7 @@ void resolver_stop(struct rpc_client *client)
 {
     if (!client->has_resolver) return;
     (void)pthread_mutex_lock(&client->clock_mutex);
-    client->is_stopping = true;
+    client->is_resolver_stopping = true;
     (void)pthread_cond_broadcast(&client->clock_changed);
     (void)pthread_mutex_unlock(&client->clock_mutex);
     (void)pthread_join(client->resolver_thread, NULL);

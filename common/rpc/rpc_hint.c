@@ -41,7 +41,7 @@ void rpc_publisher_stopp(struct rpc_publisher **publisher)
 {
     struct rpc_publisher *it = TAKE(*publisher);
     if (!it) return;
-    if (it->is_open) (void)nng_close(it->socket);
+    if (it->is_open) (void)socket_close(it->socket, it->url); /* no callbacks of ours */
     (void)pthread_mutex_destroy(&it->mutex);
     free(it);
 }
@@ -80,7 +80,7 @@ void rpc_publish(struct rpc_publisher *publisher, uint16_t partition, bytes payl
 /* --- subscribing ------------------------------------------------------------------------------ */
 
 struct rpc_subscriber {
-    struct rpc_subscriber_options options; /* urls and tls are not used after the start */
+    struct rpc_subscriber_options options; /* tls is not used after the start; urls is owned */
     nng_socket socket;
     bool is_open;
     nng_aio *receive;
@@ -174,6 +174,7 @@ status rpc_subscriber_start(const struct rpc_subscriber_options *options,
     CLEANUP(rpc_subscriber_stopp)
     struct rpc_subscriber *subscriber = mem_new(1, sizeof *subscriber);
     subscriber->options               = *options;
+    subscriber->options.urls          = mem_dup(options->urls, strlen(options->urls));
     TRY(socket_open(SOCKET_SUBSCRIBE, &subscriber->socket, reterr));
     subscriber->is_open = true;
     int error           = nng_aio_alloc(&subscriber->receive, NULL, NULL);
@@ -194,10 +195,13 @@ void rpc_subscriber_stopp(struct rpc_subscriber **subscriber)
     atomic_store(&it->is_stopping, true);
     if (it->receive) nng_aio_cancel(it->receive);
     if (it->has_thread) (void)pthread_join(it->thread, NULL);
-    if (it->is_open) (void)nng_close(it->socket);
+    if (it->is_open && !socket_close(it->socket, it->options.urls)) {
+        return; /* callbacks may still come: it stays, which is a leak */
+    }
     if (it->receive) {
         nng_aio_stop(it->receive);
         nng_aio_free(it->receive);
     }
+    free((void *)(uintptr_t)it->options.urls);
     free(it);
 }

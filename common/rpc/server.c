@@ -66,34 +66,24 @@ static struct context *context_new(struct listener *listener)
     return NULL;
 }
 
-/* Opens `count` more contexts, as far as there may be more. */
+/* Opens `count` more contexts, as far as there may be more. Under the mutex also while NNG opens
+ * one: a context that is opened while its socket is being closed keeps nng_close() waiting for ever
+ * (1.5.2 forgets to take it off its list). */
 static void contexts_grow(struct listener *listener, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
+        struct context *context = NULL;
         (void)pthread_mutex_lock(&listener->mutex);
         bool may_grow = !listener->is_closing && listener->count < listener->contexts_max;
-        if (may_grow) listener->count++;
-        (void)pthread_mutex_unlock(&listener->mutex);
-        if (!may_grow) return;
-
-        struct context *context = context_new(listener);
-        (void)pthread_mutex_lock(&listener->mutex);
-        bool is_late = listener->is_closing;
-        if (context && !is_late) {
+        if (may_grow) context = context_new(listener);
+        if (context) {
             context->next      = listener->contexts;
             listener->contexts = context;
+            listener->count++;
             context_receive(context);
-        } else {
-            listener->count--;
         }
         (void)pthread_mutex_unlock(&listener->mutex);
-        if (context && is_late) {
-            nng_aio_free(context->send);
-            nng_aio_free(context->receive);
-            (void)nng_ctx_close(context->ctx);
-            free(context);
-        }
-        if (!context) return; /* no memory or closed: the others go on */
+        if (!context) return; /* enough, or closed, or no memory: the others go on */
     }
 }
 
@@ -125,17 +115,17 @@ static status listener_start(struct listener *listener, const char *url, const s
     return socket_listen(listener->socket, url, tls, listener->url, reterr);
 }
 
-/* Afterwards no callback runs and no context is left. */
-static void listener_stop(struct listener *listener)
+/* Afterwards no callback runs and no context is left. False: NNG does not let go. */
+static bool listener_stop(struct listener *listener)
 {
-    if (!listener->is_open) return;
+    if (!listener->is_open) return true;
     (void)pthread_mutex_lock(&listener->mutex);
     listener->is_closing    = true;
     struct context *context = listener->contexts;
     (void)pthread_mutex_unlock(&listener->mutex);
 
     for (const struct context *at = context; at; at = at->next) nng_aio_wait(at->send);
-    (void)nng_close(listener->socket);
+    if (!socket_close(listener->socket, listener->url)) return false;
     while (context) {
         struct context *next = context->next;
         nng_aio_stop(context->receive);
@@ -147,6 +137,7 @@ static void listener_stop(struct listener *listener)
     }
     listener->contexts = NULL;
     listener->is_open  = false;
+    return true;
 }
 
 static void listener_init(struct listener *listener, struct rpc_server *server, bool is_long)
@@ -261,9 +252,9 @@ void rpc_server_stopp(struct rpc_server **server)
     open_calls_wait(it, clock_mono_ms() + it->drain_ms);
     open_calls_give_up_all(it);
     open_calls_stop(it);
-    listener_stop(&it->main);
-    listener_stop(&it->long_calls);
-    server_unref(it);
+    bool is_stopped = listener_stop(&it->main);
+    is_stopped      = listener_stop(&it->long_calls) && is_stopped;
+    if (is_stopped) server_unref(it); /* else callbacks may still come: it stays, which is a leak */
 }
 
 const char *rpc_server_url(const struct rpc_server *server)

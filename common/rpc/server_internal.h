@@ -36,6 +36,7 @@ enum {
     SLOW_FAST_US      = 1'000,
     SEND_TIMEOUT_MS   = 5'000,
     OPEN_BUCKETS      = 4'096, /* power of 2 */
+    EARLY_CANCELS     = 1'024, /* power of 2 */
 };
 
 /** One call of a batch. */
@@ -102,14 +103,21 @@ struct listener {
     bool is_closing;
 };
 
+/** A cancellation that came before its call: they travel by different connections. */
+struct early_cancel {
+    uint64_t sender;
+    uint64_t call_id;
+};
+
 /** Batches that wait for a handler. */
 struct open_calls {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* an earlier deadline, the last one gone, the end */
     struct batch *first;
-    struct batch *buckets[OPEN_BUCKETS]; /* long and bulk calls, by sender and call id */
-    int64_t earliest_ms;                 /* no deadline is before it */
-    uint32_t *pipes;                     /* connections that live */
+    struct batch *buckets[OPEN_BUCKETS];      /* long and bulk calls, by sender and call id */
+    struct early_cancel early[EARLY_CANCELS]; /* by bucket; a later one takes the place */
+    int64_t earliest_ms;                      /* no deadline is before it */
+    uint32_t *pipes;                          /* connections that live */
     unsigned pipe_count;
     unsigned pipe_capacity;
     bool is_stopping;
@@ -179,7 +187,7 @@ void batch_cancel(struct batch *batch);
 void open_calls_start(struct rpc_server *server);
 void open_calls_stop(struct rpc_server *server);
 void open_calls_done(struct rpc_server *server);
-/** Lists a batch; false: its connection is already gone. */
+/** Lists a batch; false: nobody waits for it any more. */
 bool open_calls_add(struct batch *batch);
 void open_calls_remove(struct batch *batch);
 bool open_calls_cancel(struct rpc_server *server, uint64_t sender, uint64_t call_id);

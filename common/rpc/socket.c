@@ -3,13 +3,18 @@
 #include "rpc/socket_internal.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
 
 #include <arpa/inet.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 status socket_fail(struct error *reterr, int error, const char *what, const char *url)
 {
@@ -76,6 +81,71 @@ status socket_open(enum socket_kind kind, nng_socket *ret_socket, struct error *
     }
     *ret_socket = socket;
     return STATUS_OK;
+}
+
+/* Shared by the one who waits and the thread that closes; the last one frees it. */
+struct closing {
+    nng_socket socket;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_closed;
+    bool is_abandoned;
+};
+
+static void closing_free(struct closing *closing)
+{
+    (void)pthread_mutex_destroy(&closing->mutex);
+    (void)pthread_cond_destroy(&closing->changed);
+    free(closing);
+}
+
+static void *close_socket(void *argument)
+{
+    struct closing *closing = argument;
+    (void)nng_close(closing->socket);
+    (void)pthread_mutex_lock(&closing->mutex);
+    bool is_abandoned  = closing->is_abandoned;
+    closing->is_closed = true;
+    (void)pthread_cond_signal(&closing->changed);
+    (void)pthread_mutex_unlock(&closing->mutex);
+    if (is_abandoned) closing_free(closing);
+    return NULL;
+}
+
+bool socket_close(nng_socket socket, const char *url)
+{
+    struct closing *closing = mem_new(1, sizeof *closing);
+    closing->socket         = socket;
+    (void)pthread_mutex_init(&closing->mutex, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&closing->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, close_socket, closing);
+    ASSERT(error == 0); /* out of threads while threads end */
+    (void)pthread_detach(thread);
+
+    int64_t until_ms      = clock_mono_ms() + SOCKET_CLOSE_MS;
+    struct timespec until = {
+        .tv_sec  = (time_t)(until_ms / 1000),
+        .tv_nsec = (long)(until_ms % 1000) * 1'000'000,
+    };
+    (void)pthread_mutex_lock(&closing->mutex);
+    while (!closing->is_closed && clock_mono_ms() < until_ms) {
+        (void)pthread_cond_timedwait(&closing->changed, &closing->mutex, &until);
+    }
+    bool is_closed        = closing->is_closed;
+    closing->is_abandoned = !is_closed;
+    (void)pthread_mutex_unlock(&closing->mutex);
+    if (is_closed) {
+        closing_free(closing);
+    } else {
+        log_write(LOG_WARN, "rpc.close_hangs", LOG_TEXT_OF("url", url));
+    }
+    return is_closed;
 }
 
 status socket_tls(const struct rpc_tls *tls, bool is_server, const char *host,

@@ -15,6 +15,7 @@
 enum {
     SOCKET_RECEIVE_MAX      = 20 << 20, /* bytes; senders stop at RPC_MESSAGE_SIZE_MAX */
     SOCKET_TIMEOUT_MS       = 30'000,
+    SOCKET_CLOSE_MS         = 3'000,
     SOCKET_RECONNECT_MIN_MS = 100,
     SOCKET_RECONNECT_MAX_MS = 1'000,
     /* On this machine a failed connect costs microseconds, and who starts first waits for it. */
@@ -30,8 +31,16 @@ enum socket_kind { SOCKET_REQUEST, SOCKET_REPLY, SOCKET_PUBLISH, SOCKET_SUBSCRIB
 /** NNG's numbers become statuses here and nowhere else. `error` is not 0. */
 status socket_fail(struct error *reterr, int error, const char *what, const char *url);
 
-/** Opens a socket and sets every rule. Close with nng_close(). */
+/** Opens a socket and sets every rule. Close with socket_close(). */
 status socket_open(enum socket_kind kind, nng_socket *ret_socket, struct error *reterr);
+
+/**
+ * Closes a socket, and gives up after SOCKET_CLOSE_MS: false. In NNG 1.5.2 nng_close() never
+ * returns if the connection is cut between the length and the body of a message that arrives (the
+ * next read is refused without its callback, and the reaper waits for that). So close when nothing
+ * is on its way; after a false, whatever callbacks may still touch must stay where it is.
+ */
+bool socket_close(nng_socket socket, const char *url);
 
 /** Reads the files of `tls` (NULL members: FAILED_PRECONDITION). Owned: nng_tls_config_free(). */
 status socket_tls(const struct rpc_tls *tls, bool is_server, const char *host,
