@@ -55,14 +55,6 @@ static void show_gauges(struct engine *engine)
     };
     gauge_partition(metrics, engine->partition->index, &gauges);
     engine->timer_lag_us = 0;
-
-    size_t index = 0;
-    const struct queue *queue;
-    while ((queue = job_queue_next(engine->queues, &index))) {
-        int64_t oldest_us = queue_oldest_us(queue);
-        gauge_queue(metrics, queue->name, queue->ready_count, queue->delayed_count,
-                    queue->dead_count, oldest_us > 0 ? engine->now_us - oldest_us : 0);
-    }
 }
 
 void engine_care(struct engine *engine)

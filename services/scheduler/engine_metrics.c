@@ -12,7 +12,6 @@ enum { PARTITION_TEXT_SIZE = 8 };
 struct engine_metrics {
     struct metric *run_started, *run_finished, *run_duration;
     struct metric *job_finished, *job_duration, *job_wait, *job_retries, *job_dead, *lease_lost;
-    struct metric *queue_depth, *queue_age, *queue_held, *queue_dead;
     struct metric *commit_duration, *commit_commands, *sync_failures, *engine_loop;
     struct metric *timer_pending, *timer_lag, *epoch, *mailbox_depth;
     struct metric *used_bytes, *map_bytes, *oldest_reader, *sync_probe;
@@ -67,12 +66,6 @@ static void add_work(struct engine_metrics *m, struct metrics *r)
     m->lease_lost  = counter(r, "tutti_job_lease_lost_total",
                              "Leases that ended without a report, and reports without a lease.",
                              "queue", "function", NULL);
-    m->queue_depth = gauge(r, "tutti_queue_depth", "Jobs that a worker may have now.", "queue");
-    m->queue_age   = gauge(r, "tutti_queue_oldest_age_seconds",
-                           "How long the oldest ready job has waited.", "queue");
-    m->queue_held  = gauge(r, "tutti_queue_held", "Jobs whose time has not come.", "queue");
-    m->queue_dead =
-        gauge(r, "tutti_queue_dead_letters", "Entries of the dead letter queue.", "queue");
 }
 
 static void add_partition(struct engine_metrics *m, struct metrics *r)
@@ -230,15 +223,4 @@ void gauge_partition(struct engine_metrics *metrics, uint16_t partition,
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         series_set(of_partition(rows[i].metric, partition), rows[i].value);
     }
-}
-
-void gauge_queue(struct engine_metrics *metrics, str queue, uint64_t depth, uint64_t held,
-                 uint64_t dead, int64_t oldest_age_us)
-{
-    if (!metrics) return;
-    const str label[] = {queue};
-    series_set(metric_series(metrics->queue_depth, label), (double)depth);
-    series_set(metric_series(metrics->queue_held, label), (double)held);
-    series_set(metric_series(metrics->queue_dead, label), (double)dead);
-    series_set(metric_series(metrics->queue_age, label), seconds(oldest_age_us));
 }

@@ -45,7 +45,5 @@ struct partition_gauges {
 };
 void gauge_partition(struct engine_metrics *metrics, uint16_t partition,
                      const struct partition_gauges *gauges);
-void gauge_queue(struct engine_metrics *metrics, str queue, uint64_t depth, uint64_t held,
-                 uint64_t dead, int64_t oldest_age_us);
 
 #endif

@@ -10,6 +10,7 @@
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
 #include "scheduler/engine_metrics.h"
+#include "scheduler/overview.h"
 #include "scheduler/server.h"
 #include "telemetry/telemetry.h"
 
@@ -133,6 +134,8 @@ static status serve(const struct options *options, struct error *reterr)
     metrics_add_process(metrics, TUTTI_VERSION, "");
     CLEANUP(engine_metrics_freep) struct engine_metrics *counts = engine_metrics_new(metrics);
 
+    CLEANUP(overview_freep) struct overview *overview = overview_new(metrics);
+
     const struct telemetry_options admin = {
         .host    = options->admin_host,
         .port    = (uint16_t)options->admin_port,
@@ -151,6 +154,7 @@ static status serve(const struct options *options, struct error *reterr)
     CLEANUP(server_stopp) struct server *server = NULL;
     TRY(start_server(options, scheduler, &server, reterr));
 
+    overview_show(overview, scheduler);
     watch_engines(telemetry, scheduler);
     telemetry_set_started(telemetry);
     telemetry_set_ready(telemetry, true, NULL);
@@ -162,6 +166,7 @@ static status serve(const struct options *options, struct error *reterr)
     log_write(LOG_INFO, "scheduler.draining", LOG_INT("drain_ms", options->drain_ms));
     telemetry_set_ready(telemetry, false, "draining"); /* before the drain: no new calls come in */
     unwatch_engines(telemetry, scheduler);
+    overview_show(overview, NULL);
     return stopped;
 }
 
