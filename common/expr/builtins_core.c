@@ -176,6 +176,17 @@ static bool settle(struct containment *level, enum answer answer)
     return false;
 }
 
+/* Tells the level on top what became of its pair; a level that this settles is told on. Returns
+ * what was told last. */
+static enum answer tell(struct containments *stack, enum answer answer)
+{
+    while (stack->count > 0 && settle(&stack->levels[stack->count - 1], answer)) {
+        answer = ANSWER_NO;
+        stack->count--;
+    }
+    return answer;
+}
+
 static enum answer contains(struct expr_run *vm, json whole, json part)
 {
     CLEANUP(containments_done) struct containments stack = {};
@@ -184,31 +195,20 @@ static enum answer contains(struct expr_run *vm, json whole, json part)
     containments_push(&stack, whole, part);
     while (stack.count > 0) {
         if (!vm_spend(vm, 1)) return ANSWER_FAILED;
-        struct containment *level = &stack.levels[stack.count - 1];
-        answer                    = next_pair(level, &whole, &part);
+        answer             = next_pair(&stack.levels[stack.count - 1], &whole, &part);
+        bool is_about_pair = answer == ANSWER_LOOK;
+        if (is_about_pair) answer = contains_shallow(vm, whole, part);
+        if (answer == ANSWER_FAILED) return answer;
         if (answer == ANSWER_LOOK) {
-            answer = contains_shallow(vm, whole, part);
-            if (answer == ANSWER_FAILED) return answer;
-            if (answer == ANSWER_LOOK) {
-                if (stack.count > ORDER_DEPTH_MAX) {
-                    (void)vm_raise(vm, "Containment check too deep");
-                    return ANSWER_FAILED;
-                }
-                containments_push(&stack, whole, part);
-            } else if (settle(level, answer)) {
-                answer = ANSWER_NO;
-                stack.count--;
-                while (stack.count > 0 && settle(&stack.levels[stack.count - 1], ANSWER_NO)) {
-                    stack.count--;
-                }
+            if (stack.count > ORDER_DEPTH_MAX) {
+                (void)vm_raise(vm, "Containment check too deep");
+                return ANSWER_FAILED;
             }
+            containments_push(&stack, whole, part);
             continue;
         }
-        stack.count--;
-        while (stack.count > 0 && settle(&stack.levels[stack.count - 1], answer)) {
-            answer = ANSWER_NO;
-            stack.count--;
-        }
+        if (!is_about_pair) stack.count--;
+        answer = tell(&stack, answer);
     }
     return answer;
 }

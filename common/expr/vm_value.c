@@ -108,7 +108,7 @@ enum step do_object(struct expr_run *vm, const struct insn *insn)
 {
     const operand *operands = operands_of(vm, insn);
     json object             = json_object_new(insn->c);
-    for (operand i = 0; i < insn->c; i++) {
+    for (size_t i = 0; i < insn->c; i++) {
         json key = vm_share(vm, operands[2 * i]);
         if (key.kind != JSON_TEXT) {
             char text[SNIPPET_SIZE];
