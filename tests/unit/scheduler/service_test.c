@@ -198,6 +198,24 @@ static void test_request_id_starts_once(void **)
     rig_done(&rig);
 }
 
+/* --- more steps than one command may take ------------------------------------------------------
+ */
+
+static void test_a_long_loop_goes_on_over_turns(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "loop",
+            "  - a:\n      for: {each: n, in: '${ [range(5000)] }'}\n"
+            "      do:\n        - b: {set: {last: '${ $n }'}}\n");
+    const Pb__StartedRun *started = rig_start(&rig, "loop", NULL);
+    assert_int_equal(started->run->status, PB__RUN_STATUS__RUN_STATUS_RUNNING);
+    rig_restart(&rig); /* wherever it is now */
+    rig_wait_for(&rig, started->run->id, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    assert_json(rig_get(&rig, started->run->id)->output_json, "{\"last\":4999}");
+    rig_done(&rig);
+}
+
 /* --- timers, signals, cancels ------------------------------------------------------------------
  */
 
@@ -319,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_client_id_is_taken_once),
         cmocka_unit_test(test_idempotency_key_replays),
         cmocka_unit_test(test_request_id_starts_once),
+        cmocka_unit_test(test_a_long_loop_goes_on_over_turns),
         cmocka_unit_test(test_timer_fires_after_a_restart),
         cmocka_unit_test(test_signal_wakes_a_listener_once),
         cmocka_unit_test(test_cancel_ends_a_run),
