@@ -20,7 +20,6 @@
 #include "scheduler/record.h"
 #include "store/disk.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -402,11 +401,6 @@ static void repeat(const char *format, struct buf *out)
     for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
 }
 
-static int remove_one(const char *path, const struct stat *, int, struct FTW *)
-{
-    return remove(path);
-}
-
 int main(int argc, char **argv)
 {
     const char *folder = NULL;
@@ -434,7 +428,6 @@ int main(int argc, char **argv)
     bench->done = on_started;
     if (runs > 0) {
         measure_sleep(bench, runs);
-        if (folder == made) (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         return 0;
     }
     (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
@@ -457,6 +450,5 @@ int main(int argc, char **argv)
     definitions_freep(&bench->definitions);
     free(bench->samples_us);
     free(bench);
-    if (folder == made) (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }
