@@ -218,6 +218,11 @@ status gateway_start(const struct options *options, struct gateway **ret_gateway
     return STATUS_OK;
 }
 
+uint16_t gateway_port(const struct gateway *gateway)
+{
+    return httpd_port(gateway->api.httpd);
+}
+
 static void say_goodbye(void *context)
 {
     struct gateway *gateway = context;

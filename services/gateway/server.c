@@ -274,6 +274,7 @@ static void on_key_known(struct api_call *call)
 {
     char key_id[API_KEY_ID_LEN + 1];
     enum identity_answer answer = IDENTITY_REFUSED;
+    call->state                 = NULL; /* the handler's from here on */
     if (!check_key(call, call->request, &answer, key_id)) return;
     if (answer == IDENTITY_ASK) { /* others filled the cache in between, or the answer was late */
         api_fail_with(call, "overloaded", (str){}, "too many keys are being looked up; try again");

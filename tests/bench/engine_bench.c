@@ -20,6 +20,7 @@
 #include "scheduler/record.h"
 #include "store/disk.h"
 
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -401,6 +402,11 @@ static void repeat(const char *format, struct buf *out)
     for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
 }
 
+static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+{
+    return remove(path);
+}
+
 int main(int argc, char **argv)
 {
     const char *folder = NULL;
@@ -428,6 +434,7 @@ int main(int argc, char **argv)
     bench->done = on_started;
     if (runs > 0) {
         measure_sleep(bench, runs);
+        if (folder == made) (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         return 0;
     }
     (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
@@ -450,5 +457,6 @@ int main(int argc, char **argv)
     definitions_freep(&bench->definitions);
     free(bench->samples_us);
     free(bench);
+    if (folder == made) (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }
