@@ -402,6 +402,25 @@ static void repeat(const char *format, struct buf *out)
     for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
 }
 
+static void measure_all(struct bench *bench, unsigned seconds)
+{
+    (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
+                 "p50 us", "p99 us", "CPU us");
+
+    struct buf sets = buf_init(4096);
+    struct buf jobs = buf_init(4096);
+    repeat("{set: {answer: 42, text: hello}}", &sets);
+    repeat("{call: llm.chat, with: {model: m, prompt: hello}}", &jobs);
+    static const unsigned callers[] = {1, 64};
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+        measure(bench, "1 step", "  - a: {set: {answer: 42}}\n", callers[i], seconds);
+        measure(bench, "10 steps", sets.ptr, callers[i], seconds);
+        measure(bench, "10 jobs", jobs.ptr, callers[i], seconds);
+    }
+    buf_done(&sets);
+    buf_done(&jobs);
+}
+
 static int remove_one(const char *path, const struct stat *, int, struct FTW *)
 {
     return remove(path);
@@ -434,24 +453,9 @@ int main(int argc, char **argv)
     bench->done = on_started;
     if (runs > 0) {
         measure_sleep(bench, runs);
-        if (folder == made) (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        return 0;
+    } else {
+        measure_all(bench, seconds);
     }
-    (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
-                 "p50 us", "p99 us", "CPU us");
-
-    struct buf sets = buf_init(4096);
-    struct buf jobs = buf_init(4096);
-    repeat("{set: {answer: 42, text: hello}}", &sets);
-    repeat("{call: llm.chat, with: {model: m, prompt: hello}}", &jobs);
-    static const unsigned callers[] = {1, 64};
-    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
-        measure(bench, "1 step", "  - a: {set: {answer: 42}}\n", callers[i], seconds);
-        measure(bench, "10 steps", sets.ptr, callers[i], seconds);
-        measure(bench, "10 jobs", jobs.ptr, callers[i], seconds);
-    }
-    buf_done(&sets);
-    buf_done(&jobs);
     for (size_t i = 0; i < CALLERS_MAX; i++) arena_free(bench->items[i].arena);
     partition_closep(&bench->partition);
     definitions_freep(&bench->definitions);
