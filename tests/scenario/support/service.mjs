@@ -19,7 +19,7 @@ export class Service {
     this.child = null;
     this.port = 0; // once known it is kept over restarts
     this.adminPort = 0;
-    this.starts = 0;
+    this.isAbsent = false; // for the proof that a scenario needs it: it is never started
   }
 
   get isRunning() {
@@ -28,12 +28,12 @@ export class Service {
 
   // Resolves as soon as the process says that it serves.
   async start(ms = 20_000) {
+    if (this.isAbsent) return;
     const flags = ['--config', this.config];
     const section = { 'tutti-gateway': 'gateway', 'tutti-scheduler': 'scheduler', 'tutti-tool-adapter': 'tools', 'tutti-llm-proxy': 'llm' };
     flags.push('--set', `${section[this.name]}.admin.port=${this.adminPort}`);
     if (this.name === 'tutti-gateway') flags.push('--set', `gateway.port=${this.port}`);
     const out = createWriteStream(this.log, { flags: 'a' });
-    this.starts++;
     const child = spawn(join(BIN, this.name), flags, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
