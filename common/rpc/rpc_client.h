@@ -106,7 +106,8 @@ struct rpc_request {
 /**
  * Starts a call. If it fails, `done` will not be called:
  * RESOURCE_EXHAUSTED: too much waits for this endpoint already, or the message is too large;
- * UNAVAILABLE: not connected (only in the first 2 s after the open do calls wait for a connection;
+ * UNAVAILABLE: not connected (calls wait for a connection only in the first 2 s after the open, and
+ * for 2 s where short calls are connected and long ones are not yet;
  * later they fail at once, unless they wait_for_ready); NOT_FOUND: no such service or method here.
  * `ret_id` (may be NULL) names the call for rpc_client_cancel().
  */
