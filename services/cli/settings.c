@@ -133,12 +133,14 @@ static void set_global(struct settings *settings, struct cli *cli, const char *n
     (void)snprintf(settings->data, sizeof settings->data, "%s", value);
 }
 
+/* `tutti --data DIR approve RUN --data JSON`: before the command a flag is the global one. */
 static status read_flag(struct settings *settings, struct cli *cli, int argc, char **argv,
-                        int *position, struct error *reterr)
+                        int command, int *position, struct error *reterr)
 {
     const char *word            = argv[*position];
     int index                   = 0;
-    const struct cli_flag *flag = find_flag(cli->command, word, &index);
+    bool comes_first            = *position < command && is_global(word);
+    const struct cli_flag *flag = comes_first ? NULL : find_flag(cli->command, word, &index);
     bool needs_value            = is_global(word) || (flag && flag->value);
     if (!flag && !is_global(word)) return unknown_flag(cli->command, word, reterr);
     if (needs_value && *position + 1 >= argc) {
@@ -164,7 +166,7 @@ static status read_words(struct settings *settings, struct cli *cli, int argc, c
         } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             *ret_help = true;
         } else if (word[0] == '-' && word[1] != '\0') {
-            TRY(read_flag(settings, cli, argc, argv, &i, reterr));
+            TRY(read_flag(settings, cli, argc, argv, command, &i, reterr));
         } else if (cli->argument_count == CLI_ARGUMENTS_MAX) {
             return fail(reterr, STATUS_INVALID_ARGUMENT, "too many words");
         } else {

