@@ -161,6 +161,7 @@ static void values_are_limited(void **state)
     const struct json_limits limits = {.values_max = 4};
     CLEANUP(json_unrefp) json value = parsed_with("[1,2,{}]", &limits);
     json more                       = json_null();
+    assert_int_equal(json_count(value), 3);
     assert_int_equal(json_parse(str_from("[1,2,{},4]"), &limits, &more, NULL, NULL),
                      STATUS_RESOURCE_EXHAUSTED);
 }

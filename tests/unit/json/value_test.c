@@ -98,13 +98,13 @@ static void numbers_are_equal_by_value(void **state)
 static void nan_is_below_all_numbers(void **state)
 {
     (void)state;
-    assert_true(json_compare(json_real(NAN), json_int(INT64_MIN)) < 0);
-    assert_true(json_compare(json_int(INT64_MIN), json_real(NAN)) > 0);
-    assert_true(json_compare(json_real(NAN), json_real(-INFINITY)) < 0);
-    assert_true(json_compare(json_real(1), json_real(NAN)) > 0);
-    assert_true(json_compare(json_real(NAN), json_real(NAN)) < 0);
-    assert_false(json_equal(json_real(NAN), json_real(NAN)));
-    assert_true(json_compare(json_real(NAN), json_null()) > 0);
+    assert_true(json_compare(json_real((double)NAN), json_int(INT64_MIN)) < 0);
+    assert_true(json_compare(json_int(INT64_MIN), json_real((double)NAN)) > 0);
+    assert_true(json_compare(json_real((double)NAN), json_real(-(double)INFINITY)) < 0);
+    assert_true(json_compare(json_real(1), json_real((double)NAN)) > 0);
+    assert_true(json_compare(json_real((double)NAN), json_real((double)NAN)) < 0);
+    assert_false(json_equal(json_real((double)NAN), json_real((double)NAN)));
+    assert_true(json_compare(json_real((double)NAN), json_null()) > 0);
 }
 
 static void objects_are_equal_in_any_order(void **state)
@@ -150,7 +150,7 @@ static void whole_numbers_become_integers(void **state)
     assert_int_equal(value, 3);
     assert_false(json_to_int(json_real(0x1p63), &value));
     assert_false(json_to_int(json_real(0.5), &value));
-    assert_false(json_to_int(json_real(NAN), &value));
+    assert_false(json_to_int(json_real((double)NAN), &value));
     assert_false(json_to_int(json_null(), &value));
 }
 

@@ -53,8 +53,8 @@ static const char *const good[] = {
     "llm.providers.local={type: openai-compatible, base_url: \"http://127.0.0.1:8000/v1/\"}",
     "llm.providers.home={type: openai-compatible, base_url: \"https://h/v1\", price: free}",
     "llm.providers.demo={type: simulated, first_event: 20ms}",
-    "llm.routes.writer={targets: [{model: local/big, weight: 3}], fallbacks: [{model: home/x}], "
-    "retry: {attempts: 4, delay: 10ms}, timeouts: {total: 2s}}",
+    ("llm.routes.writer={targets: [{model: local/big, weight: 3}], fallbacks: [{model: home/x}], "
+     "retry: {attempts: 4, delay: 10ms}, timeouts: {total: 2s}}"),
     "llm.routes.toy={targets: [{model: demo/any}]}",
     "llm.prices={local/big: {input: \"0.25\", output: \"2\", cache_read: \"0.025\"}}",
 };
