@@ -4,13 +4,15 @@
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-JOBS=$(nproc)
+JOBS=${JOBS:-$(nproc)}
 LONG=
 [ "${1:-}" = --long ] && LONG=1
 passed=0 failed=0 skipped=0
 mkdir -p build/scenario
 
-say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+say() {
+  if [ -t 1 ]; then printf '\033[1m== %s\033[0m\n' "$*"; else printf '== %s\n' "$*"; fi
+}
 # add NAME PASSED FAILED SKIPPED
 add() {
   passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
@@ -47,7 +49,7 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
 
 # Scenarios need Node 20.15; an older system gets one from npm, beside the packages, in build/.
 node_for_scenarios() {
-  cp tests/scenario/package.json tests/scenario/package-lock.json tests/scenario/.npmrc build/scenario/
+  cp -p tests/scenario/package.json tests/scenario/package-lock.json tests/scenario/.npmrc build/scenario/
   (cd build/scenario && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }) >&2 || return 1
   local version
   version=$(node -p 'process.versions.node.split(".").slice(0, 2).reduce((sum, n) => sum * 100 + Number(n), 0)')
