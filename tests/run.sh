@@ -37,7 +37,7 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
   ctest --preset "$preset" -j "$JOBS" --verbose "$@" >"$log" 2>&1
   grep -E '^[0-9]+: .*(\[  FAILED  \]|\[   LINE   \]|ERROR:|runtime error)|\*\*\*' "$log" | head -n 60
   add "$preset" $(awk '
-    match($0, /^[0-9]+: /)                       { test = $1 + 0; $1 = "" }
+    match($0, /^[0-9]+: /)                       { test = $1 + 0 }
     /\[  PASSED  \] [0-9]+ test/                 { split($0, part, /\[  PASSED  \] /); ok[test] += part[2] + 0 }
     /\[  SKIPPED \] [0-9]+ test/                 { split($0, part, /\[  SKIPPED \] /); skip += part[2] + 0 }
     /\[  FAILED  \] [0-9]+ test/                 { split($0, part, /\[  FAILED  \] /); bad[test] += part[2] + 0 }
