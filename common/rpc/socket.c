@@ -240,7 +240,6 @@ status socket_dial(nng_socket socket, const char *url, const char *host, const s
     (void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
     if (address.is_local) {
         (void)nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, SOCKET_RECONNECT_LOCAL_MIN_MS);
-        (void)nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, SOCKET_RECONNECT_LOCAL_MAX_MS);
     }
     if (address.is_tls) {
         nng_tls_config *config = NULL;

@@ -13,14 +13,12 @@
 #include <stdbool.h>
 
 enum {
-    SOCKET_RECEIVE_MAX      = 20 << 20, /* bytes; senders stop at RPC_MESSAGE_SIZE_MAX */
-    SOCKET_TIMEOUT_MS       = 30'000,
-    SOCKET_CLOSE_MS         = 3'000,
-    SOCKET_RECONNECT_MIN_MS = 100,
-    SOCKET_RECONNECT_MAX_MS = 1'000,
-    /* On this machine a failed connect costs microseconds, and who starts first waits for it. */
-    SOCKET_RECONNECT_LOCAL_MIN_MS = 10,
-    SOCKET_RECONNECT_LOCAL_MAX_MS = 50,
+    SOCKET_RECEIVE_MAX            = 20 << 20, /* bytes; senders stop at RPC_MESSAGE_SIZE_MAX */
+    SOCKET_TIMEOUT_MS             = 30'000,
+    SOCKET_CLOSE_MS               = 3'000,
+    SOCKET_RECONNECT_MIN_MS       = 100,
+    SOCKET_RECONNECT_MAX_MS       = 1'000,
+    SOCKET_RECONNECT_LOCAL_MIN_MS = 10, /* a failed connect on this machine costs little */
 };
 
 /** Of sendmsg.c, which mends a listener of NNG. */

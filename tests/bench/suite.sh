@@ -1,0 +1,98 @@
+# Sourced by the benches: a suite of its own in a temporary folder, and what its processes use.
+# Wants $bin (folder of the programs). Leaves $work, $url, $key, $sched_url and pid[NAME].
+# shellcheck shell=bash
+
+declare -A pid ready_ms admin_port
+work=
+url=
+
+now_us() { echo $((${EPOCHREALTIME/./})); }
+
+# The ticks that a process has used, of 10 ms each, in ms.
+cpu_ms() { awk '{sub(/^.*\) /, ""); print ($12 + $13) * 10}' "/proc/$1/stat" 2>/dev/null || echo 0; }
+
+# Microseconds of CPU of all threads, from the scheduler's own clock: exact, unlike ticks.
+cpu_us() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{sum += $1} END {printf "%.0f", sum / 1000}'; }
+
+# memory PID FIELD: bytes of RssAnon, RssFile, VmHWM ...
+memory() { awk -v field="$2:" '$1 == field {print $2 * 1024}' "/proc/$1/status"; }
+
+free_port() { # of those that nobody uses now
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+
+is_ready() { # is_ready PORT, without starting a process
+  local line
+  exec {ready_fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
+  printf 'GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&"$ready_fd"
+  read -r line <&"$ready_fd"
+  exec {ready_fd}>&-
+  [[ $line == *" 200 "* ]]
+} 2>/dev/null
+
+# service_start NAME PROGRAM SECTION [--set PATH=VALUE...]: starts it and waits until it is ready.
+service_start() {
+  local name=$1 program=$2 section=$3 port start
+  shift 3
+  port=$(free_port)
+  start=$(now_us)
+  "$bin/$program" --set "$section.admin.port=$port" "$@" >"$work/$name.log" 2>&1 &
+  pid[$name]=$!
+  admin_port[$name]=$port
+  until is_ready "$port"; do
+    kill -0 "${pid[$name]}" 2>/dev/null || { cat "$work/$name.log" >&2; return 1; }
+    [ $(($(now_us) - start)) -lt 30000000 ] || { echo "$name is not ready after 30 s" >&2; return 1; }
+  done
+  # shellcheck disable=SC2034 # read by idle.sh
+  ready_ms[$name]=$((($(now_us) - start) / 1000))
+}
+
+# suite_start [NAME...]: all four services, or those named; the scheduler comes first.
+suite_start() {
+  local wanted=" ${*:-scheduler gateway tool-adapter llm-proxy} " socket
+  work=$(mktemp -d "${BENCH_DIR:-/tmp}/tutti-bench.XXXXXX")
+  socket=tutti-bench-$$-$RANDOM
+  sched_url=abstract://$socket.s
+  mkdir "$work/store"
+  local port
+  port=$(free_port)
+  url=http://127.0.0.1:$port
+  service_start scheduler tutti-scheduler scheduler \
+    --set "scheduler.listen=$sched_url" --set "scheduler.hint_listen=abstract://$socket.h" \
+    --set "scheduler.store.path=$work/store" --set "auth.bootstrap_key_file=$work/admin.key"
+  key=$(cat "$work/admin.key")
+  if [[ $wanted == *" llm-proxy "* ]]; then
+    service_start llm-proxy tutti-llm-proxy llm --set "llm.scheduler=$sched_url" \
+      --set "llm.listen=abstract://$socket.l" --set 'llm.providers.demo={type: simulated}' \
+      --set 'llm.routes.smart={targets: [{model: demo/smart}]}'
+  fi
+  if [[ $wanted == *" tool-adapter "* ]]; then
+    service_start tool-adapter tutti-tool-adapter tools --set "tools.scheduler=$sched_url"
+  fi
+  service_start gateway tutti-gateway gateway --set "gateway.port=$port" \
+    --set "gateway.scheduler=$sched_url" --set "gateway.scheduler_hints=abstract://$socket.h" \
+    --set "gateway.llm=abstract://$socket.l"
+}
+
+suite_stop() {
+  local name
+  for name in "${!pid[@]}"; do kill "${pid[$name]}" 2>/dev/null || true; done
+  for name in "${!pid[@]}"; do wait "${pid[$name]}" 2>/dev/null || true; done
+  pid=()
+  [ -z "$work" ] || rm -rf "$work"
+  work=
+}
+
+# workflow_put NAME: registers the tasks that come on standard input.
+workflow_put() {
+  {
+    printf 'document: {dsl: "1.0.3", namespace: default, name: %s, version: "1.0.0"}\ndo:\n' "$1"
+    cat
+  } | curl -sS --fail-with-body -o "$work/put.json" -X PUT -H "Authorization: Bearer $key" \
+    -H 'Content-Type: application/yaml' --data-binary @- "$url/v1/workflows/$1" ||
+    { cat "$work/put.json" >&2; return 1; }
+}
