@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/print.h"
 #include "http/http.h"
 #include "http/sse.h"
 #include "http/url.h"
@@ -123,7 +124,8 @@ static size_t put_headers(const struct api *api, const struct api_call *call, co
 }
 
 static status begin(struct api *api, const struct api_call *call, const char *last_id,
-                    const struct http_handlers *handlers, struct error *reterr)
+                    const struct http_handlers *handlers, struct http_call **ret_call,
+                    struct error *reterr)
 {
     char authorization[AUTHORIZATION_MAX];
     struct http_header headers[HEADERS_MAX];
@@ -150,7 +152,7 @@ static status begin(struct api *api, const struct api_call *call, const char *la
                           .idle_ms       = STREAM_MS,
                           .total_ms      = is_stream ? -1 : total_ms},
     };
-    status code = http_call_start(api->http, &request, handlers, NULL, reterr);
+    status code = http_call_start(api->http, &request, handlers, ret_call, reterr);
     explicit_bzero(authorization, sizeof authorization);
     return code;
 }
@@ -160,7 +162,8 @@ enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_a
     *ret_answer                         = (struct api_answer){.body = buf_init(API_BODY_MAX)};
     struct transfer transfer            = {.answer = ret_answer};
     const struct http_handlers handlers = {.on_done = on_done, .context = &transfer};
-    if (begin(api, call, NULL, &handlers, &ret_answer->error) != STATUS_OK) return CLI_UNREACHABLE;
+    if (begin(api, call, NULL, &handlers, NULL, &ret_answer->error) != STATUS_OK)
+        return CLI_UNREACHABLE;
     while (!transfer.is_done) loop_turn(api->loop, 1'000);
     if (ret_answer->http_status == 0) return CLI_UNREACHABLE;
     const struct json_limits limits = {.values_max = UINT32_MAX, .depth_max = 200};
@@ -177,10 +180,11 @@ static void print_finding(json finding)
     (void)json_to_int(json_get_text(finding, "line"), &line);
     if (line > 0) (void)fprintf(stderr, "  line %lld: ", (long long)line);
     if (line == 0 && json_is(pointer, JSON_TEXT)) {
-        (void)fprintf(stderr, "  " STR_FMT " ", STR_ARG(json_str(pointer)));
+        print_clean(stderr, "  ", json_str(pointer));
+        print_clean(stderr, " ", (str){});
     }
-    if (json_is(detail, JSON_TEXT)) (void)fprintf(stderr, STR_FMT, STR_ARG(json_str(detail)));
-    if (json_is(hint, JSON_TEXT)) (void)fprintf(stderr, "; fix: " STR_FMT, STR_ARG(json_str(hint)));
+    if (json_is(detail, JSON_TEXT)) print_clean(stderr, "", json_str(detail));
+    if (json_is(hint, JSON_TEXT)) print_clean(stderr, "; fix: ", json_str(hint));
     (void)fprintf(stderr, "\n");
 }
 
@@ -189,7 +193,7 @@ enum cli_exit api_explain(const struct api_answer *answer)
     json detail = json_get_text(answer->value, "detail");
     json code   = json_get_text(answer->value, "code");
     (void)fprintf(stderr, "tutti: ");
-    if (json_is(detail, JSON_TEXT)) (void)fprintf(stderr, STR_FMT, STR_ARG(json_str(detail)));
+    if (json_is(detail, JSON_TEXT)) print_clean(stderr, "", json_str(detail));
     (void)fprintf(stderr, " (HTTP %d", answer->http_status);
     if (json_is(code, JSON_TEXT)) (void)fprintf(stderr, ", " STR_FMT, STR_ARG(json_str(code)));
     (void)fprintf(stderr, ")\n");
@@ -237,7 +241,7 @@ static status on_event(const struct sse_event *event, void *context)
         stream->last_id[event->id.len] = '\0';
     }
     bool goes_on      = stream->on_event(event->name, event->id, event->data, stream->context);
-    stream->has_ended = !goes_on || str_is(event->name, "end");
+    stream->has_ended = stream->has_ended || !goes_on || str_is(event->name, "end");
     return STATUS_OK;
 }
 
@@ -268,10 +272,14 @@ static enum cli_exit follow_once(struct api *api, const struct api_call *call,
     stream->transfer.is_done = false;
     stream->http_status      = 0;
     sse_init(&stream->sse, 0, on_event, stream);
-    status code = begin(api, call, stream->last_id, &handlers, &answer->error);
+    struct http_call *transfer = NULL;
+    status code = begin(api, call, stream->last_id, &handlers, &transfer, &answer->error);
     while (code == STATUS_OK && !stream->transfer.is_done) {
         loop_turn(api->loop, 250);
-        if (until_ms > 0 && clock_mono_ms() >= until_ms) break;
+        if (until_ms == 0 || clock_mono_ms() < until_ms) continue;
+        /* What it would still say belongs to a `stream` that is gone by then. */
+        if (!stream->transfer.is_done) http_call_cancel(transfer);
+        break;
     }
     sse_done(&stream->sse);
     if (stream->http_status == 204) stream->has_ended = true;

@@ -122,8 +122,8 @@ static enum cli_exit decide(struct cli *cli, const char *action)
     if (cli->is_json) {
         print_json(answer.value);
     } else {
-        (void)printf(STR_FMT ": " STR_FMT "\n", STR_ARG(member(answer.value, "title", id)),
-                     STR_ARG(member(answer.value, "status", "")));
+        print_clean(stdout, "", member(answer.value, "title", id));
+        (void)printf(": " STR_FMT "\n", STR_ARG(member(answer.value, "status", "")));
     }
     return CLI_OK;
 }

@@ -51,9 +51,9 @@ static void print_run_error(json run)
     (void)fprintf(stderr, "run " STR_FMT " " STR_FMT, STR_ARG(member(run, "id", "")),
                   STR_ARG(member(run, "status", "")));
     str title = member(error, "title", "");
-    if (title.len > 0) (void)fprintf(stderr, ": " STR_FMT, STR_ARG(title));
+    if (title.len > 0) print_clean(stderr, ": ", title);
     str detail = member(error, "detail", "");
-    if (detail.len > 0) (void)fprintf(stderr, ": " STR_FMT, STR_ARG(detail));
+    if (detail.len > 0) print_clean(stderr, ": ", detail);
     str instance = member(error, "instance", "");
     if (instance.len > 0) (void)fprintf(stderr, "\n  at " STR_FMT, STR_ARG(instance));
     (void)fprintf(stderr, "\n");
@@ -264,10 +264,11 @@ static void print_waiting(json run)
     json waiting = json_get_text(run, "waiting_for");
     for (size_t i = 0; json_is(waiting, JSON_ARRAY) && i < json_count(waiting); i++) {
         json one = json_at(waiting, i);
-        (void)printf("%-12s " STR_FMT " at " STR_FMT " since " STR_FMT " " STR_FMT "\n",
-                     i == 0 ? "waits for" : "", STR_ARG(member(one, "kind", "")),
-                     STR_ARG(member(one, "task", "")), STR_ARG(member(one, "since", "")),
-                     STR_ARG(member(one, "detail", "")));
+        (void)printf("%-12s " STR_FMT " at " STR_FMT " since " STR_FMT, i == 0 ? "waits for" : "",
+                     STR_ARG(member(one, "kind", "")), STR_ARG(member(one, "task", "")),
+                     STR_ARG(member(one, "since", "")));
+        print_clean(stdout, " ", member(one, "detail", ""));
+        (void)putchar('\n');
     }
 }
 

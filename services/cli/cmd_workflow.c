@@ -142,11 +142,11 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
     (void)buf_put_text(&path, "/v1/workflows/");
     api_put_segment(&path, name.ptr);
     CLEANUP(api_answer_done) struct api_answer answer = {};
-    const struct api_call call = {
-        .method = "PUT",
-        .path   = path.ptr,
-        .body   = buf_str(&text),
-        .type   = "application/yaml",
+    const struct api_call call                        = {
+                               .method = "PUT",
+                               .path   = path.ptr,
+                               .body   = buf_str(&text),
+                               .type   = "application/yaml",
     };
     enum cli_exit code = api_call(api, &call, &answer);
     if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {

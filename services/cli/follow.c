@@ -68,7 +68,8 @@ void follow_print_event(json event)
     if (iteration.len > 0) (void)buf_printf(&line, "[" STR_FMT "]", STR_ARG(iteration));
     if (attempt > 1) (void)buf_printf(&line, "  attempt %" PRId64, attempt);
     put_detail(json_get_text(event, "data"), &line);
-    (void)puts(line.ptr ? line.ptr : "");
+    print_clean(stdout, "", buf_str(&line));
+    (void)putchar('\n');
     (void)fflush(stdout);
 }
 
@@ -83,8 +84,9 @@ static void draw(struct view *view)
     bar[BAR_WIDTH]                    = '\0';
     CLEANUP(buf_done) struct buf time = buf_init(64);
     print_duration(clock_mono_ms() - view->started_ms, &time);
-    (void)printf("\r\033[K[%s] %3.0f %%  %s  %s%s%s", bar, view->percent, time.ptr, view->phase,
-                 *view->phase ? ": " : "", view->last);
+    (void)printf("\r\033[K[%s] %3.0f %%  %s  ", bar, view->percent, time.ptr);
+    print_clean(stdout, "", str_from(view->phase));
+    print_clean(stdout, *view->phase ? ": " : "", str_from(view->last));
     (void)fflush(stdout);
     view->has_line = true;
 }
@@ -105,7 +107,9 @@ static void note_progress(struct view *view, json data)
     if (json_is_number(percent)) view->percent = json_number(percent);
     if (is_phase) (void)snprintf(view->phase, sizeof view->phase, STR_FMT, STR_ARG(phase));
     if (view->cli->is_terminal || (view->percent <= before && !is_phase)) return;
-    (void)printf("%3.0f %%  %s\n", view->percent, view->phase);
+    (void)printf("%3.0f %%", view->percent);
+    print_clean(stdout, "  ", str_from(view->phase));
+    (void)putchar('\n');
     (void)fflush(stdout);
 }
 

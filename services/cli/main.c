@@ -99,7 +99,7 @@ static void print_help(FILE *out)
         out,
         "\nglobal flags, before or after the command:\n"
         "  --url URL        of the gateway (TUTTI_URL; else as `tutti up` left it)\n"
-        "  --key KEY        API key (TUTTI_KEY; else DIR/admin.key)\n"
+        "  --key KEY        API key (TUTTI_KEY; else DIR/admin.key, for a local gateway)\n"
         "  --namespace NAME work in this namespace (TUTTI_NAMESPACE)\n"
         "  --data DIR       folder of `tutti up` (TUTTI_DATA; else ~/.local/share/tutti)\n"
         "  --json           JSON instead of text\n"

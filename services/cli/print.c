@@ -93,6 +93,15 @@ void print_json_line(json value)
     print_styled(value, JSON_COMPACT);
 }
 
+void print_clean(FILE *out, const char *before, str text)
+{
+    (void)fputs(before, out);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        (void)fputc(byte < 0x20 || byte == 0x7f ? ' ' : byte, out);
+    }
+}
+
 str member(json object, const char *key, const char *otherwise)
 {
     json value = json_get_text(object, key);

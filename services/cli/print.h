@@ -7,6 +7,7 @@
 #include "json/json.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS_MAX = 1'000, TABLE_CELL_MAX = 200 /* bytes */ };
 
@@ -29,6 +30,10 @@ void print_json(json value);
 
 /** The document on one line. */
 void print_json_line(json value);
+
+/** `before`, then `text` with blanks for its control characters: what came from elsewhere must not
+ * steer the terminal. */
+void print_clean(FILE *out, const char *before, str text);
 
 /** The text of a member, or `otherwise`. */
 str member(json object, const char *key, const char *otherwise);

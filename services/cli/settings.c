@@ -1,6 +1,7 @@
 #include "cli/settings.h"
 
 #include "base/diagnostic.h"
+#include "http/url.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
@@ -82,6 +83,18 @@ static void find_url(struct settings *settings, struct cli *cli)
     (void)snprintf(settings->url, sizeof settings->url, STR_FMT, STR_ARG(json_str(gateway)));
 }
 
+/* The key in DIR is that of the suite on this machine; it is not sent to anybody else. */
+static bool is_local(const char *text)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "::1", "[::1]"};
+    struct url url                   = {};
+    if (!url_parse(str_from(text), &url)) return false;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        if (str_is(url.host, hosts[i])) return true;
+    }
+    return false;
+}
+
 static void find_key(struct settings *settings, struct cli *cli)
 {
     char path[SETTINGS_TEXT_MAX + 32];
@@ -90,6 +103,7 @@ static void find_key(struct settings *settings, struct cli *cli)
         cli->key = key;
         return;
     }
+    if (!is_local(cli->url)) return;
     (void)snprintf(path, sizeof path, "%s/admin.key", settings->data);
     if (read_file(path, settings->key, sizeof settings->key)) cli->key = settings->key;
 }

@@ -37,8 +37,9 @@ bool event_position_parse(str text, uint64_t *ret_position)
         if (text.ptr[i] < '0' || text.ptr[i] > '9' || i > 18) return false;
         value = value * 10 + (uint64_t)(text.ptr[i] - '0');
     }
+    if (i == 0) return false;
     *ret_position = value;
-    return i > 0;
+    return true;
 }
 
 bool event_groups_parse(str text, unsigned *ret_groups)
