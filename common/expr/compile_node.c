@@ -257,7 +257,7 @@ static operand gen_kind(struct compiler *c, const struct node *node, struct plac
     case NODE_IDENTITY: return result_is(c, p, want, gen_input(p));
     case NODE_NUMBER: return gen_constant(c, node->number, p, want);
     case NODE_TEXT: return gen_constant(c, json_text_new(node->name), p, want);
-    case NODE_STRING: return gen_string(c, node, p, want);
+    case NODE_STRING:
     case NODE_FORMAT: return gen_string(c, node, p, want);
     case NODE_INDEX: return gen_index(c, node, p, want);
     case NODE_SLICE: return gen_slice(c, node, p, want);

@@ -76,6 +76,7 @@ static const OnigUChar *uchars(const char *text)
     return (const OnigUChar *)text;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): Oniguruma's type */
 static int keep_name(const OnigUChar *name, const OnigUChar *end, int count, int *groups,
                      OnigRegex onig, void *context)
 {
@@ -152,8 +153,9 @@ status regex_compile(str pattern, unsigned flags, struct regex **ret_regex, stru
 void regex_free(struct regex *regex)
 {
     if (!regex) return;
-    for (size_t i = 0; i < ARRAY_LEN(regex->names); i++)
+    for (size_t i = 0; i < ARRAY_LEN(regex->names); i++) {
         free((void *)(uintptr_t)regex->names[i].ptr);
+    }
     if (regex->onig) onig_free(regex->onig);
     if (regex->whole) onig_free(regex->whole);
     free(regex);

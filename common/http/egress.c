@@ -139,8 +139,9 @@ enum egress_class egress_classify(struct egress_address address)
         return classify_v4(v4);
     }
     for (size_t i = 0; i < ARRAY_LEN(v6_ranges); i++) {
-        if (matches(address.bytes, v6_ranges[i].network, v6_ranges[i].bits))
+        if (matches(address.bytes, v6_ranges[i].network, v6_ranges[i].bits)) {
             return v6_ranges[i].class;
+        }
     }
     return EGRESS_RESERVED;
 }
@@ -263,8 +264,9 @@ bool egress_allows_http(const struct egress_rules *rules, str host)
 {
     for (size_t i = 0; rules && i < rules->host_count; i++) {
         const char *allowed = rules->hosts[i];
-        if (strlen(allowed) == host.len && strncasecmp(allowed, host.ptr, host.len) == 0)
+        if (strlen(allowed) == host.len && strncasecmp(allowed, host.ptr, host.len) == 0) {
             return true;
+        }
     }
     return false;
 }

@@ -109,6 +109,7 @@ static bool headers_complete(struct http_call *call)
     return obey(call, flow);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 static size_t take_header(char *data, size_t size, size_t count, void *context)
 {
     struct http_call *call = context;

@@ -91,8 +91,9 @@ static bool is_variable(str name)
     for (size_t i = 0; i < name.len; i++) {
         char c        = name.ptr[i];
         bool is_inner = c == '.' && i > 0 && i + 1 < name.len;
-        if (!is_letter(c) && !is_digit(c) && c != '_' && c != '%' && c != '-' && !is_inner)
+        if (!is_letter(c) && !is_digit(c) && c != '_' && c != '%' && c != '-' && !is_inner) {
             return false;
+        }
     }
     return true;
 }

@@ -129,8 +129,9 @@ void output_answer(struct conn *conn, const struct answer *answer, bool is_strea
 
     struct httpd_buffer *buffer = answer->buffer;
     size_t body_len             = buffer->size - answer->head_len;
-    if (conn->is_head_method || is_stream)
+    if (conn->is_head_method || is_stream) {
         body_len = 0; /* a stream's first part comes as a chunk */
+    }
     const struct span spans[] = {
         {.ptr = buffer->data, .len = answer->head_len, .buffer = buffer},
         {.ptr = tail, .len = (size_t)len},

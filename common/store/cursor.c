@@ -165,7 +165,8 @@ status cursor_next(struct cursor *cursor, bytes *ret_key, bytes *ret_value, stru
     TRY(store_operation(txn->store, "cursor", reterr));
     if (cursor->state == CURSOR_END) return fail(reterr, STATUS_NOT_FOUND, "store: end of scan");
 
-    bytes key, value;
+    bytes key;
+    bytes value;
     bool can_step = ops->step && cursor->state == CURSOR_ON && cursor->writes_seen == txn->writes;
     status code =
         can_step ? ops->step(cursor, &key, &value, reterr) : seek(cursor, &key, &value, reterr);
@@ -201,6 +202,7 @@ status txn_last(struct txn *txn, unsigned table, bytes *ret_key, bytes *ret_valu
     return cursor_next(cursor, ret_key, ret_value, reterr);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): its parameters are store.h's */
 status txn_page(struct txn *txn, unsigned table, const struct scan *scan, unsigned count_max,
                 struct page *page, page_fn visit, void *context, struct error *reterr)
 {
@@ -214,7 +216,8 @@ status txn_page(struct txn *txn, unsigned table, const struct scan *scan, unsign
 
     page->has_more = false;
     for (unsigned count = 0;; count++) {
-        bytes key, value;
+        bytes key;
+        bytes value;
         status code = cursor_next(cursor, &key, &value, reterr);
         if (code == STATUS_NOT_FOUND) return STATUS_OK;
         TRY(code);

@@ -54,7 +54,8 @@ static status count_free_pages(MDB_txn *txn, size_t *ret_pages, struct error *re
     TRY(lmdb_status(mdb_cursor_open(txn, FREE_TABLE, &cursor), "count free pages", reterr));
 
     size_t pages = 0;
-    MDB_val key, value;
+    MDB_val key;
+    MDB_val value;
     int rc = 0;
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
         size_t count = 0;
@@ -79,8 +80,9 @@ static status lmdb_fill(struct store *store, struct store_fill *ret_fill, struct
     TRY(lmdb_status(mdb_env_info(lmdb_of(store)->env, &info), "fill", reterr));
     TRY(lmdb_status(mdb_env_stat(lmdb_of(store)->env, &stat), "fill", reterr));
     size_t pages = info.me_last_pgno + 1;
-    if (free_pages > pages)
+    if (free_pages > pages) {
         return fail(reterr, STATUS_DATA_LOSS, "store: more free pages than pages");
+    }
     ret_fill->used_bytes = (uint64_t)(pages - free_pages) * stat.ms_psize;
     ret_fill->size_bytes = info.me_mapsize;
     return STATUS_OK;

@@ -89,7 +89,8 @@ static status read_table(MDB_txn *txn, const char *name, uint64_t *ret_entries, 
     uint64_t entries = 0;
     uint64_t size    = 0;
     bool is_ordered  = true;
-    MDB_val key, value;
+    MDB_val key;
+    MDB_val value;
     MDB_val last = {};
     int rc       = 0;
     while (is_ordered && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {

@@ -100,8 +100,9 @@ static status memory_get(struct txn *txn, unsigned table, bytes key, bytes *ret_
 {
     const struct tree *tree = txn_of(txn)->tables[table];
     struct tree_place place;
-    if (!tree_find(tree, key, &place))
+    if (!tree_find(tree, key, &place)) {
         return fail(reterr, STATUS_NOT_FOUND, "store: get: no such key");
+    }
     bytes found;
     bool is_there = tree_at(tree, place, &found, ret_value);
     ASSERT(is_there);
@@ -111,7 +112,8 @@ static status memory_get(struct txn *txn, unsigned table, bytes key, bytes *ret_
 static status check_append(struct txn *txn, unsigned table, const struct tree *tree,
                            struct tree_place place, struct error *reterr)
 {
-    bytes next_key, next_value;
+    bytes next_key;
+    bytes next_value;
     if (!tree_at(tree, place, &next_key, &next_value)) return STATUS_OK;
     return fail(reterr, STATUS_FAILED_PRECONDITION,
                 "store: append to %s: the key is not behind the last one",

@@ -113,7 +113,8 @@ const struct function *function_resolve(struct reader *reader, str call)
         if (!function) refuse_function(reader, call);
         return function;
     }
-    str catalog, version;
+    str catalog;
+    str version;
     str rest = split_at(call, '@', &catalog);
     str name = split_at(rest, ':', &version);
     if (catalog.len > 0 && !str_is(catalog, "default")) {
@@ -206,8 +207,9 @@ void arguments_check(struct reader *reader, const struct arguments *arguments, j
 {
     refuse_unknown_arguments(reader, arguments, value);
     struct schema_errors *violations = scratch_alloc(reader, 1, sizeof *violations);
-    if (schema_check(arguments->schema, value, reader->scratch, violations, NULL) == STATUS_OK)
+    if (schema_check(arguments->schema, value, reader->scratch, violations, NULL) == STATUS_OK) {
         return;
+    }
     for (size_t i = 0; i < violations->count; i++) {
         refuse_violation(reader, arguments->function, value, &violations->items[i]);
     }

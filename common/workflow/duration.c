@@ -90,8 +90,9 @@ static bool amount_scan(str text, size_t *at, struct amount *amount)
     amount->whole = 0;
     for (; *at < text.len && is_digit(text.ptr[*at]); (*at)++) {
         if (__builtin_mul_overflow(amount->whole, 10, &amount->whole) ||
-            __builtin_add_overflow(amount->whole, text.ptr[*at] - '0', &amount->whole))
+            __builtin_add_overflow(amount->whole, text.ptr[*at] - '0', &amount->whole)) {
             return false;
+        }
     }
     if (*at == from) return false;
     amount->fraction = (str){.ptr = "", .len = 0};

@@ -73,8 +73,9 @@ static bool is_name_part(char c)
 static size_t variable_offset(str source, str name)
 {
     for (size_t i = 0; i + 1 + name.len <= source.len; i++) {
-        if (source.ptr[i] != '$' || !str_equal(str_slice(source, i + 1, i + 1 + name.len), name))
+        if (source.ptr[i] != '$' || !str_equal(str_slice(source, i + 1, i + 1 + name.len), name)) {
             continue;
+        }
         size_t after = i + 1 + name.len;
         if (after == source.len || !is_name_part(source.ptr[after])) return i;
     }
@@ -133,8 +134,9 @@ static bool is_within_limits(struct reader *reader, str source, size_t offset)
 {
     reader->expression_count++;
     reader->expression_bytes += source.len;
-    if (reader->expression_count <= EXPRESSIONS_MAX && reader->expression_bytes <= SOURCE_MAX)
+    if (reader->expression_count <= EXPRESSIONS_MAX && reader->expression_bytes <= SOURCE_MAX) {
         return true;
+    }
     refuse(reader, "V01", text_place(reader, offset),
            "a definition has at most %d expressions of %d bytes in all", EXPRESSIONS_MAX,
            SOURCE_MAX);

@@ -88,8 +88,9 @@ static bool is_path(str text)
     }
     if (i == text.len) return true;
     while (i < text.len) {
-        if (text.ptr[i] != '.' || i + 1 == text.len || !is_name_start(text.ptr[i + 1]))
+        if (text.ptr[i] != '.' || i + 1 == text.len || !is_name_start(text.ptr[i + 1])) {
             return false;
+        }
         i++;
         while (i < text.len && is_name_part(text.ptr[i])) i++;
     }

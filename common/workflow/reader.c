@@ -120,8 +120,10 @@ static bool is_known(const struct diagnostics *list, const struct diagnostic *fi
     for (size_t i = 0; i < list->count; i++) {
         const struct diagnostic *other = &list->items[i];
         if (other->line == finding->line && other->column == finding->column &&
-            strcmp(other->code, finding->code) == 0 && strcmp(other->detail, finding->detail) == 0)
+            strcmp(other->code, finding->code) == 0 &&
+            strcmp(other->detail, finding->detail) == 0) {
             return true;
+        }
     }
     return false;
 }

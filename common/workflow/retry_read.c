@@ -83,8 +83,9 @@ static void backoff_read(struct reader *reader, json value, void *target)
 static void count_read(struct reader *reader, json value, void *target)
 {
     int64_t count;
-    if (integer_read(reader, value, 0, UINT32_MAX - 1, &count))
+    if (integer_read(reader, value, 0, UINT32_MAX - 1, &count)) {
         *(uint32_t *)target = (uint32_t)count;
+    }
 }
 
 static const struct field attempt_fields[] = {

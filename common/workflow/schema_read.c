@@ -40,8 +40,9 @@ static void document_read(struct reader *reader, json value, void *target)
 
 static void format_read(struct reader *reader, json value, void *)
 {
-    if (!expect_kind(reader, value, JSON_TEXT, "`format`") || str_is(json_str(value), "json"))
+    if (!expect_kind(reader, value, JSON_TEXT, "`format`") || str_is(json_str(value), "json")) {
         return;
+    }
     refuse(reader, "V05", value_place(reader),
            "schemas of format `" STR_FMT "` are not supported "
            "yet",

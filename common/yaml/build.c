@@ -285,8 +285,9 @@ static bool close_container(struct builder *builder)
         build_list(builder, level, &value);
     }
     ASSERT(builder->document->node_count - first_appended == json_count(value));
-    while (builder->entry_count > level->base)
+    while (builder->entry_count > level->base) {
         entry_done(&builder->entries[--builder->entry_count]);
+    }
 
     struct yaml_node node = level->node;
     node.children         = children;

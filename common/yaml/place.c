@@ -129,8 +129,9 @@ static struct cursor cursor_at(const struct yaml_document *document, const struc
     size_t near          = document->offsets[node->index / YAML_STRIDE];
     struct cursor cursor = {.rest = str_slice(source, near, source.len)};
     for (uint32_t i = 0; i < node->index % YAML_STRIDE; i++) {
-        do step(&cursor); /* a byte */
-        while (((unsigned char)peek(&cursor) & 0xc0) == 0x80);
+        do {
+            step(&cursor); /* a byte */
+        } while (((unsigned char)peek(&cursor) & 0xc0) == 0x80);
     }
     cursor.line   = node->line;
     cursor.column = node->column;
