@@ -289,14 +289,14 @@ static enum cli_exit follow_once(struct api *api, const struct api_call *call,
     return answer->http_status >= 500 ? CLI_OK : api_explain(answer); /* 5xx: it comes back */
 }
 
-enum cli_exit api_follow(struct api *api, const char *path, int64_t until_ms,
-                         api_event_fn *on_event_, void *context)
+enum cli_exit api_follow(struct api *api, const char *path, int64_t until_ms, api_event_fn *visit,
+                         void *context)
 {
     CLEANUP(api_answer_done) struct api_answer answer = {.body = buf_init(API_BODY_MAX)};
-    struct stream stream       = {.transfer = {.answer = &answer, .sse = &stream.sse},
-                                  .on_event = on_event_,
-                                  .context  = context};
-    const struct api_call call = {.method = "GET", .path = path};
+    struct stream stream                              = {.on_event = visit, .context = context};
+    stream.transfer.answer                            = &answer;
+    stream.transfer.sse                               = &stream.sse;
+    const struct api_call call                        = {.method = "GET", .path = path};
     for (int failures = 0; failures < RECONNECTS_MAX; failures++) {
         enum cli_exit code = follow_once(api, &call, &stream, until_ms);
         if (code != CLI_OK || stream.has_ended) return code;

@@ -36,6 +36,7 @@ status supervisor_block_children(struct error *reterr)
 {
     sigset_t set;
     signals_of_ours(&set);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0) return STATUS_OK;
     return fail(reterr, STATUS_INTERNAL, "sigprocmask: %m");
 }

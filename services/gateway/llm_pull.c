@@ -71,6 +71,7 @@ struct llm_pull *llm_pull_new(struct api *api, uint32_t replicas)
     struct llm_pull *pull = mem_new(1, sizeof *pull);
     pull->api             = api;
     pull->replica_count   = replicas;
+    /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): asserted above */
     for (uint16_t i = 0; i < replicas; i++) {
         struct replica *replica = &pull->replicas[i];
         replica->pull           = pull;
@@ -115,6 +116,7 @@ void llm_pull_freep(struct llm_pull **ref)
 uint16_t llm_pull_choose(struct llm_pull *pull)
 {
     uint16_t best = 0;
+    /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): at most LLM_REPLICAS_MAX */
     for (uint16_t i = 1; i < pull->replica_count; i++) {
         bool is_up = rpc_client_is_connected(pull->api->llm, i);
         bool is_less =

@@ -146,7 +146,8 @@ static void put_progress(struct json_writer *w, const Pb__RunView *run, int64_t 
     int64_t from = run->started_us > 0 ? run->started_us : run->created_us;
     int64_t to   = run->ended_us > 0 ? run->ended_us : now_us;
     json_member(w, "elapsed_seconds");
-    json_write_value(w, json_real(to > from ? (double)((to - from) / 1000) / 1000 : 0));
+    int64_t elapsed_ms = to > from ? (to - from) / 1000 : 0;
+    json_write_value(w, json_real((double)elapsed_ms / 1000));
     json_end_object(w);
 }
 
@@ -304,10 +305,10 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     json_put_int(w, "running", (int64_t)queue->running);
     json_put_int(w, "dead_letters", (int64_t)queue->dead_letters);
     json_put_int(w, "workers", (int64_t)queue->workers);
-    int64_t age_us =
-        queue->oldest_us > 0 && now_us > queue->oldest_us ? now_us - queue->oldest_us : 0;
+    bool is_old    = queue->oldest_us > 0 && now_us > queue->oldest_us;
+    int64_t age_ms = is_old ? (now_us - queue->oldest_us) / 1000 : 0;
     json_member(w, "oldest_age_seconds");
-    json_write_value(w, json_real((double)(age_us / 1000) / 1000));
+    json_write_value(w, json_real((double)age_ms / 1000));
     json_put_bool(w, "paused", queue->paused);
     json_end_object(w);
 }

@@ -19,6 +19,7 @@ enum { ARENA_MAX = 1 << 20, READ_MAX = 256 /* bytes: a key, a line end, some bla
 /* --- the file ----------------------------------------------------------------------------------
  */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): CLEANUP's type */
 static void close_fd(int *fd)
 {
     if (*fd >= 0) (void)close(*fd);

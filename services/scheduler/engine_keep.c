@@ -244,8 +244,9 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
     TRY(run_wire_to_row(&row, engine->arena, reterr));
     struct key key;
     id_key(&key, id);
-    if (live->is_new)
+    if (live->is_new) {
         return record_append(engine->txn, TABLE_RUNS, key_bytes(&key), &row.base, reterr);
+    }
     return record_put(engine->txn, TABLE_RUNS, key_bytes(&key), &row.base, reterr);
 }
 

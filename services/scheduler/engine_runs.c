@@ -232,8 +232,9 @@ static status begin(struct engine *engine, struct command *command, struct live_
         struct live_run *live = run_cache_add(&engine->cache, TAKE(run));
         live->is_new          = true;
         size_t len            = strlen(request->traceparent);
-        if (len < sizeof live->traceparent)
+        if (len < sizeof live->traceparent) {
             memcpy(live->traceparent, request->traceparent, len + 1);
+        }
         engine_touch(engine, live);
         kept      = engine_keep(engine, live, reterr);
         *ret_live = live;

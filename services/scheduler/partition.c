@@ -64,7 +64,9 @@ static status meta_check(struct partition *partition, struct error *reterr)
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_write(partition->store, &txn, reterr));
 
-    uint32_t format = 0, index = 0, count = 0;
+    uint32_t format = 0;
+    uint32_t index  = 0;
+    uint32_t count  = 0;
     TRY(meta_number(txn, "format", PARTITION_FORMAT, &format, reterr));
     if (format != PARTITION_FORMAT) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,

@@ -62,7 +62,8 @@ status retry_by_rule(struct scene *scene, const struct retry_rule *rule,
 status retry_deadlines(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
                        int64_t *ret_attempt_us, int64_t *ret_until_us, json *ret_error)
 {
-    int64_t attempt_us = 0, total_us = 0;
+    int64_t attempt_us = 0;
+    int64_t total_us   = 0;
     TRY(scene_duration(scene, &rule->attempt_duration, &attempt_us, ret_error));
     TRY(scene_duration(scene, &rule->total_duration, &total_us, ret_error));
     const struct decide_env from_start = {.now_us = start_us};

@@ -109,7 +109,8 @@ struct due {
 
 static int due_compare(const void *a, const void *b)
 {
-    const struct due *one = a, *other = b;
+    const struct due *one   = a;
+    const struct due *other = b;
     if (one->due_us != other->due_us) return one->due_us < other->due_us ? -1 : 1;
     return one->slot < other->slot ? -1 : one->slot > other->slot;
 }

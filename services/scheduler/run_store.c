@@ -166,6 +166,7 @@ static status from_snapshot(struct txn *txn, str id, const struct workflow *work
     return run_snapshot_unpack(id, workflow, snapshot, &payloads, ret_run, reterr);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): its parameters are run_store.h's */
 status run_load(struct txn *txn, struct definitions *definitions, str id, const Pb__RunHead *head,
                 bytes digest, bool from_start, const struct run_visit *visit, struct run **ret_run,
                 struct error *reterr)

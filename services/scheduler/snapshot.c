@@ -140,7 +140,8 @@ static status put_activation(struct wire_writer *writer, const struct activation
 
 static int ref_compare(const void *a, const void *b)
 {
-    const struct payload_ref *one = a, *other = b;
+    const struct payload_ref *one   = a;
+    const struct payload_ref *other = b;
     return one->payload < other->payload ? -1 : one->payload > other->payload;
 }
 

@@ -419,7 +419,9 @@ bool json_same(json a, json b)
     case JSON_FALSE:
     case JSON_TRUE: return true;
     case JSON_INT: return a.integer == b.integer;
-    case JSON_REAL: return memcmp(&a.real, &b.real, sizeof a.real) == 0;
+    case JSON_REAL: /* the same bits: NaN is itself, and -0 is not 0 */
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
+        return memcmp(&a.real, &b.real, sizeof a.real) == 0;
     case JSON_TEXT: return a.text == b.text;
     case JSON_ARRAY: return a.array == b.array;
     case JSON_OBJECT: return a.object == b.object;
@@ -440,7 +442,8 @@ void json_replace(json *place, json value)
 /* Where `id` is or belongs. New ids sort after older ones, so that is mostly the end. */
 static uint32_t job_position(const struct run *run, const uint8_t *id)
 {
-    uint32_t low = 0, high = run->job_count;
+    uint32_t low  = 0;
+    uint32_t high = run->job_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (memcmp(run->jobs[middle].id, id, ID_BYTES) < 0) {

@@ -273,7 +273,8 @@ static bool retry_itself(struct decision *decision, struct activation *activatio
     const struct retry_case failed = {activation->attempt, activation->retry_until_us, 0};
     struct retry_choice choice     = {};
     json wrong                     = json_invalid();
-    int64_t attempt_us = 0, until_us = 0;
+    int64_t attempt_us             = 0;
+    int64_t until_us               = 0;
     if (retry_by_rule(&scene, rule, &failed, &choice, &wrong) != STATUS_OK ||
         retry_deadlines(&scene, rule, choice.due_us, &attempt_us, &until_us, &wrong) != STATUS_OK) {
         json_replace(error, wrong);

@@ -185,8 +185,9 @@ status wire_next(struct wire_reader *reader, bool *ret_more, struct error *reter
     if (!*ret_more) return STATUS_OK;
     uint64_t tag = 0;
     TRY(read_varint(reader, &tag, reterr));
-    if (tag >> TYPE_BITS == 0 || tag >> TYPE_BITS > FIELD_MAX)
+    if (tag >> TYPE_BITS == 0 || tag >> TYPE_BITS > FIELD_MAX) {
         return broken(reterr, "field number");
+    }
     reader->number   = (uint32_t)(tag >> TYPE_BITS);
     uint64_t type    = tag & ((1 << TYPE_BITS) - 1);
     reader->is_bytes = type == TYPE_BYTES;
@@ -300,7 +301,8 @@ status wire_read(str message, const struct wire_reader *outer, const struct wire
         TRY(wire_next(&reader, &more, reterr));
         if (!more) return STATUS_OK;
         TRY(wire_take(&reader, table, object, &known, reterr));
-        if (!known)
+        if (!known) {
             return broken(reterr, "an unknown field"); /* of a newer release: do not guess */
+        }
     }
 }
