@@ -3,7 +3,7 @@
 # --long adds fuzzing, the thread sanitizer and the scenarios' long counts.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 JOBS=${JOBS:-$(nproc)}
 LONG=
 [ "${1:-}" = --long ] && LONG=1
@@ -36,6 +36,7 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
   shift
   ctest --preset "$preset" -j "$JOBS" --verbose "$@" >"$log" 2>&1
   grep -E '^[0-9]+: .*(\[  FAILED  \]|\[   LINE   \]|ERROR:|runtime error)|\*\*\*' "$log" | head -n 60
+  # shellcheck disable=SC2046 # three numbers, three arguments
   add "$preset" $(awk '
     match($0, /^[0-9]+: /)                       { test = $1 + 0 }
     /\[  PASSED  \] [0-9]+ test/                 { split($0, part, /\[  PASSED  \] /); ok[test] += part[2] + 0 }
@@ -71,7 +72,6 @@ scenarios() { # scenarios BIN_DIR
   TUTTI_BIN=$PWD/$1 TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "${files[@]}" >"$log" 2>&1
   grep -E '^ *(not ok|error:|# seed)|^ {4}error' "$log" | head -n 80
   if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
-  local count
   count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
   if [ "$(count tests)" -eq 0 ]; then broke scenarios; else
     add scenarios "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"

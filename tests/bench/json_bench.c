@@ -61,7 +61,10 @@ int main(void)
 
     const struct json_limits limits  = {.values_max = VALUES_MAX};
     CLEANUP(buf_done) struct buf out = buf_init(TEXT_MAX);
-    int64_t parse_us = 0, free_us = 0, print_us = 0, sorted_us = 0;
+    int64_t parse_us                 = 0;
+    int64_t free_us                  = 0;
+    int64_t print_us                 = 0;
+    int64_t sorted_us                = 0;
     for (int i = 0; i < ROUNDS; i++) {
         json value    = json_null();
         int64_t start = clock_mono_us();

@@ -343,8 +343,11 @@ static void measure(const char *transport, const char *path, unsigned outstandin
     const char *call_arguments[] = {"rpc_bench",      "--call",  endpoint, method,
                                     outstanding_text, size_text, seconds,  NULL};
     struct program client        = start(call_arguments);
-    double rate, cpu, batch;
-    long long p50, p99;
+    double rate;
+    double cpu;
+    double batch;
+    long long p50;
+    long long p99;
     unsigned long long failed;
     if (fscanf(client.output, "%lf %lld %lld %lf %lf %llu", &rate, &p50, &p99, &cpu, &batch,
                &failed) != 6) {

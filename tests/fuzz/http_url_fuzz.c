@@ -33,7 +33,8 @@ static void check_encoding(str text)
 /* The parts lie within the URL, in their order, and the origin reads as the same origin. */
 static void check_parts(str url)
 {
-    struct url parts, again;
+    struct url parts;
+    struct url again;
     if (!url_parse(url, &parts)) return;
     ASSERT(parts.host.len > 0);
     ASSERT(parts.host.ptr >= url.ptr);

@@ -97,8 +97,9 @@ static void test_cut(void **state)
     char *text = malloc(LOG_LINE_MAX + 1);
     assert_non_null(text);
     for (size_t size = LOG_LINE_MAX - 200; size <= LOG_LINE_MAX; size++) {
-        for (size_t i = 0; i < size; i++)
+        for (size_t i = 0; i < size; i++) {
             text[i] = i % 3 == 0 ? '\n' : i % 3 == 1 ? '\xC3' : '\xA9';
+        }
         const struct log_field fields[] = {
             LOG_STR("x", ((str){text, size / 2})),
             LOG_STR("y", ((str){text, size / 4})),

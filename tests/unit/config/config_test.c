@@ -359,8 +359,9 @@ static void the_schema_says_the_same(void **state)
     assert_int_equal(json_parse(buf_str(&out), NULL, &source, NULL, NULL), STATUS_OK);
     CLEANUP(schema_freep) struct schema *schema = NULL;
     struct error error                          = {};
-    if (schema_compile(source, NULL, NULL, &schema, &error) != STATUS_OK)
+    if (schema_compile(source, NULL, NULL, &schema, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
+    }
     static const struct {
         const char *text;
         bool is_valid;
@@ -405,9 +406,15 @@ static void commands_have_exit_codes(void **state)
 {
     (void)state;
     CLEANUP(config_freep) struct config *config = NULL;
-    char program_name[] = "tutti-test", set[] = "--set", listen[] = "scheduler.listen=ipc://x",
-         joined[] = "--set=scheduler.workers=0", help[] = "--help", version[] = "--version",
-         check[] = "--check-config", print[] = "--print-config", wrong[] = "--frobnicate";
+    char program_name[]                         = "tutti-test";
+    char set[]                                  = "--set";
+    char listen[]                               = "scheduler.listen=ipc://x";
+    char joined[]                               = "--set=scheduler.workers=0";
+    char help[]                                 = "--help";
+    char version[]                              = "--version";
+    char check[]                                = "--check-config";
+    char print[]                                = "--print-config";
+    char wrong[]                                = "--frobnicate";
     assert_int_equal(run_main((char *[]){program_name, help, NULL}, &config), 0);
     assert_int_equal(run_main((char *[]){program_name, version, NULL}, &config), 0);
     assert_int_equal(run_main((char *[]){program_name, wrong, NULL}, &config), CONFIG_EXIT_BAD);

@@ -390,8 +390,9 @@ static void source_is_bounded(void **state)
         "if ", "def f: ", ". as [[[[", "reduce ", ".[",   "1 // ", "def f(g): g; f("};
     for (size_t i = 0; i < ARRAY_LEN(nests); i++) {
         size_t len = strlen(nests[i]);
-        for (size_t at = 0; at + len <= EXPR_SOURCE_MAX; at += len)
+        for (size_t at = 0; at + len <= EXPR_SOURCE_MAX; at += len) {
             memcpy(source + at, nests[i], len);
+        }
         assert_int_equal(expr_compile(just, NULL, arena, &expr, &fault, NULL),
                          STATUS_INVALID_ARGUMENT);
     }

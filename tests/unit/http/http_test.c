@@ -724,7 +724,8 @@ static void same_origin_keeps_credentials(void **state)
 static void other_origin_gets_no_credentials(void **state)
 {
     struct fixture *f = *state;
-    char url[1024], path[1100];
+    char url[1024];
+    char path[1100];
     CLEANUP(outcome_done) struct outcome outcome = {};
     const struct http_request request = {.headers = secrets, .header_count = 3, .redirects_max = 1};
     (void)snprintf(path, sizeof path, "/to?%s", url_of(f, "localhost", "/echo", url));
@@ -737,7 +738,8 @@ static void other_origin_gets_no_credentials(void **state)
 static void writes_are_redirected_at_home_only(void **state)
 {
     struct fixture *f = *state;
-    char url[1024], path[1100];
+    char url[1024];
+    char path[1100];
     const struct http_request request = {.body = {"data", 4}, .redirects_max = 3};
 
     CLEANUP(outcome_done) struct outcome home = {};
@@ -766,7 +768,8 @@ static void redirects_need_permission(void **state)
 
     static const char *const hosts[]          = {"127.0.0.1", NULL};
     CLEANUP(outcome_done) struct outcome away = {};
-    char url[1024], path[1100];
+    char url[1024];
+    char path[1100];
     (void)snprintf(path, sizeof path, "/see?%s", url_of(f, "localhost", "/ok", url));
     get(f, path, &(struct http_request){.redirects_max = 1, .hosts = hosts}, &away);
     assert_string_equal(http_failure_name(away.failure), "refused");

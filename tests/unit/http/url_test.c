@@ -198,7 +198,8 @@ static void origins_are_compared(void **state)
         {"http://u:p@[::1]:8080/a?secret", "http://[::1]:8080", true, "http://[::1]:8080"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct url a, b;
+        struct url a;
+        struct url b;
         assert_true(url_parse(str_from(rows[i].a), &a));
         assert_true(url_parse(str_from(rows[i].b), &b));
         assert_int_equal(url_same_origin(&a, &b), rows[i].same);

@@ -177,7 +177,10 @@ static void check_all(const char *folder, const struct id *ids, size_t count)
     assert_int_equal(txn_begin_read(partition->store, &txn, NULL), STATUS_OK);
     for (size_t i = 0; i < count; i++) check_run(txn, definitions, &ids[i], arena);
 
-    uint64_t runs = 0, heads = 0, jobs = 0, ready = 0;
+    uint64_t runs  = 0;
+    uint64_t heads = 0;
+    uint64_t jobs  = 0;
+    uint64_t ready = 0;
     assert_int_equal(txn_count(txn, TABLE_RUNS, &runs, NULL), STATUS_OK);
     assert_int_equal(txn_count(txn, TABLE_RUN_HEADS, &heads, NULL), STATUS_OK);
     assert_int_equal(txn_count(txn, TABLE_JOBS, &jobs, NULL), STATUS_OK);

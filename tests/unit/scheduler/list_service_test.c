@@ -60,8 +60,9 @@ static size_t count_list(struct rig *rig, Pb__ListRuns *request, uint32_t size)
         assert_true(list->n_runs <= size);
         for (size_t i = 0; i < list->n_runs; i++) {
             const char *id = list->runs[i]->id;
-            if (last)
+            if (last) {
                 assert_true(request->oldest_first ? strcmp(last, id) < 0 : strcmp(last, id) > 0);
+            }
             last = id;
             count++;
         }

@@ -54,7 +54,8 @@ static _Noreturn void write_for_ever(const char *path, uint64_t next, int acks)
 /* The last number of a table, which must hold all before it; 0 if it is empty. */
 static uint64_t last_number(struct txn *txn, unsigned table)
 {
-    bytes key, value;
+    bytes key;
+    bytes value;
     uint64_t number = 0;
     uint64_t count  = 0;
     assert_int_equal(txn_count(txn, table, &count, NULL), STATUS_OK);

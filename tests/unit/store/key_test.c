@@ -14,7 +14,8 @@ static str text_of(const char *data, size_t len)
 
 static int compare_texts(str a, str b)
 {
-    struct key x, y;
+    struct key x;
+    struct key y;
     key_begin(&x);
     key_put_text(&x, a);
     key_put_u8(&x, 0xff); /* whatever follows must not matter */
@@ -148,7 +149,8 @@ static void digest_is_no_text(void **state)
     memset(letters, 'x', sizeof letters);
     uint8_t digest[SHA256_SIZE];
     sha256((bytes){.ptr = letters, .len = sizeof letters}, digest);
-    struct key of_long, of_digest;
+    struct key of_long;
+    struct key of_digest;
     key_begin(&of_long);
     key_put_text(&of_long, text_of(letters, sizeof letters));
     key_begin(&of_digest);

@@ -85,7 +85,8 @@ static void expect_scan(struct txn *txn, const struct scan *scan, const char *ex
     assert_int_equal(cursor_open(txn, TABLE_A, scan, &cursor, NULL), STATUS_OK);
     char joined[256] = "";
     size_t len       = 0;
-    bytes key, value;
+    bytes key;
+    bytes value;
     status code = STATUS_OK;
     while ((code = cursor_next(cursor, &key, &value, NULL)) == STATUS_OK) {
         len += (size_t)snprintf(joined + len, sizeof joined - len, "%s%.*s", len ? " " : "",
@@ -179,7 +180,8 @@ static void count_and_last_follow(struct fixture *f)
 {
     struct txn *txn = begin_write(f);
     uint64_t count  = 99;
-    bytes key, value;
+    bytes key;
+    bytes value;
     assert_int_equal(txn_count(txn, TABLE_A, &count, &f->error), STATUS_OK);
     assert_int_equal(count, 0);
     assert_int_equal(txn_last(txn, TABLE_A, &key, &value, &f->error), STATUS_NOT_FOUND);
@@ -300,7 +302,8 @@ static void scan_of_nothing_is_empty(struct fixture *f)
 
 static void expect_next(struct cursor *cursor, const char *expected)
 {
-    bytes key, value;
+    bytes key;
+    bytes value;
     if (!expected) {
         assert_int_equal(cursor_next(cursor, &key, &value, NULL), STATUS_NOT_FOUND);
         return;
@@ -408,7 +411,8 @@ static void agrees_with_a_model(struct fixture *f)
         for (unsigned i = 0; i < KEYS; i++) {
             unsigned key = round % 2 ? KEYS - 1 - i : i;
             if (!model[key]) continue;
-            bytes found, value;
+            bytes found;
+            bytes value;
             uint64_t number = 0;
             assert_int_equal(cursor_next(cursor, &found, &value, NULL), STATUS_OK);
             assert_true(key_take_u64(&found, &number));
@@ -465,7 +469,9 @@ static void full_store_recovers(struct fixture *f)
 static void fill_falls_after_deletions(struct fixture *f)
 {
     static const char block[4000];
-    struct store_fill empty, full, after;
+    struct store_fill empty;
+    struct store_fill full;
+    struct store_fill after;
     assert_int_equal(store_fill(f->store, &empty, &f->error), STATUS_OK);
     assert_int_equal(empty.size_bytes, SIZE_MAX_BYTES);
     struct txn *txn = begin_write(f);
@@ -498,7 +504,8 @@ static status everything(struct store *store, struct error *reterr)
     TRY(txn_put(txn, TABLE_A, of("b"), of("1"), reterr));
     uint64_t count = 0;
     TRY(txn_count(txn, TABLE_A, &count, reterr));
-    bytes key, value;
+    bytes key;
+    bytes value;
     TRY(txn_last(txn, TABLE_A, &key, &value, reterr));
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     TRY(cursor_open(txn, TABLE_A, &(struct scan){}, &cursor, reterr));
@@ -563,7 +570,8 @@ static const char *read_pairs(struct store *store)
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     if (txn_begin_read(store, &txn, NULL) != STATUS_OK) return "begin failed";
     for (int i = 0; i < READS; i++) {
-        bytes a, b;
+        bytes a;
+        bytes b;
         status code_a = txn_get(txn, TABLE_A, of("pair"), &a, NULL);
         status code_b = txn_get(txn, TABLE_B, of("pair"), &b, NULL);
         if (code_a != code_b) return "half a commit";

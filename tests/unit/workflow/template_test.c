@@ -90,8 +90,9 @@ static void evaluates(void **state)
     CLEANUP(workflow_unrefp) const struct workflow *workflow = read_text(text);
     CLEANUP(json_unrefp) json value                          = json_invalid();
     struct error why                                         = {};
-    if (eval(workflow->tasks[2].set, row->input, &value, &why) != STATUS_OK)
+    if (eval(workflow->tasks[2].set, row->input, &value, &why) != STATUS_OK) {
         fail_msg("%s", why.text);
+    }
     CLEANUP(json_unrefp) json output = json_to_text_new(value);
     assert_string_equal(json_str(output).ptr, row->output);
 }

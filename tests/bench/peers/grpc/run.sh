@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Builds and measures the gRPC peer; prints JSON: rows as rpc_bench --json prints them, or
 # {"peer": null, "reason": ...} where it cannot be built. Never part of the normal build.
 #   run.sh [SECONDS]     needs libgrpc++-dev, protobuf-compiler-grpc and g++ (or root, to get them)
