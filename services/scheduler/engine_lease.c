@@ -294,6 +294,7 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
         return STATUS_OK;
     }
     open_job_adopt(job, worker);
+    job->is_unclaimed = false;
     open_job_extend(engine->queues, job, engine->now_us);
     answer->cancel           = job->is_cancel_wanted;
     answer->lease_expires_us = job->lease_expires_us;

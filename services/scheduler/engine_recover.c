@@ -64,6 +64,7 @@ static void lease_again(struct recovery *recovery, struct open_job *job,
     open_job_lease(engine->queues, job, holder, lease_ms, recovery->now_us,
                    record->attempt_ends_us);
     job->lease_number = record->lease_number; /* the same lease, not a new one */
+    job->is_unclaimed = true;
 }
 
 static status recover_ready(bytes key, bytes row, struct error *reterr, void *context)

@@ -193,8 +193,14 @@ status engine_report(struct engine *engine, struct command *command, struct erro
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
-    const char *detail   = is_attempt_over ? "the attempt took longer than it may"
-                                           : "the worker was silent for longer than its lease";
+    if (job->is_unclaimed && !is_attempt_over) {
+        /* We died between giving the lease and the answer, or the holder died with us. Neither is
+         * the job's fault: it is offered again, and no attempt is burnt. */
+        const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+        return release(engine, job, &released, reterr);
+    }
+    const char *detail = is_attempt_over ? "the attempt took longer than it may"
+                                         : "the worker was silent for longer than its lease";
     count_lease_lost(engine->options.metrics, job->queue->name, (str){});
 
     CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});

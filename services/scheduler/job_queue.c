@@ -263,6 +263,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
     unplace(queues, job);
     job->state            = OPEN_JOB_LEASED;
     job->is_cancel_wanted = false;
+    job->is_unclaimed     = false;
     job->lease_ms         = lease_ms;
     job->leased_us        = now_us;
     job->lease_expires_us = now_us + (int64_t)lease_ms * 1000;

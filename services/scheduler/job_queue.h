@@ -53,6 +53,7 @@ struct open_job {
 
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
+    bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
     uint32_t lease_number;     /* counts on through all leases of the job */
     uint32_t lease_ms;
     int64_t leased_us;

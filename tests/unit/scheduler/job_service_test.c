@@ -160,6 +160,25 @@ static void test_a_restart_offers_what_nobody_has(void **)
     rig_done(&rig);
 }
 
+/* The scheduler may have died before the worker got the answer. */
+static void test_a_lease_unclaimed_after_a_restart_is_no_attempt(void **)
+{
+    struct rig rig = {.lease_ms = 30};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run            = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *first = rig_lease(&rig, "llm", 5'000);
+    rig_restart(&rig);
+    const Pb__LeasedJob *next = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(next);
+    assert_string_equal(next->id, first->id);
+    assert_int_equal(next->attempt, 1);
+    assert_int_equal(rig_complete(&rig, first, "1"), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(rig_complete(&rig, next, "2"), STATUS_OK);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rig_done(&rig);
+}
+
 static void test_an_expired_lease_is_an_attempt(void **)
 {
     struct rig rig = {.lease_ms = 30};
@@ -429,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_one_completion_is_accepted),
         cmocka_unit_test(test_a_restart_keeps_the_lease),
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
+        cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),
         cmocka_unit_test(test_an_expired_lease_is_an_attempt),
         cmocka_unit_test(test_a_late_completion_counts_until_another_lease),
         cmocka_unit_test(test_a_wrong_token_changes_nothing),
