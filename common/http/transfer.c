@@ -339,6 +339,9 @@ enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_c
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2_STREAM: return is_connected ? HTTP_CUT : HTTP_CONNECT;
     case CURLE_OUT_OF_MEMORY: return HTTP_TOO_LARGE; /* how 7.88 calls a header line > 100 KB */
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE: return HTTP_TOO_LARGE; /* how it is called since 8.6 */
+#endif
     default: return HTTP_PROTOCOL;
     }
 }
