@@ -1,46 +1,54 @@
+/*
+ * SHA-256 by OpenSSL's plain functions. Its newer interface looks the algorithm up by name, takes
+ * locks and allocates at every call: for our short texts that is several times the work itself,
+ * and every lease token is signed and checked on the engine's thread.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
 #include "base/assert.h"
 #include "base/attr.h"
 
-#include <limits.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <string.h>
 
+enum { BLOCK_SIZE = SHA256_CBLOCK };
 static_assert(SHA256_SIZE == SHA256_DIGEST_LENGTH);
-
-void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE])
-{
-    const uint8_t *done = SHA256(data.ptr, data.len, ret_digest);
-    ASSERT(done != NULL);
-}
-
-static void context_freep(EVP_MD_CTX **context)
-{
-    EVP_MD_CTX_free(*context);
-}
 
 void sha256_parts(const bytes *parts, size_t count, uint8_t ret_digest[static SHA256_SIZE])
 {
-    CLEANUP(context_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    ASSERT(context != NULL);
-    int is_done = EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    SHA256_CTX context;
+    int is_done = SHA256_Init(&context);
     for (size_t i = 0; is_done && i < count; i++) {
-        is_done = EVP_DigestUpdate(context, parts[i].ptr, parts[i].len);
+        is_done = SHA256_Update(&context, parts[i].ptr, parts[i].len);
     }
-    is_done = is_done && EVP_DigestFinal_ex(context, ret_digest, NULL);
-    ASSERT(is_done); /* fails without memory only */
+    is_done = is_done && SHA256_Final(ret_digest, &context);
+    ASSERT(is_done);
 }
 
+void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE])
+{
+    sha256_parts(&data, 1, ret_digest);
+}
+
+/* RFC 2104: H(key ^ opad, H(key ^ ipad, data)). */
 void hmac_sha256(bytes key, bytes data, uint8_t ret_digest[static SHA256_SIZE])
 {
-    ASSERT(key.len <= INT_MAX);
-    const void *key_start = key.len > 0 ? key.ptr : ""; /* NULL would mean "the key of before" */
-    const uint8_t *done =
-        HMAC(EVP_sha256(), key_start, (int)key.len, data.ptr, data.len, ret_digest, NULL);
-    ASSERT(done != NULL);
+    uint8_t block[BLOCK_SIZE] = {};
+    if (key.len > BLOCK_SIZE) {
+        sha256(key, block);
+    } else if (key.len > 0) {
+        memcpy(block, key.ptr, key.len);
+    }
+    uint8_t inner[SHA256_SIZE];
+    const bytes inside[]  = {{block, BLOCK_SIZE}, data};
+    const bytes outside[] = {{block, BLOCK_SIZE}, {inner, SHA256_SIZE}};
+    for (size_t i = 0; i < BLOCK_SIZE; i++) block[i] ^= 0x36;
+    sha256_parts(inside, ARRAY_LEN(inside), inner);
+    for (size_t i = 0; i < BLOCK_SIZE; i++) block[i] ^= 0x36 ^ 0x5c;
+    sha256_parts(outside, ARRAY_LEN(outside), ret_digest);
+    explicit_bzero(block, sizeof block);
 }
 
 bool bytes_equal_constant_time(const void *a, const void *b, size_t size)

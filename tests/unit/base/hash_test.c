@@ -39,6 +39,12 @@ static void test_hmac(void **state)
     uint8_t digest[SHA256_SIZE];
     hmac_sha256(bytes_of("Jefe"), bytes_of("what do ya want for nothing?"), digest);
     check_hex(digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    /* RFC 4231 test case 6: a key longer than a block of the hash. */
+    char long_key[131];
+    memset(long_key, 0xaa, sizeof long_key);
+    hmac_sha256((bytes){long_key, sizeof long_key},
+                bytes_of("Test Using Larger Than Block-Size Key - Hash Key First"), digest);
+    check_hex(digest, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     hmac_sha256((bytes){}, (bytes){.ptr = ""}, digest);
     check_hex(digest, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
