@@ -58,7 +58,7 @@ static void on_home(void *context)
     free(parking);
 }
 
-static bool send_home(struct api_call *call, void (*run)(struct api_call *call))
+bool api_send_home(struct api_call *call, void (*run)(struct api_call *call))
 {
     struct parking *parking = mem_new(1, sizeof *parking);
     *parking                = (struct parking){.call = api_call_ref(call), .run = run};
@@ -71,7 +71,7 @@ static bool send_home(struct api_call *call, void (*run)(struct api_call *call))
 void api_park(struct api_call *call, void (*run)(struct api_call *call))
 {
     atomic_store(&call->is_parked, true);
-    if (send_home(call, run)) return;
+    if (api_send_home(call, run)) return;
     api_fail_with(call, "overloaded", (str){}, "too many calls are waiting; try again");
 }
 
@@ -87,7 +87,7 @@ void api_call_gone(struct api_call *call)
      * parked, or whoever parks it sees that it is gone. If the loop's queue is full the waiter
      * finds out itself: it looks at is_gone before it acts. */
     atomic_store(&call->is_gone, true);
-    if (atomic_load(&call->is_parked)) (void)send_home(call, forget);
+    if (atomic_load(&call->is_parked)) (void)api_send_home(call, forget);
 }
 
 bool api_call_is_gone(const struct api_call *call)

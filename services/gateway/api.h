@@ -90,6 +90,9 @@ void api_call_unref(struct api_call *call);
  * call ends, its waiter is forgotten there. */
 void api_park(struct api_call *call, void (*run)(struct api_call *call));
 
+/** Runs `run(call)` on the home loop; false if the loop's queue is full. */
+bool api_send_home(struct api_call *call, void (*run)(struct api_call *call));
+
 /** The server's: the answer is out, or will never be. */
 void api_call_gone(struct api_call *call);
 

@@ -359,7 +359,8 @@ static void on_flow(struct httpd_handle, bool is_slow, size_t, void *user, void 
 {
     struct api_call *call = user;
     atomic_store(&call->is_slow, is_slow);
-    if (!is_slow) api_park(call, followers_resume);
+    /* Lost if the home loop is full: then the next hint or refresh reads on. */
+    if (!is_slow) (void)api_send_home(call, followers_resume);
 }
 
 /* The server's own answers look like ours. */
