@@ -7,11 +7,19 @@ enum { BITS = 5, ALPHABET_LEN = 32, TOP_DIGIT_MAX = 7 /* 26 digits hold 130 bits
 static const char alphabet[ALPHABET_LEN + 1] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 static const int64_t ms_max                  = (INT64_C(1) << 48) - 1;
 
+/* Values of the digits plus one; 0: not a digit. Every row and lease packs ids, so this is a table.
+ */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21, ['N'] = 22, ['P'] = 23, ['Q'] = 24,
+    ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28, ['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32,
+};
+
 /* Returns the value of a digit, or -1. */
 static int digit_value(char c)
 {
-    const char *found = c ? strchr(alphabet, c) : NULL;
-    return found ? (int)(found - alphabet) : -1;
+    return digit_values[(uint8_t)c] - 1;
 }
 
 struct id id_unpack(const uint8_t packed[static ID_BYTES])

@@ -31,8 +31,26 @@ engine_figure() { # engine_figure WORKFLOW CONNECTIONS PREFIX SUFFIX
   done
 }
 
-journal_bytes() { # of all partitions, as the scheduler counts them
-  curl -sS "http://127.0.0.1:${admin_port[scheduler]}/metrics" | awk '/^tutti_journal_bytes_total/ {sum += $2} END {printf "%.0f", sum}'
+# What a run keeps, in a suite of its own that did nothing else.
+kept_figures() { # kept_figures WORKFLOW SUFFIX TASK
+  local runs bytes entries stored
+  suite_start scheduler gateway
+  steps 10 "$3" | workflow_put "$1"
+  worker_start
+  BODY="{\"workflow\":\"$1\"}" KEY=$key load "$url/v1/runs?wait=30s" 64
+  suite_halt
+  stored=$(stat -c %s "$work/store/p0/data.mdb")
+  read -r runs bytes entries < <("$bin/journal_size" "$work/store")
+  put tutti "journal_bytes_per_10step_run$2" $((bytes / runs))
+  put tutti "journal_entries_per_10step_run$2" "$(awk -v a="$entries" -v b="$runs" 'BEGIN {printf "%.1f", a / b}')"
+  put tutti "store_bytes_per_10step_run$2" $((stored / runs))
+  suite_stop
+}
+
+worker_start() {
+  "$bin/jobs_worker" "$sched_url" >"$work/worker.log" 2>&1 &
+  pid[worker]=$!
+  until grep -q ready "$work/worker.log"; do sleep 0.05; done
 }
 
 bench_engine() {
@@ -40,29 +58,16 @@ bench_engine() {
   steps 1 '{set: {result: "result-%"}}' | workflow_put step1
   steps 10 '{set: {result: "result-%"}}' | workflow_put step10
   steps 10 '{call: http, with: {method: get, endpoint: "http://127.0.0.1:9/%"}}' | workflow_put jobs10
-  "$bin/jobs_worker" "$sched_url" >"$work/worker.log" 2>&1 &
-  pid[worker]=$!
-  until grep -q ready "$work/worker.log"; do sleep 0.05; done
+  worker_start
   BODY='{"workflow":"step1"}' KEY=$key load "$url/v1/runs?wait=30s" 16 1 # warm
 
   local connections
   for connections in 1 64 256; do engine_figure step1 "$connections" step1 ""; done
   for connections in 1 64; do engine_figure step10 "$connections" step10 _inengine; done
-  local size_before=0 size_after=0
-  size_before=$(journal_bytes)
-  for connections in 1 64 256; do
-    engine_figure jobs10 "$connections" step10 ""
-    [ "$connections" = 64 ] || size_before=$(journal_bytes)
-    if [ "$connections" = 64 ]; then
-      size_after=$(journal_bytes)
-      [ "${size_after:-0}" -gt 0 ] && [ "$count" -gt 0 ] &&
-        put tutti journal_bytes_per_10step_run $(((size_after - size_before) / count))
-    fi
-  done
-  local stored
-  stored=$(stat -c %s "$work"/store/*/data.mdb | awk '{sum += $1} END {print sum}')
-  put tutti store_bytes "$stored"
+  for connections in 1 64 256; do engine_figure jobs10 "$connections" step10 ""; done
   suite_stop
+  kept_figures jobs10 "" '{call: http, with: {method: get, endpoint: "http://127.0.0.1:9/%"}}'
+  kept_figures step10 _inengine '{set: {result: "result-%"}}'
   wants_peers || return 0
   peer_restate
   peer_bullmq

@@ -204,7 +204,7 @@ CONF
 
 declare -A programs=(
   [rpc]=rpc_bench [store]=store_bench [json]=json_bench [expr]=expr_bench [httpd]=httpd_bench
-  [engine]="jobs_worker tutti-gateway tutti-scheduler tutti-llm-proxy"
+  [engine]="jobs_worker journal_size tutti-gateway tutti-scheduler tutti-llm-proxy"
   [idle]="tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
 )
 

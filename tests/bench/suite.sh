@@ -2,7 +2,7 @@
 # Wants $bin (folder of the programs). Leaves $work, $url, $key, $sched_url and pid[NAME].
 # shellcheck shell=bash
 
-declare -A pid ready_ms admin_port
+declare -A pid ready_ms
 work=
 url=
 
@@ -42,7 +42,6 @@ service_start() {
   start=$(now_us)
   "$bin/$program" --set "$section.admin.port=$port" "$@" >"$work/$name.log" 2>&1 &
   pid[$name]=$!
-  admin_port[$name]=$port
   until is_ready "$port"; do
     kill -0 "${pid[$name]}" 2>/dev/null || { cat "$work/$name.log" >&2; return 1; }
     [ $(($(now_us) - start)) -lt 30000000 ] || { echo "$name is not ready after 30 s" >&2; return 1; }
@@ -78,11 +77,24 @@ suite_start() {
     --set "gateway.llm=abstract://$socket.l"
 }
 
-suite_stop() {
+# suite_halt: ends all processes, callers first; what they wrote stays.
+suite_halt() {
   local name
-  for name in "${!pid[@]}"; do kill "${pid[$name]}" 2>/dev/null || true; done
-  for name in "${!pid[@]}"; do wait "${pid[$name]}" 2>/dev/null || true; done
+  for name in "${!pid[@]}"; do
+    [ "$name" = scheduler ] || kill "${pid[$name]}" 2>/dev/null || true
+  done
+  for name in "${!pid[@]}"; do
+    [ "$name" = scheduler ] || wait "${pid[$name]}" 2>/dev/null || true
+  done
+  if [ -n "${pid[scheduler]:-}" ]; then
+    kill "${pid[scheduler]}" 2>/dev/null || true
+    wait "${pid[scheduler]}" 2>/dev/null || true
+  fi
   pid=()
+}
+
+suite_stop() {
+  suite_halt
   [ -z "$work" ] || rm -rf "$work"
   work=
 }
