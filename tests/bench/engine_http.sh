@@ -1,6 +1,6 @@
 # Sourced by run.sh: the engine as a caller sees it, through HTTP, waiting for the result. Client
 # (wrk), gateway, scheduler and worker share the CPUs of this machine.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with who sources it
 
 # load URL CONNECTIONS [SECONDS]: posts $BODY; leaves rate, p50, p99 (ms), count and failed.
 load() {
@@ -50,7 +50,7 @@ kept_figures() { # kept_figures WORKFLOW SUFFIX TASK
 worker_start() {
   "$bin/jobs_worker" "$sched_url" >"$work/worker.log" 2>&1 &
   pid[worker]=$!
-  until grep -q ready "$work/worker.log"; do sleep 0.05; done
+  until grep -qs ready "$work/worker.log"; do sleep 0.05; done
 }
 
 bench_engine() {

@@ -1,7 +1,7 @@
 # Sourced by run.sh: what the suite costs when it has nothing to do, and what sleeping runs cost.
 # "resident" is RssAnon: memory that is a process's own. Mapped pages (RssFile: programs, libraries
 # and the store, which the kernel takes back when it wants) stand beside it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with who sources it
 
 IDLE_SECONDS=${IDLE_SECONDS:-30}
 SLEEPING_RUNS=${SLEEPING_RUNS:-100000}

@@ -1,6 +1,6 @@
 # Sourced by the benches: a suite of its own in a temporary folder, and what its processes use.
 # Wants $bin (folder of the programs). Leaves $work, $url, $key, $sched_url and pid[NAME].
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with who sources it
 
 declare -A pid ready_ms
 work=
