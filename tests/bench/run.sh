@@ -6,7 +6,8 @@
 #
 # In the environment: BENCH_SECONDS (of each measurement, 5), BENCH_DIR (where the stores are: the
 # disk that is measured, /tmp), BENCH_PEERS=no (only ours).
-# shellcheck disable=SC2317 # the functions of the benches are called by their names
+# The functions of the benches are called by their names; regular expressions are sed's.
+# shellcheck disable=SC2317,SC1003,SC2001
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
