@@ -81,6 +81,12 @@ static struct rpc_tls tls_of(const struct config_rpc *rpc)
     return (struct rpc_tls){.ca_file = rpc->ca_file, .cert_key_file = rpc->cert_key_file};
 }
 
+static void on_connected(const char *, bool is_up, void *context)
+{
+    struct gateway *gateway = context;
+    if (is_up) run_waits_reconnected(gateway->api.waits);
+}
+
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
@@ -93,12 +99,15 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
                                         .choice    = RPC_OWNER,
                                         .services  = scheduler_services,
                                         .identity  = identity_of(&options->rpc),
-                                        .tls       = tls_of(&options->rpc)};
+                                        .tls       = tls_of(&options->rpc),
+                                        .connected = on_connected,
+                                        .context   = gateway};
     TRY(rpc_client_open(&client, &gateway->api.scheduler, reterr));
     if (!options->llm || !*options->llm) return STATUS_OK;
 
     client.endpoints = options->llm; /* replicas are chosen here: the answer comes from the same */
     client.services  = llm_services;
+    client.connected = NULL;
     TRY(rpc_client_open(&client, &gateway->api.llm, reterr));
     uint32_t replicas = 1;
     for (const char *c = options->llm; *c; c++) replicas += *c == ',';

@@ -53,6 +53,7 @@ struct run_waits {
     struct map *by_run;                 /* run id -> first struct waiter */
     struct map *early;                  /* run id -> struct early */
     struct pull *pulls[PARTITIONS_MAX]; /* made when first needed */
+    struct loop_notice reconnected;
 };
 
 /* An end that nobody waited for yet. */
@@ -61,6 +62,7 @@ struct early {
 };
 
 static void pull_start(struct pull *pull);
+static void on_reconnected(void *context);
 
 struct run_waits *run_waits_new(struct api *api)
 {
@@ -68,6 +70,7 @@ struct run_waits *run_waits_new(struct api *api)
     waits->api              = api;
     waits->by_run           = map_new(WAITERS_MAX);
     waits->early            = map_new(EARLY_MAX);
+    waits->reconnected      = (struct loop_notice){.run = on_reconnected, .context = waits};
     return waits;
 }
 
@@ -103,6 +106,7 @@ void run_waits_freep(struct run_waits **ref)
         free(waits->pulls[i]->removed.items);
         free(waits->pulls[i]);
     }
+    loop_notice_clear(waits->api->home, &waits->reconnected);
     map_free(waits->by_run);
     map_free(waits->early);
     free(waits);
@@ -304,6 +308,24 @@ static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
     pull->notice            = (struct loop_notice){.run = on_arrived, .context = pull};
     waits->pulls[partition] = pull;
     return pull;
+}
+
+/* A scheduler that was killed has forgotten what it was to watch, and the pull that was parked at
+ * it is repeated by the RPC client as it was: it would stay parked for its whole time. */
+static void on_reconnected(void *context)
+{
+    struct run_waits *waits = context;
+    for (size_t i = 0; i < PARTITIONS_MAX; i++) {
+        struct pull *pull = waits->pulls[i];
+        if (!pull) continue;
+        watch_all(pull);
+        if (pull->added.count > 0) pull_start(pull);
+    }
+}
+
+void run_waits_reconnected(struct run_waits *waits)
+{
+    loop_notify(waits->api->home, &waits->reconnected);
 }
 
 /* Nobody waits for the run any more: the scheduler is told with the next pull. Without that every

@@ -24,6 +24,10 @@ void run_waits_freep(struct run_waits **waits);
 void run_waits_add(struct run_waits *waits, struct api_call *call, const char *run_id,
                    bool is_watched, int64_t wait_ms, run_wait_done *done);
 
+/** The scheduler was reached again, perhaps as another process: it is told of everything that is
+ * waited for. Any thread. */
+void run_waits_reconnected(struct run_waits *waits);
+
 /** All calls are answered with what is known now: the gateway stops. On the home loop. */
 void run_waits_drain(struct run_waits *waits);
 
