@@ -70,7 +70,7 @@ scenarios() { # scenarios BIN_DIR
     [ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " == *" $(basename "$file" .test.mjs) "* ]] && files+=("$file")
   done
   TUTTI_BIN=$PWD/$1 TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "${files[@]}" >"$log" 2>&1
-  grep -E '^ *(not ok|error:|# seed)|^ {4}error' "$log" | head -n 80
+  grep -E '^ *(not ok|error:)|^ {4}error|# seed' "$log" | sed 's/^# .#/#/' | head -n 80
   if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
   count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
   if [ "$(count tests)" -eq 0 ]; then broke scenarios; else

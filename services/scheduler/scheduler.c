@@ -237,6 +237,11 @@ void scheduler_close(struct scheduler *scheduler)
         int joined = pthread_join(scheduler->ticker, NULL);
         ASSERT(joined == 0);
     }
+    /* The engines tell both of what they did, so they end first; the last answers read the stores.
+     */
+    for (uint16_t i = 0; i < scheduler->count; i++) {
+        if (scheduler->shards[i]) engine_stopp(&scheduler->shards[i]->engine);
+    }
     history_waits_stop(scheduler->history_waits);
     tick_watches(scheduler, INT64_MAX);
     for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
