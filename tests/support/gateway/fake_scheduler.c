@@ -358,6 +358,16 @@ void fake_end_run(struct fake_scheduler *fake, Pb__RunStatus run_status)
     if (begun) rpc_reply(begun, STATUS_OK, NULL);
 }
 
+void fake_nudge(struct fake_scheduler *fake)
+{
+    struct rpc_call *parked = NULL;
+    (void)pthread_mutex_lock(&fake->mutex);
+    if (fake->pull_count > 0) parked = fake->pulls[--fake->pull_count];
+    if (parked) answer_pull(fake, parked);
+    (void)pthread_mutex_unlock(&fake->mutex);
+    if (parked) rpc_reply(parked, STATUS_OK, NULL);
+}
+
 void fake_add_events(struct fake_scheduler *fake, uint64_t count, bool with_hint)
 {
     (void)pthread_mutex_lock(&fake->mutex);

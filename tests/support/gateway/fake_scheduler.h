@@ -64,6 +64,9 @@ void fake_scheduler_stop(struct fake_scheduler *fake);
 /** The run ends, and whoever waits is told. */
 void fake_end_run(struct fake_scheduler *fake, Pb__RunStatus run_status);
 
+/** Answers the parked pull, empty, so that the gateway sends the next one. */
+void fake_nudge(struct fake_scheduler *fake);
+
 /** More events; a hint is sent if asked for. */
 void fake_add_events(struct fake_scheduler *fake, uint64_t count, bool with_hint);
 
