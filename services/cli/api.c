@@ -162,8 +162,9 @@ enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_a
     *ret_answer                         = (struct api_answer){.body = buf_init(API_BODY_MAX)};
     struct transfer transfer            = {.answer = ret_answer};
     const struct http_handlers handlers = {.on_done = on_done, .context = &transfer};
-    if (begin(api, call, NULL, &handlers, NULL, &ret_answer->error) != STATUS_OK)
+    if (begin(api, call, NULL, &handlers, NULL, &ret_answer->error) != STATUS_OK) {
         return CLI_UNREACHABLE;
+    }
     while (!transfer.is_done) loop_turn(api->loop, 1'000);
     if (ret_answer->http_status == 0) return CLI_UNREACHABLE;
     const struct json_limits limits = {.values_max = UINT32_MAX, .depth_max = 200};

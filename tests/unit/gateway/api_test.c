@@ -179,10 +179,12 @@ int main(void)
 {
     struct CMUnitTest rows[ARRAY_LEN(waits) + ARRAY_LEN(pages)];
     size_t count = 0;
-    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
         rows[count++] = row_test(waits[i].name, wait, &waits[i]);
-    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+    }
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         rows[count++] = row_test(pages[i].name, page, &pages[i]);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_parameter_is_decoded),
         cmocka_unit_test(repeated_parameters_come_in_order),

@@ -195,8 +195,9 @@ static void a_handler_too_many_or_too_few_is_an_error(void **)
 int main(void)
 {
     struct CMUnitTest matches[ARRAY_LEN(rows)];
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         matches[i] = row_test(rows[i].name, match, &rows[i]);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_operation_has_its_handler_and_every_later_one_none,
                                         load, unload),
