@@ -103,10 +103,13 @@ static void on_reported(struct rpc_answer *answer, void *context)
 
 static void send_report(struct held *held)
 {
-    struct rpc_request request = {.service   = &pb__jobs__descriptor,
-                                  .method    = "Report",
-                                  .message   = held->report,
-                                  .partition = held->partition};
+    struct rpc_request request = {
+        .service = &pb__jobs__descriptor,
+        .method  = "Report",
+        /* At the first moment: a restarted scheduler soon offers the job to others. */
+        .wait_for_ready = true,
+        .message        = held->report,
+        .partition      = held->partition};
     if (!worker_call(held->worker, &request, on_reported, held, NULL)) report_later(held);
 }
 
