@@ -105,7 +105,7 @@ else
 fi
 if [ -n "$LONG" ]; then
   say "thread sanitizer"
-  if build tsan; then ctest_run tsan -R '^unit\.'; else broke tsan; fi
+  if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
   say "fuzzing, ${FUZZ_SECONDS:-60} s each"
   fuzz
   say "scenarios with the release programs"
