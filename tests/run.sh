@@ -40,8 +40,8 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
   add "$preset" $(awk '
     match($0, /^[0-9]+: /)                       { test = $1 + 0 }
     /\[  PASSED  \] [0-9]+ test/                 { split($0, part, /\[  PASSED  \] /); ok[test] += part[2] + 0 }
-    /\[  SKIPPED \] [0-9]+ test/                 { split($0, part, /\[  SKIPPED \] /); skip += part[2] + 0 }
-    /\[  FAILED  \] [0-9]+ test/                 { split($0, part, /\[  FAILED  \] /); bad[test] += part[2] + 0 }
+    /\[  SKIPPED \] ([^:]*: )?[0-9]+ test\(s\)/ { match($0, /[0-9]+ test\(s\)/); skip += substr($0, RSTART) + 0 }
+    /\[  FAILED  \] ([^:]*: )?[0-9]+ test\(s\)/ { match($0, /[0-9]+ test\(s\)/); bad[test] += substr($0, RSTART) + 0 }
     /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*Passed/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0; all_ok += ok[t] ? ok[t] : 1 }
     /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*\*\*\*/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0
                                                    if (/Skipped/) skip++; else { all_ok += ok[t]; all_bad += bad[t] ? bad[t] : 1 } }
