@@ -34,6 +34,7 @@ enum {
     SETTING_MAX     = 8192, /* bytes */
     ENDPOINTS_MAX   = 16 << 10,
     SOCKET_NAME_MAX = 32,
+    LOG_END_MAX     = 600, /* bytes */
 };
 
 /* In the order of up_flags in main.c. */
@@ -310,12 +311,28 @@ static bool is_ready(int port)
     return api_try(api, &call, &answer) == CLI_OK && answer.http_status == 200;
 }
 
-/* False: asked to stop before everything was ready. */
+/* What a service said last: why it refuses its configuration. */
+static void print_log_end(const struct program *program)
+{
+    char text[LOG_END_MAX];
+    FILE *file = fopen(program->log, "re");
+    if (!file) return;
+    if (fseek(file, -(long)sizeof text, SEEK_END) != 0) (void)fseek(file, 0, SEEK_SET);
+    size_t size = fread(text, 1, sizeof text, file);
+    (void)fwrite(text, 1, size, stderr);
+    (void)fclose(file);
+}
+
+/* False: asked to stop before everything was ready, or a service refuses its configuration. */
 static bool await_ready(struct suite *suite, int64_t until_ms)
 {
     bool ready[SERVICE_COUNT] = {};
     for (int count = 0; count < SERVICE_COUNT;) {
         if (!supervisor_turn(&suite->supervisor, READY_STEP_MS)) return false;
+        if (suite->supervisor.refused) {
+            print_log_end(suite->supervisor.refused);
+            return false;
+        }
         count = 0;
         for (int i = 0; i < SERVICE_COUNT; i++) {
             ready[i] = ready[i] || is_ready(suite->admin_ports[i]);
@@ -415,6 +432,7 @@ enum cli_exit command_up(struct cli *cli)
     }
     if (suite->supervisor.count > 0) {
         is_clean = supervisor_stop(&suite->supervisor, GRACE_MS) && is_clean;
+        is_clean = is_clean && !suite->supervisor.refused;
     }
     supervisor_done(&suite->supervisor);
     if (suite->lock >= 0) (void)close(suite->lock);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,11 @@ static void note_end(struct supervisor *supervisor, pid_t pid, int wait_status)
         program->exit_code =
             WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
         if (supervisor->is_stopping) return;
+        if (program->exit_code == PROCESS_EXIT_CONFIG) {
+            supervisor->refused = program;
+            say(supervisor, program, "refuses its configuration");
+            return;
+        }
         int64_t now_ms = clock_mono_ms();
         bool is_young  = now_ms - program->started_ms < YOUNG_MS;
         if (!is_young || program->pause_ms == 0) program->pause_ms = PAUSE_MS;

@@ -37,6 +37,7 @@ struct supervisor {
     struct program programs[PROGRAMS_MAX];
     size_t count;
     bool is_stopping;
+    const struct program *refused; /* ended because of its configuration: it is not started again */
     /* Says that something happened: "restarted", "stopped"; NULL: silent. */
     void (*say)(const struct program *program, const char *what, void *context);
     void *context;

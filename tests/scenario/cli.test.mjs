@@ -87,6 +87,16 @@ test('up: the folder is private, the key is there, endpoints are named', async (
   assert.notEqual(second.code, OK, 'one suite per folder');
 });
 
+test('up ends at once, and says why, if a service refuses its configuration', async () => {
+  const child = spawn(join(BIN, 'tutti'), ['up', '--data', join(folder, 'wrong'), '--port', '0'], { env: { PATH: process.env.PATH, HOME: folder, LSAN_OPTIONS: LSAN, LLM_BASE_URL: 'nonsense' } });
+  let text = '';
+  child.stderr.on('data', (chunk) => (text += chunk));
+  const code = await within('it ends', WAIT_MS, new Promise((resolve) => child.once('close', resolve)));
+  assert.equal(code, FAILED, text);
+  assert.match(text, /llm-proxy refuses its configuration/);
+  assert.match(text, /base_url/);
+});
+
 test('version, help and wrong command lines', async () => {
   assert.match((await expect(OK, 'version')).out, /\d+\.\d+\.\d+/);
   assert.match((await json('version')).version, /^\d+\.\d+\.\d+$/);
