@@ -59,7 +59,9 @@ until_true() {
 title "tutti up"
 "$BIN/tutti" --data "$FOLDER/data" up --port 0 ${SETTING[@]+"${SETTING[@]}"} >"$FOLDER/up.log" 2>&1 &
 SUITE=$!
-until_true 60 grep -q 'is up' "$FOLDER/up.log" || { cat "$FOLDER/up.log" >&2; die "the suite does not start"; }
+up_or_gone() { grep -q 'is up' "$FOLDER/up.log" || ! kill -0 "$SUITE" 2>/dev/null; }
+until_true 90 up_or_gone || true
+grep -q 'is up' "$FOLDER/up.log" || { cat "$FOLDER/up.log" >&2; die "the suite does not start"; }
 grep -v Ctrl-C "$FOLDER/up.log"
 if [ "$METRIC" = tutti_llm_simulated_total ]; then
   say
