@@ -83,21 +83,31 @@ static void poll_later(struct poll *poll)
     loop_timer_set(worker->options.loop, &poll->retry, worker_now_ms(worker) + WORKER_RETRY_MS);
 }
 
+/*
+ * The next poll goes out before the jobs begin: one that ends at once finds it parked at the
+ * scheduler, which then takes the result and leases what follows in the same commit.
+ */
 static void take_jobs(struct poll *poll, struct rpc_answer *answer)
 {
     struct worker *worker      = poll->worker;
     const Pb__LeasedJobs *jobs = answer->message;
     struct batch *batch        = mem_new(1, sizeof *batch);
     *batch                     = (struct batch){.answer = answer, .references = 1};
-    for (size_t i = 0; i < jobs->n_jobs; i++) {
-        held_lost(worker, str_from(jobs->jobs[i]->id));
-        struct held *held = held_new(worker, batch, poll->partition, jobs->jobs[i]);
+    size_t count               = jobs->n_jobs;
+    struct held **taken        = mem_new(count + 1, sizeof *taken);
+    for (size_t i = 0; i < count; i++) held_lost(worker, str_from(jobs->jobs[i]->id));
+    for (size_t i = 0; i < count; i++) {
+        taken[i] = held_new(worker, batch, poll->partition, jobs->jobs[i]);
+    }
+    poll_start(poll);
+    for (size_t i = 0; i < count; i++) {
         if (worker->is_draining) {
-            worker_release(&held->public, 0, "the worker is shutting down");
+            worker_release(&taken[i]->public, 0, "the worker is shutting down");
         } else {
-            worker->options.run(&held->public, worker->options.context);
+            worker->options.run(&taken[i]->public, worker->options.context);
         }
     }
+    free(taken);
     if (--batch->references == 0) {
         rpc_answer_free(answer);
         free(batch);
@@ -110,7 +120,6 @@ static void on_leased(struct rpc_answer *answer, void *context)
     poll->is_parked   = false;
     if (answer->code == STATUS_OK) {
         take_jobs(poll, answer);
-        poll_start(poll);
         return;
     }
     rpc_answer_free(answer);
