@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after } from 'node:test';
+import { freePort } from './support/ports.mjs';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 import { FETCH } from './support/workflows.mjs';
@@ -174,7 +175,7 @@ attack('clients that are slow or go away', async (suite) => {
 });
 
 // The same services over TCP, as on several machines.
-const tcpPort = 20_000 + Math.floor(Math.random() * 20_000);
+const tcpPort = await freePort([1, 100]); // calls, hints, long calls
 const tcp = `tcp://127.0.0.1:${tcpPort}`;
 const hints = `tcp://127.0.0.1:${tcpPort + 1}`;
 const overTcp = {
