@@ -20,6 +20,7 @@ const document = (name) => `document: { dsl: '1.0.3', namespace: default, name: 
 let release;
 const upstream = await Upstream.start(() => new Promise((resolve) => (release = () => resolve({ body: { survived: true } }))));
 after(() => upstream.stop());
+const tcpPort = await freePort([1, 100]); // calls, hints, long calls; before the first test is known
 
 function attack(name, body, more = {}) {
   scenario(name, { needs: NEEDS, checkNeeds: false, ...more }, async (suite) => {
@@ -175,7 +176,6 @@ attack('clients that are slow or go away', async (suite) => {
 });
 
 // The same services over TCP, as on several machines.
-const tcpPort = await freePort([1, 100]); // calls, hints, long calls
 const tcp = `tcp://127.0.0.1:${tcpPort}`;
 const hints = `tcp://127.0.0.1:${tcpPort + 1}`;
 const overTcp = {
