@@ -94,9 +94,11 @@ static bool repeat(struct endpoint *endpoint, const struct outgoing *batch, cons
     again.repeats_left--;
     struct frame_source source;
     source_of(batch, call, &source);
-    if (!resubmit(endpoint, &again, &source, avoid)) return false;
+    /* Counted first: whoever reads the counters in `done` sees the repetition that led there. */
     atomic_fetch_add(&client->counters.repeated, 1);
-    return true;
+    if (resubmit(endpoint, &again, &source, avoid)) return true;
+    atomic_fetch_sub(&client->counters.repeated, 1);
+    return false;
 }
 
 /* Sends the call to the new owner, with the key that came with the answer. */
@@ -127,9 +129,10 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
         source.raw_metadata = (bytes){packed, size};
         again.size          = FRAME_HEADER_SIZE + size + source.raw_body.len;
     }
-    if (!resubmit(endpoint, &again, &source, NULL)) return false;
-    atomic_fetch_add(&client->counters.moved, 1);
-    return true;
+    atomic_fetch_add(&client->counters.moved, 1); /* first, as in repeat() */
+    if (resubmit(endpoint, &again, &source, NULL)) return true;
+    atomic_fetch_sub(&client->counters.moved, 1);
+    return false;
 }
 
 static void answer_ok(const struct call *call, const struct frame *frame, struct rpc_answer *answer)
