@@ -189,12 +189,14 @@ static int64_t connect_deadline(const struct endpoint *endpoint, const struct li
                                 int64_t deadline_ms)
 {
     if (request->wait_for_ready) return deadline_ms;
+    /* Read before the link: a first connection that comes in between is none that was lost. */
+    bool was_connected = atomic_load(&endpoint->was_connected);
     if (link_is_up(link)) return 0;
     /* Both links are made together: where one is up, the other will be in a moment. */
     if (link_is_up(&endpoint->main)) {
         return now_ms + CONNECT_WAIT_MS < deadline_ms ? now_ms + CONNECT_WAIT_MS : deadline_ms;
     }
-    if (atomic_load(&endpoint->was_connected)) return -1;
+    if (was_connected) return -1;
     int64_t until_ms = endpoint->opened_ms + CONNECT_WAIT_MS;
     return until_ms > now_ms ? until_ms : -1;
 }

@@ -140,7 +140,7 @@ struct endpoint {
     bool is_stopping;
     bool is_stuck; /* its sockets could not be closed */
     int64_t opened_ms;
-    atomic_bool was_connected;
+    atomic_bool was_connected; /* main: the other may be there first */
 
     /* Under the client's mutex. */
     struct endpoint *next;

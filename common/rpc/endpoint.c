@@ -14,12 +14,13 @@ static void on_up(struct link *link)
 {
     struct endpoint *endpoint = link->endpoint;
     struct rpc_client *client = endpoint->client;
+    bool is_main              = link == &endpoint->main;
     bool is_first             = atomic_fetch_add(&link->pipes, 1) == 0;
-    atomic_store(&endpoint->was_connected, true);
+    if (is_main) atomic_store(&endpoint->was_connected, true);
     for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
         if (set->link == link) lane_set_flush(set);
     }
-    if (link != &endpoint->main || !is_first) return;
+    if (!is_main || !is_first) return;
     atomic_fetch_add(&client->counters.connects, 1);
     atomic_fetch_add(&client->counters.connected, 1);
     client_look_again(client);

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 
 #include <fcntl.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +128,42 @@ static status ask(struct fixture *it, const struct rpc_request *request)
     status code        = rpc_client_ask(it->client, request, NULL, &error);
     if (code != STATUS_OK) print_message("%s: %s\n", status_name(code), error.text);
     return code;
+}
+
+/* --- a first connection ------------------------------------------------------------------------
+ */
+
+static void count_peer(nng_pipe, nng_pipe_ev, void *context)
+{
+    on_connected("", true, context);
+}
+
+/* The two sockets of an endpoint connect in any order. That the one for long calls is there first
+ * does not mean that the other was lost: its calls wait. */
+static void calls_wait_while_only_the_long_ones_are_connected(void **)
+{
+    enum { CALLS = 10, TIMEOUT_MS = 20 };
+    struct fixture *it    = fixture_open("long-only", false);
+    struct up_count peers = {.mutex   = PTHREAD_MUTEX_INITIALIZER,
+                             .changed = PTHREAD_COND_INITIALIZER};
+    struct error error    = {};
+    char long_url[RPC_ENDPOINT_MAX];
+    nng_socket raw;
+    assert_int_equal(rpc_long_url(it->url, long_url, &error), STATUS_OK);
+    assert_int_equal(nng_rep0_open(&raw), 0);
+    assert_int_equal(nng_pipe_notify(raw, NNG_PIPE_EV_ADD_POST, count_peer, &peers), 0);
+    assert_int_equal(nng_listen(raw, long_url, NULL, 0), 0);
+    wait_for(&peers, &peers.ups, 1);
+
+    Test__Saying message       = TEST__SAYING__INIT;
+    struct rpc_request request = saying(it, "Write", &message);
+    request.wait_for_ready     = false;
+    request.timeout_ms         = TIMEOUT_MS;
+    for (unsigned i = 0; i < CALLS; i++) {
+        assert_int_equal(ask(it, &request), STATUS_DEADLINE_EXCEEDED);
+    }
+    fixture_close(it);
+    (void)nng_close(raw);
 }
 
 /* --- a peer that is killed ----------------------------------------------------------------------
@@ -518,6 +556,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--peer") == 0) return serve_as_peer(argv[2]);
 
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_wait_while_only_the_long_ones_are_connected),
         cmocka_unit_test(a_call_that_was_lost_is_unavailable),
         cmocka_unit_test(an_idempotent_call_is_repeated),
         cmocka_unit_test(a_call_with_a_request_id_is_repeated),
