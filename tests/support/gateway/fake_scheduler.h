@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-enum { FAKE_PULLS_MAX = 8, FAKE_TEXT_MAX = 512, FAKE_WAIT_MS = 30'000 };
+enum { FAKE_PULLS_MAX = 8, FAKE_TEXT_MAX = 512, FAKE_WAIT_MS = 10'000 };
 
 /* Keys, by role. The last two are an admin of every namespace, and a viewer whose key was revoked.
  */
