@@ -218,10 +218,10 @@ status wire_read_ref(struct wire_reader *reader, uint64_t *ret_payload, struct e
     return STATUS_OK;
 }
 
-static status take_value(struct wire_reader *reader, json *place, struct error *reterr)
+static status take_value(struct wire_reader *reader, bool is_ref, json *place, struct error *reterr)
 {
     str text = reader->data;
-    if (reader->number > WIRE_PAYLOAD_FIELD) {
+    if (is_ref) {
         uint64_t payload = 0;
         TRY(wire_read_ref(reader, &payload, reterr));
         TRY(reader->payloads->load(payload, &text, reader->payloads->context, reterr));
@@ -281,7 +281,7 @@ status wire_take(struct wire_reader *reader, const struct wire_table *table, voi
             field->kind == WIRE_VALUE && reader->number == field->number + WIRE_PAYLOAD_FIELD;
         if (reader->number != field->number && !is_ref) continue;
         *ret_known = true;
-        if (is_value) return take_value(reader, place, reterr);
+        if (is_value) return take_value(reader, is_ref, place, reterr);
         if (field->kind == WIRE_ID) return take_id(reader, place, reterr);
         return take_number(reader, field, place, reterr);
     }

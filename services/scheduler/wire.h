@@ -18,7 +18,7 @@
 enum { WIRE_PAYLOAD_FIELD = 64 };
 
 struct wire_field {
-    uint32_t number; /* below WIRE_PAYLOAD_FIELD */
+    uint32_t number; /* 1 to 63, or 140 to 200: their payload fields collide with no other */
     enum wire_kind {
         WIRE_BOOL,
         WIRE_U8,

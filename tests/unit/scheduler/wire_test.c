@@ -13,14 +13,20 @@ struct sample {
     int64_t negative;
     struct id id;
     json value;
+    json late; /* of a field with a large number */
 };
 
 static const struct wire_field fields[] = {
-    {1, WIRE_BOOL, offsetof(struct sample, flag)},    {2, WIRE_U8, offsetof(struct sample, small)},
-    {3, WIRE_U32, offsetof(struct sample, number)},   {4, WIRE_SLOT, offsetof(struct sample, slot)},
-    {5, WIRE_ENUM, offsetof(struct sample, choice)},  {6, WIRE_U64, offsetof(struct sample, large)},
-    {7, WIRE_I64, offsetof(struct sample, negative)}, {8, WIRE_ID, offsetof(struct sample, id)},
+    {1, WIRE_BOOL, offsetof(struct sample, flag)},
+    {2, WIRE_U8, offsetof(struct sample, small)},
+    {3, WIRE_U32, offsetof(struct sample, number)},
+    {4, WIRE_SLOT, offsetof(struct sample, slot)},
+    {5, WIRE_ENUM, offsetof(struct sample, choice)},
+    {6, WIRE_U64, offsetof(struct sample, large)},
+    {7, WIRE_I64, offsetof(struct sample, negative)},
+    {8, WIRE_ID, offsetof(struct sample, id)},
     {9, WIRE_VALUE, offsetof(struct sample, value)},
+    {143, WIRE_VALUE, offsetof(struct sample, late)},
 };
 static const struct wire_table table = {fields, ARRAY_LEN(fields)};
 
@@ -67,6 +73,7 @@ static void the_largest_values_come_back(void **state)
         .negative = INT64_MIN,
         .id       = {"01ARZ3NDEKTSV4RRFFQ69G5FAV"},
         .value    = json_int(INT64_MIN),
+        .late     = json_int(143),
     };
     CLEANUP(buf_done) struct buf raw = buf_init(1 << 10);
     struct sample copy               = {.slot = UINT32_MAX};
@@ -77,6 +84,7 @@ static void the_largest_values_come_back(void **state)
     assert_true(copy.large == UINT64_MAX && copy.negative == INT64_MIN);
     assert_string_equal(copy.id.text, largest.id.text);
     assert_true(json_equal(copy.value, largest.value));
+    assert_true(json_equal(copy.late, largest.late));
 }
 
 static void what_is_zero_takes_no_bytes(void **state)
