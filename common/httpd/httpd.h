@@ -96,9 +96,9 @@ struct httpd_handlers {
                    void *context);
     /* May be NULL. */
     void (*end)(struct httpd_handle handle, const struct httpd_end *end, void *user, void *context);
-    /* May be NULL. A stream has passed HTTPD_STREAM_PAUSE_AT (is_slow), or has come down to
-     * HTTPD_STREAM_RESUME_AT; then `dropped` tells how many sends with HTTPD_MAY_DROP were dropped
-     * between the two. */
+    /* May be NULL. A stream has passed HTTPD_STREAM_PAUSE_AT or was sent something with HTTPD_PACED
+     * (is_slow), or has come down to HTTPD_STREAM_RESUME_AT; then `dropped` tells how many sends
+     * with HTTPD_MAY_DROP were dropped between the two. */
     void (*flow)(struct httpd_handle handle, bool is_slow, size_t dropped, void *user,
                  void *context);
     /* May be NULL. Writes the body of an answer of the server itself; NULL, or nothing written: a
@@ -157,6 +157,7 @@ void httpd_respond(struct httpd *httpd, struct httpd_handle handle,
 enum httpd_send {
     HTTPD_MUST,     /* beyond HTTPD_STREAM_CLOSE_AT unsent bytes the connection is closed instead */
     HTTPD_MAY_DROP, /* beyond HTTPD_STREAM_PAUSE_AT unsent bytes it is left out; flow() tells */
+    HTTPD_PACED,    /* always taken: the sender waits until flow() has told that it is not slow */
 };
 
 /** Begins an answer of unknown length; `response->body` is its first part and may be empty. With

@@ -144,7 +144,9 @@ void output_answer(struct conn *conn, const struct answer *answer, bool is_strea
 void output_stream(struct conn *conn, struct httpd_buffer *buffer, enum httpd_send how)
 {
     size_t limit = how == HTTPD_MUST ? HTTPD_STREAM_CLOSE_AT : HTTPD_STREAM_PAUSE_AT;
-    if (conn->pending > 0 && conn->pending + buffer->text_len > limit) {
+    if (how == HTTPD_PACED) {
+        conn->is_slow = true; /* so that flow() tells when it is through, at once or later */
+    } else if (conn->pending > 0 && conn->pending + buffer->text_len > limit) {
         struct counters *counters = &conn->worker->httpd->counters;
         conn->is_slow             = true;
         if (how == HTTPD_MUST) {

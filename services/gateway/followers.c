@@ -128,11 +128,15 @@ static void on_forget(struct api_waiter *head)
 /* --- frames ------------------------------------------------------------------------------------
  */
 
+/* One read is with the client before the next is asked for: the client is taken for slow from here
+ * on until the server tells otherwise. A large history outgrows any limit of a stream before that
+ * word could come. */
 static void send_text(struct follower *follower, str text)
 {
     if (text.len == 0) return;
     CLEANUP(httpd_buffer_unrefp) struct httpd_buffer *buffer = httpd_buffer_new(text);
-    httpd_stream_send(follower->all->api->httpd, follower->call->handle, buffer, HTTPD_MUST);
+    atomic_store(&follower->call->is_slow, true);
+    httpd_stream_send(follower->all->api->httpd, follower->call->handle, buffer, HTTPD_PACED);
 }
 
 static void begin_stream(struct follower *follower)

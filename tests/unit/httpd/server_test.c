@@ -346,6 +346,33 @@ static void test_flow(void **state)
     fixture_stop(&f);
 }
 
+static void test_paced(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, (struct httpd_options){});
+    CLEANUP(buf_done) struct buf text          = large_text();
+    str piece                                  = str_slice(buf_str(&text), 0, 8 << 20);
+    CLEANUP(client_close) struct client client = client_open(&f);
+    send_text(&f, &client, STREAM);
+    wait_parked(&f, 1);
+    stream_text(&f, str_from("small"), HTTPD_PACED); /* told of, however quick it was */
+    wait_text(&f, &client, "small");
+    assert_int_equal(f.slow_count, 1);
+    assert_int_equal(f.flowing_count, 1);
+
+    for (int i = 0; i < 3; i++) stream_text(&f, piece, HTTPD_PACED);
+    stream_text(&f, str_from("the last"), HTTPD_PACED);
+    fixture_turns(&f, 3);
+    assert_int_equal(f.slow_count, 2);
+    assert_int_equal(f.flowing_count, 1);
+    wait_text(&f, &client, "the last");
+    for (int i = 0; i < TURNS_MAX && f.flowing_count < 2; i++) loop_turn(f.loop, 1);
+    assert_int_equal(f.flowing_count, 2);
+    assert_int_equal(f.end_count, 0);
+    fixture_stop(&f);
+}
+
 static void test_stream_too_slow(void **state)
 {
     (void)state;
@@ -715,6 +742,7 @@ int main(void)
         cmocka_unit_test(test_head_method),
         cmocka_unit_test(test_comments),
         cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_paced),
         cmocka_unit_test(test_stream_too_slow),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_stop),
