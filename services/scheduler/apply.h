@@ -15,6 +15,10 @@ status apply_input(struct activation *activation, enum task_input input, const s
 status apply_task_started(struct run *run, struct event *event, struct error *reterr);
 status apply_task_skipped(struct run *run, struct event *event, struct error *reterr);
 
+/** The attempt that an event of `kind` about the job of `activation` is of, before it is applied;
+ * 0: it tells none. */
+uint32_t event_attempt(const struct activation *activation, enum event_kind kind);
+
 /* Of an open activation. */
 status apply_task(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr);

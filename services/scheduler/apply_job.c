@@ -39,6 +39,17 @@ static void job_closed(struct run *run, struct activation *activation)
     activation->id = (struct id){};
 }
 
+uint32_t event_attempt(const struct activation *activation, enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_JOB_RETRIED: return activation->attempt + 1;
+    case EVENT_JOB_COMPLETED:
+    case EVENT_JOB_FAILED:
+    case EVENT_JOB_DEAD: return activation->attempt;
+    default: return 0;
+    }
+}
+
 status apply_job(struct run *run, struct activation *activation, struct event *event,
                  struct error *reterr)
 {
@@ -46,7 +57,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
     if (activation->state != TASK_QUEUED || !is_same_id(&activation->id, &event->id)) {
         return damaged(reterr, event, "not the task's job");
     }
-    bool is_again = event->kind == EVENT_JOB_RETRIED;
+    event->is_of_state = event->attempt == event_attempt(activation, event->kind);
+    bool is_again      = event->kind == EVENT_JOB_RETRIED;
     TRY(apply_input(activation, is_again ? INPUT_REQUEUE : INPUT_ANSWER, event, reterr));
     usage_add(&run->usage, &event->usage);
 
@@ -89,7 +101,8 @@ status apply_approval(struct run *run, struct activation *activation, struct eve
     bool is_its = activation_task(run, activation)->kind == TASK_LISTEN &&
                   is_same_id(&activation->id, &event->id);
     if (!is_its) return damaged(reterr, event, "not the task's approval");
-    activation->id = (struct id){};
+    event->is_of_state = true;
+    activation->id     = (struct id){};
     if (event->kind == EVENT_APPROVAL_DECIDED) {
         json events = json_array_new(1);
         json_array_push(&events, json_ref(event->value));

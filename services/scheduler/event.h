@@ -134,6 +134,7 @@ struct event {
     int64_t due_us, deadline_us, attempt_deadline_us, retry_until_us;
     uint8_t priority;
     bool is_kept;
+    bool is_of_state; /* resolved: `id` and `attempt` are those of the activation, so not kept */
     int64_t budget_usd_nanos, budget_tokens;
     struct usage usage;
 

@@ -1,14 +1,15 @@
 #include "scheduler/event_codec.h"
 
 #include "base/assert.h"
+#include "scheduler/apply.h"
 #include "scheduler/due.h"
 #include "scheduler/state.h"
 #include "scheduler/wire.h"
 
 /* Fields of JournalEntry. */
-enum { ENTRY_RUN = 1, ENTRY_PREVIOUS, ENTRY_FIRST, ENTRY_TIME, ENTRY_EVENT };
+enum { ENTRY_RUN = 1, ENTRY_PREVIOUS, ENTRY_FIRST, ENTRY_AGE = 6, ENTRY_EVENT = 5 };
 
-enum { EVENT_VALUE_FIELD = 4 };
+enum { EVENT_VALUE_FIELD = 4, US_PER_MS = 1'000 };
 
 /* JournalEvent. What belongs to nearly every event comes first: reading looks from the front. */
 /* clang-format off */
@@ -52,14 +53,42 @@ static const struct wire_field event_fields[] = {
 
 static const struct wire_table event_table = {event_fields, ARRAY_LEN(event_fields)};
 
+/* How ids begin that a command makes: its time, and the run's own partition. */
+static void id_base(const uint8_t run[static ID_BYTES], int64_t time_us,
+                    uint8_t ret_base[static WIRE_ID_BASE])
+{
+    enum { PARTITION_AT = 6 };
+    uint64_t time_ms = (uint64_t)(time_us / US_PER_MS);
+    for (int i = 0; i < PARTITION_AT; i++) {
+        ret_base[i] = (uint8_t)(time_ms >> (8 * (PARTITION_AT - 1 - i)));
+    }
+    memcpy(ret_base + PARTITION_AT, run + PARTITION_AT, WIRE_ID_BASE - PARTITION_AT);
+}
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-/* A copy with nothing but the kept fields (event.h); its values are views. */
+static uint8_t job_priority(const struct run *run, const struct task *task)
+{
+    return task->priority == PRIORITY_INHERIT ? run->priority : task->priority;
+}
+
+/* A copy with nothing but the kept fields (event.h); its values are views. event_restore() puts
+ * back what the state tells. */
 static struct event event_kept(const struct run *run, const struct event *event)
 {
     struct event kept = *event;
     bool is_place     = event->kind == EVENT_TASK_STARTED || event->kind == EVENT_TASK_SKIPPED;
+    if (event->is_of_state) {
+        kept.id      = (struct id){};
+        kept.attempt = 0;
+    }
+    if (event->kind == EVENT_JOB_SCHEDULED) {
+        ASSERT(event->attempt == 1);
+        ASSERT(event->priority == job_priority(run, &run->workflow->tasks[event->task]));
+        kept.attempt  = 0;
+        kept.priority = 0;
+    }
     if (!is_place) kept.task = 0;
     if (is_place) kept.activation = 0;
     if (event->opens == SCOPE_NONE) {
@@ -73,6 +102,20 @@ static struct event event_kept(const struct run *run, const struct event *event)
         event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
     if (!has_own_key) kept.key = json_invalid();
     return kept;
+}
+
+/* The other direction: puts back into `event`, as it was read, what the state before it tells. */
+static void event_restore(const struct run *run, struct event *event)
+{
+    const struct activation *activation = run_activation(run, event->activation);
+    if (!activation || event->kind < EVENT_JOB_SCHEDULED) return;
+    if (event->kind == EVENT_JOB_SCHEDULED) {
+        event->attempt  = 1;
+        event->priority = job_priority(run, activation_task(run, activation));
+    } else if (event->kind <= EVENT_APPROVAL_CANCELLED && !event->id.text[0]) {
+        event->id      = activation->id;
+        event->attempt = event_attempt(activation, event->kind);
+    }
 }
 
 static status events_put(struct wire_writer *writer, const struct run *run, struct event *events,
@@ -101,7 +144,11 @@ status entry_pack(struct run *run, struct event *events, size_t count, uint64_t 
     wire_put_bytes(&writer, ENTRY_RUN, (str){(const char *)id, sizeof id});
     if (previous != 0) wire_put_uint(&writer, ENTRY_PREVIOUS, previous);
     wire_put_uint(&writer, ENTRY_FIRST, events[0].sequence);
-    wire_put_uint(&writer, ENTRY_TIME, (uint64_t)events[0].time_us);
+    int64_t age_us = events[0].time_us - id_unix_ms(str_from(run->id.text)) * US_PER_MS;
+    if (age_us != 0) wire_put_uint(&writer, ENTRY_AGE, (uint64_t)age_us);
+    uint8_t base[WIRE_ID_BASE];
+    id_base(id, events[0].time_us, base);
+    writer.id_base = base;
     TRY(events_put(&writer, run, events, count, reterr));
     if (out->is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "a journal entry is too long");
     return STATUS_OK;
@@ -117,10 +164,13 @@ static status header_field(const struct wire_reader *field, struct entry_header 
     case ENTRY_RUN:
         if (!field->is_bytes || field->data.len != ID_BYTES) break;
         memcpy(header->run, field->data.ptr, ID_BYTES);
+        header->time_us = id_unix_ms(str_from(id_unpack(header->run).text)) * US_PER_MS;
         return STATUS_OK;
     case ENTRY_PREVIOUS: header->previous = field->value; return STATUS_OK;
     case ENTRY_FIRST: header->first_sequence = field->value; return STATUS_OK;
-    case ENTRY_TIME: header->time_us = (int64_t)field->value; return STATUS_OK;
+    case ENTRY_AGE:
+        header->time_us = (int64_t)((uint64_t)header->time_us + field->value);
+        return STATUS_OK;
     default: break;
     }
     return fail(reterr, STATUS_DATA_LOSS, "damaged entry: header");
@@ -154,6 +204,7 @@ static status event_replay(struct run *run, struct event *event, const struct wi
         return fail(reterr, STATUS_DATA_LOSS, "damaged entry: events end early");
     }
     TRY(wire_read(reader->data, reader, &event_table, event, reterr));
+    event_restore(run, event);
     if (visit) visit(run, event, context);
     return run_apply(run, event, reterr);
 }
@@ -174,6 +225,9 @@ status entry_replay(struct run *run, bytes entry, const struct payload_store *pa
     if (memcmp(header.run, id, ID_BYTES) != 0) {
         return fail(reterr, STATUS_DATA_LOSS, "the entry belongs to another run");
     }
+    uint8_t base[WIRE_ID_BASE];
+    id_base(id, header.time_us, base);
+    reader.id_base = base;
     for (uint64_t sequence = header.first_sequence; more; sequence++) {
         struct event event = {.sequence = sequence, .time_us = header.time_us};
         status code        = event_replay(run, &event, &reader, visit, context, reterr);

@@ -100,6 +100,15 @@ static status put_value(struct wire_writer *writer, const struct wire_field *fie
     return STATUS_OK;
 }
 
+static void put_id(struct wire_writer *writer, uint32_t number, const struct id *id)
+{
+    uint8_t packed[ID_BYTES];
+    id_pack(str_from(id->text), packed);
+    bool is_short  = writer->id_base && memcmp(packed, writer->id_base, WIRE_ID_BASE) == 0;
+    size_t skipped = is_short ? WIRE_ID_BASE : 0;
+    wire_put_bytes(writer, number, (str){(const char *)packed + skipped, ID_BYTES - skipped});
+}
+
 /* The number in a field of the kinds that are numbers. */
 static uint64_t number_of(const struct wire_field *field, const void *place)
 {
@@ -129,10 +138,7 @@ status wire_put(struct wire_writer *writer, const struct wire_table *table, cons
             if (value.kind != JSON_INVALID) TRY(put_value(writer, field, value, reterr));
         } else if (field->kind == WIRE_ID) {
             const struct id *id = place;
-            uint8_t packed[ID_BYTES];
-            if (!id->text[0]) continue;
-            id_pack(str_from(id->text), packed);
-            wire_put_bytes(writer, field->number, (str){(const char *)packed, sizeof packed});
+            if (id->text[0]) put_id(writer, field->number, id);
         } else {
             uint64_t number = number_of(field, place);
             if (number != 0) wire_put_uint(writer, field->number, number);
@@ -240,8 +246,14 @@ static status take_value(struct wire_reader *reader, bool is_ref, json *place, s
 
 static status take_id(const struct wire_reader *reader, struct id *place, struct error *reterr)
 {
-    if (!reader->is_bytes || reader->data.len != ID_BYTES) return broken(reterr, "id");
-    *place = id_unpack((const uint8_t *)reader->data.ptr);
+    uint8_t packed[ID_BYTES];
+    size_t missing = reader->id_base ? ID_BYTES - reader->data.len : 0;
+    bool is_id     = reader->is_bytes && reader->data.len + missing == ID_BYTES &&
+                 (missing == 0 || missing == WIRE_ID_BASE);
+    if (!is_id) return broken(reterr, "id");
+    if (missing > 0) memcpy(packed, reader->id_base, WIRE_ID_BASE);
+    memcpy(packed + missing, reader->data.ptr, reader->data.len);
+    *place = id_unpack(packed);
     return STATUS_OK;
 }
 
@@ -295,6 +307,7 @@ status wire_read(str message, const struct wire_reader *outer, const struct wire
         .rest     = message,
         .index    = outer->index,
         .payloads = outer->payloads,
+        .id_base  = outer->id_base,
     };
     for (;;) {
         bool more = false, known = false;

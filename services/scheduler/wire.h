@@ -27,12 +27,15 @@ struct wire_field {
         WIRE_ENUM, /* any enum of at most 255 values */
         WIRE_U64,
         WIRE_I64,
-        WIRE_ID,     /* struct id */
+        WIRE_ID,     /* struct id: 16 bytes, or the last 8 if it begins as `id_base` says */
         WIRE_VALUE,  /* json */
         WIRE_INLINE, /* json that is never moved to the payload table */
     } kind;
     size_t offset; /* in the struct */
 };
+
+/** The first bytes of an id: milliseconds and partition. */
+enum { WIRE_ID_BASE = 8 };
 
 struct wire_table {
     const struct wire_field *fields;
@@ -47,6 +50,7 @@ struct wire_writer {
     struct buf text; /* scratch: a value's text; owned */
     struct payload_index *index;
     const struct payload_store *payloads;
+    const uint8_t *id_base; /* WIRE_ID_BASE bytes, borrowed; NULL: ids are kept whole */
     uint64_t payload; /* of the value in the field `payload_of` of the last message; 0: inline */
     uint32_t payload_of;
 };
@@ -74,6 +78,7 @@ struct wire_reader {
     str rest;
     struct payload_index *index;
     const struct payload_store *payloads;
+    const uint8_t *id_base; /* as it was written */
     /* The field at hand. */
     uint32_t number;
     bool is_bytes;

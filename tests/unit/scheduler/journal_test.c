@@ -134,14 +134,14 @@ static void an_entry_is_the_message_that_the_proto_describes(void **state)
     assert_non_null(entry);
     assert_int_equal(entry->run.len, ID_BYTES);
     assert_int_equal(entry->first_sequence, 1);
-    assert_int_equal(entry->time_us, start_us);
+    assert_int_equal(entry->age_us, start_us - id_unix_ms(str_from(run_id(world.run))) * 1'000);
     assert_int_equal(entry->n_events, 3);
     assert_int_equal(entry->events[0]->kind, EVENT_RUN_STARTED);
     assert_memory_equal(entry->events[0]->value.data, "{\"n\":[1,\"two\"]}", 15);
     assert_int_equal(entry->events[0]->priority, PRIORITY_DEFAULT);
     assert_int_equal(entry->events[1]->deadline_us, start_us + 9'000'000);
     assert_int_equal(entry->events[2]->kind, EVENT_JOB_SCHEDULED);
-    assert_int_equal(entry->events[2]->id.len, ID_BYTES);
+    assert_int_equal(entry->events[2]->id.len, ID_BYTES / 2); /* made at the entry's time */
     assert_memory_equal(entry->events[2]->key.data, "\"mine/do/0/a\"", 13);
     assert_int_equal(pb__journal_entry__get_packed_size(entry), raw->len); /* nothing unknown */
     pb__journal_entry__free_unpacked(entry, NULL);
@@ -154,6 +154,8 @@ static void an_entry_is_the_message_that_the_proto_describes(void **state)
     assert_int_equal(entry->events[0]->kind, EVENT_JOB_COMPLETED);
     assert_int_equal(entry->events[0]->cost_usd_nanos, 70);
     assert_true(entry->events[0]->is_simulated);
+    assert_int_equal(entry->events[0]->id.len, 0); /* its task waits for no other */
+    assert_int_equal(entry->events[0]->attempt, 0);
     pb__journal_entry__free_unpacked(entry, NULL);
     assert_int_equal(run_usage(world.run)->cost_usd_nanos, 70);
     world_done(&world);
