@@ -65,6 +65,7 @@ enum config_kind {
     CONFIG_TEXT,     /* const char *; NULL if absent and without default */
     CONFIG_PATH,     /* const char *; a path in the file system */
     CONFIG_URL,      /* const char *; its scheme is one of `names`, if there are some */
+    CONFIG_URLS,     /* const char *; one or more of them, separated by commas or spaces */
     CONFIG_BOOL,     /* bool; true or false */
     CONFIG_INT,      /* int64_t */
     CONFIG_SIZE,     /* uint64_t, bytes; "64MiB": B, KiB, MiB, GiB, TiB, kB, MB, GB, TB; or 0 */

@@ -145,6 +145,42 @@ static const char *one_of(const struct config_option *option, struct arena *aren
     return kept ? kept : "must be one of the names of the manual";
 }
 
+static const char *check_url(const struct config_option *option, str text, struct arena *arena,
+                             const char **ret_hint)
+{
+    int index        = 0;
+    const char *mark = text.len ? memmem(text.ptr, text.len, "://", 3) : NULL;
+    if (!mark) return "must be a URL such as tcp://127.0.0.1:7000";
+    str scheme = str_slice(text, 0, (size_t)(mark - text.ptr));
+    if (option->names && !is_named(option, scheme, &index)) {
+        *ret_hint = one_of(option, arena);
+        return "has a scheme that cannot be used here";
+    }
+    return NULL;
+}
+
+static bool parts_urls(char c)
+{
+    return c == ',' || c == ' ';
+}
+
+static const char *check_urls(const struct config_option *option, str text, struct arena *arena,
+                              const char **ret_hint)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len;) {
+        size_t from = i;
+        while (i < text.len && !parts_urls(text.ptr[i])) i++;
+        if (i > from) {
+            const char *wrong = check_url(option, str_slice(text, from, i), arena, ret_hint);
+            if (wrong) return wrong;
+            count++;
+        }
+        while (i < text.len && parts_urls(text.ptr[i])) i++;
+    }
+    return count > 0 ? NULL : check_url(option, text, arena, ret_hint);
+}
+
 static const char *convert_text(const struct config_option *option, json given, struct arena *arena,
                                 json *ret_value, const char **ret_hint)
 {
@@ -159,15 +195,10 @@ static const char *convert_text(const struct config_option *option, json given, 
         return one_of(option, arena);
     }
     if (option->kind == CONFIG_PATH && text.len == 0) return "must be a path";
-    if (option->kind == CONFIG_URL) {
-        const char *mark = text.len ? memmem(text.ptr, text.len, "://", 3) : NULL;
-        if (!mark) return "must be a URL such as tcp://127.0.0.1:7000";
-        str scheme = str_slice(text, 0, (size_t)(mark - text.ptr));
-        if (option->names && !is_named(option, scheme, &index)) {
-            *ret_hint = one_of(option, arena);
-            return "has a scheme that cannot be used here";
-        }
-    }
+    const char *wrong = NULL;
+    if (option->kind == CONFIG_URL) wrong = check_url(option, text, arena, ret_hint);
+    if (option->kind == CONFIG_URLS) wrong = check_urls(option, text, arena, ret_hint);
+    if (wrong) return wrong;
     *ret_value = json_ref(given);
     return NULL;
 }
@@ -246,6 +277,7 @@ const char *config_convert(const struct config_option *option, json given, bool 
     case CONFIG_TEXT:
     case CONFIG_PATH:
     case CONFIG_URL:
+    case CONFIG_URLS:
     case CONFIG_ENUM: return convert_text(option, given, arena, ret_value, ret_hint);
     case CONFIG_BOOL:
         if (is_text) {
@@ -294,6 +326,7 @@ bool config_put_value(const struct config_option *option, json value, struct buf
     case CONFIG_TEXT:
     case CONFIG_PATH:
     case CONFIG_URL:
+    case CONFIG_URLS:
     case CONFIG_BOOL:
     case CONFIG_INT:
     case CONFIG_LIST:
@@ -323,7 +356,8 @@ void config_fill(const struct config_value *value, struct arena *arena, void *op
     switch (value->option->kind) {
     case CONFIG_TEXT:
     case CONFIG_PATH:
-    case CONFIG_URL: *(const char **)field = is_there ? json_str(given).ptr : NULL; break;
+    case CONFIG_URL:
+    case CONFIG_URLS: *(const char **)field = is_there ? json_str(given).ptr : NULL; break;
     case CONFIG_BOOL: *(bool *)field = json_is(given, JSON_TRUE); break;
     case CONFIG_INT:
     case CONFIG_DURATION: *(int64_t *)field = is_there ? given.integer : 0; break;

@@ -8,10 +8,10 @@
 enum { LEVELS_MAX = 8 }; /* of an option's path */
 
 static const char *const kind_names[] = {
-    [CONFIG_TEXT] = "text",         [CONFIG_PATH] = "path",  [CONFIG_URL] = "URL",
-    [CONFIG_BOOL] = "bool",         [CONFIG_INT] = "number", [CONFIG_SIZE] = "size",
-    [CONFIG_DURATION] = "duration", [CONFIG_ENUM] = "name",  [CONFIG_LIST] = "list",
-    [CONFIG_SECRET] = "secret",     [CONFIG_TREE] = "map",
+    [CONFIG_TEXT] = "text", [CONFIG_PATH] = "path",         [CONFIG_URL] = "URL",
+    [CONFIG_URLS] = "URLs", [CONFIG_BOOL] = "bool",         [CONFIG_INT] = "number",
+    [CONFIG_SIZE] = "size", [CONFIG_DURATION] = "duration", [CONFIG_ENUM] = "name",
+    [CONFIG_LIST] = "list", [CONFIG_SECRET] = "secret",     [CONFIG_TREE] = "map",
 };
 
 /* --- effective values --------------------------------------------------------------------------
@@ -184,7 +184,8 @@ static json schema_of(const struct config_option *option)
     switch (option->kind) {
     case CONFIG_TEXT:
     case CONFIG_PATH:
-    case CONFIG_URL: return typed("string");
+    case CONFIG_URL:
+    case CONFIG_URLS: return typed("string");
     case CONFIG_BOOL: return typed("boolean");
     case CONFIG_INT:
         schema = typed("integer");

@@ -1,5 +1,10 @@
 #include "config/rpc_options.h"
 
+const char *const config_rpc_listen_schemes[] = {"tcp",      "tls+tcp", "ipc",
+                                                 "abstract", "inproc",  NULL};
+const char *const config_rpc_call_schemes[]   = {"tcp", "tls+tcp",  "dns+tcp", "dns+tls+tcp",
+                                                 "ipc", "abstract", "inproc",  NULL};
+
 const struct config_option config_rpc_options[CONFIG_RPC_COUNT] = {
     {.path   = "rpc.token",
      .kind   = CONFIG_SECRET,

@@ -17,4 +17,8 @@ struct config_rpc {
 enum { CONFIG_RPC_COUNT = 4 };
 extern const struct config_option config_rpc_options[CONFIG_RPC_COUNT];
 
+/** Schemes that a service can listen at, and that it can call (NULL-terminated). */
+extern const char *const config_rpc_listen_schemes[];
+extern const char *const config_rpc_call_schemes[];
+
 #endif

@@ -2,25 +2,23 @@
 
 #include "base/attr.h"
 
-static const char *const rpc_schemes[] = {"tcp", "tls+tcp", "ipc", "abstract", "inproc", NULL};
-
 static const struct config_option options_table[] = {
     {.path     = "scheduler.listen",
      .kind     = CONFIG_URL,
      .offset   = offsetof(struct options, listen),
      .fallback = "tcp://127.0.0.1:7082",
-     .names    = rpc_schemes,
+     .names    = config_rpc_listen_schemes,
      .doc      = "Where calls are answered."},
     {.path   = "scheduler.long_listen",
      .kind   = CONFIG_URL,
      .offset = offsetof(struct options, long_listen),
-     .names  = rpc_schemes,
+     .names  = config_rpc_listen_schemes,
      .doc    = "Where calls that wait are answered; default: the port of `listen` + 100."},
     {.path     = "scheduler.hint_listen",
      .kind     = CONFIG_URL,
      .offset   = offsetof(struct options, hint_listen),
      .fallback = "tcp://127.0.0.1:7282",
-     .names    = rpc_schemes,
+     .names    = config_rpc_listen_schemes,
      .doc      = "Where hints are published."},
     {.path     = "scheduler.admin.host",
      .kind     = CONFIG_TEXT,

@@ -22,6 +22,7 @@ struct options {
     bool is_strict;
     int mode;
     const char *listen_url;
+    const char *peer_urls;
     struct config_list queues;
     struct config_secret token;
     json providers;
@@ -47,6 +48,7 @@ static const struct config_option table[] = {
     {"scheduler.mode", CONFIG_ENUM, AT(mode), .fallback = "fast", .names = modes, .doc = "How."},
     {"scheduler.listen", CONFIG_URL, AT(listen_url), .names = schemes, .flags = CONFIG_REQUIRED,
      .doc = "Where."},
+    {"scheduler.peers", CONFIG_URLS, AT(peer_urls), .names = schemes, .doc = "Whom."},
     {"scheduler.queues", CONFIG_LIST, AT(queues), .fallback = "a,b", .doc = "Which."},
     {"scheduler.token", CONFIG_SECRET, AT(token), .doc = "The key."},
     {"scheduler.providers", CONFIG_TREE, AT(providers), .doc = "Who."},
@@ -212,6 +214,9 @@ static const struct mistake {
     {"scheduler: {note: 5}", NULL, 1, 19, "must be a text", "quotes"},
     {"scheduler: {listen: nowhere}", NULL, 1, 21, "must be a URL", ""},
     {"scheduler: {listen: 'http://x'}", NULL, 1, 21, "scheme", "tcp, ipc"},
+    {"scheduler: {peers: ''}", NULL, 1, 20, "must be a URL", ""},
+    {"scheduler: {peers: 'ipc://a, b'}", NULL, 1, 20, "must be a URL", ""},
+    {"scheduler: {peers: 'ipc://a,http://b'}", NULL, 1, 20, "scheme", "tcp, ipc"},
     {"scheduler: {queues: a}", NULL, 1, 21, "list of texts", ""},
     {"scheduler: {token: abc}", NULL, 1, 20, "by reference only", "{secret: NAME}"},
     {"scheduler: {providers: 1}", NULL, 1, 24, "map or a list", ""},
@@ -259,6 +264,22 @@ static status load_flags(const char *const *flags, size_t count, struct options 
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
     const struct config_sources sources      = {.flags = flags, .flag_count = count};
     return config_load(&program, &sources, ret_options, ret_config, diagnostics_new(arena), NULL);
+}
+
+static void urls_are_one_or_more(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"tcp://a:1", "tcp://a:1, tcp://b:2",
+                                       "tcp://a:1 ipc://l,ipc://x"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        char flag[100];
+        (void)snprintf(flag, sizeof flag, "scheduler.peers=%s", good[i]);
+        const char *const flags[]                   = {"scheduler.listen=ipc://x", flag};
+        struct options options                      = {};
+        CLEANUP(config_freep) struct config *config = NULL;
+        assert_int_equal(load_flags(flags, ARRAY_LEN(flags), &options, &config), STATUS_OK);
+        assert_string_equal(options.peer_urls, good[i]);
+    }
 }
 
 static void a_required_option_is_required(void **state)
@@ -438,6 +459,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_sources_in_their_order),
+        cmocka_unit_test(urls_are_one_or_more),
         cmocka_unit_test(a_required_option_is_required),
         cmocka_unit_test(a_file_that_is_named_must_be_there),
         cmocka_unit_test(secrets_may_be_variables_or_files),
