@@ -1,7 +1,6 @@
 #include "llm-proxy/proxy.h"
 
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
@@ -10,21 +9,13 @@
 #include "llm-proxy/llm_service.h"
 #include "llm-proxy/measures.h"
 #include "llm.pb-c.h"
-#include "system.pb-c.h"
 #include "telemetry/telemetry.h"
+#include "worker/host.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { DRAIN_STEP_MS = 10, HOST_MAX = 256 };
 
 struct proxy {
     struct options options;
-    char name[WORKER_NAME_MAX];
     struct metrics *metrics;
     struct measures *measures;
     struct telemetry *telemetry;
@@ -32,13 +23,11 @@ struct proxy {
     struct egress_rules *egress;
     struct http_client *http;
     struct pipeline *pipeline;
-    struct rpc_client *scheduler;
     struct jobs *jobs;
-    struct worker *worker;
+    struct worker_host *worker;
     struct llm_service *service;
     struct rpc_server *server;
-    bool is_running;    /* the loop's thread */
-    atomic_size_t busy; /* as the loop saw it last, while draining */
+    bool is_running; /* the loop's thread */
 };
 
 static struct rpc_identity identity_of(const struct config_rpc *rpc)
@@ -100,15 +89,6 @@ static status make_pipeline(struct proxy *proxy, const struct catalog *catalog,
     return STATUS_OK;
 }
 
-static void name_worker(struct proxy *proxy)
-{
-    char host[HOST_MAX] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(proxy->name, sizeof proxy->name, "llm-proxy@%.40s", host);
-    if (!proxy->options.name) return;
-    (void)snprintf(proxy->name, sizeof proxy->name, "%s", proxy->options.name);
-}
-
 static void run_job(struct worker_job *job, void *context)
 {
     struct proxy *proxy = context;
@@ -123,32 +103,23 @@ static void cancel_job(struct worker_job *job, void *context)
 
 static status start_worker(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
-                                                                 &pb__system__descriptor, NULL};
-    static const char *const queues[]                         = {"llm", NULL};
-    const struct rpc_client_options client                    = {
-                           .endpoints = proxy->options.scheduler,
-                           .choice    = RPC_OWNER,
-                           .services  = services,
-                           .identity  = identity_of(&proxy->options.rpc),
-                           .tls       = {.ca_file       = proxy->options.rpc.ca_file,
-                                         .cert_key_file = proxy->options.rpc.cert_key_file}};
-    TRY(rpc_client_open(&client, &proxy->scheduler, reterr));
-    name_worker(proxy);
-    proxy->jobs                         = jobs_new(proxy->pipeline, catalog);
-    const struct worker_options options = {.loop      = proxy->loop,
-                                           .scheduler = proxy->scheduler,
-                                           .queues    = queues,
-                                           .name      = proxy->name,
-                                           .kind      = "llm",
-                                           .slots     = (uint32_t)proxy->options.slots,
-                                           .lease_ms  = (uint32_t)proxy->options.lease_ms,
-                                           .run       = run_job,
-                                           .cancel    = cancel_job,
-                                           .ready     = on_ready,
-                                           .context   = proxy};
-    proxy->worker                       = worker_new(&options);
-    return STATUS_OK;
+    static const char *const queues[]       = {"llm", NULL};
+    const struct options *given             = &proxy->options;
+    const struct worker_host_options worker = {.service   = "llm-proxy",
+                                               .kind      = "llm",
+                                               .queues    = queues,
+                                               .scheduler = given->scheduler,
+                                               .name      = given->name,
+                                               .rpc       = &given->rpc,
+                                               .slots     = given->slots,
+                                               .lease_ms  = given->lease_ms,
+                                               .loop      = proxy->loop,
+                                               .run       = run_job,
+                                               .cancel    = cancel_job,
+                                               .ready     = on_ready,
+                                               .context   = proxy};
+    proxy->jobs                             = jobs_new(proxy->pipeline, catalog);
+    return worker_host_start(&worker, &proxy->worker, reterr);
 }
 
 static status start_server(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
@@ -184,8 +155,8 @@ status proxy_start(const struct options *options, const struct catalog *catalog,
               LOG_STR("listen", str_from(rpc_server_url(proxy->server))),
               LOG_INT("admin_port", telemetry_port(proxy->telemetry)),
               LOG_STR("scheduler", str_from(options->scheduler)),
-              LOG_STR("worker", str_from(proxy->name)), LOG_INT("slots", options->slots),
-              LOG_INT("providers", catalog->provider_count),
+              LOG_STR("worker", str_from(worker_host_name(proxy->worker))),
+              LOG_INT("slots", options->slots), LOG_INT("providers", catalog->provider_count),
               LOG_INT("routes", catalog->route_count));
     *ret_proxy = TAKE(proxy);
     return STATUS_OK;
@@ -197,27 +168,23 @@ status proxy_start(const struct options *options, const struct catalog *catalog,
 static void begin_drain(void *context)
 {
     struct proxy *proxy = context;
-    worker_drain(proxy->worker);
     llm_service_drain(proxy->service);
 }
 
-static void count_busy(void *context)
+static size_t count_busy(void *context)
 {
     struct proxy *proxy = context;
-    atomic_store(&proxy->busy, worker_busy(proxy->worker) + llm_service_busy(proxy->service));
+    return llm_service_busy(proxy->service);
 }
 
 static void drain(struct proxy *proxy)
 {
+    const struct worker_host_drain how = {.limit_ms = proxy->options.drain_ms,
+                                          .begin    = begin_drain,
+                                          .busy     = count_busy,
+                                          .context  = proxy};
     telemetry_set_ready(proxy->telemetry, false, "draining");
-    atomic_store(&proxy->busy, 1);
-    (void)loop_post(proxy->loop, begin_drain, proxy);
-    int64_t until_ms = clock_mono_ms() + proxy->options.drain_ms;
-    while (atomic_load(&proxy->busy) > 0 && clock_mono_ms() < until_ms) {
-        (void)loop_post(proxy->loop, count_busy, proxy);
-        const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
-        (void)nanosleep(&step, NULL);
-    }
+    (void)worker_host_drain(proxy->worker, &how); /* what is left comes back by its lease */
 }
 
 void proxy_stopp(struct proxy **ref)
@@ -228,12 +195,9 @@ void proxy_stopp(struct proxy **ref)
     rpc_server_stopp(&proxy->server); /* while the loop still answers its calls */
     if (proxy->loop) loop_stop(proxy->loop);
     if (proxy->loop) loop_join(proxy->loop);
-    if (proxy->worker) worker_stop(proxy->worker);
-    rpc_client_closep(&proxy->scheduler);
-    /* The last answers were posted to a loop that does not run any more. */
-    if (proxy->loop) loop_turn(proxy->loop, 0);
+    worker_host_close(proxy->worker);
     llm_service_freep(&proxy->service);
-    worker_freep(&proxy->worker);
+    worker_host_freep(&proxy->worker);
     jobs_freep(&proxy->jobs);
     pipeline_freep(&proxy->pipeline);
     http_client_freep(&proxy->http);

@@ -1,44 +1,29 @@
 #include "tool-adapter/adapter.h"
 
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "http/http.h"
-#include "system.pb-c.h"
 #include "telemetry/telemetry.h"
 #include "tool-adapter/jobs.h"
 #include "tool-adapter/measures.h"
+#include "worker/host.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { DRAIN_STEP_MS = 10, HOST_MAX = 256 };
 
 struct adapter {
     struct options options;
-    char name[WORKER_NAME_MAX];
     struct metrics *metrics;
     struct measures *measures;
     struct telemetry *telemetry;
     struct loop *loop;
     struct egress_rules *egress;
     struct http_client *http;
-    struct rpc_client *scheduler;
     struct jobs *jobs;
-    struct worker *worker;
-    bool is_running;    /* the loop's thread */
-    atomic_size_t busy; /* as the loop saw it last, while draining */
+    struct worker_host *worker;
+    bool is_running; /* the loop's thread */
 };
-
-static struct rpc_identity identity_of(const struct config_rpc *rpc)
-{
-    return rpc_identity_of("tool-adapter", rpc->token.value, rpc->token_previous.value);
-}
 
 static status start_telemetry(struct adapter *adapter, struct error *reterr)
 {
@@ -85,15 +70,6 @@ static status make_http(struct adapter *adapter, struct error *reterr)
     return STATUS_OK;
 }
 
-static void name_worker(struct adapter *adapter)
-{
-    char host[HOST_MAX] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(adapter->name, sizeof adapter->name, "tool-adapter@%.40s", host);
-    if (!adapter->options.name) return;
-    (void)snprintf(adapter->name, sizeof adapter->name, "%s", adapter->options.name);
-}
-
 static void on_ready(void *context)
 {
     struct adapter *adapter = context;
@@ -115,31 +91,22 @@ static void cancel_job(struct worker_job *job, void *context)
 
 static status start_worker(struct adapter *adapter, struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
-                                                                 &pb__system__descriptor, NULL};
-    static const char *const queues[]                         = {"tools", NULL};
-    const struct rpc_client_options client                    = {
-                           .endpoints = adapter->options.scheduler,
-                           .choice    = RPC_OWNER,
-                           .services  = services,
-                           .identity  = identity_of(&adapter->options.rpc),
-                           .tls       = {.ca_file       = adapter->options.rpc.ca_file,
-                                         .cert_key_file = adapter->options.rpc.cert_key_file}};
-    TRY(rpc_client_open(&client, &adapter->scheduler, reterr));
-    name_worker(adapter);
-    const struct worker_options options = {.loop      = adapter->loop,
-                                           .scheduler = adapter->scheduler,
-                                           .queues    = queues,
-                                           .name      = adapter->name,
-                                           .kind      = "tools",
-                                           .slots     = (uint32_t)adapter->options.slots,
-                                           .lease_ms  = (uint32_t)adapter->options.lease_ms,
-                                           .run       = run_job,
-                                           .cancel    = cancel_job,
-                                           .ready     = on_ready,
-                                           .context   = adapter};
-    adapter->worker                     = worker_new(&options);
-    return STATUS_OK;
+    static const char *const queues[]       = {"tools", NULL};
+    const struct options *given             = &adapter->options;
+    const struct worker_host_options worker = {.service   = "tool-adapter",
+                                               .kind      = "tools",
+                                               .queues    = queues,
+                                               .scheduler = given->scheduler,
+                                               .name      = given->name,
+                                               .rpc       = &given->rpc,
+                                               .slots     = given->slots,
+                                               .lease_ms  = given->lease_ms,
+                                               .loop      = adapter->loop,
+                                               .run       = run_job,
+                                               .cancel    = cancel_job,
+                                               .ready     = on_ready,
+                                               .context   = adapter};
+    return worker_host_start(&worker, &adapter->worker, reterr);
 }
 
 status adapter_start(const struct options *options, struct adapter **ret_adapter,
@@ -156,34 +123,17 @@ status adapter_start(const struct options *options, struct adapter **ret_adapter
     log_write(LOG_INFO, "leases jobs of tools",
               LOG_INT("admin_port", telemetry_port(adapter->telemetry)),
               LOG_STR("scheduler", str_from(options->scheduler)),
-              LOG_STR("worker", str_from(adapter->name)), LOG_INT("slots", options->slots));
+              LOG_STR("worker", str_from(worker_host_name(adapter->worker))),
+              LOG_INT("slots", options->slots));
     *ret_adapter = TAKE(adapter);
     return STATUS_OK;
 }
 
-static void begin_drain(void *context)
-{
-    struct adapter *adapter = context;
-    worker_drain(adapter->worker);
-}
-
-static void count_busy(void *context)
-{
-    struct adapter *adapter = context;
-    atomic_store(&adapter->busy, worker_busy(adapter->worker));
-}
-
 static void drain(struct adapter *adapter)
 {
+    const struct worker_host_drain how = {.limit_ms = adapter->options.drain_ms};
     telemetry_set_ready(adapter->telemetry, false, "draining");
-    atomic_store(&adapter->busy, 1);
-    (void)loop_post(adapter->loop, begin_drain, adapter);
-    int64_t until_ms = clock_mono_ms() + adapter->options.drain_ms;
-    while (atomic_load(&adapter->busy) > 0 && clock_mono_ms() < until_ms) {
-        (void)loop_post(adapter->loop, count_busy, adapter);
-        const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
-        (void)nanosleep(&step, NULL);
-    }
+    (void)worker_host_drain(adapter->worker, &how); /* what is left comes back by its lease */
 }
 
 void adapter_stopp(struct adapter **ref)
@@ -193,11 +143,7 @@ void adapter_stopp(struct adapter **ref)
     if (adapter->is_running) drain(adapter);
     if (adapter->loop) loop_stop(adapter->loop);
     if (adapter->loop) loop_join(adapter->loop);
-    if (adapter->worker) worker_stop(adapter->worker);
-    rpc_client_closep(&adapter->scheduler);
-    /* The last answers were posted to a loop that does not run any more. */
-    if (adapter->loop) loop_turn(adapter->loop, 0);
-    worker_freep(&adapter->worker);
+    worker_host_freep(&adapter->worker);
     jobs_freep(&adapter->jobs);
     http_client_freep(&adapter->http);
     egress_rules_free(adapter->egress);
