@@ -39,6 +39,7 @@ static const struct {
     [PLACE_TASK_EXPORT]    = {"`export.as`", CONTEXT | INPUT | OUTPUT | TASK | WORKFLOW | RUNTIME |
                                                  AUTHORIZATION | STEPS},
     [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`", CONTEXT | WORKFLOW | RUNTIME | STEPS},
+    [PLACE_START_KEY]       = {"the document's `idempotencyKey`", WORKFLOW},
 };
 
 const char *variable_advice(str name)
@@ -151,6 +152,37 @@ static bool is_blank(str source)
     return true;
 }
 
+struct start_key {
+    struct reader *reader;
+    struct yaml_place where;
+    bool is_refused;
+};
+
+static void start_key_refuse(struct start_key *key)
+{
+    if (key->is_refused) return;
+    key->is_refused            = true;
+    struct diagnostic *finding = refuse(key->reader, "V21", key->where,
+                                        "of `$workflow` the document's `idempotencyKey` sees only "
+                                        "`$workflow.input`: there is no run yet");
+    hint(key->reader, finding, "`${ .order }`, from the input that the run is started with");
+}
+
+static void start_key_member(str member, void *context)
+{
+    if (!str_is(member, "input")) start_key_refuse(context);
+}
+
+/* What differs from start to start, such as the id of the run, would make every key a new one. */
+static void check_start_key(struct reader *reader, const struct expr *program,
+                            struct yaml_place where)
+{
+    struct start_key key = {.reader = reader, .where = where};
+    if (!expr_members_used(program, VARIABLE_WORKFLOW, start_key_member, &key)) {
+        start_key_refuse(&key);
+    }
+}
+
 /* --- compiling -------------------------------------------------------------------------------- */
 
 /* The names in the order of the variables. One that an inner task declares again is hidden: it gets
@@ -204,6 +236,9 @@ const struct expression *expression_compile(struct reader *reader, str source, s
         struct diagnostic *finding = warn(
             reader, "V41", where, "this may yield several values or none; only the first counts");
         hint(reader, finding, "`[…]` for a list of all, `first(…)` if one is meant");
+    }
+    if (reader->place == PLACE_START_KEY && (used & WORKFLOW)) {
+        check_start_key(reader, program, where);
     }
     if (used & STEPS) steps_used(reader, program, where);
 

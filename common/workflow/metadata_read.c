@@ -252,7 +252,8 @@ static void budget_read(struct reader *reader, json value, void *target)
 static const struct field document_fields[] = {
     {"priority", priority_read, offsetof(struct workflow, priority), OPTIONAL},
     {"budget", budget_read, offsetof(struct workflow, budget), OPTIONAL},
-    {"idempotencyKey", NULL, 0, OPTIONAL},
+    {"idempotencyKey", template_expression_read, offsetof(struct workflow, idempotency_key),
+     PLACE_START_KEY},
     {"saga", NULL, 0, OPTIONAL},
 };
 static const struct object_kind document_kind = {

@@ -39,6 +39,7 @@ enum place {
     PLACE_TASK_OUTPUT,
     PLACE_TASK_EXPORT,
     PLACE_WORKFLOW_OUTPUT,
+    PLACE_START_KEY, /* `idempotencyKey` of the document */
     PLACE_COUNT,
 };
 

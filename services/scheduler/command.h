@@ -48,6 +48,7 @@ struct command {
     json *values;                    /* owned, as is each of them; invalid: not given. Of a
                                       * COMMAND_REPORT one per report: output or error */
     size_t value_count;
+    str start_key; /* of a COMMAND_START: as start_key.h; empty: none. Lives as long as `arena` */
 
     status code;        /* the outcome */
     struct error error; /* if it is not OK */

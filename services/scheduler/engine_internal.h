@@ -111,7 +111,7 @@ status engine_read_fill(struct engine *engine, struct error *reterr);
 /** Shows queues and counts on the board. */
 void engine_show(struct engine *engine);
 
-/* --- engine_runs.c: commands to runs -----------------------------------------------------------
+/* --- engine_start.c, engine_runs.c: commands to runs -------------------------------------------
  */
 
 status engine_start_run(struct engine *engine, struct command *command, struct error *reterr);

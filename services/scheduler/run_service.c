@@ -1,9 +1,11 @@
 /* Runs: starts, cancels, signals, views, ends. Lists and histories: run_list.c, run_history.c. */
+#include "base/clock.h"
 #include "base/hash.h"
 #include "run.pb-c.h"
 #include "scheduler/call.h"
 #include "scheduler/run_wire.h"
 #include "scheduler/services.h"
+#include "scheduler/start_key.h"
 #include "schema/schema.h"
 
 enum {
@@ -116,7 +118,27 @@ static status prepare_start(struct rpc_call *call, const struct workflow_name *n
     TRY(definitions_resolve(scheduler_definitions(call->context), system->partition->store, name,
                             &command->workflow, reterr));
     TRY(json_out(request->input_json, "input", &command->values[0], reterr));
-    return check_input(call, command->workflow, command->values[0], reterr);
+    TRY(check_input(call, command->workflow, command->values[0], reterr));
+    return start_key_eval(command->workflow, command->values[0], clock_unix_us(), NULL, call->arena,
+                          &command->start_key, reterr);
+}
+
+/* A start that names its own id and one that its workflow's key makes the same as another belong to
+ * one partition each. */
+static status choose_partition(struct rpc_call *call, const struct command *command,
+                               uint16_t *partition, struct error *reterr)
+{
+    const Pb__StartRun *request = call->request;
+    if (command->start_key.len == 0) return STATUS_OK;
+    uint16_t count = scheduler_partition_count(call->context);
+    uint16_t keyed = start_key_partition(command->workflow, command->start_key, count);
+    if (*request->client_id && keyed != *partition) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "client_id: the workflow's idempotencyKey says which run this is, and lives in "
+                    "another partition than this client_id; leave it out");
+    }
+    *partition = keyed;
+    return STATUS_OK;
 }
 
 static status start(struct rpc_call *call, struct error *reterr)
@@ -127,18 +149,18 @@ static status start(struct rpc_call *call, struct error *reterr)
     TRY(workflow_name_read(str_from(request->workflow), call_namespace(call, request->namespace_),
                            &name, reterr));
 
-    int32_t owner        = owner_of_start(call, name.namespace);
-    uint16_t partition   = owner == INT32_MAX ? call->partition : (uint16_t)owner;
-    struct shard *target = scheduler_shard(call->context, partition);
-    if (!target) return call_moved(call, partition);
+    int32_t owner      = owner_of_start(call, name.namespace);
+    uint16_t partition = owner == INT32_MAX ? call->partition : (uint16_t)owner;
+    if (!scheduler_shard(call->context, partition)) return call_moved(call, partition);
 
     struct command *command = call_command(call, COMMAND_START, 1);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     status prepared = prepare_start(call, &name, command, reterr);
-    if (prepared != STATUS_OK) {
-        command_release(command);
-        return prepared;
-    }
+    if (prepared == STATUS_OK) prepared = choose_partition(call, command, &partition, reterr);
+    struct shard *target = scheduler_shard(call->context, partition);
+    if (prepared != STATUS_OK || !target) command_release(command);
+    TRY(prepared);
+    if (!target) return call_moved(call, partition);
     call_post(call, target, command);
     return STATUS_OK;
 }

@@ -21,6 +21,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_REQUESTS]     = "requests",
     [TABLE_CLIENT_IDS]   = "client_ids",
     [TABLE_IDEMPOTENCY]  = "idempotency",
+    [TABLE_START_KEYS]   = "start_keys",
     [TABLE_WORKFLOWS]    = "workflows",
     [TABLE_API_KEYS]     = "api_keys",
     [TABLE_COUNT]        = NULL,
@@ -113,6 +114,14 @@ void idempotency_key(struct key *key, str namespace, str api_key, str text)
     key_begin(key);
     key_put_text(key, namespace);
     key_put_text(key, api_key);
+    key_put_text(key, text);
+}
+
+void start_key_key(struct key *key, str namespace, str workflow, str text)
+{
+    key_begin(key);
+    key_put_text(key, namespace);
+    key_put_text(key, workflow);
     key_put_text(key, text);
 }
 

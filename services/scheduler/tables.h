@@ -30,6 +30,7 @@ enum table {
     TABLE_REQUESTS,     /* sequence (u64) -> RequestRecord: what was answered lately */
     TABLE_CLIENT_IDS,   /* namespace, client id -> ClientIdRecord */
     TABLE_IDEMPOTENCY,  /* namespace, API key, idempotency key -> IdempotencyRecord */
+    TABLE_START_KEYS,   /* namespace, workflow, idempotencyKey of the document -> ClientIdRecord */
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
     TABLE_COUNT,
@@ -63,6 +64,7 @@ bool timer_key_read(bytes raw, int64_t *ret_due_us, struct id *ret_run);
 void dead_letter_key(struct key *key, str namespace, str queue, uint64_t sequence);
 void client_id_key(struct key *key, str namespace, str client_id);
 void idempotency_key(struct key *key, str namespace, str api_key, str text);
+void start_key_key(struct key *key, str namespace, str workflow, str text);
 
 /** `name`, `version` empty: the prefix of all below. */
 void workflow_key(struct key *key, str namespace, str name, str version);

@@ -134,21 +134,6 @@ const void *rig_ask(struct rig *rig, const struct question *question)
     return code == STATUS_OK ? answer->message : NULL;
 }
 
-void rig_put(struct rig *rig, const char *name, const char *tasks)
-{
-    struct buf text = buf_init(64 << 10);
-    (void)buf_printf(&text,
-                     "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0}\n"
-                     "do:\n%s",
-                     name, tasks);
-    Pb__PutWorkflow message     = PB__PUT_WORKFLOW__INIT;
-    message.definition          = (ProtobufCBinaryData){text.len, (uint8_t *)text.ptr};
-    const struct question asked = {
-        .service = &pb__workflows__descriptor, .method = "Put", .message = &message};
-    (void)rig_ask(rig, &asked);
-    buf_done(&text);
-}
-
 static ProtobufCBinaryData bytes_of(const char *text)
 {
     union {
@@ -156,6 +141,26 @@ static ProtobufCBinaryData bytes_of(const char *text)
         uint8_t *data;
     } pointer = {.read = text};
     return (ProtobufCBinaryData){.len = text ? strlen(text) : 0, .data = pointer.data};
+}
+
+void rig_put_text(struct rig *rig, const char *definition)
+{
+    Pb__PutWorkflow message     = PB__PUT_WORKFLOW__INIT;
+    message.definition          = bytes_of(definition);
+    const struct question asked = {
+        .service = &pb__workflows__descriptor, .method = "Put", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+void rig_put(struct rig *rig, const char *name, const char *tasks)
+{
+    struct buf text = buf_init(64 << 10);
+    (void)buf_printf(&text,
+                     "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0}\n"
+                     "do:\n%s",
+                     name, tasks);
+    rig_put_text(rig, text.ptr);
+    buf_done(&text);
 }
 
 const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const char *input)

@@ -60,6 +60,7 @@ const void *rig_ask(struct rig *rig, const struct question *question);
 
 /** Registers a definition; `tasks` is the YAML of its `do`. Named "test", version 1.0.0. */
 void rig_put(struct rig *rig, const char *name, const char *tasks);
+void rig_put_text(struct rig *rig, const char *definition);
 const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const char *input);
 const Pb__RunView *rig_get(struct rig *rig, const char *run);
 

@@ -61,10 +61,23 @@ static const struct finding_row rows[] = {
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
      "saga: true } }\n" SET,
      "V05", 6, 24, "not supported yet", ""},
-    {"a key of the document",
+    /* E7 on the document: nothing that differs from start to start */
+    {"the run's id in a key of the document",
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
-     "idempotencyKey: '${ .x }' } }\n" SET,
-     "V05", 6, 24, "not supported yet", ""},
+     "idempotencyKey: '${ $workflow.id }' } }\n" SET,
+     "V21", 6, 43, "sees only `$workflow.input`", ".order"},
+    {"the whole of $workflow in a key of the document",
+     "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
+     "idempotencyKey: '${ $workflow | tojson }' } }\n" SET,
+     "V21", 6, 43, "sees only `$workflow.input`", ".order"},
+    {"the context in a key of the document",
+     "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
+     "idempotencyKey: '${ $context.x }' } }\n" SET,
+     "V21", 6, 44, "`$context` is not available", "the input"},
+    {"a key of the document that is no expression",
+     "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
+     "idempotencyKey: once } }\n" SET,
+     "V06", 6, 40, "an expression is needed", "${"},
     {"a schema from elsewhere",
      HEAD SET "input: { schema: { resource: { endpoint: 'https://a' } } }\n", "V05", 3, 20,
      "not supported yet", ""},
