@@ -6,13 +6,12 @@
  *      authentication?: {basic: {username, password}} | {bearer: {token}}}
  */
 #include "workflow/catalog.h"
-#include "json/json_text.h"
 
 #include <ctype.h>
 
 struct http_arguments {
-    const struct template *method, *endpoint, *headers, *query, *body, *output, *redirect,
-        *authentication;
+    const struct template *method, *headers, *query, *body, *output, *redirect;
+    struct endpoint endpoint;
 };
 
 static void method_read(struct reader *reader, json value, void *target)
@@ -30,73 +29,21 @@ static void method_read(struct reader *reader, json value, void *target)
     template_text_read(reader, value, target);
 }
 
-/* --- endpoint --------------------------------------------------------------------------------- */
-
-static const struct field endpoint_fields[] = {
-    {"uri", template_uri_read, offsetof(struct http_arguments, endpoint), REQUIRED},
-    {"authentication", authentication_read, offsetof(struct http_arguments, authentication),
-     OPTIONAL},
-};
-static const struct synonym endpoint_synonyms[] = {
-    {"url", "uri"},
-    {"href", "uri"},
-    {"auth", "authentication"},
-    {},
-};
-static const struct object_kind endpoint_kind = {
-    .what        = "an endpoint",
-    .fields      = endpoint_fields,
-    .field_count = ARRAY_LEN(endpoint_fields),
-    .synonyms    = endpoint_synonyms,
-};
-
-static void endpoint_read(struct reader *reader, json value, void *target)
-{
-    struct http_arguments *arguments = target;
-    if (json_is(value, JSON_OBJECT)) {
-        (void)object_read(reader, &endpoint_kind, value, arguments);
-    } else {
-        template_uri_read(reader, value, &arguments->endpoint);
-    }
-}
-
 /* --- headers, query --------------------------------------------------------------------------- */
-
-static void strings_read(struct reader *reader, json value, const char *what,
-                         const struct template **target)
-{
-    for (size_t i = 0; i < json_count(value) && json_is(value, JSON_OBJECT); i++) {
-        json member = json_value_at(value, i);
-        if (json_is(member, JSON_TEXT)) continue;
-        str key     = json_key_at(value, i);
-        size_t back = pointer_enter(reader, key);
-        struct diagnostic *finding =
-            refuse(reader, "V06", value_place(reader), "%s values are texts, not %s", what,
-                   kind_words(member.kind));
-        if (json_is_number(member) || json_is_bool(member)) {
-            json text = json_to_text_new(member);
-            hint(reader, finding, "`" STR_FMT ": '" STR_FMT "'`", STR_ARG(shown(key)),
-                 STR_ARG(json_str(text)));
-            json_unref(text);
-        }
-        pointer_leave(reader, back);
-    }
-    template_map_read(reader, value, target);
-}
 
 static void headers_read(struct reader *reader, json value, void *target)
 {
-    strings_read(reader, value, "header", target);
+    texts_read(reader, value, "header", target);
 }
 
 static void query_read(struct reader *reader, json value, void *target)
 {
-    strings_read(reader, value, "query", target);
+    texts_read(reader, value, "query", target);
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-static void output_read(struct reader *reader, json value, void *target)
+void call_output_read(struct reader *reader, json value, void *target)
 {
     static const char *const forms[] = {"raw", "content", "response"};
     size_t index;
@@ -105,7 +52,7 @@ static void output_read(struct reader *reader, json value, void *target)
     }
 }
 
-static void redirect_read(struct reader *reader, json value, void *target)
+void call_redirect_read(struct reader *reader, json value, void *target)
 {
     const struct template **redirect = target;
     bool truth;
@@ -115,12 +62,12 @@ static void redirect_read(struct reader *reader, json value, void *target)
 
 static const struct field http_fields[] = {
     {"method", method_read, offsetof(struct http_arguments, method), REQUIRED},
-    {"endpoint", endpoint_read, 0, REQUIRED},
+    {"endpoint", endpoint_read, offsetof(struct http_arguments, endpoint), REQUIRED},
     {"headers", headers_read, offsetof(struct http_arguments, headers), OPTIONAL},
     {"query", query_read, offsetof(struct http_arguments, query), OPTIONAL},
     {"body", template_read, offsetof(struct http_arguments, body), OPTIONAL},
-    {"output", output_read, offsetof(struct http_arguments, output), OPTIONAL},
-    {"redirect", redirect_read, offsetof(struct http_arguments, redirect), OPTIONAL},
+    {"output", call_output_read, offsetof(struct http_arguments, output), OPTIONAL},
+    {"redirect", call_redirect_read, offsetof(struct http_arguments, redirect), OPTIONAL},
 };
 static const struct synonym http_synonyms[] = {
     {"url", "endpoint"},
@@ -149,10 +96,10 @@ void http_with_read(struct reader *reader, json value, void *target)
     struct http_arguments arguments = {};
     (void)object_read(reader, &http_kind, value, &arguments);
     const struct template_member members[] = {
-        {"method", arguments.method},     {"endpoint", arguments.endpoint},
+        {"method", arguments.method},     {"endpoint", arguments.endpoint.uri},
         {"headers", arguments.headers},   {"query", arguments.query},
         {"body", arguments.body},         {"output", arguments.output},
-        {"redirect", arguments.redirect}, {"authentication", arguments.authentication},
+        {"redirect", arguments.redirect}, {"authentication", arguments.endpoint.authentication},
     };
     *with = template_of_members(reader, members, ARRAY_LEN(members));
 }

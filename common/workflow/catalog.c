@@ -1,6 +1,6 @@
 /*
- * Functions by name. The language resolves `call: X` in five steps; built are two of
- * the targets, and every other one that the language knows is refused by its name.
+ * Functions by name. The language resolves `call: X` in five steps; every function that the
+ * language knows and nobody executes yet is refused or warned of by its name.
  */
 #include "workflow/catalog.h"
 
@@ -12,11 +12,14 @@
 enum { ARGUMENTS_MAX = 64 /* of one function */ };
 
 static const struct function functions[] = {
-    {"http", "tools", false, true, http_with_read},
-    {"llm.chat", "llm", true, true, chat_with_read},
+    {"http", "tools", false, true, http_with_read, FUNCTION_EXECUTED},
+    {"openapi", "tools", false, true, openapi_with_read, FUNCTION_AWAITED},
+    {"mcp", "tools", false, true, mcp_with_read, FUNCTION_AWAITED},
+    {"a2a", "tools", false, true, a2a_with_read, FUNCTION_AWAITED},
+    {"grpc", "tools", false, true, grpc_with_read, FUNCTION_REFUSED},
+    {"asyncapi", "tools", false, true, asyncapi_with_read, FUNCTION_REFUSED},
+    {"llm.chat", "llm", true, true, chat_with_read, FUNCTION_EXECUTED},
 };
-
-static const char *const dsl_calls[] = {"openapi", "grpc", "asyncapi", "a2a", "mcp"};
 
 /* Functions of the default catalog that have a name of their own. */
 static const char *const known[] = {
@@ -73,16 +76,11 @@ static void refuse_function(struct reader *reader, str name)
                STR_ARG(shown(name)));
         return;
     }
-    if (is_listed(dsl_calls, ARRAY_LEN(dsl_calls), name)) {
-        refuse(reader, "V05", where, "`call: " STR_FMT "` is not supported yet", STR_ARG(name));
-        return;
-    }
     struct diagnostic *finding =
         refuse(reader, "V14", where, "there is no function `" STR_FMT "`", STR_ARG(shown(name)));
-    const char *names[ARRAY_LEN(functions) + ARRAY_LEN(dsl_calls) + ARRAY_LEN(known)];
+    const char *names[ARRAY_LEN(functions) + ARRAY_LEN(known)];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) names[count++] = functions[i].name;
-    for (size_t i = 0; i < ARRAY_LEN(dsl_calls); i++) names[count++] = dsl_calls[i];
     for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
     const char *near = nearest_name(name, names, count);
     if (near) hint(reader, finding, "did you mean `%s`?", near);
@@ -105,13 +103,33 @@ static bool is_version_there(str version)
     return is_listed(there, ARRAY_LEN(there), version);
 }
 
+static void say_state(struct reader *reader, const struct function *function)
+{
+    struct diagnostic *finding = NULL;
+    switch (function->state) {
+    case FUNCTION_EXECUTED: return;
+    case FUNCTION_AWAITED:
+        finding = warn(reader, "V05", value_place(reader), "`call: %s` is not executed yet",
+                       function->name);
+        hint(reader, finding, "a run that gets here has a `configuration` error");
+        return;
+    case FUNCTION_REFUSED:
+        refuse(reader, "V05", value_place(reader), "`call: %s` is not supported yet",
+               function->name);
+        return;
+    }
+}
+
 const struct function *function_resolve(struct reader *reader, str call)
 {
     const struct function *function = function_find(call);
-    if (function || is_listed(dsl_calls, ARRAY_LEN(dsl_calls), call) ||
-        memmem(call.ptr, call.len, "://", 3)) {
-        if (!function) refuse_function(reader, call);
+    if (function) {
+        say_state(reader, function);
         return function;
+    }
+    if (memmem(call.ptr, call.len, "://", 3)) {
+        refuse_function(reader, call);
+        return NULL;
     }
     str catalog;
     str version;

@@ -58,6 +58,12 @@ void template_text_read(struct reader *reader, json value, void *target);
 /** A map, or an expression that yields one. */
 void template_map_read(struct reader *reader, json value, void *target);
 
+/** A map; its members may be expressions. */
+void template_object_read(struct reader *reader, json value, void *target);
+
+/** A list of texts, each of which may be an expression. */
+void texts_list_read(struct reader *reader, json value, void *target);
+
 /** A URI with {name} parts, or an expression. */
 void template_uri_read(struct reader *reader, json value, void *target);
 
@@ -75,6 +81,11 @@ struct template_member {
 };
 const struct template *template_of_members(struct reader *reader,
                                            const struct template_member *members, size_t count);
+
+/** Reads a map by a table in which every target is a `const struct template *`, and makes a map of
+ * what it found. NULL after a finding if `value` is no map. `object` is the struct of the table. */
+const struct template *template_of_table(struct reader *reader, const struct object_kind *kind,
+                                         json value, void *object);
 
 /* --- others ----------------------------------------------------------------------------------- */
 
@@ -98,5 +109,24 @@ void retry_read(struct reader *reader, json value, void *target);
 
 /** const struct template **: `{use: name}`, `{basic: ...}` or `{bearer: ...}`. */
 void authentication_read(struct reader *reader, json value, void *target);
+
+/** Where something is. NULL: not given. */
+struct endpoint {
+    const struct template *uri, *authentication;
+};
+
+/** struct endpoint *: a URI, an expression, or `{uri, authentication}`. */
+void endpoint_read(struct reader *reader, json value, void *target);
+
+/** `{uri, authentication?}`. */
+const struct template *template_of_endpoint(struct reader *reader, const struct endpoint *endpoint);
+
+/** const struct template **: `{name?, endpoint}`, becomes `{name?, endpoint: {uri, ...}}`. */
+void resource_read(struct reader *reader, json value, void *target);
+
+/** const struct template **: a map of texts, or an expression that yields one; `what` for the
+ * message ("header"). */
+void texts_read(struct reader *reader, json value, const char *what,
+                const struct template **target);
 
 #endif

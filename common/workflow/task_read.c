@@ -164,18 +164,15 @@ static void refuse_formless(struct reader *reader, json definition)
          "`set`, `switch`, `try`, `wait`");
 }
 
-/* `run` is known and not supported; what runs someone's code has a finding of its own (V31). */
+/* `run` is known and not supported; what runs someone's code has findings of its own (V31). */
 static void refuse_run(struct reader *reader, json run)
 {
-    static const char *const code_kinds[] = {"shell", "script", "container"};
-    size_t back                           = pointer_enter(reader, str_from("run"));
-    bool is_found                         = false;
-    for (size_t i = 0; i < ARRAY_LEN(code_kinds); i++) {
-        if (json_is(json_get_text(run, code_kinds[i]), JSON_INVALID)) continue;
-        is_found = true;
-        refuse(reader, "V31", key_place(reader), "`run.%s` is not supported yet", code_kinds[i]);
+    size_t back = pointer_enter(reader, str_from("run"));
+    if (run_is_code(run)) {
+        run_code_check(reader, run);
+    } else {
+        refuse_unsupported(reader, "V05", str_from("run"));
     }
-    if (!is_found) refuse_unsupported(reader, "V05", str_from("run"));
     pointer_leave(reader, back);
 }
 

@@ -78,6 +78,17 @@ extern const struct object_kind emit_task, listen_task;          /* task_event.c
 extern const struct object_kind call_task;                       /* task_call.c */
 extern const struct object_kind task_base;                       /* task_read.c: what all have */
 
+/* --- run (run_code.c) ------------------------------------------------------------------------- */
+
+/** Says whether `run` starts a container, a script or a shell. */
+bool run_is_code(json run);
+
+/** Checks the form of such a `run`, and refuses it (V31). */
+void run_code_check(struct reader *reader, json run);
+
+/** Refuses (V31) what would run somebody's program; `what` with its article. */
+void refuse_code(struct reader *reader, const char *what);
+
 /** `metadata` of a task: struct task * (metadata_read.c). */
 void task_metadata_read(struct reader *reader, json value, void *target);
 

@@ -58,6 +58,19 @@ const struct template *template_of_members(struct reader *reader,
     return template;
 }
 
+const struct template *template_of_table(struct reader *reader, const struct object_kind *kind,
+                                         json value, void *object)
+{
+    if (!object_read(reader, kind, value, object)) return NULL;
+    struct template_member *members = scratch_alloc(reader, kind->field_count, sizeof *members);
+    for (size_t i = 0; i < kind->field_count; i++) {
+        const struct field *field = &kind->fields[i];
+        members[i].key            = field->key;
+        memcpy(&members[i].value, (const char *)object + field->offset, sizeof members[i].value);
+    }
+    return template_of_members(reader, members, kind->field_count);
+}
+
 static const struct template *of_container(struct reader *reader, const struct frame *frame)
 {
     if (frame->is_constant) return template_of_constant(reader, frame->container);

@@ -158,7 +158,8 @@ void jobs_run(struct worker_job *job, void *context)
         return;
     }
     struct error error = {};
-    (void)fail(&error, STATUS_UNIMPLEMENTED, "this tool-adapter does not know the function %s",
+    (void)fail(&error, STATUS_UNIMPLEMENTED,
+               "`call: %s` is not executed yet: this tool-adapter has no such function",
                job->leased->function);
     refuse(job, ERROR_CONFIGURATION, error.text);
 }
