@@ -78,8 +78,9 @@ static const struct object_kind approval_kind = {
 /* The `listen` of an approval waits for the one event that a decision is. */
 static bool awaits_decision(const struct listen_body *listen)
 {
-    if (listen->mode != LISTEN_ONE || listen->filter_count != 1) return false;
-    const struct event_filter *filter = &listen->filters[0];
+    if (listen->to.mode != LISTEN_ONE || listen->to.filter_count != 1) return false;
+    if (listen->foreach) return false;
+    const struct event_filter *filter = &listen->to.filters[0];
     for (uint32_t i = 0; i < filter->attribute_count; i++) {
         const struct event_attribute *attribute = &filter->attributes[i];
         if (strcmp(attribute->name, "type") != 0) continue;

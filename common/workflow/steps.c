@@ -14,6 +14,11 @@ static bool sees_body(const struct reader *reader)
 {
     const struct draft *draft = reader->draft;
     if (reader->place != PLACE_TASK_OUTPUT && reader->place != PLACE_TASK_EXPORT) return false;
+    /* Of a `listen`, `foreach.output` does, where the variables of `foreach` are; its own does not.
+     */
+    if (draft->task.kind == TASK_LISTEN) {
+        return reader->scope.variables == draft->body_scope.variables;
+    }
     return draft->task.kind != TASK_FOR || draft->task.loop.parallel == 0;
 }
 

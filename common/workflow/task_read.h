@@ -74,7 +74,8 @@ void flow_check(struct reader *reader);
 extern const struct object_kind do_task, for_task, fork_task;    /* task_composite.c */
 extern const struct object_kind switch_task, try_task;           /* task_branch.c */
 extern const struct object_kind set_task, wait_task, raise_task; /* task_value.c */
-extern const struct object_kind emit_task, listen_task;          /* task_event.c */
+extern const struct object_kind emit_task;                       /* task_event.c */
+extern const struct object_kind listen_task;                     /* task_listen.c */
 extern const struct object_kind call_task;                       /* task_call.c */
 extern const struct object_kind task_base;                       /* task_read.c: what all have */
 

@@ -94,9 +94,11 @@ struct error_filter {
 /** One attribute of an event filter. */
 struct event_attribute {
     const char *name;
-    json literal;                  /* JSON_INVALID if it is an expression */
+    json literal;                  /* JSON_INVALID if it is or holds an expression */
     const struct regex *pattern;   /* for text literals: matched anchored if not equal */
-    const struct expression *expr; /* NULL if literal; `.` = the attribute's value */
+    const struct expression *expr; /* NULL if it is none; `.` = the attribute's value */
+    const struct template *shape;  /* NULL unless a map or list that holds expressions; `.` of each
+                                      = the value at the same place of the event */
 };
 
 struct event_correlation {
@@ -166,12 +168,29 @@ struct approval_rule {
 enum listen_mode { LISTEN_ONE, LISTEN_ANY, LISTEN_ALL };
 enum listen_read { LISTEN_DATA, LISTEN_ENVELOPE, LISTEN_RAW };
 
-struct listen_body {
+/** Which events are waited for: one of `any` filters, or one for each of `all`. */
+struct event_strategy {
     enum listen_mode mode;
-    struct event_filter *filters;
+    struct event_filter *filters; /* none with `any`: every event */
     uint32_t filter_count;
+};
+
+/** What a `listen` does with each event, one after the other. */
+struct foreach_body {
+    const char *item, *at; /* variable names without $; "item", "index" by default */
+    struct task_list body; /* may be empty */
+    const struct template *output_as, *export_as; /* NULL: as it is; no export */
+    const struct schema *output_schema, *export_schema;
+};
+
+struct listen_body {
+    struct event_strategy to;
+    const struct expression *until;     /* ends an `any`; `.` = the events so far. NULL: none */
+    struct event_strategy until_events; /* end an `any`, and are in no output */
+    bool has_until_events;
     enum listen_read read;
     const struct approval_rule *approval; /* NULL: a plain listen */
+    const struct foreach_body *foreach;   /* NULL: none */
 };
 
 struct task {

@@ -29,6 +29,11 @@ status apply_approval(struct run *run, struct activation *activation, struct eve
 status apply_taken(struct run *run, struct activation *activation, struct event *event,
                    struct error *reterr);
 
+status apply_closed(const struct run *run, struct activation *activation, struct event *event,
+                    struct error *reterr);
+status apply_item(struct run *run, struct activation *activation, struct event *event,
+                  struct error *reterr);
+
 status apply_signal(struct run *run, struct event *event, struct error *reterr);
 status apply_expired(struct run *run, struct event *event, struct error *reterr);
 

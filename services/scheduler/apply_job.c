@@ -1,4 +1,4 @@
-/* Jobs, approvals and events that arrive. */
+/* Jobs and approvals. */
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
 #include "scheduler/job_key.h"
@@ -108,76 +108,5 @@ status apply_approval(struct run *run, struct activation *activation, struct eve
         json_array_push(&events, json_ref(event->value));
         json_replace(&activation->result, events);
     }
-    return STATUS_OK;
-}
-
-/* --- events that arrive --------------------------------------------------------------------------
- */
-
-status apply_signal(struct run *run, struct event *event, struct error *reterr)
-{
-    if (event->value.kind != JSON_OBJECT) return damaged(reterr, event, "no event");
-    if (event->index != run->event_number + 1) return damaged(reterr, event, "wrong number");
-    /* One more than may wait: it may be taken at once. */
-    if (run->buffer_count > RUN_BUFFERED_MAX) return damaged(reterr, event, "too many events");
-    run->event_number++;
-    const struct buffered buffered = {
-        .number      = event->index,
-        .received_us = event->time_us,
-        .event       = json_ref(event->value),
-    };
-    buffer_add(run, &buffered);
-    run->is_due_known = false;
-    return STATUS_OK;
-}
-
-static struct buffered *buffered_find(const struct run *run, uint32_t number)
-{
-    for (uint32_t i = 0; i < run->buffer_count; i++) {
-        if (run->buffer[i].number == number) return &run->buffer[i];
-    }
-    return NULL;
-}
-
-static void buffered_remove(struct run *run, struct buffered *buffered)
-{
-    json_unref(buffered->event);
-    size_t after = run->buffer_count - (size_t)(buffered - run->buffer) - 1;
-    memmove(buffered, buffered + 1, after * sizeof *buffered);
-    run->buffer_count--;
-    run->is_due_known = false;
-}
-
-status apply_taken(struct run *run, struct activation *activation, struct event *event,
-                   struct error *reterr)
-{
-    const struct task *task   = activation_task(run, activation);
-    struct buffered *buffered = buffered_find(run, event->index);
-    if (!buffered) return damaged(reterr, event, "no such event waits");
-    bool is_listener =
-        task->kind == TASK_LISTEN && !task->listen.approval && activation->state == TASK_WAITING;
-    if (!is_listener) return damaged(reterr, event, "the task does not listen");
-
-    json read = buffered->event;
-    if (task->listen.read != LISTEN_ENVELOPE) {
-        read = json_get_text(buffered->event, "data");
-        if (read.kind == JSON_INVALID) read = json_null();
-    }
-    if (activation->result.kind == JSON_INVALID) activation->result = json_array_new(1);
-    if (activation->matched.kind == JSON_INVALID) activation->matched = json_array_new(1);
-    json_array_push(&activation->result, json_ref(read));
-    json_array_push(&activation->matched, json_int(event->attempt));
-    if (event->value.kind != JSON_INVALID) {
-        json_replace(&activation->items, json_ref(event->value));
-    }
-    if (!event->is_kept) buffered_remove(run, buffered);
-    return STATUS_OK;
-}
-
-status apply_expired(struct run *run, struct event *event, struct error *reterr)
-{
-    struct buffered *buffered = buffered_find(run, event->index);
-    if (!buffered) return damaged(reterr, event, "no such event waits");
-    buffered_remove(run, buffered);
     return STATUS_OK;
 }

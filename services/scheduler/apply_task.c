@@ -11,15 +11,17 @@
 /* --- where a task starts ------------------------------------------------------------------------
  */
 
-/* A sequential `for` walks its iterations in one scope, so each finds the output of the one before.
- */
+/* A sequential `for` walks its iterations in one scope, so each finds the output of the one before;
+ * an iteration of a `listen` finds its event. */
 static struct scope *iteration_open(struct run *run, struct activation *owner,
-                                    const struct for_body *loop, uint32_t index)
+                                    const struct task *task, uint32_t index)
 {
-    struct scope *scope = loop->parallel ? NULL : run_scope(run, owner->first_scope);
+    bool is_own         = task->kind == TASK_LISTEN || task->loop.parallel;
+    struct scope *scope = is_own ? NULL : run_scope(run, owner->first_scope);
     if (!scope) {
-        scope       = scope_open(run, owner, SCOPE_ITERATION, index);
-        scope->data = json_ref(owner->input);
+        bool is_loop = task->kind == TASK_FOR;
+        scope        = scope_open(run, owner, SCOPE_ITERATION, index);
+        scope->data  = json_ref(is_loop ? owner->input : json_at(owner->events, index));
         return scope;
     }
     json_replace(&scope->steps, json_invalid());
@@ -52,7 +54,7 @@ static status list_open(struct run *run, const struct event *event, struct scope
         owner->due_us     = 0;
         run->is_due_known = false;
     }
-    if (owner->state != TASK_RUNNING) return damaged(reterr, event, "its owner does not run");
+    if (!activation_walks(run, owner)) return damaged(reterr, event, "its owner does not run");
 
     if (event->opens == SCOPE_BRANCH || event->opens == SCOPE_ITERATION) {
         bool is_next = event->index == owner->next_index && activation_can_open(run, owner);
@@ -62,7 +64,7 @@ static status list_open(struct run *run, const struct event *event, struct scope
         return damaged(reterr, event, "its list is open or empty");
     }
     if (event->opens == SCOPE_ITERATION) {
-        *ret_scope = iteration_open(run, owner, &task->loop, event->index);
+        *ret_scope = iteration_open(run, owner, task, event->index);
         return STATUS_OK;
     }
     if (event->opens == SCOPE_HANDLER) {
@@ -111,6 +113,8 @@ static void loop_reset(const struct task *task, struct activation *activation)
     activation->next_index = 0;
     json_replace(&activation->contexts, json_invalid());
     json_replace(&activation->result, json_invalid());
+    json_replace(&activation->matched, json_invalid());
+    json_replace(&activation->events, json_invalid());
     if (task->kind == TASK_FOR && task->loop.parallel) {
         activation->result = nulls_new(json_count(activation->items));
     }
@@ -180,9 +184,8 @@ static status scope_move(struct run *run, struct scope *scope, const struct even
 
     scope_set_state(run, scope, SCOPE_OVER);
     struct activation *owner = run_activation(run, scope->owner);
-    if (owner && scope->kind == SCOPE_ITERATION && activation_task(run, owner)->loop.parallel) {
-        iteration_collect(run, owner, scope);
-    }
+    const struct task *loop  = owner ? activation_task(run, owner) : NULL;
+    if (loop && loop->kind == TASK_FOR && loop->loop.parallel) iteration_collect(run, owner, scope);
     return STATUS_OK;
 }
 

@@ -135,7 +135,9 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_TASK_RETRIED:
     case EVENT_SIGNAL_RECEIVED:
     case EVENT_TAKEN:
-    case EVENT_EXPIRED: return STATUS_OK; /* the journal says it all */
+    case EVENT_EXPIRED:
+    case EVENT_LISTEN_CLOSED:
+    case EVENT_ITEM_COMPLETED: return STATUS_OK; /* the journal says it all */
     }
     return STATUS_OK;
 }

@@ -47,7 +47,7 @@ enum event_kind {
     /* "task.started": task, activation; where: `opens` (below), scope or owner and index. input =
      * transformed input (invalid: the raw one). due_us of a `wait`; deadline_us (timeout);
      * attempt_deadline_us and retry_until_us of a `try` or a task with a retry of its own. value:
-     * items of a `for`, expectations of a `listen`. */
+     * items of a `for`, expectations of a `listen` (a row for each filter: event_match.h). */
     EVENT_TASK_STARTED = 10,
     /* "task.skipped": task; where. Its `if` was false: the raw input is the output. */
     EVENT_TASK_SKIPPED = 11,
@@ -99,6 +99,11 @@ enum event_kind {
     EVENT_TAKEN = 41,
     /* "event.expired": index: nobody took it in time. */
     EVENT_EXPIRED = 42,
+    /* "listen.closed": activation. It takes no more events; `foreach` is still at work. */
+    EVENT_LISTEN_CLOSED = 43,
+    /* "event.processed": activation of a `listen`, index = which of its events, from 0, value =
+     * what `foreach` made of it, context = what it exported (invalid: no export). */
+    EVENT_ITEM_COMPLETED = 44,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
@@ -108,7 +113,7 @@ enum scope_kind {
     SCOPE_BODY      = 2, /* of `owner`, a `do` or `try` */
     SCOPE_HANDLER   = 3, /* of `owner`, a `try` */
     SCOPE_BRANCH    = 4, /* `index` of `owner`, a `fork` */
-    SCOPE_ITERATION = 5, /* `index` of `owner`, a `for` */
+    SCOPE_ITERATION = 5, /* `index` of `owner`, a `for` or `listen` */
 };
 
 /** Where the value of an event is to be found in the state before it. On disk. */
@@ -116,7 +121,8 @@ enum value_from {
     VALUE_HERE      = 0, /* in `value`; invalid: there is none */
     VALUE_RAW_INPUT = 1, /* the activation's raw input */
     VALUE_INPUT     = 2, /* its transformed input */
-    VALUE_RESULT = 3, /* what its job, its list, its listener made; of the run: the root's data */
+    VALUE_RESULT = 3, /* what its job, its list, its listener made; of the run: the root's data; of
+                         event.processed: what the list made, or the event itself */
 };
 
 struct event {

@@ -26,6 +26,7 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
         return part_of_list(run, list_of(run->workflow, activation_task(run, owner), kind),
                             owner->share, index);
     case SCOPE_ITERATION: {
+        if (activation_task(run, owner)->kind == TASK_LISTEN) return 0; /* of how many? */
         size_t count = json_count(owner->items);
         return count > 0 ? owner->share / count : 0;
     }

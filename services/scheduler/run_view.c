@@ -159,7 +159,8 @@ size_t run_memory_bytes(const struct run *run)
         const struct activation *activation = run_activation(run, i);
         if (!activation) continue;
         size += sizeof *activation + value_bytes(activation->input) +
-                value_bytes(activation->result) + value_bytes(activation->items);
+                value_bytes(activation->result) + value_bytes(activation->items) +
+                value_bytes(activation->events);
         size += activation->remembered_capacity * sizeof *activation->remembered;
     }
     for (uint32_t i = 0; i < run->buffer_count; i++) size += value_bytes(run->buffer[i].event);
@@ -206,6 +207,10 @@ static json value_of(const struct run *run, const struct event *event)
             const struct scope *root = run_scope(run, ROOT_SLOT);
             return root ? root->data : event->value;
         }
+        if (event->kind == EVENT_ITEM_COMPLETED && activation) {
+            const struct scope *list = run_scope(run, activation->first_scope);
+            return list ? list->data : json_at(activation->events, event->index);
+        }
         return activation ? activation_result(run, activation) : event->value;
     }
     return event->value;
@@ -231,6 +236,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_JOB_SCHEDULED: return "input";
     case EVENT_RUN_COMPLETED:
     case EVENT_TASK_COMPLETED:
+    case EVENT_ITEM_COMPLETED:
     case EVENT_JOB_COMPLETED: return "output";
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";

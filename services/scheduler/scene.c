@@ -186,7 +186,10 @@ static json declared_variable(const struct scene *scene, const struct scope_vari
         if (!owner) return json_invalid();
         if (owner->task == declared->task) {
             switch (declared->kind) {
-            case SCOPE_ITEM: return json_at(owner->items, place.index);
+            case SCOPE_ITEM: {
+                bool is_loop = activation_task(scene->run, owner)->kind == TASK_FOR;
+                return json_at(is_loop ? owner->items : owner->events, place.index);
+            }
             case SCOPE_INDEX: return json_int(place.index);
             case SCOPE_ERROR: return owner->error;
             }

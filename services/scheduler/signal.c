@@ -2,161 +2,135 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "expr/regex.h"
-#include "json/json_text.h"
+#include "scheduler/event_match.h"
 
 #include <stdlib.h>
 
 /* One event and one listener that takes it. */
 struct match {
     uint32_t activation;
+    uint64_t started_sequence; /* the slot may have another use by the time */
     uint32_t filter;
     json expects; /* after it; JSON_INVALID: unchanged. Owned */
 };
-
-/* --- does a filter take an event?
- * ----------------------------------------------------------------- */
-
-static bool literal_matches(const struct event_attribute *attribute, json value)
-{
-    if (value.kind == JSON_INVALID) return false;
-    if (json_equal(attribute->literal, value)) return true;
-    bool matches = false;
-    return attribute->pattern && json_is(value, JSON_TEXT) &&
-           regex_matches(attribute->pattern, json_str(value), &matches, NULL) == STATUS_OK &&
-           matches;
-}
-
-/* What its expressions and correlations say is known only when it listens. */
-static bool filter_could_match(const struct event_filter *filter, json event)
-{
-    for (uint32_t i = 0; i < filter->attribute_count; i++) {
-        const struct event_attribute *attribute = &filter->attributes[i];
-        if (attribute->expr) continue;
-        if (!literal_matches(attribute, json_get_text(event, attribute->name))) return false;
-    }
-    return true;
-}
 
 bool signal_is_wanted(const struct workflow *workflow, json event)
 {
     for (uint32_t i = 0; i < workflow->task_count; i++) {
         const struct task *task = &workflow->tasks[i];
         if (task->kind != TASK_LISTEN || task->listen.approval) continue;
-        if (task->listen.filter_count == 0) return true;
-        for (uint32_t j = 0; j < task->listen.filter_count; j++) {
-            if (filter_could_match(&task->listen.filters[j], event)) return true;
-        }
+        if (event_strategy_could_match(&task->listen.to, event)) return true;
+        bool ends = task->listen.has_until_events &&
+                    event_strategy_could_match(&task->listen.until_events, event);
+        if (ends) return true;
     }
     return false;
 }
 
-/* A25. A filter that fails takes nothing; it must not fault a task that only waits. */
-static bool attribute_matches(struct scene *scene, const struct event_attribute *attribute,
-                              json event)
+/* --- listeners ---------------------------------------------------------------------------------
+ */
+
+/* A filter that fails takes nothing; it must not fault a task that only waits. */
+static bool eval_in_scene(const struct expression *expression, json input, json *ret_value,
+                          void *context)
 {
-    json value = json_get_text(event, attribute->name);
-    if (attribute->expr) {
-        CLEANUP(json_unrefp) json result = json_invalid();
-        json error                       = json_invalid();
-        if (scene_eval_expression(scene, attribute->expr, value, &result, &error) != STATUS_OK) {
-            json_unref(error);
-            return false;
-        }
-        return json_is_bool(result) ? json_is_truthy(result) : json_equal(result, value);
+    json error = json_invalid();
+    if (scene_eval_expression(context, expression, input, ret_value, &error) == STATUS_OK) {
+        return true;
     }
-    return literal_matches(attribute, value);
-}
-
-/* The expectation of one correlation: null while the first event has not set it (A26). */
-static json expectation(json expects, uint32_t filter, uint32_t correlation)
-{
-    return json_at(json_at(expects, filter), correlation);
-}
-
-static void expectation_set(json *expects, uint32_t filter, uint32_t correlation, json value)
-{
-    json row = json_ref(json_at(*expects, filter));
-    json_array_set(&row, correlation, value);
-    json_array_set(expects, filter, row);
-}
-
-static bool correlations_match(struct scene *scene, json event, uint32_t filter, json *expects)
-{
-    const struct event_filter *wanted = &scene->task->listen.filters[filter];
-    for (uint32_t i = 0; i < wanted->correlation_count; i++) {
-        CLEANUP(json_unrefp) json value = json_invalid();
-        json error                      = json_invalid();
-        if (scene_eval_expression(scene, wanted->correlations[i].from, event, &value, &error) !=
-            STATUS_OK) {
-            json_unref(error);
-            return false;
-        }
-        json expected = expectation(*expects, filter, i);
-        if (json_is(expected, JSON_NULL)) {
-            expectation_set(expects, filter, i, json_take(&value));
-        } else if (!json_equal(expected, value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool filter_matches(struct scene *scene, json event, uint32_t filter, json *expects)
-{
-    const struct event_filter *wanted = &scene->task->listen.filters[filter];
-    for (uint32_t i = 0; i < wanted->attribute_count; i++) {
-        if (!attribute_matches(scene, &wanted->attributes[i], event)) return false;
-    }
-    return correlations_match(scene, event, filter, expects);
-}
-
-static bool has_matched(const struct activation *listener, uint32_t filter)
-{
-    for (size_t i = 0; i < json_count(listener->matched); i++) {
-        if (json_equal(json_at(listener->matched, i), json_int(filter))) return true;
-    }
+    json_unref(error);
     return false;
 }
 
-/* Which filter of the listener takes the event. `all` waits for one event per filter. */
+static struct listening listening_of(const struct activation *listener, struct scene *scene)
+{
+    const struct listen_body *listen = &scene->task->listen;
+    return (struct listening){
+        .to         = &listen->to,
+        .until      = listen->has_until_events ? &listen->until_events : NULL,
+        .is_endless = listen->until || listen->has_until_events,
+        .expects    = listener->items,
+        .matched    = listener->matched,
+        .eval       = {.eval = eval_in_scene, .context = scene},
+    };
+}
+
 static bool listener_matches(const struct decision *decision, const struct activation *listener,
                              json event, struct match *ret_match)
 {
-    const struct task *task = activation_task(decision->run, listener);
-    struct scene scene      = scene_of(decision->run, decision->env, listener);
-    *ret_match              = (struct match){.activation = listener->slot};
-    if (task->listen.filter_count == 0) return true; /* an empty `any` takes every event */
-    for (uint32_t i = 0; i < task->listen.filter_count; i++) {
-        if (task->listen.mode == LISTEN_ALL && has_matched(listener, i)) continue;
-        json expects = json_ref(listener->items);
-        if (filter_matches(&scene, event, i, &expects)) {
-            ret_match->filter  = i;
-            bool is_changed    = !json_same(expects, listener->items);
-            ret_match->expects = is_changed ? json_ref(expects) : json_invalid();
-            json_unref(expects);
-            return true;
-        }
-        json_unref(expects);
-    }
-    return false;
+    struct scene scene               = scene_of(decision->run, decision->env, listener);
+    const struct listening listening = listening_of(listener, &scene);
+    *ret_match                       = (struct match){
+                              .activation       = listener->slot,
+                              .started_sequence = listener->started_sequence,
+    };
+    return listening_takes(&listening, event, &ret_match->filter, &ret_match->expects);
 }
 
-static bool is_listening(const struct run *run, const struct activation *activation)
+bool listener_is_open(const struct run *run, const struct activation *activation)
 {
     const struct task *task = activation_task(run, activation);
     return task->kind == TASK_LISTEN && !task->listen.approval && activation->state == TASK_WAITING;
 }
 
-static bool is_satisfied(const struct task *task, const struct activation *listener)
+/* --- going on ----------------------------------------------------------------------------------
+ */
+
+/* `until` as an expression is asked after each event, and once more when all of them are worked on,
+ * since what that has exported may be what it asks for. */
+static status until_asks(struct decision *decision, const struct activation *listener,
+                         bool *ret_over, json *ret_error)
 {
-    size_t taken  = json_count(listener->matched);
-    size_t wanted = task->listen.mode == LISTEN_ALL ? task->listen.filter_count : 1;
-    return taken >= wanted && taken > 0;
+    struct scene scene             = scene_of(decision->run, decision->env, listener);
+    const struct listening waiting = listening_of(listener, &scene);
+    const struct listen_body *body = &scene.task->listen;
+    json heard                     = body->foreach ? listener->events : listener->result;
+    *ret_over                      = listening_is_over(&waiting);
+    if (*ret_over || !body->until || json_count(heard) == 0) return STATUS_OK;
+    return scene_test(&scene, body->until, heard, ret_over, ret_error);
 }
 
-/* --- delivering
- * ----------------------------------------------------------------------------------- */
+static bool has_work(const struct run *run, const struct activation *listener)
+{
+    return listener->first_scope != SLOT_NONE || activation_can_open(run, listener);
+}
+
+static void complete(struct decision *decision, struct activation *listener)
+{
+    CLEANUP(json_unrefp) json nothing = json_array_new(0);
+    bool has_result                   = listener->result.kind != JSON_INVALID;
+    task_complete(decision, listener, has_result ? listener->result : nothing, NULL);
+}
+
+void listener_go_on(struct decision *decision, struct activation *listener)
+{
+    const struct run *run = decision->run;
+    bool is_over          = !listener_is_open(run, listener);
+    json error            = json_invalid();
+    if (json_count(listener->events) > RUN_ITEMS_MAX ||
+        json_count(listener->result) > RUN_ITEMS_MAX) {
+        task_fault_with(decision, listener, ERROR_RUNTIME, "listen: over 100,000 events");
+        return;
+    }
+    if (!is_over && until_asks(decision, listener, &is_over, &error) != STATUS_OK) {
+        task_fault(decision, listener, error);
+        return;
+    }
+    if (has_work(run, listener)) {
+        if (is_over && listener_is_open(run, listener)) {
+            struct event event = {.kind = EVENT_LISTEN_CLOSED, .activation = listener->slot};
+            (void)decide_emit(decision, &event);
+        }
+        if (activation_can_open(run, listener)) {
+            decide_ready(decision, READY_OWNER, listener->slot);
+        }
+    } else if (is_over) {
+        complete(decision, listener);
+    }
+}
+
+/* --- delivering --------------------------------------------------------------------------------
+ */
 
 static void take(struct decision *decision, const struct match *match, uint32_t number,
                  bool is_kept)
@@ -170,11 +144,14 @@ static void take(struct decision *decision, const struct match *match, uint32_t 
         .is_kept    = is_kept,
     };
     (void)decide_emit(decision, &event);
+}
 
-    struct activation *listener = run_activation(decision->run, match->activation);
-    if (is_satisfied(activation_task(decision->run, listener), listener)) {
-        task_complete(decision, listener, listener->result, NULL);
-    }
+/* The listener of a match, unless what others did has ended it. */
+static struct activation *listener_at(const struct run *run, const struct match *match)
+{
+    struct activation *listener = run_activation(run, match->activation);
+    bool is_it                  = listener && listener->started_sequence == match->started_sequence;
+    return is_it ? listener : NULL;
 }
 
 static uint32_t buffered_max(const struct decide_env *env)
@@ -191,7 +168,7 @@ static struct match *matches_new(const struct decision *decision, json event, si
     size_t count          = 0;
     for (uint32_t i = 0; i < run->activations.count; i++) {
         const struct activation *activation = run_activation(run, i);
-        if (!activation || !is_listening(run, activation)) continue;
+        if (!activation || !listener_is_open(run, activation)) continue;
         if (listener_matches(decision, activation, event, &matches[count])) count++;
     }
     *ret_count = count;
@@ -215,7 +192,12 @@ status signal_receive(struct decision *decision, json event, struct error *reter
         .value = json_take(&received),
     };
     uint32_t number = decide_emit(decision, &arrival)->index;
+    /* All take it before the first goes on: what one does then may end another. */
     for (size_t i = 0; i < count; i++) take(decision, &matches[i], number, i + 1 < count);
+    for (size_t i = 0; i < count; i++) {
+        struct activation *listener = listener_at(decision->run, &matches[i]);
+        if (listener) listener_go_on(decision, listener);
+    }
     free(matches);
     return STATUS_OK;
 }
@@ -223,8 +205,6 @@ status signal_receive(struct decision *decision, json event, struct error *reter
 void signal_drain(struct decision *decision, struct activation *listener)
 {
     const struct run *run = decision->run;
-    uint32_t slot         = listener->slot;
-    uint64_t sequence     = listener->started_sequence;
     for (uint32_t i = 0; i < run->buffer_count;) {
         struct match match = {};
         if (!listener_matches(decision, listener, run->buffer[i].event, &match)) {
@@ -232,7 +212,8 @@ void signal_drain(struct decision *decision, struct activation *listener)
             continue;
         }
         take(decision, &match, run->buffer[i].number, false); /* which removes it */
-        listener = run_activation(run, slot);
-        if (!listener || listener->started_sequence != sequence) return;
+        listener_go_on(decision, listener);
+        listener = listener_at(run, &match);
+        if (!listener || !listener_is_open(run, listener)) return;
     }
 }

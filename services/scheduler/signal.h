@@ -1,5 +1,5 @@
 /**
- * signal: events that reach a run, from outside or from its own `emit`, and the tasks that listen.
+ * signal: events that reach a run, from outside or from an `emit`, and the tasks that listen.
  *
  * An event goes to every `listen` that waits for it; if there is none, it stays in the run's buffer
  * until one starts that does (A17). A `listen` with an approval hears of its decision only: an
@@ -19,5 +19,12 @@ bool signal_is_wanted(const struct workflow *workflow, json event);
 
 /** A `listen` has started: it takes what waits for it, oldest first. */
 void signal_drain(struct decision *decision, struct activation *listener);
+
+/** A `listen` has begun, or what it does with an event is done: goes on to the next event, ends the
+ * task, or lets it wait. */
+void listener_go_on(struct decision *decision, struct activation *listener);
+
+/** Says whether the task takes events now. */
+bool listener_is_open(const struct run *run, const struct activation *activation);
 
 #endif

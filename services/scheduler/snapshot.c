@@ -96,6 +96,7 @@ static const struct wire_field activation_fields[] = {
     {24, WIRE_INLINE, offsetof(struct activation, matched)},
     {25, WIRE_U64,    offsetof(struct activation, share)},
     {26, WIRE_U64,    offsetof(struct activation, counted)},
+    {143, WIRE_INLINE, offsetof(struct activation, events)},
 };
 
 static const struct wire_field remembered_fields[] = {
@@ -309,6 +310,10 @@ static status check_activation(const struct run *run, const struct activation *a
     if (is_loop && json_count(activation->result) != json_count(activation->items)) {
         return broken(reterr, "a loop without its outputs");
     }
+    bool is_listen = task->kind == TASK_LISTEN;
+    if (is_listen && activation->next_index > json_count(activation->events)) {
+        return broken(reterr, "a listener without its events");
+    }
     return activation->depth <= RUN_DEPTH_MAX ? STATUS_OK : broken(reterr, "too deep");
 }
 
@@ -330,8 +335,9 @@ static status check_scope(const struct run *run, const struct scope *scope, stru
     bool needs_task = scope->state == SCOPE_OPEN || active;
     if (needs_task && scope->position >= list->count) return broken(reterr, "past its end");
     if (active && list->tasks[scope->position] != active->task) return broken(reterr, "wrong task");
-    if (owner && activation_task(run, owner)->kind == TASK_FOR &&
-        scope->index >= json_count(owner->items)) {
+    bool is_loop = owner && activation_task(run, owner)->kind == TASK_FOR;
+    if (scope->kind == SCOPE_ITERATION &&
+        scope->index >= json_count(is_loop ? owner->items : owner->events)) {
         return broken(reterr, "no such item");
     }
     return STATUS_OK;

@@ -202,10 +202,10 @@ struct activation *activation_open(struct run *run, struct scope *scope, task_in
 
 void activation_free(struct activation *activation)
 {
-    json values[] = {activation->raw_input,   activation->input,   activation->result,
-                     activation->error,       activation->items,   activation->contexts,
-                     activation->key,         activation->payload, activation->matched,
-                     activation->context_base};
+    json values[] = {activation->raw_input,    activation->input,   activation->result,
+                     activation->error,        activation->items,   activation->contexts,
+                     activation->key,          activation->payload, activation->matched,
+                     activation->context_base, activation->events};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) json_unref(values[i]);
     for (uint32_t i = 0; i < activation->remembered_count; i++) {
         json_unref(activation->remembered[i].key);
@@ -321,9 +321,11 @@ const struct task_list *list_of(const struct workflow *workflow, const struct ta
     case TASK_TRY:
         if (kind == SCOPE_BODY) return &owner->try_.body;
         return kind == SCOPE_HANDLER ? &owner->try_.handler : NULL;
+    case TASK_LISTEN:
+        return kind == SCOPE_ITERATION && owner->listen.foreach ? &owner->listen.foreach->body
+                                                                : NULL;
     case TASK_CALL:
     case TASK_EMIT:
-    case TASK_LISTEN:
     case TASK_RAISE:
     case TASK_SET:
     case TASK_SWITCH:
@@ -353,9 +355,23 @@ static bool for_can_open(const struct run *run, const struct activation *activat
     return !scope || scope->state == SCOPE_OVER;
 }
 
+bool activation_walks(const struct run *run, const struct activation *activation)
+{
+    if (activation->state == TASK_RUNNING) return true;
+    const struct task *task = activation_task(run, activation);
+    return activation->state == TASK_WAITING && task->kind == TASK_LISTEN && task->listen.foreach;
+}
+
+/* One event after the other: the list of the one before is closed first. */
+static bool listen_can_open(const struct activation *activation, const struct listen_body *listen)
+{
+    return listen->foreach && activation->first_scope == SLOT_NONE &&
+           activation->next_index < json_count(activation->events);
+}
+
 bool activation_can_open(const struct run *run, const struct activation *activation)
 {
-    if (activation->state != TASK_RUNNING) return false;
+    if (!activation_walks(run, activation)) return false;
     const struct task *task = activation_task(run, activation);
     switch (task->kind) {
     case TASK_DO: return activation->first_scope == SLOT_NONE && task->list.count > 0;
@@ -367,9 +383,9 @@ bool activation_can_open(const struct run *run, const struct activation *activat
         return scope->kind == SCOPE_BODY && scope->state == SCOPE_FAILED &&
                task->try_.handler.count > 0;
     }
+    case TASK_LISTEN: return listen_can_open(activation, &task->listen);
     case TASK_CALL:
     case TASK_EMIT:
-    case TASK_LISTEN:
     case TASK_RAISE:
     case TASK_SET:
     case TASK_SWITCH:
@@ -390,8 +406,9 @@ json scope_context(const struct run *run, const struct scope *scope)
 
 static bool is_parallel_iteration(const struct run *run, const struct scope *scope)
 {
-    return scope->kind == SCOPE_ITERATION &&
-           activation_task(run, run_activation(run, scope->owner))->loop.parallel > 0;
+    if (scope->kind != SCOPE_ITERATION) return false;
+    const struct task *owner = activation_task(run, run_activation(run, scope->owner));
+    return owner->kind == TASK_FOR && owner->loop.parallel > 0;
 }
 
 void scope_set_context(struct run *run, struct scope *scope, json context)

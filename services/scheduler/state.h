@@ -66,7 +66,8 @@ struct activation {
     uint64_t started_sequence; /* of its task.started; unique, unlike the slot */
     int64_t started_us;
     json raw_input, input;
-    json result; /* raw output of a job; events of a `listen`; outputs of a parallel `for` */
+    json result; /* raw output of a job; events of a `listen`, or what its `foreach` made of them;
+                    outputs of a parallel `for` */
     json error;  /* what the `catch` caught, what the last attempt died of */
 
     int64_t due_us;              /* wait, retry; 0: none */
@@ -86,6 +87,7 @@ struct activation {
     json key;     /* text: its own idempotency key; invalid: the default one */
     json payload; /* of an approval */
     json matched; /* array of the filters a `listen` has had events for */
+    json events;  /* array of the events a `listen` with `foreach` has taken */
 
     struct remembered *remembered; /* of a try with retry */
     uint32_t remembered_count, remembered_capacity;
@@ -193,6 +195,9 @@ static inline bool scope_can_start(const struct scope *scope)
 {
     return scope->state == SCOPE_OPEN && scope->active == SLOT_NONE;
 }
+
+/** Says whether its lists may move: it runs, or it listens and works on events meanwhile. */
+bool activation_walks(const struct run *run, const struct activation *activation);
 
 /** Says whether `activation` could open its first or next list at once. */
 bool activation_can_open(const struct run *run, const struct activation *activation);

@@ -17,6 +17,7 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_ANSWER]   = TASK_RUNNING,
     },
     [TASK_WAITING] = {
+        [INPUT_CLOSE]    = TASK_RUNNING,
         [INPUT_COMPLETE] = TASK_COMPLETED,
         [INPUT_FAULT]    = TASK_FAULTED,   /* nobody answered in time */
         [INPUT_CANCEL]   = TASK_CANCELLED,

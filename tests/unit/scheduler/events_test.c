@@ -16,7 +16,7 @@ struct signal {
 static const struct row {
     const char *name;
     const char *body;
-    struct signal signals[4];
+    struct signal signals[6];
     const char *result;
 } rows[] = {
     {
@@ -83,6 +83,125 @@ static const struct row {
         .result  = "[5,7]",
     },
     {
+        .name = "correlate without expect: one value for all correlations of a name",
+        .body = "do: [{l: {listen: {to: {all: [{with: {type: a}, correlate: {k: {from: .data.k}}},"
+                " {with: {type: b}, correlate: {k: {from: .data.key}}}]}}}}]",
+        .signals = {{"b", "{\"n\": 0}"},
+                    {"a", "{\"k\": 5}"},
+                    {"b", "{\"key\": 6}"},
+                    {"b", "{\"key\": 5}"}},
+        .result  = "[{\"k\":5},{\"key\":5}]",
+    },
+    {
+        .name    = "an expectation of null is one",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: a}, correlate: {k: {from: .data.k,"
+                   " expect: '${ .none }'}}}}}}}]",
+        .signals = {{"a", "{\"k\": 5}"}, {"a", "{\"n\": 1}"}},
+        .result  = "[{\"n\":1}]",
+    },
+    {
+        .name    = "expressions inside a map and a list of a filter",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: go, data: {id: '${ $workflow.input.k"
+                   " }', list: [1, '${ . > 2 }'], x: {y: z}}}}}}}}]",
+        .signals = {{"go", "{\"id\": 7, \"list\": [1, 2], \"x\": {\"y\": \"z\"}}"},
+                    {"go", "{\"id\": 8, \"list\": [1, 3], \"x\": {\"y\": \"z\"}}"},
+                    {"go", "{\"id\": 7, \"list\": [1, 3, 4], \"x\": {\"y\": \"z\"}}"},
+                    {"go", "{\"id\": 7, \"list\": [1, 3], \"x\": {\"y\": 1}}"},
+                    {"go", "{\"id\": 7, \"list\": [1, 3], \"x\": {\"y\": \"z\"}}"}},
+        .result  = "[{\"id\":7,\"list\":[1,3],\"x\":{\"y\":\"z\"}}]",
+    },
+    {
+        .name = "any until an expression over the events so far",
+        .body = "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: 'map(.n) | add > 4'}}}}]",
+        .signals = {{"a", "{\"n\": 1}"}, {"b", "9"}, {"a", "{\"n\": 2}"}, {"a", "{\"n\": 3}"}},
+        .result  = "[{\"n\":1},{\"n\":2},{\"n\":3}]",
+    },
+    {
+        .name    = "any until another event, which is in no output",
+        .body    = "do: [{l: {listen: {to: {any: [], until: {one: {with: {type: end}}}}}}}]",
+        .signals = {{"a", "1"}, {"b", "2"}, {"end", "3"}},
+        .result  = "[1,2]",
+    },
+    {
+        .name    = "any until all of several events",
+        .body    = "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: {all: [{with: {type:"
+                   " x}}, {with: {type: y}}]}}}}}]",
+        .signals = {{"y", "0"}, {"a", "1"}, {"y", "0"}, {"x", "0"}},
+        .result  = "[1]",
+    },
+    {
+        .name    = "until at once: no event is an empty output",
+        .body    = "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: {any: [{with: {type:"
+                   " x}}]}}}}}]",
+        .signals = {{"x", "0"}},
+        .result  = "[]",
+    },
+    {
+        .name   = "all of nothing is over at once",
+        .body   = "do: [{l: {listen: {to: {all: []}}}}]",
+        .result = "[]",
+    },
+    {
+        .name    = "an until that fails is an error of the task",
+        .body    = "do: [{t: {try: [{l: {listen: {to: {any: [], until: '.[0] | keys'}}}}],"
+                   " catch: {as: e, do: [{s: {set: '${ $e.status }'}}]}}}]",
+        .signals = {{"a", "1"}},
+        .result  = "400",
+    },
+    {
+        .name = "correlation between the events and their end",
+        .body = "do: [{l: {listen: {to: {any: [{with: {type: a}, correlate: {k: {from: .data}}}],"
+                " until: {one: {with: {type: end}, correlate: {k: {from: .data}}}}}}}}]",
+        .signals = {{"a", "5"}, {"a", "6"}, {"end", "6"}, {"a", "5"}, {"end", "5"}},
+        .result  = "[5,5]",
+    },
+    {
+        .name    = "foreach: the list gets the event, and its outputs are the output",
+        .body    = "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: 'length == 2'}},"
+                   " foreach: {item: e, at: i, do: [{s: {set: {n: '${ .n }', i: '${ $i }',"
+                   " e: '${ $e.n }'}}}]}}}]",
+        .signals = {{"a", "{\"n\": 1}"}, {"a", "{\"n\": 2}"}},
+        .result  = "[{\"n\":1,\"i\":0,\"e\":1},{\"n\":2,\"i\":1,\"e\":2}]",
+    },
+    {
+        .name    = "foreach: output and export, with and without a list",
+        .body    = "do: [{l: {listen: {to: {one: {with: {type: a}}}}, foreach: {output: {as: '.n +"
+                   " $item.n'}, export: {as: '{ sum: . }'}}}}, {m: {listen: {to: {one: {with: {type:"
+                   " b}}}}, foreach: {do: [{s: {set: {n: 1}}}], output: {as: '$steps.s.n +"
+                   " $context.sum'}}}}]",
+        .signals = {{"a", "{\"n\": 3}"}, {"b", "0"}},
+        .result  = "[7]",
+    },
+    {
+        .name = "foreach: what it exports may be what until asks for",
+        .body = "do: [{l: {listen: {to: {any: [], until: '$context.sum > 4'}}, foreach: {do: [{s:"
+                " {set: '${ . }'}}], export: {as: '{ sum: (($context.sum // 0) + .) }'}}}}]",
+        .signals = {{"a", "2"}, {"a", "2"}, {"a", "1"}},
+        .result  = "[2,2,1]",
+    },
+    {
+        .name = "foreach: a list that faults is the task's fault",
+        .body = "do: [{t: {try: [{l: {listen: {to: {any: [], until: 'false'}}, foreach: {do: [{r:"
+                " {if: '. == 2', raise: {error: {type: 'https://x', status: 499}}}}]}}}],"
+                " catch: {as: e, do: [{s: {set: '${ $e.status }'}}]}}}]",
+        .signals = {{"a", "1"}, {"a", "2"}},
+        .result  = "499",
+    },
+    {
+        .name    = "foreach: a listen within a listen",
+        .body    = "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: 'length == 2'}},"
+                   " foreach: {do: [{i: {listen: {to: {one: {with: {type: b}}}}}}]}}}]",
+        .signals = {{"a", "1"}, {"a", "2"}, {"b", "3"}, {"b", "4"}},
+        .result  = "[[3],[4]]",
+    },
+    {
+        .name    = "foreach: `exit` leaves the list, `end` the run",
+        .body    = "do: [{l: {listen: {to: {any: [], until: 'false'}}, foreach: {do: [{x: {if:"
+                   " '. == 1', set: {n: 1}, then: exit}}, {y: {set: {n: 2}, then: end}}]}}}]",
+        .signals = {{"a", "1"}, {"a", "2"}},
+        .result  = "{\"n\":2}",
+    },
+    {
         .name    = "every task that listens gets the event",
         .body    = "do: [{f: {fork: {branches: [{a: {listen: {to: {one: {with: {type: go}}}}}},"
                    " {b: {listen: {to: {one: {with: {type: go}}}}}}]}}}]",
@@ -131,6 +250,53 @@ static void check(void **state)
         world_signal(&world, signal->name, signal->data);
     }
     assert_string_equal(world_result(&world), row->result);
+    world_done(&world);
+}
+
+/* --- foreach ------------------------------------------------------------------------------------
+ */
+
+/* The events queue while the first is worked on, in whatever order crashes and answers come. */
+static void further_events_queue_while_one_is_worked_on(void **state)
+{
+    static const struct answer never[] = {{"j", 0, ANSWER_NEVER, NULL}, {}};
+    bool is_from_snapshot              = *state != NULL;
+    struct world world;
+    world_init(&world, "do: [{l: {listen: {to: {any: [{with: {type: a}}], until: 'length == 3'}},"
+                       " foreach: {do: [{j: {call: http, with: {method: get, endpoint:"
+                       " 'https://a.test'}}}], output: {as: '$item'}}}}]");
+    world.script = never;
+    world_start(&world, "{}");
+    world_signal(&world, "a", "1");
+    world_signal(&world, "a", "2");
+    world_crash(&world, is_from_snapshot);
+    assert_int_equal(world.job_count, 1);
+    world_signal(&world, "a", "3"); /* the last it wants */
+    assert_non_null(strstr(world.history.ptr, "listen.closed /do/0/l\n"));
+    world_crash(&world, is_from_snapshot);
+    world_signal(&world, "a", "4"); /* which waits for another listener */
+    world.script = NULL;
+    world_play(&world);
+    assert_string_equal(world_result(&world), "[1,2,3]");
+    assert_int_equal(world.jobs_scheduled, 3);
+    assert_non_null(strstr(world.history.ptr, "task.started /do/0/l/foreach/do/0/j [2]\n"));
+    world_done(&world);
+}
+
+static void a_timeout_ends_what_foreach_works_on(void **state)
+{
+    (void)state;
+    static const struct answer never[] = {{"j", 0, ANSWER_NEVER, NULL}, {}};
+    struct world world;
+    world_init(&world, "do: [{l: {listen: {to: {any: [], until: 'false'}}, timeout: {after: {hours:"
+                       " 1}}, foreach: {do: [{j: {call: http, with: {method: get, endpoint:"
+                       " 'https://a.test'}}}]}}}]");
+    world.script = never;
+    world_start(&world, "{}");
+    world_signal(&world, "a", "1");
+    world_pass(&world, HOUR_US);
+    assert_non_null(strstr(world_result(&world), "errors/timeout"));
+    assert_int_equal(world.job_count, 0);
     world_done(&world);
 }
 
@@ -257,19 +423,23 @@ static void an_event_expires_after_seven_days(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 5];
+    int from_snapshot = 1;
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 8];
     size_t count = 0;
     for (; count < ARRAY_LEN(rows); count++) {
         tests[count] = row_test(rows[count].name, check, &rows[count]);
     }
     const struct CMUnitTest others[] = {
+        cmocka_unit_test(further_events_queue_while_one_is_worked_on),
+        cmocka_unit_test_prestate(further_events_queue_while_one_is_worked_on, &from_snapshot),
+        cmocka_unit_test(a_timeout_ends_what_foreach_works_on),
         cmocka_unit_test(an_approval_waits_and_is_decided_once),
         cmocka_unit_test(an_approval_expires_with_its_timeout),
         cmocka_unit_test(cancelling_closes_approvals_and_jobs),
         cmocka_unit_test(a_full_buffer_refuses_the_sender),
         cmocka_unit_test(an_event_expires_after_seven_days),
     };
-    static_assert(ARRAY_LEN(others) == 5);
+    static_assert(ARRAY_LEN(others) == 8);
     memcpy(&tests[count], others, sizeof others);
     return cmocka_run_group_tests_name("events", tests, NULL, NULL);
 }

@@ -44,6 +44,21 @@ static const char *const bodies[] = {
     "      {d: {do: [{w: {wait: {seconds: 40}}}, {e: {set: {n: 2}, then: end}}]}},\n"
     "      {g: {try: [{h: {for: {in: '[1, 2]'}, do: [{i: {" CALL ", metadata: {tutti: {retry:\n"
     "        {limit: {attempt: {count: 1}}}}}}}]}}], catch: {}}}]}}\n",
+
+    "do:\n"
+    "  - f: {fork: {branches: [\n"
+    "      {a: {try: [{l: {listen: {to: {any: [{with: {type: x}, correlate: {k: {from: "
+    ".source}}}],\n"
+    "        until: 'length > 3'}}, timeout: {after: {minutes: 2}}, foreach: {do: [{j: {" CALL
+    "}},\n"
+    "        {i: {listen: {to: {one: {with: {type: y}}}}, timeout: {after: {seconds: 9}}}}],\n"
+    "        output: {as: '$item'}, export: {as: '{ n: $index }'}}}}], catch: {retry: {delay:\n"
+    "        {seconds: 1}, limit: {attempt: {count: 4}}}, do: [{s: {set: {n: 1}}}]}}},\n"
+    "      {b: {listen: {to: {any: [], until: {all: [{with: {type: x}}, {with: {type: y}}]}}},\n"
+    "        foreach: {output: {as: '. // 0'}}}},\n"
+    "      {c: {for: {in: '[range(3)]'}, metadata: {tutti: {parallel: 2}}, do: [{l: {listen: {to:\n"
+    "        {any: [{with: {type: y}}], until: 'length == 2'}}, foreach: {do: [{w: {wait:\n"
+    "        {seconds: 2}}}, {e: {emit: {event: {with: {type: x}}}}}]}}}]}}]}}\n",
 };
 
 static json value_at_random(struct prng *random)
@@ -124,7 +139,7 @@ static void the_journal_survives_a_storm(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"try around fork", "loops", "races"};
+    static const char *const names[] = {"try around fork", "loops", "races", "listeners"};
     struct CMUnitTest tests[ARRAY_LEN(bodies)];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);

@@ -289,10 +289,10 @@ static void events(void **state)
         "- b: { listen: { to: { any: [] } } }\n"
         "- c: { emit: { event: { with: { type: t, data: { x: '${ .x }' } } } } }\n");
     const struct listen_body *a = &w->tasks[0].listen;
-    assert_int_equal(a->mode, LISTEN_ALL);
+    assert_int_equal(a->to.mode, LISTEN_ALL);
     assert_int_equal(a->read, LISTEN_ENVELOPE);
-    assert_int_equal(a->filter_count, 2);
-    const struct event_filter *first = &a->filters[0];
+    assert_int_equal(a->to.filter_count, 2);
+    const struct event_filter *first = &a->to.filters[0];
     assert_int_equal(first->attribute_count, 4);
     assert_string_equal(first->attributes[0].name, "type");
     assert_non_null(first->attributes[0].pattern);
@@ -304,8 +304,8 @@ static void events(void **state)
     assert_string_equal(first->correlations[0].name, "run");
     assert_non_null(first->correlations[0].expect);
     assert_null(first->correlations[1].expect);
-    assert_int_equal(w->tasks[1].listen.mode, LISTEN_ANY);
-    assert_int_equal(w->tasks[1].listen.filter_count, 0);
+    assert_int_equal(w->tasks[1].listen.to.mode, LISTEN_ANY);
+    assert_int_equal(w->tasks[1].listen.to.filter_count, 0);
     assert_int_equal(w->tasks[1].listen.read, LISTEN_DATA);
     assert_int_equal(w->tasks[2].emit->kind, TEMPLATE_OBJECT);
 }
