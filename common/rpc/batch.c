@@ -79,8 +79,13 @@ static void send(struct batch *batch)
     header.auth_size = 0;
     batch_header_encode(&header, nng_msg_body(reply));
 
-    nng_aio_set_msg(context->send, reply);
-    nng_ctx_send(context->ctx, context->send);
+    if (gate_enter(&context->listener->gate)) {
+        nng_aio_set_msg(context->send, reply);
+        nng_ctx_send(context->ctx, context->send);
+        gate_leave(&context->listener->gate);
+    } else {
+        nng_msg_free(reply);
+    }
     /* The context may already be at its next message. */
     atomic_fetch_sub(&server->counters.open, batch->count);
 }

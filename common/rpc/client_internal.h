@@ -25,6 +25,7 @@
 #include "rpc/address.h"
 #include "rpc/arenas.h"
 #include "rpc/frame.h"
+#include "rpc/gate.h"
 #include "rpc/methods_internal.h"
 #include "rpc/rpc_client.h"
 #include "rpc/socket_internal.h"
@@ -99,6 +100,7 @@ struct lane {
 struct link {
     struct endpoint *endpoint;
     nng_socket socket;
+    struct gate gate; /* of the operations of its lanes */
     bool is_open;
     atomic_int pipes; /* connections; NNG may tell of an end before it tells of the start */
 };

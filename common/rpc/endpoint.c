@@ -47,10 +47,15 @@ static void on_pipe(nng_pipe, nng_pipe_ev event, void *argument)
     if (event == NNG_PIPE_EV_REM_POST) on_down(argument);
 }
 
-static status link_open(struct link *link, struct endpoint *endpoint, const char *url,
-                        struct error *reterr)
+static void link_init(struct link *link, struct endpoint *endpoint)
 {
     link->endpoint = endpoint;
+    gate_init(&link->gate);
+}
+
+static status link_open(struct link *link, const char *url, struct error *reterr)
+{
+    struct endpoint *endpoint = link->endpoint;
     TRY(socket_open(SOCKET_REQUEST, &link->socket, reterr));
     link->is_open = true;
     (void)nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, on_pipe, link);
@@ -60,6 +65,7 @@ static status link_open(struct link *link, struct endpoint *endpoint, const char
 
 static bool link_close(struct link *link)
 {
+    gate_close(&link->gate);
     bool is_closed = !link->is_open || socket_close(link->socket, link->endpoint->address.url);
     link->is_open  = false;
     return is_closed;
@@ -93,6 +99,8 @@ void endpoint_free(struct endpoint *endpoint)
         lane_set_free(set);
         set = next;
     }
+    gate_done(&endpoint->main.gate);
+    gate_done(&endpoint->long_calls.gate);
     (void)pthread_mutex_destroy(&endpoint->mutex);
     free(endpoint);
 }
@@ -121,12 +129,14 @@ status endpoint_new(struct rpc_client *client, const struct address *address, in
     endpoint->target    = target;
     endpoint->opened_ms = clock_mono_ms();
     (void)pthread_mutex_init(&endpoint->mutex, NULL);
+    link_init(&endpoint->main, endpoint);
+    link_init(&endpoint->long_calls, endpoint);
     if (!address->is_local && !identity_has_secret(client->identity)) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,
                     "connect %s: rpc.secret is missing; without one use ipc://", address->url);
     }
-    TRY(link_open(&endpoint->main, endpoint, endpoint->address.url, reterr));
-    TRY(link_open(&endpoint->long_calls, endpoint, endpoint->address.long_url, reterr));
+    TRY(link_open(&endpoint->main, endpoint->address.url, reterr));
+    TRY(link_open(&endpoint->long_calls, endpoint->address.long_url, reterr));
     *ret_endpoint = TAKE(endpoint);
     return STATUS_OK;
 }

@@ -181,17 +181,21 @@ static struct lane *lane_new(struct lane_set *set)
 }
 
 /* Under the mutex: gives the first waiting batch to a lane that is free, or returns NULL. Follow
- * with lane_send(), without the mutex. */
+ * with lane_send(), without the mutex: it leaves the gate. */
 static struct lane *lane_start(struct lane_set *set)
 {
     if (!set->first || set->is_closed || !link_is_up(set->link)) return NULL;
+    if (!gate_enter(&set->link->gate)) return NULL;
     struct lane *lane = set->idle;
     if (lane) {
         set->idle = lane->next_idle;
     } else if (set->lane_count < set->lanes_max) {
         lane = lane_new(set);
     }
-    if (!lane) return NULL;
+    if (!lane) {
+        gate_leave(&set->link->gate);
+        return NULL;
+    }
     lane->state = LANE_SENDING;
     lane->batch = lane_set_pop(set);
     return lane;
@@ -250,6 +254,7 @@ static void lane_send(struct lane *lane)
     nng_ctx_send(lane->ctx, lane->aio);
     /* Lost just now: lane_set_lost() may have come before there was anything to cancel. */
     if (!link_is_up(lane->set->link)) nng_aio_cancel(lane->aio);
+    gate_leave(&lane->set->link->gate);
 }
 
 /* The lane has carried its batch. It stays busy while the answers are delivered, so that the calls
@@ -286,7 +291,7 @@ static void on_lane(void *argument)
 
     (void)pthread_mutex_lock(&set->mutex);
     bool was_sending = lane->state == LANE_SENDING;
-    bool goes_on     = was_sending && !error;
+    bool goes_on     = was_sending && !error && gate_enter(&set->link->gate);
     if (goes_on) lane->state = LANE_RECEIVING;
     (void)pthread_mutex_unlock(&set->mutex);
 
@@ -294,8 +299,10 @@ static void on_lane(void *argument)
         /* Only now: a receive that is posted before the send is through crashes when it times out
          * (nanomsg/nng issue 1702). */
         nng_ctx_recv(lane->ctx, lane->aio);
+        gate_leave(&set->link->gate);
         return;
     }
+    if (was_sending && !error) error = NNG_ECLOSED;
     nng_msg *message = NULL;
     if (was_sending || !error) {
         message = nng_aio_get_msg(lane->aio);

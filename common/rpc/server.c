@@ -15,8 +15,11 @@ static void contexts_grow(struct listener *listener, unsigned count);
 
 void context_receive(struct context *context)
 {
-    atomic_fetch_add(&context->listener->waiting, 1);
+    struct listener *listener = context->listener;
+    if (!gate_enter(&listener->gate)) return;
+    atomic_fetch_add(&listener->waiting, 1);
     nng_ctx_recv(context->ctx, context->receive);
+    gate_leave(&listener->gate);
 }
 
 static void on_sent(void *argument)
@@ -67,8 +70,8 @@ static struct context *context_new(struct listener *listener)
 }
 
 /* Opens `count` more contexts, as far as there may be more. Under the mutex also while NNG opens
- * one: a context that is opened while its socket is being closed keeps nng_close() waiting for ever
- * (1.5.2 forgets to take it off its list). */
+ * one: listener_stop() closes the socket after it has had the mutex (gate.h says why that matters).
+ */
 static void contexts_grow(struct listener *listener, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -125,6 +128,7 @@ static bool listener_stop(struct listener *listener)
     (void)pthread_mutex_unlock(&listener->mutex);
 
     for (const struct context *at = context; at; at = at->next) nng_aio_wait(at->send);
+    gate_close(&listener->gate);
     if (!socket_close(listener->socket, listener->url)) return false;
     while (context) {
         struct context *next = context->next;
@@ -146,6 +150,7 @@ static void listener_init(struct listener *listener, struct rpc_server *server, 
     listener->is_long      = is_long;
     listener->spare        = is_long ? LONG_SPARE : CONTEXTS_SPARE;
     listener->contexts_max = is_long ? LONG_CONTEXTS_MAX : CONTEXTS_MAX;
+    gate_init(&listener->gate);
     (void)pthread_mutex_init(&listener->mutex, NULL);
 }
 
@@ -158,6 +163,8 @@ void server_unref(struct rpc_server *server)
     identity_free(server->identity);
     token_guard_free(server->guard);
     arenas_done(&server->arenas);
+    gate_done(&server->main.gate);
+    gate_done(&server->long_calls.gate);
     (void)pthread_mutex_destroy(&server->main.mutex);
     (void)pthread_mutex_destroy(&server->long_calls.mutex);
     open_calls_done(server);

@@ -20,6 +20,7 @@
 #include "rpc.pb-c.h"
 #include "rpc/arenas.h"
 #include "rpc/frame.h"
+#include "rpc/gate.h"
 #include "rpc/methods_internal.h"
 #include "rpc/socket_internal.h"
 #include "rpc/token.h"
@@ -89,6 +90,7 @@ struct context {
 struct listener {
     struct rpc_server *server;
     nng_socket socket;
+    struct gate gate; /* of the operations of its contexts */
     bool is_open;
     bool is_long;
     bool wants_token;
