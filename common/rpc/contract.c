@@ -73,6 +73,12 @@ static const struct rpc_contract_method llm_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method function_methods[] = {
+    {"Put",  RPC_COMMIT, true, RPC_BY_WORKER},
+    {"List", RPC_LONG,   true, EDGE},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -82,6 +88,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Approvals", 6, approval_methods},
     {"tutti.v1.System",    7, system_methods},
     {"tutti.v1.Llm",       8, llm_methods},
+    {"tutti.v1.Functions", 9, function_methods},
     {},
 };
 

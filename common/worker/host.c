@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "function.pb-c.h"
 #include "system.pb-c.h"
 
 #include <stdatomic.h>
@@ -36,9 +37,9 @@ static void name_worker(struct worker_host *host, const struct worker_host_optio
 static status open_client(struct worker_host *host, const struct worker_host_options *options,
                           struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
-                                                                 &pb__system__descriptor, NULL};
-    const struct config_rpc *rpc                              = options->rpc;
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &pb__jobs__descriptor, &pb__system__descriptor, &pb__functions__descriptor, NULL};
+    const struct config_rpc *rpc = options->rpc;
     const struct rpc_identity identity =
         rpc_identity_of(options->service, rpc->token.value, rpc->token_previous.value);
     const struct rpc_client_options client = {
@@ -64,6 +65,7 @@ status worker_host_start(const struct worker_host_options *options, struct worke
                                           .kind      = options->kind,
                                           .slots     = (uint32_t)options->slots,
                                           .lease_ms  = (uint32_t)options->lease_ms,
+                                          .functions = options->functions,
                                           .run       = options->run,
                                           .cancel    = options->cancel,
                                           .ready     = options->ready,

@@ -24,7 +24,8 @@ struct worker_host_options {
     const char *name;             /* NULL: "<service>@<name of the host>" */
     const struct config_rpc *rpc; /* borrowed for the call */
     int64_t slots, lease_ms;
-    struct loop *loop; /* borrowed; outlives the host */
+    const char *const *functions; /* as in worker.h; NULL: none */
+    struct loop *loop;            /* borrowed; outlives the host */
 
     void (*run)(struct worker_job *job, void *context); /* as in worker.h, and the next two */
     void (*cancel)(struct worker_job *job, void *context);

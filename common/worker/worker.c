@@ -119,10 +119,12 @@ static void on_leased(struct rpc_answer *answer, void *context)
     struct poll *poll = context;
     poll->is_parked   = false;
     if (answer->code == STATUS_OK) {
+        worker_register(poll->worker);
         take_jobs(poll, answer);
         return;
     }
     rpc_answer_free(answer);
+    poll->worker->is_registered = false; /* who comes back may not know them any more */
     poll_later(poll);
 }
 
@@ -178,6 +180,7 @@ static void on_topology(struct rpc_answer *answer, void *context)
                                                            : count);
         if (worker->options.ready) worker->options.ready(worker->options.context);
         worker_poll_all(worker);
+        worker_register(worker);
     }
     rpc_answer_free(answer);
     if (is_known) return;
@@ -211,8 +214,9 @@ struct worker *worker_new(const struct worker_options *options)
         worker->queues[worker->queue_count] = options->queues[worker->queue_count];
         worker->queue_count++;
     }
-    worker->topology  = (struct loop_timer){.fire = ask_topology, .context = worker};
-    worker->heartbeat = (struct loop_timer){.fire = worker_beat, .context = worker};
+    worker->topology     = (struct loop_timer){.fire = ask_topology, .context = worker};
+    worker->registration = (struct loop_timer){.fire = worker_register, .context = worker};
+    worker->heartbeat    = (struct loop_timer){.fire = worker_beat, .context = worker};
     loop_timer_set(options->loop, &worker->topology, worker_now_ms(worker));
     loop_timer_set(options->loop, &worker->heartbeat, worker_heartbeat_at_ms(worker));
     return worker;
@@ -248,6 +252,7 @@ void worker_freep(struct worker **ref)
         loop_timer_clear(worker->options.loop, &worker->polls[i].retry);
     }
     loop_timer_clear(worker->options.loop, &worker->topology);
+    loop_timer_clear(worker->options.loop, &worker->registration);
     loop_timer_clear(worker->options.loop, &worker->heartbeat);
     free(worker->polls);
     free(worker);

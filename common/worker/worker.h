@@ -6,6 +6,9 @@
  * or worker_release(). A report is repeated until the scheduler has committed it or says that the
  * lease is lost, also over restarts of the scheduler; the job keeps its slot until then.
  *
+ * What it can do it registers with the system partition, if it is told; a function that is refused
+ * there (another contract under the same version) is logged, and the worker goes on without it.
+ *
  * Threads: a worker belongs to its loop; everything happens on it.
  */
 #ifndef WORKER_WORKER_H
@@ -37,13 +40,16 @@ struct worker_job {
 
 struct worker_options {
     struct loop *loop;            /* borrowed */
-    struct rpc_client *scheduler; /* borrowed; RPC_OWNER; services: Jobs and System */
+    struct rpc_client *scheduler; /* borrowed; RPC_OWNER; services: Jobs, System, Functions */
     const char *const *queues;    /* NULL-terminated, at most WORKER_QUEUES_MAX */
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
     uint32_t slots;               /* jobs at once. With several partitions the polls that are parked
                                    * at the others may bring one share each on top */
     uint32_t lease_ms;            /* silence after which a job is another worker's */
+    const char *const *functions; /* descriptions as JSON (workflow/function_catalog.h), which are
+                                   * registered at the start and whenever the scheduler was away;
+                                   * NULL-terminated; NULL: none. Live as long as the worker */
 
     /** A job has come. May end it before it returns. */
     void (*run)(struct worker_job *job, void *context);

@@ -49,6 +49,9 @@ struct worker {
     bool is_draining;
     bool is_stopped; /* the client may be gone */
     struct loop_timer topology;
+    struct loop_timer registration; /* its next try */
+    bool is_registering;            /* a call is under way */
+    bool is_registered;             /* since the scheduler was last away */
     struct loop_timer heartbeat;
 };
 
@@ -80,6 +83,13 @@ void worker_poll_all(struct worker *worker);
 struct held *held_new(struct worker *worker, struct batch *batch, uint16_t partition,
                       const Pb__LeasedJob *leased);
 void held_free(struct held *held);
+
+/* --- registration.c ----------------------------------------------------------------------------
+ */
+
+/** Registers the worker's functions, unless that is done or under way. Callback of
+ * worker->registration too. Context: the worker. */
+void worker_register(void *context);
 
 /* --- heartbeat.c -------------------------------------------------------------------------------
  */

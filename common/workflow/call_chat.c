@@ -1,8 +1,9 @@
 /* The arguments of `llm.chat`: its input schema, and which of them go together. */
 #include "workflow/catalog.h"
+#include "workflow/task_read.h"
 
 /* Not refused here: what a provider may refuse of a value (temperature above 1, ...). */
-static const char chat_schema[] =
+const char chat_input_schema[] =
     "{ \"type\": \"object\", \"properties\": {"
     "  \"model\":       { \"type\": \"string\", \"minLength\": 1 },"
     "  \"assistant\":   { \"type\": \"string\", \"minLength\": 1 },"
@@ -62,8 +63,7 @@ static void check_pairs(struct reader *reader, json value)
 
 void chat_with_read(struct reader *reader, json value, void *target)
 {
-    if (!reader->chat) reader->chat = arguments_compile(reader, "llm.chat", chat_schema);
-    arguments_check(reader, reader->chat, value);
+    arguments_check(reader, reader->draft->function->arguments, value);
     check_pairs(reader, value);
     template_read(reader, value, target);
 }

@@ -1,38 +1,63 @@
 /*
- * Functions by name. The language resolves `call: X` in five steps; every function that the
- * language knows and nobody executes yet is refused or warned of by its name.
+ * Functions by name: those of the language itself, those that are built in, and those of the
+ * catalog, which are pinned: the stored workflow keeps the description that its text named when it
+ * was registered, so a newer catalog changes nothing for it.
  */
 #include "workflow/catalog.h"
+#include "workflow/task_read.h"
 
 #include "base/assert.h"
 #include "schema/schema.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
-enum { ARGUMENTS_MAX = 64 /* of one function */ };
+enum {
+    ARGUMENTS_MAX = 64,  /* of one function */
+    NEAR_NAMES    = 512, /* names that are compared for "did you mean" */
+};
 
 static const struct function functions[] = {
-    {"http", "tools", false, true, http_with_read, FUNCTION_EXECUTED},
-    {"openapi", "tools", false, true, openapi_with_read, FUNCTION_AWAITED},
-    {"mcp", "tools", false, true, mcp_with_read, FUNCTION_AWAITED},
-    {"a2a", "tools", false, true, a2a_with_read, FUNCTION_AWAITED},
-    {"grpc", "tools", false, true, grpc_with_read, FUNCTION_REFUSED},
-    {"asyncapi", "tools", false, true, asyncapi_with_read, FUNCTION_REFUSED},
-    {"llm.chat", "llm", true, true, chat_with_read, FUNCTION_EXECUTED},
+    {.name = "http", .queue = "tools", .needs_with = true, .with_read = http_with_read},
+    {.name       = "openapi",
+     .queue      = "tools",
+     .needs_with = true,
+     .with_read  = openapi_with_read,
+     .state      = FUNCTION_AWAITED},
+    {.name       = "mcp",
+     .queue      = "tools",
+     .needs_with = true,
+     .with_read  = mcp_with_read,
+     .state      = FUNCTION_AWAITED},
+    {.name       = "a2a",
+     .queue      = "tools",
+     .needs_with = true,
+     .with_read  = a2a_with_read,
+     .state      = FUNCTION_AWAITED},
+    {.name       = "grpc",
+     .queue      = "tools",
+     .needs_with = true,
+     .with_read  = grpc_with_read,
+     .state      = FUNCTION_REFUSED},
+    {.name       = "asyncapi",
+     .queue      = "tools",
+     .needs_with = true,
+     .with_read  = asyncapi_with_read,
+     .state      = FUNCTION_REFUSED},
+    {.name         = "llm.chat",
+     .queue        = "llm",
+     .is_cataloged = true,
+     .needs_with   = true,
+     .with_read    = chat_with_read,
+     .summary      = "Asks a language model",
+     .input_schema = chat_input_schema},
 };
 
-/* Functions of the default catalog that have a name of their own. */
+/* What the built-in functions of the catalog promise: they change nothing outside. */
+#define BUILTIN_VERSION "1.0.0"
+
+/* Functions of the default catalog that are to be built in. */
 static const char *const known[] = {
-    "llm.embed",      "agent.run",       "tutti.compensate", "tutti.variant",
-    "assistant.list", "memory.remember", "memory.recall",    "memory.remember_many",
-    "memory.get",     "memory.delete",   "memory.forget",    "memory.reembed",
-};
-
-/* Families whose functions are the actions of adapters; `worker.` are the users' own. */
-static const char *const families[] = {
-    "worker.",   "memory.", "github.",  "slack.",   "notion.",     "figma.",
-    "sendgrid.", "smtp.",   "buffer.",  "grafana.", "prometheus.", "wordpress.",
-    "s3.",       "web.",    "browser.", "http.",    "mcp.",
+    "llm.embed", "agent.run", "tutti.compensate", "tutti.variant", "assistant.list",
 };
 
 static bool is_listed(const char *const *names, size_t count, str name)
@@ -43,21 +68,16 @@ static bool is_listed(const char *const *names, size_t count, str name)
     return false;
 }
 
-static bool is_of_family(str name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-        if (str_starts_with(name, str_from(families[i]))) return true;
-    }
-    return false;
-}
-
-static const struct function *function_find(str name)
+static const struct function *builtin_find(str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         if (str_is(name, functions[i].name)) return &functions[i];
     }
     return NULL;
 }
+
+/* --- refusing -----------------------------------------------------------------------------------
+ */
 
 /* A task under `use.functions`; that group as a whole is refused by its own reader. */
 static bool is_declared(const struct reader *reader, str name)
@@ -67,40 +87,154 @@ static bool is_declared(const struct reader *reader, str name)
     return !json_is(json_get(tasks, name), JSON_INVALID);
 }
 
+static const char *nearest_function(struct reader *reader, str name)
+{
+    const char **names = scratch_alloc(reader, NEAR_NAMES, sizeof *names);
+    size_t count       = 0;
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) names[count++] = functions[i].name;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
+    for (size_t i = 0; i < function_catalog_count(reader->catalog) && count < NEAR_NAMES; i++) {
+        names[count++] = function_catalog_at(reader->catalog, i)->name;
+    }
+    return nearest_name(name, names, count);
+}
+
 static void refuse_function(struct reader *reader, str name)
 {
     struct yaml_place where = value_place(reader);
-    if (is_listed(known, ARRAY_LEN(known), name) || is_of_family(name) ||
-        is_declared(reader, name) || memmem(name.ptr, name.len, "://", 3)) {
+    if (is_listed(known, ARRAY_LEN(known), name) || is_declared(reader, name) ||
+        str_starts_with(name, str_from("worker.")) || memmem(name.ptr, name.len, "://", 3)) {
         refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
                STR_ARG(shown(name)));
         return;
     }
     struct diagnostic *finding =
         refuse(reader, "V14", where, "there is no function `" STR_FMT "`", STR_ARG(shown(name)));
-    const char *names[ARRAY_LEN(functions) + ARRAY_LEN(known)];
-    size_t count = 0;
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++) names[count++] = functions[i].name;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
-    const char *near = nearest_name(name, names, count);
-    if (near) hint(reader, finding, "did you mean `%s`?", near);
+    const char *near = nearest_function(reader, name);
+    if (near) {
+        hint(reader, finding, "did you mean `%s`?", near);
+    } else if (memchr(name.ptr, '.', name.len) && !reader->catalog) {
+        hint(reader, finding, "ask a server that has it, or name its catalog: `--catalog FILE`");
+    }
 }
 
-/* Splits `text` at its first `mark`; what follows goes to `*ret_rest`, empty if there is no mark.
+static void refuse_version(struct reader *reader, const struct function_selector *selector,
+                           const char *newest)
+{
+    struct diagnostic *finding = refuse(reader, "V14", value_place(reader),
+                                        "there is no version `" STR_FMT "` of `" STR_FMT "`",
+                                        STR_ARG(shown(selector->version)), STR_ARG(selector->name));
+    /* A major version is what an author wants to name. */
+    size_t major = strcspn(newest, ".");
+    hint(reader, finding, "`" STR_FMT ":%.*s`", STR_ARG(selector->name), (int)major, newest);
+}
+
+/* --- resolving ----------------------------------------------------------------------------------
  */
-static str split_at(str text, char mark, str *ret_rest)
+
+static const struct function *remember(struct reader *reader, str call,
+                                       const struct function *function)
 {
-    const char *at = memchr(text.ptr, mark, text.len);
-    size_t len     = at ? (size_t)(at - text.ptr) : text.len;
-    *ret_rest      = at ? str_slice(text, len + 1, text.len) : (str){.ptr = "", .len = 0};
-    return str_slice(text, 0, len);
+    struct resolved *resolved = scratch_alloc(reader, 1, sizeof *resolved);
+    *resolved = (struct resolved){.next = reader->resolved, .call = call, .function = *function};
+    reader->resolved = resolved;
+    return &resolved->function;
 }
 
-/* The default catalog has version 1.0.0 of everything; 1 and 1.0 name the newest of theirs. */
-static bool is_version_there(str version)
+static const struct function *builtin_resolve(struct reader *reader, str call,
+                                              const struct function *builtin)
 {
-    static const char *const there[] = {"", "1", "1.0", "1.0.0"};
-    return is_listed(there, ARRAY_LEN(there), version);
+    struct function function = *builtin;
+    if (function.is_cataloged) {
+        struct function_description *description = reader_alloc(reader, 1, sizeof *description);
+        *description                             = (struct function_description){
+                                        .name    = function.name,
+                                        .version = BUILTIN_VERSION,
+                                        .queue   = function.queue,
+                                        .summary = function.summary ? function.summary : "",
+        };
+        function.description = description;
+    }
+    if (function.input_schema) {
+        function.arguments = arguments_compile(reader, function.name, function.input_schema);
+    }
+    return remember(reader, call, &function);
+}
+
+/* A copy of the description becomes the workflow's own, under the text that named it. */
+static const struct function *pin(struct reader *reader, str call, json source)
+{
+    struct workflow_pin *entry               = reader_alloc(reader, 1, sizeof *entry);
+    CLEANUP(json_unrefp) json text           = json_to_text_new(source);
+    json copy                                = json_invalid();
+    struct error why                         = {};
+    struct function_description *description = reader_alloc(reader, 1, sizeof *description);
+    status read                              = json_parse(json_str(text), NULL, &copy, NULL, &why);
+    if (read == STATUS_OK) {
+        reader_hold(reader, HOLDING_JSON)->value = json_freeze(copy);
+        read = function_description_read(copy, description, &why);
+    }
+    if (read != STATUS_OK) {
+        refuse(reader, "V14", value_place(reader), "`" STR_FMT "`: %s", STR_ARG(shown(call)),
+               why.text);
+        return NULL;
+    }
+    char *name = reader_alloc(reader, call.len + 1, 1);
+    memcpy(name, call.ptr, call.len);
+    *entry = (struct workflow_pin){.next = reader->workflow->pins, .call = name, .source = copy};
+    reader->workflow->pins = entry;
+
+    struct function function = {
+        .name         = description->name,
+        .queue        = description->queue,
+        .is_cataloged = true,
+        .with_read    = function_with_read,
+        .description  = description,
+    };
+    if (!json_is(description->input_schema, JSON_INVALID)) {
+        function.arguments = arguments_of(reader, function.name, description->input_schema);
+    }
+    if (!json_is(description->output_schema, JSON_INVALID)) {
+        function.output_schema =
+            arguments_of(reader, function.name, description->output_schema)->schema;
+    }
+    return remember(reader, call, &function);
+}
+
+static const struct function *select_function(struct reader *reader, str call)
+{
+    struct function_selector selector = {};
+    if (!function_selector_read(call, &selector)) {
+        struct diagnostic *finding =
+            refuse(reader, "V14", value_place(reader), "`" STR_FMT "` names no function",
+                   STR_ARG(shown(call)));
+        hint(reader, finding, "write name, name:version or name:version@catalog");
+        return NULL;
+    }
+    if (selector.catalog.len > 0 && !str_is(selector.catalog, "default")) {
+        refuse(reader, "V13", value_place(reader), "there is no catalog `" STR_FMT "`",
+               STR_ARG(shown(selector.catalog)));
+        return NULL;
+    }
+    const struct function *builtin = builtin_find(selector.name);
+    if (builtin && builtin->is_cataloged) {
+        if (function_version_matches(str_from(BUILTIN_VERSION), selector.version)) {
+            return builtin_resolve(reader, call, builtin);
+        }
+        refuse_version(reader, &selector, BUILTIN_VERSION);
+        return NULL;
+    }
+    const struct function_description *newest =
+        function_catalog_find(reader->catalog, selector.name, (str){});
+    const struct function_description *found =
+        function_catalog_find(reader->catalog, selector.name, selector.version);
+    if (found) return pin(reader, call, found->source);
+    if (newest) {
+        refuse_version(reader, &selector, newest->version);
+    } else {
+        refuse_function(reader, selector.name);
+    }
+    return NULL;
 }
 
 static void say_state(struct reader *reader, const struct function *function)
@@ -120,39 +254,58 @@ static void say_state(struct reader *reader, const struct function *function)
     }
 }
 
-const struct function *function_resolve(struct reader *reader, str call)
+static const struct function *resolve(struct reader *reader, str call)
 {
-    const struct function *function = function_find(call);
-    if (function) {
-        say_state(reader, function);
-        return function;
+    for (const struct resolved *r = reader->resolved; r; r = r->next) {
+        if (str_equal(r->call, call)) return &r->function;
     }
+    json pinned = json_get(reader->pins, call);
+    if (!json_is(pinned, JSON_INVALID)) return pin(reader, call, pinned);
+    const struct function *builtin = builtin_find(call);
+    if (builtin) return builtin_resolve(reader, call, builtin);
     if (memmem(call.ptr, call.len, "://", 3)) {
         refuse_function(reader, call);
         return NULL;
     }
-    str catalog;
-    str version;
-    str rest = split_at(call, '@', &catalog);
-    str name = split_at(rest, ':', &version);
-    if (catalog.len > 0 && !str_is(catalog, "default")) {
-        refuse(reader, "V13", value_place(reader), "there is no catalog `" STR_FMT "`",
-               STR_ARG(shown(catalog)));
-        return NULL;
-    }
-    function = function_find(name);
-    if (!function || !function->is_cataloged) {
-        refuse_function(reader, name);
-        return NULL;
-    }
-    if (!is_version_there(version)) {
-        struct diagnostic *finding =
-            refuse(reader, "V14", value_place(reader), "there is no version `" STR_FMT "` of `%s`",
-                   STR_ARG(shown(version)), function->name);
-        hint(reader, finding, "`%s:1`", function->name);
-        return NULL;
-    }
+    return select_function(reader, call);
+}
+
+const struct function *function_resolve(struct reader *reader, str call)
+{
+    const struct function *function = resolve(reader, call);
+    if (function) say_state(reader, function);
     return function;
+}
+
+bool function_is_builtin(str name)
+{
+    const struct function *function = builtin_find(name);
+    return (function && function->is_cataloged) || is_listed(known, ARRAY_LEN(known), name);
+}
+
+json function_builtin_new(void)
+{
+    json list = json_array_new(ARRAY_LEN(functions));
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+        const struct function *function = &functions[i];
+        if (!function->is_cataloged) continue;
+        json item = json_object_new(8);
+        json_object_put_text(&item, "name", json_text_from(function->name));
+        json_object_put_text(&item, "version", json_text_from(BUILTIN_VERSION));
+        json_object_put_text(&item, "queue", json_text_from(function->queue));
+        json_object_put_text(&item, "effect", json_text_from(effect_name(EFFECT_READ)));
+        if (function->summary) {
+            json_object_put_text(&item, "summary", json_text_from(function->summary));
+        }
+        json schema = json_invalid();
+        if (function->input_schema) {
+            status read = json_parse(str_from(function->input_schema), NULL, &schema, NULL, NULL);
+            ASSERT(read == STATUS_OK); /* the text is ours */
+            json_object_put_text(&item, "input_schema", schema);
+        }
+        json_array_push(&list, item);
+    }
+    return list;
 }
 
 /* --- arguments -------------------------------------------------------------------------------- */
@@ -161,7 +314,13 @@ const struct function *function_resolve(struct reader *reader, str call)
 static bool is_about_members(const char *keyword)
 {
     static const char *const keywords[] = {
-        "required", "minItems", "maxItems", "minProperties", "maxProperties", "dependentRequired",
+        "required",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "dependentRequired",
+        "additionalProperties",
     };
     return is_listed(keywords, ARRAY_LEN(keywords), str_from(keyword));
 }
@@ -171,6 +330,8 @@ static void refuse_violation(struct reader *reader, const char *function, json v
 {
     json part = json_pointer_get(value, str_from(violation->pointer));
     if (is_expression(part)) return;
+    bool is_unknown = strcmp(violation->schema_pointer, "/additionalProperties") == 0;
+    if (is_unknown && !violation->pointer[0]) return; /* has been said: refuse_unknown_arguments */
     if (holds_expression(part) && !is_about_members(violation->keyword)) return;
 
     str here         = buf_str(&reader->pointer);
@@ -185,6 +346,7 @@ static void refuse_violation(struct reader *reader, const char *function, json v
 static void refuse_unknown_arguments(struct reader *reader, const struct arguments *arguments,
                                      json value)
 {
+    if (!arguments->is_closed) return;
     json properties = json_get_text(arguments->source, "properties");
     const char *names[ARGUMENTS_MAX];
     size_t count = 0;
@@ -204,21 +366,36 @@ static void refuse_unknown_arguments(struct reader *reader, const struct argumen
     }
 }
 
-const struct arguments *arguments_compile(struct reader *reader, const char *function,
-                                          const char *source)
+static struct arguments *arguments_new(struct reader *reader, const char *function, json source,
+                                       bool is_closed)
 {
     struct arguments *arguments = reader_alloc(reader, 1, sizeof *arguments);
     struct schema *schema       = NULL;
-    json value                  = json_invalid();
     struct error why            = {};
-    bool is_fine = json_parse(str_from(source), NULL, &value, NULL, &why) == STATUS_OK;
+    bool is_fine                = schema_compile(source, NULL, NULL, &schema, &why) == STATUS_OK;
+    ASSERT(is_fine); /* ours, or compiled when the description was read */
+    reader_hold(reader, HOLDING_SCHEMA)->schema = schema;
+    *arguments = (struct arguments){function, source, schema, is_closed};
+    return arguments;
+}
+
+const struct arguments *arguments_of(struct reader *reader, const char *function, json source)
+{
+    bool is_closed = json_is(json_get_text(source, "additionalProperties"), JSON_FALSE);
+    return arguments_new(reader, function, source, is_closed);
+}
+
+/* What a provider adds to its API tomorrow is no reason to fail a run, but a typo today is a
+ * finding: so built-in functions are closed for the author only. */
+const struct arguments *arguments_compile(struct reader *reader, const char *function,
+                                          const char *source)
+{
+    json value       = json_invalid();
+    struct error why = {};
+    bool is_fine     = json_parse(str_from(source), NULL, &value, NULL, &why) == STATUS_OK;
     ASSERT(is_fine); /* the text is ours */
     reader_hold(reader, HOLDING_JSON)->value = json_freeze(value);
-    is_fine = schema_compile(value, NULL, NULL, &schema, &why) == STATUS_OK;
-    ASSERT(is_fine);
-    reader_hold(reader, HOLDING_SCHEMA)->schema = schema;
-    *arguments = (struct arguments){.function = function, .source = value, .schema = schema};
-    return arguments;
+    return arguments_new(reader, function, value, true);
 }
 
 void arguments_check(struct reader *reader, const struct arguments *arguments, json value)
@@ -231,4 +408,11 @@ void arguments_check(struct reader *reader, const struct arguments *arguments, j
     for (size_t i = 0; i < violations->count; i++) {
         refuse_violation(reader, arguments->function, value, &violations->items[i]);
     }
+}
+
+void function_with_read(struct reader *reader, json value, void *target)
+{
+    const struct arguments *arguments = reader->draft->function->arguments;
+    if (arguments) arguments_check(reader, arguments, value);
+    template_read(reader, value, target);
 }

@@ -1,34 +1,57 @@
-/** catalog: what `call` can name. Internal to this layer. */
+/** catalog: what `call` names. Internal to this layer; function_catalog.h is for all. */
 #ifndef WORKFLOW_CATALOG_H
 #define WORKFLOW_CATALOG_H
 
 #include "workflow/compile.h"
+#include "workflow/function_catalog.h"
 
 /** A function that can be called. */
 struct function {
-    const char *name;      /* "llm.chat" */
-    const char *queue;     /* of its jobs */
-    bool is_cataloged;     /* a catalog function: the job default applies (E8) */
-    bool needs_with;       /* `with` must be given */
-    field_read *with_read; /* const struct template ** */
+    const char *name;         /* "llm.chat" */
+    const char *queue;        /* of its jobs */
+    bool is_cataloged;        /* a catalog function: the job default applies (E8) */
+    bool needs_with;          /* `with` must be given */
+    field_read *with_read;    /* const struct template ** */
+    const char *summary;      /* of a built-in one, for lists */
+    const char *input_schema; /* JSON text of a built-in one; NULL: `with_read` knows */
+
     enum {
         FUNCTION_EXECUTED,
         FUNCTION_AWAITED, /* registered with a warning; a run that gets there faults */
         FUNCTION_REFUSED, /* its form is checked, then it is refused */
     } state;
+
+    /* Set when it is resolved: */
+    const struct function_description *description; /* NULL: a call of the language itself */
+    const struct arguments *arguments;              /* NULL: no schema */
+    const struct schema *output_schema;             /* NULL: none */
 };
 
-/** Resolves the text of `call` at hand; NULL after a finding (V05, V13, V14). */
+/**
+ * Resolves the text at hand ("llm.chat", "slack.send_message:1@default"); NULL after a finding
+ * (V05, V13, V14). A function of the catalog is pinned: it comes out the same whenever the stored
+ * workflow is read again. The same text gives the same function.
+ */
 const struct function *function_resolve(struct reader *reader, str call);
+
+/** A function that was resolved before. */
+struct resolved {
+    struct resolved *next;
+    str call;
+    struct function function;
+};
 
 /** The input schema of a function. */
 struct arguments {
     const char *function;
     json source;
     const struct schema *schema;
+    bool is_closed; /* what it does not name is refused */
 };
 const struct arguments *arguments_compile(struct reader *reader, const char *function,
                                           const char *source);
+/** The same of a frozen value that lives as long as the workflow, and has been compiled before. */
+const struct arguments *arguments_of(struct reader *reader, const char *function, json source);
 
 /** Checks `value`, the arguments at hand; what an expression hides is left out (V14). */
 void arguments_check(struct reader *reader, const struct arguments *arguments, json value);
@@ -41,6 +64,9 @@ void grpc_with_read(struct reader *reader, json value, void *target);
 void asyncapi_with_read(struct reader *reader, json value, void *target);
 void a2a_with_read(struct reader *reader, json value, void *target);
 void mcp_with_read(struct reader *reader, json value, void *target);
+void function_with_read(struct reader *reader, json value, void *target); /* of the catalog */
+
+extern const char chat_input_schema[];
 
 /* Fields that HTTP calls have in common: const struct template ** (call_http.c). */
 void call_output_read(struct reader *reader, json value, void *target);

@@ -73,7 +73,8 @@ struct draft;      /* task_read.h */
 struct task_names; /* task_read.h */
 struct pending;    /* task_read.c */
 struct definition; /* use.h */
-struct arguments;  /* catalog.h */
+struct resolved;   /* catalog.h */
+struct function_catalog;
 
 struct reader {
     struct compiled *compiled;
@@ -100,7 +101,9 @@ struct reader {
 
     struct definition *definitions; /* what `use` declares */
     size_t definition_count;
-    const struct arguments *chat; /* input schema of llm.chat; NULL until it is needed */
+    const struct function_catalog *catalog; /* borrowed; NULL: only what is built in */
+    json pins;                 /* of a stored workflow: call -> description; borrowed */
+    struct resolved *resolved; /* what `call` named so far */
     uint32_t expression_count;
     size_t expression_bytes;
     bool is_too_long; /* a pointer did not fit: reported once */

@@ -9,9 +9,14 @@ static void call_read(struct reader *reader, json value, void *target)
     const struct function *function = function_resolve(reader, json_str(value));
     reader->draft->function         = function;
     if (!function) return;
+    const struct arguments *arguments = function->arguments;
+
     task->call = (struct call_body){.function          = function->name,
                                     .queue             = function->queue,
-                                    .has_default_retry = function->is_cataloged};
+                                    .has_default_retry = function->is_cataloged,
+                                    .description       = function->description,
+                                    .input_schema      = arguments ? arguments->schema : NULL,
+                                    .output_schema     = function->output_schema};
 }
 
 static void with_read(struct reader *reader, json value, void *target)
@@ -26,10 +31,14 @@ static void with_read(struct reader *reader, json value, void *target)
 
 static void call_finish(struct reader *reader, void *object)
 {
-    const struct draft *draft = object;
-    if (draft->function && draft->function->needs_with && !draft->has_with) {
-        refuse(reader, "V06", value_place(reader), "`call: %s` needs `with`",
-               draft->function->name);
+    const struct draft *draft       = object;
+    const struct function *function = draft->function;
+    if (!function || draft->has_with) return;
+    if (function->needs_with) {
+        refuse(reader, "V06", value_place(reader), "`call: %s` needs `with`", function->name);
+    } else if (function->arguments) {
+        CLEANUP(json_unrefp) json nothing = json_object_new(0);
+        arguments_check(reader, function->arguments, nothing);
     }
 }
 

@@ -16,6 +16,9 @@
 
 #include <stdlib.h>
 
+/* With its aliases expanded a definition is larger, and so is what it pins. */
+enum { STORED_MAX = 8 << 20 /* bytes */, STORED_VALUES_MAX = 2'000'000 };
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* The public pointer is const, since nobody may change a workflow; its count is ours. */
@@ -100,7 +103,7 @@ static bool tree_make(struct reader *reader)
         return false;
     }
     struct bytes canonical = bytes_from(buf_str(&text));
-    sha256(canonical, reader->workflow->digest);
+    sha256(canonical, reader->workflow->source_digest);
 
     buf_clear(&text);
     bool is_printed = json_print(root, JSON_COMPACT, &text);
@@ -114,6 +117,20 @@ static bool tree_make(struct reader *reader)
     reader->workflow->document               = json_freeze(tree);
     reader_hold(reader, HOLDING_JSON)->value = reader->workflow->document;
     return true;
+}
+
+/* The canonical text of what the store keeps. */
+static bool stored_print(const struct workflow *workflow, struct buf *out)
+{
+    if (!workflow->pins) return json_print(workflow->document, JSON_SORTED, out);
+    json pins = json_object_new(4);
+    for (const struct workflow_pin *pin = workflow->pins; pin; pin = pin->next) {
+        json_object_put_text(&pins, pin->call, json_ref(pin->source));
+    }
+    CLEANUP(json_unrefp) json stored = json_object_new(2);
+    json_object_put_text(&stored, "definition", json_ref(workflow->document));
+    json_object_put_text(&stored, "pins", pins);
+    return json_print(stored, JSON_SORTED, out);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -181,8 +198,25 @@ static status refused(const struct diagnostics *list, size_t from, size_t errors
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "workflow_invalid", "%zu errors", errors);
 }
 
-status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,
-                     struct error *reterr)
+/* What was read becomes what is stored, and that has the digest. */
+static void digest_make(struct reader *reader)
+{
+    struct workflow *workflow = reader->workflow;
+    memcpy(workflow->digest, workflow->source_digest, SHA256_SIZE);
+    if (!workflow->pins) return;
+    CLEANUP(buf_done) struct buf text = buf_init(STORED_MAX);
+    if (!stored_print(workflow, &text)) {
+        buf_clear(&reader->pointer);
+        refuse(reader, "V01", value_place(reader),
+               "with the functions that it names, this has more than %d bytes", STORED_MAX);
+        return;
+    }
+    sha256(bytes_from(buf_str(&text)), workflow->digest);
+}
+
+static status read_all(str text, const struct function_catalog *catalog, json pins,
+                       struct diagnostics *list, const struct workflow **ret_workflow,
+                       struct error *reterr)
 {
     size_t count_before  = list->count;
     size_t errors_before = list->errors;
@@ -205,9 +239,12 @@ status workflow_read(str text, struct diagnostics *list, const struct workflow *
                                      .list          = list,
                                      .errors_before = errors_before,
                                      .pointer       = buf_init(POINTER_MAX),
+                                     .catalog       = catalog,
+                                     .pins          = pins,
     };
     ASSERT(reader.scratch != NULL);
     if (tree_make(&reader)) reader_run(&reader);
+    digest_make(&reader);
     reader_done(&reader);
 
     findings_sort(list, count_before);
@@ -218,12 +255,44 @@ status workflow_read(str text, struct diagnostics *list, const struct workflow *
     return STATUS_OK;
 }
 
+status workflow_read_with(str text, const struct workflow_sources *sources,
+                          struct diagnostics *list, const struct workflow **ret_workflow,
+                          struct error *reterr)
+{
+    return read_all(text, sources->catalog, json_invalid(), list, ret_workflow, reterr);
+}
+
+status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,
+                     struct error *reterr)
+{
+    return read_all(text, NULL, json_invalid(), list, ret_workflow, reterr);
+}
+
+json workflow_definition_of(json stored)
+{
+    json definition = json_get_text(stored, "definition");
+    return json_is(definition, JSON_INVALID) ? stored : definition;
+}
+
+status workflow_read_stored(str stored, struct diagnostics *list,
+                            const struct workflow **ret_workflow, struct error *reterr)
+{
+    const struct json_limits limits = {.values_max = STORED_VALUES_MAX};
+    CLEANUP(json_unrefp) json value = json_invalid();
+    TRY(json_parse(stored, &limits, &value, NULL, reterr));
+    json pins = json_get_text(value, "pins");
+    if (json_is(pins, JSON_INVALID)) return workflow_read(stored, list, ret_workflow, reterr);
+
+    CLEANUP(json_unrefp) json text = json_to_text_new(workflow_definition_of(value));
+    return read_all(json_str(text), NULL, pins, list, ret_workflow, reterr);
+}
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
 json workflow_source_new(const struct workflow *workflow)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(SOURCE_MAX);
-    bool is_printed                   = json_print(workflow->document, JSON_SORTED, &text);
+    CLEANUP(buf_done) struct buf text = buf_init(STORED_MAX);
+    bool is_printed                   = stored_print(workflow, &text);
     ASSERT(is_printed); /* it was printed when it was read */
     return json_text_new(buf_str(&text));
 }

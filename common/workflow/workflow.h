@@ -24,6 +24,8 @@
 
 struct schema;
 struct regex;
+struct function_catalog;
+struct function_description;
 
 enum {
     WORKFLOW_TASKS_MAX = 4096,
@@ -130,6 +132,11 @@ struct call_body {
     const char *queue;           /* "tools", "llm" */
     const struct template *with; /* arguments; evaluated when the job is queued */
     bool has_default_retry;      /* a catalog function: the job default applies (E8) */
+
+    /* Of a catalog function: what it promises (function_catalog.h); NULL: a call of the language
+     * itself. Its arguments and its answer are checked against these; NULL: anything. */
+    const struct function_description *description;
+    const struct schema *input_schema, *output_schema;
 };
 
 struct for_body {
@@ -244,11 +251,21 @@ struct workflow_budget {
     int64_t tokens;    /* 0: none */
 };
 
+/** What a text in the definition stood for when the workflow was registered. */
+struct workflow_pin {
+    const struct workflow_pin *next;
+    const char *call; /* "slack.send_message:1" */
+    json source;      /* the description; frozen */
+};
+
 struct workflow {
     const char *namespace_, *name, *version;
-    const char *title;           /* "" if none */
-    uint8_t digest[SHA256_SIZE]; /* of the canonical JSON of the definition */
-    json document;               /* frozen: the definition as it was read */
+    const char *title; /* "" if none */
+    /* Of what is stored: the definition, with what it pins if it pins anything. */
+    uint8_t digest[SHA256_SIZE];
+    uint8_t source_digest[SHA256_SIZE]; /* of the canonical JSON of the definition alone */
+    json document;                      /* frozen: the definition as it was read */
+    const struct workflow_pin *pins;    /* NULL: none */
     const struct schema *input_schema, *output_schema;
     const struct template *input_from, *output_as;
     struct duration timeout;
@@ -268,12 +285,33 @@ struct workflow {
 status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,
                      struct error *reterr);
 
+/** What a definition may refer to beside itself. Borrowed for the call. */
+struct workflow_sources {
+    const struct function_catalog *catalog; /* NULL: only the functions that are built in */
+};
+
+/** The same with `sources`; workflow_read() has none. */
+status workflow_read_with(str text, const struct workflow_sources *sources,
+                          struct diagnostics *list, const struct workflow **ret_workflow,
+                          struct error *reterr);
+
+/**
+ * Reads what workflow_source_new() made: the definition with what it pinned, so that names mean
+ * what they meant then. Never for text from outside, which could pin what it likes.
+ */
+status workflow_read_stored(str stored, struct diagnostics *list,
+                            const struct workflow **ret_workflow, struct error *reterr);
+
 const struct workflow *workflow_ref(const struct workflow *workflow);
 void workflow_unref(const struct workflow *workflow);
 void workflow_unrefp(const struct workflow **workflow);
 
-/** The definition as canonical JSON text: what the store keeps; the same digest reads back. */
+/** What the store keeps, as canonical JSON text: the definition, or {"definition", "pins"} if it
+ * pins anything. workflow_read_stored() gives the same workflow and the same digest again. */
 json workflow_source_new(const struct workflow *workflow);
+
+/** The definition in such a text; a view of `stored`, parsed. */
+json workflow_definition_of(json stored);
 
 /** The task that `reference` names; NULL if none. */
 const struct task *workflow_task_at(const struct workflow *workflow, str reference);

@@ -31,6 +31,10 @@ enum command_kind {                /* request -> response */
                     COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
+                    COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions ->
+                                                 * Pb__RegisteredFunctions; values: one per
+                                                 * function, invalid: nothing to write; the
+                                                 * engine makes those invalid that it refuses */
 };
 
 struct command {

@@ -100,7 +100,7 @@ static status compile(str source, const struct workflow **ret_workflow, struct e
     CLEANUP(arena_freep) struct arena *arena = arena_new(COMPILE_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a definition");
     struct diagnostics *findings = diagnostics_new(arena);
-    status read                  = workflow_read(source, findings, ret_workflow, reterr);
+    status read                  = workflow_read_stored(source, findings, ret_workflow, reterr);
     if (read == STATUS_INVALID_ARGUMENT) {
         return fail(reterr, STATUS_DATA_LOSS, "a stored definition does not compile: %s",
                     findings->count > 0 ? findings->items[0].detail : "no finding");

@@ -209,6 +209,8 @@ status engine_sweep(struct engine *engine, struct error *reterr);
 
 status engine_put_workflow(struct engine *engine, struct command *command, struct error *reterr);
 status engine_put_key(struct engine *engine, struct command *command, struct error *reterr);
+status engine_register_functions(struct engine *engine, struct command *command,
+                                 struct error *reterr);
 
 /* --- engine_recover.c --------------------------------------------------------------------------
  */

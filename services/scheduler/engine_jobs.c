@@ -103,10 +103,11 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     str queue_name = str_from(event->queue && *event->queue ? event->queue : "default");
     str namespace  = queue_is_own(queue_name) ? (str){} : str_from(workflow->namespace_);
 
-    Pb__LeasedJob leased   = PB__LEASED_JOB__INIT;
-    leased.id              = event->id.text;
-    leased.queue           = text_in(engine->arena, queue_name);
-    leased.function        = event->function ? event->function : "";
+    Pb__LeasedJob leased = PB__LEASED_JOB__INIT;
+    leased.id            = event->id.text;
+    leased.queue         = text_in(engine->arena, queue_name);
+    leased.function      = event->function ? event->function : "";
+    if (event->function_version) leased.function_version = event->function_version;
     leased.run             = live->id.text;
     leased.namespace_      = workflow->namespace_;
     leased.workflow        = workflow->name;

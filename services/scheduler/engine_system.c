@@ -14,7 +14,11 @@ static Pb__WorkflowView make_view(struct engine *engine, const struct command *c
     view.name                       = text_in(engine->arena, str_from(workflow->name));
     view.version                    = text_in(engine->arena, str_from(workflow->version));
     view.title                      = text_in(engine->arena, str_from(workflow->title));
-    view.digest     = bytes_in(engine->arena, (str){(const char *)workflow->digest, SHA256_SIZE});
+    view.digest = bytes_in(engine->arena, (str){(const char *)workflow->digest, SHA256_SIZE});
+    if (workflow->pins) {
+        view.source_digest =
+            bytes_in(engine->arena, (str){(const char *)workflow->source_digest, SHA256_SIZE});
+    }
     view.created_us = engine->now_us;
     view.created_by = text_in(engine->arena, str_from(request->by));
     return view;
@@ -45,10 +49,11 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
     status got = record_get(engine->txn, TABLE_WORKFLOWS, key_bytes(&key), type, engine->arena,
                             &existing, reterr);
     if (got == STATUS_OK) {
-        str digest = {(const char *)workflow->digest, SHA256_SIZE};
-        if (str_equal(str_of(existing->digest), digest)) {
-            return answer(engine, command, existing, false, reterr);
-        }
+        /* What its names stood for then, they stand for now: only what was written counts. */
+        str source  = {(const char *)workflow->source_digest, SHA256_SIZE};
+        bool is_old = existing->source_digest.len == 0;
+        str there   = str_of(is_old ? existing->digest : existing->source_digest);
+        if (str_equal(there, source)) return answer(engine, command, existing, false, reterr);
         return command_refuse(command, STATUS_ALREADY_EXISTS, "already_exists",
                               "%s/%s:%s is registered with other content; a changed workflow needs "
                               "a new version",

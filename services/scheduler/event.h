@@ -150,6 +150,7 @@ struct event {
 
     /* Fresh. */
     const char *function, *queue; /* of the definition */
+    const char *function_version; /* NULL: it has none */
     int64_t attempt_timeout_us;   /* from lease to answer */
     json iteration;               /* text "2/0"; invalid outside of loops */
     uint64_t value_payload;       /* set by entry_pack(): where `value` was stored; 0: inline */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "rpc/rpc_hint.h"
+#include "scheduler/function_registry.h"
 #include "scheduler/run_history.h"
 #include "scheduler/run_reader.h"
 
@@ -25,6 +26,7 @@ struct scheduler {
     uint16_t count;
     struct shard **shards; /* `count`; NULL: not ours */
     struct definitions *definitions;
+    struct function_registry *functions;
     struct history_waits *history_waits;
     uint64_t instance;
     int64_t started_us;
@@ -199,6 +201,10 @@ static status open_all(struct scheduler *scheduler, const struct scheduler_optio
         if (options->owned && !options->owned[i]) continue;
         TRY(shard_open(scheduler, options, i, &scheduler->shards[i], reterr));
     }
+    const struct shard *system = scheduler->shards[0];
+    if (system) {
+        TRY(function_registry_load(scheduler->functions, system->partition->store, reterr));
+    }
     if (pthread_create(&scheduler->ticker, NULL, ticker_thread, scheduler)) {
         return fail(reterr, STATUS_UNAVAILABLE, "no thread for the clock");
     }
@@ -214,6 +220,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     scheduler->count                                      = options->count;
     scheduler->shards      = mem_new(options->count, sizeof *scheduler->shards);
     scheduler->definitions = definitions_new();
+    scheduler->functions   = function_registry_new();
     scheduler->instance    = random_u64() | 1;
     scheduler->started_us  = clock_unix_us();
     TRY(open_all(scheduler, options, reterr));
@@ -246,6 +253,7 @@ void scheduler_close(struct scheduler *scheduler)
     tick_watches(scheduler, INT64_MAX);
     for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
     definitions_free(scheduler->definitions);
+    function_registry_free(scheduler->functions);
     free(scheduler->shards);
     free(scheduler);
 }
@@ -269,6 +277,11 @@ struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition)
 struct definitions *scheduler_definitions(struct scheduler *scheduler)
 {
     return scheduler->definitions;
+}
+
+struct function_registry *scheduler_functions(struct scheduler *scheduler)
+{
+    return scheduler->functions;
 }
 
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)

@@ -58,6 +58,7 @@ uint16_t scheduler_partition_count(const struct scheduler *scheduler);
 struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition);
 
 struct definitions *scheduler_definitions(struct scheduler *scheduler);
+struct function_registry *scheduler_functions(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 
 /** Random per process: subscribers see by it that a restart has lost their watches. */

@@ -76,6 +76,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__workflows__descriptor, workflow_service_methods, scheduler},
         {&pb__approvals__descriptor, approval_service_methods, scheduler},
         {&pb__system__descriptor, system_service_methods, scheduler},
+        {&pb__functions__descriptor, function_service_methods, scheduler},
         {},
     };
     const struct rpc_server_options rpc_options = {

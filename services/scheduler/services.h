@@ -2,17 +2,26 @@
 #ifndef SCHEDULER_SERVICES_H
 #define SCHEDULER_SERVICES_H
 
+#include "function.pb-c.h"
 #include "rpc/rpc.h"
+
+struct arena;
+struct function_description;
 
 extern const struct rpc_method run_service_methods[];
 extern const struct rpc_method job_service_methods[];
 extern const struct rpc_method workflow_service_methods[];
 extern const struct rpc_method approval_service_methods[];
 extern const struct rpc_method system_service_methods[];
+extern const struct rpc_method function_service_methods[];
 
 /* Handlers of Runs that have files of their own. */
 status run_list_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);
+
+/** Adds to the refusals of a registration, whose list has room for one per function. */
+void function_refuse(struct arena *arena, Pb__RegisteredFunctions *answer, uint32_t index,
+                     const struct function_description *description, const char *why);
 
 #endif

@@ -24,6 +24,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_START_KEYS]   = "start_keys",
     [TABLE_WORKFLOWS]    = "workflows",
     [TABLE_API_KEYS]     = "api_keys",
+    [TABLE_FUNCTIONS]    = "functions",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */
@@ -138,6 +139,13 @@ void api_key_key(struct key *key, str id)
 {
     key_begin(key);
     key_put_text(key, id);
+}
+
+void function_key(struct key *key, str name, str version)
+{
+    key_begin(key);
+    key_put_text(key, name);
+    key_put_text(key, version);
 }
 
 bool queue_is_own(str queue)

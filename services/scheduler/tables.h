@@ -33,6 +33,7 @@ enum table {
     TABLE_START_KEYS,   /* namespace, workflow, idempotencyKey of the document -> ClientIdRecord */
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
+    TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
     TABLE_COUNT,
 };
 
@@ -69,6 +70,7 @@ void start_key_key(struct key *key, str namespace, str workflow, str text);
 /** `name`, `version` empty: the prefix of all below. */
 void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
+void function_key(struct key *key, str name, str version);
 
 /** Says whether a queue belongs to tutti's own workers, which serve all namespaces: "tools", "llm"
  * and what follows them after a dot. */

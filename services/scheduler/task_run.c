@@ -115,6 +115,9 @@ static status transform(struct scene *scene, json output, json *ret_value, json 
     const struct task *task         = scene->task;
     CLEANUP(json_unrefp) json value = json_invalid();
     scene->raw_output               = output;
+    if (task->kind == TASK_CALL) {
+        TRY(scene_check(scene, task->call.output_schema, output, "answer", ret_error));
+    }
     if (task->output_as) {
         TRY(scene_eval(scene, task->output_as, output, &value, ret_error));
     } else {

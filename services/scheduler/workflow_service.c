@@ -1,10 +1,13 @@
 /* Workflows: definitions of the system partition. */
+#include "base/buf.h"
 #include "scheduler/call.h"
+#include "scheduler/function_registry.h"
 #include "scheduler/page_token.h"
 #include "scheduler/run_wire.h"
 #include "scheduler/services.h"
 #include "schema/schema.h"
 #include "workflow.pb-c.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
 
@@ -25,6 +28,18 @@ static status check_size(ProtobufCBinaryData definition, struct error *reterr)
     if (definition.len > 0 && definition.len <= DEFINITION_MAX) return STATUS_OK;
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "workflow_invalid",
                      "a definition has 1 to %d bytes", DEFINITION_MAX);
+}
+
+/* With the catalog of now: what it gives is pinned with the workflow. */
+static status read_definition(const struct rpc_call *call, ProtobufCBinaryData definition,
+                              struct diagnostics *findings, const struct workflow **ret_workflow,
+                              struct error *reterr)
+{
+    CLEANUP(function_catalog_unrefp)
+    const struct function_catalog *catalog =
+        function_registry_get(scheduler_functions(call->context));
+    const struct workflow_sources sources = {.catalog = catalog};
+    return workflow_read_with(str_of(definition), &sources, findings, ret_workflow, reterr);
 }
 
 /* --- put ---------------------------------------------------------------------------------------
@@ -68,7 +83,7 @@ static status put(struct rpc_call *call, struct error *reterr)
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    status read = workflow_read(str_of(request->definition), findings, &workflow, reterr);
+    status read = read_definition(call, request->definition, findings, &workflow, reterr);
     if (read != STATUS_OK) call_set_findings(call, findings);
     TRY(read);
     TRY(check_names(call, workflow, reterr));
@@ -114,12 +129,13 @@ static status validate(struct rpc_call *call, struct error *reterr)
         return fail_code(reterr, STATUS_UNIMPLEMENTED, "not_implemented",
                          "portable: the notes for other runtimes do not exist yet");
     }
+    if (!system_shard(call)) return call_moved(call, 0); /* it has the catalog */
     TRY(check_size(request->definition, reterr));
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct error why = {};
-    status read      = workflow_read(str_of(request->definition), findings, &workflow, &why);
+    status read      = read_definition(call, request->definition, findings, &workflow, &why);
     if (read != STATUS_OK && read != STATUS_INVALID_ARGUMENT) {
         return fail(reterr, read, "%s", why.text);
     }
@@ -194,7 +210,18 @@ static status add_definition(struct txn *txn, struct arena *arena, Pb__WorkflowV
     bytes digest = {view->digest.data, view->digest.len};
     status got   = txn_get(txn, TABLE_DEFINITIONS, digest, &source, NULL);
     if (got != STATUS_OK) return fail(reterr, STATUS_DATA_LOSS, "a definition is missing");
-    view->definition_json = bytes_in(arena, (str){source.ptr, source.len});
+    str stored = {source.ptr, source.len};
+    if (view->source_digest.len == 0) {
+        view->definition_json = bytes_in(arena, stored);
+        return STATUS_OK;
+    }
+    CLEANUP(json_unrefp) json value = json_invalid(); /* with what it pins */
+    TRY(json_parse(stored, &(struct json_limits){.values_max = UINT32_MAX}, &value, NULL, reterr));
+    CLEANUP(buf_done) struct buf text = buf_init(stored.len + 1);
+    if (!json_print(workflow_definition_of(value), JSON_SORTED, &text)) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    }
+    view->definition_json = bytes_in(arena, buf_str(&text));
     return STATUS_OK;
 }
 

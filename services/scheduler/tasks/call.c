@@ -5,6 +5,7 @@
 #include "scheduler/job_key.h"
 #include "scheduler/job_policy.h"
 #include "scheduler/tasks/tasks.h"
+#include "workflow/function_catalog.h"
 #include "json/json_text.h"
 
 /* The key that the workflow names, as a text; JSON_INVALID: none. Owned. */
@@ -36,11 +37,13 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
     } else {
         job->value = json_object_new(0);
     }
+    TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;
     job->function     = task->call.function;
     job->queue        = task->call.queue;
+    if (task->call.description) job->function_version = task->call.description->version;
     return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 #define SUPPORT_SCHEDULER_RIG_H
 
 #include "approval.pb-c.h"
+#include "function.pb-c.h"
 #include "job.pb-c.h"
 #include "rpc/rpc_client.h"
 #include "run.pb-c.h"

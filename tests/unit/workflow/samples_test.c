@@ -3,6 +3,7 @@
  * the specification's conformance kit.
  */
 #include "findings.h"
+#include "workflow/function_catalog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +34,54 @@ static void file_read(const char *path, struct buf *text)
     assert_int_equal(fclose(file), 0);
 }
 
+/* What the samples call of adapters. */
+static const char *const adapters[] = {
+    "browser.render_template",
+    "buffer.schedule_post",
+    "github.close_pull_request",
+    "github.comment",
+    "github.create_branch",
+    "github.create_or_update_file",
+    "github.create_pull_request",
+    "grafana.create_dashboard",
+    "memory.get",
+    "memory.recall",
+    "memory.remember",
+    "memory.remember_many",
+    "notion.search",
+    "sendgrid.send_email",
+    "slack.send_message",
+    "web.scrape_batch",
+    "web.scrape_page",
+};
+
+static const struct function_catalog *catalog_new(void)
+{
+    CLEANUP(json_unrefp) json list         = json_array_new(ARRAY_LEN(adapters));
+    const struct function_catalog *catalog = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(adapters); i++) {
+        json item = json_object_new(4);
+        json_object_put_text(&item, "name", json_text_from(adapters[i]));
+        json_object_put_text(&item, "version", json_text_from("1.0.0"));
+        json_object_put_text(&item, "queue", json_text_from("tools"));
+        json_object_put_text(&item, "effect", json_text_from("read"));
+        json_array_push(&list, item);
+    }
+    assert_int_equal(function_catalog_new(NULL, list, &catalog, NULL), STATUS_OK);
+    return catalog;
+}
+
 /* Reads `text`; findings are allowed if they say "not supported yet". */
 static const struct workflow *workflow_of(const char *name, str text, bool may_be_unsupported)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
     struct diagnostics *list                 = diagnostics_new(arena);
     const struct workflow *workflow          = NULL;
-    status code                              = workflow_read(text, list, &workflow, NULL);
-    size_t bad                               = list->dropped;
+    CLEANUP(function_catalog_unrefp)
+    const struct function_catalog *catalog = catalog_new();
+    const struct workflow_sources sources  = {.catalog = catalog};
+    status code = workflow_read_with(text, &sources, list, &workflow, NULL);
+    size_t bad  = list->dropped;
     for (size_t i = 0; i < list->count; i++) {
         if (!strstr(list->items[i].detail, "not supported yet")) bad++;
     }

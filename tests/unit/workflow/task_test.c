@@ -156,7 +156,7 @@ static const struct finding_row rows[] = {
      TASKS "- a: { call: 'llm.chat:1@mine', with: { model: m, prompt: p } }\n", "V13", 3, 14,
      "no catalog `mine`", ""},
     {"a function of the catalog", TASKS "- a: { call: slack.send_message, with: {} }\n", "V14", 3,
-     14, "`slack.send_message` is not supported yet", ""},
+     14, "no function `slack.send_message`", "`--catalog FILE`"},
     {"agent.run", TASKS "- a: { call: 'agent.run:1@default', with: {} }\n", "V14", 3, 14,
      "`agent.run` is not supported yet", ""},
     {"an own worker", TASKS "- a: { call: worker.resize, with: {} }\n", "V14", 3, 14,
