@@ -8,7 +8,7 @@ JOBS=${JOBS:-$(nproc)}
 LONG=
 [ "${1:-}" = --long ] && LONG=1
 passed=0 failed=0 skipped=0
-mkdir -p build/scenario
+mkdir -p build
 
 say() {
   if [ -t 1 ]; then printf '\033[1m== %s\033[0m\n' "$*"; else printf '== %s\n' "$*"; fi
@@ -48,10 +48,11 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
     END                                          { printf "%d %d %d", all_ok, all_bad, skip }' "$log")
 }
 
-# Scenarios need Node 20.15; an older system gets one from npm, beside the packages, in build/.
-node_for_scenarios() {
-  cp -p tests/scenario/package.json tests/scenario/package-lock.json tests/scenario/.npmrc build/scenario/
-  (cd build/scenario && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }) >&2 || return 1
+# node_for FOLDER: the packages of tests/FOLDER, in build/FOLDER, and a Node for them: 20.15 or newer; an
+# older system gets one from npm, in build/.
+node_for() {
+  cp -p "tests/$1/package.json" "tests/$1/package-lock.json" "tests/$1/.npmrc" "build/$1/"
+  (cd "build/$1" && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }) >&2 || return 1
   local version
   version=$(node -p 'process.versions.node.split(".").slice(0, 2).reduce((sum, n) => sum * 100 + Number(n), 0)')
   if [ "$version" -ge 2015 ]; then command -v node; return; fi
@@ -63,19 +64,26 @@ node_for_scenarios() {
   return 1
 }
 
-scenarios() { # scenarios BIN_DIR
-  local node log=build/scenario.log files=() file
-  node=$(node_for_scenarios) || { broke scenarios; return; }
-  for file in tests/scenario/*.test.mjs; do
-    [ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " == *" $(basename "$file" .test.mjs) "* ]] && files+=("$file")
-  done
-  TUTTI_BIN=$PWD/$1 TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "${files[@]}" >"$log" 2>&1
+node_tests() { # node_tests FOLDER BIN_DIR FILE...
+  local name=$1 bin=$2 node log=build/$1.log
+  shift 2
+  mkdir -p "build/$name"
+  node=$(node_for "$name") || { broke "$name"; return; }
+  TUTTI_BIN=$PWD/$bin TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "$@" >"$log" 2>&1
   grep -E '^ *(not ok|error:)|^ {4}error|# seed' "$log" | sed 's/^# .#/#/' | head -n 80
   if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
   count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
-  if [ "$(count tests)" -eq 0 ]; then broke scenarios; else
-    add scenarios "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"
+  if [ "$(count tests)" -eq 0 ]; then broke "$name"; else
+    add "$name" "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"
   fi
+}
+
+scenarios() { # scenarios BIN_DIR
+  local files=() file
+  for file in tests/scenario/*.test.mjs; do
+    [ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " == *" $(basename "$file" .test.mjs) "* ]] && files+=("$file")
+  done
+  node_tests scenario "$1" "${files[@]}"
 }
 
 fuzz() {
@@ -98,6 +106,8 @@ say "build with the address and undefined-behaviour sanitizers"
 if build dev; then
   say "unit tests, fuzz corpora, style"
   ctest_run dev -E '^scenario'
+  say "the official schema as an oracle, graphs"
+  node_tests oracle build/dev/bin tests/oracle/*.test.mjs
   say "scenarios: processes over real sockets"
   scenarios build/dev/bin
 else

@@ -92,6 +92,11 @@ void authentication_read(struct reader *reader, json value, void *target)
         authentication_policy_read(reader, value, target);
         return;
     }
+    if (json_count(value) > 1) {
+        struct diagnostic *finding = refuse(reader, "V06", value_place(reader),
+                                            "`use` names a policy, so nothing stands beside it");
+        hint(reader, finding, "`{ use: … }`, or the policy itself");
+    }
     size_t back = pointer_enter(reader, str_from("use"));
     if (expect_kind(reader, name, JSON_TEXT, "`use`")) {
         struct definition *definition =

@@ -64,6 +64,9 @@ void template_object_read(struct reader *reader, json value, void *target);
 /** A list of texts, each of which may be an expression. */
 void texts_list_read(struct reader *reader, json value, void *target);
 
+/** Says whether the text at hand is an absolute URI, with {name} parts at most; else a finding. */
+bool uri_check(struct reader *reader, json value);
+
 /** A URI with {name} parts, or an expression. */
 void template_uri_read(struct reader *reader, json value, void *target);
 
@@ -123,6 +126,10 @@ const struct template *template_of_endpoint(struct reader *reader, const struct 
 
 /** const struct template **: `{name?, endpoint}`, becomes `{name?, endpoint: {uri, ...}}`. */
 void resource_read(struct reader *reader, json value, void *target);
+
+/** Says whether the attribute `name` of a CloudEvent may have this value, which is at hand; else a
+ * finding. A filter may hold patterns. */
+bool event_attribute_check(struct reader *reader, str name, json value, bool is_filter);
 
 /** const struct template **: a map of texts, or an expression that yields one; `what` for the
  * message ("header"). */

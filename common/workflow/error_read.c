@@ -68,13 +68,51 @@ static void status_read(struct reader *reader, json value, void *target)
     }
 }
 
+/* A URI, or a part of one: nobody fetches it, so a relative one names an error as well. */
+static void type_read(struct reader *reader, json value, void *target)
+{
+    if (json_is(value, JSON_TEXT) && !holds_expression(value)) {
+        str type      = json_str(value);
+        bool is_blank = type.len == 0;
+        for (size_t i = 0; i < type.len; i++) is_blank = is_blank || type.ptr[i] <= ' ';
+        if (is_blank) {
+            struct diagnostic *finding =
+                refuse(reader, "V06", value_place(reader), "the type of an error is a URI");
+            hint(reader, finding, "`https://example.com/errors/not-found`");
+            return;
+        }
+    }
+    template_text_read(reader, value, target);
+}
+
+static bool is_pointer(str text)
+{
+    if (text.len > 0 && text.ptr[0] != '/') return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '~') continue;
+        if (i + 1 == text.len || (text.ptr[i + 1] != '0' && text.ptr[i + 1] != '1')) return false;
+    }
+    return true;
+}
+
+static void instance_read(struct reader *reader, json value, void *target)
+{
+    if (json_is(value, JSON_TEXT) && !holds_expression(value) && !is_pointer(json_str(value))) {
+        struct diagnostic *finding = refuse(reader, "V06", value_place(reader),
+                                            "the instance of an error is a JSON pointer");
+        hint(reader, finding, "`/do/0/pay`");
+        return;
+    }
+    template_text_read(reader, value, target);
+}
+
 static const struct field error_fields[] = {
-    {"type", template_text_read, offsetof(struct error_template, type), REQUIRED},
+    {"type", type_read, offsetof(struct error_template, type), REQUIRED},
     {"status", status_read, offsetof(struct error_template, status), REQUIRED},
     {"title", template_text_read, offsetof(struct error_template, title), OPTIONAL},
     {"detail", template_text_read, offsetof(struct error_template, detail), OPTIONAL},
     {"details", template_text_read, offsetof(struct error_template, detail), OPTIONAL},
-    {"instance", template_text_read, offsetof(struct error_template, instance), OPTIONAL},
+    {"instance", instance_read, offsetof(struct error_template, instance), OPTIONAL},
 };
 static const struct synonym error_synonyms[] = {
     {"code", "status"}, {"message", "title"}, {"kind", "type"}, {"description", "detail"}, {},

@@ -54,7 +54,9 @@ static void filter_with_read(struct reader *reader, json value, void *target)
     for (size_t i = 0; i < count; i++) {
         size_t back                = pointer_enter(reader, json_key_at(value, i));
         filter->attributes[i].name = json_str(json_key_value_at(value, i)).ptr;
-        attribute_read(reader, json_value_at(value, i), &filter->attributes[i]);
+        if (event_attribute_check(reader, json_key_at(value, i), json_value_at(value, i), true)) {
+            attribute_read(reader, json_value_at(value, i), &filter->attributes[i]);
+        }
         pointer_leave(reader, back);
     }
 }

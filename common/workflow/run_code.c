@@ -1,6 +1,6 @@
 /*
- * `run` of somebody's program: containers, scripts, shell commands (K20 to K22, K24). Their form is
- * checked, then they are refused (V31): nothing executes them.
+ * run: somebody's programs, which are containers, scripts and shell commands (K20 to K22, K24).
+ * Their form is checked, then they are refused (V31): nothing executes them.
  */
 #include "workflow/compile.h"
 #include "workflow/task_read.h"
@@ -188,26 +188,28 @@ static const struct field run_fields[] = {
 static const struct object_kind run_kind = {
     .what = "`run`", .fields = run_fields, .field_count = ARRAY_LEN(run_fields)};
 
-bool run_is_code(json run)
-{
-    static const char *const kinds[] = {"container", "script", "shell"};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (!json_is(json_get_text(run, kinds[i]), JSON_INVALID)) return true;
-    }
-    return false;
-}
-
-void run_code_check(struct reader *reader, json run)
+static void run_read(struct reader *reader, json value, void *)
 {
     static const char *const kinds[] = {"container", "script", "shell", "workflow"};
     struct program program           = {};
     unsigned count                   = 0;
+    if (!object_read(reader, &run_kind, value, &program)) return;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (!json_is(json_get_text(run, kinds[i]), JSON_INVALID)) count++;
+        if (!json_is(json_get_text(value, kinds[i]), JSON_INVALID)) count++;
     }
-    (void)object_read(reader, &run_kind, run, &program);
-    if (count > 1) {
+    if (count != 1) {
         refuse(reader, "V06", value_place(reader),
                "`run` needs exactly one of `container`, `script`, `shell`, `workflow`");
     }
 }
+
+static const struct field task_fields[] = {
+    {"run", run_read, 0, REQUIRED},
+};
+
+const struct object_kind run_task = {
+    .what        = "a `run`",
+    .fields      = task_fields,
+    .field_count = ARRAY_LEN(task_fields),
+    .base        = &task_base,
+};

@@ -11,6 +11,12 @@ static void attributes_read(struct reader *reader, json value, void *target)
             refuse(reader, "V06", value_place(reader), "an event needs `type`");
         hint(reader, finding, "`type: com.example.order.placed.v1`");
     }
+    for (size_t i = 0; i < json_count(value); i++) {
+        str name    = json_key_at(value, i);
+        size_t back = pointer_enter(reader, name);
+        (void)event_attribute_check(reader, name, json_value_at(value, i), false);
+        pointer_leave(reader, back);
+    }
     template_read(reader, value, target);
 }
 

@@ -77,15 +77,10 @@ extern const struct object_kind set_task, wait_task, raise_task; /* task_value.c
 extern const struct object_kind emit_task;                       /* task_event.c */
 extern const struct object_kind listen_task;                     /* task_listen.c */
 extern const struct object_kind call_task;                       /* task_call.c */
+extern const struct object_kind run_task;                        /* run_code.c */
 extern const struct object_kind task_base;                       /* task_read.c: what all have */
 
 /* --- run (run_code.c) ------------------------------------------------------------------------- */
-
-/** Says whether `run` starts a container, a script or a shell. */
-bool run_is_code(json run);
-
-/** Checks the form of such a `run`, and refuses it (V31). */
-void run_code_check(struct reader *reader, json run);
 
 /** Refuses (V31) what would run somebody's program; `what` with its article. */
 void refuse_code(struct reader *reader, const char *what);

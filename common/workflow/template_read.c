@@ -248,6 +248,25 @@ static bool has_scheme(str text)
            text.ptr[i + 2] == '/';
 }
 
+bool uri_check(struct reader *reader, json value)
+{
+    str uri                    = json_str(value);
+    struct diagnostic *finding = NULL;
+    if (!has_scheme(uri)) {
+        finding = refuse(reader, "V06", value_place(reader), "`" STR_FMT "` is not an absolute URI",
+                         STR_ARG(shown(uri)));
+        hint(reader, finding, "`https://…`, or an expression `${ … }`");
+        return false;
+    }
+    if (!braces_are_names(uri)) {
+        finding = refuse(reader, "V06", value_place(reader),
+                         "a URI template knows `{name}` and nothing else");
+        hint(reader, finding, "build it with an expression: `${ \"https://…/\\(.x | @uri)\" }`");
+        return false;
+    }
+    return true;
+}
+
 void template_uri_read(struct reader *reader, json value, void *target)
 {
     const struct template **result = target;
@@ -259,19 +278,7 @@ void template_uri_read(struct reader *reader, json value, void *target)
         template_read(reader, value, target);
         return;
     }
-    if (!has_scheme(uri)) {
-        struct diagnostic *finding =
-            refuse(reader, "V06", value_place(reader), "`" STR_FMT "` is not an absolute URI",
-                   STR_ARG(shown(uri)));
-        hint(reader, finding, "`https://…`, or an expression `${ … }`");
-        return;
-    }
-    if (!braces_are_names(uri)) {
-        struct diagnostic *finding = refuse(reader, "V06", value_place(reader),
-                                            "a URI template knows `{name}` and nothing else");
-        hint(reader, finding, "build it with an expression: `${ \"https://…/\\(.x | @uri)\" }`");
-        return;
-    }
+    if (!uri_check(reader, value)) return;
     struct template *template = reader_alloc(reader, 1, sizeof *template);
     template->kind            = memchr(uri.ptr, '{', uri.len) ? TEMPLATE_URI : TEMPLATE_CONSTANT;
     template->constant        = value;

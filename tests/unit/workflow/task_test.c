@@ -34,7 +34,7 @@ static const struct finding_row rows[] = {
     {"two names in one entry", TASKS "- a: { set: { b: 1 } }\n  b: 1\n", "V05", 3, 3,
      "another number of keys", "indent"},
     {"run", TASKS "- a: { run: { workflow: { namespace: n, name: x, version: 1.0.0 } } }\n", "V05",
-     3, 8, "`run` is not supported yet", ""},
+     3, 15, "`workflow` is not supported yet", ""},
     {"oauth2",
      TASKS "- a: { call: http, with: { method: GET, endpoint: { uri: 'https://x', authentication: "
            "{ oauth2: {} } } } }\n",
