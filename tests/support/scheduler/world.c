@@ -70,8 +70,13 @@ static const struct workflow *read_workflow(const char *body)
 
 void world_init(struct world *world, const char *body)
 {
+    world_init_with(world, read_workflow(body));
+}
+
+void world_init_with(struct world *world, const struct workflow *workflow)
+{
     *world = (struct world){
-        .workflow = read_workflow(body),
+        .workflow = workflow,
         .random   = {1},
         .history  = buf_init(TEXT_MAX),
         .result   = buf_init(RESULT_MAX),
@@ -141,6 +146,8 @@ static void job_note(struct world *world, const struct event *event)
             .input   = json_ref(event->value),
             .key     = json_ref(event->key),
         };
+        (void)snprintf(world->jobs[world->job_count - 1].function, sizeof world->jobs->function,
+                       "%s", event->function);
         break;
     case EVENT_JOB_RETRIED:
         ASSERT(job && event->attempt == job->attempt + 1);

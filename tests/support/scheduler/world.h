@@ -29,6 +29,7 @@ struct answer {
 struct world_job {
     struct id id;
     const struct task *task;
+    char function[64];
     uint32_t attempt;
     int64_t due_us;
     json input, key;
@@ -65,6 +66,8 @@ struct world {
 /** Reads a definition: `body` is all of it but `document`, which is added in front. Ends the
  * process if it is not valid. */
 void world_init(struct world *world, const char *body);
+/** The same with a definition that was read already. Takes `workflow`. */
+void world_init_with(struct world *world, const struct workflow *workflow);
 void world_done(struct world *world);
 
 /** Starts the run. `input` is JSON; NULL: none. */

@@ -1,0 +1,482 @@
+/* A whole suite that `tutti up` started, and its HTTP API as a client sees it. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/api.h"
+#include "language/backend.h"
+#include "language/standin_server.h"
+#include "language/suite.h"
+#include "json/json_text.h"
+#include "json/json_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    TEXT_MAX        = 64 << 20,
+    PATH_MAX_BYTES  = 1024,
+    END_MS          = 60'000, /* a run of a scenario ends long before */
+    DECIDE_MS       = 20'000,
+    PATIENCE_MS     = 30'000, /* of a request, while a killed service comes back */
+    PAUSE_MS        = 20,
+    NAME_MAX_BYTES  = 64,
+    WAIT_STEP_S     = 5,
+    VERSION_NUMBERS = 1'000'000,
+};
+
+struct http {
+    struct backend backend;
+    struct script *script;
+    struct suite suite;
+    struct standin_server *standin;
+    struct cli cli;
+    struct api *api;
+    char workflow[3 * NAME_MAX_BYTES]; /* "namespace/name:version"; empty: none yet */
+    char run[NAME_MAX_BYTES];
+    uint32_t versions;         /* given to definitions whose own was taken */
+    char code[NAME_MAX_BYTES]; /* of the last refusal */
+};
+
+/* --- requests ----------------------------------------------------------------------------------
+ */
+
+static status code_of(int http_status)
+{
+    switch (http_status) {
+    case 400:
+    case 413:
+    case 422: return STATUS_INVALID_ARGUMENT;
+    case 401: return STATUS_UNAUTHENTICATED;
+    case 403: return STATUS_PERMISSION_DENIED;
+    case 404: return STATUS_NOT_FOUND;
+    case 409: return STATUS_FAILED_PRECONDITION;
+    case 429: return STATUS_RESOURCE_EXHAUSTED;
+    case 501: return STATUS_UNIMPLEMENTED;
+    default: return http_status < 300 ? STATUS_OK : STATUS_UNAVAILABLE;
+    }
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec time = {.tv_nsec = ms * 1'000'000L};
+    (void)nanosleep(&time, NULL);
+}
+
+/* Asks, again and again while the suite is away. `*ret_body` is owned, also of a refusal. */
+static status ask(struct http *http, const struct api_call *call, json *ret_body,
+                  struct error *reterr)
+{
+    int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+    for (;;) {
+        CLEANUP(api_answer_done) struct api_answer answer = {};
+        (void)api_try(http->api, call, &answer);
+        bool is_away = answer.http_status == 0 || answer.http_status == 503;
+        if (is_away && clock_mono_ms() < until_ms) {
+            pause_ms(PAUSE_MS);
+            continue;
+        }
+        status code = answer.http_status == 0 ? STATUS_UNAVAILABLE : code_of(answer.http_status);
+        if (code != STATUS_OK) {
+            json name     = json_get_text(answer.value, "code");
+            str detail    = str_slice(buf_str(&answer.body), 0, ERROR_TEXT_MAX);
+            http->code[0] = '\0';
+            if (json_is(name, JSON_TEXT)) {
+                (void)snprintf(http->code, sizeof http->code, STR_FMT, STR_ARG(json_str(name)));
+            }
+            code = fail_code(reterr, code, http->code, "%s %s: %d " STR_FMT, call->method,
+                             call->path, answer.http_status, STR_ARG(detail));
+        }
+        *ret_body = json_take(&answer.value);
+        return code;
+    }
+}
+
+static status ask_json(struct http *http, const char *method, const char *path, json body,
+                       json *ret_body, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    if (!json_is(body, JSON_INVALID)) (void)json_print(body, JSON_COMPACT, &text);
+    const struct api_call call = {.method = method, .path = path, .body = buf_str(&text)};
+    return ask(http, &call, ret_body, reterr);
+}
+
+/* The same where the answer does not matter. */
+static status tell(struct http *http, const char *path, json body, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json answer = json_invalid();
+    return ask_json(http, "POST", path, body, &answer, reterr);
+}
+
+static status begin(void *context, struct error *)
+{
+    struct http *http = context;
+    http->workflow[0] = '\0';
+    http->run[0]      = '\0';
+    return STATUS_OK;
+}
+
+/* --- definitions -------------------------------------------------------------------------------
+ */
+
+/* Puts another version in the place of the document's own: another scenario has taken that one with
+ * other content. */
+static void put_new_version(struct http *http, str definition, struct buf *out)
+{
+    static const char key[] = "version:";
+    const char *at          = memmem(definition.ptr, definition.len, key, sizeof key - 1);
+    size_t start            = at ? (size_t)(at - definition.ptr) + sizeof key - 1 : 0;
+    size_t end              = start;
+    while (end < definition.len && strchr(" '\"", definition.ptr[end])) end++;
+    while (end < definition.len && !strchr("'\"\r\n,} ", definition.ptr[end])) end++;
+    if (end < definition.len && strchr("'\"", definition.ptr[end])) end++;
+    (void)buf_put_str(out, str_slice(definition, 0, start));
+    (void)buf_printf(out, " '1.0.%u'", VERSION_NUMBERS + ++http->versions);
+    (void)buf_put_str(out, str_slice(definition, end, definition.len));
+}
+
+static void text_of(json object, const char *key, char text[static NAME_MAX_BYTES])
+{
+    json value = json_get_text(object, key);
+    text[0]    = '\0';
+    if (json_is(value, JSON_TEXT)) {
+        (void)snprintf(text, NAME_MAX_BYTES, STR_FMT, STR_ARG(json_str(value)));
+    }
+}
+
+/* The name in the document, which the path must repeat. */
+static void name_of(str definition, char name[static NAME_MAX_BYTES])
+{
+    static const char key[] = "name:";
+    name[0]                 = '\0';
+    for (size_t i = 1; i + sizeof key < definition.len; i++) {
+        if (memcmp(definition.ptr + i, key, sizeof key - 1) != 0) continue;
+        if (!strchr(" \n{,", definition.ptr[i - 1])) continue;
+        size_t start = i + sizeof key - 1;
+        while (start < definition.len && strchr(" '\"", definition.ptr[start])) start++;
+        size_t end = start;
+        while (end < definition.len && !strchr("'\"\r\n,} ", definition.ptr[end])) end++;
+        (void)snprintf(name, NAME_MAX_BYTES, STR_FMT, STR_ARG(str_slice(definition, start, end)));
+        return;
+    }
+}
+
+static status put_text(struct http *http, str definition, json *ret_workflow, struct error *reterr)
+{
+    char name[NAME_MAX_BYTES];
+    char path[PATH_MAX_BYTES];
+    name_of(definition, name);
+    (void)snprintf(path, sizeof path, "/v1/workflows/%s", name);
+    const struct api_call call = {
+        .method = "PUT", .path = path, .body = definition, .type = "application/yaml"};
+    return ask(http, &call, ret_workflow, reterr);
+}
+
+static status put(void *context, str definition, json *ret_findings, struct error *reterr)
+{
+    struct http *http               = context;
+    CLEANUP(json_unrefp) json valid = json_invalid();
+    const struct api_call call      = {.method = "POST",
+                                       .path   = "/v1/workflows/validate",
+                                       .body   = definition,
+                                       .type   = "application/yaml"};
+    TRY(ask(http, &call, &valid, reterr));
+    *ret_findings = json_ref(json_get_text(valid, "diagnostics"));
+    if (!json_is_truthy(json_get_text(valid, "valid"))) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "the definition has errors");
+    }
+    CLEANUP(json_unrefp) json workflow = json_invalid();
+    status code                        = put_text(http, definition, &workflow, reterr);
+    if (code == STATUS_FAILED_PRECONDITION && strcmp(http->code, "already_exists") == 0) {
+        CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+        put_new_version(http, definition, &text);
+        json_unref(json_take(&workflow));
+        code = put_text(http, buf_str(&text), &workflow, reterr);
+    }
+    if (code != STATUS_OK || *http->workflow) return code;
+    char names[3][NAME_MAX_BYTES];
+    text_of(workflow, "namespace", names[0]);
+    text_of(workflow, "name", names[1]);
+    text_of(workflow, "version", names[2]);
+    (void)snprintf(http->workflow, sizeof http->workflow, "%s/%s:%s", names[0], names[1], names[2]);
+    return STATUS_OK;
+}
+
+/* --- runs --------------------------------------------------------------------------------------
+ */
+
+static status start(void *context, json input, json extra, struct error *reterr)
+{
+    struct http *http = context;
+    CLEANUP(json_unrefp)
+    json body = json_is(extra, JSON_OBJECT) ? json_ref(extra) : json_object_new(2);
+    json_object_put_text(&body, "workflow", json_text_from(http->workflow));
+    if (json_is(input, JSON_INVALID)) input = json_null();
+    json_object_put_text(&body, "input", json_ref(input));
+    CLEANUP(json_unrefp) json run = json_invalid();
+    TRY(ask_json(http, "POST", "/v1/runs", body, &run, reterr));
+    text_of(run, "id", http->run);
+    return STATUS_OK;
+}
+
+static status run_path(const struct http *http, const char *rest, char path[static PATH_MAX_BYTES],
+                       struct error *reterr)
+{
+    if (!*http->run) return fail(reterr, STATUS_INTERNAL, "no workflow was executed");
+    (void)snprintf(path, PATH_MAX_BYTES, "/v1/runs/%s%s", http->run, rest);
+    return STATUS_OK;
+}
+
+static status get(struct http *http, const char *rest, json *ret_body, struct error *reterr)
+{
+    char path[PATH_MAX_BYTES];
+    TRY(run_path(http, rest, path, reterr));
+    return ask_json(http, "GET", path, json_invalid(), ret_body, reterr);
+}
+
+static status view(void *context, json *ret_run, struct error *reterr)
+{
+    return get(context, "", ret_run, reterr);
+}
+
+static bool is_final(json run)
+{
+    static const char *const ends[] = {"completed", "faulted", "cancelled", "terminated"};
+    json now                        = json_get_text(run, "status");
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        if (json_is(now, JSON_TEXT) && str_is(json_str(now), ends[i])) return true;
+    }
+    return false;
+}
+
+static status finish(void *context, struct error *reterr)
+{
+    int64_t until_ms = clock_mono_ms() + END_MS;
+    for (;;) {
+        CLEANUP(json_unrefp) json run = json_invalid();
+        TRY(get(context, "?wait=5s", &run, reterr));
+        if (is_final(run)) return STATUS_OK;
+        if (clock_mono_ms() > until_ms) {
+            char now[NAME_MAX_BYTES];
+            text_of(run, "status", now);
+            return fail(reterr, STATUS_DEADLINE_EXCEEDED, "the run is %s after %d s", now,
+                        END_MS / 1000);
+        }
+    }
+}
+
+static status history(void *context, json *ret_events, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json all = json_array_new(64);
+    char rest[PATH_MAX_BYTES]     = "/history?page_size=500";
+    for (;;) {
+        CLEANUP(json_unrefp) json page = json_invalid();
+        TRY(get(context, rest, &page, reterr));
+        json items = json_get_text(page, "items");
+        for (size_t i = 0; i < json_count(items); i++) {
+            json_array_push(&all, json_ref(json_at(items, i)));
+        }
+        json next = json_get_text(page, "next_page_token");
+        if (!json_is(next, JSON_TEXT)) break;
+        (void)snprintf(rest, sizeof rest, "/history?page_size=500&page_token=" STR_FMT,
+                       STR_ARG(json_str(next)));
+    }
+    *ret_events = json_take(&all);
+    return STATUS_OK;
+}
+
+static status pass(void *, int64_t, struct error *reterr)
+{
+    return fail(reterr, STATUS_UNIMPLEMENTED, "time passes in the core only: mark it @core");
+}
+
+/* --- commands ----------------------------------------------------------------------------------
+ */
+
+static status signal_run(void *context, const char *name, json data, struct error *reterr)
+{
+    struct http *http = context;
+    char rest[PATH_MAX_BYTES];
+    char path[PATH_MAX_BYTES];
+    (void)snprintf(rest, sizeof rest, "/signals/%s", name);
+    TRY(run_path(http, rest, path, reterr));
+    CLEANUP(json_unrefp) json body = json_object_new(1);
+    if (!json_is(data, JSON_INVALID)) json_object_put_text(&body, "data", json_ref(data));
+    return tell(http, path, body, reterr);
+}
+
+static status publish(void *context, json event, struct error *reterr)
+{
+    return tell(context, "/v1/events", event, reterr);
+}
+
+/* The approval of this run that is open; waits until there is one. */
+static status find_approval(struct http *http, char id[static NAME_MAX_BYTES], struct error *reterr)
+{
+    char path[PATH_MAX_BYTES];
+    TRY(run_path(http, "", path, reterr));
+    (void)snprintf(path, sizeof path, "/v1/approvals?status=pending&run=%s", http->run);
+    int64_t until_ms = clock_mono_ms() + DECIDE_MS;
+    for (;;) {
+        CLEANUP(json_unrefp) json list = json_invalid();
+        TRY(ask_json(http, "GET", path, json_invalid(), &list, reterr));
+        text_of(json_at(json_get_text(list, "items"), 0), "id", id);
+        if (*id) return STATUS_OK;
+        if (clock_mono_ms() > until_ms) {
+            return fail(reterr, STATUS_FAILED_PRECONDITION, "no approval is open");
+        }
+        pause_ms(PAUSE_MS);
+    }
+}
+
+static status decide(void *context, bool is_approved, json data, struct error *reterr)
+{
+    struct http *http = context;
+    char id[NAME_MAX_BYTES];
+    char path[PATH_MAX_BYTES];
+    TRY(find_approval(http, id, reterr));
+    (void)snprintf(path, sizeof path, "/v1/approvals/%s/%s", id,
+                   is_approved ? "approve" : "reject");
+    CLEANUP(json_unrefp) json body = json_object_new(2);
+    json_object_put_text(&body, "comment", json_text_from("seen"));
+    if (!json_is(data, JSON_INVALID)) json_object_put_text(&body, "data", json_ref(data));
+    return tell(http, path, body, reterr);
+}
+
+static status cancel(void *context, struct error *reterr)
+{
+    struct http *http = context;
+    char path[PATH_MAX_BYTES];
+    TRY(run_path(http, "/cancel", path, reterr));
+    CLEANUP(json_unrefp) json body = json_object_new(1);
+    json_object_put_text(&body, "reason", json_text_from("asked"));
+    return tell(http, path, body, reterr);
+}
+
+static status crash(void *context, struct error *reterr)
+{
+    struct http *http = context;
+    TRY(suite_kill(&http->suite, "scheduler", reterr));
+    CLEANUP(json_unrefp) json run = json_invalid();
+    return get(http, "", &run, reterr); /* it is back */
+}
+
+static status request(void *context, const char *method, const char *path, json body,
+                      json *ret_answer, struct error *reterr)
+{
+    struct http *http                 = context;
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf full = buf_init(TEXT_MAX);
+    /* {run} in a path is the run of the scenario. */
+    const char *mark = strstr(path, "{run}");
+    if (mark) {
+        (void)buf_put(&full, path, (size_t)(mark - path));
+        (void)buf_put_text(&full, http->run);
+        (void)buf_put_text(&full, mark + 5);
+    } else {
+        (void)buf_put_text(&full, path);
+    }
+    if (!json_is(body, JSON_INVALID)) (void)json_print(body, JSON_COMPACT, &text);
+    const struct api_call call = {.method = method, .path = full.ptr, .body = buf_str(&text)};
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    if (api_try(http->api, &call, &answer) != CLI_OK) {
+        return fail(reterr, STATUS_UNAVAILABLE, "%s %s: %s", method, path, answer.error.text);
+    }
+    *ret_answer = json_object_new(2);
+    json_object_put_text(ret_answer, "status", json_int(answer.http_status));
+    json value = json_is(answer.value, JSON_INVALID) ? json_text_lossy(buf_str(&answer.body))
+                                                     : json_take(&answer.value);
+    json_object_put_text(ret_answer, "body", value);
+    return STATUS_OK;
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static void write_config(const struct http_backend_options *options, uint16_t port,
+                         struct buf *text)
+{
+    (void)buf_put_text(text, "tools:\n"
+                             "  egress:\n"
+                             "    private_networks: [ 127.0.0.0/8 ]\n"
+                             "    http_hosts: [ 127.0.0.1");
+    for (size_t i = 0; i < options->host_count; i++) {
+        const char *name = options->hosts[i];
+        (void)buf_printf(text, ", '%.*s'", (int)strcspn(name, ":"), name);
+    }
+    (void)buf_printf(
+        text,
+        " ]\n"
+        "llm:\n"
+        "  providers:\n"
+        "    demo: { type: simulated }\n"
+        "    standin: { type: openai-compatible, base_url: 'http://127.0.0.1:%u/llm/v1',"
+        " price: free }\n"
+        "  routes:\n"
+        "    simulated: { targets: [ { model: demo/simulated } ] }\n"
+        "    smart: { targets: [ { model: standin/smart } ] }\n"
+        "    fast: { targets: [ { model: standin/fast } ] }\n",
+        port);
+}
+
+static status open_suite(struct http *http, const struct http_backend_options *options,
+                         struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf config = buf_init(TEXT_MAX);
+    TRY(standin_server_start(http->script, &http->standin, reterr));
+    write_config(options, standin_server_port(http->standin), &config);
+    TRY(suite_init(&http->suite, reterr));
+    TRY(suite_write(&http->suite, "tutti.yaml", buf_str(&config), reterr));
+    TRY(suite_start(&http->suite, options->programs, reterr));
+    http->cli = (struct cli){.url = http->suite.url, .key = http->suite.key};
+    return api_new(&http->cli, &http->api, reterr);
+}
+
+status http_backend_new(const struct http_backend_options *options, struct script *script,
+                        struct backend **ret_backend, struct error *reterr)
+{
+    struct http *http = mem_new(1, sizeof *http);
+    http->script      = script;
+    http->backend     = (struct backend){
+            .name    = "http",
+            .is_live = true,
+            .context = http,
+            .begin   = begin,
+            .put     = put,
+            .start   = start,
+            .finish  = finish,
+            .pass    = pass,
+            .view    = view,
+            .history = history,
+            .signal  = signal_run,
+            .publish = publish,
+            .decide  = decide,
+            .cancel  = cancel,
+            .crash   = crash,
+            .request = request,
+    };
+    struct backend *backend = &http->backend;
+    status code             = open_suite(http, options, reterr);
+    if (code != STATUS_OK) {
+        http_backend_freep(&backend);
+        return code;
+    }
+    *ret_backend = backend;
+    return STATUS_OK;
+}
+
+status http_backend_stop(struct backend *backend, struct error *reterr)
+{
+    struct http *http = backend->context;
+    return suite_stop(&http->suite, reterr);
+}
+
+void http_backend_freep(struct backend **backend)
+{
+    if (!*backend) return;
+    struct http *http = (*backend)->context;
+    api_freep(&http->api);
+    suite_done(&http->suite);
+    standin_server_stopp(&http->standin);
+    free(http);
+    *backend = NULL;
+}

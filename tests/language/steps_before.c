@@ -1,0 +1,181 @@
+/* Given and When: the workflow, its input, and what happens to the run. */
+#include "language/play.h"
+
+#include "json/json_text.h"
+
+static status put(struct play *play, const char *definition, struct error *reterr)
+{
+    json_unref(json_take(&play->findings));
+    return play->backend->put(play->backend->context, str_from(definition), &play->findings,
+                              reterr);
+}
+
+/* A refusal is an answer: the steps that follow say whether it was expected. */
+static bool note(struct play *play, status code, const char *what, const struct error *error)
+{
+    switch ((int)code) {
+    case STATUS_OK: return true;
+    case STATUS_INVALID_ARGUMENT:
+    case STATUS_NOT_FOUND:
+    case STATUS_FAILED_PRECONDITION:
+    case STATUS_ALREADY_EXISTS:
+    case STATUS_PERMISSION_DENIED:
+    case STATUS_RESOURCE_EXHAUSTED:
+        play->refused = what;
+        play->refusal = *error;
+        return true;
+    default: return play_ok(play, code, error);
+    }
+}
+
+static bool given_definition(struct play *play, const struct gherkin_step *step,
+                             const struct match *)
+{
+    struct error error = {};
+    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    return note(play, put(play, step->doc, &error), "definition", &error);
+}
+
+static bool given_input(struct play *play, const struct gherkin_step *step, const struct match *)
+{
+    json_unref(json_take(&play->input));
+    play->input = play_doc(play, step);
+    return !json_is(play->input, JSON_INVALID);
+}
+
+static bool given_request(struct play *play, const struct gherkin_step *step, const struct match *)
+{
+    json_unref(json_take(&play->extra));
+    play->extra = play_doc(play, step);
+    return !json_is(play->extra, JSON_INVALID);
+}
+
+static bool when_executed(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    if (play->refused) return true; /* what follows finds it */
+    struct error error = {};
+    status code = play->backend->start(play->backend->context, play->input, play->extra, &error);
+    return note(play, code, "start", &error);
+}
+
+static bool when_passes(struct play *play, const struct gherkin_step *, const struct match *match)
+{
+    struct error error = {};
+    int64_t us         = match_duration_us(match->arguments[0]);
+    return play_ok(play, play->backend->pass(play->backend->context, us, &error), &error);
+}
+
+static bool send_signal(struct play *play, str name, json data)
+{
+    struct error error = {};
+    const char *text   = arena_strdup(play->arena, name);
+    return note(play, play->backend->signal(play->backend->context, text, data, &error), "signal",
+                &error);
+}
+
+static bool when_signal(struct play *play, const struct gherkin_step *, const struct match *match)
+{
+    return send_signal(play, match->arguments[0], json_invalid());
+}
+
+static bool when_signal_data(struct play *play, const struct gherkin_step *step,
+                             const struct match *match)
+{
+    CLEANUP(json_unrefp) json data = play_doc(play, step);
+    if (json_is(data, JSON_INVALID)) return false;
+    return send_signal(play, match->arguments[0], data);
+}
+
+static bool when_published(struct play *play, const struct gherkin_step *step, const struct match *)
+{
+    CLEANUP(json_unrefp) json event = play_doc(play, step);
+    if (json_is(event, JSON_INVALID)) return false;
+    struct error error = {};
+    return note(play, play->backend->publish(play->backend->context, event, &error), "event",
+                &error);
+}
+
+static bool decide(struct play *play, bool is_approved, json data)
+{
+    struct error error = {};
+    return note(play, play->backend->decide(play->backend->context, is_approved, data, &error),
+                "decision", &error);
+}
+
+static bool when_approved(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return decide(play, true, json_invalid());
+}
+
+static bool when_approved_data(struct play *play, const struct gherkin_step *step,
+                               const struct match *)
+{
+    CLEANUP(json_unrefp) json data = play_doc(play, step);
+    return !json_is(data, JSON_INVALID) && decide(play, true, data);
+}
+
+static bool when_rejected(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return decide(play, false, json_invalid());
+}
+
+static bool when_cancelled(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    struct error error = {};
+    return note(play, play->backend->cancel(play->backend->context, &error), "cancel", &error);
+}
+
+static bool when_restarted(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    struct error error = {};
+    return play_ok(play, play->backend->crash(play->backend->context, &error), &error);
+}
+
+static bool request(struct play *play, const struct match *match, json body)
+{
+    struct error error = {};
+    json_unref(json_take(&play->answer));
+    status code = play->backend->request(
+        play->backend->context, arena_strdup(play->arena, match->arguments[0]),
+        arena_strdup(play->arena, match->arguments[1]), body, &play->answer, &error);
+    return play_ok(play, code, &error);
+}
+
+static bool when_requested(struct play *play, const struct gherkin_step *,
+                           const struct match *match)
+{
+    return request(play, match, json_invalid());
+}
+
+static bool when_requested_with(struct play *play, const struct gherkin_step *step,
+                                const struct match *match)
+{
+    CLEANUP(json_unrefp) json body = play_doc(play, step);
+    return !json_is(body, JSON_INVALID) && request(play, match, body);
+}
+
+const struct step_rule given_steps[] = {
+    {"a workflow with definition:", given_definition},
+    {"another workflow with definition:", given_definition},
+    {"given the workflow input is:", given_input},
+    {"the workflow input is:", given_input},
+    {"the start request says:", given_request},
+    {},
+};
+
+const struct step_rule when_steps[] = {
+    {"the workflow is executed", when_executed},
+    {"{duration} pass", when_passes},
+    {"{duration} passes", when_passes},
+    {"the signal {name} is sent", when_signal},
+    {"the signal {name} is sent with:", when_signal_data},
+    {"the event is published:", when_published},
+    {"the approval is approved", when_approved},
+    {"the approval is approved with:", when_approved_data},
+    {"the approval is rejected", when_rejected},
+    {"the run is cancelled", when_cancelled},
+    {"the engine is killed and restarted", when_restarted},
+    {"the API gets {word} {name}", when_requested},
+    {"the API gets {word} {name} with:", when_requested_with},
+    {},
+};
