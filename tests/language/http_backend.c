@@ -299,9 +299,7 @@ static status signal_run(void *context, const char *name, json data, struct erro
     char path[PATH_MAX_BYTES];
     (void)snprintf(rest, sizeof rest, "/signals/%s", name);
     TRY(run_path(http, rest, path, reterr));
-    CLEANUP(json_unrefp) json body = json_object_new(1);
-    if (!json_is(data, JSON_INVALID)) json_object_put_text(&body, "data", json_ref(data));
-    return tell(http, path, body, reterr);
+    return tell(http, path, data, reterr);
 }
 
 static status publish(void *context, json event, struct error *reterr)
