@@ -25,6 +25,14 @@ void workflows_get(struct api_call *call);
 void workflows_versions(struct api_call *call);
 void workflows_get_version(struct api_call *call);
 
+void assistants_list(struct api_call *call);
+void assistants_put(struct api_call *call);
+void assistants_get(struct api_call *call);
+void assistants_versions(struct api_call *call);
+void assistants_get_version(struct api_call *call);
+void assistants_delete_version(struct api_call *call);
+void assistants_render(struct api_call *call);
+
 void queues_list(struct api_call *call);
 void queues_get(struct api_call *call);
 

@@ -3,6 +3,7 @@
 #include "base/attr.h"
 #include "base/hash.h"
 #include "base/money.h"
+#include "json/json_text.h"
 
 enum {
     DIGEST_MAX = 32, /* bytes */
@@ -290,6 +291,24 @@ void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
         json_begin_array(w);
         for (size_t i = 0; i < warning_count; i++) view_finding(w, warnings[i]);
         json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant)
+{
+    CLEANUP(json_unrefp) json definition = json_invalid();
+    (void)json_parse(str_of(assistant->definition_json), NULL, &definition, NULL, NULL);
+    json_begin_object(w);
+    json_put_text(w, "namespace", str_from(assistant->namespace_));
+    json_put_text(w, "name", str_from(assistant->name));
+    json_put_int(w, "version", assistant->version);
+    json_put_time(w, "created_at", assistant->created_us);
+    put_text_if(w, "created_by", assistant->created_by);
+    put_labels(w, assistant->labels, assistant->n_labels);
+    for (size_t i = 0; i < json_count(definition); i++) {
+        json_member_str(w, json_key_at(definition, i));
+        json_write_value(w, json_value_at(definition, i));
     }
     json_end_object(w);
 }

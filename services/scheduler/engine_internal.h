@@ -212,6 +212,13 @@ status engine_put_key(struct engine *engine, struct command *command, struct err
 status engine_register_functions(struct engine *engine, struct command *command,
                                  struct error *reterr);
 
+/* --- engine_assistants.c: likewise -------------------------------------------------------------
+ */
+
+status engine_put_assistant(struct engine *engine, struct command *command, struct error *reterr);
+status engine_delete_assistant(struct engine *engine, struct command *command,
+                               struct error *reterr);
+
 /* --- engine_recover.c --------------------------------------------------------------------------
  */
 

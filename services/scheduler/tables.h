@@ -34,6 +34,8 @@ enum table {
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
     TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
+    TABLE_ASSISTANTS,   /* namespace, name -> AssistantRecord (assistant.proto); partition 0 */
+    TABLE_ASSISTANT_VERSIONS, /* namespace, name, version (u32) -> AssistantView; partition 0 */
     TABLE_COUNT,
 };
 
@@ -71,6 +73,10 @@ void start_key_key(struct key *key, str namespace, str workflow, str text);
 void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
 void function_key(struct key *key, str name, str version);
+
+/** `name` empty: the prefix of all of the namespace; `version` 0: of the assistant itself, and the
+ * prefix of its versions. */
+void assistant_key(struct key *key, str namespace, str name, uint32_t version);
 
 /** Says whether a queue belongs to tutti's own workers, which serve all namespaces: "tools", "llm"
  * and what follows them after a dot. */
