@@ -8,7 +8,7 @@
 /** A function that can be called. */
 struct function {
     const char *name;         /* "llm.chat" */
-    const char *queue;        /* of its jobs */
+    const char *queue;        /* of its jobs; NULL: the engine does it itself */
     bool is_cataloged;        /* a catalog function: the job default applies (E8) */
     bool needs_with;          /* `with` must be given */
     field_read *with_read;    /* const struct template ** */
@@ -67,6 +67,7 @@ void mcp_with_read(struct reader *reader, json value, void *target);
 void function_with_read(struct reader *reader, json value, void *target); /* of the catalog */
 
 extern const char chat_input_schema[];
+extern const char assistant_list_input_schema[];
 
 /* Fields that HTTP calls have in common: const struct template ** (call_http.c). */
 void call_output_read(struct reader *reader, json value, void *target);

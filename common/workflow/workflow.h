@@ -129,7 +129,7 @@ struct switch_case {
 
 struct call_body {
     const char *function;        /* "http", "llm.chat" */
-    const char *queue;           /* "tools", "llm" */
+    const char *queue;           /* "tools", "llm"; NULL: the engine does it itself */
     const struct template *with; /* arguments; evaluated when the job is queued */
     bool has_default_retry;      /* a catalog function: the job default applies (E8) */
 

@@ -43,12 +43,17 @@ struct decide_env engine_env(struct engine *engine)
 {
     arena_clear(engine->scratch);
     event_list_clear(&engine->events);
+    bool has_assistants = engine->options.system_store != NULL;
+    /* The system partition's own engine has its store open for writing. */
+    bool is_own                  = engine->options.system_store == engine->store;
+    engine->assistant_tables.txn = is_own ? engine->txn : NULL;
     return (struct decide_env){
-        .now_us  = engine->now_us,
-        .ids     = &engine->ids,
-        .random  = &engine->random,
-        .scratch = engine->scratch,
-        .limits  = engine->options.limits,
+        .now_us     = engine->now_us,
+        .ids        = &engine->ids,
+        .random     = &engine->random,
+        .scratch    = engine->scratch,
+        .limits     = engine->options.limits,
+        .assistants = has_assistants ? &engine->assistants : NULL,
     };
 }
 
@@ -340,6 +345,8 @@ static struct engine *engine_new(const struct engine_options *options)
     engine->entry         = buf_init(ENTRY_BUF_MAX);
     engine->workers       = workers_new();
     ASSERT(engine->scratch && engine->arena);
+    engine->assistant_tables.store = options->system_store;
+    engine->assistants             = assistant_source_of(&engine->assistant_tables);
     if (engine->options.lease_ms == 0) engine->options.lease_ms = LEASE_MS_DEFAULT;
     polls_init(&engine->polls);
     atomic_store(&engine->turned_ms, clock_mono_ms());

@@ -9,6 +9,7 @@
 #define SCHEDULER_ENGINE_INTERNAL_H
 
 #include "base/map.h"
+#include "scheduler/assistant_store.h"
 #include "scheduler/engine.h"
 #include "scheduler/job_queue.h"
 #include "scheduler/poll.h"
@@ -57,6 +58,8 @@ struct engine {
     struct id_source ids;
     struct prng random;
     struct arena *scratch;
+    struct assistant_tables assistant_tables;
+    struct assistant_source assistants; /* over them */
 
     /* This turn. */
     struct txn *txn;

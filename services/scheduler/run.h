@@ -37,6 +37,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct assistant_source;
+
 enum {
     RUN_STEPS_PER_COMMAND = 1'000,
     RUN_ACTIVATIONS_MAX   = 20'000,    /* tasks open at once */
@@ -74,6 +76,7 @@ struct decide_env {
     struct prng *random;   /* jitter and ids: no secrets */
     struct arena *scratch; /* cleared by commands as they like */
     struct run_limits limits;
+    const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
 };
 
 struct run;

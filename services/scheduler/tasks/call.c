@@ -1,7 +1,9 @@
 /*
- * call: queues a job and waits for its answer. If a try around it is entered again and a job with
- * this key has completed before, that answer is used and nothing is queued (E7).
+ * call: queues a job and waits for its answer, or does itself what needs no worker. If a try around
+ * it is entered again and a job with this key has completed before, that answer is used and nothing
+ * is queued (E7).
  */
+#include "scheduler/call_assistant.h"
 #include "scheduler/job_key.h"
 #include "scheduler/job_policy.h"
 #include "scheduler/tasks/tasks.h"
@@ -38,6 +40,7 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
         job->value = json_object_new(0);
     }
     TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
+    TRY(call_assistant(scene, &job->value, ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;
@@ -65,8 +68,32 @@ static status attempt(struct scene *scene, struct activation *activation, struct
     return STATUS_OK;
 }
 
+/* What the engine answers itself. It is journalled as the output of the task. */
+static void begin_here(struct decision *decision, struct activation *activation)
+{
+    struct scene scene               = scene_of(decision->run, decision->env, activation);
+    CLEANUP(json_unrefp) json with   = json_object_new(0);
+    CLEANUP(json_unrefp) json output = json_invalid();
+    json error                       = json_invalid();
+    status code                      = STATUS_OK;
+    if (scene.task->call.with) {
+        json_replace(&with, json_invalid());
+        code = scene_eval(&scene, scene.task->call.with, scene.input, &with, &error);
+    }
+    if (code == STATUS_OK) code = assistant_list(&scene, with, &output, &error);
+    if (code != STATUS_OK) {
+        task_fault(decision, activation, error);
+    } else {
+        task_complete(decision, activation, output, NULL);
+    }
+}
+
 static void begin(struct decision *decision, struct activation *activation)
 {
+    if (!activation_task(decision->run, activation)->call.queue) {
+        begin_here(decision, activation);
+        return;
+    }
     struct scene scene = scene_of(decision->run, decision->env, activation);
     struct event event = {
         .kind        = EVENT_JOB_SCHEDULED,
