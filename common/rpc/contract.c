@@ -65,6 +65,11 @@ static const struct rpc_contract_method system_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method event_methods[] = {
+    {"Publish", RPC_COMMIT, true, INSIDE}, /* what came before is a duplicate */
+    {},
+};
+
 static const struct rpc_contract_method llm_methods[] = {
     {"Open",       RPC_FAST, false, EDGE},
     {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
@@ -100,6 +105,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Llm",       8, llm_methods},
     {"tutti.v1.Functions", 9, function_methods},
     {"tutti.v1.Assistants", 11, assistant_methods},
+    {"tutti.v1.Events",   43, event_methods},
     {},
 };
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "event.pb-c.h"
 #include "gateway/followers.h"
 #include "gateway/llm_pull.h"
 #include "gateway/measures.h"
@@ -92,7 +93,7 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
         &pb__runs__descriptor,   &pb__workflows__descriptor,  &pb__approvals__descriptor,
-        &pb__system__descriptor, &pb__assistants__descriptor, NULL};
+        &pb__system__descriptor, &pb__assistants__descriptor, &pb__events__descriptor, NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

@@ -18,6 +18,8 @@ void approvals_get(struct api_call *call);
 void approvals_approve(struct api_call *call);
 void approvals_reject(struct api_call *call);
 
+void events_publish(struct api_call *call);
+
 void workflows_list(struct api_call *call);
 void workflows_put(struct api_call *call);
 void workflows_validate(struct api_call *call);

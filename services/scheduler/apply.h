@@ -34,6 +34,9 @@ status apply_closed(const struct run *run, struct activation *activation, struct
 status apply_item(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr);
 
+status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
+                     struct error *reterr);
+
 status apply_signal(struct run *run, struct event *event, struct error *reterr);
 status apply_expired(struct run *run, struct event *event, struct error *reterr);
 

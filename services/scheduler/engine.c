@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
     case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
     case COMMAND_REPORT: return engine_report(engine, command, reterr);
+    case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
     case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
@@ -117,6 +119,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
 {
     TRY(execute_all(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
+    TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
     engine_end_polls(engine, false);
     TRY(engine_flush(engine, reterr));
@@ -307,10 +310,11 @@ static int64_t earliest(int64_t a, int64_t b)
  * of the wall clock delays no timer for longer. */
 static int64_t wake_us(const struct engine *engine)
 {
-    int64_t due_us   = engine->care_due_us;
-    due_us           = earliest(due_us, engine->timer_due_us);
-    due_us           = earliest(due_us, job_queues_due_us(engine->queues));
-    due_us           = earliest(due_us, polls_due_us(&engine->polls));
+    int64_t due_us = engine->care_due_us;
+    due_us         = earliest(due_us, engine->timer_due_us);
+    due_us         = earliest(due_us, job_queues_due_us(engine->queues));
+    due_us         = earliest(due_us, polls_due_us(&engine->polls));
+    if (engine->hub.has_work) due_us = 0;
     int64_t ahead_us = due_us - clock_unix_us();
     if (ahead_us <= 0) return 0;
     return clock_mono_us() + earliest(ahead_us, CARE_US);

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "scheduler/assistant_store.h"
 #include "scheduler/engine.h"
+#include "scheduler/event_hub.h"
 #include "scheduler/job_queue.h"
 #include "scheduler/poll.h"
 #include "scheduler/record.h"
@@ -80,6 +81,7 @@ struct engine {
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
+    struct event_hub hub;
     bool accepts_runs;
     bool has_failed;        /* for good: no turn any more */
     int64_t readers_due_us; /* when dead readers are looked for */

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine_approvals.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 #include <inttypes.h>
@@ -108,6 +109,16 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
 /* --- one command -------------------------------------------------------------------------------
  */
 
+/* Says whether a task that listens begins, ends or expects something else from now on. */
+static bool moves_listener(const struct live_run *live, const struct event *event)
+{
+    if (event->kind == EVENT_TAKEN || event->kind == EVENT_LISTEN_CLOSED) return true;
+    bool is_of_task = event->kind >= EVENT_TASK_STARTED && event->kind <= EVENT_TASK_CANCELLED;
+    if (!is_of_task) return false;
+    const struct task *task = &run_workflow(live->run)->tasks[event->task];
+    return task->kind == TASK_LISTEN && !task->listen.approval;
+}
+
 static status keep_event(struct engine *engine, struct live_run *live, const struct event *event,
                          struct error *reterr)
 {
@@ -122,6 +133,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_APPROVAL_DECIDED:
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_CANCELLED: return engine_approval_event(engine, live, event, reterr);
+    case EVENT_EMITTED: engine_event_emitted(engine, live, event); return STATUS_OK;
     case EVENT_NONE:
     case EVENT_RUN_STARTED:
     case EVENT_RUN_COMPLETED:
@@ -162,6 +174,7 @@ status engine_keep(struct engine *engine, struct live_run *live, struct error *r
     live->head.entries_since++;
 
     for (size_t i = 0; i < events->count; i++) {
+        live->has_listener_moved |= moves_listener(live, &events->items[i]);
         TRY(keep_event(engine, live, &events->items[i], reterr));
     }
     event_list_clear(events);

@@ -104,6 +104,9 @@ enum event_kind {
     /* "event.processed": activation of a `listen`, index = which of its events, from 0, value =
      * what `foreach` made of it, context = what it exported (invalid: no export). */
     EVENT_ITEM_COMPLETED = 44,
+    /* "event.emitted": activation of the `emit`, value = the CloudEvent, for the listeners of the
+     * namespace. Fresh: is_kept: its own run listens to it, now or later. */
+    EVENT_EMITTED = 45,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */

@@ -98,6 +98,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
         kept.scope = 0;
     }
     if (event->value_from != VALUE_HERE) kept.value = json_invalid();
+    if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool has_own_key =
         event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
     if (!has_own_key) kept.key = json_invalid();

@@ -6,7 +6,6 @@
 
 enum { CAPACITY_MIN = 4 };
 
-
 /* Where `id` is or belongs. New ids sort after older ones, so that is mostly the end. */
 static uint32_t job_position(const struct run *run, const uint8_t *id)
 {

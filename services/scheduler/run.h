@@ -149,6 +149,11 @@ struct run_signal {
 status run_signal(struct run *run, const struct decide_env *env, const struct run_signal *command,
                   struct id *ret_event_id, struct event_list *events, struct error *reterr);
 
+/** Gives an event of the namespace to the tasks that listen to it now. False: none does, and
+ * nothing has happened. */
+bool run_offer(struct run *run, const struct decide_env *env, json event,
+               struct event_list *events);
+
 struct approval_decision {
     str approval; /* id */
     bool is_approved;

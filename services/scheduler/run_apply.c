@@ -97,6 +97,7 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_APPROVAL_CANCELLED: return apply_approval(run, activation, event, reterr);
     case EVENT_LISTEN_CLOSED: return apply_closed(run, activation, event, reterr);
     case EVENT_ITEM_COMPLETED: return apply_item(run, activation, event, reterr);
+    case EVENT_EMITTED: return apply_emitted(run, activation, event, reterr);
     default: return apply_taken(run, activation, event, reterr);
     }
 }
@@ -122,6 +123,7 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_APPROVAL_CANCELLED:
     case EVENT_TAKEN:
     case EVENT_LISTEN_CLOSED:
+    case EVENT_EMITTED:
     case EVENT_ITEM_COMPLETED: return apply_activation(run, event, reterr);
     default: return apply_run(run, event, reterr);
     }

@@ -266,6 +266,19 @@ status run_signal(struct run *run, const struct decide_env *env, const struct ru
     return STATUS_OK;
 }
 
+bool run_offer(struct run *run, const struct decide_env *env, json event, struct event_list *events)
+{
+    if (run->status != RUN_RUNNING) return false;
+    struct decision decision = decision_begin(run, env, events);
+    bool is_taken            = signal_offer(&decision, event);
+    if (is_taken) {
+        decision_end(&decision);
+    } else {
+        decision_drop(&decision); /* as in run_signal() */
+    }
+    return is_taken;
+}
+
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr)
 {

@@ -238,6 +238,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_TASK_COMPLETED:
     case EVENT_ITEM_COMPLETED:
     case EVENT_JOB_COMPLETED: return "output";
+    case EVENT_EMITTED:
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";

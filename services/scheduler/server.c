@@ -3,6 +3,7 @@
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
 #include "base/mem.h"
+#include "event.pb-c.h"
 #include "job.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "scheduler/answer_cache.h"
@@ -75,6 +76,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__runs__descriptor, run_service_methods, scheduler},
         {&pb__jobs__descriptor, job_service_methods, scheduler},
         {&pb__workflows__descriptor, workflow_service_methods, scheduler},
+        {&pb__events__descriptor, event_service_methods, scheduler},
         {&pb__approvals__descriptor, approval_service_methods, scheduler},
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},

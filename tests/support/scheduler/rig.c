@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "event.pb-c.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static void start_client(struct rig *rig)
                                                                  &pb__approvals__descriptor,
                                                                  &pb__system__descriptor,
                                                                  &pb__functions__descriptor,
+                                                                 &pb__events__descriptor,
                                                                  NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
