@@ -36,13 +36,13 @@ enum table {
     TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
     TABLE_ASSISTANTS,   /* namespace, name -> AssistantRecord (assistant.proto); partition 0 */
     TABLE_ASSISTANT_VERSIONS, /* namespace, name, version (u32) -> AssistantView; partition 0 */
-    TABLE_LISTENERS,    /* who waits for events: event_index.h */
-    TABLE_LISTENER_KEYS, /* run id, slot (u32) -> ListenerRecord: its keys in TABLE_LISTENERS */
+    TABLE_LISTENERS,          /* who waits for events: event_index.h */
+    TABLE_LISTENER_KEYS,   /* run id, slot (u32) -> ListenerRecord: its keys in TABLE_LISTENERS */
     TABLE_BUFFERED_EVENTS, /* namespace, type, taken (u8), event id -> KeptEventRecord */
-    TABLE_EVENT_TAKERS, /* event id, run id -> nothing */
-    TABLE_EVENT_TYPES,  /* namespace, type (empty: any) -> nothing: some workflow listens to it */
-    TABLE_EVENT_IDS,    /* namespace, source and id -> when it came (u64) */
-    TABLE_EVENT_WORK,   /* event id -> EventWorkRecord: has not reached all listeners yet */
+    TABLE_EVENT_TAKERS,    /* event id, run id -> nothing */
+    TABLE_EVENT_TYPES, /* namespace, type (empty: any) -> nothing: some workflow listens to it */
+    TABLE_EVENT_IDS,   /* namespace, source and id -> when it came (u64) */
+    TABLE_EVENT_WORK,  /* event id -> EventWorkRecord: has not reached all listeners yet */
     TABLE_COUNT,
 };
 

@@ -213,6 +213,7 @@ static const struct {
     {"getRunResult", "VDOAX"},
     {"cancelRun", "DOX"},
     {"signalRun", "DOX"},
+    {"publishEvents", "DOX"},
     {"listApprovals", "VDOAX"},
     {"getApproval", "VDOAX"},
     {"approve", "AX"},
