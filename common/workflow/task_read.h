@@ -82,6 +82,9 @@ extern const struct object_kind task_base;                       /* task_read.c:
 
 /* --- run (run_code.c) ------------------------------------------------------------------------- */
 
+/** `run` with `workflow` in it: struct run_body * (run_workflow.c). */
+void run_workflow_read(struct reader *reader, json value, void *target);
+
 /** Refuses (V31) what would run somebody's program; `what` with its article. */
 void refuse_code(struct reader *reader, const char *what);
 

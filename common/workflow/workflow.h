@@ -44,6 +44,7 @@ enum task_kind {
     TASK_FORK,
     TASK_LISTEN,
     TASK_RAISE,
+    TASK_RUN,
     TASK_SET,
     TASK_SWITCH,
     TASK_TRY,
@@ -200,6 +201,14 @@ struct listen_body {
     const struct foreach_body *foreach;   /* NULL: none */
 };
 
+/** A child run. Its workflow is found when the task starts. */
+struct run_body {
+    const struct template *namespace_, *name, *version; /* yield texts */
+    const struct template *input;                       /* NULL: {} */
+    bool is_detached;                                   /* `await: false` */
+    bool returns_nothing;                               /* `return: none`: the output is null */
+};
+
 struct task {
     task_index index;
     task_index parent; /* the enclosing task, TASK_NONE at the top */
@@ -228,6 +237,7 @@ struct task {
 
     union {
         struct call_body call;
+        struct run_body run;
         struct task_list list; /* do */
         struct for_body loop;
         struct fork_body fork;

@@ -26,6 +26,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
                  struct error *reterr);
 status apply_approval(struct run *run, struct activation *activation, struct event *event,
                       struct error *reterr);
+status apply_child(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr);
 status apply_taken(struct run *run, struct activation *activation, struct event *event,
                    struct error *reterr);
 

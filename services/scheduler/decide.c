@@ -104,7 +104,7 @@ static void collect(struct decision *decision)
 
 bool run_has_more(const struct run *run)
 {
-    if (run->status != RUN_RUNNING) return false;
+    if (run->status != RUN_RUNNING || run->is_suspended) return false;
     if (run->more != MORE_UNKNOWN) return run->more == MORE_YES;
     for (uint32_t i = 0; i < run->scopes.count; i++) {
         const struct scope *scope = run_scope(run, i);
@@ -198,8 +198,8 @@ void decision_end(struct decision *decision)
 {
     struct run *run = decision->run;
     decision_settle(decision);
-    while (run->status == RUN_RUNNING && decision->steps < decision->steps_max &&
-           decision->ready_first < decision->ready_count) {
+    while (run->status == RUN_RUNNING && !run->is_suspended &&
+           decision->steps < decision->steps_max && decision->ready_first < decision->ready_count) {
         step(decision);
         decision_settle(decision);
     }

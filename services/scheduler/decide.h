@@ -35,6 +35,7 @@ struct decision {
     const struct decide_env *env;
     struct event_list *events;
     uint32_t steps, steps_max; /* tasks started */
+    bool is_terminating;       /* child runs are terminated, not cancelled */
     struct ready *ready;
     size_t ready_first, ready_count, ready_capacity;
     struct settlement *settle;

@@ -49,6 +49,7 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     record.run             = job->run.text;
     record.queued_us       = job->queued_us;
     record.lease_number    = job->lease_number;
+    record.is_held         = job->is_held;
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -138,6 +139,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
         .sequence  = record.sequence,
         .due_us    = record.due_us,
         .queued_us = record.queued_us,
+        .is_held   = run_is_suspended(live->run),
     };
     const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) {
@@ -217,6 +219,25 @@ static status close_job(struct engine *engine, struct open_job *job, const struc
     count_job_finished(engine->options.metrics, job->queue->name, str_from(record->job->function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
     open_job_remove(engine->queues, job);
+    return STATUS_OK;
+}
+
+/* --- held --------------------------------------------------------------------------------------
+ */
+
+status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool is_held,
+                        struct error *reterr)
+{
+    struct run_wait *waits = arena_alloc(engine->arena, RUN_ACTIVATIONS_MAX * sizeof *waits);
+    if (!waits) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    size_t count = run_waits(live->run, waits, RUN_ACTIVATIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (waits[i].kind != WAIT_JOB) continue;
+        struct open_job *job = open_job_find(engine->queues, waits[i].id);
+        if (!job) continue; /* as below */
+        open_job_hold(engine->queues, job, is_held, engine->now_us);
+        TRY(engine_ready_put(engine, job, reterr));
+    }
     return STATUS_OK;
 }
 

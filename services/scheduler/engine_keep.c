@@ -134,6 +134,15 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_CANCELLED: return engine_approval_event(engine, live, event, reterr);
     case EVENT_EMITTED: engine_event_emitted(engine, live, event); return STATUS_OK;
+    case EVENT_CHILD_SCHEDULED:
+    case EVENT_CHILD_CANCELLED:
+    case EVENT_CHILD_TERMINATED: return engine_child_event(engine, live, event, reterr);
+    case EVENT_RUN_SUSPENDED: return engine_hold_jobs(engine, live, true, reterr);
+    case EVENT_RUN_RESUMED: return engine_hold_jobs(engine, live, false, reterr);
+    case EVENT_CHILD_STARTED:
+    case EVENT_CHILD_COMPLETED:
+    case EVENT_CHILD_FAULTED:
+    case EVENT_RUN_TERMINATED:
     case EVENT_NONE:
     case EVENT_RUN_STARTED:
     case EVENT_RUN_COMPLETED:
@@ -247,6 +256,7 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
     bool has_ended = run_status_is_final(run_status(live->run)) && !live->was_final;
     if (!has_ended && !live->is_new) return STATUS_OK;
 
+    if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
     const struct engine_listener *listener = &engine->options.listener;
     str id                                 = str_from(live->id.text);
     bool is_wanted = has_ended && listener->wants && listener->wants(id, listener->context);

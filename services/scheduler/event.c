@@ -36,6 +36,15 @@ const char *event_type(enum event_kind kind)
     case EVENT_LISTEN_CLOSED: return "listen.closed";
     case EVENT_EMITTED: return "event.emitted";
     case EVENT_ITEM_COMPLETED: return "event.processed";
+    case EVENT_CHILD_SCHEDULED: return "child.scheduled";
+    case EVENT_CHILD_STARTED: return "child.started";
+    case EVENT_CHILD_COMPLETED: return "child.completed";
+    case EVENT_CHILD_FAULTED: return "child.faulted";
+    case EVENT_CHILD_CANCELLED: return "child.cancelled";
+    case EVENT_CHILD_TERMINATED: return "child.terminated";
+    case EVENT_RUN_SUSPENDED: return "run.suspended";
+    case EVENT_RUN_RESUMED: return "run.resumed";
+    case EVENT_RUN_TERMINATED: return "run.terminated";
     case EVENT_NONE: break;
     }
     return "";

@@ -35,7 +35,8 @@ enum event_kind {
     EVENT_NONE = 0,
 
     /* "run.started": value = raw input; context = transformed input (invalid: the same);
-     * deadline_us (0: none), priority, budget_usd_nanos, budget_tokens (0: none). */
+     * deadline_us (0: none), priority, budget_usd_nanos, budget_tokens (0: none); id = the parent
+     * run (empty: none), depth = runs around it. */
     EVENT_RUN_STARTED = 1,
     /* "run.completed": value = output. */
     EVENT_RUN_COMPLETED = 2,
@@ -107,6 +108,28 @@ enum event_kind {
     /* "event.emitted": activation of the `emit`, value = the CloudEvent, for the listeners of the
      * namespace. Fresh: is_kept: its own run listens to it, now or later. */
     EVENT_EMITTED = 45,
+
+    /* "child.scheduled": activation, id = the child run, key = "namespace/name:version" (text),
+     * value = its input; is_kept: the task waits for its end, not only for its start. */
+    EVENT_CHILD_SCHEDULED = 60,
+    /* "child.started": activation, id = the child; value = the id of the run (text), if it is
+     * another one, which was found by the key of its workflow. */
+    EVENT_CHILD_STARTED = 61,
+    /* "child.completed": activation, id, value = its output. */
+    EVENT_CHILD_COMPLETED = 62,
+    /* "child.faulted": activation, id, error = what the task raises: also of a child that could not
+     * be started, or was cancelled or terminated by others. */
+    EVENT_CHILD_FAULTED = 63,
+    /* "child.cancelled", "child.terminated": activation, id. The task ends before it, and takes it
+     * along. */
+    EVENT_CHILD_CANCELLED  = 64,
+    EVENT_CHILD_TERMINATED = 65,
+
+    /* "run.suspended", "run.resumed": value = {reason, by}. */
+    EVENT_RUN_SUSPENDED = 90,
+    EVENT_RUN_RESUMED   = 91,
+    /* "run.terminated": value = {reason, by}. Everything open was closed by events before it. */
+    EVENT_RUN_TERMINATED = 92,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
@@ -145,6 +168,7 @@ struct event {
     bool is_kept;
     bool is_of_state; /* resolved: `id` and `attempt` are those of the activation, so not kept */
     int64_t budget_usd_nanos, budget_tokens;
+    uint32_t depth;
     struct usage usage;
 
     enum value_from value_from;

@@ -48,6 +48,7 @@ static const struct wire_field event_fields[] = {
     {32, WIRE_I64,   offsetof(struct event, usage.calls)},
     {33, WIRE_ENUM,  offsetof(struct event, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct event, usage.is_simulated)},
+    {160, WIRE_U32,  offsetof(struct event, depth)},
 };
 /* clang-format on */
 
@@ -101,7 +102,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool has_own_key =
         event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
-    if (!has_own_key) kept.key = json_invalid();
+    if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;
 }
 

@@ -69,6 +69,8 @@ status run_start(struct run *run, const struct decide_env *env, const struct run
         .priority         = inherits ? workflow->priority : command->priority,
         .budget_usd_nanos = lower(workflow->budget.usd_nanos, command->budget_usd_nanos),
         .budget_tokens    = lower(workflow->budget.tokens, command->budget_tokens),
+        .id               = command->parent,
+        .depth            = command->depth,
         .value            = json_ref(input),
     };
     json error        = json_invalid();
@@ -91,7 +93,7 @@ status run_start(struct run *run, const struct decide_env *env, const struct run
 status run_advance(struct run *run, const struct decide_env *env, struct event_list *events,
                    struct error *)
 {
-    if (run->status != RUN_RUNNING) return STATUS_OK;
+    if (run->status != RUN_RUNNING || run->is_suspended) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
     decision_end(&decision);
     return STATUS_OK;
@@ -284,10 +286,14 @@ status run_cancel(struct run *run, const struct decide_env *env, str reason, str
 {
     TRY(check_running(run, reterr));
     struct decision decision = decision_begin(run, env, events);
-    run_cancel_all(&decision);
-    json value = json_object_new(2);
+    json value               = json_object_new(2);
     json_object_put_text(&value, "reason", json_text_lossy(reason));
     json_object_put_text(&value, "by", json_text_lossy(by));
+    if (run->is_suspended) {
+        struct event resumed = {.kind = EVENT_RUN_RESUMED, .value = json_ref(value)};
+        (void)decide_emit(&decision, &resumed);
+    }
+    run_cancel_all(&decision);
     struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
     (void)decide_emit(&decision, &event);
     decision_end(&decision);

@@ -20,8 +20,24 @@ const struct workflow *run_workflow(const struct run *run)
 
 enum run_status run_status(const struct run *run)
 {
+    if (run->status == RUN_RUNNING && run->is_suspended) return RUN_SUSPENDED;
     bool moves = run->job_count > 0 || run_has_more(run);
     return run->status == RUN_RUNNING && !moves ? RUN_WAITING : run->status;
+}
+
+const char *run_parent(const struct run *run)
+{
+    return run->parent.text;
+}
+
+uint32_t run_depth(const struct run *run)
+{
+    return run->depth;
+}
+
+bool run_is_suspended(const struct run *run)
+{
+    return run->is_suspended;
 }
 
 uint64_t run_sequence(const struct run *run)
@@ -101,6 +117,10 @@ static bool wait_of(const struct run *run, const struct activation *activation,
         ret_wait->kind = WAIT_TIMER;
         if (task->kind == TASK_LISTEN) {
             ret_wait->kind = task->listen.approval ? WAIT_APPROVAL : WAIT_EVENT;
+        }
+        if (task->kind == TASK_RUN) {
+            ret_wait->kind = WAIT_CHILD;
+            if (json_is(activation->key, JSON_TEXT)) ret_wait->id = json_str(activation->key);
         }
         return true;
     case TASK_ILLEGAL:
@@ -233,16 +253,22 @@ static const char *value_name(enum event_kind kind)
 {
     switch (kind) {
     case EVENT_RUN_STARTED:
+    case EVENT_CHILD_SCHEDULED:
     case EVENT_JOB_SCHEDULED: return "input";
     case EVENT_RUN_COMPLETED:
     case EVENT_TASK_COMPLETED:
     case EVENT_ITEM_COMPLETED:
+    case EVENT_CHILD_COMPLETED:
     case EVENT_JOB_COMPLETED: return "output";
     case EVENT_EMITTED:
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";
     case EVENT_RUN_CANCELLED: return "cancel";
+    case EVENT_RUN_TERMINATED: return "terminate";
+    case EVENT_RUN_SUSPENDED: return "suspend";
+    case EVENT_RUN_RESUMED: return "resume";
+    case EVENT_CHILD_STARTED: return "run";
     default: return NULL;
     }
 }
@@ -266,6 +292,17 @@ static void put_usage(struct json_writer *writer, const struct usage *usage)
     json_end_object(writer);
 }
 
+/* Who the child is, or whose child the run. */
+static void put_child(struct json_writer *writer, const struct event *event)
+{
+    bool is_child = event->kind >= EVENT_CHILD_SCHEDULED && event->kind <= EVENT_CHILD_TERMINATED;
+    if (is_child) json_put_text(writer, "child", str_from(event->id.text));
+    if (event->kind == EVENT_CHILD_SCHEDULED) put_value(writer, "workflow", event->key);
+    if (event->kind == EVENT_RUN_STARTED && event->id.text[0]) {
+        json_put_text(writer, "parent", str_from(event->id.text));
+    }
+}
+
 void event_view_make(const struct run *run, const struct event *event, struct event_view *ret_view)
 {
     struct event_view view = {
@@ -277,7 +314,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
         .data      = buf_init(DATA_MAX),
     };
     bool is_of_run = event->kind < EVENT_TASK_STARTED || event->kind == EVENT_SIGNAL_RECEIVED ||
-                     event->kind == EVENT_EXPIRED;
+                     event->kind == EVENT_EXPIRED || event->kind >= EVENT_RUN_SUSPENDED;
     if (!is_of_run) view_place(run, event, &view);
     if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
         view.job     = event->id;
@@ -298,6 +335,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     if (event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED) {
         json_put_text(&writer, "id", str_from(event->id.text));
     }
+    put_child(&writer, event);
     put_usage(&writer, &event->usage);
     json_end_object(&writer);
     if (view.data.len == 2) buf_clear(&view.data); /* nothing but {} */

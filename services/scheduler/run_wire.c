@@ -15,6 +15,8 @@ Pb__RunStatus run_status_wire(enum run_status state)
     case RUN_COMPLETED: return PB__RUN_STATUS__RUN_STATUS_COMPLETED;
     case RUN_FAULTED: return PB__RUN_STATUS__RUN_STATUS_FAULTED;
     case RUN_CANCELLED: return PB__RUN_STATUS__RUN_STATUS_CANCELLED;
+    case RUN_TERMINATED: return PB__RUN_STATUS__RUN_STATUS_TERMINATED;
+    case RUN_SUSPENDED: return PB__RUN_STATUS__RUN_STATUS_SUSPENDED;
     }
     return PB__RUN_STATUS__RUN_STATUS_UNSPECIFIED;
 }
@@ -93,6 +95,7 @@ static const char *wait_kind(const struct run_wait *wait)
     case WAIT_TIMER: return "timer";
     case WAIT_EVENT: return "event";
     case WAIT_APPROVAL: return "approval";
+    case WAIT_CHILD: return "child";
     }
     return "";
 }

@@ -51,6 +51,9 @@ static const struct wire_field run_fields[] = {
     {32, WIRE_I64,   offsetof(struct run, usage.calls)},
     {33, WIRE_ENUM,  offsetof(struct run, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct run, usage.is_simulated)},
+    {160, WIRE_ID,   offsetof(struct run, parent)},
+    {161, WIRE_U32,  offsetof(struct run, depth)},
+    {190, WIRE_BOOL, offsetof(struct run, is_suspended)},
 };
 
 static const struct wire_field scope_fields[] = {
@@ -355,7 +358,7 @@ static status check_depth(const struct run *run, const struct activation *activa
 static status tie(struct run *run, struct error *reterr)
 {
     bool is_running = run->status == RUN_RUNNING;
-    if (run->status > RUN_CANCELLED || run->status == RUN_WAITING ||
+    if (run->status > RUN_TERMINATED || run->status == RUN_WAITING ||
         is_running != (run_scope(run, ROOT_SLOT) != NULL)) {
         return broken(reterr, "status");
     }

@@ -327,6 +327,7 @@ const struct task_list *list_of(const struct workflow *workflow, const struct ta
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:
+    case TASK_RUN:
     case TASK_SET:
     case TASK_SWITCH:
     case TASK_WAIT: break;
@@ -387,6 +388,7 @@ bool activation_can_open(const struct run *run, const struct activation *activat
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:
+    case TASK_RUN:
     case TASK_SET:
     case TASK_SWITCH:
     case TASK_WAIT: break;

@@ -193,6 +193,8 @@ void task_close_outside(struct decision *decision, struct activation *activation
     struct event event = {.activation = activation->slot, .id = activation->id};
     if (activation_task(decision->run, activation)->kind == TASK_CALL) {
         event.kind = EVENT_JOB_CANCELLED;
+    } else if (activation_task(decision->run, activation)->kind == TASK_RUN) {
+        event.kind = decision->is_terminating ? EVENT_CHILD_TERMINATED : EVENT_CHILD_CANCELLED;
     } else {
         event.kind = is_expired ? EVENT_APPROVAL_EXPIRED : EVENT_APPROVAL_CANCELLED;
     }

@@ -7,6 +7,7 @@
 static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
     [TASK_RUNNING] = {
         [INPUT_QUEUE]    = TASK_QUEUED,
+        [INPUT_AWAIT]    = TASK_WAITING,
         [INPUT_RETRY]    = TASK_RETRYING,
         [INPUT_COMPLETE] = TASK_COMPLETED,
         [INPUT_FAULT]    = TASK_FAULTED,
@@ -18,12 +19,14 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
     },
     [TASK_WAITING] = {
         [INPUT_CLOSE]    = TASK_RUNNING,
+        [INPUT_ANSWER]   = TASK_RUNNING,   /* by its child run */
         [INPUT_COMPLETE] = TASK_COMPLETED,
         [INPUT_FAULT]    = TASK_FAULTED,   /* nobody answered in time */
         [INPUT_CANCEL]   = TASK_CANCELLED,
     },
     [TASK_RETRYING] = {
         [INPUT_REENTER]  = TASK_RUNNING,   /* its first list opens */
+        [INPUT_AWAIT]    = TASK_WAITING,   /* its next child run is scheduled */
         [INPUT_COMPLETE] = TASK_COMPLETED, /* it has no lists, and this time it went well */
         [INPUT_RETRY]    = TASK_RETRYING,  /* or not */
         [INPUT_FAULT]    = TASK_FAULTED,

@@ -11,6 +11,7 @@ extern const struct task_behaviour for_behaviour;
 extern const struct task_behaviour fork_behaviour;
 extern const struct task_behaviour listen_behaviour;
 extern const struct task_behaviour raise_behaviour;
+extern const struct task_behaviour run_behaviour;
 extern const struct task_behaviour set_behaviour;
 extern const struct task_behaviour switch_behaviour;
 extern const struct task_behaviour try_behaviour;
