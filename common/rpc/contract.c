@@ -29,9 +29,6 @@ static const struct rpc_contract_method run_methods[] = {
     {"List",    RPC_LONG,   true,  INSIDE},
     {"History", RPC_LONG,   true,  INSIDE},
     {"Cancel",  RPC_COMMIT, false, INSIDE},
-    {"Terminate", RPC_COMMIT, false, INSIDE},
-    {"Suspend", RPC_COMMIT, true,  INSIDE},
-    {"Resume",  RPC_COMMIT, false, INSIDE},
     {"Signal",  RPC_COMMIT, false, INSIDE},
     {"Pull",    RPC_LONG,   true,  EDGE},
     {},
@@ -68,11 +65,6 @@ static const struct rpc_contract_method system_methods[] = {
     {},
 };
 
-static const struct rpc_contract_method event_methods[] = {
-    {"Publish", RPC_COMMIT, true, INSIDE}, /* what came before is a duplicate */
-    {},
-};
-
 static const struct rpc_contract_method llm_methods[] = {
     {"Open",       RPC_FAST, false, EDGE},
     {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
@@ -87,16 +79,6 @@ static const struct rpc_contract_method function_methods[] = {
     {},
 };
 
-static const struct rpc_contract_method assistant_methods[] = {
-    {"Put",           RPC_COMMIT, false, EDGE},
-    {"Get",           RPC_FAST,   true,  EDGE},
-    {"List",          RPC_LONG,   true,  EDGE},
-    {"Versions",      RPC_LONG,   true,  EDGE},
-    {"DeleteVersion", RPC_COMMIT, false, EDGE},
-    {"Render",        RPC_FAST,   true,  EDGE},
-    {},
-};
-
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -107,8 +89,6 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.System",    7, system_methods},
     {"tutti.v1.Llm",       8, llm_methods},
     {"tutti.v1.Functions", 9, function_methods},
-    {"tutti.v1.Assistants", 11, assistant_methods},
-    {"tutti.v1.Events",   43, event_methods},
     {},
 };
 

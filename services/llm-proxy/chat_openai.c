@@ -337,8 +337,6 @@ static const char *const known_members[] = {
     "system",
     "prompt",
     "json",
-    "assistant",
-    "variables",
 };
 
 bool chat_member_is_known(str key)

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 #include <stdlib.h>
@@ -44,18 +43,12 @@ struct decide_env engine_env(struct engine *engine)
 {
     arena_clear(engine->scratch);
     event_list_clear(&engine->events);
-    bool has_assistants = engine->options.system_store != NULL;
-    /* The system partition's own engine has its store open for writing. */
-    bool is_own                  = engine->options.system_store == engine->store;
-    engine->assistant_tables.txn = is_own ? engine->txn : NULL;
     return (struct decide_env){
-        .now_us     = engine->now_us,
-        .ids        = &engine->ids,
-        .random     = &engine->random,
-        .scratch    = engine->scratch,
-        .limits     = engine->options.limits,
-        .assistants = has_assistants ? &engine->assistants : NULL,
-        .children   = &engine->children,
+        .now_us  = engine->now_us,
+        .ids     = &engine->ids,
+        .random  = &engine->random,
+        .scratch = engine->scratch,
+        .limits  = engine->options.limits,
     };
 }
 
@@ -85,16 +78,9 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
     case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
     case COMMAND_REPORT: return engine_report(engine, command, reterr);
-    case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
     case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
-    case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
-    case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
-    case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
-    case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
-    case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
-    case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
     }
     return STATUS_OK;
 }
@@ -122,10 +108,8 @@ static status execute_all(struct engine *engine, struct mail *mail, struct error
 
 static status decide_all(struct engine *engine, struct mail *mail, struct error *reterr)
 {
-    TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
     TRY(execute_all(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
-    TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
     engine_end_polls(engine, false);
     TRY(engine_flush(engine, reterr));
@@ -193,6 +177,7 @@ static void drop_resting(struct engine *engine)
         live->is_touched      = false;
         live->is_new          = false;
         live->row             = NULL;
+        live->labels          = NULL;
         live->ended           = NULL;
         live->was_final       = run_status_is_final(run_status(live->run));
         if (live->was_final || engine_run_sleeps(engine, live)) {
@@ -299,7 +284,6 @@ static void engine_turn(struct engine *engine, struct mail *mail)
         if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
         answer_all(engine); /* whoever is answered sees it on the board, too */
         drop_resting(engine);
-        outbox_send(engine->outbox, engine->store, engine->now_us);
     }
     forget_turn(engine);
     count_turn(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us);
@@ -317,12 +301,10 @@ static int64_t earliest(int64_t a, int64_t b)
  * of the wall clock delays no timer for longer. */
 static int64_t wake_us(const struct engine *engine)
 {
-    int64_t due_us = engine->care_due_us;
-    due_us         = earliest(due_us, engine->timer_due_us);
-    due_us         = earliest(due_us, job_queues_due_us(engine->queues));
-    due_us         = earliest(due_us, polls_due_us(&engine->polls));
-    due_us         = earliest(due_us, outbox_due_us(engine->outbox));
-    if (engine->hub.has_work) due_us = 0;
+    int64_t due_us   = engine->care_due_us;
+    due_us           = earliest(due_us, engine->timer_due_us);
+    due_us           = earliest(due_us, job_queues_due_us(engine->queues));
+    due_us           = earliest(due_us, polls_due_us(&engine->polls));
     int64_t ahead_us = due_us - clock_unix_us();
     if (ahead_us <= 0) return 0;
     return clock_mono_us() + earliest(ahead_us, CARE_US);
@@ -343,34 +325,6 @@ static void *engine_run_thread(void *context)
 /* --- start and stop ----------------------------------------------------------------------------
  */
 
-static status post_message(uint16_t partition, struct command *command, struct error *reterr,
-                           void *context)
-{
-    struct engine *engine                = context;
-    const struct engine_options *options = &engine->options;
-    if (partition == engine->partition->index) return engine_post(engine, command, reterr);
-    if (options->post) return options->post(partition, command, reterr, options->neighbours);
-    return fail(reterr, STATUS_UNAVAILABLE, "partition %u is not here", partition);
-}
-
-static void wake_engine(void *context)
-{
-    const struct engine *engine = context;
-    mailbox_wake(engine->mailbox);
-}
-
-static struct outbox *outbox_of(struct engine *engine)
-{
-    const struct outbox_options options = {
-        .partition = engine->partition->index,
-        .count     = engine->partition->count,
-        .post      = post_message,
-        .wake      = wake_engine,
-        .context   = engine,
-    };
-    return outbox_new(&options);
-}
-
 static struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
@@ -384,11 +338,7 @@ static struct engine *engine_new(const struct engine_options *options)
     engine->arena         = arena_new(TURN_ARENA_MAX);
     engine->entry         = buf_init(ENTRY_BUF_MAX);
     engine->workers       = workers_new();
-    engine->outbox        = outbox_of(engine);
-    engine->children      = engine_child_places(engine);
     ASSERT(engine->scratch && engine->arena);
-    engine->assistant_tables.store = options->system_store;
-    engine->assistants             = assistant_source_of(&engine->assistant_tables);
     if (engine->options.lease_ms == 0) engine->options.lease_ms = LEASE_MS_DEFAULT;
     polls_init(&engine->polls);
     atomic_store(&engine->turned_ms, clock_mono_ms());
@@ -401,7 +351,6 @@ static void engine_free(struct engine *engine)
     polls_done(&engine->polls);
     workers_free(engine->workers);
     mailbox_free(engine->mailbox);
-    outbox_free(engine->outbox);
     arena_free(engine->scratch);
     arena_free(engine->arena);
     buf_done(&engine->entry);
@@ -436,10 +385,9 @@ void engine_drain(struct engine *engine)
     mailbox_close(engine->mailbox);
 }
 
-void engine_halt(struct engine *engine)
+void engine_stop(struct engine *engine)
 {
-    if (!engine || engine->is_halted) return;
-    engine->is_halted = true;
+    if (!engine) return;
     mailbox_close(engine->mailbox);
     atomic_store(&engine->is_stopping, true);
     mailbox_wake(engine->mailbox);
@@ -452,12 +400,6 @@ void engine_halt(struct engine *engine)
     struct mail *late = mailbox_take(engine->mailbox, 0);
     for (; late; late = late->next) engine_answer(engine, command_of(late));
     refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
-}
-
-void engine_stop(struct engine *engine)
-{
-    if (!engine) return;
-    engine_halt(engine);
     engine_free(engine);
 }
 

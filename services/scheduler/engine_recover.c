@@ -6,7 +6,6 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
@@ -91,7 +90,6 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
         .due_us       = place.due_us,
         .queued_us    = record->queued_us,
         .lease_number = record->lease_number,
-        .is_held      = record->is_held,
     };
     memcpy(job.id.text, record->job, ID_LEN);
     memcpy(job.run.text, record->run, ID_LEN);
@@ -236,9 +234,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
     TRY(engine_requests_recover(engine, reterr));
-    TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
-    TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }
 
@@ -252,7 +248,6 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
     engine->known_digests  = map_new(ENGINE_SET_MAX);
     engine->accepts_runs   = true;
-    event_hub_init(&engine->hub);
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 
     TRY(txn_begin_write(engine->store, &engine->txn, reterr));
@@ -277,7 +272,6 @@ void engine_forget(struct engine *engine)
     size_t cursor = 0;
     struct worker *worker;
     while ((worker = worker_next(engine->workers, &cursor))) worker->busy = 0;
-    event_hub_done(&engine->hub);
     map_free(engine->cancelled_jobs);
     map_free(engine->known_digests);
     engine->queues         = NULL;
