@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "http/http_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A socket of libcurl's that the loop watches. */
@@ -296,6 +297,29 @@ static char *copy_or(const char *text, const char *otherwise)
     return text ? mem_dup(text, strlen(text)) : NULL;
 }
 
+/* "host:port=host:port", of which libcurl wants the colon. */
+static status add_rewrites(struct http_client *client, const char *const *rewrites,
+                           struct error *reterr)
+{
+    for (; rewrites && *rewrites; rewrites++) {
+        const char *equals = strchr(*rewrites, '=');
+        const char *colon  = strchr(*rewrites, ':');
+        char text[REWRITE_SIZE];
+        if (!equals || !colon || colon > equals || !strchr(equals, ':') ||
+            strlen(*rewrites) >= sizeof text) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT,
+                        "egress: %.80s is no rewrite; write shop.test:443=127.0.0.1:9443",
+                        *rewrites);
+        }
+        (void)snprintf(text, sizeof text, "%.*s:%s", (int)(equals - *rewrites), *rewrites,
+                       equals + 1);
+        struct curl_slist *longer = curl_slist_append(client->rewrites, text);
+        if (!longer) return fail(reterr, STATUS_UNAVAILABLE, "http: no memory for a rewrite");
+        client->rewrites = longer;
+    }
+    return STATUS_OK;
+}
+
 status http_client_new(const struct http_client_options *options, struct http_client **ret_client,
                        struct error *reterr)
 {
@@ -308,6 +332,7 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     client->calls_max  = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
     client->user_agent = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
     client->ca_file    = copy_or(options->ca_file, NULL);
+    TRY(add_rewrites(client, options->rewrites, reterr));
     client->curl_timer = (struct loop_timer){.fire = curl_timer_fired, .context = client};
     client->work_timer = (struct loop_timer){.fire = work_timer_fired, .context = client};
     client->notice     = (struct loop_notice){.run = notified, .context = client};
@@ -333,6 +358,7 @@ void http_client_free(struct http_client *client)
     free(client->watched); /* libcurl has had every entry removed */
     free(client->user_agent);
     free(client->ca_file);
+    curl_slist_free_all(client->rewrites);
     free(client);
 }
 

@@ -66,9 +66,14 @@ struct http_client_options {
     unsigned host_connections_max;     /* 0: HTTP_HOST_CONNECTIONS_MAX */
     const char *user_agent;            /* NULL: "tutti/<version>" */
     const char *ca_file;               /* PEM; NULL: the system's authorities */
+    /* NULL-terminated; "host:port=host:port": connections to the first go to the second, whose
+     * address the egress rules must allow. Everything else, certificates too, stays as it was. For
+     * tests. NULL: none. */
+    const char *const *rewrites;
 };
 
-/** Owned: http_client_free(). Borrows `options` for the call only. Fails with UNAVAILABLE. */
+/** Owned: http_client_free(). Borrows `options` for the call only. Fails with UNAVAILABLE, or with
+ * INVALID_ARGUMENT for a rewrite that is none. */
 status http_client_new(const struct http_client_options *options, struct http_client **ret_client,
                        struct error *reterr);
 

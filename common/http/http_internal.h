@@ -26,12 +26,15 @@ enum {
     ANSWER_INFLATION_FREE    = 1024 * 1024, /* bytes decompressed before the ratio counts */
 };
 
+enum { REWRITE_SIZE = 600 /* bytes: two names with their ports */ };
+
 struct http_client {
     struct loop *loop;
     const struct egress_rules *egress;
     unsigned calls_max;
     char *user_agent; /* owned, as the next */
     char *ca_file;
+    struct curl_slist *rewrites; /* owned; as CURLOPT_CONNECT_TO takes them */
     CURLM *multi;
     unsigned depth; /* libcurl functions we are inside of */
 

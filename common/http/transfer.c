@@ -264,6 +264,9 @@ static bool set_connection(struct http_call *call)
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXY, "")); /* not the environment's */
+    if (call->client->rewrites) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECT_TO, call->client->rewrites));
+    }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
     /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */

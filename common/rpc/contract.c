@@ -65,6 +65,11 @@ static const struct rpc_contract_method system_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method event_methods[] = {
+    {"Publish", RPC_COMMIT, true, INSIDE}, /* what came before is a duplicate */
+    {},
+};
+
 static const struct rpc_contract_method llm_methods[] = {
     {"Open",       RPC_FAST, false, EDGE},
     {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
@@ -79,6 +84,16 @@ static const struct rpc_contract_method function_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method assistant_methods[] = {
+    {"Put",           RPC_COMMIT, false, EDGE},
+    {"Get",           RPC_FAST,   true,  EDGE},
+    {"List",          RPC_LONG,   true,  EDGE},
+    {"Versions",      RPC_LONG,   true,  EDGE},
+    {"DeleteVersion", RPC_COMMIT, false, EDGE},
+    {"Render",        RPC_FAST,   true,  EDGE},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -89,6 +104,8 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.System",    7, system_methods},
     {"tutti.v1.Llm",       8, llm_methods},
     {"tutti.v1.Functions", 9, function_methods},
+    {"tutti.v1.Assistants", 11, assistant_methods},
+    {"tutti.v1.Events",   43, event_methods},
     {},
 };
 

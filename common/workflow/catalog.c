@@ -50,21 +50,11 @@ static const struct function functions[] = {
      .with_read    = chat_with_read,
      .summary      = "Asks a language model",
      .input_schema = chat_input_schema},
-    {.name         = "tutti.compensate",
-     .queue        = "scheduler",
+    {.name         = "assistant.list",
      .is_cataloged = true,
-     .with_read    = compensate_with_read,
-     .summary      = "Undoes what completed in a task",
-     .input_schema = compensate_input_schema,
-     .by           = CALL_COMPENSATE},
-    {.name         = "tutti.variant",
-     .queue        = "scheduler",
-     .is_cataloged = true,
-     .needs_with   = true,
-     .with_read    = variant_with_read,
-     .summary      = "Chooses one of several names by their weights",
-     .input_schema = variant_input_schema,
-     .by           = CALL_VARIANT},
+     .with_read    = function_with_read,
+     .summary      = "Lists assistants, each with its newest version",
+     .input_schema = assistant_list_input_schema},
 };
 
 /* What the built-in functions of the catalog promise: they change nothing outside. */
@@ -74,7 +64,8 @@ static const struct function functions[] = {
 static const char *const known[] = {
     "llm.embed",
     "agent.run",
-    "assistant.list",
+    "tutti.compensate",
+    "tutti.variant",
 };
 
 static bool is_listed(const char *const *names, size_t count, str name)
@@ -309,7 +300,8 @@ json function_builtin_new(void)
         json item = json_object_new(8);
         json_object_put_text(&item, "name", json_text_from(function->name));
         json_object_put_text(&item, "version", json_text_from(BUILTIN_VERSION));
-        json_object_put_text(&item, "queue", json_text_from(function->queue));
+        json_object_put_text(&item, "queue",
+                             json_text_from(function->queue ? function->queue : "engine"));
         json_object_put_text(&item, "effect", json_text_from(effect_name(EFFECT_READ)));
         if (function->summary) {
             json_object_put_text(&item, "summary", json_text_from(function->summary));

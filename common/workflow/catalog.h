@@ -8,7 +8,7 @@
 /** A function that can be called. */
 struct function {
     const char *name;         /* "llm.chat" */
-    const char *queue;        /* of its jobs */
+    const char *queue;        /* of its jobs; NULL: the engine does it itself */
     bool is_cataloged;        /* a catalog function: the job default applies (E8) */
     bool needs_with;          /* `with` must be given */
     field_read *with_read;    /* const struct template ** */
@@ -20,7 +20,6 @@ struct function {
         FUNCTION_AWAITED, /* registered with a warning; a run that gets there faults */
         FUNCTION_REFUSED, /* its form is checked, then it is refused */
     } state;
-    int by; /* CALL_JOB, or the engine itself */
 
     /* Set when it is resolved: */
     const struct function_description *description; /* NULL: a call of the language itself */
@@ -67,12 +66,11 @@ void a2a_with_read(struct reader *reader, json value, void *target);
 void mcp_with_read(struct reader *reader, json value, void *target);
 void function_with_read(struct reader *reader, json value, void *target); /* of the catalog */
 
-extern const char chat_input_schema[], variant_input_schema[], compensate_input_schema[];
+extern const char chat_input_schema[];
+extern const char assistant_list_input_schema[];
 
 /* Fields that HTTP calls have in common: const struct template ** (call_http.c). */
 void call_output_read(struct reader *reader, json value, void *target);
 void call_redirect_read(struct reader *reader, json value, void *target);
-void variant_with_read(struct reader *reader, json value, void *target);    /* call_variant.c */
-void compensate_with_read(struct reader *reader, json value, void *target); /* undo_read.c */
 
 #endif

@@ -350,7 +350,6 @@ static struct draft *draft_new(struct reader *reader, const struct pending *pend
                                         .weight    = 1,
                                         .priority  = PRIORITY_INHERIT},
     };
-    draft->task.is_compensation = pending->names->is_undo || (owner && owner->task.is_compensation);
     pending->names->list->tasks[pending->position] = draft->task.index;
     reader->drafts[reader->draft_count++]          = draft;
     return draft;

@@ -29,7 +29,6 @@ struct task_names {
     struct task_name *entries; /* one per task, in order */
     uint32_t count;
     bool is_concurrent; /* branches of a fork: they neither see nor follow each other */
-    bool is_undo;       /* of a compensation: no part of the task that it undoes */
 };
 
 /** A task while it is read. */
@@ -40,8 +39,6 @@ struct draft {
     struct task_name *entry;
     const struct function *function; /* of a `call`; NULL if it does not resolve */
     bool has_with;
-    str undo_scope;          /* of a `tutti.compensate`: the name it gives; empty: none */
-    bool is_undo_scope;      /* a `tutti.compensate` undoes it */
     struct scope scope;      /* variables of the enclosing tasks */
     struct scope body_scope; /* the same and its own: what the tasks in it see */
 };
@@ -63,15 +60,6 @@ struct scope scope_extend(struct reader *reader, const struct scope_variable *ad
 
 /** A name of a variable that a task declares (`each`, `at`, `as`): const char **; V15. */
 void variable_name_read(struct reader *reader, json value, void *target);
-
-/* --- undoing (undo_read.c) -------------------------------------------------------------------- */
-
-/** `saga` and `compensate` of the task at hand: struct task *. */
-void saga_read(struct reader *reader, json value, void *target);
-void compensate_read(struct reader *reader, json value, void *target);
-
-/** Resolves what `tutti.compensate` names, and decides what must be noted to be undone. */
-void undo_finish(struct reader *reader);
 
 /* --- flow (flow_read.c) ----------------------------------------------------------------------- */
 

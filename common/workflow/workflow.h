@@ -127,17 +127,9 @@ struct switch_case {
     struct flow then;
 };
 
-/** metadata.tutti.cache: the answer of a call that only reads is kept for all runs (E16). */
-struct cache_rule {
-    struct duration age_max;
-    const struct template *key; /* NULL: the evaluated arguments */
-};
-
 struct call_body {
-    /** By whom it is carried out: a worker, as a job, or the engine itself. */
-    enum { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT } by;
     const char *function;        /* "http", "llm.chat" */
-    const char *queue;           /* "tools", "llm" */
+    const char *queue;           /* "tools", "llm"; NULL: the engine does it itself */
     const struct template *with; /* arguments; evaluated when the job is queued */
     bool has_default_retry;      /* a catalog function: the job default applies (E8) */
 
@@ -145,10 +137,6 @@ struct call_body {
      * itself. Its arguments and its answer are checked against these; NULL: anything. */
     const struct function_description *description;
     const struct schema *input_schema, *output_schema;
-
-    task_index undo_scope;          /* CALL_COMPENSATE: what is undone */
-    const struct cache_rule *cache; /* NULL: asked every time */
-    const char *dead_letter_queue;  /* NULL: that of its jobs */
 };
 
 struct for_body {
@@ -212,12 +200,6 @@ struct listen_body {
     const struct foreach_body *foreach;   /* NULL: none */
 };
 
-/** How a task is undone (E1): by tasks of its own, or by what the called function declares. */
-struct compensation {
-    enum { COMPENSATE_DECLARED, COMPENSATE_NEVER, COMPENSATE_TASKS } by;
-    struct task_list tasks;
-};
-
 struct task {
     task_index index;
     task_index parent; /* the enclosing task, TASK_NONE at the top */
@@ -240,10 +222,6 @@ struct task {
     const struct template *idempotency_key; /* NULL: the default key */
     const struct retry_rule *retry;         /* NULL: see has_own_retry */
     bool has_own_retry;                     /* `retry: none` is has_own_retry with retry NULL */
-    bool is_saga;                           /* an error that leaves it undoes what it did */
-    bool is_undoable;                       /* its completion is noted: it may have to be undone */
-    bool is_compensation;                   /* it is part of undoing another task */
-    struct compensation compensation;
 
     /* `$steps` may be asked for this task's output by something that can see it. */
     bool is_output_kept;
@@ -295,7 +273,6 @@ struct workflow {
     uint32_t task_count;
     struct task_list root;
     uint8_t priority; /* PRIORITY_DEFAULT if none is given */
-    bool is_saga;
     struct workflow_budget budget;
     const struct template *idempotency_key; /* document; NULL: none */
 };

@@ -61,6 +61,7 @@ struct cli_command {
 enum cli_exit command_up(struct cli *cli);
 enum cli_exit command_apply(struct cli *cli);
 enum cli_exit command_validate(struct cli *cli);
+enum cli_exit command_assistant(struct cli *cli);
 enum cli_exit command_run(struct cli *cli);
 enum cli_exit command_list(struct cli *cli);
 enum cli_exit command_show(struct cli *cli);

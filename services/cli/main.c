@@ -50,6 +50,11 @@ static const struct cli_flag cancel_flags[] = {
     {"--reason", 'r', "TEXT", "is shown with the run"},
     {},
 };
+static const struct cli_flag assistant_flags[] = {
+    {"--name", 0, "NAME", "put: instead of the file's `name`"},
+    {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
+    {},
+};
 static const struct cli_flag doctor_flags[] = {
     {"--ready", 0, NULL, "only ask whether the suite takes work"},
     {},
@@ -79,6 +84,11 @@ static const struct cli_command commands[] = {
      "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
      decide_flags, command_reject},
     {"cancel", "RUN", "cancel a run", NULL, 1, 1, cancel_flags, command_cancel},
+    {"assistant", "put|list|show ...", "prompts with a model, by name and version",
+     "  put FILE...           make or change assistants; YAML or JSON, with a `name`\n"
+     "  list                  all of them, each with its newest version\n"
+     "  show NAME[:VERSION]   one of them",
+     1, CLI_ARGUMENTS_MAX, assistant_flags, command_assistant},
     {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},

@@ -29,6 +29,7 @@ enum media {
     MEDIA_JSON,       /* JSON, checked by the schema */
     MEDIA_DEFINITION, /* a workflow in YAML or JSON, passed on */
     MEDIA_OPAQUE,     /* JSON of somebody else's API, passed on */
+    MEDIA_EVENTS,     /* CloudEvents in any of their modes: the handler reads them */
 };
 
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };

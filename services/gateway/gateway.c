@@ -1,11 +1,13 @@
 #include "gateway/gateway.h"
 
 #include "approval.pb-c.h"
+#include "assistant.pb-c.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "event.pb-c.h"
 #include "gateway/followers.h"
 #include "gateway/llm_pull.h"
 #include "gateway/measures.h"
@@ -90,8 +92,13 @@ static void on_connected(const char *, bool is_up, void *context)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor, &pb__workflows__descriptor, &pb__approvals__descriptor,
-        &pb__system__descriptor, NULL};
+        &pb__runs__descriptor,
+        &pb__workflows__descriptor,
+        &pb__approvals__descriptor,
+        &pb__system__descriptor,
+        &pb__assistants__descriptor,
+        &pb__events__descriptor,
+        NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

@@ -18,12 +18,22 @@ void approvals_get(struct api_call *call);
 void approvals_approve(struct api_call *call);
 void approvals_reject(struct api_call *call);
 
+void events_publish(struct api_call *call);
+
 void workflows_list(struct api_call *call);
 void workflows_put(struct api_call *call);
 void workflows_validate(struct api_call *call);
 void workflows_get(struct api_call *call);
 void workflows_versions(struct api_call *call);
 void workflows_get_version(struct api_call *call);
+
+void assistants_list(struct api_call *call);
+void assistants_put(struct api_call *call);
+void assistants_get(struct api_call *call);
+void assistants_versions(struct api_call *call);
+void assistants_get_version(struct api_call *call);
+void assistants_delete_version(struct api_call *call);
+void assistants_render(struct api_call *call);
 
 void queues_list(struct api_call *call);
 void queues_get(struct api_call *call);

@@ -198,7 +198,7 @@ static bool is_media(str type, const char *wanted)
 static bool check_media(struct api_call *call)
 {
     enum media media = call->route->media;
-    if (media == MEDIA_NONE || call->request->body.len == 0) return true;
+    if (media == MEDIA_NONE || media == MEDIA_EVENTS || call->request->body.len == 0) return true;
     str type = httpd_request_field(call->request, "content-type");
     if (is_media(type, "application/json")) return true;
     bool takes_yaml = media == MEDIA_DEFINITION;

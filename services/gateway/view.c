@@ -3,6 +3,7 @@
 #include "base/attr.h"
 #include "base/hash.h"
 #include "base/money.h"
+#include "json/json_text.h"
 
 enum {
     DIGEST_MAX = 32, /* bytes */
@@ -168,20 +169,6 @@ static void put_waiting(struct json_writer *w, const Pb__RunView *run)
     json_end_array(w);
 }
 
-static void put_compensation(struct json_writer *w, const Pb__Compensation *undone)
-{
-    if (!undone) return;
-    const char *state = undone->failed > 0 ? "failed" : "completed";
-    if (undone->done + undone->failed < undone->total) state = "running";
-    json_member(w, "compensation");
-    json_begin_object(w);
-    json_put_text(w, "state", str_from(state));
-    json_put_int(w, "done", undone->done);
-    json_put_int(w, "failed", undone->failed);
-    json_put_int(w, "total", undone->total);
-    json_end_object(w);
-}
-
 static void put_budget(struct json_writer *w, const Pb__RunView *run)
 {
     if (run->budget_usd_nanos == 0 && run->budget_tokens == 0) return;
@@ -217,7 +204,6 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
     put_json_if(w, "error", run->error_json);
     put_progress(w, run, now_us);
     put_waiting(w, run);
-    put_compensation(w, run->compensation);
     put_usage(w, run->usage);
     put_text_if(w, "created_by", run->created_by);
     put_text_if(w, "trace_id", run->trace_id);
@@ -305,6 +291,24 @@ void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
         json_begin_array(w);
         for (size_t i = 0; i < warning_count; i++) view_finding(w, warnings[i]);
         json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant)
+{
+    CLEANUP(json_unrefp) json definition = json_invalid();
+    (void)json_parse(str_of(assistant->definition_json), NULL, &definition, NULL, NULL);
+    json_begin_object(w);
+    json_put_text(w, "namespace", str_from(assistant->namespace_));
+    json_put_text(w, "name", str_from(assistant->name));
+    json_put_int(w, "version", assistant->version);
+    json_put_time(w, "created_at", assistant->created_us);
+    put_text_if(w, "created_by", assistant->created_by);
+    put_labels(w, assistant->labels, assistant->n_labels);
+    for (size_t i = 0; i < json_count(definition); i++) {
+        json_member_str(w, json_key_at(definition, i));
+        json_write_value(w, json_value_at(definition, i));
     }
     json_end_object(w);
 }

@@ -3,6 +3,7 @@
 #define GATEWAY_VIEW_H
 
 #include "approval.pb-c.h"
+#include "assistant.pb-c.h"
 #include "base/buf.h"
 #include "run.pb-c.h"
 #include "system.pb-c.h"
@@ -15,6 +16,8 @@ void view_event(struct json_writer *w, const Pb__HistoryEvent *event);
 void view_approval(struct json_writer *w, const Pb__ApprovalView *approval);
 void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
                    Pb__Finding *const *warnings, size_t warning_count);
+/** The members of the definition stand beside name and version, so that it can be put back. */
+void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant);
 void view_finding(struct json_writer *w, const Pb__Finding *finding);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
 

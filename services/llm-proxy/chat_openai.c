@@ -337,6 +337,8 @@ static const char *const known_members[] = {
     "system",
     "prompt",
     "json",
+    "assistant",
+    "variables",
 };
 
 bool chat_member_is_known(str key)

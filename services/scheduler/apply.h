@@ -12,10 +12,6 @@ status damaged(struct error *reterr, const struct event *event, const char *what
 status apply_input(struct activation *activation, enum task_input input, const struct event *event,
                    struct error *reterr);
 
-/** What must be closed by events of its own before its task may end: its job, approval, lists. */
-status apply_check_closed(const struct run *run, const struct activation *activation,
-                          const struct event *event, struct error *reterr);
-
 status apply_task_started(struct run *run, struct event *event, struct error *reterr);
 status apply_task_skipped(struct run *run, struct event *event, struct error *reterr);
 
@@ -37,10 +33,9 @@ status apply_closed(const struct run *run, struct activation *activation, struct
                     struct error *reterr);
 status apply_item(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr);
-status apply_compensation(struct run *run, struct activation *activation, struct event *event,
-                          struct error *reterr);
-/** How undoing begins, and a compensation. */
-status apply_undo(struct run *run, struct event *event, struct error *reterr);
+
+status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
+                     struct error *reterr);
 
 status apply_signal(struct run *run, struct event *event, struct error *reterr);
 status apply_expired(struct run *run, struct event *event, struct error *reterr);

@@ -114,6 +114,16 @@ status apply_item(struct run *run, struct activation *activation, struct event *
     return STATUS_OK;
 }
 
+/* It is the raw output of its task. */
+status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
+                     struct error *reterr)
+{
+    bool is_emit = activation_task(run, activation)->kind == TASK_EMIT;
+    if (!is_emit || event->value.kind != JSON_OBJECT) return damaged(reterr, event, "no `emit`");
+    json_replace(&activation->result, json_ref(event->value));
+    return STATUS_OK;
+}
+
 status apply_expired(struct run *run, struct event *event, struct error *reterr)
 {
     struct buffered *buffered = buffered_find(run, event->index);

@@ -28,13 +28,17 @@ enum command_kind {                /* request -> response */
                     COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
                                             */
                     COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
-                    COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_REPORT,  /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
                     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions ->
                                                  * Pb__RegisteredFunctions; values: one per
                                                  * function, invalid: nothing to write; the
                                                  * engine makes those invalid that it refuses */
+                    COMMAND_PUT_ASSISTANT, /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
+                                            * values[0] = definition, values[1] = labels */
+                    COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
 };
 
 struct command {
@@ -50,8 +54,7 @@ struct command {
 
     const struct workflow *workflow; /* a reference of its own */
     json *values;                    /* owned, as is each of them; invalid: not given. Of a
-                                      * COMMAND_REPORT two per report: output or error, and the
-                                      * calls that undo it */
+                                      * COMMAND_REPORT one per report: output or error */
     size_t value_count;
     str start_key; /* of a COMMAND_START: as start_key.h; empty: none. Lives as long as `arena` */
 

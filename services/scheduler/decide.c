@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "scheduler/due.h"
 #include "scheduler/run_end.h"
-#include "scheduler/undo.h"
 
 #include <stdlib.h>
 
@@ -142,12 +141,8 @@ static void settle_one(struct decision *decision, const struct settlement *entry
     bool is_gone =
         owner ? owner->started_sequence != entry->owner_sequence : entry->owner != SLOT_NONE;
     if (is_gone) return;
-    bool is_undoing = owner ? owner->state == TASK_UNDOING : decision->run->is_ending;
-    if (is_undoing) return; /* it was left: what its lists still say changes nothing */
     if (entry->is_end) {
         run_end_from(decision, entry->owner, entry->error);
-    } else if (owner && owner->undo) {
-        undo_settle(decision, owner, entry->error);
     } else if (owner) {
         const struct task *task = activation_task(decision->run, owner);
         task_behaviour(task->kind)->settle(decision, owner, entry->error);
@@ -174,10 +169,6 @@ static void step(struct decision *decision)
     if (entry.kind == READY_LIST) {
         const struct scope *scope = run_scope(run, entry.slot);
         if (!scope || !scope_can_start(scope)) return;
-        if (scope->kind == SCOPE_UNDO) {
-            undo_step(decision, scope);
-            return;
-        }
         const struct place place = place_of(scope);
         task_index index         = scope_list(run, scope)->tasks[scope->position];
         task_start(decision, &place, index, scope->data);
@@ -188,9 +179,7 @@ static void step(struct decision *decision)
     bool is_due = owner->state == TASK_RETRYING && owner->due_us <= decision->env->now_us;
     if (!is_due && !activation_can_open(run, owner)) return;
     const struct task_behaviour *behaviour = task_behaviour(activation_task(run, owner)->kind);
-    if (owner->undo) {
-        undo_open(decision, owner);
-    } else if (behaviour->open) {
+    if (behaviour->open) {
         behaviour->open(decision, owner);
     } else {
         behaviour->begin(decision, owner); /* another attempt of a task without lists */

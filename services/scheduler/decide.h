@@ -97,11 +97,6 @@ void task_fault(struct decision *decision, struct activation *activation, json e
 void task_complete_joined(struct decision *decision, struct activation *activation, json output,
                           json context);
 
-/** Its compensations have run: what task_fault() does then. `may_retry`: a retry of its own may
- * still enter it again. Takes `error`. */
-void task_fault_undone(struct decision *decision, struct activation *activation, json error,
-                       bool may_retry);
-
 /** The same, but it is not entered again whatever its own retry says. */
 void task_fault_finally(struct decision *decision, struct activation *activation, json error);
 

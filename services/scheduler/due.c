@@ -7,7 +7,6 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 
 int64_t activation_due(const struct activation *activation)
 {
-    if (activation->state == TASK_UNDOING) return NO_DUE_US; /* undoing takes the time it takes */
     int64_t due_us = earlier(NO_DUE_US, activation->deadline_us);
     if (activation->state == TASK_WAITING || activation->state == TASK_RETRYING) {
         due_us = earlier(due_us, activation->due_us);
@@ -27,7 +26,7 @@ void due_note(struct run *run, const struct activation *activation)
 
 static int64_t due_find(const struct run *run)
 {
-    int64_t due_us = run->is_ending ? NO_DUE_US : earlier(NO_DUE_US, run->deadline_us);
+    int64_t due_us = earlier(NO_DUE_US, run->deadline_us);
     for (uint32_t i = 0; i < run->activations.count; i++) {
         const struct activation *activation = run_activation(run, i);
         if (activation) due_us = earlier(due_us, activation_due(activation));

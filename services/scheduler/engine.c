@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 #include <stdlib.h>
@@ -43,12 +44,17 @@ struct decide_env engine_env(struct engine *engine)
 {
     arena_clear(engine->scratch);
     event_list_clear(&engine->events);
+    bool has_assistants = engine->options.system_store != NULL;
+    /* The system partition's own engine has its store open for writing. */
+    bool is_own                  = engine->options.system_store == engine->store;
+    engine->assistant_tables.txn = is_own ? engine->txn : NULL;
     return (struct decide_env){
-        .now_us  = engine->now_us,
-        .ids     = &engine->ids,
-        .random  = &engine->random,
-        .scratch = engine->scratch,
-        .limits  = engine->options.limits,
+        .now_us     = engine->now_us,
+        .ids        = &engine->ids,
+        .random     = &engine->random,
+        .scratch    = engine->scratch,
+        .limits     = engine->options.limits,
+        .assistants = has_assistants ? &engine->assistants : NULL,
     };
 }
 
@@ -78,9 +84,12 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
     case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
     case COMMAND_REPORT: return engine_report(engine, command, reterr);
+    case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
     case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
+    case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
+    case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
     }
     return STATUS_OK;
 }
@@ -110,6 +119,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
 {
     TRY(execute_all(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
+    TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
     engine_end_polls(engine, false);
     TRY(engine_flush(engine, reterr));
@@ -177,7 +187,6 @@ static void drop_resting(struct engine *engine)
         live->is_touched      = false;
         live->is_new          = false;
         live->row             = NULL;
-        live->labels          = NULL;
         live->ended           = NULL;
         live->was_final       = run_status_is_final(run_status(live->run));
         if (live->was_final || engine_run_sleeps(engine, live)) {
@@ -301,10 +310,11 @@ static int64_t earliest(int64_t a, int64_t b)
  * of the wall clock delays no timer for longer. */
 static int64_t wake_us(const struct engine *engine)
 {
-    int64_t due_us   = engine->care_due_us;
-    due_us           = earliest(due_us, engine->timer_due_us);
-    due_us           = earliest(due_us, job_queues_due_us(engine->queues));
-    due_us           = earliest(due_us, polls_due_us(&engine->polls));
+    int64_t due_us = engine->care_due_us;
+    due_us         = earliest(due_us, engine->timer_due_us);
+    due_us         = earliest(due_us, job_queues_due_us(engine->queues));
+    due_us         = earliest(due_us, polls_due_us(&engine->polls));
+    if (engine->hub.has_work) due_us = 0;
     int64_t ahead_us = due_us - clock_unix_us();
     if (ahead_us <= 0) return 0;
     return clock_mono_us() + earliest(ahead_us, CARE_US);
@@ -339,6 +349,8 @@ static struct engine *engine_new(const struct engine_options *options)
     engine->entry         = buf_init(ENTRY_BUF_MAX);
     engine->workers       = workers_new();
     ASSERT(engine->scratch && engine->arena);
+    engine->assistant_tables.store = options->system_store;
+    engine->assistants             = assistant_source_of(&engine->assistant_tables);
     if (engine->options.lease_ms == 0) engine->options.lease_ms = LEASE_MS_DEFAULT;
     polls_init(&engine->polls);
     atomic_store(&engine->turned_ms, clock_mono_ms());

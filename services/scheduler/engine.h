@@ -60,6 +60,7 @@ struct engine_listener {
 struct engine_options {
     struct partition *partition; /* borrowed, as all that follows */
     struct definitions *definitions;
+    struct store *system_store;      /* of the system partition; NULL: no assistants */
     struct board *board;             /* NULL: none */
     struct engine_metrics *metrics;  /* NULL: none */
     struct engine_listener listener; /* functions may be NULL */

@@ -9,7 +9,9 @@
 #define SCHEDULER_ENGINE_INTERNAL_H
 
 #include "base/map.h"
+#include "scheduler/assistant_store.h"
 #include "scheduler/engine.h"
+#include "scheduler/event_hub.h"
 #include "scheduler/job_queue.h"
 #include "scheduler/poll.h"
 #include "scheduler/record.h"
@@ -57,6 +59,8 @@ struct engine {
     struct id_source ids;
     struct prng random;
     struct arena *scratch;
+    struct assistant_tables assistant_tables;
+    struct assistant_source assistants; /* over them */
 
     /* This turn. */
     struct txn *txn;
@@ -77,6 +81,7 @@ struct engine {
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
+    struct event_hub hub;
     bool accepts_runs;
     bool has_failed;        /* for good: no turn any more */
     int64_t readers_due_us; /* when dead readers are looked for */
@@ -135,10 +140,6 @@ status engine_flush(struct engine *engine, struct error *reterr);
 /** Says whether a run needs no memory for a while. */
 bool engine_run_sleeps(const struct engine *engine, const struct live_run *live);
 
-/** Adds labels to the row of a run. */
-status engine_label_run(struct engine *engine, struct live_run *live, const struct event *event,
-                        struct error *reterr);
-
 /** Finds a run in memory or loads it. NULL and OK: the command was refused (not found, damaged,
  * parked); `command` may be NULL. */
 status engine_run(struct engine *engine, str id, struct command *command,
@@ -158,10 +159,6 @@ status engine_job_row(struct engine *engine, str job, struct arena *arena,
 status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr);
 status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr);
 status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr);
-
-/** A compensation failed other than by its job: a dead letter of its own. */
-status engine_bury_compensation(struct engine *engine, const struct live_run *live,
-                                const struct event *event, struct error *reterr);
 
 /* --- engine_lease.c: workers -------------------------------------------------------------------
  */
@@ -219,6 +216,13 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
 status engine_put_key(struct engine *engine, struct command *command, struct error *reterr);
 status engine_register_functions(struct engine *engine, struct command *command,
                                  struct error *reterr);
+
+/* --- engine_assistants.c: likewise -------------------------------------------------------------
+ */
+
+status engine_put_assistant(struct engine *engine, struct command *command, struct error *reterr);
+status engine_delete_assistant(struct engine *engine, struct command *command,
+                               struct error *reterr);
 
 /* --- engine_recover.c --------------------------------------------------------------------------
  */

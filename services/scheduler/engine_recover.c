@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
@@ -234,6 +235,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
     TRY(engine_requests_recover(engine, reterr));
+    TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
     return engine_peek_timer(engine, reterr);
 }
@@ -248,6 +250,7 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
     engine->known_digests  = map_new(ENGINE_SET_MAX);
     engine->accepts_runs   = true;
+    event_hub_init(&engine->hub);
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 
     TRY(txn_begin_write(engine->store, &engine->txn, reterr));
@@ -272,6 +275,7 @@ void engine_forget(struct engine *engine)
     size_t cursor = 0;
     struct worker *worker;
     while ((worker = worker_next(engine->workers, &cursor))) worker->busy = 0;
+    event_hub_done(&engine->hub);
     map_free(engine->cancelled_jobs);
     map_free(engine->known_digests);
     engine->queues         = NULL;

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 #include <stdlib.h>
@@ -181,5 +182,6 @@ status engine_sweep(struct engine *engine, struct error *reterr)
 {
     TRY(sweep_requests(engine, reterr));
     if (engine->now_us < engine->care_due_us) return STATUS_OK;
+    TRY(event_sweep(engine, reterr));
     return sweep_keys(engine, reterr);
 }

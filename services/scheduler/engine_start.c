@@ -1,6 +1,7 @@
 /* Starts, and what makes a start none: a repeated request, an idempotency key, an id in use. */
 #include "base/assert.h"
 #include "base/hash.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 
 enum {
@@ -291,6 +292,7 @@ status engine_start_run(struct engine *engine, struct command *command, struct e
     str id = str_from(live->id.text);
     TRY(make_row(engine, command, live, reterr));
     TRY(keep_definition(engine, command->workflow, reterr));
+    TRY(engine_event_types_put(engine, command->workflow, reterr));
     TRY(keep_client_id(engine, command, id, reterr));
     TRY(keep_idempotency(engine, command, id, reterr));
     TRY(keep_start_key(engine, command, id, reterr));

@@ -1,6 +1,7 @@
 /* Commands of the system partition: definitions and API keys. */
 #include "base/assert.h"
 #include "base/log.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
@@ -66,6 +67,7 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
     }
     const Pb__WorkflowView view = make_view(engine, command);
     TRY(definition_keep(engine->txn, workflow, reterr));
+    TRY(engine_event_types_put(engine, workflow, reterr));
     TRY(record_put(engine->txn, TABLE_WORKFLOWS, key_bytes(&key), &view.base, reterr));
     return answer(engine, command, &view, true, reterr);
 }

@@ -34,12 +34,8 @@ const char *event_type(enum event_kind kind)
     case EVENT_TAKEN: return "event.taken";
     case EVENT_EXPIRED: return "event.expired";
     case EVENT_LISTEN_CLOSED: return "listen.closed";
+    case EVENT_EMITTED: return "event.emitted";
     case EVENT_ITEM_COMPLETED: return "event.processed";
-    case EVENT_UNDO_BEGUN: return "compensation.begun";
-    case EVENT_COMPENSATION_STARTED: return "compensation.started";
-    case EVENT_COMPENSATION_COMPLETED: return "compensation.completed";
-    case EVENT_COMPENSATION_FAILED: return "compensation.failed";
-    case EVENT_RUN_LABELLED: return "run.labelled";
     case EVENT_NONE: break;
     }
     return "";
@@ -51,11 +47,10 @@ void event_done(struct event *event)
     json_unref(event->input);
     json_unref(event->context);
     json_unref(event->error);
-    json_unref(event->undo);
     json_unref(event->key);
     json_unref(event->iteration);
     event->value = event->input = event->context = event->error = json_invalid();
-    event->undo = event->key = event->iteration = json_invalid();
+    event->key = event->iteration = json_invalid();
 }
 
 struct event *event_list_push(struct event_list *list, const struct event *event)

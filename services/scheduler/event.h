@@ -104,41 +104,19 @@ enum event_kind {
     /* "event.processed": activation of a `listen`, index = which of its events, from 0, value =
      * what `foreach` made of it, context = what it exported (invalid: no export). */
     EVENT_ITEM_COMPLETED = 44,
-
-    /* "compensation.begun": opens = SCOPE_UNDO; owner: what is left, or asks for it (SLOT_NONE: the
-     * run); index = enum undo_then; error or value = how it ends afterwards. */
-    EVENT_UNDO_BEGUN = 50,
-    /* "compensation.started": scope = the one that undoes, index = number of the entry. */
-    EVENT_COMPENSATION_STARTED = 51,
-    /* "compensation.completed": activation. */
-    EVENT_COMPENSATION_COMPLETED = 52,
-    /* "compensation.failed": activation; error; is_kept: its job is a dead letter already, else
-     * id = of the one to make. */
-    EVENT_COMPENSATION_FAILED = 53,
-
-    /* "run.labelled": activation; value = {label: text}: put on the run. */
-    EVENT_RUN_LABELLED = 80,
+    /* "event.emitted": activation of the `emit`, value = the CloudEvent, for the listeners of the
+     * namespace. Fresh: is_kept: its own run listens to it, now or later. */
+    EVENT_EMITTED = 45,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
 enum scope_kind {
-    SCOPE_NONE         = 0, /* nothing: it belongs to the open scope `scope` */
-    SCOPE_ROOT         = 1, /* never in an event: run.started opens it */
-    SCOPE_BODY         = 2, /* of `owner`, a `do` or `try` */
-    SCOPE_HANDLER      = 3, /* of `owner`, a `try` */
-    SCOPE_BRANCH       = 4, /* `index` of `owner`, a `fork` */
-    SCOPE_ITERATION    = 5, /* `index` of `owner`, a `for` or `listen` */
-    SCOPE_UNDO         = 6, /* of whatever is left: its compensations, one after the other */
-    SCOPE_COMPENSATION = 7, /* of `owner`, a task that is undone */
-};
-
-/** What follows when everything is undone. On disk. */
-enum undo_then {
-    UNDO_THEN_FAULT    = 0, /* `error`; a retry of its own may catch it */
-    UNDO_THEN_LEAVE    = 1, /* `error`, finally */
-    UNDO_THEN_COMPLETE = 2, /* with `value` */
-    UNDO_THEN_CANCEL   = 3, /* of the run: `value` = {reason, by} */
-    UNDO_THEN_ANSWER = 4, /* `tutti.compensate` completes with what it did; `error`: what it saw */
+    SCOPE_NONE      = 0, /* nothing: it belongs to the open scope `scope` */
+    SCOPE_ROOT      = 1, /* never in an event: run.started opens it */
+    SCOPE_BODY      = 2, /* of `owner`, a `do` or `try` */
+    SCOPE_HANDLER   = 3, /* of `owner`, a `try` */
+    SCOPE_BRANCH    = 4, /* `index` of `owner`, a `fork` */
+    SCOPE_ITERATION = 5, /* `index` of `owner`, a `for` or `listen` */
 };
 
 /** Where the value of an event is to be found in the state before it. On disk. */
@@ -171,8 +149,7 @@ struct event {
 
     enum value_from value_from;
     json value, input, context, error;
-    json undo; /* of job.completed: the calls that undo it, as the worker said; invalid: none */
-    json key;  /* text; kept only where the workflow names one */
+    json key; /* text; kept only where the workflow names one */
 
     /* Fresh. */
     const char *function, *queue; /* of the definition */

@@ -48,7 +48,6 @@ static const struct wire_field event_fields[] = {
     {32, WIRE_I64,   offsetof(struct event, usage.calls)},
     {33, WIRE_ENUM,  offsetof(struct event, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct event, usage.is_simulated)},
-    {150, WIRE_VALUE, offsetof(struct event, undo)},
 };
 /* clang-format on */
 
@@ -90,9 +89,8 @@ static struct event event_kept(const struct run *run, const struct event *event)
         kept.attempt  = 0;
         kept.priority = 0;
     }
-    bool is_undo = event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED;
     if (!is_place) kept.task = 0;
-    if (is_place || is_undo) kept.activation = 0;
+    if (is_place) kept.activation = 0;
     if (event->opens == SCOPE_NONE) {
         kept.owner = 0;
         if (is_place) kept.index = 0;
@@ -100,6 +98,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
         kept.scope = 0;
     }
     if (event->value_from != VALUE_HERE) kept.value = json_invalid();
+    if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool has_own_key =
         event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
     if (!has_own_key) kept.key = json_invalid();

@@ -37,6 +37,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct assistant_source;
+
 enum {
     RUN_STEPS_PER_COMMAND = 1'000,
     RUN_ACTIVATIONS_MAX   = 20'000,    /* tasks open at once */
@@ -74,6 +76,7 @@ struct decide_env {
     struct prng *random;   /* jitter and ids: no secrets */
     struct arena *scratch; /* cleared by commands as they like */
     struct run_limits limits;
+    const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
 };
 
 struct run;
@@ -113,7 +116,6 @@ status run_due(struct run *run, const struct decide_env *env, struct event_list 
 struct job_completion {
     str job;     /* id */
     json output; /* shared; invalid: null */
-    json undo;   /* shared; the calls that undo it: array of {function, with}; invalid: none */
     struct usage usage;
 };
 
@@ -146,6 +148,11 @@ struct run_signal {
  */
 status run_signal(struct run *run, const struct decide_env *env, const struct run_signal *command,
                   struct id *ret_event_id, struct event_list *events, struct error *reterr);
+
+/** Gives an event of the namespace to the tasks that listen to it now. False: none does, and
+ * nothing has happened. */
+bool run_offer(struct run *run, const struct decide_env *env, json event,
+               struct event_list *events);
 
 struct approval_decision {
     str approval; /* id */
@@ -196,12 +203,6 @@ bool run_has_more(const struct run *run);
 /** Never falls (E5). The phase is that of the task that started last; "" if none has one. */
 uint32_t run_progress_permille(const struct run *run);
 const char *run_phase(const struct run *run);
-
-/** What was or is to be undone, in numbers; total 0: nothing. */
-struct run_compensation {
-    uint32_t total, done, failed;
-};
-struct run_compensation run_compensation(const struct run *run);
 
 /** Why the run does not move: open tasks that wait, oldest place first. */
 struct run_wait {

@@ -97,9 +97,7 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_APPROVAL_CANCELLED: return apply_approval(run, activation, event, reterr);
     case EVENT_LISTEN_CLOSED: return apply_closed(run, activation, event, reterr);
     case EVENT_ITEM_COMPLETED: return apply_item(run, activation, event, reterr);
-    case EVENT_COMPENSATION_COMPLETED:
-    case EVENT_COMPENSATION_FAILED: return apply_compensation(run, activation, event, reterr);
-    case EVENT_RUN_LABELLED: return STATUS_OK; /* of its row, not of its state */
+    case EVENT_EMITTED: return apply_emitted(run, activation, event, reterr);
     default: return apply_taken(run, activation, event, reterr);
     }
 }
@@ -123,14 +121,10 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_APPROVAL_DECIDED:
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_CANCELLED:
-    case EVENT_COMPENSATION_COMPLETED:
-    case EVENT_COMPENSATION_FAILED:
-    case EVENT_RUN_LABELLED:
     case EVENT_TAKEN:
     case EVENT_LISTEN_CLOSED:
+    case EVENT_EMITTED:
     case EVENT_ITEM_COMPLETED: return apply_activation(run, event, reterr);
-    case EVENT_UNDO_BEGUN:
-    case EVENT_COMPENSATION_STARTED: return apply_undo(run, event, reterr);
     default: return apply_run(run, event, reterr);
     }
 }

@@ -5,7 +5,6 @@
 #include "scheduler/due.h"
 #include "scheduler/run_end.h"
 #include "scheduler/signal.h"
-#include "scheduler/undo.h"
 #include "schema/schema.h"
 
 #include <stdio.h>
@@ -151,7 +150,6 @@ static void attempt_end(struct decision *decision, struct activation *activation
     const struct scope *list  = run_scope(decision->run, activation->first_scope);
     struct activation *within = list ? run_activation(decision->run, list->active) : NULL;
     bool is_try               = task->kind == TASK_TRY;
-    if (within && within->state == TASK_UNDOING) return; /* it has failed already */
     if (is_try && (!within || list->kind != SCOPE_BODY)) return;
     json error = timeout_new(task, "the attempt took longer than limit.attempt.duration");
     if (is_try) {
@@ -209,7 +207,7 @@ status run_due(struct run *run, const struct decide_env *env, struct event_list 
 {
     if (run->status != RUN_RUNNING || run_next_due(run) > env->now_us) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
-    if (is_past(run->deadline_us, env->now_us) && !run->is_ending) {
+    if (is_past(run->deadline_us, env->now_us)) {
         run_fault(&decision,
                   error_new(ERROR_TIMEOUT, 0, str_from("the run took too long"), str_from("/")));
     } else {
@@ -268,20 +266,30 @@ status run_signal(struct run *run, const struct decide_env *env, const struct ru
     return STATUS_OK;
 }
 
+bool run_offer(struct run *run, const struct decide_env *env, json event, struct event_list *events)
+{
+    if (run->status != RUN_RUNNING) return false;
+    struct decision decision = decision_begin(run, env, events);
+    bool is_taken            = signal_offer(&decision, event);
+    if (is_taken) {
+        decision_end(&decision);
+    } else {
+        decision_drop(&decision); /* as in run_signal() */
+    }
+    return is_taken;
+}
+
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr)
 {
     TRY(check_running(run, reterr));
-    if (run->is_ending) return STATUS_OK; /* it undoes already what it did */
     struct decision decision = decision_begin(run, env, events);
     run_cancel_all(&decision);
     json value = json_object_new(2);
     json_object_put_text(&value, "reason", json_text_lossy(reason));
     json_object_put_text(&value, "by", json_text_lossy(by));
-    if (!undo_begin_run(&decision, UNDO_THEN_CANCEL, value)) {
-        struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
-        (void)decide_emit(&decision, &event);
-    }
+    struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
+    (void)decide_emit(&decision, &event);
     decision_end(&decision);
     return STATUS_OK;
 }

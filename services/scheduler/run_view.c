@@ -1,7 +1,6 @@
 /* Looking at a run, and at its events, from outside. */
 #include "scheduler/job_key.h"
 #include "scheduler/state.h"
-#include "scheduler/undo.h"
 #include "json/json_write.h"
 
 #include "base/assert.h"
@@ -21,8 +20,7 @@ const struct workflow *run_workflow(const struct run *run)
 
 enum run_status run_status(const struct run *run)
 {
-    bool is_undoing = run->undo_done + run->undo_failed < run->undo_total;
-    bool moves      = run->job_count > 0 || run_has_more(run) || is_undoing;
+    bool moves = run->job_count > 0 || run_has_more(run);
     return run->status == RUN_RUNNING && !moves ? RUN_WAITING : run->status;
 }
 
@@ -86,11 +84,6 @@ uint32_t run_jobs_open(const struct run *run)
     return run->job_count;
 }
 
-struct run_compensation run_compensation(const struct run *run)
-{
-    return (struct run_compensation){run->undo_total, run->undo_done, run->undo_failed};
-}
-
 static bool wait_of(const struct run *run, const struct activation *activation,
                     struct run_wait *ret_wait)
 {
@@ -112,7 +105,6 @@ static bool wait_of(const struct run *run, const struct activation *activation,
         return true;
     case TASK_ILLEGAL:
     case TASK_RUNNING:
-    case TASK_UNDOING:
     case TASK_COMPLETED:
     case TASK_FAULTED:
     case TASK_CANCELLED:
@@ -171,33 +163,12 @@ size_t run_memory_bytes(const struct run *run)
                 value_bytes(activation->events);
         size += activation->remembered_capacity * sizeof *activation->remembered;
     }
-    for (uint32_t i = 0; i < run->undo_count; i++) {
-        const struct undo *entry = &run->undos[i];
-        size += sizeof *entry + value_bytes(entry->input) + value_bytes(entry->output) +
-                value_bytes(entry->context) + value_bytes(entry->steps);
-    }
     for (uint32_t i = 0; i < run->buffer_count; i++) size += value_bytes(run->buffer[i].event);
     return size;
 }
 
 /* --- history ------------------------------------------------------------------------------------
  */
-
-/* Of an undoing that begins, and of a compensation that starts: neither is there yet. */
-static void view_undo(const struct run *run, const struct event *event, struct event_view *view)
-{
-    const struct activation *owner = run_activation(run, event->owner);
-    const struct undo *entry       = undo_find(run, event->index);
-    if (event->kind == EVENT_UNDO_BEGUN && owner) {
-        view->reference = activation_task(run, owner)->reference;
-        iteration_put(run, run_scope(run, owner->scope), &view->iteration);
-    } else if (event->kind == EVENT_COMPENSATION_STARTED && entry) {
-        view->reference = run->workflow->tasks[entry->task].reference;
-        if (json_is(entry->iteration, JSON_TEXT)) {
-            (void)buf_put_str(&view->iteration, json_str(entry->iteration));
-        }
-    }
-}
 
 /* Where the event's task is, or is about to be. */
 static void view_place(const struct run *run, const struct event *event, struct event_view *view)
@@ -267,11 +238,11 @@ static const char *value_name(enum event_kind kind)
     case EVENT_TASK_COMPLETED:
     case EVENT_ITEM_COMPLETED:
     case EVENT_JOB_COMPLETED: return "output";
+    case EVENT_EMITTED:
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";
     case EVENT_RUN_CANCELLED: return "cancel";
-    case EVENT_RUN_LABELLED: return "labels";
     default: return NULL;
     }
 }
@@ -307,11 +278,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     };
     bool is_of_run = event->kind < EVENT_TASK_STARTED || event->kind == EVENT_SIGNAL_RECEIVED ||
                      event->kind == EVENT_EXPIRED;
-    if (event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED) {
-        view_undo(run, event, &view);
-    } else if (!is_of_run) {
-        view_place(run, event, &view);
-    }
+    if (!is_of_run) view_place(run, event, &view);
     if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
         view.job     = event->id;
         view.attempt = event->attempt;

@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "scheduler/undo.h"
 #include "schema/schema.h"
 #include "workflow/duration.h"
 
@@ -126,7 +125,8 @@ static json runtime_variable_new(void)
     return value;
 }
 
-json steps_overlay(json outer, json inner)
+/* The members of `inner` hide those of `outer`. Takes both; either may be invalid. */
+static json overlay(json outer, json inner)
 {
     if (inner.kind == JSON_INVALID) return outer;
     if (outer.kind == JSON_INVALID) return inner;
@@ -145,7 +145,7 @@ static json steps_within(const struct run *run, const struct activation *activat
     json steps = json_invalid();
     for (uint32_t slot = activation->first_scope; slot != SLOT_NONE;) {
         const struct scope *scope = run_scope(run, slot);
-        steps                     = steps_overlay(steps, json_ref(scope->steps));
+        steps                     = overlay(steps, json_ref(scope->steps));
         slot                      = scope->next;
     }
     return steps;
@@ -159,13 +159,9 @@ static json steps_new(const struct scene *scene)
     struct place place = scene->place;
     if (!scene->task) place.scope = ROOT_SLOT; /* the workflow's output.as */
     for (;;) {
-        const struct scope *scope      = run_scope(run, place.scope);
+        const struct scope *scope = run_scope(run, place.scope);
+        if (scope) steps = overlay(json_ref(scope->steps), steps);
         const struct activation *owner = run_activation(run, place.owner);
-        if (scope) steps = steps_overlay(json_ref(scope->steps), steps);
-        if (place.kind == SCOPE_COMPENSATION) { /* as they were: it saw nothing that came later */
-            if (!scope) steps = steps_overlay(json_ref(undo_find(run, owner->undo)->steps), steps);
-            break;
-        }
         if (!owner) break;
         place = place_of(run_scope(run, owner->scope));
     }
@@ -208,19 +204,9 @@ static json context_of(const struct scene *scene)
     const struct scope *scope = run_scope(scene->run, scene->place.scope);
     if (!scope) {
         const struct activation *owner = run_activation(scene->run, scene->place.owner);
-        if (scene->place.kind == SCOPE_COMPENSATION) {
-            return undo_find(scene->run, owner->undo)->context;
-        }
-        scope = owner ? run_scope(scene->run, owner->scope) : NULL;
+        scope                          = owner ? run_scope(scene->run, owner->scope) : NULL;
     }
     return scope_context(scene->run, scope);
-}
-
-/* What the task undoes that the expression stands in; NULL: nothing. */
-static const struct undo *entry_of(const struct scene *scene)
-{
-    if (!scene->task || !scene->task->is_compensation) return NULL;
-    return undo_find(scene->run, undoing_around(scene->run, &scene->place)->undo);
 }
 
 static json variable_get(enum variable variable, const struct scope_variable *declared,
@@ -228,12 +214,10 @@ static json variable_get(enum variable variable, const struct scope_variable *de
 {
     struct scene *scene = context;
     if (declared) return declared_variable(scene, declared);
-    const struct undo *entry = entry_of(scene);
-    bool has_output          = scene->output.kind != JSON_INVALID; /* in `export.as` */
     switch (variable) {
     case VARIABLE_CONTEXT: return context_of(scene);
-    case VARIABLE_INPUT: return entry ? entry->input : scene->input;
-    case VARIABLE_OUTPUT: return entry && !has_output ? entry->output : scene->output;
+    case VARIABLE_INPUT: return scene->input;
+    case VARIABLE_OUTPUT: return scene->output;
     case VARIABLE_SECRETS: scene->asked_secrets = true; return json_invalid();
     case VARIABLE_TASK: return keep(scene, task_variable_new(scene));
     case VARIABLE_WORKFLOW: return keep(scene, workflow_variable_new(scene->run));

@@ -151,15 +151,17 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
     };
     TRY(partition_open(&partition_options, &shard->partition, reterr));
 
+    const struct shard *first                  = index == 0 ? shard : scheduler->shards[0];
     const struct engine_options engine_options = {
-        .partition   = shard->partition,
-        .definitions = scheduler->definitions,
-        .board       = shard->board,
-        .metrics     = options->metrics,
-        .limits      = options->limits,
-        .lease_ms    = options->lease_ms,
-        .failed      = options->failed,
-        .listener    = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
+        .partition    = shard->partition,
+        .definitions  = scheduler->definitions,
+        .system_store = first ? first->partition->store : NULL,
+        .board        = shard->board,
+        .metrics      = options->metrics,
+        .limits       = options->limits,
+        .lease_ms     = options->lease_ms,
+        .failed       = options->failed,
+        .listener     = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
     };
     TRY(engine_start(&engine_options, &shard->engine, reterr));
     *ret_shard = TAKE(shard);

@@ -1,7 +1,9 @@
 #include "scheduler/server.h"
 
 #include "approval.pb-c.h"
+#include "assistant.pb-c.h"
 #include "base/mem.h"
+#include "event.pb-c.h"
 #include "job.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "scheduler/answer_cache.h"
@@ -74,9 +76,11 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__runs__descriptor, run_service_methods, scheduler},
         {&pb__jobs__descriptor, job_service_methods, scheduler},
         {&pb__workflows__descriptor, workflow_service_methods, scheduler},
+        {&pb__events__descriptor, event_service_methods, scheduler},
         {&pb__approvals__descriptor, approval_service_methods, scheduler},
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},
+        {&pb__assistants__descriptor, assistant_service_methods, scheduler},
         {},
     };
     const struct rpc_server_options rpc_options = {

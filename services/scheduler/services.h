@@ -9,11 +9,13 @@ struct arena;
 struct function_description;
 
 extern const struct rpc_method run_service_methods[];
+extern const struct rpc_method event_service_methods[];
 extern const struct rpc_method job_service_methods[];
 extern const struct rpc_method workflow_service_methods[];
 extern const struct rpc_method approval_service_methods[];
 extern const struct rpc_method system_service_methods[];
 extern const struct rpc_method function_service_methods[];
+extern const struct rpc_method assistant_service_methods[];
 
 /* Handlers of Runs that have files of their own. */
 status run_list_handle(struct rpc_call *call, struct error *reterr);

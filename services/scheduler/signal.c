@@ -175,6 +175,24 @@ static struct match *matches_new(const struct decision *decision, json event, si
     return matches;
 }
 
+/* Receives `event` (taken) for those who take it. */
+static void deliver(struct decision *decision, json event, const struct match *matches,
+                    size_t count)
+{
+    struct event arrival = {
+        .kind  = EVENT_SIGNAL_RECEIVED,
+        .index = decision->run->event_number + 1,
+        .value = event,
+    };
+    uint32_t number = decide_emit(decision, &arrival)->index;
+    /* All take it before the first goes on: what one does then may end another. */
+    for (size_t i = 0; i < count; i++) take(decision, &matches[i], number, i + 1 < count);
+    for (size_t i = 0; i < count; i++) {
+        struct activation *listener = listener_at(decision->run, &matches[i]);
+        if (listener) listener_go_on(decision, listener);
+    }
+}
+
 status signal_receive(struct decision *decision, json event, struct error *reterr)
 {
     CLEANUP(json_unrefp) json received = event;
@@ -186,20 +204,18 @@ status signal_receive(struct decision *decision, json event, struct error *reter
                          "%u events wait in this run for a `listen`; no more fit",
                          decision->run->buffer_count);
     }
-    struct event arrival = {
-        .kind  = EVENT_SIGNAL_RECEIVED,
-        .index = decision->run->event_number + 1,
-        .value = json_take(&received),
-    };
-    uint32_t number = decide_emit(decision, &arrival)->index;
-    /* All take it before the first goes on: what one does then may end another. */
-    for (size_t i = 0; i < count; i++) take(decision, &matches[i], number, i + 1 < count);
-    for (size_t i = 0; i < count; i++) {
-        struct activation *listener = listener_at(decision->run, &matches[i]);
-        if (listener) listener_go_on(decision, listener);
-    }
+    deliver(decision, json_take(&received), matches, count);
     free(matches);
     return STATUS_OK;
+}
+
+bool signal_offer(struct decision *decision, json event)
+{
+    size_t count          = 0;
+    struct match *matches = matches_new(decision, event, &count);
+    if (count > 0) deliver(decision, json_ref(event), matches, count);
+    free(matches);
+    return count > 0;
 }
 
 void signal_drain(struct decision *decision, struct activation *listener)

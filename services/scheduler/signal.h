@@ -14,6 +14,9 @@
  * full, nothing happened. */
 status signal_receive(struct decision *decision, json event, struct error *reterr);
 
+/** The same if somebody listens to it now; false: nobody does, nothing happened. */
+bool signal_offer(struct decision *decision, json event);
+
 /** Says whether any `listen` of the workflow could take the event, now or later. */
 bool signal_is_wanted(const struct workflow *workflow, json event);
 

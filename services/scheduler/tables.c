@@ -22,9 +22,18 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_CLIENT_IDS]   = "client_ids",
     [TABLE_IDEMPOTENCY]  = "idempotency",
     [TABLE_START_KEYS]   = "start_keys",
+    [TABLE_LISTENERS]    = "listeners",
+    [TABLE_LISTENER_KEYS] = "listener_keys",
+    [TABLE_BUFFERED_EVENTS] = "buffered_events",
+    [TABLE_EVENT_TAKERS] = "event_takers",
+    [TABLE_EVENT_TYPES]  = "event_types",
+    [TABLE_EVENT_IDS]    = "event_ids",
+    [TABLE_EVENT_WORK]   = "event_work",
     [TABLE_WORKFLOWS]    = "workflows",
     [TABLE_API_KEYS]     = "api_keys",
     [TABLE_FUNCTIONS]    = "functions",
+    [TABLE_ASSISTANTS]   = "assistants",
+    [TABLE_ASSISTANT_VERSIONS] = "assistant_versions",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */
@@ -146,6 +155,15 @@ void function_key(struct key *key, str name, str version)
     key_begin(key);
     key_put_text(key, name);
     key_put_text(key, version);
+}
+
+void assistant_key(struct key *key, str namespace, str name, uint32_t version)
+{
+    key_begin(key);
+    key_put_text(key, namespace);
+    if (name.len == 0) return;
+    key_put_text(key, name);
+    if (version > 0) key_put_u32(key, version);
 }
 
 bool queue_is_own(str queue)

@@ -34,6 +34,15 @@ enum table {
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
     TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
+    TABLE_ASSISTANTS,   /* namespace, name -> AssistantRecord (assistant.proto); partition 0 */
+    TABLE_ASSISTANT_VERSIONS, /* namespace, name, version (u32) -> AssistantView; partition 0 */
+    TABLE_LISTENERS,          /* who waits for events: event_index.h */
+    TABLE_LISTENER_KEYS,   /* run id, slot (u32) -> ListenerRecord: its keys in TABLE_LISTENERS */
+    TABLE_BUFFERED_EVENTS, /* namespace, type, taken (u8), event id -> KeptEventRecord */
+    TABLE_EVENT_TAKERS,    /* event id, run id -> nothing */
+    TABLE_EVENT_TYPES, /* namespace, type (empty: any) -> nothing: some workflow listens to it */
+    TABLE_EVENT_IDS,   /* namespace, source and id -> when it came (u64) */
+    TABLE_EVENT_WORK,  /* event id -> EventWorkRecord: has not reached all listeners yet */
     TABLE_COUNT,
 };
 
@@ -72,11 +81,12 @@ void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
 void function_key(struct key *key, str name, str version);
 
+/** `name` empty: the prefix of all of the namespace; `version` 0: of the assistant itself, and the
+ * prefix of its versions. */
+void assistant_key(struct key *key, str namespace, str name, uint32_t version);
+
 /** Says whether a queue belongs to tutti's own workers, which serve all namespaces: "tools", "llm"
  * and what follows them after a dot. */
 bool queue_is_own(str queue);
-
-/** Of jobs whose task names none. */
-#define QUEUE_DEFAULT "default"
 
 #endif

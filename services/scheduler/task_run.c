@@ -1,7 +1,6 @@
 /* A task from start to end: the order of steps is in docs/reference/workflow.md. */
 #include "scheduler/decide.h"
 #include "scheduler/retry_rule.h"
-#include "scheduler/undo.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -45,10 +44,6 @@ static status prepare(struct scene *scene, struct event *started, json *ret_erro
     if (scene->run->activations.open + 1 >= activations_max(scene->env)) {
         return scene_fail(scene, ERROR_RUNTIME, "too many tasks of this run are open at once",
                           ret_error);
-    }
-    if (task->is_undoable && scene->run->undo_count >= UNDO_MAX) {
-        return scene_fail(scene, ERROR_RUNTIME,
-                          "too many tasks of this run would have to be undone", ret_error);
     }
     TRY(times_prepare(scene, started, ret_error));
     const struct task_behaviour *behaviour = task_behaviour(task->kind);
@@ -315,38 +310,18 @@ static void fault(struct decision *decision, struct activation *activation, json
     decide_settle(decision, owner, error);
 }
 
-void task_fault_undone(struct decision *decision, struct activation *activation, json error,
-                       bool may_retry)
-{
-    if (may_retry) {
-        /* Sagas within that were left are undone first: what is entered again finds them so. */
-        if (undo_begin(decision, activation, UNDO_THEN_FAULT, error)) return;
-        if (retry_itself(decision, activation, &error)) return;
-    }
-    if (undo_begin(decision, activation, UNDO_THEN_LEAVE, error)) return;
-    fault(decision, activation, error);
-}
-
-static void stop(struct decision *decision, struct activation *activation, json error,
-                 bool may_retry)
-{
-    if (activation->undo) {
-        undo_fail(decision, activation, error);
-        return;
-    }
-    task_cancel_below(decision, activation);
-    task_close_outside(decision, activation, false);
-    task_fault_undone(decision, activation, error, may_retry);
-}
-
 void task_fault(struct decision *decision, struct activation *activation, json error)
 {
-    stop(decision, activation, error, true);
+    task_cancel_below(decision, activation);
+    task_close_outside(decision, activation, false);
+    if (!retry_itself(decision, activation, &error)) fault(decision, activation, error);
 }
 
 void task_fault_finally(struct decision *decision, struct activation *activation, json error)
 {
-    stop(decision, activation, error, false);
+    task_cancel_below(decision, activation);
+    task_close_outside(decision, activation, false);
+    fault(decision, activation, error);
 }
 
 void task_fault_with(struct decision *decision, struct activation *activation, enum error_kind kind,

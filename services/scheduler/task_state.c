@@ -11,7 +11,6 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_COMPLETE] = TASK_COMPLETED,
         [INPUT_FAULT]    = TASK_FAULTED,
         [INPUT_CANCEL]   = TASK_CANCELLED,
-        [INPUT_UNDO]     = TASK_UNDOING,
     },
     [TASK_QUEUED] = {
         [INPUT_REQUEUE]  = TASK_QUEUED,
@@ -29,14 +28,6 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_RETRY]    = TASK_RETRYING,  /* or not */
         [INPUT_FAULT]    = TASK_FAULTED,
         [INPUT_CANCEL]   = TASK_CANCELLED,
-        [INPUT_UNDO]     = TASK_UNDOING,   /* its time was over between two attempts */
-    },
-    [TASK_UNDOING] = {
-        [INPUT_RETRY]    = TASK_RETRYING,
-        [INPUT_COMPLETE] = TASK_COMPLETED,
-        [INPUT_FAULT]    = TASK_FAULTED,
-        [INPUT_CANCEL]   = TASK_CANCELLED, /* whoever is around goes on undoing */
-        [INPUT_UNDO]     = TASK_UNDOING,   /* lists within first, then its own */
     },
 };
 /* clang-format on */
@@ -51,5 +42,5 @@ enum task_state task_next(enum task_state state, enum task_input input)
 bool task_is_open(enum task_state state)
 {
     return state == TASK_RUNNING || state == TASK_QUEUED || state == TASK_WAITING ||
-           state == TASK_RETRYING || state == TASK_UNDOING;
+           state == TASK_RETRYING;
 }

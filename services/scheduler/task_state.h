@@ -14,7 +14,6 @@ enum task_state {
     TASK_COMPLETED,
     TASK_FAULTED,
     TASK_CANCELLED,
-    TASK_UNDOING, /* left, or asked to undo: compensations run before it ends */
     TASK_STATE_COUNT,
 };
 
@@ -29,7 +28,6 @@ enum task_input {
     INPUT_COMPLETE,
     INPUT_FAULT,
     INPUT_CANCEL,
-    INPUT_UNDO,
     TASK_INPUT_COUNT,
 };
 

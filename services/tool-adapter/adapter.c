@@ -64,8 +64,14 @@ static status make_http(struct adapter *adapter, struct error *reterr)
     TRY(make_egress(adapter, reterr));
     TRY(loop_new(NULL, &adapter->loop, reterr));
     telemetry_watch_loop(adapter->telemetry, "loop", adapter->loop);
-    const struct http_client_options options = {.loop = adapter->loop, .egress = adapter->egress};
-    TRY(http_client_new(&options, &adapter->http, reterr));
+    const char **rewrites                    = list_new(&adapter->options.rewrite);
+    const struct http_client_options options = {.loop     = adapter->loop,
+                                                .egress   = adapter->egress,
+                                                .ca_file  = adapter->options.ca_file,
+                                                .rewrites = rewrites};
+    status code                              = http_client_new(&options, &adapter->http, reterr);
+    free(rewrites);
+    TRY(code);
     adapter->jobs = jobs_new(adapter->http, adapter->measures);
     return STATUS_OK;
 }

@@ -53,6 +53,15 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_LIST,
      .offset = offsetof(struct options, http_hosts),
      .doc    = "Hosts that may be called by plain http."},
+    {.path   = "tools.egress.rewrite",
+     .kind   = CONFIG_LIST,
+     .offset = offsetof(struct options, rewrite),
+     .doc = "For tests: host:port=host:port sends connections to the first to the second, such as "
+            "a stand-in on this machine."},
+    {.path   = "tools.egress.ca_file",
+     .kind   = CONFIG_PATH,
+     .offset = offsetof(struct options, ca_file),
+     .doc    = "PEM file of the authorities that are trusted instead of the system's."},
 };
 
 static const struct config_set sets[] = {

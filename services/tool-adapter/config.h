@@ -15,6 +15,8 @@ struct options {
     int64_t drain_ms;
     struct config_list private_networks;
     struct config_list http_hosts;
+    struct config_list rewrite;
+    const char *ca_file; /* NULL: the system's authorities */
     struct config_common common;
     struct config_rpc rpc;
 };

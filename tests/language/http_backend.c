@@ -5,6 +5,7 @@
 #include "language/backend.h"
 #include "language/standin_server.h"
 #include "language/suite.h"
+#include "language/tls_front.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
@@ -29,6 +30,7 @@ struct http {
     struct script *script;
     struct suite suite;
     struct standin_server *standin;
+    struct tls_front front;
     struct cli cli;
     struct api *api;
     char workflow[3 * NAME_MAX_BYTES]; /* "namespace/name:version"; empty: none yet */
@@ -390,9 +392,25 @@ static status request(void *context, const char *method, const char *path, json 
 /* --- life --------------------------------------------------------------------------------------
  */
 
-static void write_config(const struct http_backend_options *options, uint16_t port,
-                         struct buf *text)
+static bool is_https(const char *host)
 {
+    const char *port = strchr(host, ':');
+    return port && strcmp(port, ":443") == 0;
+}
+
+static bool has_https(const struct http_backend_options *options)
+{
+    for (size_t i = 0; i < options->host_count; i++) {
+        if (is_https(options->hosts[i])) return true;
+    }
+    return false;
+}
+
+/* All hosts of the features lead to the stand-in; those of port 443 by way of TLS. */
+static void write_rewrites(const struct http *http, const struct http_backend_options *options,
+                           struct buf *text)
+{
+    uint16_t plain = standin_server_port(http->standin);
     (void)buf_put_text(text, "tools:\n"
                              "  egress:\n"
                              "    private_networks: [ 127.0.0.0/8 ]\n"
@@ -401,9 +419,21 @@ static void write_config(const struct http_backend_options *options, uint16_t po
         const char *name = options->hosts[i];
         (void)buf_printf(text, ", '%.*s'", (int)strcspn(name, ":"), name);
     }
+    (void)buf_put_text(text, " ]\n    rewrite: [ ");
+    for (size_t i = 0; i < options->host_count; i++) {
+        uint16_t port = is_https(options->hosts[i]) ? http->front.port : plain;
+        (void)buf_printf(text, "%s'%s=127.0.0.1:%u'", i > 0 ? ", " : "", options->hosts[i], port);
+    }
+    (void)buf_put_text(text, " ]\n");
+    if (http->front.pid > 0) {
+        (void)buf_printf(text, "    ca_file: %s\n", http->front.certificate);
+    }
+}
+
+static void write_models(const struct http *http, struct buf *text)
+{
     (void)buf_printf(
         text,
-        " ]\n"
         "llm:\n"
         "  providers:\n"
         "    demo: { type: simulated }\n"
@@ -413,7 +443,7 @@ static void write_config(const struct http_backend_options *options, uint16_t po
         "    simulated: { targets: [ { model: demo/simulated } ] }\n"
         "    smart: { targets: [ { model: standin/smart } ] }\n"
         "    fast: { targets: [ { model: standin/fast } ] }\n",
-        port);
+        standin_server_port(http->standin));
 }
 
 static status open_suite(struct http *http, const struct http_backend_options *options,
@@ -421,8 +451,13 @@ static status open_suite(struct http *http, const struct http_backend_options *o
 {
     CLEANUP(buf_done) struct buf config = buf_init(TEXT_MAX);
     TRY(standin_server_start(http->script, &http->standin, reterr));
-    write_config(options, standin_server_port(http->standin), &config);
     TRY(suite_init(&http->suite, reterr));
+    if (has_https(options)) {
+        TRY(tls_front_start(&http->front, http->suite.folder, options->hosts, options->host_count,
+                            standin_server_port(http->standin), reterr));
+    }
+    write_rewrites(http, options, &config);
+    write_models(http, &config);
     TRY(suite_write(&http->suite, "tutti.yaml", buf_str(&config), reterr));
     TRY(suite_start(&http->suite, options->programs, reterr));
     http->cli = (struct cli){.url = http->suite.url, .key = http->suite.key};
@@ -474,6 +509,7 @@ void http_backend_freep(struct backend **backend)
     struct http *http = (*backend)->context;
     api_freep(&http->api);
     suite_done(&http->suite);
+    tls_front_stop(&http->front);
     standin_server_stopp(&http->standin);
     free(http);
     *backend = NULL;

@@ -1,7 +1,9 @@
 /*
- * call: queues a job and waits for its answer. If a try around it is entered again and a job with
- * this key has completed before, that answer is used and nothing is queued (E7).
+ * call: queues a job and waits for its answer, or does itself what needs no worker. If a try around
+ * it is entered again and a job with this key has completed before, that answer is used and nothing
+ * is queued (E7).
  */
+#include "scheduler/call_assistant.h"
 #include "scheduler/job_key.h"
 #include "scheduler/job_policy.h"
 #include "scheduler/tasks/tasks.h"
@@ -29,7 +31,7 @@ static status own_key(struct scene *scene, json *ret_key, json *ret_error)
 static status job_prepare(struct scene *scene, struct event *job, json *ret_error)
 {
     const struct task *task        = scene->task;
-    const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
+    const struct job_policy policy = job_policy_of(scene->env, task);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
     if (task->call.with) {
@@ -38,6 +40,7 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
         job->value = json_object_new(0);
     }
     TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
+    TRY(call_assistant(scene, &job->value, ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;
@@ -58,15 +61,39 @@ static status attempt(struct scene *scene, struct activation *activation, struct
         *ret_remembered = json_ref(remembered);
         return STATUS_OK;
     }
-    if (!scene->task->is_compensation) TRY(job_check_budget(scene->run, scene->task, ret_error));
+    TRY(job_check_budget(scene->run, scene->task, ret_error));
     TRY(job_prepare(scene, ret_job, ret_error));
     ret_job->key       = json_take(&key);
     ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
     return STATUS_OK;
 }
 
-static void job_begin(struct decision *decision, struct activation *activation)
+/* What the engine answers itself. It is journalled as the output of the task. */
+static void begin_here(struct decision *decision, struct activation *activation)
 {
+    struct scene scene               = scene_of(decision->run, decision->env, activation);
+    CLEANUP(json_unrefp) json with   = json_object_new(0);
+    CLEANUP(json_unrefp) json output = json_invalid();
+    json error                       = json_invalid();
+    status code                      = STATUS_OK;
+    if (scene.task->call.with) {
+        json_replace(&with, json_invalid());
+        code = scene_eval(&scene, scene.task->call.with, scene.input, &with, &error);
+    }
+    if (code == STATUS_OK) code = assistant_list(&scene, with, &output, &error);
+    if (code != STATUS_OK) {
+        task_fault(decision, activation, error);
+    } else {
+        task_complete(decision, activation, output, NULL);
+    }
+}
+
+static void begin(struct decision *decision, struct activation *activation)
+{
+    if (!activation_task(decision->run, activation)->call.queue) {
+        begin_here(decision, activation);
+        return;
+    }
     struct scene scene = scene_of(decision->run, decision->env, activation);
     struct event event = {
         .kind        = EVENT_JOB_SCHEDULED,
@@ -86,15 +113,6 @@ static void job_begin(struct decision *decision, struct activation *activation)
     }
     event.id = decide_id(decision->env);
     (void)decide_emit(decision, &event);
-}
-
-static void begin(struct decision *decision, struct activation *activation)
-{
-    switch (activation_task(decision->run, activation)->call.by) {
-    case CALL_JOB: job_begin(decision, activation); break;
-    case CALL_COMPENSATE: compensate_begin(decision, activation); break;
-    case CALL_VARIANT: variant_begin(decision, activation); break;
-    }
 }
 
 const struct task_behaviour call_behaviour = {.begin = begin};

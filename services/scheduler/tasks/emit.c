@@ -1,4 +1,7 @@
-/* emit: makes a CloudEvent, gives it to the tasks of this run that listen, and has it as output. */
+/*
+ * emit: makes a CloudEvent, gives it to the tasks of this run that listen, and has it as output.
+ * The engine gives it to other runs of the namespace (engine_events.h).
+ */
 #include "base/clock.h"
 #include "scheduler/signal.h"
 #include "scheduler/tasks/tasks.h"
@@ -46,14 +49,21 @@ static void begin(struct decision *decision, struct activation *activation)
     put_defaults(decision, &event);
     struct error why = {};
     /* What nobody ever listens to would only fill the buffer. */
-    if (signal_is_wanted(decision->run->workflow, event) &&
-        signal_receive(decision, json_ref(event), &why) != STATUS_OK) {
+    bool is_wanted = signal_is_wanted(decision->run->workflow, event);
+    if (is_wanted && signal_receive(decision, json_ref(event), &why) != STATUS_OK) {
         task_fault(decision, activation,
                    error_new(ERROR_RUNTIME, HTTP_TOO_MANY_REQUESTS, str_from(why.text),
                              str_from(task->reference)));
         return;
     }
-    task_complete(decision, activation, event, NULL);
+    struct event emitted = {
+        .kind       = EVENT_EMITTED,
+        .activation = activation->slot,
+        .value      = json_ref(event),
+        .is_kept    = is_wanted,
+    };
+    (void)decide_emit(decision, &emitted);
+    task_complete(decision, activation, activation->result, NULL);
 }
 
 const struct task_behaviour emit_behaviour = {.begin = begin};

@@ -16,10 +16,6 @@ extern const struct task_behaviour switch_behaviour;
 extern const struct task_behaviour try_behaviour;
 extern const struct task_behaviour wait_behaviour;
 
-/* Calls that the engine carries out itself. */
-void compensate_begin(struct decision *decision, struct activation *activation);
-void variant_begin(struct decision *decision, struct activation *activation);
-
 /** A list of `owner` that its first task is about to open. */
 static inline struct place place_within(const struct activation *owner, enum scope_kind kind,
                                         uint32_t index)

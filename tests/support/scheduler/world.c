@@ -80,7 +80,6 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .random   = {1},
         .history  = buf_init(TEXT_MAX),
         .result   = buf_init(RESULT_MAX),
-        .calls    = buf_init(TEXT_MAX),
         .entries  = mem_new(WORLD_ENTRIES_MAX, sizeof *world->entries),
         .payloads = mem_new(WORLD_PAYLOADS_MAX, sizeof *world->payloads),
         .jobs     = mem_new(WORLD_JOBS_MAX, sizeof *world->jobs),
@@ -116,7 +115,6 @@ void world_done(struct world *world)
     event_list_done(&world->events);
     buf_done(&world->history);
     buf_done(&world->result);
-    buf_done(&world->calls);
     arena_free(world->env.scratch);
     workflow_unref(world->workflow);
 }
@@ -132,19 +130,6 @@ static struct world_job *job_find(struct world *world, const struct id *id)
     return NULL;
 }
 
-/* "#/do/0/a/-/1 {"method":...}": # stands for the run's id. */
-static void call_note(struct world *world, const struct event *event)
-{
-    str key         = json_str(event->key);
-    str id          = str_from(run_id(world->run));
-    bool is_default = str_starts_with(key, id);
-    if (is_default) (void)buf_put_text(&world->calls, "#");
-    (void)buf_put_str(&world->calls, str_slice(key, is_default ? id.len : 0, key.len));
-    (void)buf_put_text(&world->calls, " ");
-    (void)json_print(event->value, JSON_COMPACT, &world->calls);
-    (void)buf_put_text(&world->calls, "\n");
-}
-
 static void job_note(struct world *world, const struct event *event)
 {
     struct world_job *job = job_find(world, &event->id);
@@ -154,7 +139,6 @@ static void job_note(struct world *world, const struct event *event)
         ASSERT(event->function && event->queue && event->attempt_timeout_us > 0);
         ASSERT(event->key.kind == JSON_TEXT);
         world->jobs_scheduled++;
-        call_note(world, event);
         world->jobs[world->job_count++] = (struct world_job){
             .id      = event->id,
             .task    = &world->workflow->tasks[event->task],
@@ -304,9 +288,7 @@ static void answer_job(struct world *world, const struct world_job *job)
     struct error error              = {};
     CLEANUP(json_unrefp) json value = answer->json ? parse(answer->json) : json_invalid();
     if (answer->kind == ANSWER_OK) {
-        CLEANUP(json_unrefp) json undo      = world->undo ? parse(world->undo) : json_invalid();
-        const struct job_completion command = {
-            .job = str_from(job->id.text), .output = value, .undo = undo, .usage = world->usage};
+        const struct job_completion command = {str_from(job->id.text), value, world->usage};
         finish(world, run_job_completed(world->run, &world->env, &command, &world->events, &error),
                &error);
         return;

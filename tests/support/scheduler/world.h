@@ -46,11 +46,9 @@ struct world {
     struct prng random;
     const struct answer *script; /* NULL: every job completes with null */
     struct usage usage;          /* of every answer */
-    const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
 
     struct event_list events; /* of the last command */
-    struct buf calls;   /* a line per job scheduled: its key, "#" for the run's id, its input */
-    struct buf history; /* a line per event: "task.started /do/0/a [2/0]" */
+    struct buf history;       /* a line per event: "task.started /do/0/a [2/0]" */
     struct buf *entries;
     size_t entry_count;
     char **payloads;

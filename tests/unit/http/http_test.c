@@ -775,12 +775,44 @@ static void redirects_need_permission(void **state)
     assert_string_equal(http_failure_name(away.failure), "refused");
 }
 
+static void rewrites_change_the_connection_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    char rewrite[64];
+    (void)snprintf(rewrite, sizeof rewrite, "localhost:1=127.0.0.1:%u", hostile_port(f->server));
+    const struct http_client_options options = {
+        .loop = f->loop, .egress = f->rules, .rewrites = (const char *const[]){rewrite, NULL}};
+    http_client_free(f->client);
+    assert_int_equal(http_client_new(&options, &f->client, NULL), STATUS_OK);
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    const struct http_request request            = {.url = str_from("http://localhost:1/echo")};
+    get(f, "", &request, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    assert_string_equal(outcome.url.ptr, "http://localhost:1/echo");
+    assert_non_null(strstr(outcome.body.ptr, "Host: localhost:1\r\n"));
+}
+
+static void a_rewrite_that_is_none_is_refused(void **state)
+{
+    const struct fixture *f             = *state;
+    static const char *const rewrites[] = {"", "a:80", "a=b:80", "a:80=b", "=:"};
+    for (size_t i = 0; i < ARRAY_LEN(rewrites); i++) {
+        const struct http_client_options options = {
+            .loop = f->loop, .rewrites = (const char *const[]){rewrites[i], NULL}};
+        struct http_client *client = NULL;
+        assert_int_equal(http_client_new(&options, &client, NULL), STATUS_INVALID_ARGUMENT);
+        assert_null(client);
+    }
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     if (http_init(NULL) != STATUS_OK) return 1;
     const struct CMUnitTest plain[] = {
+        WITH_FIXTURE(rewrites_change_the_connection_and_nothing_else),
+        WITH_FIXTURE(a_rewrite_that_is_none_is_refused),
         WITH_FIXTURE(answers_arrive),
         WITH_FIXTURE(requests_go_out_as_asked),
         WITH_FIXTURE(bodies_go_out),

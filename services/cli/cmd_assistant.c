@@ -1,0 +1,186 @@
+/* assistant: prompts with a model; put, list, show. */
+#include "base/arena.h"
+#include "cli/api.h"
+#include "cli/print.h"
+#include "yaml/yaml.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ARENA_MAX      = 32 << 20, /* bytes */
+    PATH_MAX_BYTES = 4'096,
+    FILE_MAX       = YAML_SIZE_MAX + 1,
+    COLUMNS        = 4,
+    NUMBER_MAX     = 24,
+};
+
+/* In the order of assistant_flags in main.c. */
+enum { ASSISTANT_NAME, ASSISTANT_LABEL };
+
+/* --- put ---------------------------------------------------------------------------------------
+ */
+
+/* Reads a file of YAML or JSON; `name` is no part of a definition, it goes into the path. */
+static status read_assistant(const struct cli *cli, const char *file, struct buf *ret_name,
+                             struct buf *ret_body, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf text                  = buf_init(FILE_MAX);
+    CLEANUP(arena_freep) struct arena *arena           = arena_new(ARENA_MAX);
+    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    struct diagnostics *list                           = diagnostics_new(arena);
+    TRY(read_whole_file(file, &text, reterr));
+    if (yaml_parse(buf_str(&text), list, &document, reterr) != STATUS_OK) {
+        bool has_finding = list->count > 0;
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "%s:%u: %s", file,
+                    has_finding ? list->items[0].line : 0,
+                    has_finding ? list->items[0].detail : "is no YAML");
+    }
+    CLEANUP(json_unrefp) json value = json_ref(yaml_root(document));
+    json name                       = json_get_text(value, "name");
+    if (cli->values[ASSISTANT_NAME]) {
+        (void)buf_put_text(ret_name, cli->values[ASSISTANT_NAME]);
+    } else if (json_is(name, JSON_TEXT)) {
+        (void)buf_put_str(ret_name, json_str(name));
+    } else {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: `name` is missing; or give --name", file);
+    }
+    (void)json_object_remove(&value, str_from("name"));
+    (void)json_print(value, JSON_COMPACT, ret_body);
+    return STATUS_OK;
+}
+
+static void print_version(json assistant, const char *what)
+{
+    int64_t version = 0;
+    (void)json_to_int(json_get_text(assistant, "version"), &version);
+    (void)printf(STR_FMT ":%" PRId64 " %s\n", STR_ARG(member(assistant, "name", "")), version,
+                 what);
+}
+
+static enum cli_exit put_file(const struct cli *cli, struct api *api, const char *file)
+{
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf name = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(FILE_MAX);
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES * 3);
+    if (read_assistant(cli, file, &name, &body, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_FAILED;
+    }
+    (void)buf_put_text(&path, "/v1/assistants/");
+    api_put_segment(&path, name.ptr ? name.ptr : "");
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call call = {.method = "PUT", .path = path.ptr, .body = buf_str(&body)};
+    enum cli_exit code         = api_call(api, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json_line(answer.value);
+    } else {
+        print_version(answer.value,
+                      answer.http_status == 201 ? "is new" : "has this content already");
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit put(struct cli *cli, struct api *api)
+{
+    enum cli_exit worst = CLI_OK;
+    for (int i = 1; i < cli->argument_count; i++) {
+        enum cli_exit code = put_file(cli, api, cli->arguments[i]);
+        if (code > worst) worst = code;
+    }
+    return worst;
+}
+
+/* --- list and show -----------------------------------------------------------------------------
+ */
+
+static void add_row(struct table *table, json assistant)
+{
+    char number[NUMBER_MAX];
+    int64_t version = 0;
+    (void)json_to_int(json_get_text(assistant, "version"), &version);
+    (void)snprintf(number, sizeof number, "%" PRId64, version);
+    const str cells[COLUMNS] = {member(assistant, "name", ""), str_from(number),
+                                member(assistant, "model", ""),
+                                member(assistant, "description", "")};
+    table_add(table, cells);
+}
+
+static enum cli_exit list(struct cli *cli, struct api *api)
+{
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    (void)buf_put_text(&path, "/v1/assistants?page_size=500");
+    if (cli->values[ASSISTANT_LABEL]) {
+        (void)buf_put_text(&path, "&label=");
+        api_put_segment(&path, cli->values[ASSISTANT_LABEL]);
+    }
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    enum cli_exit code         = api_call(api, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+        return CLI_OK;
+    }
+    static const char *const titles[COLUMNS] = {"ASSISTANT", "VERSION", "MODEL", "DESCRIPTION"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, COLUMNS);
+    json items = json_get_text(answer.value, "items");
+    for (size_t i = 0; i < json_count(items); i++) add_row(&table, json_at(items, i));
+    table_print(&table);
+    if (json_is(json_get_text(answer.value, "next_page_token"), JSON_TEXT)) {
+        (void)printf("and more; --label KEY:VALUE shows fewer\n");
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit show(const struct cli *cli, struct api *api)
+{
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf name                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const char *given                                 = cli->arguments[1];
+    const char *colon                                 = strchr(given, ':');
+    size_t length = colon ? (size_t)(colon - given) : strlen(given);
+    (void)buf_put_str(&name, (str){given, length});
+    (void)buf_put_text(&path, "/v1/assistants/");
+    api_put_segment(&path, name.ptr ? name.ptr : "");
+    if (colon) {
+        (void)buf_put_text(&path, "/versions/");
+        api_put_segment(&path, colon + 1);
+    }
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    enum cli_exit code         = api_call(api, &call, &answer);
+    if (code == CLI_OK) print_json(answer.value);
+    return code;
+}
+
+/* --- the command -------------------------------------------------------------------------------
+ */
+
+enum cli_exit command_assistant(struct cli *cli)
+{
+    struct error error                 = {};
+    CLEANUP(api_freep) struct api *api = NULL;
+    const char *action                 = cli->arguments[0];
+    bool is_put                        = strcmp(action, "put") == 0;
+    bool is_list                       = strcmp(action, "list") == 0;
+    bool is_show                       = strcmp(action, "show") == 0;
+    bool is_complete                   = (is_put && cli->argument_count > 1) ||
+                       (is_list && cli->argument_count == 1) ||
+                       (is_show && cli->argument_count == 2);
+    if (!is_complete) {
+        (void)fprintf(stderr, "tutti assistant: write `put FILE...`, `list` or `show NAME`\n");
+        return CLI_USAGE;
+    }
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    if (is_put) return put(cli, api);
+    return is_list ? list(cli, api) : show(cli, api);
+}
