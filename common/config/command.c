@@ -81,13 +81,13 @@ static const char *file_from(const struct command *command, char *const *environ
     return access(default_file, F_OK) == 0 ? default_file : NULL;
 }
 
-static void print_findings(const char *program, const char *file, const struct diagnostics *list)
+void config_print_findings(const char *program, const char *file, const struct diagnostics *list)
 {
     static const char *const severities[] = {"error", "warning", "note"};
     for (size_t i = 0; i < list->count; i++) {
         const struct diagnostic *finding = &list->items[i];
         if (finding->line > 0) {
-            (void)fprintf(stderr, "%s:%u:%u: ", file, finding->line, finding->column);
+            (void)fprintf(stderr, "%s:%u:%u: ", file ? file : "", finding->line, finding->column);
         } else {
             (void)fprintf(stderr, "%s: ", program);
         }
@@ -131,7 +131,7 @@ static int load(const struct config_program *program, const struct command *comm
         .flag_count  = command->flag_count,
     };
     status code = config_load(program, &sources, ret_options, ret_config, list, &error);
-    print_findings(program->name, sources.file ? sources.file : "", list);
+    config_print_findings(program->name, sources.file ? sources.file : "", list);
     if (code == STATUS_OK) return CONFIG_GO;
     if (list->count == 0) (void)fprintf(stderr, "%s: error: %s\n", program->name, error.text);
     return CONFIG_EXIT_BAD;

@@ -180,6 +180,10 @@ PRINTF_LIKE(5, 6)
 void config_found(const struct config *config, struct diagnostics *list, str pointer,
                   const char *hint, const char *format, ...);
 
+/** Writes findings to standard error: `tutti.yaml:12:7: error: ...`, each with its fix. `file` is
+ * that of config_sources_of(); NULL: none. */
+void config_print_findings(const char *program, const char *file, const struct diagnostics *list);
+
 /** The secret that `reference` (a value `{secret: NAME}` of a tree) names, read anew. `*ret_secret`
  * lives as long as `arena`. Fails with INVALID_ARGUMENT (no reference, or not usable), NOT_FOUND,
  * UNAVAILABLE. */

@@ -62,6 +62,7 @@ static const struct rpc_contract_method system_methods[] = {
     {"LookupKey", RPC_FAST,   true, EDGE},
     {"PutKey",    RPC_COMMIT, true, EDGE},
     {"Topology",  RPC_FAST,   true, EVERYONE},
+    {"Secrets",   RPC_FAST,   true, EDGE},
     {},
 };
 

@@ -1,29 +1,33 @@
-/* Authentication of an HTTP call: basic or bearer, inline or named. Others are known, not built. */
+/*
+ * Authentication of a call, inline or named. What the worker gets is `{<kind>: {…}}`, with its
+ * expressions evaluated and `{use: <secret>}` replaced by the secret.
+ */
+#include "workflow/authentication.h"
 #include "workflow/compile.h"
+#include "workflow/secrets.h"
+#include "workflow/task_read.h"
 #include "workflow/use.h"
 
-struct policy {
-    const struct template *basic, *bearer;
-};
+/* --- basic, digest, bearer -------------------------------------------------------------------- */
 
 struct credentials {
     const struct template *username, *password, *token;
 };
 
-static const struct field basic_fields[] = {
+static const struct field password_fields[] = {
     {"username", template_text_read, offsetof(struct credentials, username), REQUIRED},
     {"password", template_text_read, offsetof(struct credentials, password), REQUIRED},
 };
-static const struct synonym basic_synonyms[] = {
+static const struct synonym password_synonyms[] = {
     {"user", "username"},
     {"pass", "password"},
     {},
 };
-static const struct object_kind basic_kind = {
-    .what        = "`basic`",
-    .fields      = basic_fields,
-    .field_count = ARRAY_LEN(basic_fields),
-    .synonyms    = basic_synonyms,
+static const struct object_kind password_kind = {
+    .what        = "`basic` or `digest`",
+    .fields      = password_fields,
+    .field_count = ARRAY_LEN(password_fields),
+    .synonyms    = password_synonyms,
 };
 
 static const struct field bearer_fields[] = {
@@ -32,44 +36,101 @@ static const struct field bearer_fields[] = {
 static const struct object_kind bearer_kind = {
     .what = "`bearer`", .fields = bearer_fields, .field_count = ARRAY_LEN(bearer_fields)};
 
-/* `{use: <secret>}`: there are no secrets yet. */
-static bool names_secret(struct reader *reader, json value)
+static const struct template *password_template(struct reader *reader, json value)
 {
-    if (json_is(json_get_text(value, "use"), JSON_INVALID)) return false;
-    size_t back = pointer_enter(reader, str_from("use"));
-    refuse(reader, "V05", key_place(reader), "credentials from a secret are not supported yet");
-    pointer_leave(reader, back);
-    return true;
+    struct credentials credentials = {};
+    return template_of_table(reader, &password_kind, value, &credentials);
+}
+
+static const struct template *bearer_template(struct reader *reader, json value)
+{
+    struct credentials credentials = {};
+    return template_of_table(reader, &bearer_kind, value, &credentials);
+}
+
+/* --- from a secret ---------------------------------------------------------------------------- */
+
+struct from_secret {
+    const struct template *value;
+};
+
+static void use_secret_read(struct reader *reader, json value, void *target)
+{
+    struct from_secret *from = target;
+    from->value              = secret_template(reader, value);
+}
+
+static const struct field from_secret_fields[]   = {{"use", use_secret_read, 0, REQUIRED}};
+static const struct object_kind from_secret_kind = {
+    .what        = "an authentication from a secret",
+    .fields      = from_secret_fields,
+    .field_count = ARRAY_LEN(from_secret_fields),
+};
+
+/* --- policies --------------------------------------------------------------------------------- */
+
+/* The one member of a policy. */
+struct policy {
+    const char *kind;
+    const struct template *value;
+};
+
+static void kind_read(struct reader *reader, json value, struct policy *policy, const char *kind,
+                      const struct template *(*make)(struct reader *, json))
+{
+    struct from_secret from = {};
+    policy->kind            = kind;
+    if (json_is(json_get_text(value, "use"), JSON_INVALID)) {
+        policy->value = make(reader, value);
+    } else {
+        (void)object_read(reader, &from_secret_kind, value, &from);
+        policy->value = from.value;
+    }
 }
 
 static void basic_read(struct reader *reader, json value, void *target)
 {
-    struct policy *policy          = target;
-    struct credentials credentials = {};
-    if (names_secret(reader, value)) return;
-    (void)object_read(reader, &basic_kind, value, &credentials);
-    const struct template_member members[] = {{"username", credentials.username},
-                                              {"password", credentials.password}};
-    policy->basic = template_of_members(reader, members, ARRAY_LEN(members));
+    kind_read(reader, value, target, "basic", password_template);
+}
+
+static void digest_read(struct reader *reader, json value, void *target)
+{
+    kind_read(reader, value, target, "digest", password_template);
 }
 
 static void bearer_read(struct reader *reader, json value, void *target)
 {
-    struct policy *policy          = target;
-    struct credentials credentials = {};
-    if (names_secret(reader, value)) return;
-    (void)object_read(reader, &bearer_kind, value, &credentials);
-    const struct template_member members[] = {{"token", credentials.token}};
-    policy->bearer = template_of_members(reader, members, ARRAY_LEN(members));
+    kind_read(reader, value, target, "bearer", bearer_template);
+}
+
+static void oauth2_read(struct reader *reader, json value, void *target)
+{
+    kind_read(reader, value, target, "oauth2", oauth2_template);
+}
+
+static void oidc_read(struct reader *reader, json value, void *target)
+{
+    kind_read(reader, value, target, "oidc", oidc_template);
 }
 
 static const struct field policy_fields[] = {
-    {"basic", basic_read, 0, OPTIONAL}, {"bearer", bearer_read, 0, OPTIONAL},
-    {"digest", NULL, 0, OPTIONAL},      {"oauth2", NULL, 0, OPTIONAL},
-    {"oidc", NULL, 0, OPTIONAL},
+    {"basic", basic_read, 0, OPTIONAL},   {"bearer", bearer_read, 0, OPTIONAL},
+    {"digest", digest_read, 0, OPTIONAL}, {"oauth2", oauth2_read, 0, OPTIONAL},
+    {"oidc", oidc_read, 0, OPTIONAL},
+};
+static const struct synonym policy_synonyms[] = {
+    {"oauth", "oauth2"},
+    {"openid", "oidc"},
+    {"token", "bearer: { token: … }"},
+    {"secret", "bearer: { use: … }"},
+    {},
 };
 static const struct object_kind policy_kind = {
-    .what = "an authentication", .fields = policy_fields, .field_count = ARRAY_LEN(policy_fields)};
+    .what        = "an authentication",
+    .fields      = policy_fields,
+    .field_count = ARRAY_LEN(policy_fields),
+    .synonyms    = policy_synonyms,
+};
 
 void authentication_policy_read(struct reader *reader, json value, void *target)
 {
@@ -81,8 +142,9 @@ void authentication_policy_read(struct reader *reader, json value, void *target)
             reader, "V06", value_place(reader),
             "an authentication has exactly one of `basic`, `bearer`, `digest`, `oauth2`, `oidc`");
     }
-    const struct template_member members[] = {{"basic", policy.basic}, {"bearer", policy.bearer}};
-    *result = template_of_members(reader, members, ARRAY_LEN(members));
+    if (!policy.kind) return;
+    const struct template_member members[] = {{policy.kind, policy.value}};
+    *result                                = template_of_members(reader, members, 1);
 }
 
 void authentication_read(struct reader *reader, json value, void *target)
@@ -104,4 +166,12 @@ void authentication_read(struct reader *reader, json value, void *target)
         if (definition) definition_read(reader, definition, authentication_policy_read, target);
     }
     pointer_leave(reader, back);
+}
+
+void authentication_set(struct reader *reader, const struct template *authentication)
+{
+    if (!authentication || authentication->count != 1 || !reader->draft) return;
+    struct call_body *call    = &reader->draft->task.call;
+    call->authentication      = authentication;
+    call->authentication_kind = json_str(json_at(authentication->keys, 0)).ptr;
 }

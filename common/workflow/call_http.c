@@ -3,7 +3,7 @@
  * `endpoint` are brought to one:
  *
  *     {method, endpoint, headers?, query?, body?, output?, redirect?,
- *      authentication?: {basic: {username, password}} | {bearer: {token}}}
+ *      authentication?: {basic | bearer | digest | oauth2 | oidc: {…}}}
  */
 #include "workflow/catalog.h"
 
@@ -101,5 +101,6 @@ void http_with_read(struct reader *reader, json value, void *target)
         {"body", arguments.body},         {"output", arguments.output},
         {"redirect", arguments.redirect}, {"authentication", arguments.endpoint.authentication},
     };
+    authentication_set(reader, arguments.endpoint.authentication);
     *with = template_of_members(reader, members, ARRAY_LEN(members));
 }

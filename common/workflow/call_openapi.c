@@ -37,4 +37,5 @@ void openapi_with_read(struct reader *reader, json value, void *target)
     const struct template **with          = target;
     struct arguments_of_openapi arguments = {};
     *with = template_of_table(reader, &openapi_kind, value, &arguments);
+    authentication_set(reader, arguments.authentication);
 }

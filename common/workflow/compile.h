@@ -16,6 +16,9 @@ const struct expression *expression_compile(struct reader *reader, str source, s
 /** A text that is always an expression, wrapped in `${ }` or not: const struct expression **. */
 void expression_read(struct reader *reader, json value, void *target);
 
+/** The same where the value of the expression is kept, not only its truth. */
+void expression_value_read(struct reader *reader, json value, void *target);
+
 /** Says how `$name` should be written, or what to use instead; NULL if there is nothing to say. */
 const char *variable_advice(str name);
 
@@ -110,7 +113,7 @@ void error_read(struct reader *reader, json value, void *target);
 /** const struct retry_rule **: a policy, or the name of one in `use.retries`. */
 void retry_read(struct reader *reader, json value, void *target);
 
-/** const struct template **: `{use: name}`, `{basic: ...}` or `{bearer: ...}`. */
+/** const struct template **: `{use: name}` or inline, `{basic: ...}` and the other kinds. */
 void authentication_read(struct reader *reader, json value, void *target);
 
 /** Where something is. NULL: not given. */
@@ -135,5 +138,8 @@ bool event_attribute_check(struct reader *reader, str name, json value, bool is_
  * message ("header"). */
 void texts_read(struct reader *reader, json value, const char *what,
                 const struct template **target);
+
+/** Makes it that of the call at hand, so that `$authorization` knows it; NULL is fine. */
+void authentication_set(struct reader *reader, const struct template *authentication);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "workflow/compile.h"
+#include "workflow/secrets.h"
 #include "workflow/steps.h"
 
 static const char *const standard_names[VARIABLE_STANDARD_COUNT] = {
@@ -21,6 +22,7 @@ enum {
     OUTPUT        = 1 << VARIABLE_OUTPUT,
     TASK          = 1 << VARIABLE_TASK,
     WORKFLOW      = 1 << VARIABLE_WORKFLOW,
+    SECRETS       = 1 << VARIABLE_SECRETS,
     RUNTIME       = 1 << VARIABLE_RUNTIME,
     AUTHORIZATION = 1 << VARIABLE_AUTHORIZATION,
     STEPS         = 1 << VARIABLE_STEPS,
@@ -28,7 +30,7 @@ enum {
 
 static const struct {
     const char *words;
-    uint32_t available; /* without $secrets, which are not supported yet */
+    uint32_t available; /* besides $secrets, which are everywhere */
 } places[PLACE_COUNT] = {
     [PLACE_WORKFLOW_INPUT] = {"the workflow's `input.from`", WORKFLOW | RUNTIME},
     [PLACE_TASK_INPUT]     = {"`if` and `input.from`", CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
@@ -87,13 +89,8 @@ static void refuse_unavailable(struct reader *reader, str source, size_t offset,
 {
     const char *name        = standard_names[variable];
     struct yaml_place where = text_place(reader, offset + variable_offset(source, str_from(name)));
-    struct diagnostic *finding = NULL;
-    if (variable == VARIABLE_SECRETS) {
-        finding = refuse(reader, "V21", where, "`$secrets` is not supported yet");
-        return;
-    }
-    finding = refuse(reader, "V21", where, "`$%s` is not available in %s", name,
-                     places[reader->place].words);
+    struct diagnostic *finding = refuse(reader, "V21", where, "`$%s` is not available in %s", name,
+                                        places[reader->place].words);
     if (variable == VARIABLE_OUTPUT) {
         hint(reader, finding, "`$output` exists in `export.as` only; in `output.as` it is `.`");
     } else if (variable == VARIABLE_INPUT) {
@@ -202,7 +199,7 @@ static uint32_t names_fill(const struct scope *scope, const char *names[EXPR_VAR
 
 static void check_variables(struct reader *reader, str source, size_t offset, uint32_t used)
 {
-    uint32_t unavailable = used & ~places[reader->place].available;
+    uint32_t unavailable = used & ~places[reader->place].available & ~(uint32_t)SECRETS;
     for (uint32_t v = 0; v < VARIABLE_STANDARD_COUNT; v++) {
         if (unavailable & (1U << v)) refuse_unavailable(reader, source, offset, v);
     }
@@ -241,6 +238,8 @@ const struct expression *expression_compile(struct reader *reader, str source, s
         check_start_key(reader, program, where);
     }
     if (used & STEPS) steps_used(reader, program, where);
+    uint64_t secrets = used & SECRETS ? secrets_used(reader, program, where) : 0;
+    if (used & AUTHORIZATION && reader->secret_use == SECRET_SENT) reader->secret_expressions++;
 
     struct expression *expression = reader_alloc(reader, 1, sizeof *expression);
     char *copy                    = reader_alloc(reader, source.len + 1, 1);
@@ -250,6 +249,7 @@ const struct expression *expression_compile(struct reader *reader, str source, s
         .variables_used = used,
         .scope          = reader->scope.variables,
         .scope_count    = reader->scope.count,
+        .secrets_used   = secrets,
         .source         = copy,
         .line           = where.line,
         .column         = where.column,
@@ -257,7 +257,7 @@ const struct expression *expression_compile(struct reader *reader, str source, s
     return expression;
 }
 
-void expression_read(struct reader *reader, json value, void *target)
+void expression_value_read(struct reader *reader, json value, void *target)
 {
     const struct expression **expression = target;
     if (!json_is(value, JSON_TEXT)) {
@@ -271,4 +271,12 @@ void expression_read(struct reader *reader, json value, void *target)
     if (form.kind == TEXT_EXPRESSION) {
         *expression = expression_compile(reader, form.source, form.offset);
     }
+}
+
+void expression_read(struct reader *reader, json value, void *target)
+{
+    unsigned use       = reader->secret_use;
+    reader->secret_use = SECRET_TESTED;
+    expression_value_read(reader, value, target);
+    reader->secret_use = use;
 }

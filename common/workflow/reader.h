@@ -104,6 +104,9 @@ struct reader {
     const struct function_catalog *catalog; /* borrowed; NULL: only what is built in */
     json pins;                 /* of a stored workflow: call -> description; borrowed */
     struct resolved *resolved; /* what `call` named so far */
+    unsigned secret_use;          /* enum secret_use, of the expressions that are being read */
+    uint64_t secrets_used;        /* by any expression */
+    uint32_t secret_expressions;  /* how many name secrets, or `$authorization` */
     uint32_t expression_count;
     size_t expression_bytes;
     bool is_too_long; /* a pointer did not fit: reported once */

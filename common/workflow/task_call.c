@@ -1,5 +1,6 @@
 /* call: resolves the function and hands `with` to its reader. */
 #include "workflow/catalog.h"
+#include "workflow/secrets.h"
 #include "workflow/task_read.h"
 
 static void call_read(struct reader *reader, json value, void *target)
@@ -24,9 +25,12 @@ static void with_read(struct reader *reader, json value, void *target)
     struct draft *draft = target;
     draft->has_with     = true;
     if (!draft->function) return;
-    if (expect_kind(reader, value, JSON_OBJECT, "`with`")) {
-        draft->function->with_read(reader, value, &draft->task.call.with);
-    }
+    if (!expect_kind(reader, value, JSON_OBJECT, "`with`")) return;
+    uint32_t secrets   = reader->secret_expressions;
+    reader->secret_use = SECRET_SENT;
+    draft->function->with_read(reader, value, &draft->task.call.with);
+    reader->secret_use        = SECRET_STORED;
+    draft->task.sends_secrets = draft->task.sends_secrets || reader->secret_expressions != secrets;
 }
 
 static void call_finish(struct reader *reader, void *object)

@@ -25,7 +25,7 @@ static void items_read(struct reader *reader, json value, void *target)
         return;
     }
     const struct expression *expression = NULL;
-    expression_read(reader, value, &expression);
+    expression_value_read(reader, value, &expression);
     if (expression) *items = template_of_expression(reader, expression);
 }
 

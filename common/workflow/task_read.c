@@ -1,6 +1,7 @@
 #include "workflow/task_read.h"
 
 #include "base/assert.h"
+#include "workflow/secrets.h"
 
 /* A task whose name is known and whose map is still to be read. */
 struct pending {
@@ -14,9 +15,21 @@ struct pending {
 
 /* --- what all tasks have ---------------------------------------------------------------------- */
 
+/* What a call gets by it is evaluated again when it is sent; other tasks keep it. */
+static void input_from_read(struct reader *reader, json value, void *target)
+{
+    struct draft *draft = reader->draft;
+    uint32_t secrets    = reader->secret_expressions;
+    reader->secret_use  = SECRET_SENT;
+    transform_read(reader, value, target);
+    reader->secret_use      = SECRET_STORED;
+    draft->has_secret_input = reader->secret_expressions != secrets;
+    draft->secret_input     = value_place(reader);
+}
+
 static const struct field input_fields[] = {
     {"schema", schema_read, offsetof(struct task, input_schema), OPTIONAL},
-    {"from", transform_read, offsetof(struct task, input_from), PLACE_TASK_INPUT},
+    {"from", input_from_read, offsetof(struct task, input_from), PLACE_TASK_INPUT},
 };
 static const struct object_kind input_kind = {
     .what = "`input`", .fields = input_fields, .field_count = ARRAY_LEN(input_fields)};
@@ -330,6 +343,19 @@ static void default_retry_decide(struct draft *draft)
     if (task->has_own_retry || is_tried) task->call.has_default_retry = false;
 }
 
+static void secret_input_decide(struct reader *reader, struct draft *draft)
+{
+    if (!draft->has_secret_input) return;
+    if (draft->task.kind == TASK_CALL) {
+        draft->task.sends_secrets = true;
+        return;
+    }
+    struct diagnostic *finding =
+        warn(reader, "V44", draft->secret_input,
+             "the input of this task is stored, so `***` stands in it for every secret");
+    hint(reader, finding, "give it to the `call` that sends it: in `with`, or in its `input.from`");
+}
+
 static struct draft *draft_new(struct reader *reader, const struct pending *pending)
 {
     struct draft *draft     = scratch_alloc(reader, 1, sizeof *draft);
@@ -374,6 +400,7 @@ static void task_read(struct reader *reader, const struct pending *pending)
     draft->task.kind = form->kind;
     (void)object_read(reader, form->object, pending->definition, draft);
     default_retry_decide(draft);
+    secret_input_decide(reader, draft);
 }
 
 void tasks_read(struct reader *reader)

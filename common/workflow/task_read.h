@@ -39,6 +39,8 @@ struct draft {
     struct task_name *entry;
     const struct function *function; /* of a `call`; NULL if it does not resolve */
     bool has_with;
+    bool has_secret_input; /* `input.from` names secrets, at: */
+    struct yaml_place secret_input;
     struct scope scope;      /* variables of the enclosing tasks */
     struct scope body_scope; /* the same and its own: what the tasks in it see */
 };

@@ -26,6 +26,7 @@ static void variables_fill(const struct expression *expression, const struct var
 {
     uint32_t count = VARIABLE_STANDARD_COUNT + expression->scope_count;
     ASSERT(count <= EXPR_VARIABLES_MAX);
+    if (variables->begin) variables->begin(expression, variables->context);
     for (uint32_t i = 0; i < count; i++) {
         values[i] = json_invalid();
         if (!(expression->variables_used & (1U << i))) continue;
@@ -35,10 +36,20 @@ static void variables_fill(const struct expression *expression, const struct var
     }
 }
 
+static bool names_secrets(const struct expression *expression)
+{
+    return expression->variables_used & 1U << VARIABLE_SECRETS;
+}
+
 /* What the expression said, where it stands, and how it begins: all that is needed to find it. */
 static status locate(status code, const struct expression *expression, const struct error *why,
                      struct error *reterr)
 {
+    if (names_secrets(expression)) {
+        return fail(reterr, code,
+                    "the expression at %u:%u failed; why is not told, since it names secrets",
+                    expression->line, expression->column);
+    }
     size_t len = strlen(expression->source);
     size_t cut = len > SHOWN_MAX ? SHOWN_MAX : len;
     while (cut < len && cut > 0 && ((unsigned char)expression->source[cut] & 0xC0) == 0x80) cut--;
@@ -59,7 +70,12 @@ status expression_eval(const struct expression *expression, json input,
     };
     struct error why = {};
     status code      = expr_eval(expression->program, &evaluation, ret_value, NULL, &why);
-    return code == STATUS_OK ? STATUS_OK : locate(code, expression, &why, reterr);
+    if (code == STATUS_OK) return STATUS_OK;
+    if (variables->masks_secrets && names_secrets(expression)) {
+        *ret_value = json_text_from("***");
+        return STATUS_OK;
+    }
+    return locate(code, expression, &why, reterr);
 }
 
 status expression_test(const struct expression *expression, json input,

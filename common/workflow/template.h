@@ -41,6 +41,7 @@ struct expression {
     uint32_t variables_used;            /* a bit per variable, as expr_variables_used() */
     const struct scope_variable *scope; /* `scope_count` of them, from VARIABLE_STANDARD_COUNT on */
     uint32_t scope_count;
+    uint64_t secrets_used; /* of `use.secrets`, a bit each */
     const char *source;    /* the text between the braces, for messages */
     uint32_t line, column; /* of its first character in the definition */
 };
@@ -69,11 +70,20 @@ struct template
  * JSON_INVALID for "no value" (null).
  */
 struct variables {
+    /* Told of each expression before its variables are asked for; NULL: not wanted. */
+    void (*begin)(const struct expression *expression, void *context);
     json (*get)(enum variable variable, const struct scope_variable *scope, void *context);
     void *context;
+    bool masks_secrets;               /* see below */
     int64_t now_us;                   /* what `now` answers */
     const struct expr_limits *limits; /* NULL: the defaults */
 };
+
+/*
+ * An expression that names secrets says nothing of why it failed but its place, since jq's messages
+ * hold pieces of values. With `masks_secrets` the caller answers `***` for every secret, and one
+ * that fails for that reason (`***` is no number, no base64) yields `***` itself.
+ */
 
 /**
  * Evaluates with `.` = `input`. `*ret_value` is owned. An expression that fails gives

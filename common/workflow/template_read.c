@@ -177,7 +177,7 @@ void transform_read(struct reader *reader, json value, void *target)
     const struct template **result = target;
     if (json_is(value, JSON_TEXT)) {
         const struct expression *expression = NULL;
-        expression_read(reader, value, &expression);
+        expression_value_read(reader, value, &expression);
         if (expression) *result = template_of_expression(reader, expression);
     } else if (json_is(value, JSON_OBJECT)) {
         *result = template_make(reader, value);

@@ -1,6 +1,7 @@
 #include "workflow/use.h"
 
 #include "workflow/compile.h"
+#include "workflow/secrets.h"
 #include "workflow/task_read.h"
 
 enum {
@@ -83,7 +84,7 @@ static const struct field use_fields[] = {
     {"timeouts", timeouts_read, 0, OPTIONAL},
     {"extensions", NULL, 0, OPTIONAL},
     {"functions", NULL, 0, OPTIONAL},
-    {"secrets", NULL, 0, OPTIONAL},
+    {"secrets", secrets_read, 0, OPTIONAL},
     {"catalogs", NULL, 0, OPTIONAL},
 };
 static const struct synonym use_synonyms[] = {
@@ -151,6 +152,8 @@ static void unused_read(struct reader *reader, struct definition *definition)
 void definitions_finish(struct reader *reader)
 {
     reader->place = PLACE_TASK;
+    secrets_finish(reader);
+    reader->secret_use = SECRET_SENT; /* an authentication; nothing else there takes secrets */
     for (struct definition *d = reader->definitions; d; d = d->next) {
         if (d->is_used) continue;
         unused_read(reader, d);

@@ -28,8 +28,9 @@ struct function_catalog;
 struct function_description;
 
 enum {
-    WORKFLOW_TASKS_MAX = 4096,
-    WORKFLOW_NAME_MAX  = 63, /* characters: a DNS label */
+    WORKFLOW_TASKS_MAX   = 4096,
+    WORKFLOW_NAME_MAX    = 63, /* characters: a DNS label */
+    WORKFLOW_SECRETS_MAX = 64, /* names in `use.secrets`: a bit each */
 };
 
 /** Index of a task in workflow->tasks; stable for one definition, so the journal may name it. */
@@ -137,6 +138,10 @@ struct call_body {
      * itself. Its arguments and its answer are checked against these; NULL: anything. */
     const struct function_description *description;
     const struct schema *input_schema, *output_schema;
+
+    /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
+    const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
+    const struct template *authentication;
 };
 
 struct for_body {
@@ -223,6 +228,10 @@ struct task {
     const struct retry_rule *retry;         /* NULL: see has_own_retry */
     bool has_own_retry;                     /* `retry: none` is has_own_retry with retry NULL */
 
+    /* Its arguments or `input.from` name secrets or `$authorization`: what is stored of them has
+     * `***` instead, and they are evaluated again for each attempt. */
+    bool sends_secrets;
+
     /* `$steps` may be asked for this task's output by something that can see it. */
     bool is_output_kept;
 
@@ -269,6 +278,8 @@ struct workflow {
     const struct schema *input_schema, *output_schema;
     const struct template *input_from, *output_as;
     struct duration timeout;
+    const char **secrets; /* names in `use.secrets` */
+    uint32_t secret_count;
     struct task *tasks; /* in document order; index = task_index */
     uint32_t task_count;
     struct task_list root;
@@ -315,6 +326,9 @@ json workflow_definition_of(json stored);
 
 /** The task that `reference` names; NULL if none. */
 const struct task *workflow_task_at(const struct workflow *workflow, str reference);
+
+/** Says whether `name` can name a secret: 1 to 64 letters, digits, `-`, `_`, `.`, no dot first. */
+bool secret_name_is_valid(str name);
 
 /** Compares semantic versions; a pre-release is below its release. < 0, 0, > 0. */
 int version_compare(str a, str b);

@@ -30,6 +30,7 @@ const struct api_handler api_handlers[] = {
     {"renderAssistant",        assistants_render},
     {"listQueues",           queues_list},
     {"getQueue",             queues_get},
+    {"listSecrets",          secrets_list},
     {"chatCompletions",      llm_chat},
     {"getSystemStatus",      system_status},
     {"getVersion",           system_version},

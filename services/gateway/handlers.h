@@ -38,6 +38,8 @@ void assistants_render(struct api_call *call);
 void queues_list(struct api_call *call);
 void queues_get(struct api_call *call);
 
+void secrets_list(struct api_call *call);
+
 void llm_chat(struct api_call *call);
 
 void system_status(struct api_call *call);

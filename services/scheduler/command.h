@@ -36,8 +36,8 @@ enum command_kind {                /* request -> response */
                                                  * Pb__RegisteredFunctions; values: one per
                                                  * function, invalid: nothing to write; the
                                                  * engine makes those invalid that it refuses */
-                    COMMAND_PUT_ASSISTANT, /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
-                                            * values[0] = definition, values[1] = labels */
+                    COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
+                                                 * values[0] = definition, values[1] = labels */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
 };
 

@@ -55,6 +55,7 @@ struct decide_env engine_env(struct engine *engine)
         .scratch    = engine->scratch,
         .limits     = engine->options.limits,
         .assistants = has_assistants ? &engine->assistants : NULL,
+        .secrets    = engine->options.secrets,
     };
 }
 

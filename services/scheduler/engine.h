@@ -60,13 +60,14 @@ struct engine_listener {
 struct engine_options {
     struct partition *partition; /* borrowed, as all that follows */
     struct definitions *definitions;
-    struct store *system_store;      /* of the system partition; NULL: no assistants */
-    struct board *board;             /* NULL: none */
-    struct engine_metrics *metrics;  /* NULL: none */
-    struct engine_listener listener; /* functions may be NULL */
-    struct run_limits limits;        /* pointers outlive the engine */
-    uint32_t lease_ms;               /* 0: LEASE_MS_DEFAULT */
-    uint64_t random_seed;            /* 0: from the kernel */
+    struct store *system_store;          /* of the system partition; NULL: no assistants */
+    struct board *board;                 /* NULL: none */
+    struct engine_metrics *metrics;      /* NULL: none */
+    struct engine_listener listener;     /* functions may be NULL */
+    struct run_limits limits;            /* pointers outlive the engine */
+    const struct secret_source *secrets; /* asked by the engine's thread only; NULL: none */
+    uint32_t lease_ms;                   /* 0: LEASE_MS_DEFAULT */
+    uint64_t random_seed;                /* 0: from the kernel */
 
     /** The store failed for good; nothing will be committed any more. Logs and exits 74 if NULL. */
     void (*failed)(const struct error *error, void *context);

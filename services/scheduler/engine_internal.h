@@ -173,10 +173,22 @@ status engine_dispatch(struct engine *engine, struct error *reterr);
 /** Answers polls whose wait is over; all of them if `everything`. */
 void engine_end_polls(struct engine *engine, bool everything);
 
+/* --- engine_secrets.c --------------------------------------------------------------------------
+ */
+
+/** Replaces the job's input by the one that is sent, with its secrets. `*ret_filled` false: that
+ * cannot be made, and the job has failed. */
+status engine_fill_secrets(struct engine *engine, struct open_job *job, Pb__JobRecord *record,
+                           struct arena *arena, bool *ret_filled, struct error *reterr);
+
 /* --- engine_report.c ---------------------------------------------------------------------------
  */
 
 status engine_report(struct engine *engine, struct command *command, struct error *reterr);
+
+/** A job failed before any worker had it, with `error` (borrowed). */
+status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
+                         struct error *reterr);
 
 /** A lease or attempt was over: the attempt has failed. */
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr);

@@ -127,6 +127,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     record.queued_us          = engine->now_us;
     record.task_deadline_us   = event->deadline_us;
     record.attempt_timeout_us = event->attempt_timeout_us;
+    record.sends_secrets      = workflow->tasks[event->task].sends_secrets;
     TRY(keep_input(engine, event, &record, reterr));
     TRY(engine_job_put(engine, &record, reterr));
 

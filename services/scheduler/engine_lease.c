@@ -71,6 +71,11 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
         open_job_remove(engine->queues, job);
         return STATUS_OK;
     }
+    if (record->sends_secrets) {
+        bool is_filled = false;
+        TRY(engine_fill_secrets(engine, job, record, arena, &is_filled, reterr));
+        if (!is_filled) return STATUS_OK;
+    }
     open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
                    attempt_end_us(engine, record));
     TRY(engine_ready_put(engine, job, reterr));

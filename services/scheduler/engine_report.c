@@ -71,6 +71,14 @@ static status decide_expired(struct engine *engine, struct live_run *live, const
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }
 
+static status decide_refused(struct engine *engine, struct live_run *live, const char *job,
+                             const struct report *report, struct error *reterr)
+{
+    const struct job_failure command = {.job = str_from(job), .error = report->value};
+    const struct decide_env env      = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
 typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const char *job,
                             const struct report *report, struct error *reterr);
 
@@ -190,25 +198,15 @@ status engine_report(struct engine *engine, struct command *command, struct erro
 /* --- nobody reported in time -------------------------------------------------------------------
  */
 
-status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
+/* Fails a job on our own account, and sees to it that it is gone. */
+static status fail_job(struct engine *engine, struct open_job *job, json error, decide_fn decide,
+                       struct error *reterr)
 {
-    bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
-    if (job->is_unclaimed && !is_attempt_over) {
-        /* We died between giving the lease and the answer, or the holder died with us. Neither is
-         * the job's fault: it is offered again, and no attempt is burnt. */
-        const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
-        return release(engine, job, &released, reterr);
-    }
-    const char *detail = is_attempt_over ? "the attempt took longer than it may"
-                                         : "the worker was silent for longer than its lease";
-    count_lease_lost(engine->options.metrics, job->queue->name, (str){});
-
-    CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});
-    const Pb__JobReport nothing     = PB__JOB_REPORT__INIT;
-    const struct report report      = {.wire = &nothing, .value = error};
-    const struct id id              = job->id;
-    status code                     = STATUS_OK;
-    TRY(settle(engine, job, &report, decide_expired, &code, reterr));
+    const Pb__JobReport nothing = PB__JOB_REPORT__INIT;
+    const struct report report  = {.wire = &nothing, .value = error};
+    const struct id id          = job->id;
+    status code                 = STATUS_OK;
+    TRY(settle(engine, job, &report, decide, &code, reterr));
     if (code == STATUS_OK) return STATUS_OK;
 
     /* The run does not want it: drop what is left, or it would expire for ever. */
@@ -223,4 +221,27 @@ status engine_expire_job(struct engine *engine, struct open_job *job, struct err
     TRY(engine_ready_delete(engine, job, reterr));
     open_job_remove(engine->queues, job);
     return STATUS_OK;
+}
+
+status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
+                         struct error *reterr)
+{
+    return fail_job(engine, job, error, decide_refused, reterr);
+}
+
+status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
+    if (job->is_unclaimed && !is_attempt_over) {
+        /* We died between giving the lease and the answer, or the holder died with us. Neither is
+         * the job's fault: it is offered again, and no attempt is burnt. */
+        const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+        return release(engine, job, &released, reterr);
+    }
+    const char *detail = is_attempt_over ? "the attempt took longer than it may"
+                                         : "the worker was silent for longer than its lease";
+    count_lease_lost(engine->options.metrics, job->queue->name, (str){});
+
+    CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});
+    return fail_job(engine, job, error, decide_expired, reterr);
 }

@@ -1,5 +1,6 @@
 /* The commands of run.h by which jobs answer. */
 #include "scheduler/decide.h"
+#include "scheduler/job_arguments.h"
 #include "scheduler/job_policy.h"
 
 static status find_job(const struct run *run, str job, struct activation **ret_activation,
@@ -21,14 +22,16 @@ status run_job_completed(struct run *run, const struct decide_env *env,
     struct activation *activation = NULL;
     TRY(find_job(run, command->job, &activation, reterr));
     struct decision decision = decision_begin(run, env, events);
-    bool has_output          = command->output.kind != JSON_INVALID;
-    struct event event       = {
-              .kind       = EVENT_JOB_COMPLETED,
-              .activation = activation->slot,
-              .id         = activation->id,
-              .attempt    = activation->attempt,
-              .usage      = command->usage,
-              .value      = has_output ? json_ref(command->output) : json_null(),
+    const struct task *task  = activation_task(run, activation);
+    json output              = job_value_masked(run, env, task, command->output);
+    if (output.kind == JSON_INVALID) output = json_null();
+    struct event event = {
+        .kind       = EVENT_JOB_COMPLETED,
+        .activation = activation->slot,
+        .id         = activation->id,
+        .attempt    = activation->attempt,
+        .usage      = command->usage,
+        .value      = output,
     };
     (void)decide_emit(&decision, &event);
     task_complete(&decision, activation, activation->result, NULL);
@@ -86,16 +89,18 @@ status run_job_failed(struct run *run, const struct decide_env *env,
 {
     struct activation *activation = NULL;
     TRY(find_job(run, command->job, &activation, reterr));
-    struct decision decision   = decision_begin(run, env, events);
-    json error                 = error_of(activation_task(run, activation), command->error);
-    json reported              = json_ref(error);
-    struct retry_choice choice = choose(run, env, activation, command, &error);
-    struct event event         = {
-                .activation = activation->slot,
-                .id         = activation->id,
-                .attempt    = activation->attempt,
-                .usage      = command->usage,
-                .error      = reported,
+    struct decision decision       = decision_begin(run, env, events);
+    const struct task *task        = activation_task(run, activation);
+    CLEANUP(json_unrefp) json told = job_value_masked(run, env, task, command->error);
+    json error                     = error_of(task, told);
+    json reported                  = json_ref(error);
+    struct retry_choice choice     = choose(run, env, activation, command, &error);
+    struct event event             = {
+                    .activation = activation->slot,
+                    .id         = activation->id,
+                    .attempt    = activation->attempt,
+                    .usage      = command->usage,
+                    .error      = reported,
     };
     if (choice.verdict == RETRY_AGAIN) {
         event.kind    = EVENT_JOB_RETRIED;

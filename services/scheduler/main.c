@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { FINDINGS_ARENA_MAX = 1 << 20 /* bytes */ };
+
 /* --- options into what the parts want ----------------------------------------------------------
  */
 
@@ -63,6 +65,9 @@ static status open_scheduler(const struct options *options, struct engine_metric
         .owned    = owned,
         .lease_ms = (uint32_t)options->heartbeat_timeout_ms,
         .limits   = {.attempt_timeout_us = options->job_timeout_ms * 1000},
+        .secrets  = {.configured  = options->secrets,
+                     .folder      = options->secrets_dir,
+                     .environment = environ},
         .metrics  = metrics,
     };
     return scheduler_open(&scheduler_options, ret_scheduler, reterr);
@@ -81,6 +86,19 @@ static status start_server(const struct options *options, struct scheduler *sche
         .drain_ms = options->drain_ms,
     };
     return server_start(&server_options, scheduler, ret_server, reterr);
+}
+
+/* Findings of the trees in the configuration, which only we understand. */
+static status check_trees(const struct config *config, const struct options *options,
+                          struct error *reterr)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
+    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    struct diagnostics *list = diagnostics_new(arena);
+    secrets_check(config, options->secrets, list);
+    config_print_findings(scheduler_program.name, config_sources_of(config)->file, list);
+    if (list->errors == 0) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "the configuration has errors");
 }
 
 /* --- what people see ---------------------------------------------------------------------------
@@ -126,8 +144,10 @@ static void say_started(const struct options *options, const struct telemetry *t
 /* --- main --------------------------------------------------------------------------------------
  */
 
-static status serve(const struct options *options, struct error *reterr)
+static status serve(const struct config *config, const struct options *options,
+                    struct error *reterr)
 {
+    TRY(check_trees(config, options, reterr));
     TRY(process_block_signals(reterr));
 
     CLEANUP(metrics_freep) struct metrics *metrics = metrics_new();
@@ -181,5 +201,5 @@ int main(int argc, char **argv)
              (enum log_format)options.common.log_format);
     process_install_crash_log();
     struct error error = {};
-    return process_exit_code(serve(&options, &error), &error);
+    return process_exit_code(serve(config, &options, &error), &error);
 }

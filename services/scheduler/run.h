@@ -69,6 +69,13 @@ struct run_limits {
     const struct expr_limits *expressions; /* NULL: the defaults of expr.h */
 };
 
+/** Where values of secrets come from. */
+struct secret_source {
+    /* A text, or a map if the secret's text is one in JSON; owned. JSON_INVALID: there is none. */
+    json (*get)(str namespace, str name, void *context);
+    void *context;
+};
+
 /** What deciding may use, besides the command and the state. */
 struct decide_env {
     int64_t now_us;        /* never below that of the command before */
@@ -77,6 +84,7 @@ struct decide_env {
     struct arena *scratch; /* cleared by commands as they like */
     struct run_limits limits;
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
+    const struct secret_source *secrets;       /* NULL: there are none */
 };
 
 struct run;

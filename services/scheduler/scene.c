@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "scheduler/scene_secrets.h"
 #include "schema/schema.h"
 #include "workflow/duration.h"
 
@@ -61,20 +62,14 @@ struct scene scene_of(const struct run *run, const struct decide_env *env,
 
 void scene_done(struct scene *scene)
 {
-    for (uint32_t i = 0; i < scene->value_count; i++) json_unref(scene->values[i]);
-    scene->value_count = 0;
+    for (uint32_t i = 0; i < VARIABLE_STANDARD_COUNT; i++) {
+        json_unref(scene->made[i]);
+        scene->made[i] = json_invalid();
+    }
 }
 
 /* --- variables -----------------------------------------------------------------------------------
  */
-
-/* Takes `value` and returns a view of it. */
-static json keep(struct scene *scene, json value)
-{
-    ASSERT(scene->value_count < SCENE_VALUES_MAX);
-    scene->values[scene->value_count++] = value;
-    return value;
-}
 
 static json time_new(int64_t time_us)
 {
@@ -209,37 +204,59 @@ static json context_of(const struct scene *scene)
     return scope_context(scene->run, scope);
 }
 
-static json variable_get(enum variable variable, const struct scope_variable *declared,
-                         void *context)
+/* A variable whose value has to be made. Owned. */
+static json variable_new(struct scene *scene, enum variable variable)
 {
-    struct scene *scene = context;
-    if (declared) return declared_variable(scene, declared);
     switch (variable) {
-    case VARIABLE_CONTEXT: return context_of(scene);
-    case VARIABLE_INPUT: return scene->input;
-    case VARIABLE_OUTPUT: return scene->output;
-    case VARIABLE_SECRETS: scene->asked_secrets = true; return json_invalid();
-    case VARIABLE_TASK: return keep(scene, task_variable_new(scene));
-    case VARIABLE_WORKFLOW: return keep(scene, workflow_variable_new(scene->run));
-    case VARIABLE_RUNTIME: return keep(scene, runtime_variable_new());
-    case VARIABLE_AUTHORIZATION: return json_invalid();
-    case VARIABLE_STEPS: return keep(scene, steps_new(scene));
+    case VARIABLE_SECRETS: return scene_secrets_new(scene);
+    case VARIABLE_TASK: return task_variable_new(scene);
+    case VARIABLE_WORKFLOW: return workflow_variable_new(scene->run);
+    case VARIABLE_RUNTIME: return runtime_variable_new();
+    case VARIABLE_AUTHORIZATION: return scene_authorization_new(scene);
+    case VARIABLE_STEPS: return steps_new(scene);
+    case VARIABLE_CONTEXT:
+    case VARIABLE_INPUT:
+    case VARIABLE_OUTPUT:
     case VARIABLE_STANDARD_COUNT: break;
     }
     return json_invalid();
 }
 
+static json variable_get(enum variable variable, const struct scope_variable *declared,
+                         void *context)
+{
+    struct scene *scene = context;
+    if (declared) return declared_variable(scene, declared);
+    if (variable == VARIABLE_CONTEXT) return context_of(scene);
+    if (variable == VARIABLE_INPUT) return scene->input;
+    if (variable == VARIABLE_OUTPUT) return scene->output;
+    /* Each expression gets the secrets that it names; everything else is the same for all. */
+    json *made = &scene->made[variable];
+    if (variable == VARIABLE_SECRETS) json_replace(made, json_invalid());
+    if (made->kind == JSON_INVALID) *made = variable_new(scene, variable);
+    return *made;
+}
+
 /* --- evaluating ----------------------------------------------------------------------------------
  */
 
-static struct variables variables_of(struct scene *scene)
+static void expression_begins(const struct expression *expression, void *context)
 {
-    scene->asked_secrets = false;
+    struct scene *scene  = context;
+    scene->secrets_named = expression->secrets_used;
+}
+
+static struct variables variables_of(struct scene *scene, bool reveals)
+{
+    scene->secrets_missing = 0;
+    scene->is_revealing    = reveals;
     return (struct variables){
-        .get     = variable_get,
-        .context = scene,
-        .now_us  = scene->env->now_us,
-        .limits  = scene->env->limits.expressions,
+        .begin         = expression_begins,
+        .get           = variable_get,
+        .context       = scene,
+        .masks_secrets = !reveals,
+        .now_us        = scene->env->now_us,
+        .limits        = scene->env->limits.expressions,
     };
 }
 
@@ -260,9 +277,7 @@ static status evaluated(struct scene *scene, status code, const struct error *er
                         json *ret_error)
 {
     scene_done(scene);
-    if (scene->asked_secrets) {
-        return scene_fail(scene, ERROR_AUTHORIZATION, "no secrets are configured", ret_error);
-    }
+    if (scene->secrets_missing) return scene_fail_secrets(scene, ret_error);
     if (code == STATUS_OK) return STATUS_OK;
     return scene_fail(scene, ERROR_EXPRESSION, error->text, ret_error);
 }
@@ -272,7 +287,7 @@ status scene_eval(struct scene *scene, const struct template *template, json inp
 {
     struct error error               = {};
     CLEANUP(json_unrefp) json value  = json_invalid();
-    const struct variables variables = variables_of(scene);
+    const struct variables variables = variables_of(scene, scene->sends);
     TRY(evaluated(scene, template_eval(template, input, &variables, &value, &error), &error,
                   ret_error));
     *ret_value = json_take(&value);
@@ -284,7 +299,7 @@ status scene_eval_expression(struct scene *scene, const struct expression *expre
 {
     struct error error               = {};
     CLEANUP(json_unrefp) json value  = json_invalid();
-    const struct variables variables = variables_of(scene);
+    const struct variables variables = variables_of(scene, scene->sends);
     TRY(evaluated(scene, expression_eval(expression, input, &variables, &value, &error), &error,
                   ret_error));
     *ret_value = json_take(&value);
@@ -295,7 +310,7 @@ status scene_test(struct scene *scene, const struct expression *expression, json
                   bool *ret_truth, json *ret_error)
 {
     struct error error               = {};
-    const struct variables variables = variables_of(scene);
+    const struct variables variables = variables_of(scene, true);
     return evaluated(scene, expression_test(expression, input, &variables, ret_truth, &error),
                      &error, ret_error);
 }

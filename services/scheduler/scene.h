@@ -22,7 +22,12 @@ struct place {
 
 struct place place_of(const struct scope *scope);
 
-enum { SCENE_VALUES_MAX = 24 };
+/**
+ * Secrets. What scene_eval() yields is stored, so `***` stands in it for every secret, also in what
+ * is computed of one. scene_test() asks the secrets themselves, since only a truth comes of it, and
+ * so does a scene that is marked `sends`, whose values go to a worker and nowhere else. A secret
+ * that is named and not there is an `authorization` error in either case.
+ */
 
 struct scene {
     const struct run *run;
@@ -39,9 +44,14 @@ struct scene {
     int64_t started_us;
     const struct activation *body_of; /* output.as and export.as also see the $steps within */
 
-    json values[SCENE_VALUES_MAX]; /* made on the way; owned */
-    uint32_t value_count;
-    bool asked_secrets;
+    bool sends;        /* for a worker: with secrets */
+    str authorization; /* the parameter of `$authorization` that only the worker will
+                        * know: a text it replaces; empty: `***` */
+
+    json made[VARIABLE_STANDARD_COUNT]; /* values of variables, made when asked for; owned */
+    uint64_t secrets_named;             /* by the expression at hand */
+    uint64_t secrets_missing;
+    bool is_revealing; /* the evaluation under way sees secrets */
 };
 
 /** The scene of the workflow's own expressions; of a task about to start; of one that runs. */

@@ -27,6 +27,7 @@ struct scheduler {
     struct shard **shards; /* `count`; NULL: not ours */
     struct definitions *definitions;
     struct function_registry *functions;
+    struct secrets_place secrets;
     struct history_waits *history_waits;
     uint64_t instance;
     int64_t started_us;
@@ -123,6 +124,7 @@ static void shard_close(struct shard *shard)
 {
     if (!shard) return;
     engine_stop(shard->engine);
+    secrets_free(shard->secrets);
     run_watches_free(shard->watches);
     board_free(shard->board);
     partition_close(shard->partition);
@@ -142,6 +144,8 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
     shard->scheduler                          = scheduler;
     shard->board                              = board_new();
     shard->watches                            = run_watches_new(scheduler->instance);
+    shard->secrets                            = secrets_new(&scheduler->secrets);
+    shard->secret_source                      = secrets_source(shard->secrets);
 
     const struct partition_options partition_options = {
         .folder   = options->folder,
@@ -159,6 +163,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .board        = shard->board,
         .metrics      = options->metrics,
         .limits       = options->limits,
+        .secrets      = &shard->secret_source,
         .lease_ms     = options->lease_ms,
         .failed       = options->failed,
         .listener     = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
@@ -220,6 +225,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     ASSERT(options->count > 0 && options->count <= PARTITIONS_MAX);
     CLEANUP(scheduler_closep) struct scheduler *scheduler = mem_new(1, sizeof *scheduler);
     scheduler->count                                      = options->count;
+    scheduler->secrets                                    = options->secrets;
     scheduler->shards      = mem_new(options->count, sizeof *scheduler->shards);
     scheduler->definitions = definitions_new();
     scheduler->functions   = function_registry_new();
@@ -284,6 +290,11 @@ struct definitions *scheduler_definitions(struct scheduler *scheduler)
 struct function_registry *scheduler_functions(struct scheduler *scheduler)
 {
     return scheduler->functions;
+}
+
+const struct secrets_place *scheduler_secrets_place(const struct scheduler *scheduler)
+{
+    return &scheduler->secrets;
 }
 
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)

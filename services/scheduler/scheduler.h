@@ -13,6 +13,7 @@
 #include "scheduler/engine.h"
 #include "scheduler/history_waits.h"
 #include "scheduler/run_watches.h"
+#include "scheduler/secrets.h"
 
 struct rpc_publisher;
 
@@ -23,6 +24,7 @@ struct scheduler_options {
     const bool *owned;  /* `count` of them; NULL: all */
     uint32_t lease_ms;  /* 0: LEASE_MS_DEFAULT */
     struct run_limits limits;
+    struct secrets_place secrets;   /* of workflows; its members outlive the scheduler */
     struct engine_metrics *metrics; /* borrowed; NULL: none */
 
     /** As engine_options.failed; NULL: exits 74. */
@@ -36,6 +38,8 @@ struct shard {
     struct partition *partition;
     struct board *board;
     struct run_watches *watches;
+    struct secrets *secrets; /* its engine's own */
+    struct secret_source secret_source;
     struct engine *engine;
 };
 
@@ -58,6 +62,9 @@ uint16_t scheduler_partition_count(const struct scheduler *scheduler);
 struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition);
 
 struct definitions *scheduler_definitions(struct scheduler *scheduler);
+/** Where the secrets of workflows are. */
+const struct secrets_place *scheduler_secrets_place(const struct scheduler *scheduler);
+
 struct function_registry *scheduler_functions(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 

@@ -122,8 +122,38 @@ static status put_key(struct rpc_call *call, struct error *reterr)
     return STATUS_OK;
 }
 
+/* --- secrets -----------------------------------------------------------------------------------
+ */
+
+static status secrets(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__ListSecrets *request = call->request;
+    Pb__SecretList *answer         = call->response;
+    struct secret_name *names      = NULL;
+    size_t count                   = 0;
+    TRY(secrets_list(scheduler_secrets_place(call->context),
+                     call_namespace(call, request->namespace_), call->arena, &names, &count,
+                     reterr));
+    Pb__SecretName *items = arena_alloc(call->arena, (count + 1) * sizeof *items);
+    answer->secrets       = arena_alloc(call->arena, (count + 1) * sizeof *answer->secrets);
+    if (!items || !answer->secrets) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    for (size_t i = 0; i < count; i++) {
+        items[i]            = (Pb__SecretName)PB__SECRET_NAME__INIT;
+        items[i].namespace_ = names[i].namespace;
+        items[i].name       = names[i].name;
+        answer->secrets[i]  = &items[i];
+    }
+    answer->n_secrets = count;
+    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}
+
 const struct rpc_method system_service_methods[] = {
-    {.name = "Status", .handle = status_of_all}, {.name = "Queues", .handle = queues},
-    {.name = "LookupKey", .handle = lookup_key}, {.name = "PutKey", .handle = put_key},
-    {.name = "Topology", .handle = topology},    {},
+    {.name = "Status", .handle = status_of_all},
+    {.name = "Queues", .handle = queues},
+    {.name = "LookupKey", .handle = lookup_key},
+    {.name = "PutKey", .handle = put_key},
+    {.name = "Topology", .handle = topology},
+    {.name = "Secrets", .handle = secrets},
+    {},
 };

@@ -134,7 +134,10 @@ static status add_authentication(json authentication, struct arena *arena, struc
     json basic  = json_get_text(authentication, "basic");
     json bearer = json_get_text(authentication, "bearer");
     if (json_is(basic, JSON_OBJECT)) return add_basic(basic, arena, list, reterr);
-    if (!json_is(bearer, JSON_OBJECT)) return STATUS_OK;
+    if (!json_is(authentication, JSON_OBJECT)) return STATUS_OK;
+    if (!json_is(bearer, JSON_OBJECT)) {
+        return wrong(reterr, "/authentication", "this kind is not supported yet");
+    }
     const char *value = arena_printf(arena, "Bearer " STR_FMT, STR_ARG(text_of(bearer, "token")));
     if (!value) return no_memory(reterr);
     list->items[list->count++] = (struct http_header){

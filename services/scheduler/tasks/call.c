@@ -4,6 +4,7 @@
  * is queued (E7).
  */
 #include "scheduler/call_assistant.h"
+#include "scheduler/job_arguments.h"
 #include "scheduler/job_key.h"
 #include "scheduler/job_policy.h"
 #include "scheduler/tasks/tasks.h"
@@ -34,13 +35,7 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
     const struct job_policy policy = job_policy_of(scene->env, task);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
-    if (task->call.with) {
-        TRY(scene_eval(scene, task->call.with, scene->input, &job->value, ret_error));
-    } else {
-        job->value = json_object_new(0);
-    }
-    TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
-    TRY(call_assistant(scene, &job->value, ret_error));
+    TRY(job_arguments_stored(scene, &job->value, ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;

@@ -47,6 +47,7 @@ static void start(struct rig *rig)
         .map_size = MAP_SIZE,
         .count    = rig->partitions,
         .lease_ms = rig->lease_ms,
+        .secrets  = rig->secrets,
     };
     must(scheduler_open(&options, &rig->scheduler, &error), &error, "scheduler");
 
@@ -69,7 +70,8 @@ void rig_stop(struct rig *rig)
 
 void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
 {
-    *rig = (struct rig){.partitions = partitions, .lease_ms = rig->lease_ms};
+    *rig = (struct rig){
+        .partitions = partitions, .lease_ms = rig->lease_ms, .secrets = rig->secrets};
     log_set_level(LOG_ERROR);
     if (is_durable) {
         (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/tutti-rig-XXXXXX");

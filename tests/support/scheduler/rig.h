@@ -22,6 +22,7 @@ struct rig {
     char folder[64]; /* of the data; empty: in memory */
     uint16_t partitions;
     uint32_t lease_ms;
+    struct secrets_place secrets; /* set before rig_init() */
     struct scheduler *scheduler;
     struct server *server;
     struct rpc_client *client;

@@ -233,6 +233,7 @@ static const struct {
     {"renderAssistant", "DOX"},
     {"listQueues", "VDOAX"},
     {"getQueue", "VDOAX"},
+    {"listSecrets", "X"},
     {"chatCompletions", "LDOX"},
     {"getSystemStatus", "VDOAX"},
     {"getVersion", ""},

@@ -53,7 +53,6 @@ static const struct finding_row rows[] = {
     {"schedule", HEAD SET "schedule: { every: PT1H }\n", "V05", 3, 1,
      "`schedule` is not supported yet", ""},
     {"evaluate", HEAD SET "evaluate: { language: jq }\n", "V05", 3, 1, "not supported yet", ""},
-    {"use.secrets", HEAD SET "use: { secrets: [ a ] }\n", "V05", 3, 8, "not supported yet", ""},
     {"use.functions", HEAD SET "use: { functions: {} }\n", "V05", 3, 8, "not supported yet", ""},
     {"use.extensions", HEAD SET "use: { extensions: [] }\n", "V05", 3, 8, "not supported yet", ""},
     {"use.catalogs", HEAD SET "use: { catalogs: {} }\n", "V05", 3, 8, "not supported yet", ""},

@@ -37,8 +37,6 @@ static const struct finding_row rows[] = {
      "the workflow's `output.as`", "`$workflow.input`"},
     {"$task in the workflow's output", HEAD "do: []\noutput: { as: $task }\n", "V21", 3, 15,
      "the workflow's `output.as`", ""},
-    {"$secrets", TASKS "- a: { set: { b: '${ $secrets.x }' } }\n", "V21", 3, 22,
-     "not supported yet", ""},
     /* V21: $steps */
     {"a step that is none",
      TASKS "- alpha: { set: { b: 1 } }\n- z: { set: { b: '${ $steps.alhpa }' } }\n", "V21 w", 4, 21,

@@ -35,14 +35,6 @@ static const struct finding_row rows[] = {
      "another number of keys", "indent"},
     {"run", TASKS "- a: { run: { workflow: { namespace: n, name: x, version: 1.0.0 } } }\n", "V05",
      3, 15, "`workflow` is not supported yet", ""},
-    {"oauth2",
-     TASKS "- a: { call: http, with: { method: GET, endpoint: { uri: 'https://x', authentication: "
-           "{ oauth2: {} } } } }\n",
-     "V05", 3, 89, "`oauth2` is not supported yet", ""},
-    {"credentials from a secret",
-     TASKS "- a: { call: http, with: { method: GET, endpoint: { uri: 'https://x', authentication: "
-           "{ basic: { use: s } } } } }\n",
-     "V05", 3, 98, "not supported yet", ""},
     {"cache", TASKS "- a: { set: { b: 1 }, metadata: { tutti: { cache: { maxAge: PT1H } } } }\n",
      "V05", 3, 44, "`cache` is not supported yet", ""},
     {"compensate", TASKS "- a: { set: { b: 1 }, metadata: { tutti: { compensate: [] } } }\n", "V05",
