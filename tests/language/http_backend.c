@@ -184,7 +184,13 @@ static status put(void *context, str definition, json *ret_findings, struct erro
     TRY(ask(http, &call, &valid, reterr));
     *ret_findings = json_ref(json_get_text(valid, "diagnostics"));
     if (!json_is_truthy(json_get_text(valid, "valid"))) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "the definition has errors");
+        str detail = str_from("the definition has errors");
+        for (size_t i = json_count(*ret_findings); i-- > 0;) {
+            json finding  = json_at(*ret_findings, i);
+            bool is_error = str_is(json_str(json_get_text(finding, "severity")), "error");
+            if (is_error) detail = json_str(json_get_text(finding, "detail"));
+        }
+        return fail(reterr, STATUS_INVALID_ARGUMENT, STR_FMT, STR_ARG(detail));
     }
     CLEANUP(json_unrefp) json workflow = json_invalid();
     status code                        = put_text(http, definition, &workflow, reterr);

@@ -1,5 +1,6 @@
 /*
- * main: plays feature files. One line per scenario; for one that failed, where and why.
+ * main: plays feature files. One line per scenario; for one that failed, where and why. The lines
+ * look like cmocka's, since tests/run.sh counts those.
  *
  *     language --backend core|http [--programs FOLDER] FEATURE...
  *
@@ -17,7 +18,7 @@
 enum { FILES_MAX = 500 };
 
 struct tally {
-    uint32_t passed, failed, skipped;
+    uint32_t passed, failed;
 };
 
 struct arguments {
@@ -51,11 +52,11 @@ static void play(const struct gherkin_scenario *scenario, const char *path, stru
     uint32_t line     = 0;
     if (play_scenario(&state, scenario, &line)) {
         tally->passed++;
-        (void)printf("ok     %s:%u %s\n", path, scenario->line, scenario->name);
+        (void)printf("[       OK ] %s:%u %s\n", path, scenario->line, scenario->name);
     } else {
         tally->failed++;
-        (void)printf("FAILED %s:%u %s\n  %s:%u: %s\n", path, scenario->line, scenario->name, path,
-                     line, state.failure.ptr ? state.failure.ptr : "");
+        (void)printf("[  FAILED  ] %s:%u %s\nERROR: %s:%u: %s\n", path, scenario->line,
+                     scenario->name, path, line, state.failure.ptr ? state.failure.ptr : "");
     }
     (void)fflush(stdout);
     play_done(&state);
@@ -70,13 +71,13 @@ static bool play_file(const char *path, const struct arguments *arguments, struc
     size_t size                              = 0;
     char *text                               = read_file(path, &size);
     if (!text) {
-        (void)printf("FAILED %s: cannot be read\n", path);
+        (void)printf("ERROR: %s: cannot be read\n", path);
         return false;
     }
     status code = gherkin_read((str){text, size}, arena, &feature, &error);
     free(text);
     if (code != STATUS_OK) {
-        (void)printf("FAILED %s: %s\n", path, error.text);
+        (void)printf("ERROR: %s: %s\n", path, error.text);
         return false;
     }
     for (size_t i = 0; i < feature.scenario_count; i++) {
@@ -134,12 +135,12 @@ static bool play_http(const struct arguments *arguments, struct script *script, 
     const struct http_backend_options options = {
         .programs = arguments->programs, .hosts = hosts->names, .host_count = hosts->count};
     if (http_backend_new(&options, script, &backend, &error) != STATUS_OK) {
-        (void)printf("FAILED the suite does not start: %s\n", error.text);
+        (void)printf("ERROR: the suite does not start: %s\n", error.text);
         return false;
     }
     bool is_fine = play_files(arguments, backend, script, tally);
     if (http_backend_stop(backend, &error) != STATUS_OK) {
-        (void)printf("FAILED the suite did not end well: %s\n", error.text);
+        (void)printf("ERROR: the suite did not end well: %s\n", error.text);
         is_fine = false;
     }
     http_backend_freep(&backend);
@@ -163,7 +164,8 @@ int main(int argc, char **argv)
     bool is_core                                = strcmp(arguments.backend, "core") == 0;
     bool is_fine =
         is_core ? play_core(&arguments, script, &tally) : play_http(&arguments, script, &tally);
-    (void)printf("%s: %u passed, %u failed\n", arguments.backend, tally.passed, tally.failed);
+    (void)printf("%s\n[  PASSED  ] %u test(s)\n", arguments.backend, tally.passed);
+    if (tally.failed > 0) (void)printf("[  FAILED  ] %u test(s)\n", tally.failed);
     if (!is_fine) return 2;
     return tally.failed > 0 ? 1 : 0;
 }
