@@ -187,6 +187,7 @@ status store_open(const struct store_options *options, struct store **ret_store,
     store_init(store, &lmdb_ops, options->tables);
     TRY(disk_check_local(options->path, reterr));
     TRY(disk_lock(options->path, &lmdb->lock_fd, reterr));
+    TRY(lmdb_create(options->path, reterr));
     TRY(open_env(lmdb, options, reterr));
     *ret_store = TAKE(store);
     return STATUS_OK;

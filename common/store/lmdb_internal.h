@@ -26,6 +26,10 @@ struct lmdb_cursor {
 /* The only place where an LMDB or errno number becomes a status. */
 status lmdb_status(int rc, const char *action, struct error *reterr);
 
+/* lmdb_create.c: begins the file of a store in `folder`, unless there is one. A power cut leaves
+ * none, or a whole one. UNAVAILABLE: file system. */
+status lmdb_create(const char *folder, struct error *reterr);
+
 /* lmdb_txn.c */
 status lmdb_txn_start(struct txn *txn, struct error *reterr);
 void lmdb_txn_stop(struct txn *txn);

@@ -55,6 +55,21 @@ static const struct function functions[] = {
      .with_read    = function_with_read,
      .summary      = "Lists assistants, each with its newest version",
      .input_schema = assistant_list_input_schema},
+    {.name         = "tutti.compensate",
+     .queue        = "scheduler",
+     .is_cataloged = true,
+     .with_read    = compensate_with_read,
+     .summary      = "Undoes what completed in a task",
+     .input_schema = compensate_input_schema,
+     .by           = CALL_COMPENSATE},
+    {.name         = "tutti.variant",
+     .queue        = "scheduler",
+     .is_cataloged = true,
+     .needs_with   = true,
+     .with_read    = variant_with_read,
+     .summary      = "Chooses one of several names by their weights",
+     .input_schema = variant_input_schema,
+     .by           = CALL_VARIANT},
 };
 
 /* What the built-in functions of the catalog promise: they change nothing outside. */
@@ -64,8 +79,6 @@ static const struct function functions[] = {
 static const char *const known[] = {
     "llm.embed",
     "agent.run",
-    "tutti.compensate",
-    "tutti.variant",
 };
 
 static bool is_listed(const char *const *names, size_t count, str name)

@@ -20,6 +20,7 @@ struct function {
         FUNCTION_AWAITED, /* registered with a warning; a run that gets there faults */
         FUNCTION_REFUSED, /* its form is checked, then it is refused */
     } state;
+    int by; /* CALL_JOB, or the engine itself */
 
     /* Set when it is resolved: */
     const struct function_description *description; /* NULL: a call of the language itself */
@@ -68,9 +69,12 @@ void function_with_read(struct reader *reader, json value, void *target); /* of 
 
 extern const char chat_input_schema[];
 extern const char assistant_list_input_schema[];
+extern const char variant_input_schema[], compensate_input_schema[];
 
 /* Fields that HTTP calls have in common: const struct template ** (call_http.c). */
 void call_output_read(struct reader *reader, json value, void *target);
 void call_redirect_read(struct reader *reader, json value, void *target);
+void variant_with_read(struct reader *reader, json value, void *target);    /* call_variant.c */
+void compensate_with_read(struct reader *reader, json value, void *target); /* undo_read.c */
 
 #endif

@@ -7,6 +7,7 @@
 #include "workflow/compile.h"
 #include "workflow/secrets.h"
 #include "workflow/steps.h"
+#include "workflow/task_read.h"
 
 static const char *const standard_names[VARIABLE_STANDARD_COUNT] = {
     [VARIABLE_CONTEXT] = "context", [VARIABLE_INPUT] = "input",
@@ -197,9 +198,17 @@ static uint32_t names_fill(const struct scope *scope, const char *names[EXPR_VAR
     return VARIABLE_STANDARD_COUNT + scope->count;
 }
 
+/* A compensation also sees what the task had that it undoes, and nobody's authorization. */
+static uint32_t variables_available(const struct reader *reader)
+{
+    uint32_t available = places[reader->place].available;
+    bool is_undo       = reader->draft && reader->draft->task.is_compensation;
+    return is_undo ? (available | INPUT | OUTPUT) & ~(uint32_t)AUTHORIZATION : available;
+}
+
 static void check_variables(struct reader *reader, str source, size_t offset, uint32_t used)
 {
-    uint32_t unavailable = used & ~places[reader->place].available & ~(uint32_t)SECRETS;
+    uint32_t unavailable = used & ~variables_available(reader) & ~(uint32_t)SECRETS;
     for (uint32_t v = 0; v < VARIABLE_STANDARD_COUNT; v++) {
         if (unavailable & (1U << v)) refuse_unavailable(reader, source, offset, v);
     }

@@ -44,6 +44,12 @@ void flow_read(struct reader *reader, json value, void *target)
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (!str_is(name, words[i].word)) continue;
         *flow = (struct flow){.kind = words[i].kind};
+        if (flow->kind == FLOW_END && reader->draft->task.is_compensation) {
+            struct diagnostic *finding =
+                refuse(reader, "V11", value_place(reader),
+                       "`end` finishes the run, and a compensation is no part of its way");
+            hint(reader, finding, "`exit` ends the list");
+        }
         return;
     }
     const struct task_names *names = reader->draft->names;

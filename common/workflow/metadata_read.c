@@ -173,8 +173,8 @@ static const struct field task_fields[] = {
     {"priority", priority_read, offsetof(struct task, priority), OPTIONAL},
     {"idempotencyKey", key_read, 0, OPTIONAL},
     {"retry", own_retry_read, 0, OPTIONAL},
-    {"saga", NULL, 0, OPTIONAL},
-    {"compensate", NULL, 0, OPTIONAL},
+    {"saga", saga_read, 0, OPTIONAL},
+    {"compensate", compensate_read, 0, OPTIONAL},
     {"queue", NULL, 0, OPTIONAL},
     {"onOpen", NULL, 0, OPTIONAL},
     {"cache", NULL, 0, OPTIONAL},
@@ -185,6 +185,9 @@ static const struct synonym task_synonyms[] = {
     {"retries", "retry"},
     {"idempotency_key", "idempotencyKey"},
     {"dead_letter", "deadLetter"},
+    {"compensation", "compensate"},
+    {"undo", "compensate"},
+    {"rollback", "compensate"},
     {},
 };
 static const struct object_kind task_kind_table = {
@@ -255,7 +258,7 @@ static const struct field document_fields[] = {
     {"budget", budget_read, offsetof(struct workflow, budget), OPTIONAL},
     {"idempotencyKey", template_expression_read, offsetof(struct workflow, idempotency_key),
      PLACE_START_KEY},
-    {"saga", NULL, 0, OPTIONAL},
+    {"saga", boolean_read, offsetof(struct workflow, is_saga), OPTIONAL},
 };
 static const struct object_kind document_kind = {
     .what        = "`metadata.tutti` of the document",

@@ -180,23 +180,33 @@ static void return_read(struct reader *reader, json value, void *)
     (void)choice_read(reader, value, names, ARRAY_LEN(names), &index);
 }
 
+/* Beside a program; alone it is read by run_workflow_read(). */
+static void child_read(struct reader *reader, json value, void *)
+{
+    (void)expect_kind(reader, value, JSON_OBJECT, "`run.workflow`");
+}
+
 static const struct field run_fields[] = {
     {"container", container_read, 0, OPTIONAL}, {"script", script_read, 0, OPTIONAL},
-    {"shell", shell_read, 0, OPTIONAL},         {"workflow", NULL, 0, OPTIONAL},
+    {"shell", shell_read, 0, OPTIONAL},         {"workflow", child_read, 0, OPTIONAL},
     {"await", await_read, 0, OPTIONAL},         {"return", return_read, 0, OPTIONAL},
 };
 static const struct object_kind run_kind = {
     .what = "`run`", .fields = run_fields, .field_count = ARRAY_LEN(run_fields)};
 
-static void run_read(struct reader *reader, json value, void *)
+static void run_read(struct reader *reader, json value, void *target)
 {
     static const char *const kinds[] = {"container", "script", "shell", "workflow"};
     struct program program           = {};
     unsigned count                   = 0;
-    if (!object_read(reader, &run_kind, value, &program)) return;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (!json_is(json_get_text(value, kinds[i]), JSON_INVALID)) count++;
     }
+    if (count == 1 && !json_is(json_get_text(value, "workflow"), JSON_INVALID)) {
+        run_workflow_read(reader, value, target);
+        return;
+    }
+    if (!object_read(reader, &run_kind, value, &program)) return;
     if (count != 1) {
         refuse(reader, "V06", value_place(reader),
                "`run` needs exactly one of `container`, `script`, `shell`, `workflow`");
@@ -204,7 +214,7 @@ static void run_read(struct reader *reader, json value, void *)
 }
 
 static const struct field task_fields[] = {
-    {"run", run_read, 0, REQUIRED},
+    {"run", run_read, offsetof(struct task, run), REQUIRED},
 };
 
 const struct object_kind run_task = {

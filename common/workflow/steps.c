@@ -32,7 +32,9 @@ static void lists_visit(const struct reader *reader,
         return;
     }
     if (sees_body(reader)) {
-        for (struct task_names *l = draft->lists; l; l = l->next_of_owner) visit(l, context);
+        for (struct task_names *l = draft->lists; l; l = l->next_of_owner) {
+            if (!l->is_undo) visit(l, context);
+        }
     }
     for (; draft; draft = draft->names->owner) {
         if (!draft->names->is_concurrent) visit(draft->names, context);

@@ -14,6 +14,8 @@ static void call_read(struct reader *reader, json value, void *target)
 
     task->call = (struct call_body){.function          = function->name,
                                     .queue             = function->queue,
+                                    .by                = function->by,
+                                    .undo_scope        = TASK_NONE,
                                     .has_default_retry = function->is_cataloged,
                                     .description       = function->description,
                                     .input_schema      = arguments ? arguments->schema : NULL,

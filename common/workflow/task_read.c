@@ -97,7 +97,7 @@ static const struct task_form {
     {"call", TASK_CALL, &call_task},    {"for", TASK_FOR, &for_task},
     {"do", TASK_DO, &do_task},          {"emit", TASK_EMIT, &emit_task},
     {"fork", TASK_FORK, &fork_task},    {"listen", TASK_LISTEN, &listen_task},
-    {"raise", TASK_RAISE, &raise_task}, {"run", TASK_DO, &run_task},
+    {"raise", TASK_RAISE, &raise_task}, {"run", TASK_RUN, &run_task},
     {"set", TASK_SET, &set_task},       {"switch", TASK_SWITCH, &switch_task},
     {"try", TASK_TRY, &try_task},       {"wait", TASK_WAIT, &wait_task},
 };
@@ -174,7 +174,7 @@ static void refuse_formless(struct reader *reader, json definition)
     struct diagnostic *finding =
         refuse(reader, "V05", value_place(reader), "this task says nothing to do");
     hint(reader, finding,
-         "give it one of `call`, `do`, `emit`, `for`, `fork`, `listen`, `raise`, "
+         "give it one of `call`, `do`, `emit`, `for`, `fork`, `listen`, `raise`, `run`, "
          "`set`, `switch`, `try`, `wait`");
 }
 
@@ -376,6 +376,7 @@ static struct draft *draft_new(struct reader *reader, const struct pending *pend
                                         .weight    = 1,
                                         .priority  = PRIORITY_INHERIT},
     };
+    draft->task.is_compensation = pending->names->is_undo || (owner && owner->task.is_compensation);
     pending->names->list->tasks[pending->position] = draft->task.index;
     reader->drafts[reader->draft_count++]          = draft;
     return draft;

@@ -29,6 +29,7 @@ struct task_names {
     struct task_name *entries; /* one per task, in order */
     uint32_t count;
     bool is_concurrent; /* branches of a fork: they neither see nor follow each other */
+    bool is_undo;       /* of a compensation: no part of the task that it undoes */
 };
 
 /** A task while it is read. */
@@ -39,6 +40,8 @@ struct draft {
     struct task_name *entry;
     const struct function *function; /* of a `call`; NULL if it does not resolve */
     bool has_with;
+    str undo_scope;        /* of a `tutti.compensate`: the name it gives; empty: none */
+    bool is_undo_scope;    /* a `tutti.compensate` undoes it */
     bool has_secret_input; /* `input.from` names secrets, at: */
     struct yaml_place secret_input;
     struct scope scope;      /* variables of the enclosing tasks */
@@ -63,6 +66,15 @@ struct scope scope_extend(struct reader *reader, const struct scope_variable *ad
 /** A name of a variable that a task declares (`each`, `at`, `as`): const char **; V15. */
 void variable_name_read(struct reader *reader, json value, void *target);
 
+/* --- undoing (undo_read.c) -------------------------------------------------------------------- */
+
+/** `saga` and `compensate` of the task at hand: struct task *. */
+void saga_read(struct reader *reader, json value, void *target);
+void compensate_read(struct reader *reader, json value, void *target);
+
+/** Resolves what `tutti.compensate` names, and decides what must be noted to be undone. */
+void undo_finish(struct reader *reader);
+
 /* --- flow (flow_read.c) ----------------------------------------------------------------------- */
 
 /** `then` of the task at hand, or of a case or catch in it: struct flow *. */
@@ -83,6 +95,9 @@ extern const struct object_kind run_task;                        /* run_code.c *
 extern const struct object_kind task_base;                       /* task_read.c: what all have */
 
 /* --- run (run_code.c) ------------------------------------------------------------------------- */
+
+/** `run` with `workflow` in it: struct run_body * (run_workflow.c). */
+void run_workflow_read(struct reader *reader, json value, void *target);
 
 /** Refuses (V31) what would run somebody's program; `what` with its article. */
 void refuse_code(struct reader *reader, const char *what);

@@ -155,6 +155,7 @@ static void reader_run(struct reader *reader)
     document_read(reader, reader->workflow->document);
     tasks_read(reader);
     definitions_finish(reader);
+    undo_finish(reader);
     if (reader->list->errors == reader->errors_before) flow_check(reader);
     tasks_settle(reader);
 }

@@ -45,6 +45,7 @@ enum task_kind {
     TASK_FORK,
     TASK_LISTEN,
     TASK_RAISE,
+    TASK_RUN,
     TASK_SET,
     TASK_SWITCH,
     TASK_TRY,
@@ -128,7 +129,15 @@ struct switch_case {
     struct flow then;
 };
 
+/** metadata.tutti.cache: the answer of a call that only reads is kept for all runs (E16). */
+struct cache_rule {
+    struct duration age_max;
+    const struct template *key; /* NULL: the evaluated arguments */
+};
+
 struct call_body {
+    /** By whom it is carried out: a worker, as a job, or the engine itself. */
+    enum { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT } by;
     const char *function;        /* "http", "llm.chat" */
     const char *queue;           /* "tools", "llm"; NULL: the engine does it itself */
     const struct template *with; /* arguments; evaluated when the job is queued */
@@ -139,6 +148,9 @@ struct call_body {
     const struct function_description *description;
     const struct schema *input_schema, *output_schema;
 
+    task_index undo_scope;          /* CALL_COMPENSATE: what is undone */
+    const struct cache_rule *cache; /* NULL: asked every time */
+    const char *dead_letter_queue;  /* NULL: that of its jobs */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;
@@ -205,6 +217,20 @@ struct listen_body {
     const struct foreach_body *foreach;   /* NULL: none */
 };
 
+/** A child run. Its workflow is found when the task starts. */
+struct run_body {
+    const struct template *namespace_, *name, *version; /* yield texts */
+    const struct template *input;                       /* NULL: {} */
+    bool is_detached;                                   /* `await: false` */
+    bool returns_nothing;                               /* `return: none`: the output is null */
+};
+
+/** How a task is undone (E1): by tasks of its own, or by what the called function declares. */
+struct compensation {
+    enum { COMPENSATE_DECLARED, COMPENSATE_NEVER, COMPENSATE_TASKS } by;
+    struct task_list tasks;
+};
+
 struct task {
     task_index index;
     task_index parent; /* the enclosing task, TASK_NONE at the top */
@@ -227,6 +253,10 @@ struct task {
     const struct template *idempotency_key; /* NULL: the default key */
     const struct retry_rule *retry;         /* NULL: see has_own_retry */
     bool has_own_retry;                     /* `retry: none` is has_own_retry with retry NULL */
+    bool is_saga;                           /* an error that leaves it undoes what it did */
+    bool is_undoable;                       /* its completion is noted: it may have to be undone */
+    bool is_compensation;                   /* it is part of undoing another task */
+    struct compensation compensation;
 
     /* Its arguments or `input.from` name secrets or `$authorization`: what is stored of them has
      * `***` instead, and they are evaluated again for each attempt. */
@@ -237,6 +267,7 @@ struct task {
 
     union {
         struct call_body call;
+        struct run_body run;
         struct task_list list; /* do */
         struct for_body loop;
         struct fork_body fork;
@@ -284,6 +315,7 @@ struct workflow {
     uint32_t task_count;
     struct task_list root;
     uint8_t priority; /* PRIORITY_DEFAULT if none is given */
+    bool is_saga;
     struct workflow_budget budget;
     const struct template *idempotency_key; /* document; NULL: none */
 };

@@ -169,6 +169,20 @@ static void put_waiting(struct json_writer *w, const Pb__RunView *run)
     json_end_array(w);
 }
 
+static void put_compensation(struct json_writer *w, const Pb__Compensation *undone)
+{
+    if (!undone) return;
+    const char *state = undone->failed > 0 ? "failed" : "completed";
+    if (undone->done + undone->failed < undone->total) state = "running";
+    json_member(w, "compensation");
+    json_begin_object(w);
+    json_put_text(w, "state", str_from(state));
+    json_put_int(w, "done", undone->done);
+    json_put_int(w, "failed", undone->failed);
+    json_put_int(w, "total", undone->total);
+    json_end_object(w);
+}
+
 static void put_budget(struct json_writer *w, const Pb__RunView *run)
 {
     if (run->budget_usd_nanos == 0 && run->budget_tokens == 0) return;
@@ -204,6 +218,7 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
     put_json_if(w, "error", run->error_json);
     put_progress(w, run, now_us);
     put_waiting(w, run);
+    put_compensation(w, run->compensation);
     put_usage(w, run->usage);
     put_text_if(w, "created_by", run->created_by);
     put_text_if(w, "trace_id", run->trace_id);

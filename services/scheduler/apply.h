@@ -12,6 +12,10 @@ status damaged(struct error *reterr, const struct event *event, const char *what
 status apply_input(struct activation *activation, enum task_input input, const struct event *event,
                    struct error *reterr);
 
+/** What must be closed by events of its own before its task may end: its job, approval, lists. */
+status apply_check_closed(const struct run *run, const struct activation *activation,
+                          const struct event *event, struct error *reterr);
+
 status apply_task_started(struct run *run, struct event *event, struct error *reterr);
 status apply_task_skipped(struct run *run, struct event *event, struct error *reterr);
 
@@ -26,6 +30,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
                  struct error *reterr);
 status apply_approval(struct run *run, struct activation *activation, struct event *event,
                       struct error *reterr);
+status apply_child(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr);
 status apply_taken(struct run *run, struct activation *activation, struct event *event,
                    struct error *reterr);
 
@@ -33,6 +39,10 @@ status apply_closed(const struct run *run, struct activation *activation, struct
                     struct error *reterr);
 status apply_item(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr);
+status apply_compensation(struct run *run, struct activation *activation, struct event *event,
+                          struct error *reterr);
+/** How undoing begins, and a compensation. */
+status apply_undo(struct run *run, struct event *event, struct error *reterr);
 
 status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
                      struct error *reterr);

@@ -68,6 +68,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
         if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no output");
         remember_output(run, activation, event->value);
         json_replace(&activation->result, json_ref(event->value));
+        json_replace(&activation->calls, json_ref(event->undo));
+        if (activation->undo) activation->next_index++; /* the next call that undoes */
         break;
     default: break;
     }

@@ -3,6 +3,7 @@
 #include "scheduler/due.h"
 #include "scheduler/job_key.h"
 #include "scheduler/progress.h"
+#include "scheduler/undo.h"
 
 #include "base/assert.h"
 
@@ -37,8 +38,18 @@ static bool body_may_open(const struct run *run, const struct activation *owner,
                           enum scope_kind kind)
 {
     const struct scope *scope = run_scope(run, owner->first_scope);
-    if (kind == SCOPE_BODY) return !scope;
+    if (kind == SCOPE_BODY || kind == SCOPE_COMPENSATION) return !scope;
     return scope && scope->kind == SCOPE_BODY && scope->state == SCOPE_FAILED;
+}
+
+/* The list of a compensation sees what the task saw that it undoes. */
+static void compensation_dress(const struct run *run, const struct activation *owner,
+                               struct scope *scope)
+{
+    const struct undo *entry = undo_find(run, owner->undo);
+    json_replace(&scope->data, json_ref(entry->output));
+    scope->context = json_ref(entry->context);
+    scope->steps   = json_ref(entry->steps);
 }
 
 static status list_open(struct run *run, const struct event *event, struct scope **ret_scope,
@@ -46,6 +57,10 @@ static status list_open(struct run *run, const struct event *event, struct scope
 {
     struct activation *owner = run_activation(run, event->owner);
     if (!owner) return damaged(reterr, event, "no such owner");
+    bool is_undone = owner->undo != 0;
+    if (is_undone != (event->opens == SCOPE_COMPENSATION)) {
+        return damaged(reterr, event, "its owner is undone, or not");
+    }
     const struct task *task      = activation_task(run, owner);
     const struct task_list *list = list_of(run->workflow, task, event->opens);
     if (!list) return damaged(reterr, event, "its owner has no such list");
@@ -74,6 +89,7 @@ static status list_open(struct run *run, const struct event *event, struct scope
     }
     *ret_scope         = scope_open(run, owner, event->opens, event->index);
     (*ret_scope)->data = json_ref(owner->input);
+    if (is_undone) compensation_dress(run, owner, *ret_scope);
     return STATUS_OK;
 }
 
@@ -200,9 +216,8 @@ status apply_task_skipped(struct run *run, struct event *event, struct error *re
 /* --- how a task ends ----------------------------------------------------------------------------
  */
 
-/* What must be closed by events of its own before its task may end. */
-static status check_closed(const struct run *run, const struct activation *activation,
-                           const struct event *event, struct error *reterr)
+status apply_check_closed(const struct run *run, const struct activation *activation,
+                          const struct event *event, struct error *reterr)
 {
     if (activation->id.text[0]) return damaged(reterr, event, "its job or approval is open");
     for (uint32_t slot = activation->first_scope; slot != SLOT_NONE;) {
@@ -246,6 +261,8 @@ static status apply_completed(struct run *run, struct activation *activation, st
     if (event->context.kind != JSON_INVALID) {
         scope_set_context(run, scope, json_ref(event->context));
     }
+    undo_pass_on(run, activation);
+    if (task->is_undoable) undo_note(run, activation, event->value);
     activation_close(run, activation);
     return scope_move(run, scope, event, reterr);
 }
@@ -260,6 +277,8 @@ static status apply_stopped(struct run *run, struct activation *activation, stru
     struct scope *scope      = run_scope(run, activation->scope);
     struct activation *owner = run_activation(run, scope->owner);
     if (is_fault && owner) json_replace(&owner->error, json_ref(event->error));
+    if (!is_fault && activation_task(run, activation)->is_saga) undo_make_due(run, activation);
+    undo_pass_on(run, activation);
     activation_close(run, activation);
     scope_set_state(run, scope, SCOPE_FAILED);
     return STATUS_OK;
@@ -276,14 +295,18 @@ static status apply_retried(struct run *run, struct activation *activation, stru
     activation->due_us              = event->due_us;
     activation->attempt_deadline_us = event->attempt_deadline_us;
     json_replace(&activation->error, json_ref(event->error));
-    run->is_due_known = false;
+    json_replace(&activation->undo_value, json_invalid());
+    activation->undo_then = 0;
+    run->is_due_known     = false;
     return STATUS_OK;
 }
 
 status apply_task(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr)
 {
-    TRY(check_closed(run, activation, event, reterr));
+    TRY(apply_check_closed(run, activation, event, reterr));
+    bool is_undone = activation->undo != 0 && event->kind != EVENT_TASK_CANCELLED;
+    if (is_undone) return damaged(reterr, event, "the task is being undone");
     switch (event->kind) {
     case EVENT_TASK_COMPLETED: return apply_completed(run, activation, event, reterr);
     case EVENT_TASK_RETRIED: return apply_retried(run, activation, event, reterr);

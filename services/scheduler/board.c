@@ -86,6 +86,7 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->name          = shown->name;
     view->depth         = queue->ready_count;
     view->delayed       = queue->delayed_count;
+    view->held          = queue->held_count;
     view->running       = queue->leased_count;
     view->workers       = count_workers(workers, queue);
     view->dead_letters  = queue->dead_count;

@@ -32,6 +32,10 @@ enum command_kind {                /* request -> response */
                     COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
+                    COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
+                    COMMAND_SUSPEND,      /* likewise */
+                    COMMAND_RESUME,       /* likewise */
+                    COMMAND_MESSAGES,     /* struct message_batch (outbox.h) -> nothing */
                     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions ->
                                                  * Pb__RegisteredFunctions; values: one per
                                                  * function, invalid: nothing to write; the
@@ -39,6 +43,14 @@ enum command_kind {                /* request -> response */
                     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
                                                  * values[0] = definition, values[1] = labels */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+};
+
+/** Of a start that another run or a schedule ordered. */
+struct start_origin {
+    struct id child;  /* the id the run gets; empty text: any */
+    struct id parent; /* empty text: none */
+    const char *parent_task;
+    uint32_t depth;
 };
 
 struct command {
@@ -54,9 +66,12 @@ struct command {
 
     const struct workflow *workflow; /* a reference of its own */
     json *values;                    /* owned, as is each of them; invalid: not given. Of a
-                                      * COMMAND_REPORT one per report: output or error */
+                                      * COMMAND_REPORT two per report: output or error, and the
+                                      * calls that undo it */
     size_t value_count;
     str start_key; /* of a COMMAND_START: as start_key.h; empty: none. Lives as long as `arena` */
+
+    const struct start_origin *origin; /* of a COMMAND_START; NULL: a caller's. Lives as `arena` */
 
     status code;        /* the outcome */
     struct error error; /* if it is not OK */

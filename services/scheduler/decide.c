@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "scheduler/due.h"
 #include "scheduler/run_end.h"
+#include "scheduler/undo.h"
 
 #include <stdlib.h>
 
@@ -104,7 +105,7 @@ static void collect(struct decision *decision)
 
 bool run_has_more(const struct run *run)
 {
-    if (run->status != RUN_RUNNING) return false;
+    if (run->status != RUN_RUNNING || run->is_suspended) return false;
     if (run->more != MORE_UNKNOWN) return run->more == MORE_YES;
     for (uint32_t i = 0; i < run->scopes.count; i++) {
         const struct scope *scope = run_scope(run, i);
@@ -141,8 +142,12 @@ static void settle_one(struct decision *decision, const struct settlement *entry
     bool is_gone =
         owner ? owner->started_sequence != entry->owner_sequence : entry->owner != SLOT_NONE;
     if (is_gone) return;
+    bool is_undoing = owner ? owner->state == TASK_UNDOING : decision->run->is_ending;
+    if (is_undoing) return; /* it was left: what its lists still say changes nothing */
     if (entry->is_end) {
         run_end_from(decision, entry->owner, entry->error);
+    } else if (owner && owner->undo) {
+        undo_settle(decision, owner, entry->error);
     } else if (owner) {
         const struct task *task = activation_task(decision->run, owner);
         task_behaviour(task->kind)->settle(decision, owner, entry->error);
@@ -169,6 +174,10 @@ static void step(struct decision *decision)
     if (entry.kind == READY_LIST) {
         const struct scope *scope = run_scope(run, entry.slot);
         if (!scope || !scope_can_start(scope)) return;
+        if (scope->kind == SCOPE_UNDO) {
+            undo_step(decision, scope);
+            return;
+        }
         const struct place place = place_of(scope);
         task_index index         = scope_list(run, scope)->tasks[scope->position];
         task_start(decision, &place, index, scope->data);
@@ -179,7 +188,9 @@ static void step(struct decision *decision)
     bool is_due = owner->state == TASK_RETRYING && owner->due_us <= decision->env->now_us;
     if (!is_due && !activation_can_open(run, owner)) return;
     const struct task_behaviour *behaviour = task_behaviour(activation_task(run, owner)->kind);
-    if (behaviour->open) {
+    if (owner->undo) {
+        undo_open(decision, owner);
+    } else if (behaviour->open) {
         behaviour->open(decision, owner);
     } else {
         behaviour->begin(decision, owner); /* another attempt of a task without lists */
@@ -198,8 +209,8 @@ void decision_end(struct decision *decision)
 {
     struct run *run = decision->run;
     decision_settle(decision);
-    while (run->status == RUN_RUNNING && decision->steps < decision->steps_max &&
-           decision->ready_first < decision->ready_count) {
+    while (run->status == RUN_RUNNING && !run->is_suspended &&
+           decision->steps < decision->steps_max && decision->ready_first < decision->ready_count) {
         step(decision);
         decision_settle(decision);
     }

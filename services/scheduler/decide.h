@@ -35,6 +35,7 @@ struct decision {
     const struct decide_env *env;
     struct event_list *events;
     uint32_t steps, steps_max; /* tasks started */
+    bool is_terminating;       /* child runs are terminated, not cancelled */
     struct ready *ready;
     size_t ready_first, ready_count, ready_capacity;
     struct settlement *settle;
@@ -96,6 +97,11 @@ void task_fault(struct decision *decision, struct activation *activation, json e
 /** The same for a parallel `for`, whose iterations have changed the context (JSON_INVALID: not). */
 void task_complete_joined(struct decision *decision, struct activation *activation, json output,
                           json context);
+
+/** Its compensations have run: what task_fault() does then. `may_retry`: a retry of its own may
+ * still enter it again. Takes `error`. */
+void task_fault_undone(struct decision *decision, struct activation *activation, json error,
+                       bool may_retry);
 
 /** The same, but it is not entered again whatever its own retry says. */
 void task_fault_finally(struct decision *decision, struct activation *activation, json error);

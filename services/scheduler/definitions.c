@@ -214,19 +214,26 @@ static status find_row(struct txn *txn, const struct workflow_name *name, struct
                      STR_ARG(name->version), has_version ? "" : ", or has pre-releases only");
 }
 
-static status resolve(struct definitions *definitions, struct store *store,
-                      const struct workflow_name *name, const struct workflow **ret_workflow,
-                      struct error *reterr)
+status definitions_resolve_within(struct definitions *definitions, struct txn *txn,
+                                  const struct workflow_name *name,
+                                  const struct workflow **ret_workflow, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    TRY(txn_begin_read(store, &txn, reterr));
 
     Pb__WorkflowView *view = NULL;
     TRY(find_row(txn, name, arena, &view, reterr));
     bytes digest = {view->digest.data, view->digest.len};
     return definitions_get(definitions, txn, digest, ret_workflow, reterr);
+}
+
+static status resolve(struct definitions *definitions, struct store *store,
+                      const struct workflow_name *name, const struct workflow **ret_workflow,
+                      struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    TRY(txn_begin_read(store, &txn, reterr));
+    return definitions_resolve_within(definitions, txn, name, ret_workflow, reterr);
 }
 
 status definitions_resolve(struct definitions *definitions, struct store *system_store,

@@ -58,6 +58,12 @@ status definitions_resolve(struct definitions *definitions, struct store *system
                            const struct workflow_name *name, const struct workflow **ret_workflow,
                            struct error *reterr);
 
+/** The same within a transaction of the system partition, such as its engine's own: nothing is
+ * remembered by name, since it may be undone. */
+status definitions_resolve_within(struct definitions *definitions, struct txn *txn,
+                                  const struct workflow_name *name,
+                                  const struct workflow **ret_workflow, struct error *reterr);
+
 /** A version was registered: what was resolved before may be outdated. */
 void definitions_changed(struct definitions *definitions);
 

@@ -7,6 +7,7 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 
 int64_t activation_due(const struct activation *activation)
 {
+    if (activation->state == TASK_UNDOING) return NO_DUE_US; /* undoing takes the time it takes */
     int64_t due_us = earlier(NO_DUE_US, activation->deadline_us);
     if (activation->state == TASK_WAITING || activation->state == TASK_RETRYING) {
         due_us = earlier(due_us, activation->due_us);
@@ -26,7 +27,7 @@ void due_note(struct run *run, const struct activation *activation)
 
 static int64_t due_find(const struct run *run)
 {
-    int64_t due_us = earlier(NO_DUE_US, run->deadline_us);
+    int64_t due_us = run->is_ending ? NO_DUE_US : earlier(NO_DUE_US, run->deadline_us);
     for (uint32_t i = 0; i < run->activations.count; i++) {
         const struct activation *activation = run_activation(run, i);
         if (activation) due_us = earlier(due_us, activation_due(activation));
@@ -47,6 +48,6 @@ void due_refresh(struct run *run)
 
 int64_t run_next_due(const struct run *run)
 {
-    if (run->status != RUN_RUNNING) return NO_DUE_US;
+    if (run->status != RUN_RUNNING || run->is_suspended) return NO_DUE_US;
     return run->is_due_known ? run->due_us : due_find(run);
 }

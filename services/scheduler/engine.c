@@ -55,6 +55,7 @@ struct decide_env engine_env(struct engine *engine)
         .scratch    = engine->scratch,
         .limits     = engine->options.limits,
         .assistants = has_assistants ? &engine->assistants : NULL,
+        .children   = &engine->children,
         .secrets    = engine->options.secrets,
     };
 }
@@ -91,6 +92,10 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
     case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
+    case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
+    case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
+    case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
+    case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
     }
     return STATUS_OK;
 }
@@ -118,6 +123,7 @@ static status execute_all(struct engine *engine, struct mail *mail, struct error
 
 static status decide_all(struct engine *engine, struct mail *mail, struct error *reterr)
 {
+    TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
     TRY(execute_all(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
     TRY(engine_events_settle(engine, reterr));
@@ -188,6 +194,7 @@ static void drop_resting(struct engine *engine)
         live->is_touched      = false;
         live->is_new          = false;
         live->row             = NULL;
+        live->labels          = NULL;
         live->ended           = NULL;
         live->was_final       = run_status_is_final(run_status(live->run));
         if (live->was_final || engine_run_sleeps(engine, live)) {
@@ -294,6 +301,7 @@ static void engine_turn(struct engine *engine, struct mail *mail)
         if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
         answer_all(engine); /* whoever is answered sees it on the board, too */
         drop_resting(engine);
+        outbox_send(engine->outbox, engine->store, engine->now_us);
     }
     forget_turn(engine);
     count_turn(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us);
@@ -315,6 +323,7 @@ static int64_t wake_us(const struct engine *engine)
     due_us         = earliest(due_us, engine->timer_due_us);
     due_us         = earliest(due_us, job_queues_due_us(engine->queues));
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
+    due_us         = earliest(due_us, outbox_due_us(engine->outbox));
     if (engine->hub.has_work) due_us = 0;
     int64_t ahead_us = due_us - clock_unix_us();
     if (ahead_us <= 0) return 0;
@@ -336,6 +345,34 @@ static void *engine_run_thread(void *context)
 /* --- start and stop ----------------------------------------------------------------------------
  */
 
+static status post_message(uint16_t partition, struct command *command, struct error *reterr,
+                           void *context)
+{
+    struct engine *engine                = context;
+    const struct engine_options *options = &engine->options;
+    if (partition == engine->partition->index) return engine_post(engine, command, reterr);
+    if (options->post) return options->post(partition, command, reterr, options->neighbours);
+    return fail(reterr, STATUS_UNAVAILABLE, "partition %u is not here", partition);
+}
+
+static void wake_engine(void *context)
+{
+    const struct engine *engine = context;
+    mailbox_wake(engine->mailbox);
+}
+
+static struct outbox *outbox_of(struct engine *engine)
+{
+    const struct outbox_options options = {
+        .partition = engine->partition->index,
+        .count     = engine->partition->count,
+        .post      = post_message,
+        .wake      = wake_engine,
+        .context   = engine,
+    };
+    return outbox_new(&options);
+}
+
 static struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
@@ -349,6 +386,8 @@ static struct engine *engine_new(const struct engine_options *options)
     engine->arena         = arena_new(TURN_ARENA_MAX);
     engine->entry         = buf_init(ENTRY_BUF_MAX);
     engine->workers       = workers_new();
+    engine->outbox        = outbox_of(engine);
+    engine->children      = engine_child_places(engine);
     ASSERT(engine->scratch && engine->arena);
     engine->assistant_tables.store = options->system_store;
     engine->assistants             = assistant_source_of(&engine->assistant_tables);
@@ -364,6 +403,7 @@ static void engine_free(struct engine *engine)
     polls_done(&engine->polls);
     workers_free(engine->workers);
     mailbox_free(engine->mailbox);
+    outbox_free(engine->outbox);
     arena_free(engine->scratch);
     arena_free(engine->arena);
     buf_done(&engine->entry);
@@ -398,9 +438,10 @@ void engine_drain(struct engine *engine)
     mailbox_close(engine->mailbox);
 }
 
-void engine_stop(struct engine *engine)
+void engine_halt(struct engine *engine)
 {
-    if (!engine) return;
+    if (!engine || engine->is_halted) return;
+    engine->is_halted = true;
     mailbox_close(engine->mailbox);
     atomic_store(&engine->is_stopping, true);
     mailbox_wake(engine->mailbox);
@@ -413,6 +454,12 @@ void engine_stop(struct engine *engine)
     struct mail *late = mailbox_take(engine->mailbox, 0);
     for (; late; late = late->next) engine_answer(engine, command_of(late));
     refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
+}
+
+void engine_stop(struct engine *engine)
+{
+    if (!engine) return;
+    engine_halt(engine);
     engine_free(engine);
 }
 

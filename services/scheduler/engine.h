@@ -60,14 +60,22 @@ struct engine_listener {
 struct engine_options {
     struct partition *partition; /* borrowed, as all that follows */
     struct definitions *definitions;
-    struct store *system_store;          /* of the system partition; NULL: no assistants */
-    struct board *board;                 /* NULL: none */
+    struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
+                                   child runs */
+    struct board *board;        /* NULL: none */
     struct engine_metrics *metrics;      /* NULL: none */
     struct engine_listener listener;     /* functions may be NULL */
     struct run_limits limits;            /* pointers outlive the engine */
     const struct secret_source *secrets; /* asked by the engine's thread only; NULL: none */
     uint32_t lease_ms;                   /* 0: LEASE_MS_DEFAULT */
     uint64_t random_seed;                /* 0: from the kernel */
+
+    /** Posts to the engine of a partition, as engine_post(); UNAVAILABLE: not in this process
+     * (yet). NULL: there is no other partition. */
+    status (*post)(uint16_t partition, struct command *command, struct error *reterr,
+                   void *context);
+    bool (*has_partition)(uint16_t partition, void *context);
+    void *neighbours; /* the context of both */
 
     /** The store failed for good; nothing will be committed any more. Logs and exits 74 if NULL. */
     void (*failed)(const struct error *error, void *context);
@@ -82,7 +90,12 @@ struct engine;
 status engine_start(const struct engine_options *options, struct engine **ret_engine,
                     struct error *reterr);
 
-/** Commits what is under way, answers the rest with UNAVAILABLE, ends the thread, frees. */
+/** Ends the thread: what is under way is committed, the rest answered with UNAVAILABLE. Others may
+ * still post, and are refused. Where engines post to each other, all are halted before the first is
+ * stopped. */
+void engine_halt(struct engine *engine);
+
+/** Halts and frees. */
 void engine_stop(struct engine *engine);
 void engine_stopp(struct engine **engine);
 

@@ -10,9 +10,11 @@
 
 #include "base/map.h"
 #include "scheduler/assistant_store.h"
+#include "scheduler/child.h"
 #include "scheduler/engine.h"
 #include "scheduler/event_hub.h"
 #include "scheduler/job_queue.h"
+#include "scheduler/outbox.h"
 #include "scheduler/poll.h"
 #include "scheduler/record.h"
 #include "scheduler/run_cache.h"
@@ -57,6 +59,7 @@ struct engine {
     /* Parameters of decisions. */
     int64_t now_us; /* of this turn; never falls */
     struct id_source ids;
+    struct child_places children;
     struct prng random;
     struct arena *scratch;
     struct assistant_tables assistant_tables;
@@ -78,11 +81,13 @@ struct engine {
     struct job_queues *queues;
     struct workers *workers;
     struct polls polls;
+    struct outbox *outbox;
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
     struct event_hub hub;
     bool accepts_runs;
+    bool is_halted;         /* the thread has ended */
     bool has_failed;        /* for good: no turn any more */
     int64_t readers_due_us; /* when dead readers are looked for */
     int64_t care_due_us;    /* when the once-a-second work is next due */
@@ -120,9 +125,22 @@ void engine_show(struct engine *engine);
  */
 
 status engine_start_run(struct engine *engine, struct command *command, struct error *reterr);
+/** The same without the answer: `command->code` says what became of it, and `*ret_live` is the run,
+ * new or found (then `response->created` is false); NULL if it was refused. */
+status engine_start_decide(struct engine *engine, struct command *command,
+                           struct live_run **ret_live, struct error *reterr);
+
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr);
+
+status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_suspend_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_resume_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Terminates a run that is not over; OK if it is. */
+status engine_terminate(struct engine *engine, struct live_run *live, str reason, str by,
+                        struct error *reterr);
 
 /* --- engine_keep.c: what a decision leaves in the tables ---------------------------------------
  */
@@ -140,6 +158,10 @@ status engine_flush(struct engine *engine, struct error *reterr);
 /** Says whether a run needs no memory for a while. */
 bool engine_run_sleeps(const struct engine *engine, const struct live_run *live);
 
+/** Adds labels to the row of a run. */
+status engine_label_run(struct engine *engine, struct live_run *live, const struct event *event,
+                        struct error *reterr);
+
 /** Finds a run in memory or loads it. NULL and OK: the command was refused (not found, damaged,
  * parked); `command` may be NULL. */
 status engine_run(struct engine *engine, str id, struct command *command,
@@ -154,11 +176,18 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
 
 status engine_job_event(struct engine *engine, struct live_run *live, const struct event *event,
                         struct error *reterr);
+/** The jobs of a run that was suspended or resumed. */
+status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool is_held,
+                        struct error *reterr);
 status engine_job_row(struct engine *engine, str job, struct arena *arena,
                       Pb__JobRecord **ret_record, struct error *reterr);
 status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr);
 status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr);
 status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr);
+
+/** A compensation failed other than by its job: a dead letter of its own. */
+status engine_bury_compensation(struct engine *engine, const struct live_run *live,
+                                const struct event *event, struct error *reterr);
 
 /* --- engine_lease.c: workers -------------------------------------------------------------------
  */
@@ -201,6 +230,42 @@ status engine_due(struct engine *engine, struct error *reterr);
 
 /** Sets timer_due_us from the table. */
 status engine_peek_timer(struct engine *engine, struct error *reterr);
+
+/* --- engine_children.c: child runs, on both sides ----------------------------------------------
+ */
+
+/** Tells the child's partition what its parent has decided. */
+status engine_child_event(struct engine *engine, struct live_run *live, const struct event *event,
+                          struct error *reterr);
+
+status engine_take_child_stop(struct engine *engine, const Pb__ChildStop *stop,
+                              struct error *reterr);
+status engine_take_child_answer(struct engine *engine, const Pb__ChildAnswer *answer,
+                                struct error *reterr);
+
+/** Starts a run that another run or a schedule ordered. */
+status engine_take_run_order(struct engine *engine, const Pb__RunOrder *order,
+                             struct error *reterr);
+
+/** Tells whoever watches `live` that it has ended with this turn. */
+status engine_tell_watchers(struct engine *engine, struct live_run *live, struct error *reterr);
+
+/** Where child runs go: the `children` of decide_env. */
+struct child_places engine_child_places(struct engine *engine);
+
+/** The workflow of a name, as the system partition knows it. A new reference. Fails as
+ * definitions_resolve(); UNAVAILABLE: the system partition is not in this process. */
+status engine_resolve(struct engine *engine, const struct workflow_name *name,
+                      const struct workflow **ret_workflow, struct error *reterr);
+
+/* --- engine_messages.c: what other partitions say ----------------------------------------------
+ */
+
+status engine_take_messages(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Puts a message for a partition into the outbox. */
+status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
+                   struct error *reterr);
 
 /* --- engine_requests.c -------------------------------------------------------------------------
  */

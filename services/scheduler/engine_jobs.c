@@ -49,6 +49,7 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     record.run             = job->run.text;
     record.queued_us       = job->queued_us;
     record.lease_number    = job->lease_number;
+    record.is_held         = job->is_held;
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -100,7 +101,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
                        struct error *reterr)
 {
     const struct workflow *workflow = run_workflow(live->run);
-    str queue_name = str_from(event->queue && *event->queue ? event->queue : "default");
+    str queue_name = str_from(event->queue && *event->queue ? event->queue : QUEUE_DEFAULT);
     str namespace  = queue_is_own(queue_name) ? (str){} : str_from(workflow->namespace_);
 
     Pb__LeasedJob leased = PB__LEASED_JOB__INIT;
@@ -139,6 +140,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
         .sequence  = record.sequence,
         .due_us    = record.due_us,
         .queued_us = record.queued_us,
+        .is_held   = run_is_suspended(live->run),
     };
     const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) {
@@ -170,8 +172,22 @@ static status retry(struct engine *engine, struct open_job *job, const struct ev
 /* --- closed ------------------------------------------------------------------------------------
  */
 
-static status bury(struct engine *engine, struct open_job *job, const struct event *event,
-                   Pb__JobRecord *record, struct error *reterr)
+/* The queue in which a task's dead letters lie: its own, or the one of its jobs. */
+static struct queue *dead_letter_queue(struct engine *engine, const struct live_run *live,
+                                       task_index index, str queue_default)
+{
+    const struct workflow *workflow = run_workflow(live->run);
+    const struct task *task         = &workflow->tasks[index];
+    str name                        = queue_default;
+    if (task->kind == TASK_CALL && task->call.dead_letter_queue) {
+        name = str_from(task->call.dead_letter_queue);
+    }
+    str namespace = queue_is_own(name) ? (str){} : str_from(workflow->namespace_);
+    return job_queue_at(engine->queues, namespace, name);
+}
+
+static status letter_put(struct engine *engine, struct queue *queue, const struct event *event,
+                         Pb__JobRecord *record, struct error *reterr)
 {
     Pb__DeadLetterRecord letter = PB__DEAD_LETTER_RECORD__INIT;
     letter.job                  = record;
@@ -179,9 +195,33 @@ static status bury(struct engine *engine, struct open_job *job, const struct eve
     TRY(json_in(engine->arena, event->error, &letter.error_json, reterr));
 
     struct key key;
-    dead_letter_key(&key, job->queue->namespace, job->queue->name, engine->dead_next++);
-    job->queue->dead_count++;
+    dead_letter_key(&key, queue->namespace, queue->name, engine->dead_next++);
+    queue->dead_count++;
     return record_put(engine->txn, TABLE_DEAD_LETTERS, key_bytes(&key), &letter.base, reterr);
+}
+
+status engine_bury_compensation(struct engine *engine, const struct live_run *live,
+                                const struct event *event, struct error *reterr)
+{
+    if (event->is_kept) return STATUS_OK;
+    const struct workflow *workflow = run_workflow(live->run);
+    const struct task *task         = &workflow->tasks[event->task];
+    bool is_call                    = task->kind == TASK_CALL;
+    const char *name                = is_call ? task->call.queue : QUEUE_DEFAULT;
+    struct queue *queue             = dead_letter_queue(engine, live, event->task, str_from(name));
+
+    Pb__LeasedJob leased = PB__LEASED_JOB__INIT;
+    leased.id            = event->id.text;
+    leased.queue         = text_in(engine->arena, queue->name);
+    leased.run           = live->id.text;
+    leased.namespace_    = workflow->namespace_;
+    leased.workflow      = workflow->name;
+    leased.task          = task->reference;
+    leased.attempt       = 1;
+    Pb__JobRecord record = PB__JOB_RECORD__INIT;
+    record.job           = &leased;
+    record.queued_us     = engine->now_us;
+    return letter_put(engine, queue, event, &record, reterr);
 }
 
 static const char *outcome_of(enum event_kind kind)
@@ -202,12 +242,15 @@ static void remember_cancelled(struct engine *engine, const struct open_job *job
     ASSERT(is_put);
 }
 
-static status close_job(struct engine *engine, struct open_job *job, const struct event *event,
-                        struct error *reterr)
+static status close_job(struct engine *engine, const struct live_run *live, struct open_job *job,
+                        const struct event *event, struct error *reterr)
 {
     Pb__JobRecord *record = NULL;
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
-    if (event->kind == EVENT_JOB_DEAD) TRY(bury(engine, job, event, record, reterr));
+    if (event->kind == EVENT_JOB_DEAD) {
+        struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
+        TRY(letter_put(engine, queue, event, record, reterr));
+    }
     bool is_leased = job->state == OPEN_JOB_LEASED;
     if (event->kind == EVENT_JOB_CANCELLED && is_leased) remember_cancelled(engine, job);
 
@@ -218,6 +261,25 @@ static status close_job(struct engine *engine, struct open_job *job, const struc
     count_job_finished(engine->options.metrics, job->queue->name, str_from(record->job->function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
     open_job_remove(engine->queues, job);
+    return STATUS_OK;
+}
+
+/* --- held --------------------------------------------------------------------------------------
+ */
+
+status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool is_held,
+                        struct error *reterr)
+{
+    struct run_wait *waits = arena_alloc(engine->arena, RUN_ACTIVATIONS_MAX * sizeof *waits);
+    if (!waits) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    size_t count = run_waits(live->run, waits, RUN_ACTIVATIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (waits[i].kind != WAIT_JOB) continue;
+        struct open_job *job = open_job_find(engine->queues, waits[i].id);
+        if (!job) continue; /* as below */
+        open_job_hold(engine->queues, job, is_held, engine->now_us);
+        TRY(engine_ready_put(engine, job, reterr));
+    }
     return STATUS_OK;
 }
 
@@ -232,5 +294,5 @@ status engine_job_event(struct engine *engine, struct live_run *live, const stru
         return STATUS_OK;
     }
     if (event->kind == EVENT_JOB_RETRIED) return retry(engine, job, event, reterr);
-    return close_job(engine, job, event, reterr);
+    return close_job(engine, live, job, event, reterr);
 }

@@ -89,6 +89,48 @@ status engine_run(struct engine *engine, str id, struct command *command,
     return command_refuse(command, loaded, why.code, "%s", why.text);
 }
 
+/* A label of the same key is replaced. */
+static status add_labels(const struct live_run *live, Pb__RunView *view, struct arena *arena,
+                         struct error *reterr)
+{
+    size_t count = view->n_labels;
+    for (const struct added_label *l = live->labels; l; l = l->next) count++;
+    Pb__Label **labels = arena_alloc(arena, (count + 1) * sizeof *labels);
+    if (!labels) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
+    size_t kept = 0;
+    for (size_t i = 0; i < view->n_labels; i++) labels[kept++] = view->labels[i];
+    for (const struct added_label *l = live->labels; l; l = l->next) {
+        size_t at = 0;
+        while (at < kept && strcmp(labels[at]->key, l->key) != 0) at++;
+        Pb__Label *label = arena_alloc(arena, sizeof *label);
+        if (!label) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
+        *label       = (Pb__Label)PB__LABEL__INIT;
+        label->key   = l->key;
+        label->value = l->value;
+        labels[at]   = label;
+        if (at == kept) kept++;
+    }
+    view->labels   = labels;
+    view->n_labels = kept;
+    return STATUS_OK;
+}
+
+status engine_label_run(struct engine *engine, struct live_run *live, const struct event *event,
+                        struct error *reterr)
+{
+    for (size_t i = 0; i < json_count(event->value); i++) {
+        struct added_label *label = arena_alloc(engine->arena, sizeof *label);
+        if (!label) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+        label->key               = text_in(engine->arena, json_key_at(event->value, i));
+        label->value             = text_in(engine->arena, json_str(json_value_at(event->value, i)));
+        label->next              = NULL;
+        struct added_label **end = &live->labels;
+        while (*end) end = &(*end)->next;
+        *end = label;
+    }
+    return STATUS_OK;
+}
+
 status engine_view(struct engine *engine, struct live_run *live, bool is_full, struct arena *arena,
                    Pb__RunView **ret_view, struct error *reterr)
 {
@@ -101,6 +143,7 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
     } else {
         TRY(run_row_get(engine->txn, str_from(live->id.text), arena, &view, reterr));
     }
+    if (live->labels) TRY(add_labels(live, view, arena, reterr));
     TRY(run_wire_fill(view, live->run, is_full, arena, reterr));
     *ret_view = view;
     return STATUS_OK;
@@ -134,6 +177,15 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_CANCELLED: return engine_approval_event(engine, live, event, reterr);
     case EVENT_EMITTED: engine_event_emitted(engine, live, event); return STATUS_OK;
+    case EVENT_CHILD_SCHEDULED:
+    case EVENT_CHILD_CANCELLED:
+    case EVENT_CHILD_TERMINATED: return engine_child_event(engine, live, event, reterr);
+    case EVENT_RUN_SUSPENDED: return engine_hold_jobs(engine, live, true, reterr);
+    case EVENT_RUN_RESUMED: return engine_hold_jobs(engine, live, false, reterr);
+    case EVENT_CHILD_STARTED:
+    case EVENT_CHILD_COMPLETED:
+    case EVENT_CHILD_FAULTED:
+    case EVENT_RUN_TERMINATED:
     case EVENT_NONE:
     case EVENT_RUN_STARTED:
     case EVENT_RUN_COMPLETED:
@@ -149,7 +201,12 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_TAKEN:
     case EVENT_EXPIRED:
     case EVENT_LISTEN_CLOSED:
-    case EVENT_ITEM_COMPLETED: return STATUS_OK; /* the journal says it all */
+    case EVENT_ITEM_COMPLETED:
+    case EVENT_UNDO_BEGUN:
+    case EVENT_COMPENSATION_STARTED:
+    case EVENT_COMPENSATION_COMPLETED: return STATUS_OK; /* the journal says it all */
+    case EVENT_COMPENSATION_FAILED: return engine_bury_compensation(engine, live, event, reterr);
+    case EVENT_RUN_LABELLED: return engine_label_run(engine, live, event, reterr);
     }
     return STATUS_OK;
 }
@@ -245,8 +302,9 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
 static status flush_row(struct engine *engine, struct live_run *live, struct error *reterr)
 {
     bool has_ended = run_status_is_final(run_status(live->run)) && !live->was_final;
-    if (!has_ended && !live->is_new) return STATUS_OK;
+    if (!has_ended && !live->is_new && !live->labels) return STATUS_OK;
 
+    if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
     const struct engine_listener *listener = &engine->options.listener;
     str id                                 = str_from(live->id.text);
     bool is_wanted = has_ended && listener->wants && listener->wants(id, listener->context);

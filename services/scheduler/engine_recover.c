@@ -91,6 +91,7 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
         .due_us       = place.due_us,
         .queued_us    = record->queued_us,
         .lease_number = record->lease_number,
+        .is_held      = record->is_held,
     };
     memcpy(job.id.text, record->job, ID_LEN);
     memcpy(job.run.text, record->run, ID_LEN);
@@ -237,6 +238,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_requests_recover(engine, reterr));
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
+    TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }
 

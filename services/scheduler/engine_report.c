@@ -12,6 +12,7 @@
 struct report {
     const Pb__JobReport *wire;
     json value; /* output or error, borrowed; invalid: none */
+    json undo;  /* likewise */
 };
 
 /* --- tokens ------------------------------------------------------------------------------------
@@ -38,7 +39,8 @@ static struct open_job *leased_job(struct engine *engine, const Pb__JobReport *r
 static status decide_completed(struct engine *engine, struct live_run *live, const char *job,
                                const struct report *report, struct error *reterr)
 {
-    struct job_completion command = {.job = str_from(job), .output = report->value};
+    struct job_completion command = {
+        .job = str_from(job), .output = report->value, .undo = report->undo};
     usage_from_wire(report->wire->completed->usage, &command.usage);
     const struct decide_env env = engine_env(engine);
     return run_job_completed(live->run, &env, &command, &engine->events, reterr);
@@ -176,15 +178,19 @@ status engine_report(struct engine *engine, struct command *command, struct erro
     if (command->code != STATUS_OK) return STATUS_OK;
 
     size_t count = request->n_reports;
-    ASSERT(command->value_count == count);
+    ASSERT(command->value_count == 2 * count);
     answer->reports = arena_alloc(command->arena, (count + 1) * sizeof *answer->reports);
     Pb__JobReportAnswer *answers = arena_alloc(command->arena, (count + 1) * sizeof *answers);
     if (!answer->reports || !answers) {
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many reports");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct report report = {.wire = request->reports[i], .value = command->values[i]};
-        status code                = STATUS_OK;
+        const struct report report = {
+            .wire  = request->reports[i],
+            .value = command->values[2 * i],
+            .undo  = command->values[2 * i + 1],
+        };
+        status code = STATUS_OK;
         TRY(take_report(engine, worker, &report, &code, reterr));
         answers[i]         = (Pb__JobReportAnswer)PB__JOB_REPORT_ANSWER__INIT;
         answers[i].job     = report.wire->job;

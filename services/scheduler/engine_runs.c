@@ -36,6 +36,72 @@ status engine_cancel_run(struct engine *engine, struct command *command, struct 
     return STATUS_OK;
 }
 
+/* --- terminate, suspend, resume ----------------------------------------------------------------
+ */
+
+typedef status run_stop(struct run *run, const struct decide_env *env, str reason, str by,
+                        struct event_list *events, struct error *reterr);
+
+/* Resumed, it does at once what became due meanwhile. */
+static status resume(struct run *run, const struct decide_env *env, str reason, str by,
+                     struct event_list *events, struct error *reterr)
+{
+    TRY(run_resume(run, env, reason, by, events, reterr));
+    return run_has_more(run) ? STATUS_OK : run_due(run, env, events, reterr);
+}
+
+static status stop_run(struct engine *engine, struct command *command, run_stop *decide,
+                       struct error *reterr)
+{
+    const Pb__StopRun *request = command->request;
+    engine_answer(engine, command);
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = decide(live->run, &env, str_from(request->reason), str_from(request->by),
+                           &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
+}
+
+status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, run_terminate, reterr);
+}
+
+status engine_suspend_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, run_suspend, reterr);
+}
+
+status engine_resume_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, resume, reterr);
+}
+
+status engine_terminate(struct engine *engine, struct live_run *live, str reason, str by,
+                        struct error *reterr)
+{
+    const struct decide_env env = engine_env(engine);
+    struct error why            = {};
+    engine_work_begin(engine, str_from(live->id.text));
+    status decided = run_terminate(live->run, &env, reason, by, &engine->events, &why);
+    status kept    = decided == STATUS_OK ? engine_keep(engine, live, reterr) : STATUS_OK;
+    engine_work_end(engine);
+    return kept;
+}
+
+/* --- signal, decide ----------------------------------------------------------------------------
+ */
+
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__SignalRun *request = command->request;

@@ -65,11 +65,17 @@ static status make_row(struct engine *engine, const struct command *command, str
     row->created_by  = text_in(arena, str_from(request->created_by));
     row->traceparent = text_in(arena, str_from(live->traceparent));
     row->trace_id    = "";
+    if (command->origin && command->origin->parent.text[0]) {
+        row->parent_run  = text_in(arena, str_from(command->origin->parent.text));
+        row->parent_task = text_in(arena, str_from(command->origin->parent_task));
+    }
     if (strlen(live->traceparent) > TRACE_ID_AT + TRACE_ID_LEN) {
         row->trace_id = text_in(arena, (str){live->traceparent + TRACE_ID_AT, TRACE_ID_LEN});
     }
+    bool has_id = command->origin && command->origin->child.text[0];
+    if (has_id) row->created_us = id_unix_ms(str_from(live->id.text)) * 1000; /* when ordered */
     live->row        = row;
-    live->created_us = engine->now_us;
+    live->created_us = row->created_us;
     return fill_labels(engine, request, row, reterr);
 }
 
@@ -126,22 +132,19 @@ static void watch_for(struct engine *engine, const struct command *command,
                     str_from(live->id.text), listener->context);
 }
 
-static status answer_existing(struct engine *engine, struct command *command, str id,
-                              bool is_created, bool is_replayed, struct error *reterr)
+static status found_existing(struct engine *engine, struct command *command, str id,
+                             bool is_created, bool is_replayed, struct live_run **ret_live,
+                             struct error *reterr)
 {
-    struct live_run *live = NULL;
-    TRY(engine_run(engine, id, command, &live, reterr));
-    if (!live) return STATUS_OK;
     Pb__StartedRun *answer = command->response;
     answer->created        = is_created;
     answer->replayed       = is_replayed;
-    watch_for(engine, command, live);
-    return engine_view(engine, live, true, engine->arena, &answer->run, reterr);
+    return engine_run(engine, id, command, ret_live, reterr);
 }
 
 /* Answers a start whose idempotency key is known; `*ret_found` says whether it was. */
 static status find_idempotent(struct engine *engine, struct command *command, bool *ret_found,
-                              struct error *reterr)
+                              struct live_run **ret_live, struct error *reterr)
 {
     const Pb__StartRun *request = command->request;
     *ret_found                  = false;
@@ -162,11 +165,22 @@ static status find_idempotent(struct engine *engine, struct command *command, bo
         return command_refuse(command, STATUS_INVALID_ARGUMENT, "idempotency_key_reused",
                               "this Idempotency-Key came with another request before");
     }
-    return answer_existing(engine, command, str_from(record->run), false, true, reterr);
+    return found_existing(engine, command, str_from(record->run), false, true, ret_live, reterr);
+}
+
+/* The run that had the client id makes room for a new one. */
+static status replace(struct engine *engine, struct command *command, str run, struct error *reterr)
+{
+    const Pb__StartRun *request = command->request;
+    struct live_run *live       = NULL;
+    TRY(engine_run(engine, run, NULL, &live, reterr));
+    if (!live) return STATUS_OK; /* parked or damaged: nothing runs there */
+    return engine_terminate(engine, live, str_from("on_conflict: terminate"),
+                            str_from(request->created_by), reterr);
 }
 
 static status find_client_id(struct engine *engine, struct command *command, bool *ret_found,
-                             struct error *reterr)
+                             struct live_run **ret_live, struct error *reterr)
 {
     const Pb__StartRun *request = command->request;
     *ret_found                  = false;
@@ -183,10 +197,11 @@ static status find_client_id(struct engine *engine, struct command *command, boo
     *ret_found = true;
     switch (request->on_conflict) {
     case PB__ON_CONFLICT__ON_CONFLICT_RETURN:
-        return answer_existing(engine, command, str_from(record->run), false, false, reterr);
+        return found_existing(engine, command, str_from(record->run), false, false, ret_live,
+                              reterr);
     case PB__ON_CONFLICT__ON_CONFLICT_TERMINATE:
-        return command_refuse(command, STATUS_UNIMPLEMENTED, "not_implemented",
-                              "on_conflict: terminate does not exist yet");
+        *ret_found = false; /* the new run takes its place */
+        return replace(engine, command, str_from(record->run), reterr);
     default:
         return command_refuse(command, STATUS_ALREADY_EXISTS, "run_id_in_use",
                               "run %s has the client_id %s already", record->run,
@@ -195,7 +210,7 @@ static status find_client_id(struct engine *engine, struct command *command, boo
 }
 
 static status find_start_key(struct engine *engine, struct command *command, bool *ret_found,
-                             struct error *reterr)
+                             struct live_run **ret_live, struct error *reterr)
 {
     *ret_found = false;
     if (command->start_key.len == 0) return STATUS_OK;
@@ -209,23 +224,24 @@ static status find_start_key(struct engine *engine, struct command *command, boo
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(got);
     *ret_found = true;
-    return answer_existing(engine, command, str_from(record->run), false, false, reterr);
+    return found_existing(engine, command, str_from(record->run), false, false, ret_live, reterr);
 }
 
 /* Everything by which a start may turn out not to be one. */
 static status find_existing(struct engine *engine, struct command *command, bool *ret_found,
-                            struct error *reterr)
+                            struct live_run **ret_live, struct error *reterr)
 {
     const struct kept_request *kept = engine_request_find(engine, command->request_id);
     *ret_found                      = kept != NULL;
     if (kept) {
-        return answer_existing(engine, command, str_from(kept->run.text), true, false, reterr);
+        return found_existing(engine, command, str_from(kept->run.text), true, false, ret_live,
+                              reterr);
     }
-    TRY(find_idempotent(engine, command, ret_found, reterr));
+    TRY(find_idempotent(engine, command, ret_found, ret_live, reterr));
     if (*ret_found) return STATUS_OK;
-    TRY(find_client_id(engine, command, ret_found, reterr));
+    TRY(find_client_id(engine, command, ret_found, ret_live, reterr));
     if (*ret_found) return STATUS_OK;
-    return find_start_key(engine, command, ret_found, reterr);
+    return find_start_key(engine, command, ret_found, ret_live, reterr);
 }
 
 /* --- start -------------------------------------------------------------------------------------
@@ -241,7 +257,17 @@ static struct run_start start_of(const struct command *command)
             request->priority > 0 ? (uint8_t)(request->priority - 1) : (uint8_t)PRIORITY_INHERIT,
         .budget_usd_nanos = request->budget_usd_nanos,
         .budget_tokens    = request->budget_tokens,
+        .parent           = command->origin ? command->origin->parent : (struct id){},
+        .depth            = command->origin ? command->origin->depth : 0,
     };
+}
+
+static struct id id_of_start(struct engine *engine, const struct command *command)
+{
+    const struct start_origin *origin = command->origin;
+    if (origin && origin->child.text[0]) return origin->child;
+    uint32_t random = (uint32_t)prng_next(&engine->random);
+    return id_next(&engine->ids, engine->now_us / 1000, random);
 }
 
 /* Lets a new run begin. NULL and OK: refused. */
@@ -249,8 +275,7 @@ static status begin(struct engine *engine, struct command *command, struct live_
                     struct error *reterr)
 {
     const Pb__StartRun *request        = command->request;
-    uint32_t random                    = (uint32_t)prng_next(&engine->random);
-    struct id id                       = id_next(&engine->ids, engine->now_us / 1000, random);
+    const struct id id                 = id_of_start(engine, command);
     CLEANUP(run_freep) struct run *run = run_new(str_from(id.text), command->workflow);
     const struct run_start start       = start_of(command);
     const struct decide_env env        = engine_env(engine);
@@ -266,40 +291,48 @@ static status begin(struct engine *engine, struct command *command, struct live_
         if (len < sizeof live->traceparent) {
             memcpy(live->traceparent, request->traceparent, len + 1);
         }
-        engine_touch(engine, live);
-        kept      = engine_keep(engine, live, reterr);
         *ret_live = live;
+        engine_touch(engine, live);
+        kept = make_row(engine, command, live, reterr); /* which its events may need */
+        if (kept == STATUS_OK) kept = engine_keep(engine, live, reterr);
     }
     engine_work_end(engine);
     return kept;
 }
 
-status engine_start_run(struct engine *engine, struct command *command, struct error *reterr)
+status engine_start_decide(struct engine *engine, struct command *command,
+                           struct live_run **ret_live, struct error *reterr)
 {
-    engine_answer(engine, command);
+    *ret_live     = NULL;
     bool is_found = false;
-    TRY(find_existing(engine, command, &is_found, reterr));
+    TRY(find_existing(engine, command, &is_found, ret_live, reterr));
     if (is_found) return STATUS_OK;
     if (!engine->accepts_runs) {
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "store_full",
                               "the store of partition %u is nearly full: new runs are refused",
                               engine->partition->index);
     }
-    struct live_run *live = NULL;
-    TRY(begin(engine, command, &live, reterr));
-    if (!live) return STATUS_OK;
+    TRY(begin(engine, command, ret_live, reterr));
+    if (!*ret_live) return STATUS_OK;
 
-    str id = str_from(live->id.text);
-    TRY(make_row(engine, command, live, reterr));
+    str id                 = str_from((*ret_live)->id.text);
+    Pb__StartedRun *answer = command->response;
+    answer->created        = true;
     TRY(keep_definition(engine, command->workflow, reterr));
     TRY(engine_event_types_put(engine, command->workflow, reterr));
     TRY(keep_client_id(engine, command, id, reterr));
     TRY(keep_idempotency(engine, command, id, reterr));
     TRY(keep_start_key(engine, command, id, reterr));
-    TRY(engine_request_keep(engine, command->request_id, id, (str){}, reterr));
+    return engine_request_keep(engine, command->request_id, id, (str){}, reterr);
+}
 
+status engine_start_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    engine_answer(engine, command);
+    struct live_run *live = NULL;
+    TRY(engine_start_decide(engine, command, &live, reterr));
+    if (!live) return STATUS_OK;
     watch_for(engine, command, live);
     Pb__StartedRun *answer = command->response;
-    answer->created        = true;
     return engine_view(engine, live, true, engine->arena, &answer->run, reterr);
 }

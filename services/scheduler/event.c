@@ -36,6 +36,20 @@ const char *event_type(enum event_kind kind)
     case EVENT_LISTEN_CLOSED: return "listen.closed";
     case EVENT_EMITTED: return "event.emitted";
     case EVENT_ITEM_COMPLETED: return "event.processed";
+    case EVENT_CHILD_SCHEDULED: return "child.scheduled";
+    case EVENT_CHILD_STARTED: return "child.started";
+    case EVENT_CHILD_COMPLETED: return "child.completed";
+    case EVENT_CHILD_FAULTED: return "child.faulted";
+    case EVENT_CHILD_CANCELLED: return "child.cancelled";
+    case EVENT_CHILD_TERMINATED: return "child.terminated";
+    case EVENT_RUN_SUSPENDED: return "run.suspended";
+    case EVENT_RUN_RESUMED: return "run.resumed";
+    case EVENT_RUN_TERMINATED: return "run.terminated";
+    case EVENT_UNDO_BEGUN: return "compensation.begun";
+    case EVENT_COMPENSATION_STARTED: return "compensation.started";
+    case EVENT_COMPENSATION_COMPLETED: return "compensation.completed";
+    case EVENT_COMPENSATION_FAILED: return "compensation.failed";
+    case EVENT_RUN_LABELLED: return "run.labelled";
     case EVENT_NONE: break;
     }
     return "";
@@ -47,10 +61,11 @@ void event_done(struct event *event)
     json_unref(event->input);
     json_unref(event->context);
     json_unref(event->error);
+    json_unref(event->undo);
     json_unref(event->key);
     json_unref(event->iteration);
     event->value = event->input = event->context = event->error = json_invalid();
-    event->key = event->iteration = json_invalid();
+    event->undo = event->key = event->iteration = json_invalid();
 }
 
 struct event *event_list_push(struct event_list *list, const struct event *event)

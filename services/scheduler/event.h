@@ -35,7 +35,8 @@ enum event_kind {
     EVENT_NONE = 0,
 
     /* "run.started": value = raw input; context = transformed input (invalid: the same);
-     * deadline_us (0: none), priority, budget_usd_nanos, budget_tokens (0: none). */
+     * deadline_us (0: none), priority, budget_usd_nanos, budget_tokens (0: none); id = the parent
+     * run (empty: none), depth = runs around it. */
     EVENT_RUN_STARTED = 1,
     /* "run.completed": value = output. */
     EVENT_RUN_COMPLETED = 2,
@@ -107,16 +108,63 @@ enum event_kind {
     /* "event.emitted": activation of the `emit`, value = the CloudEvent, for the listeners of the
      * namespace. Fresh: is_kept: its own run listens to it, now or later. */
     EVENT_EMITTED = 45,
+
+    /* "child.scheduled": activation, id = the child run, key = "namespace/name:version" (text),
+     * value = its input; is_kept: the task waits for its end, not only for its start. */
+    EVENT_CHILD_SCHEDULED = 60,
+    /* "child.started": activation, id = the child; value = the id of the run (text), if it is
+     * another one, which was found by the key of its workflow. */
+    EVENT_CHILD_STARTED = 61,
+    /* "child.completed": activation, id, value = its output. */
+    EVENT_CHILD_COMPLETED = 62,
+    /* "child.faulted": activation, id, error = what the task raises: also of a child that could not
+     * be started, or was cancelled or terminated by others. */
+    EVENT_CHILD_FAULTED = 63,
+    /* "child.cancelled", "child.terminated": activation, id. The task ends before it, and takes it
+     * along. */
+    EVENT_CHILD_CANCELLED  = 64,
+    EVENT_CHILD_TERMINATED = 65,
+
+    /* "run.suspended", "run.resumed": value = {reason, by}. */
+    EVENT_RUN_SUSPENDED = 90,
+    EVENT_RUN_RESUMED   = 91,
+    /* "run.terminated": value = {reason, by}. Everything open was closed by events before it. */
+    EVENT_RUN_TERMINATED = 92,
+
+    /* "compensation.begun": opens = SCOPE_UNDO; owner: what is left, or asks for it (SLOT_NONE: the
+     * run); index = enum undo_then; error or value = how it ends afterwards. */
+    EVENT_UNDO_BEGUN = 50,
+    /* "compensation.started": scope = the one that undoes, index = number of the entry. */
+    EVENT_COMPENSATION_STARTED = 51,
+    /* "compensation.completed": activation. */
+    EVENT_COMPENSATION_COMPLETED = 52,
+    /* "compensation.failed": activation; error; is_kept: its job is a dead letter already, else
+     * id = of the one to make. */
+    EVENT_COMPENSATION_FAILED = 53,
+
+    /* "run.labelled": activation; value = {label: text}: put on the run. */
+    EVENT_RUN_LABELLED = 80,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
 enum scope_kind {
-    SCOPE_NONE      = 0, /* nothing: it belongs to the open scope `scope` */
-    SCOPE_ROOT      = 1, /* never in an event: run.started opens it */
-    SCOPE_BODY      = 2, /* of `owner`, a `do` or `try` */
-    SCOPE_HANDLER   = 3, /* of `owner`, a `try` */
-    SCOPE_BRANCH    = 4, /* `index` of `owner`, a `fork` */
-    SCOPE_ITERATION = 5, /* `index` of `owner`, a `for` or `listen` */
+    SCOPE_NONE         = 0, /* nothing: it belongs to the open scope `scope` */
+    SCOPE_ROOT         = 1, /* never in an event: run.started opens it */
+    SCOPE_BODY         = 2, /* of `owner`, a `do` or `try` */
+    SCOPE_HANDLER      = 3, /* of `owner`, a `try` */
+    SCOPE_BRANCH       = 4, /* `index` of `owner`, a `fork` */
+    SCOPE_ITERATION    = 5, /* `index` of `owner`, a `for` or `listen` */
+    SCOPE_UNDO         = 6, /* of whatever is left: its compensations, one after the other */
+    SCOPE_COMPENSATION = 7, /* of `owner`, a task that is undone */
+};
+
+/** What follows when everything is undone. On disk. */
+enum undo_then {
+    UNDO_THEN_FAULT    = 0, /* `error`; a retry of its own may catch it */
+    UNDO_THEN_LEAVE    = 1, /* `error`, finally */
+    UNDO_THEN_COMPLETE = 2, /* with `value` */
+    UNDO_THEN_CANCEL   = 3, /* of the run: `value` = {reason, by} */
+    UNDO_THEN_ANSWER = 4, /* `tutti.compensate` completes with what it did; `error`: what it saw */
 };
 
 /** Where the value of an event is to be found in the state before it. On disk. */
@@ -145,11 +193,13 @@ struct event {
     bool is_kept;
     bool is_of_state; /* resolved: `id` and `attempt` are those of the activation, so not kept */
     int64_t budget_usd_nanos, budget_tokens;
+    uint32_t depth;
     struct usage usage;
 
     enum value_from value_from;
     json value, input, context, error;
-    json key; /* text; kept only where the workflow names one */
+    json undo; /* of job.completed: the calls that undo it, as the worker said; invalid: none */
+    json key;  /* text; kept only where the workflow names one */
 
     /* Fresh. */
     const char *function, *queue; /* of the definition */

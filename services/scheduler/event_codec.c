@@ -48,6 +48,8 @@ static const struct wire_field event_fields[] = {
     {32, WIRE_I64,   offsetof(struct event, usage.calls)},
     {33, WIRE_ENUM,  offsetof(struct event, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct event, usage.is_simulated)},
+    {150, WIRE_VALUE, offsetof(struct event, undo)},
+    {160, WIRE_U32,  offsetof(struct event, depth)},
 };
 /* clang-format on */
 
@@ -89,8 +91,9 @@ static struct event event_kept(const struct run *run, const struct event *event)
         kept.attempt  = 0;
         kept.priority = 0;
     }
+    bool is_undo = event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED;
     if (!is_place) kept.task = 0;
-    if (is_place) kept.activation = 0;
+    if (is_place || is_undo) kept.activation = 0;
     if (event->opens == SCOPE_NONE) {
         kept.owner = 0;
         if (is_place) kept.index = 0;
@@ -101,7 +104,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool has_own_key =
         event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
-    if (!has_own_key) kept.key = json_invalid();
+    if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;
 }
 

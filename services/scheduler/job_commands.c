@@ -2,6 +2,7 @@
 #include "scheduler/decide.h"
 #include "scheduler/job_arguments.h"
 #include "scheduler/job_policy.h"
+#include "scheduler/undo.h"
 
 static status find_job(const struct run *run, str job, struct activation **ret_activation,
                        struct error *reterr)
@@ -15,6 +16,13 @@ static status find_job(const struct run *run, str job, struct activation **ret_a
     return STATUS_OK;
 }
 
+/* What undoes a call that nobody will ever undo need not be kept. */
+static bool is_undo_noted(const struct run *run, const struct activation *activation)
+{
+    const struct task *task = activation_task(run, activation);
+    return task->is_undoable && task->compensation.by == COMPENSATE_DECLARED && !activation->undo;
+}
+
 status run_job_completed(struct run *run, const struct decide_env *env,
                          const struct job_completion *command, struct event_list *events,
                          struct error *reterr)
@@ -25,6 +33,7 @@ status run_job_completed(struct run *run, const struct decide_env *env,
     const struct task *task  = activation_task(run, activation);
     json output              = job_value_masked(run, env, task, command->output);
     if (output.kind == JSON_INVALID) output = json_null();
+    bool has_undo      = is_undo_noted(run, activation);
     struct event event = {
         .kind       = EVENT_JOB_COMPLETED,
         .activation = activation->slot,
@@ -32,9 +41,14 @@ status run_job_completed(struct run *run, const struct decide_env *env,
         .attempt    = activation->attempt,
         .usage      = command->usage,
         .value      = output,
+        .undo       = has_undo ? json_ref(command->undo) : json_invalid(),
     };
     (void)decide_emit(&decision, &event);
-    task_complete(&decision, activation, activation->result, NULL);
+    if (activation->undo) {
+        undo_answered(&decision, activation);
+    } else {
+        task_complete(&decision, activation, activation->result, NULL);
+    }
     decision_end(&decision);
     return STATUS_OK;
 }
@@ -57,20 +71,26 @@ static json error_of(const struct task *task, json error)
     return full;
 }
 
+static bool is_undoing(const struct run *run, const struct activation *activation)
+{
+    return activation->undo != 0 || activation_task(run, activation)->is_compensation;
+}
+
 /* RETRY_REFUSED: no policy is for this error. An error in the policy replaces `*error`. */
 static struct retry_choice choose(const struct run *run, const struct decide_env *env,
                                   const struct activation *activation,
                                   const struct job_failure *failure, json *error)
 {
     const struct task *task        = activation_task(run, activation);
-    const struct job_policy policy = job_policy_of(env, task);
+    const struct job_policy policy = job_policy_of(env, task, is_undoing(run, activation));
     const struct retry_case failed = {
         .attempt     = activation->attempt,
         .until_us    = activation->retry_until_us,
         .wait_min_us = failure->retry_after_us,
     };
     struct retry_choice choice = {.verdict = RETRY_REFUSED};
-    if (policy.plan && failure->is_transient) return retry_by_plan(env, policy.plan, &failed);
+    if (policy.plan && (failure->is_transient || policy.is_for_all))
+        return retry_by_plan(env, policy.plan, &failed);
     if (!policy.rule) return choice;
 
     struct scene scene = scene_of(run, env, activation);
@@ -109,7 +129,8 @@ status run_job_failed(struct run *run, const struct decide_env *env,
         (void)decide_emit(&decision, &event);
         json_unref(error);
     } else {
-        event.kind = choice.verdict == RETRY_SPENT ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
+        bool is_dead = choice.verdict == RETRY_SPENT || is_undoing(run, activation);
+        event.kind   = is_dead ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
         (void)decide_emit(&decision, &event);
         task_fault(&decision, activation, error);
     }

@@ -1,5 +1,7 @@
 #include "scheduler/job_key.h"
 
+#include "scheduler/undo.h"
+
 enum { KEY_MAX = 8192 /* bytes: an own key, a reference of 64 levels, two chains */, PASS_ONE = 1 };
 
 /* From the innermost scope outwards; at most one per level. */
@@ -21,19 +23,47 @@ static void chain_put(const struct chain *chain, char separator, struct buf *out
     }
 }
 
+/* NULL: the run, or whatever asked for a compensation, which stands for itself. */
 static const struct scope *scope_around(const struct run *run, const struct scope *scope)
 {
+    if (scope->kind == SCOPE_COMPENSATION || scope->kind == SCOPE_UNDO) return NULL;
     const struct activation *owner = run_activation(run, scope->owner);
     return owner ? run_scope(run, owner->scope) : NULL;
 }
 
-void iteration_put(const struct run *run, const struct scope *scope, struct buf *out)
+/* What is undone in `scope`; NULL: it is no such scope. */
+static const struct undo *entry_of(const struct run *run, const struct scope *scope)
 {
-    struct chain indexes = {};
+    if (scope->kind != SCOPE_COMPENSATION && scope->kind != SCOPE_UNDO) return NULL;
+    uint32_t slot                       = scope->kind == SCOPE_UNDO ? scope->active : scope->owner;
+    const struct activation *activation = run_activation(run, slot);
+    return activation ? undo_find(run, activation->undo) : NULL;
+}
+
+/* Returns the outermost scope it came to. */
+static const struct scope *indexes_put(const struct run *run, const struct scope *scope,
+                                       struct buf *out)
+{
+    struct chain indexes        = {};
+    const struct scope *topmost = scope;
     for (; scope; scope = scope_around(run, scope)) {
+        topmost = scope;
         if (scope->kind == SCOPE_ITERATION) chain_add(&indexes, scope->index);
     }
     chain_put(&indexes, '/', out);
+    return topmost;
+}
+
+void iteration_put(const struct run *run, const struct scope *scope, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf within = buf_init(KEY_MAX);
+    const struct scope *topmost         = indexes_put(run, scope, &within);
+    const struct undo *entry            = entry_of(run, topmost);
+    if (entry && json_is(entry->iteration, JSON_TEXT)) {
+        (void)buf_put_str(out, json_str(entry->iteration));
+        if (within.len > 0) (void)buf_put_byte(out, '/');
+    }
+    (void)buf_put_str(out, buf_str(&within));
 }
 
 json iteration_new(const struct run *run, const struct scope *scope)
@@ -55,14 +85,13 @@ static bool pass_put(const struct run *run, const struct scope *scope, uint32_t 
     return passes.count > 1 || passes.items[0] != PASS_ONE;
 }
 
-static json key_new(const struct run *run, const struct activation *activation, json own,
-                    uint32_t rejections)
+/* Of the task `reference` in `scope`. */
+static json key_in(const struct run *run, const struct scope *scope, const char *reference,
+                   json own, uint32_t rejections)
 {
-    const struct scope *scope          = run_scope(run, activation->scope);
     CLEANUP(buf_done) struct buf key   = buf_init(2 * KEY_MAX);
     CLEANUP(buf_done) struct buf loops = buf_init(KEY_MAX);
     CLEANUP(buf_done) struct buf pass  = buf_init(KEY_MAX);
-    const char *reference              = activation_task(run, activation)->reference;
     bool is_default                    = own.kind != JSON_TEXT;
     iteration_put(run, scope, &loops);
     bool is_later = pass_put(run, scope, rejections, &pass);
@@ -76,6 +105,48 @@ static json key_new(const struct run *run, const struct activation *activation, 
     return json_text_new(buf_str(&key));
 }
 
+static json key_new(const struct run *run, const struct activation *activation, json own,
+                    uint32_t rejections)
+{
+    return key_in(run, run_scope(run, activation->scope),
+                  activation_task(run, activation)->reference, own, rejections);
+}
+
+/* --- what undoes --------------------------------------------------------------------------------
+ */
+
+/* Its number among the calls that undo a task: of those a worker declared, or its place among the
+ * tasks of the compensation, which the reader numbers in one go. */
+static uint32_t undo_call_number(const struct run *run, const struct activation *activation,
+                                 const struct activation *undoing)
+{
+    if (undoing == activation) return activation->next_index + 1;
+    const struct task_list *list = &activation_task(run, undoing)->compensation.tasks;
+    return activation->task - list->tasks[0] + 1;
+}
+
+/* The same in every attempt, also if the undoing itself is begun anew: so it is recognised. */
+static json undo_key_new(const struct run *run, const struct activation *activation,
+                         const struct activation *undoing)
+{
+    const struct undo *entry           = undo_find(run, undoing->undo);
+    CLEANUP(buf_done) struct buf key   = buf_init(4 * KEY_MAX);
+    CLEANUP(buf_done) struct buf loops = buf_init(KEY_MAX);
+    CLEANUP(buf_done) struct buf pass  = buf_init(KEY_MAX);
+    (void)buf_put_str(&key, json_str(entry->key));
+    (void)buf_printf(&key, "/undo/%u", undo_call_number(run, activation, undoing));
+    if (undoing != activation) {
+        const struct scope *scope = run_scope(run, activation->scope);
+        (void)indexes_put(run, scope, &loops);
+        bool is_later = pass_put(run, scope, 0, &pass);
+        if (loops.len > 0 || is_later) {
+            (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
+        }
+        if (is_later) (void)buf_printf(&key, "/%s", pass.ptr);
+    }
+    return json_text_new(buf_str(&key));
+}
+
 /* --- what retries remember ----------------------------------------------------------------------
  */
 
@@ -86,15 +157,14 @@ static bool has_retry(const struct run *run, const struct activation *owner, enu
     return task->kind == TASK_TRY && kind == SCOPE_BODY && task->try_.retry;
 }
 
-/* The outermost task around that may be entered anew: it lives longest. `ret_again`: some of them
- * already has been. */
-static struct activation *retrying_around(const struct run *run,
-                                          const struct activation *activation, bool *ret_again)
+/* The outermost task around `scope` that may be entered anew: it lives longest. `ret_again`: some
+ * of them already has been. */
+static struct activation *retrying_around(const struct run *run, const struct scope *scope,
+                                          bool *ret_again)
 {
     struct activation *outermost = NULL;
-    const struct scope *scope    = run_scope(run, activation->scope);
     *ret_again                   = false;
-    while (scope->owner != SLOT_NONE) {
+    while (scope->owner != SLOT_NONE && scope->kind != SCOPE_COMPENSATION) {
         struct activation *owner = run_activation(run, scope->owner);
         if (has_retry(run, owner, scope->kind)) {
             outermost = owner;
@@ -103,6 +173,12 @@ static struct activation *retrying_around(const struct run *run,
         scope = run_scope(run, owner->scope);
     }
     return outermost;
+}
+
+static struct activation *retrying_of(const struct run *run, const struct activation *activation,
+                                      bool *ret_again)
+{
+    return retrying_around(run, run_scope(run, activation->scope), ret_again);
 }
 
 static struct remembered *find(const struct activation *holder, json key, bool has_output)
@@ -115,25 +191,40 @@ static struct remembered *find(const struct activation *holder, json key, bool h
     return NULL;
 }
 
-static uint32_t rejections_of(const struct run *run, const struct activation *activation)
+static uint32_t noted(const struct run *run, const struct activation *holder,
+                      const struct activation *activation)
 {
-    bool is_again             = false;
-    struct activation *holder = retrying_around(run, activation, &is_again);
-    if (!holder || !is_again) return 0;
     CLEANUP(json_unrefp) json first_key = key_new(run, activation, json_invalid(), 0);
     const struct remembered *entry      = find(holder, first_key, false);
     return entry ? entry->rejections : 0;
 }
 
+/* How often its output was refused, and how often it or what is around it was undone: each begins a
+ * new pass. */
+static uint32_t rejections_of(const struct run *run, const struct activation *activation)
+{
+    bool is_again                   = false;
+    const struct activation *holder = retrying_of(run, activation, &is_again);
+    if (!holder || !is_again) return 0;
+    uint32_t sum = 0;
+    for (const struct activation *a = activation; a != holder; a = activation_parent(run, a)) {
+        sum += noted(run, holder, a);
+    }
+    return sum;
+}
+
 json job_key_new(const struct run *run, const struct activation *activation, json own)
 {
+    const struct place place         = place_of(run_scope(run, activation->scope));
+    const struct activation *undoing = activation->undo ? activation : undoing_around(run, &place);
+    if (undoing && own.kind != JSON_TEXT) return undo_key_new(run, activation, undoing);
     return key_new(run, activation, own, rejections_of(run, activation));
 }
 
 json remembered_output(const struct run *run, const struct activation *activation, json key)
 {
     bool is_again             = false;
-    struct activation *holder = retrying_around(run, activation, &is_again);
+    struct activation *holder = retrying_of(run, activation, &is_again);
     if (!holder || !is_again) return json_invalid();
     const struct remembered *entry = find(holder, key, true);
     return entry ? entry->output : json_invalid();
@@ -142,7 +233,7 @@ json remembered_output(const struct run *run, const struct activation *activatio
 void remember_output(struct run *run, const struct activation *activation, json output)
 {
     bool is_again             = false;
-    struct activation *holder = retrying_around(run, activation, &is_again);
+    struct activation *holder = retrying_of(run, activation, &is_again);
     if (!holder) return;
     bool has_own                  = activation->key.kind == JSON_TEXT;
     const struct remembered entry = {
@@ -152,17 +243,30 @@ void remember_output(struct run *run, const struct activation *activation, json 
     activation_remember(holder, &entry);
 }
 
+/* Takes `first_key`. */
+static void note(struct activation *holder, json first_key)
+{
+    struct remembered *entry = find(holder, first_key, false);
+    if (entry) {
+        entry->rejections++;
+        json_unref(first_key);
+        return;
+    }
+    const struct remembered first = {.key = first_key, .rejections = 1};
+    activation_remember(holder, &first);
+}
+
 void remember_rejection(struct run *run, const struct activation *activation)
 {
     bool is_again             = false;
-    struct activation *holder = retrying_around(run, activation, &is_again);
+    struct activation *holder = retrying_of(run, activation, &is_again);
     if (!holder || activation_task(run, activation)->kind != TASK_CALL) return;
-    CLEANUP(json_unrefp) json first_key = key_new(run, activation, json_invalid(), 0);
-    struct remembered *entry            = find(holder, first_key, false);
-    if (entry) {
-        entry->rejections++;
-        return;
-    }
-    const struct remembered first = {.key = json_take(&first_key), .rejections = 1};
-    activation_remember(holder, &first);
+    note(holder, key_new(run, activation, json_invalid(), 0));
+}
+
+void remember_undone(struct run *run, const struct scope *scope, const char *reference)
+{
+    bool is_again             = false;
+    struct activation *holder = retrying_around(run, scope, &is_again);
+    if (holder) note(holder, key_in(run, scope, reference, json_invalid(), 0));
 }

@@ -6,7 +6,10 @@
  *
  * The iteration is "2/0" inside of loops, "-" outside. The pass counts how often the list has
  * jumped back, for the task's own list and those around it, outermost first and without leading
- * ones: "1", "3", "2.1". It also grows when the task faulted although its job had completed.
+ * ones: "1", "3", "2.1". It also grows when the task faulted although its job had completed, and
+ * when it was undone.
+ *
+ *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation
  */
 #ifndef SCHEDULER_JOB_KEY_H
 #define SCHEDULER_JOB_KEY_H
@@ -14,7 +17,10 @@
 #include "base/buf.h"
 #include "scheduler/state.h"
 
-enum { JOB_KEY_OWN_MAX = 512 /* bytes of what the workflow names */ };
+enum {
+    JOB_KEY_OWN_MAX    = 512,  /* bytes of what the workflow names */
+    ITERATION_TEXT_MAX = 1024, /* bytes: indexes of up to RUN_DEPTH_MAX loops */
+};
 
 /** Appends the indexes of the loops around a task in `scope`, "2/0"; nothing outside of loops. */
 void iteration_put(const struct run *run, const struct scope *scope, struct buf *out);
@@ -31,5 +37,8 @@ json remembered_output(const struct run *run, const struct activation *activatio
 /* For apply: what a later attempt has to know. Nothing happens outside of a try with retry. */
 void remember_output(struct run *run, const struct activation *activation, json output);
 void remember_rejection(struct run *run, const struct activation *activation);
+
+/** The task `reference` in `scope` was undone: what a later attempt calls there is a new pass. */
+void remember_undone(struct run *run, const struct scope *scope, const char *reference);
 
 #endif

@@ -16,11 +16,24 @@ static const struct retry_plan retry_default = {
     .retries_max        = 3,
 };
 
+/* docs/guide/sagas.md. Whatever the error is: what was done must not stay because of a bad day. */
+static const struct retry_plan retry_of_compensations = {
+    .backoff            = BACKOFF_EXPONENTIAL,
+    .delay_us           = SECOND_US,
+    .multiplier_percent = 200,
+    .delay_max_us       = 60 * SECOND_US,
+    .jitter_from_us     = 0,
+    .jitter_to_us       = SECOND_US,
+    .retries_max        = 10,
+};
+
 static const int64_t attempt_timeout_default_us = 600 * SECOND_US;
 
-struct job_policy job_policy_of(const struct decide_env *env, const struct task *task)
+struct job_policy job_policy_of(const struct decide_env *env, const struct task *task, bool is_undo)
 {
-    if (task->has_own_retry) return (struct job_policy){.rule = task->retry};
+    bool is_own = task->has_own_retry && is_undo == task->is_compensation;
+    if (is_own) return (struct job_policy){.rule = task->retry};
+    if (is_undo) return (struct job_policy){.plan = &retry_of_compensations, .is_for_all = true};
     if (!task->call.has_default_retry) return (struct job_policy){};
     const struct retry_plan *plan = env->limits.job_retry;
     return (struct job_policy){.plan = plan ? plan : &retry_default};
@@ -34,11 +47,16 @@ uint32_t job_attempts_max(const struct job_policy *policy)
     return retries_max + 1; /* UINT32_MAX, no limit, becomes 0 */
 }
 
+int64_t job_attempt_timeout_default(const struct decide_env *env)
+{
+    int64_t timeout_us = env->limits.attempt_timeout_us;
+    return timeout_us > 0 ? timeout_us : attempt_timeout_default_us;
+}
+
 status job_attempt_timeout(struct scene *scene, const struct job_policy *policy, int64_t *ret_us,
                            json *ret_error)
 {
-    int64_t timeout_us = scene->env->limits.attempt_timeout_us;
-    if (timeout_us == 0) timeout_us = attempt_timeout_default_us;
+    int64_t timeout_us = job_attempt_timeout_default(scene->env);
     if (policy->rule) {
         int64_t own_us = 0;
         TRY(scene_duration(scene, &policy->rule->attempt_duration, &own_us, ret_error));

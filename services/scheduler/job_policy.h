@@ -7,13 +7,19 @@
 /** What a task's job goes by: a rule of the workflow (E8), the job default, or neither. */
 struct job_policy {
     const struct retry_rule *rule;
-    const struct retry_plan *plan; /* transient errors only */
+    const struct retry_plan *plan; /* transient errors only, unless is_for_all */
+    bool is_for_all;
 };
 
-struct job_policy job_policy_of(const struct decide_env *env, const struct task *task);
+/** `is_undo`: its job is part of a compensation. */
+struct job_policy job_policy_of(const struct decide_env *env, const struct task *task,
+                                bool is_undo);
 
 /** Attempts in all; 0: no limit. */
 uint32_t job_attempts_max(const struct job_policy *policy);
+
+/** How long an attempt may take unless a rule says otherwise. */
+int64_t job_attempt_timeout_default(const struct decide_env *env);
 
 /** How long an attempt may take, from lease to answer. Fails as scene_eval() does. */
 status job_attempt_timeout(struct scene *scene, const struct job_policy *policy, int64_t *ret_us,

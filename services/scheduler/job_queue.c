@@ -158,6 +158,7 @@ static void unplace(struct job_queues *queues, struct open_job *job)
         heap_remove(&queues->delayed, &job->link);
         queue->delayed_count--;
         return;
+    case OPEN_JOB_HELD: queue->held_count--; return;
     case OPEN_JOB_LEASED:
         heap_remove(&queues->leased, &job->link);
         queue->leased_count--;
@@ -169,7 +170,10 @@ static void unplace(struct job_queues *queues, struct open_job *job)
 static void place_waiting(struct job_queues *queues, struct open_job *job, int64_t now_us)
 {
     struct queue *queue = job->queue;
-    if (job->due_us <= now_us) {
+    if (job->is_held) {
+        job->state = OPEN_JOB_HELD;
+        queue->held_count++;
+    } else if (job->due_us <= now_us) {
         job->state = OPEN_JOB_READY;
         heap_add(&queue->ready[job->priority], &job->link);
         queue->ready_count++;
@@ -279,6 +283,15 @@ void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t no
     ASSERT(job->state == OPEN_JOB_LEASED);
     job->lease_expires_us = now_us + (int64_t)job->lease_ms * 1000;
     heap_move(&queues->leased, &job->link);
+}
+
+void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us)
+{
+    if (job->is_held == is_held) return;
+    job->is_held = is_held;
+    if (job->state == OPEN_JOB_LEASED) return;
+    unplace(queues, job);
+    place_waiting(queues, job, now_us);
 }
 
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,

@@ -1,8 +1,9 @@
 /**
  * job_queue: the order of all open jobs of a partition, in memory.
  *
- * Every open job is in one of three places: ready (a worker may have it), delayed (its time has not
- * come) or leased (a worker has it, until its lease or its attempt is over). The truth is in the
+ * Every open job is in one of four places: ready (a worker may have it), delayed (its time has not
+ * come), held (its run is suspended) or leased (a worker has it, until its lease or its attempt is
+ * over). The truth is in the
  * tables; this is rebuilt from them at start and says nothing that they do not.
  *
  * Order: by time, and one step of priority is worth QUEUE_AGEING_US of waiting. So urgent jobs go
@@ -36,12 +37,12 @@ struct queue {
     str name;       /* owned */
     bool is_paused; /* nothing is handed out */
     struct heap ready[QUEUE_PRIORITIES];
-    size_t ready_count, delayed_count, leased_count;
+    size_t ready_count, delayed_count, held_count, leased_count;
     uint64_t dead_count;                      /* entries of its dead letter queue */
     struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
 };
 
-enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_LEASED };
+enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_HELD, OPEN_JOB_LEASED };
 
 struct open_job {
     struct id id, run;
@@ -50,6 +51,8 @@ struct open_job {
     uint64_t sequence;
     int64_t due_us;
     int64_t queued_us; /* when it was first scheduled */
+
+    bool is_held; /* not to be leased (again); a lease that it has goes on */
 
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
@@ -112,7 +115,10 @@ void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t no
 /** Somebody else holds the lease than we knew. */
 void open_job_adopt(struct open_job *job, struct worker *holder);
 
-/** Leased, delayed or ready to ready or delayed, due at `due_us`. */
+/** From now on it is held, or is not any more. */
+void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us);
+
+/** Leased, delayed or ready to ready or delayed, due at `due_us`; or to held. */
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us);
 

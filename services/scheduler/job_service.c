@@ -5,6 +5,7 @@
 #include "scheduler/poll.h"
 #include "scheduler/run_wire.h"
 #include "scheduler/services.h"
+#include "scheduler/undo.h"
 
 #include <stdlib.h>
 
@@ -95,6 +96,24 @@ static json report_value(const Pb__JobReport *report)
     return value;
 }
 
+/* The calls that undo it. What cannot be read stands for one that cannot be made: it becomes a dead
+ * letter when it is due, and the work itself counts. */
+static json report_undo(const Pb__JobReport *report)
+{
+    if (report->result_case != PB__JOB_REPORT__RESULT_COMPLETED) return json_invalid();
+    ProtobufCBinaryData text = report->completed->undo_json;
+    json value               = json_invalid();
+    if (text.len == 0) return value;
+    bool is_read = text.len <= REPORT_VALUE_MAX &&
+                   json_out(text, "undo", &value, NULL) == STATUS_OK &&
+                   json_is(value, JSON_ARRAY) && json_count(value) <= UNDO_CALLS_MAX;
+    if (is_read) return value;
+    json_unref(value);
+    value = json_array_new(1);
+    json_array_push(&value, json_null());
+    return value;
+}
+
 static status report(struct rpc_call *call, struct error *reterr)
 {
     const Pb__JobReports *request = call->request;
@@ -103,10 +122,11 @@ static status report(struct rpc_call *call, struct error *reterr)
     if (request->n_reports > REPORTS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "reports: at most %d", REPORTS_MAX);
     }
-    struct command *command = call_command(call, COMMAND_REPORT, request->n_reports);
+    struct command *command = call_command(call, COMMAND_REPORT, 2 * request->n_reports);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     for (size_t i = 0; i < request->n_reports; i++) {
-        command->values[i] = report_value(request->reports[i]);
+        command->values[2 * i]     = report_value(request->reports[i]);
+        command->values[2 * i + 1] = report_undo(request->reports[i]);
     }
     call_post(call, shard, command);
     return STATUS_OK;

@@ -20,7 +20,7 @@ static uint64_t part_of_list(const struct run *run, const struct task_list *list
 uint64_t progress_of_scope(const struct run *run, const struct activation *owner,
                            enum scope_kind kind, uint32_t index)
 {
-    if (!owner) return SHARE_WHOLE;
+    if (!owner) return kind == SCOPE_ROOT ? SHARE_WHOLE : 0;
     switch (kind) {
     case SCOPE_BRANCH:
         return part_of_list(run, list_of(run->workflow, activation_task(run, owner), kind),
@@ -30,6 +30,8 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
         size_t count = json_count(owner->items);
         return count > 0 ? owner->share / count : 0;
     }
+    case SCOPE_UNDO:
+    case SCOPE_COMPENSATION: return 0; /* undoing is no progress */
     case SCOPE_NONE:
     case SCOPE_ROOT:
     case SCOPE_BODY:
@@ -40,7 +42,7 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
 
 uint64_t progress_of_task(const struct run *run, const struct scope *scope, uint32_t position)
 {
-    if (scope->kind == SCOPE_BRANCH) return scope->share;
+    if (scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_UNDO) return scope->share;
     return part_of_list(run, scope_list(run, scope), scope->share, position);
 }
 

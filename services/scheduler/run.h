@@ -58,6 +58,8 @@ enum run_status {
     RUN_COMPLETED,
     RUN_FAULTED,
     RUN_CANCELLED,
+    RUN_TERMINATED,
+    RUN_SUSPENDED, /* by run_suspend() */
 };
 
 struct run_limits {
@@ -84,10 +86,12 @@ struct decide_env {
     struct arena *scratch; /* cleared by commands as they like */
     struct run_limits limits;
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
+    const struct child_places *children;       /* child.h; NULL: none to ask */
     const struct secret_source *secrets;       /* NULL: there are none */
 };
 
 struct run;
+struct child_places;
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -107,6 +111,8 @@ struct run_start {
     int64_t deadline_us;                     /* 0: none; the definition's timeout may be earlier */
     uint8_t priority;                        /* PRIORITY_INHERIT: the definition's */
     int64_t budget_usd_nanos, budget_tokens; /* 0: the definition's; may only lower it */
+    struct id parent;                        /* empty text: none */
+    uint32_t depth;                          /* runs around it */
 };
 
 /** INVALID_ARGUMENT (code "input_invalid"): the input does not fit the definition's schema. */
@@ -124,6 +130,7 @@ status run_due(struct run *run, const struct decide_env *env, struct event_list 
 struct job_completion {
     str job;     /* id */
     json output; /* shared; invalid: null */
+    json undo;   /* shared; the calls that undo it: array of {function, with}; invalid: none */
     struct usage usage;
 };
 
@@ -146,6 +153,26 @@ struct job_failure {
 status run_job_failed(struct run *run, const struct decide_env *env,
                       const struct job_failure *command, struct event_list *events,
                       struct error *reterr);
+
+struct child_answer {
+    uint32_t activation; /* of the task */
+    str child;           /* the id it was given */
+    str run;             /* the id it has: another one, if its key found a run */
+    enum child_outcome {
+        CHILD_STARTED,
+        CHILD_COMPLETED,
+        CHILD_FAULTED,
+        CHILD_CANCELLED,
+        CHILD_TERMINATED,
+        CHILD_REFUSED, /* it could not be started */
+    } outcome;
+    json value; /* shared: output, or error */
+};
+
+/** NOT_FOUND: no task waits for this child (any more). */
+status run_child_answered(struct run *run, const struct decide_env *env,
+                          const struct child_answer *answer, struct event_list *events,
+                          struct error *reterr);
 
 struct run_signal {
     str name;  /* the CloudEvent's type */
@@ -179,6 +206,20 @@ status run_approval_decide(struct run *run, const struct decide_env *env,
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr);
 
+/** Ends it at once: nothing is compensated, and child runs are terminated too. As above. */
+status run_terminate(struct run *run, const struct decide_env *env, str reason, str by,
+                     struct event_list *events, struct error *reterr);
+
+/** From now on no task starts and no timer fires. What is open may answer: its task ends, and if it
+ * was the last one, so does the run. Deadlines stay where they are: one that passes meanwhile takes
+ * effect when the run is resumed. No event if it is suspended already. As above. */
+status run_suspend(struct run *run, const struct decide_env *env, str reason, str by,
+                   struct event_list *events, struct error *reterr);
+
+/** Goes on. As above; FAILED_PRECONDITION ("run_not_paused"): it is not suspended. */
+status run_resume(struct run *run, const struct decide_env *env, str reason, str by,
+                  struct event_list *events, struct error *reterr);
+
 /* --- looking: views are valid until the next command -------------------------------------------
  */
 
@@ -187,12 +228,15 @@ const struct workflow *run_workflow(const struct run *run);
 enum run_status run_status(const struct run *run);
 static inline bool run_status_is_final(enum run_status state)
 {
-    return state >= RUN_COMPLETED;
+    return state >= RUN_COMPLETED && state != RUN_SUSPENDED;
 }
-uint64_t run_sequence(const struct run *run); /* of the last event */
-json run_input(const struct run *run);        /* raw */
-json run_output(const struct run *run);       /* JSON_INVALID unless completed */
-json run_error(const struct run *run);        /* of a faulted or cancelled run */
+uint64_t run_sequence(const struct run *run);  /* of the last event */
+const char *run_parent(const struct run *run); /* id; empty: none */
+uint32_t run_depth(const struct run *run);     /* runs around it */
+bool run_is_suspended(const struct run *run);
+json run_input(const struct run *run);  /* raw */
+json run_output(const struct run *run); /* JSON_INVALID unless completed */
+json run_error(const struct run *run);  /* of a faulted or cancelled run */
 int64_t run_started_us(const struct run *run);
 int64_t run_ended_us(const struct run *run);    /* 0: not yet */
 int64_t run_deadline_us(const struct run *run); /* 0: none */
@@ -212,9 +256,15 @@ bool run_has_more(const struct run *run);
 uint32_t run_progress_permille(const struct run *run);
 const char *run_phase(const struct run *run);
 
+/** What was or is to be undone, in numbers; total 0: nothing. */
+struct run_compensation {
+    uint32_t total, done, failed;
+};
+struct run_compensation run_compensation(const struct run *run);
+
 /** Why the run does not move: open tasks that wait, oldest place first. */
 struct run_wait {
-    enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL } kind;
+    enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL, WAIT_CHILD } kind;
     const struct task *task;
     int64_t since_us;
     int64_t due_us; /* of a timer or an expiry; 0: none */

@@ -32,6 +32,8 @@ static status apply_run_started(struct run *run, struct event *event, struct err
     run->priority         = event->priority;
     run->budget_usd_nanos = event->budget_usd_nanos;
     run->budget_tokens    = event->budget_tokens;
+    run->parent           = event->id;
+    run->depth            = event->depth;
     run->input            = json_ref(event->value);
     run->context = json_ref(event->context.kind == JSON_INVALID ? event->value : event->context);
 
@@ -55,9 +57,19 @@ static status apply_run_ended(struct run *run, struct event *event, enum run_sta
     } else {
         run->error = json_ref(end == RUN_FAULTED ? event->error : event->value);
     }
-    run->status   = end;
-    run->ended_us = event->time_us;
+    run->status       = end;
+    run->is_suspended = false;
+    run->ended_us     = event->time_us;
     run_clear(run);
+    return STATUS_OK;
+}
+
+static status apply_suspension(struct run *run, const struct event *event, struct error *reterr)
+{
+    bool is_suspended = event->kind == EVENT_RUN_SUSPENDED;
+    if (run->is_suspended == is_suspended) return damaged(reterr, event, "it is so already");
+    run->is_suspended = is_suspended;
+    run->is_due_known = false;
     return STATUS_OK;
 }
 
@@ -69,6 +81,9 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_COMPLETED: return apply_run_ended(run, event, RUN_COMPLETED, reterr);
     case EVENT_RUN_FAULTED: return apply_run_ended(run, event, RUN_FAULTED, reterr);
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
+    case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
+    case EVENT_RUN_SUSPENDED:
+    case EVENT_RUN_RESUMED: return apply_suspension(run, event, reterr);
     case EVENT_SIGNAL_RECEIVED: return apply_signal(run, event, reterr);
     case EVENT_EXPIRED: return apply_expired(run, event, reterr);
     default: return damaged(reterr, event, "unknown kind"); /* of a newer release: do not guess */
@@ -98,6 +113,15 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_LISTEN_CLOSED: return apply_closed(run, activation, event, reterr);
     case EVENT_ITEM_COMPLETED: return apply_item(run, activation, event, reterr);
     case EVENT_EMITTED: return apply_emitted(run, activation, event, reterr);
+    case EVENT_CHILD_SCHEDULED:
+    case EVENT_CHILD_STARTED:
+    case EVENT_CHILD_COMPLETED:
+    case EVENT_CHILD_FAULTED:
+    case EVENT_CHILD_CANCELLED:
+    case EVENT_CHILD_TERMINATED: return apply_child(run, activation, event, reterr);
+    case EVENT_COMPENSATION_COMPLETED:
+    case EVENT_COMPENSATION_FAILED: return apply_compensation(run, activation, event, reterr);
+    case EVENT_RUN_LABELLED: return STATUS_OK; /* of its row, not of its state */
     default: return apply_taken(run, activation, event, reterr);
     }
 }
@@ -121,10 +145,21 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_APPROVAL_DECIDED:
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_CANCELLED:
+    case EVENT_COMPENSATION_COMPLETED:
+    case EVENT_COMPENSATION_FAILED:
+    case EVENT_RUN_LABELLED:
     case EVENT_TAKEN:
     case EVENT_LISTEN_CLOSED:
     case EVENT_EMITTED:
-    case EVENT_ITEM_COMPLETED: return apply_activation(run, event, reterr);
+    case EVENT_ITEM_COMPLETED:
+    case EVENT_CHILD_SCHEDULED:
+    case EVENT_CHILD_STARTED:
+    case EVENT_CHILD_COMPLETED:
+    case EVENT_CHILD_FAULTED:
+    case EVENT_CHILD_CANCELLED:
+    case EVENT_CHILD_TERMINATED: return apply_activation(run, event, reterr);
+    case EVENT_UNDO_BEGUN:
+    case EVENT_COMPENSATION_STARTED: return apply_undo(run, event, reterr);
     default: return apply_run(run, event, reterr);
     }
 }

@@ -20,6 +20,12 @@ enum {
     TRACEPARENT_SIZE    = 64, /* bytes, with the NUL */
 };
 
+/** A label that a run gave itself; its texts live as long as the turn. */
+struct added_label {
+    struct added_label *next;
+    const char *key, *value;
+};
+
 struct live_run {
     struct id id;
     struct run *run;  /* owned */
@@ -29,11 +35,12 @@ struct live_run {
 
     /* Of this turn. */
     bool is_touched;
-    bool is_new;             /* its rows are not in the tables yet */
-    bool was_final;          /* before this turn */
-    bool has_listener_moved; /* the rows of its listeners are to be looked at */
-    Pb__RunView *row;        /* of a new run; lives as long as the turn */
-    Pb__RunView *ended;      /* the full view, if the listener wants it; likewise */
+    bool is_new;                /* its rows are not in the tables yet */
+    bool was_final;             /* before this turn */
+    bool has_listener_moved;    /* the rows of its listeners are to be looked at */
+    Pb__RunView *row;           /* of a new run; lives as long as the turn */
+    Pb__RunView *ended;         /* the full view, if the listener wants it; likewise */
+    struct added_label *labels; /* put on it; likewise */
 
     struct live_run *newer, *older;
     size_t memory_bytes; /* as counted in the cache */

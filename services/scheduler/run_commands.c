@@ -5,6 +5,7 @@
 #include "scheduler/due.h"
 #include "scheduler/run_end.h"
 #include "scheduler/signal.h"
+#include "scheduler/undo.h"
 #include "schema/schema.h"
 
 #include <stdio.h>
@@ -69,6 +70,8 @@ status run_start(struct run *run, const struct decide_env *env, const struct run
         .priority         = inherits ? workflow->priority : command->priority,
         .budget_usd_nanos = lower(workflow->budget.usd_nanos, command->budget_usd_nanos),
         .budget_tokens    = lower(workflow->budget.tokens, command->budget_tokens),
+        .id               = command->parent,
+        .depth            = command->depth,
         .value            = json_ref(input),
     };
     json error        = json_invalid();
@@ -91,7 +94,7 @@ status run_start(struct run *run, const struct decide_env *env, const struct run
 status run_advance(struct run *run, const struct decide_env *env, struct event_list *events,
                    struct error *)
 {
-    if (run->status != RUN_RUNNING) return STATUS_OK;
+    if (run->status != RUN_RUNNING || run->is_suspended) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
     decision_end(&decision);
     return STATUS_OK;
@@ -150,6 +153,7 @@ static void attempt_end(struct decision *decision, struct activation *activation
     const struct scope *list  = run_scope(decision->run, activation->first_scope);
     struct activation *within = list ? run_activation(decision->run, list->active) : NULL;
     bool is_try               = task->kind == TASK_TRY;
+    if (within && within->state == TASK_UNDOING) return; /* it has failed already */
     if (is_try && (!within || list->kind != SCOPE_BODY)) return;
     json error = timeout_new(task, "the attempt took longer than limit.attempt.duration");
     if (is_try) {
@@ -207,7 +211,7 @@ status run_due(struct run *run, const struct decide_env *env, struct event_list 
 {
     if (run->status != RUN_RUNNING || run_next_due(run) > env->now_us) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
-    if (is_past(run->deadline_us, env->now_us)) {
+    if (is_past(run->deadline_us, env->now_us) && !run->is_ending) {
         run_fault(&decision,
                   error_new(ERROR_TIMEOUT, 0, str_from("the run took too long"), str_from("/")));
     } else {
@@ -283,13 +287,20 @@ status run_cancel(struct run *run, const struct decide_env *env, str reason, str
                   struct event_list *events, struct error *reterr)
 {
     TRY(check_running(run, reterr));
+    if (run->is_ending) return STATUS_OK; /* it undoes already what it did */
     struct decision decision = decision_begin(run, env, events);
-    run_cancel_all(&decision);
-    json value = json_object_new(2);
+    json value               = json_object_new(2);
     json_object_put_text(&value, "reason", json_text_lossy(reason));
     json_object_put_text(&value, "by", json_text_lossy(by));
-    struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
-    (void)decide_emit(&decision, &event);
+    if (run->is_suspended) {
+        struct event resumed = {.kind = EVENT_RUN_RESUMED, .value = json_ref(value)};
+        (void)decide_emit(&decision, &resumed);
+    }
+    run_cancel_all(&decision);
+    if (!undo_begin_run(&decision, UNDO_THEN_CANCEL, value)) {
+        struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
+        (void)decide_emit(&decision, &event);
+    }
     decision_end(&decision);
     return STATUS_OK;
 }

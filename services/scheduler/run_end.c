@@ -1,10 +1,12 @@
 #include "scheduler/run_end.h"
 
 #include "base/assert.h"
+#include "scheduler/undo.h"
 
 void run_fault(struct decision *decision, json error)
 {
     run_cancel_all(decision);
+    if (undo_begin_run(decision, UNDO_THEN_FAULT, error)) return;
     struct event event = {.kind = EVENT_RUN_FAULTED, .error = error};
     (void)decide_emit(decision, &event);
 }
@@ -26,6 +28,11 @@ static void run_complete(struct decision *decision, json output)
     }
     if (code != STATUS_OK) {
         run_fault(decision, error);
+        return;
+    }
+    /* What was cancelled by `then: end` is undone before. */
+    if (undo_begin_run(decision, UNDO_THEN_COMPLETE, value)) {
+        value = json_invalid();
         return;
     }
     struct event event = {.kind = EVENT_RUN_COMPLETED};

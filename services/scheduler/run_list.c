@@ -39,9 +39,10 @@ struct listing {
 static void filters_text(const struct listing *list, struct buf *out)
 {
     const Pb__ListRuns *request = list->request;
-    (void)buf_printf(out, STR_FMT "\x1f%s\x1f%s\x1f%lld\x1f%lld\x1f%d", STR_ARG(list->namespace),
-                     request->workflow, request->version, (long long)request->created_after_us,
-                     (long long)request->created_before_us, request->oldest_first);
+    (void)buf_printf(out, STR_FMT "\x1f%s\x1f%s\x1f%s\x1f%lld\x1f%lld\x1f%d",
+                     STR_ARG(list->namespace), request->workflow, request->version, request->parent,
+                     (long long)request->created_after_us, (long long)request->created_before_us,
+                     request->oldest_first);
     for (size_t i = 0; i < request->n_status; i++) {
         (void)buf_printf(out, "\x1fs%d", (int)request->status[i]);
     }
@@ -67,6 +68,7 @@ static bool matches(const struct listing *list, const Pb__RunView *row)
     if (!is_any && !str_is(list->namespace, row->namespace_)) return false;
     if (*request->workflow && strcmp(request->workflow, row->workflow) != 0) return false;
     if (*request->version && strcmp(request->version, row->version) != 0) return false;
+    if (*request->parent && strcmp(request->parent, row->parent_run) != 0) return false;
     if (request->created_after_us > 0 && row->created_us <= request->created_after_us) return false;
     if (request->created_before_us > 0 && row->created_us >= request->created_before_us) {
         return false;
@@ -130,8 +132,13 @@ static status read_piece(struct listing *list, unsigned *rows_left, struct error
     struct key from  = {};
     struct key until = {};
     struct scan scan = {.backward = !request->oldest_first};
-    if (request->created_after_us > 0) {
-        bound_key(request->created_after_us, 0, &from);
+    int64_t from_us  = request->created_after_us;
+    if (*request->parent) { /* children are younger */
+        int64_t parent_us = id_unix_ms(str_from(request->parent)) * 1000;
+        if (parent_us > from_us) from_us = parent_us;
+    }
+    if (from_us > 0) {
+        bound_key(from_us, 0, &from);
         scan.from = key_bytes(&from);
     }
     if (request->created_before_us > 0) {
@@ -204,6 +211,10 @@ status run_list_handle(struct rpc_call *call, struct error *reterr)
     };
     if (!list.shard) return call_moved(call, call->partition);
     TRY(page_size_read(request->page ? request->page->size : 0, &list.size, reterr));
+    if (*request->parent && !id_is_valid(str_from(request->parent))) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "parent: the id of a run, 26 characters; a client_id is not looked up here");
+    }
     if (request->n_status > STATUSES_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "status: at most %d", STATUSES_MAX);
     }

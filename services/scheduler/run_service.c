@@ -193,6 +193,32 @@ static status cancel(struct rpc_call *call, struct error *reterr)
     return post_to_run(call, request->id, request->namespace_, command, reterr);
 }
 
+static status stop_run(struct rpc_call *call, enum command_kind kind, struct error *reterr)
+{
+    const Pb__StopRun *request = call->request;
+    if (strlen(request->reason) > REASON_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "reason: over %d bytes", REASON_MAX);
+    }
+    struct command *command = call_command(call, kind, 0);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return post_to_run(call, request->id, request->namespace_, command, reterr);
+}
+
+static status terminate(struct rpc_call *call, struct error *reterr)
+{
+    return stop_run(call, COMMAND_TERMINATE, reterr);
+}
+
+static status suspend(struct rpc_call *call, struct error *reterr)
+{
+    return stop_run(call, COMMAND_SUSPEND, reterr);
+}
+
+static status resume(struct rpc_call *call, struct error *reterr)
+{
+    return stop_run(call, COMMAND_RESUME, reterr);
+}
+
 static status signal_run(struct rpc_call *call, struct error *reterr)
 {
     const Pb__SignalRun *request = call->request;
@@ -286,6 +312,9 @@ const struct rpc_method run_service_methods[] = {
     {.name = "List", .handle = run_list_handle},
     {.name = "History", .handle = run_history_handle, .cancel = run_history_cancel},
     {.name = "Cancel", .handle = cancel},
+    {.name = "Terminate", .handle = terminate},
+    {.name = "Suspend", .handle = suspend},
+    {.name = "Resume", .handle = resume},
     {.name = "Signal", .handle = signal_run},
     {.name = "Pull", .handle = pull, .cancel = pull_cancel},
     {},

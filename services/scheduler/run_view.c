@@ -1,6 +1,7 @@
 /* Looking at a run, and at its events, from outside. */
 #include "scheduler/job_key.h"
 #include "scheduler/state.h"
+#include "scheduler/undo.h"
 #include "json/json_write.h"
 
 #include "base/assert.h"
@@ -20,8 +21,25 @@ const struct workflow *run_workflow(const struct run *run)
 
 enum run_status run_status(const struct run *run)
 {
-    bool moves = run->job_count > 0 || run_has_more(run);
+    if (run->status == RUN_RUNNING && run->is_suspended) return RUN_SUSPENDED;
+    bool is_undoing = run->undo_done + run->undo_failed < run->undo_total;
+    bool moves      = run->job_count > 0 || run_has_more(run) || is_undoing;
     return run->status == RUN_RUNNING && !moves ? RUN_WAITING : run->status;
+}
+
+const char *run_parent(const struct run *run)
+{
+    return run->parent.text;
+}
+
+uint32_t run_depth(const struct run *run)
+{
+    return run->depth;
+}
+
+bool run_is_suspended(const struct run *run)
+{
+    return run->is_suspended;
 }
 
 uint64_t run_sequence(const struct run *run)
@@ -84,6 +102,11 @@ uint32_t run_jobs_open(const struct run *run)
     return run->job_count;
 }
 
+struct run_compensation run_compensation(const struct run *run)
+{
+    return (struct run_compensation){run->undo_total, run->undo_done, run->undo_failed};
+}
+
 static bool wait_of(const struct run *run, const struct activation *activation,
                     struct run_wait *ret_wait)
 {
@@ -102,9 +125,14 @@ static bool wait_of(const struct run *run, const struct activation *activation,
         if (task->kind == TASK_LISTEN) {
             ret_wait->kind = task->listen.approval ? WAIT_APPROVAL : WAIT_EVENT;
         }
+        if (task->kind == TASK_RUN) {
+            ret_wait->kind = WAIT_CHILD;
+            if (json_is(activation->key, JSON_TEXT)) ret_wait->id = json_str(activation->key);
+        }
         return true;
     case TASK_ILLEGAL:
     case TASK_RUNNING:
+    case TASK_UNDOING:
     case TASK_COMPLETED:
     case TASK_FAULTED:
     case TASK_CANCELLED:
@@ -163,12 +191,33 @@ size_t run_memory_bytes(const struct run *run)
                 value_bytes(activation->events);
         size += activation->remembered_capacity * sizeof *activation->remembered;
     }
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        const struct undo *entry = &run->undos[i];
+        size += sizeof *entry + value_bytes(entry->input) + value_bytes(entry->output) +
+                value_bytes(entry->context) + value_bytes(entry->steps);
+    }
     for (uint32_t i = 0; i < run->buffer_count; i++) size += value_bytes(run->buffer[i].event);
     return size;
 }
 
 /* --- history ------------------------------------------------------------------------------------
  */
+
+/* Of an undoing that begins, and of a compensation that starts: neither is there yet. */
+static void view_undo(const struct run *run, const struct event *event, struct event_view *view)
+{
+    const struct activation *owner = run_activation(run, event->owner);
+    const struct undo *entry       = undo_find(run, event->index);
+    if (event->kind == EVENT_UNDO_BEGUN && owner) {
+        view->reference = activation_task(run, owner)->reference;
+        iteration_put(run, run_scope(run, owner->scope), &view->iteration);
+    } else if (event->kind == EVENT_COMPENSATION_STARTED && entry) {
+        view->reference = run->workflow->tasks[entry->task].reference;
+        if (json_is(entry->iteration, JSON_TEXT)) {
+            (void)buf_put_str(&view->iteration, json_str(entry->iteration));
+        }
+    }
+}
 
 /* Where the event's task is, or is about to be. */
 static void view_place(const struct run *run, const struct event *event, struct event_view *view)
@@ -233,16 +282,23 @@ static const char *value_name(enum event_kind kind)
 {
     switch (kind) {
     case EVENT_RUN_STARTED:
+    case EVENT_CHILD_SCHEDULED:
     case EVENT_JOB_SCHEDULED: return "input";
     case EVENT_RUN_COMPLETED:
     case EVENT_TASK_COMPLETED:
     case EVENT_ITEM_COMPLETED:
+    case EVENT_CHILD_COMPLETED:
     case EVENT_JOB_COMPLETED: return "output";
     case EVENT_EMITTED:
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";
     case EVENT_RUN_CANCELLED: return "cancel";
+    case EVENT_RUN_TERMINATED: return "terminate";
+    case EVENT_RUN_SUSPENDED: return "suspend";
+    case EVENT_RUN_RESUMED: return "resume";
+    case EVENT_CHILD_STARTED: return "run";
+    case EVENT_RUN_LABELLED: return "labels";
     default: return NULL;
     }
 }
@@ -266,6 +322,17 @@ static void put_usage(struct json_writer *writer, const struct usage *usage)
     json_end_object(writer);
 }
 
+/* Who the child is, or whose child the run. */
+static void put_child(struct json_writer *writer, const struct event *event)
+{
+    bool is_child = event->kind >= EVENT_CHILD_SCHEDULED && event->kind <= EVENT_CHILD_TERMINATED;
+    if (is_child) json_put_text(writer, "child", str_from(event->id.text));
+    if (event->kind == EVENT_CHILD_SCHEDULED) put_value(writer, "workflow", event->key);
+    if (event->kind == EVENT_RUN_STARTED && event->id.text[0]) {
+        json_put_text(writer, "parent", str_from(event->id.text));
+    }
+}
+
 void event_view_make(const struct run *run, const struct event *event, struct event_view *ret_view)
 {
     struct event_view view = {
@@ -277,8 +344,12 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
         .data      = buf_init(DATA_MAX),
     };
     bool is_of_run = event->kind < EVENT_TASK_STARTED || event->kind == EVENT_SIGNAL_RECEIVED ||
-                     event->kind == EVENT_EXPIRED;
-    if (!is_of_run) view_place(run, event, &view);
+                     event->kind == EVENT_EXPIRED || event->kind >= EVENT_RUN_SUSPENDED;
+    if (event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED) {
+        view_undo(run, event, &view);
+    } else if (!is_of_run) {
+        view_place(run, event, &view);
+    }
     if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
         view.job     = event->id;
         view.attempt = event->attempt;
@@ -298,6 +369,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     if (event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED) {
         json_put_text(&writer, "id", str_from(event->id.text));
     }
+    put_child(&writer, event);
     put_usage(&writer, &event->usage);
     json_end_object(&writer);
     if (view.data.len == 2) buf_clear(&view.data); /* nothing but {} */

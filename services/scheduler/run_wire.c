@@ -15,6 +15,8 @@ Pb__RunStatus run_status_wire(enum run_status state)
     case RUN_COMPLETED: return PB__RUN_STATUS__RUN_STATUS_COMPLETED;
     case RUN_FAULTED: return PB__RUN_STATUS__RUN_STATUS_FAULTED;
     case RUN_CANCELLED: return PB__RUN_STATUS__RUN_STATUS_CANCELLED;
+    case RUN_TERMINATED: return PB__RUN_STATUS__RUN_STATUS_TERMINATED;
+    case RUN_SUSPENDED: return PB__RUN_STATUS__RUN_STATUS_SUSPENDED;
     }
     return PB__RUN_STATUS__RUN_STATUS_UNSPECIFIED;
 }
@@ -93,6 +95,7 @@ static const char *wait_kind(const struct run_wait *wait)
     case WAIT_TIMER: return "timer";
     case WAIT_EVENT: return "event";
     case WAIT_APPROVAL: return "approval";
+    case WAIT_CHILD: return "child";
     }
     return "";
 }
@@ -119,6 +122,22 @@ static status fill_waits(Pb__RunView *view, const struct run *run, struct arena 
     return STATUS_OK;
 }
 
+static status fill_compensation(Pb__RunView *view, const struct run *run, struct arena *arena,
+                                struct error *reterr)
+{
+    const struct run_compensation undone = run_compensation(run);
+    view->compensation                   = NULL;
+    if (undone.total == 0) return STATUS_OK;
+    Pb__Compensation *shown = arena_alloc(arena, sizeof *shown);
+    if (!shown) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
+    *shown             = (Pb__Compensation)PB__COMPENSATION__INIT;
+    shown->total       = undone.total;
+    shown->done        = undone.done;
+    shown->failed      = undone.failed;
+    view->compensation = shown;
+    return STATUS_OK;
+}
+
 status run_wire_fill(Pb__RunView *view, const struct run *run, bool is_full, struct arena *arena,
                      struct error *reterr)
 {
@@ -140,6 +159,7 @@ status run_wire_fill(Pb__RunView *view, const struct run *run, bool is_full, str
     usage_to_wire(run_usage(run), view->usage);
     TRY(json_in(arena, run_error(run), &view->error_json, reterr));
     TRY(fill_waits(view, run, arena, reterr));
+    TRY(fill_compensation(view, run, arena, reterr));
     if (!is_full) return STATUS_OK;
     TRY(json_in(arena, run_input(run), &view->input_json, reterr));
     return json_in(arena, run_output(run), &view->output_json, reterr);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "scheduler/scene_secrets.h"
+#include "scheduler/undo.h"
 #include "schema/schema.h"
 #include "workflow/duration.h"
 
@@ -120,8 +121,7 @@ static json runtime_variable_new(void)
     return value;
 }
 
-/* The members of `inner` hide those of `outer`. Takes both; either may be invalid. */
-static json overlay(json outer, json inner)
+json steps_overlay(json outer, json inner)
 {
     if (inner.kind == JSON_INVALID) return outer;
     if (outer.kind == JSON_INVALID) return inner;
@@ -140,7 +140,7 @@ static json steps_within(const struct run *run, const struct activation *activat
     json steps = json_invalid();
     for (uint32_t slot = activation->first_scope; slot != SLOT_NONE;) {
         const struct scope *scope = run_scope(run, slot);
-        steps                     = overlay(steps, json_ref(scope->steps));
+        steps                     = steps_overlay(steps, json_ref(scope->steps));
         slot                      = scope->next;
     }
     return steps;
@@ -154,9 +154,13 @@ static json steps_new(const struct scene *scene)
     struct place place = scene->place;
     if (!scene->task) place.scope = ROOT_SLOT; /* the workflow's output.as */
     for (;;) {
-        const struct scope *scope = run_scope(run, place.scope);
-        if (scope) steps = overlay(json_ref(scope->steps), steps);
+        const struct scope *scope      = run_scope(run, place.scope);
         const struct activation *owner = run_activation(run, place.owner);
+        if (scope) steps = steps_overlay(json_ref(scope->steps), steps);
+        if (place.kind == SCOPE_COMPENSATION) { /* as they were: it saw nothing that came later */
+            if (!scope) steps = steps_overlay(json_ref(undo_find(run, owner->undo)->steps), steps);
+            break;
+        }
         if (!owner) break;
         place = place_of(run_scope(run, owner->scope));
     }
@@ -199,9 +203,19 @@ static json context_of(const struct scene *scene)
     const struct scope *scope = run_scope(scene->run, scene->place.scope);
     if (!scope) {
         const struct activation *owner = run_activation(scene->run, scene->place.owner);
-        scope                          = owner ? run_scope(scene->run, owner->scope) : NULL;
+        if (scene->place.kind == SCOPE_COMPENSATION) {
+            return undo_find(scene->run, owner->undo)->context;
+        }
+        scope = owner ? run_scope(scene->run, owner->scope) : NULL;
     }
     return scope_context(scene->run, scope);
+}
+
+/* What the task undoes that the expression stands in; NULL: nothing. */
+static const struct undo *entry_of(const struct scene *scene)
+{
+    if (!scene->task || !scene->task->is_compensation) return NULL;
+    return undo_find(scene->run, undoing_around(scene->run, &scene->place)->undo);
 }
 
 /* A variable whose value has to be made. Owned. */
@@ -227,9 +241,11 @@ static json variable_get(enum variable variable, const struct scope_variable *de
 {
     struct scene *scene = context;
     if (declared) return declared_variable(scene, declared);
+    const struct undo *entry = entry_of(scene);
+    bool has_output          = scene->output.kind != JSON_INVALID; /* in `export.as` */
     if (variable == VARIABLE_CONTEXT) return context_of(scene);
-    if (variable == VARIABLE_INPUT) return scene->input;
-    if (variable == VARIABLE_OUTPUT) return scene->output;
+    if (variable == VARIABLE_INPUT) return entry ? entry->input : scene->input;
+    if (variable == VARIABLE_OUTPUT) return entry && !has_output ? entry->output : scene->output;
     /* Each expression gets the secrets that it names; everything else is the same for all. */
     json *made = &scene->made[variable];
     if (variable == VARIABLE_SECRETS) json_replace(made, json_invalid());

@@ -79,6 +79,10 @@ status scene_duration(struct scene *scene, const struct duration *duration, int6
 status scene_check(struct scene *scene, const struct schema *schema, json value, const char *what,
                    json *ret_error);
 
+/** $steps of two lists: the members of `inner` hide those of `outer`. Takes both; either may be
+ * invalid. */
+json steps_overlay(json outer, json inner);
+
 /** Sets `*ret_error` to an error with the task as instance; always fails. */
 status scene_fail(const struct scene *scene, enum error_kind kind, const char *detail,
                   json *ret_error);

@@ -25,6 +25,8 @@ static_assert(HINTS_PER_MESSAGE * HINT_SIZE < RPC_HINT_SIZE_MAX);
 struct scheduler {
     uint16_t count;
     struct shard **shards; /* `count`; NULL: not ours */
+    bool *has;             /* `count`: which partitions are ours, also while they are opened */
+    _Atomic(struct engine *) *engines; /* `count`: for each other; NULL: not there (yet) */
     struct definitions *definitions;
     struct function_registry *functions;
     struct secrets_place secrets;
@@ -117,6 +119,25 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
     }
 }
 
+/* --- between engines: on the engine threads ----------------------------------------------------
+ */
+
+static status on_post(uint16_t partition, struct command *command, struct error *reterr,
+                      void *context)
+{
+    const struct scheduler *scheduler = context;
+    ASSERT(partition < scheduler->count);
+    struct engine *engine = atomic_load(&scheduler->engines[partition]);
+    if (engine) return engine_post(engine, command, reterr);
+    return fail(reterr, STATUS_UNAVAILABLE, "partition %u is not here", partition);
+}
+
+static bool on_has_partition(uint16_t partition, void *context)
+{
+    const struct scheduler *scheduler = context;
+    return partition < scheduler->count && scheduler->has[partition];
+}
+
 /* --- shards ------------------------------------------------------------------------------------
  */
 
@@ -157,18 +178,22 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
 
     const struct shard *first                  = index == 0 ? shard : scheduler->shards[0];
     const struct engine_options engine_options = {
-        .partition    = shard->partition,
-        .definitions  = scheduler->definitions,
-        .system_store = first ? first->partition->store : NULL,
-        .board        = shard->board,
-        .metrics      = options->metrics,
-        .limits       = options->limits,
-        .secrets      = &shard->secret_source,
-        .lease_ms     = options->lease_ms,
-        .failed       = options->failed,
-        .listener     = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
+        .partition     = shard->partition,
+        .definitions   = scheduler->definitions,
+        .system_store  = first ? first->partition->store : NULL,
+        .board         = shard->board,
+        .metrics       = options->metrics,
+        .limits        = options->limits,
+        .secrets       = &shard->secret_source,
+        .lease_ms      = options->lease_ms,
+        .failed        = options->failed,
+        .post          = on_post,
+        .has_partition = on_has_partition,
+        .neighbours    = scheduler,
+        .listener = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
     };
     TRY(engine_start(&engine_options, &shard->engine, reterr));
+    atomic_store(&scheduler->engines[index], shard->engine);
     *ret_shard = TAKE(shard);
     return STATUS_OK;
 }
@@ -226,7 +251,12 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     CLEANUP(scheduler_closep) struct scheduler *scheduler = mem_new(1, sizeof *scheduler);
     scheduler->count                                      = options->count;
     scheduler->secrets                                    = options->secrets;
-    scheduler->shards      = mem_new(options->count, sizeof *scheduler->shards);
+    scheduler->shards  = mem_new(options->count, sizeof *scheduler->shards);
+    scheduler->engines = mem_new(options->count, sizeof *scheduler->engines);
+    scheduler->has     = mem_new(options->count, sizeof *scheduler->has);
+    for (uint16_t i = 0; i < options->count; i++) {
+        scheduler->has[i] = !options->owned || options->owned[i];
+    }
     scheduler->definitions = definitions_new();
     scheduler->functions   = function_registry_new();
     scheduler->instance    = random_u64() | 1;
@@ -255,6 +285,9 @@ void scheduler_close(struct scheduler *scheduler)
     /* The engines tell both of what they did, so they end first; the last answers read the stores.
      */
     for (uint16_t i = 0; i < scheduler->count; i++) {
+        if (scheduler->shards[i]) engine_halt(scheduler->shards[i]->engine);
+    }
+    for (uint16_t i = 0; i < scheduler->count; i++) {
         if (scheduler->shards[i]) engine_stopp(&scheduler->shards[i]->engine);
     }
     history_waits_stop(scheduler->history_waits);
@@ -263,6 +296,8 @@ void scheduler_close(struct scheduler *scheduler)
     definitions_free(scheduler->definitions);
     function_registry_free(scheduler->functions);
     free(scheduler->shards);
+    free(scheduler->engines);
+    free(scheduler->has);
     free(scheduler);
 }
 

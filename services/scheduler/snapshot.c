@@ -4,6 +4,7 @@
  */
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
+#include "scheduler/undo.h"
 #include "scheduler/wire.h"
 
 #include "base/assert.h"
@@ -18,6 +19,7 @@ enum {
     SNAPSHOT_ACTIVATION  = 41,
     SNAPSHOT_BUFFERED    = 42,
     SNAPSHOT_PAYLOAD     = 43,
+    SNAPSHOT_UNDO        = 158,
     ACTIVATION_REMEMBERS = 27,
 };
 
@@ -51,6 +53,17 @@ static const struct wire_field run_fields[] = {
     {32, WIRE_I64,   offsetof(struct run, usage.calls)},
     {33, WIRE_ENUM,  offsetof(struct run, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct run, usage.is_simulated)},
+    {150, WIRE_U32,  offsetof(struct run, undo_number)},
+    {151, WIRE_U32,  offsetof(struct run, undo_total)},
+    {152, WIRE_U32,  offsetof(struct run, undo_done)},
+    {153, WIRE_U32,  offsetof(struct run, undo_failed)},
+    {154, WIRE_BOOL, offsetof(struct run, is_ending)},
+    {155, WIRE_U32,  offsetof(struct run, ending_then)},
+    {156, WIRE_VALUE, offsetof(struct run, ending_error)},
+    {157, WIRE_VALUE, offsetof(struct run, ending_value)},
+    {160, WIRE_ID,   offsetof(struct run, parent)},
+    {161, WIRE_U32,  offsetof(struct run, depth)},
+    {190, WIRE_BOOL, offsetof(struct run, is_suspended)},
 };
 
 static const struct wire_field scope_fields[] = {
@@ -97,6 +110,25 @@ static const struct wire_field activation_fields[] = {
     {25, WIRE_U64,    offsetof(struct activation, share)},
     {26, WIRE_U64,    offsetof(struct activation, counted)},
     {143, WIRE_INLINE, offsetof(struct activation, events)},
+    {150, WIRE_VALUE, offsetof(struct activation, calls)},
+    {151, WIRE_U32,   offsetof(struct activation, undo)},
+    {152, WIRE_U32,   offsetof(struct activation, undo_then)},
+    {153, WIRE_VALUE, offsetof(struct activation, undo_value)},
+};
+
+static const struct wire_field undo_fields[] = {
+    {1,  WIRE_U32,   offsetof(struct undo, number)},
+    {2,  WIRE_U32,   offsetof(struct undo, task)},
+    {3,  WIRE_SLOT,  offsetof(struct undo, holder)},
+    {4,  WIRE_BOOL,  offsetof(struct undo, is_due)},
+    {5,  WIRE_VALUE, offsetof(struct undo, input)},
+    {6,  WIRE_VALUE, offsetof(struct undo, output)},
+    {7,  WIRE_VALUE, offsetof(struct undo, context)},
+    {8,  WIRE_VALUE, offsetof(struct undo, steps)},
+    {9,  WIRE_VALUE, offsetof(struct undo, calls)},
+    {10, WIRE_VALUE, offsetof(struct undo, identity)},
+    {11, WIRE_VALUE, offsetof(struct undo, key)},
+    {12, WIRE_VALUE, offsetof(struct undo, iteration)},
 };
 
 static const struct wire_field remembered_fields[] = {
@@ -116,6 +148,7 @@ static const struct wire_table run_table        = {run_fields, ARRAY_LEN(run_fie
 static const struct wire_table scope_table      = {scope_fields, ARRAY_LEN(scope_fields)};
 static const struct wire_table activation_table = {activation_fields, ARRAY_LEN(activation_fields)};
 static const struct wire_table remembered_table = {remembered_fields, ARRAY_LEN(remembered_fields)};
+static const struct wire_table undo_table       = {undo_fields, ARRAY_LEN(undo_fields)};
 static const struct wire_table buffered_table   = {buffered_fields, ARRAY_LEN(buffered_fields)};
 
 /* --- writing -----------------------------------------------------------------------------------
@@ -178,6 +211,9 @@ static status put_all(struct wire_writer *writer, const struct run *run, struct 
     for (uint32_t i = 0; i < run->buffer_count; i++) {
         TRY(wire_put_message(writer, SNAPSHOT_BUFFERED, &buffered_table, &run->buffer[i], &message,
                              reterr));
+    }
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        TRY(wire_put_message(writer, SNAPSHOT_UNDO, &undo_table, &run->undos[i], &message, reterr));
     }
     put_payloads(writer, &run->payloads);
     return STATUS_OK;
@@ -272,6 +308,21 @@ static status read_buffered(struct run *run, const struct wire_reader *reader, s
     return code;
 }
 
+/* Who holds it is in the tables by then: activations come before. */
+static status read_undo(struct run *run, const struct wire_reader *reader, struct error *reterr)
+{
+    struct undo entry = {.holder = SLOT_NONE};
+    status code       = wire_read(reader->data, reader, &undo_table, &entry, reterr);
+    uint32_t last     = run->undo_count > 0 ? run->undos[run->undo_count - 1].number : 0;
+    undo_add(run, &entry);
+    TRY(code);
+    bool is_held = entry.holder == SLOT_NONE || run_activation(run, entry.holder);
+    if (entry.task >= run->workflow->task_count || !is_held || entry.number <= last) {
+        return broken(reterr, "something to undo");
+    }
+    return STATUS_OK;
+}
+
 static status read_field(struct run *run, struct wire_reader *reader, struct error *reterr)
 {
     if (reader->is_bytes) {
@@ -280,6 +331,7 @@ static status read_field(struct run *run, struct wire_reader *reader, struct err
         case SNAPSHOT_SCOPE: return read_scope(run, reader, reterr);
         case SNAPSHOT_ACTIVATION: return read_activation(run, reader, reterr);
         case SNAPSHOT_BUFFERED: return read_buffered(run, reader, reterr);
+        case SNAPSHOT_UNDO: return read_undo(run, reader, reterr);
         case SNAPSHOT_PAYLOAD: return wire_read_ref(reader, &payload, reterr);
         default: break;
         }
@@ -302,7 +354,10 @@ static status check_activation(const struct run *run, const struct activation *a
         return broken(reterr, "a task that is not open");
     }
     const struct task *task = activation_task(run, activation);
-    bool is_queued          = activation->state == TASK_QUEUED;
+    if (activation->undo && !undo_find(run, activation->undo)) {
+        return broken(reterr, "nothing to undo");
+    }
+    bool is_queued = activation->state == TASK_QUEUED;
     if (is_queued != (task->kind == TASK_CALL && activation->id.text[0] != '\0')) {
         return broken(reterr, "a job without a task");
     }
@@ -317,6 +372,20 @@ static status check_activation(const struct run *run, const struct activation *a
     return activation->depth <= RUN_DEPTH_MAX ? STATUS_OK : broken(reterr, "too deep");
 }
 
+static status check_undo(const struct run *run, const struct scope *scope, struct error *reterr)
+{
+    const struct activation *owner  = run_activation(run, scope->owner);
+    const struct activation *active = run_activation(run, scope->active);
+    bool is_undoing                 = owner ? owner->state == TASK_UNDOING : run->is_ending;
+    if (!is_undoing || !json_is(scope->data, JSON_OBJECT)) {
+        return broken(reterr, "nothing that undoes");
+    }
+    if (scope->active != SLOT_NONE && (!active || !active->undo)) {
+        return broken(reterr, "a plain task that undoes");
+    }
+    return STATUS_OK;
+}
+
 static status check_scope(const struct run *run, const struct scope *scope, struct error *reterr)
 {
     const struct activation *owner = run_activation(run, scope->owner);
@@ -327,6 +396,7 @@ static status check_scope(const struct run *run, const struct scope *scope, stru
     } else if (scope->slot == ROOT_SLOT && scope->owner == SLOT_NONE && scope->kind == SCOPE_ROOT) {
         list = &run->workflow->root;
     }
+    if (scope->kind == SCOPE_UNDO) return check_undo(run, scope, reterr);
     if (!list || scope->state > SCOPE_FAILED || scope->data.kind == JSON_INVALID) {
         return broken(reterr, "a list of nobody");
     }
@@ -355,7 +425,7 @@ static status check_depth(const struct run *run, const struct activation *activa
 static status tie(struct run *run, struct error *reterr)
 {
     bool is_running = run->status == RUN_RUNNING;
-    if (run->status > RUN_CANCELLED || run->status == RUN_WAITING ||
+    if (run->status > RUN_TERMINATED || run->status == RUN_WAITING ||
         is_running != (run_scope(run, ROOT_SLOT) != NULL)) {
         return broken(reterr, "status");
     }

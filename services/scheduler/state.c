@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "scheduler/progress.h"
+#include "scheduler/undo.h"
 
 #include <stdlib.h>
 
@@ -205,7 +206,8 @@ void activation_free(struct activation *activation)
     json values[] = {activation->raw_input,    activation->input,   activation->result,
                      activation->error,        activation->items,   activation->contexts,
                      activation->key,          activation->payload, activation->matched,
-                     activation->context_base, activation->events};
+                     activation->context_base, activation->events,  activation->calls,
+                     activation->undo_value};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) json_unref(values[i]);
     for (uint32_t i = 0; i < activation->remembered_count; i++) {
         json_unref(activation->remembered[i].key);
@@ -277,6 +279,11 @@ void run_clear(struct run *run)
     free(run->buffer);
     run->buffer       = NULL;
     run->buffer_count = run->buffer_capacity = 0;
+    undos_clear(run);
+    run->is_ending   = false;
+    run->ending_then = 0;
+    json_replace(&run->ending_error, json_invalid());
+    json_replace(&run->ending_value, json_invalid());
     free(run->jobs);
     run->jobs      = NULL;
     run->job_count = run->job_capacity = 0;
@@ -313,7 +320,9 @@ const struct task *activation_task(const struct run *run, const struct activatio
 const struct task_list *list_of(const struct workflow *workflow, const struct task *owner,
                                 enum scope_kind kind)
 {
+    if (kind == SCOPE_UNDO) return NULL; /* it walks entries, not tasks of the definition */
     if (!owner) return &workflow->root;
+    if (kind == SCOPE_COMPENSATION) return &owner->compensation.tasks;
     switch (owner->kind) {
     case TASK_DO: return kind == SCOPE_BODY ? &owner->list : NULL;
     case TASK_FOR: return kind == SCOPE_ITERATION ? &owner->loop.body : NULL;
@@ -327,6 +336,7 @@ const struct task_list *list_of(const struct workflow *workflow, const struct ta
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:
+    case TASK_RUN:
     case TASK_SET:
     case TASK_SWITCH:
     case TASK_WAIT: break;
@@ -373,6 +383,9 @@ bool activation_can_open(const struct run *run, const struct activation *activat
 {
     if (!activation_walks(run, activation)) return false;
     const struct task *task = activation_task(run, activation);
+    if (activation->undo) {
+        return activation->first_scope == SLOT_NONE && task->compensation.tasks.count > 0;
+    }
     switch (task->kind) {
     case TASK_DO: return activation->first_scope == SLOT_NONE && task->list.count > 0;
     case TASK_FOR: return for_can_open(run, activation, &task->loop);
@@ -387,6 +400,7 @@ bool activation_can_open(const struct run *run, const struct activation *activat
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:
+    case TASK_RUN:
     case TASK_SET:
     case TASK_SWITCH:
     case TASK_WAIT: break;
@@ -404,8 +418,9 @@ json scope_context(const struct run *run, const struct scope *scope)
     return run->context;
 }
 
-static bool is_parallel_iteration(const struct run *run, const struct scope *scope)
+static bool has_own_context(const struct run *run, const struct scope *scope)
 {
+    if (scope->kind == SCOPE_COMPENSATION) return true;
     if (scope->kind != SCOPE_ITERATION) return false;
     const struct task *owner = activation_task(run, run_activation(run, scope->owner));
     return owner->kind == TASK_FOR && owner->loop.parallel > 0;
@@ -413,7 +428,7 @@ static bool is_parallel_iteration(const struct run *run, const struct scope *sco
 
 void scope_set_context(struct run *run, struct scope *scope, json context)
 {
-    while (scope && !is_parallel_iteration(run, scope)) {
+    while (scope && !has_own_context(run, scope)) {
         const struct activation *owner = run_activation(run, scope->owner);
         scope                          = owner ? run_scope(run, owner->scope) : NULL;
     }

@@ -92,7 +92,26 @@ struct activation {
     struct remembered *remembered; /* of a try with retry */
     uint32_t remembered_count, remembered_capacity;
 
+    json calls;         /* of a job that completed: how its worker says it is undone */
+    uint32_t undo;      /* number of the entry that it undoes; 0: it is a plain task */
+    uint32_t undo_then; /* while it is TASK_UNDOING */
+    json undo_value;
+    uint32_t undo_held; /* cached: entries of which it is the holder */
+
     uint64_t share, counted;
+};
+
+/** How to undo what a task did, with what it saw: noted when it completed (undo.h). */
+struct undo {
+    uint32_t number; /* from 1, in the order of completion */
+    task_index task;
+    uint32_t holder;     /* activation it completed in; SLOT_NONE: the run */
+    bool is_due;         /* what it belongs to was left: it is going to be undone */
+    json input, output;  /* transformed */
+    json context, steps; /* of that moment */
+    json calls;          /* as its worker declared: array of {function, with}; or invalid */
+    json identity, key;  /* texts: its default key; the one its calls went out with */
+    json iteration;      /* text "2/0"; invalid outside of loops */
 };
 
 struct buffered {
@@ -120,7 +139,10 @@ struct run {
     const struct workflow *workflow; /* shared */
     enum run_status status;          /* RUN_WAITING is never stored */
     uint64_t sequence;
-    int64_t now_us; /* of the last event */
+    struct id parent;  /* the run whose child it is; empty text: none */
+    uint32_t depth;    /* runs around it */
+    bool is_suspended; /* no task starts and no timer fires */
+    int64_t now_us;    /* of the last event */
     int64_t started_us, ended_us, deadline_us;
     uint8_t priority;
     int64_t budget_usd_nanos, budget_tokens;
@@ -133,6 +155,14 @@ struct run {
     uint32_t buffer_count, buffer_capacity;
     uint32_t event_number; /* of the last event received */
     struct payload_index payloads;
+
+    struct undo *undos; /* by number; owned */
+    uint32_t undo_count, undo_capacity;
+    uint32_t undo_number;                        /* of the last one noted */
+    uint32_t undo_total, undo_done, undo_failed; /* that were or are to be undone */
+    bool is_ending;                              /* the run itself undoes, then ends */
+    uint32_t ending_then;
+    json ending_error, ending_value;
 
     /* Cached. */
     struct job_entry *jobs;

@@ -29,6 +29,11 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_EVENT_TYPES]  = "event_types",
     [TABLE_EVENT_IDS]    = "event_ids",
     [TABLE_EVENT_WORK]   = "event_work",
+    [TABLE_OUTBOX]       = "outbox",
+    [TABLE_INBOX]        = "inbox",
+    [TABLE_WATCHERS]     = "watchers",
+    [TABLE_SCHEDULES]    = "schedules",
+    [TABLE_SCHEDULE_DUE] = "schedule_due",
     [TABLE_WORKFLOWS]    = "workflows",
     [TABLE_API_KEYS]     = "api_keys",
     [TABLE_FUNCTIONS]    = "functions",
@@ -133,6 +138,41 @@ void start_key_key(struct key *key, str namespace, str workflow, str text)
     key_put_text(key, namespace);
     key_put_text(key, workflow);
     key_put_text(key, text);
+}
+
+void watcher_key(struct key *key, str run, str who)
+{
+    key_begin(key);
+    key_put_id(key, run);
+    if (who.len > 0) key_put_text(key, who);
+}
+
+void schedule_key(struct key *key, str namespace, str name)
+{
+    key_begin(key);
+    key_put_text(key, namespace);
+    key_put_text(key, name);
+}
+
+void schedule_due_key(struct key *key, int64_t due_us, str namespace, str name)
+{
+    ASSERT(due_us >= 0);
+    key_begin(key);
+    key_put_u64(key, (uint64_t)due_us);
+    key_put_text(key, namespace);
+    key_put_text(key, name);
+}
+
+bool schedule_due_key_read(bytes raw, int64_t *ret_due_us, struct key_text *ret_namespace,
+                           struct key_text *ret_name)
+{
+    bytes rest      = raw;
+    uint64_t due_us = 0;
+    bool is_read    = key_take_u64(&rest, &due_us) && key_take_text(&rest, ret_namespace) &&
+                   key_take_text(&rest, ret_name) && rest.len == 0;
+    if (!is_read || due_us > INT64_MAX) return false;
+    *ret_due_us = (int64_t)due_us;
+    return true;
 }
 
 void workflow_key(struct key *key, str namespace, str name, str version)

@@ -31,6 +31,11 @@ enum table {
     TABLE_CLIENT_IDS,   /* namespace, client id -> ClientIdRecord */
     TABLE_IDEMPOTENCY,  /* namespace, API key, idempotency key -> IdempotencyRecord */
     TABLE_START_KEYS,   /* namespace, workflow, idempotencyKey of the document -> ClientIdRecord */
+    TABLE_OUTBOX,       /* partition (u16), sequence (u64) -> Message, on its way there */
+    TABLE_INBOX,        /* partition (u16) -> sequence (u64) of the last message taken from it */
+    TABLE_WATCHERS,     /* run id, text -> WatcherRecord: who is to be told of its end */
+    TABLE_SCHEDULES,    /* namespace, name -> ScheduleRecord; partition 0 */
+    TABLE_SCHEDULE_DUE, /* due in us (u64), namespace, name -> nothing; partition 0 */
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
     TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
@@ -76,6 +81,13 @@ void client_id_key(struct key *key, str namespace, str client_id);
 void idempotency_key(struct key *key, str namespace, str api_key, str text);
 void start_key_key(struct key *key, str namespace, str workflow, str text);
 
+/** `who` empty: the prefix of all watchers of a run. */
+void watcher_key(struct key *key, str run, str who);
+void schedule_key(struct key *key, str namespace, str name);
+void schedule_due_key(struct key *key, int64_t due_us, str namespace, str name);
+bool schedule_due_key_read(bytes raw, int64_t *ret_due_us, struct key_text *ret_namespace,
+                           struct key_text *ret_name);
+
 /** `name`, `version` empty: the prefix of all below. */
 void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
@@ -88,5 +100,8 @@ void assistant_key(struct key *key, str namespace, str name, uint32_t version);
 /** Says whether a queue belongs to tutti's own workers, which serve all namespaces: "tools", "llm"
  * and what follows them after a dot. */
 bool queue_is_own(str queue);
+
+/** Of jobs whose task names none. */
+#define QUEUE_DEFAULT "default"
 
 #endif

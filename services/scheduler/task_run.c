@@ -1,6 +1,7 @@
 /* A task from start to end: the order of steps is in docs/reference/workflow.md. */
 #include "scheduler/decide.h"
 #include "scheduler/retry_rule.h"
+#include "scheduler/undo.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -44,6 +45,10 @@ static status prepare(struct scene *scene, struct event *started, json *ret_erro
     if (scene->run->activations.open + 1 >= activations_max(scene->env)) {
         return scene_fail(scene, ERROR_RUNTIME, "too many tasks of this run are open at once",
                           ret_error);
+    }
+    if (task->is_undoable && scene->run->undo_count >= UNDO_MAX) {
+        return scene_fail(scene, ERROR_RUNTIME,
+                          "too many tasks of this run would have to be undone", ret_error);
     }
     TRY(times_prepare(scene, started, ret_error));
     const struct task_behaviour *behaviour = task_behaviour(task->kind);
@@ -193,6 +198,8 @@ void task_close_outside(struct decision *decision, struct activation *activation
     struct event event = {.activation = activation->slot, .id = activation->id};
     if (activation_task(decision->run, activation)->kind == TASK_CALL) {
         event.kind = EVENT_JOB_CANCELLED;
+    } else if (activation_task(decision->run, activation)->kind == TASK_RUN) {
+        event.kind = decision->is_terminating ? EVENT_CHILD_TERMINATED : EVENT_CHILD_CANCELLED;
     } else {
         event.kind = is_expired ? EVENT_APPROVAL_EXPIRED : EVENT_APPROVAL_CANCELLED;
     }
@@ -253,9 +260,12 @@ void task_cancel(struct decision *decision, struct activation *activation)
 
 void run_cancel_all(struct decision *decision)
 {
-    const struct scope *root = run_scope(decision->run, ROOT_SLOT);
-    struct activation *top   = root ? run_activation(decision->run, root->active) : NULL;
-    if (top) task_cancel(decision, top);
+    const struct run *run = decision->run;
+    for (uint32_t i = 0; i < run->scopes.count; i++) {
+        const struct scope *scope = run_scope(run, i); /* the root, or what undoes the run */
+        if (!scope || scope->owner != SLOT_NONE || scope->active == SLOT_NONE) continue;
+        task_cancel(decision, run_activation(run, scope->active));
+    }
 }
 
 /* --- faulting ------------------------------------------------------------------------------------
@@ -310,18 +320,38 @@ static void fault(struct decision *decision, struct activation *activation, json
     decide_settle(decision, owner, error);
 }
 
-void task_fault(struct decision *decision, struct activation *activation, json error)
+void task_fault_undone(struct decision *decision, struct activation *activation, json error,
+                       bool may_retry)
 {
+    if (may_retry) {
+        /* Sagas within that were left are undone first: what is entered again finds them so. */
+        if (undo_begin(decision, activation, UNDO_THEN_FAULT, error)) return;
+        if (retry_itself(decision, activation, &error)) return;
+    }
+    if (undo_begin(decision, activation, UNDO_THEN_LEAVE, error)) return;
+    fault(decision, activation, error);
+}
+
+static void stop(struct decision *decision, struct activation *activation, json error,
+                 bool may_retry)
+{
+    if (activation->undo) {
+        undo_fail(decision, activation, error);
+        return;
+    }
     task_cancel_below(decision, activation);
     task_close_outside(decision, activation, false);
-    if (!retry_itself(decision, activation, &error)) fault(decision, activation, error);
+    task_fault_undone(decision, activation, error, may_retry);
+}
+
+void task_fault(struct decision *decision, struct activation *activation, json error)
+{
+    stop(decision, activation, error, true);
 }
 
 void task_fault_finally(struct decision *decision, struct activation *activation, json error)
 {
-    task_cancel_below(decision, activation);
-    task_close_outside(decision, activation, false);
-    fault(decision, activation, error);
+    stop(decision, activation, error, false);
 }
 
 void task_fault_with(struct decision *decision, struct activation *activation, enum error_kind kind,

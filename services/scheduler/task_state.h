@@ -9,25 +9,29 @@ enum task_state {
     TASK_ILLEGAL = 0, /* zero, so that every pair the table leaves out is illegal */
     TASK_RUNNING,     /* in the engine: its lists move, or it is about to end */
     TASK_QUEUED,      /* as a job at the queue or a worker; its attempts are the job's */
-    TASK_WAITING,     /* for an event, a time or a person; meanwhile it may work on events */
+    TASK_WAITING,     /* for an event, a time, a person or a child run; meanwhile it may work on
+                       * events */
     TASK_RETRYING,    /* an attempt failed; the next one has its time */
     TASK_COMPLETED,
     TASK_FAULTED,
     TASK_CANCELLED,
+    TASK_UNDOING, /* left, or asked to undo: compensations run before it ends */
     TASK_STATE_COUNT,
 };
 
 /* What happens to it: verbs. */
 enum task_input {
     INPUT_QUEUE,   /* its job is scheduled */
+    INPUT_AWAIT,   /* its child run is scheduled */
     INPUT_REQUEUE, /* an attempt of its job failed and another one follows */
-    INPUT_ANSWER,  /* its job ended, one way or another */
+    INPUT_ANSWER,  /* its job or child ended, one way or another */
     INPUT_CLOSE,   /* it hears no more events, and works on those it has */
     INPUT_RETRY,   /* it failed and will be entered again */
     INPUT_REENTER,
     INPUT_COMPLETE,
     INPUT_FAULT,
     INPUT_CANCEL,
+    INPUT_UNDO,
     TASK_INPUT_COUNT,
 };
 

@@ -48,6 +48,7 @@ static void check_tree(const struct workflow *workflow)
         case TASK_CALL: ASSERT(task->call.with); break;
         case TASK_SET: ASSERT(task->set); break;
         case TASK_EMIT: ASSERT(task->emit); break;
+        case TASK_RUN: ASSERT(task->run.namespace_ && task->run.name && task->run.version); break;
         case TASK_LISTEN:
         case TASK_RAISE:
         case TASK_SWITCH:

@@ -32,7 +32,7 @@ static status own_key(struct scene *scene, json *ret_key, json *ret_error)
 static status job_prepare(struct scene *scene, struct event *job, json *ret_error)
 {
     const struct task *task        = scene->task;
-    const struct job_policy policy = job_policy_of(scene->env, task);
+    const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
     TRY(job_arguments_stored(scene, &job->value, ret_error));
@@ -56,7 +56,7 @@ static status attempt(struct scene *scene, struct activation *activation, struct
         *ret_remembered = json_ref(remembered);
         return STATUS_OK;
     }
-    TRY(job_check_budget(scene->run, scene->task, ret_error));
+    if (!scene->task->is_compensation) TRY(job_check_budget(scene->run, scene->task, ret_error));
     TRY(job_prepare(scene, ret_job, ret_error));
     ret_job->key       = json_take(&key);
     ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
@@ -83,7 +83,7 @@ static void begin_here(struct decision *decision, struct activation *activation)
     }
 }
 
-static void begin(struct decision *decision, struct activation *activation)
+static void job_begin(struct decision *decision, struct activation *activation)
 {
     if (!activation_task(decision->run, activation)->call.queue) {
         begin_here(decision, activation);
@@ -108,6 +108,15 @@ static void begin(struct decision *decision, struct activation *activation)
     }
     event.id = decide_id(decision->env);
     (void)decide_emit(decision, &event);
+}
+
+static void begin(struct decision *decision, struct activation *activation)
+{
+    switch (activation_task(decision->run, activation)->call.by) {
+    case CALL_JOB: job_begin(decision, activation); break;
+    case CALL_COMPENSATE: compensate_begin(decision, activation); break;
+    case CALL_VARIANT: variant_begin(decision, activation); break;
+    }
 }
 
 const struct task_behaviour call_behaviour = {.begin = begin};

@@ -4,6 +4,7 @@
  * the first to complete wins and the others are cancelled; it faults only if all branches do (A9).
  */
 #include "scheduler/tasks/tasks.h"
+#include "scheduler/undo.h"
 
 static void begin(struct decision *decision, struct activation *activation)
 {
@@ -42,6 +43,10 @@ static void settle_race(struct decision *decision, struct activation *activation
     while (winner->state != SCOPE_OVER) winner = run_scope(decision->run, winner->next);
     CLEANUP(json_unrefp) json output = json_ref(winner->data);
     task_cancel_below(decision, activation);
+    if (undo_begin(decision, activation, UNDO_THEN_COMPLETE, output)) {
+        output = json_invalid(); /* taken: the losers undo first */
+        return;
+    }
     task_complete(decision, activation, output, NULL);
 }
 

@@ -11,10 +11,15 @@ extern const struct task_behaviour for_behaviour;
 extern const struct task_behaviour fork_behaviour;
 extern const struct task_behaviour listen_behaviour;
 extern const struct task_behaviour raise_behaviour;
+extern const struct task_behaviour run_behaviour;
 extern const struct task_behaviour set_behaviour;
 extern const struct task_behaviour switch_behaviour;
 extern const struct task_behaviour try_behaviour;
 extern const struct task_behaviour wait_behaviour;
+
+/* Calls that the engine carries out itself. */
+void compensate_begin(struct decision *decision, struct activation *activation);
+void variant_begin(struct decision *decision, struct activation *activation);
 
 /** A list of `owner` that its first task is about to open. */
 static inline struct place place_within(const struct activation *owner, enum scope_kind kind,

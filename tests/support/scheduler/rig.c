@@ -206,6 +206,48 @@ void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted)
     }
 }
 
+void rig_wait_for_run(struct rig *rig, const char *run)
+{
+    Pb__GetRun message               = PB__GET_RUN__INIT;
+    message.id                       = run;
+    const struct rpc_request request = {
+        .service        = &pb__runs__descriptor,
+        .method         = "Get",
+        .message        = &message,
+        .timeout_ms     = RIG_WAIT_MS,
+        .wait_for_ready = true,
+        .namespace      = str_from("*"),
+    };
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    status code      = STATUS_NOT_FOUND;
+    while (code != STATUS_OK) {
+        struct rpc_answer *answer = NULL;
+        ASSERT(clock_mono_ms() < until_ms);
+        code = rpc_client_ask(rig->client, &request, &answer, NULL);
+        rpc_answer_free(answer);
+    }
+}
+
+void rig_wait_for_event(struct rig *rig, const char *run, const char *type)
+{
+    uint64_t after   = 0;
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    for (;;) {
+        Pb__ReadHistory message     = PB__READ_HISTORY__INIT;
+        message.id                  = run;
+        message.after               = after;
+        message.wait_ms             = 5'000;
+        const struct question asked = {
+            .service = &pb__runs__descriptor, .method = "History", .message = &message};
+        const Pb__RunHistory *history = rig_ask(rig, &asked);
+        for (size_t i = 0; i < history->n_events; i++) {
+            after = history->events[i]->sequence;
+            if (strcmp(history->events[i]->type, type) == 0) return;
+        }
+        ASSERT(clock_mono_ms() < until_ms);
+    }
+}
+
 const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms)
 {
     const char *queues[]        = {queue};

@@ -69,6 +69,12 @@ const Pb__RunView *rig_get(struct rig *rig, const char *run);
 /** Waits until the run has that status, by histories that wait. */
 void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted);
 
+/** Waits until there is a run of that id: one that another run or a schedule has ordered. */
+void rig_wait_for_run(struct rig *rig, const char *run);
+
+/** Waits until the history of a run has an event of that type. */
+void rig_wait_for_event(struct rig *rig, const char *run, const char *type);
+
 /** Leases one job of a queue as worker "w"; NULL after `wait_ms` without one. */
 const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms);
 

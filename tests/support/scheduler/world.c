@@ -80,6 +80,7 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .random   = {1},
         .history  = buf_init(TEXT_MAX),
         .result   = buf_init(RESULT_MAX),
+        .calls    = buf_init(TEXT_MAX),
         .entries  = mem_new(WORLD_ENTRIES_MAX, sizeof *world->entries),
         .payloads = mem_new(WORLD_PAYLOADS_MAX, sizeof *world->payloads),
         .jobs     = mem_new(WORLD_JOBS_MAX, sizeof *world->jobs),
@@ -102,8 +103,16 @@ static void job_done(struct world_job *job)
     json_unref(job->key);
 }
 
+static void child_done(struct world_child *child)
+{
+    json_unref(child->workflow);
+    json_unref(child->input);
+}
+
 void world_done(struct world *world)
 {
+    for (size_t i = 0; i < world->child_count; i++) child_done(&world->children[i]);
+    free(world->children);
     run_free(world->run);
     run_free(world->shadow);
     for (size_t i = 0; i < world->entry_count; i++) buf_done(&world->entries[i]);
@@ -115,6 +124,7 @@ void world_done(struct world *world)
     event_list_done(&world->events);
     buf_done(&world->history);
     buf_done(&world->result);
+    buf_done(&world->calls);
     arena_free(world->env.scratch);
     workflow_unref(world->workflow);
 }
@@ -130,6 +140,19 @@ static struct world_job *job_find(struct world *world, const struct id *id)
     return NULL;
 }
 
+/* "#/do/0/a/-/1 {"method":...}": # stands for the run's id. */
+static void call_note(struct world *world, const struct event *event)
+{
+    str key         = json_str(event->key);
+    str id          = str_from(run_id(world->run));
+    bool is_default = str_starts_with(key, id);
+    if (is_default) (void)buf_put_text(&world->calls, "#");
+    (void)buf_put_str(&world->calls, str_slice(key, is_default ? id.len : 0, key.len));
+    (void)buf_put_text(&world->calls, " ");
+    (void)json_print(event->value, JSON_COMPACT, &world->calls);
+    (void)buf_put_text(&world->calls, "\n");
+}
+
 static void job_note(struct world *world, const struct event *event)
 {
     struct world_job *job = job_find(world, &event->id);
@@ -139,6 +162,7 @@ static void job_note(struct world *world, const struct event *event)
         ASSERT(event->function && event->queue && event->attempt_timeout_us > 0);
         ASSERT(event->key.kind == JSON_TEXT);
         world->jobs_scheduled++;
+        call_note(world, event);
         world->jobs[world->job_count++] = (struct world_job){
             .id      = event->id,
             .task    = &world->workflow->tasks[event->task],
@@ -166,6 +190,39 @@ static void job_note(struct world *world, const struct event *event)
     default: break;
     }
     if (event->kind == EVENT_APPROVAL_REQUESTED) world->approval = event->id;
+}
+
+static struct world_child *child_find(struct world *world, const struct id *id)
+{
+    for (size_t i = 0; i < world->child_count; i++) {
+        if (strcmp(world->children[i].id.text, id->text) == 0) return &world->children[i];
+    }
+    return NULL;
+}
+
+static void child_note(struct world *world, const struct event *event)
+{
+    struct world_child *child = child_find(world, &event->id);
+    if (event->kind == EVENT_CHILD_SCHEDULED) {
+        ASSERT(!child && world->child_count < WORLD_CHILDREN_MAX);
+        ASSERT(event->key.kind == JSON_TEXT && event->value.kind == JSON_OBJECT);
+        if (!world->children) {
+            world->children = mem_new(WORLD_CHILDREN_MAX, sizeof *world->children);
+        }
+        world->children[world->child_count++] = (struct world_child){
+            .id         = event->id,
+            .activation = event->activation,
+            .workflow   = json_ref(event->key),
+            .input      = json_ref(event->value),
+        };
+        return;
+    }
+    ASSERT(child);
+    const struct task *task = &world->workflow->tasks[event->task];
+    if (event->kind == EVENT_CHILD_STARTED && !task->run.is_detached) return;
+    if (event->kind >= EVENT_CHILD_CANCELLED) world->children_stopped++;
+    child_done(child);
+    *child = world->children[--world->child_count];
 }
 
 static void write_line(const struct run *run, const struct event *event, void *context)
@@ -228,7 +285,13 @@ static void prove(struct world *world)
 void world_commit(struct world *world)
 {
     if (world->events.count == 0) return;
-    for (size_t i = 0; i < world->events.count; i++) job_note(world, &world->events.items[i]);
+    for (size_t i = 0; i < world->events.count; i++) {
+        const struct event *event = &world->events.items[i];
+        job_note(world, event);
+        bool is_child =
+            event->kind >= EVENT_CHILD_SCHEDULED && event->kind <= EVENT_CHILD_TERMINATED;
+        if (is_child) child_note(world, event);
+    }
 
     ASSERT(world->entry_count < WORLD_ENTRIES_MAX);
     struct error error = {};
@@ -288,7 +351,9 @@ static void answer_job(struct world *world, const struct world_job *job)
     struct error error              = {};
     CLEANUP(json_unrefp) json value = answer->json ? parse(answer->json) : json_invalid();
     if (answer->kind == ANSWER_OK) {
-        const struct job_completion command = {str_from(job->id.text), value, world->usage};
+        CLEANUP(json_unrefp) json undo      = world->undo ? parse(world->undo) : json_invalid();
+        const struct job_completion command = {
+            .job = str_from(job->id.text), .output = value, .undo = undo, .usage = world->usage};
         finish(world, run_job_completed(world->run, &world->env, &command, &world->events, &error),
                &error);
         return;
@@ -393,6 +458,51 @@ void world_cancel(struct world *world)
            &error);
 }
 
+typedef status run_stop(struct run *run, const struct decide_env *env, str reason, str by,
+                        struct event_list *events, struct error *reterr);
+
+static void stop_run(struct world *world, run_stop *decide)
+{
+    struct error error = {};
+    finish(
+        world,
+        decide(world->run, &world->env, str_from("why"), str_from("ann"), &world->events, &error),
+        &error);
+}
+
+void world_terminate(struct world *world)
+{
+    stop_run(world, run_terminate);
+}
+
+void world_suspend(struct world *world)
+{
+    stop_run(world, run_suspend);
+}
+
+void world_resume(struct world *world)
+{
+    stop_run(world, run_resume);
+}
+
+void world_answer_child(struct world *world, size_t index, enum child_outcome outcome,
+                        const char *text)
+{
+    ASSERT(index < world->child_count);
+    CLEANUP(json_unrefp) json value  = text ? parse(text) : json_invalid();
+    const struct world_child child   = world->children[index];
+    const struct child_answer answer = {
+        .activation = child.activation,
+        .child      = str_from(child.id.text),
+        .run        = str_from(child.id.text),
+        .outcome    = outcome,
+        .value      = value,
+    };
+    struct error error = {};
+    finish(world, run_child_answered(world->run, &world->env, &answer, &world->events, &error),
+           &error);
+}
+
 void world_crash(struct world *world, bool is_from_snapshot)
 {
     struct run *rebuilt = NULL;
@@ -418,13 +528,16 @@ const char *world_result(struct world *world)
 {
     static const char *const names[] = {"pending", "running", "waiting"};
     enum run_status status_now       = run_status(world->run);
+    if (status_now == RUN_SUSPENDED) return "suspended";
     if (!run_status_is_final(status_now)) return names[status_now];
     struct buf *text = &world->result;
     buf_clear(text);
     bool is_completed = status_now == RUN_COMPLETED;
     json value        = is_completed ? run_output(world->run) : run_error(world->run);
     if (!is_completed) {
-        (void)buf_put_text(text, status_now == RUN_FAULTED ? "faulted " : "cancelled ");
+        (void)buf_put_text(text, status_now == RUN_FAULTED     ? "faulted "
+                                 : status_now == RUN_CANCELLED ? "cancelled "
+                                                               : "terminated ");
     }
     (void)json_print(value, JSON_COMPACT, text);
     return text->ptr;

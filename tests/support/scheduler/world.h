@@ -35,6 +35,13 @@ struct world_job {
     json input, key;
 };
 
+struct world_child {
+    struct id id;
+    uint32_t activation;
+    json workflow, input; /* reference; what it is to be started with */
+};
+
+enum { WORLD_CHILDREN_MAX = 256 };
 enum { WORLD_JOBS_MAX = 4096, WORLD_ENTRIES_MAX = 65'536, WORLD_PAYLOADS_MAX = 4096 };
 
 struct world {
@@ -46,9 +53,11 @@ struct world {
     struct prng random;
     const struct answer *script; /* NULL: every job completes with null */
     struct usage usage;          /* of every answer */
+    const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
 
     struct event_list events; /* of the last command */
-    struct buf history;       /* a line per event: "task.started /do/0/a [2/0]" */
+    struct buf calls;   /* a line per job scheduled: its key, "#" for the run's id, its input */
+    struct buf history; /* a line per event: "task.started /do/0/a [2/0]" */
     struct buf *entries;
     size_t entry_count;
     char **payloads;
@@ -59,8 +68,11 @@ struct world {
     size_t job_count;
     uint32_t jobs_scheduled;
     struct buf result;
-    struct id approval; /* the last one requested */
-    bool is_unchecked;  /* skip the proofs: for long runs and for measuring */
+    struct world_child *children; /* that some task waits for */
+    size_t child_count;
+    unsigned children_stopped; /* cancelled or terminated by their parent */
+    struct id approval;        /* the last one requested */
+    bool is_unchecked;         /* skip the proofs: for long runs and for measuring */
 };
 
 /** Reads a definition: `body` is all of it but `document`, which is added in front. Ends the
@@ -86,6 +98,14 @@ void world_pass(struct world *world, int64_t us);
 void world_signal(struct world *world, const char *name, const char *data);
 status world_decide(struct world *world, bool is_approved, const char *data);
 void world_cancel(struct world *world);
+
+void world_terminate(struct world *world);
+void world_suspend(struct world *world);
+void world_resume(struct world *world);
+
+/** The answer of an open child; `json` is its output or error, NULL: none. */
+void world_answer_child(struct world *world, size_t index, enum child_outcome outcome,
+                        const char *json);
 
 /** What a command's caller does after it: for commands that a test gives by itself. */
 void world_commit(struct world *world);

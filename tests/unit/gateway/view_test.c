@@ -89,8 +89,8 @@ static void a_run_with_everything(void **)
         "\"input\":{\"a\":1},\"output\":[],\"error\":{\"status\":500}",
         "\"progress\":{\"percent\":100,\"phase\":\"draft\",\"elapsed_seconds\":4}",
         "\"waiting_for\":[{\"kind\":\"timer\",\"task\":\"/do/0/w\"}]",
-        "\"usage\":{\"input_tokens\":3,\"output_tokens\":4,\"cost_usd\":\"0.0015\","
-        "\"simulated\":true}",
+        ("\"usage\":{\"input_tokens\":3,\"output_tokens\":4,\"cost_usd\":\"0.0015\","
+         "\"simulated\":true}"),
         "\"trace_id\":\"abc\"",
     };
     (void)text_of(&text);

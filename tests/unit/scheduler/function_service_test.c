@@ -79,8 +79,8 @@ static void test_what_cannot_be_registered(void **)
 {
     static const char *const bad[] = {
         "{",
-        "{\"name\": \"llm.chat\", \"version\": \"2.0.0\", \"queue\": \"llm\", \"effect\": "
-        "\"read\"}",
+        ("{\"name\": \"llm.chat\", \"version\": \"2.0.0\", \"queue\": \"llm\", \"effect\": "
+         "\"read\"}"),
         "{\"name\": \"a.b\", \"version\": \"1.0.0\", \"queue\": \"mine\", \"effect\": \"read\"}",
     };
     struct rig rig = {};

@@ -140,13 +140,39 @@ static void test_client_id_is_taken_once(void **)
     const Pb__StartedRun *first = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     rig_restart(&rig);
     (void)ask_runs(&rig, "Start", &request, STATUS_ALREADY_EXISTS, "run_id_in_use");
-    request.on_conflict = PB__ON_CONFLICT__ON_CONFLICT_TERMINATE;
-    (void)ask_runs(&rig, "Start", &request, STATUS_UNIMPLEMENTED, "not_implemented");
     request.on_conflict          = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
     const Pb__StartedRun *second = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_false(second->created);
     assert_string_equal(second->run->id, first->run->id);
     assert_string_equal(rig_get(&rig, "order-7")->id, first->run->id);
+    rig_done(&rig);
+}
+
+/* The run that has the id makes room, if it still runs. */
+static void test_client_id_is_taken_over(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "one", listen_task);
+    Pb__StartRun request         = PB__START_RUN__INIT;
+    request.workflow             = "one";
+    request.client_id            = "order-7";
+    request.on_conflict          = PB__ON_CONFLICT__ON_CONFLICT_TERMINATE;
+    const Pb__StartedRun *first  = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *second = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    assert_true(second->created);
+    assert_string_not_equal(second->run->id, first->run->id);
+    const Pb__RunView *old = rig_get(&rig, first->run->id);
+    assert_int_equal(old->status, PB__RUN_STATUS__RUN_STATUS_TERMINATED);
+    rig_restart(&rig);
+    assert_string_equal(rig_get(&rig, "order-7")->id, second->run->id);
+
+    Pb__CancelRun cancel = PB__CANCEL_RUN__INIT;
+    cancel.id            = second->run->id;
+    (void)ask_runs(&rig, "Cancel", &cancel, STATUS_OK, NULL);
+    const Pb__StartedRun *third = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    assert_true(third->created); /* nothing was left to terminate */
+    assert_int_equal(rig_get(&rig, second->run->id)->status, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
     rig_done(&rig);
 }
 
@@ -335,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_large_values_come_back_whole),
         cmocka_unit_test(test_start_refuses),
         cmocka_unit_test(test_client_id_is_taken_once),
+        cmocka_unit_test(test_client_id_is_taken_over),
         cmocka_unit_test(test_idempotency_key_replays),
         cmocka_unit_test(test_request_id_starts_once),
         cmocka_unit_test(test_a_long_loop_goes_on_over_turns),

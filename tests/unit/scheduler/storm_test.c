@@ -9,7 +9,10 @@
 #include <stdio.h>
 
 #define CALL "call: http, with: {method: get, endpoint: 'https://a.test/x'}"
+#define UNDO "metadata: {tutti: {compensate: [{u: {" CALL "}}]}}"
 #define CHAT "call: llm.chat, with: {model: smart, prompt: Hi}"
+
+#define CHILD "run: {workflow: {namespace: test, name: c, version: latest, input: {n: 1}}"
 
 enum { SEEDS = 40, COMMANDS = 120, SECOND_US = 1'000'000 };
 
@@ -59,6 +62,34 @@ static const char *const bodies[] = {
     "      {c: {for: {in: '[range(3)]'}, metadata: {tutti: {parallel: 2}}, do: [{l: {listen: {to:\n"
     "        {any: [{with: {type: y}}], until: 'length == 2'}}, foreach: {do: [{w: {wait:\n"
     "        {seconds: 2}}}, {e: {emit: {event: {with: {type: x}}}}}]}}}]}}]}}\n",
+
+    "timeout: {after: {minutes: 20}}\n"
+    "do:\n"
+    "  - f: {fork: {branches: [\n"
+    "      {a: {" CHILD "}, timeout: {after: {seconds: 50}},\n"
+    "        metadata: {tutti: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 2,\n"
+    "        duration: {seconds: 20}}}}}}}},\n"
+    "      {b: {for: {in: '[1, 2, 3]'}, metadata: {tutti: {parallel: 2}}, do: [\n"
+    "        {t: {try: [{c: {" CHILD "}}}], catch: {}}}, {d: {" CHILD ", await: false}}},\n"
+    "        {j: {" CALL "}}]}}]}}\n"
+    "  - e: {fork: {compete: true, branches: [{w: {wait: {seconds: 30}}}, {x: {" CHILD "}}}]}}\n",
+
+    "  metadata: {tutti: {saga: true}}\n"
+    "timeout: {after: {minutes: 4}}\n"
+    "do:\n"
+    "  - v: {call: tutti.variant, with: {experiment: e, weights: {a: 1, b: 1}}}\n"
+    "  - t: {try: [{f: {timeout: {after: {seconds: 40}}, fork: {branches: [\n"
+    "      {s: {do: [{a: {" CALL ", " UNDO "}}, {w: {wait: {seconds: 9}}}, {b: {" CHAT "}}],\n"
+    "        metadata: {tutti: {saga: true, retry: {limit: {attempt: {count: 2}}}}}}},\n"
+    "      {l: {for: {in: '[range(5)]'}, metadata: {tutti: {parallel: 2}}, do: [\n"
+    "        {i: {do: [{c: {" CALL ", " UNDO "}}, {d: {" CALL ", timeout: {after: {seconds: 20}},\n"
+    "        " UNDO "}}], metadata: {tutti: {saga: true, compensate: [{u: {wait: {seconds: 3}}},\n"
+    "        {x: {set: '${ .x }'}}]}}}}]}}]}}}], catch: {retry: {limit: {attempt: {count: 1}}}, "
+    "do: [\n"
+    "      {k: {call: tutti.compensate}}, {h: {" CALL ", " UNDO "}}]}}\n"
+    "  - r: {fork: {compete: true, branches: [{m: {metadata: {tutti: {saga: true}}, do: [\n"
+    "      {o: {set: {n: 1}, " UNDO "}}, {p: {" CALL "}}]}}, {q: {do: [{z: {" CHAT
+    ", then: end}}]}}]}}\n",
 };
 
 static json value_at_random(struct prng *random)
@@ -92,10 +123,47 @@ static void answer_one(struct world *world, struct prng *random)
     world_commit(world);
 }
 
+static void answer_child(struct world *world, struct prng *random)
+{
+    static const char fault[] = "{\"type\":\"https://a.test/e\",\"status\":418,\"title\":\"T\","
+                                "\"detail\":\"D\",\"instance\":\"/do/0/x\"}";
+    static const enum child_outcome outcomes[] = {CHILD_STARTED, CHILD_COMPLETED, CHILD_COMPLETED,
+                                                  CHILD_FAULTED, CHILD_CANCELLED, CHILD_TERMINATED,
+                                                  CHILD_REFUSED};
+    if (world->child_count == 0) return;
+    size_t index               = prng_next(random) % world->child_count;
+    enum child_outcome outcome = outcomes[prng_next(random) % ARRAY_LEN(outcomes)];
+    bool is_error              = outcome == CHILD_FAULTED || outcome == CHILD_REFUSED;
+    const struct id id         = world->children[index].id;
+    uint32_t activation        = world->children[index].activation;
+    world_answer_child(world, index, outcome, is_error ? fault : "[1]");
+    if (outcome == CHILD_STARTED) return;
+    /* The same answer again is no news. */
+    const struct child_answer answer = {
+        .activation = activation, .child = str_from(id.text), .outcome = outcome};
+    status code = run_child_answered(world->run, &world->env, &answer, &world->events, NULL);
+    assert_int_equal(code, STATUS_NOT_FOUND);
+}
+
+static void pause_or_go_on(struct world *world)
+{
+    if (!run_is_suspended(world->run)) {
+        world_suspend(world);
+        assert_int_equal(run_next_due(world->run), NO_DUE_US);
+        assert_false(run_has_more(world->run));
+    } else {
+        world_resume(world);
+    }
+}
+
 static void command_at_random(struct world *world, struct prng *random)
 {
     uint64_t draw = prng_next(random) % 100;
-    if (draw < 45) {
+    if (draw < 15) {
+        answer_child(world, random);
+    } else if (draw < 18) {
+        pause_or_go_on(world);
+    } else if (draw < 45) {
         answer_one(world, random);
     } else if (draw < 60) {
         world_pass(world, (int64_t)(prng_next(random) % (10 * SECOND_US)));
@@ -122,7 +190,11 @@ static void storm(const char *body, uint64_t seed)
     for (int i = 0; i < COMMANDS && !run_status_is_final(run_status(world.run)); i++) {
         command_at_random(&world, &random);
     }
-    if (!run_status_is_final(run_status(world.run))) world_cancel(&world);
+    bool is_over = run_status_is_final(run_status(world.run));
+    if (!is_over && seed % 2) world_cancel(&world);
+    if (!is_over && seed % 2 == 0) world_terminate(&world);
+    world_play(&world);                     /* what a cancel undoes takes its time */
+    assert_int_equal(world.child_count, 0); /* nobody is left behind */
     assert_int_equal(run_jobs_open(world.run), 0);
     assert_int_equal(run_next_due(world.run), NO_DUE_US);
     world_done(&world);
@@ -139,7 +211,8 @@ static void the_journal_survives_a_storm(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"try around fork", "loops", "races", "listeners"};
+    static const char *const names[] = {"try around fork", "loops",      "races",
+                                        "listeners",       "child runs", "sagas"};
     struct CMUnitTest tests[ARRAY_LEN(bodies)];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);

@@ -85,6 +85,20 @@ static void reopened_store_has_its_data(void **state)
     store_close(store);
 }
 
+static void a_file_that_was_not_finished_is_begun_anew(void **state)
+{
+    (void)state;
+    CLEANUP(folder_remove) struct folder folder = folder_new();
+    const struct folder fresh                   = folder_join(&folder, "data.mdb.new");
+    int fd = open(fresh.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "half of a page", 14), 14);
+    close(fd);
+    struct store *store = NULL;
+    assert_int_equal(open_in(folder.path, &store, NULL), STATUS_OK);
+    store_close(store);
+    assert_int_equal(access(fresh.path, F_OK), -1);
+}
+
 static void foreign_file_is_data_loss(void **state)
 {
     (void)state;
@@ -175,6 +189,7 @@ int main(void)
         cmocka_unit_test(missing_folder_is_unavailable),
         cmocka_unit_test(second_owner_is_refused),
         cmocka_unit_test(reopened_store_has_its_data),
+        cmocka_unit_test(a_file_that_was_not_finished_is_begun_anew),
         cmocka_unit_test(foreign_file_is_data_loss),
         cmocka_unit_test(second_reader_of_a_thread_is_refused),
         cmocka_unit_test(refused_write_is_final),

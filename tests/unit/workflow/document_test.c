@@ -56,10 +56,10 @@ static const struct finding_row rows[] = {
     {"use.functions", HEAD SET "use: { functions: {} }\n", "V05", 3, 8, "not supported yet", ""},
     {"use.extensions", HEAD SET "use: { extensions: [] }\n", "V05", 3, 8, "not supported yet", ""},
     {"use.catalogs", HEAD SET "use: { catalogs: {} }\n", "V05", 3, 8, "not supported yet", ""},
-    {"saga",
+    {"saga that is no boolean",
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
-     "saga: true } }\n" SET,
-     "V05", 6, 24, "not supported yet", ""},
+     "saga: yes } }\n" SET,
+     "V06", 6, 30, "`true` or `false`", ""},
     /* E7 on the document: nothing that differs from start to start */
     {"the run's id in a key of the document",
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
