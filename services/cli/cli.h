@@ -62,6 +62,7 @@ enum cli_exit command_up(struct cli *cli);
 enum cli_exit command_apply(struct cli *cli);
 enum cli_exit command_validate(struct cli *cli);
 enum cli_exit command_assistant(struct cli *cli);
+enum cli_exit command_graph(struct cli *cli);
 enum cli_exit command_run(struct cli *cli);
 enum cli_exit command_list(struct cli *cli);
 enum cli_exit command_show(struct cli *cli);

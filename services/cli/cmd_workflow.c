@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/diagnostic.h"
 #include "cli/api.h"
+#include "cli/findings.h"
 #include "cli/print.h"
 #include "workflow/workflow.h"
 #include "yaml/yaml.h"
@@ -17,63 +18,12 @@ enum {
     FILE_MAX       = YAML_SIZE_MAX + 1,
 };
 
-static const char *severity_name(enum severity severity)
+static void print_valid_json(const char *file, bool is_valid, const struct diagnostics *list)
 {
-    switch (severity) {
-    case SEVERITY_ERROR: return "error";
-    case SEVERITY_WARNING: return "warning";
-    case SEVERITY_NOTE: return "note";
-    }
-    return "error";
-}
-
-/* The line of the finding and a caret under its column. */
-static void print_source(str text, uint32_t line, uint32_t column)
-{
-    size_t from = 0;
-    for (uint32_t i = 1; i < line && from < text.len; i++) {
-        const char *end = memchr(text.ptr + from, '\n', text.len - from);
-        from            = end ? (size_t)(end - text.ptr) + 1 : text.len;
-    }
-    const char *end = from < text.len ? memchr(text.ptr + from, '\n', text.len - from) : NULL;
-    size_t to       = end ? (size_t)(end - text.ptr) : text.len;
-    (void)printf("    " STR_FMT "\n", STR_ARG(str_slice(text, from, to)));
-    if (column > 0) (void)printf("    %*s^\n", (int)column - 1, "");
-}
-
-static void print_findings(const char *file, str text, const struct diagnostics *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct diagnostic *finding = &list->items[i];
-        (void)printf("%s:%u:%u: %s %s: %s\n", file, finding->line, finding->column,
-                     severity_name(finding->severity), finding->code, finding->detail);
-        if (finding->line > 0) print_source(text, finding->line, finding->column);
-        if (*finding->hint) (void)printf("    fix: %s\n", finding->hint);
-    }
-    if (list->dropped > 0) (void)printf("%s: and %zu more\n", file, list->dropped);
-}
-
-static json finding_new(const struct diagnostic *finding)
-{
-    json object = json_object_new(7);
-    json_object_put_text(&object, "code", json_text_from(finding->code));
-    json_object_put_text(&object, "severity", json_text_from(severity_name(finding->severity)));
-    json_object_put_text(&object, "pointer", json_text_lossy(str_from(finding->pointer)));
-    json_object_put_text(&object, "line", json_int(finding->line));
-    json_object_put_text(&object, "column", json_int(finding->column));
-    json_object_put_text(&object, "detail", json_text_lossy(str_from(finding->detail)));
-    json_object_put_text(&object, "hint", json_text_lossy(str_from(finding->hint)));
-    return object;
-}
-
-static void print_findings_json(const char *file, bool is_valid, const struct diagnostics *list)
-{
-    json items = json_array_new(list->count);
-    for (size_t i = 0; i < list->count; i++) json_array_push(&items, finding_new(&list->items[i]));
     CLEANUP(json_unrefp) json object = json_object_new(3);
     json_object_put_text(&object, "file", json_text_lossy(str_from(file)));
     json_object_put_text(&object, "valid", json_bool(is_valid));
-    json_object_put_text(&object, "diagnostics", items);
+    json_object_put_text(&object, "diagnostics", findings_json_new(list));
     print_json_line(object);
 }
 
@@ -90,9 +40,9 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file)
     struct diagnostics *list                                 = diagnostics_new(arena);
     status code = workflow_read(buf_str(&text), list, &workflow, &error);
     if (cli->is_json) {
-        print_findings_json(file, code == STATUS_OK, list);
+        print_valid_json(file, code == STATUS_OK, list);
     } else {
-        print_findings(file, buf_str(&text), list);
+        findings_print(stdout, file, buf_str(&text), list);
         if (code == STATUS_OK) {
             (void)printf("%s: %s/%s:%s is valid (%u tasks)\n", file, workflow->namespace_,
                          workflow->name, workflow->version, workflow->task_count);

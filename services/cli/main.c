@@ -60,6 +60,11 @@ static const struct cli_flag doctor_flags[] = {
     {},
 };
 
+static const struct cli_flag graph_flags[] = {
+    {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
+    {},
+};
+
 static const struct cli_command commands[] = {
     {"up", "[--data DIR] [--port N]", "start the whole suite on this machine",
      "Creates DIR, starts gateway, scheduler, tool-adapter and llm-proxy, restarts one that dies,\n"
@@ -69,6 +74,8 @@ static const struct cli_command commands[] = {
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
     {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX, NULL,
      command_validate},
+    {"graph", "FILE", "show a workflow as a picture", "Written to standard output.", 1, 1,
+     graph_flags, command_graph},
     {"run", "WORKFLOW", "start a run",
      "WORKFLOW is [namespace/]name[:version]; without a version the newest release.",
      1, 1, run_flags, command_run},

@@ -2,7 +2,7 @@
  * reads back, or findings with a place. */
 #include "base/arena.h"
 #include "base/assert.h"
-#include "workflow/workflow.h"
+#include "workflow/graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,6 +72,17 @@ static const struct workflow *read_text(struct arena *arena, str text)
     return workflow;
 }
 
+/* Every workflow has a graph in every format; a buffer that is too small is an answer as well. */
+static void check_graphs(const struct workflow *workflow)
+{
+    for (enum graph_format format = 0; format < GRAPH_FORMAT_COUNT; format++) {
+        CLEANUP(buf_done) struct buf out = buf_init(GRAPH_SIZE_MAX);
+        status code                      = graph_print(workflow, format, NULL, &out, NULL);
+        ASSERT(code == STATUS_OK || code == STATUS_RESOURCE_EXHAUSTED);
+        ASSERT(out.len > 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
@@ -79,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct workflow *workflow =
         read_text(arena, (str){.ptr = (const char *)data, .len = size});
     if (!workflow) return 0;
+    check_graphs(workflow);
 
     CLEANUP(json_unrefp) json source = workflow_source_new(workflow);
     if (json_str(source).len > (512 << 10)) return 0; /* aliases expanded beyond what is read */
