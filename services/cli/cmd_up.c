@@ -265,6 +265,10 @@ static status write_endpoints(const struct suite *suite, struct error *reterr)
             (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", suite->port);
             json_put_text(&w, "url", str_from(url));
         }
+        if (i == SCHEDULER) { /* for workers of one's own on this machine */
+            (void)snprintf(url, sizeof url, "abstract://%s.s", suite->sockets);
+            json_put_text(&w, "rpc", str_from(url));
+        }
         (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", suite->admin_ports[i]);
         json_put_text(&w, "admin", str_from(url));
         json_put_int(&w, "pid", suite->supervisor.programs[i].pid);

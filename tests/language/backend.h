@@ -23,6 +23,10 @@ struct backend {
 
     status (*begin)(void *context, struct error *reterr);
 
+    /** Offers functions, which definitions may call from then on: an array of descriptions
+     * (workflow/function_catalog.h) without queue; the script answers their jobs. */
+    status (*offer)(void *context, json functions, struct error *reterr);
+
     /** Registers a definition. `*ret_findings` (owned) is an array of {code, severity, pointer,
      * line, column, detail, hint}, warnings included, also when it is refused (INVALID_ARGUMENT).
      * The definition that is put first is the one that runs. */

@@ -6,6 +6,7 @@
 #include "language/backend.h"
 #include "language/core_jobs.h"
 #include "support/scheduler/world.h"
+#include "workflow/function_catalog.h"
 #include "workflow/workflow.h"
 #include "json/json_text.h"
 
@@ -20,6 +21,7 @@ struct core {
     bool has_world;
     bool has_started;
     struct core_jobs jobs;
+    const struct function_catalog *catalog; /* NULL: what is built in */
 };
 
 static void forget(struct core *core)
@@ -28,12 +30,26 @@ static void forget(struct core *core)
     core->has_world   = false;
     core->has_started = false;
     core_jobs_clear(&core->jobs);
+    function_catalog_unrefp(&core->catalog);
 }
 
 static status begin(void *context, struct error *)
 {
     forget(context);
     return STATUS_OK;
+}
+
+static status offer(void *context, json functions, struct error *reterr)
+{
+    struct core *core             = context;
+    CLEANUP(json_unrefp) json all = json_array_new(json_count(functions));
+    for (size_t i = 0; i < json_count(functions); i++) {
+        json function = json_ref(json_at(functions, i));
+        json_object_put_text(&function, "queue", json_text_from("tools.standin"));
+        json_array_push(&all, function);
+    }
+    function_catalog_unrefp(&core->catalog);
+    return function_catalog_new(NULL, all, &core->catalog, reterr);
 }
 
 /* --- definitions -------------------------------------------------------------------------------
@@ -65,7 +81,8 @@ static status put(void *context, str definition, json *ret_findings, struct erro
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(SCRATCH_MAX);
     struct diagnostics *list                                 = diagnostics_new(arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
-    status code   = workflow_read(definition, list, &workflow, reterr);
+    const struct workflow_sources sources                    = {.catalog = core->catalog};
+    status code   = workflow_read_with(definition, &sources, list, &workflow, reterr);
     *ret_findings = findings_new(list);
     if (code != STATUS_OK || core->has_world) return code;
     world_init_with(&core->world, TAKE(workflow));
@@ -235,9 +252,11 @@ static status view(void *context, json *ret_run, struct error *reterr)
     struct core *core = context;
     TRY(has_run(core, reterr));
     const struct run *run = core->world.run;
+    size_t state          = (size_t)run_status(run);
+    const char *now       = state < ARRAY_LEN(names) ? names[state] : "unknown";
     json seen             = json_object_new(6);
     json_object_put_text(&seen, "id", json_text_from(run_id(run)));
-    json_object_put_text(&seen, "status", json_text_from(names[run_status(run)]));
+    json_object_put_text(&seen, "status", json_text_from(now));
     if (!json_is(run_output(run), JSON_INVALID)) {
         json_object_put_text(&seen, "output", json_ref(run_output(run)));
     }
@@ -298,6 +317,7 @@ struct backend *core_backend_new(struct script *script)
             .name    = "core",
             .context = core,
             .begin   = begin,
+            .offer   = offer,
             .put     = put,
             .start   = start,
             .finish  = finish,

@@ -4,6 +4,7 @@
 #include "cli/api.h"
 #include "language/backend.h"
 #include "language/standin_server.h"
+#include "language/standin_worker.h"
 #include "language/suite.h"
 #include "language/tls_front.h"
 #include "json/json_text.h"
@@ -30,6 +31,7 @@ struct http {
     struct script *script;
     struct suite suite;
     struct standin_server *standin;
+    struct standin_worker *worker;
     struct tls_front front;
     struct cli cli;
     struct api *api;
@@ -109,12 +111,25 @@ static status tell(struct http *http, const char *path, json body, struct error 
     return ask_json(http, "POST", path, body, &answer, reterr);
 }
 
-static status begin(void *context, struct error *)
+/* What the scenario before has left would ask the stand-ins of this one. */
+static status begin(void *context, struct error *reterr)
 {
     struct http *http = context;
+    if (*http->run) {
+        char path[PATH_MAX_BYTES];
+        (void)snprintf(path, sizeof path, "/v1/runs/%s/cancel", http->run);
+        status code = tell(http, path, json_invalid(), reterr);
+        if (code == STATUS_UNAVAILABLE) return code; /* else it had ended */
+    }
     http->workflow[0] = '\0';
     http->run[0]      = '\0';
     return STATUS_OK;
+}
+
+static status offer(void *context, json functions, struct error *reterr)
+{
+    struct http *http = context;
+    return standin_worker_offer(http->worker, functions, reterr);
 }
 
 /* --- definitions -------------------------------------------------------------------------------
@@ -466,6 +481,7 @@ static status open_suite(struct http *http, const struct http_backend_options *o
     write_models(http, &config);
     TRY(suite_write(&http->suite, "tutti.yaml", buf_str(&config), reterr));
     TRY(suite_start(&http->suite, options->programs, reterr));
+    TRY(standin_worker_start(http->suite.rpc, http->script, &http->worker, reterr));
     http->cli = (struct cli){.url = http->suite.url, .key = http->suite.key};
     return api_new(&http->cli, &http->api, reterr);
 }
@@ -480,6 +496,7 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
             .is_live = true,
             .context = http,
             .begin   = begin,
+            .offer   = offer,
             .put     = put,
             .start   = start,
             .finish  = finish,
@@ -506,6 +523,7 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
 status http_backend_stop(struct backend *backend, struct error *reterr)
 {
     struct http *http = backend->context;
+    standin_worker_stopp(&http->worker);
     return suite_stop(&http->suite, reterr);
 }
 
@@ -514,6 +532,7 @@ void http_backend_freep(struct backend **backend)
     if (!*backend) return;
     struct http *http = (*backend)->context;
     api_freep(&http->api);
+    standin_worker_stopp(&http->worker);
     suite_done(&http->suite);
     tls_front_stop(&http->front);
     standin_server_stopp(&http->standin);

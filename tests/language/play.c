@@ -147,10 +147,10 @@ static const struct step_rule *rule_in(const struct step_rule *rules, str text,
 static const struct step_rule *rule_of(const struct gherkin_step *step, struct match *ret_match)
 {
     str text                                  = str_from(step->text);
-    const struct step_rule *const tables[][3] = {
-        [GHERKIN_GIVEN] = {given_steps, outside_steps, when_steps},
+    const struct step_rule *const tables[][4] = {
+        [GHERKIN_GIVEN] = {given_steps, outside_steps, function_steps, when_steps},
         [GHERKIN_WHEN]  = {when_steps, given_steps, outside_steps},
-        [GHERKIN_THEN]  = {then_steps, history_steps, NULL},
+        [GHERKIN_THEN]  = {then_steps, history_steps},
     };
     for (size_t i = 0; i < ARRAY_LEN(tables[0]); i++) {
         if (!tables[step->kind][i]) continue;
@@ -185,6 +185,8 @@ bool play_scenario(struct play *play, const struct gherkin_scenario *scenario, u
     play->failure = buf_init(FAILURE_MAX);
     *ret_line     = scenario->line;
     if (!play_ok(play, play->backend->begin(play->backend->context, &error), &error)) return false;
+    play->functions = json_object_new(0);
+    if (!play_offer(play, scenario)) return false;
     for (size_t i = 0; i < scenario->step_count; i++) {
         *ret_line = scenario->steps[i].line;
         if (!play_step(play, &scenario->steps[i])) return false;
@@ -198,6 +200,7 @@ void play_done(struct play *play)
     json_unref(json_take(&play->extra));
     json_unref(json_take(&play->findings));
     json_unref(json_take(&play->answer));
+    json_unref(json_take(&play->functions));
     arena_free(play->arena);
     play->arena = NULL;
     buf_done(&play->failure);

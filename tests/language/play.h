@@ -23,6 +23,7 @@ struct play {
     bool is_refused;     /* the last definition, or the start */
     bool has_ended;      /* the end was waited for */
     struct error refusal;
+    json functions;      /* owned; descriptions that the scenario gives, by name */
     const char *refused; /* "definition", "input", "command"; NULL: nothing */
     struct buf failure;
     bool is_hopeless; /* looking again will not help */
@@ -65,6 +66,10 @@ struct step_rule {
 
 /** Ends with a NULL pattern; given, when, then. */
 extern const struct step_rule given_steps[], when_steps[], then_steps[], history_steps[],
-    outside_steps[];
+    outside_steps[], function_steps[];
+
+/** Offers the functions of the scenario to the back-end, described or not. False after
+ * play_fail(). */
+bool play_offer(struct play *play, const struct gherkin_scenario *scenario);
 
 #endif

@@ -110,7 +110,9 @@ static bool read_place(struct suite *suite)
     if (!read_file(suite, "data/admin.key", &key)) return false;
     if (json_parse(buf_str(&text), NULL, &value, NULL, NULL) != STATUS_OK) return false;
     json url = json_get_text(json_get_text(value, "gateway"), "url");
-    if (!json_is(url, JSON_TEXT)) return false;
+    json rpc = json_get_text(json_get_text(value, "scheduler"), "rpc");
+    if (!json_is(url, JSON_TEXT) || !json_is(rpc, JSON_TEXT)) return false;
+    (void)snprintf(suite->rpc, sizeof suite->rpc, STR_FMT, STR_ARG(json_str(rpc)));
     while (key.len > 0 && key.ptr[key.len - 1] <= ' ') key.len--;
     (void)snprintf(suite->url, sizeof suite->url, STR_FMT, STR_ARG(json_str(url)));
     (void)snprintf(suite->key, sizeof suite->key, STR_FMT, STR_ARG(buf_str(&key)));

@@ -11,6 +11,7 @@ struct suite {
     char folder[64];
     pid_t pid; /* 0: does not run */
     char url[64];
+    char rpc[128]; /* where its scheduler listens for workers */
     char key[128];
 };
 
