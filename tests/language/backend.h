@@ -54,7 +54,8 @@ struct backend {
     /** Decides the approval that is open. `data`, `payload` may be invalid. */
     status (*decide)(void *context, bool is_approved, json data, struct error *reterr);
 
-    status (*cancel)(void *context, struct error *reterr);
+    /** "cancel", "terminate", "pause", "resume". */
+    status (*control)(void *context, const char *verb, struct error *reterr);
 
     /** The engine dies and comes back with what it has stored. */
     status (*crash)(void *context, struct error *reterr);

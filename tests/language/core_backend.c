@@ -195,9 +195,16 @@ static status signal_run(void *context, const char *name, json data, struct erro
     return settle(core, reterr);
 }
 
-static status publish(void *, json, struct error *reterr)
+/* To who listens now: what a namespace keeps for later is no matter of a run. */
+static status publish(void *context, json event, struct error *reterr)
 {
-    return fail(reterr, STATUS_UNIMPLEMENTED, "events are published over HTTP: mark it @http");
+    struct core *core = context;
+    TRY(has_run(core, reterr));
+    struct world *world = &core->world;
+    bool is_taken       = run_offer(world->run, &world->env, event, &world->events);
+    TRY(commit(core, STATUS_OK));
+    if (!is_taken) return STATUS_OK;
+    return settle(core, reterr);
 }
 
 static status decide(void *context, bool is_approved, json data, struct error *reterr)
@@ -217,13 +224,24 @@ static status decide(void *context, bool is_approved, json data, struct error *r
     return settle(core, reterr);
 }
 
-static status cancel(void *context, struct error *reterr)
+static status control(void *context, const char *verb, struct error *reterr)
 {
+    static const struct {
+        const char *verb;
+        status (*run)(struct run *run, const struct decide_env *env, str reason, str by,
+                      struct event_list *events, struct error *reterr);
+    } verbs[]         = {{"cancel", run_cancel},
+                         {"terminate", run_terminate},
+                         {"pause", run_suspend},
+                         {"resume", run_resume}};
     struct core *core = context;
     TRY(has_run(core, reterr));
     struct world *world = &core->world;
-    TRY(commit(core, run_cancel(world->run, &world->env, str_from("asked"), str_from("ann"),
-                                &world->events, reterr)));
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (strcmp(verbs[i].verb, verb) != 0) continue;
+        TRY(commit(core, verbs[i].run(world->run, &world->env, str_from("asked"), str_from("ann"),
+                                      &world->events, reterr)));
+    }
     return settle(core, reterr);
 }
 
@@ -247,8 +265,10 @@ static status request(void *, const char *, const char *, json, json *, struct e
 static status view(void *context, json *ret_run, struct error *reterr)
 {
     static const char *const names[] = {
-        [RUN_PENDING] = "pending",     [RUN_RUNNING] = "running", [RUN_WAITING] = "waiting",
-        [RUN_COMPLETED] = "completed", [RUN_FAULTED] = "faulted", [RUN_CANCELLED] = "cancelled"};
+        [RUN_PENDING] = "pending",       [RUN_RUNNING] = "running",
+        [RUN_WAITING] = "waiting",       [RUN_COMPLETED] = "completed",
+        [RUN_FAULTED] = "faulted",       [RUN_CANCELLED] = "cancelled",
+        [RUN_TERMINATED] = "terminated", [RUN_SUSPENDED] = "suspended"};
     struct core *core = context;
     TRY(has_run(core, reterr));
     const struct run *run = core->world.run;
@@ -327,7 +347,7 @@ struct backend *core_backend_new(struct script *script)
             .signal  = signal_run,
             .publish = publish,
             .decide  = decide,
-            .cancel  = cancel,
+            .control = control,
             .crash   = crash,
             .request = request,
     };

@@ -325,9 +325,24 @@ static status signal_run(void *context, const char *name, json data, struct erro
     return tell(http, path, data, reterr);
 }
 
+/* Events belong to a namespace: that of the scenario's workflow. */
 static status publish(void *context, json event, struct error *reterr)
 {
-    return tell(context, "/v1/events", event, reterr);
+    struct http *http                 = context;
+    CLEANUP(json_unrefp) json answer  = json_invalid();
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    char namespace[NAME_MAX_BYTES];
+    (void)snprintf(namespace, sizeof namespace, "%.*s", (int)strcspn(http->workflow, "/"),
+                   http->workflow);
+    (void)json_print(event, JSON_COMPACT, &text);
+    const struct api_call call = {.method = "POST",
+                                  .path   = "/v1/events",
+                                  .body   = buf_str(&text),
+                                  .type   = "application/cloudevents+json"};
+    http->cli.namespace        = namespace;
+    status code                = ask(http, &call, &answer, reterr);
+    http->cli.namespace        = NULL;
+    return code;
 }
 
 /* The approval of this run that is open; waits until there is one. */
@@ -363,11 +378,13 @@ static status decide(void *context, bool is_approved, json data, struct error *r
     return tell(http, path, body, reterr);
 }
 
-static status cancel(void *context, struct error *reterr)
+static status control(void *context, const char *verb, struct error *reterr)
 {
     struct http *http = context;
+    char rest[PATH_MAX_BYTES];
     char path[PATH_MAX_BYTES];
-    TRY(run_path(http, "/cancel", path, reterr));
+    (void)snprintf(rest, sizeof rest, "/%s", verb);
+    TRY(run_path(http, rest, path, reterr));
     CLEANUP(json_unrefp) json body = json_object_new(1);
     json_object_put_text(&body, "reason", json_text_from("asked"));
     return tell(http, path, body, reterr);
@@ -506,7 +523,7 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
             .signal  = signal_run,
             .publish = publish,
             .decide  = decide,
-            .cancel  = cancel,
+            .control = control,
             .crash   = crash,
             .request = request,
     };

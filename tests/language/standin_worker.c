@@ -147,7 +147,7 @@ static status open_client(struct standin_worker *worker, const char *endpoint, s
 status standin_worker_start(const char *endpoint, struct script *script,
                             struct standin_worker **ret_worker, struct error *reterr)
 {
-    static const char *const queues[]                           = {"tools.standin", "default", NULL};
+    static const char *const queues[] = {"tools.standin", "default", NULL};
     CLEANUP(standin_worker_stopp) struct standin_worker *worker = mem_new(1, sizeof *worker);
     worker->script                                              = script;
     const struct config_rpc rpc                                 = {};

@@ -9,7 +9,8 @@
 
 struct standin_worker;
 
-/** Leases jobs of the queues "tools.standin" and "default" from the scheduler at `endpoint`. Owned. */
+/** Leases jobs of the queues "tools.standin" and "default" from the scheduler at `endpoint`. Owned.
+ */
 status standin_worker_start(const char *endpoint, struct script *script,
                             struct standin_worker **ret_worker, struct error *reterr);
 void standin_worker_stopp(struct standin_worker **worker);

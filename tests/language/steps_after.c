@@ -46,6 +46,11 @@ static bool then_cancelled(struct play *play, const struct gherkin_step *, const
     return then_ends_as(play, "cancelled");
 }
 
+static bool then_terminated(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return then_ends_as(play, "terminated");
+}
+
 static json output_of(struct play *play)
 {
     CLEANUP(json_unrefp) json run = ended_as(play, "completed");
@@ -337,6 +342,7 @@ const struct step_rule then_steps[] = {
     {"the error should say {text}", then_error_says},
     {"the workflow should cancel", then_cancelled},
     {"the workflow should be cancelled", then_cancelled},
+    {"the workflow should be terminated", then_terminated},
     {"the workflow output should have properties {list}", then_has_properties},
     {"the workflow output should have property {text}", then_has_properties},
     {"the workflow output should have a {text} property", then_has_properties},

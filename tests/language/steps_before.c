@@ -1,6 +1,9 @@
 /* Given and When: the workflow, its input, and what happens to the run. */
 #include "language/play.h"
 
+#include "base/hash.h"
+#include "base/random.h"
+
 #include "json/json_text.h"
 
 static status put(struct play *play, const char *definition, struct error *reterr)
@@ -86,10 +89,24 @@ static bool when_signal_data(struct play *play, const struct gherkin_step *step,
     return send_signal(play, match->arguments[0], data);
 }
 
+static void put_if_missing(json *event, const char *name, const char *value)
+{
+    if (!json_is(json_get_text(*event, name), JSON_INVALID)) return;
+    json_object_put_text(event, name, json_text_from(value));
+}
+
+/* A CloudEvent; what every one needs is filled in. */
 static bool when_published(struct play *play, const struct gherkin_step *step, const struct match *)
 {
     CLEANUP(json_unrefp) json event = play_doc(play, step);
     if (json_is(event, JSON_INVALID)) return false;
+    uint8_t random[8];
+    char id[2 * sizeof random + 1];
+    random_bytes(random, sizeof random);
+    hex_encode(random, sizeof random, id);
+    put_if_missing(&event, "specversion", "1.0");
+    put_if_missing(&event, "source", "/tests/language");
+    put_if_missing(&event, "id", id);
     struct error error = {};
     return note(play, play->backend->publish(play->backend->context, event, &error), "event",
                 &error);
@@ -119,10 +136,30 @@ static bool when_rejected(struct play *play, const struct gherkin_step *, const 
     return decide(play, false, json_invalid());
 }
 
-static bool when_cancelled(struct play *play, const struct gherkin_step *, const struct match *)
+static bool control(struct play *play, const char *verb)
 {
     struct error error = {};
-    return note(play, play->backend->cancel(play->backend->context, &error), "cancel", &error);
+    return note(play, play->backend->control(play->backend->context, verb, &error), verb, &error);
+}
+
+static bool when_cancelled(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return control(play, "cancel");
+}
+
+static bool when_terminated(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return control(play, "terminate");
+}
+
+static bool when_suspended(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return control(play, "pause");
+}
+
+static bool when_resumed(struct play *play, const struct gherkin_step *, const struct match *)
+{
+    return control(play, "resume");
 }
 
 static bool when_restarted(struct play *play, const struct gherkin_step *, const struct match *)
@@ -174,6 +211,9 @@ const struct step_rule when_steps[] = {
     {"the approval is approved with:", when_approved_data},
     {"the approval is rejected", when_rejected},
     {"the run is cancelled", when_cancelled},
+    {"the run is terminated", when_terminated},
+    {"the run is suspended", when_suspended},
+    {"the run is resumed", when_resumed},
     {"the engine is killed and restarted", when_restarted},
     {"the API gets {word} {name}", when_requested},
     {"the API gets {word} {name} with:", when_requested_with},
