@@ -56,6 +56,7 @@ static const struct rpc_contract_method approval_methods[] = {
     {"List",   RPC_LONG,   true,  EDGE},
     {"Get",    RPC_FAST,   true,  EDGE},
     {"Decide", RPC_COMMIT, false, EDGE},
+    {"Edit",   RPC_COMMIT, false, EDGE},
     {},
 };
 

@@ -41,23 +41,18 @@ static void priority_read(struct reader *reader, json value, void *target)
 
 /* --- approvals -------------------------------------------------------------------------------- */
 
+/* A list of texts, any of them an expression; or one expression for the whole list. */
 static void approvers_read(struct reader *reader, json value, void *target)
 {
-    struct approval_rule *approval = target;
-    if (!expect_kind(reader, value, JSON_ARRAY, "`approvers`")) return;
-    size_t count             = json_count(value);
-    approval->approvers      = reader_alloc(reader, count, sizeof *approval->approvers);
-    approval->approver_count = (uint32_t)count;
-    for (size_t i = 0; i < count; i++) {
-        size_t back = pointer_enter_index(reader, i);
-        if (is_expression(json_at(value, i))) {
-            refuse(reader, "V05", value_place(reader),
-                   "expressions in `approvers` are not supported yet");
-        } else {
-            text_read(reader, json_at(value, i), &approval->approvers[i]);
+    if (!is_expression(value)) {
+        if (!expect_kind(reader, value, JSON_ARRAY, "`approvers`")) return;
+        for (size_t i = 0; i < json_count(value); i++) {
+            size_t back = pointer_enter_index(reader, i);
+            (void)expect_kind(reader, json_at(value, i), JSON_TEXT, "an approver");
+            pointer_leave(reader, back);
         }
-        pointer_leave(reader, back);
     }
+    template_read(reader, value, target);
 }
 
 static void form_read(struct reader *reader, json value, void *target)
@@ -67,7 +62,7 @@ static void form_read(struct reader *reader, json value, void *target)
 
 static const struct field approval_fields[] = {
     {"title", template_text_read, offsetof(struct approval_rule, title), REQUIRED},
-    {"approvers", approvers_read, 0, OPTIONAL},
+    {"approvers", approvers_read, offsetof(struct approval_rule, approvers), OPTIONAL},
     {"form", form_read, offsetof(struct approval_rule, form), OPTIONAL},
     {"payload", template_map_read, offsetof(struct approval_rule, payload), OPTIONAL},
     {"editable", boolean_read, offsetof(struct approval_rule, is_editable), OPTIONAL},

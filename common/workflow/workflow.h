@@ -184,8 +184,7 @@ struct try_body {
 /** metadata.tutti.approval. */
 struct approval_rule {
     const struct template *title, *payload, *form; /* payload, form: NULL = none */
-    const char **approvers;
-    uint32_t approver_count;
+    const struct template *approvers; /* yields an array of texts; NULL: any key with the role */
     bool is_editable;
 };
 

@@ -95,6 +95,11 @@ static void on_done(const struct http_result *result, void *context)
     answer->http_status       = result->answer.http_status;
     answer->error             = result->error;
     if (result->code != STATUS_OK) answer->http_status = 0;
+    str tag = {};
+    if (http_answer_header(&result->answer, "etag", &tag) && tag.len < sizeof answer->tag) {
+        memcpy(answer->tag, tag.ptr, tag.len);
+        answer->tag[tag.len] = '\0';
+    }
     if (!transfer->sse) (void)buf_put_str(&answer->body, result->body);
 }
 
@@ -115,6 +120,10 @@ static size_t put_headers(const struct api *api, const struct api_call *call, co
         headers[count++] =
             (struct http_header){.name  = str_from("Content-Type"),
                                  .value = str_from(call->type ? call->type : "application/json")};
+    }
+    if (call->match) {
+        headers[count++] =
+            (struct http_header){.name = str_from("If-Match"), .value = str_from(call->match)};
     }
     if (last_id && *last_id) {
         headers[count++] =

@@ -21,6 +21,7 @@ struct api_answer {
     int http_status; /* 0: there was none */
     struct buf body;
     json value;         /* the body, if it is JSON; owned */
+    char tag[64];       /* ETag; "" if there is none */
     struct error error; /* why there was no answer */
 };
 void api_answer_done(struct api_answer *answer);
@@ -30,6 +31,7 @@ struct api_call {
     const char *path;   /* "/v1/runs" with its query */
     str body;           /* empty: none */
     const char *type;   /* of the body; NULL: application/json */
+    const char *match;  /* If-Match; NULL: none */
     int64_t timeout_ms; /* 0: 70 s, more than the longest wait of the API */
 };
 

@@ -70,6 +70,7 @@ enum cli_exit command_logs(struct cli *cli);
 enum cli_exit command_signal(struct cli *cli);
 enum cli_exit command_approvals(struct cli *cli);
 enum cli_exit command_approve(struct cli *cli);
+enum cli_exit command_edit(struct cli *cli);
 enum cli_exit command_reject(struct cli *cli);
 enum cli_exit command_cancel(struct cli *cli);
 enum cli_exit command_queue(struct cli *cli);

@@ -1,4 +1,4 @@
-/* approvals, approve, reject: decisions of people. */
+/* approvals, approve, reject, edit: what people are asked, and what they say. */
 #include "base/id.h"
 #include "cli/api.h"
 #include "cli/print.h"
@@ -136,4 +136,89 @@ enum cli_exit command_approve(struct cli *cli)
 enum cli_exit command_reject(struct cli *cli)
 {
     return decide(cli, "reject");
+}
+
+/* --- editing -----------------------------------------------------------------------------------
+ */
+
+/* In the order of edit_flags in main.c. */
+enum { EDIT_PAYLOAD, EDIT_APPROVERS, EDIT_DUE };
+
+static void put_approvers(struct json_writer *w, str list)
+{
+    json_member(w, "approvers");
+    json_begin_array(w);
+    while (list.len > 0) {
+        const char *comma = memchr(list.ptr, ',', list.len);
+        size_t len        = comma ? (size_t)(comma - list.ptr) : list.len;
+        if (len > 0) json_write_text(w, str_slice(list, 0, len));
+        list = str_slice(list, comma ? len + 1 : len, list.len);
+    }
+    json_end_array(w);
+}
+
+static status put_patch(const struct cli *cli, struct buf *body, struct error *reterr)
+{
+    struct json_writer w  = json_writer_init(body);
+    const char *payload   = cli->values[EDIT_PAYLOAD];
+    const char *approvers = cli->values[EDIT_APPROVERS];
+    const char *due       = cli->values[EDIT_DUE];
+    if (!payload && !approvers && !due) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "one of --payload, --approvers, --due");
+    }
+    json_begin_object(&w);
+    if (payload) {
+        CLEANUP(json_unrefp) json value = json_invalid();
+        TRY(read_json_argument(payload, &value, reterr));
+        json_member(&w, "payload");
+        json_write_value(&w, value);
+    }
+    if (approvers) put_approvers(&w, str_from(approvers));
+    if (due && strcmp(due, "never") == 0) {
+        json_member(&w, "due_at");
+        json_write_null(&w);
+    } else if (due) {
+        json_put_text(&w, "due_at", str_from(due));
+    }
+    json_end_object(&w);
+    return STATUS_OK;
+}
+
+enum cli_exit command_edit(struct cli *cli)
+{
+    struct error error                 = {};
+    CLEANUP(buf_done) struct buf body  = buf_init(BODY_MAX);
+    CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_freep) struct api *api = NULL;
+    status code                        = put_patch(cli, &body, &error);
+    if (code == STATUS_OK) code = api_new(cli, &api, &error);
+    if (code != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    char id[ID_TEXT_MAX];
+    enum cli_exit found = find_approval(api, cli->arguments[0], id);
+    if (found != CLI_OK) return found;
+    (void)buf_put_text(&path, "/v1/approvals/");
+    api_put_segment(&path, id);
+
+    CLEANUP(api_answer_done) struct api_answer before = {};
+    const struct api_call get                         = {.method = "GET", .path = path.ptr};
+    enum cli_exit result                              = api_call(api, &get, &before);
+    if (result != CLI_OK) return result;
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call patch                       = {.method = "PATCH",
+                                                         .path   = path.ptr,
+                                                         .body   = buf_str(&body),
+                                                         .type   = "application/merge-patch+json",
+                                                         .match  = before.tag};
+    result                                            = api_call(api, &patch, &answer);
+    if (result != CLI_OK) return result;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        print_clean(stdout, "", member(answer.value, "title", id));
+        (void)printf(": edited\n");
+    }
+    return CLI_OK;
 }

@@ -46,6 +46,12 @@ static const struct cli_flag decide_flags[] = {
     {"--data", 'd', "JSON|@FILE", "checked against the approval's form"},
     {},
 };
+static const struct cli_flag edit_flags[] = {
+    {"--payload", 'p', "JSON|@FILE", "a merge patch of what is asked"},
+    {"--approvers", 0, "LIST", "who may decide: key:NAME,LABEL:VALUE"},
+    {"--due", 0, "TIME", "until when, such as 2030-01-31T12:00:00Z; or never"},
+    {},
+};
 static const struct cli_flag cancel_flags[] = {
     {"--reason", 'r', "TEXT", "is shown with the run"},
     {},
@@ -90,6 +96,10 @@ static const struct cli_command commands[] = {
     {"reject", "APPROVAL", "reject",
      "APPROVAL is its id, or that of a run with one open approval.", 1, 1,
      decide_flags, command_reject},
+    {"edit", "APPROVAL", "change what is asked, of whom, or until when",
+     "APPROVAL is its id, or that of a run with one open approval. The payload only where the\n"
+     "workflow says `editable: true`.", 1, 1,
+     edit_flags, command_edit},
     {"cancel", "RUN", "cancel a run", NULL, 1, 1, cancel_flags, command_cancel},
     {"assistant", "put|list|show ...", "prompts with a model, by name and version",
      "  put FILE...           make or change assistants; YAML or JSON, with a `name`\n"

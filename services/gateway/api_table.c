@@ -14,6 +14,7 @@ const struct api_handler api_handlers[] = {
     {"getApproval",          approvals_get},
     {"approve",              approvals_approve},
     {"reject",               approvals_reject},
+    {"editApproval",         approvals_edit},
     {"publishEvents",        events_publish},
     {"listWorkflows",        workflows_list},
     {"putWorkflow",          workflows_put},

@@ -7,7 +7,10 @@
 #include "gateway/view.h"
 #include "json/json_text.h"
 
-enum { DATA_MAX = 256 << 10 /* bytes */ };
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { DATA_MAX = 256 << 10 /* bytes */, TAG_SIZE = 24 };
 
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
@@ -56,10 +59,14 @@ void approvals_list(struct api_call *call)
 
 static void on_approval(struct api_call *call, const struct rpc_answer *answer)
 {
+    const Pb__ApprovalView *approval = answer->message;
+    char tag[TAG_SIZE];
+    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", approval->revision);
+    const struct httpd_field field = {str_from("ETag"), str_from(tag)};
     struct api_answer response;
     api_answer_begin(&response, call);
-    view_approval(&response.json, answer->message);
-    api_answer_send(&response, 200, NULL);
+    view_approval(&response.json, approval);
+    api_answer_send(&response, 200, &field);
 }
 
 void approvals_get(struct api_call *call)
@@ -75,7 +82,8 @@ void approvals_get(struct api_call *call)
     api_ask_scheduler(call, &ask);
 }
 
-static void put_labels(struct api_call *call, Pb__DecideApproval *message)
+/* Labels of the caller's key; `*ret_count` of them. */
+static Pb__Label **labels_of(struct api_call *call, size_t *ret_count)
 {
     char(*texts)[IDENTITY_LABEL_MAX + 1] =
         arena_alloc(call->arena, IDENTITY_LABELS_MAX * sizeof *texts);
@@ -92,8 +100,8 @@ static void put_labels(struct api_call *call, Pb__DecideApproval *message)
         items[i].value = colon ? colon + 1 : "";
         array[i]       = &items[i];
     }
-    message->by_labels   = array;
-    message->n_by_labels = count;
+    *ret_count = count;
+    return array;
 }
 
 static void decide(struct api_call *call, bool approve)
@@ -108,11 +116,12 @@ static void decide(struct api_call *call, bool approve)
     message.namespace_         = api_namespace(call);
     message.approve            = approve;
     message.by                 = call->identity.name;
+    message.by_id              = call->identity.key_id;
     message.data_json = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
     if (json_is(comment, JSON_TEXT)) {
         message.comment = api_text(call, json_str(comment));
     }
-    put_labels(call, &message);
+    message.by_labels        = labels_of(call, &message.n_by_labels);
     const struct api_ask ask = {.service   = &pb__approvals__descriptor,
                                 .method    = "Decide",
                                 .message   = &message,
@@ -129,4 +138,50 @@ void approvals_approve(struct api_call *call)
 void approvals_reject(struct api_call *call)
 {
     decide(call, false);
+}
+
+/* --- editing -----------------------------------------------------------------------------------
+ */
+
+/* If-Match: "7". False: the call was answered. */
+static bool read_tag(struct api_call *call, uint64_t *ret_revision)
+{
+    str tag = httpd_request_field(call->request, "if-match");
+    if (tag.len == 0) {
+        api_fail_with(call, "precondition_required", (str){},
+                      "If-Match with the ETag of GET /v1/approvals/{id} is required");
+        return false;
+    }
+    uint64_t revision = 0;
+    bool is_good =
+        tag.len > 2 && tag.len < TAG_SIZE && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"';
+    for (size_t i = 1; is_good && i + 1 < tag.len; i++) {
+        is_good  = tag.ptr[i] >= '0' && tag.ptr[i] <= '9';
+        revision = revision * 10 + (uint64_t)(tag.ptr[i] - '0');
+    }
+    if (!is_good) {
+        api_fail_with(call, "precondition_failed", (str){},
+                      "If-Match is no ETag of this approval; read it again");
+        return false;
+    }
+    *ret_revision = revision;
+    return true;
+}
+
+void approvals_edit(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf patch = buf_init(2 * DATA_MAX);
+    Pb__EditApproval message           = PB__EDIT_APPROVAL__INIT;
+    if (!read_tag(call, &message.revision) || !api_print(call, call->body, &patch)) return;
+    message.id         = api_text(call, call->params[0]);
+    message.namespace_ = api_namespace(call);
+    message.by         = call->identity.name;
+    message.by_labels  = labels_of(call, &message.n_by_labels);
+    message.patch_json = (ProtobufCBinaryData){.data = (uint8_t *)patch.ptr, .len = patch.len};
+    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
+                                .method    = "Edit",
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = on_approval};
+    api_ask_scheduler(call, &ask);
 }

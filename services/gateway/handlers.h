@@ -17,6 +17,7 @@ void approvals_list(struct api_call *call);
 void approvals_get(struct api_call *call);
 void approvals_approve(struct api_call *call);
 void approvals_reject(struct api_call *call);
+void approvals_edit(struct api_call *call);
 
 void events_publish(struct api_call *call);
 

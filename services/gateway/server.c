@@ -201,6 +201,8 @@ static bool check_media(struct api_call *call)
     if (media == MEDIA_NONE || media == MEDIA_EVENTS || call->request->body.len == 0) return true;
     str type = httpd_request_field(call->request, "content-type");
     if (is_media(type, "application/json")) return true;
+    bool is_patch = call->route->method == METHOD_PATCH;
+    if (is_patch && is_media(type, "application/merge-patch+json")) return true;
     bool takes_yaml = media == MEDIA_DEFINITION;
     if (takes_yaml && (is_media(type, "application/yaml") || is_media(type, "text/yaml") ||
                        is_media(type, "application/x-yaml"))) {

@@ -265,6 +265,7 @@ void view_approval(struct json_writer *w, const Pb__ApprovalView *approval)
     put_text_if(w, "comment", approval->comment);
     put_json_if(w, "data", approval->data_json);
     json_put_bool(w, "editable", approval->editable);
+    json_put_bool(w, "changed", approval->changed);
     json_end_object(w);
 }
 

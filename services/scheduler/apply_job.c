@@ -94,6 +94,20 @@ static status apply_requested(struct run *run, struct activation *activation, st
     return STATUS_OK;
 }
 
+static status apply_edited(struct run *run, struct activation *activation,
+                           const struct event *event)
+{
+    json payload = json_get_text(json_get_text(event->value, "payload"), "new");
+    if (payload.kind != JSON_INVALID) {
+        bool is_first = activation->payload_asked.kind == JSON_INVALID;
+        if (is_first) activation->payload_asked = json_ref(activation->payload);
+        json_replace(&activation->payload, json_ref(payload));
+    }
+    activation->deadline_us = event->due_us;
+    run->is_due_known       = false;
+    return STATUS_OK;
+}
+
 status apply_approval(struct run *run, struct activation *activation, struct event *event,
                       struct error *reterr)
 {
@@ -103,6 +117,7 @@ status apply_approval(struct run *run, struct activation *activation, struct eve
     bool is_its = activation_task(run, activation)->kind == TASK_LISTEN &&
                   is_same_id(&activation->id, &event->id);
     if (!is_its) return damaged(reterr, event, "not the task's approval");
+    if (event->kind == EVENT_APPROVAL_EDITED) return apply_edited(run, activation, event);
     event->is_of_state = true;
     activation->id     = (struct id){};
     if (event->kind == EVENT_APPROVAL_DECIDED) {

@@ -23,15 +23,37 @@ static status check_size(struct scene *scene, json payload, json *ret_error)
     return scene_fail(scene, ERROR_VALIDATION, "approval.payload: over 256 KiB", ret_error);
 }
 
+static bool are_approvers(json value)
+{
+    if (!json_is(value, JSON_ARRAY) || json_count(value) > APPROVAL_APPROVERS_MAX) return false;
+    for (size_t i = 0; i < json_count(value); i++) {
+        json one = json_at(value, i);
+        if (!json_is(one, JSON_TEXT) || json_str(one).len > APPROVER_MAX) return false;
+    }
+    return true;
+}
+
+static status approvers_put(struct scene *scene, json *value, json *ret_error)
+{
+    const struct approval_rule *rule    = scene->task->listen.approval;
+    CLEANUP(json_unrefp) json approvers = json_array_new(0);
+    if (rule->approvers) {
+        json_unref(json_take(&approvers));
+        TRY(scene_eval(scene, rule->approvers, scene->input, &approvers, ret_error));
+    }
+    if (!are_approvers(approvers)) {
+        return scene_fail(scene, ERROR_EXPRESSION,
+                          "approval.approvers must yield a list of at most 64 texts", ret_error);
+    }
+    json_object_put_text(value, "approvers", json_take(&approvers));
+    return STATUS_OK;
+}
+
 static status requested(struct scene *scene, json *value, json *ret_error)
 {
     const struct approval_rule *rule = scene->task->listen.approval;
-    json approvers                   = json_array_new(rule->approver_count);
-    for (uint32_t i = 0; i < rule->approver_count; i++) {
-        json_array_push(&approvers, json_text_from(rule->approvers[i]));
-    }
     json_object_put_text(value, "title", json_text_from(scene->task->name));
-    json_object_put_text(value, "approvers", approvers);
+    TRY(approvers_put(scene, value, ret_error));
     json_object_put_text(value, "editable", json_bool(rule->is_editable));
     TRY(member_put(scene, value, "title", rule->title, ret_error));
     TRY(member_put(scene, value, "payload", rule->payload, ret_error));
@@ -59,6 +81,66 @@ void approval_request(struct decision *decision, struct activation *activation)
     (void)decide_emit(decision, &event);
 }
 
+/* --- editing
+ * --------------------------------------------------------------------------------------- */
+
+static struct activation *approval_find(const struct run *run, str approval);
+
+static void put_change(json *value, const char *name, json old, json new)
+{
+    json change = json_object_new(2);
+    json_object_put_text(&change, "old", old.kind == JSON_INVALID ? json_null() : json_ref(old));
+    json_object_put_text(&change, "new", json_ref(new));
+    json_object_put_text(value, name, change);
+}
+
+static json time_or_null(int64_t time_us)
+{
+    char text[TIME_TEXT_SIZE];
+    if (time_us == 0) return json_null();
+    time_format(time_us, text);
+    return json_text_from(text);
+}
+
+static void put_due(json *value, int64_t old_us, int64_t new_us)
+{
+    CLEANUP(json_unrefp) json before = time_or_null(old_us);
+    CLEANUP(json_unrefp) json after  = time_or_null(new_us);
+    put_change(value, "due_at", before, after);
+}
+
+status run_approval_edit(struct run *run, const struct decide_env *env,
+                         const struct approval_edit *command, struct event_list *events,
+                         struct error *reterr)
+{
+    struct activation *activation = approval_find(run, command->approval);
+    if (!activation) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "approval_closed",
+                         "approval " STR_FMT " is decided, expired or cancelled",
+                         STR_ARG(command->approval));
+    }
+    json value = json_object_new(4);
+    json_object_put_text(&value, "by", json_text_lossy(command->by));
+    if (command->payload.kind != JSON_INVALID) {
+        put_change(&value, "payload", activation->payload, command->payload);
+    }
+    if (command->approvers.kind != JSON_INVALID) {
+        put_change(&value, "approvers", command->approvers_before, command->approvers);
+    }
+    if (command->has_due) put_due(&value, activation->deadline_us, command->due_us);
+    struct decision decision = decision_begin(run, env, events);
+    struct event event       = {
+              .kind       = EVENT_APPROVAL_EDITED,
+              .activation = activation->slot,
+              .id         = activation->id,
+              .due_us     = command->has_due ? command->due_us : activation->deadline_us,
+              .value      = value,
+    };
+    (void)decide_emit(&decision, &event);
+    decision_end(&decision);
+    return STATUS_OK;
+}
+
 /* --- deciding
  * --------------------------------------------------------------------------------------- */
 
@@ -80,8 +162,8 @@ static json or_null(json value)
 static json decision_value_new(const struct decide_env *env, const struct activation *activation,
                                const struct approval_decision *command)
 {
-    json payload    = command->payload;
-    bool is_changed = payload.kind != JSON_INVALID && !json_equal(payload, activation->payload);
+    json asked      = activation->payload_asked; /* only of one that was edited */
+    bool is_changed = asked.kind != JSON_INVALID && !json_equal(asked, activation->payload);
     char time[TIME_TEXT_SIZE];
     time_format(env->now_us, time);
 
@@ -89,7 +171,7 @@ static json decision_value_new(const struct decide_env *env, const struct activa
     json_object_put_text(&value, "approved", json_bool(command->is_approved));
     json_object_put_text(&value, "comment", json_text_lossy(command->comment));
     json_object_put_text(&value, "data", or_null(command->data));
-    json_object_put_text(&value, "payload", or_null(is_changed ? payload : activation->payload));
+    json_object_put_text(&value, "payload", or_null(activation->payload));
     json_object_put_text(&value, "changed", json_bool(is_changed));
     json_object_put_text(&value, "decided_by", json_text_lossy(command->by));
     json_object_put_text(&value, "decided_at", json_text_from(time));

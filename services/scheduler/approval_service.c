@@ -1,5 +1,7 @@
 /* Approvals: what waits for people, and their decisions. */
 #include "approval.pb-c.h"
+#include "base/clock.h"
+#include "scheduler/approval.h"
 #include "scheduler/call.h"
 #include "scheduler/page_token.h"
 #include "scheduler/run_wire.h"
@@ -69,30 +71,52 @@ static status get(struct rpc_call *call, struct error *reterr)
 /* --- decide ------------------------------------------------------------------------------------
  */
 
+/* Whose key it is. */
+struct person {
+    const char *by; /* name of the key */
+    Pb__Label *const *labels;
+    size_t label_count;
+};
+
 /* "key:<name>", or "<label>:<value>" of the key. */
-static bool is_approver(const char *approver, const Pb__DecideApproval *request)
+static bool is_approver(const char *approver, const struct person *person)
 {
     const char *colon = strchr(approver, ':');
     if (!colon) return false;
     str name          = {approver, (size_t)(colon - approver)};
     const char *value = colon + 1;
-    if (str_is(name, "key")) return strcmp(value, request->by) == 0;
-    for (size_t i = 0; i < request->n_by_labels; i++) {
-        const Pb__Label *label = request->by_labels[i];
+    if (str_is(name, "key")) return strcmp(value, person->by) == 0;
+    for (size_t i = 0; i < person->label_count; i++) {
+        const Pb__Label *label = person->labels[i];
         if (str_is(name, label->key) && strcmp(value, label->value) == 0) return true;
     }
     return false;
 }
 
-static status check_right(const Pb__ApprovalView *row, const Pb__DecideApproval *request,
+static status check_right(const Pb__ApprovalView *row, const struct person *person,
                           struct error *reterr)
 {
     if (row->n_approvers == 0) return STATUS_OK;
     for (size_t i = 0; i < row->n_approvers; i++) {
-        if (is_approver(row->approvers[i], request)) return STATUS_OK;
+        if (is_approver(row->approvers[i], person)) return STATUS_OK;
     }
     return fail_code(reterr, STATUS_PERMISSION_DENIED, "not_assignee",
-                     "`%s` is not among the approvers", request->by);
+                     "`%s` is not among the approvers", person->by);
+}
+
+/* approvals.four_eyes: who started the run does not approve what it asks. */
+static status check_four_eyes(struct rpc_call *call, const struct shard *shard,
+                              const Pb__ApprovalView *row, struct error *reterr)
+{
+    const Pb__DecideApproval *request = call->request;
+    if (!scheduler_has_four_eyes(call->context) || !request->approve) return STATUS_OK;
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    Pb__RunView *run                    = NULL;
+    TRY(txn_begin_read(shard->partition->store, &txn, reterr));
+    TRY(run_row_get(txn, str_from(row->run), call->arena, &run, reterr));
+    if (!*request->by_id || strcmp(run->created_by, request->by_id) != 0) return STATUS_OK;
+    return fail_code(reterr, STATUS_PERMISSION_DENIED, "self_approval",
+                     "`%s` has started the run; somebody else is to approve", request->by);
 }
 
 static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, json data,
@@ -120,10 +144,12 @@ static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, jso
     return fail_code(reterr, ok, "input_invalid", "data: %s", why.text);
 }
 
-static status check_decision(struct rpc_call *call, const Pb__ApprovalView *row, json *ret_data,
-                             struct error *reterr)
+static status check_decision(struct rpc_call *call, const struct approval_place *place,
+                             json *ret_data, struct error *reterr)
 {
     const Pb__DecideApproval *request = call->request;
+    const Pb__ApprovalView *row       = place->row;
+    const struct person person        = {request->by, request->by_labels, request->n_by_labels};
     if (strlen(request->comment) > COMMENT_MAX || request->data_json.len > DATA_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "comment: at most %d bytes; data: %d",
                     COMMENT_MAX, DATA_MAX);
@@ -132,7 +158,8 @@ static status check_decision(struct rpc_call *call, const Pb__ApprovalView *row,
         return fail_code(reterr, STATUS_FAILED_PRECONDITION, "approval_closed",
                          "approval %s is not pending any more", row->id);
     }
-    TRY(check_right(row, request, reterr));
+    TRY(check_right(row, &person, reterr));
+    TRY(check_four_eyes(call, place->shard, row, reterr));
     TRY(json_out(request->data_json, "data", ret_data, reterr));
     return check_form(call, row, *ret_data, reterr);
 }
@@ -146,7 +173,96 @@ static status decide(struct rpc_call *call, struct error *reterr)
 
     struct command *command = call_command(call, COMMAND_DECIDE, 1);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    status checked = check_decision(call, place.row, &command->values[0], reterr);
+    status checked = check_decision(call, &place, &command->values[0], reterr);
+    if (checked != STATUS_OK) {
+        command_release(command);
+        return checked;
+    }
+    (void)memcpy(command->run.text, place.row->run, ID_LEN);
+    call_post(call, place.shard, command);
+    return STATUS_OK;
+}
+
+/* --- edit --------------------------------------------------------------------------------------
+ */
+
+static status check_approvers(json approvers, struct error *reterr)
+{
+    bool ok = json_is(approvers, JSON_ARRAY) && json_count(approvers) <= APPROVAL_APPROVERS_MAX;
+    for (size_t i = 0; ok && i < json_count(approvers); i++) {
+        json one = json_at(approvers, i);
+        ok       = json_is(one, JSON_TEXT) && json_str(one).len <= APPROVER_MAX &&
+             memchr(json_str(one).ptr, ':', json_str(one).len);
+    }
+    if (ok) return STATUS_OK;
+    return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                     "approvers: at most %d texts such as key:<name> or <label>:<value>",
+                     APPROVAL_APPROVERS_MAX);
+}
+
+static status check_due(json due, struct error *reterr)
+{
+    int64_t due_us = 0;
+    if (json_is(due, JSON_NULL)) return STATUS_OK;
+    if (json_is(due, JSON_TEXT) && time_parse(json_str(due), &due_us) && due_us > clock_unix_us()) {
+        return STATUS_OK;
+    }
+    return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                     "due_at: a time to come, such as 2030-01-31T12:00:00Z, or null for never");
+}
+
+static status check_patch(const Pb__ApprovalView *row, json patch, struct error *reterr)
+{
+    if (!json_is(patch, JSON_OBJECT) || json_count(patch) == 0) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "a merge patch with payload, approvers or due_at");
+    }
+    for (size_t i = 0; i < json_count(patch); i++) {
+        str name   = json_key_at(patch, i);
+        json value = json_value_at(patch, i);
+        if (str_is(name, "approvers")) {
+            TRY(check_approvers(value, reterr));
+        } else if (str_is(name, "due_at")) {
+            TRY(check_due(value, reterr));
+        } else if (!str_is(name, "payload")) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "`" STR_FMT "` cannot be changed",
+                        STR_ARG(name));
+        } else if (!row->editable || json_is(value, JSON_NULL)) {
+            return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                             row->editable ? "payload: it cannot be taken away"
+                                           : "payload: the workflow does not say `editable: true`");
+        }
+    }
+    return STATUS_OK;
+}
+
+static status check_edit(struct rpc_call *call, const Pb__ApprovalView *row, json *ret_patch,
+                         struct error *reterr)
+{
+    const Pb__EditApproval *request = call->request;
+    const struct person person      = {request->by, request->by_labels, request->n_by_labels};
+    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "approval_closed",
+                         "approval %s is not pending any more", row->id);
+    }
+    TRY(check_right(row, &person, reterr));
+    if (request->patch_json.len > 2 * DATA_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "the patch is too large");
+    }
+    TRY(json_out(request->patch_json, "patch", ret_patch, reterr));
+    return check_patch(row, *ret_patch, reterr);
+}
+
+static status edit(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__EditApproval *request = call->request;
+    struct approval_place place     = {};
+    TRY(find(call, request->id, request->namespace_, &place, reterr));
+    if (!place.shard) return call_moved(call, place.partition);
+
+    struct command *command = call_command(call, COMMAND_EDIT, 1);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    status checked = check_edit(call, place.row, &command->values[0], reterr);
     if (checked != STATUS_OK) {
         command_release(command);
         return checked;
@@ -250,5 +366,6 @@ const struct rpc_method approval_service_methods[] = {
     {.name = "List", .handle = list},
     {.name = "Get", .handle = get},
     {.name = "Decide", .handle = decide},
+    {.name = "Edit", .handle = edit},
     {},
 };

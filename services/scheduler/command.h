@@ -24,6 +24,7 @@ enum command_kind {                /* request -> response */
                     COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
                     COMMAND_DECIDE, /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data
                                      */
+                    COMMAND_EDIT, /* Pb__EditApproval -> Pb__ApprovalView; run, values[0] = patch */
                     COMMAND_LEASE, /* Pb__LeaseJobs -> Pb__LeasedJobs; may be answered much later */
                     COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
                                             */

@@ -18,8 +18,9 @@ struct options {
     int64_t drain_ms;
     int64_t job_timeout_ms;
     int64_t heartbeat_timeout_ms;
-    json secrets;                   /* of workflows, by namespace and name */
-    const char *secrets_dir;        /* NULL: none */
+    json secrets;            /* of workflows, by namespace and name */
+    const char *secrets_dir; /* NULL: none */
+    bool four_eyes;
     const char *bootstrap_key_file; /* NULL: no key is made */
     struct config_common common;
     struct config_rpc rpc;

@@ -82,6 +82,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_CANCEL: return engine_cancel_run(engine, command, reterr);
     case COMMAND_SIGNAL: return engine_signal_run(engine, command, reterr);
     case COMMAND_DECIDE: return engine_decide_approval(engine, command, reterr);
+    case COMMAND_EDIT: return engine_edit_approval(engine, command, reterr);
     case COMMAND_LEASE: return engine_lease(engine, command, reterr);
     case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
     case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);

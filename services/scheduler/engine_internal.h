@@ -133,6 +133,7 @@ status engine_start_decide(struct engine *engine, struct command *command,
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr);
+status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr);
 
 status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_suspend_run(struct engine *engine, struct command *command, struct error *reterr);

@@ -175,6 +175,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_APPROVAL_REQUESTED:
     case EVENT_APPROVAL_DECIDED:
     case EVENT_APPROVAL_EXPIRED:
+    case EVENT_APPROVAL_EDITED:
     case EVENT_APPROVAL_CANCELLED: return engine_approval_event(engine, live, event, reterr);
     case EVENT_EMITTED: engine_event_emitted(engine, live, event); return STATUS_OK;
     case EVENT_CHILD_SCHEDULED:

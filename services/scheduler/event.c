@@ -34,6 +34,7 @@ const char *event_type(enum event_kind kind)
     case EVENT_TAKEN: return "event.taken";
     case EVENT_EXPIRED: return "event.expired";
     case EVENT_LISTEN_CLOSED: return "listen.closed";
+    case EVENT_APPROVAL_EDITED: return "approval.edited";
     case EVENT_EMITTED: return "event.emitted";
     case EVENT_ITEM_COMPLETED: return "event.processed";
     case EVENT_CHILD_SCHEDULED: return "child.scheduled";

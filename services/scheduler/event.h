@@ -108,6 +108,9 @@ enum event_kind {
     /* "event.emitted": activation of the `emit`, value = the CloudEvent, for the listeners of the
      * namespace. Fresh: is_kept: its own run listens to it, now or later. */
     EVENT_EMITTED = 45,
+    /* "approval.edited": activation, id = approval, due_us after it (0: never), value = {by,
+     * payload?, approvers?, due_at?}, each of them {old, new}. */
+    EVENT_APPROVAL_EDITED = 46,
 
     /* "child.scheduled": activation, id = the child run, key = "namespace/name:version" (text),
      * value = its input; is_kept: the task waits for its end, not only for its start. */

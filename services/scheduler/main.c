@@ -59,16 +59,17 @@ static status open_scheduler(const struct options *options, struct engine_metric
     CLEANUP(free_bools) bool *owned = NULL;
     TRY(owned_of(options, &owned, reterr));
     const struct scheduler_options scheduler_options = {
-        .folder   = options->store_path,
-        .map_size = options->store_map_size,
-        .count    = (uint16_t)options->partitions,
-        .owned    = owned,
-        .lease_ms = (uint32_t)options->heartbeat_timeout_ms,
-        .limits   = {.attempt_timeout_us = options->job_timeout_ms * 1000},
-        .secrets  = {.configured  = options->secrets,
-                     .folder      = options->secrets_dir,
-                     .environment = environ},
-        .metrics  = metrics,
+        .folder        = options->store_path,
+        .map_size      = options->store_map_size,
+        .count         = (uint16_t)options->partitions,
+        .owned         = owned,
+        .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,
+        .has_four_eyes = options->four_eyes,
+        .limits        = {.attempt_timeout_us = options->job_timeout_ms * 1000},
+        .secrets       = {.configured  = options->secrets,
+                          .folder      = options->secrets_dir,
+                          .environment = environ},
+        .metrics       = metrics,
     };
     return scheduler_open(&scheduler_options, ret_scheduler, reterr);
 }

@@ -193,9 +193,21 @@ struct approval_decision {
     str approval; /* id */
     bool is_approved;
     str comment, by;
-    json data;    /* shared; checked by the loop; invalid: null */
-    json payload; /* as edited; invalid: as it was asked */
+    json data; /* shared; checked by the loop; invalid: null */
 };
+
+/** A change of what is asked. What is invalid stays as it is; everything is checked by the loop. */
+struct approval_edit {
+    str approval, by;
+    json payload;                     /* shared; as a whole */
+    json approvers, approvers_before; /* shared; arrays of texts */
+    bool has_due;
+    int64_t due_us; /* 0: never */
+};
+/** FAILED_PRECONDITION ("approval_closed"): decided, expired or cancelled before. */
+status run_approval_edit(struct run *run, const struct decide_env *env,
+                         const struct approval_edit *command, struct event_list *events,
+                         struct error *reterr);
 
 /** FAILED_PRECONDITION ("approval_closed"): decided, expired or cancelled before. */
 status run_approval_decide(struct run *run, const struct decide_env *env,

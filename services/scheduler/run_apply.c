@@ -109,6 +109,7 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_APPROVAL_REQUESTED:
     case EVENT_APPROVAL_DECIDED:
     case EVENT_APPROVAL_EXPIRED:
+    case EVENT_APPROVAL_EDITED:
     case EVENT_APPROVAL_CANCELLED: return apply_approval(run, activation, event, reterr);
     case EVENT_LISTEN_CLOSED: return apply_closed(run, activation, event, reterr);
     case EVENT_ITEM_COMPLETED: return apply_item(run, activation, event, reterr);
@@ -151,6 +152,7 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_TAKEN:
     case EVENT_LISTEN_CLOSED:
     case EVENT_EMITTED:
+    case EVENT_APPROVAL_EDITED:
     case EVENT_ITEM_COMPLETED:
     case EVENT_CHILD_SCHEDULED:
     case EVENT_CHILD_STARTED:

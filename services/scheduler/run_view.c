@@ -293,6 +293,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_SIGNAL_RECEIVED: return "event";
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";
+    case EVENT_APPROVAL_EDITED: return "edit";
     case EVENT_RUN_CANCELLED: return "cancel";
     case EVENT_RUN_TERMINATED: return "terminate";
     case EVENT_RUN_SUSPENDED: return "suspend";
@@ -366,7 +367,9 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     put_value(&writer, "error", event->error);
     put_time(&writer, "due_at", event->due_us);
     put_time(&writer, "deadline", event->deadline_us);
-    if (event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED) {
+    bool is_approval =
+        event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED;
+    if (is_approval || event->kind == EVENT_APPROVAL_EDITED) {
         json_put_text(&writer, "id", str_from(event->id.text));
     }
     put_child(&writer, event);

@@ -32,6 +32,7 @@ struct scheduler {
     struct secrets_place secrets;
     struct history_waits *history_waits;
     uint64_t instance;
+    bool has_four_eyes;
     int64_t started_us;
     _Atomic(struct rpc_publisher *) publisher;
 
@@ -257,10 +258,11 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     for (uint16_t i = 0; i < options->count; i++) {
         scheduler->has[i] = !options->owned || options->owned[i];
     }
-    scheduler->definitions = definitions_new();
-    scheduler->functions   = function_registry_new();
-    scheduler->instance    = random_u64() | 1;
-    scheduler->started_us  = clock_unix_us();
+    scheduler->definitions   = definitions_new();
+    scheduler->functions     = function_registry_new();
+    scheduler->instance      = random_u64() | 1;
+    scheduler->started_us    = clock_unix_us();
+    scheduler->has_four_eyes = options->has_four_eyes;
     TRY(open_all(scheduler, options, reterr));
     *ret_scheduler = TAKE(scheduler);
     return STATUS_OK;
@@ -335,6 +337,11 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)
 {
     return scheduler->history_waits;
+}
+
+bool scheduler_has_four_eyes(const struct scheduler *scheduler)
+{
+    return scheduler->has_four_eyes;
 }
 
 uint64_t scheduler_instance(const struct scheduler *scheduler)

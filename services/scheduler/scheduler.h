@@ -23,6 +23,7 @@ struct scheduler_options {
     uint16_t count;     /* of all partitions */
     const bool *owned;  /* `count` of them; NULL: all */
     uint32_t lease_ms;  /* 0: LEASE_MS_DEFAULT */
+    bool has_four_eyes; /* who started a run does not approve what it asks */
     struct run_limits limits;
     struct secrets_place secrets;   /* of workflows; its members outlive the scheduler */
     struct engine_metrics *metrics; /* borrowed; NULL: none */
@@ -67,6 +68,8 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 
 struct function_registry *scheduler_functions(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
+
+bool scheduler_has_four_eyes(const struct scheduler *scheduler);
 
 /** Random per process: subscribers see by it that a restart has lost their watches. */
 uint64_t scheduler_instance(const struct scheduler *scheduler);

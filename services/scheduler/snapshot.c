@@ -110,6 +110,7 @@ static const struct wire_field activation_fields[] = {
     {25, WIRE_U64,    offsetof(struct activation, share)},
     {26, WIRE_U64,    offsetof(struct activation, counted)},
     {143, WIRE_INLINE, offsetof(struct activation, events)},
+    {144, WIRE_VALUE, offsetof(struct activation, payload_asked)},
     {150, WIRE_VALUE, offsetof(struct activation, calls)},
     {151, WIRE_U32,   offsetof(struct activation, undo)},
     {152, WIRE_U32,   offsetof(struct activation, undo_then)},

@@ -203,11 +203,11 @@ struct activation *activation_open(struct run *run, struct scope *scope, task_in
 
 void activation_free(struct activation *activation)
 {
-    json values[] = {activation->raw_input,    activation->input,   activation->result,
-                     activation->error,        activation->items,   activation->contexts,
-                     activation->key,          activation->payload, activation->matched,
-                     activation->context_base, activation->events,  activation->calls,
-                     activation->undo_value};
+    json values[] = {activation->raw_input,    activation->input,        activation->result,
+                     activation->error,        activation->items,        activation->contexts,
+                     activation->key,          activation->payload,      activation->matched,
+                     activation->context_base, activation->events,       activation->calls,
+                     activation->undo_value,   activation->payload_asked};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) json_unref(values[i]);
     for (uint32_t i = 0; i < activation->remembered_count; i++) {
         json_unref(activation->remembered[i].key);

@@ -83,11 +83,12 @@ struct activation {
     json contexts;     /* of a parallel `for`: object "index" -> context of a finished iteration */
     json context_base; /* what they started from */
 
-    struct id id; /* of its job or approval; empty text: none */
-    json key;     /* text: its own idempotency key; invalid: the default one */
-    json payload; /* of an approval */
-    json matched; /* array of the filters a `listen` has had events for */
-    json events;  /* array of the events a `listen` with `foreach` has taken */
+    struct id id;       /* of its job or approval; empty text: none */
+    json key;           /* text: its own idempotency key; invalid: the default one */
+    json payload;       /* of an approval, as it is now */
+    json payload_asked; /* before the first edit; invalid: it was not edited */
+    json matched;       /* array of the filters a `listen` has had events for */
+    json events;        /* array of the events a `listen` with `foreach` has taken */
 
     struct remembered *remembered; /* of a try with retry */
     uint32_t remembered_count, remembered_capacity;

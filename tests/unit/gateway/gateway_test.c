@@ -218,6 +218,7 @@ static const struct {
     {"getApproval", "VDOAX"},
     {"approve", "AX"},
     {"reject", "AX"},
+    {"editApproval", "AX"},
     {"listWorkflows", "VDOAX"},
     {"putWorkflow", "DOX"},
     {"validateWorkflow", "DOX"},

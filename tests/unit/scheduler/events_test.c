@@ -2,7 +2,9 @@
 #include "cmocka.h"
 #include "support/scheduler/world.h"
 
+#include "json/json_text.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HOUR_US INT64_C(3'600'000'000)
@@ -336,6 +338,92 @@ static void an_approval_waits_and_is_decided_once(void **state)
     world_done(&world);
 }
 
+static void edit(struct world *world, const char *payload, const char *approvers, int64_t due_us)
+{
+    CLEANUP(json_unrefp) json new_payload   = json_invalid();
+    CLEANUP(json_unrefp) json new_approvers = json_invalid();
+    if (payload) assert_int_equal(json_parse(str_from(payload), NULL, &new_payload, NULL, NULL), 0);
+    if (approvers) {
+        assert_int_equal(json_parse(str_from(approvers), NULL, &new_approvers, NULL, NULL), 0);
+    }
+    const struct approval_edit command = {
+        .approval  = str_from(world->approval.text),
+        .by        = str_from("bea"),
+        .payload   = new_payload,
+        .approvers = new_approvers,
+        .has_due   = due_us != 0,
+        .due_us    = due_us,
+    };
+    assert_int_equal(run_approval_edit(world->run, &world->env, &command, &world->events, NULL),
+                     STATUS_OK);
+    world_commit(world);
+}
+
+static void an_edited_approval_says_so(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, APPROVAL);
+    world_start(&world, "{\"copy\": \"text\"}");
+    edit(&world, "{\"copy\": \"better\"}", NULL, 0);
+    world_crash(&world, true);
+    edit(&world, NULL, "[\"key:ann\"]", world.env.now_us + 100 * HOUR_US);
+    world_crash(&world, false);
+    world_pass(&world, 48 * HOUR_US); /* it would have expired */
+    assert_int_equal(run_status(world.run), RUN_WAITING);
+    assert_int_equal(world_decide(&world, true, NULL), STATUS_OK);
+    assert_non_null(strstr(world_result(&world), "\"payload\":{\"copy\":\"better\"},"
+                                                 "\"changed\":true"));
+    assert_non_null(strstr(world.history.ptr, "approval.edited /do/0/p\n"));
+    world_done(&world);
+}
+
+static void an_edit_taken_back_is_none(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, APPROVAL);
+    world_start(&world, "{\"copy\": \"text\"}");
+    edit(&world, "{\"copy\": \"better\"}", NULL, 0);
+    edit(&world, "{\"copy\": \"text\"}", NULL, 0);
+    assert_int_equal(world_decide(&world, true, NULL), STATUS_OK);
+    assert_non_null(strstr(world_result(&world), "\"changed\":false"));
+    world_done(&world);
+}
+
+static void approvers_may_be_expressions(void **state)
+{
+    (void)state;
+    static const char *const lists[][2] = {
+        {"['key:boss', '${ .who }']", "\"approvers\":[\"key:boss\",\"team:a\"]"},
+        {"'${ [.who] }'", "\"approvers\":[\"team:a\"]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        char body[512];
+        (void)snprintf(body, sizeof body,
+                       "do: [{p: {listen: {to: {one: {with: {type: dev.tutti.approval.decided.v1"
+                       "}}}}, metadata: {tutti: {approval: {title: T, approvers: %s}}}}}]",
+                       lists[i][0]);
+        struct world world;
+        world_init(&world, body);
+        world_start(&world, "{\"who\": \"team:a\"}");
+        const struct buf *entry = &world.entries[0];
+        assert_non_null(memmem(entry->ptr, entry->len, lists[i][1], strlen(lists[i][1])));
+        world_done(&world);
+    }
+}
+
+static void approvers_that_are_no_texts_fault(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, "do: [{p: {listen: {to: {one: {with: {type: dev.tutti.approval.decided.v1"
+                       "}}}}, metadata: {tutti: {approval: {title: T, approvers: '${ .x }'}}}}}]");
+    world_start(&world, "{}");
+    assert_non_null(strstr(world_result(&world), "approval.approvers must yield a list"));
+    world_done(&world);
+}
+
 static void an_approval_expires_with_its_timeout(void **state)
 {
     (void)state;
@@ -424,7 +512,7 @@ static void an_event_expires_after_seven_days(void **state)
 int main(void)
 {
     int from_snapshot = 1;
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 8];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 12];
     size_t count = 0;
     for (; count < ARRAY_LEN(rows); count++) {
         tests[count] = row_test(rows[count].name, check, &rows[count]);
@@ -434,12 +522,16 @@ int main(void)
         cmocka_unit_test_prestate(further_events_queue_while_one_is_worked_on, &from_snapshot),
         cmocka_unit_test(a_timeout_ends_what_foreach_works_on),
         cmocka_unit_test(an_approval_waits_and_is_decided_once),
+        cmocka_unit_test(an_edited_approval_says_so),
+        cmocka_unit_test(an_edit_taken_back_is_none),
+        cmocka_unit_test(approvers_may_be_expressions),
+        cmocka_unit_test(approvers_that_are_no_texts_fault),
         cmocka_unit_test(an_approval_expires_with_its_timeout),
         cmocka_unit_test(cancelling_closes_approvals_and_jobs),
         cmocka_unit_test(a_full_buffer_refuses_the_sender),
         cmocka_unit_test(an_event_expires_after_seven_days),
     };
-    static_assert(ARRAY_LEN(others) == 8);
+    static_assert(ARRAY_LEN(others) == 12);
     memcpy(&tests[count], others, sizeof others);
     return cmocka_run_group_tests_name("events", tests, NULL, NULL);
 }

@@ -211,6 +211,73 @@ static void test_approvals_are_decided_once(void **)
     rig_done(&rig);
 }
 
+static const void *edit_approval(struct rig *rig, const char *id, uint64_t revision,
+                                 const char *patch, status expected, const char *code)
+{
+    Pb__EditApproval edit = PB__EDIT_APPROVAL__INIT;
+    edit.id               = id;
+    edit.revision         = revision;
+    edit.patch_json       = bytes_of(patch);
+    edit.by               = "boss";
+    return ask(rig, &pb__approvals__descriptor, "Edit", &edit, expected, code);
+}
+
+static void test_approvals_are_edited_until_they_are_decided(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "edit",
+            "  - a:\n"
+            "      listen: { to: { one: { with: { type: dev.tutti.approval.decided.v1 } } } }\n"
+            "      metadata: { tutti: { approval: { title: T, approvers: [ 'key:boss' ],\n"
+            "        payload: { a: 1, b: { c: 2 } }, editable: true } } }\n");
+    const char *run              = rig_start(&rig, "edit", NULL)->run->id;
+    Pb__ListApprovals request    = PB__LIST_APPROVALS__INIT;
+    request.run                  = run;
+    const Pb__ApprovalList *list = NULL;
+    list           = ask(&rig, &pb__approvals__descriptor, "List", &request, STATUS_OK, NULL);
+    const char *id = list->approvals[0]->id;
+    const Pb__ApprovalView *view = NULL;
+
+    view = edit_approval(&rig, id, 0, "{\"payload\": {\"a\": null, \"b\": {\"d\": 3}}}", STATUS_OK,
+                         NULL);
+    assert_int_equal(view->revision, 1);
+    assert_true(view->changed);
+    assert_memory_equal(view->payload_json.data, "{\"b\":{\"c\":2,\"d\":3}}", 19);
+    (void)edit_approval(&rig, id, 0, "{\"payload\": {\"a\": 5}}", STATUS_FAILED_PRECONDITION,
+                        "precondition_failed");
+    static const char *const bad[] = {
+        "{}",
+        "[]",
+        "{\"title\": \"x\"}",
+        "{\"payload\": null}",
+        "{\"approvers\": \"me\"}",
+        "{\"approvers\": [\"me\"]}",
+        "{\"due_at\": \"soon\"}",
+        "{\"due_at\": \"2001-01-01T00:00:00Z\"}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)edit_approval(&rig, id, 1, bad[i], STATUS_INVALID_ARGUMENT, NULL);
+    }
+    view = edit_approval(&rig, id, 1, "{\"due_at\": \"2099-01-01T00:00:00Z\"}", STATUS_OK, NULL);
+    assert_true(view->due_us > view->created_us);
+    rig_restart(&rig);
+    view = edit_approval(&rig, id, 2, "{\"approvers\": [\"key:me\"], \"due_at\": null}", STATUS_OK,
+                         NULL);
+    assert_int_equal(view->due_us, 0);
+    assert_string_equal(view->approvers[0], "key:me");
+    (void)edit_approval(&rig, id, 3, "{\"due_at\": null}", STATUS_PERMISSION_DENIED,
+                        "not_assignee");
+    Pb__DecideApproval decide = PB__DECIDE_APPROVAL__INIT;
+    decide.id                 = id;
+    decide.approve            = true;
+    decide.by                 = "me";
+    (void)ask(&rig, &pb__approvals__descriptor, "Decide", &decide, STATUS_OK, NULL);
+    (void)edit_approval(&rig, id, 4, "{\"due_at\": null}", STATUS_FAILED_PRECONDITION,
+                        "approval_closed");
+    rig_done(&rig);
+}
+
 /* --- system ------------------------------------------------------------------------------------
  */
 
@@ -295,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_workflows_are_listed),
         cmocka_unit_test(test_validation_reports_findings),
         cmocka_unit_test(test_approvals_are_decided_once),
+        cmocka_unit_test(test_approvals_are_edited_until_they_are_decided),
         cmocka_unit_test(test_keys_are_kept),
         cmocka_unit_test(test_partitions_share_the_work),
     };

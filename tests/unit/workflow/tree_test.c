@@ -332,8 +332,8 @@ static void approvals(void **state)
     assert_int_equal(a->priority, 0);
     assert_int_equal(a->timeout.us, 86'400 * SECOND);
     const struct approval_rule *approval = a->listen.approval;
-    assert_int_equal(approval->approver_count, 2);
-    assert_string_equal(approval->approvers[1], "me");
+    assert_int_equal(approval->approvers->kind, TEMPLATE_CONSTANT);
+    assert_int_equal(json_count(approval->approvers->constant), 2);
     assert_true(approval->is_editable);
     assert_int_equal(approval->payload->kind, TEMPLATE_OBJECT);
     assert_int_equal(approval->form->kind, TEMPLATE_CONSTANT);
