@@ -53,6 +53,23 @@ worker_start() {
   until grep -qs ready "$work/worker.log"; do sleep 0.05; done
 }
 
+# Runs that are large: 1,000 tasks that alternate between set and switch, and jobs of a parallel loop, per item.
+large_figures() {
+  local items i
+  for ((i = 1; i <= 500; i++)); do
+    printf '  - s%d: {set: {n: "${ .n + 1 }"}}\n  - c%d: {switch: [{small: {when: ".n < 0", then: end}}, {other: {then: continue}}]}\n' "$i" "$i"
+  done | workflow_put large
+  BODY='{"workflow":"large","input":{"n":0}}' KEY=$key load "$url/v1/runs?wait=30s" 1
+  put tutti run_of_1000_tasks_p50_ms "$p50"
+  put tutti run_of_1000_tasks_p99_ms "$p99"
+  printf '  - all: {for: {each: x, in: "${ [range(.n)] }"}, do: [{a: {call: http, with: {method: get, endpoint: "http://127.0.0.1:9/"}}}], metadata: {tutti: {parallel: 64}}}\n' |
+    workflow_put loop
+  for items in 100 1000 10000; do
+    BODY="{\"workflow\":\"loop\",\"input\":{\"n\":$items}}" KEY=$key load "$url/v1/runs?wait=60s" 1
+    put tutti "loop_of_${items}_jobs_us_per_item" "$(awk -v ms="$p50" -v n="$items" 'BEGIN {printf "%.1f", ms * 1000 / n}')"
+  done
+}
+
 bench_engine() {
   suite_start scheduler llm-proxy gateway
   steps 1 '{set: {result: "result-%"}}' | workflow_put step1
@@ -65,6 +82,7 @@ bench_engine() {
   for connections in 1 64 256; do engine_figure step1 "$connections" step1 ""; done
   for connections in 1 64; do engine_figure step10 "$connections" step10 _inengine; done
   for connections in 1 64 256; do engine_figure jobs10 "$connections" step10 ""; done
+  large_figures
   suite_stop
   kept_figures jobs10 "" '{call: http, with: {method: get, endpoint: "http://127.0.0.1:9/%"}}'
   kept_figures step10 _inengine '{set: {result: "result-%"}}'
