@@ -31,6 +31,48 @@ static status work_put(struct engine *engine, const struct arrival *arrival,
     return record_put(engine->txn, TABLE_EVENT_WORK, key_bytes(&key), &record.base, reterr);
 }
 
+/* --- other partitions --------------------------------------------------------------------------
+ */
+
+static status tell_others(struct engine *engine, const Pb__Message *message, struct error *reterr)
+{
+    for (uint16_t i = 0; i < engine->partition->count; i++) {
+        if (i != engine->partition->index) TRY(engine_tell(engine, i, message, reterr));
+    }
+    return STATUS_OK;
+}
+
+static status tell_arrival(struct engine *engine, const struct arrival *arrival,
+                           struct error *reterr)
+{
+    if (engine->partition->count == 1) return STATUS_OK;
+    Pb__EventArrival content = PB__EVENT_ARRIVAL__INIT;
+    Pb__Message message      = PB__MESSAGE__INIT;
+    content.namespace_       = text_in(engine->arena, arrival->namespace);
+    content.id               = text_in(engine->arena, str_from(arrival->id.text));
+    content.received_us      = arrival->received_us;
+    content.from_run         = text_in(engine->arena, arrival->from_run);
+    content.taken            = arrival->is_taken;
+    TRY(json_in(engine->arena, arrival->event, &content.event_json, reterr));
+    message.content_case  = PB__MESSAGE__CONTENT_EVENT_ARRIVAL;
+    message.event_arrival = &content;
+    return tell_others(engine, &message, reterr);
+}
+
+status event_tell_taken(struct engine *engine, str namespace, str type, const struct id *id,
+                        struct error *reterr)
+{
+    if (engine->partition->count == 1) return STATUS_OK;
+    Pb__EventTaken content = PB__EVENT_TAKEN__INIT;
+    Pb__Message message    = PB__MESSAGE__INIT;
+    content.namespace_     = text_in(engine->arena, namespace);
+    content.type           = text_in(engine->arena, type);
+    content.id             = text_in(engine->arena, str_from(id->text));
+    message.content_case   = PB__MESSAGE__CONTENT_EVENT_TAKEN;
+    message.event_taken    = &content;
+    return tell_others(engine, &message, reterr);
+}
+
 /* Delivers to this partition's runs and keeps the event for later ones. `*ret_refused`: nobody took
  * it, and no more fit; nothing has happened then. */
 static status arrive(struct engine *engine, struct arrival *arrival, bool may_refuse,
@@ -51,6 +93,36 @@ static status arrive(struct engine *engine, struct arrival *arrival, bool may_re
     *ret_refused = is_full && may_refuse && !has_more;
     if (is_full) return STATUS_OK;
     return event_keep(engine, arrival, reterr);
+}
+
+status engine_event_arrived(struct engine *engine, const Pb__EventArrival *message,
+                            struct error *reterr)
+{
+    CLEANUP(json_unrefp) json event = json_invalid();
+    TRY(json_out(message->event_json, "event", &event, reterr));
+    if (!id_is_valid(str_from(message->id))) return fail(reterr, STATUS_DATA_LOSS, "event id");
+    struct arrival arrival = {
+        .namespace   = str_from(message->namespace_),
+        .event       = event,
+        .received_us = message->received_us,
+        .from_run    = str_from(message->from_run),
+    };
+    memcpy(arrival.id.text, message->id, ID_LEN);
+    bool is_refused  = false;
+    arrival.is_taken = message->taken;
+    TRY(arrive(engine, &arrival, false, &is_refused, reterr));
+    if (!arrival.is_taken || message->taken) return STATUS_OK;
+    return event_tell_taken(engine, arrival.namespace, event_type_of(event), &arrival.id, reterr);
+}
+
+status engine_event_taken(struct engine *engine, const Pb__EventTaken *message,
+                          struct error *reterr)
+{
+    struct id id = {};
+    if (!id_is_valid(str_from(message->id))) return fail(reterr, STATUS_DATA_LOSS, "event id");
+    memcpy(id.text, message->id, ID_LEN);
+    return event_keep_taken(engine, str_from(message->namespace_), str_from(message->type), &id,
+                            reterr);
 }
 
 /* --- publishing --------------------------------------------------------------------------------
@@ -109,6 +181,7 @@ static status publish_one(struct engine *engine, struct command *command, json e
                               "request was accepted",
                               EVENTS_KEPT_MAX, STR_ARG(type));
     }
+    TRY(tell_arrival(engine, &arrival, reterr));
     uint64_t row = htobe64((uint64_t)engine->now_us);
     return txn_put(engine->txn, TABLE_EVENT_IDS, key_bytes(&key), (bytes){&row, sizeof row},
                    reterr);
@@ -168,7 +241,8 @@ static status emitted_arrive(struct engine *engine, const struct emitted *emitte
     TRY(event_is_wanted(engine, arrival.namespace, event_type_of(arrival.event), &is_wanted,
                         reterr));
     if (!is_wanted) return STATUS_OK;
-    return arrive(engine, &arrival, false, &is_refused, reterr);
+    TRY(arrive(engine, &arrival, false, &is_refused, reterr));
+    return tell_arrival(engine, &arrival, reterr);
 }
 
 /* --- what a turn means -------------------------------------------------------------------------
@@ -258,7 +332,9 @@ static status work_one(struct engine *engine, const struct id *id,
     memcpy(after.data, record->after.data, record->after.len);
     TRY(event_deliver(engine, &arrival, &after, &has_more, reterr));
     if (arrival.is_taken && !record->taken) {
-        TRY(event_keep_taken(engine, arrival.namespace, event_type_of(event), id, reterr));
+        str type = event_type_of(event);
+        TRY(event_keep_taken(engine, arrival.namespace, type, id, reterr));
+        TRY(event_tell_taken(engine, arrival.namespace, type, id, reterr));
     }
     if (has_more) return work_put(engine, &arrival, &after, reterr);
     struct key key;

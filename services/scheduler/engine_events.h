@@ -18,6 +18,10 @@ status engine_event_arrived(struct engine *engine, const Pb__EventArrival *messa
 status engine_event_taken(struct engine *engine, const Pb__EventTaken *message,
                           struct error *reterr);
 
+/** Tells the other partitions that a kept event has its first taker. */
+status event_tell_taken(struct engine *engine, str namespace, str type, const struct id *id,
+                        struct error *reterr);
+
 /** An `emit` has happened: the event goes to other runs as well. */
 void engine_event_emitted(struct engine *engine, const struct live_run *live,
                           const struct event *event);

@@ -1,6 +1,6 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
-#include "scheduler/engine_internal.h"
+#include "scheduler/engine_events.h"
 
 status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
                    struct error *reterr)
@@ -17,6 +17,10 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_child_stop(engine, message->child_stop, reterr);
     case PB__MESSAGE__CONTENT_CHILD_ANSWER:
         return engine_take_child_answer(engine, message->child_answer, reterr);
+    case PB__MESSAGE__CONTENT_EVENT_ARRIVAL:
+        return engine_event_arrived(engine, message->event_arrival, reterr);
+    case PB__MESSAGE__CONTENT_EVENT_TAKEN:
+        return engine_event_taken(engine, message->event_taken, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

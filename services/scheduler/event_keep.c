@@ -121,13 +121,13 @@ status engine_event_types_put(struct engine *engine, const struct workflow *work
     return marking.code;
 }
 
-static status has_type(struct engine *engine, str namespace, str type, bool *ret_has,
+static status has_type(struct txn *txn, str namespace, str type, bool *ret_has,
                        struct error *reterr)
 {
     struct key key;
     bytes row = {};
     type_key(&key, namespace, type);
-    status got = txn_get(engine->txn, TABLE_EVENT_TYPES, key_bytes(&key), &row, NULL);
+    status got = txn_get(txn, TABLE_EVENT_TYPES, key_bytes(&key), &row, NULL);
     *ret_has   = got == STATUS_OK;
     if (got == STATUS_OK || got == STATUS_NOT_FOUND) return STATUS_OK;
     return fail(reterr, got, "the types of events cannot be read");
@@ -136,9 +136,16 @@ static status has_type(struct engine *engine, str namespace, str type, bool *ret
 status event_is_wanted(struct engine *engine, str namespace, str type, bool *ret_wanted,
                        struct error *reterr)
 {
-    TRY(has_type(engine, namespace, type, ret_wanted, reterr));
-    if (*ret_wanted) return STATUS_OK;
-    return has_type(engine, namespace, (str){.ptr = ""}, ret_wanted, reterr);
+    const str any = {.ptr = ""};
+    TRY(has_type(engine->txn, namespace, type, ret_wanted, reterr));
+    if (!*ret_wanted) TRY(has_type(engine->txn, namespace, any, ret_wanted, reterr));
+    /* Where workflows are registered all types are known, also those no run here has asked for. */
+    struct store *system = engine->options.system_store;
+    if (*ret_wanted || engine->partition->index == 0 || !system) return STATUS_OK;
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    TRY(txn_begin_read(system, &txn, reterr));
+    TRY(has_type(txn, namespace, type, ret_wanted, reterr));
+    return *ret_wanted ? STATUS_OK : has_type(txn, namespace, any, ret_wanted, reterr);
 }
 
 /* --- keeping -----------------------------------------------------------------------------------
@@ -370,7 +377,8 @@ static status offer_one(struct engine *engine, struct live_run *live, str namesp
     bool is_taken = false;
     TRY(event_offer(engine, live, &arrival, &is_taken, reterr));
     if (!is_taken || kept->is_taken) return STATUS_OK;
-    return event_keep_taken(engine, namespace, type, &kept->id, reterr);
+    TRY(event_keep_taken(engine, namespace, type, &kept->id, reterr));
+    return event_tell_taken(engine, namespace, type, &kept->id, reterr);
 }
 
 status event_offer_kept(struct engine *engine, struct live_run *live, str type,

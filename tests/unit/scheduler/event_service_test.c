@@ -268,19 +268,20 @@ static void test_a_full_buffer_refuses_the_sender(void **)
 
 int main(void)
 {
-    int three                       = 3;
+    int three                       = 3; /* partitions */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_who_listen_get_it_once),
+        cmocka_unit_test_prestate(test_all_who_listen_get_it_once, &three),
         cmocka_unit_test(test_a_source_and_id_count_once),
         cmocka_unit_test(test_a_correlation_finds_its_run),
         cmocka_unit_test(test_another_namespace_hears_nothing),
         cmocka_unit_test(test_filters_that_no_index_knows),
         cmocka_unit_test(test_emit_reaches_other_runs),
+        cmocka_unit_test_prestate(test_emit_reaches_other_runs, &three),
         cmocka_unit_test(test_a_run_that_listens_later_gets_it_too),
         cmocka_unit_test(test_an_event_for_nobody_waits_for_the_first),
         cmocka_unit_test(test_a_loop_takes_each_kept_event_once),
         cmocka_unit_test(test_a_full_buffer_refuses_the_sender),
     };
-    (void)three;
     return cmocka_run_group_tests_name("event_service", tests, NULL, NULL);
 }
