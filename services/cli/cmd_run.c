@@ -1,4 +1,4 @@
-/* run, list, show, logs, signal, cancel: runs. */
+/* run, list, show, logs, signal, cancel, terminate, pause, resume: runs. */
 #include "base/clock.h"
 #include "cli/api.h"
 #include "cli/follow.h"
@@ -324,6 +324,7 @@ enum cli_exit command_show(struct cli *cli)
     print_line("client id", member(run, "client_id", ""));
     print_line("workflow", buf_str(&name));
     print_line("status", member(run, "status", ""));
+    print_line("parent", member(json_get_text(run, "parent"), "run", ""));
     print_line("started", member(run, "started_at", ""));
     print_line("ended", member(run, "ended_at", ""));
     print_totals(run);
@@ -380,7 +381,8 @@ enum cli_exit command_logs(struct cli *cli)
                       cli->is_json ? FOLLOW_JSON : FOLLOW_EVENTS, 0);
 }
 
-/* --- signal, cancel ----------------------------------------------------------------------------
+/* --- signal, cancel, terminate, pause, resume
+ * ----------------------------------------------------------------------------
  */
 
 static enum cli_exit post(const struct cli *cli, const char *path, str body, const char *said)
@@ -416,16 +418,36 @@ enum cli_exit command_signal(struct cli *cli)
     return post(cli, path.ptr, buf_str(&body), "sent");
 }
 
-enum cli_exit command_cancel(struct cli *cli)
+static enum cli_exit stop_run(struct cli *cli, const char *action, const char *said)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], "/cancel");
+    put_run_path(&path, cli->arguments[0], action);
     if (cli->values[0]) {
         struct json_writer w = json_writer_init(&body);
         json_begin_object(&w);
         json_put_text(&w, "reason", str_from(cli->values[0]));
         json_end_object(&w);
     }
-    return post(cli, path.ptr, buf_str(&body), "cancelled");
+    return post(cli, path.ptr, buf_str(&body), said);
+}
+
+enum cli_exit command_cancel(struct cli *cli)
+{
+    return stop_run(cli, "/cancel", "cancelled");
+}
+
+enum cli_exit command_terminate(struct cli *cli)
+{
+    return stop_run(cli, "/terminate", "terminated");
+}
+
+enum cli_exit command_pause(struct cli *cli)
+{
+    return stop_run(cli, "/pause", "suspended");
+}
+
+enum cli_exit command_resume(struct cli *cli)
+{
+    return stop_run(cli, "/resume", "resumed");
 }

@@ -101,6 +101,13 @@ static const struct cli_command commands[] = {
      "workflow says `editable: true`.", 1, 1,
      edit_flags, command_edit},
     {"cancel", "RUN", "cancel a run", NULL, 1, 1, cancel_flags, command_cancel},
+    {"terminate", "RUN", "end a run at once",
+     "Nothing is compensated, and its child runs are terminated too.", 1, 1, cancel_flags,
+     command_terminate},
+    {"pause", "RUN", "suspend a run",
+     "No task starts and no timer fires until `tutti resume`; jobs that a worker has are finished.",
+     1, 1, cancel_flags, command_pause},
+    {"resume", "RUN", "let a suspended run go on", NULL, 1, 1, cancel_flags, command_resume},
     {"assistant", "put|list|show ...", "prompts with a model, by name and version",
      "  put FILE...           make or change assistants; YAML or JSON, with a `name`\n"
      "  list                  all of them, each with its newest version\n"

@@ -10,13 +10,10 @@ static const struct {
     const char *name;
     const char *prefix; /* of the type */
 } groups[] = {
-    {"run", "run."},
-    {"task", "task."},
-    {"job", "job."},
-    {"approval", "approval."},
-    {"signal", "signal."},
-    {"signal", "event."},
-    {"compensation", "compensation."},
+    {"run", "run."},          {"task", "task."},
+    {"job", "job."},          {"approval", "approval."},
+    {"signal", "signal."},    {"signal", "event."},
+    {"child", "child."},      {"compensation", "compensation."},
     {"progress", "progress"},
 };
 static_assert(EVENT_GROUPS_ALL == (1U << ARRAY_LEN(groups)) - 1);

@@ -320,8 +320,9 @@ static bool read_request(struct api_call *call, struct follower *follower)
         }
     }
     if (api_query(call, "types", &text) && !event_groups_parse(text, &follower->groups)) {
-        api_fail_with(call, "invalid_request", (str){},
-                      "types: a list of run, task, job, approval, signal, compensation, progress");
+        api_fail_with(
+            call, "invalid_request", (str){},
+            "types: a list of run, task, job, approval, signal, child, compensation, progress");
         return false;
     }
     str run = call->params[0];

@@ -11,6 +11,9 @@ void runs_history(struct api_call *call);
 void runs_follow(struct api_call *call);
 void runs_result(struct api_call *call);
 void runs_cancel(struct api_call *call);
+void runs_terminate(struct api_call *call);
+void runs_pause(struct api_call *call);
+void runs_resume(struct api_call *call);
 void runs_signal(struct api_call *call);
 
 void approvals_list(struct api_call *call);

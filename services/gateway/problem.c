@@ -26,6 +26,7 @@ static const struct problem_kind kinds[] = {
     {"conflict",                   "The state does not allow this",         409, false},
     {"run_id_in_use",              "The run id is in use",                  409, false},
     {"run_finished",               "The run has ended",                     409, false},
+    {"run_not_paused",             "The run is not suspended",              409, false},
     {"run_not_finished",           "The run has not ended",                 409, false},
     {"lease_lost",                 "The lease is lost",                     409, false},
     {"approval_closed",            "The approval is closed",                409, false},

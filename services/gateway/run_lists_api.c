@@ -73,6 +73,7 @@ static status read_filters(struct api_call *call, Pb__ListRuns *message, struct 
     str text = {};
     if (api_query(call, "workflow", &text)) message->workflow = text.ptr;
     if (api_query(call, "version", &text)) message->version = text.ptr;
+    if (api_query(call, "parent", &text)) message->parent = text.ptr;
     if (api_query(call, "order", &text)) {
         message->oldest_first = str_is(text, "oldest");
         if (!message->oldest_first && !str_is(text, "newest")) {

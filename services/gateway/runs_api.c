@@ -373,6 +373,45 @@ void runs_cancel(struct api_call *call)
     api_ask_scheduler(call, &ask);
 }
 
+/* --- terminate, pause, resume ------------------------------------------------------------------
+ */
+
+static void on_stopped(struct api_call *call, const struct rpc_answer *answer)
+{
+    send_run(call, answer->message, 200);
+}
+
+static void stop_run(struct api_call *call, const char *method, api_then *then)
+{
+    if (!api_make_repeatable(call)) return;
+    Pb__StopRun message      = PB__STOP_RUN__INIT;
+    message.id               = run_param(call);
+    message.namespace_       = api_namespace(call);
+    message.reason           = text_member(call, "reason");
+    message.by               = call->identity.name;
+    const struct api_ask ask = {.service   = &pb__runs__descriptor,
+                                .method    = method,
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = then};
+    api_ask_scheduler(call, &ask);
+}
+
+void runs_terminate(struct api_call *call)
+{
+    stop_run(call, "Terminate", on_cancelled);
+}
+
+void runs_pause(struct api_call *call)
+{
+    stop_run(call, "Suspend", on_stopped);
+}
+
+void runs_resume(struct api_call *call)
+{
+    stop_run(call, "Resume", on_stopped);
+}
+
 static void on_signalled(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__SignalledRun *result = answer->message;

@@ -213,6 +213,13 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
     put_labels(w, run->labels, run->n_labels);
     json_put_int(w, "priority", run->priority);
     put_budget(w, run);
+    if (*run->parent_run) {
+        json_member(w, "parent");
+        json_begin_object(w);
+        json_put_text(w, "run", str_from(run->parent_run));
+        json_put_text(w, "task", str_from(run->parent_task));
+        json_end_object(w);
+    }
     put_json_if(w, "input", run->input_json);
     put_json_if(w, "output", run->output_json);
     put_json_if(w, "error", run->error_json);

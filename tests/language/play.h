@@ -12,16 +12,21 @@
 #include "language/gherkin.h"
 #include "language/pattern.h"
 
+enum { PLAY_OTHERS_MAX = 8 };
+
 struct play {
     struct backend *backend;
     struct script *script;
-    struct arena *arena; /* of the scenario */
-    json input;          /* owned; {} if none is given */
-    json extra;          /* owned; what else the start request says */
-    json findings;       /* owned; of the last definition */
-    json answer;         /* owned; of the last request to the API */
-    bool is_refused;     /* the last definition, or the start */
-    bool has_ended;      /* the end was waited for */
+    struct arena *arena;                 /* of the scenario */
+    json input;                          /* owned; {} if none is given */
+    json extra;                          /* owned; what else the start request says */
+    json findings;                       /* owned; of the last definition */
+    json answer;                         /* owned; of the last request to the API */
+    bool has_definition;                 /* the one that runs */
+    const char *others[PLAY_OTHERS_MAX]; /* definitions that came before it, as in a background */
+    size_t other_count;
+    bool is_refused; /* the last definition, or the start */
+    bool has_ended;  /* the end was waited for */
     struct error refusal;
     json functions;      /* owned; descriptions that the scenario gives, by name */
     const char *refused; /* "definition", "input", "command"; NULL: nothing */

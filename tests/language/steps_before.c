@@ -36,7 +36,29 @@ static bool given_definition(struct play *play, const struct gherkin_step *step,
 {
     struct error error = {};
     if (!step->doc) return play_fail(play, "this step needs a doc string");
-    return note(play, put(play, step->doc, &error), "definition", &error);
+    play->has_definition = true;
+    if (!note(play, put(play, step->doc, &error), "definition", &error)) return false;
+    json findings = json_ref(play->findings); /* the steps that follow ask for those of this one */
+    for (size_t i = 0; i < play->other_count && !play->refused; i++) {
+        if (!play_ok(play, put(play, play->others[i], &error), &error)) break;
+    }
+    json_unref(json_take(&play->findings));
+    play->findings    = findings;
+    play->other_count = 0;
+    return play->failure.len == 0;
+}
+
+/* The back-end runs what is put first, so what comes before that waits for it. */
+static bool given_other(struct play *play, const struct gherkin_step *step,
+                        const struct match *match)
+{
+    if (play->has_definition) return given_definition(play, step, match);
+    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    if (play->other_count == PLAY_OTHERS_MAX) {
+        return play_fail(play, "at most %d other workflows", PLAY_OTHERS_MAX);
+    }
+    play->others[play->other_count++] = step->doc;
+    return true;
 }
 
 static bool given_input(struct play *play, const struct gherkin_step *step, const struct match *)
@@ -193,7 +215,7 @@ static bool when_requested_with(struct play *play, const struct gherkin_step *st
 
 const struct step_rule given_steps[] = {
     {"a workflow with definition:", given_definition},
-    {"another workflow with definition:", given_definition},
+    {"another workflow with definition:", given_other},
     {"given the workflow input is:", given_input},
     {"the workflow input is:", given_input},
     {"the start request says:", given_request},

@@ -36,7 +36,7 @@ static const struct row group_lists[] = {
     {"two", "run,task", true, 3},
     {"signals are events too", "signal", true, 1U << 4 | 1U << 5},
     {"twice", "run,run", true, 1},
-    {"all", "run,task,job,approval,signal,compensation,progress", true, EVENT_GROUPS_ALL},
+    {"all", "run,task,job,approval,signal,child,compensation,progress", true, EVENT_GROUPS_ALL},
     {"nothing", "", false, 0},
     {"a comma more", "run,", false, 0},
     {"a blank", "run, task", false, 0},
