@@ -262,6 +262,30 @@ static status request(void *, const char *, const char *, json, json *, struct e
 /* --- looking -----------------------------------------------------------------------------------
  */
 
+static void put_progress(const struct run *run, json *seen)
+{
+    json progress = json_object_new(2);
+    json_object_put_text(&progress, "percent", json_real(run_progress_permille(run) / 10.0));
+    if (*run_phase(run)) {
+        json_object_put_text(&progress, "phase", json_text_from(run_phase(run)));
+    }
+    json_object_put_text(seen, "progress", progress);
+}
+
+static void put_compensation(const struct run *run, json *seen)
+{
+    const struct run_compensation undone = run_compensation(run);
+    if (undone.total == 0) return;
+    const char *state = undone.failed > 0 ? "failed" : "completed";
+    if (undone.done + undone.failed < undone.total) state = "running";
+    json compensation = json_object_new(4);
+    json_object_put_text(&compensation, "state", json_text_from(state));
+    json_object_put_text(&compensation, "done", json_int(undone.done));
+    json_object_put_text(&compensation, "failed", json_int(undone.failed));
+    json_object_put_text(&compensation, "total", json_int(undone.total));
+    json_object_put_text(seen, "compensation", compensation);
+}
+
 static status view(void *context, json *ret_run, struct error *reterr)
 {
     static const char *const names[] = {
@@ -283,6 +307,11 @@ static status view(void *context, json *ret_run, struct error *reterr)
     if (!json_is(run_error(run), JSON_INVALID)) {
         json_object_put_text(&seen, "error", json_ref(run_error(run)));
     }
+    if (json_count(core->world.labels) > 0) {
+        json_object_put_text(&seen, "labels", json_ref(core->world.labels));
+    }
+    put_progress(run, &seen);
+    put_compensation(run, &seen);
     int64_t end_us = run_ended_us(run) ? run_ended_us(run) : core->world.env.now_us;
     json_object_put_text(&seen, "taken_us", json_int(end_us - run_started_us(run)));
     *ret_run = seen;

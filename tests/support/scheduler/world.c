@@ -81,6 +81,7 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .history  = buf_init(TEXT_MAX),
         .result   = buf_init(RESULT_MAX),
         .calls    = buf_init(TEXT_MAX),
+        .labels   = json_object_new(0),
         .entries  = mem_new(WORLD_ENTRIES_MAX, sizeof *world->entries),
         .payloads = mem_new(WORLD_PAYLOADS_MAX, sizeof *world->payloads),
         .jobs     = mem_new(WORLD_JOBS_MAX, sizeof *world->jobs),
@@ -125,6 +126,7 @@ void world_done(struct world *world)
     buf_done(&world->history);
     buf_done(&world->result);
     buf_done(&world->calls);
+    json_unref(world->labels);
     arena_free(world->env.scratch);
     workflow_unref(world->workflow);
 }
@@ -190,6 +192,10 @@ static void job_note(struct world *world, const struct event *event)
     default: break;
     }
     if (event->kind == EVENT_APPROVAL_REQUESTED) world->approval = event->id;
+    if (event->kind == EVENT_RUN_LABELLED) {
+        str label = json_key_at(event->value, 0);
+        json_object_put(&world->labels, label, json_ref(json_value_at(event->value, 0)));
+    }
 }
 
 static struct world_child *child_find(struct world *world, const struct id *id)

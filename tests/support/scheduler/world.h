@@ -72,6 +72,7 @@ struct world {
     size_t child_count;
     unsigned children_stopped; /* cancelled or terminated by their parent */
     struct id approval;        /* the last one requested */
+    json labels;               /* object: what the run put on itself */
     bool is_unchecked;         /* skip the proofs: for long runs and for measuring */
 };
 

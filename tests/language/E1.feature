@@ -1,0 +1,269 @@
+Feature: E1 sagas
+
+  Scenario: What completed is undone, last first, and the error stays
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-order, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - room:
+            call: http
+            with: { method: post, endpoint: 'http://shop.test/rooms' }
+            metadata: { tutti: { compensate: [ { noRoom: { call: http, with: { method: delete, endpoint: '${ "http://shop.test/rooms/\($output.id)" }' } } } ] } }
+        - seat:
+            call: http
+            with: { method: post, endpoint: 'http://shop.test/seats' }
+            metadata: { tutti: { compensate: [ { noSeat: { call: http, with: { method: delete, endpoint: '${ "http://shop.test/seats/\(.id)" }' } } } ] } }
+        - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402, title: No money } } }
+      """
+    And the server answers POST /rooms with status 200:
+      """yaml
+      id: r1
+      """
+    And the server answers POST /seats with status 200:
+      """yaml
+      id: s1
+      """
+    And the server answers DELETE /rooms/r1 with status 204
+    And the server answers DELETE /seats/s1 with status 204
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://shop.test/errors/broke
+      status: 402
+      """
+    And the server should get 4 requests
+    And request 3 should be:
+      """yaml
+      method: DELETE
+      path: /seats/s1
+      """
+    And request 4 should be:
+      """yaml
+      method: DELETE
+      path: /rooms/r1
+      """
+    And the run's 'compensation' should be:
+      """yaml
+      { state: completed, done: 2, failed: 0, total: 2 }
+      """
+    And the history should have in this order:
+      | compensation.begun     |                |
+      | compensation.started   | do/1/seat      |
+      | task.completed         | noSeat         |
+      | compensation.completed | do/1/seat      |
+      | compensation.started   | do/0/room      |
+      | compensation.completed | do/0/room      |
+      | run.faulted            |                |
+
+  Scenario: An undo goes out with the key of what it undoes
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-key, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - room:
+            call: http
+            with: { method: post, endpoint: 'http://shop.test/rooms' }
+            metadata:
+              tutti:
+                idempotencyKey: ${ "booking-7" }
+                compensate: [ { noRoom: { call: http, with: { method: delete, endpoint: 'http://shop.test/rooms' } } } ]
+        - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers POST /rooms with status 200
+    And the server answers DELETE /rooms with status 503 1 times
+    And the server answers DELETE /rooms with status 204
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And request 1 should be:
+      """yaml
+      headers: { idempotency-key: booking-7/do/0/room }
+      """
+    And request 2 should be:
+      """yaml
+      method: DELETE
+      headers: { idempotency-key: booking-7/do/0/room/undo/1 }
+      """
+    And request 3 should be:
+      """yaml
+      method: DELETE
+      headers: { idempotency-key: booking-7/do/0/room/undo/1 }
+      """
+
+  Scenario: A do as the scope; the workflow goes on after a catch around it
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-do, version: '1.0.0' }
+      do:
+        - outside: { set: { n: 0 }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: delete, endpoint: 'http://shop.test/outside' } } } ] } } }
+        - attempt:
+            try:
+              - trip:
+                  metadata: { tutti: { saga: true } }
+                  do:
+                    - inside: { set: { n: 1 }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: delete, endpoint: 'http://shop.test/inside' } } } ] } } }
+                    - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+            catch: { do: [ { sorry: { set: { caught: '${ $error.status }' } } } ] }
+      """
+    And the server answers DELETE /inside with status 204
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      caught: 402
+      """
+    And the server should get 1 request
+
+  Scenario: Values as they were when the task completed
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-values, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - first: { set: { n: 1 }, export: { as: '{ c: 1 }' } }
+        - second:
+            input: { from: '{ x: .n }' }
+            set: { m: '${ .x + 1 }' }
+            metadata:
+              tutti:
+                compensate:
+                  - tell:
+                      call: http
+                      with:
+                        method: post
+                        endpoint: http://shop.test/undo
+                        body: { data: '${ . }', input: '${ $input }', output: '${ $output }', context: '${ $context }', step: '${ $steps.first }', error: '${ $error.status }' }
+        - third: { set: { n: 3 }, export: { as: '{ c: 2 }' } }
+        - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers POST /undo with status 200
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And request 1 should be:
+      """yaml
+      body: { data: { m: 2 }, input: { x: 1 }, output: { m: 2 }, context: { c: 1 }, step: { n: 1 }, error: 402 }
+      """
+
+  Scenario: Cancelling a run undoes it
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-cancel, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - room:
+            set: { id: 7 }
+            metadata: { tutti: { compensate: [ { no: { call: http, with: { method: post, endpoint: 'http://shop.test/undo', body: { id: '${ $output.id }', why: '${ $error.title }' } } } } ] } }
+        - wait: { listen: { to: { one: { with: { type: never } } } } }
+      """
+    And the server answers POST /undo with status 200
+    When the workflow is executed
+    Then the run should be waiting
+    When the run is cancelled
+    Then the workflow should cancel
+    And request 1 should be:
+      """yaml
+      body: { id: 7, why: Cancelled }
+      """
+
+  @core
+  Scenario: A timeout leaves the scope, and does not cut the undoing short
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-timeout, version: '1.0.0' }
+      timeout: { after: { seconds: 10 } }
+      do:
+        - trip:
+            metadata: { tutti: { saga: true } }
+            do:
+              - room: { set: { n: 1 }, metadata: { tutti: { compensate: [ { later: { wait: { minutes: 1 } } }, { no: { call: http, with: { method: delete, endpoint: 'http://shop.test/room' } } } ] } } }
+              - wait: { wait: { hours: 1 } }
+      """
+    And the server answers DELETE /room with status 204
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      status: 408
+      """
+    And the server should get 1 request
+    And the run should have taken 70 seconds
+
+  Scenario: The engine dies while it undoes
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-killed, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - a: { set: { n: 1 }, metadata: { tutti: { compensate: [ { ua: { call: http, with: { method: delete, endpoint: 'http://shop.test/a' } } } ] } } }
+        - b: { set: { n: 2 }, metadata: { tutti: { compensate: [ { ub: { listen: { to: { one: { with: { type: go } } } } } } ] } } }
+        - fail: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers DELETE /a with status 204
+    When the workflow is executed
+    Then the run should be running
+    When the engine is killed and restarted
+    And the signal go is sent
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And the server should get 1 request
+    And the history should have 2 compensation.completed
+
+  @core
+  Scenario: A compensation that keeps failing is given up, and the rest is undone
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-dead, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - a: { set: { n: 1 }, metadata: { tutti: { compensate: [ { ua: { call: http, with: { method: delete, endpoint: 'http://shop.test/a' } } } ] } } }
+        - b: { set: { n: 2 }, metadata: { tutti: { compensate: [ { ub: { call: http, with: { method: delete, endpoint: 'http://shop.test/b' } } } ] } } }
+        - fail: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers DELETE /a with status 204
+    And the server answers DELETE /b with status 404
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And the server should get 11 requests of DELETE /b
+    And the server should get 1 request of DELETE /a
+    And the history should have 1 compensation.failed of do/1/b
+    And the history should have 1 job.dead of ub
+    And the run's 'compensation' should be:
+      """yaml
+      { state: failed, done: 1, failed: 1, total: 2 }
+      """
+
+  Scenario: A saga that is tried again calls with new keys
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-again, version: '1.0.0' }
+      do:
+        - attempt:
+            try:
+              - trip:
+                  metadata: { tutti: { saga: true } }
+                  do:
+                    - room: { call: http, with: { method: post, endpoint: 'http://shop.test/rooms' }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: delete, endpoint: 'http://shop.test/rooms' } } } ] } } }
+                    - seat: { call: http, with: { method: post, endpoint: 'http://shop.test/seats' } }
+            catch: { retry: { limit: { attempt: { count: 1 } } } }
+      """
+    And the server answers POST /rooms with status 200
+    And the server answers DELETE /rooms with status 204
+    And the server answers POST /seats with status 500 1 times
+    And the server answers POST /seats with status 200
+    When the workflow is executed
+    Then the workflow should complete
+    And the server should get 2 requests of POST /rooms
+    And the server should get 1 request of DELETE /rooms
+
+  Scenario: What means nothing is refused
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-wrong, version: '1.0.0' }
+      do:
+        - a: { set: { n: 1 }, metadata: { tutti: { saga: true } } }
+      """
+    Then the workflow should be refused with V30 at line 3, column 46
