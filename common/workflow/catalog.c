@@ -5,6 +5,7 @@
  */
 #include "workflow/catalog.h"
 #include "workflow/task_read.h"
+#include "workflow/use.h"
 
 #include "base/assert.h"
 #include "schema/schema.h"
@@ -14,7 +15,11 @@
 enum {
     ARGUMENTS_MAX = 64,  /* of one function */
     NEAR_NAMES    = 512, /* names that are compared for "did you mean" */
+
+    WORKER_NAME_MAX = 63, /* bytes behind `worker.` */
 };
+
+#define WORKER_PREFIX "worker."
 
 static const struct function functions[] = {
     {.name = "http", .queue = "tools", .needs_with = true, .with_read = http_with_read},
@@ -100,20 +105,15 @@ static const struct function *builtin_find(str name)
 /* --- refusing -----------------------------------------------------------------------------------
  */
 
-/* A task under `use.functions`; that group as a whole is refused by its own reader. */
-static bool is_declared(const struct reader *reader, str name)
-{
-    json use   = json_get_text(reader->workflow->document, "use");
-    json tasks = json_get_text(use, "functions");
-    return !json_is(json_get(tasks, name), JSON_INVALID);
-}
-
 static const char *nearest_function(struct reader *reader, str name)
 {
     const char **names = scratch_alloc(reader, NEAR_NAMES, sizeof *names);
     size_t count       = 0;
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) names[count++] = functions[i].name;
     for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
+    for (const struct definition *d = reader->definitions; d && count < NEAR_NAMES; d = d->next) {
+        if (d->kind == DEFINITION_FUNCTION) names[count++] = d->name.ptr;
+    }
     for (size_t i = 0; i < function_catalog_count(reader->catalog) && count < NEAR_NAMES; i++) {
         names[count++] = function_catalog_at(reader->catalog, i)->name;
     }
@@ -123,8 +123,7 @@ static const char *nearest_function(struct reader *reader, str name)
 static void refuse_function(struct reader *reader, str name)
 {
     struct yaml_place where = value_place(reader);
-    if (is_listed(known, ARRAY_LEN(known), name) || is_declared(reader, name) ||
-        str_starts_with(name, str_from("worker.")) || memmem(name.ptr, name.len, "://", 3)) {
+    if (is_listed(known, ARRAY_LEN(known), name) || memmem(name.ptr, name.len, "://", 3)) {
         refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
                STR_ARG(shown(name)));
         return;
@@ -275,8 +274,58 @@ static void say_state(struct reader *reader, const struct function *function)
     }
 }
 
+/* A task of `use.functions`. */
+static const struct function *declared_resolve(struct reader *reader, str call)
+{
+    struct definition *definition = definition_find(reader, DEFINITION_FUNCTION, call);
+    struct borrowed_task *task    = scratch_alloc(reader, 1, sizeof *task);
+    *task                         = (struct borrowed_task){.name       = definition->name.ptr,
+                                                           .source     = &reader->main,
+                                                           .pointer    = definition->pointer,
+                                                           .definition = definition->value};
+    struct function *function     = scratch_alloc(reader, 1, sizeof *function);
+
+    function->name      = task->name;
+    function->queue     = "";
+    function->with_read = any_with_read;
+    function->task      = task;
+    return function; /* not remembered: other documents do not see it */
+}
+
+/* `worker.<name>`: whoever polls the queue for this function knows what it is. */
+static const struct function *worker_resolve(struct reader *reader, str call)
+{
+    str name     = str_slice(call, strlen(WORKER_PREFIX), call.len);
+    bool is_fine = name.len > 0 && name.len <= WORKER_NAME_MAX;
+    for (size_t i = 0; is_fine && i < name.len; i++) {
+        char c  = name.ptr[i];
+        is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+    }
+    if (!is_fine) {
+        refuse(reader, "V14", value_place(reader),
+               "`" STR_FMT "`: after `worker.` comes a name of letters, digits, `.`, `_` and `-`",
+               STR_ARG(shown(call)));
+        return NULL;
+    }
+    char *copy = reader_alloc(reader, call.len + 1, 1);
+    memcpy(copy, call.ptr, call.len);
+    const struct function function = {.name          = copy,
+                                      .queue         = "default",
+                                      .is_cataloged  = true,
+                                      .with_read     = any_with_read,
+                                      .is_own_worker = true};
+    return remember(reader, call, &function);
+}
+
 static const struct function *resolve(struct reader *reader, str call)
 {
+    const struct function *language = builtin_find(call);
+    if (language && language->is_cataloged) language = NULL;
+    if (!language && definition_peek(reader, DEFINITION_FUNCTION, call)) {
+        return declared_resolve(reader, call);
+    }
+    if (str_starts_with(call, str_from(WORKER_PREFIX))) return worker_resolve(reader, call);
     for (const struct resolved *r = reader->resolved; r; r = r->next) {
         if (str_equal(r->call, call)) return &r->function;
     }
@@ -296,6 +345,12 @@ const struct function *function_resolve(struct reader *reader, str call)
     const struct function *function = resolve(reader, call);
     if (function) say_state(reader, function);
     return function;
+}
+
+bool function_is_language(str name)
+{
+    const struct function *function = builtin_find(name);
+    return function && !function->is_cataloged;
 }
 
 bool function_is_builtin(str name)

@@ -5,6 +5,8 @@
 #include "workflow/compile.h"
 #include "workflow/function_catalog.h"
 
+struct borrowed_task; /* task_read.h */
+
 /** A function that can be called. */
 struct function {
     const char *name;         /* "llm.chat" */
@@ -26,6 +28,8 @@ struct function {
     const struct function_description *description; /* NULL: a call of the language itself */
     const struct arguments *arguments;              /* NULL: no schema */
     const struct schema *output_schema;             /* NULL: none */
+    const struct borrowed_task *task;               /* of a function that is a task; NULL: a job */
+    bool is_own_worker; /* `worker.<name>`: a job for a user's own worker */
 };
 
 /**
@@ -34,6 +38,18 @@ struct function {
  * workflow is read again. The same text gives the same function.
  */
 const struct function *function_resolve(struct reader *reader, str call);
+
+/** Says whether the language itself has a call of this name ("http"). */
+bool function_is_language(str name);
+
+/** Reads a declared function that nobody calls, so that its mistakes are found. */
+void function_check(struct reader *reader, struct definition *definition);
+
+/** Makes the task at hand a TASK_FUNCTION with the task that `function` names (call_function.c). */
+void function_expand(struct reader *reader, const struct function *function);
+
+/** The `with` of what takes any map. */
+void any_with_read(struct reader *reader, json value, void *target);
 
 /** A function that was resolved before. */
 struct resolved {

@@ -18,7 +18,7 @@ static void refuse_name(struct reader *reader, str name)
         refuse(reader, "V11", value_place(reader), "`" STR_FMT "` is no task of this list",
                STR_ARG(shown(name)));
     unsigned levels = 0;
-    for (const struct draft *d = names->owner; d; d = d->names->owner) {
+    for (const struct draft *d = names->owner; d && !names->is_closed; d = d->names->owner) {
         levels++;
         if (!map_get(d->names->by_name, name)) continue;
         hint(reader, finding,
@@ -86,12 +86,12 @@ static void reach(struct walk *walk, uint32_t from, struct flow flow)
     walk->open[walk->open_count++] = to;
 }
 
-static void reach_from(struct walk *walk, const struct task *task)
+static void reach_from(struct walk *walk, uint32_t from, const struct draft *draft)
 {
+    const struct task *task       = &draft->task;
     static const struct flow next = {.kind = FLOW_CONTINUE};
-    uint32_t from                 = task->position;
     bool has_default              = false;
-    if (task->condition) reach(walk, from, next);
+    if (task->condition || draft->is_conditional) reach(walk, from, next);
     if (task->kind == TASK_RAISE) return;
     if (task->kind == TASK_SWITCH) {
         for (uint32_t i = 0; i < task->choice.case_count; i++) {
@@ -114,17 +114,20 @@ static void names_check(struct reader *reader, const struct task_names *names)
     reach(&walk, UINT32_MAX, (struct flow){.kind = FLOW_CONTINUE});
     while (walk.open_count > 0) {
         uint32_t at = walk.open[--walk.open_count];
-        reach_from(&walk, &reader->drafts[names->list->tasks[at]]->task);
+        reach_from(&walk, at, names->entries[at].draft);
     }
     for (uint32_t i = 0; i < names->count; i++) {
         if (walk.is_reached[i] || (i > 0 && !walk.is_reached[i - 1])) continue; /* one of a row */
-        const struct task *task    = &reader->drafts[names->list->tasks[i]]->task;
-        struct jump jump           = pointer_jump(reader, str_from(task->reference));
+        const struct draft *draft  = names->entries[i].draft;
+        const struct task *task    = &draft->task;
+        struct jump jump           = pointer_jump(reader, str_from(draft->pointer));
+        reader->source             = draft->source;
         struct diagnostic *finding = warn(reader, "V43", key_place(reader),
                                           "nothing leads to `%s`: it never runs", task->name);
         hint(reader, finding,
              "a `then` before it goes elsewhere; name it in a `then`, or remove it");
         pointer_return(reader, &jump);
+        reader->source = &reader->main;
     }
 }
 

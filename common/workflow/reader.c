@@ -100,17 +100,17 @@ void pointer_return(struct reader *reader, struct jump *jump)
 
 struct yaml_place value_place(const struct reader *reader)
 {
-    return yaml_place_of(reader->yaml, buf_str(&reader->pointer));
+    return yaml_place_of(reader->source->yaml, buf_str(&reader->pointer));
 }
 
 struct yaml_place key_place(const struct reader *reader)
 {
-    return yaml_key_place(reader->yaml, buf_str(&reader->pointer));
+    return yaml_key_place(reader->source->yaml, buf_str(&reader->pointer));
 }
 
 struct yaml_place text_place(const struct reader *reader, size_t offset)
 {
-    return yaml_place_in(reader->yaml, buf_str(&reader->pointer), offset);
+    return yaml_place_in(reader->source->yaml, buf_str(&reader->pointer), offset);
 }
 
 /* --- findings --------------------------------------------------------------------------------- */
@@ -131,11 +131,21 @@ static bool is_known(const struct diagnostics *list, const struct diagnostic *fi
 static struct diagnostic *report(struct reader *reader, const char *code, enum severity severity,
                                  struct yaml_place where, const char *detail)
 {
+    const struct source *source = reader->source;
+    str pointer                 = buf_str(&reader->pointer);
+    char abroad[DETAIL_MAX];
+    if (source->url) {
+        (void)snprintf(abroad, sizeof abroad, "%.200s:%u:%u: %.*s", source->url, where.line,
+                       where.column, DETAIL_MAX - 240, detail);
+        detail  = abroad;
+        where   = source->where;
+        pointer = str_from(source->pointer);
+    }
     struct diagnostic finding = {
         .code = code, .line = where.line, .column = where.column, .detail = detail};
     if (is_known(reader->list, &finding)) return NULL;
-    return diagnostics_add(reader->list, code, severity, buf_str(&reader->pointer), where.line,
-                           where.column, "%s", detail);
+    return diagnostics_add(reader->list, code, severity, pointer, where.line, where.column, "%s",
+                           detail);
 }
 
 struct diagnostic *refuse(struct reader *reader, const char *code, struct yaml_place where,

@@ -73,15 +73,27 @@ struct draft;      /* task_read.h */
 struct task_names; /* task_read.h */
 struct pending;    /* task_read.c */
 struct definition; /* use.h */
+struct extension;  /* extension.h */
 struct resolved;   /* catalog.h */
 struct function_catalog;
 
+/** A text that is read: the definition, or a document that it refers to. */
+struct source {
+    const struct yaml_document *yaml;
+    const char *url; /* NULL: the definition itself */
+
+    /* Of another document: where it is referred to. Findings in it are shown there. */
+    struct yaml_place where;
+    const char *pointer;
+};
+
 struct reader {
     struct compiled *compiled;
-    struct workflow *workflow; /* = &compiled->workflow */
-    struct arena *arena;       /* of the workflow: lives as long as it */
-    struct arena *scratch;     /* for this reading only */
-    const struct yaml_document *yaml;
+    struct workflow *workflow;   /* = &compiled->workflow */
+    struct arena *arena;         /* of the workflow: lives as long as it */
+    struct arena *scratch;       /* for this reading only */
+    struct source main;          /* the definition */
+    const struct source *source; /* of the value at hand */
     struct diagnostics *list;
     size_t errors_before; /* of others, in the list */
 
@@ -100,13 +112,14 @@ struct reader {
     struct pending **children_end; /* where the next child is hooked in */
 
     struct definition *definitions; /* what `use` declares */
+    struct extension *extensions;   /* likewise, in their order */
     size_t definition_count;
     const struct function_catalog *catalog; /* borrowed; NULL: only what is built in */
-    json pins;                 /* of a stored workflow: call -> description; borrowed */
-    struct resolved *resolved; /* what `call` named so far */
-    unsigned secret_use;          /* enum secret_use, of the expressions that are being read */
-    uint64_t secrets_used;        /* by any expression */
-    uint32_t secret_expressions;  /* how many name secrets, or `$authorization` */
+    json pins;                   /* of a stored workflow: call -> description; borrowed */
+    struct resolved *resolved;   /* what `call` named so far */
+    unsigned secret_use;         /* enum secret_use, of the expressions that are being read */
+    uint64_t secrets_used;       /* by any expression */
+    uint32_t secret_expressions; /* how many name secrets, or `$authorization` */
     uint32_t expression_count;
     size_t expression_bytes;
     bool is_too_long; /* a pointer did not fit: reported once */

@@ -33,11 +33,12 @@ static void lists_visit(const struct reader *reader,
     }
     if (sees_body(reader)) {
         for (struct task_names *l = draft->lists; l; l = l->next_of_owner) {
-            if (!l->is_undo) visit(l, context);
+            if (!l->is_undo && !l->is_closed) visit(l, context);
         }
     }
     for (; draft; draft = draft->names->owner) {
         if (!draft->names->is_concurrent) visit(draft->names, context);
+        if (draft->names->is_closed) return;
     }
 }
 

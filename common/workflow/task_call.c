@@ -20,6 +20,7 @@ static void call_read(struct reader *reader, json value, void *target)
                                     .description       = function->description,
                                     .input_schema      = arguments ? arguments->schema : NULL,
                                     .output_schema     = function->output_schema};
+    if (function->task) function_expand(reader, function);
 }
 
 static void with_read(struct reader *reader, json value, void *target)
@@ -29,10 +30,12 @@ static void with_read(struct reader *reader, json value, void *target)
     if (!draft->function) return;
     if (!expect_kind(reader, value, JSON_OBJECT, "`with`")) return;
     uint32_t secrets   = reader->secret_expressions;
-    reader->secret_use = SECRET_SENT;
+    bool is_job        = draft->function->task == NULL; /* else it is the input of a task */
+    reader->secret_use = is_job ? SECRET_SENT : SECRET_STORED;
     draft->function->with_read(reader, value, &draft->task.call.with);
-    reader->secret_use        = SECRET_STORED;
-    draft->task.sends_secrets = draft->task.sends_secrets || reader->secret_expressions != secrets;
+    reader->secret_use = SECRET_STORED;
+    bool names_secrets = reader->secret_expressions != secrets;
+    if (is_job && names_secrets) draft->task.sends_secrets = true;
 }
 
 static void call_finish(struct reader *reader, void *object)

@@ -17,6 +17,7 @@ struct task_name {
     uint32_t position;
     uint32_t line, column;
     bool is_output_kept; /* an expression may ask `$steps` for it */
+    struct draft *draft; /* the task, not its wrapper; NULL before it is read */
 };
 
 /** The names of one list of tasks. */
@@ -30,6 +31,7 @@ struct task_names {
     uint32_t count;
     bool is_concurrent; /* branches of a fork: they neither see nor follow each other */
     bool is_undo;       /* of a compensation: no part of the task that it undoes */
+    bool is_closed;     /* its tasks do not see what stands around: a function, an extension */
 };
 
 /** A task while it is read. */
@@ -38,6 +40,11 @@ struct draft {
     struct task_names *names; /* of the list it stands in */
     struct task_names *lists; /* of its own bodies */
     struct task_name *entry;
+    const struct source *source;     /* where its text stands */
+    const char *pointer;             /* in the source; the reference says where it runs */
+    uint32_t depth;                  /* tasks around it, and itself */
+    bool is_inserted;                /* by an extension: extensions are not for it */
+    bool is_conditional;             /* its `if` went to its wrapper */
     const struct function *function; /* of a `call`; NULL if it does not resolve */
     bool has_with;
     str undo_scope;        /* of a `tutti.compensate`: the name it gives; empty: none */
@@ -52,6 +59,28 @@ struct draft {
  * `scope`. `target` must stay where it is. Returns their names; NULL if it is no list. */
 struct task_names *task_list_read(struct reader *reader, json value, struct task_list *target,
                                   struct scope scope);
+
+/** A task that is written elsewhere: in `use.functions`, or in a document of its own. */
+struct borrowed_task {
+    const char *name;
+    const struct source *source;
+    const char *pointer;
+    json definition;
+};
+
+/** Notes it as the only one of a list of the task at hand (NULL: of nobody, to be checked only). It
+ * sees nothing of the tasks around. */
+void task_borrow(struct reader *reader, const struct borrowed_task *task, struct task_list *target);
+
+/** What a task is by its key. */
+struct task_form {
+    const char *key;
+    enum task_kind kind;
+    const struct object_kind *object;
+};
+
+/** The form of the task at hand; NULL after a finding if it has none or two. */
+const struct task_form *task_form_of(struct reader *reader, json definition);
 
 /** Reads all tasks noted, until there are none left. */
 void tasks_read(struct reader *reader);

@@ -116,7 +116,8 @@ static task_index task_by_name(const struct draft *draft, str name)
 {
     for (; draft; draft = draft->names->owner) {
         const struct task_name *entry = map_get(draft->names->by_name, name);
-        if (entry) return draft->names->list->tasks[entry->position];
+        if (entry && entry->draft) return entry->draft->task.index;
+        if (draft->names->is_closed) break;
     }
     return TASK_NONE;
 }
@@ -139,7 +140,8 @@ static void refuse_scope(struct reader *reader, const struct draft *draft)
 
 static void scope_resolve(struct reader *reader, struct draft *draft)
 {
-    struct jump jump = pointer_jump(reader, str_from(draft->task.reference));
+    struct jump jump = pointer_jump(reader, str_from(draft->pointer));
+    reader->source   = draft->source;
     if (draft->undo_scope.len > 0) {
         draft->task.call.undo_scope = task_by_name(draft, draft->undo_scope);
         if (draft->task.call.undo_scope == TASK_NONE) refuse_scope(reader, draft);
@@ -154,6 +156,7 @@ static void scope_resolve(struct reader *reader, struct draft *draft)
         }
     }
     pointer_return(reader, &jump);
+    reader->source   = &reader->main;
     task_index scope = draft->task.call.undo_scope;
     if (scope != TASK_NONE) reader->drafts[scope]->is_undo_scope = true;
 }
@@ -193,12 +196,14 @@ static void undoable_decide(struct reader *reader, struct draft *draft)
     task->is_undoable = is_in_saga(reader, draft) || is_undone_by_call(draft);
     if (task->is_undoable || !has_own || reader->list->errors > reader->errors_before) return;
 
-    struct jump jump = pointer_jump(reader, str_from(task->reference));
+    struct jump jump = pointer_jump(reader, str_from(draft->pointer));
+    reader->source   = draft->source;
     struct diagnostic *finding =
         warn(reader, "V43", value_place(reader),
              "nothing undoes `%s`: there is no saga around its `compensate`", task->name);
     hint(reader, finding, "`metadata: { tutti: { saga: true } }` on the document or a `do` around");
     pointer_return(reader, &jump);
+    reader->source = &reader->main;
 }
 
 void undo_finish(struct reader *reader)

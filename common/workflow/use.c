@@ -1,6 +1,8 @@
 #include "workflow/use.h"
 
+#include "workflow/catalog.h"
 #include "workflow/compile.h"
+#include "workflow/extension.h"
 #include "workflow/secrets.h"
 #include "workflow/task_read.h"
 
@@ -19,10 +21,23 @@ static const struct {
                                    sizeof(const struct template *)},
     [DEFINITION_ERROR] = {"error", "errors", error_inline_read, sizeof(struct error_template)},
     [DEFINITION_RETRY] = {"retry", "retries", retry_policy_read, sizeof(const struct retry_rule *)},
-    [DEFINITION_TIMEOUT] = {"timeout", "timeouts", timeout_inline_read, sizeof(struct duration)},
+    [DEFINITION_FUNCTION] = {"function", "functions", NULL, 0}, /* a task: function_check() */
+    [DEFINITION_TIMEOUT]  = {"timeout", "timeouts", timeout_inline_read, sizeof(struct duration)},
 };
 
 /* --- declaring -------------------------------------------------------------------------------- */
+
+/* What `call` would never find under this name. */
+static void check_function_name(struct reader *reader, str name)
+{
+    bool is_taken = function_is_language(name) || str_starts_with(name, str_from("worker."));
+    if (!is_taken && name.len > 0 && !memmem(name.ptr, name.len, "://", 3)) return;
+    struct diagnostic *finding =
+        refuse(reader, "V12", key_place(reader),
+               "`" STR_FMT "` cannot name a function: `call` means something else by it",
+               STR_ARG(shown(name)));
+    hint(reader, finding, "rename it");
+}
 
 static void names_read(struct reader *reader, json value, enum definition_kind kind)
 {
@@ -42,6 +57,7 @@ static void names_read(struct reader *reader, json value, enum definition_kind k
                        "`none` turns retries off; it cannot name a policy");
             hint(reader, finding, "rename it");
         }
+        if (kind == DEFINITION_FUNCTION) check_function_name(reader, name);
         str pointer                   = buf_str(&reader->pointer);
         struct definition *definition = scratch_alloc(reader, 1, sizeof *definition);
         *definition                   = (struct definition){
@@ -77,13 +93,18 @@ static void timeouts_read(struct reader *reader, json value, void *)
     names_read(reader, value, DEFINITION_TIMEOUT);
 }
 
+static void functions_read(struct reader *reader, json value, void *)
+{
+    names_read(reader, value, DEFINITION_FUNCTION);
+}
+
 static const struct field use_fields[] = {
     {"authentications", authentications_read, 0, OPTIONAL},
     {"errors", errors_read, 0, OPTIONAL},
     {"retries", retries_read, 0, OPTIONAL},
     {"timeouts", timeouts_read, 0, OPTIONAL},
-    {"extensions", NULL, 0, OPTIONAL},
-    {"functions", NULL, 0, OPTIONAL},
+    {"extensions", extensions_read, 0, OPTIONAL},
+    {"functions", functions_read, 0, OPTIONAL},
     {"secrets", secrets_read, 0, OPTIONAL},
     {"catalogs", NULL, 0, OPTIONAL},
 };
@@ -107,17 +128,26 @@ void use_read(struct reader *reader, json value, void *target)
 
 /* --- using ------------------------------------------------------------------------------------ */
 
+struct definition *definition_peek(struct reader *reader, enum definition_kind kind, str name)
+{
+    if (reader->source->url) return NULL; /* `use` is the definition's alone */
+    for (struct definition *d = reader->definitions; d; d = d->next) {
+        if (d->kind == kind && str_equal(d->name, name)) return d;
+    }
+    return NULL;
+}
+
 struct definition *definition_find(struct reader *reader, enum definition_kind kind, str name)
 {
     const char *near[NEAR_MAX];
-    size_t count = 0;
-    for (struct definition *d = reader->definitions; d; d = d->next) {
-        if (d->kind != kind) continue;
-        if (str_equal(d->name, name)) {
-            d->is_used = true;
-            return d;
-        }
-        if (count < NEAR_MAX) near[count++] = d->name.ptr;
+    size_t count             = 0;
+    struct definition *found = definition_peek(reader, kind, name);
+    if (found) {
+        found->is_used = true;
+        return found;
+    }
+    for (struct definition *d = reader->definitions; d && !reader->source->url; d = d->next) {
+        if (d->kind == kind && count < NEAR_MAX) near[count++] = d->name.ptr;
     }
     struct diagnostic *finding =
         refuse(reader, "V13", value_place(reader), "there is no %s `" STR_FMT "` in `use.%s`",
@@ -156,7 +186,11 @@ void definitions_finish(struct reader *reader)
     reader->secret_use = SECRET_SENT; /* an authentication; nothing else there takes secrets */
     for (struct definition *d = reader->definitions; d; d = d->next) {
         if (d->is_used) continue;
-        unused_read(reader, d);
+        if (d->kind == DEFINITION_FUNCTION) {
+            function_check(reader, d);
+        } else {
+            unused_read(reader, d);
+        }
         /* Whoever names it may stand in what was refused. */
         if (reader->list->errors > reader->errors_before) continue;
         struct jump jump = pointer_jump(reader, str_from(d->pointer));

@@ -13,6 +13,7 @@
 enum definition_kind {
     DEFINITION_AUTHENTICATION,
     DEFINITION_ERROR,
+    DEFINITION_FUNCTION,
     DEFINITION_RETRY,
     DEFINITION_TIMEOUT,
     DEFINITION_KIND_COUNT,
@@ -32,6 +33,9 @@ void use_read(struct reader *reader, json value, void *target);
 
 /** The definition named by the text at hand; NULL after a finding (V13). */
 struct definition *definition_find(struct reader *reader, enum definition_kind kind, str name);
+
+/** The same without a finding, and without marking it used. */
+struct definition *definition_peek(struct reader *reader, enum definition_kind kind, str name);
 
 /** Reads the definition with `read` as if it stood at hand. */
 void definition_read(struct reader *reader, struct definition *definition, field_read *read,

@@ -10,6 +10,7 @@
 #include "expr/regex.h"
 #include "schema/schema.h"
 #include "workflow/document.h"
+#include "workflow/extension.h"
 #include "workflow/task_read.h"
 #include "workflow/use.h"
 #include "json/json_text.h"
@@ -94,7 +95,7 @@ static struct compiled *compiled_new(void)
 static bool tree_make(struct reader *reader)
 {
     CLEANUP(buf_done) struct buf text = buf_init(SOURCE_MAX);
-    json root                         = yaml_root(reader->yaml);
+    json root                         = yaml_root(reader->main.yaml);
     if (!json_print(root, JSON_SORTED, &text)) {
         refuse(reader, "V01", value_place(reader),
                "with its aliases expanded, this has more than "
@@ -155,6 +156,7 @@ static void reader_run(struct reader *reader)
     document_read(reader, reader->workflow->document);
     tasks_read(reader);
     definitions_finish(reader);
+    extensions_finish(reader);
     undo_finish(reader);
     if (reader->list->errors == reader->errors_before) flow_check(reader);
     tasks_settle(reader);
@@ -236,7 +238,7 @@ static status read_all(str text, const struct function_catalog *catalog, json pi
                                      .workflow      = &compiled->workflow,
                                      .arena         = compiled->arena,
                                      .scratch       = arena_new(ARENA_MAX),
-                                     .yaml          = yaml,
+                                     .main          = {.yaml = yaml},
                                      .list          = list,
                                      .errors_before = errors_before,
                                      .pointer       = buf_init(POINTER_MAX),
@@ -244,6 +246,7 @@ static status read_all(str text, const struct function_catalog *catalog, json pi
                                      .pins          = pins,
     };
     ASSERT(reader.scratch != NULL);
+    reader.source = &reader.main;
     if (tree_make(&reader)) reader_run(&reader);
     digest_make(&reader);
     reader_done(&reader);

@@ -29,6 +29,7 @@ struct function_description;
 
 enum {
     WORKFLOW_TASKS_MAX   = 4096,
+    WORKFLOW_DEPTH_MAX   = 60, /* tasks within tasks; the engine's limit is above it */
     WORKFLOW_NAME_MAX    = 63, /* characters: a DNS label */
     WORKFLOW_SECRETS_MAX = 64, /* names in `use.secrets`: a bit each */
 };
@@ -50,6 +51,8 @@ enum task_kind {
     TASK_SWITCH,
     TASK_TRY,
     TASK_WAIT,
+    TASK_FUNCTION,  /* `call` of a function that `use.functions` declares, or that has a URL */
+    TASK_EXTENSION, /* around a task: what the extensions put before and after it */
 };
 
 /** Where a list goes on. */
@@ -154,6 +157,21 @@ struct call_body {
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;
+
+    struct task_list body; /* of a TASK_FUNCTION: the one task that it is; its input is `with` */
+};
+
+/**
+ * One extension around one task. The task itself is the only one of `body`; several extensions are
+ * wrappers within wrappers, the first declared outermost. `before` gets the input of the task,
+ * `after` its output; what they make of it is dropped, unless `before` is left by `exit`: then the
+ * task is skipped, and the list's output is the wrapper's. How the task says to go on passes
+ * through.
+ */
+struct extension_body {
+    const char *name;
+    const struct expression *when; /* NULL: always; `.` and $task are the extended task's */
+    struct task_list before, after, body;
 };
 
 struct for_body {
@@ -236,6 +254,7 @@ struct task {
     uint32_t position; /* in its list */
     const char *name;
     const char *reference; /* JSON pointer with index and name: "/do/0/drafts/do/0/draft" */
+    json definition;       /* as it was read; a view */
     uint32_t line, column; /* of the name in the source */
     enum task_kind kind;
 
@@ -265,7 +284,8 @@ struct task {
     bool is_output_kept;
 
     union {
-        struct call_body call;
+        struct call_body call; /* TASK_CALL, TASK_FUNCTION */
+        struct extension_body extension;
         struct run_body run;
         struct task_list list; /* do */
         struct for_body loop;

@@ -34,9 +34,12 @@ static struct scope *iteration_open(struct run *run, struct activation *owner,
     return scope;
 }
 
-static bool body_may_open(const struct run *run, const struct activation *owner,
+static bool list_may_open(const struct run *run, const struct activation *owner,
                           enum scope_kind kind)
 {
+    if (activation_task(run, owner)->kind == TASK_EXTENSION) {
+        return extension_next(run, owner) == kind;
+    }
     const struct scope *scope = run_scope(run, owner->first_scope);
     if (kind == SCOPE_BODY || kind == SCOPE_COMPENSATION) return !scope;
     return scope && scope->kind == SCOPE_BODY && scope->state == SCOPE_FAILED;
@@ -50,6 +53,23 @@ static void compensation_dress(const struct run *run, const struct activation *o
     json_replace(&scope->data, json_ref(entry->output));
     scope->context = json_ref(entry->context);
     scope->steps   = json_ref(entry->steps);
+}
+
+/* The lists of an extension follow each other; what the task made is kept for the end. */
+static void extension_close_list(struct run *run, struct activation *owner, enum scope_kind next)
+{
+    const struct scope *scope = run_scope(run, owner->first_scope);
+    if (!scope) return;
+    if (next == SCOPE_AFTER) json_replace(&owner->result, json_ref(scope->data));
+    scopes_close_of(run, owner);
+}
+
+/* What the first task of a list of `owner` gets. */
+static json list_input(const struct run *run, const struct activation *owner, enum scope_kind kind)
+{
+    if (kind == SCOPE_AFTER) return owner->result;
+    bool is_function = activation_task(run, owner)->kind == TASK_FUNCTION;
+    return is_function ? owner->items : owner->input;
 }
 
 static status list_open(struct run *run, const struct event *event, struct scope **ret_scope,
@@ -75,7 +95,7 @@ static status list_open(struct run *run, const struct event *event, struct scope
         bool is_next = event->index == owner->next_index && activation_can_open(run, owner);
         if (!is_next) return damaged(reterr, event, "not the next branch or iteration");
         owner->next_index++;
-    } else if (list->count == 0 || !body_may_open(run, owner, event->opens)) {
+    } else if (list->count == 0 || !list_may_open(run, owner, event->opens)) {
         return damaged(reterr, event, "its list is open or empty");
     }
     if (event->opens == SCOPE_ITERATION) {
@@ -87,8 +107,9 @@ static status list_open(struct run *run, const struct event *event, struct scope
         owner->attempt_deadline_us = 0; /* it bounds the attempts, not what mends them */
         run->is_due_known          = false;
     }
+    if (task->kind == TASK_EXTENSION) extension_close_list(run, owner, event->opens);
     *ret_scope         = scope_open(run, owner, event->opens, event->index);
-    (*ret_scope)->data = json_ref(owner->input);
+    (*ret_scope)->data = json_ref(list_input(run, owner, event->opens));
     if (is_undone) compensation_dress(run, owner, *ret_scope);
     return STATUS_OK;
 }
@@ -184,9 +205,17 @@ static status scope_move(struct run *run, struct scope *scope, const struct even
                          struct error *reterr)
 {
     uint32_t count = scope_list(run, scope)->count;
+    if (scope_passes_flow(run, scope)) {
+        run_activation(run, scope->owner)->flow = event->flow;
+        scope->position                         = count;
+        scope_set_state(run, scope, SCOPE_OVER);
+        return STATUS_OK;
+    }
     switch (event->flow.kind) {
     case FLOW_CONTINUE: scope->position++; break;
-    case FLOW_EXIT:
+    case FLOW_EXIT: /* behind the end: extension_next() tells it from having come to the end */
+        scope->position = scope->kind == SCOPE_BEFORE ? count + 1 : count;
+        break;
     case FLOW_END: scope->position = count; break;
     case FLOW_GOTO:
         if (event->flow.position >= count) return damaged(reterr, event, "goes to no task");

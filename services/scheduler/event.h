@@ -151,14 +151,16 @@ enum event_kind {
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
 enum scope_kind {
-    SCOPE_NONE         = 0, /* nothing: it belongs to the open scope `scope` */
-    SCOPE_ROOT         = 1, /* never in an event: run.started opens it */
-    SCOPE_BODY         = 2, /* of `owner`, a `do` or `try` */
-    SCOPE_HANDLER      = 3, /* of `owner`, a `try` */
-    SCOPE_BRANCH       = 4, /* `index` of `owner`, a `fork` */
-    SCOPE_ITERATION    = 5, /* `index` of `owner`, a `for` or `listen` */
-    SCOPE_UNDO         = 6, /* of whatever is left: its compensations, one after the other */
-    SCOPE_COMPENSATION = 7, /* of `owner`, a task that is undone */
+    SCOPE_NONE         = 0,  /* nothing: it belongs to the open scope `scope` */
+    SCOPE_ROOT         = 1,  /* never in an event: run.started opens it */
+    SCOPE_BODY         = 2,  /* of `owner`, a `do` or `try` */
+    SCOPE_HANDLER      = 3,  /* of `owner`, a `try` */
+    SCOPE_BRANCH       = 4,  /* `index` of `owner`, a `fork` */
+    SCOPE_ITERATION    = 5,  /* `index` of `owner`, a `for` or `listen` */
+    SCOPE_UNDO         = 6,  /* of whatever is left: its compensations, one after the other */
+    SCOPE_COMPENSATION = 7,  /* of `owner`, a task that is undone */
+    SCOPE_BEFORE       = 85, /* of `owner`, an extension */
+    SCOPE_AFTER        = 86, /* likewise; the extended task is its SCOPE_BODY */
 };
 
 /** What follows when everything is undone. On disk. */

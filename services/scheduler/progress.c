@@ -32,6 +32,8 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
     }
     case SCOPE_UNDO:
     case SCOPE_COMPENSATION: return 0; /* undoing is no progress */
+    case SCOPE_BEFORE:
+    case SCOPE_AFTER: return 0; /* the extended task alone counts */
     case SCOPE_NONE:
     case SCOPE_ROOT:
     case SCOPE_BODY:

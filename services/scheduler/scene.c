@@ -95,20 +95,54 @@ static json workflow_variable_new(const struct run *run)
     return value;
 }
 
+/* What an extension stands around; itself may be an extension. */
+static const struct task *extended_task(const struct run *run, const struct task *task)
+{
+    while (task->kind == TASK_EXTENSION) {
+        task = &run->workflow->tasks[task->extension.body.tasks[0]];
+    }
+    return task;
+}
+
+/* The extension whose `before` or `after` an expression stands in; NULL: none. */
+static const struct activation *extension_around(const struct scene *scene)
+{
+    struct place place = scene->place;
+    for (;;) {
+        const struct activation *owner = run_activation(scene->run, place.owner);
+        if (!owner) return NULL;
+        if (place.kind == SCOPE_BEFORE || place.kind == SCOPE_AFTER) return owner;
+        if (scope_is_closed(scene->run, place.owner, place.kind)) return NULL;
+        place = place_of(run_scope(scene->run, owner->scope));
+    }
+}
+
+/* In the tasks of an extension, `$task` is the task that it extends. */
 static json task_variable_new(const struct scene *scene)
 {
-    const struct task *task = scene->task;
-    json value              = json_object_new(6);
-    if (!task) return value;
-    json definition = json_pointer_get(scene->run->workflow->document, str_from(task->reference));
-    json output     = scene->raw_output.kind == JSON_INVALID ? json_null() : scene->raw_output;
+    json value = json_object_new(6);
+    if (!scene->task) return value;
+    const struct activation *extension = extension_around(scene);
+    const struct task *task            = scene->task;
+    json input                         = scene->raw_input;
+    json output                        = scene->raw_output;
+    int64_t started_us                 = scene->started_us;
+    if (extension) {
+        task       = activation_task(scene->run, extension);
+        input      = extension->raw_input;
+        output     = extension->result;
+        started_us = extension->started_us;
+    }
+    task            = extended_task(scene->run, task);
+    json definition = task->definition;
+    if (output.kind == JSON_INVALID) output = json_null();
     if (definition.kind == JSON_INVALID) definition = json_null();
     json_object_put_text(&value, "name", json_text_from(task->name));
     json_object_put_text(&value, "reference", json_text_from(task->reference));
     json_object_put_text(&value, "definition", json_ref(definition));
-    json_object_put_text(&value, "input", json_ref(scene->raw_input));
+    json_object_put_text(&value, "input", json_ref(input));
     json_object_put_text(&value, "output", json_ref(output));
-    json_object_put_text(&value, "startedAt", time_new(scene->started_us));
+    json_object_put_text(&value, "startedAt", time_new(started_us));
     return value;
 }
 
@@ -161,7 +195,7 @@ static json steps_new(const struct scene *scene)
             if (!scope) steps = steps_overlay(json_ref(undo_find(run, owner->undo)->steps), steps);
             break;
         }
-        if (!owner) break;
+        if (!owner || scope_is_closed(run, place.owner, place.kind)) break;
         place = place_of(run_scope(run, owner->scope));
     }
     return steps.kind == JSON_INVALID ? json_object_new(0) : steps;

@@ -115,6 +115,8 @@ static const struct wire_field activation_fields[] = {
     {151, WIRE_U32,   offsetof(struct activation, undo)},
     {152, WIRE_U32,   offsetof(struct activation, undo_then)},
     {153, WIRE_VALUE, offsetof(struct activation, undo_value)},
+    {185, WIRE_ENUM,  offsetof(struct activation, flow.kind)},
+    {186, WIRE_U32,   offsetof(struct activation, flow.position)},
 };
 
 static const struct wire_field undo_fields[] = {
@@ -362,6 +364,7 @@ static status check_activation(const struct run *run, const struct activation *a
     if (is_queued != (task->kind == TASK_CALL && activation->id.text[0] != '\0')) {
         return broken(reterr, "a job without a task");
     }
+    if (activation->flow.kind > FLOW_GOTO) return broken(reterr, "no such flow");
     bool is_loop = task->kind == TASK_FOR && task->loop.parallel;
     if (is_loop && json_count(activation->result) != json_count(activation->items)) {
         return broken(reterr, "a loop without its outputs");

@@ -325,6 +325,11 @@ const struct task_list *list_of(const struct workflow *workflow, const struct ta
     if (kind == SCOPE_COMPENSATION) return &owner->compensation.tasks;
     switch (owner->kind) {
     case TASK_DO: return kind == SCOPE_BODY ? &owner->list : NULL;
+    case TASK_FUNCTION: return kind == SCOPE_BODY ? &owner->call.body : NULL;
+    case TASK_EXTENSION:
+        if (kind == SCOPE_BEFORE) return &owner->extension.before;
+        if (kind == SCOPE_AFTER) return &owner->extension.after;
+        return kind == SCOPE_BODY ? &owner->extension.body : NULL;
     case TASK_FOR: return kind == SCOPE_ITERATION ? &owner->loop.body : NULL;
     case TASK_FORK: return kind == SCOPE_BRANCH ? &owner->fork.branches : NULL;
     case TASK_TRY:
@@ -388,6 +393,8 @@ bool activation_can_open(const struct run *run, const struct activation *activat
     }
     switch (task->kind) {
     case TASK_DO: return activation->first_scope == SLOT_NONE && task->list.count > 0;
+    case TASK_FUNCTION: return activation->first_scope == SLOT_NONE;
+    case TASK_EXTENSION: return extension_next(run, activation) != SCOPE_NONE;
     case TASK_FOR: return for_can_open(run, activation, &task->loop);
     case TASK_FORK: return activation->next_index < task->fork.branches.count;
     case TASK_TRY: {

@@ -79,7 +79,9 @@ struct activation {
     uint32_t first_scope, last_scope; /* cached */
     uint32_t scopes_open;             /* cached: SCOPE_OPEN among them */
     uint32_t next_index;              /* branches or iterations begun */
-    json items;                       /* of a `for`; expectations of a `listen` */
+    json items;        /* of a `for`; expectations of a `listen`; input of a function; boolean: an
+                        * extension applies */
+    struct flow flow;  /* of an extension: how the task in it says to go on */
     json contexts;     /* of a parallel `for`: object "index" -> context of a finished iteration */
     json context_base; /* what they started from */
 
@@ -232,6 +234,16 @@ bool activation_walks(const struct run *run, const struct activation *activation
 
 /** Says whether `activation` could open its first or next list at once. */
 bool activation_can_open(const struct run *run, const struct activation *activation);
+
+/** Which list of an extension comes next; SCOPE_NONE: it is over, or one is being walked. */
+enum scope_kind extension_next(const struct run *run, const struct activation *activation);
+
+/** Says whether what `scope` says of going on is for the list around its owner: the task of an
+ * extension goes on as if it stood there itself. */
+bool scope_passes_flow(const struct run *run, const struct scope *scope);
+
+/** Says whether the tasks of a list do not see what stands around its owner. */
+bool scope_is_closed(const struct run *run, uint32_t owner, enum scope_kind kind);
 
 /** The context that expressions in `scope` see; a view. `export` in a parallel iteration stays in
  * it until the join. */

@@ -168,7 +168,8 @@ static void complete(struct decision *decision, struct activation *activation, j
         .context    = json_take(&context),
     };
     if (event.value_from == VALUE_HERE) event.value = json_ref(value);
-    bool is_end = event.flow.kind == FLOW_END;
+    bool is_end = event.flow.kind == FLOW_END &&
+                  !scope_passes_flow(decision->run, run_scope(decision->run, scope));
     (void)decide_emit(decision, &event);
     if (is_end) {
         decide_end(decision, owner, json_take(&value));

@@ -45,7 +45,17 @@ static void check_tree(const struct workflow *workflow)
             check_list(workflow, &task->try_.body, i);
             check_list(workflow, &task->try_.handler, i);
             break;
-        case TASK_CALL: ASSERT(task->call.with); break;
+        case TASK_CALL:
+            ASSERT(task->call.with || strncmp(task->call.function, "worker.", 7) == 0);
+            break;
+        case TASK_FUNCTION: check_list(workflow, &task->call.body, i); break;
+        case TASK_EXTENSION:
+            check_list(workflow, &task->extension.before, i);
+            check_list(workflow, &task->extension.after, i);
+            ASSERT(task->extension.body.count == 1); /* its `then` is for the list around */
+            ASSERT(workflow->tasks[task->extension.body.tasks[0]].parent == i);
+            ASSERT(workflow->tasks[task->extension.body.tasks[0]].position == 0);
+            break;
         case TASK_SET: ASSERT(task->set); break;
         case TASK_EMIT: ASSERT(task->emit); break;
         case TASK_RUN: ASSERT(task->run.namespace_ && task->run.name && task->run.version); break;

@@ -5,6 +5,8 @@
 #include "scheduler/decide.h"
 
 extern const struct task_behaviour call_behaviour;
+extern const struct task_behaviour extension_behaviour;
+extern const struct task_behaviour function_behaviour;
 extern const struct task_behaviour do_behaviour;
 extern const struct task_behaviour emit_behaviour;
 extern const struct task_behaviour for_behaviour;

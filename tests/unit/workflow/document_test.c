@@ -53,8 +53,8 @@ static const struct finding_row rows[] = {
     {"schedule", HEAD SET "schedule: { every: PT1H }\n", "V05", 3, 1,
      "`schedule` is not supported yet", ""},
     {"evaluate", HEAD SET "evaluate: { language: jq }\n", "V05", 3, 1, "not supported yet", ""},
-    {"use.functions", HEAD SET "use: { functions: {} }\n", "V05", 3, 8, "not supported yet", ""},
-    {"use.extensions", HEAD SET "use: { extensions: [] }\n", "V05", 3, 8, "not supported yet", ""},
+    {"use.functions", HEAD SET "use: { functions: [] }\n", "V06", 3, 19, "a group of `use`", ""},
+    {"use.extensions", HEAD SET "use: { extensions: {} }\n", "V06", 3, 20, "`extensions` is", ""},
     {"use.catalogs", HEAD SET "use: { catalogs: {} }\n", "V05", 3, 8, "not supported yet", ""},
     {"saga that is no boolean",
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
