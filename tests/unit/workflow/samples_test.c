@@ -49,6 +49,7 @@ static const char *const adapters[] = {
     "memory.remember",
     "memory.remember_many",
     "notion.search",
+    "s3.put_object",
     "sendgrid.send_email",
     "slack.send_message",
     "web.scrape_batch",
