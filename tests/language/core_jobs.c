@@ -16,6 +16,7 @@ void core_jobs_clear(struct core_jobs *jobs)
 struct ending {
     bool is_ok, is_transient, is_unknown;
     json value; /* owned */
+    json undo;  /* owned; invalid: nothing undoes it */
     int64_t retry_after_us;
 };
 
@@ -138,6 +139,7 @@ static status answer_function(const struct world_job *job, struct script *script
     }
     ending->is_ok        = answer.kind == SCRIPT_ANSWER;
     ending->is_transient = answer.is_transient;
+    if (answer.undo) TRY(parse(answer.undo, &ending->undo, reterr));
     return parse(answer.body, &ending->value, reterr);
 }
 
@@ -160,8 +162,8 @@ static status report(struct world *world, const struct world_job *job, const str
 {
     status code = STATUS_OK;
     if (ending->is_ok) {
-        const struct job_completion command = {.job    = str_from(job->id.text),
-                                               .output = ending->value};
+        const struct job_completion command = {
+            .job = str_from(job->id.text), .output = ending->value, .undo = ending->undo};
         code = run_job_completed(world->run, &world->env, &command, &world->events, reterr);
     } else {
         const struct job_failure command = {
@@ -200,6 +202,7 @@ status core_jobs_answer(struct core_jobs *jobs, struct world *world, struct scri
             jobs->silent[jobs->silent_count++].attempt = job.attempt;
         }
         json_unref(ending.value);
+        json_unref(ending.undo);
         return code;
     }
     return STATUS_OK;

@@ -37,6 +37,7 @@ struct http {
     struct api *api;
     char workflow[3 * NAME_MAX_BYTES]; /* "namespace/name:version"; empty: none yet */
     char run[NAME_MAX_BYTES];
+    char namespace[NAME_MAX_BYTES];
     uint32_t versions;         /* given to definitions whose own was taken */
     char code[NAME_MAX_BYTES]; /* of the last refusal */
 };
@@ -325,23 +326,33 @@ static status signal_run(void *context, const char *name, json data, struct erro
     return tell(http, path, data, reterr);
 }
 
-/* Events belong to a namespace: that of the scenario's workflow. */
+/* From here to namespace_leave() requests are for the namespace of the scenario's workflow, as
+ * events and assistants must be. */
+static void namespace_enter(struct http *http)
+{
+    (void)snprintf(http->namespace, sizeof http->namespace, "%.*s",
+                   (int)strcspn(http->workflow, "/"), http->workflow);
+    http->cli.namespace = *http->namespace ? http->namespace : NULL;
+}
+
+static void namespace_leave(struct http *http)
+{
+    http->cli.namespace = NULL;
+}
+
 static status publish(void *context, json event, struct error *reterr)
 {
     struct http *http                 = context;
     CLEANUP(json_unrefp) json answer  = json_invalid();
     CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-    char namespace[NAME_MAX_BYTES];
-    (void)snprintf(namespace, sizeof namespace, "%.*s", (int)strcspn(http->workflow, "/"),
-                   http->workflow);
     (void)json_print(event, JSON_COMPACT, &text);
     const struct api_call call = {.method = "POST",
                                   .path   = "/v1/events",
                                   .body   = buf_str(&text),
                                   .type   = "application/cloudevents+json"};
-    http->cli.namespace        = namespace;
-    status code                = ask(http, &call, &answer, reterr);
-    http->cli.namespace        = NULL;
+    namespace_enter(http);
+    status code = ask(http, &call, &answer, reterr);
+    namespace_leave(http);
     return code;
 }
 
@@ -416,7 +427,10 @@ static status request(void *context, const char *method, const char *path, json 
     if (!json_is(body, JSON_INVALID)) (void)json_print(body, JSON_COMPACT, &text);
     const struct api_call call = {.method = method, .path = full.ptr, .body = buf_str(&text)};
     CLEANUP(api_answer_done) struct api_answer answer = {};
-    if (api_try(http->api, &call, &answer) != CLI_OK) {
+    namespace_enter(http);
+    enum cli_exit code = api_try(http->api, &call, &answer);
+    namespace_leave(http);
+    if (code != CLI_OK) {
         return fail(reterr, STATUS_UNAVAILABLE, "%s %s: %s", method, path, answer.error.text);
     }
     *ret_answer = json_object_new(2);
@@ -450,6 +464,7 @@ static void write_rewrites(const struct http *http, const struct http_backend_op
 {
     uint16_t plain = standin_server_port(http->standin);
     (void)buf_put_text(text, "tools:\n"
+                             "  lease: 3s\n" /* what a killed scheduler has handed out comes back */
                              "  egress:\n"
                              "    private_networks: [ 127.0.0.0/8 ]\n"
                              "    http_hosts: [ 127.0.0.1");
@@ -473,6 +488,7 @@ static void write_models(const struct http *http, struct buf *text)
     (void)buf_printf(
         text,
         "llm:\n"
+        "  lease: 3s\n"
         "  providers:\n"
         "    demo: { type: simulated }\n"
         "    standin: { type: openai-compatible, base_url: 'http://127.0.0.1:%u/llm/v1',"

@@ -18,7 +18,7 @@
 enum { FILES_MAX = 500 };
 
 struct tally {
-    uint32_t passed, failed;
+    uint32_t passed, failed, waiting;
 };
 
 struct arguments {
@@ -48,6 +48,11 @@ static void play(const struct gherkin_scenario *scenario, const char *path, stru
                  struct script *script, struct tally *tally)
 {
     if (is_left_out(scenario, backend)) return;
+    if (gherkin_has_tag(scenario, "@later")) { /* says that it will be, not that it is */
+        tally->waiting++;
+        (void)printf("[  SKIPPED ] %s:%u %s\n", path, scenario->line, scenario->name);
+        return;
+    }
     struct play state = {.backend = backend, .script = script, .input = json_object_new(0)};
     uint32_t line     = 0;
     if (play_scenario(&state, scenario, &line)) {
@@ -62,8 +67,8 @@ static void play(const struct gherkin_scenario *scenario, const char *path, stru
     play_done(&state);
 }
 
-static bool play_file(const char *path, const struct arguments *arguments, struct backend *backend,
-                      struct script *script, struct tally *tally)
+static bool play_feature(const char *path, const struct arguments *arguments,
+                         struct backend *backend, struct script *script, struct tally *tally)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(GHERKIN_ARENA_MAX);
     struct gherkin_feature feature           = {};
@@ -114,7 +119,7 @@ static bool play_files(const struct arguments *arguments, struct backend *backen
 {
     bool is_fine = true;
     for (size_t i = 0; i < arguments->file_count; i++) {
-        is_fine = play_file(arguments->files[i], arguments, backend, script, tally) && is_fine;
+        is_fine = play_feature(arguments->files[i], arguments, backend, script, tally) && is_fine;
     }
     return is_fine;
 }
@@ -166,6 +171,7 @@ int main(int argc, char **argv)
         is_core ? play_core(&arguments, script, &tally) : play_http(&arguments, script, &tally);
     (void)printf("%s\n[  PASSED  ] %u test(s)\n", arguments.backend, tally.passed);
     if (tally.failed > 0) (void)printf("[  FAILED  ] %u test(s)\n", tally.failed);
+    if (tally.waiting > 0) (void)printf("[  SKIPPED ] %u test(s)\n", tally.waiting);
     if (!is_fine) return 2;
     return tally.failed > 0 ? 1 : 0;
 }

@@ -15,7 +15,9 @@ enum {
     ARENA_MAX     = 64 << 20,
     LOOK_AGAIN_MS = 20, /* a live run that is not as it should be yet */
     LOOK_UNTIL_MS = 20'000,
-    SHOWN_MAX     = 4 << 10, /* bytes of a value in a failure */
+    PATH_SIZE     = 1024,
+    TEXT_FILE_MAX = 512 << 10, /* bytes: the most that a definition has */
+    SHOWN_MAX     = 4 << 10,   /* bytes of a value in a failure */
 };
 
 /* --- failures ----------------------------------------------------------------------------------
@@ -65,20 +67,44 @@ bool play_differs(struct play *play, const char *what, json expected, json got)
 /* --- values ------------------------------------------------------------------------------------
  */
 
-json play_doc(struct play *play, const struct gherkin_step *step)
+static json parse_yaml(struct play *play, const char *text)
 {
-    if (!step->doc) {
-        (void)play_fail(play, "this step needs a doc string");
-        return json_invalid();
-    }
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
     struct error error                                 = {};
-    if (yaml_parse(str_from(step->doc), NULL, &document, &error) != STATUS_OK) {
+    if (yaml_parse(str_from(text), NULL, &document, &error) != STATUS_OK) {
         play->is_hopeless = true;
-        (void)play_fail(play, "the doc string is no YAML: %s", error.text);
+        (void)play_fail(play, "this is no YAML: %s", error.text);
         return json_invalid();
     }
     return json_ref(yaml_root(document));
+}
+
+json play_doc(struct play *play, const struct gherkin_step *step)
+{
+    if (step->doc) return parse_yaml(play, step->doc);
+    (void)play_fail(play, "this step needs a doc string");
+    return json_invalid();
+}
+
+const char *play_text(struct play *play, const char *folder, str name)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/" STR_FMT, folder, STR_ARG(name));
+    FILE *file = fopen(path, "re");
+    char *text = arena_alloc(play->arena, TEXT_FILE_MAX + 1);
+    if (!file || !text) {
+        (void)play_fail(play, "%s cannot be read", path);
+        return NULL;
+    }
+    (void)fread(text, 1, TEXT_FILE_MAX, file); /* the rest stays NUL */
+    (void)fclose(file);
+    return text;
+}
+
+json play_file(struct play *play, const char *folder, str name)
+{
+    const char *text = play_text(play, folder, name);
+    return text ? parse_yaml(play, text) : json_invalid();
 }
 
 json value_at_path(json value, str path)

@@ -50,6 +50,12 @@ bool play_differs(struct play *play, const char *what, json expected, json got);
 /** Parses the doc string of a step as YAML. Owned; JSON_INVALID after play_fail(). */
 json play_doc(struct play *play, const struct gherkin_step *step);
 
+/** The text of a file of `folder`, in the scenario's arena; NULL after play_fail(). */
+const char *play_text(struct play *play, const char *folder, str name);
+
+/** The same as YAML. Owned; JSON_INVALID after play_fail(). */
+json play_file(struct play *play, const char *folder, str name);
+
 /** Waits for the end of the run; owned view of it. JSON_INVALID after play_fail(). */
 json play_end(struct play *play);
 

@@ -134,6 +134,19 @@ status script_add_header(struct script *script, const char *name, const char *va
     return code;
 }
 
+status script_add_undo(struct script *script, const char *undo, struct error *reterr)
+{
+    (void)pthread_mutex_lock(&script->mutex);
+    status code = STATUS_OK;
+    if (script->newest) {
+        script->newest->undo = keep(script, str_from(undo));
+    } else {
+        code = fail(reterr, STATUS_INVALID_ARGUMENT, "there is no answer before this step");
+    }
+    (void)pthread_mutex_unlock(&script->mutex);
+    return code;
+}
+
 bool script_knows(struct script *script, const char *name)
 {
     (void)pthread_mutex_lock(&script->mutex);

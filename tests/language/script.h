@@ -43,6 +43,7 @@ struct script_answer {
     int http_status;  /* of an endpoint */
     const char *body; /* JSON of a function, anything of an endpoint */
     const char *type; /* of an endpoint's body */
+    const char *undo; /* JSON: the calls that undo it, [{function, with}]; NULL: none */
     struct script_header headers[SCRIPT_HEADERS_MAX];
     size_t header_count;
 };
@@ -64,6 +65,9 @@ status script_add(struct script *script, const char *name, const struct script_a
 /** Adds a header to the answer that was added last. */
 status script_add_header(struct script *script, const char *name, const char *value,
                          struct error *reterr);
+
+/** Says how the answer that was added last is undone. */
+status script_add_undo(struct script *script, const char *undo, struct error *reterr);
 
 bool script_knows(struct script *script, const char *name);
 

@@ -34,10 +34,11 @@ static ProtobufCBinaryData data_of(str text)
     return (ProtobufCBinaryData){.len = text.len, .data = (uint8_t *)(uintptr_t)text.ptr};
 }
 
-static void complete(struct worker_job *job, str output)
+static void complete(struct worker_job *job, str output, const char *undo)
 {
     Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
     completed.output_json      = data_of(output);
+    if (undo) completed.undo_json = data_of(str_from(undo));
     worker_complete(job, &completed);
 }
 
@@ -57,8 +58,10 @@ static void on_run(struct worker_job *job, void *context)
         return;
     }
     switch (answer.kind) {
-    case SCRIPT_ANSWER: complete(job, str_from(answer.body ? answer.body : "null")); break;
-    case SCRIPT_ECHO: complete(job, input.len > 0 ? input : str_from("null")); break;
+    case SCRIPT_ANSWER:
+        complete(job, str_from(answer.body ? answer.body : "null"), answer.undo);
+        break;
+    case SCRIPT_ECHO: complete(job, input.len > 0 ? input : str_from("null"), answer.undo); break;
     case SCRIPT_NEVER: break;
     case SCRIPT_FAIL:
         failed.error_json = data_of(str_from(answer.body));

@@ -31,13 +31,11 @@ static bool note(struct play *play, status code, const char *what, const struct 
     }
 }
 
-static bool given_definition(struct play *play, const struct gherkin_step *step,
-                             const struct match *)
+static bool put_first(struct play *play, const char *definition)
 {
-    struct error error = {};
-    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    struct error error   = {};
     play->has_definition = true;
-    if (!note(play, put(play, step->doc, &error), "definition", &error)) return false;
+    if (!note(play, put(play, definition, &error), "definition", &error)) return false;
     json findings = json_ref(play->findings); /* the steps that follow ask for those of this one */
     for (size_t i = 0; i < play->other_count && !play->refused; i++) {
         if (!play_ok(play, put(play, play->others[i], &error), &error)) break;
@@ -49,16 +47,45 @@ static bool given_definition(struct play *play, const struct gherkin_step *step,
 }
 
 /* The back-end runs what is put first, so what comes before that waits for it. */
-static bool given_other(struct play *play, const struct gherkin_step *step,
-                        const struct match *match)
+static bool put_other(struct play *play, const char *definition)
 {
-    if (play->has_definition) return given_definition(play, step, match);
-    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    if (play->has_definition) return put_first(play, definition);
     if (play->other_count == PLAY_OTHERS_MAX) {
         return play_fail(play, "at most %d other workflows", PLAY_OTHERS_MAX);
     }
-    play->others[play->other_count++] = step->doc;
+    play->others[play->other_count++] = definition;
     return true;
+}
+
+static bool given_definition(struct play *play, const struct gherkin_step *step,
+                             const struct match *)
+{
+    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    return put_first(play, step->doc);
+}
+
+static bool given_other(struct play *play, const struct gherkin_step *step, const struct match *)
+{
+    if (!step->doc) return play_fail(play, "this step needs a doc string");
+    return put_other(play, step->doc);
+}
+
+static const char *example(struct play *play, const struct match *match)
+{
+    return play_text(play, LANGUAGE_FOLDER "/../../compose/examples", match->arguments[0]);
+}
+
+static bool given_example(struct play *play, const struct gherkin_step *, const struct match *match)
+{
+    const char *text = example(play, match);
+    return text && put_first(play, text);
+}
+
+static bool given_other_example(struct play *play, const struct gherkin_step *,
+                                const struct match *match)
+{
+    const char *text = example(play, match);
+    return text && put_other(play, text);
 }
 
 static bool given_input(struct play *play, const struct gherkin_step *step, const struct match *)
@@ -216,6 +243,8 @@ static bool when_requested_with(struct play *play, const struct gherkin_step *st
 const struct step_rule given_steps[] = {
     {"a workflow with definition:", given_definition},
     {"another workflow with definition:", given_other},
+    {"the workflow of the example {text}", given_example},
+    {"another workflow of the example {text}", given_other_example},
     {"given the workflow input is:", given_input},
     {"the workflow input is:", given_input},
     {"the start request says:", given_request},

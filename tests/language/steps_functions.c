@@ -43,6 +43,21 @@ static str function_of(const struct gherkin_step *step)
     return str_slice(text, 0, end ? (size_t)(end - text.ptr) : text.len);
 }
 
+/* "the functions of the file 'samples/functions.yaml' are there": all that stand in it. */
+static bool read_file(struct play *play, const struct gherkin_step *step)
+{
+    struct match match = {};
+    if (!pattern_matches(function_steps[1].pattern, str_from(step->text), &match)) return true;
+    CLEANUP(json_unrefp) json list = play_file(play, LANGUAGE_FOLDER, match.arguments[0]);
+    if (json_is(list, JSON_INVALID)) return false;
+    for (size_t i = 0; i < json_count(list); i++) {
+        json item = json_at(list, i);
+        str name  = json_str(json_get_text(item, "name"));
+        json_object_put(&play->functions, name, described(arena_strdup(play->arena, name), item));
+    }
+    return true;
+}
+
 static bool is_description(const struct gherkin_step *step)
 {
     struct match match = {};
@@ -53,7 +68,8 @@ bool play_offer(struct play *play, const struct gherkin_scenario *scenario)
 {
     for (size_t i = 0; i < scenario->step_count; i++) {
         const struct gherkin_step *step = &scenario->steps[i];
-        str name                        = function_of(step);
+        if (!read_file(play, step)) return false;
+        str name = function_of(step);
         if (!is_offered(name)) continue;
         bool is_there = !json_is(json_get(play->functions, name), JSON_INVALID);
         if (is_there && !is_description(step)) continue;
@@ -77,5 +93,6 @@ static bool given_description(struct play *, const struct gherkin_step *, const 
 
 const struct step_rule function_steps[] = {
     {"the function {name} is described by:", given_description},
+    {"the functions of the file {text} are there", given_description},
     {},
 };

@@ -168,6 +168,17 @@ static bool answer_has_header(struct play *play, const struct gherkin_step *,
     return play_ok(play, code, &error);
 }
 
+static bool answer_is_undone_by(struct play *play, const struct gherkin_step *step,
+                                const struct match *)
+{
+    CLEANUP(json_unrefp) json calls = play_doc(play, step);
+    if (json_is(calls, JSON_INVALID)) return false;
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    (void)json_print(calls, JSON_COMPACT, &text);
+    struct error error = {};
+    return play_ok(play, script_add_undo(play->script, text.ptr, &error), &error);
+}
+
 const struct step_rule outside_steps[] = {
     {"the function {name} answers:", function_answers},
     {"the function {name} answers {number} times:", function_answers_times},
@@ -183,6 +194,7 @@ const struct step_rule outside_steps[] = {
     {"the server answers {word} {name} with status {number} {number} times:", server_answers_times},
     {"the server answers {word} {name} with a cut connection", server_cuts},
     {"the server answers {word} {name} never", server_is_silent},
+    {"it is undone by:", answer_is_undone_by},
     {"its answer has the header {text} {text}", answer_has_header},
     {},
 };
