@@ -22,7 +22,7 @@ struct function {
         FUNCTION_AWAITED, /* registered with a warning; a run that gets there faults */
         FUNCTION_REFUSED, /* its form is checked, then it is refused */
     } state;
-    int by; /* CALL_JOB, or the engine itself */
+    enum call_by by;
 
     /* Set when it is resolved: */
     const struct function_description *description; /* NULL: a call of the language itself */

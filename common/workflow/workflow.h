@@ -138,9 +138,11 @@ struct cache_rule {
     const struct template *key; /* NULL: the evaluated arguments */
 };
 
+/** By whom a call is carried out: a worker, as a job, or the engine itself. */
+enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT };
+
 struct call_body {
-    /** By whom it is carried out: a worker, as a job, or the engine itself. */
-    enum { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT } by;
+    enum call_by by;
     const char *function;        /* "http", "llm.chat" */
     const char *queue;           /* "tools", "llm"; NULL: the engine does it itself */
     const struct template *with; /* arguments; evaluated when the job is queued */
