@@ -34,7 +34,8 @@ struct scheduler {
     uint64_t instance;
     bool has_four_eyes;
     int64_t started_us;
-    _Atomic(struct rpc_publisher *) publisher;
+    pthread_mutex_t publisher_mutex;
+    struct rpc_publisher *publisher; /* under its mutex, also while it publishes; NULL: none */
 
     /* A thread that once a second ends waits that are over. */
     pthread_t ticker;
@@ -112,12 +113,13 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
         }
         if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
     }
-    struct rpc_publisher *publisher = atomic_load(&scheduler->publisher);
-    for (size_t i = 0; publisher && i < count; i += HINTS_PER_MESSAGE) {
+    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
+    for (size_t i = 0; scheduler->publisher && i < count; i += HINTS_PER_MESSAGE) {
         size_t left = count - i;
-        publish(publisher, shard->index, &moves[i],
+        publish(scheduler->publisher, shard->index, &moves[i],
                 left < HINTS_PER_MESSAGE ? left : HINTS_PER_MESSAGE);
     }
+    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
 }
 
 /* --- between engines: on the engine threads ----------------------------------------------------
@@ -258,6 +260,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     for (uint16_t i = 0; i < options->count; i++) {
         scheduler->has[i] = !options->owned || options->owned[i];
     }
+    (void)pthread_mutex_init(&scheduler->publisher_mutex, NULL);
     scheduler->definitions   = definitions_new();
     scheduler->functions     = function_registry_new();
     scheduler->instance      = random_u64() | 1;
@@ -297,6 +300,7 @@ void scheduler_close(struct scheduler *scheduler)
     for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
     definitions_free(scheduler->definitions);
     function_registry_free(scheduler->functions);
+    (void)pthread_mutex_destroy(&scheduler->publisher_mutex);
     free(scheduler->shards);
     free(scheduler->engines);
     free(scheduler->has);
@@ -356,5 +360,7 @@ int64_t scheduler_started_us(const struct scheduler *scheduler)
 
 void scheduler_set_publisher(struct scheduler *scheduler, struct rpc_publisher *publisher)
 {
-    atomic_store(&scheduler->publisher, publisher);
+    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
+    scheduler->publisher = publisher;
+    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
 }

@@ -75,7 +75,8 @@ bool scheduler_has_four_eyes(const struct scheduler *scheduler);
 uint64_t scheduler_instance(const struct scheduler *scheduler);
 int64_t scheduler_started_us(const struct scheduler *scheduler);
 
-/** From now on commits are published as hints. Borrowed; NULL stops it. */
+/** From now on commits are published as hints. Borrowed; NULL stops it, and waits until nobody
+ * publishes. */
 void scheduler_set_publisher(struct scheduler *scheduler, struct rpc_publisher *publisher);
 
 #endif
