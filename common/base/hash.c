@@ -10,6 +10,7 @@
 #include "base/attr.h"
 
 #include <openssl/crypto.h>
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -49,6 +50,14 @@ void hmac_sha256(bytes key, bytes data, uint8_t ret_digest[static SHA256_SIZE])
     for (size_t i = 0; i < BLOCK_SIZE; i++) block[i] ^= 0x36 ^ 0x5c;
     sha256_parts(outside, ARRAY_LEN(outside), ret_digest);
     explicit_bzero(block, sizeof block);
+}
+
+void md5(bytes data, uint8_t ret_digest[static MD5_SIZE])
+{
+    MD5_CTX context;
+    int is_done = MD5_Init(&context) && MD5_Update(&context, data.ptr, data.len) &&
+                  MD5_Final(ret_digest, &context);
+    ASSERT(is_done);
 }
 
 bool bytes_equal_constant_time(const void *a, const void *b, size_t size)

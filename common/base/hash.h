@@ -7,13 +7,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHA256_SIZE = 32 };
+enum { SHA256_SIZE = 32, MD5_SIZE = 16 };
 
 void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE]);
 
 /** Several pieces as if they were one. */
 void sha256_parts(const bytes *parts, size_t count, uint8_t ret_digest[static SHA256_SIZE]);
 void hmac_sha256(bytes key, bytes data, uint8_t ret_digest[static SHA256_SIZE]);
+
+/** For protocols that still ask for it (RFC 7616), never for anything of our own. */
+void md5(bytes data, uint8_t ret_digest[static MD5_SIZE]);
 
 /** Compares in time that depends on `size` only. */
 bool bytes_equal_constant_time(const void *a, const void *b, size_t size);

@@ -72,7 +72,7 @@ static status make_http(struct adapter *adapter, struct error *reterr)
     status code                              = http_client_new(&options, &adapter->http, reterr);
     free(rewrites);
     TRY(code);
-    adapter->jobs = jobs_new(adapter->http, adapter->measures);
+    adapter->jobs = jobs_new(adapter->http, adapter->loop, adapter->measures);
     return STATUS_OK;
 }
 

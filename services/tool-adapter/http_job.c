@@ -1,26 +1,17 @@
 #include "tool-adapter/http_job.h"
 
-#include "base/assert.h"
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/mem.h"
 #include "http/url.h"
 #include "json/json_text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 enum {
-    URL_SIZE_MAX       = HTTP_URL_MAX,
-    BODY_SENT_MAX      = HTTP_BODY_SENT_MAX,
-    CREDENTIALS_MAX    = 8 << 10, /* bytes */
-    ANSWER_DEPTH_MAX   = 64,
-    ANSWER_VALUES_MAX  = 100'000,
-    DETAIL_MAX         = ERROR_TEXT_MAX,
-    RETRY_AFTER_MS_MAX = 86'400'000,
-    KEY_SENT_MAX       = 255, /* bytes of an Idempotency-Key; a longer one goes as its SHA-256 */
-    REDIRECTS          = 5,
+    URL_SIZE_MAX  = HTTP_URL_MAX,
+    BODY_SENT_MAX = HTTP_BODY_SENT_MAX,
+    KEY_SENT_MAX  = 255, /* bytes of an Idempotency-Key; a longer one goes as its SHA-256 */
+    REDIRECTS     = 5,
 };
 
 /* --- arguments ---------------------------------------------------------------------------------
@@ -109,40 +100,46 @@ static status read_headers(json headers, struct arena *arena, struct header_list
     return STATUS_OK;
 }
 
-/* RFC 7617: the base64 of user, colon, password. */
-static status add_basic(json basic, struct arena *arena, struct header_list *list,
-                        struct error *reterr)
+/* The media type of a header the workflow gave: "application/x-www-form-urlencoded; ...". */
+static bool is_form(const struct header_list *list)
 {
-    CLEANUP(buf_done) struct buf pair = buf_init(CREDENTIALS_MAX);
-    (void)buf_put_str(&pair, text_of(basic, "username"));
-    (void)buf_put_byte(&pair, ':');
-    (void)buf_put_str(&pair, text_of(basic, "password"));
-    static const char prefix[] = "Basic ";
-    size_t size                = sizeof prefix - 1 + base64_size(pair.len) + 1;
-    char *value                = pair.is_full ? NULL : arena_alloc(arena, size);
-    if (!value) return no_memory(reterr);
-    memcpy(value, prefix, sizeof prefix - 1);
-    base64_encode(pair.ptr, pair.len, value + sizeof prefix - 1);
-    list->items[list->count++] = (struct http_header){
-        .name = str_from("Authorization"), .value = str_from(value), .is_secret = true};
-    return STATUS_OK;
+    static const char form[] = "application/x-www-form-urlencoded";
+    const size_t len         = sizeof form - 1;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct http_header *header = &list->items[i];
+        if (header->name.len != 12 || strncasecmp(header->name.ptr, "content-type", 12) != 0) {
+            continue;
+        }
+        return header->value.len >= len && strncasecmp(header->value.ptr, form, len) == 0;
+    }
+    return false;
 }
 
-static status add_authentication(json authentication, struct arena *arena, struct header_list *list,
-                                 struct error *reterr)
+static bool put_pair(struct buf *form, str name, json value)
 {
-    json basic  = json_get_text(authentication, "basic");
-    json bearer = json_get_text(authentication, "bearer");
-    if (json_is(basic, JSON_OBJECT)) return add_basic(basic, arena, list, reterr);
-    if (!json_is(authentication, JSON_OBJECT)) return STATUS_OK;
-    if (!json_is(bearer, JSON_OBJECT)) {
-        return wrong(reterr, "/authentication", "this kind is not supported yet");
+    CLEANUP(json_unrefp) json text = json_invalid();
+    if (json_is(value, JSON_NULL)) return true;
+    text = json_is(value, JSON_TEXT) ? json_ref(value) : json_to_text_new(value);
+    if (form->len > 0) (void)buf_put_byte(form, '&');
+    (void)url_encode(form, name);
+    (void)buf_put_byte(form, '=');
+    return url_encode(form, json_str(text));
+}
+
+/* A map as a form: a list repeats its name, null is left out, anything deeper goes as JSON. */
+static bool put_form(struct buf *form, json body)
+{
+    for (size_t i = 0; i < json_count(body); i++) {
+        str name    = json_key_at(body, i);
+        json value  = json_value_at(body, i);
+        bool is_set = true;
+        if (!json_is(value, JSON_ARRAY)) is_set = put_pair(form, name, value);
+        for (size_t k = 0; json_is(value, JSON_ARRAY) && k < json_count(value); k++) {
+            is_set = is_set && put_pair(form, name, json_at(value, k));
+        }
+        if (!is_set) return false;
     }
-    const char *value = arena_printf(arena, "Bearer " STR_FMT, STR_ARG(text_of(bearer, "token")));
-    if (!value) return no_memory(reterr);
-    list->items[list->count++] = (struct http_header){
-        .name = str_from("Authorization"), .value = str_from(value), .is_secret = true};
-    return STATUS_OK;
+    return true;
 }
 
 static status read_body(json body, struct arena *arena, struct http_job *job,
@@ -155,8 +152,9 @@ static status read_body(json body, struct arena *arena, struct http_job *job,
         job->request.body = (bytes){.ptr = text.ptr, .len = text.len};
     } else {
         CLEANUP(buf_done) struct buf text = buf_init(BODY_SENT_MAX);
-        char *copy                        = NULL;
-        if (json_print(body, JSON_COMPACT, &text)) copy = arena_strdup(arena, buf_str(&text));
+        bool makes_form                   = json_is(body, JSON_OBJECT) && is_form(list);
+        bool is_made = makes_form ? put_form(&text, body) : json_print(body, JSON_COMPACT, &text);
+        char *copy   = is_made ? arena_strdup(arena, buf_str(&text)) : NULL;
         if (!copy) return no_memory(reterr);
         job->request.body = (bytes){.ptr = copy, .len = text.len};
         type              = "application/json";
@@ -234,12 +232,12 @@ status http_job_read(json arguments, str key, struct arena *arena, struct http_j
     TRY(read_method(arguments, arena, ret_job, reterr));
     TRY(read_url(arguments, arena, ret_job, reterr));
     TRY(read_headers(json_get_text(arguments, "headers"), arena, list, reterr));
-    TRY(add_authentication(json_get_text(arguments, "authentication"), arena, list, reterr));
     TRY(read_body(json_get_text(arguments, "body"), arena, ret_job, list, reterr));
     TRY(add_idempotency_key(ret_job, key, arena, list, reterr));
     TRY(read_output(arguments, ret_job, reterr));
     ret_job->follows_redirects     = json_is_truthy(json_get_text(arguments, "redirect"));
     ret_job->request.redirects_max = ret_job->follows_redirects ? REDIRECTS : 0;
+    ret_job->headers               = list->items;
     ret_job->request.headers       = list->items;
     ret_job->request.header_count  = list->count;
     ret_job->request.body_max      = HTTP_JOB_BODY_MAX;
@@ -248,174 +246,17 @@ status http_job_read(json arguments, str key, struct arena *arena, struct http_j
     return STATUS_OK;
 }
 
-/* --- failures ----------------------------------------------------------------------------------
- */
-
-static enum error_kind kind_of_failure(enum http_failure failure)
+void http_job_authorize(struct http_job *job, str value)
 {
-    switch (failure) {
-    case HTTP_REFUSED: return ERROR_AUTHORIZATION;
-    case HTTP_TIMEOUT_CONNECT:
-    case HTTP_TIMEOUT_FIRST_BYTE:
-    case HTTP_TIMEOUT_IDLE:
-    case HTTP_TIMEOUT_TOTAL: return ERROR_TIMEOUT;
-    case HTTP_TOO_LARGE:
-    case HTTP_REDIRECTS: return ERROR_RUNTIME;
-    default: return ERROR_COMMUNICATION;
+    static const char name[] = "Authorization";
+    size_t count             = 0;
+    for (size_t i = 0; i < job->request.header_count; i++) {
+        const struct http_header *header = &job->headers[i];
+        bool is_old                      = header->name.len == sizeof name - 1 &&
+                      strncasecmp(header->name.ptr, name, sizeof name - 1) == 0;
+        if (!is_old) job->headers[count++] = *header;
     }
-}
-
-static bool is_transient_failure(enum http_failure failure)
-{
-    switch (failure) {
-    case HTTP_REFUSED:
-    case HTTP_TLS:
-    case HTTP_TOO_LARGE:
-    case HTTP_REDIRECTS:
-    case HTTP_STOPPED: return false;
-    default: return true;
-    }
-}
-
-static void fail_transfer(const struct http_job *job, const struct http_result *http,
-                          struct http_job_result *result)
-{
-    /* A write that may have arrived is not repeated just because its answer did not come back. */
-    result->is_unknown   = http->was_sent && !job->request.is_repeatable;
-    result->is_transient = is_transient_failure(http->failure) && !result->is_unknown;
-    result->value =
-        error_new(kind_of_failure(http->failure), 0, str_from(http->error.text), (str){});
-}
-
-static enum error_kind kind_of_status(int http_status)
-{
-    if (http_status == 401) return ERROR_AUTHENTICATION;
-    if (http_status == 403) return ERROR_AUTHORIZATION;
-    if (http_status == 408 || http_status == 504) return ERROR_TIMEOUT;
-    return ERROR_COMMUNICATION;
-}
-
-static bool is_transient_status(int http_status)
-{
-    return http_status == 408 || http_status == 425 || http_status == 429 || http_status == 500 ||
-           http_status == 502 || http_status == 503 || http_status == 504;
-}
-
-static int64_t retry_after_of(const struct http_answer *answer)
-{
-    str value       = {};
-    int64_t seconds = 0;
-    if (!http_answer_header(answer, "retry-after", &value) || value.len == 0) return 0;
-    for (size_t i = 0; i < value.len && i < 9; i++) {
-        if (value.ptr[i] < '0' || value.ptr[i] > '9') return 0; /* a date: not worth a parser */
-        seconds = seconds * 10 + (value.ptr[i] - '0');
-    }
-    return seconds * 1000 < RETRY_AFTER_MS_MAX ? seconds * 1000 : RETRY_AFTER_MS_MAX;
-}
-
-static void fail_status(const struct http_job *job, const struct http_result *http,
-                        struct http_job_result *result)
-{
-    int http_status                   = http->answer.http_status;
-    struct url parts                  = {};
-    CLEANUP(buf_done) struct buf text = buf_init(DETAIL_MAX);
-    (void)buf_printf(&text, "HTTP %d from " STR_FMT " ", http_status, STR_ARG(job->request.method));
-    if (url_parse(http->answer.url, &parts)) (void)url_put_origin(&text, &parts);
-    result->value =
-        error_new(kind_of_status(http_status), (uint32_t)http_status, buf_str(&text), (str){});
-    result->is_transient   = is_transient_status(http_status);
-    result->retry_after_ms = retry_after_of(&http->answer);
-}
-
-/* --- output ------------------------------------------------------------------------------------
- */
-
-static bool is_json(const struct http_answer *answer)
-{
-    str type = {};
-    if (!http_answer_header(answer, "content-type", &type)) return false;
-    const char *end = memchr(type.ptr, ';', type.len);
-    str media       = str_slice(type, 0, end ? (size_t)(end - type.ptr) : type.len);
-    while (media.len > 0 && media.ptr[media.len - 1] == ' ') media.len--;
-    static const char plain[] = "application/json";
-    static const char plus[]  = "+json";
-    if (media.len == sizeof plain - 1 && strncasecmp(media.ptr, plain, media.len) == 0) return true;
-    return media.len > sizeof plus - 1 &&
-           strncasecmp(media.ptr + media.len - (sizeof plus - 1), plus, sizeof plus - 1) == 0;
-}
-
-static json content_new(const struct http_result *http)
-{
-    const struct json_limits limits = {.depth_max            = ANSWER_DEPTH_MAX,
-                                       .values_max           = ANSWER_VALUES_MAX,
-                                       .allow_duplicate_keys = true};
-    json value                      = json_invalid();
-    if (http->body.len == 0) return json_null();
-    if (is_json(&http->answer) &&
-        json_parse(http->body, &limits, &value, NULL, NULL) == STATUS_OK) {
-        return value;
-    }
-    return json_text_lossy(http->body); /* what calls itself JSON and is not stays text */
-}
-
-static json raw_new(str body)
-{
-    size_t size = base64_size(body.len);
-    char *text  = mem_new(1, size + 1);
-    base64_encode(body.ptr, body.len, text);
-    json value = json_text_new((str){.ptr = text, .len = size});
-    free(text);
-    return value;
-}
-
-static json headers_new(const struct http_header *headers, size_t count)
-{
-    json object = json_object_new(count);
-    for (size_t i = 0; i < count; i++) {
-        if (headers[i].is_secret) continue;
-        json_object_put(&object, headers[i].name, json_text_lossy(headers[i].value));
-    }
-    return object;
-}
-
-static json response_new(const struct http_job *job, const struct http_result *http)
-{
-    json request = json_object_new(3);
-    json_object_put_text(&request, "method", json_text_lossy(job->request.method));
-    json_object_put_text(&request, "uri", json_text_lossy(job->request.url));
-    json_object_put_text(&request, "headers",
-                         headers_new(job->request.headers, job->request.header_count));
-    json response = json_object_new(4);
-    json_object_put_text(&response, "request", request);
-    json_object_put_text(&response, "statusCode", json_int(http->answer.http_status));
-    json_object_put_text(&response, "headers",
-                         headers_new(http->answer.headers, http->answer.header_count));
-    json_object_put_text(&response, "content", content_new(http));
-    return response;
-}
-
-static json output_new(const struct http_job *job, const struct http_result *http)
-{
-    switch (job->output) {
-    case HTTP_JOB_RAW: return raw_new(http->body);
-    case HTTP_JOB_RESPONSE: return response_new(job, http);
-    case HTTP_JOB_CONTENT: return content_new(http);
-    }
-    return json_null();
-}
-
-void http_job_finish(const struct http_job *job, const struct http_result *http,
-                     struct http_job_result *ret_result)
-{
-    *ret_result     = (struct http_job_result){};
-    int http_status = http->answer.http_status;
-    int status_max  = job->follows_redirects ? 399 : 299;
-    if (http->code != STATUS_OK) {
-        fail_transfer(job, http, ret_result);
-    } else if (http_status < 200 || http_status > status_max) {
-        fail_status(job, http, ret_result);
-    } else {
-        ret_result->is_ok = true;
-        ret_result->value = output_new(job, http);
-    }
+    job->headers[count++] =
+        (struct http_header){.name = str_from(name), .value = value, .is_secret = true};
+    job->request.header_count = count;
 }

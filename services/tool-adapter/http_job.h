@@ -2,13 +2,14 @@
  * http_job: one `call: http` of the workflow language, from the job's arguments to its output.
  *
  * Arguments, made by the engine: {method, endpoint, headers?, query?, body?, output?, redirect?,
- * authentication?: {basic: {username, password}} | {bearer: {token}}}. Output, by `output`:
+ * authentication?}, of which authorization.h reads the last. Output, by `output`:
  *   content   the parsed body (JSON), else its text; the default
  *   raw       the body in base64
  *   response  {request: {method, uri, headers}, statusCode, headers, content}
  *
- * A status outside of 200..299 is an error; with `redirect: true` redirects are followed and 3xx is
- * none. Errors carry the DSL's types; no error text holds a path, query, header or body.
+ * A body that is a map goes as JSON, or as a form if the header Content-Type says so; a text goes
+ * as it is. A status outside of 200..299 is an error; with `redirect: true` redirects are followed
+ * and 3xx is none. Errors carry the DSL's types; no error text holds a path, query, header or body.
  *
  * Pure but for the HTTP client; one job belongs to one loop.
  */
@@ -33,6 +34,7 @@ enum http_job_output { HTTP_JOB_CONTENT, HTTP_JOB_RAW, HTTP_JOB_RESPONSE };
 
 struct http_job {
     struct http_request request; /* texts live as long as the arena */
+    struct http_header *headers; /* of the request, with room for one more */
     enum http_job_output output;
     bool follows_redirects;
 };
@@ -43,6 +45,10 @@ struct http_job {
  * `configuration`. */
 status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
                      struct error *reterr);
+
+/** Sets the header Authorization, in place of one that the workflow gave; `value` lives as long as
+ * the job. It is no part of the output. */
+void http_job_authorize(struct http_job *job, str value);
 
 /** What became of it. `value` is the output or the DSL error; owned by the caller. */
 struct http_job_result {

@@ -8,7 +8,8 @@
 
 struct jobs;
 
-struct jobs *jobs_new(struct http_client *http, struct measures *measures); /* owned */
+/** Owned: jobs_freep(); borrows the others. */
+struct jobs *jobs_new(struct http_client *http, struct loop *loop, struct measures *measures);
 void jobs_freep(struct jobs **jobs);
 
 /** The callbacks of the worker. `context` is a struct jobs. */

@@ -220,6 +220,20 @@ static bool do_see(struct connection *c)
     return redirect(c, "303 See Other");
 }
 
+/* What stands behind the question mark, up to a `&`, with %XX decoded. */
+static bool do_say(struct connection *c)
+{
+    char text[2048];
+    size_t len = 0;
+    for (const char *at = strchr(c->path, '?') + 1; *at && *at != '&'; at++) {
+        unsigned code = 0;
+        bool is_code  = *at == '%' && sscanf(at + 1, "%2x", &code) == 1;
+        text[len++]   = is_code ? (char)code : *at;
+        if (is_code) at += 2;
+    }
+    return answer(c, "200 OK", "Content-Type: application/json\r\n", text, len);
+}
+
 static bool do_events(struct connection *c)
 {
     static const char events[] = ": hello\n\nevent: a\ndata: 1\n\ndata: 2\r\n\r\n";
@@ -236,7 +250,7 @@ static const struct {
     {"/gzip", do_gzip},       {"/silent", do_silent},   {"/stall", do_stall},
     {"/cut", do_cut},         {"/empty", do_empty},     {"/garbage", do_garbage},
     {"/interim", do_interim}, {"/once", do_once},       {"/to?", do_to},
-    {"/see?", do_see},        {"/events", do_events},
+    {"/see?", do_see},        {"/events", do_events},   {"/say?", do_say},
 };
 
 /* --- Requests --------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
  *     /garbage          something that is not HTTP          /interim  103, then 200 "ok"
  *     /once             like /ok as a connection's first request, else closes without an answer
  *     /to?URL           307 to URL                          /see?URL  303 to URL
- *     /events           a small event stream
+ *     /events           a small event stream          /say?TEXT  200 TEXT, decoded, as JSON
  *
  * One thread per connection; they end with hostile_stop().
  */

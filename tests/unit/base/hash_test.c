@@ -32,6 +32,21 @@ static void test_sha256(void **state)
     check_hex(digest, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/* RFC 1321 A.5. */
+static void test_md5(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", "d41d8cd98f00b204e9800998ecf8427e"},
+                                           {"abc", "900150983cd24fb0d6963f7d28e17f72"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint8_t digest[MD5_SIZE];
+        char text[2 * MD5_SIZE + 1];
+        md5(bytes_of(cases[i][0]), digest);
+        hex_encode(digest, MD5_SIZE, text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 /* RFC 4231 test case 2, and an empty key. */
 static void test_hmac(void **state)
 {
@@ -131,9 +146,13 @@ static void test_random(void **state)
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows) + 6] = {
-        cmocka_unit_test(test_sha256), cmocka_unit_test(test_hmac),
-        cmocka_unit_test(test_hex),    cmocka_unit_test(test_constant_time),
-        cmocka_unit_test(test_random), cmocka_unit_test(test_base64_refused),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_md5),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_constant_time),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_base64_refused),
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[6 + i] = row_test(rows[i].text, test_base64, &rows[i]);

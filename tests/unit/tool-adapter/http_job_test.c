@@ -70,14 +70,12 @@ static void a_request_is_complete(void **)
     assert_int_equal(
         read(&world,
              "{\"method\":\"post\",\"endpoint\":\"https://h/p?a=1\",\"query\":{\"b\":\"x y\","
-             "\"c\":2},\"headers\":{\"X-A\":\"1\"},\"body\":{\"k\":[1,2]},"
-             "\"authentication\":{\"basic\":{\"username\":\"u\",\"password\":\"p\"}}}"),
+             "\"c\":2},\"headers\":{\"X-A\":\"1\"},\"body\":{\"k\":[1,2]}}"),
         STATUS_OK);
     assert_true(str_is(world.job.request.method, "POST"));
     assert_true(str_is(world.job.request.url, "https://h/p?a=1&b=x%20y&c=2"));
     assert_true(str_is(header_of(&world.job, "X-A"), "1"));
     assert_true(str_is(header_of(&world.job, "Content-Type"), "application/json"));
-    assert_true(str_is(header_of(&world.job, "Authorization"), "Basic dTpw"));
     assert_true(str_is(header_of(&world.job, "Idempotency-Key"), "run/do/0"));
     assert_int_equal(world.job.request.body.len, strlen("{\"k\":[1,2]}"));
     assert_false(world.job.request.is_repeatable);
@@ -89,14 +87,27 @@ static void text_is_sent_as_it_is(void **)
     struct world world;
     assert_int_equal(read(&world,
                           "{\"method\":\"PUT\",\"endpoint\":\"https://h/\",\"body\":\"a,b\","
-                          "\"headers\":{\"content-type\":\"text/csv\"},"
-                          "\"authentication\":{\"bearer\":{\"token\":\"t\"}}}"),
+                          "\"headers\":{\"content-type\":\"text/csv\"}}"),
                      STATUS_OK);
     assert_true(str_is(header_of(&world.job, "content-type"), "text/csv"));
     assert_true(str_is(header_of(&world.job, "Content-Type"), "") ||
                 !header_of(&world.job, "Content-Type").ptr);
-    assert_true(str_is(header_of(&world.job, "Authorization"), "Bearer t"));
     assert_memory_equal(world.job.request.body.ptr, "a,b", 3);
+    close_world(&world);
+}
+
+static void a_map_may_be_a_form(void **)
+{
+    struct world world;
+    assert_int_equal(
+        read(&world,
+             "{\"method\":\"POST\",\"endpoint\":\"https://h/\",\"headers\":{\"Content-Type\":"
+             "\"application/x-www-form-urlencoded; charset=utf-8\"},\"body\":{\"a b\":\"c&d\","
+             "\"n\":1.5,\"no\":null,\"l\":[1,\"x\"],\"m\":{\"k\":true}}}"),
+        STATUS_OK);
+    static const char form[] = "a%20b=c%26d&n=1.5&l=1&l=x&m=%7B%22k%22%3Atrue%7D";
+    assert_int_equal(world.job.request.body.len, sizeof form - 1);
+    assert_memory_equal(world.job.request.body.ptr, form, sizeof form - 1);
     close_world(&world);
 }
 
@@ -191,13 +202,48 @@ static void a_lost_write_has_an_unknown_outcome(void **)
     }
 }
 
+static void a_wait_is_asked_for(void **)
+{
+    static const struct {
+        const char *retry_after, *date;
+        int64_t ms;
+    } cases[] = {
+        {"2", NULL, 2'000},
+        {"0", NULL, 0},
+        {"soon", NULL, 0},
+        {"999999999999", NULL, 86'400'000},
+        {"Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:30 GMT", 7'000},
+        {"Sun, 06 Nov 1994 08:49:30 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 0},
+        {"Sun, 06 Nov 1994 08:49:30 GMT", NULL, 0}, /* long ago by our clock */
+        {"Fri, 31 Dec 2999 08:49:30 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 86'400'000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world world;
+        const struct http_header headers[] = {
+            {.name = str_from("Retry-After"), .value = str_from(cases[i].retry_after)},
+            {.name = str_from("Date"), .value = str_from(cases[i].date ? cases[i].date : "")}};
+        const struct http_result http = {
+            .code   = STATUS_OK,
+            .answer = {.http_status = 503, .headers = headers, .header_count = 2}};
+        struct http_job_result result;
+        assert_int_equal(read(&world, "{\"method\":\"GET\",\"endpoint\":\"https://h/\"}"),
+                         STATUS_OK);
+        http_job_finish(&world.job, &http, &result);
+        assert_int_equal(result.retry_after_ms, cases[i].ms);
+        json_unref(result.value);
+        close_world(&world);
+    }
+}
+
 static void a_response_shows_both_sides_without_credentials(void **)
 {
     struct world world;
     assert_int_equal(read(&world, "{\"method\":\"GET\",\"endpoint\":\"https://h/\",\"output\":"
-                                  "\"response\",\"authentication\":{\"bearer\":{\"token\":"
-                                  "\"hush-hush\"}}}"),
+                                  "\"response\",\"headers\":{\"authorization\":\"old\"}}"),
                      STATUS_OK);
+    http_job_authorize(&world.job, str_from("Bearer hush-hush"));
+    assert_true(str_is(header_of(&world.job, "Authorization"), "Bearer hush-hush"));
+    assert_null(header_of(&world.job, "authorization").ptr);
     const struct http_result http = {
         .code = STATUS_OK, .answer = {.http_status = 201}, .body = str_from("x")};
     struct http_job_result result;
@@ -211,7 +257,7 @@ static void a_response_shows_both_sides_without_credentials(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(bad) + ARRAY_LEN(rows) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(bad) + ARRAY_LEN(rows) + 6];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         tests[count++] = row_test(bad[i].name, is_refused, &bad[i]);
@@ -221,6 +267,8 @@ int main(void)
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_request_is_complete);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(text_is_sent_as_it_is);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_map_may_be_a_form);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_wait_is_asked_for);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_lost_write_has_an_unknown_outcome);
     tests[count++] =
         (struct CMUnitTest)cmocka_unit_test(a_response_shows_both_sides_without_credentials);
