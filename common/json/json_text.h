@@ -34,6 +34,11 @@ struct json_fault {
 status json_parse(str text, const struct json_limits *limits, json *ret_value,
                   struct json_fault *ret_fault, struct error *reterr);
 
+/** The same for a text that may hold more than JSON: code fences or prose around it. If it is not
+ * JSON as a whole, its first complete object or array counts. INVALID_ARGUMENT: it has none. */
+status json_parse_within(str text, const struct json_limits *limits, json *ret_value,
+                         struct error *reterr);
+
 /** Length of the first complete value at the start of `text` (leading blanks included); 0 if there
  * is none. For finding a JSON value inside other text. */
 size_t json_prefix(str text);

@@ -55,11 +55,20 @@ static const struct function functions[] = {
      .with_read    = chat_with_read,
      .summary      = "Asks a language model",
      .input_schema = chat_input_schema},
+    {.name         = "agent.run",
+     .queue        = "scheduler",
+     .is_cataloged = true,
+     .needs_with   = true,
+     .with_read    = agent_with_read,
+     .summary      = "Lets a model work on a task with tools, turn by turn",
+     .input_schema = agent_input_schema},
     {.name         = "assistant.list",
+     .queue        = "scheduler",
      .is_cataloged = true,
      .with_read    = function_with_read,
      .summary      = "Lists assistants, each with its newest version",
-     .input_schema = assistant_list_input_schema},
+     .input_schema = assistant_list_input_schema,
+     .by           = CALL_ASSISTANTS},
     {.name         = "tutti.compensate",
      .queue        = "scheduler",
      .is_cataloged = true,
@@ -368,8 +377,7 @@ json function_builtin_new(void)
         json item = json_object_new(8);
         json_object_put_text(&item, "name", json_text_from(function->name));
         json_object_put_text(&item, "version", json_text_from(BUILTIN_VERSION));
-        json_object_put_text(&item, "queue",
-                             json_text_from(function->queue ? function->queue : "engine"));
+        json_object_put_text(&item, "queue", json_text_from(function->queue));
         json_object_put_text(&item, "effect", json_text_from(effect_name(EFFECT_READ)));
         if (function->summary) {
             json_object_put_text(&item, "summary", json_text_from(function->summary));

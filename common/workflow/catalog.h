@@ -10,7 +10,7 @@ struct borrowed_task; /* task_read.h */
 /** A function that can be called. */
 struct function {
     const char *name;         /* "llm.chat" */
-    const char *queue;        /* of its jobs; NULL: the engine does it itself */
+    const char *queue;        /* of its jobs */
     bool is_cataloged;        /* a catalog function: the job default applies (E8) */
     bool needs_with;          /* `with` must be given */
     field_read *with_read;    /* const struct template ** */
@@ -74,8 +74,9 @@ const struct arguments *arguments_of(struct reader *reader, const char *function
 void arguments_check(struct reader *reader, const struct arguments *arguments, json value);
 
 /* The `with` of each. */
-void http_with_read(struct reader *reader, json value, void *target); /* call_http.c */
-void chat_with_read(struct reader *reader, json value, void *target); /* call_chat.c */
+void http_with_read(struct reader *reader, json value, void *target);  /* call_http.c */
+void chat_with_read(struct reader *reader, json value, void *target);  /* call_chat.c */
+void agent_with_read(struct reader *reader, json value, void *target); /* call_agent.c */
 void openapi_with_read(struct reader *reader, json value, void *target);
 void grpc_with_read(struct reader *reader, json value, void *target);
 void asyncapi_with_read(struct reader *reader, json value, void *target);
@@ -84,6 +85,7 @@ void mcp_with_read(struct reader *reader, json value, void *target);
 void function_with_read(struct reader *reader, json value, void *target); /* of the catalog */
 
 extern const char chat_input_schema[];
+extern const char agent_input_schema[];
 extern const char assistant_list_input_schema[];
 extern const char variant_input_schema[], compensate_input_schema[];
 

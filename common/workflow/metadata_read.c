@@ -72,6 +72,24 @@ static const struct field approval_fields[] = {
 static const struct object_kind approval_kind = {
     .what = "`approval`", .fields = approval_fields, .field_count = ARRAY_LEN(approval_fields)};
 
+static const struct field agent_approval_fields[] = {
+    {"title", template_text_read, offsetof(struct agent_approval, rule.title), OPTIONAL},
+    {"approvers", approvers_read, offsetof(struct agent_approval, rule), OPTIONAL},
+    {"form", form_read, offsetof(struct agent_approval, rule.form), OPTIONAL},
+    {"editable", boolean_read, offsetof(struct agent_approval, rule.is_editable), OPTIONAL},
+    {"timeout", span_read, offsetof(struct agent_approval, timeout), OPTIONAL},
+};
+static const struct object_kind agent_approval_kind = {
+    .what        = "`approval` of a tool",
+    .fields      = agent_approval_fields,
+    .field_count = ARRAY_LEN(agent_approval_fields),
+};
+
+bool agent_approval_read(struct reader *reader, json value, struct agent_approval *target)
+{
+    return object_read(reader, &agent_approval_kind, value, target);
+}
+
 /* The `listen` of an approval waits for the one event that a decision is. */
 static bool awaits_decision(const struct listen_body *listen)
 {
@@ -157,6 +175,12 @@ static void own_retry_read(struct reader *reader, json value, void *target)
     const struct scope_variable error = {.name = "error", .task = task->index, .kind = SCOPE_ERROR};
     task->has_own_retry               = true;
     if (json_is(value, JSON_TEXT) && str_is(json_str(value), "none")) return;
+    if (task->kind == TASK_AGENT) {
+        struct diagnostic *finding =
+            warn(reader, "V43", key_place(reader),
+                 "`retry` here enters the whole agent again; what its jobs answered stays");
+        hint(reader, finding, "`with: { retry: … }` is for its turns and calls");
+    }
     reader->scope = scope_extend(reader, &error, 1);
     retry_read(reader, value, &task->retry);
     reader->scope = outer;

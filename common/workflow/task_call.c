@@ -21,6 +21,10 @@ static void call_read(struct reader *reader, json value, void *target)
                                     .input_schema      = arguments ? arguments->schema : NULL,
                                     .output_schema     = function->output_schema};
     if (function->task) function_expand(reader, function);
+    if (function->with_read == agent_with_read) {
+        task->kind  = TASK_AGENT;
+        task->agent = (struct agent_body){.model = TASK_NONE, .with_schema = arguments->schema};
+    }
 }
 
 static void with_read(struct reader *reader, json value, void *target)
@@ -36,6 +40,12 @@ static void with_read(struct reader *reader, json value, void *target)
     reader->secret_use = SECRET_STORED;
     bool names_secrets = reader->secret_expressions != secrets;
     if (is_job && names_secrets) draft->task.sends_secrets = true;
+    if (draft->task.kind == TASK_AGENT && draft->task.sends_secrets) {
+        struct diagnostic *finding =
+            refuse(reader, "V05", value_place(reader),
+                   "secrets in the arguments of an agent are not supported yet");
+        hint(reader, finding, "what is journalled of an agent must hold none");
+    }
 }
 
 static void call_finish(struct reader *reader, void *object)

@@ -134,6 +134,14 @@ void refuse_code(struct reader *reader, const char *what);
 /** `metadata` of a task: struct task * (metadata_read.c). */
 void task_metadata_read(struct reader *reader, json value, void *target);
 
+/** `approval` of a tool of an agent: no `payload`, which is the call, but a `timeout`. False after
+ * a finding. */
+struct agent_approval {
+    struct approval_rule rule;
+    struct duration timeout; /* 0: none */
+};
+bool agent_approval_read(struct reader *reader, json value, struct agent_approval *target);
+
 /** `metadata` of the document: struct workflow *. */
 void document_metadata_read(struct reader *reader, json value, void *target);
 

@@ -146,6 +146,10 @@ static void tasks_settle(struct reader *reader)
         const struct draft *draft         = reader->drafts[i];
         workflow->tasks[i]                = draft->task;
         workflow->tasks[i].is_output_kept = draft->entry->is_output_kept;
+        /* The tasks of an agent go by what is said about the agent. */
+        task_index parent = draft->task.parent;
+        bool is_of_agent  = parent != TASK_NONE && workflow->tasks[parent].kind == TASK_AGENT;
+        if (is_of_agent) workflow->tasks[i].priority = workflow->tasks[parent].priority;
     }
 }
 

@@ -39,6 +39,7 @@ typedef uint32_t task_index;
 enum { TASK_NONE = UINT32_MAX };
 
 enum task_kind {
+    TASK_AGENT, /* `call: agent.run` */
     TASK_CALL,
     TASK_DO,
     TASK_EMIT,
@@ -139,14 +140,16 @@ struct cache_rule {
 };
 
 /** By whom a call is carried out: a worker, as a job, or the engine itself. */
-enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT };
+enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT, CALL_ASSISTANTS };
 
 struct call_body {
     enum call_by by;
     const char *function;        /* "http", "llm.chat" */
-    const char *queue;           /* "tools", "llm"; NULL: the engine does it itself */
+    const char *queue;           /* "tools", "llm" */
     const struct template *with; /* arguments; evaluated when the job is queued */
     bool has_default_retry;      /* a catalog function: the job default applies (E8) */
+    bool is_turn;                /* of an agent: the state of its conversation is what is asked */
+    bool takes_input;            /* a tool of an agent: the task's input is the arguments */
 
     /* Of a catalog function: what it promises (function_catalog.h); NULL: a call of the language
      * itself. Its arguments and its answer are checked against these; NULL: anything. */
@@ -174,6 +177,35 @@ struct extension_body {
     const char *name;
     const struct expression *when; /* NULL: always; `.` and $task are the extended task's */
     struct task_list before, after, body;
+};
+
+/** What an agent may call. */
+struct agent_tool {
+    const char *name; /* what the model sees */
+    const char *description;
+    json schema;                  /* of its arguments; frozen; JSON_INVALID: any object */
+    const struct template *fixed; /* arguments that the model neither sees nor sets; NULL: none */
+    task_index task;              /* that calls it */
+    task_index approval;          /* that asks before; TASK_NONE: nobody is asked */
+    bool is_fault;                /* a failing call ends the agent; else the model is told */
+};
+
+/** The loop of `agent.run`. Its turns and calls are tasks of their own, which stand in no list of
+ * the document: the agent starts them as the conversation asks for them. */
+struct agent_body {
+    const struct template *with; /* without `tools` and `retry`; evaluated once, at the start */
+    const struct schema *with_schema;
+    task_index model;       /* a turn */
+    struct task_list tasks; /* all of them: the model's, and those of the tools */
+    struct agent_tool *tools;
+    uint32_t tool_count;
+};
+
+enum {
+    AGENT_TOOLS_MAX     = 128,
+    AGENT_TURNS_DEFAULT = 16,
+    AGENT_TURNS_MAX     = 256,
+    AGENT_CALLS_MAX     = 128, /* of one turn */
 };
 
 struct for_body {
@@ -286,6 +318,7 @@ struct task {
     bool is_output_kept;
 
     union {
+        struct agent_body agent;
         struct call_body call; /* TASK_CALL, TASK_FUNCTION */
         struct extension_body extension;
         struct run_body run;

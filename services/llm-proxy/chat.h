@@ -88,6 +88,7 @@ struct chat_request {
     str schema_name;
     json schema; /* FORMAT_SCHEMA */
     bool is_schema_strict;
+    bool is_unchecked; /* the caller looks at the shape of the answer itself */
 
     bool is_stream;
     json extra; /* the source, if it has members not known here (chat_member_is_known()) */

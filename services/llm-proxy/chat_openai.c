@@ -441,6 +441,9 @@ status chat_from_job(json arguments, struct arena *arena, struct chat_request **
         request->schema_name = str_from("answer");
     } else if (json_is_truthy(json_get_text(arguments, "json"))) {
         request->format = FORMAT_JSON;
+    } else {
+        TRY(read_format(request, json_get_text(arguments, "response_format"), reterr));
+        request->is_unchecked = true;
     }
     *ret_request = request;
     return STATUS_OK;

@@ -136,6 +136,12 @@ static void on_answered(struct chat_job *chat, const struct llm_outcome *outcome
     struct error error                = {};
     CLEANUP(json_unrefp) json content = json_invalid();
     str text                          = buf_str(&outcome->answer->choices[0].text);
+    if (outcome->answer->choices[0].tool_call_count > 0) {
+        /* It asks for calls; what it says beside them has no shape yet. */
+        content = json_text_lossy(text);
+        report_answer(chat, outcome, content);
+        return;
+    }
     if (content_read(chat->request, text, &content, &error) == STATUS_OK) {
         report_answer(chat, outcome, content);
         return;

@@ -46,6 +46,8 @@ status apply_undo(struct run *run, struct event *event, struct error *reterr);
 
 status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
                      struct error *reterr);
+status apply_agent(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr);
 
 status apply_signal(struct run *run, struct event *event, struct error *reterr);
 status apply_expired(struct run *run, struct event *event, struct error *reterr);

@@ -1,4 +1,5 @@
 /* Jobs and approvals. */
+#include "scheduler/agent.h"
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
 #include "scheduler/job_key.h"
@@ -61,6 +62,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
     bool is_again      = event->kind == EVENT_JOB_RETRIED;
     TRY(apply_input(activation, is_again ? INPUT_REQUEUE : INPUT_ANSWER, event, reterr));
     usage_add(&run->usage, &event->usage);
+    const struct activation *parent = activation_parent(run, activation);
+    if (parent && parent->agent) usage_add(&parent->agent->usage, &event->usage);
 
     switch (event->kind) {
     case EVENT_JOB_RETRIED: activation->attempt = event->attempt; return STATUS_OK;

@@ -1,4 +1,5 @@
 /* How tasks start, end and move the list they are in. */
+#include "scheduler/agent.h"
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
 #include "scheduler/job_key.h"
@@ -72,6 +73,23 @@ static json list_input(const struct run *run, const struct activation *owner, en
     return is_function ? owner->items : owner->input;
 }
 
+/* A step of an agent: a list of one task, which need not be the first of the agent's. */
+static status step_open(struct run *run, struct activation *owner, const struct event *event,
+                        struct scope **ret_scope, struct error *reterr)
+{
+    const struct task_list *tasks = &activation_task(run, owner)->agent.tasks;
+    struct agent_step step        = {};
+    bool is_next = agent_next(run, owner, &step) && agent_index(&step) == event->index;
+    if (!is_next || agent_task(run, owner, &step) != event->task) {
+        return damaged(reterr, event, "not the next step of its agent");
+    }
+    struct scope *scope = scope_open(run, owner, SCOPE_AGENT, event->index);
+    scope->data         = agent_input_new(run, owner, &step);
+    while (tasks->tasks[scope->position] != event->task) scope->position++;
+    *ret_scope = scope;
+    return STATUS_OK;
+}
+
 static status list_open(struct run *run, const struct event *event, struct scope **ret_scope,
                         struct error *reterr)
 {
@@ -95,6 +113,8 @@ static status list_open(struct run *run, const struct event *event, struct scope
         bool is_next = event->index == owner->next_index && activation_can_open(run, owner);
         if (!is_next) return damaged(reterr, event, "not the next branch or iteration");
         owner->next_index++;
+    } else if (event->opens == SCOPE_AGENT) {
+        return step_open(run, owner, event, ret_scope, reterr);
     } else if (list->count == 0 || !list_may_open(run, owner, event->opens)) {
         return damaged(reterr, event, "its list is open or empty");
     }
@@ -148,6 +168,10 @@ static json nulls_new(size_t count)
 static void loop_reset(const struct task *task, struct activation *activation)
 {
     activation->next_index = 0;
+    if (task->kind == TASK_AGENT) {
+        agent_free(activation->agent);
+        activation->agent = agent_new();
+    }
     json_replace(&activation->contexts, json_invalid());
     json_replace(&activation->result, json_invalid());
     json_replace(&activation->matched, json_invalid());
@@ -224,7 +248,8 @@ static status scope_move(struct run *run, struct scope *scope, const struct even
         break;
     default: return damaged(reterr, event, "unknown flow");
     }
-    if (scope->kind == SCOPE_BRANCH) scope->position = count;
+    bool is_alone = scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_AGENT;
+    if (is_alone) scope->position = count;
     if (scope->position < count) return STATUS_OK;
 
     scope_set_state(run, scope, SCOPE_OVER);
@@ -308,6 +333,7 @@ static status apply_stopped(struct run *run, struct activation *activation, stru
     if (is_fault && owner) json_replace(&owner->error, json_ref(event->error));
     if (!is_fault && activation_task(run, activation)->is_saga) undo_make_due(run, activation);
     undo_pass_on(run, activation);
+    if (is_fault && scope->kind == SCOPE_AGENT) json_replace(&scope->data, json_ref(event->error));
     activation_close(run, activation);
     scope_set_state(run, scope, SCOPE_FAILED);
     return STATUS_OK;

@@ -77,6 +77,7 @@ void approval_request(struct decision *decision, struct activation *activation)
         .due_us     = activation->deadline_us,
         .value      = json_take(&value),
         .iteration  = iteration_new(decision->run, run_scope(decision->run, activation->scope)),
+        .reference  = reference_new(decision->run, activation),
     };
     (void)decide_emit(decision, &event);
 }

@@ -42,12 +42,13 @@ static status request(struct engine *engine, struct live_run *live, const struct
     row.run                         = live->id.text;
     row.namespace_                  = workflow->namespace_;
     row.workflow                    = workflow->name;
-    row.task                        = workflow->tasks[event->task].reference;
-    row.title                       = text_of(engine, json_get_text(asked, "title"));
-    row.status                      = PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING;
-    row.created_us                  = event->time_us;
-    row.due_us                      = event->due_us;
-    row.editable                    = json_is_truthy(json_get_text(asked, "editable"));
+    row.task       = json_is(event->reference, JSON_TEXT) ? text_of(engine, event->reference)
+                                                          : workflow->tasks[event->task].reference;
+    row.title      = text_of(engine, json_get_text(asked, "title"));
+    row.status     = PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING;
+    row.created_us = event->time_us;
+    row.due_us     = event->due_us;
+    row.editable   = json_is_truthy(json_get_text(asked, "editable"));
     TRY(fill_approvers(engine, json_get_text(asked, "approvers"), &row, reterr));
     TRY(json_in(engine->arena, json_get_text(asked, "form"), &row.form_json, reterr));
     TRY(json_in(engine->arena, json_get_text(asked, "payload"), &row.payload_json, reterr));

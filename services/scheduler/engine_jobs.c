@@ -109,11 +109,12 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     leased.queue         = text_in(engine->arena, queue_name);
     leased.function      = event->function ? event->function : "";
     if (event->function_version) leased.function_version = event->function_version;
-    leased.run             = live->id.text;
-    leased.namespace_      = workflow->namespace_;
-    leased.workflow        = workflow->name;
-    leased.task            = workflow->tasks[event->task].reference;
-    leased.iteration       = text_of(engine, event->iteration);
+    leased.run        = live->id.text;
+    leased.namespace_ = workflow->namespace_;
+    leased.workflow   = workflow->name;
+    leased.task       = workflow->tasks[event->task].reference;
+    leased.iteration  = text_of(engine, event->iteration);
+    if (json_is(event->reference, JSON_TEXT)) leased.task = text_of(engine, event->reference);
     leased.attempt         = event->attempt;
     leased.attempts_max    = event->attempts_max;
     leased.idempotency_key = text_of(engine, event->key);
@@ -129,7 +130,8 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     record.task_deadline_us   = event->deadline_us;
     record.attempt_timeout_us = event->attempt_timeout_us;
     record.sends_secrets      = workflow->tasks[event->task].sends_secrets;
-    TRY(keep_input(engine, event, &record, reterr));
+    record.is_turn            = workflow->tasks[event->task].call.is_turn;
+    if (!record.is_turn) TRY(keep_input(engine, event, &record, reterr));
     TRY(engine_job_put(engine, &record, reterr));
 
     const struct open_job job = {

@@ -200,6 +200,8 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_TASK_RETRIED:
     case EVENT_SIGNAL_RECEIVED:
     case EVENT_TAKEN:
+    case EVENT_AGENT_TURN:
+    case EVENT_AGENT_CALLS:
     case EVENT_EXPIRED:
     case EVENT_LISTEN_CLOSED:
     case EVENT_ITEM_COMPLETED:

@@ -22,9 +22,24 @@ enum {
 /* --- one job -----------------------------------------------------------------------------------
  */
 
+/* A turn of an agent: its input is the conversation, which is the state of the run. */
+static status fill_turn(struct engine *engine, const Pb__JobRecord *record, struct arena *arena,
+                        struct error *reterr)
+{
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(record->job->run), NULL, &live, reterr));
+    CLEANUP(json_unrefp) json input = json_invalid();
+    if (live) input = run_turn_input(live->run, str_from(record->job->id));
+    if (json_is(input, JSON_INVALID)) {
+        return fail(reterr, STATUS_DATA_LOSS, "the run has no such turn");
+    }
+    return json_in(arena, input, &record->job->input_json, reterr);
+}
+
 static status fill_input(struct engine *engine, const Pb__JobRecord *record, struct arena *arena,
                          struct error *reterr)
 {
+    if (record->is_turn) return fill_turn(engine, record, arena, reterr);
     if (record->input_payload == 0) return STATUS_OK;
     struct payload_access access        = {.txn = engine->txn};
     const struct payload_store payloads = payload_store_of(&access);

@@ -51,6 +51,8 @@ const char *event_type(enum event_kind kind)
     case EVENT_COMPENSATION_COMPLETED: return "compensation.completed";
     case EVENT_COMPENSATION_FAILED: return "compensation.failed";
     case EVENT_RUN_LABELLED: return "run.labelled";
+    case EVENT_AGENT_TURN: return "agent.turn";
+    case EVENT_AGENT_CALLS: return "agent.calls";
     case EVENT_NONE: break;
     }
     return "";
@@ -65,8 +67,9 @@ void event_done(struct event *event)
     json_unref(event->undo);
     json_unref(event->key);
     json_unref(event->iteration);
+    json_unref(event->reference);
     event->value = event->input = event->context = event->error = json_invalid();
-    event->undo = event->key = event->iteration = json_invalid();
+    event->undo = event->key = event->iteration = event->reference = json_invalid();
 }
 
 struct event *event_list_push(struct event_list *list, const struct event *event)

@@ -145,6 +145,14 @@ enum event_kind {
      * id = of the one to make. */
     EVENT_COMPENSATION_FAILED = 53,
 
+    /* "agent.turn": activation, index = the turn that begins, from 0; value = {messages, log}: what
+     * the turn before adds to the conversation behind the model's answer, and to what was called
+     * (invalid: it is the first turn). */
+    EVENT_AGENT_TURN = 70,
+    /* "agent.calls": activation, value = array of what the model's answer asks for: {id, name,
+     * tool, arguments, error?}. */
+    EVENT_AGENT_CALLS = 71,
+
     /* "run.labelled": activation; value = {label: text}: put on the run. */
     EVENT_RUN_LABELLED = 80,
 };
@@ -161,6 +169,7 @@ enum scope_kind {
     SCOPE_COMPENSATION = 7,  /* of `owner`, a task that is undone */
     SCOPE_BEFORE       = 85, /* of `owner`, an extension */
     SCOPE_AFTER        = 86, /* likewise; the extended task is its SCOPE_BODY */
+    SCOPE_AGENT        = 70, /* `index` (agent.h) of `owner`, an agent: one task, no list to walk */
 };
 
 /** What follows when everything is undone. On disk. */
@@ -211,6 +220,7 @@ struct event {
     const char *function_version; /* NULL: it has none */
     int64_t attempt_timeout_us;   /* from lease to answer */
     json iteration;               /* text "2/0"; invalid outside of loops */
+    json reference;               /* text; invalid: that of the task */
     uint64_t value_payload;       /* set by entry_pack(): where `value` was stored; 0: inline */
 };
 

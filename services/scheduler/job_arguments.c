@@ -7,7 +7,7 @@ static status evaluate(struct scene *scene, json *ret_value, json *ret_error)
 {
     const struct template *with = scene->task->call.with;
     if (with) return scene_eval(scene, with, scene->input, ret_value, ret_error);
-    *ret_value = json_object_new(0);
+    *ret_value = scene->task->call.takes_input ? json_ref(scene->input) : json_object_new(0);
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The commands of run.h by which jobs answer. */
 #include "scheduler/decide.h"
 #include "scheduler/job_arguments.h"
+#include "scheduler/job_key.h"
 #include "scheduler/job_policy.h"
 #include "scheduler/undo.h"
 
@@ -54,9 +55,11 @@ status run_job_completed(struct run *run, const struct decide_env *env,
 }
 
 /* An error of the language whatever the worker sent, with the task as instance. Owned. */
-static json error_of(const struct task *task, json error)
+static json error_of(const struct run *run, const struct activation *activation, json error)
 {
-    str instance     = str_from(task->reference);
+    CLEANUP(buf_done) struct buf reference = buf_init(REFERENCE_MAX);
+    reference_put(run, activation, &reference);
+    str instance     = buf_str(&reference);
     bool is_complete = json_is(json_get_text(error, "type"), JSON_TEXT) &&
                        json_is_number(json_get_text(error, "status"));
     if (!is_complete) {
@@ -112,7 +115,7 @@ status run_job_failed(struct run *run, const struct decide_env *env,
     struct decision decision       = decision_begin(run, env, events);
     const struct task *task        = activation_task(run, activation);
     CLEANUP(json_unrefp) json told = job_value_masked(run, env, task, command->error);
-    json error                     = error_of(task, told);
+    json error                     = error_of(run, activation, told);
     json reported                  = json_ref(error);
     struct retry_choice choice     = choose(run, env, activation, command, &error);
     struct event event             = {

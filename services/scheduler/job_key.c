@@ -1,5 +1,6 @@
 #include "scheduler/job_key.h"
 
+#include "scheduler/agent.h"
 #include "scheduler/undo.h"
 
 enum { KEY_MAX = 8192 /* bytes: an own key, a reference of 64 levels, two chains */, PASS_ONE = 1 };
@@ -73,6 +74,38 @@ json iteration_new(const struct run *run, const struct scope *scope)
     return text.len > 0 ? json_text_new(buf_str(&text)) : json_invalid();
 }
 
+/* --- references --------------------------------------------------------------------------------
+ */
+
+/* Of the task `reference` in `scope`. */
+static void reference_in_put(const struct run *run, const struct scope *scope,
+                             const char *reference, struct buf *out)
+{
+    if (scope->kind != SCOPE_AGENT) {
+        (void)buf_put_text(out, reference);
+        return;
+    }
+    (void)buf_put_text(out, activation_task(run, run_activation(run, scope->owner))->reference);
+    agent_step_put(scope->index, out);
+}
+
+void reference_put(const struct run *run, const struct activation *activation, struct buf *out)
+{
+    reference_in_put(run, run_scope(run, activation->scope),
+                     activation_task(run, activation)->reference, out);
+}
+
+json reference_new(const struct run *run, const struct activation *activation)
+{
+    if (run_scope(run, activation->scope)->kind != SCOPE_AGENT) return json_invalid();
+    CLEANUP(buf_done) struct buf text = buf_init(KEY_MAX);
+    reference_put(run, activation, &text);
+    return json_text_new(buf_str(&text));
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
 /* Says whether it is anything but the first pass. */
 static bool pass_put(const struct run *run, const struct scope *scope, uint32_t rejections,
                      struct buf *out)
@@ -97,7 +130,7 @@ static json key_in(const struct run *run, const struct scope *scope, const char 
     bool is_later = pass_put(run, scope, rejections, &pass);
 
     (void)buf_put_str(&key, is_default ? str_from(run->id.text) : json_str(own));
-    (void)buf_put_text(&key, reference);
+    reference_in_put(run, scope, reference, &key);
     if (loops.len > 0 || is_default) {
         (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
     }

@@ -18,6 +18,7 @@
 #include "scheduler/state.h"
 
 enum {
+    REFERENCE_MAX      = 8192, /* bytes: 64 levels of names */
     JOB_KEY_OWN_MAX    = 512,  /* bytes of what the workflow names */
     ITERATION_TEXT_MAX = 1024, /* bytes: indexes of up to RUN_DEPTH_MAX loops */
 };
@@ -26,6 +27,12 @@ enum {
 void iteration_put(const struct run *run, const struct scope *scope, struct buf *out);
 /** As a text; JSON_INVALID outside of loops. Owned. */
 json iteration_new(const struct run *run, const struct scope *scope);
+
+/** The reference of a task at work: that of its definition, and where in its agent's conversation
+ * it stands: "/do/0/agent/turns/1/tools/0". */
+void reference_put(const struct run *run, const struct activation *activation, struct buf *out);
+/** The same as a text, owned; JSON_INVALID: it is that of the definition. */
+json reference_new(const struct run *run, const struct activation *activation);
 
 /** The task's key; `own` is what the workflow names (JSON_INVALID: the default one). Owned. */
 json job_key_new(const struct run *run, const struct activation *activation, json own);

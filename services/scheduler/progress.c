@@ -34,6 +34,7 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
     case SCOPE_COMPENSATION: return 0; /* undoing is no progress */
     case SCOPE_BEFORE:
     case SCOPE_AFTER: return 0; /* the extended task alone counts */
+    case SCOPE_AGENT: return 0; /* nobody knows how many turns it takes */
     case SCOPE_NONE:
     case SCOPE_ROOT:
     case SCOPE_BODY:
@@ -44,7 +45,8 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
 
 uint64_t progress_of_task(const struct run *run, const struct scope *scope, uint32_t position)
 {
-    if (scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_UNDO) return scope->share;
+    bool is_alone = scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_AGENT;
+    if (is_alone || scope->kind == SCOPE_UNDO) return scope->share;
     return part_of_list(run, scope_list(run, scope), scope->share, position);
 }
 

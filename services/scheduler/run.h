@@ -278,12 +278,19 @@ struct run_compensation run_compensation(const struct run *run);
 struct run_wait {
     enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL, WAIT_CHILD } kind;
     const struct task *task;
+    uint32_t slot; /* for run_wait_put() */
     int64_t since_us;
     int64_t due_us; /* of a timer or an expiry; 0: none */
     str id;         /* of the job or approval */
 };
 /** Fills in up to `capacity` and returns how many. */
 size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capacity);
+/** Appends the reference of the task that waits; before the run changes. */
+void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out);
+
+/** What the worker of an open job of an agent's turn gets as its input: the conversation so far.
+ * Owned; JSON_INVALID: the run has no such job. */
+json run_turn_input(const struct run *run, str job);
 
 /** Bytes this run holds, roughly: for the decision which runs to drop from memory. Values shared
  * with others count fully. */
@@ -298,6 +305,7 @@ struct event_view {
     int64_t time_us;
     const char *type;      /* static */
     const char *reference; /* of the task; "" for events of the run */
+    struct buf place;      /* where the reference is that of no task of the definition */
     struct buf iteration;  /* "2/0"; empty outside of loops */
     struct id job;         /* empty text: none */
     uint32_t attempt;      /* 0: none */

@@ -1,4 +1,5 @@
 /* Looking at a run, and at its events, from outside. */
+#include "scheduler/agent.h"
 #include "scheduler/job_key.h"
 #include "scheduler/state.h"
 #include "scheduler/undo.h"
@@ -113,6 +114,7 @@ static bool wait_of(const struct run *run, const struct activation *activation,
     const struct task *task = activation_task(run, activation);
     *ret_wait               = (struct run_wait){
                       .task     = task,
+                      .slot     = activation->slot,
                       .since_us = activation->started_us,
                       .due_us   = activation->due_us ? activation->due_us : activation->deadline_us,
                       .id       = str_from(activation->id.text),
@@ -149,6 +151,11 @@ size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capac
         if (activation && wait_of(run, activation, &ret_waits[count])) count++;
     }
     return count;
+}
+
+void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out)
+{
+    reference_put(run, run_activation(run, wait->slot), out);
 }
 
 /* --- memory ------------------------------------------------------------------------------------
@@ -219,6 +226,21 @@ static void view_undo(const struct run *run, const struct event *event, struct e
     }
 }
 
+/* A step of an agent has no place in the definition: it is named by its agent's, turn and number.
+ */
+static void view_step(const struct run *run, const struct event *event, const struct scope *scope,
+                      struct event_view *view)
+{
+    bool opens     = !scope && event->opens == SCOPE_AGENT;
+    bool is_within = scope && scope->kind == SCOPE_AGENT;
+    if (!opens && !is_within) return;
+    const struct activation *agent = run_activation(run, opens ? event->owner : scope->owner);
+    if (!agent) return;
+    reference_put(run, agent, &view->place);
+    agent_step_put(opens ? event->index : scope->index, &view->place);
+    if (view->place.len > 0) view->reference = view->place.ptr;
+}
+
 /* Where the event's task is, or is about to be. */
 static void view_place(const struct run *run, const struct event *event, struct event_view *view)
 {
@@ -238,6 +260,7 @@ static void view_place(const struct run *run, const struct event *event, struct 
     }
     if (task >= run->workflow->task_count) return;
     view->reference = run->workflow->tasks[task].reference;
+    view_step(run, event, is_start ? NULL : scope, view);
     if (scope) iteration_put(run, scope, &view->iteration);
     if (is_start && event->opens == SCOPE_ITERATION) {
         (void)buf_printf(&view->iteration, view->iteration.len > 0 ? "/%u" : "%u", event->index);
@@ -294,6 +317,8 @@ static const char *value_name(enum event_kind kind)
     case EVENT_APPROVAL_REQUESTED: return "approval";
     case EVENT_APPROVAL_DECIDED: return "decision";
     case EVENT_APPROVAL_EDITED: return "edit";
+    case EVENT_AGENT_TURN: return "results";
+    case EVENT_AGENT_CALLS: return "calls";
     case EVENT_RUN_CANCELLED: return "cancel";
     case EVENT_RUN_TERMINATED: return "terminate";
     case EVENT_RUN_SUSPENDED: return "suspend";
@@ -341,6 +366,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
         .time_us   = event->time_us,
         .type      = event_type(event->kind),
         .reference = "",
+        .place     = buf_init(REFERENCE_MAX),
         .iteration = buf_init(ITERATION_MAX),
         .data      = buf_init(DATA_MAX),
     };
@@ -381,6 +407,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
 
 void event_view_done(struct event_view *view)
 {
+    buf_done(&view->place);
     buf_done(&view->iteration);
     buf_done(&view->data);
 }

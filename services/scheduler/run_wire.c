@@ -4,6 +4,8 @@
 #include "scheduler/record.h"
 #include "json/json_text.h"
 
+enum { TASK_REFERENCE_MAX = 8192 /* bytes */ };
+
 enum { JSON_SIZE_MAX = 64 << 20 /* bytes */ };
 
 Pb__RunStatus run_status_wire(enum run_status state)
@@ -110,9 +112,11 @@ static status fill_waits(Pb__RunView *view, const struct run *run, struct arena 
     Pb__Waiting *shown = arena_alloc(arena, (count + 1) * sizeof *shown);
     if (!list || !shown) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
     for (size_t i = 0; i < count; i++) {
-        shown[i]          = (Pb__Waiting)PB__WAITING__INIT;
-        shown[i].kind     = wait_kind(&waits[i]);
-        shown[i].task     = text_in(arena, str_from(waits[i].task ? waits[i].task->reference : ""));
+        shown[i]                               = (Pb__Waiting)PB__WAITING__INIT;
+        shown[i].kind                          = wait_kind(&waits[i]);
+        CLEANUP(buf_done) struct buf reference = buf_init(TASK_REFERENCE_MAX);
+        run_wait_put(run, &waits[i], &reference);
+        shown[i].task     = text_in(arena, buf_str(&reference));
         shown[i].since_us = waits[i].since_us;
         shown[i].detail   = text_in(arena, waits[i].id);
         list[i]           = &shown[i];

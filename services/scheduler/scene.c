@@ -205,6 +205,10 @@ static json steps_new(const struct scene *scene)
 static json declared_variable(const struct scene *scene, const struct scope_variable *declared)
 {
     bool is_own = scene->task && scene->task->index == declared->task;
+    if (scene->task && scene->task->parent == declared->task && declared->task != TASK_NONE) {
+        /* The tasks of an agent go by the agent's policy. */
+        is_own = scene->run->workflow->tasks[declared->task].kind == TASK_AGENT;
+    }
     if (is_own) {
         switch (declared->kind) {
         case SCOPE_ITEM: return scene->item;

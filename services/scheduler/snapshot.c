@@ -4,6 +4,7 @@
  */
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
+#include "scheduler/snapshot_agent.h"
 #include "scheduler/undo.h"
 #include "scheduler/wire.h"
 
@@ -169,6 +170,7 @@ static status put_activation(struct wire_writer *writer, const struct activation
         code = wire_put_message(writer, ACTIVATION_REMEMBERS, &remembered_table,
                                 &activation->remembered[i], within, reterr);
     }
+    if (code == STATUS_OK) code = agent_put(writer, activation->agent, within, reterr);
     writer->out = out;
     TRY(code);
     wire_put_bytes(writer, SNAPSHOT_ACTIVATION, buf_str(scratch));
@@ -277,6 +279,10 @@ static status read_activation_fields(struct activation *activation, const struct
             TRY(read_remembered(activation, &reader, reterr));
             continue;
         }
+        if (agent_is_field(&reader)) {
+            TRY(agent_read(activation, &reader, reterr));
+            continue;
+        }
         TRY(wire_take(&reader, &activation_table, activation, &known, reterr));
         if (!known) return broken(reterr, "an unknown field");
     }
@@ -368,6 +374,9 @@ static status check_activation(const struct run *run, const struct activation *a
     bool is_loop = task->kind == TASK_FOR && task->loop.parallel;
     if (is_loop && json_count(activation->result) != json_count(activation->items)) {
         return broken(reterr, "a loop without its outputs");
+    }
+    if ((task->kind == TASK_AGENT) != (activation->agent != NULL)) {
+        return broken(reterr, "an agent without its conversation");
     }
     bool is_listen = task->kind == TASK_LISTEN;
     if (is_listen && activation->next_index > json_count(activation->events)) {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "scheduler/agent.h"
 #include "scheduler/progress.h"
 #include "scheduler/undo.h"
 
@@ -214,6 +215,7 @@ void activation_free(struct activation *activation)
         json_unref(activation->remembered[i].output);
     }
     free(activation->remembered);
+    agent_free(activation->agent);
     free(activation);
 }
 
@@ -338,6 +340,7 @@ const struct task_list *list_of(const struct workflow *workflow, const struct ta
     case TASK_LISTEN:
         return kind == SCOPE_ITERATION && owner->listen.foreach ? &owner->listen.foreach->body
                                                                 : NULL;
+    case TASK_AGENT: return kind == SCOPE_AGENT ? &owner->agent.tasks : NULL;
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:
@@ -404,6 +407,10 @@ bool activation_can_open(const struct run *run, const struct activation *activat
                task->try_.handler.count > 0;
     }
     case TASK_LISTEN: return listen_can_open(activation, &task->listen);
+    case TASK_AGENT: {
+        struct agent_step step = {};
+        return agent_next(run, activation, &step);
+    }
     case TASK_CALL:
     case TASK_EMIT:
     case TASK_RAISE:

@@ -92,6 +92,7 @@ struct activation {
     json matched;       /* array of the filters a `listen` has had events for */
     json events;        /* array of the events a `listen` with `foreach` has taken */
 
+    struct agent *agent;           /* agent.h; NULL: the task is none */
     struct remembered *remembered; /* of a try with retry */
     uint32_t remembered_count, remembered_capacity;
 

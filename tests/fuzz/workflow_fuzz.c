@@ -45,9 +45,8 @@ static void check_tree(const struct workflow *workflow)
             check_list(workflow, &task->try_.body, i);
             check_list(workflow, &task->try_.handler, i);
             break;
-        case TASK_CALL:
-            ASSERT(task->call.with || strncmp(task->call.function, "worker.", 7) == 0);
-            break;
+        case TASK_AGENT: check_list(workflow, &task->agent.tasks, i); break;
+        case TASK_CALL: ASSERT(task->call.function); break;
         case TASK_FUNCTION: check_list(workflow, &task->call.body, i); break;
         case TASK_EXTENSION:
             check_list(workflow, &task->extension.before, i);

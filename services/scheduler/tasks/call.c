@@ -35,7 +35,8 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
     const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
-    TRY(job_arguments_stored(scene, &job->value, ret_error));
+    /* What a turn asks follows from the conversation, whenever it is leased. */
+    if (!task->call.is_turn) TRY(job_arguments_stored(scene, &job->value, ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;
@@ -60,11 +61,12 @@ static status attempt(struct scene *scene, struct activation *activation, struct
     TRY(job_prepare(scene, ret_job, ret_error));
     ret_job->key       = json_take(&key);
     ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
+    ret_job->reference = reference_new(scene->run, activation);
     return STATUS_OK;
 }
 
 /* What the engine answers itself. It is journalled as the output of the task. */
-static void begin_here(struct decision *decision, struct activation *activation)
+static void assistants_begin(struct decision *decision, struct activation *activation)
 {
     struct scene scene               = scene_of(decision->run, decision->env, activation);
     CLEANUP(json_unrefp) json with   = json_object_new(0);
@@ -83,17 +85,21 @@ static void begin_here(struct decision *decision, struct activation *activation)
     }
 }
 
+/* What an agent calls has no longer than the agent. */
+static int64_t deadline_of(const struct run *run, const struct activation *activation)
+{
+    const struct activation *parent = activation_parent(run, activation);
+    bool is_of_agent                = parent && activation_task(run, parent)->kind == TASK_AGENT;
+    return is_of_agent ? parent->deadline_us : activation->deadline_us;
+}
+
 static void job_begin(struct decision *decision, struct activation *activation)
 {
-    if (!activation_task(decision->run, activation)->call.queue) {
-        begin_here(decision, activation);
-        return;
-    }
     struct scene scene = scene_of(decision->run, decision->env, activation);
     struct event event = {
         .kind        = EVENT_JOB_SCHEDULED,
         .activation  = activation->slot,
-        .deadline_us = activation->deadline_us,
+        .deadline_us = deadline_of(decision->run, activation),
     };
     CLEANUP(json_unrefp) json remembered = json_invalid();
     json error                           = json_invalid();
@@ -116,6 +122,7 @@ static void begin(struct decision *decision, struct activation *activation)
     case CALL_JOB: job_begin(decision, activation); break;
     case CALL_COMPENSATE: compensate_begin(decision, activation); break;
     case CALL_VARIANT: variant_begin(decision, activation); break;
+    case CALL_ASSISTANTS: assistants_begin(decision, activation); break;
     }
 }
 

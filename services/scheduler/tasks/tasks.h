@@ -4,6 +4,7 @@
 
 #include "scheduler/decide.h"
 
+extern const struct task_behaviour agent_behaviour;
 extern const struct task_behaviour call_behaviour;
 extern const struct task_behaviour extension_behaviour;
 extern const struct task_behaviour function_behaviour;

@@ -70,8 +70,8 @@ void rig_stop(struct rig *rig)
 
 void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
 {
-    *rig = (struct rig){
-        .partitions = partitions, .lease_ms = rig->lease_ms, .secrets = rig->secrets};
+    *rig =
+        (struct rig){.partitions = partitions, .lease_ms = rig->lease_ms, .secrets = rig->secrets};
     log_set_level(LOG_ERROR);
     if (is_durable) {
         (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/tutti-rig-XXXXXX");

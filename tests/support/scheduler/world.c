@@ -151,7 +151,9 @@ static void call_note(struct world *world, const struct event *event)
     if (is_default) (void)buf_put_text(&world->calls, "#");
     (void)buf_put_str(&world->calls, str_slice(key, is_default ? id.len : 0, key.len));
     (void)buf_put_text(&world->calls, " ");
-    (void)json_print(event->value, JSON_COMPACT, &world->calls);
+    /* The input of an agent's turn is made at the lease: run_turn_input(). */
+    bool has_input = !json_is(event->value, JSON_INVALID);
+    if (has_input) (void)json_print(event->value, JSON_COMPACT, &world->calls);
     (void)buf_put_text(&world->calls, "\n");
 }
 
@@ -341,9 +343,16 @@ void world_start(struct world *world, const char *input)
     finish(world, run_start(world->run, &world->env, &command, &world->events, &error), &error);
 }
 
+static bool is_once(const struct answer *answer)
+{
+    return answer->kind == ANSWER_OK_ONCE || answer->kind == ANSWER_FAIL_ONCE;
+}
+
 static const struct answer *answer_of(const struct world *world, const struct world_job *job)
 {
     for (const struct answer *answer = world->script; answer && answer->task; answer++) {
+        size_t row = (size_t)(answer - world->script);
+        if (is_once(answer) && (world->used & UINT64_C(1) << row)) continue;
         bool is_attempt = answer->attempt == 0 || answer->attempt == job->attempt;
         if (is_attempt && strcmp(answer->task, job->task->name) == 0) return answer;
     }
@@ -353,10 +362,11 @@ static const struct answer *answer_of(const struct world *world, const struct wo
 
 static void answer_job(struct world *world, const struct world_job *job)
 {
-    const struct answer *answer     = answer_of(world, job);
-    struct error error              = {};
+    const struct answer *answer = answer_of(world, job);
+    struct error error          = {};
+    if (is_once(answer)) world->used |= UINT64_C(1) << (answer - world->script);
     CLEANUP(json_unrefp) json value = answer->json ? parse(answer->json) : json_invalid();
-    if (answer->kind == ANSWER_OK) {
+    if (answer->kind == ANSWER_OK || answer->kind == ANSWER_OK_ONCE) {
         CLEANUP(json_unrefp) json undo      = world->undo ? parse(world->undo) : json_invalid();
         const struct job_completion command = {
             .job = str_from(job->id.text), .output = value, .undo = undo, .usage = world->usage};

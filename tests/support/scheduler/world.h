@@ -22,6 +22,8 @@ struct answer {
         ANSWER_FAIL,      /* json = error */
         ANSWER_TRANSIENT, /* the same, and a later attempt may succeed */
         ANSWER_NEVER,     /* the job stays open */
+        ANSWER_OK_ONCE,   /* as ANSWER_OK; used up by one answer. Of the first 64 rows only */
+        ANSWER_FAIL_ONCE, /* likewise */
     } kind;
     const char *json; /* NULL: null; the error `communication` */
 };
@@ -52,6 +54,7 @@ struct world {
     struct id_source ids;
     struct prng random;
     const struct answer *script; /* NULL: every job completes with null */
+    uint64_t used;               /* rows of it that are used up */
     struct usage usage;          /* of every answer */
     const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
 

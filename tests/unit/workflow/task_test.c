@@ -167,8 +167,6 @@ static const struct finding_row rows[] = {
      "no catalog `mine`", ""},
     {"a function of the catalog", TASKS "- a: { call: slack.send_message, with: {} }\n", "V14", 3,
      14, "no function `slack.send_message`", "`--catalog FILE`"},
-    {"agent.run", TASKS "- a: { call: 'agent.run:1@default', with: {} }\n", "V14", 3, 14,
-     "`agent.run` is not supported yet", ""},
     {"an own worker without a name", TASKS "- a: { call: 'worker.', with: {} }\n", "V14", 3, 14,
      "after `worker.` comes a name", ""},
     {"a function by URL", TASKS "- a: { call: 'https://x/function.yaml', with: {} }\n", "V14", 3,

@@ -1,0 +1,262 @@
+#include "workflow/agent_tools.h"
+
+#include "schema/schema.h"
+#include "workflow/task_read.h"
+
+enum { TOOL_NAME_MAX = 64 /* characters, as OpenAI's API has it */ };
+
+/* `call: http` has no schema of its own: its arguments are a form of the language. */
+static const char http_schema[] =
+    "{ \"type\": \"object\", \"required\": [\"method\", \"endpoint\"], \"properties\": {"
+    "  \"method\":   { \"enum\": [\"get\", \"post\", \"put\", \"patch\", \"delete\", \"head\"] },"
+    "  \"endpoint\": { \"type\": \"string\", \"description\": \"An http or https URL\" },"
+    "  \"headers\":  { \"type\": \"object\", \"additionalProperties\": { \"type\": \"string\" } },"
+    "  \"query\":    { \"type\": \"object\", \"additionalProperties\": { \"type\": \"string\" } },"
+    "  \"body\":     {} }, \"additionalProperties\": false }";
+
+/* An entry of the list while it is read. */
+struct entry {
+    struct agent_tool tool; /* first: the field table counts from it */
+    const struct function *function;
+    const struct approval_rule *approval; /* NULL: nobody is asked */
+    struct duration approval_timeout;
+    bool is_refused;
+};
+
+/* --- the target ------------------------------------------------------------------------------- */
+
+static bool can_be_tool(const struct function *function)
+{
+    bool is_executed = function->state == FUNCTION_EXECUTED && function->by == CALL_JOB &&
+                       function->with_read != agent_with_read;
+    return is_executed && (function->is_cataloged || str_is(str_from(function->name), "http"));
+}
+
+static void function_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    entry->is_refused   = true;
+    if (!expect_kind(reader, value, JSON_TEXT, "`function`")) return;
+    const struct function *function = function_resolve(reader, json_str(value));
+    if (!function) return;
+    if (!can_be_tool(function)) {
+        refuse(reader, "V14", value_place(reader), "`%s` cannot be a tool", function->name);
+        return;
+    }
+    entry->function   = function;
+    entry->is_refused = false;
+    if (function->description && *function->description->summary) {
+        entry->tool.description = function->description->summary;
+    }
+    if (function->arguments) entry->tool.schema = function->arguments->source;
+    if (str_is(str_from(function->name), "http")) {
+        entry->tool.schema = arguments_compile(reader, "http", http_schema)->source;
+    }
+}
+
+static void refuse_target(struct reader *reader, struct entry *entry, const char *what)
+{
+    entry->is_refused = true;
+    refuse(reader, "V05", key_place(reader), "%s as a tool is not supported yet", what);
+}
+
+static void child_read(struct reader *reader, json, void *target)
+{
+    refuse_target(reader, target, "a workflow");
+}
+
+static void mcp_read(struct reader *reader, json, void *target)
+{
+    refuse_target(reader, target, "an MCP server");
+}
+
+/* --- what the model sees ---------------------------------------------------------------------- */
+
+static bool name_is_valid(str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c         = name.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!is_letter && (i == 0 || !((c >= '0' && c <= '9') || c == '-'))) return false;
+    }
+    return name.len > 0 && name.len <= TOOL_NAME_MAX;
+}
+
+static void name_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (!expect_kind(reader, value, JSON_TEXT, "`name`")) return;
+    if (name_is_valid(json_str(value))) {
+        entry->tool.name = json_str(value).ptr;
+        return;
+    }
+    struct diagnostic *finding =
+        refuse(reader, "V12", value_place(reader), "`" STR_FMT "` cannot be the name of a tool",
+               STR_ARG(shown(json_str(value))));
+    hint(reader, finding, "letters, digits, `_` and `-`, a letter first, at most %d",
+         TOOL_NAME_MAX);
+}
+
+/* "web.scrape_page" becomes "web_scrape_page". */
+static const char *default_name(struct reader *reader, const char *function)
+{
+    size_t length = strlen(function);
+    char *name    = reader_alloc(reader, length + 1, 1);
+    for (size_t i = 0; i < length; i++) name[i] = function[i] == '.' ? '_' : function[i];
+    return name;
+}
+
+static void parameters_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (!json_is(entry->tool.schema, JSON_INVALID)) {
+        refuse(reader, "V30", key_place(reader), "`%s` says itself what its arguments are",
+               entry->function ? entry->function->name : "the function");
+        return;
+    }
+    CLEANUP(schema_freep) struct schema *schema = NULL;
+    struct error why                            = {};
+    if (schema_compile(value, NULL, NULL, &schema, &why) != STATUS_OK) {
+        refuse(reader, "V06", value_place(reader), "in the schema: %s", why.text);
+        return;
+    }
+    entry->tool.schema = value;
+}
+
+static void fixed_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (!expect_kind(reader, value, JSON_OBJECT, "`with` of a tool")) return;
+    template_read(reader, value, &entry->tool.fixed);
+    json properties = json_get_text(entry->tool.schema, "properties");
+    if (!json_is(json_get_text(entry->tool.schema, "additionalProperties"), JSON_FALSE)) return;
+    for (size_t i = 0; i < json_count(value); i++) {
+        str key = json_key_at(value, i);
+        if (!json_is(json_get(properties, key), JSON_INVALID)) continue;
+        size_t back = pointer_enter(reader, key);
+        refuse(reader, "V14", key_place(reader), "`" STR_FMT "` is not an argument of `%s`",
+               STR_ARG(shown(key)), entry->function ? entry->function->name : "the function");
+        pointer_leave(reader, back);
+    }
+}
+
+/* --- what happens with a call ----------------------------------------------------------------- */
+
+static void on_error_read(struct reader *reader, json value, void *target)
+{
+    static const char *const words[] = {"report", "fault"};
+    struct entry *entry              = target;
+    size_t index                     = 0;
+    if (choice_read(reader, value, words, ARRAY_LEN(words), &index)) {
+        entry->tool.is_fault = index == 1;
+    }
+}
+
+/* What the approver sees is the call itself: the input of the task that asks. */
+static void approval_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (json_is(value, JSON_FALSE)) return;
+    struct agent_approval approval = {.rule = {.is_editable = true}};
+    if (!json_is(value, JSON_TRUE) && !agent_approval_read(reader, value, &approval)) return;
+    struct approval_rule *rule     = reader_alloc(reader, 1, sizeof *rule);
+    *rule                          = approval.rule;
+    const struct expression *whole = expression_compile(reader, str_from("."), 0);
+    if (whole) rule->payload = template_of_expression(reader, whole);
+    entry->approval         = rule;
+    entry->approval_timeout = approval.timeout;
+}
+
+static const struct field tool_fields[] = {
+    {"function", function_read, 0, OPTIONAL},
+    {"workflow", child_read, 0, OPTIONAL},
+    {"mcp", mcp_read, 0, OPTIONAL},
+    {"only", NULL, 0, OPTIONAL},
+    {"name", name_read, 0, OPTIONAL},
+    {"description", text_read, offsetof(struct agent_tool, description), OPTIONAL},
+    {"parameters", parameters_read, 0, OPTIONAL},
+    {"with", fixed_read, 0, OPTIONAL},
+    {"approval", approval_read, 0, OPTIONAL},
+    {"onError", on_error_read, 0, OPTIONAL},
+};
+static const struct synonym tool_synonyms[] = {
+    {"call", "function"},  {"tool", "function"},     {"on_error", "onError"},
+    {"arguments", "with"}, {"schema", "parameters"}, {},
+};
+static const struct object_kind tool_kind = {
+    .what        = "a tool",
+    .fields      = tool_fields,
+    .field_count = ARRAY_LEN(tool_fields),
+    .synonyms    = tool_synonyms,
+};
+
+/* --- the list --------------------------------------------------------------------------------- */
+
+static void check_unique(struct reader *reader, const struct agent_body *agent, const char *name)
+{
+    for (uint32_t i = 0; i < agent->tool_count; i++) {
+        if (strcmp(agent->tools[i].name, name) != 0) continue;
+        struct diagnostic *finding = refuse(reader, "V10", value_place(reader),
+                                            "`%s` is also the name of another tool", name);
+        hint(reader, finding, "give one of them another `name`");
+    }
+}
+
+static void tasks_add(struct reader *reader, struct entry *entry)
+{
+    struct agent_tool *tool = &entry->tool;
+    struct task *call       = agent_child_new(reader, TASK_CALL, tool->name, "/tools/", "");
+    if (!call) return;
+    const struct function *function   = entry->function;
+    const struct arguments *arguments = function->arguments;
+
+    call->call = (struct call_body){.function          = function->name,
+                                    .queue             = function->queue,
+                                    .description       = function->description,
+                                    .input_schema      = arguments ? arguments->schema : NULL,
+                                    .output_schema     = function->output_schema,
+                                    .has_default_retry = true,
+                                    .takes_input       = true};
+    tool->task = call->index;
+    if (!entry->approval) return;
+    struct task *approval =
+        agent_child_new(reader, TASK_LISTEN, tool->name, "/tools/", "/approval");
+    if (!approval) return;
+    approval->timeout        = entry->approval_timeout;
+    approval->listen         = (struct listen_body){.approval = entry->approval};
+    approval->listen.to.mode = LISTEN_ONE;
+    tool->approval           = approval->index;
+}
+
+static void tool_read(struct reader *reader, json value, struct agent_body *agent)
+{
+    struct entry entry = {.tool = {.task = TASK_NONE, .approval = TASK_NONE}};
+    if (!object_read(reader, &tool_kind, value, &entry) || entry.is_refused) return;
+    if (!entry.function) {
+        refuse(reader, "V06", value_place(reader), "a tool needs `function`");
+        return;
+    }
+    if (!entry.tool.name) entry.tool.name = default_name(reader, entry.function->name);
+    if (!entry.tool.description) entry.tool.description = entry.function->name;
+    check_unique(reader, agent, entry.tool.name);
+    tasks_add(reader, &entry);
+    agent->tools[agent->tool_count++] = entry.tool;
+}
+
+void agent_tools_read(struct reader *reader, json value, struct agent_body *agent)
+{
+    if (is_expression(value)) {
+        struct diagnostic *finding =
+            refuse(reader, "V06", value_place(reader), "`tools` is a list in the definition");
+        hint(reader, finding, "what differs from run to run goes into the `with` of a tool");
+        return;
+    }
+    size_t count = json_count(value);
+    if (!json_is(value, JSON_ARRAY) || count > AGENT_TOOLS_MAX) return; /* has been said */
+    agent->tools = reader_alloc(reader, count + 1, sizeof *agent->tools);
+    for (size_t i = 0; i < count; i++) {
+        size_t back = pointer_enter_index(reader, i);
+        tool_read(reader, json_at(value, i), agent);
+        pointer_leave(reader, back);
+    }
+}
