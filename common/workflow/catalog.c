@@ -21,71 +21,6 @@ enum {
 
 #define WORKER_PREFIX "worker."
 
-static const struct function functions[] = {
-    {.name = "http", .queue = "tools", .needs_with = true, .with_read = http_with_read},
-    {.name       = "openapi",
-     .queue      = "tools",
-     .needs_with = true,
-     .with_read  = openapi_with_read,
-     .state      = FUNCTION_AWAITED},
-    {.name       = "mcp",
-     .queue      = "tools",
-     .needs_with = true,
-     .with_read  = mcp_with_read,
-     .state      = FUNCTION_AWAITED},
-    {.name       = "a2a",
-     .queue      = "tools",
-     .needs_with = true,
-     .with_read  = a2a_with_read,
-     .state      = FUNCTION_AWAITED},
-    {.name       = "grpc",
-     .queue      = "tools",
-     .needs_with = true,
-     .with_read  = grpc_with_read,
-     .state      = FUNCTION_REFUSED},
-    {.name       = "asyncapi",
-     .queue      = "tools",
-     .needs_with = true,
-     .with_read  = asyncapi_with_read,
-     .state      = FUNCTION_REFUSED},
-    {.name         = "llm.chat",
-     .queue        = "llm",
-     .is_cataloged = true,
-     .needs_with   = true,
-     .with_read    = chat_with_read,
-     .summary      = "Asks a language model",
-     .input_schema = chat_input_schema},
-    {.name         = "agent.run",
-     .queue        = "scheduler",
-     .is_cataloged = true,
-     .needs_with   = true,
-     .with_read    = agent_with_read,
-     .summary      = "Lets a model work on a task with tools, turn by turn",
-     .input_schema = agent_input_schema},
-    {.name         = "assistant.list",
-     .queue        = "scheduler",
-     .is_cataloged = true,
-     .with_read    = function_with_read,
-     .summary      = "Lists assistants, each with its newest version",
-     .input_schema = assistant_list_input_schema,
-     .by           = CALL_ASSISTANTS},
-    {.name         = "tutti.compensate",
-     .queue        = "scheduler",
-     .is_cataloged = true,
-     .with_read    = compensate_with_read,
-     .summary      = "Undoes what completed in a task",
-     .input_schema = compensate_input_schema,
-     .by           = CALL_COMPENSATE},
-    {.name         = "tutti.variant",
-     .queue        = "scheduler",
-     .is_cataloged = true,
-     .needs_with   = true,
-     .with_read    = variant_with_read,
-     .summary      = "Chooses one of several names by their weights",
-     .input_schema = variant_input_schema,
-     .by           = CALL_VARIANT},
-};
-
 /* What the built-in functions of the catalog promise: they change nothing outside. */
 #define BUILTIN_VERSION "1.0.0"
 
@@ -105,8 +40,8 @@ static bool is_listed(const char *const *names, size_t count, str name)
 
 static const struct function *builtin_find(str name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-        if (str_is(name, functions[i].name)) return &functions[i];
+    for (size_t i = 0; i < builtin_count; i++) {
+        if (str_is(name, builtin_functions[i].name)) return &builtin_functions[i];
     }
     return NULL;
 }
@@ -118,7 +53,7 @@ static const char *nearest_function(struct reader *reader, str name)
 {
     const char **names = scratch_alloc(reader, NEAR_NAMES, sizeof *names);
     size_t count       = 0;
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++) names[count++] = functions[i].name;
+    for (size_t i = 0; i < builtin_count; i++) names[count++] = builtin_functions[i].name;
     for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
     for (const struct definition *d = reader->definitions; d && count < NEAR_NAMES; d = d->next) {
         if (d->kind == DEFINITION_FUNCTION) names[count++] = d->name.ptr;
@@ -370,9 +305,9 @@ bool function_is_builtin(str name)
 
 json function_builtin_new(void)
 {
-    json list = json_array_new(ARRAY_LEN(functions));
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-        const struct function *function = &functions[i];
+    json list = json_array_new(builtin_count);
+    for (size_t i = 0; i < builtin_count; i++) {
+        const struct function *function = &builtin_functions[i];
         if (!function->is_cataloged) continue;
         json item = json_object_new(8);
         json_object_put_text(&item, "name", json_text_from(function->name));

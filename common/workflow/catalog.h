@@ -32,6 +32,10 @@ struct function {
     bool is_own_worker; /* `worker.<name>`: a job for a user's own worker */
 };
 
+/** Those that need no registration (builtin.c). */
+extern const struct function builtin_functions[];
+extern const size_t builtin_count;
+
 /**
  * Resolves the text at hand ("llm.chat", "slack.send_message:1@default"); NULL after a finding
  * (V05, V13, V14). A function of the catalog is pinned: it comes out the same whenever the stored
