@@ -49,6 +49,7 @@ static const struct rpc_contract_method workflow_methods[] = {
     {"Validate", RPC_LONG,   true,  INSIDE},
     {"Get",      RPC_FAST,   true,  INSIDE},
     {"List",     RPC_LONG,   true,  INSIDE},
+    {"Graph",    RPC_LONG,   true,  INSIDE},
     {},
 };
 

@@ -13,6 +13,9 @@
  * scope. NULL and findings (V20, V21, V22, V41) if that does not work. */
 const struct expression *expression_compile(struct reader *reader, str source, size_t offset);
 
+/** Says, without findings, whether `source` is a program with variables that are available here. */
+bool expression_compiles(struct reader *reader, str source);
+
 /** A text that is always an expression, wrapped in `${ }` or not: const struct expression **. */
 void expression_read(struct reader *reader, json value, void *target);
 

@@ -137,15 +137,54 @@ static void output_read(struct reader *reader, json value, void *target)
     (void)object_read(reader, &output_kind, value, target);
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
-
 static void do_read(struct reader *reader, json value, void *target)
 {
     (void)task_list_read(reader, value, target, (struct scope){});
 }
 
-/* `use` before what names its members; `do` before `output`, which sees the tasks' names. */
+/* --- evaluate --------------------------------------------------------------------------------- */
+
+static void language_read(struct reader *reader, json value, void *)
+{
+    if (!expect_kind(reader, value, JSON_TEXT, "`language`") || str_is(json_str(value), "jq")) {
+        return;
+    }
+    struct diagnostic *finding =
+        refuse(reader, "V05", value_place(reader),
+               "the language `" STR_FMT "` is not supported yet", STR_ARG(shown(json_str(value))));
+    hint(reader, finding, "`language: jq`");
+}
+
+static void mode_read(struct reader *reader, json value, void *)
+{
+    static const char *const modes[] = {"strict", "loose"};
+    size_t index;
+    if (!choice_read(reader, value, modes, ARRAY_LEN(modes), &index) || index == 0) return;
+    reader->is_loose = true;
+    struct diagnostic *finding =
+        warn(reader, "V43", value_place(reader),
+             "in mode `loose` every text that happens to be an expression is evaluated");
+    hint(reader, finding, "leave it out, and write `${ … }` where an expression is meant");
+}
+
+static const struct field evaluate_fields[] = {
+    {"language", language_read, 0, OPTIONAL},
+    {"mode", mode_read, 0, OPTIONAL},
+};
+static const struct object_kind evaluate_kind = {
+    .what = "`evaluate`", .fields = evaluate_fields, .field_count = ARRAY_LEN(evaluate_fields)};
+
+static void evaluate_read(struct reader *reader, json value, void *target)
+{
+    (void)object_read(reader, &evaluate_kind, value, target);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+/* `evaluate` before all expressions; `use` before what names its members; `do` before `output`,
+ * which sees the tasks' names. */
 static const struct field root_fields[] = {
+    {"evaluate", evaluate_read, 0, OPTIONAL},
     {"document", head_read, 0, REQUIRED},
     {"use", use_read, 0, OPTIONAL},
     {"input", input_read, 0, OPTIONAL},
@@ -153,7 +192,6 @@ static const struct field root_fields[] = {
     {"do", do_read, offsetof(struct workflow, root), REQUIRED},
     {"output", output_read, 0, OPTIONAL},
     {"schedule", NULL, 0, OPTIONAL},
-    {"evaluate", NULL, 0, OPTIONAL},
 };
 static const struct synonym root_synonyms[] = {
     {"tasks", "do"},

@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "workflow/compile.h"
+#include "workflow/portability.h"
 #include "workflow/secrets.h"
 #include "workflow/steps.h"
 #include "workflow/task_read.h"
@@ -27,6 +28,7 @@ enum {
     RUNTIME       = 1 << VARIABLE_RUNTIME,
     AUTHORIZATION = 1 << VARIABLE_AUTHORIZATION,
     STEPS         = 1 << VARIABLE_STEPS,
+    STANDARD      = (1 << VARIABLE_STANDARD_COUNT) - 1,
 };
 
 static const struct {
@@ -214,6 +216,20 @@ static void check_variables(struct reader *reader, str source, size_t offset, ui
     }
 }
 
+bool expression_compiles(struct reader *reader, str source)
+{
+    const char *names[EXPR_VARIABLES_MAX];
+    struct expr_names known = {.names = names, .count = names_fill(&reader->scope, names)};
+    struct expr *program    = NULL;
+    bool is_fine            = !is_blank(source) && source.len <= EXPR_SOURCE_MAX;
+    if (!is_fine || expr_compile(source, &known, reader->scratch, &program, NULL, NULL)) {
+        return false;
+    }
+    is_fine = (expr_variables_used(program) & STANDARD & ~variables_available(reader)) == 0;
+    expr_free(program);
+    return is_fine;
+}
+
 const struct expression *expression_compile(struct reader *reader, str source, size_t offset)
 {
     ASSERT(reader->place != PLACE_INHERIT);
@@ -243,6 +259,7 @@ const struct expression *expression_compile(struct reader *reader, str source, s
             reader, "V41", where, "this may yield several values or none; only the first counts");
         hint(reader, finding, "`[…]` for a list of all, `first(…)` if one is meant");
     }
+    portability_of_expression(reader, source, offset, used);
     if (reader->place == PLACE_START_KEY && (used & WORKFLOW)) {
         check_start_key(reader, program, where);
     }

@@ -95,7 +95,9 @@ struct reader {
     struct source main;          /* the definition */
     const struct source *source; /* of the value at hand */
     struct diagnostics *list;
-    size_t errors_before; /* of others, in the list */
+    struct diagnostics *notes; /* about other runtimes; NULL: nobody asked */
+    bool is_loose;             /* `evaluate.mode`: texts without a wrapper are tried as well */
+    size_t errors_before;      /* of others, in the list */
 
     struct buf pointer; /* of the value that is being read */
     enum place place;

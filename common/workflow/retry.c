@@ -8,6 +8,16 @@
 /* A hundred years, as for every duration: what grows without end stops there. */
 #define WAIT_US_MAX (36'525.0 * 86'400 * 1e6)
 
+/* docs/guide/errors-and-retries.md, "Retries of calls". */
+const struct retry_plan retry_job_default = {
+    .backoff            = BACKOFF_EXPONENTIAL,
+    .delay_us           = 1'000'000,
+    .multiplier_percent = 200,
+    .jitter_from_us     = 0,
+    .jitter_to_us       = 1'000'000,
+    .retries_max        = 3,
+};
+
 static double backoff_us(const struct retry_plan *plan, uint32_t n)
 {
     double delay_us = (double)plan->delay_us;

@@ -22,6 +22,10 @@ struct retry_plan {
     int64_t attempt_duration_us, total_duration_us; /* 0: none */
 };
 
+/** The default of jobs of catalog functions (E8), for transient errors: 3 retries, 1 s, doubling,
+ * jitter of up to 1 s. */
+extern const struct retry_plan retry_job_default;
+
 enum { RETRY_NEVER = -1 };
 
 /** Microseconds to wait before retry `n` (from 1), or RETRY_NEVER if there is none left. `random`

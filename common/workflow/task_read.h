@@ -112,6 +112,9 @@ void flow_read(struct reader *reader, json value, void *target);
 /** Warns (V43) of tasks that nothing leads to. */
 void flow_check(struct reader *reader);
 
+/** Warns (V42) of exports that drop what others have exported (export_check.c). */
+void exports_check(struct reader *reader);
+
 /* --- one table per kind of task --------------------------------------------------------------- */
 
 extern const struct object_kind do_task, for_task, fork_task;    /* task_composite.c */

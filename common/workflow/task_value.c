@@ -10,7 +10,7 @@ static void set_read(struct reader *reader, json value, void *target)
                kind_words(value.kind));
         return;
     }
-    if (json_is(value, JSON_TEXT) && !is_expression(value)) {
+    if (json_is(value, JSON_TEXT) && !is_expression(value) && !reader->is_loose) {
         struct text_form form = text_form_of(reader, json_str(value));
         if (form.kind == TEXT_REFUSED) return;
         struct diagnostic *finding = refuse(reader, "V06", value_place(reader),

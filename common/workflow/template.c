@@ -166,12 +166,23 @@ static bool is_container(const struct template *template)
     return template->kind == TEMPLATE_ARRAY || template->kind == TEMPLATE_OBJECT;
 }
 
+/* In mode loose a text that does not evaluate is the text. A budget that is spent is no answer. */
+static status expression_leaf_eval(const struct template *template, json input,
+                                   const struct variables *variables, json *ret_value,
+                                   struct error *reterr)
+{
+    status code = expression_eval(template->expression, input, variables, ret_value, reterr);
+    if (code != STATUS_INVALID_ARGUMENT || json_is(template->constant, JSON_INVALID)) return code;
+    *ret_value = json_ref(template->constant);
+    return STATUS_OK;
+}
+
 static status leaf_eval(const struct template *template, json input,
                         const struct variables *variables, json *ret_value, struct error *reterr)
 {
     switch (template->kind) {
     case TEMPLATE_EXPRESSION:
-        return expression_eval(template->expression, input, variables, ret_value, reterr);
+        return expression_leaf_eval(template, input, variables, ret_value, reterr);
     case TEMPLATE_URI: return uri_expand(json_str(template->constant), input, ret_value, reterr);
     case TEMPLATE_CONSTANT:
     case TEMPLATE_ARRAY:

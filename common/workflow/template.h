@@ -57,7 +57,8 @@ enum template_kind {
 struct template
 {
     enum template_kind kind;
-    json constant; /* frozen; for TEMPLATE_URI the text */
+    json constant; /* frozen; for TEMPLATE_URI the text; for TEMPLATE_EXPRESSION what it yields if
+                      it fails (mode loose), else JSON_INVALID */
     const struct expression *expression;
     const struct template *const *items; /* array; values of an object */
     json keys;                           /* frozen array of texts: an object's keys */

@@ -92,8 +92,25 @@ static const struct template *of_container(struct reader *reader, const struct f
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* Mode loose: a text that is a program is evaluated, wrapped or not. NULL: it is none. */
+static const struct template *loose_read(struct reader *reader, json value)
+{
+    str text = json_str(value);
+    if (is_expression(value) || !expression_compiles(reader, text)) return NULL;
+    const struct expression *expression = expression_compile(reader, text, 0);
+    if (!expression) return NULL;
+    struct template *template = reader_alloc(reader, 1, sizeof *template);
+    *template =
+        (struct template){.kind = TEMPLATE_EXPRESSION, .expression = expression, .constant = value};
+    return template;
+}
+
 static const struct template *leaf_read(struct reader *reader, json value)
 {
+    if (json_is(value, JSON_TEXT) && reader->is_loose) {
+        const struct template *loose = loose_read(reader, value);
+        if (loose) return loose;
+    }
     if (json_is(value, JSON_TEXT)) {
         struct text_form form = text_form_of(reader, json_str(value));
         if (form.kind == TEXT_EXPRESSION) {

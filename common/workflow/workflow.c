@@ -11,6 +11,7 @@
 #include "schema/schema.h"
 #include "workflow/document.h"
 #include "workflow/extension.h"
+#include "workflow/portability.h"
 #include "workflow/task_read.h"
 #include "workflow/use.h"
 #include "json/json_text.h"
@@ -162,8 +163,12 @@ static void reader_run(struct reader *reader)
     definitions_finish(reader);
     extensions_finish(reader);
     undo_finish(reader);
-    if (reader->list->errors == reader->errors_before) flow_check(reader);
+    if (reader->list->errors == reader->errors_before) {
+        flow_check(reader);
+        exports_check(reader);
+    }
     tasks_settle(reader);
+    portability_check(reader);
 }
 
 static void reader_done(struct reader *reader)
@@ -221,7 +226,7 @@ static void digest_make(struct reader *reader)
     sha256(bytes_from(buf_str(&text)), workflow->digest);
 }
 
-static status read_all(str text, const struct function_catalog *catalog, json pins,
+static status read_all(str text, const struct workflow_sources *sources, json pins,
                        struct diagnostics *list, const struct workflow **ret_workflow,
                        struct error *reterr)
 {
@@ -246,11 +251,12 @@ static status read_all(str text, const struct function_catalog *catalog, json pi
                                      .list          = list,
                                      .errors_before = errors_before,
                                      .pointer       = buf_init(POINTER_MAX),
-                                     .catalog       = catalog,
+                                     .catalog       = sources ? sources->catalog : NULL,
                                      .pins          = pins,
     };
     ASSERT(reader.scratch != NULL);
     reader.source = &reader.main;
+    if (sources && sources->is_portable) reader.notes = diagnostics_new(list->arena);
     if (tree_make(&reader)) reader_run(&reader);
     digest_make(&reader);
     reader_done(&reader);
@@ -267,7 +273,7 @@ status workflow_read_with(str text, const struct workflow_sources *sources,
                           struct diagnostics *list, const struct workflow **ret_workflow,
                           struct error *reterr)
 {
-    return read_all(text, sources->catalog, json_invalid(), list, ret_workflow, reterr);
+    return read_all(text, sources, json_invalid(), list, ret_workflow, reterr);
 }
 
 status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,

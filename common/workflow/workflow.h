@@ -2,9 +2,9 @@
  * workflow: a definition of the Open Workflow Specification DSL 1.0.3, read, checked and compiled.
  *
  * workflow_read() takes YAML or JSON, reports all findings of the text at once (diagnostic.h, codes
- * V01..V43 of docs/reference/diagnostics.md), and returns an immutable tree: every expression is
- * compiled, every name resolved, every duration read. The engine walks this tree and never looks at
- * the source.
+ * V01..V43 and P01..P07 of docs/reference/diagnostics.md), and returns an immutable tree: every
+ * expression is compiled, every name resolved, every duration read. The engine walks this tree and
+ * never looks at the source.
  *
  * Threads: immutable after workflow_read(); shared by reference (atomic count).
  * Limits: 512 KiB, depth 64, 100,000 nodes (yaml.h); WORKFLOW_TASKS_MAX tasks.
@@ -385,6 +385,7 @@ status workflow_read(str text, struct diagnostics *list, const struct workflow *
 /** What a definition may refer to beside itself. Borrowed for the call. */
 struct workflow_sources {
     const struct function_catalog *catalog; /* NULL: only the functions that are built in */
+    bool is_portable; /* notes (P01..P07) about what other runtimes ignore or do otherwise */
 };
 
 /** The same with `sources`; workflow_read() has none. */

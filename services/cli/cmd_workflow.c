@@ -4,7 +4,7 @@
 #include "cli/api.h"
 #include "cli/findings.h"
 #include "cli/print.h"
-#include "workflow/workflow.h"
+#include "workflow/plan.h"
 #include "yaml/yaml.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
@@ -18,16 +18,66 @@ enum {
     FILE_MAX       = YAML_SIZE_MAX + 1,
 };
 
-static void print_valid_json(const char *file, bool is_valid, const struct diagnostics *list)
+enum { FLAG_PORTABLE, FLAG_PLAN };
+
+/* By the defaults of a scheduler that nobody configured. */
+static json plan_of(const struct workflow *workflow)
 {
-    CLEANUP(json_unrefp) json object = json_object_new(3);
+    static const struct plan_defaults defaults = {};
+    return plan_new(workflow, &defaults);
+}
+
+static void print_valid_json(const char *file, const struct workflow *workflow,
+                             const struct diagnostics *list)
+{
+    CLEANUP(json_unrefp) json object = json_object_new(4);
     json_object_put_text(&object, "file", json_text_lossy(str_from(file)));
-    json_object_put_text(&object, "valid", json_bool(is_valid));
+    json_object_put_text(&object, "valid", json_bool(workflow != NULL));
     json_object_put_text(&object, "diagnostics", findings_json_new(list));
+    if (workflow) json_object_put_text(&object, "plan", plan_of(workflow));
     print_json_line(object);
 }
 
-static enum cli_exit validate_file(const struct cli *cli, const char *file)
+static str text_of(json value, const char *key, const char *otherwise)
+{
+    json text = json_get_text(value, key);
+    return json_is(text, JSON_TEXT) ? json_str(text) : str_from(otherwise);
+}
+
+/* One line for each job: where it waits, how long an attempt takes, who repeats it. */
+static void print_plan(const struct workflow *workflow)
+{
+    CLEANUP(json_unrefp) json plan = plan_of(workflow);
+    json jobs                      = json_get_text(plan, "jobs");
+    (void)printf("    %zu jobs; the run takes " STR_FMT "\n", json_count(jobs),
+                 STR_ARG(text_of(plan, "timeout", "as long as it takes")));
+    for (size_t i = 0; i < json_count(jobs); i++) {
+        json job         = json_at(jobs, i);
+        json retry       = json_get_text(job, "retry");
+        int64_t attempts = 0;
+        (void)json_to_int(json_get_text(retry, "attempts"), &attempts);
+        (void)printf("    " STR_FMT ": " STR_FMT " in queue " STR_FMT ", each attempt " STR_FMT,
+                     STR_ARG(text_of(job, "task", "")), STR_ARG(text_of(job, "function", "")),
+                     STR_ARG(text_of(job, "queue", "")),
+                     STR_ARG(text_of(job, "timeout", "computed")));
+        if (attempts > 0) {
+            (void)printf(", %lld attempt%s by " STR_FMT "\n", (long long)attempts,
+                         attempts == 1 ? "" : "s", STR_ARG(text_of(retry, "by", "")));
+        } else {
+            (void)printf(", attempts without end by " STR_FMT "\n",
+                         STR_ARG(text_of(retry, "by", "")));
+        }
+    }
+    json timeouts = json_get_text(plan, "timeouts");
+    for (size_t i = 0; i < json_count(timeouts); i++) {
+        (void)printf("    " STR_FMT ": ends after " STR_FMT "\n",
+                     STR_ARG(text_of(json_at(timeouts, i), "task", "")),
+                     STR_ARG(text_of(json_at(timeouts, i), "after", "what it computes")));
+    }
+}
+
+static enum cli_exit validate_file(const struct cli *cli, const char *file, bool is_portable,
+                                   bool has_plan)
 {
     struct error error                = {};
     CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX);
@@ -38,17 +88,19 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file)
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     struct diagnostics *list                                 = diagnostics_new(arena);
-    status code = workflow_read(buf_str(&text), list, &workflow, &error);
+    const struct workflow_sources sources                    = {.is_portable = is_portable};
+    status code = workflow_read_with(buf_str(&text), &sources, list, &workflow, &error);
     if (cli->is_json) {
-        print_valid_json(file, code == STATUS_OK, list);
-    } else {
-        findings_print(stdout, file, buf_str(&text), list);
-        if (code == STATUS_OK) {
-            (void)printf("%s: %s/%s:%s is valid (%u tasks)\n", file, workflow->namespace_,
-                         workflow->name, workflow->version, workflow->task_count);
-        } else if (list->errors == 0) {
-            (void)printf("%s: error: %s\n", file, error.text);
-        }
+        print_valid_json(file, workflow, list);
+        return code == STATUS_OK ? CLI_OK : CLI_FAILED;
+    }
+    findings_print(stdout, file, buf_str(&text), list);
+    if (code == STATUS_OK) {
+        (void)printf("%s: %s/%s:%s is valid (%u tasks)\n", file, workflow->namespace_,
+                     workflow->name, workflow->version, workflow->task_count);
+        if (has_plan) print_plan(workflow);
+    } else if (list->errors == 0) {
+        (void)printf("%s: error: %s\n", file, error.text);
     }
     return code == STATUS_OK ? CLI_OK : CLI_FAILED;
 }
@@ -57,7 +109,9 @@ enum cli_exit command_validate(struct cli *cli)
 {
     enum cli_exit worst = CLI_OK;
     for (int i = 0; i < cli->argument_count; i++) {
-        enum cli_exit code = validate_file(cli, cli->arguments[i]);
+        enum cli_exit code =
+            validate_file(cli, cli->arguments[i], cli->values[FLAG_PORTABLE] != NULL,
+                          cli->values[FLAG_PLAN] != NULL);
         if (code > worst) worst = code;
     }
     return worst;
@@ -87,7 +141,8 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;
     }
-    if (!find_name(buf_str(&text), &name)) return validate_file(cli, file) | CLI_FAILED;
+    if (!find_name(buf_str(&text), &name))
+        return validate_file(cli, file, false, false) | CLI_FAILED;
 
     (void)buf_put_text(&path, "/v1/workflows/");
     api_put_segment(&path, name.ptr);
@@ -100,7 +155,8 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
     };
     enum cli_exit code = api_call(api, &call, &answer);
     if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {
-        (void)validate_file(cli, file); /* the same findings, with the lines of the file */
+        (void)validate_file(cli, file, false,
+                            false); /* the same findings, with the lines of the file */
     }
     if (code != CLI_OK) return code;
     if (cli->is_json) {

@@ -66,6 +66,11 @@ static const struct cli_flag doctor_flags[] = {
     {},
 };
 
+static const struct cli_flag validate_flags[] = {
+    {"--portable", 0, NULL, "also say what other runtimes ignore or do otherwise"},
+    {"--plan", 0, NULL, "also list the jobs, with their queues, retries and time limits"},
+    {},
+};
 static const struct cli_flag graph_flags[] = {
     {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
     {},
@@ -78,8 +83,8 @@ static const struct cli_command commands[] = {
      "addresses, DIR/log what the services say.",
      0, 0, up_flags, command_up},
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
-    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX, NULL,
-     command_validate},
+    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX,
+     validate_flags, command_validate},
     {"graph", "FILE", "show a workflow as a picture", "Written to standard output.", 1, 1,
      graph_flags, command_graph},
     {"run", "WORKFLOW", "start a run",

@@ -25,6 +25,7 @@ const struct api_handler api_handlers[] = {
     {"getWorkflow",          workflows_get},
     {"listWorkflowVersions", workflows_versions},
     {"getWorkflowVersion",   workflows_get_version},
+    {"getWorkflowGraph",     workflows_graph},
     {"listAssistants",         assistants_list},
     {"putAssistant",           assistants_put},
     {"getAssistant",           assistants_get},

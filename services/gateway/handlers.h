@@ -30,6 +30,7 @@ void workflows_validate(struct api_call *call);
 void workflows_get(struct api_call *call);
 void workflows_versions(struct api_call *call);
 void workflows_get_version(struct api_call *call);
+void workflows_graph(struct api_call *call);
 
 void assistants_list(struct api_call *call);
 void assistants_put(struct api_call *call);

@@ -49,15 +49,21 @@ static void on_validated(struct api_call *call, const struct rpc_answer *answer)
         view_finding(&response.json, result->findings[i]);
     }
     json_end_array(&response.json);
+    if (result->plan_json.len > 0) {
+        str plan = {.ptr = (const char *)result->plan_json.data, .len = result->plan_json.len};
+        json_put_raw(&response.json, "plan", plan);
+    }
     json_end_object(&response.json);
     api_answer_send(&response, 200, NULL);
 }
 
 void workflows_validate(struct api_call *call)
 {
+    str portable                 = {};
     Pb__ValidateWorkflow message = PB__VALIDATE_WORKFLOW__INIT;
     message.namespace_           = api_namespace(call);
     message.definition           = body_of(call);
+    message.portable = api_query(call, "portable", &portable) && str_is(portable, "true");
     ask(call, "Validate", &message, on_validated);
 }
 
@@ -107,6 +113,63 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
     json_end_object(&response.json);
     api_answer_send(&response, 200, NULL);
 }
+
+/* --- graph ------------------------------------------------------------------------------------ */
+
+static void on_graph(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__WorkflowGraph *graph = answer->message;
+    str text = {.ptr = (const char *)graph->text.data, .len = graph->text.len};
+    /* An SVG that somebody opens by itself must not be able to do anything. */
+    static const struct httpd_field extra[] = {
+        {{"Content-Security-Policy", 23}, {"default-src 'none'; style-src 'unsafe-inline'", 45}},
+    };
+    api_respond(call, 200, graph->content_type, text, extra, ARRAY_LEN(extra));
+}
+
+/* What a client accepts, where it does not say `format`: the first that is ours. */
+static const char *format_accepted(const struct api_call *call)
+{
+    static const struct {
+        const char *type, *format;
+    } types[]  = {{"image/svg+xml", "svg"},
+                  {"text/vnd.mermaid", "mermaid"},
+                  {"application/json", "json"},
+                  {"*/*", "json"}};
+    str accept = httpd_request_field(call->request, "accept");
+    if (accept.len == 0) return "json";
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (memmem(accept.ptr, accept.len, types[i].type, strlen(types[i].type))) {
+            return types[i].format;
+        }
+    }
+    return "";
+}
+
+void workflows_graph(struct api_call *call)
+{
+    str version          = {};
+    str run              = {};
+    str format           = {};
+    bool has_run         = api_query(call, "run", &run);
+    Pb__GetGraph message = PB__GET_GRAPH__INIT;
+    message.namespace_   = api_namespace(call);
+    message.name         = api_text(call, call->params[0]);
+    if (api_query(call, "version", &version)) message.version = api_text(call, version);
+    if (has_run) message.run = api_text(call, run);
+    message.format =
+        api_query(call, "format", &format) ? api_text(call, format) : format_accepted(call);
+    const struct api_ask request = {
+        .service   = &pb__workflows__descriptor,
+        .method    = "Graph",
+        .message   = &message,
+        .partition = has_run ? api_partition_of(call, run) : 0,
+        .then      = on_graph,
+    };
+    api_ask_scheduler(call, &request);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static void list(struct api_call *call, const char *name)
 {

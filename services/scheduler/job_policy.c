@@ -6,16 +6,6 @@
 
 enum { HTTP_PAYMENT_REQUIRED = 402 };
 
-/* docs/guide/errors-and-retries.md, "Retries of calls". */
-static const struct retry_plan retry_default = {
-    .backoff            = BACKOFF_EXPONENTIAL,
-    .delay_us           = SECOND_US,
-    .multiplier_percent = 200,
-    .jitter_from_us     = 0,
-    .jitter_to_us       = SECOND_US,
-    .retries_max        = 3,
-};
-
 /* docs/guide/sagas.md. Whatever the error is: what was done must not stay because of a bad day. */
 static const struct retry_plan retry_of_compensations = {
     .backoff            = BACKOFF_EXPONENTIAL,
@@ -36,7 +26,7 @@ struct job_policy job_policy_of(const struct decide_env *env, const struct task 
     if (is_undo) return (struct job_policy){.plan = &retry_of_compensations, .is_for_all = true};
     if (!task->call.has_default_retry) return (struct job_policy){};
     const struct retry_plan *plan = env->limits.job_retry;
-    return (struct job_policy){.plan = plan ? plan : &retry_default};
+    return (struct job_policy){.plan = plan ? plan : &retry_job_default};
 }
 
 uint32_t job_attempts_max(const struct job_policy *policy)

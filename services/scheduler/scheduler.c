@@ -33,6 +33,8 @@ struct scheduler {
     struct history_waits *history_waits;
     uint64_t instance;
     bool has_four_eyes;
+    struct run_limits limits;
+    uint32_t lease_ms;
     int64_t started_us;
     pthread_mutex_t publisher_mutex;
     struct rpc_publisher *publisher; /* under its mutex, also while it publishes; NULL: none */
@@ -266,6 +268,8 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     scheduler->instance      = random_u64() | 1;
     scheduler->started_us    = clock_unix_us();
     scheduler->has_four_eyes = options->has_four_eyes;
+    scheduler->limits        = options->limits;
+    scheduler->lease_ms      = options->lease_ms;
     TRY(open_all(scheduler, options, reterr));
     *ret_scheduler = TAKE(scheduler);
     return STATUS_OK;
@@ -341,6 +345,16 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)
 {
     return scheduler->history_waits;
+}
+
+const struct run_limits *scheduler_limits(const struct scheduler *scheduler)
+{
+    return &scheduler->limits;
+}
+
+uint32_t scheduler_lease_ms(const struct scheduler *scheduler)
+{
+    return scheduler->lease_ms;
 }
 
 bool scheduler_has_four_eyes(const struct scheduler *scheduler)

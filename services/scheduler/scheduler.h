@@ -66,6 +66,10 @@ struct definitions *scheduler_definitions(struct scheduler *scheduler);
 /** Where the secrets of workflows are. */
 const struct secrets_place *scheduler_secrets_place(const struct scheduler *scheduler);
 
+/** What this process is configured to, for those who ask before a run exists. */
+const struct run_limits *scheduler_limits(const struct scheduler *scheduler);
+uint32_t scheduler_lease_ms(const struct scheduler *scheduler);
+
 struct function_registry *scheduler_functions(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 

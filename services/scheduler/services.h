@@ -17,7 +17,8 @@ extern const struct rpc_method system_service_methods[];
 extern const struct rpc_method function_service_methods[];
 extern const struct rpc_method assistant_service_methods[];
 
-/* Handlers of Runs that have files of their own. */
+/* Handlers of Workflows and of Runs that have files of their own. */
+status graph_handle(struct rpc_call *call, struct error *reterr);
 status run_list_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);

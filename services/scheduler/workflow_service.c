@@ -7,6 +7,7 @@
 #include "scheduler/services.h"
 #include "schema/schema.h"
 #include "workflow.pb-c.h"
+#include "workflow/plan.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum {
     VERSIONS_MAX   = 1'000,     /* shown of one name */
     ROWS_MAX       = 20'000,    /* read for one page */
     DEFINITION_MAX = 512 << 10, /* bytes, as workflow.h */
+    PLAN_MAX       = 8 << 20,   /* bytes: 4,096 jobs take half of it */
 };
 
 /* The system partition, or NULL. */
@@ -32,13 +34,13 @@ static status check_size(ProtobufCBinaryData definition, struct error *reterr)
 
 /* With the catalog of now: what it gives is pinned with the workflow. */
 static status read_definition(const struct rpc_call *call, ProtobufCBinaryData definition,
-                              struct diagnostics *findings, const struct workflow **ret_workflow,
-                              struct error *reterr)
+                              bool is_portable, struct diagnostics *findings,
+                              const struct workflow **ret_workflow, struct error *reterr)
 {
     CLEANUP(function_catalog_unrefp)
     const struct function_catalog *catalog =
         function_registry_get(scheduler_functions(call->context));
-    const struct workflow_sources sources = {.catalog = catalog};
+    const struct workflow_sources sources = {.catalog = catalog, .is_portable = is_portable};
     return workflow_read_with(str_of(definition), &sources, findings, ret_workflow, reterr);
 }
 
@@ -83,7 +85,7 @@ static status put(struct rpc_call *call, struct error *reterr)
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    status read = read_definition(call, request->definition, findings, &workflow, reterr);
+    status read = read_definition(call, request->definition, false, findings, &workflow, reterr);
     if (read != STATUS_OK) call_set_findings(call, findings);
     TRY(read);
     TRY(check_names(call, workflow, reterr));
@@ -121,21 +123,37 @@ static status check_input(struct rpc_call *call, const struct workflow *workflow
     return STATUS_OK;
 }
 
+/* The plan by what this scheduler is configured to. */
+static status add_plan(struct rpc_call *call, const struct workflow *workflow, struct error *reterr)
+{
+    Pb__ValidateWorkflowAnswer *answer  = call->response;
+    const struct run_limits *limits     = scheduler_limits(call->context);
+    const struct plan_defaults defaults = {
+        .retry        = limits->job_retry,
+        .timeout_us   = limits->attempt_timeout_us,
+        .heartbeat_us = (int64_t)scheduler_lease_ms(call->context) * 1'000,
+    };
+    CLEANUP(json_unrefp) json plan    = plan_new(workflow, &defaults);
+    CLEANUP(buf_done) struct buf text = buf_init(PLAN_MAX);
+    if (!json_print(plan, JSON_COMPACT, &text)) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the plan has more than %d bytes", PLAN_MAX);
+    }
+    answer->plan_json = bytes_in(call->arena, buf_str(&text));
+    return STATUS_OK;
+}
+
 static status validate(struct rpc_call *call, struct error *reterr)
 {
     const Pb__ValidateWorkflow *request = call->request;
     Pb__ValidateWorkflowAnswer *answer  = call->response;
-    if (request->portable) {
-        return fail_code(reterr, STATUS_UNIMPLEMENTED, "not_implemented",
-                         "portable: the notes for other runtimes do not exist yet");
-    }
     if (!system_shard(call)) return call_moved(call, 0); /* it has the catalog */
     TRY(check_size(request->definition, reterr));
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct error why = {};
-    status read      = read_definition(call, request->definition, findings, &workflow, &why);
+    status read =
+        read_definition(call, request->definition, request->portable, findings, &workflow, &why);
     if (read != STATUS_OK && read != STATUS_INVALID_ARGUMENT) {
         return fail(reterr, read, "%s", why.text);
     }
@@ -143,6 +161,7 @@ static status validate(struct rpc_call *call, struct error *reterr)
     answer->valid    = findings->errors == 0;
     answer->findings = findings_in(call->arena, findings);
     if (answer->findings) answer->n_findings = findings->count;
+    if (workflow) TRY(add_plan(call, workflow, reterr));
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
@@ -377,5 +396,6 @@ const struct rpc_method workflow_service_methods[] = {
     {.name = "Validate", .handle = validate},
     {.name = "Get", .handle = get},
     {.name = "List", .handle = list},
+    {.name = "Graph", .handle = graph_handle},
     {},
 };

@@ -26,6 +26,8 @@ export const refused = [
   ['details of an error, which only 1.0.3 knows', (f) => /\/(with|error)\/details$/.test(f.pointer)],
   ['more than one authentication', (f) => /^an authentication has exactly one of/.test(f.detail)],
   ['the version of an MCP client, which 1.0.3 forgot to type', (f) => /\/client\/version$/.test(f.pointer)],
+  ['a child run in another namespace', (f) => /^a child run stays in the namespace/.test(f.detail)],
+  ['a secret that is declared twice', (f) => / is declared twice$/.test(f.detail)],
   ['a text with NUL', (f) => / NUL$/.test(f.detail)],
 ];
 

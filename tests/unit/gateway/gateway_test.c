@@ -228,6 +228,7 @@ static const struct {
     {"getWorkflow", "VDOAX"},
     {"listWorkflowVersions", "VDOAX"},
     {"getWorkflowVersion", "VDOAX"},
+    {"getWorkflowGraph", "VDOAX"},
     {"listAssistants", "VDOAX"},
     {"putAssistant", "DOX"},
     {"getAssistant", "VDOAX"},

@@ -52,7 +52,12 @@ static const struct finding_row rows[] = {
     /* V05: known, and not supported yet */
     {"schedule", HEAD SET "schedule: { every: PT1H }\n", "V05", 3, 1,
      "`schedule` is not supported yet", ""},
-    {"evaluate", HEAD SET "evaluate: { language: jq }\n", "V05", 3, 1, "not supported yet", ""},
+    {"another language", HEAD SET "evaluate: { language: js }\n", "V05", 3, 23,
+     "language `js` is not supported yet", "jq"},
+    {"a mode that is none", HEAD SET "evaluate: { mode: lose }\n", "V06", 3, 19, "`lose`",
+     "`loose`"},
+    {"mode loose", HEAD SET "evaluate: { mode: loose }\n", "V43 w", 3, 19,
+     "every text that happens", "`${ … }`"},
     {"use.functions", HEAD SET "use: { functions: [] }\n", "V06", 3, 19, "a group of `use`", ""},
     {"use.extensions", HEAD SET "use: { extensions: {} }\n", "V06", 3, 20, "`extensions` is", ""},
     {"use.catalogs", HEAD SET "use: { catalogs: {} }\n", "V05", 3, 8, "not supported yet", ""},

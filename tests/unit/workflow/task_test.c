@@ -226,6 +226,16 @@ static const struct finding_row rows[] = {
     {"a key on a set",
      TASKS "- a: { set: { b: 1 }, metadata: { tutti: { idempotencyKey: '${ .x }' } } }\n", "V30", 3,
      44, "belongs to a `call`", ""},
+    /* V42 */
+    {"an export that drops another",
+     TASKS "- a: { set: { b: 1 }, export: { as: { x: . } } }\n- c: { set: { d: 1 }, export: { as: "
+           "'${ {y: .} }' } }\n",
+     "V42 w", 4, 33, "drops what `a` has exported", "`$context + { … }`"},
+    {"exports in two branches",
+     TASKS
+     "- f: { fork: { branches: [ { a: { set: { b: 1 }, export: { as: $context } } }, { c: { do: "
+     "[ { d: { set: { e: 1 }, export: { as: '$context + {e: .}' } } } ] } } ] } }\n",
+     "V42 w", 3, 125, "another branch of `f`", "`$steps`"},
     /* V43 */
     {"a task behind the end", TASKS "- a: { set: { b: 1 }, then: end }\n" OK_SET, "V43 w", 4, 3,
      "nothing leads to `z`", "remove"},

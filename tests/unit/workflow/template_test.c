@@ -234,9 +234,26 @@ static void conditions(void **state)
     }
 }
 
+/* Mode loose: what is a program is evaluated, what fails or is none stays the text it is. */
+static void texts_are_tried_in_mode_loose(void **)
+{
+    CLEANUP(workflow_unrefp)
+    const struct workflow *workflow =
+        read_text("evaluate: { mode: loose }\n" TASKS
+                  "- a: { set: { a: .x + 1, b: Hello you, c: '${ .x }', d: .y.z, e: '1 + ', f: [ "
+                  "'.x * 2' ], g: '$output' } }\n");
+    CLEANUP(json_unrefp) json value = json_invalid();
+    assert_int_equal(eval(workflow->tasks[0].set, "{\"x\":1,\"y\":\"t\"}", &value, NULL),
+                     STATUS_OK);
+    CLEANUP(json_unrefp) json output = json_to_text_new(value);
+    assert_string_equal(json_str(output).ptr,
+                        "{\"a\":2,\"b\":\"Hello you\",\"c\":1,\"d\":\".y.z\",\"e\":\"1 + \","
+                        "\"f\":[2],\"g\":\"$output\"}");
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(uris) + 5];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(uris) + 6];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, evaluates, &rows[i]);
@@ -249,5 +266,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_failure_says_where);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_budget_is_one_too);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(conditions);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(texts_are_tried_in_mode_loose);
     return cmocka_run_group_tests_name("template", tests, NULL, NULL);
 }
