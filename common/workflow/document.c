@@ -191,7 +191,7 @@ static const struct field root_fields[] = {
     {"timeout", timeout_read, offsetof(struct workflow, timeout), PLACE_WORKFLOW_INPUT},
     {"do", do_read, offsetof(struct workflow, root), REQUIRED},
     {"output", output_read, 0, OPTIONAL},
-    {"schedule", NULL, 0, OPTIONAL},
+    {"schedule", schedule_read, offsetof(struct workflow, schedule), OPTIONAL},
 };
 static const struct synonym root_synonyms[] = {
     {"tasks", "do"},

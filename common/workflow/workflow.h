@@ -17,6 +17,7 @@
 #include "base/diagnostic.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "workflow/cron.h"
 #include "workflow/template.h"
 #include "json/json.h"
 
@@ -352,6 +353,18 @@ struct workflow_pin {
     json source;      /* the description; frozen */
 };
 
+/** When runs start by themselves. */
+struct schedule {
+    enum schedule_kind {
+        SCHEDULE_NONE,
+        SCHEDULE_EVERY, /* at every multiple of `span_us` since 1970, in UTC */
+        SCHEDULE_CRON,
+        SCHEDULE_AFTER, /* `span_us` after the end of the last run */
+    } kind;
+    int64_t span_us;
+    struct cron cron;
+};
+
 struct workflow {
     const char *namespace_, *name, *version;
     const char *title; /* "" if none */
@@ -371,6 +384,7 @@ struct workflow {
     uint8_t priority; /* PRIORITY_DEFAULT if none is given */
     bool is_saga;
     struct workflow_budget budget;
+    struct schedule schedule;
     const struct template *idempotency_key; /* document; NULL: none */
 };
 

@@ -289,6 +289,19 @@ void view_finding(struct json_writer *w, const Pb__Finding *finding)
     json_end_object(w);
 }
 
+static void put_schedule(struct json_writer *w, const Pb__ScheduleView *schedule)
+{
+    json_member(w, "schedule");
+    json_begin_object(w);
+    json_put_text(w, "kind", str_from(schedule->kind));
+    json_put_text(w, "version", str_from(schedule->version));
+    put_time_if(w, "next_at", schedule->next_us);
+    put_time_if(w, "last_at", schedule->last_us);
+    put_text_if(w, "last_run", schedule->last_run);
+    put_text_if(w, "last_error", schedule->last_error);
+    json_end_object(w);
+}
+
 void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
                    Pb__Finding *const *warnings, size_t warning_count)
 {
@@ -308,6 +321,7 @@ void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
         }
         json_end_array(w);
     }
+    if (workflow->schedule) put_schedule(w, workflow->schedule);
     put_json_if(w, "definition", workflow->definition_json);
     if (warning_count > 0) {
         json_member(w, "warnings");

@@ -266,6 +266,9 @@ static void undo(struct engine *engine, status code, struct error *error)
     engine->accepts_runs = false;
     engine->care_due_us  = engine->now_us + TURN_RETRY_US;
     engine->timer_due_us = engine->care_due_us; /* not at once again, whatever is due */
+    if (engine->schedule_due_us < engine->care_due_us) {
+        engine->schedule_due_us = engine->care_due_us;
+    }
 }
 
 /* Memory of a turn that was unusually large is given back. */
@@ -322,6 +325,7 @@ static int64_t wake_us(const struct engine *engine)
 {
     int64_t due_us = engine->care_due_us;
     due_us         = earliest(due_us, engine->timer_due_us);
+    due_us         = earliest(due_us, engine->schedule_due_us);
     due_us         = earliest(due_us, job_queues_due_us(engine->queues));
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));

@@ -209,10 +209,30 @@ static status tell_parent(struct engine *engine, const Pb__WatcherRecord *watche
     return engine_tell(engine, id_partition(str_from(watcher->parent_run)), &message, reterr);
 }
 
+/* Schedules live in the system partition. */
+static status tell_schedule(struct engine *engine, const Pb__ScheduleAnswer *answer,
+                            struct error *reterr)
+{
+    Pb__ScheduleAnswer copy = *answer;
+    Pb__Message message     = PB__MESSAGE__INIT;
+    message.content_case    = PB__MESSAGE__CONTENT_SCHEDULE_ANSWER;
+    message.schedule_answer = &copy;
+    return engine_tell(engine, 0, &message, reterr);
+}
+
 static status tell_end(struct engine *engine, const struct live_run *live,
                        const Pb__WatcherRecord *watcher, struct error *reterr)
 {
-    const struct run *run    = live->run;
+    const struct run *run = live->run;
+    if (*watcher->schedule) {
+        Pb__ScheduleAnswer answer = PB__SCHEDULE_ANSWER__INIT;
+        answer.schedule           = watcher->schedule;
+        answer.due_us             = watcher->due_us;
+        answer.run                = live->id.text;
+        answer.ended              = true;
+        answer.time_us            = run_ended_us(run);
+        return tell_schedule(engine, &answer, reterr);
+    }
     Pb__ChildOutcome outcome = PB__CHILD_OUTCOME__CHILD_OUTCOME_FAULTED;
     json value               = run_error(run);
     switch (run_status(run)) {
@@ -326,8 +346,17 @@ static status attend(struct engine *engine, const Pb__RunOrder *ordered, struct 
     watcher.parent_run        = ordered->parent_run;
     watcher.parent_activation = ordered->parent_activation;
     watcher.child             = ordered->child;
+    watcher.schedule          = ordered->schedule;
+    watcher.due_us            = ordered->due_us;
     bool is_other             = strcmp(ordered->child, live->id.text) != 0;
-    if (!ordered->awaited || is_other) {
+    if (*ordered->schedule) {
+        Pb__ScheduleAnswer answer = PB__SCHEDULE_ANSWER__INIT;
+        answer.schedule           = ordered->schedule;
+        answer.due_us             = ordered->due_us;
+        answer.run                = live->id.text;
+        answer.time_us            = engine->now_us;
+        TRY(tell_schedule(engine, &answer, reterr));
+    } else if (!ordered->awaited || is_other) {
         TRY(tell_parent(engine, &watcher, live->id.text, PB__CHILD_OUTCOME__CHILD_OUTCOME_STARTED,
                         json_invalid(), reterr));
     }
@@ -335,13 +364,22 @@ static status attend(struct engine *engine, const Pb__RunOrder *ordered, struct 
     bool was_over = run_status_is_final(run_status(live->run)) && live->was_final;
     if (was_over) return tell_end(engine, live, &watcher, reterr);
     struct key key;
-    watcher_key(&key, str_from(live->id.text), str_from(ordered->child));
+    const char *who = *ordered->schedule ? ordered->schedule : ordered->child;
+    watcher_key(&key, str_from(live->id.text), str_from(who));
     return record_put(engine->txn, TABLE_WATCHERS, key_bytes(&key), &watcher.base, reterr);
 }
 
 static status refuse(struct engine *engine, const Pb__RunOrder *ordered, status code,
                      const struct error *why, struct error *reterr)
 {
+    if (*ordered->schedule) {
+        Pb__ScheduleAnswer answer = PB__SCHEDULE_ANSWER__INIT;
+        answer.schedule           = ordered->schedule;
+        answer.due_us             = ordered->due_us;
+        answer.time_us            = engine->now_us;
+        answer.refusal            = *why->text ? why->text : "refused";
+        return tell_schedule(engine, &answer, reterr);
+    }
     Pb__WatcherRecord watcher       = PB__WATCHER_RECORD__INIT;
     CLEANUP(json_unrefp) json error = refusal_new(code, why);
     watcher.parent_run              = ordered->parent_run;

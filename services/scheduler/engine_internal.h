@@ -76,7 +76,8 @@ struct engine {
 
     /* What the tables say, in memory. */
     uint64_t journal_next, payload_next, ready_next, request_next, dead_next;
-    int64_t timer_due_us; /* of the first row of TABLE_TIMERS; INT64_MAX: none */
+    int64_t schedule_due_us; /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
+    int64_t timer_due_us;    /* of the first row of TABLE_TIMERS; INT64_MAX: none */
     struct run_cache cache;
     struct job_queues *queues;
     struct workers *workers;
@@ -258,6 +259,22 @@ struct child_places engine_child_places(struct engine *engine);
  * definitions_resolve(); UNAVAILABLE: the system partition is not in this process. */
 status engine_resolve(struct engine *engine, const struct workflow_name *name,
                       const struct workflow **ret_workflow, struct error *reterr);
+
+/* --- engine_schedules.c: the system partition: runs that start by themselves --------------------
+ */
+
+/** A version was registered: if it is the newest release, its schedule is the one that holds. */
+status engine_schedule(struct engine *engine, const struct workflow *workflow,
+                       struct error *reterr);
+
+/** Orders the starts that are due. */
+status engine_fire_schedules(struct engine *engine, struct error *reterr);
+
+status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnswer *answer,
+                                   struct error *reterr);
+
+/** Sets schedule_due_us from the table. */
+status engine_peek_schedule(struct engine *engine, struct error *reterr);
 
 /* --- engine_messages.c: what other partitions say ----------------------------------------------
  */

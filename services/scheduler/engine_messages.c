@@ -21,6 +21,8 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_event_arrived(engine, message->event_arrival, reterr);
     case PB__MESSAGE__CONTENT_EVENT_TAKEN:
         return engine_event_taken(engine, message->event_taken, reterr);
+    case PB__MESSAGE__CONTENT_SCHEDULE_ANSWER:
+        return engine_take_schedule_answer(engine, message->schedule_answer, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

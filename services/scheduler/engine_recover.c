@@ -238,6 +238,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_requests_recover(engine, reterr));
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
+    TRY(engine_peek_schedule(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }

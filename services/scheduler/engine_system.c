@@ -69,6 +69,7 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
     TRY(definition_keep(engine->txn, workflow, reterr));
     TRY(engine_event_types_put(engine, workflow, reterr));
     TRY(record_put(engine->txn, TABLE_WORKFLOWS, key_bytes(&key), &view.base, reterr));
+    TRY(engine_schedule(engine, workflow, reterr));
     return answer(engine, command, &view, true, reterr);
 }
 

@@ -127,6 +127,7 @@ static status expire_leases(struct engine *engine, struct error *reterr)
 
 status engine_due(struct engine *engine, struct error *reterr)
 {
+    TRY(engine_fire_schedules(engine, reterr));
     TRY(fire_timers(engine, reterr));
     return expire_leases(engine, reterr);
 }

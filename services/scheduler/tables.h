@@ -34,7 +34,7 @@ enum table {
     TABLE_OUTBOX,       /* partition (u16), sequence (u64) -> Message, on its way there */
     TABLE_INBOX,        /* partition (u16) -> sequence (u64) of the last message taken from it */
     TABLE_WATCHERS,     /* run id, text -> WatcherRecord: who is to be told of its end */
-    TABLE_SCHEDULES,    /* namespace, name -> ScheduleRecord; partition 0 */
+    TABLE_SCHEDULES,    /* namespace, name -> ScheduleView; partition 0 */
     TABLE_SCHEDULE_DUE, /* due in us (u64), namespace, name -> nothing; partition 0 */
     TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
     TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */

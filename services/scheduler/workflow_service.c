@@ -244,6 +244,17 @@ static status add_definition(struct txn *txn, struct arena *arena, Pb__WorkflowV
     return STATUS_OK;
 }
 
+/* A schedule belongs to the name, whichever version is looked at. */
+static status add_schedule(struct txn *txn, struct arena *arena, Pb__WorkflowView *view,
+                           struct error *reterr)
+{
+    struct key key;
+    schedule_key(&key, str_from(view->namespace_), str_from(view->name));
+    status got = record_get(txn, TABLE_SCHEDULES, key_bytes(&key), &pb__schedule_view__descriptor,
+                            arena, &view->schedule, reterr);
+    return got == STATUS_NOT_FOUND ? STATUS_OK : got;
+}
+
 static status get(struct rpc_call *call, struct error *reterr)
 {
     const Pb__GetWorkflow *request = call->request;
@@ -266,6 +277,7 @@ static status get(struct rpc_call *call, struct error *reterr)
     for (size_t i = 0; i < versions.count; i++) names[i] = versions.items[i]->version;
     view->versions   = names;
     view->n_versions = versions.count;
+    TRY(add_schedule(txn, call->arena, view, reterr));
     if (request->definition) TRY(add_definition(txn, call->arena, view, reterr));
     *(Pb__WorkflowView *)call->response = *view;
     rpc_reply(call, STATUS_OK, NULL);

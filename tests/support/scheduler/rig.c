@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAP_SIZE = 256 << 20, URL_SIZE = 128, DRAIN_MS = 1'000 };
@@ -204,6 +205,18 @@ void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted)
         ASSERT(clock_mono_ms() < until_ms);
         after = history->last_sequence;
     }
+}
+
+void rig_forget(struct rig *rig)
+{
+    ASSERT(rig->answer_count > 0);
+    rpc_answer_free(rig->answers[--rig->answer_count]);
+}
+
+void rig_pause(void)
+{
+    const struct timespec moment = {.tv_nsec = 2'000'000};
+    (void)nanosleep(&moment, NULL);
 }
 
 void rig_wait_for_run(struct rig *rig, const char *run)

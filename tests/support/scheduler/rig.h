@@ -69,6 +69,11 @@ const Pb__RunView *rig_get(struct rig *rig, const char *run);
 /** Waits until the run has that status, by histories that wait. */
 void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted);
 
+/** Frees the last answer, for questions that are asked again and again; between two of them a
+ * moment for the scheduler to go on. */
+void rig_forget(struct rig *rig);
+void rig_pause(void);
+
 /** Waits until there is a run of that id: one that another run or a schedule has ordered. */
 void rig_wait_for_run(struct rig *rig, const char *run);
 
