@@ -80,7 +80,6 @@ static const struct finding_row rows[] = {
      "document:\n  dsl: 1.0.3\n  namespace: n\n  name: w\n  version: 1.0.0\n  metadata: { tutti: { "
      "idempotencyKey: '${ .x }' } }\n" SET "schedule: { every: PT1H }\n",
      "V17", 8, 11, "make all of them one", "leave one"},
-    {"evaluate", HEAD SET "evaluate: { language: jq }\n", "V05", 3, 1, "not supported yet", ""},
     {"use.functions", HEAD SET "use: { functions: [] }\n", "V06", 3, 19, "a group of `use`", ""},
     {"use.extensions", HEAD SET "use: { extensions: {} }\n", "V06", 3, 20, "`extensions` is", ""},
     {"use.catalogs", HEAD SET "use: { catalogs: {} }\n", "V05", 3, 8, "not supported yet", ""},
