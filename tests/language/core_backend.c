@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "language/backend.h"
 #include "language/core_jobs.h"
+#include "language/secrets.h"
 #include "support/scheduler/world.h"
 #include "workflow/function_catalog.h"
 #include "workflow/workflow.h"
@@ -86,7 +87,8 @@ static status put(void *context, str definition, json *ret_findings, struct erro
     *ret_findings = findings_new(list);
     if (code != STATUS_OK || core->has_world) return code;
     world_init_with(&core->world, TAKE(workflow));
-    core->has_world = true;
+    core->world.env.secrets = &language_secrets;
+    core->has_world         = true;
     return STATUS_OK;
 }
 

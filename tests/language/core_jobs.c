@@ -2,6 +2,8 @@
 
 #include "http/url.h"
 #include "language/standin.h"
+#include "scheduler/job_arguments.h"
+#include "tool-adapter/authorization.h"
 #include "tool-adapter/http_job.h"
 #include "json/json_text.h"
 
@@ -78,13 +80,43 @@ static const char *target_of(const struct http_result *result, const char *url, 
     return arena_strdup(arena, buf_str(&target));
 }
 
-static status answer_http(const struct world_job *job, struct script *script, struct ending *ending,
-                          struct error *reterr)
+/* What the worker gets: with secrets, where the task sends some. Owned. */
+static json sent_input(const struct world *world, const struct world_job *job)
+{
+    json input = json_invalid();
+    json error = json_invalid();
+    if (!job->task->sends_secrets) return json_ref(job->input);
+    struct scene scene =
+        scene_of(world->run, &world->env, job_activation(world->run, str_from(job->id.text)));
+    if (job_arguments_sent(&scene, str_from("placeholder"), job->input, &input, &error) ==
+        STATUS_OK) {
+        return input;
+    }
+    json_unref(error);
+    return json_ref(job->input);
+}
+
+/* Basic and bearer; the others need an exchange, which the real worker makes over HTTP. */
+static status authorize(json input, struct arena *arena, struct http_job *http,
+                        struct error *reterr)
+{
+    struct authorization authorization = {};
+    str value                          = {};
+    TRY(authorization_read(json_get_text(input, "authentication"), &authorization, reterr));
+    TRY(authorization_header(&authorization, (str){}, arena, &value, reterr));
+    if (value.len > 0) http_job_authorize(http, value);
+    return STATUS_OK;
+}
+
+static status answer_http(const struct world *world, const struct world_job *job,
+                          struct script *script, struct ending *ending, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(HTTP_JOB_ARENA_MAX);
+    CLEANUP(json_unrefp) json input          = sent_input(world, job);
     struct http_job http                     = {};
     struct error error                       = {};
-    status code = http_job_read(job->input, json_str(job->key), arena, &http, &error);
+    status code = http_job_read(input, json_str(job->key), arena, &http, &error);
+    if (code == STATUS_OK) code = authorize(input, arena, &http, &error);
     if (code != STATUS_OK) {
         *ending = (struct ending){
             .value = error_new(ERROR_CONFIGURATION, 0, str_from(error.text), (str){})};
@@ -190,7 +222,7 @@ status core_jobs_answer(struct core_jobs *jobs, struct world *world, struct scri
         bool is_left_open    = false;
         *ret_has_answered    = true;
         if (strcmp(job.function, "http") == 0) {
-            TRY(answer_http(&job, script, &ending, reterr));
+            TRY(answer_http(world, &job, script, &ending, reterr));
         } else {
             TRY(answer_function(&job, script, &ending, &is_left_open, reterr));
         }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/api.h"
 #include "language/backend.h"
+#include "language/secrets.h"
 #include "language/standin_server.h"
 #include "language/standin_worker.h"
 #include "language/suite.h"
@@ -500,6 +501,21 @@ static void write_models(const struct http *http, struct buf *text)
         standin_server_port(http->standin));
 }
 
+/* A file for each, as an operator would have them. */
+static status write_secrets(const struct http *http, struct buf *text, struct error *reterr)
+{
+    (void)buf_put_text(text, "scheduler:\n  secrets:\n    '*':\n");
+    for (size_t i = 0; i < LANGUAGE_SECRETS; i++) {
+        const struct language_secret *secret = &language_secret_texts[i];
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s.secret", secret->name);
+        TRY(suite_write(&http->suite, name, str_from(secret->text), reterr));
+        (void)buf_printf(text, "      %s: { file: %s/%s }\n", secret->name, http->suite.folder,
+                         name);
+    }
+    return STATUS_OK;
+}
+
 static status open_suite(struct http *http, const struct http_backend_options *options,
                          struct error *reterr)
 {
@@ -512,6 +528,7 @@ static status open_suite(struct http *http, const struct http_backend_options *o
     }
     write_rewrites(http, options, &config);
     write_models(http, &config);
+    TRY(write_secrets(http, &config, reterr));
     TRY(suite_write(&http->suite, "tutti.yaml", buf_str(&config), reterr));
     TRY(suite_start(&http->suite, options->programs, reterr));
     TRY(standin_worker_start(http->suite.rpc, http->script, &http->worker, reterr));
