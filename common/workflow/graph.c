@@ -50,12 +50,15 @@ bool graph_format_find(str name, enum graph_format *ret_format)
 const char *graph_kind_name(enum task_kind kind)
 {
     static const char *const names[] = {
-        [TASK_CALL] = "call",   [TASK_DO] = "do",     [TASK_EMIT] = "emit",
-        [TASK_FOR] = "for",     [TASK_FORK] = "fork", [TASK_LISTEN] = "listen",
-        [TASK_RAISE] = "raise", [TASK_SET] = "set",   [TASK_SWITCH] = "switch",
-        [TASK_TRY] = "try",     [TASK_WAIT] = "wait",
+        [TASK_CALL] = "call",     [TASK_DO] = "do",
+        [TASK_EMIT] = "emit",     [TASK_FOR] = "for",
+        [TASK_FORK] = "fork",     [TASK_LISTEN] = "listen",
+        [TASK_RAISE] = "raise",   [TASK_RUN] = "run",
+        [TASK_SET] = "set",       [TASK_SWITCH] = "switch",
+        [TASK_TRY] = "try",       [TASK_WAIT] = "wait",
+        [TASK_FUNCTION] = "call", [TASK_EXTENSION] = "extension",
     };
-    return (size_t)kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "run";
+    return (size_t)kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "call";
 }
 
 json graph_definition(const struct workflow *workflow, const struct task *task)
@@ -87,6 +90,11 @@ static void lists_add(struct graph *graph, const struct task *task)
         list_add(graph, &task->fork.branches, task->index, "");
     } else if (task->kind == TASK_LISTEN && task->listen.foreach) {
         list_add(graph, &task->listen.foreach->body, task->index, "for each event");
+    } else if (task->kind == TASK_EXTENSION) {
+        const struct extension_body *extension = &task->extension;
+        if (extension->before.count) list_add(graph, &extension->before, task->index, "before");
+        list_add(graph, &extension->body, task->index, "");
+        if (extension->after.count) list_add(graph, &extension->after, task->index, "after");
     } else if (task->kind == TASK_TRY) {
         list_add(graph, &task->try_.body, task->index, "");
         if (task->try_.has_handler) list_add(graph, &task->try_.handler, task->index, "catch");
@@ -96,12 +104,22 @@ static void lists_add(struct graph *graph, const struct task *task)
 
 /* --- edges ------------------------------------------------------------------------------------ */
 
-/* Where the edges of a task are collected; `list` is the one it stands in. */
+/* Where the edges of a task are collected; `list` is the one it stands in. Around an extended task
+ * stand the boxes of its extensions, and the edges are the outermost's. */
 struct origin {
     struct graph *graph;
     const struct graph_list *list;
-    const struct task *task;
+    const struct task *task; /* the box */
+    const struct task *says; /* the task in it, which says where to go */
 };
+
+static const struct task *extended(const struct workflow *workflow, const struct task *task)
+{
+    while (task->kind == TASK_EXTENSION && task->extension.body.count > 0) {
+        task = &workflow->tasks[task->extension.body.tasks[0]];
+    }
+    return task;
+}
 
 static struct graph_edge *edge_add(const struct origin *origin, struct flow flow)
 {
@@ -129,7 +147,7 @@ static struct graph_edge *edge_add(const struct origin *origin, struct flow flow
 
 static void case_edges_add(const struct origin *origin)
 {
-    const struct task *task = origin->task;
+    const struct task *task = origin->says;
     json cases       = json_get_text(graph_definition(origin->graph->workflow, task), "switch");
     bool has_default = false;
     for (uint32_t i = 0; i < task->choice.case_count; i++) {
@@ -137,20 +155,26 @@ static void case_edges_add(const struct origin *origin)
         struct graph_edge *edge        = edge_add(origin, item->then);
         has_default                    = has_default || !item->when;
         if (!edge) continue;
-        edge->row   = (int32_t)i;
+        if (origin->task == task) edge->row = (int32_t)i;
         edge->label = graph_case_text(origin->graph, item, json_value_at(json_at(cases, i), 0));
         /* Every case has a port of its own, so none leaves the box below. */
-        if (edge->target == EDGE_NEXT && edge->to != TASK_NONE) edge->target = EDGE_TASK;
+        bool has_port = edge->row >= 0 && edge->to != TASK_NONE;
+        if (edge->target == EDGE_NEXT && has_port) edge->target = EDGE_TASK;
     }
     if (!has_default) (void)edge_add(origin, task->then);
 }
 
-static void edges_add(struct graph *graph, const struct graph_list *list, const struct task *task)
+static void edges_add(struct graph *graph, const struct graph_list *list, const struct task *box)
 {
-    const struct origin origin        = {.graph = graph, .list = list, .task = task};
     static const struct flow and_then = {.kind = FLOW_CONTINUE};
-    struct graph_node *node           = &graph->nodes[task->index];
+    const struct task *task           = extended(graph->workflow, box);
+    const struct origin origin        = {.graph = graph, .list = list, .task = box, .says = task};
+    struct graph_node *node           = &graph->nodes[box->index];
     node->edge_first                  = graph->edge_count;
+    if (list->owner != TASK_NONE && graph->workflow->tasks[list->owner].kind == TASK_EXTENSION &&
+        list->tasks == &graph->workflow->tasks[list->owner].extension.body) {
+        return; /* the box around it has them */
+    }
     if (list->is_row) {
         if (task->then.kind == FLOW_END) (void)edge_add(&origin, task->then);
     } else if (task->kind == TASK_SWITCH) {
@@ -191,8 +215,8 @@ static uint32_t edges_max(const struct workflow *workflow)
 {
     uint32_t count = 2 * workflow->task_count;
     for (uint32_t i = 0; i < workflow->task_count; i++) {
-        const struct task *task = &workflow->tasks[i];
-        if (task->kind == TASK_SWITCH) count += task->choice.case_count;
+        const struct task *says = extended(workflow, &workflow->tasks[i]);
+        if (says->kind == TASK_SWITCH) count += says->choice.case_count;
     }
     return count;
 }

@@ -6,7 +6,7 @@
 #include "workflow/graph.h"
 
 enum {
-    GRAPH_LISTS_PER_TASK = 2,
+    GRAPH_LISTS_PER_TASK = 3,
     GRAPH_LINE_MAX       = 44,       /* code points of a line of text */
     GRAPH_ARENA_MAX      = 64 << 20, /* bytes; 4,096 tasks need a few of these */
 };

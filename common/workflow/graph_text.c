@@ -33,6 +33,7 @@ static const char *line_of(const struct graph *graph, str text)
         is_blank = is_gap;
         count++;
     }
+    if (is_blank && line.len > 0) line.len--;
     const char *copy = arena_strdup(graph->arena, buf_str(&line));
     ASSERT(copy != NULL);
     return copy;
@@ -144,16 +145,20 @@ static const char *wait_words(const struct graph *graph, json definition)
 static const char *run_words(const struct graph *graph, json definition)
 {
     json workflow = member(definition, "run", "workflow");
-    if (json_is(workflow, JSON_INVALID)) return "run";
+    if (json_is(workflow, JSON_INVALID)) return call_words(graph, definition);
     return words(graph, "run workflow ", json_get_text(workflow, "name"));
 }
 
 static const char *detail_of(const struct graph *graph, const struct task *task)
 {
     json definition = graph_definition(graph->workflow, task);
-    switch ((int)task->kind) { /* what is left runs something */
+    switch ((int)task->kind) { /* what is left runs or calls something */
     case TASK_CALL: return call_words(graph, definition);
     case TASK_DO: return "";
+    case TASK_EXTENSION: {
+        CLEANUP(json_unrefp) json name = json_text_lossy(str_from(task->extension.name));
+        return words(graph, "extension ", name);
+    }
     case TASK_EMIT: {
         json event = member(definition, "emit", "event");
         return words(graph, "emit ", member(event, "with", "type"));
