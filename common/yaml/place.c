@@ -177,6 +177,73 @@ static void walk_flow(struct cursor *cursor, str text, size_t offset, bool is_qu
     }
 }
 
+static void skip_line_end(struct cursor *cursor)
+{
+    if (peek(cursor) == '\r') step(cursor);
+    step(cursor);
+}
+
+/* Bytes of the character that begins with `lead`. */
+static size_t character_len(char lead)
+{
+    unsigned char c = (unsigned char)lead;
+    return c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+}
+
+/* Steps over an escape. \\x, \\u and \\U have digits; a pair of surrogates is one character. */
+static void skip_escape(struct cursor *cursor)
+{
+    step(cursor);
+    char kind     = peek(cursor);
+    size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
+    step(cursor);
+    str hex      = cursor->rest;
+    bool is_high = kind == 'u' && hex.len >= 2 && (hex.ptr[0] == 'd' || hex.ptr[0] == 'D') &&
+                   strchr("89abAB", hex.ptr[1]);
+    for (size_t i = 0; i < digits; i++) step(cursor);
+    if (is_high && peek(cursor) == '\\') skip_escape(cursor);
+}
+
+/* Behind an escaped line end the text goes on as if it were one line. */
+static void skip_continuation(struct cursor *cursor)
+{
+    for (;;) {
+        struct cursor ahead = *cursor;
+        if (peek(&ahead) != '\\') return;
+        step(&ahead);
+        if (peek(&ahead) != '\n' && peek(&ahead) != '\r') return;
+        skip_line_end(&ahead);
+        skip_blanks(&ahead);
+        *cursor = ahead;
+    }
+}
+
+/* Double-quoted texts: escapes, and lines that are folded like those of other flow texts. */
+static void walk_escaped(struct cursor *cursor, str text, size_t offset)
+{
+    step(cursor);
+    skip_continuation(cursor);
+    for (size_t i = 0; i < offset && cursor->rest.len > 0;) {
+        if (peek(cursor) == '\\') {
+            skip_escape(cursor);
+            i += character_len(text.ptr[i]);
+        } else if ((text.ptr[i] == ' ' || text.ptr[i] == '\n') && is_line_end(cursor)) {
+            skip_blanks(cursor);
+            skip_line_end(cursor);
+            if (text.ptr[i] == '\n' && (i == 0 || text.ptr[i - 1] != '\n')) {
+                skip_blanks(cursor);
+                skip_line_end(cursor);
+            }
+            skip_blanks(cursor);
+            i++;
+        } else {
+            step(cursor);
+            i++;
+        }
+        skip_continuation(cursor);
+    }
+}
+
 static void next_line(struct cursor *cursor)
 {
     while (cursor->rest.len > 0 && peek(cursor) != '\n') step(cursor);
@@ -209,6 +276,54 @@ static void walk_literal(struct cursor *cursor, str text, size_t offset)
     for (uint32_t i = 0; i < indent && is_blank(peek(cursor)); i++) step(cursor);
     for (size_t i = start; i < offset; i++) step(cursor);
 }
+/* How many line ends follow each other, lines of blanks included. */
+static size_t line_ends(struct cursor cursor)
+{
+    size_t count = 0;
+    while (is_line_end(&cursor)) {
+        skip_blanks(&cursor);
+        skip_line_end(&cursor);
+        count++;
+    }
+    return count;
+}
+
+static size_t run_of_line_ends(str text, size_t from)
+{
+    size_t to = from;
+    while (to < text.len && text.ptr[to] == '\n') to++;
+    return to - from;
+}
+
+static void skip_indent(struct cursor *cursor, uint32_t indent)
+{
+    for (uint32_t i = 0; i < indent && is_blank(peek(cursor)); i++) step(cursor);
+}
+
+/* A folded text: one line end is a blank, several are one less; those around lines that are
+ * indented further stay as they are. */
+static void walk_folded(struct cursor *cursor, str text, size_t offset)
+{
+    next_line(cursor);
+    uint32_t indent = indent_of(*cursor, text);
+    skip_indent(cursor, indent);
+    for (size_t i = 0; i < offset && cursor->rest.len > 0; i++) {
+        bool is_end = peek(cursor) == '\n' || peek(cursor) == '\r';
+        if (!is_end) {
+            step(cursor);
+            continue;
+        }
+        size_t in_text = text.ptr[i] == '\n' ? run_of_line_ends(text, i) : 0;
+        bool is_first  = in_text > 0 && (i == 0 || text.ptr[i - 1] != '\n');
+        bool is_folded = is_first && line_ends(*cursor) == in_text + 1;
+        skip_line_end(cursor);
+        if (is_folded) {
+            skip_blanks(cursor);
+            skip_line_end(cursor);
+        }
+        skip_indent(cursor, indent);
+    }
+}
 
 struct yaml_place yaml_place_in(const struct yaml_document *document, str pointer, size_t offset)
 {
@@ -224,8 +339,8 @@ struct yaml_place yaml_place_in(const struct yaml_document *document, str pointe
     case YAML_PLAIN: walk_flow(&cursor, text, offset, false); break;
     case YAML_SINGLE_QUOTED: walk_flow(&cursor, text, offset, true); break;
     case YAML_LITERAL: walk_literal(&cursor, text, offset); break;
-    case YAML_DOUBLE_QUOTED:
-    case YAML_FOLDED:
+    case YAML_DOUBLE_QUOTED: walk_escaped(&cursor, text, offset); break;
+    case YAML_FOLDED: walk_folded(&cursor, text, offset); break;
     case YAML_NOT_SCALAR: return place;
     }
     place.line   = cursor.line;

@@ -14,7 +14,7 @@ static void check_findings(const struct diagnostics *list)
         ASSERT(list->items[i].line >= 1);
         ASSERT(list->items[i].column >= 1);
         ASSERT(list->items[i].detail[0] != '\0');
-        ASSERT(list->items[i].code[0] == 'V');
+        ASSERT(list->items[i].code[0] == 'V' || list->items[i].code[0] == 'P');
     }
 }
 
@@ -68,9 +68,10 @@ static void check_tree(const struct workflow *workflow)
 
 static const struct workflow *read_text(struct arena *arena, str text)
 {
-    struct diagnostics *list        = diagnostics_new(arena);
-    const struct workflow *workflow = NULL;
-    if (workflow_read(text, list, &workflow, NULL) != STATUS_OK) {
+    struct diagnostics *list              = diagnostics_new(arena);
+    const struct workflow *workflow       = NULL;
+    const struct workflow_sources sources = {.is_portable = true};
+    if (workflow_read_with(text, &sources, list, &workflow, NULL) != STATUS_OK) {
         ASSERT(list->errors > 0);
         ASSERT(!workflow);
     } else {

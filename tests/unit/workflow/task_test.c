@@ -226,6 +226,13 @@ static const struct finding_row rows[] = {
     {"a key on a set",
      TASKS "- a: { set: { b: 1 }, metadata: { tutti: { idempotencyKey: '${ .x }' } } }\n", "V30", 3,
      44, "belongs to a `call`", ""},
+    /* Where: inside escaped, folded and literal texts. */
+    {"behind escapes", TASKS "- a: { set: { b: \"${ \\\"\\t\\\" + $nix }\" } }\n", "V21", 3, 32,
+     "no variable `$nix`", ""},
+    {"in a folded text", TASKS "- a:\n    set:\n      b: >-\n        ${ .a +\n        $nix }\n",
+     "V21", 7, 9, "no variable `$nix`", ""},
+    {"in a literal text", TASKS "- a:\n    if: |\n      .a\n      | $nix\n    set: { b: 1 }\n",
+     "V21", 6, 9, "no variable `$nix`", ""},
     /* V42 */
     {"an export that drops another",
      TASKS "- a: { set: { b: 1 }, export: { as: { x: . } } }\n- c: { set: { d: 1 }, export: { as: "

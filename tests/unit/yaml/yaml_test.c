@@ -214,20 +214,33 @@ static const char document_text[] = "# comment\n"               /* 1 */
                                     "name: \xc3\xa9t\xc3\xa9\n" /* 2 */
                                     "do:\n"                     /* 3 */
                                     "  - first: {x: 1, y: 'it''s $x'}\n"
-                                    "  - a/b:\n"               /* 5 */
-                                    "      text: |\n"          /* 6 */
-                                    "\n"                       /* 7 */
-                                    "        one\n"            /* 8 */
-                                    "          \xc3\xa9 two\n" /* 9 */
-                                    "base: &b\n"               /* 10 */
-                                    "  k: v\n"                 /* 11 */
-                                    "copy: *b\n"               /* 12 */
-                                    "merged: {<<: *b, n: 1}\n" /* 13 */
-                                    "long: one two  \n"        /* 14 */
-                                    "  three\n"                /* 15 */
-                                    "\n"                       /* 16 */
-                                    "  four\n"                 /* 17 */
-                                    "tagged: !!str abc\n";     /* 18 */
+                                    "  - a/b:\n"                                    /* 5 */
+                                    "      text: |\n"                               /* 6 */
+                                    "\n"                                            /* 7 */
+                                    "        one\n"                                 /* 8 */
+                                    "          \xc3\xa9 two\n"                      /* 9 */
+                                    "base: &b\n"                                    /* 10 */
+                                    "  k: v\n"                                      /* 11 */
+                                    "copy: *b\n"                                    /* 12 */
+                                    "merged: {<<: *b, n: 1}\n"                      /* 13 */
+                                    "long: one two  \n"                             /* 14 */
+                                    "  three\n"                                     /* 15 */
+                                    "\n"                                            /* 16 */
+                                    "  four\n"                                      /* 17 */
+                                    "tagged: !!str abc\n"                           /* 18 */
+                                    "esc: \"a\\tb\\\"c \\u00e4\\U0001F600 z\"\n" /* 19 */
+                                    "wrap: \"one  \n"                               /* 20 */
+                                    "  two\n"                                       /* 21 */
+                                    "\n"                                            /* 22 */
+                                    "  three \\\n"                                  /* 23 */
+                                    "  four\"\n"                                    /* 24 */
+                                    "fold: >-\n"                                    /* 25 */
+                                    "  ab\n"                                        /* 26 */
+                                    "  cd\n"                                        /* 27 */
+                                    "\n"                                            /* 28 */
+                                    "  ef\n"                                        /* 29 */
+                                    "   gh\n"                                       /* 30 */
+                                    "  ij\n";                                       /* 31 */
 
 static const struct place {
     const char *pointer;
@@ -265,6 +278,23 @@ static const struct place {
     {"/long", 10, 15, 5},
     {"/long", 14, 17, 3},
     {"/tagged", 1, 18, 16},
+    {"/esc", 0, 19, 7},
+    {"/esc", 2, 19, 10},  /* b, behind \\t */
+    {"/esc", 4, 19, 13},  /* c */
+    {"/esc", 6, 19, 15},  /* a character of two bytes, an escape of six */
+    {"/esc", 8, 19, 21},  /* four bytes, an escape of ten */
+    {"/esc", 13, 19, 32}, /* z */
+    {"/wrap", 1, 20, 9},
+    {"/wrap", 4, 21, 3},  /* two */
+    {"/wrap", 8, 23, 3},  /* three, behind an empty line */
+    {"/wrap", 14, 24, 3}, /* four, behind an escaped line end */
+    {"/fold", 0, 26, 3},
+    {"/fold", 3, 27, 3}, /* cd */
+    {"/fold", 4, 27, 4},
+    {"/fold", 6, 29, 3}, /* ef, behind an empty line */
+    {"/fold", 9, 30, 3}, /* the blank before gh belongs to it */
+    {"/fold", 10, 30, 4},
+    {"/fold", 13, 31, 3}, /* ij */
 };
 
 static void check_place(void **state)
