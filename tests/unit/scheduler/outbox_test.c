@@ -1,0 +1,222 @@
+/* outbox: what is put arrives once and in order, whoever refuses or restarts. */
+#include "cmocka.h"
+
+#include "scheduler/outbox.h"
+#include "scheduler/partition.h"
+
+enum { TARGET = 1, COUNT = 3, STARTED_US = 1'000'000 };
+
+struct fixture {
+    struct partition *partition;
+    struct outbox *outbox;
+    struct command *posted; /* the batch under way */
+    unsigned posts, wakes;
+    bool refuses;
+};
+
+static status on_post(uint16_t partition, struct command *command, struct error *reterr,
+                      void *context)
+{
+    struct fixture *it = context;
+    assert_int_equal(partition, TARGET);
+    if (it->refuses) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "full");
+    assert_null(it->posted); /* one at a time */
+    it->posted = command;
+    it->posts++;
+    return STATUS_OK;
+}
+
+static void on_wake(void *context)
+{
+    struct fixture *it = context;
+    it->wakes++;
+}
+
+static void restart(struct fixture *it)
+{
+    const struct outbox_options options = {
+        .count = COUNT, .post = on_post, .wake = on_wake, .context = it};
+    outbox_free(it->outbox);
+    it->outbox      = outbox_new(&options);
+    struct txn *txn = NULL;
+    assert_int_equal(txn_begin_write(it->partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(outbox_recover(it->outbox, txn, NULL), STATUS_OK);
+    txn_abort(txn);
+}
+
+static struct fixture begin(void)
+{
+    struct fixture it                      = {};
+    const struct partition_options options = {.map_size = 64 << 20, .count = COUNT};
+    assert_int_equal(partition_open(&options, &it.partition, NULL), STATUS_OK);
+    return it;
+}
+
+static void end(struct fixture *it)
+{
+    assert_null(it->posted);
+    outbox_free(it->outbox);
+    partition_close(it->partition);
+}
+
+/* A turn of the sender: what was taken goes, `count` more come. */
+static void turn(struct fixture *it, unsigned count, int64_t now_us)
+{
+    struct txn *txn = NULL;
+    assert_int_equal(txn_begin_write(it->partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(outbox_sweep(it->outbox, txn, NULL), STATUS_OK);
+    for (unsigned i = 0; i < count; i++) {
+        Pb__ChildStop stop   = PB__CHILD_STOP__INIT;
+        Pb__Message message  = PB__MESSAGE__INIT;
+        stop.reason          = "why";
+        message.content_case = PB__MESSAGE__CONTENT_CHILD_STOP;
+        message.child_stop   = &stop;
+        assert_int_equal(outbox_put(it->outbox, txn, TARGET, &message, NULL), STATUS_OK);
+    }
+    assert_int_equal(txn_commit(txn, NULL), STATUS_OK);
+    outbox_send(it->outbox, it->partition->store, now_us);
+}
+
+static void answer(struct fixture *it, status code)
+{
+    struct command *command = it->posted;
+    assert_non_null(command);
+    it->posted    = NULL;
+    command->code = code;
+    command->done(command);
+}
+
+/* The batch under way is messages `from` to `to`. */
+static void check_batch(const struct fixture *it, uint64_t from, uint64_t to)
+{
+    assert_non_null(it->posted);
+    const struct message_batch *batch = it->posted->request;
+    assert_int_equal(batch->count, to - from + 1);
+    for (size_t i = 0; i < batch->count; i++) {
+        assert_int_equal(batch->sequences[i], from + i);
+        assert_string_equal(batch->messages[i]->child_stop->reason, "why");
+    }
+    assert_true(it->posted->mail.size_bytes > 0);
+}
+
+static uint64_t rows(const struct fixture *it)
+{
+    struct txn *txn = NULL;
+    uint64_t count  = 0;
+    assert_int_equal(txn_begin_read(it->partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_count(txn, TABLE_OUTBOX, &count, NULL), STATUS_OK);
+    txn_abort(txn);
+    return count;
+}
+
+static void test_one_batch_at_a_time(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    turn(&it, 3, STARTED_US);
+    check_batch(&it, 1, 3);
+    turn(&it, 1, STARTED_US); /* waits for the answer */
+    check_batch(&it, 1, 3);
+    assert_int_equal(rows(&it), 4);
+    assert_int_equal(outbox_due_us(it.outbox), INT64_MAX);
+
+    answer(&it, STATUS_OK);
+    assert_int_equal(it.wakes, 1);
+    turn(&it, 0, STARTED_US);
+    check_batch(&it, 4, 4);
+    assert_int_equal(rows(&it), 1);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    assert_int_equal(rows(&it), 0);
+    end(&it);
+}
+
+static void test_a_refusal_is_asked_again(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    turn(&it, 2, STARTED_US);
+    answer(&it, STATUS_UNAVAILABLE);
+    turn(&it, 0, STARTED_US);
+    assert_null(it.posted);
+    assert_int_equal(outbox_due_us(it.outbox), STARTED_US + OUTBOX_RETRY_US);
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US);
+    check_batch(&it, 1, 2); /* whole, and in its order */
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+
+    it.refuses = true; /* its mailbox, this time */
+    turn(&it, 1, STARTED_US);
+    assert_int_equal(outbox_due_us(it.outbox), STARTED_US + OUTBOX_RETRY_US);
+    it.refuses = false;
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US);
+    check_batch(&it, 3, 3);
+    answer(&it, STATUS_OK);
+    end(&it);
+}
+
+static void test_a_batch_has_a_limit(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    turn(&it, OUTBOX_BATCH_MAX + 1, STARTED_US);
+    check_batch(&it, 1, OUTBOX_BATCH_MAX);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    check_batch(&it, OUTBOX_BATCH_MAX + 1, OUTBOX_BATCH_MAX + 1);
+    answer(&it, STATUS_OK);
+    end(&it);
+}
+
+static void test_a_restart_sends_again_what_was_not_swept(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    turn(&it, 2, STARTED_US);
+    answer(&it, STATUS_OK); /* taken, but the sender dies before it hears */
+    restart(&it);
+    turn(&it, 1, STARTED_US);
+    check_batch(&it, 1, 3); /* the receiver knows the first two */
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    assert_int_equal(rows(&it), 0);
+
+    restart(&it); /* numbers go on though no row is left */
+    turn(&it, 1, STARTED_US);
+    check_batch(&it, 4, 4);
+    answer(&it, STATUS_OK);
+    end(&it);
+}
+
+static void test_the_inbox_takes_a_number_once(void **)
+{
+    static const struct {
+        uint16_t source;
+        uint64_t sequence;
+        bool is_new;
+    } rows_in[]       = {{0, 1, true}, {0, 1, false}, {0, 2, true}, {1, 1, true},
+                         {0, 7, true}, {0, 5, false}, {1, 2, true}, {1, 1, false}};
+    struct fixture it = begin();
+    struct txn *txn   = NULL;
+    assert_int_equal(txn_begin_write(it.partition->store, &txn, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(rows_in); i++) {
+        bool is_new = !rows_in[i].is_new;
+        assert_int_equal(inbox_take(txn, rows_in[i].source, rows_in[i].sequence, &is_new, NULL),
+                         STATUS_OK);
+        assert_int_equal(is_new, rows_in[i].is_new);
+    }
+    txn_abort(txn);
+    end(&it);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_batch_at_a_time),
+        cmocka_unit_test(test_a_refusal_is_asked_again),
+        cmocka_unit_test(test_a_batch_has_a_limit),
+        cmocka_unit_test(test_a_restart_sends_again_what_was_not_swept),
+        cmocka_unit_test(test_the_inbox_takes_a_number_once),
+    };
+    return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
+}
