@@ -227,7 +227,7 @@ static const struct finding_row rows[] = {
      TASKS "- a: { set: { b: 1 }, metadata: { tutti: { idempotencyKey: '${ .x }' } } }\n", "V30", 3,
      44, "belongs to a `call`", ""},
     /* Where: inside escaped, folded and literal texts. */
-    {"behind escapes", TASKS "- a: { set: { b: \"${ \\\"\\t\\\" + $nix }\" } }\n", "V21", 3, 32,
+    {"behind escapes", TASKS "- a: { set: { b: \"${ \\\"\\t\\\" + $nix }\" } }\n", "V21", 3, 31,
      "no variable `$nix`", ""},
     {"in a folded text", TASKS "- a:\n    set:\n      b: >-\n        ${ .a +\n        $nix }\n",
      "V21", 7, 9, "no variable `$nix`", ""},
