@@ -71,6 +71,13 @@ static const struct rpc_contract_method system_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method subscription_methods[] = {
+    {"Create", RPC_COMMIT, false, EDGE},
+    {"List",   RPC_FAST,   true,  EDGE},
+    {"Delete", RPC_COMMIT, true,  EDGE},
+    {},
+};
+
 static const struct rpc_contract_method event_methods[] = {
     {"Publish", RPC_COMMIT, true, INSIDE}, /* what came before is a duplicate */
     {},
@@ -112,6 +119,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Functions", 9, function_methods},
     {"tutti.v1.Assistants", 11, assistant_methods},
     {"tutti.v1.Events",   43, event_methods},
+    {"tutti.v1.Subscriptions", 44, subscription_methods},
     {},
 };
 

@@ -16,6 +16,7 @@
 #include "llm.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "run.pb-c.h"
+#include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "telemetry/telemetry.h"
 #include "workflow.pb-c.h"
@@ -92,13 +93,10 @@ static void on_connected(const char *, bool is_up, void *context)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,
-        &pb__workflows__descriptor,
-        &pb__approvals__descriptor,
-        &pb__system__descriptor,
-        &pb__assistants__descriptor,
-        &pb__events__descriptor,
-        NULL};
+        &pb__runs__descriptor,          &pb__workflows__descriptor,
+        &pb__approvals__descriptor,     &pb__system__descriptor,
+        &pb__assistants__descriptor,    &pb__events__descriptor,
+        &pb__subscriptions__descriptor, NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

@@ -24,6 +24,11 @@ void approvals_edit(struct api_call *call);
 
 void events_publish(struct api_call *call);
 
+void subscriptions_create(struct api_call *call);
+void subscriptions_list(struct api_call *call);
+void subscriptions_get(struct api_call *call);
+void subscriptions_delete(struct api_call *call);
+
 void workflows_list(struct api_call *call);
 void workflows_put(struct api_call *call);
 void workflows_validate(struct api_call *call);

@@ -29,7 +29,9 @@ enum command_kind {                /* request -> response */
                     COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
                                             */
                     COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
-                    COMMAND_REPORT,  /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_SUBSCRIBE,   /* Pb__Subscription -> Pb__Subscription */
+                    COMMAND_UNSUBSCRIBE, /* Pb__DeleteSubscription -> Pb__SubscriptionGone */
                     COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */

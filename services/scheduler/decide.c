@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "scheduler/due.h"
+#include "scheduler/lifecycle.h"
 #include "scheduler/run_end.h"
 #include "scheduler/undo.h"
 
@@ -18,7 +19,8 @@ struct event *decide_emit(struct decision *decision, struct event *event)
     struct error error = {};
     event->sequence    = decision->run->sequence + 1;
     event->time_us     = decision->env->now_us;
-    status applied     = run_apply(decision->run, event, &error);
+    if (decision->env->notes_lifecycle) lifecycle_note(decision->run, event);
+    status applied = run_apply(decision->run, event, &error);
     ASSERT(applied == STATUS_OK);
     return event_list_push(decision->events, event);
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
+#include "scheduler/engine_webhooks.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -49,14 +50,15 @@ struct decide_env engine_env(struct engine *engine)
     bool is_own                  = engine->options.system_store == engine->store;
     engine->assistant_tables.txn = is_own ? engine->txn : NULL;
     return (struct decide_env){
-        .now_us     = engine->now_us,
-        .ids        = &engine->ids,
-        .random     = &engine->random,
-        .scratch    = engine->scratch,
-        .limits     = engine->options.limits,
-        .assistants = has_assistants ? &engine->assistants : NULL,
-        .children   = &engine->children,
-        .secrets    = engine->options.secrets,
+        .now_us          = engine->now_us,
+        .ids             = &engine->ids,
+        .random          = &engine->random,
+        .scratch         = engine->scratch,
+        .limits          = engine->options.limits,
+        .assistants      = has_assistants ? &engine->assistants : NULL,
+        .children        = &engine->children,
+        .secrets         = engine->options.secrets,
+        .notes_lifecycle = engine_has_subscribers(engine),
     };
 }
 
@@ -87,6 +89,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
     case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
     case COMMAND_REPORT: return engine_report(engine, command, reterr);
+    case COMMAND_SUBSCRIBE: return engine_subscribe(engine, command, reterr);
+    case COMMAND_UNSUBSCRIBE: return engine_unsubscribe(engine, command, reterr);
     case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
     case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
@@ -301,6 +305,7 @@ static void engine_turn(struct engine *engine, struct mail *mail)
     if (code != STATUS_OK) {
         undo(engine, code, &error);
     } else {
+        engine_subscriptions_refresh(engine);
         tell_listener(engine);
         if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
         answer_all(engine); /* whoever is answered sees it on the board, too */

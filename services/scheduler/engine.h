@@ -60,6 +60,7 @@ struct engine_listener {
 struct engine_options {
     struct partition *partition; /* borrowed, as all that follows */
     struct definitions *definitions;
+    struct subscriptions *subscriptions; /* shared by all engines; NULL: none */
     struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
                                    child runs */
     struct board *board;        /* NULL: none */

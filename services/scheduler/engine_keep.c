@@ -8,6 +8,7 @@
 #include "scheduler/engine_approvals.h"
 #include "scheduler/engine_events.h"
 #include "scheduler/engine_internal.h"
+#include "scheduler/engine_webhooks.h"
 
 #include <inttypes.h>
 
@@ -233,9 +234,12 @@ status engine_keep(struct engine *engine, struct live_run *live, struct error *r
     live->head.last_entry = number;
     live->head.entries_since++;
 
+    bool is_told = engine_has_subscribers(engine);
     for (size_t i = 0; i < events->count; i++) {
         live->has_listener_moved |= moves_listener(live, &events->items[i]);
         TRY(keep_event(engine, live, &events->items[i], reterr));
+        if (!is_told) continue;
+        TRY(engine_tell_subscribers(engine, live, &events->items[i], reterr));
     }
     event_list_clear(events);
     engine_touch(engine, live);

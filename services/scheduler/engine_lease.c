@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "job.pb-c.h"
 #include "scheduler/engine_internal.h"
+#include "scheduler/engine_webhooks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,11 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
                   LOG_TEXT_OF("error", why.text));
         open_job_remove(engine->queues, job);
         return STATUS_OK;
+    }
+    if (job_is_delivery(job)) {
+        bool is_filled = false;
+        TRY(engine_delivery_fill(engine, job, record, arena, &is_filled, reterr));
+        if (!is_filled) return STATUS_OK;
     }
     if (record->sends_secrets) {
         bool is_filled = false;

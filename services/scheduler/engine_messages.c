@@ -1,6 +1,7 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
 #include "scheduler/engine_events.h"
+#include "scheduler/engine_webhooks.h"
 
 status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
                    struct error *reterr)
@@ -21,6 +22,8 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_event_arrived(engine, message->event_arrival, reterr);
     case PB__MESSAGE__CONTENT_EVENT_TAKEN:
         return engine_event_taken(engine, message->event_taken, reterr);
+    case PB__MESSAGE__CONTENT_SUBSCRIPTION_OFF:
+        return engine_subscription_off(engine, message->subscription_off, reterr);
     case PB__MESSAGE__CONTENT_SCHEDULE_ANSWER:
         return engine_take_schedule_answer(engine, message->schedule_answer, reterr);
     default: break;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "job.pb-c.h"
 #include "scheduler/engine_internal.h"
+#include "scheduler/engine_webhooks.h"
 #include "workflow/errors.h"
 
 /* One report at work. */
@@ -88,6 +89,15 @@ typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const 
 static status settle(struct engine *engine, struct open_job *job, const struct report *report,
                      decide_fn decide, status *ret_code, struct error *reterr)
 {
+    if (job_is_delivery(job)) {
+        CLEANUP(json_unrefp) json unknown = json_object_new(0);
+        bool is_said                      = report->value.kind != JSON_INVALID;
+        *ret_code                         = STATUS_OK;
+        json error                        = decide == decide_completed ? json_invalid()
+                                            : is_said                  ? report->value
+                                                                       : unknown;
+        return engine_delivery_settle(engine, job, error, reterr);
+    }
     struct live_run *live = NULL;
     const struct id id    = job->id; /* the job may be gone afterwards */
     TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));

@@ -44,6 +44,7 @@ struct event_hub {
     struct map *kept;        /* the same -> struct kept_count, owned */
     struct emitted *first, **last;
     bool has_work;
+    bool has_new_subscriptions; /* by this turn */
     struct page kept_sweep, id_sweep;
 };
 

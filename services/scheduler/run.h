@@ -88,6 +88,7 @@ struct decide_env {
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
     const struct child_places *children;       /* child.h; NULL: none to ask */
     const struct secret_source *secrets;       /* NULL: there are none */
+    bool notes_lifecycle; /* somebody has subscribed: events get what lifecycle.h needs */
 };
 
 struct run;

@@ -9,6 +9,7 @@
 #include "scheduler/function_registry.h"
 #include "scheduler/run_history.h"
 #include "scheduler/run_reader.h"
+#include "scheduler/subscriptions.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,6 +29,7 @@ struct scheduler {
     bool *has;             /* `count`: which partitions are ours, also while they are opened */
     _Atomic(struct engine *) *engines; /* `count`: for each other; NULL: not there (yet) */
     struct definitions *definitions;
+    struct subscriptions *subscriptions;
     struct function_registry *functions;
     struct secrets_place secrets;
     struct history_waits *history_waits;
@@ -191,6 +193,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .limits        = options->limits,
         .secrets       = &shard->secret_source,
         .lease_ms      = options->lease_ms,
+        .subscriptions = scheduler->subscriptions,
         .failed        = options->failed,
         .post          = on_post,
         .has_partition = on_has_partition,
@@ -241,6 +244,7 @@ static status open_all(struct scheduler *scheduler, const struct scheduler_optio
     const struct shard *system = scheduler->shards[0];
     if (system) {
         TRY(function_registry_load(scheduler->functions, system->partition->store, reterr));
+        TRY(subscriptions_load(scheduler->subscriptions, system->partition->store, reterr));
     }
     if (pthread_create(&scheduler->ticker, NULL, ticker_thread, scheduler)) {
         return fail(reterr, STATUS_UNAVAILABLE, "no thread for the clock");
@@ -265,6 +269,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     (void)pthread_mutex_init(&scheduler->publisher_mutex, NULL);
     scheduler->definitions   = definitions_new();
     scheduler->functions     = function_registry_new();
+    scheduler->subscriptions = subscriptions_new();
     scheduler->instance      = random_u64() | 1;
     scheduler->started_us    = clock_unix_us();
     scheduler->has_four_eyes = options->has_four_eyes;
@@ -305,6 +310,7 @@ void scheduler_close(struct scheduler *scheduler)
     definitions_free(scheduler->definitions);
     function_registry_free(scheduler->functions);
     (void)pthread_mutex_destroy(&scheduler->publisher_mutex);
+    subscriptions_free(scheduler->subscriptions);
     free(scheduler->shards);
     free(scheduler->engines);
     free(scheduler->has);

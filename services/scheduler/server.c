@@ -9,6 +9,7 @@
 #include "scheduler/answer_cache.h"
 #include "scheduler/call.h"
 #include "scheduler/services.h"
+#include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
 
@@ -77,6 +78,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__jobs__descriptor, job_service_methods, scheduler},
         {&pb__workflows__descriptor, workflow_service_methods, scheduler},
         {&pb__events__descriptor, event_service_methods, scheduler},
+        {&pb__subscriptions__descriptor, subscription_service_methods, scheduler},
         {&pb__approvals__descriptor, approval_service_methods, scheduler},
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},

@@ -9,6 +9,7 @@ struct arena;
 struct function_description;
 
 extern const struct rpc_method run_service_methods[];
+extern const struct rpc_method subscription_service_methods[];
 extern const struct rpc_method event_service_methods[];
 extern const struct rpc_method job_service_methods[];
 extern const struct rpc_method workflow_service_methods[];

@@ -45,9 +45,11 @@ enum table {
     TABLE_LISTENER_KEYS,   /* run id, slot (u32) -> ListenerRecord: its keys in TABLE_LISTENERS */
     TABLE_BUFFERED_EVENTS, /* namespace, type, taken (u8), event id -> KeptEventRecord */
     TABLE_EVENT_TAKERS,    /* event id, run id -> nothing */
-    TABLE_EVENT_TYPES, /* namespace, type (empty: any) -> nothing: some workflow listens to it */
-    TABLE_EVENT_IDS,   /* namespace, source and id -> when it came (u64) */
-    TABLE_EVENT_WORK,  /* event id -> EventWorkRecord: has not reached all listeners yet */
+    TABLE_EVENT_TYPES,   /* namespace, type (empty: any) -> nothing: some workflow listens to it */
+    TABLE_EVENT_IDS,     /* namespace, source and id -> when it came (u64) */
+    TABLE_SUBSCRIPTIONS, /* id -> Subscription (subscription.proto); partition 0 */
+    TABLE_DELIVERIES,    /* subscription, run, sequence (u64), number (u32) -> DeliveryRecord */
+    TABLE_EVENT_WORK,    /* event id -> EventWorkRecord: has not reached all listeners yet */
     TABLE_COUNT,
 };
 

@@ -97,7 +97,7 @@ static void cancel_job(struct worker_job *job, void *context)
 
 static status start_worker(struct adapter *adapter, struct error *reterr)
 {
-    static const char *const queues[]       = {"tools", NULL};
+    static const char *const queues[]       = {"tools", "tools.webhooks", NULL};
     const struct options *given             = &adapter->options;
     const struct worker_host_options worker = {.service   = "tool-adapter",
                                                .kind      = "tools",

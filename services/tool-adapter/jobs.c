@@ -8,6 +8,7 @@
 #include "tool-adapter/authorization.h"
 #include "tool-adapter/http_job.h"
 #include "tool-adapter/tokens.h"
+#include "tool-adapter/webhook_job.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct running {
     struct http_call *call;
     bool is_repeated; /* after a refusal of its credentials */
     int64_t started_ms;
+    bool is_webhook;
 };
 
 struct jobs *jobs_new(struct http_client *http, struct loop *loop, struct measures *measures)
@@ -189,6 +191,11 @@ static status complete(const struct running *running, json *ret_input, struct er
 static status begin_call(struct running *running, struct error *reterr)
 {
     str authorization = {};
+    if (running->is_webhook) {
+        TRY(webhook_job_read(running->input, clock_unix_us(), running->arena, &running->http,
+                             reterr));
+        return send(running, reterr);
+    }
     json_unref(running->complete);
     running->complete = json_invalid();
     TRY(complete(running, &running->complete, reterr));
@@ -261,7 +268,11 @@ static void on_done(const struct http_result *http, void *context)
     struct http_job_result result = {};
     running->call                 = NULL;
     if (try_again(running, http)) return;
-    http_job_finish(&running->http, http, &result);
+    if (running->is_webhook) {
+        webhook_job_finish(http, &result);
+    } else {
+        http_job_finish(&running->http, http, &result);
+    }
     hide_credentials(running, &result);
     measures_call(running->jobs->measures, running->job->leased->function,
                   result.is_ok ? "ok" : "error", clock_mono_ms() - running->started_ms);
@@ -280,16 +291,18 @@ static status read_job(struct running *running, struct error *reterr)
     const Pb__LeasedJob *leased = running->job->leased;
     str text = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
     TRY(parse(text, &running->input, reterr));
+    if (running->is_webhook) return STATUS_OK; /* signed when it is sent */
     return authorization_read(json_get_text(running->input, "authentication"),
                               &running->authorization, reterr);
 }
 
-static void run_http(struct jobs *jobs, struct worker_job *job)
+static void run_http(struct jobs *jobs, struct worker_job *job, bool is_webhook)
 {
     struct error error      = {};
     struct running *running = mem_new(1, sizeof *running);
     running->jobs           = jobs;
     running->job            = job;
+    running->is_webhook     = is_webhook;
     running->started_ms     = clock_mono_ms();
     running->arena          = arena_new(HTTP_JOB_ARENA_MAX);
     ASSERT(running->arena);
@@ -306,8 +319,9 @@ static void run_http(struct jobs *jobs, struct worker_job *job)
 void jobs_run(struct worker_job *job, void *context)
 {
     struct jobs *jobs = context;
-    if (str_is(str_from(job->leased->function), "http")) {
-        run_http(jobs, job);
+    bool is_webhook   = strcmp(job->leased->function, "webhook.deliver") == 0;
+    if (is_webhook || strcmp(job->leased->function, "http") == 0) {
+        run_http(jobs, job, is_webhook);
         return;
     }
     struct error error = {};

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "event.pb-c.h"
+#include "subscription.pb-c.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -27,10 +28,9 @@ static void must(status code, const struct error *error, const char *what)
 static void start_client(struct rig *rig)
 {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__runs__descriptor,      &pb__jobs__descriptor,
-        &pb__workflows__descriptor, &pb__approvals__descriptor,
-        &pb__system__descriptor,    &pb__functions__descriptor,
-        &pb__events__descriptor,    NULL};
+        &pb__runs__descriptor,      &pb__jobs__descriptor,          &pb__workflows__descriptor,
+        &pb__approvals__descriptor, &pb__system__descriptor,        &pb__functions__descriptor,
+        &pb__events__descriptor,    &pb__subscriptions__descriptor, NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));
