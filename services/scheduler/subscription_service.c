@@ -18,7 +18,8 @@ static status check_url(const char *url, struct error *reterr)
     }
     if (is_good) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "url: https://…, at most %d bytes, without user or password", SUBSCRIPTION_URL_MAX);
+                "url: an https URL of at most %d bytes, without user or password",
+                SUBSCRIPTION_URL_MAX);
 }
 
 static status check(const Pb__Subscription *request, struct error *reterr)
@@ -33,7 +34,7 @@ static status check(const Pb__Subscription *request, struct error *reterr)
                        str_starts_with(type, str_from("dev.tutti.")) || str_is(type, "*");
         if (is_ours && type.len <= 255) continue;
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "types: `" STR_FMT "` is none; io.serverlessworkflow.… or dev.tutti.…, also "
+                    "types: `" STR_FMT "` is none: io.serverlessworkflow.* or dev.tutti.*, also "
                     "with a `*` at the end",
                     STR_ARG(type));
     }

@@ -91,6 +91,8 @@ static void report(struct worker_job *job, const struct http_job_result *result)
 static void refuse(struct worker_job *job, enum error_kind kind, const char *detail)
 {
     const struct http_job_result result = {.value = error_new(kind, 0, str_from(detail), (str){})};
+    log_write(LOG_WARN, "tool.refused", LOG_TEXT_OF("job", job->leased->id),
+              LOG_TEXT_OF("function", job->leased->function), LOG_TEXT_OF("error", detail));
     report(job, &result);
     json_unref(result.value);
 }

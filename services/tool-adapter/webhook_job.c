@@ -89,13 +89,14 @@ status webhook_job_read(json input, int64_t now_us, struct arena *arena, struct 
     headers[count++] = (struct http_header){str_from("webhook-signature"), signature, false};
     TRY(put_attributes(input, headers, &count, reterr));
     *ret_job = (struct http_job){
-        .request = {.method       = str_from("POST"),
-                    .url          = url,
-                    .headers      = headers,
-                    .header_count = count,
-                    .body         = bytes_from(body),
-                    .body_max     = ANSWER_MAX,
-                    .timeouts     = {.total_ms = WEBHOOK_TIMEOUT_MS}},
+        .request = {.method        = str_from("POST"),
+                    .url           = url,
+                    .headers       = headers,
+                    .header_count  = count,
+                    .body          = bytes_from(body),
+                    .body_max      = ANSWER_MAX,
+                    .timeouts      = {.total_ms = WEBHOOK_TIMEOUT_MS},
+                    .allow_private = true}, /* those that the operator allows */
     };
     return STATUS_OK;
 }
