@@ -1,5 +1,5 @@
 /* Requests as they should not be, and some as they should: each in one piece and byte by byte. */
-#include "unit/httpd/server_fixture.h"
+#include "support/httpd/server_fixture.h"
 
 #define HOST  "Host: a\r\n"
 #define OK    "GET / HTTP/1.1\r\n" HOST "\r\n"
