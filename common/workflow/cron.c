@@ -1,6 +1,7 @@
 /*
- * Times are searched day by day, and within a day by bits. A day is at most eight years away (29
- * February, over a century that is no leap year), which is 3,000 steps of a few nanoseconds.
+ * Times are searched day by day, and within a day by bits. The rarest day is 29 February on one
+ * weekday, where the weekday is a step of `*` and must fit as well: 28 years apart, and 40 over a
+ * century that is no leap year. That is 15,000 steps of a few nanoseconds.
  */
 #include "workflow/cron.h"
 
@@ -10,8 +11,8 @@ enum {
     FIELD_COUNT   = 5,
     HOURS_PER_DAY = 24,
     MINUTES       = 60,
-    DAYS_AHEAD    = 8 * 366 + 1, /* searched; nothing that happens at all is further away */
-    DAY_9999      = 2'932'896,   /* 9999-12-31 */
+    DAYS_AHEAD    = 40 * 366,  /* searched; nothing that happens at all is further away */
+    DAY_9999      = 2'932'896, /* 9999-12-31 */
 };
 #define MINUTE_US INT64_C(60'000'000)
 #define HOUR_US   (60 * MINUTE_US)
