@@ -168,9 +168,13 @@ test('signal, approve, reject, cancel', async () => {
 test('queue and doctor', async () => {
   assert.match((await expect(OK, 'queue')).out, /tools/);
   assert.equal((await json('queue', 'llm')).name, 'llm');
-  const doctor = await expect(OK, 'doctor');
-  for (const word of ['gateway', 'scheduler', 'tool-adapter', 'llm-proxy']) assert.match(doctor.out, new RegExp(word));
-  await json('doctor');
+  // The disk of this machine may be slow or full, and then doctor says so: the rest must be well.
+  const doctor = await tutti('doctor');
+  const bad = doctor.out.split('\n').filter((line) => line.startsWith('BAD'));
+  assert.deepEqual(bad.filter((line) => !/^BAD +disk /.test(line)), []);
+  assert.equal(doctor.code, bad.length > 0 ? FAILED : OK);
+  for (const word of ['gateway', 'scheduler', 'tool-adapter', 'llm-proxy']) assert.match(doctor.out, new RegExp(`ok +${word}`));
+  JSON.parse((await tutti('--json', 'doctor')).out);
   await expect(OK, 'doctor', '--ready');
   await expect(REFUSED, '--key', `tutti_${'a'.repeat(12)}_${'b'.repeat(43)}`, 'list');
   await expect(UNREACHABLE, '--url', 'http://127.0.0.1:1', 'list');
