@@ -81,3 +81,25 @@ scenario('an approval whose time runs out while the scheduler is away expires wh
   const ended = await suite.runEnds(run.id);
   assert.equal(ended.output.late, true);
 });
+
+scenario('an approval is edited before it is decided, by one person at a time', { needs: NEEDS }, async (suite) => {
+  await suite.apply(review('edited', 'PT24H').replace('title: Publish it?', 'title: Publish it?\n                  editable: true'));
+  const run = await suite.startRun('edited');
+  const approval = await pendingApproval(suite, run);
+  const path = `/v1/approvals/${approval.id}`;
+  const tag = (await suite.api.call('GET', path)).headers.get('etag');
+  const patch = { payload: { text: 'a better draft' } };
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  await suite.api.refused('PATCH', path, patch, 428, 'precondition_required', { headers });
+  const edited = await suite.api.ok('PATCH', path, patch, { headers: { ...headers, 'if-match': tag } });
+  assert.equal(edited.changed, true);
+  await suite.api.refused('PATCH', path, patch, 412, 'precondition_failed', { headers: { ...headers, 'if-match': tag } });
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.api.patient('GET', path);
+  await suite.api.ok('POST', `${path}/approve`, { data: { grade: 1 } });
+  const { output } = await suite.runEnds(run.id);
+  assert.deepEqual(output.payload, { text: 'a better draft' });
+  assert.equal(output.changed, true);
+  await suite.api.refused('PATCH', path, patch, 409, 'approval_closed', { headers: { ...headers, 'if-match': '"2"' } });
+});
