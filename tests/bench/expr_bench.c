@@ -10,6 +10,7 @@
 #include "json/json_text.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { ROUNDS = 20, COMPILES = 200, EVALUATIONS = 5'000 };
@@ -89,8 +90,17 @@ static double eval_us(const char *program, json input)
     return best;
 }
 
-int main(void)
+/* For peers: the input, then a program per line. */
+static int print_programs(void)
 {
+    printf("%s\n", document);
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) printf("%s\n", programs[i]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--programs") == 0) return print_programs();
     json input    = json_invalid();
     status result = json_parse(str_from(document), NULL, &input, NULL, NULL);
     ASSERT(result == STATUS_OK);

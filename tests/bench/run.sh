@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 here=$PWD/tests/bench
 bin=$PWD/build/release/bin
 seconds=${BENCH_SECONDS:-5}
-all=(rpc store engine json expr httpd idle)
+all=(rpc store engine json expr workflow httpd idle)
 out=$(mktemp -d)
 
 # shellcheck source=tests/bench/suite.sh
@@ -147,14 +147,32 @@ bench_json() {
   while read -r figure number; do put tutti "$figure" "$number"; done <"$out/rows"
 }
 
-bench_expr() {
-  "$bin/expr_bench" | awk 'NR > 1 {
+expr_rows() { # expr_rows WHO: the table of expr_bench on standard input
+  awk 'NR > 1 {
       compile = $1; eval = $2; $1 = ""; $2 = ""
       gsub(/[^A-Za-z0-9]+/, "_"); gsub(/^_|_$/, "")
       print $0 "_compile_us", compile
       print $0 "_eval_us", eval
     }' >"$out/rows"
-  while read -r figure number; do put tutti "$figure" "$number"; done <"$out/rows"
+  while read -r figure number; do put "$1" "$figure" "$number"; done <"$out/rows"
+}
+
+# Beside libjq, on the same programs and input.
+bench_expr() {
+  "$bin/expr_bench" | expr_rows tutti
+  [ "${BENCH_PEERS:-yes}" = yes ] || { put_none libjq "BENCH_PEERS=no"; return; }
+  if ! cc -O2 -o "$out/jq_peer" "$here/peers/jq.c" -ljq 2>"$out/jq_peer.log"; then
+    put_none libjq "libjq-dev is not installed: $(head -n 1 "$out/jq_peer.log")"
+    return
+  fi
+  "$bin/expr_bench" --programs | "$out/jq_peer" | expr_rows libjq
+  put_condition libjq "$(dpkg-query -W -f '${Version}' libjq-dev 2>/dev/null || echo unknown)"
+}
+
+bench_workflow() {
+  "$bin/workflow_bench" >"$out/workflow"
+  put_condition definition "$(head -n 1 "$out/workflow")"
+  while read -r number figure; do put tutti "${figure}_ms" "$number"; done < <(tail -n +2 "$out/workflow")
 }
 
 # The same server under the same client: wrk, over loopback, on the same CPUs.
@@ -205,7 +223,7 @@ CONF
 # --- main -----------------------------------------------------------------------------------------
 
 declare -A programs=(
-  [rpc]=rpc_bench [store]=store_bench [json]=json_bench [expr]=expr_bench [httpd]=httpd_bench
+  [rpc]=rpc_bench [store]=store_bench [json]=json_bench [expr]=expr_bench [workflow]=workflow_bench [httpd]=httpd_bench
   [engine]="jobs_worker journal_size tutti-gateway tutti-scheduler tutti-llm-proxy"
   [idle]="tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
 )
@@ -215,7 +233,7 @@ chosen=()
 for argument; do
   case $argument in
     --json) is_json=true ;;
-    rpc | store | engine | json | expr | httpd | idle) chosen+=("$argument") ;;
+    rpc | store | engine | json | expr | workflow | httpd | idle) chosen+=("$argument") ;;
     *)
       echo "bench: unknown name '$argument'; there are: ${all[*]}" >&2
       exit 64
