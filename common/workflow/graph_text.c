@@ -33,7 +33,7 @@ static const char *line_of(const struct graph *graph, str text)
         is_blank = is_gap;
         count++;
     }
-    if (is_blank && line.len > 0) line.len--;
+    if (line.len > 0 && line.ptr[line.len - 1] == ' ') line.len--;
     const char *copy = arena_strdup(graph->arena, buf_str(&line));
     ASSERT(copy != NULL);
     return copy;

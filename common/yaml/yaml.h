@@ -59,8 +59,8 @@ json yaml_root(const struct yaml_document *document);
 struct yaml_place yaml_place_of(const struct yaml_document *document, str pointer);
 struct yaml_place yaml_key_place(const struct yaml_document *document, str pointer);
 
-/** The place of byte `offset` within the text at `pointer`, also behind escapes and folded lines; the
- * value's own place if it is no text. */
+/** The place of byte `offset` within the text at `pointer`, also behind escapes and folded lines;
+ * the value's own place if it is no text. */
 struct yaml_place yaml_place_in(const struct yaml_document *document, str pointer, size_t offset);
 
 #endif

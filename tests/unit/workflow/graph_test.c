@@ -116,6 +116,13 @@ static void lines_are_short(void **)
         HEAD "- a: { set: '${ \"äääääääääääääääääääääääääääääääääääääääääääääääääääääääää\" }' }\n";
     CLEANUP(buf_done) struct buf out = print(text, GRAPH_JSON, NULL);
     assert_non_null(strstr(out.ptr, "ä…\""));
+    /* The cut may come behind a blank, and a text may end with one. */
+    static const char blanks[] =
+        HEAD "- a: { set: '${ \"1234567890123456789012345678901234 56789\" }' }\n"
+             "- b: { set: { 'x ': 1 } }\n";
+    CLEANUP(buf_done) struct buf cut = print(blanks, GRAPH_JSON, NULL);
+    assert_non_null(strstr(cut.ptr, "\"set x\""));
+    assert_non_null(strstr(cut.ptr, "34 …\""));
 }
 
 static void a_small_buffer_is_refused(void **)
