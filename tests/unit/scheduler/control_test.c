@@ -151,14 +151,17 @@ static void test_jobs_are_not_handed_out(void **)
     rig_done(&rig);
 }
 
+/* A second run with the same wait begins later and ends: so the first one's time has come. */
 static void test_a_timer_waits_for_the_end_of_the_pause(void **)
 {
     struct rig rig = {};
     rig_init(&rig, 1, true);
-    rig_put(&rig, "one", "  - w: {wait: {milliseconds: 20}}\n");
+    rig_put(&rig, "one", "  - w: {wait: {seconds: 3}}\n");
     const char *run = rig_start(&rig, "one", NULL)->run->id;
     stop(&rig, "Suspend", run, STATUS_OK);
+    const char *later = rig_start(&rig, "one", NULL)->run->id;
     rig_restart(&rig);
+    rig_wait_for(&rig, later, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_SUSPENDED);
     stop(&rig, "Resume", run, STATUS_OK);
     rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
