@@ -83,10 +83,10 @@ static bool note(struct digest_challenge *challenge, str name, str value)
         return challenge->has_qop; /* auth-int alone is not answered */
     }
     if (!is_named(name, "algorithm")) return true;
+    bool is_long          = is_named(value, "SHA-256") || is_named(value, "SHA-256-sess");
+    challenge->algorithm  = is_long ? DIGEST_SHA256 : DIGEST_MD5;
     challenge->is_session = is_named(value, "MD5-sess") || is_named(value, "SHA-256-sess");
-    challenge->algorithm =
-        value.len > 3 && strncasecmp(value.ptr, "SHA-256", 7) == 0 ? DIGEST_SHA256 : DIGEST_MD5;
-    return challenge->is_session || is_named(value, "MD5") || is_named(value, "SHA-256");
+    return is_long || challenge->is_session || is_named(value, "MD5");
 }
 
 /* The parameters behind a scheme, up to the next scheme: a token without `=`. */
