@@ -88,14 +88,30 @@ static status write_content(const struct chat_request *request, struct prng *prn
     return STATUS_OK;
 }
 
-static const struct chat_tool *tool_of(const struct chat_request *request)
+/* Says whether the conversation has a call of that tool. */
+static bool was_called(const struct chat_request *request, const struct chat_tool *tool)
 {
-    if (request->choice == CHOICE_REQUIRED && request->tool_count > 0) return &request->tools[0];
-    if (request->choice != CHOICE_FUNCTION) return NULL;
-    for (uint32_t i = 0; i < request->tool_count; i++) {
-        if (str_equal(request->tools[i].name, request->choice_name)) return &request->tools[i];
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) {
+            const struct chat_part *part = &message->parts[p];
+            if (part->kind == PART_TOOL_CALL && str_equal(part->name, tool->name)) return true;
+        }
     }
-    return NULL;
+    return false;
+}
+
+/* An agent that is easy to foresee: it calls each of its tools once, all at once, then answers. */
+static bool is_wanted(const struct chat_request *request, uint32_t tool)
+{
+    switch (request->choice) {
+    case CHOICE_NONE: return false;
+    case CHOICE_REQUIRED: return tool == 0;
+    case CHOICE_FUNCTION: return str_equal(request->tools[tool].name, request->choice_name);
+    case CHOICE_UNSET:
+    case CHOICE_AUTO: break;
+    }
+    return !was_called(request, &request->tools[tool]);
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -121,8 +137,8 @@ static void send_start(str model, uint64_t number, llm_sink *sink, void *context
     sink(&start, context);
 }
 
-static size_t send_tool_call(const struct chat_tool *tool, struct prng *prng, llm_sink *sink,
-                             void *context)
+static size_t send_tool_call(const struct chat_tool *tool, uint32_t number, struct prng *prng,
+                             llm_sink *sink, void *context)
 {
     struct error error                  = {};
     CLEANUP(json_unrefp) json arguments = json_invalid();
@@ -132,12 +148,27 @@ static size_t send_tool_call(const struct chat_tool *tool, struct prng *prng, ll
     }
     CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
     (void)json_print(arguments, JSON_COMPACT, &text);
+    CLEANUP(buf_done) struct buf id = buf_init(ID_MAX);
+    (void)buf_printf(&id, "call-%u", number);
     const struct llm_event start = {
-        .kind = LLM_TOOL_START, .part = 1, .id = str_from("call-1"), .name = tool->name};
-    const struct llm_event args = {.kind = LLM_TOOL_ARGS, .part = 1, .bytes = buf_str(&text)};
+        .kind = LLM_TOOL_START, .part = number, .id = buf_str(&id), .name = tool->name};
+    const struct llm_event args = {.kind = LLM_TOOL_ARGS, .part = number, .bytes = buf_str(&text)};
     sink(&start, context);
     sink(&args, context);
     return text.len;
+}
+
+/* How many bytes of arguments were sent; `*ret_count` calls. */
+static size_t send_tool_calls(const struct chat_request *request, struct prng *prng,
+                              uint32_t *ret_count, llm_sink *sink, void *context)
+{
+    size_t size = 0;
+    *ret_count  = 0;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        if (!is_wanted(request, i)) continue;
+        size += send_tool_call(&request->tools[i], ++*ret_count, prng, sink, context);
+    }
+    return size;
 }
 
 static void send_end(const struct chat_request *request, size_t size, enum llm_finish finish,
@@ -165,9 +196,9 @@ void simulated_answer(const struct provider *provider, const struct chat_request
     }
     struct prng prng = prng_of(provider, request, model);
     send_start(model, number, sink, context);
-    const struct chat_tool *tool = tool_of(request);
-    if (tool) {
-        size_t size = send_tool_call(tool, &prng, sink, context);
+    uint32_t call_count = 0;
+    size_t size         = send_tool_calls(request, &prng, &call_count, sink, context);
+    if (call_count > 0) {
         send_end(request, size, FINISH_TOOL_CALLS, sink, context);
         return;
     }
