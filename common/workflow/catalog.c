@@ -24,12 +24,6 @@ enum {
 /* What the built-in functions of the catalog promise: they change nothing outside. */
 #define BUILTIN_VERSION "1.0.0"
 
-/* Functions of the default catalog that are to be built in. */
-static const char *const known[] = {
-    "llm.embed",
-    "agent.run",
-};
-
 static bool is_listed(const char *const *names, size_t count, str name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -54,7 +48,6 @@ static const char *nearest_function(struct reader *reader, str name)
     const char **names = scratch_alloc(reader, NEAR_NAMES, sizeof *names);
     size_t count       = 0;
     for (size_t i = 0; i < builtin_count; i++) names[count++] = builtin_functions[i].name;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) names[count++] = known[i];
     for (const struct definition *d = reader->definitions; d && count < NEAR_NAMES; d = d->next) {
         if (d->kind == DEFINITION_FUNCTION) names[count++] = d->name.ptr;
     }
@@ -67,7 +60,7 @@ static const char *nearest_function(struct reader *reader, str name)
 static void refuse_function(struct reader *reader, str name)
 {
     struct yaml_place where = value_place(reader);
-    if (is_listed(known, ARRAY_LEN(known), name) || memmem(name.ptr, name.len, "://", 3)) {
+    if (memmem(name.ptr, name.len, "://", 3)) {
         refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
                STR_ARG(shown(name)));
         return;
@@ -300,7 +293,7 @@ bool function_is_language(str name)
 bool function_is_builtin(str name)
 {
     const struct function *function = builtin_find(name);
-    return (function && function->is_cataloged) || is_listed(known, ARRAY_LEN(known), name);
+    return (function && function->is_cataloged);
 }
 
 json function_builtin_new(void)

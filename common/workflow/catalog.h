@@ -90,6 +90,7 @@ void function_with_read(struct reader *reader, json value, void *target); /* of 
 
 extern const char chat_input_schema[];
 extern const char agent_input_schema[];
+extern const char embed_input_schema[];
 extern const char assistant_list_input_schema[];
 extern const char variant_input_schema[], compensate_input_schema[];
 

@@ -41,6 +41,7 @@ const struct api_handler api_handlers[] = {
     {"getQueue",             queues_get},
     {"listSecrets",          secrets_list},
     {"chatCompletions",      llm_chat},
+    {"embeddings",           llm_embeddings},
     {"getSystemStatus",      system_status},
     {"getVersion",           system_version},
     {"getHealth",            system_health},

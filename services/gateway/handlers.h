@@ -51,6 +51,7 @@ void queues_get(struct api_call *call);
 void secrets_list(struct api_call *call);
 
 void llm_chat(struct api_call *call);
+void llm_embeddings(struct api_call *call);
 
 void system_status(struct api_call *call);
 void system_version(struct api_call *call);

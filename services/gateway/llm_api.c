@@ -97,7 +97,7 @@ static void read_headers(struct api_call *call, Pb__LlmOpen *message)
     }
 }
 
-void llm_chat(struct api_call *call)
+static void ask(struct api_call *call, Pb__LlmOperation operation)
 {
     struct api *api = call->api;
     if (!api->llm) {
@@ -113,7 +113,7 @@ void llm_chat(struct api_call *call)
     Pb__LlmOpen message = PB__LLM_OPEN__INIT;
     message.subscriber =
         (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
-    message.operation = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    message.operation = operation;
     message.path      = call->path;
     message.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
     message.namespace_  = api_namespace(call);
@@ -124,4 +124,14 @@ void llm_chat(struct api_call *call)
     if (key.len > 0) message.idempotency_key = api_text(call, key);
     read_headers(call, &message);
     open_call(call, &message);
+}
+
+void llm_chat(struct api_call *call)
+{
+    ask(call, PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT);
+}
+
+void llm_embeddings(struct api_call *call)
+{
+    ask(call, PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS);
 }

@@ -13,6 +13,7 @@ void answer_init(struct answer *answer)
         .id         = buf_init(NAME_MAX_BYTES),
         .model      = buf_init(NAME_MAX_BYTES),
         .error_text = buf_init(ERROR_MAX_BYTES),
+        .vectors    = buf_init(ANSWER_VECTORS_MAX),
         .usage      = llm_usage_unknown(),
         .end        = END_CUT, /* until somebody says otherwise */
     };
@@ -36,6 +37,7 @@ void answer_done(struct answer *answer)
     for (uint32_t i = 0; i < answer->choice_count; i++) choice_done(&answer->choices[i]);
     buf_done(&answer->id);
     buf_done(&answer->model);
+    buf_done(&answer->vectors);
     buf_done(&answer->error_text);
     *answer = (struct answer){};
 }
@@ -105,6 +107,16 @@ static bool take_piece(struct answer *answer, const struct llm_event *event)
     }
 }
 
+/* All vectors of an answer have one length. */
+static void take_vector(struct answer *answer, const struct llm_event *event)
+{
+    uint32_t dimensions = (uint32_t)(event->bytes.len / sizeof(float));
+    bool is_same        = answer->vector_count == 0 || dimensions == answer->dimensions;
+    if (!is_same || !buf_put_str(&answer->vectors, event->bytes)) answer->is_too_large = true;
+    answer->dimensions = dimensions;
+    answer->vector_count++;
+}
+
 void answer_take(const struct llm_event *event, void *context)
 {
     struct answer *answer = context;
@@ -114,6 +126,7 @@ void answer_take(const struct llm_event *event, void *context)
         (void)buf_put_str(&answer->model, event->model);
         answer->created_us = event->created_us;
         break;
+    case LLM_VECTOR: take_vector(answer, event); break;
     case LLM_USAGE: llm_usage_merge(&answer->usage, &event->usage); break;
     case LLM_ERROR: take_error(answer, event); break;
     case LLM_END: answer->end = event->end; break;

@@ -15,6 +15,7 @@ enum {
     ANSWER_CHOICES_MAX    = 16,
     ANSWER_TOOL_CALLS_MAX = 128,      /* per choice */
     ANSWER_TEXT_MAX       = 16 << 20, /* bytes per text */
+    ANSWER_VECTORS_MAX    = 64 << 20, /* bytes of all vectors of a call */
 };
 
 struct answer_tool_call {
@@ -35,6 +36,8 @@ struct answer {
     int64_t created_us;
     struct answer_choice choices[ANSWER_CHOICES_MAX];
     uint32_t choice_count;
+    struct buf vectors; /* of embeddings: float32, one vector after the other */
+    uint32_t vector_count, dimensions;
     struct llm_usage usage;
     bool is_failed;
     struct llm_error error; /* its texts are in `error_text` */

@@ -90,6 +90,12 @@ struct chat_request {
     bool is_schema_strict;
     bool is_unchecked; /* the caller looks at the shape of the answer itself */
 
+    /* Embeddings instead of a chat, if there are any (embed.h). */
+    str *inputs;
+    uint32_t input_count;
+    int64_t dimensions; /* 0: the model's own */
+    bool wants_base64;
+
     bool is_stream;
     json extra; /* the source, if it has members not known here (chat_member_is_known()) */
 };

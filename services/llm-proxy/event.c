@@ -8,6 +8,7 @@ bool llm_event_is_meaningful(const struct llm_event *event)
     case LLM_TEXT:
     case LLM_REFUSAL:
     case LLM_THINKING: return event->bytes.len > 0;
+    case LLM_VECTOR:
     case LLM_TOOL_START:
     case LLM_FINISH: return true;
     case LLM_START:

@@ -25,6 +25,7 @@ enum llm_event_kind {
     LLM_OPAQUE,     /* choice, part, name = kind, bytes: state the upstream wants back */
     LLM_TOOL_START, /* choice, part, id, name */
     LLM_TOOL_ARGS,  /* choice, part, bytes = JSON fragment */
+    LLM_VECTOR,     /* bytes = float32 of this machine; vectors come in the order of the inputs */
     LLM_USAGE,      /* usage: cumulative; per counter the last known value counts, never a sum */
     LLM_FINISH,     /* choice, finish, name = the upstream's own word */
     LLM_ERROR,      /* error */

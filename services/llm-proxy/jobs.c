@@ -6,11 +6,13 @@
 #include "base/mem.h"
 #include "base/money.h"
 #include "llm-proxy/content.h"
+#include "llm-proxy/embed.h"
 #include "workflow/errors.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     OUTPUT_MAX   = 32 << 20, /* bytes */
@@ -32,7 +34,8 @@ struct chat_job {
     json input; /* the request's texts are views of it */
     struct chat_request *request;
     struct llm_route scratch;
-    struct llm_call *call;
+    struct llm_call *call;    /* of a chat */
+    struct embed_call *embed; /* of embeddings */
 };
 
 struct jobs *jobs_new(struct pipeline *pipeline, const struct catalog *catalog)
@@ -110,6 +113,29 @@ static void report_answer(struct chat_job *chat, const struct llm_outcome *outco
     json_put_text(&w, "model",
                   outcome->answer->model.len > 0 ? buf_str(&outcome->answer->model)
                                                  : outcome->model);
+    put_usage(&w, &outcome->usage);
+    if (outcome->is_simulated) json_put_bool(&w, "simulated", true);
+    json_end_object(&w);
+    if (text.is_full) {
+        report_kind(chat->job, ERROR_RUNTIME, 0, str_from("the answer is too large"), false);
+        return;
+    }
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
+    completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
+    worker_complete(chat->job, &completed);
+}
+
+static void report_vectors(struct chat_job *chat, const struct llm_outcome *outcome)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(OUTPUT_MAX);
+    const struct answer *answer       = outcome->answer;
+    struct json_writer w              = json_writer_init(&text);
+    json_begin_object(&w);
+    json_member(&w, "embeddings");
+    embed_print_vectors(answer, &w);
+    json_put_text(&w, "model",
+                  answer->model.len > 0 ? buf_str(&answer->model) : chat->request->model);
     put_usage(&w, &outcome->usage);
     if (outcome->is_simulated) json_put_bool(&w, "simulated", true);
     json_end_object(&w);
@@ -210,7 +236,9 @@ static void on_done(const struct llm_outcome *outcome, void *context)
 {
     struct chat_job *chat = context;
     log_call(chat, outcome);
-    if (outcome->is_ok) {
+    if (outcome->is_ok && chat->embed) {
+        report_vectors(chat, outcome);
+    } else if (outcome->is_ok) {
         on_answered(chat, outcome);
     } else {
         on_failed(chat, &outcome->error);
@@ -228,13 +256,28 @@ static int64_t deadline_ms_of(const Pb__LeasedJob *leased)
     return clock_mono_ms() + (left_ms > 1 ? left_ms : 1);
 }
 
+static bool is_embedding(const Pb__LeasedJob *leased)
+{
+    return strcmp(leased->function, "llm.embed") == 0;
+}
+
 static status read_job(struct chat_job *chat, struct error *reterr)
 {
     const Pb__LeasedJob *leased = chat->job->leased;
     str text = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
     const struct json_limits limits = {.depth_max = INPUT_DEPTH, .values_max = INPUT_VALUES};
     TRY(json_parse(text, &limits, &chat->input, NULL, reterr));
+    if (is_embedding(leased)) return embed_read(chat->input, chat->arena, &chat->request, reterr);
     return chat_from_job(chat->input, chat->arena, &chat->request, reterr);
+}
+
+/* No inputs, no vectors: nobody is asked. */
+static void complete_empty(struct chat_job *chat)
+{
+    struct answer answer             = {};
+    const struct llm_outcome outcome = {.is_ok = true, .answer = &answer, .usage = PB__USAGE__INIT};
+    report_vectors(chat, &outcome);
+    chat_job_free(chat);
 }
 
 static void run_chat(struct jobs *jobs, struct worker_job *job)
@@ -262,14 +305,21 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
         chat_job_free(chat);
         return;
     }
-    chat->call = llm_call_start(jobs->pipeline, chat->request, route, deadline_ms_of(job->leased),
-                                on_done, chat);
+    int64_t deadline_ms = deadline_ms_of(job->leased);
+    if (!is_embedding(job->leased)) {
+        chat->call =
+            llm_call_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);
+    } else if (chat->request->input_count > 0) {
+        chat->embed = embed_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);
+    } else {
+        complete_empty(chat);
+    }
 }
 
 void jobs_run(struct worker_job *job, void *context)
 {
     struct jobs *jobs = context;
-    if (str_is(str_from(job->leased->function), "llm.chat")) {
+    if (str_is(str_from(job->leased->function), "llm.chat") || is_embedding(job->leased)) {
         run_chat(jobs, job);
         return;
     }
@@ -283,7 +333,8 @@ void jobs_cancel(struct worker_job *job, void *)
 {
     struct chat_job *chat = job->state;
     if (!chat) return;
-    llm_call_cancel(chat->call);
+    if (chat->call) llm_call_cancel(chat->call);
+    if (chat->embed) embed_cancel(chat->embed);
     chat_job_free(chat);
     job->state = NULL;
     worker_release(job, 0, "cancelled");

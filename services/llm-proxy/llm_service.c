@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/money.h"
+#include "llm-proxy/embed.h"
 #include "llm-proxy/subscriber.h"
 #include "llm.pb-c.h"
 #include "json/json_text.h"
@@ -46,8 +47,9 @@ struct chat_call {
     json body; /* the request's texts are views of it */
     struct chat_request *request;
     struct llm_route scratch;
-    struct llm_call *call;
-    struct chat_call *next; /* of the subscriber */
+    struct llm_call *call;    /* of a chat */
+    struct embed_call *embed; /* of embeddings */
+    struct chat_call *next;   /* of the subscriber */
 };
 
 static void on_sweep(void *context);
@@ -62,6 +64,12 @@ struct llm_service *llm_service_new(struct loop *loop, struct pipeline *pipeline
     service->subscribers        = map_new(SUBSCRIBERS_MAX);
     service->sweep              = (struct loop_timer){.fire = on_sweep, .context = service};
     return service;
+}
+
+static void chat_call_cancel(struct chat_call *chat)
+{
+    if (chat->call) llm_call_cancel(chat->call);
+    if (chat->embed) embed_cancel(chat->embed);
 }
 
 static void chat_call_free(struct chat_call *chat)
@@ -79,7 +87,7 @@ static void forget_subscriber(struct llm_service *service, struct subscriber *su
 {
     for (struct chat_call *chat = subscriber->calls; chat;) {
         struct chat_call *next = chat->next;
-        llm_call_cancel(chat->call);
+        chat_call_cancel(chat);
         chat_call_free(chat);
         chat = next;
     }
@@ -250,7 +258,11 @@ static void on_done(const struct llm_outcome *outcome, void *context)
         const struct answer_print how = {.model        = chat->request->model,
                                          .is_simulated = outcome->is_simulated};
         struct json_writer w          = json_writer_init(&body);
-        answer_print_openai(outcome->answer, &how, &w);
+        if (chat->embed) {
+            embed_print_openai(outcome, chat->request, &w);
+        } else {
+            answer_print_openai(outcome->answer, &how, &w);
+        }
     } else {
         http = http_of(&outcome->error);
         print_error(&body, http, outcome->error.text);
@@ -300,6 +312,21 @@ static void refuse(struct rpc_call *call, int http, const char *text)
     rpc_reply(call, STATUS_OK, NULL);
 }
 
+static bool is_embedding(const Pb__LlmOpen *open)
+{
+    return open->operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS;
+}
+
+static status read_request(struct chat_call *chat, const Pb__LlmOpen *open, struct error *reterr)
+{
+    if (!is_embedding(open)) {
+        return chat_from_openai(chat->body, chat->arena, &chat->request, reterr);
+    }
+    TRY(embed_read(chat->body, chat->arena, &chat->request, reterr));
+    if (chat->request->input_count > 0) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "/input: at least one text is required");
+}
+
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
 static int admit(struct chat_call *chat, const Pb__LlmOpen *open,
                  const struct llm_route **ret_route, struct error *reterr)
@@ -307,7 +334,7 @@ static int admit(struct chat_call *chat, const Pb__LlmOpen *open,
     str text                        = {.ptr = (const char *)open->body.data, .len = open->body.len};
     const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
     if (json_parse(text, &limits, &chat->body, NULL, reterr) != STATUS_OK) return 400;
-    if (chat_from_openai(chat->body, chat->arena, &chat->request, reterr) != STATUS_OK) return 400;
+    if (read_request(chat, open, reterr) != STATUS_OK) return 400;
     if (chat->request->is_stream) {
         (void)fail(reterr, STATUS_UNIMPLEMENTED,
                    "/stream: streaming is not there yet; leave it out");
@@ -364,8 +391,14 @@ static void on_open(void *context)
         chat_call_free(chat);
         return;
     }
-    chat->call            = llm_call_start(service->pipeline, chat->request, route,
-                                           deadline_ms_of(open->deadline_us), on_done, chat);
+    int64_t deadline_ms = deadline_ms_of(open->deadline_us);
+    if (is_embedding(open)) {
+        chat->embed =
+            embed_start(service->pipeline, chat->request, route, deadline_ms, on_done, chat);
+    } else {
+        chat->call =
+            llm_call_start(service->pipeline, chat->request, route, deadline_ms, on_done, chat);
+    }
     Pb__LlmOpened *opened = call->response;
     opened->call          = chat->number;
     rpc_reply(call, STATUS_OK, NULL);
@@ -377,7 +410,7 @@ static status handle_open(struct rpc_call *call, struct error *reterr)
     if (open->subscriber.len != SUBSCRIBER_ID_SIZE) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "subscriber: %d bytes", SUBSCRIBER_ID_SIZE);
     }
-    if (open->operation != PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT) {
+    if (open->operation != PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT && !is_embedding(open)) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "this llm-proxy does not know operation %d",
                     (int)open->operation);
     }
@@ -414,7 +447,7 @@ static void cancel_one(struct subscriber *subscriber, uint64_t number)
 {
     for (struct chat_call *chat = subscriber->calls; chat; chat = chat->next) {
         if (chat->number != number) continue;
-        llm_call_cancel(chat->call);
+        chat_call_cancel(chat);
         chat_call_free(chat);
         return;
     }

@@ -2,7 +2,7 @@
  * Everything that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama,
  * OpenRouter. Wire format: openai/openai-openapi, openapi.json 2.3.0.
  */
-#include "llm-proxy/provider.h"
+#include "llm-proxy/embed.h"
 
 #include "base/attr.h"
 #include "json/json_text.h"
@@ -49,8 +49,12 @@ static status encode(const struct provider *provider, const struct provider_key 
                      struct http_request *ret_http, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    if (!chat_print_openai(request, model, &body)) return no_memory(reterr);
-    const char *url             = arena_printf(arena, "%s/chat/completions", provider->base_url);
+    bool is_embedding                 = request->input_count > 0;
+    bool is_printed                   = is_embedding ? embed_print_request(request, model, &body)
+                                                     : chat_print_openai(request, model, &body);
+    if (!is_printed) return no_memory(reterr);
+    const char *path            = is_embedding ? "embeddings" : "chat/completions";
+    const char *url             = arena_printf(arena, "%s/%s", provider->base_url, path);
     char *copy                  = arena_strdup(arena, buf_str(&body));
     struct http_header *headers = arena_alloc(arena, HEADERS_MAX * sizeof *headers);
     if (!url || !copy || !headers) return no_memory(reterr);
@@ -178,6 +182,52 @@ static void send_answer(json body, llm_sink *sink, void *context)
     sink(&end, context);
 }
 
+static bool send_vector(json embedding, llm_sink *sink, void *context)
+{
+    CLEANUP(buf_done) struct buf raw = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float));
+    if (!json_is(embedding, JSON_ARRAY)) return false;
+    for (size_t i = 0; i < json_count(embedding); i++) {
+        json number = json_at(embedding, i);
+        if (!json_is_number(number)) return false;
+        float value = (float)json_number(number);
+        if (!buf_put(&raw, &value, sizeof value)) return false;
+    }
+    const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
+    sink(&event, context);
+    return raw.len > 0;
+}
+
+/* In the order of their `index`; without one, as they stand. */
+static json item_of(json data, int64_t index)
+{
+    for (size_t i = 0; i < json_count(data); i++) {
+        if (count_of(json_at(data, i), "index") == index) return json_at(data, i);
+    }
+    return json_at(data, (size_t)index);
+}
+
+static void send_embeddings(json body, llm_sink *sink, void *context)
+{
+    json data                    = json_get_text(body, "data");
+    json usage                   = json_get_text(body, "usage");
+    const struct llm_event start = {.kind = LLM_START, .model = text_of(body, "model")};
+    sink(&start, context);
+    for (size_t i = 0; i < json_count(data); i++) {
+        json item = item_of(data, (int64_t)i);
+        if (send_vector(json_get_text(item, "embedding"), sink, context)) continue;
+        send_error(LLM_ERROR_CONNECT, 200, str_from("the upstream's answer is malformed"), 0, sink,
+                   context);
+        return;
+    }
+    struct llm_usage counted    = llm_usage_unknown();
+    counted.input_tokens        = count_of(usage, "prompt_tokens");
+    counted.output_tokens       = 0;
+    const struct llm_event used = {.kind = LLM_USAGE, .usage = counted};
+    const struct llm_event end  = {.kind = LLM_END, .end = END_COMPLETE};
+    sink(&used, context);
+    sink(&end, context);
+}
+
 /* --- errors ------------------------------------------------------------------------------------
  */
 
@@ -260,6 +310,8 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     status parsed                   = json_parse(result->body, &limits, &body, NULL, NULL);
     if (result->answer.http_status != 200) {
         send_http_error(result, body, sink, context);
+    } else if (parsed == STATUS_OK && json_is(json_get_text(body, "data"), JSON_ARRAY)) {
+        send_embeddings(body, sink, context);
     } else if (parsed != STATUS_OK || json_count(json_get_text(body, "choices")) == 0) {
         send_error(LLM_ERROR_CONNECT, 200, str_from("the upstream's answer is malformed"), 0, sink,
                    context);

@@ -3,10 +3,12 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "llm-proxy/embed.h"
 #include "llm-proxy/providers/sample.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 enum {
     REQUEST_MAX     = 32 << 20, /* bytes hashed */
@@ -14,6 +16,7 @@ enum {
     TEXT_SIZE       = 220,      /* bytes of an answer nobody bounded */
     BYTES_PER_TOKEN = 4,
     ID_MAX          = 64,
+    DIMENSIONS      = 256, /* of a vector nobody bounded */
 };
 
 /* The same request to the same provider gives the same answer, in whatever process. */
@@ -185,6 +188,55 @@ static void send_end(const struct chat_request *request, size_t size, enum llm_f
     sink(&end, context);
 }
 
+/* --- embeddings --------------------------------------------------------------------------------
+ */
+
+/* A direction of length 1 that follows from the text, the model and the seed. */
+static void send_vector(const struct provider *provider, str input, str model, int64_t dimensions,
+                        llm_sink *sink, void *context)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(REQUEST_MAX);
+    CLEANUP(buf_done) struct buf raw  = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float));
+    (void)buf_put_str(&text, model);
+    (void)buf_put_u64(&text, provider->simulation.seed);
+    (void)buf_put_str(&text, input);
+    uint8_t digest[SHA256_SIZE];
+    sha256(bytes_from(buf_str(&text)), digest);
+    struct prng prng        = {.state = u64_from(digest)};
+    const struct prng start = prng;
+    double square           = 0;
+    for (int64_t i = 0; i < dimensions; i++) {
+        double value = (double)(int64_t)prng_next(&prng) / (double)INT64_MAX;
+        square += value * value;
+    }
+    prng          = start;
+    double length = square > 0 ? sqrt(square) : 1;
+    for (int64_t i = 0; i < dimensions; i++) {
+        float value = (float)((double)(int64_t)prng_next(&prng) / (double)INT64_MAX / length);
+        (void)buf_put(&raw, &value, sizeof value);
+    }
+    const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
+    sink(&event, context);
+}
+
+static void send_vectors(const struct provider *provider, const struct chat_request *request,
+                         str model, llm_sink *sink, void *context)
+{
+    int64_t dimensions     = request->dimensions > 0 ? request->dimensions : DIMENSIONS;
+    size_t size            = 0;
+    struct llm_usage usage = llm_usage_unknown();
+    for (uint32_t i = 0; i < request->input_count; i++) {
+        send_vector(provider, request->inputs[i], model, dimensions, sink, context);
+        size += request->inputs[i].len;
+    }
+    usage.input_tokens          = tokens_of(size);
+    usage.output_tokens         = 0;
+    const struct llm_event used = {.kind = LLM_USAGE, .usage = usage};
+    const struct llm_event end  = {.kind = LLM_END, .end = END_COMPLETE};
+    sink(&used, context);
+    sink(&end, context);
+}
+
 void simulated_answer(const struct provider *provider, const struct chat_request *request,
                       str model, uint64_t number, llm_sink *sink, void *context)
 {
@@ -196,6 +248,10 @@ void simulated_answer(const struct provider *provider, const struct chat_request
     }
     struct prng prng = prng_of(provider, request, model);
     send_start(model, number, sink, context);
+    if (request->input_count > 0) {
+        send_vectors(provider, request, model, sink, context);
+        return;
+    }
     uint32_t call_count = 0;
     size_t size         = send_tool_calls(request, &prng, &call_count, sink, context);
     if (call_count > 0) {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(new URL('../../../build/scenario/package.json', import.meta.url));
 
 export const { LLMock } = require('@copilotkit/aimock');
+export const { OpenAI } = require('openai');
 
 // An OAuth 2 and OpenID Connect server; it is loaded when it is asked for, since it is large.
 export const loadProvider = async () => (await import(require.resolve('oidc-provider'))).default;

@@ -45,6 +45,7 @@ static const struct {
     {"getQueue", "VDOAX"},
     {"listSecrets", "X"},
     {"chatCompletions", "LDOX"},
+    {"embeddings", "LDOX"},
     {"getSystemStatus", "VDOAX"},
     {"getVersion", ""},
     {"getHealth", ""},

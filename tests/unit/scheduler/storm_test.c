@@ -12,6 +12,10 @@
 #define UNDO "metadata: {tutti: {compensate: [{u: {" CALL "}}]}}"
 #define CHAT "call: llm.chat, with: {model: smart, prompt: Hi}"
 
+#define AGENT                                                                                      \
+    "call: agent.run, with: {model: m, input: Go, maxTurns: 4, schema: {type: object}, tools: ["   \
+    "{function: http, name: free, with: {method: get}}, {function: http, name: guarded,"           \
+    " approval: {timeout: PT30S}, onError: fault}], retry: {limit: {attempt: {count: 1}}}}"
 #define CHILD "run: {workflow: {namespace: test, name: c, version: latest, input: {n: 1}}"
 
 enum { SEEDS = 40, COMMANDS = 120, SECOND_US = 1'000'000 };
@@ -90,15 +94,47 @@ static const char *const bodies[] = {
     "  - r: {fork: {compete: true, branches: [{m: {metadata: {tutti: {saga: true}}, do: [\n"
     "      {o: {set: {n: 1}, " UNDO "}}, {p: {" CALL "}}]}}, {q: {do: [{z: {" CHAT
     ", then: end}}]}}]}}\n",
+
+    "timeout: {after: {minutes: 20}}\n"
+    "do:\n"
+    "  - f: {fork: {branches: [\n"
+    "      {a: {" AGENT ", timeout: {after: {minutes: 3}}}},\n"
+    "      {b: {try: [{c: {" AGENT
+    ", metadata: {tutti: {retry: {limit: {attempt: {count: 2}}}}}}}],\n"
+    "        catch: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 2}}}, do: [{h: {" CALL
+    "}}]}}},\n"
+    "      {l: {for: {in: '[1, 2]'}, metadata: {tutti: {parallel: 2}}, do: [{d: {" AGENT
+    "}}]}}]}}\n",
 };
+
+/* What a model says that wants tools; to all others it is an object. */
+static json calls_new(void)
+{
+    static const char *const texts[] = {"{\"endpoint\": \"https://a.test/\"}", "{", ""};
+    static const char *const names[] = {"free", "guarded", "none"};
+    json calls                       = json_array_new(ARRAY_LEN(names));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        json function = json_object_new(2);
+        json_object_put_text(&function, "name", json_text_from(names[i]));
+        json_object_put_text(&function, "arguments", json_text_from(texts[i == 1 ? 0 : i]));
+        json call = json_object_new(2);
+        json_object_put_text(&call, "id", json_text_from(names[i]));
+        json_object_put_text(&call, "function", function);
+        json_array_push(&calls, call);
+    }
+    json answer = json_object_new(1);
+    json_object_put_text(&answer, "tool_calls", calls);
+    return answer;
+}
 
 static json value_at_random(struct prng *random)
 {
-    switch (prng_next(random) % 4) {
+    switch (prng_next(random) % 6) {
     case 0: return json_int(7);
     case 1: return json_null();
     case 2: return json_text_from("text");
-    default: return json_object_new(0);
+    case 3: return json_object_new(0);
+    default: return calls_new();
     }
 }
 
@@ -211,8 +247,8 @@ static void the_journal_survives_a_storm(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"try around fork", "loops",      "races",
-                                        "listeners",       "child runs", "sagas"};
+    static const char *const names[] = {"try around fork", "loops", "races", "listeners",
+                                        "child runs",      "sagas", "agents"};
     struct CMUnitTest tests[ARRAY_LEN(bodies)];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);

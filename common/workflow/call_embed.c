@@ -1,0 +1,11 @@
+/* The arguments of `llm.embed`. */
+#include "workflow/catalog.h"
+
+/* Limits of OpenAI's API: 2,048 inputs of one request; what is in them, the provider judges. */
+const char embed_input_schema[] =
+    "{ \"type\": \"object\", \"required\": [\"model\", \"input\"], \"properties\": {"
+    "  \"model\":      { \"type\": \"string\", \"minLength\": 1 },"
+    "  \"input\":      { \"oneOf\": [ { \"type\": \"string\", \"minLength\": 1 },"
+    "      { \"type\": \"array\", \"maxItems\": 2048,"
+    "        \"items\": { \"type\": \"string\", \"minLength\": 1 } } ] },"
+    "  \"dimensions\": { \"type\": \"integer\", \"minimum\": 1, \"maximum\": 65536 } } }";

@@ -1,0 +1,129 @@
+// An agent with two tools: the scheduler, the proxy and the adapter are killed on the way, and no answer that was
+// given is asked for again. The model is an HTTP server of the test that calls tools.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { scenario } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const NEEDS = ['scheduler', 'gateway', 'llm-proxy', 'tool-adapter'];
+
+const AGENT = (tools) => `
+document: { dsl: '1.0.3', namespace: default, name: agent, version: '1.0.0' }
+do:
+  - agent:
+      call: agent.run
+      with:
+        model: \${ $workflow.input.model }
+        instructions: Find out.
+        input: \${ $workflow.input.question }
+        tools: ${tools}
+        maxTurns: 8
+        budget: { tokens: 100000 }
+        retry: { delay: PT0.2S, limit: { attempt: { count: 20 } } }
+        schema: { type: object, required: [ answer ], properties: { answer: { type: string } } }
+`;
+
+// What the model does depends on how many results it has seen: one call, two at once, then the answer.
+const call = (id, path) => ({ id, type: 'function', function: { name: 'fetch', arguments: JSON.stringify({ endpoint: `${site.url}/${path}` }) } });
+const answers = [
+  () => ({ content: null, tool_calls: [call('c1', 'one')] }),
+  () => ({ content: null, tool_calls: [call('c2', 'two'), call('c3', 'three')] }),
+  () => ({ content: '```json\n{"answer": "42"}\n```' }),
+];
+const kills = { model: async () => {}, site: async () => {} };
+
+const site = await Upstream.start(async (request, count) => {
+  await kills.site(request, count);
+  return { body: { page: request.path } };
+});
+const model = await Upstream.start(async (request) => {
+  const { messages } = JSON.parse(request.body);
+  const turn = messages.filter((message) => message.role === 'assistant').length;
+  request.turn = turn;
+  await kills.model(turn);
+  const message = { role: 'assistant', ...answers[turn]() };
+  return { body: { id: 'x', model: 'm', choices: [{ index: 0, message, finish_reason: message.tool_calls ? 'tool_calls' : 'stop' }], usage: { prompt_tokens: 10, completion_tokens: 5 } } };
+});
+after(() => Promise.all([site.stop(), model.stop()]));
+
+const config = {
+  llm: {
+    providers: { test: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free' } },
+    routes: { smart: { targets: [{ model: 'test/m' }] } },
+  },
+};
+
+const FETCH = '[ { function: http, name: fetch, with: { method: get } } ]';
+
+scenario('an agent works through its turns while processes are killed', { needs: NEEDS, config }, async (suite) => {
+  await suite.apply(AGENT(FETCH));
+  let killed = 0;
+  kills.model = async (turn) => {
+    if (turn !== 1 || killed > 0) return;
+    killed++;
+    await suite.scheduler.kill(); // while the model thinks
+    await suite.scheduler.start();
+  };
+  kills.site = async (request) => {
+    if (request.path !== '/two' || killed > 1) return;
+    killed++;
+    await suite.scheduler.kill(); // while one of two calls is made
+    await suite.scheduler.start();
+  };
+  const run = await suite.startRun('agent', { model: 'smart', question: 'What is it?' });
+  const ended = await suite.runEnds(run.id);
+  kills.model = kills.site = async () => {};
+  assert.deepEqual(ended.output.content, { answer: '42' });
+  assert.equal(ended.output.turns, 3);
+  assert.deepEqual(ended.output.tool_calls.map((one) => one.arguments.endpoint), ['one', 'two', 'three'].map((path) => `${site.url}/${path}`));
+  assert.equal(killed, 2);
+
+  // An answer that was reported is not asked for again: what was open at a kill may have been asked twice.
+  const turns = model.requests.map((request) => request.turn);
+  assert.equal(turns.filter((turn) => turn === 0).length, 1, 'the first turn is asked once');
+  assert.equal(turns.filter((turn) => turn === 2).length, 1, 'the last turn is asked once');
+  assert.ok(turns.filter((turn) => turn === 1).length <= 2);
+  assert.equal(site.count('/one'), 1);
+  assert.ok(site.count('/two') <= 2 && site.count('/three') <= 2);
+
+  // The model sees the results in the order of its calls, and the definition's argument nowhere.
+  const last = JSON.parse(model.requests.at(-1).body);
+  assert.deepEqual(last.messages.filter((message) => message.role === 'tool').map((message) => message.tool_call_id), ['c1', 'c2', 'c3']);
+  assert.equal(last.tools[0].function.parameters.properties.method, undefined);
+
+  const tasks = (await suite.history(run.id)).filter((event) => event.type === 'task.completed').map((event) => event.task);
+  for (const step of ['0/model', '0/tools/0', '1/model', '1/tools/0', '1/tools/1', '2/model']) {
+    assert.equal(tasks.filter((task) => task === `/do/0/agent/turns/${step}`).length, 1, step);
+  }
+});
+
+scenario('an agent asks before it calls, and makes the call as it was approved', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(AGENT('[ { function: http, name: fetch, with: { method: get }, approval: { title: "Fetch ${ .arguments.endpoint }?" } } ]').replace('"Fetch ${ .arguments.endpoint }?"', `'\${ "Fetch \\(.arguments.endpoint)?" }'`));
+  const run = await suite.startRun('agent', { model: 'smart', question: 'What is it?' });
+  const pending = () => suite.until('an approval is asked for', async () => (await suite.api.ok('GET', `/v1/approvals?status=pending&run=${run.id}`)).items[0]);
+  const first = await pending();
+  assert.equal(first.title, `Fetch ${site.url}/one?`);
+  assert.equal(first.task, '/do/0/agent/turns/0/tools/0/approval');
+  assert.deepEqual(first.payload, { tool: 'fetch', arguments: { endpoint: `${site.url}/one`, method: 'get' } });
+  const { headers } = await suite.api.call('GET', `/v1/approvals/${first.id}`);
+  const payload = { tool: 'fetch', arguments: { endpoint: `${site.url}/edited`, method: 'get' } };
+  await suite.api.ok('PATCH', `/v1/approvals/${first.id}`, { payload }, { headers: { 'if-match': headers.get('etag') } });
+  await suite.api.ok('POST', `/v1/approvals/${first.id}/approve`, {});
+  for (let i = 0; i < 2; i++) {
+    const next = await pending();
+    await suite.api.ok('POST', `/v1/approvals/${next.id}/reject`, { comment: 'not now' });
+  }
+  const ended = await suite.runEnds(run.id);
+  assert.equal(site.count('/edited'), 1);
+  assert.deepEqual(ended.output.tool_calls.map((one) => one.error?.detail), [undefined, 'not now', 'not now']);
+});
+
+scenario('a simulated agent calls each tool once and says that it is simulated', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(AGENT(`[ { function: llm.chat, name: ask, with: { model: simulated } } ]`));
+  const run = await suite.startRun('agent', { model: 'simulated', question: 'What is it?' });
+  const ended = await suite.runEnds(run.id);
+  assert.equal(ended.output.turns, 2);
+  assert.deepEqual(ended.output.tool_calls.map((one) => one.name), ['ask']);
+  assert.equal(typeof ended.output.content.answer, 'string');
+  assert.equal(ended.output.usage.simulated, true);
+});
