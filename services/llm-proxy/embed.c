@@ -162,14 +162,14 @@ struct embed_call *embed_start(struct pipeline *pipeline, const struct chat_requ
     uint32_t count = (request->input_count + size - 1) / size;
 
     struct embed_call *embed = mem_new(1, sizeof *embed);
-    *embed                   = (struct embed_call){.pipeline    = pipeline,
-                                                   .route       = route,
-                                                   .deadline_ms = deadline_ms,
-                                                   .started_ms  = clock_mono_ms(),
-                                                   .done        = done,
-                                                   .context     = context,
-                                                   .batches     = mem_new(count, sizeof(struct batch)),
-                                                   .count       = count};
+    embed->pipeline          = pipeline;
+    embed->route             = route;
+    embed->deadline_ms       = deadline_ms;
+    embed->started_ms        = clock_mono_ms();
+    embed->done              = done;
+    embed->context           = context;
+    embed->batches           = mem_new(count, sizeof *embed->batches);
+    embed->count             = count;
     answer_init(&embed->answer);
     embed->answer.vectors   = buf_init(VECTORS_MAX);
     embed->outcome.provider = "";

@@ -258,11 +258,8 @@ static void on_done(const struct llm_outcome *outcome, void *context)
         const struct answer_print how = {.model        = chat->request->model,
                                          .is_simulated = outcome->is_simulated};
         struct json_writer w          = json_writer_init(&body);
-        if (chat->embed) {
-            embed_print_openai(outcome, chat->request, &w);
-        } else {
-            answer_print_openai(outcome->answer, &how, &w);
-        }
+        if (chat->embed) embed_print_openai(outcome, chat->request, &w);
+        if (chat->call) answer_print_openai(outcome->answer, &how, &w);
     } else {
         http = http_of(&outcome->error);
         print_error(&body, http, outcome->error.text);
@@ -323,8 +320,8 @@ static status read_request(struct chat_call *chat, const Pb__LlmOpen *open, stru
         return chat_from_openai(chat->body, chat->arena, &chat->request, reterr);
     }
     TRY(embed_read(chat->body, chat->arena, &chat->request, reterr));
-    if (chat->request->input_count > 0) return STATUS_OK;
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "/input: at least one text is required");
+    bool is_empty = chat->request->input_count == 0;
+    return is_empty ? fail(reterr, STATUS_INVALID_ARGUMENT, "/input: no text") : STATUS_OK;
 }
 
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
@@ -410,7 +407,8 @@ static status handle_open(struct rpc_call *call, struct error *reterr)
     if (open->subscriber.len != SUBSCRIBER_ID_SIZE) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "subscriber: %d bytes", SUBSCRIBER_ID_SIZE);
     }
-    if (open->operation != PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT && !is_embedding(open)) {
+    bool is_chat = open->operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    if (!is_chat && !is_embedding(open)) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "this llm-proxy does not know operation %d",
                     (int)open->operation);
     }

@@ -85,6 +85,9 @@ static json sent_input(const struct world *world, const struct world_job *job)
 {
     json input = json_invalid();
     json error = json_invalid();
+    if (json_is(job->input, JSON_INVALID)) { /* a turn of an agent */
+        return run_turn_input(world->run, str_from(job->id.text));
+    }
     if (!job->task->sends_secrets) return json_ref(job->input);
     struct scene scene =
         scene_of(world->run, &world->env, job_activation(world->run, str_from(job->id.text)));
@@ -154,11 +157,13 @@ static status parse(const char *text, json *ret_value, struct error *reterr)
 }
 
 /* `*ret_is_silent`: there will be no answer. */
-static status answer_function(const struct world_job *job, struct script *script,
-                              struct ending *ending, bool *ret_is_silent, struct error *reterr)
+static status answer_function(const struct world *world, const struct world_job *job,
+                              struct script *script, struct ending *ending, bool *ret_is_silent,
+                              struct error *reterr)
 {
     CLEANUP(buf_done) struct buf asked = buf_init(TEXT_MAX);
-    (void)json_print(job->input, JSON_COMPACT, &asked);
+    CLEANUP(json_unrefp) json input    = sent_input(world, job);
+    (void)json_print(input, JSON_COMPACT, &asked);
     struct script_answer answer = {};
     if (!script_ask(script, job->function, buf_str(&asked), &answer)) {
         return fail(reterr, STATUS_INTERNAL, "the scenario has no answer of the function %s",
@@ -224,7 +229,7 @@ status core_jobs_answer(struct core_jobs *jobs, struct world *world, struct scri
         if (strcmp(job.function, "http") == 0) {
             TRY(answer_http(world, &job, script, &ending, reterr));
         } else {
-            TRY(answer_function(&job, script, &ending, &is_left_open, reterr));
+            TRY(answer_function(world, &job, script, &ending, &is_left_open, reterr));
         }
         status code = STATUS_OK;
         if (!is_left_open) {
