@@ -108,6 +108,8 @@ if build dev; then
   ctest_run dev -E '^scenario'
   say "the official schema as an oracle, graphs"
   node_tests oracle build/dev/bin tests/oracle/*.test.mjs
+  say "expressions against jq 1.7"
+  node_tests expr build/dev/bin tests/expr/*.test.mjs
   say "scenarios: processes over real sockets"
   scenarios build/dev/bin
 else

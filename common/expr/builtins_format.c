@@ -163,6 +163,56 @@ static json format_base64d(struct expr_run *vm, json value)
     return json_text_lossy(buf_str(&out));
 }
 
+/* RFC 4648, section 6, with padding. */
+static json format_base32(struct expr_run *vm, json value)
+{
+    static const char digits[]     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    CLEANUP(json_unrefp) json text = value_to_text(vm, value);
+    if (text.kind == JSON_INVALID) return text;
+    str raw     = json_str(text);
+    size_t size = (raw.len + 4) / 5 * 8;
+    if (!vm_spend_bytes(vm, size)) return json_invalid();
+    CLEANUP(buf_done) struct buf out = buf_init(size);
+    uint64_t bits                    = 0;
+    uint32_t count                   = 0; /* bits that are not written yet */
+    for (size_t i = 0; i < raw.len; i++) {
+        bits = bits << 8 | (unsigned char)raw.ptr[i];
+        for (count += 8; count >= 5; count -= 5) {
+            (void)buf_put_byte(&out, digits[bits >> (count - 5) & 31]);
+        }
+    }
+    if (count > 0) (void)buf_put_byte(&out, digits[bits << (5 - count) & 31]);
+    while (out.len < size) (void)buf_put_byte(&out, '=');
+    return json_text_new(buf_str(&out));
+}
+
+static int base32_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+}
+
+static json format_base32d(struct expr_run *vm, json value)
+{
+    CLEANUP(json_unrefp) json text = value_to_text(vm, value);
+    if (text.kind == JSON_INVALID) return text;
+    str raw = json_str(text);
+    if (!vm_spend_bytes(vm, raw.len)) return json_invalid();
+    CLEANUP(buf_done) struct buf out = buf_init(raw.len);
+    uint64_t bits                    = 0;
+    uint32_t count                   = 0;
+    for (size_t i = 0; i < raw.len && raw.ptr[i] != '='; i++) {
+        int digit = base32_digit(raw.ptr[i]);
+        if (digit < 0) return vm_raise_type(vm, text, "is not valid base32 data");
+        bits = bits << 5 | (uint32_t)digit;
+        count += 5;
+        if (count < 8) continue;
+        count -= 8;
+        (void)buf_put_byte(&out, (char)(bits >> count));
+    }
+    return json_text_lossy(buf_str(&out));
+}
+
 /* --- formats of rows ---------------------------------------------------------------------------
  */
 
@@ -239,10 +289,10 @@ static const struct format {
     const char *name;
     json (*call)(struct expr_run *vm, json value);
 } formats[] = {
-    {"text", value_to_text},     {"json", value_to_json}, {"html", format_html},
-    {"uri", format_uri},         {"urid", format_urid},   {"csv", format_csv},
-    {"tsv", format_tsv},         {"sh", format_sh},       {"base64", format_base64},
-    {"base64d", format_base64d},
+    {"text", value_to_text},     {"json", value_to_json},   {"html", format_html},
+    {"uri", format_uri},         {"urid", format_urid},     {"csv", format_csv},
+    {"tsv", format_tsv},         {"sh", format_sh},         {"base64", format_base64},
+    {"base64d", format_base64d}, {"base32", format_base32}, {"base32d", format_base32d},
 };
 
 static const struct format *find(str name)

@@ -87,10 +87,10 @@ static operand gen_formatted(struct compiler *c, operand value, str format, stru
     return gen_builtin(c, "format", value, &name, 1, p, want);
 }
 
-/* A part of a string, as the text it contributes. */
+/* An interpolated part of a string, as the text it contributes. A text that stands in \( ) is
+ * formatted like any other value: only what stands outside is taken as it is. */
 static operand gen_part(struct compiler *c, const struct node *part, str format, struct place p)
 {
-    if (part->kind == NODE_TEXT) return constant_text(c, part->name);
     operand value = gen_value(c, part, p, false);
     if (format.len == 0 || str_is(format, "text")) return value;
     p.in_path = false;
@@ -105,7 +105,8 @@ operand gen_string(struct compiler *c, const struct node *node, struct place p, 
             arena_printf(c->arena, STR_FMT " is not a valid format", STR_ARG(node->name));
         return compile_fail(
             c, node, EXPR_FAULT_FUNCTION, node->name, detail,
-            "there are @text @json @html @uri @urid @csv @tsv @sh @base64 @base64d");
+            "there are @text @json @html @uri @urid @csv @tsv @sh @base64 @base64d @base32 "
+            "@base32d");
     }
     if (node->kind == NODE_FORMAT) {
         struct place q = p;
@@ -122,7 +123,10 @@ operand gen_string(struct compiler *c, const struct node *node, struct place p, 
     uint16_t i = 0;
     for (const struct node *part = node->list; part; part = part->next) parts[i++] = part;
     /* The last part first: with several values in several parts, it is the outer loop. */
-    for (i = count; i-- > 0;) operands[i] = gen_part(c, parts[i], node->name, p);
+    for (i = count; i-- > 0;) { /* text and interpolation take turns; text comes first */
+        operands[i] = i % 2 == 0 ? constant_text(c, parts[i]->name)
+                                 : gen_part(c, parts[i], node->name, p);
+    }
     uint32_t first = operands_add(c, operands, count);
     return result(c, p, want, (struct insn){.op = OP_CONCAT, .c = count, .e = first});
 }

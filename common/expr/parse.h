@@ -53,6 +53,9 @@ struct node *node_new(struct parser *parser, enum node_kind kind, uint32_t offse
 struct node *node_with(struct parser *parser, struct node *node, struct node *a, struct node *b,
                        struct node *c);
 
+/* `step` (an index, a slice, or all members) followed by `?`: parse_optional.c. */
+struct node *parse_optional(struct parser *parser, struct node *step, uint32_t offset);
+
 /* Around each rule that may contain itself. False: too deep, a fault is noted. */
 bool parse_enter(struct parser *parser);
 static inline void parse_leave(struct parser *parser)

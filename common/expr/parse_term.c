@@ -244,10 +244,12 @@ static struct node *parse_after_dot(struct parser *parser, struct node *term, ui
                             "try .[\"field\"] instead of .field for unusually named fields");
 }
 
-static struct node *parse_suffixes(struct parser *parser, struct node *term)
+/* `step` is the last step of the path so far; NULL if there is none outside of parentheses. */
+static struct node *parse_suffixes(struct parser *parser, struct node *term, struct node *step)
 {
     while (term) {
-        struct token token = *lexer_peek(&parser->lexer);
+        struct token token    = *lexer_peek(&parser->lexer);
+        struct node *optional = step;
         switch (token.kind) {
         case TOKEN_FIELD:
             lexer_take(&parser->lexer);
@@ -264,10 +266,13 @@ static struct node *parse_suffixes(struct parser *parser, struct node *term)
             break;
         case TOKEN_QUESTION:
             lexer_take(&parser->lexer);
-            term = node_with(parser, node_new(parser, NODE_TRY, token.offset), term, NULL, NULL);
+            term = optional ? parse_optional(parser, optional, token.offset)
+                            : node_with(parser, node_new(parser, NODE_TRY, token.offset), term,
+                                        NULL, NULL);
             break;
         default: return term;
         }
+        step = token.kind == TOKEN_QUESTION ? NULL : term;
     }
     return NULL;
 }
@@ -380,5 +385,7 @@ struct node *parse_term(struct parser *parser)
         parse_leave(parser);
         return node;
     }
-    return parse_suffixes(parser, parse_head(parser));
+    struct node *head = parse_head(parser);
+    bool is_path      = kind == TOKEN_DOT || kind == TOKEN_FIELD;
+    return parse_suffixes(parser, head, is_path && head && head->kind == NODE_INDEX ? head : NULL);
 }
