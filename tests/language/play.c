@@ -143,10 +143,17 @@ json play_history(struct play *play)
     return events;
 }
 
+/* Without a definition or a start there is no run; a signal that came too late does not end one. */
+static bool has_no_run(const struct play *play)
+{
+    return play->refused &&
+           (strcmp(play->refused, "definition") == 0 || strcmp(play->refused, "start") == 0);
+}
+
 json play_end(struct play *play)
 {
     struct error error = {};
-    if (play->refused) {
+    if (has_no_run(play)) {
         play->is_hopeless = true;
         (void)play_fail(play, "the %s was refused: %s", play->refused, play->refusal.text);
         return json_invalid();
