@@ -142,9 +142,15 @@ static void test_validation_reports_findings(void **)
     answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
     assert_false(answer->valid);
     assert_true(answer->n_findings > 1);
-    request.portable = true;
-    (void)ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_UNIMPLEMENTED,
-              "not_implemented");
+    request.definition = bytes_of("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
+                                  "do:\n  - a: {set: {y: 1}}\n"
+                                  "  - b: {set: {y: '${ $steps.a.y }'}}\n");
+    request.input_json = bytes_of("");
+    request.portable   = true;
+    answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
+    assert_true(answer->valid);
+    assert_int_equal(answer->n_findings, 1); /* `$steps` is ours */
+    assert_string_equal(answer->findings[0]->pointer, "/do/1/b/set/y");
 
     Pb__PutWorkflow message = PB__PUT_WORKFLOW__INIT;
     message.definition = bytes_of("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
