@@ -41,6 +41,7 @@ static const struct rpc_contract_method job_methods[] = {
     {"Lease",     RPC_LONG,   false, WORKER}, /* a repetition would lease others as well */
     {"Heartbeat", RPC_COMMIT, true,  WORKER},
     {"Report",    RPC_COMMIT, false, WORKER},
+    {"Get",       RPC_FAST,   true,  EDGE},
     {},
 };
 

@@ -76,6 +76,7 @@ enum cli_exit command_cancel(struct cli *cli);
 enum cli_exit command_terminate(struct cli *cli);
 enum cli_exit command_pause(struct cli *cli);
 enum cli_exit command_resume(struct cli *cli);
+enum cli_exit command_tool(struct cli *cli);
 enum cli_exit command_queue(struct cli *cli);
 enum cli_exit command_doctor(struct cli *cli);
 enum cli_exit command_version(struct cli *cli);

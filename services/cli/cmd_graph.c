@@ -1,6 +1,7 @@
 /* tutti graph: a workflow as a picture, without a server. */
 #include "base/arena.h"
 #include "base/diagnostic.h"
+#include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/findings.h"
 #include "cli/print.h"
@@ -14,7 +15,7 @@ enum {
     FILE_MAX  = YAML_SIZE_MAX + 1,
 };
 
-enum { FLAG_FORMAT };
+enum { FLAG_FORMAT, FLAG_CATALOG };
 
 static bool choose_format(const struct cli *cli, enum graph_format *ret_format)
 {
@@ -36,10 +37,17 @@ enum cli_exit command_graph(struct cli *cli)
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;
     }
+    CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
+    if (cli->values[FLAG_CATALOG] &&
+        catalog_read_file(cli->values[FLAG_CATALOG], &catalog, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
+    const struct workflow_sources sources                    = {.catalog = catalog};
     struct diagnostics *list                                 = diagnostics_new(arena);
-    if (workflow_read(buf_str(&text), list, &workflow, &error) != STATUS_OK) {
+    if (workflow_read_with(buf_str(&text), &sources, list, &workflow, &error) != STATUS_OK) {
         findings_print(stderr, file, buf_str(&text), list);
         if (list->errors == 0) (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/diagnostic.h"
 #include "cli/api.h"
+#include "cli/catalog.h"
 #include "cli/findings.h"
 #include "cli/print.h"
 #include "workflow/plan.h"
@@ -18,7 +19,7 @@ enum {
     FILE_MAX       = YAML_SIZE_MAX + 1,
 };
 
-enum { FLAG_PORTABLE, FLAG_PLAN };
+enum { FLAG_PORTABLE, FLAG_PLAN, FLAG_CATALOG, FLAG_SERVER };
 
 /* By the defaults of a scheduler that nobody configured. */
 static json plan_of(const struct workflow *workflow)
@@ -76,8 +77,14 @@ static void print_plan(const struct workflow *workflow)
     }
 }
 
-static enum cli_exit validate_file(const struct cli *cli, const char *file, bool is_portable,
-                                   bool has_plan)
+/* What the flags of `validate` ask for; `apply` asks for nothing. */
+struct checking {
+    const struct function_catalog *catalog; /* NULL: what is built in */
+    bool is_portable, has_plan;
+};
+
+static enum cli_exit validate_file(const struct cli *cli, const char *file,
+                                   const struct checking *checking)
 {
     struct error error                = {};
     CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX);
@@ -88,7 +95,8 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file, bool
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     struct diagnostics *list                                 = diagnostics_new(arena);
-    const struct workflow_sources sources                    = {.is_portable = is_portable};
+    struct workflow_sources sources                          = {.catalog = checking->catalog};
+    sources.is_portable                                      = checking->is_portable;
     status code = workflow_read_with(buf_str(&text), &sources, list, &workflow, &error);
     if (cli->is_json) {
         print_valid_json(file, workflow, list);
@@ -98,20 +106,38 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file, bool
     if (code == STATUS_OK) {
         (void)printf("%s: %s/%s:%s is valid (%u tasks)\n", file, workflow->namespace_,
                      workflow->name, workflow->version, workflow->task_count);
-        if (has_plan) print_plan(workflow);
+        if (checking->has_plan) print_plan(workflow);
     } else if (list->errors == 0) {
         (void)printf("%s: error: %s\n", file, error.text);
     }
     return code == STATUS_OK ? CLI_OK : CLI_FAILED;
 }
 
+static enum cli_exit find_catalog(const struct cli *cli,
+                                  const struct function_catalog **ret_catalog)
+{
+    struct error error = {};
+    if (cli->values[FLAG_SERVER]) {
+        CLEANUP(api_freep) struct api *api = NULL;
+        if (api_new(cli, &api, &error) == STATUS_OK) return catalog_ask(api, ret_catalog);
+    } else if (!cli->values[FLAG_CATALOG] ||
+               catalog_read_file(cli->values[FLAG_CATALOG], ret_catalog, &error) == STATUS_OK) {
+        return CLI_OK;
+    }
+    (void)fprintf(stderr, "tutti: %s\n", error.text);
+    return CLI_USAGE;
+}
+
 enum cli_exit command_validate(struct cli *cli)
 {
-    enum cli_exit worst = CLI_OK;
+    CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
+    enum cli_exit worst = find_catalog(cli, &catalog);
+    if (worst != CLI_OK) return worst;
+    const struct checking checking = {.catalog     = catalog,
+                                      .is_portable = cli->values[FLAG_PORTABLE] != NULL,
+                                      .has_plan    = cli->values[FLAG_PLAN] != NULL};
     for (int i = 0; i < cli->argument_count; i++) {
-        enum cli_exit code =
-            validate_file(cli, cli->arguments[i], cli->values[FLAG_PORTABLE] != NULL,
-                          cli->values[FLAG_PLAN] != NULL);
+        enum cli_exit code = validate_file(cli, cli->arguments[i], &checking);
         if (code > worst) worst = code;
     }
     return worst;
@@ -141,8 +167,8 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;
     }
-    if (!find_name(buf_str(&text), &name))
-        return validate_file(cli, file, false, false) | CLI_FAILED;
+    const struct checking plain = {};
+    if (!find_name(buf_str(&text), &name)) return validate_file(cli, file, &plain) | CLI_FAILED;
 
     (void)buf_put_text(&path, "/v1/workflows/");
     api_put_segment(&path, name.ptr);
@@ -155,8 +181,11 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
     };
     enum cli_exit code = api_call(api, &call, &answer);
     if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {
-        (void)validate_file(cli, file, false,
-                            false); /* the same findings, with the lines of the file */
+        CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
+        (void)catalog_ask(api, &catalog);
+        /* The same findings, with the lines of the file. */
+        const struct checking checking = {.catalog = catalog};
+        (void)validate_file(cli, file, &checking);
     }
     if (code != CLI_OK) return code;
     if (cli->is_json) {

@@ -69,10 +69,13 @@ static const struct cli_flag doctor_flags[] = {
 static const struct cli_flag validate_flags[] = {
     {"--portable", 0, NULL, "also say what other runtimes ignore or do otherwise"},
     {"--plan", 0, NULL, "also list the jobs, with their queues, retries and time limits"},
+    {"--catalog", 0, "FILE", "functions as `tutti tool list --json` prints them"},
+    {"--server", 0, NULL, "with the functions that the server has"},
     {},
 };
 static const struct cli_flag graph_flags[] = {
     {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
+    {"--catalog", 0, "FILE", "functions as `tutti tool list --json` prints them"},
     {},
 };
 
@@ -83,7 +86,8 @@ static const struct cli_command commands[] = {
      "addresses, DIR/log what the services say.",
      0, 0, up_flags, command_up},
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
-    {"validate", "FILE...", "check workflows, without a server", NULL, 1, CLI_ARGUMENTS_MAX,
+    {"validate", "FILE...", "check workflows, without a server",
+     "Without a catalog only the functions that are built in are known.", 1, CLI_ARGUMENTS_MAX,
      validate_flags, command_validate},
     {"graph", "FILE", "show a workflow as a picture", "Written to standard output.", 1, 1,
      graph_flags, command_graph},
@@ -118,6 +122,10 @@ static const struct cli_command commands[] = {
      "  list                  all of them, each with its newest version\n"
      "  show NAME[:VERSION]   one of them",
      1, CLI_ARGUMENTS_MAX, assistant_flags, command_assistant},
+    {"tool", "list|show ...", "the functions that workflows can call by name",
+     "  list                  all of them, with their versions\n"
+     "  show NAME[:VERSION]   one of them, with its schemas",
+     1, 2, NULL, command_tool},
     {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},

@@ -1,4 +1,6 @@
 #include "gateway/gateway.h"
+#include "function.pb-c.h"
+#include "job.pb-c.h"
 
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
@@ -96,7 +98,8 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
         &pb__runs__descriptor,          &pb__workflows__descriptor,
         &pb__approvals__descriptor,     &pb__system__descriptor,
         &pb__assistants__descriptor,    &pb__events__descriptor,
-        &pb__subscriptions__descriptor, NULL};
+        &pb__subscriptions__descriptor, &pb__jobs__descriptor,
+        &pb__functions__descriptor,     NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

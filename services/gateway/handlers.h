@@ -46,6 +46,19 @@ void assistants_delete_version(struct api_call *call);
 void assistants_render(struct api_call *call);
 
 void queues_list(struct api_call *call);
+void queues_poll(struct api_call *call);
+
+void jobs_get(struct api_call *call);
+void jobs_heartbeat(struct api_call *call);
+void jobs_complete(struct api_call *call);
+void jobs_fail(struct api_call *call);
+void jobs_release(struct api_call *call);
+
+void workers_list(struct api_call *call);
+void workers_get(struct api_call *call);
+
+void tools_list(struct api_call *call);
+void tools_get(struct api_call *call);
 void queues_get(struct api_call *call);
 
 void secrets_list(struct api_call *call);

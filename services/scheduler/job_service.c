@@ -136,5 +136,6 @@ const struct rpc_method job_service_methods[] = {
     {.name = "Lease", .handle = lease, .cancel = lease_cancel},
     {.name = "Heartbeat", .handle = heartbeat},
     {.name = "Report", .handle = report},
+    {.name = "Get", .handle = job_get_handle},
     {},
 };

@@ -24,6 +24,9 @@ status run_list_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);
 
+/* Of Jobs, likewise. */
+status job_get_handle(struct rpc_call *call, struct error *reterr);
+
 /** Adds to the refusals of a registration, whose list has room for one per function. */
 void function_refuse(struct arena *arena, Pb__RegisteredFunctions *answer, uint32_t index,
                      const struct function_description *description, const char *why);

@@ -1,0 +1,75 @@
+/* Workers: who leases jobs. Users see their own and those of the suite. */
+#include "gateway/handlers.h"
+#include "system.pb-c.h"
+
+static bool is_shown(struct api_call *call, const Pb__WorkerStatus *worker)
+{
+    str namespace     = str_from(api_namespace(call));
+    const char *colon = strchr(worker->name, ':');
+    if (!colon || strcmp(worker->kind, "external") != 0 || str_is(namespace, "*")) return true;
+    return str_equal(namespace, (str){worker->name, (size_t)(colon - worker->name)});
+}
+
+static void put_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
+{
+    json_begin_object(w);
+    json_put_text(w, "name", str_from(worker->name));
+    json_put_text(w, "kind", str_from(worker->kind));
+    json_member(w, "queues");
+    json_begin_array(w);
+    for (size_t i = 0; i < worker->n_queues; i++) json_write_text(w, str_from(worker->queues[i]));
+    json_end_array(w);
+    json_put_int(w, "slots", worker->slots);
+    json_put_int(w, "busy", worker->busy);
+    json_put_time(w, "last_seen_at", worker->last_seen_us);
+    json_end_object(w);
+}
+
+static void on_workers(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__SystemStatus *state = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    json_begin_object(&response.json);
+    json_member(&response.json, "items");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < state->n_workers; i++) {
+        if (is_shown(call, state->workers[i])) put_worker(&response.json, state->workers[i]);
+    }
+    json_end_array(&response.json);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+static void on_worker(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__SystemStatus *state = answer->message;
+    for (size_t i = 0; i < state->n_workers; i++) {
+        const Pb__WorkerStatus *worker = state->workers[i];
+        if (!is_shown(call, worker) || !str_is(call->params[0], worker->name)) continue;
+        struct api_answer response;
+        api_answer_begin(&response, call);
+        put_worker(&response.json, worker);
+        api_answer_send(&response, 200, NULL);
+        return;
+    }
+    api_fail_with(call, "not_found", (str){}, "no worker of this name has been seen lately");
+}
+
+static void ask(struct api_call *call, api_then *then)
+{
+    Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
+    const struct api_ask request    = {
+           .service = &pb__system__descriptor, .method = "Status", .message = &message, .then = then};
+    api_ask_scheduler(call, &request);
+}
+
+void workers_list(struct api_call *call)
+{
+    ask(call, on_workers);
+}
+
+void workers_get(struct api_call *call)
+{
+    ask(call, on_worker);
+}

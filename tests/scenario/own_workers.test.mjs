@@ -1,0 +1,124 @@
+// Workers of a user's own: three languages without an SDK, leases that are lost, results in a poll.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { scenario } from './support/suite.mjs';
+
+const NEEDS = ['scheduler', 'gateway'];
+const FOLDER = new URL('../../compose/examples/workers/', import.meta.url).pathname;
+
+const work = (name, more = '') => `
+document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '1.0.0' }
+do:
+  - job:
+      call: worker.do
+      with: { n: '\${ .n }' }
+      metadata: { tutti: { queue: ${name}${more} } }
+`;
+
+const poll = (suite, queue, body = {}) => suite.api.call('POST', `/v1/queues/${queue}/poll`, { worker: 'test', wait: '10s', ...body });
+
+async function lease(suite, queue) {
+  const answer = await poll(suite, queue);
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.body.jobs.length, 1);
+  return answer.body.jobs[0];
+}
+
+scenario('the example workers do the example workflow', { needs: NEEDS }, async (suite) => {
+  await suite.apply(readFileSync(join(FOLDER, 'words.yaml'), 'utf8'));
+  const folder = mkdtempSync(join(tmpdir(), 'tutti-worker-'));
+  execFileSync('cc', [join(FOLDER, 'worker.c'), '-lcurl', '-o', join(folder, 'worker')]);
+  const programs = [['python3', [join(FOLDER, 'worker.py')]], ['node', [join(FOLDER, 'worker.mjs')]], [join(folder, 'worker'), []]];
+  for (const [program, args] of programs) {
+    const worker = spawn(program, args, { env: { ...process.env, TUTTI_URL: suite.url, TUTTI_API_KEY: suite.key }, stdio: 'inherit' });
+    try {
+      const run = await suite.startRun('words', { text: 'one two three' });
+      const ended = await suite.runEnds(run.id);
+      assert.deepEqual(ended.output, { count: 3, text: 'ONE TWO THREE' }, program);
+    } finally {
+      worker.kill('SIGKILL');
+    }
+  }
+});
+
+scenario('a job, its lease and its end', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(work('lease'));
+  assert.equal((await poll(suite, 'lease', { wait: '0s' })).status, 204);
+  const run = await suite.startRun('lease', { n: 1 });
+  const job = await lease(suite, 'lease');
+  assert.equal(job.function, 'worker.do');
+  assert.deepEqual(job.input, { n: 1 });
+  assert.equal(job.attempt, 1);
+  assert.equal(job.run, run.id);
+  assert.equal((await suite.api.ok('GET', `/v1/jobs/${job.id}`)).state, 'leased');
+  await suite.until('the worker is seen', async () => {
+    const { items } = await suite.api.ok('GET', '/v1/workers');
+    return items.some((worker) => worker.name === 'default:test' && worker.kind === 'external' && worker.busy === 1);
+  });
+  assert.deepEqual((await suite.api.ok('GET', '/v1/workers/default:test')).queues, ['lease']);
+
+  const mine = { lease_token: job.lease_token };
+  assert.equal((await suite.api.ok('POST', `/v1/jobs/${job.id}/heartbeat`, { ...mine, checkpoint: { at: 3 } })).cancel_requested, false);
+  await suite.api.ok('POST', `/v1/jobs/${job.id}/release`, mine);
+  await suite.api.refused('POST', `/v1/jobs/${job.id}/heartbeat`, mine, 409, 'lease_lost');
+
+  // The next lease gets the checkpoint; no attempt was burnt; the old token is worth nothing.
+  const again = await lease(suite, 'lease');
+  assert.equal(again.id, job.id);
+  assert.equal(again.attempt, 1);
+  assert.deepEqual(again.checkpoint, { at: 3 });
+  await suite.api.refused('POST', `/v1/jobs/${job.id}/complete`, { ...mine, output: 'stale' }, 409, 'lease_lost');
+
+  // A worker may answer a scheduler that was away in between.
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('the gateway reaches it again', async () => (await suite.api.call('GET', `/v1/jobs/${job.id}`)).status === 200);
+  await suite.api.ok('POST', `/v1/jobs/${again.id}/complete`, { lease_token: again.lease_token, output: { done: true } });
+  assert.deepEqual((await suite.runEnds(run.id)).output, { done: true });
+  await suite.api.refused('POST', `/v1/jobs/${again.id}/complete`, { lease_token: again.lease_token }, 409, 'lease_lost');
+  await suite.api.refused('GET', `/v1/jobs/${again.id}`, undefined, 404, 'not_found');
+});
+
+scenario('failures are tried again if the worker says so', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(work('fail', ', retry: { limit: { attempt: { count: 5 } } }'));
+  await suite.apply(work('fail-once'));
+  const run = await suite.startRun('fail', { n: 1 });
+  const first = await lease(suite, 'fail');
+  await suite.api.ok('POST', `/v1/jobs/${first.id}/fail`, { lease_token: first.lease_token, error: { status: 503, detail: 'busy' }, retryable: true });
+  const second = await lease(suite, 'fail');
+  assert.equal(second.attempt, 2);
+  assert.equal(second.idempotency_key, first.idempotency_key);
+
+  // Results and the next poll in one round trip; each is answered for itself.
+  const next = await suite.startRun('fail', { n: 2 });
+  const both = await poll(suite, 'fail', { results: [
+    { job: second.id, lease_token: second.lease_token, output: 2 },
+    { job: first.id, lease_token: 'bm8=~default:test', output: 3 },
+  ] });
+  assert.deepEqual(both.body.results.map((result) => result.accepted), [true, false]);
+  assert.equal((await suite.runEnds(run.id)).output, 2);
+  const third = both.body.jobs[0];
+  assert.equal(third.run, next.id);
+  await suite.api.ok('POST', `/v1/jobs/${third.id}/complete`, { lease_token: third.lease_token, output: null });
+  assert.equal((await suite.runEnds(next.id)).output, null);
+
+  const final = await suite.startRun('fail-once', { n: 3 });
+  const job = await lease(suite, 'fail-once');
+  await suite.api.ok('POST', `/v1/jobs/${job.id}/fail`, { lease_token: job.lease_token, error: { type: 'https://x.test/e', status: 422, title: 'No' } });
+  const faulted = await suite.runEnds(final.id, 'faulted');
+  assert.equal(faulted.error.type, 'https://x.test/e');
+  assert.equal(faulted.error.instance, '/do/0/job');
+});
+
+scenario('what a worker may not do', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.api.refused('POST', '/v1/queues/tools/poll', { worker: 'test' }, 403, 'forbidden');
+  await suite.api.refused('POST', '/v1/queues/tools.memory/poll', { worker: 'test' }, 403, 'forbidden');
+  await suite.api.refused('POST', '/v1/queues/mine/poll', {}, 400, 'invalid_request');
+  const { items } = await suite.api.ok('GET', '/v1/tools');
+  assert.ok(items.some((tool) => tool.name === 'llm.chat'));
+  assert.equal((await suite.api.ok('GET', '/v1/tools/llm.chat:1')).version, '1.0.0');
+  await suite.api.refused('GET', '/v1/tools/llm.chit', undefined, 404, 'not_found');
+});
