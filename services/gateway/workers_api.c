@@ -59,8 +59,9 @@ static void on_worker(struct api_call *call, const struct rpc_answer *answer)
 static void ask(struct api_call *call, api_then *then)
 {
     Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
-    const struct api_ask request    = {
-           .service = &pb__system__descriptor, .method = "Status", .message = &message, .then = then};
+    struct api_ask request          = {.service = &pb__system__descriptor, .method = "Status"};
+    request.message                 = &message;
+    request.then                    = then;
     api_ask_scheduler(call, &request);
 }
 

@@ -41,6 +41,7 @@ static const char *const adapters[] = {
     "github.close_pull_request",
     "github.comment",
     "github.create_branch",
+    "github.create_issue",
     "github.create_or_update_file",
     "github.create_pull_request",
     "grafana.create_dashboard",
