@@ -44,6 +44,7 @@ static const char *const adapters[] = {
     "github.create_issue",
     "github.create_or_update_file",
     "github.create_pull_request",
+    "github.search_issues",
     "grafana.create_dashboard",
     "memory.get",
     "memory.recall",
