@@ -27,10 +27,11 @@ Feature: K18 listen
       | one   | { one: { with: { type: a } } }                                 | [ { n: 1 } ]       |
       | all   | { all: [ { with: { type: a } }, { with: { type: b } } ] }      | [ { n: 2 }, { n: 1 } ] |
 
+  # A namespace of its own: every event of it would do.
   Scenario Outline: Any ends with the first event
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: k18-<name>, version: '1.0.0' }
+      document: { dsl: '1.0.3', namespace: k18-<name>, name: k18-<name>, version: '1.0.0' }
       do:
         - wait: { listen: { to: <to> } }
       """

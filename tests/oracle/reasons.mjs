@@ -5,6 +5,7 @@ export const refused = [
   ['not supported yet', (f) => /not supported yet/.test(f.detail)],
   ['another version of the DSL', (f) => f.code === 'V02'],
   ['a name in the document', (f) => f.code === 'V03'],
+  ['a version of a child that is none', (f) => /\/run\/workflow\/version$/.test(f.pointer) && f.code === 'V06'],
   ['names of tasks', (f) => /^V1[0-2]$/.test(f.code)],
   ['a name that nothing has', (f) => f.code === 'V13'],
   ['functions and their arguments', (f) => f.code === 'V14'],

@@ -1,5 +1,4 @@
-// An agent with two tools: the scheduler, the proxy and the adapter are killed on the way, and no answer that was
-// given is asked for again. The model is an HTTP server of the test that calls tools.
+// An agent with two tools: the scheduler is killed on the way, and no answer that was given is asked for again. The model is an HTTP server of the test that calls tools.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { scenario } from './support/suite.mjs';
@@ -70,9 +69,9 @@ scenario('an agent works through its turns while processes are killed', { needs:
     await suite.scheduler.kill(); // while one of two calls is made
     await suite.scheduler.start();
   };
-  const run = await suite.startRun('agent', { model: 'smart', question: 'What is it?' });
-  const ended = await suite.runEnds(run.id);
-  kills.model = kills.site = async () => {};
+  const ended = await suite.startRun('agent', { model: 'smart', question: 'What is it?' })
+    .then((run) => suite.runEnds(run.id))
+    .finally(() => { kills.model = kills.site = async () => {}; });
   assert.deepEqual(ended.output.content, { answer: '42' });
   assert.equal(ended.output.turns, 3);
   assert.deepEqual(ended.output.tool_calls.map((one) => one.arguments.endpoint), ['one', 'two', 'three'].map((path) => `${site.url}/${path}`));
@@ -91,7 +90,7 @@ scenario('an agent works through its turns while processes are killed', { needs:
   assert.deepEqual(last.messages.filter((message) => message.role === 'tool').map((message) => message.tool_call_id), ['c1', 'c2', 'c3']);
   assert.equal(last.tools[0].function.parameters.properties.method, undefined);
 
-  const tasks = (await suite.history(run.id)).filter((event) => event.type === 'task.completed').map((event) => event.task);
+  const tasks = (await suite.history(ended.id)).filter((event) => event.type === 'task.completed').map((event) => event.task);
   for (const step of ['0/model', '0/tools/0', '1/model', '1/tools/0', '1/tools/1', '2/model']) {
     assert.equal(tasks.filter((task) => task === `/do/0/agent/turns/${step}`).length, 1, step);
   }
