@@ -32,6 +32,7 @@ static const struct rpc_contract_method run_methods[] = {
     {"Terminate", RPC_COMMIT, false, INSIDE},
     {"Suspend", RPC_COMMIT, true,  INSIDE},
     {"Resume",  RPC_COMMIT, false, INSIDE},
+    {"Retry",   RPC_COMMIT, false, INSIDE},
     {"Signal",  RPC_COMMIT, false, INSIDE},
     {"Pull",    RPC_LONG,   true,  EDGE},
     {},
@@ -108,6 +109,14 @@ static const struct rpc_contract_method assistant_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method dead_letter_methods[] = {
+    {"List",       RPC_LONG,   true,  EDGE},
+    {"Redrive",    RPC_COMMIT, false, EDGE},
+    {"Drop",       RPC_COMMIT, false, EDGE},
+    {"RedriveAll", RPC_LONG,   false, EDGE},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -121,6 +130,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Assistants", 11, assistant_methods},
     {"tutti.v1.Events",   43, event_methods},
     {"tutti.v1.Subscriptions", 44, subscription_methods},
+    {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {},
 };
 

@@ -61,6 +61,12 @@ void tools_list(struct api_call *call);
 void tools_get(struct api_call *call);
 void queues_get(struct api_call *call);
 
+void runs_retry(struct api_call *call);
+void dead_letters_list(struct api_call *call);
+void dead_letters_redrive(struct api_call *call);
+void dead_letters_redrive_all(struct api_call *call);
+void dead_letters_drop(struct api_call *call);
+
 void secrets_list(struct api_call *call);
 
 void llm_chat(struct api_call *call);

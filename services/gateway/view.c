@@ -350,6 +350,35 @@ void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant)
     json_end_object(w);
 }
 
+void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter)
+{
+    json_begin_object(w);
+    json_put_text(w, "job", str_from(letter->job));
+    json_put_text(w, "queue", str_from(letter->queue));
+    json_put_text(w, "namespace", str_from(letter->namespace_));
+    json_put_text(w, "run", str_from(letter->run));
+    json_put_text(w, "workflow", str_from(letter->workflow));
+    json_put_text(w, "task", str_from(letter->task));
+    put_text_if(w, "iteration", letter->iteration);
+    put_text_if(w, "function", letter->function);
+    json_put_int(w, "attempts", letter->attempts);
+    json_put_time(w, "time", letter->time_us);
+    put_json_if(w, "input", letter->input_json);
+    put_json_if(w, "error", letter->error_json);
+    json_end_object(w);
+}
+
+void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *group)
+{
+    json_begin_object(w);
+    json_put_text(w, "error_type", str_from(group->error_type));
+    json_put_text(w, "function", str_from(group->function));
+    json_put_int(w, "count", group->count);
+    json_put_time(w, "first_at", group->first_us);
+    json_put_time(w, "last_at", group->last_us);
+    json_end_object(w);
+}
+
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us)
 {
     json_begin_object(w);

@@ -5,6 +5,7 @@
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
 #include "base/buf.h"
+#include "dead_letter.pb-c.h"
 #include "run.pb-c.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
@@ -19,6 +20,8 @@ void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
 /** The members of the definition stand beside name and version, so that it can be put back. */
 void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant);
 void view_finding(struct json_writer *w, const Pb__Finding *finding);
+void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter);
+void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *group);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
 
 /** "running", ...; the reverse is false for a word that is no status. */

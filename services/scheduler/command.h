@@ -20,7 +20,11 @@
 
 enum command_kind {                /* request -> response */
                     COMMAND_START, /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input */
-                    COMMAND_CANCEL, /* Pb__CancelRun -> Pb__RunView; run */
+                    COMMAND_RETRY, /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+                    COMMAND_REDRIVE,     /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be
+                                          * NULL); values[0] = patch */
+                    COMMAND_DROP_LETTER, /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */
+                    COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
                     COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
                     COMMAND_DECIDE, /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data
                                      */

@@ -128,13 +128,20 @@ struct decision decision_begin(struct run *run, const struct decide_env *env,
 {
     uint32_t steps_max       = env->limits.steps_max;
     struct decision decision = {
-        .run       = run,
-        .env       = env,
-        .events    = events,
-        .steps_max = steps_max ? steps_max : RUN_STEPS_PER_COMMAND,
+        .run            = run,
+        .env            = env,
+        .events         = events,
+        .steps_max      = steps_max ? steps_max : RUN_STEPS_PER_COMMAND,
+        .first_sequence = run->sequence + 1,
+        .failed_task    = TASK_NONE,
     };
     if (run->status == RUN_RUNNING && run->more != MORE_NO) collect(&decision);
     return decision;
+}
+
+void decision_collect(struct decision *decision)
+{
+    if (decision->run->status == RUN_RUNNING) collect(decision);
 }
 
 static void settle_one(struct decision *decision, const struct settlement *entry)
@@ -162,7 +169,9 @@ void decision_settle(struct decision *decision)
 {
     while (decision->settle_first < decision->settle_count) {
         struct settlement entry = decision->settle[decision->settle_first++];
+        decision->is_cascade    = !entry.is_end && entry.error.kind != JSON_INVALID;
         settle_one(decision, &entry);
+        decision->is_cascade = false;
         json_unref(entry.error);
     }
     decision->settle_first = decision->settle_count = 0;

@@ -36,6 +36,14 @@ struct decision {
     struct event_list *events;
     uint32_t steps, steps_max; /* tasks started */
     bool is_terminating;       /* child runs are terminated, not cancelled */
+    uint64_t first_sequence;   /* of the first event that may be taken back by a retry */
+
+    /* The task that the latest cascade of faults began with: for a retry of the run. */
+    bool is_cascade; /* what faults now does so because of something within */
+    uint64_t failed_sequence;
+    task_index failed_task; /* TASK_NONE: none */
+    uint32_t failed_scope;  /* plus one */
+    bool is_failed_answered;
     struct ready *ready;
     size_t ready_first, ready_count, ready_capacity;
     struct settlement *settle;
@@ -48,6 +56,8 @@ struct decision {
 /** Collects what a command before left over. */
 struct decision decision_begin(struct run *run, const struct decide_env *env,
                                struct event_list *events);
+/** The same, of a run that was opened again in the meantime. */
+void decision_collect(struct decision *decision);
 /** Works off `settle`: before a command makes the next of several tasks move. */
 void decision_settle(struct decision *decision);
 /** Ends a command that was refused before its first event. */

@@ -97,6 +97,9 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
     case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
+    case COMMAND_REDRIVE: return engine_redrive_letter(engine, command, reterr);
+    case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
+    case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
     case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
     case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
@@ -200,6 +203,7 @@ static void drop_resting(struct engine *engine)
         live->is_new          = false;
         live->row             = NULL;
         live->labels          = NULL;
+        live->is_reopened     = false;
         live->ended           = NULL;
         live->was_final       = run_status_is_final(run_status(live->run));
         if (live->was_final || engine_run_sleeps(engine, live)) {

@@ -132,6 +132,16 @@ status engine_start_decide(struct engine *engine, struct command *command,
                            struct live_run **ret_live, struct error *reterr);
 
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Opens a faulted run again; values[0] of the command is the patch. `*ret_live` (may be NULL) is
+ * untouched if it was refused. */
+struct engine_retry {
+    const char *run, *task, *by;
+};
+status engine_retry(struct engine *engine, struct command *command,
+                    const struct engine_retry *retry, struct live_run **ret_live,
+                    struct error *reterr);
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr);
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr);
@@ -190,6 +200,16 @@ status engine_ready_delete(struct engine *engine, const struct open_job *job, st
 /** A compensation failed other than by its job: a dead letter of its own. */
 status engine_bury_compensation(struct engine *engine, const struct live_run *live,
                                 const struct event *event, struct error *reterr);
+
+/* --- engine_letters.c: dead letters ------------------------------------------------------------
+ */
+
+status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr);
+status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr);
+
+/** A run goes on: what it was given up for is none any more. */
+status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
+                              struct error *reterr);
 
 /* --- engine_lease.c: workers -------------------------------------------------------------------
  */

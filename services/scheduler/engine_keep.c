@@ -210,6 +210,10 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_COMPENSATION_STARTED:
     case EVENT_COMPENSATION_COMPLETED: return STATUS_OK; /* the journal says it all */
     case EVENT_COMPENSATION_FAILED: return engine_bury_compensation(engine, live, event, reterr);
+    case EVENT_RUN_RETRIED:
+        live->is_reopened = true;
+        live->was_final   = false;
+        return STATUS_OK;
     case EVENT_RUN_LABELLED: return engine_label_run(engine, live, event, reterr);
     }
     return STATUS_OK;
@@ -288,7 +292,7 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
 {
     bool rests     = run_status_is_final(run_status(live->run)) || engine_run_sleeps(engine, live);
     uint32_t limit = rests ? SNAPSHOT_SLEEP_ENTRIES : SNAPSHOT_ENTRIES;
-    if (live->head.entries_since < limit) return STATUS_OK;
+    if (live->head.entries_since < limit || run_is_retryable(live->run)) return STATUS_OK;
 
     struct payload_access access        = {.txn = engine->txn, .next = &engine->payload_next};
     const struct payload_store payloads = payload_store_of(&access);
@@ -309,7 +313,7 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
 static status flush_row(struct engine *engine, struct live_run *live, struct error *reterr)
 {
     bool has_ended = run_status_is_final(run_status(live->run)) && !live->was_final;
-    if (!has_ended && !live->is_new && !live->labels) return STATUS_OK;
+    if (!has_ended && !live->is_new && !live->labels && !live->is_reopened) return STATUS_OK;
 
     if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
     const struct engine_listener *listener = &engine->options.listener;

@@ -102,6 +102,46 @@ status engine_terminate(struct engine *engine, struct live_run *live, str reason
 /* --- signal, decide ----------------------------------------------------------------------------
  */
 
+status engine_retry(struct engine *engine, struct command *command,
+                    const struct engine_retry *retry, struct live_run **ret_live,
+                    struct error *reterr)
+{
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(retry->run), command, &live, reterr));
+    if (!live) return STATUS_OK;
+    if (live->is_touched && run_is_retryable(live->run)) {
+        return command_refuse(command, STATUS_UNAVAILABLE, "unavailable",
+                              "the run has faulted just now; try again");
+    }
+    const struct run_retry asked = {
+        .task  = str_from(retry->task),
+        .patch = command->value_count > 0 ? command->values[0] : json_invalid(),
+        .by    = str_from(retry->by),
+    };
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = run_retry(live->run, &env, &asked, &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+    if (ret_live) *ret_live = live;
+    return engine_drop_letters_of(engine, live, reterr);
+}
+
+status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__RetryRun *request     = command->request;
+    struct live_run *live           = NULL;
+    const struct engine_retry retry = {command->run.text, request->task, request->by};
+    engine_answer(engine, command);
+    TRY(engine_retry(engine, command, &retry, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
+}
+
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__SignalRun *request = command->request;

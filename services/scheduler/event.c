@@ -50,6 +50,7 @@ const char *event_type(enum event_kind kind)
     case EVENT_COMPENSATION_STARTED: return "compensation.started";
     case EVENT_COMPENSATION_COMPLETED: return "compensation.completed";
     case EVENT_COMPENSATION_FAILED: return "compensation.failed";
+    case EVENT_RUN_RETRIED: return "run.retried";
     case EVENT_RUN_LABELLED: return "run.labelled";
     case EVENT_AGENT_TURN: return "agent.turn";
     case EVENT_AGENT_CALLS: return "agent.calls";

@@ -40,7 +40,9 @@ enum event_kind {
     EVENT_RUN_STARTED = 1,
     /* "run.completed": value = output. */
     EVENT_RUN_COMPLETED = 2,
-    /* "run.faulted": error. Everything open was closed by events before it. */
+    /* "run.faulted": error. Everything open was closed by events before it. retry_from = where it
+     * may be entered again (0: not); index = task that failed, plus one; scope = of its list, plus
+     * one; attempt = 1: it had begun before retry_from; is_kept: it needs a new pass. */
     EVENT_RUN_FAULTED = 3,
     /* "run.cancelled": value = {reason, by}. As above. */
     EVENT_RUN_CANCELLED = 4,
@@ -144,6 +146,10 @@ enum event_kind {
     /* "compensation.failed": activation; error; is_kept: its job is a dead letter already, else
      * id = of the one to make. */
     EVENT_COMPENSATION_FAILED = 53,
+    /* "run.retried": a faulted run is opened again (run_retry.h). scope = of the failed task, plus
+     * one; index = that task, plus one; is_kept: a new pass; input = its patched raw input
+     * (invalid: as it was); value = {by}. */
+    EVENT_RUN_RETRIED = 54,
 
     /* "agent.turn": activation, index = the turn that begins, from 0; value = {messages, log}: what
      * the turn before adds to the conversation behind the model's answer, and to what was called
@@ -211,6 +217,7 @@ struct event {
     struct usage usage;
 
     enum value_from value_from;
+    uint64_t retry_from;
     json value, input, context, error;
     json undo; /* of job.completed: the calls that undo it, as the worker said; invalid: none */
     json key;  /* text; kept only where the workflow names one */

@@ -3,11 +3,19 @@
 #include "base/assert.h"
 #include "scheduler/apply.h"
 #include "scheduler/due.h"
+#include "scheduler/run_retry.h"
 #include "scheduler/state.h"
 #include "scheduler/wire.h"
 
 /* Fields of JournalEntry. */
-enum { ENTRY_RUN = 1, ENTRY_PREVIOUS, ENTRY_FIRST, ENTRY_AGE = 6, ENTRY_EVENT = 5 };
+enum {
+    ENTRY_RUN = 1,
+    ENTRY_PREVIOUS,
+    ENTRY_FIRST,
+    ENTRY_AGE   = 6,
+    ENTRY_EVENT = 5,
+    ENTRY_RETRY = 150
+};
 
 enum { EVENT_VALUE_FIELD = 4, US_PER_MS = 1'000 };
 
@@ -49,6 +57,7 @@ static const struct wire_field event_fields[] = {
     {33, WIRE_ENUM,  offsetof(struct event, usage.source)},
     {34, WIRE_BOOL,  offsetof(struct event, usage.is_simulated)},
     {150, WIRE_VALUE, offsetof(struct event, undo)},
+    {151, WIRE_U64,  offsetof(struct event, retry_from)},
     {160, WIRE_U32,  offsetof(struct event, depth)},
 };
 /* clang-format on */
@@ -148,6 +157,8 @@ status entry_pack(struct run *run, struct event *events, size_t count, uint64_t 
     wire_put_bytes(&writer, ENTRY_RUN, (str){(const char *)id, sizeof id});
     if (previous != 0) wire_put_uint(&writer, ENTRY_PREVIOUS, previous);
     wire_put_uint(&writer, ENTRY_FIRST, events[0].sequence);
+    uint64_t retry_from = events[count - 1].retry_from; /* the fault of the run comes last */
+    if (retry_from != 0) wire_put_uint(&writer, ENTRY_RETRY, retry_from);
     int64_t age_us = events[0].time_us - id_unix_ms(str_from(run->id.text)) * US_PER_MS;
     if (age_us != 0) wire_put_uint(&writer, ENTRY_AGE, (uint64_t)age_us);
     uint8_t base[WIRE_ID_BASE];
@@ -172,6 +183,7 @@ static status header_field(const struct wire_reader *field, struct entry_header 
         return STATUS_OK;
     case ENTRY_PREVIOUS: header->previous = field->value; return STATUS_OK;
     case ENTRY_FIRST: header->first_sequence = field->value; return STATUS_OK;
+    case ENTRY_RETRY: header->retry_from = field->value; return STATUS_OK;
     case ENTRY_AGE:
         header->time_us = (int64_t)((uint64_t)header->time_us + field->value);
         return STATUS_OK;
@@ -233,6 +245,7 @@ status entry_replay(struct run *run, bytes entry, const struct payload_store *pa
     id_base(id, header.time_us, base);
     reader.id_base = base;
     for (uint64_t sequence = header.first_sequence; more; sequence++) {
+        if (sequence == header.retry_from) TRY(retry_keep(run, reterr));
         struct event event = {.sequence = sequence, .time_us = header.time_us};
         status code        = event_replay(run, &event, &reader, visit, context, reterr);
         event_done(&event);

@@ -38,6 +38,7 @@ struct entry_header {
     uint64_t previous;       /* journal sequence of this run's entry before; 0: none */
     uint64_t first_sequence; /* of its first event */
     int64_t time_us;
+    uint64_t retry_from; /* the event before which the state is to be kept; 0: none */
 };
 
 /** Appends the entry of `count` events (at least one) which `run` has just decided and applied.

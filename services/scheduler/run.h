@@ -215,6 +215,21 @@ status run_approval_decide(struct run *run, const struct decide_env *env,
                            const struct approval_decision *command, struct event_list *events,
                            struct error *reterr);
 
+struct run_retry {
+    str task;   /* reference of the task that failed; empty: whichever it was */
+    json patch; /* merge patch of its input (of a call: of its arguments); invalid: none */
+    str by;
+};
+
+/** Opens a faulted run again where it failed (run_retry.h). The run must have been read from its
+ * journal. FAILED_PRECONDITION ("nothing_to_retry"); INVALID_ARGUMENT: there is no input of its own
+ * to patch. */
+status run_retry(struct run *run, const struct decide_env *env, const struct run_retry *command,
+                 struct event_list *events, struct error *reterr);
+
+/** Says whether a faulted run may be opened again, so that it needs no snapshot. */
+bool run_is_retryable(const struct run *run);
+
 /** FAILED_PRECONDITION ("run_finished"). */
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr);
@@ -324,6 +339,9 @@ void event_view_done(struct event_view *view);
  * The same state gives the same bytes. */
 status run_snapshot_pack(struct run *run, const struct payload_store *payloads, struct buf *out,
                          struct error *reterr);
+
+/** The same with all values in it: for keeping it in memory. */
+status run_snapshot_pack_inline(struct run *run, struct buf *out, struct error *reterr);
 
 /** The state again; go on with entry_replay() of what the journal has after it. Owned. DATA_LOSS:
  * damaged, or of another run. */

@@ -4,6 +4,7 @@
  * disk is checked, not asserted: a damaged journal is refused.
  */
 #include "scheduler/apply.h"
+#include "scheduler/run_retry.h"
 
 #include "base/assert.h"
 
@@ -57,6 +58,13 @@ static status apply_run_ended(struct run *run, struct event *event, enum run_sta
     } else {
         run->error = json_ref(end == RUN_FAULTED ? event->error : event->value);
     }
+    if (end == RUN_FAULTED) {
+        run->retry_from     = event->retry_from;
+        run->failed_task    = event->index - 1; /* 0: TASK_NONE */
+        run->failed_scope   = event->scope;
+        run->is_failed_open = event->attempt > 0;
+        run->needs_new_pass = event->is_kept;
+    }
     run->status       = end;
     run->is_suspended = false;
     run->ended_us     = event->time_us;
@@ -80,6 +88,7 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_STARTED: return apply_run_started(run, event, reterr);
     case EVENT_RUN_COMPLETED: return apply_run_ended(run, event, RUN_COMPLETED, reterr);
     case EVENT_RUN_FAULTED: return apply_run_ended(run, event, RUN_FAULTED, reterr);
+    case EVENT_RUN_RETRIED: return apply_run_retried(run, event, reterr);
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
     case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
     case EVENT_RUN_SUSPENDED:
@@ -175,7 +184,7 @@ status run_apply(struct run *run, struct event *event, struct error *reterr)
     ASSERT(run);
     ASSERT(event);
     if (event->sequence != run->sequence + 1) return damaged(reterr, event, "not the next one");
-    bool is_start = event->kind == EVENT_RUN_STARTED;
+    bool is_start = event->kind == EVENT_RUN_STARTED || event->kind == EVENT_RUN_RETRIED;
     if (!is_start && run->status != RUN_RUNNING) return damaged(reterr, event, "not running");
 
     run->now_us = event->time_us;

@@ -40,6 +40,7 @@ struct live_run {
     bool has_listener_moved;    /* the rows of its listeners are to be looked at */
     Pb__RunView *row;           /* of a new run; lives as long as the turn */
     Pb__RunView *ended;         /* the full view, if the listener wants it; likewise */
+    bool is_reopened;           /* its row says that it has ended */
     struct added_label *labels; /* put on it; likewise */
 
     struct live_run *newer, *older;

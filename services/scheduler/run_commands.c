@@ -258,6 +258,7 @@ status run_signal(struct run *run, const struct decide_env *env, const struct ru
     struct id id             = decide_id(env);
     struct decision decision = decision_begin(run, env, events);
     size_t before            = events->count;
+    decision.first_sequence++; /* the event itself is there to stay */
     status code = signal_receive(&decision, cloud_event_new(run, env, command, &id), reterr);
     if (code != STATUS_OK) {
         /* Refused: what was left over from the command before waits for run_advance(). */

@@ -1,13 +1,21 @@
 #include "scheduler/run_end.h"
 
 #include "base/assert.h"
+#include "scheduler/run_retry.h"
 #include "scheduler/undo.h"
 
 void run_fault(struct decision *decision, json error)
 {
     run_cancel_all(decision);
     if (undo_begin_run(decision, UNDO_THEN_FAULT, error)) return;
-    struct event event = {.kind = EVENT_RUN_FAULTED, .error = error};
+    uint64_t place     = retry_place(decision);
+    struct event event = {.kind = EVENT_RUN_FAULTED, .error = error, .retry_from = place};
+    if (place > 0) {
+        event.index   = decision->failed_task + 1;
+        event.scope   = decision->failed_scope;
+        event.attempt = decision->failed_sequence == 0;
+        event.is_kept = decision->is_failed_answered;
+    }
     (void)decide_emit(decision, &event);
 }
 

@@ -219,6 +219,22 @@ static status resume(struct rpc_call *call, struct error *reterr)
     return stop_run(call, COMMAND_RESUME, reterr);
 }
 
+static status retry(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__RetryRun *request = call->request;
+    if (request->patch_json.len > SIGNAL_DATA_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "input_patch: over %d bytes", SIGNAL_DATA_MAX);
+    }
+    struct command *command = call_command(call, COMMAND_RETRY, 1);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    status parsed = json_out(request->patch_json, "input_patch", &command->values[0], reterr);
+    if (parsed != STATUS_OK) {
+        command_release(command);
+        return parsed;
+    }
+    return post_to_run(call, request->id, request->namespace_, command, reterr);
+}
+
 static status signal_run(struct rpc_call *call, struct error *reterr)
 {
     const Pb__SignalRun *request = call->request;
@@ -315,6 +331,7 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Terminate", .handle = terminate},
     {.name = "Suspend", .handle = suspend},
     {.name = "Resume", .handle = resume},
+    {.name = "Retry", .handle = retry},
     {.name = "Signal", .handle = signal_run},
     {.name = "Pull", .handle = pull, .cancel = pull_cancel},
     {},

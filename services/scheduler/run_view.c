@@ -103,6 +103,11 @@ uint32_t run_jobs_open(const struct run *run)
     return run->job_count;
 }
 
+bool run_is_retryable(const struct run *run)
+{
+    return run->status == RUN_FAULTED && run->retry_from > 0;
+}
+
 struct run_compensation run_compensation(const struct run *run)
 {
     return (struct run_compensation){run->undo_total, run->undo_done, run->undo_failed};
@@ -325,6 +330,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_RUN_RESUMED: return "resume";
     case EVENT_CHILD_STARTED: return "run";
     case EVENT_RUN_LABELLED: return "labels";
+    case EVENT_RUN_RETRIED: return "retry";
     default: return NULL;
     }
 }

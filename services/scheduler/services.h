@@ -17,6 +17,7 @@ extern const struct rpc_method approval_service_methods[];
 extern const struct rpc_method system_service_methods[];
 extern const struct rpc_method function_service_methods[];
 extern const struct rpc_method assistant_service_methods[];
+extern const struct rpc_method dead_letter_service_methods[];
 
 /* Handlers of Workflows and of Runs that have files of their own. */
 status graph_handle(struct rpc_call *call, struct error *reterr);

@@ -62,6 +62,11 @@ static const struct wire_field run_fields[] = {
     {155, WIRE_U32,  offsetof(struct run, ending_then)},
     {156, WIRE_VALUE, offsetof(struct run, ending_error)},
     {157, WIRE_VALUE, offsetof(struct run, ending_value)},
+    {159, WIRE_U64,  offsetof(struct run, retry_from)},
+    {180, WIRE_SLOT, offsetof(struct run, failed_task)},
+    {181, WIRE_U32,  offsetof(struct run, failed_scope)},
+    {182, WIRE_BOOL, offsetof(struct run, is_failed_open)},
+    {183, WIRE_BOOL, offsetof(struct run, needs_new_pass)},
     {160, WIRE_ID,   offsetof(struct run, parent)},
     {161, WIRE_U32,  offsetof(struct run, depth)},
     {190, WIRE_BOOL, offsetof(struct run, is_suspended)},
@@ -229,6 +234,17 @@ status run_snapshot_pack(struct run *run, const struct payload_store *payloads, 
 {
     CLEANUP(wire_writer_done) struct wire_writer writer;
     wire_writer_init(&writer, &run->payloads, payloads, out);
+    TRY(put_all(&writer, run, reterr));
+    if (out->is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "a snapshot is too long");
+    return STATUS_OK;
+}
+
+status run_snapshot_pack_inline(struct run *run, struct buf *out, struct error *reterr)
+{
+    const struct payload_store nothing = {};
+    CLEANUP(wire_writer_done) struct wire_writer writer;
+    wire_writer_init(&writer, &run->payloads, &nothing, out);
+    writer.is_inline = true;
     TRY(put_all(&writer, run, reterr));
     if (out->is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "a snapshot is too long");
     return STATUS_OK;

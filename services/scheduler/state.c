@@ -253,8 +253,9 @@ struct run *run_new(str id, const struct workflow *workflow)
     ASSERT(id_is_valid(id));
     struct run *run = mem_new(1, sizeof *run);
     memcpy(run->id.text, id.ptr, ID_LEN);
-    run->workflow  = workflow_ref(workflow);
-    run->task_last = TASK_NONE;
+    run->workflow    = workflow_ref(workflow);
+    run->task_last   = TASK_NONE;
+    run->failed_task = TASK_NONE;
     return run;
 }
 
@@ -302,6 +303,7 @@ void run_free(struct run *run)
     json_unref(run->output);
     json_unref(run->error);
     payload_index_done(&run->payloads);
+    buf_done(&run->before);
     workflow_unref(run->workflow);
     free(run);
 }

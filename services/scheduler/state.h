@@ -168,7 +168,15 @@ struct run {
     uint32_t ending_then;
     json ending_error, ending_value;
 
+    /* Of a faulted run: how it is entered again (run_retry.h). */
+    uint64_t retry_from;    /* the event before which the state is kept; 0: never */
+    task_index failed_task; /* TASK_NONE: none in particular */
+    uint32_t failed_scope;  /* of its list, plus one; 0: it had none yet */
+    bool is_failed_open;    /* it had begun by then */
+    bool needs_new_pass;    /* its answer was refused: the next attempt asks anew */
+
     /* Cached. */
+    struct buf before; /* packed: the state at retry_from, once it was passed while replaying */
     struct job_entry *jobs;
     uint32_t job_count, job_capacity;
     int64_t due_us; /* if is_due_known */

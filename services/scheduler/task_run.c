@@ -333,9 +333,23 @@ void task_fault_undone(struct decision *decision, struct activation *activation,
     fault(decision, activation, error);
 }
 
+/* What a retry of the run would have to do again, should this end it. */
+static void note_failure(struct decision *decision, const struct activation *activation)
+{
+    if (decision->is_cascade) return;
+    bool is_new   = activation->started_sequence >= decision->first_sequence;
+    bool is_call  = activation_task(decision->run, activation)->kind == TASK_CALL;
+    bool is_first = is_new && run_scope(decision->run, activation->scope)->kind == SCOPE_BRANCH;
+    decision->failed_sequence    = is_new ? activation->started_sequence : 0;
+    decision->failed_task        = activation->task;
+    decision->failed_scope       = is_first ? 0 : activation->scope + 1;
+    decision->is_failed_answered = is_call && activation->result.kind != JSON_INVALID;
+}
+
 static void stop(struct decision *decision, struct activation *activation, json error,
                  bool may_retry)
 {
+    note_failure(decision, activation);
     if (activation->undo) {
         undo_fail(decision, activation, error);
         return;

@@ -83,7 +83,8 @@ static status call_prepare(const struct scene *scene, const struct activation *a
     job->activation         = activation->slot;
     job->attempt            = 1;
     job->attempts_max       = job_attempts_max(&policy);
-    job->priority           = scene->run->priority;
+    bool has_priority       = scene->task->priority != PRIORITY_INHERIT;
+    job->priority           = has_priority ? scene->task->priority : scene->run->priority;
     job->function           = json_str(function).ptr;
     job->queue              = scene->task->call.queue;
     job->attempt_timeout_us = job_attempt_timeout_default(scene->env);

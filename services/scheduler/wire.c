@@ -84,7 +84,7 @@ static status put_value(struct wire_writer *writer, const struct wire_field *fie
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "a value of over %d bytes", PAYLOAD_MAX);
     }
     str text = buf_str(&writer->text);
-    if (text.len <= PAYLOAD_INLINE_MAX || field->kind == WIRE_INLINE) {
+    if (text.len <= PAYLOAD_INLINE_MAX || field->kind == WIRE_INLINE || writer->is_inline) {
         wire_put_bytes(writer, field->number, text);
         return STATUS_OK;
     }

@@ -53,6 +53,7 @@ struct wire_writer {
     const uint8_t *id_base; /* WIRE_ID_BASE bytes, borrowed; NULL: ids are kept whole */
     uint64_t payload; /* of the value in the field `payload_of` of the last message; 0: inline */
     uint32_t payload_of;
+    bool is_inline; /* nothing is moved to the payload table */
 };
 
 void wire_writer_init(struct wire_writer *writer, struct payload_index *index,

@@ -9,6 +9,7 @@
 #include "scheduler/job_policy.h"
 #include "scheduler/tasks/tasks.h"
 #include "workflow/function_catalog.h"
+#include "json/json_pointer.h"
 #include "json/json_text.h"
 
 /* The key that the workflow names, as a text; JSON_INVALID: none. Owned. */
@@ -29,7 +30,7 @@ static status own_key(struct scene *scene, json *ret_key, json *ret_error)
 }
 
 /* The job's event but for its key, which the caller has. */
-static status job_prepare(struct scene *scene, struct event *job, json *ret_error)
+static status job_prepare(struct scene *scene, json patch, struct event *job, json *ret_error)
 {
     const struct task *task        = scene->task;
     const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
@@ -37,6 +38,10 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
     /* What a turn asks follows from the conversation, whenever it is leased. */
     if (!task->call.is_turn) TRY(job_arguments_stored(scene, &job->value, ret_error));
+    if (patch.kind != JSON_INVALID) {
+        json_replace(&job->value, json_merge_patch_new(job->value, patch));
+        TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
+    }
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;
@@ -46,8 +51,8 @@ static status job_prepare(struct scene *scene, struct event *job, json *ret_erro
     return STATUS_OK;
 }
 
-static status attempt(struct scene *scene, struct activation *activation, struct event *ret_job,
-                      json *ret_remembered, json *ret_error)
+static status attempt(struct scene *scene, struct activation *activation, json patch,
+                      struct event *ret_job, json *ret_remembered, json *ret_error)
 {
     CLEANUP(json_unrefp) json own = json_invalid();
     TRY(own_key(scene, &own, ret_error));
@@ -58,7 +63,7 @@ static status attempt(struct scene *scene, struct activation *activation, struct
         return STATUS_OK;
     }
     if (!scene->task->is_compensation) TRY(job_check_budget(scene->run, scene->task, ret_error));
-    TRY(job_prepare(scene, ret_job, ret_error));
+    TRY(job_prepare(scene, patch, ret_job, ret_error));
     ret_job->key       = json_take(&key);
     ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
     ret_job->reference = reference_new(scene->run, activation);
@@ -93,7 +98,7 @@ static int64_t deadline_of(const struct run *run, const struct activation *activ
     return is_of_agent ? parent->deadline_us : activation->deadline_us;
 }
 
-static void job_begin(struct decision *decision, struct activation *activation)
+static void job_begin(struct decision *decision, struct activation *activation, json patch)
 {
     struct scene scene = scene_of(decision->run, decision->env, activation);
     struct event event = {
@@ -103,7 +108,7 @@ static void job_begin(struct decision *decision, struct activation *activation)
     };
     CLEANUP(json_unrefp) json remembered = json_invalid();
     json error                           = json_invalid();
-    if (attempt(&scene, activation, &event, &remembered, &error) != STATUS_OK) {
+    if (attempt(&scene, activation, patch, &event, &remembered, &error) != STATUS_OK) {
         event_done(&event);
         task_fault(decision, activation, error);
         return;
@@ -119,11 +124,16 @@ static void job_begin(struct decision *decision, struct activation *activation)
 static void begin(struct decision *decision, struct activation *activation)
 {
     switch (activation_task(decision->run, activation)->call.by) {
-    case CALL_JOB: job_begin(decision, activation); break;
+    case CALL_JOB: job_begin(decision, activation, json_invalid()); break;
     case CALL_COMPENSATE: compensate_begin(decision, activation); break;
     case CALL_VARIANT: variant_begin(decision, activation); break;
     case CALL_ASSISTANTS: assistants_begin(decision, activation); break;
     }
+}
+
+void call_begin_patched(struct decision *decision, struct activation *activation, json patch)
+{
+    job_begin(decision, activation, patch);
 }
 
 const struct task_behaviour call_behaviour = {.begin = begin};

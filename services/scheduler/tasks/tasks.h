@@ -24,6 +24,9 @@ extern const struct task_behaviour wait_behaviour;
 void compensate_begin(struct decision *decision, struct activation *activation);
 void variant_begin(struct decision *decision, struct activation *activation);
 
+/** A call, with a merge patch of its arguments. */
+void call_begin_patched(struct decision *decision, struct activation *activation, json patch);
+
 /** A list of `owner` that its first task is about to open. */
 static inline struct place place_within(const struct activation *owner, enum scope_kind kind,
                                         uint32_t index)

@@ -519,6 +519,16 @@ void world_answer_child(struct world *world, size_t index, enum child_outcome ou
            &error);
 }
 
+status world_retry(struct world *world, const char *patch)
+{
+    CLEANUP(json_unrefp) json value = patch ? parse(patch) : json_invalid();
+    const struct run_retry command  = {.patch = value, .by = str_from("ann")};
+    world_crash(world, false);
+    status code = run_retry(world->run, &world->env, &command, &world->events, NULL);
+    if (code == STATUS_OK) world_commit(world);
+    return code;
+}
+
 void world_crash(struct world *world, bool is_from_snapshot)
 {
     struct run *rebuilt = NULL;

@@ -103,6 +103,10 @@ void world_signal(struct world *world, const char *name, const char *data);
 status world_decide(struct world *world, bool is_approved, const char *data);
 void world_cancel(struct world *world);
 
+/** Opens the faulted run again, as a loop does: it reads it from the journal first. `patch`: JSON,
+ * NULL: none. */
+status world_retry(struct world *world, const char *patch);
+
 void world_terminate(struct world *world);
 void world_suspend(struct world *world);
 void world_resume(struct world *world);

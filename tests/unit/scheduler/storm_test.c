@@ -225,6 +225,8 @@ static void storm(const char *body, uint64_t seed)
     world_start(&world, "{}");
     for (int i = 0; i < COMMANDS && !run_status_is_final(run_status(world.run)); i++) {
         command_at_random(&world, &random);
+        bool is_faulted = run_status(world.run) == RUN_FAULTED;
+        if (is_faulted && prng_next(&random) % 3) (void)world_retry(&world, NULL);
     }
     bool is_over = run_status_is_final(run_status(world.run));
     if (!is_over && seed % 2) world_cancel(&world);

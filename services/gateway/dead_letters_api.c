@@ -1,0 +1,176 @@
+/* Dead letters of a queue: what was given up, and what to do about it; and the retry of a run. */
+#include "base/clock.h"
+#include "dead_letter.pb-c.h"
+#include "gateway/handlers.h"
+#include "gateway/view.h"
+#include "run.pb-c.h"
+
+enum { PATCH_MAX = 256 << 10 /* bytes */ };
+
+static const char *text_member(struct api_call *call, json object, const char *key)
+{
+    json value = json_get_text(object, key);
+    return json_is(value, JSON_TEXT) ? api_text(call, json_str(value)) : "";
+}
+
+/* `input_patch` of the body as text; false: it is too large, and the call has been answered. */
+static bool print_patch(struct api_call *call, struct buf *out)
+{
+    json patch = json_get_text(call->body, "input_patch");
+    return json_is(patch, JSON_INVALID) || api_print(call, patch, out);
+}
+
+static ProtobufCBinaryData bytes_of(const struct buf *text)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)text->ptr, .len = text->len};
+}
+
+static void ask(struct api_call *call, const char *method, const void *message, uint16_t partition,
+                api_then *then)
+{
+    const struct api_ask request = {.service   = &pb__dead_letters__descriptor,
+                                    .method    = method,
+                                    .message   = message,
+                                    .partition = partition,
+                                    .then      = then};
+    api_ask_scheduler(call, &request);
+}
+
+/* --- list --------------------------------------------------------------------------------------
+ */
+
+static void on_listed(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__DeadLetterList *list = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    struct json_writer *w = &response.json;
+    json_begin_object(w);
+    json_member(w, "items");
+    json_begin_array(w);
+    for (size_t i = 0; i < list->n_letters; i++) view_dead_letter(w, list->letters[i]);
+    json_end_array(w);
+    json_member(w, "analysis");
+    json_begin_array(w);
+    for (size_t i = 0; i < list->n_groups; i++) view_dead_letter_group(w, list->groups[i]);
+    json_end_array(w);
+    if (*list->next_token) json_put_text(w, "next_page_token", str_from(list->next_token));
+    json_end_object(w);
+    api_answer_send(&response, 200, NULL);
+}
+
+void dead_letters_list(struct api_call *call)
+{
+    Pb__Page page               = PB__PAGE__INIT;
+    Pb__DeadLetterFilter filter = PB__DEAD_LETTER_FILTER__INIT;
+    Pb__ListDeadLetters message = PB__LIST_DEAD_LETTERS__INIT;
+    str text                    = {};
+    if (api_query(call, "error_type", &text)) filter.error_type = text.ptr;
+    if (api_query(call, "function", &text)) filter.function = text.ptr;
+    struct error error = {};
+    if (api_page(call, &page.size, &page.token, &error) != STATUS_OK) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
+        return;
+    }
+    message.namespace_ = api_namespace(call);
+    message.queue      = api_text(call, call->params[0]);
+    message.filter     = &filter;
+    message.page       = &page;
+    ask(call, "List", &message, 0, on_listed);
+}
+
+/* --- redrive, drop -----------------------------------------------------------------------------
+ */
+
+static void on_redriven(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__RedrivenDeadLetter *result = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    json_begin_object(&response.json);
+    json_put_text(&response.json, "run", str_from(result->run));
+    json_end_object(&response.json);
+    api_answer_send(&response, 202, NULL);
+}
+
+void dead_letters_redrive(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf patch = buf_init(PATCH_MAX);
+    if (!api_make_repeatable(call) || !print_patch(call, &patch)) return;
+    Pb__RedriveDeadLetter message = PB__REDRIVE_DEAD_LETTER__INIT;
+    message.namespace_            = api_namespace(call);
+    message.queue                 = api_text(call, call->params[0]);
+    message.job                   = api_text(call, call->params[1]);
+    message.patch_json            = bytes_of(&patch);
+    message.by                    = call->identity.name;
+    ask(call, "Redrive", &message, api_partition_of(call, call->params[1]), on_redriven);
+}
+
+static void on_dropped(struct api_call *call, const struct rpc_answer *)
+{
+    api_respond(call, 204, NULL, (str){}, NULL, 0);
+}
+
+void dead_letters_drop(struct api_call *call)
+{
+    Pb__DropDeadLetter message = PB__DROP_DEAD_LETTER__INIT;
+    message.namespace_         = api_namespace(call);
+    message.queue              = api_text(call, call->params[0]);
+    message.job                = api_text(call, call->params[1]);
+    ask(call, "Drop", &message, api_partition_of(call, call->params[1]), on_dropped);
+}
+
+static void on_all_redriven(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__RedrivenDeadLetters *result = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    json_begin_object(&response.json);
+    json_put_int(&response.json, "accepted", result->accepted);
+    json_end_object(&response.json);
+    api_answer_send(&response, 202, NULL);
+}
+
+void dead_letters_redrive_all(struct api_call *call)
+{
+    if (!api_make_repeatable(call)) return;
+    json wanted                    = json_get_text(call->body, "filter");
+    Pb__DeadLetterFilter filter    = PB__DEAD_LETTER_FILTER__INIT;
+    Pb__RedriveDeadLetters message = PB__REDRIVE_DEAD_LETTERS__INIT;
+    filter.error_type              = text_member(call, wanted, "error_type");
+    filter.function                = text_member(call, wanted, "function");
+    message.namespace_             = api_namespace(call);
+    message.queue                  = api_text(call, call->params[0]);
+    message.filter                 = &filter;
+    message.by                     = call->identity.name;
+    ask(call, "RedriveAll", &message, 0, on_all_redriven);
+}
+
+/* --- a run -------------------------------------------------------------------------------------
+ */
+
+static void on_retried(struct api_call *call, const struct rpc_answer *answer)
+{
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    view_run(&response.json, answer->message, clock_unix_us());
+    api_answer_send(&response, 202, NULL);
+}
+
+void runs_retry(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf patch = buf_init(PATCH_MAX);
+    if (!api_make_repeatable(call) || !print_patch(call, &patch)) return;
+    Pb__RetryRun message         = PB__RETRY_RUN__INIT;
+    message.id                   = api_text(call, call->params[0]);
+    message.namespace_           = api_namespace(call);
+    message.task                 = text_member(call, call->body, "task");
+    message.patch_json           = bytes_of(&patch);
+    message.by                   = call->identity.name;
+    const struct api_ask ask_run = {.service   = &pb__runs__descriptor,
+                                    .method    = "Retry",
+                                    .message   = &message,
+                                    .partition = api_partition_of(call, call->params[0]),
+                                    .then      = on_retried};
+    api_ask_scheduler(call, &ask_run);
+}
