@@ -3,17 +3,16 @@
  * ours every key is checked, and one that means nothing where it stands is refused (V30).
  */
 #include "workflow/catalog.h"
-#include "workflow/task_read.h"
+#include "workflow/metadata_call.h"
 
 #include "base/money.h"
 
 #include <math.h>
 
 enum {
-    PRIORITY_MAX   = 9,
-    PARALLEL_MAX   = 1'000,
-    WEIGHT_MAX     = 1'000'000,
-    QUEUE_NAME_MAX = 63, /* bytes: a DNS label */
+    PRIORITY_MAX = 9,
+    PARALLEL_MAX = 1'000,
+    WEIGHT_MAX   = 1'000'000,
 };
 
 /* A billion dollars: what still fits nano-dollars with room. */
@@ -186,53 +185,6 @@ static void own_retry_read(struct reader *reader, json value, void *target)
     reader->scope = outer;
 }
 
-/* Names as in the HTTP API: a DNS label; only tutti's own queues hold a dot. */
-static bool is_queue_name(str name)
-{
-    bool is_fine = name.len > 0 && name.len <= QUEUE_NAME_MAX;
-    for (size_t i = 0; is_fine && i < name.len; i++) {
-        char c  = name.ptr[i];
-        is_fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-        if (c == '-' && (i == 0 || i + 1 == name.len)) return false;
-    }
-    return is_fine;
-}
-
-static bool is_suite_queue(str name)
-{
-    static const char *const own[] = {"tools", "llm"};
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        if (!str_starts_with(name, str_from(own[i]))) continue;
-        str rest = str_slice(name, strlen(own[i]), name.len);
-        if (rest.len == 0) return true;
-        if (rest.ptr[0] == '.') return is_queue_name(str_slice(rest, 1, rest.len));
-    }
-    return false;
-}
-
-static void queue_read(struct reader *reader, json value, void *target)
-{
-    struct task *task = target;
-    if (!is_kind(reader, TASK_CALL, "queue", "a `call` that makes a job")) return;
-    if (!expect_kind(reader, value, JSON_TEXT, "`queue`")) return;
-    str name = json_str(value);
-    if (!is_queue_name(name) && !is_suite_queue(name)) {
-        struct diagnostic *finding =
-            refuse(reader, "V06", value_place(reader), "`" STR_FMT "` is no name of a queue",
-                   STR_ARG(shown(name)));
-        hint(reader, finding, "small letters, digits and `-`, at most 63");
-        return;
-    }
-    const struct function *function = reader->draft->function;
-    if (function && function->is_own_worker && is_suite_queue(name)) {
-        refuse(reader, "V30", value_place(reader),
-               "the queue `" STR_FMT "` is for tutti's own workers, not for `%s`", STR_ARG(name),
-               function->name);
-        return;
-    }
-    task->call.queue = name.ptr;
-}
-
 static const struct field task_fields[] = {
     {"parallel", parallel_read, 0, OPTIONAL},
     {"approval", approval_read, 0, OPTIONAL},
@@ -243,10 +195,10 @@ static const struct field task_fields[] = {
     {"retry", own_retry_read, 0, OPTIONAL},
     {"saga", saga_read, 0, OPTIONAL},
     {"compensate", compensate_read, 0, OPTIONAL},
-    {"queue", queue_read, 0, OPTIONAL},
+    {"queue", call_queue_read, 0, OPTIONAL},
     {"onOpen", NULL, 0, OPTIONAL},
     {"cache", NULL, 0, OPTIONAL},
-    {"deadLetter", NULL, 0, OPTIONAL},
+    {"deadLetter", dead_letter_read, 0, OPTIONAL},
 };
 static const struct synonym task_synonyms[] = {
     {"concurrency", "parallel"},

@@ -31,6 +31,19 @@ void saga_read(struct reader *reader, json value, void *target)
     boolean_read(reader, value, &task->is_saga);
 }
 
+/* The name of a function is short for a list with one call of it. Owned. */
+static json call_new(json name)
+{
+    json task = json_object_new(1);
+    json item = json_object_new(1);
+    json list = json_array_new(1);
+    json_object_put_text(&task, "call",
+                         json_text_new(json_str(name))); /* a frozen one is not shared */
+    json_object_put(&item, json_str(name), task);
+    json_array_push(&list, item);
+    return list;
+}
+
 void compensate_read(struct reader *reader, json value, void *target)
 {
     struct task *task                 = target;
@@ -46,9 +59,8 @@ void compensate_read(struct reader *reader, json value, void *target)
         return;
     }
     if (json_is(value, JSON_TEXT)) {
-        refuse(reader, "V05", value_place(reader),
-               "a function of `use.functions` as `compensate` is not supported yet");
-        return;
+        value                                    = json_freeze(call_new(value));
+        reader_hold(reader, HOLDING_JSON)->value = value;
     }
     if (json_is(value, JSON_TRUE)) {
         struct diagnostic *finding =

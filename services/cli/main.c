@@ -56,6 +56,15 @@ static const struct cli_flag cancel_flags[] = {
     {"--reason", 'r', "TEXT", "is shown with the run"},
     {},
 };
+static const struct cli_flag retry_flags[] = {
+    {"--task", 't', "REFERENCE", "only if it was this task that failed: /do/1/pay"},
+    {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
+    {},
+};
+static const struct cli_flag letters_flags[] = {
+    {"--patch", 'p', "JSON|@FILE", "redrive: changes the arguments of the call"},
+    {},
+};
 static const struct cli_flag assistant_flags[] = {
     {"--name", 0, "NAME", "put: instead of the file's `name`"},
     {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
@@ -113,6 +122,13 @@ static const struct cli_command commands[] = {
     {"terminate", "RUN", "end a run at once",
      "Nothing is compensated, and its child runs are terminated too.", 1, 1, cancel_flags,
      command_terminate},
+    {"retry", "RUN", "open a faulted run again where it failed",
+     "What was done stays done. A run that was undone is not opened again.", 1, 1, retry_flags,
+     command_retry},
+    {"dead-letters", "QUEUE [ACTION [JOB]]", "what was given up, and another go at it",
+     "ACTION is `redrive JOB`, `drop JOB` or `redrive-all`; without one they are listed.\n"
+     "Redriving opens the run again that faulted on it; dropping leaves the run as it is.", 1, 3,
+     letters_flags, command_dead_letters},
     {"pause", "RUN", "suspend a run",
      "No task starts and no timer fires until `tutti resume`; jobs that a worker has are finished.",
      1, 1, cancel_flags, command_pause},

@@ -126,7 +126,8 @@ static void on_all_redriven(struct api_call *call, const struct rpc_answer *answ
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
-    json_put_int(&response.json, "accepted", result->accepted);
+    json_put_int(&response.json, "redriven", result->redriven);
+    json_put_int(&response.json, "refused", result->refused);
     json_end_object(&response.json);
     api_answer_send(&response, 202, NULL);
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "dead_letter.pb-c.h"
 #include "event.pb-c.h"
 #include "gateway/followers.h"
 #include "gateway/llm_pull.h"
@@ -95,11 +96,17 @@ static void on_connected(const char *, bool is_up, void *context)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor,     &pb__system__descriptor,
-        &pb__assistants__descriptor,    &pb__events__descriptor,
-        &pb__subscriptions__descriptor, &pb__jobs__descriptor,
-        &pb__functions__descriptor,     NULL};
+        &pb__runs__descriptor,
+        &pb__workflows__descriptor,
+        &pb__approvals__descriptor,
+        &pb__system__descriptor,
+        &pb__assistants__descriptor,
+        &pb__events__descriptor,
+        &pb__subscriptions__descriptor,
+        &pb__jobs__descriptor,
+        &pb__functions__descriptor,
+        &pb__dead_letters__descriptor,
+        NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

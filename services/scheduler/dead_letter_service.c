@@ -1,4 +1,5 @@
 /* DeadLetters: lists over all partitions of this process, and what people do about them. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "dead_letter.pb-c.h"
 #include "scheduler/call.h"
@@ -8,6 +9,7 @@
 #include "scheduler/run_wire.h"
 #include "scheduler/services.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -289,68 +291,102 @@ static status drop(struct rpc_call *call, struct error *reterr)
     return STATUS_OK;
 }
 
-/* --- redrive all: one command each, answered to nobody -----------------------------------------
+/* --- redrive all: one command each -------------------------------------------------------------
  */
 
+/* Lives in the arena of the call, which is answered when the last command is done. */
 struct sweep {
+    struct rpc_call *call;
     const char *by;
-    struct shard *shard;
-    uint32_t accepted;
+    struct shard *shard; /* at hand */
+    uint32_t asked;
+    _Atomic uint32_t pending; /* commands, and the sweep itself */
+    _Atomic uint32_t redriven, refused;
 };
 
-static void forget(struct command *command)
+static void sweep_release(struct sweep *sweep)
 {
-    struct arena *arena = command->context;
-    arena_free(arena);
+    if (atomic_fetch_sub(&sweep->pending, 1) != 1) return;
+    Pb__RedrivenDeadLetters *answer = sweep->call->response;
+    answer->redriven                = atomic_load(&sweep->redriven);
+    answer->refused                 = atomic_load(&sweep->refused);
+    rpc_reply(sweep->call, STATUS_OK, NULL);
+}
+
+struct redriving {
+    struct command command; /* first */
+    struct sweep *sweep;
+    Pb__RedriveDeadLetter message;
+};
+
+static void on_redriven(struct command *command)
+{
+    struct redriving *redriving = (struct redriving *)command;
+    struct sweep *sweep         = redriving->sweep;
+    atomic_fetch_add(command->code == STATUS_OK ? &sweep->redriven : &sweep->refused, 1);
+    arena_free(command->arena);
+    sweep_release(sweep);
 }
 
 static status redrive_one(bytes, const Pb__DeadLetterRecord *row, struct error *reterr,
                           void *context)
 {
     struct sweep *sweep = context;
-    if (sweep->accepted == REDRIVE_ALL_MAX) return STATUS_OK;
-    struct arena *arena            = arena_new(REDRIVE_ARENA);
-    Pb__RedriveDeadLetter *message = arena ? arena_alloc(arena, sizeof *message) : NULL;
-    struct command *command        = arena ? arena_alloc(arena, sizeof *command) : NULL;
-    if (!message || !command) {
+    if (sweep->asked == REDRIVE_ALL_MAX) return STATUS_OK;
+    struct arena *arena         = arena_new(REDRIVE_ARENA);
+    struct redriving *redriving = arena ? arena_alloc(arena, sizeof *redriving) : NULL;
+    if (!redriving) {
         arena_free(arena);
         return no_memory(reterr);
     }
-    *message     = (Pb__RedriveDeadLetter)PB__REDRIVE_DEAD_LETTER__INIT;
-    message->job = text_in(arena, str_from(row->job->job->id));
-    message->by  = text_in(arena, str_from(sweep->by));
-    *command     = (struct command){
-            .mail      = {.size_bytes = sizeof *command},
+    redriving->sweep       = sweep;
+    redriving->message     = (Pb__RedriveDeadLetter)PB__REDRIVE_DEAD_LETTER__INIT;
+    redriving->message.job = text_in(arena, str_from(row->job->job->id));
+    redriving->message.by  = text_in(arena, str_from(sweep->by));
+    redriving->command     = (struct command){
+            .mail      = {.size_bytes = sizeof *redriving},
             .kind      = COMMAND_REDRIVE,
-            .request   = message,
+            .request   = &redriving->message,
             .arena     = arena,
             .namespace = str_from("*"), /* looked at already */
-            .done      = forget,
-            .context   = arena,
+            .done      = on_redriven,
     };
-    status posted = engine_post(sweep->shard->engine, command, reterr);
-    if (posted != STATUS_OK) arena_free(arena);
-    sweep->accepted += posted == STATUS_OK;
-    return posted;
+    sweep->asked++;
+    atomic_fetch_add(&sweep->pending, 1);
+    if (engine_post(sweep->shard->engine, &redriving->command, NULL) == STATUS_OK) return STATUS_OK;
+    arena_free(arena);
+    atomic_fetch_add(&sweep->refused, 1);
+    atomic_fetch_sub(&sweep->pending, 1); /* never the last: the sweep itself still counts */
+    return STATUS_OK;
 }
 
-static status redrive_all(struct rpc_call *call, struct error *reterr)
+static status sweep_all(struct rpc_call *call, struct sweep *sweep, struct error *reterr)
 {
     const Pb__RedriveDeadLetters *request = call->request;
-    Pb__RedrivenDeadLetters *answer       = call->response;
     const struct letter_filter filter =
         filter_of(call_namespace(call, request->namespace_), request->queue, request->filter);
-    struct sweep sweep = {.by = request->by};
-    uint16_t count     = scheduler_partition_count(call->context);
+    uint16_t count = scheduler_partition_count(call->context);
     for (uint16_t i = 0; i < count; i++) {
         CLEANUP(txn_abortp) struct txn *txn = NULL;
-        sweep.shard                         = scheduler_shard(call->context, i);
-        if (!sweep.shard) continue;
-        TRY(txn_begin_read(sweep.shard->partition->store, &txn, reterr));
-        TRY(letters_visit(txn, &filter, redrive_one, &sweep, reterr));
+        sweep->shard                        = scheduler_shard(call->context, i);
+        if (!sweep->shard) continue;
+        TRY(txn_begin_read(sweep->shard->partition->store, &txn, reterr));
+        TRY(letters_visit(txn, &filter, redrive_one, sweep, reterr));
     }
-    answer->accepted = sweep.accepted;
-    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}
+
+static status redrive_all(struct rpc_call *call, struct error *)
+{
+    const Pb__RedriveDeadLetters *request = call->request;
+    struct sweep *sweep                   = arena_alloc(call->arena, sizeof *sweep);
+    if (!sweep) return STATUS_RESOURCE_EXHAUSTED;
+    *sweep             = (struct sweep){.call = call, .by = request->by, .pending = 1};
+    struct error error = {};
+    if (sweep_all(call, sweep, &error) != STATUS_OK) {
+        log_write(LOG_ERROR, "dead_letters.unreadable", LOG_TEXT_OF("error", error.text));
+    }
+    sweep_release(sweep);
     return STATUS_OK;
 }
 

@@ -211,6 +211,10 @@ status engine_drop_letter(struct engine *engine, struct command *command, struct
 status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
                               struct error *reterr);
 
+/** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
+status engine_bury_emitted(struct engine *engine, const struct live_run *live,
+                           const struct event *event, struct error *reterr);
+
 /* --- engine_lease.c: workers -------------------------------------------------------------------
  */
 

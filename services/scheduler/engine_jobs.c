@@ -5,7 +5,8 @@
 #include "json/json_text.h"
 
 enum {
-    VALUE_SIZE_MAX = 64 << 20, /* bytes */
+    VALUE_SIZE_MAX   = 64 << 20, /* bytes */
+    LETTER_QUEUE_MAX = 63,       /* bytes of a queue's name */
 };
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -189,12 +190,12 @@ static struct queue *dead_letter_queue(struct engine *engine, const struct live_
 }
 
 static status letter_put(struct engine *engine, struct queue *queue, const struct event *event,
-                         Pb__JobRecord *record, struct error *reterr)
+                         json error, Pb__JobRecord *record, struct error *reterr)
 {
     Pb__DeadLetterRecord letter = PB__DEAD_LETTER_RECORD__INIT;
     letter.job                  = record;
     letter.time_us              = event->time_us;
-    TRY(json_in(engine->arena, event->error, &letter.error_json, reterr));
+    TRY(json_in(engine->arena, error, &letter.error_json, reterr));
 
     struct key key;
     dead_letter_key(&key, queue->namespace, queue->name, engine->dead_next++);
@@ -202,28 +203,63 @@ static status letter_put(struct engine *engine, struct queue *queue, const struc
     return record_put(engine->txn, TABLE_DEAD_LETTERS, key_bytes(&key), &letter.base, reterr);
 }
 
+/* An entry of something that was no job. */
+static void record_make(struct engine *engine, const struct live_run *live,
+                        const struct event *event, const char *queue, Pb__LeasedJob *job,
+                        Pb__JobRecord *record)
+{
+    const struct workflow *workflow = run_workflow(live->run);
+    *job                            = (Pb__LeasedJob)PB__LEASED_JOB__INIT;
+    job->queue                      = queue;
+    job->run                        = live->id.text;
+    job->namespace_                 = workflow->namespace_;
+    job->workflow                   = workflow->name;
+    job->task                       = workflow->tasks[event->task].reference;
+    job->attempt                    = 1;
+    *record                         = (Pb__JobRecord)PB__JOB_RECORD__INIT;
+    record->job                     = job;
+    record->queued_us               = engine->now_us;
+}
+
 status engine_bury_compensation(struct engine *engine, const struct live_run *live,
                                 const struct event *event, struct error *reterr)
 {
     if (event->is_kept) return STATUS_OK;
-    const struct workflow *workflow = run_workflow(live->run);
-    const struct task *task         = &workflow->tasks[event->task];
-    bool is_call                    = task->kind == TASK_CALL;
-    const char *name                = is_call ? task->call.queue : QUEUE_DEFAULT;
-    struct queue *queue             = dead_letter_queue(engine, live, event->task, str_from(name));
+    const struct task *task = &run_workflow(live->run)->tasks[event->task];
+    const char *name        = task->kind == TASK_CALL ? task->call.queue : QUEUE_DEFAULT;
+    struct queue *queue     = dead_letter_queue(engine, live, event->task, str_from(name));
+    Pb__LeasedJob job;
+    Pb__JobRecord record;
+    record_make(engine, live, event, text_in(engine->arena, queue->name), &job, &record);
+    job.id = event->id.text;
+    return letter_put(engine, queue, event, event->error, &record, reterr);
+}
 
-    Pb__LeasedJob leased = PB__LEASED_JOB__INIT;
-    leased.id            = event->id.text;
-    leased.queue         = text_in(engine->arena, queue->name);
-    leased.run           = live->id.text;
-    leased.namespace_    = workflow->namespace_;
-    leased.workflow      = workflow->name;
-    leased.task          = task->reference;
-    leased.attempt       = 1;
-    Pb__JobRecord record = PB__JOB_RECORD__INIT;
-    record.job           = &leased;
-    record.queued_us     = engine->now_us;
-    return letter_put(engine, queue, event, &record, reterr);
+/* Its `data` says what it is about: {queue, error, input}, and whatever else there is. */
+status engine_bury_emitted(struct engine *engine, const struct live_run *live,
+                           const struct event *event, struct error *reterr)
+{
+    json type = json_get_text(event->value, "type");
+    if (!json_is(type, JSON_TEXT) || !str_is(json_str(type), "dev.tutti.deadletter.v1")) {
+        return STATUS_OK;
+    }
+    json data     = json_get_text(event->value, "data");
+    json name     = json_get_text(data, "queue");
+    json input    = json_get_text(data, "input");
+    bool is_named = json_is(name, JSON_TEXT) && json_str(name).len > 0 &&
+                    json_str(name).len <= LETTER_QUEUE_MAX && !queue_is_own(json_str(name));
+    str queue_name = is_named ? json_str(name) : str_from(QUEUE_DEFAULT);
+    struct queue *queue =
+        job_queue_at(engine->queues, str_from(run_workflow(live->run)->namespace_), queue_name);
+    const struct id id =
+        id_next(&engine->ids, engine->now_us / 1000, (uint32_t)prng_next(&engine->random));
+    Pb__LeasedJob job;
+    Pb__JobRecord record;
+    record_make(engine, live, event, text_in(engine->arena, queue->name), &job, &record);
+    job.id = id.text;
+    TRY(json_in(engine->arena, json_is(input, JSON_INVALID) ? data : input, &job.input_json,
+                reterr));
+    return letter_put(engine, queue, event, json_get_text(data, "error"), &record, reterr);
 }
 
 static const char *outcome_of(enum event_kind kind)
@@ -251,7 +287,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
     if (event->kind == EVENT_JOB_DEAD) {
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
-        TRY(letter_put(engine, queue, event, record, reterr));
+        TRY(letter_put(engine, queue, event, event->error, record, reterr));
     }
     bool is_leased = job->state == OPEN_JOB_LEASED;
     if (event->kind == EVENT_JOB_CANCELLED && is_leased) remember_cancelled(engine, job);

@@ -178,7 +178,9 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_APPROVAL_EXPIRED:
     case EVENT_APPROVAL_EDITED:
     case EVENT_APPROVAL_CANCELLED: return engine_approval_event(engine, live, event, reterr);
-    case EVENT_EMITTED: engine_event_emitted(engine, live, event); return STATUS_OK;
+    case EVENT_EMITTED:
+        engine_event_emitted(engine, live, event);
+        return engine_bury_emitted(engine, live, event, reterr);
     case EVENT_CHILD_SCHEDULED:
     case EVENT_CHILD_CANCELLED:
     case EVENT_CHILD_TERMINATED: return engine_child_event(engine, live, event, reterr);

@@ -3,8 +3,8 @@
  * reading: links between scopes, the index of jobs, times.
  */
 #include "scheduler/apply.h"
-#include "scheduler/due.h"
 #include "scheduler/snapshot_agent.h"
+#include "scheduler/snapshot_tie.h"
 #include "scheduler/undo.h"
 #include "scheduler/wire.h"
 
@@ -253,18 +253,13 @@ status run_snapshot_pack_inline(struct run *run, struct buf *out, struct error *
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-static status broken(struct error *reterr, const char *what)
-{
-    return fail(reterr, STATUS_DATA_LOSS, "damaged snapshot: %s", what);
-}
-
 static status read_scope(struct run *run, const struct wire_reader *reader, struct error *reterr)
 {
     struct scope *scope = mem_new(1, sizeof *scope);
     scope->owner = scope->active = SLOT_NONE;
     status code                  = wire_read(reader->data, reader, &scope_table, scope, reterr);
     if (code == STATUS_OK && slots_add(&run->scopes, scope, scope->slot) == SLOT_NONE) {
-        code = broken(reterr, "two scopes in one place");
+        code = snapshot_broken(reterr, "two scopes in one place");
     }
     if (code != STATUS_OK) scope_free(scope);
     return code;
@@ -300,7 +295,7 @@ static status read_activation_fields(struct activation *activation, const struct
             continue;
         }
         TRY(wire_take(&reader, &activation_table, activation, &known, reterr));
-        if (!known) return broken(reterr, "an unknown field");
+        if (!known) return snapshot_broken(reterr, "an unknown field");
     }
 }
 
@@ -312,7 +307,7 @@ static status read_activation(struct run *run, const struct wire_reader *reader,
     status code = read_activation_fields(activation, reader, reterr);
     if (code == STATUS_OK &&
         slots_add(&run->activations, activation, activation->slot) == SLOT_NONE) {
-        code = broken(reterr, "two tasks in one place");
+        code = snapshot_broken(reterr, "two tasks in one place");
     }
     if (code != STATUS_OK) activation_free(activation);
     return code;
@@ -323,7 +318,7 @@ static status read_buffered(struct run *run, const struct wire_reader *reader, s
     struct buffered buffered = {};
     status code              = wire_read(reader->data, reader, &buffered_table, &buffered, reterr);
     if (code == STATUS_OK && run->buffer_count > RUN_BUFFERED_MAX) {
-        code = broken(reterr, "too many events");
+        code = snapshot_broken(reterr, "too many events");
     }
     if (code == STATUS_OK) {
         buffer_add(run, &buffered);
@@ -343,7 +338,7 @@ static status read_undo(struct run *run, const struct wire_reader *reader, struc
     TRY(code);
     bool is_held = entry.holder == SLOT_NONE || run_activation(run, entry.holder);
     if (entry.task >= run->workflow->task_count || !is_held || entry.number <= last) {
-        return broken(reterr, "something to undo");
+        return snapshot_broken(reterr, "something to undo");
     }
     return STATUS_OK;
 }
@@ -363,122 +358,7 @@ static status read_field(struct run *run, struct wire_reader *reader, struct err
     }
     bool known = false;
     TRY(wire_take(reader, &run_table, run, &known, reterr));
-    return known ? STATUS_OK : broken(reterr, "an unknown field");
-}
-
-/* --- what ties it together ----------------------------------------------------------------------
- */
-
-static status check_activation(const struct run *run, const struct activation *activation,
-                               struct error *reterr)
-{
-    if (activation->task >= run->workflow->task_count) return broken(reterr, "no such task");
-    const struct scope *scope = run_scope(run, activation->scope);
-    if (!scope || scope->active != activation->slot) return broken(reterr, "a task in no list");
-    if (!task_is_open(activation->state) || activation->raw_input.kind == JSON_INVALID) {
-        return broken(reterr, "a task that is not open");
-    }
-    const struct task *task = activation_task(run, activation);
-    if (activation->undo && !undo_find(run, activation->undo)) {
-        return broken(reterr, "nothing to undo");
-    }
-    bool is_queued = activation->state == TASK_QUEUED;
-    if (is_queued != (task->kind == TASK_CALL && activation->id.text[0] != '\0')) {
-        return broken(reterr, "a job without a task");
-    }
-    if (activation->flow.kind > FLOW_GOTO) return broken(reterr, "no such flow");
-    bool is_loop = task->kind == TASK_FOR && task->loop.parallel;
-    if (is_loop && json_count(activation->result) != json_count(activation->items)) {
-        return broken(reterr, "a loop without its outputs");
-    }
-    if ((task->kind == TASK_AGENT) != (activation->agent != NULL)) {
-        return broken(reterr, "an agent without its conversation");
-    }
-    bool is_listen = task->kind == TASK_LISTEN;
-    if (is_listen && activation->next_index > json_count(activation->events)) {
-        return broken(reterr, "a listener without its events");
-    }
-    return activation->depth <= RUN_DEPTH_MAX ? STATUS_OK : broken(reterr, "too deep");
-}
-
-static status check_undo(const struct run *run, const struct scope *scope, struct error *reterr)
-{
-    const struct activation *owner  = run_activation(run, scope->owner);
-    const struct activation *active = run_activation(run, scope->active);
-    bool is_undoing                 = owner ? owner->state == TASK_UNDOING : run->is_ending;
-    if (!is_undoing || !json_is(scope->data, JSON_OBJECT)) {
-        return broken(reterr, "nothing that undoes");
-    }
-    if (scope->active != SLOT_NONE && (!active || !active->undo)) {
-        return broken(reterr, "a plain task that undoes");
-    }
-    return STATUS_OK;
-}
-
-static status check_scope(const struct run *run, const struct scope *scope, struct error *reterr)
-{
-    const struct activation *owner = run_activation(run, scope->owner);
-    const struct task_list *list   = NULL;
-    if (owner) {
-        if (owner->task >= run->workflow->task_count) return broken(reterr, "no such task");
-        list = list_of(run->workflow, activation_task(run, owner), scope->kind);
-    } else if (scope->slot == ROOT_SLOT && scope->owner == SLOT_NONE && scope->kind == SCOPE_ROOT) {
-        list = &run->workflow->root;
-    }
-    if (scope->kind == SCOPE_UNDO) return check_undo(run, scope, reterr);
-    if (!list || scope->state > SCOPE_FAILED || scope->data.kind == JSON_INVALID) {
-        return broken(reterr, "a list of nobody");
-    }
-    const struct activation *active = run_activation(run, scope->active);
-    if (scope->active != SLOT_NONE && !active) return broken(reterr, "a list without its task");
-    bool needs_task = scope->state == SCOPE_OPEN || active;
-    if (needs_task && scope->position >= list->count) return broken(reterr, "past its end");
-    if (active && list->tasks[scope->position] != active->task) return broken(reterr, "wrong task");
-    bool is_loop = owner && activation_task(run, owner)->kind == TASK_FOR;
-    if (scope->kind == SCOPE_ITERATION &&
-        scope->index >= json_count(is_loop ? owner->items : owner->events)) {
-        return broken(reterr, "no such item");
-    }
-    return STATUS_OK;
-}
-
-/* A tree has no loops: whoever is within is deeper. */
-static status check_depth(const struct run *run, const struct activation *activation,
-                          struct error *reterr)
-{
-    const struct activation *parent = activation_parent(run, activation);
-    uint32_t depth                  = parent ? parent->depth + 1 : 0;
-    return activation->depth == depth ? STATUS_OK : broken(reterr, "tasks in a circle");
-}
-
-static status tie(struct run *run, struct error *reterr)
-{
-    bool is_running = run->status == RUN_RUNNING;
-    if (run->status > RUN_TERMINATED || run->status == RUN_WAITING ||
-        is_running != (run_scope(run, ROOT_SLOT) != NULL)) {
-        return broken(reterr, "status");
-    }
-    for (uint32_t i = 0; i < run->activations.count; i++) {
-        const struct activation *activation = run_activation(run, i);
-        if (activation) TRY(check_activation(run, activation, reterr));
-    }
-    for (uint32_t i = 0; i < run->scopes.count; i++) {
-        struct scope *scope = run_scope(run, i);
-        if (!scope) continue;
-        TRY(check_scope(run, scope, reterr));
-        scope_link(run, scope);
-    }
-    for (uint32_t i = 0; i < run->activations.count; i++) {
-        const struct activation *activation = run_activation(run, i);
-        if (!activation) continue;
-        TRY(check_depth(run, activation, reterr));
-        if (activation->state == TASK_QUEUED) {
-            job_index_add(run, &activation->id, activation->slot);
-        }
-    }
-    run->more = is_running ? MORE_UNKNOWN : MORE_NO;
-    due_refresh(run);
-    return STATUS_OK;
+    return known ? STATUS_OK : snapshot_broken(reterr, "an unknown field");
 }
 
 static status read_all(struct run *run, bytes snapshot, const struct payload_store *payloads,
@@ -497,10 +377,10 @@ static status read_all(struct run *run, bytes snapshot, const struct payload_sto
         TRY(read_field(run, &reader, reterr));
         if (memcmp(run->id.text, id.text, ID_LEN) != 0) {
             run->id = id;
-            return broken(reterr, "of another run");
+            return snapshot_broken(reterr, "of another run");
         }
     }
-    return tie(run, reterr);
+    return snapshot_tie(run, reterr);
 }
 
 status run_snapshot_unpack(str id, const struct workflow *workflow, bytes snapshot,

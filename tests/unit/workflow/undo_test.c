@@ -11,7 +11,7 @@ static const struct finding_row rows[] = {
     {"compensate: true", TASKS "- a: { set: { b: 1 }, " TUTTI("compensate: true") " }\n", "V06", 3,
      56, "a list of tasks, or false", "its adapter"},
     {"a function as compensate", TASKS "- a: { set: { b: 1 }, " TUTTI("compensate: undo") " }\n",
-     "V05", 3, 56, "not supported yet", ""},
+     "V14", 3, 56, "there is no function `undo`", ""},
     {"a compensation that nothing starts",
      TASKS "- a: { set: { b: 1 }, " TUTTI("compensate: [ { u: { wait: PT1S } } ]") " }\n", "V43 w",
      3, 6, "no saga around", "saga: true"},

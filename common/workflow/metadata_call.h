@@ -1,0 +1,11 @@
+/** metadata_call: what `metadata.tutti` says of a call. Internal to this layer. */
+#ifndef WORKFLOW_METADATA_CALL_H
+#define WORKFLOW_METADATA_CALL_H
+
+#include "workflow/task_read.h"
+
+/* Fields of `metadata.tutti` of a task: struct task *. */
+void call_queue_read(struct reader *reader, json value, void *target);
+void dead_letter_read(struct reader *reader, json value, void *target);
+
+#endif

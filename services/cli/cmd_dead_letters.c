@@ -1,0 +1,141 @@
+/* retry, dead-letters: what was given up, and another go at it. */
+#include "cli/api.h"
+#include "cli/print.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { PATH_MAX_BYTES = 1024, BODY_MAX = 1 << 20, CELL_MAX = 24, COLUMNS = 6 };
+
+enum { RETRY_TASK, RETRY_PATCH };
+
+/* A body with what was given; false: the patch is no JSON, and that has been said. */
+static bool put_body(const char *task, const char *patch, struct buf *out)
+{
+    CLEANUP(json_unrefp) json body  = json_object_new(2);
+    CLEANUP(json_unrefp) json value = json_invalid();
+    struct error error              = {};
+    if (task) json_object_put_text(&body, "task", json_text_lossy(str_from(task)));
+    if (patch && read_json_argument(patch, &value, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: --patch: %s\n", error.text);
+        return false;
+    }
+    if (patch) json_object_put_text(&body, "input_patch", json_ref(value));
+    return json_print(body, JSON_COMPACT, out);
+}
+
+static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
+                         struct api_answer *answer)
+{
+    struct error error                 = {};
+    CLEANUP(api_freep) struct api *api = NULL;
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    return api_call(api, call, answer);
+}
+
+static enum cli_exit post(const struct cli *cli, const char *method, const struct buf *path,
+                          const struct buf *body, const char *said)
+{
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call call = {.method = method, .path = path->ptr, .body = buf_str(body)};
+    enum cli_exit code         = ask(cli, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json && !json_is(answer.value, JSON_INVALID)) {
+        print_json(answer.value);
+    } else {
+        (void)printf("%s\n", said);
+    }
+    return CLI_OK;
+}
+
+enum cli_exit command_retry(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    if (!put_body(cli->values[RETRY_TASK], cli->values[RETRY_PATCH], &body)) return CLI_USAGE;
+    (void)buf_put_text(&path, "/v1/runs/");
+    api_put_segment(&path, cli->arguments[0]);
+    (void)buf_put_text(&path, "/retry");
+    return post(cli, "POST", &path, &body, "goes on");
+}
+
+/* --- dead letters ------------------------------------------------------------------------------
+ */
+
+enum { LETTERS_PATCH };
+
+static void put_queue(struct buf *path, const char *queue)
+{
+    (void)buf_put_text(path, "/v1/queues/");
+    api_put_segment(path, queue);
+    (void)buf_put_text(path, "/dead-letters");
+}
+
+static void print_letters(json list)
+{
+    static const char *const titles[COLUMNS] = {"JOB", "TIME", "RUN", "TASK", "ATTEMPTS", "ERROR"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, COLUMNS);
+    json items = json_get_text(list, "items");
+    for (size_t i = 0; i < json_count(items); i++) {
+        json one       = json_at(items, i);
+        json error     = json_get_text(one, "error");
+        int64_t number = 0;
+        char attempts[CELL_MAX];
+        (void)json_to_int(json_get_text(one, "attempts"), &number);
+        (void)snprintf(attempts, sizeof attempts, "%" PRId64, number);
+        str title         = member(error, "title", "");
+        const str cells[] = {
+            member(one, "job", ""), member(one, "time", ""),
+            member(one, "run", ""), member(one, "task", ""),
+            str_from(attempts),     title.len > 0 ? title : member(error, "type", "")};
+        table_add(&table, cells);
+    }
+    table_print(&table);
+}
+
+static enum cli_exit list(const struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    put_queue(&path, cli->arguments[0]);
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    enum cli_exit code         = ask(cli, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        print_letters(answer.value);
+    }
+    return CLI_OK;
+}
+
+enum cli_exit command_dead_letters(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    if (cli->argument_count == 1) return list(cli);
+    str action  = str_from(cli->arguments[1]);
+    bool is_all = cli->argument_count == 2 && str_is(action, "redrive-all");
+    bool is_one = cli->argument_count == 3 && (str_is(action, "redrive") || str_is(action, "drop"));
+    if (!is_all && !is_one) {
+        (void)fprintf(stderr, "tutti: dead-letters QUEUE [redrive JOB | drop JOB | redrive-all]\n");
+        return CLI_USAGE;
+    }
+    put_queue(&path, cli->arguments[0]);
+    if (is_all) {
+        (void)buf_put_text(&path, "/redrive-all");
+        (void)buf_put_text(&body, "{}");
+        return post(cli, "POST", &path, &body, "under way");
+    }
+    (void)buf_put_byte(&path, '/');
+    api_put_segment(&path, cli->arguments[2]);
+    if (str_is(action, "drop")) return post(cli, "DELETE", &path, &body, "dropped");
+    (void)buf_put_text(&path, "/redrive");
+    if (!put_body(NULL, cli->values[LETTERS_PATCH], &body)) return CLI_USAGE;
+    return post(cli, "POST", &path, &body, "goes on");
+}
