@@ -199,13 +199,7 @@ static void drop_resting(struct engine *engine)
 {
     for (size_t i = 0; i < engine->touched.count; i++) {
         struct live_run *live = engine->touched.items[i];
-        live->is_touched      = false;
-        live->is_new          = false;
-        live->row             = NULL;
-        live->labels          = NULL;
-        live->is_reopened     = false;
-        live->ended           = NULL;
-        live->was_final       = run_status_is_final(run_status(live->run));
+        live_run_end_turn(live);
         if (live->was_final || engine_run_sleeps(engine, live)) {
             run_cache_drop(&engine->cache, live);
         } else {

@@ -47,6 +47,17 @@ static void link_newest(struct run_cache *cache, struct live_run *live)
     cache->newest = live;
 }
 
+void live_run_end_turn(struct live_run *live)
+{
+    live->is_touched  = false;
+    live->is_new      = false;
+    live->is_reopened = false;
+    live->was_final   = run_status_is_final(run_status(live->run));
+    live->row         = NULL;
+    live->ended       = NULL;
+    live->labels      = NULL;
+}
+
 struct live_run *run_cache_find(struct run_cache *cache, str id)
 {
     struct live_run *live = map_get(cache->by_id, id);

@@ -47,6 +47,9 @@ struct live_run {
     size_t memory_bytes; /* as counted in the cache */
 };
 
+/** The turn is over: what belongs to it is forgotten. */
+void live_run_end_turn(struct live_run *live);
+
 struct run_cache {
     struct map *by_id;
     struct live_run *newest, *oldest;

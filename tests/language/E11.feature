@@ -137,7 +137,7 @@ Feature: E11 dead letters and retries
   Scenario: The emit form records, and the workflow goes on
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: e11-emit, version: '1.0.0' }
+      document: { dsl: '1.0.3', namespace: deadletters, name: e11-emit, version: '1.0.0' }
       do:
         - attempt:
             try: [ { pay: { call: http, with: { method: post, endpoint: 'http://shop.test/pay' } } } ]
