@@ -49,18 +49,13 @@ export class Identity {
       ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'scope', 'audience']);
     provider.on('server_error', (context, error) => console.error(error));
 
-    const handle = provider.callback();
-    identity.server.on('request', (message, answer) => {
-      if (message.url === '/token') {
-        const chunks = [];
-        message.on('data', (chunk) => chunks.push(chunk));
-        message.on('end', () => {
-          const form = new URLSearchParams(Buffer.concat(chunks).toString());
-          identity.requests.push({ ...Object.fromEntries(form), authorization: message.headers.authorization, type: message.headers['content-type'] });
-        });
-      }
-      handle(message, answer);
+    // What the package has read of a request: who reads the body beside it may leave it nothing.
+    provider.use(async (context, next) => {
+      await next();
+      if (context.path !== '/token') return;
+      identity.requests.push({ ...context.oidc?.body, authorization: context.get('authorization'), type: context.get('content-type') });
     });
+    identity.server.on('request', provider.callback());
     identity.provider = provider;
     return identity;
   }
@@ -84,7 +79,8 @@ export class Identity {
   }
 
   async stop() {
+    const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    await closed;
   }
 }
