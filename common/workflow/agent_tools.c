@@ -18,6 +18,8 @@ static const char http_schema[] =
 struct entry {
     struct agent_tool tool; /* first: the field table counts from it */
     const struct function *function;
+    const char *child;                    /* name of a workflow instead of it; NULL: none */
+    struct run_body run;                  /* with `child` */
     const struct approval_rule *approval; /* NULL: nobody is asked */
     struct duration approval_timeout;
     bool is_refused;
@@ -54,20 +56,32 @@ static void function_read(struct reader *reader, json value, void *target)
     }
 }
 
-static void refuse_target(struct reader *reader, struct entry *entry, const char *what)
+/* What it takes, and what it is for, is asked when the agent starts. */
+static void child_read(struct reader *reader, json value, void *target)
 {
+    struct entry *entry = target;
+    entry->run.is_tool  = true;
+    if (!tool_workflow_read(reader, value, &entry->run)) {
+        entry->is_refused = true;
+        return;
+    }
+    entry->child = json_str(json_get_text(value, "name")).ptr;
+    if (!entry->function) return;
     entry->is_refused = true;
-    refuse(reader, "V05", key_place(reader), "%s as a tool is not supported yet", what);
-}
-
-static void child_read(struct reader *reader, json, void *target)
-{
-    refuse_target(reader, target, "a workflow");
+    refuse(reader, "V06", key_place(reader), "a tool has either `function` or `workflow`");
 }
 
 static void mcp_read(struct reader *reader, json, void *target)
 {
-    refuse_target(reader, target, "an MCP server");
+    struct entry *entry = target;
+    entry->is_refused   = true;
+    refuse(reader, "V05", key_place(reader), "an MCP server as a tool is not supported yet");
+}
+
+static const char *target_name(const struct entry *entry)
+{
+    if (entry->child) return entry->child;
+    return entry->function ? entry->function->name : "the function";
 }
 
 /* --- what the model sees ---------------------------------------------------------------------- */
@@ -97,21 +111,29 @@ static void name_read(struct reader *reader, json value, void *target)
          TOOL_NAME_MAX);
 }
 
-/* "web.scrape_page" becomes "web_scrape_page". */
-static const char *default_name(struct reader *reader, const char *function)
+/* "web.scrape_page" becomes "web_scrape_page", and the workflow "find-it" "find_it". NULL after a
+ * finding. */
+static const char *default_name(struct reader *reader, const struct entry *entry)
 {
-    size_t length = strlen(function);
-    char *name    = reader_alloc(reader, length + 1, 1);
-    for (size_t i = 0; i < length; i++) name[i] = function[i] == '.' ? '_' : function[i];
-    return name;
+    str target = str_from(target_name(entry));
+    char *name = reader_alloc(reader, target.len + 1, 1);
+    for (size_t i = 0; i < target.len; i++) {
+        bool is_changed = target.ptr[i] == '.' || (entry->child && target.ptr[i] == '-');
+        name[i]         = is_changed ? '_' : target.ptr[i];
+    }
+    if (name_is_valid(str_from(name))) return name;
+    struct diagnostic *finding = refuse(reader, "V12", value_place(reader),
+                                        "`%s` cannot be the name of a tool", target_name(entry));
+    hint(reader, finding, "give it a `name`");
+    return NULL;
 }
 
 static void parameters_read(struct reader *reader, json value, void *target)
 {
     struct entry *entry = target;
-    if (!json_is(entry->tool.schema, JSON_INVALID)) {
+    if (!json_is(entry->tool.schema, JSON_INVALID) || entry->child) {
         refuse(reader, "V30", key_place(reader), "`%s` says itself what its arguments are",
-               entry->function ? entry->function->name : "the function");
+               target_name(entry));
         return;
     }
     CLEANUP(schema_freep) struct schema *schema = NULL;
@@ -135,7 +157,7 @@ static void fixed_read(struct reader *reader, json value, void *target)
         if (!json_is(json_get(properties, key), JSON_INVALID)) continue;
         size_t back = pointer_enter(reader, key);
         refuse(reader, "V14", key_place(reader), "`" STR_FMT "` is not an argument of `%s`",
-               STR_ARG(shown(key)), entry->function ? entry->function->name : "the function");
+               STR_ARG(shown(key)), target_name(entry));
         pointer_leave(reader, back);
     }
 }
@@ -202,22 +224,30 @@ static void check_unique(struct reader *reader, const struct agent_body *agent, 
     }
 }
 
+static struct call_body call_body_of(const struct function *function)
+{
+    const struct arguments *arguments = function->arguments;
+    return (struct call_body){.function          = function->name,
+                              .queue             = function->queue,
+                              .description       = function->description,
+                              .input_schema      = arguments ? arguments->schema : NULL,
+                              .output_schema     = function->output_schema,
+                              .has_default_retry = true,
+                              .takes_input       = true};
+}
+
 static void tasks_add(struct reader *reader, struct entry *entry)
 {
-    struct agent_tool *tool = &entry->tool;
-    struct task *call       = agent_child_new(reader, TASK_CALL, tool->name, "/tools/", "");
-    if (!call) return;
-    const struct function *function   = entry->function;
-    const struct arguments *arguments = function->arguments;
-
-    call->call = (struct call_body){.function          = function->name,
-                                    .queue             = function->queue,
-                                    .description       = function->description,
-                                    .input_schema      = arguments ? arguments->schema : NULL,
-                                    .output_schema     = function->output_schema,
-                                    .has_default_retry = true,
-                                    .takes_input       = true};
-    tool->task = call->index;
+    struct agent_tool *tool   = &entry->tool;
+    const enum task_kind kind = entry->child ? TASK_RUN : TASK_CALL;
+    struct task *task         = agent_child_new(reader, kind, tool->name, "/tools/", "");
+    if (!task) return;
+    if (entry->child) {
+        task->run = entry->run;
+    } else {
+        task->call = call_body_of(entry->function);
+    }
+    tool->task = task->index;
     if (!entry->approval) return;
     struct task *approval =
         agent_child_new(reader, TASK_LISTEN, tool->name, "/tools/", "/approval");
@@ -232,12 +262,13 @@ static void tool_read(struct reader *reader, json value, struct agent_body *agen
 {
     struct entry entry = {.tool = {.task = TASK_NONE, .approval = TASK_NONE}};
     if (!object_read(reader, &tool_kind, value, &entry) || entry.is_refused) return;
-    if (!entry.function) {
-        refuse(reader, "V06", value_place(reader), "a tool needs `function`");
+    if (!entry.function && !entry.child) {
+        refuse(reader, "V06", value_place(reader), "a tool needs `function` or `workflow`");
         return;
     }
-    if (!entry.tool.name) entry.tool.name = default_name(reader, entry.function->name);
-    if (!entry.tool.description) entry.tool.description = entry.function->name;
+    if (!entry.tool.name) entry.tool.name = default_name(reader, &entry);
+    if (!entry.tool.name) return;
+    if (!entry.tool.description && !entry.child) entry.tool.description = entry.function->name;
     check_unique(reader, agent, entry.tool.name);
     tasks_add(reader, &entry);
     agent->tools[agent->tool_count++] = entry.tool;

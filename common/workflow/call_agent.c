@@ -110,7 +110,8 @@ static void model_add(struct reader *reader, struct agent_body *agent)
     agent->model                = model->index;
 }
 
-/* All of them in one list, with the agent's policy. */
+/* All of them in one list, with the agent's policy for jobs. A child run is not started again: it
+ * has retries of its own, and no key keeps what it did from being done twice. */
 static void tasks_collect(struct reader *reader, struct agent_body *agent,
                           const struct agent_retry *retry, uint32_t first)
 {

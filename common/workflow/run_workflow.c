@@ -83,6 +83,32 @@ static const struct field run_fields[] = {
 static const struct object_kind run_kind = {
     .what = "`run`", .fields = run_fields, .field_count = ARRAY_LEN(run_fields)};
 
+/* --- a tool ----------------------------------------------------------------------------------- */
+
+static const struct field tool_fields[] = {
+    {"namespace", namespace_read, offsetof(struct run_body, namespace_), REQUIRED},
+    {"name", template_text_read, offsetof(struct run_body, name), REQUIRED},
+    {"version", version_read, offsetof(struct run_body, version), REQUIRED},
+};
+static const struct object_kind tool_kind = {
+    .what = "`workflow` of a tool", .fields = tool_fields, .field_count = ARRAY_LEN(tool_fields)};
+
+bool tool_workflow_read(struct reader *reader, json value, struct run_body *target)
+{
+    if (!object_read(reader, &tool_kind, value, target)) return false;
+    bool is_fine = target->namespace_ && target->name && target->version;
+    for (size_t i = 0; i < json_count(value); i++) {
+        if (!is_expression(json_value_at(value, i))) continue;
+        size_t back = pointer_enter(reader, json_key_at(value, i));
+        struct diagnostic *finding =
+            refuse(reader, "V06", value_place(reader), "a tool's workflow is no expression");
+        hint(reader, finding, "what differs from run to run goes into the `with` of the tool");
+        pointer_leave(reader, back);
+        is_fine = false;
+    }
+    return is_fine;
+}
+
 void run_workflow_read(struct reader *reader, json value, void *target)
 {
     (void)object_read(reader, &run_kind, value, target);

@@ -131,6 +131,10 @@ extern const struct object_kind task_base;                       /* task_read.c:
 /** `run` with `workflow` in it: struct run_body * (run_workflow.c). */
 void run_workflow_read(struct reader *reader, json value, void *target);
 
+/** `workflow` of an agent's tool: what `run.workflow` has, but for `input`, and written out, since
+ * the tool is named after it. False after a finding. (run_workflow.c) */
+bool tool_workflow_read(struct reader *reader, json value, struct run_body *target);
+
 /** Refuses (V31) what would run somebody's program; `what` with its article. */
 void refuse_code(struct reader *reader, const char *what);
 

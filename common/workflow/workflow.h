@@ -182,8 +182,8 @@ struct extension_body {
 
 /** What an agent may call. */
 struct agent_tool {
-    const char *name; /* what the model sees */
-    const char *description;
+    const char *name;             /* what the model sees */
+    const char *description;      /* NULL: the engine finds it with the schema, of a workflow */
     json schema;                  /* of its arguments; frozen; JSON_INVALID: any object */
     const struct template *fixed; /* arguments that the model neither sees nor sets; NULL: none */
     task_index task;              /* that calls it */
@@ -275,6 +275,7 @@ struct run_body {
     const struct template *input;                       /* NULL: {} */
     bool is_detached;                                   /* `await: false` */
     bool returns_nothing;                               /* `return: none`: the output is null */
+    bool is_tool; /* of an agent: input is the task's, and the agent has pinned the version */
 };
 
 /** How a task is undone (E1): by tasks of its own, or by what the called function declares. */

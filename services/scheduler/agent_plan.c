@@ -1,6 +1,7 @@
 /* What an agent goes by from its start to its end: `with` evaluated, tools described, messages. */
 #include "base/money.h"
 #include "scheduler/agent.h"
+#include "scheduler/agent_child.h"
 #include "scheduler/assistant.h"
 #include "scheduler/call_assistant.h"
 #include "schema/schema.h"
@@ -124,12 +125,22 @@ static json visible_new(json schema, json fixed)
     return visible;
 }
 
-static json tool_new(const struct agent_tool *tool, json fixed)
+static json purpose_new(const struct agent_tool *tool, const struct child_description *child)
 {
+    if (tool->description) return json_text_lossy(str_from(tool->description));
+    bool is_said = json_is(child->summary, JSON_TEXT);
+    return is_said ? json_ref(child->summary) : json_text_from(tool->name);
+}
+
+static json tool_new(const struct agent_tool *tool, const struct child_description *child,
+                     json fixed)
+{
+    bool is_child = child->version[0] != '\0';
     json function = json_object_new(3);
     json_object_put_text(&function, "name", json_text_from(tool->name));
-    json_object_put_text(&function, "description", json_text_lossy(str_from(tool->description)));
-    json_object_put_text(&function, "parameters", visible_new(tool->schema, fixed));
+    json_object_put_text(&function, "description", purpose_new(tool, child));
+    json_object_put_text(&function, "parameters",
+                         visible_new(is_child ? child->schema : tool->schema, fixed));
     json entry = json_object_new(2);
     json_object_put_text(&entry, "type", json_text_from("function"));
     json_object_put_text(&entry, "function", function);
@@ -141,15 +152,23 @@ static status put_tools(struct scene *scene, json *plan, json *ret_error)
     const struct agent_body *body  = &scene->task->agent;
     CLEANUP(json_unrefp) json all  = json_array_new(body->tool_count);
     CLEANUP(json_unrefp) json sets = json_array_new(body->tool_count);
+    CLEANUP(json_unrefp) json pins = json_array_new(body->tool_count);
+    bool has_pins                  = false;
     for (uint32_t i = 0; i < body->tool_count; i++) {
-        const struct agent_tool *tool   = &body->tools[i];
-        CLEANUP(json_unrefp) json fixed = json_null();
+        const struct agent_tool *tool                                  = &body->tools[i];
+        CLEANUP(json_unrefp) json fixed                                = json_null();
+        CLEANUP(child_description_done) struct child_description child = {};
+        TRY(agent_child_describe(scene, tool, &child, ret_error));
         if (tool->fixed) TRY(scene_eval(scene, tool->fixed, scene->input, &fixed, ret_error));
-        json_array_push(&all, tool_new(tool, fixed));
+        bool is_child = child.version[0] != '\0';
+        json_array_push(&all, tool_new(tool, &child, fixed));
         json_array_push(&sets, json_take(&fixed));
+        json_array_push(&pins, is_child ? json_text_from(child.version) : json_null());
+        has_pins = has_pins || is_child;
     }
     json_object_put_text(plan, "tools", json_take(&all));
     json_object_put_text(plan, "fixed", json_take(&sets));
+    if (has_pins) json_object_put_text(plan, "versions", json_take(&pins));
     return STATUS_OK;
 }
 

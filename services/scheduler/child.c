@@ -3,14 +3,18 @@
 
 #include "base/buf.h"
 #include "scheduler/decide.h"
+#include "scheduler/job_key.h"
 
 enum { DETAIL_MAX = 16 << 10 /* bytes */ };
 
 /* What the child died of, as the task raises it: type, status and title are the child's, its
  * instance and the run are in the detail. Owned. */
-static json fault_new(const struct task *task, const struct child_answer *answer)
+static json fault_new(const struct run *run, const struct activation *activation,
+                      const struct child_answer *answer)
 {
-    str instance = str_from(task->reference);
+    CLEANUP(buf_done) struct buf place_of_task = buf_init(REFERENCE_MAX);
+    reference_put(run, activation, &place_of_task);
+    str instance = buf_str(&place_of_task);
     if (answer->outcome == CHILD_REFUSED) {
         json full = json_ref(answer->value);
         json_object_put_text(&full, "instance", json_text_new(instance));
@@ -70,7 +74,7 @@ static void child_completed(struct decision *decision, struct activation *activa
 static void child_faulted(struct decision *decision, struct activation *activation,
                           const struct child_answer *answer)
 {
-    json error         = fault_new(activation_task(decision->run, activation), answer);
+    json error         = fault_new(decision->run, activation, answer);
     struct event event = {
         .kind       = EVENT_CHILD_FAULTED,
         .activation = activation->slot,

@@ -29,6 +29,13 @@ struct child_place {
     char version[256]; /* what `version` means today */
 };
 
+/** A workflow as the tool of an agent. Values are owned. */
+struct child_description {
+    char version[256]; /* what `version` means today */
+    json schema;       /* of its input; JSON_INVALID: it says nothing */
+    json summary;      /* a text: what it is for; JSON_INVALID: it says nothing */
+};
+
 /** How deciding asks. NULL in decide_env: every workflow exists, and children live where their
  * parents do. */
 struct child_places {
@@ -36,6 +43,9 @@ struct child_places {
      * partition is not here. */
     status (*find)(const struct child_wish *wish, struct child_place *ret_place,
                    struct error *reterr, void *context);
+    /** `input` is not looked at. NOT_FOUND, UNAVAILABLE: as above. */
+    status (*describe)(const struct child_wish *wish, struct child_description *ret_description,
+                       struct error *reterr, void *context);
     void *context;
 };
 

@@ -14,7 +14,10 @@
 
 #include <stdio.h>
 
-enum { WATCHERS_MAX = 100'000 /* told of one end in one turn */ };
+enum {
+    WATCHERS_MAX = 100'000, /* told of one end in one turn */
+    PLACE_MAX    = 8192,    /* bytes of the reference of a task */
+};
 
 /* --- where a child goes ------------------------------------------------------------------------
  */
@@ -77,6 +80,18 @@ static status choose_partition(struct engine *engine, const struct workflow *wor
                 workflow->namespace_, workflow->name);
 }
 
+static status version_copy(const struct workflow *workflow, size_t size, char *ret_version,
+                           struct error *reterr)
+{
+    size_t len = strlen(workflow->version);
+    if (len >= size) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "the version of %s is too long",
+                    workflow->name);
+    }
+    memcpy(ret_version, workflow->version, len + 1);
+    return STATUS_OK;
+}
+
 static status find_place(const struct child_wish *wish, struct child_place *ret_place,
                          struct error *reterr, void *context)
 {
@@ -87,18 +102,35 @@ static status find_place(const struct child_wish *wish, struct child_place *ret_
     TRY(engine_resolve(engine, &name, &workflow, reterr));
     TRY(check_input(engine, workflow, wish->input, reterr));
     TRY(choose_partition(engine, workflow, wish->input, &ret_place->partition, reterr));
-    size_t len = strlen(workflow->version);
-    if (len >= sizeof ret_place->version) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "the version of %s is too long",
-                    workflow->name);
-    }
-    memcpy(ret_place->version, workflow->version, len + 1);
+    return version_copy(workflow, sizeof ret_place->version, ret_place->version, reterr);
+}
+
+static json text_member(json object, const char *key)
+{
+    json value = json_get_text(object, key);
+    return json_is(value, JSON_TEXT) && json_str(value).len > 0 ? value : json_invalid();
+}
+
+static status describe(const struct child_wish *wish, struct child_description *ret_description,
+                       struct error *reterr, void *context)
+{
+    const struct workflow_name name = {
+        .namespace = wish->namespace, .name = wish->name, .version = wish->version};
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
+    TRY(engine_resolve(context, &name, &workflow, reterr));
+    TRY(version_copy(workflow, sizeof ret_description->version, ret_description->version, reterr));
+    json document = json_get_text(workflow->document, "document");
+    json schema   = json_get_text(json_get_text(workflow->document, "input"), "schema");
+    json summary  = text_member(document, "summary");
+    if (summary.kind == JSON_INVALID) summary = text_member(document, "title");
+    ret_description->schema  = json_ref(json_get_text(schema, "document"));
+    ret_description->summary = json_ref(summary);
     return STATUS_OK;
 }
 
 struct child_places engine_child_places(struct engine *engine)
 {
-    return (struct child_places){.find = find_place, .context = engine};
+    return (struct child_places){.find = find_place, .describe = describe, .context = engine};
 }
 
 /* --- the parent's side -------------------------------------------------------------------------
@@ -109,13 +141,15 @@ static status order(struct engine *engine, struct live_run *live, const struct e
 {
     Pb__RunView *row = live->row;
     if (!row) TRY(run_row_get(engine->txn, str_from(live->id.text), engine->arena, &row, reterr));
-    const struct task *task   = &run_workflow(live->run)->tasks[event->task];
+    CLEANUP(buf_done) struct buf place = buf_init(PLACE_MAX);
+    const struct run_wait child        = {.slot = event->activation};
+    run_wait_put(live->run, &child, &place);
     Pb__RunOrder ordered      = PB__RUN_ORDER__INIT;
     ordered.workflow          = text_in(engine->arena, json_str(event->key));
     ordered.child             = event->id.text;
     ordered.parent_run        = live->id.text;
     ordered.parent_activation = event->activation;
-    ordered.parent_task       = task->reference;
+    ordered.parent_task       = text_in(engine->arena, buf_str(&place));
     ordered.depth             = run_depth(live->run) + 1;
     ordered.awaited           = event->is_kept;
     ordered.created_by        = row->created_by;

@@ -126,3 +126,52 @@ scenario('a simulated agent calls each tool once and says that it is simulated',
   assert.equal(typeof ended.output.content.answer, 'string');
   assert.equal(ended.output.usage.simulated, true);
 });
+
+// A workflow as a tool: two child runs of one turn, killed with their parent on the way, and each is there once.
+const LOOKUP = (version) => `
+document: { dsl: '1.0.3', namespace: default, name: look-up, version: '${version}', summary: Looks something up }
+input: { schema: { document: { type: object, required: [ what, by ], properties: { what: { type: string }, by: { type: string } } } } }
+do:
+  - pause: { wait: { milliseconds: 400 } }
+  - unknown: { if: '\${ .what == "nothing" }', raise: { error: { type: 'https://a.test/unknown', status: 404, title: Unknown } } }
+  - found: { set: { found: '\${ .what + " by " + .by }', version: '\${ $workflow.definition.document.version }' } }
+`;
+
+scenario('child runs of an agent survive kills, each is there once', { needs: NEEDS, config, checkNeeds: false, timeout: 120_000 }, async (suite) => {
+  await suite.apply(LOOKUP('1.0.0'));
+  await suite.apply(AGENT('[ { workflow: { namespace: default, name: look-up, version: latest }, with: { by: me } } ]'));
+  const ask = (id, what) => ({ id, type: 'function', function: { name: 'look_up', arguments: JSON.stringify({ what }) } });
+  const before = answers.splice(0, answers.length,
+    () => ({ content: null, tool_calls: [ask('c1', 'one'), ask('c2', 'nothing')] }),
+    () => ({ content: null, tool_calls: [ask('c3', 'two')] }),
+    () => ({ content: '{"answer": "42"}' }));
+  const first = model.requests.length;
+  const run = await suite.startRun('agent', { model: 'smart', question: 'What is it?' });
+  const children = async () => (await suite.api.patient('GET', `/v1/runs?parent=${run.id}&page_size=500`)).items;
+  await suite.until('two children are at work', async () => (await children()).length === 2);
+  await suite.scheduler.kill(); // while both work
+  await suite.scheduler.start();
+  await suite.api.patient('PUT', '/v1/workflows/look-up', LOOKUP('2.0.0'), { headers: { 'content-type': 'application/yaml' } }); // the agent goes on with what it began with
+  await suite.until('the third child is at work', async () => (await children()).length === 3);
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  const ended = await suite.runEnds(run.id);
+  answers.splice(0, answers.length, ...before);
+
+  assert.equal(ended.status, 'completed', JSON.stringify(ended.error));
+  assert.equal(ended.output.turns, 3);
+  assert.deepEqual(ended.output.tool_calls.map((one) => [one.arguments, one.error?.type]), [
+    [{ what: 'one', by: 'me' }, undefined],
+    [{ what: 'nothing', by: 'me' }, 'https://a.test/unknown'],
+    [{ what: 'two', by: 'me' }, undefined],
+  ]);
+  const all = await children();
+  assert.deepEqual(all.map((child) => child.parent.task).sort(), ['0/tools/0', '0/tools/1', '1/tools/0'].map((step) => `/do/0/agent/turns/${step}`));
+  const asked = model.requests.slice(first).map((request) => JSON.parse(request.body));
+  const shown = asked[0].tools[0].function;
+  assert.deepEqual([shown.name, shown.description, shown.parameters.required, shown.parameters.properties.by], ['look_up', 'Looks something up', ['what'], undefined]);
+  const results = asked.at(-1).messages.filter((message) => message.role === 'tool').map((message) => JSON.parse(message.content));
+  assert.deepEqual(results[0], { found: 'one by me', version: '1.0.0' });
+  assert.equal(results[1].error.title, 'Unknown');
+  assert.deepEqual(results[2], { found: 'two by me', version: '1.0.0' });
+});

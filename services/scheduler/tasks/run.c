@@ -3,7 +3,9 @@
  * child that cannot be started is the task's fault). The child's id is made here, so it is known,
  * and can be cancelled, before the child exists.
  */
+#include "scheduler/agent_child.h"
 #include "scheduler/child.h"
+#include "scheduler/job_key.h"
 #include "scheduler/tasks/tasks.h"
 
 #include <stdio.h>
@@ -40,12 +42,20 @@ static status wish_eval(struct scene *scene, struct wish *wish, json *ret_error)
     const struct run_body *run = &scene->task->run;
     TRY(text_eval(scene, run->namespace_, "namespace", &wish->namespace, ret_error));
     TRY(text_eval(scene, run->name, "name", &wish->name, ret_error));
-    TRY(text_eval(scene, run->version, "version", &wish->version, ret_error));
+    if (run->is_tool) {
+        wish->version = agent_pinned_version_new(scene);
+    } else {
+        TRY(text_eval(scene, run->version, "version", &wish->version, ret_error));
+    }
     if (!str_is(json_str(wish->namespace), scene->run->workflow->namespace_)) {
         return scene_fail(scene, ERROR_CONFIGURATION,
                           "run.workflow.namespace: a child run stays in the namespace of its "
                           "parent",
                           ret_error);
+    }
+    if (run->is_tool) {
+        wish->input = json_ref(scene->input);
+        return STATUS_OK;
     }
     if (!run->input) {
         wish->input = json_object_new(0);
@@ -54,6 +64,15 @@ static status wish_eval(struct scene *scene, struct wish *wish, json *ret_error)
     TRY(scene_eval(scene, run->input, scene->input, &wish->input, ret_error));
     if (json_is(wish->input, JSON_OBJECT)) return STATUS_OK;
     return scene_fail(scene, ERROR_EXPRESSION, "run.workflow.input: yields no map", ret_error);
+}
+
+status child_unfound(struct scene *scene, status found, const struct error *why, json *ret_error)
+{
+    switch (found) {
+    case STATUS_INVALID_ARGUMENT: return scene_fail(scene, ERROR_VALIDATION, why->text, ret_error);
+    case STATUS_NOT_FOUND: return scene_fail(scene, ERROR_CONFIGURATION, why->text, ret_error);
+    default: return scene_fail(scene, ERROR_COMMUNICATION, why->text, ret_error);
+    }
 }
 
 /* Where it goes, and which version it is from now on. */
@@ -77,12 +96,7 @@ static status place_find(struct scene *scene, const struct wish *wish,
     };
     struct error why = {};
     status found     = places->find(&asked, ret_place, &why, places->context);
-    switch (found) {
-    case STATUS_OK: return STATUS_OK;
-    case STATUS_INVALID_ARGUMENT: return scene_fail(scene, ERROR_VALIDATION, why.text, ret_error);
-    case STATUS_NOT_FOUND: return scene_fail(scene, ERROR_CONFIGURATION, why.text, ret_error);
-    default: return scene_fail(scene, ERROR_COMMUNICATION, why.text, ret_error);
-    }
+    return found == STATUS_OK ? STATUS_OK : child_unfound(scene, found, &why, ret_error);
 }
 
 /* An id of this partition's source that belongs to another one. */
@@ -134,6 +148,8 @@ static void begin(struct decision *decision, struct activation *activation)
     json error = json_invalid();
     if (attempt(&scene, &event, &error) != STATUS_OK) {
         event_done(&event);
+        json place = reference_new(decision->run, activation);
+        if (place.kind != JSON_INVALID) json_object_put_text(&error, "instance", place);
         task_fault(decision, activation, error);
         return;
     }

@@ -20,6 +20,9 @@ extern const struct task_behaviour switch_behaviour;
 extern const struct task_behaviour try_behaviour;
 extern const struct task_behaviour wait_behaviour;
 
+/* What a task says whose child's workflow cannot be asked or is not there; fails (run.c). */
+status child_unfound(struct scene *scene, status found, const struct error *why, json *ret_error);
+
 /* Calls that the engine carries out itself. */
 void compensate_begin(struct decision *decision, struct activation *activation);
 void variant_begin(struct decision *decision, struct activation *activation);

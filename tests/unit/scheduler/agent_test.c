@@ -2,6 +2,7 @@
  * agent.run: a row is a conversation. `world` proves after each command that the journal alone, and
  * a snapshot, give the same run.
  */
+#include "agent_talk.h"
 #include "run_row.h"
 
 #include "json/json_text.h"
@@ -19,17 +20,6 @@ struct talk_row {
     uint32_t jobs;       /* scheduled; 0: does not matter */
 };
 
-/* Answers of the model: a text, or calls. */
-#define SAYS(text)                                                                                 \
-    "{\"content\": \"" text "\", \"message\": {\"role\": \"assistant\", \"content\": \"" text      \
-    "\"}, \"tool_calls\": [], \"finish_reason\": \"stop\"}"
-#define CALL_OF(id, name, arguments)                                                               \
-    "{\"id\": \"" id "\", \"type\": \"function\", \"function\": {\"name\": \"" name                \
-    "\", \"arguments\": \"" arguments "\"}}"
-#define ASKS(calls)                                                                                \
-    "{\"content\": \"\", \"message\": {\"role\": \"assistant\", \"content\": null, "               \
-    "\"tool_calls\": [" calls "]}, \"tool_calls\": [" calls                                        \
-    "], \"finish_reason\": \"tool_calls\"}"
 #define FETCH   "{function: http, name: fetch, with: {method: get}}"
 #define GET     CALL_OF("c1", "fetch", "{\\\"endpoint\\\": \\\"https://a.test/\\\"}")
 #define GET_TOO CALL_OF("c2", "fetch", "{\\\"endpoint\\\": \\\"https://b.test/\\\"}")
