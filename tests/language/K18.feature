@@ -73,7 +73,7 @@ Feature: K18 listen
   Scenario: Any until another event, which is in no output
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: k18-until-event, version: '1.0.0' }
+      document: { dsl: '1.0.3', namespace: k18-until-event, name: k18-until-event, version: '1.0.0' }
       do:
         - wait: { listen: { to: { any: [], until: { one: { with: { type: stop } } } } } }
       """
@@ -154,7 +154,7 @@ Feature: K18 listen
   Scenario: A timeout ends what foreach works on
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: k18-timeout, version: '1.0.0' }
+      document: { dsl: '1.0.3', namespace: k18-timeout, name: k18-timeout, version: '1.0.0' }
       do:
         - wait:
             timeout: { after: PT1S }
