@@ -64,7 +64,8 @@ scenario('a workflow and its run as pictures', { needs: NEEDS, checkNeeds: false
   await suite.scheduler.start();
   await suite.until('the scheduler is back', async () => (await suite.api.call('GET', path)).status === 200);
   assert.deepEqual(await states(), ['completed', 'skipped', 'completed', 'completed', 'waiting', 'none']);
-  await suite.api.ok('POST', `/v1/runs/${run.id}/cancel`, {});
+  // What changes something does not wait for a connection: 503, try again.
+  await suite.until('it can be cancelled', async () => (await suite.api.call('POST', `/v1/runs/${run.id}/cancel`, {})).status === 202);
   await suite.until('it is cancelled', async () => (await states())[4] === 'cancelled');
 });
 
