@@ -497,7 +497,9 @@ static void write_models(const struct http *http, struct buf *text)
         "  routes:\n"
         "    simulated: { targets: [ { model: demo/simulated } ] }\n"
         "    smart: { targets: [ { model: standin/smart } ] }\n"
-        "    fast: { targets: [ { model: standin/fast } ] }\n",
+        "    fast: { targets: [ { model: standin/fast } ] }\n"
+        "    careful: { targets: [ { model: standin/careful } ] }\n"
+        "    embedding: { targets: [ { model: standin/embedding } ] }\n",
         standin_server_port(http->standin));
 }
 

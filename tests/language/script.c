@@ -250,6 +250,18 @@ uint32_t script_count(struct script *script, const char *name)
     return count;
 }
 
+const char *script_called(struct script *script, size_t number)
+{
+    (void)pthread_mutex_lock(&script->mutex);
+    const char *name = NULL;
+    for (size_t i = 0; i < script->asked_count && !name; i++) {
+        if (script->asked[i].is_http) continue;
+        if (number-- == 0) name = script->asked[i].name;
+    }
+    (void)pthread_mutex_unlock(&script->mutex);
+    return name;
+}
+
 const char *script_asked(struct script *script, const char *name, uint32_t number)
 {
     (void)pthread_mutex_lock(&script->mutex);

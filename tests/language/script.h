@@ -91,6 +91,10 @@ bool script_request(struct script *script, const struct script_request *request,
 /** How often it was asked; `name` NULL: all HTTP requests. */
 uint32_t script_count(struct script *script, const char *name);
 
+/** The function that was called as the n-th of all (from 0); NULL: there were not as many. Valid
+ * until script_clear(). */
+const char *script_called(struct script *script, size_t number);
+
 /** The JSON of the n-th call (from 1; 0: the last); NULL if there was none. Valid until
  * script_clear(). */
 const char *script_asked(struct script *script, const char *name, uint32_t number);

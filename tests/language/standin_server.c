@@ -97,11 +97,40 @@ static void write_completion(struct buf *text, json output)
     json_end_object(&w);
 }
 
-static void answer_chat(const struct standin_server *server, struct httpd_handle handle,
-                        const struct httpd_request *request)
+/* The vectors of the function's answer, in their order. */
+static void write_embeddings(struct buf *text, json output)
+{
+    json vectors         = json_get_text(output, "embeddings");
+    struct json_writer w = json_writer_init(text);
+    json_begin_object(&w);
+    json_put_text(&w, "object", str_from("list"));
+    json_put_text(&w, "model", str_from("standin"));
+    json_member(&w, "data");
+    json_begin_array(&w);
+    for (size_t i = 0; i < json_count(vectors); i++) {
+        json_begin_object(&w);
+        json_put_text(&w, "object", str_from("embedding"));
+        json_put_int(&w, "index", (int64_t)i);
+        json_member(&w, "embedding");
+        json_write_value(&w, json_at(vectors, i));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_member(&w, "usage");
+    json_begin_object(&w);
+    json_put_int(&w, "prompt_tokens", 10);
+    json_put_int(&w, "total_tokens", 10);
+    json_end_object(&w);
+    json_end_object(&w);
+}
+
+/* What a provider sends for the next answer of `function`. */
+static void answer_model(const struct standin_server *server, struct httpd_handle handle,
+                         const struct httpd_request *request, const char *function,
+                         void (*write)(struct buf *text, json output))
 {
     struct script_answer answer = {};
-    bool is_known = script_ask(server->script, "llm.chat", buf_str(&request->body), &answer);
+    bool is_known = script_ask(server->script, function, buf_str(&request->body), &answer);
     if (answer.kind == SCRIPT_NEVER) return;
     CLEANUP(json_unrefp) json value = json_invalid();
     if (answer.body) (void)json_parse(str_from(answer.body), NULL, &value, NULL, NULL);
@@ -113,7 +142,7 @@ static void answer_chat(const struct standin_server *server, struct httpd_handle
         http.http_status = is_known ? (int)http_status : 400;
         (void)buf_put_text(&text, "{\"error\":{\"message\":\"the stand-in refuses\"}}");
     } else {
-        write_completion(&text, value);
+        write(&text, value);
     }
     http.body = text.ptr;
     respond(server, handle, &http);
@@ -159,7 +188,9 @@ static void on_request(struct httpd_handle handle, struct httpd_request *request
 {
     const struct standin_server *server = context;
     if (str_is(request->path, "/llm/v1/chat/completions")) {
-        answer_chat(server, handle, request);
+        answer_model(server, handle, request, "llm.chat", write_completion);
+    } else if (str_is(request->path, "/llm/v1/embeddings")) {
+        answer_model(server, handle, request, "llm.embed", write_embeddings);
     } else {
         answer_any(server, handle, request);
     }

@@ -197,6 +197,20 @@ static bool then_called(struct play *play, const struct gherkin_step *, const st
                        match_number(match->arguments[1]));
 }
 
+/* As then_history(), of the calls of all functions. */
+static bool then_called_in_order(struct play *play, const struct gherkin_step *step,
+                                 const struct match *)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < step->table.count; i++) {
+        const char *wanted = step->table.rows[i].cells[0];
+        const char *called = script_called(play->script, at++);
+        while (called && strcmp(called, wanted) != 0) called = script_called(play->script, at++);
+        if (!called) return play_fail(play, "no call of %s after the lines before it", wanted);
+    }
+    return step->table.count > 0 || play_fail(play, "this step needs a table");
+}
+
 static const char *endpoint_in(struct play *play, str method, str target)
 {
     const char *scheme = memmem(target.ptr, target.len, "://", 3);
@@ -293,6 +307,7 @@ const struct step_rule history_steps[] = {
     {"the function {name} should be called {number} times", then_called},
     {"the function {name} should be called {number} time", then_called},
     {"the function {name} should be called with:", then_called_with},
+    {"functions should be called in this order:", then_called_in_order},
     {"call {number} of the function {name} should be:", then_call_was},
     {"the server should get {number} requests", then_requests},
     {"the server should get {number} request", then_requests},
