@@ -92,3 +92,21 @@ void dead_letter_read(struct reader *reader, json value, void *target)
         refuse_place(reader, "deadLetter");
     }
 }
+
+/* --- circuit breakers --------------------------------------------------------------------------
+ */
+
+/* No breaker can be open, since there are none: either word is right, and changes nothing. */
+void on_open_read(struct reader *reader, json value, void *target)
+{
+    static const char *const words[] = {"hold", "fail"};
+    size_t index;
+    if (!is_job(target)) {
+        refuse_place(reader, "onOpen");
+        return;
+    }
+    if (!choice_read(reader, value, words, ARRAY_LEN(words), &index)) return;
+    struct diagnostic *finding = warn(reader, "V05", key_place(reader),
+                                      "`onOpen` has no effect yet: there are no circuit breakers");
+    hint(reader, finding, "it may stay; what fails is retried and raised as without it");
+}

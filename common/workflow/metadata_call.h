@@ -7,5 +7,6 @@
 /* Fields of `metadata.tutti` of a task: struct task *. */
 void call_queue_read(struct reader *reader, json value, void *target);
 void dead_letter_read(struct reader *reader, json value, void *target);
+void on_open_read(struct reader *reader, json value, void *target);
 
 #endif

@@ -196,7 +196,7 @@ static const struct field task_fields[] = {
     {"saga", saga_read, 0, OPTIONAL},
     {"compensate", compensate_read, 0, OPTIONAL},
     {"queue", call_queue_read, 0, OPTIONAL},
-    {"onOpen", NULL, 0, OPTIONAL},
+    {"onOpen", on_open_read, 0, OPTIONAL},
     {"cache", NULL, 0, OPTIONAL},
     {"deadLetter", dead_letter_read, 0, OPTIONAL},
 };

@@ -29,4 +29,30 @@ Feature: E14 queue
       | call: worker.a       | queue: 5       | V06  |
       | call: worker.a       | queue: tools   | V30  |
       | set: { a: 1 }        | queue: gpu     | V30  |
-      | call: worker.a       | onOpen: hold   | V05  |
+      | call: worker.a       | onOpen: wait   | V06  |
+      | call: worker.a       | onOpen: true   | V06  |
+      | set: { a: 1 }        | onOpen: hold   | V30  |
+
+  Scenario Outline: What to do while a breaker is open has no effect yet, and says so
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e14-open, version: '1.0.0' }
+      do:
+        - ask: { call: shop.ask, metadata: { tutti: { onOpen: <word> } } }
+      """
+    And the function shop.ask answers:
+      """yaml
+      done: true
+      """
+    Then the workflow should be accepted with warning V05 at line 3, column 49
+    And the finding should say 'no circuit breakers'
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      done: true
+      """
+
+    Examples:
+      | word |
+      | hold |
+      | fail |

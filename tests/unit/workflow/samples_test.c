@@ -74,7 +74,14 @@ static const struct function_catalog *catalog_new(void)
     return catalog;
 }
 
-/* Reads `text`; findings are allowed if they say "not supported yet". */
+/* What a sample may be told: that a part of it is not there yet. */
+static bool is_allowed(const struct diagnostic *finding, bool may_be_unsupported)
+{
+    if (may_be_unsupported && strstr(finding->detail, "not supported yet")) return true;
+    return strstr(finding->detail, "has no effect yet") != NULL;
+}
+
+/* Reads `text`, and with `may_be_unsupported` takes a refusal that says "not supported yet". */
 static const struct workflow *workflow_of(const char *name, str text, bool may_be_unsupported)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
@@ -86,7 +93,7 @@ static const struct workflow *workflow_of(const char *name, str text, bool may_b
     status code = workflow_read_with(text, &sources, list, &workflow, NULL);
     size_t bad  = list->dropped;
     for (size_t i = 0; i < list->count; i++) {
-        if (!strstr(list->items[i].detail, "not supported yet")) bad++;
+        if (!is_allowed(&list->items[i], may_be_unsupported)) bad++;
     }
     if (bad > 0 || (code != STATUS_OK && !may_be_unsupported)) {
         print_findings(list);
@@ -125,21 +132,40 @@ static void the_example_reads(void **state)
     assert_false(write->is_output_kept);
 }
 
+static const struct {
+    const char *name;
+    bool caches; /* which is not supported yet */
+} samples[] = {
+    {"agent-research", false}, {"chat-session", false}, {"marketing-campaign", true},
+    {"multi-agent", false},    {"project", false},      {"rag-answer", true},
+    {"rag-ingest", false},     {"scrape-batch", false}, {"seo-article", false},
+    {"seo-assistants", false},
+};
+
+static void samples_read(const char *folder)
+{
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        char path[1024];
+        (void)snprintf(path, sizeof path, "%s/%s.yaml", folder, samples[i].name);
+        CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
+        file_read(path, &text);
+        workflow_unref(workflow_of(samples[i].name, buf_str(&text), samples[i].caches));
+    }
+}
+
 static void samples_read_but_for_what_is_not_built(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "agent-research", "chat-session", "marketing-campaign", "multi-agent", "project",
-        "rag-answer",     "rag-ingest",   "scrape-batch",       "seo-article", "seo-assistants",
-    };
     if (is_skipped()) return;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char path[512];
-        (void)snprintf(path, sizeof path, "%s/samples/%s.yaml", test_data(), names[i]);
-        CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
-        file_read(path, &text);
-        workflow_unref(workflow_of(names[i], buf_str(&text), true));
-    }
+    char folder[512];
+    (void)snprintf(folder, sizeof folder, "%s/samples", test_data());
+    samples_read(folder);
+}
+
+static void examples_read_but_for_what_is_not_built(void **state)
+{
+    (void)state;
+    samples_read("compose/examples");
 }
 
 /* --- the conformance kit ------------------------------------------------------------------------
@@ -204,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_reads),
         cmocka_unit_test(samples_read_but_for_what_is_not_built),
+        cmocka_unit_test(examples_read_but_for_what_is_not_built),
         cmocka_unit_test(the_kit_reads),
     };
     return cmocka_run_group_tests_name("workflow samples", tests, NULL, NULL);
