@@ -1,41 +1,65 @@
 @http
 Feature: project.yaml
 
-  Scenario: The plan is given, each question is a child run, one of which fails
+  Scenario: The plan is given, each question is a child run with an agent, one of which fails
     Given the workflow of the example 'project.yaml'
-    And another workflow with definition:
-      """yaml
-      document: { dsl: '1.0.3', namespace: research, name: agent-research, version: '1.0.0', title: In the place of the agent }
-      input: { schema: { document: { type: object, required: [ question, repo ] } } }
-      do:
-        - doubt: { if: '.question | startswith("Why")', raise: { error: { type: 'https://x.test/e', status: 422, title: Nobody knows why } } }
-        - answer: { set: { answer: '${ "It is so: \(.question)" }', sources: [ 'https://a.test', 'https://b.test' ] } }
-      """
+    And another workflow of the example 'agent-research.yaml'
+    And the functions of the file 'samples/functions.yaml' are there
     And given the workflow input is:
       """yaml
       goal: To know more of it
       repo: acme/app
-      items: [ What is this thing?, Why is it like that?, Where does it come from? ]
+      items: [ What is this thing?, Why is it so? ]
+      """
+    And the function llm.chat answers 1 times:
+      """yaml
+      { content: '{"answer":"It is so","sources":["https://a.test","https://b.test"]}' }
+      """
+    And the function llm.chat answers:
+      """yaml
+      content: One of them is open.
+      """
+    When the workflow is executed
+    Then the workflow should complete
+    And the workflow output should have a 'report' property with value:
+      """yaml
+      One of them is open.
+      """
+    And the workflow output should have a 'failed' property with value:
+      """yaml
+      1
+      """
+    And the workflow output should have a 'results' property containing 2 items
+    And the function llm.chat should be called 4 times
+    And the task research should run 2 times
+
+  Scenario: A model makes the plan, and both children answer
+    Given the workflow of the example 'project.yaml'
+    And another workflow of the example 'agent-research.yaml'
+    And the functions of the file 'samples/functions.yaml' are there
+    And given the workflow input is:
+      """yaml
+      goal: To know yet more of it
+      repo: acme/app
+      """
+    And the function llm.chat answers 1 times:
+      """yaml
+      content: { items: [ What is this thing?, Where does it come from? ] }
+      """
+    And the function llm.chat answers 2 times:
+      """yaml
+      content: { answer: It is so, sources: [ 'https://a.test', 'https://b.test' ] }
       """
     And the function llm.chat answers:
       """yaml
       content: All is known.
       """
     When the workflow is executed
-    Then the workflow should complete
-    And the workflow output should have a 'report' property with value:
+    Then the workflow should complete with output:
       """yaml
-      All is known.
-      """
-    And the workflow output should have a 'failed' property with value:
-      """yaml
-      1
-      """
-    And the workflow output should have a 'results.1.error' property with value:
-      """yaml
-      Nobody knows why
-      """
-    And the workflow output should have a 'results.0.answer' property with value:
-      """yaml
-      "It is so: What is this thing?"
+      report: All is known.
+      failed: 0
+      results:
+        - { question: What is this thing?, ok: true, answer: It is so, sources: [ 'https://a.test', 'https://b.test' ] }
+        - { question: Where does it come from?, ok: true, answer: It is so, sources: [ 'https://a.test', 'https://b.test' ] }
       """
