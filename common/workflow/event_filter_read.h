@@ -17,4 +17,11 @@ void strategy_all_read(struct reader *reader, json value, void *target);
 /** Refuses (V06) a map that has none or several of them. */
 bool strategy_check(struct reader *reader, json value, const char *what);
 
+/** A strategy with the `until` of an `any`: the first members of `listen`. `what` as above. */
+void consumption_read(struct reader *reader, json value, const char *what,
+                      struct listen_body *listen);
+
+/** `read`: data, envelope or raw. */
+void event_read_read(struct reader *reader, json value, enum listen_read *target);
+
 #endif

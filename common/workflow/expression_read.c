@@ -33,7 +33,7 @@ enum {
 
 static const struct {
     const char *words;
-    uint32_t available; /* besides $secrets, which are everywhere */
+    uint32_t available; /* besides $secrets, which are everywhere but in a schedule */
 } places[PLACE_COUNT] = {
     [PLACE_WORKFLOW_INPUT] = {"the workflow's `input.from`", WORKFLOW | RUNTIME},
     [PLACE_TASK_INPUT]     = {"`if` and `input.from`", CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
@@ -45,6 +45,7 @@ static const struct {
                                                  AUTHORIZATION | STEPS},
     [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`", CONTEXT | WORKFLOW | RUNTIME | STEPS},
     [PLACE_START_KEY]       = {"the document's `idempotencyKey`", WORKFLOW},
+    [PLACE_SCHEDULE]        = {"`schedule.on`", 0},
 };
 
 const char *variable_advice(str name)
@@ -210,7 +211,8 @@ static uint32_t variables_available(const struct reader *reader)
 
 static void check_variables(struct reader *reader, str source, size_t offset, uint32_t used)
 {
-    uint32_t unavailable = used & ~variables_available(reader) & ~(uint32_t)SECRETS;
+    uint32_t anywhere    = reader->place == PLACE_SCHEDULE ? 0 : SECRETS;
+    uint32_t unavailable = used & ~variables_available(reader) & ~anywhere;
     for (uint32_t v = 0; v < VARIABLE_STANDARD_COUNT; v++) {
         if (unavailable & (1U << v)) refuse_unavailable(reader, source, offset, v);
     }
@@ -264,7 +266,8 @@ const struct expression *expression_compile(struct reader *reader, str source, s
         check_start_key(reader, program, where);
     }
     if (used & STEPS) steps_used(reader, program, where);
-    uint64_t secrets = used & SECRETS ? secrets_used(reader, program, where) : 0;
+    bool has_secrets = used & SECRETS && reader->place != PLACE_SCHEDULE;
+    uint64_t secrets = has_secrets ? secrets_used(reader, program, where) : 0;
     if (used & AUTHORIZATION && reader->secret_use == SECRET_SENT) reader->secret_expressions++;
 
     struct expression *expression = reader_alloc(reader, 1, sizeof *expression);

@@ -40,6 +40,7 @@ enum place {
     PLACE_TASK_EXPORT,
     PLACE_WORKFLOW_OUTPUT,
     PLACE_START_KEY, /* `idempotencyKey` of the document */
+    PLACE_SCHEDULE,  /* `schedule.on`: no variables at all, not even secrets */
     PLACE_COUNT,
 };
 

@@ -2,6 +2,7 @@
 #include "workflow/document.h"
 
 #include "workflow/compile.h"
+#include "workflow/event_filter_read.h"
 
 enum { EVERY_MIN_US = 1'000'000 /* a start costs work: not more often than once a second */ };
 
@@ -54,10 +55,29 @@ static void cron_read(struct reader *reader, json value, void *target)
          "five fields in UTC, such as `0 9 * * MON-FRI`: nine o'clock on workdays");
 }
 
+static void on_read(struct reader *reader, json value, void *target)
+{
+    struct schedule *schedule = target;
+    size_t errors             = reader->list->errors;
+    consumption_read(reader, value, "`schedule.on`", &schedule->on);
+    if (reader->list->errors > errors) return;
+    schedule->kind = SCHEDULE_ON;
+    if (schedule->on.to.mode != LISTEN_ALL || schedule->on.to.filter_count > 0) return;
+    struct diagnostic *finding =
+        refuse(reader, "V17", value_place(reader), "`all` of no filters starts no run");
+    hint(reader, finding, "`any: []` takes every event");
+}
+
+static void read_read(struct reader *reader, json value, void *target)
+{
+    struct schedule *schedule = target;
+    event_read_read(reader, value, &schedule->on.read);
+}
+
 static const struct field schedule_fields[] = {
     {"every", every_read, 0, OPTIONAL}, {"cron", cron_read, 0, OPTIONAL},
-    {"after", after_read, 0, OPTIONAL}, {"on", NULL, 0, OPTIONAL},
-    {"read", NULL, 0, OPTIONAL},
+    {"after", after_read, 0, OPTIONAL}, {"on", on_read, 0, PLACE_SCHEDULE},
+    {"read", read_read, 0, OPTIONAL},
 };
 static const struct synonym schedule_synonyms[] = {
     {"interval", "every"}, {"rate", "every"}, {"delay", "after"}, {"event", "on"}, {},
@@ -96,6 +116,7 @@ void schedule_read(struct reader *reader, json value, void *target)
     }
     if (!object_read(reader, &schedule_kind, value, target)) return;
     if (!workflow->idempotency_key || workflow->schedule.kind == SCHEDULE_NONE) return;
+    if (workflow->schedule.kind == SCHEDULE_ON) return; /* its events are an input */
     struct diagnostic *finding =
         refuse(reader, "V17", value_place(reader),
                "a scheduled start has no input, so the document's `idempotencyKey` would make all "

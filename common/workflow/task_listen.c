@@ -3,62 +3,17 @@
 #include "workflow/event_filter_read.h"
 #include "workflow/task_read.h"
 
-/* --- listen.to -------------------------------------------------------------------------------- */
-
-/* A text is an expression over the events so far; a map says which events end the listening. */
-static void until_read(struct reader *reader, json value, void *target)
-{
-    struct listen_body *listen = target;
-    if (json_is(value, JSON_TEXT)) {
-        expression_read(reader, value, &listen->until);
-    } else if (json_is(value, JSON_OBJECT)) {
-        listen->has_until_events = true;
-        strategy_read(reader, value, "`until`", &listen->until_events);
-    } else {
-        refuse(reader, "V06", value_place(reader),
-               "`until` is an expression, or a map with `one`, `any` or `all`, not %s",
-               kind_words(value.kind));
-    }
-}
-
-static const struct field to_fields[] = {
-    {"one", strategy_one_read, offsetof(struct listen_body, to), OPTIONAL},
-    {"any", strategy_any_read, offsetof(struct listen_body, to), OPTIONAL},
-    {"all", strategy_all_read, offsetof(struct listen_body, to), OPTIONAL},
-    {"until", until_read, 0, OPTIONAL},
-};
-static const struct object_kind to_kind = {
-    .what        = "`listen.to`",
-    .fields      = to_fields,
-    .field_count = ARRAY_LEN(to_fields),
-};
+/* --- listen ----------------------------------------------------------------------------------- */
 
 static void to_read(struct reader *reader, json value, void *target)
 {
-    const struct listen_body *listen = target;
-    if (!object_read(reader, &to_kind, value, target)) return;
-    if (!strategy_check(reader, value, "`listen.to`")) return;
-    bool has_until = !json_is(json_get_text(value, "until"), JSON_INVALID);
-    if (!has_until || listen->to.mode == LISTEN_ANY) return;
-    size_t back = pointer_enter(reader, str_from("until"));
-    struct diagnostic *finding =
-        refuse(reader, "V06", key_place(reader), "`until` ends an `any`; this is `%s`",
-               listen->to.mode == LISTEN_ONE ? "one" : "all");
-    hint(reader, finding, "`any: [ … ]`, or leave `until` out");
-    pointer_leave(reader, back);
+    consumption_read(reader, value, "`listen.to`", target);
 }
-
-/* --- listen ----------------------------------------------------------------------------------- */
 
 static void mode_read(struct reader *reader, json value, void *target)
 {
-    static const char *const modes[] = {
-        [LISTEN_DATA] = "data", [LISTEN_ENVELOPE] = "envelope", [LISTEN_RAW] = "raw"};
     struct listen_body *listen = target;
-    size_t index;
-    if (choice_read(reader, value, modes, ARRAY_LEN(modes), &index)) {
-        listen->read = (enum listen_read)index;
-    }
+    event_read_read(reader, value, &listen->read);
 }
 
 static const struct field listened_fields[] = {

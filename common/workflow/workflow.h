@@ -361,9 +361,11 @@ struct schedule {
         SCHEDULE_EVERY, /* at every multiple of `span_us` since 1970, in UTC */
         SCHEDULE_CRON,
         SCHEDULE_AFTER, /* `span_us` after the end of the last run */
+        SCHEDULE_ON,    /* whenever `on` has had all its events, which are the input */
     } kind;
     int64_t span_us;
     struct cron cron;
+    struct listen_body on; /* no approval, no `foreach` */
 };
 
 struct workflow {

@@ -299,6 +299,9 @@ static void put_schedule(struct json_writer *w, const Pb__ScheduleView *schedule
     put_time_if(w, "last_at", schedule->last_us);
     put_text_if(w, "last_run", schedule->last_run);
     put_text_if(w, "last_error", schedule->last_error);
+    if (strcmp(schedule->kind, "on") == 0) {
+        json_put_int(w, "events_held", (int64_t)schedule->events_held);
+    }
     json_end_object(w);
 }
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "scheduler/engine_internal.h"
+#include "scheduler/engine_events.h"
 #include "scheduler/start_key.h"
 #include "schema/schema.h"
 #include "workflow/errors.h"
@@ -423,6 +423,22 @@ static status refuse(struct engine *engine, const Pb__RunOrder *ordered, status 
                        error, reterr);
 }
 
+/* A run does not listen again to what has started it: its input. Rows for events that nobody keeps
+ * would stay for ever, so only of those who listen. */
+static status note_events(struct engine *engine, const Pb__RunOrder *ordered,
+                          const struct live_run *live, struct error *reterr)
+{
+    const struct workflow *workflow = run_workflow(live->run);
+    bool listens                    = false;
+    for (uint32_t i = 0; i < workflow->task_count && !listens; i++) {
+        listens = workflow->tasks[i].kind == TASK_LISTEN && !workflow->tasks[i].listen.approval;
+    }
+    for (size_t i = 0; listens && i < ordered->n_events; i++) {
+        TRY(event_had(engine, live, ordered->events[i], reterr));
+    }
+    return STATUS_OK;
+}
+
 status engine_take_run_order(struct engine *engine, const Pb__RunOrder *ordered,
                              struct error *reterr)
 {
@@ -439,6 +455,7 @@ status engine_take_run_order(struct engine *engine, const Pb__RunOrder *ordered,
     }
     command_release(command);
     TRY(done);
+    if (live) TRY(note_events(engine, ordered, live, reterr));
     if (live) return attend(engine, ordered, live, reterr);
     log_write(LOG_WARN, "order.refused", LOG_TEXT_OF("workflow", ordered->workflow),
               LOG_TEXT_OF("error", why.text));

@@ -42,7 +42,8 @@ static status tell_others(struct engine *engine, const Pb__Message *message, str
     return STATUS_OK;
 }
 
-static status tell_arrival(struct engine *engine, const struct arrival *arrival,
+/* To all others; or to the system partition, where schedules are. */
+static status tell_arrival(struct engine *engine, const struct arrival *arrival, bool to_all,
                            struct error *reterr)
 {
     if (engine->partition->count == 1) return STATUS_OK;
@@ -56,7 +57,8 @@ static status tell_arrival(struct engine *engine, const struct arrival *arrival,
     TRY(json_in(engine->arena, arrival->event, &content.event_json, reterr));
     message.content_case  = PB__MESSAGE__CONTENT_EVENT_ARRIVAL;
     message.event_arrival = &content;
-    return tell_others(engine, &message, reterr);
+    if (to_all) return tell_others(engine, &message, reterr);
+    return engine->partition->index == 0 ? STATUS_OK : engine_tell(engine, 0, &message, reterr);
 }
 
 status event_tell_taken(struct engine *engine, str namespace, str type, const struct id *id,
@@ -83,6 +85,7 @@ static status arrive(struct engine *engine, struct arrival *arrival, bool may_re
     bool has_more = false, is_wanted = false, is_full = false;
     *ret_refused = false;
     TRY(event_deliver(engine, arrival, &after, &has_more, reterr));
+    if (engine->partition->index == 0) TRY(engine_start_by_event(engine, arrival, reterr));
     if (has_more) TRY(work_put(engine, arrival, &after, reterr));
 
     TRY(event_is_wanted(engine, arrival->namespace, type, &is_wanted, reterr));
@@ -111,8 +114,12 @@ status engine_event_arrived(struct engine *engine, const Pb__EventArrival *messa
     bool is_refused  = false;
     arrival.is_taken = message->taken;
     TRY(arrive(engine, &arrival, false, &is_refused, reterr));
+    bool is_wanted = false; /* else nobody keeps it */
+    str type       = event_type_of(event);
     if (!arrival.is_taken || message->taken) return STATUS_OK;
-    return event_tell_taken(engine, arrival.namespace, event_type_of(event), &arrival.id, reterr);
+    TRY(event_is_wanted(engine, arrival.namespace, type, &is_wanted, reterr));
+    return is_wanted ? event_tell_taken(engine, arrival.namespace, type, &arrival.id, reterr)
+                     : STATUS_OK;
 }
 
 status engine_event_taken(struct engine *engine, const Pb__EventTaken *message,
@@ -181,7 +188,7 @@ static status publish_one(struct engine *engine, struct command *command, json e
                               "request was accepted",
                               EVENTS_KEPT_MAX, STR_ARG(type));
     }
-    TRY(tell_arrival(engine, &arrival, reterr));
+    TRY(tell_arrival(engine, &arrival, true, reterr));
     uint64_t row = htobe64((uint64_t)engine->now_us);
     return txn_put(engine->txn, TABLE_EVENT_IDS, key_bytes(&key), (bytes){&row, sizeof row},
                    reterr);
@@ -237,12 +244,13 @@ static status emitted_arrive(struct engine *engine, const struct emitted *emitte
         .from_run    = str_from(emitted->run.text),
         .is_taken    = emitted->is_taken,
     };
-    bool is_wanted = false, is_refused = false;
-    TRY(event_is_wanted(engine, arrival.namespace, event_type_of(arrival.event), &is_wanted,
-                        reterr));
-    if (!is_wanted) return STATUS_OK;
+    str type       = event_type_of(arrival.event);
+    bool is_wanted = false, may_start = false, is_refused = false;
+    TRY(event_is_wanted(engine, arrival.namespace, type, &is_wanted, reterr));
+    if (!is_wanted) TRY(event_may_start(engine, arrival.namespace, type, &may_start, reterr));
+    if (!is_wanted && !may_start) return STATUS_OK;
     TRY(arrive(engine, &arrival, false, &is_refused, reterr));
-    return tell_arrival(engine, &arrival, reterr);
+    return tell_arrival(engine, &arrival, is_wanted, reterr);
 }
 
 /* --- what a turn means -------------------------------------------------------------------------

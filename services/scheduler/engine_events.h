@@ -45,9 +45,23 @@ status engine_events_recover(struct engine *engine, struct error *reterr);
 status event_deliver(struct engine *engine, struct arrival *arrival, struct key *after,
                      bool *ret_more, struct error *reterr);
 
+/** A run has had an event, by its id: it is what the run was started with. */
+status event_had(struct engine *engine, const struct live_run *live, const char *event,
+                 struct error *reterr);
+
 /** Offers an event to one run, which gets it at most once. */
 status event_offer(struct engine *engine, struct live_run *live, struct arrival *arrival,
                    bool *ret_taken, struct error *reterr);
+
+/* --- schedule_events.c, schedule_types.c: runs that events start --------------------------------
+ */
+
+/** Offers an event to the schedules of its namespace. Of the system partition. */
+status engine_start_by_event(struct engine *engine, struct arrival *arrival, struct error *reterr);
+
+/** Says whether events of this type may start a run. */
+status event_may_start(struct engine *engine, str namespace, str type, bool *ret_may,
+                       struct error *reterr);
 
 /* --- event_keep.c: for those who listen later --------------------------------------------------
  */

@@ -6,8 +6,7 @@
  *
  * Times that were missed are not made up for one by one: the latest of them is started, once.
  */
-#include "scheduler/engine_internal.h"
-#include "workflow.pb-c.h"
+#include "scheduler/engine_schedules.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,6 +42,7 @@ static const char *kind_name(enum schedule_kind kind)
     case SCHEDULE_EVERY: return "every";
     case SCHEDULE_CRON: return "cron";
     case SCHEDULE_AFTER: return "after";
+    case SCHEDULE_ON: return "on";
     case SCHEDULE_NONE: break;
     }
     return "";
@@ -61,8 +61,8 @@ static status due_delete(struct engine *engine, const Pb__ScheduleView *row, str
     return fail(reterr, deleted, "a time of a schedule cannot be deleted");
 }
 
-static status row_get(struct engine *engine, str namespace, str name, Pb__ScheduleView **ret_row,
-                      struct error *reterr)
+status schedule_row_get(struct engine *engine, str namespace, str name, Pb__ScheduleView **ret_row,
+                        struct error *reterr)
 {
     struct key key;
     schedule_key(&key, namespace, name);
@@ -72,7 +72,7 @@ static status row_get(struct engine *engine, str namespace, str name, Pb__Schedu
     return got == STATUS_NOT_FOUND ? STATUS_OK : got;
 }
 
-static status row_put(struct engine *engine, const Pb__ScheduleView *row, struct error *reterr)
+status schedule_row_put(struct engine *engine, const Pb__ScheduleView *row, struct error *reterr)
 {
     struct key key;
     schedule_key(&key, str_from(row->namespace_), str_from(row->name));
@@ -110,6 +110,7 @@ status engine_peek_schedule(struct engine *engine, struct error *reterr)
 static int64_t first_time(const struct engine *engine, const struct schedule *schedule,
                           const Pb__ScheduleView *old)
 {
+    if (schedule->kind == SCHEDULE_ON) return 0;
     if (schedule->kind != SCHEDULE_AFTER) return time_after(schedule, engine->now_us);
     bool was_after = old && strcmp(old->kind, kind_name(SCHEDULE_AFTER)) == 0;
     if (was_after && old->running) return 0;
@@ -126,8 +127,9 @@ status engine_schedule(struct engine *engine, const struct workflow *workflow, s
     if (strcmp(newest->version, workflow->version) != 0) return STATUS_OK;
 
     Pb__ScheduleView *old = NULL;
-    TRY(row_get(engine, name.namespace, name.name, &old, reterr));
+    TRY(schedule_row_get(engine, name.namespace, name.name, &old, reterr));
     if (old) TRY(due_delete(engine, old, reterr));
+    if (old) TRY(schedule_events_end(engine, old, reterr));
     if (workflow->schedule.kind == SCHEDULE_NONE) {
         struct key key;
         if (!old) return STATUS_OK;
@@ -142,12 +144,31 @@ status engine_schedule(struct engine *engine, const struct workflow *workflow, s
     row.version    = workflow->version;
     row.kind       = kind_name(workflow->schedule.kind);
     row.next_us    = first_time(engine, &workflow->schedule, old);
-    row.running    = row.next_us == 0;
-    return row_put(engine, &row, reterr);
+    row.running    = row.next_us == 0 && workflow->schedule.kind == SCHEDULE_AFTER;
+    if (workflow->schedule.kind == SCHEDULE_ON) {
+        TRY(schedule_events_begin(engine, workflow, reterr));
+    }
+    return schedule_row_put(engine, &row, reterr);
 }
 
 /* --- starting ----------------------------------------------------------------------------------
  */
+
+status schedule_order(struct engine *engine, const Pb__ScheduleView *row, uint16_t partition,
+                      Pb__RunOrder *ordered, struct error *reterr)
+{
+    ordered->workflow =
+        arena_printf(engine->arena, "%s/%s:%s", row->namespace_, row->name, row->version);
+    ordered->schedule = arena_printf(engine->arena, "%s/%s", row->namespace_, row->name);
+    if (!ordered->workflow || !ordered->schedule) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a start");
+    }
+    ordered->created_by  = "schedule";
+    Pb__Message message  = PB__MESSAGE__INIT;
+    message.content_case = PB__MESSAGE__CONTENT_RUN_ORDER;
+    message.run_order    = ordered;
+    return engine_tell(engine, partition, &message, reterr);
+}
 
 static status order_start(struct engine *engine, const Pb__ScheduleView *row, int64_t due_us,
                           struct error *reterr)
@@ -157,28 +178,16 @@ static status order_start(struct engine *engine, const Pb__ScheduleView *row, in
     time_format(due_us, time);
     (void)snprintf(client_id, sizeof client_id, "schedule:%s:%s", row->name, time);
     Pb__RunOrder ordered = PB__RUN_ORDER__INIT;
-    ordered.workflow =
-        arena_printf(engine->arena, "%s/%s:%s", row->namespace_, row->name, row->version);
-    ordered.schedule = arena_printf(engine->arena, "%s/%s", row->namespace_, row->name);
-    if (!ordered.workflow || !ordered.schedule) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a start");
-    }
     ordered.client_id    = client_id;
-    ordered.created_by   = "schedule";
     ordered.due_us       = due_us;
     ordered.awaited      = strcmp(row->kind, kind_name(SCHEDULE_AFTER)) == 0;
-    Pb__Message message  = PB__MESSAGE__INIT;
-    message.content_case = PB__MESSAGE__CONTENT_RUN_ORDER;
-    message.run_order    = &ordered;
     uint16_t partition =
         partition_of_text(str_from(row->namespace_), str_from(client_id), engine->partition->count);
-    return engine_tell(engine, partition, &message, reterr);
+    return schedule_order(engine, row, partition, &ordered, reterr);
 }
 
-/* The version whose schedule it is. False: it cannot be read, and the schedule stands still, which
- * its row says. */
-static bool workflow_of(struct engine *engine, Pb__ScheduleView *row,
-                        const struct workflow **ret_workflow)
+bool schedule_workflow(struct engine *engine, Pb__ScheduleView *row,
+                       const struct workflow **ret_workflow)
 {
     const struct workflow_name reference = {.namespace = str_from(row->namespace_),
                                             .name      = str_from(row->name),
@@ -194,14 +203,14 @@ static bool workflow_of(struct engine *engine, Pb__ScheduleView *row,
 static status fire(struct engine *engine, str namespace, str name, struct error *reterr)
 {
     Pb__ScheduleView *row = NULL;
-    TRY(row_get(engine, namespace, name, &row, reterr));
+    TRY(schedule_row_get(engine, namespace, name, &row, reterr));
     if (!row) return fail(reterr, STATUS_DATA_LOSS, "a time without its schedule");
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     TRY(due_delete(engine, row, reterr));
     int64_t due_us = row->next_us;
-    if (!workflow_of(engine, row, &workflow)) {
+    if (!schedule_workflow(engine, row, &workflow)) {
         row->next_us = 0;
-        return row_put(engine, row, reterr);
+        return schedule_row_put(engine, row, reterr);
     }
     row->running = workflow->schedule.kind == SCHEDULE_AFTER;
     if (row->running) {
@@ -214,7 +223,7 @@ static status fire(struct engine *engine, str namespace, str name, struct error 
     }
     TRY(order_start(engine, row, due_us, reterr));
     row->last_us = due_us;
-    return row_put(engine, row, reterr);
+    return schedule_row_put(engine, row, reterr);
 }
 
 status engine_fire_schedules(struct engine *engine, struct error *reterr)
@@ -245,7 +254,7 @@ static void go_on(struct engine *engine, Pb__ScheduleView *row, int64_t from_us)
 {
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     row->running                                             = false;
-    if (!workflow_of(engine, row, &workflow) ||
+    if (!schedule_workflow(engine, row, &workflow) ||
         __builtin_add_overflow(from_us, workflow->schedule.span_us, &row->next_us)) {
         row->next_us = 0;
     }
@@ -259,8 +268,8 @@ status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnsw
     const char *slash     = memchr(reference.ptr, '/', reference.len);
     if (!slash) return STATUS_OK;
     size_t at = (size_t)(slash - reference.ptr);
-    TRY(row_get(engine, str_slice(reference, 0, at), str_slice(reference, at + 1, reference.len),
-                &row, reterr));
+    TRY(schedule_row_get(engine, str_slice(reference, 0, at),
+                         str_slice(reference, at + 1, reference.len), &row, reterr));
     if (!row || row->last_us != answer->due_us) return STATUS_OK; /* it has moved on, or is gone */
     bool is_refused = *answer->refusal != '\0';
     row->last_error = answer->refusal;
@@ -270,5 +279,5 @@ status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnsw
         log_write(LOG_WARN, "schedule.refused", LOG_TEXT_OF("schedule", answer->schedule),
                   LOG_TEXT_OF("error", answer->refusal));
     }
-    return row_put(engine, row, reterr);
+    return schedule_row_put(engine, row, reterr);
 }

@@ -39,6 +39,17 @@ status event_offer(struct engine *engine, struct live_run *live, struct arrival 
     return txn_put(engine->txn, TABLE_EVENT_TAKERS, key_bytes(&key), (bytes){}, reterr);
 }
 
+status event_had(struct engine *engine, const struct live_run *live, const char *event,
+                 struct error *reterr)
+{
+    struct id id = {};
+    struct key key;
+    if (!id_is_valid(str_from(event))) return fail(reterr, STATUS_DATA_LOSS, "event id");
+    memcpy(id.text, event, ID_LEN);
+    taker_key(&key, &id, &live->id);
+    return txn_put(engine->txn, TABLE_EVENT_TAKERS, key_bytes(&key), (bytes){}, reterr);
+}
+
 /* --- who listens -------------------------------------------------------------------------------
  */
 

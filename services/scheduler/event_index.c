@@ -221,15 +221,19 @@ static void strategy_types(const struct event_strategy *strategy,
     }
 }
 
+void listen_event_types(const struct listen_body *listen, void (*visit)(str type, void *context),
+                        void *context)
+{
+    strategy_types(&listen->to, visit, context);
+    if (listen->has_until_events) strategy_types(&listen->until_events, visit, context);
+}
+
 void workflow_event_types(const struct workflow *workflow, void (*visit)(str type, void *context),
                           void *context)
 {
     for (uint32_t i = 0; i < workflow->task_count; i++) {
         const struct task *task = &workflow->tasks[i];
         if (task->kind != TASK_LISTEN || task->listen.approval) continue;
-        strategy_types(&task->listen.to, visit, context);
-        if (task->listen.has_until_events) {
-            strategy_types(&task->listen.until_events, visit, context);
-        }
+        listen_event_types(&task->listen, visit, context);
     }
 }

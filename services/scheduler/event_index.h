@@ -47,6 +47,11 @@ void key_step(struct key *key);
 /** The type of an event; empty if it has none. A view of it. */
 str event_type_of(json event);
 
+/** The types under which a `listen` or a schedule is indexed: calls `visit` with each, "" for any.
+ */
+void listen_event_types(const struct listen_body *listen, void (*visit)(str type, void *context),
+                        void *context);
+
 /** Says whether a listen of the workflow is indexed under any type, or lists the types: calls
  * `visit` with each, "" for any. */
 void workflow_event_types(const struct workflow *workflow, void (*visit)(str type, void *context),

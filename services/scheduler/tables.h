@@ -36,10 +36,15 @@ enum table {
     TABLE_WATCHERS,     /* run id, text -> WatcherRecord: who is to be told of its end */
     TABLE_SCHEDULES,    /* namespace, name -> ScheduleView; partition 0 */
     TABLE_SCHEDULE_DUE, /* due in us (u64), namespace, name -> nothing; partition 0 */
-    TABLE_WORKFLOWS,    /* namespace, name, version -> WorkflowRecord; partition 0 */
-    TABLE_API_KEYS,     /* key id -> ApiKey (system.proto); partition 0 */
-    TABLE_FUNCTIONS,    /* name, version -> description (JSON, function_catalog.h); partition 0 */
-    TABLE_ASSISTANTS,   /* namespace, name -> AssistantRecord (assistant.proto); partition 0 */
+    TABLE_SCHEDULE_TYPES,   /* namespace, type (empty: any), name -> nothing: events of this type
+                             * start runs of that workflow; partition 0 */
+    TABLE_SCHEDULE_BATCHES, /* namespace, name, batch (u64) -> ScheduleBatchRecord; partition 0 */
+    TABLE_SCHEDULE_EVENTS,  /* namespace, name, batch (u64), number (u64) -> ScheduleEventRecord;
+                             * partition 0 */
+    TABLE_WORKFLOWS,        /* namespace, name, version -> WorkflowRecord; partition 0 */
+    TABLE_API_KEYS,         /* key id -> ApiKey (system.proto); partition 0 */
+    TABLE_FUNCTIONS,  /* name, version -> description (JSON, function_catalog.h); partition 0 */
+    TABLE_ASSISTANTS, /* namespace, name -> AssistantRecord (assistant.proto); partition 0 */
     TABLE_ASSISTANT_VERSIONS, /* namespace, name, version (u32) -> AssistantView; partition 0 */
     TABLE_LISTENERS,          /* who waits for events: event_index.h */
     TABLE_LISTENER_KEYS,   /* run id, slot (u32) -> ListenerRecord: its keys in TABLE_LISTENERS */
