@@ -145,6 +145,16 @@ static status keep(struct taking *taking, struct batch *batch, bool is_end, stru
     return STATUS_OK;
 }
 
+/* An expression of the schedule failed: its row says so, until a start goes well. */
+static void note_failure(const struct taking *taking, const char *what, const struct error *why)
+{
+    Pb__ScheduleView *row = taking->row;
+    row->last_error       = arena_printf(taking->engine->arena, "`%s`: %s", what, why->text);
+    if (!row->last_error) row->last_error = what;
+    log_write(LOG_ERROR, "schedule.expression_failed", LOG_TEXT_OF("namespace", row->namespace_),
+              LOG_TEXT_OF("name", row->name), LOG_TEXT_OF("error", row->last_error));
+}
+
 static void until_asks(const struct taking *taking, const struct held *held, bool *ret_over)
 {
     const struct variables variables = variables_none(taking->engine);
@@ -152,9 +162,8 @@ static void until_asks(const struct taking *taking, const struct held *held, boo
     if (expression_test(taking->on->until, held->values, &variables, ret_over, &why) == STATUS_OK) {
         return;
     }
-    *ret_over               = false;
-    taking->row->last_error = arena_strdup(taking->engine->arena, str_from(why.text));
-    if (!taking->row->last_error) taking->row->last_error = "`until` failed";
+    *ret_over = false;
+    note_failure(taking, "until", &why);
 }
 
 /* The batch has the event by its filter `number`. */
@@ -259,13 +268,12 @@ static status offer(struct taking *taking, bool *ret_taken, struct error *reterr
     struct error why                       = {};
     TRY(find_batch(taking, &batch, &number, ret_taken, reterr));
     if (!*ret_taken) {
-        /* An end alone begins nothing. */
-        *ret_taken = expects_new(taking, &batch.expects, &why) == STATUS_OK &&
-                     takes(taking, &batch, &number) && number < listening_base(&taking->on->to);
-        if (*why.text) {
-            log_write(LOG_ERROR, "schedule.expect_failed", LOG_TEXT_OF("name", taking->row->name),
-                      LOG_TEXT_OF("error", why.text));
+        if (expects_new(taking, &batch.expects, &why) != STATUS_OK) {
+            note_failure(taking, "expect", &why);
+            return schedule_row_put(taking->engine, taking->row, reterr);
         }
+        /* An end alone begins nothing. */
+        *ret_taken = takes(taking, &batch, &number) && number < listening_base(&taking->on->to);
     }
     if (!*ret_taken) return STATUS_OK;
     TRY(take(taking, &batch, number, reterr));

@@ -364,6 +364,25 @@ static void test_a_start_that_is_refused(void **)
     rig_done(&rig);
 }
 
+static void test_an_expression_that_fails(void **)
+{
+    static const char *const schedules[] = {
+        "schedule: {on: {one: {with: {type: go}, correlate: {o: {from: .data, expect: "
+        "'${ error(\"oh\") }'}}}}}",
+        "schedule: {on: {any: [{with: {type: go}}], until: error(\"oh\")}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(schedules); i++) {
+        struct rig rig = {};
+        rig_init(&rig, 1, false);
+        put(&rig, "1.0.0", schedules[i], set_task);
+        (void)publish(&rig, "1", "go", "1");
+        assert_non_null(strstr(look(&rig)->last_error, "oh"));
+        assert_int_equal(look(&rig)->events_held, i); /* `until` has not said that it is over */
+        assert_int_equal(look(&rig)->starts, 0);
+        rig_done(&rig);
+    }
+}
+
 static void test_the_oldest_makes_room(void **)
 {
     struct rig rig = {};
@@ -414,6 +433,7 @@ int main(void)
         cmocka_unit_test_prestate(test_a_run_does_not_get_its_own_start, &three),
         cmocka_unit_test(test_one_run_per_key),
         cmocka_unit_test(test_a_start_that_is_refused),
+        cmocka_unit_test(test_an_expression_that_fails),
         cmocka_unit_test(test_the_oldest_makes_room),
     };
     return cmocka_run_group_tests_name("schedule_events", tests, NULL, NULL);
