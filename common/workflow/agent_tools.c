@@ -41,6 +41,13 @@ static void function_read(struct reader *reader, json value, void *target)
     if (!expect_kind(reader, value, JSON_TEXT, "`function`")) return;
     const struct function *function = function_resolve(reader, json_str(value));
     if (!function) return;
+    if (function->task) {
+        struct diagnostic *finding =
+            refuse(reader, "V05", value_place(reader),
+                   "functions of `use.functions` as tools are not supported yet");
+        hint(reader, finding, "make it a workflow, which can be a tool");
+        return;
+    }
     if (!can_be_tool(function)) {
         refuse(reader, "V14", value_place(reader), "`%s` cannot be a tool", function->name);
         return;
@@ -245,7 +252,8 @@ static void tasks_add(struct reader *reader, struct entry *entry)
     if (entry->child) {
         task->run = entry->run;
     } else {
-        task->call = call_body_of(entry->function);
+        task->call                            = call_body_of(entry->function);
+        reader->drafts[task->index]->function = entry->function; /* it may say how it is undone */
     }
     tool->task = task->index;
     if (!entry->approval) return;

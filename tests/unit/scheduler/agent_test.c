@@ -133,6 +133,19 @@ static const struct talk_row rows[] = {
                   "\"/do/0/a/turns/0/tools/0\"}",
     },
     {
+        .name   = "a tool for a user's own worker",
+        .with   = "tools: [{function: worker.find, parameters: {required: [q]}, with: {n: 1}}]",
+        .script = {{"model", 0, ANSWER_OK_ONCE,
+                    ASKS(CALL_OF("c1", "worker_find",
+                                 "{\\\"q\\\": 2}") "," CALL_OF("c2", "worker_find", "{}"))},
+                   {"worker_find", 0, ANSWER_OK, "\"found\""},
+                   {"model", 0, ANSWER_OK, SAYS("done")}},
+        .result = "\"arguments\":{\"q\":2,\"n\":1}},{\"name\":\"worker_find\",\"arguments\":{},"
+                  "\"error\":",
+        .asked  = "\"tool_call_id\":\"c1\",\"content\":\"found\"}",
+        .jobs   = 3,
+    },
+    {
         .name   = "retry: of turns and calls",
         .with   = "retry: {delay: PT1S, limit: {attempt: {count: 1}}}",
         .script = {{"model", 1, ANSWER_FAIL, NULL}, {"model", 2, ANSWER_OK, SAYS("2")}},

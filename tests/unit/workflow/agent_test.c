@@ -20,6 +20,11 @@ static const struct finding_row rows[] = {
      "no function `web.scrap`", "--catalog"},
     {"a function of the engine", TOOL("{ function: assistant.list }"), "V14", 3, 74,
      "`assistant.list` cannot be a tool", ""},
+    {"a function that is a task",
+     HEAD
+     "use: { functions: { f: { set: { x: 1 } } } }\ndo:\n- a: { call: agent.run, with: { model: m, "
+     "input: i, tools: [ { function: f } ] } }\n",
+     "V05", 4, 74, "functions of `use.functions` as tools are not supported yet", "a workflow"},
     {"no target", TOOL("{ name: x }"), "V06", 3, 62, "a tool needs `function` or `workflow`", ""},
     {"a workflow of another namespace",
      TOOL("{ workflow: { namespace: other, name: w, version: latest } }"), "V06", 3, 87,
