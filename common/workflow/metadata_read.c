@@ -73,7 +73,7 @@ static const struct object_kind approval_kind = {
 
 static const struct field agent_approval_fields[] = {
     {"title", template_text_read, offsetof(struct agent_approval, rule.title), OPTIONAL},
-    {"approvers", approvers_read, offsetof(struct agent_approval, rule), OPTIONAL},
+    {"approvers", approvers_read, offsetof(struct agent_approval, rule.approvers), OPTIONAL},
     {"form", form_read, offsetof(struct agent_approval, rule.form), OPTIONAL},
     {"editable", boolean_read, offsetof(struct agent_approval, rule.is_editable), OPTIONAL},
     {"timeout", span_read, offsetof(struct agent_approval, timeout), OPTIONAL},

@@ -1,5 +1,6 @@
 Feature: agent-research.yaml and multi-agent.yaml
 
+  @core
   Scenario: An agent reads two pages, opens an issue when it may, and answers
     Given the workflow of the example 'agent-research.yaml'
     And the functions of the file 'samples/functions.yaml' are there
@@ -65,6 +66,7 @@ Feature: agent-research.yaml and multi-agent.yaml
       { repo: acme/app, title: It rusts }
       """
 
+  @core
   Scenario: The issue is refused, which the model is told
     Given the workflow of the example 'agent-research.yaml'
     And the functions of the file 'samples/functions.yaml' are there
@@ -106,6 +108,25 @@ Feature: agent-research.yaml and multi-agent.yaml
       """
     And the function github.create_issue should be called 0 times
     And the function llm.chat should be called 2 times
+
+  @http
+  Scenario: Who is not of the team does not decide about the issue
+    Given the workflow of the example 'agent-research.yaml'
+    And the functions of the file 'samples/functions.yaml' are there
+    And given the workflow input is:
+      """yaml
+      question: What is a spoke made of?
+      repo: acme/app
+      """
+    And the function llm.chat answers:
+      """yaml
+      content: ''
+      tool_calls: [ { id: c1, type: function, function: { name: github_create_issue, arguments: '{"title":"It rusts"}' } } ]
+      """
+    When the workflow is executed
+    And the approval is approved
+    Then the decision should be refused with code not_assignee
+    And the function github.create_issue should be called 0 times
 
   Scenario: The critic is content in the second round only
     Given the workflow of the example 'multi-agent.yaml'

@@ -168,6 +168,25 @@ static void examples_read_but_for_what_is_not_built(void **state)
     samples_read("compose/examples");
 }
 
+static void a_guarded_tool_names_who_decides(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
+    file_read("compose/examples/agent-research.yaml", &text);
+    CLEANUP(workflow_unrefp)
+    const struct workflow *workflow = workflow_of("agent-research", buf_str(&text), false);
+    const struct task *agent =
+        workflow_task_at(workflow, str_from("/do/0/investigate/try/0/agent"));
+    assert_non_null(agent);
+    assert_int_equal(agent->agent.tool_count, 2);
+    assert_int_equal(agent->agent.tools[0].approval, TASK_NONE);
+    const struct task *asks          = &workflow->tasks[agent->agent.tools[1].approval];
+    const struct approval_rule *rule = asks->listen.approval;
+    assert_non_null(rule->title);
+    assert_non_null(rule->approvers);
+    assert_ptr_not_equal(rule->title, rule->approvers);
+}
+
 /* --- the conformance kit ------------------------------------------------------------------------
  */
 
@@ -231,6 +250,7 @@ int main(void)
         cmocka_unit_test(the_example_reads),
         cmocka_unit_test(samples_read_but_for_what_is_not_built),
         cmocka_unit_test(examples_read_but_for_what_is_not_built),
+        cmocka_unit_test(a_guarded_tool_names_who_decides),
         cmocka_unit_test(the_kit_reads),
     };
     return cmocka_run_group_tests_name("workflow samples", tests, NULL, NULL);
