@@ -1,4 +1,4 @@
-@later
+@later @core
 Feature: marketing-campaign.yaml
 
   Background:
@@ -104,13 +104,25 @@ Feature: marketing-campaign.yaml
       """yaml
       {}
       """
-    And the function sendgrid.send_email fails with status 400
+    And the function buffer.schedule_post answers:
+      """yaml
+      { id: p1 }
+      """
+    And it is undone by:
+      """yaml
+      - { function: buffer.delete_post, with: { id: p1 } }
+      """
+    And the function buffer.delete_post answers:
+      """yaml
+      {}
+      """
     And the function grafana.create_dashboard answers:
       """yaml
       url: https://grafana.test/d/1
       """
 
   Scenario: Approved, one channel fails, the campaign is out
+    Given the function sendgrid.send_email fails with status 400
     When the workflow is executed
     And the approval is approved
     Then the workflow should complete
@@ -135,9 +147,20 @@ Feature: marketing-campaign.yaml
       { tracked: true, url: 'https://grafana.test/d/1' }
       """
     And the function s3.put_object should be called 3 times
+    And the function sendgrid.send_email should be called with:
+      """yaml
+      { to: list@acme.test, html: <p>Roll</p> }
+      """
+    And the function buffer.schedule_post should be called 0 times
+    And the task social should be skipped
     And the function s3.delete_object should be called 0 times
+    And the function memory.delete should be called 0 times
 
   Scenario: Rejected, and everything is taken back, the newest first
+    Given the function sendgrid.send_email answers:
+      """yaml
+      {}
+      """
     When the workflow is executed
     And the approval is rejected
     Then the workflow should fault with error:
@@ -146,6 +169,17 @@ Feature: marketing-campaign.yaml
       status: 403
       detail: seen
       """
+    And functions should be called in this order:
+      | slack.send_message        |
+      | slack.delete_message      |
+      | github.comment            |
+      | github.close_pull_request |
+      | github.delete_branch      |
+      | s3.delete_object          |
+      | s3.delete_object          |
+      | s3.delete_object          |
+      | memory.delete             |
+    And the function sendgrid.send_email should be called 0 times
     And the function slack.delete_message should be called 1 time
     And the function github.comment should be called with:
       """yaml
@@ -161,8 +195,55 @@ Feature: marketing-campaign.yaml
       { state: completed, done: 7, failed: 0, total: 7 }
       """
 
+  Scenario: Called off while a channel hangs, and everything is taken back, what went out as well
+    Given the function sendgrid.send_email never answers
+    And given the workflow input is:
+      """yaml
+      campaign: Autumn Wheels
+      brief: New wheels for autumn
+      audience: commuters
+      brand_voice: calm
+      competitors: [ 'https://rival.test' ]
+      repo: acme/campaigns
+      base_sha: abc
+      review_channel: C1
+      channels: [ email, social ]
+      mailing_list: list@acme.test
+      social_accounts: [ s1 ]
+      """
+    When the workflow is executed
+    And the approval is approved
+    Then the function buffer.schedule_post should be called 1 time
+    And the function sendgrid.send_email should be called 1 time
+    And the task schedulePost should be completed
+    When the run is cancelled
+    Then the workflow should cancel
+    And functions should be called in this order:
+      | buffer.delete_post        |
+      | slack.delete_message      |
+      | github.comment            |
+      | github.close_pull_request |
+      | github.delete_branch      |
+      | s3.delete_object          |
+      | s3.delete_object          |
+      | s3.delete_object          |
+      | memory.delete             |
+    And the function memory.delete should be called 1 time
+    And the function buffer.delete_post should be called with:
+      """yaml
+      id: p1
+      """
+    And the run's 'compensation' should be:
+      """yaml
+      { state: completed, done: 8, failed: 0, total: 8 }
+      """
+
   @core
   Scenario: Nobody answers within a day
+    Given the function sendgrid.send_email answers:
+      """yaml
+      {}
+      """
     When the workflow is executed
     And 24 hours pass
     Then the workflow should fault with error:
@@ -170,3 +251,5 @@ Feature: marketing-campaign.yaml
       type: https://tutti.dev/errors/rejected
       detail: Nobody has answered within a day
       """
+    And the function memory.delete should be called 1 time
+    And the function sendgrid.send_email should be called 0 times
