@@ -124,8 +124,8 @@ operand gen_string(struct compiler *c, const struct node *node, struct place p, 
     for (const struct node *part = node->list; part; part = part->next) parts[i++] = part;
     /* The last part first: with several values in several parts, it is the outer loop. */
     for (i = count; i-- > 0;) { /* text and interpolation take turns; text comes first */
-        operands[i] = i % 2 == 0 ? constant_text(c, parts[i]->name)
-                                 : gen_part(c, parts[i], node->name, p);
+        operands[i] =
+            i % 2 == 0 ? constant_text(c, parts[i]->name) : gen_part(c, parts[i], node->name, p);
     }
     uint32_t first = operands_add(c, operands, count);
     return result(c, p, want, (struct insn){.op = OP_CONCAT, .c = count, .e = first});

@@ -1,5 +1,6 @@
 #include "workflow/extension.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { EXTENSIONS_MAX = 64 };
@@ -58,8 +59,7 @@ static char *joined(struct reader *reader, const char *one, const char *other)
     size_t one_len   = strlen(one);
     size_t other_len = strlen(other);
     char *text       = reader_alloc(reader, one_len + other_len + 1, 1);
-    memcpy(text, one, one_len);
-    memcpy(text + one_len, other, other_len);
+    (void)snprintf(text, one_len + other_len + 1, "%s%s", one, other);
     return text;
 }
 

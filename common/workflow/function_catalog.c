@@ -168,7 +168,8 @@ const struct function_description *function_catalog_at(const struct function_cat
 /* The place of the first item whose name is not below `name`. */
 static size_t first_of(const struct function_catalog *catalog, str name)
 {
-    size_t from = 0, to = function_catalog_count(catalog);
+    size_t from = 0;
+    size_t to   = function_catalog_count(catalog);
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         str there     = str_from(catalog->items[middle].name);

@@ -144,7 +144,8 @@ status function_description_read(json source, struct function_description *ret_d
 {
     TRY(check_members(source, reterr));
     struct function_description read = {.summary = "", .source = source};
-    size_t effect = 0, idempotency = IDEMPOTENCY_NATURAL;
+    size_t effect                    = 0;
+    size_t idempotency               = IDEMPOTENCY_NATURAL;
     TRY(text_member(source, "name", true, FUNCTION_NAME_MAX, &read.name, reterr));
     TRY(text_member(source, "version", true, FUNCTION_VERSION_MAX, &read.version, reterr));
     TRY(text_member(source, "queue", true, FUNCTION_NAME_MAX, &read.queue, reterr));

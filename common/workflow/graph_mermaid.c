@@ -187,8 +187,9 @@ static void states_put(const struct graph *graph, struct buf *out)
     }
     for (uint32_t i = 0; i < graph->workflow->task_count; i++) {
         enum graph_state state = graph->nodes[i].state;
-        if (state != GRAPH_NONE)
+        if (state != GRAPH_NONE) {
             (void)buf_printf(out, "  class t%u %s\n", i, graph_state_name(state));
+        }
     }
 }
 

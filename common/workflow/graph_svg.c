@@ -324,8 +324,9 @@ void graph_svg(const struct graph *graph, struct buf *out)
         put_lists(out, graph, &graph->nodes[i]);
     }
     for (uint32_t i = 0; i < graph->edge_count; i++) put_edge(out, graph, &graph->edges[i]);
-    for (uint32_t i = 0; i < graph->workflow->task_count; i++)
+    for (uint32_t i = 0; i < graph->workflow->task_count; i++) {
         put_catch(out, graph, &graph->nodes[i]);
+    }
     if (graph->has_states) (void)put_legend(out, bottom);
     (void)buf_put_text(out, "</svg>\n");
 }

@@ -99,8 +99,9 @@ static json default_new(const char *by, const struct retry_plan *plan)
     put_attempts(&object, plan->retries_max);
     json_object_put_text(&object, "delay", span_new(plan->delay_us));
     put_backoff(&object, plan->backoff, plan->multiplier_percent);
-    if (plan->delay_max_us)
+    if (plan->delay_max_us) {
         json_object_put_text(&object, "max_delay", span_new(plan->delay_max_us));
+    }
     json_object_put_text(&object, "jitter_to", span_new(plan->jitter_to_us));
     json_object_put_text(&object, "errors", json_text_from("transient"));
     return object;

@@ -64,35 +64,75 @@ static void check_word(struct reader *reader, str source, size_t offset, size_t 
     }
 }
 
-/* Walks the words of a program outside of its strings. Fields (`.add`), variables (`$trim`) and
- * keys (`add:`) are none. */
+/* A walk over the words of a program outside of its strings. */
+struct walk {
+    str source;
+    size_t at;
+    char open[NESTING_MAX]; /* '"' or '(' of an interpolation */
+    size_t depth;
+};
+
+static void walk_open(struct walk *walk, char bracket)
+{
+    if (walk->depth < NESTING_MAX) walk->open[walk->depth++] = bracket;
+}
+
+static void step_in_string(struct walk *walk)
+{
+    char c = walk->source.ptr[walk->at];
+    if (c == '"') {
+        walk->depth--;
+    } else if (c == '\\' && walk->at + 1 < walk->source.len) {
+        walk->at++;
+        if (walk->source.ptr[walk->at] == '(') walk_open(walk, '(');
+    }
+}
+
+static void skip_while(struct walk *walk, bool (*is_inside)(char c))
+{
+    while (walk->at + 1 < walk->source.len && is_inside(walk->source.ptr[walk->at + 1])) walk->at++;
+}
+
+static bool is_of_line(char c)
+{
+    return c != '\n';
+}
+
+/* Fields (`.add`), variables (`$trim`) and keys (`add:`) are no words. */
+static void step_over_word(struct walk *walk, struct reader *reader, size_t offset)
+{
+    str source  = walk->source;
+    size_t from = walk->at;
+    skip_while(walk, is_name_part);
+    size_t end    = walk->at + 1;
+    bool is_other = from > 0 && strchr(".$:", source.ptr[from - 1]);
+    bool is_key   = end < source.len && source.ptr[end] == ':';
+    if (!is_other && !is_key) check_word(reader, source, offset, from, end);
+}
+
+static void step_in_program(struct walk *walk, struct reader *reader, size_t offset)
+{
+    char c = walk->source.ptr[walk->at];
+    if (c == '"') {
+        walk_open(walk, '"');
+    } else if (c == '(' && walk->depth > 0) {
+        walk_open(walk, '(');
+    } else if (c == ')' && walk->depth > 0) {
+        walk->depth--;
+    } else if (c == '#') {
+        skip_while(walk, is_of_line);
+    } else if (is_name_start(c) || c == '@') {
+        step_over_word(walk, reader, offset);
+    }
+}
+
 static void check_words(struct reader *reader, str source, size_t offset)
 {
-    char open[NESTING_MAX]; /* '"' or '(' of an interpolation */
-    size_t depth = 0;
-    for (size_t i = 0; i < source.len; i++) {
-        char c         = source.ptr[i];
-        bool is_string = depth > 0 && open[depth - 1] == '"';
-        if (is_string && c == '\\' && i + 1 < source.len) {
-            i++;
-            if (source.ptr[i] == '(' && depth < NESTING_MAX) open[depth++] = '(';
-        } else if (c == '"' && (is_string || depth < NESTING_MAX)) {
-            if (is_string) {
-                depth--;
-            } else {
-                open[depth++] = '"';
-            }
-        } else if (!is_string && (c == '(' || c == ')')) {
-            if (c == '(' && depth > 0 && depth < NESTING_MAX) open[depth++] = '(';
-            if (c == ')' && depth > 0) depth--;
-        } else if (!is_string && c == '#') {
-            while (i + 1 < source.len && source.ptr[i + 1] != '\n') i++;
-        } else if (!is_string && (is_name_start(c) || c == '@')) {
-            size_t from = i;
-            while (i + 1 < source.len && is_name_part(source.ptr[i + 1])) i++;
-            bool is_other = from > 0 && strchr(".$:", source.ptr[from - 1]);
-            bool is_key   = i + 1 < source.len && source.ptr[i + 1] == ':';
-            if (!is_other && !is_key) check_word(reader, source, offset, from, i + 1);
+    for (struct walk walk = {.source = source}; walk.at < source.len; walk.at++) {
+        if (walk.depth > 0 && walk.open[walk.depth - 1] == '"') {
+            step_in_string(&walk);
+        } else {
+            step_in_program(&walk, reader, offset);
         }
     }
 }

@@ -63,9 +63,11 @@ static bool put_attributes(struct api_call *call, json *event)
     for (size_t i = 0; i < request->field_count; i++) {
         str name = request->fields[i].name;
         if (name.len < 4 || strncasecmp(name.ptr, "ce-", 3) != 0) continue;
-        char key[64], value[ATTRIBUTE_MAX];
-        size_t key_len = name.len - 3, value_len = 0;
-        bool fits = key_len < sizeof key;
+        char key[64];
+        char value[ATTRIBUTE_MAX];
+        size_t key_len   = name.len - 3;
+        size_t value_len = 0;
+        bool fits        = key_len < sizeof key;
         for (size_t j = 0; fits && j < key_len; j++) {
             char c = name.ptr[j + 3];
             key[j] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

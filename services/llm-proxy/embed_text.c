@@ -24,8 +24,9 @@ static status read_inputs(struct chat_request *request, json input, struct error
     size_t count = is_list ? json_count(input) : 1;
     if (count > EMBED_INPUTS_MAX) return invalid(reterr, "/input", "at most 2,048 texts");
     request->inputs = arena_alloc(request->arena, (count + 1) * sizeof *request->inputs);
-    if (!request->inputs)
+    if (!request->inputs) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    }
     for (size_t i = 0; i < count; i++) {
         json text = is_list ? json_at(input, i) : input;
         if (!json_is(text, JSON_TEXT) || json_str(text).len == 0) {
@@ -144,10 +145,11 @@ void embed_print_openai(const struct llm_outcome *outcome, const struct chat_req
         json_put_int(w, "index", i);
         json_member(w, "embedding");
         const char *raw = vector_at(answer, i);
-        if (request->wants_base64)
+        if (request->wants_base64) {
             print_base64(raw, answer->dimensions, w);
-        else
+        } else {
             print_vector(raw, answer->dimensions, w);
+        }
         json_end_object(w);
     }
     json_end_array(w);

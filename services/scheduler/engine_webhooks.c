@@ -93,7 +93,8 @@ static status job_add(struct engine *engine, str subscription, str run, const ch
 
 static status lane_go_on(struct engine *engine, const Pb__JobRecord *record, struct error *reterr)
 {
-    struct key lane, key;
+    struct key lane;
+    struct key key;
     Pb__DeliveryRecord *first = NULL;
     str subscription          = str_from(record->job->iteration);
     str run                   = str_from(record->job->run);
@@ -173,7 +174,8 @@ static status delivery_put(const struct telling *telling, const Pb__Subscription
     record.iteration          = text_in(engine->arena, made->iteration);
     record.data_json          = bytes_in(engine->arena, made->data);
 
-    struct key lane, key;
+    struct key lane;
+    struct key key;
     Pb__DeliveryRecord *first = NULL;
     lane_key(&lane, str_from(subscription->id), run);
     TRY(lane_first(engine, &lane, &key, &first, reterr));
@@ -263,7 +265,8 @@ static void write_input(const Pb__Subscription *subscription, const Pb__Delivery
 status engine_delivery_fill(struct engine *engine, struct open_job *job, Pb__JobRecord *record,
                             struct arena *arena, bool *ret_filled, struct error *reterr)
 {
-    struct key lane, key;
+    struct key lane;
+    struct key key;
     Pb__DeliveryRecord *delivery = NULL;
     CLEANUP(subscription_set_unrefp)
     const struct subscription_set *set   = subscriptions_take(engine->options.subscriptions);
@@ -329,7 +332,8 @@ static status switch_off(struct engine *engine, const char *subscription, struct
 status engine_delivery_settle(struct engine *engine, struct open_job *job, json error,
                               struct error *reterr)
 {
-    struct key lane, key;
+    struct key lane;
+    struct key key;
     Pb__JobRecord *record        = NULL;
     Pb__DeliveryRecord *delivery = NULL;
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));

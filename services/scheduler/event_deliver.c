@@ -117,7 +117,9 @@ static status next_path(struct finding *finding, const struct key *type, const s
 static status find_type(struct finding *finding, str type, struct error *reterr)
 {
     str namespace = finding->arrival->namespace;
-    struct key all, from, exact;
+    struct key all;
+    struct key from;
+    struct key exact;
     listener_type_key(&all, namespace, type);
     from = all;
     bool goes_on =

@@ -188,8 +188,10 @@ bool listener_key_read(bytes raw, struct listener_place *ret_place)
         !key_take_text(&rest, &ret_place->path)) {
         return false;
     }
-    bool has_value = ret_place->path.len > 0;
-    if (has_value && (!key_take_u64(&rest, &digest) || !key_take_u64(&rest, &digest))) return false;
+    int digest_words = ret_place->path.len > 0 ? 2 : 0;
+    for (int i = 0; i < digest_words; i++) {
+        if (!key_take_u64(&rest, &digest)) return false;
+    }
     return key_take_id(&rest, &ret_place->run) && key_take_u32(&rest, &ret_place->slot) &&
            rest.len == 0;
 }

@@ -434,7 +434,8 @@ static bool id_is_old(struct engine *engine, bytes, bytes row)
 static bool kept_is_old(struct engine *engine, bytes key, bytes row)
 {
     Pb__KeptEventRecord *record = NULL;
-    struct key_text namespace, type;
+    struct key_text namespace;
+    struct key_text type;
     uint8_t is_taken = 0;
     struct id id     = {};
     bool is_good     = record_read(row, &pb__kept_event_record__descriptor, engine->arena, &record,

@@ -92,8 +92,9 @@ static struct retry_choice choose(const struct run *run, const struct decide_env
         .wait_min_us = failure->retry_after_us,
     };
     struct retry_choice choice = {.verdict = RETRY_REFUSED};
-    if (policy.plan && (failure->is_transient || policy.is_for_all))
+    if (policy.plan && (failure->is_transient || policy.is_for_all)) {
         return retry_by_plan(env, policy.plan, &failed);
+    }
     if (!policy.rule) return choice;
 
     struct scene scene = scene_of(run, env, activation);

@@ -88,8 +88,9 @@ static status rows_read(struct engine *engine, const struct live_run *live, stru
             capacity          = capacity > 0 ? 2 * capacity : 8;
             struct row *items = arena_alloc(engine->arena, capacity * sizeof *items);
             if (!items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-            if (ret_rows->count > 0)
+            if (ret_rows->count > 0) {
                 memcpy(items, ret_rows->items, ret_rows->count * sizeof *items);
+            }
             ret_rows->items = items;
         }
         struct row *row = &ret_rows->items[ret_rows->count++];

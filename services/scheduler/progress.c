@@ -31,9 +31,9 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
         return count > 0 ? owner->share / count : 0;
     }
     case SCOPE_UNDO:
-    case SCOPE_COMPENSATION: return 0; /* undoing is no progress */
+    case SCOPE_COMPENSATION: /* undoing is no progress */
     case SCOPE_BEFORE:
-    case SCOPE_AFTER: return 0; /* the extended task alone counts */
+    case SCOPE_AFTER:           /* the extended task alone counts */
     case SCOPE_AGENT: return 0; /* nobody knows how many turns it takes */
     case SCOPE_NONE:
     case SCOPE_ROOT:

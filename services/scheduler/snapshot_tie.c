@@ -12,11 +12,13 @@ status snapshot_broken(struct error *reterr, const char *what)
 static status check_activation(const struct run *run, const struct activation *activation,
                                struct error *reterr)
 {
-    if (activation->task >= run->workflow->task_count)
+    if (activation->task >= run->workflow->task_count) {
         return snapshot_broken(reterr, "no such task");
+    }
     const struct scope *scope = run_scope(run, activation->scope);
-    if (!scope || scope->active != activation->slot)
+    if (!scope || scope->active != activation->slot) {
         return snapshot_broken(reterr, "a task in no list");
+    }
     if (!task_is_open(activation->state) || activation->raw_input.kind == JSON_INVALID) {
         return snapshot_broken(reterr, "a task that is not open");
     }
@@ -62,8 +64,9 @@ static status check_scope(const struct run *run, const struct scope *scope, stru
     const struct activation *owner = run_activation(run, scope->owner);
     const struct task_list *list   = NULL;
     if (owner) {
-        if (owner->task >= run->workflow->task_count)
+        if (owner->task >= run->workflow->task_count) {
             return snapshot_broken(reterr, "no such task");
+        }
         list = list_of(run->workflow, activation_task(run, owner), scope->kind);
     } else if (scope->slot == ROOT_SLOT && scope->owner == SLOT_NONE && scope->kind == SCOPE_ROOT) {
         list = &run->workflow->root;
@@ -73,13 +76,16 @@ static status check_scope(const struct run *run, const struct scope *scope, stru
         return snapshot_broken(reterr, "a list of nobody");
     }
     const struct activation *active = run_activation(run, scope->active);
-    if (scope->active != SLOT_NONE && !active)
+    if (scope->active != SLOT_NONE && !active) {
         return snapshot_broken(reterr, "a list without its task");
+    }
     bool needs_task = scope->state == SCOPE_OPEN || active;
-    if (needs_task && scope->position >= list->count)
+    if (needs_task && scope->position >= list->count) {
         return snapshot_broken(reterr, "past its end");
-    if (active && list->tasks[scope->position] != active->task)
+    }
+    if (active && list->tasks[scope->position] != active->task) {
         return snapshot_broken(reterr, "wrong task");
+    }
     bool is_loop = owner && activation_task(run, owner)->kind == TASK_FOR;
     if (scope->kind == SCOPE_ITERATION &&
         scope->index >= json_count(is_loop ? owner->items : owner->events)) {

@@ -172,7 +172,8 @@ static void response_of(const struct digest_challenge *challenge,
                         const struct digest_request *request, char response[static HEX_MAX])
 {
     enum digest_algorithm algorithm = challenge->algorithm;
-    char one[HEX_MAX], two[HEX_MAX];
+    char one[HEX_MAX];
+    char two[HEX_MAX];
     const str who[] = {request->username, challenge->realm, request->password};
     hash_parts(algorithm, who, ARRAY_LEN(who), one);
     if (challenge->is_session) {

@@ -84,7 +84,8 @@ static int64_t retry_after_of(const struct http_answer *answer)
 {
     str value       = {};
     int64_t seconds = 0;
-    int64_t until_s = 0, now_s = 0;
+    int64_t until_s = 0;
+    int64_t now_s   = 0;
     if (!http_answer_header(answer, "retry-after", &value) || value.len == 0) return 0;
     if (header_date(answer, "retry-after", &until_s)) {
         if (!header_date(answer, "date", &now_s)) now_s = clock_unix_us() / 1'000'000;

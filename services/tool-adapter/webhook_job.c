@@ -41,7 +41,7 @@ static status sign(str secret, str id, str timestamp, str body, struct arena *ar
     if (!signature || text.is_full) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "webhook.deliver: the event is too large");
     }
-    memcpy(signature, "v1,", 3);
+    (void)snprintf(signature, sizeof "v1,", "v1,");
     base64_encode(digest, SHA256_SIZE, signature + 3);
     *ret_signature = (str){signature, base64_size(SHA256_SIZE) + 3};
     return STATUS_OK;
@@ -71,7 +71,11 @@ static status put_attributes(json input, struct http_header *headers, size_t *co
 status webhook_job_read(json input, int64_t now_us, struct arena *arena, struct http_job *ret_job,
                         struct error *reterr)
 {
-    str url = {}, secret = {}, id = {}, body = {}, signature = {};
+    str url       = {};
+    str secret    = {};
+    str id        = {};
+    str body      = {};
+    str signature = {};
     TRY(text_of(input, "url", &url, reterr));
     TRY(text_of(input, "secret", &secret, reterr));
     TRY(text_of(input, "id", &id, reterr));

@@ -59,8 +59,9 @@ struct image image_begin(const struct recording *recording, bool ignores_syncs)
 {
     struct image image = {.recording = recording, .ignores_syncs = ignores_syncs};
     while (image.pending == 0 && image_step(&image)) { /* the file as it was at first */
-        if (recording->operations[image.next - 1].kind == OPERATION_SYNC)
+        if (recording->operations[image.next - 1].kind == OPERATION_SYNC) {
             settle(&image, image.next);
+        }
     }
     return image;
 }
@@ -108,21 +109,22 @@ static bool put_torn(int file, const struct operation *write, struct prng *prng)
     return true;
 }
 
+static bool put_survivor(const struct image *image, size_t index, enum survivors survivors,
+                         struct prng *prng, int file)
+{
+    const struct operation *write = &image->recording->operations[index];
+    bool is_whole                 = is_certain(image, index);
+    if (!is_whole && survivors == SURVIVE_TORN) return put_torn(file, write, prng);
+    if (!is_whole && !survives(survivors, prng)) return true;
+    return put(file, write->data, write->len, write->offset);
+}
+
 static bool put_pending(const struct image *image, enum survivors survivors, struct prng *prng,
                         int file)
 {
     for (size_t i = image->pending; i < image->next; i++) {
-        const struct operation *write = &image->recording->operations[i];
-        bool is_whole                 = true;
-        if (write->kind != OPERATION_WRITE) continue;
-        if (is_certain(image, i)) {
-            is_whole = put(file, write->data, write->len, write->offset);
-        } else if (survivors == SURVIVE_TORN) {
-            is_whole = put_torn(file, write, prng);
-        } else if (survives(survivors, prng)) {
-            is_whole = put(file, write->data, write->len, write->offset);
-        }
-        if (!is_whole) return false;
+        bool is_write = image->recording->operations[i].kind == OPERATION_WRITE;
+        if (is_write && !put_survivor(image, i, survivors, prng, file)) return false;
     }
     return true;
 }

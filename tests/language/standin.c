@@ -20,7 +20,8 @@ static void write_decoded(struct json_writer *w, str text, bool is_key)
 static void write_query(struct json_writer *w, str query)
 {
     size_t cursor = 0;
-    str name = {}, value = {};
+    str name      = {};
+    str value     = {};
     json_member(w, "query");
     json_begin_object(w);
     while (httpd_query_next(query, &cursor, &name, &value)) {

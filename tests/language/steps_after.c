@@ -219,7 +219,8 @@ static bool has_finding(const struct play *play, str code, const char *severity,
         json kind    = json_get_text(finding, "severity");
         if (!str_equal(json_str(json_get_text(finding, "code")), code)) continue;
         if (severity && !str_is(json_str(kind), severity)) continue;
-        int64_t at_line = 0, at_column = 0;
+        int64_t at_line   = 0;
+        int64_t at_column = 0;
         (void)json_to_int(json_get_text(finding, "line"), &at_line);
         (void)json_to_int(json_get_text(finding, "column"), &at_column);
         if (line > 0 && at_line != (int64_t)line) continue;

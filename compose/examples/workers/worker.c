@@ -1,5 +1,6 @@
-/* A worker in C without an SDK: cc worker.c -lcurl -o worker; TUTTI_URL, TUTTI_API_KEY, ./worker [QUEUE].
- * It takes one job at a time and finds what it needs in the JSON by hand; use a parser for more. */
+/* A worker in C without an SDK: cc worker.c -lcurl -o worker; TUTTI_URL, TUTTI_API_KEY, ./worker
+ * [QUEUE]. It takes one job at a time and finds what it needs in the JSON by hand; use a parser for
+ * more. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static long post(const char *url, const char *path, const char *body)
     return code;
 }
 
-/* The text of the first member `"key":"..."`; its escapes stay as they are, so it can be sent on. */
+/* The text of the first member `"key":"..."`; its escapes stay as they are, so it can be sent on.
+ */
 static const char *member(const char *key, char *out, size_t size)
 {
     char *from = strstr(answer, key), *to;
@@ -69,9 +71,11 @@ int main(int argc, char **argv)
         int is_count = strcmp(function, "worker.count") == 0;
         snprintf(path, sizeof path, "/v1/jobs/%s/complete", id);
         if (is_count) {
-            snprintf(body, sizeof body, "{\"lease_token\": \"%s\", \"output\": {\"count\": %d}}", token, count);
+            snprintf(body, sizeof body, "{\"lease_token\": \"%s\", \"output\": {\"count\": %d}}",
+                     token, count);
         } else {
-            snprintf(body, sizeof body, "{\"lease_token\": \"%s\", \"output\": {\"text\": \"%s\"}}", token, text);
+            snprintf(body, sizeof body, "{\"lease_token\": \"%s\", \"output\": {\"text\": \"%s\"}}",
+                     token, text);
         }
         post(url, path, body); /* 409: the lease is lost, somebody else does it */
     }

@@ -1,7 +1,7 @@
 /*
- * libjq on the expressions of expr_bench, which hands them over: `expr_bench --programs | jq_peer`. The
- * first line is the input, each further one a program. Prints what expr_bench prints; best of several
- * rounds. A program that this libjq does not compile is left out.
+ * libjq on the expressions of expr_bench, which hands them over: `expr_bench --programs | jq_peer`.
+ * The first line is the input, each further one a program. Prints what expr_bench prints; best of
+ * several rounds. A program that this libjq does not compile is left out.
  */
 #include <jq.h>
 #include <jv.h>

@@ -86,8 +86,9 @@ static void crash(struct talk *talk)
 /* Goes on until only children and people can. */
 static void play(struct talk *talk)
 {
-    do crash(talk);
-    while (talk->world.child_count == 0 && world_step(&talk->world));
+    do {
+        crash(talk);
+    } while (talk->world.child_count == 0 && world_step(&talk->world));
 }
 
 static void talk_begin(struct talk *talk, const char *tools, const char *more,

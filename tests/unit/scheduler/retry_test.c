@@ -63,7 +63,7 @@ static const struct retry_row rows[] = {
     {
         .name   = "what was cancelled because of it is begun again, too",
         .body   = "do: [{f: {fork: {branches: [{a: {" POST("1") "}}, {b: {" POST("2") "}}]}}}]",
-        .first  = {{"a", 0, ANSWER_NEVER}, {"b", 0, ANSWER_FAIL, FAULT}},
+        .first  = {{"a", 0, ANSWER_NEVER, NULL}, {"b", 0, ANSWER_FAIL, FAULT}},
         .second = {{"a", 0, ANSWER_OK, "1"}, {"b", 0, ANSWER_OK, "2"}},
         .result = "[1,2]",
         .calls  = "#/do/0/f/fork/branches/0/a/-/1 #/do/0/f/fork/branches/1/b/-/1 "
@@ -81,7 +81,7 @@ static const struct retry_row rows[] = {
     {
         .name   = "a timeout begins anew",
         .body   = "do: [{a: {" POST("1") ", timeout: {after: {seconds: 5}}}}]",
-        .first  = {{"a", 0, ANSWER_NEVER}},
+        .first  = {{"a", 0, ANSWER_NEVER, NULL}},
         .second = {{"a", 0, ANSWER_OK, "7"}},
         .result = "7",
     },
@@ -89,7 +89,7 @@ static const struct retry_row rows[] = {
         .name = "the timeout of the run, too",
         .body =
             "timeout: {after: {seconds: 5}}\ndo: [{a: {" POST("1") "}}, {w: {wait: {seconds: 4}}}]",
-        .first  = {{"a", 0, ANSWER_NEVER}},
+        .first  = {{"a", 0, ANSWER_NEVER, NULL}},
         .second = {{"a", 0, ANSWER_OK, "7"}},
         .result = "7",
     },

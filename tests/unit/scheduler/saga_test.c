@@ -69,7 +69,7 @@ static const struct saga_row rows[] =
                     .body = "do: [{t: {try: [{s: {" SAGA ", do: [{a: {set: {n: 1}, " UNDO(
                         "ua") "}},"
                               " {c: {" RAISE "}}]}}], catch: {do: [{h: {set: {status: '${ "
-                                             "$error.status }'}}}]}}}]",
+                              "$error.status }'}}}]}}}]",
                     .result = "{\"status\":500}",
                 },
             .calls = "#/do/0/t/try/0/s/do/0/a/-/1/undo/1 " SAY("\"ua\""),
@@ -110,16 +110,16 @@ static const struct saga_row rows[] =
                                                               "{c: {" RAISE "}}]}}]",
                     .result = "faulted {\"type\":\"urn:e\",",
                 },
-            .calls =
-                "#/do/0/s/do/1/f/fork/branches/1/y/-/1/undo/1 " SAY("\"uy\"") "#/do/0/s/do/1/f/"
-                                                                              "fork/branches/0/x/-/"
-                                                                              "1/undo/1 " SAY("\"ux"
-                                                                                              "\"") "#/do/0/s/do/0/l/do/0/a/1/1/undo/1 " SAY(
-                                                                                  "1") "#/do/0/s/"
-                                                                                       "do/0/l/do/"
-                                                                                       "0/a/0/1/"
-                                                                                       "undo/"
-                                                                                       "1 " SAY("0"),
+            .calls = "#/do/0/s/do/1/f/fork/branches/1/y/-/1/undo/1 " SAY(
+                "\"uy\"") "#/do/0/s/do/1/f/"
+                          "fork/branches/0/x/-/"
+                          "1/undo/1 " SAY(
+                              "\"ux"
+                              "\"") "#/do/0/s/do/0/l/do/0/a/1/1/undo/1 " SAY("1") "#/do/0/s/"
+                                                                                  "do/0/l/do/"
+                                                                                  "0/a/0/1/"
+                                                                                  "undo/"
+                                                                                  "1 " SAY("0"),
         },
         {
             .run =
@@ -287,20 +287,22 @@ static const struct saga_row rows[] =
                                                     "500}}}}]}}]}}}]}}]",
                     .result = "faulted {\"type\":\"urn:c\",",
                 },
-            .calls = "#/do/0/o/do/1/f/fork/branches/0/s/do/1/b/-/1/undo/2 " SAY(
-                "\"ub\"") "#/do/0/o/do/1/f/fork/branches/0/s/do/0/a/-/1/undo/1 " SAY("\"ua\"") "#/"
-                                                                                               "do/"
-                                                                                               "0/"
-                                                                                               "o/"
-                                                                                               "do/"
-                                                                                               "0/"
-                                                                                               "p/"
-                                                                                               "-/"
-                                                                                               "1/"
-                                                                                               "und"
-                                                                                               "o/"
-                                                                                               "1"
-                                                                                               " " SAY("\"up\""),
+            .calls =
+                "#/do/0/o/do/1/f/fork/branches/0/s/do/1/b/-/1/undo/2 " SAY(
+                    "\"ub\"") "#/do/0/o/do/1/f/fork/branches/0/s/do/0/a/-/1/undo/1 " SAY("\"ua\"") "#/"
+                                                                                                   "do/"
+                                                                                                   "0/"
+                                                                                                   "o/"
+                                                                                                   "do/"
+                                                                                                   "0/"
+                                                                                                   "p/"
+                                                                                                   "-/"
+                                                                                                   "1/"
+                                                                                                   "und"
+                                                                                                   "o/"
+                                                                                                   "1"
+                                                                                                   " " SAY(
+                                                                                                       "\"up\""),
         },
         {
             .run =
@@ -341,8 +343,9 @@ static const struct saga_row rows[] =
                                 "ua") "}}]}}, {c: {" RAISE "}}]}}]",
                     .result = "faulted {\"type\":\"urn:e\",",
                 },
-            .calls = "#/do/0/s/do/0/d/-/1/undo/1 " SAY(
-                "\"ud\"") "#/do/0/s/do/0/d/do/0/a/-/1/undo/1 " SAY("\"ua\""),
+            .calls =
+                "#/do/0/s/do/0/d/-/1/undo/1 " SAY(
+                    "\"ud\"") "#/do/0/s/do/0/d/do/0/a/-/1/undo/1 " SAY("\"ua\""),
         },
         /* E2 */
         {
@@ -350,26 +353,25 @@ static const struct saga_row rows[] =
                 {
                     .name = "tutti.compensate undoes what is in its try, once, and the workflow "
                             "goes on",
-                    .body = "do: [{t: {try: [{a: {set: {n: 1}, " UNDO("ua") "}}, {b: {set: {n: "
-                                                                            "1}, " UNDO(
-                                                                                "ub") "}}, {c: "
-                                                                                      "{" RAISE
-                                                                                      "}}],"
-                                                                                      " catch: "
-                                                                                      "{do: [{u: "
-                                                                                      "{call: "
-                                                                                      "tutti."
-                                                                                      "compensate}}"
-                                                                                      ", {v: "
-                                                                                      "{call: "
-                                                                                      "tutti."
-                                                                                      "compensate}}"
-                                                                                      ","
-                                                                                      " {h: {set: "
-                                                                                      "'${ "
-                                                                                      "[$steps.u, "
-                                                                                      "$steps.v] "
-                                                                                      "}'}}]}}}]",
+                    .body = "do: [{t: {try: [{a: {set: {n: 1}, " UNDO(
+                        "ua") "}}, {b: {set: {n: "
+                              "1}, " UNDO("ub") "}}, {c: "
+                                                "{" RAISE "}}],"
+                                                " catch: "
+                                                "{do: [{u: "
+                                                "{call: "
+                                                "tutti."
+                                                "compensate}}"
+                                                ", {v: "
+                                                "{call: "
+                                                "tutti."
+                                                "compensate}}"
+                                                ","
+                                                " {h: {set: "
+                                                "'${ "
+                                                "[$steps.u, "
+                                                "$steps.v] "
+                                                "}'}}]}}}]",
                     .result = "[{\"undone\":2,\"failed\":0},{\"undone\":0,\"failed\":0}]",
                 },
             .calls = "#/do/0/t/try/1/b/-/1/undo/1 " SAY(

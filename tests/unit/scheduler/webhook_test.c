@@ -56,7 +56,8 @@ static const Pb__LeasedJob *next(struct rig *rig, char *ret_type, char *ret_id)
 
 static void expect(struct rig *rig, const char *type)
 {
-    char found[128], id[128];
+    char found[128];
+    char id[128];
     const Pb__LeasedJob *job = next(rig, found, id);
     assert_string_equal(found, type);
     assert_int_equal(rig_complete(rig, job, "null"), STATUS_OK);
@@ -132,7 +133,9 @@ static void test_faults_cancels_retries_and_approvals(void **)
     (void)rig_start(&rig, "fault", "{}");
     expect(&rig, WORKFLOW("faulted"));
     (void)rig_start(&rig, "ask", "{}");
-    char one[128], two[128], id[128];
+    char one[128];
+    char two[128];
+    char id[128];
     const Pb__LeasedJob *first  = next(&rig, one, id);
     const Pb__LeasedJob *second = next(&rig, two, id);
     bool is_status              = strcmp(one, WORKFLOW("status-changed")) == 0;
@@ -150,7 +153,9 @@ static void test_a_failed_delivery_is_repeated_with_its_id_and_holds_its_run(voi
     rig_put(&rig, "one", "  - a: {set: {n: 1}}\n");
     (void)subscribe(&rig, "io.serverlessworkflow.workflow.*", "");
     const char *run = rig_start(&rig, "one", "{}")->run->id;
-    char type[128], id[128], wanted[64];
+    char type[128];
+    char id[128];
+    char wanted[64];
     const Pb__LeasedJob *job = next(&rig, type, id);
     (void)snprintf(wanted, sizeof wanted, "%s/1", run);
     assert_string_equal(id, wanted);
@@ -167,7 +172,8 @@ static void test_410_switches_a_subscription_off(void **)
     const Pb__Subscription *made = subscribe(&rig, "*", "");
     (void)rig_start(&rig, "one", "{}");
     (void)rig_start(&rig, "one", "{}");
-    char type[128], id[128];
+    char type[128];
+    char id[128];
     fail_with(&rig, next(&rig, type, id), "{\"status\": 410}");
     assert_null(rig_lease(&rig, WEBHOOK_QUEUE, 0));
     Pb__ListSubscriptions list        = PB__LIST_SUBSCRIPTIONS__INIT;

@@ -281,7 +281,10 @@ static void keys_tell_policies_apart(void **)
     CLEANUP(json_unrefp) json one   = parsed("{\"authority\":\"a\",\"grant\":\"g\"}");
     CLEANUP(json_unrefp) json same  = parsed("{\"grant\":\"g\",\"authority\":\"a\"}");
     CLEANUP(json_unrefp) json other = parsed("{\"authority\":\"a\",\"grant\":\"h\"}");
-    char a[OAUTH2_KEY_SIZE], b[OAUTH2_KEY_SIZE], c[OAUTH2_KEY_SIZE], d[OAUTH2_KEY_SIZE];
+    char a[OAUTH2_KEY_SIZE];
+    char b[OAUTH2_KEY_SIZE];
+    char c[OAUTH2_KEY_SIZE];
+    char d[OAUTH2_KEY_SIZE];
     oauth2_key(&(struct oauth2_policy){.members = one}, a);
     oauth2_key(&(struct oauth2_policy){.members = same}, b);
     oauth2_key(&(struct oauth2_policy){.members = other}, c);

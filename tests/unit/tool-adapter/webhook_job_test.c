@@ -81,8 +81,9 @@ static void only_2xx_is_done(void **)
         webhook_job_finish(&http, &result);
         assert_int_equal(result.is_ok, rows[i].is_ok);
         json number = json_get_text(result.value, "status");
-        if (rows[i].http_status >= 300)
+        if (rows[i].http_status >= 300) {
             assert_true(json_equal(number, json_int(rows[i].http_status)));
+        }
         json_unref(result.value);
     }
 }

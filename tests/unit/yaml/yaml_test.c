@@ -214,33 +214,33 @@ static const char document_text[] = "# comment\n"               /* 1 */
                                     "name: \xc3\xa9t\xc3\xa9\n" /* 2 */
                                     "do:\n"                     /* 3 */
                                     "  - first: {x: 1, y: 'it''s $x'}\n"
-                                    "  - a/b:\n"                                    /* 5 */
-                                    "      text: |\n"                               /* 6 */
-                                    "\n"                                            /* 7 */
-                                    "        one\n"                                 /* 8 */
-                                    "          \xc3\xa9 two\n"                      /* 9 */
-                                    "base: &b\n"                                    /* 10 */
-                                    "  k: v\n"                                      /* 11 */
-                                    "copy: *b\n"                                    /* 12 */
-                                    "merged: {<<: *b, n: 1}\n"                      /* 13 */
-                                    "long: one two  \n"                             /* 14 */
-                                    "  three\n"                                     /* 15 */
-                                    "\n"                                            /* 16 */
-                                    "  four\n"                                      /* 17 */
-                                    "tagged: !!str abc\n"                           /* 18 */
+                                    "  - a/b:\n"                                 /* 5 */
+                                    "      text: |\n"                            /* 6 */
+                                    "\n"                                         /* 7 */
+                                    "        one\n"                              /* 8 */
+                                    "          \xc3\xa9 two\n"                   /* 9 */
+                                    "base: &b\n"                                 /* 10 */
+                                    "  k: v\n"                                   /* 11 */
+                                    "copy: *b\n"                                 /* 12 */
+                                    "merged: {<<: *b, n: 1}\n"                   /* 13 */
+                                    "long: one two  \n"                          /* 14 */
+                                    "  three\n"                                  /* 15 */
+                                    "\n"                                         /* 16 */
+                                    "  four\n"                                   /* 17 */
+                                    "tagged: !!str abc\n"                        /* 18 */
                                     "esc: \"a\\tb\\\"c \\u00e4\\U0001F600 z\"\n" /* 19 */
-                                    "wrap: \"one  \n"                               /* 20 */
-                                    "  two\n"                                       /* 21 */
-                                    "\n"                                            /* 22 */
-                                    "  three \\\n"                                  /* 23 */
-                                    "  four\"\n"                                    /* 24 */
-                                    "fold: >-\n"                                    /* 25 */
-                                    "  ab\n"                                        /* 26 */
-                                    "  cd\n"                                        /* 27 */
-                                    "\n"                                            /* 28 */
-                                    "  ef\n"                                        /* 29 */
-                                    "   gh\n"                                       /* 30 */
-                                    "  ij\n";                                       /* 31 */
+                                    "wrap: \"one  \n"                            /* 20 */
+                                    "  two\n"                                    /* 21 */
+                                    "\n"                                         /* 22 */
+                                    "  three \\\n"                               /* 23 */
+                                    "  four\"\n"                                 /* 24 */
+                                    "fold: >-\n"                                 /* 25 */
+                                    "  ab\n"                                     /* 26 */
+                                    "  cd\n"                                     /* 27 */
+                                    "\n"                                         /* 28 */
+                                    "  ef\n"                                     /* 29 */
+                                    "   gh\n"                                    /* 30 */
+                                    "  ij\n";                                    /* 31 */
 
 static const struct place {
     const char *pointer;
