@@ -244,6 +244,7 @@ static status scope_move(struct run *run, struct scope *scope, const struct even
     case FLOW_GOTO:
         if (event->flow.position >= count) return damaged(reterr, event, "goes to no task");
         if (event->flow.position <= scope->position) scope->pass++;
+        progress_count(run, scope, progress_until(run, scope, event->flow.position));
         scope->position = event->flow.position;
         break;
     default: return damaged(reterr, event, "unknown flow");
@@ -263,7 +264,7 @@ status apply_task_skipped(struct run *run, struct event *event, struct error *re
 {
     struct scope *scope = NULL;
     TRY(place_open(run, event, &scope, reterr));
-    progress_count(run, scope, progress_of_task(run, scope, scope->position));
+    progress_count(run, scope, progress_until(run, scope, scope->position + 1));
     return scope_move(run, scope, event, reterr);
 }
 
@@ -352,6 +353,7 @@ static status apply_retried(struct run *run, struct activation *activation, stru
     json_replace(&activation->error, json_ref(event->error));
     json_replace(&activation->undo_value, json_invalid());
     activation->undo_then = 0;
+    activation->earned    = 0;
     run->is_due_known     = false;
     return STATUS_OK;
 }

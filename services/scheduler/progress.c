@@ -43,11 +43,26 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
     return owner->share;
 }
 
-uint64_t progress_of_task(const struct run *run, const struct scope *scope, uint32_t position)
+/* The share of all tasks before `position`. */
+static uint64_t part_before(const struct run *run, const struct scope *scope, uint32_t position)
+{
+    const struct task_list *list = scope_list(run, scope);
+    double total                 = 0;
+    double before                = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        double weight = run->workflow->tasks[list->tasks[i]].weight;
+        total += weight;
+        if (i < position) before += weight;
+    }
+    return part(scope->share, before, total);
+}
+
+uint64_t progress_until(const struct run *run, const struct scope *scope, uint32_t position)
 {
     bool is_alone = scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_AGENT;
     if (is_alone || scope->kind == SCOPE_UNDO) return scope->share;
-    return part_of_list(run, scope_list(run, scope), scope->share, position);
+    uint64_t until = part_before(run, scope, position);
+    return until > scope->counted ? until - scope->counted : 0;
 }
 
 /* Adds to `*counted` what fits its share, and says how much that was. */
@@ -59,13 +74,22 @@ static uint64_t add(uint64_t *counted, uint64_t share, uint64_t amount)
     return amount;
 }
 
+/* An attempt earns again what the ones before it had: only what goes beyond counts. */
+static uint64_t earn(struct activation *owner, uint64_t amount)
+{
+    (void)add(&owner->earned, owner->share, amount);
+    return owner->earned > owner->counted
+               ? add(&owner->counted, owner->share, owner->earned - owner->counted)
+               : 0;
+}
+
 void progress_count(struct run *run, struct scope *scope, uint64_t amount)
 {
     for (;;) {
         amount                   = add(&scope->counted, scope->share, amount);
         struct activation *owner = run_activation(run, scope->owner);
         if (!owner) break;
-        amount = add(&owner->counted, owner->share, amount);
+        amount = earn(owner, amount);
         scope  = run_scope(run, owner->scope);
     }
     (void)add(&run->counted, SHARE_WHOLE, amount);

@@ -13,8 +13,9 @@
 uint64_t progress_of_scope(const struct run *run, const struct activation *owner,
                            enum scope_kind kind, uint32_t index);
 
-/** The share of the task at `position` of the list of `scope`. */
-uint64_t progress_of_task(const struct run *run, const struct scope *scope, uint32_t position);
+/** What is not counted yet of the tasks before `position` in the list of `scope`: for `position` +
+ * 1, the share of the task at hand; nothing, if the list has been further already. */
+uint64_t progress_until(const struct run *run, const struct scope *scope, uint32_t position);
 
 /** Counts what is left of a task's share: it completed or was skipped. */
 void progress_count(struct run *run, struct scope *scope, uint64_t amount);

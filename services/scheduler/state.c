@@ -194,7 +194,7 @@ struct activation *activation_open(struct run *run, struct scope *scope, task_in
                            .first_scope      = SLOT_NONE,
                            .last_scope       = SLOT_NONE,
                            .attempt          = 1,
-                           .share            = progress_of_task(run, scope, scope->position),
+                           .share            = progress_until(run, scope, scope->position + 1),
     };
     activation->slot = slots_add(&run->activations, activation, SLOT_NONE);
     ASSERT(activation->slot != SLOT_NONE);

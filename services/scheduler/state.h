@@ -103,6 +103,7 @@ struct activation {
     uint32_t undo_held; /* cached: entries of which it is the holder */
 
     uint64_t share, counted;
+    uint64_t earned; /* by this attempt; `counted` is the most that one has earned */
 };
 
 /** How to undo what a task did, with what it saw: noted when it completed (undo.h). */
