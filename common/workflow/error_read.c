@@ -6,31 +6,57 @@ enum { STATUS_MAX = 999 };
 
 /* --- filters ---------------------------------------------------------------------------------- */
 
-static void filter_text_read(struct reader *reader, json value, void *target)
+/* A text, or an expression: the member of `computed` that is at the same place. */
+static void filter_member_read(struct reader *reader, json value, const char **literal,
+                               const struct template **computed)
 {
     if (is_expression(value)) {
-        struct diagnostic *finding = refuse(reader, "V05", value_place(reader),
-                                            "expressions in `errors.with` are not supported yet");
-        hint(reader, finding, "`catch.when`, with `$error`");
-        return;
+        template_expression_read(reader, value, computed);
+    } else {
+        text_read(reader, value, literal);
     }
-    text_read(reader, value, target);
+}
+
+static void filter_type_read(struct reader *reader, json value, void *target)
+{
+    struct error_filter *filter = target;
+    filter_member_read(reader, value, &filter->type, &filter->computed.type);
+}
+
+static void filter_instance_read(struct reader *reader, json value, void *target)
+{
+    struct error_filter *filter = target;
+    filter_member_read(reader, value, &filter->instance, &filter->computed.instance);
+}
+
+static void filter_title_read(struct reader *reader, json value, void *target)
+{
+    struct error_filter *filter = target;
+    filter_member_read(reader, value, &filter->title, &filter->computed.title);
+}
+
+static void filter_detail_read(struct reader *reader, json value, void *target)
+{
+    struct error_filter *filter = target;
+    filter_member_read(reader, value, &filter->detail, &filter->computed.detail);
 }
 
 static void filter_status_read(struct reader *reader, json value, void *target)
 {
+    struct error_filter *filter = target;
     int64_t code;
-    if (integer_read(reader, value, 1, STATUS_MAX, &code)) *(uint32_t *)target = (uint32_t)code;
+    if (is_expression(value)) {
+        template_expression_read(reader, value, &filter->computed.status);
+    } else if (integer_read(reader, value, 1, STATUS_MAX, &code)) {
+        filter->status = (uint32_t)code;
+    }
 }
 
 /* 1.0.3 says `details`, the main dialect `detail`. */
 static const struct field filter_fields[] = {
-    {"type", filter_text_read, offsetof(struct error_filter, type), OPTIONAL},
-    {"status", filter_status_read, offsetof(struct error_filter, status), OPTIONAL},
-    {"instance", filter_text_read, offsetof(struct error_filter, instance), OPTIONAL},
-    {"title", filter_text_read, offsetof(struct error_filter, title), OPTIONAL},
-    {"details", filter_text_read, offsetof(struct error_filter, detail), OPTIONAL},
-    {"detail", filter_text_read, offsetof(struct error_filter, detail), OPTIONAL},
+    {"type", filter_type_read, 0, OPTIONAL},         {"status", filter_status_read, 0, OPTIONAL},
+    {"instance", filter_instance_read, 0, OPTIONAL}, {"title", filter_title_read, 0, OPTIONAL},
+    {"details", filter_detail_read, 0, OPTIONAL},    {"detail", filter_detail_read, 0, OPTIONAL},
 };
 static const struct synonym filter_synonyms[] = {
     {"code", "status"},

@@ -98,6 +98,12 @@ struct error_filter {
     const char *type;
     uint32_t status;
     const char *instance, *title, *detail;
+
+    /* Where an expression stands instead: one that yields a boolean decides, any other result is
+     * compared. */
+    struct error_computed {
+        const struct template *type, *status, *instance, *title, *detail; /* NULL: none */
+    } computed;
 };
 
 /** One attribute of an event filter. */

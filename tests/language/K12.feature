@@ -233,3 +233,32 @@ Feature: K12 try
         - attempt: { try: [ { a: { set: { x: 1 } } } ] }
       """
     Then the workflow should be refused with V06 at line 3
+
+  Scenario Outline: errors.with may hold expressions
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k12-computed, version: '1.0.0' }
+      do:
+        - attempt:
+            try: [ { fail: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402, title: No money } } } } ]
+            catch:
+              errors: { with: { <with> } }
+              do: [ { seen: { set: { seen: true } } } ]
+      """
+    And given the workflow input is:
+      """yaml
+      kind: broke
+      code: 402
+      """
+    When the workflow is executed
+    Then the workflow should <end>
+
+    Examples:
+      | end      | with |
+      | complete | type: '${ "https://shop.test/errors/\(.kind)" }' |
+      | complete | status: '${ .code }', title: No money |
+      | complete | status: '${ $error.status < 500 }' |
+      | fault    | type: '${ "https://shop.test/errors/other" }' |
+      | fault    | status: '${ .code + 1 }' |
+      | fault    | detail: '${ "x" }' |
+      | fault    | title: '${ .kind + 1 }' |

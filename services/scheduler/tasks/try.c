@@ -26,10 +26,41 @@ static void open(struct decision *decision, struct activation *activation)
 /* --- catching ------------------------------------------------------------------------------------
  */
 
+/* An expression in `errors.with`: one that yields a boolean decides, any other is compared. */
+static status is_like(struct scene *scene, const struct template *template, const char *member,
+                      bool *ret_like, json *ret_error)
+{
+    if (!template || !*ret_like) return STATUS_OK;
+    CLEANUP(json_unrefp) json wanted = json_invalid();
+    TRY(scene_eval(scene, template, scene->input, &wanted, ret_error));
+    json value = json_get_text(scene->error, member);
+    if (json_is(wanted, JSON_TRUE) || json_is(wanted, JSON_FALSE)) {
+        *ret_like = json_is(wanted, JSON_TRUE);
+    } else if (strcmp(member, "type") == 0 && json_is(wanted, JSON_TEXT)) {
+        *ret_like =
+            json_is(value, JSON_TEXT) && error_type_equal(json_str(wanted), json_str(value));
+    } else {
+        *ret_like = !json_is(value, JSON_INVALID) && json_equal(wanted, value);
+    }
+    return STATUS_OK;
+}
+
+static status is_of_filter(struct scene *scene, const struct error_filter *filter, bool *ret_is,
+                           json *ret_error)
+{
+    const struct error_computed *computed = &filter->computed;
+    *ret_is                               = error_filter_matches(filter, scene->error);
+    TRY(is_like(scene, computed->type, "type", ret_is, ret_error));
+    TRY(is_like(scene, computed->status, "status", ret_is, ret_error));
+    TRY(is_like(scene, computed->instance, "instance", ret_is, ret_error));
+    TRY(is_like(scene, computed->title, "title", ret_is, ret_error));
+    return is_like(scene, computed->detail, "detail", ret_is, ret_error);
+}
+
 static status is_caught(struct scene *scene, bool *ret_caught, json *ret_error)
 {
     const struct try_body *body = &scene->task->try_;
-    *ret_caught                 = error_filter_matches(&body->with, scene->error);
+    TRY(is_of_filter(scene, &body->with, ret_caught, ret_error));
     if (*ret_caught && body->when) {
         TRY(scene_test(scene, body->when, scene->input, ret_caught, ret_error));
     }

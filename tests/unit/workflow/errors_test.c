@@ -91,8 +91,8 @@ static const struct {
     {"another title", {.title = "communication error"}, false},
     {"the detail", {.detail = "down"}, true},
     {"another detail", {.detail = "dow"}, false},
-    {"all of it", {OLD "communication", 503, "/do/0/a", "Communication error", "down"}, true},
-    {"all but one", {OLD "communication", 503, "/do/0/a", "Communication error", "up"}, false},
+    {"all of it", {OLD "communication", 503, "/do/0/a", "Communication error", "down", {}}, true},
+    {"all but one", {OLD "communication", 503, "/do/0/a", "Communication error", "up", {}}, false},
 };
 
 static void filter_matches(void **state)

@@ -62,9 +62,6 @@ static const struct finding_row rows[] = {
      "V06", 3, 53, "`wait` is not one of the values", "`hold`, `fail`"},
     {"queue", TASKS "- a: { set: { b: 1 }, metadata: { tutti: { queue: gpu } } }\n", "V30", 3, 44,
      "it belongs to a `call`", ""},
-    {"an expression in an error filter",
-     TASKS "- a: { try: [], catch: { errors: { with: { type: '${ .x }' } } } }\n", "V05", 3, 50,
-     "not supported yet", "catch.when"},
     /* V06 */
     {"until of one", TASKS "- a: { listen: { to: { one: { with: { type: x } }, until: .x } } }\n",
      "V06", 3, 52, "`until` ends an `any`; this is `one`", "leave `until` out"},
