@@ -140,12 +140,6 @@ struct switch_case {
     struct flow then;
 };
 
-/** metadata.tutti.cache: the answer of a call that only reads is kept for all runs (E16). */
-struct cache_rule {
-    struct duration age_max;
-    const struct template *key; /* NULL: the evaluated arguments */
-};
-
 /** By whom a call is carried out: a worker, as a job, or the engine itself. */
 enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT, CALL_ASSISTANTS };
 
@@ -163,9 +157,8 @@ struct call_body {
     const struct function_description *description;
     const struct schema *input_schema, *output_schema;
 
-    task_index undo_scope;          /* CALL_COMPENSATE: what is undone */
-    const struct cache_rule *cache; /* NULL: asked every time */
-    const char *dead_letter_queue;  /* NULL: that of its jobs */
+    task_index undo_scope;         /* CALL_COMPENSATE: what is undone */
+    const char *dead_letter_queue; /* NULL: that of its jobs */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;
