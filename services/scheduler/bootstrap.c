@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "scheduler/record.h"
+#include "scheduler/tables/record.h"
 #include "system.pb-c.h"
 
 #include <errno.h>

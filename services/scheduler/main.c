@@ -9,9 +9,9 @@
 #include "base/process.h"
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
-#include "scheduler/engine_metrics.h"
-#include "scheduler/overview.h"
-#include "scheduler/server.h"
+#include "scheduler/engine/metrics.h"
+#include "scheduler/services/overview.h"
+#include "scheduler/services/server.h"
 #include "telemetry/telemetry.h"
 
 #include <stdlib.h>

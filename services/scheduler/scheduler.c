@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "rpc/rpc_hint.h"
-#include "scheduler/function_registry.h"
-#include "scheduler/run_history.h"
-#include "scheduler/run_reader.h"
-#include "scheduler/subscriptions.h"
+#include "scheduler/services/run_history.h"
+#include "scheduler/services/run_reader.h"
+#include "scheduler/tables/function_registry.h"
+#include "scheduler/tables/subscriptions.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -10,10 +10,10 @@
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
-#include "scheduler/engine.h"
-#include "scheduler/history_waits.h"
-#include "scheduler/run_watches.h"
-#include "scheduler/secrets.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/engine/history_waits.h"
+#include "scheduler/engine/run_watches.h"
+#include "scheduler/engine/secrets.h"
 
 struct rpc_publisher;
 

@@ -16,8 +16,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "job.pb-c.h"
-#include "scheduler/engine.h"
-#include "scheduler/record.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/tables/record.h"
 #include "store/disk.h"
 
 #include <ftw.h>

@@ -5,8 +5,8 @@
  *     journal_size FOLDER
  */
 #include "base/attr.h"
-#include "scheduler/partition.h"
-#include "scheduler/tables.h"
+#include "scheduler/engine/partition.h"
+#include "scheduler/tables/tables.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  */
 #include "base/arena.h"
 #include "base/assert.h"
-#include "scheduler/run.h"
+#include "scheduler/run/run.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 
 #include "http/url.h"
 #include "language/standin.h"
-#include "scheduler/job_arguments.h"
+#include "scheduler/decide/job_arguments.h"
 #include "tool-adapter/authorization.h"
 #include "tool-adapter/http_job.h"
 #include "json/json_text.h"

@@ -3,7 +3,7 @@
 #define LANGUAGE_SECRETS_H
 
 #include "base/buf.h"
-#include "scheduler/run.h"
+#include "scheduler/run/run.h"
 
 /** `token` is a text, `login` a map {username, password}, `client` an OAuth 2 policy of
  * https://id.test. All others are missing. */

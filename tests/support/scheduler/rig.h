@@ -12,7 +12,7 @@
 #include "rpc/rpc_client.h"
 #include "run.pb-c.h"
 #include "scheduler/scheduler.h"
-#include "scheduler/server.h"
+#include "scheduler/services/server.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
 

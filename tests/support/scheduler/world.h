@@ -11,7 +11,7 @@
 #define SUPPORT_SCHEDULER_WORLD_H
 
 #include "base/random.h"
-#include "scheduler/run.h"
+#include "scheduler/run/run.h"
 
 /* How the worker answers the job of a task. */
 struct answer {

@@ -5,7 +5,7 @@
 #include "agent_talk.h"
 #include "run_row.h"
 
-#include "scheduler/child.h"
+#include "scheduler/decide/child.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

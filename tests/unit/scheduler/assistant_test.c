@@ -1,6 +1,6 @@
 /* Assistants: what a definition may be, how it is rendered, and how calls use it. */
 #include "base/arena.h"
-#include "scheduler/assistant.h"
+#include "scheduler/run/assistant.h"
 #include "support/scheduler/world.h"
 #include "json/json_text.h"
 

@@ -9,9 +9,9 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "scheduler/engine.h"
-#include "scheduler/job_queue.h"
-#include "scheduler/run_store.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/engine/job_queue.h"
+#include "scheduler/tables/run_store.h"
 
 #include <ftw.h>
 #include <signal.h>

@@ -7,8 +7,8 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "scheduler/engine.h"
-#include "scheduler/run_store.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/tables/run_store.h"
 #include "store/fault.h"
 
 #include <semaphore.h>

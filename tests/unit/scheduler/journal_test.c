@@ -3,7 +3,7 @@
  */
 #include "cmocka.h"
 #include "journal.pb-c.h"
-#include "scheduler/event_codec.h"
+#include "scheduler/run/event_codec.h"
 #include "support/scheduler/world.h"
 
 #include <stdlib.h>

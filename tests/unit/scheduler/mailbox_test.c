@@ -1,7 +1,7 @@
 #include "cmocka.h"
 
 #include "base/clock.h"
-#include "scheduler/mailbox.h"
+#include "scheduler/engine/mailbox.h"
 
 #include <pthread.h>
 

@@ -1,8 +1,8 @@
 /* outbox: what is put arrives once and in order, whoever refuses or restarts. */
 #include "cmocka.h"
 
-#include "scheduler/outbox.h"
-#include "scheduler/partition.h"
+#include "scheduler/engine/outbox.h"
+#include "scheduler/engine/partition.h"
 
 enum { TARGET = 1, COUNT = 3, STARTED_US = 1'000'000 };
 

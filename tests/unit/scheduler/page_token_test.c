@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "scheduler/page_token.h"
+#include "scheduler/services/page_token.h"
 
 #include <stdio.h>
 

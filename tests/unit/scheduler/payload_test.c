@@ -1,5 +1,5 @@
 /* payload_index: finds what was added, under any number of others. */
-#include "scheduler/payload.h"
+#include "scheduler/run/payload.h"
 
 #include "cmocka.h"
 

@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "scheduler/poison.h"
+#include "scheduler/engine/poison.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "cmocka.h"
 
 #include "base/clock.h"
-#include "scheduler/partition.h"
-#include "scheduler/record.h"
-#include "scheduler/tables.h"
+#include "scheduler/engine/partition.h"
+#include "scheduler/tables/record.h"
+#include "scheduler/tables/tables.h"
 #include "support/scheduler/rig.h"
 
 #include <stdio.h>

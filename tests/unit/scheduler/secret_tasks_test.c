@@ -1,7 +1,7 @@
 /* What becomes of secrets in a run: sent, asked about, and never kept. */
 #include "cmocka.h"
 
-#include "scheduler/job_arguments.h"
+#include "scheduler/decide/job_arguments.h"
 #include "support/scheduler/rig.h"
 #include "support/scheduler/world.h"
 #include "json/json_text.h"

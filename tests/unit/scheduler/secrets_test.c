@@ -1,7 +1,7 @@
 /* Where the values of secrets come from: the configuration, folders, the environment. */
 #include "cmocka.h"
 
-#include "scheduler/secrets.h"
+#include "scheduler/engine/secrets.h"
 #include "support/folder.h"
 #include "json/json_text.h"
 

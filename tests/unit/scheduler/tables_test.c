@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "scheduler/tables.h"
+#include "scheduler/tables/tables.h"
 
 static const char run_a[] = "01JD0000000000000000000000";
 static const char run_b[] = "01JD0000000000000000000001";

@@ -2,7 +2,7 @@
  * task_next(): what must hold for the table as a whole, over all of its pairs. Repeating the table
  * here would only say the same thing twice.
  */
-#include "scheduler/task_state.h"
+#include "scheduler/run/task_state.h"
 
 #include "cmocka.h"
 

@@ -1,5 +1,5 @@
 /* usage_add(): sums that stop at the end of their range, and what is uncertain stays uncertain. */
-#include "scheduler/usage.h"
+#include "scheduler/run/usage.h"
 
 #include "cmocka.h"
 

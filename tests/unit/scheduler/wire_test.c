@@ -1,5 +1,5 @@
 /* wire: every kind of field at its edges, and bytes that are none of ours. */
-#include "scheduler/wire.h"
+#include "scheduler/run/wire.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

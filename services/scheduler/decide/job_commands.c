@@ -1,0 +1,143 @@
+/* The commands of run.h by which jobs answer. */
+#include "scheduler/decide/decide.h"
+#include "scheduler/decide/job_arguments.h"
+#include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/undo_run.h"
+#include "scheduler/run/job_key.h"
+
+static status find_job(const struct run *run, str job, struct activation **ret_activation,
+                       struct error *reterr)
+{
+    struct activation *activation = run->status == RUN_RUNNING ? job_activation(run, job) : NULL;
+    if (!activation) {
+        return fail(reterr, STATUS_NOT_FOUND, "run %s has no open job " STR_FMT, run->id.text,
+                    STR_ARG(job));
+    }
+    *ret_activation = activation;
+    return STATUS_OK;
+}
+
+/* What undoes a call that nobody will ever undo need not be kept. */
+static bool is_undo_noted(const struct run *run, const struct activation *activation)
+{
+    const struct task *task = activation_task(run, activation);
+    return task->is_undoable && task->compensation.by == COMPENSATE_DECLARED && !activation->undo;
+}
+
+status run_job_completed(struct run *run, const struct decide_env *env,
+                         const struct job_completion *command, struct event_list *events,
+                         struct error *reterr)
+{
+    struct activation *activation = NULL;
+    TRY(find_job(run, command->job, &activation, reterr));
+    struct decision decision = decision_begin(run, env, events);
+    const struct task *task  = activation_task(run, activation);
+    json output              = job_value_masked(run, env, task, command->output);
+    if (output.kind == JSON_INVALID) output = json_null();
+    bool has_undo      = is_undo_noted(run, activation);
+    struct event event = {
+        .kind       = EVENT_JOB_COMPLETED,
+        .activation = activation->slot,
+        .id         = activation->id,
+        .attempt    = activation->attempt,
+        .usage      = command->usage,
+        .value      = output,
+        .undo       = has_undo ? json_ref(command->undo) : json_invalid(),
+    };
+    (void)decide_emit(&decision, &event);
+    if (activation->undo) {
+        undo_answered(&decision, activation);
+    } else {
+        task_complete(&decision, activation, activation->result, NULL);
+    }
+    decision_end(&decision);
+    return STATUS_OK;
+}
+
+/* An error of the language whatever the worker sent, with the task as instance. Owned. */
+static json error_of(const struct run *run, const struct activation *activation, json error)
+{
+    CLEANUP(buf_done) struct buf reference = buf_init(REFERENCE_MAX);
+    reference_put(run, activation, &reference);
+    str instance     = buf_str(&reference);
+    bool is_complete = json_is(json_get_text(error, "type"), JSON_TEXT) &&
+                       json_is_number(json_get_text(error, "status"));
+    if (!is_complete) {
+        json detail = json_get_text(error, "detail");
+        str text    = json_is(detail, JSON_TEXT) ? json_str(detail) : str_from("the job failed");
+        return error_new(ERROR_RUNTIME, 0, text, instance);
+    }
+    json full = json_ref(error);
+    if (json_get_text(error, "instance").kind == JSON_INVALID) {
+        json_object_put_text(&full, "instance", json_text_new(instance));
+    }
+    return full;
+}
+
+static bool is_undoing(const struct run *run, const struct activation *activation)
+{
+    return activation->undo != 0 || activation_task(run, activation)->is_compensation;
+}
+
+/* RETRY_REFUSED: no policy is for this error. An error in the policy replaces `*error`. */
+static struct retry_choice choose(const struct run *run, const struct decide_env *env,
+                                  const struct activation *activation,
+                                  const struct job_failure *failure, json *error)
+{
+    const struct task *task        = activation_task(run, activation);
+    const struct job_policy policy = job_policy_of(env, task, is_undoing(run, activation));
+    const struct retry_case failed = {
+        .attempt     = activation->attempt,
+        .until_us    = activation->retry_until_us,
+        .wait_min_us = failure->retry_after_us,
+    };
+    struct retry_choice choice = {.verdict = RETRY_REFUSED};
+    if (policy.plan && (failure->is_transient || policy.is_for_all)) {
+        return retry_by_plan(env, policy.plan, &failed);
+    }
+    if (!policy.rule) return choice;
+
+    struct scene scene = scene_of(run, env, activation);
+    scene.error        = *error;
+    json wrong         = json_invalid();
+    if (retry_by_rule(&scene, policy.rule, &failed, &choice, &wrong) != STATUS_OK) {
+        json_replace(error, wrong);
+        choice.verdict = RETRY_REFUSED;
+    }
+    return choice;
+}
+
+status run_job_failed(struct run *run, const struct decide_env *env,
+                      const struct job_failure *command, struct event_list *events,
+                      struct error *reterr)
+{
+    struct activation *activation = NULL;
+    TRY(find_job(run, command->job, &activation, reterr));
+    struct decision decision       = decision_begin(run, env, events);
+    const struct task *task        = activation_task(run, activation);
+    CLEANUP(json_unrefp) json told = job_value_masked(run, env, task, command->error);
+    json error                     = error_of(run, activation, told);
+    json reported                  = json_ref(error);
+    struct retry_choice choice     = choose(run, env, activation, command, &error);
+    struct event event             = {
+                    .activation = activation->slot,
+                    .id         = activation->id,
+                    .attempt    = activation->attempt,
+                    .usage      = command->usage,
+                    .error      = reported,
+    };
+    if (choice.verdict == RETRY_AGAIN) {
+        event.kind    = EVENT_JOB_RETRIED;
+        event.attempt = activation->attempt + 1;
+        event.due_us  = choice.due_us;
+        (void)decide_emit(&decision, &event);
+        json_unref(error);
+    } else {
+        bool is_dead = choice.verdict == RETRY_SPENT || is_undoing(run, activation);
+        event.kind   = is_dead ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
+        (void)decide_emit(&decision, &event);
+        task_fault(&decision, activation, error);
+    }
+    decision_end(&decision);
+    return STATUS_OK;
+}

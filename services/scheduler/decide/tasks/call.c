@@ -1,0 +1,139 @@
+/*
+ * call: queues a job and waits for its answer, or does itself what needs no worker. If a try around
+ * it is entered again and a job with this key has completed before, that answer is used and nothing
+ * is queued (E7).
+ */
+#include "scheduler/decide/call_assistant.h"
+#include "scheduler/decide/job_arguments.h"
+#include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/tasks/tasks.h"
+#include "scheduler/run/job_key.h"
+#include "workflow/function_catalog.h"
+#include "json/json_pointer.h"
+#include "json/json_text.h"
+
+/* The key that the workflow names, as a text; JSON_INVALID: none. Owned. */
+static status own_key(struct scene *scene, json *ret_key, json *ret_error)
+{
+    const struct template *template = scene->task->idempotency_key;
+    if (!template) return STATUS_OK;
+    CLEANUP(json_unrefp) json key = json_invalid();
+    TRY(scene_eval(scene, template, scene->input, &key, ret_error));
+    if (!json_is(key, JSON_TEXT)) json_replace(&key, json_to_text_new(key));
+    size_t length = json_str(key).len;
+    if (length == 0 || length > JOB_KEY_OWN_MAX) {
+        return scene_fail(scene, ERROR_VALIDATION, "idempotencyKey: needs 1 to 512 bytes",
+                          ret_error);
+    }
+    *ret_key = json_take(&key);
+    return STATUS_OK;
+}
+
+/* The job's event but for its key, which the caller has. */
+static status job_prepare(struct scene *scene, json patch, struct event *job, json *ret_error)
+{
+    const struct task *task        = scene->task;
+    const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
+    bool has_priority              = task->priority != PRIORITY_INHERIT;
+    TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
+    /* What a turn asks follows from the conversation, whenever it is leased. */
+    if (!task->call.is_turn) TRY(job_arguments_stored(scene, &job->value, ret_error));
+    if (patch.kind != JSON_INVALID) {
+        json_replace(&job->value, json_merge_patch_new(job->value, patch));
+        TRY(scene_check(scene, task->call.input_schema, job->value, "with", ret_error));
+    }
+    job->attempt      = 1;
+    job->attempts_max = job_attempts_max(&policy);
+    job->priority     = has_priority ? task->priority : scene->run->priority;
+    job->function     = task->call.function;
+    job->queue        = task->call.queue;
+    if (task->call.description) job->function_version = task->call.description->version;
+    return STATUS_OK;
+}
+
+static status attempt(struct scene *scene, struct activation *activation, json patch,
+                      struct event *ret_job, json *ret_remembered, json *ret_error)
+{
+    CLEANUP(json_unrefp) json own = json_invalid();
+    TRY(own_key(scene, &own, ret_error));
+    CLEANUP(json_unrefp) json key = job_key_new(scene->run, activation, own);
+    json remembered               = remembered_output(scene->run, activation, key);
+    if (remembered.kind != JSON_INVALID) {
+        *ret_remembered = json_ref(remembered);
+        return STATUS_OK;
+    }
+    if (!scene->task->is_compensation) TRY(job_check_budget(scene->run, scene->task, ret_error));
+    TRY(job_prepare(scene, patch, ret_job, ret_error));
+    ret_job->key       = json_take(&key);
+    ret_job->iteration = iteration_new(scene->run, run_scope(scene->run, activation->scope));
+    ret_job->reference = reference_new(scene->run, activation);
+    return STATUS_OK;
+}
+
+/* What the engine answers itself. It is journalled as the output of the task. */
+static void assistants_begin(struct decision *decision, struct activation *activation)
+{
+    struct scene scene               = scene_of(decision->run, decision->env, activation);
+    CLEANUP(json_unrefp) json with   = json_object_new(0);
+    CLEANUP(json_unrefp) json output = json_invalid();
+    json error                       = json_invalid();
+    status code                      = STATUS_OK;
+    if (scene.task->call.with) {
+        json_replace(&with, json_invalid());
+        code = scene_eval(&scene, scene.task->call.with, scene.input, &with, &error);
+    }
+    if (code == STATUS_OK) code = assistant_list(&scene, with, &output, &error);
+    if (code != STATUS_OK) {
+        task_fault(decision, activation, error);
+    } else {
+        task_complete(decision, activation, output, NULL);
+    }
+}
+
+/* What an agent calls has no longer than the agent. */
+static int64_t deadline_of(const struct run *run, const struct activation *activation)
+{
+    const struct activation *parent = activation_parent(run, activation);
+    bool is_of_agent                = parent && activation_task(run, parent)->kind == TASK_AGENT;
+    return is_of_agent ? parent->deadline_us : activation->deadline_us;
+}
+
+static void job_begin(struct decision *decision, struct activation *activation, json patch)
+{
+    struct scene scene = scene_of(decision->run, decision->env, activation);
+    struct event event = {
+        .kind        = EVENT_JOB_SCHEDULED,
+        .activation  = activation->slot,
+        .deadline_us = deadline_of(decision->run, activation),
+    };
+    CLEANUP(json_unrefp) json remembered = json_invalid();
+    json error                           = json_invalid();
+    if (attempt(&scene, activation, patch, &event, &remembered, &error) != STATUS_OK) {
+        event_done(&event);
+        task_fault(decision, activation, error);
+        return;
+    }
+    if (remembered.kind != JSON_INVALID) {
+        task_complete(decision, activation, remembered, NULL);
+        return;
+    }
+    event.id = decide_id(decision->env);
+    (void)decide_emit(decision, &event);
+}
+
+static void begin(struct decision *decision, struct activation *activation)
+{
+    switch (activation_task(decision->run, activation)->call.by) {
+    case CALL_JOB: job_begin(decision, activation, json_invalid()); break;
+    case CALL_COMPENSATE: compensate_begin(decision, activation); break;
+    case CALL_VARIANT: variant_begin(decision, activation); break;
+    case CALL_ASSISTANTS: assistants_begin(decision, activation); break;
+    }
+}
+
+void call_begin_patched(struct decision *decision, struct activation *activation, json patch)
+{
+    job_begin(decision, activation, patch);
+}
+
+const struct task_behaviour call_behaviour = {.begin = begin};

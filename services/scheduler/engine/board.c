@@ -1,0 +1,227 @@
+#include "scheduler/engine/board.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/worker.h"
+#include "scheduler/tables/record.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What is shown of a queue; the names belong to the board, since queues may go away. */
+struct shown_queue {
+    char *namespace, *name;
+    Pb__QueueView view;
+};
+
+struct board {
+    pthread_mutex_t mutex; /* guards what follows */
+    struct shown_queue *queues;
+    size_t queue_count, queue_capacity;
+    struct worker *workers;
+    size_t worker_count;
+    Pb__PartitionStatus partition;
+};
+
+struct board *board_new(void)
+{
+    struct board *board = mem_new(1, sizeof *board);
+    int failed          = pthread_mutex_init(&board->mutex, NULL);
+    ASSERT(!failed);
+    board->partition = (Pb__PartitionStatus)PB__PARTITION_STATUS__INIT;
+    return board;
+}
+
+void board_free(struct board *board)
+{
+    if (!board) return;
+    for (size_t i = 0; i < board->queue_count; i++) {
+        free(board->queues[i].namespace);
+        free(board->queues[i].name);
+    }
+    free(board->queues);
+    free(board->workers);
+    (void)pthread_mutex_destroy(&board->mutex);
+    free(board);
+}
+
+void board_freep(struct board **board)
+{
+    board_free(*board);
+    *board = NULL;
+}
+
+static void lock(struct board *board)
+{
+    int failed = pthread_mutex_lock(&board->mutex);
+    ASSERT(!failed);
+}
+
+static void unlock(struct board *board)
+{
+    int failed = pthread_mutex_unlock(&board->mutex);
+    ASSERT(!failed);
+}
+
+/* --- the engine's side -------------------------------------------------------------------------
+ */
+
+static uint64_t count_workers(const struct workers *workers, const struct queue *queue)
+{
+    uint64_t count = 0;
+    size_t cursor  = 0;
+    const struct worker *worker;
+    while ((worker = worker_next(workers, &cursor))) {
+        if (worker_serves(worker, queue->name)) count++;
+    }
+    return count;
+}
+
+static void show(struct shown_queue *shown, const struct queue *queue,
+                 const struct workers *workers)
+{
+    Pb__QueueView *view = &shown->view;
+    view->name          = shown->name;
+    view->depth         = queue->ready_count;
+    view->delayed       = queue->delayed_count;
+    view->held          = queue->held_count;
+    view->running       = queue->leased_count;
+    view->workers       = count_workers(workers, queue);
+    view->dead_letters  = queue->dead_count;
+    view->oldest_us     = queue_oldest_us(queue);
+    view->paused        = queue->is_paused;
+}
+
+/* Under the lock. Queues are never taken away while an engine lives, so places stay. */
+static struct shown_queue *shown_at(struct board *board, size_t index, const struct queue *queue)
+{
+    if (index == board->queue_capacity) {
+        board->queue_capacity = board->queue_capacity ? 2 * board->queue_capacity : 16;
+        board->queues = mem_resize(board->queues, board->queue_capacity, sizeof *board->queues);
+    }
+    struct shown_queue *shown = &board->queues[index];
+    bool is_same              = index < board->queue_count && str_is(queue->name, shown->name) &&
+                   str_is(queue->namespace, shown->namespace);
+    if (is_same) return shown;
+    if (index < board->queue_count) { /* after a recovery their order may be another one */
+        free(shown->namespace);
+        free(shown->name);
+    } else {
+        board->queue_count = index + 1;
+    }
+    *shown = (struct shown_queue){
+        .namespace = mem_dup(queue->namespace.ptr, queue->namespace.len),
+        .name      = mem_dup(queue->name.ptr, queue->name.len),
+        .view      = PB__QUEUE_VIEW__INIT,
+    };
+    return shown;
+}
+
+void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers)
+{
+    lock(board);
+    size_t index = 0;
+    const struct queue *queue;
+    while ((queue = job_queue_next(queues, &index))) {
+        show(shown_at(board, index - 1, queue), queue, workers);
+    }
+    unlock(board);
+}
+
+void board_set_workers(struct board *board, const struct workers *workers)
+{
+    lock(board);
+    board->worker_count = 0;
+    board->workers = mem_resize(board->workers, worker_count(workers) + 1, sizeof *board->workers);
+    size_t cursor  = 0;
+    const struct worker *worker;
+    while ((worker = worker_next(workers, &cursor))) {
+        board->workers[board->worker_count++] = *worker;
+    }
+    unlock(board);
+}
+
+void board_set_partition(struct board *board, const Pb__PartitionStatus *partition)
+{
+    lock(board);
+    board->partition = *partition;
+    unlock(board);
+}
+
+/* --- the readers' side -------------------------------------------------------------------------
+ */
+
+static bool is_asked_for(const struct shown_queue *shown, const char *namespace, const char *name)
+{
+    bool is_own = *shown->namespace == '\0';
+    if (*name && strcmp(shown->name, name) != 0) return false;
+    return is_own || strcmp(namespace, "*") == 0 || strcmp(shown->namespace, namespace) == 0;
+}
+
+status board_queues(struct board *board, const char *namespace, const char *name,
+                    struct arena *arena, struct board_queues *ret_queues, struct error *reterr)
+{
+    struct board_queues found = {};
+    lock(board);
+    Pb__QueueView *views = arena_alloc(arena, (board->queue_count + 1) * sizeof *views);
+    found.items          = arena_alloc(arena, (board->queue_count + 1) * sizeof *found.items);
+    for (size_t i = 0; views && found.items && i < board->queue_count; i++) {
+        const struct shown_queue *shown = &board->queues[i];
+        if (!is_asked_for(shown, namespace, name)) continue;
+        views[found.count]       = shown->view;
+        views[found.count].name  = text_in(arena, str_from(shown->name));
+        found.items[found.count] = &views[found.count];
+        found.count++;
+    }
+    unlock(board);
+    if (!views || !found.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many queues");
+    *ret_queues = found;
+    return STATUS_OK;
+}
+
+static void fill_worker(Pb__WorkerStatus *view, const struct worker *worker, struct arena *arena)
+{
+    *view              = (Pb__WorkerStatus)PB__WORKER_STATUS__INIT;
+    view->name         = text_in(arena, str_from(worker->name));
+    view->kind         = text_in(arena, str_from(worker->kind));
+    view->slots        = worker->slots;
+    view->busy         = worker->busy;
+    view->last_seen_us = worker->last_seen_us;
+
+    size_t capacity   = strlen(worker->queues) / 2 + 2; /* a name has a byte and a comma */
+    const char **list = arena_alloc(arena, capacity * sizeof *list);
+    char *names       = text_in(arena, str_from(worker->queues));
+    if (!list || !names) return;
+    view->queues = list;
+    for (char *name = names; name && *name;) {
+        list[view->n_queues++] = name;
+        name                   = strchr(name, ',');
+        if (name) *name++ = '\0';
+    }
+}
+
+status board_workers(struct board *board, struct arena *arena, struct board_workers *ret_workers,
+                     struct error *reterr)
+{
+    struct board_workers found = {};
+    lock(board);
+    Pb__WorkerStatus *views = arena_alloc(arena, (board->worker_count + 1) * sizeof *views);
+    found.items             = arena_alloc(arena, (board->worker_count + 1) * sizeof *found.items);
+    for (size_t i = 0; views && found.items && i < board->worker_count; i++) {
+        fill_worker(&views[i], &board->workers[i], arena);
+        found.items[found.count++] = &views[i];
+    }
+    unlock(board);
+    if (!views || !found.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many workers");
+    *ret_workers = found;
+    return STATUS_OK;
+}
+
+void board_partition(struct board *board, Pb__PartitionStatus *ret_status)
+{
+    lock(board);
+    *ret_status = board->partition;
+    unlock(board);
+}

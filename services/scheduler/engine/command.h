@@ -1,0 +1,102 @@
+/**
+ * command: what the engine thread is asked to do, and what it answers.
+ *
+ * Services make commands on their own threads, with everything checked and parsed that needs no
+ * state of the partition; the engine decides, and calls `done` after the commit. The caller owns
+ * request, response and arena, which are borrowed until `done` is called; `done` owns the command
+ * again.
+ */
+#ifndef SCHEDULER_COMMAND_H
+#define SCHEDULER_COMMAND_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/status.h"
+#include "scheduler/engine/mailbox.h"
+#include "workflow/workflow.h"
+#include "json/json.h"
+
+#include <stdint.h>
+
+enum command_kind {                /* request -> response */
+                    COMMAND_START, /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input */
+                    COMMAND_RETRY, /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+                    COMMAND_REDRIVE,     /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be
+                                          * NULL); values[0] = patch */
+                    COMMAND_DROP_LETTER, /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */
+                    COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
+                    COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
+                    COMMAND_DECIDE, /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data
+                                     */
+                    COMMAND_EDIT, /* Pb__EditApproval -> Pb__ApprovalView; run, values[0] = patch */
+                    COMMAND_LEASE, /* Pb__LeaseJobs -> Pb__LeasedJobs; may be answered much later */
+                    COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
+                                            */
+                    COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
+                    COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+                    COMMAND_SUBSCRIBE,   /* Pb__Subscription -> Pb__Subscription */
+                    COMMAND_UNSUBSCRIBE, /* Pb__DeleteSubscription -> Pb__SubscriptionGone */
+                    COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
+                    COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
+                    COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
+                    COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
+                    COMMAND_SUSPEND,      /* likewise */
+                    COMMAND_RESUME,       /* likewise */
+                    COMMAND_MESSAGES,     /* struct message_batch (outbox.h) -> nothing */
+                    COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions ->
+                                                 * Pb__RegisteredFunctions; values: one per
+                                                 * function, invalid: nothing to write; the
+                                                 * engine makes those invalid that it refuses */
+                    COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
+                                                 * values[0] = definition, values[1] = labels */
+                    COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+};
+
+/** Of a start that another run or a schedule ordered. */
+struct start_origin {
+    struct id child;  /* the id the run gets; empty text: any */
+    struct id parent; /* empty text: none */
+    const char *parent_task;
+    uint32_t depth;
+};
+
+struct command {
+    struct mail mail; /* first */
+    enum command_kind kind;
+    const void *request;
+    void *response;
+    struct arena *arena; /* for the response */
+    uint64_t id;         /* names a COMMAND_LEASE while it is parked */
+    str request_id;      /* empty: none. The same one has an effect only once */
+    str namespace;       /* of the caller */
+    struct id run;       /* the generated id; services resolve client ids */
+
+    const struct workflow *workflow; /* a reference of its own */
+    json *values;                    /* owned, as is each of them; invalid: not given. Of a
+                                      * COMMAND_REPORT two per report: output or error, and the
+                                      * calls that undo it */
+    size_t value_count;
+    str start_key; /* of a COMMAND_START: as start_key.h; empty: none. Lives as long as `arena` */
+
+    const struct start_origin *origin; /* of a COMMAND_START; NULL: a caller's. Lives as `arena` */
+
+    status code;        /* the outcome */
+    struct error error; /* if it is not OK */
+
+    /** Called once, on the engine thread; must not wait. */
+    void (*done)(struct command *command);
+    void *context; /* for `done` */
+};
+
+/** Gives a command up: what it owns is released. `done` is not called. */
+void command_release(struct command *command);
+
+/** Sets the outcome. Returns OK, since a refusal is an answer and no failure of the engine. */
+PRINTF_LIKE(4, 5)
+status command_refuse(struct command *command, status code, const char *name, const char *format,
+                      ...);
+
+/** The command that holds this mail. */
+struct command *command_of(struct mail *mail);
+
+#endif

@@ -1,0 +1,498 @@
+/*
+ * The loop. A turn: take everything, one transaction, decide and write, one commit, answer.
+ *
+ * Why it is one thread: everything a decision needs is in its hands, nothing is locked, and the
+ * order of commands is the order of the journal.
+ */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/events.h"
+#include "scheduler/engine/webhooks.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    ENTRY_BUF_MAX     = ENTRY_MAX,
+    ENTRY_BUF_KEPT    = 1 << 20, /* bytes; a larger one is freed after its turn */
+    ARENA_KEPT        = 4 << 20, /* likewise */
+    POINTERS_CAPACITY = 256,
+    TURN_RETRY_US     = 200'000, /* after a turn that a full store undid */
+};
+
+/* --- small helpers -----------------------------------------------------------------------------
+ */
+
+void pointers_push(struct pointers *list, void *item)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : POINTERS_CAPACITY;
+        list->items    = mem_resize(list->items, list->capacity, sizeof *list->items);
+    }
+    list->items[list->count++] = item;
+}
+
+void pointers_done(struct pointers *list)
+{
+    free(list->items);
+    *list = (struct pointers){};
+}
+
+struct decide_env engine_env(struct engine *engine)
+{
+    arena_clear(engine->scratch);
+    event_list_clear(&engine->events);
+    bool has_assistants = engine->options.system_store != NULL;
+    /* The system partition's own engine has its store open for writing. */
+    bool is_own                  = engine->options.system_store == engine->store;
+    engine->assistant_tables.txn = is_own ? engine->txn : NULL;
+    return (struct decide_env){
+        .now_us          = engine->now_us,
+        .ids             = &engine->ids,
+        .random          = &engine->random,
+        .scratch         = engine->scratch,
+        .limits          = engine->options.limits,
+        .assistants      = has_assistants ? &engine->assistants : NULL,
+        .children        = &engine->children,
+        .secrets         = engine->options.secrets,
+        .notes_lifecycle = engine_has_subscribers(engine),
+    };
+}
+
+void engine_answer(struct engine *engine, struct command *command)
+{
+    pointers_push(&engine->answered, command);
+}
+
+void engine_touch(struct engine *engine, struct live_run *live)
+{
+    if (live->is_touched) return;
+    live->is_touched = true;
+    pointers_push(&engine->touched, live);
+}
+
+/* --- commands ----------------------------------------------------------------------------------
+ */
+
+static status execute(struct engine *engine, struct command *command, struct error *reterr)
+{
+    switch (command->kind) {
+    case COMMAND_START: return engine_start_run(engine, command, reterr);
+    case COMMAND_CANCEL: return engine_cancel_run(engine, command, reterr);
+    case COMMAND_SIGNAL: return engine_signal_run(engine, command, reterr);
+    case COMMAND_DECIDE: return engine_decide_approval(engine, command, reterr);
+    case COMMAND_EDIT: return engine_edit_approval(engine, command, reterr);
+    case COMMAND_LEASE: return engine_lease(engine, command, reterr);
+    case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
+    case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
+    case COMMAND_REPORT: return engine_report(engine, command, reterr);
+    case COMMAND_SUBSCRIBE: return engine_subscribe(engine, command, reterr);
+    case COMMAND_UNSUBSCRIBE: return engine_unsubscribe(engine, command, reterr);
+    case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
+    case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
+    case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
+    case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
+    case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
+    case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
+    case COMMAND_REDRIVE: return engine_redrive_letter(engine, command, reterr);
+    case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
+    case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
+    case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
+    case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
+    case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
+    case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
+    }
+    return STATUS_OK;
+}
+
+/* Executes a chain; on failure what was not reached is answered with the rest of the turn. */
+static status execute_all(struct engine *engine, struct mail *mail, struct error *reterr)
+{
+    status executed = STATUS_OK;
+    while (mail) {
+        struct mail *next       = mail->next;
+        struct command *command = command_of(mail);
+        engine->command_count++;
+        if (executed == STATUS_OK) {
+            executed = execute(engine, command, reterr);
+        } else {
+            engine_answer(engine, command);
+        }
+        mail = next;
+    }
+    return executed;
+}
+
+/* --- a turn ------------------------------------------------------------------------------------
+ */
+
+static status decide_all(struct engine *engine, struct mail *mail, struct error *reterr)
+{
+    TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
+    TRY(execute_all(engine, mail, reterr));
+    TRY(engine_due(engine, reterr));
+    TRY(engine_events_settle(engine, reterr));
+    TRY(engine_dispatch(engine, reterr));
+    engine_end_polls(engine, false);
+    TRY(engine_flush(engine, reterr));
+    TRY(engine_sweep(engine, reterr));
+    return engine_peek_timer(engine, reterr);
+}
+
+static status commit(struct engine *engine, struct error *reterr)
+{
+    int64_t begun_us = clock_mono_us();
+    TRY(txn_commit(TAKE(engine->txn), reterr));
+    if (engine->command_count > 0 || engine->touched.count > 0) {
+        count_commit(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us,
+                     engine->command_count);
+    }
+    return STATUS_OK;
+}
+
+static struct run_move move_of(const struct live_run *live)
+{
+    bool is_final = run_status_is_final(run_status(live->run));
+    return (struct run_move){
+        .run        = live->id,
+        .sequence   = live->head.last_sequence,
+        .status     = (Pb__RunStatus)live->head.status,
+        .is_new     = live->is_new,
+        .has_ended  = is_final && !live->was_final,
+        .workflow   = run_workflow(live->run),
+        .started_us = live->created_us,
+        .ended_us   = run_ended_us(live->run),
+        .view       = live->ended,
+    };
+}
+
+static void count_move(struct engine *engine, const struct run_move *move)
+{
+    str namespace = str_from(move->workflow->namespace_);
+    str name      = str_from(move->workflow->name);
+    if (move->is_new) count_run_started(engine->options.metrics, namespace, name);
+    if (move->has_ended) {
+        count_run_finished(engine->options.metrics, namespace, name, move->status,
+                           move->ended_us - move->started_us);
+    }
+}
+
+/* Tells the listener, and lets go of the runs that need no memory any more. */
+static void tell_listener(struct engine *engine)
+{
+    const struct engine_listener *listener = &engine->options.listener;
+    size_t count                           = engine->touched.count;
+    struct run_move *moves = arena_alloc(engine->arena, (count + 1) * sizeof *moves);
+    if (!moves) return; /* what listens must ask now and then anyway */
+    for (size_t i = 0; i < count; i++) {
+        moves[i] = move_of(engine->touched.items[i]);
+        count_move(engine, &moves[i]);
+    }
+    if (listener->moved && count > 0) listener->moved(moves, count, listener->context);
+}
+
+/* A run that has ended, or has nothing to do for a while, costs no memory. */
+static void drop_resting(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->touched.count; i++) {
+        struct live_run *live = engine->touched.items[i];
+        live_run_end_turn(live);
+        if (live->was_final || engine_run_sleeps(engine, live)) {
+            run_cache_drop(&engine->cache, live);
+        } else {
+            run_cache_weigh(&engine->cache, live);
+        }
+    }
+    engine->touched.count = 0;
+    struct live_run *surplus;
+    while ((surplus = run_cache_surplus(&engine->cache))) {
+        run_cache_drop(&engine->cache, surplus);
+    }
+}
+
+static void answer_all(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->answered.count; i++) {
+        struct command *command = engine->answered.items[i];
+        command_release(command);
+        command->done(command);
+    }
+    engine->answered.count = 0;
+}
+
+/* The turn is undone: nobody is told anything but that. */
+static void refuse_all(struct engine *engine, status code, const char *name, const char *text)
+{
+    for (size_t i = 0; i < engine->answered.count; i++) {
+        (void)command_refuse(engine->answered.items[i], code, name, "%s", text);
+    }
+    answer_all(engine);
+}
+
+/* The commit failed for good: nothing may be acknowledged any more. */
+static void fail_for_good(struct engine *engine, const struct error *error)
+{
+    count_sync_failure(engine->options.metrics, engine->partition->index);
+    log_write(LOG_ERROR, "store.failed", LOG_INT("partition", engine->partition->index),
+              LOG_TEXT_OF("error", error->text));
+    engine->has_failed = true;
+    mailbox_close(engine->mailbox);
+    engine_end_polls(engine, true);
+    refuse_all(engine, STATUS_UNAVAILABLE, "unavailable", "the store has failed");
+    atomic_store(&engine->is_stopping, true);
+    if (!engine->options.failed) _exit(STORE_FAILED_EXIT);
+    engine->options.failed(error, engine->options.listener.context);
+}
+
+/* A full store undoes the turn: the memory may be ahead of the tables now, so it is read anew. */
+static void undo(struct engine *engine, status code, struct error *error)
+{
+    txn_abort(TAKE(engine->txn));
+    if (code != STATUS_RESOURCE_EXHAUSTED || store_is_failed(engine->store)) {
+        fail_for_good(engine, error);
+        return;
+    }
+    log_write(LOG_ERROR, "store.full", LOG_INT("partition", engine->partition->index),
+              LOG_TEXT_OF("error", error->text));
+    engine_end_polls(engine, true);
+    refuse_all(engine, STATUS_RESOURCE_EXHAUSTED, "store_full", "the store is full");
+    engine_forget(engine);
+    status recovered = engine_recover(engine, error);
+    if (recovered != STATUS_OK) {
+        fail_for_good(engine, error);
+        return;
+    }
+    engine->accepts_runs = false;
+    engine->care_due_us  = engine->now_us + TURN_RETRY_US;
+    engine->timer_due_us = engine->care_due_us; /* not at once again, whatever is due */
+    if (engine->schedule_due_us < engine->care_due_us) {
+        engine->schedule_due_us = engine->care_due_us;
+    }
+}
+
+/* Memory of a turn that was unusually large is given back. */
+static void forget_turn(struct engine *engine)
+{
+    if (arena_used(engine->arena) > ARENA_KEPT) {
+        arena_free(engine->arena);
+        engine->arena = arena_new(TURN_ARENA_MAX);
+        ASSERT(engine->arena);
+    }
+    arena_clear(engine->arena);
+    if (engine->entry.capacity > ENTRY_BUF_KEPT) buf_done(&engine->entry);
+}
+
+static void engine_turn(struct engine *engine, struct mail *mail)
+{
+    int64_t begun_us      = clock_mono_us();
+    int64_t now_us        = clock_unix_us();
+    struct error error    = {};
+    engine->command_count = 0;
+    if (now_us > engine->now_us) engine->now_us = now_us;
+
+    status code = txn_begin_write(engine->store, &engine->txn, &error);
+    if (code == STATUS_OK) {
+        code = decide_all(engine, mail, &error);
+    } else {
+        for (; mail; mail = mail->next) engine_answer(engine, command_of(mail));
+    }
+    if (code == STATUS_OK) code = commit(engine, &error);
+    if (code != STATUS_OK) {
+        undo(engine, code, &error);
+    } else {
+        engine_subscriptions_refresh(engine);
+        tell_listener(engine);
+        if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
+        answer_all(engine); /* whoever is answered sees it on the board, too */
+        drop_resting(engine);
+        outbox_send(engine->outbox, engine->store, engine->now_us);
+    }
+    forget_turn(engine);
+    count_turn(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us);
+}
+
+/* --- the thread --------------------------------------------------------------------------------
+ */
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the mailbox may stop waiting, on the monotonic clock. At most a second ahead, so that a step
+ * of the wall clock delays no timer for longer. */
+static int64_t wake_us(const struct engine *engine)
+{
+    int64_t due_us = engine->care_due_us;
+    due_us         = earliest(due_us, engine->timer_due_us);
+    due_us         = earliest(due_us, engine->schedule_due_us);
+    due_us         = earliest(due_us, job_queues_due_us(engine->queues));
+    due_us         = earliest(due_us, polls_due_us(&engine->polls));
+    due_us         = earliest(due_us, outbox_due_us(engine->outbox));
+    if (engine->hub.has_work) due_us = 0;
+    int64_t ahead_us = due_us - clock_unix_us();
+    if (ahead_us <= 0) return 0;
+    return clock_mono_us() + earliest(ahead_us, CARE_US);
+}
+
+static void *engine_run_thread(void *context)
+{
+    struct engine *engine = context;
+    while (!atomic_load(&engine->is_stopping)) {
+        struct mail *mail = mailbox_take(engine->mailbox, wake_us(engine));
+        atomic_store(&engine->turned_ms, clock_mono_ms());
+        engine_turn(engine, mail);
+        if (!atomic_load(&engine->is_stopping)) engine_care(engine);
+    }
+    return NULL;
+}
+
+/* --- start and stop ----------------------------------------------------------------------------
+ */
+
+static status post_message(uint16_t partition, struct command *command, struct error *reterr,
+                           void *context)
+{
+    struct engine *engine                = context;
+    const struct engine_options *options = &engine->options;
+    if (partition == engine->partition->index) return engine_post(engine, command, reterr);
+    if (options->post) return options->post(partition, command, reterr, options->neighbours);
+    return fail(reterr, STATUS_UNAVAILABLE, "partition %u is not here", partition);
+}
+
+static void wake_engine(void *context)
+{
+    const struct engine *engine = context;
+    mailbox_wake(engine->mailbox);
+}
+
+static struct outbox *outbox_of(struct engine *engine)
+{
+    const struct outbox_options options = {
+        .partition = engine->partition->index,
+        .count     = engine->partition->count,
+        .post      = post_message,
+        .wake      = wake_engine,
+        .context   = engine,
+    };
+    return outbox_new(&options);
+}
+
+static struct engine *engine_new(const struct engine_options *options)
+{
+    struct engine *engine = mem_new(1, sizeof *engine);
+    engine->options       = *options;
+    engine->partition     = options->partition;
+    engine->store         = options->partition->store;
+    engine->mailbox       = mailbox_new(0, 0);
+    engine->ids.partition = options->partition->index;
+    engine->random.state  = options->random_seed ? options->random_seed : random_u64();
+    engine->scratch       = arena_new(SCRATCH_ARENA_MAX);
+    engine->arena         = arena_new(TURN_ARENA_MAX);
+    engine->entry         = buf_init(ENTRY_BUF_MAX);
+    engine->workers       = workers_new();
+    engine->outbox        = outbox_of(engine);
+    engine->children      = engine_child_places(engine);
+    ASSERT(engine->scratch && engine->arena);
+    engine->assistant_tables.store = options->system_store;
+    engine->assistants             = assistant_source_of(&engine->assistant_tables);
+    if (engine->options.lease_ms == 0) engine->options.lease_ms = LEASE_MS_DEFAULT;
+    polls_init(&engine->polls);
+    atomic_store(&engine->turned_ms, clock_mono_ms());
+    return engine;
+}
+
+static void engine_free(struct engine *engine)
+{
+    engine_forget(engine);
+    polls_done(&engine->polls);
+    workers_free(engine->workers);
+    mailbox_free(engine->mailbox);
+    outbox_free(engine->outbox);
+    arena_free(engine->scratch);
+    arena_free(engine->arena);
+    buf_done(&engine->entry);
+    event_list_done(&engine->events);
+    pointers_done(&engine->answered);
+    pointers_done(&engine->touched);
+    free(engine);
+}
+
+status engine_start(const struct engine_options *options, struct engine **ret_engine,
+                    struct error *reterr)
+{
+    struct engine *engine = engine_new(options);
+    status recovered      = engine_recover(engine, reterr);
+    if (recovered == STATUS_OK) recovered = engine_read_fill(engine, reterr);
+    if (recovered != STATUS_OK) {
+        engine_free(engine);
+        return recovered;
+    }
+    engine_show(engine);
+    if (pthread_create(&engine->thread, NULL, engine_run_thread, engine)) {
+        engine_free(engine);
+        return fail(reterr, STATUS_UNAVAILABLE, "no thread for partition %u",
+                    options->partition->index);
+    }
+    *ret_engine = engine;
+    return STATUS_OK;
+}
+
+void engine_drain(struct engine *engine)
+{
+    mailbox_close(engine->mailbox);
+}
+
+void engine_halt(struct engine *engine)
+{
+    if (!engine || engine->is_halted) return;
+    engine->is_halted = true;
+    mailbox_close(engine->mailbox);
+    atomic_store(&engine->is_stopping, true);
+    mailbox_wake(engine->mailbox);
+    int joined = pthread_join(engine->thread, NULL);
+    ASSERT(joined == 0);
+
+    if (!engine->has_failed) engine_turn(engine, mailbox_take(engine->mailbox, 0));
+    engine_end_polls(engine, true);
+    refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
+    struct mail *late = mailbox_take(engine->mailbox, 0);
+    for (; late; late = late->next) engine_answer(engine, command_of(late));
+    refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
+}
+
+void engine_stop(struct engine *engine)
+{
+    if (!engine) return;
+    engine_halt(engine);
+    engine_free(engine);
+}
+
+void engine_stopp(struct engine **engine)
+{
+    engine_stop(*engine);
+    *engine = NULL;
+}
+
+status engine_post(struct engine *engine, struct command *first, struct error *reterr)
+{
+    return mailbox_post(engine->mailbox, &first->mail, reterr);
+}
+
+size_t engine_depth(struct engine *engine)
+{
+    return mailbox_depth(engine->mailbox);
+}
+
+size_t engine_room(struct engine *engine)
+{
+    return mailbox_room(engine->mailbox);
+}
+
+int64_t engine_turned_ms(void *engine)
+{
+    return atomic_load(&((struct engine *)engine)->turned_ms);
+}

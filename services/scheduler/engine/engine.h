@@ -1,0 +1,117 @@
+/**
+ * engine: the one thread that changes a partition.
+ *
+ * It takes everything that waits in its mailbox and every timer that is due, opens one write
+ * transaction, decides and writes for each command, commits once, and only then answers callers,
+ * hands leased jobs to parked polls and tells its listener. There is no batch timer: a lone command
+ * commits at once, and what arrives during a commit is the next batch.
+ *
+ * Promises: nothing is acknowledged before it is durable. The first commit that fails for good ends
+ * the work: what was about to be acknowledged is refused, and `failed` is called. A full store is
+ * no such failure: the batch is refused, the memory rebuilt from the tables, and new starts are
+ * refused until there is room.
+ *
+ * What it does not do: talk to the network; read for others (readers use the store themselves).
+ *
+ * Threads: engine_post() from any thread; callbacks come on the engine thread and must not wait.
+ */
+#ifndef SCHEDULER_ENGINE_H
+#define SCHEDULER_ENGINE_H
+
+#include "run.pb-c.h"
+#include "scheduler/engine/board.h"
+#include "scheduler/engine/command.h"
+#include "scheduler/engine/metrics.h"
+#include "scheduler/engine/partition.h"
+#include "scheduler/run/run.h"
+#include "scheduler/tables/definitions.h"
+
+enum {
+    LEASE_MS_MIN     = 10,
+    LEASE_MS_MAX     = 3'600'000,
+    LEASE_MS_DEFAULT = 180'000, /* defaults.job.heartbeat_timeout */
+
+    ENGINE_CACHE_BYTES = 64 << 20, /* of runs in memory */
+    STORE_FAILED_EXIT  = 74,       /* EX_IOERR; docs/guide/operations.md */
+};
+
+/** What a commit has done to one run. Valid during the callback. */
+struct run_move {
+    struct id run;
+    uint64_t sequence; /* of its last event */
+    Pb__RunStatus status;
+    bool is_new;
+    bool has_ended; /* with this commit */
+    const struct workflow *workflow;
+    int64_t started_us, ended_us;
+    const Pb__RunView *view; /* full; only if it has ended and the listener wants it */
+};
+
+/** Hears of commits, on the engine thread. */
+struct engine_listener {
+    /** Asked before the commit in which a run ends, or which a repeated start finds ended. */
+    bool (*wants)(str run, void *context);
+    void (*moved)(const struct run_move *moves, size_t count, void *context);
+    /** A start names a subscriber of the run's end (StartRun.subscriber). */
+    void (*watch)(bytes subscriber, str run, void *context);
+    void *context;
+};
+
+struct engine_options {
+    struct partition *partition; /* borrowed, as all that follows */
+    struct definitions *definitions;
+    struct subscriptions *subscriptions; /* shared by all engines; NULL: none */
+    struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
+                                   child runs */
+    struct board *board;        /* NULL: none */
+    struct engine_metrics *metrics;      /* NULL: none */
+    struct engine_listener listener;     /* functions may be NULL */
+    struct run_limits limits;            /* pointers outlive the engine */
+    const struct secret_source *secrets; /* asked by the engine's thread only; NULL: none */
+    uint32_t lease_ms;                   /* 0: LEASE_MS_DEFAULT */
+    uint64_t random_seed;                /* 0: from the kernel */
+
+    /** Posts to the engine of a partition, as engine_post(); UNAVAILABLE: not in this process
+     * (yet). NULL: there is no other partition. */
+    status (*post)(uint16_t partition, struct command *command, struct error *reterr,
+                   void *context);
+    bool (*has_partition)(uint16_t partition, void *context);
+    void *neighbours; /* the context of both */
+
+    /** The store failed for good; nothing will be committed any more. Logs and exits 74 if NULL. */
+    void (*failed)(const struct error *error, void *context);
+};
+
+struct engine;
+
+/**
+ * Recovers what the tables hold and starts the thread. Owned: engine_stop(). DATA_LOSS: the tables
+ * make no sense; else as the store fails.
+ */
+status engine_start(const struct engine_options *options, struct engine **ret_engine,
+                    struct error *reterr);
+
+/** Ends the thread: what is under way is committed, the rest answered with UNAVAILABLE. Others may
+ * still post, and are refused. Where engines post to each other, all are halted before the first is
+ * stopped. */
+void engine_halt(struct engine *engine);
+
+/** Halts and frees. */
+void engine_stop(struct engine *engine);
+void engine_stopp(struct engine **engine);
+
+/** Posts a chain of commands (linked by `mail.next`). If it fails, none was taken and no `done`
+ * will be called: RESOURCE_EXHAUSTED ("overloaded"), UNAVAILABLE ("draining"). */
+status engine_post(struct engine *engine, struct command *first, struct error *reterr);
+
+/** How many commands wait, and how many more fit. */
+size_t engine_depth(struct engine *engine);
+size_t engine_room(struct engine *engine);
+
+/** From now on posts are refused with UNAVAILABLE; what is there is finished. */
+void engine_drain(struct engine *engine);
+
+/** When the thread last turned, on clock_mono_ms(). Any thread. */
+int64_t engine_turned_ms(void *engine);
+
+#endif

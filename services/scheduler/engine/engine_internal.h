@@ -1,0 +1,355 @@
+/*
+ * What the files of the engine share. Everything in here belongs to the engine thread, except where
+ * a comment says otherwise.
+ *
+ * A status other than OK from these functions means that the transaction is lost, and with it the
+ * turn: refusals of a command are answers, set by command_refuse(), and OK.
+ */
+#ifndef SCHEDULER_ENGINE_INTERNAL_H
+#define SCHEDULER_ENGINE_INTERNAL_H
+
+#include "base/map.h"
+#include "scheduler/decide/child.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/engine/event_hub.h"
+#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/outbox.h"
+#include "scheduler/engine/poll.h"
+#include "scheduler/engine/run_cache.h"
+#include "scheduler/tables/assistant_store.h"
+#include "scheduler/tables/record.h"
+#include "scheduler/tables/run_store.h"
+#include "scheduler/tables/run_wire.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    TURN_ARENA_MAX    = 1 << 30,  /* bytes; of everything one batch needs for a while */
+    SCRATCH_ARENA_MAX = 64 << 20, /* bytes; of one decision */
+    CARE_US           = 1'000'000,
+    ENGINE_SET_MAX    = 10'000, /* of the small sets below; a full one begins anew */
+};
+
+/** A list of pointers that keeps its memory over the turns. */
+struct pointers {
+    void **items;
+    size_t count, capacity;
+};
+void pointers_push(struct pointers *list, void *item);
+void pointers_done(struct pointers *list);
+
+/** Answers given lately, by request id (engine_requests.c). */
+struct request_memory {
+    struct map *by_id;          /* request id -> struct kept_request, owned */
+    struct kept_request *first; /* oldest */
+    struct kept_request *last;
+};
+
+struct engine {
+    /* Constant. */
+    struct engine_options options;
+    struct partition *partition;
+    struct store *store;
+    pthread_t thread;
+    struct mailbox *mailbox;   /* any thread */
+    _Atomic bool is_stopping;  /* any thread */
+    _Atomic int64_t turned_ms; /* any thread */
+
+    /* Parameters of decisions. */
+    int64_t now_us; /* of this turn; never falls */
+    struct id_source ids;
+    struct child_places children;
+    struct prng random;
+    struct arena *scratch;
+    struct assistant_tables assistant_tables;
+    struct assistant_source assistants; /* over them */
+
+    /* This turn. */
+    struct txn *txn;
+    struct arena *arena;      /* cleared after each turn */
+    struct event_list events; /* of the command at hand */
+    struct buf entry;         /* likewise, packed */
+    struct pointers answered; /* struct command: to be answered after the commit */
+    struct pointers touched;  /* struct live_run */
+    size_t command_count;
+
+    /* What the tables say, in memory. */
+    uint64_t journal_next, payload_next, ready_next, request_next, dead_next;
+    int64_t schedule_due_us; /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
+    int64_t timer_due_us;    /* of the first row of TABLE_TIMERS; INT64_MAX: none */
+    struct run_cache cache;
+    struct job_queues *queues;
+    struct workers *workers;
+    struct polls polls;
+    struct outbox *outbox;
+    struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
+    struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
+    struct request_memory requests;
+    struct event_hub hub;
+    bool accepts_runs;
+    bool is_halted;         /* the thread has ended */
+    bool has_failed;        /* for good: no turn any more */
+    int64_t readers_due_us; /* when dead readers are looked for */
+    int64_t care_due_us;    /* when the once-a-second work is next due */
+    int64_t timer_lag_us;   /* of the latest timer */
+    struct page sweep;      /* where the sweeper of old rows goes on */
+    uint64_t used_bytes;    /* of the store, as of the last care */
+    uint64_t size_bytes;
+    uint64_t timer_count;
+};
+
+/* --- engine.c ----------------------------------------------------------------------------------
+ */
+
+struct decide_env engine_env(struct engine *engine);
+
+/** The command is answered after the commit. */
+void engine_answer(struct engine *engine, struct command *command);
+
+/** Marks a run as changed by this turn. */
+void engine_touch(struct engine *engine, struct live_run *live);
+
+/* --- engine_care.c -----------------------------------------------------------------------------
+ */
+
+/** The once-a-second work, if its time has come. */
+void engine_care(struct engine *engine);
+
+/** How full the store is, and whether new runs are accepted. */
+status engine_read_fill(struct engine *engine, struct error *reterr);
+
+/** Shows queues and counts on the board. */
+void engine_show(struct engine *engine);
+
+/* --- engine_start.c, engine_runs.c: commands to runs -------------------------------------------
+ */
+
+status engine_start_run(struct engine *engine, struct command *command, struct error *reterr);
+/** The same without the answer: `command->code` says what became of it, and `*ret_live` is the run,
+ * new or found (then `response->created` is false); NULL if it was refused. */
+status engine_start_decide(struct engine *engine, struct command *command,
+                           struct live_run **ret_live, struct error *reterr);
+
+status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Opens a faulted run again; values[0] of the command is the patch. `*ret_live` (may be NULL) is
+ * untouched if it was refused. */
+struct engine_retry {
+    const char *run, *task, *by;
+};
+status engine_retry(struct engine *engine, struct command *command,
+                    const struct engine_retry *retry, struct live_run **ret_live,
+                    struct error *reterr);
+status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr);
+status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr);
+
+status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_suspend_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_resume_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Terminates a run that is not over; OK if it is. */
+status engine_terminate(struct engine *engine, struct live_run *live, str reason, str by,
+                        struct error *reterr);
+
+/* --- engine_keep.c: what a decision leaves in the tables ---------------------------------------
+ */
+
+/** Marks a run as worked on, for poison.h, and lets go. */
+void engine_work_begin(struct engine *engine, str run);
+void engine_work_end(struct engine *engine);
+
+/** Writes engine->events, which `live` has just decided: journal, jobs, approvals. */
+status engine_keep(struct engine *engine, struct live_run *live, struct error *reterr);
+
+/** Writes heads, rows, timers and snapshots of all touched runs. */
+status engine_flush(struct engine *engine, struct error *reterr);
+
+/** Says whether a run needs no memory for a while. */
+bool engine_run_sleeps(const struct engine *engine, const struct live_run *live);
+
+/** Adds labels to the row of a run. */
+status engine_label_run(struct engine *engine, struct live_run *live, const struct event *event,
+                        struct error *reterr);
+
+/** Finds a run in memory or loads it. NULL and OK: the command was refused (not found, damaged,
+ * parked); `command` may be NULL. */
+status engine_run(struct engine *engine, str id, struct command *command,
+                  struct live_run **ret_live, struct error *reterr);
+
+/** The view of a live run; lives as long as `arena`. */
+status engine_view(struct engine *engine, struct live_run *live, bool is_full, struct arena *arena,
+                   Pb__RunView **ret_view, struct error *reterr);
+
+/* --- engine_jobs.c: rows of jobs ---------------------------------------------------------------
+ */
+
+status engine_job_event(struct engine *engine, struct live_run *live, const struct event *event,
+                        struct error *reterr);
+/** The jobs of a run that was suspended or resumed. */
+status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool is_held,
+                        struct error *reterr);
+status engine_job_row(struct engine *engine, str job, struct arena *arena,
+                      Pb__JobRecord **ret_record, struct error *reterr);
+status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr);
+status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr);
+status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr);
+
+/** A compensation failed other than by its job: a dead letter of its own. */
+status engine_bury_compensation(struct engine *engine, const struct live_run *live,
+                                const struct event *event, struct error *reterr);
+
+/* --- engine_letters.c: dead letters ------------------------------------------------------------
+ */
+
+status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr);
+status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr);
+
+/** A run goes on: what it was given up for is none any more. */
+status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
+                              struct error *reterr);
+
+/** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
+status engine_bury_emitted(struct engine *engine, const struct live_run *live,
+                           const struct event *event, struct error *reterr);
+
+/* --- engine_lease.c: workers -------------------------------------------------------------------
+ */
+
+status engine_lease(struct engine *engine, struct command *command, struct error *reterr);
+void engine_give_up(struct engine *engine, struct command *command);
+status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Gives ready jobs to parked polls. */
+status engine_dispatch(struct engine *engine, struct error *reterr);
+
+/** Answers polls whose wait is over; all of them if `everything`. */
+void engine_end_polls(struct engine *engine, bool everything);
+
+/* --- engine_secrets.c --------------------------------------------------------------------------
+ */
+
+/** Replaces the job's input by the one that is sent, with its secrets. `*ret_filled` false: that
+ * cannot be made, and the job has failed. */
+status engine_fill_secrets(struct engine *engine, struct open_job *job, Pb__JobRecord *record,
+                           struct arena *arena, bool *ret_filled, struct error *reterr);
+
+/* --- engine_report.c ---------------------------------------------------------------------------
+ */
+
+status engine_report(struct engine *engine, struct command *command, struct error *reterr);
+
+/** A job failed before any worker had it, with `error` (borrowed). */
+status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
+                         struct error *reterr);
+
+/** A lease or attempt was over: the attempt has failed. */
+status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr);
+
+/* --- engine_timers.c ---------------------------------------------------------------------------
+ */
+
+/** Does what is due: timers, runs that go on, leases. */
+status engine_due(struct engine *engine, struct error *reterr);
+
+/** Sets timer_due_us from the table. */
+status engine_peek_timer(struct engine *engine, struct error *reterr);
+
+/* --- engine_children.c: child runs, on both sides ----------------------------------------------
+ */
+
+/** Tells the child's partition what its parent has decided. */
+status engine_child_event(struct engine *engine, struct live_run *live, const struct event *event,
+                          struct error *reterr);
+
+status engine_take_child_stop(struct engine *engine, const Pb__ChildStop *stop,
+                              struct error *reterr);
+status engine_take_child_answer(struct engine *engine, const Pb__ChildAnswer *answer,
+                                struct error *reterr);
+
+/** Starts a run that another run or a schedule ordered. */
+status engine_take_run_order(struct engine *engine, const Pb__RunOrder *order,
+                             struct error *reterr);
+
+/** Tells whoever watches `live` that it has ended with this turn. */
+status engine_tell_watchers(struct engine *engine, struct live_run *live, struct error *reterr);
+
+/** Where child runs go: the `children` of decide_env. */
+struct child_places engine_child_places(struct engine *engine);
+
+/** The workflow of a name, as the system partition knows it. A new reference. Fails as
+ * definitions_resolve(); UNAVAILABLE: the system partition is not in this process. */
+status engine_resolve(struct engine *engine, const struct workflow_name *name,
+                      const struct workflow **ret_workflow, struct error *reterr);
+
+/* --- engine_schedules.c: the system partition: runs that start by themselves --------------------
+ */
+
+/** A version was registered: if it is the newest release, its schedule is the one that holds. */
+status engine_schedule(struct engine *engine, const struct workflow *workflow,
+                       struct error *reterr);
+
+/** Orders the starts that are due. */
+status engine_fire_schedules(struct engine *engine, struct error *reterr);
+
+status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnswer *answer,
+                                   struct error *reterr);
+
+/** Sets schedule_due_us from the table. */
+status engine_peek_schedule(struct engine *engine, struct error *reterr);
+
+/* --- engine_messages.c: what other partitions say ----------------------------------------------
+ */
+
+status engine_take_messages(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Puts a message for a partition into the outbox. */
+status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
+                   struct error *reterr);
+
+/* --- engine_requests.c -------------------------------------------------------------------------
+ */
+
+struct kept_request {
+    struct kept_request *next;
+    char *id;
+    uint64_t sequence;
+    int64_t time_us;
+    struct id run, event;
+};
+
+struct kept_request *engine_request_find(struct engine *engine, str id);
+status engine_request_keep(struct engine *engine, str id, str run, str event, struct error *reterr);
+status engine_requests_recover(struct engine *engine, struct error *reterr);
+void engine_requests_done(struct engine *engine);
+
+/** Deletes old requests and idempotency keys, a few at a time. */
+status engine_sweep(struct engine *engine, struct error *reterr);
+
+/* --- engine_system.c: the system partition -----------------------------------------------------
+ */
+
+status engine_put_workflow(struct engine *engine, struct command *command, struct error *reterr);
+status engine_put_key(struct engine *engine, struct command *command, struct error *reterr);
+status engine_register_functions(struct engine *engine, struct command *command,
+                                 struct error *reterr);
+
+/* --- engine_assistants.c: likewise -------------------------------------------------------------
+ */
+
+status engine_put_assistant(struct engine *engine, struct command *command, struct error *reterr);
+status engine_delete_assistant(struct engine *engine, struct command *command,
+                               struct error *reterr);
+
+/* --- engine_recover.c --------------------------------------------------------------------------
+ */
+
+/** Reads from the tables everything that is kept in memory. */
+status engine_recover(struct engine *engine, struct error *reterr);
+
+/** Forgets everything that engine_recover() reads; parked polls stay. */
+void engine_forget(struct engine *engine);
+
+#endif

@@ -1,0 +1,332 @@
+#include "scheduler/engine/job_queue.h"
+
+#include "base/assert.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { QUEUE_NAMES_MAX = 1 << 20, QUEUES_CAPACITY_MIN = 16 };
+
+struct job_queues {
+    struct queue **queues; /* owned, as is each */
+    size_t queue_count, queue_capacity;
+    struct map *by_name; /* key of a queue -> struct queue */
+    struct map *by_id;   /* job id -> struct open_job, owned */
+    struct heap delayed;
+    struct heap leased;
+};
+
+static struct open_job *job_of(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct open_job, link);
+    return (struct open_job *)place;
+}
+
+static bool is_due_before(const struct heap_link *a, const struct heap_link *b)
+{
+    const struct open_job *one = job_of(a);
+    const struct open_job *two = job_of(b);
+    if (one->due_us != two->due_us) return one->due_us < two->due_us;
+    return one->sequence < two->sequence;
+}
+
+/* When a leased job must be looked at. */
+static int64_t over_us(const struct open_job *job)
+{
+    bool ends_first = job->attempt_ends_us > 0 && job->attempt_ends_us < job->lease_expires_us;
+    return ends_first ? job->attempt_ends_us : job->lease_expires_us;
+}
+
+static bool is_over_before(const struct heap_link *a, const struct heap_link *b)
+{
+    return over_us(job_of(a)) < over_us(job_of(b));
+}
+
+struct job_queues *job_queues_new(void)
+{
+    struct job_queues *queues = mem_new(1, sizeof *queues);
+    queues->by_name           = map_new(QUEUE_NAMES_MAX);
+    queues->by_id             = map_new(QUEUE_JOBS_MAX);
+    queues->delayed           = heap_init(is_due_before);
+    queues->leased            = heap_init(is_over_before);
+    return queues;
+}
+
+static char *text_of(str text) /* queues own their names; str points to const */
+{
+    return (char *)(uintptr_t)text.ptr;
+}
+
+static void queue_free(struct queue *queue)
+{
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) heap_done(&queue->ready[i]);
+    free(text_of(queue->namespace));
+    free(text_of(queue->name));
+    free(queue);
+}
+
+void job_queues_free(struct job_queues *queues)
+{
+    if (!queues) return;
+    size_t cursor = 0;
+    void *job     = NULL;
+    while (map_next(queues->by_id, &cursor, NULL, &job)) free(job);
+    for (size_t i = 0; i < queues->queue_count; i++) queue_free(queues->queues[i]);
+    free(queues->queues);
+    map_free(queues->by_name);
+    map_free(queues->by_id);
+    heap_done(&queues->delayed);
+    heap_done(&queues->leased);
+    free(queues);
+}
+
+void job_queues_freep(struct job_queues **queues)
+{
+    job_queues_free(*queues);
+    *queues = NULL;
+}
+
+static str name_key(struct key *key, str namespace, str name)
+{
+    queue_key(key, namespace, name);
+    bytes raw = key_bytes(key);
+    return (str){.ptr = raw.ptr, .len = raw.len};
+}
+
+struct queue *job_queue_find(struct job_queues *queues, str namespace, str name)
+{
+    struct key key;
+    return map_get(queues->by_name, name_key(&key, namespace, name));
+}
+
+static struct queue *queue_new(str namespace, str name)
+{
+    struct queue *queue = mem_new(1, sizeof *queue);
+    queue->namespace    = (str){mem_dup(namespace.ptr, namespace.len), namespace.len};
+    queue->name         = (str){mem_dup(name.ptr, name.len), name.len};
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) queue->ready[i] = heap_init(is_due_before);
+    return queue;
+}
+
+struct queue *job_queue_at(struct job_queues *queues, str namespace, str name)
+{
+    struct queue *queue = job_queue_find(queues, namespace, name);
+    if (queue) return queue;
+
+    if (queues->queue_count == queues->queue_capacity) {
+        queues->queue_capacity =
+            queues->queue_capacity ? 2 * queues->queue_capacity : QUEUES_CAPACITY_MIN;
+        queues->queues = mem_resize(queues->queues, queues->queue_capacity, sizeof(struct queue *));
+    }
+    queue                                 = queue_new(namespace, name);
+    queues->queues[queues->queue_count++] = queue;
+    struct key key;
+    bool is_put = map_put(queues->by_name, name_key(&key, namespace, name), queue);
+    ASSERT(is_put);
+    return queue;
+}
+
+size_t job_queue_count(const struct job_queues *queues)
+{
+    return queues->queue_count;
+}
+
+struct queue *job_queue_next(struct job_queues *queues, size_t *index)
+{
+    return *index < queues->queue_count ? queues->queues[(*index)++] : NULL;
+}
+
+void open_job_adopt(struct open_job *job, struct worker *holder)
+{
+    if (job->holder) job->holder->busy--;
+    if (holder) holder->busy++;
+    job->holder = holder;
+}
+
+/* Takes the job out of the place it is in. */
+static void unplace(struct job_queues *queues, struct open_job *job)
+{
+    struct queue *queue = job->queue;
+    switch (job->state) {
+    case OPEN_JOB_READY:
+        heap_remove(&queue->ready[job->priority], &job->link);
+        queue->ready_count--;
+        return;
+    case OPEN_JOB_DELAYED:
+        heap_remove(&queues->delayed, &job->link);
+        queue->delayed_count--;
+        return;
+    case OPEN_JOB_HELD: queue->held_count--; return;
+    case OPEN_JOB_LEASED:
+        heap_remove(&queues->leased, &job->link);
+        queue->leased_count--;
+        open_job_adopt(job, NULL);
+        return;
+    }
+}
+
+static void place_waiting(struct job_queues *queues, struct open_job *job, int64_t now_us)
+{
+    struct queue *queue = job->queue;
+    if (job->is_held) {
+        job->state = OPEN_JOB_HELD;
+        queue->held_count++;
+    } else if (job->due_us <= now_us) {
+        job->state = OPEN_JOB_READY;
+        heap_add(&queue->ready[job->priority], &job->link);
+        queue->ready_count++;
+    } else {
+        job->state = OPEN_JOB_DELAYED;
+        heap_add(&queues->delayed, &job->link);
+        queue->delayed_count++;
+    }
+}
+
+struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job, int64_t now_us)
+{
+    ASSERT(job->priority <= JOB_PRIORITY_MAX);
+    ASSERT(job->queue);
+    struct open_job *added = mem_new(1, sizeof *added);
+    *added                 = *job;
+    added->link            = (struct heap_link){};
+    if (!map_put(queues->by_id, str_from(added->id.text), added)) {
+        free(added);
+        return NULL;
+    }
+    place_waiting(queues, added, now_us);
+    return added;
+}
+
+struct open_job *open_job_find(struct job_queues *queues, str id)
+{
+    return map_get(queues->by_id, id);
+}
+
+void open_job_remove(struct job_queues *queues, struct open_job *job)
+{
+    unplace(queues, job);
+    void *removed = map_remove(queues->by_id, str_from(job->id.text));
+    ASSERT(removed == job);
+    free(job);
+}
+
+struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor)
+{
+    void *job = NULL;
+    return map_next(queues->by_id, cursor, NULL, &job) ? job : NULL;
+}
+
+size_t open_job_count(const struct job_queues *queues)
+{
+    return map_count(queues->by_id);
+}
+
+/* Smaller goes first. */
+static int64_t rank_us(const struct open_job *job)
+{
+    return job->due_us - (int64_t)job->priority * QUEUE_AGEING_US;
+}
+
+bool open_job_is_before(const struct open_job *a, const struct open_job *b)
+{
+    int64_t rank_a_us = rank_us(a);
+    int64_t rank_b_us = rank_us(b);
+    return rank_a_us != rank_b_us ? rank_a_us < rank_b_us : a->sequence < b->sequence;
+}
+
+struct open_job *queue_peek(const struct queue *queue)
+{
+    if (queue->is_paused || queue->ready_count == 0) return NULL;
+    struct open_job *best = NULL;
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
+        const struct heap_link *first = heap_first(&queue->ready[i]);
+        if (first && (!best || open_job_is_before(job_of(first), best))) best = job_of(first);
+    }
+    return best;
+}
+
+int64_t queue_oldest_us(const struct queue *queue)
+{
+    int64_t oldest_us = 0;
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
+        const struct heap_link *first = heap_first(&queue->ready[i]);
+        if (!first) continue;
+        int64_t due_us = job_of(first)->due_us;
+        if (oldest_us == 0 || due_us < oldest_us) oldest_us = due_us;
+    }
+    return oldest_us;
+}
+
+void open_job_lease(struct job_queues *queues, struct open_job *job, struct worker *holder,
+                    uint32_t lease_ms, int64_t now_us, int64_t ends_us)
+{
+    ASSERT(job->state != OPEN_JOB_LEASED);
+    ASSERT(lease_ms > 0);
+    unplace(queues, job);
+    job->state            = OPEN_JOB_LEASED;
+    job->is_cancel_wanted = false;
+    job->is_unclaimed     = false;
+    job->lease_ms         = lease_ms;
+    job->leased_us        = now_us;
+    job->lease_expires_us = now_us + (int64_t)lease_ms * 1000;
+    job->attempt_ends_us  = ends_us;
+    job->lease_number++;
+    heap_add(&queues->leased, &job->link);
+    job->queue->leased_count++;
+    open_job_adopt(job, holder);
+}
+
+void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t now_us)
+{
+    ASSERT(job->state == OPEN_JOB_LEASED);
+    job->lease_expires_us = now_us + (int64_t)job->lease_ms * 1000;
+    heap_move(&queues->leased, &job->link);
+}
+
+void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us)
+{
+    if (job->is_held == is_held) return;
+    job->is_held = is_held;
+    if (job->state == OPEN_JOB_LEASED) return;
+    unplace(queues, job);
+    place_waiting(queues, job, now_us);
+}
+
+void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
+                     int64_t now_us)
+{
+    unplace(queues, job);
+    job->lease_expires_us = 0;
+    job->attempt_ends_us  = 0;
+    job->due_us           = due_us;
+    place_waiting(queues, job, now_us);
+}
+
+void job_queues_advance(struct job_queues *queues, int64_t now_us)
+{
+    const struct heap_link *first = NULL;
+    while ((first = heap_first(&queues->delayed)) && job_of(first)->due_us <= now_us) {
+        struct open_job *job = job_of(first);
+        unplace(queues, job);
+        place_waiting(queues, job, now_us);
+    }
+}
+
+struct open_job *job_queues_expired(struct job_queues *queues, int64_t now_us)
+{
+    const struct heap_link *first = heap_first(&queues->leased);
+    if (!first || over_us(job_of(first)) > now_us) return NULL;
+    return job_of(first);
+}
+
+int64_t job_queues_due_us(const struct job_queues *queues)
+{
+    int64_t due_us                  = INT64_MAX;
+    const struct heap_link *delayed = heap_first(&queues->delayed);
+    const struct heap_link *leased  = heap_first(&queues->leased);
+    if (delayed) due_us = job_of(delayed)->due_us;
+    if (leased && over_us(job_of(leased)) < due_us) due_us = over_us(job_of(leased));
+    return due_us;
+}

@@ -1,0 +1,134 @@
+/**
+ * job_queue: the order of all open jobs of a partition, in memory.
+ *
+ * Every open job is in one of four places: ready (a worker may have it), delayed (its time has not
+ * come), held (its run is suspended) or leased (a worker has it, until its lease or its attempt is
+ * over). The truth is in the
+ * tables; this is rebuilt from them at start and says nothing that they do not.
+ *
+ * Order: by time, and one step of priority is worth QUEUE_AGEING_US of waiting. So urgent jobs go
+ * first and no job waits for ever. Jobs of one priority and time go in the order of their sequence.
+ *
+ * What it does not: read or write tables, decide about attempts, talk to workers.
+ *
+ * Threads: the engine thread only. Limits: QUEUE_JOBS_MAX open jobs; QUEUES_MAX queues that exist
+ * only because somebody polls them (those of jobs are bounded by the definitions).
+ */
+#ifndef SCHEDULER_JOB_QUEUE_H
+#define SCHEDULER_JOB_QUEUE_H
+
+#include "base/id.h"
+#include "base/status.h"
+#include "scheduler/engine/heap.h"
+#include "scheduler/engine/worker.h"
+#include "scheduler/tables/tables.h"
+
+enum {
+    QUEUES_MAX       = 1'024,
+    QUEUE_JOBS_MAX   = 4'000'000,
+    QUEUE_AGEING_US  = 60'000'000, /* a job of priority 5 overtakes one of 6 a minute younger */
+    QUEUE_PRIORITIES = JOB_PRIORITY_MAX + 1,
+};
+
+struct poll_link;
+
+struct queue {
+    str namespace;  /* owned; empty: one of tutti's own queues */
+    str name;       /* owned */
+    bool is_paused; /* nothing is handed out */
+    struct heap ready[QUEUE_PRIORITIES];
+    size_t ready_count, delayed_count, held_count, leased_count;
+    uint64_t dead_count;                      /* entries of its dead letter queue */
+    struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
+};
+
+enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_HELD, OPEN_JOB_LEASED };
+
+struct open_job {
+    struct id id, run;
+    struct queue *queue;
+    uint8_t priority;
+    uint64_t sequence;
+    int64_t due_us;
+    int64_t queued_us; /* when it was first scheduled */
+
+    bool is_held; /* not to be leased (again); a lease that it has goes on */
+
+    enum open_job_state state; /* and what follows only if leased: */
+    bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
+    bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
+    uint32_t lease_number;     /* counts on through all leases of the job */
+    uint32_t lease_ms;
+    int64_t leased_us;
+    int64_t lease_expires_us;
+    int64_t attempt_ends_us; /* 0: no limit; no heartbeat extends it */
+    struct worker *holder;   /* counts it as busy; NULL: not known */
+
+    struct heap_link link;
+};
+
+struct job_queues;
+
+/** Owned: job_queues_free(). */
+struct job_queues *job_queues_new(void);
+void job_queues_free(struct job_queues *queues);
+void job_queues_freep(struct job_queues **queues);
+
+/** Finds a queue or makes it. Who makes queues of foreign names looks at job_queue_count() first.
+ */
+struct queue *job_queue_at(struct job_queues *queues, str namespace, str name);
+size_t job_queue_count(const struct job_queues *queues);
+
+/** Finds a queue; NULL if no job and no poll ever named it. */
+struct queue *job_queue_find(struct job_queues *queues, str namespace, str name);
+
+/** Walks all queues in the order in which they were made; NULL at the end. `*index` begins at 0. */
+struct queue *job_queue_next(struct job_queues *queues, size_t *index);
+
+/** Adds an open job: ready or delayed, as its `due_us` says. Copies `job`; returns the copy, which
+ * lives until open_job_remove(). NULL: QUEUE_JOBS_MAX. */
+struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job,
+                              int64_t now_us);
+struct open_job *open_job_find(struct job_queues *queues, str id);
+void open_job_remove(struct job_queues *queues, struct open_job *job);
+
+/** Walks all open jobs in no order; NULL at the end. `*cursor` begins at 0. */
+struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor);
+size_t open_job_count(const struct job_queues *queues);
+
+/** The job that `queue` would hand out next, or NULL; a paused queue hands out nothing. */
+struct open_job *queue_peek(const struct queue *queue);
+
+/** Says whether `a` is handed out before `b`, of another queue or not. */
+bool open_job_is_before(const struct open_job *a, const struct open_job *b);
+
+/** When the job that waits longest became ready; 0: none. */
+int64_t queue_oldest_us(const struct queue *queue);
+
+/** Ready to leased. `holder` may be NULL. `ends_us`: see attempt_ends_us. */
+void open_job_lease(struct job_queues *queues, struct open_job *job, struct worker *holder,
+                    uint32_t lease_ms, int64_t now_us, int64_t ends_us);
+
+/** A heartbeat: the lease runs anew from `now_us`. */
+void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t now_us);
+
+/** Somebody else holds the lease than we knew. */
+void open_job_adopt(struct open_job *job, struct worker *holder);
+
+/** From now on it is held, or is not any more. */
+void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us);
+
+/** Leased, delayed or ready to ready or delayed, due at `due_us`; or to held. */
+void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
+                     int64_t now_us);
+
+/** Makes ready whatever has become due. */
+void job_queues_advance(struct job_queues *queues, int64_t now_us);
+
+/** The leased job whose lease or attempt is over, the longest over first; NULL if none is. */
+struct open_job *job_queues_expired(struct job_queues *queues, int64_t now_us);
+
+/** When job_queues_advance() or job_queues_expired() will next find something; INT64_MAX: never. */
+int64_t job_queues_due_us(const struct job_queues *queues);
+
+#endif

@@ -1,0 +1,108 @@
+/* Commands to dead letters: redriving and dropping; and what a retry of a run does to its own. */
+#include "base/assert.h"
+#include "dead_letter.pb-c.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/tables/dead_letters.h"
+
+enum { LETTERS_PER_RUN_MAX = 1'000 /* that a retry takes along */ };
+
+/* What was found; lives as long as the turn. */
+struct found {
+    struct engine *engine;
+    struct found_letter {
+        struct found_letter *next;
+        bytes key;
+        const char *run, *task;
+    } * first;
+    size_t count, count_max;
+};
+
+static status note(bytes key, const Pb__DeadLetterRecord *row, struct error *reterr, void *context)
+{
+    struct found *found         = context;
+    struct arena *arena         = found->engine->arena;
+    struct found_letter *letter = arena_alloc(arena, sizeof *letter);
+    char *copy                  = arena_strdup(arena, (str){key.ptr, key.len});
+    if (!letter || !copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    if (found->count == found->count_max) return STATUS_OK;
+    *letter      = (struct found_letter){.next = found->first,
+                                         .key  = {copy, key.len},
+                                         .run  = text_in(arena, str_from(row->job->job->run)),
+                                         .task = text_in(arena, str_from(row->job->job->task))};
+    found->first = letter;
+    found->count++;
+    return STATUS_OK;
+}
+
+static status find(struct engine *engine, const struct letter_filter *filter, size_t count_max,
+                   struct found *ret_found, struct error *reterr)
+{
+    *ret_found = (struct found){.engine = engine, .count_max = count_max};
+    return letters_visit(engine->txn, filter, note, ret_found, reterr);
+}
+
+static status drop(struct engine *engine, const struct found_letter *letter, struct error *reterr)
+{
+    struct key_text namespace = {};
+    struct key_text name      = {};
+    bytes rest                = letter->key;
+    bool is_key               = key_take_text(&rest, &namespace) && key_take_text(&rest, &name);
+    if (!is_key) return fail(reterr, STATUS_DATA_LOSS, "table dead_letters: a key");
+    struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
+                                       (str){name.data, name.len});
+    if (queue->dead_count > 0) queue->dead_count--;
+    return txn_delete(engine->txn, TABLE_DEAD_LETTERS, letter->key, reterr);
+}
+
+static struct letter_filter filter_of(const struct command *command, const char *queue,
+                                      const char *job)
+{
+    return (struct letter_filter){
+        .namespace = command->namespace, .queue = str_from(queue), .job = str_from(job)};
+}
+
+status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__DropDeadLetter *request = command->request;
+    const struct letter_filter filter = filter_of(command, request->queue, request->job);
+    struct found found                = {};
+    engine_answer(engine, command);
+    TRY(find(engine, &filter, 1, &found, reterr));
+    if (!found.first) {
+        return command_refuse(command, STATUS_NOT_FOUND, "not_found",
+                              "there is no dead letter %s in this queue", request->job);
+    }
+    return drop(engine, found.first, reterr);
+}
+
+status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
+                              struct error *reterr)
+{
+    const struct letter_filter filter = {.namespace = str_from("*"),
+                                         .run       = str_from(live->id.text)};
+    struct found found                = {};
+    TRY(find(engine, &filter, LETTERS_PER_RUN_MAX, &found, reterr));
+    for (const struct found_letter *l = found.first; l; l = l->next) TRY(drop(engine, l, reterr));
+    return STATUS_OK;
+}
+
+status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__RedriveDeadLetter *request = command->request;
+    Pb__RedrivenDeadLetter *answer       = command->response;
+    const struct letter_filter filter    = filter_of(command, request->queue, request->job);
+    struct found found                   = {};
+    engine_answer(engine, command);
+    TRY(find(engine, &filter, 1, &found, reterr));
+    if (!found.first) {
+        return command_refuse(command, STATUS_NOT_FOUND, "not_found",
+                              "there is no dead letter %s in this queue", request->job);
+    }
+    const struct engine_retry retry = {
+        .run = found.first->run, .task = found.first->task, .by = request->by};
+    TRY(engine_retry(engine, command, &retry, NULL, reterr));
+    if (command->code == STATUS_OK && answer) {
+        answer->run = text_in(command->arena, str_from(found.first->run));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* What other partitions say, and how they are told: outbox.h. */
+#include "base/log.h"
+#include "scheduler/engine/events.h"
+#include "scheduler/engine/webhooks.h"
+
+status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
+                   struct error *reterr)
+{
+    return outbox_put(engine->outbox, engine->txn, partition, message, reterr);
+}
+
+static status take(struct engine *engine, const Pb__Message *message, struct error *reterr)
+{
+    switch (message->content_case) {
+    case PB__MESSAGE__CONTENT_RUN_ORDER:
+        return engine_take_run_order(engine, message->run_order, reterr);
+    case PB__MESSAGE__CONTENT_CHILD_STOP:
+        return engine_take_child_stop(engine, message->child_stop, reterr);
+    case PB__MESSAGE__CONTENT_CHILD_ANSWER:
+        return engine_take_child_answer(engine, message->child_answer, reterr);
+    case PB__MESSAGE__CONTENT_EVENT_ARRIVAL:
+        return engine_event_arrived(engine, message->event_arrival, reterr);
+    case PB__MESSAGE__CONTENT_EVENT_TAKEN:
+        return engine_event_taken(engine, message->event_taken, reterr);
+    case PB__MESSAGE__CONTENT_SUBSCRIPTION_OFF:
+        return engine_subscription_off(engine, message->subscription_off, reterr);
+    case PB__MESSAGE__CONTENT_SCHEDULE_ANSWER:
+        return engine_take_schedule_answer(engine, message->schedule_answer, reterr);
+    default: break;
+    }
+    log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));
+    return STATUS_OK;
+}
+
+status engine_take_messages(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const struct message_batch *batch = command->request;
+    engine_answer(engine, command);
+    for (size_t i = 0; i < batch->count; i++) {
+        bool is_new = false;
+        TRY(inbox_take(engine->txn, batch->source, batch->sequences[i], &is_new, reterr));
+        if (is_new) TRY(take(engine, batch->messages[i], reterr));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,56 @@
+/**
+ * partition: the unit of ownership: one store, and what it says about itself.
+ *
+ * A partition lives in the folder `p<index>` of the data folder. Its table `meta` keeps:
+ *
+ *     format           u32: PARTITION_FORMAT; a newer one is refused
+ *     partition_count  u32: fixed when the data folder is made
+ *     partition        u32: its index
+ *     epoch            u32: from 1; grows with a restore or failover, never with a restart
+ *     lease_key        32 bytes: signs lease tokens
+ *
+ * Threads: opened and closed by main; what is in it belongs to the engine thread, but the store may
+ * be read by others and the constants by all.
+ */
+#ifndef SCHEDULER_PARTITION_H
+#define SCHEDULER_PARTITION_H
+
+#include "scheduler/engine/lease_token.h"
+#include "scheduler/engine/poison.h"
+#include "store/store.h"
+
+enum {
+    PARTITION_FORMAT = 1,
+    PARTITIONS_MAX   = 1'024, /* as RPC_PARTITIONS_MAX */
+};
+
+struct partition_options {
+    const char *folder; /* the data folder, which exists; NULL: in memory, nothing is durable */
+    uint64_t map_size;  /* bytes */
+    uint16_t index;
+    uint16_t count; /* of all partitions */
+};
+
+struct partition {
+    uint16_t index;
+    uint16_t count;
+    uint32_t epoch;
+    struct lease_key lease_key;
+    struct store *store;   /* owned */
+    struct poison *poison; /* owned; NULL in memory */
+    int64_t sync_probe_us; /* p50 of a synced write, measured at start; 0 in memory */
+};
+
+/**
+ * Opens or makes a partition. Owned: partition_close(). FAILED_PRECONDITION: it is another
+ * partition, of another count or a newer format, or another process owns it. Else as store_open().
+ */
+status partition_open(const struct partition_options *options, struct partition **ret_partition,
+                      struct error *reterr);
+void partition_close(struct partition *partition);
+void partition_closep(struct partition **partition);
+
+/** The partition that owns what is known by a text: hash of namespace and text, modulo `count`. */
+uint16_t partition_of_text(str namespace, str text, uint16_t count);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * What an engine reads from the tables before its first turn, and again after a turn that a full
+ * store undid: where its sequences stand, and all open jobs in their order. Runs are not read; they
+ * are loaded when something happens to them.
+ */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/events.h"
+
+enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
+
+/* --- sequences ---------------------------------------------------------------------------------
+ */
+
+static status next_of(struct engine *engine, enum table table, uint64_t *ret_next,
+                      struct error *reterr)
+{
+    bytes key  = {};
+    bytes row  = {};
+    *ret_next  = 1;
+    status got = txn_last(engine->txn, table, &key, &row, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_OK || key.len != sizeof(uint64_t)) {
+        return fail(reterr, STATUS_DATA_LOSS, "table %s: the last key", table_names[table]);
+    }
+    *ret_next = u64_from(key.ptr) + 1;
+    return STATUS_OK;
+}
+
+/* Time and ids go on where the journal ends, whatever the clock says. */
+static status recover_clock(struct engine *engine, struct error *reterr)
+{
+    if (engine->journal_next == 1) return STATUS_OK;
+    struct key_u64 key         = key_of_u64(engine->journal_next - 1);
+    bytes entry                = {};
+    struct entry_header header = {};
+    TRY(txn_get(engine->txn, TABLE_JOURNAL, key_u64_bytes(&key), &entry, reterr));
+    TRY(entry_read_header(entry, &header, reterr));
+    if (header.time_us > engine->now_us) engine->now_us = header.time_us;
+    if (engine->ids.last_ms < engine->now_us / 1000) engine->ids.last_ms = engine->now_us / 1000;
+    return STATUS_OK;
+}
+
+/* --- open jobs ---------------------------------------------------------------------------------
+ */
+
+struct recovery {
+    struct engine *engine;
+    struct arena *arena;
+    int64_t now_us;
+};
+
+/* A leased job keeps its lease for one more lease time: its holder may come back meanwhile. */
+static void lease_again(struct recovery *recovery, struct open_job *job,
+                        const Pb__ReadyRecord *record)
+{
+    struct engine *engine = recovery->engine;
+    struct worker *holder = NULL;
+    status known =
+        worker_at(engine->workers, str_from(record->holder), recovery->now_us, &holder, NULL);
+    if (known != STATUS_OK) holder = NULL;
+    uint32_t lease_ms = record->lease_ms > 0 ? record->lease_ms : engine->options.lease_ms;
+    open_job_lease(engine->queues, job, holder, lease_ms, recovery->now_us,
+                   record->attempt_ends_us);
+    job->lease_number = record->lease_number; /* the same lease, not a new one */
+    job->is_unclaimed = true;
+}
+
+static status recover_ready(bytes key, bytes row, struct error *reterr, void *context)
+{
+    struct recovery *recovery = context;
+    struct engine *engine     = recovery->engine;
+    struct ready_place place  = {};
+    struct key_text namespace = {};
+    struct key_text name      = {};
+    Pb__ReadyRecord *record   = NULL;
+    arena_clear(recovery->arena);
+    if (!ready_key_read(key, &namespace, &name, &place)) {
+        return fail(reterr, STATUS_DATA_LOSS, "table ready: a key");
+    }
+    TRY(record_read(row, &pb__ready_record__descriptor, recovery->arena, &record, reterr));
+    if (!id_is_valid(str_from(record->job)) || !id_is_valid(str_from(record->run))) {
+        return fail(reterr, STATUS_DATA_LOSS, "table ready: an id");
+    }
+    struct open_job job = {
+        .queue        = job_queue_at(engine->queues, place.namespace, place.queue),
+        .priority     = place.priority,
+        .sequence     = place.sequence,
+        .due_us       = place.due_us,
+        .queued_us    = record->queued_us,
+        .lease_number = record->lease_number,
+        .is_held      = record->is_held,
+    };
+    memcpy(job.id.text, record->job, ID_LEN);
+    memcpy(job.run.text, record->run, ID_LEN);
+    if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
+
+    struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);
+    if (!added) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d open jobs", QUEUE_JOBS_MAX);
+    if (record->is_leased) lease_again(recovery, added, record);
+    return STATUS_OK;
+}
+
+static status recover_letter(bytes key, bytes, struct error *reterr, void *context)
+{
+    const struct recovery *recovery = context;
+    struct engine *engine           = recovery->engine;
+    struct key_text namespace       = {};
+    struct key_text name            = {};
+    uint64_t sequence               = 0;
+    bytes rest                      = key;
+    if (!key_take_text(&rest, &namespace) || !key_take_text(&rest, &name) ||
+        !key_take_u64(&rest, &sequence)) {
+        return fail(reterr, STATUS_DATA_LOSS, "table dead_letters: a key");
+    }
+    struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
+                                       (str){name.data, name.len});
+    queue->dead_count++;
+    if (sequence >= engine->dead_next) engine->dead_next = sequence + 1;
+    return STATUS_OK;
+}
+
+static status recover_queue(bytes key, bytes row, struct error *reterr, void *context)
+{
+    const struct recovery *recovery = context;
+    struct engine *engine           = recovery->engine;
+    struct key_text namespace       = {};
+    struct key_text name            = {};
+    bytes rest                      = key;
+    Pb__QueueRecord *record         = NULL;
+    if (!key_take_text(&rest, &namespace) || !key_take_text(&rest, &name)) {
+        return fail(reterr, STATUS_DATA_LOSS, "table queues: a key");
+    }
+    TRY(record_read(row, &pb__queue_record__descriptor, recovery->arena, &record, reterr));
+    struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
+                                       (str){name.data, name.len});
+    queue->is_paused    = record->is_paused;
+    return STATUS_OK;
+}
+
+static status each_row(struct recovery *recovery, enum table table, page_fn visit,
+                       struct error *reterr)
+{
+    struct page page       = {.has_more = true};
+    const struct scan scan = {};
+    while (page.has_more) {
+        TRY(txn_page(recovery->engine->txn, table, &scan, ROWS_PER_PAGE, &page, visit, recovery,
+                     reterr));
+    }
+    return STATUS_OK;
+}
+
+/* --- the run that crashed the engine -----------------------------------------------------------
+ */
+
+/* Its jobs go; its journal stays as it is. */
+static status drop_jobs_of(struct engine *engine, const struct id *run, struct error *reterr)
+{
+    CLEANUP(pointers_done) struct pointers jobs = {};
+    size_t cursor                               = 0;
+    struct open_job *job;
+    while ((job = open_job_next(engine->queues, &cursor))) {
+        if (strcmp(job->run.text, run->text) == 0) pointers_push(&jobs, job);
+    }
+    for (size_t i = 0; i < jobs.count; i++) {
+        job = jobs.items[i];
+        struct key key;
+        id_key(&key, str_from(job->id.text));
+        TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
+        TRY(engine_ready_delete(engine, job, reterr));
+        open_job_remove(engine->queues, job);
+    }
+    return STATUS_OK;
+}
+
+/* Without looking at its state, which may be what crashes: rows only. */
+static status park(struct engine *engine, const struct id *run, struct error *reterr)
+{
+    str id            = str_from(run->text);
+    Pb__RunHead *head = NULL;
+    Pb__RunView *row  = NULL;
+    TRY(run_head_get(engine->txn, id, engine->arena, &head, reterr));
+    TRY(run_row_get(engine->txn, id, engine->arena, &row, reterr));
+    if (head->is_parked || run_status_wire_is_final(row->status)) return STATUS_OK;
+
+    static const char error_text[] =
+        "{\"type\":\"https://tutti.dev/errors/internal\",\"status\":500,"
+        "\"title\":\"the run stopped the engine twice and was parked\"}";
+    struct key key;
+    if (head->due_us > 0) {
+        timer_key(&key, head->due_us, id);
+        TRY(txn_delete(engine->txn, TABLE_TIMERS, key_bytes(&key), reterr));
+    }
+    head->due_us    = 0;
+    head->jobs_open = 0;
+    head->is_parked = true;
+    head->status    = PB__RUN_STATUS__RUN_STATUS_FAULTED;
+    row->status     = PB__RUN_STATUS__RUN_STATUS_FAULTED;
+    row->ended_us   = engine->now_us;
+    row->error_json = bytes_in(engine->arena, str_from(error_text));
+
+    id_key(&key, id);
+    TRY(record_put(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), &head->base, reterr));
+    TRY(record_put(engine->txn, TABLE_RUNS, key_bytes(&key), &row->base, reterr));
+    log_write(LOG_ERROR, "run.parked", LOG_STR("run", id));
+    return drop_jobs_of(engine, run, reterr);
+}
+
+static status park_poison(struct engine *engine, struct error *reterr)
+{
+    struct id run = {};
+    if (!engine->partition->poison || !poison_run(engine->partition->poison, &run)) {
+        return STATUS_OK;
+    }
+    status parked = park(engine, &run, reterr);
+    return parked == STATUS_NOT_FOUND ? STATUS_OK : parked; /* it never came to its first commit */
+}
+
+/* --- all ---------------------------------------------------------------------------------------
+ */
+
+static status recover_tables(struct engine *engine, struct error *reterr)
+{
+    TRY(next_of(engine, TABLE_JOURNAL, &engine->journal_next, reterr));
+    TRY(next_of(engine, TABLE_PAYLOADS, &engine->payload_next, reterr));
+    TRY(recover_clock(engine, reterr));
+
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
+    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    struct recovery recovery = {.engine = engine, .arena = arena, .now_us = engine->now_us};
+    (void)job_queue_at(engine->queues, (str){}, str_from("tools")); /* shown also when empty */
+    (void)job_queue_at(engine->queues, (str){}, str_from("llm"));
+    TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
+    TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
+    TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
+    TRY(engine_requests_recover(engine, reterr));
+    TRY(engine_events_recover(engine, reterr));
+    TRY(park_poison(engine, reterr));
+    TRY(engine_peek_schedule(engine, reterr));
+    TRY(outbox_recover(engine->outbox, engine->txn, reterr));
+    return engine_peek_timer(engine, reterr);
+}
+
+status engine_recover(struct engine *engine, struct error *reterr)
+{
+    int64_t now_us = clock_unix_us();
+    if (now_us > engine->now_us) engine->now_us = now_us;
+    engine->ready_next     = 1;
+    engine->dead_next      = 1;
+    engine->queues         = job_queues_new();
+    engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
+    engine->known_digests  = map_new(ENGINE_SET_MAX);
+    engine->accepts_runs   = true;
+    event_hub_init(&engine->hub);
+    run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
+
+    TRY(txn_begin_write(engine->store, &engine->txn, reterr));
+    status recovered = recover_tables(engine, reterr);
+    if (recovered != STATUS_OK) {
+        txn_abort(TAKE(engine->txn));
+        return recovered;
+    }
+    return txn_commit(TAKE(engine->txn), reterr);
+}
+
+void engine_forget(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->touched.count; i++) {
+        struct live_run *live = engine->touched.items[i];
+        live->is_touched      = false;
+    }
+    engine->touched.count = 0;
+    if (engine->cache.by_id) run_cache_done(&engine->cache);
+    if (engine->requests.by_id) engine_requests_done(engine);
+    job_queues_free(engine->queues);
+    size_t cursor = 0;
+    struct worker *worker;
+    while ((worker = worker_next(engine->workers, &cursor))) worker->busy = 0;
+    event_hub_done(&engine->hub);
+    map_free(engine->cancelled_jobs);
+    map_free(engine->known_digests);
+    engine->queues         = NULL;
+    engine->cancelled_jobs = NULL;
+    engine->known_digests  = NULL;
+}

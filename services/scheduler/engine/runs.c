@@ -1,0 +1,201 @@
+/* Commands to runs that exist: cancel, signal, decide an approval. */
+#include "approval.pb-c.h"
+#include "scheduler/engine/engine_internal.h"
+
+/* --- cancel, signal, decide --------------------------------------------------------------------
+ */
+
+/* Finishes a command to a run that has decided. */
+static status finish(struct engine *engine, struct command *command, struct live_run *live,
+                     struct error *reterr)
+{
+    status kept = STATUS_OK;
+    if (command->code == STATUS_OK) kept = engine_keep(engine, live, reterr);
+    engine_work_end(engine);
+    return kept;
+}
+
+status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__CancelRun *request = command->request;
+    engine_answer(engine, command);
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = run_cancel(live->run, &env, str_from(request->reason), str_from(request->by),
+                               &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
+}
+
+/* --- terminate, suspend, resume ----------------------------------------------------------------
+ */
+
+typedef status run_stop(struct run *run, const struct decide_env *env, str reason, str by,
+                        struct event_list *events, struct error *reterr);
+
+/* Resumed, it does at once what became due meanwhile. */
+static status resume(struct run *run, const struct decide_env *env, str reason, str by,
+                     struct event_list *events, struct error *reterr)
+{
+    TRY(run_resume(run, env, reason, by, events, reterr));
+    return run_has_more(run) ? STATUS_OK : run_due(run, env, events, reterr);
+}
+
+static status stop_run(struct engine *engine, struct command *command, run_stop *decide,
+                       struct error *reterr)
+{
+    const Pb__StopRun *request = command->request;
+    engine_answer(engine, command);
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = decide(live->run, &env, str_from(request->reason), str_from(request->by),
+                           &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
+}
+
+status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, run_terminate, reterr);
+}
+
+status engine_suspend_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, run_suspend, reterr);
+}
+
+status engine_resume_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    return stop_run(engine, command, resume, reterr);
+}
+
+status engine_terminate(struct engine *engine, struct live_run *live, str reason, str by,
+                        struct error *reterr)
+{
+    const struct decide_env env = engine_env(engine);
+    struct error why            = {};
+    engine_work_begin(engine, str_from(live->id.text));
+    status decided = run_terminate(live->run, &env, reason, by, &engine->events, &why);
+    status kept    = decided == STATUS_OK ? engine_keep(engine, live, reterr) : STATUS_OK;
+    engine_work_end(engine);
+    return kept;
+}
+
+/* --- signal, decide ----------------------------------------------------------------------------
+ */
+
+status engine_retry(struct engine *engine, struct command *command,
+                    const struct engine_retry *retry, struct live_run **ret_live,
+                    struct error *reterr)
+{
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(retry->run), command, &live, reterr));
+    if (!live) return STATUS_OK;
+    if (live->is_touched && run_is_retryable(live->run)) {
+        return command_refuse(command, STATUS_UNAVAILABLE, "unavailable",
+                              "the run has faulted just now; try again");
+    }
+    const struct run_retry asked = {
+        .task  = str_from(retry->task),
+        .patch = command->value_count > 0 ? command->values[0] : json_invalid(),
+        .by    = str_from(retry->by),
+    };
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = run_retry(live->run, &env, &asked, &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+    if (ret_live) *ret_live = live;
+    return engine_drop_letters_of(engine, live, reterr);
+}
+
+status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__RetryRun *request     = command->request;
+    struct live_run *live           = NULL;
+    const struct engine_retry retry = {command->run.text, request->task, request->by};
+    engine_answer(engine, command);
+    TRY(engine_retry(engine, command, &retry, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
+}
+
+status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__SignalRun *request = command->request;
+    Pb__SignalledRun *answer     = command->response;
+    engine_answer(engine, command);
+    const struct kept_request *kept = engine_request_find(engine, command->request_id);
+    if (kept) {
+        answer->event_id = text_in(command->arena, str_from(kept->event.text));
+        return STATUS_OK;
+    }
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct run_signal signal = {.name = str_from(request->name), .data = command->values[0]};
+    const struct decide_env env    = engine_env(engine);
+    struct id event                = {};
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = run_signal(live->run, &env, &signal, &event, &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    answer->event_id = text_in(command->arena, str_from(event.text));
+    return engine_request_keep(engine, command->request_id, str_from(live->id.text),
+                               str_from(event.text), reterr);
+}
+
+status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__DecideApproval *request = command->request;
+    engine_answer(engine, command);
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct approval_decision decision = {
+        .approval    = str_from(request->id),
+        .is_approved = request->approve,
+        .comment     = str_from(request->comment),
+        .by          = str_from(request->by),
+        .data        = command->values[0],
+    };
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code =
+        run_approval_decide(live->run, &env, &decision, &engine->events, &command->error);
+    TRY(finish(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    struct key key;
+    id_key(&key, str_from(request->id));
+    Pb__ApprovalView *row = NULL;
+    TRY(record_get(engine->txn, TABLE_APPROVALS, key_bytes(&key), &pb__approval_view__descriptor,
+                   engine->arena, &row, reterr));
+    *(Pb__ApprovalView *)command->response = *row;
+    return STATUS_OK;
+}

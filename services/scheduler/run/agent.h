@@ -1,0 +1,96 @@
+/**
+ * agent: the state of `agent.run` and what follows from it; decide/agent_plan.h is how it starts.
+ *
+ * The conversation is part of the run. A turn is one task that asks the model and, for each call it
+ * asks for, one task that makes it (and one before that asks a person, where the tool wants it).
+ * They stand in lists of one, of kind SCOPE_AGENT, whose index says what they are:
+ *
+ *     index = turn * AGENT_STRIDE            the model      <reference>/turns/<turn>/model
+ *           + 1 + 2 * k                      an approval    .../turns/<turn>/tools/<k>/approval
+ *           + 2 + 2 * k                      a call         .../turns/<turn>/tools/<k>
+ *
+ * Two events move it besides those of its tasks: "agent.calls", what a turn asks for, and
+ * "agent.turn", which takes the results into the conversation. What a model is asked is made from
+ * the state when its job is leased (agent_turn_arguments()), so that the journal grows with new
+ * messages and not with the square of the turns.
+ *
+ * For the files of the core only.
+ */
+#ifndef SCHEDULER_AGENT_H
+#define SCHEDULER_AGENT_H
+
+#include "base/buf.h"
+#include "scheduler/run/state.h"
+
+#include <assert.h>
+
+enum {
+    AGENT_STRIDE     = 512,        /* indexes of a turn */
+    AGENT_NO_TURN    = UINT32_MAX, /* before the first */
+    AGENT_RESULT_MAX = 64 << 10,   /* bytes of a result that the model sees */
+};
+static_assert(AGENT_STRIDE > 2 * AGENT_CALLS_MAX + 2);
+
+struct agent {
+    uint32_t turn;    /* under way, from 0; AGENT_NO_TURN */
+    uint32_t repairs; /* turns that asked for a better shape of the answer */
+    json messages;    /* array: the conversation, but for the answer of this turn */
+    json calls;       /* array: what this turn asks for; invalid: the model has not answered */
+    json log;         /* array {name, arguments, error?}: what turns before asked for */
+    struct usage usage;
+};
+
+struct agent *agent_new(void);
+void agent_free(struct agent *agent);
+
+/* --- its lists ---------------------------------------------------------------------------------
+ */
+
+enum agent_role { AGENT_MODEL, AGENT_APPROVAL, AGENT_CALL };
+
+/** What the index of a list means. */
+struct agent_step {
+    uint32_t turn;
+    enum agent_role role;
+    uint32_t call; /* in the turn; 0 for the model */
+};
+uint32_t agent_index(const struct agent_step *step);
+struct agent_step agent_step_of(uint32_t index);
+
+/** The list of that index; NULL: not there. */
+struct scope *agent_scope(const struct run *run, const struct activation *activation,
+                          uint32_t index);
+
+/** The step that can start now; false: none can, all wait or are done. */
+bool agent_next(const struct run *run, const struct activation *activation,
+                struct agent_step *ret_step);
+
+/** The task that a step of this turn starts. */
+task_index agent_task(const struct run *run, const struct activation *activation,
+                      const struct agent_step *step);
+
+/** Its input. Owned. */
+json agent_input_new(const struct run *run, const struct activation *activation,
+                     const struct agent_step *step);
+
+/** Appends what comes behind the agent's own reference: "/turns/0/tools/1". */
+void agent_step_put(uint32_t index, struct buf *out);
+
+/* --- the conversation --------------------------------------------------------------------------
+ */
+
+/** The arguments of `llm.chat` for the turn under way. Owned. */
+json agent_turn_arguments(const struct activation *activation);
+
+/** Tokens that the next turn costs at least: its input, by its length. */
+int64_t agent_turn_tokens(const struct agent *agent);
+
+/** An array with what the model's answer asks for: {id, name, tool, arguments, error?}; `tool` -1:
+ * there is none of that name. What is no valid call has an `error` instead of a job. Owned. */
+json agent_calls_new(const struct activation *activation, const struct task *task, json answer,
+                     struct arena *scratch);
+
+/** What a turn has come to: {messages: [...], log: [...]}, the value of "agent.turn". Owned. */
+json agent_results_new(const struct run *run, const struct activation *activation);
+
+#endif

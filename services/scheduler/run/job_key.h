@@ -1,0 +1,51 @@
+/**
+ * job_key: under which idempotency key a task calls the outside (E7).
+ *
+ *     default   <run><reference>/<iteration>/<pass>      "01J...XYZ/do/0/mail/-/1"
+ *     own       <own><reference>[/<iteration>][/<pass>]  pass from the second on
+ *
+ * The iteration is "2/0" inside of loops, "-" outside. The pass counts how often the list has
+ * jumped back, for the task's own list and those around it, outermost first and without leading
+ * ones: "1", "3", "2.1". It also grows when the task faulted although its job had completed, and
+ * when it was undone.
+ *
+ *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation
+ */
+#ifndef SCHEDULER_JOB_KEY_H
+#define SCHEDULER_JOB_KEY_H
+
+#include "base/buf.h"
+#include "scheduler/run/state.h"
+
+enum {
+    REFERENCE_MAX      = 8192, /* bytes: 64 levels of names */
+    JOB_KEY_OWN_MAX    = 512,  /* bytes of what the workflow names */
+    ITERATION_TEXT_MAX = 1024, /* bytes: indexes of up to RUN_DEPTH_MAX loops */
+};
+
+/** Appends the indexes of the loops around a task in `scope`, "2/0"; nothing outside of loops. */
+void iteration_put(const struct run *run, const struct scope *scope, struct buf *out);
+/** As a text; JSON_INVALID outside of loops. Owned. */
+json iteration_new(const struct run *run, const struct scope *scope);
+
+/** The reference of a task at work: that of its definition, and where in its agent's conversation
+ * it stands: "/do/0/agent/turns/1/tools/0". */
+void reference_put(const struct run *run, const struct activation *activation, struct buf *out);
+/** The same as a text, owned; JSON_INVALID: it is that of the definition. */
+json reference_new(const struct run *run, const struct activation *activation);
+
+/** The task's key; `own` is what the workflow names (JSON_INVALID: the default one). Owned. */
+json job_key_new(const struct run *run, const struct activation *activation, json own);
+
+/** The raw output of a job that completed under `key` in an earlier attempt of a try around
+ * `activation`; a view, JSON_INVALID if there is none. */
+json remembered_output(const struct run *run, const struct activation *activation, json key);
+
+/* For apply: what a later attempt has to know. Nothing happens outside of a try with retry. */
+void remember_output(struct run *run, const struct activation *activation, json output);
+void remember_rejection(struct run *run, const struct activation *activation);
+
+/** The task `reference` in `scope` was undone: what a later attempt calls there is a new pass. */
+void remember_undone(struct run *run, const struct scope *scope, const char *reference);
+
+#endif

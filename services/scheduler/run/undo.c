@@ -1,0 +1,245 @@
+#include "scheduler/run/undo.h"
+
+#include "scheduler/run/place.h"
+
+#include "base/mem.h"
+#include "scheduler/run/job_key.h"
+
+#include <stdlib.h>
+
+enum { CAPACITY_MIN = 8 };
+
+static void undo_done(struct undo *entry)
+{
+    json_unref(entry->input);
+    json_unref(entry->output);
+    json_unref(entry->context);
+    json_unref(entry->steps);
+    json_unref(entry->calls);
+    json_unref(entry->identity);
+    json_unref(entry->key);
+    json_unref(entry->iteration);
+}
+
+/* --- the table ---------------------------------------------------------------------------------
+ */
+
+struct undo *undo_find(const struct run *run, uint32_t number)
+{
+    uint32_t low  = 0;
+    uint32_t high = run->undo_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (run->undos[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool is_there = low < run->undo_count && run->undos[low].number == number;
+    return is_there ? &run->undos[low] : NULL;
+}
+
+static void hold(const struct run *run, struct undo *entry, uint32_t holder)
+{
+    struct activation *before = run_activation(run, entry->holder);
+    struct activation *after  = run_activation(run, holder);
+    if (before) before->undo_held--;
+    if (after) after->undo_held++;
+    entry->holder = holder;
+}
+
+void undo_add(struct run *run, const struct undo *entry)
+{
+    if (run->undo_count == run->undo_capacity) {
+        run->undo_capacity = run->undo_capacity ? run->undo_capacity * 2 : CAPACITY_MIN;
+        run->undos         = mem_resize(run->undos, run->undo_capacity, sizeof *run->undos);
+    }
+    run->undos[run->undo_count++] = *entry;
+    struct activation *holder     = run_activation(run, entry->holder);
+    if (holder) holder->undo_held++;
+}
+
+void undo_remove(struct run *run, struct undo *entry)
+{
+    hold(run, entry, SLOT_NONE);
+    undo_done(entry);
+    size_t after = run->undo_count - (size_t)(entry - run->undos) - 1;
+    memmove(entry, entry + 1, after * sizeof *entry);
+    run->undo_count--;
+}
+
+void undos_clear(struct run *run)
+{
+    for (uint32_t i = 0; i < run->undo_count; i++) undo_done(&run->undos[i]);
+    free(run->undos);
+    run->undos      = NULL;
+    run->undo_count = run->undo_capacity = 0;
+}
+
+/* --- noting ------------------------------------------------------------------------------------
+ */
+
+static struct undo *find_same(const struct run *run, json identity)
+{
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        const struct undo *entry = &run->undos[i];
+        if (!entry->is_due && json_equal(entry->identity, identity)) return &run->undos[i];
+    }
+    return NULL;
+}
+
+/* $steps as the task's own list sees them now, itself included. */
+static json steps_now(const struct run *run, const struct scope *scope)
+{
+    json steps = json_invalid();
+    while (scope) {
+        steps = steps_overlay(json_ref(scope->steps), steps);
+        if (scope->kind == SCOPE_COMPENSATION) break;
+        const struct activation *owner = run_activation(run, scope->owner);
+        scope                          = owner ? run_scope(run, owner->scope) : NULL;
+    }
+    return steps;
+}
+
+void undo_note(struct run *run, const struct activation *activation, json output)
+{
+    const struct scope *scope = run_scope(run, activation->scope);
+    bool has_own_key          = activation->key.kind == JSON_TEXT;
+    json identity             = job_key_new(run, activation, json_invalid());
+    struct undo entry         = {
+                .number    = ++run->undo_number,
+                .task      = activation->task,
+                .holder    = scope->owner,
+                .input     = json_ref(activation->input),
+                .output    = json_ref(output),
+                .context   = json_ref(scope_context(run, scope)),
+                .steps     = steps_now(run, scope),
+                .calls     = json_ref(activation->calls),
+                .key       = json_ref(has_own_key ? activation->key : identity),
+                .identity  = identity,
+                .iteration = iteration_new(run, scope),
+    };
+    struct undo *same = run->undo_count > 0 ? find_same(run, identity) : NULL;
+    if (same) {
+        /* The call itself did not go out again, so what the worker said then still holds. */
+        json_replace(&entry.key, json_ref(same->key));
+        if (entry.calls.kind == JSON_INVALID) entry.calls = json_ref(same->calls);
+        undo_remove(run, same);
+    }
+    undo_add(run, &entry);
+}
+
+/* --- who holds what ----------------------------------------------------------------------------
+ */
+
+void undo_pass_on(struct run *run, struct activation *activation)
+{
+    if (activation->undo_held == 0) return;
+    uint32_t around = run_scope(run, activation->scope)->owner;
+    for (uint32_t i = 0; i < run->undo_count && activation->undo_held > 0; i++) {
+        struct undo *entry = &run->undos[i];
+        if (entry->holder == activation->slot) hold(run, entry, around);
+    }
+}
+
+static void make_due(struct run *run, struct undo *entry)
+{
+    if (entry->is_due) return;
+    entry->is_due = true;
+    run->undo_total++;
+}
+
+void undo_make_due(struct run *run, struct activation *activation)
+{
+    if (activation && activation->undo_held == 0) return;
+    uint32_t holder = activation ? activation->slot : SLOT_NONE;
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        if (run->undos[i].holder == holder) make_due(run, &run->undos[i]);
+    }
+    if (activation) {
+        remember_undone(run, run_scope(run, activation->scope),
+                        activation_task(run, activation)->reference);
+    }
+}
+
+struct undo *undo_next(const struct run *run, uint32_t holder)
+{
+    for (uint32_t i = run->undo_count; i-- > 0;) {
+        struct undo *entry = &run->undos[i];
+        if (entry->is_due && entry->holder == holder) return entry;
+    }
+    return NULL;
+}
+
+const struct activation *undoing_around(const struct run *run, const struct place *place)
+{
+    const struct activation *owner = run_activation(run, place->owner);
+    while (owner && !owner->undo) owner = activation_parent(run, owner);
+    return owner;
+}
+
+/* --- tutti.compensate --------------------------------------------------------------------------
+ */
+
+static bool task_is_within(const struct run *run, task_index task, task_index scope)
+{
+    while (task != TASK_NONE && task != scope) task = run->workflow->tasks[task].parent;
+    return task == scope;
+}
+
+/* The list of the task to be undone, as `call` sees it: one that is walked around it. */
+static const struct scope *list_around(const struct run *run, const struct activation *call)
+{
+    task_index undone = activation_task(run, call)->call.undo_scope;
+    task_index parent = run->workflow->tasks[undone].parent;
+    for (const struct activation *a = call; a; a = activation_parent(run, a)) {
+        const struct activation *owner = activation_parent(run, a);
+        if ((owner ? owner->task : TASK_NONE) == parent) return run_scope(run, a->scope);
+    }
+    return NULL;
+}
+
+static bool iteration_is_within(json iteration, str of)
+{
+    if (of.len == 0) return true;
+    if (!json_is(iteration, JSON_TEXT)) return false;
+    str text = json_str(iteration);
+    return str_starts_with(text, of) && (text.len == of.len || text.ptr[of.len] == '/');
+}
+
+static bool is_undone_by(const struct run *run, const struct undo *entry, task_index undone,
+                         str iteration)
+{
+    return !entry->is_due && task_is_within(run, entry->task, undone) &&
+           iteration_is_within(entry->iteration, iteration);
+}
+
+bool undo_is_in(const struct run *run, const struct activation *call)
+{
+    const struct scope *list          = list_around(run, call);
+    task_index undone                 = activation_task(run, call)->call.undo_scope;
+    CLEANUP(buf_done) struct buf text = buf_init(ITERATION_TEXT_MAX);
+    if (!list || run->undo_count == 0) return false;
+    iteration_put(run, list, &text);
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        if (is_undone_by(run, &run->undos[i], undone, buf_str(&text))) return true;
+    }
+    return false;
+}
+
+void undo_make_due_in(struct run *run, struct activation *call)
+{
+    const struct scope *list          = list_around(run, call);
+    task_index undone                 = activation_task(run, call)->call.undo_scope;
+    CLEANUP(buf_done) struct buf text = buf_init(ITERATION_TEXT_MAX);
+    if (!list) return;
+    iteration_put(run, list, &text);
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        struct undo *entry = &run->undos[i];
+        if (!is_undone_by(run, entry, undone, buf_str(&text))) continue;
+        make_due(run, entry);
+        hold(run, entry, call->slot);
+    }
+    remember_undone(run, list, run->workflow->tasks[undone].reference);
+}

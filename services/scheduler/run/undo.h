@@ -1,0 +1,57 @@
+/**
+ * undo: what a run has noted to undo (E1, E2); decide/undo_run.h is how a task that is left goes
+ * about it.
+ *
+ * A task that can be undone is noted when it completes, with all that its compensation may ask for.
+ * An entry is held by the task in whose lists it happened, and passes on to the one around when
+ * that ends; so whoever is left holds exactly what was done in it. Leaving a saga makes its entries
+ * *due*. A task that holds due entries does not end before they are undone: it opens one SCOPE_UNDO
+ * and starts in it, last entry first, one activation of each task to be undone, marked as such by
+ * `activation->undo`. Within it walk the tasks of the compensation, or go out the calls that the
+ * worker declared. If such a task is cancelled meanwhile, its due entries pass on as well: nothing
+ * is undone twice after it was acknowledged, and nothing is forgotten.
+ *
+ * What it does not do: remember what was undone once it is; the counts of the run say how many.
+ */
+#ifndef SCHEDULER_UNDO_H
+#define SCHEDULER_UNDO_H
+
+#include "scheduler/run/state.h"
+
+struct place;
+
+enum {
+    UNDO_MAX       = 10'000, /* entries of one run */
+    UNDO_CALLS_MAX = 256,    /* that a worker may declare for one call */
+};
+
+/** NULL: there is none of that number. Views are valid until the next change. */
+struct undo *undo_find(const struct run *run, uint32_t number);
+/** Appends; takes the values. For apply and for snapshots. */
+void undo_add(struct run *run, const struct undo *entry);
+void undo_remove(struct run *run, struct undo *entry);
+void undos_clear(struct run *run);
+
+/** Notes what `activation` has just done; `output` is its transformed output. One with the same
+ * identity is replaced: a retry did it again, under the same key. */
+void undo_note(struct run *run, const struct activation *activation, json output);
+
+/** Passes what `activation` holds on to whoever is around. */
+void undo_pass_on(struct run *run, struct activation *activation);
+
+/** A saga is left: everything that `activation` holds (NULL: the run, all there is) becomes due. */
+void undo_make_due(struct run *run, struct activation *activation);
+
+/** Makes due, and gives to `activation`, what happened in the task it undoes (E2). */
+void undo_make_due_in(struct run *run, struct activation *call);
+
+/** The last due entry of `holder` (SLOT_NONE: the run); NULL: none. */
+struct undo *undo_next(const struct run *run, uint32_t holder);
+
+/** Says whether a `tutti.compensate` would find anything. */
+bool undo_is_in(const struct run *run, const struct activation *call);
+
+/** The activation that undoes a task, around the place; NULL: it is part of no compensation. */
+const struct activation *undoing_around(const struct run *run, const struct place *place);
+
+#endif

@@ -1,0 +1,72 @@
+/* One job, as its rows say. */
+#include "job.pb-c.h"
+#include "scheduler/services/call.h"
+#include "scheduler/services/services.h"
+#include "scheduler/tables/record.h"
+
+#include "base/clock.h"
+
+static status not_found(const char *id, struct error *reterr)
+{
+    return fail_code(reterr, STATUS_NOT_FOUND, "not_found",
+                     "there is no open job or dead letter %.40s", id);
+}
+
+/* Its place in the queue says whether somebody has it; without one it is a dead letter. */
+static status fill_state(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
+                         Pb__JobView *view, struct error *reterr)
+{
+    const struct ready_place place = {
+        .namespace = str_from(record->queue_namespace),
+        .queue     = str_from(record->job->queue),
+        .priority  = (uint8_t)(record->job->priority & 0xF),
+        .due_us    = record->due_us,
+        .sequence  = record->sequence,
+    };
+    struct key key;
+    Pb__ReadyRecord *ready = NULL;
+    view->state            = "dead";
+    if (place.priority > JOB_PRIORITY_MAX || place.due_us < 0) return STATUS_OK;
+    ready_key(&key, &place);
+    status got = record_get(txn, TABLE_READY, key_bytes(&key), &pb__ready_record__descriptor, arena,
+                            &ready, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_OK) return fail(reterr, got, "the queue cannot be read");
+    view->state = record->due_us > clock_unix_us() ? "delayed" : "queued";
+    if (ready->is_leased) {
+        view->state  = "leased";
+        view->holder = ready->holder;
+    }
+    return STATUS_OK;
+}
+
+status job_get_handle(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__GetJob *request = call->request;
+    Pb__JobView *view         = call->response;
+    str id                    = str_from(request->id);
+    if (!id_is_valid(id)) return not_found(request->id, reterr);
+    struct shard *shard = scheduler_shard(call->context, id_partition(id));
+    if (!shard) return call_moved(call, id_partition(id));
+
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    Pb__JobRecord *record               = NULL;
+    struct key key;
+    TRY(txn_begin_read(shard->partition->store, &txn, reterr));
+    id_key(&key, id);
+    status got    = record_get(txn, TABLE_JOBS, key_bytes(&key), &pb__job_record__descriptor,
+                               call->arena, &record, NULL);
+    str namespace = call_namespace(call, request->namespace_);
+    bool is_ours  = got == STATUS_OK && record->job &&
+                   (str_is(namespace, "*") || str_is(namespace, record->job->namespace_));
+    if (!is_ours) return not_found(request->id, reterr);
+    TRY(fill_state(txn, record, call->arena, view, reterr));
+    record->job->input_json      = (ProtobufCBinaryData){};
+    record->job->checkpoint_json = (ProtobufCBinaryData){};
+    record->job->lease_token     = (ProtobufCBinaryData){};
+    view->job                    = record->job;
+    view->due_us                 = record->due_us;
+    view->queued_us              = record->queued_us;
+    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}

@@ -1,0 +1,223 @@
+#include "scheduler/services/overview.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "scheduler/engine/worker.h"
+#include "telemetry/metrics.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { OVERVIEW_ARENA_MAX = 64 << 20 /* bytes */ };
+
+/* --- queues ------------------------------------------------------------------------------------
+ */
+
+static Pb__QueueView *find_queue(const struct queue_sum *sum, const char *name)
+{
+    for (size_t i = 0; i < sum->count; i++) {
+        if (strcmp(sum->items[i]->name, name) == 0) return sum->items[i];
+    }
+    return NULL;
+}
+
+static void add_queue(struct queue_sum *sum, Pb__QueueView *view)
+{
+    Pb__QueueView *found = find_queue(sum, view->name);
+    if (!found) {
+        if (sum->count < QUEUES_SHOWN_MAX) sum->items[sum->count++] = view;
+        return;
+    }
+    found->depth += view->depth;
+    found->delayed += view->delayed;
+    found->held += view->held;
+    found->running += view->running;
+    found->dead_letters += view->dead_letters;
+    if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
+    bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
+    if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
+    found->paused = found->paused && view->paused;
+}
+
+status scheduler_sum_queues(struct scheduler *scheduler, const char *namespace, const char *name,
+                            struct arena *arena, struct queue_sum *ret_sum, struct error *reterr)
+{
+    struct queue_sum sum = {};
+    sum.items            = arena_alloc(arena, QUEUES_SHOWN_MAX * sizeof *sum.items);
+    if (!sum.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
+        const struct shard *shard = scheduler_shard(scheduler, i);
+        if (!shard) continue;
+        struct board_queues found = {};
+        TRY(board_queues(shard->board, namespace, name, arena, &found, reterr));
+        for (size_t q = 0; q < found.count; q++) add_queue(&sum, found.items[q]);
+    }
+    *ret_sum = sum;
+    return STATUS_OK;
+}
+
+/* --- workers -----------------------------------------------------------------------------------
+ */
+
+static void add_worker(struct worker_sum *sum, Pb__WorkerStatus *worker)
+{
+    for (size_t i = 0; i < sum->count; i++) {
+        Pb__WorkerStatus *known = sum->items[i];
+        if (strcmp(known->name, worker->name) != 0) continue;
+        known->slots += worker->slots; /* it polls every partition with a share of its slots */
+        known->busy += worker->busy;
+        return;
+    }
+    if (sum->count < WORKERS_SHOWN_MAX) sum->items[sum->count++] = worker;
+}
+
+status scheduler_sum_workers(struct scheduler *scheduler, struct arena *arena,
+                             struct worker_sum *ret_sum, struct error *reterr)
+{
+    struct worker_sum sum = {};
+    sum.items             = arena_alloc(arena, WORKERS_SHOWN_MAX * sizeof *sum.items);
+    if (!sum.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
+        const struct shard *shard = scheduler_shard(scheduler, i);
+        if (!shard) continue;
+        struct board_workers found = {};
+        TRY(board_workers(shard->board, arena, &found, reterr));
+        for (size_t w = 0; w < found.count; w++) add_worker(&sum, found.items[w]);
+    }
+    *ret_sum = sum;
+    return STATUS_OK;
+}
+
+/* --- gauges ------------------------------------------------------------------------------------
+ */
+
+struct overview {
+    pthread_mutex_t mutex;       /* guards what follows: the listener asks, main shows and hides */
+    struct scheduler *scheduler; /* NULL: none is shown */
+
+    struct metric *depth, *age, *held, *dead;
+    struct metric *connected, *slots;
+};
+
+/* The kinds that are counted; a worker calls itself what it likes. */
+static const char *const kinds[] = {"tools", "llm", "external"};
+
+struct tally {
+    double connected, busy, slots;
+};
+
+static void tally_workers(const struct worker_sum *workers, const char *queue, const char *kind,
+                          struct tally *tally)
+{
+    for (size_t i = 0; i < workers->count; i++) {
+        const Pb__WorkerStatus *worker = workers->items[i];
+        bool serves                    = false;
+        for (size_t q = 0; q < worker->n_queues && !serves; q++) {
+            serves = strcmp(worker->queues[q], queue) == 0;
+        }
+        if (!serves || strcmp(worker->kind, kind) != 0) continue;
+        tally->connected++;
+        tally->busy += worker->busy;
+        tally->slots += worker->slots;
+    }
+}
+
+static void set_workers(const struct overview *overview, const struct worker_sum *workers,
+                        const char *queue)
+{
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct tally tally = {};
+        tally_workers(workers, queue, kinds[k], &tally);
+        const str labels[] = {str_from(queue), str_from(kinds[k]), str_from("busy")};
+        const str other[]  = {labels[0], labels[1], str_from("free")};
+        double free_slots  = tally.slots > tally.busy ? tally.slots - tally.busy : 0;
+        series_set(metric_series(overview->connected, labels), tally.connected);
+        series_set(metric_series(overview->slots, labels), tally.busy);
+        series_set(metric_series(overview->slots, other), free_slots);
+    }
+}
+
+static void set_queue(const struct overview *overview, const Pb__QueueView *queue, int64_t now_us)
+{
+    const str label[] = {str_from(queue->name)};
+    double age_s      = queue->oldest_us > 0 ? (double)(now_us - queue->oldest_us) / 1e6 : 0;
+    series_set(metric_series(overview->depth, label), (double)queue->depth);
+    series_set(metric_series(overview->held, label), (double)queue->delayed);
+    series_set(metric_series(overview->dead, label), (double)queue->dead_letters);
+    series_set(metric_series(overview->age, label), age_s > 0 ? age_s : 0);
+}
+
+static void set_all(const struct overview *overview)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(OVERVIEW_ARENA_MAX);
+    struct queue_sum queues                  = {};
+    struct worker_sum workers                = {};
+    if (!arena) return;
+    if (scheduler_sum_queues(overview->scheduler, "*", "", arena, &queues, NULL) != STATUS_OK ||
+        scheduler_sum_workers(overview->scheduler, arena, &workers, NULL) != STATUS_OK) {
+        return; /* the gauges stay as they were */
+    }
+    int64_t now_us = clock_unix_us();
+    for (size_t i = 0; i < queues.count; i++) {
+        set_queue(overview, queues.items[i], now_us);
+        set_workers(overview, &workers, queues.items[i]->name);
+    }
+}
+
+static void sample(void *context)
+{
+    struct overview *overview = context;
+    (void)pthread_mutex_lock(&overview->mutex);
+    if (overview->scheduler) set_all(overview);
+    (void)pthread_mutex_unlock(&overview->mutex);
+}
+
+static struct metric *gauge(struct metrics *registry, const char *name, const char *help,
+                            const char *second, const char *third)
+{
+    const struct metric_spec spec = {
+        .name = name, .help = help, .kind = METRIC_GAUGE, .labels = {"queue", second, third}};
+    return metric_add(registry, &spec);
+}
+
+struct overview *overview_new(struct metrics *registry)
+{
+    struct overview *overview = mem_new(1, sizeof *overview);
+    int failed                = pthread_mutex_init(&overview->mutex, NULL);
+    ASSERT(!failed);
+    overview->depth =
+        gauge(registry, "tutti_queue_depth", "Jobs that a worker may have now.", NULL, NULL);
+    overview->age = gauge(registry, "tutti_queue_oldest_age_seconds",
+                          "How long the oldest ready job has waited.", NULL, NULL);
+    overview->held =
+        gauge(registry, "tutti_queue_held", "Jobs whose time has not come.", NULL, NULL);
+    overview->dead      = gauge(registry, "tutti_queue_dead_letters",
+                                "Entries of the dead letter queue.", NULL, NULL);
+    overview->connected = gauge(registry, "tutti_worker_connected",
+                                "Workers that were heard of within a minute.", "kind", NULL);
+    overview->slots = gauge(registry, "tutti_worker_slots", "Jobs that workers may hold at once.",
+                            "kind", "state");
+    metrics_add_hook(registry, sample, overview);
+    return overview;
+}
+
+void overview_show(struct overview *overview, struct scheduler *scheduler)
+{
+    (void)pthread_mutex_lock(&overview->mutex);
+    overview->scheduler = scheduler;
+    (void)pthread_mutex_unlock(&overview->mutex);
+}
+
+void overview_free(struct overview *overview)
+{
+    if (!overview) return;
+    (void)pthread_mutex_destroy(&overview->mutex);
+    free(overview);
+}
+
+void overview_freep(struct overview **overview)
+{
+    overview_free(*overview);
+    *overview = NULL;
+}

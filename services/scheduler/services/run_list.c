@@ -1,0 +1,234 @@
+/*
+ * Runs.List. Run ids sort by creation, so the table of runs is its own index by time; the other
+ * filters are applied row by row. A call reads at most so many rows and so long; then its page ends
+ * there, with a token, even if it is not full.
+ */
+#include "base/clock.h"
+#include "run.pb-c.h"
+#include "scheduler/services/call.h"
+#include "scheduler/services/page_token.h"
+#include "scheduler/services/services.h"
+#include "scheduler/tables/run_wire.h"
+
+enum {
+    ROWS_PER_CALL = 200'000,
+    ROWS_PER_TXN  = 5'000, /* then the snapshot is let go, and with it the pages it holds */
+    TIME_MS_MAX   = 1'000,
+    FILTERS_MAX   = 64 << 10, /* bytes in one text */
+    ROW_ARENA_MAX = 1 << 20,
+    STATUSES_MAX  = 16,
+};
+
+struct listing {
+    const Pb__ListRuns *request;
+    str namespace;
+    struct shard *shard;
+    struct arena *row_arena; /* cleared for each row */
+    struct arena *arena;     /* of the call */
+    Pb__RunList *answer;
+    uint32_t size; /* of the page */
+    struct key place;
+    bool has_place;
+    bool has_more;
+};
+
+/* --- filters -----------------------------------------------------------------------------------
+ */
+
+/* All filters in one text that no two different lists share. */
+static void filters_text(const struct listing *list, struct buf *out)
+{
+    const Pb__ListRuns *request = list->request;
+    (void)buf_printf(out, STR_FMT "\x1f%s\x1f%s\x1f%s\x1f%lld\x1f%lld\x1f%d",
+                     STR_ARG(list->namespace), request->workflow, request->version, request->parent,
+                     (long long)request->created_after_us, (long long)request->created_before_us,
+                     request->oldest_first);
+    for (size_t i = 0; i < request->n_status; i++) {
+        (void)buf_printf(out, "\x1fs%d", (int)request->status[i]);
+    }
+    for (size_t i = 0; i < request->n_labels; i++) {
+        (void)buf_printf(out, "\x1fl%s\x1f%s", request->labels[i]->key, request->labels[i]->value);
+    }
+}
+
+static bool has_label(const Pb__RunView *row, const Pb__Label *wanted)
+{
+    for (size_t i = 0; i < row->n_labels; i++) {
+        if (strcmp(row->labels[i]->key, wanted->key) == 0) {
+            return strcmp(row->labels[i]->value, wanted->value) == 0;
+        }
+    }
+    return false;
+}
+
+static bool matches(const struct listing *list, const Pb__RunView *row)
+{
+    const Pb__ListRuns *request = list->request;
+    bool is_any                 = str_is(list->namespace, "*");
+    if (!is_any && !str_is(list->namespace, row->namespace_)) return false;
+    if (*request->workflow && strcmp(request->workflow, row->workflow) != 0) return false;
+    if (*request->version && strcmp(request->version, row->version) != 0) return false;
+    if (*request->parent && strcmp(request->parent, row->parent_run) != 0) return false;
+    if (request->created_after_us > 0 && row->created_us <= request->created_after_us) return false;
+    if (request->created_before_us > 0 && row->created_us >= request->created_before_us) {
+        return false;
+    }
+    for (size_t i = 0; i < request->n_labels; i++) {
+        if (!has_label(row, request->labels[i])) return false;
+    }
+    return true;
+}
+
+static bool has_status(const struct listing *list, Pb__RunStatus found)
+{
+    if (list->request->n_status == 0) return true;
+    for (size_t i = 0; i < list->request->n_status; i++) {
+        if (list->request->status[i] == found) return true;
+    }
+    return false;
+}
+
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+static status take_row(struct listing *list, struct txn *txn, bytes key, bytes row,
+                       struct error *reterr)
+{
+    Pb__RunView *view = NULL;
+    Pb__RunHead *head = NULL;
+    struct id id      = {};
+    bytes rest        = key;
+    arena_clear(list->row_arena);
+    TRY(record_read(row, &pb__run_view__descriptor, list->row_arena, &view, reterr));
+    if (!matches(list, view)) return STATUS_OK;
+    if (!key_take_id(&rest, &id)) return fail(reterr, STATUS_DATA_LOSS, "table runs: a key");
+    TRY(run_head_get(txn, str_from(id.text), list->row_arena, &head, reterr));
+    run_wire_add_head(view, head);
+    if (!has_status(list, view->status)) return STATUS_OK;
+
+    /* Once more, into the arena of the answer. */
+    TRY(record_read(row, &pb__run_view__descriptor, list->arena, &view, reterr));
+    run_wire_add_head(view, head);
+    view->phase                              = text_in(list->arena, str_from(head->phase));
+    list->answer->runs[list->answer->n_runs] = view;
+    list->answer->n_runs++;
+    return STATUS_OK;
+}
+
+/* Times of creation as bounds of keys: ids begin with 48 bits of milliseconds. */
+static void bound_key(int64_t time_us, int64_t add_ms, struct key *key)
+{
+    uint64_t ms = (uint64_t)(time_us / 1000 + add_ms);
+    key_begin(key);
+    for (int shift = 40; shift >= 0; shift -= 8) key_put_u8(key, (uint8_t)(ms >> shift));
+}
+
+/* Reads a piece; sets has_more if rows are left behind list->place. */
+static status read_piece(struct listing *list, unsigned *rows_left, struct error *reterr)
+{
+    const Pb__ListRuns *request         = list->request;
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    TRY(txn_begin_read(list->shard->partition->store, &txn, reterr));
+    struct key from  = {};
+    struct key until = {};
+    struct scan scan = {.backward = !request->oldest_first};
+    int64_t from_us  = request->created_after_us;
+    if (*request->parent) { /* children are younger */
+        int64_t parent_us = id_unix_ms(str_from(request->parent)) * 1000;
+        if (parent_us > from_us) from_us = parent_us;
+    }
+    if (from_us > 0) {
+        bound_key(from_us, 0, &from);
+        scan.from = key_bytes(&from);
+    }
+    if (request->created_before_us > 0) {
+        bound_key(request->created_before_us, 1, &until);
+        scan.until = key_bytes(&until);
+    }
+    if (list->has_place) scan.after = key_bytes(&list->place);
+
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    TRY(cursor_open(txn, TABLE_RUNS, &scan, &cursor, reterr));
+    list->has_more = true;
+    for (unsigned i = 0; i<ROWS_PER_TXN && * rows_left> 0; i++, (*rows_left)--) {
+        if (list->answer->n_runs == list->size) return STATUS_OK;
+        bytes key   = {};
+        bytes row   = {};
+        status next = cursor_next(cursor, &key, &row, NULL);
+        if (next == STATUS_NOT_FOUND) {
+            list->has_more = false;
+            return STATUS_OK;
+        }
+        if (next != STATUS_OK) return fail(reterr, next, "the runs cannot be read");
+        key_begin(&list->place);
+        memcpy(list->place.data, key.ptr, key.len);
+        list->place.len = key.len;
+        list->has_place = true;
+        TRY(take_row(list, txn, key, row, reterr));
+    }
+    return STATUS_OK;
+}
+
+static status read_page(struct listing *list, struct error *reterr)
+{
+    unsigned rows_left = ROWS_PER_CALL;
+    int64_t until_ms   = clock_mono_ms() + TIME_MS_MAX;
+    list->has_more     = true;
+    while (list->has_more && rows_left > 0 && list->answer->n_runs < list->size &&
+           clock_mono_ms() < until_ms) {
+        TRY(read_piece(list, &rows_left, reterr));
+    }
+    return STATUS_OK;
+}
+
+/* --- the call ----------------------------------------------------------------------------------
+ */
+
+static status read_place(struct listing *list, bytes filters, struct error *reterr)
+{
+    const Pb__Page *page = list->request->page;
+    if (!page || !*page->token) return STATUS_OK;
+    bytes place = {};
+    TRY(page_token_read(str_from(page->token), filters, list->arena, &place, reterr));
+    key_begin(&list->place);
+    memcpy(list->place.data, place.ptr, place.len);
+    list->place.len = place.len;
+    list->has_place = true;
+    return STATUS_OK;
+}
+
+status run_list_handle(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__ListRuns *request              = call->request;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
+    struct listing list                      = {
+                             .request   = request,
+                             .namespace = call_namespace(call, request->namespace_),
+                             .shard     = scheduler_shard(call->context, call->partition),
+                             .row_arena = arena,
+                             .arena     = call->arena,
+                             .answer    = call->response,
+    };
+    if (!list.shard) return call_moved(call, call->partition);
+    TRY(page_size_read(request->page ? request->page->size : 0, &list.size, reterr));
+    if (*request->parent && !id_is_valid(str_from(request->parent))) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "parent: the id of a run, 26 characters; a client_id is not looked up here");
+    }
+    if (request->n_status > STATUSES_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "status: at most %d", STATUSES_MAX);
+    }
+    CLEANUP(buf_done) struct buf filters = buf_init(FILTERS_MAX);
+    filters_text(&list, &filters);
+    TRY(read_place(&list, bytes_from(buf_str(&filters)), reterr));
+
+    list.answer->runs = arena_alloc(call->arena, list.size * sizeof(Pb__RunView *));
+    if (!arena || !list.answer->runs) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    TRY(read_page(&list, reterr));
+    if (list.has_more && list.has_place) {
+        list.answer->next_token =
+            page_token_new(bytes_from(buf_str(&filters)), key_bytes(&list.place), call->arena);
+    }
+    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}

@@ -1,0 +1,27 @@
+/** services: the methods of the scheduler's RPC services; their context is a struct scheduler *. */
+#ifndef SCHEDULER_SERVICES_H
+#define SCHEDULER_SERVICES_H
+
+#include "rpc/rpc.h"
+
+extern const struct rpc_method run_service_methods[];
+extern const struct rpc_method subscription_service_methods[];
+extern const struct rpc_method event_service_methods[];
+extern const struct rpc_method job_service_methods[];
+extern const struct rpc_method workflow_service_methods[];
+extern const struct rpc_method approval_service_methods[];
+extern const struct rpc_method system_service_methods[];
+extern const struct rpc_method function_service_methods[];
+extern const struct rpc_method assistant_service_methods[];
+extern const struct rpc_method dead_letter_service_methods[];
+
+/* Handlers of Workflows and of Runs that have files of their own. */
+status graph_handle(struct rpc_call *call, struct error *reterr);
+status run_list_handle(struct rpc_call *call, struct error *reterr);
+status run_history_handle(struct rpc_call *call, struct error *reterr);
+void run_history_cancel(struct rpc_call *call);
+
+/* Of Jobs, likewise. */
+status job_get_handle(struct rpc_call *call, struct error *reterr);
+
+#endif
