@@ -8,6 +8,7 @@
  * which travel one per message. Over tcp every message carries a token.
  */
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/status.h"
 #include "echo.pb-c.h"
 #include "rpc/rpc.h"
@@ -392,6 +393,8 @@ static void measure_all(const char *transport, const char *seconds, bool is_json
 
 int main(int argc, char **argv)
 {
+    if (process_block_signals(NULL) != STATUS_OK)
+        return 1; /* as every service; brings its sysconf() */
     if (argc == 3 && strcmp(argv[1], "--serve") == 0) return serve(argv[2]);
     if (argc == 7 && strcmp(argv[1], "--call") == 0) {
         return call(argv[2], argv[3], (unsigned)strtoul(argv[4], NULL, 10),
