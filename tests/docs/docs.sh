@@ -176,6 +176,36 @@ check_rules() {
   done < <(comm -23 "$work/followed" "$work/rules")
 }
 
+# "A14-A16" is three ids, "E1" is one.
+ids_of() {
+  local id from to
+  while read -r id; do
+    if [[ $id =~ ^([A-Z])([0-9]+)-[A-Z]([0-9]+)$ ]]; then
+      from=${BASH_REMATCH[2]} to=${BASH_REMATCH[3]}
+      for ((; from <= to; from++)); do echo "${BASH_REMATCH[1]}$from"; done
+    else
+      echo "$id"
+    fi
+  done
+}
+
+# Every rule is played: by a file of its name, or by a feature or scenario that names it ("(A6)").
+check_features() {
+  grep -oE '^\| [A-Z][0-9]+(, [A-Z][0-9]+)* ' docs/reference/language-rules.md | grep -oE '[A-Z][0-9]+' | sort -u >"$work/rules"
+  grep 'not built yet' docs/reference/language-rules.md | grep -oE '^\| [A-Z][0-9]+' | tr -d '| ' | sort -u >"$work/unbuilt"
+  find tests/language -maxdepth 1 -name '[A-Z][0-9]*.feature' | sed 's|.*/||; s|\.feature||' | ids_of | sort -u >"$work/files"
+  {
+    cat "$work/files"
+    grep -hE '^ *(Feature|Scenario|Scenario Outline):' tests/language/*.feature | grep -oE '\b[A-Z][0-9]+\b'
+  } | sort -u >"$work/played"
+  while read -r rule; do
+    report "tests/language: no scenario plays rule $rule"
+  done < <(sort -u "$work/played" "$work/unbuilt" | comm -23 "$work/rules" -)
+  while read -r rule; do
+    report "docs/reference/language-rules.md: $rule is played in tests/language and not there"
+  done < <(comm -13 "$work/rules" "$work/files")
+}
+
 # Comments that send readers to a page.
 check_mentions() {
   while IFS=: read -r file page; do
@@ -250,6 +280,7 @@ check_roadmap
 check_metrics
 check_errors
 check_rules
+check_features
 check_mentions
 check_examples
 check_links
