@@ -3,9 +3,12 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/diagnostic.h"
 #include "expr/prelude.h"
 
 #include <math.h>
+
+enum { NAMES_MAX = 512 /* of builtins; there are some 250 */ };
 
 /* clang-format off: a table; sorted by name and arity */
 static const struct builtin table[] = {
@@ -229,6 +232,27 @@ bool builtin_has_name(str name)
         if (builtin_find(name, arity)) return true;
     }
     return false;
+}
+
+static size_t names_add(const struct builtin *builtins, uint32_t count, const char **names)
+{
+    size_t added = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (builtins[i].name[0] == '_' || builtins[i].kind == BUILTIN_EXCLUDED) continue;
+        names[added++] = builtins[i].name;
+    }
+    return added;
+}
+
+const char *builtin_nearest(str name)
+{
+    const char *names[NAMES_MAX];
+    uint32_t more                 = 0;
+    const struct builtin *prelude = prelude_table(&more);
+    ASSERT(ARRAY_LEN(table) + more <= NAMES_MAX);
+    size_t count = names_add(table, ARRAY_LEN(table), names);
+    count += names_add(prelude, more, names + count);
+    return nearest_name(name, names, count);
 }
 
 static void list(const struct builtin *builtins, uint32_t count, json *names)

@@ -50,6 +50,9 @@ uint32_t builtin_index(const struct builtin *builtin);
 /* Whether there is one of that name with another arity. */
 bool builtin_has_name(str name);
 
+/* The name that is nearest to one that does not exist; NULL if none is near. */
+const char *builtin_nearest(str name);
+
 /* --- values, for operators too -----------------------------------------------------------------
  */
 

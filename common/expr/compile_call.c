@@ -261,8 +261,13 @@ static operand unknown_function(struct compiler *c, const struct node *node)
 {
     const char *detail =
         arena_printf(c->arena, STR_FMT "/%u is not defined", STR_ARG(node->name), node->count);
-    const char *hint =
-        builtin_has_name(node->name) ? "there is one with another number of arguments" : "";
+    const char *hint = "";
+    if (builtin_has_name(node->name)) {
+        hint = "there is one with another number of arguments";
+    } else {
+        const char *nearest = builtin_nearest(node->name);
+        if (nearest) hint = arena_printf(c->arena, "did you mean `%s`?", nearest);
+    }
     return compile_fail(c, node, EXPR_FAULT_FUNCTION, node->name, detail, hint);
 }
 

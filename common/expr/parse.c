@@ -24,6 +24,17 @@ void *parse_fail(struct parser *parser, uint32_t offset, const char *detail, con
     return NULL;
 }
 
+/* What people of other languages write. */
+static const char *habit_hint(char c)
+{
+    switch (c) {
+    case '\'': return "a text stands in double quotes";
+    case '&': return "`and`";
+    case '!': return "`… | not`, or `!=`";
+    default: return "";
+    }
+}
+
 void *parse_unexpected(struct parser *parser, const char *hint)
 {
     const struct token *token = lexer_peek(&parser->lexer);
@@ -31,6 +42,7 @@ void *parse_unexpected(struct parser *parser, const char *hint)
     if (token->kind == TOKEN_NAME || token->kind == TOKEN_INVALID) {
         detail =
             arena_printf(parser->arena, "syntax error, unexpected " STR_FMT, STR_ARG(token->text));
+        if (!hint[0] && token->text.len > 0) hint = habit_hint(token->text.ptr[0]);
     } else {
         detail =
             arena_printf(parser->arena, "syntax error, unexpected %s", token_name(token->kind));

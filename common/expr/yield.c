@@ -10,10 +10,14 @@
 #include "base/attr.h"
 
 enum { ONE = 0, NONE = 1, MANY = 2, ANY = NONE | MANY };
+enum { PARAMS_MAX = 8 /* and the function itself; with more, nothing is said */ };
 
-/* The functions that the program itself defines, innermost first: what they yield is not known. */
+/* The functions that the program itself defines and their parameters, innermost first. What a
+ * parameter yields is counted where the function is called: with its arguments. */
 struct scope {
-    const struct def *def;
+    str name;
+    uint32_t arity;
+    unsigned bits;
     const struct scope *outer;
 };
 
@@ -97,18 +101,17 @@ static unsigned list_bits(const struct node *list, const struct scope *scope)
 static unsigned stream_bits(const struct node *call, const struct scope *scope)
 {
     unsigned bits = ONE;
-    for (const struct node *n = call->list; n; n = n->next) {
-        unsigned own = bits_of(n, scope);
-        bits |= n->next ? own : own & NONE;
-    }
-    /* The second of two values is not there. */
+    for (const struct node *n = call->list; n->next; n = n->next) bits |= bits_of(n, scope);
+    /* The second of two values is not there. Who writes first(f) or last(f) has said which one is
+     * meant: it is what the warning proposes, so it is not warned about. */
     return str_is(call->name, "nth") ? bits | NONE : bits;
 }
 
 static unsigned call_bits(const struct node *call, const struct scope *scope)
 {
     for (const struct scope *s = scope; s; s = s->outer) {
-        if (str_equal(s->def->name, call->name) && s->def->arity == call->count) return ANY;
+        if (!str_equal(s->name, call->name) || s->arity != call->count) continue;
+        return s->bits | list_bits(call->list, scope);
     }
     if (takes_from_stream(call)) return stream_bits(call, scope);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
@@ -133,9 +136,25 @@ static unsigned comma_bits(const struct node *comma, const struct scope *scope)
     return MANY | none;
 }
 
+/* What the body yields, each parameter one value. */
+static unsigned body_bits(const struct def *def, const struct scope *scope)
+{
+    struct scope known[PARAMS_MAX];
+    size_t count = 0;
+    known[0]     = (struct scope){def->name, def->arity, ANY, scope}; /* when it calls itself */
+    scope        = &known[count++];
+    for (const struct param *param = def->params; param; param = param->next) {
+        if (count == ARRAY_LEN(known)) return ANY;
+        known[count] = (struct scope){param->name, 0, ONE, scope};
+        scope        = &known[count++];
+    }
+    return bits_of(def->body, scope);
+}
+
 static unsigned def_bits(const struct node *node, const struct scope *scope)
 {
-    const struct scope inner = {.def = node->def, .outer = scope};
+    const struct def *def    = node->def;
+    const struct scope inner = {def->name, def->arity, body_bits(def, scope), scope};
     return bits_of(node->a, &inner);
 }
 

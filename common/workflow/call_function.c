@@ -30,8 +30,9 @@ void function_expand(struct reader *reader, const struct function *function)
 {
     struct draft *draft = reader->draft;
     if (is_within(draft, function->task)) {
-        refuse(reader, "V14", value_place(reader), "`%s` would call itself without end",
-               function->name);
+        struct diagnostic *finding = refuse(reader, "V14", value_place(reader),
+                                            "`%s` would call itself without end", function->name);
+        hint(reader, finding, "`for`, or a `then` to an earlier task");
         return;
     }
     draft->task.kind = TASK_FUNCTION;

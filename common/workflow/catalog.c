@@ -61,8 +61,10 @@ static void refuse_function(struct reader *reader, str name)
 {
     struct yaml_place where = value_place(reader);
     if (memmem(name.ptr, name.len, "://", 3)) {
-        refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
-               STR_ARG(shown(name)));
+        struct diagnostic *finding =
+            refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
+                   STR_ARG(shown(name)));
+        hint(reader, finding, ROADMAP_HINT);
         return;
     }
     struct diagnostic *finding =
@@ -72,6 +74,9 @@ static void refuse_function(struct reader *reader, str name)
         hint(reader, finding, "did you mean `%s`?", near);
     } else if (memchr(name.ptr, '.', name.len) && !reader->catalog) {
         hint(reader, finding, "ask a server that has it, or name its catalog: `--catalog FILE`");
+    } else if (!memchr(name.ptr, '.', name.len)) {
+        hint(reader, finding, "declare it: `use: { functions: { " STR_FMT ": … } }`",
+             STR_ARG(shown(name)));
     }
 }
 
@@ -169,8 +174,11 @@ static const struct function *select_function(struct reader *reader, str call)
         return NULL;
     }
     if (selector.catalog.len > 0 && !str_is(selector.catalog, "default")) {
-        refuse(reader, "V13", value_place(reader), "there is no catalog `" STR_FMT "`",
-               STR_ARG(shown(selector.catalog)));
+        struct diagnostic *finding =
+            refuse(reader, "V13", value_place(reader), "there is no catalog `" STR_FMT "`",
+                   STR_ARG(shown(selector.catalog)));
+        hint(reader, finding, "`" STR_FMT "@default`, or without `@`: there is one catalog",
+             STR_ARG(shown(selector.name)));
         return NULL;
     }
     const struct function *builtin = builtin_find(selector.name);

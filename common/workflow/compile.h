@@ -25,6 +25,10 @@ void expression_value_read(struct reader *reader, json value, void *target);
 /** Says how `$name` should be written, or what to use instead; NULL if there is nothing to say. */
 const char *variable_advice(str name);
 
+/** Where a program mentions a standard variable, with this member if it is not empty. */
+struct yaml_place member_place(const struct reader *reader, const struct program_text *text,
+                               enum variable variable, str member);
+
 /* --- where an expression is in a text (expression_text.c) ------------------------------------- */
 
 /** What a text of a template is. */

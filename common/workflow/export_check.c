@@ -27,10 +27,12 @@ static bool mentions_context(const struct template *template)
     return false;
 }
 
-static struct yaml_place enter_export(struct reader *reader, const struct task *task,
+/* Where the text of it stands, which is elsewhere than where it runs, in a declared function. */
+static struct yaml_place enter_export(struct reader *reader, const struct draft *draft,
                                       struct jump *ret_jump)
 {
-    *ret_jump = pointer_jump(reader, str_from(task->reference));
+    *ret_jump      = pointer_jump(reader, str_from(draft->pointer));
+    reader->source = draft->source;
     (void)pointer_enter(reader, str_from("export"));
     (void)pointer_enter(reader, str_from("as"));
     return key_place(reader);
@@ -51,11 +53,12 @@ static const struct task *fork_between(const struct reader *reader, const struct
     return NULL;
 }
 
-static void check_one(struct reader *reader, const struct task *task, const struct task *before)
+static void check_one(struct reader *reader, const struct draft *draft, const struct task *before)
 {
+    const struct task *task = &draft->task;
     struct jump jump;
     const struct task *fork    = fork_between(reader, task, before);
-    struct yaml_place where    = enter_export(reader, task, &jump);
+    struct yaml_place where    = enter_export(reader, draft, &jump);
     struct diagnostic *finding = NULL;
     if (fork) {
         finding =
@@ -68,6 +71,7 @@ static void check_one(struct reader *reader, const struct task *task, const stru
         hint(reader, finding, "`$context + { … }`, or `$steps`");
     }
     pointer_return(reader, &jump);
+    reader->source = &reader->main;
 }
 
 void exports_check(struct reader *reader)
@@ -76,7 +80,7 @@ void exports_check(struct reader *reader)
     for (uint32_t i = 0; i < reader->draft_count; i++) {
         const struct task *task = &reader->drafts[i]->task;
         if (!task->export_as) continue;
-        if (before) check_one(reader, task, before);
+        if (before) check_one(reader, reader->drafts[i], before);
         before = task;
     }
 }

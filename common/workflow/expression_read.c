@@ -35,17 +35,31 @@ static const struct {
     const char *words;
     uint32_t available; /* besides $secrets, which are everywhere but in a schedule */
 } places[PLACE_COUNT] = {
-    [PLACE_WORKFLOW_INPUT] = {"the workflow's `input.from`", WORKFLOW | RUNTIME},
-    [PLACE_TASK_INPUT]     = {"`if` and `input.from`", CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
-    [PLACE_TASK]           = {"the definition of a task",
-                              CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
-    [PLACE_TASK_OUTPUT]    = {"`output.as`",
-                              CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
-    [PLACE_TASK_EXPORT]    = {"`export.as`", CONTEXT | INPUT | OUTPUT | TASK | WORKFLOW | RUNTIME |
-                                                 AUTHORIZATION | STEPS},
+    [PLACE_WORKFLOW_INPUT]  = {"the workflow's `input.from` and `timeout`", WORKFLOW | RUNTIME},
+    [PLACE_TASK_INPUT]      = {"`if`, `input.from` and an extension's `when`",
+                               CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
+    [PLACE_TASK]            = {"the definition of a task",
+                               CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
+    [PLACE_TASK_OUTPUT]     = {"`output.as`",
+                               CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
+    [PLACE_TASK_EXPORT]     = {"`export.as`", CONTEXT | INPUT | OUTPUT | TASK | WORKFLOW | RUNTIME |
+                                                  AUTHORIZATION | STEPS},
     [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`", CONTEXT | WORKFLOW | RUNTIME | STEPS},
     [PLACE_START_KEY]       = {"the document's `idempotencyKey`", WORKFLOW},
     [PLACE_SCHEDULE]        = {"`schedule.on`", 0},
+};
+
+/* What to use instead, by variable. */
+static const char *const unavailable_advice[VARIABLE_STANDARD_COUNT] = {
+    [VARIABLE_CONTEXT]       = "there is no run yet: `.`",
+    [VARIABLE_INPUT]         = "`.`, or `$workflow.input` for what the run was started with",
+    [VARIABLE_OUTPUT]        = "`$output` exists in `export.as` only; in `output.as` it is `.`",
+    [VARIABLE_SECRETS]       = "there is no run yet: name the secret in a task",
+    [VARIABLE_TASK]          = "it exists in tasks; of the whole there is `$workflow`",
+    [VARIABLE_WORKFLOW]      = "there is no run yet: compare with a value",
+    [VARIABLE_RUNTIME]       = "there is no run yet: compare with a value",
+    [VARIABLE_AUTHORIZATION] = "it exists in a task, from its definition to `export.as`",
+    [VARIABLE_STEPS]         = "no task has run yet: `.`",
 };
 
 const char *variable_advice(str name)
@@ -62,6 +76,9 @@ const char *variable_advice(str name)
         {"step", "`$steps`"},
         {"inputs", "`$input` or `$workflow.input`"},
         {"err", "`$error`"},
+        {"error", "it exists in a `catch`, under the name that `as` gives it"},
+        {"item", "it exists in the body of a `for` or `foreach`, under the name given there"},
+        {"index", "it exists in the body of a `for` or `foreach`, under the name given there"},
     };
     for (size_t i = 0; i < ARRAY_LEN(advices); i++) {
         if (str_is(name, advices[i].name)) return advices[i].advice;
@@ -76,32 +93,75 @@ static bool is_name_part(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Where `$name` stands in the source; its start if it is not to be found. */
-static size_t variable_offset(str source, str name)
+/* Whether what follows the name of a variable at `at` is `.member` or `["member"]`. */
+static bool is_member_at(str source, size_t at, str member)
 {
+    str rest = str_slice(source, at, source.len);
+    if (str_starts_with(rest, str_from("[\""))) {
+        rest = str_slice(rest, 2, rest.len);
+    } else if (str_starts_with(rest, str_from("."))) {
+        rest = str_slice(rest, 1, rest.len);
+    } else {
+        return false;
+    }
+    return str_starts_with(rest, member) &&
+           (rest.len == member.len || !is_name_part(rest.ptr[member.len]));
+}
+
+/* Where `$name` stands in the source, with this member if it is not empty; its first place if the
+ * member is not to be found, the start of the source if the variable is not. */
+static size_t variable_offset(str source, str name, str member)
+{
+    size_t first  = 0;
+    bool is_found = false;
     for (size_t i = 0; i + 1 + name.len <= source.len; i++) {
         if (source.ptr[i] != '$' || !str_equal(str_slice(source, i + 1, i + 1 + name.len), name)) {
             continue;
         }
         size_t after = i + 1 + name.len;
-        if (after == source.len || !is_name_part(source.ptr[after])) return i;
+        if (after < source.len && is_name_part(source.ptr[after])) continue;
+        if (member.len == 0 || is_member_at(source, after, member)) return i;
+        if (!is_found) first = i;
+        is_found = true;
     }
-    return 0;
+    return first;
 }
 
-static void refuse_unavailable(struct reader *reader, str source, size_t offset, uint32_t variable)
+struct yaml_place member_place(const struct reader *reader, const struct program_text *text,
+                               enum variable variable, str member)
 {
-    const char *name        = standard_names[variable];
-    struct yaml_place where = text_place(reader, offset + variable_offset(source, str_from(name)));
-    struct diagnostic *finding = refuse(reader, "V21", where, "`$%s` is not available in %s", name,
-                                        places[reader->place].words);
-    if (variable == VARIABLE_OUTPUT) {
-        hint(reader, finding, "`$output` exists in `export.as` only; in `output.as` it is `.`");
-    } else if (variable == VARIABLE_INPUT) {
-        hint(reader, finding, "`.`, or `$workflow.input` for what the run was started with");
-    } else if (variable == VARIABLE_CONTEXT) {
-        hint(reader, finding, "the context begins as what this yields; `.` is the input");
+    size_t at = variable_offset(text->source, str_from(standard_names[variable]), member);
+    return text_place(reader, text->offset + at);
+}
+
+/* A compensation also sees what the task had that it undoes, and nobody's authorization. */
+static bool is_undo(const struct reader *reader)
+{
+    return reader->draft && reader->draft->task.is_compensation;
+}
+
+static uint32_t variables_available(const struct reader *reader)
+{
+    uint32_t available = places[reader->place].available;
+    if (reader->place != PLACE_SCHEDULE) available |= SECRETS;
+    return is_undo(reader) ? (available | INPUT | OUTPUT) & ~(uint32_t)AUTHORIZATION : available;
+}
+
+static void refuse_unavailable(struct reader *reader, const struct program_text *text,
+                               enum variable variable)
+{
+    struct yaml_place where = member_place(reader, text, variable, (str){});
+    struct diagnostic *finding =
+        refuse(reader, "V21", where, "`$%s` is not available in %s", standard_names[variable],
+               is_undo(reader) ? "a compensation" : places[reader->place].words);
+    const char *advice = unavailable_advice[variable];
+    if (variable == VARIABLE_CONTEXT && reader->place == PLACE_WORKFLOW_INPUT) {
+        advice = "the context begins as what this yields; `.` is the input";
     }
+    if (variable == VARIABLE_AUTHORIZATION && is_undo(reader)) {
+        advice = "what a compensation calls has an authentication of its own";
+    }
+    hint(reader, finding, "%s", advice);
 }
 
 static void refuse_variable(struct reader *reader, const char *const *names, uint32_t count,
@@ -145,12 +205,16 @@ static bool is_within_limits(struct reader *reader, str source, size_t offset)
     return false;
 }
 
+static size_t blanks_before(str source)
+{
+    size_t count = 0;
+    while (count < source.len && source.ptr[count] && strchr(" \t\r\n", source.ptr[count])) count++;
+    return count;
+}
+
 static bool is_blank(str source)
 {
-    for (size_t i = 0; i < source.len; i++) {
-        if (!strchr(" \t\r\n", source.ptr[i])) return false;
-    }
-    return true;
+    return blanks_before(source) == source.len;
 }
 
 struct start_key {
@@ -201,20 +265,11 @@ static uint32_t names_fill(const struct scope *scope, const char *names[EXPR_VAR
     return VARIABLE_STANDARD_COUNT + scope->count;
 }
 
-/* A compensation also sees what the task had that it undoes, and nobody's authorization. */
-static uint32_t variables_available(const struct reader *reader)
+static void check_variables(struct reader *reader, const struct program_text *text, uint32_t used)
 {
-    uint32_t available = places[reader->place].available;
-    bool is_undo       = reader->draft && reader->draft->task.is_compensation;
-    return is_undo ? (available | INPUT | OUTPUT) & ~(uint32_t)AUTHORIZATION : available;
-}
-
-static void check_variables(struct reader *reader, str source, size_t offset, uint32_t used)
-{
-    uint32_t anywhere    = reader->place == PLACE_SCHEDULE ? 0 : SECRETS;
-    uint32_t unavailable = used & ~variables_available(reader) & ~anywhere;
+    uint32_t unavailable = used & ~variables_available(reader);
     for (uint32_t v = 0; v < VARIABLE_STANDARD_COUNT; v++) {
-        if (unavailable & (1U << v)) refuse_unavailable(reader, source, offset, v);
+        if (unavailable & (1U << v)) refuse_unavailable(reader, text, (enum variable)v);
     }
 }
 
@@ -253,9 +308,10 @@ const struct expression *expression_compile(struct reader *reader, str source, s
     }
     reader_hold(reader, HOLDING_EXPR)->expr = program;
 
-    uint32_t used = expr_variables_used(program);
-    check_variables(reader, source, offset, used);
-    struct yaml_place where = text_place(reader, offset);
+    uint32_t used                  = expr_variables_used(program);
+    const struct program_text text = {.source = source, .offset = offset};
+    check_variables(reader, &text, used);
+    struct yaml_place where = text_place(reader, offset + blanks_before(source));
     if (expr_yield_of(program) == EXPR_YIELDS_ANY) {
         struct diagnostic *finding = warn(
             reader, "V41", where, "this may yield several values or none; only the first counts");
@@ -263,11 +319,11 @@ const struct expression *expression_compile(struct reader *reader, str source, s
     }
     portability_of_expression(reader, source, offset, used);
     if (reader->place == PLACE_START_KEY && (used & WORKFLOW)) {
-        check_start_key(reader, program, where);
+        check_start_key(reader, program, member_place(reader, &text, VARIABLE_WORKFLOW, (str){}));
     }
-    if (used & STEPS) steps_used(reader, program, where);
+    if (used & STEPS) steps_used(reader, program, &text);
     bool has_secrets = used & SECRETS && reader->place != PLACE_SCHEDULE;
-    uint64_t secrets = has_secrets ? secrets_used(reader, program, where) : 0;
+    uint64_t secrets = has_secrets ? secrets_used(reader, program, &text) : 0;
     if (used & AUTHORIZATION && reader->secret_use == SECRET_SENT) reader->secret_expressions++;
 
     struct expression *expression = reader_alloc(reader, 1, sizeof *expression);

@@ -186,6 +186,15 @@ static struct text_form unwrapped(struct reader *reader, str text, str core, siz
         .kind = TEXT_EXPRESSION, .source = str_slice(core, 2, end), .offset = offset + 2};
 }
 
+static const char *one_line_hint(enum yaml_style style)
+{
+    switch (style) {
+    case YAML_LITERAL: return "`>-` instead of `|`, and all lines equally far in";
+    case YAML_FOLDED: return "all lines equally far in: `>-` keeps the end of a line before others";
+    default: return "write it without line ends, or as a block that begins with `>-`";
+    }
+}
+
 struct text_form text_form_of(struct reader *reader, str text)
 {
     str core              = trimmed(text);
@@ -194,10 +203,11 @@ struct text_form text_form_of(struct reader *reader, str text)
     if (form.kind == TEXT_LITERAL) return literal_form(reader, text, core, offset);
     if (form.kind != TEXT_EXPRESSION) return form;
     if (memchr(form.source.ptr, '\n', form.source.len)) {
+        struct yaml_place where    = text_place(reader, offset);
         struct diagnostic *finding = refuse(
-            reader, "V24", text_place(reader, offset),
+            reader, "V24", where,
             "this expression holds line ends: other tools of the language do not see it as one");
-        hint(reader, finding, "`>-` instead of `|`");
+        hint(reader, finding, "%s", one_line_hint(where.style));
         return refused();
     }
     return form;

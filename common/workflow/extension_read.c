@@ -130,8 +130,10 @@ static void entry_read(struct reader *reader, json entry, struct extension ***en
     str name    = json_key_at(entry, 0);
     size_t back = pointer_enter(reader, name);
     if (is_declared(reader, name)) {
-        refuse(reader, "V10", key_place(reader), "there are two extensions `" STR_FMT "`",
-               STR_ARG(shown(name)));
+        struct diagnostic *finding =
+            refuse(reader, "V10", key_place(reader), "there are two extensions `" STR_FMT "`",
+                   STR_ARG(shown(name)));
+        hint(reader, finding, "rename one of the two");
     }
     str pointer                 = buf_str(&reader->pointer);
     char *copy                  = reader_alloc(reader, pointer.len + 1, 1);

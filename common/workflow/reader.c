@@ -182,8 +182,9 @@ void hint(struct reader *reader, struct diagnostic *finding, const char *format,
 
 void refuse_unsupported(struct reader *reader, const char *code, str what)
 {
-    refuse(reader, code, key_place(reader), "`" STR_FMT "` is not supported yet",
-           STR_ARG(shown(what)));
+    struct diagnostic *finding = refuse(reader, code, key_place(reader),
+                                        "`" STR_FMT "` is not supported yet", STR_ARG(shown(what)));
+    hint(reader, finding, ROADMAP_HINT);
 }
 
 str shown(str text)
@@ -221,6 +222,21 @@ static const char *right_key(const struct object_kind *kind, str key)
     return nearest_name(key, names, count);
 }
 
+/* "`uri`, `authentication`": what there is, if it is little enough to be read. */
+static void hint_keys(struct reader *reader, struct diagnostic *finding,
+                      const struct object_kind *kind)
+{
+    char all[SHOWN_MAX * 4] = "";
+    size_t len              = 0;
+    for (; kind; kind = kind->base) {
+        for (size_t i = 0; i < kind->field_count && len < sizeof all; i++) {
+            len += (size_t)snprintf(all + len, sizeof all - len, "%s`%s`", len ? ", " : "",
+                                    kind->fields[i].key);
+        }
+    }
+    if (len > 0 && len < sizeof all) hint(reader, finding, "there is %s", all);
+}
+
 /* What the author of unknown keys probably meant: a finding each is enough, `missing` says no more.
  */
 struct meant {
@@ -250,7 +266,11 @@ static void refuse_unknown_keys(struct reader *reader, const struct object_kind 
             refuse(reader, "V04", key_place(reader), "`" STR_FMT "` is not a property of %s",
                    STR_ARG(shown(key)), kind->what);
         const char *right = right_key(kind, key);
-        if (right) hint(reader, finding, "did you mean `%s`?", right);
+        if (right) {
+            hint(reader, finding, "did you mean `%s`?", right);
+        } else {
+            hint_keys(reader, finding, kind);
+        }
         if (right && meant->count < MEANT_MAX) meant->keys[meant->count++] = right;
         pointer_leave(reader, back);
     }
@@ -287,8 +307,10 @@ bool object_read(struct reader *reader, const struct object_kind *kind, json val
             if (!json_is(member, JSON_INVALID)) {
                 member_read(reader, field, member, object);
             } else if ((field->flags & REQUIRED) && !is_meant(&meant, field->key)) {
-                refuse(reader, kind->missing_code ? kind->missing_code : "V06", value_place(reader),
-                       "%s needs `%s`", kind->what, field->key);
+                struct diagnostic *finding =
+                    refuse(reader, kind->missing_code ? kind->missing_code : "V06",
+                           value_place(reader), "%s needs `%s`", kind->what, field->key);
+                hint(reader, finding, "`%s: …`", field->key);
             }
         }
     }
@@ -309,8 +331,12 @@ const char *kind_words(enum json_kind kind)
 bool expect_kind(struct reader *reader, json value, enum json_kind kind, const char *what)
 {
     if (json_is(value, kind)) return true;
-    refuse(reader, "V06", value_place(reader), "%s is %s, not %s", what, kind_words(kind),
-           kind_words(value.kind));
+    struct diagnostic *finding = refuse(reader, "V06", value_place(reader), "%s is %s, not %s",
+                                        what, kind_words(kind), kind_words(value.kind));
+    bool is_scalar             = !json_is(value, JSON_ARRAY) && !json_is(value, JSON_OBJECT);
+    if (kind == JSON_TEXT && is_scalar) hint(reader, finding, "put it in quotes");
+    if (kind == JSON_ARRAY) hint(reader, finding, "`[ … ]`");
+    if (kind == JSON_OBJECT) hint(reader, finding, "`{ … }`");
     return false;
 }
 

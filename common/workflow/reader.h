@@ -164,8 +164,17 @@ struct diagnostic *warn(struct reader *reader, const char *code, struct yaml_pla
 PRINTF_LIKE(3, 4)
 void hint(struct reader *reader, struct diagnostic *finding, const char *format, ...);
 
+/** The fix of what is not there yet. */
+#define ROADMAP_HINT "leave it out; docs/roadmap.md says what is planned"
+
 /** "`schedule` is not supported yet", of the value at hand. */
 void refuse_unsupported(struct reader *reader, const char *code, str what);
+
+/** An expression and where it begins in the text at hand. */
+struct program_text {
+    str source;
+    size_t offset;
+};
 
 /** A piece of somebody's text that is short enough for a message: cut at a character. */
 str shown(str text);

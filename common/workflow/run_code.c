@@ -8,8 +8,11 @@
 void refuse_code(struct reader *reader, const char *what)
 {
     struct diagnostic *finding =
-        refuse(reader, "V31", key_place(reader), "%s is not supported yet", what);
-    hint(reader, finding, "call a service that does it: nobody's programs run here");
+        refuse(reader, "V31", key_place(reader),
+               "%s is not supported yet: no namespace may run programs, and there is no setting "
+               "by which an administrator could allow it",
+               what);
+    hint(reader, finding, "call a service, or a worker of your own: `call: worker.<name>`");
 }
 
 /* --- what they share -------------------------------------------------------------------------- */

@@ -12,8 +12,10 @@ static void fixed_span_read(struct reader *reader, json value, struct schedule *
 {
     struct duration span = {};
     if (is_expression(value)) {
-        refuse(reader, "V17", value_place(reader),
-               "a schedule is not computed: there is no run yet whose input it could see");
+        struct diagnostic *finding =
+            refuse(reader, "V17", value_place(reader),
+                   "a schedule is not computed: there is no run yet whose input it could see");
+        hint(reader, finding, "a fixed duration, such as `PT1H`");
         return;
     }
     span_read(reader, value, &span);
@@ -111,7 +113,11 @@ void schedule_read(struct reader *reader, json value, void *target)
     }
     bool has_read = !json_is(json_get_text(value, "read"), JSON_INVALID);
     if (has_read && json_is(json_get_text(value, "on"), JSON_INVALID)) {
-        refuse(reader, "V17", value_place(reader), "`read` means nothing without `on`");
+        size_t back = pointer_enter(reader, str_from("read"));
+        struct diagnostic *finding =
+            refuse(reader, "V17", key_place(reader), "`read` means nothing without `on`");
+        hint(reader, finding, "leave it out: only events have something to read");
+        pointer_leave(reader, back);
         return;
     }
     if (!object_read(reader, &schedule_kind, value, target)) return;

@@ -89,7 +89,7 @@ static void refuse_undeclared(struct reader *reader, struct yaml_place where, st
 
 struct naming {
     struct reader *reader;
-    struct yaml_place where;
+    const struct program_text *text;
     uint64_t used;
 };
 
@@ -100,7 +100,8 @@ static void named(str name, void *context)
     if (index != UINT32_MAX) {
         naming->used |= UINT64_C(1) << index;
     } else {
-        refuse_undeclared(naming->reader, naming->where, name);
+        refuse_undeclared(naming->reader,
+                          member_place(naming->reader, naming->text, VARIABLE_SECRETS, name), name);
     }
 }
 
@@ -111,9 +112,11 @@ static uint64_t all_of(const struct workflow *workflow)
                : (UINT64_C(1) << workflow->secret_count) - 1;
 }
 
-uint64_t secrets_used(struct reader *reader, const struct expr *program, struct yaml_place where)
+uint64_t secrets_used(struct reader *reader, const struct expr *program,
+                      const struct program_text *text)
 {
-    struct naming naming = {.reader = reader, .where = where};
+    struct naming naming    = {.reader = reader, .text = text};
+    struct yaml_place where = member_place(reader, text, VARIABLE_SECRETS, (str){});
     if (!expr_members_used(program, VARIABLE_SECRETS, named, &naming)) {
         naming.used = all_of(reader->workflow);
         if (naming.used == 0) refuse_undeclared(reader, where, str_from("<name>"));

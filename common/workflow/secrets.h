@@ -23,7 +23,8 @@ void secrets_read(struct reader *reader, json value, void *target);
 
 /** The secrets that `program` names, as bits over workflow->secrets; all of them if it takes
  * `$secrets` as a whole. Findings: V13 (a name that is not declared), V44. */
-uint64_t secrets_used(struct reader *reader, const struct expr *program, struct yaml_place where);
+uint64_t secrets_used(struct reader *reader, const struct expr *program,
+                      const struct program_text *text);
 
 /** `{use: <secret>}`: the text at hand names a secret, whose value stands here. NULL after a
  * finding. */

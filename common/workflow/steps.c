@@ -7,7 +7,7 @@ enum { NEAR_MAX = 64 /* names that are compared for "did you mean" */ };
 /* One look-up of `$steps`: the lists that can be seen from here. */
 struct view {
     struct reader *reader;
-    struct yaml_place where;
+    const struct program_text *text;
 };
 
 static bool sees_body(const struct reader *reader)
@@ -75,7 +75,8 @@ static void member_used(str member, void *context)
     lists_visit(view->reader, keep_named, &lookup);
     if (lookup.is_found || !view->reader->root) return;
 
-    struct diagnostic *finding = warn(view->reader, "V21", view->where,
+    struct yaml_place where    = member_place(view->reader, view->text, VARIABLE_STEPS, member);
+    struct diagnostic *finding = warn(view->reader, "V21", where,
                                       "`$steps." STR_FMT "` is always null: no task of that name "
                                       "can be seen from here",
                                       STR_ARG(shown(member)));
@@ -83,10 +84,10 @@ static void member_used(str member, void *context)
     if (near) hint(view->reader, finding, "did you mean `$steps.%s`?", near);
 }
 
-void steps_used(struct reader *reader, const struct expr *program, struct yaml_place where)
+void steps_used(struct reader *reader, const struct expr *program, const struct program_text *text)
 {
     if (!reader->draft && reader->place != PLACE_WORKFLOW_OUTPUT) return;
-    struct view view = {.reader = reader, .where = where};
+    struct view view = {.reader = reader, .text = text};
     if (!expr_members_used(program, VARIABLE_STEPS, member_used, &view)) {
         lists_visit(reader, keep_all, NULL);
     }

@@ -11,6 +11,6 @@
 
 /** Marks what `program`, which stands at the reader's place, reads of `$steps`; warns (V21) of a
  * name that it cannot see. */
-void steps_used(struct reader *reader, const struct expr *program, struct yaml_place where);
+void steps_used(struct reader *reader, const struct expr *program, const struct program_text *text);
 
 #endif

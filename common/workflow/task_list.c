@@ -30,7 +30,9 @@ static void check_name(struct reader *reader, struct task_names *names, struct t
                        str name)
 {
     if (name.len == 0 || memchr(name.ptr, '\0', name.len)) {
-        refuse(reader, "V12", key_place(reader), "the name of a task is a text without NUL");
+        struct diagnostic *finding =
+            refuse(reader, "V12", key_place(reader), "the name of a task is empty, or holds a NUL");
+        hint(reader, finding, "give it another one");
     }
     static const char *const reserved[] = {"continue", "exit", "end"};
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
@@ -318,8 +320,10 @@ static void task_read(struct reader *reader, const struct pending *pending)
     if (json_is(pending->definition, JSON_OBJECT)) {
         form = task_form_of(reader, pending->definition);
     } else {
-        refuse(reader, "V05", key_place(reader), "a task is a map, not %s",
-               kind_words(pending->definition.kind));
+        struct diagnostic *finding =
+            refuse(reader, "V05", key_place(reader), "a task is a map, not %s",
+                   kind_words(pending->definition.kind));
+        hint(reader, finding, "what it does stands below its name, further in: `set: …`");
     }
     if (form) task_wrap(reader, form, &standing, &outermost);
     struct draft *draft = draft_new(reader, &standing);

@@ -25,7 +25,7 @@ static const struct synonym listened_synonyms[] = {
     {"any", "to: { any: … }"},
     {"all", "to: { all: … }"},
     {"until", "to: { any: [ … ], until: … }"},
-    {"foreach", "foreach: …, beside `listen`"},
+    {"foreach", "foreach: …` beside `listen"},
     {"for", "to"},
     {},
 };

@@ -143,11 +143,18 @@ static void refuse_scope(struct reader *reader, const struct draft *draft)
             if (d->names->entries[i].name) near[count++] = d->names->entries[i].name;
         }
     }
+    size_t back = pointer_enter(reader, str_from("with"));
+    (void)pointer_enter(reader, str_from("scope"));
     struct diagnostic *finding = refuse(reader, "V13", value_place(reader),
                                         "`scope`: no task `" STR_FMT "` can be seen from here",
                                         STR_ARG(shown(draft->undo_scope)));
     const char *nearest        = nearest_name(draft->undo_scope, near, count);
-    if (nearest) hint(reader, finding, "did you mean `%s`?", nearest);
+    if (nearest) {
+        hint(reader, finding, "did you mean `%s`?", nearest);
+    } else {
+        hint(reader, finding, "a task of this list or of one around it");
+    }
+    pointer_leave(reader, back);
 }
 
 static void scope_resolve(struct reader *reader, struct draft *draft)

@@ -7,9 +7,10 @@
 #     === fine: what is right about it           says nothing
 #     === wrong: what is wrong with it           says what stands behind >>>, and the code of the file is among it
 #
-# A case that does not begin with `document` has the first line $head. Each file has something fine and at least
-# three wrong ones; every code of the page has a file, every code in the sources stands on the page, and the other
-# way round. --update writes what is said now into the files: read it before you believe it.
+# A case that begins with neither `document` nor a comment has the first line $head. Each file has something fine and
+# at least three wrong ones; every code of the page has a file, every code in the sources stands on the page, and the
+# other way round; whatever the reader may say is said in a case (texts.pl). --update writes what is said now into the
+# files: read it before you believe it.
 set -uo pipefail
 export LC_ALL=C # one order everywhere
 cd "$(dirname "$0")/../.." || exit
@@ -35,7 +36,7 @@ split() {
     function flush(    i) {
       if (!number) return
       while (count > 0 && text[count] == "") count--
-      if (text[1] !~ /^document/) print head >file
+      if (text[1] !~ /^(document|#)/) print head >file
       for (i = 1; i <= count; i++) print text[i] >file
       close(file)
     }
@@ -139,6 +140,8 @@ check_codes() {
 
 if [ $# -eq 0 ]; then
   check_codes
+  perl $here/texts.pl >"$work/texts"
+  while read -r line; do report "$line"; done <"$work/texts"
   mapfile -t codes <"$work/tables"
 else
   codes=("$@")

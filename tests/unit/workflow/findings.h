@@ -1,4 +1,5 @@
-/* Rows of a text and the one finding it has: shared by the tests of the reader. */
+/* Rows of a text and the one finding it has, for what tests/findings cannot say: catalogs of
+ * functions, limits, parts of a reading. */
 #ifndef UNIT_WORKFLOW_FINDINGS_H
 #define UNIT_WORKFLOW_FINDINGS_H
 
@@ -42,38 +43,6 @@ static inline bool finding_is(const struct diagnostic *finding, const struct fin
     return strncmp(finding->code, row->code, 3) == 0 && finding->line == row->line &&
            finding->column == row->column && strstr(finding->detail, row->detail) && has_hint &&
            (finding->severity == SEVERITY_WARNING) == is_warning(row);
-}
-
-/* The text has this finding and no other, and is refused if it is an error. */
-static inline void check_finding(void **state)
-{
-    const struct finding_row *row            = *state;
-    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
-    struct diagnostics *list                 = diagnostics_new(arena);
-    const struct workflow *workflow          = NULL;
-    struct error why                         = {};
-    status code = workflow_read(str_from(row->text), list, &workflow, &why);
-    workflow_unref(workflow);
-
-    if (list->count != 1 || !finding_is(&list->items[0], row)) {
-        print_error("wanted %u:%u %s %s fix: %s\n", row->line, row->column, row->code, row->detail,
-                    row->hint);
-        print_findings(list);
-        fail_msg("%s", row->name);
-    }
-    assert_int_equal(code, is_warning(row) ? STATUS_OK : STATUS_INVALID_ARGUMENT);
-    if (!is_warning(row)) {
-        assert_string_equal(why.code, "workflow_invalid");
-        assert_non_null(strstr(why.text, row->code));
-    }
-}
-
-static inline int run_findings(const char *group, const struct finding_row *rows, size_t count)
-{
-    struct CMUnitTest tests[128];
-    assert_true(count <= ARRAY_LEN(tests));
-    for (size_t i = 0; i < count; i++) tests[i] = row_test(rows[i].name, check_finding, &rows[i]);
-    return _cmocka_run_group_tests(group, tests, count, NULL, NULL);
 }
 
 #endif

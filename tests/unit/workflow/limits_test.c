@@ -19,6 +19,7 @@ static void check(struct buf *text, const char *detail)
         return;
     }
     assert_int_equal(code, STATUS_INVALID_ARGUMENT);
+    assert_string_equal(why.code, "workflow_invalid");
     if (!strstr(why.text, detail)) fail_msg("%s", why.text);
 }
 

@@ -7,62 +7,6 @@
     TASKS "- a: { call: http, with: { method: GET, endpoint: { uri: 'https://x', authentication: "
 #define END " } } }\n"
 
-static const struct finding_row rows[] = {
-    /* V06, V01: declaring */
-    {"secrets that are a map", HEAD "use: { secrets: { a: b } }\ndo: []\n", "V06", 2, 17,
-     "is a list of names", "`secrets: [ github ]`"},
-    {"a name with a slash", HEAD "use: { secrets: [ a/b ] }\ndo: []\n", "V06", 2, 19,
-     "1 to 64 letters", ""},
-    {"a name that begins with a dot", HEAD "use: { secrets: [ .b ] }\ndo: []\n", "V06", 2, 19,
-     "1 to 64 letters", ""},
-    {"a name that is a number", HEAD "use: { secrets: [ 1 ] }\ndo: []\n", "V06", 2, 19, "text", ""},
-    {"a name twice", HEAD "use: { secrets: [ a, a ] }\ndo: []\n", "V06", 2, 22, "declared twice",
-     ""},
-    /* V13: using what is not declared */
-    {"an undeclared secret", USE "- a: { set: { b: 1 }, if: '$secrets.tow' }\n", "V13", 5, 28,
-     "no secret `tow` in `use.secrets`", "did you mean `two`?"},
-    {"a secret without any declared", TASKS "- a: { set: { b: 1 }, if: '$secrets.tow' }\n", "V13",
-     3, 28, "no secret `tow`", "secrets: [ tow ]"},
-    {"all secrets without any declared", TASKS "- a: { set: { b: 1 }, if: $secrets }\n", "V13", 3,
-     27, "no secret", "declare it"},
-    {"credentials from an undeclared secret", AUTH "{ basic: { use: s } }" END, "V13", 3, 103,
-     "no secret `s`", "declare it"},
-    /* V43: declared and not used */
-    {"a secret that nobody uses", HEAD "use: { secrets: [ a ] }\ndo: []\n", "V43 w", 2, 19,
-     "nobody uses the secret `a`", "remove it"},
-    /* V44: stored */
-    {"a secret in set", USE "- a: { set: { b: '${ $secrets.one }' } }\n", "V44 w", 5, 21,
-     "is stored with the run", "in the `with` of a `call`"},
-    {"a secret in output.as", USE "- a: { set: { b: 1 }, output: { as: $secrets.one } }\n", "V44 w",
-     5, 37, "is stored with the run", "`call`"},
-    {"a secret in the workflow's output", USE "output: { as: $secrets.one }\n", "V44 w", 5, 15,
-     "is stored with the run", "`call`"},
-    {"a secret in the input of a set",
-     USE "- a: { set: { b: 1 }, input: { from: $secrets.one } }\n", "V44 w", 5, 38,
-     "the input of this task is stored", "`call`"},
-    /* authentication */
-    {"an authentication of two kinds",
-     AUTH "{ basic: { username: u, password: p }, bearer: { token: t } }" END, "V06", 3, 87,
-     "exactly one of", ""},
-    {"an authentication of no kind", AUTH "{ oauth: {} }" END, "V04", 3, 89, "`oauth`", "`oauth2`"},
-    {"basic without password", AUTH "{ basic: { username: u } }" END, "V06", 3, 96, "`password`",
-     ""},
-    {"a secret and more",
-     USE "- a: { call: http, with: { method: GET, endpoint: { uri: 'https://x', "
-         "authentication: { basic: { use: one, username: u } } } } }\n",
-     "V04", 5, 108, "`username`", ""},
-    {"a grant that is none", AUTH "{ oauth2: { grant: magic } }" END, "V06", 3, 106, "`magic`",
-     "client_credentials"},
-    {"a grant that needs a person", AUTH "{ oauth2: { grant: authorization_code } }" END, "V05", 3,
-     106, "needs a person", "`client_credentials`"},
-    {"a client that proves itself oddly",
-     AUTH "{ oauth2: { client: { id: i, authentication: tls } } }" END, "V06", 3, 132, "`tls`",
-     "client_secret_post"},
-    {"endpoints of oidc", AUTH "{ oidc: { endpoints: { token: /t } } }" END, "V04", 3, 97,
-     "`endpoints`", ""},
-    {"scopes that are a text", AUTH "{ oauth2: { scopes: a } }" END, "V06", 3, 107, "list", ""},
-};
-
 /* --- what is compiled ------------------------------------------------------------------------- */
 
 static const struct workflow *read_text(const char *text)
@@ -209,6 +153,5 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(sendings); i++) {
         tests[ARRAY_LEN(compiled) + i] = row_test(sendings[i].name, check_sending, &sendings[i]);
     }
-    return run_findings("secrets", rows, ARRAY_LEN(rows)) +
-           _cmocka_run_group_tests("compiled", tests, ARRAY_LEN(tests), NULL, NULL);
+    return _cmocka_run_group_tests("compiled", tests, ARRAY_LEN(tests), NULL, NULL);
 }

@@ -199,7 +199,7 @@ static void a_failure_says_where(void **state)
                      STATUS_INVALID_ARGUMENT);
     assert_int_equal(value.kind, JSON_INVALID);
     assert_non_null(strstr(why.text, "Cannot index number"));
-    assert_non_null(strstr(why.text, "3:39"));
+    assert_non_null(strstr(why.text, "3:40"));
     assert_non_null(strstr(why.text, ".a.b"));
 }
 
