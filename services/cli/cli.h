@@ -74,6 +74,7 @@ enum cli_exit command_edit(struct cli *cli);
 enum cli_exit command_reject(struct cli *cli);
 enum cli_exit command_cancel(struct cli *cli);
 enum cli_exit command_terminate(struct cli *cli);
+enum cli_exit command_delete(struct cli *cli);
 enum cli_exit command_retry(struct cli *cli);
 enum cli_exit command_dead_letters(struct cli *cli);
 enum cli_exit command_pause(struct cli *cli);

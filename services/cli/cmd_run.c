@@ -1,4 +1,4 @@
-/* run, list, show, logs, signal, cancel, terminate, pause, resume: runs. */
+/* run, list, show, logs: runs. What is done to them: cmd_control.c. */
 #include "base/clock.h"
 #include "cli/api.h"
 #include "cli/follow.h"
@@ -379,75 +379,4 @@ enum cli_exit command_logs(struct cli *cli)
     if (!cli->values[LOGS_FOLLOW]) return print_history(cli, api, &after);
     return follow_run(api, cli, cli->arguments[0], after,
                       cli->is_json ? FOLLOW_JSON : FOLLOW_EVENTS, 0);
-}
-
-/* --- signal, cancel, terminate, pause, resume
- * ----------------------------------------------------------------------------
- */
-
-static enum cli_exit post(const struct cli *cli, const char *path, str body, const char *said)
-{
-    CLEANUP(api_freep) struct api *api                = open_api(cli);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    if (!api) return CLI_USAGE;
-    const struct api_call call = {.method = "POST", .path = path, .body = body};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        (void)printf("%s\n", said);
-    }
-    return CLI_OK;
-}
-
-enum cli_exit command_signal(struct cli *cli)
-{
-    struct error error                = {};
-    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], "/signals/");
-    api_put_segment(&path, cli->arguments[1]);
-    if (cli->argument_count == 3) {
-        CLEANUP(json_unrefp) json data = json_invalid();
-        if (read_json_argument(cli->arguments[2], &data, &error) != STATUS_OK) {
-            return usage_error("signal", error.text);
-        }
-        (void)json_print(data, JSON_COMPACT, &body);
-    }
-    return post(cli, path.ptr, buf_str(&body), "sent");
-}
-
-static enum cli_exit stop_run(struct cli *cli, const char *action, const char *said)
-{
-    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], action);
-    if (cli->values[0]) {
-        struct json_writer w = json_writer_init(&body);
-        json_begin_object(&w);
-        json_put_text(&w, "reason", str_from(cli->values[0]));
-        json_end_object(&w);
-    }
-    return post(cli, path.ptr, buf_str(&body), said);
-}
-
-enum cli_exit command_cancel(struct cli *cli)
-{
-    return stop_run(cli, "/cancel", "cancelled");
-}
-
-enum cli_exit command_terminate(struct cli *cli)
-{
-    return stop_run(cli, "/terminate", "terminated");
-}
-
-enum cli_exit command_pause(struct cli *cli)
-{
-    return stop_run(cli, "/pause", "suspended");
-}
-
-enum cli_exit command_resume(struct cli *cli)
-{
-    return stop_run(cli, "/resume", "resumed");
 }

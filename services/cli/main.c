@@ -61,6 +61,10 @@ static const struct cli_flag retry_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
     {},
 };
+static const struct cli_flag delete_flags[] = {
+    {"--force", 0, NULL, "terminate it first if it has not ended"},
+    {},
+};
 static const struct cli_flag letters_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "redrive: changes the arguments of the call"},
     {},
@@ -133,6 +137,9 @@ static const struct cli_command commands[] = {
      "No task starts and no timer fires until `tutti resume`; jobs that a worker has are finished.",
      1, 1, cancel_flags, command_pause},
     {"resume", "RUN", "let a suspended run go on", NULL, 1, 1, cancel_flags, command_resume},
+    {"delete", "RUN", "delete a run that has ended, with everything it left",
+     "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
+     command_delete},
     {"assistant", "put|list|show ...", "prompts with a model, by name and version",
      "  put FILE...           make or change assistants; YAML or JSON, with a `name`\n"
      "  list                  all of them, each with its newest version\n"

@@ -169,6 +169,9 @@ status api_idempotency_key(struct api_call *call, str *ret_key, struct error *re
  */
 bool api_make_repeatable(struct api_call *call);
 
+/** A text member of `object`, which is the body or a part of it; "" if it has none. */
+const char *api_member(struct api_call *call, json object, const char *key);
+
 /** Prints a part of the body. False: it is over the limit of `out`, and the call was answered. */
 bool api_print(struct api_call *call, json value, struct buf *out);
 

@@ -13,6 +13,7 @@ const struct api_handler api_handlers[] = {
     {"pauseRun",             runs_pause},
     {"resumeRun",            runs_resume},
     {"signalRun",            runs_signal},
+    {"deleteRun",            runs_delete},
     {"listApprovals",        approvals_list},
     {"getApproval",          approvals_get},
     {"approve",              approvals_approve},

@@ -1,4 +1,4 @@
-/* Dead letters of a queue: what was given up, and what to do about it; and the retry of a run. */
+/* Dead letters of a queue: what was given up, and what to do about it. */
 #include "base/clock.h"
 #include "dead_letter.pb-c.h"
 #include "gateway/handlers.h"
@@ -6,12 +6,6 @@
 #include "run.pb-c.h"
 
 enum { PATCH_MAX = 256 << 10 /* bytes */ };
-
-static const char *text_member(struct api_call *call, json object, const char *key)
-{
-    json value = json_get_text(object, key);
-    return json_is(value, JSON_TEXT) ? api_text(call, json_str(value)) : "";
-}
 
 /* `input_patch` of the body as text; false: it is too large, and the call has been answered. */
 static bool print_patch(struct api_call *call, struct buf *out)
@@ -138,40 +132,11 @@ void dead_letters_redrive_all(struct api_call *call)
     json wanted                    = json_get_text(call->body, "filter");
     Pb__DeadLetterFilter filter    = PB__DEAD_LETTER_FILTER__INIT;
     Pb__RedriveDeadLetters message = PB__REDRIVE_DEAD_LETTERS__INIT;
-    filter.error_type              = text_member(call, wanted, "error_type");
-    filter.function                = text_member(call, wanted, "function");
+    filter.error_type              = api_member(call, wanted, "error_type");
+    filter.function                = api_member(call, wanted, "function");
     message.namespace_             = api_namespace(call);
     message.queue                  = api_text(call, call->params[0]);
     message.filter                 = &filter;
     message.by                     = call->identity.name;
     ask(call, "RedriveAll", &message, 0, on_all_redriven);
-}
-
-/* --- a run -------------------------------------------------------------------------------------
- */
-
-static void on_retried(struct api_call *call, const struct rpc_answer *answer)
-{
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    view_run(&response.json, answer->message, clock_unix_us());
-    api_answer_send(&response, 202, NULL);
-}
-
-void runs_retry(struct api_call *call)
-{
-    CLEANUP(buf_done) struct buf patch = buf_init(PATCH_MAX);
-    if (!api_make_repeatable(call) || !print_patch(call, &patch)) return;
-    Pb__RetryRun message         = PB__RETRY_RUN__INIT;
-    message.id                   = api_text(call, call->params[0]);
-    message.namespace_           = api_namespace(call);
-    message.task                 = text_member(call, call->body, "task");
-    message.patch_json           = bytes_of(&patch);
-    message.by                   = call->identity.name;
-    const struct api_ask ask_run = {.service   = &pb__runs__descriptor,
-                                    .method    = "Retry",
-                                    .message   = &message,
-                                    .partition = api_partition_of(call, call->params[0]),
-                                    .then      = on_retried};
-    api_ask_scheduler(call, &ask_run);
 }

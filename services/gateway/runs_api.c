@@ -1,4 +1,4 @@
-/* Runs: start, get, result, cancel, signal, follow. Lists and history: run_lists_api.c. */
+/* Runs: start, get, result, follow. Commands to them: run_control_api.c. Lists: run_lists_api.c. */
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -159,12 +159,6 @@ static struct run_call *run_call_new(struct api_call *call)
 /* --- start -------------------------------------------------------------------------------------
  */
 
-static const char *text_member(struct api_call *call, const char *key)
-{
-    json value = json_get_text(call->body, key);
-    return json_is(value, JSON_TEXT) ? api_text(call, json_str(value)) : "";
-}
-
 static void read_labels(struct api_call *call, Pb__StartRun *message)
 {
     json labels = json_get_text(call->body, "labels");
@@ -203,7 +197,7 @@ static status read_options(struct api_call *call, Pb__StartRun *message, struct 
     if (json_to_int(json_get_text(call->body, "priority"), &priority)) {
         message->priority = (uint32_t)priority + 1;
     }
-    const char *deadline = text_member(call, "deadline");
+    const char *deadline = api_member(call, call->body, "deadline");
     if (*deadline && !time_parse(str_from(deadline), &message->deadline_us)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
                     "/deadline: a time such as "
@@ -212,7 +206,7 @@ static status read_options(struct api_call *call, Pb__StartRun *message, struct 
     json budget = json_get_text(call->body, "budget");
     (void)json_to_int(json_get_text(budget, "tokens"), &message->budget_tokens);
     TRY(read_money(json_get_text(budget, "usd"), &message->budget_usd_nanos, reterr));
-    const char *conflict = text_member(call, "on_conflict");
+    const char *conflict = api_member(call, call->body, "on_conflict");
     message->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_REJECT;
     if (str_is(str_from(conflict), "return")) {
         message->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
@@ -276,8 +270,8 @@ void runs_start(struct api_call *call)
     Pb__StartRun message  = PB__START_RUN__INIT;
     const char *namespace = api_namespace(call);
     message.namespace_    = namespace;
-    message.workflow      = text_member(call, "workflow");
-    message.client_id     = text_member(call, "client_id");
+    message.workflow      = api_member(call, call->body, "workflow");
+    message.client_id     = api_member(call, call->body, "client_id");
     message.input_json    = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
     message.created_by    = call->identity.key_id;
     message.traceparent   = call->traceparent;
@@ -347,96 +341,4 @@ void runs_result(struct api_call *call)
 void runs_follow(struct api_call *call)
 {
     api_park(call, followers_add);
-}
-
-/* --- cancel, signal ----------------------------------------------------------------------------
- */
-
-static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
-{
-    send_run(call, answer->message, 202);
-}
-
-void runs_cancel(struct api_call *call)
-{
-    if (!api_make_repeatable(call)) return;
-    Pb__CancelRun message    = PB__CANCEL_RUN__INIT;
-    message.id               = run_param(call);
-    message.namespace_       = api_namespace(call);
-    message.reason           = text_member(call, "reason");
-    message.by               = call->identity.name;
-    const struct api_ask ask = {.service   = &pb__runs__descriptor,
-                                .method    = "Cancel",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_cancelled};
-    api_ask_scheduler(call, &ask);
-}
-
-/* --- terminate, pause, resume ------------------------------------------------------------------
- */
-
-static void on_stopped(struct api_call *call, const struct rpc_answer *answer)
-{
-    send_run(call, answer->message, 200);
-}
-
-static void stop_run(struct api_call *call, const char *method, api_then *then)
-{
-    if (!api_make_repeatable(call)) return;
-    Pb__StopRun message      = PB__STOP_RUN__INIT;
-    message.id               = run_param(call);
-    message.namespace_       = api_namespace(call);
-    message.reason           = text_member(call, "reason");
-    message.by               = call->identity.name;
-    const struct api_ask ask = {.service   = &pb__runs__descriptor,
-                                .method    = method,
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = then};
-    api_ask_scheduler(call, &ask);
-}
-
-void runs_terminate(struct api_call *call)
-{
-    stop_run(call, "Terminate", on_cancelled);
-}
-
-void runs_pause(struct api_call *call)
-{
-    stop_run(call, "Suspend", on_stopped);
-}
-
-void runs_resume(struct api_call *call)
-{
-    stop_run(call, "Resume", on_stopped);
-}
-
-static void on_signalled(struct api_call *call, const struct rpc_answer *answer)
-{
-    const Pb__SignalledRun *result = answer->message;
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_put_text(&response.json, "event_id", str_from(result->event_id));
-    json_end_object(&response.json);
-    api_answer_send(&response, 202, NULL);
-}
-
-void runs_signal(struct api_call *call)
-{
-    CLEANUP(buf_done) struct buf data = buf_init(TEXT_MAX);
-    if (!api_make_repeatable(call) || !api_print(call, call->body, &data)) return;
-    Pb__SignalRun message    = PB__SIGNAL_RUN__INIT;
-    message.id               = run_param(call);
-    message.namespace_       = api_namespace(call);
-    message.name             = api_text(call, call->params[1]);
-    message.data_json        = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
-    message.by               = call->identity.name;
-    const struct api_ask ask = {.service   = &pb__runs__descriptor,
-                                .method    = "Signal",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_signalled};
-    api_ask_scheduler(call, &ask);
 }

@@ -95,12 +95,6 @@ static bool read_secret(struct api_call *call, ProtobufCBinaryData *ret_secret)
     return true;
 }
 
-static const char *text_member(struct api_call *call, const char *name)
-{
-    json value = json_get_text(call->body, name);
-    return json_is(value, JSON_TEXT) ? api_text(call, json_str(value)) : "";
-}
-
 void subscriptions_create(struct api_call *call)
 {
     Pb__Subscription message = PB__SUBSCRIPTION__INIT;
@@ -110,11 +104,11 @@ void subscriptions_create(struct api_call *call)
     const char **texts = arena_alloc(call->arena, (TYPES_MAX + 1) * sizeof *texts);
     ASSERT(texts && count <= TYPES_MAX); /* the schema's limit */
     for (size_t i = 0; i < count; i++) texts[i] = api_text(call, json_str(json_at(types, i)));
-    char *label        = arena_strdup(call->arena, str_from(text_member(call, "label")));
+    char *label        = arena_strdup(call->arena, str_from(api_member(call, call->body, "label")));
     char *colon        = label ? strchr(label, ':') : NULL;
     message.namespace_ = api_namespace(call);
-    message.url        = text_member(call, "url");
-    message.workflow   = text_member(call, "workflow");
+    message.url        = api_member(call, call->body, "url");
+    message.workflow   = api_member(call, call->body, "workflow");
     message.types      = texts;
     message.n_types    = count;
     message.created_by = call->identity.key_id;

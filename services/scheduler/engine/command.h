@@ -39,6 +39,7 @@ enum command_kind {                /* request -> response */
                     COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
+                    COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
                     COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
                     COMMAND_SUSPEND,      /* likewise */
                     COMMAND_RESUME,       /* likewise */

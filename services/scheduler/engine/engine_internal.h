@@ -97,6 +97,7 @@ struct engine {
     uint64_t used_bytes;    /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;
+    bool has_deletions; /* rows of deleted runs are left */
 };
 
 /* --- engine.c ----------------------------------------------------------------------------------
@@ -109,6 +110,12 @@ void engine_answer(struct engine *engine, struct command *command);
 
 /** Marks a run as changed by this turn. */
 void engine_touch(struct engine *engine, struct live_run *live);
+
+/* --- commands.c --------------------------------------------------------------------------------
+ */
+
+/** Executes a chain; on failure what was not reached is answered with the rest of the turn. */
+status engine_execute(struct engine *engine, struct mail *mail, struct error *reterr);
 
 /* --- engine_care.c -----------------------------------------------------------------------------
  */
@@ -207,9 +214,8 @@ status engine_bury_compensation(struct engine *engine, const struct live_run *li
 status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr);
 status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr);
 
-/** A run goes on: what it was given up for is none any more. */
-status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
-                              struct error *reterr);
+/** A run goes on, or goes: what it was given up for is none any more. */
+status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr);
 
 /** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
 status engine_bury_emitted(struct engine *engine, const struct live_run *live,
@@ -348,6 +354,9 @@ status engine_delete_assistant(struct engine *engine, struct command *command,
 
 /** Reads from the tables everything that is kept in memory. */
 status engine_recover(struct engine *engine, struct error *reterr);
+
+/** The open jobs of a run whose state is not looked at go without a trace. */
+status engine_drop_jobs_of(struct engine *engine, str run, struct error *reterr);
 
 /** Forgets everything that engine_recover() reads; parked polls stay. */
 void engine_forget(struct engine *engine);

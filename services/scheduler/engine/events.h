@@ -95,4 +95,7 @@ status listener_rows_update(struct engine *engine, struct live_run *live,
                             void (*found)(str type, void *context), void *context,
                             struct error *reterr);
 
+/** Those of a run that goes, whatever its state. */
+status listener_rows_delete(struct engine *engine, str run, struct error *reterr);
+
 #endif

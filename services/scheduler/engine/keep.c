@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/approvals.h"
+#include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/webhooks.h"
@@ -364,6 +365,7 @@ status engine_flush(struct engine *engine, struct error *reterr)
         TRY(flush_timer(engine, live, reterr));
         TRY(flush_snapshot(engine, live, reterr));
         TRY(flush_head(engine, live, reterr));
+        if (live->is_deleted) TRY(engine_delete_rows(engine, str_from(live->id.text), reterr));
     }
     return STATUS_OK;
 }

@@ -75,11 +75,9 @@ status engine_drop_letter(struct engine *engine, struct command *command, struct
     return drop(engine, found.first, reterr);
 }
 
-status engine_drop_letters_of(struct engine *engine, const struct live_run *live,
-                              struct error *reterr)
+status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr)
 {
-    const struct letter_filter filter = {.namespace = str_from("*"),
-                                         .run       = str_from(live->id.text)};
+    const struct letter_filter filter = {.namespace = str_from("*"), .run = run};
     struct found found                = {};
     TRY(find(engine, &filter, LETTERS_PER_RUN_MAX, &found, reterr));
     for (const struct found_letter *l = found.first; l; l = l->next) TRY(drop(engine, l, reterr));

@@ -185,3 +185,23 @@ status listener_rows_update(struct engine *engine, struct live_run *live,
     }
     return STATUS_OK;
 }
+
+status listener_rows_delete(struct engine *engine, str run, struct error *reterr)
+{
+    struct key prefix;
+    id_key(&prefix, run);
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    const struct scan scan                       = {.prefix = key_bytes(&prefix)};
+    TRY(cursor_open(engine->txn, TABLE_LISTENER_KEYS, &scan, &cursor, reterr));
+    for (;;) {
+        bytes key                  = {};
+        bytes value                = {};
+        Pb__ListenerRecord *record = NULL;
+        status next                = cursor_next(cursor, &key, &value, NULL);
+        if (next == STATUS_NOT_FOUND) return STATUS_OK;
+        if (next != STATUS_OK) return fail(reterr, next, "listeners cannot be read");
+        TRY(record_read(value, &pb__listener_record__descriptor, engine->arena, &record, reterr));
+        TRY(cursor_delete(cursor, reterr));
+        TRY(row_delete(engine, record, reterr));
+    }
+}

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
 
@@ -156,13 +157,13 @@ static status each_row(struct recovery *recovery, enum table table, page_fn visi
  */
 
 /* Its jobs go; its journal stays as it is. */
-static status drop_jobs_of(struct engine *engine, const struct id *run, struct error *reterr)
+status engine_drop_jobs_of(struct engine *engine, str run, struct error *reterr)
 {
     CLEANUP(pointers_done) struct pointers jobs = {};
     size_t cursor                               = 0;
     struct open_job *job;
     while ((job = open_job_next(engine->queues, &cursor))) {
-        if (strcmp(job->run.text, run->text) == 0) pointers_push(&jobs, job);
+        if (str_is(run, job->run.text)) pointers_push(&jobs, job);
     }
     for (size_t i = 0; i < jobs.count; i++) {
         job = jobs.items[i];
@@ -205,7 +206,7 @@ static status park(struct engine *engine, const struct id *run, struct error *re
     TRY(record_put(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), &head->base, reterr));
     TRY(record_put(engine->txn, TABLE_RUNS, key_bytes(&key), &row->base, reterr));
     log_write(LOG_ERROR, "run.parked", LOG_STR("run", id));
-    return drop_jobs_of(engine, run, reterr);
+    return engine_drop_jobs_of(engine, id, reterr);
 }
 
 static status park_poison(struct engine *engine, struct error *reterr)
@@ -238,6 +239,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_requests_recover(engine, reterr));
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
+    TRY(engine_deletions_recover(engine, reterr));
     TRY(engine_peek_schedule(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);

@@ -124,7 +124,7 @@ status engine_retry(struct engine *engine, struct command *command,
     TRY(finish(engine, command, live, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
     if (ret_live) *ret_live = live;
-    return engine_drop_letters_of(engine, live, reterr);
+    return engine_drop_letters_of(engine, str_from(live->id.text), reterr);
 }
 
 status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr)

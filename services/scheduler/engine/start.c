@@ -69,6 +69,7 @@ static status make_row(struct engine *engine, const struct command *command, str
         row->parent_run  = text_in(arena, str_from(command->origin->parent.text));
         row->parent_task = text_in(arena, str_from(command->origin->parent_task));
     }
+    if (command->start_key.len > 0) row->start_key = bytes_in(arena, command->start_key);
     if (strlen(live->traceparent) > TRACE_ID_AT + TRACE_ID_LEN) {
         row->trace_id = text_in(arena, (str){live->traceparent + TRACE_ID_AT, TRACE_ID_LEN});
     }

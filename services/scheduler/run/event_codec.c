@@ -213,6 +213,44 @@ status entry_read_header(bytes entry, struct entry_header *ret_header, struct er
     return header_read(&reader, ret_header, &more, reterr);
 }
 
+static status note_payload(uint64_t payload, str *ret_text, void *context, struct error *)
+{
+    const struct entry_scanner *scanner = context;
+    scanner->payload(payload, scanner->context);
+    *ret_text = str_from("null");
+    return STATUS_OK;
+}
+
+status entry_scan(bytes entry, const struct entry_scanner *scanner, struct error *reterr)
+{
+    CLEANUP(payload_index_done) struct payload_index index = {};
+    struct entry_scanner copy                              = *scanner;
+    const struct payload_store payloads = {.load = note_payload, .context = &copy};
+    struct wire_reader reader           = {
+                  .rest     = {entry.ptr, entry.len},
+                  .index    = &index,
+                  .payloads = &payloads,
+    };
+    struct entry_header header = {};
+    bool more                  = false;
+    TRY(header_read(&reader, &header, &more, reterr));
+    uint8_t base[WIRE_ID_BASE];
+    id_base(header.run, header.time_us, base);
+    reader.id_base = base;
+    while (more) {
+        if (reader.number != ENTRY_EVENT || !reader.is_bytes) {
+            return fail(reterr, STATUS_DATA_LOSS, "damaged entry: events end early");
+        }
+        struct event event = {};
+        status read        = wire_read(reader.data, &reader, &event_table, &event, reterr);
+        if (read == STATUS_OK) scanner->event(&event, scanner->context);
+        event_done(&event);
+        TRY(read);
+        TRY(wire_next(&reader, &more, reterr));
+    }
+    return STATUS_OK;
+}
+
 static status event_replay(struct run *run, struct event *event, const struct wire_reader *reader,
                            entry_visitor *visit, void *context, struct error *reterr)
 {

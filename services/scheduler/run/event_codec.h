@@ -53,6 +53,19 @@ status entry_read_header(bytes entry, struct entry_header *ret_header, struct er
 /** Called for each event of an entry, before it is applied; event_view() works on it. */
 typedef void entry_visitor(const struct run *run, const struct event *event, void *context);
 
+/** What an entry left in other tables. */
+struct entry_scanner {
+    void (*payload)(uint64_t payload,
+                    void *context); /* it names one; the same one may come twice */
+    /* As the journal keeps it: nothing that only the state tells, and null for values in payloads.
+     */
+    void (*event)(const struct event *event, void *context);
+    void *context;
+};
+
+/** Reads an entry without the run it belongs to: for deleting it. DATA_LOSS: damaged. */
+status entry_scan(bytes entry, const struct entry_scanner *scanner, struct error *reterr);
+
 /**
  * Applies the events of an entry to `run`, which stands just before it. `visit` may be NULL.
  * DATA_LOSS: damaged, of another run, or not the next one; then `run` must be thrown away.

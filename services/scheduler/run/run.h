@@ -343,6 +343,10 @@ status run_snapshot_pack(struct run *run, const struct payload_store *payloads, 
 /** The same with all values in it: for keeping it in memory. */
 status run_snapshot_pack_inline(struct run *run, struct buf *out, struct error *reterr);
 
+/** Calls `visit` with each payload that a snapshot knows of. DATA_LOSS: damaged. */
+status run_snapshot_payloads(bytes snapshot, void (*visit)(uint64_t payload, void *context),
+                             void *context, struct error *reterr);
+
 /** The state again; go on with entry_replay() of what the journal has after it. Owned. DATA_LOSS:
  * damaged, or of another run. */
 status run_snapshot_unpack(str id, const struct workflow *workflow, bytes snapshot,

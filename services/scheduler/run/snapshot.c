@@ -384,6 +384,22 @@ static status read_all(struct run *run, bytes snapshot, const struct payload_sto
     return snapshot_tie(run, reterr);
 }
 
+status run_snapshot_payloads(bytes snapshot, void (*visit)(uint64_t payload, void *context),
+                             void *context, struct error *reterr)
+{
+    CLEANUP(payload_index_done) struct payload_index index = {};
+    struct wire_reader reader = {.rest = {snapshot.ptr, snapshot.len}, .index = &index};
+    for (;;) {
+        bool more        = false;
+        uint64_t payload = 0;
+        TRY(wire_next(&reader, &more, reterr));
+        if (!more) return STATUS_OK;
+        if (reader.number != SNAPSHOT_PAYLOAD) continue;
+        TRY(wire_read_ref(&reader, &payload, reterr));
+        visit(payload, context);
+    }
+}
+
 status run_snapshot_unpack(str id, const struct workflow *workflow, bytes snapshot,
                            const struct payload_store *payloads, struct run **ret_run,
                            struct error *reterr)

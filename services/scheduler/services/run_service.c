@@ -219,6 +219,14 @@ static status resume(struct rpc_call *call, struct error *reterr)
     return stop_run(call, COMMAND_RESUME, reterr);
 }
 
+static status delete_run(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__DeleteRun *request = call->request;
+    struct command *command      = call_command(call, COMMAND_DELETE_RUN, 0);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return post_to_run(call, request->id, request->namespace_, command, reterr);
+}
+
 static status retry(struct rpc_call *call, struct error *reterr)
 {
     const Pb__RetryRun *request = call->request;
@@ -332,6 +340,7 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Suspend", .handle = suspend},
     {.name = "Resume", .handle = resume},
     {.name = "Retry", .handle = retry},
+    {.name = "Delete", .handle = delete_run},
     {.name = "Signal", .handle = signal_run},
     {.name = "Pull", .handle = pull, .cancel = pull_cancel},
     {},

@@ -31,6 +31,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_SUBSCRIPTIONS] = "subscriptions",
     [TABLE_DELIVERIES] = "deliveries",
     [TABLE_EVENT_WORK]   = "event_work",
+    [TABLE_DELETIONS]    = "deletions",
     [TABLE_OUTBOX]       = "outbox",
     [TABLE_INBOX]        = "inbox",
     [TABLE_WATCHERS]     = "watchers",

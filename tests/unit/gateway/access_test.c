@@ -18,6 +18,7 @@ static const struct {
     {"pauseRun", "OX"},
     {"resumeRun", "OX"},
     {"signalRun", "DOX"},
+    {"deleteRun", "X"},
     {"publishEvents", "DOX"},
     {"createSubscription", "DOX"},
     {"listSubscriptions", "DOX"},
