@@ -29,22 +29,22 @@ enum {
     AUTHORIZATION = 1 << VARIABLE_AUTHORIZATION,
     STEPS         = 1 << VARIABLE_STEPS,
     STANDARD      = (1 << VARIABLE_STANDARD_COUNT) - 1,
+    IN_TASK       = CONTEXT | INPUT | SECRETS | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS,
 };
 
 static const struct {
     const char *words;
-    uint32_t available; /* besides $secrets, which are everywhere but in a schedule */
+    uint32_t available;
 } places[PLACE_COUNT] = {
-    [PLACE_WORKFLOW_INPUT]  = {"the workflow's `input.from` and `timeout`", WORKFLOW | RUNTIME},
+    [PLACE_WORKFLOW_INPUT]  = {"the workflow's `input.from` and `timeout`",
+                               SECRETS | WORKFLOW | RUNTIME},
     [PLACE_TASK_INPUT]      = {"`if`, `input.from` and an extension's `when`",
-                               CONTEXT | TASK | WORKFLOW | RUNTIME | STEPS},
-    [PLACE_TASK]            = {"the definition of a task",
-                               CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
-    [PLACE_TASK_OUTPUT]     = {"`output.as`",
-                               CONTEXT | INPUT | TASK | WORKFLOW | RUNTIME | AUTHORIZATION | STEPS},
-    [PLACE_TASK_EXPORT]     = {"`export.as`", CONTEXT | INPUT | OUTPUT | TASK | WORKFLOW | RUNTIME |
-                                                  AUTHORIZATION | STEPS},
-    [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`", CONTEXT | WORKFLOW | RUNTIME | STEPS},
+                               CONTEXT | SECRETS | TASK | WORKFLOW | RUNTIME | STEPS},
+    [PLACE_TASK]            = {"the definition of a task", IN_TASK},
+    [PLACE_TASK_OUTPUT]     = {"`output.as`", IN_TASK},
+    [PLACE_TASK_EXPORT]     = {"`export.as`", IN_TASK | OUTPUT},
+    [PLACE_WORKFLOW_OUTPUT] = {"the workflow's `output.as`",
+                               CONTEXT | SECRETS | WORKFLOW | RUNTIME | STEPS},
     [PLACE_START_KEY]       = {"the document's `idempotencyKey`", WORKFLOW},
     [PLACE_SCHEDULE]        = {"`schedule.on`", 0},
 };
@@ -143,7 +143,6 @@ static bool is_undo(const struct reader *reader)
 static uint32_t variables_available(const struct reader *reader)
 {
     uint32_t available = places[reader->place].available;
-    if (reader->place != PLACE_SCHEDULE) available |= SECRETS;
     return is_undo(reader) ? (available | INPUT | OUTPUT) & ~(uint32_t)AUTHORIZATION : available;
 }
 
@@ -322,7 +321,7 @@ const struct expression *expression_compile(struct reader *reader, str source, s
         check_start_key(reader, program, member_place(reader, &text, VARIABLE_WORKFLOW, (str){}));
     }
     if (used & STEPS) steps_used(reader, program, &text);
-    bool has_secrets = used & SECRETS && reader->place != PLACE_SCHEDULE;
+    bool has_secrets = (used & variables_available(reader) & SECRETS) != 0;
     uint64_t secrets = has_secrets ? secrets_used(reader, program, &text) : 0;
     if (used & AUTHORIZATION && reader->secret_use == SECRET_SENT) reader->secret_expressions++;
 

@@ -206,6 +206,28 @@ check_features() {
   done < <(comm -13 "$work/rules" "$work/files")
 }
 
+# Which variable is there at which place: the table of the page against the scenarios.
+check_variables() {
+  local feature=tests/language/variables_by_place.feature
+  awk -F ' *[|] *' '
+    /^\| place \|/ { for (i = 4; i < NF; i++) { name[i] = $i; gsub(/[`$]/, "", name[i]) } on = 1; next }
+    on && !/^\|/ { exit }
+    on && !/^\|---/ { for (i = 4; i < NF; i++) print $2 ": $" name[i] " is " ($i == "✔" ? "there" : "not there") }
+    ' docs/reference/workflow.md | sort >"$work/table"
+  awk -F ' *[|] *' '
+    /^  Scenario Outline:/ { title = $0; sub(/^ *Scenario Outline: /, "", title); heading = 0 }
+    /^    Examples:/ { heading = 1; next }
+    heading && /^ *[|] variable/ { next }
+    heading && /^ *[|]/ { row = title; sub(/<variable>/, $2, row); print row }' "$feature" | sort >"$work/scenarios"
+  [ -s "$work/table" ] || report "docs/reference/workflow.md: there is no table of places"
+  while read -r cell; do
+    report "docs/reference/workflow.md: no scenario of $feature shows: $cell"
+  done < <(comm -23 "$work/table" "$work/scenarios")
+  while read -r cell; do
+    report "$feature: the table of docs/reference/workflow.md does not say: $cell"
+  done < <(comm -13 "$work/table" "$work/scenarios")
+}
+
 # Comments that send readers to a page.
 check_mentions() {
   while IFS=: read -r file page; do
@@ -281,6 +303,7 @@ check_metrics
 check_errors
 check_rules
 check_features
+check_variables
 check_mentions
 check_examples
 check_links

@@ -12,6 +12,7 @@ Feature: C9 life-cycle events
       """yaml
       name: Ann
       """
+    And the server answers POST /c9-completes with status 204
     When the API gets POST /v1/subscriptions with:
       """yaml
       url: https://hooks.test/c9-completes
@@ -19,8 +20,8 @@ Feature: C9 life-cycle events
       """
     Then the answer should have status 201
     When the workflow is executed
-    Then the workflow should complete
-    And the server should get 5 requests of POST /c9-completes
+    Then the server should get 5 requests of POST /c9-completes
+    And the workflow should complete
     And request 1 should be:
       """yaml
       headers: { ce-specversion: '1.0', ce-type: io.serverlessworkflow.workflow.started.v1, ce-source: /language/c9-completes/1.0.0 }
@@ -54,6 +55,7 @@ Feature: C9 life-cycle events
       do:
         - stop: { raise: { error: { type: 'https://x.test/e', status: 418, title: Teapot } } }
       """
+    And the server answers POST /c9-faults with status 204
     When the API gets POST /v1/subscriptions with:
       """yaml
       url: https://hooks.test/c9-faults
@@ -62,8 +64,8 @@ Feature: C9 life-cycle events
       """
     Then the answer should have status 201
     When the workflow is executed
-    Then the workflow should fault
-    And the server should get 2 requests of POST /c9-faults
+    Then the server should get 2 requests of POST /c9-faults
+    And the workflow should fault
     And request 1 should be:
       """yaml
       headers: { ce-type: io.serverlessworkflow.task.faulted.v1 }
