@@ -61,6 +61,7 @@ status worker_host_start(const struct worker_host_options *options, struct worke
     const struct worker_options worker = {.loop      = options->loop,
                                           .scheduler = host->scheduler,
                                           .queues    = options->queues,
+                                          .namespace = options->namespace,
                                           .name      = host->name,
                                           .kind      = options->kind,
                                           .slots     = (uint32_t)options->slots,

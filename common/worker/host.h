@@ -20,6 +20,7 @@ struct worker_host_options {
     const char *service;          /* "tool-adapter": signs its calls */
     const char *kind;             /* "tools" */
     const char *const *queues;    /* NULL-terminated; lives as long as the host */
+    const char *namespace;        /* of those that are not tutti's own; NULL: "default" */
     const char *scheduler;        /* endpoints, in the order of their partitions */
     const char *name;             /* NULL: "<service>@<name of the host>" */
     const struct config_rpc *rpc; /* borrowed for the call */

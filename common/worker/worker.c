@@ -149,6 +149,7 @@ static void poll_start(struct poll *poll)
                                   .message    = &message,
                                   .partition  = poll->partition,
                                   .timeout_ms = WORKER_POLL_MS + RPC_LONG_SLACK_MS};
+    if (worker->options.namespace) request.namespace = str_from(worker->options.namespace);
     poll->is_parked            = worker_call(worker, &request, on_leased, poll, &poll->call);
     if (!poll->is_parked) poll_later(poll);
 }

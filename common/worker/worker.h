@@ -42,6 +42,7 @@ struct worker_options {
     struct loop *loop;            /* borrowed */
     struct rpc_client *scheduler; /* borrowed; RPC_OWNER; services: Jobs, System, Functions */
     const char *const *queues;    /* NULL-terminated, at most WORKER_QUEUES_MAX */
+    const char *namespace;        /* of those that are not tutti's own; NULL: "default" */
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
     uint32_t slots;               /* jobs at once. With several partitions the polls that are parked

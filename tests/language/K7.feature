@@ -38,7 +38,6 @@ Feature: K7 functions of the catalog
       """
     Then the workflow should be refused with V14 at line 3
 
-  @core
   Scenario: worker.<name> is a job for a user's own worker
     Given a workflow with definition:
       """yaml

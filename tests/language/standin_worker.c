@@ -160,6 +160,7 @@ status standin_worker_start(const char *endpoint, struct script *script,
         .service   = "standin",
         .kind      = "external",
         .queues    = queues,
+        .namespace = "language", /* of the features: jobs of `worker.<name>` wait there */
         .scheduler = endpoint,
         .rpc       = &rpc,
         .slots     = SLOTS,
