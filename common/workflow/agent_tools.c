@@ -1,6 +1,7 @@
 #include "workflow/agent_tools.h"
 
 #include "schema/schema.h"
+#include "workflow/secrets.h"
 #include "workflow/task_read.h"
 
 enum { TOOL_NAME_MAX = 64 /* characters, as OpenAI's API has it */ };
@@ -22,10 +23,23 @@ struct entry {
     struct run_body run;                  /* with `child` */
     const struct approval_rule *approval; /* NULL: nobody is asked */
     struct duration approval_timeout;
+    bool sends_secrets; /* its fixed arguments name some */
     bool is_refused;
 };
 
 /* --- the target ------------------------------------------------------------------------------- */
+
+/* What the input of a declared function must be is what its tool takes. A schema that is none gets
+ * its finding where the function is read. */
+static json declared_schema(const struct function *function)
+{
+    json input  = json_get_text(json_get_text(function->task->definition, "input"), "schema");
+    json source = json_get_text(input, "document");
+    CLEANUP(schema_freep) struct schema *schema = NULL;
+    bool is_fine                                = json_is(source, JSON_OBJECT) &&
+                   schema_compile(source, NULL, NULL, &schema, NULL) == STATUS_OK;
+    return is_fine ? source : json_invalid();
+}
 
 static bool can_be_tool(const struct function *function)
 {
@@ -41,14 +55,7 @@ static void function_read(struct reader *reader, json value, void *target)
     if (!expect_kind(reader, value, JSON_TEXT, "`function`")) return;
     const struct function *function = function_resolve(reader, json_str(value));
     if (!function) return;
-    if (function->task) {
-        struct diagnostic *finding =
-            refuse(reader, "V05", value_place(reader),
-                   "functions of `use.functions` as tools are not supported yet");
-        hint(reader, finding, "make it a workflow, which can be a tool");
-        return;
-    }
-    if (!can_be_tool(function)) {
+    if (!function->task && !can_be_tool(function)) {
         refuse(reader, "V14", value_place(reader), "`%s` cannot be a tool", function->name);
         return;
     }
@@ -58,6 +65,7 @@ static void function_read(struct reader *reader, json value, void *target)
         entry->tool.description = function->description->summary;
     }
     if (function->arguments) entry->tool.schema = function->arguments->source;
+    if (function->task) entry->tool.schema = declared_schema(function);
     if (str_is(str_from(function->name), "http")) {
         entry->tool.schema = arguments_compile(reader, "http", http_schema)->source;
     }
@@ -82,7 +90,9 @@ static void mcp_read(struct reader *reader, json, void *target)
 {
     struct entry *entry = target;
     entry->is_refused   = true;
-    refuse(reader, "V05", key_place(reader), "an MCP server as a tool is not supported yet");
+    struct diagnostic *finding =
+        refuse(reader, "V14", key_place(reader), "an MCP server cannot be a tool of an agent yet");
+    hint(reader, finding, "a tool is a `function` or a `workflow`");
 }
 
 static const char *target_name(const struct entry *entry)
@@ -156,8 +166,14 @@ static void fixed_read(struct reader *reader, json value, void *target)
 {
     struct entry *entry = target;
     if (!expect_kind(reader, value, JSON_OBJECT, "`with` of a tool")) return;
+    /* Of a job: evaluated again when it is sent. Else it becomes the input of a task or a run. */
+    bool is_job        = entry->function && !entry->function->task;
+    uint32_t secrets   = reader->secret_expressions;
+    reader->secret_use = is_job ? SECRET_SENT : SECRET_STORED;
     template_read(reader, value, &entry->tool.fixed);
-    json properties = json_get_text(entry->tool.schema, "properties");
+    reader->secret_use   = SECRET_STORED;
+    entry->sends_secrets = is_job && reader->secret_expressions != secrets;
+    json properties      = json_get_text(entry->tool.schema, "properties");
     if (!json_is(json_get_text(entry->tool.schema, "additionalProperties"), JSON_FALSE)) return;
     for (size_t i = 0; i < json_count(value); i++) {
         str key = json_key_at(value, i);
@@ -231,6 +247,16 @@ static void check_unique(struct reader *reader, const struct agent_body *agent, 
     }
 }
 
+/* A declared function is read behind the agent, as if a task called it here. */
+static void declared_expand(struct reader *reader, const struct function *function,
+                            struct task *task)
+{
+    struct draft *agent = reader->draft;
+    reader->draft       = reader->drafts[task->index];
+    function_expand(reader, function);
+    reader->draft = agent;
+}
+
 static struct call_body call_body_of(const struct function *function)
 {
     const struct arguments *arguments = function->arguments;
@@ -254,6 +280,9 @@ static void tasks_add(struct reader *reader, struct entry *entry)
     } else {
         task->call                            = call_body_of(entry->function);
         reader->drafts[task->index]->function = entry->function; /* it may say how it is undone */
+        if (entry->sends_secrets) task->call.fixed = tool->fixed;
+        task->sends_secrets = entry->sends_secrets;
+        if (entry->function->task) declared_expand(reader, entry->function, task);
     }
     tool->task = task->index;
     if (!entry->approval) return;

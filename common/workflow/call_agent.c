@@ -79,18 +79,21 @@ struct task *agent_child_new(struct reader *reader, enum task_kind kind, const c
                    after);
     struct draft *child = scratch_alloc(reader, 1, sizeof *child);
     *child              = (struct draft){
-                     .names = reader->draft->names,
-                     .entry = scratch_alloc(reader, 1, sizeof *child->entry),
-                     .scope = reader->draft->scope,
-                     .task  = {.index     = reader->draft_count,
-                               .parent    = agent->index,
-                               .name      = name,
-                               .reference = reference,
-                               .line      = agent->line,
-                               .column    = agent->column,
-                               .kind      = kind,
-                               .weight    = 1,
-                               .priority  = PRIORITY_INHERIT},
+                     .names   = reader->draft->names,
+                     .entry   = scratch_alloc(reader, 1, sizeof *child->entry),
+                     .source  = reader->draft->source,
+                     .pointer = reader->draft->pointer,
+                     .depth   = reader->draft->depth + 1,
+                     .scope   = reader->draft->scope,
+                     .task    = {.index     = reader->draft_count,
+                                 .parent    = agent->index,
+                                 .name      = name,
+                                 .reference = reference,
+                                 .line      = agent->line,
+                                 .column    = agent->column,
+                                 .kind      = kind,
+                                 .weight    = 1,
+                                 .priority  = PRIORITY_INHERIT},
     };
     reader->drafts[reader->draft_count++] = child;
     reader->task_count++;
@@ -110,8 +113,8 @@ static void model_add(struct reader *reader, struct agent_body *agent)
     agent->model                = model->index;
 }
 
-/* All of them in one list, with the agent's policy for jobs. A child run is not started again: it
- * has retries of its own, and no key keeps what it did from being done twice. */
+/* All of them in one list, with the agent's policy for jobs and functions. A child run is not
+ * started again: it has retries of its own, and no key keeps what it did from being done twice. */
 static void tasks_collect(struct reader *reader, struct agent_body *agent,
                           const struct agent_retry *retry, uint32_t first)
 {
@@ -122,7 +125,8 @@ static void tasks_collect(struct reader *reader, struct agent_body *agent,
         struct task *task     = &reader->drafts[first + i]->task;
         task->position        = i;
         agent->tasks.tasks[i] = task->index;
-        if (!retry->is_own || task->kind != TASK_CALL) continue;
+        bool is_retried       = task->kind == TASK_CALL || task->kind == TASK_FUNCTION;
+        if (!retry->is_own || !is_retried) continue;
         task->has_own_retry          = true;
         task->retry                  = retry->rule;
         task->call.has_default_retry = false;

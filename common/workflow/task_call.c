@@ -33,19 +33,14 @@ static void with_read(struct reader *reader, json value, void *target)
     draft->has_with     = true;
     if (!draft->function) return;
     if (!expect_kind(reader, value, JSON_OBJECT, "`with`")) return;
-    uint32_t secrets   = reader->secret_expressions;
-    bool is_job        = draft->function->task == NULL; /* else it is the input of a task */
+    uint32_t secrets = reader->secret_expressions;
+    /* Else it is the input of a task, or what an agent begins with: both are stored. */
+    bool is_job        = draft->function->task == NULL && draft->task.kind != TASK_AGENT;
     reader->secret_use = is_job ? SECRET_SENT : SECRET_STORED;
     draft->function->with_read(reader, value, &draft->task.call.with);
     reader->secret_use = SECRET_STORED;
     bool names_secrets = reader->secret_expressions != secrets;
     if (is_job && names_secrets) draft->task.sends_secrets = true;
-    if (draft->task.kind == TASK_AGENT && draft->task.sends_secrets) {
-        struct diagnostic *finding =
-            refuse(reader, "V05", value_place(reader),
-                   "secrets in the arguments of an agent are not supported yet");
-        hint(reader, finding, "what is journalled of an agent must hold none");
-    }
 }
 
 static void call_finish(struct reader *reader, void *object)

@@ -188,8 +188,7 @@ void task_borrow(struct reader *reader, const struct borrowed_task *task, struct
                .name = task->name, .line = caller->task.line, .column = caller->task.column};
     (void)map_put(names->by_name, str_from(task->name), &names->entries[0]);
 
-    size_t back         = reader->pointer.len;
-    reader->pointer.len = strlen(caller->pointer);
+    struct jump jump = pointer_jump(reader, str_from(caller->pointer));
     (void)pointer_enter(reader, str_from("call"));
     (void)pointer_enter(reader, str_from(task->name));
     const struct pending pending = {.names      = names,
@@ -197,7 +196,7 @@ void task_borrow(struct reader *reader, const struct borrowed_task *task, struct
                                     .pointer    = text_keep(reader, str_from(task->pointer)),
                                     .reference  = reference_here(reader),
                                     .definition = task->definition};
-    pointer_leave(reader, back);
+    pointer_return(reader, &jump);
     pending_add(reader, &pending);
 }
 

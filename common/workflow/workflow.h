@@ -145,12 +145,14 @@ enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT, CALL_ASSISTANTS };
 
 struct call_body {
     enum call_by by;
-    const char *function;        /* "http", "llm.chat" */
-    const char *queue;           /* "tools", "llm" */
-    const struct template *with; /* arguments; evaluated when the job is queued */
-    bool has_default_retry;      /* a catalog function: the job default applies (E8) */
-    bool is_turn;                /* of an agent: the state of its conversation is what is asked */
-    bool takes_input;            /* a tool of an agent: the task's input is the arguments */
+    const char *function;         /* "http", "llm.chat" */
+    const char *queue;            /* "tools", "llm" */
+    const struct template *with;  /* arguments; evaluated when the job is queued */
+    bool has_default_retry;       /* a catalog function: the job default applies (E8) */
+    bool is_turn;                 /* of an agent: the state of its conversation is what is asked */
+    bool takes_input;             /* a tool of an agent: the task's input is the arguments */
+    const struct template *fixed; /* those of them that name secrets: evaluated as if by the agent,
+                                   * whenever the job is sent; NULL: none do */
 
     /* Of a catalog function: what it promises (function_catalog.h); NULL: a call of the language
      * itself. Its arguments and its answer are checked against these; NULL: anything. */

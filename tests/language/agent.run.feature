@@ -107,3 +107,85 @@ Feature: agent.run
         - { name: agent_twice, arguments: { n: -1, by: me }, error: 'https://shop.test/negative' }
         - { name: agent_twice, arguments: { n: x }, error: 'https://serverlessworkflow.io/spec/1.0.0/errors/validation' }
       """
+
+  Scenario: A function of the document is a tool, with tasks of its own
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: agent-function, version: '1.0.0' }
+      use:
+        functions:
+          price-of:
+            input: { schema: { document: { type: object, required: [ item, currency ], properties: { item: { type: string }, currency: { type: string } } } } }
+            do:
+              - look: { call: shop.ask, with: { item: '${ .item }' } }
+              - known: { if: '${ .price == null }', raise: { error: { type: 'https://shop.test/unknown', status: 404, title: Unknown } } }
+              - price: { set: { text: '${ "\(.price) \($input.currency // "none")" }' } }
+            output: { as: '{ price: .text }' }
+      do:
+        - agent:
+            call: agent.run
+            with:
+              model: smart
+              input: Go
+              tools: [ { function: price-of, with: { currency: EUR }, description: What something costs } ]
+            output: { as: '{ content, turns, tools: [.tool_calls[] | {name, arguments, error: .error.type}] }' }
+      """
+    And the function shop.ask answers:
+      """yaml
+      price: 5
+      """
+    And the function shop.ask answers:
+      """yaml
+      price: null
+      """
+    And the function llm.chat answers:
+      """yaml
+      content: ''
+      message: { role: assistant, content: null, tool_calls: [ { id: a, type: function, function: { name: price-of, arguments: '{"item": "tea"}' } } ] }
+      tool_calls: [ { id: a, type: function, function: { name: price-of, arguments: '{"item": "tea"}' } } ]
+      finish_reason: tool_calls
+      """
+    And the function llm.chat answers:
+      """yaml
+      content: ''
+      message: { role: assistant, content: null, tool_calls: [ { id: b, type: function, function: { name: price-of, arguments: '{"item": "air"}' } } ] }
+      tool_calls:
+        - { id: b, type: function, function: { name: price-of, arguments: '{"item": "air"}' } }
+        - { id: c, type: function, function: { name: price-of, arguments: '{}' } }
+      finish_reason: tool_calls
+      """
+    And the function llm.chat answers:
+      """yaml
+      { content: done, message: { role: assistant, content: done }, tool_calls: [], finish_reason: stop }
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      content: done
+      turns: 3
+      tools:
+        - { name: price-of, arguments: { item: tea, currency: EUR }, error: null }
+        - { name: price-of, arguments: { item: air, currency: EUR }, error: 'https://shop.test/unknown' }
+        - { name: price-of, arguments: {}, error: 'https://serverlessworkflow.io/spec/1.0.0/errors/validation' }
+      """
+    And the function shop.ask should be called 2 times
+
+  Scenario Outline: What cannot be a tool
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: agent-tools, version: '1.0.0' }
+      use:
+        functions:
+          again: { call: agent.run, with: { model: smart, input: Go, tools: [ { function: again } ] } }
+      do:
+        - agent: { call: agent.run, with: { model: smart, input: Go, tools: [ <tool> ] } }
+      """
+    Then the workflow should be refused with <code>
+    And the finding should say '<words>'
+
+    Examples:
+      | tool                            | code | words                        |
+      | { mcp: docs }                   | V14  | MCP server                   |
+      | { function: again }             | V14  | would call itself without end |
+      | { function: agent.run }         | V14  | cannot be a tool             |
+      | { function: gone.away }         | V14  | no function                  |

@@ -9,16 +9,6 @@ void child_description_done(struct child_description *description)
     *description = (struct child_description){};
 }
 
-/* Providers want a schema of an object, which the input of a run is anyway. */
-static void schema_settle(struct child_description *description)
-{
-    json *schema = &description->schema;
-    if (!json_is(*schema, JSON_OBJECT)) json_replace(schema, json_invalid());
-    bool has_type =
-        schema->kind == JSON_INVALID || json_get_text(*schema, "type").kind != JSON_INVALID;
-    if (!has_type) json_object_put_text(schema, "type", json_text_from("object"));
-}
-
 status agent_child_describe(struct scene *scene, const struct agent_tool *tool,
                             struct child_description *ret_description, json *ret_error)
 {
@@ -49,7 +39,6 @@ status agent_child_describe(struct scene *scene, const struct agent_tool *tool,
     }
     status found = places->describe(&wish, ret_description, &why, places->context);
     if (found != STATUS_OK) return child_unfound(scene, found, &why, ret_error);
-    schema_settle(ret_description);
     return STATUS_OK;
 }
 

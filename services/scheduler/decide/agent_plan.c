@@ -96,12 +96,10 @@ static bool is_fixed(json fixed, str key)
 /* The schema without what is fixed: the model neither sees nor sets it. Owned. */
 static json visible_new(json schema, json fixed)
 {
-    if (schema.kind == JSON_INVALID) {
-        json anything = json_object_new(1);
-        json_object_put_text(&anything, "type", json_text_from("object"));
-        return anything;
+    json visible = json_is(schema, JSON_OBJECT) ? json_ref(schema) : json_object_new(1);
+    if (json_get_text(visible, "type").kind == JSON_INVALID) {
+        json_object_put_text(&visible, "type", json_text_from("object")); /* providers want it */
     }
-    json visible    = json_ref(schema);
     json properties = json_ref(json_get_text(schema, "properties"));
     json required   = json_get_text(schema, "required");
     json left       = json_array_new(json_count(required));

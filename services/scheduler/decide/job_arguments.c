@@ -3,11 +3,32 @@
 #include "scheduler/decide/call_assistant.h"
 #include "scheduler/decide/scene_secrets.h"
 
+/* The arguments that an agent adds to those of the model, with the secrets that they name: in its
+ * plan `***` stands in their place. */
+static status fill_fixed(const struct scene *scene, json *value, json *ret_error)
+{
+    const struct activation *agent  = run_activation(scene->run, scene->place.owner);
+    struct scene around             = scene_of(scene->run, scene->env, agent);
+    CLEANUP(json_unrefp) json fixed = json_invalid();
+    around.sends                    = true;
+    TRY(scene_eval(&around, scene->task->call.fixed, around.input, &fixed, ret_error));
+    for (size_t i = 0; json_is(fixed, JSON_OBJECT) && i < json_count(fixed); i++) {
+        json_object_put_key(value, json_key_value_at(fixed, i), json_ref(json_value_at(fixed, i)));
+    }
+    return STATUS_OK;
+}
+
 static status evaluate(struct scene *scene, json *ret_value, json *ret_error)
 {
-    const struct template *with = scene->task->call.with;
-    if (with) return scene_eval(scene, with, scene->input, ret_value, ret_error);
-    *ret_value = scene->task->call.takes_input ? json_ref(scene->input) : json_object_new(0);
+    const struct call_body *call = &scene->task->call;
+    if (call->with) return scene_eval(scene, call->with, scene->input, ret_value, ret_error);
+    if (!call->takes_input) {
+        *ret_value = json_object_new(0);
+        return STATUS_OK;
+    }
+    CLEANUP(json_unrefp) json value = json_ref(scene->input);
+    if (call->fixed && scene->sends) TRY(fill_fixed(scene, &value, ret_error));
+    *ret_value = json_take(&value);
     return STATUS_OK;
 }
 

@@ -78,30 +78,69 @@ json iteration_new(const struct run *run, const struct scope *scope)
 /* --- references --------------------------------------------------------------------------------
  */
 
-/* Of the task `reference` in `scope`. */
-static void reference_in_put(const struct run *run, const struct scope *scope,
-                             const char *reference, struct buf *out)
+/* The agents around a place, the innermost first. */
+struct agents {
+    struct agent_place {
+        const char *agent, *step; /* references: its own, and the task's that the step runs */
+        uint32_t index;
+    } items[RUN_DEPTH_MAX + 1];
+    uint32_t count;
+};
+
+/* Of the task `reference` in a list of `place`, which need not be open yet. */
+static void agents_around(const struct run *run, const struct place *place, const char *reference,
+                          struct agents *ret_agents)
 {
-    if (scope->kind != SCOPE_AGENT) {
-        (void)buf_put_text(out, reference);
-        return;
+    ret_agents->count              = 0;
+    enum scope_kind kind           = place->kind;
+    uint32_t index                 = place->index;
+    const struct activation *owner = run_activation(run, place->owner);
+    while (owner && kind != SCOPE_COMPENSATION && kind != SCOPE_UNDO) {
+        const char *around = activation_task(run, owner)->reference;
+        if (kind == SCOPE_AGENT && ret_agents->count < ARRAY_LEN(ret_agents->items)) {
+            ret_agents->items[ret_agents->count++] = (struct agent_place){around, reference, index};
+        }
+        const struct scope *scope = run_scope(run, owner->scope);
+        reference                 = around;
+        kind                      = scope->kind;
+        index                     = scope->index;
+        owner                     = run_activation(run, scope->owner);
     }
-    (void)buf_put_text(out, activation_task(run, run_activation(run, scope->owner))->reference);
-    agent_step_put(scope->index, out);
 }
 
-void reference_put(const struct run *run, const struct activation *activation, struct buf *out)
+/* What a reference has behind that of a task around it. */
+static str rest_of(const char *reference, const char *around)
 {
-    reference_in_put(run, run_scope(run, activation->scope),
-                     activation_task(run, activation)->reference, out);
+    str whole = str_from(reference);
+    return str_starts_with(whole, str_from(around)) ? str_slice(whole, strlen(around), whole.len)
+                                                    : whole;
+}
+
+bool reference_at_put(const struct run *run, const struct place *place, const char *reference,
+                      struct buf *out)
+{
+    struct agents agents;
+    agents_around(run, place, reference, &agents);
+    const char *around = "";
+    for (uint32_t i = agents.count; i-- > 0;) {
+        (void)buf_put_str(out, rest_of(agents.items[i].agent, around));
+        agent_step_put(agents.items[i].index, out);
+        around = agents.items[i].step;
+    }
+    (void)buf_put_str(out, rest_of(reference, around));
+    return agents.count > 0;
+}
+
+bool reference_put(const struct run *run, const struct activation *activation, struct buf *out)
+{
+    const struct place place = place_of(run_scope(run, activation->scope));
+    return reference_at_put(run, &place, activation_task(run, activation)->reference, out);
 }
 
 json reference_new(const struct run *run, const struct activation *activation)
 {
-    if (run_scope(run, activation->scope)->kind != SCOPE_AGENT) return json_invalid();
     CLEANUP(buf_done) struct buf text = buf_init(KEY_MAX);
-    reference_put(run, activation, &text);
-    return json_text_new(buf_str(&text));
+    return reference_put(run, activation, &text) ? json_text_new(buf_str(&text)) : json_invalid();
 }
 
 /* --- keys --------------------------------------------------------------------------------------
@@ -131,7 +170,8 @@ static json key_in(const struct run *run, const struct scope *scope, const char 
     bool is_later = pass_put(run, scope, rejections, &pass);
 
     (void)buf_put_str(&key, is_default ? str_from(run->id.text) : json_str(own));
-    reference_in_put(run, scope, reference, &key);
+    const struct place place = place_of(scope);
+    (void)reference_at_put(run, &place, reference, &key);
     if (loops.len > 0 || is_default) {
         (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
     }

@@ -15,6 +15,7 @@
 #define SCHEDULER_JOB_KEY_H
 
 #include "base/buf.h"
+#include "scheduler/run/place.h"
 #include "scheduler/run/state.h"
 
 enum {
@@ -28,10 +29,15 @@ void iteration_put(const struct run *run, const struct scope *scope, struct buf 
 /** As a text; JSON_INVALID outside of loops. Owned. */
 json iteration_new(const struct run *run, const struct scope *scope);
 
-/** The reference of a task at work: that of its definition, and where in its agent's conversation
- * it stands: "/do/0/agent/turns/1/tools/0". */
-void reference_put(const struct run *run, const struct activation *activation, struct buf *out);
-/** The same as a text, owned; JSON_INVALID: it is that of the definition. */
+/** Appends the reference of the task `reference` in a list of `place`, open or not: that of the
+ * definition, but where agents are around it, it says where in their conversations it stands:
+ * "/do/0/agent/turns/1/tools/0", and "/do/0/agent/turns/1/tools/0/call/find/do/1/ask" for what a
+ * function of `use.functions` does there. Returns whether there is an agent. */
+bool reference_at_put(const struct run *run, const struct place *place, const char *reference,
+                      struct buf *out);
+/** The same of a task at work. */
+bool reference_put(const struct run *run, const struct activation *activation, struct buf *out);
+/** As a text, owned; JSON_INVALID: it is that of the definition. */
 json reference_new(const struct run *run, const struct activation *activation);
 
 /** The task's key; `own` is what the workflow names (JSON_INVALID: the default one). Owned. */

@@ -231,41 +231,32 @@ static void view_undo(const struct run *run, const struct event *event, struct e
     }
 }
 
-/* A step of an agent has no place in the definition: it is named by its agent's, turn and number.
- */
-static void view_step(const struct run *run, const struct event *event, const struct scope *scope,
-                      struct event_view *view)
-{
-    bool opens     = !scope && event->opens == SCOPE_AGENT;
-    bool is_within = scope && scope->kind == SCOPE_AGENT;
-    if (!opens && !is_within) return;
-    const struct activation *agent = run_activation(run, opens ? event->owner : scope->owner);
-    if (!agent) return;
-    reference_put(run, agent, &view->place);
-    agent_step_put(opens ? event->index : scope->index, &view->place);
-    if (view->place.len > 0) view->reference = view->place.ptr;
-}
-
 /* Where the event's task is, or is about to be. */
 static void view_place(const struct run *run, const struct event *event, struct event_view *view)
 {
     bool is_start   = event->kind == EVENT_TASK_STARTED || event->kind == EVENT_TASK_SKIPPED;
     task_index task = event->task;
     const struct scope *scope = NULL;
+    struct place place        = {};
     if (!is_start) {
         const struct activation *activation = run_activation(run, event->activation);
         if (!activation) return;
         task  = activation->task;
         scope = run_scope(run, activation->scope);
+        place = place_of(scope);
     } else if (event->opens == SCOPE_NONE) {
         scope = run_scope(run, event->scope);
+        if (scope) place = place_of(scope);
     } else {
         const struct activation *owner = run_activation(run, event->owner);
         scope                          = owner ? run_scope(run, owner->scope) : NULL;
+        place = (struct place){.owner = event->owner, .kind = event->opens, .index = event->index};
     }
     if (task >= run->workflow->task_count) return;
     view->reference = run->workflow->tasks[task].reference;
-    view_step(run, event, is_start ? NULL : scope, view);
+    if (scope && reference_at_put(run, &place, view->reference, &view->place)) {
+        view->reference = view->place.ptr;
+    }
     if (scope) iteration_put(run, scope, &view->iteration);
     if (is_start && event->opens == SCOPE_ITERATION) {
         (void)buf_printf(&view->iteration, view->iteration.len > 0 ? "/%u" : "%u", event->index);

@@ -1,6 +1,8 @@
 /* What becomes of secrets in a run: sent, asked about, and never kept. */
 #include "cmocka.h"
 
+#include "agent_talk.h"
+
 #include "scheduler/decide/job_arguments.h"
 #include "support/scheduler/rig.h"
 #include "support/scheduler/world.h"
@@ -314,6 +316,45 @@ static void one_that_has_gone_meanwhile_fails_the_job(void **state)
     assert_non_null(memmem(view->error_json.data, view->error_json.len, "403", 3));
 }
 
+/* --- agents ------------------------------------------------------------------------------------
+ */
+
+static const char agent_definition[] =
+    "document: {dsl: '1.0.3', namespace: default, name: send, version: '1.0.0'}\n"
+    "use: {secrets: [token]}\n"
+    "do: [{a: {call: agent.run, with: {model: m, instructions: '${ $secrets.token }', input: Go, "
+    "tools: [{function: http, name: fetch, with: {method: get, headers: {X: '${ \"\\($input.v) "
+    "\\($secrets.token)\" }'}}}]}, input: {from: '{v: \"key\"}'}}}]\n";
+
+static void an_agent_adds_it_to_what_a_tool_gets(void **state)
+{
+    static const char asks[] =
+        ASKS(CALL_OF("c1", "fetch", "{\\\"endpoint\\\": \\\"https://a.test/\\\"}"));
+    static const char tool_gets[] = "{\"endpoint\":\"https://a.test/\",\"headers\":{\"X\":\"key "
+                                    TOKEN "\"},\"method\":\"get\"}";
+    struct sender *it             = *state;
+    rig_put_text(&it->rig, agent_definition);
+    const char *run           = rig_start(&it->rig, "send", NULL)->run->id;
+    const Pb__LeasedJob *turn = rig_lease(&it->rig, "llm", 5'000);
+    assert_non_null(turn);
+    assert_non_null(memmem(turn->input_json.data, turn->input_json.len, "\"***\"", 5));
+    assert_int_equal(rig_complete(&it->rig, turn, asks), STATUS_OK);
+    rig_restart(&it->rig);
+    const Pb__LeasedJob *call = rig_lease(&it->rig, "tools", 5'000);
+    assert_non_null(call);
+    assert_int_equal(call->input_json.len, strlen(tool_gets));
+    assert_memory_equal(call->input_json.data, tool_gets, strlen(tool_gets));
+    assert_int_equal(rig_complete(&it->rig, call, "{\"you\":\"" TOKEN "\"}"), STATUS_OK);
+    turn = rig_lease(&it->rig, "llm", 5'000);
+    assert_non_null(turn);
+    assert_null(memmem(turn->input_json.data, turn->input_json.len, TOKEN, strlen(TOKEN)));
+    assert_int_equal(rig_complete(&it->rig, turn, SAYS("done")), STATUS_OK);
+    rig_wait_for(&it->rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    char data[128];
+    (void)snprintf(data, sizeof data, "%s/p0", it->rig.folder);
+    check_folder(data);
+}
+
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(core_rows)];
@@ -324,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_gets_it_and_the_store_does_not, begin, end),
         cmocka_unit_test_setup_teardown(after_a_restart_it_is_made_again, begin, end),
         cmocka_unit_test_setup_teardown(one_that_has_gone_meanwhile_fails_the_job, begin, end),
+        cmocka_unit_test_setup_teardown(an_agent_adds_it_to_what_a_tool_gets, begin, end),
     };
     return _cmocka_run_group_tests("secrets in a run", tests, ARRAY_LEN(tests), NULL, NULL) +
            cmocka_run_group_tests_name("secrets in the engine", engine, NULL, NULL);

@@ -7,6 +7,10 @@
 static status prepare(struct scene *scene, struct event *started, json *ret_error)
 {
     const struct template *with = scene->task->call.with;
+    if (scene->task->call.takes_input) {
+        started->value = json_ref(scene->input);
+        return STATUS_OK;
+    }
     if (with) return scene_eval(scene, with, scene->input, &started->value, ret_error);
     started->value = json_object_new(0);
     return STATUS_OK;
