@@ -124,6 +124,46 @@ Feature: C5 OAuth 2
     And the error should say 'invalid_client'
     And the server should get 1 request
 
+  @http
+  Scenario Outline: A token for a token from a secret: <grant>
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: c5-for-a-token, version: '1.0.0' }
+      use: { secrets: [ token ] }
+      do:
+        - ask:
+            call: http
+            with:
+              method: get
+              endpoint:
+                uri: https://shop.test/1
+                authentication:
+                  oauth2:
+                    authority: https://id.test/<place>
+                    grant: <grant>
+                    subject: { token: '${ $secrets.token }', type: 'urn:x:y' }
+      """
+    And the server answers POST https://id.test/<place>/oauth2/token with status 200:
+      """yaml
+      { access_token: a-token, token_type: Bearer, expires_in: 3600 }
+      """
+    And the server answers GET /1 with status 200
+    When the workflow is executed
+    Then the workflow should complete
+    And request 1 should be:
+      """yaml
+      body: <body>
+      """
+    And request 2 should be:
+      """yaml
+      headers: { authorization: Bearer a-token }
+      """
+
+    Examples:
+      | place         | grant                                           | body                                                     |
+      | again         | refresh_token                                   | grant_type=refresh_token&refresh_token=token-of-the-shop |
+      | exchange      | urn:ietf:params:oauth:grant-type:token-exchange | grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=token-of-the-shop&subject_token_type=urn%3Ax%3Ay |
+
   Scenario: A grant that needs a person is refused
     Given a workflow with definition:
       """yaml
