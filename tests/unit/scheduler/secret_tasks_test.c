@@ -126,7 +126,7 @@ static const struct core_row {
      {},
      "faulted "
      "{\"type\":\"https://serverlessworkflow.io/spec/1.0.0/errors/expression\",\"status\":400,"
-     "\"title\":\"Expression error\",\"detail\":\"the expression at 7:83 failed; why is not told, "
+     "\"title\":\"Expression error\",\"detail\":\"the expression at 7:84 failed; why is not told, "
      "since it names secrets\",\"instance\":\"/do/0/a\"}",
      NULL},
     {"an answer that holds it is hidden",
