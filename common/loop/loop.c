@@ -49,6 +49,7 @@ struct loop {
     struct timer_heap timers;
     bool is_firing;
     struct loop_watch *removed;
+    struct loop_turn_end *turn_ends;
 
     size_t posts_max;
     pthread_mutex_t mutex; /* guards all below */
@@ -392,7 +393,23 @@ static void turn(struct loop *loop, int64_t wait_ms)
         (void)ignored;
         run_messages(loop);
     }
+    for (struct loop_turn_end *end = loop->turn_ends; end; end = end->next) end->run(end->context);
     free_removed(loop);
+}
+
+void loop_turn_end_add(struct loop *loop, struct loop_turn_end *end)
+{
+    assert_owned(loop);
+    end->next       = loop->turn_ends;
+    loop->turn_ends = end;
+}
+
+void loop_turn_end_remove(struct loop *loop, struct loop_turn_end *end)
+{
+    assert_owned(loop);
+    struct loop_turn_end **at = &loop->turn_ends;
+    while (*at && *at != end) at = &(*at)->next;
+    if (*at) *at = end->next;
 }
 
 static void own(struct loop *loop)

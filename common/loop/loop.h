@@ -2,8 +2,9 @@
  * loop: one thread that waits for many descriptors, timers and messages from other threads.
  *
  * epoll, level-triggered; an eventfd wakes it. A turn is: wait, serve exactly the descriptors that
- * were ready, then timers that are due, then notices and posts. Callbacks never overlap and may not
- * block: what waits for a disk, the network or a lock held for long belongs to another thread.
+ * were ready, then timers that are due, then notices and posts, then the ends of a turn. Callbacks
+ * never overlap and may not block: what waits for a disk, the network or a lock held for long
+ * belongs to another thread.
  *
  * What it does not do: watch files, spawn threads for callbacks, repeat timers by itself.
  *
@@ -156,5 +157,21 @@ void loop_notify(struct loop *loop, struct loop_notice *notice);
 /** Takes back a notice that may be pending. On the loop's thread, when no other thread can notify
  * any more; before its memory goes away. */
 void loop_notice_clear(struct loop *loop, struct loop_notice *notice);
+
+/* --- the end of a turn ------------------------------------------------------------------------ */
+
+/** Runs at the end of every turn, so that what its callbacks gathered leaves together. It lies in
+ * its owner's memory. Set `run` and `context`. */
+struct loop_turn_end {
+    loop_post_fn *run;
+    void *context;
+    struct loop_turn_end *next; /* the loop's */
+};
+
+/** Own thread, or before the loop runs. */
+void loop_turn_end_add(struct loop *loop, struct loop_turn_end *end);
+
+/** Not from a turn end. Does nothing if it was not added. */
+void loop_turn_end_remove(struct loop *loop, struct loop_turn_end *end);
 
 #endif

@@ -247,6 +247,7 @@ static void fill_call(struct rpc_client *client, const struct rpc_request *reque
              .repeats_left  = REPEATS_MAX,
              .moves_left    = MOVES_MAX,
              .is_repeatable = method->contract->is_idempotent || request->request_id.len > 0,
+             .is_held       = request->more_follow,
     };
 }
 
@@ -282,6 +283,19 @@ status rpc_client_call(struct rpc_client *client, const struct rpc_request *requ
     endpoint_let_go(endpoint);
     if (code == STATUS_OK && ret_id) *ret_id = call.id;
     return code;
+}
+
+void rpc_client_flush(struct rpc_client *client)
+{
+    if (!atomic_load(&client->has_held) || !atomic_exchange(&client->has_held, false)) return;
+    struct endpoint *held[RPC_ENDPOINTS_MAX];
+    unsigned count = client_hold_all(client, held);
+    for (unsigned i = 0; i < count; i++) {
+        for (struct lane_set *set = atomic_load(&held[i]->sets); set; set = set->next) {
+            lane_set_flush(set);
+        }
+        endpoint_let_go(held[i]);
+    }
 }
 
 static void ignore(const struct rpc_answer *, void *)

@@ -69,6 +69,7 @@ struct call {
     bool is_repeatable;
     bool is_cancelled;
     bool is_alone; /* did not fit beside others: goes as bulk */
+    bool is_held;  /* waits for rpc_client_flush(), or for others to leave */
 };
 
 /** Calls that travel together; their frames follow each other in `frames`. */
@@ -172,6 +173,7 @@ struct rpc_client {
     atomic_ullong next_sequence;
     atomic_ullong next_call_id;
     atomic_bool is_closing;
+    atomic_bool has_held; /* calls wait for rpc_client_flush() */
     struct arenas arenas;
     struct client_counters counters;
 

@@ -75,6 +75,7 @@ static bool resubmit(struct endpoint *endpoint, const struct call *call,
 
     struct call again    = *call;
     again.connect_by_ms  = now_ms + CONNECT_WAIT_MS;
+    again.is_held        = false;
     enum rpc_class class = call->method->contract->class;
     bool is_bulk =
         class != RPC_LONG && (call->is_alone || source->raw_body.len > BULK_BODY_SIZE_MIN);

@@ -356,10 +356,13 @@ status lane_set_add(struct lane_set *set, const struct call *call,
         return code;
     }
     append_call(set, call, source, metadata_size, body_size);
-    int64_t wake_ms   = set->earliest_ms;
-    struct lane *lane = lane_start(set);
+    int64_t wake_ms = set->earliest_ms;
+    /* What is full gains nothing by waiting. */
+    bool is_held      = call->is_held && set->first == set->last && set->frames_max > 1;
+    struct lane *lane = is_held ? NULL : lane_start(set);
     (void)pthread_mutex_unlock(&set->mutex);
 
+    if (is_held) atomic_store(&set->endpoint->client->has_held, true);
     if (lane) lane_send(lane);
     client_clock_wake(set->endpoint->client, wake_ms);
     return STATUS_OK;

@@ -91,6 +91,7 @@ struct rpc_request {
     uint16_t partition;                        /* of commit calls, and of all calls to owners */
     int64_t timeout_ms;  /* 0: RPC_TIMEOUT_MS_DEFAULT; long calls: wait + RPC_LONG_SLACK_MS */
     bool wait_for_ready; /* while not connected: wait, instead of failing with UNAVAILABLE */
+    bool more_follow;    /* it may wait for rpc_client_flush(), to travel with those that follow */
 
     str request_id;
     str namespace;
@@ -113,6 +114,11 @@ struct rpc_request {
  */
 status rpc_client_call(struct rpc_client *client, const struct rpc_request *request,
                        uint64_t *ret_id, struct error *reterr);
+
+/** Sends what waits because more was to follow. Cheap when nothing does, so that an event loop may
+ * do it at the end of every turn: then what a turn brings leaves in one message, and not its first
+ * calls alone. */
+void rpc_client_flush(struct rpc_client *client);
 
 /** Gives a call up: `done` gets CANCELLED soon, and a long or bulk call is told to its server. Does
  * nothing if the call is already over. */

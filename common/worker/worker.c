@@ -46,7 +46,8 @@ bool worker_call(struct worker *worker, struct rpc_request *request, worker_use 
     struct arrival *arrival = mem_new(1, sizeof *arrival);
     *arrival      = (struct arrival){.use = use, .context = context, .loop = worker->options.loop};
     request->done = on_answer;
-    request->context = arrival;
+    request->context     = arrival;
+    request->more_follow = true;
     if (rpc_client_call(worker->options.scheduler, request, ret_call, NULL) == STATUS_OK) {
         return true;
     }
@@ -203,6 +204,12 @@ static void ask_topology(void *context)
 /* --- life --------------------------------------------------------------------------------------
  */
 
+static void on_turn_end(void *context)
+{
+    const struct worker *worker = context;
+    rpc_client_flush(worker->options.scheduler);
+}
+
 struct worker *worker_new(const struct worker_options *options)
 {
     ASSERT(options->slots >= 1 && options->slots <= WORKER_SLOTS_MAX);
@@ -217,7 +224,9 @@ struct worker *worker_new(const struct worker_options *options)
     }
     worker->topology     = (struct loop_timer){.fire = ask_topology, .context = worker};
     worker->registration = (struct loop_timer){.fire = worker_register, .context = worker};
+    worker->flush        = (struct loop_turn_end){.run = on_turn_end, .context = worker};
     worker->heartbeat    = (struct loop_timer){.fire = worker_beat, .context = worker};
+    loop_turn_end_add(options->loop, &worker->flush);
     loop_timer_set(options->loop, &worker->topology, worker_now_ms(worker));
     loop_timer_set(options->loop, &worker->heartbeat, worker_heartbeat_at_ms(worker));
     return worker;
@@ -237,6 +246,7 @@ void worker_stop(struct worker *worker)
 {
     worker->is_draining = true;
     worker->is_stopped  = true;
+    loop_turn_end_remove(worker->options.loop, &worker->flush);
 }
 
 uint32_t worker_busy(const struct worker *worker)
@@ -255,6 +265,7 @@ void worker_freep(struct worker **ref)
     loop_timer_clear(worker->options.loop, &worker->topology);
     loop_timer_clear(worker->options.loop, &worker->registration);
     loop_timer_clear(worker->options.loop, &worker->heartbeat);
+    loop_turn_end_remove(worker->options.loop, &worker->flush);
     free(worker->polls);
     free(worker);
     *ref = NULL;

@@ -53,6 +53,7 @@ struct worker {
     bool is_registering;            /* a call is under way */
     bool is_registered;             /* since the scheduler was last away */
     struct loop_timer heartbeat;
+    struct loop_turn_end flush; /* sends what a turn of the loop has called */
 };
 
 static inline int64_t worker_now_ms(const struct worker *worker)

@@ -425,10 +425,20 @@ static void print_roles(unsigned roles, struct buf *out)
     }
 }
 
+static bool is_on_loop(const struct api *api)
+{
+    for (size_t i = 0; i < api->loop_count; i++) {
+        if (loop_is_own_thread(api->loops[i])) return true;
+    }
+    return false;
+}
+
 status api_call_scheduler(const struct api *api, const struct rpc_request *request,
                           struct error *reterr)
 {
-    if (api->scheduler) return rpc_client_call(api->scheduler, request, NULL, reterr);
+    struct rpc_request flushed = *request;
+    flushed.more_follow        = is_on_loop(api); /* whose turn ends with a flush */
+    if (api->scheduler) return rpc_client_call(api->scheduler, &flushed, NULL, reterr);
     return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "this gateway is stopping");
 }
 

@@ -36,6 +36,8 @@ enum {
 /** What all calls share. Filled in once by server_start(); the pointers are const for its life. */
 struct api {
     struct loop *home; /* the loop that owns waits, followers and pulls */
+    struct loop *const *loops;
+    size_t loop_count;
     struct contract *contract;
     struct httpd *httpd;
     struct rpc_client *scheduler;

@@ -37,6 +37,7 @@ struct gateway {
     struct api api;
     struct options options; /* a copy; its texts live as long as the configuration */
     struct loop *loops[LOOPS_MAX];
+    struct loop_turn_end flushes[LOOPS_MAX]; /* of the loops: what a turn has called leaves */
     size_t loop_count;
     struct telemetry *telemetry;
     struct metrics *metrics;
@@ -156,6 +157,12 @@ static status subscribe(struct gateway *gateway, struct error *reterr)
     return rpc_subscriber_start(&options, &gateway->hints, reterr);
 }
 
+static void on_turn_end(void *context)
+{
+    const struct gateway *gateway = context;
+    rpc_client_flush(gateway->api.scheduler);
+}
+
 static status make_loops(struct gateway *gateway, struct error *reterr)
 {
     int64_t wanted      = gateway->options.loops;
@@ -163,8 +170,12 @@ static status make_loops(struct gateway *gateway, struct error *reterr)
     for (size_t i = 0; i < gateway->loop_count; i++) {
         TRY(loop_new(NULL, &gateway->loops[i], reterr));
         telemetry_watch_loop(gateway->telemetry, "loop", gateway->loops[i]);
+        gateway->flushes[i] = (struct loop_turn_end){.run = on_turn_end, .context = gateway};
+        loop_turn_end_add(gateway->loops[i], &gateway->flushes[i]);
     }
-    gateway->api.home = gateway->loops[0];
+    gateway->api.home       = gateway->loops[0];
+    gateway->api.loops      = gateway->loops;
+    gateway->api.loop_count = gateway->loop_count;
     return STATUS_OK;
 }
 
@@ -277,7 +288,9 @@ void gateway_stopp(struct gateway **ref)
         if (gateway->loops[i]) loop_stop(gateway->loops[i]);
     }
     for (size_t i = 0; i < gateway->loop_count; i++) {
-        if (gateway->loops[i]) loop_join(gateway->loops[i]);
+        if (!gateway->loops[i]) continue;
+        loop_join(gateway->loops[i]);
+        loop_turn_end_remove(gateway->loops[i], &gateway->flushes[i]);
     }
     rpc_subscriber_stopp(&gateway->hints);
     rpc_client_closep(&gateway->api.llm);

@@ -17,30 +17,16 @@
 #include <unistd.h>
 
 enum {
-    ENTRY_BUF_MAX     = ENTRY_MAX,
-    ENTRY_BUF_KEPT    = 1 << 20, /* bytes; a larger one is freed after its turn */
-    ARENA_KEPT        = 4 << 20, /* likewise */
-    POINTERS_CAPACITY = 256,
-    TURN_RETRY_US     = 200'000, /* after a turn that a full store undid */
+    ENTRY_BUF_MAX  = ENTRY_MAX,
+    ENTRY_BUF_KEPT = 1 << 20, /* bytes; a larger one is freed after its turn */
+    ARENA_KEPT     = 4 << 20, /* likewise */
+    TURN_RETRY_US  = 200'000, /* after a turn that a full store undid */
+    GATHER_MIN     = 4,       /* commands of a turn after which the next one gathers */
+    GATHER_US      = 300,
 };
 
 /* --- small helpers -----------------------------------------------------------------------------
  */
-
-void pointers_push(struct pointers *list, void *item)
-{
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? 2 * list->capacity : POINTERS_CAPACITY;
-        list->items    = mem_resize(list->items, list->capacity, sizeof *list->items);
-    }
-    list->items[list->count++] = item;
-}
-
-void pointers_done(struct pointers *list)
-{
-    free(list->items);
-    *list = (struct pointers){};
-}
 
 struct decide_env engine_env(struct engine *engine)
 {
@@ -288,11 +274,20 @@ static int64_t wake_us(const struct engine *engine)
     return clock_mono_us() + earliest(ahead_us, CARE_US);
 }
 
+/* Who was answered together comes back together, if a little apart: a turn that took the first of
+ * them alone would let the others wait for a commit of its own. A lone caller waits for nobody. */
+static struct mail *take_mail(struct engine *engine)
+{
+    size_t count = engine->command_count;
+    if (count >= GATHER_MIN) mailbox_gather(engine->mailbox, count, clock_mono_us() + GATHER_US);
+    return mailbox_take(engine->mailbox, wake_us(engine));
+}
+
 static void *engine_run_thread(void *context)
 {
     struct engine *engine = context;
     while (!atomic_load(&engine->is_stopping)) {
-        struct mail *mail = mailbox_take(engine->mailbox, wake_us(engine));
+        struct mail *mail = take_mail(engine);
         atomic_store(&engine->turned_ms, clock_mono_ms());
         engine_turn(engine, mail);
         if (!atomic_load(&engine->is_stopping)) engine_care(engine);

@@ -362,6 +362,28 @@ static void test_notices(void **state)
     loop_freep(&f.loop);
 }
 
+/* After everything else of a turn, and once per turn. */
+static void test_turn_ends(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 0);
+    struct list list         = {.loop = f.loop};
+    struct item items[2]     = {{&list, 1}, {&list, 2}};
+    struct loop_turn_end end = {.run = item_run, .context = &items[1]};
+    loop_turn_end_remove(f.loop, &end); /* was not added */
+    loop_turn_end_add(f.loop, &end);
+    assert_int_equal(loop_post(f.loop, item_run, &items[0]), STATUS_OK);
+    loop_turn(f.loop, 0);
+    loop_turn(f.loop, 0);
+    loop_turn_end_remove(f.loop, &end);
+    loop_turn(f.loop, 0);
+    const int wanted[] = {1, 2, 2};
+    assert_int_equal(list.count, 3);
+    assert_memory_equal(list.values, wanted, sizeof wanted);
+    loop_freep(&f.loop);
+}
+
 enum { THREADS = 4, POSTS = 20000 };
 
 struct poster {
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_watch_fails),
         cmocka_unit_test(test_posts),
         cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_turn_ends),
         cmocka_unit_test(test_posts_from_threads),
         cmocka_unit_test(test_stop_before_run),
     };

@@ -223,6 +223,53 @@ static void what_is_called_meanwhile_travels_together(void **)
     free(it);
 }
 
+static void what_more_follows_waits_for_the_flush(void **)
+{
+    struct fixture *it = calloc(1, sizeof *it);
+    open_pair(it, "inproc://flush", "gateway", NULL);
+    struct inbox inbox;
+    inbox_init(&inbox);
+    Test__Saying message       = TEST__SAYING__INIT;
+    struct rpc_request request = saying("Write", &message);
+    request.done               = inbox_put;
+    request.context            = &inbox;
+    request.more_follow        = true;
+    struct error error         = {};
+
+    rpc_client_flush(it->client); /* nothing waits */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    }
+    struct rpc_client_stats stats;
+    rpc_client_stats(it->client, &stats);
+    assert_int_equal(stats.messages, 0);
+    rpc_client_flush(it->client);
+    assert_true(inbox_wait(&inbox, 5));
+    rpc_client_stats(it->client, &stats);
+    assert_int_equal(stats.messages, 1);
+
+    /* The one that does not wait takes along those that do. */
+    assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    request.more_follow = false;
+    assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    assert_true(inbox_wait(&inbox, 7));
+    rpc_client_stats(it->client, &stats);
+    assert_int_equal(stats.messages, 2);
+
+    /* A batch that is full does not wait: nothing more would go with it. */
+    request.more_follow = true;
+    for (unsigned i = 0; i < 1'025; i++) {
+        assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    }
+    assert_true(inbox_wait(&inbox, 7 + 1'024));
+    rpc_client_stats(it->client, &stats);
+    assert_true(stats.messages >= 3);
+    close_pair(it); /* and what waits is cancelled */
+    assert_int_equal(inbox.by_status[STATUS_OK] + inbox.by_status[STATUS_CANCELLED], 7 + 1'025);
+    inbox_done(&inbox);
+    free(it);
+}
+
 static void too_much_waiting_is_refused_at_once(void **)
 {
     struct fixture *it = calloc(1, sizeof *it);
@@ -398,6 +445,7 @@ int main(void)
         cmocka_unit_test(unknown_methods_are_refused),
         cmocka_unit_test(health_says_what_is_there),
         cmocka_unit_test(what_is_called_meanwhile_travels_together),
+        cmocka_unit_test(what_more_follows_waits_for_the_flush),
         cmocka_unit_test(too_much_waiting_is_refused_at_once),
         cmocka_unit_test(a_full_mailbox_refuses_single_calls),
         cmocka_unit_test(sizes_have_limits_on_both_sides),
