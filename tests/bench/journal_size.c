@@ -42,7 +42,7 @@ static status measure(const char *folder, struct error *reterr)
     struct sum sum                      = {};
     uint64_t runs                       = 0;
     TRY(txn_begin_read(partition->store, &txn, reterr));
-    TRY(txn_count(txn, TABLE_RUN_HEADS, &runs, reterr));
+    TRY(txn_count(txn, TABLE_RUNS, &runs, reterr));
     TRY(add_up(txn, &sum, reterr));
     (void)printf("%llu %llu %llu\n", (unsigned long long)runs, (unsigned long long)sum.bytes,
                  (unsigned long long)sum.entries);

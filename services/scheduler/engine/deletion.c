@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/tables/run_index.h"
 
 /* --- rows --------------------------------------------------------------------------------------
  */
@@ -76,9 +77,9 @@ status engine_delete_rows(struct engine *engine, str run, struct error *reterr)
     Pb__RunHead *head = NULL;
     Pb__RunView *row  = NULL;
     struct key key;
-    TRY(run_head_get(engine->txn, run, engine->arena, &head, reterr));
-    TRY(run_row_get(engine->txn, run, engine->arena, &row, reterr));
+    TRY(run_rows_get(engine->txn, run, engine->arena, &row, &head, reterr));
     TRY(leads_delete(engine, row, reterr));
+    TRY(run_index_delete(engine->txn, row, reterr));
     TRY(watchers_delete(engine, run, reterr));
     TRY(listener_rows_delete(engine, run, reterr));
     if (head->due_us > 0) {

@@ -10,6 +10,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/webhooks.h"
+#include "scheduler/tables/run_index.h"
 
 #include <inttypes.h>
 
@@ -44,13 +45,12 @@ static status load(struct engine *engine, str id, struct live_run **ret_live, st
 {
     Pb__RunHead *head = NULL;
     Pb__RunView *row  = NULL;
-    TRY(run_head_get(engine->txn, id, engine->arena, &head, reterr));
+    TRY(run_rows_get(engine->txn, id, engine->arena, &row, &head, reterr));
     if (head->is_parked) {
         return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_finished",
                          "run " STR_FMT " was parked after it stopped the engine twice",
                          STR_ARG(id));
     }
-    TRY(run_row_get(engine->txn, id, engine->arena, &row, reterr));
 
     CLEANUP(run_freep) struct run *run = NULL;
     engine_work_begin(engine, id);
@@ -144,6 +144,7 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
         view  = copy;
     } else {
         TRY(run_row_get(engine->txn, str_from(live->id.text), arena, &view, reterr));
+        view->head = (ProtobufCBinaryData){};
     }
     if (live->labels) TRY(add_labels(live, view, arena, reterr));
     TRY(run_wire_fill(view, live->run, is_full, arena, reterr));
@@ -312,6 +313,31 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
     return STATUS_OK;
 }
 
+/* Rows of the index that its old row stands for, and the new one does not. */
+static status flush_old_index(struct engine *engine, const struct live_run *live,
+                              const Pb__RunView *row, struct error *reterr)
+{
+    Pb__RunView *before = NULL;
+    if (live->is_new || (!live->is_reopened && !live->labels)) return STATUS_OK;
+    TRY(run_row_get(engine->txn, str_from(row->id), engine->arena, &before, reterr));
+    if (live->is_reopened) TRY(run_index_reopen(engine->txn, before, reterr));
+    return live->labels ? run_index_relabel(engine->txn, before, row, reterr) : STATUS_OK;
+}
+
+static Pb__RunHead head_now(struct live_run *live)
+{
+    Pb__RunHead head         = live->head;
+    head.last_sequence       = run_sequence(live->run);
+    head.status              = run_status_wire(run_status(live->run));
+    head.jobs_open           = run_jobs_open(live->run);
+    head.progress_permille   = run_progress_permille(live->run);
+    head.phase               = run_phase(live->run);
+    live->head.last_sequence = head.last_sequence;
+    live->head.status        = head.status;
+    live->head.jobs_open     = head.jobs_open;
+    return head;
+}
+
 /* The row of the lists, and the view for who waits for the end. */
 static status flush_row(struct engine *engine, struct live_run *live, struct error *reterr)
 {
@@ -329,6 +355,13 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
 
     Pb__RunView row = *view;
     TRY(run_wire_to_row(&row, engine->arena, reterr));
+    TRY(flush_old_index(engine, live, &row, reterr));
+    if (live->is_new) TRY(run_index_begin(engine->txn, &row, reterr));
+    if (has_ended) {
+        const Pb__RunHead head = head_now(live);
+        TRY(run_index_end(engine->txn, &row, reterr));
+        TRY(run_row_add_head(&row, &head, engine->arena, reterr));
+    }
     struct key key;
     id_key(&key, id);
     if (live->is_new) {
@@ -339,18 +372,15 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
 
 static status flush_head(struct engine *engine, struct live_run *live, struct error *reterr)
 {
-    Pb__RunHead head         = live->head;
-    head.last_sequence       = run_sequence(live->run);
-    head.status              = run_status_wire(run_status(live->run));
-    head.jobs_open           = run_jobs_open(live->run);
-    head.progress_permille   = run_progress_permille(live->run);
-    head.phase               = run_phase(live->run);
-    live->head.last_sequence = head.last_sequence;
-    live->head.status        = head.status;
-    live->head.jobs_open     = head.jobs_open;
-
     struct key key;
     id_key(&key, str_from(live->id.text));
+    if (run_status_is_final(run_status(live->run))) { /* it is in the row */
+        if (live->is_new || live->was_final) return STATUS_OK;
+        status deleted = txn_delete(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), NULL);
+        if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
+        return fail(reterr, deleted, "the head of a run cannot be deleted");
+    }
+    const Pb__RunHead head = head_now(live);
     if (live->is_new) {
         return record_append(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), &head.base, reterr);
     }
@@ -361,9 +391,9 @@ status engine_flush(struct engine *engine, struct error *reterr)
 {
     for (size_t i = 0; i < engine->touched.count; i++) {
         struct live_run *live = engine->touched.items[i];
-        TRY(flush_row(engine, live, reterr));
         TRY(flush_timer(engine, live, reterr));
         TRY(flush_snapshot(engine, live, reterr));
+        TRY(flush_row(engine, live, reterr));
         TRY(flush_head(engine, live, reterr));
         if (live->is_deleted) TRY(engine_delete_rows(engine, str_from(live->id.text), reterr));
     }

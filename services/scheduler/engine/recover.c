@@ -9,6 +9,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/tables/run_index.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
 
@@ -182,8 +183,7 @@ static status park(struct engine *engine, const struct id *run, struct error *re
     str id            = str_from(run->text);
     Pb__RunHead *head = NULL;
     Pb__RunView *row  = NULL;
-    TRY(run_head_get(engine->txn, id, engine->arena, &head, reterr));
-    TRY(run_row_get(engine->txn, id, engine->arena, &row, reterr));
+    TRY(run_rows_get(engine->txn, id, engine->arena, &row, &head, reterr));
     if (head->is_parked || run_status_wire_is_final(row->status)) return STATUS_OK;
 
     static const char error_text[] =
@@ -203,8 +203,10 @@ static status park(struct engine *engine, const struct id *run, struct error *re
     row->error_json = bytes_in(engine->arena, str_from(error_text));
 
     id_key(&key, id);
-    TRY(record_put(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), &head->base, reterr));
+    TRY(run_row_add_head(row, head, engine->arena, reterr));
     TRY(record_put(engine->txn, TABLE_RUNS, key_bytes(&key), &row->base, reterr));
+    TRY(txn_delete(engine->txn, TABLE_RUN_HEADS, key_bytes(&key), reterr));
+    TRY(run_index_end(engine->txn, row, reterr));
     log_write(LOG_ERROR, "run.parked", LOG_STR("run", id));
     return engine_drop_jobs_of(engine, id, reterr);
 }

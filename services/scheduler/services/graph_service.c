@@ -103,8 +103,7 @@ static status print_run(struct rpc_call *call, const struct run_place *place, st
     Pb__RunHead *head                   = NULL;
     Pb__RunView *row                    = NULL;
     TRY(txn_begin_read(place->shard->partition->store, &txn, reterr));
-    TRY(run_head_get(txn, id, call->arena, &head, reterr));
-    TRY(run_row_get(txn, id, call->arena, &row, reterr));
+    TRY(run_rows_get(txn, id, call->arena, &row, &head, reterr));
     bytes digest                                             = {row->digest.data, row->digest.len};
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     TRY(definitions_get(definitions, txn, digest, &workflow, reterr));

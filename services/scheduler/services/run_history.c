@@ -83,8 +83,7 @@ static status fill(struct rpc_call *call, const struct run_place *place, struct 
     Pb__RunHead *head                   = NULL;
     Pb__RunView *row                    = NULL;
     TRY(txn_begin_read(place->shard->partition->store, &txn, reterr));
-    TRY(run_head_get(txn, id, call->arena, &head, reterr));
-    TRY(run_row_get(txn, id, call->arena, &row, reterr));
+    TRY(run_rows_get(txn, id, call->arena, &row, &head, reterr));
 
     struct gathering gathering = {.arena     = call->arena,
                                   .answer    = answer,

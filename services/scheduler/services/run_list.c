@@ -1,13 +1,14 @@
 /*
- * Runs.List. Run ids sort by creation, so the table of runs is its own index by time; the other
- * filters are applied row by row. A call reads at most so many rows and so long; then its page ends
- * there, with a token, even if it is not full.
+ * Runs.List. run_sources.h says which runs may be meant, in the order of their creation; the filter
+ * is applied to each. A call reads at most so many rows and so long; then its page ends there, with
+ * a token, even if it is not full.
  */
 #include "base/clock.h"
 #include "run.pb-c.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/page_token.h"
 #include "scheduler/services/services.h"
+#include "scheduler/tables/run_sources.h"
 #include "scheduler/tables/run_wire.h"
 
 enum {
@@ -26,9 +27,9 @@ struct listing {
     struct arena *row_arena; /* cleared for each row */
     struct arena *arena;     /* of the call */
     Pb__RunList *answer;
-    uint32_t size; /* of the page */
-    struct key place;
-    bool has_place;
+    uint32_t size;   /* of the page */
+    struct id place; /* the last run that was looked at; empty: none */
+    struct run_sources *sources;
     bool has_more;
 };
 
@@ -91,80 +92,46 @@ static bool has_status(const struct listing *list, Pb__RunStatus found)
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-static status take_row(struct listing *list, struct txn *txn, bytes key, bytes row,
+static status take_run(struct listing *list, struct txn *txn, const struct id *id,
                        struct error *reterr)
 {
     Pb__RunView *view = NULL;
     Pb__RunHead *head = NULL;
-    struct id id      = {};
-    bytes rest        = key;
+    str run           = str_from(id->text);
     arena_clear(list->row_arena);
-    TRY(record_read(row, &pb__run_view__descriptor, list->row_arena, &view, reterr));
+    status got = run_rows_get(txn, run, list->row_arena, &view, &head, reterr);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(got);
     if (!matches(list, view)) return STATUS_OK;
-    if (!key_take_id(&rest, &id)) return fail(reterr, STATUS_DATA_LOSS, "table runs: a key");
-    TRY(run_head_get(txn, str_from(id.text), list->row_arena, &head, reterr));
     run_wire_add_head(view, head);
     if (!has_status(list, view->status)) return STATUS_OK;
 
     /* Once more, into the arena of the answer. */
-    TRY(record_read(row, &pb__run_view__descriptor, list->arena, &view, reterr));
+    TRY(run_row_get(txn, run, list->arena, &view, reterr));
     run_wire_add_head(view, head);
-    view->phase                              = text_in(list->arena, str_from(head->phase));
+    view->phase                              = text_in(list->arena, str_from(view->phase));
+    view->head                               = (ProtobufCBinaryData){};
     list->answer->runs[list->answer->n_runs] = view;
     list->answer->n_runs++;
     return STATUS_OK;
 }
 
-/* Times of creation as bounds of keys: ids begin with 48 bits of milliseconds. */
-static void bound_key(int64_t time_us, int64_t add_ms, struct key *key)
-{
-    uint64_t ms = (uint64_t)(time_us / 1000 + add_ms);
-    key_begin(key);
-    for (int shift = 40; shift >= 0; shift -= 8) key_put_u8(key, (uint8_t)(ms >> shift));
-}
-
-/* Reads a piece; sets has_more if rows are left behind list->place. */
+/* Reads a piece; sets has_more if runs are left behind list->place. */
 static status read_piece(struct listing *list, unsigned *rows_left, struct error *reterr)
 {
-    const Pb__ListRuns *request         = list->request;
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(list->shard->partition->store, &txn, reterr));
-    struct key from  = {};
-    struct key until = {};
-    struct scan scan = {.backward = !request->oldest_first};
-    int64_t from_us  = request->created_after_us;
-    if (*request->parent) { /* children are younger */
-        int64_t parent_us = id_unix_ms(str_from(request->parent)) * 1000;
-        if (parent_us > from_us) from_us = parent_us;
-    }
-    if (from_us > 0) {
-        bound_key(from_us, 0, &from);
-        scan.from = key_bytes(&from);
-    }
-    if (request->created_before_us > 0) {
-        bound_key(request->created_before_us, 1, &until);
-        scan.until = key_bytes(&until);
-    }
-    if (list->has_place) scan.after = key_bytes(&list->place);
-
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_RUNS, &scan, &cursor, reterr));
+    const struct run_question question = {.namespace = list->namespace,
+                                          .filter    = list->request,
+                                          .after     = str_from(list->place.text)};
+    CLEANUP(run_sources_done) struct run_sources *sources = list->sources;
+    TRY(run_sources_open(txn, &question, sources, reterr));
     list->has_more = true;
-    for (unsigned i = 0; i<ROWS_PER_TXN && * rows_left> 0; i++, (*rows_left)--) {
+    for (unsigned i = 0; i < ROWS_PER_TXN && *rows_left > 0; i++, (*rows_left)--) {
         if (list->answer->n_runs == list->size) return STATUS_OK;
-        bytes key   = {};
-        bytes row   = {};
-        status next = cursor_next(cursor, &key, &row, NULL);
-        if (next == STATUS_NOT_FOUND) {
-            list->has_more = false;
-            return STATUS_OK;
-        }
-        if (next != STATUS_OK) return fail(reterr, next, "the runs cannot be read");
-        key_begin(&list->place);
-        memcpy(list->place.data, key.ptr, key.len);
-        list->place.len = key.len;
-        list->has_place = true;
-        TRY(take_row(list, txn, key, row, reterr));
+        TRY(run_sources_next(sources, &list->place, &list->has_more, reterr));
+        if (!list->has_more) return STATUS_OK;
+        TRY(take_run(list, txn, &list->place, reterr));
     }
     return STATUS_OK;
 }
@@ -190,10 +157,11 @@ static status read_place(struct listing *list, bytes filters, struct error *rete
     if (!page || !*page->token) return STATUS_OK;
     bytes place = {};
     TRY(page_token_read(str_from(page->token), filters, list->arena, &place, reterr));
-    key_begin(&list->place);
-    memcpy(list->place.data, place.ptr, place.len);
-    list->place.len = place.len;
-    list->has_place = true;
+    if (place.len != ID_LEN || !id_is_valid((str){place.ptr, place.len})) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_page_token",
+                         "page_token: not one of a list of runs");
+    }
+    memcpy(list->place.text, place.ptr, ID_LEN);
     return STATUS_OK;
 }
 
@@ -223,11 +191,12 @@ status run_list_handle(struct rpc_call *call, struct error *reterr)
     TRY(read_place(&list, bytes_from(buf_str(&filters)), reterr));
 
     list.answer->runs = arena_alloc(call->arena, list.size * sizeof(Pb__RunView *));
-    if (!arena || !list.answer->runs) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    list.sources      = arena_alloc(call->arena, sizeof *list.sources);
+    if (!arena || !list.answer->runs || !list.sources) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(read_page(&list, reterr));
-    if (list.has_more && list.has_place) {
-        list.answer->next_token =
-            page_token_new(bytes_from(buf_str(&filters)), key_bytes(&list.place), call->arena);
+    if (list.has_more && list.place.text[0]) {
+        list.answer->next_token = page_token_new(
+            bytes_from(buf_str(&filters)), bytes_from(str_from(list.place.text)), call->arena);
     }
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;

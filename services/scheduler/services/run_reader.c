@@ -41,8 +41,7 @@ status run_read_view(const struct shard *shard, str id, bool is_full, struct are
     Pb__RunHead *head                   = NULL;
     Pb__RunView *view                   = NULL;
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(run_head_get(txn, id, arena, &head, reterr));
-    TRY(run_row_get(txn, id, arena, &view, reterr));
+    TRY(run_rows_get(txn, id, arena, &view, &head, reterr));
     run_wire_add_head(view, head);
     if (needs_state(view, head, is_full)) {
         CLEANUP(run_freep) struct run *run = NULL;

@@ -45,20 +45,6 @@ struct payload_store payload_store_of(struct payload_access *access)
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-status run_head_get(struct txn *txn, str id, struct arena *arena, Pb__RunHead **ret_head,
-                    struct error *reterr)
-{
-    struct key key;
-    id_key(&key, id);
-    status got = record_get(txn, TABLE_RUN_HEADS, key_bytes(&key), &pb__run_head__descriptor, arena,
-                            ret_head, NULL);
-    if (got == STATUS_NOT_FOUND) {
-        return fail_code(reterr, got, "not_found", "there is no run " STR_FMT, STR_ARG(id));
-    }
-    if (got != STATUS_OK) return fail(reterr, got, "the head of run " STR_FMT, STR_ARG(id));
-    return STATUS_OK;
-}
-
 status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                    struct error *reterr)
 {
@@ -70,6 +56,44 @@ status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **r
         return fail_code(reterr, got, "not_found", "there is no run " STR_FMT, STR_ARG(id));
     }
     if (got != STATUS_OK) return fail(reterr, got, "the row of run " STR_FMT, STR_ARG(id));
+    return STATUS_OK;
+}
+
+/* Of a run that has not ended, or did so before heads moved into rows. */
+static status open_head_get(struct txn *txn, str id, struct arena *arena, Pb__RunHead **ret_head,
+                            struct error *reterr)
+{
+    struct key key;
+    id_key(&key, id);
+    status got = record_get(txn, TABLE_RUN_HEADS, key_bytes(&key), &pb__run_head__descriptor, arena,
+                            ret_head, NULL);
+    if (got == STATUS_OK) return STATUS_OK;
+    if (got == STATUS_NOT_FOUND) got = STATUS_DATA_LOSS;
+    return fail(reterr, got, "the head of run " STR_FMT, STR_ARG(id));
+}
+
+status run_rows_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
+                    Pb__RunHead **ret_head, struct error *reterr)
+{
+    Pb__RunView *row = NULL;
+    TRY(run_row_get(txn, id, arena, &row, reterr));
+    bytes head = {row->head.data, row->head.len};
+    if (head.len == 0) {
+        TRY(open_head_get(txn, id, arena, ret_head, reterr));
+    } else {
+        TRY(record_read(head, &pb__run_head__descriptor, arena, ret_head, reterr));
+    }
+    *ret_row = row;
+    return STATUS_OK;
+}
+
+status run_row_add_head(Pb__RunView *row, const Pb__RunHead *head, struct arena *arena,
+                        struct error *reterr)
+{
+    size_t size    = pb__run_head__get_packed_size(head);
+    row->head.data = arena_alloc(arena, size + 1);
+    if (!row->head.data) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    row->head.len = pb__run_head__pack(head, row->head.data);
     return STATUS_OK;
 }
 

@@ -25,13 +25,19 @@ struct payload_access {
 };
 struct payload_store payload_store_of(struct payload_access *access);
 
-/** The head of a run. Lives as long as `arena`. NOT_FOUND: there is no such run. */
-status run_head_get(struct txn *txn, str id, struct arena *arena, Pb__RunHead **ret_head,
-                    struct error *reterr);
-
-/** What lists show of a run (RunView without input and output). Likewise. */
+/** What lists show of a run (RunView without input and output). Lives as long as `arena`. NOT_FOUND:
+ * there is no such run. */
 status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                    struct error *reterr);
+
+/** The same, and its head: a row of its own until the run has ended, from then on a part of that
+ * row, so that TABLE_RUN_HEADS lists the runs that have not. DATA_LOSS: it has none. */
+status run_rows_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
+                    Pb__RunHead **ret_head, struct error *reterr);
+
+/** The run has ended: its head goes into its row. */
+status run_row_add_head(Pb__RunView *row, const Pb__RunHead *head, struct arena *arena,
+                        struct error *reterr);
 
 /** Called for each event of a history, in order. */
 struct run_visit {

@@ -9,6 +9,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_JOURNAL]      = "journal",
     [TABLE_RUN_HEADS]    = "run_heads",
     [TABLE_RUNS]         = "runs",
+    [TABLE_RUN_INDEX]    = "run_index",
     [TABLE_SNAPSHOTS]    = "snapshots",
     [TABLE_PAYLOADS]     = "payloads",
     [TABLE_JOBS]         = "jobs",

@@ -15,8 +15,10 @@
 enum table {
     TABLE_META,         /* name -> see partition.c */
     TABLE_JOURNAL,      /* sequence of the partition (u64) -> entry, see journal.h */
-    TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot */
-    TABLE_RUNS,         /* run id -> RunRecord: what lists show. Ids sort by creation */
+    TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot; of runs that have not ended */
+    TABLE_RUNS,         /* run id -> RunView: what lists show, and at the end the head. Ids sort by
+                         * creation */
+    TABLE_RUN_INDEX,    /* see run_index.h -> nothing */
     TABLE_SNAPSHOTS,    /* run id -> RunSnapshot: the state at a sequence */
     TABLE_PAYLOADS,     /* sequence (u64) -> the bytes themselves */
     TABLE_JOBS,         /* job id -> JobRecord; open jobs and those in a dead letter queue */

@@ -36,6 +36,7 @@ static bool is_of_runs(enum table table)
     case TABLE_WATCHERS:
     case TABLE_LISTENERS:
     case TABLE_LISTENER_KEYS:
+    case TABLE_RUN_INDEX:
     case TABLE_DELETIONS: return true;
     default: return false;
     }

@@ -156,8 +156,7 @@ static void check_run(struct txn *txn, struct definitions *definitions, const st
     struct error error = {};
     str text           = str_from(id->text);
     arena_clear(arena);
-    status code = run_head_get(txn, text, arena, &head, &error);
-    if (code == STATUS_OK) code = run_row_get(txn, text, arena, &row, &error);
+    status code = run_rows_get(txn, text, arena, &row, &head, &error);
     if (code == STATUS_OK) {
         code = run_load(txn, definitions, text, head, (bytes){row->digest.data, row->digest.len},
                         false, NULL, &run, &error);
