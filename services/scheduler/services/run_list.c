@@ -121,13 +121,12 @@ static status read_piece(struct listing *list, unsigned *rows_left, struct error
 {
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(list->shard->partition->store, &txn, reterr));
-    const struct run_question question = {.namespace = list->namespace,
-                                          .filter    = list->request,
-                                          .after     = str_from(list->place.text)};
+    const struct run_question question = {
+        .namespace = list->namespace, .filter = list->request, .after = str_from(list->place.text)};
     CLEANUP(run_sources_done) struct run_sources *sources = list->sources;
     TRY(run_sources_open(txn, &question, sources, reterr));
     list->has_more = true;
-    for (unsigned i = 0; i < ROWS_PER_TXN && *rows_left > 0; i++, (*rows_left)--) {
+    for (unsigned i = 0; i<ROWS_PER_TXN && * rows_left> 0; i++, (*rows_left)--) {
         if (list->answer->n_runs == list->size) return STATUS_OK;
         TRY(run_sources_next(sources, &list->place, &list->has_more, reterr));
         if (!list->has_more) return STATUS_OK;
@@ -192,7 +191,8 @@ status run_list_handle(struct rpc_call *call, struct error *reterr)
 
     list.answer->runs = arena_alloc(call->arena, list.size * sizeof(Pb__RunView *));
     list.sources      = arena_alloc(call->arena, sizeof *list.sources);
-    if (!arena || !list.answer->runs || !list.sources) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    bool has_memory   = arena && list.answer->runs && list.sources;
+    if (!has_memory) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(read_page(&list, reterr));
     if (list.has_more && list.place.text[0]) {
         list.answer->next_token = page_token_new(

@@ -26,8 +26,8 @@ static void begin(struct key *key, enum index_kind kind)
 void index_label_key(struct key *key, str namespace, const Pb__Label *label)
 {
     uint8_t digest[SHA256_SIZE];
-    const bytes parts[] = {bytes_from(str_from(label->key)), {"", 1},
-                           bytes_from(str_from(label->value))};
+    const bytes parts[] = {
+        bytes_from(str_from(label->key)), {"", 1}, bytes_from(str_from(label->value))};
     sha256_parts(parts, ARRAY_LEN(parts), digest);
     begin(key, INDEX_LABEL);
     key_put_text(key, namespace);
@@ -97,7 +97,8 @@ static status put(struct txn *txn, struct key *key, const Pb__RunView *row, stru
     return txn_put(txn, TABLE_RUN_INDEX, key_bytes(key), (bytes){}, reterr);
 }
 
-static status delete(struct txn *txn, struct key *key, const Pb__RunView *row, struct error *reterr)
+static status delete (struct txn *txn, struct key *key, const Pb__RunView *row,
+                      struct error *reterr)
 {
     key_put_id(key, str_from(row->id));
     status deleted = txn_delete(txn, TABLE_RUN_INDEX, key_bytes(key), NULL);

@@ -9,9 +9,9 @@
  *     workflow   namespace, name, status                   written at the end
  *     status     namespace, status                         at the end, unless it has completed
  *
- * Runs that have not ended are found by TABLE_RUN_HEADS, which has no others; most runs complete, so
- * the completed ones of all workflows are the table of runs itself. A run without labels costs one
- * row, when it ends.
+ * Runs that have not ended are found by TABLE_RUN_HEADS, which has no others; most runs complete,
+ * so the completed ones of all workflows are the table of runs itself. A run without labels costs
+ * one row, when it ends.
  *
  * What a row says may be more than is asked (a digest): whoever finds a run here looks at it.
  *

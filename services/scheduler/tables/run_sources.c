@@ -177,7 +177,7 @@ status run_sources_open(struct txn *txn, const struct run_question *question,
 {
     memset(ret_sources, 0, sizeof *ret_sources); /* too large for a copy on the stack */
     ret_sources->is_oldest_first = question->filter->oldest_first;
-    struct plan plan = {.txn = txn, .question = question, .sources = ret_sources};
+    struct plan plan             = {.txn = txn, .question = question, .sources = ret_sources};
     TRY(choose(&plan, reterr));
     for (size_t i = 0; i < ret_sources->count; i++) {
         TRY(open_source(txn, question, &ret_sources->items[i], reterr));

@@ -15,7 +15,9 @@
 #include "run.pb-c.h"
 #include "scheduler/tables/record.h"
 
-enum { RUN_SOURCES_MAX = 64 /* ranges that are merged; more namespaces than fit: all runs are read */ };
+enum {
+    RUN_SOURCES_MAX = 64 /* ranges that are merged; more namespaces than fit: all runs are read */
+};
 
 struct run_source {
     enum table table;

@@ -25,8 +25,8 @@ struct payload_access {
 };
 struct payload_store payload_store_of(struct payload_access *access);
 
-/** What lists show of a run (RunView without input and output). Lives as long as `arena`. NOT_FOUND:
- * there is no such run. */
+/** What lists show of a run (RunView without input and output). Lives as long as `arena`.
+ * NOT_FOUND: there is no such run. */
 status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                    struct error *reterr);
 

@@ -146,7 +146,8 @@ static uint64_t count_rows(struct stand *stand, enum table table)
 /* --- a store that is full now and then ---------------------------------------------------------
  */
 
-static void check_fault(const char *tasks, bool has_jobs)
+/* `is_open`: the run does not end at once, so it has a head of its own. */
+static void check_fault(const char *tasks, bool has_jobs, bool is_open)
 {
     struct stand stand;
     stand_init(&stand, tasks);
@@ -162,7 +163,7 @@ static void check_fault(const char *tasks, bool has_jobs)
         while (start_run(&stand, &error) != STATUS_OK) continue; /* refused for a moment */
         accepted++;
         assert_int_equal(count_rows(&stand, TABLE_RUNS), accepted);
-        assert_int_equal(count_rows(&stand, TABLE_RUN_HEADS), accepted);
+        assert_int_equal(count_rows(&stand, TABLE_RUN_HEADS), is_open ? accepted : 0);
         assert_int_equal(count_rows(&stand, TABLE_JOBS), has_jobs ? accepted : 0);
         assert_int_equal(count_rows(&stand, TABLE_READY), has_jobs ? accepted : 0);
     }
@@ -178,17 +179,17 @@ static void check_fault(const char *tasks, bool has_jobs)
 
 static void test_full_in_a_start(void **)
 {
-    check_fault("  - a: {set: {x: 1}}\n", false);
+    check_fault("  - a: {set: {x: 1}}\n", false, false);
 }
 
 static void test_full_in_a_start_with_a_job(void **)
 {
-    check_fault("  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n", true);
+    check_fault("  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n", true, true);
 }
 
 static void test_full_in_a_start_with_a_timer(void **)
 {
-    check_fault("  - a: {wait: {hours: 1}}\n", false);
+    check_fault("  - a: {wait: {hours: 1}}\n", false, true);
 }
 
 /* --- a store that fails for good ---------------------------------------------------------------
