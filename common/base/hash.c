@@ -17,15 +17,41 @@
 enum { BLOCK_SIZE = SHA256_CBLOCK };
 static_assert(SHA256_SIZE == SHA256_DIGEST_LENGTH);
 
+/* --- a stream ----------------------------------------------------------------------------------
+ */
+
+static_assert(sizeof(SHA256_CTX) <= sizeof((struct sha256_stream){}.state));
+static_assert(alignof(SHA256_CTX) <= alignof(struct sha256_stream));
+
+static SHA256_CTX *context_of(struct sha256_stream *stream)
+{
+    return (SHA256_CTX *)(void *)stream->state;
+}
+
+void sha256_begin(struct sha256_stream *stream)
+{
+    int is_done = SHA256_Init(context_of(stream));
+    ASSERT(is_done);
+}
+
+void sha256_add(struct sha256_stream *stream, bytes data)
+{
+    int is_done = SHA256_Update(context_of(stream), data.ptr, data.len);
+    ASSERT(is_done);
+}
+
+void sha256_end(struct sha256_stream *stream, uint8_t ret_digest[static SHA256_SIZE])
+{
+    int is_done = SHA256_Final(ret_digest, context_of(stream));
+    ASSERT(is_done);
+}
+
 void sha256_parts(const bytes *parts, size_t count, uint8_t ret_digest[static SHA256_SIZE])
 {
-    SHA256_CTX context;
-    int is_done = SHA256_Init(&context);
-    for (size_t i = 0; is_done && i < count; i++) {
-        is_done = SHA256_Update(&context, parts[i].ptr, parts[i].len);
-    }
-    is_done = is_done && SHA256_Final(ret_digest, &context);
-    ASSERT(is_done);
+    struct sha256_stream stream;
+    sha256_begin(&stream);
+    for (size_t i = 0; i < count; i++) sha256_add(&stream, parts[i]);
+    sha256_end(&stream, ret_digest);
 }
 
 void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE])

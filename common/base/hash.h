@@ -4,12 +4,21 @@
 
 #include "base/str.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { SHA256_SIZE = 32, MD5_SIZE = 16 };
 
 void sha256(bytes data, uint8_t ret_digest[static SHA256_SIZE]);
+
+/** What is hashed as it comes by: begin, add any number of times, end. */
+struct sha256_stream {
+    alignas(8) uint8_t state[112];
+};
+void sha256_begin(struct sha256_stream *stream);
+void sha256_add(struct sha256_stream *stream, bytes data);
+void sha256_end(struct sha256_stream *stream, uint8_t ret_digest[static SHA256_SIZE]);
 
 /** Several pieces as if they were one. */
 void sha256_parts(const bytes *parts, size_t count, uint8_t ret_digest[static SHA256_SIZE]);

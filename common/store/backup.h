@@ -20,14 +20,31 @@ struct backup_info {
     uint8_t sha256[SHA256_SIZE]; /* of the whole file */
 };
 
+/** Hears that a copy has begun: what is committed from now on is not in it. On the thread that
+ * asked for the copy. */
+struct backup_listener {
+    void (*begun)(void *context);
+    void *context;
+};
+
 /**
- * Copies the store into an existing, empty folder and syncs it.
+ * Copies the store into an existing, empty folder and syncs it. `listener` may be NULL; if the copy
+ * fails before it begins, it hears nothing.
  *
  * Fails with ALREADY_EXISTS (a store is there), UNAVAILABLE or RESOURCE_EXHAUSTED (file system),
  * UNIMPLEMENTED (a store in memory has nothing to copy).
  */
-status store_backup(struct store *store, const char *folder, struct backup_info *ret_info,
-                    struct error *reterr);
+status store_backup(struct store *store, const char *folder, const struct backup_listener *listener,
+                    struct backup_info *ret_info, struct error *reterr);
+
+/**
+ * Opens the copy in `folder` for reading only; writes nothing there, not even a lock. `tables` as
+ * for store_open(). Owned: store_close().
+ *
+ * Fails with NOT_FOUND (no copy there, or a table is missing), DATA_LOSS or UNAVAILABLE.
+ */
+status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
+                         struct error *reterr);
 
 struct backup_content {
     unsigned table_count;

@@ -192,3 +192,36 @@ status store_open(const struct store_options *options, struct store **ret_store,
     *ret_store = TAKE(store);
     return STATUS_OK;
 }
+
+/* --- A copy, to read -------------------------------------------------------------------------- */
+
+/* Nobody else has it open, so it needs no lock file. Handles of tables outlive a transaction that
+ * is committed, also one that only reads. */
+static status open_copy(struct lmdb_store *store, const char *folder, struct error *reterr)
+{
+    TRY(lmdb_status(mdb_env_create(&store->env), "open the copy", reterr));
+    TRY(lmdb_status(mdb_env_set_maxdbs(store->env, STORE_TABLES_MAX), "open the copy", reterr));
+    TRY(lmdb_status(mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0), folder, reterr));
+    MDB_txn *txn = NULL;
+    TRY(lmdb_status(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), "open the copy", reterr));
+    status opened = STATUS_OK;
+    for (unsigned i = 0; opened == STATUS_OK && i < store->common.table_count; i++) {
+        const char *name = store->common.table_names[i];
+        opened           = lmdb_status(mdb_dbi_open(txn, name, 0, &store->tables[i]), name, reterr);
+    }
+    status ended = lmdb_status(mdb_txn_commit(txn), "open the copy", reterr);
+    return opened == STATUS_OK ? ended : opened;
+}
+
+status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
+                         struct error *reterr)
+{
+    ASSERT(folder);
+    CLEANUP(store_closep) struct store *store = mem_new(1, sizeof(struct lmdb_store));
+    lmdb_of(store)->lock_fd                   = -1;
+    store_init(store, &lmdb_ops, tables);
+    store->is_read_only = true;
+    TRY(open_copy(lmdb_of(store), folder, reterr));
+    *ret_store = TAKE(store);
+    return STATUS_OK;
+}

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,8 +20,10 @@ static void fd_closep(const int *fd)
 
 static status cannot(const char *action, const char *path, struct error *reterr)
 {
-    return fail(reterr, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE,
-                "backup: %s %s: %m", action, path);
+    status code = STATUS_UNAVAILABLE;
+    if (errno == ENOENT) code = STATUS_NOT_FOUND;
+    if (errno == ENOSPC || errno == EDQUOT) code = STATUS_RESOURCE_EXHAUSTED;
+    return fail(reterr, code, "backup: %s %s: %m", action, path);
 }
 
 /* Digest of the whole file, through a mapping: the page cache holds what was just copied. */
@@ -40,6 +43,11 @@ static status digest_file(const char *path, struct backup_info *ret_info, struct
     return STATUS_OK;
 }
 
+static void bytes_freep(uint8_t **data)
+{
+    free(*data);
+}
+
 static status sync_path(const char *path, struct error *reterr)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -57,18 +65,98 @@ static status data_path(const char *folder, char path[static STORE_PATH_MAX], st
     return STATUS_OK;
 }
 
-status lmdb_backup(struct store *store, const char *folder, struct backup_info *ret_info,
-                   struct error *reterr)
+/* --- Copying -----------------------------------------------------------------------------------
+ *
+ * LMDB copies into a pipe, on a thread of its own, and we from the pipe into the file: what comes
+ * first tells that its transaction has begun, and the digest needs no second reading.
+ */
+
+enum { CHUNK_BYTES = 64 << 10 };
+
+struct copier {
+    MDB_env *env;
+    int fd; /* the pipe's end to write to; closed by the thread */
+    int rc;
+};
+
+static void *copier_main(void *context)
+{
+    struct copier *copier = context;
+    copier->rc            = mdb_env_copyfd2(copier->env, copier->fd, MDB_CP_COMPACT);
+    close(copier->fd);
+    return NULL;
+}
+
+static bool write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, data, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        data += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* Until the pipe ends; a copy that broke off is found by the copier's own code. */
+static status receive(int pipe_fd, int fd, const char *path, const struct backup_listener *listener,
+                      struct backup_info *info, struct error *reterr)
+{
+    CLEANUP(bytes_freep) uint8_t *chunk = mem_new(1, CHUNK_BYTES);
+    struct sha256_stream digest;
+    sha256_begin(&digest);
+    for (;;) {
+        ssize_t got = read(pipe_fd, chunk, CHUNK_BYTES);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return cannot("read for", path, reterr);
+        if (got == 0) break;
+        if (info->size_bytes == 0 && listener) listener->begun(listener->context);
+        info->size_bytes += (uint64_t)got;
+        sha256_add(&digest, (bytes){chunk, (size_t)got});
+        if (!write_all(fd, chunk, (size_t)got)) return cannot("write", path, reterr);
+    }
+    sha256_end(&digest, info->sha256);
+    return STATUS_OK;
+}
+
+static status copy_into(MDB_env *env, int fd, const char *path,
+                        const struct backup_listener *listener, struct backup_info *info,
+                        struct error *reterr)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return cannot("make a pipe for", path, reterr);
+    struct copier copier = {.env = env, .fd = ends[1]};
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, copier_main, &copier);
+    if (failed) {
+        close(ends[0]);
+        close(ends[1]);
+        errno = failed;
+        return cannot("make a thread for", path, reterr);
+    }
+    status received = receive(ends[0], fd, path, listener, info, reterr);
+    close(ends[0]); /* if we gave up, the copier ends with EPIPE */
+    (void)pthread_join(thread, NULL);
+    TRY(received);
+    return lmdb_status(copier.rc, "copy", reterr);
+}
+
+status lmdb_backup(struct store *store, const char *folder, const struct backup_listener *listener,
+                   struct backup_info *ret_info, struct error *reterr)
 {
     char path[STORE_PATH_MAX];
     TRY(data_path(folder, path, reterr));
-    MDB_env *env = ((struct lmdb_store *)store)->env;
-    TRY(lmdb_status(mdb_env_copy2(env, folder, MDB_CP_COMPACT), "copy", reterr));
-    TRY(sync_path(path, reterr));
-    TRY(sync_path(folder, reterr));
+    CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        return fail(reterr, STATUS_ALREADY_EXISTS, "backup: %s is there already", path);
+    }
+    if (fd < 0) return fail(reterr, STATUS_UNAVAILABLE, "backup: make %s: %m", path);
 
     struct backup_info info = {};
-    TRY(digest_file(path, &info, reterr));
+    TRY(copy_into(((struct lmdb_store *)store)->env, fd, path, listener, &info, reterr));
+    if (fsync(fd) != 0) return cannot("sync", path, reterr);
+    TRY(sync_path(folder, reterr));
     *ret_info = info;
     return STATUS_OK;
 }

@@ -49,7 +49,7 @@ status lmdb_seek_before(struct cursor *cursor, bytes key, bytes *ret_key, bytes 
 status lmdb_step(struct cursor *cursor, bytes *ret_key, bytes *ret_value, struct error *reterr);
 
 /* lmdb_backup.c */
-status lmdb_backup(struct store *store, const char *folder, struct backup_info *ret_info,
-                   struct error *reterr);
+status lmdb_backup(struct store *store, const char *folder, const struct backup_listener *listener,
+                   struct backup_info *ret_info, struct error *reterr);
 
 #endif

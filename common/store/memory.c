@@ -227,8 +227,8 @@ static status memory_check_readers(struct store *, unsigned *ret_dead, struct er
     return STATUS_OK;
 }
 
-static status memory_backup(struct store *, const char *, struct backup_info *,
-                            struct error *reterr)
+static status memory_backup(struct store *, const char *, const struct backup_listener *,
+                            struct backup_info *, struct error *reterr)
 {
     return fail(reterr, STATUS_UNIMPLEMENTED, "backup: a store in memory has nothing to copy");
 }

@@ -152,12 +152,12 @@ int64_t store_reader_age_ms(struct store *store, int64_t now_ms)
     return age_ms;
 }
 
-status store_backup(struct store *store, const char *folder, struct backup_info *ret_info,
-                    struct error *reterr)
+status store_backup(struct store *store, const char *folder, const struct backup_listener *listener,
+                    struct backup_info *ret_info, struct error *reterr)
 {
     ASSERT(folder);
     ASSERT(ret_info);
-    return store->ops->backup(store, folder, ret_info, reterr);
+    return store->ops->backup(store, folder, listener, ret_info, reterr);
 }
 
 /* --- Failures on demand ----------------------------------------------------------------------- */

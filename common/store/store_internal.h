@@ -29,7 +29,8 @@ struct store_ops {
     status (*fill)(struct store *store, struct store_fill *ret_fill, struct error *reterr);
     status (*grow)(struct store *store, uint64_t size_max, struct error *reterr);
     status (*check_readers)(struct store *store, unsigned *ret_dead, struct error *reterr);
-    status (*backup)(struct store *store, const char *folder, struct backup_info *ret_info,
+    status (*backup)(struct store *store, const char *folder,
+                     const struct backup_listener *listener, struct backup_info *ret_info,
                      struct error *reterr);
 
     size_t txn_size; /* of the kind's struct, which begins with struct txn */
@@ -63,6 +64,7 @@ struct store {
     const struct store_ops *ops;
     const char *const *table_names; /* borrowed */
     unsigned table_count;
+    bool is_read_only;
     atomic_bool is_failed; /* a commit failed for good */
 
     /* Tests: see fault.h. */

@@ -68,6 +68,9 @@ status txn_begin_write(struct store *store, struct txn **ret_txn, struct error *
     ASSERT(store);
     ASSERT(ret_txn);
     TRY(store_operation(store, "begin to write", reterr));
+    if (store->is_read_only) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION, "store: a backup is for reading only");
+    }
     if (store_is_failed(store)) {
         return fail(reterr, STATUS_UNAVAILABLE,
                     "store: an earlier commit failed for good: end the process");

@@ -13,6 +13,7 @@ struct options {
     int64_t admin_port;
     const char *store_path;
     uint64_t store_map_size; /* bytes, per partition */
+    const char *backup_path; /* NULL: none */
     int64_t partitions;
     struct config_list owned; /* indexes; empty: all */
     int64_t drain_ms;

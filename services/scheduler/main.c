@@ -61,6 +61,7 @@ static status open_scheduler(const struct options *options, struct engine_metric
     const struct scheduler_options scheduler_options = {
         .folder        = options->store_path,
         .map_size      = options->store_map_size,
+        .backup_folder = options->backup_path,
         .count         = (uint16_t)options->partitions,
         .owned         = owned,
         .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,

@@ -33,6 +33,7 @@ struct scheduler {
     struct function_registry *functions;
     struct secrets_place secrets;
     struct history_waits *history_waits;
+    struct backups *backups;
     uint64_t instance;
     bool has_four_eyes;
     struct run_limits limits;
@@ -230,6 +231,19 @@ static void *ticker_thread(void *context)
 /* --- open and close ----------------------------------------------------------------------------
  */
 
+static struct backups *backups_of(struct scheduler *scheduler, const char *folder)
+{
+    struct backup_source *sources = mem_new(scheduler->count, sizeof *sources);
+    size_t count                  = 0;
+    for (uint16_t i = 0; i < scheduler->count; i++) {
+        const struct shard *shard = scheduler->shards[i];
+        if (shard) sources[count++] = (struct backup_source){shard->partition, shard->engine};
+    }
+    struct backups *backups = backups_new(folder, scheduler->count, sources, count);
+    free(sources);
+    return backups;
+}
+
 static status open_all(struct scheduler *scheduler, const struct scheduler_options *options,
                        struct error *reterr)
 {
@@ -246,6 +260,7 @@ static status open_all(struct scheduler *scheduler, const struct scheduler_optio
         TRY(function_registry_load(scheduler->functions, system->partition->store, reterr));
         TRY(subscriptions_load(scheduler->subscriptions, system->partition->store, reterr));
     }
+    scheduler->backups = backups_of(scheduler, options->backup_folder);
     if (pthread_create(&scheduler->ticker, NULL, ticker_thread, scheduler)) {
         return fail(reterr, STATUS_UNAVAILABLE, "no thread for the clock");
     }
@@ -296,6 +311,7 @@ void scheduler_close(struct scheduler *scheduler)
         int joined = pthread_join(scheduler->ticker, NULL);
         ASSERT(joined == 0);
     }
+    backups_free(scheduler->backups); /* one that is being made comes to its end */
     /* The engines tell both of what they did, so they end first; the last answers read the stores.
      */
     for (uint16_t i = 0; i < scheduler->count; i++) {
@@ -346,6 +362,11 @@ struct function_registry *scheduler_functions(struct scheduler *scheduler)
 const struct secrets_place *scheduler_secrets_place(const struct scheduler *scheduler)
 {
     return &scheduler->secrets;
+}
+
+struct backups *scheduler_backups(struct scheduler *scheduler)
+{
+    return scheduler->backups;
 }
 
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)

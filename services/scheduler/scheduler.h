@@ -10,6 +10,7 @@
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
+#include "scheduler/backups/backups.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/history_waits.h"
 #include "scheduler/engine/run_watches.h"
@@ -20,10 +21,11 @@ struct rpc_publisher;
 struct scheduler_options {
     const char *folder; /* of the data; made if missing; NULL: in memory, nothing is durable */
     uint64_t map_size;  /* bytes, per partition */
-    uint16_t count;     /* of all partitions */
-    const bool *owned;  /* `count` of them; NULL: all */
-    uint32_t lease_ms;  /* 0: LEASE_MS_DEFAULT */
-    bool has_four_eyes; /* who started a run does not approve what it asks */
+    const char *backup_folder; /* NULL: no backups can be made */
+    uint16_t count;            /* of all partitions */
+    const bool *owned;         /* `count` of them; NULL: all */
+    uint32_t lease_ms;         /* 0: LEASE_MS_DEFAULT */
+    bool has_four_eyes;        /* who started a run does not approve what it asks */
     struct run_limits limits;
     struct secrets_place secrets;   /* of workflows; its members outlive the scheduler */
     struct engine_metrics *metrics; /* borrowed; NULL: none */
@@ -71,6 +73,7 @@ const struct run_limits *scheduler_limits(const struct scheduler *scheduler);
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler);
 
 struct function_registry *scheduler_functions(struct scheduler *scheduler);
+struct backups *scheduler_backups(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 
 bool scheduler_has_four_eyes(const struct scheduler *scheduler);

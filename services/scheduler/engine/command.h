@@ -51,6 +51,8 @@ enum command_kind {                /* request -> response */
                     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
                                                  * values[0] = definition, values[1] = labels */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+                    COMMAND_STAND, /* nothing; `done` may wait, and the engine with it (a barrier)
+                                    */
 };
 
 /** Of a start that another run or a schedule ordered. */
@@ -84,7 +86,7 @@ struct command {
     status code;        /* the outcome */
     struct error error; /* if it is not OK */
 
-    /** Called once, on the engine thread; must not wait. */
+    /** Called once, on the engine thread; must not wait, but for a COMMAND_STAND. */
     void (*done)(struct command *command);
     void *context; /* for `done` */
 };

@@ -128,6 +128,20 @@ status partition_open(const struct partition_options *options, struct partition 
     return STATUS_OK;
 }
 
+status partition_raise_epoch(const struct partition_options *options, struct error *reterr)
+{
+    CLEANUP(partition_closep) struct partition *partition = NULL;
+    CLEANUP(txn_abortp) struct txn *txn                   = NULL;
+    TRY(partition_open(options, &partition, reterr));
+    uint32_t epoch       = htobe32(partition->epoch + 1);
+    struct lease_key key = {};
+    random_bytes(key.data, sizeof key.data);
+    TRY(txn_begin_write(partition->store, &txn, reterr));
+    TRY(txn_put(txn, TABLE_META, name_of("epoch"), (bytes){&epoch, sizeof epoch}, reterr));
+    TRY(txn_put(txn, TABLE_META, name_of("lease_key"), (bytes){key.data, sizeof key.data}, reterr));
+    return txn_commit(TAKE(txn), reterr);
+}
+
 void partition_close(struct partition *partition)
 {
     if (!partition) return;

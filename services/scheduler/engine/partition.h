@@ -47,6 +47,12 @@ struct partition {
  */
 status partition_open(const struct partition_options *options, struct partition **ret_partition,
                       struct error *reterr);
+/**
+ * After a restore: raises the epoch of a partition that is there, and gives it a new key, so that
+ * no lease token of before is valid. Fails as partition_open().
+ */
+status partition_raise_epoch(const struct partition_options *options, struct error *reterr);
+
 void partition_close(struct partition *partition);
 void partition_closep(struct partition **partition);
 

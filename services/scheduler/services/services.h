@@ -15,6 +15,10 @@ extern const struct rpc_method function_service_methods[];
 extern const struct rpc_method assistant_service_methods[];
 extern const struct rpc_method dead_letter_service_methods[];
 
+/* Of System, likewise. */
+status backup_begin_handle(struct rpc_call *call, struct error *reterr);
+status backup_list_handle(struct rpc_call *call, struct error *reterr);
+
 /* Handlers of Workflows and of Runs that have files of their own. */
 status graph_handle(struct rpc_call *call, struct error *reterr);
 status run_list_handle(struct rpc_call *call, struct error *reterr);

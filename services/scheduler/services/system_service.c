@@ -155,5 +155,7 @@ const struct rpc_method system_service_methods[] = {
     {.name = "PutKey", .handle = put_key},
     {.name = "Topology", .handle = topology},
     {.name = "Secrets", .handle = secrets},
+    {.name = "CreateBackup", .handle = backup_begin_handle},
+    {.name = "Backups", .handle = backup_list_handle},
     {},
 };

@@ -46,7 +46,7 @@ static struct fixture copied(void)
     f.to             = folder_sub(&f.folder, "to");
     f.store          = open_in(f.from.path);
     write_numbers(f.store);
-    assert_int_equal(store_backup(f.store, f.to.path, &f.info, NULL), STATUS_OK);
+    assert_int_equal(store_backup(f.store, f.to.path, NULL, &f.info, NULL), STATUS_OK);
     return f;
 }
 
@@ -80,14 +80,70 @@ static void copy_reads_back(void **state)
     store_close(copy);
 }
 
+struct witness {
+    struct store *store;
+    unsigned count;
+};
+
+static void on_begun(void *context)
+{
+    struct witness *witness = context;
+    witness->count++;
+    struct txn *txn    = NULL;
+    struct key_u64 key = key_of_u64(ENTRIES);
+    assert_int_equal(txn_begin_write(witness->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_append(txn, 0, key_u64_bytes(&key), (bytes){"late", 4}, NULL), STATUS_OK);
+    assert_int_equal(txn_commit(txn, NULL), STATUS_OK);
+}
+
+static void what_is_committed_after_the_begin_is_not_in_it(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_done) struct fixture f = copied();
+    const struct folder second             = folder_sub(&f.folder, "second");
+    struct witness witness                 = {.store = f.store};
+    const struct backup_listener listener  = {.begun = on_begun, .context = &witness};
+    struct backup_info info                = {};
+    struct backup_info again               = {};
+    struct backup_content content          = {};
+    assert_int_equal(store_backup(f.store, second.path, &listener, &info, NULL), STATUS_OK);
+    assert_int_equal(witness.count, 1);
+    assert_int_equal(store_verify_backup(second.path, tables, &again, &content, NULL), STATUS_OK);
+    assert_int_equal(content.entries[0], ENTRIES);
+    assert_memory_equal(info.sha256, again.sha256, sizeof info.sha256);
+}
+
 static void copy_is_never_overwritten(void **state)
 {
     (void)state;
     CLEANUP(fixture_done) struct fixture f = copied();
     struct backup_info info                = {};
     struct error error                     = {};
-    assert_int_equal(store_backup(f.store, f.to.path, &info, &error), STATUS_ALREADY_EXISTS);
-    assert_int_equal(store_backup(f.store, "/nonexistent", &info, &error), STATUS_UNAVAILABLE);
+    assert_int_equal(store_backup(f.store, f.to.path, NULL, &info, &error), STATUS_ALREADY_EXISTS);
+    assert_int_equal(store_backup(f.store, "/nonexistent", NULL, &info, &error),
+                     STATUS_UNAVAILABLE);
+}
+
+static void copy_is_for_reading_only(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_done) struct fixture f    = copied();
+    CLEANUP(store_closep) struct store *store = NULL;
+    assert_int_equal(store_open_backup(f.to.path, tables, &store, NULL), STATUS_OK);
+    struct txn *txn = NULL;
+    uint64_t count  = 0;
+    assert_int_equal(txn_begin_write(store, &txn, NULL), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(txn_begin_read(store, &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_count(txn, 0, &count, NULL), STATUS_OK);
+    assert_int_equal(count, ENTRIES);
+    txn_abort(txn);
+    const struct folder lock = folder_join(&f.to, "lock.mdb");
+    assert_int_equal(access(lock.path, F_OK), -1);
+
+    const char *const more[] = {"numbers", "other", NULL};
+    struct store *none       = NULL;
+    assert_int_equal(store_open_backup(f.to.path, more, &none, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(store_open_backup("/nonexistent", tables, &none, NULL), STATUS_NOT_FOUND);
 }
 
 static void damage_is_found(void **state)
@@ -136,15 +192,19 @@ static void memory_has_no_backup(void **state)
     const struct store_options options = {.size_max = 1, .tables = tables};
     struct store *store                = store_open_memory(&options);
     struct backup_info info            = {};
-    assert_int_equal(store_backup(store, "/tmp", &info, NULL), STATUS_UNIMPLEMENTED);
+    assert_int_equal(store_backup(store, "/tmp", NULL, &info, NULL), STATUS_UNIMPLEMENTED);
     store_close(store);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copy_reads_back),      cmocka_unit_test(copy_is_never_overwritten),
-        cmocka_unit_test(damage_is_found),      cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(copy_reads_back),
+        cmocka_unit_test(what_is_committed_after_the_begin_is_not_in_it),
+        cmocka_unit_test(copy_is_never_overwritten),
+        cmocka_unit_test(copy_is_for_reading_only),
+        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(memory_has_no_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

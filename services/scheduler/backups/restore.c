@@ -1,0 +1,193 @@
+#include "scheduler/backups/restore.h"
+
+#include "base/mem.h"
+#include "scheduler/engine/partition.h"
+#include "scheduler/tables/tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    CHUNK_BYTES      = 256 << 10,
+    RESTORE_MAP_SIZE = INT32_MAX, /* bytes beside what is there: raising the epoch writes a row */
+};
+
+static status path_of(const char *folder, const char *rest, uint16_t partition,
+                      char path[static STORE_PATH_MAX], struct error *reterr)
+{
+    int len = snprintf(path, STORE_PATH_MAX, "%s/p%u%s", folder, partition, rest);
+    if (len < STORE_PATH_MAX) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: path too long", folder);
+}
+
+static status cannot(const char *action, const char *path, struct error *reterr)
+{
+    bool is_full = errno == ENOSPC || errno == EDQUOT;
+    return fail(reterr, is_full ? STATUS_RESOURCE_EXHAUSTED : STATUS_UNAVAILABLE, "%s %s: %m",
+                action, path);
+}
+
+/* --- verifying ---------------------------------------------------------------------------------
+ */
+
+static status verify_digest(const char *folder, const struct manifest_partition *partition,
+                            struct error *reterr)
+{
+    struct backup_info info       = {};
+    struct backup_content content = {};
+    TRY(store_verify_backup(folder, table_names, &info, &content, reterr));
+    if (memcmp(info.sha256, partition->info.sha256, sizeof info.sha256) == 0) return STATUS_OK;
+    return fail(reterr, STATUS_DATA_LOSS, "%s is not the file that the manifest names", folder);
+}
+
+static void add(struct proof *sum, const struct proof *proof)
+{
+    sum->runs += proof->runs;
+    sum->events += proof->events;
+    sum->jobs += proof->jobs;
+    sum->timers += proof->timers;
+    sum->faults += proof->faults;
+}
+
+static status verify_partition(const char *folder, const struct manifest_partition *partition,
+                               proof_listener *on_fault, void *context, struct proof *sum,
+                               struct error *reterr)
+{
+    char path[STORE_PATH_MAX];
+    TRY(path_of(folder, "", partition->index, path, reterr));
+    TRY(verify_digest(path, partition, reterr));
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(store_open_backup(path, table_names, &store, reterr));
+    struct proof proof = {};
+    TRY(proof_of_store(store, on_fault, context, &proof, reterr));
+    add(sum, &proof);
+    return STATUS_OK;
+}
+
+status backup_verify(const char *folder, proof_listener *on_fault, void *context,
+                     struct manifest *ret_manifest, struct proof *ret_proof, struct error *reterr)
+{
+    TRY(manifest_read(folder, ret_manifest, reterr));
+    struct proof sum = {};
+    for (uint16_t i = 0; i < ret_manifest->count; i++) {
+        TRY(verify_partition(folder, &ret_manifest->partitions[i], on_fault, context, &sum,
+                             reterr));
+    }
+    *ret_proof = sum;
+    return STATUS_OK;
+}
+
+/* --- restoring ---------------------------------------------------------------------------------
+ */
+
+static void fd_closep(const int *fd)
+{
+    if (*fd >= 0) close(*fd);
+}
+
+static void bytes_freep(uint8_t **data)
+{
+    free(*data);
+}
+
+static status copy_file(const char *from, const char *to, struct error *reterr)
+{
+    CLEANUP(fd_closep) int in  = open(from, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_closep) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (in < 0) return cannot("open", from, reterr);
+    if (out < 0) return cannot("make", to, reterr);
+    CLEANUP(bytes_freep) uint8_t *chunk = mem_new(1, CHUNK_BYTES);
+    ssize_t got                         = 0;
+    while ((got = read(in, chunk, CHUNK_BYTES)) > 0) {
+        for (ssize_t done = 0; done < got;) {
+            ssize_t written = write(out, chunk + done, (size_t)(got - done));
+            if (written <= 0) return cannot("write", to, reterr);
+            done += written;
+        }
+    }
+    if (got < 0) return cannot("read", from, reterr);
+    return fsync(out) == 0 ? STATUS_OK : cannot("sync", to, reterr);
+}
+
+static status restore_partition(const char *folder, const char *stage,
+                                const struct manifest *manifest,
+                                const struct manifest_partition *partition, struct error *reterr)
+{
+    char from[STORE_PATH_MAX];
+    char to[STORE_PATH_MAX];
+    TRY(path_of(stage, "", partition->index, to, reterr));
+    if (mkdir(to, 0700) != 0) return cannot("make", to, reterr);
+    TRY(path_of(folder, "/data.mdb", partition->index, from, reterr));
+    TRY(path_of(stage, "/data.mdb", partition->index, to, reterr));
+    TRY(copy_file(from, to, reterr));
+    TRY(path_of(stage, "", partition->index, to, reterr));
+    TRY(verify_digest(to, partition, reterr));
+    const struct partition_options options = {
+        .folder   = stage,
+        .map_size = partition->info.size_bytes + RESTORE_MAP_SIZE,
+        .index    = partition->index,
+        .count    = manifest->partition_count,
+    };
+    return partition_raise_epoch(&options, reterr);
+}
+
+static status sync_folder(const char *path, struct error *reterr)
+{
+    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) == 0) return STATUS_OK;
+    return cannot("sync", path, reterr);
+}
+
+/* The folder around `path`, which has no slash at its end. */
+static status sync_parent(const char *path, struct error *reterr)
+{
+    char parent[STORE_PATH_MAX] = ".";
+    const char *slash           = strrchr(path, '/');
+    if (slash == path) (void)snprintf(parent, sizeof parent, "/");
+    if (slash && slash != path) {
+        (void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+    }
+    return sync_folder(parent, reterr);
+}
+
+/* Data appears whole: it is put together beside its place, and renamed. */
+static status place(const char *stage, const char *data, struct error *reterr)
+{
+    TRY(sync_folder(stage, reterr));
+    if (rename(stage, data) == 0) return sync_parent(data, reterr);
+    if (errno != ENOTEMPTY && errno != EEXIST) return cannot("rename to", data, reterr);
+    return fail(reterr, STATUS_ALREADY_EXISTS, "%s holds something: move it away first", data);
+}
+
+static status check_place(const char *data, char stage[static STORE_PATH_MAX], struct error *reterr)
+{
+    int len = snprintf(stage, STORE_PATH_MAX, "%s.restoring", data);
+    if (len >= STORE_PATH_MAX || len == 0 || data[strlen(data) - 1] == '/') {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "the data folder has a shorter name, without a slash at its end");
+    }
+    if (rmdir(data) != 0 && errno != ENOENT) {
+        return fail(reterr, STATUS_ALREADY_EXISTS, "%s holds something: move it away first", data);
+    }
+    if (mkdir(stage, 0700) == 0) return STATUS_OK;
+    if (errno != EEXIST) return cannot("make", stage, reterr);
+    return fail(reterr, STATUS_ALREADY_EXISTS,
+                "%s is there from a restore that was cut short: remove it first", stage);
+}
+
+status backup_restore(const char *folder, const char *data, struct manifest *ret_manifest,
+                      struct error *reterr)
+{
+    char stage[STORE_PATH_MAX];
+    TRY(manifest_read(folder, ret_manifest, reterr));
+    TRY(check_place(data, stage, reterr));
+    for (uint16_t i = 0; i < ret_manifest->count; i++) {
+        TRY(restore_partition(folder, stage, ret_manifest, &ret_manifest->partitions[i], reterr));
+    }
+    return place(stage, data, reterr);
+}
