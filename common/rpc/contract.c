@@ -71,6 +71,8 @@ static const struct rpc_contract_method system_methods[] = {
     {"PutKey",    RPC_COMMIT, true, EDGE},
     {"Topology",  RPC_FAST,   true, EVERYONE},
     {"Secrets",   RPC_FAST,   true, EDGE},
+    {"CreateBackup", RPC_FAST, false, EDGE},
+    {"Backups",   RPC_FAST,   true, EDGE},
     {},
 };
 

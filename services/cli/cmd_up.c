@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "cli/api.h"
+#include "cli/beside.h"
 #include "cli/print.h"
 #include "cli/supervisor.h"
 #include "json/json_write.h"
@@ -158,27 +159,12 @@ PRINTF_LIKE(2, 3) static void set(struct program *program, const char *format, .
     program_add(program, text);
 }
 
-/* The programs stand beside this one. */
-static status find_program(struct program *program, const char *name, struct error *reterr)
-{
-    char self[PROGRAM_PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0) return fail(reterr, STATUS_INTERNAL, "/proc/self/exe: %m");
-    self[length] = '\0';
-    char *slash  = strrchr(self, '/');
-    if (slash) *slash = '\0';
-    int size = snprintf(program->path, sizeof program->path, "%s/%s", self, name);
-    if (size < 0 || (size_t)size >= sizeof program->path || access(program->path, X_OK) != 0) {
-        return fail(reterr, STATUS_NOT_FOUND, "%s is not beside this program in %s", name, self);
-    }
-    return STATUS_OK;
-}
-
 static void set_scheduler(struct suite *suite, struct program *program)
 {
     set(program, "scheduler.listen=abstract://%s.s", suite->sockets);
     set(program, "scheduler.hint_listen=abstract://%s.h", suite->sockets);
     set(program, "scheduler.store.path=%s/store", suite->cli->data);
+    set(program, "scheduler.backup.path=%s/backups", suite->cli->data);
     set(program, "auth.bootstrap_key_file=%s/admin.key", suite->cli->data);
 }
 
@@ -223,7 +209,7 @@ static status describe(struct suite *suite, int service, struct error *reterr)
 {
     struct program *program = &suite->supervisor.programs[service];
     program->name           = services[service].name;
-    TRY(find_program(program, services[service].program, reterr));
+    TRY(program_beside(services[service].program, program->path, sizeof program->path, reterr));
     char name[64];
     (void)snprintf(name, sizeof name, "log/%s.log", program->name);
     path_in(suite, name, program->log);

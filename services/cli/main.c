@@ -74,6 +74,10 @@ static const struct cli_flag assistant_flags[] = {
     {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
     {},
 };
+static const struct cli_flag backup_flags[] = {
+    {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
+    {},
+};
 static const struct cli_flag doctor_flags[] = {
     {"--ready", 0, NULL, "only ask whether the suite takes work"},
     {},
@@ -150,6 +154,14 @@ static const struct cli_command commands[] = {
      "  show NAME[:VERSION]   one of them, with its schemas",
      1, 2, NULL, command_tool},
     {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
+    {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
+     "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
+     "  list                       what there is\n"
+     "  verify FOLDER              read a backup, or data of a stopped scheduler, and prove that\n"
+     "                             everything in it fits together\n"
+     "  restore FOLDER --to DATA   make data of a backup; on the scheduler's machine, which stands\n"
+     "                             still meanwhile",
+     1, 2, backup_flags, command_backup},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},

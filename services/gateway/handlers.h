@@ -68,6 +68,9 @@ void dead_letters_redrive(struct api_call *call);
 void dead_letters_redrive_all(struct api_call *call);
 void dead_letters_drop(struct api_call *call);
 
+void backups_create(struct api_call *call);
+void backups_list(struct api_call *call);
+void backups_get(struct api_call *call);
 void secrets_list(struct api_call *call);
 
 void llm_chat(struct api_call *call);

@@ -10,6 +10,7 @@
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
 #include "scheduler/engine/metrics.h"
+#include "scheduler/maintenance.h"
 #include "scheduler/services/overview.h"
 #include "scheduler/services/server.h"
 #include "telemetry/telemetry.h"
@@ -194,9 +195,12 @@ static status serve(const struct config *config, const struct options *options,
 
 int main(int argc, char **argv)
 {
+    int exit_code = 0;
+    if (maintenance_main(argc, argv, &exit_code)) return exit_code;
+
     struct options options                      = {};
     CLEANUP(config_freep) struct config *config = NULL;
-    int exit_code = config_main(&scheduler_program, argc, argv, environ, &options, &config);
+    exit_code = config_main(&scheduler_program, argc, argv, environ, &options, &config);
     if (exit_code != CONFIG_GO) return exit_code;
 
     log_init("scheduler", (enum log_level)options.common.log_level,

@@ -9,13 +9,20 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 
 const require = createRequire(new URL('../../build/expr/package.json', import.meta.url));
-const jq = require('jq-wasm');
 const BIN = process.env.TUTTI_BIN ?? new URL('../../build/dev/bin', import.meta.url).pathname;
 const SEED = process.env.SEED ?? '20241122';
 const BATCHES = process.env.TUTTI_LONG ? 1500 : 75; // of 40 programs on 10 inputs each
 const SLICE = 75; // batches of one process
 
 const run = promisify(execFile);
+
+// An instance leaks a little with each program, and refuses all of them when its memory is full.
+let jq;
+function freshJq() {
+  for (const path of Object.keys(require.cache)) if (path.includes('/jq-wasm/')) delete require.cache[path];
+  jq = require('jq-wasm');
+}
+freshJq();
 
 // All outputs of `programs` on `inputs`, in the order of the inputs.
 async function theirs(programs, inputs) {
@@ -50,6 +57,7 @@ test(`${BATCHES * 400} pairs of program and input, seed ${SEED}`, { timeout: 1_2
   let pairs = 0;
   const failures = [];
   for (let from = 0; from < BATCHES; from += SLICE) {
+    freshJq();
     const count = Math.min(SLICE, BATCHES - from);
     const { stdout } = await run(`${BIN}/expr_differential`, ['--write', String(count), String(Number(SEED) + from)], { maxBuffer: 1 << 30 });
     for (const line of stdout.split('\n').filter(Boolean)) {
@@ -73,6 +81,7 @@ test(`${BATCHES * 400} pairs of program and input, seed ${SEED}`, { timeout: 1_2
   assert.equal(failures.length, 0, [...new Set(failures)].slice(0, 20).join('\n'));
 });
 
+freshJq();
 for (const [reason, program, ours] of known) {
   test(`known difference, ${reason}: ${program}`, async () => {
     const input = JSON.stringify({ n: 1, s: "it's" });

@@ -46,7 +46,7 @@ class Witness {
   }
 }
 
-scenario('the scheduler is killed at random moments', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { tools: { lease: '1s' } }, timeout: 900_000 }, async (suite) => {
+scenario('the scheduler is killed at random moments', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { tools: { lease: '3s' } }, timeout: 900_000 }, async (suite) => {
   console.log(`# seed ${SEED} (TUTTI_SEED), ${RUNS} runs, ${KILLS} kills`);
   const random = randomOf(SEED);
   const witness = new Witness();

@@ -180,8 +180,12 @@ static status each_row(struct prover *prover, enum table table,
 
 static void prove_head(struct prover *prover, bytes key, bytes)
 {
-    const char *id = text_in(prover->arena, (str){key.ptr, key.len});
-    prove_run(prover, id ? id : "");
+    if (key.len != ID_BYTES) {
+        fault(prover, "a run's head has a key that is no id");
+        return;
+    }
+    struct id id = id_unpack(key.ptr);
+    prove_run(prover, id.text);
 }
 
 static void prove_place(struct prover *prover, bytes, bytes value)

@@ -1,0 +1,156 @@
+/* backup: hot copies, through the gateway; looking at one and restoring it, on this machine. */
+#include "base/clock.h"
+#include "cli/api.h"
+#include "cli/beside.h"
+#include "cli/print.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_BYTES_MAX = 4096, CELL_MAX = 24, COLUMNS = 5, WORDS_MAX = 8 };
+enum { BACKUP_TO };
+
+/* --- through the gateway -----------------------------------------------------------------------
+ */
+
+static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
+                         struct api_answer *answer)
+{
+    struct error error                 = {};
+    CLEANUP(api_freep) struct api *api = NULL;
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    return api_call(api, call, answer);
+}
+
+static void add_row(struct table *table, json backup)
+{
+    char partitions[CELL_MAX];
+    char size[CELL_MAX];
+    int64_t number = 0;
+    (void)json_to_int(json_get_text(backup, "partitions"), &number);
+    (void)snprintf(partitions, sizeof partitions, "%" PRId64, number);
+    number = 0;
+    (void)json_to_int(json_get_text(backup, "size_bytes"), &number);
+    (void)snprintf(size, sizeof size, "%" PRId64, number);
+    const str cells[COLUMNS] = {member(backup, "name", ""), member(backup, "status", ""),
+                                member(backup, "created_at", ""), str_from(partitions),
+                                str_from(size)};
+    table_add(table, cells);
+}
+
+static void print_backups(json items)
+{
+    static const char *const titles[COLUMNS] = {"NAME", "STATUS", "CREATED", "PARTITIONS", "BYTES"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, COLUMNS);
+    for (size_t i = 0; i < json_count(items); i++) add_row(&table, json_at(items, i));
+    table_print(&table);
+}
+
+static enum cli_exit list(const struct cli *cli)
+{
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    const struct api_call call = {.method = "GET", .path = "/v1/system/backups"};
+    enum cli_exit code         = ask(cli, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        print_backups(json_get_text(answer.value, "items"));
+    }
+    return CLI_OK;
+}
+
+/* Asks until it is not running any more. */
+static enum cli_exit wait_for(const struct cli *cli, const char *name, struct api_answer *answer)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_BYTES_MAX);
+    (void)buf_put_text(&path, "/v1/system/backups/");
+    api_put_segment(&path, name);
+    const struct api_call call  = {.method = "GET", .path = path.ptr};
+    const struct timespec pause = {.tv_nsec = 100'000'000};
+    for (;;) {
+        api_answer_done(answer);
+        *answer            = (struct api_answer){};
+        enum cli_exit code = ask(cli, &call, answer);
+        if (code != CLI_OK) return code;
+        if (!str_is(member(answer->value, "status", ""), "running")) return CLI_OK;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static enum cli_exit create(const struct cli *cli)
+{
+    CLEANUP(json_unrefp) json body                    = json_object_new(1);
+    CLEANUP(buf_done) struct buf text                 = buf_init(PATH_BYTES_MAX);
+    CLEANUP(api_answer_done) struct api_answer begun  = {};
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    if (cli->argument_count == 2) {
+        json_object_put_text(&body, "name", json_text_lossy(str_from(cli->arguments[1])));
+    }
+    if (!json_print(body, JSON_COMPACT, &text)) return CLI_USAGE;
+    const struct api_call call = {
+        .method = "POST", .path = "/v1/system/backups", .body = buf_str(&text)};
+    enum cli_exit code = ask(cli, &call, &begun);
+    if (code != CLI_OK) return code;
+    CLEANUP(buf_done) struct buf name = buf_init(PATH_BYTES_MAX);
+    if (!buf_put_str(&name, member(begun.value, "name", ""))) return CLI_UNREACHABLE;
+    code = wait_for(cli, name.ptr, &answer);
+    if (code != CLI_OK) return code;
+    bool is_whole = str_is(member(answer.value, "status", ""), "completed");
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else if (is_whole) {
+        CLEANUP(json_unrefp) json items = json_array_new(1);
+        json_array_push(&items, json_ref(answer.value));
+        print_backups(items);
+    } else {
+        str why = member(answer.value, "error", "it failed");
+        (void)fprintf(stderr, "tutti: " STR_FMT "\n", STR_ARG(why));
+    }
+    return is_whole ? CLI_OK : CLI_FAILED;
+}
+
+/* --- on this machine ---------------------------------------------------------------------------
+ */
+
+/* The scheduler's own program knows its data; it takes this process over. */
+static enum cli_exit hand_over(const struct cli *cli, const char *verb)
+{
+    char path[PATH_BYTES_MAX];
+    struct error error           = {};
+    const char *words[WORDS_MAX] = {path, verb, cli->arguments[1]};
+    size_t count                 = 3;
+    if (cli->values[BACKUP_TO]) {
+        words[count++] = "--to";
+        words[count++] = cli->values[BACKUP_TO];
+    }
+    if (cli->is_json) words[count++] = "--json";
+    if (program_beside("tutti-scheduler", path, sizeof path, &error) == STATUS_OK) {
+        (void)execv(path, (char *const *)(uintptr_t)words);
+        (void)fail(&error, STATUS_UNAVAILABLE, "%s: %m", path);
+    }
+    (void)fprintf(stderr, "tutti: %s\n", error.text);
+    return CLI_UNREACHABLE;
+}
+
+enum cli_exit command_backup(struct cli *cli)
+{
+    str action  = str_from(cli->arguments[0]);
+    bool has_to = cli->values[BACKUP_TO];
+    int count   = cli->argument_count;
+    if (str_is(action, "create") && !has_to) return create(cli);
+    if (str_is(action, "list") && count == 1 && !has_to) return list(cli);
+    if (str_is(action, "verify") && count == 2 && !has_to) return hand_over(cli, "verify");
+    if (str_is(action, "restore") && count == 2 && has_to) return hand_over(cli, "restore");
+    (void)fprintf(stderr, "tutti backup: create [NAME], list, verify FOLDER, or restore FOLDER "
+                          "--to DATA\n");
+    return CLI_USAGE;
+}
