@@ -201,7 +201,9 @@ static status open_copy(struct lmdb_store *store, const char *folder, struct err
 {
     TRY(lmdb_status(mdb_env_create(&store->env), "open the copy", reterr));
     TRY(lmdb_status(mdb_env_set_maxdbs(store->env, STORE_TABLES_MAX), "open the copy", reterr));
-    TRY(lmdb_status(mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0), folder, reterr));
+    int rc = mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0);
+    if (rc == ENOENT) return fail(reterr, STATUS_NOT_FOUND, "%s holds no copy of a store", folder);
+    TRY(lmdb_status(rc, folder, reterr));
     MDB_txn *txn = NULL;
     TRY(lmdb_status(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), "open the copy", reterr));
     status opened = STATUS_OK;

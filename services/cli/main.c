@@ -159,8 +159,7 @@ static const struct cli_command commands[] = {
      "  list                       what there is\n"
      "  verify FOLDER              read a backup, or data of a stopped scheduler, and prove that\n"
      "                             everything in it fits together\n"
-     "  restore FOLDER --to DATA   make data of a backup; on the scheduler's machine, which stands\n"
-     "                             still meanwhile",
+     "  restore FOLDER --to DATA   make data of a backup, while no scheduler uses them",
      1, 2, backup_flags, command_backup},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},

@@ -200,7 +200,9 @@ status backups_list(struct backups *backups, struct arena *arena, struct backup_
     if (!views) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     size_t count = backups->folder ? view_folders(backups, arena, views) : 0;
     lock(backups);
+    bool is_listed = count > 0 && strcmp(views[count - 1].name, backups->name) == 0; /* just now */
     if (backups->name[0]) {
+        if (is_listed) count--;
         views[count++] = (struct backup_view){
             .name       = arena_strdup(arena, str_from(backups->name)),
             .state      = backups->is_running ? BACKUP_RUNNING : BACKUP_FAILED,
@@ -247,10 +249,11 @@ struct backups *backups_new(const char *folder, uint16_t partition_count,
     ASSERT(count > 0);
     struct backups *backups = mem_new(1, sizeof *backups);
     backups->folder         = folder ? mem_dup(folder, strlen(folder)) : NULL;
-    backups->set            = (struct backup_set){.partition_count = partition_count,
-                                                  .sources         = mem_new(count, sizeof *sources),
-                                                  .count           = count};
-    memcpy(backups->set.sources, sources, count * sizeof *sources);
+    struct backup_set *set  = &backups->set;
+    set->partition_count    = partition_count;
+    set->sources            = mem_new(count, sizeof *sources);
+    set->count              = count;
+    memcpy(set->sources, sources, count * sizeof *sources);
     (void)pthread_mutex_init(&backups->mutex, NULL);
     backups->last_us = last_in_folder(backups);
     return backups;

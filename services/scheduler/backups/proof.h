@@ -1,7 +1,7 @@
 /**
  * proof: says whether the tables of a partition fit together.
  *
- * What must hold, from the journal (docs/internals/proof.md):
+ * What must hold, from the journal (docs/guide/operations.md, "Backups"):
  *
  *     the events of each run are numbered 1..n without a gap, and the head and the row of the run
  *     say the same as its last event; it ends once, and only a retry opens it again;

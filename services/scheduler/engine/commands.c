@@ -32,6 +32,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
+    case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;
 }

@@ -61,59 +61,6 @@ void engine_touch(struct engine *engine, struct live_run *live)
     pointers_push(&engine->touched, live);
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
-
-static status execute(struct engine *engine, struct command *command, struct error *reterr)
-{
-    switch (command->kind) {
-    case COMMAND_START: return engine_start_run(engine, command, reterr);
-    case COMMAND_CANCEL: return engine_cancel_run(engine, command, reterr);
-    case COMMAND_SIGNAL: return engine_signal_run(engine, command, reterr);
-    case COMMAND_DECIDE: return engine_decide_approval(engine, command, reterr);
-    case COMMAND_EDIT: return engine_edit_approval(engine, command, reterr);
-    case COMMAND_LEASE: return engine_lease(engine, command, reterr);
-    case COMMAND_LEASE_GIVE_UP: engine_give_up(engine, command); return STATUS_OK;
-    case COMMAND_HEARTBEAT: return engine_heartbeat(engine, command, reterr);
-    case COMMAND_REPORT: return engine_report(engine, command, reterr);
-    case COMMAND_SUBSCRIBE: return engine_subscribe(engine, command, reterr);
-    case COMMAND_UNSUBSCRIBE: return engine_unsubscribe(engine, command, reterr);
-    case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
-    case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
-    case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
-    case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
-    case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
-    case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
-    case COMMAND_REDRIVE: return engine_redrive_letter(engine, command, reterr);
-    case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
-    case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
-    case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
-    case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
-    case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
-    case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
-    case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
-    }
-    return STATUS_OK;
-}
-
-/* Executes a chain; on failure what was not reached is answered with the rest of the turn. */
-static status execute_all(struct engine *engine, struct mail *mail, struct error *reterr)
-{
-    status executed = STATUS_OK;
-    while (mail) {
-        struct mail *next       = mail->next;
-        struct command *command = command_of(mail);
-        engine->command_count++;
-        if (executed == STATUS_OK) {
-            executed = execute(engine, command, reterr);
-        } else {
-            engine_answer(engine, command);
-        }
-        mail = next;
-    }
-    return executed;
-}
-
 /* --- a turn ------------------------------------------------------------------------------------
  */
 

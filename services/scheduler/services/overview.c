@@ -98,6 +98,7 @@ struct overview {
 
     struct metric *depth, *age, *held, *dead;
     struct metric *connected, *slots;
+    struct series *last_backup;
 };
 
 /* The kinds that are counted; a worker calls itself what it likes. */
@@ -159,6 +160,8 @@ static void set_all(const struct overview *overview)
         return; /* the gauges stay as they were */
     }
     int64_t now_us = clock_unix_us();
+    series_set(overview->last_backup,
+               (double)backups_last_us(scheduler_backups(overview->scheduler)) / 1e6);
     for (size_t i = 0; i < queues.count; i++) {
         set_queue(overview, queues.items[i], now_us);
         set_workers(overview, &workers, queues.items[i]->name);
@@ -198,6 +201,12 @@ struct overview *overview_new(struct metrics *registry)
                                 "Workers that were heard of within a minute.", "kind", NULL);
     overview->slots = gauge(registry, "tutti_worker_slots", "Jobs that workers may hold at once.",
                             "kind", "state");
+
+    const struct metric_spec backup = {
+        .name = "tutti_backup_last_success_timestamp_seconds",
+        .help = "When the newest whole backup was begun; 0: there is none.",
+        .kind = METRIC_GAUGE};
+    overview->last_backup = metric_series(metric_add(registry, &backup), NULL);
     metrics_add_hook(registry, sample, overview);
     return overview;
 }

@@ -44,11 +44,12 @@ static void start(struct rig *rig)
 {
     struct error error                     = {};
     const struct scheduler_options options = {
-        .folder   = *rig->folder ? rig->folder : NULL,
-        .map_size = MAP_SIZE,
-        .count    = rig->partitions,
-        .lease_ms = rig->lease_ms,
-        .secrets  = rig->secrets,
+        .folder        = *rig->folder ? rig->folder : NULL,
+        .map_size      = MAP_SIZE,
+        .count         = rig->partitions,
+        .lease_ms      = rig->lease_ms,
+        .secrets       = rig->secrets,
+        .backup_folder = rig->backup_folder,
     };
     must(scheduler_open(&options, &rig->scheduler, &error), &error, "scheduler");
 
@@ -71,8 +72,10 @@ void rig_stop(struct rig *rig)
 
 void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
 {
-    *rig =
-        (struct rig){.partitions = partitions, .lease_ms = rig->lease_ms, .secrets = rig->secrets};
+    *rig = (struct rig){.partitions    = partitions,
+                        .lease_ms      = rig->lease_ms,
+                        .secrets       = rig->secrets,
+                        .backup_folder = rig->backup_folder};
     log_set_level(LOG_ERROR);
     if (is_durable) {
         (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/tutti-rig-XXXXXX");

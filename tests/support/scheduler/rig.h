@@ -23,6 +23,7 @@ struct rig {
     uint16_t partitions;
     uint32_t lease_ms;
     struct secrets_place secrets; /* set before rig_init() */
+    const char *backup_folder;    /* likewise; NULL: none */
     struct scheduler *scheduler;
     struct server *server;
     struct rpc_client *client;
