@@ -5,7 +5,7 @@
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"
 
-enum { ATTRIBUTE_MAX = 255 /* bytes of id, source, type */, SOURCE_MAX = 2'048 };
+enum { ATTRIBUTE_MAX = 255 /* encoded of id, source, type */, SOURCE_MAX = 2'048 };
 
 static status check_text(json event, const char *name, size_t max, size_t index,
                          struct error *reterr)
@@ -15,7 +15,7 @@ static status check_text(json event, const char *name, size_t max, size_t index,
         return STATUS_OK;
     }
     return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "event %zu: `%s` is a text of 1 to %zu bytes; CloudEvents 1.0 requires it", index,
+                "event %zu: `%s` is a text of 1 to %zu encoded; CloudEvents 1.0 requires it", index,
                 name, max);
 }
 
@@ -48,9 +48,11 @@ static status check_event(json event, size_t index, struct error *reterr)
     TRY(check_text(event, "id", ATTRIBUTE_MAX, index, reterr));
     TRY(check_text(event, "source", SOURCE_MAX, index, reterr));
     TRY(check_text(event, "type", ATTRIBUTE_MAX, index, reterr));
-    bool has_both = json_get_text(event, "data").kind != JSON_INVALID &&
-                    json_get_text(event, "data_base64").kind != JSON_INVALID;
-    if (has_both) {
+    json encoded = json_get_text(event, "data_base64");
+    if (encoded.kind != JSON_INVALID && !json_is(encoded, JSON_TEXT)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "event %zu: `data_base64` is a text", index);
+    }
+    if (encoded.kind != JSON_INVALID && json_get_text(event, "data").kind != JSON_INVALID) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "event %zu has `data` and `data_base64`",
                     index);
     }
@@ -62,7 +64,7 @@ static status read_events(const Pb__PublishEvents *request, struct command *comm
 {
     for (size_t i = 0; i < request->n_events_json; i++) {
         if (request->events_json[i].len > EVENT_SIZE_MAX) {
-            return fail(reterr, STATUS_INVALID_ARGUMENT, "event %zu: over %d bytes", i,
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "event %zu: over %d encoded", i,
                         EVENT_SIZE_MAX);
         }
         TRY(json_out(request->events_json[i], "event", &command->values[i], reterr));
