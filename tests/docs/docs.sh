@@ -265,6 +265,40 @@ check_examples() {
   done
 }
 
+# Examples with what goes in and what comes out are played (examples.awk says what they look like), and each page of
+# the language has some.
+check_played() {
+  local page feature
+  [ -x "$bin/language" ] || { echo "skipped: playing examples ($bin/language is not built)"; return; }
+  mkdir "$work/played.d"
+  for page in docs/guide/*.md docs/reference/*.md; do
+    feature=$work/played.d/$(tr / _ <<<"$page").feature
+    awk -v page="$page" -f tests/docs/examples.awk "$page" >"$feature"
+    grep -q '^  Scenario:' "$feature" || rm "$feature"
+  done
+  "$bin/language" --backend core --programs "$bin" "$work"/played.d/*.feature >"$work/said" 2>&1 || {
+    report "examples do not do what the pages say:"
+    grep -vE '^\[       OK|^core$|^\[  PASSED' "$work/said" | sed "s|$work/played.d/[^ ]*feature:[0-9]* ||; s|$work/played.d/||"
+  }
+  for page in docs_reference_workflow.md docs_guide_data-flow.md docs_guide_errors-and-retries.md docs_guide_parallelism.md \
+    docs_guide_functions.md docs_guide_approvals.md docs_guide_agents.md; do
+    [ -e "$work/played.d/$page.feature" ] || report "${page//_//}: no example with input and output"
+  done
+}
+
+# Keys of the language that no example shows. Not asked: keys of calls and programs that nothing executes, keys that
+# are refused (no function reads them, or it refuses), and a second name of another key.
+check_keys() {
+  local key file
+  awk '/^```/ { on = 0 } on { print } /^```yaml/ { on = 1 }' docs/reference/*.md docs/guide/*.md >"$work/shown"
+  grep -oE '^ +\{"[A-Za-z]+", *[a-z_]+_read,' common/workflow/*.c | grep -vE '/(call_(asyncapi|grpc|mcp|openapi|a2a)|run_code)\.c:' |
+    sed -E 's/^([^:]*):.*"([A-Za-z]+)".*/\1 \2/' | sort -u | grep -vE ' (mcp|only|details|onOpen)$' >"$work/keys"
+  [ "$(wc -l <"$work/keys")" -gt 100 ] || report "common/workflow: only $(wc -l <"$work/keys") keys were found"
+  while read -r file key; do
+    grep -qE "(^|[^A-Za-z])$key:" "$work/shown" || report "docs: no example shows the key '$key' ($file)"
+  done <"$work/keys"
+}
+
 # --- links ----------------------------------------------------------------------------------------
 
 pages() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' | sed 's|^\./||'; }
@@ -306,5 +340,7 @@ check_features
 check_variables
 check_mentions
 check_examples
+check_played
+check_keys
 check_links
 [ ! -s "$work/findings" ]

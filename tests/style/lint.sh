@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lint.sh [--deep] [FILE...]: format, style rules, secrets in the tree, shellcheck, clang-tidy; all
+# lint.sh [--deep] [FILE...]: format, style rules, secrets in the tree, shellcheck, docs, clang-tidy; all
 # files without FILE. Shows the name of each step and its findings; fails if there is one. --deep
 # also runs clang's static analyzer, which takes long and does not know that an empty view is not
 # looked at: its findings are for people to judge.
@@ -102,6 +102,13 @@ if [ ${#scripts[@]} -gt 0 ]; then
   # SC2016: programs of other languages stand in single quotes, and their $ are not ours.
   shellcheck --exclude=SC2016 "${scripts[@]}" || finding
 fi
+
+step docs
+# The programs say what their pages must say.
+mkdir -p build
+{ cmake --preset dev && cmake --build --preset dev --target tutti tutti-gateway tutti-scheduler tutti-tool-adapter \
+  tutti-llm-proxy; } >build/lint.log 2>&1 || { cat build/lint.log; exit 70; }
+tests/docs/docs.sh build/dev/bin || finding
 
 step clang-tidy
 if [ ${#compiled[@]} -gt 0 ]; then
