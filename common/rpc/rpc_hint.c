@@ -12,16 +12,25 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+enum { IDLE_MS = 3'600'000 };
+
 /* --- publishing ------------------------------------------------------------------------------- */
 
 struct rpc_publisher {
     nng_socket socket;
     bool is_open;
     char url[RPC_ENDPOINT_MAX];
+    atomic_int pipes; /* connections; NNG may tell of an end before it tells of the start */
     uint64_t id;
     pthread_mutex_t mutex; /* numbers leave in their order */
     uint64_t sequence;
 };
+
+static void on_heard(nng_pipe, nng_pipe_ev event, void *argument)
+{
+    struct rpc_publisher *publisher = argument;
+    atomic_fetch_add(&publisher->pipes, event == NNG_PIPE_EV_ADD_PRE ? 1 : -1);
+}
 
 status rpc_publisher_start(const char *url, const struct rpc_tls *tls,
                            struct rpc_publisher **ret_publisher, struct error *reterr)
@@ -32,6 +41,8 @@ status rpc_publisher_start(const char *url, const struct rpc_tls *tls,
     (void)pthread_mutex_init(&publisher->mutex, NULL);
     TRY(socket_open(SOCKET_PUBLISH, &publisher->socket, reterr));
     publisher->is_open = true;
+    (void)nng_pipe_notify(publisher->socket, NNG_PIPE_EV_ADD_PRE, on_heard, publisher);
+    (void)nng_pipe_notify(publisher->socket, NNG_PIPE_EV_REM_POST, on_heard, publisher);
     TRY(socket_listen(publisher->socket, url, tls, publisher->url, reterr));
     *ret_publisher = TAKE(publisher);
     return STATUS_OK;
@@ -41,7 +52,9 @@ void rpc_publisher_stopp(struct rpc_publisher **publisher)
 {
     struct rpc_publisher *it = TAKE(*publisher);
     if (!it) return;
-    if (it->is_open) (void)socket_close(it->socket, it->url); /* no callbacks of ours */
+    if (it->is_open && !socket_close(it->socket, it->url)) {
+        return; /* callbacks may still come: it stays, which is a leak */
+    }
     (void)pthread_mutex_destroy(&it->mutex);
     free(it);
 }
@@ -49,6 +62,11 @@ void rpc_publisher_stopp(struct rpc_publisher **publisher)
 const char *rpc_publisher_url(const struct rpc_publisher *publisher)
 {
     return publisher->url;
+}
+
+bool rpc_publisher_is_heard(const struct rpc_publisher *publisher)
+{
+    return atomic_load(&publisher->pipes) > 0;
 }
 
 void rpc_publish(struct rpc_publisher *publisher, uint16_t partition, bytes payload)
@@ -80,15 +98,24 @@ void rpc_publish(struct rpc_publisher *publisher, uint16_t partition, bytes payl
 /* --- subscribing ------------------------------------------------------------------------------ */
 
 struct rpc_subscriber {
-    struct rpc_subscriber_options options; /* tls is not used after the start; urls is owned */
-    nng_socket socket;
-    bool is_open;
+    struct rpc_subscriber_options options; /* texts are owned */
     nng_aio *receive;
     atomic_bool is_connected_anew;
     atomic_bool is_stopping;
-    struct hint_track track; /* of the thread */
     pthread_t thread;
     bool has_thread;
+
+    /* Of the thread. */
+    nng_socket socket;
+    bool is_open;
+    bool is_stuck; /* NNG did not let go of a socket: the next one stays open */
+    bool is_idle;  /* nobody wants hints */
+    int64_t refresh_ms;
+    struct hint_track track;
+
+    pthread_mutex_t mutex; /* guards the rest */
+    pthread_cond_t changed;
+    bool is_woken;
 };
 
 static void on_pipe(nng_pipe, nng_pipe_ev, void *argument)
@@ -104,9 +131,9 @@ static bool must_look(struct rpc_subscriber *subscriber)
 }
 
 /* Returns a hint, or NULL when something else is to be done. */
-static nng_msg *receive_until(struct rpc_subscriber *subscriber, int64_t until_ms)
+static nng_msg *receive(struct rpc_subscriber *subscriber)
 {
-    int64_t left_ms = until_ms - clock_mono_ms();
+    int64_t left_ms = subscriber->refresh_ms - clock_mono_ms();
     if (left_ms <= 0 || must_look(subscriber)) return NULL;
     nng_aio_set_timeout(subscriber->receive, (nng_duration)left_ms);
     nng_recv_aio(subscriber->socket, subscriber->receive);
@@ -130,30 +157,33 @@ static void handle(struct rpc_subscriber *subscriber, nng_msg *message)
     nng_msg_free(message);
 }
 
-static void *run(void *argument)
+static bool is_wanted(const struct rpc_subscriber *subscriber)
 {
-    struct rpc_subscriber *subscriber            = argument;
     const struct rpc_subscriber_options *options = &subscriber->options;
-    int64_t refresh_ms                           = clock_mono_ms() + RPC_HINT_REFRESH_MS;
-    while (!atomic_load(&subscriber->is_stopping)) {
-        nng_msg *message = receive_until(subscriber, refresh_ms);
-        if (message) handle(subscriber, message);
-        if (atomic_exchange(&subscriber->is_connected_anew, false)) {
-            options->refresh(RPC_REFRESH_CONNECTED, 0, options->context);
-        }
-        int64_t now_ms = clock_mono_ms();
-        if (now_ms >= refresh_ms) {
-            options->refresh(RPC_REFRESH_PERIOD, 0, options->context);
-            refresh_ms = now_ms + RPC_HINT_REFRESH_MS;
-        }
-    }
-    return NULL;
+    return subscriber->is_stuck || !options->is_wanted || options->is_wanted(options->context);
 }
 
-static status dial_all(struct rpc_subscriber *subscriber,
-                       const struct rpc_subscriber_options *options, struct error *reterr)
+static void turn(struct rpc_subscriber *subscriber)
 {
-    str list = str_from(options->urls);
+    const struct rpc_subscriber_options *options = &subscriber->options;
+    nng_msg *message                             = receive(subscriber);
+    int64_t now_ms                               = clock_mono_ms();
+    if (message) handle(subscriber, message);
+    if (atomic_exchange(&subscriber->is_connected_anew, false)) {
+        options->refresh(RPC_REFRESH_CONNECTED, 0, options->context);
+        subscriber->refresh_ms = now_ms + RPC_HINT_SETTLE_MS;
+    } else if (now_ms >= subscriber->refresh_ms) {
+        subscriber->refresh_ms = now_ms + RPC_HINT_REFRESH_MS;
+        subscriber->is_idle    = !is_wanted(subscriber);
+        if (!subscriber->is_idle) options->refresh(RPC_REFRESH_PERIOD, 0, options->context);
+    }
+}
+
+/* --- connecting ------------------------------------------------------------------------------- */
+
+static status check_addresses(const char *urls, struct error *reterr)
+{
+    str list = str_from(urls);
     str part;
     while (address_next(&list, &part)) {
         struct address address;
@@ -161,9 +191,81 @@ static status dial_all(struct rpc_subscriber *subscriber,
         if (address.is_dns) {
             return fail(reterr, STATUS_INVALID_ARGUMENT, "hints: dns+ is not for publishers");
         }
+    }
+    return STATUS_OK;
+}
+
+static status connect_all(struct rpc_subscriber *subscriber, struct error *reterr)
+{
+    TRY(socket_open(SOCKET_SUBSCRIBE, &subscriber->socket, reterr));
+    subscriber->is_open = true;
+    (void)nng_pipe_notify(subscriber->socket, NNG_PIPE_EV_ADD_POST, on_pipe, subscriber);
+    const struct rpc_subscriber_options *options = &subscriber->options;
+    str list                                     = str_from(options->urls);
+    str part;
+    while (address_next(&list, &part)) {
+        struct address address;
+        TRY(address_parse(part, &address, reterr));
         TRY(socket_dial(subscriber->socket, address.url, address.host, &options->tls, reterr));
     }
     return STATUS_OK;
+}
+
+static void hang_up(struct rpc_subscriber *subscriber)
+{
+    if (!subscriber->is_open) return;
+    if (!socket_close(subscriber->socket, subscriber->options.urls)) subscriber->is_stuck = true;
+    subscriber->is_open = false;
+}
+
+/* While nobody wants hints, and while there is no socket to be had. */
+static void wait_for_wake(struct rpc_subscriber *subscriber, int64_t wait_ms)
+{
+    int64_t until_ms      = clock_mono_ms() + wait_ms;
+    struct timespec until = {
+        .tv_sec  = (time_t)(until_ms / 1000),
+        .tv_nsec = (long)(until_ms % 1000) * 1'000'000,
+    };
+    (void)pthread_mutex_lock(&subscriber->mutex);
+    if (!subscriber->is_woken) {
+        (void)pthread_cond_timedwait(&subscriber->changed, &subscriber->mutex, &until);
+    }
+    subscriber->is_woken = false;
+    (void)pthread_mutex_unlock(&subscriber->mutex);
+}
+
+static void *run(void *argument)
+{
+    struct rpc_subscriber *subscriber = argument;
+    while (!atomic_load(&subscriber->is_stopping)) {
+        if (subscriber->is_idle) {
+            hang_up(subscriber);
+            wait_for_wake(subscriber, IDLE_MS);
+            subscriber->is_idle = !is_wanted(subscriber);
+        } else if (subscriber->is_open || connect_all(subscriber, NULL) == STATUS_OK) {
+            turn(subscriber);
+        } else {
+            hang_up(subscriber);
+            wait_for_wake(subscriber, RPC_HINT_REFRESH_MS);
+        }
+    }
+    return NULL;
+}
+
+static char *copy_text(const char *text)
+{
+    return text ? mem_dup(text, strlen(text)) : NULL;
+}
+
+static void copy_options(struct rpc_subscriber *subscriber,
+                         const struct rpc_subscriber_options *options)
+{
+    struct rpc_subscriber_options *copy = &subscriber->options;
+    *copy                               = *options;
+    copy->urls                          = copy_text(options->urls);
+    copy->tls.ca_file                   = copy_text(options->tls.ca_file);
+    copy->tls.cert_key_file             = copy_text(options->tls.cert_key_file);
+    copy->tls.server_name               = copy_text(options->tls.server_name);
 }
 
 status rpc_subscriber_start(const struct rpc_subscriber_options *options,
@@ -173,14 +275,19 @@ status rpc_subscriber_start(const struct rpc_subscriber_options *options,
     ASSERT(options->refresh);
     CLEANUP(rpc_subscriber_stopp)
     struct rpc_subscriber *subscriber = mem_new(1, sizeof *subscriber);
-    subscriber->options               = *options;
-    subscriber->options.urls          = mem_dup(options->urls, strlen(options->urls));
-    TRY(socket_open(SOCKET_SUBSCRIBE, &subscriber->socket, reterr));
-    subscriber->is_open = true;
-    int error           = nng_aio_alloc(&subscriber->receive, NULL, NULL);
+    copy_options(subscriber, options);
+    (void)pthread_mutex_init(&subscriber->mutex, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&subscriber->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    subscriber->refresh_ms = clock_mono_ms() + RPC_HINT_REFRESH_MS;
+    int error              = nng_aio_alloc(&subscriber->receive, NULL, NULL);
     ASSERT(error == 0); /* only out of memory */
-    (void)nng_pipe_notify(subscriber->socket, NNG_PIPE_EV_ADD_POST, on_pipe, subscriber);
-    TRY(dial_all(subscriber, options, reterr));
+    TRY(check_addresses(options->urls, reterr));
+    subscriber->is_idle = !is_wanted(subscriber);
+    if (!subscriber->is_idle) TRY(connect_all(subscriber, reterr));
     error = pthread_create(&subscriber->thread, NULL, run, subscriber);
     ASSERT(error == 0); /* out of threads at the start */
     subscriber->has_thread = true;
@@ -188,20 +295,36 @@ status rpc_subscriber_start(const struct rpc_subscriber_options *options,
     return STATUS_OK;
 }
 
+void rpc_subscriber_wake(struct rpc_subscriber *subscriber)
+{
+    (void)pthread_mutex_lock(&subscriber->mutex);
+    subscriber->is_woken = true;
+    (void)pthread_cond_signal(&subscriber->changed);
+    (void)pthread_mutex_unlock(&subscriber->mutex);
+}
+
+static void free_text(const char *text)
+{
+    free((void *)(uintptr_t)text);
+}
+
 void rpc_subscriber_stopp(struct rpc_subscriber **subscriber)
 {
     struct rpc_subscriber *it = TAKE(*subscriber);
     if (!it) return;
     atomic_store(&it->is_stopping, true);
-    if (it->receive) nng_aio_cancel(it->receive);
+    rpc_subscriber_wake(it);
+    nng_aio_cancel(it->receive);
     if (it->has_thread) (void)pthread_join(it->thread, NULL);
-    if (it->is_open && !socket_close(it->socket, it->options.urls)) {
-        return; /* callbacks may still come: it stays, which is a leak */
-    }
-    if (it->receive) {
-        nng_aio_stop(it->receive);
-        nng_aio_free(it->receive);
-    }
-    free((void *)(uintptr_t)it->options.urls);
+    hang_up(it);
+    if (it->is_stuck) return; /* callbacks may still come: it stays, which is a leak */
+    nng_aio_stop(it->receive);
+    nng_aio_free(it->receive);
+    (void)pthread_mutex_destroy(&it->mutex);
+    (void)pthread_cond_destroy(&it->changed);
+    free_text(it->options.urls);
+    free_text(it->options.tls.ca_file);
+    free_text(it->options.tls.cert_key_file);
+    free_text(it->options.tls.server_name);
     free(it);
 }

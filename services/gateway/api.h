@@ -22,6 +22,7 @@
 
 #include <stdatomic.h>
 
+struct rpc_subscriber;
 struct run_waits;
 struct followers;
 struct llm_pull;
@@ -41,7 +42,8 @@ struct api {
     struct contract *contract;
     struct httpd *httpd;
     struct rpc_client *scheduler;
-    struct rpc_client *llm; /* NULL: no llm-proxy is configured */
+    struct rpc_subscriber *hints; /* NULL before the start, and in tests without */
+    struct rpc_client *llm;       /* NULL: no llm-proxy is configured */
     struct identity_cache *keys;
     struct run_waits *waits;
     struct followers *followers;

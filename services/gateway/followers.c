@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "gateway/event_frames.h"
 #include "gateway/view.h"
+#include "rpc/rpc_hint.h"
 
 #include <stdlib.h>
 
@@ -357,7 +358,8 @@ void followers_add(struct api_call *call)
         return;
     }
     (void)api_call_ref(call);
-    atomic_fetch_add(&all->count, 1);
+    bool is_first = atomic_fetch_add(&all->count, 1) == 0;
+    if (is_first && all->api->hints) rpc_subscriber_wake(all->api->hints); /* now they are wanted */
     follower->namespace = api_namespace(call);
     call->waiter        = &follower->head;
     follower_read(follower);

@@ -42,7 +42,6 @@ struct gateway {
     struct telemetry *telemetry;
     struct metrics *metrics;
     struct measures *measures;
-    struct rpc_subscriber *hints;
     struct loop_timer topology; /* asks until the scheduler has answered once */
 };
 
@@ -147,14 +146,21 @@ static void on_refresh(enum rpc_refresh_reason, uint64_t, void *context)
     followers_refresh(gateway->api.followers);
 }
 
+static bool on_is_wanted(void *context)
+{
+    const struct gateway *gateway = context;
+    return followers_count(gateway->api.followers) > 0;
+}
+
 static status subscribe(struct gateway *gateway, struct error *reterr)
 {
-    const struct rpc_subscriber_options options = {.urls    = gateway->options.scheduler_hints,
-                                                   .tls     = tls_of(&gateway->options.rpc),
-                                                   .hint    = on_hint,
-                                                   .refresh = on_refresh,
-                                                   .context = gateway};
-    return rpc_subscriber_start(&options, &gateway->hints, reterr);
+    const struct rpc_subscriber_options options = {.urls      = gateway->options.scheduler_hints,
+                                                   .tls       = tls_of(&gateway->options.rpc),
+                                                   .hint      = on_hint,
+                                                   .refresh   = on_refresh,
+                                                   .is_wanted = on_is_wanted,
+                                                   .context   = gateway};
+    return rpc_subscriber_start(&options, &gateway->api.hints, reterr);
 }
 
 static void on_turn_end(void *context)
@@ -292,7 +298,7 @@ void gateway_stopp(struct gateway **ref)
         loop_join(gateway->loops[i]);
         loop_turn_end_remove(gateway->loops[i], &gateway->flushes[i]);
     }
-    rpc_subscriber_stopp(&gateway->hints);
+    rpc_subscriber_stopp(&gateway->api.hints);
     rpc_client_closep(&gateway->api.llm);
     rpc_client_closep(&gateway->api.scheduler);
     telemetry_stopp(&gateway->telemetry); /* it measures what is freed next, and watches loops */

@@ -119,7 +119,8 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
         if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
     }
     (void)pthread_mutex_lock(&scheduler->publisher_mutex);
-    for (size_t i = 0; scheduler->publisher && i < count; i += HINTS_PER_MESSAGE) {
+    bool is_heard = scheduler->publisher && rpc_publisher_is_heard(scheduler->publisher);
+    for (size_t i = 0; is_heard && i < count; i += HINTS_PER_MESSAGE) {
         size_t left = count - i;
         publish(scheduler->publisher, shard->index, &moves[i],
                 left < HINTS_PER_MESSAGE ? left : HINTS_PER_MESSAGE);

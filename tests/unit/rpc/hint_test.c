@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,6 +182,66 @@ static void hints_arrive_and_losses_are_noticed(void **state)
     free(seen);
 }
 
+/* --- who wants none -----------------------------------------------------------------------------
+ */
+
+struct choosy {
+    struct seen seen; /* first: it is the context of on_hint() and on_refresh() */
+    atomic_bool wants;
+};
+
+static bool on_is_wanted(void *context)
+{
+    struct choosy *choosy = context;
+    return atomic_load(&choosy->wants);
+}
+
+static void wait_until_heard(const struct rpc_publisher *publisher, bool is_heard)
+{
+    const struct timespec pause = {.tv_nsec = 5'000'000};
+    for (unsigned i = 0; i < 6'000 && rpc_publisher_is_heard(publisher) != is_heard; i++) {
+        (void)nanosleep(&pause, NULL);
+    }
+    assert_int_equal(rpc_publisher_is_heard(publisher), is_heard);
+}
+
+static void who_wants_none_is_not_connected(void **)
+{
+    struct choosy *choosy = calloc(1, sizeof *choosy);
+    (void)pthread_mutex_init(&choosy->seen.mutex, NULL);
+    (void)pthread_cond_init(&choosy->seen.changed, NULL);
+    struct rpc_publisher *publisher   = NULL;
+    struct rpc_subscriber *subscriber = NULL;
+    struct error error                = {};
+    assert_int_equal(rpc_publisher_start("tcp://127.0.0.1:0", NULL, &publisher, &error), STATUS_OK);
+    struct rpc_subscriber_options options = {.urls      = "dns+tcp://a:1",
+                                             .hint      = on_hint,
+                                             .refresh   = on_refresh,
+                                             .is_wanted = on_is_wanted,
+                                             .context   = choosy};
+    assert_int_equal(rpc_subscriber_start(&options, &subscriber, &error), STATUS_INVALID_ARGUMENT);
+    options.urls = rpc_publisher_url(publisher);
+    assert_int_equal(rpc_subscriber_start(&options, &subscriber, &error), STATUS_OK);
+    rpc_subscriber_wake(subscriber); /* it asks, and still there is no need */
+
+    atomic_store(&choosy->wants, true);
+    rpc_subscriber_wake(subscriber);
+    wait_for(&choosy->seen, &choosy->seen.connected, 1);
+    wait_until_heard(publisher, true);
+    publish_until_heard(publisher, &choosy->seen, "one");
+
+    atomic_store(&choosy->wants, false); /* noticed with the next period */
+    wait_until_heard(publisher, false);
+    atomic_store(&choosy->wants, true);
+    rpc_subscriber_wake(subscriber);
+    wait_for(&choosy->seen, &choosy->seen.connected, 2);
+    publish_until_heard(publisher, &choosy->seen, "two");
+
+    rpc_subscriber_stopp(&subscriber);
+    rpc_publisher_stopp(&publisher);
+    free(choosy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +250,7 @@ int main(void)
         cmocka_unit_test(the_oldest_publisher_is_forgotten),
         row_test("hints over ipc", hints_arrive_and_losses_are_noticed, "ipc:///tmp/tutti-hint-"),
         row_test("hints over inproc", hints_arrive_and_losses_are_noticed, "inproc://hint-"),
+        cmocka_unit_test(who_wants_none_is_not_connected),
         row_test("hints over tcp", hints_arrive_and_losses_are_noticed, "tcp://127.0.0.1:"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
