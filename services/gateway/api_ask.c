@@ -1,0 +1,116 @@
+/* Asking the scheduler on behalf of a call, and where. */
+#include "auth/role.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "gateway/api.h"
+#include "loop/loop.h"
+
+#include <stdlib.h>
+
+enum { ROLES_MAX = 128 /* bytes */ };
+
+struct asking {
+    struct api_call *call; /* a reference */
+    api_then *then;
+    api_then *failed;
+};
+
+static void on_answer(const struct rpc_answer *answer, void *context)
+{
+    struct asking *asking = context;
+    if (answer->code == STATUS_OK) {
+        asking->then(asking->call, answer);
+    } else if (asking->failed) {
+        asking->failed(asking->call, answer);
+    } else {
+        api_fail_answer(asking->call, answer);
+    }
+    api_call_unref(asking->call);
+    free(asking);
+}
+
+static void print_roles(unsigned roles, struct buf *out)
+{
+    for (unsigned bit = 1; bit <= roles; bit <<= 1) {
+        if (!(roles & bit)) continue;
+        (void)buf_printf(out, "%s%s", out->len > 0 ? "," : "", role_name((enum role)bit));
+    }
+}
+
+static bool is_on_loop(const struct api *api)
+{
+    for (size_t i = 0; i < api->loop_count; i++) {
+        if (loop_is_own_thread(api->loops[i])) return true;
+    }
+    return false;
+}
+
+status api_call_scheduler(const struct api *api, const struct rpc_request *request,
+                          struct error *reterr)
+{
+    struct rpc_request flushed = *request;
+    flushed.more_follow        = is_on_loop(api); /* whose turn ends with a flush */
+    if (api->scheduler) return rpc_client_call(api->scheduler, &flushed, NULL, reterr);
+    return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "this gateway is stopping");
+}
+
+/* The scheduler was not reached: told as if it had answered so. */
+static void not_asked(struct asking *asking, status code, const struct error *error)
+{
+    const struct rpc_answer answer = {
+        .code = code, .detail = error->text, .error_code = error->code ? error->code : ""};
+    if (asking->failed) {
+        asking->failed(asking->call, &answer);
+    } else {
+        api_fail_answer(asking->call, &answer);
+    }
+}
+
+void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
+{
+    struct asking *asking = mem_new(1, sizeof *asking);
+    *asking = (struct asking){.call = api_call_ref(call), .then = ask->then, .failed = ask->failed};
+    CLEANUP(buf_done) struct buf roles = buf_init(ROLES_MAX);
+    print_roles(call->identity.roles, &roles);
+    const struct rpc_request request = {
+        .service     = ask->service,
+        .method      = ask->method,
+        .message     = ask->message,
+        .partition   = ask->partition,
+        .timeout_ms  = ask->timeout_ms,
+        .request_id  = str_from(call->rpc_id),
+        .namespace   = str_from(api_namespace(call)),
+        .key_id      = str_from(call->identity.key_id),
+        .roles       = buf_str(&roles),
+        .traceparent = str_from(call->traceparent),
+        .done        = on_answer,
+        .context     = asking,
+    };
+    struct error error = {};
+    status code        = api_call_scheduler(call->api, &request, &error);
+    if (code == STATUS_OK) return;
+    not_asked(asking, code, &error);
+    free(asking);
+    api_call_unref(call);
+}
+
+uint16_t api_partition_of_text(const struct api *api, str namespace, str text)
+{
+    unsigned partitions = atomic_load_explicit(&api->partitions, memory_order_relaxed);
+    if (partitions <= 1) return 0;
+    uint8_t digest[SHA256_SIZE];
+    const bytes parts[] = {bytes_from(namespace), {.ptr = "\x1f", .len = 1}, bytes_from(text)};
+    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    return (uint16_t)(u64_from(digest) % partitions);
+}
+
+uint16_t api_partition_of(struct api_call *call, str id)
+{
+    unsigned partitions = atomic_load(&call->api->partitions);
+    /* An id of a partition that is not there was made up; any partition says so. */
+    bool is_made_up = partitions > 0 && id_is_valid(id) && id_partition(id) >= partitions;
+    if (id_is_valid(id) && !is_made_up) return id_partition(id);
+    return api_partition_of_text(call->api, str_from(api_namespace(call)), id);
+}
