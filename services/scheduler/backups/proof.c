@@ -136,8 +136,7 @@ static void prove_run(struct prover *prover, const char *id)
     Pb__RunView *row   = NULL;
     struct error error = {};
     prover->proof.runs++;
-    if (run_head_get(prover->txn, str_from(id), prover->arena, &head, &error) != STATUS_OK ||
-        run_row_get(prover->txn, str_from(id), prover->arena, &row, &error) != STATUS_OK) {
+    if (run_rows_get(prover->txn, str_from(id), prover->arena, &row, &head, &error) != STATUS_OK) {
         fault(prover, "run %s: %s", id, error.text);
         return;
     }
@@ -178,14 +177,30 @@ static status each_row(struct prover *prover, enum table table,
     return next == STATUS_NOT_FOUND ? STATUS_OK : next;
 }
 
-static void prove_head(struct prover *prover, bytes key, bytes)
+static bool read_id(struct prover *prover, bytes key, struct id *ret_id)
 {
     if (key.len != ID_BYTES) {
-        fault(prover, "a run's head has a key that is no id");
-        return;
+        fault(prover, "a row of a run has a key that is no id");
+        return false;
     }
-    struct id id = id_unpack(key.ptr);
-    prove_run(prover, id.text);
+    *ret_id = id_unpack(key.ptr);
+    return true;
+}
+
+static void prove_row(struct prover *prover, bytes key, bytes)
+{
+    struct id id = {};
+    if (read_id(prover, key, &id)) prove_run(prover, id.text);
+}
+
+/* A run that has not ended has its head in a table of its own. */
+static void prove_head(struct prover *prover, bytes key, bytes)
+{
+    struct id id     = {};
+    Pb__RunView *row = NULL;
+    if (!read_id(prover, key, &id)) return;
+    status got = run_row_get(prover->txn, str_from(id.text), prover->arena, &row, NULL);
+    if (got != STATUS_OK) fault(prover, "run %s has a head and no row", id.text);
 }
 
 static void prove_place(struct prover *prover, bytes, bytes value)
@@ -214,7 +229,8 @@ static void prove_timer(struct prover *prover, bytes raw, bytes)
         fault(prover, "a timer cannot be read");
         return;
     }
-    status got = run_head_get(prover->txn, str_from(id.text), prover->arena, &head, NULL);
+    Pb__RunView *row = NULL;
+    status got = run_rows_get(prover->txn, str_from(id.text), prover->arena, &row, &head, NULL);
     if (got != STATUS_OK || head->due_us != due_us) {
         fault(prover, "a timer wakes run %s, which does not wait for it", id.text);
     }
@@ -233,6 +249,7 @@ status proof_of_store(struct store *store, proof_listener *on_fault, void *conte
                             .arena       = arena,
                             .on_fault    = on_fault,
                             .context     = context};
+    TRY(each_row(&prover, TABLE_RUNS, prove_row, reterr));
     TRY(each_row(&prover, TABLE_RUN_HEADS, prove_head, reterr));
     TRY(each_row(&prover, TABLE_READY, prove_place, reterr));
     TRY(each_row(&prover, TABLE_TIMERS, prove_timer, reterr));
