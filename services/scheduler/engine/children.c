@@ -434,7 +434,7 @@ static status note_events(struct engine *engine, const Pb__RunOrder *ordered,
         listens = workflow->tasks[i].kind == TASK_LISTEN && !workflow->tasks[i].listen.approval;
     }
     for (size_t i = 0; listens && i < ordered->n_events; i++) {
-        TRY(event_had(engine, live, ordered->events[i], reterr));
+        TRY(event_had(engine, str_from(live->id.text), str_from(ordered->events[i]), reterr));
     }
     return STATUS_OK;
 }

@@ -10,10 +10,10 @@
 /* --- one run -----------------------------------------------------------------------------------
  */
 
-static void taker_key(struct key *key, const struct id *event, const struct id *run)
+static void taker_key(struct key *key, str event, str run)
 {
-    id_key(key, str_from(event->text));
-    key_put_id(key, str_from(run->text));
+    id_key(key, event);
+    key_put_id(key, run);
 }
 
 status event_offer(struct engine *engine, struct live_run *live, struct arrival *arrival,
@@ -23,7 +23,7 @@ status event_offer(struct engine *engine, struct live_run *live, struct arrival 
     if (str_is(arrival->from_run, live->id.text)) return STATUS_OK;
     struct key key;
     bytes row = {};
-    taker_key(&key, &arrival->id, &live->id);
+    taker_key(&key, str_from(arrival->id.text), str_from(live->id.text));
     status known = txn_get(engine->txn, TABLE_EVENT_TAKERS, key_bytes(&key), &row, NULL);
     if (known == STATUS_OK) return STATUS_OK;
     if (known != STATUS_NOT_FOUND) return fail(reterr, known, "an event's takers cannot be read");
@@ -39,14 +39,11 @@ status event_offer(struct engine *engine, struct live_run *live, struct arrival 
     return txn_put(engine->txn, TABLE_EVENT_TAKERS, key_bytes(&key), (bytes){}, reterr);
 }
 
-status event_had(struct engine *engine, const struct live_run *live, const char *event,
-                 struct error *reterr)
+status event_had(struct engine *engine, str run, str event, struct error *reterr)
 {
-    struct id id = {};
     struct key key;
-    if (!id_is_valid(str_from(event))) return fail(reterr, STATUS_DATA_LOSS, "event id");
-    memcpy(id.text, event, ID_LEN);
-    taker_key(&key, &id, &live->id);
+    if (!id_is_valid(event)) return fail(reterr, STATUS_DATA_LOSS, "event id");
+    taker_key(&key, event, run);
     return txn_put(engine->txn, TABLE_EVENT_TAKERS, key_bytes(&key), (bytes){}, reterr);
 }
 

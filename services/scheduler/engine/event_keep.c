@@ -260,8 +260,13 @@ status event_keep(struct engine *engine, const struct arrival *arrival, struct e
     pb__kept_event_record__pack(&record, data);
     struct key key;
     kept_key(&key, arrival->namespace, type, arrival->is_taken, &arrival->id);
-    return put_kept(engine, &key, arrival->namespace, type, arrival->is_taken, (bytes){data, size},
-                    reterr);
+    TRY(put_kept(engine, &key, arrival->namespace, type, arrival->is_taken, (bytes){data, size},
+                 reterr));
+    /* Who emitted it has heard of it, and is not to hear of it again with its next `listen`. */
+    bool is_own =
+        arrival->from_run.len > 0 && id_partition(arrival->from_run) == engine->partition->index;
+    return is_own ? event_had(engine, arrival->from_run, str_from(arrival->id.text), reterr)
+                  : STATUS_OK;
 }
 
 status event_keep_taken(struct engine *engine, str namespace, str type, const struct id *id,

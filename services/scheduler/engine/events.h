@@ -45,9 +45,8 @@ status engine_events_recover(struct engine *engine, struct error *reterr);
 status event_deliver(struct engine *engine, struct arrival *arrival, struct key *after,
                      bool *ret_more, struct error *reterr);
 
-/** A run has had an event, by its id: it is what the run was started with. */
-status event_had(struct engine *engine, const struct live_run *live, const char *event,
-                 struct error *reterr);
+/** A run has had an event, by its id: it is what the run was started with, or the run's own. */
+status event_had(struct engine *engine, str run, str event, struct error *reterr);
 
 /** Offers an event to one run, which gets it at most once. */
 status event_offer(struct engine *engine, struct live_run *live, struct arrival *arrival,
