@@ -19,7 +19,15 @@
 /** From now on the `nth` operation (from 1) fails with `code`, once. 0 switches it off. */
 void store_fault_at(struct store *store, uint64_t nth, status code);
 
+/** The same, but only puts, inserts, appends, deletions and commits count: what a full disk or a
+ * failing one does. Reading a mapped file does not fail. */
+void store_fault_write_at(struct store *store, uint64_t nth, status code);
+
 /** Says whether the failure is still to come. */
 bool store_fault_is_pending(const struct store *store);
+
+/** A store in memory after a failure that was final: what a new process would find, which is all
+ * that was committed. No transaction may be open. */
+void store_revive(struct store *store);
 
 #endif

@@ -165,8 +165,15 @@ status store_backup(struct store *store, const char *folder, const struct backup
 void store_fault_at(struct store *store, uint64_t nth, status code)
 {
     ASSERT(nth == 0 || code != STATUS_OK);
-    store->fault_left = nth;
-    store->fault_code = code;
+    store->fault_left      = nth;
+    store->fault_code      = code;
+    store->fault_of_writes = false;
+}
+
+void store_fault_write_at(struct store *store, uint64_t nth, status code)
+{
+    store_fault_at(store, nth, code);
+    store->fault_of_writes = true;
 }
 
 bool store_fault_is_pending(const struct store *store)
@@ -174,10 +181,23 @@ bool store_fault_is_pending(const struct store *store)
     return store->fault_left > 0;
 }
 
-status store_operation(struct store *store, const char *action, struct error *reterr)
+void store_revive(struct store *store)
+{
+    ASSERT(atomic_load(&store->writers) == 0);
+    store->fault_left = 0;
+    atomic_store(&store->is_failed, false);
+}
+
+status store_write_operation(struct store *store, const char *action, struct error *reterr)
 {
     if (store->fault_left == 0) return STATUS_OK;
     store->fault_left--;
     if (store->fault_left > 0) return STATUS_OK;
     return fail(reterr, store->fault_code, "store: %s: failure injected by a test", action);
+}
+
+status store_operation(struct store *store, const char *action, struct error *reterr)
+{
+    if (store->fault_of_writes) return STATUS_OK;
+    return store_write_operation(store, action, reterr);
 }

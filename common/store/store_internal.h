@@ -70,6 +70,7 @@ struct store {
     /* Tests: see fault.h. */
     uint64_t fault_left; /* operations; 0: none will fail */
     status fault_code;
+    bool fault_of_writes; /* only they count */
 
     /* Guards the list of readers; held by store_grow() throughout, so that renewing waits. */
     pthread_mutex_t mutex;
@@ -114,6 +115,7 @@ void store_done(struct store *store);
 
 /* Counts an operation; fails if a test asked for it. `action` is the text. */
 status store_operation(struct store *store, const char *action, struct error *reterr);
+status store_write_operation(struct store *store, const char *action, struct error *reterr);
 
 /* Puts a reading transaction into the list of readers, or takes it out. */
 void txn_register(struct txn *txn);

@@ -102,7 +102,7 @@ static void txn_free(struct txn *txn)
 
 static status commit(struct txn *txn, struct error *reterr)
 {
-    status code = store_operation(txn->store, "commit", reterr);
+    status code = store_write_operation(txn->store, "commit", reterr);
     if (code == STATUS_OK && txn->failed_with != STATUS_OK) {
         code = fail(reterr, txn->failed_with, "store: commit: a write in it failed before");
     }
@@ -188,7 +188,7 @@ static status before_write(struct txn *txn, const char *action, struct error *re
         return fail(reterr, txn->failed_with,
                     "store: %s: a write in this transaction failed before", action);
     }
-    return after_write(txn, store_operation(txn->store, action, reterr));
+    return after_write(txn, store_write_operation(txn->store, action, reterr));
 }
 
 static status txn_write(struct txn *txn, unsigned table, bytes key, bytes value, enum txn_write how,

@@ -1,5 +1,4 @@
 /* The second step: what a deleted run left, piece by piece. */
-#include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/tables/event_index.h"
@@ -20,7 +19,7 @@ struct piece {
 
 static bool is_spent(const struct piece *piece)
 {
-    return *piece->rows_left == 0 || clock_mono_us() >= piece->until_us;
+    return *piece->rows_left == 0 || engine_mono_us(piece->engine) >= piece->until_us;
 }
 
 static void row_delete(struct piece *piece, enum table table, bytes key)
@@ -177,7 +176,7 @@ status engine_deletions_go_on(struct engine *engine, struct error *reterr)
     struct piece piece = {
         .engine    = engine,
         .rows_left = &rows_left,
-        .until_us  = clock_mono_us() + DELETE_TURN_US,
+        .until_us  = engine_mono_us(engine) + DELETE_TURN_US,
     };
     for (size_t i = 0; engine->has_deletions && i < RUNS_PER_TURN && !is_spent(&piece); i++) {
         TRY(next_run(engine, &run, &piece.record, reterr));

@@ -21,8 +21,6 @@ enum {
     ENTRY_BUF_KEPT = 1 << 20, /* bytes; a larger one is freed after its turn */
     ARENA_KEPT     = 4 << 20, /* likewise */
     TURN_RETRY_US  = 200'000, /* after a turn that a full store undid */
-    GATHER_MIN     = 4,       /* commands of a turn after which the next one gathers */
-    GATHER_US      = 300,
 };
 
 /* --- small helpers -----------------------------------------------------------------------------
@@ -80,11 +78,11 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
 
 static status commit(struct engine *engine, struct error *reterr)
 {
-    int64_t begun_us = clock_mono_us();
+    int64_t begun_us = engine_mono_us(engine);
     TRY(txn_commit(TAKE(engine->txn), reterr));
     if (engine->command_count > 0 || engine->touched.count > 0) {
-        count_commit(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us,
-                     engine->command_count);
+        count_commit(engine->options.metrics, engine->partition->index,
+                     engine_mono_us(engine) - begun_us, engine->command_count);
     }
     return STATUS_OK;
 }
@@ -160,7 +158,7 @@ static void answer_all(struct engine *engine)
 }
 
 /* The turn is undone: nobody is told anything but that. */
-static void refuse_all(struct engine *engine, status code, const char *name, const char *text)
+void engine_refuse_all(struct engine *engine, status code, const char *name, const char *text)
 {
     for (size_t i = 0; i < engine->answered.count; i++) {
         (void)command_refuse(engine->answered.items[i], code, name, "%s", text);
@@ -177,7 +175,7 @@ static void fail_for_good(struct engine *engine, const struct error *error)
     engine->has_failed = true;
     mailbox_close(engine->mailbox);
     engine_end_polls(engine, true);
-    refuse_all(engine, STATUS_UNAVAILABLE, "unavailable", "the store has failed");
+    engine_refuse_all(engine, STATUS_UNAVAILABLE, "unavailable", "the store has failed");
     atomic_store(&engine->is_stopping, true);
     if (!engine->options.failed) _exit(STORE_FAILED_EXIT);
     engine->options.failed(error, engine->options.listener.context);
@@ -194,7 +192,7 @@ static void undo(struct engine *engine, status code, struct error *error)
     log_write(LOG_ERROR, "store.full", LOG_INT("partition", engine->partition->index),
               LOG_TEXT_OF("error", error->text));
     engine_end_polls(engine, true);
-    refuse_all(engine, STATUS_RESOURCE_EXHAUSTED, "store_full", "the store is full");
+    engine_refuse_all(engine, STATUS_RESOURCE_EXHAUSTED, "store_full", "the store is full");
     engine_forget(engine);
     status recovered = engine_recover(engine, error);
     if (recovered != STATUS_OK) {
@@ -221,13 +219,13 @@ static void forget_turn(struct engine *engine)
     if (engine->entry.capacity > ENTRY_BUF_KEPT) buf_done(&engine->entry);
 }
 
-static void engine_turn(struct engine *engine, struct mail *mail)
+void engine_turn(struct engine *engine, struct mail *mail)
 {
-    int64_t begun_us      = clock_mono_us();
-    int64_t now_us        = clock_unix_us();
-    struct error error    = {};
-    engine->command_count = 0;
-    if (now_us > engine->now_us) engine->now_us = now_us;
+    int64_t begun_us       = engine_mono_us(engine);
+    struct error error     = {};
+    engine->command_count  = 0;
+    engine->now_us         = engine_time_us(engine);
+    engine->turned_mono_us = begun_us;
 
     status code = txn_begin_write(engine->store, &engine->txn, &error);
     if (code == STATUS_OK) {
@@ -247,55 +245,11 @@ static void engine_turn(struct engine *engine, struct mail *mail)
         outbox_send(engine->outbox, engine->store, engine->now_us);
     }
     forget_turn(engine);
-    count_turn(engine->options.metrics, engine->partition->index, clock_mono_us() - begun_us);
+    count_turn(engine->options.metrics, engine->partition->index,
+               engine_mono_us(engine) - begun_us);
 }
 
-/* --- the thread --------------------------------------------------------------------------------
- */
-
-static int64_t earliest(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* When the mailbox may stop waiting, on the monotonic clock. At most a second ahead, so that a step
- * of the wall clock delays no timer for longer. */
-static int64_t wake_us(const struct engine *engine)
-{
-    int64_t due_us = engine->care_due_us;
-    due_us         = earliest(due_us, engine->timer_due_us);
-    due_us         = earliest(due_us, engine->schedule_due_us);
-    due_us         = earliest(due_us, job_queues_due_us(engine->queues));
-    due_us         = earliest(due_us, polls_due_us(&engine->polls));
-    due_us         = earliest(due_us, outbox_due_us(engine->outbox));
-    if (engine->hub.has_work || engine->has_deletions) due_us = 0;
-    int64_t ahead_us = due_us - clock_unix_us();
-    if (ahead_us <= 0) return 0;
-    return clock_mono_us() + earliest(ahead_us, CARE_US);
-}
-
-/* Who was answered together comes back together, if a little apart: a turn that took the first of
- * them alone would let the others wait for a commit of its own. A lone caller waits for nobody. */
-static struct mail *take_mail(struct engine *engine)
-{
-    size_t count = engine->command_count;
-    if (count >= GATHER_MIN) mailbox_gather(engine->mailbox, count, clock_mono_us() + GATHER_US);
-    return mailbox_take(engine->mailbox, wake_us(engine));
-}
-
-static void *engine_run_thread(void *context)
-{
-    struct engine *engine = context;
-    while (!atomic_load(&engine->is_stopping)) {
-        struct mail *mail = take_mail(engine);
-        atomic_store(&engine->turned_ms, clock_mono_ms());
-        engine_turn(engine, mail);
-        if (!atomic_load(&engine->is_stopping)) engine_care(engine);
-    }
-    return NULL;
-}
-
-/* --- start and stop ----------------------------------------------------------------------------
+/* --- making and freeing ------------------------------------------------------------------------
  */
 
 static status post_message(uint16_t partition, struct command *command, struct error *reterr,
@@ -326,7 +280,7 @@ static struct outbox *outbox_of(struct engine *engine)
     return outbox_new(&options);
 }
 
-static struct engine *engine_new(const struct engine_options *options)
+struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
     engine->options       = *options;
@@ -350,7 +304,7 @@ static struct engine *engine_new(const struct engine_options *options)
     return engine;
 }
 
-static void engine_free(struct engine *engine)
+void engine_free(struct engine *engine)
 {
     engine_forget(engine);
     polls_done(&engine->polls);
@@ -364,80 +318,4 @@ static void engine_free(struct engine *engine)
     pointers_done(&engine->answered);
     pointers_done(&engine->touched);
     free(engine);
-}
-
-status engine_start(const struct engine_options *options, struct engine **ret_engine,
-                    struct error *reterr)
-{
-    struct engine *engine = engine_new(options);
-    status recovered      = engine_recover(engine, reterr);
-    if (recovered == STATUS_OK) recovered = engine_read_fill(engine, reterr);
-    if (recovered != STATUS_OK) {
-        engine_free(engine);
-        return recovered;
-    }
-    engine_show(engine);
-    if (pthread_create(&engine->thread, NULL, engine_run_thread, engine)) {
-        engine_free(engine);
-        return fail(reterr, STATUS_UNAVAILABLE, "no thread for partition %u",
-                    options->partition->index);
-    }
-    *ret_engine = engine;
-    return STATUS_OK;
-}
-
-void engine_drain(struct engine *engine)
-{
-    mailbox_close(engine->mailbox);
-}
-
-void engine_halt(struct engine *engine)
-{
-    if (!engine || engine->is_halted) return;
-    engine->is_halted = true;
-    mailbox_close(engine->mailbox);
-    atomic_store(&engine->is_stopping, true);
-    mailbox_wake(engine->mailbox);
-    int joined = pthread_join(engine->thread, NULL);
-    ASSERT(joined == 0);
-
-    if (!engine->has_failed) engine_turn(engine, mailbox_take(engine->mailbox, 0));
-    engine_end_polls(engine, true);
-    refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
-    struct mail *late = mailbox_take(engine->mailbox, 0);
-    for (; late; late = late->next) engine_answer(engine, command_of(late));
-    refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
-}
-
-void engine_stop(struct engine *engine)
-{
-    if (!engine) return;
-    engine_halt(engine);
-    engine_free(engine);
-}
-
-void engine_stopp(struct engine **engine)
-{
-    engine_stop(*engine);
-    *engine = NULL;
-}
-
-status engine_post(struct engine *engine, struct command *first, struct error *reterr)
-{
-    return mailbox_post(engine->mailbox, &first->mail, reterr);
-}
-
-size_t engine_depth(struct engine *engine)
-{
-    return mailbox_depth(engine->mailbox);
-}
-
-size_t engine_room(struct engine *engine)
-{
-    return mailbox_room(engine->mailbox);
-}
-
-int64_t engine_turned_ms(void *engine)
-{
-    return atomic_load(&((struct engine *)engine)->turned_ms);
 }

@@ -57,8 +57,16 @@ struct engine_listener {
     void *context;
 };
 
+/** The times of an engine; those of base/clock.h unless a simulation turns its own. */
+struct engine_clock {
+    int64_t (*unix_us)(void *context);
+    int64_t (*mono_us)(void *context);
+    void *context;
+};
+
 struct engine_options {
-    struct partition *partition; /* borrowed, as all that follows */
+    struct partition *partition;      /* borrowed, as all that follows */
+    const struct engine_clock *clock; /* NULL: the real one */
     struct definitions *definitions;
     struct subscriptions *subscriptions; /* shared by all engines; NULL: none */
     struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
@@ -90,6 +98,23 @@ struct engine;
  */
 status engine_start(const struct engine_options *options, struct engine **ret_engine,
                     struct error *reterr);
+
+/** The same without a thread: whoever opened it turns it with engine_step(), on one thread. It
+ * reads no clock but its own, and with a seed and a store in memory it does the same every time. */
+status engine_open(const struct engine_options *options, struct engine **ret_engine,
+                   struct error *reterr);
+
+/** One turn of an engine without a thread: everything that waits in its mailbox and is due. */
+void engine_step(struct engine *engine);
+
+/** How long until a step has something to do; 0: now; INT64_MAX: only a command can change
+ * anything. The work of once a second counts only `with_care`. */
+int64_t engine_wait_us(struct engine *engine, bool with_care);
+
+/** Stops as a process that dies does: nothing more is committed, everything that waits is refused
+ * with UNAVAILABLE. engine_stop() frees it then; where engines post to each other, all are
+ * abandoned first. */
+void engine_abandon(struct engine *engine);
 
 /** Ends the thread: what is under way is committed, the rest answered with UNAVAILABLE. Others may
  * still post, and are refused. Where engines post to each other, all are halted before the first is

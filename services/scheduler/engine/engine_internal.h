@@ -51,13 +51,15 @@ struct engine {
     struct engine_options options;
     struct partition *partition;
     struct store *store;
-    pthread_t thread;
+    pthread_t thread; /* if `has_thread` */
+    bool has_thread;
     struct mailbox *mailbox;   /* any thread */
     _Atomic bool is_stopping;  /* any thread */
     _Atomic int64_t turned_ms; /* any thread */
 
     /* Parameters of decisions. */
-    int64_t now_us; /* of this turn; never falls */
+    int64_t now_us;         /* of this turn; never falls: engine_time_us() */
+    int64_t turned_mono_us; /* when that was, on the monotonic clock */
     struct id_source ids;
     struct child_places children;
     struct prng random;
@@ -102,6 +104,25 @@ struct engine {
 
 /* --- engine.c ----------------------------------------------------------------------------------
  */
+
+/** Makes an engine that has read nothing yet; frees one. */
+struct engine *engine_new(const struct engine_options *options);
+void engine_free(struct engine *engine);
+
+/** One turn with these commands. */
+void engine_turn(struct engine *engine, struct mail *mail);
+
+/** Sets the outcome of everything that was about to be answered, and answers. */
+void engine_refuse_all(struct engine *engine, status code, const char *name, const char *text);
+
+/** The clocks it was given. */
+int64_t engine_unix_us(const struct engine *engine);
+int64_t engine_mono_us(const struct engine *engine);
+
+/** The time of a turn that begins now: the wall clock's, but it never falls. While that clock is
+ * behind, because it was set back, time goes on by the monotonic clock and an eighth slower, until
+ * both meet: waits do not stand still, and stamps do not stay ahead for ever. */
+int64_t engine_time_us(const struct engine *engine);
 
 struct decide_env engine_env(struct engine *engine);
 

@@ -4,7 +4,6 @@
  * are loaded when something happens to them.
  */
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
@@ -249,8 +248,9 @@ static status recover_tables(struct engine *engine, struct error *reterr)
 
 status engine_recover(struct engine *engine, struct error *reterr)
 {
-    int64_t now_us = clock_unix_us();
+    int64_t now_us = engine_unix_us(engine);
     if (now_us > engine->now_us) engine->now_us = now_us;
+    engine->turned_mono_us = engine_mono_us(engine);
     engine->ready_next     = 1;
     engine->dead_next      = 1;
     engine->queues         = job_queues_new();

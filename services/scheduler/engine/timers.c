@@ -4,7 +4,6 @@
  * A run whose command ended at its step budget has a timer that is due at once: so it goes on in
  * the next turn, behind the others, and also after a restart.
  */
-#include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/engine/engine_internal.h"
 
@@ -89,8 +88,8 @@ static status fire_timers(struct engine *engine, struct error *reterr)
     if (!timers) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for timers");
     size_t count = 0;
     TRY(collect(engine, timers, &count, reterr));
-    int64_t until_us = clock_mono_us() + TURN_BUDGET_US;
-    for (size_t i = 0; i < count && clock_mono_us() < until_us; i++) {
+    int64_t until_us = engine_mono_us(engine) + TURN_BUDGET_US;
+    for (size_t i = 0; i < count && engine_mono_us(engine) < until_us; i++) {
         TRY(fire(engine, &timers[i], reterr));
     }
     return STATUS_OK;
@@ -114,9 +113,9 @@ status engine_peek_timer(struct engine *engine, struct error *reterr)
 
 static status expire_leases(struct engine *engine, struct error *reterr)
 {
-    int64_t until_us = clock_mono_us() + TURN_BUDGET_US;
+    int64_t until_us = engine_mono_us(engine) + TURN_BUDGET_US;
     struct open_job *job;
-    for (size_t i = 0; i < LEASES_PER_TURN && clock_mono_us() < until_us; i++) {
+    for (size_t i = 0; i < LEASES_PER_TURN && engine_mono_us(engine) < until_us; i++) {
         job = job_queues_expired(engine->queues, engine->now_us);
         if (!job) break;
         TRY(engine_expire_job(engine, job, reterr));
