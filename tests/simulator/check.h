@@ -1,0 +1,49 @@
+/**
+ * check: what must hold after every commit, and what must have come of it at the end.
+ *
+ *   I1  every acknowledged start, signal, decision is in the journal, exactly once
+ *   I2  the entries of a partition and the events of a run are numbered without gaps
+ *   I3  folding the journal gives the stored state, bit for bit: from its first entry, from the
+ *       snapshot, and in the engine's memory; and the rows that say the same in other words
+ *   I4  a final state is reached once, and nothing follows it
+ *   I5  every started task ends
+ *   I6  compensations run in reverse order of completion, each with one accepted completion
+ *   I7  no timer fires early, and none is late while the engine turns
+ *   I8  one valid lease per job; an old token changes nothing (worker.c looks at each step)
+ *   I11 what queues count is what is there
+ */
+#ifndef SIMULATOR_CHECK_H
+#define SIMULATOR_CHECK_H
+
+#include "scheduler/run/run.h"
+#include "sim.h"
+
+/** All runs together, counted anew by each check. */
+struct census {
+    struct tally tallies[SITES_MAX];
+    struct map *signals; /* id of a signal's event -> anything */
+    size_t runs, timers, jobs;
+};
+
+/** What the journal of one run says. */
+struct story {
+    struct sim *sim;
+    struct census *census;
+    const struct plan *plan; /* NULL: a child run */
+    bool is_told;            /* every event goes to the trace */
+    uint64_t sequence;
+    int64_t time_us;
+    bool has_ended;
+    struct map *jobs; /* open ones: id -> struct story_job */
+    int64_t tasks_open, jobs_open;
+    uint32_t undone[UNDOS_MAX];
+    size_t undone_count;
+};
+
+struct story story_begin(struct sim *sim, struct census *census, const struct plan *plan);
+void story_done(struct story *story);
+
+/** The visitor of a run's events; `context` is a struct story. */
+void story_event(const struct run *run, const struct event *event, void *context);
+
+#endif

@@ -1,0 +1,98 @@
+/**
+ * program: random workflows whose results are known in advance.
+ *
+ * A program is a tree of tasks that work on one number: it is drawn from a seed, printed as a
+ * workflow, and interpreted here, by a few lines that know nothing of the engine. What comes out is
+ * what the engine must come to, whatever happens on the way: the output or the error, how often
+ * each call is made, which calls are given up, and what is undone in which order.
+ */
+#ifndef SIMULATOR_PROGRAM_H
+#define SIMULATOR_PROGRAM_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/random.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PROGRAMS_MAX = 4,
+    SITES_MAX    = 600, /* places that call, undo, wait for a signal or a person; of all programs */
+    UNDOS_MAX    = 256, /* of one run */
+    ERROR_MAX    = 96,  /* bytes of an error's type */
+    MODULUS      = 1'000'003,
+};
+
+/** How many calls of a place there must be, over all runs. */
+struct tally {
+    uint64_t keys;      /* different idempotency keys that workers see */
+    uint64_t completed; /* jobs */
+    uint64_t failed;
+    uint64_t dead;
+};
+
+enum site_kind {
+    SITE_NONE,
+    SITE_OK,        /* worker.step completes, after a while */
+    SITE_PERMANENT, /* fails for good */
+    SITE_EXHAUST,   /* fails until its attempts are spent */
+    SITE_UNDO,      /* undoes what another place did */
+    SITE_SIGNAL,
+    SITE_APPROVAL,
+};
+
+/** What a worker or client must know of a place. */
+struct site {
+    enum site_kind kind;
+    uint32_t program;
+    bool is_flaky; /* SITE_OK, SITE_UNDO: attempts before it may fail */
+    int64_t value; /* that a signal brings */
+};
+
+struct node;
+
+struct program {
+    char name[16];
+    struct node *root;
+    bool may_fault; /* else it always completes */
+    uint32_t calls; /* of other programs as child runs */
+};
+
+struct programs {
+    struct arena *arena;
+    struct program items[PROGRAMS_MAX];
+    size_t count;
+    struct site sites[SITES_MAX]; /* number 0 is none */
+    uint32_t site_count;
+    uint32_t task_count;
+};
+
+/** Draws `count` programs. A later one may be a child of an earlier one. Texts live as long as
+ * `arena`. */
+void programs_draw(struct programs *programs, struct arena *arena, struct prng *random,
+                   size_t count);
+
+/** Appends the definition as JSON: namespace "sim", version 1.0.0. */
+void program_print(const struct programs *programs, size_t index, struct buf *out);
+
+/** What a run comes to. */
+struct result {
+    bool is_error;
+    int64_t n;             /* the output's */
+    char error[ERROR_MAX]; /* the type; empty: any */
+    int64_t status;        /* of the error; 0: any */
+    uint32_t undone[UNDOS_MAX];
+    size_t undone_count; /* sites, in their order */
+    uint32_t children;   /* runs that it starts, and they */
+};
+
+/** What a place makes of a number. */
+int64_t site_step(uint32_t site, int64_t n);
+
+/** Interprets a program and adds to the tallies. `at_most`: of a run that somebody may stop: each
+ * call and each undoing may happen. */
+void program_run(const struct programs *programs, size_t index, int64_t n, struct tally *tallies,
+                 bool at_most, struct result *ret_result);
+
+#endif

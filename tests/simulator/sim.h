@@ -1,0 +1,212 @@
+/**
+ * sim: one seed: a world in which everything goes wrong that can, and the engine in it.
+ *
+ * The engines play on a stage (stage/stage.h). Around them are clients that start runs, send
+ * signals, decide, pause and cancel; workers that do jobs, fail, fall silent, die and come back; a
+ * network that loses, repeats, delays and overtakes; a store that is full or fails at any write; a
+ * process that dies at any moment; and clocks that step. All of it follows from the seed.
+ *
+ * After a while nothing goes wrong any more. Then every run must come to its end, and everything
+ * must be as it would have been without any of it (check.h).
+ */
+#ifndef SIMULATOR_SIM_H
+#define SIMULATOR_SIM_H
+
+#include "base/attr.h"
+#include "base/map.h"
+#include "program.h"
+#include "stage/stage.h"
+
+#include <stdio.h>
+
+enum {
+    RUNS_MAX        = 8,
+    WORKERS_MAX_SIM = 3,
+    SIM_JOBS_MAX    = 64, /* in the hands of workers */
+    FAILURE_MAX     = 2048,
+};
+
+#define MS     INT64_C(1'000)
+#define SECOND INT64_C(1'000'000)
+
+struct sim;
+struct message;
+
+/** Something that happens at a time. */
+struct happening {
+    int64_t at_us;
+    uint64_t order; /* among those of one time */
+    void (*fire)(struct sim *sim, void *subject);
+    void *subject;
+};
+
+/** How bad a seed is. Percent, where not said otherwise. */
+struct weather {
+    unsigned lost, repeated, late; /* messages */
+    unsigned dies;                 /* a worker, per job */
+    unsigned fails;                /* a flaky call, per attempt */
+    unsigned slow;                 /* a job that takes longer than its lease */
+    unsigned silent;               /* a worker without heartbeats */
+    unsigned full;                 /* per mille of turns: a write finds no room */
+    int64_t crash_us, step_us;     /* about how often; 0: never */
+    int64_t until_us;              /* then the sun shines */
+};
+
+/** A run that a client wants. */
+struct plan {
+    size_t program;
+    int64_t n;
+    char client_id[24];
+    struct id run;   /* empty: not acknowledged yet */
+    bool is_stopped; /* somebody cancels it: it may end any way */
+    bool has_end_asked;
+    struct result result;
+    uint32_t signals_sent, signals_acked;
+};
+
+enum op_kind { OP_START, OP_SIGNAL, OP_DECIDE, OP_PAUSE, OP_RESUME, OP_CANCEL };
+
+/** A call that a client makes until it is answered. */
+struct op {
+    struct op *next;
+    enum op_kind kind;
+    struct plan *plan; /* of a decision: NULL */
+    uint32_t site;
+    uint16_t partition;
+    struct id run, approval;
+    char request_id[32];
+    bool is_done;
+    unsigned tries;
+    struct id event; /* what a signal was acknowledged with */
+};
+
+struct sim_worker {
+    char name[16];
+    unsigned index;
+    unsigned life; /* counts its deaths: what belongs to an earlier life is void */
+    uint64_t polls[STAGE_PARTITIONS_MAX]; /* number of the poll it waits for; 0: none */
+};
+
+/** A job in a worker's hands. */
+struct task_in_hand {
+    bool is_used;
+    struct sim_worker *worker;
+    unsigned life;
+    uint16_t partition;
+    struct id job;
+    uint8_t token[64];
+    size_t token_len;
+    int64_t lease_us;
+    uint32_t site, attempt;
+    int64_t n;
+    bool beats;
+    bool is_over; /* reported and answered */
+    enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_RELEASED } ending;
+    unsigned reports;
+};
+
+/** What the checker knows of a lease: the newest of a job. */
+struct lease_note {
+    char job[ID_LEN + 1];
+    uint8_t token[64];
+    size_t token_len;
+    int64_t expires_us; /* as the engine said */
+    int64_t until_us;   /* the same, of the simulation */
+    bool is_over;       /* reported, and accepted */
+};
+
+struct sim {
+    uint64_t seed;
+    FILE *trace; /* NULL: none */
+    struct prng random;
+    struct arena *arena;
+    struct stage *stage;
+    int64_t now_us, start_us; /* of the simulation: the monotonic clock */
+    struct weather weather;
+    bool is_calm;
+
+    struct happening *heap;
+    size_t heap_count, heap_capacity;
+    uint64_t order;
+    int64_t turn_us[STAGE_PARTITIONS_MAX]; /* when an engine turns; 0: nothing is due */
+
+    struct programs programs;
+    struct plan plans[RUNS_MAX];
+    size_t plan_count;
+    struct op *ops;
+    struct map *decisions; /* approval id -> struct op */
+    struct message *messages;
+
+    struct sim_worker workers[WORKERS_MAX_SIM];
+    size_t worker_count;
+    struct task_in_hand jobs[SIM_JOBS_MAX];
+    uint64_t poll_count, request_count;
+    struct map *keys;   /* idempotency key -> site, plus one, as the arguments' note */
+    struct map *leases; /* job id -> struct lease_note */
+
+    struct tally least[SITES_MAX], most[SITES_MAX];
+    uint64_t seen_keys[SITES_MAX];
+
+    unsigned doom; /* how the next turn ends: 2: at a write, 3: unheard; 0: well */
+    bool is_mute;  /* nobody hears an answer */
+    bool is_over;
+    uint64_t crashes, turns, fulls, steps, lost;
+    uint64_t digest;           /* of everything that happened: the same seed gives the same */
+    char failure[FAILURE_MAX]; /* empty: none so far */
+};
+
+struct sim_options {
+    uint64_t seed;
+    FILE *trace;
+};
+
+/** Plays one seed and checks it. `sim` is zeroed. False: `sim->failure` says what is wrong. Owned:
+ * sim_done(). */
+bool sim_play(struct sim *sim, const struct sim_options *options);
+void sim_done(struct sim *sim);
+
+/* --- for its parts ------------------------------------------------------------------------------
+ */
+
+/** Below `below`; true in so many of a hundred, while something may go wrong. */
+uint64_t sim_draw(struct sim *sim, uint64_t below);
+bool sim_chance(struct sim *sim, unsigned percent);
+
+void sim_at(struct sim *sim, int64_t delay_us, void (*fire)(struct sim *sim, void *subject),
+            void *subject);
+PRINTF_LIKE(2, 3) void sim_trace(struct sim *sim, const char *format, ...);
+
+/** The first failure counts. */
+PRINTF_LIKE(2, 3) void sim_fail(struct sim *sim, const char *format, ...);
+
+/** The time of a partition's engine. */
+int64_t sim_engine_us(const struct sim *sim, uint16_t partition);
+
+/* --- network.c */
+
+/** Sends a call to a partition; `make` makes it when it arrives, `answered` gets it when an answer
+ * arrives, which may be never, and more than once; it reads and does not keep. `subject` outlives
+ * the simulation. */
+typedef struct stage_call *make_fn(struct sim *sim, void *subject);
+typedef void answered_fn(struct sim *sim, struct stage_call *call, void *subject);
+void network_send(struct sim *sim, uint16_t partition, make_fn *make, answered_fn *answered,
+                  void *subject);
+void network_done(struct sim *sim); /* after the stage was closed */
+
+/* --- client.c */
+void clients_begin(struct sim *sim);
+bool clients_are_done(const struct sim *sim);
+
+/* --- worker.c */
+void workers_begin(struct sim *sim);
+/** In the step that leased: the books of leases. */
+void workers_leased(struct sim *sim, uint16_t partition, const struct command *command);
+void workers_reported(struct sim *sim, const struct command *command);
+void workers_beaten(struct sim *sim, const struct command *command);
+
+/* --- check.c */
+
+/** Looks at everything; `is_final`: all has come to its end. */
+void check_all(struct sim *sim, bool is_final);
+
+#endif

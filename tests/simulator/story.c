@@ -1,0 +1,180 @@
+/* What the journal of one run must look like. */
+#include "base/assert.h"
+#include "check.h"
+#include "scheduler/run/state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { JOBS_MAX = 100'000 };
+
+struct story_job {
+    char id[ID_LEN + 1];
+    uint32_t site, attempt, attempts_max;
+};
+
+struct story story_begin(struct sim *sim, struct census *census, const struct plan *plan)
+{
+    return (struct story){.sim = sim, .census = census, .plan = plan, .jobs = map_new(JOBS_MAX)};
+}
+
+void story_done(struct story *story)
+{
+    map_free(story->jobs);
+}
+
+static void *story_alloc(const struct story *story, size_t size)
+{
+    void *memory = arena_alloc(story->sim->arena, size);
+    ASSERT(memory);
+    return memory;
+}
+
+/* --- tasks --------------------------------------------------------------------------------------
+ */
+
+/* The run stands just before the event. */
+static void task_ended(struct story *story, const struct run *run, const struct event *event)
+{
+    const struct activation *task = run_activation(run, event->activation);
+    story->tasks_open--;
+    if (!task) {
+        sim_fail(story->sim, "I5: run %s: task %u ends and is not open", run_id(run),
+                 event->activation);
+        return;
+    }
+    bool is_wait = activation_task(run, task)->kind == TASK_WAIT;
+    if (is_wait && event->kind == EVENT_TASK_COMPLETED && task->due_us > event->time_us) {
+        sim_fail(story->sim, "I7: run %s: task %u waited %" PRId64 " us too short", run_id(run),
+                 event->activation, task->due_us - event->time_us);
+    }
+}
+
+/* --- jobs ---------------------------------------------------------------------------------------
+ */
+
+static void job_scheduled(struct story *story, const struct event *event)
+{
+    int64_t site = 0;
+    (void)json_to_int(json_get_text(event->value, "k"), &site);
+    struct story_job *job = story_alloc(story, sizeof *job);
+    *job                  = (struct story_job){
+                         .site = (uint32_t)site, .attempt = 1, .attempts_max = event->attempts_max};
+    memcpy(job->id, event->id.text, sizeof job->id);
+    bool is_put = site > 0 && site < SITES_MAX && map_put(story->jobs, str_from(job->id), job);
+    if (!is_put) sim_fail(story->sim, "job %s has other arguments than it was given", job->id);
+    story->jobs_open++;
+}
+
+static void job_retried(const struct story *story, const struct event *event)
+{
+    struct story_job *job = map_get(story->jobs, str_from(event->id.text));
+    if (!job) {
+        sim_fail(story->sim, "job %s is retried and is not open", event->id.text);
+        return;
+    }
+    bool is_next = event->attempt == job->attempt + 1;
+    bool is_left = job->attempts_max == 0 || event->attempt <= job->attempts_max;
+    if (!is_next || !is_left) {
+        sim_fail(story->sim, "job %s: attempt %u after %u of %u", job->id, event->attempt,
+                 job->attempt, job->attempts_max);
+    }
+    job->attempt = event->attempt;
+}
+
+static void job_ended(struct story *story, const struct event *event)
+{
+    struct census *census       = story->census;
+    struct sim *sim             = story->sim;
+    const struct story_job *job = map_remove(story->jobs, str_from(event->id.text));
+    if (!job) {
+        sim_fail(sim, "I8: job %s ends twice", event->id.text);
+        return;
+    }
+    story->jobs_open--;
+    struct tally *tally = &census->tallies[job->site];
+    bool is_undo        = sim->programs.sites[job->site].kind == SITE_UNDO;
+    switch (event->kind) {
+    case EVENT_JOB_COMPLETED:
+        tally->completed++;
+        if (is_undo && story->undone_count < UNDOS_MAX) {
+            story->undone[story->undone_count++] = job->site;
+        }
+        break;
+    case EVENT_JOB_FAILED: tally->failed++; break;
+    case EVENT_JOB_DEAD:
+        tally->dead++;
+        if (job->attempts_max > 0 && job->attempt != job->attempts_max) {
+            sim_fail(sim, "job %s is given up after %u of %u attempts", job->id, job->attempt,
+                     job->attempts_max);
+        }
+        break;
+    default: break;
+    }
+}
+
+/* --- all ----------------------------------------------------------------------------------------
+ */
+
+static void signal_received(const struct story *story, const struct run *run,
+                            const struct event *event)
+{
+    struct census *census = story->census;
+    json id               = json_get_text(event->value, "id");
+    bool is_new           = json_is(id, JSON_TEXT) && !map_get(census->signals, json_str(id)) &&
+                  map_put(census->signals, json_str(id), census);
+    if (!is_new) {
+        sim_fail(story->sim, "I1: run %s: signal " STR_FMT " is in the journal twice", run_id(run),
+                 STR_ARG(json_is(id, JSON_TEXT) ? json_str(id) : str_from("?")));
+    }
+}
+
+static void sequence_checked(struct story *story, const struct run *run, const struct event *event)
+{
+    if (event->sequence != story->sequence + 1) {
+        sim_fail(story->sim, "I2: run %s: event %" PRIu64 " follows %" PRIu64, run_id(run),
+                 event->sequence, story->sequence);
+    }
+    if (event->time_us < story->time_us) {
+        sim_fail(story->sim, "I2: run %s: event %" PRIu64 " is older than the one before",
+                 run_id(run), event->sequence);
+    }
+    if (story->has_ended) {
+        sim_fail(story->sim, "I4: run %s: %s after its end", run_id(run), event_type(event->kind));
+    }
+    story->sequence = event->sequence;
+    story->time_us  = event->time_us;
+}
+
+void story_event(const struct run *run, const struct event *event, void *context)
+{
+    struct story *story = context;
+    if (story->is_told) {
+        sim_trace(story->sim, "  %s %" PRIu64 " at %" PRId64 ": %s %s %s #%u", run_id(run),
+                  event->sequence, event->time_us, event_type(event->kind),
+                  event->task == TASK_NONE ? "" : run_workflow(run)->tasks[event->task].reference,
+                  event->id.text, event->attempt);
+    }
+    sequence_checked(story, run, event);
+    switch (event->kind) {
+    case EVENT_RUN_COMPLETED:
+    case EVENT_RUN_FAULTED:
+    case EVENT_RUN_CANCELLED:
+    case EVENT_RUN_TERMINATED: story->has_ended = true; break;
+    case EVENT_JOB_SCHEDULED: job_scheduled(story, event); break;
+    case EVENT_JOB_RETRIED: job_retried(story, event); break;
+    case EVENT_JOB_COMPLETED:
+    case EVENT_JOB_FAILED:
+    case EVENT_JOB_DEAD:
+    case EVENT_JOB_CANCELLED: job_ended(story, event); break;
+    case EVENT_SIGNAL_RECEIVED: signal_received(story, run, event); break;
+    case EVENT_TASK_STARTED:
+    case EVENT_COMPENSATION_STARTED: story->tasks_open++; break;
+    case EVENT_COMPENSATION_COMPLETED:
+    case EVENT_COMPENSATION_FAILED: story->tasks_open--; break;
+    case EVENT_TASK_COMPLETED:
+    case EVENT_TASK_FAULTED:
+    case EVENT_TASK_CANCELLED: task_ended(story, run, event); break;
+    default: break;
+    }
+}
