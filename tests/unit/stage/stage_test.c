@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "run.pb-c.h"
-#include "scheduler/tables/record.h"
+#include "scheduler/tables/run_store.h"
 #include "stage/stage.h"
 #include "store/fault.h"
 
@@ -57,16 +57,19 @@ static status start(struct stage *stage, const struct workflow *workflow)
 }
 
 struct seen {
+    struct txn *txn;
     size_t runs;
     Pb__RunStatus status;
 };
 
-static status see_head(bytes, bytes row, struct error *reterr, void *context)
+static status see_run(bytes key, bytes, struct error *reterr, void *context)
 {
     struct seen *seen                        = context;
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
     Pb__RunHead *head                        = NULL;
-    TRY(record_read(row, &pb__run_head__descriptor, arena, &head, reterr));
+    Pb__RunView *row                         = NULL;
+    const struct id id                       = id_unpack(key.ptr);
+    TRY(run_rows_get(seen->txn, str_from(id.text), arena, &row, &head, reterr));
     seen->runs++;
     seen->status = (Pb__RunStatus)head->status;
     return STATUS_OK;
@@ -80,8 +83,9 @@ static struct seen look(struct stage *stage)
     const struct scan scan              = {};
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     status read                         = txn_begin_read(stage_store(stage, 0), &txn, NULL);
+    seen.txn                            = txn;
     if (read == STATUS_OK) {
-        read = txn_page(txn, TABLE_RUN_HEADS, &scan, 100, &page, see_head, &seen, NULL);
+        read = txn_page(txn, TABLE_RUNS, &scan, 100, &page, see_run, &seen, NULL);
     }
     assert_int_equal(read, STATUS_OK);
     return seen;
