@@ -186,12 +186,17 @@ static void print_finding(json finding)
     json pointer = json_get_text(finding, "pointer");
     json detail  = json_get_text(finding, "detail");
     json hint    = json_get_text(finding, "hint");
+    json code    = json_get_text(finding, "code");
     int64_t line = 0;
     (void)json_to_int(json_get_text(finding, "line"), &line);
     if (line > 0) (void)fprintf(stderr, "  line %lld: ", (long long)line);
     if (line == 0 && json_is(pointer, JSON_TEXT)) {
         print_clean(stderr, "  ", json_str(pointer));
         print_clean(stderr, " ", (str){});
+    }
+    if (json_is(code, JSON_TEXT)) {
+        print_clean(stderr, "", json_str(code));
+        print_clean(stderr, ": ", (str){});
     }
     if (json_is(detail, JSON_TEXT)) print_clean(stderr, "", json_str(detail));
     if (json_is(hint, JSON_TEXT)) print_clean(stderr, "; fix: ", json_str(hint));

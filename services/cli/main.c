@@ -168,13 +168,19 @@ static const struct cli_command commands[] = {
 };
 /* clang-format on */
 
+enum { NAME_WIDTH = 9, USAGE_WIDTH = 24 /* columns of the list of commands */ };
+
 static void print_help(FILE *out)
 {
     (void)fprintf(out, "tutti %s: durable workflows of LLM calls, tool calls, waits and people\n\n",
                   TUTTI_VERSION);
     (void)fprintf(out, "usage: tutti [GLOBAL FLAGS] COMMAND ...\n\n");
     for (const struct cli_command *command = commands; command->name; command++) {
-        (void)fprintf(out, "  %-9s %-24s %s\n", command->name, command->usage, command->doc);
+        /* A long name takes its room from the usage: the last column stays where it is. */
+        int length = (int)strlen(command->name);
+        int usage  = length > NAME_WIDTH ? USAGE_WIDTH - (length - NAME_WIDTH) : USAGE_WIDTH;
+        (void)fprintf(out, "  %-*s %-*s %s\n", NAME_WIDTH, command->name, usage, command->usage,
+                      command->doc);
     }
     (void)fprintf(
         out,

@@ -57,12 +57,7 @@ static bool print_events(struct api_call *call, json events, struct buf *texts,
 
 void events_publish(struct api_call *call)
 {
-    const char *namespace = api_namespace(call);
-    if (strcmp(namespace, "*") == 0) {
-        api_fail_with(call, "invalid_request", (str){},
-                      "an event belongs to a namespace: name one with the header Tutti-Namespace");
-        return;
-    }
+    const char *namespace            = api_namespace(call); /* "*" is refused with the rest */
     CLEANUP(json_unrefp) json events = json_invalid();
     struct error error               = {};
     status code                      = cloud_events_read(call->request, &events, &error);

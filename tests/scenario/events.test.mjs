@@ -46,6 +46,12 @@ scenario('an event finds its run, once, whatever is killed', { needs: ['schedule
   });
   assert.deepEqual((await suite.runEnds(runs[0].id)).output, { order: 1 });
   await suite.api.refused('POST', '/v1/events', { specversion: '1.0' }, 400, 'invalid_request', { headers: { 'tutti-namespace': 'default', ...STRUCTURED } });
+  const wrong = await suite.api.refused('POST', '/v1/events', { specversion: '0.3', id: '', type: 'x' }, 400, 'invalid_request', { headers: STRUCTURED });
+  assert.deepEqual(wrong.errors.map((fault) => fault.pointer), ['/specversion', '/id', '/source', ''], 'all at once, the namespace last');
+  assert.match(wrong.errors[3].detail, /namespace/);
+  const batch = { 'content-type': 'application/cloudevents-batch+json', 'tutti-namespace': 'default' };
+  const second = await suite.api.refused('POST', '/v1/events', [event('d', 9), { ...event('e', 9), type: 5 }], 400, 'invalid_request', { headers: batch });
+  assert.deepEqual(second.errors.map((fault) => fault.pointer), ['/1/type']);
 });
 
 const target = await Upstream.start(({ path }, count) => (path === '/flaky' && count === 1 ? { status: 503 } : {}));

@@ -69,7 +69,7 @@ attack('definitions that are none', async (suite) => {
     assert.equal(answer.status, 422, `${name}: ${answer.status} ${answer.text}`);
     assert.equal(answer.body.code, 'workflow_invalid', name);
     assert.ok(answer.body.errors.length > 0, name);
-    for (const finding of answer.body.errors) assert.ok(finding.detail, name);
+    for (const finding of answer.body.errors) assert.ok(finding.detail && /^V\d\d$/.test(finding.code), name);
   }
   const json = { headers: { 'content-type': 'application/json' } };
   const wrong = await suite.api.call('PUT', '/v1/workflows/x', '{"document": {', json);

@@ -121,6 +121,7 @@ str call_namespace(const struct rpc_call *call, const char *of_message)
 static void write_finding(struct json_writer *writer, const struct diagnostic *found)
 {
     json_begin_object(writer);
+    if (found->code && *found->code) json_put_text(writer, "code", str_from(found->code));
     json_put_text(writer, "pointer", str_from(found->pointer));
     if (found->line > 0) json_put_int(writer, "line", found->line);
     if (found->column > 0) json_put_int(writer, "column", found->column);
