@@ -56,6 +56,28 @@ Feature: E15 budgets
       """
     And the server should get 1 request of DELETE /one
 
+  @http
+  Scenario: What a child run costs counts, and it may spend no more than is left
+    Given another workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e15-child, version: '1.0.0' }
+      do:
+        - ask: { call: llm.chat, with: { model: simulated, prompt: 'A prompt of several words' } }
+        - more: { if: '${ $workflow.input.twice }', call: llm.chat, with: { model: simulated, prompt: 'And one more' } }
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e15-parent, version: '1.0.0', metadata: { tutti: { budget: { tokens: 2 } } } }
+      do:
+        - bounded: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: true } } } } } ], catch: { as: e, do: [ { kept: { set: { text: '${ $e.detail }' }, export: { as: '{ said: .text }' } } } ] } }
+        - spent: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: false } } } } } ], catch: { as: e, do: [ { kept: { set: { type: '${ $e.type }', child: '${ $context.said | test("at /do/1/more") }' } } } ] } }
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      { type: 'https://tutti.dev/errors/budget', child: true }
+      """
+
   Scenario Outline: Budgets that are none
     Given a workflow with definition:
       """yaml

@@ -65,6 +65,7 @@ static void child_completed(struct decision *decision, struct activation *activa
              .kind       = EVENT_CHILD_COMPLETED,
              .activation = activation->slot,
              .id         = activation->id,
+             .usage      = answer->usage,
              .value      = has_output ? json_ref(answer->value) : json_null(),
     };
     (void)decide_emit(decision, &event);
@@ -79,6 +80,7 @@ static void child_faulted(struct decision *decision, struct activation *activati
         .kind       = EVENT_CHILD_FAULTED,
         .activation = activation->slot,
         .id         = activation->id,
+        .usage      = answer->usage,
         .error      = json_ref(error),
     };
     (void)decide_emit(decision, &event);

@@ -28,4 +28,7 @@ status job_attempt_timeout(struct scene *scene, const struct job_policy *policy,
 /** What the run may still spend: OK, or the error to raise in `*ret_error`. */
 status job_check_budget(const struct run *run, const struct task *task, json *ret_error);
 
+/** What is left of it, for a child run; 0: no limit. Only of a run that may spend something. */
+void job_budget_left(const struct run *run, int64_t *ret_usd_nanos, int64_t *ret_tokens);
+
 #endif

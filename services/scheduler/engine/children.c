@@ -154,6 +154,8 @@ static status order(struct engine *engine, struct live_run *live, const struct e
     ordered.awaited           = event->is_kept;
     ordered.created_by        = row->created_by;
     ordered.traceparent       = live->traceparent;
+    ordered.budget_usd_nanos  = event->budget_usd_nanos;
+    ordered.budget_tokens     = event->budget_tokens;
     TRY(json_in(engine->arena, event->value, &ordered.input_json, reterr));
     Pb__Message message  = PB__MESSAGE__INIT;
     message.content_case = PB__MESSAGE__CONTENT_RUN_ORDER;
@@ -212,6 +214,8 @@ status engine_take_child_answer(struct engine *engine, const Pb__ChildAnswer *to
     }
     TRY(json_out(told->value_json, "child", &value, reterr));
     answer.value = value;
+    /* A run that its key has found is another's: whoever started it pays for it. */
+    if (str_is(answer.run, told->child)) usage_from_wire(told->usage, &answer.usage);
     TRY(engine_run(engine, str_from(told->parent_run), NULL, &live, reterr));
     if (!live) return STATUS_OK;
 
@@ -227,10 +231,17 @@ status engine_take_child_answer(struct engine *engine, const Pb__ChildAnswer *to
 /* --- the child's side: telling -----------------------------------------------------------------
  */
 
+/* `usage` NULL: it has not ended, or never began. */
 static status tell_parent(struct engine *engine, const Pb__WatcherRecord *watcher, const char *run,
-                          Pb__ChildOutcome outcome, json value, struct error *reterr)
+                          Pb__ChildOutcome outcome, json value, const struct usage *usage,
+                          struct error *reterr)
 {
-    Pb__ChildAnswer answer   = PB__CHILD_ANSWER__INIT;
+    Pb__Usage used         = PB__USAGE__INIT;
+    Pb__ChildAnswer answer = PB__CHILD_ANSWER__INIT;
+    if (usage) {
+        usage_to_wire(usage, &used);
+        answer.usage = &used;
+    }
     answer.parent_run        = watcher->parent_run;
     answer.parent_activation = watcher->parent_activation;
     answer.child             = watcher->child;
@@ -282,7 +293,7 @@ static status tell_end(struct engine *engine, const struct live_run *live,
     case RUN_WAITING:
     case RUN_SUSPENDED: break;
     }
-    return tell_parent(engine, watcher, live->id.text, outcome, value, reterr);
+    return tell_parent(engine, watcher, live->id.text, outcome, value, run_usage(run), reterr);
 }
 
 status engine_tell_watchers(struct engine *engine, struct live_run *live, struct error *reterr)
@@ -325,13 +336,15 @@ static status command_of_order(struct engine *engine, const Pb__RunOrder *ordere
     if (!command || !request || !response || !origin) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a start");
     }
-    *request             = (Pb__StartRun)PB__START_RUN__INIT;
-    *response            = (Pb__StartedRun)PB__STARTED_RUN__INIT;
-    request->workflow    = ordered->workflow;
-    request->client_id   = ordered->client_id;
-    request->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
-    request->created_by  = ordered->created_by;
-    request->traceparent = ordered->traceparent;
+    *request                  = (Pb__StartRun)PB__START_RUN__INIT;
+    *response                 = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    request->workflow         = ordered->workflow;
+    request->client_id        = ordered->client_id;
+    request->on_conflict      = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
+    request->created_by       = ordered->created_by;
+    request->traceparent      = ordered->traceparent;
+    request->budget_usd_nanos = ordered->budget_usd_nanos;
+    request->budget_tokens    = ordered->budget_tokens;
     *origin = (struct start_origin){.parent_task = ordered->parent_task, .depth = ordered->depth};
     if (id_is_valid(str_from(ordered->child))) memcpy(origin->child.text, ordered->child, ID_LEN);
     if (id_is_valid(str_from(ordered->parent_run))) {
@@ -392,7 +405,7 @@ static status attend(struct engine *engine, const Pb__RunOrder *ordered, struct 
         TRY(tell_schedule(engine, &answer, reterr));
     } else if (!ordered->awaited || is_other) {
         TRY(tell_parent(engine, &watcher, live->id.text, PB__CHILD_OUTCOME__CHILD_OUTCOME_STARTED,
-                        json_invalid(), reterr));
+                        json_invalid(), NULL, reterr));
     }
     if (!ordered->awaited) return STATUS_OK;
     bool was_over = run_status_is_final(run_status(live->run)) && live->was_final;
@@ -420,7 +433,7 @@ static status refuse(struct engine *engine, const Pb__RunOrder *ordered, status 
     watcher.parent_activation       = ordered->parent_activation;
     watcher.child                   = ordered->child;
     return tell_parent(engine, &watcher, ordered->child, PB__CHILD_OUTCOME__CHILD_OUTCOME_REFUSED,
-                       error, reterr);
+                       error, NULL, reterr);
 }
 
 /* A run does not listen again to what has started it: its input. Rows for events that nobody keeps

@@ -23,6 +23,9 @@ status apply_task_skipped(struct run *run, struct event *event, struct error *re
  * 0: it tells none. */
 uint32_t event_attempt(const struct activation *activation, enum event_kind kind);
 
+/** Adds what a job or a child run has cost to the run, and to the agents around its task. */
+void apply_usage(struct run *run, const struct activation *activation, const struct usage *usage);
+
 /* Of an open activation. */
 status apply_task(struct run *run, struct activation *activation, struct event *event,
                   struct error *reterr);

@@ -31,6 +31,7 @@ status apply_child(struct run *run, struct activation *activation, struct event 
         if (!is_detached) return STATUS_OK; /* it goes on waiting */
     }
     TRY(apply_input(activation, INPUT_ANSWER, event, reterr));
+    apply_usage(run, activation, &event->usage);
     activation->id = (struct id){};
     json_replace(&activation->key, json_invalid());
     if (event->kind == EVENT_CHILD_COMPLETED) {

@@ -51,6 +51,15 @@ uint32_t event_attempt(const struct activation *activation, enum event_kind kind
     }
 }
 
+void apply_usage(struct run *run, const struct activation *activation, const struct usage *usage)
+{
+    usage_add(&run->usage, usage);
+    for (const struct activation *a = activation_parent(run, activation); a;
+         a                          = activation_parent(run, a)) {
+        if (a->agent) usage_add(&a->agent->usage, usage);
+    }
+}
+
 status apply_job(struct run *run, struct activation *activation, struct event *event,
                  struct error *reterr)
 {
@@ -61,9 +70,7 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
     event->is_of_state = event->attempt == event_attempt(activation, event->kind);
     bool is_again      = event->kind == EVENT_JOB_RETRIED;
     TRY(apply_input(activation, is_again ? INPUT_REQUEUE : INPUT_ANSWER, event, reterr));
-    usage_add(&run->usage, &event->usage);
-    const struct activation *parent = activation_parent(run, activation);
-    if (parent && parent->agent) usage_add(&parent->agent->usage, &event->usage);
+    apply_usage(run, activation, &event->usage);
 
     switch (event->kind) {
     case EVENT_JOB_RETRIED: activation->attempt = event->attempt; return STATUS_OK;

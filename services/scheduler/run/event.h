@@ -115,15 +115,16 @@ enum event_kind {
     EVENT_APPROVAL_EDITED = 46,
 
     /* "child.scheduled": activation, id = the child run, key = "namespace/name:version" (text),
-     * value = its input; is_kept: the task waits for its end, not only for its start. */
+     * value = its input; is_kept: the task waits for its end, not only for its start;
+     * budget_usd_nanos, budget_tokens: what it may spend (0: no limit). */
     EVENT_CHILD_SCHEDULED = 60,
     /* "child.started": activation, id = the child; value = the id of the run (text), if it is
      * another one, which was found by the key of its workflow. */
     EVENT_CHILD_STARTED = 61,
-    /* "child.completed": activation, id, value = its output. */
+    /* "child.completed": activation, id, value = its output, usage. */
     EVENT_CHILD_COMPLETED = 62,
-    /* "child.faulted": activation, id, error = what the task raises: also of a child that could not
-     * be started, or was cancelled or terminated by others. */
+    /* "child.faulted": activation, id, error = what the task raises, usage: also of a child that
+     * could not be started, or was cancelled or terminated by others. */
     EVENT_CHILD_FAULTED = 63,
     /* "child.cancelled", "child.terminated": activation, id. The task ends before it, and takes it
      * along. */

@@ -167,7 +167,8 @@ struct child_answer {
         CHILD_TERMINATED,
         CHILD_REFUSED, /* it could not be started */
     } outcome;
-    json value; /* shared: output, or error */
+    json value;         /* shared: output, or error */
+    struct usage usage; /* what it and those below it have cost */
 };
 
 /** NOT_FOUND: no task waits for this child (any more). */

@@ -513,6 +513,7 @@ void world_answer_child(struct world *world, size_t index, enum child_outcome ou
         .run        = str_from(child.id.text),
         .outcome    = outcome,
         .value      = value,
+        .usage      = outcome == CHILD_STARTED ? (struct usage){} : world->usage,
     };
     struct error error = {};
     finish(world, run_child_answered(world->run, &world->env, &answer, &world->events, &error),

@@ -1,4 +1,5 @@
 /* The commands and views of run.h: what they refuse, what they say, where the limits are. */
+#include "agent_talk.h"
 #include "cmocka.h"
 #include "support/scheduler/world.h"
 #include "json/json_text.h"
@@ -198,6 +199,55 @@ static void a_spent_budget_refuses_the_next_job(void **state)
     world_done(&world);
 }
 
+#define CHILD "run: {workflow: {namespace: test, name: c, version: 1.0.0}}"
+
+static void a_child_spends_the_budget_of_its_parent(void **)
+{
+    struct world world;
+    world_init(&world, "do: [{a: {" CHILD "}}, {b: {" CHILD "}}, {c: {try: [{d: {" CHILD
+                       "}}], catch: {as: e, do: [{f: {set: {e: '${ $e.type }'}}}]}}}]");
+    world.usage = (struct usage){.input_tokens = 20, .output_tokens = 15, .calls = 1};
+    const struct run_start command = {.budget_tokens = 60};
+    struct error error             = {};
+    assert_int_equal(run_start(world.run, &world.env, &command, &world.events, &error), STATUS_OK);
+    assert_int_equal(world.events.items[world.events.count - 1].kind, EVENT_CHILD_SCHEDULED);
+    assert_int_equal(world.events.items[world.events.count - 1].budget_tokens, 60);
+    world_commit(&world);
+    world_crash(&world, false);
+    world_answer_child(&world, 0, CHILD_COMPLETED, "1");
+    assert_int_equal(run_usage(world.run)->input_tokens, 20);
+    world_crash(&world, true);
+    assert_int_equal(run_usage(world.run)->output_tokens, 15);
+    world_answer_child(&world, 0, CHILD_COMPLETED, "2");
+    assert_int_equal(world.child_count, 0); /* a third one is not ordered: nothing is left */
+    assert_string_equal(world_result(&world), "{\"e\":\"https://tutti.dev/errors/budget\"}");
+    assert_int_equal(run_usage(world.run)->calls, 2);
+    world_done(&world);
+}
+
+static void an_agent_pays_for_its_child_runs(void **)
+{
+    static const struct answer script[] = {
+        {"model", 0, ANSWER_OK_ONCE, ASKS(CALL_OF("c1", "c", "{}"))},
+        {"model", 0, ANSWER_OK, SAYS("done")},
+        {},
+    };
+    struct world world;
+    world_init(&world, "do: [{a: {call: agent.run, with: {model: smart, input: Go, tools: "
+                       "[{workflow: {namespace: test, name: c, version: 1.0.0}}]}}}]");
+    world.usage  = (struct usage){.input_tokens = 20, .output_tokens = 15, .calls = 1};
+    world.script = script;
+    world_start(&world, NULL);
+    world_play(&world);
+    world_answer_child(&world, 0, CHILD_FAULTED, NULL);
+    world_play(&world);
+    const char *result = world_result(&world);
+    if (!strstr(result, "\"usage\":{\"input_tokens\":60,\"output_tokens\":45")) {
+        assert_string_equal(result, "60 and 45");
+    }
+    world_done(&world);
+}
+
 static void a_job_event_has_all_that_a_job_table_needs(void **state)
 {
     (void)state;
@@ -293,6 +343,8 @@ int main(void)
         cmocka_unit_test(only_timers_make_a_run_wait),
         cmocka_unit_test(progress_goes_by_weight),
         cmocka_unit_test(a_spent_budget_refuses_the_next_job),
+        cmocka_unit_test(a_child_spends_the_budget_of_its_parent),
+        cmocka_unit_test(an_agent_pays_for_its_child_runs),
         cmocka_unit_test(a_job_event_has_all_that_a_job_table_needs),
         cmocka_unit_test(an_endless_loop_gives_the_partition_back),
         cmocka_unit_test(too_many_open_tasks_fault),

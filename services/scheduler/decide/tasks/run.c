@@ -5,6 +5,7 @@
  */
 #include "scheduler/decide/agent_child.h"
 #include "scheduler/decide/child.h"
+#include "scheduler/decide/job_policy.h"
 #include "scheduler/decide/tasks/tasks.h"
 #include "scheduler/run/job_key.h"
 
@@ -118,6 +119,11 @@ static status attempt(struct scene *scene, struct event *ret_child, json *ret_er
                        "run.workflow: child runs are nested %d deep, which is the limit",
                        CHILD_DEPTH_MAX);
         return scene_fail(scene, ERROR_RUNTIME, detail, ret_error);
+    }
+    bool is_bounded = !scene->task->is_compensation && !scene->task->run.is_detached;
+    if (is_bounded) {
+        TRY(job_check_budget(scene->run, scene->task, ret_error));
+        job_budget_left(scene->run, &ret_child->budget_usd_nanos, &ret_child->budget_tokens);
     }
     CLEANUP(wish_done) struct wish wish = {};
     struct child_place place            = {};
