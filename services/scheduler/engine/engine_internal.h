@@ -306,6 +306,11 @@ status engine_tell_watchers(struct engine *engine, struct live_run *live, struct
 /** Where child runs go: the `children` of decide_env. */
 struct child_places engine_child_places(struct engine *engine);
 
+/** The key by which a start of `workflow` is recognised; empty: it has none. Lives as long as the
+ * turn. */
+status engine_key_of(struct engine *engine, const struct workflow *workflow, json input,
+                     str *ret_key, struct error *reterr);
+
 /** The workflow of a name, as the system partition knows it. A new reference. Fails as
  * definitions_resolve(); UNAVAILABLE: the system partition is not in this process. */
 status engine_resolve(struct engine *engine, const struct workflow_name *name,
