@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "scheduler/engine/events.h"
-#include "scheduler/engine/start_key.h"
-#include "schema/schema.h"
 #include "workflow/errors.h"
 
 #include <stdio.h>
