@@ -2,9 +2,10 @@
  * The engine without HTTP and RPC: commands are posted to it as the services do it.
  *
  *     engine_bench [--dir DIR] [--seconds N]      the table below
+ *     engine_bench [--dir DIR] [--seconds N] --row "10 jobs"     one workflow of it, at 64
  *     engine_bench [--dir DIR] --sleeping N       N runs that wait an hour, and what they cost
  *
- * Three workflows: one step in the engine, ten steps in the engine, ten jobs one after the other,
+ * Four workflows: one step in the engine, ten steps, 1,000 `set` and `switch`, ten jobs in a row,
  * which a thread of this program leases and completes at once. Each at 1 and 64 runs at a time:
  * "caller" starts a run and, when it has ended, the next one.
  *
@@ -38,6 +39,7 @@ enum {
     LEASE_JOBS   = 100,
     WORKERS      = 2, /* so that one polls while the other reports: then a job is one commit */
     STEPS        = 10,
+    LARGE_STEPS  = 500, /* of two tasks */
     SLEEP_S      = 5,
 };
 static const uint64_t map_bytes = 16ULL << 30;
@@ -202,8 +204,8 @@ static void report_all(struct worker_thread *worker, const Pb__LeasedJobs *lease
                                      .request     = &request,
                                      .response    = &response,
                                      .arena       = arena,
-                                     .values      = mem_new(leased->n_jobs, sizeof(json)),
-                                     .value_count = leased->n_jobs};
+                                     .values      = mem_new(2 * leased->n_jobs, sizeof(json)),
+                                     .value_count = 2 * leased->n_jobs};
     ask(worker, &command);
     for (size_t i = 0; i < response.n_reports; i++) ASSERT(response.reports[i]->status == 0);
     atomic_fetch_add(&worker->bench->jobs_done, response.n_reports);
@@ -402,22 +404,38 @@ static void repeat(const char *format, struct buf *out)
     for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
 }
 
-static void measure_all(struct bench *bench, unsigned seconds)
+static void measure_all(struct bench *bench, const char *row, unsigned seconds)
 {
     (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
                  "p50 us", "p99 us", "CPU us");
 
-    struct buf sets = buf_init(4096);
-    struct buf jobs = buf_init(4096);
+    struct buf sets  = buf_init(4096);
+    struct buf jobs  = buf_init(4096);
+    struct buf large = buf_init(1 << 20);
+    for (int i = 0; i < LARGE_STEPS; i++) {
+        (void)buf_printf(&large,
+                         "  - s%d: {set: {n: \"${ .n + 1 }\"}}\n"
+                         "  - c%d: {switch: [{small: {when: '.n < 0', then: end}},"
+                         " {other: {then: continue}}]}\n",
+                         i, i);
+    }
     repeat("{set: {answer: 42, text: hello}}", &sets);
     repeat("{call: llm.chat, with: {model: m, prompt: hello}}", &jobs);
-    static const unsigned callers[] = {1, 64};
-    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
-        measure(bench, "1 step", "  - a: {set: {answer: 42}}\n", callers[i], seconds);
-        measure(bench, "10 steps", sets.ptr, callers[i], seconds);
-        measure(bench, "10 jobs", jobs.ptr, callers[i], seconds);
+    const struct {
+        const char *name;
+        const char *body;
+    } rows[] = {{"1 step", "  - a: {set: {answer: 42}}\n"},
+                {"10 steps", sets.ptr},
+                {"10 jobs", jobs.ptr},
+                {"1000 tasks", large.ptr}};
+    for (unsigned callers = row ? 64 : 1; callers <= 64; callers *= 64) {
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            if (row && strcmp(row, rows[i].name) != 0) continue;
+            measure(bench, rows[i].name, rows[i].body, callers, seconds);
+        }
     }
     buf_done(&sets);
+    buf_done(&large);
     buf_done(&jobs);
 }
 
@@ -429,10 +447,12 @@ static int remove_one(const char *path, const struct stat *, int, struct FTW *)
 int main(int argc, char **argv)
 {
     const char *folder = NULL;
+    const char *row    = NULL;
     unsigned seconds   = 3;
     unsigned long runs = 0;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--dir") == 0) folder = argv[i + 1];
+        if (strcmp(argv[i], "--row") == 0) row = argv[i + 1];
         if (strcmp(argv[i], "--seconds") == 0) seconds = (unsigned)strtoul(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--sleeping") == 0) runs = strtoul(argv[i + 1], NULL, 10);
     }
@@ -454,7 +474,7 @@ int main(int argc, char **argv)
     if (runs > 0) {
         measure_sleep(bench, runs);
     } else {
-        measure_all(bench, seconds);
+        measure_all(bench, row, seconds);
     }
     for (size_t i = 0; i < CALLERS_MAX; i++) arena_free(bench->items[i].arena);
     partition_closep(&bench->partition);

@@ -9,11 +9,18 @@ static uint64_t part(uint64_t whole, double weight, double total)
     return (uint64_t)((double)whole * (weight / total));
 }
 
+static double weight_of_list(const struct run *run, const struct task_list *list)
+{
+    const struct task *tasks = run->workflow->tasks;
+    double weight            = 0;
+    for (uint32_t i = 0; i < list->count; i++) weight += tasks[list->tasks[i]].weight;
+    return weight;
+}
+
 static uint64_t part_of_list(const struct run *run, const struct task_list *list, uint64_t whole,
                              uint32_t position)
 {
-    double total = 0;
-    for (uint32_t i = 0; i < list->count; i++) total += run->workflow->tasks[list->tasks[i]].weight;
+    double total = weight_of_list(run, list);
     return part(whole, run->workflow->tasks[list->tasks[position]].weight, total);
 }
 
@@ -44,20 +51,22 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
 }
 
 /* The share of all tasks before `position`. */
-static uint64_t part_before(const struct run *run, const struct scope *scope, uint32_t position)
+static uint64_t part_before(const struct run *run, struct scope *scope, uint32_t position)
 {
     const struct task_list *list = scope_list(run, scope);
-    double total                 = 0;
-    double before                = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        double weight = run->workflow->tasks[list->tasks[i]].weight;
-        total += weight;
-        if (i < position) before += weight;
+    if (!scope->is_weighed) scope->weight = weight_of_list(run, list);
+    if (!scope->is_weighed || position < scope->weighed) { /* it jumped back */
+        scope->is_weighed    = true;
+        scope->weighed       = 0;
+        scope->weight_before = 0;
     }
-    return part(scope->share, before, total);
+    for (; scope->weighed < position && scope->weighed < list->count; scope->weighed++) {
+        scope->weight_before += run->workflow->tasks[list->tasks[scope->weighed]].weight;
+    }
+    return part(scope->share, scope->weight_before, scope->weight);
 }
 
-uint64_t progress_until(const struct run *run, const struct scope *scope, uint32_t position)
+uint64_t progress_until(const struct run *run, struct scope *scope, uint32_t position)
 {
     bool is_alone = scope->kind == SCOPE_BRANCH || scope->kind == SCOPE_AGENT;
     if (is_alone || scope->kind == SCOPE_UNDO) return scope->share;

@@ -15,7 +15,7 @@ uint64_t progress_of_scope(const struct run *run, const struct activation *owner
 
 /** What is not counted yet of the tasks before `position` in the list of `scope`: for `position` +
  * 1, the share of the task at hand; nothing, if the list has been further already. */
-uint64_t progress_until(const struct run *run, const struct scope *scope, uint32_t position);
+uint64_t progress_until(const struct run *run, struct scope *scope, uint32_t position);
 
 /** Counts what is left of a task's share: it completed or was skipped. */
 void progress_count(struct run *run, struct scope *scope, uint64_t amount);

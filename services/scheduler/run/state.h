@@ -44,6 +44,12 @@ struct scope {
     json context;            /* own one of a parallel iteration; invalid: that of the enclosing */
     uint64_t share, counted; /* of the run's progress: all of it, and what is done */
     uint32_t next, previous; /* cached: the owner's scopes in the order of their index */
+
+    /* Cached, so that a list of thousands is not added up at each of its tasks: the weight of all
+     * tasks, and of the first `weighed`. */
+    bool is_weighed;
+    uint32_t weighed;
+    double weight, weight_before;
 };
 
 /**
