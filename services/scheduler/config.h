@@ -19,6 +19,8 @@ struct options {
     int64_t drain_ms;
     int64_t job_timeout_ms;
     int64_t heartbeat_timeout_ms;
+    int64_t retention_ms; /* of finished runs; 0: for ever */
+    json retention_rules;
     json secrets;            /* of workflows, by namespace and name */
     const char *secrets_dir; /* NULL: none */
     bool four_eyes;

@@ -10,6 +10,7 @@
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
 #include "scheduler/engine/metrics.h"
+#include "scheduler/engine/retention.h"
 #include "scheduler/maintenance.h"
 #include "scheduler/services/overview.h"
 #include "scheduler/services/server.h"
@@ -54,8 +55,9 @@ static void free_bools(bool **bools)
     free(*bools);
 }
 
-static status open_scheduler(const struct options *options, struct engine_metrics *metrics,
-                             struct scheduler **ret_scheduler, struct error *reterr)
+static status open_scheduler(const struct options *options, const struct retention *retention,
+                             struct engine_metrics *metrics, struct scheduler **ret_scheduler,
+                             struct error *reterr)
 {
     CLEANUP(free_bools) bool *owned = NULL;
     TRY(owned_of(options, &owned, reterr));
@@ -67,6 +69,7 @@ static status open_scheduler(const struct options *options, struct engine_metric
         .owned         = owned,
         .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,
         .has_four_eyes = options->four_eyes,
+        .retention     = retention,
         .limits        = {.attempt_timeout_us = options->job_timeout_ms * 1000},
         .secrets       = {.configured  = options->secrets,
                           .folder      = options->secrets_dir,
@@ -92,13 +95,15 @@ static status start_server(const struct options *options, struct scheduler *sche
 }
 
 /* Findings of the trees in the configuration, which only we understand. */
-static status check_trees(const struct config *config, const struct options *options,
-                          struct error *reterr)
+static status read_trees(const struct config *config, const struct options *options,
+                         struct retention *retention, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     struct diagnostics *list = diagnostics_new(arena);
     secrets_check(config, options->secrets, list);
+    retention->keep_us = options->retention_ms * 1000;
+    retention_read(config, options->retention_rules, retention, list);
     config_print_findings(scheduler_program.name, config_sources_of(config)->file, list);
     if (list->errors == 0) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT, "the configuration has errors");
@@ -150,7 +155,8 @@ static void say_started(const struct options *options, const struct telemetry *t
 static status serve(const struct config *config, const struct options *options,
                     struct error *reterr)
 {
-    TRY(check_trees(config, options, reterr));
+    struct retention retention = {};
+    TRY(read_trees(config, options, &retention, reterr));
     TRY(process_block_signals(reterr));
 
     CLEANUP(metrics_freep) struct metrics *metrics = metrics_new();
@@ -169,7 +175,8 @@ static status serve(const struct config *config, const struct options *options,
     TRY(telemetry_start(&admin, &telemetry, reterr));
 
     CLEANUP(scheduler_closep) struct scheduler *scheduler = NULL;
-    TRY(open_scheduler(options, counts, &scheduler, reterr)); /* goes on after the last commit */
+    TRY(open_scheduler(options, &retention, counts, &scheduler,
+                       reterr)); /* goes on after the last commit */
     if (options->bootstrap_key_file) {
         TRY(bootstrap_key(scheduler, options->bootstrap_key_file, reterr));
     }

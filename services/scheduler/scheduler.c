@@ -194,6 +194,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .metrics       = options->metrics,
         .limits        = options->limits,
         .secrets       = &shard->secret_source,
+        .retention     = options->retention,
         .lease_ms      = options->lease_ms,
         .subscriptions = scheduler->subscriptions,
         .failed        = options->failed,

@@ -27,8 +27,9 @@ struct scheduler_options {
     uint32_t lease_ms;         /* 0: LEASE_MS_DEFAULT */
     bool has_four_eyes;        /* who started a run does not approve what it asks */
     struct run_limits limits;
-    struct secrets_place secrets;   /* of workflows; its members outlive the scheduler */
-    struct engine_metrics *metrics; /* borrowed; NULL: none */
+    struct secrets_place secrets;      /* of workflows; its members outlive the scheduler */
+    const struct retention *retention; /* outlives the scheduler; NULL: runs are kept for ever */
+    struct engine_metrics *metrics;    /* borrowed; NULL: none */
 
     /** As engine_options.failed; NULL: exits 74. */
     void (*failed)(const struct error *error, void *context);

@@ -73,6 +73,7 @@ static status open_engine(struct stage *stage, uint16_t index, struct error *ret
         .listener      = {.context = stage},
         .limits        = stage->options.limits,
         .secrets       = stage->options.secrets,
+        .retention     = stage->options.retention,
         .lease_ms      = stage->options.lease_ms,
         .random_seed   = prng_next(&seeds) | 1,
         .post          = on_post,

@@ -27,6 +27,7 @@ struct stage_options {
     uint32_t lease_ms;                   /* 0: the scheduler's */
     struct run_limits limits;            /* what it points to outlives the stage */
     const struct secret_source *secrets; /* likewise; NULL: there are none */
+    const struct retention *retention;   /* likewise; NULL: runs are kept for ever */
 };
 
 struct stage;

@@ -67,6 +67,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
     TRY(engine_execute(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
+    TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
     engine_end_polls(engine, false);

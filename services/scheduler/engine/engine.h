@@ -64,6 +64,8 @@ struct engine_clock {
     void *context;
 };
 
+struct retention;
+
 struct engine_options {
     struct partition *partition;      /* borrowed, as all that follows */
     const struct engine_clock *clock; /* NULL: the real one */
@@ -76,6 +78,7 @@ struct engine_options {
     struct engine_listener listener;     /* functions may be NULL */
     struct run_limits limits;            /* pointers outlive the engine */
     const struct secret_source *secrets; /* asked by the engine's thread only; NULL: none */
+    const struct retention *retention;   /* NULL: every run is kept for ever */
     uint32_t lease_ms;                   /* 0: LEASE_MS_DEFAULT */
     uint64_t random_seed;                /* 0: from the kernel */
 

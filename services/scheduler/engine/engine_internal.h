@@ -15,6 +15,7 @@
 #include "scheduler/engine/job_queue.h"
 #include "scheduler/engine/outbox.h"
 #include "scheduler/engine/poll.h"
+#include "scheduler/engine/retention.h"
 #include "scheduler/engine/run_cache.h"
 #include "scheduler/tables/assistant_store.h"
 #include "scheduler/tables/record.h"
@@ -100,6 +101,7 @@ struct engine {
     uint64_t size_bytes;
     uint64_t timer_count;
     bool has_deletions; /* rows of deleted runs are left */
+    struct retention_sweep retention;
 };
 
 /* --- engine.c ----------------------------------------------------------------------------------

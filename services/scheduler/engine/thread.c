@@ -46,6 +46,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us         = earliest(due_us, job_queues_due_us(engine->queues));
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));
+    if (engine->options.retention) due_us = earliest(due_us, engine->retention.due_us);
     if (due_us == INT64_MAX) return INT64_MAX;
     int64_t now_us   = engine_time_us(engine);
     int64_t ahead_us = due_us - now_us;

@@ -1,0 +1,174 @@
+/* Finished runs go when their time is over, and leave nothing. */
+#include "cmocka.h"
+
+#include "base/assert.h"
+#include "run.pb-c.h"
+#include "scheduler/engine/retention.h"
+#include "stage/stage.h"
+
+enum { ARENA_MAX = 64 << 20, RUNS = 450 /* more than two pages */ };
+
+#define SECOND   INT64_C(1'000'000)
+#define HOUR     (3'600 * SECOND)
+#define DAY      (24 * HOUR)
+#define START_US INT64_C(1'795'341'600'000'000)
+
+/* --- rules -------------------------------------------------------------------------------------
+ */
+
+static const struct retention rules = {
+    .keep_us = 30 * DAY,
+    .rules   = {{.namespace = {"scrape", 6}, .keep_us = DAY},
+                {.workflow = {"seo-*", 5},
+                 .status   = PB__RUN_STATUS__RUN_STATUS_FAULTED,
+                 .keep_us  = 90 * DAY},
+                {.workflow = {"seo-*", 5}, .keep_us = 2 * DAY},
+                {.workflow = {"ledger", 6}, .keep_us = RETENTION_FOR_EVER_US}},
+    .count   = 4,
+};
+
+static void the_first_rule_that_fits_decides(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *namespace, *workflow;
+        Pb__RunStatus status;
+        int64_t days; /* 0: for ever */
+    } cases[] = {
+        {"default", "other", PB__RUN_STATUS__RUN_STATUS_COMPLETED, 30},
+        {"scrape", "ledger", PB__RUN_STATUS__RUN_STATUS_COMPLETED, 1},
+        {"default", "seo-article", PB__RUN_STATUS__RUN_STATUS_COMPLETED, 2},
+        {"default", "seo-article", PB__RUN_STATUS__RUN_STATUS_FAULTED, 90},
+        {"default", "seo", PB__RUN_STATUS__RUN_STATUS_FAULTED, 30},
+        {"default", "seo-", PB__RUN_STATUS__RUN_STATUS_CANCELLED, 2},
+        {"default", "ledger", PB__RUN_STATUS__RUN_STATUS_TERMINATED, 0},
+        {"default", "ledgers", PB__RUN_STATUS__RUN_STATUS_TERMINATED, 30},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Pb__RunView row = PB__RUN_VIEW__INIT;
+        row.namespace_  = cases[i].namespace;
+        row.workflow    = cases[i].workflow;
+        row.status      = cases[i].status;
+        row.ended_us    = START_US;
+        int64_t end_us  = cases[i].days ? START_US + cases[i].days * DAY : INT64_MAX;
+        assert_int_equal(retention_end_us(&rules, &row), end_us);
+    }
+    assert_int_equal(retention_shortest_us(&rules), DAY);
+    const struct retention never = {.keep_us = RETENTION_FOR_EVER_US};
+    assert_int_equal(retention_shortest_us(&never), INT64_MAX);
+}
+
+/* --- the sweeper -------------------------------------------------------------------------------
+ */
+
+static struct stage *stage_with(const struct retention *retention)
+{
+    const struct stage_options options = {
+        .partitions = 1, .seed = 7, .now_us = START_US, .retention = retention};
+    struct stage *stage = NULL;
+    assert_int_equal(stage_open(&options, &stage, NULL), STATUS_OK);
+    return stage;
+}
+
+static void put(struct stage *stage, const char *name, const char *tasks,
+                const struct workflow **ret_workflow)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    struct diagnostics list                  = {.arena = arena};
+    const char *text                         = arena_printf(
+                                arena, "document: {dsl: 1.0.3, namespace: test, name: %s, version: 1.0.0}\ndo:\n%s", name,
+                                tasks);
+    assert_int_equal(workflow_read(str_from(text), &list, ret_workflow, NULL), STATUS_OK);
+    assert_int_equal(stage_put(stage, *ret_workflow, NULL), STATUS_OK);
+}
+
+static void start(struct stage *stage, const struct workflow *workflow)
+{
+    CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(COMMAND_START, 1);
+    Pb__StartRun *request                             = stage_call_alloc(call, sizeof *request);
+    Pb__StartedRun *response                          = stage_call_alloc(call, sizeof *response);
+    *request                                          = (Pb__StartRun)PB__START_RUN__INIT;
+    *response                                         = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    call->command.request                             = request;
+    call->command.response                            = response;
+    call->command.workflow                            = workflow_ref(workflow);
+    assert_int_equal(stage_ask(stage, 0, call, NULL), STATUS_OK);
+    assert_int_equal(call->command.code, STATUS_OK);
+}
+
+static void live(struct stage *stage, int64_t us)
+{
+    while (us > 0) {
+        int64_t wait_us = stage_wait_us(stage);
+        if (wait_us > us) wait_us = us;
+        stage_pass(stage, wait_us);
+        us -= wait_us;
+        assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    }
+}
+
+static uint64_t rows_of(struct stage *stage, enum table table)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    uint64_t count                      = 0;
+    assert_int_equal(txn_begin_read(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_count(txn, table, &count, NULL), STATUS_OK);
+    return count;
+}
+
+static void finished_runs_go_and_others_stay(void **state)
+{
+    (void)state;
+    static const struct retention day         = {.keep_us = DAY};
+    CLEANUP(stage_closep) struct stage *stage = stage_with(&day);
+    const struct workflow *done               = NULL;
+    const struct workflow *waits              = NULL;
+    put(stage, "done", "  - a: {set: {x: 1}}\n", &done);
+    put(stage, "waits", "  - a: {wait: {days: 5}}\n", &waits);
+    for (int i = 0; i < RUNS; i++) {
+        start(stage, done);
+        if (i % 10 == 0) start(stage, waits);
+    }
+    live(stage, DAY - HOUR);
+    assert_int_equal(rows_of(stage, TABLE_RUNS), RUNS + RUNS / 10);
+
+    stage_crash(stage); /* what the sweeper knew is gone */
+    assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+    live(stage, 2 * HOUR);
+    assert_int_equal(rows_of(stage, TABLE_RUNS), RUNS / 10);
+    assert_int_equal(rows_of(stage, TABLE_DELETIONS), 0);
+
+    live(stage, 6 * DAY); /* they end after five, and are kept for one */
+    assert_int_equal(rows_of(stage, TABLE_RUNS), 0);
+    assert_int_equal(rows_of(stage, TABLE_RUN_HEADS), 0);
+    assert_int_equal(rows_of(stage, TABLE_JOURNAL), 0);
+    assert_int_equal(rows_of(stage, TABLE_RUN_INDEX), 0);
+    assert_int_equal(rows_of(stage, TABLE_SNAPSHOTS), 0);
+    assert_int_equal(rows_of(stage, TABLE_PAYLOADS), 0);
+    assert_int_equal(rows_of(stage, TABLE_TIMERS), 0);
+    workflow_unref(done);
+    workflow_unref(waits);
+}
+
+static void without_rules_all_is_kept(void **state)
+{
+    (void)state;
+    static const struct retention never       = {.keep_us = RETENTION_FOR_EVER_US};
+    CLEANUP(stage_closep) struct stage *stage = stage_with(&never);
+    const struct workflow *done               = NULL;
+    put(stage, "done", "  - a: {set: {x: 1}}\n", &done);
+    start(stage, done);
+    live(stage, 400 * HOUR);
+    assert_int_equal(rows_of(stage, TABLE_RUNS), 1);
+    workflow_unref(done);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_rule_that_fits_decides),
+        cmocka_unit_test(finished_runs_go_and_others_stay),
+        cmocka_unit_test(without_rules_all_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
