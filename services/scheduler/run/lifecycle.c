@@ -281,6 +281,17 @@ static const struct recipe correlation_completed = {WORKFLOW_EVENT "correlation-
 /* --- tutti's own -------------------------------------------------------------------------------
  */
 
+/* What the value of an event is in the data of its CloudEvent; NULL: not in it. */
+static const char *member_of_value(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_APPROVAL_REQUESTED: return "approval";
+    case EVENT_APPROVAL_DECIDED: return "decision";
+    case EVENT_EMITTED: return "letter";
+    default: return NULL;
+    }
+}
+
 static status make_own(const struct maker *maker, const char *type, const char *extra)
 {
     const struct event *event         = maker->event;
@@ -296,22 +307,35 @@ static status make_own(const struct maker *maker, const char *type, const char *
         json_member(&w, "error");
         json_write_value(&w, event->error);
     }
-    bool has_value =
-        event->kind == EVENT_APPROVAL_REQUESTED || event->kind == EVENT_APPROVAL_DECIDED;
-    if (has_value) {
-        json_member(&w, event->kind == EVENT_APPROVAL_REQUESTED ? "approval" : "decision");
-        json_write_value(&w, event->value);
+    const char *member = member_of_value(event->kind);
+    if (member) {
+        bool is_emitted = event->kind == EVENT_EMITTED;
+        json value      = is_emitted ? json_get_text(event->value, "data") : event->value;
+        json_member(&w, member);
+        json_write_value(&w, value.kind == JSON_INVALID ? json_null() : value);
     }
     if (event->due_us != 0) json_put_time(&w, "due_at", event->due_us);
     json_end_object(&w);
     return data.is_full ? STATUS_OK : send(maker, &recipe, buf_str(&data));
 }
 
+static bool has_text(json object, const char *member, const char *text)
+{
+    json value = json_get_text(object, member);
+    return json_is(value, JSON_TEXT) && str_is(json_str(value), text);
+}
+
+/* Of the task that would have spent more; those around it fault with the same error. */
 static bool is_over_budget(const struct maker *maker)
 {
-    json type = json_get_text(maker->event->error, "type");
-    return maker->task->kind == TASK_CALL && json_is(type, JSON_TEXT) &&
-           str_is(json_str(type), "https://tutti.dev/errors/budget");
+    bool may_spend = maker->task->kind == TASK_CALL || maker->task->kind == TASK_AGENT;
+    return may_spend && has_text(maker->event->error, "type", "https://tutti.dev/errors/budget") &&
+           has_text(maker->event->error, "instance", maker->task->reference);
+}
+
+static bool is_dead_letter(const struct event *event)
+{
+    return has_text(event->value, "type", "dev.tutti.deadletter.v1");
 }
 
 /* --- all ---------------------------------------------------------------------------------------
@@ -354,6 +378,9 @@ static status of_task(const struct maker *maker)
     case EVENT_TASK_RETRIED:
     case EVENT_JOB_RETRIED: return make_all(maker, task_retried, ARRAY_LEN(task_retried));
     case EVENT_JOB_DEAD: return make_own(maker, "dev.tutti.deadletter.v1", NULL);
+    case EVENT_EMITTED:
+        return is_dead_letter(maker->event) ? make_own(maker, "dev.tutti.deadletter.v1", NULL)
+                                            : STATUS_OK;
     case EVENT_APPROVAL_REQUESTED: return make_own(maker, "dev.tutti.approval.requested.v1", NULL);
     case EVENT_APPROVAL_DECIDED: return make_own(maker, "dev.tutti.approval.decided.v1", NULL);
     default: return STATUS_OK;

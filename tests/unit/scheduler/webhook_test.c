@@ -146,6 +146,21 @@ static void test_faults_cancels_retries_and_approvals(void **)
     rig_done(&rig);
 }
 
+static void test_a_dead_letter_of_the_workflow_is_told(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "bury",
+            "  - a: {emit: {event: {with: {type: dev.tutti.deadletter.v1, data: {queue: late, "
+            "input: {n: 1}}}}}}\n"
+            "  - b: {emit: {event: {with: {type: com.example.other.v1}}}}\n");
+    (void)subscribe(&rig, "dev.tutti.*", "bury");
+    (void)rig_start(&rig, "bury", "{}");
+    expect(&rig, "dev.tutti.deadletter.v1");
+    assert_null(rig_lease(&rig, WEBHOOK_QUEUE, 0));
+    rig_done(&rig);
+}
+
 static void test_a_failed_delivery_is_repeated_with_its_id_and_holds_its_run(void **)
 {
     struct rig rig = {};
@@ -217,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_events_of_a_run_in_order),
         cmocka_unit_test(test_faults_cancels_retries_and_approvals),
+        cmocka_unit_test(test_a_dead_letter_of_the_workflow_is_told),
         cmocka_unit_test(test_a_failed_delivery_is_repeated_with_its_id_and_holds_its_run),
         cmocka_unit_test(test_410_switches_a_subscription_off),
         cmocka_unit_test(test_subscriptions_belong_to_a_namespace_and_end),
