@@ -161,13 +161,44 @@ static status edit_run(struct engine *engine, struct command *command, struct li
     return kept;
 }
 
+static status answer(struct engine *engine, struct command *command, const char *id,
+                     struct error *reterr)
+{
+    Pb__ApprovalView *row = NULL;
+    TRY(row_get(engine, id, &row, reterr));
+    *(Pb__ApprovalView *)command->response = *row;
+    return STATUS_OK;
+}
+
+/* It has changed the approval; whoever repeats it gets the same answer, also after a restart. */
+static status changed(struct engine *engine, struct command *command, const char *id,
+                      struct error *reterr)
+{
+    if (command->code != STATUS_OK) return STATUS_OK;
+    TRY(answer(engine, command, id, reterr));
+    return engine_request_keep(engine, command->request_id, str_from(command->run.text), (str){},
+                               reterr);
+}
+
+static status refuse_closed(struct command *command, const Pb__ApprovalView *row)
+{
+    return command_refuse(command, STATUS_FAILED_PRECONDITION, "approval_closed",
+                          "approval %s is not pending any more", row->id);
+}
+
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__EditApproval *request = command->request;
     engine_answer(engine, command);
+    if (engine_request_find(engine, command->request_id)) {
+        return answer(engine, command, request->id, reterr);
+    }
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
     TRY(row_get(engine, request->id, &row, reterr));
+    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
+        return refuse_closed(command, row);
+    }
     if (row->revision != request->revision) {
         return command_refuse(command, STATUS_FAILED_PRECONDITION, "precondition_failed",
                               "approval %s was changed meanwhile; read it again", request->id);
@@ -175,10 +206,40 @@ status engine_edit_approval(struct engine *engine, struct command *command, stru
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
     if (!live) return STATUS_OK;
     TRY(edit_run(engine, command, live, row, reterr));
-    if (command->code != STATUS_OK) return STATUS_OK;
+    return changed(engine, command, request->id, reterr);
+}
+
+status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__DecideApproval *request = command->request;
+    engine_answer(engine, command);
+    if (engine_request_find(engine, command->request_id)) {
+        return answer(engine, command, request->id, reterr);
+    }
+    struct live_run *live = NULL;
+    Pb__ApprovalView *row = NULL;
     TRY(row_get(engine, request->id, &row, reterr));
-    *(Pb__ApprovalView *)command->response = *row;
-    return STATUS_OK;
+    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
+        return refuse_closed(command, row);
+    }
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+
+    const struct approval_decision decision = {
+        .approval    = str_from(request->id),
+        .is_approved = request->approve,
+        .comment     = str_from(request->comment),
+        .by          = str_from(request->by),
+        .data        = command->values[0],
+    };
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code =
+        run_approval_decide(live->run, &env, &decision, &engine->events, &command->error);
+    status kept = command->code == STATUS_OK ? engine_keep(engine, live, reterr) : STATUS_OK;
+    engine_work_end(engine);
+    TRY(kept);
+    return changed(engine, command, request->id, reterr);
 }
 
 /* --- events ------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
-/* Commands to runs that exist: cancel, signal, decide an approval. */
-#include "approval.pb-c.h"
+/* Commands to runs that exist. */
 #include "scheduler/engine/engine_internal.h"
 
-/* --- cancel, signal, decide --------------------------------------------------------------------
+/* --- cancel --------------------------------------------------------------------
  */
 
 /* Finishes a command to a run that has decided. */
@@ -99,7 +98,7 @@ status engine_terminate(struct engine *engine, struct live_run *live, str reason
     return kept;
 }
 
-/* --- signal, decide ----------------------------------------------------------------------------
+/* --- retry, signal -----------------------------------------------------------------------------
  */
 
 status engine_retry(struct engine *engine, struct command *command,
@@ -167,35 +166,4 @@ status engine_signal_run(struct engine *engine, struct command *command, struct 
     answer->event_id = text_in(command->arena, str_from(event.text));
     return engine_request_keep(engine, command->request_id, str_from(live->id.text),
                                str_from(event.text), reterr);
-}
-
-status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr)
-{
-    const Pb__DecideApproval *request = command->request;
-    engine_answer(engine, command);
-    struct live_run *live = NULL;
-    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
-    if (!live) return STATUS_OK;
-
-    const struct approval_decision decision = {
-        .approval    = str_from(request->id),
-        .is_approved = request->approve,
-        .comment     = str_from(request->comment),
-        .by          = str_from(request->by),
-        .data        = command->values[0],
-    };
-    const struct decide_env env = engine_env(engine);
-    engine_work_begin(engine, str_from(live->id.text));
-    command->code =
-        run_approval_decide(live->run, &env, &decision, &engine->events, &command->error);
-    TRY(finish(engine, command, live, reterr));
-    if (command->code != STATUS_OK) return STATUS_OK;
-
-    struct key key;
-    id_key(&key, str_from(request->id));
-    Pb__ApprovalView *row = NULL;
-    TRY(record_get(engine->txn, TABLE_APPROVALS, key_bytes(&key), &pb__approval_view__descriptor,
-                   engine->arena, &row, reterr));
-    *(Pb__ApprovalView *)command->response = *row;
-    return STATUS_OK;
 }

@@ -144,6 +144,13 @@ static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, jso
     return fail_code(reterr, ok, "input_invalid", "data: %s", why.text);
 }
 
+/* Whoever decides or edits one that is closed repeats what he did, or is told so by the engine,
+ * which remembers. */
+static bool is_pending(const Pb__ApprovalView *row)
+{
+    return row->status == PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING;
+}
+
 static status check_decision(struct rpc_call *call, const struct approval_place *place,
                              json *ret_data, struct error *reterr)
 {
@@ -154,10 +161,7 @@ static status check_decision(struct rpc_call *call, const struct approval_place 
         return fail(reterr, STATUS_INVALID_ARGUMENT, "comment: at most %d bytes; data: %d",
                     COMMENT_MAX, DATA_MAX);
     }
-    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
-        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "approval_closed",
-                         "approval %s is not pending any more", row->id);
-    }
+    if (!is_pending(row)) return STATUS_OK;
     TRY(check_right(row, &person, reterr));
     TRY(check_four_eyes(call, place->shard, row, reterr));
     TRY(json_out(request->data_json, "data", ret_data, reterr));
@@ -241,10 +245,7 @@ static status check_edit(struct rpc_call *call, const Pb__ApprovalView *row, jso
 {
     const Pb__EditApproval *request = call->request;
     const struct person person      = {request->by, request->by_labels, request->n_by_labels};
-    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
-        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "approval_closed",
-                         "approval %s is not pending any more", row->id);
-    }
+    if (!is_pending(row)) return STATUS_OK;
     TRY(check_right(row, &person, reterr));
     if (request->patch_json.len > 2 * DATA_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the patch is too large");
