@@ -49,7 +49,7 @@ class Witness {
   }
 }
 
-scenario('sagas are undone over the deaths of the scheduler', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { tools: { lease: '1s' } }, timeout: 600_000 }, async (suite) => {
+scenario('sagas are undone over the deaths of the scheduler', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { tools: { lease: '3s' } }, timeout: 600_000 }, async (suite) => {
   console.log(`# seed ${SEED} (TUTTI_SEED), ${RUNS} runs, ${KILLS} kills`);
   const random = randomOf(SEED);
   const witness = new Witness();
