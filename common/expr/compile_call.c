@@ -266,7 +266,8 @@ static operand unknown_function(struct compiler *c, const struct node *node)
         hint = "there is one with another number of arguments";
     } else {
         const char *nearest = builtin_nearest(node->name);
-        if (nearest) hint = arena_printf(c->arena, "did you mean `%s`?", nearest);
+        hint                = nearest ? arena_printf(c->arena, "did you mean `%s`?", nearest)
+                                      : "a function of jq 1.7, or one of your own: def f: …;";
     }
     return compile_fail(c, node, EXPR_FAULT_FUNCTION, node->name, detail, hint);
 }

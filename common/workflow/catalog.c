@@ -213,8 +213,9 @@ static void say_state(struct reader *reader, const struct function *function)
         hint(reader, finding, "a run that gets here has a `configuration` error");
         return;
     case FUNCTION_REFUSED:
-        refuse(reader, "V05", value_place(reader), "`call: %s` is not supported yet",
-               function->name);
+        finding = refuse(reader, "V05", value_place(reader), "`call: %s` is not supported yet",
+                         function->name);
+        hint(reader, finding, ROADMAP_HINT);
         return;
     }
 }

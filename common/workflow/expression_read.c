@@ -174,7 +174,11 @@ static void refuse_variable(struct reader *reader, const char *const *names, uin
         return;
     }
     const char *near = nearest_name(name, names, count);
-    if (near) hint(reader, finding, "did you mean `$%s`?", near);
+    if (near) {
+        hint(reader, finding, "did you mean `$%s`?", near);
+    } else {
+        hint(reader, finding, "`$context`, `$input`, `$steps`, …, or a name that `as` gives");
+    }
 }
 
 static void refuse_fault(struct reader *reader, const char *const *names, uint32_t count,

@@ -33,7 +33,11 @@ static void refuse_name(struct reader *reader, str name)
     }
     for (size_t i = 0; i < ARRAY_LEN(words) && count < NEAR_MAX; i++) near[count++] = words[i].word;
     const char *nearest = nearest_name(name, near, count);
-    if (nearest) hint(reader, finding, "did you mean `%s`?", nearest);
+    if (nearest) {
+        hint(reader, finding, "did you mean `%s`?", nearest);
+    } else {
+        hint(reader, finding, "`continue`, `exit`, `end`, or the name of a task of this list");
+    }
 }
 
 void flow_read(struct reader *reader, json value, void *target)

@@ -13,8 +13,10 @@ static bool is_job(const struct task *task)
 
 static void refuse_place(struct reader *reader, const char *key)
 {
-    refuse(reader, "V30", key_place(reader),
-           "`%s` means nothing here: it belongs to a `call` that makes a job", key);
+    struct diagnostic *finding =
+        refuse(reader, "V30", key_place(reader),
+               "`%s` means nothing here: it belongs to a `call` that makes a job", key);
+    hint(reader, finding, "remove it, or put it there");
 }
 
 /* --- queues ------------------------------------------------------------------------------------

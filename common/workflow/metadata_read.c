@@ -21,8 +21,9 @@ static const int64_t USD_NANOS_MAX = 1'000'000'000'000'000'000;
 /* Says that a key belongs elsewhere. */
 static void refuse_place(struct reader *reader, const char *key, const char *where)
 {
-    refuse(reader, "V30", key_place(reader), "`%s` means nothing here: it belongs to %s", key,
-           where);
+    struct diagnostic *finding = refuse(reader, "V30", key_place(reader),
+                                        "`%s` means nothing here: it belongs to %s", key, where);
+    hint(reader, finding, "remove it, or put it there");
 }
 
 static bool is_kind(struct reader *reader, enum task_kind kind, const char *key, const char *where)

@@ -81,7 +81,11 @@ static void member_used(str member, void *context)
                                       "can be seen from here",
                                       STR_ARG(shown(member)));
     const char *near           = nearest_name(member, lookup.near, lookup.near_count);
-    if (near) hint(view->reader, finding, "did you mean `$steps.%s`?", near);
+    if (near) {
+        hint(view->reader, finding, "did you mean `$steps.%s`?", near);
+    } else {
+        hint(view->reader, finding, "a task of this list or of one around it");
+    }
 }
 
 void steps_used(struct reader *reader, const struct expr *program, const struct program_text *text)

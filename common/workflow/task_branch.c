@@ -42,7 +42,11 @@ static void cases_read(struct reader *reader, json value, void *target)
     struct task *task = target;
     if (!expect_kind(reader, value, JSON_ARRAY, "`switch`")) return;
     size_t count = json_count(value);
-    if (count == 0) refuse(reader, "V16", value_place(reader), "`switch` has no case");
+    if (count == 0) {
+        struct diagnostic *finding =
+            refuse(reader, "V16", value_place(reader), "`switch` has no case");
+        hint(reader, finding, "`- big: { when: .size > 10, then: ship }`");
+    }
 
     const char *first_default = NULL;
     task->choice.cases        = reader_alloc(reader, count, sizeof *task->choice.cases);

@@ -10,8 +10,10 @@ enum { NEAR_MAX = 64 /* names that are compared for "did you mean" */ };
 
 static void refuse_in_undo(struct reader *reader, const char *key)
 {
-    refuse(reader, "V30", key_place(reader),
-           "`%s` means nothing here: a compensation is not undone itself", key);
+    struct diagnostic *finding =
+        refuse(reader, "V30", key_place(reader),
+               "`%s` means nothing here: a compensation is not undone itself", key);
+    hint(reader, finding, "remove it");
 }
 
 void saga_read(struct reader *reader, json value, void *target)

@@ -157,6 +157,9 @@ struct definition *definition_find(struct reader *reader, enum definition_kind k
         hint(reader, finding, "did you mean `%s`?", nearest);
     } else if (kind == DEFINITION_TIMEOUT && name.len > 1 && name.ptr[0] == 'P') {
         hint(reader, finding, "`{ after: " STR_FMT " }`", STR_ARG(shown(name)));
+    } else {
+        hint(reader, finding, "declare it: `use: { %s: { " STR_FMT ": … } }`", kinds[kind].key,
+             STR_ARG(shown(name)));
     }
     return NULL;
 }
