@@ -65,49 +65,6 @@ static void compile_units(struct compiler *c, const struct node *program)
     }
 }
 
-/* --- plain paths -------------------------------------------------------------------------------
- */
-
-static bool is_plain_key(const struct node *key)
-{
-    return key->kind == NODE_TEXT || (key->kind == NODE_NUMBER && key->number.kind == JSON_INT) ||
-           (key->kind == NODE_NEGATE && key->a->kind == NODE_NUMBER &&
-            key->a->number.kind == JSON_INT);
-}
-
-static json plain_key(const struct node *key)
-{
-    if (key->kind == NODE_TEXT) return json_text_new(key->name);
-    return key->kind == NODE_NUMBER ? key->number : json_int(-key->a->number.integer);
-}
-
-/* `.a.b[0]`, `$steps.x.y`: recognised after the code was made, so that names were checked. */
-static void find_path(struct compiler *c, const struct node *program)
-{
-    uint32_t count          = 0;
-    const struct node *root = program;
-    for (; root->kind == NODE_INDEX && is_plain_key(root->b); root = root->a) count++;
-    struct expr_path path = {.from = c->expr->operand_count, .count = count};
-    if (root->kind == NODE_IDENTITY) {
-        path.root = OPERAND_TAKE;
-    } else if (root->kind == NODE_VARIABLE) {
-        for (uint32_t i = 0; i < c->names->count; i++) {
-            if (str_is(root->name, c->names->names[i])) path.root = (operand)(OPERAND_VARIABLE | i);
-        }
-    } else {
-        return;
-    }
-    const operand none = 0;
-    for (uint32_t i = 0; i < count; i++) (void)operands_add(c, &none, 1);
-    for (uint32_t i = count; i-- > 0; program = program->a) {
-        operand key = constant(c, plain_key(program->b));
-        if (has_failed(c)) return;
-        c->expr->operands[path.from + i] = key;
-    }
-    c->expr->path    = path;
-    c->expr->is_path = true;
-}
-
 /* --- patterns ----------------------------------------------------------------------------------
  */
 
@@ -149,7 +106,7 @@ static void compile_source(struct compiler *c)
     if (!program) return;
     compile_units(c, program);
     if (has_failed(c)) return;
-    find_path(c, program);
+    find_plain(c, program);
     find_regexes(c);
     c->expr->yield = yield_of(program);
 }
@@ -221,6 +178,7 @@ void expr_free(struct expr *expr)
     free(expr->functions);
     free(expr->regexes);
     free(expr->member_uses);
+    free(expr->plain);
     free(expr);
 }
 

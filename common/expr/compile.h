@@ -194,6 +194,12 @@ operand gen_binding(struct compiler *c, const struct binding *binding, struct pl
                     operand want);
 operand gen_variable(struct compiler *c, const struct node *node, struct place p, operand want);
 
+/* --- programs that need no machine (compile_plain.c) -------------------------------------------
+ */
+
+/* Notes the steps of `program` if it is one; its code is there already. */
+void find_plain(struct compiler *c, const struct node *program);
+
 /* Notes a fault; returns OPERAND_NONE. */
 operand compile_fail(struct compiler *c, const struct node *node, enum expr_fault_kind kind,
                      str name, const char *detail, const char *hint);

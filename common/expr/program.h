@@ -124,11 +124,35 @@ struct closure_ref {
     uint32_t function; /* or index of the parameter */
 };
 
-/* A plain path, walked without the machine. */
+/* A path whose keys are known. */
 struct expr_path {
     operand root;  /* OPERAND_TAKE: the input; or a variable */
     uint32_t from; /* in `operands`: constants */
     uint32_t count;
+};
+
+enum { PLAIN_STACK_MAX = 8 };
+
+/* clang-format off */
+enum plain_op {
+    PLAIN_PATH,        /* puts what `path` finds on the stack */
+    PLAIN_CONSTANT,    /* puts `constant` there */
+    PLAIN_COMPARE,     /* the two last become whether `compare` (OP_EQUAL, ...) holds */
+    PLAIN_TRUTH,       /* the last becomes true or false */
+    /* These go on after `to` if the last decides; else it is dropped. */
+    PLAIN_AND,         /* not truthy: it becomes false */
+    PLAIN_OR,          /* truthy: it becomes true */
+    PLAIN_ALTERNATIVE, /* truthy: it stays as it is */
+};
+/* clang-format on */
+
+/* A step of a program that needs no machine (plain.h). */
+struct plain_step {
+    uint8_t op;
+    uint8_t compare;
+    operand constant;
+    uint32_t to; /* the step to go on after */
+    struct expr_path path;
 };
 
 struct program_regex {
@@ -151,8 +175,8 @@ struct expr {
     struct program_regex *regexes; /* literal patterns */
     uint32_t regex_count;
 
-    bool is_path;
-    struct expr_path path;
+    struct plain_step *plain; /* count 0: the machine is needed */
+    uint32_t plain_count;
     enum expr_yield yield;
     uint32_t variables_used; /* bits */
     uint32_t used_as_whole;  /* bits */

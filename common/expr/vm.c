@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "expr/plain.h"
 #include "json/json_text.h"
 
 #include <stdarg.h>
@@ -192,6 +193,7 @@ static void run_init(struct expr_run *vm, const struct expr *expr, const struct 
     vm->input       = input->value.kind ? json_share(input->value) : json_null();
     vm->now_us      = input->now_us;
     vm->regex_count = 0;
+    vm_stacks_init(vm);
 }
 
 static void run_done(struct expr_run *vm)
@@ -200,9 +202,8 @@ static void run_done(struct expr_run *vm)
     json_drop(vm->input);
     json_drop(vm->output);
     json_drop(vm->error);
-    vm_frames_free(vm);
+    vm_stacks_free(vm);
     vm_constants_free(vm);
-    json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);
     for (uint32_t i = 0; i < vm->regex_count; i++) {
         json_unref(vm->regexes[i].pattern);
         regex_free(vm->regexes[i].regex);
@@ -282,48 +283,11 @@ status expr_run_next(struct expr_run *run, json *ret_value, json *ret_error_valu
     return STATUS_OK;
 }
 
-/* --- plain paths -------------------------------------------------------------------------------
- */
-
-/* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
-static json walk_path(const struct expr *expr, json at)
-{
-    for (uint32_t i = 0; i < expr->path.count; i++) {
-        json key = expr->constants[expr->operands[expr->path.from + i] & OPERAND_INDEX];
-        if (at.kind == JSON_NULL) return at; /* null.a is null, and so on */
-        if (at.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
-            int64_t found = json_object_find(at.object, json_text_view(key.text), key.text);
-            at            = found < 0 ? json_null() : at.object->members[found].value;
-        } else if (at.kind == JSON_ARRAY && key.kind == JSON_INT) {
-            int64_t count = at.array->count;
-            int64_t index = key.integer < 0 ? key.integer + count : key.integer;
-            at            = index >= 0 && index < count ? at.array->items[index] : json_null();
-        } else {
-            return json_invalid();
-        }
-    }
-    return at;
-}
-
-static json path_root(const struct expr *expr, const struct expr_input *input)
-{
-    operand root = expr->path.root;
-    bool is_dot  = (root & OPERAND_CLASS) != OPERAND_VARIABLE;
-    json value   = is_dot ? input->value : input->variables[root & OPERAND_INDEX];
-    return value.kind ? value : json_null();
-}
-
 status expr_eval(const struct expr *expr, const struct expr_input *input, json *ret_value,
                  json *ret_error_value, struct error *reterr)
 {
     ASSERT(expr);
-    if (expr->is_path) {
-        json found = walk_path(expr, path_root(expr, input));
-        if (found.kind != JSON_INVALID) {
-            *ret_value = json_share(found);
-            return STATUS_OK;
-        }
-    }
+    if (plain_eval(expr, input, ret_value)) return STATUS_OK;
     struct expr_run run;
     run_init(&run, expr, input);
     json value    = json_invalid();

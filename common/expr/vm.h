@@ -27,6 +27,7 @@ enum {
     VM_ARGUMENTS_MAX = 8,        /* of a builtin, with its input */
     VM_REGEXES_MAX   = 16,       /* patterns computed in a run that stay compiled */
     VM_CHUNK_BYTES   = 16 << 10, /* of frames */
+    VM_FIRST_BYTES   = 1 << 10,  /* of frames, without memory of their own */
     VM_FORKS_MIN     = 16,
     FUEL_BYTES       = 64, /* handled for one step */
 };
@@ -117,6 +118,11 @@ struct expr_run {
 
     struct program_regex regexes[VM_REGEXES_MAX];
     uint32_t regex_count;
+
+    /* Most evaluations are short: their frames and forks find room here, so that none of them costs
+     * an allocation. */
+    struct fork first_forks[VM_FORKS_MIN];
+    max_align_t first_chunk[VM_FIRST_BYTES / sizeof(max_align_t)]; /* a struct chunk */
 };
 
 typedef enum step (*vm_handler)(struct expr_run *vm, const struct insn *insn);
@@ -129,7 +135,10 @@ struct frame *vm_frame_push(struct expr_run *vm, const struct function *function
 
 /* Removes all frames above `top`. */
 void vm_frames_drop(struct expr_run *vm, struct frame *top);
-void vm_frames_free(struct expr_run *vm);
+
+/* Before the first frame, and at the end. */
+void vm_stacks_init(struct expr_run *vm);
+void vm_stacks_free(struct expr_run *vm);
 
 /* Makes a fork that goes on as `insn` says; its index. */
 struct fork *vm_fork_push(struct expr_run *vm, const struct insn *insn);

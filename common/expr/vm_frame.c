@@ -13,13 +13,31 @@ static size_t aligned(size_t size)
     return (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 }
 
+static struct chunk *first_chunk(struct expr_run *vm)
+{
+    return (struct chunk *)(void *)vm->first_chunk;
+}
+
+static void chunk_free(struct expr_run *vm, struct chunk *chunk)
+{
+    if (chunk && chunk != first_chunk(vm)) json_node_free(chunk, sizeof *chunk + chunk->size);
+}
+
+void vm_stacks_init(struct expr_run *vm)
+{
+    vm->spare         = first_chunk(vm);
+    vm->spare->size   = sizeof vm->first_chunk - sizeof(struct chunk);
+    vm->forks         = vm->first_forks;
+    vm->fork_capacity = VM_FORKS_MIN;
+}
+
 /* Chunks count as memory of the evaluation, like values. */
 static void add_chunk(struct expr_run *vm, size_t size)
 {
     struct chunk *chunk = vm->spare;
     vm->spare           = NULL;
     if (!chunk || chunk->size < size) {
-        if (chunk) json_node_free(chunk, sizeof *chunk + chunk->size);
+        chunk_free(vm, chunk);
         if (size < VM_CHUNK_BYTES) size = VM_CHUNK_BYTES;
         chunk       = json_node_new(sizeof *chunk + size);
         chunk->size = (uint32_t)size;
@@ -64,7 +82,7 @@ static void drop_top(struct expr_run *vm)
 
     struct chunk *empty = vm->chunk;
     vm->chunk           = empty->below;
-    if (vm->spare) json_node_free(vm->spare, sizeof *empty + vm->spare->size);
+    chunk_free(vm, vm->spare);
     vm->spare = empty;
 }
 
@@ -73,11 +91,14 @@ void vm_frames_drop(struct expr_run *vm, struct frame *top)
     while (vm->top != top) drop_top(vm);
 }
 
-void vm_frames_free(struct expr_run *vm)
+void vm_stacks_free(struct expr_run *vm)
 {
     vm_frames_drop(vm, NULL);
-    if (vm->spare) json_node_free(vm->spare, sizeof *vm->spare + vm->spare->size);
+    chunk_free(vm, vm->spare);
     vm->spare = NULL;
+    if (vm->forks != vm->first_forks) {
+        json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);
+    }
 }
 
 /* --- forks -------------------------------------------------------------------------------------
@@ -85,10 +106,14 @@ void vm_frames_free(struct expr_run *vm)
 
 static void grow_forks(struct expr_run *vm)
 {
-    uint32_t capacity = vm->fork_capacity ? vm->fork_capacity * 2 : VM_FORKS_MIN;
-    vm->forks         = json_node_resize(vm->forks, vm->fork_capacity * sizeof *vm->forks,
-                                         capacity * sizeof *vm->forks);
-    vm->fork_capacity = capacity;
+    size_t size = vm->fork_capacity * sizeof *vm->forks;
+    if (vm->forks == vm->first_forks) {
+        vm->forks = json_node_new(2 * size);
+        memcpy(vm->forks, vm->first_forks, size);
+    } else {
+        vm->forks = json_node_resize(vm->forks, size, 2 * size);
+    }
+    vm->fork_capacity *= 2;
 }
 
 struct fork *vm_fork_push(struct expr_run *vm, const struct insn *insn)

@@ -60,6 +60,8 @@ enum step do_compare(struct expr_run *vm, const struct insn *insn)
     int order        = 0;
     if (a.kind == JSON_INT && b.kind == JSON_INT) {
         order = (a.integer > b.integer) - (a.integer < b.integer);
+    } else if (is_equality && !json_is_container(a)) {
+        order = json_compare(a, b);
     } else if (is_equality) {
         if (!order_equal(vm, a, b, &order)) return STEP_RAISE;
     } else if (!order_compare(vm, a, b, &order)) {

@@ -128,6 +128,7 @@ bool json_compare_within(json a, json b, uint64_t *steps, int *ret_order)
 
 int json_compare(json a, json b)
 {
+    if (!json_is_container(a)) return compare_shallow(a, b); /* no walk to make ready */
     uint64_t steps = UINT64_MAX;
     int order      = 0;
     bool is_done   = json_compare_within(a, b, &steps, &order);
