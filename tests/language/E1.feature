@@ -210,6 +210,69 @@ Feature: E1 sagas
     And the server should get 1 request
     And the history should have 2 compensation.completed
 
+  Scenario: What a function's worker hands in undoes its call, over the death of the engine
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-declared, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - room: { call: shop.book, with: { n: 1 } }
+        - kept: { call: shop.book, with: { n: 2 }, metadata: { tutti: { compensate: false } } }
+        - own: { call: shop.book, with: { n: 3 }, metadata: { tutti: { compensate: [ { other: { call: shop.drop, with: { n: '${ $input.n }', id: '${ $output.id }' } } } ] } } }
+        - wait: { listen: { to: { one: { with: { type: go } } } } }
+        - fail: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the function shop.book is described by:
+      """yaml
+      { effect: send, idempotency: none, compensation: { summary: Cancels the booking } }
+      """
+    And the function shop.book answers 3 times:
+      """yaml
+      id: 7
+      """
+    And it is undone by:
+      """yaml
+      - { function: shop.cancel, with: { id: 7 } }
+      - { function: shop.tell, with: { about: 7 } }
+      """
+    And the function shop.cancel answers:
+      """yaml
+      null
+      """
+    And the function shop.tell answers:
+      """yaml
+      null
+      """
+    And the function shop.drop answers:
+      """yaml
+      null
+      """
+    When the workflow is executed
+    Then the run should be waiting
+    When the engine is killed and restarted
+    And the signal go is sent
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And the function shop.cancel should be called 1 time
+    And the function shop.cancel should be called with:
+      """yaml
+      id: 7
+      """
+    And the function shop.tell should be called 1 time
+    And the function shop.drop should be called 1 time
+    And functions should be called in this order:
+      | shop.book   |
+      | shop.book   |
+      | shop.book   |
+      | shop.drop   |
+      | shop.cancel |
+      | shop.tell   |
+    And the run's 'compensation' should be:
+      """yaml
+      { state: completed, done: 2, failed: 0, total: 2 }
+      """
+
   @core
   Scenario: A compensation that keeps failing is given up, and the rest is undone
     Given a workflow with definition:
