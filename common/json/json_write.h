@@ -48,6 +48,9 @@ void json_write_raw(struct json_writer *writer, str document);
 
 /* Member and value in one line: what most answers are made of. */
 void json_put_text(struct json_writer *writer, const char *key, str text);
+/** A member that is an array of texts. */
+void json_put_texts(struct json_writer *writer, const char *key, const char *const *texts,
+                    size_t count);
 void json_put_int(struct json_writer *writer, const char *key, int64_t value);
 void json_put_bool(struct json_writer *writer, const char *key, bool value);
 void json_put_time(struct json_writer *writer, const char *key, int64_t unix_us);

@@ -116,6 +116,15 @@ void json_put_text(struct json_writer *writer, const char *key, str text)
     json_write_text(writer, text);
 }
 
+void json_put_texts(struct json_writer *writer, const char *key, const char *const *texts,
+                    size_t count)
+{
+    json_member(writer, key);
+    json_begin_array(writer);
+    for (size_t i = 0; i < count; i++) json_write_text(writer, str_from(texts[i]));
+    json_end_array(writer);
+}
+
 void json_put_int(struct json_writer *writer, const char *key, int64_t value)
 {
     json_member(writer, key);

@@ -155,23 +155,35 @@ void portability_of_expression(struct reader *reader, str source, size_t offset,
 
 /* --- members of the definition ---------------------------------------------------------------- */
 
-/* Steps to a member that is there; false and no step otherwise. */
-static bool enter(struct reader *reader, json map, const char *key, size_t *ret_back,
+/* Steps to a member, or to one of a member, "backoff/exponential", that is there; false and no step
+ * otherwise. */
+static bool enter(struct reader *reader, json map, const char *path, size_t *ret_back,
                   json *ret_value)
 {
-    json value = json_get_text(map, key);
-    if (json_is(value, JSON_INVALID)) return false;
-    *ret_back  = pointer_enter(reader, str_from(key));
+    size_t back = reader->pointer.len;
+    json value  = map;
+    for (str rest = str_from(path); rest.len > 0;) {
+        const char *slash = memchr(rest.ptr, '/', rest.len);
+        str key           = str_slice(rest, 0, slash ? (size_t)(slash - rest.ptr) : rest.len);
+        value             = json_get(value, key);
+        if (json_is(value, JSON_INVALID)) {
+            pointer_leave(reader, back);
+            return false;
+        }
+        (void)pointer_enter(reader, key);
+        rest = str_slice(rest, key.len + (slash != NULL), rest.len);
+    }
+    *ret_back  = back;
     *ret_value = value;
     return true;
 }
 
-static void note_member(struct reader *reader, json map, const char *key, const char *code,
+static void note_member(struct reader *reader, json map, const char *path, const char *code,
                         const char *fix, const char *detail)
 {
     size_t back;
     json value;
-    if (!enter(reader, map, key, &back, &value)) return;
+    if (!enter(reader, map, path, &back, &value)) return;
     note(reader, code, key_place(reader), fix, "%s", detail);
     pointer_leave(reader, back);
 }
@@ -198,23 +210,14 @@ static const struct {
 static void check_metadata(struct reader *reader, json owner)
 {
     size_t back;
-    json metadata;
-    if (!enter(reader, owner, "metadata", &back, &metadata)) return;
-    size_t inner;
     json tutti;
-    if (enter(reader, metadata, "tutti", &inner, &tutti)) {
-        for (size_t i = 0; i < ARRAY_LEN(conventions); i++) {
-            note_member(reader, tutti, conventions[i].key, "P02", conventions[i].fix,
-                        conventions[i].detail);
-        }
-        size_t innermost;
-        json approval;
-        if (enter(reader, tutti, "approval", &innermost, &approval)) {
-            note_member(reader, approval, "payload", "P02", NULL,
-                        "elsewhere `payload` is ignored: the decision does not carry it");
-            pointer_leave(reader, innermost);
-        }
+    if (!enter(reader, owner, "metadata/tutti", &back, &tutti)) return;
+    for (size_t i = 0; i < ARRAY_LEN(conventions); i++) {
+        note_member(reader, tutti, conventions[i].key, "P02", conventions[i].fix,
+                    conventions[i].detail);
     }
+    note_member(reader, tutti, "approval/payload", "P02", NULL,
+                "elsewhere `payload` is ignored: the decision does not carry it");
     pointer_leave(reader, back);
 }
 
@@ -222,33 +225,22 @@ static void check_metadata(struct reader *reader, json owner)
 
 static void check_policy(struct reader *reader, json policy)
 {
-    size_t back;
-    json backoff;
-    if (!enter(reader, policy, "backoff", &back, &backoff)) return;
-    size_t inner;
-    json exponential;
-    if (enter(reader, backoff, "exponential", &inner, &exponential)) {
-        note_member(reader, exponential, "multiplier", "P04", NULL,
-                    "elsewhere `multiplier` is ignored: runtimes have a factor of their own");
-        note_member(reader, exponential, "maxDelay", "P04", "`limit.duration` bounds all of it",
-                    "elsewhere `maxDelay` is ignored: waits grow without bound");
-    }
-    pointer_leave(reader, back);
+    note_member(reader, policy, "backoff/exponential/multiplier", "P04", NULL,
+                "elsewhere `multiplier` is ignored: runtimes have a factor of their own");
+    note_member(reader, policy, "backoff/exponential/maxDelay", "P04",
+                "`limit.duration` bounds all of it",
+                "elsewhere `maxDelay` is ignored: waits grow without bound");
 }
 
 static void check_policies(struct reader *reader, json root)
 {
     size_t back;
-    json use;
-    if (!enter(reader, root, "use", &back, &use)) return;
-    size_t inner;
     json retries;
-    if (enter(reader, use, "retries", &inner, &retries)) {
-        for (size_t i = 0; i < json_count(retries) && json_is(retries, JSON_OBJECT); i++) {
-            size_t innermost = pointer_enter(reader, json_key_at(retries, i));
-            check_policy(reader, json_value_at(retries, i));
-            pointer_leave(reader, innermost);
-        }
+    if (!enter(reader, root, "use/retries", &back, &retries)) return;
+    for (size_t i = 0; i < json_count(retries) && json_is(retries, JSON_OBJECT); i++) {
+        size_t innermost = pointer_enter(reader, json_key_at(retries, i));
+        check_policy(reader, json_value_at(retries, i));
+        pointer_leave(reader, innermost);
     }
     pointer_leave(reader, back);
 }
@@ -256,20 +248,6 @@ static void check_policies(struct reader *reader, json root)
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 static const char only_main[] = "leave it out for runtimes of 1.0.3";
-
-static void check_errors(struct reader *reader, json catch)
-{
-    size_t back;
-    json errors;
-    if (!enter(reader, catch, "errors", &back, &errors)) return;
-    size_t inner;
-    json with;
-    if (enter(reader, errors, "with", &inner, &with)) {
-        note_member(reader, with, "detail", "P05", "`details`, for runtimes of 1.0.3",
-                    "only the main dialect calls it `detail`");
-    }
-    pointer_leave(reader, back);
-}
 
 static void check_catch(struct reader *reader, json definition)
 {
@@ -289,7 +267,8 @@ static void check_catch(struct reader *reader, json definition)
         check_policy(reader, retry);
         pointer_leave(reader, inner);
     }
-    check_errors(reader, catch);
+    note_member(reader, catch, "errors/with/detail", "P05", "`details`, for runtimes of 1.0.3",
+                "only the main dialect calls it `detail`");
     note_member(reader, catch, "then", "P05", only_main, "only the main dialect has `catch.then`");
     pointer_leave(reader, back);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/money.h"
+#include "gateway/view.h"
 #include "json/json_text.h"
 
 enum { TOKEN_MAX = 256 /* bytes of the scheduler's token */ };
@@ -188,18 +189,6 @@ void job_reports_send(struct api_call *call, uint16_t partition, const char *wor
 /* --- a leased job -------------------------------------------------------------------------------
  */
 
-static void put_text_if(struct json_writer *w, const char *key, const char *text)
-{
-    if (*text) json_put_text(w, key, str_from(text));
-}
-
-static void put_raw(struct json_writer *w, const char *key, ProtobufCBinaryData document)
-{
-    if (document.len > 0) {
-        json_put_raw(w, key, (str){(const char *)document.data, document.len});
-    }
-}
-
 void job_leased_view(struct api_call *call, struct json_writer *w, const Pb__LeasedJob *job,
                      const char *worker)
 {
@@ -210,8 +199,8 @@ void job_leased_view(struct api_call *call, struct json_writer *w, const Pb__Lea
     json_put_text(w, "run", str_from(job->run));
     json_put_text(w, "workflow", str_from(job->workflow));
     json_put_text(w, "task", str_from(job->task));
-    put_text_if(w, "iteration", job->iteration);
-    put_raw(w, "input", job->input_json);
+    view_text_if(w, "iteration", job->iteration);
+    view_json_if(w, "input", job->input_json);
     json_put_int(w, "attempt", job->attempt);
     if (job->attempts_max > 0) json_put_int(w, "max_attempts", job->attempts_max);
     json_put_int(w, "priority", job->priority);
@@ -219,8 +208,8 @@ void job_leased_view(struct api_call *call, struct json_writer *w, const Pb__Lea
     json_put_time(w, "lease_expires_at", job->lease_expires_us);
     if (job->deadline_us > 0) json_put_time(w, "deadline", job->deadline_us);
     json_put_text(w, "idempotency_key", str_from(job->idempotency_key));
-    put_raw(w, "checkpoint", job->checkpoint_json);
-    put_text_if(w, "last_holder", job->last_holder);
-    put_text_if(w, "traceparent", job->traceparent);
+    view_json_if(w, "checkpoint", job->checkpoint_json);
+    view_text_if(w, "last_holder", job->last_holder);
+    view_text_if(w, "traceparent", job->traceparent);
     json_end_object(w);
 }

@@ -4,17 +4,13 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "gateway/handlers.h"
+#include "gateway/view.h"
 
 #include <stdio.h>
 
 enum { SECRET_MAX = 256 /* bytes */, SECRET_TEXT_MAX = 400, TYPES_MAX = 64 };
 
 static const char secret_prefix[] = "whsec_";
-
-static void put_text(struct json_writer *w, const char *name, const char *text)
-{
-    if (*text) json_put_text(w, name, str_from(text));
-}
 
 static void put_secret(struct json_writer *w, ProtobufCBinaryData secret)
 {
@@ -32,13 +28,8 @@ static void put_subscription(struct json_writer *w, const Pb__Subscription *subs
     json_put_text(w, "id", str_from(subscription->id));
     json_put_text(w, "namespace", str_from(subscription->namespace_));
     json_put_text(w, "url", str_from(subscription->url));
-    json_member(w, "types");
-    json_begin_array(w);
-    for (size_t i = 0; i < subscription->n_types; i++) {
-        json_write_text(w, str_from(subscription->types[i]));
-    }
-    json_end_array(w);
-    put_text(w, "workflow", subscription->workflow);
+    json_put_texts(w, "types", subscription->types, subscription->n_types);
+    view_text_if(w, "workflow", subscription->workflow);
     if (*subscription->label_key) {
         char label[IDENTITY_LABEL_MAX + 1];
         (void)snprintf(label, sizeof label, "%s:%s", subscription->label_key,

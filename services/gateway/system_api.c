@@ -114,22 +114,7 @@ static void put_workers(struct json_writer *w, const Pb__SystemStatus *state)
 {
     json_member(w, "workers");
     json_begin_array(w);
-    for (size_t i = 0; i < state->n_workers; i++) {
-        const Pb__WorkerStatus *worker = state->workers[i];
-        json_begin_object(w);
-        json_put_text(w, "name", str_from(worker->name));
-        json_put_text(w, "kind", str_from(worker->kind));
-        json_member(w, "queues");
-        json_begin_array(w);
-        for (size_t q = 0; q < worker->n_queues; q++) {
-            json_write_text(w, str_from(worker->queues[q]));
-        }
-        json_end_array(w);
-        json_put_int(w, "slots", worker->slots);
-        json_put_int(w, "busy", worker->busy);
-        json_put_time(w, "last_seen_at", worker->last_seen_us);
-        json_end_object(w);
-    }
+    for (size_t i = 0; i < state->n_workers; i++) view_worker(w, state->workers[i]);
     json_end_array(w);
 }
 

@@ -81,17 +81,17 @@ static str str_of(ProtobufCBinaryData data)
     return (str){.ptr = (const char *)data.data, .len = data.len};
 }
 
-static void put_text_if(struct json_writer *w, const char *key, const char *text)
+void view_text_if(struct json_writer *w, const char *key, const char *text)
 {
     if (*text) json_put_text(w, key, str_from(text));
 }
 
-static void put_time_if(struct json_writer *w, const char *key, int64_t unix_us)
+void view_time_if(struct json_writer *w, const char *key, int64_t unix_us)
 {
     if (unix_us > 0) json_put_time(w, key, unix_us);
 }
 
-static void put_json_if(struct json_writer *w, const char *key, ProtobufCBinaryData document)
+void view_json_if(struct json_writer *w, const char *key, ProtobufCBinaryData document)
 {
     if (document.len > 0) json_put_raw(w, key, str_of(document));
 }
@@ -143,7 +143,7 @@ static void put_progress(struct json_writer *w, const Pb__RunView *run, int64_t 
     json_begin_object(w);
     json_member(w, "percent");
     json_write_value(w, json_real((double)run->progress_permille / 10));
-    put_text_if(w, "phase", run->phase);
+    view_text_if(w, "phase", run->phase);
     int64_t from = run->started_us > 0 ? run->started_us : run->created_us;
     int64_t to   = run->ended_us > 0 ? run->ended_us : now_us;
     json_member(w, "elapsed_seconds");
@@ -161,9 +161,9 @@ static void put_waiting(struct json_writer *w, const Pb__RunView *run)
         const Pb__Waiting *waiting = run->waiting_for[i];
         json_begin_object(w);
         json_put_text(w, "kind", str_from(waiting->kind));
-        put_text_if(w, "task", waiting->task);
-        put_time_if(w, "since", waiting->since_us);
-        put_text_if(w, "detail", waiting->detail);
+        view_text_if(w, "task", waiting->task);
+        view_time_if(w, "since", waiting->since_us);
+        view_text_if(w, "detail", waiting->detail);
         json_end_object(w);
     }
     json_end_array(w);
@@ -197,7 +197,7 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
 {
     json_begin_object(w);
     json_put_text(w, "id", str_from(run->id));
-    put_text_if(w, "client_id", run->client_id);
+    view_text_if(w, "client_id", run->client_id);
     json_put_text(w, "namespace", str_from(run->namespace_));
     json_member(w, "workflow");
     json_begin_object(w);
@@ -207,9 +207,9 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
     json_end_object(w);
     json_put_text(w, "status", str_from(run_status_name(run->status)));
     json_put_time(w, "created_at", run->created_us);
-    put_time_if(w, "started_at", run->started_us);
-    put_time_if(w, "ended_at", run->ended_us);
-    put_time_if(w, "deadline", run->deadline_us);
+    view_time_if(w, "started_at", run->started_us);
+    view_time_if(w, "ended_at", run->ended_us);
+    view_time_if(w, "deadline", run->deadline_us);
     put_labels(w, run->labels, run->n_labels);
     json_put_int(w, "priority", run->priority);
     put_budget(w, run);
@@ -220,15 +220,15 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
         json_put_text(w, "task", str_from(run->parent_task));
         json_end_object(w);
     }
-    put_json_if(w, "input", run->input_json);
-    put_json_if(w, "output", run->output_json);
-    put_json_if(w, "error", run->error_json);
+    view_json_if(w, "input", run->input_json);
+    view_json_if(w, "output", run->output_json);
+    view_json_if(w, "error", run->error_json);
     put_progress(w, run, now_us);
     put_waiting(w, run);
     put_compensation(w, run->compensation);
     put_usage(w, run->usage);
-    put_text_if(w, "created_by", run->created_by);
-    put_text_if(w, "trace_id", run->trace_id);
+    view_text_if(w, "created_by", run->created_by);
+    view_text_if(w, "trace_id", run->trace_id);
     json_put_int(w, "last_sequence", (int64_t)run->last_sequence);
     json_end_object(w);
 }
@@ -239,11 +239,11 @@ void view_event(struct json_writer *w, const Pb__HistoryEvent *event)
     json_put_int(w, "sequence", (int64_t)event->sequence);
     json_put_time(w, "time", event->time_us);
     json_put_text(w, "type", str_from(event->type));
-    put_text_if(w, "task", event->task);
-    put_text_if(w, "iteration", event->iteration);
-    put_text_if(w, "job", event->job);
+    view_text_if(w, "task", event->task);
+    view_text_if(w, "iteration", event->iteration);
+    view_text_if(w, "job", event->job);
     if (event->attempt > 0) json_put_int(w, "attempt", event->attempt);
-    put_json_if(w, "data", event->data_json);
+    view_json_if(w, "data", event->data_json);
     json_end_object(w);
 }
 
@@ -253,24 +253,19 @@ void view_approval(struct json_writer *w, const Pb__ApprovalView *approval)
     json_put_text(w, "id", str_from(approval->id));
     json_put_text(w, "run", str_from(approval->run));
     json_put_text(w, "namespace", str_from(approval->namespace_));
-    put_text_if(w, "workflow", approval->workflow);
+    view_text_if(w, "workflow", approval->workflow);
     json_put_text(w, "task", str_from(approval->task));
     json_put_text(w, "title", str_from(approval->title));
     json_put_text(w, "status", str_from(approval_status_name(approval->status)));
-    json_member(w, "approvers");
-    json_begin_array(w);
-    for (size_t i = 0; i < approval->n_approvers; i++) {
-        json_write_text(w, str_from(approval->approvers[i]));
-    }
-    json_end_array(w);
-    put_json_if(w, "form", approval->form_json);
-    put_json_if(w, "payload", approval->payload_json);
+    json_put_texts(w, "approvers", approval->approvers, approval->n_approvers);
+    view_json_if(w, "form", approval->form_json);
+    view_json_if(w, "payload", approval->payload_json);
     json_put_time(w, "created_at", approval->created_us);
-    put_time_if(w, "due_at", approval->due_us);
-    put_time_if(w, "decided_at", approval->decided_us);
-    put_text_if(w, "decided_by", approval->decided_by);
-    put_text_if(w, "comment", approval->comment);
-    put_json_if(w, "data", approval->data_json);
+    view_time_if(w, "due_at", approval->due_us);
+    view_time_if(w, "decided_at", approval->decided_us);
+    view_text_if(w, "decided_by", approval->decided_by);
+    view_text_if(w, "comment", approval->comment);
+    view_json_if(w, "data", approval->data_json);
     json_put_bool(w, "editable", approval->editable);
     json_put_bool(w, "changed", approval->changed);
     json_end_object(w);
@@ -279,13 +274,13 @@ void view_approval(struct json_writer *w, const Pb__ApprovalView *approval)
 void view_finding(struct json_writer *w, const Pb__Finding *finding)
 {
     json_begin_object(w);
-    put_text_if(w, "code", finding->code);
-    put_text_if(w, "severity", finding->severity);
+    view_text_if(w, "code", finding->code);
+    view_text_if(w, "severity", finding->severity);
     json_put_text(w, "pointer", str_from(finding->pointer));
     if (finding->line > 0) json_put_int(w, "line", finding->line);
     if (finding->column > 0) json_put_int(w, "column", finding->column);
     json_put_text(w, "detail", str_from(finding->detail));
-    put_text_if(w, "hint", finding->hint);
+    view_text_if(w, "hint", finding->hint);
     json_end_object(w);
 }
 
@@ -295,10 +290,10 @@ static void put_schedule(struct json_writer *w, const Pb__ScheduleView *schedule
     json_begin_object(w);
     json_put_text(w, "kind", str_from(schedule->kind));
     json_put_text(w, "version", str_from(schedule->version));
-    put_time_if(w, "next_at", schedule->next_us);
-    put_time_if(w, "last_at", schedule->last_us);
-    put_text_if(w, "last_run", schedule->last_run);
-    put_text_if(w, "last_error", schedule->last_error);
+    view_time_if(w, "next_at", schedule->next_us);
+    view_time_if(w, "last_at", schedule->last_us);
+    view_text_if(w, "last_run", schedule->last_run);
+    view_text_if(w, "last_error", schedule->last_error);
     if (strcmp(schedule->kind, "on") == 0) {
         json_put_int(w, "events_held", (int64_t)schedule->events_held);
     }
@@ -312,20 +307,15 @@ void view_workflow(struct json_writer *w, const Pb__WorkflowView *workflow,
     json_put_text(w, "namespace", str_from(workflow->namespace_));
     json_put_text(w, "name", str_from(workflow->name));
     json_put_text(w, "version", str_from(workflow->version));
-    put_text_if(w, "title", workflow->title);
+    view_text_if(w, "title", workflow->title);
     put_digest(w, workflow->digest);
     json_put_time(w, "created_at", workflow->created_us);
-    put_text_if(w, "created_by", workflow->created_by);
+    view_text_if(w, "created_by", workflow->created_by);
     if (workflow->n_versions > 0) {
-        json_member(w, "versions");
-        json_begin_array(w);
-        for (size_t i = 0; i < workflow->n_versions; i++) {
-            json_write_text(w, str_from(workflow->versions[i]));
-        }
-        json_end_array(w);
+        json_put_texts(w, "versions", workflow->versions, workflow->n_versions);
     }
     if (workflow->schedule) put_schedule(w, workflow->schedule);
-    put_json_if(w, "definition", workflow->definition_json);
+    view_json_if(w, "definition", workflow->definition_json);
     if (warning_count > 0) {
         json_member(w, "warnings");
         json_begin_array(w);
@@ -344,7 +334,7 @@ void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant)
     json_put_text(w, "name", str_from(assistant->name));
     json_put_int(w, "version", assistant->version);
     json_put_time(w, "created_at", assistant->created_us);
-    put_text_if(w, "created_by", assistant->created_by);
+    view_text_if(w, "created_by", assistant->created_by);
     put_labels(w, assistant->labels, assistant->n_labels);
     for (size_t i = 0; i < json_count(definition); i++) {
         json_member_str(w, json_key_at(definition, i));
@@ -362,12 +352,12 @@ void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter)
     json_put_text(w, "run", str_from(letter->run));
     json_put_text(w, "workflow", str_from(letter->workflow));
     json_put_text(w, "task", str_from(letter->task));
-    put_text_if(w, "iteration", letter->iteration);
-    put_text_if(w, "function", letter->function);
+    view_text_if(w, "iteration", letter->iteration);
+    view_text_if(w, "function", letter->function);
     json_put_int(w, "attempts", letter->attempts);
     json_put_time(w, "time", letter->time_us);
-    put_json_if(w, "input", letter->input_json);
-    put_json_if(w, "error", letter->error_json);
+    view_json_if(w, "input", letter->input_json);
+    view_json_if(w, "error", letter->error_json);
     json_end_object(w);
 }
 
@@ -379,6 +369,18 @@ void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *gr
     json_put_int(w, "count", group->count);
     json_put_time(w, "first_at", group->first_us);
     json_put_time(w, "last_at", group->last_us);
+    json_end_object(w);
+}
+
+void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
+{
+    json_begin_object(w);
+    json_put_text(w, "name", str_from(worker->name));
+    json_put_text(w, "kind", str_from(worker->kind));
+    json_put_texts(w, "queues", worker->queues, worker->n_queues);
+    json_put_int(w, "slots", worker->slots);
+    json_put_int(w, "busy", worker->busy);
+    json_put_time(w, "last_seen_at", worker->last_seen_us);
     json_end_object(w);
 }
 

@@ -11,6 +11,11 @@
 #include "workflow.pb-c.h"
 #include "json/json_write.h"
 
+/** Members that are left out where there is nothing: an empty text, no time, no document. */
+void view_text_if(struct json_writer *w, const char *key, const char *text);
+void view_time_if(struct json_writer *w, const char *key, int64_t unix_us);
+void view_json_if(struct json_writer *w, const char *key, ProtobufCBinaryData document);
+
 /** Times and ages are relative to `now_us` (Unix). */
 void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us);
 void view_event(struct json_writer *w, const Pb__HistoryEvent *event);
@@ -22,6 +27,7 @@ void view_assistant(struct json_writer *w, const Pb__AssistantView *assistant);
 void view_finding(struct json_writer *w, const Pb__Finding *finding);
 void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter);
 void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *group);
+void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
 
 /** "running", ...; the reverse is false for a word that is no status. */

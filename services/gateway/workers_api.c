@@ -1,5 +1,6 @@
 /* Workers: who leases jobs. Users see their own and those of the suite. */
 #include "gateway/handlers.h"
+#include "gateway/view.h"
 #include "system.pb-c.h"
 
 static bool is_shown(struct api_call *call, const Pb__WorkerStatus *worker)
@@ -8,21 +9,6 @@ static bool is_shown(struct api_call *call, const Pb__WorkerStatus *worker)
     const char *colon = strchr(worker->name, ':');
     if (!colon || strcmp(worker->kind, "external") != 0 || str_is(namespace, "*")) return true;
     return str_equal(namespace, (str){worker->name, (size_t)(colon - worker->name)});
-}
-
-static void put_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
-{
-    json_begin_object(w);
-    json_put_text(w, "name", str_from(worker->name));
-    json_put_text(w, "kind", str_from(worker->kind));
-    json_member(w, "queues");
-    json_begin_array(w);
-    for (size_t i = 0; i < worker->n_queues; i++) json_write_text(w, str_from(worker->queues[i]));
-    json_end_array(w);
-    json_put_int(w, "slots", worker->slots);
-    json_put_int(w, "busy", worker->busy);
-    json_put_time(w, "last_seen_at", worker->last_seen_us);
-    json_end_object(w);
 }
 
 static void on_workers(struct api_call *call, const struct rpc_answer *answer)
@@ -34,7 +20,7 @@ static void on_workers(struct api_call *call, const struct rpc_answer *answer)
     json_member(&response.json, "items");
     json_begin_array(&response.json);
     for (size_t i = 0; i < state->n_workers; i++) {
-        if (is_shown(call, state->workers[i])) put_worker(&response.json, state->workers[i]);
+        if (is_shown(call, state->workers[i])) view_worker(&response.json, state->workers[i]);
     }
     json_end_array(&response.json);
     json_end_object(&response.json);
@@ -49,7 +35,7 @@ static void on_worker(struct api_call *call, const struct rpc_answer *answer)
         if (!is_shown(call, worker) || !str_is(call->params[0], worker->name)) continue;
         struct api_answer response;
         api_answer_begin(&response, call);
-        put_worker(&response.json, worker);
+        view_worker(&response.json, worker);
         api_answer_send(&response, 200, NULL);
         return;
     }

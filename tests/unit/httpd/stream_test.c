@@ -16,6 +16,15 @@ static void stream_text(struct fixture *f, str text, enum httpd_send how)
     httpd_stream_send(f->httpd, f->parked, buffer, how);
 }
 
+/* Asks for a stream and has got its head. */
+static struct client stream_client(struct fixture *f)
+{
+    struct client client = client_open(f);
+    send_text(f, &client, STREAM);
+    wait_parked(f, 1);
+    return client;
+}
+
 static void test_stream(void **state)
 {
     (void)state;
@@ -107,9 +116,7 @@ static void test_flow(void **state)
     fixture_start(&f, (struct httpd_options){});
     CLEANUP(buf_done) struct buf text          = large_text();
     str piece                                  = str_slice(buf_str(&text), 0, 32 << 10);
-    CLEANUP(client_close) struct client client = client_open(&f);
-    send_text(&f, &client, STREAM);
-    wait_parked(&f, 1);
+    CLEANUP(client_close) struct client client = stream_client(&f);
     (void)clog_up(&f, piece);
     for (int i = 0; i < 10; i++) stream_text(&f, piece, HTTPD_MAY_DROP);
     fixture_turns(&f, 3);
@@ -136,9 +143,7 @@ static void test_paced(void **state)
     fixture_start(&f, (struct httpd_options){});
     CLEANUP(buf_done) struct buf text          = large_text();
     str piece                                  = str_slice(buf_str(&text), 0, 8 << 20);
-    CLEANUP(client_close) struct client client = client_open(&f);
-    send_text(&f, &client, STREAM);
-    wait_parked(&f, 1);
+    CLEANUP(client_close) struct client client = stream_client(&f);
     stream_text(&f, str_from("small"), HTTPD_PACED); /* told of, however quick it was */
     wait_text(&f, &client, "small");
     assert_int_equal(f.slow_count, 1);
@@ -163,9 +168,7 @@ static void test_stream_too_slow(void **state)
     fixture_start(&f, (struct httpd_options){});
     CLEANUP(buf_done) struct buf text          = large_text();
     str piece                                  = str_slice(buf_str(&text), 0, 32 << 10);
-    CLEANUP(client_close) struct client client = client_open(&f);
-    send_text(&f, &client, STREAM);
-    wait_parked(&f, 1);
+    CLEANUP(client_close) struct client client = stream_client(&f);
     for (size_t i = 0; i < 4096 && f.end_count == 0; i++) {
         stream_text(&f, piece, HTTPD_MUST);
         fixture_turns(&f, 1);

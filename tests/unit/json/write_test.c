@@ -6,6 +6,7 @@
 static void a_whole_answer(void **state)
 {
     (void)state;
+    static const char *const texts[] = {"a\"", ""};
     CLEANUP(buf_done) struct buf out = buf_init(1024);
     struct json_writer writer        = json_writer_init(&out);
     json_begin_object(&writer);
@@ -14,6 +15,8 @@ static void a_whole_answer(void **state)
     json_put_bool(&writer, "ok", true);
     json_put_time(&writer, "at", 0);
     json_put_raw(&writer, "raw", str_from("{\"x\":1}"));
+    json_put_texts(&writer, "texts", texts, ARRAY_LEN(texts));
+    json_put_texts(&writer, "none", NULL, 0);
     json_member_str(&writer, str_from("list\n"));
     json_begin_array(&writer);
     json_write_null(&writer);
@@ -30,7 +33,8 @@ static void a_whole_answer(void **state)
     json_end_object(&writer);
     assert_false(out.is_full);
     assert_string_equal(out.ptr, "{\"id\":\"a\\\"b\",\"count\":-3,\"ok\":true,"
-                                 "\"at\":\"1970-01-01T00:00:00.000Z\",\"raw\":{\"x\":1},"
+                                 "\"at\":\"1970-01-01T00:00:00.000Z\",\"raw\":{\"x\":1},\"texts\":["
+                                 "\"a\\\"\",\"\"],\"none\":[],"
                                  "\"list\\n\":[null,false,{},[],0.5,[]],"
                                  "\"last\":\"1970-01-01T00:00:00.001Z\"}");
 }
