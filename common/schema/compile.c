@@ -41,10 +41,14 @@ void compiler_found(struct compiler *compiler, const struct schema_node *node, s
         (void)fail(&compiler->first, code, "schema %.80s: %.140s", pointer.len ? pointer.ptr : "/",
                    detail);
     }
-    /* A finding in another document has no pointer into the source. */
-    str where = node && node->document > 0 ? (str){} : buf_str(&pointer);
-    if (compiler->list) {
-        (void)diagnostics_add(compiler->list, "", SEVERITY_ERROR, where, 0, 0, "%s", detail);
+    if (!compiler->list) return;
+    if (node && node->document > 0) { /* it has no pointer into the source */
+        (void)diagnostics_add(compiler->list, "", SEVERITY_ERROR, (str){}, 0, 0,
+                              "in `%.200s` %s: %s", node->resource->uri,
+                              pointer.len ? pointer.ptr : "/", detail);
+    } else {
+        (void)diagnostics_add(compiler->list, "", SEVERITY_ERROR, buf_str(&pointer), 0, 0, "%s",
+                              detail);
     }
 }
 

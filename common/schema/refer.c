@@ -27,6 +27,19 @@ struct schema_node *compiler_add_document(struct compiler *compiler, const char 
     return resource->root;
 }
 
+/* A document that the caller finds when it is asked. */
+static struct schema_resource *find_document(struct compiler *compiler, str uri)
+{
+    const struct schema_options *options = compiler->options;
+    json value = options->find ? options->find(uri, options->context) : json_invalid();
+    if (json_is(value, JSON_INVALID)) return NULL;
+    char *copy = compiler_alloc(compiler, uri.len + 1);
+    if (!copy) return NULL;
+    memcpy(copy, uri.ptr, uri.len);
+    (void)compiler_add_document(compiler, copy, value);
+    return map_get(compiler->resources, uri);
+}
+
 struct schema_resource *compiler_resource(struct compiler *compiler, str uri)
 {
     struct schema_resource *found = map_get(compiler->resources, uri);
@@ -43,7 +56,7 @@ struct schema_resource *compiler_resource(struct compiler *compiler, str uri)
         json_unref(meta);
         return map_get(compiler->resources, uri);
     }
-    return NULL;
+    return find_document(compiler, uri);
 }
 
 /* The resource that a pointer into a document leads through last: a schema on the way may have an

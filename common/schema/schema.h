@@ -28,8 +28,14 @@ struct schema_document {
 };
 
 struct schema_options {
+    const char *uri;                         /* of `source`: what its references are relative to */
     const struct schema_document *documents; /* NULL: none */
     bool assert_formats;                     /* `format` refuses; default: annotation only */
+
+    /* Asked for a document that is not among `documents`, by its absolute URI, without fragment;
+     * a view, JSON_INVALID: there is none. NULL: nobody is asked. */
+    json (*find)(str uri, void *context);
+    void *context;
 };
 
 /** Compiles `source` (shared, not copied). Owned: schema_free(). On failure the findings, with

@@ -55,6 +55,7 @@ static void function_read(struct reader *reader, json value, void *target)
     if (!expect_kind(reader, value, JSON_TEXT, "`function`")) return;
     const struct function *function = function_resolve(reader, json_str(value));
     if (!function) return;
+    if (function->is_linked && !function->task) return; /* its document is needed first */
     if (!function->task && !can_be_tool(function)) {
         refuse(reader, "V14", value_place(reader), "`%s` cannot be a tool", function->name);
         return;

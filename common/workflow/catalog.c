@@ -4,6 +4,7 @@
  * was registered, so a newer catalog changes nothing for it.
  */
 #include "workflow/catalog.h"
+#include "workflow/link.h"
 #include "workflow/task_read.h"
 #include "workflow/use.h"
 
@@ -43,7 +44,7 @@ static const struct function *builtin_find(str name)
 /* --- refusing -----------------------------------------------------------------------------------
  */
 
-static const char *nearest_function(struct reader *reader, str name)
+const char *nearest_function(struct reader *reader, str name)
 {
     const char **names = scratch_alloc(reader, NEAR_NAMES, sizeof *names);
     size_t count       = 0;
@@ -59,17 +60,9 @@ static const char *nearest_function(struct reader *reader, str name)
 
 static void refuse_function(struct reader *reader, str name)
 {
-    struct yaml_place where = value_place(reader);
-    if (memmem(name.ptr, name.len, "://", 3)) {
-        struct diagnostic *finding =
-            refuse(reader, "V14", where, "the function `" STR_FMT "` is not supported yet",
-                   STR_ARG(shown(name)));
-        hint(reader, finding, ROADMAP_HINT);
-        return;
-    }
-    struct diagnostic *finding =
-        refuse(reader, "V14", where, "there is no function `" STR_FMT "`", STR_ARG(shown(name)));
-    const char *near = nearest_function(reader, name);
+    struct diagnostic *finding = refuse(reader, "V14", value_place(reader),
+                                        "there is no function `" STR_FMT "`", STR_ARG(shown(name)));
+    const char *near           = nearest_function(reader, name);
     if (near) {
         hint(reader, finding, "did you mean `%s`?", near);
     } else if (memchr(name.ptr, '.', name.len) && !reader->catalog) {
@@ -126,7 +119,6 @@ static const struct function *builtin_resolve(struct reader *reader, str call,
 /* A copy of the description becomes the workflow's own, under the text that named it. */
 static const struct function *pin(struct reader *reader, str call, json source)
 {
-    struct workflow_pin *entry               = reader_alloc(reader, 1, sizeof *entry);
     CLEANUP(json_unrefp) json text           = json_to_text_new(source);
     json copy                                = json_invalid();
     struct error why                         = {};
@@ -141,10 +133,7 @@ static const struct function *pin(struct reader *reader, str call, json source)
                why.text);
         return NULL;
     }
-    char *name = reader_alloc(reader, call.len + 1, 1);
-    memcpy(name, call.ptr, call.len);
-    *entry = (struct workflow_pin){.next = reader->workflow->pins, .call = name, .source = copy};
-    reader->workflow->pins = entry;
+    pin_add(reader, call, copy);
 
     struct function function = {
         .name         = description->name,
@@ -173,12 +162,10 @@ static const struct function *select_function(struct reader *reader, str call)
         hint(reader, finding, "write name, name:version or name:version@catalog");
         return NULL;
     }
+    struct own_catalog *own = catalog_find(reader, selector.catalog);
+    if (own) return function_of_catalog(reader, own, &selector);
     if (selector.catalog.len > 0 && !str_is(selector.catalog, "default")) {
-        struct diagnostic *finding =
-            refuse(reader, "V13", value_place(reader), "there is no catalog `" STR_FMT "`",
-                   STR_ARG(shown(selector.catalog)));
-        hint(reader, finding, "`" STR_FMT "@default`, or without `@`: there is one catalog",
-             STR_ARG(shown(selector.name)));
+        catalog_refuse(reader, selector.catalog);
         return NULL;
     }
     const struct function *builtin = builtin_find(selector.name);
@@ -264,10 +251,18 @@ static const struct function *worker_resolve(struct reader *reader, str call)
     return remember(reader, call, &function);
 }
 
+/* Also a relative one, which means something in a document that has a URL of its own. */
+static bool is_url(str call)
+{
+    return memmem(call.ptr, call.len, "://", 3) || str_starts_with(call, str_from("./")) ||
+           str_starts_with(call, str_from("../"));
+}
+
 static const struct function *resolve(struct reader *reader, str call)
 {
     const struct function *language = builtin_find(call);
     if (language && language->is_cataloged) language = NULL;
+    if (is_url(call)) return function_at_url(reader, call);
     if (!language && definition_peek(reader, DEFINITION_FUNCTION, call)) {
         return declared_resolve(reader, call);
     }
@@ -278,11 +273,8 @@ static const struct function *resolve(struct reader *reader, str call)
     json pinned = json_get(reader->pins, call);
     if (!json_is(pinned, JSON_INVALID)) return pin(reader, call, pinned);
     const struct function *builtin = builtin_find(call);
-    if (builtin) return builtin_resolve(reader, call, builtin);
-    if (memmem(call.ptr, call.len, "://", 3)) {
-        refuse_function(reader, call);
-        return NULL;
-    }
+    bool is_replaced = builtin && builtin->is_cataloged && catalog_find(reader, (str){});
+    if (builtin && !is_replaced) return builtin_resolve(reader, call, builtin);
     return select_function(reader, call);
 }
 

@@ -30,6 +30,7 @@ struct function {
     const struct schema *output_schema;             /* NULL: none */
     const struct borrowed_task *task;               /* of a function that is a task; NULL: a job */
     bool is_own_worker; /* `worker.<name>`: a job for a user's own worker */
+    bool is_linked;     /* in a document at a URL; no `task`: the document is not there yet */
 };
 
 /** Those that need no registration (builtin.c). */
@@ -43,6 +44,9 @@ extern const size_t builtin_count;
  */
 const struct function *function_resolve(struct reader *reader, str call);
 
+/** The name that an author of `name` probably meant; NULL: none is near. */
+const char *nearest_function(struct reader *reader, str name);
+
 /** Says whether the language itself has a call of this name ("http"). */
 bool function_is_language(str name);
 
@@ -54,6 +58,27 @@ void function_expand(struct reader *reader, const struct function *function);
 
 /** The `with` of what takes any map. */
 void any_with_read(struct reader *reader, json value, void *target);
+
+/* --- functions in documents (catalogs_read.c) ------------------------------------------------- */
+
+/** `use.catalogs`. */
+void catalogs_read(struct reader *reader, json value, void *target);
+
+/** Warns (V43) of catalogs that nobody uses. */
+void catalogs_finish(struct reader *reader);
+
+/** A catalog of `use.catalogs`; empty: `default`. NULL: it is not declared there. */
+struct own_catalog *catalog_find(struct reader *reader, str name);
+
+/** There is no such catalog (V13). */
+void catalog_refuse(struct reader *reader, str name);
+
+/** The function that the value at hand names; NULL after a finding. */
+const struct function *function_of_catalog(struct reader *reader, struct own_catalog *catalog,
+                                           const struct function_selector *selector);
+
+/** The function at a URL, which may be relative in a document. NULL after a finding. */
+const struct function *function_at_url(struct reader *reader, str reference);
 
 /** A function that was resolved before. */
 struct resolved {

@@ -98,18 +98,24 @@ void pointer_return(struct reader *reader, struct jump *jump)
     jump->pointer = NULL;
 }
 
+/* Of a document without lines of its own. */
+static const struct yaml_place top = {.line = 1, .column = 1};
+
 struct yaml_place value_place(const struct reader *reader)
 {
+    if (!reader->source->yaml) return top;
     return yaml_place_of(reader->source->yaml, buf_str(&reader->pointer));
 }
 
 struct yaml_place key_place(const struct reader *reader)
 {
+    if (!reader->source->yaml) return top;
     return yaml_key_place(reader->source->yaml, buf_str(&reader->pointer));
 }
 
 struct yaml_place text_place(const struct reader *reader, size_t offset)
 {
+    if (!reader->source->yaml) return top;
     return yaml_place_in(reader->source->yaml, buf_str(&reader->pointer), offset);
 }
 

@@ -41,6 +41,7 @@ enum place {
     PLACE_WORKFLOW_OUTPUT,
     PLACE_START_KEY, /* `idempotencyKey` of the document */
     PLACE_SCHEDULE,  /* `schedule.on`: no variables at all, not even secrets */
+    PLACE_DOCUMENT,  /* how a document is read, before there is a run: secrets alone */
     PLACE_COUNT,
 };
 
@@ -70,18 +71,20 @@ struct compiled {
     struct holding *holdings;
 };
 
-struct draft;      /* task_read.h */
-struct task_names; /* task_read.h */
-struct pending;    /* task_read.c */
-struct definition; /* use.h */
-struct extension;  /* extension.h */
-struct resolved;   /* catalog.h */
+struct draft;       /* task_read.h */
+struct task_names;  /* task_read.h */
+struct pending;     /* task_read.c */
+struct definition;  /* use.h */
+struct extension;   /* extension.h */
+struct resolved;    /* catalog.h */
+struct own_catalog; /* catalogs_read.c */
+struct link;        /* link.h */
 struct function_catalog;
 
 /** A text that is read: the definition, or a document that it refers to. */
 struct source {
-    const struct yaml_document *yaml;
-    const char *url; /* NULL: the definition itself */
+    const struct yaml_document *yaml; /* NULL: a document that was pinned, or is not there */
+    const char *url;                  /* NULL: the definition itself */
 
     /* Of another document: where it is referred to. Findings in it are shown there. */
     struct yaml_place where;
@@ -118,8 +121,18 @@ struct reader {
     struct extension *extensions;   /* likewise, in their order */
     size_t definition_count;
     const struct function_catalog *catalog; /* borrowed; NULL: only what is built in */
-    json pins;                   /* of a stored workflow: call -> description; borrowed */
-    struct resolved *resolved;   /* what `call` named so far */
+    json pins;                    /* of a stored workflow: what names stood for; borrowed */
+    struct resolved *resolved;    /* what `call` named so far */
+    struct own_catalog *catalogs; /* of `use`, in their order */
+
+    const struct document *documents; /* at hand; borrowed */
+    size_t document_count;
+    bool may_need;
+    struct document_need **needs_end; /* where the next one is hooked in */
+    struct link *links;               /* newest first */
+    uint32_t link_count;
+    size_t link_bytes;
+
     unsigned secret_use;         /* enum secret_use, of the expressions that are being read */
     uint64_t secrets_used;       /* by any expression */
     uint32_t secret_expressions; /* how many name secrets, or `$authorization` */

@@ -1,7 +1,14 @@
-/* `schema: {format, document}`: compiled here, checked by the engine. */
+/*
+ * `schema: {format, document}` or `{format, resource}`: compiled here, checked by the engine. What
+ * is at a URL, or is referred to by one, has been read beforehand, or is noted as needed.
+ */
 #include "schema/schema.h"
 
+#include "schema/uri.h"
 #include "workflow/compile.h"
+#include "workflow/link.h"
+
+enum { URL_MAX = 4 << 10 /* bytes */ };
 
 /* The schema layer reports pointers into the schema; ours are into the definition. */
 static void relay(struct reader *reader, const struct diagnostics *findings)
@@ -19,24 +26,96 @@ static void relay(struct reader *reader, const struct diagnostics *findings)
     }
 }
 
+/* What a schema's references lead to. */
+struct lookup {
+    struct reader *reader;
+    bool is_missing; /* a document that is named is not there, which has been said or noted */
+};
+
+static json lookup_find(str uri, void *context)
+{
+    struct lookup *lookup = context;
+    if (!memmem(uri.ptr, uri.len, "://", 3)) return json_invalid();
+    const struct link *link = link_open(lookup->reader, uri, NULL);
+    if (link) link_refuse(lookup->reader, link);
+    if (link && link->state == LINK_OPEN) return link->value;
+    lookup->is_missing = true;
+    return json_invalid();
+}
+
+/* Compiles the value at hand. */
 static void document_read(struct reader *reader, json value, void *target)
 {
-    const struct schema **result = target;
-    struct diagnostics *findings = diagnostics_new(reader->scratch);
-    struct schema *schema        = NULL;
-    struct error why             = {};
-    status s                     = schema_compile(value, NULL, findings, &schema, &why);
+    const struct schema **result        = target;
+    struct diagnostics *findings        = diagnostics_new(reader->scratch);
+    struct lookup lookup                = {.reader = reader};
+    const struct schema_options options = {
+        .uri = reader->source->url, .find = lookup_find, .context = &lookup};
+    struct schema *schema = NULL;
+    struct error why      = {};
+    status s              = schema_compile(value, &options, findings, &schema, &why);
     if (s == STATUS_OK) {
         reader_hold(reader, HOLDING_SCHEMA)->schema = schema;
         *result                                     = schema;
         return;
     }
+    if (lookup.is_missing) return;
     relay(reader, findings);
     if (findings->count == 0) {
         refuse(reader, s == STATUS_UNIMPLEMENTED ? "V05" : "V06", value_place(reader),
                "in the schema: %s", why.text);
     }
 }
+
+/* --- resources -------------------------------------------------------------------------------- */
+
+struct schema_resource {
+    const char *name;
+    struct fixed_endpoint endpoint;
+};
+
+static const struct field resource_fields[] = {
+    {"name", text_read, offsetof(struct schema_resource, name), OPTIONAL},
+    {"endpoint", fixed_endpoint_read, offsetof(struct schema_resource, endpoint), REQUIRED},
+};
+static const struct synonym resource_synonyms[] = {
+    {"uri", "endpoint"},
+    {"url", "endpoint"},
+    {"href", "endpoint"},
+    {},
+};
+static const struct object_kind resource_kind = {
+    .what        = "a resource",
+    .fields      = resource_fields,
+    .field_count = ARRAY_LEN(resource_fields),
+    .synonyms    = resource_synonyms,
+};
+
+static void resource_schema_read(struct reader *reader, json value, void *target)
+{
+    struct schema_resource resource = {};
+    if (!object_read(reader, &resource_kind, value, &resource)) return;
+    if (resource.endpoint.uri.len == 0) return; /* refused */
+    CLEANUP(buf_done) struct buf url = buf_init(URL_MAX);
+    if (!link_url(reader, resource.endpoint.uri, "the schema", &url)) return;
+    bool has_fragment = false;
+    str fragment      = uri_fragment(resource.endpoint.uri, &has_fragment);
+    if (fragment.len > 0) {
+        struct diagnostic *finding = refuse(reader, "V06", value_place(reader),
+                                            "a resource is a whole document, without `#…`");
+        hint(reader, finding, "`document: { $ref: '…#…' }` names a part of one");
+        return;
+    }
+    const struct link *link = link_open(reader, buf_str(&url), resource.endpoint.authentication);
+    if (!link) return;
+    link_refuse(reader, link);
+    if (link->state != LINK_OPEN) return;
+    struct visit visit = visit_begin(reader, &link->source, "");
+    document_read(reader, link->value, target);
+    visit_end(reader, &visit);
+}
+
+/* --- schema ----------------------------------------------------------------------------------- */
 
 static void format_read(struct reader *reader, json value, void *)
 {
@@ -52,7 +131,7 @@ static void format_read(struct reader *reader, json value, void *)
 static const struct field schema_fields[] = {
     {"format", format_read, 0, OPTIONAL},
     {"document", document_read, 0, OPTIONAL},
-    {"resource", NULL, 0, OPTIONAL},
+    {"resource", resource_schema_read, 0, OPTIONAL},
 };
 static const struct synonym schema_synonyms[] = {
     {"type", "document: { type: … }"},
@@ -71,8 +150,11 @@ static const struct object_kind schema_kind = {
 void schema_read(struct reader *reader, json value, void *target)
 {
     if (!object_read(reader, &schema_kind, value, target)) return;
-    if (json_is(json_get_text(value, "document"), JSON_INVALID) &&
-        json_is(json_get_text(value, "resource"), JSON_INVALID)) {
-        refuse(reader, "V06", value_place(reader), "`schema` needs `document`");
+    bool has_document = !json_is(json_get_text(value, "document"), JSON_INVALID);
+    bool has_resource = !json_is(json_get_text(value, "resource"), JSON_INVALID);
+    if (has_document == has_resource) {
+        refuse(reader, "V06", value_place(reader), "`schema` needs %s",
+               has_document ? "either `document` or `resource`, not both"
+                            : "`document` or `resource`");
     }
 }

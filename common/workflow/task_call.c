@@ -18,7 +18,9 @@ static void call_read(struct reader *reader, json value, void *target)
                                     .undo_scope        = TASK_NONE,
                                     .has_default_retry = function->is_cataloged,
                                     .description       = function->description,
-                                    .input_schema      = arguments ? arguments->schema : NULL,
+                                    .input_schema      = arguments && !function->task
+                                                             ? arguments->schema
+                                                             : NULL, /* else the task has its own */
                                     .output_schema     = function->output_schema};
     if (function->task) function_expand(reader, function);
     if (function->with_read == agent_with_read) {

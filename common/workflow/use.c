@@ -106,7 +106,7 @@ static const struct field use_fields[] = {
     {"extensions", extensions_read, 0, OPTIONAL},
     {"functions", functions_read, 0, OPTIONAL},
     {"secrets", secrets_read, 0, OPTIONAL},
-    {"catalogs", NULL, 0, OPTIONAL},
+    {"catalogs", catalogs_read, 0, OPTIONAL}, /* last: their endpoints name policies, secrets */
 };
 static const struct synonym use_synonyms[] = {
     {"auth", "authentications"},

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "expr/regex.h"
 #include "schema/schema.h"
+#include "workflow/catalog.h"
 #include "workflow/document.h"
 #include "workflow/extension.h"
+#include "workflow/link.h"
 #include "workflow/portability.h"
 #include "workflow/task_read.h"
 #include "workflow/use.h"
@@ -19,7 +21,10 @@
 #include <stdlib.h>
 
 /* With its aliases expanded a definition is larger, and so is what it pins. */
-enum { STORED_MAX = 8 << 20 /* bytes */, STORED_VALUES_MAX = 2'000'000 };
+enum {
+    STORED_MAX        = 8 << 20, /* bytes */
+    STORED_VALUES_MAX = STORED_MAX / 2,
+};
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -121,17 +126,25 @@ static bool tree_make(struct reader *reader)
     return true;
 }
 
+/* {"definition", "pins"}: all that is pinned, or documents alone. Owned. */
+static json stored_new(const struct workflow *workflow, bool has_functions)
+{
+    json pins = json_object_new(4);
+    for (const struct workflow_pin *pin = workflow->pins; pin; pin = pin->next) {
+        if (!has_functions && !pin_is_document(pin)) continue;
+        json_object_put_text(&pins, pin->name, json_ref(pin->source));
+    }
+    json stored = json_object_new(2);
+    json_object_put_text(&stored, "definition", json_ref(workflow->document));
+    json_object_put_text(&stored, "pins", pins);
+    return stored;
+}
+
 /* The canonical text of what the store keeps. */
 static bool stored_print(const struct workflow *workflow, struct buf *out)
 {
     if (!workflow->pins) return json_print(workflow->document, JSON_SORTED, out);
-    json pins = json_object_new(4);
-    for (const struct workflow_pin *pin = workflow->pins; pin; pin = pin->next) {
-        json_object_put_text(&pins, pin->call, json_ref(pin->source));
-    }
-    CLEANUP(json_unrefp) json stored = json_object_new(2);
-    json_object_put_text(&stored, "definition", json_ref(workflow->document));
-    json_object_put_text(&stored, "pins", pins);
+    CLEANUP(json_unrefp) json stored = stored_new(workflow, true);
     return json_print(stored, JSON_SORTED, out);
 }
 
@@ -161,6 +174,7 @@ static void reader_run(struct reader *reader)
     document_read(reader, reader->workflow->document);
     tasks_read(reader);
     definitions_finish(reader);
+    catalogs_finish(reader);
     extensions_finish(reader);
     undo_finish(reader);
     if (reader->list->errors == reader->errors_before) {
@@ -174,6 +188,7 @@ static void reader_run(struct reader *reader)
 static void reader_done(struct reader *reader)
 {
     for (struct task_names *n = reader->names; n; n = n->next) map_free(n->by_name);
+    links_done(reader);
     buf_done(&reader->pointer);
     arena_free(reader->scratch);
 }
@@ -210,17 +225,37 @@ static status refused(const struct diagnostics *list, size_t from, size_t errors
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "workflow_invalid", "%zu errors", errors);
 }
 
+static bool names_documents(const struct workflow *workflow)
+{
+    const struct workflow_pin *pin = workflow->pins;
+    while (pin && !pin_is_document(pin)) pin = pin->next;
+    return pin != NULL;
+}
+
+/* Documents are part of what somebody wrote: other documents are another source. */
+static bool source_digest_make(struct reader *reader, struct buf *text)
+{
+    struct workflow *workflow = reader->workflow;
+    if (!names_documents(workflow)) return true;
+    CLEANUP(json_unrefp) json source = stored_new(workflow, false);
+    if (!json_print(source, JSON_SORTED, text)) return false;
+    sha256(bytes_from(buf_str(text)), workflow->source_digest);
+    buf_clear(text);
+    return true;
+}
+
 /* What was read becomes what is stored, and that has the digest. */
 static void digest_make(struct reader *reader)
 {
-    struct workflow *workflow = reader->workflow;
+    struct workflow *workflow         = reader->workflow;
+    CLEANUP(buf_done) struct buf text = buf_init(STORED_MAX);
     memcpy(workflow->digest, workflow->source_digest, SHA256_SIZE);
     if (!workflow->pins) return;
-    CLEANUP(buf_done) struct buf text = buf_init(STORED_MAX);
-    if (!stored_print(workflow, &text)) {
+    if (!source_digest_make(reader, &text) || !stored_print(workflow, &text)) {
         buf_clear(&reader->pointer);
         refuse(reader, "V01", value_place(reader),
-               "with the functions that it names, this has more than %d bytes", STORED_MAX);
+               "with the functions and documents that it names, this has more than %d bytes",
+               STORED_MAX);
         return;
     }
     sha256(bytes_from(buf_str(&text)), workflow->digest);
@@ -234,6 +269,7 @@ static status read_all(str text, const struct workflow_sources *sources, json pi
     size_t errors_before = list->errors;
     struct error why     = {};
 
+    struct document_need *needs                    = NULL;
     CLEANUP(yaml_freep) struct yaml_document *yaml = NULL;
     status code                                    = yaml_parse(text, list, &yaml, &why);
     if (code == STATUS_INVALID_ARGUMENT && list->errors > errors_before) {
@@ -255,10 +291,17 @@ static status read_all(str text, const struct workflow_sources *sources, json pi
                                      .pins          = pins,
     };
     ASSERT(reader.scratch != NULL);
-    reader.source = &reader.main;
+    reader.source    = &reader.main;
+    reader.needs_end = &needs;
+    if (sources) {
+        reader.documents      = sources->documents;
+        reader.document_count = sources->document_count;
+        reader.may_need       = sources->may_need;
+    }
     if (sources && sources->is_portable) reader.notes = diagnostics_new(list->arena);
     if (tree_make(&reader)) reader_run(&reader);
     digest_make(&reader);
+    compiled->workflow.needs = needs;
     reader_done(&reader);
 
     findings_sort(list, count_before);

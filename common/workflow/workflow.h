@@ -348,11 +348,22 @@ struct workflow_budget {
     int64_t tokens;    /* 0: none */
 };
 
-/** What a text in the definition stood for when the workflow was registered. */
+/** What a text in the definition stood for when the workflow was registered: a function of the
+ * server's catalog, or a document at a URL. */
 struct workflow_pin {
     const struct workflow_pin *next;
-    const char *call; /* "slack.send_message:1" */
-    json source;      /* the description; frozen */
+    const char *name; /* "slack.send_message:1", "https://host/function.yaml" */
+    json source;      /* the description, or the document; frozen */
+};
+
+/** A document that the definition names and that is not at hand yet. */
+struct document_need {
+    struct document_need *next;
+    const char *url;                       /* absolute */
+    const struct template *authentication; /* `{<kind>: {…}}`, of constants and `$secrets`; NULL:
+                                              none */
+    const char *pointer;                   /* where it is named */
+    uint32_t line, column;
 };
 
 /** When runs start by themselves. */
@@ -374,9 +385,11 @@ struct workflow {
     const char *title; /* "" if none */
     /* Of what is stored: the definition, with what it pins if it pins anything. */
     uint8_t digest[SHA256_SIZE];
-    uint8_t source_digest[SHA256_SIZE]; /* of the canonical JSON of the definition alone */
-    json document;                      /* frozen: the definition as it was read */
-    const struct workflow_pin *pins;    /* NULL: none */
+    /* Of what was written: the definition, with the documents that it names by URL. */
+    uint8_t source_digest[SHA256_SIZE];
+    json document;                     /* frozen: the definition as it was read */
+    const struct workflow_pin *pins;   /* NULL: none */
+    const struct document_need *needs; /* NULL: complete; else it can only be looked at */
     const struct schema *input_schema, *output_schema;
     const struct template *input_from, *output_as;
     struct duration timeout;
@@ -400,10 +413,29 @@ struct workflow {
 status workflow_read(str text, struct diagnostics *list, const struct workflow **ret_workflow,
                      struct error *reterr);
 
+enum {
+    DOCUMENTS_MAX      = 64,      /* that one definition names, and those name in turn */
+    DOCUMENTS_SIZE_MAX = 4 << 20, /* bytes of all of them; of each as of a definition */
+    DOCUMENT_DEPTH_MAX = 8,       /* documents that name documents, from the definition on */
+    DOCUMENT_URL_MAX   = 2'048,   /* bytes */
+};
+
+/** What is at a URL: a function, or a schema. */
+struct document {
+    str url;             /* as document_need has it */
+    str text;            /* YAML or JSON, as it came */
+    const char *failure; /* why it could not be read; NULL: `text` is there */
+};
+
 /** What a definition may refer to beside itself. Borrowed for the call. */
 struct workflow_sources {
     const struct function_catalog *catalog; /* NULL: only the functions that are built in */
     bool is_portable; /* notes (P01..P07) about what other runtimes ignore or do otherwise */
+    const struct document *documents; /* those at hand */
+    size_t document_count;
+    /* A document that is not at hand is no error: the workflow comes with `needs`, and whoever
+     * reads it gets them and reads it again. Nothing here does I/O. */
+    bool may_need;
 };
 
 /** The same with `sources`; workflow_read() has none. */
