@@ -120,6 +120,11 @@ static const struct rpc_contract_method dead_letter_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method document_methods[] = {
+    {"Fetch", RPC_LONG, true, EDGE},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -134,6 +139,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Events",   43, event_methods},
     {"tutti.v1.Subscriptions", 44, subscription_methods},
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
+    {"tutti.v1.Documents", 61, document_methods},
     {},
 };
 

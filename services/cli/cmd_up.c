@@ -174,6 +174,7 @@ static void set_gateway(struct suite *suite, struct program *program)
     set(program, "gateway.scheduler=abstract://%s.s", suite->sockets);
     set(program, "gateway.scheduler_hints=abstract://%s.h", suite->sockets);
     set(program, "gateway.llm=abstract://%s.l", suite->sockets);
+    set(program, "gateway.tools=abstract://%s.t", suite->sockets);
 }
 
 /*
@@ -222,7 +223,10 @@ static status describe(struct suite *suite, int service, struct error *reterr)
     switch (service) {
     case GATEWAY: set_gateway(suite, program); break;
     case SCHEDULER: set_scheduler(suite, program); break;
-    case TOOL_ADAPTER: set(program, "tools.scheduler=abstract://%s.s", suite->sockets); break;
+    case TOOL_ADAPTER:
+        set(program, "tools.scheduler=abstract://%s.s", suite->sockets);
+        set(program, "tools.listen=abstract://%s.t", suite->sockets);
+        break;
     default:
         set(program, "llm.scheduler=abstract://%s.s", suite->sockets);
         set(program, "llm.listen=abstract://%s.l", suite->sockets);

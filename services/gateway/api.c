@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/documents.h"
 #include "gateway/problem.h"
 #include "json/json_text.h"
 
@@ -36,6 +37,7 @@ void api_call_unref(struct api_call *call)
     if (atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) > 1) return;
     httpd_request_free(call->request);
     json_unref(call->body);
+    documents_free(call->documents);
     arena_free(call->arena);
     free(call->path);
     free(call);

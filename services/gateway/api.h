@@ -22,6 +22,7 @@
 
 #include <stdatomic.h>
 
+struct documents;
 struct rpc_subscriber;
 struct run_waits;
 struct followers;
@@ -44,6 +45,7 @@ struct api {
     struct rpc_client *scheduler;
     struct rpc_subscriber *hints; /* NULL before the start, and in tests without */
     struct rpc_client *llm;       /* NULL: no llm-proxy is configured */
+    struct rpc_client *tools;     /* NULL: no tool-adapter that reads documents is configured */
     struct identity_cache *keys;
     struct run_waits *waits;
     struct followers *followers;
@@ -79,6 +81,7 @@ struct api_call {
     char *path;                        /* decoded; owned */
     bool is_openai;                    /* errors in OpenAI's shape */
     void *state;                       /* of the handler, for its continuation */
+    struct documents *documents;       /* owned; what its definition names (documents.h) */
     atomic_bool is_slow;               /* of a stream: more bytes are unsent than should be */
     atomic_bool is_parked;     /* something on the home loop waits for it: tell it of the end */
     struct api_waiter *waiter; /* home loop only */

@@ -58,6 +58,11 @@ static const struct config_option options_table[] = {
      .offset   = offsetof(struct options, llm),
      .fallback = "tcp://127.0.0.1:7084",
      .doc      = "Endpoints of the llm-proxies; empty: no LLM paths."},
+    {.path   = "gateway.tools",
+     .kind   = CONFIG_TEXT,
+     .offset = offsetof(struct options, tools),
+     .doc    = "Endpoints of the tool-adapters (tools.listen) that read what definitions name by "
+               "URL; empty: such definitions are refused."},
     {.path     = "gateway.drain",
      .kind     = CONFIG_DURATION,
      .offset   = offsetof(struct options, drain_ms),

@@ -15,6 +15,7 @@ struct options {
     const char *scheduler;       /* endpoints */
     const char *scheduler_hints; /* urls */
     const char *llm;             /* endpoints; NULL: none */
+    const char *tools;           /* endpoints of who reads documents; NULL: none */
     int64_t drain_ms;
     struct config_common common;
     struct config_rpc rpc;

@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "dead_letter.pb-c.h"
+#include "document.pb-c.h"
 #include "event.pb-c.h"
 #include "gateway/followers.h"
 #include "gateway/llm_pull.h"
@@ -91,6 +92,20 @@ static void on_connected(const char *, bool is_up, void *context)
 {
     struct gateway *gateway = context;
     if (is_up) run_waits_reconnected(gateway->api.waits);
+}
+
+/* Any of them may read a document. */
+static status open_tools(struct gateway *gateway, struct error *reterr)
+{
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__documents__descriptor, NULL};
+    const struct options *options                             = &gateway->options;
+    if (!options->tools || !*options->tools) return STATUS_OK;
+    const struct rpc_client_options client = {.endpoints = options->tools,
+                                              .choice    = RPC_LEAST_BUSY,
+                                              .services  = services,
+                                              .identity  = identity_of(&options->rpc),
+                                              .tls       = tls_of(&options->rpc)};
+    return rpc_client_open(&client, &gateway->api.tools, reterr);
 }
 
 static status open_clients(struct gateway *gateway, struct error *reterr)
@@ -241,6 +256,7 @@ status gateway_start(const struct options *options, struct gateway **ret_gateway
     TRY(make_loops(gateway, reterr));
     TRY(make_api(gateway, reterr));
     TRY(open_clients(gateway, reterr));
+    TRY(open_tools(gateway, reterr));
     TRY(subscribe(gateway, reterr));
     TRY(listen_http(gateway, reterr));
     gateway->topology = (struct loop_timer){.fire = ask_topology, .context = gateway};
@@ -299,6 +315,7 @@ void gateway_stopp(struct gateway **ref)
         loop_turn_end_remove(gateway->loops[i], &gateway->flushes[i]);
     }
     rpc_subscriber_stopp(&gateway->api.hints);
+    rpc_client_closep(&gateway->api.tools); /* its last answers ask the scheduler */
     rpc_client_closep(&gateway->api.llm);
     rpc_client_closep(&gateway->api.scheduler);
     telemetry_stopp(&gateway->telemetry); /* it measures what is freed next, and watches loops */

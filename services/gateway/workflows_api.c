@@ -1,4 +1,5 @@
 /* Workflows: register, check, read. Definitions live in the system partition. */
+#include "gateway/documents.h"
 #include "gateway/handlers.h"
 #include "gateway/paging.h"
 #include "gateway/view.h"
@@ -20,6 +21,10 @@ static void ask(struct api_call *call, const char *method, const void *message, 
 static void on_put(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__PutWorkflowAnswer *result = answer->message;
+    if (result->n_needs > 0) {
+        documents_fetch(call, result->needs, result->n_needs, workflows_put);
+        return;
+    }
     struct api_answer response;
     api_answer_begin(&response, call);
     view_workflow(&response.json, result->workflow, result->warnings, result->n_warnings);
@@ -33,12 +38,17 @@ void workflows_put(struct api_call *call)
     message.name            = api_text(call, call->params[0]);
     message.definition      = body_of(call);
     message.by              = call->identity.name;
+    message.documents       = documents_of(call, &message.n_documents);
     ask(call, "Put", &message, on_put);
 }
 
 static void on_validated(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ValidateWorkflowAnswer *result = answer->message;
+    if (result->n_needs > 0) {
+        documents_fetch(call, result->needs, result->n_needs, workflows_validate);
+        return;
+    }
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
@@ -63,6 +73,7 @@ void workflows_validate(struct api_call *call)
     Pb__ValidateWorkflow message = PB__VALIDATE_WORKFLOW__INIT;
     message.namespace_           = api_namespace(call);
     message.definition           = body_of(call);
+    message.documents            = documents_of(call, &message.n_documents);
     message.portable = api_query(call, "portable", &portable) && str_is(portable, "true");
     ask(call, "Validate", &message, on_validated);
 }

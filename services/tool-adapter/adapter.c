@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "document.pb-c.h"
 #include "http/http.h"
 #include "telemetry/telemetry.h"
+#include "tool-adapter/document_service.h"
 #include "tool-adapter/jobs.h"
 #include "tool-adapter/measures.h"
 #include "worker/host.h"
@@ -22,7 +24,9 @@ struct adapter {
     struct http_client *http;
     struct jobs *jobs;
     struct worker_host *worker;
-    bool is_running; /* the loop's thread */
+    struct document_service *documents;
+    struct rpc_server *server; /* NULL: nobody asks it for documents */
+    bool is_running;           /* the loop's thread */
 };
 
 static status start_telemetry(struct adapter *adapter, struct error *reterr)
@@ -115,6 +119,25 @@ static status start_worker(struct adapter *adapter, struct error *reterr)
     return worker_host_start(&worker, &adapter->worker, reterr);
 }
 
+static status start_server(struct adapter *adapter, struct error *reterr)
+{
+    const struct options *given = &adapter->options;
+    if (!given->listen || !*given->listen) return STATUS_OK;
+    adapter->documents                      = document_service_new(adapter->http, adapter->loop);
+    const struct rpc_service services[]     = {{.descriptor = &pb__documents__descriptor,
+                                                .methods    = document_service_methods,
+                                                .context    = adapter->documents},
+                                               {}};
+    const struct rpc_server_options options = {
+        .url      = given->listen,
+        .long_url = given->long_listen,
+        .services = services,
+        .identity = rpc_identity_of("tool-adapter", given->rpc.token.value,
+                                    given->rpc.token_previous.value),
+        .tls      = {.ca_file = given->rpc.ca_file, .cert_key_file = given->rpc.cert_key_file}};
+    return rpc_server_start(&options, &adapter->server, reterr);
+}
+
 status adapter_start(const struct options *options, struct adapter **ret_adapter,
                      struct error *reterr)
 {
@@ -123,6 +146,7 @@ status adapter_start(const struct options *options, struct adapter **ret_adapter
     TRY(start_telemetry(adapter, reterr));
     TRY(make_http(adapter, reterr));
     TRY(start_worker(adapter, reterr));
+    TRY(start_server(adapter, reterr));
     TRY(loop_start(adapter->loop, "tools", reterr));
     adapter->is_running = true;
     telemetry_set_started(adapter->telemetry);
@@ -130,7 +154,8 @@ status adapter_start(const struct options *options, struct adapter **ret_adapter
               LOG_INT("admin_port", telemetry_port(adapter->telemetry)),
               LOG_STR("scheduler", str_from(options->scheduler)),
               LOG_STR("worker", str_from(worker_host_name(adapter->worker))),
-              LOG_INT("slots", options->slots));
+              LOG_INT("slots", options->slots),
+              LOG_STR("listen", str_from(adapter->server ? rpc_server_url(adapter->server) : "")));
     *ret_adapter = TAKE(adapter);
     return STATUS_OK;
 }
@@ -147,9 +172,11 @@ void adapter_stopp(struct adapter **ref)
     struct adapter *adapter = *ref;
     if (!adapter) return;
     if (adapter->is_running) drain(adapter);
+    rpc_server_stopp(&adapter->server); /* while the loop still answers its calls */
     if (adapter->loop) loop_stop(adapter->loop);
     if (adapter->loop) loop_join(adapter->loop);
     worker_host_freep(&adapter->worker);
+    document_service_freep(&adapter->documents);
     jobs_freep(&adapter->jobs);
     http_client_freep(&adapter->http);
     egress_rules_free(adapter->egress);

@@ -8,8 +8,10 @@
 struct options {
     const char *admin_host;
     int64_t admin_port;
-    const char *scheduler; /* endpoints */
-    const char *name;      /* of the worker; NULL: follows from the host's */
+    const char *listen;      /* NULL: no documents for gateways */
+    const char *long_listen; /* NULL: follows from `listen` */
+    const char *scheduler;   /* endpoints */
+    const char *name;        /* of the worker; NULL: follows from the host's */
     int64_t slots;
     int64_t lease_ms;
     int64_t drain_ms;

@@ -1,6 +1,7 @@
 /* Workflows: definitions of the system partition. */
 #include "base/buf.h"
 #include "scheduler/services/call.h"
+#include "scheduler/services/document_needs.h"
 #include "scheduler/services/page_token.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/function_registry.h"
@@ -32,16 +33,62 @@ static status check_size(ProtobufCBinaryData definition, struct error *reterr)
                      "a definition has 1 to %d bytes", DEFINITION_MAX);
 }
 
+/* What a request brings beside its definition. */
+struct reading {
+    ProtobufCBinaryData definition;
+    Pb__Document *const *documents;
+    size_t document_count;
+    bool is_portable;
+};
+
+static status documents_in(struct arena *arena, const struct reading *reading,
+                           struct document **ret_documents, struct error *reterr)
+{
+    size_t count = reading->document_count;
+    if (count > DOCUMENTS_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "documents: at most %d", DOCUMENTS_MAX);
+    }
+    struct document *documents = arena_alloc(arena, (count + 1) * sizeof *documents);
+    if (!documents) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    for (size_t i = 0; i < count; i++) {
+        const Pb__Document *given = reading->documents[i];
+        documents[i]              = (struct document){
+                         .url     = str_from(given->url),
+                         .text    = str_of(given->text),
+                         .failure = *given->failure ? given->failure : NULL,
+        };
+    }
+    *ret_documents = documents;
+    return STATUS_OK;
+}
+
 /* With the catalog of now: what it gives is pinned with the workflow. */
-static status read_definition(const struct rpc_call *call, ProtobufCBinaryData definition,
-                              bool is_portable, struct diagnostics *findings,
-                              const struct workflow **ret_workflow, struct error *reterr)
+static status read_definition(const struct rpc_call *call, const struct reading *reading,
+                              struct diagnostics *findings, const struct workflow **ret_workflow,
+                              struct error *reterr)
 {
     CLEANUP(function_catalog_unrefp)
     const struct function_catalog *catalog =
         function_registry_get(scheduler_functions(call->context));
-    const struct workflow_sources sources = {.catalog = catalog, .is_portable = is_portable};
-    return workflow_read_with(str_of(definition), &sources, findings, ret_workflow, reterr);
+    struct document *documents = NULL;
+    TRY(documents_in(call->arena, reading, &documents, reterr));
+    const struct workflow_sources sources = {.catalog        = catalog,
+                                             .is_portable    = reading->is_portable,
+                                             .documents      = documents,
+                                             .document_count = reading->document_count,
+                                             .may_need       = true};
+    return workflow_read_with(str_of(reading->definition), &sources, findings, ret_workflow,
+                              reterr);
+}
+
+static status check_namespace(const struct rpc_call *call, const char *of_message,
+                              const struct workflow *workflow, struct error *reterr)
+{
+    str namespace = call_namespace(call, of_message);
+    if (str_is(namespace, "*") || str_is(namespace, workflow->namespace_)) return STATUS_OK;
+    return fail_code(reterr, STATUS_INVALID_ARGUMENT, "namespace_mismatch",
+                     "/document/namespace: is `%s`, the request is for `" STR_FMT "`",
+                     workflow->namespace_, STR_ARG(namespace));
 }
 
 /* --- put ---------------------------------------------------------------------------------------
@@ -51,12 +98,7 @@ static status check_names(const struct rpc_call *call, const struct workflow *wo
                           struct error *reterr)
 {
     const Pb__PutWorkflow *request = call->request;
-    str namespace                  = call_namespace(call, request->namespace_);
-    if (!str_is(namespace, "*") && !str_is(namespace, workflow->namespace_)) {
-        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "namespace_mismatch",
-                         "/document/namespace: is `%s`, the request is for `" STR_FMT "`",
-                         workflow->namespace_, STR_ARG(namespace));
-    }
+    TRY(check_namespace(call, request->namespace_, workflow, reterr));
     if (*request->name && strcmp(request->name, workflow->name) != 0) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "workflow_invalid",
                          "/document/name: is `%s`, the path says `%s`", workflow->name,
@@ -85,10 +127,20 @@ static status put(struct rpc_call *call, struct error *reterr)
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    status read = read_definition(call, request->definition, false, findings, &workflow, reterr);
+    const struct reading reading = {.definition     = request->definition,
+                                    .documents      = request->documents,
+                                    .document_count = request->n_documents};
+    status read                  = read_definition(call, &reading, findings, &workflow, reterr);
     if (read != STATUS_OK) call_set_findings(call, findings);
     TRY(read);
     TRY(check_names(call, workflow, reterr));
+    if (workflow->needs) {
+        status asked =
+            document_needs_in(call, workflow, findings, &answer->needs, &answer->n_needs, reterr);
+        if (asked != STATUS_OK) call_set_findings(call, findings);
+        if (asked == STATUS_OK) rpc_reply(call, STATUS_OK, NULL);
+        return asked;
+    }
 
     answer->warnings = findings_in(call->arena, findings);
     if (answer->warnings) answer->n_warnings = findings->count;
@@ -151,11 +203,25 @@ static status validate(struct rpc_call *call, struct error *reterr)
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    struct error why = {};
-    status read =
-        read_definition(call, request->definition, request->portable, findings, &workflow, &why);
+    struct error why             = {};
+    const struct reading reading = {.definition     = request->definition,
+                                    .documents      = request->documents,
+                                    .document_count = request->n_documents,
+                                    .is_portable    = request->portable};
+    status read                  = read_definition(call, &reading, findings, &workflow, &why);
     if (read != STATUS_OK && read != STATUS_INVALID_ARGUMENT) {
         return fail(reterr, read, "%s", why.text);
+    }
+    if (workflow && workflow->needs) {
+        /* Their credentials are secrets of a namespace that the caller may not be of. */
+        TRY(check_namespace(call, request->namespace_, workflow, reterr));
+        if (document_needs_in(call, workflow, findings, &answer->needs, &answer->n_needs, NULL) ==
+            STATUS_OK) {
+            rpc_reply(call, STATUS_OK, NULL);
+            return STATUS_OK;
+        }
+        workflow_unref(workflow);
+        workflow = NULL;
     }
     if (workflow) TRY(check_input(call, workflow, findings, reterr));
     answer->valid    = findings->errors == 0;

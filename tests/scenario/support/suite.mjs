@@ -39,9 +39,9 @@ export class Suite {
     const ipc = (name) => `ipc://${suite.folder}/${name}`;
     suite.config = merge(
       {
-        gateway: { port: 0, scheduler: ipc('s'), scheduler_hints: ipc('h'), llm: ipc('l') },
+        gateway: { port: 0, scheduler: ipc('s'), scheduler_hints: ipc('h'), llm: ipc('l'), tools: ipc('t') },
         scheduler: { listen: ipc('s'), hint_listen: ipc('h'), store: { path: join(suite.folder, 'data'), map_size: '1GiB' }, backup: { path: join(suite.folder, 'backups') } },
-        tools: { scheduler: ipc('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
+        tools: { listen: ipc('t'), scheduler: ipc('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
         llm: {
           scheduler: ipc('s'), listen: ipc('l'), name: 'llm-1',
           providers: { demo: { type: 'simulated' } },

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 
 export class Upstream {
   // `handle(request, count)` gets {method, path, query, headers, body} and how many times this path was
-  // asked for, this one included; it returns {status, body, delay_ms} or nothing for 200 {}.
+  // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, `silent` never.
   static async start(handle = () => {}) {
     const upstream = new Upstream();
     upstream.requests = [];
@@ -18,8 +18,9 @@ export class Upstream {
         const request = { method: message.method, path: url.pathname, query: url.searchParams, headers: message.headers, body: Buffer.concat(chunks).toString(), at: Date.now() };
         upstream.requests.push(request);
         const result = (await handle(request, count)) ?? {};
+        if (result.silent) return;
         answer.writeHead(result.status ?? 200, { 'content-type': 'application/json', ...result.headers });
-        answer.end(JSON.stringify(result.body ?? {}));
+        answer.end(result.text ?? JSON.stringify(result.body ?? {}));
       });
     });
     await new Promise((resolve) => upstream.server.listen(0, '127.0.0.1', resolve));
