@@ -4,6 +4,7 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/findings.h"
+#include "cli/local_documents.h"
 #include "cli/print.h"
 #include "workflow/graph.h"
 #include "yaml/yaml.h"
@@ -38,16 +39,20 @@ enum cli_exit command_graph(struct cli *cli)
         return CLI_FAILED;
     }
     CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
-    if (cli->values[FLAG_CATALOG] &&
-        catalog_read_file(cli->values[FLAG_CATALOG], &catalog, &error) != STATUS_OK) {
+    const char *catalog_path         = cli->values[FLAG_CATALOG];
+    const struct local_places places = {.folder =
+                                            local_is_folder(catalog_path) ? catalog_path : NULL};
+    if (catalog_path && !places.folder &&
+        catalog_read_file(catalog_path, &catalog, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_USAGE;
     }
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     const struct workflow_sources sources                    = {.catalog = catalog};
-    struct diagnostics *list                                 = diagnostics_new(arena);
-    if (workflow_read_with(buf_str(&text), &sources, list, &workflow, &error) != STATUS_OK) {
+    struct diagnostics *list                                 = NULL;
+    if (local_workflow_read(buf_str(&text), &sources, &places, arena, &list, &workflow, &error) !=
+        STATUS_OK) {
         findings_print(stderr, file, buf_str(&text), list);
         if (list->errors == 0) (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_FAILED;

@@ -4,6 +4,7 @@
 #include "cli/api.h"
 #include "cli/catalog.h"
 #include "cli/findings.h"
+#include "cli/local_documents.h"
 #include "cli/print.h"
 #include "workflow/plan.h"
 #include "yaml/yaml.h"
@@ -19,7 +20,7 @@ enum {
     FILE_MAX       = YAML_SIZE_MAX + 1,
 };
 
-enum { FLAG_PORTABLE, FLAG_PLAN, FLAG_CATALOG, FLAG_SERVER };
+enum { FLAG_PORTABLE, FLAG_PLAN, FLAG_CATALOG, FLAG_RESOLVE, FLAG_SERVER };
 
 /* By the defaults of a scheduler that nobody configured. */
 static json plan_of(const struct workflow *workflow)
@@ -80,7 +81,9 @@ static void print_plan(const struct workflow *workflow)
 /* What the flags of `validate` ask for; `apply` asks for nothing. */
 struct checking {
     const struct function_catalog *catalog; /* NULL: what is built in */
+    struct local_places places;
     bool is_portable, has_plan;
+    bool is_quiet; /* nothing is said of what is valid: a server has judged it */
 };
 
 static enum cli_exit validate_file(const struct cli *cli, const char *file,
@@ -94,10 +97,12 @@ static enum cli_exit validate_file(const struct cli *cli, const char *file,
     }
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
-    struct diagnostics *list                                 = diagnostics_new(arena);
+    struct diagnostics *list                                 = NULL;
     struct workflow_sources sources                          = {.catalog = checking->catalog};
     sources.is_portable                                      = checking->is_portable;
-    status code = workflow_read_with(buf_str(&text), &sources, list, &workflow, &error);
+    status code = local_workflow_read(buf_str(&text), &sources, &checking->places, arena, &list,
+                                      &workflow, &error);
+    if (code == STATUS_OK && checking->is_quiet) return CLI_OK;
     if (cli->is_json) {
         print_valid_json(file, workflow, list);
         return code == STATUS_OK ? CLI_OK : CLI_FAILED;
@@ -120,7 +125,7 @@ static enum cli_exit find_catalog(const struct cli *cli,
     if (cli->values[FLAG_SERVER]) {
         CLEANUP(api_freep) struct api *api = NULL;
         if (api_new(cli, &api, &error) == STATUS_OK) return catalog_ask(api, ret_catalog);
-    } else if (!cli->values[FLAG_CATALOG] ||
+    } else if (!cli->values[FLAG_CATALOG] || local_is_folder(cli->values[FLAG_CATALOG]) ||
                catalog_read_file(cli->values[FLAG_CATALOG], ret_catalog, &error) == STATUS_OK) {
         return CLI_OK;
     }
@@ -133,7 +138,10 @@ enum cli_exit command_validate(struct cli *cli)
     CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
     enum cli_exit worst = find_catalog(cli, &catalog);
     if (worst != CLI_OK) return worst;
+    struct local_places places = {.resolve = cli->values[FLAG_RESOLVE]};
+    if (local_is_folder(cli->values[FLAG_CATALOG])) places.folder = cli->values[FLAG_CATALOG];
     const struct checking checking = {.catalog     = catalog,
+                                      .places      = places,
                                       .is_portable = cli->values[FLAG_PORTABLE] != NULL,
                                       .has_plan    = cli->values[FLAG_PLAN] != NULL};
     for (int i = 0; i < cli->argument_count; i++) {
@@ -184,7 +192,7 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
         CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
         (void)catalog_ask(api, &catalog);
         /* The same findings, with the lines of the file. */
-        const struct checking checking = {.catalog = catalog};
+        const struct checking checking = {.catalog = catalog, .is_quiet = true};
         (void)validate_file(cli, file, &checking);
     }
     if (code != CLI_OK) return code;

@@ -86,13 +86,14 @@ static const struct cli_flag doctor_flags[] = {
 static const struct cli_flag validate_flags[] = {
     {"--portable", 0, NULL, "also say what other runtimes ignore or do otherwise"},
     {"--plan", 0, NULL, "also list the jobs, with their queues, retries and time limits"},
-    {"--catalog", 0, "FILE", "functions as `tutti tool list --json` prints them"},
+    {"--catalog", 0, "PATH", "a list as of `tutti tool list --json`, or a folder"},
+    {"--resolve", 0, "URL=FILE", "what is at a URL is in a file; several: separated by commas"},
     {"--server", 0, NULL, "with the functions that the server has"},
     {},
 };
 static const struct cli_flag graph_flags[] = {
     {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
-    {"--catalog", 0, "FILE", "functions as `tutti tool list --json` prints them"},
+    {"--catalog", 0, "PATH", "functions, as for `validate`"},
     {},
 };
 
@@ -104,8 +105,10 @@ static const struct cli_command commands[] = {
      0, 0, up_flags, command_up},
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
     {"validate", "FILE...", "check workflows, without a server",
-     "Without a catalog only the functions that are built in are known.", 1, CLI_ARGUMENTS_MAX,
-     validate_flags, command_validate},
+     "Without a catalog only the functions that are built in are known. What a workflow names by\n"
+     "URL is not read over the network; what is in no file is a warning. A folder for --catalog\n"
+     "holds functions/NAME/VERSION/function.yaml, and stands for every catalog of a workflow.",
+     1, CLI_ARGUMENTS_MAX, validate_flags, command_validate},
     {"graph", "FILE", "show a workflow as a picture", "Written to standard output.", 1, 1,
      graph_flags, command_graph},
     {"run", "WORKFLOW", "start a run",
