@@ -10,6 +10,7 @@
 #include "workflow/task_read.h"
 #include "workflow/use.h"
 
+#include "base/assert.h"
 #include "schema/schema.h"
 #include "json/json_pointer.h"
 
@@ -57,6 +58,11 @@ static void catalog_read(struct reader *reader, str name, json value, struct own
     *catalog = (struct own_catalog){.name = name, .pointer = pointer_keep(reader)};
     if (!object_read(reader, &catalog_kind, value, catalog)) return;
     *end = catalog;
+    if (catalog->endpoint.uri.len > 0) {
+        size_t back = pointer_enter(reader, str_from("endpoint"));
+        if (!link_url_check(reader, catalog->endpoint.uri)) catalog->endpoint.uri.len = 0;
+        pointer_leave(reader, back);
+    }
     if (!str_is(name, "default")) return;
     struct diagnostic *finding =
         warn(reader, "V43", key_place(reader),
@@ -115,7 +121,12 @@ void catalog_refuse(struct reader *reader, str name)
         refuse(reader, "V13", value_place(reader),
                "there is no catalog `" STR_FMT "` in `use.catalogs`", STR_ARG(shown(name)));
     const char *near = nearest_name(name, names, count);
-    if (near) hint(reader, finding, "did you mean `%s`?", near);
+    if (near) {
+        hint(reader, finding, "did you mean `%s`?", near);
+    } else {
+        hint(reader, finding, "declare it: `use: { catalogs: { " STR_FMT ": { endpoint: … } } }`",
+             STR_ARG(shown(name)));
+    }
 }
 
 /* A name or version that is one segment of a path, and not one that leads elsewhere. */
@@ -226,10 +237,9 @@ const struct function *function_of_catalog(struct reader *reader, struct own_cat
         return NULL;
     }
     CLEANUP(buf_done) struct buf url = buf_init(URL_MAX);
-    if (!catalog_function_url(catalog->endpoint.uri, selector->name, selector->version, &url)) {
-        refuse(reader, "V14", value_place(reader), "the address of the function is too long");
-        return NULL;
-    }
+    bool fits =
+        catalog_function_url(catalog->endpoint.uri, selector->name, selector->version, &url);
+    ASSERT(fits); /* the parts are limited */
     const struct link *link = link_open(reader, buf_str(&url), catalog->endpoint.authentication);
     if (!link) return NULL;
     if (link->state == LINK_FAILED) {

@@ -47,7 +47,7 @@ static const struct {
                                CONTEXT | SECRETS | WORKFLOW | RUNTIME | STEPS},
     [PLACE_START_KEY]       = {"the document's `idempotencyKey`", WORKFLOW},
     [PLACE_SCHEDULE]        = {"`schedule.on`", 0},
-    [PLACE_DOCUMENT]        = {"what is read when the workflow is registered", 0},
+    [PLACE_DOCUMENT]        = {"what is read when the workflow is registered", SECRETS},
 };
 
 /* What to use instead, by variable. */

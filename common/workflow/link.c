@@ -65,8 +65,7 @@ static bool has_scheme(str url)
     return false;
 }
 
-/* Refuses what can be no address of a document. */
-static bool url_check(struct reader *reader, str url)
+bool link_url_check(struct reader *reader, str url)
 {
     struct diagnostic *finding = NULL;
     if (!has_scheme(url) || !is_plain(url) || url.len > DOCUMENT_URL_MAX) {
@@ -97,11 +96,8 @@ bool link_url(struct reader *reader, str reference, const char *what, struct buf
         hint(reader, finding, "write the whole address of %s: `https://…`", what);
         return false;
     }
-    if (!uri_resolve(str_from(base ? base : ""), reference, ret_url)) {
-        refuse(reader, "V14", value_place(reader), "the address of %s is too long", what);
-        return false;
-    }
-    return url_check(reader, buf_str(ret_url));
+    bool fits = uri_resolve(str_from(base ? base : ""), reference, ret_url);
+    return link_url_check(reader, fits ? buf_str(ret_url) : reference); /* too long in any case */
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -250,7 +246,7 @@ const struct link *link_open(struct reader *reader, str url, const struct templa
 {
     struct link *link = link_find(reader, url);
     if (link) return link;
-    if (!url_check(reader, url) || !is_within_limits(reader, url)) return NULL;
+    if (!link_url_check(reader, url) || !is_within_limits(reader, url)) return NULL;
     link = link_new(reader, url, authentication);
 
     struct visit visit = visit_begin(reader, &link->source, "");

@@ -42,6 +42,10 @@ void link_refuse(struct reader *reader, const struct link *link);
 /** Frees what links hold beyond the reader's arenas. */
 void links_done(struct reader *reader);
 
+/** Says whether a document could be read from `url`; else there is a finding (V14) at the value at
+ * hand. */
+bool link_url_check(struct reader *reader, str url);
+
 /** What the value at hand names: `reference`, made absolute by the URL of the document that it
  * stands in. False after a finding (V14); what = "a function". */
 bool link_url(struct reader *reader, str reference, const char *what, struct buf *ret_url);

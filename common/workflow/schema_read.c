@@ -152,9 +152,10 @@ void schema_read(struct reader *reader, json value, void *target)
     if (!object_read(reader, &schema_kind, value, target)) return;
     bool has_document = !json_is(json_get_text(value, "document"), JSON_INVALID);
     bool has_resource = !json_is(json_get_text(value, "resource"), JSON_INVALID);
-    if (has_document == has_resource) {
-        refuse(reader, "V06", value_place(reader), "`schema` needs %s",
-               has_document ? "either `document` or `resource`, not both"
-                            : "`document` or `resource`");
+    if (has_document && has_resource) {
+        refuse(reader, "V06", value_place(reader),
+               "`schema` needs either `document` or `resource`, not both");
+    } else if (!has_document && !has_resource) {
+        refuse(reader, "V06", value_place(reader), "`schema` needs `document` or `resource`");
     }
 }

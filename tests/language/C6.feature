@@ -32,3 +32,58 @@ Feature: C6 schemas
       do: []
       """
     Then the workflow should be refused with V06
+
+  Scenario Outline: A schema that stands elsewhere, with what it refers to
+    Given the server answers GET https://schemas.test/order.json with status 200:
+      """yaml
+      type: object
+      properties: { n: { $ref: 'numbers.json#/$defs/small' } }
+      """
+    And the server answers GET https://schemas.test/numbers.json with status 200:
+      """yaml
+      $defs: { small: { type: integer, maximum: 9 } }
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: c6-resource, version: '1.0.0' }
+      do:
+        - check:
+            try:
+              - in: { input: { schema: { resource: { name: order, endpoint: 'https://schemas.test/order.json' } } }, set: { ok: true } }
+            catch: { errors: { with: { status: 400 } }, do: [ { no: { set: { ok: false } } } ] }
+      """
+    And given the workflow input is:
+      """yaml
+      n: <n>
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      ok: <ok>
+      """
+
+    Examples:
+      | n  | ok    |
+      | 4  | true  |
+      | 10 | false |
+
+  Scenario Outline: What is at the URL is no schema
+    Given the server answers GET https://schemas.test/order.json with status <status>:
+      """yaml
+      <body>
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: c6-wrong, version: '1.0.0' }
+      output: { schema: { resource: { endpoint: { uri: 'https://schemas.test/order.json' } } } }
+      do: []
+      """
+    Then the workflow should be refused with <code> at line 2
+    And the finding should say '<words>'
+
+    Examples:
+      | status | body                        | code | words                               |
+      | 404    | { }                         | V14  | status 404                          |
+      | 200    | { type: objekt }            | V06  | schemas.test/order.json:1:          |
+      | 200    | [ 1 ]                       | V06  | a schema is a map                   |
+      | 200    | { $ref: 'none.json' }       | V14  | none.json` cannot be read           |

@@ -1,4 +1,4 @@
-Feature: W8 use.secrets, A18 $secrets
+Feature: W8 use.secrets, use.catalogs, A18 $secrets
 
   Scenario: A secret goes out with a call, and what is stored of it is hidden
     Given a workflow with definition:
@@ -138,3 +138,79 @@ Feature: W8 use.secrets, A18 $secrets
         - ask: { set: { a: '${ $secrets.token }' } }
       """
     Then the workflow should be accepted with warning V44 at line 4
+
+  Scenario: A function of a catalog is a task, with another function of it inside
+    Given the server answers GET https://shelf.test/c/functions/greet/1.2.0/function.yaml with status 200:
+      """yaml
+      input: { schema: { document: { type: object, required: [ name ] } } }
+      output: { schema: { document: { required: [ text ] } } }
+      do:
+        - line: { call: 'join:1.0.0@shelf', with: { a: Hello, b: '${ .name }' } }
+        - out: { set: { text: '${ .joined }', of: '${ $workflow.input.who }' } }
+      """
+    And the server answers GET https://shelf.test/c/functions/join/1.0.0/function.yaml with status 200:
+      """yaml
+      set: { joined: '${ "\(.a) \(.b)" }' }
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: w8-catalog, version: '1.0.0' }
+      use: { catalogs: { shelf: { endpoint: 'https://shelf.test/c/' } } }
+      do:
+        - one: { call: 'greet:1.2.0@shelf', with: { name: '${ .who }' } }
+        - two: { call: 'https://shelf.test/c/functions/join/1.0.0/function.yaml', with: { a: '${ .text }', b: '!' } }
+      """
+    And given the workflow input is:
+      """yaml
+      who: Ada
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      joined: Hello Ada !
+      """
+    And the task /do/0/one/call/greet/do/0/line/call/join should run 1 times
+
+  Scenario: What a function of a catalog demands of its arguments holds in the run as well
+    Given the server answers GET https://shelf.test/functions/greet/1/function.yaml with status 200:
+      """yaml
+      input: { schema: { document: { type: object, properties: { name: { type: string } } } } }
+      set: { ok: true }
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: w8-arguments, version: '1.0.0' }
+      use: { catalogs: { shelf: { endpoint: { uri: 'https://shelf.test' } } } }
+      do: [ { one: { call: 'greet:1@shelf', with: { name: '${ 5 }' } } } ]
+      """
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://serverlessworkflow.io/spec/1.0.0/errors/validation
+      status: 400
+      instance: /do/0/one/call/greet
+      """
+
+  Scenario Outline: What of a catalog is refused
+    Given the server answers GET https://shelf.test/functions/greet/1.0.0/function.yaml with status 200:
+      """yaml
+      <function>
+      """
+    And a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: w8-refused, version: '1.0.0' }
+      use: { catalogs: { shelf: { endpoint: 'https://shelf.test' } } }
+      do: [ { one: { call: '<call>', with: { name: 5 } } } ]
+      """
+    Then the workflow should be refused with <code> at line 3
+    And the finding should say '<words>'
+
+    Examples:
+      | function                                                                                  | call              | code | words                               |
+      | set: { a: 1 }                                                                             | greet:1.0.0@shlf  | V13  | no catalog `shlf`                   |
+      | set: { a: 1 }                                                                             | greet@shelf       | V14  | needs its version                   |
+      | set: { a: 1 }                                                                             | greet:2.0.0@shelf | V14  | does not give the function          |
+      | { input: { schema: { document: { properties: { name: { type: string } } } } }, set: { } } | greet:1.0.0@shelf | V14  | `name`                              |
+      | { do: [ { again: { call: 'greet:1.0.0@shelf' } } ] }                                      | greet:1.0.0@shelf | V14  | call itself                         |
+      | { wait: { minute: 5 } }                                                                   | greet:1.0.0@shelf | V07  | function.yaml:1:                    |
+      | { hello: 5 }                                                                              | greet:1.0.0@shelf | V05  | no task `hello`                     |

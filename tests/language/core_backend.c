@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "language/backend.h"
+#include "language/core_documents.h"
 #include "language/core_jobs.h"
 #include "language/secrets.h"
 #include "support/scheduler/world.h"
@@ -80,10 +81,10 @@ static status put(void *context, str definition, json *ret_findings, struct erro
 {
     struct core *core                                        = context;
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(SCRATCH_MAX);
-    struct diagnostics *list                                 = diagnostics_new(arena);
+    struct diagnostics *list                                 = NULL;
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
-    const struct workflow_sources sources                    = {.catalog = core->catalog};
-    status code   = workflow_read_with(definition, &sources, list, &workflow, reterr);
+    status code   = core_documents_read(definition, core->catalog, core->script, arena, &list,
+                                        &workflow, reterr);
     *ret_findings = findings_new(list);
     if (code != STATUS_OK || core->has_world) return code;
     world_init_with(&core->world, TAKE(workflow));

@@ -9,6 +9,7 @@ export const refused = [
   ['names of tasks', (f) => /^V1[0-2]$/.test(f.code)],
   ['a name that nothing has', (f) => f.code === 'V13'],
   ['functions and their arguments', (f) => f.code === 'V14'],
+  ['what is read when a workflow is registered', (f) => /^this is read when the workflow is registered|^a resource is a whole document/.test(f.detail)],
   ['names of variables', (f) => f.code === 'V15'],
   ['two defaults, schedules', (f) => f.code === 'V16' || f.code === 'V17'],
   ['expressions', (f) => /^V2[0-5]$/.test(f.code)],
