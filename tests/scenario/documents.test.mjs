@@ -1,8 +1,11 @@
 // What a definition names by URL is read once, when it is registered, and is part of it from then on.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 
@@ -177,5 +180,41 @@ do: [ { greet: { call: 'greet:1.0.0@ours', with: { name: Ada } } } ]
   } finally {
     await upstream.stop();
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('the command line reads documents from files, and warns of the others', async () => {
+  const shelf = await mkdtemp(join(tmpdir(), 'tutti-shelf-'));
+  const write = async (path, text) => {
+    await mkdir(dirname(join(shelf, path)), { recursive: true });
+    await writeFile(join(shelf, path), text);
+    return join(shelf, path);
+  };
+  const validate = (...flags) => new Promise((resolve) => {
+    execFile(join(BIN, 'tutti'), ['--json', 'validate', ...flags], (error, out) => resolve({ code: error?.code ?? 0, ...JSON.parse(out) }));
+  });
+  try {
+    const file = await write('flow.yaml', workflow('https://catalog.test'));
+    await write('functions/greet/1.0.0/function.yaml', FILES['/catalog/functions/greet/1.0.0/function.yaml']().text);
+    await write('functions/repeat/1.0.0/function.yaml', FILES['/catalog/functions/repeat/1.0.0/function.yaml']().text);
+    const input = await write('input.yaml', 'type: object');
+    const said = (answer) => answer.diagnostics.map(({ code, severity, detail }) => [code, severity, detail]);
+    const unseen = (path) => ['V14', 'warning', `\`https://catalog.test/${path}\` was not looked at`];
+
+    const alone = await validate(file);
+    assert.deepEqual([alone.code, alone.valid], [0, true]);
+    assert.deepEqual(said(alone), [unseen('input.yaml'), unseen('catalog/functions/greet/1.0.0/function.yaml')]);
+    const most = await validate('--catalog', shelf, '--resolve', `https://catalog.test/input.yaml=${input}`, file);
+    assert.deepEqual(said(most), [unseen('catalog/types/said.json')]);
+    const types = await write('said.json', '{"type": "object"}');
+    const all = await validate('--catalog', shelf, '--resolve', `https://catalog.test/input.yaml=${input},https://catalog.test/catalog/types/said.json=${types}`, file);
+    assert.deepEqual([all.code, said(all)], [0, []]);
+
+    await writeFile(input, 'type: objekt');
+    const wrong = await validate('--catalog', shelf, '--resolve', `https://catalog.test/input.yaml=${input}`, file);
+    assert.deepEqual([wrong.code, wrong.valid], [1, false]);
+    assert.match(wrong.diagnostics[0].detail, /^https:\/\/catalog\.test\/input\.yaml:1:7: in the schema/);
+  } finally {
+    await rm(shelf, { recursive: true, force: true });
   }
 });
