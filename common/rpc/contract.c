@@ -33,9 +33,13 @@ static const struct rpc_contract_method run_methods[] = {
     {"Suspend", RPC_COMMIT, true,  INSIDE},
     {"Resume",  RPC_COMMIT, false, INSIDE},
     {"Retry",   RPC_COMMIT, false, INSIDE},
-    {"Delete",  RPC_COMMIT, true,  INSIDE},
     {"Signal",  RPC_COMMIT, false, INSIDE},
     {"Pull",    RPC_LONG,   true,  EDGE},
+    {"Edit",    RPC_COMMIT, false, INSIDE},
+    {"Approve", RPC_COMMIT, false, INSIDE},
+    {"Compensate", RPC_COMMIT, false, INSIDE},
+    {"Reset",   RPC_COMMIT, false, INSIDE},
+    {"Delete",  RPC_COMMIT, true,  INSIDE},
     {},
 };
 

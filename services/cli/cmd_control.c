@@ -1,10 +1,11 @@
-/* signal, cancel, terminate, pause, resume, delete: what is done to a run. */
+/* signal, cancel, pause, restart, reset, draft, delete and others: what is done to a run. */
 #include "cli/api.h"
 #include "cli/print.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PATH_MAX_BYTES = 2048, BODY_MAX = 32 << 20 /* bytes */ };
 
@@ -96,4 +97,101 @@ enum cli_exit command_delete(struct cli *cli)
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
     put_run_path(&path, cli->arguments[0], cli->values[DELETE_FORCE] ? "?force=true" : "");
     return ask(cli, "DELETE", &path, &body, "deleted");
+}
+
+/* --- once more, drafts -------------------------------------------------------------------------
+ */
+
+enum cli_exit command_compensate(struct cli *cli)
+{
+    return stop_run(cli, "/compensate", "is being undone");
+}
+
+/* The id of a new run. */
+static enum cli_exit ask_new(const struct cli *cli, const struct buf *path, json body)
+{
+    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
+    struct error error                                = {};
+    (void)json_print(body, JSON_COMPACT, &text);
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    const struct api_call call = {.method = "POST", .path = path->ptr, .body = buf_str(&text)};
+    enum cli_exit code         = api_call(api, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        (void)printf(STR_FMT "\n", STR_ARG(member(answer.value, "id", "")));
+    }
+    return CLI_OK;
+}
+
+static void put_text(json *object, const char *name, const char *value)
+{
+    if (value) json_object_put_text(object, name, json_text_lossy(str_from(value)));
+}
+
+enum { RESTART_ID, RESTART_VERSION };
+
+enum cli_exit command_restart(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(json_unrefp) json body    = json_object_new(2);
+    put_text(&body, "id", cli->values[RESTART_ID]);
+    put_text(&body, "version", cli->values[RESTART_VERSION]);
+    put_run_path(&path, cli->arguments[0], "/restart");
+    return ask_new(cli, &path, body);
+}
+
+enum { RESET_REASON };
+
+enum cli_exit command_reset(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(json_unrefp) json body    = json_object_new(2);
+    char *end                         = NULL;
+    long long sequence                = strtoll(cli->arguments[1], &end, 10);
+    if (*end || sequence < 1) {
+        (void)fprintf(stderr, "tutti: reset: the number of an event, as `tutti logs` shows it\n");
+        return CLI_USAGE;
+    }
+    json_object_put_text(&body, "to_sequence", json_int(sequence));
+    put_text(&body, "reason", cli->values[RESET_REASON]);
+    put_run_path(&path, cli->arguments[0], "/reset");
+    return ask_new(cli, &path, body);
+}
+
+enum { DRAFT_PATCH, DRAFT_APPROVE, DRAFT_COMMENT };
+
+enum cli_exit command_draft(struct cli *cli)
+{
+    struct error error = {};
+    if (!cli->values[DRAFT_PATCH] && !cli->values[DRAFT_APPROVE]) {
+        (void)fprintf(stderr, "tutti: draft: --patch, --approve or both\n");
+        return CLI_USAGE;
+    }
+    if (cli->values[DRAFT_PATCH]) {
+        CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+        CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+        CLEANUP(json_unrefp) json patch   = json_invalid();
+        if (read_json_argument(cli->values[DRAFT_PATCH], &patch, &error) != STATUS_OK) {
+            (void)fprintf(stderr, "tutti: --patch: %s\n", error.text);
+            return CLI_USAGE;
+        }
+        (void)json_print(patch, JSON_COMPACT, &body);
+        put_run_path(&path, cli->arguments[0], "/input");
+        enum cli_exit code = ask(cli, "PATCH", &path, &body, "changed");
+        if (code != CLI_OK || !cli->values[DRAFT_APPROVE]) return code;
+    }
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf text = buf_init(BODY_MAX);
+    CLEANUP(json_unrefp) json body    = json_object_new(1);
+    put_text(&body, "comment", cli->values[DRAFT_COMMENT]);
+    (void)json_print(body, JSON_COMPACT, &text);
+    put_run_path(&path, cli->arguments[0], "/approve");
+    return ask(cli, "POST", &path, &text, "started");
 }

@@ -111,7 +111,7 @@ static enum cli_exit wait_for_end(const struct cli *cli, struct api *api, const 
  */
 
 /* In the order of run_flags in main.c. */
-enum { RUN_INPUT, RUN_ID, RUN_WAIT, RUN_FOLLOW, RUN_TIMEOUT, RUN_LABEL, RUN_PRIORITY };
+enum { RUN_INPUT, RUN_ID, RUN_WAIT, RUN_FOLLOW, RUN_TIMEOUT, RUN_LABEL, RUN_PRIORITY, RUN_DRAFT };
 
 static status put_start(const struct cli *cli, struct buf *body, struct error *reterr)
 {
@@ -142,6 +142,7 @@ static status put_start(const struct cli *cli, struct buf *body, struct error *r
         }
         json_put_int(&w, "priority", priority[0] - '0');
     }
+    if (cli->values[RUN_DRAFT]) json_put_bool(&w, "draft", true);
     json_end_object(&w);
     if (body->is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the input is too large");
     return STATUS_OK;

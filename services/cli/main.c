@@ -27,6 +27,7 @@ static const struct cli_flag run_flags[] = {
     {"--timeout", 0, "DURATION", "give up waiting after this long (24h)"},
     {"--label", 'l', "KEY:VALUE", "a label"},
     {"--priority", 0, "0..9", "9 goes first"},
+    {"--draft", 0, NULL, "let it wait until `tutti draft RUN --approve`"},
     {},
 };
 static const struct cli_flag list_flags[] = {
@@ -59,6 +60,17 @@ static const struct cli_flag cancel_flags[] = {
 static const struct cli_flag retry_flags[] = {
     {"--task", 't', "REFERENCE", "only if it was this task that failed: /do/1/pay"},
     {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
+    {},
+};
+static const struct cli_flag restart_flags[] = {
+    {"--id", 0, "ID", "an id of your own for the new run"},
+    {"--version", 0, "VERSION", "of the workflow; without it the same one"},
+    {},
+};
+static const struct cli_flag draft_flags[] = {
+    {"--patch", 'p', "JSON|@FILE", "a merge patch of its input"},
+    {"--approve", 0, NULL, "check the input and start it"},
+    {"--comment", 'c', "TEXT", "goes with the approval"},
     {},
 };
 static const struct cli_flag delete_flags[] = {
@@ -144,6 +156,18 @@ static const struct cli_command commands[] = {
      "No task starts and no timer fires until `tutti resume`; jobs that a worker has are finished.",
      1, 1, cancel_flags, command_pause},
     {"resume", "RUN", "let a suspended run go on", NULL, 1, 1, cancel_flags, command_resume},
+    {"restart", "RUN", "start a new run with the same input", NULL, 1, 1, restart_flags,
+     command_restart},
+    {"reset", "RUN EVENT", "start a new run that goes on from an earlier event",
+     "EVENT is a number that `tutti logs` shows. The new run has the history up to there; what\n"
+     "was open then is done anew, as calls of the new run. A run that still runs is terminated.",
+     2, 2,
+     cancel_flags, command_reset},
+    {"compensate", "RUN", "undo what a run did that has ended",
+     "The compensations of its sagas run, the newest first; then it is cancelled.", 1, 1,
+     cancel_flags, command_compensate},
+    {"draft", "RUN", "change the input of a draft, or start it", NULL, 1, 1, draft_flags,
+     command_draft},
     {"delete", "RUN", "delete a run that has ended, with everything it left",
      "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
      command_delete},

@@ -333,12 +333,6 @@ bool api_make_repeatable(struct api_call *call)
     return true;
 }
 
-const char *api_member(struct api_call *call, json object, const char *key)
-{
-    json value = json_get_text(object, key);
-    return json_is(value, JSON_TEXT) ? api_text(call, json_str(value)) : "";
-}
-
 bool api_print(struct api_call *call, json value, struct buf *out)
 {
     if (json_is(value, JSON_INVALID) || json_print(value, JSON_COMPACT, out)) return true;

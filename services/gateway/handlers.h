@@ -16,6 +16,12 @@ void runs_pause(struct api_call *call);
 void runs_resume(struct api_call *call);
 void runs_signal(struct api_call *call);
 void runs_delete(struct api_call *call);
+void runs_signal_with_start(struct api_call *call);
+void runs_edit_input(struct api_call *call);
+void runs_approve(struct api_call *call);
+void runs_compensate(struct api_call *call);
+void runs_reset(struct api_call *call);
+void runs_restart(struct api_call *call);
 
 void approvals_list(struct api_call *call);
 void approvals_get(struct api_call *call);

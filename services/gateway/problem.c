@@ -27,6 +27,8 @@ static const struct problem_kind kinds[] = {
     {"run_id_in_use",              "The run id is in use",                  409, false},
     {"run_finished",               "The run has ended",                     409, false},
     {"run_not_paused",             "The run is not suspended",              409, false},
+    {"run_not_draft",              "The run is no draft",                   409, false},
+    {"nothing_to_compensate",      "There is nothing to undo",              409, false},
     {"nothing_to_retry",           "There is nothing to retry",             409, false},
     {"run_not_finished",           "The run has not ended",                 409, false},
     {"lease_lost",                 "The lease is lost",                     409, false},

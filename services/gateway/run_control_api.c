@@ -1,12 +1,19 @@
-/* Commands to runs that are there: cancel, terminate, pause, resume, retry, delete, signal. */
+/* Commands to runs that are there. */
+#include "base/assert.h"
 #include "base/clock.h"
 #include "gateway/handlers.h"
+#include "gateway/run_start.h"
 #include "gateway/view.h"
-#include "run.pb-c.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 enum {
-    SIGNAL_MAX = 1 << 20,   /* bytes */
-    PATCH_MAX  = 256 << 10, /* likewise */
+    TAG_SIZE     = 24,
+    LOCATION_MAX = 64,
+    INPUT_MAX    = 1 << 20,   /* bytes */
+    SIGNAL_MAX   = 1 << 20,   /* bytes */
+    PATCH_MAX    = 256 << 10, /* likewise */
 };
 
 static const char *run_param(struct api_call *call)
@@ -85,6 +92,11 @@ void runs_resume(struct api_call *call)
     stop_run(call, "Resume", on_stopped);
 }
 
+void runs_compensate(struct api_call *call)
+{
+    stop_run(call, "Compensate", on_accepted);
+}
+
 static void on_signalled(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__SignalledRun *result = answer->message;
@@ -147,4 +159,161 @@ void runs_delete(struct api_call *call)
     message.namespace_ = api_namespace(call);
     message.by         = call->identity.name;
     ask(call, "Delete", &message, on_deleted);
+}
+
+/* --- drafts ------------------------------------------------------------------------------------
+ */
+
+static void on_draft(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__RunView *run = answer->message;
+    struct api_answer response;
+    char tag[TAG_SIZE];
+    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", run->last_sequence);
+    const struct httpd_field field = {str_from("ETag"), str_from(tag)};
+    api_answer_begin(&response, call);
+    view_run(&response.json, run, clock_unix_us());
+    api_answer_send(&response, 200, &field);
+}
+
+/* If-Match: "7"; without it any. False: the call was answered. */
+static bool read_tag(struct api_call *call, uint64_t *ret_sequence)
+{
+    str tag       = httpd_request_field(call->request, "if-match");
+    *ret_sequence = 0;
+    if (tag.len == 0) return true;
+    bool is_good =
+        tag.len > 2 && tag.len < TAG_SIZE && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"';
+    for (size_t i = 1; is_good && i + 1 < tag.len; i++) {
+        is_good       = tag.ptr[i] >= '0' && tag.ptr[i] <= '9';
+        *ret_sequence = *ret_sequence * 10 + (uint64_t)(tag.ptr[i] - '0');
+    }
+    if (!is_good) {
+        api_fail_with(call, "precondition_failed", (str){},
+                      "If-Match is no ETag of this run; read it again");
+    }
+    return is_good;
+}
+
+void runs_edit_input(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf patch = buf_init(INPUT_MAX);
+    Pb__EditRun message                = PB__EDIT_RUN__INIT;
+    if (!read_tag(call, &message.last_sequence) || !api_print(call, call->body, &patch)) return;
+    message.id         = run_param(call);
+    message.namespace_ = api_namespace(call);
+    message.by         = call->identity.name;
+    message.patch_json = (ProtobufCBinaryData){.data = (uint8_t *)patch.ptr, .len = patch.len};
+    ask(call, "Edit", &message, on_draft);
+}
+
+void runs_approve(struct api_call *call)
+{
+    if (!api_make_repeatable(call)) return;
+    Pb__ApproveRun message = PB__APPROVE_RUN__INIT;
+    message.id             = run_param(call);
+    message.namespace_     = api_namespace(call);
+    message.comment        = api_member(call, call->body, "comment");
+    message.by             = call->identity.name;
+    message.by_id          = call->identity.key_id;
+    ask(call, "Approve", &message, on_stopped);
+}
+
+/* --- once more ---------------------------------------------------------------------------------
+ */
+
+static void send_new(struct api_call *call, const Pb__StartedRun *started)
+{
+    struct api_answer answer;
+    char location[LOCATION_MAX];
+    (void)snprintf(location, sizeof location, "/v1/runs/%s", started->run->id);
+    const struct httpd_field fields[] = {{str_from("Location"), str_from(location)},
+                                         {str_from("Idempotent-Replayed"), str_from("true")}};
+    api_answer_begin(&answer, call);
+    view_run(&answer.json, started->run, clock_unix_us());
+    api_answer_send_fields(&answer, 201, fields, started->replayed ? 2 : 1);
+}
+
+static void on_new(struct api_call *call, const struct rpc_answer *answer)
+{
+    send_new(call, answer->message);
+}
+
+void runs_reset(struct api_call *call)
+{
+    int64_t sequence     = 0;
+    Pb__ResetRun message = PB__RESET_RUN__INIT;
+    if (!api_make_repeatable(call)) return;
+    (void)json_to_int(json_get_text(call->body, "to_sequence"), &sequence);
+    message.id          = run_param(call);
+    message.namespace_  = api_namespace(call);
+    message.to_sequence = sequence > 0 ? (uint64_t)sequence : 0;
+    message.reason      = api_member(call, call->body, "reason");
+    message.by          = call->identity.name;
+    message.by_id       = call->identity.key_id;
+    ask(call, "Reset", &message, on_new);
+}
+
+/* A restart is a start with what the other run was started with. */
+struct restart {
+    const char *id, *version;
+    const char *key; /* Idempotency-Key; "": none */
+    uint8_t digest[SHA256_SIZE];
+};
+
+static void on_original(struct api_call *call, const struct rpc_answer *answer)
+{
+    struct restart *restart = call->state;
+    const Pb__RunView *run  = answer->message;
+    Pb__StartRun message    = PB__START_RUN__INIT;
+    char *workflow          = arena_printf(call->arena, "%s/%s:%s", run->namespace_, run->workflow,
+                                  *restart->version ? restart->version : run->version);
+    if (!workflow || run->status == PB__RUN_STATUS__RUN_STATUS_DRAFT) {
+        api_fail_with(call, "conflict", (str){}, "a draft has not started; approve it");
+        return;
+    }
+    message.namespace_       = api_namespace(call);
+    message.workflow         = workflow;
+    message.client_id        = restart->id;
+    message.input_json       = run->input_json;
+    message.labels           = run->labels;
+    message.n_labels         = run->n_labels;
+    message.priority         = run->priority + 1;
+    message.budget_usd_nanos = run->budget_usd_nanos;
+    message.budget_tokens    = run->budget_tokens;
+    message.created_by       = call->identity.key_id;
+    message.traceparent      = call->traceparent;
+    message.forked_run       = run->id;
+    if (*restart->key) {
+        message.idempotency_key = restart->key;
+        message.idempotency_digest =
+            (ProtobufCBinaryData){.data = restart->digest, .len = SHA256_SIZE};
+    }
+    const struct api_ask asked = {.service   = &pb__runs__descriptor,
+                                  .method    = "Start",
+                                  .message   = &message,
+                                  .partition = run_start_partition(call, &message),
+                                  .then      = on_new};
+    api_ask_scheduler(call, &asked);
+}
+
+void runs_restart(struct api_call *call)
+{
+    struct restart *restart = arena_alloc(call->arena, sizeof *restart);
+    Pb__StartRun key        = PB__START_RUN__INIT;
+    struct error error      = {};
+    ASSERT(restart);
+    if (run_start_read_key(call, &key, restart->digest, &error) != STATUS_OK) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
+        return;
+    }
+    restart->id        = api_member(call, call->body, "id");
+    restart->version   = api_member(call, call->body, "version");
+    restart->key       = key.idempotency_key;
+    call->state        = restart;
+    Pb__GetRun message = PB__GET_RUN__INIT;
+    message.id         = run_param(call);
+    message.namespace_ = api_namespace(call);
+    message.full       = true;
+    ask(call, "Get", &message, on_original);
 }

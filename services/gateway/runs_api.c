@@ -3,21 +3,18 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
-#include "base/money.h"
-#include "base/random.h"
 #include "gateway/followers.h"
 #include "gateway/handlers.h"
+#include "gateway/run_start.h"
 #include "gateway/run_waits.h"
 #include "gateway/view.h"
-#include "json/json_text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
-    LABELS_MAX    = 16,
-    LOCATION_MAX  = 64,
-    TEXT_MAX      = 1 << 20, /* bytes of an input or a signal */
-    REFERENCE_MAX = 256,
+    LOCATION_MAX = 64,
+    TEXT_MAX     = 1 << 20, /* bytes of an input or a signal */
 };
 
 /* A call that starts or reads a run and may wait for its end. */
@@ -42,8 +39,13 @@ static void send_run(struct api_call *call, const Pb__RunView *run, int http_sta
     view_run(&answer.json, &shown, clock_unix_us());
     char location[LOCATION_MAX];
     (void)snprintf(location, sizeof location, "/v1/runs/%s", run->id);
-    struct httpd_field fields[2];
+    char tag[LOCATION_MAX];
+    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", run->last_sequence);
+    struct httpd_field fields[3];
     size_t count = 0;
+    if (run->status == PB__RUN_STATUS__RUN_STATUS_DRAFT) {
+        fields[count++] = (struct httpd_field){str_from("ETag"), str_from(tag)};
+    }
     if (http_status == 201) {
         fields[count++] = (struct httpd_field){str_from("Location"), str_from(location)};
     }
@@ -159,90 +161,6 @@ static struct run_call *run_call_new(struct api_call *call)
 /* --- start -------------------------------------------------------------------------------------
  */
 
-static void read_labels(struct api_call *call, Pb__StartRun *message)
-{
-    json labels = json_get_text(call->body, "labels");
-    if (!json_is(labels, JSON_OBJECT) || json_count(labels) == 0) return;
-    size_t count      = json_count(labels); /* the schema allows LABELS_MAX */
-    Pb__Label *items  = arena_alloc(call->arena, count * sizeof *items);
-    Pb__Label **array = arena_alloc(call->arena, count * sizeof *array);
-    ASSERT(items && array && count <= LABELS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        pb__label__init(&items[i]);
-        items[i].key   = api_text(call, json_key_at(labels, i));
-        items[i].value = api_text(call, json_str(json_value_at(labels, i)));
-        array[i]       = &items[i];
-    }
-    message->labels   = array;
-    message->n_labels = count;
-}
-
-static status read_money(json value, int64_t *ret_nanos, struct error *reterr)
-{
-    if (json_is(value, JSON_INVALID)) return STATUS_OK;
-    CLEANUP(buf_done) struct buf text = buf_init(64);
-    if (json_is(value, JSON_TEXT)) {
-        (void)buf_put_str(&text, json_str(value));
-    } else {
-        (void)json_print_number(value, &text);
-    }
-    if (money_parse(buf_str(&text), ret_nanos)) return STATUS_OK;
-    return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "/budget/usd: a decimal number with at most 9 digits after the point");
-}
-
-static status read_options(struct api_call *call, Pb__StartRun *message, struct error *reterr)
-{
-    int64_t priority = 0;
-    if (json_to_int(json_get_text(call->body, "priority"), &priority)) {
-        message->priority = (uint32_t)priority + 1;
-    }
-    const char *deadline = api_member(call, call->body, "deadline");
-    if (*deadline && !time_parse(str_from(deadline), &message->deadline_us)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "/deadline: a time such as "
-                    "2026-11-22T10:00:00Z");
-    }
-    json budget = json_get_text(call->body, "budget");
-    (void)json_to_int(json_get_text(budget, "tokens"), &message->budget_tokens);
-    TRY(read_money(json_get_text(budget, "usd"), &message->budget_usd_nanos, reterr));
-    const char *conflict = api_member(call, call->body, "on_conflict");
-    message->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_REJECT;
-    if (str_is(str_from(conflict), "return")) {
-        message->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
-    } else if (str_is(str_from(conflict), "terminate")) {
-        message->on_conflict = PB__ON_CONFLICT__ON_CONFLICT_TERMINATE;
-    }
-    return STATUS_OK;
-}
-
-/* The key is bound to the body as it was sent: another body under the same key is refused. */
-static status read_idempotency(struct api_call *call, Pb__StartRun *message,
-                               uint8_t digest[static SHA256_SIZE], struct error *reterr)
-{
-    str key = {};
-    TRY(api_idempotency_key(call, &key, reterr));
-    if (key.len == 0) return STATUS_OK;
-    sha256(bytes_from(buf_str(&call->request->body)), digest);
-    message->idempotency_key    = api_text(call, key);
-    message->idempotency_digest = (ProtobufCBinaryData){.data = digest, .len = SHA256_SIZE};
-    return STATUS_OK;
-}
-
-static uint16_t partition_of_start(struct api_call *call, const Pb__StartRun *message)
-{
-    const char *namespace = api_namespace(call);
-    if (*message->client_id) return api_partition_of(call, str_from(message->client_id));
-    if (*message->idempotency_key) {
-        CLEANUP(buf_done) struct buf text = buf_init(REFERENCE_MAX * 2);
-        (void)buf_printf(&text, "%s\x1f%s", call->identity.key_id, message->idempotency_key);
-        return api_partition_of_text(call->api, str_from(namespace), buf_str(&text));
-    }
-    unsigned partitions = atomic_load(&call->api->partitions);
-    if (partitions <= 1) return 0;
-    return (uint16_t)(random_u64() % partitions);
-}
-
 static void on_started(struct api_call *call, const struct rpc_answer *answer)
 {
     struct run_call *state       = call->state;
@@ -258,42 +176,50 @@ static void on_started(struct api_call *call, const struct rpc_answer *answer)
     }
 }
 
-void runs_start(struct api_call *call)
+/* What runs_start() and its kin have in common: reads and asks. */
+static void start_run(struct api_call *call, json from, json signal)
 {
     struct run_call *state = run_call_new(call);
     if (!state) return;
     state->is_start = true;
 
     CLEANUP(buf_done) struct buf input = buf_init(TEXT_MAX);
-    if (!api_print(call, json_get_text(call->body, "input"), &input)) return;
+    CLEANUP(buf_done) struct buf data  = buf_init(TEXT_MAX);
+    if (!api_print(call, json_get_text(from, "input"), &input)) return;
+    if (!api_print(call, json_get_text(signal, "data"), &data)) return;
 
-    Pb__StartRun message  = PB__START_RUN__INIT;
-    const char *namespace = api_namespace(call);
-    message.namespace_    = namespace;
-    message.workflow      = api_member(call, call->body, "workflow");
-    message.client_id     = api_member(call, call->body, "client_id");
-    message.input_json    = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
-    message.created_by    = call->identity.key_id;
-    message.traceparent   = call->traceparent;
-    if (state->wait_ms > 0) {
-        message.subscriber = (ProtobufCBinaryData){.data = call->api->subscriber,
-                                                   .len  = sizeof call->api->subscriber};
-    }
-    read_labels(call, &message);
+    Pb__StartRun message = PB__START_RUN__INIT;
+    struct error error   = {};
     uint8_t digest[SHA256_SIZE];
-    struct error error = {};
-    status code        = read_options(call, &message, &error);
-    if (code == STATUS_OK) code = read_idempotency(call, &message, digest, &error);
+    status code = run_start_read(call, from, &message, &error);
+    if (code == STATUS_OK) code = run_start_read_key(call, &message, digest, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);
         return;
     }
+    message.input_json  = (ProtobufCBinaryData){.data = (uint8_t *)input.ptr, .len = input.len};
+    message.signal      = api_member(call, signal, "name");
+    message.signal_json = (ProtobufCBinaryData){.data = (uint8_t *)data.ptr, .len = data.len};
+    if (state->wait_ms > 0) {
+        message.subscriber = (ProtobufCBinaryData){.data = call->api->subscriber,
+                                                   .len  = sizeof call->api->subscriber};
+    }
     const struct api_ask ask = {.service   = &pb__runs__descriptor,
                                 .method    = "Start",
                                 .message   = &message,
-                                .partition = partition_of_start(call, &message),
+                                .partition = run_start_partition(call, &message),
                                 .then      = on_started};
     api_ask_scheduler(call, &ask);
+}
+
+void runs_start(struct api_call *call)
+{
+    start_run(call, call->body, json_invalid());
+}
+
+void runs_signal_with_start(struct api_call *call)
+{
+    start_run(call, json_get_text(call->body, "start"), json_get_text(call->body, "signal"));
 }
 
 /* --- get ---------------------------------------------------------------------------------------

@@ -220,6 +220,15 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
         json_put_text(w, "task", str_from(run->parent_task));
         json_end_object(w);
     }
+    if (*run->forked_run) {
+        json_member(w, "forked_from");
+        json_begin_object(w);
+        json_put_text(w, "run", str_from(run->forked_run));
+        if (run->forked_sequence > 0) {
+            json_put_int(w, "sequence", (int64_t)run->forked_sequence);
+        }
+        json_end_object(w);
+    }
     view_json_if(w, "input", run->input_json);
     view_json_if(w, "output", run->output_json);
     view_json_if(w, "error", run->error_json);

@@ -1,6 +1,7 @@
 // What is done to runs after their start, with a scheduler that dies in the middle.
 import assert from 'node:assert/strict';
 import { scenario } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
 
 const NEEDS = ['scheduler', 'gateway'];
 const define = (name, tasks, version = '1.0.0') => `document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '${version}' }\ndo:\n${tasks}\n`;
@@ -26,4 +27,100 @@ scenario('runs are deleted, also by a scheduler that dies meanwhile', { needs: N
   assert.equal((await suite.api.call('DELETE', '/v1/runs/grow-0?force=true')).status, 204);
   await suite.api.refused('GET', `/v1/runs/${again.id}`, undefined, 404, 'not_found');
   assert.equal((await suite.api.call('DELETE', `/v1/runs/${kept.id}?force=maybe`)).status, 400);
+});
+
+const JOBS = `  - a: { call: http, with: { method: post, endpoint: '\${ $workflow.input.url + "/a" }' } }
+  - nap: { wait: { milliseconds: 50 } }
+  - b: { call: http, with: { method: post, endpoint: '\${ $workflow.input.url + "/b" }' } }`;
+
+scenario('a wizard: a draft is edited, approved, and survives', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(`document: { dsl: '1.0.3', namespace: default, name: campaign, version: '1.0.0' }
+input: { schema: { document: { type: object, required: [ name ], properties: { name: { type: string } } } } }
+do:
+  - back: { set: { hello: '\${ $workflow.input.name }' } }
+`);
+  const draft = await suite.api.ok('POST', '/v1/runs', { workflow: 'campaign', draft: true, client_id: 'wizard', input: { steps: [1] } });
+  assert.equal(draft.status, 'draft');
+  const found = await suite.api.refused('POST', '/v1/runs/wizard/approve', {}, 422, 'input_invalid');
+  assert.equal(found.errors[0].pointer, '/input');
+  const seen = await suite.api.call('GET', '/v1/runs/wizard');
+  const tag = seen.headers.get('etag');
+  const patch = (body, headers = {}) => suite.api.call('PATCH', '/v1/runs/wizard/input', body, { headers: { 'content-type': 'application/merge-patch+json', ...headers } });
+  assert.equal((await patch({ steps: [1, 2] }, { 'if-match': tag })).status, 200);
+  assert.equal((await patch({ steps: [3] }, { 'if-match': tag })).status, 412);
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('it is back', async () => (await patch({ name: 'Ada' })).status === 200);
+  assert.deepEqual((await suite.api.ok('GET', '/v1/runs?status=draft')).items.map((run) => run.id), [draft.id]);
+  assert.deepEqual((await suite.api.ok('GET', '/v1/runs/wizard')).input, { steps: [1, 2], name: 'Ada' });
+  await suite.api.ok('POST', '/v1/runs/wizard/approve', { comment: 'go' });
+  const run = await suite.runEnds(draft.id, 'completed');
+  assert.deepEqual(run.output, { hello: 'Ada' });
+  await suite.api.refused('POST', '/v1/runs/wizard/approve', {}, 409, 'run_not_draft');
+  assert.equal((await patch({})).status, 409);
+});
+
+scenario('restart and reset make new runs, over a scheduler that dies', { needs: [...NEEDS, 'tool-adapter'], checkNeeds: false }, async (suite) => {
+  const calls = [];
+  const upstream = await Upstream.start(async ({ path, headers }) => {
+    calls.push({ path, key: headers['idempotency-key'] });
+    return { n: calls.length };
+  });
+  try {
+    await suite.apply(define('two', JOBS));
+    const run = await suite.api.ok('POST', '/v1/runs?wait=30s', { workflow: 'two', input: { url: upstream.url }, labels: { team: 'x' } });
+    assert.equal(run.status, 'completed');
+    const events = (await suite.api.ok('GET', `/v1/runs/${run.id}/history`)).items;
+    const nap = events.find((event) => event.type === 'task.completed' && event.task.endsWith('/nap'));
+
+    const again = await suite.api.call('POST', `/v1/runs/${run.id}/restart`, { id: 'second' }, { headers: { 'idempotency-key': 'r1' } });
+    assert.equal(again.status, 201, again.text);
+    assert.deepEqual([again.body.forked_from, again.body.labels, again.body.client_id], [{ run: run.id }, { team: 'x' }, 'second']);
+    const same = await suite.api.call('POST', `/v1/runs/${run.id}/restart`, { id: 'second' }, { headers: { 'idempotency-key': 'r1' } });
+    assert.equal(same.body.id, again.body.id);
+    assert.equal(same.headers.get('idempotent-replayed'), 'true');
+    await suite.api.refused('POST', `/v1/runs/${run.id}/restart`, { id: 'third' }, 422, 'idempotency_key_reused', { headers: { 'idempotency-key': 'r1' } });
+    await suite.runEnds(again.body.id, 'completed');
+
+    calls.length = 0;
+    const forked = await suite.api.ok('POST', `/v1/runs/${run.id}/reset`, { to_sequence: nap.sequence, reason: 'b was wrong' });
+    await suite.scheduler.kill();
+    await suite.scheduler.start();
+    await suite.runEnds(forked.id, 'completed');
+    assert.ok(calls.length >= 1 && calls.every((call) => call.path === '/b'), JSON.stringify(calls));
+    const history = (await suite.api.ok('GET', `/v1/runs/${forked.id}/history`)).items;
+    assert.ok(history.some((event) => event.type === 'run.reset' && event.data.reset.reason === 'b was wrong'));
+    assert.ok(history.some((event) => event.type === 'job.completed' && event.task === '/do/0/a'), 'what was done is known');
+    assert.deepEqual((await suite.api.ok('GET', `/v1/runs/${forked.id}`)).forked_from, { run: run.id, sequence: nap.sequence });
+  } finally {
+    await upstream.stop();
+  }
+});
+
+scenario('a run that has ended is undone, and one that is signalled starts', { needs: [...NEEDS, 'tool-adapter'], checkNeeds: false }, async (suite) => {
+  const upstream = await Upstream.start(async () => ({}));
+  try {
+    await suite.apply(`document: { dsl: '1.0.3', namespace: default, name: trip, version: '1.0.0', metadata: { tutti: { saga: true } } }
+do:
+  - book: { call: http, with: { method: post, endpoint: '\${ $workflow.input.url + "/book" }' }, metadata: { tutti: { compensate: [ { undo: { call: http, with: { method: post, endpoint: '\${ $workflow.input.url + "/undo" }' } } } ] } } }
+`);
+    const run = await suite.api.ok('POST', '/v1/runs?wait=30s', { workflow: 'trip', input: { url: upstream.url } });
+    assert.equal(run.status, 'completed');
+    assert.equal((await suite.api.call('POST', `/v1/runs/${run.id}/compensate`, { reason: 'rain' })).status, 202);
+    await suite.scheduler.kill();
+    await suite.scheduler.start();
+    const ended = await suite.runEnds(run.id, 'cancelled');
+    assert.deepEqual(ended.compensation, { state: 'completed', done: 1, failed: 0, total: 1 });
+    assert.ok(upstream.count('/undo') >= 1);
+    await suite.api.refused('POST', `/v1/runs/${run.id}/compensate`, {}, 409, 'nothing_to_compensate');
+
+    await suite.apply(define('cart', '  - one: { listen: { to: { one: { with: { type: item } } } } }\n  - two: { listen: { to: { one: { with: { type: item } } } } }'));
+    const add = (n) => suite.api.call('POST', '/v1/runs/signal-with-start', { start: { workflow: 'cart', client_id: 'cart-1', on_conflict: 'return' }, signal: { name: 'item', data: { n } } });
+    assert.equal((await add(1)).status, 201);
+    assert.equal((await add(2)).status, 200);
+    await suite.runEnds('cart-1', 'completed');
+    assert.equal((await add(3)).body.code, 'run_finished');
+  } finally {
+    await upstream.stop();
+  }
 });

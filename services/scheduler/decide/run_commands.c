@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "scheduler/decide/run_end.h"
+#include "scheduler/decide/run_retry.h"
 #include "scheduler/decide/signal.h"
 #include "scheduler/decide/undo_run.h"
 #include "scheduler/run/due.h"
@@ -54,7 +55,7 @@ static void run_dress(struct run *run, const struct decide_env *env, json input)
 status run_start(struct run *run, const struct decide_env *env, const struct run_start *command,
                  struct event_list *events, struct error *reterr)
 {
-    ASSERT(run->status == RUN_PENDING);
+    ASSERT(run->status == RUN_PENDING || run->status == RUN_DRAFT);
     CLEANUP(json_unrefp)
     json input =
         command->input.kind == JSON_INVALID ? json_object_new(0) : json_ref(command->input);
@@ -207,9 +208,13 @@ static void due_all(struct decision *decision)
 }
 
 status run_due(struct run *run, const struct decide_env *env, struct event_list *events,
-               struct error *)
+               struct error *reterr)
 {
-    if (run->status != RUN_RUNNING || run_next_due(run) > env->now_us) return STATUS_OK;
+    bool is_open = run->status == RUN_RUNNING || run->status == RUN_DRAFT;
+    if (!is_open || run_next_due(run) > env->now_us) return STATUS_OK;
+    if (run->status == RUN_DRAFT) {
+        return run_cancel(run, env, str_from("draft_expired"), (str){}, events, reterr);
+    }
     struct decision decision = decision_begin(run, env, events);
     if (is_past(run->deadline_us, env->now_us) && !run->is_ending) {
         run_fault(&decision,
@@ -287,9 +292,10 @@ bool run_offer(struct run *run, const struct decide_env *env, json event, struct
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr)
 {
-    TRY(check_running(run, reterr));
+    if (!run_is_waiting_to_start(run)) TRY(check_running(run, reterr));
     if (run->is_ending) return STATUS_OK; /* it undoes already what it did */
     struct decision decision = decision_begin(run, env, events);
+    uint64_t place           = undo_place(&decision, decision.first_sequence);
     json value               = json_object_new(2);
     json_object_put_text(&value, "reason", json_text_lossy(reason));
     json_object_put_text(&value, "by", json_text_lossy(by));
@@ -299,7 +305,7 @@ status run_cancel(struct run *run, const struct decide_env *env, str reason, str
     }
     run_cancel_all(&decision);
     if (!undo_begin_run(&decision, UNDO_THEN_CANCEL, value)) {
-        struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value};
+        struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value, .retry_from = place};
         (void)decide_emit(&decision, &event);
     }
     decision_end(&decision);

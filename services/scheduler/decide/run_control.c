@@ -1,5 +1,6 @@
 /* The commands of run.h by which people stop a run: hard, or for a while. */
 #include "scheduler/decide/decide.h"
+#include "scheduler/decide/run_retry.h"
 
 static status check_running(const struct run *run, struct error *reterr)
 {
@@ -8,23 +9,25 @@ static status check_running(const struct run *run, struct error *reterr)
                      run->id.text, run->status == RUN_PENDING ? "not started" : "ended");
 }
 
-static void emit_reason(struct decision *decision, enum event_kind kind, str reason, str by)
+static void emit_reason(struct decision *decision, enum event_kind kind, str reason, str by,
+                        uint64_t retry_from)
 {
     json value = json_object_new(2);
     json_object_put_text(&value, "reason", json_text_lossy(reason));
     json_object_put_text(&value, "by", json_text_lossy(by));
-    struct event event = {.kind = kind, .value = value};
+    struct event event = {.kind = kind, .value = value, .retry_from = retry_from};
     (void)decide_emit(decision, &event);
 }
 
 status run_terminate(struct run *run, const struct decide_env *env, str reason, str by,
                      struct event_list *events, struct error *reterr)
 {
-    TRY(check_running(run, reterr));
+    if (!run_is_waiting_to_start(run)) TRY(check_running(run, reterr));
     struct decision decision = decision_begin(run, env, events);
+    uint64_t place           = undo_place(&decision, decision.first_sequence);
     decision.is_terminating  = true;
     run_cancel_all(&decision);
-    emit_reason(&decision, EVENT_RUN_TERMINATED, reason, by);
+    emit_reason(&decision, EVENT_RUN_TERMINATED, reason, by, place);
     decision_end(&decision);
     return STATUS_OK;
 }
@@ -35,7 +38,7 @@ status run_suspend(struct run *run, const struct decide_env *env, str reason, st
     TRY(check_running(run, reterr));
     if (run->is_suspended) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
-    emit_reason(&decision, EVENT_RUN_SUSPENDED, reason, by);
+    emit_reason(&decision, EVENT_RUN_SUSPENDED, reason, by, 0);
     decision_end(&decision);
     return STATUS_OK;
 }
@@ -49,7 +52,7 @@ status run_resume(struct run *run, const struct decide_env *env, str reason, str
                          "run %s is not suspended", run->id.text);
     }
     struct decision decision = decision_begin(run, env, events);
-    emit_reason(&decision, EVENT_RUN_RESUMED, reason, by);
+    emit_reason(&decision, EVENT_RUN_RESUMED, reason, by, 0);
     decision_end(&decision);
     return STATUS_OK;
 }

@@ -43,7 +43,10 @@ static void run_complete(struct decision *decision, json output)
         value = json_invalid();
         return;
     }
-    struct event event = {.kind = EVENT_RUN_COMPLETED};
+    struct event event = {
+        .kind       = EVENT_RUN_COMPLETED,
+        .retry_from = undo_place(decision, decision->run->sequence + 1),
+    };
     if (json_same(value, output) && value.kind >= JSON_TEXT) {
         event.value_from = VALUE_RESULT;
     } else {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "scheduler/decide/tasks/tasks.h"
+#include "scheduler/decide/undo_run.h"
 #include "scheduler/run/reopen.h"
 #include "json/json_pointer.h"
 
@@ -12,6 +13,13 @@ uint64_t retry_place(const struct decision *decision)
     if (decision->failed_sequence > place) place = decision->failed_sequence;
     bool has_begun = place > 1; /* what failed in the first event would fail again */
     return has_begun && run->undo_total == 0 && !decision->is_terminating ? place : 0;
+}
+
+uint64_t undo_place(const struct decision *decision, uint64_t first_sequence)
+{
+    const struct run *run = decision->run;
+    bool can_undo         = run->undo_count > 0 && run->undo_total == 0;
+    return can_undo && first_sequence > 1 ? first_sequence : 0;
 }
 
 static status check_retryable(const struct run *run, const struct run_retry *command,
@@ -113,6 +121,67 @@ status run_retry(struct run *run, const struct decide_env *env, const struct run
     struct decision decision  = decision_begin(run, env, events);
     (void)decide_emit(&decision, &event);
     begin_again(&decision, &failed, command->patch);
+    decision_collect(&decision);
+    decision_end(&decision);
+    return STATUS_OK;
+}
+
+/* --- undoing -----------------------------------------------------------------------------------
+ */
+
+static status check_undoable(const struct run *run, struct error *reterr)
+{
+    if (!run_status_is_final(run->status)) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_not_finished",
+                         "run %s has not ended; cancel it", run->id.text);
+    }
+    uint32_t count  = 0;
+    bool was_undone = run->undo_done + run->undo_failed > 0;
+    if (!was_undone && run->retry_from > 0 && run->before.len > 0) {
+        CLEANUP(run_freep) struct run *kept = NULL;
+        TRY(retry_kept_unpack(run, &kept, reterr));
+        count = kept->undo_count;
+    }
+    if (count > 0) return STATUS_OK;
+    return fail_code(
+        reterr, STATUS_FAILED_PRECONDITION, "nothing_to_compensate", "run %s %s", run->id.text,
+        was_undone ? "was undone already" : "did nothing in a saga that can be undone");
+}
+
+status run_compensate(struct run *run, const struct decide_env *env, str reason, str by,
+                      struct event_list *events, struct error *reterr)
+{
+    TRY(check_undoable(run, reterr));
+    json value = json_object_new(2);
+    json_object_put_text(&value, "reason", json_text_lossy(reason));
+    json_object_put_text(&value, "by", json_text_lossy(by));
+    struct event event       = {.kind = EVENT_RUN_COMPENSATED, .value = json_ref(value)};
+    struct decision decision = decision_begin(run, env, events);
+    (void)decide_emit(&decision, &event);
+    run_cancel_all(&decision);
+    undo_begin_all(&decision, value);
+    decision_end(&decision);
+    return STATUS_OK;
+}
+
+/* --- from an earlier event on ------------------------------------------------------------------
+ */
+
+status run_reset(struct run *run, const struct decide_env *env, const struct run_reset *command,
+                 struct event_list *events, struct error *)
+{
+    ASSERT(run->status == RUN_RUNNING);
+    json value = json_object_new(4);
+    json_object_put_text(&value, "run", json_text_lossy(command->run));
+    json_object_put_text(&value, "sequence", json_int((int64_t)command->sequence));
+    json_object_put_text(&value, "reason", json_text_lossy(command->reason));
+    json_object_put_text(&value, "by", json_text_lossy(command->by));
+    struct event event       = {.kind = EVENT_RUN_RESET, .value = value, .due_us = run->now_us};
+    run->more                = MORE_NO; /* collected when it is reset */
+    const struct event none  = {};
+    struct decision decision = decision_begin(run, env, events);
+    (void)decide_emit(&decision, &event);
+    begin_again(&decision, &none, json_invalid());
     decision_collect(&decision);
     decision_end(&decision);
     return STATUS_OK;

@@ -63,6 +63,21 @@ bool undo_begin_run(struct decision *decision, enum undo_then then, json what)
     return true;
 }
 
+void undo_begin_all(struct decision *decision, json value)
+{
+    ASSERT(decision->run->undo_count > 0);
+    struct event event = {
+        .kind    = EVENT_UNDO_BEGUN,
+        .opens   = SCOPE_UNDO,
+        .owner   = SLOT_NONE,
+        .index   = UNDO_THEN_CANCEL,
+        .error   = cancelled_new(value),
+        .value   = value,
+        .is_kept = true,
+    };
+    decide_ready(decision, READY_LIST, decide_emit(decision, &event)->scope);
+}
+
 /* --- calls that a worker declared --------------------------------------------------------------
  */
 

@@ -19,6 +19,10 @@ void undo_begin_call(struct decision *decision, struct activation *call, json er
 /** The same for the run. */
 bool undo_begin_run(struct decision *decision, enum undo_then then, json what);
 
+/** The same of all that the run can undo, also outside of sagas; then it is cancelled with `value`
+ * (taken). There must be something. */
+void undo_begin_all(struct decision *decision, json value);
+
 /** The next compensation in a scope that undoes, or what follows the last one. */
 void undo_step(struct decision *decision, const struct scope *scope);
 

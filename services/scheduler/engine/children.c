@@ -175,6 +175,7 @@ static status tell_end(struct engine *engine, const struct live_run *live,
     case RUN_PENDING:
     case RUN_RUNNING:
     case RUN_WAITING:
+    case RUN_DRAFT:
     case RUN_SUSPENDED: break;
     }
     return tell_parent(engine, watcher, live->id.text, outcome, value, run_usage(run), reterr);

@@ -18,11 +18,12 @@
 
 #include <stdint.h>
 
-enum command_kind {                /* request -> response */
-                    COMMAND_START, /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input */
-                    COMMAND_RETRY, /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
-                    COMMAND_REDRIVE,     /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be
-                                          * NULL); values[0] = patch */
+enum command_kind {                  /* request -> response */
+                    COMMAND_START,   /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input,
+                                      * values[1] = data of the signal */
+                    COMMAND_RETRY,   /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+                    COMMAND_REDRIVE, /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be
+                                      * NULL); values[0] = patch */
                     COMMAND_DROP_LETTER, /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */
                     COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
                     COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
@@ -40,6 +41,10 @@ enum command_kind {                /* request -> response */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
                     COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
+                    COMMAND_EDIT_RUN,     /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
+                    COMMAND_APPROVE_RUN,  /* Pb__ApproveRun -> Pb__RunView; run, start_key */
+                    COMMAND_COMPENSATE,   /* Pb__StopRun -> Pb__RunView; run */
+                    COMMAND_RESET,        /* Pb__ResetRun -> Pb__StartedRun; run */
                     COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
                     COMMAND_SUSPEND,      /* likewise */
                     COMMAND_RESUME,       /* likewise */

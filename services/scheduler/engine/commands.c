@@ -28,6 +28,10 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
     case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
     case COMMAND_DELETE_RUN: return engine_delete_run(engine, command, reterr);
+    case COMMAND_EDIT_RUN: return engine_edit_run(engine, command, reterr);
+    case COMMAND_APPROVE_RUN: return engine_approve_run(engine, command, reterr);
+    case COMMAND_COMPENSATE: return engine_compensate_run(engine, command, reterr);
+    case COMMAND_RESET: return engine_reset_run(engine, command, reterr);
     case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
     case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);

@@ -68,6 +68,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_execute(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
+    TRY(engine_slots_settle(engine, reterr));
     TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
     engine_end_polls(engine, false);
@@ -142,6 +143,7 @@ static void drop_resting(struct engine *engine)
         }
     }
     engine->touched.count = 0;
+    engine->freed.count   = 0;
     struct live_run *surplus;
     while ((surplus = run_cache_surplus(&engine->cache))) {
         run_cache_drop(&engine->cache, surplus);
@@ -318,5 +320,6 @@ void engine_free(struct engine *engine)
     event_list_done(&engine->events);
     pointers_done(&engine->answered);
     pointers_done(&engine->touched);
+    pointers_done(&engine->freed);
     free(engine);
 }

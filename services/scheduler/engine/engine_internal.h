@@ -75,6 +75,7 @@ struct engine {
     struct buf entry;         /* likewise, packed */
     struct pointers answered; /* struct command: to be answered after the commit */
     struct pointers touched;  /* struct live_run */
+    struct pointers freed;    /* likewise: ended, and somebody may wait for their place */
     size_t command_count;
 
     /* What the tables say, in memory. */
@@ -160,6 +161,46 @@ status engine_start_run(struct engine *engine, struct command *command, struct e
  * new or found (then `response->created` is false); NULL if it was refused. */
 status engine_start_decide(struct engine *engine, struct command *command,
                            struct live_run **ret_live, struct error *reterr);
+
+/** The row of a new run, from its start: `row` of `live` until the turn ends. */
+status engine_row_make(struct engine *engine, const struct command *command, struct live_run *live,
+                       struct error *reterr);
+
+/** Finishes a command to a run that has decided: keeps what it did unless it was refused. */
+status engine_decided(struct engine *engine, struct command *command, struct live_run *live,
+                      struct error *reterr);
+
+/** The answer of a command that yields a view of the run; none if it was refused. */
+status engine_answer_view(struct engine *engine, struct command *command, struct live_run *live,
+                          struct error *reterr);
+
+/* --- drafts.c, again.c: what starts later, and what is not the first time ----------------------
+ */
+
+status engine_edit_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_approve_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_compensate_run(struct engine *engine, struct command *command, struct error *reterr);
+status engine_reset_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/* --- slots.c: runs of which only so many are at work at once -----------------------------------
+ */
+
+/** Takes a place of a group; `*ret_taken` false: there is none, and `run` has to wait for one. */
+status engine_slot_take(struct engine *engine, const Pb__StartRun *request, str run,
+                        bool *ret_taken, struct error *reterr);
+
+/** A run of some group has ended. */
+void engine_slot_ended(struct engine *engine, struct live_run *live);
+
+/** It goes on after all: with its place, whether there is one or not. */
+status engine_slot_retake(struct engine *engine, const struct live_run *live, struct error *reterr);
+
+/** Lets those start for which there is room now. */
+status engine_slots_settle(struct engine *engine, struct error *reterr);
+
+/** Signals a run in the turn of a command, which hears of a refusal. */
+status engine_signal(struct engine *engine, struct command *command, struct live_run *live,
+                     str name, json data, struct id *ret_event, struct error *reterr);
 
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr);

@@ -64,6 +64,7 @@ static status load(struct engine *engine, str id, struct live_run **ret_live, st
     live->head.phase      = "";
     live->created_us      = row->created_us;
     live->was_final       = run_status_is_final(run_status(live->run));
+    live->has_slot        = *row->slot_group != '\0';
     copy_traceparent(live, row->traceparent);
     *ret_live = live;
     return STATUS_OK;
@@ -186,17 +187,17 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_CHILD_SCHEDULED:
     case EVENT_CHILD_CANCELLED:
     case EVENT_CHILD_TERMINATED: return engine_child_event(engine, live, event, reterr);
+    case EVENT_RUN_TERMINATED:
+    case EVENT_RUN_COMPLETED:
+    case EVENT_RUN_FAULTED:
+    case EVENT_RUN_CANCELLED: engine_slot_ended(engine, live); return STATUS_OK;
     case EVENT_RUN_SUSPENDED: return engine_hold_jobs(engine, live, true, reterr);
     case EVENT_RUN_RESUMED: return engine_hold_jobs(engine, live, false, reterr);
     case EVENT_CHILD_STARTED:
     case EVENT_CHILD_COMPLETED:
     case EVENT_CHILD_FAULTED:
-    case EVENT_RUN_TERMINATED:
     case EVENT_NONE:
     case EVENT_RUN_STARTED:
-    case EVENT_RUN_COMPLETED:
-    case EVENT_RUN_FAULTED:
-    case EVENT_RUN_CANCELLED:
     case EVENT_TASK_STARTED:
     case EVENT_TASK_SKIPPED:
     case EVENT_TASK_COMPLETED:
@@ -214,10 +215,14 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_COMPENSATION_STARTED:
     case EVENT_COMPENSATION_COMPLETED: return STATUS_OK; /* the journal says it all */
     case EVENT_COMPENSATION_FAILED: return engine_bury_compensation(engine, live, event, reterr);
+    case EVENT_RUN_DRAFTED:
+    case EVENT_RUN_EDITED: return STATUS_OK;
+    case EVENT_RUN_RESET: live->has_listener_moved = true; return STATUS_OK;
+    case EVENT_RUN_COMPENSATED:
     case EVENT_RUN_RETRIED:
         live->is_reopened = true;
         live->was_final   = false;
-        return STATUS_OK;
+        return engine_slot_retake(engine, live, reterr);
     case EVENT_RUN_LABELLED: return engine_label_run(engine, live, event, reterr);
     }
     return STATUS_OK;
@@ -296,7 +301,7 @@ static status flush_snapshot(struct engine *engine, struct live_run *live, struc
 {
     bool rests     = run_status_is_final(run_status(live->run)) || engine_run_sleeps(engine, live);
     uint32_t limit = rests ? SNAPSHOT_SLEEP_ENTRIES : SNAPSHOT_ENTRIES;
-    if (live->head.entries_since < limit || run_is_retryable(live->run)) return STATUS_OK;
+    if (live->head.entries_since < limit || run_is_reopenable(live->run)) return STATUS_OK;
 
     struct payload_access access        = {.txn = engine->txn, .next = &engine->payload_next};
     const struct payload_store payloads = payload_store_of(&access);

@@ -276,6 +276,7 @@ void engine_forget(struct engine *engine)
         live->is_touched      = false;
     }
     engine->touched.count = 0;
+    engine->freed.count   = 0;
     if (engine->cache.by_id) run_cache_done(&engine->cache);
     if (engine->requests.by_id) engine_requests_done(engine);
     job_queues_free(engine->queues);

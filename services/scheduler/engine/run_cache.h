@@ -35,6 +35,7 @@ struct live_run {
 
     /* Of this turn. */
     bool is_touched;
+    bool has_slot;              /* its row names a group; of all turns */
     bool is_new;                /* its rows are not in the tables yet */
     bool was_final;             /* before this turn */
     bool has_listener_moved;    /* the rows of its listeners are to be looked at */

@@ -4,14 +4,23 @@
 /* --- cancel --------------------------------------------------------------------
  */
 
-/* Finishes a command to a run that has decided. */
-static status finish(struct engine *engine, struct command *command, struct live_run *live,
-                     struct error *reterr)
+status engine_decided(struct engine *engine, struct command *command, struct live_run *live,
+                      struct error *reterr)
 {
     status kept = STATUS_OK;
     if (command->code == STATUS_OK) kept = engine_keep(engine, live, reterr);
     engine_work_end(engine);
     return kept;
+}
+
+status engine_answer_view(struct engine *engine, struct command *command, struct live_run *live,
+                          struct error *reterr)
+{
+    if (command->code != STATUS_OK) return STATUS_OK;
+    Pb__RunView *view = NULL;
+    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
+    *(Pb__RunView *)command->response = *view;
+    return STATUS_OK;
 }
 
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr)
@@ -26,13 +35,8 @@ status engine_cancel_run(struct engine *engine, struct command *command, struct 
     engine_work_begin(engine, str_from(live->id.text));
     command->code = run_cancel(live->run, &env, str_from(request->reason), str_from(request->by),
                                &engine->events, &command->error);
-    TRY(finish(engine, command, live, reterr));
-    if (command->code != STATUS_OK) return STATUS_OK;
-
-    Pb__RunView *view = NULL;
-    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
-    *(Pb__RunView *)command->response = *view;
-    return STATUS_OK;
+    TRY(engine_decided(engine, command, live, reterr));
+    return engine_answer_view(engine, command, live, reterr);
 }
 
 /* --- terminate, suspend, resume ----------------------------------------------------------------
@@ -62,13 +66,8 @@ static status stop_run(struct engine *engine, struct command *command, run_stop 
     engine_work_begin(engine, str_from(live->id.text));
     command->code = decide(live->run, &env, str_from(request->reason), str_from(request->by),
                            &engine->events, &command->error);
-    TRY(finish(engine, command, live, reterr));
-    if (command->code != STATUS_OK) return STATUS_OK;
-
-    Pb__RunView *view = NULL;
-    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
-    *(Pb__RunView *)command->response = *view;
-    return STATUS_OK;
+    TRY(engine_decided(engine, command, live, reterr));
+    return engine_answer_view(engine, command, live, reterr);
 }
 
 status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr)
@@ -108,7 +107,7 @@ status engine_retry(struct engine *engine, struct command *command,
     struct live_run *live = NULL;
     TRY(engine_run(engine, str_from(retry->run), command, &live, reterr));
     if (!live) return STATUS_OK;
-    if (live->is_touched && run_is_retryable(live->run)) {
+    if (live->is_touched && run_is_reopenable(live->run)) {
         return command_refuse(command, STATUS_UNAVAILABLE, "unavailable",
                               "the run has faulted just now; try again");
     }
@@ -120,7 +119,7 @@ status engine_retry(struct engine *engine, struct command *command,
     const struct decide_env env = engine_env(engine);
     engine_work_begin(engine, str_from(live->id.text));
     command->code = run_retry(live->run, &env, &asked, &engine->events, &command->error);
-    TRY(finish(engine, command, live, reterr));
+    TRY(engine_decided(engine, command, live, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
     if (ret_live) *ret_live = live;
     return engine_drop_letters_of(engine, str_from(live->id.text), reterr);
@@ -133,12 +132,18 @@ status engine_retry_run(struct engine *engine, struct command *command, struct e
     const struct engine_retry retry = {command->run.text, request->task, request->by};
     engine_answer(engine, command);
     TRY(engine_retry(engine, command, &retry, &live, reterr));
-    if (!live) return STATUS_OK;
+    return live ? engine_answer_view(engine, command, live, reterr) : STATUS_OK;
+}
 
-    Pb__RunView *view = NULL;
-    TRY(engine_view(engine, live, false, engine->arena, &view, reterr));
-    *(Pb__RunView *)command->response = *view;
-    return STATUS_OK;
+status engine_signal(struct engine *engine, struct command *command, struct live_run *live,
+                     str name, json data, struct id *ret_event, struct error *reterr)
+{
+    const struct run_signal signal = {.name = name, .data = data};
+    const struct decide_env env    = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code =
+        run_signal(live->run, &env, &signal, ret_event, &engine->events, &command->error);
+    return engine_decided(engine, command, live, reterr);
 }
 
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr)
@@ -152,15 +157,11 @@ status engine_signal_run(struct engine *engine, struct command *command, struct 
         return STATUS_OK;
     }
     struct live_run *live = NULL;
+    struct id event       = {};
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
     if (!live) return STATUS_OK;
-
-    const struct run_signal signal = {.name = str_from(request->name), .data = command->values[0]};
-    const struct decide_env env    = engine_env(engine);
-    struct id event                = {};
-    engine_work_begin(engine, str_from(live->id.text));
-    command->code = run_signal(live->run, &env, &signal, &event, &engine->events, &command->error);
-    TRY(finish(engine, command, live, reterr));
+    TRY(engine_signal(engine, command, live, str_from(request->name), command->values[0], &event,
+                      reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
 
     answer->event_id = text_in(command->arena, str_from(event.text));

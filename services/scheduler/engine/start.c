@@ -46,7 +46,7 @@ static status fill_labels(struct engine *engine, const Pb__StartRun *request, Pb
 }
 
 /* What never changes; the rest comes from the state. */
-static status make_row(struct engine *engine, const struct command *command, struct live_run *live,
+status engine_row_make(struct engine *engine, const struct command *command, struct live_run *live,
                        struct error *reterr)
 {
     const Pb__StartRun *request     = command->request;
@@ -54,17 +54,21 @@ static status make_row(struct engine *engine, const struct command *command, str
     struct arena *arena             = engine->arena;
     Pb__RunView *row                = arena_alloc(arena, sizeof *row);
     if (!row) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    *row             = (Pb__RunView)PB__RUN_VIEW__INIT;
-    row->id          = text_in(arena, str_from(live->id.text));
-    row->client_id   = text_in(arena, str_from(request->client_id));
-    row->namespace_  = text_in(arena, str_from(workflow->namespace_));
-    row->workflow    = text_in(arena, str_from(workflow->name));
-    row->version     = text_in(arena, str_from(workflow->version));
-    row->digest      = bytes_in(arena, (str){(const char *)workflow->digest, SHA256_SIZE});
-    row->created_us  = engine->now_us;
-    row->created_by  = text_in(arena, str_from(request->created_by));
-    row->traceparent = text_in(arena, str_from(live->traceparent));
-    row->trace_id    = "";
+    *row                 = (Pb__RunView)PB__RUN_VIEW__INIT;
+    row->id              = text_in(arena, str_from(live->id.text));
+    row->client_id       = text_in(arena, str_from(request->client_id));
+    row->namespace_      = text_in(arena, str_from(workflow->namespace_));
+    row->workflow        = text_in(arena, str_from(workflow->name));
+    row->version         = text_in(arena, str_from(workflow->version));
+    row->digest          = bytes_in(arena, (str){(const char *)workflow->digest, SHA256_SIZE});
+    row->created_us      = engine->now_us;
+    row->created_by      = text_in(arena, str_from(request->created_by));
+    row->traceparent     = text_in(arena, str_from(live->traceparent));
+    row->trace_id        = "";
+    row->forked_run      = text_in(arena, str_from(request->forked_run));
+    row->slot_group      = text_in(arena, str_from(request->slot_group));
+    live->has_slot       = *request->slot_group != '\0';
+    row->forked_sequence = request->forked_sequence;
     if (command->origin && command->origin->parent.text[0]) {
         row->parent_run  = text_in(arena, str_from(command->origin->parent.text));
         row->parent_task = text_in(arena, str_from(command->origin->parent_task));
@@ -271,6 +275,24 @@ static struct id id_of_start(struct engine *engine, const struct command *comman
     return id_next(&engine->ids, engine->now_us / 1000, random);
 }
 
+/* The first decision about a new run: it starts, or waits for somebody or its turn. */
+static status decide_begin(struct engine *engine, const struct command *command, struct run *run,
+                           struct error *ret_why, status *ret_code, struct error *reterr)
+{
+    const Pb__StartRun *request  = command->request;
+    const struct run_start start = start_of(command);
+    const struct decide_env env  = engine_env(engine);
+    struct event_list *events    = &engine->events;
+    bool has_place               = true;
+    if (!request->draft) {
+        TRY(engine_slot_take(engine, request, str_from(run_id(run)), &has_place, reterr));
+    }
+    bool is_later = request->draft || !has_place;
+    *ret_code     = is_later ? run_draft(run, &env, &start, !request->draft, events, ret_why)
+                             : run_start(run, &env, &start, events, ret_why);
+    return STATUS_OK;
+}
+
 /* Lets a new run begin. NULL and OK: refused. */
 static status begin(struct engine *engine, struct command *command, struct live_run **ret_live,
                     struct error *reterr)
@@ -278,14 +300,11 @@ static status begin(struct engine *engine, struct command *command, struct live_
     const Pb__StartRun *request        = command->request;
     const struct id id                 = id_of_start(engine, command);
     CLEANUP(run_freep) struct run *run = run_new(str_from(id.text), command->workflow);
-    const struct run_start start       = start_of(command);
-    const struct decide_env env        = engine_env(engine);
     *ret_live                          = NULL;
 
     engine_work_begin(engine, str_from(id.text));
-    command->code = run_start(run, &env, &start, &engine->events, &command->error);
-    status kept   = STATUS_OK;
-    if (command->code == STATUS_OK) {
+    status kept = decide_begin(engine, command, run, &command->error, &command->code, reterr);
+    if (kept == STATUS_OK && command->code == STATUS_OK) {
         struct live_run *live = run_cache_add(&engine->cache, TAKE(run));
         live->is_new          = true;
         size_t len            = strlen(request->traceparent);
@@ -294,11 +313,29 @@ static status begin(struct engine *engine, struct command *command, struct live_
         }
         *ret_live = live;
         engine_touch(engine, live);
-        kept = make_row(engine, command, live, reterr); /* which its events may need */
+        kept = engine_row_make(engine, command, live, reterr); /* which its events may need */
         if (kept == STATUS_OK) kept = engine_keep(engine, live, reterr);
     }
     engine_work_end(engine);
     return kept;
+}
+
+/* The signal that came along, for the run that was started or found. One that was over by then, or
+ * ends at once, is told by its status and no id of an event. */
+static status signal_along(struct engine *engine, struct command *command, struct live_run *live,
+                           struct error *reterr)
+{
+    const Pb__StartRun *request = command->request;
+    Pb__StartedRun *answer      = command->response;
+    struct id event             = {};
+    bool is_over                = run_status_is_final(run_status(live->run));
+    if (!*request->signal || answer->replayed || (is_over && answer->created)) return STATUS_OK;
+    TRY(engine_signal(engine, command, live, str_from(request->signal), command->values[1], &event,
+                      reterr));
+    if (command->code == STATUS_OK) {
+        answer->event_id = text_in(command->arena, str_from(event.text));
+    }
+    return STATUS_OK;
 }
 
 status engine_start_decide(struct engine *engine, struct command *command,
@@ -333,6 +370,8 @@ status engine_start_run(struct engine *engine, struct command *command, struct e
     struct live_run *live = NULL;
     TRY(engine_start_decide(engine, command, &live, reterr));
     if (!live) return STATUS_OK;
+    TRY(signal_along(engine, command, live, reterr));
+    if (command->code != STATUS_OK) return STATUS_OK;
     watch_for(engine, command, live);
     Pb__StartedRun *answer = command->response;
     return engine_view(engine, live, true, engine->arena, &answer->run, reterr);

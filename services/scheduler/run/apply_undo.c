@@ -29,7 +29,8 @@ static status begin_of_run(struct run *run, const struct event *event, struct er
     run->ending_error = json_ref(event->error);
     run->ending_value = json_ref(event->value);
     run->is_due_known = false;
-    if (run->workflow->is_saga && event->index != UNDO_THEN_COMPLETE) undo_make_due(run, NULL);
+    bool is_left      = run->workflow->is_saga && event->index != UNDO_THEN_COMPLETE;
+    if (is_left || event->is_kept) undo_make_due(run, NULL);
     return STATUS_OK;
 }
 

@@ -48,6 +48,7 @@ void due_refresh(struct run *run)
 
 int64_t run_next_due(const struct run *run)
 {
+    if (run->status == RUN_DRAFT) return earlier(NO_DUE_US, run->expires_us);
     if (run->status != RUN_RUNNING || run->is_suspended) return NO_DUE_US;
     return run->is_due_known ? run->due_us : due_find(run);
 }

@@ -52,6 +52,10 @@ const char *event_type(enum event_kind kind)
     case EVENT_COMPENSATION_FAILED: return "compensation.failed";
     case EVENT_RUN_RETRIED: return "run.retried";
     case EVENT_RUN_LABELLED: return "run.labelled";
+    case EVENT_RUN_DRAFTED: return "run.drafted";
+    case EVENT_RUN_EDITED: return "run.edited";
+    case EVENT_RUN_RESET: return "run.reset";
+    case EVENT_RUN_COMPENSATED: return "run.compensated";
     case EVENT_AGENT_TURN: return "agent.turn";
     case EVENT_AGENT_CALLS: return "agent.calls";
     case EVENT_NONE: break;

@@ -42,7 +42,9 @@ enum event_kind {
     EVENT_RUN_COMPLETED = 2,
     /* "run.faulted": error. Everything open was closed by events before it. retry_from = where it
      * may be entered again (0: not); index = task that failed, plus one; scope = of its list, plus
-     * one; attempt = 1: it had begun before retry_from; is_kept: it needs a new pass. */
+     * one; attempt = 1: it had begun before retry_from; is_kept: it needs a new pass.
+     * retry_from of the other ends: where it may be entered to undo what it did (0: nothing is to
+     * be undone). */
     EVENT_RUN_FAULTED = 3,
     /* "run.cancelled": value = {reason, by}. As above. */
     EVENT_RUN_CANCELLED = 4,
@@ -138,7 +140,8 @@ enum event_kind {
     EVENT_RUN_TERMINATED = 92,
 
     /* "compensation.begun": opens = SCOPE_UNDO; owner: what is left, or asks for it (SLOT_NONE: the
-     * run); index = enum undo_then; error or value = how it ends afterwards. */
+     * run); index = enum undo_then; error or value = how it ends afterwards; is_kept: of the run,
+     * all that can be undone, also outside of sagas. */
     EVENT_UNDO_BEGUN = 50,
     /* "compensation.started": scope = the one that undoes, index = number of the entry. */
     EVENT_COMPENSATION_STARTED = 51,
@@ -159,6 +162,19 @@ enum event_kind {
     /* "agent.calls": activation, value = array of what the model's answer asks for: {id, name,
      * tool, arguments, error?}. */
     EVENT_AGENT_CALLS = 71,
+
+    /* "run.drafted": the run is there and has not started. value = raw input; deadline_us,
+     * priority, budget_usd_nanos, budget_tokens as of run.started; due_us = when it expires (0:
+     * never); is_kept: it is no draft but waits for its turn. */
+    EVENT_RUN_DRAFTED = 100,
+    /* "run.edited": input = the draft's raw input from now on; value = {by}. */
+    EVENT_RUN_EDITED = 101,
+    /* "run.reset": value = {run, sequence, reason, by}; due_us = when the event before it was.
+     * Everything before it was copied from that run; what is open begins anew. */
+    EVENT_RUN_RESET = 102,
+    /* "run.compensated": a run that has ended is opened again to undo what it did. value =
+     * {reason, by}. */
+    EVENT_RUN_COMPENSATED = 103,
 
     /* "run.labelled": activation; value = {label: text}: put on the run. */
     EVENT_RUN_LABELLED = 80,

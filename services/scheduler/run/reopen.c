@@ -79,10 +79,22 @@ struct scope *retry_failed_scope(const struct run *run, const struct event *even
     return scope && scope->kind != SCOPE_UNDO ? scope : NULL;
 }
 
-status apply_run_retried(struct run *run, struct event *event, struct error *reterr)
+/* Everything that waits for somebody outside begins anew. */
+static void reopen_all(struct run *run, int64_t ended_us, int64_t now_us)
 {
-    event->task = TASK_NONE;
-    if (run->status != RUN_FAULTED || run->before.len == 0) {
+    deadline_move(&run->deadline_us, run->started_us, ended_us, now_us);
+    for (uint32_t i = 0; i < run->activations.count; i++) {
+        struct activation *activation = run_activation(run, i);
+        if (activation) reopen(run, activation, ended_us, now_us);
+    }
+    run->is_due_known = false;
+    run->more         = MORE_UNKNOWN;
+    run->now_us       = now_us;
+}
+
+static status go_back(struct run *run, const struct event *event, struct error *reterr)
+{
+    if (!run_status_is_final(run->status) || run->before.len == 0) {
         return damaged(reterr, event, "there is nothing to go back to");
     }
     struct run *fresh = NULL;
@@ -90,19 +102,34 @@ status apply_run_retried(struct run *run, struct event *event, struct error *ret
     int64_t ended_us = run->ended_us;
     adopt(run, fresh);
     run_free(fresh);
+    reopen_all(run, ended_us, event->time_us);
+    return STATUS_OK;
+}
 
-    deadline_move(&run->deadline_us, run->started_us, ended_us, event->time_us);
-    for (uint32_t i = 0; i < run->activations.count; i++) {
-        struct activation *activation = run_activation(run, i);
-        if (activation) reopen(run, activation, ended_us, event->time_us);
-    }
+status apply_run_retried(struct run *run, struct event *event, struct error *reterr)
+{
+    event->task = TASK_NONE;
+    if (run->status != RUN_FAULTED) return damaged(reterr, event, "it has not faulted");
+    TRY(go_back(run, event, reterr));
     struct scope *scope = retry_failed_scope(run, event);
     if (scope && event->is_kept) scope->pass++;
     if (scope && event->input.kind != JSON_INVALID) {
         json_replace(&scope->data, json_ref(event->input));
     }
-    run->is_due_known = false;
-    run->more         = MORE_UNKNOWN;
-    run->now_us       = event->time_us;
     return STATUS_OK;
+}
+
+status apply_run_compensated(struct run *run, struct event *event, struct error *reterr)
+{
+    event->task = TASK_NONE;
+    TRY(go_back(run, event, reterr));
+    run->is_suspended = false;
+    return STATUS_OK;
+}
+
+void apply_run_reset(struct run *run, struct event *event)
+{
+    event->task       = TASK_NONE;
+    run->is_suspended = false;
+    reopen_all(run, event->due_us, event->time_us);
 }

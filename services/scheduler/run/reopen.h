@@ -28,5 +28,9 @@ struct scope *retry_failed_scope(const struct run *run, const struct event *even
 
 /** For run_apply(): the state of retry_keep() takes the place of the run's. */
 status apply_run_retried(struct run *run, struct event *event, struct error *reterr);
+status apply_run_compensated(struct run *run, struct event *event, struct error *reterr);
+
+/** The same of a run that has just been copied as far as it goes. */
+void apply_run_reset(struct run *run, struct event *event);
 
 #endif

@@ -49,10 +49,11 @@ enum {
 };
 
 #define RUN_BUFFERED_AGE_US (INT64_C(7) * 24 * 3600 * 1'000'000) /* A17 */
+#define RUN_DRAFT_AGE_US    (INT64_C(30) * 24 * 3600 * 1'000'000)
 #define NO_DUE_US           INT64_MAX
 
 enum run_status {
-    RUN_PENDING, /* before run_start() */
+    RUN_PENDING, /* before run_start(); with events: it waits for its turn */
     RUN_RUNNING,
     RUN_WAITING, /* only timers, events and approvals are open */
     RUN_COMPLETED,
@@ -60,6 +61,7 @@ enum run_status {
     RUN_CANCELLED,
     RUN_TERMINATED,
     RUN_SUSPENDED, /* by run_suspend() */
+    RUN_DRAFT,     /* by run_draft(), until run_start() */
 };
 
 struct run_limits {
@@ -119,6 +121,18 @@ struct run_start {
 /** INVALID_ARGUMENT (code "input_invalid"): the input does not fit the definition's schema. */
 status run_start(struct run *run, const struct decide_env *env, const struct run_start *command,
                  struct event_list *events, struct error *reterr);
+
+/** Accepts a run that does not start yet: a draft, which expires after RUN_DRAFT_AGE_US, or one
+ * that waits for its turn. Its input is not checked. run_start() starts it later. */
+status run_draft(struct run *run, const struct decide_env *env, const struct run_start *command,
+                 bool is_queued, struct event_list *events, struct error *reterr);
+
+/** Changes the input of a draft by a merge patch. FAILED_PRECONDITION ("run_not_draft"). */
+status run_edit(struct run *run, const struct decide_env *env, json patch, str by,
+                struct event_list *events, struct error *reterr);
+
+/** What a drafted run is to be started with; views. */
+struct run_start run_drafted(const struct run *run);
 
 /** Goes on after the step budget. No event if there is nothing to do. */
 status run_advance(struct run *run, const struct decide_env *env, struct event_list *events,
@@ -228,8 +242,26 @@ struct run_retry {
 status run_retry(struct run *run, const struct decide_env *env, const struct run_retry *command,
                  struct event_list *events, struct error *reterr);
 
-/** Says whether a faulted run may be opened again, so that it needs no snapshot. */
-bool run_is_retryable(const struct run *run);
+/** Says whether a run that has ended may be opened again, to go on or to be undone. It gets no
+ * snapshot, and must be read from its journal before. */
+bool run_is_reopenable(const struct run *run);
+
+/** Undoes what a run did that has ended, whether it is a saga or not; then it is cancelled. The run
+ * must have been read from its journal. FAILED_PRECONDITION: "run_not_finished";
+ * "nothing_to_compensate". */
+status run_compensate(struct run *run, const struct decide_env *env, str reason, str by,
+                      struct event_list *events, struct error *reterr);
+
+struct run_reset {
+    str run;           /* whose first events this one has */
+    uint64_t sequence; /* of the last of them */
+    str reason, by;
+};
+
+/** Lets a copy of another run's first events go on from there: what was open begins anew. Deadlines
+ * move on by the time since then. */
+status run_reset(struct run *run, const struct decide_env *env, const struct run_reset *command,
+                 struct event_list *events, struct error *reterr);
 
 /** FAILED_PRECONDITION ("run_finished"). */
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
@@ -257,8 +289,10 @@ const struct workflow *run_workflow(const struct run *run);
 enum run_status run_status(const struct run *run);
 static inline bool run_status_is_final(enum run_status state)
 {
-    return state >= RUN_COMPLETED && state != RUN_SUSPENDED;
+    return state >= RUN_COMPLETED && state <= RUN_TERMINATED;
 }
+/** Accepted by run_draft(), and nothing more. */
+bool run_is_waiting_to_start(const struct run *run);
 uint64_t run_sequence(const struct run *run);  /* of the last event */
 const char *run_parent(const struct run *run); /* id; empty: none */
 uint32_t run_depth(const struct run *run);     /* runs around it */

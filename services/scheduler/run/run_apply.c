@@ -23,9 +23,32 @@ status apply_input(struct activation *activation, enum task_input input, const s
     return STATUS_OK;
 }
 
+static status apply_run_drafted(struct run *run, const struct event *event, struct error *reterr)
+{
+    if (run->sequence > 0) return damaged(reterr, event, "not the first one");
+    if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no input");
+    run->status           = event->is_kept ? RUN_PENDING : RUN_DRAFT;
+    run->expires_us       = event->due_us;
+    run->deadline_us      = event->deadline_us;
+    run->priority         = event->priority;
+    run->budget_usd_nanos = event->budget_usd_nanos;
+    run->budget_tokens    = event->budget_tokens;
+    json_replace(&run->input, json_ref(event->value));
+    return STATUS_OK;
+}
+
+static status apply_run_edited(struct run *run, const struct event *event, struct error *reterr)
+{
+    if (run->status != RUN_DRAFT) return damaged(reterr, event, "no draft");
+    if (event->input.kind == JSON_INVALID) return damaged(reterr, event, "no input");
+    json_replace(&run->input, json_ref(event->input));
+    return STATUS_OK;
+}
+
 static status apply_run_started(struct run *run, struct event *event, struct error *reterr)
 {
-    if (run->status != RUN_PENDING) return damaged(reterr, event, "started twice");
+    bool has_begun = run->status != RUN_PENDING && run->status != RUN_DRAFT;
+    if (has_begun) return damaged(reterr, event, "started twice");
     if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no input");
     run->status           = RUN_RUNNING;
     run->started_us       = event->time_us;
@@ -35,7 +58,8 @@ static status apply_run_started(struct run *run, struct event *event, struct err
     run->budget_tokens    = event->budget_tokens;
     run->parent           = event->id;
     run->depth            = event->depth;
-    run->input            = json_ref(event->value);
+    run->expires_us       = 0;
+    json_replace(&run->input, json_ref(event->value));
     run->context = json_ref(event->context.kind == JSON_INVALID ? event->value : event->context);
 
     struct scope *root = scope_open(run, NULL, SCOPE_ROOT, 0);
@@ -50,16 +74,18 @@ static status apply_run_ended(struct run *run, struct event *event, enum run_sta
 {
     if (run->activations.open > 0) return damaged(reterr, event, "tasks are open");
     const struct scope *root = run_scope(run, ROOT_SLOT);
-    if (!root) return damaged(reterr, event, "no root");
-    if (event->value_from == VALUE_RESULT) json_replace(&event->value, json_ref(root->data));
+    bool has_begun           = run->status == RUN_RUNNING;
+    if (has_begun && !root) return damaged(reterr, event, "no root");
+    if (has_begun && event->value_from == VALUE_RESULT)
+        json_replace(&event->value, json_ref(root->data));
     if (end == RUN_COMPLETED) {
         if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no output");
         run->output = json_ref(event->value);
     } else {
         run->error = json_ref(end == RUN_FAULTED ? event->error : event->value);
     }
+    run->retry_from = event->retry_from;
     if (end == RUN_FAULTED) {
-        run->retry_from     = event->retry_from;
         run->failed_task    = event->index - 1; /* 0: TASK_NONE */
         run->failed_scope   = event->scope;
         run->is_failed_open = event->attempt > 0;
@@ -89,6 +115,10 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_COMPLETED: return apply_run_ended(run, event, RUN_COMPLETED, reterr);
     case EVENT_RUN_FAULTED: return apply_run_ended(run, event, RUN_FAULTED, reterr);
     case EVENT_RUN_RETRIED: return apply_run_retried(run, event, reterr);
+    case EVENT_RUN_COMPENSATED: return apply_run_compensated(run, event, reterr);
+    case EVENT_RUN_RESET: apply_run_reset(run, event); return STATUS_OK;
+    case EVENT_RUN_DRAFTED: return apply_run_drafted(run, event, reterr);
+    case EVENT_RUN_EDITED: return apply_run_edited(run, event, reterr);
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
     case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
     case EVENT_RUN_SUSPENDED:
@@ -179,13 +209,27 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     }
 }
 
+/* Says whether an event of this kind may come now; what it says is another matter. */
+static bool is_timely(const struct run *run, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_RUN_DRAFTED:
+    case EVENT_RUN_EDITED:
+    case EVENT_RUN_STARTED:
+    case EVENT_RUN_RETRIED:
+    case EVENT_RUN_COMPENSATED: return true;
+    case EVENT_RUN_CANCELLED:
+    case EVENT_RUN_TERMINATED: return run_is_waiting_to_start(run) || run->status == RUN_RUNNING;
+    default: return run->status == RUN_RUNNING;
+    }
+}
+
 status run_apply(struct run *run, struct event *event, struct error *reterr)
 {
     ASSERT(run);
     ASSERT(event);
     if (event->sequence != run->sequence + 1) return damaged(reterr, event, "not the next one");
-    bool is_start = event->kind == EVENT_RUN_STARTED || event->kind == EVENT_RUN_RETRIED;
-    if (!is_start && run->status != RUN_RUNNING) return damaged(reterr, event, "not running");
+    if (!is_timely(run, event)) return damaged(reterr, event, "not running");
 
     run->now_us = event->time_us;
     run->more   = MORE_UNKNOWN;

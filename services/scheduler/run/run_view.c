@@ -103,9 +103,14 @@ uint32_t run_jobs_open(const struct run *run)
     return run->job_count;
 }
 
-bool run_is_retryable(const struct run *run)
+bool run_is_waiting_to_start(const struct run *run)
 {
-    return run->status == RUN_FAULTED && run->retry_from > 0;
+    return run->status == RUN_DRAFT || (run->status == RUN_PENDING && run->sequence > 0);
+}
+
+bool run_is_reopenable(const struct run *run)
+{
+    return run_status_is_final(run->status) && run->retry_from > 0;
 }
 
 struct run_compensation run_compensation(const struct run *run)
@@ -322,6 +327,10 @@ static const char *value_name(enum event_kind kind)
     case EVENT_CHILD_STARTED: return "run";
     case EVENT_RUN_LABELLED: return "labels";
     case EVENT_RUN_RETRIED: return "retry";
+    case EVENT_RUN_DRAFTED: return "input";
+    case EVENT_RUN_EDITED: return "edit";
+    case EVENT_RUN_RESET: return "reset";
+    case EVENT_RUN_COMPENSATED: return "compensate";
     default: return NULL;
     }
 }
@@ -384,11 +393,12 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     struct json_writer writer = json_writer_init(&view.data);
     const char *name          = value_name(event->kind);
     json_begin_object(&writer);
-    if (event->kind == EVENT_TASK_STARTED) put_value(&writer, "input", event->input);
+    bool has_input = event->kind == EVENT_TASK_STARTED || event->kind == EVENT_RUN_EDITED;
+    if (has_input) put_value(&writer, "input", event->input);
     if (name) put_value(&writer, name, value_of(run, event));
     put_value(&writer, "context", event->context);
     put_value(&writer, "error", event->error);
-    put_time(&writer, "due_at", event->due_us);
+    if (event->kind != EVENT_RUN_RESET) put_time(&writer, "due_at", event->due_us);
     put_time(&writer, "deadline", event->deadline_us);
     bool is_approval =
         event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED;

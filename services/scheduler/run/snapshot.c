@@ -70,6 +70,7 @@ static const struct wire_field run_fields[] = {
     {160, WIRE_ID,   offsetof(struct run, parent)},
     {161, WIRE_U32,  offsetof(struct run, depth)},
     {190, WIRE_BOOL, offsetof(struct run, is_suspended)},
+    {196, WIRE_I64,  offsetof(struct run, expires_us)},
 };
 
 static const struct wire_field scope_fields[] = {

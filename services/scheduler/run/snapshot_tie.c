@@ -106,7 +106,8 @@ static status check_depth(const struct run *run, const struct activation *activa
 status snapshot_tie(struct run *run, struct error *reterr)
 {
     bool is_running = run->status == RUN_RUNNING;
-    if (run->status > RUN_TERMINATED || run->status == RUN_WAITING ||
+    bool is_stored  = run->status <= RUN_TERMINATED || run->status == RUN_DRAFT;
+    if (!is_stored || run->status == RUN_WAITING ||
         is_running != (run_scope(run, ROOT_SLOT) != NULL)) {
         return snapshot_broken(reterr, "status");
     }

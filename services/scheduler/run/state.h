@@ -150,10 +150,11 @@ struct run {
     const struct workflow *workflow; /* shared */
     enum run_status status;          /* RUN_WAITING is never stored */
     uint64_t sequence;
-    struct id parent;  /* the run whose child it is; empty text: none */
-    uint32_t depth;    /* runs around it */
-    bool is_suspended; /* no task starts and no timer fires */
-    int64_t now_us;    /* of the last event */
+    struct id parent;   /* the run whose child it is; empty text: none */
+    uint32_t depth;     /* runs around it */
+    bool is_suspended;  /* no task starts and no timer fires */
+    int64_t expires_us; /* of a draft; 0: never */
+    int64_t now_us;     /* of the last event */
     int64_t started_us, ended_us, deadline_us;
     uint8_t priority;
     int64_t budget_usd_nanos, budget_tokens;

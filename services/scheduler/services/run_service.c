@@ -42,6 +42,15 @@ static status check_labels(const Pb__StartRun *request, struct error *reterr)
 
 static status check_start(const Pb__StartRun *request, struct error *reterr)
 {
+    if (strlen(request->signal) > SIGNAL_NAME_MAX || request->signal_json.len > SIGNAL_DATA_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "signal: a name of at most %d, data of %d bytes", SIGNAL_NAME_MAX,
+                    SIGNAL_DATA_MAX);
+    }
+    if (request->draft && *request->signal) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "signal: not to a draft, which has not started");
+    }
     if (*request->client_id && !client_id_is_valid(str_from(request->client_id))) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
                     "client_id: [A-Za-z0-9._:-]{1,128}, and not of the form of a generated id");
@@ -80,9 +89,8 @@ static int32_t owner_of_start(const struct rpc_call *call, str namespace)
     return INT32_MAX;
 }
 
-/* The schema is checked here, so that a refused input costs the engine nothing. */
-static status check_input(struct rpc_call *call, const struct workflow *workflow, json input,
-                          struct error *reterr)
+status run_input_check(struct rpc_call *call, const struct workflow *workflow, json input,
+                       struct error *reterr)
 {
     if (!workflow->input_schema) return STATUS_OK;
     CLEANUP(json_unrefp) json nothing = json_object_new(0);
@@ -118,7 +126,9 @@ static status prepare_start(struct rpc_call *call, const struct workflow_name *n
     TRY(definitions_resolve(scheduler_definitions(call->context), system->partition->store, name,
                             &command->workflow, reterr));
     TRY(json_out(request->input_json, "input", &command->values[0], reterr));
-    TRY(check_input(call, command->workflow, command->values[0], reterr));
+    TRY(json_out(request->signal_json, "signal", &command->values[1], reterr));
+    if (request->draft) return STATUS_OK; /* checked when it is approved */
+    TRY(run_input_check(call, command->workflow, command->values[0], reterr));
     return start_key_eval(command->workflow, command->values[0], clock_unix_us(), NULL, call->arena,
                           &command->start_key, reterr);
 }
@@ -153,7 +163,7 @@ static status start(struct rpc_call *call, struct error *reterr)
     uint16_t partition = owner == INT32_MAX ? call->partition : (uint16_t)owner;
     if (!scheduler_shard(call->context, partition)) return call_moved(call, partition);
 
-    struct command *command = call_command(call, COMMAND_START, 1);
+    struct command *command = call_command(call, COMMAND_START, 2);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     status prepared = prepare_start(call, &name, command, reterr);
     if (prepared == STATUS_OK) prepared = choose_partition(call, command, &partition, reterr);
@@ -168,8 +178,8 @@ static status start(struct rpc_call *call, struct error *reterr)
 /* --- cancel and signal -------------------------------------------------------------------------
  */
 
-static status post_to_run(struct rpc_call *call, const char *id, const char *namespace,
-                          struct command *command, struct error *reterr)
+status run_post(struct rpc_call *call, const char *id, const char *namespace,
+                struct command *command, struct error *reterr)
 {
     struct run_place place = {};
     status found           = run_find(call->context, str_from(id), call_namespace(call, namespace),
@@ -190,7 +200,7 @@ static status cancel(struct rpc_call *call, struct error *reterr)
     }
     struct command *command = call_command(call, COMMAND_CANCEL, 0);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    return post_to_run(call, request->id, request->namespace_, command, reterr);
+    return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
 static status stop_run(struct rpc_call *call, enum command_kind kind, struct error *reterr)
@@ -201,7 +211,7 @@ static status stop_run(struct rpc_call *call, enum command_kind kind, struct err
     }
     struct command *command = call_command(call, kind, 0);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    return post_to_run(call, request->id, request->namespace_, command, reterr);
+    return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
 static status terminate(struct rpc_call *call, struct error *reterr)
@@ -224,7 +234,12 @@ static status delete_run(struct rpc_call *call, struct error *reterr)
     const Pb__DeleteRun *request = call->request;
     struct command *command      = call_command(call, COMMAND_DELETE_RUN, 0);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    return post_to_run(call, request->id, request->namespace_, command, reterr);
+    return run_post(call, request->id, request->namespace_, command, reterr);
+}
+
+static status compensate(struct rpc_call *call, struct error *reterr)
+{
+    return stop_run(call, COMMAND_COMPENSATE, reterr);
 }
 
 static status retry(struct rpc_call *call, struct error *reterr)
@@ -240,7 +255,7 @@ static status retry(struct rpc_call *call, struct error *reterr)
         command_release(command);
         return parsed;
     }
-    return post_to_run(call, request->id, request->namespace_, command, reterr);
+    return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
 static status signal_run(struct rpc_call *call, struct error *reterr)
@@ -261,7 +276,7 @@ static status signal_run(struct rpc_call *call, struct error *reterr)
         command_release(command);
         return parsed;
     }
-    return post_to_run(call, request->id, request->namespace_, command, reterr);
+    return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
 /* --- get ---------------------------------------------------------------------------------------
@@ -341,6 +356,10 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Resume", .handle = resume},
     {.name = "Retry", .handle = retry},
     {.name = "Delete", .handle = delete_run},
+    {.name = "Edit", .handle = run_edit_handle},
+    {.name = "Approve", .handle = run_approve_handle},
+    {.name = "Compensate", .handle = compensate},
+    {.name = "Reset", .handle = run_reset_handle},
     {.name = "Signal", .handle = signal_run},
     {.name = "Pull", .handle = pull, .cancel = pull_cancel},
     {},

@@ -3,6 +3,7 @@
 #define SCHEDULER_SERVICES_H
 
 #include "rpc/rpc.h"
+#include "scheduler/engine/command.h"
 
 extern const struct rpc_method run_service_methods[];
 extern const struct rpc_method subscription_service_methods[];
@@ -22,8 +23,21 @@ status backup_list_handle(struct rpc_call *call, struct error *reterr);
 /* Handlers of Workflows and of Runs that have files of their own. */
 status graph_handle(struct rpc_call *call, struct error *reterr);
 status run_list_handle(struct rpc_call *call, struct error *reterr);
+status run_edit_handle(struct rpc_call *call, struct error *reterr);
+status run_approve_handle(struct rpc_call *call, struct error *reterr);
+status run_reset_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);
+
+/** Posts a command to the run of that id (a client's own one, too), or sends the caller to its
+ * owner. Takes `command`. */
+status run_post(struct rpc_call *call, const char *id, const char *namespace,
+                struct command *command, struct error *reterr);
+
+/** Checks an input here, so that a refused one costs the engine nothing. INVALID_ARGUMENT
+ * ("input_invalid"), with findings of every fault. */
+status run_input_check(struct rpc_call *call, const struct workflow *workflow, json input,
+                       struct error *reterr);
 
 /* Of Jobs, likewise. */
 status job_get_handle(struct rpc_call *call, struct error *reterr);

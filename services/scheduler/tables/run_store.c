@@ -170,6 +170,7 @@ status run_replay(struct txn *txn, struct run *run, uint64_t after_entry, uint64
         TRY(entry_get(txn, chain.entries[i - 1], &entry, reterr));
         TRY(entry_replay(run, entry, &payloads, visit ? visit->visit : NULL,
                          visit ? visit->context : NULL, reterr));
+        if (visit && visit->entry) visit->entry(run, visit->context);
     }
     return STATUS_OK;
 }

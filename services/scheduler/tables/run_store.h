@@ -43,6 +43,7 @@ status run_row_add_head(Pb__RunView *row, const Pb__RunHead *head, struct arena 
 struct run_visit {
     entry_visitor *visit; /* NULL: only load */
     void *context;
+    void (*entry)(const struct run *run, void *context); /* called behind each entry; NULL: not */
     const bool *is_done; /* set by `visit`: no more entries; the run is then of no use. NULL: all */
 };
 

@@ -19,6 +19,7 @@ Pb__RunStatus run_status_wire(enum run_status state)
     case RUN_CANCELLED: return PB__RUN_STATUS__RUN_STATUS_CANCELLED;
     case RUN_TERMINATED: return PB__RUN_STATUS__RUN_STATUS_TERMINATED;
     case RUN_SUSPENDED: return PB__RUN_STATUS__RUN_STATUS_SUSPENDED;
+    case RUN_DRAFT: return PB__RUN_STATUS__RUN_STATUS_DRAFT;
     }
     return PB__RUN_STATUS__RUN_STATUS_UNSPECIFIED;
 }
