@@ -29,8 +29,7 @@ static status read_items(json value, const struct function_catalog **ret_catalog
     return function_catalog_new(NULL, own, ret_catalog, reterr);
 }
 
-status catalog_read_file(const char *file, const struct function_catalog **ret_catalog,
-                         struct error *reterr)
+status catalog_items_read(const char *file, json *ret_items, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf text              = buf_init(FILE_MAX);
     CLEANUP(arena_freep) struct arena *arena       = arena_new(ARENA_MAX);
@@ -43,7 +42,18 @@ status catalog_read_file(const char *file, const struct function_catalog **ret_c
         return fail(reterr, parsed, "%s:%u: %s", file, list->count ? list->items[0].line : 0,
                     list->count ? list->items[0].detail : why.text);
     }
-    status read = read_items(yaml_root(yaml), ret_catalog, &why);
+    json root  = yaml_root(yaml);
+    *ret_items = json_ref(json_is(root, JSON_ARRAY) ? root : json_get_text(root, "items"));
+    return STATUS_OK;
+}
+
+status catalog_read_file(const char *file, const struct function_catalog **ret_catalog,
+                         struct error *reterr)
+{
+    CLEANUP(json_unrefp) json items = json_invalid();
+    struct error why                = {};
+    TRY(catalog_items_read(file, &items, reterr));
+    status read = read_items(items, ret_catalog, &why);
     return read == STATUS_OK ? read : fail(reterr, read, "%s: %s", file, why.text);
 }
 

@@ -5,6 +5,9 @@
 #include "cli/api.h"
 #include "workflow/function_catalog.h"
 
+/** The descriptions in such a file, as they stand there: an array, owned. */
+status catalog_items_read(const char *file, json *ret_items, struct error *reterr);
+
 /** Reads a list as `GET /v1/tools` answers it, or the list alone; JSON or YAML. A new reference.
  * INVALID_ARGUMENT: what is wrong with it. */
 status catalog_read_file(const char *file, const struct function_catalog **ret_catalog,

@@ -87,6 +87,7 @@ enum cli_exit command_tool(struct cli *cli);
 enum cli_exit command_queue(struct cli *cli);
 enum cli_exit command_backup(struct cli *cli);
 enum cli_exit command_doctor(struct cli *cli);
+enum cli_exit command_test(struct cli *cli);
 enum cli_exit command_version(struct cli *cli);
 
 /** The folder of `tutti up` where none is named: $XDG_DATA_HOME/tutti or ~/.local/share/tutti.

@@ -103,6 +103,12 @@ static const struct cli_flag validate_flags[] = {
     {"--server", 0, NULL, "with the functions that the server has"},
     {},
 };
+static const struct cli_flag test_flags[] = {
+    {"--only", 0, "TEXT", "only cases whose name has it"},
+    {"--catalog", 0, "FILE", "functions as `tutti tool list --json` prints them"},
+    {"--junit", 0, "FILE", "also write the outcome as JUnit XML"},
+    {},
+};
 static const struct cli_flag graph_flags[] = {
     {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
     {"--catalog", 0, "PATH", "functions, as for `validate`"},
@@ -121,6 +127,11 @@ static const struct cli_command commands[] = {
      "URL is not read over the network; what is in no file is a warning. A folder for --catalog\n"
      "holds functions/NAME/VERSION/function.yaml, and stands for every catalog of a workflow.",
      1, CLI_ARGUMENTS_MAX, validate_flags, command_validate},
+    {"test", "FILE...", "play the cases of workflows, without a server",
+     "FILE is `<workflow>.test.yaml`, or the workflow beside it. Calls are answered by stand-ins,\n"
+     "time is virtual: a case takes milliseconds. docs/reference/test-files.md says more.\n"
+     "Exit code 1: a case failed, or a file cannot be read.",
+     1, CLI_ARGUMENTS_MAX, test_flags, command_test},
     {"graph", "FILE", "show a workflow as a picture", "Written to standard output.", 1, 1,
      graph_flags, command_graph},
     {"run", "WORKFLOW", "start a run",

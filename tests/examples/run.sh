@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# run.sh BIN_DIR: the cases beside the examples, and what `tutti test` says of files that are not as they should be.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+tutti=$1/tutti
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+
+good() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); printf 'ERROR: %s\n' "$1"; }
+# expect NAME STATUS GOT TEXT: exit status, and a text in $work/out
+expect() {
+  if [ "$2" -ne "$3" ]; then bad "$1: exit status $3, expected $2"; cat "$work/out"; return; fi
+  if grep -qF -- "$4" "$work/out"; then good; else bad "$1: no \"$4\" in what it says"; cat "$work/out"; fi
+}
+
+for workflow in compose/examples/*.yaml; do
+  case $workflow in *.test.yaml) continue ;; esac
+  if [ ! -f "${workflow%.yaml}.test.yaml" ]; then bad "$workflow has no cases beside it"; continue; fi
+  "$tutti" test "$workflow" >"$work/out" 2>&1
+  status=$?
+  if [ $status -eq 0 ]; then good; elif grep -q 'is not supported yet' "$work/out"; then
+    printf 'skipped: %s cannot be registered yet\n' "$workflow"
+    skipped=$((skipped + 1))
+  else
+    bad "$workflow"
+    cat "$work/out"
+  fi
+done
+
+cat >"$work/flow.yaml" <<'YAML'
+document: { dsl: '1.0.3', namespace: default, name: flow, version: '1.0.0' }
+do:
+  - ask: { call: llm.chat, with: { model: smart, prompt: Hi }, output: { as: '{ text: .content, n: [ 1, 2 ] }' } }
+  - rest: { wait: PT1H }
+YAML
+cat >"$work/flow.test.yaml" <<'YAML'
+functions: { llm.chat: { output: { content: Hello } } }
+cases:
+  - name: It goes as it should
+    expect: { output: { text: Hello, n: [ 1, 2 ] }, takes: PT1H, calls: [ { llm.chat: { prompt: Hi } } ] }
+YAML
+"$tutti" test "$work/flow.yaml" >"$work/out" 2>&1
+expect "a case that passes" 0 $? "1 passed, 0 failed"
+
+cat >"$work/flow.test.yaml" <<'YAML'
+functions: { llm.chat: { output: { content: Hello } } }
+cases:
+  - name: It does <not>
+    expect:
+      output: { text: Bye, n: [ 1, 3 ] }
+      takes: PT2H
+      calls: [ { llm.chat: { prompt: Ho } } ]
+      count: { llm.chat: 2 }
+YAML
+"$tutti" test "$work/flow.test.yaml" --junit "$work/junit.xml" >"$work/out" 2>&1
+expect "a value that differs" 1 $? '/cases/0/expect/output/n/1'
+expect "an argument that differs" 1 1 'expected "Ho", got "Hi"'
+expect "a duration that differs" 1 1 'expected the run to take 2h, it took 1h'
+expect "the place in the file" 1 1 "$work/flow.test.yaml:5:36"
+cp "$work/junit.xml" "$work/out"
+expect "JUnit XML" 0 0 'name="It does &lt;not&gt;"'
+expect "JUnit XML counts" 0 0 '<testsuites tests="1" failures="1">'
+"$tutti" test "$work/flow.test.yaml" --json >"$work/out" 2>&1
+expect "JSON" 1 $? '"pointer":"/cases/0/expect/output/text","line":5'
+"$tutti" test "$work/flow.test.yaml" --only nothing >"$work/out" 2>&1
+expect "no case was chosen" 1 $? 'no case was played'
+
+printf 'cases:\n  - name: a\n    expect: { outputs: 1 }\n' >"$work/flow.test.yaml"
+"$tutti" test "$work/flow.yaml" >"$work/out" 2>&1
+expect "an unknown key" 1 $? 'flow.test.yaml:3:15: error T01: `outputs` is not known here'
+expect "its fix" 1 1 'did you mean `output`?'
+printf 'functions: {}\ncases:\n  - { name: a }\n' >"$work/flow.test.yaml"
+"$tutti" test "$work/flow.yaml" >"$work/out" 2>&1
+expect "a call that nobody answers" 1 $? 'calls llm.chat, and no answer is left for it'
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
