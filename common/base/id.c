@@ -2,6 +2,9 @@
 
 #include "base/assert.h"
 
+#include <endian.h>
+#include <string.h>
+
 enum { BITS = 5, ALPHABET_LEN = 32, TOP_DIGIT_MAX = 7 /* 26 digits hold 130 bits, an id 128 */ };
 
 static const char alphabet[ALPHABET_LEN + 1] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -39,21 +42,32 @@ struct id id_unpack(const uint8_t packed[static ID_BYTES])
     return id;
 }
 
+/* The value of digits of an id; `*all` becomes negative if one of them is none. */
+static uint64_t digits_value(const char *digits, size_t count, int *all)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; i++) {
+        int digit = digit_value(digits[i]);
+        *all |= digit;
+        value = value << BITS | (uint64_t)digit;
+    }
+    return value;
+}
+
+/* Rows, keys and entries pack ids all the time, so digits are checked while they are read. 13
+ * digits are 65 bits: the one in the middle belongs to both halves. */
 void id_pack(str id, uint8_t ret_bytes[static ID_BYTES])
 {
-    ASSERT(id_is_valid(id));
-    uint32_t bits  = (uint32_t)digit_value(id.ptr[0]); /* at most 7: three bits */
-    unsigned count = 3;
-    size_t at      = 0;
-    for (size_t i = 1; i < ID_LEN; i++) {
-        bits = bits << BITS | (uint32_t)digit_value(id.ptr[i]);
-        count += BITS;
-        if (count < 8) continue;
-        count -= 8;
-        ret_bytes[at++] = (uint8_t)(bits >> count);
-        bits &= (1u << count) - 1;
-    }
-    ASSERT(at == ID_BYTES && count == 0);
+    enum { HALF = ID_LEN / 2 };
+    ASSERT(id.len == ID_LEN && digit_value(id.ptr[0]) <= TOP_DIGIT_MAX);
+    int all       = 0;
+    uint64_t high = digits_value(id.ptr, HALF, &all); /* 63 bits: the first digit has three */
+    uint64_t low  = digits_value(id.ptr + HALF, HALF, &all); /* its 65th bit fell out */
+    ASSERT(all >= 0);
+    high = htobe64(high << 1 | (uint64_t)digit_value(id.ptr[HALF]) >> (BITS - 1));
+    low  = htobe64(low);
+    memcpy(ret_bytes, &high, sizeof high);
+    memcpy(ret_bytes + sizeof high, &low, sizeof low);
 }
 
 bool id_is_valid(str text)

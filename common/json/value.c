@@ -73,11 +73,15 @@ struct dead {
     struct json_object *objects;
 };
 
-static void drop(json value, struct dead *dead)
+static bool had_last_owner(json value)
 {
-    if (value.kind < JSON_TEXT) return;
+    if (value.kind < JSON_TEXT) return false;
     uint32_t *refs = refs_of(value);
-    if (*refs == JSON_REFS_IMMORTAL || --*refs > 0) return;
+    return *refs != JSON_REFS_IMMORTAL && --*refs == 0;
+}
+
+static void bury(json value, struct dead *dead)
+{
     if (value.kind == JSON_TEXT) {
         json_text_node_free(value.text);
     } else if (value.kind == JSON_ARRAY) {
@@ -87,6 +91,11 @@ static void drop(json value, struct dead *dead)
         value.object->next_dead = dead->objects;
         dead->objects           = value.object;
     }
+}
+
+static void drop(json value, struct dead *dead)
+{
+    if (had_last_owner(value)) bury(value, dead);
 }
 
 static void bury_array(struct dead *dead)
@@ -108,15 +117,19 @@ static void bury_object(struct dead *dead)
     json_node_free(object, json_object_size(object));
 }
 
-void json_unref(json value)
+static void bury_all(json value)
 {
-    if (value.kind < JSON_TEXT) return;
     struct dead dead = {};
-    drop(value, &dead);
+    bury(value, &dead);
     while (dead.arrays || dead.objects) {
         if (dead.arrays) bury_array(&dead);
         if (dead.objects) bury_object(&dead);
     }
+}
+
+void json_unref(json value)
+{
+    if (had_last_owner(value)) bury_all(value);
 }
 
 void json_unrefp(json *value)
