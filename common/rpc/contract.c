@@ -129,6 +129,13 @@ static const struct rpc_contract_method document_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method breaker_methods[] = {
+    {"List",   RPC_LONG,   true,  EDGE | RPC_BY_WORKER},
+    {"Set",    RPC_COMMIT, true,  EDGE},
+    {"Report", RPC_COMMIT, false, RPC_BY_WORKER},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -144,6 +151,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Subscriptions", 44, subscription_methods},
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {"tutti.v1.Documents", 61, document_methods},
+    {"tutti.v1.Breakers", 13, breaker_methods},
     {},
 };
 

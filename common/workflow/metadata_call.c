@@ -98,17 +98,17 @@ void dead_letter_read(struct reader *reader, json value, void *target)
 /* --- circuit breakers --------------------------------------------------------------------------
  */
 
-/* No breaker can be open, since there are none: either word is right, and changes nothing. */
+/* `hold` is the default: what waits for a breaker burns no attempt. */
 void on_open_read(struct reader *reader, json value, void *target)
 {
     static const char *const words[] = {"hold", "fail"};
-    size_t index;
-    if (!is_job(target)) {
+    struct task *task                = target;
+    size_t index                     = 0;
+    if (!is_job(task)) {
         refuse_place(reader, "onOpen");
         return;
     }
-    if (!choice_read(reader, value, words, ARRAY_LEN(words), &index)) return;
-    struct diagnostic *finding = warn(reader, "V05", key_place(reader),
-                                      "`onOpen` has no effect yet: there are no circuit breakers");
-    hint(reader, finding, "it may stay; what fails is retried and raised as without it");
+    if (choice_read(reader, value, words, ARRAY_LEN(words), &index)) {
+        task->call.fails_on_open = index == 1;
+    }
 }

@@ -161,6 +161,7 @@ struct call_body {
 
     task_index undo_scope;         /* CALL_COMPENSATE: what is undone */
     const char *dead_letter_queue; /* NULL: that of its jobs */
+    bool fails_on_open;            /* `onOpen: fail`: it raises rather than wait for a breaker */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;

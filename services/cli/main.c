@@ -199,6 +199,10 @@ static const struct cli_command commands[] = {
      "                             everything in it fits together\n"
      "  restore FOLDER --to DATA   make data of a backup, while no scheduler uses them",
      1, 2, backup_flags, command_backup},
+    {"breakers", "[TARGET [open|reset]]", "whom the suite may not call, and since when",
+     "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs that call an open one are\n"
+     "held and burn no attempt. `open` shuts it by hand until `reset`.", 0, 2, NULL,
+     command_breakers},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},

@@ -77,6 +77,11 @@ void dead_letters_drop(struct api_call *call);
 void backups_create(struct api_call *call);
 void backups_list(struct api_call *call);
 void backups_get(struct api_call *call);
+void breakers_list(struct api_call *call);
+void breakers_get(struct api_call *call);
+void breakers_reset(struct api_call *call);
+void breakers_open(struct api_call *call);
+
 void secrets_list(struct api_call *call);
 
 void llm_chat(struct api_call *call);

@@ -1,6 +1,7 @@
 #include "scheduler/config.h"
 
 #include "base/attr.h"
+#include "scheduler/breaker/breaker.h"
 
 static const struct config_option options_table[] = {
     {.path     = "scheduler.listen",
@@ -96,6 +97,40 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_PATH,
      .offset = offsetof(struct options, secrets_dir),
      .doc    = "Folder of more of them, each a file NAMESPACE/NAME."},
+    {.path     = "limits.breaker.failures",
+     .kind     = CONFIG_INT,
+     .offset   = offsetof(struct options, breaker_failures),
+     .fallback = "5",
+     .min      = 1,
+     .max      = BREAKER_FAILURES_MAX,
+     .doc      = "Failures within the window that open a circuit breaker."},
+    {.path     = "limits.breaker.window",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, breaker_window_ms),
+     .fallback = "60s",
+     .min      = 1,
+     .max      = 86'400'000,
+     .doc      = "How long a failure counts."},
+    {.path     = "limits.breaker.open",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, breaker_open_ms),
+     .fallback = "60s",
+     .min      = 1,
+     .max      = 86'400'000,
+     .doc      = "How long an open breaker lets nobody through; then it sends a probe."},
+    {.path     = "limits.breaker.successes",
+     .kind     = CONFIG_INT,
+     .offset   = offsetof(struct options, breaker_successes),
+     .fallback = "2",
+     .min      = 1,
+     .max      = BREAKER_SUCCESSES_MAX,
+     .doc      = "Probes in a row that close it."},
+    {.path   = "limits.targets",
+     .kind   = CONFIG_TREE,
+     .offset = offsetof(struct options, targets),
+     .doc    = "Settings by target (`tool:HOST:PORT`, `llm:PROVIDER`, `worker:FUNCTION`): "
+               "{breaker: {failures, window, open, successes}}. Functions of workers have a "
+               "breaker only if they stand here."},
     {.path     = "approvals.four_eyes",
      .kind     = CONFIG_BOOL,
      .offset   = offsetof(struct options, four_eyes),

@@ -21,7 +21,9 @@ struct options {
     int64_t heartbeat_timeout_ms;
     int64_t retention_ms; /* of finished runs; 0: for ever */
     json retention_rules;
-    json secrets;            /* of workflows, by namespace and name */
+    json secrets; /* of workflows, by namespace and name */
+    int64_t breaker_failures, breaker_window_ms, breaker_open_ms, breaker_successes;
+    json targets;            /* their limits, by name */
     const char *secrets_dir; /* NULL: none */
     bool four_eyes;
     const char *bootstrap_key_file; /* NULL: no key is made */

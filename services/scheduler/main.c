@@ -55,6 +55,17 @@ static void free_bools(bool **bools)
     free(*bools);
 }
 
+static struct breaker_rules breaker_rules_from(const struct options *options)
+{
+    return (struct breaker_rules){
+        .common  = {.failures  = (uint32_t)options->breaker_failures,
+                    .window_us = options->breaker_window_ms * 1000,
+                    .open_us   = options->breaker_open_ms * 1000,
+                    .successes = (uint32_t)options->breaker_successes},
+        .targets = options->targets,
+    };
+}
+
 static status open_scheduler(const struct options *options, const struct retention *retention,
                              struct engine_metrics *metrics, struct scheduler **ret_scheduler,
                              struct error *reterr)
@@ -74,6 +85,7 @@ static status open_scheduler(const struct options *options, const struct retenti
         .secrets       = {.configured  = options->secrets,
                           .folder      = options->secrets_dir,
                           .environment = environ},
+        .breakers      = breaker_rules_from(options),
         .metrics       = metrics,
     };
     return scheduler_open(&scheduler_options, ret_scheduler, reterr);
@@ -104,6 +116,8 @@ static status read_trees(const struct config *config, const struct options *opti
     secrets_check(config, options->secrets, list);
     retention->keep_us = options->retention_ms * 1000;
     retention_read(config, options->retention_rules, retention, list);
+    const struct breaker_rules rules = breaker_rules_from(options);
+    breaker_rules_check(&rules, config, list);
     config_print_findings(scheduler_program.name, config_sources_of(config)->file, list);
     if (list->errors == 0) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT, "the configuration has errors");

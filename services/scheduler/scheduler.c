@@ -32,6 +32,7 @@ struct scheduler {
     struct subscriptions *subscriptions;
     struct function_registry *functions;
     struct secrets_place secrets;
+    struct breaker_rules breakers;
     struct history_waits *history_waits;
     struct backups *backups;
     uint64_t instance;
@@ -195,6 +196,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .limits        = options->limits,
         .secrets       = &shard->secret_source,
         .retention     = options->retention,
+        .breakers      = &scheduler->breakers,
         .lease_ms      = options->lease_ms,
         .subscriptions = scheduler->subscriptions,
         .failed        = options->failed,
@@ -277,6 +279,8 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     CLEANUP(scheduler_closep) struct scheduler *scheduler = mem_new(1, sizeof *scheduler);
     scheduler->count                                      = options->count;
     scheduler->secrets                                    = options->secrets;
+    scheduler->breakers                                   = options->breakers;
+    if (options->breakers.common.failures == 0) scheduler->breakers = breaker_rules_default;
     scheduler->shards  = mem_new(options->count, sizeof *scheduler->shards);
     scheduler->engines = mem_new(options->count, sizeof *scheduler->engines);
     scheduler->has     = mem_new(options->count, sizeof *scheduler->has);
@@ -379,6 +383,11 @@ struct history_waits *scheduler_history_waits(struct scheduler *scheduler)
 const struct run_limits *scheduler_limits(const struct scheduler *scheduler)
 {
     return &scheduler->limits;
+}
+
+const struct breaker_rules *scheduler_breaker_rules(const struct scheduler *scheduler)
+{
+    return &scheduler->breakers;
 }
 
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler)

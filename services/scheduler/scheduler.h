@@ -11,6 +11,7 @@
 #define SCHEDULER_SCHEDULER_H
 
 #include "scheduler/backups/backups.h"
+#include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/history_waits.h"
 #include "scheduler/engine/run_watches.h"
@@ -28,6 +29,7 @@ struct scheduler_options {
     bool has_four_eyes;        /* who started a run does not approve what it asks */
     struct run_limits limits;
     struct secrets_place secrets;      /* of workflows; its members outlive the scheduler */
+    struct breaker_rules breakers;     /* likewise; without failures: breaker_rules_default */
     const struct retention *retention; /* outlives the scheduler; NULL: runs are kept for ever */
     struct engine_metrics *metrics;    /* borrowed; NULL: none */
 
@@ -71,6 +73,7 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 
 /** What this process is configured to, for those who ask before a run exists. */
 const struct run_limits *scheduler_limits(const struct scheduler *scheduler);
+const struct breaker_rules *scheduler_breaker_rules(const struct scheduler *scheduler);
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler);
 
 struct function_registry *scheduler_functions(struct scheduler *scheduler);

@@ -22,6 +22,8 @@ struct board {
     size_t queue_count, queue_capacity;
     struct worker *workers;
     size_t worker_count;
+    struct board_target *targets; /* that hold jobs; their names are owned */
+    size_t target_count, target_capacity;
     Pb__PartitionStatus partition;
 };
 
@@ -34,6 +36,14 @@ struct board *board_new(void)
     return board;
 }
 
+static void clear_targets(struct board *board)
+{
+    for (size_t i = 0; i < board->target_count; i++) {
+        free((char *)(uintptr_t)board->targets[i].name);
+    }
+    board->target_count = 0;
+}
+
 void board_free(struct board *board)
 {
     if (!board) return;
@@ -41,6 +51,8 @@ void board_free(struct board *board)
         free(board->queues[i].namespace);
         free(board->queues[i].name);
     }
+    clear_targets(board);
+    free(board->targets);
     free(board->queues);
     free(board->workers);
     (void)pthread_mutex_destroy(&board->mutex);
@@ -126,6 +138,35 @@ void board_set_queues(struct board *board, struct job_queues *queues, struct wor
     const struct queue *queue;
     while ((queue = job_queue_next(queues, &index))) {
         show(shown_at(board, index - 1, queue), queue, workers);
+    }
+    unlock(board);
+}
+
+static int compare_targets(const void *a, const void *b)
+{
+    return strcmp(((const struct board_target *)a)->name, ((const struct board_target *)b)->name);
+}
+
+/* Few targets are shut at a time: mostly none, and then this looks at nothing. */
+void board_set_targets(struct board *board, const struct targets *targets)
+{
+    size_t count  = targets_shut_count(targets);
+    size_t cursor = 0;
+    const struct target *target;
+    lock(board);
+    clear_targets(board);
+    if (count > board->target_capacity) {
+        board->target_capacity = count;
+        board->targets         = mem_resize(board->targets, count, sizeof *board->targets);
+    }
+    while (count > 0 && (target = targets_next(targets, &cursor))) {
+        if (target->held_count == 0) continue;
+        ASSERT(board->target_count < count); /* only a shut one holds jobs */
+        board->targets[board->target_count++] =
+            (struct board_target){mem_dup(target->name.ptr, target->name.len), target->held_count};
+    }
+    if (board->target_count > 1) {
+        qsort(board->targets, board->target_count, sizeof *board->targets, compare_targets);
     }
     unlock(board);
 }
@@ -217,6 +258,33 @@ status board_workers(struct board *board, struct arena *arena, struct board_work
     if (!views || !found.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many workers");
     *ret_workers = found;
     return STATUS_OK;
+}
+
+status board_held(struct board *board, struct arena *arena, struct board_held *ret_held,
+                  struct error *reterr)
+{
+    lock(board);
+    struct board_held held = {.count = board->target_count};
+    held.items             = arena_alloc(arena, (held.count + 1) * sizeof *held.items);
+    bool is_full           = !held.items;
+    for (size_t i = 0; i < held.count && !is_full; i++) {
+        held.items[i]      = board->targets[i];
+        held.items[i].name = text_in(arena, str_from(board->targets[i].name));
+        is_full            = !held.items[i].name;
+    }
+    unlock(board);
+    if (is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many targets");
+    *ret_held = held;
+    return STATUS_OK;
+}
+
+uint64_t board_held_of(const struct board_held *held, const char *name)
+{
+    const struct board_target wanted = {.name = name};
+    if (held->count == 0) return 0;
+    const struct board_target *found =
+        bsearch(&wanted, held->items, held->count, sizeof wanted, compare_targets);
+    return found ? found->held : 0;
 }
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status)

@@ -17,6 +17,7 @@
 struct board;
 
 struct job_queues;
+struct targets;
 struct workers;
 
 /** Owned: board_free(). */
@@ -26,6 +27,7 @@ void board_freep(struct board **board);
 
 /** The engine's side. */
 void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers);
+void board_set_targets(struct board *board, const struct targets *targets);
 void board_set_workers(struct board *board, const struct workers *workers);
 void board_set_partition(struct board *board, const Pb__PartitionStatus *partition);
 
@@ -43,6 +45,18 @@ struct board_workers {
 };
 status board_workers(struct board *board, struct arena *arena, struct board_workers *ret_workers,
                      struct error *reterr);
+
+/** Targets that hold jobs, and how many, in the order of their names. */
+struct board_held {
+    struct board_target {
+        const char *name;
+        uint64_t held;
+    } * items;
+    size_t count;
+};
+status board_held(struct board *board, struct arena *arena, struct board_held *ret_held,
+                  struct error *reterr);
+uint64_t board_held_of(const struct board_held *held, const char *name); /* 0: none */
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status);
 

@@ -22,6 +22,7 @@ void engine_show(struct engine *engine)
     shown.accepts_runs        = engine->accepts_runs;
     board_set_partition(board, &shown);
     board_set_queues(board, engine->queues, engine->workers);
+    board_set_targets(board, job_queues_targets(engine->queues));
 }
 
 /* --- once a second -----------------------------------------------------------------------------

@@ -55,6 +55,8 @@ enum command_kind {                  /* request -> response */
                                                  * engine makes those invalid that it refuses */
                     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
                                                  * values[0] = definition, values[1] = labels */
+                    COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
+                    COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
                     COMMAND_STAND, /* nothing; `done` may wait, and the engine with it (a barrier)
                                     */

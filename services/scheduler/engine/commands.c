@@ -1,4 +1,5 @@
 /* What the engine does with each kind of command. */
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -36,6 +37,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
+    case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
+    case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "scheduler/breaker/breaker_rules.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -68,6 +70,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_execute(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
+    TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_slots_settle(engine, reterr));
     TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));
@@ -302,6 +305,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->assistant_tables.store = options->system_store;
     engine->assistants             = assistant_source_of(&engine->assistant_tables);
     if (engine->options.lease_ms == 0) engine->options.lease_ms = LEASE_MS_DEFAULT;
+    if (!engine->options.breakers) engine->options.breakers = &breaker_rules_default;
     polls_init(&engine->polls);
     atomic_store(&engine->turned_ms, clock_mono_ms());
     return engine;

@@ -65,6 +65,7 @@ struct engine_clock {
 };
 
 struct retention;
+struct breaker_rules;
 
 struct engine_options {
     struct partition *partition;      /* borrowed, as all that follows */
@@ -74,13 +75,14 @@ struct engine_options {
     struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
                                    child runs */
     struct board *board;        /* NULL: none */
-    struct engine_metrics *metrics;      /* NULL: none */
-    struct engine_listener listener;     /* functions may be NULL */
-    struct run_limits limits;            /* pointers outlive the engine */
-    const struct secret_source *secrets; /* asked by the engine's thread only; NULL: none */
-    const struct retention *retention;   /* NULL: every run is kept for ever */
-    uint32_t lease_ms;                   /* 0: LEASE_MS_DEFAULT */
-    uint64_t random_seed;                /* 0: from the kernel */
+    struct engine_metrics *metrics;       /* NULL: none */
+    struct engine_listener listener;      /* functions may be NULL */
+    struct run_limits limits;             /* pointers outlive the engine */
+    const struct secret_source *secrets;  /* asked by the engine's thread only; NULL: none */
+    const struct retention *retention;    /* NULL: every run is kept for ever */
+    const struct breaker_rules *breakers; /* NULL: breaker_rules_default */
+    uint32_t lease_ms;                    /* 0: LEASE_MS_DEFAULT */
+    uint64_t random_seed;                 /* 0: from the kernel */
 
     /** Posts to the engine of a partition, as engine_post(); UNAVAILABLE: not in this process
      * (yet). NULL: there is no other partition. */

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "scheduler/decide/child.h"
+#include "scheduler/engine/breakers/breakers.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/event_hub.h"
 #include "scheduler/engine/job_queue.h"
@@ -91,6 +92,8 @@ struct engine {
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
     struct event_hub hub;
+    struct breakers *breakers; /* of the system partition; NULL: this is another */
+    int64_t breaker_sweep_us;  /* when old ones are next looked for */
     bool accepts_runs;
     bool is_halted;         /* the thread has ended */
     bool has_failed;        /* for good: no turn any more */

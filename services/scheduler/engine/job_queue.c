@@ -16,6 +16,7 @@ struct job_queues {
     struct map *by_id;   /* job id -> struct open_job, owned */
     struct heap delayed;
     struct heap leased;
+    struct targets *targets; /* owned */
 };
 
 static struct open_job *job_of(const struct heap_link *link)
@@ -51,6 +52,7 @@ struct job_queues *job_queues_new(void)
     queues->by_id             = map_new(QUEUE_JOBS_MAX);
     queues->delayed           = heap_init(is_due_before);
     queues->leased            = heap_init(is_over_before);
+    queues->targets           = targets_new();
     return queues;
 }
 
@@ -79,6 +81,7 @@ void job_queues_free(struct job_queues *queues)
     map_free(queues->by_id);
     heap_done(&queues->delayed);
     heap_done(&queues->leased);
+    targets_free(queues->targets);
     free(queues);
 }
 
@@ -158,7 +161,11 @@ static void unplace(struct job_queues *queues, struct open_job *job)
         heap_remove(&queues->delayed, &job->link);
         queue->delayed_count--;
         return;
-    case OPEN_JOB_HELD: queue->held_count--; return;
+    case OPEN_JOB_HELD:
+        queue->held_count--;
+        if (job->is_shut_out) job->target->held_count--;
+        job->is_shut_out = false;
+        return;
     case OPEN_JOB_LEASED:
         heap_remove(&queues->leased, &job->link);
         queue->leased_count--;
@@ -167,13 +174,24 @@ static void unplace(struct job_queues *queues, struct open_job *job)
     }
 }
 
+static void shut_out(struct job_queues *queues, struct open_job *job)
+{
+    job->is_shut_out = true;
+    job->target->held_count++;
+    job->target->held_total++;
+    target_note_held(queues->targets, job->target, job);
+}
+
 static void place_waiting(struct job_queues *queues, struct open_job *job, int64_t now_us)
 {
     struct queue *queue = job->queue;
-    if (job->is_held) {
+    bool is_due         = job->due_us <= now_us;
+    bool is_shut_out    = job->target && !job->is_probe && target_is_shut(job->target);
+    if (job->is_held || (is_due && is_shut_out)) {
         job->state = OPEN_JOB_HELD;
         queue->held_count++;
-    } else if (job->due_us <= now_us) {
+        if (!job->is_held) shut_out(queues, job);
+    } else if (is_due) {
         job->state = OPEN_JOB_READY;
         heap_add(&queue->ready[job->priority], &job->link);
         queue->ready_count++;
@@ -191,10 +209,13 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
     struct open_job *added = mem_new(1, sizeof *added);
     *added                 = *job;
     added->link            = (struct heap_link){};
+    added->target          = NULL;
     if (!map_put(queues->by_id, str_from(added->id.text), added)) {
         free(added);
         return NULL;
     }
+    if (job->target) target_add_job(job->target, added);
+    if (added->is_probe && added->target) added->target->probe = added;
     place_waiting(queues, added, now_us);
     return added;
 }
@@ -204,9 +225,20 @@ struct open_job *open_job_find(struct job_queues *queues, str id)
     return map_get(queues->by_id, id);
 }
 
+/* Whoever has a probe says what became of it before it leaves; else it was not used. */
+static void open_job_leave(struct job_queues *queues, struct open_job *job)
+{
+    struct target *target = job->target;
+    if (!target) return;
+    if (target->probe == job) target_note_probe(queues->targets, target, PROBE_RETURNED);
+    target_remove_job(target, job);
+    targets_drop(queues->targets, target);
+}
+
 void open_job_remove(struct job_queues *queues, struct open_job *job)
 {
     unplace(queues, job);
+    open_job_leave(queues, job);
     void *removed = map_remove(queues->by_id, str_from(job->id.text));
     ASSERT(removed == job);
     free(job);
@@ -294,6 +326,61 @@ void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held
     place_waiting(queues, job, now_us);
 }
 
+/* --- targets -----------------------------------------------------------------------------------
+ */
+
+struct targets *job_queues_targets(const struct job_queues *queues)
+{
+    return queues->targets;
+}
+
+static void place_again(struct job_queues *queues, struct open_job *job, int64_t now_us)
+{
+    bool was_shut_out = job->is_shut_out;
+    if (job->state == OPEN_JOB_LEASED) return;
+    unplace(queues, job);
+    place_waiting(queues, job, now_us);
+    if (was_shut_out && job->is_shut_out) job->target->held_total--; /* it has been counted */
+}
+
+void open_job_aim(struct job_queues *queues, struct open_job *job, struct target *target,
+                  int64_t now_us)
+{
+    bool is_waiting = job->state != OPEN_JOB_LEASED;
+    if (job->target == target) return;
+    if (is_waiting) unplace(queues, job);
+    open_job_leave(queues, job);
+    if (target) target_add_job(target, job);
+    if (is_waiting) place_waiting(queues, job, now_us);
+}
+
+void open_job_set_probe(struct job_queues *queues, struct open_job *job, bool is_probe,
+                        int64_t now_us)
+{
+    job->is_probe      = is_probe;
+    job->target->probe = is_probe ? job : NULL;
+    place_again(queues, job, now_us);
+}
+
+void target_place_jobs(struct job_queues *queues, struct target *target, int64_t now_us)
+{
+    for (struct open_job *job = target->first; job; job = job->target_next) {
+        place_again(queues, job, now_us);
+    }
+}
+
+struct open_job *target_peek(const struct target *target)
+{
+    struct open_job *best = NULL;
+    for (struct open_job *job = target->first; job; job = job->target_next) {
+        if (job->is_shut_out && (!best || open_job_is_before(job, best))) best = job;
+    }
+    return best;
+}
+
+/* --- times -------------------------------------------------------------------------------------
+ */
+
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us)
 {
@@ -312,6 +399,11 @@ void job_queues_advance(struct job_queues *queues, int64_t now_us)
         unplace(queues, job);
         place_waiting(queues, job, now_us);
     }
+    struct target *target = NULL;
+    while ((target = targets_wake(queues->targets, now_us))) {
+        target_place_jobs(queues, target, now_us);
+        targets_drop(queues->targets, target);
+    }
 }
 
 struct open_job *job_queues_expired(struct job_queues *queues, int64_t now_us)
@@ -323,10 +415,10 @@ struct open_job *job_queues_expired(struct job_queues *queues, int64_t now_us)
 
 int64_t job_queues_due_us(const struct job_queues *queues)
 {
-    int64_t due_us                  = INT64_MAX;
+    int64_t due_us                  = targets_due_us(queues->targets);
     const struct heap_link *delayed = heap_first(&queues->delayed);
     const struct heap_link *leased  = heap_first(&queues->leased);
-    if (delayed) due_us = job_of(delayed)->due_us;
+    if (delayed && job_of(delayed)->due_us < due_us) due_us = job_of(delayed)->due_us;
     if (leased && over_us(job_of(leased)) < due_us) due_us = over_us(job_of(leased));
     return due_us;
 }

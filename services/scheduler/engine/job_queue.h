@@ -2,9 +2,9 @@
  * job_queue: the order of all open jobs of a partition, in memory.
  *
  * Every open job is in one of four places: ready (a worker may have it), delayed (its time has not
- * come), held (its run is suspended) or leased (a worker has it, until its lease or its attempt is
- * over). The truth is in the
- * tables; this is rebuilt from them at start and says nothing that they do not.
+ * come), held (its run is suspended, or its target is shut) or leased (a worker has it, until its
+ * lease or its attempt is over). The truth is in the tables; this is rebuilt from them at start and
+ * says nothing that they do not.
  *
  * Order: by time, and one step of priority is worth QUEUE_AGEING_US of waiting. So urgent jobs go
  * first and no job waits for ever. Jobs of one priority and time go in the order of their sequence.
@@ -19,6 +19,7 @@
 
 #include "base/id.h"
 #include "base/status.h"
+#include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/heap.h"
 #include "scheduler/engine/worker.h"
 #include "scheduler/tables/tables.h"
@@ -54,6 +55,12 @@ struct open_job {
 
     bool is_held; /* not to be leased (again); a lease that it has goes on */
 
+    struct target *target;                          /* whom it calls; NULL: nobody with a breaker */
+    struct open_job *target_next, *target_previous; /* its other jobs */
+    bool is_probe;                                  /* goes although its target is shut */
+    bool fails_on_open;                             /* its task would rather fail than be held */
+    bool is_shut_out;                               /* held, because of its target */
+
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
     bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
@@ -85,8 +92,11 @@ struct queue *job_queue_find(struct job_queues *queues, str namespace, str name)
 /** Walks all queues in the order in which they were made; NULL at the end. `*index` begins at 0. */
 struct queue *job_queue_next(struct job_queues *queues, size_t *index);
 
-/** Adds an open job: ready or delayed, as its `due_us` says. Copies `job`; returns the copy, which
- * lives until open_job_remove(). NULL: QUEUE_JOBS_MAX. */
+/** The targets of its jobs. */
+struct targets *job_queues_targets(const struct job_queues *queues);
+
+/** Adds an open job: ready, delayed or held. Copies `job`; returns the copy, which lives until
+ * open_job_remove(). NULL: QUEUE_JOBS_MAX. */
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job,
                               int64_t now_us);
 struct open_job *open_job_find(struct job_queues *queues, str id);
@@ -118,11 +128,25 @@ void open_job_adopt(struct open_job *job, struct worker *holder);
 /** From now on it is held, or is not any more. */
 void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us);
 
+/** Its target is another one from now on (NULL: none). */
+void open_job_aim(struct job_queues *queues, struct open_job *job, struct target *target,
+                  int64_t now_us);
+
+/** From now on it is a probe, or is not any more. */
+void open_job_set_probe(struct job_queues *queues, struct open_job *job, bool is_probe,
+                        int64_t now_us);
+
+/** What `target` is has changed: its waiting jobs are placed anew. */
+void target_place_jobs(struct job_queues *queues, struct target *target, int64_t now_us);
+
+/** The job that would be the next one of its target, were it not shut; NULL: none waits. */
+struct open_job *target_peek(const struct target *target);
+
 /** Leased, delayed or ready to ready or delayed, due at `due_us`; or to held. */
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us);
 
-/** Makes ready whatever has become due. */
+/** Makes ready whatever has become due, or whose target has rested. */
 void job_queues_advance(struct job_queues *queues, int64_t now_us);
 
 /** The leased job whose lease or attempt is over, the longest over first; NULL if none is. */

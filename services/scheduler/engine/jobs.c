@@ -1,7 +1,9 @@
 /* Rows of jobs and their places in the queues, as the events of a run say. */
 #include "base/assert.h"
 #include "base/log.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/run/job_key.h"
 #include "json/json_text.h"
 
 enum {
@@ -51,6 +53,9 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     record.queued_us       = job->queued_us;
     record.lease_number    = job->lease_number;
     record.is_held         = job->is_held;
+    record.target          = job->target ? job->target->name.ptr : "";
+    record.is_probe        = job->is_probe;
+    record.fails_on_open   = job->fails_on_open;
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -98,6 +103,40 @@ static const char *text_of(struct engine *engine, json value)
     return json_is(value, JSON_TEXT) ? text_in(engine->arena, json_str(value)) : "";
 }
 
+/* What undoes something waits, whatever its task would rather. */
+static bool fails_on_open(const struct live_run *live, const struct event *event)
+{
+    const struct task *task             = &run_workflow(live->run)->tasks[event->task];
+    const struct activation *activation = job_activation(live->run, str_from(event->id.text));
+    return task->kind == TASK_CALL && task->call.fails_on_open && !task->is_compensation &&
+           !(activation && activation->undo);
+}
+
+/* The job's place in its queue. */
+static status place(struct engine *engine, const struct live_run *live, const struct event *event,
+                    const Pb__JobRecord *record, struct error *reterr)
+{
+    str queue                 = str_from(record->job->queue);
+    const struct open_job job = {
+        .id            = event->id,
+        .run           = live->id,
+        .queue         = job_queue_at(engine->queues, str_from(record->queue_namespace), queue),
+        .priority      = event->priority <= JOB_PRIORITY_MAX ? event->priority : PRIORITY_DEFAULT,
+        .sequence      = record->sequence,
+        .due_us        = record->due_us,
+        .queued_us     = record->queued_us,
+        .is_held       = run_is_suspended(live->run),
+        .target        = engine_target_of(engine, queue, record->job->function, event->value),
+        .fails_on_open = fails_on_open(live, event),
+    };
+    const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
+    if (!added) {
+        return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",
+                         QUEUE_JOBS_MAX);
+    }
+    return engine_ready_put(engine, added, reterr);
+}
+
 static status schedule(struct engine *engine, struct live_run *live, const struct event *event,
                        struct error *reterr)
 {
@@ -135,22 +174,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     if (!record.is_turn) TRY(keep_input(engine, event, &record, reterr));
     TRY(engine_job_put(engine, &record, reterr));
 
-    const struct open_job job = {
-        .id        = event->id,
-        .run       = live->id,
-        .queue     = job_queue_at(engine->queues, namespace, queue_name),
-        .priority  = event->priority <= JOB_PRIORITY_MAX ? event->priority : PRIORITY_DEFAULT,
-        .sequence  = record.sequence,
-        .due_us    = record.due_us,
-        .queued_us = record.queued_us,
-        .is_held   = run_is_suspended(live->run),
-    };
-    const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
-    if (!added) {
-        return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",
-                         QUEUE_JOBS_MAX);
-    }
-    return engine_ready_put(engine, added, reterr);
+    return place(engine, live, event, &record, reterr);
 }
 
 /* --- retried -----------------------------------------------------------------------------------
@@ -315,6 +339,8 @@ status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool
         if (waits[i].kind != WAIT_JOB) continue;
         struct open_job *job = open_job_find(engine->queues, waits[i].id);
         if (!job) continue; /* as below */
+        bool gives_back = is_held && job->is_probe && job->state != OPEN_JOB_LEASED;
+        if (gives_back) engine_note_silence(engine, job, false); /* another one may go */
         open_job_hold(engine->queues, job, is_held, engine->now_us);
         TRY(engine_ready_put(engine, job, reterr));
     }

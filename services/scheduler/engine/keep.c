@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/approvals.h"
+#include "scheduler/engine/breakers/job_wait.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -149,6 +150,7 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
     }
     if (live->labels) TRY(add_labels(live, view, arena, reterr));
     TRY(run_wire_fill(view, live->run, is_full, arena, reterr));
+    TRY(run_waits_explain(engine->txn, view, engine->now_us, arena, reterr));
     *ret_view = view;
     return STATUS_OK;
 }

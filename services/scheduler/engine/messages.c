@@ -1,5 +1,6 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/webhooks.h"
 
@@ -26,6 +27,10 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_subscription_off(engine, message->subscription_off, reterr);
     case PB__MESSAGE__CONTENT_SCHEDULE_ANSWER:
         return engine_take_schedule_answer(engine, message->schedule_answer, reterr);
+    case PB__MESSAGE__CONTENT_BREAKER_REPORT:
+        return engine_take_breaker_report(engine, message->breaker_report, reterr);
+    case PB__MESSAGE__CONTENT_BREAKER_NEWS:
+        return engine_take_breaker_news(engine, message->breaker_news, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

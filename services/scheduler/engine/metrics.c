@@ -13,6 +13,7 @@ struct engine_metrics {
     struct metric *run_started, *run_finished, *run_duration;
     struct metric *job_finished, *job_duration, *job_wait, *job_retries, *job_dead, *lease_lost;
     struct metric *commit_duration, *commit_commands, *sync_failures, *engine_loop;
+    struct metric *breaker_state, *breaker_failures, *breaker_transitions, *breaker_held;
     struct metric *timer_pending, *timer_lag, *epoch, *mailbox_depth;
     struct metric *used_bytes, *map_bytes, *oldest_reader, *sync_probe;
 };
@@ -94,11 +95,24 @@ static void add_partition(struct engine_metrics *m, struct metrics *r)
               "fdatasync p50 of the data folder's disk, measured at start.", "partition");
 }
 
+static void add_breakers(struct engine_metrics *m, struct metrics *r)
+{
+    m->breaker_state = gauge(r, "tutti_breaker_state", "0 closed, 1 open, 2 half-open.", "target");
+    m->breaker_failures    = counter(r, "tutti_breaker_failures_total",
+                                     "Failures that breakers were told of.", "target", NULL, NULL);
+    m->breaker_transitions = counter(r, "tutti_breaker_transitions_total",
+                                     "Changes of a breaker's state.", "target", "to", NULL);
+    m->breaker_held        = counter(r, "tutti_breaker_held_total",
+                                     "Jobs that were held because of their target.", "target",
+                                     NULL, NULL);
+}
+
 struct engine_metrics *engine_metrics_new(struct metrics *registry)
 {
     struct engine_metrics *metrics = mem_new(1, sizeof *metrics);
     add_work(metrics, registry);
     add_partition(metrics, registry);
+    add_breakers(metrics, registry);
     return metrics;
 }
 
@@ -174,6 +188,26 @@ void count_lease_lost(struct engine_metrics *metrics, str queue, str function)
 {
     if (!metrics) return;
     series_inc(metric_series(metrics->lease_lost, (const str[]){queue, function}));
+}
+
+void count_breaker_failures(struct engine_metrics *metrics, str target, uint64_t count)
+{
+    if (!metrics || count == 0) return;
+    series_add(metric_series(metrics->breaker_failures, (const str[]){target}), (double)count);
+}
+
+void count_breaker_transition(struct engine_metrics *metrics, str target, const char *to,
+                              unsigned state)
+{
+    if (!metrics) return;
+    series_inc(metric_series(metrics->breaker_transitions, (const str[]){target, str_from(to)}));
+    series_set(metric_series(metrics->breaker_state, (const str[]){target}), state);
+}
+
+void count_breaker_held(struct engine_metrics *metrics, str target, uint64_t count)
+{
+    if (!metrics || count == 0) return;
+    series_add(metric_series(metrics->breaker_held, (const str[]){target}), (double)count);
 }
 
 static struct series *of_partition(struct metric *metric, uint16_t partition)

@@ -31,6 +31,12 @@ void count_job_finished(struct engine_metrics *metrics, str queue, str function,
 void count_job_retried(struct engine_metrics *metrics, str queue, str function);
 void count_lease_lost(struct engine_metrics *metrics, str queue, str function);
 
+/** Breakers. `state`: enum breaker_state. */
+void count_breaker_failures(struct engine_metrics *metrics, str target, uint64_t count);
+void count_breaker_transition(struct engine_metrics *metrics, str target, const char *to,
+                              unsigned state);
+void count_breaker_held(struct engine_metrics *metrics, str target, uint64_t count);
+
 void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us,
                   size_t commands);
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);

@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "base/log.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -96,6 +97,11 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
     };
     memcpy(job.id.text, record->job, ID_LEN);
     memcpy(job.run.text, record->run, ID_LEN);
+    if (*record->target) {
+        job.target        = engine_target_named(engine, str_from(record->target));
+        job.is_probe      = record->is_probe && job.target;
+        job.fails_on_open = record->fails_on_open;
+    }
     if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
 
     struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);
@@ -234,6 +240,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     struct recovery recovery = {.engine = engine, .arena = arena, .now_us = engine->now_us};
     (void)job_queue_at(engine->queues, (str){}, str_from("tools")); /* shown also when empty */
     (void)job_queue_at(engine->queues, (str){}, str_from("llm"));
+    TRY(engine_breakers_recover(engine, reterr));
     TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
@@ -284,6 +291,8 @@ void engine_forget(struct engine *engine)
     struct worker *worker;
     while ((worker = worker_next(engine->workers, &cursor))) worker->busy = 0;
     event_hub_done(&engine->hub);
+    breakers_free(engine->breakers);
+    engine->breakers = NULL;
     map_free(engine->cancelled_jobs);
     map_free(engine->known_digests);
     engine->queues         = NULL;

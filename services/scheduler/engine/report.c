@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "job.pb-c.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/webhooks.h"
 #include "workflow/errors.h"
@@ -100,6 +101,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     }
     struct live_run *live = NULL;
     const struct id id    = job->id; /* the job may be gone afterwards */
+    if (report->wire) engine_note_report(engine, job, report->wire, report->value);
     TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
     *ret_code = STATUS_FAILED_PRECONDITION;
     if (!live) {
@@ -133,6 +135,10 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;
+    if (*released->target) {
+        struct target *target = engine_target_named(engine, str_from(released->target));
+        if (target) open_job_aim(engine->queues, job, target, engine->now_us);
+    }
     open_job_return(engine->queues, job, record->due_us, engine->now_us);
     TRY(engine_job_put(engine, record, reterr));
     return engine_ready_put(engine, job, reterr);
@@ -171,6 +177,7 @@ static status take_report(struct engine *engine, struct worker *worker, const st
         return settle(engine, job, report, decide_failed, ret_code, reterr);
     case PB__JOB_REPORT__RESULT_RELEASED:
         *ret_code = STATUS_OK;
+        engine_note_report(engine, job, report->wire, json_invalid());
         return release(engine, job, report->wire->released, reterr);
     default: return STATUS_OK; /* nothing that we know: INVALID_ARGUMENT */
     }
@@ -218,10 +225,9 @@ status engine_report(struct engine *engine, struct command *command, struct erro
 static status fail_job(struct engine *engine, struct open_job *job, json error, decide_fn decide,
                        struct error *reterr)
 {
-    const Pb__JobReport nothing = PB__JOB_REPORT__INIT;
-    const struct report report  = {.wire = &nothing, .value = error};
-    const struct id id          = job->id;
-    status code                 = STATUS_OK;
+    const struct report report = {.value = error};
+    const struct id id         = job->id;
+    status code                = STATUS_OK;
     TRY(settle(engine, job, &report, decide, &code, reterr));
     if (code == STATUS_OK) return STATUS_OK;
 
@@ -248,6 +254,7 @@ status engine_refuse_job(struct engine *engine, struct open_job *job, json error
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
+    engine_note_silence(engine, job, is_attempt_over);
     if (job->is_unclaimed && !is_attempt_over) {
         /* We died between giving the lease and the answer, or the holder died with us. Neither is
          * the job's fault: it is offered again, and no attempt is burnt. */

@@ -1,6 +1,7 @@
 /* An engine's thread, or the hand that turns one without: when it turns, how it begins and ends. */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
 
 enum {
@@ -47,6 +48,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));
     if (engine->options.retention) due_us = earliest(due_us, engine->retention.due_us);
+    due_us = earliest(due_us, engine_breakers_due_us(engine));
     if (due_us == INT64_MAX) return INT64_MAX;
     int64_t now_us   = engine_time_us(engine);
     int64_t ahead_us = due_us - now_us;

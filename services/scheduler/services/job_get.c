@@ -1,5 +1,6 @@
 /* One job, as its rows say. */
 #include "job.pb-c.h"
+#include "scheduler/engine/breakers/job_wait.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/record.h"
@@ -16,23 +17,15 @@ static status not_found(const char *id, struct error *reterr)
 static status fill_state(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
                          Pb__JobView *view, struct error *reterr)
 {
-    const struct ready_place place = {
-        .namespace = str_from(record->queue_namespace),
-        .queue     = str_from(record->job->queue),
-        .priority  = (uint8_t)(record->job->priority & 0xF),
-        .due_us    = record->due_us,
-        .sequence  = record->sequence,
-    };
-    struct key key;
     Pb__ReadyRecord *ready = NULL;
-    view->state            = "dead";
-    if (place.priority > JOB_PRIORITY_MAX || place.due_us < 0) return STATUS_OK;
-    ready_key(&key, &place);
-    status got = record_get(txn, TABLE_READY, key_bytes(&key), &pb__ready_record__descriptor, arena,
-                            &ready, NULL);
-    if (got == STATUS_NOT_FOUND) return STATUS_OK;
-    if (got != STATUS_OK) return fail(reterr, got, "the queue cannot be read");
-    view->state = record->due_us > clock_unix_us() ? "delayed" : "queued";
+    str target             = {};
+    int64_t now_us         = clock_unix_us();
+    TRY(ready_row_of(txn, record, arena, &ready, reterr));
+    view->state = "dead";
+    if (!ready) return STATUS_OK;
+    TRY(job_wait_target(txn, ready, record->due_us, now_us, arena, &target, reterr));
+    view->state = record->due_us > now_us ? "delayed" : "queued";
+    if (ready->is_held || target.len > 0) view->state = "held";
     if (ready->is_leased) {
         view->state  = "leased";
         view->holder = ready->holder;

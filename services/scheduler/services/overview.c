@@ -144,7 +144,7 @@ static void set_queue(const struct overview *overview, const Pb__QueueView *queu
     const str label[] = {str_from(queue->name)};
     double age_s      = queue->oldest_us > 0 ? (double)(now_us - queue->oldest_us) / 1e6 : 0;
     series_set(metric_series(overview->depth, label), (double)queue->depth);
-    series_set(metric_series(overview->held, label), (double)queue->delayed);
+    series_set(metric_series(overview->held, label), (double)queue->held);
     series_set(metric_series(overview->dead, label), (double)queue->dead_letters);
     series_set(metric_series(overview->age, label), age_s > 0 ? age_s : 0);
 }
@@ -194,7 +194,8 @@ struct overview *overview_new(struct metrics *registry)
     overview->age = gauge(registry, "tutti_queue_oldest_age_seconds",
                           "How long the oldest ready job has waited.", NULL, NULL);
     overview->held =
-        gauge(registry, "tutti_queue_held", "Jobs whose time has not come.", NULL, NULL);
+        gauge(registry, "tutti_queue_held",
+              "Jobs of suspended runs, and those whose target may not be called.", NULL, NULL);
     overview->dead      = gauge(registry, "tutti_queue_dead_letters",
                                 "Entries of the dead letter queue.", NULL, NULL);
     overview->connected = gauge(registry, "tutti_worker_connected",

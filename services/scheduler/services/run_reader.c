@@ -1,5 +1,7 @@
 #include "scheduler/services/run_reader.h"
 
+#include "base/clock.h"
+#include "scheduler/engine/breakers/job_wait.h"
 #include "scheduler/tables/run_wire.h"
 
 enum { CLIENT_ID_MAX = 128 /* bytes, as openapi.yaml */ };
@@ -49,6 +51,7 @@ status run_read_view(const struct shard *shard, str id, bool is_full, struct are
         TRY(run_load(txn, scheduler_definitions(shard->scheduler), id, head, digest, false, NULL,
                      &run, reterr));
         TRY(run_wire_fill(view, run, is_full, arena, reterr));
+        TRY(run_waits_explain(txn, view, clock_unix_us(), arena, reterr));
     }
     *ret_view = view;
     return STATUS_OK;

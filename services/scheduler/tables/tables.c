@@ -35,6 +35,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_SLOTS]        = "slots",
     [TABLE_SLOT_WAITERS] = "slot_waiters",
     [TABLE_DELETIONS]    = "deletions",
+    [TABLE_BREAKERS]     = "breakers",
     [TABLE_OUTBOX]       = "outbox",
     [TABLE_INBOX]        = "inbox",
     [TABLE_WATCHERS]     = "watchers",
@@ -91,6 +92,12 @@ bool ready_key_read(bytes raw, struct key_text *ret_namespace, struct key_text *
         .sequence  = sequence,
     };
     return true;
+}
+
+void breaker_key(struct key *key, str target)
+{
+    key_begin(key);
+    if (target.len > 0) key_put_text(key, target);
 }
 
 void queue_key(struct key *key, str namespace, str queue)

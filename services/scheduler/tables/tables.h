@@ -60,6 +60,8 @@ enum table {
     TABLE_SLOT_WAITERS,  /* group, run id -> nothing: pending */
     TABLE_DELETIONS,     /* run id -> DeletionRecord: it is out of sight, and rows are left */
     TABLE_EVENT_WORK,    /* event id -> EventWorkRecord: has not reached all listeners yet */
+    TABLE_BREAKERS, /* target -> BreakerRecord (breaker.proto); elsewhere than in partition 0 what
+                     * that has said of those that are shut */
     TABLE_COUNT,
 };
 
@@ -104,6 +106,9 @@ bool schedule_due_key_read(bytes raw, int64_t *ret_due_us, struct key_text *ret_
 void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
 void function_key(struct key *key, str name, str version);
+
+/** `target` empty: the prefix of all. */
+void breaker_key(struct key *key, str target);
 
 /** `name` empty: the prefix of all of the namespace; `version` 0: of the assistant itself, and the
  * prefix of its versions. */

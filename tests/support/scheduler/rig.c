@@ -28,9 +28,11 @@ static void must(status code, const struct error *error, const char *what)
 static void start_client(struct rig *rig)
 {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__runs__descriptor,      &pb__jobs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor, &pb__system__descriptor,        &pb__functions__descriptor,
-        &pb__events__descriptor,    &pb__subscriptions__descriptor, NULL};
+        &pb__runs__descriptor,      &pb__jobs__descriptor,
+        &pb__workflows__descriptor, &pb__approvals__descriptor,
+        &pb__system__descriptor,    &pb__functions__descriptor,
+        &pb__events__descriptor,    &pb__subscriptions__descriptor,
+        &pb__breakers__descriptor,  NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));
@@ -50,6 +52,7 @@ static void start(struct rig *rig)
         .lease_ms      = rig->lease_ms,
         .secrets       = rig->secrets,
         .backup_folder = rig->backup_folder,
+        .breakers      = rig->breakers,
     };
     must(scheduler_open(&options, &rig->scheduler, &error), &error, "scheduler");
 
@@ -75,7 +78,8 @@ void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
     *rig = (struct rig){.partitions    = partitions,
                         .lease_ms      = rig->lease_ms,
                         .secrets       = rig->secrets,
-                        .backup_folder = rig->backup_folder};
+                        .backup_folder = rig->backup_folder,
+                        .breakers      = rig->breakers};
     log_set_level(LOG_ERROR);
     if (is_durable) {
         (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/tutti-rig-XXXXXX");

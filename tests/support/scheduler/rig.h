@@ -7,6 +7,7 @@
 #define SUPPORT_SCHEDULER_RIG_H
 
 #include "approval.pb-c.h"
+#include "breaker.pb-c.h"
 #include "function.pb-c.h"
 #include "job.pb-c.h"
 #include "rpc/rpc_client.h"
@@ -22,8 +23,9 @@ struct rig {
     char folder[64]; /* of the data; empty: in memory */
     uint16_t partitions;
     uint32_t lease_ms;
-    struct secrets_place secrets; /* set before rig_init() */
-    const char *backup_folder;    /* likewise; NULL: none */
+    struct secrets_place secrets;  /* set before rig_init() */
+    const char *backup_folder;     /* likewise; NULL: none */
+    struct breaker_rules breakers; /* likewise */
     struct scheduler *scheduler;
     struct server *server;
     struct rpc_client *client;

@@ -1,0 +1,88 @@
+#include "scheduler/breaker/target_name.h"
+
+#include "http/url.h"
+#include "json/json_text.h"
+
+#include <string.h>
+
+static bool put_lower(struct buf *out, str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (!buf_put_byte(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c)) return false;
+    }
+    return true;
+}
+
+/* The endpoint is a text or has a `uri`. */
+static bool put_http(json arguments, struct buf *out)
+{
+    json endpoint    = json_get_text(arguments, "endpoint");
+    struct url parts = {};
+    if (json_is(endpoint, JSON_OBJECT)) endpoint = json_get_text(endpoint, "uri");
+    if (!json_is(endpoint, JSON_TEXT) || !url_parse(json_str(endpoint), &parts)) return false;
+    return buf_put_text(out, "tool:") && put_lower(out, parts.host) &&
+           buf_printf(out, ":%u", parts.port);
+}
+
+static str before(str text, char end)
+{
+    const char *found = text.len > 0 ? memchr(text.ptr, end, text.len) : NULL;
+    return found ? str_slice(text, 0, (size_t)(found - text.ptr)) : (str){};
+}
+
+static bool put_prefixed(struct buf *out, const char *kind, str name)
+{
+    return name.len > 0 && buf_put_text(out, kind) && buf_put_str(out, name);
+}
+
+static bool put_model(json arguments, struct buf *out)
+{
+    json model = json_get_text(arguments, "model");
+    return json_is(model, JSON_TEXT) && put_prefixed(out, "llm:", before(json_str(model), '/'));
+}
+
+static bool is_of(str queue, const char *name)
+{
+    size_t length = strlen(name);
+    return str_starts_with(queue, str_from(name)) &&
+           (queue.len == length || queue.ptr[length] == '.');
+}
+
+bool target_name_put(str queue, str function, json arguments, struct buf *out)
+{
+    size_t begin = out->len;
+    bool is_put  = false;
+    if (is_of(queue, "llm")) {
+        is_put = put_model(arguments, out);
+    } else if (is_of(queue, "tools") && str_is(function, "http")) {
+        is_put = put_http(arguments, out);
+    } else if (is_of(queue, "tools")) {
+        is_put = put_prefixed(out, "tool:", before(function, '.'));
+    } else {
+        is_put = put_prefixed(out, "worker:", function);
+    }
+    str name = str_slice(buf_str(out), begin, out->len - begin);
+    if (is_put && target_name_is_valid(name)) return true;
+    out->len = begin;
+    return false;
+}
+
+bool target_name_is_valid(str name)
+{
+    static const char *const kinds[] = {"tool:", "llm:", "worker:"};
+    size_t kind_len                  = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts_with(name, str_from(kinds[i]))) kind_len = strlen(kinds[i]);
+    }
+    if (kind_len == 0 || name.len == kind_len || name.len > TARGET_NAME_MAX) return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] <= ' ' || name.ptr[i] > '~') return false;
+    }
+    return true;
+}
+
+bool target_name_is_worker(str name)
+{
+    return str_starts_with(name, str_from("worker:"));
+}

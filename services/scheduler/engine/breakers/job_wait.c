@@ -1,0 +1,99 @@
+#include "scheduler/engine/breakers/job_wait.h"
+
+#include "base/id.h"
+#include "scheduler/engine/breakers/breakers.h"
+
+#include <stdio.h>
+
+enum { DETAIL_MAX = 400 /* bytes */ };
+
+status ready_row_of(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
+                    Pb__ReadyRecord **ret_ready, struct error *reterr)
+{
+    const struct ready_place place = {
+        .namespace = str_from(record->queue_namespace),
+        .queue     = str_from(record->job->queue),
+        .priority  = (uint8_t)(record->job->priority & 0xF),
+        .due_us    = record->due_us,
+        .sequence  = record->sequence,
+    };
+    struct key key;
+    *ret_ready = NULL;
+    if (place.priority > JOB_PRIORITY_MAX || place.due_us < 0) return STATUS_OK;
+    ready_key(&key, &place);
+    status got = record_get(txn, TABLE_READY, key_bytes(&key), &pb__ready_record__descriptor, arena,
+                            ret_ready, NULL);
+    if (got == STATUS_OK || got == STATUS_NOT_FOUND) return STATUS_OK;
+    return fail(reterr, got, "the queue cannot be read");
+}
+
+/* The breaker of a target; closed if there is no row. */
+static status read_breaker(struct txn *txn, const char *target, struct arena *arena,
+                           struct breaker *ret_breaker, struct error *reterr)
+{
+    struct key key;
+    Pb__BreakerRecord *record = NULL;
+    *ret_breaker              = (struct breaker){};
+    breaker_key(&key, str_from(target));
+    status got = record_get(txn, TABLE_BREAKERS, key_bytes(&key), &pb__breaker_record__descriptor,
+                            arena, &record, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_OK) return fail(reterr, got, "the breakers cannot be read");
+    breaker_record_read(record, ret_breaker);
+    return STATUS_OK;
+}
+
+status job_wait_target(struct txn *txn, const Pb__ReadyRecord *ready, int64_t due_us,
+                       int64_t now_us, struct arena *arena, str *ret_target, struct error *reterr)
+{
+    struct breaker breaker = {};
+    bool may_wait = *ready->target && !ready->is_leased && !ready->is_held && !ready->is_probe &&
+                    due_us <= now_us;
+    *ret_target = (str){};
+    if (!may_wait) return STATUS_OK;
+    TRY(read_breaker(txn, ready->target, arena, &breaker, reterr));
+    if (!breaker_lets_pass(&breaker, now_us)) *ret_target = str_from(ready->target);
+    return STATUS_OK;
+}
+
+/* `wait->detail` is the job's id. A job that is gone waits for nothing. */
+static status explain(struct txn *txn, Pb__Waiting *wait, int64_t now_us, struct arena *arena,
+                      struct error *reterr)
+{
+    struct key key;
+    Pb__JobRecord *record  = NULL;
+    Pb__ReadyRecord *ready = NULL;
+    str target             = {};
+    str job                = str_from(wait->detail);
+    if (!id_is_valid(job)) return STATUS_OK;
+    id_key(&key, job);
+    status got = record_get(txn, TABLE_JOBS, key_bytes(&key), &pb__job_record__descriptor, arena,
+                            &record, NULL);
+    if (got != STATUS_OK || !record->job) return STATUS_OK;
+    TRY(ready_row_of(txn, record, arena, &ready, reterr));
+    if (!ready) return STATUS_OK;
+    TRY(job_wait_target(txn, ready, record->due_us, now_us, arena, &target, reterr));
+    if (target.len == 0) return STATUS_OK;
+    char text[DETAIL_MAX];
+    (void)snprintf(text, sizeof text, STR_FMT ": job " STR_FMT, STR_ARG(target), STR_ARG(job));
+    char *detail = text_in(arena, str_from(text));
+    if (!detail) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
+    wait->kind   = "breaker";
+    wait->detail = detail;
+    return STATUS_OK;
+}
+
+status run_waits_explain(struct txn *txn, Pb__RunView *view, int64_t now_us, struct arena *arena,
+                         struct error *reterr)
+{
+    bytes key  = {};
+    bytes row  = {};
+    status any = txn_last(txn, TABLE_BREAKERS, &key, &row, NULL);
+    if (any == STATUS_NOT_FOUND) return STATUS_OK; /* nothing ever failed: the usual case */
+    if (any != STATUS_OK) return fail(reterr, any, "the breakers cannot be read");
+    for (size_t i = 0; i < view->n_waiting_for; i++) {
+        bool is_job = strcmp(view->waiting_for[i]->kind, "job") == 0;
+        if (is_job) TRY(explain(txn, view->waiting_for[i], now_us, arena, reterr));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,21 @@
+/** job_wait: whether an open job waits for the breaker of its target, as the rows say. */
+#ifndef SCHEDULER_BREAKER_JOB_WAIT_H
+#define SCHEDULER_BREAKER_JOB_WAIT_H
+
+#include "base/arena.h"
+#include "run.pb-c.h"
+#include "scheduler/tables/record.h"
+
+/** The target that holds a job now; empty: none does. Lives as long as the rows. */
+status job_wait_target(struct txn *txn, const Pb__ReadyRecord *ready, int64_t due_us,
+                       int64_t now_us, struct arena *arena, str *ret_target, struct error *reterr);
+
+/** Turns what a run waits for from `job` into `breaker`, where that is so. */
+status run_waits_explain(struct txn *txn, Pb__RunView *view, int64_t now_us, struct arena *arena,
+                         struct error *reterr);
+
+/** Where an open job stands: its row in the queue; NULL: it has none. */
+status ready_row_of(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
+                    Pb__ReadyRecord **ret_ready, struct error *reterr);
+
+#endif
