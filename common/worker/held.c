@@ -168,13 +168,18 @@ void worker_fail(struct worker_job *job, const Pb__JobFailed *failed)
     end_job(job, &report);
 }
 
+void worker_hand_back(struct worker_job *job, const Pb__JobReleased *released)
+{
+    Pb__JobReport report = PB__JOB_REPORT__INIT;
+    report.result_case   = PB__JOB_REPORT__RESULT_RELEASED;
+    report.released      = (Pb__JobReleased *)(uintptr_t)released;
+    end_job(job, &report);
+}
+
 void worker_release(struct worker_job *job, int64_t not_before_us, const char *reason)
 {
     Pb__JobReleased released = PB__JOB_RELEASED__INIT;
     released.not_before_us   = not_before_us;
     released.reason          = reason;
-    Pb__JobReport report     = PB__JOB_REPORT__INIT;
-    report.result_case       = PB__JOB_REPORT__RESULT_RELEASED;
-    report.released          = &released;
-    end_job(job, &report);
+    worker_hand_back(job, &released);
 }

@@ -85,5 +85,7 @@ void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed);
 void worker_fail(struct worker_job *job, const Pb__JobFailed *failed);
 /** Hands the job back without burning an attempt; `not_before_us` 0: at once. */
 void worker_release(struct worker_job *job, int64_t not_before_us, const char *reason);
+/** The same, with what else there is to say. */
+void worker_hand_back(struct worker_job *job, const Pb__JobReleased *released);
 
 #endif

@@ -57,6 +57,9 @@ struct http_job_result {
     bool is_transient;
     bool is_unknown;        /* the other side may have acted */
     int64_t retry_after_ms; /* 0: not said */
+    bool wants_rest;        /* it said "later" and when (429 or 503 with Retry-After): nothing was
+                             * done, and nobody should call before */
+    bool is_failing;        /* beside that: it is not well (503) */
 };
 
 void http_job_finish(const struct http_job *job, const struct http_result *http,

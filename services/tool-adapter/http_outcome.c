@@ -111,6 +111,9 @@ static void fail_status(const struct http_job *job, const struct http_result *ht
         error_new(kind_of_status(http_status), (uint32_t)http_status, buf_str(&text), (str){});
     result->is_transient   = is_transient_status(http_status);
     result->retry_after_ms = retry_after_of(&http->answer);
+    bool says_later        = http_status == 429 || http_status == 503;
+    result->wants_rest     = says_later && result->retry_after_ms > 0;
+    result->is_failing     = http_status == 503;
 }
 
 /* --- output ------------------------------------------------------------------------------------

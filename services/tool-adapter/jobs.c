@@ -17,7 +17,8 @@ enum {
     TEXT_MAX     = 16 << 20, /* bytes of an output or an error */
     INPUT_DEPTH  = 64,
     INPUT_VALUES = 1'000'000,
-    NONCE_BYTES  = 16, /* of a digest's cnonce */
+    NONCE_BYTES  = 16,  /* of a digest's cnonce */
+    HANDED_S     = 900, /* a job older than this is not handed back any more */
 };
 
 struct jobs {
@@ -86,6 +87,25 @@ static void report(struct worker_job *job, const struct http_job_result *result)
     failed.unknown_outcome = result->is_unknown;
     failed.retry_after_ms  = result->retry_after_ms;
     worker_fail(job, &failed);
+}
+
+/* "Later": the job goes back and burns no attempt, and nobody else calls before. */
+static bool hand_back(struct worker_job *job, const struct http_job_result *result)
+{
+    int64_t now_us = clock_unix_us();
+    bool is_old    = now_us - job->leased->queued_us > HANDED_S * INT64_C(1'000'000);
+    if (!result->wants_rest || is_old) return false;
+    Pb__TargetOutcome outcome = PB__TARGET_OUTCOME__INIT;
+    Pb__TargetOutcome *list[] = {&outcome};
+    Pb__JobReleased released  = PB__JOB_RELEASED__INIT;
+    outcome.failed            = result->is_failing;
+    outcome.rest_until_us     = now_us + result->retry_after_ms * 1000;
+    released.not_before_us    = outcome.rest_until_us;
+    released.reason           = "the other side asks to wait";
+    released.outcomes         = list;
+    released.n_outcomes       = 1;
+    worker_hand_back(job, &released);
+    return true;
 }
 
 static void refuse(struct worker_job *job, enum error_kind kind, const char *detail)
@@ -280,7 +300,7 @@ static void on_done(const struct http_result *http, void *context)
                   result.is_ok ? "ok" : "error", clock_mono_ms() - running->started_ms);
     log_call(running, http, &result);
     running->job->state = NULL;
-    report(running->job, &result);
+    if (running->is_webhook || !hand_back(running->job, &result)) report(running->job, &result);
     json_unref(result.value);
     running_free(running);
 }

@@ -488,6 +488,7 @@ static void write_models(const struct http *http, struct buf *text)
 {
     (void)buf_printf(
         text,
+        "limits: { breaker: { failures: 100 } }\n" /* calls fail on purpose */
         "llm:\n"
         "  lease: 3s\n"
         "  providers:\n"

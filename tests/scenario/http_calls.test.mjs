@@ -38,7 +38,7 @@ const upstream = await Upstream.start(({ path }, count) =>
   count <= 2 ? { status: 503, body: { error: 'try again' } } : { body: { number: Number(path.split('/').at(-1)) } });
 after(() => upstream.stop());
 
-scenario('parallel calls are tried again until they succeed', { needs: ['scheduler', 'gateway', 'tool-adapter'] }, async (suite) => {
+scenario('parallel calls are tried again until they succeed', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { limits: { breaker: { failures: 100 } } } }, async (suite) => {
   const pages = [1, 2, 3, 4, 5, 6, 7, 8];
   upstream.counts.clear();
   upstream.requests.length = 0;

@@ -106,6 +106,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->lease_expires_us = job->lease_expires_us;
     leased->deadline_us      = job->attempt_ends_us;
     leased->probe            = job->is_probe;
+    leased->queued_us        = job->queued_us;
     count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
                      engine->now_us - job->due_us);
     *ret_leased = leased;

@@ -176,8 +176,6 @@ static void open_it(struct rig *rig)
 {
     for (int i = 0; i < FAILURES; i++) (void)start(rig, "one", i);
     for (int i = 0; i < FAILURES; i++) fail_job(rig, lease_soon(rig), UNAVAILABLE);
-    const Pb__BreakerView *there = breaker(rig);
-    (void)there;
 }
 
 static uint64_t held_in_queue(struct rig *rig)
@@ -240,7 +238,11 @@ static void test_one_probe_at_a_time(void **)
     (void)breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_HALF_OPEN, 3);
     fail_job(&rig, probe, UNAVAILABLE); /* open again */
     const Pb__BreakerView *there = breaker(&rig);
-    assert_int_equal(there->opened, 2);
+    while (there->opened < 2) { /* another partition's report is on its way */
+        rig_forget(&rig);
+        rig_pause();
+        there = breaker(&rig);
+    }
 
     probe = lease_soon(&rig);
     assert_true(probe->probe);
@@ -371,10 +373,7 @@ static void test_outcomes_of_others(void **)
     const struct question asked = {
         .service = &pb__breakers__descriptor, .method = "List", .message = &message};
     const Pb__BreakerList *there = rig_ask(&rig, &asked);
-    while (there->breakers[0]->state != PB__BREAKER_STATE__BREAKER_STATE_OPEN) {
-        rig_forget(&rig);
-        there = rig_ask(&rig, &asked);
-    }
+    assert_int_equal(there->breakers[0]->state, PB__BREAKER_STATE__BREAKER_STATE_OPEN);
     assert_int_equal(there->breakers[0]->failed, 5);
     rig_done(&rig);
 }

@@ -230,6 +230,8 @@ static void a_wait_is_asked_for(void **)
                          STATUS_OK);
         http_job_finish(&world.job, &http, &result);
         assert_int_equal(result.retry_after_ms, cases[i].ms);
+        assert_int_equal(result.wants_rest, cases[i].ms > 0);
+        assert_true(result.is_failing);
         json_unref(result.value);
         close_world(&world);
     }

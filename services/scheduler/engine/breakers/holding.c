@@ -80,8 +80,9 @@ static enum outcome note_told(struct engine *engine, const struct open_job *job,
     enum outcome own = OUTCOME_NONE;
     for (size_t i = 0; i < told->count; i++) {
         const Pb__TargetOutcome *outcome = told->items[i];
-        struct target *target            = engine_target_named(engine, str_from(outcome->target));
-        bool is_asked_to_rest            = outcome->rest_until_us > engine->now_us;
+        struct target *target =
+            *outcome->target ? engine_target_named(engine, str_from(outcome->target)) : job->target;
+        bool is_asked_to_rest = outcome->rest_until_us > engine->now_us;
         if (!target) continue;
         if (is_asked_to_rest) {
             target_note_rest(targets_of(engine), target, outcome->rest_until_us);
