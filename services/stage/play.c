@@ -223,6 +223,7 @@ status play_pass(struct play *play, int64_t us, struct error *reterr)
 static const char *state_name(enum run_status state)
 {
     switch (state) {
+    case RUN_DRAFT: return "draft";
     case RUN_PENDING: return "pending";
     case RUN_RUNNING: return "running";
     case RUN_WAITING: return "waiting";
