@@ -74,6 +74,8 @@ enum cli_exit command_edit(struct cli *cli);
 enum cli_exit command_reject(struct cli *cli);
 enum cli_exit command_cancel(struct cli *cli);
 enum cli_exit command_terminate(struct cli *cli);
+enum cli_exit command_why(struct cli *cli);
+enum cli_exit command_batch(struct cli *cli);
 enum cli_exit command_delete(struct cli *cli);
 enum cli_exit command_compensate(struct cli *cli);
 enum cli_exit command_restart(struct cli *cli);

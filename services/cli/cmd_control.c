@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PATH_MAX_BYTES = 2048, BODY_MAX = 32 << 20 /* bytes */ };
 
@@ -194,4 +195,73 @@ enum cli_exit command_draft(struct cli *cli)
     (void)json_print(body, JSON_COMPACT, &text);
     put_run_path(&path, cli->arguments[0], "/approve");
     return ask(cli, "POST", &path, &text, "started");
+}
+
+/* --- batch -------------------------------------------------------------------------------------
+ */
+
+enum { BATCH_MAX, BATCH_LABEL };
+
+static enum cli_exit print_results(const struct cli *cli, json answer)
+{
+    json results         = json_get_text(answer, "results");
+    enum cli_exit result = CLI_OK;
+    if (cli->is_json) print_json(answer);
+    for (size_t i = 0; i < json_count(results); i++) {
+        json one     = json_at(results, i);
+        json run     = json_get_text(one, "run");
+        json problem = json_get_text(one, "problem");
+        if (json_is(problem, JSON_OBJECT)) result = CLI_FAILED;
+        if (cli->is_json) continue;
+        if (json_is(problem, JSON_OBJECT)) {
+            print_clean(stdout, "refused: ", member(problem, "detail", ""));
+            (void)putchar('\n');
+        } else {
+            (void)printf(STR_FMT " " STR_FMT "\n", STR_ARG(member(run, "id", "")),
+                         STR_ARG(member(run, "status", "")));
+        }
+    }
+    return result;
+}
+
+enum cli_exit command_batch(struct cli *cli)
+{
+    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
+    CLEANUP(json_unrefp) json items                   = json_invalid();
+    CLEANUP(json_unrefp) json body                    = json_object_new(3);
+    struct error error                                = {};
+    if (read_json_argument(cli->arguments[0], &items, &error) != STATUS_OK ||
+        !json_is(items, JSON_ARRAY)) {
+        (void)fprintf(stderr, "tutti: batch: %s\n",
+                      *error.text ? error.text : "a list of starts: [{\"workflow\": ...}, ...]");
+        return CLI_USAGE;
+    }
+    json_object_put_text(&body, "items", json_ref(items));
+    const char *label = cli->values[BATCH_LABEL];
+    const char *colon = label ? strchr(label, ':') : NULL;
+    if (label && !colon) {
+        (void)fprintf(stderr, "tutti: --label: KEY:VALUE\n");
+        return CLI_USAGE;
+    }
+    if (colon) {
+        json labels = json_object_new(1);
+        json_object_put(&labels, (str){.ptr = label, .len = (size_t)(colon - label)},
+                        json_text_lossy(str_from(colon + 1)));
+        json_object_put_text(&body, "labels", labels);
+    }
+    if (cli->values[BATCH_MAX]) {
+        json_object_put_text(&body, "max_concurrent",
+                             json_int(strtol(cli->values[BATCH_MAX], NULL, 10)));
+    }
+    (void)json_print(body, JSON_COMPACT, &text);
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    const struct api_call call = {
+        .method = "POST", .path = "/v1/runs/batch", .body = buf_str(&text)};
+    enum cli_exit code = api_call(api, &call, &answer);
+    return code == CLI_OK ? print_results(cli, answer.value) : code;
 }

@@ -336,6 +336,45 @@ enum cli_exit command_show(struct cli *cli)
     return CLI_OK;
 }
 
+/* --- why ---------------------------------------------------------------------------------------
+ */
+
+static void print_why(json run)
+{
+    json waiting = json_get_text(run, "waiting_for");
+    str state    = member(run, "status", "");
+    str ended    = member(run, "ended_at", "");
+    (void)printf("run " STR_FMT " is " STR_FMT, STR_ARG(member(run, "id", "")), STR_ARG(state));
+    if (ended.len > 0) (void)printf(" since " STR_FMT, STR_ARG(ended));
+    (void)printf("\n");
+    for (size_t i = 0; json_is(waiting, JSON_ARRAY) && i < json_count(waiting); i++) {
+        json one = json_at(waiting, i);
+        print_clean(stdout, "  ", member(one, "reason", "something keeps it busy"));
+        print_clean(stdout, "\n    -> ", member(one, "advice", "wait"));
+        (void)putchar('\n');
+    }
+    if (json_count(waiting) > 0 || ended.len > 0) return;
+    (void)printf("  it is at work; `tutti logs --follow` shows it\n");
+}
+
+enum cli_exit command_why(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_freep) struct api *api                = open_api(cli);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    if (!api) return CLI_USAGE;
+    put_run_path(&path, cli->arguments[0], "?view=basic&explain=true");
+    const struct api_call call = {.method = "GET", .path = path.ptr};
+    enum cli_exit code         = api_call(api, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        print_why(answer.value);
+    }
+    return CLI_OK;
+}
+
 /* --- logs --------------------------------------------------------------------------------------
  */
 

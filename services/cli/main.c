@@ -62,6 +62,11 @@ static const struct cli_flag retry_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
     {},
 };
+static const struct cli_flag batch_flags[] = {
+    {"--max-concurrent", 'm', "N", "only so many of them are at work at once"},
+    {"--label", 'l', "KEY:VALUE", "a label for all of them"},
+    {},
+};
 static const struct cli_flag restart_flags[] = {
     {"--id", 0, "ID", "an id of your own for the new run"},
     {"--version", 0, "VERSION", "of the workflow; without it the same one"},
@@ -137,8 +142,13 @@ static const struct cli_command commands[] = {
     {"run", "WORKFLOW", "start a run",
      "WORKFLOW is [namespace/]name[:version]; without a version the newest release.",
      1, 1, run_flags, command_run},
+    {"batch", "JSON|@FILE", "start up to 500 runs",
+     "A list of starts as POST /v1/runs takes them: [{\"workflow\": \"w\", \"input\": {}}, ...].",
+     1, 1, batch_flags, command_batch},
     {"list", "", "list runs, newest first", NULL, 0, 0, list_flags, command_list},
     {"show", "RUN", "show a run", NULL, 1, 1, NULL, command_show},
+    {"why", "RUN", "say what a run waits for, since when, and what to do", NULL, 1, 1, NULL,
+     command_why},
     {"logs", "RUN", "show the history of a run", NULL, 1, 1, logs_flags, command_logs},
     {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, NULL, command_signal},
     {"approvals", "", "list what waits for a person", NULL, 0, 0, NULL, command_approvals},

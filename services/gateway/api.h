@@ -201,6 +201,9 @@ const char *api_namespace(struct api_call *call);
 
 typedef void api_then(struct api_call *call, const struct rpc_answer *answer);
 
+/** Of one question among several of a call; called whatever the answer, on any thread. */
+typedef void api_then_item(struct api_call *call, size_t item, const struct rpc_answer *answer);
+
 struct api_ask {
     const ProtobufCServiceDescriptor *service;
     const char *method;
@@ -210,6 +213,9 @@ struct api_ask {
     api_then *then;     /* only if the answer is OK; else the problem is sent */
     api_then *failed;   /* NULL: api_fail_answer(). Its answer has a code and a detail only, if the
                          * scheduler was not reached */
+    api_then_item *then_item; /* instead of both, if the call asks several questions */
+    size_t item;
+    const char *request_id; /* NULL: the call's own; several questions need one each */
 };
 
 /** rpc_client_call() to the scheduler; UNAVAILABLE while the gateway stops, when there is no client

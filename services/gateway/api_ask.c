@@ -15,12 +15,16 @@ struct asking {
     struct api_call *call; /* a reference */
     api_then *then;
     api_then *failed;
+    api_then_item *then_item;
+    size_t item;
 };
 
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
     struct asking *asking = context;
-    if (answer->code == STATUS_OK) {
+    if (asking->then_item) {
+        asking->then_item(asking->call, asking->item, answer);
+    } else if (answer->code == STATUS_OK) {
         asking->then(asking->call, answer);
     } else if (asking->failed) {
         asking->failed(asking->call, answer);
@@ -61,7 +65,9 @@ static void not_asked(struct asking *asking, status code, const struct error *er
 {
     const struct rpc_answer answer = {
         .code = code, .detail = error->text, .error_code = error->code ? error->code : ""};
-    if (asking->failed) {
+    if (asking->then_item) {
+        asking->then_item(asking->call, asking->item, &answer);
+    } else if (asking->failed) {
         asking->failed(asking->call, &answer);
     } else {
         api_fail_answer(asking->call, &answer);
@@ -70,8 +76,12 @@ static void not_asked(struct asking *asking, status code, const struct error *er
 
 void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
 {
-    struct asking *asking = mem_new(1, sizeof *asking);
-    *asking = (struct asking){.call = api_call_ref(call), .then = ask->then, .failed = ask->failed};
+    struct asking *asking              = mem_new(1, sizeof *asking);
+    *asking                            = (struct asking){.call      = api_call_ref(call),
+                                                         .then      = ask->then,
+                                                         .failed    = ask->failed,
+                                                         .then_item = ask->then_item,
+                                                         .item      = ask->item};
     CLEANUP(buf_done) struct buf roles = buf_init(ROLES_MAX);
     print_roles(call->identity.roles, &roles);
     const struct rpc_request request = {
@@ -80,7 +90,7 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
         .message     = ask->message,
         .partition   = ask->partition,
         .timeout_ms  = ask->timeout_ms,
-        .request_id  = str_from(call->rpc_id),
+        .request_id  = str_from(ask->request_id ? ask->request_id : call->rpc_id),
         .namespace   = str_from(api_namespace(call)),
         .key_id      = str_from(call->identity.key_id),
         .roles       = buf_str(&roles),

@@ -14,6 +14,7 @@ const struct api_handler api_handlers[] = {
     {"resumeRun",            runs_resume},
     {"signalRun",            runs_signal},
     {"deleteRun",            runs_delete},
+    {"startRuns",            runs_batch},
     {"signalWithStart",      runs_signal_with_start},
     {"editRunInput",         runs_edit_input},
     {"approveRun",           runs_approve},

@@ -22,6 +22,7 @@ struct run_call {
     int64_t wait_ms;
     int64_t until_ms; /* monotonic */
     bool is_basic;    /* view=basic */
+    bool is_explained;
     bool is_start;
     bool created;
     bool replayed;
@@ -105,6 +106,7 @@ static void ask_run(struct api_call *call, const char *id, api_then *then)
     message.id                   = id;
     message.namespace_           = api_namespace(call);
     message.full                 = !state->is_basic;
+    message.explain              = state->is_explained;
     const struct api_ask ask     = {.service   = &pb__runs__descriptor,
                                     .method    = "Get",
                                     .message   = &message,
@@ -245,7 +247,9 @@ void runs_get(struct api_call *call)
 {
     struct run_call *state = run_call_new(call);
     if (!state) return;
-    str view = {};
+    str view            = {};
+    str explain         = {};
+    state->is_explained = api_query(call, "explain", &explain) && str_is(explain, "true");
     if (api_query(call, "view", &view)) {
         state->is_basic = str_is(view, "basic");
         if (!state->is_basic && !str_is(view, "full")) {

@@ -164,6 +164,10 @@ static void put_waiting(struct json_writer *w, const Pb__RunView *run)
         view_text_if(w, "task", waiting->task);
         view_time_if(w, "since", waiting->since_us);
         view_text_if(w, "detail", waiting->detail);
+        view_time_if(w, "due_at", waiting->due_us);
+        view_text_if(w, "state", waiting->state);
+        view_text_if(w, "reason", waiting->reason);
+        view_text_if(w, "advice", waiting->advice);
         json_end_object(w);
     }
     json_end_array(w);

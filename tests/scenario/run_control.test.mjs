@@ -124,3 +124,56 @@ do:
     await upstream.stop();
   }
 });
+
+scenario('a batch starts what it can, so many at a time, and only once', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(define('wait', '  - l: { listen: { to: { one: { with: { type: go } } } } }'));
+  const body = {
+    items: [...Array(7).keys()].map((i) => (i === 3 ? { workflow: 'missing' } : { workflow: 'wait', client_id: `b-${i}`, labels: { i: `${i}` } })),
+    labels: { batch: 'one' }, max_concurrent: 2,
+  };
+  const start = (headers = { 'idempotency-key': 'batch-1' }, more = {}) => suite.api.call('POST', '/v1/runs/batch', { ...body, ...more }, { headers });
+  const first = await start();
+  assert.equal(first.status, 200, first.text);
+  assert.deepEqual(first.body.results.map((result) => result.status), [201, 201, 201, 404, 201, 201, 201]);
+  assert.equal(first.body.results[3].problem.code, 'not_found');
+  const ids = first.body.results.map((result) => result.run?.id);
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('it is back', async () => (await suite.api.call('GET', '/v1/runs')).status === 200);
+  assert.deepEqual((await start()).body.results.map((result) => result.run?.id), ids, 'the same runs');
+  assert.equal((await start(undefined, { max_concurrent: 3 })).body.code, 'idempotency_key_reused');
+
+  const states = async () => (await suite.api.ok('GET', '/v1/runs?label=batch:one&order=oldest')).items.map((run) => run.status);
+  assert.deepEqual((await states()).sort(), ['pending', 'pending', 'pending', 'pending', 'waiting', 'waiting']);
+  const pending = (await suite.api.ok('GET', '/v1/runs?status=pending')).items[0];
+  const why = await suite.api.ok('GET', `/v1/runs/${pending.id}?explain=true`);
+  assert.equal(why.waiting_for[0].kind, 'slot');
+  assert.match(why.waiting_for[0].reason, /of its batch/);
+  for (let left = 6; left > 0; left--) {
+    const [open] = (await suite.api.ok('GET', '/v1/runs?status=waiting')).items;
+    await suite.api.ok('POST', `/v1/runs/${open.id}/signals/go`, {});
+    assert.equal((await states()).filter((state) => state === 'waiting').length, Math.min(2, left - 1));
+  }
+});
+
+scenario('why a run does not move, in sentences', { needs: [...NEEDS, 'tool-adapter'], checkNeeds: false }, async (suite) => {
+  const why = async (id) => (await suite.api.ok('GET', `/v1/runs/${id}?explain=true`)).waiting_for[0];
+  await suite.apply(define('ask', "  - p: { listen: { to: { one: { with: { type: dev.tutti.approval.decided.v1 } } } }, metadata: { tutti: { approval: { title: Go } } } }"));
+  await suite.apply(define('nap', '  - w: { wait: { hours: 1 } }'));
+  await suite.apply(define('own', '  - j: { call: worker.grind, with: { n: 1 }, metadata: { tutti: { queue: mill } } }'));
+  await suite.apply(define('bad', "  - s: { set: { n: 1 } }\n  - r: { raise: { error: { type: https://x.test/no, status: 400 } } }"));
+  const start = async (workflow, more = {}) => (await suite.api.ok('POST', '/v1/runs', { workflow, ...more })).id;
+  const run = { ask: await start('ask'), nap: await start('nap'), own: await start('own'), bad: await start('bad'), draft: await start('nap', { draft: true }) };
+  assert.match((await why(run.ask)).advice, /tutti approve/);
+  assert.match((await why(run.nap)).reason, /\/do\/0\/w waits until 20/);
+  const job = await why(run.own);
+  assert.deepEqual([job.kind, job.state], ['job', 'queued']);
+  assert.match(job.reason, /waits for a worker of queue mill since 20/);
+  assert.match(job.advice, /no worker serves queue mill/);
+  assert.equal((await why(run.bad)).kind, 'fault');
+  assert.match((await why(run.draft)).reason, /draft since 20/);
+  await suite.api.ok('POST', `/v1/runs/${run.nap}/pause`, { reason: 'lunch' });
+  const paused = await why(run.nap);
+  assert.equal(paused.kind, 'paused');
+  assert.match(paused.reason, /suspended it at 20.*lunch/);
+});

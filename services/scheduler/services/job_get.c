@@ -14,8 +14,8 @@ static status not_found(const char *id, struct error *reterr)
 }
 
 /* Its place in the queue says whether somebody has it; without one it is a dead letter. */
-static status fill_state(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
-                         Pb__JobView *view, struct error *reterr)
+status job_state_fill(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
+                      Pb__JobView *view, struct error *reterr)
 {
     Pb__ReadyRecord *ready = NULL;
     str target             = {};
@@ -53,7 +53,7 @@ status job_get_handle(struct rpc_call *call, struct error *reterr)
     bool is_ours  = got == STATUS_OK && record->job &&
                    (str_is(namespace, "*") || str_is(namespace, record->job->namespace_));
     if (!is_ours) return not_found(request->id, reterr);
-    TRY(fill_state(txn, record, call->arena, view, reterr));
+    TRY(job_state_fill(txn, record, call->arena, view, reterr));
     record->job->input_json      = (ProtobufCBinaryData){};
     record->job->checkpoint_json = (ProtobufCBinaryData){};
     record->job->lease_token     = (ProtobufCBinaryData){};

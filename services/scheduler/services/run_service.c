@@ -4,6 +4,7 @@
 #include "run.pb-c.h"
 #include "scheduler/engine/start_key.h"
 #include "scheduler/services/call.h"
+#include "scheduler/services/run_why.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"
 #include "schema/schema.h"
@@ -293,6 +294,7 @@ static status get(struct rpc_call *call, struct error *reterr)
     Pb__RunView *view = NULL;
     TRY(run_read_view(place.shard, str_from(place.id.text), request->full, call->arena, &view,
                       reterr));
+    if (request->explain) TRY(run_explain(place.shard, view, call->arena, reterr));
     *(Pb__RunView *)call->response = *view;
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;

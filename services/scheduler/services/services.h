@@ -41,6 +41,8 @@ status run_input_check(struct rpc_call *call, const struct workflow *workflow, j
                        struct error *reterr);
 
 /* Of Jobs, likewise. */
+status job_state_fill(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
+                      Pb__JobView *view, struct error *reterr);
 status job_get_handle(struct rpc_call *call, struct error *reterr);
 
 #endif

@@ -119,6 +119,7 @@ static status fill_waits(Pb__RunView *view, const struct run *run, struct arena 
         run_wait_put(run, &waits[i], &reference);
         shown[i].task     = text_in(arena, buf_str(&reference));
         shown[i].since_us = waits[i].since_us;
+        shown[i].due_us   = waits[i].due_us;
         shown[i].detail   = text_in(arena, waits[i].id);
         list[i]           = &shown[i];
     }

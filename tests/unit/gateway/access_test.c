@@ -19,6 +19,7 @@ static const struct {
     {"resumeRun", "OX"},
     {"signalRun", "DOX"},
     {"deleteRun", "X"},
+    {"startRuns", "DOX"},
     {"signalWithStart", "DOX"},
     {"editRunInput", "DOX"},
     {"approveRun", "DOAX"},

@@ -1,0 +1,268 @@
+#include "scheduler/services/run_why.h"
+
+#include "base/clock.h"
+#include "dead_letter.pb-c.h"
+#include "job.pb-c.h"
+#include "scheduler/engine/board.h"
+#include "scheduler/services/services.h"
+#include "scheduler/tables/dead_letters.h"
+#include "scheduler/tables/run_wire.h"
+
+struct why {
+    const struct shard *shard;
+    struct arena *arena;
+    struct txn *txn;
+    Pb__RunView *view;
+    Pb__Waiting *one; /* being explained */
+};
+
+/* Static text or one of the arena; "" past its limit. */
+static const char *said(char *text)
+{
+    return text ? text : "";
+}
+
+static const char *time_text(struct why *why, int64_t time_us)
+{
+    char text[TIME_TEXT_SIZE];
+    if (time_us <= 0) return "its start";
+    time_format(time_us, text);
+    return text_in(why->arena, str_from(text));
+}
+
+/* Another entry, in front of the others. */
+static status add(struct why *why, const char *kind, int64_t since_us, struct error *reterr)
+{
+    Pb__RunView *view  = why->view;
+    Pb__Waiting **list = arena_alloc(why->arena, (view->n_waiting_for + 1) * sizeof *list);
+    why->one           = arena_alloc(why->arena, sizeof *why->one);
+    if (!list || !why->one) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    *why->one          = (Pb__Waiting)PB__WAITING__INIT;
+    why->one->kind     = kind;
+    why->one->since_us = since_us;
+    list[0]            = why->one;
+    for (size_t i = 0; i < view->n_waiting_for; i++) list[i + 1] = view->waiting_for[i];
+    view->waiting_for = list;
+    view->n_waiting_for++;
+    return STATUS_OK;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------
+ */
+
+/* How many workers serve a queue. */
+static status count_workers(struct why *why, const Pb__LeasedJob *job, uint64_t *ret_count,
+                            struct error *reterr)
+{
+    struct board_queues queues = {};
+    *ret_count                 = 0;
+    TRY(board_queues(why->shard->board, job->namespace_, job->queue, why->arena, &queues, reterr));
+    for (size_t i = 0; i < queues.count; i++) *ret_count += queues.items[i]->workers;
+    return STATUS_OK;
+}
+
+static status explain_queued(struct why *why, const Pb__LeasedJob *job, struct error *reterr)
+{
+    uint64_t workers = 0;
+    Pb__Waiting *one = why->one;
+    TRY(count_workers(why, job, &workers, reterr));
+    one->reason =
+        said(arena_printf(why->arena, "the call %s at %s waits for a worker of queue %s since %s",
+                          job->function, one->task, job->queue, time_text(why, one->since_us)));
+    if (workers == 0) {
+        one->advice = said(arena_printf(
+            why->arena, "no worker serves queue %s: start one (`tutti queue %s` shows it)",
+            job->queue, job->queue));
+    } else {
+        one->advice = said(arena_printf(why->arena,
+                                        "%llu worker(s) serve queue %s and are busy: wait, or "
+                                        "start more (`tutti queue %s`)",
+                                        (unsigned long long)workers, job->queue, job->queue));
+    }
+    return STATUS_OK;
+}
+
+static status explain_job(struct why *why, struct error *reterr)
+{
+    Pb__Waiting *one      = why->one;
+    Pb__JobRecord *record = NULL;
+    Pb__JobView state     = PB__JOB_VIEW__INIT;
+    const char *since     = time_text(why, one->since_us);
+    struct key key;
+    if (!id_is_valid(str_from(one->detail))) return STATUS_OK;
+    id_key(&key, str_from(one->detail));
+    status got = record_get(why->txn, TABLE_JOBS, key_bytes(&key), &pb__job_record__descriptor,
+                            why->arena, &record, reterr);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK; /* just over */
+    TRY(got);
+    TRY(job_state_fill(why->txn, record, why->arena, &state, reterr));
+    const Pb__LeasedJob *job = record->job;
+    bool is_held             = why->view->status == PB__RUN_STATUS__RUN_STATUS_SUSPENDED;
+    one->state               = is_held && strcmp(state.state, "leased") != 0 ? "held" : state.state;
+    if (strcmp(one->state, "leased") == 0) {
+        one->reason = said(arena_printf(why->arena, "worker %s is at the call %s of %s, attempt %u",
+                                        state.holder, job->function, one->task, job->attempt));
+        one->advice = "wait; if the worker falls silent, another one gets the job";
+    } else if (strcmp(one->state, "held") == 0) {
+        one->reason = said(arena_printf(why->arena, "the call %s at %s is held since %s",
+                                        job->function, one->task, since));
+        one->advice = "let the run go on: `tutti resume`";
+    } else if (strcmp(one->state, "delayed") == 0) {
+        one->due_us = record->due_us;
+        one->reason = said(arena_printf(why->arena,
+                                        "the call %s at %s has failed and is tried "
+                                        "again at %s, attempt %u",
+                                        job->function, one->task, time_text(why, record->due_us),
+                                        job->attempt));
+        one->advice = "wait, or mend what it calls; `tutti logs` shows the error";
+    } else {
+        return explain_queued(why, job, reterr);
+    }
+    return STATUS_OK;
+}
+
+/* --- other tasks -------------------------------------------------------------------------------
+ */
+
+static status explain_task(struct why *why, struct error *reterr)
+{
+    Pb__Waiting *one  = why->one;
+    const char *since = time_text(why, one->since_us);
+    const char *run   = why->view->id;
+    if (strcmp(one->kind, "job") == 0) return explain_job(why, reterr);
+    if (strcmp(one->kind, "timer") == 0) {
+        one->reason = said(
+            arena_printf(why->arena, "%s waits until %s", one->task, time_text(why, one->due_us)));
+        one->advice = "wait";
+    } else if (strcmp(one->kind, "approval") == 0) {
+        one->reason = said(
+            arena_printf(why->arena, "somebody has to decide at %s since %s", one->task, since));
+        one->advice = said(arena_printf(why->arena, "`tutti approve %s` or `tutti reject %s`",
+                                        one->detail, one->detail));
+    } else if (strcmp(one->kind, "child") == 0) {
+        one->reason = said(arena_printf(why->arena, "%s waits for its child run %s since %s",
+                                        one->task, one->detail, since));
+        one->advice = said(arena_printf(why->arena, "`tutti why %s`", one->detail));
+    } else {
+        one->reason =
+            said(arena_printf(why->arena, "%s waits for an event since %s", one->task, since));
+        one->advice = said(
+            arena_printf(why->arena, "send it: `tutti signal %s NAME`, or POST /v1/events", run));
+    }
+    return STATUS_OK;
+}
+
+/* --- the run as a whole ------------------------------------------------------------------------
+ */
+
+struct pause {
+    int64_t since_us;
+    const char *reason;
+    struct arena *arena;
+};
+
+static void find_pause(const struct run *, const struct event *event, void *context)
+{
+    struct pause *pause = context;
+    if (event->kind != EVENT_RUN_SUSPENDED) return;
+    json reason     = json_get_text(event->value, "reason");
+    pause->since_us = event->time_us;
+    pause->reason   = json_is(reason, JSON_TEXT) ? text_in(pause->arena, json_str(reason)) : "";
+}
+
+static status explain_pause(struct why *why, struct error *reterr)
+{
+    struct pause pause                 = {.arena = why->arena, .reason = ""};
+    Pb__RunHead *head                  = NULL;
+    Pb__RunView *row                   = NULL;
+    const struct run_visit visit       = {.visit = find_pause, .context = &pause};
+    CLEANUP(run_freep) struct run *run = NULL;
+    str id                             = str_from(why->view->id);
+    TRY(run_rows_get(why->txn, id, why->arena, &row, &head, reterr));
+    TRY(run_load(why->txn, scheduler_definitions(why->shard->scheduler), id, head,
+                 (bytes){row->digest.data, row->digest.len}, true, &visit, &run, reterr));
+    TRY(add(why, "paused", pause.since_us, reterr));
+    bool has_reason  = pause.reason && *pause.reason;
+    why->one->detail = has_reason ? pause.reason : "";
+    why->one->reason = said(arena_printf(why->arena, "somebody has suspended it at %s%s%s",
+                                         time_text(why, pause.since_us), has_reason ? ": " : "",
+                                         has_reason ? pause.reason : ""));
+    why->one->advice = said(arena_printf(why->arena, "`tutti resume %s`", why->view->id));
+    return STATUS_OK;
+}
+
+struct letters {
+    struct why *why;
+    unsigned count;
+};
+
+static status on_letter(bytes, const Pb__DeadLetterRecord *row, struct error *reterr, void *context)
+{
+    enum { LETTERS_SHOWN_MAX = 8 };
+    struct letters *letters  = context;
+    struct why *why          = letters->why;
+    const Pb__LeasedJob *job = row->job->job;
+    if (letters->count++ >= LETTERS_SHOWN_MAX) return STATUS_OK;
+    TRY(add(why, "dead_letter", row->time_us, reterr));
+    why->one->task   = text_in(why->arena, str_from(job->task));
+    why->one->detail = text_in(why->arena, str_from(job->id));
+    why->one->reason = said(arena_printf(why->arena, "%s was given up at %s after %u attempt(s)",
+                                         job->task, time_text(why, row->time_us), job->attempt));
+    why->one->advice =
+        said(arena_printf(why->arena, "mend the cause, then `tutti retry %s`", why->view->id));
+    return STATUS_OK;
+}
+
+static status explain_fault(struct why *why, struct error *reterr)
+{
+    const struct letter_filter filter = {.namespace = str_from("*"),
+                                         .run       = str_from(why->view->id)};
+    struct letters letters            = {.why = why};
+    TRY(letters_visit(why->txn, &filter, on_letter, &letters, reterr));
+    if (letters.count > 0) return STATUS_OK;
+    TRY(add(why, "fault", why->view->ended_us, reterr));
+    why->one->reason = said(arena_printf(why->arena, "it has faulted at %s; its error says why",
+                                         time_text(why, why->view->ended_us)));
+    why->one->advice = said(arena_printf(why->arena,
+                                         "`tutti retry %s` goes on where it failed, `tutti restart "
+                                         "%s` begins anew",
+                                         why->view->id, why->view->id));
+    return STATUS_OK;
+}
+
+static status explain_run(struct why *why, struct error *reterr)
+{
+    const Pb__RunView *view = why->view;
+    const char *since       = time_text(why, view->created_us);
+    switch (view->status) {
+    case PB__RUN_STATUS__RUN_STATUS_DRAFT:
+        TRY(add(why, "draft", view->created_us, reterr));
+        why->one->reason = said(arena_printf(why->arena, "it is a draft since %s", since));
+        why->one->advice =
+            said(arena_printf(why->arena, "start it: `tutti draft %s --approve`", view->id));
+        return STATUS_OK;
+    case PB__RUN_STATUS__RUN_STATUS_PENDING:
+        TRY(add(why, "slot", view->created_us, reterr));
+        why->one->reason = said(arena_printf(
+            why->arena, "as many runs of its batch as may be are at work since %s", since));
+        why->one->advice = "wait until one of them ends";
+        return STATUS_OK;
+    case PB__RUN_STATUS__RUN_STATUS_SUSPENDED: return explain_pause(why, reterr);
+    case PB__RUN_STATUS__RUN_STATUS_FAULTED: return explain_fault(why, reterr);
+    default: return STATUS_OK;
+    }
+}
+
+status run_explain(const struct shard *shard, Pb__RunView *view, struct arena *arena,
+                   struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    struct why why                      = {.shard = shard, .arena = arena, .view = view};
+    TRY(txn_begin_read(shard->partition->store, &txn, reterr));
+    why.txn = txn;
+    for (size_t i = 0; i < view->n_waiting_for; i++) {
+        why.one = view->waiting_for[i];
+        TRY(explain_task(&why, reterr));
+    }
+    return explain_run(&why, reterr);
+}
