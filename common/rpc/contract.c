@@ -136,6 +136,12 @@ static const struct rpc_contract_method breaker_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method call_cache_methods[] = {
+    {"Stats", RPC_FAST,   true,  EDGE},
+    {"Clear", RPC_COMMIT, false, EDGE},
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -152,6 +158,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {"tutti.v1.Documents", 61, document_methods},
     {"tutti.v1.Breakers", 13, breaker_methods},
+    {"tutti.v1.CallCache", 51, call_cache_methods},
     {},
 };
 

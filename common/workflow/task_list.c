@@ -8,6 +8,7 @@
  * `<task>/extensions/<name>/before/0/<name>`.
  */
 #include "workflow/extension.h"
+#include "workflow/metadata_call.h"
 #include "workflow/task_read.h"
 
 #include "base/assert.h"
@@ -338,6 +339,7 @@ static void task_read(struct reader *reader, const struct pending *pending)
     (void)object_read(reader, form->object, pending->definition, draft);
     default_retry_decide(draft);
     secret_input_decide(reader, draft);
+    cache_finish(reader, draft);
     if (outermost) wrapper_settle(outermost, draft);
 }
 

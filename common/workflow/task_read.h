@@ -51,8 +51,9 @@ struct draft {
     bool is_undo_scope;    /* a `tutti.compensate` undoes it */
     bool has_secret_input; /* `input.from` names secrets, at: */
     struct yaml_place secret_input;
-    struct scope scope;      /* variables of the enclosing tasks */
-    struct scope body_scope; /* the same and its own: what the tasks in it see */
+    struct yaml_place cache_place; /* of its `cache` */
+    struct scope scope;            /* variables of the enclosing tasks */
+    struct scope body_scope;       /* the same and its own: what the tasks in it see */
 };
 
 /** Notes the tasks of `value` under the task at hand (or the document), to be read later in

@@ -143,6 +143,12 @@ struct switch_case {
 /** By whom a call is carried out: a worker, as a job, or the engine itself. */
 enum call_by { CALL_JOB, CALL_COMPENSATE, CALL_VARIANT, CALL_ASSISTANTS };
 
+/** How long the answer of a call is kept, for every run of the namespace that makes it (E16). */
+struct cache_rule {
+    struct duration max_age;    /* above 0 if it is fixed */
+    const struct template *key; /* what the answer depends on; NULL: the arguments */
+};
+
 struct call_body {
     enum call_by by;
     const char *function;         /* "http", "llm.chat" */
@@ -159,9 +165,10 @@ struct call_body {
     const struct function_description *description;
     const struct schema *input_schema, *output_schema;
 
-    task_index undo_scope;         /* CALL_COMPENSATE: what is undone */
-    const char *dead_letter_queue; /* NULL: that of its jobs */
-    bool fails_on_open;            /* `onOpen: fail`: it raises rather than wait for a breaker */
+    task_index undo_scope;          /* CALL_COMPENSATE: what is undone */
+    const char *dead_letter_queue;  /* NULL: that of its jobs */
+    const struct cache_rule *cache; /* NULL: it is made every time */
+    bool fails_on_open;             /* `onOpen: fail`: it raises rather than wait for a breaker */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;

@@ -86,6 +86,12 @@ static const struct cli_flag letters_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "redrive: changes the arguments of the call"},
     {},
 };
+static const struct cli_flag cache_flags[] = {
+    {"--prefix", 'p', "TEXT", "clear: only of functions that begin with it: web."},
+    {"--function", 'f', "NAME", "clear: only of this one, with a version or without: llm.chat"},
+    {"--workflow", 'w', "NAME", "clear: only what runs of this workflow have asked for"},
+    {},
+};
 static const struct cli_flag assistant_flags[] = {
     {"--name", 0, "NAME", "put: instead of the file's `name`"},
     {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
@@ -201,6 +207,10 @@ static const struct cli_command commands[] = {
      "  list                  all of them, with their versions\n"
      "  show NAME[:VERSION]   one of them, with its schemas",
      1, 2, NULL, command_tool},
+    {"cache", "[show|clear]", "what is kept of answers of calls with `cache`",
+     "  show                  hits and misses, and what is kept\n"
+     "  clear                 delete what is kept, or a part of it",
+     0, 1, cache_flags, command_cache},
     {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"

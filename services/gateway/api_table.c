@@ -69,6 +69,8 @@ const struct api_handler api_handlers[] = {
     {"getCircuitBreaker",    breakers_get},
     {"resetCircuitBreaker",  breakers_reset},
     {"openCircuitBreaker",   breakers_open},
+    {"getCache",             call_cache_get},
+    {"clearCache",           call_cache_clear},
     {"listSecrets",          secrets_list},
     {"chatCompletions",      llm_chat},
     {"embeddings",           llm_embeddings},

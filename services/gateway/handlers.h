@@ -82,6 +82,8 @@ void breakers_list(struct api_call *call);
 void breakers_get(struct api_call *call);
 void breakers_reset(struct api_call *call);
 void breakers_open(struct api_call *call);
+void call_cache_get(struct api_call *call);
+void call_cache_clear(struct api_call *call);
 
 void secrets_list(struct api_call *call);
 

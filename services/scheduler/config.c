@@ -2,6 +2,7 @@
 
 #include "base/attr.h"
 #include "scheduler/breaker/breaker.h"
+#include "scheduler/tables/call_cache.h"
 
 static const struct config_option options_table[] = {
     {.path     = "scheduler.listen",
@@ -89,6 +90,26 @@ static const struct config_option options_table[] = {
      .offset = offsetof(struct options, retention_rules),
      .doc = "Other times, the first that fits: {namespace?, workflow?, status?, keep}; a workflow "
             "is a name, or its beginning and `*`."},
+    {.path     = "scheduler.cache.entries",
+     .kind     = CONFIG_INT,
+     .offset   = offsetof(struct options, cache_entries),
+     .fallback = "10000",
+     .min      = 1,
+     .max      = 1'000'000,
+     .doc      = "Answers of calls with `cache` that are kept, per namespace."},
+    {.path     = "scheduler.cache.size",
+     .kind     = CONFIG_SIZE,
+     .offset   = offsetof(struct options, cache_size),
+     .fallback = "64MiB",
+     .min      = 1 << 10,
+     .doc      = "Bytes of the answers that are kept, per namespace."},
+    {.path     = "scheduler.cache.value_size",
+     .kind     = CONFIG_SIZE,
+     .offset   = offsetof(struct options, cache_value_size),
+     .fallback = "256KiB",
+     .min      = 1 << 10,
+     .max      = CALL_CACHE_VALUE_MAX,
+     .doc      = "The largest answer that is kept; a larger one is for its own run only."},
     {.path   = "scheduler.secrets",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, secrets),

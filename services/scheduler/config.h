@@ -21,6 +21,9 @@ struct options {
     int64_t heartbeat_timeout_ms;
     int64_t retention_ms; /* of finished runs; 0: for ever */
     json retention_rules;
+    int64_t cache_entries; /* of calls, per namespace, as the next one */
+    uint64_t cache_size;   /* bytes */
+    uint64_t cache_value_size;
     json secrets; /* of workflows, by namespace and name */
     int64_t breaker_failures, breaker_window_ms, breaker_open_ms, breaker_successes;
     json targets;            /* their limits, by name */

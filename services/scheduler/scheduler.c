@@ -37,6 +37,7 @@ struct scheduler {
     struct backups *backups;
     uint64_t instance;
     bool has_four_eyes;
+    struct call_cache_limits cache_limits; /* without zeros */
     struct run_limits limits;
     uint32_t lease_ms;
     int64_t started_us;
@@ -194,6 +195,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .board         = shard->board,
         .metrics       = options->metrics,
         .limits        = options->limits,
+        .cache_limits  = options->cache_limits,
         .secrets       = &shard->secret_source,
         .retention     = options->retention,
         .breakers      = &scheduler->breakers,
@@ -295,6 +297,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     scheduler->started_us    = clock_unix_us();
     scheduler->has_four_eyes = options->has_four_eyes;
     scheduler->limits        = options->limits;
+    scheduler->cache_limits  = call_cache_limits_of(&options->cache_limits);
     scheduler->lease_ms      = options->lease_ms;
     TRY(open_all(scheduler, options, reterr));
     *ret_scheduler = TAKE(scheduler);
@@ -393,6 +396,11 @@ const struct breaker_rules *scheduler_breaker_rules(const struct scheduler *sche
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler)
 {
     return scheduler->lease_ms;
+}
+
+const struct call_cache_limits *scheduler_cache_limits(const struct scheduler *scheduler)
+{
+    return &scheduler->cache_limits;
 }
 
 bool scheduler_has_four_eyes(const struct scheduler *scheduler)

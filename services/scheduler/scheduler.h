@@ -28,8 +28,9 @@ struct scheduler_options {
     uint32_t lease_ms;         /* 0: LEASE_MS_DEFAULT */
     bool has_four_eyes;        /* who started a run does not approve what it asks */
     struct run_limits limits;
-    struct secrets_place secrets;      /* of workflows; its members outlive the scheduler */
-    struct breaker_rules breakers;     /* likewise; without failures: breaker_rules_default */
+    struct secrets_place secrets;          /* of workflows; its members outlive the scheduler */
+    struct breaker_rules breakers;         /* likewise; without failures: breaker_rules_default */
+    struct call_cache_limits cache_limits; /* zeros: the defaults */
     const struct retention *retention; /* outlives the scheduler; NULL: runs are kept for ever */
     struct engine_metrics *metrics;    /* borrowed; NULL: none */
 
@@ -74,6 +75,7 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 /** What this process is configured to, for those who ask before a run exists. */
 const struct run_limits *scheduler_limits(const struct scheduler *scheduler);
 const struct breaker_rules *scheduler_breaker_rules(const struct scheduler *scheduler);
+const struct call_cache_limits *scheduler_cache_limits(const struct scheduler *scheduler);
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler);
 
 struct function_registry *scheduler_functions(struct scheduler *scheduler);

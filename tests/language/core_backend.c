@@ -7,7 +7,7 @@
 #include "language/core_documents.h"
 #include "language/core_jobs.h"
 #include "language/secrets.h"
-#include "support/scheduler/world.h"
+#include "support/scheduler/world_cache.h"
 #include "workflow/function_catalog.h"
 #include "workflow/workflow.h"
 #include "json/json_text.h"
@@ -114,6 +114,7 @@ static status step(struct core *core, bool *ret_has_stepped, struct error *reter
     if (run_next_due(world->run) <= world->env.now_us) {
         return commit(core, run_due(world->run, &world->env, &world->events, reterr));
     }
+    if (world_cache_step(world)) return STATUS_OK;
     return core_jobs_answer(&core->jobs, world, core->script, ret_has_stepped, reterr);
 }
 
@@ -134,7 +135,9 @@ static int64_t next_due(const struct core *core)
     const struct world *world = &core->world;
     int64_t due_us            = run_next_due(world->run);
     int64_t job_us            = core_jobs_due(&core->jobs, world);
-    return job_us < due_us ? job_us : due_us;
+    int64_t cache_us          = world_cache_due(world);
+    if (job_us < due_us) due_us = job_us;
+    return cache_us < due_us ? cache_us : due_us;
 }
 
 static status go_until(struct core *core, int64_t until_us, struct error *reterr)

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/run_end.h"
 #include "scheduler/decide/run_retry.h"
 #include "scheduler/decide/signal.h"
@@ -172,6 +173,8 @@ static void due_do(struct decision *decision, struct activation *activation)
     if (is_past(activation->deadline_us, now_us)) {
         task_close_outside(decision, activation, true);
         task_fault_finally(decision, activation, timeout_new(task, "the task took too long"));
+    } else if (is_past(activation->due_us, now_us) && is_waiting && task->kind == TASK_CALL) {
+        call_cache_ask_again(decision, activation);
     } else if (is_past(activation->due_us, now_us) && is_waiting) {
         task_complete(decision, activation, activation->input, NULL);
     } else if (is_past(activation->due_us, now_us) && activation->state == TASK_RETRYING) {

@@ -84,8 +84,8 @@ static void begin_again(struct decision *decision, const struct event *failed, j
             activation->scope + 1 == failed->scope && activation->task + 1 == failed->index;
         bool is_other = (kind == TASK_RUN && activation->state == TASK_RUNNING) ||
                         (kind == TASK_LISTEN && activation->state == TASK_WAITING);
-        if (is_call && is_failed && patch.kind != JSON_INVALID) {
-            call_begin_patched(decision, activation, patch);
+        if (is_call && is_failed && run->workflow->tasks[activation->task].call.by == CALL_JOB) {
+            call_begin_again(decision, activation, patch, failed->is_kept);
         } else if (is_call || is_other) {
             task_behaviour(kind)->begin(decision, activation);
         }
@@ -117,8 +117,9 @@ status run_retry(struct run *run, const struct decide_env *env, const struct run
         .input   = input,
         .value   = value,
     };
-    const struct event failed = {.scope = event.scope, .index = event.index};
-    struct decision decision  = decision_begin(run, env, events);
+    const struct event failed = {
+        .scope = event.scope, .index = event.index, .is_kept = event.is_kept};
+    struct decision decision = decision_begin(run, env, events);
     (void)decide_emit(&decision, &event);
     begin_again(&decision, &failed, command->patch);
     decision_collect(&decision);

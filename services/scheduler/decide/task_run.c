@@ -1,4 +1,5 @@
 /* A task from start to end: the order of steps is in docs/reference/workflow.md. */
+#include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/retry_rule.h"
 #include "scheduler/decide/undo_run.h"
@@ -196,6 +197,10 @@ void task_complete_joined(struct decision *decision, struct activation *activati
 void task_close_outside(struct decision *decision, struct activation *activation, bool is_expired)
 {
     if (!activation->id.text[0]) return;
+    if (call_cache_is_awaited(decision->run, activation)) {
+        call_cache_leave(decision, activation);
+        return;
+    }
     struct event event = {.activation = activation->slot, .id = activation->id};
     if (activation_task(decision->run, activation)->kind == TASK_CALL) {
         event.kind = EVENT_JOB_CANCELLED;

@@ -58,6 +58,20 @@ static void show_gauges(struct engine *engine)
     engine->timer_lag_us = 0;
 }
 
+/* Of the system partition: how much the cache of calls keeps. */
+static void show_call_cache(struct engine *engine)
+{
+    if (engine->partition->index != 0 || !engine->options.metrics) return;
+    Pb__CacheTotals totals              = PB__CACHE_TOTALS__INIT;
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    status read                         = txn_begin_read(engine->store, &txn, NULL);
+    if (read == STATUS_OK) {
+        read = call_cache_stats(txn, str_from("*"), engine->arena, &totals, NULL);
+    }
+    if (read == STATUS_OK) gauge_call_cache(engine->options.metrics, totals.entries, totals.bytes);
+    arena_clear(engine->arena);
+}
+
 void engine_care(struct engine *engine)
 {
     if (engine->now_us < engine->care_due_us) return;
@@ -75,4 +89,5 @@ void engine_care(struct engine *engine)
     if (engine->options.board) board_set_workers(engine->options.board, engine->workers);
     engine_show(engine);
     show_gauges(engine);
+    show_call_cache(engine);
 }

@@ -60,6 +60,7 @@ enum command_kind {                  /* request -> response */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
                     COMMAND_STAND, /* nothing; `done` may wait, and the engine with it (a barrier)
                                     */
+                    COMMAND_CLEAR_CALL_CACHE, /* Pb__ClearCache -> Pb__ClearedCache */
 };
 
 /** Of a start that another run or a schedule ordered. */

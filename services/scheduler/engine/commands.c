@@ -1,5 +1,6 @@
 /* What the engine does with each kind of command. */
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -36,6 +37,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_TERMINATE: return engine_terminate_run(engine, command, reterr);
     case COMMAND_SUSPEND: return engine_suspend_run(engine, command, reterr);
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
+    case COMMAND_CLEAR_CALL_CACHE: return engine_clear_call_cache(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
     case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);

@@ -45,6 +45,7 @@ struct decide_env engine_env(struct engine *engine)
         .assistants      = has_assistants ? &engine->assistants : NULL,
         .children        = &engine->children,
         .secrets         = engine->options.secrets,
+        .has_call_cache  = engine->options.system_store != NULL,
         .notes_lifecycle = engine_has_subscribers(engine),
     };
 }
@@ -207,10 +208,7 @@ static void undo(struct engine *engine, status code, struct error *error)
     }
     engine->accepts_runs = false;
     engine->care_due_us  = engine->now_us + TURN_RETRY_US;
-    engine->timer_due_us = engine->care_due_us; /* not at once again, whatever is due */
-    if (engine->schedule_due_us < engine->care_due_us) {
-        engine->schedule_due_us = engine->care_due_us;
-    }
+    engine_put_off(engine, engine->care_due_us);
 }
 
 /* Memory of a turn that was unusually large is given back. */

@@ -24,6 +24,7 @@
 #include "scheduler/engine/metrics.h"
 #include "scheduler/engine/partition.h"
 #include "scheduler/run/run.h"
+#include "scheduler/tables/call_cache.h"
 #include "scheduler/tables/definitions.h"
 
 enum {
@@ -75,14 +76,15 @@ struct engine_options {
     struct store *system_store; /* of the system partition; NULL: it is not here: no assistants, no
                                    child runs */
     struct board *board;        /* NULL: none */
-    struct engine_metrics *metrics;       /* NULL: none */
-    struct engine_listener listener;      /* functions may be NULL */
-    struct run_limits limits;             /* pointers outlive the engine */
-    const struct secret_source *secrets;  /* asked by the engine's thread only; NULL: none */
-    const struct retention *retention;    /* NULL: every run is kept for ever */
-    const struct breaker_rules *breakers; /* NULL: breaker_rules_default */
-    uint32_t lease_ms;                    /* 0: LEASE_MS_DEFAULT */
-    uint64_t random_seed;                 /* 0: from the kernel */
+    struct engine_metrics *metrics;        /* NULL: none */
+    struct engine_listener listener;       /* functions may be NULL */
+    struct run_limits limits;              /* pointers outlive the engine */
+    struct call_cache_limits cache_limits; /* of answers that are kept; zeros: the defaults */
+    const struct secret_source *secrets;   /* asked by the engine's thread only; NULL: none */
+    const struct retention *retention;     /* NULL: every run is kept for ever */
+    const struct breaker_rules *breakers;  /* NULL: breaker_rules_default */
+    uint32_t lease_ms;                     /* 0: LEASE_MS_DEFAULT */
+    uint64_t random_seed;                  /* 0: from the kernel */
 
     /** Posts to the engine of a partition, as engine_post(); UNAVAILABLE: not in this process
      * (yet). NULL: there is no other partition. */

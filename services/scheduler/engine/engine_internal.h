@@ -81,8 +81,10 @@ struct engine {
 
     /* What the tables say, in memory. */
     uint64_t journal_next, payload_next, ready_next, request_next, dead_next;
-    int64_t schedule_due_us; /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
-    int64_t timer_due_us;    /* of the first row of TABLE_TIMERS; INT64_MAX: none */
+    int64_t schedule_due_us;   /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
+    int64_t call_cache_due_us; /* when the cache of calls has something to do; INT64_MAX: never */
+    bool has_call_cache_moved; /* since that was read */
+    int64_t timer_due_us;      /* of the first row of TABLE_TIMERS; INT64_MAX: none */
     struct run_cache cache;
     struct job_queues *queues;
     struct workers *workers;
@@ -329,6 +331,9 @@ status engine_due(struct engine *engine, struct error *reterr);
 
 /** Sets timer_due_us from the table. */
 status engine_peek_timer(struct engine *engine, struct error *reterr);
+
+/** Nothing that is due in the tables is looked at before `until_us`. */
+void engine_put_off(struct engine *engine, int64_t until_us);
 
 /* --- engine_children.c: child runs, on both sides ----------------------------------------------
  */

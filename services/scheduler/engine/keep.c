@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "scheduler/engine/approvals.h"
 #include "scheduler/engine/breakers/job_wait.h"
+#include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -193,8 +194,17 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_RUN_COMPLETED:
     case EVENT_RUN_FAULTED:
     case EVENT_RUN_CANCELLED: engine_slot_ended(engine, live); return STATUS_OK;
-    case EVENT_RUN_SUSPENDED: return engine_hold_jobs(engine, live, true, reterr);
-    case EVENT_RUN_RESUMED: return engine_hold_jobs(engine, live, false, reterr);
+    case EVENT_CACHE_ASKED: return engine_call_cache_ask(engine, live, event, reterr);
+    case EVENT_CACHE_LEFT:
+    case EVENT_TASK_COMPLETED:
+    case EVENT_TASK_FAULTED:
+    case EVENT_TASK_CANCELLED: return engine_call_cache_end(engine, live, event, reterr);
+    case EVENT_RUN_SUSPENDED:
+        TRY(engine_hold_jobs(engine, live, true, reterr));
+        return engine_call_cache_hold(engine, live, true, reterr);
+    case EVENT_RUN_RESUMED:
+        TRY(engine_hold_jobs(engine, live, false, reterr));
+        return engine_call_cache_hold(engine, live, false, reterr);
     case EVENT_CHILD_STARTED:
     case EVENT_CHILD_COMPLETED:
     case EVENT_CHILD_FAULTED:
@@ -202,9 +212,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_RUN_STARTED:
     case EVENT_TASK_STARTED:
     case EVENT_TASK_SKIPPED:
-    case EVENT_TASK_COMPLETED:
-    case EVENT_TASK_FAULTED:
-    case EVENT_TASK_CANCELLED:
+    case EVENT_CACHE_HIT:
     case EVENT_TASK_RETRIED:
     case EVENT_SIGNAL_RECEIVED:
     case EVENT_TAKEN:

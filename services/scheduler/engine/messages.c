@@ -1,6 +1,7 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/webhooks.h"
 
@@ -25,6 +26,16 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_event_taken(engine, message->event_taken, reterr);
     case PB__MESSAGE__CONTENT_SUBSCRIPTION_OFF:
         return engine_subscription_off(engine, message->subscription_off, reterr);
+    case PB__MESSAGE__CONTENT_CACHE_ASK:
+        return engine_take_cache_ask(engine, message->cache_ask, reterr);
+    case PB__MESSAGE__CONTENT_CACHE_ANSWER:
+        return engine_take_cache_answer(engine, message->cache_answer, reterr);
+    case PB__MESSAGE__CONTENT_CACHE_END:
+        return engine_take_cache_end(engine, message->cache_end, reterr);
+    case PB__MESSAGE__CONTENT_CACHE_PROBE:
+        return engine_take_cache_probe(engine, message->cache_probe, reterr);
+    case PB__MESSAGE__CONTENT_CACHE_ALIVE:
+        return engine_take_cache_alive(engine, message->cache_alive, reterr);
     case PB__MESSAGE__CONTENT_SCHEDULE_ANSWER:
         return engine_take_schedule_answer(engine, message->schedule_answer, reterr);
     case PB__MESSAGE__CONTENT_BREAKER_REPORT:

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "scheduler/tables/call_cache.h"
 #include "telemetry/metrics.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct engine_metrics {
     struct metric *breaker_state, *breaker_failures, *breaker_transitions, *breaker_held;
     struct metric *timer_pending, *timer_lag, *epoch, *mailbox_depth;
     struct metric *used_bytes, *map_bytes, *oldest_reader, *sync_probe;
+    struct metric *cache_requests, *cache_removed, *cache_refused, *cache_entries, *cache_bytes;
 };
 
 static struct metric *counter(struct metrics *registry, const char *name, const char *help,
@@ -107,12 +109,28 @@ static void add_breakers(struct engine_metrics *m, struct metrics *r)
                                      NULL, NULL);
 }
 
+static void add_call_cache(struct engine_metrics *m, struct metrics *r)
+{
+    m->cache_requests = counter(r, "tutti_cache_requests_total",
+                                "Calls with `cache`: answered (hit), answered after the call that "
+                                "they waited for (joined), to be made (miss).",
+                                "result", NULL, NULL);
+    m->cache_removed  = counter(r, "tutti_cache_removed_total",
+                                "Kept answers deleted: expired, evicted by a limit, cleared.",
+                                "reason", NULL, NULL);
+    m->cache_refused  = counter(r, "tutti_cache_refused_total",
+                                "Answers that were too large to be kept.", NULL, NULL, NULL);
+    m->cache_entries  = gauge(r, "tutti_cache_entries", "Answers that are kept.", NULL);
+    m->cache_bytes    = gauge(r, "tutti_cache_bytes", "Bytes of the answers that are kept.", NULL);
+}
+
 struct engine_metrics *engine_metrics_new(struct metrics *registry)
 {
     struct engine_metrics *metrics = mem_new(1, sizeof *metrics);
     add_work(metrics, registry);
     add_partition(metrics, registry);
     add_breakers(metrics, registry);
+    add_call_cache(metrics, registry);
     return metrics;
 }
 
@@ -138,9 +156,9 @@ void count_run_started(struct engine_metrics *metrics, str namespace, str workfl
     series_inc(metric_series(metrics->run_started, (const str[]){workflow, namespace}));
 }
 
-static const char *status_label(Pb__RunStatus status)
+static const char *status_label(Pb__RunStatus outcome)
 {
-    switch (status) {
+    switch (outcome) {
     case PB__RUN_STATUS__RUN_STATUS_COMPLETED: return "completed";
     case PB__RUN_STATUS__RUN_STATUS_FAULTED: return "faulted";
     case PB__RUN_STATUS__RUN_STATUS_CANCELLED: return "cancelled";
@@ -150,10 +168,10 @@ static const char *status_label(Pb__RunStatus status)
 }
 
 void count_run_finished(struct engine_metrics *metrics, str namespace, str workflow,
-                        Pb__RunStatus status, int64_t duration_us)
+                        Pb__RunStatus outcome, int64_t duration_us)
 {
     if (!metrics) return;
-    str label = str_from(status_label(status));
+    str label = str_from(status_label(outcome));
     series_inc(metric_series(metrics->run_finished, (const str[]){workflow, label, namespace}));
     series_observe(metric_series(metrics->run_duration, (const str[]){workflow, label}),
                    seconds(duration_us));
@@ -257,4 +275,39 @@ void gauge_partition(struct engine_metrics *metrics, uint16_t partition,
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         series_set(of_partition(rows[i].metric, partition), rows[i].value);
     }
+}
+
+/* --- the cache of calls ------------------------------------------------------------------------
+ */
+
+void count_call_cache(struct engine_metrics *metrics, const struct call_cache_counts *counts)
+{
+    if (!metrics) return;
+    const struct {
+        struct metric *metric;
+        const char *label;
+        uint64_t count;
+    } rows[] = {
+        {metrics->cache_requests, "hit", counts->hits},
+        {metrics->cache_requests, "joined", counts->joined},
+        {metrics->cache_requests, "miss", counts->misses},
+        {metrics->cache_removed, "expired", counts->expired},
+        {metrics->cache_removed, "evicted", counts->evicted},
+        {metrics->cache_removed, "cleared", counts->cleared},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].count == 0) continue;
+        series_add(metric_series(rows[i].metric, (const str[]){str_from(rows[i].label)}),
+                   (double)rows[i].count);
+    }
+    if (counts->refused > 0) {
+        series_add(metric_series(metrics->cache_refused, NULL), (double)counts->refused);
+    }
+}
+
+void gauge_call_cache(struct engine_metrics *metrics, uint64_t entries, uint64_t value_bytes)
+{
+    if (!metrics) return;
+    series_set(metric_series(metrics->cache_entries, NULL), (double)entries);
+    series_set(metric_series(metrics->cache_bytes, NULL), (double)value_bytes);
 }

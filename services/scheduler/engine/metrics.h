@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct engine_metrics;
+struct call_cache_counts;
 struct metrics;
 
 /** Adds the metrics to a registry, which outlives them. Owned: engine_metrics_free(). */
@@ -22,7 +23,7 @@ void engine_metrics_freep(struct engine_metrics **metrics);
 
 void count_run_started(struct engine_metrics *metrics, str namespace, str workflow);
 void count_run_finished(struct engine_metrics *metrics, str namespace, str workflow,
-                        Pb__RunStatus status, int64_t duration_us);
+                        Pb__RunStatus outcome, int64_t duration_us);
 
 void count_job_leased(struct engine_metrics *metrics, str queue, str function, int64_t wait_us);
 /** `outcome`: completed, failed, cancelled or dead. `duration_us` < 0: it was not leased. */
@@ -41,6 +42,10 @@ void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t du
                   size_t commands);
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);
 void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us);
+
+/** What a step of the cache of calls did (tables/call_cache.h). */
+void count_call_cache(struct engine_metrics *metrics, const struct call_cache_counts *counts);
+void gauge_call_cache(struct engine_metrics *metrics, uint64_t entries, uint64_t value_bytes);
 
 /** Gauges of a partition, once a second. */
 struct partition_gauges {

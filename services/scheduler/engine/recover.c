@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -249,6 +250,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(park_poison(engine, reterr));
     TRY(engine_deletions_recover(engine, reterr));
     TRY(engine_peek_schedule(engine, reterr));
+    TRY(engine_peek_call_cache(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }

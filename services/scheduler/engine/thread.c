@@ -44,6 +44,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     int64_t due_us = with_care ? engine->care_due_us : INT64_MAX;
     due_us         = earliest(due_us, engine->timer_due_us);
     due_us         = earliest(due_us, engine->schedule_due_us);
+    due_us         = earliest(due_us, engine->call_cache_due_us);
     due_us         = earliest(due_us, job_queues_due_us(engine->queues));
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));

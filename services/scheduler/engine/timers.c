@@ -5,6 +5,7 @@
  * the next turn, behind the others, and also after a restart.
  */
 #include "base/log.h"
+#include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/engine_internal.h"
 
 enum {
@@ -127,6 +128,19 @@ static status expire_leases(struct engine *engine, struct error *reterr)
 status engine_due(struct engine *engine, struct error *reterr)
 {
     TRY(engine_fire_schedules(engine, reterr));
+    TRY(engine_call_cache_due(engine, reterr));
     TRY(fire_timers(engine, reterr));
     return expire_leases(engine, reterr);
+}
+
+static void put_off(int64_t *due_us, int64_t until_us)
+{
+    if (*due_us < until_us) *due_us = until_us;
+}
+
+void engine_put_off(struct engine *engine, int64_t until_us)
+{
+    engine->timer_due_us = until_us; /* not at once again, whatever is due */
+    put_off(&engine->schedule_due_us, until_us);
+    put_off(&engine->call_cache_due_us, until_us);
 }

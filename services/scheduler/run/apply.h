@@ -49,6 +49,8 @@ status apply_undo(struct run *run, struct event *event, struct error *reterr);
 
 status apply_emitted(const struct run *run, struct activation *activation, struct event *event,
                      struct error *reterr);
+status apply_cache(struct run *run, struct activation *activation, struct event *event,
+                   struct error *reterr);
 status apply_agent(struct run *run, struct activation *activation, struct event *event,
                    struct error *reterr);
 

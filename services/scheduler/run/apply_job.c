@@ -1,4 +1,5 @@
 /* Jobs and approvals. */
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
 #include "scheduler/run/due.h"
@@ -17,7 +18,10 @@ static bool is_same_id(const struct id *a, const struct id *b)
 static status apply_scheduled(struct run *run, struct activation *activation, struct event *event,
                               struct error *reterr)
 {
-    if (activation_task(run, activation)->kind != TASK_CALL || activation->id.text[0]) {
+    bool is_granted =
+        call_cache_is_awaited(run, activation) && is_same_id(&activation->id, &event->id);
+    bool is_call = activation_task(run, activation)->kind == TASK_CALL;
+    if (!is_call || (activation->id.text[0] && !is_granted)) {
         return damaged(reterr, event, "the task makes no call now");
     }
     if (!id_is_valid(str_from(event->id.text)) || job_activation(run, str_from(event->id.text))) {
@@ -30,6 +34,11 @@ static status apply_scheduled(struct run *run, struct activation *activation, st
     bool has_own_key = activation_task(run, activation)->idempotency_key != NULL;
     if (has_own_key) json_replace(&activation->key, json_ref(event->key));
     job_index_add(run, &event->id, activation->slot);
+    if (is_granted) {
+        json_replace(&activation->payload, json_invalid());
+        activation->due_us = 0; /* when it would have asked the cache again */
+        run->is_due_known  = false;
+    }
     return STATUS_OK;
 }
 

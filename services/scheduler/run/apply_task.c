@@ -1,4 +1,5 @@
 /* How tasks start, end and move the list they are in. */
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
 #include "scheduler/run/due.h"
@@ -304,6 +305,7 @@ static status apply_completed(struct run *run, struct activation *activation, st
 {
     TRY(resolve_value(run, activation, event, reterr));
     TRY(apply_input(activation, INPUT_COMPLETE, event, reterr));
+    json_replace(&event->cache, call_cache_end_new(run, activation, activation->result));
     struct scope *scope     = run_scope(run, activation->scope);
     const struct task *task = activation_task(run, activation);
 
@@ -327,6 +329,7 @@ static status apply_stopped(struct run *run, struct activation *activation, stru
 {
     bool is_fault = event->kind == EVENT_TASK_FAULTED;
     TRY(apply_input(activation, is_fault ? INPUT_FAULT : INPUT_CANCEL, event, reterr));
+    json_replace(&event->cache, call_cache_end_new(run, activation, json_invalid()));
     if (is_fault && activation->result.kind != JSON_INVALID) remember_rejection(run, activation);
 
     struct scope *scope      = run_scope(run, activation->scope);

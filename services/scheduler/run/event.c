@@ -56,6 +56,9 @@ const char *event_type(enum event_kind kind)
     case EVENT_RUN_EDITED: return "run.edited";
     case EVENT_RUN_RESET: return "run.reset";
     case EVENT_RUN_COMPENSATED: return "run.compensated";
+    case EVENT_CACHE_ASKED: return "cache.asked";
+    case EVENT_CACHE_HIT: return "cache.hit";
+    case EVENT_CACHE_LEFT: return "cache.left";
     case EVENT_AGENT_TURN: return "agent.turn";
     case EVENT_AGENT_CALLS: return "agent.calls";
     case EVENT_NONE: break;
@@ -71,10 +74,11 @@ void event_done(struct event *event)
     json_unref(event->error);
     json_unref(event->undo);
     json_unref(event->key);
+    json_unref(event->cache);
     json_unref(event->iteration);
     json_unref(event->reference);
     event->value = event->input = event->context = event->error = json_invalid();
-    event->undo = event->key = event->iteration = event->reference = json_invalid();
+    event->undo = event->key = event->cache = event->iteration = event->reference = json_invalid();
 }
 
 struct event *event_list_push(struct event_list *list, const struct event *event)

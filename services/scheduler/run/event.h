@@ -178,6 +178,16 @@ enum event_kind {
 
     /* "run.labelled": activation; value = {label: text}: put on the run. */
     EVENT_RUN_LABELLED = 80,
+
+    /* "cache.asked": activation; id = of the job that it becomes if there is no answer; value =
+     * its arguments, key = its own idempotency key, input = {key, maxAge, fresh}: what is looked up
+     * (call_cache.h). due_us = when it asks again. Once more with the same id, and nothing else,
+     * when that time comes. EVENT_JOB_SCHEDULED with the same id: it calls itself. */
+    EVENT_CACHE_ASKED = 81,
+    /* "cache.hit": activation, id, value = raw output; due_us = when that was stored. */
+    EVENT_CACHE_HIT = 82,
+    /* "cache.left": activation, id: it waits for the answer no more. */
+    EVENT_CACHE_LEFT = 83,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
@@ -238,6 +248,9 @@ struct event {
     json value, input, context, error;
     json undo; /* of job.completed: the calls that undo it, as the worker said; invalid: none */
     json key;  /* text; kept only where the workflow names one */
+    /* Resolved, of cache.left and of the end of a task that called for others: {key, maxAge, job},
+     * and `output` if there is one to keep. */
+    json cache;
 
     /* Fresh. */
     const char *function, *queue; /* of the definition */

@@ -111,8 +111,8 @@ static struct event event_kept(const struct run *run, const struct event *event)
     }
     if (event->value_from != VALUE_HERE) kept.value = json_invalid();
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
-    bool has_own_key =
-        event->kind == EVENT_JOB_SCHEDULED && run->workflow->tasks[event->task].idempotency_key;
+    bool is_call     = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED;
+    bool has_own_key = is_call && run->workflow->tasks[event->task].idempotency_key;
     if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;
 }

@@ -295,6 +295,11 @@ json job_key_new(const struct run *run, const struct activation *activation, jso
     return key_new(run, activation, own, rejections_of(run, activation));
 }
 
+bool job_was_refused(const struct run *run, const struct activation *activation)
+{
+    return rejections_of(run, activation) > 0;
+}
+
 json remembered_output(const struct run *run, const struct activation *activation, json key)
 {
     bool is_again             = false;

@@ -43,6 +43,9 @@ json reference_new(const struct run *run, const struct activation *activation);
 /** The task's key; `own` is what the workflow names (JSON_INVALID: the default one). Owned. */
 json job_key_new(const struct run *run, const struct activation *activation, json own);
 
+/** Says whether an answer of this call was refused before, so that it asks anew. */
+bool job_was_refused(const struct run *run, const struct activation *activation);
+
 /** The raw output of a job that completed under `key` in an earlier attempt of a try around
  * `activation`; a view, JSON_INVALID if there is none. */
 json remembered_output(const struct run *run, const struct activation *activation, json key);

@@ -69,6 +69,11 @@ static void reopen(struct run *run, struct activation *activation, int64_t ended
         activation->attempt = 1;
         json_replace(&activation->key, json_invalid());
     }
+    if (kind == TASK_CALL) { /* of what it asked the cache for */
+        json_replace(&activation->items, json_invalid());
+        json_replace(&activation->payload, json_invalid());
+        activation->due_us = 0;
+    }
     activation->id = (struct id){};
 }
 

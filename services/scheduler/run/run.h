@@ -90,6 +90,7 @@ struct decide_env {
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
     const struct child_places *children;       /* child.h; NULL: none to ask */
     const struct secret_source *secrets;       /* NULL: there are none */
+    bool has_call_cache;  /* there is one to ask: `cache` of calls means something */
     bool notes_lifecycle; /* somebody has subscribed: events get what lifecycle.h needs */
 };
 
@@ -189,6 +190,20 @@ struct child_answer {
 status run_child_answered(struct run *run, const struct decide_env *env,
                           const struct child_answer *answer, struct event_list *events,
                           struct error *reterr);
+
+/** What the cache says to a call that asked it (metadata.tutti.cache). */
+struct call_answer {
+    uint32_t activation; /* of the call */
+    str job;             /* the id under which it asked */
+    json output;         /* shared; invalid: there is none, it is to make the call */
+    int64_t stored_us;   /* of the output */
+};
+
+/** NOT_FOUND: no such call waits (any more), or it cannot be made now since the run is suspended:
+ * whoever else waits is not to wait for it. OK without an event: it calls already. */
+status run_call_answered(struct run *run, const struct decide_env *env,
+                         const struct call_answer *answer, struct event_list *events,
+                         struct error *reterr);
 
 struct run_signal {
     str name;  /* the CloudEvent's type */
@@ -327,7 +342,7 @@ struct run_compensation run_compensation(const struct run *run);
 
 /** Why the run does not move: open tasks that wait, oldest place first. */
 struct run_wait {
-    enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL, WAIT_CHILD } kind;
+    enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL, WAIT_CHILD, WAIT_CACHE } kind;
     const struct task *task;
     uint32_t slot; /* for run_wait_put() */
     int64_t since_us;
@@ -338,6 +353,17 @@ struct run_wait {
 size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capacity);
 /** Appends the reference of the task that waits; before the run changes. */
 void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out);
+
+/** A call that waits for the cache, or makes the call for all who wait. */
+struct cached_call {
+    const struct task *task;
+    str job, digest; /* views */
+    int64_t max_age_us;
+    bool is_fresh; /* answers from before are not wanted */
+    bool calls;    /* its job is open */
+};
+/** `slot` of a run_wait. False: it is none of these. */
+bool run_cached_call(const struct run *run, uint32_t slot, struct cached_call *ret_call);
 
 /** What the worker of an open job of an agent's turn gets as its input: the conversation so far.
  * Owned; JSON_INVALID: the run has no such job. */

@@ -164,6 +164,9 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_RUN_LABELLED: return STATUS_OK; /* of its row, not of its state */
     case EVENT_AGENT_TURN:
     case EVENT_AGENT_CALLS: return apply_agent(run, activation, event, reterr);
+    case EVENT_CACHE_ASKED:
+    case EVENT_CACHE_HIT:
+    case EVENT_CACHE_LEFT: return apply_cache(run, activation, event, reterr);
     default: return apply_taken(run, activation, event, reterr);
     }
 }
@@ -202,6 +205,9 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_CHILD_CANCELLED:
     case EVENT_AGENT_TURN:
     case EVENT_AGENT_CALLS:
+    case EVENT_CACHE_ASKED:
+    case EVENT_CACHE_HIT:
+    case EVENT_CACHE_LEFT:
     case EVENT_CHILD_TERMINATED: return apply_activation(run, event, reterr);
     case EVENT_UNDO_BEGUN:
     case EVENT_COMPENSATION_STARTED: return apply_undo(run, event, reterr);

@@ -1,4 +1,5 @@
 /* Looking at a run, and at its events, from outside. */
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/agent.h"
 #include "scheduler/run/job_key.h"
 #include "scheduler/run/state.h"
@@ -140,6 +141,10 @@ static bool wait_of(const struct run *run, const struct activation *activation,
         if (task->kind == TASK_RUN) {
             ret_wait->kind = WAIT_CHILD;
             if (json_is(activation->key, JSON_TEXT)) ret_wait->id = json_str(activation->key);
+        }
+        if (task->kind == TASK_CALL) {
+            ret_wait->kind = WAIT_CACHE;
+            ret_wait->id   = str_from("an equal call is being made; its answer is shared (cache)");
         }
         return true;
     case TASK_ILLEGAL:
@@ -307,11 +312,13 @@ static const char *value_name(enum event_kind kind)
     switch (kind) {
     case EVENT_RUN_STARTED:
     case EVENT_CHILD_SCHEDULED:
+    case EVENT_CACHE_ASKED:
     case EVENT_JOB_SCHEDULED: return "input";
     case EVENT_RUN_COMPLETED:
     case EVENT_TASK_COMPLETED:
     case EVENT_ITEM_COMPLETED:
     case EVENT_CHILD_COMPLETED:
+    case EVENT_CACHE_HIT:
     case EVENT_JOB_COMPLETED: return "output";
     case EVENT_EMITTED:
     case EVENT_SIGNAL_RECEIVED: return "event";
@@ -365,6 +372,22 @@ static void put_child(struct json_writer *writer, const struct event *event)
     }
 }
 
+/* Whether the task's answer is one that was kept, and when the next thing happens. */
+static void put_times(struct json_writer *writer, const struct run *run, const struct event *event)
+{
+    const struct activation *activation = run_activation(run, event->activation);
+    if (event->kind == EVENT_CACHE_HIT) {
+        put_time(writer, "stored_at", event->due_us);
+    } else if (event->kind != EVENT_CACHE_ASKED && event->kind != EVENT_RUN_RESET) {
+        put_time(writer, "due_at", event->due_us);
+    }
+    put_time(writer, "deadline", event->deadline_us);
+    if (event->kind != EVENT_TASK_COMPLETED || !activation) return;
+    const struct task *task        = activation_task(run, activation);
+    CLEANUP(json_unrefp) json note = call_cache_note_new(activation, task, event->time_us);
+    put_value(writer, "cache", note);
+}
+
 void event_view_make(const struct run *run, const struct event *event, struct event_view *ret_view)
 {
     struct event_view view = {
@@ -398,8 +421,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     if (name) put_value(&writer, name, value_of(run, event));
     put_value(&writer, "context", event->context);
     put_value(&writer, "error", event->error);
-    if (event->kind != EVENT_RUN_RESET) put_time(&writer, "due_at", event->due_us);
-    put_time(&writer, "deadline", event->deadline_us);
+    put_times(&writer, run, event);
     bool is_approval =
         event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED;
     if (is_approval || event->kind == EVENT_APPROVAL_EDITED) {

@@ -1,4 +1,5 @@
 /* What a snapshot says must hold together: it comes from disk. */
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/snapshot_tie.h"
 
 #include "scheduler/run/due.h"
@@ -27,7 +28,12 @@ static status check_activation(const struct run *run, const struct activation *a
         return snapshot_broken(reterr, "nothing to undo");
     }
     bool is_queued = activation->state == TASK_QUEUED;
-    if (is_queued != (task->kind == TASK_CALL && activation->id.text[0] != '\0')) {
+    bool is_asking = call_cache_is_awaited(run, activation);
+    if (is_asking && (!activation->id.text[0] || activation->payload.kind == JSON_INVALID)) {
+        return snapshot_broken(reterr, "a call that waits for no answer");
+    }
+    bool is_called = task->kind == TASK_CALL && activation->id.text[0] && !is_asking;
+    if (is_queued != is_called) {
         return snapshot_broken(reterr, "a job without a task");
     }
     if (activation->flow.kind > FLOW_GOTO) return snapshot_broken(reterr, "no such flow");

@@ -19,6 +19,7 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_ANSWER]   = TASK_RUNNING,
     },
     [TASK_WAITING] = {
+        [INPUT_QUEUE]    = TASK_QUEUED,    /* the cache has no answer for its call */
         [INPUT_CLOSE]    = TASK_RUNNING,
         [INPUT_ANSWER]   = TASK_RUNNING,   /* by its child run */
         [INPUT_COMPLETE] = TASK_COMPLETED,

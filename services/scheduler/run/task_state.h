@@ -9,8 +9,8 @@ enum task_state {
     TASK_ILLEGAL = 0, /* zero, so that every pair the table leaves out is illegal */
     TASK_RUNNING,     /* in the engine: its lists move, or it is about to end */
     TASK_QUEUED,      /* as a job at the queue or a worker; its attempts are the job's */
-    TASK_WAITING,     /* for an event, a time, a person or a child run; meanwhile it may work on
-                       * events */
+    TASK_WAITING,     /* for an event, a time, a person, a child run or the cache; meanwhile it may
+                       * work on events */
     TASK_RETRYING,    /* an attempt failed; the next one has its time */
     TASK_COMPLETED,
     TASK_FAULTED,
@@ -22,9 +22,9 @@ enum task_state {
 /* What happens to it: verbs. */
 enum task_input {
     INPUT_QUEUE,   /* its job is scheduled */
-    INPUT_AWAIT,   /* its child run is scheduled */
+    INPUT_AWAIT,   /* its child run is scheduled; the cache is asked */
     INPUT_REQUEUE, /* an attempt of its job failed and another one follows */
-    INPUT_ANSWER,  /* its job or child ended, one way or another */
+    INPUT_ANSWER,  /* its job or child ended, one way or another; the cache has an answer */
     INPUT_CLOSE,   /* it hears no more events, and works on those it has */
     INPUT_RETRY,   /* it failed and will be entered again */
     INPUT_REENTER,

@@ -4,6 +4,7 @@
 #include "assistant.pb-c.h"
 #include "base/mem.h"
 #include "breaker.pb-c.h"
+#include "call_cache.pb-c.h"
 #include "dead_letter.pb-c.h"
 #include "event.pb-c.h"
 #include "function.pb-c.h"
@@ -88,6 +89,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__assistants__descriptor, assistant_service_methods, scheduler},
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},
+        {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},
         {},
     };
     const struct rpc_server_options rpc_options = {

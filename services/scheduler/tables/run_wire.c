@@ -99,6 +99,7 @@ static const char *wait_kind(const struct run_wait *wait)
     case WAIT_EVENT: return "event";
     case WAIT_APPROVAL: return "approval";
     case WAIT_CHILD: return "child";
+    case WAIT_CACHE: return "slot";
     }
     return "";
 }

@@ -49,6 +49,10 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_FUNCTIONS]    = "functions",
     [TABLE_ASSISTANTS]   = "assistants",
     [TABLE_ASSISTANT_VERSIONS] = "assistant_versions",
+    [TABLE_CALL_CACHE] = "call_cache",
+    [TABLE_CALL_CACHE_ORDER] = "call_cache_order",
+    [TABLE_CALL_CACHE_CALLERS] = "call_cache_callers",
+    [TABLE_CALL_CACHE_TOTALS] = "call_cache_totals",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */

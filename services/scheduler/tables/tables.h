@@ -60,8 +60,13 @@ enum table {
     TABLE_SLOT_WAITERS,  /* group, run id -> nothing: pending */
     TABLE_DELETIONS,     /* run id -> DeletionRecord: it is out of sight, and rows are left */
     TABLE_EVENT_WORK,    /* event id -> EventWorkRecord: has not reached all listeners yet */
-    TABLE_BREAKERS, /* target -> BreakerRecord (breaker.proto); elsewhere than in partition 0 what
-                     * that has said of those that are shut */
+    TABLE_BREAKERS,   /* target -> BreakerRecord (breaker.proto); elsewhere than in partition 0 what
+                       * that has said of those that are shut */
+    TABLE_CALL_CACHE, /* namespace, digest -> CacheEntry (call_cache.proto); partition 0 */
+    TABLE_CALL_CACHE_ORDER,   /* call_cache_internal.h -> nothing; partition 0 */
+    TABLE_CALL_CACHE_CALLERS, /* namespace, digest -> CacheLead; the same and job id ->
+                               * CacheWaiter; partition 0 */
+    TABLE_CALL_CACHE_TOTALS,  /* namespace -> CacheTotals; partition 0 */
     TABLE_COUNT,
 };
 

@@ -1,4 +1,4 @@
-@later @core
+@core
 Feature: marketing-campaign.yaml
 
   Background:

@@ -1,4 +1,3 @@
-@later
 Feature: rag-answer.yaml
 
   Background:

@@ -1,4 +1,5 @@
 #include "support/scheduler/world.h"
+#include "support/scheduler/world_cache.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -92,6 +93,8 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .ids     = &world->ids,
         .random  = &world->random,
         .scratch = arena_new(SCRATCH_MAX),
+
+        .has_call_cache = true,
     };
     const struct id id = id_next(&world->ids, START_US / 1000, 0);
     world->run         = run_new(str_from(id.text), world->workflow);
@@ -114,6 +117,7 @@ void world_done(struct world *world)
 {
     for (size_t i = 0; i < world->child_count; i++) child_done(&world->children[i]);
     free(world->children);
+    world_cache_free(world->cache);
     run_free(world->run);
     run_free(world->shadow);
     for (size_t i = 0; i < world->entry_count; i++) buf_done(&world->entries[i]);
@@ -299,6 +303,9 @@ void world_commit(struct world *world)
         bool is_child =
             event->kind >= EVENT_CHILD_SCHEDULED && event->kind <= EVENT_CHILD_TERMINATED;
         if (is_child) child_note(world, event);
+        bool asks = event->kind == EVENT_CACHE_ASKED;
+        if (asks && !world->cache) world->cache = world_cache_new();
+        if (world->cache) world_cache_note(world, event);
     }
 
     ASSERT(world->entry_count < WORLD_ENTRIES_MAX);
@@ -411,6 +418,7 @@ bool world_step(struct world *world)
         finish(world, run_advance(world->run, &world->env, &world->events, &error), &error);
         return true;
     }
+    if (world_cache_step(world)) return true;
     int64_t job_due_us          = 0;
     const struct world_job *job = job_next(world, &job_due_us);
     int64_t due_us              = run_next_due(world->run);
@@ -424,6 +432,7 @@ bool world_step(struct world *world)
         return true;
     }
     if (job_due_us < due_us) due_us = job_due_us;
+    if (world_cache_due(world) < due_us) due_us = world_cache_due(world);
     if (due_us == NO_DUE_US) return false;
     world->env.now_us = due_us;
     return true;

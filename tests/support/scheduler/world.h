@@ -75,6 +75,7 @@ struct world {
     size_t child_count;
     unsigned children_stopped; /* cancelled or terminated by their parent */
     struct id approval;        /* the last one requested */
+    struct world_cache *cache; /* world_cache.h; of the first call that asks it; NULL: none has */
     json labels;               /* object: what the run put on itself */
     bool is_unchecked;         /* skip the proofs: for long runs and for measuring */
 };
@@ -93,7 +94,8 @@ void world_start(struct world *world, const char *input);
  * event, a person or a job that is never answered. */
 void world_play(struct world *world);
 
-/** One thing that can happen, if there is any: steps first, then an answer, then time. */
+/** One thing that can happen, if there is any: steps first, then the cache, then an answer, then
+ * time. */
 bool world_step(struct world *world);
 
 /** Turns the clock and does what is due. */

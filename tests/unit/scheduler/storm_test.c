@@ -4,7 +4,7 @@
  * (its assertions). A seed that fails is printed and replays.
  */
 #include "cmocka.h"
-#include "support/scheduler/world.h"
+#include "support/scheduler/world_cache.h"
 
 #include <stdio.h>
 
@@ -16,6 +16,13 @@
     "call: agent.run, with: {model: m, input: Go, maxTurns: 4, schema: {type: object}, tools: ["   \
     "{function: http, name: free, with: {method: get}}, {function: http, name: guarded,"           \
     " approval: {timeout: PT30S}, onError: fault}], retry: {limit: {attempt: {count: 1}}}}"
+#define KEPT "call: worker.a, with: {n: 1}, metadata: {tutti: {cache: {maxAge: PT1H}}}"
+#define KEPT_SHORT                                                                                 \
+    "call: worker.a, with: {n: '${ . }'}, metadata: {tutti: {retry: none,"                         \
+    " cache: {maxAge: PT3S, key: '${ 7 }'}}}"
+#define KEPT_OWN                                                                                   \
+    "call: worker.a, with: {n: 1}, metadata: {tutti: {idempotencyKey: '${ \"k\" }',"               \
+    " cache: {maxAge: PT1H, key: '${ 7 }'}}}"
 #define CHILD "run: {workflow: {namespace: test, name: c, version: latest, input: {n: 1}}"
 
 enum { SEEDS = 40, COMMANDS = 120, SECOND_US = 1'000'000 };
@@ -105,6 +112,18 @@ static const char *const bodies[] = {
     "}}]}}},\n"
     "      {l: {for: {in: '[1, 2]'}, metadata: {tutti: {parallel: 2}}, do: [{d: {" AGENT
     "}}]}}]}}\n",
+
+    "timeout: {after: {minutes: 30}}\n"
+    "do:\n"
+    "  - f: {fork: {branches: [\n"
+    "      {l: {for: {in: '[range(6)]'}, metadata: {tutti: {parallel: 4}}, do: [\n"
+    "        {a: {" KEPT ", timeout: {after: {seconds: 25}}}}, {w: {wait: {seconds: 2}}}]}},\n"
+    "      {t: {try: [{b: {" KEPT_SHORT ", output: {schema: {format: json,\n"
+    "        document: {type: integer}}}}}], catch: {retry: {delay: {seconds: 1},\n"
+    "        limit: {attempt: {count: 3}}}, do: [{s: {set: {n: 1}}}]}}},\n"
+    "      {c: {fork: {compete: true, branches: [{d: {" KEPT "}}, {e: {wait: {seconds: 4}}}]}}},\n"
+    "      {g: {" KEPT_OWN "}}]}}\n"
+    "  - again: {for: {in: '[1, 2, 3]'}, do: [{h: {" KEPT_SHORT "}}, {i: {" KEPT "}}]}\n",
 };
 
 /* What a model says that wants tools; to all others it is an object. */
@@ -233,6 +252,8 @@ static void storm(const char *body, uint64_t seed)
     if (!is_over && seed % 2 == 0) world_terminate(&world);
     world_play(&world);                     /* what a cancel undoes takes its time */
     assert_int_equal(world.child_count, 0); /* nobody is left behind */
+    while (world_cache_step(&world)) continue;
+    assert_int_equal(world_cache_callers(&world), 0); /* nor waited for */
     assert_int_equal(run_jobs_open(world.run), 0);
     assert_int_equal(run_next_due(world.run), NO_DUE_US);
     world_done(&world);
@@ -249,8 +270,8 @@ static void the_journal_survives_a_storm(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"try around fork", "loops", "races", "listeners",
-                                        "child runs",      "sagas", "agents"};
+    static const char *const names[] = {"try around fork", "loops", "races",  "listeners",
+                                        "child runs",      "sagas", "agents", "kept answers"};
     struct CMUnitTest tests[ARRAY_LEN(bodies)];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);

@@ -74,15 +74,13 @@ static const struct function_catalog *catalog_new(void)
     return catalog;
 }
 
-/* What a sample may be told: that a part of it is not there yet. */
-static bool is_allowed(const struct diagnostic *finding, bool may_be_unsupported)
+/* A warning that a sample may have: about what has no effect yet. */
+static bool is_allowed(const struct diagnostic *finding)
 {
-    if (may_be_unsupported && strstr(finding->detail, "not supported yet")) return true;
     return strstr(finding->detail, "has no effect yet") != NULL;
 }
 
-/* Reads `text`, and with `may_be_unsupported` takes a refusal that says "not supported yet". */
-static const struct workflow *workflow_of(const char *name, str text, bool may_be_unsupported)
+static const struct workflow *workflow_of(const char *name, str text)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
     struct diagnostics *list                 = diagnostics_new(arena);
@@ -93,9 +91,9 @@ static const struct workflow *workflow_of(const char *name, str text, bool may_b
     status code = workflow_read_with(text, &sources, list, &workflow, NULL);
     size_t bad  = list->dropped;
     for (size_t i = 0; i < list->count; i++) {
-        if (!is_allowed(&list->items[i], may_be_unsupported)) bad++;
+        if (!is_allowed(&list->items[i])) bad++;
     }
-    if (bad > 0 || (code != STATUS_OK && !may_be_unsupported)) {
+    if (bad > 0 || code != STATUS_OK) {
         print_findings(list);
         workflow_unref(workflow);
         fail_msg("%s", name);
@@ -109,7 +107,7 @@ static void the_example_reads(void **state)
     CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
     file_read("compose/examples/seo-article.yaml", &text);
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow = workflow_of("seo-article", buf_str(&text), false);
+    const struct workflow *workflow = workflow_of("seo-article", buf_str(&text));
     assert_string_equal(workflow->name, "seo-article");
     assert_int_equal(workflow->task_count, 6);
     assert_int_equal(workflow->budget.usd_nanos, INT64_C(5'000'000'000));
@@ -132,28 +130,23 @@ static void the_example_reads(void **state)
     assert_false(write->is_output_kept);
 }
 
-static const struct {
-    const char *name;
-    bool caches; /* which is not supported yet */
-} samples[] = {
-    {"agent-research", false}, {"chat-session", false}, {"marketing-campaign", true},
-    {"multi-agent", false},    {"project", false},      {"rag-answer", true},
-    {"rag-ingest", false},     {"scrape-batch", false}, {"seo-article", false},
-    {"seo-assistants", false},
+static const char *const samples[] = {
+    "agent-research", "chat-session", "marketing-campaign", "multi-agent", "project",
+    "rag-answer",     "rag-ingest",   "scrape-batch",       "seo-article", "seo-assistants",
 };
 
 static void samples_read(const char *folder)
 {
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         char path[1024];
-        (void)snprintf(path, sizeof path, "%s/%s.yaml", folder, samples[i].name);
+        (void)snprintf(path, sizeof path, "%s/%s.yaml", folder, samples[i]);
         CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
         file_read(path, &text);
-        workflow_unref(workflow_of(samples[i].name, buf_str(&text), samples[i].caches));
+        workflow_unref(workflow_of(samples[i], buf_str(&text)));
     }
 }
 
-static void samples_read_but_for_what_is_not_built(void **state)
+static void all_samples_read(void **state)
 {
     (void)state;
     if (is_skipped()) return;
@@ -162,7 +155,7 @@ static void samples_read_but_for_what_is_not_built(void **state)
     samples_read(folder);
 }
 
-static void examples_read_but_for_what_is_not_built(void **state)
+static void examples_read(void **state)
 {
     (void)state;
     samples_read("compose/examples");
@@ -174,7 +167,7 @@ static void a_guarded_tool_names_who_decides(void **state)
     CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX + 1);
     file_read("compose/examples/agent-research.yaml", &text);
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow = workflow_of("agent-research", buf_str(&text), false);
+    const struct workflow *workflow = workflow_of("agent-research", buf_str(&text));
     const struct task *agent =
         workflow_task_at(workflow, str_from("/do/0/investigate/try/0/agent"));
     assert_non_null(agent);
@@ -218,7 +211,7 @@ static size_t feature_check(const char *name, str feature)
             assert_true(line.len > 0);
             assert_true(buf_put_str(&text, line));
         }
-        const struct workflow *workflow = workflow_of(name, buf_str(&text), false);
+        const struct workflow *workflow = workflow_of(name, buf_str(&text));
         workflow_unref(workflow);
         count++;
     }
@@ -247,10 +240,8 @@ static void the_kit_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_example_reads),
-        cmocka_unit_test(samples_read_but_for_what_is_not_built),
-        cmocka_unit_test(examples_read_but_for_what_is_not_built),
-        cmocka_unit_test(a_guarded_tool_names_who_decides),
+        cmocka_unit_test(the_example_reads), cmocka_unit_test(all_samples_read),
+        cmocka_unit_test(examples_read),     cmocka_unit_test(a_guarded_tool_names_who_decides),
         cmocka_unit_test(the_kit_reads),
     };
     return cmocka_run_group_tests_name("workflow samples", tests, NULL, NULL);

@@ -27,8 +27,13 @@ status child_unfound(struct scene *scene, status found, const struct error *why,
 void compensate_begin(struct decision *decision, struct activation *activation);
 void variant_begin(struct decision *decision, struct activation *activation);
 
-/** A call, with a merge patch of its arguments. */
-void call_begin_patched(struct decision *decision, struct activation *activation, json patch);
+/** A call of a run that is retried, with a merge patch of its arguments (JSON_INVALID: none).
+ * `is_fresh`: the answer that it had was refused, so the cache is not asked for it. */
+void call_begin_again(struct decision *decision, struct activation *activation, json patch,
+                      bool is_fresh);
+
+/** A call that waits for the cache is to be made. */
+void call_begin_granted(struct decision *decision, struct activation *activation);
 
 /** A list of `owner` that its first task is about to open. */
 static inline struct place place_within(const struct activation *owner, enum scope_kind kind,
