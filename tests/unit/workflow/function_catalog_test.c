@@ -247,7 +247,7 @@ static const struct finding_row findings[] = {
     {"unknown version", TASKS "- a: { call: slack.send_message:3, with: { channel: c } }\n", "V14",
      3, 14, "no version `3` of `slack.send_message`", "`slack.send_message:2`"},
     {"unknown catalog", TASKS "- a: { call: slack.get@mine }\n", "V13", 3, 14, "catalog `mine`",
-     "`slack.get@default`"},
+     "declare it"},
     {"no function at all", TASKS "- a: { call: 'slack.get:' }\n", "V14", 3, 14, "names no function",
      "name:version@catalog"},
     {"a missing argument", TASKS "- a: { call: slack.send_message, with: { count: 1 } }\n", "V14",
