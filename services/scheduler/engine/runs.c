@@ -1,7 +1,7 @@
 /* Commands to runs that exist. */
 #include "scheduler/engine/engine_internal.h"
 
-/* --- cancel --------------------------------------------------------------------
+/* --- one command to one run --------------------------------------------------------------------
  */
 
 status engine_decided(struct engine *engine, struct command *command, struct live_run *live,
@@ -23,12 +23,39 @@ status engine_answer_view(struct engine *engine, struct command *command, struct
     return STATUS_OK;
 }
 
+/* The run that a command is for. NULL: the command is answered, because the run cannot be had, or
+ * because it has changed it before and is only repeated: also after a restart. */
+static status begin(struct engine *engine, struct command *command, struct live_run **ret_live,
+                    struct error *reterr)
+{
+    struct live_run *live = NULL;
+    engine_answer(engine, command);
+    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    if (!live) return STATUS_OK;
+    if (engine_request_find(engine, command->request_id)) {
+        return engine_answer_view(engine, command, live, reterr);
+    }
+    *ret_live = live;
+    return STATUS_OK;
+}
+
+/* It has decided: what it changed is kept, and that it did. */
+static status end(struct engine *engine, struct command *command, struct live_run *live,
+                  struct error *reterr)
+{
+    if (command->code != STATUS_OK) return STATUS_OK;
+    TRY(engine_request_keep(engine, command->request_id, str_from(live->id.text), (str){}, reterr));
+    return engine_answer_view(engine, command, live, reterr);
+}
+
+/* --- cancel ------------------------------------------------------------------------------------
+ */
+
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__CancelRun *request = command->request;
-    engine_answer(engine, command);
-    struct live_run *live = NULL;
-    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    struct live_run *live        = NULL;
+    TRY(begin(engine, command, &live, reterr));
     if (!live) return STATUS_OK;
 
     const struct decide_env env = engine_env(engine);
@@ -36,7 +63,7 @@ status engine_cancel_run(struct engine *engine, struct command *command, struct 
     command->code = run_cancel(live->run, &env, str_from(request->reason), str_from(request->by),
                                &engine->events, &command->error);
     TRY(engine_decided(engine, command, live, reterr));
-    return engine_answer_view(engine, command, live, reterr);
+    return end(engine, command, live, reterr);
 }
 
 /* --- terminate, suspend, resume ----------------------------------------------------------------
@@ -57,9 +84,8 @@ static status stop_run(struct engine *engine, struct command *command, run_stop 
                        struct error *reterr)
 {
     const Pb__StopRun *request = command->request;
-    engine_answer(engine, command);
-    struct live_run *live = NULL;
-    TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
+    struct live_run *live      = NULL;
+    TRY(begin(engine, command, &live, reterr));
     if (!live) return STATUS_OK;
 
     const struct decide_env env = engine_env(engine);
@@ -67,7 +93,7 @@ static status stop_run(struct engine *engine, struct command *command, run_stop 
     command->code = decide(live->run, &env, str_from(request->reason), str_from(request->by),
                            &engine->events, &command->error);
     TRY(engine_decided(engine, command, live, reterr));
-    return engine_answer_view(engine, command, live, reterr);
+    return end(engine, command, live, reterr);
 }
 
 status engine_terminate_run(struct engine *engine, struct command *command, struct error *reterr)
@@ -130,9 +156,11 @@ status engine_retry_run(struct engine *engine, struct command *command, struct e
     const Pb__RetryRun *request     = command->request;
     struct live_run *live           = NULL;
     const struct engine_retry retry = {command->run.text, request->task, request->by};
-    engine_answer(engine, command);
+    TRY(begin(engine, command, &live, reterr));
+    if (!live) return STATUS_OK;
+    live = NULL;
     TRY(engine_retry(engine, command, &retry, &live, reterr));
-    return live ? engine_answer_view(engine, command, live, reterr) : STATUS_OK;
+    return live ? end(engine, command, live, reterr) : STATUS_OK;
 }
 
 status engine_signal(struct engine *engine, struct command *command, struct live_run *live,
