@@ -139,6 +139,11 @@ static status explain_task(struct why *why, struct error *reterr)
             arena_printf(why->arena, "somebody has to decide at %s since %s", one->task, since));
         one->advice = said(arena_printf(why->arena, "`tutti approve %s` or `tutti reject %s`",
                                         one->detail, one->detail));
+    } else if (strcmp(one->kind, "slot") == 0) {
+        one->reason = said(arena_printf(why->arena,
+                                        "%s waits since %s for the answer of an equal call (cache)",
+                                        one->task, since));
+        one->advice = "wait; if that call fails, this one is made";
     } else if (strcmp(one->kind, "child") == 0) {
         one->reason = said(arena_printf(why->arena, "%s waits for its child run %s since %s",
                                         one->task, one->detail, since));
