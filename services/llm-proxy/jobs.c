@@ -11,6 +11,7 @@
 #include "json/json_text.h"
 #include "json/json_write.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ enum {
     INPUT_DEPTH  = 64,
     INPUT_VALUES = 1'000'000,
     RELEASE_MS   = 20'000, /* a wait above this goes back to the queue */
+    TARGET_SIZE  = 128,    /* "llm:" and a provider's name */
 };
 
 struct jobs {
@@ -34,6 +36,7 @@ struct chat_job {
     json input; /* the request's texts are views of it */
     struct chat_request *request;
     struct llm_route scratch;
+    bool has_one_provider;    /* its route */
     struct llm_call *call;    /* of a chat */
     struct embed_call *embed; /* of embeddings */
 };
@@ -199,11 +202,38 @@ static bool is_transient(enum llm_error_class class)
     return class != LLM_ERROR_REQUEST && class != LLM_ERROR_KEY && class != LLM_ERROR_QUOTA;
 }
 
-static void on_failed(struct chat_job *chat, const struct llm_error *error)
+/* What a breaker counts: what the next call may meet as well. */
+static bool is_failure(enum llm_error_class class)
 {
+    return class == LLM_ERROR_CONNECT || class == LLM_ERROR_TIMEOUT || class == LLM_ERROR_SERVER ||
+           class == LLM_ERROR_OVERLOADED;
+}
+
+/* "Later": the job goes back and burns no attempt, and nobody else asks that provider before. */
+static void hand_back(struct chat_job *chat, int64_t retry_after_ms, Pb__TargetOutcome *outcome)
+{
+    Pb__TargetOutcome *list[] = {outcome};
+    Pb__JobReleased released  = PB__JOB_RELEASED__INIT;
+    outcome->rest_until_us    = clock_unix_us() + retry_after_ms * 1000;
+    released.not_before_us    = outcome->rest_until_us;
+    released.reason           = "the provider asks to wait";
+    released.outcomes         = list;
+    released.n_outcomes       = 1;
+    worker_hand_back(chat->job, &released);
+}
+
+static void on_failed(struct chat_job *chat, const struct llm_outcome *ended)
+{
+    const struct llm_error *error = &ended->error;
+    char target[TARGET_SIZE];
+    Pb__TargetOutcome outcome = PB__TARGET_OUTCOME__INIT;
+    Pb__TargetOutcome *list[] = {&outcome};
+    (void)snprintf(target, sizeof target, "llm:%s", ended->provider);
+    outcome.target = target;
+    outcome.failed = is_failure(error->class);
+    outcome.only   = chat->has_one_provider;
     if (error->class == LLM_ERROR_RATE_LIMITED && error->retry_after_ms > RELEASE_MS) {
-        worker_release(chat->job, clock_unix_us() + error->retry_after_ms * 1000,
-                       "the provider asks to wait");
+        hand_back(chat, error->retry_after_ms, &outcome);
         return;
     }
     enum error_kind kind              = kind_of(error);
@@ -215,6 +245,8 @@ static void on_failed(struct chat_job *chat, const struct llm_error *error)
     failed.error_json     = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
     failed.transient      = is_transient(error->class);
     failed.retry_after_ms = error->retry_after_ms;
+    failed.outcomes       = list;
+    failed.n_outcomes     = outcome.failed && *ended->provider ? 1 : 0;
     worker_fail(chat->job, &failed);
 }
 
@@ -241,7 +273,7 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     } else if (outcome->is_ok) {
         on_answered(chat, outcome);
     } else {
-        on_failed(chat, &outcome->error);
+        on_failed(chat, outcome);
     }
     chat_job_free(chat);
 }
@@ -280,6 +312,14 @@ static void complete_empty(struct chat_job *chat)
     chat_job_free(chat);
 }
 
+static bool has_one_provider(const struct llm_route *route)
+{
+    for (uint32_t i = 1; i < route->target_count; i++) {
+        if (route->targets[i].provider != route->targets[0].provider) return false;
+    }
+    return true;
+}
+
 static void run_chat(struct jobs *jobs, struct worker_job *job)
 {
     struct error error    = {};
@@ -305,7 +345,8 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
         chat_job_free(chat);
         return;
     }
-    int64_t deadline_ms = deadline_ms_of(job->leased);
+    int64_t deadline_ms    = deadline_ms_of(job->leased);
+    chat->has_one_provider = has_one_provider(route);
     if (!is_embedding(job->leased)) {
         chat->call =
             llm_call_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);

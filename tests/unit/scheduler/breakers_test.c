@@ -378,6 +378,46 @@ static void test_outcomes_of_others(void **)
     rig_done(&rig);
 }
 
+/* Only who has called knows whom a route stands for: from then on the job waits for that one. */
+static void test_found_by_calling(void **)
+{
+    struct rig rig;
+    rig_begin(&rig, 3'600 * S, false);
+    rig_put(&rig, "route",
+            "  - a:\n      call: llm.chat\n      with: {model: smart, prompt: hi}\n"
+            "      metadata: {tutti: {retry: {delay: {milliseconds: 1}, limit: {attempt: {count: "
+            "9}}}}}\n");
+    (void)rig_start(&rig, "route", NULL);
+    Pb__TargetOutcome failed    = PB__TARGET_OUTCOME__INIT;
+    Pb__TargetOutcome *list[]   = {&failed};
+    Pb__ListBreakers message    = PB__LIST_BREAKERS__INIT;
+    const struct question asked = {
+        .service = &pb__breakers__descriptor, .method = "List", .message = &message};
+    failed.target = message.name = "llm:other";
+    failed.failed = failed.only = true;
+    for (int i = 0; i < FAILURES; i++) {
+        const Pb__LeasedJob *job = rig_lease(&rig, "llm", RIG_WAIT_MS);
+        Pb__JobFailed report_of  = PB__JOB_FAILED__INIT;
+        Pb__JobReport made       = PB__JOB_REPORT__INIT;
+        report_of.error_json     = bytes_of(UNAVAILABLE);
+        report_of.transient      = true;
+        report_of.outcomes       = list;
+        report_of.n_outcomes     = 1;
+        made.result_case         = PB__JOB_REPORT__RESULT_FAILED;
+        made.failed              = &report_of;
+        report(&rig, job, &made);
+    }
+    const Pb__BreakerList *there = rig_ask(&rig, &asked);
+    while (there->breakers[0]->held == 0) { /* its next attempt is due in a moment */
+        rig_forget(&rig);
+        rig_pause();
+        there = rig_ask(&rig, &asked);
+    }
+    assert_int_equal(there->breakers[0]->state, PB__BREAKER_STATE__BREAKER_STATE_OPEN);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_done(&rig);
+}
+
 /* Calls that are no jobs. */
 static void test_reports_of_calls(void **)
 {
@@ -423,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_rest),
         cmocka_unit_test(test_outcomes_of_others),
+        cmocka_unit_test(test_found_by_calling),
         cmocka_unit_test(test_reports_of_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,8 +74,7 @@ static struct told told_of(const Pb__JobReport *report)
 }
 
 /* The worker says it better than the error: it may have asked several. */
-static enum outcome note_told(struct engine *engine, const struct open_job *job,
-                              const struct told *told)
+static enum outcome note_told(struct engine *engine, struct open_job *job, const struct told *told)
 {
     enum outcome own = OUTCOME_NONE;
     for (size_t i = 0; i < told->count; i++) {
@@ -84,6 +83,9 @@ static enum outcome note_told(struct engine *engine, const struct open_job *job,
             *outcome->target ? engine_target_named(engine, str_from(outcome->target)) : job->target;
         bool is_asked_to_rest = outcome->rest_until_us > engine->now_us;
         if (!target) continue;
+        /* A route of models: only who has called knows whom. */
+        bool is_found = !job->target && outcome->only;
+        if (is_found) open_job_aim(engine->queues, job, target, engine->now_us);
         if (is_asked_to_rest) {
             target_note_rest(targets_of(engine), target, outcome->rest_until_us);
         }
