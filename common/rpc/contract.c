@@ -40,6 +40,8 @@ static const struct rpc_contract_method run_methods[] = {
     {"Compensate", RPC_COMMIT, false, INSIDE},
     {"Reset",   RPC_COMMIT, false, INSIDE},
     {"Delete",  RPC_COMMIT, true,  INSIDE},
+    {"Bulk",    RPC_COMMIT, false, INSIDE},
+    {"Operation", RPC_FAST, true,  INSIDE},
     {},
 };
 

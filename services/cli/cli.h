@@ -76,6 +76,7 @@ enum cli_exit command_cancel(struct cli *cli);
 enum cli_exit command_terminate(struct cli *cli);
 enum cli_exit command_why(struct cli *cli);
 enum cli_exit command_batch(struct cli *cli);
+enum cli_exit command_bulk(struct cli *cli);
 enum cli_exit command_delete(struct cli *cli);
 enum cli_exit command_compensate(struct cli *cli);
 enum cli_exit command_restart(struct cli *cli);

@@ -67,6 +67,16 @@ static const struct cli_flag batch_flags[] = {
     {"--label", 'l', "KEY:VALUE", "a label for all of them"},
     {},
 };
+static const struct cli_flag bulk_flags[] = {
+    {"--status", 0, "STATUS", "runs of this status"},
+    {"--workflow", 0, "NAME", "runs of this workflow"},
+    {"--label", 'l', "KEY:VALUE", "runs with this label"},
+    {"--before", 0, "TIME", "runs created before 2030-01-31T12:00:00Z"},
+    {"--reason", 'r', "TEXT", "is shown with the runs"},
+    {"--dry-run", 0, NULL, "only count them"},
+    {"--force", 0, NULL, "delete: also those that have not ended"},
+    {},
+};
 static const struct cli_flag restart_flags[] = {
     {"--id", 0, "ID", "an id of your own for the new run"},
     {"--version", 0, "VERSION", "of the workflow; without it the same one"},
@@ -195,6 +205,9 @@ static const struct cli_command commands[] = {
      cancel_flags, command_compensate},
     {"draft", "RUN", "change the input of a draft, or start it", NULL, 1, 1, draft_flags,
      command_draft},
+    {"bulk", "ACTION", "cancel, terminate, retry or delete many runs",
+     "All runs that every flag means; at least one is needed. Waits until it is done.", 1, 1,
+     bulk_flags, command_bulk},
     {"delete", "RUN", "delete a run that has ended, with everything it left",
      "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
      command_delete},

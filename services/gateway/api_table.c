@@ -14,6 +14,8 @@ const struct api_handler api_handlers[] = {
     {"resumeRun",            runs_resume},
     {"signalRun",            runs_signal},
     {"deleteRun",            runs_delete},
+    {"startBulk",            runs_bulk},
+    {"getOperation",         operations_get},
     {"startRuns",            runs_batch},
     {"signalWithStart",      runs_signal_with_start},
     {"editRunInput",         runs_edit_input},

@@ -16,6 +16,8 @@ void runs_pause(struct api_call *call);
 void runs_resume(struct api_call *call);
 void runs_signal(struct api_call *call);
 void runs_delete(struct api_call *call);
+void runs_bulk(struct api_call *call);
+void operations_get(struct api_call *call);
 void runs_batch(struct api_call *call);
 void runs_signal_with_start(struct api_call *call);
 void runs_edit_input(struct api_call *call);

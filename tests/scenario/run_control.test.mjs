@@ -177,3 +177,36 @@ scenario('why a run does not move, in sentences', { needs: [...NEEDS, 'tool-adap
   assert.equal(paused.kind, 'paused');
   assert.match(paused.reason, /suspended it at 20.*lunch/);
 });
+
+scenario('bulk: many runs by a filter, over a scheduler that dies', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(define('wait', '  - l: { listen: { to: { one: { with: { type: go } } } } }'));
+  const items = [...Array(300).keys()].map((i) => ({ workflow: 'wait', labels: { color: i % 3 === 0 ? 'red' : 'blue' } }));
+  const started = await suite.api.ok('POST', '/v1/runs/batch', { items });
+  assert.ok(started.results.every((result) => result.status === 201));
+  const over = (id) => suite.until('the operation ends', async () => {
+    const seen = await suite.api.patient('GET', `/v1/operations/${id}`);
+    return seen.status === 'done' && seen;
+  });
+  const ask = async (body) => over((await suite.api.ok('POST', '/v1/runs/bulk', body)).id);
+  const red = { labels: { color: 'red' } };
+  const dry = await ask({ action: 'cancel', filter: red, dry_run: true });
+  assert.deepEqual([dry.matched, dry.done, dry.dry_run], [100, 0, true]);
+  assert.equal((await suite.api.ok('GET', '/v1/runs?status=cancelled')).items.length, 0);
+
+  const operation = await suite.api.ok('POST', '/v1/runs/bulk', { action: 'cancel', filter: red, reason: 'no red' });
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  const done = await over(operation.id);
+  assert.deepEqual([done.matched, done.done, done.refused], [100, 100, 0]);
+  const cancelled = (await suite.api.ok('GET', '/v1/runs?status=cancelled&page_size=500')).items;
+  assert.equal(cancelled.length, 100);
+  assert.ok(cancelled.every((run) => run.labels.color === 'red' && run.error.reason === 'no red'));
+
+  const refused = await ask({ action: 'retry', filter: { status: ['cancelled'] } });
+  assert.deepEqual([refused.matched, refused.done, refused.refused, refused.refusals[0].code], [100, 0, 100, 'nothing_to_retry']);
+  const gone = await ask({ action: 'delete', filter: { workflow: 'wait' }, force: true });
+  assert.deepEqual([gone.matched, gone.done], [300, 300]);
+  assert.deepEqual((await suite.api.ok('GET', '/v1/runs')).items, []);
+  assert.equal((await suite.api.call('POST', '/v1/runs/bulk', { action: 'delete', filter: {} })).status, 400);
+  await suite.api.refused('GET', `/v1/operations/${started.results[0].run.id}`, undefined, 404, 'not_found');
+});

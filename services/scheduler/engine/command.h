@@ -41,6 +41,7 @@ enum command_kind {                  /* request -> response */
                     COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
                     COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
                     COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
+                    COMMAND_BULK,         /* Pb__StartBulk -> Pb__OperationView */
                     COMMAND_EDIT_RUN,     /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
                     COMMAND_APPROVE_RUN,  /* Pb__ApproveRun -> Pb__RunView; run, start_key */
                     COMMAND_COMPENSATE,   /* Pb__StopRun -> Pb__RunView; run */

@@ -30,6 +30,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
     case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
     case COMMAND_DELETE_RUN: return engine_delete_run(engine, command, reterr);
+    case COMMAND_BULK: return engine_start_bulk(engine, command, reterr);
     case COMMAND_EDIT_RUN: return engine_edit_run(engine, command, reterr);
     case COMMAND_APPROVE_RUN: return engine_approve_run(engine, command, reterr);
     case COMMAND_COMPENSATE: return engine_compensate_run(engine, command, reterr);

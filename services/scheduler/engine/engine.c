@@ -72,6 +72,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_due(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
+    TRY(engine_operations_go_on(engine, reterr));
     TRY(engine_slots_settle(engine, reterr));
     TRY(engine_events_settle(engine, reterr));
     TRY(engine_dispatch(engine, reterr));

@@ -106,7 +106,8 @@ struct engine {
     uint64_t used_bytes;    /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;
-    bool has_deletions; /* rows of deleted runs are left */
+    bool has_operations; /* some is not over */
+    bool has_deletions;  /* rows of deleted runs are left */
     struct retention_sweep retention;
 };
 
@@ -186,6 +187,15 @@ status engine_edit_run(struct engine *engine, struct command *command, struct er
 status engine_approve_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_compensate_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_reset_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/* --- operations.c: work on many runs -----------------------------------------------------------
+ */
+
+status engine_start_bulk(struct engine *engine, struct command *command, struct error *reterr);
+
+/** A piece of the oldest one that is not over. */
+status engine_operations_go_on(struct engine *engine, struct error *reterr);
+status engine_operations_recover(struct engine *engine, struct error *reterr);
 
 /* --- slots.c: runs of which only so many are at work at once -----------------------------------
  */

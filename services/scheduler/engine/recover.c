@@ -249,6 +249,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
     TRY(engine_deletions_recover(engine, reterr));
+    TRY(engine_operations_recover(engine, reterr));
     TRY(engine_peek_schedule(engine, reterr));
     TRY(engine_peek_call_cache(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));

@@ -52,43 +52,6 @@ static void filters_text(const struct listing *list, struct buf *out)
     }
 }
 
-static bool has_label(const Pb__RunView *row, const Pb__Label *wanted)
-{
-    for (size_t i = 0; i < row->n_labels; i++) {
-        if (strcmp(row->labels[i]->key, wanted->key) == 0) {
-            return strcmp(row->labels[i]->value, wanted->value) == 0;
-        }
-    }
-    return false;
-}
-
-static bool matches(const struct listing *list, const Pb__RunView *row)
-{
-    const Pb__ListRuns *request = list->request;
-    bool is_any                 = str_is(list->namespace, "*");
-    if (!is_any && !str_is(list->namespace, row->namespace_)) return false;
-    if (*request->workflow && strcmp(request->workflow, row->workflow) != 0) return false;
-    if (*request->version && strcmp(request->version, row->version) != 0) return false;
-    if (*request->parent && strcmp(request->parent, row->parent_run) != 0) return false;
-    if (request->created_after_us > 0 && row->created_us <= request->created_after_us) return false;
-    if (request->created_before_us > 0 && row->created_us >= request->created_before_us) {
-        return false;
-    }
-    for (size_t i = 0; i < request->n_labels; i++) {
-        if (!has_label(row, request->labels[i])) return false;
-    }
-    return true;
-}
-
-static bool has_status(const struct listing *list, Pb__RunStatus found)
-{
-    if (list->request->n_status == 0) return true;
-    for (size_t i = 0; i < list->request->n_status; i++) {
-        if (list->request->status[i] == found) return true;
-    }
-    return false;
-}
-
 /* --- rows --------------------------------------------------------------------------------------
  */
 
@@ -99,12 +62,12 @@ static status take_run(struct listing *list, struct txn *txn, const struct id *i
     Pb__RunHead *head = NULL;
     str run           = str_from(id->text);
     arena_clear(list->row_arena);
+    const struct run_question question = {.namespace = list->namespace, .filter = list->request};
     status got = run_rows_get(txn, run, list->row_arena, &view, &head, reterr);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(got);
-    if (!matches(list, view)) return STATUS_OK;
     run_wire_add_head(view, head);
-    if (!has_status(list, view->status)) return STATUS_OK;
+    if (!run_question_means(&question, view)) return STATUS_OK;
 
     /* Once more, into the arena of the answer. */
     TRY(run_row_get(txn, run, list->arena, &view, reterr));

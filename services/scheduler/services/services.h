@@ -27,6 +27,8 @@ status graph_handle(struct rpc_call *call, struct error *reterr);
 status run_list_handle(struct rpc_call *call, struct error *reterr);
 status run_edit_handle(struct rpc_call *call, struct error *reterr);
 status run_approve_handle(struct rpc_call *call, struct error *reterr);
+status run_bulk_handle(struct rpc_call *call, struct error *reterr);
+status run_operation_handle(struct rpc_call *call, struct error *reterr);
 status run_reset_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);

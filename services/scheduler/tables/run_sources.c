@@ -216,3 +216,48 @@ status run_sources_next(struct run_sources *sources, struct id *ret_run, bool *r
     *ret_run      = first->next;
     return STATUS_OK;
 }
+
+/* --- the filter itself ---------------------------------------------------------------------------
+ */
+
+static bool has_label(const Pb__RunView *row, const Pb__Label *wanted)
+{
+    for (size_t i = 0; i < row->n_labels; i++) {
+        if (strcmp(row->labels[i]->key, wanted->key) == 0) {
+            return strcmp(row->labels[i]->value, wanted->value) == 0;
+        }
+    }
+    return false;
+}
+
+static bool is_meant(const struct run_question *question, const Pb__RunView *row)
+{
+    const Pb__ListRuns *request = question->filter;
+    bool is_any                 = str_is(question->namespace, "*");
+    if (!is_any && !str_is(question->namespace, row->namespace_)) return false;
+    if (*request->workflow && strcmp(request->workflow, row->workflow) != 0) return false;
+    if (*request->version && strcmp(request->version, row->version) != 0) return false;
+    if (*request->parent && strcmp(request->parent, row->parent_run) != 0) return false;
+    if (request->created_after_us > 0 && row->created_us <= request->created_after_us) return false;
+    if (request->created_before_us > 0 && row->created_us >= request->created_before_us) {
+        return false;
+    }
+    for (size_t i = 0; i < request->n_labels; i++) {
+        if (!has_label(row, request->labels[i])) return false;
+    }
+    return true;
+}
+
+static bool has_status(const struct run_question *question, Pb__RunStatus found)
+{
+    if (question->filter->n_status == 0) return true;
+    for (size_t i = 0; i < question->filter->n_status; i++) {
+        if (question->filter->status[i] == found) return true;
+    }
+    return false;
+}
+
+bool run_question_means(const struct run_question *question, const Pb__RunView *row)
+{
+    return is_meant(question, row) && has_status(question, row->status);
+}

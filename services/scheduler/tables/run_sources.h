@@ -41,6 +41,10 @@ struct run_question {
     str after;                  /* id: goes on behind it; empty: from the start */
 };
 
+/** Says whether a run is one of those that are asked for. Its row must know its status
+ * (run_wire_add_head()). */
+bool run_question_means(const struct run_question *question, const Pb__RunView *row);
+
 /** Chooses and opens. Release: run_sources_done(), also after a failure. */
 status run_sources_open(struct txn *txn, const struct run_question *question,
                         struct run_sources *ret_sources, struct error *reterr);

@@ -32,6 +32,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_SUBSCRIPTIONS] = "subscriptions",
     [TABLE_DELIVERIES] = "deliveries",
     [TABLE_EVENT_WORK]   = "event_work",
+    [TABLE_OPERATIONS]   = "operations",
     [TABLE_SLOTS]        = "slots",
     [TABLE_SLOT_WAITERS] = "slot_waiters",
     [TABLE_DELETIONS]    = "deletions",

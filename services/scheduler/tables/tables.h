@@ -56,6 +56,7 @@ enum table {
     TABLE_EVENT_IDS,     /* namespace, source and id -> when it came (u64) */
     TABLE_SUBSCRIPTIONS, /* id -> Subscription (subscription.proto); partition 0 */
     TABLE_DELIVERIES,    /* subscription, run, sequence (u64), number (u32) -> DeliveryRecord */
+    TABLE_OPERATIONS,    /* id -> OperationRecord: work on many runs */
     TABLE_SLOTS,         /* group -> SlotRecord */
     TABLE_SLOT_WAITERS,  /* group, run id -> nothing: pending */
     TABLE_DELETIONS,     /* run id -> DeletionRecord: it is out of sight, and rows are left */

@@ -19,6 +19,8 @@ static const struct {
     {"resumeRun", "OX"},
     {"signalRun", "DOX"},
     {"deleteRun", "X"},
+    {"startBulk", "OX"},
+    {"getOperation", "VDOAX"},
     {"startRuns", "DOX"},
     {"signalWithStart", "DOX"},
     {"editRunInput", "DOX"},

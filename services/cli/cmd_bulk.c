@@ -1,0 +1,111 @@
+/* bulk: one thing done to many runs. */
+#include "cli/api.h"
+#include "cli/print.h"
+#include "json/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { PATH_MAX_BYTES = 256, BODY_MAX = 1 << 20, ASK_AGAIN_MS = 100 };
+
+enum { BULK_STATUS, BULK_WORKFLOW, BULK_LABEL, BULK_BEFORE, BULK_REASON, BULK_DRY, BULK_FORCE };
+
+static void put_text(json *object, const char *name, const char *value)
+{
+    if (value) json_object_put_text(object, name, json_text_lossy(str_from(value)));
+}
+
+/* False: a label is none, and that has been said. Takes nothing; the filter is owned. */
+static bool filter_new(const struct cli *cli, json *ret_filter)
+{
+    *ret_filter       = json_object_new(4);
+    const char *label = cli->values[BULK_LABEL];
+    const char *colon = label ? strchr(label, ':') : NULL;
+    if (label && !colon) {
+        (void)fprintf(stderr, "tutti: --label: KEY:VALUE\n");
+        return false;
+    }
+    if (cli->values[BULK_STATUS]) {
+        json list = json_array_new(1);
+        json_array_push(&list, json_text_lossy(str_from(cli->values[BULK_STATUS])));
+        json_object_put_text(ret_filter, "status", list);
+    }
+    if (colon) {
+        json labels = json_object_new(1);
+        json_object_put(&labels, (str){.ptr = label, .len = (size_t)(colon - label)},
+                        json_text_lossy(str_from(colon + 1)));
+        json_object_put_text(ret_filter, "labels", labels);
+    }
+    put_text(ret_filter, "workflow", cli->values[BULK_WORKFLOW]);
+    put_text(ret_filter, "created_before", cli->values[BULK_BEFORE]);
+    return true;
+}
+
+static int64_t number(json object, const char *name)
+{
+    int64_t value = 0;
+    (void)json_to_int(json_get_text(object, name), &value);
+    return value;
+}
+
+static enum cli_exit report(const struct cli *cli, json operation)
+{
+    json refusals = json_get_text(operation, "refusals");
+    if (cli->is_json) {
+        print_json(operation);
+    } else {
+        (void)printf("%" PRId64 " matched, %" PRId64 " done, %" PRId64 " refused\n",
+                     number(operation, "matched"), number(operation, "done"),
+                     number(operation, "refused"));
+        for (size_t i = 0; i < json_count(refusals); i++) {
+            json one = json_at(refusals, i);
+            (void)printf("  " STR_FMT, STR_ARG(member(one, "run", "")));
+            print_clean(stdout, ": ", member(one, "detail", ""));
+            (void)putchar('\n');
+        }
+    }
+    return number(operation, "refused") > 0 ? CLI_FAILED : CLI_OK;
+}
+
+static enum cli_exit follow(const struct cli *cli, struct api *api, json operation)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    (void)buf_printf(&path, "/v1/operations/" STR_FMT, STR_ARG(member(operation, "id", "")));
+    for (;;) {
+        CLEANUP(api_answer_done) struct api_answer answer = {};
+        const struct api_call call                        = {.method = "GET", .path = path.ptr};
+        enum cli_exit code                                = api_call(api, &call, &answer);
+        if (code != CLI_OK) return code;
+        if (str_is(member(answer.value, "status", ""), "done")) return report(cli, answer.value);
+        const struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1'000'000L};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+enum cli_exit command_bulk(struct cli *cli)
+{
+    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
+    CLEANUP(json_unrefp) json body                    = json_object_new(4);
+    struct error error                                = {};
+    json filter                                       = json_invalid();
+    bool is_good                                      = filter_new(cli, &filter);
+    json_object_put_text(&body, "filter", filter);
+    if (!is_good) return CLI_USAGE;
+    put_text(&body, "action", cli->arguments[0]);
+    put_text(&body, "reason", cli->values[BULK_REASON]);
+    if (cli->values[BULK_DRY]) json_object_put_text(&body, "dry_run", json_bool(true));
+    if (cli->values[BULK_FORCE]) json_object_put_text(&body, "force", json_bool(true));
+    (void)json_print(body, JSON_COMPACT, &text);
+    if (api_new(cli, &api, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    const struct api_call call = {
+        .method = "POST", .path = "/v1/runs/bulk", .body = buf_str(&text)};
+    enum cli_exit code = api_call(api, &call, &answer);
+    return code == CLI_OK ? follow(cli, api, answer.value) : code;
+}
