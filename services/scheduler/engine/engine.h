@@ -3,8 +3,8 @@
  *
  * It takes everything that waits in its mailbox and every timer that is due, opens one write
  * transaction, decides and writes for each command, commits once, and only then answers callers,
- * hands leased jobs to parked polls and tells its listener. A lone command commits at once; after a
- * turn of several it waits a moment for as many. What arrives during a commit is the next batch.
+ * hands leased jobs to parked polls and tells its listener. There is no batch timer: a lone command
+ * commits at once, and what arrives during a commit is the next batch.
  *
  * Promises: nothing is acknowledged before it is durable. The first commit that fails for good ends
  * the work: what was about to be acknowledged is refused, and `failed` is called. A full store is

@@ -20,7 +20,7 @@ struct mailbox {
     size_t size_bytes;
     bool is_closed;
     bool is_woken;
-    size_t taker_wants; /* commands; 0: it does not wait, so no signal is worth its system call */
+    bool taker_waits; /* only then is a signal worth its system call */
 };
 
 struct mailbox *mailbox_new(size_t count_max, size_t size_max)
@@ -42,7 +42,7 @@ struct mailbox *mailbox_new(size_t count_max, size_t size_max)
 void mailbox_free(struct mailbox *mailbox)
 {
     if (!mailbox) return;
-    ASSERT(mailbox->taker_wants == 0);
+    ASSERT(!mailbox->taker_waits);
     (void)pthread_cond_destroy(&mailbox->posted);
     (void)pthread_mutex_destroy(&mailbox->mutex);
     free(mailbox);
@@ -66,11 +66,6 @@ static void unlock(struct mailbox *mailbox)
     ASSERT(!failed);
 }
 
-static bool taker_is_due(const struct mailbox *mailbox)
-{
-    return mailbox->taker_wants > 0 && mailbox->count >= mailbox->taker_wants;
-}
-
 /* Appends under the lock; `last` is the end of the chain. */
 static status append(struct mailbox *mailbox, struct mail *first, struct mail *last, size_t count,
                      size_t size_bytes, struct error *reterr)
@@ -91,7 +86,7 @@ static status append(struct mailbox *mailbox, struct mail *first, struct mail *l
     mailbox->last = last;
     mailbox->count += count;
     mailbox->size_bytes += size_bytes;
-    if (taker_is_due(mailbox)) (void)pthread_cond_signal(&mailbox->posted);
+    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
     return STATUS_OK;
 }
 
@@ -113,41 +108,33 @@ status mailbox_post(struct mailbox *mailbox, struct mail *first, struct error *r
     return appended;
 }
 
-static bool is_waiting_over(const struct mailbox *mailbox, size_t count)
+static bool is_waiting_over(const struct mailbox *mailbox)
 {
-    return mailbox->count >= count || mailbox->is_closed || mailbox->is_woken;
+    return mailbox->first || mailbox->is_closed || mailbox->is_woken;
 }
 
-/* Under the lock. */
-static void wait_for(struct mailbox *mailbox, size_t count, int64_t until_us)
+static void wait_until(struct mailbox *mailbox, int64_t until_us)
 {
     const struct timespec until = {
         .tv_sec  = until_us / 1'000'000,
         .tv_nsec = until_us % 1'000'000 * 1'000,
     };
     int timed_out        = 0;
-    mailbox->taker_wants = count;
-    while (!is_waiting_over(mailbox, count) && timed_out != ETIMEDOUT) {
+    mailbox->taker_waits = true;
+    while (!is_waiting_over(mailbox) && timed_out != ETIMEDOUT) {
         if (until_us == INT64_MAX) {
             (void)pthread_cond_wait(&mailbox->posted, &mailbox->mutex);
         } else {
             timed_out = pthread_cond_timedwait(&mailbox->posted, &mailbox->mutex, &until);
         }
     }
-    mailbox->taker_wants = 0;
-}
-
-void mailbox_gather(struct mailbox *mailbox, size_t count, int64_t until_us)
-{
-    lock(mailbox);
-    wait_for(mailbox, count, until_us);
-    unlock(mailbox);
+    mailbox->taker_waits = false;
 }
 
 struct mail *mailbox_take(struct mailbox *mailbox, int64_t until_us)
 {
     lock(mailbox);
-    if (until_us > 0) wait_for(mailbox, 1, until_us);
+    if (until_us > 0 && !is_waiting_over(mailbox)) wait_until(mailbox, until_us);
 
     struct mail *chain  = mailbox->first;
     mailbox->first      = NULL;
@@ -163,7 +150,7 @@ void mailbox_wake(struct mailbox *mailbox)
 {
     lock(mailbox);
     mailbox->is_woken = true;
-    if (mailbox->taker_wants > 0) (void)pthread_cond_signal(&mailbox->posted);
+    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
     unlock(mailbox);
 }
 
@@ -171,7 +158,7 @@ void mailbox_close(struct mailbox *mailbox)
 {
     lock(mailbox);
     mailbox->is_closed = true;
-    if (mailbox->taker_wants > 0) (void)pthread_cond_signal(&mailbox->posted);
+    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
     unlock(mailbox);
 }
 

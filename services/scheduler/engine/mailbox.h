@@ -46,9 +46,6 @@ status mailbox_post(struct mailbox *mailbox, struct mail *first, struct error *r
  */
 struct mail *mailbox_take(struct mailbox *mailbox, int64_t until_us);
 
-/** Waits until `count` commands wait, or until `until_us`, a wake or a close. By the taker. */
-void mailbox_gather(struct mailbox *mailbox, size_t count, int64_t until_us);
-
 /** Makes a waiting taker return. */
 void mailbox_wake(struct mailbox *mailbox);
 

@@ -5,9 +5,7 @@
 #include "scheduler/engine/engine_internal.h"
 
 enum {
-    SLEW       = 8, /* how much slower time goes while the wall clock is behind: one in so many */
-    GATHER_MIN = 4, /* commands of a turn after which the next one gathers */
-    GATHER_US  = 300,
+    SLEW = 8, /* how much slower time goes while the wall clock is behind: one in so many */
 };
 
 /* --- the thread --------------------------------------------------------------------------------
@@ -66,20 +64,11 @@ static int64_t wake_us(struct engine *engine)
     return wait_us > 0 ? engine_mono_us(engine) + earliest(wait_us, CARE_US) : 0;
 }
 
-/* Who was answered together comes back together, if a little apart: a turn that took the first of
- * them alone would let the others wait for a commit of its own. A lone caller waits for nobody. */
-static struct mail *take_mail(struct engine *engine)
-{
-    size_t count = engine->command_count;
-    if (count >= GATHER_MIN) mailbox_gather(engine->mailbox, count, clock_mono_us() + GATHER_US);
-    return mailbox_take(engine->mailbox, wake_us(engine));
-}
-
 static void *engine_run_thread(void *context)
 {
     struct engine *engine = context;
     while (!atomic_load(&engine->is_stopping)) {
-        struct mail *mail = take_mail(engine);
+        struct mail *mail = mailbox_take(engine->mailbox, wake_us(engine));
         atomic_store(&engine->turned_ms, clock_mono_ms());
         engine_turn(engine, mail);
         if (!atomic_load(&engine->is_stopping)) engine_care(engine);

@@ -84,70 +84,26 @@ static void test_waits_end(void **)
     mailbox_free(mailbox);
 }
 
-static void test_gathering_ends(void **)
-{
-    struct letter letters[3] = {};
-    struct mailbox *mailbox  = mailbox_new(0, 0);
-    assert_int_equal(mailbox_post(mailbox, &letters[0].mail, NULL), STATUS_OK);
-    mailbox_gather(mailbox, 2, clock_mono_us() + 1); /* one is too few, but time is over */
-    assert_int_equal(mailbox_depth(mailbox), 1);
-    assert_int_equal(mailbox_post(mailbox, &letters[1].mail, NULL), STATUS_OK);
-    mailbox_gather(mailbox, 2, INT64_MAX);
-    assert_int_equal(mailbox_depth(mailbox), 2);
-    mailbox_wake(mailbox);
-    mailbox_gather(mailbox, 3, INT64_MAX);
-    assert_non_null(mailbox_take(mailbox, INT64_MAX));
-    mailbox_close(mailbox);
-    mailbox_gather(mailbox, 3, INT64_MAX);
-    mailbox_free(mailbox);
-}
-
-/* --- several post, one takes --- */
-
-enum { POSTERS = 4, LETTERS_EACH = 5'000, LETTERS_FEW = 1'000 };
+/* Several post, one takes: nothing is lost, nothing comes twice, each one's order is kept. */
+enum { POSTERS = 4, LETTERS_EACH = 5'000 };
 
 struct poster {
     struct mailbox *mailbox;
     struct letter letters[LETTERS_EACH];
 };
 
-static void *post(struct poster *poster, unsigned count)
+static void *post_all(void *context)
 {
-    for (unsigned i = 0; i < count; i++) {
-        poster->letters[i] = (struct letter){.number = i};
+    struct poster *poster = context;
+    for (unsigned i = 0; i < LETTERS_EACH; i++) {
+        poster->letters[i].number = i;
         while (mailbox_post(poster->mailbox, &poster->letters[i].mail, NULL) != STATUS_OK) continue;
     }
     return NULL;
 }
 
-static void *post_all(void *context)
-{
-    return post(context, LETTERS_EACH);
-}
-
-static void *post_some(void *context)
-{
-    return post(context, LETTERS_FEW);
-}
-
 static struct poster posters[POSTERS]; /* too large for a stack */
 
-static void test_gathering_hears_of_others(void **)
-{
-    struct mailbox *mailbox = mailbox_new(0, 0);
-    pthread_t threads[POSTERS];
-    for (unsigned i = 0; i < POSTERS; i++) {
-        posters[i].mailbox = mailbox;
-        assert_int_equal(pthread_create(&threads[i], NULL, post_some, &posters[i]), 0);
-    }
-    mailbox_gather(mailbox, POSTERS * LETTERS_FEW, INT64_MAX);
-    assert_int_equal(mailbox_depth(mailbox), POSTERS * LETTERS_FEW);
-    for (unsigned i = 0; i < POSTERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_non_null(mailbox_take(mailbox, 0));
-    mailbox_free(mailbox);
-}
-
-/* Nothing is lost, nothing comes twice, each one's order is kept. */
 static void test_threads(void **)
 {
     struct mailbox *mailbox = mailbox_new(64, 0);
@@ -182,8 +138,6 @@ int main(void)
         cmocka_unit_test(test_full_refuses_whole_chains),
         cmocka_unit_test(test_closed_refuses_and_gives_out),
         cmocka_unit_test(test_waits_end),
-        cmocka_unit_test(test_gathering_ends),
-        cmocka_unit_test(test_gathering_hears_of_others),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
