@@ -23,6 +23,9 @@ void store_fault_at(struct store *store, uint64_t nth, status code);
  * failing one does. Reading a mapped file does not fail. */
 void store_fault_write_at(struct store *store, uint64_t nth, status code);
 
+/** The next commit fails with `code`, once; STATUS_OK: it does not. */
+void store_fault_at_commit(struct store *store, status code);
+
 /** Says whether the failure is still to come. */
 bool store_fault_is_pending(const struct store *store);
 

@@ -176,6 +176,11 @@ void store_fault_write_at(struct store *store, uint64_t nth, status code)
     store->fault_of_writes = true;
 }
 
+void store_fault_at_commit(struct store *store, status code)
+{
+    store->commit_fault = code;
+}
+
 bool store_fault_is_pending(const struct store *store)
 {
     return store->fault_left > 0;
@@ -184,7 +189,8 @@ bool store_fault_is_pending(const struct store *store)
 void store_revive(struct store *store)
 {
     ASSERT(atomic_load(&store->writers) == 0);
-    store->fault_left = 0;
+    store->fault_left   = 0;
+    store->commit_fault = STATUS_OK;
     atomic_store(&store->is_failed, false);
 }
 

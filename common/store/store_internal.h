@@ -71,6 +71,7 @@ struct store {
     uint64_t fault_left; /* operations; 0: none will fail */
     status fault_code;
     bool fault_of_writes; /* only they count */
+    status commit_fault;  /* of the next commit; OK: none */
 
     /* Guards the list of readers; held by store_grow() throughout, so that renewing waits. */
     pthread_mutex_t mutex;

@@ -102,7 +102,12 @@ static void txn_free(struct txn *txn)
 
 static status commit(struct txn *txn, struct error *reterr)
 {
-    status code = store_write_operation(txn->store, "commit", reterr);
+    status code              = store_write_operation(txn->store, "commit", reterr);
+    status planned           = txn->store->commit_fault;
+    txn->store->commit_fault = STATUS_OK;
+    if (code == STATUS_OK && planned != STATUS_OK) {
+        code = fail(reterr, planned, "store: commit: failure injected by a test");
+    }
     if (code == STATUS_OK && txn->failed_with != STATUS_OK) {
         code = fail(reterr, txn->failed_with, "store: commit: a write in it failed before");
     }

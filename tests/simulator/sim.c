@@ -19,7 +19,7 @@ enum {
     DEFINITION_MAX = 1 << 20,
     TURN_US_MAX    = 3'000, /* how long an engine takes to notice something */
     STEPS_MAX      = 2'000'000,
-    WRITES_MAX     = 60, /* of a turn, about: where it may break */
+    WRITES_MAX     = 30, /* of a turn, about: where it may break */
     KEYS_MAX       = 1'000'000,
 };
 
@@ -158,6 +158,22 @@ static void step_clock(struct sim *sim, void *)
     sim_at(sim, (int64_t)sim_draw(sim, 2 * (uint64_t)sim->weather.step_us) + 1, step_clock, NULL);
 }
 
+/* At one of the turn's writes, or only when it is to be committed. */
+static void break_store(struct sim *sim, struct store *store, status code)
+{
+    if (sim_draw(sim, 2) == 0) {
+        store_fault_at_commit(store, code);
+    } else {
+        store_fault_write_at(store, 1 + sim_draw(sim, WRITES_MAX), code);
+    }
+}
+
+static void mend_store(struct store *store)
+{
+    store_fault_at(store, 0, STATUS_OK);
+    store_fault_at_commit(store, STATUS_OK);
+}
+
 static void turn(struct sim *sim, uint16_t partition)
 {
     struct store *store = stage_store(sim->stage, partition);
@@ -166,15 +182,15 @@ static void turn(struct sim *sim, uint16_t partition)
     unsigned end = sim->doom;
     sim->doom    = 0;
     if (end == 2) {
-        store_fault_write_at(store, 1 + sim_draw(sim, WRITES_MAX), STATUS_UNAVAILABLE);
+        break_store(sim, store, STATUS_UNAVAILABLE);
     } else if (is_full) {
-        store_fault_write_at(store, 1 + sim_draw(sim, WRITES_MAX), STATUS_RESOURCE_EXHAUSTED);
+        break_store(sim, store, STATUS_RESOURCE_EXHAUSTED);
         sim->fulls++;
     }
     sim->is_mute = end == 3;
     sim->turns++;
     stage_step(sim->stage, partition);
-    store_fault_at(store, 0, STATUS_OK);
+    mend_store(store);
     if (end > 0 || stage_has_failed(sim->stage)) crash(sim);
     sim->is_mute = false;
 }
@@ -319,7 +335,7 @@ static void draw_weather(struct sim *sim)
     weather->fails    = (unsigned)sim_draw(sim, 50);
     weather->slow     = (unsigned)sim_draw(sim, 15);
     weather->silent   = (unsigned)sim_draw(sim, 30);
-    if (sim_draw(sim, 3) == 0) weather->full = 1 + (unsigned)sim_draw(sim, 30);
+    if (sim_draw(sim, 3) == 0) weather->full = 1 + (unsigned)sim_draw(sim, 60);
     if (sim_draw(sim, 4) > 0) weather->crash_us = (1 + (int64_t)sim_draw(sim, 15)) * SECOND;
     if (sim_draw(sim, 3) == 0) weather->step_us = (5 + (int64_t)sim_draw(sim, 20)) * SECOND;
 }

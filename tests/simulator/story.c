@@ -116,17 +116,28 @@ static void job_ended(struct story *story, const struct event *event)
 /* --- all ----------------------------------------------------------------------------------------
  */
 
+/* By the id of its event, and by run and place: a client sends one of each, however often. */
 static void signal_received(const struct story *story, const struct run *run,
                             const struct event *event)
 {
     struct census *census = story->census;
     json id               = json_get_text(event->value, "id");
-    bool is_new           = json_is(id, JSON_TEXT) && !map_get(census->signals, json_str(id)) &&
-                  map_put(census->signals, json_str(id), census);
-    if (!is_new) {
-        sim_fail(story->sim, "I1: run %s: signal " STR_FMT " is in the journal twice", run_id(run),
-                 STR_ARG(json_is(id, JSON_TEXT) ? json_str(id) : str_from("?")));
+    json type             = json_get_text(event->value, "type");
+    char key[128]         = "";
+    if (!json_is(id, JSON_TEXT) || !json_is(type, JSON_TEXT)) {
+        sim_fail(story->sim, "run %s: an event without id or type", run_id(run));
+        return;
     }
+    bool is_new =
+        !map_get(census->signals, json_str(id)) && map_put(census->signals, json_str(id), census);
+    if (json_str(type).len > 0 && json_str(type).ptr[0] == 's') {
+        (void)snprintf(key, sizeof key, "%s/" STR_FMT, run_id(run), STR_ARG(json_str(type)));
+        is_new &= !map_get(census->signals, str_from(key)) &&
+                  map_put(census->signals, str_from(key), census);
+    }
+    if (is_new) return;
+    sim_fail(story->sim, "I1: run %s: signal " STR_FMT " is in the journal twice", run_id(run),
+             STR_ARG(json_str(id)));
 }
 
 static void sequence_checked(struct story *story, const struct run *run, const struct event *event)
