@@ -118,6 +118,10 @@ fi
 if [ -n "$LONG" ]; then
   say "thread sanitizer"
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
+  say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"
+  if build release simulator; then
+    if build/release/bin/simulator --from 10001 --seeds "${SIMULATOR_SEEDS:-20000}" | tail -n 20; then add simulator 1 0 0; else add simulator 0 1 0; fi
+  else broke simulator; fi
   say "fuzzing, ${FUZZ_SECONDS:-60} s each"
   fuzz
   say "scenarios with the release programs"

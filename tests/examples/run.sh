@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # run.sh BIN_DIR: the cases beside the examples, and what `tutti test` says of files that are not as they should be.
+# shellcheck disable=SC2016 # messages have back quotes
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 tutti=$1/tutti

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "scheduler/backups/proof.h"
 #include "scheduler/engine/engine_internal.h"
 #include "json/json_text.h"
 
@@ -280,8 +281,17 @@ static void check_timers(const struct inspection *look)
     }
 }
 
+static void on_fault(const char *text, void *context)
+{
+    sim_fail(context, "the proof of backups: %s", text);
+}
+
 static status check_partition(struct inspection *look, struct error *reterr)
 {
+    /* What `tutti backup verify` would say, by code of its own. */
+    struct proof proof  = {};
+    struct store *store = stage_store(look->sim->stage, look->partition);
+    if (look->is_final) TRY(proof_of_store(store, on_fault, look->sim, &proof, reterr));
     TRY(txn_begin_read(stage_store(look->sim->stage, look->partition), &look->txn, reterr));
     TRY(each(look, TABLE_JOURNAL, see_entry, reterr));
     TRY(each(look, TABLE_RUNS, see_run, reterr));
