@@ -65,6 +65,18 @@ void engine_touch(struct engine *engine, struct live_run *live)
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
+/* What the commands of the turn lead to. A run that ends makes room for another one, which may take
+ * an event or schedule a job, and may end at once. */
+static status settle_all(struct engine *engine, struct error *reterr)
+{
+    do {
+        TRY(engine_slots_settle(engine, reterr));
+        TRY(engine_events_settle(engine, reterr));
+        TRY(engine_dispatch(engine, reterr));
+    } while (engine->freed.count > 0);
+    return STATUS_OK;
+}
+
 static status decide_all(struct engine *engine, struct mail *mail, struct error *reterr)
 {
     TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
@@ -73,9 +85,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));
-    TRY(engine_slots_settle(engine, reterr));
-    TRY(engine_events_settle(engine, reterr));
-    TRY(engine_dispatch(engine, reterr));
+    TRY(settle_all(engine, reterr));
     engine_end_polls(engine, false);
     TRY(engine_flush(engine, reterr));
     TRY(engine_deletions_go_on(engine, reterr));

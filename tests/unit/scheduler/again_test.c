@@ -1,6 +1,7 @@
 /* Runs that start later, are undone after their end, or go on from an earlier event of another. */
 #include "cmocka.h"
 
+#include "event.pb-c.h"
 #include "scheduler/tables/tables.h"
 #include "support/scheduler/rig.h"
 #include "support/scheduler/world.h"
@@ -447,6 +448,39 @@ static void test_slots(void **)
     rig_done(&rig);
 }
 
+/* The end of the run that has the place comes by an event of the namespace. */
+static void test_a_place_is_given_back_by_an_event(void **)
+{
+    static const char event[] =
+        "{\"specversion\": \"1.0\", \"source\": \"/t\", \"id\": \"1\", \"type\": \"go\"}";
+    struct rig rig = {};
+    const char *runs[2];
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "l", "  - a: {listen: {to: {one: {with: {type: go}}}}}\n");
+    rig_put(&rig, "j", "  - b: {call: llm.chat, with: {model: m, prompt: hi}}\n");
+    for (int i = 0; i < 2; i++) {
+        Pb__StartRun message       = PB__START_RUN__INIT;
+        message.workflow           = i == 0 ? "l" : "j";
+        message.slot_group         = "batch";
+        message.slot_max           = 1;
+        const Pb__StartedRun *made = ask(&rig, "Start", &message, STATUS_OK, NULL);
+        runs[i]                    = made->run->id;
+    }
+    ProtobufCBinaryData events[] = {{.data = (uint8_t *)(uintptr_t)event, .len = strlen(event)}};
+    Pb__PublishEvents message    = PB__PUBLISH_EVENTS__INIT;
+    message.namespace_           = "default";
+    message.events_json          = events;
+    message.n_events_json        = 1;
+    const struct question asked  = {
+         .service = &pb__events__descriptor, .method = "Publish", .message = &message};
+    (void)rig_ask(&rig, &asked);
+    rig_wait_for(&rig, runs[0], PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(job);
+    assert_string_equal(job->run, runs[1]);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_drafts),
         cmocka_unit_test(test_signal_with_start),
         cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_a_place_is_given_back_by_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
