@@ -52,6 +52,8 @@ static const struct {
     {"getAssistantVersion", "VDOAX"},
     {"deleteAssistantVersion", "DOX"},
     {"renderAssistant", "DOX"},
+    {"getCache", "VDOAX"},
+    {"clearCache", "OX"},
     {"listQueues", "VDOAX"},
     {"pollQueue", "WX"},
     {"getJob", "VDOAX"},
