@@ -26,7 +26,7 @@ do:
       try:
         - ask: { call: http, with: { method: get, endpoint: '\${ "\\(.url)/ask" }' }, metadata: { tutti: { onOpen: fail } } }
       catch:
-        errors: { with: { type: 'https://tutti.dev/errors/breaker-open', status: 503 } }
+        errors: { with: { type: 'https://serverlessworkflow.io/spec/1.0.0/errors/communication', status: 503 } }
         do: [ { other: { set: { way: other } } } ]
 `;
 

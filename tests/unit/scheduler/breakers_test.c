@@ -20,7 +20,8 @@ static const char impatient[] =
     "            call: http\n            with: {method: get, endpoint: 'http://127.0.0.1:9/x'}\n"
     "            metadata: {tutti: {onOpen: fail, retry: none}}\n"
     "      catch:\n"
-    "        errors: {with: {type: 'https://tutti.dev/errors/breaker-open', status: 503}}\n"
+    "        errors: {with: {type: "
+    "'https://serverlessworkflow.io/spec/1.0.0/errors/communication', status: 503}}\n"
     "        do: [{other: {set: {way: other}}}]\n";
 
 static ProtobufCBinaryData bytes_of(const char *text)

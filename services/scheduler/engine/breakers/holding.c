@@ -250,8 +250,7 @@ static json open_error_new(str target)
     char text[TARGET_NAME_MAX + 64];
     (void)snprintf(text, sizeof text, "the circuit breaker of " STR_FMT " is open",
                    STR_ARG(target));
-    return error_own_new("breaker-open", HTTP_UNAVAILABLE, "Circuit breaker open", str_from(text),
-                         (str){});
+    return error_new(ERROR_COMMUNICATION, HTTP_UNAVAILABLE, str_from(text), (str){});
 }
 
 static status refuse_impatient(struct engine *engine, struct error *reterr)
