@@ -50,6 +50,7 @@ static const struct rpc_contract_method job_methods[] = {
     {"Heartbeat", RPC_COMMIT, true,  WORKER},
     {"Report",    RPC_COMMIT, false, WORKER},
     {"Get",       RPC_FAST,   true,  EDGE},
+    {"Cancel",    RPC_COMMIT, false, EDGE},
     {},
 };
 
@@ -73,6 +74,7 @@ static const struct rpc_contract_method approval_methods[] = {
 static const struct rpc_contract_method system_methods[] = {
     {"Status",    RPC_FAST,   true, EVERYONE},
     {"Queues",    RPC_FAST,   true, EDGE},
+    {"ChangeQueue", RPC_COMMIT, false, EDGE}, /* a purge that comes again takes more */
     {"LookupKey", RPC_FAST,   true, EDGE},
     {"PutKey",    RPC_COMMIT, true, EDGE},
     {"Topology",  RPC_FAST,   true, EVERYONE},

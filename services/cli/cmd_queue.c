@@ -1,63 +1,184 @@
-/* queue, version: small ones. */
+/* queue, version: what waits, and the hand of an operator; and a small one. */
 #include "cli/api.h"
 #include "cli/print.h"
+#include "json/json_write.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 7 };
+enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 9 };
+
+static void put_limits_text(json queue, struct buf *out)
+{
+    json concurrency = json_get_text(queue, "concurrency");
+    json rate        = json_get_text(queue, "rate");
+    int64_t number   = 0;
+    if (json_to_int(concurrency, &number)) (void)buf_printf(out, "%" PRId64 " at once", number);
+    if (!json_to_int(json_get_text(rate, "count"), &number)) return;
+    str per = member(rate, "per", "");
+    (void)buf_printf(out, "%s%" PRId64 "/" STR_FMT, out->len > 0 ? ", " : "", number, STR_ARG(per));
+}
 
 static void add_queue(struct table *table, json queue)
 {
     static const char *const members[] = {"depth", "running", "delayed", "dead_letters", "workers"};
     char numbers[ARRAY_LEN(members)][CELL_MAX];
-    str cells[COLUMNS] = {member(queue, "name", "")};
+    bool is_paused     = json_is(json_get_text(queue, "paused"), JSON_TRUE);
+    str cells[COLUMNS] = {member(queue, "name", ""), str_from(is_paused ? "paused" : "open")};
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         int64_t value = 0;
         (void)json_to_int(json_get_text(queue, members[i]), &value);
         (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, value);
-        cells[i + 1] = str_from(numbers[i]);
+        cells[i + 2] = str_from(numbers[i]);
     }
-    json age                          = json_get_text(queue, "oldest_age_seconds");
-    CLEANUP(buf_done) struct buf time = buf_init(CELL_MAX * 2);
+    json age                            = json_get_text(queue, "oldest_age_seconds");
+    CLEANUP(buf_done) struct buf time   = buf_init(CELL_MAX * 2);
+    CLEANUP(buf_done) struct buf limits = buf_init(CELL_MAX * 4);
     print_duration(json_is_number(age) ? (int64_t)(json_number(age) * 1000) : 0, &time);
-    cells[COLUMNS - 1] = buf_str(&time);
+    put_limits_text(queue, &limits);
+    cells[COLUMNS - 2] = buf_str(&time);
+    cells[COLUMNS - 1] = buf_str(&limits);
     table_add(table, cells);
 }
 
-enum cli_exit command_queue(struct cli *cli)
+static void print_queues(json answer)
 {
-    struct error error                                = {};
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(api_answer_done) struct api_answer answer = {};
+    static const char *const titles[COLUMNS] = {"QUEUE", "STATE",   "READY",  "RUNNING", "DELAYED",
+                                                "DEAD",  "WORKERS", "OLDEST", "LIMITS"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, COLUMNS);
+    json items = json_get_text(answer, "items");
+    if (json_is(items, JSON_INVALID)) {
+        add_queue(&table, answer);
+    } else {
+        for (size_t i = 0; i < json_count(items); i++) add_queue(&table, json_at(items, i));
+    }
+    table_print(&table);
+}
+
+static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
+                         struct api_answer *answer)
+{
+    CLEANUP(api_freep) struct api *api = NULL;
+    struct error error                 = {};
     if (api_new(cli, &api, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_USAGE;
     }
+    return api_call(api, call, answer);
+}
+
+/* --- pause, resume, purge, set -----------------------------------------------------------------
+ */
+
+enum { FLAG_CONCURRENCY, FLAG_RATE };
+
+static bool is_none(const char *text)
+{
+    return str_is(str_from(text), "none");
+}
+
+/* A positive number up to `end`. */
+static bool number_read(const char *text, char end, int64_t *ret_number)
+{
+    char *stop       = NULL;
+    long long number = strtoll(text, &stop, 10);
+    *ret_number      = number;
+    return stop != text && *stop == end && number > 0 && number < INT64_MAX;
+}
+
+/* `10/1m`, or `none`. */
+static bool put_rate(const char *text, struct json_writer *w)
+{
+    int64_t count = 0;
+    json_member(w, "rate");
+    if (is_none(text)) {
+        json_write_value(w, json_null());
+        return true;
+    }
+    if (!number_read(text, '/', &count)) return false;
+    json_begin_object(w);
+    json_put_int(w, "count", count);
+    json_put_text(w, "per", str_from(strchr(text, '/') + 1));
+    json_end_object(w);
+    return true;
+}
+
+static bool put_limits(const struct cli *cli, struct buf *body)
+{
+    struct json_writer w    = json_writer_init(body);
+    const char *concurrency = cli->values[FLAG_CONCURRENCY];
+    int64_t number          = 0;
+    json_begin_object(&w);
+    if (concurrency && is_none(concurrency)) {
+        json_member(&w, "concurrency");
+        json_write_value(&w, json_null());
+    } else if (concurrency) {
+        if (!number_read(concurrency, '\0', &number)) return false;
+        json_put_int(&w, "concurrency", number);
+    }
+    if (cli->values[FLAG_RATE] && !put_rate(cli->values[FLAG_RATE], &w)) return false;
+    json_end_object(&w);
+    return concurrency || cli->values[FLAG_RATE];
+}
+
+static enum cli_exit change_queue(const struct cli *cli)
+{
+    static const struct {
+        const char *name, *said;
+    } actions[] = {
+        {"pause", "paused"}, {"resume", "resumed"}, {"purge", "under way"}, {"set", "set"}};
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    str action                                        = str_from(cli->arguments[0]);
+    bool is_set                                       = str_is(action, "set");
+    const char *said                                  = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (str_is(action, actions[i].name)) said = actions[i].said;
+    }
+    if (!said || (is_set && !put_limits(cli, &body))) {
+        (void)fprintf(stderr, "tutti: queue pause|resume|purge NAME, or queue set NAME "
+                              "[--concurrency N|none] [--rate COUNT/TIME|none]\n");
+        return CLI_USAGE;
+    }
+    (void)buf_put_text(&path, "/v1/queues/");
+    api_put_segment(&path, cli->arguments[1]);
+    if (!is_set) {
+        (void)buf_put_byte(&path, '/');
+        (void)buf_put_str(&path, action);
+    }
+    const struct api_call call = {
+        .method = is_set ? "PATCH" : "POST", .path = path.ptr, .body = buf_str(&body)};
+    enum cli_exit code = ask(cli, &call, &answer);
+    if (code != CLI_OK) return code;
+    if (cli->is_json) {
+        print_json(answer.value);
+    } else {
+        (void)printf("%s\n", said);
+    }
+    return CLI_OK;
+}
+
+enum cli_exit command_queue(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    if (cli->argument_count == 2) return change_queue(cli);
     (void)buf_put_text(&path, "/v1/queues");
     if (cli->argument_count == 1) {
         (void)buf_put_byte(&path, '/');
         api_put_segment(&path, cli->arguments[0]);
     }
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
+    enum cli_exit code         = ask(cli, &call, &answer);
     if (code != CLI_OK) return code;
     if (cli->is_json) {
         print_json(answer.value);
-        return CLI_OK;
-    }
-    static const char *const titles[COLUMNS] = {"QUEUE", "READY",   "RUNNING", "DELAYED",
-                                                "DEAD",  "WORKERS", "OLDEST"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    json items = json_get_text(answer.value, "items");
-    if (json_is(items, JSON_INVALID)) {
-        add_queue(&table, answer.value);
     } else {
-        for (size_t i = 0; i < json_count(items); i++) add_queue(&table, json_at(items, i));
+        print_queues(answer.value);
     }
-    table_print(&table);
     return CLI_OK;
 }
 

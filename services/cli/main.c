@@ -102,6 +102,11 @@ static const struct cli_flag cache_flags[] = {
     {"--workflow", 'w', "NAME", "clear: only what runs of this workflow have asked for"},
     {},
 };
+static const struct cli_flag queue_flags[] = {
+    {"--concurrency", 0, "N|none", "set: at most N jobs leased at once"},
+    {"--rate", 0, "COUNT/TIME|none", "set: at most so many starts in a time: 100/1m"},
+    {},
+};
 static const struct cli_flag assistant_flags[] = {
     {"--name", 0, "NAME", "put: instead of the file's `name`"},
     {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
@@ -224,7 +229,10 @@ static const struct cli_command commands[] = {
      "  show                  hits and misses, and what is kept\n"
      "  clear                 delete what is kept, or a part of it",
      0, 1, cache_flags, command_cache},
-    {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
+    {"queue", "[NAME | ACTION NAME]", "show the queues of jobs, pause, limit or purge one",
+     "ACTION is `pause` (no job is handed out), `resume`, `set` (with --concurrency or --rate),\n"
+     "or `purge`: all jobs that wait fail with an error of type `cancelled`.",
+     0, 2, queue_flags, command_queue},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"

@@ -56,9 +56,15 @@ void assistants_delete_version(struct api_call *call);
 void assistants_render(struct api_call *call);
 
 void queues_list(struct api_call *call);
+void queues_get(struct api_call *call);
+void queues_set(struct api_call *call);
+void queues_pause(struct api_call *call);
+void queues_resume(struct api_call *call);
+void queues_purge(struct api_call *call);
 void queues_poll(struct api_call *call);
 
 void jobs_get(struct api_call *call);
+void jobs_cancel(struct api_call *call);
 void jobs_heartbeat(struct api_call *call);
 void jobs_complete(struct api_call *call);
 void jobs_fail(struct api_call *call);
@@ -69,7 +75,6 @@ void workers_get(struct api_call *call);
 
 void tools_list(struct api_call *call);
 void tools_get(struct api_call *call);
-void queues_get(struct api_call *call);
 
 void runs_retry(struct api_call *call);
 void dead_letters_list(struct api_call *call);

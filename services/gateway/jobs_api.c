@@ -1,5 +1,6 @@
 /* Jobs of the users' own workers: read, heartbeat, complete, fail, release. */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "gateway/handlers.h"
 #include "gateway/job_wire.h"
 #include "json/json_text.h"
@@ -48,6 +49,35 @@ void jobs_get(struct api_call *call)
     api_ask_scheduler(call, &ask);
 }
 
+/* --- cancel ------------------------------------------------------------------------------------
+ */
+
+static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__CancelledJob *result = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    json_begin_object(&response.json);
+    json_put_text(&response.json, "run", str_from(result->run));
+    json_end_object(&response.json);
+    api_answer_send(&response, 202, NULL);
+}
+
+void jobs_cancel(struct api_call *call)
+{
+    if (!api_make_repeatable(call)) return;
+    Pb__CancelJob message    = PB__CANCEL_JOB__INIT;
+    message.namespace_       = api_namespace(call);
+    message.id               = api_text(call, call->params[0]);
+    message.reason           = api_member(call, call->body, "reason");
+    const struct api_ask ask = {.service   = &pb__jobs__descriptor,
+                                .method    = "Cancel",
+                                .message   = &message,
+                                .partition = api_partition_of(call, call->params[0]),
+                                .then      = on_cancelled};
+    api_ask_scheduler(call, &ask);
+}
+
 /* --- heartbeat ----------------------------------------------------------------------------------
  */
 
@@ -60,15 +90,17 @@ static void fail_lost(struct api_call *call)
 static void on_beaten(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__HeartbeatAnswers *answers = answer->message;
-    if (answers->n_jobs == 0 || answers->jobs[0]->status != 0) {
+    const Pb__HeartbeatAnswer *job      = answers->n_jobs > 0 ? answers->jobs[0] : NULL;
+    if (!job || (job->status != 0 && !job->cancel)) {
         fail_lost(call);
         return;
     }
-    const Pb__HeartbeatAnswer *job = answers->jobs[0];
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
-    json_put_time(&response.json, "lease_expires_at", job->lease_expires_us);
+    /* One that was cancelled has no lease any more. */
+    int64_t expires_us = job->status == 0 ? job->lease_expires_us : clock_unix_us();
+    json_put_time(&response.json, "lease_expires_at", expires_us);
     json_put_bool(&response.json, "cancel_requested", job->cancel);
     json_end_object(&response.json);
     api_answer_send(&response, 200, NULL);

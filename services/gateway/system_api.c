@@ -1,62 +1,9 @@
-/* Queues, health and the state of the suite. */
+/* Health and the state of the suite. */
 #include "base/clock.h"
 #include "gateway/followers.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
 #include "system.pb-c.h"
-
-/* --- queues ------------------------------------------------------------------------------------
- */
-
-static void on_queues(struct api_call *call, const struct rpc_answer *answer)
-{
-    const Pb__QueueList *list = answer->message;
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    int64_t now_us = clock_unix_us();
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
-    for (size_t i = 0; i < list->n_queues; i++) {
-        view_queue(&response.json, list->queues[i], now_us);
-    }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
-}
-
-static void on_queue(struct api_call *call, const struct rpc_answer *answer)
-{
-    const Pb__QueueList *list = answer->message;
-    if (list->n_queues == 0) {
-        api_fail_with(call, "not_found", (str){}, "there is no such queue");
-        return;
-    }
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    view_queue(&response.json, list->queues[0], clock_unix_us());
-    api_answer_send(&response, 200, NULL);
-}
-
-static void ask_queues(struct api_call *call, const char *name, api_then *then)
-{
-    Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
-    message.namespace_       = api_namespace(call);
-    message.name             = name;
-    const struct api_ask ask = {
-        .service = &pb__system__descriptor, .method = "Queues", .message = &message, .then = then};
-    api_ask_scheduler(call, &ask);
-}
-
-void queues_list(struct api_call *call)
-{
-    ask_queues(call, "", on_queues);
-}
-
-void queues_get(struct api_call *call)
-{
-    ask_queues(call, api_text(call, call->params[0]), on_queue);
-}
 
 /* --- system ------------------------------------------------------------------------------------
  */

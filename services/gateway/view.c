@@ -1,5 +1,7 @@
 #include "gateway/view.h"
 
+#include "base/clock.h"
+
 #include "base/attr.h"
 #include "base/hash.h"
 #include "base/money.h"
@@ -397,6 +399,21 @@ void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
     json_end_object(w);
 }
 
+void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue)
+{
+    json_put_bool(w, "paused", queue->paused);
+    json_put_bool(w, "purging", queue->purging);
+    if (queue->concurrency > 0) json_put_int(w, "concurrency", queue->concurrency);
+    if (queue->rate_count == 0) return;
+    char per[TIME_TEXT_SIZE];
+    duration_format(queue->rate_period_us, per);
+    json_member(w, "rate");
+    json_begin_object(w);
+    json_put_int(w, "count", queue->rate_count);
+    json_put_text(w, "per", str_from(per));
+    json_end_object(w);
+}
+
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us)
 {
     json_begin_object(w);
@@ -412,6 +429,6 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     int64_t age_ms = is_old ? (now_us - queue->oldest_us) / 1000 : 0;
     json_member(w, "oldest_age_seconds");
     json_write_value(w, json_real((double)age_ms / 1000));
-    json_put_bool(w, "paused", queue->paused);
+    view_queue_settings(w, queue);
     json_end_object(w);
 }

@@ -28,6 +28,8 @@ void view_finding(struct json_writer *w, const Pb__Finding *finding);
 void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter);
 void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *group);
 void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker);
+/** The members of a queue that operators set; the object is open. */
+void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
 
 /** "running", ...; the reverse is false for a word that is no status. */

@@ -92,6 +92,7 @@ static struct retry_choice choose(const struct run *run, const struct decide_env
         .wait_min_us = failure->retry_after_us,
     };
     struct retry_choice choice = {.verdict = RETRY_REFUSED};
+    if (failure->is_final) return choice;
     if (policy.plan && (failure->is_transient || policy.is_for_all)) {
         return retry_by_plan(env, policy.plan, &failed);
     }

@@ -94,16 +94,20 @@ static uint64_t count_workers(const struct workers *workers, const struct queue 
 static void show(struct shown_queue *shown, const struct queue *queue,
                  const struct workers *workers)
 {
-    Pb__QueueView *view = &shown->view;
-    view->name          = shown->name;
-    view->depth         = queue->ready_count;
-    view->delayed       = queue->delayed_count;
-    view->held          = queue->held_count;
-    view->running       = queue->leased_count;
-    view->workers       = count_workers(workers, queue);
-    view->dead_letters  = queue->dead_count;
-    view->oldest_us     = queue_oldest_us(queue);
-    view->paused        = queue->is_paused;
+    Pb__QueueView *view  = &shown->view;
+    view->name           = shown->name;
+    view->depth          = queue->ready_count;
+    view->delayed        = queue->delayed_count;
+    view->held           = queue->held_count;
+    view->running        = queue->leased_count;
+    view->workers        = count_workers(workers, queue);
+    view->dead_letters   = queue->dead_count;
+    view->oldest_us      = queue_oldest_us(queue);
+    view->paused         = queue->is_paused;
+    view->purging        = queue->purge_before > 0;
+    view->concurrency    = queue->limits.concurrency;
+    view->rate_count     = queue->limits.rate_count;
+    view->rate_period_us = queue->limits.rate_period_us;
 }
 
 /* Under the lock. Queues are never taken away while an engine lives, so places stay. */

@@ -56,6 +56,9 @@ enum command_kind {                  /* request -> response */
                                                  * engine makes those invalid that it refuses */
                     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
                                                  * values[0] = definition, values[1] = labels */
+                    COMMAND_SET_QUEUE,          /* Pb__SetQueue -> Pb__QueueView, of which what is
+                                                 * set is filled in */
+                    COMMAND_CANCEL_JOB,         /* Pb__CancelJob -> Pb__CancelledJob */
                     COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
                     COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
                     COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */

@@ -4,6 +4,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 
 static status execute(struct engine *engine, struct command *command, struct error *reterr)
@@ -40,6 +41,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_RESUME: return engine_resume_run(engine, command, reterr);
     case COMMAND_CLEAR_CALL_CACHE: return engine_clear_call_cache(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
+    case COMMAND_SET_QUEUE: return engine_set_queue(engine, command, reterr);
+    case COMMAND_CANCEL_JOB: return engine_cancel_job(engine, command, reterr);
     case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;

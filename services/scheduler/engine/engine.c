@@ -13,6 +13,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 
 #include <stdlib.h>
@@ -82,6 +83,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
     TRY(engine_execute(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
+    TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));

@@ -48,6 +48,13 @@ struct request_memory {
     struct kept_request *last;
 };
 
+/** Purges under way: queues/purge.c. */
+struct purge {
+    size_t count;        /* of queues */
+    struct queue *queue; /* at hand; NULL: none */
+    struct page page;    /* of it */
+};
+
 struct engine {
     /* Constant. */
     struct engine_options options;
@@ -106,6 +113,7 @@ struct engine {
     uint64_t used_bytes;    /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;
+    struct purge purge;
     bool has_operations; /* some is not over */
     bool has_deletions;  /* rows of deleted runs are left */
     struct retention_sweep retention;
@@ -329,6 +337,11 @@ status engine_report(struct engine *engine, struct command *command, struct erro
 /** A job failed before any worker had it, with `error` (borrowed). */
 status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
                          struct error *reterr);
+
+/** Nobody wants the job any more: it fails with `error` (borrowed) and is not tried again. A worker
+ * that has it is told, if `is_cancel_wanted`. */
+status engine_withdraw_job(struct engine *engine, struct open_job *job, json error,
+                           struct error *reterr);
 
 /** A lease or attempt was over: the attempt has failed. */
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr);

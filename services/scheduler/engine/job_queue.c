@@ -16,6 +16,7 @@ struct job_queues {
     struct map *by_id;   /* job id -> struct open_job, owned */
     struct heap delayed;
     struct heap leased;
+    struct heap throttled;   /* queues, by the time of their next start */
     struct targets *targets; /* owned */
 };
 
@@ -45,6 +46,22 @@ static bool is_over_before(const struct heap_link *a, const struct heap_link *b)
     return over_us(job_of(a)) < over_us(job_of(b));
 }
 
+static struct queue *queue_of(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct queue, opening);
+    return (struct queue *)place;
+}
+
+static int64_t opens_us(const struct heap_link *link)
+{
+    return start_rate_opens_us(&queue_of(link)->rate);
+}
+
+static bool opens_before(const struct heap_link *a, const struct heap_link *b)
+{
+    return opens_us(a) < opens_us(b);
+}
+
 struct job_queues *job_queues_new(void)
 {
     struct job_queues *queues = mem_new(1, sizeof *queues);
@@ -52,6 +69,7 @@ struct job_queues *job_queues_new(void)
     queues->by_id             = map_new(QUEUE_JOBS_MAX);
     queues->delayed           = heap_init(is_due_before);
     queues->leased            = heap_init(is_over_before);
+    queues->throttled         = heap_init(opens_before);
     queues->targets           = targets_new();
     return queues;
 }
@@ -81,6 +99,7 @@ void job_queues_free(struct job_queues *queues)
     map_free(queues->by_id);
     heap_done(&queues->delayed);
     heap_done(&queues->leased);
+    heap_done(&queues->throttled);
     targets_free(queues->targets);
     free(queues);
 }
@@ -268,9 +287,33 @@ bool open_job_is_before(const struct open_job *a, const struct open_job *b)
     return rank_a_us != rank_b_us ? rank_a_us < rank_b_us : a->sequence < b->sequence;
 }
 
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+/* Shuts the queue until it may start something. */
+static void throttle(struct job_queues *queues, struct queue *queue, int64_t now_us)
+{
+    if (start_rate_opens_us(&queue->rate) > now_us) heap_add(&queues->throttled, &queue->opening);
+}
+
+void queue_limit(struct job_queues *queues, struct queue *queue, const struct queue_limits *share,
+                 int64_t now_us)
+{
+    if (heap_has(&queue->opening)) heap_remove(&queues->throttled, &queue->opening);
+    queue->concurrency = share->concurrency;
+    start_rate_set(&queue->rate, share, now_us);
+    throttle(queues, queue, now_us);
+}
+
+static bool queue_is_shut(const struct queue *queue)
+{
+    bool is_full = queue->concurrency > 0 && queue->leased_count >= queue->concurrency;
+    return queue->is_paused || is_full || heap_has(&queue->opening);
+}
+
 struct open_job *queue_peek(const struct queue *queue)
 {
-    if (queue->is_paused || queue->ready_count == 0) return NULL;
+    if (queue->ready_count == 0 || queue_is_shut(queue)) return NULL;
     struct open_job *best = NULL;
     for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
         const struct heap_link *first = heap_first(&queue->ready[i]);
@@ -308,6 +351,13 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
     heap_add(&queues->leased, &job->link);
     job->queue->leased_count++;
     open_job_adopt(job, holder);
+}
+
+void queue_start(struct job_queues *queues, struct queue *queue, int64_t now_us)
+{
+    ASSERT(!heap_has(&queue->opening));
+    start_rate_take(&queue->rate, now_us);
+    throttle(queues, queue, now_us);
 }
 
 void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t now_us)
@@ -399,6 +449,9 @@ void job_queues_advance(struct job_queues *queues, int64_t now_us)
         unplace(queues, job);
         place_waiting(queues, job, now_us);
     }
+    while ((first = heap_first(&queues->throttled)) && opens_us(first) <= now_us) {
+        heap_remove(&queues->throttled, &queue_of(first)->opening);
+    }
     struct target *target = NULL;
     while ((target = targets_wake(queues->targets, now_us))) {
         target_place_jobs(queues, target, now_us);
@@ -420,5 +473,7 @@ int64_t job_queues_due_us(const struct job_queues *queues)
     const struct heap_link *leased  = heap_first(&queues->leased);
     if (delayed && job_of(delayed)->due_us < due_us) due_us = job_of(delayed)->due_us;
     if (leased && over_us(job_of(leased)) < due_us) due_us = over_us(job_of(leased));
+    const struct heap_link *throttled = heap_first(&queues->throttled);
+    if (throttled && opens_us(throttled) < due_us) due_us = opens_us(throttled);
     return due_us;
 }

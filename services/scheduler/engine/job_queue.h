@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/heap.h"
+#include "scheduler/engine/queues/queue_limits.h"
 #include "scheduler/engine/worker.h"
 #include "scheduler/tables/tables.h"
 
@@ -39,7 +40,12 @@ struct queue {
     bool is_paused; /* nothing is handed out */
     struct heap ready[QUEUE_PRIORITIES];
     size_t ready_count, delayed_count, held_count, leased_count;
-    uint64_t dead_count;                      /* entries of its dead letter queue */
+    struct queue_limits limits; /* as they were set, for all partitions together */
+    uint32_t concurrency;       /* the share of this one; 0: no limit */
+    struct start_rate rate;     /* likewise */
+    struct heap_link opening;   /* while the rate allows no start */
+    uint64_t purge_before;      /* what waits and has a smaller sequence goes; 0: nothing does */
+    uint64_t dead_count;        /* entries of its dead letter queue */
     struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
 };
 
@@ -106,7 +112,12 @@ void open_job_remove(struct job_queues *queues, struct open_job *job);
 struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor);
 size_t open_job_count(const struct job_queues *queues);
 
-/** The job that `queue` would hand out next, or NULL; a paused queue hands out nothing. */
+/** Its limits from now on: the share of this partition. */
+void queue_limit(struct job_queues *queues, struct queue *queue, const struct queue_limits *share,
+                 int64_t now_us);
+
+/** The job that `queue` would hand out next, or NULL: none is ready, or the queue is paused or at
+ * one of its limits. */
 struct open_job *queue_peek(const struct queue *queue);
 
 /** Says whether `a` is handed out before `b`, of another queue or not. */
@@ -118,6 +129,9 @@ int64_t queue_oldest_us(const struct queue *queue);
 /** Ready to leased. `holder` may be NULL. `ends_us`: see attempt_ends_us. */
 void open_job_lease(struct job_queues *queues, struct open_job *job, struct worker *holder,
                     uint32_t lease_ms, int64_t now_us, int64_t ends_us);
+
+/** One of its jobs was started now, which counts for its rate; it has one. */
+void queue_start(struct job_queues *queues, struct queue *queue, int64_t now_us);
 
 /** A heartbeat: the lease runs anew from `now_us`. */
 void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t now_us);
@@ -146,7 +160,8 @@ struct open_job *target_peek(const struct target *target);
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us);
 
-/** Makes ready whatever has become due, or whose target has rested. */
+/** Makes ready whatever has become due, or whose target has rested; opens queues that may start
+ * something again. */
 void job_queues_advance(struct job_queues *queues, int64_t now_us);
 
 /** The leased job whose lease or attempt is over, the longest over first; NULL if none is. */

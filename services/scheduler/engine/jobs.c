@@ -313,8 +313,9 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
         TRY(letter_put(engine, queue, event, event->error, record, reterr));
     }
-    bool is_leased = job->state == OPEN_JOB_LEASED;
-    if (event->kind == EVENT_JOB_CANCELLED && is_leased) remember_cancelled(engine, job);
+    bool is_leased    = job->state == OPEN_JOB_LEASED;
+    bool is_cancelled = event->kind == EVENT_JOB_CANCELLED || job->is_cancel_wanted;
+    if (is_cancelled && is_leased) remember_cancelled(engine, job);
 
     struct key key;
     id_key(&key, str_from(job->id.text));

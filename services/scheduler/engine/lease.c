@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 
 #include <stdio.h>
@@ -100,6 +101,10 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
                    attempt_end_us(engine, record));
     TRY(engine_ready_put(engine, job, reterr));
+    if (job->queue->rate.count > 0) {
+        queue_start(engine->queues, job->queue, engine->now_us);
+        TRY(engine_queue_put(engine, job->queue, reterr));
+    }
 
     Pb__LeasedJob *leased    = record->job;
     leased->lease_token      = sign(engine, job, arena);
@@ -209,19 +214,11 @@ static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max)
 static void find_queues(struct engine *engine, struct command *command, struct poll *poll)
 {
     const Pb__LeaseJobs *request = command->request;
-    str caller                   = command->namespace;
-    bool is_any                  = caller.len == 0 || str_is(caller, "*");
     size_t count                 = 0;
     for (size_t i = 0; i < request->n_queues; i++) {
-        str name            = str_from(request->queues[i]);
-        str namespace       = queue_is_own(name) ? (str){} : is_any ? str_from("default") : caller;
-        struct queue *queue = job_queue_find(engine->queues, namespace, name);
-        if (!queue && job_queue_count(engine->queues) >= QUEUES_MAX) {
-            (void)command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
-                                 "queue " STR_FMT ": over %d queues", STR_ARG(name), QUEUES_MAX);
-            return;
-        }
-        poll->queues[count++] = queue ? queue : job_queue_at(engine->queues, namespace, name);
+        struct queue *queue = engine_queue_named(engine, command, str_from(request->queues[i]));
+        if (!queue) return;
+        poll->queues[count++] = queue;
     }
     poll->queue_count = count;
 }

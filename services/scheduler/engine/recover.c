@@ -10,6 +10,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/tables/run_index.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
@@ -144,7 +145,7 @@ static status recover_queue(bytes key, bytes row, struct error *reterr, void *co
     TRY(record_read(row, &pb__queue_record__descriptor, recovery->arena, &record, reterr));
     struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
                                        (str){name.data, name.len});
-    queue->is_paused    = record->is_paused;
+    engine_queue_read(engine, queue, record);
     return STATUS_OK;
 }
 
@@ -267,6 +268,7 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
     engine->known_digests  = map_new(ENGINE_SET_MAX);
     engine->accepts_runs   = true;
+    engine->purge          = (struct purge){};
     event_hub_init(&engine->hub);
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 

@@ -83,6 +83,15 @@ static status decide_refused(struct engine *engine, struct live_run *live, const
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }
 
+static status decide_withdrawn(struct engine *engine, struct live_run *live, const char *job,
+                               const struct report *report, struct error *reterr)
+{
+    const struct job_failure command = {
+        .job = str_from(job), .error = report->value, .is_final = true};
+    const struct decide_env env = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
 typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const char *job,
                             const struct report *report, struct error *reterr);
 
@@ -249,6 +258,12 @@ status engine_refuse_job(struct engine *engine, struct open_job *job, json error
                          struct error *reterr)
 {
     return fail_job(engine, job, error, decide_refused, reterr);
+}
+
+status engine_withdraw_job(struct engine *engine, struct open_job *job, json error,
+                           struct error *reterr)
+{
+    return fail_job(engine, job, error, decide_withdrawn, reterr);
 }
 
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)

@@ -161,6 +161,7 @@ struct job_failure {
     bool is_transient; /* a later attempt may succeed */
     bool is_unknown;   /* the outside may have acted: only a policy of the task itself repeats it,
                           unless is_transient says that repeating is safe */
+    bool is_final;     /* no attempt follows, whatever the policies say */
     int64_t retry_after_us; /* lower bound of the wait; 0: none */
     struct usage usage;
 };

@@ -13,6 +13,7 @@ enum {
     QUEUE_NAME_MAX   = 127,   /* bytes: two DNS labels and a dot */
     REPORTS_MAX      = 1'000, /* of one call */
     HEARTBEATS_MAX   = 10'000,
+    REASON_MAX       = 1'000,
     REPORT_VALUE_MAX = 16 << 20, /* bytes of one output */
 };
 
@@ -132,10 +133,34 @@ static status report(struct rpc_call *call, struct error *reterr)
     return STATUS_OK;
 }
 
+/* --- cancel ------------------------------------------------------------------------------------
+ */
+
+static status cancel(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__CancelJob *request = call->request;
+    str id                       = str_from(request->id);
+    if (!id_is_valid(id)) {
+        return fail_code(reterr, STATUS_NOT_FOUND, "not_found", "there is no open job %.40s",
+                         request->id);
+    }
+    if (strlen(request->reason) > REASON_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "reason: at most %d bytes", REASON_MAX);
+    }
+    struct shard *shard = scheduler_shard(call->context, id_partition(id));
+    if (!shard) return call_moved(call, id_partition(id));
+    struct command *command = call_command(call, COMMAND_CANCEL_JOB, 0);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    command->namespace = call_namespace(call, request->namespace_);
+    call_post(call, shard, command);
+    return STATUS_OK;
+}
+
 const struct rpc_method job_service_methods[] = {
     {.name = "Lease", .handle = lease, .cancel = lease_cancel},
     {.name = "Heartbeat", .handle = heartbeat},
     {.name = "Report", .handle = report},
     {.name = "Get", .handle = job_get_handle},
+    {.name = "Cancel", .handle = cancel},
     {},
 };

@@ -37,7 +37,13 @@ static void add_queue(struct queue_sum *sum, Pb__QueueView *view)
     if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
     bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
     if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
-    found->paused = found->paused && view->paused;
+    found->paused  = found->paused && view->paused;
+    found->purging = found->purging || view->purging;
+    if (view->concurrency > found->concurrency) found->concurrency = view->concurrency;
+    if (found->rate_count == 0) {
+        found->rate_count     = view->rate_count;
+        found->rate_period_us = view->rate_period_us;
+    }
 }
 
 status scheduler_sum_queues(struct scheduler *scheduler, const char *namespace, const char *name,

@@ -19,6 +19,7 @@ extern const struct rpc_method breaker_service_methods[];
 extern const struct rpc_method call_cache_service_methods[];
 
 /* Of System, likewise. */
+status queue_set_handle(struct rpc_call *call, struct error *reterr);
 status backup_begin_handle(struct rpc_call *call, struct error *reterr);
 status backup_list_handle(struct rpc_call *call, struct error *reterr);
 

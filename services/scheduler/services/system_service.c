@@ -151,6 +151,7 @@ static status secrets(struct rpc_call *call, struct error *reterr)
 const struct rpc_method system_service_methods[] = {
     {.name = "Status", .handle = status_of_all},
     {.name = "Queues", .handle = queues},
+    {.name = "ChangeQueue", .handle = queue_set_handle},
     {.name = "LookupKey", .handle = lookup_key},
     {.name = "PutKey", .handle = put_key},
     {.name = "Topology", .handle = topology},

@@ -1,0 +1,66 @@
+#include "scheduler/engine/queues/queue_limits.h"
+
+status queue_limits_check(const struct queue_limits *limits, uint16_t partitions,
+                          struct error *reterr)
+{
+    if (limits->concurrency > QUEUE_CONCURRENCY_MAX ||
+        (limits->concurrency > 0 && limits->concurrency < partitions)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "concurrency: %u to %d, as each of the %u partitions has a share, or null",
+                    partitions, QUEUE_CONCURRENCY_MAX, partitions);
+    }
+    if (limits->rate_count == 0) return STATUS_OK;
+    if (limits->rate_count > QUEUE_RATE_COUNT_MAX || limits->rate_count < partitions) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "rate.count: %u to %d, as each of the %u partitions has a share", partitions,
+                    QUEUE_RATE_COUNT_MAX, partitions);
+    }
+    if (limits->rate_period_us < QUEUE_RATE_PERIOD_MIN_US ||
+        limits->rate_period_us > QUEUE_RATE_PERIOD_MAX_US) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "rate.per: from `1s` to `24h`");
+    }
+    return STATUS_OK;
+}
+
+static uint32_t share_of(uint32_t total, uint16_t index, uint16_t count)
+{
+    return total / count + (index < total % count ? 1 : 0);
+}
+
+struct queue_limits queue_limits_share(const struct queue_limits *limits, uint16_t index,
+                                       uint16_t count)
+{
+    return (struct queue_limits){
+        .concurrency    = share_of(limits->concurrency, index, count),
+        .rate_count     = share_of(limits->rate_count, index, count),
+        .rate_period_us = limits->rate_period_us,
+    };
+}
+
+/* --- the bucket --------------------------------------------------------------------------------
+ */
+
+void start_rate_set(struct start_rate *rate, const struct queue_limits *limits, int64_t now_us)
+{
+    int64_t count = limits->rate_count;
+    if (count == 0) {
+        *rate = (struct start_rate){};
+        return;
+    }
+    rate->count   = limits->rate_count;
+    rate->step_us = (limits->rate_period_us + count - 1) / count; /* never faster than asked for */
+    int64_t latest_us = now_us + count * rate->step_us;
+    if (rate->full_us > latest_us) rate->full_us = latest_us;
+}
+
+int64_t start_rate_opens_us(const struct start_rate *rate)
+{
+    if (rate->count == 0) return 0;
+    return rate->full_us - (int64_t)(rate->count - 1) * rate->step_us;
+}
+
+void start_rate_take(struct start_rate *rate, int64_t now_us)
+{
+    if (rate->full_us < now_us) rate->full_us = now_us;
+    rate->full_us += rate->step_us;
+}

@@ -1,0 +1,106 @@
+/* What is set of a queue, and the row that keeps it. */
+#include "scheduler/engine/queues/engine_queues.h"
+#include "system.pb-c.h"
+
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+status engine_queue_put(struct engine *engine, const struct queue *queue, struct error *reterr)
+{
+    Pb__QueueRecord record = PB__QUEUE_RECORD__INIT;
+    record.is_paused       = queue->is_paused;
+    record.concurrency     = queue->limits.concurrency;
+    record.rate_count      = queue->limits.rate_count;
+    record.rate_period_us  = queue->limits.rate_period_us;
+    record.rate_full_us    = queue->rate.full_us;
+    record.purge_before    = queue->purge_before;
+    struct key key;
+    queue_key(&key, queue->namespace, queue->name);
+    return record_put(engine->txn, TABLE_QUEUES, key_bytes(&key), &record.base, reterr);
+}
+
+static void limit(struct engine *engine, struct queue *queue, const struct queue_limits *limits)
+{
+    const struct partition *partition = engine->partition;
+    const struct queue_limits share =
+        queue_limits_share(limits, partition->index, partition->count);
+    queue->limits = *limits;
+    queue_limit(engine->queues, queue, &share, engine->now_us);
+}
+
+void engine_queue_read(struct engine *engine, struct queue *queue, const Pb__QueueRecord *record)
+{
+    const struct queue_limits limits = {
+        .concurrency    = record->concurrency,
+        .rate_count     = record->rate_count,
+        .rate_period_us = record->rate_period_us,
+    };
+    queue->is_paused    = record->is_paused;
+    queue->rate.full_us = record->rate_full_us;
+    queue->purge_before = record->purge_before;
+    if (queue->purge_before > 0) engine->purge.count++;
+    limit(engine, queue, &limits);
+}
+
+/* --- the command -------------------------------------------------------------------------------
+ */
+
+struct queue *engine_queue_named(struct engine *engine, struct command *command, str name)
+{
+    str caller          = command->namespace;
+    bool is_any         = caller.len == 0 || str_is(caller, "*");
+    str namespace       = queue_is_own(name) ? (str){} : is_any ? str_from("default") : caller;
+    struct queue *queue = job_queue_find(engine->queues, namespace, name);
+    if (queue) return queue;
+    if (job_queue_count(engine->queues) < QUEUES_MAX) {
+        return job_queue_at(engine->queues, namespace, name);
+    }
+    (void)command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
+                         "queue " STR_FMT ": over %d queues", STR_ARG(name), QUEUES_MAX);
+    return NULL;
+}
+
+static void set_limits(struct engine *engine, struct queue *queue, const Pb__SetQueue *request)
+{
+    struct queue_limits limits = queue->limits;
+    if (request->sets_concurrency) limits.concurrency = request->concurrency;
+    if (request->sets_rate) {
+        limits.rate_count     = request->rate_count;
+        limits.rate_period_us = request->rate_period_us;
+    }
+    limit(engine, queue, &limits);
+}
+
+static void purge(struct engine *engine, struct queue *queue)
+{
+    if (queue->purge_before == 0) engine->purge.count++;
+    if (engine->purge.queue == queue) engine->purge.queue = NULL; /* from its beginning */
+    queue->purge_before = engine->ready_next;
+}
+
+static void fill_view(const struct queue *queue, Pb__QueueView *view)
+{
+    view->name           = queue->name.ptr;
+    view->paused         = queue->is_paused;
+    view->purging        = queue->purge_before > 0;
+    view->concurrency    = queue->limits.concurrency;
+    view->rate_count     = queue->limits.rate_count;
+    view->rate_period_us = queue->limits.rate_period_us;
+}
+
+status engine_set_queue(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__SetQueue *request = command->request;
+    engine_answer(engine, command);
+    struct queue *queue = engine_queue_named(engine, command, str_from(request->name));
+    if (!queue) return STATUS_OK;
+    switch (request->action) {
+    case PB__QUEUE_ACTION__QUEUE_ACTION_PAUSE: queue->is_paused = true; break;
+    case PB__QUEUE_ACTION__QUEUE_ACTION_RESUME: queue->is_paused = false; break;
+    case PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT: set_limits(engine, queue, request); break;
+    case PB__QUEUE_ACTION__QUEUE_ACTION_PURGE: purge(engine, queue); break;
+    default: return command_refuse(command, STATUS_INVALID_ARGUMENT, NULL, "no such action");
+    }
+    fill_view(queue, command->response);
+    return engine_queue_put(engine, queue, reterr);
+}
