@@ -60,6 +60,8 @@ struct decision decision_begin(struct run *run, const struct decide_env *env,
 void decision_collect(struct decision *decision);
 /** Works off `settle`: before a command makes the next of several tasks move. */
 void decision_settle(struct decision *decision);
+/** FAILED_PRECONDITION: it has not started (`conflict`), or has ended (`run_finished`). */
+status run_check_running(const struct run *run, struct error *reterr);
 /** Ends a command that was refused before its first event. */
 void decision_drop(struct decision *decision);
 /** Works off both lists, and leaves what must wait for the next command. */

@@ -232,13 +232,6 @@ status run_due(struct run *run, const struct decide_env *env, struct event_list 
 /* --- signal, cancel
  * -------------------------------------------------------------------------------- */
 
-static status check_running(const struct run *run, struct error *reterr)
-{
-    if (run->status == RUN_RUNNING) return STATUS_OK;
-    return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_finished", "run %s has %s",
-                     run->id.text, run->status == RUN_PENDING ? "not started" : "ended");
-}
-
 static json cloud_event_new(const struct run *run, const struct decide_env *env,
                             const struct run_signal *command, const struct id *id)
 {
@@ -262,7 +255,7 @@ static json cloud_event_new(const struct run *run, const struct decide_env *env,
 status run_signal(struct run *run, const struct decide_env *env, const struct run_signal *command,
                   struct id *ret_event_id, struct event_list *events, struct error *reterr)
 {
-    TRY(check_running(run, reterr));
+    TRY(run_check_running(run, reterr));
     struct id id             = decide_id(env);
     struct decision decision = decision_begin(run, env, events);
     size_t before            = events->count;
@@ -295,7 +288,7 @@ bool run_offer(struct run *run, const struct decide_env *env, json event, struct
 status run_cancel(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr)
 {
-    if (!run_is_waiting_to_start(run)) TRY(check_running(run, reterr));
+    if (!run_is_waiting_to_start(run)) TRY(run_check_running(run, reterr));
     if (run->is_ending) return STATUS_OK; /* it undoes already what it did */
     struct decision decision = decision_begin(run, env, events);
     uint64_t place           = undo_place(&decision, decision.first_sequence);

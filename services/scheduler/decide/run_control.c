@@ -2,11 +2,19 @@
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/run_retry.h"
 
-static status check_running(const struct run *run, struct error *reterr)
+status run_check_running(const struct run *run, struct error *reterr)
 {
     if (run->status == RUN_RUNNING) return STATUS_OK;
-    return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_finished", "run %s has %s",
-                     run->id.text, run->status == RUN_PENDING ? "not started" : "ended");
+    if (run->status == RUN_DRAFT) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
+                         "run %s is a draft and has not started: approve it first", run->id.text);
+    }
+    if (run->status == RUN_PENDING) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
+                         "run %s has not started: it waits for its turn", run->id.text);
+    }
+    return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_finished", "run %s has ended",
+                     run->id.text);
 }
 
 static void emit_reason(struct decision *decision, enum event_kind kind, str reason, str by,
@@ -22,7 +30,7 @@ static void emit_reason(struct decision *decision, enum event_kind kind, str rea
 status run_terminate(struct run *run, const struct decide_env *env, str reason, str by,
                      struct event_list *events, struct error *reterr)
 {
-    if (!run_is_waiting_to_start(run)) TRY(check_running(run, reterr));
+    if (!run_is_waiting_to_start(run)) TRY(run_check_running(run, reterr));
     struct decision decision = decision_begin(run, env, events);
     uint64_t place           = undo_place(&decision, decision.first_sequence);
     decision.is_terminating  = true;
@@ -35,7 +43,7 @@ status run_terminate(struct run *run, const struct decide_env *env, str reason, 
 status run_suspend(struct run *run, const struct decide_env *env, str reason, str by,
                    struct event_list *events, struct error *reterr)
 {
-    TRY(check_running(run, reterr));
+    TRY(run_check_running(run, reterr));
     if (run->is_suspended) return STATUS_OK;
     struct decision decision = decision_begin(run, env, events);
     emit_reason(&decision, EVENT_RUN_SUSPENDED, reason, by, 0);
@@ -46,7 +54,7 @@ status run_suspend(struct run *run, const struct decide_env *env, str reason, st
 status run_resume(struct run *run, const struct decide_env *env, str reason, str by,
                   struct event_list *events, struct error *reterr)
 {
-    TRY(check_running(run, reterr));
+    TRY(run_check_running(run, reterr));
     if (!run->is_suspended) {
         return fail_code(reterr, STATUS_FAILED_PRECONDITION, "run_not_paused",
                          "run %s is not suspended", run->id.text);

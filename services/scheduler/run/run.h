@@ -211,8 +211,8 @@ struct run_signal {
     json data; /* shared; invalid: none */
 };
 
-/** FAILED_PRECONDITION ("run_finished"); RESOURCE_EXHAUSTED ("rate_limited"): the buffer is full.
- */
+/** FAILED_PRECONDITION ("run_finished"; "conflict": it has not started); RESOURCE_EXHAUSTED
+ * ("rate_limited"): the buffer is full. */
 status run_signal(struct run *run, const struct decide_env *env, const struct run_signal *command,
                   struct id *ret_event_id, struct event_list *events, struct error *reterr);
 
@@ -289,7 +289,7 @@ status run_terminate(struct run *run, const struct decide_env *env, str reason, 
 
 /** From now on no task starts and no timer fires. What is open may answer: its task ends, and if it
  * was the last one, so does the run. Deadlines stay where they are: one that passes meanwhile takes
- * effect when the run is resumed. No event if it is suspended already. As above. */
+ * effect when the run is resumed. No event if it is suspended already. As run_signal(). */
 status run_suspend(struct run *run, const struct decide_env *env, str reason, str by,
                    struct event_list *events, struct error *reterr);
 

@@ -64,6 +64,30 @@ static void test_a_draft_waits_and_starts(void **)
     world_done(&world);
 }
 
+static void test_what_has_not_started_has_not_ended(void **)
+{
+    for (int i = 0; i < 2; i++) {
+        struct world world;
+        struct id event;
+        const struct run_signal signal = {.name = str_from("go")};
+        struct error error             = {};
+        str by                         = str_from("ann");
+        world_init(&world, "do:\n  - s: {set: {n: 1}}\n");
+        draft(&world, i == 1);
+        assert_int_equal(run_suspend(world.run, &world.env, by, by, &world.events, &error),
+                         STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.code, "conflict");
+        assert_int_equal(run_resume(world.run, &world.env, by, by, &world.events, &error),
+                         STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.code, "conflict");
+        assert_int_equal(run_signal(world.run, &world.env, &signal, &event, &world.events, &error),
+                         STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.code, "conflict");
+        assert_int_equal(world.events.count, 0);
+        world_done(&world);
+    }
+}
+
 static void test_a_draft_ends_without_a_start(void **)
 {
     for (int i = 0; i < 4; i++) {
@@ -485,6 +509,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_draft_waits_and_starts),
+        cmocka_unit_test(test_what_has_not_started_has_not_ended),
         cmocka_unit_test(test_a_draft_ends_without_a_start),
         cmocka_unit_test(test_what_has_completed_is_undone),
         cmocka_unit_test(test_other_ends_are_undone_too),
