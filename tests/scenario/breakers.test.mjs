@@ -117,6 +117,7 @@ scenario('who has another way takes it, and an operator has the last word', { ne
     assert.deepEqual((await suite.runEnds(back.id)).output, { way: 'first' });
     assert.ok((await suite.api.ok('GET', '/v1/circuit-breakers')).items.some((one) => one.name === targetOf(upstream)));
     await suite.api.refused('POST', '/v1/circuit-breakers/nobody/open', undefined, 422, 'input_invalid');
+    await suite.api.refused('POST', '/v1/circuit-breakers/tool:API.example.com:443/open', undefined, 422, 'input_invalid');
   } finally {
     await upstream.stop();
   }

@@ -62,9 +62,22 @@ bool target_name_put(str queue, str function, json arguments, struct buf *out)
     } else {
         is_put = put_prefixed(out, "worker:", function);
     }
-    str name = str_slice(buf_str(out), begin, out->len - begin);
+    str name = str_slice(buf_str(out), begin, out->len);
     if (is_put && target_name_is_valid(name)) return true;
     out->len = begin;
+    return false;
+}
+
+/* `tool:HOST:PORT` with a capital letter would stand for nobody: jobs' hosts are in small ones. */
+static bool is_capital_host(str name)
+{
+    size_t kind_len = strlen("tool:");
+    if (!str_starts_with(name, str_from("tool:"))) return false;
+    str rest = str_slice(name, kind_len, name.len);
+    if (rest.len == 0 || !memchr(rest.ptr, ':', rest.len)) return false;
+    for (size_t i = 0; i < rest.len; i++) {
+        if (rest.ptr[i] >= 'A' && rest.ptr[i] <= 'Z') return true;
+    }
     return false;
 }
 
@@ -79,7 +92,7 @@ bool target_name_is_valid(str name)
     for (size_t i = 0; i < name.len; i++) {
         if (name.ptr[i] <= ' ' || name.ptr[i] > '~') return false;
     }
-    return true;
+    return !is_capital_host(name);
 }
 
 bool target_name_is_worker(str name)

@@ -20,7 +20,8 @@ enum { TARGET_NAME_MAX = 250 /* bytes: more do not stand in a key */ };
 /** Appends the name; `queue` is the job's, `arguments` its input. Nothing and false: none. */
 bool target_name_put(str queue, str function, json arguments, struct buf *out);
 
-/** "tool:", "llm:" or "worker:" and something behind it, of printable ASCII without spaces. */
+/** "tool:", "llm:" or "worker:" and something behind it, of printable ASCII without spaces; a HOST
+ * in small letters. */
 bool target_name_is_valid(str name);
 
 /** Says whether it is a worker's function, which has a breaker only if it is asked for. */

@@ -117,8 +117,9 @@ static status set(struct rpc_call *call, struct error *reterr)
     if (!shard) return call_moved(call, 0);
     if (!is_known || !target_name_is_valid(str_from(request->name))) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
-                         "a target is `tool:HOST:PORT`, `tool:CONNECTION`, `llm:PROVIDER` or "
-                         "`worker:FUNCTION`, at most %d bytes",
+                         "a target is `tool:HOST:PORT` (the host in small letters), "
+                         "`tool:CONNECTION`, `llm:PROVIDER` or `worker:FUNCTION`, at most %d "
+                         "bytes",
                          TARGET_NAME_MAX);
     }
     if (!breaker_rules_allow(scheduler_breaker_rules(call->context), str_from(request->name))) {

@@ -50,11 +50,28 @@ static void test_names(void **)
     assert_false(target_name_is_valid(str_from("tool:")));
     assert_false(target_name_is_valid(str_from("queue:a")));
     assert_false(target_name_is_valid(str_from("llm:a\n")));
+    assert_false(target_name_is_valid(str_from("tool:API.example.com:443")));
+    assert_true(target_name_is_valid(str_from("tool:[::1]:443")));
+    assert_true(target_name_is_valid(str_from("tool:Notion")));
+    assert_true(target_name_is_valid(str_from("worker:Charge")));
     (void)buf_put_text(&name, "llm:");
     while (name.len < TARGET_NAME_MAX) (void)buf_put_byte(&name, 'a');
     assert_true(target_name_is_valid(buf_str(&name)));
     (void)buf_put_byte(&name, 'a');
     assert_false(target_name_is_valid(buf_str(&name)));
+}
+
+/* What is in the buffer before does not count, and stays. */
+static void test_a_name_is_appended(void **)
+{
+    CLEANUP(buf_done) struct buf out = buf_init(1 << 10);
+    assert_true(buf_put_text(&out, "before it stands tool:API.example.com:1 "));
+    size_t begin = out.len;
+    assert_true(target_name_put(str_from("q"), str_from("charge"), json_invalid(), &out));
+    assert_true(str_is(str_slice(buf_str(&out), begin, out.len), "worker:charge"));
+    size_t end = out.len;
+    assert_false(target_name_put(str_from("q"), str_from(""), json_invalid(), &out));
+    assert_int_equal(out.len, end);
 }
 
 #define ERROR(name, code)                                                                          \
@@ -108,8 +125,8 @@ static void test_rules(void **)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),
-                                       cmocka_unit_test(test_outcomes),
-                                       cmocka_unit_test(test_rules)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names), cmocka_unit_test(test_a_name_is_appended),
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
