@@ -212,5 +212,9 @@ status settings_read(struct settings *settings, struct cli *cli, int argc, char 
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s` is one word too many",
                     cli->arguments[cli->command->argument_max]);
     }
+    for (int i = 0; i < cli->argument_count; i++) {
+        if (*cli->arguments[i]) continue;
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "argument %d is empty", i + 1);
+    }
     return STATUS_OK;
 }

@@ -293,6 +293,24 @@ bool api_check_query(struct api_call *call)
     return true;
 }
 
+bool api_check_query_names(struct api_call *call, const char *const *names, size_t count)
+{
+    size_t cursor = 0;
+    str name      = {};
+    str value     = {};
+    while (httpd_query_next(call->request->query, &cursor, &name, &value)) {
+        CLEANUP(buf_done) struct buf text = buf_init(QUERY_MAX);
+        bool is_known                     = false;
+        (void)httpd_decode(name, true, &text); /* api_check_query() has seen that it can be */
+        for (size_t i = 0; i < count; i++) is_known = is_known || str_is(buf_str(&text), names[i]);
+        if (is_known) continue;
+        api_fail_with(call, "invalid_request", (str){},
+                      "the query: there is no parameter `%.*s` here", (int)text.len, text.ptr);
+        return false;
+    }
+    return true;
+}
+
 status api_idempotency_key(struct api_call *call, str *ret_key, struct error *reterr)
 {
     str key    = httpd_request_field(call->request, "idempotency-key");

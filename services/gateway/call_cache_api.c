@@ -50,13 +50,28 @@ static void on_cleared(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
+/* An empty filter would fit everything: it is a variable that was not set. */
+static bool read_filter(struct api_call *call, const char *name, const char **ret_filter)
+{
+    str text = {};
+    if (!api_query(call, name, &text)) return true;
+    if (text.len == 0) {
+        api_fail_with(call, "invalid_request", (str){},
+                      "%s: is empty; leave it out to delete without this filter", name);
+        return false;
+    }
+    *ret_filter = text.ptr;
+    return true;
+}
+
 void call_cache_clear(struct api_call *call)
 {
-    Pb__ClearCache message = PB__CLEAR_CACHE__INIT;
-    str text               = {};
-    message.namespace_     = api_namespace(call);
-    if (api_query(call, "prefix", &text)) message.prefix = text.ptr;
-    if (api_query(call, "function", &text)) message.function = text.ptr;
-    if (api_query(call, "workflow", &text)) message.workflow = text.ptr;
+    static const char *const filters[] = {"prefix", "function", "workflow"};
+    Pb__ClearCache message             = PB__CLEAR_CACHE__INIT;
+    message.namespace_                 = api_namespace(call);
+    if (!api_check_query_names(call, filters, ARRAY_LEN(filters))) return;
+    if (!read_filter(call, "prefix", &message.prefix)) return;
+    if (!read_filter(call, "function", &message.function)) return;
+    if (!read_filter(call, "workflow", &message.workflow)) return;
     ask(call, "Clear", &message, on_cleared);
 }

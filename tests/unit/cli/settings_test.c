@@ -98,6 +98,7 @@ static const struct row rows[] = {
      NULL},
     {"an unknown letter", "go a -z", "there is no flag `-z`", NULL, NULL, NULL, NULL, NULL},
     {"nothing to do it with", "go", "an argument is missing", NULL, NULL, NULL, NULL, NULL},
+    {"an empty word", "go a ", "argument 2 is empty", NULL, NULL, NULL, NULL, NULL},
     {"a word too many", "go a b c", "`c` is one word too many", NULL, NULL, NULL, NULL, NULL},
 };
 
