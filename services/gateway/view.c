@@ -429,6 +429,10 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     int64_t age_ms = is_old ? (now_us - queue->oldest_us) / 1000 : 0;
     json_member(w, "oldest_age_seconds");
     json_write_value(w, json_real((double)age_ms / 1000));
+    json_member(w, "completed_per_second");
+    json_write_value(w, json_real(queue->completed_per_second));
+    json_member(w, "failed_per_second");
+    json_write_value(w, json_real(queue->failed_per_second));
     view_queue_settings(w, queue);
     json_end_object(w);
 }

@@ -92,22 +92,24 @@ static uint64_t count_workers(const struct workers *workers, const struct queue 
 }
 
 static void show(struct shown_queue *shown, const struct queue *queue,
-                 const struct workers *workers)
+                 const struct workers *workers, int64_t now_us)
 {
-    Pb__QueueView *view  = &shown->view;
-    view->name           = shown->name;
-    view->depth          = queue->ready_count;
-    view->delayed        = queue->delayed_count;
-    view->held           = queue->held_count;
-    view->running        = queue->leased_count;
-    view->workers        = count_workers(workers, queue);
-    view->dead_letters   = queue->dead_count;
-    view->oldest_us      = queue_oldest_us(queue);
-    view->paused         = queue->is_paused;
-    view->purging        = queue->purge_before > 0;
-    view->concurrency    = queue->limits.concurrency;
-    view->rate_count     = queue->limits.rate_count;
-    view->rate_period_us = queue->limits.rate_period_us;
+    Pb__QueueView *view        = &shown->view;
+    view->name                 = shown->name;
+    view->depth                = queue->ready_count;
+    view->delayed              = queue->delayed_count;
+    view->held                 = queue->held_count;
+    view->running              = queue->leased_count;
+    view->workers              = count_workers(workers, queue);
+    view->dead_letters         = queue->dead_count;
+    view->oldest_us            = queue_oldest_us(queue);
+    view->paused               = queue->is_paused;
+    view->purging              = queue->purge_before > 0;
+    view->concurrency          = queue->limits.concurrency;
+    view->rate_count           = queue->limits.rate_count;
+    view->rate_period_us       = queue->limits.rate_period_us;
+    view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
+    view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
 }
 
 /* Under the lock. Queues are never taken away while an engine lives, so places stay. */
@@ -135,13 +137,14 @@ static struct shown_queue *shown_at(struct board *board, size_t index, const str
     return shown;
 }
 
-void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers)
+void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers,
+                      int64_t now_us)
 {
     lock(board);
     size_t index = 0;
     const struct queue *queue;
     while ((queue = job_queue_next(queues, &index))) {
-        show(shown_at(board, index - 1, queue), queue, workers);
+        show(shown_at(board, index - 1, queue), queue, workers, now_us);
     }
     unlock(board);
 }

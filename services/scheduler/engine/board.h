@@ -26,7 +26,8 @@ void board_free(struct board *board);
 void board_freep(struct board **board);
 
 /** The engine's side. */
-void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers);
+void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers,
+                      int64_t now_us);
 void board_set_targets(struct board *board, const struct targets *targets);
 void board_set_workers(struct board *board, const struct workers *workers);
 void board_set_partition(struct board *board, const Pb__PartitionStatus *partition);

@@ -21,7 +21,7 @@ void engine_show(struct engine *engine)
     shown.timers_pending      = engine->timer_count;
     shown.accepts_runs        = engine->accepts_runs;
     board_set_partition(board, &shown);
-    board_set_queues(board, engine->queues, engine->workers);
+    board_set_queues(board, engine->queues, engine->workers, engine->now_us);
     board_set_targets(board, job_queues_targets(engine->queues));
 }
 

@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/heap.h"
+#include "scheduler/engine/queues/queue_flow.h"
 #include "scheduler/engine/queues/queue_limits.h"
 #include "scheduler/engine/worker.h"
 #include "scheduler/tables/tables.h"
@@ -45,7 +46,8 @@ struct queue {
     struct start_rate rate;     /* likewise */
     struct heap_link opening;   /* while the rate allows no start */
     uint64_t purge_before;      /* what waits and has a smaller sequence goes; 0: nothing does */
-    uint64_t dead_count;        /* entries of its dead letter queue */
+    struct queue_flow completed, failed;      /* jobs that ended of late */
+    uint64_t dead_count;                      /* entries of its dead letter queue */
     struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
 };
 

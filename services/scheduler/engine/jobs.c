@@ -323,6 +323,9 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     TRY(engine_ready_delete(engine, job, reterr));
     count_job_finished(engine->options.metrics, job->queue->name, str_from(record->job->function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
+    bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
+    if (event->kind == EVENT_JOB_COMPLETED) queue_flow_add(&job->queue->completed, engine->now_us);
+    if (has_failed) queue_flow_add(&job->queue->failed, engine->now_us);
     open_job_remove(engine->queues, job);
     return STATUS_OK;
 }

@@ -34,6 +34,8 @@ static void add_queue(struct queue_sum *sum, Pb__QueueView *view)
     found->held += view->held;
     found->running += view->running;
     found->dead_letters += view->dead_letters;
+    found->completed_per_second += view->completed_per_second;
+    found->failed_per_second += view->failed_per_second;
     if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
     bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
     if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;

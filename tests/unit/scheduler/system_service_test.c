@@ -369,9 +369,60 @@ static void test_partitions_share_the_work(void **)
     rig_done(&rig);
 }
 
+/* --- queues ------------------------------------------------------------------------------------
+ */
+
+static const Pb__QueueView *change(struct rig *rig, const Pb__SetQueue *message, status expected,
+                                   const char *code)
+{
+    return ask(rig, &pb__system__descriptor, "ChangeQueue", message, expected, code);
+}
+
+static void test_queues_are_set_in_all_partitions(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 2, true);
+    rig_put(&rig, "call", call_task);
+    for (int i = 0; i < 12; i++) (void)rig_start(&rig, "call", NULL);
+
+    Pb__SetQueue message     = PB__SET_QUEUE__INIT;
+    message.name             = "llm";
+    message.action           = PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT;
+    message.sets_concurrency = true;
+    message.concurrency      = 1; /* there would be no share for one of them */
+    (void)change(&rig, &message, STATUS_INVALID_ARGUMENT, NULL);
+    message.concurrency = 3;
+    assert_int_equal(change(&rig, &message, STATUS_OK, NULL)->concurrency, 3);
+    message.action = PB__QUEUE_ACTION__QUEUE_ACTION_PAUSE;
+    assert_true(change(&rig, &message, STATUS_OK, NULL)->paused);
+    rig_restart(&rig);
+
+    Pb__ListQueues asked = PB__LIST_QUEUES__INIT;
+    asked.name           = "llm";
+    const Pb__QueueList *list =
+        ask(&rig, &pb__system__descriptor, "Queues", &asked, STATUS_OK, NULL);
+    assert_true(list->queues[0]->paused);
+    assert_int_equal(list->queues[0]->concurrency, 3);
+    assert_int_equal(list->queues[0]->depth, 12);
+
+    message.namespace_ = "acme"; /* it is not only theirs */
+    (void)change(&rig, &message, STATUS_PERMISSION_DENIED, "forbidden");
+    message.namespace_ = "";
+    message.name       = "tools.webhooks";
+    message.action     = PB__QUEUE_ACTION__QUEUE_ACTION_PURGE;
+    (void)change(&rig, &message, STATUS_FAILED_PRECONDITION, "conflict");
+    message.name = "";
+    (void)change(&rig, &message, STATUS_INVALID_ARGUMENT, NULL);
+    message.name   = "llm";
+    message.action = PB__QUEUE_ACTION__QUEUE_ACTION_UNSPECIFIED;
+    (void)change(&rig, &message, STATUS_INVALID_ARGUMENT, NULL);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_queues_are_set_in_all_partitions),
         cmocka_unit_test(test_versions_are_immutable),
         cmocka_unit_test(test_workflows_are_listed),
         cmocka_unit_test(test_validation_reports_findings),
