@@ -168,6 +168,16 @@ test('signal, approve, reject, cancel', async () => {
 test('queue and doctor', async () => {
   assert.match((await expect(OK, 'queue')).out, /tools/);
   assert.equal((await json('queue', 'llm')).name, 'llm');
+  await expect(OK, 'queue', 'pause', 'images');
+  await expect(OK, 'queue', 'set', 'images', '--concurrency', '4', '--rate', '100/1m');
+  assert.match((await expect(OK, 'queue', 'images')).out, /images +paused .*4 at once, 100\/1m/);
+  await expect(OK, 'queue', 'set', 'images', '--concurrency', 'none', '--rate', 'none');
+  await expect(OK, 'queue', 'resume', 'images');
+  await expect(OK, 'queue', 'purge', 'images');
+  assert.match((await expect(OK, 'queue', 'images')).out, /images +open/);
+  await expect(USAGE, 'queue', 'stop', 'images');
+  await expect(USAGE, 'queue', 'set', 'images');
+  await expect(USAGE, 'queue', 'set', 'images', '--rate', 'many/1m');
   // The disk of this machine may be slow or full, and then doctor says so: the rest must be well.
   const doctor = await tutti('doctor');
   const bad = doctor.out.split('\n').filter((line) => line.startsWith('BAD'));
