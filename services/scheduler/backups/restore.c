@@ -166,10 +166,13 @@ static status place(const char *stage, const char *data, struct error *reterr)
 
 static status check_place(const char *data, char stage[static STORE_PATH_MAX], struct error *reterr)
 {
-    int len = snprintf(stage, STORE_PATH_MAX, "%s.restoring", data);
-    if (len >= STORE_PATH_MAX || len == 0 || data[strlen(data) - 1] == '/') {
+    size_t name_len = strlen(data);
+    int len         = snprintf(stage, STORE_PATH_MAX, "%s.restoring", data);
+    if (len >= STORE_PATH_MAX || name_len == 0 || data[name_len - 1] == '/') {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "the data folder has a shorter name, without a slash at its end");
+                    "the data folder needs a name, shorter than %d bytes and without a slash at "
+                    "its end",
+                    STORE_PATH_MAX);
     }
     if (rmdir(data) != 0 && errno != ENOENT) {
         return fail(reterr, STATUS_ALREADY_EXISTS, "%s holds something: move it away first", data);
@@ -180,14 +183,39 @@ static status check_place(const char *data, char stage[static STORE_PATH_MAX], s
                 "%s is there from a restore that was cut short: remove it first", stage);
 }
 
+static status restore_all(const char *folder, const char *stage, const struct manifest *manifest,
+                          struct error *reterr)
+{
+    for (uint16_t i = 0; i < manifest->count; i++) {
+        TRY(restore_partition(folder, stage, manifest, &manifest->partitions[i], reterr));
+    }
+    return STATUS_OK;
+}
+
+/* So that the next try finds its place free. */
+static void remove_stage(const char *stage, const struct manifest *manifest)
+{
+    static const char *const files[] = {"/data.mdb", "/lock.mdb", "/owner", "/poison", ""};
+    char path[STORE_PATH_MAX];
+    for (uint16_t i = 0; i < manifest->count; i++) {
+        for (size_t f = 0; f < ARRAY_LEN(files); f++) {
+            if (path_of(stage, files[f], manifest->partitions[i].index, path, NULL) != STATUS_OK) {
+                return;
+            }
+            (void)remove(path);
+        }
+    }
+    (void)rmdir(stage);
+}
+
 status backup_restore(const char *folder, const char *data, struct manifest *ret_manifest,
                       struct error *reterr)
 {
     char stage[STORE_PATH_MAX];
     TRY(manifest_read(folder, ret_manifest, reterr));
     TRY(check_place(data, stage, reterr));
-    for (uint16_t i = 0; i < ret_manifest->count; i++) {
-        TRY(restore_partition(folder, stage, ret_manifest, &ret_manifest->partitions[i], reterr));
-    }
-    return place(stage, data, reterr);
+    status restored = restore_all(folder, stage, ret_manifest, reterr);
+    if (restored == STATUS_OK) restored = place(stage, data, reterr);
+    if (restored != STATUS_OK) remove_stage(stage, ret_manifest);
+    return restored;
 }

@@ -156,6 +156,29 @@ static void restored_data_has_the_next_epoch(void **state)
     end(&f);
 }
 
+/* The next try finds its place free. */
+static void a_restore_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    struct fixture f = {};
+    begin(&f, true);
+    (void)ask_for(&f, "first", STATUS_OK, NULL);
+    (void)when_over(&f, "first");
+    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
+    const struct folder first                         = folder_join(&f.folder, "first");
+    const struct folder data                          = folder_join(&f.folder, "data");
+    struct error error                                = {};
+    char path[PATH_BYTES_MAX];
+    assert_int_equal(backup_restore(first.path, "", manifest, &error), STATUS_INVALID_ARGUMENT);
+    (void)snprintf(path, sizeof path, "%s/p1/data.mdb", first.path);
+    assert_int_equal(truncate(path, 4096), 0);
+    assert_int_not_equal(backup_restore(first.path, data.path, manifest, &error), STATUS_OK);
+    (void)snprintf(path, sizeof path, "%s.restoring", data.path);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(data.path, F_OK), 0);
+    end(&f);
+}
+
 /* --- the proof finds ---------------------------------------------------------------------------
  */
 
@@ -267,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_backup_holds_what_was_acknowledged),
         cmocka_unit_test(what_cannot_be_copied_is_refused),
         cmocka_unit_test(restored_data_has_the_next_epoch),
+        cmocka_unit_test(a_restore_that_fails_leaves_nothing),
         cmocka_unit_test(a_missing_row_is_found),
         cmocka_unit_test(a_damaged_manifest_is_refused),
     };
