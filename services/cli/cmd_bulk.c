@@ -77,7 +77,11 @@ static enum cli_exit follow(const struct cli *cli, struct api *api, json operati
         CLEANUP(api_answer_done) struct api_answer answer = {};
         const struct api_call call                        = {.method = "GET", .path = path.ptr};
         enum cli_exit code                                = api_call(api, &call, &answer);
-        if (code != CLI_OK) return code;
+        if (code != CLI_OK) {
+            (void)fprintf(stderr, "tutti: it goes on without us: GET %s says how far it is\n",
+                          path.ptr);
+            return code;
+        }
         if (str_is(member(answer.value, "status", ""), "done")) return report(cli, answer.value);
         const struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1'000'000L};
         (void)nanosleep(&pause, NULL);

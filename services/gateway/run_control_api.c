@@ -176,12 +176,12 @@ static void on_draft(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, &field);
 }
 
-/* If-Match: "7"; without it any. False: the call was answered. */
+/* If-Match: "7"; any without it, or with `*`. False: the call was answered. */
 static bool read_tag(struct api_call *call, uint64_t *ret_sequence)
 {
     str tag       = httpd_request_field(call->request, "if-match");
     *ret_sequence = 0;
-    if (tag.len == 0) return true;
+    if (tag.len == 0 || str_is(tag, "*")) return true;
     bool is_good =
         tag.len > 2 && tag.len < TAG_SIZE && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"';
     for (size_t i = 1; is_good && i + 1 < tag.len; i++) {

@@ -48,6 +48,7 @@ do:
   const patch = (body, headers = {}) => suite.api.call('PATCH', '/v1/runs/wizard/input', body, { headers: { 'content-type': 'application/merge-patch+json', ...headers } });
   assert.equal((await patch({ steps: [1, 2] }, { 'if-match': tag })).status, 200);
   assert.equal((await patch({ steps: [3] }, { 'if-match': tag })).status, 412);
+  assert.equal((await patch({ steps: [1, 2] }, { 'if-match': '*' })).status, 200);
   await suite.scheduler.kill();
   await suite.scheduler.start();
   await suite.until('it is back', async () => (await patch({ name: 'Ada' })).status === 200);
