@@ -146,6 +146,11 @@ static const struct rpc_contract_method call_cache_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method partition_methods[] = {
+    {"Deliver", RPC_COMMIT, true, RPC_BY_SCHEDULER}, /* messages have numbers */
+    {},
+};
+
 const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Health",    1, health_methods},
     {"tutti.v1.Transport", 2, transport_methods},
@@ -163,6 +168,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Documents", 61, document_methods},
     {"tutti.v1.Breakers", 13, breaker_methods},
     {"tutti.v1.CallCache", 51, call_cache_methods},
+    {"tutti.v1.Partitions", 14, partition_methods},
     {},
 };
 

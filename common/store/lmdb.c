@@ -195,8 +195,21 @@ status store_open(const struct store_options *options, struct store **ret_store,
 
 /* --- A copy, to read -------------------------------------------------------------------------- */
 
-/* Nobody else has it open, so it needs no lock file. Handles of tables outlive a transaction that
- * is committed, also one that only reads. */
+/* Handles of tables outlive a transaction that is committed, also one that only reads. */
+static status find_tables(struct lmdb_store *store, struct error *reterr)
+{
+    MDB_txn *txn = NULL;
+    TRY(lmdb_status(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), "find tables", reterr));
+    status opened = STATUS_OK;
+    for (unsigned i = 0; opened == STATUS_OK && i < store->common.table_count; i++) {
+        const char *name = store->common.table_names[i];
+        opened           = lmdb_status(mdb_dbi_open(txn, name, 0, &store->tables[i]), name, reterr);
+    }
+    status ended = lmdb_status(mdb_txn_commit(txn), "find tables", reterr);
+    return opened == STATUS_OK ? ended : opened;
+}
+
+/* Nobody else has it open, so it needs no lock file. */
 static status open_copy(struct lmdb_store *store, const char *folder, struct error *reterr)
 {
     TRY(lmdb_status(mdb_env_create(&store->env), "open the copy", reterr));
@@ -204,15 +217,7 @@ static status open_copy(struct lmdb_store *store, const char *folder, struct err
     int rc = mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0);
     if (rc == ENOENT) return fail(reterr, STATUS_NOT_FOUND, "%s holds no copy of a store", folder);
     TRY(lmdb_status(rc, folder, reterr));
-    MDB_txn *txn = NULL;
-    TRY(lmdb_status(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), "open the copy", reterr));
-    status opened = STATUS_OK;
-    for (unsigned i = 0; opened == STATUS_OK && i < store->common.table_count; i++) {
-        const char *name = store->common.table_names[i];
-        opened           = lmdb_status(mdb_dbi_open(txn, name, 0, &store->tables[i]), name, reterr);
-    }
-    status ended = lmdb_status(mdb_txn_commit(txn), "open the copy", reterr);
-    return opened == STATUS_OK ? ended : opened;
+    return find_tables(store, reterr);
 }
 
 status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
@@ -224,6 +229,41 @@ status store_open_backup(const char *folder, const char *const *tables, struct s
     store_init(store, &lmdb_ops, tables);
     store->is_read_only = true;
     TRY(open_copy(lmdb_of(store), folder, reterr));
+    *ret_store = TAKE(store);
+    return STATUS_OK;
+}
+
+/* --- Another process's store, to read --------------------------------------------------------- */
+
+/* Readers of several processes meet in LMDB's lock file, so that the owner frees no page that one
+ * of them still reads. The map is as large as the owner's: a smaller one could not follow its
+ * growth. */
+static status open_shared(struct lmdb_store *store, const struct store_options *options,
+                          struct error *reterr)
+{
+    TRY(lmdb_status(mdb_env_create(&store->env), "create", reterr));
+    TRY(lmdb_status(mdb_env_set_maxdbs(store->env, store->common.table_count), "set tables",
+                    reterr));
+    TRY(lmdb_status(mdb_env_set_maxreaders(store->env, STORE_READERS_MAX), "set readers", reterr));
+    TRY(lmdb_status(mdb_env_set_mapsize(store->env, options->size_max), "set size", reterr));
+    int rc = mdb_env_open(store->env, options->path, MDB_RDONLY, FILE_MODE);
+    if (rc == ENOENT) {
+        return fail(reterr, STATUS_NOT_FOUND, "%s holds no store yet", options->path);
+    }
+    TRY(lmdb_status(rc, options->path, reterr));
+    return find_tables(store, reterr);
+}
+
+status store_open_shared(const struct store_options *options, struct store **ret_store,
+                         struct error *reterr)
+{
+    ASSERT(options && options->path);
+    CLEANUP(store_closep) struct store *store = mem_new(1, sizeof(struct lmdb_store));
+    lmdb_of(store)->lock_fd                   = -1;
+    store_init(store, &lmdb_ops, options->tables);
+    store->is_read_only = true;
+    TRY(disk_check_local(options->path, reterr));
+    TRY(open_shared(lmdb_of(store), options, reterr));
     *ret_store = TAKE(store);
     return STATUS_OK;
 }

@@ -60,6 +60,17 @@ struct store_options {
 status store_open(const struct store_options *options, struct store **ret_store,
                   struct error *reterr);
 
+/**
+ * Opens the store that another process of this machine owns, for reading only. `options` as the
+ * owner's. It sees every commit of the owner as soon as that is durable, also while the owner is
+ * away. txn_begin_write() fails with FAILED_PRECONDITION. Owned: store_close().
+ *
+ * Fails with NOT_FOUND (the owner has not made it yet, or not all of the tables), UNAVAILABLE or
+ * DATA_LOSS.
+ */
+status store_open_shared(const struct store_options *options, struct store **ret_store,
+                         struct error *reterr);
+
 /** Makes an empty store in memory: the same behaviour, but nothing is durable. `path` is not used;
  * `size_max` bounds keys and values together. Cannot fail. Owned: store_close(). */
 struct store *store_open_memory(const struct store_options *options);

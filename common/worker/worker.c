@@ -151,7 +151,7 @@ static void poll_start(struct poll *poll)
                                   .partition  = poll->partition,
                                   .timeout_ms = WORKER_POLL_MS + RPC_LONG_SLACK_MS};
     if (worker->options.namespace) request.namespace = str_from(worker->options.namespace);
-    poll->is_parked            = worker_call(worker, &request, on_leased, poll, &poll->call);
+    poll->is_parked = worker_call(worker, &request, on_leased, poll, &poll->call);
     if (!poll->is_parked) poll_later(poll);
 }
 
@@ -194,8 +194,10 @@ static void ask_topology(void *context)
 {
     struct worker *worker       = context;
     Pb__TopologyRequest message = PB__TOPOLOGY_REQUEST__INIT;
-    struct rpc_request request  = {
-         .service = &pb__system__descriptor, .method = "Topology", .message = &message};
+    struct rpc_request request  = {.service   = &pb__system__descriptor,
+                                   .method    = "Topology",
+                                   .message   = &message,
+                                   .partition = worker->asked++ % WORKER_PARTITIONS_MAX};
     if (worker_call(worker, &request, on_topology, worker, NULL)) return;
     loop_timer_set(worker->options.loop, &worker->topology,
                    worker_now_ms(worker) + WORKER_RETRY_MS);

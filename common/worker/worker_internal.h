@@ -44,6 +44,7 @@ struct worker {
     size_t queue_count;
     struct poll *polls; /* one per partition; NULL before the topology is known */
     uint32_t partitions;
+    uint16_t asked; /* so often for the topology: one scheduler after the other */
     struct held *jobs;
     uint32_t busy;
     bool is_draining;

@@ -52,6 +52,7 @@ struct api {
     struct llm_pull *llm_pull;
     struct measures *measures;
     const char *version;
+    unsigned scheduler_count;      /* endpoints of `scheduler`, a process each; 0: one */
     atomic_uint partitions;        /* of the scheduler; 0: not known yet */
     atomic_bool scheduler_reached; /* once since start */
     atomic_bool is_draining;

@@ -12,49 +12,55 @@
 
 enum { DATA_MAX = 256 << 10 /* bytes */, TAG_SIZE = 24 };
 
+static void ask_list(struct api_call *call);
+
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ApprovalList *list = answer->message;
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
-    for (size_t i = 0; i < list->n_approvals; i++) {
-        view_approval(&response.json, list->approvals[i]);
-    }
-    json_end_array(&response.json);
-    paging_put_next(call, &response.json, list->next_token);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    struct json_writer *items    = paging_items(call);
+    for (size_t i = 0; i < list->n_approvals; i++) view_approval(items, list->approvals[i]);
+    if (!paging_ended(call, list->n_approvals, list->next_token)) ask_list(call);
+}
+
+static bool read_filters(struct api_call *call, Pb__ListApprovals *message)
+{
+    str text = {};
+    if (api_query(call, "run", &text)) message->run = text.ptr;
+    return !api_query(call, "status", &text) || approval_status_parse(text, &message->status);
+}
+
+static void ask_list(struct api_call *call)
+{
+    Pb__ListApprovals message = PB__LIST_APPROVALS__INIT;
+    Pb__Page page             = PB__PAGE__INIT;
+    uint16_t partition        = paging_page(call, &page);
+    message.namespace_        = api_namespace(call);
+    message.page              = &page;
+    (void)read_filters(call, &message); /* they were read before */
+    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
+                                .method    = "List",
+                                .message   = &message,
+                                .partition = partition,
+                                .then      = on_listed,
+                                .failed    = paging_failed};
+    api_ask_scheduler(call, &ask);
 }
 
 void approvals_list(struct api_call *call)
 {
     struct error error        = {};
     Pb__ListApprovals message = PB__LIST_APPROVALS__INIT;
-    Pb__Page page             = PB__PAGE__INIT;
-    uint16_t partition        = 0;
-    str text                  = {};
-    message.namespace_        = api_namespace(call);
-    message.page              = &page;
-    if (api_query(call, "status", &text) && !approval_status_parse(text, &message.status)) {
+    if (!read_filters(call, &message)) {
         api_fail_with(call, "invalid_request", (str){},
                       "status: pending, approved, rejected, expired or cancelled");
         return;
     }
-    if (api_query(call, "run", &text)) message.run = text.ptr;
-    status code = paging_read(call, &page, &partition, &error);
+    status code = paging_begin(call, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);
         return;
     }
-    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
-                                .method    = "List",
-                                .message   = &message,
-                                .partition = partition,
-                                .then      = on_listed};
-    api_ask_scheduler(call, &ask);
+    ask_list(call);
 }
 
 static void on_approval(struct api_call *call, const struct rpc_answer *answer)

@@ -45,7 +45,8 @@ struct gateway {
     struct telemetry *telemetry;
     struct metrics *metrics;
     struct measures *measures;
-    struct loop_timer topology; /* asks until the scheduler has answered once */
+    struct loop_timer topology; /* asks one scheduler after the other until one has answered */
+    uint16_t asked;             /* so often */
 };
 
 /* --- the scheduler's shape ---------------------------------------------------------------------
@@ -67,11 +68,12 @@ static void ask_topology(void *context)
     struct gateway *gateway = context;
     if (atomic_load(&gateway->api.scheduler_reached)) return;
     Pb__TopologyRequest message      = PB__TOPOLOGY_REQUEST__INIT;
-    const struct rpc_request request = {.service = &pb__system__descriptor,
-                                        .method  = "Topology",
-                                        .message = &message,
-                                        .done    = on_topology,
-                                        .context = gateway};
+    const struct rpc_request request = {.service   = &pb__system__descriptor,
+                                        .method    = "Topology",
+                                        .message   = &message,
+                                        .partition = gateway->asked++ % RPC_PARTITIONS_MAX,
+                                        .done      = on_topology,
+                                        .context   = gateway};
     (void)api_call_scheduler(&gateway->api, &request, NULL);
     struct loop *home = gateway->api.home;
     loop_timer_set(home, &gateway->topology, loop_now_ms(home) + TOPOLOGY_RETRY_MS);
@@ -94,6 +96,13 @@ static void on_connected(const char *, bool is_up, void *context)
 {
     struct gateway *gateway = context;
     if (is_up) run_waits_reconnected(gateway->api.waits);
+}
+
+static uint32_t endpoint_count(const char *endpoints)
+{
+    uint32_t count = 1;
+    for (const char *c = endpoints; *c; c++) count += *c == ',';
+    return count;
 }
 
 /* Any of them may read a document. */
@@ -137,14 +146,14 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
                                         .connected = on_connected,
                                         .context   = gateway};
     TRY(rpc_client_open(&client, &gateway->api.scheduler, reterr));
+    gateway->api.scheduler_count = endpoint_count(options->scheduler);
     if (!options->llm || !*options->llm) return STATUS_OK;
 
     client.endpoints = options->llm; /* replicas are chosen here: the answer comes from the same */
     client.services  = llm_services;
     client.connected = NULL;
     TRY(rpc_client_open(&client, &gateway->api.llm, reterr));
-    uint32_t replicas = 1;
-    for (const char *c = options->llm; *c; c++) replicas += *c == ',';
+    uint32_t replicas = endpoint_count(options->llm);
     if (replicas > LLM_REPLICAS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "gateway.llm: over %d endpoints",
                     LLM_REPLICAS_MAX);

@@ -1,22 +1,14 @@
 /* Queues: what waits in them, and the hand of an operator. */
 #include "base/clock.h"
+#include "gateway/fleet.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
-#include "system.pb-c.h"
-
-static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
-{
-    const struct api_ask request = {
-        .service = &pb__system__descriptor, .method = method, .message = message, .then = then};
-    api_ask_scheduler(call, &request);
-}
 
 /* --- what there is -----------------------------------------------------------------------------
  */
 
-static void on_queues(struct api_call *call, const struct rpc_answer *answer)
+static void on_queues(struct api_call *call, const Pb__QueueList *list)
 {
-    const Pb__QueueList *list = answer->message;
     struct api_answer response;
     api_answer_begin(&response, call);
     int64_t now_us = clock_unix_us();
@@ -31,9 +23,8 @@ static void on_queues(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
-static void on_queue(struct api_call *call, const struct rpc_answer *answer)
+static void on_queue(struct api_call *call, const Pb__QueueList *list)
 {
-    const Pb__QueueList *list = answer->message;
     if (list->n_queues == 0) {
         api_fail_with(call, "not_found", (str){}, "there is no such queue");
         return;
@@ -44,22 +35,14 @@ static void on_queue(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
-static void ask_queues(struct api_call *call, const char *name, api_then *then)
-{
-    Pb__ListQueues message = PB__LIST_QUEUES__INIT;
-    message.namespace_     = api_namespace(call);
-    message.name           = name;
-    ask(call, "Queues", &message, then);
-}
-
 void queues_list(struct api_call *call)
 {
-    ask_queues(call, "", on_queues);
+    fleet_ask_queues(call, "", on_queues);
 }
 
 void queues_get(struct api_call *call)
 {
-    ask_queues(call, api_text(call, call->params[0]), on_queue);
+    fleet_ask_queues(call, api_text(call, call->params[0]), on_queue);
 }
 
 /* --- what is set -------------------------------------------------------------------------------
@@ -95,10 +78,25 @@ static Pb__SetQueue message_of(struct api_call *call, Pb__QueueAction action)
     return message;
 }
 
+/* A process changes its own partitions only: with several of them it would be half a change. */
+static void change(struct api_call *call, const Pb__SetQueue *message, api_then *then)
+{
+    if (fleet_count(call->api) > 1) {
+        api_fail_with(call, "not_implemented", (str){},
+                      "queues cannot be changed over several scheduler processes yet");
+        return;
+    }
+    const struct api_ask ask = {.service = &pb__system__descriptor,
+                                .method  = "ChangeQueue",
+                                .message = message,
+                                .then    = then};
+    api_ask_scheduler(call, &ask);
+}
+
 static void act(struct api_call *call, Pb__QueueAction action, api_then *then)
 {
     const Pb__SetQueue message = message_of(call, action);
-    ask(call, "ChangeQueue", &message, then);
+    change(call, &message, then);
 }
 
 void queues_pause(struct api_call *call)
@@ -135,5 +133,5 @@ void queues_set(struct api_call *call)
             return;
         }
     }
-    ask(call, "ChangeQueue", &message, on_set);
+    change(call, &message, on_set);
 }

@@ -83,42 +83,47 @@ static status read_filters(struct api_call *call, Pb__ListRuns *message, struct 
     return STATUS_OK;
 }
 
+static void ask_list(struct api_call *call);
+
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
-    const Pb__RunList *list = answer->message;
-    struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
-    int64_t now_us = clock_unix_us();
-    for (size_t i = 0; i < list->n_runs; i++) view_run(&response.json, list->runs[i], now_us);
-    json_end_array(&response.json);
-    paging_put_next(call, &response.json, list->next_token);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    const Pb__RunList *list   = answer->message;
+    struct json_writer *items = paging_items(call);
+    int64_t now_us            = clock_unix_us();
+    for (size_t i = 0; i < list->n_runs; i++) view_run(items, list->runs[i], now_us);
+    if (!paging_ended(call, list->n_runs, list->next_token)) ask_list(call);
+}
+
+static void ask_list(struct api_call *call)
+{
+    struct error error   = {};
+    Pb__ListRuns message = PB__LIST_RUNS__INIT;
+    Pb__Page page        = PB__PAGE__INIT;
+    uint16_t partition   = paging_page(call, &page);
+    message.namespace_   = api_namespace(call);
+    message.page         = &page;
+    status code          = read_filters(call, &message, &error);
+    ASSERT(code == STATUS_OK); /* they were read before */
+    const struct api_ask ask = {.service   = &pb__runs__descriptor,
+                                .method    = "List",
+                                .message   = &message,
+                                .partition = partition,
+                                .then      = on_listed,
+                                .failed    = paging_failed};
+    api_ask_scheduler(call, &ask);
 }
 
 void runs_list(struct api_call *call)
 {
     struct error error   = {};
     Pb__ListRuns message = PB__LIST_RUNS__INIT;
-    Pb__Page page        = PB__PAGE__INIT;
-    message.namespace_   = api_namespace(call);
-    message.page         = &page;
-    uint16_t partition   = 0;
     status code          = read_filters(call, &message, &error);
-    if (code == STATUS_OK) code = paging_read(call, &page, &partition, &error);
+    if (code == STATUS_OK) code = paging_begin(call, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);
         return;
     }
-    const struct api_ask ask = {.service   = &pb__runs__descriptor,
-                                .method    = "List",
-                                .message   = &message,
-                                .partition = partition,
-                                .then      = on_listed};
-    api_ask_scheduler(call, &ask);
+    ask_list(call);
 }
 
 /* --- history -----------------------------------------------------------------------------------

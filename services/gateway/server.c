@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "gateway/fleet.h"
 #include "gateway/followers.h"
 #include "gateway/measures.h"
 #include "gateway/problem.h"
@@ -291,6 +292,7 @@ static void on_key_known(struct api_call *call)
 struct looking_up {
     char key_id[API_KEY_ID_LEN + 1];
     int64_t asked_ms;
+    unsigned process; /* that is asked: fleet.h */
 };
 
 static void on_key(struct api_call *call, const struct rpc_answer *answer)
@@ -301,15 +303,38 @@ static void on_key(struct api_call *call, const struct rpc_answer *answer)
     on_key_known(call);
 }
 
+static void ask_key(struct api_call *call);
+
+/* Every scheduler process can read the keys: the first that is there is enough. */
 static void on_no_key(struct api_call *call, const struct rpc_answer *answer)
 {
+    struct looking_up *question = call->state;
+    bool is_away                = answer->code == STATUS_UNAVAILABLE;
+    if (is_away && question->process + 1 < fleet_count(call->api)) {
+        question->process++;
+        ask_key(call);
+        return;
+    }
     if (answer->code != STATUS_NOT_FOUND) {
         api_fail_answer(call, answer);
         return;
     }
-    const struct looking_up *question = call->state;
     identity_learn(call->api->keys, question->key_id, NULL, question->asked_ms);
     refuse_key(call);
+}
+
+static void ask_key(struct api_call *call)
+{
+    const struct looking_up *question = call->state;
+    Pb__LookupKeyRequest message      = PB__LOOKUP_KEY_REQUEST__INIT;
+    message.id                        = question->key_id;
+    const struct api_ask ask          = {.service   = &pb__system__descriptor,
+                                         .method    = "LookupKey",
+                                         .message   = &message,
+                                         .partition = (uint16_t)question->process,
+                                         .then      = on_key,
+                                         .failed    = on_no_key};
+    api_ask_scheduler(call, &ask);
 }
 
 static void look_up_key(struct api_call *call, const char *key_id)
@@ -319,14 +344,7 @@ static void look_up_key(struct api_call *call, const char *key_id)
     *question   = (struct looking_up){.asked_ms = clock_mono_ms()};
     call->state = question;
     memcpy(question->key_id, key_id, sizeof question->key_id);
-    Pb__LookupKeyRequest message = PB__LOOKUP_KEY_REQUEST__INIT;
-    message.id                   = question->key_id;
-    const struct api_ask ask     = {.service = &pb__system__descriptor,
-                                    .method  = "LookupKey",
-                                    .message = &message,
-                                    .then    = on_key,
-                                    .failed  = on_no_key};
-    api_ask_scheduler(call, &ask);
+    ask_key(call);
 }
 
 static void on_request(struct httpd_handle, struct httpd_request *request, void *user, void *)

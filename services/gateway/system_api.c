@@ -1,23 +1,12 @@
 /* Health and the state of the suite. */
 #include "base/clock.h"
+#include "gateway/fleet.h"
 #include "gateway/followers.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
-#include "system.pb-c.h"
 
 /* --- system ------------------------------------------------------------------------------------
  */
-
-static void ask_status(struct api_call *call, api_then *then, api_then *failed)
-{
-    Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
-    const struct api_ask ask        = {.service = &pb__system__descriptor,
-                                       .method  = "Status",
-                                       .message = &message,
-                                       .then    = then,
-                                       .failed  = failed};
-    api_ask_scheduler(call, &ask);
-}
 
 static uint64_t workers_of(const Pb__SystemStatus *state, const char *kind)
 {
@@ -83,21 +72,26 @@ static void put_gateway(struct json_writer *w, const struct api *api)
     json_end_object(w);
 }
 
-static void on_status(struct api_call *call, const struct rpc_answer *answer)
+static void on_status(struct api_call *call, const Pb__SystemStatus *state, unsigned missing,
+                      const struct rpc_answer *failed)
 {
-    const Pb__SystemStatus *state = answer->message;
-    bool has_tools                = workers_of(state, "tools") > 0;
-    bool has_llm                  = workers_of(state, "llm") > 0;
+    if (!state) {
+        api_fail_answer(call, failed);
+        return;
+    }
+    bool has_tools = workers_of(state, "tools") > 0;
+    bool has_llm   = workers_of(state, "llm") > 0;
+    bool is_whole  = has_tools && has_llm && missing == 0;
     struct api_answer response;
     api_answer_begin(&response, call);
     struct json_writer *w = &response.json;
     json_begin_object(w);
-    json_put_text(w, "status", str_from(has_tools && has_llm ? "ok" : "degraded"));
+    json_put_text(w, "status", str_from(is_whole ? "ok" : "degraded"));
     json_put_text(w, "version", str_from(state->version));
     json_member(w, "components");
     json_begin_object(w);
     put_gateway(w, call->api);
-    put_component(w, "scheduler", true);
+    put_component(w, "scheduler", missing == 0);
     json_put_time(w, "started_at", state->started_us);
     put_partitions(w, state);
     json_end_object(w);
@@ -114,7 +108,7 @@ static void on_status(struct api_call *call, const struct rpc_answer *answer)
 
 void system_status(struct api_call *call)
 {
-    ask_status(call, on_status, NULL);
+    fleet_ask_status(call, on_status);
 }
 
 static void send_health(struct api_call *call, const Pb__SystemStatus *state)
@@ -139,19 +133,16 @@ static void send_health(struct api_call *call, const Pb__SystemStatus *state)
     api_answer_send(&response, state ? 200 : 503, NULL);
 }
 
-static void on_healthy(struct api_call *call, const struct rpc_answer *answer)
+/* The API works while one scheduler answers; a part of the runs does not if one is missing. */
+static void on_health(struct api_call *call, const Pb__SystemStatus *state, unsigned missing,
+                      const struct rpc_answer *)
 {
-    send_health(call, answer->message);
-}
-
-static void on_unhealthy(struct api_call *call, const struct rpc_answer *)
-{
-    send_health(call, NULL);
+    send_health(call, missing == 0 ? state : NULL);
 }
 
 void system_health(struct api_call *call)
 {
-    ask_status(call, on_healthy, on_unhealthy);
+    fleet_ask_status(call, on_health);
 }
 
 void system_version(struct api_call *call)

@@ -1,7 +1,7 @@
 /* Workers: who leases jobs. Users see their own and those of the suite. */
+#include "gateway/fleet.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
-#include "system.pb-c.h"
 
 static bool is_shown(struct api_call *call, const Pb__WorkerStatus *worker)
 {
@@ -11,9 +11,13 @@ static bool is_shown(struct api_call *call, const Pb__WorkerStatus *worker)
     return str_equal(namespace, (str){worker->name, (size_t)(colon - worker->name)});
 }
 
-static void on_workers(struct api_call *call, const struct rpc_answer *answer)
+static void on_workers(struct api_call *call, const Pb__SystemStatus *state, unsigned,
+                       const struct rpc_answer *failed)
 {
-    const Pb__SystemStatus *state = answer->message;
+    if (!state) {
+        api_fail_answer(call, failed);
+        return;
+    }
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
@@ -27,10 +31,10 @@ static void on_workers(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
-static void on_worker(struct api_call *call, const struct rpc_answer *answer)
+static void on_worker(struct api_call *call, const Pb__SystemStatus *state, unsigned missing,
+                      const struct rpc_answer *failed)
 {
-    const Pb__SystemStatus *state = answer->message;
-    for (size_t i = 0; i < state->n_workers; i++) {
+    for (size_t i = 0; state && i < state->n_workers; i++) {
         const Pb__WorkerStatus *worker = state->workers[i];
         if (!is_shown(call, worker) || !str_is(call->params[0], worker->name)) continue;
         struct api_answer response;
@@ -39,24 +43,19 @@ static void on_worker(struct api_call *call, const struct rpc_answer *answer)
         api_answer_send(&response, 200, NULL);
         return;
     }
+    if (missing > 0) { /* it may be known there */
+        api_fail_answer(call, failed);
+        return;
+    }
     api_fail_with(call, "not_found", (str){}, "no worker of this name has been seen lately");
-}
-
-static void ask(struct api_call *call, api_then *then)
-{
-    Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
-    struct api_ask request          = {.service = &pb__system__descriptor, .method = "Status"};
-    request.message                 = &message;
-    request.then                    = then;
-    api_ask_scheduler(call, &request);
 }
 
 void workers_list(struct api_call *call)
 {
-    ask(call, on_workers);
+    fleet_ask_status(call, on_workers);
 }
 
 void workers_get(struct api_call *call)
 {
-    ask(call, on_worker);
+    fleet_ask_status(call, on_worker);
 }

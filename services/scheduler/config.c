@@ -59,6 +59,12 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_LIST,
      .offset = offsetof(struct options, owned),
      .doc    = "Indexes of the partitions that this process owns; default: all."},
+    {.path   = "scheduler.peers",
+     .kind   = CONFIG_URLS,
+     .offset = offsetof(struct options, peers),
+     .names  = config_rpc_call_schemes,
+     .doc    = "Endpoints of all scheduler processes, in the order of their partitions; required "
+               "where this one does not own all."},
     {.path     = "scheduler.drain",
      .kind     = CONFIG_DURATION,
      .offset   = offsetof(struct options, drain_ms),

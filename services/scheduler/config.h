@@ -16,6 +16,7 @@ struct options {
     const char *backup_path; /* NULL: none */
     int64_t partitions;
     struct config_list owned; /* indexes; empty: all */
+    const char *peers;        /* endpoints of all schedulers; NULL: this one owns all partitions */
     int64_t drain_ms;
     int64_t job_timeout_ms;
     int64_t heartbeat_timeout_ms;

@@ -66,18 +66,47 @@ static struct breaker_rules breaker_rules_from(const struct options *options)
     };
 }
 
+static struct rpc_identity identity_of(const struct config_rpc *rpc)
+{
+    return rpc_identity_of("scheduler", rpc->token.value, rpc->token_previous.value);
+}
+
+static struct rpc_tls tls_of(const struct config_rpc *rpc)
+{
+    return (struct rpc_tls){.ca_file = rpc->ca_file, .cert_key_file = rpc->cert_key_file};
+}
+
+static bool owns_all(const struct options *options, const bool *owned)
+{
+    for (int64_t i = 0; owned && i < options->partitions; i++) {
+        if (!owned[i]) return false;
+    }
+    return true;
+}
+
 static status open_scheduler(const struct options *options, const struct retention *retention,
                              struct engine_metrics *metrics, struct scheduler **ret_scheduler,
                              struct error *reterr)
 {
     CLEANUP(free_bools) bool *owned = NULL;
     TRY(owned_of(options, &owned, reterr));
+    bool has_peers = !owns_all(options, owned);
+    if (has_peers && !options->peers) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "scheduler.peers: name the endpoints of all scheduler processes, since "
+                    "scheduler.owned leaves partitions to others");
+    }
+    const struct peers_options peers                 = {.endpoints = options->peers,
+                                                        .identity  = identity_of(&options->rpc),
+                                                        .tls       = tls_of(&options->rpc),
+                                                        .count     = (uint16_t)options->partitions};
     const struct scheduler_options scheduler_options = {
         .folder        = options->store_path,
         .map_size      = options->store_map_size,
         .backup_folder = options->backup_path,
         .count         = (uint16_t)options->partitions,
         .owned         = owned,
+        .peers         = has_peers ? &peers : NULL,
         .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,
         .has_four_eyes = options->four_eyes,
         .retention     = retention,
@@ -101,9 +130,8 @@ static status start_server(const struct options *options, struct scheduler *sche
         .url      = options->listen,
         .long_url = options->long_listen,
         .hint_url = options->hint_listen,
-        .identity = rpc_identity_of("scheduler", options->rpc.token.value,
-                                    options->rpc.token_previous.value),
-        .tls      = {.ca_file = options->rpc.ca_file, .cert_key_file = options->rpc.cert_key_file},
+        .identity = identity_of(&options->rpc),
+        .tls      = tls_of(&options->rpc),
         .drain_ms = options->drain_ms,
     };
     return server_start(&server_options, scheduler, ret_server, reterr);

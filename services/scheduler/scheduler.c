@@ -10,6 +10,7 @@
 #include "scheduler/services/run_reader.h"
 #include "scheduler/tables/function_registry.h"
 #include "scheduler/tables/subscriptions.h"
+#include "scheduler/tables/system_view.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,6 +29,8 @@ struct scheduler {
     struct shard **shards; /* `count`; NULL: not ours */
     bool *has;             /* `count`: which partitions are ours, also while they are opened */
     _Atomic(struct engine *) *engines; /* `count`: for each other; NULL: not there (yet) */
+    struct peers *peers;               /* NULL: all partitions are ours */
+    struct store *system; /* of another process, opened to be read; NULL: partition 0 is ours */
     struct definitions *definitions;
     struct subscriptions *subscriptions;
     struct function_registry *functions;
@@ -140,13 +143,17 @@ static status on_post(uint16_t partition, struct command *command, struct error 
     ASSERT(partition < scheduler->count);
     struct engine *engine = atomic_load(&scheduler->engines[partition]);
     if (engine) return engine_post(engine, command, reterr);
+    bool is_elsewhere = scheduler->peers && !scheduler->has[partition];
+    if (is_elsewhere) return peers_post(scheduler->peers, partition, command, reterr);
     return fail(reterr, STATUS_UNAVAILABLE, "partition %u is not here", partition);
 }
 
 static bool on_has_partition(uint16_t partition, void *context)
 {
     const struct scheduler *scheduler = context;
-    return partition < scheduler->count && scheduler->has[partition];
+    ASSERT(partition < scheduler->count);
+    if (scheduler->has[partition]) return true;
+    return scheduler->peers && peers_reach(scheduler->peers, partition);
 }
 
 /* --- shards ------------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
     const struct engine_options engine_options = {
         .partition     = shard->partition,
         .definitions   = scheduler->definitions,
-        .system_store  = first ? first->partition->store : NULL,
+        .system_store  = first ? first->partition->store : scheduler->system,
         .board         = shard->board,
         .metrics       = options->metrics,
         .limits        = options->limits,
@@ -230,6 +237,7 @@ static void *ticker_thread(void *context)
     while (!atomic_load(&scheduler->is_stopping)) {
         (void)nanosleep(&pause, NULL);
         tick_watches(scheduler, clock_mono_ms());
+        if (scheduler->system) system_view_refresh(scheduler->subscriptions, scheduler->system);
     }
     return NULL;
 }
@@ -250,6 +258,15 @@ static struct backups *backups_of(struct scheduler *scheduler, const char *folde
     return backups;
 }
 
+/* Partition 0 is another process's: its tables are read, not its engine asked. */
+static status open_system(struct scheduler *scheduler, const struct scheduler_options *options,
+                          struct error *reterr)
+{
+    TRY(system_view_open(options->folder, options->map_size, &scheduler->system, reterr));
+    definitions_forget_names(scheduler->definitions);
+    return subscriptions_load(scheduler->subscriptions, scheduler->system, reterr);
+}
+
 static status open_all(struct scheduler *scheduler, const struct scheduler_options *options,
                        struct error *reterr)
 {
@@ -257,6 +274,8 @@ static status open_all(struct scheduler *scheduler, const struct scheduler_optio
         return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", options->folder);
     }
     TRY(history_waits_start(run_history_answer, &scheduler->history_waits, reterr));
+    if (options->peers) TRY(peers_new(options->peers, &scheduler->peers, reterr));
+    if (!scheduler->has[0] && options->folder) TRY(open_system(scheduler, options, reterr));
     for (uint16_t i = 0; i < scheduler->count; i++) {
         if (options->owned && !options->owned[i]) continue;
         TRY(shard_open(scheduler, options, i, &scheduler->shards[i], reterr));
@@ -326,6 +345,7 @@ void scheduler_close(struct scheduler *scheduler)
     for (uint16_t i = 0; i < scheduler->count; i++) {
         if (scheduler->shards[i]) engine_halt(scheduler->shards[i]->engine);
     }
+    peers_free(scheduler->peers); /* their last answers go to outboxes */
     for (uint16_t i = 0; i < scheduler->count; i++) {
         if (scheduler->shards[i]) engine_stopp(&scheduler->shards[i]->engine);
     }
@@ -336,6 +356,7 @@ void scheduler_close(struct scheduler *scheduler)
     function_registry_free(scheduler->functions);
     (void)pthread_mutex_destroy(&scheduler->publisher_mutex);
     subscriptions_free(scheduler->subscriptions);
+    store_close(scheduler->system);
     free(scheduler->shards);
     free(scheduler->engines);
     free(scheduler->has);
@@ -351,6 +372,12 @@ void scheduler_closep(struct scheduler **scheduler)
 uint16_t scheduler_partition_count(const struct scheduler *scheduler)
 {
     return scheduler->count;
+}
+
+struct store *scheduler_system_store(const struct scheduler *scheduler)
+{
+    const struct shard *shard = scheduler->shards[0];
+    return shard ? shard->partition->store : scheduler->system;
 }
 
 struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition)

@@ -5,6 +5,10 @@
  * owner of what a call is about here, read its store on their own threads, and post commands to its
  * engine. The system partition is partition 0: definitions and API keys.
  *
+ * Partitions of other processes are told by messages (peers.h). Where partition 0 is another
+ * process's its store is read here all the same, from the data folder that all processes share: so
+ * workflows can be started while that process is away.
+ *
  * Threads: open and close by main; everything else from any thread.
  */
 #ifndef SCHEDULER_SCHEDULER_H
@@ -14,6 +18,7 @@
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/history_waits.h"
+#include "scheduler/engine/peers.h"
 #include "scheduler/engine/run_watches.h"
 #include "scheduler/engine/secrets.h"
 
@@ -22,11 +27,12 @@ struct rpc_publisher;
 struct scheduler_options {
     const char *folder; /* of the data; made if missing; NULL: in memory, nothing is durable */
     uint64_t map_size;  /* bytes, per partition */
-    const char *backup_folder; /* NULL: no backups can be made */
-    uint16_t count;            /* of all partitions */
-    const bool *owned;         /* `count` of them; NULL: all */
-    uint32_t lease_ms;         /* 0: LEASE_MS_DEFAULT */
-    bool has_four_eyes;        /* who started a run does not approve what it asks */
+    const char *backup_folder;         /* NULL: no backups can be made */
+    uint16_t count;                    /* of all partitions */
+    const bool *owned;                 /* `count` of them; NULL: all */
+    const struct peers_options *peers; /* the other processes; NULL: there is none */
+    uint32_t lease_ms;                 /* 0: LEASE_MS_DEFAULT */
+    bool has_four_eyes;                /* who started a run does not approve what it asks */
     struct run_limits limits;
     struct secrets_place secrets;          /* of workflows; its members outlive the scheduler */
     struct breaker_rules breakers;         /* likewise; without failures: breaker_rules_default */
@@ -64,6 +70,9 @@ void scheduler_close(struct scheduler *scheduler);
 void scheduler_closep(struct scheduler **scheduler);
 
 uint16_t scheduler_partition_count(const struct scheduler *scheduler);
+
+/** The store of the system partition: if that is another process's, opened for reading only. */
+struct store *scheduler_system_store(const struct scheduler *scheduler);
 
 /** The partition, if it is ours; else NULL. */
 struct shard *scheduler_shard(struct scheduler *scheduler, uint16_t partition);

@@ -68,9 +68,9 @@ static void check_query(str query, struct arena *arena)
     if (api_wait_ms(&call, &wait_ms, NULL) == STATUS_OK) {
         ASSERT(wait_ms >= 0 && wait_ms <= route.wait_ms_max);
     }
-    Pb__Page page      = PB__PAGE__INIT;
-    uint16_t partition = 0;
-    if (paging_read(&call, &page, &partition, NULL) == STATUS_OK) {
+    Pb__Page page = PB__PAGE__INIT;
+    if (paging_begin(&call, NULL) == STATUS_OK) {
+        uint16_t partition = paging_page(&call, &page);
         ASSERT(page.size >= 1 && page.size <= 500 && partition == 0);
     }
 }

@@ -12,8 +12,7 @@ status engine_resolve(struct engine *engine, const struct workflow_name *name,
     }
     struct store *system = engine->options.system_store;
     if (system) return definitions_resolve(definitions, system, name, ret_workflow, reterr);
-    return fail(reterr, STATUS_UNAVAILABLE,
-                "definitions of another process's system partition cannot be read yet");
+    return fail(reterr, STATUS_UNAVAILABLE, "the system partition is not here");
 }
 
 static status check_input(struct engine *engine, const struct workflow *workflow, json input,
@@ -34,31 +33,28 @@ status engine_key_of(struct engine *engine, const struct workflow *workflow, jso
                           engine->arena, ret_key, reterr);
 }
 
-static bool is_here(const struct engine *engine, uint16_t partition)
+static bool is_reached(const struct engine *engine, uint16_t partition)
 {
     const struct engine_options *options = &engine->options;
     if (partition == engine->partition->index) return true;
     return options->has_partition && options->has_partition(partition, options->neighbours);
 }
 
-/* The owner of the key, if the workflow has one; else any that is here. */
+/* The owner of the key, if the workflow has one, and be it away for the moment: the order waits for
+ * it. Else any that can be reached now. */
 static status choose_partition(struct engine *engine, const struct workflow *workflow, json input,
                                uint16_t *ret_partition, struct error *reterr)
 {
     uint16_t count = engine->partition->count;
     str key        = {};
     TRY(engine_key_of(engine, workflow, input, &key, reterr));
-    if (key.len == 0) {
-        uint16_t drawn = (uint16_t)(prng_next(&engine->random) % count);
-        *ret_partition = is_here(engine, drawn) ? drawn : engine->partition->index;
+    if (key.len > 0) {
+        *ret_partition = start_key_partition(workflow, key, count);
         return STATUS_OK;
     }
-    *ret_partition = start_key_partition(workflow, key, count);
-    if (is_here(engine, *ret_partition)) return STATUS_OK;
-    return fail(reterr, STATUS_UNAVAILABLE,
-                "the key of %s/%s belongs to a partition of another process, which child runs do "
-                "not reach yet",
-                workflow->namespace_, workflow->name);
+    uint16_t drawn = (uint16_t)(prng_next(&engine->random) % count);
+    *ret_partition = is_reached(engine, drawn) ? drawn : engine->partition->index;
+    return STATUS_OK;
 }
 
 static status version_copy(const struct workflow *workflow, size_t size, char *ret_version,

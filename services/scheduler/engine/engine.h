@@ -86,11 +86,11 @@ struct engine_options {
     uint32_t lease_ms;                     /* 0: LEASE_MS_DEFAULT */
     uint64_t random_seed;                  /* 0: from the kernel */
 
-    /** Posts to the engine of a partition, as engine_post(); UNAVAILABLE: not in this process
-     * (yet). NULL: there is no other partition. */
+    /** Posts to the engine of a partition, as engine_post(); of another process only a
+     * COMMAND_MESSAGES. UNAVAILABLE: not reached. NULL: there is no other partition. */
     status (*post)(uint16_t partition, struct command *command, struct error *reterr,
                    void *context);
-    bool (*has_partition)(uint16_t partition, void *context);
+    bool (*has_partition)(uint16_t partition, void *context); /* it can be reached now */
     void *neighbours; /* the context of both */
 
     /** The store failed for good; nothing will be committed any more. Logs and exits 74 if NULL. */

@@ -10,7 +10,8 @@
  * whole or not at all. So messages of one sender to one receiver are taken in the order in which
  * they were put. A receiver that refuses (its mailbox or store is full) is asked again.
  *
- * What it does not do: reach partitions of other processes. Their messages wait in their lanes.
+ * The way to a partition of another process is `post`'s affair (peers.h): a batch whose answer is
+ * lost counts as refused, and what was taken of it is known by its numbers.
  *
  * Threads: all functions but the answer to a batch belong to the engine thread; the answer comes on
  * the receiver's thread, touches atomics only, and wakes the engine.
@@ -40,8 +41,8 @@ struct outbox_options {
     uint16_t partition; /* whose it is */
     uint16_t count;     /* of all partitions */
 
-    /** Posts to the engine of a partition. Fails as engine_post(), and with UNAVAILABLE if this
-     * process does not have it. */
+    /** Posts to the engine of a partition. Fails as engine_post(), and with UNAVAILABLE if it
+     * cannot be reached. */
     status (*post)(uint16_t partition, struct command *command, struct error *reterr,
                    void *context);
     void (*wake)(void *context); /* makes the engine turn; any thread */

@@ -119,13 +119,9 @@ static status prepare_start(struct rpc_call *call, const struct workflow_name *n
                             struct command *command, struct error *reterr)
 {
     const Pb__StartRun *request = call->request;
-    const struct shard *system  = scheduler_shard(call->context, 0);
-    if (!system) {
-        return fail(reterr, STATUS_UNIMPLEMENTED,
-                    "definitions of another process's system partition cannot be read yet");
-    }
-    TRY(definitions_resolve(scheduler_definitions(call->context), system->partition->store, name,
-                            &command->workflow, reterr));
+    TRY(definitions_resolve(scheduler_definitions(call->context),
+                            scheduler_system_store(call->context), name, &command->workflow,
+                            reterr));
     TRY(json_out(request->input_json, "input", &command->values[0], reterr));
     TRY(json_out(request->signal_json, "signal", &command->values[1], reterr));
     if (request->draft) return STATUS_OK; /* checked when it is approved */

@@ -85,14 +85,14 @@ static status topology(struct rpc_call *call, struct error *reterr)
 static status lookup_key(struct rpc_call *call, struct error *reterr)
 {
     const Pb__LookupKeyRequest *request = call->request;
-    const struct shard *shard           = scheduler_shard(call->context, 0);
-    if (!shard) return call_moved(call, 0);
+    struct store *store                 = scheduler_system_store(call->context);
+    if (!store) return call_moved(call, 0);
     size_t len = strlen(request->id);
     if (len == 0 || len > KEY_ID_MAX) {
         return fail(reterr, STATUS_NOT_FOUND, "there is no such key");
     }
     CLEANUP(txn_abortp) struct txn *txn = NULL;
-    TRY(txn_begin_read(shard->partition->store, &txn, reterr));
+    TRY(txn_begin_read(store, &txn, reterr));
     struct key key;
     api_key_key(&key, str_from(request->id));
     Pb__ApiKey *row = NULL;

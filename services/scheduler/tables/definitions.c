@@ -21,6 +21,7 @@ struct definitions {
     struct map *by_digest; /* digest -> const struct workflow, a reference each */
     struct map *by_name;   /* reference text -> const struct workflow, a reference each */
     uint64_t generation;   /* of `by_name`: grows with every registration */
+    bool forgets_names;    /* constant after the start */
 };
 
 struct definitions *definitions_new(void)
@@ -31,6 +32,11 @@ struct definitions *definitions_new(void)
     definitions->by_digest = map_new(DEFINITIONS_MAX);
     definitions->by_name   = map_new(DEFINITIONS_MAX);
     return definitions;
+}
+
+void definitions_forget_names(struct definitions *definitions)
+{
+    definitions->forgets_names = true;
 }
 
 static void map_unref(struct map *map)
@@ -240,6 +246,9 @@ status definitions_resolve(struct definitions *definitions, struct store *system
                            const struct workflow_name *name, const struct workflow **ret_workflow,
                            struct error *reterr)
 {
+    if (definitions->forgets_names) {
+        return resolve(definitions, system_store, name, ret_workflow, reterr);
+    }
     struct key key;
     workflow_key(&key, name->namespace, name->name, name->version);
     bytes raw                    = key_bytes(&key);

@@ -23,6 +23,10 @@ struct definitions;
 
 /** Owned: definitions_free(). */
 struct definitions *definitions_new(void);
+
+/** The system partition belongs to another process, whose registrations are not heard of here: from
+ * now on names are looked up each time. Before other threads use it. */
+void definitions_forget_names(struct definitions *definitions);
 void definitions_free(struct definitions *definitions);
 void definitions_freep(struct definitions **definitions);
 

@@ -12,8 +12,11 @@ const SUPPRESSIONS = new URL('../../support/lsan.supp', import.meta.url).pathnam
 const TROUBLE = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|assertion|ASSERT|backtrace|crashed by signal/;
 
 export class Service {
-  constructor(name, folder, config) {
+  // `program` with the flags `more`; several of one program need a name each.
+  constructor(name, folder, config, program = name, more = []) {
     this.name = name;
+    this.program = program;
+    this.more = more;
     this.config = config;
     this.log = join(folder, `${name}.log`);
     this.child = null;
@@ -29,12 +32,12 @@ export class Service {
   // Resolves as soon as the process says that it serves.
   async start(ms = 20_000) {
     if (this.isAbsent) return;
-    const flags = ['--config', this.config];
+    const flags = ['--config', this.config, ...this.more];
     const section = { 'tutti-gateway': 'gateway', 'tutti-scheduler': 'scheduler', 'tutti-tool-adapter': 'tools', 'tutti-llm-proxy': 'llm' };
-    flags.push('--set', `${section[this.name]}.admin.port=${this.adminPort}`);
-    if (this.name === 'tutti-gateway') flags.push('--set', `gateway.port=${this.port}`);
+    flags.push('--set', `${section[this.program]}.admin.port=${this.adminPort}`);
+    if (this.program === 'tutti-gateway') flags.push('--set', `gateway.port=${this.port}`);
     const out = createWriteStream(this.log, { flags: 'a' });
-    const child = spawn(join(BIN, this.name), flags, {
+    const child = spawn(join(BIN, this.program), flags, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH,

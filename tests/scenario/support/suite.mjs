@@ -1,4 +1,6 @@
 // The four services in a folder of their own, and scenarios: tests that say which of them they need.
+// With `schedulers: N` there are N scheduler processes, scheduler-0 and so on: process i owns the
+// partitions i, i + N, ... of `scheduler.partitions` (N if the configuration does not say).
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -21,6 +23,17 @@ function newKey() {
   return `tutti_${text(12)}_${text(43)}`;
 }
 
+function processes(count) {
+  return Array.from({ length: count }, (_, i) => `scheduler-${i}`);
+}
+
+// What a scheduler process has for itself.
+function ownFlags(index, schedulers, partitions, ipc, peers) {
+  const owned = Array.from({ length: partitions }, (_, i) => i).filter((i) => i % schedulers === index);
+  return [`listen=${ipc(`s${index}`)}`, `hint_listen=${ipc(`h${index}`)}`, `partitions=${partitions}`, `owned=${owned.join(',')}`, `peers=${peers}`]
+    .flatMap((setting) => ['--set', `scheduler.${setting}`]);
+}
+
 function merge(target, from) {
   for (const [key, value] of Object.entries(from)) {
     const isMap = value && typeof value === 'object' && !Array.isArray(value);
@@ -31,19 +44,21 @@ function merge(target, from) {
 
 export class Suite {
   // `config` is laid over the defaults of tests.
-  static async create(config = {}, patience = PATIENCE) {
+  static async create(config = {}, patience = PATIENCE, schedulers = 0) {
     const suite = new Suite();
+    suite.names = ALL.flatMap((name) => (name === 'scheduler' && schedulers > 0 ? processes(schedulers) : [name]));
     suite.patience = patience;
     suite.folder = await mkdtemp(join(tmpdir(), 'tutti-'));
     suite.key = newKey();
     const ipc = (name) => `ipc://${suite.folder}/${name}`;
+    const each = (name) => (schedulers > 0 ? Array.from({ length: schedulers }, (_, i) => ipc(`${name}${i}`)).join(',') : ipc(name));
     suite.config = merge(
       {
-        gateway: { port: 0, scheduler: ipc('s'), scheduler_hints: ipc('h'), llm: ipc('l'), tools: ipc('t') },
+        gateway: { port: 0, scheduler: each('s'), scheduler_hints: each('h'), llm: ipc('l'), tools: ipc('t') },
         scheduler: { listen: ipc('s'), hint_listen: ipc('h'), store: { path: join(suite.folder, 'data'), map_size: '1GiB' }, backup: { path: join(suite.folder, 'backups') } },
-        tools: { listen: ipc('t'), scheduler: ipc('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
+        tools: { listen: ipc('t'), scheduler: each('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
         llm: {
-          scheduler: ipc('s'), listen: ipc('l'), name: 'llm-1',
+          scheduler: each('s'), listen: ipc('l'), name: 'llm-1',
           providers: { demo: { type: 'simulated' } },
           routes: { simulated: { targets: [{ model: 'demo/simulated' }] } },
         },
@@ -56,26 +71,29 @@ export class Suite {
     await writeFile(join(suite.folder, 'key'), suite.key, { mode: 0o600 });
     await writeFile(join(suite.folder, 'RPC_TOKEN'), randomBytes(32).toString('hex'), { mode: 0o600 });
     await writeFile(join(suite.folder, 'tutti.yaml'), JSON.stringify(suite.config, null, 1));
-    for (const name of ALL) {
-      suite[name] = new Service(`tutti-${name}`, suite.folder, join(suite.folder, 'tutti.yaml'));
+    const partitions = suite.config.scheduler.partitions ?? schedulers;
+    for (const name of suite.names) {
+      const [, program, index] = /^(.*?)(?:-(\d+))?$/.exec(name);
+      const own = index === undefined ? [] : ownFlags(Number(index), schedulers, partitions, ipc, each('s'));
+      suite[name] = new Service(`tutti-${name}`, suite.folder, join(suite.folder, 'tutti.yaml'), `tutti-${program}`, own);
     }
     suite.api = new Api(suite);
     return suite;
   }
 
   get services() {
-    return ALL.map((name) => this[name]);
+    return this.names.map((name) => this[name]);
   }
 
   get url() {
     return `http://127.0.0.1:${this.gateway.port}`;
   }
 
-  async start(names = ALL) {
+  async start(names = this.names) {
     await Promise.all(names.map((name) => this[name].start()));
   }
 
-  async ready(names = ALL) {
+  async ready(names = this.names) {
     await Promise.all(names.map((name) => this[name].ready()));
   }
 
@@ -86,7 +104,8 @@ export class Suite {
   // Ends everything as an operator would, and looks for what must not be in the logs.
   async stop() {
     const failures = [];
-    for (const name of ['gateway', 'tool-adapter', 'llm-proxy', 'scheduler']) {
+    const schedulers = this.names.filter((name) => name.startsWith('scheduler'));
+    for (const name of ['gateway', 'tool-adapter', 'llm-proxy', ...schedulers]) {
       await this[name].stop().catch((error) => failures.push(error));
       await this[name].kill();
       await this[name].checkLog().catch((error) => failures.push(error));
@@ -134,8 +153,8 @@ export class Suite {
 }
 
 // Runs `body` against a suite, and prints the logs if it fails.
-export async function withSuite(config, patience = PATIENCE, body) {
-  const suite = await Suite.create(config, patience);
+export async function withSuite(config, patience = PATIENCE, body, schedulers = 0) {
+  const suite = await Suite.create(config, patience, schedulers);
   try {
     await body(suite);
     await suite.stop();
@@ -149,13 +168,13 @@ export async function withSuite(config, patience = PATIENCE, body) {
 
 // A test of several processes. `needs` names the ones it cannot do without: only they are started,
 // and for each of them the scenario runs once more without it and must fail.
-export function scenario(name, { needs, config = {}, timeout = 180_000, checkNeeds = true }, body) {
+export function scenario(name, { needs, config = {}, schedulers = 0, timeout = 180_000, checkNeeds = true }, body) {
   test(name, { timeout }, () =>
     withSuite(config, PATIENCE, async (suite) => {
       await suite.start(needs);
       await suite.ready(needs);
       await body(suite);
-    }));
+    }, schedulers));
   for (const missing of checkNeeds ? needs : []) {
     test(`${name}: not without ${missing}`, { timeout }, async () => {
       await assert.rejects(
@@ -163,7 +182,7 @@ export function scenario(name, { needs, config = {}, timeout = 180_000, checkNee
           suite[missing].isAbsent = true;
           await suite.start(needs);
           await body(suite);
-        }),
+        }, schedulers),
         (error) => error instanceof DeadlineError || error.isRefusal === true || error.isUnreachable === true,
       );
     });

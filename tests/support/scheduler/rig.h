@@ -10,6 +10,7 @@
 #include "breaker.pb-c.h"
 #include "function.pb-c.h"
 #include "job.pb-c.h"
+#include "partition.pb-c.h"
 #include "rpc/rpc_client.h"
 #include "run.pb-c.h"
 #include "scheduler/scheduler.h"

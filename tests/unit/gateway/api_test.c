@@ -127,38 +127,59 @@ static void page(void **state)
     struct fixture it;
     struct error error = {};
     Pb__Page page      = PB__PAGE__INIT;
-    uint16_t partition = 0;
     begin(&it, row->query);
-    assert_int_equal(paging_read(&it.call, &page, &partition, &error), row->code);
-    if (row->code == STATUS_OK) assert_int_equal(page.size, row->value);
+    assert_int_equal(paging_begin(&it.call, &error), row->code);
+    if (row->code == STATUS_OK) {
+        assert_in_range(paging_page(&it.call, &page), 0, 2);
+        assert_int_equal(page.size, row->value);
+    }
     if (row->code != STATUS_OK && strstr(row->query, "token")) {
         assert_string_equal(error.code, "invalid_page_token");
     }
     end(&it);
 }
 
-static void next_of(struct fixture *it, const char *query, const char *inner, const char *expected)
+/* A page of `query` whose first partition had `count` items and said `inner`; `expected` NULL: the
+ * next partition is asked. */
+static void next_of(const char *query, size_t count, const char *inner, const char *expected)
 {
-    Pb__Page page                     = PB__PAGE__INIT;
-    uint16_t partition                = 0;
-    CLEANUP(buf_done) struct buf text = buf_init(256);
-    struct json_writer w              = json_writer_init(&text);
-    begin(it, query);
-    assert_int_equal(paging_read(&it->call, &page, &partition, NULL), STATUS_OK);
-    json_begin_object(&w);
-    paging_put_next(&it->call, &w, inner);
-    json_end_object(&w);
-    assert_true(str_is(buf_str(&text), expected));
-    end(it);
+    struct fixture it;
+    const char *token = NULL;
+    begin(&it, query);
+    assert_int_equal(paging_begin(&it.call, NULL), STATUS_OK);
+    assert_int_equal(paging_advance(&it.call, count, inner, &token), expected != NULL);
+    assert_string_equal(token, expected ? expected : "");
+    end(&it);
 }
 
 static void a_list_goes_through_all_partitions(void **)
 {
+    next_of("page_size=2", 2, "x", "0.x");
+    next_of("page_size=2", 1, "x", "0.x"); /* the partition ended it early */
+    next_of("page_size=2&page_token=0.x", 2, "", "1.");
+    next_of("page_size=2&page_token=1.", 2, "y", "1.y");
+    next_of("page_size=2&page_token=2.z", 2, "", "");
+    next_of("page_size=2&page_token=2.z", 1, "", "");
+    next_of("page_size=2&page_token=1.y", 1, "", NULL);
+    next_of("page_size=2", 0, "", NULL);
+}
+
+static void a_page_goes_on_in_the_next_partition(void **)
+{
     struct fixture it;
-    next_of(&it, "", "x", "{\"next_page_token\":\"0.x\"}");
-    next_of(&it, "page_token=0.x", "", "{\"next_page_token\":\"1.\"}");
-    next_of(&it, "page_token=1.", "y", "{\"next_page_token\":\"1.y\"}");
-    next_of(&it, "page_token=2.z", "", "{}");
+    Pb__Page page     = PB__PAGE__INIT;
+    const char *token = NULL;
+    begin(&it, "page_size=5&page_token=0.x");
+    assert_int_equal(paging_begin(&it.call, NULL), STATUS_OK);
+    assert_int_equal(paging_page(&it.call, &page), 0);
+    assert_string_equal(page.token, "x");
+    assert_false(paging_advance(&it.call, 2, "", &token));
+    assert_int_equal(paging_page(&it.call, &page), 1);
+    assert_int_equal(page.size, 3);
+    assert_string_equal(page.token, "");
+    assert_true(paging_advance(&it.call, 3, "y", &token));
+    assert_string_equal(token, "1.y");
+    end(&it);
 }
 
 static void ids_name_their_partition_unless_it_is_not_there(void **)
@@ -190,6 +211,7 @@ int main(void)
         cmocka_unit_test(repeated_parameters_come_in_order),
         cmocka_unit_test(a_target_full_of_parameters_fits),
         cmocka_unit_test(a_list_goes_through_all_partitions),
+        cmocka_unit_test(a_page_goes_on_in_the_next_partition),
         cmocka_unit_test(ids_name_their_partition_unless_it_is_not_there),
     };
     return cmocka_run_group_tests_name("rows", rows, NULL, NULL) +

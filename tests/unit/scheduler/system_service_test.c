@@ -3,6 +3,8 @@
 
 #include "support/scheduler/rig.h"
 
+enum { PARTITIONS = 3 };
+
 static const char set_task[]  = "  - a: {set: {answer: 42}}\n";
 static const char call_task[] = "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n";
 static const char approval_task[] =
@@ -321,7 +323,6 @@ static void test_keys_are_kept(void **)
 
 static void test_partitions_share_the_work(void **)
 {
-    enum { PARTITIONS = 3 };
     struct rig rig = {};
     rig_init(&rig, PARTITIONS, true);
     rig_put(&rig, "job", call_task);
@@ -419,10 +420,53 @@ static void test_queues_are_set_in_all_partitions(void **)
     rig_done(&rig);
 }
 
+/* --- messages of other processes ---------------------------------------------------------------
+ */
+
+static void test_a_batch_of_messages_is_checked(void **)
+{
+    static const struct delivery {
+        uint32_t source, partition_count;
+        uint64_t sequences[2];
+        size_t sequence_count, message_count;
+        status expected;
+    } rows[] = {
+        {1, PARTITIONS, {1, 2}, 2, 2, STATUS_OK},
+        {1, PARTITIONS, {1, 2}, 2, 2, STATUS_OK}, /* again: known by their numbers */
+        {1, PARTITIONS, {4, 4}, 2, 2, STATUS_INVALID_ARGUMENT},
+        {1, PARTITIONS, {5, 4}, 2, 2, STATUS_INVALID_ARGUMENT},
+        {1, PARTITIONS, {5, 6}, 2, 1, STATUS_INVALID_ARGUMENT},
+        {1, PARTITIONS, {5, 6}, 0, 0, STATUS_INVALID_ARGUMENT},
+        {1, PARTITIONS + 1, {5, 6}, 2, 2, STATUS_FAILED_PRECONDITION},
+        {PARTITIONS, PARTITIONS, {5, 6}, 2, 2, STATUS_FAILED_PRECONDITION},
+    };
+    struct rig rig = {};
+    rig_init(&rig, PARTITIONS, false);
+    Pb__ChildStop stop       = PB__CHILD_STOP__INIT; /* of a child that is not there: nothing */
+    Pb__Message content      = PB__MESSAGE__INIT;
+    Pb__Message *messages[2] = {&content, &content};
+    stop.child               = "01M81B0XSF000G000004RZDE1C";
+    content.content_case     = PB__MESSAGE__CONTENT_CHILD_STOP;
+    content.child_stop       = &stop;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint64_t sequences[2]       = {rows[i].sequences[0], rows[i].sequences[1]};
+        Pb__DeliverMessages message = PB__DELIVER_MESSAGES__INIT;
+        message.source              = rows[i].source;
+        message.partition_count     = rows[i].partition_count;
+        message.sequences           = sequences;
+        message.n_sequences         = rows[i].sequence_count;
+        message.messages            = messages;
+        message.n_messages          = rows[i].message_count;
+        (void)ask(&rig, &pb__partitions__descriptor, "Deliver", &message, rows[i].expected, NULL);
+    }
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queues_are_set_in_all_partitions),
+        cmocka_unit_test(test_a_batch_of_messages_is_checked),
         cmocka_unit_test(test_versions_are_immutable),
         cmocka_unit_test(test_workflows_are_listed),
         cmocka_unit_test(test_validation_reports_findings),

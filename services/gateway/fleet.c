@@ -1,0 +1,217 @@
+#include "gateway/fleet.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "gateway/problem.h"
+
+#include <stdlib.h>
+
+enum { QUEUES_MAX = 10'000, WORKERS_MAX = 10'000 /* that are added up */ };
+
+/* One question to all processes. In the arena of its call. */
+struct round {
+    unsigned count;
+    atomic_uint open;
+    struct rpc_answer **answers; /* `count`; NULL: that process has not answered */
+    atomic_bool has_failure;
+    struct rpc_answer failure; /* the first one; its texts in `error` */
+    struct error error;
+    void (*ended)(struct api_call *call, struct round *round);
+    fleet_then_queues *then_queues;
+    fleet_then_status *then_status;
+};
+
+unsigned fleet_count(const struct api *api)
+{
+    unsigned partitions = atomic_load(&api->partitions);
+    unsigned count      = api->scheduler_count;
+    if (partitions > 0 && count > partitions) count = partitions;
+    return count > 0 ? count : 1;
+}
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+static void note_failure(struct round *round, const struct rpc_answer *answer)
+{
+    if (atomic_exchange(&round->has_failure, true)) return;
+    (void)fail(&round->error, answer->code, "%s", answer->detail);
+    const struct problem_kind *kind = problem_kind_of(str_from(answer->error_code), answer->code);
+    round->failure                  = (struct rpc_answer){.code           = answer->code,
+                                                          .detail         = round->error.text,
+                                                          .error_code     = kind->code,
+                                                          .retry_after_ms = answer->retry_after_ms};
+}
+
+static void close_one(struct api_call *call)
+{
+    struct round *round = call->state;
+    if (atomic_fetch_sub(&round->open, 1) > 1) return;
+    round->ended(call, round);
+    for (unsigned i = 0; i < round->count; i++) rpc_answer_free(round->answers[i]);
+}
+
+static void on_answer(struct api_call *call, size_t item, const struct rpc_answer *answer)
+{
+    struct round *round = call->state;
+    if (answer->code == STATUS_OK) {
+        round->answers[item] = rpc_answer_keep(answer);
+    } else if (answer->code != STATUS_NOT_FOUND) { /* it has no queue of that name */
+        note_failure(round, answer);
+    }
+    close_one(call);
+}
+
+static void ask_all(struct api_call *call, const struct round *like, const char *method,
+                    const void *message)
+{
+    struct round *round = arena_alloc(call->arena, sizeof *round);
+    unsigned count      = fleet_count(call->api);
+    ASSERT(round);
+    *round         = *like;
+    round->count   = count;
+    round->answers = arena_alloc(call->arena, count * sizeof *round->answers);
+    ASSERT(round->answers);
+    for (unsigned i = 0; i < count; i++) round->answers[i] = NULL;
+    atomic_store(&round->open, count + 1); /* one for us: the last one ends it */
+    call->state = round;
+    for (unsigned i = 0; i < count; i++) {
+        const struct api_ask ask = {.service   = &pb__system__descriptor,
+                                    .method    = method,
+                                    .message   = message,
+                                    .partition = (uint16_t)i,
+                                    .then_item = on_answer,
+                                    .item      = i};
+        api_ask_scheduler(call, &ask);
+    }
+    close_one(call);
+}
+
+/* --- adding up ---------------------------------------------------------------------------------
+ */
+
+/* Into the first answer's own rows: it is ours until the end. */
+static void add_queue(Pb__QueueView **items, size_t *count, Pb__QueueView *view)
+{
+    Pb__QueueView *found = NULL;
+    for (size_t i = 0; !found && i < *count; i++) {
+        if (strcmp(items[i]->name, view->name) == 0) found = items[i];
+    }
+    if (!found) {
+        if (*count < QUEUES_MAX) items[(*count)++] = view;
+        return;
+    }
+    found->depth += view->depth;
+    found->delayed += view->delayed;
+    found->held += view->held;
+    found->running += view->running;
+    found->dead_letters += view->dead_letters;
+    found->completed_per_second += view->completed_per_second;
+    found->failed_per_second += view->failed_per_second;
+    if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
+    bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
+    if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
+    found->paused = found->paused && view->paused;
+}
+
+static void add_worker(Pb__WorkerStatus **items, size_t *count, Pb__WorkerStatus *worker)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(items[i]->name, worker->name) != 0) continue;
+        items[i]->slots += worker->slots; /* it polls every partition with a share of its slots */
+        items[i]->busy += worker->busy;
+        if (worker->last_seen_us > items[i]->last_seen_us) {
+            items[i]->last_seen_us = worker->last_seen_us;
+        }
+        return;
+    }
+    if (*count < WORKERS_MAX) items[(*count)++] = worker;
+}
+
+/* --- queues ------------------------------------------------------------------------------------
+ */
+
+static void queues_ended(struct api_call *call, struct round *round)
+{
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    Pb__QueueList sum = PB__QUEUE_LIST__INIT;
+    sum.queues        = mem_new(QUEUES_MAX, sizeof(Pb__QueueView *));
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__QueueList *list = round->answers[i] ? round->answers[i]->message : NULL;
+        for (size_t q = 0; list && q < list->n_queues; q++) {
+            add_queue(sum.queues, &sum.n_queues, list->queues[q]);
+        }
+    }
+    round->then_queues(call, &sum);
+    free(sum.queues);
+}
+
+void fleet_ask_queues(struct api_call *call, const char *name, fleet_then_queues *then)
+{
+    const struct round round = {.ended = queues_ended, .then_queues = then};
+    Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
+    message.namespace_       = api_namespace(call);
+    message.name             = name;
+    ask_all(call, &round, "Queues", &message);
+}
+
+/* --- status ------------------------------------------------------------------------------------
+ */
+
+static size_t rows_of(const struct round *round)
+{
+    size_t count = 1;
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__SystemStatus *state = round->answers[i] ? round->answers[i]->message : NULL;
+        if (state) count += state->n_partitions + state->n_workers + state->n_queues;
+    }
+    return count;
+}
+
+static void add_state(Pb__SystemStatus *sum, const Pb__SystemStatus *state)
+{
+    if (sum->started_us == 0 || state->started_us < sum->started_us) {
+        sum->started_us = state->started_us;
+    }
+    sum->version = state->version;
+    for (size_t i = 0; i < state->n_partitions; i++) {
+        sum->partitions[sum->n_partitions++] = state->partitions[i];
+    }
+    for (size_t i = 0; i < state->n_workers; i++) {
+        add_worker(sum->workers, &sum->n_workers, state->workers[i]);
+    }
+    for (size_t i = 0; i < state->n_queues; i++) {
+        add_queue(sum->queues, &sum->n_queues, state->queues[i]);
+    }
+}
+
+static void status_ended(struct api_call *call, struct round *round)
+{
+    size_t rows          = rows_of(round);
+    unsigned missing     = 0;
+    Pb__SystemStatus sum = PB__SYSTEM_STATUS__INIT;
+    sum.partitions       = mem_new(rows, sizeof(Pb__PartitionStatus *));
+    sum.workers          = mem_new(rows, sizeof(Pb__WorkerStatus *));
+    sum.queues           = mem_new(rows, sizeof(Pb__QueueView *));
+    for (unsigned i = 0; i < round->count; i++) {
+        if (round->answers[i]) {
+            add_state(&sum, round->answers[i]->message);
+        } else {
+            missing++;
+        }
+    }
+    round->then_status(call, missing < round->count ? &sum : NULL, missing, &round->failure);
+    free(sum.partitions);
+    free(sum.workers);
+    free(sum.queues);
+}
+
+void fleet_ask_status(struct api_call *call, fleet_then_status *then)
+{
+    const struct round round        = {.ended = status_ended, .then_status = then};
+    Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
+    ask_all(call, &round, "Status", &message);
+}
