@@ -91,6 +91,18 @@ static const struct rpc_contract_method subscription_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method schedule_methods[] = {
+    {"Put",      RPC_COMMIT, false, EDGE},
+    {"Get",      RPC_FAST,   true,  EDGE},
+    {"List",     RPC_LONG,   true,  EDGE},
+    {"Upcoming", RPC_FAST,   true,  EDGE},
+    {"Pause",    RPC_COMMIT, true,  EDGE},
+    {"Trigger",  RPC_COMMIT, false, EDGE},
+    {"Backfill", RPC_COMMIT, true,  EDGE}, /* a time starts once */
+    {"Delete",   RPC_COMMIT, false, EDGE},
+    {},
+};
+
 static const struct rpc_contract_method event_methods[] = {
     {"Publish", RPC_COMMIT, true, INSIDE}, /* what came before is a duplicate */
     {},
@@ -164,6 +176,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Assistants", 11, assistant_methods},
     {"tutti.v1.Events",   43, event_methods},
     {"tutti.v1.Subscriptions", 44, subscription_methods},
+    {"tutti.v1.Schedules", 45, schedule_methods},
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {"tutti.v1.Documents", 61, document_methods},
     {"tutti.v1.Breakers", 13, breaker_methods},

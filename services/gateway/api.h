@@ -181,6 +181,10 @@ status api_idempotency_key(struct api_call *call, str *ret_key, struct error *re
  */
 bool api_make_repeatable(struct api_call *call);
 
+/** If-Match: "7" of a `what`; 0: it was not sent, or is `*`. False: it is no ETag of ours, and the
+ * call was answered. */
+bool api_match(struct api_call *call, const char *what, uint64_t *ret_number);
+
 /** A text member of `object`, which is the body or a part of it; "" if it has none. */
 const char *api_member(struct api_call *call, json object, const char *key);
 

@@ -22,6 +22,7 @@
 #include "llm.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "run.pb-c.h"
+#include "schedule.pb-c.h"
 #include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "telemetry/telemetry.h"
@@ -134,6 +135,7 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
         &pb__dead_letters__descriptor,
         &pb__breakers__descriptor,
         &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,
         NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;

@@ -38,6 +38,16 @@ void subscriptions_create(struct api_call *call);
 void subscriptions_list(struct api_call *call);
 void subscriptions_get(struct api_call *call);
 void subscriptions_delete(struct api_call *call);
+void schedules_create(struct api_call *call);
+void schedules_list(struct api_call *call);
+void schedules_get(struct api_call *call);
+void schedules_put(struct api_call *call);
+void schedules_delete(struct api_call *call);
+void schedules_pause(struct api_call *call);
+void schedules_resume(struct api_call *call);
+void schedules_trigger(struct api_call *call);
+void schedules_backfill(struct api_call *call);
+void schedules_upcoming(struct api_call *call);
 
 void workflows_list(struct api_call *call);
 void workflows_put(struct api_call *call);

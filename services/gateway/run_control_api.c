@@ -176,30 +176,12 @@ static void on_draft(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, &field);
 }
 
-/* If-Match: "7"; any without it, or with `*`. False: the call was answered. */
-static bool read_tag(struct api_call *call, uint64_t *ret_sequence)
-{
-    str tag       = httpd_request_field(call->request, "if-match");
-    *ret_sequence = 0;
-    if (tag.len == 0 || str_is(tag, "*")) return true;
-    bool is_good =
-        tag.len > 2 && tag.len < TAG_SIZE && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"';
-    for (size_t i = 1; is_good && i + 1 < tag.len; i++) {
-        is_good       = tag.ptr[i] >= '0' && tag.ptr[i] <= '9';
-        *ret_sequence = *ret_sequence * 10 + (uint64_t)(tag.ptr[i] - '0');
-    }
-    if (!is_good) {
-        api_fail_with(call, "precondition_failed", (str){},
-                      "If-Match is no ETag of this run; read it again");
-    }
-    return is_good;
-}
-
 void runs_edit_input(struct api_call *call)
 {
     CLEANUP(buf_done) struct buf patch = buf_init(INPUT_MAX);
     Pb__EditRun message                = PB__EDIT_RUN__INIT;
-    if (!read_tag(call, &message.last_sequence) || !api_print(call, call->body, &patch)) return;
+    if (!api_match(call, "run", &message.last_sequence) || !api_print(call, call->body, &patch))
+        return;
     message.id         = run_param(call);
     message.namespace_ = api_namespace(call);
     message.by         = call->identity.name;

@@ -230,6 +230,8 @@ static status command_of_order(struct engine *engine, const Pb__RunOrder *ordere
     request->traceparent      = ordered->traceparent;
     request->budget_usd_nanos = ordered->budget_usd_nanos;
     request->budget_tokens    = ordered->budget_tokens;
+    request->labels           = ordered->labels;
+    request->n_labels         = ordered->n_labels;
     *origin = (struct start_origin){.parent_task = ordered->parent_task, .depth = ordered->depth};
     if (id_is_valid(str_from(ordered->child))) memcpy(origin->child.text, ordered->child, ID_LEN);
     if (id_is_valid(str_from(ordered->parent_run))) {
@@ -365,7 +367,7 @@ status engine_take_child_stop(struct engine *engine, const Pb__ChildStop *stoppe
 {
     struct live_run *live = NULL;
     str id                = str_from(stopped->child);
-    str by                = str_from("parent");
+    str by                = str_from(*stopped->by ? stopped->by : "parent");
     if (!id_is_valid(id)) return STATUS_OK;
     struct key key;
     watcher_key(&key, id, id);

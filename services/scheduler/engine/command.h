@@ -61,7 +61,13 @@ enum command_kind {                  /* request -> response */
                     COMMAND_CANCEL_JOB,         /* Pb__CancelJob -> Pb__CancelledJob */
                     COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
                     COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
-                    COMMAND_DELETE_ASSISTANT, /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+                    COMMAND_DELETE_ASSISTANT,  /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+                    COMMAND_PUT_SCHEDULE,      /* Pb__PutSchedule -> Pb__ScheduleView */
+                    COMMAND_PAUSE_SCHEDULE,    /* Pb__PauseSchedule -> Pb__ScheduleView */
+                    COMMAND_TRIGGER_SCHEDULE,  /* Pb__TriggerSchedule -> Pb__TriggeredSchedule */
+                    COMMAND_BACKFILL_SCHEDULE, /* Pb__BackfillSchedule ->
+                                                * Pb__BackfilledSchedule */
+                    COMMAND_DELETE_SCHEDULE,   /* Pb__DeleteSchedule -> Pb__DeletedSchedule */
                     COMMAND_STAND, /* nothing; `done` may wait, and the engine with it (a barrier)
                                     */
                     COMMAND_CLEAR_CALL_CACHE, /* Pb__ClearCache -> Pb__ClearedCache */

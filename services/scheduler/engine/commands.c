@@ -27,6 +27,11 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
     case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
+    case COMMAND_PUT_SCHEDULE: return engine_put_schedule(engine, command, reterr);
+    case COMMAND_PAUSE_SCHEDULE: return engine_pause_schedule(engine, command, reterr);
+    case COMMAND_TRIGGER_SCHEDULE: return engine_trigger_schedule(engine, command, reterr);
+    case COMMAND_BACKFILL_SCHEDULE: return engine_backfill_schedule(engine, command, reterr);
+    case COMMAND_DELETE_SCHEDULE: return engine_delete_schedule(engine, command, reterr);
     case COMMAND_REDRIVE: return engine_redrive_letter(engine, command, reterr);
     case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
     case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);

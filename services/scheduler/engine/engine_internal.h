@@ -403,6 +403,16 @@ status engine_fire_schedules(struct engine *engine, struct error *reterr);
 status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnswer *answer,
                                    struct error *reterr);
 
+/** Commands about schedules that callers made (schedule_commands.c). */
+status engine_put_schedule(struct engine *engine, struct command *command, struct error *reterr);
+status engine_pause_schedule(struct engine *engine, struct command *command, struct error *reterr);
+status engine_trigger_schedule(struct engine *engine, struct command *command,
+                               struct error *reterr);
+status engine_backfill_schedule(struct engine *engine, struct command *command,
+                                struct error *reterr);
+status engine_delete_schedule(struct engine *engine, struct command *command,
+                              struct error *reterr);
+
 /** Sets schedule_due_us from the table. */
 status engine_peek_schedule(struct engine *engine, struct error *reterr);
 

@@ -1,10 +1,11 @@
 /*
- * The schedules of workflows: rows of the system partition, one per name, and one more per time
- * that is due. A start is ordered through the outbox in the transaction that moves the schedule on,
- * under a client id made of name and time: so there is one start per time, whatever restarts, and
- * it shows which one it is.
+ * Schedules: rows of the system partition, one per name, and one more per time that is due. Those
+ * that callers made (a row with a `spec`) are dealt with in schedule_starts.c. A start is ordered
+ * through the outbox in the transaction that moves the schedule on, under a client id made of name
+ * and time: so there is one start per time, whatever restarts, and it shows which one it is.
  *
- * Times that were missed are not made up for one by one: the latest of them is started, once.
+ * Of a document's schedule, times that were missed are not made up for one by one: the latest of
+ * them is started, once.
  */
 #include "scheduler/engine/schedules.h"
 
@@ -51,11 +52,17 @@ static const char *kind_name(enum schedule_kind kind)
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-static status due_delete(struct engine *engine, const Pb__ScheduleView *row, struct error *reterr)
+/* When it is looked at: with its jitter. */
+static int64_t fire_us(const Pb__ScheduleView *row)
+{
+    return row->fire_us > 0 ? row->fire_us : row->next_us;
+}
+
+status schedule_due_delete(struct engine *engine, const Pb__ScheduleView *row, struct error *reterr)
 {
     if (row->next_us <= 0) return STATUS_OK;
     struct key key;
-    schedule_due_key(&key, row->next_us, str_from(row->namespace_), str_from(row->name));
+    schedule_due_key(&key, fire_us(row), str_from(row->namespace_), str_from(row->name));
     status deleted = txn_delete(engine->txn, TABLE_SCHEDULE_DUE, key_bytes(&key), NULL);
     if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
     return fail(reterr, deleted, "a time of a schedule cannot be deleted");
@@ -78,7 +85,7 @@ status schedule_row_put(struct engine *engine, const Pb__ScheduleView *row, stru
     schedule_key(&key, str_from(row->namespace_), str_from(row->name));
     TRY(record_put(engine->txn, TABLE_SCHEDULES, key_bytes(&key), &row->base, reterr));
     if (row->next_us > 0) {
-        schedule_due_key(&key, row->next_us, str_from(row->namespace_), str_from(row->name));
+        schedule_due_key(&key, fire_us(row), str_from(row->namespace_), str_from(row->name));
         TRY(txn_put(engine->txn, TABLE_SCHEDULE_DUE, key_bytes(&key), (bytes){}, reterr));
     }
     return engine_peek_schedule(engine, reterr);
@@ -128,7 +135,7 @@ status engine_schedule(struct engine *engine, const struct workflow *workflow, s
 
     Pb__ScheduleView *old = NULL;
     TRY(schedule_row_get(engine, name.namespace, name.name, &old, reterr));
-    if (old) TRY(due_delete(engine, old, reterr));
+    if (old) TRY(schedule_due_delete(engine, old, reterr));
     if (old) TRY(schedule_events_end(engine, old, reterr));
     if (workflow->schedule.kind == SCHEDULE_NONE) {
         struct key key;
@@ -158,7 +165,9 @@ status schedule_order(struct engine *engine, const Pb__ScheduleView *row, uint16
                       Pb__RunOrder *ordered, struct error *reterr)
 {
     ordered->workflow =
-        arena_printf(engine->arena, "%s/%s:%s", row->namespace_, row->name, row->version);
+        row->spec
+            ? arena_printf(engine->arena, "%s/%s", row->namespace_, row->spec->workflow)
+            : arena_printf(engine->arena, "%s/%s:%s", row->namespace_, row->name, row->version);
     ordered->schedule = arena_printf(engine->arena, "%s/%s", row->namespace_, row->name);
     if (!ordered->workflow || !ordered->schedule) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a start");
@@ -206,7 +215,8 @@ static status fire(struct engine *engine, str namespace, str name, struct error 
     TRY(schedule_row_get(engine, namespace, name, &row, reterr));
     if (!row) return fail(reterr, STATUS_DATA_LOSS, "a time without its schedule");
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
-    TRY(due_delete(engine, row, reterr));
+    TRY(schedule_due_delete(engine, row, reterr));
+    if (row->spec) return schedule_due(engine, row, reterr);
     int64_t due_us = row->next_us;
     if (!schedule_workflow(engine, row, &workflow)) {
         row->next_us = 0;
@@ -270,14 +280,15 @@ status engine_take_schedule_answer(struct engine *engine, const Pb__ScheduleAnsw
     size_t at = (size_t)(slash - reference.ptr);
     TRY(schedule_row_get(engine, str_slice(reference, 0, at),
                          str_slice(reference, at + 1, reference.len), &row, reterr));
-    if (!row || row->last_us != answer->due_us) return STATUS_OK; /* it has moved on, or is gone */
     bool is_refused = *answer->refusal != '\0';
-    row->last_error = answer->refusal;
-    row->last_run   = answer->run;
-    if (row->running && (answer->ended || is_refused)) go_on(engine, row, answer->time_us);
     if (is_refused) {
         log_write(LOG_WARN, "schedule.refused", LOG_TEXT_OF("schedule", answer->schedule),
                   LOG_TEXT_OF("error", answer->refusal));
     }
+    if (row && row->spec) return schedule_answered(engine, row, answer, reterr);
+    if (!row || row->last_us != answer->due_us) return STATUS_OK; /* it has moved on, or is gone */
+    row->last_error = answer->refusal;
+    row->last_run   = answer->run;
+    if (row->running && (answer->ended || is_refused)) go_on(engine, row, answer->time_us);
     return schedule_row_put(engine, row, reterr);
 }

@@ -14,6 +14,7 @@
 #include "scheduler/services/answer_cache.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
+#include "schedule.pb-c.h"
 #include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
@@ -88,6 +89,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},
         {&pb__assistants__descriptor, assistant_service_methods, scheduler},
+        {&pb__schedules__descriptor, schedule_service_methods, scheduler},
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},
         {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},

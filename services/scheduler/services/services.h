@@ -18,6 +18,7 @@ extern const struct rpc_method dead_letter_service_methods[];
 extern const struct rpc_method breaker_service_methods[];
 extern const struct rpc_method call_cache_service_methods[];
 extern const struct rpc_method partition_service_methods[];
+extern const struct rpc_method schedule_service_methods[];
 
 /* Of System, likewise. */
 status queue_set_handle(struct rpc_call *call, struct error *reterr);
