@@ -112,6 +112,21 @@ static const struct cli_flag assistant_flags[] = {
     {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
     {},
 };
+static const struct cli_flag schedule_flags[] = {
+    {"--id", 0, "ID", "create: a name of your own"},
+    {"--cron", 0, "CRON", "create: minute, hour, day, month, weekday"},
+    {"--every", 0, "SPAN", "create: at each multiple of it since 1970, UTC"},
+    {"--at", 0, "TIME", "create: once, such as at 2030-01-31T12:00:00Z"},
+    {"--time-zone", 0, "NAME", "create: of the cron, such as Europe/Berlin (UTC)"},
+    {"--overlap", 0, "WHAT", "create: skip, queue, allow or replace; backfill: queue or allow"},
+    {"--catch-up", 0, "SPAN", "create: how late a start may be (24h)"},
+    {"--jitter", 0, "SPAN", "create: starts are up to this much later"},
+    {"--input", 'i', "JSON|@FILE", "create: the input of its runs"},
+    {"--label", 'l', "KEY:VALUE", "create: a label of its runs"},
+    {"--paused", 0, NULL, "create: start nothing until `resume`"},
+    {"--count", 'n', "N", "upcoming: so many (10)"},
+    {},
+};
 static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
     {},
@@ -233,6 +248,16 @@ static const struct cli_command commands[] = {
      "ACTION is `pause` (no job is handed out), `resume`, `set` (with --concurrency or --rate),\n"
      "or `purge`: all jobs that wait fail with an error of type `cancelled`.",
      0, 2, queue_flags, command_queue},
+    {"schedule", "create|list|show ...", "runs that a clock starts",
+     "  create WORKFLOW            with one of --cron, --every and --at\n"
+     "  list                       all of them\n"
+     "  show|delete SCHEDULE       one of them\n"
+     "  pause|resume SCHEDULE      start nothing for a while; it is not made up for\n"
+     "  trigger SCHEDULE           now, as if a time were due\n"
+     "  upcoming SCHEDULE          the next times\n"
+     "  backfill SCHEDULE FROM TO  start runs for times that have passed",
+     1, 4, schedule_flags, command_schedule},
+    {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"
