@@ -45,7 +45,7 @@ scenario('schedules are made, changed and asked', { needs: ['scheduler', 'gatewa
   const made = await api.ok('POST', '/v1/schedules', spec, { headers });
   assert.match(made.id, /^[a-z0-9]{20}$/);
   assert.equal(made.overlap, 'skip');
-  assert.equal(made.catch_up, '24h');
+  assert.equal(made.catch_up, '1d');
 
   for (const [change, pointer] of [
     [{ cron: '61 * * * *' }, '/cron'],
