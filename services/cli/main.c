@@ -257,7 +257,6 @@ static const struct cli_command commands[] = {
      "  upcoming SCHEDULE          the next times\n"
      "  backfill SCHEDULE FROM TO  start runs for times that have passed",
      1, 4, schedule_flags, command_schedule},
-    {"queue", "[NAME]", "show the queues of jobs", NULL, 0, 1, NULL, command_queue},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"
