@@ -232,13 +232,25 @@ void stage_step(struct stage *stage, uint16_t partition)
     if (engine && !engine->has_failed) engine_step(engine);
 }
 
+/* One turn of each engine that has something to do; false: none has. */
+static bool turn_all(struct stage *stage)
+{
+    bool has_turned = false;
+    for (uint16_t p = 0; p < stage->options.partitions; p++) {
+        const struct engine *engine = stage_engine(stage, p);
+        if (!engine || engine->has_failed) continue;
+        bool is_woken = outbox_has_news(engine->outbox);
+        if (!is_woken && stage_partition_wait_us(stage, p) > 0) continue;
+        stage_step(stage, p);
+        has_turned = true;
+    }
+    return has_turned;
+}
+
 status stage_settle(struct stage *stage, struct error *reterr)
 {
     for (unsigned i = 0; i < SETTLE_MAX; i++) {
-        if (stage_wait_us(stage) > 0) return STATUS_OK;
-        for (uint16_t p = 0; p < stage->options.partitions; p++) {
-            if (stage_partition_wait_us(stage, p) == 0) stage_step(stage, p);
-        }
+        if (!turn_all(stage)) return STATUS_OK;
     }
     return fail(reterr, STATUS_DEADLINE_EXCEEDED, "no end after %d turns at one moment",
                 SETTLE_MAX);

@@ -55,7 +55,8 @@ int64_t stage_partition_wait_us(const struct stage *stage, uint16_t partition);
 /** One turn of an engine. */
 void stage_step(struct stage *stage, uint16_t partition);
 
-/** Turns all engines until none has anything to do now. DEADLINE_EXCEEDED: that never ends. */
+/** Turns all engines until none has anything to do now, nor has been woken by a batch of messages
+ * that was taken. DEADLINE_EXCEEDED: that never ends. */
 status stage_settle(struct stage *stage, struct error *reterr);
 
 /** --- Crashes ------------------------------------------------------------------------------ */

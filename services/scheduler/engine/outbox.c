@@ -338,6 +338,11 @@ void outbox_send(struct outbox *outbox, struct store *store, int64_t now_us)
     }
 }
 
+bool outbox_has_news(const struct outbox *outbox)
+{
+    return atomic_load(&outbox->has_news);
+}
+
 int64_t outbox_due_us(const struct outbox *outbox)
 {
     int64_t due_us = INT64_MAX;

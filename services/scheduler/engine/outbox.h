@@ -68,6 +68,9 @@ status outbox_sweep(struct outbox *outbox, struct txn *txn, struct error *reterr
 /** Sends what waits; between turns, since it reads. */
 void outbox_send(struct outbox *outbox, struct store *store, int64_t now_us);
 
+/** A batch was taken or refused, and no turn has looked at it yet: the engine has been woken. */
+bool outbox_has_news(const struct outbox *outbox);
+
 /** When a lane that was refused is to be tried again; INT64_MAX: none. */
 int64_t outbox_due_us(const struct outbox *outbox);
 
