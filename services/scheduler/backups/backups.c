@@ -177,7 +177,26 @@ static bool view_folder(const char *folder, const char *name, struct arena *aren
     return ret_view->name;
 }
 
-static size_t view_folders(const struct backups *backups, struct arena *arena,
+/* One that was cut short by the end of its process: `<name>.partial`. */
+static bool view_partial(const char *own, const char *entry, struct arena *arena,
+                         struct backup_view *ret_view)
+{
+    static const char suffix[] = ".partial";
+    str name                   = str_from(entry);
+    size_t suffix_len          = sizeof suffix - 1;
+    if (name.len <= suffix_len || strcmp(entry + name.len - suffix_len, suffix) != 0) return false;
+    name.len -= suffix_len;
+    if (!backup_name_is_valid(name) || str_is(name, own)) return false;
+    *ret_view = (struct backup_view){
+        .name    = arena_strdup(arena, name),
+        .state   = BACKUP_FAILED,
+        .failure = "it was cut short; another of this name takes its place",
+    };
+    return ret_view->name;
+}
+
+/* `own`: the one that is being made. */
+static size_t view_folders(const struct backups *backups, const char *own, struct arena *arena,
                            struct backup_view views[static BACKUPS_LISTED_MAX])
 {
     DIR *dir = opendir(backups->folder);
@@ -185,8 +204,11 @@ static size_t view_folders(const struct backups *backups, struct arena *arena,
     size_t count               = 0;
     const struct dirent *entry = NULL;
     while (count < BACKUPS_LISTED_MAX && (entry = readdir(dir))) {
-        if (!backup_name_is_valid(str_from(entry->d_name))) continue;
-        count += view_folder(backups->folder, entry->d_name, arena, &views[count]);
+        if (backup_name_is_valid(str_from(entry->d_name))) {
+            count += view_folder(backups->folder, entry->d_name, arena, &views[count]);
+        } else {
+            count += view_partial(own, entry->d_name, arena, &views[count]);
+        }
     }
     (void)closedir(dir);
     qsort(views, count, sizeof views[0], by_time);
@@ -198,7 +220,11 @@ status backups_list(struct backups *backups, struct arena *arena, struct backup_
 {
     struct backup_view *views = arena_alloc(arena, (BACKUPS_LISTED_MAX + 1) * sizeof *views);
     if (!views) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    size_t count = backups->folder ? view_folders(backups, arena, views) : 0;
+    char own[BACKUP_NAME_MAX + 1];
+    lock(backups);
+    memcpy(own, backups->name, sizeof own);
+    unlock(backups);
+    size_t count = backups->folder ? view_folders(backups, own, arena, views) : 0;
     lock(backups);
     bool is_listed = count > 0 && strcmp(views[count - 1].name, backups->name) == 0; /* just now */
     if (backups->name[0]) {
@@ -234,7 +260,7 @@ static int64_t last_in_folder(const struct backups *backups)
     CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 20);
     if (!arena || !backups->folder) return 0;
     struct backup_view *views = mem_new(BACKUPS_LISTED_MAX, sizeof *views);
-    size_t count              = view_folders(backups, arena, views);
+    size_t count              = view_folders(backups, "", arena, views);
     int64_t last_us           = 0;
     for (size_t i = 0; i < count; i++) {
         if (views[i].state == BACKUP_COMPLETED) last_us = views[i].created_us;

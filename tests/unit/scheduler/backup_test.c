@@ -87,6 +87,10 @@ static void a_backup_holds_what_was_acknowledged(void **state)
     (void)ask_for(&f, "a/b", STATUS_INVALID_ARGUMENT, "invalid_request");
     (void)ask_for(&f, "-a", STATUS_INVALID_ARGUMENT, "invalid_request");
 
+    const struct folder cut = folder_sub(&f.folder, "cut.partial");
+    assert_int_equal(when_over(&f, "cut")->state, PB__BACKUP_STATE__BACKUP_STATE_FAILED);
+    assert_int_equal(rmdir(cut.path), 0);
+
     CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
     struct proof proof                                = {};
     size_t faults                                     = 0;
