@@ -32,9 +32,10 @@ status engine_read_fill(struct engine *engine, struct error *reterr)
 {
     struct store_fill fill = {};
     TRY(store_fill(engine->store, &fill, reterr));
-    engine->used_bytes   = fill.used_bytes;
-    engine->size_bytes   = fill.size_bytes;
-    engine->accepts_runs = fill.percent < STORE_FULL_PERCENT;
+    engine->used_bytes      = fill.used_bytes;
+    engine->size_bytes      = fill.size_bytes;
+    engine->accepts_runs    = fill.percent < STORE_FULL_PERCENT;
+    engine->is_fill_unknown = false;
 
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(engine->store, &txn, reterr));

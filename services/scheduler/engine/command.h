@@ -18,59 +18,62 @@
 
 #include <stdint.h>
 
-enum command_kind {                  /* request -> response */
-                    COMMAND_START,   /* Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input,
-                                      * values[1] = data of the signal */
-                    COMMAND_RETRY,   /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
-                    COMMAND_REDRIVE, /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be
-                                      * NULL); values[0] = patch */
-                    COMMAND_DROP_LETTER, /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */
-                    COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
-                    COMMAND_SIGNAL, /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
-                    COMMAND_DECIDE, /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data
-                                     */
-                    COMMAND_EDIT, /* Pb__EditApproval -> Pb__ApprovalView; run, values[0] = patch */
-                    COMMAND_LEASE, /* Pb__LeaseJobs -> Pb__LeasedJobs; may be answered much later */
-                    COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone
-                                            */
-                    COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
-                    COMMAND_REPORT, /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
-                    COMMAND_SUBSCRIBE,   /* Pb__Subscription -> Pb__Subscription */
-                    COMMAND_UNSUBSCRIBE, /* Pb__DeleteSubscription -> Pb__SubscriptionGone */
-                    COMMAND_PUBLISH, /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
-                    COMMAND_PUT_WORKFLOW, /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
-                    COMMAND_PUT_KEY,      /* Pb__ApiKey -> Pb__ApiKey */
-                    COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
-                    COMMAND_BULK,         /* Pb__StartBulk -> Pb__OperationView */
-                    COMMAND_EDIT_RUN,     /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
-                    COMMAND_APPROVE_RUN,  /* Pb__ApproveRun -> Pb__RunView; run, start_key */
-                    COMMAND_COMPENSATE,   /* Pb__StopRun -> Pb__RunView; run */
-                    COMMAND_RESET,        /* Pb__ResetRun -> Pb__StartedRun; run */
-                    COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
-                    COMMAND_SUSPEND,      /* likewise */
-                    COMMAND_RESUME,       /* likewise */
-                    COMMAND_MESSAGES,     /* struct message_batch (outbox.h) -> nothing */
-                    COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions ->
-                                                 * Pb__RegisteredFunctions; values: one per
-                                                 * function, invalid: nothing to write; the
-                                                 * engine makes those invalid that it refuses */
-                    COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer;
-                                                 * values[0] = definition, values[1] = labels */
-                    COMMAND_SET_QUEUE,          /* Pb__SetQueue -> Pb__QueueView, of which what is
-                                                 * set is filled in */
-                    COMMAND_CANCEL_JOB,         /* Pb__CancelJob -> Pb__CancelledJob */
-                    COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
-                    COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
-                    COMMAND_DELETE_ASSISTANT,  /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
-                    COMMAND_PUT_SCHEDULE,      /* Pb__PutSchedule -> Pb__ScheduleView */
-                    COMMAND_PAUSE_SCHEDULE,    /* Pb__PauseSchedule -> Pb__ScheduleView */
-                    COMMAND_TRIGGER_SCHEDULE,  /* Pb__TriggerSchedule -> Pb__TriggeredSchedule */
-                    COMMAND_BACKFILL_SCHEDULE, /* Pb__BackfillSchedule ->
-                                                * Pb__BackfilledSchedule */
-                    COMMAND_DELETE_SCHEDULE,   /* Pb__DeleteSchedule -> Pb__DeletedSchedule */
-                    COMMAND_STAND, /* nothing; `done` may wait, and the engine with it (a barrier)
-                                    */
-                    COMMAND_CLEAR_CALL_CACHE, /* Pb__ClearCache -> Pb__ClearedCache */
+/** "request -> response"; what else of the command counts stands behind it. */
+enum command_kind {
+    /* Runs. Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input, values[1] = data of the
+     * signal */
+    COMMAND_START,
+    COMMAND_RETRY,       /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+    COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
+    COMMAND_TERMINATE,   /* Pb__StopRun -> Pb__RunView; run */
+    COMMAND_SUSPEND,     /* likewise */
+    COMMAND_RESUME,      /* likewise */
+    COMMAND_COMPENSATE,  /* likewise */
+    COMMAND_RESET,       /* Pb__ResetRun -> Pb__StartedRun; run */
+    COMMAND_EDIT_RUN,    /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
+    COMMAND_APPROVE_RUN, /* Pb__ApproveRun -> Pb__RunView; run, start_key */
+    COMMAND_DELETE_RUN,  /* Pb__DeleteRun -> Pb__DeletedRun; run */
+    COMMAND_BULK,        /* Pb__StartBulk -> Pb__OperationView */
+    COMMAND_SIGNAL,      /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
+
+    /* Approvals, events, subscriptions. */
+    COMMAND_DECIDE,      /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data */
+    COMMAND_EDIT,        /* Pb__EditApproval -> Pb__ApprovalView; run, values[0] = patch */
+    COMMAND_PUBLISH,     /* Pb__PublishEvents -> Pb__PublishedEvents; values = events */
+    COMMAND_SUBSCRIBE,   /* Pb__Subscription -> Pb__Subscription */
+    COMMAND_UNSUBSCRIBE, /* Pb__DeleteSubscription -> Pb__SubscriptionGone */
+
+    /* Jobs and queues. COMMAND_LEASE may be answered much later. */
+    COMMAND_LEASE,         /* Pb__LeaseJobs -> Pb__LeasedJobs */
+    COMMAND_LEASE_GIVE_UP, /* the caller of the COMMAND_LEASE with this id has gone */
+    COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
+    COMMAND_REPORT,        /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
+    COMMAND_CANCEL_JOB,    /* Pb__CancelJob -> Pb__CancelledJob */
+    COMMAND_SET_QUEUE,     /* Pb__SetQueue -> Pb__QueueView, of which what is set is filled in */
+    COMMAND_REDRIVE,       /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be NULL);
+                            * values[0] = patch */
+    COMMAND_DROP_LETTER,   /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */
+
+    /* The system partition. Of functions there is one value each, invalid: nothing to write; the
+     * engine makes those invalid that it refuses. */
+    COMMAND_PUT_WORKFLOW,       /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
+    COMMAND_PUT_KEY,            /* Pb__ApiKey -> Pb__ApiKey */
+    COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions -> Pb__RegisteredFunctions; values */
+    COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer; values[0] =
+                                 * definition, values[1] = labels */
+    COMMAND_DELETE_ASSISTANT,   /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+    COMMAND_PUT_SCHEDULE,       /* Pb__PutSchedule -> Pb__ScheduleView */
+    COMMAND_PAUSE_SCHEDULE,     /* Pb__PauseSchedule -> Pb__ScheduleView */
+    COMMAND_TRIGGER_SCHEDULE,   /* Pb__TriggerSchedule -> Pb__TriggeredSchedule */
+    COMMAND_BACKFILL_SCHEDULE,  /* Pb__BackfillSchedule -> Pb__BackfilledSchedule */
+    COMMAND_DELETE_SCHEDULE,    /* Pb__DeleteSchedule -> Pb__DeletedSchedule */
+    COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
+    COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
+    COMMAND_CLEAR_CALL_CACHE,   /* Pb__ClearCache -> Pb__ClearedCache */
+
+    /* Between engines, and around them. */
+    COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */
+    COMMAND_STAND,    /* nothing; `done` may wait, and the engine with it (a barrier) */
 };
 
 /** Of a start that another run or a schedule ordered. */

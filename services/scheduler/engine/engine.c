@@ -219,8 +219,9 @@ static void undo(struct engine *engine, status code, struct error *error)
         fail_for_good(engine, error);
         return;
     }
-    engine->accepts_runs = false;
-    engine->care_due_us  = engine->now_us + TURN_RETRY_US;
+    engine->accepts_runs    = false;
+    engine->is_fill_unknown = true;
+    engine->care_due_us     = engine->now_us + TURN_RETRY_US;
     engine_put_off(engine, engine->care_due_us);
 }
 

@@ -104,6 +104,7 @@ struct engine {
     struct breakers *breakers; /* of the system partition; NULL: this is another */
     int64_t breaker_sweep_us;  /* when old ones are next looked for */
     bool accepts_runs;
+    bool is_fill_unknown;   /* a commit found no room; whether that lasts is not known yet */
     bool is_halted;         /* the thread has ended */
     bool has_failed;        /* for good: no turn any more */
     int64_t readers_due_us; /* when dead readers are looked for */
@@ -410,8 +411,7 @@ status engine_trigger_schedule(struct engine *engine, struct command *command,
                                struct error *reterr);
 status engine_backfill_schedule(struct engine *engine, struct command *command,
                                 struct error *reterr);
-status engine_delete_schedule(struct engine *engine, struct command *command,
-                              struct error *reterr);
+status engine_delete_schedule(struct engine *engine, struct command *command, struct error *reterr);
 
 /** Sets schedule_due_us from the table. */
 status engine_peek_schedule(struct engine *engine, struct error *reterr);

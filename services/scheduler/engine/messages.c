@@ -52,6 +52,10 @@ status engine_take_messages(struct engine *engine, struct command *command, stru
 {
     const struct message_batch *batch = command->request;
     engine_answer(engine, command);
+    if (engine->is_fill_unknown) { /* an order of a run would be refused for good */
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "store_full",
+                              "the store had no room just now; try again");
+    }
     for (size_t i = 0; i < batch->count; i++) {
         bool is_new = false;
         TRY(inbox_take(engine->txn, batch->source, batch->sequences[i], &is_new, reterr));
