@@ -56,6 +56,11 @@ void engine_answer(struct engine *engine, struct command *command)
     pointers_push(&engine->answered, command);
 }
 
+void engine_answer_chain(struct engine *engine, struct mail *mail)
+{
+    for (; mail; mail = mail->next) engine_answer(engine, command_of(mail));
+}
+
 void engine_touch(struct engine *engine, struct live_run *live)
 {
     if (live->is_touched) return;
@@ -80,7 +85,11 @@ static status settle_all(struct engine *engine, struct error *reterr)
 
 static status decide_all(struct engine *engine, struct mail *mail, struct error *reterr)
 {
-    TRY(outbox_sweep(engine->outbox, engine->txn, reterr));
+    status swept = outbox_sweep(engine->outbox, engine->txn, reterr);
+    if (swept != STATUS_OK) {
+        engine_answer_chain(engine, mail);
+        return swept;
+    }
     TRY(engine_execute(engine, mail, reterr));
     TRY(engine_due(engine, reterr));
     TRY(engine_purges_go_on(engine, reterr));
@@ -249,7 +258,7 @@ void engine_turn(struct engine *engine, struct mail *mail)
     if (code == STATUS_OK) {
         code = decide_all(engine, mail, &error);
     } else {
-        for (; mail; mail = mail->next) engine_answer(engine, command_of(mail));
+        engine_answer_chain(engine, mail);
     }
     if (code == STATUS_OK) code = commit(engine, &error);
     if (code != STATUS_OK) {

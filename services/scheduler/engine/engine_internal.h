@@ -146,6 +146,7 @@ struct decide_env engine_env(struct engine *engine);
 
 /** The command is answered after the commit. */
 void engine_answer(struct engine *engine, struct command *command);
+void engine_answer_chain(struct engine *engine, struct mail *mail);
 
 /** Marks a run as changed by this turn. */
 void engine_touch(struct engine *engine, struct live_run *live);

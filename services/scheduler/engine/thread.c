@@ -123,8 +123,7 @@ static void refuse_waiting(struct engine *engine)
 {
     engine_end_polls(engine, true);
     engine_refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
-    struct mail *late = mailbox_take(engine->mailbox, 0);
-    for (; late; late = late->next) engine_answer(engine, command_of(late));
+    engine_answer_chain(engine, mailbox_take(engine->mailbox, 0));
     engine_refuse_all(engine, STATUS_UNAVAILABLE, "draining", "the scheduler stops");
 }
 
