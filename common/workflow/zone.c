@@ -165,7 +165,7 @@ static bool file_read(const char *path, uint8_t *data, size_t size, size_t *ret_
 
 status zone_load(str name, struct zone **ret_zone, struct error *reterr)
 {
-    const char *folder = getenv("TZDIR");
+    const char *folder = getenv("TZDIR"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     char path[PATH_SIZE];
     size_t len = 0;
     if (!folder || !*folder) folder = "/usr/share/zoneinfo";

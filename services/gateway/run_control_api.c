@@ -180,8 +180,9 @@ void runs_edit_input(struct api_call *call)
 {
     CLEANUP(buf_done) struct buf patch = buf_init(INPUT_MAX);
     Pb__EditRun message                = PB__EDIT_RUN__INIT;
-    if (!api_match(call, "run", &message.last_sequence) || !api_print(call, call->body, &patch))
+    if (!api_match(call, "run", &message.last_sequence) || !api_print(call, call->body, &patch)) {
         return;
+    }
     message.id         = run_param(call);
     message.namespace_ = api_namespace(call);
     message.by         = call->identity.name;

@@ -124,8 +124,8 @@ void schedules_create(struct api_call *call)
 void schedules_put(struct api_call *call)
 {
     uint64_t revision = 0;
-    if (api_match(call, "schedule", &revision))
-        put(call, api_text(call, call->params[0]), revision, false);
+    if (!api_match(call, "schedule", &revision)) return;
+    put(call, api_text(call, call->params[0]), revision, false);
 }
 
 static void on_deleted(struct api_call *call, const struct rpc_answer *)

@@ -134,11 +134,11 @@ static status verify_data_partition(const char *folder, uint16_t index, struct r
 static status verify_data(const char *folder, struct report *report, struct error *reterr)
 {
     uint16_t count = 0;
-    for (uint16_t i = 0; i < PARTITIONS_MAX; i++) {
+    for (int i = 0; i < PARTITIONS_MAX; i++) {
         char name[32];
-        (void)snprintf(name, sizeof name, "p%u/data.mdb", i);
+        (void)snprintf(name, sizeof name, "p%d/data.mdb", i);
         if (!has_file(folder, name)) continue;
-        TRY(verify_data_partition(folder, i, report, reterr));
+        TRY(verify_data_partition(folder, (uint16_t)i, report, reterr));
         count++;
     }
     if (count > 0) return STATUS_OK;

@@ -133,7 +133,7 @@ void stage_close(struct stage *stage)
 {
     if (!stage) return;
     stage_crash(stage);
-    for (uint16_t i = 0; i < STAGE_PARTITIONS_MAX; i++) partition_close(stage->partitions[i]);
+    for (int i = 0; i < STAGE_PARTITIONS_MAX; i++) partition_close(stage->partitions[i]);
     free(stage);
 }
 

@@ -393,8 +393,8 @@ static void measure_all(const char *transport, const char *seconds, bool is_json
 
 int main(int argc, char **argv)
 {
-    if (process_block_signals(NULL) != STATUS_OK)
-        return 1; /* as every service; brings its sysconf() */
+    /* As every service; it brings its sysconf(). */
+    if (process_block_signals(NULL) != STATUS_OK) return 1;
     if (argc == 3 && strcmp(argv[1], "--serve") == 0) return serve(argv[2]);
     if (argc == 7 && strcmp(argv[1], "--call") == 0) {
         return call(argv[2], argv[3], (unsigned)strtoul(argv[4], NULL, 10),

@@ -56,8 +56,9 @@ static struct stage_call *make_start(struct sim *sim, struct op *op)
     struct error error = {};
     status found = definitions_resolve(stage_definitions(sim->stage), stage_store(sim->stage, 0),
                                        &name, &call->command.workflow, &error);
-    if (found != STATUS_OK)
+    if (found != STATUS_OK) {
         sim_fail(sim, "program %zu is not there: %s", plan->program, error.text);
+    }
     return call;
 }
 

@@ -87,6 +87,7 @@ struct pairs {
     size_t count, capacity;
 };
 
+/* Takes `pointer`. NOLINTNEXTLINE(readability-non-const-parameter) */
 static void pairs_push(struct pairs *pairs, char *pointer, json wanted, json actual)
 {
     if (pairs->count == pairs->capacity) {

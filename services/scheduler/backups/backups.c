@@ -203,6 +203,8 @@ static size_t view_folders(const struct backups *backups, const char *own, struc
     if (!dir) return 0; /* none was made yet */
     size_t count               = 0;
     const struct dirent *entry = NULL;
+    /* glibc's readdir() is safe for different directories. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while (count < BACKUPS_LISTED_MAX && (entry = readdir(dir))) {
         if (backup_name_is_valid(str_from(entry->d_name))) {
             count += view_folder(backups->folder, entry->d_name, arena, &views[count]);

@@ -91,7 +91,7 @@ struct engine_options {
     status (*post)(uint16_t partition, struct command *command, struct error *reterr,
                    void *context);
     bool (*has_partition)(uint16_t partition, void *context); /* it can be reached now */
-    void *neighbours; /* the context of both */
+    void *neighbours;                                         /* the context of both */
 
     /** The store failed for good; nothing will be committed any more. Logs and exits 74 if NULL. */
     void (*failed)(const struct error *error, void *context);

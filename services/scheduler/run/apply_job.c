@@ -1,7 +1,7 @@
 /* Jobs and approvals. */
-#include "scheduler/run/call_cache.h"
 #include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/due.h"
 #include "scheduler/run/job_key.h"
 

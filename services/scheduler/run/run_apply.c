@@ -76,8 +76,9 @@ static status apply_run_ended(struct run *run, struct event *event, enum run_sta
     const struct scope *root = run_scope(run, ROOT_SLOT);
     bool has_begun           = run->status == RUN_RUNNING;
     if (has_begun && !root) return damaged(reterr, event, "no root");
-    if (has_begun && event->value_from == VALUE_RESULT)
+    if (has_begun && event->value_from == VALUE_RESULT) {
         json_replace(&event->value, json_ref(root->data));
+    }
     if (end == RUN_COMPLETED) {
         if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no output");
         run->output = json_ref(event->value);

@@ -1,6 +1,6 @@
 /* Looking at a run, and at its events, from outside. */
-#include "scheduler/run/call_cache.h"
 #include "scheduler/run/agent.h"
+#include "scheduler/run/call_cache.h"
 #include "scheduler/run/job_key.h"
 #include "scheduler/run/state.h"
 #include "scheduler/run/undo.h"

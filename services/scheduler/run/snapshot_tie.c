@@ -1,6 +1,6 @@
 /* What a snapshot says must hold together: it comes from disk. */
-#include "scheduler/run/call_cache.h"
 #include "scheduler/run/snapshot_tie.h"
+#include "scheduler/run/call_cache.h"
 
 #include "scheduler/run/due.h"
 #include "scheduler/run/undo.h"

@@ -37,8 +37,9 @@ static status take_row(bytes key, bytes row, struct error *reterr, void *context
     struct known_breaker known    = {};
     Pb__BreakerRecord *record     = NULL;
     bytes rest                    = key;
-    if (!key_take_text(&rest, &name))
+    if (!key_take_text(&rest, &name)) {
         return fail(reterr, STATUS_DATA_LOSS, "table breakers: a key");
+    }
     TRY(record_read(row, &pb__breaker_record__descriptor, listing->call->arena, &record, reterr));
     breaker_record_read(record, &known.breaker);
     known.opened                           = record->opened;

@@ -17,7 +17,7 @@ struct why {
 };
 
 /* Static text or one of the arena; "" past its limit. */
-static const char *said(char *text)
+static const char *said(const char *text)
 {
     return text ? text : "";
 }

@@ -35,20 +35,20 @@ void order_key(struct key *key, enum cache_order order, int64_t time_us,
 bool order_key_read(bytes raw, struct arena *arena, int64_t *ret_time_us,
                     struct cache_place *ret_place)
 {
-    bytes rest                 = raw;
-    uint8_t order              = 0;
-    uint64_t time_us           = 0;
-    struct key_text namespace_ = {};
-    struct key_text digest     = {};
+    bytes rest                = raw;
+    uint8_t order             = 0;
+    uint64_t time_us          = 0;
+    struct key_text namespace = {};
+    struct key_text digest    = {};
     if (!key_take_u8(&rest, &order)) return false;
     bool is_read = order == ORDER_AGE
-                       ? key_take_text(&rest, &namespace_) && key_take_u64(&rest, &time_us)
-                       : key_take_u64(&rest, &time_us) && key_take_text(&rest, &namespace_);
+                       ? key_take_text(&rest, &namespace) && key_take_u64(&rest, &time_us)
+                       : key_take_u64(&rest, &time_us) && key_take_text(&rest, &namespace);
     if (!is_read || !key_take_text(&rest, &digest) || rest.len > 0) return false;
-    if (time_us > INT64_MAX || namespace_.is_digest || digest.is_digest) return false;
+    if (time_us > INT64_MAX || namespace.is_digest || digest.is_digest) return false;
     *ret_time_us = (int64_t)time_us;
     ret_place->namespace =
-        (str){text_in(arena, (str){namespace_.data, namespace_.len}), namespace_.len};
+        (str){text_in(arena, (str){namespace.data, namespace.len}), namespace.len};
     ret_place->digest = (str){text_in(arena, (str){digest.data, digest.len}), digest.len};
     return ret_place->namespace.ptr && ret_place->digest.ptr;
 }
@@ -320,12 +320,12 @@ static bool is_wanted(const Pb__CacheEntry *entry, const Pb__ClearCache *wanted)
 /* A key of TABLE_CALL_CACHE. */
 static bool place_read(bytes raw, struct arena *arena, struct cache_place *ret_place)
 {
-    bytes rest                 = raw;
-    struct key_text namespace_ = {};
-    struct key_text digest     = {};
-    if (!key_take_text(&rest, &namespace_) || !key_take_text(&rest, &digest)) return false;
+    bytes rest                = raw;
+    struct key_text namespace = {};
+    struct key_text digest    = {};
+    if (!key_take_text(&rest, &namespace) || !key_take_text(&rest, &digest)) return false;
     ret_place->namespace =
-        (str){text_in(arena, (str){namespace_.data, namespace_.len}), namespace_.len};
+        (str){text_in(arena, (str){namespace.data, namespace.len}), namespace.len};
     ret_place->digest = (str){text_in(arena, (str){digest.data, digest.len}), digest.len};
     return ret_place->namespace.ptr && ret_place->digest.ptr && rest.len == 0;
 }

@@ -169,6 +169,7 @@ static void test_stream_too_slow(void **state)
     CLEANUP(buf_done) struct buf text          = large_text();
     str piece                                  = str_slice(buf_str(&text), 0, 32 << 10);
     CLEANUP(client_close) struct client client = stream_client(&f);
+    (void)client;
     for (size_t i = 0; i < 4096 && f.end_count == 0; i++) {
         stream_text(&f, piece, HTTPD_MUST);
         fixture_turns(&f, 1);

@@ -182,8 +182,9 @@ static void test_row(void **state)
         const struct step *step = &row->steps[i];
         int64_t due_us          = step->due_s ? START + step->due_s * S : INT64_MAX;
         play(&breaker, settings, step);
-        if (breaker.state != step->state)
+        if (breaker.state != step->state) {
             fail_msg("step %zu: %s", i, breaker_state_name(breaker.state));
+        }
         assert_int_equal(breaker_lets_pass(&breaker, START + step->at_s * S), step->passes);
         assert_int_equal(breaker_due_us(&breaker), due_us);
     }

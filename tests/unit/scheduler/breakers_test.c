@@ -221,8 +221,9 @@ static void test_held_and_not_burnt(void **)
         assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
         if (rig.answer_count > RIG_ANSWERS_MAX / 2) rig_forget(&rig);
     }
-    for (int i = 0; i < HELD; i++)
+    for (int i = 0; i < HELD; i++) {
         rig_wait_for(&rig, runs[i], PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    }
     rig_done(&rig);
 }
 

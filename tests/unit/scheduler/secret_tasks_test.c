@@ -330,9 +330,10 @@ static void an_agent_adds_it_to_what_a_tool_gets(void **state)
 {
     static const char asks[] =
         ASKS(CALL_OF("c1", "fetch", "{\\\"endpoint\\\": \\\"https://a.test/\\\"}"));
-    static const char tool_gets[] = "{\"endpoint\":\"https://a.test/\",\"headers\":{\"X\":\"key "
-                                    TOKEN "\"},\"method\":\"get\"}";
-    struct sender *it             = *state;
+    static const char tool_gets[] =
+        "{\"endpoint\":\"https://a.test/\",\"headers\":{\"X\":\"key " TOKEN
+        "\"},\"method\":\"get\"}";
+    struct sender *it = *state;
     rig_put_text(&it->rig, agent_definition);
     const char *run           = rig_start(&it->rig, "send", NULL)->run->id;
     const Pb__LeasedJob *turn = rig_lease(&it->rig, "llm", 5'000);

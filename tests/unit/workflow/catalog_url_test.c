@@ -71,8 +71,9 @@ static void names(void **)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         str name = catalog_function_name(str_from(cases[i].url));
-        if (!str_is(name, cases[i].name))
+        if (!str_is(name, cases[i].name)) {
             fail_msg("%s: %.*s", cases[i].url, (int)name.len, name.ptr);
+        }
     }
 }
 

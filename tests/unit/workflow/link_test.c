@@ -245,7 +245,7 @@ static void a_catalog_called_default_replaces_ours(void **)
 #define FAILED(address, why)                                                                       \
     {                                                                                              \
         {                                                                                          \
-            .url = {address, sizeof(address) - 1}, .failure = why                                  \
+            .url = {(address), sizeof(address) - 1}, .failure = (why)                              \
         }                                                                                          \
     }
 

@@ -3,8 +3,8 @@
  * it is entered again and a job with this key has completed before, that answer is used and nothing
  * is queued (E7). A call with `cache` asks for the answer of others first (E16).
  */
-#include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/call_assistant.h"
+#include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/job_arguments.h"
 #include "scheduler/decide/job_policy.h"
 #include "scheduler/decide/tasks/tasks.h"

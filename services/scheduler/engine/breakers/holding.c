@@ -308,8 +308,9 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     Pb__BreakerRecord *record       = NULL;
     bytes rest                      = key;
     arena_clear(recovery->arena);
-    if (!key_take_text(&rest, &name))
+    if (!key_take_text(&rest, &name)) {
         return fail(reterr, STATUS_DATA_LOSS, "table breakers: a key");
+    }
     TRY(record_read(row, &pb__breaker_record__descriptor, recovery->arena, &record, reterr));
     breaker_record_read(record, &breaker);
 
