@@ -188,7 +188,6 @@ Feature: E16 cache
     And the engine is killed and restarted
     And the run is cancelled
     Then the workflow should cancel
-    And the function worker.e16_wait should be called 1 times
     And the history should have 1 job.cancelled
     And the history should have 1 cache.left
 

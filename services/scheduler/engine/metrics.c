@@ -104,8 +104,8 @@ static void add_breakers(struct engine_metrics *m, struct metrics *r)
                                      "Failures that breakers were told of.", "target", NULL, NULL);
     m->breaker_transitions = counter(r, "tutti_breaker_transitions_total",
                                      "Changes of a breaker's state.", "target", "to", NULL);
-    m->breaker_held        = counter(r, "tutti_breaker_held_total",
-                                     "Jobs that were held because of their target.", "target", NULL, NULL);
+    m->breaker_held = counter(r, "tutti_breaker_held_total", "Jobs held because of their target.",
+                              "target", NULL, NULL);
 }
 
 static void add_call_cache(struct engine_metrics *m, struct metrics *r)
