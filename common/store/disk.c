@@ -141,3 +141,10 @@ status disk_probe_sync(const char *folder, unsigned rounds, int64_t *ret_p50_us,
     (void)unlink(path);
     return code;
 }
+
+status disk_sync_folder(const char *folder, struct error *reterr)
+{
+    CLEANUP(fd_closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) == 0) return STATUS_OK;
+    return fail(reterr, STATUS_UNAVAILABLE, "cannot sync %s: %m", folder);
+}

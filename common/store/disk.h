@@ -32,4 +32,8 @@ status disk_check_local(const char *folder, struct error *reterr);
  * On OK `*ret_fd` is owned: close(2) unlocks. FAILED_PRECONDITION if another one owns it. */
 status disk_lock(const char *folder, int *ret_fd, struct error *reterr);
 
+/** Makes durable which names `folder` holds: after making or renaming something in it. UNAVAILABLE.
+ */
+status disk_sync_folder(const char *folder, struct error *reterr);
+
 #endif

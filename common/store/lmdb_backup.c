@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/backup.h"
+#include "store/disk.h"
 #include "store/lmdb_internal.h"
 
 #include <errno.h>
@@ -46,13 +47,6 @@ static status digest_file(const char *path, struct backup_info *ret_info, struct
 static void bytes_freep(uint8_t **data)
 {
     free(*data);
-}
-
-static status sync_path(const char *path, struct error *reterr)
-{
-    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) return cannot("sync", path, reterr);
-    return STATUS_OK;
 }
 
 /* LMDB's name for the file in its folder. */
@@ -156,7 +150,7 @@ status lmdb_backup(struct store *store, const char *folder, const struct backup_
     struct backup_info info = {};
     TRY(copy_into(((struct lmdb_store *)store)->env, fd, path, listener, &info, reterr));
     if (fsync(fd) != 0) return cannot("sync", path, reterr);
-    TRY(sync_path(folder, reterr));
+    TRY(disk_sync_folder(folder, reterr));
     *ret_info = info;
     return STATUS_OK;
 }

@@ -3,6 +3,7 @@
  * cut between them leaves a file that it never opens again. So the file begins under another name,
  * is synced, and only then gets its own.
  */
+#include "store/disk.h"
 #include "store/lmdb_internal.h"
 
 #include <errno.h>
@@ -39,15 +40,6 @@ static status begin_file(const char *path, struct error *reterr)
     return lmdb_status(mdb_env_sync(env, 1), path, reterr);
 }
 
-static status sync_folder(const char *folder, struct error *reterr)
-{
-    int fd         = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    status code    = is_synced ? STATUS_OK : cannot("sync", folder, reterr);
-    if (fd >= 0) (void)close(fd);
-    return code;
-}
-
 status lmdb_create(const char *folder, struct error *reterr)
 {
     char file[STORE_PATH_MAX];
@@ -58,5 +50,5 @@ status lmdb_create(const char *folder, struct error *reterr)
     if (unlink(fresh) != 0 && errno != ENOENT) return cannot("remove", fresh, reterr);
     TRY(begin_file(fresh, reterr));
     if (rename(fresh, file) != 0) return cannot("rename", fresh, reterr);
-    return sync_folder(folder, reterr);
+    return disk_sync_folder(folder, reterr);
 }

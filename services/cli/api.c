@@ -74,7 +74,7 @@ void api_answer_done(struct api_answer *answer)
 
 void api_put_segment(struct buf *path, const char *text)
 {
-    (void)url_encode(path, str_from(text));
+    if (!url_encode(path, str_from(text)) && path->ptr) path->ptr[0] = '\0'; /* see begin() */
 }
 
 /* --- calls -------------------------------------------------------------------------------------
@@ -141,8 +141,9 @@ static status begin(struct api *api, const struct api_call *call, const char *la
     CLEANUP(buf_done) struct buf url = buf_init(URL_MAX);
     str base                         = str_from(api->cli->url);
     while (base.len > 0 && base.ptr[base.len - 1] == '/') base.len--;
-    (void)buf_put_str(&url, base);
-    (void)buf_put_text(&url, call->path);
+    if (call->path[0] != '/' || !buf_put_str(&url, base) || !buf_put_text(&url, call->path)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "an argument is too long");
+    }
     size_t count     = put_headers(api, call, last_id, authorization, headers);
     int64_t total_ms = call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS;
     bool is_stream   = handlers->on_data != NULL;
@@ -171,8 +172,9 @@ enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_a
     *ret_answer                         = (struct api_answer){.body = buf_init(API_BODY_MAX)};
     struct transfer transfer            = {.answer = ret_answer};
     const struct http_handlers handlers = {.on_done = on_done, .context = &transfer};
-    if (begin(api, call, NULL, &handlers, NULL, &ret_answer->error) != STATUS_OK) {
-        return CLI_UNREACHABLE;
+    status begun = begin(api, call, NULL, &handlers, NULL, &ret_answer->error);
+    if (begun != STATUS_OK) {
+        return begun == STATUS_INVALID_ARGUMENT ? CLI_USAGE : CLI_UNREACHABLE;
     }
     while (!transfer.is_done) loop_turn(api->loop, 1'000);
     if (ret_answer->http_status == 0) return CLI_UNREACHABLE;
@@ -230,7 +232,9 @@ static enum cli_exit explain_nothing(const struct api *api, const struct api_ans
 
 enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_answer *ret_answer)
 {
-    if (api_try(api, call, ret_answer) != CLI_OK) return explain_nothing(api, ret_answer);
+    enum cli_exit tried = api_try(api, call, ret_answer);
+    if (tried == CLI_USAGE) (void)fprintf(stderr, "tutti: %s\n", ret_answer->error.text);
+    if (tried != CLI_OK) return tried == CLI_USAGE ? tried : explain_nothing(api, ret_answer);
     bool is_ok = ret_answer->http_status >= 200 && ret_answer->http_status < 300;
     return is_ok ? CLI_OK : api_explain(ret_answer);
 }

@@ -39,7 +39,8 @@ struct api_call {
  * after saying why on standard error. */
 enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
 
-/** The same without a word and for any answer: CLI_UNREACHABLE if there was none. */
+/** The same without a word and for any answer: CLI_UNREACHABLE if there was none, CLI_USAGE if an
+ * argument is too long for a path. */
 enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
 
 /** One server-sent event. False ends the stream. */
@@ -53,7 +54,8 @@ enum cli_exit api_follow(struct api *api, const char *path, int64_t until_ms,
 /** Says on standard error what a problem document says. Returns the exit code for it. */
 enum cli_exit api_explain(const struct api_answer *answer);
 
-/** Appends `text` percent-encoded to a path. */
+/** Appends `text` percent-encoded to a path, which begins with a slash. If it does not fit, the
+ * path is empty, whatever follows, and a call with it is refused. */
 void api_put_segment(struct buf *path, const char *text);
 
 #endif

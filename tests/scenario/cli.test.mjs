@@ -106,6 +106,7 @@ test('version, help and wrong command lines', async () => {
   assert.match((await expect(USAGE, 'aply', 'x')).err, /apply/);
   await expect(USAGE, 'run');
   await expect(USAGE, 'list', '--colour');
+  assert.match((await expect(USAGE, 'show', 'a'.repeat(3000))).err, /too long/);
 });
 
 test('validate works offline, apply registers', async () => {

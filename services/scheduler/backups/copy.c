@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "scheduler/backups/barrier.h"
 #include "scheduler/tables/tables.h"
+#include "store/disk.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -144,16 +145,6 @@ static status check_copies(const char *folder, const struct manifest *manifest,
     return STATUS_OK;
 }
 
-static status sync_folder(const char *path, struct error *reterr)
-{
-    int fd         = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    status code    = STATUS_OK;
-    if (!is_synced) code = fail(reterr, STATUS_UNAVAILABLE, "backup: sync %s: %m", path);
-    if (fd >= 0) close(fd);
-    return code;
-}
-
 /* What an interrupted backup of the same name has left. */
 static void remove_partial(const char *folder, uint16_t partition_count)
 {
@@ -175,7 +166,7 @@ static status fill(const struct backup_set *set, const char *folder, struct mani
     TRY(copy_under_barrier(set, folder, manifest, reterr));
     TRY(check_copies(folder, manifest, reterr));
     TRY(manifest_write(manifest, folder, reterr));
-    return sync_folder(folder, reterr);
+    return disk_sync_folder(folder, reterr);
 }
 
 status backup_make(const struct backup_set *set, const struct backup_place *place,
@@ -204,5 +195,5 @@ status backup_make(const struct backup_set *set, const struct backup_place *plac
         made = fail(reterr, STATUS_UNAVAILABLE, "backup: rename %s: %m", partial);
     }
     if (made != STATUS_OK) remove_partial(partial, set->partition_count);
-    return made == STATUS_OK ? sync_folder(place->folder, reterr) : made;
+    return made == STATUS_OK ? disk_sync_folder(place->folder, reterr) : made;
 }

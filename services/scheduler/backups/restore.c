@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "scheduler/engine/partition.h"
 #include "scheduler/tables/tables.h"
+#include "store/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,13 +137,6 @@ static status restore_partition(const char *folder, const char *stage,
     return partition_raise_epoch(&options, reterr);
 }
 
-static status sync_folder(const char *path, struct error *reterr)
-{
-    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && fsync(fd) == 0) return STATUS_OK;
-    return cannot("sync", path, reterr);
-}
-
 /* The folder around `path`, which has no slash at its end. */
 static status sync_parent(const char *path, struct error *reterr)
 {
@@ -152,13 +146,13 @@ static status sync_parent(const char *path, struct error *reterr)
     if (slash && slash != path) {
         (void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
     }
-    return sync_folder(parent, reterr);
+    return disk_sync_folder(parent, reterr);
 }
 
 /* Data appears whole: it is put together beside its place, and renamed. */
 static status place(const char *stage, const char *data, struct error *reterr)
 {
-    TRY(sync_folder(stage, reterr));
+    TRY(disk_sync_folder(stage, reterr));
     if (rename(stage, data) == 0) return sync_parent(data, reterr);
     if (errno != ENOTEMPTY && errno != EEXIST) return cannot("rename to", data, reterr);
     return fail(reterr, STATUS_ALREADY_EXISTS, "%s holds something: move it away first", data);
