@@ -18,6 +18,7 @@ struct job_queues {
     struct heap leased;
     struct heap throttled;   /* queues, by the time of their next start */
     struct targets *targets; /* owned */
+    struct lines *lines;     /* owned */
 };
 
 static struct open_job *job_of(const struct heap_link *link)
@@ -71,6 +72,7 @@ struct job_queues *job_queues_new(void)
     queues->leased            = heap_init(is_over_before);
     queues->throttled         = heap_init(opens_before);
     queues->targets           = targets_new();
+    queues->lines             = lines_new();
     return queues;
 }
 
@@ -81,7 +83,7 @@ static char *text_of(str text) /* queues own their names; str points to const */
 
 static void queue_free(struct queue *queue)
 {
-    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) heap_done(&queue->ready[i]);
+    heap_done(&queue->lines);
     free(text_of(queue->namespace));
     free(text_of(queue->name));
     free(queue);
@@ -101,6 +103,7 @@ void job_queues_free(struct job_queues *queues)
     heap_done(&queues->leased);
     heap_done(&queues->throttled);
     targets_free(queues->targets);
+    lines_free(queues->lines);
     free(queues);
 }
 
@@ -128,7 +131,7 @@ static struct queue *queue_new(str namespace, str name)
     struct queue *queue = mem_new(1, sizeof *queue);
     queue->namespace    = (str){mem_dup(namespace.ptr, namespace.len), namespace.len};
     queue->name         = (str){mem_dup(name.ptr, name.len), name.len};
-    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) queue->ready[i] = heap_init(is_due_before);
+    queue->lines        = lines_heap();
     return queue;
 }
 
@@ -173,7 +176,7 @@ static void unplace(struct job_queues *queues, struct open_job *job)
     struct queue *queue = job->queue;
     switch (job->state) {
     case OPEN_JOB_READY:
-        heap_remove(&queue->ready[job->priority], &job->link);
+        line_remove(job->line, job);
         queue->ready_count--;
         return;
     case OPEN_JOB_DELAYED:
@@ -212,13 +215,23 @@ static void place_waiting(struct job_queues *queues, struct open_job *job, int64
         if (!job->is_held) shut_out(queues, job);
     } else if (is_due) {
         job->state = OPEN_JOB_READY;
-        heap_add(&queue->ready[job->priority], &job->link);
+        line_add(job->line, job);
         queue->ready_count++;
     } else {
         job->state = OPEN_JOB_DELAYED;
         heap_add(&queues->delayed, &job->link);
         queue->delayed_count++;
     }
+}
+
+struct line *job_line_at(struct job_queues *queues, struct queue *queue, str workflow)
+{
+    return line_at(queues->lines, queue, NULL, workflow);
+}
+
+size_t job_queues_line_count(const struct job_queues *queues)
+{
+    return lines_count(queues->lines);
 }
 
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job, int64_t now_us)
@@ -233,6 +246,9 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
         free(added);
         return NULL;
     }
+    if (!job->line) added->line = job_line_at(queues, job->queue, (str){});
+    ASSERT(added->line); /* LINES_MAX is beyond QUEUE_JOBS_MAX */
+    line_use(queues->lines, added->line);
     if (job->target) target_add_job(job->target, added);
     if (added->is_probe && added->target) added->target->probe = added;
     place_waiting(queues, added, now_us);
@@ -257,6 +273,7 @@ static void open_job_leave(struct job_queues *queues, struct open_job *job)
 void open_job_remove(struct job_queues *queues, struct open_job *job)
 {
     unplace(queues, job);
+    line_leave(queues->lines, job->line);
     open_job_leave(queues, job);
     void *removed = map_remove(queues->by_id, str_from(job->id.text));
     ASSERT(removed == job);
@@ -313,25 +330,17 @@ static bool queue_is_shut(const struct queue *queue)
 
 struct open_job *queue_peek(const struct queue *queue)
 {
-    if (queue->ready_count == 0 || queue_is_shut(queue)) return NULL;
-    struct open_job *best = NULL;
-    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
-        const struct heap_link *first = heap_first(&queue->ready[i]);
-        if (first && (!best || open_job_is_before(job_of(first), best))) best = job_of(first);
-    }
-    return best;
+    return queue_is_shut(queue) ? NULL : lines_head(&queue->lines);
 }
 
 int64_t queue_oldest_us(const struct queue *queue)
 {
-    int64_t oldest_us = 0;
-    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
-        const struct heap_link *first = heap_first(&queue->ready[i]);
-        if (!first) continue;
-        int64_t due_us = job_of(first)->due_us;
-        if (oldest_us == 0 || due_us < oldest_us) oldest_us = due_us;
+    int64_t oldest_us = INT64_MAX;
+    for (const struct line *line = queue->first_line; line; line = line->next) {
+        int64_t due_us = line_oldest_us(line);
+        if (due_us < oldest_us) oldest_us = due_us;
     }
-    return oldest_us;
+    return oldest_us == INT64_MAX ? 0 : oldest_us;
 }
 
 void open_job_lease(struct job_queues *queues, struct open_job *job, struct worker *holder,
@@ -339,6 +348,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
 {
     ASSERT(job->state != OPEN_JOB_LEASED);
     ASSERT(lease_ms > 0);
+    line_take_turn(job->line, now_us);
     unplace(queues, job);
     job->state            = OPEN_JOB_LEASED;
     job->is_cancel_wanted = false;

@@ -6,8 +6,9 @@
  * lease or its attempt is over). The truth is in the tables; this is rebuilt from them at start and
  * says nothing that they do not.
  *
- * Order: by time, and one step of priority is worth QUEUE_AGEING_US of waiting. So urgent jobs go
- * first and no job waits for ever. Jobs of one priority and time go in the order of their sequence.
+ * Order: workflows take turns (queues/line.h). The jobs of one go by time, and one step of priority
+ * is worth QUEUE_AGEING_US of waiting. So urgent jobs go first and no job waits for ever. Jobs of
+ * one priority and time go in the order of their sequence.
  *
  * What it does not: read or write tables, decide about attempts, talk to workers.
  *
@@ -21,25 +22,26 @@
 #include "base/status.h"
 #include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/heap.h"
+#include "scheduler/engine/queues/line.h"
 #include "scheduler/engine/queues/queue_flow.h"
 #include "scheduler/engine/queues/queue_limits.h"
 #include "scheduler/engine/worker.h"
 #include "scheduler/tables/tables.h"
 
 enum {
-    QUEUES_MAX       = 1'024,
-    QUEUE_JOBS_MAX   = 4'000'000,
-    QUEUE_AGEING_US  = 60'000'000, /* a job of priority 5 overtakes one of 6 a minute younger */
-    QUEUE_PRIORITIES = JOB_PRIORITY_MAX + 1,
+    QUEUES_MAX     = 1'024,
+    QUEUE_JOBS_MAX = 4'000'000,
 };
 
 struct poll_link;
 
 struct queue {
-    str namespace;  /* owned; empty: one of tutti's own queues */
-    str name;       /* owned */
-    bool is_paused; /* nothing is handed out */
-    struct heap ready[QUEUE_PRIORITIES];
+    str namespace;           /* owned; empty: one of tutti's own queues */
+    str name;                /* owned */
+    bool is_paused;          /* nothing is handed out */
+    struct heap lines;       /* with jobs that are ready */
+    struct line *first_line; /* all that have jobs of their own */
+    uint64_t turn;           /* counts */
     size_t ready_count, delayed_count, held_count, leased_count;
     struct queue_limits limits; /* as they were set, for all partitions together */
     uint32_t concurrency;       /* the share of this one; 0: no limit */
@@ -56,6 +58,7 @@ enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_HELD, OPEN_JOB_
 struct open_job {
     struct id id, run;
     struct queue *queue;
+    struct line *line; /* in which it is when it is ready */
     uint8_t priority;
     uint64_t sequence;
     int64_t due_us;
@@ -103,8 +106,13 @@ struct queue *job_queue_next(struct job_queues *queues, size_t *index);
 /** The targets of its jobs. */
 struct targets *job_queues_targets(const struct job_queues *queues);
 
+/** The line of a workflow, "namespace/workflow", in a queue; a job of it may be added. */
+struct line *job_line_at(struct job_queues *queues, struct queue *queue, str workflow);
+
+size_t job_queues_line_count(const struct job_queues *queues);
+
 /** Adds an open job: ready, delayed or held. Copies `job`; returns the copy, which lives until
- * open_job_remove(). NULL: QUEUE_JOBS_MAX. */
+ * open_job_remove(). A job without a line is in the one of no workflow. NULL: QUEUE_JOBS_MAX. */
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job,
                               int64_t now_us);
 struct open_job *open_job_find(struct job_queues *queues, str id);

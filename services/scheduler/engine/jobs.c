@@ -6,6 +6,8 @@
 #include "scheduler/run/job_key.h"
 #include "json/json_text.h"
 
+#include <stdio.h>
+
 enum {
     VALUE_SIZE_MAX   = 64 << 20, /* bytes */
     LETTER_QUEUE_MAX = 63,       /* bytes of a queue's name */
@@ -56,6 +58,7 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     record.target          = job->target ? job->target->name.ptr : "";
     record.is_probe        = job->is_probe;
     record.fails_on_open   = job->fails_on_open;
+    record.workflow        = line_of_workflow(job->line)->name.ptr;
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -112,21 +115,33 @@ static bool fails_on_open(const struct live_run *live, const struct event *event
            !(activation && activation->undo);
 }
 
+/* Where it takes its turn with those of other workflows. */
+static struct line *line_of_run(struct engine *engine, struct queue *queue,
+                                const struct live_run *live)
+{
+    const struct workflow *workflow = run_workflow(live->run);
+    char text[LINE_NAME_MAX];
+    (void)snprintf(text, sizeof text, "%s/%s", workflow->namespace_, workflow->name);
+    return job_line_at(engine->queues, queue, str_from(text));
+}
+
 /* The job's place in its queue. */
 static status place(struct engine *engine, const struct live_run *live, const struct event *event,
                     const Pb__JobRecord *record, struct error *reterr)
 {
-    str queue                 = str_from(record->job->queue);
+    str name            = str_from(record->job->queue);
+    struct queue *queue = job_queue_at(engine->queues, str_from(record->queue_namespace), name);
     const struct open_job job = {
         .id            = event->id,
         .run           = live->id,
-        .queue         = job_queue_at(engine->queues, str_from(record->queue_namespace), queue),
+        .queue         = queue,
+        .line          = line_of_run(engine, queue, live),
         .priority      = event->priority <= JOB_PRIORITY_MAX ? event->priority : PRIORITY_DEFAULT,
         .sequence      = record->sequence,
         .due_us        = record->due_us,
         .queued_us     = record->queued_us,
         .is_held       = run_is_suspended(live->run),
-        .target        = engine_target_of(engine, queue, record->job->function, event->value),
+        .target        = engine_target_of(engine, name, record->job->function, event->value),
         .fails_on_open = fails_on_open(live, event),
     };
     const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);

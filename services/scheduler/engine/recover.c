@@ -88,8 +88,10 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
     if (!id_is_valid(str_from(record->job)) || !id_is_valid(str_from(record->run))) {
         return fail(reterr, STATUS_DATA_LOSS, "table ready: an id");
     }
+    struct queue *queue = job_queue_at(engine->queues, place.namespace, place.queue);
     struct open_job job = {
-        .queue        = job_queue_at(engine->queues, place.namespace, place.queue),
+        .queue        = queue,
+        .line         = job_line_at(engine->queues, queue, str_from(record->workflow)),
         .priority     = place.priority,
         .sequence     = place.sequence,
         .due_us       = place.due_us,

@@ -77,9 +77,11 @@ static status job_add(struct engine *engine, str subscription, str run, const ch
     record.attempt_timeout_us = ATTEMPT_TIMEOUT_US;
     TRY(engine_job_put(engine, &record, reterr));
 
+    struct queue *queue = job_queue_at(engine->queues, (str){}, str_from(WEBHOOK_QUEUE));
     struct open_job job = {
         .id        = id,
-        .queue     = job_queue_at(engine->queues, (str){}, str_from(WEBHOOK_QUEUE)),
+        .queue     = queue,
+        .line      = job_line_at(engine->queues, queue, subscription), /* they take turns */
         .priority  = PRIORITY_DEFAULT,
         .sequence  = record.sequence,
         .due_us    = record.due_us,

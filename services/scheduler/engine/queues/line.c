@@ -1,0 +1,284 @@
+#include "scheduler/engine/queues/line.h"
+
+#include "base/assert.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "scheduler/engine/job_queue.h"
+
+#include <stdlib.h>
+
+struct lines {
+    struct map *by_name; /* struct line, owned */
+    struct line *first_idle, *last_idle;
+    size_t idle_count;
+};
+
+/* --- order -------------------------------------------------------------------------------------
+ */
+
+static struct open_job *job_of(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct open_job, link);
+    return (struct open_job *)place;
+}
+
+static struct line *line_of(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct line, link);
+    return (struct line *)place;
+}
+
+static bool is_older(const struct heap_link *a, const struct heap_link *b)
+{
+    const struct open_job *one = job_of(a);
+    const struct open_job *two = job_of(b);
+    if (one->due_us != two->due_us) return one->due_us < two->due_us;
+    return one->sequence < two->sequence;
+}
+
+/* Smaller has its turn first. */
+static int64_t rank_us(const struct line *line)
+{
+    const struct open_job *head = line->head;
+    int64_t since_us            = head->due_us > line->turned_us ? head->due_us : line->turned_us;
+    return since_us - (int64_t)head->priority * QUEUE_AGEING_US;
+}
+
+static bool is_before(const struct heap_link *a, const struct heap_link *b)
+{
+    const struct line *one = line_of(a);
+    const struct line *two = line_of(b);
+    int64_t rank_one_us    = rank_us(one);
+    int64_t rank_two_us    = rank_us(two);
+    if (rank_one_us != rank_two_us) return rank_one_us < rank_two_us;
+    if (one->turn != two->turn) return one->turn < two->turn;
+    return one->head->sequence < two->head->sequence;
+}
+
+struct heap lines_heap(void)
+{
+    return heap_init(is_before);
+}
+
+/* --- all lines ---------------------------------------------------------------------------------
+ */
+
+struct lines *lines_new(void)
+{
+    struct lines *lines = mem_new(1, sizeof *lines);
+    lines->by_name      = map_new(LINES_MAX);
+    return lines;
+}
+
+static void line_free(struct line *line)
+{
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) heap_done(&line->ready[i]);
+    heap_done(&line->lines);
+    free((char *)(uintptr_t)line->name.ptr);
+    free(line);
+}
+
+size_t lines_count(const struct lines *lines)
+{
+    return map_count(lines->by_name);
+}
+
+void lines_free(struct lines *lines)
+{
+    if (!lines) return;
+    size_t cursor = 0;
+    void *line    = NULL;
+    while (map_next(lines->by_name, &cursor, NULL, &line)) line_free(line);
+    map_free(lines->by_name);
+    free(lines);
+}
+
+/* Where it stands and its name. */
+struct line_key {
+    char data[2 * sizeof(void *) + LINE_NAME_MAX];
+};
+
+static str key_of(const struct queue *queue, const struct line *parent, str name,
+                  struct line_key *key)
+{
+    ASSERT(name.len <= LINE_NAME_MAX);
+    memcpy(key->data, (const void *)&queue, sizeof(void *));
+    memcpy(key->data + sizeof(void *), (const void *)&parent, sizeof(void *));
+    if (name.len > 0) memcpy(key->data + 2 * sizeof(void *), name.ptr, name.len);
+    return (str){key->data, 2 * sizeof(void *) + name.len};
+}
+
+/* --- lines that nobody needs right now ---------------------------------------------------------
+ */
+
+static void idle_add(struct lines *lines, struct line *line)
+{
+    line->idle_next     = NULL;
+    line->idle_previous = lines->last_idle;
+    if (lines->last_idle) {
+        lines->last_idle->idle_next = line;
+    } else {
+        lines->first_idle = line;
+    }
+    lines->last_idle = line;
+    lines->idle_count++;
+}
+
+static void idle_remove(struct lines *lines, struct line *line)
+{
+    if (line->idle_previous) {
+        line->idle_previous->idle_next = line->idle_next;
+    } else {
+        lines->first_idle = line->idle_next;
+    }
+    if (line->idle_next) {
+        line->idle_next->idle_previous = line->idle_previous;
+    } else {
+        lines->last_idle = line->idle_previous;
+    }
+    lines->idle_count--;
+}
+
+static void drop(struct lines *lines, struct line *line)
+{
+    struct line_key key;
+    void *removed = map_remove(lines->by_name, key_of(line->queue, line->parent, line->name, &key));
+    ASSERT(removed == line);
+    ASSERT(!line->head);
+    idle_remove(lines, line);
+    if (line->parent) line_leave(lines, line->parent);
+    line_free(line);
+}
+
+void line_use(struct lines *lines, struct line *line)
+{
+    if (line->user_count++ == 0) idle_remove(lines, line);
+}
+
+void line_leave(struct lines *lines, struct line *line)
+{
+    ASSERT(line->user_count > 0);
+    if (--line->user_count > 0) return;
+    idle_add(lines, line);
+    if (lines->idle_count > LINES_IDLE_MAX) drop(lines, lines->first_idle);
+}
+
+struct line *line_at(struct lines *lines, struct queue *queue, struct line *parent, str name)
+{
+    struct line_key key;
+    if (name.len > LINE_NAME_MAX) return NULL;
+    str full          = key_of(queue, parent, name, &key);
+    struct line *line = map_get(lines->by_name, full);
+    if (line) return line;
+    line = mem_new(1, sizeof *line);
+    if (!map_put(lines->by_name, full, line)) {
+        free(line);
+        return NULL;
+    }
+    line->name   = (str){mem_dup(name.ptr, name.len), name.len};
+    line->queue  = queue;
+    line->parent = parent;
+    line->turn   = queue->turn;
+    line->lines  = lines_heap();
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) line->ready[i] = heap_init(is_older);
+    idle_add(lines, line);
+    if (parent) line_use(lines, parent);
+    return line;
+}
+
+const struct line *line_of_workflow(const struct line *line)
+{
+    while (line->parent) line = line->parent;
+    return line;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------
+ */
+
+/* The first of its own jobs and of those within it. */
+static struct open_job *find_head(const struct line *line)
+{
+    const struct heap_link *within = heap_first(&line->lines);
+    struct open_job *best          = within ? line_of(within)->head : NULL;
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
+        const struct heap_link *first = heap_first(&line->ready[i]);
+        if (first && (!best || open_job_is_before(job_of(first), best))) best = job_of(first);
+    }
+    return best;
+}
+
+/* Its jobs or its turn have changed: it, and those that it is within, go where they belong. */
+static void settle(struct line *line)
+{
+    for (; line; line = line->parent) {
+        struct heap *heap = line->parent ? &line->parent->lines : &line->queue->lines;
+        line->head        = find_head(line);
+        bool is_in        = heap_has(&line->link);
+        if (line->head && is_in) {
+            heap_move(heap, &line->link);
+        } else if (line->head) {
+            heap_add(heap, &line->link);
+        } else if (is_in) {
+            heap_remove(heap, &line->link);
+        }
+    }
+}
+
+static void stand(struct line *line)
+{
+    struct queue *queue = line->queue;
+    line->previous      = NULL;
+    line->next          = queue->first_line;
+    if (queue->first_line) queue->first_line->previous = line;
+    queue->first_line = line;
+}
+
+static void step_out(struct line *line)
+{
+    if (line->previous) {
+        line->previous->next = line->next;
+    } else {
+        line->queue->first_line = line->next;
+    }
+    if (line->next) line->next->previous = line->previous;
+}
+
+void line_add(struct line *line, struct open_job *job)
+{
+    heap_add(&line->ready[job->priority], &job->link);
+    if (line->ready_count++ == 0) stand(line);
+    settle(line);
+}
+
+void line_remove(struct line *line, struct open_job *job)
+{
+    heap_remove(&line->ready[job->priority], &job->link);
+    if (--line->ready_count == 0) step_out(line);
+    settle(line);
+}
+
+void line_take_turn(struct line *line, int64_t now_us)
+{
+    uint64_t turn = ++line->queue->turn;
+    for (struct line *at = line; at; at = at->parent) {
+        at->turned_us = now_us;
+        at->turn      = turn;
+    }
+    settle(line);
+}
+
+int64_t line_oldest_us(const struct line *line)
+{
+    int64_t oldest_us = INT64_MAX;
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
+        const struct heap_link *first = heap_first(&line->ready[i]);
+        if (first && job_of(first)->due_us < oldest_us) oldest_us = job_of(first)->due_us;
+    }
+    return oldest_us;
+}
+
+struct open_job *lines_head(const struct heap *lines)
+{
+    const struct heap_link *first = heap_first(lines);
+    return first ? line_of(first)->head : NULL;
+}
