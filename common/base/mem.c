@@ -14,6 +14,13 @@ void *mem_new(size_t count, size_t size)
     return memory;
 }
 
+void *mem_alloc(size_t size)
+{
+    void *memory = malloc(size > 0 ? size : 1); /* malloc(0) may answer NULL */
+    ASSERT(memory != NULL);
+    return memory;
+}
+
 void *mem_resize(void *memory, size_t count, size_t size)
 {
     if (count == 0 || size == 0) count = size = 1; /* realloc(p, 0) would free */

@@ -13,6 +13,9 @@
 /** Zeroed memory, never NULL; freed with free(). The product is checked for overflow. */
 [[nodiscard]] void *mem_new(size_t count, size_t size);
 
+/** Memory with any content, never NULL; freed with free(). */
+[[nodiscard]] void *mem_alloc(size_t size);
+
 /** Grows `memory` to `count * size` bytes; the new part is not zeroed. Takes `memory`. */
 [[nodiscard]] void *mem_resize(void *memory, size_t count, size_t size);
 

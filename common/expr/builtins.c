@@ -140,7 +140,7 @@ static const struct builtin table[] = {
     {"rtrimstr", 1, BUILTIN_NATIVE, .call = native_rtrimstr},
     {"scalb", 2, BUILTIN_NATIVE, .call = native_scalb},
     {"scalbln", 2, BUILTIN_NATIVE, .call = native_ldexp},
-    {"setpath", 2, BUILTIN_NATIVE, .call = native_setpath},
+    {"setpath", 2, BUILTIN_NATIVE, .keeps = true, .call = native_setpath},
     {"significand", 0, BUILTIN_NATIVE, .call = native_math, .real = significand},
     {"sin", 0, BUILTIN_NATIVE, .call = native_math, .real = sin},
     {"sinh", 0, BUILTIN_NATIVE, .call = native_math, .real = sinh},

@@ -6,8 +6,8 @@
  * makes instructions of. A fourth kind is excluded, and says why.
  *
  * A native function gets its input and arguments in `args`, owned by the caller; it may take any of
- * them with json_take(). It returns an owned value, or JSON_INVALID after vm_raise(). It spends
- * fuel for what it does beyond a constant.
+ * them with json_take(), arguments only if its entry says that it keeps them. It returns an owned
+ * value, or JSON_INVALID after vm_raise(). It spends fuel for what it does beyond a constant.
  */
 #ifndef EXPR_BUILTINS_H
 #define EXPR_BUILTINS_H
@@ -36,6 +36,7 @@ struct builtin {
     uint8_t arity;
     uint8_t kind;
     uint8_t special;
+    bool keeps; /* native: its arguments may become part of its result. Else it only looks. */
     json (*call)(struct expr_run *vm, json *args);
     double (*real)(double); /* for native_math(), which finds it in vm->builtin */
     double (*real2)(double, double);
@@ -58,6 +59,12 @@ const char *builtin_nearest(str name);
 
 json value_to_text(struct expr_run *vm, json value); /* tostring */
 json value_to_json(struct expr_run *vm, json value); /* tojson */
+
+/* Appends to a text that is being made: bytes, or a value as tostring has it. False: raised. */
+bool text_put(struct expr_run *vm, json *text, str more);
+bool text_put_value(struct expr_run *vm, json *text, json value);
+size_t text_size_of(json value); /* bytes to make room for; a guess */
+
 json text_repeat(struct expr_run *vm, json text, double times);
 json text_split(struct expr_run *vm, json text, json separator);
 json object_merge(struct expr_run *vm, json a, json b);

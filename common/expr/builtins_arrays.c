@@ -130,22 +130,34 @@ json native_flatten_to(struct expr_run *vm, json *args)
 /* --- join --------------------------------------------------------------------------------------
  */
 
+/* One step of `add` between joined values. Texts grow in place; the rest is `+`, which also words
+ * what is wrong. */
+static bool join_put(struct expr_run *vm, json *joined, json more)
+{
+    if (more.kind == JSON_NULL) return true;
+    if (more.kind == JSON_TEXT) return text_put(vm, joined, json_str(more));
+    *joined = value_add(vm, json_take(joined), more);
+    return joined->kind != JSON_INVALID;
+}
+
 json native_join(struct expr_run *vm, json *args)
 {
     if (!json_is_container(args[0])) return not_iterable(vm, args[0]);
     size_t count = json_container_count(args[0]);
     if (count == 0) return json_text_from("");
-    CLEANUP(json_unrefp) json joined = json_invalid();
+    if (!vm_spend(vm, 2 * count)) return json_invalid();
+    size_t size = (count - 1) * text_size_of(args[1]);
+    for (size_t i = 0; i < count; i++) size += text_size_of(json_container_value(args[0], i));
+    if (size > JSON_TEXT_LEN_MAX || !json_meter_allows(size)) return vm_exhaust(vm, "memory");
+
+    CLEANUP(json_unrefp) json joined = json_text_with_capacity(size);
     for (size_t i = 0; i < count; i++) {
-        joined = i == 0 ? json_text_from("") : value_add(vm, json_take(&joined), args[1]);
-        if (joined.kind == JSON_INVALID || !vm_spend(vm, 1)) return json_invalid();
-        json item                      = json_container_value(args[0], i);
-        CLEANUP(json_unrefp) json text = json_invalid();
-        if (item.kind == JSON_NULL) continue;
-        text =
-            json_is_bool(item) || json_is_number(item) ? value_to_text(vm, item) : json_share(item);
-        joined = text.kind ? value_add(vm, json_take(&joined), text) : json_invalid();
-        if (joined.kind == JSON_INVALID) return json_invalid();
+        if (i > 0 && !join_put(vm, &joined, args[1])) return json_invalid();
+        json item      = json_container_value(args[0], i);
+        bool is_scalar = json_is_bool(item) || json_is_number(item);
+        if (!(is_scalar ? text_put_value(vm, &joined, item) : join_put(vm, &joined, item))) {
+            return json_invalid();
+        }
     }
     return json_take(&joined);
 }

@@ -24,12 +24,13 @@ static void sorter_done(struct sorter *sorter)
 /* Merges [from, middle) and [middle, to) of `order` into `spare`. */
 static bool merge(struct sorter *sorter, size_t from, size_t middle, size_t to)
 {
-    size_t a = from;
-    size_t b = middle;
+    const json *keys = sorter->keys.array->items;
+    size_t a         = from;
+    size_t b         = middle;
     for (size_t i = from; i < to; i++) {
         int order = a == middle ? 1 : b == to ? -1 : 0;
-        if (order == 0 && !order_compare(sorter->vm, json_at(sorter->keys, sorter->order[a]),
-                                         json_at(sorter->keys, sorter->order[b]), &order)) {
+        if (order == 0 &&
+            !order_compare(sorter->vm, keys[sorter->order[a]], keys[sorter->order[b]], &order)) {
             return false;
         }
         sorter->spare[i] = order <= 0 ? sorter->order[a++] : sorter->order[b++];
@@ -70,11 +71,12 @@ json array_sort(struct expr_run *vm, json array, json keys)
 {
     CLEANUP(sorter_done) struct sorter sorter = {};
     if (!sorter_run(&sorter, vm, keys)) return json_invalid();
-    json sorted = json_array_new(sorter.count);
+    struct json_array *sorted = json_array_node_new(sorter.count);
     for (size_t i = 0; i < sorter.count; i++) {
-        json_array_push(&sorted, json_share(json_at(array, sorter.order[i])));
+        sorted->items[i] = json_share(array.array->items[sorter.order[i]]);
     }
-    return sorted;
+    sorted->count = (uint32_t)sorter.count;
+    return (json){.kind = JSON_ARRAY, .array = sorted};
 }
 
 /* Sorted, and those with equal keys together: all of them, or the first only. */

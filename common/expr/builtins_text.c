@@ -18,19 +18,59 @@ json value_to_json(struct expr_run *vm, json value)
     return json_text_new(buf_str(&out));
 }
 
+/* What has a text of its own that is short: all but texts and containers. `room` may hold it. */
+static str scalar_text(json scalar, char room[static JSON_NUMBER_SIZE])
+{
+    bool is_nan = scalar.kind == JSON_REAL && isnan(scalar.real);
+    if (scalar.kind == JSON_NULL || is_nan) return str_from("null");
+    if (json_is_bool(scalar)) return str_from(scalar.kind == JSON_TRUE ? "true" : "false");
+    return (str){.ptr = room, .len = json_number_format(scalar, room)};
+}
+
 json value_to_text(struct expr_run *vm, json value)
 {
-    return value.kind == JSON_TEXT ? json_ref(value) : value_to_json(vm, value);
+    if (value.kind == JSON_TEXT) return json_share(value);
+    if (json_is_container(value)) return value_to_json(vm, value);
+    char room[JSON_NUMBER_SIZE];
+    return json_text_new(scalar_text(value, room));
+}
+
+bool text_put(struct expr_run *vm, json *text, str more)
+{
+    if (!vm_spend_bytes(vm, more.len)) return false;
+    if (json_str(*text).len + more.len > JSON_TEXT_LEN_MAX) {
+        (void)vm_exhaust(vm, "memory");
+        return false;
+    }
+    json_text_append(text, more);
+    return true;
+}
+
+bool text_put_value(struct expr_run *vm, json *text, json value)
+{
+    if (value.kind == JSON_TEXT) return text_put(vm, text, json_str(value));
+    if (!json_is_container(value)) {
+        char room[JSON_NUMBER_SIZE];
+        return text_put(vm, text, scalar_text(value, room));
+    }
+    CLEANUP(json_unrefp) json piece = value_to_json(vm, value);
+    return piece.kind != JSON_INVALID && text_put(vm, text, json_str(piece));
+}
+
+size_t text_size_of(json value)
+{
+    enum { SCALAR = 20 /* bytes: an integer of 64 bits */ };
+    return value.kind == JSON_TEXT ? json_str(value).len : SCALAR;
 }
 
 json native_tostring(struct expr_run *vm, json *args)
 {
-    return args[0].kind == JSON_TEXT ? json_take(&args[0]) : value_to_json(vm, args[0]);
+    return args[0].kind == JSON_TEXT ? json_take(&args[0]) : value_to_text(vm, args[0]);
 }
 
 json native_tojson(struct expr_run *vm, json *args)
 {
-    return value_to_json(vm, args[0]);
+    return args[0].kind == JSON_TEXT ? value_to_json(vm, args[0]) : value_to_text(vm, args[0]);
 }
 
 /* --- numbers -----------------------------------------------------------------------------------

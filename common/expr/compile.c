@@ -108,6 +108,7 @@ static void compile_source(struct compiler *c)
     if (has_failed(c)) return;
     find_plain(c, program);
     find_regexes(c);
+    find_block(c);
     c->expr->yield = yield_of(program);
 }
 
@@ -171,6 +172,8 @@ void expr_free(struct expr *expr)
     if (!expr) return;
     for (uint32_t i = 0; i < expr->regex_count; i++) regex_free(expr->regexes[i].regex);
     for (uint32_t i = 0; i < expr->constant_count; i++) json_thaw_and_free(expr->constants[i]);
+    free(expr->block);
+    free(expr->block_offsets);
     free(expr->code);
     free(expr->constants);
     free(expr->operands);

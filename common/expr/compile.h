@@ -151,6 +151,9 @@ static inline struct place keeping(struct place p, operand kept)
     return p;
 }
 
+/* Whether a node yields exactly one value and leaves no fork (compile_single.c). */
+bool is_single(struct compiler *c, const struct node *node, struct binding *scope);
+
 operand gen_constant(struct compiler *c, json value, struct place p, operand want); /* takes */
 
 /* The value of a node that is written out: numbers, texts, arrays and objects of them. Owned. */
@@ -199,6 +202,9 @@ operand gen_variable(struct compiler *c, const struct node *node, struct place p
 
 /* Notes the steps of `program` if it is one; its code is there already. */
 void find_plain(struct compiler *c, const struct node *program);
+
+/* Notes which constants a run copies together (compile_block.c); the code is there already. */
+void find_block(struct compiler *c);
 
 /* Notes a fault; returns OPERAND_NONE. */
 operand compile_fail(struct compiler *c, const struct node *node, enum expr_fault_kind kind,

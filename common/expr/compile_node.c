@@ -82,10 +82,53 @@ static operand gen_negate(struct compiler *c, const struct node *node, struct pl
     return result(c, p, want, (struct insn){.op = OP_NEGATE, .b = value});
 }
 
+/* The elements of an array as they are written. */
+static const struct node *elements_of(const struct node *array)
+{
+    return array->a->kind == NODE_COMMA ? array->a->list : array->a;
+}
+
+static const struct node *element_after(const struct node *array, const struct node *element)
+{
+    return array->a->kind == NODE_COMMA ? element->next : NULL;
+}
+
+static bool are_single(struct compiler *c, const struct node *array, struct binding *scope)
+{
+    const struct node *at = elements_of(array);
+    uint32_t count        = 0;
+    for (; at && count < UINT16_MAX; at = element_after(array, at), count++) {
+        if (!is_single(c, at, scope)) return false;
+    }
+    return !at;
+}
+
+/* An array of as many elements as are written. */
+static operand gen_tuple(struct compiler *c, const struct node *array, struct place p, operand want)
+{
+    uint32_t count    = array->a->kind == NODE_COMMA ? array->a->count : 1;
+    operand *operands = arena_alloc(c->arena, count * sizeof *operands);
+    if (!operands) {
+        return compile_fail(c, array, EXPR_FAULT_LIMIT, (str){}, "expression is too large", "");
+    }
+    struct place inside = p;
+    uint32_t i          = 0;
+    for (const struct node *at = elements_of(array); at; i++) {
+        const struct node *next = element_after(array, at);
+        operands[i]             = gen_value(c, at, inside, !next);
+        inside                  = keeping(inside, operands[i]);
+        at                      = next;
+    }
+    return result(
+        c, p, want,
+        (struct insn){.op = OP_ARRAY, .c = (operand)i, .e = operands_add(c, operands, i)});
+}
+
 static operand gen_array(struct compiler *c, const struct node *node, struct place p, operand want)
 {
     json folded = json_invalid();
     if (fold(c, node, p.scope, &folded)) return gen_constant(c, folded, p, want);
+    if (are_single(c, node, p.scope)) return gen_tuple(c, node, p, want);
     operand array   = register_new(c);
     uint32_t open   = emit(c, (struct insn){.op = OP_COLLECT, .a = array});
     operand element = gen_value(c, node->a, p, false);
@@ -183,10 +226,29 @@ static operand gen_logic(struct compiler *c, const struct node *node, struct pla
     return result_is(c, p, want, taken(truth));
 }
 
+/* a // b where a has one value. */
+static operand gen_single_alternative(struct compiler *c, const struct node *node, struct place p,
+                                      operand wanted)
+{
+    operand want    = branch_register(c, p, wanted);
+    operand value   = gen_value(c, node->a, p, false);
+    uint32_t reject = emit(c, (struct insn){.op = OP_JUMP_IF_NOT, .b = value});
+    (void)result_is(c, p, want, value);
+    uint32_t done = p.is_tail ? 0 : emit(c, (struct insn){.op = OP_JUMP});
+    if (has_failed(c)) return OPERAND_NONE;
+    patch(c, reject);
+    (void)gen(c, node->b, p, want);
+    if (done && !has_failed(c)) patch(c, done);
+    return branch_result(wanted, want);
+}
+
 /* a // b: what is true of a; b if there was nothing. */
 static operand gen_alternative(struct compiler *c, const struct node *node, struct place p,
                                operand wanted)
 {
+    if (!p.in_path && is_single(c, node->a, p.scope)) {
+        return gen_single_alternative(c, node, p, wanted);
+    }
     operand want  = branch_register(c, p, wanted);
     operand found = register_new(c);
     operand yes   = constant(c, json_bool(true));

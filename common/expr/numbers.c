@@ -42,13 +42,9 @@ json number_abs(json number)
 
 static json add_texts(struct expr_run *vm, json a, json b)
 {
-    if (!vm_spend_bytes(vm, json_str(b).len + json_str(a).len) ||
-        json_str(a).len + json_str(b).len > JSON_TEXT_LEN_MAX) {
-        json_unref(a);
-        return vm_exhaust(vm, "memory");
-    }
-    json_text_append(&a, json_str(b));
-    return a;
+    if (text_put(vm, &a, json_str(b))) return a;
+    json_unref(a);
+    return json_invalid();
 }
 
 static json add_arrays(struct expr_run *vm, json a, json b)

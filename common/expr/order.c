@@ -5,6 +5,9 @@
 /* Scalars, and values of different kinds: nothing to look into. */
 static int compare_scalars(json a, json b)
 {
+    if (a.kind == JSON_INT && b.kind == JSON_INT) {
+        return (a.integer > b.integer) - (a.integer < b.integer);
+    }
     return json_compare(a, b);
 }
 
@@ -47,7 +50,7 @@ static struct json_level *next_level(struct json_walk *walk)
     return top;
 }
 
-bool order_equal(struct expr_run *vm, json a, json b, int *ret_order)
+static bool equal_deep(struct expr_run *vm, json a, json b, int *ret_order)
 {
     CLEANUP(json_walk_done) struct json_walk walk;
     json_walk_init(&walk);
@@ -69,6 +72,25 @@ bool order_equal(struct expr_run *vm, json a, json b, int *ret_order)
     }
     *ret_order = 0;
     return true;
+}
+
+/* Most values that are compared are scalars, or keys of sort_by: arrays of one scalar. */
+static bool unwrap(json *a, json *b)
+{
+    bool are_ones = a->kind == JSON_ARRAY && b->kind == JSON_ARRAY && a->array->count == 1 &&
+                    b->array->count == 1;
+    if (!are_ones) return !needs_look(*a, *b);
+    if (needs_look(a->array->items[0], b->array->items[0])) return false;
+    *a = a->array->items[0];
+    *b = b->array->items[0];
+    return true;
+}
+
+bool order_equal(struct expr_run *vm, json a, json b, int *ret_order)
+{
+    if (!unwrap(&a, &b)) return equal_deep(vm, a, b, ret_order);
+    *ret_order = compare_scalars(a, b);
+    return spend_for(vm, a);
 }
 
 /* The sorted keys of both objects, as if they were arrays. */
@@ -98,7 +120,7 @@ static bool compare_entered(struct expr_run *vm, struct json_walk *walk, json a,
     return true;
 }
 
-bool order_compare(struct expr_run *vm, json a, json b, int *ret_order)
+static bool compare_deep(struct expr_run *vm, json a, json b, int *ret_order)
 {
     CLEANUP(json_walk_done) struct json_walk walk;
     json_walk_init(&walk);
@@ -127,4 +149,11 @@ bool order_compare(struct expr_run *vm, json a, json b, int *ret_order)
         }
     }
     return true;
+}
+
+bool order_compare(struct expr_run *vm, json a, json b, int *ret_order)
+{
+    if (!unwrap(&a, &b)) return compare_deep(vm, a, b, ret_order);
+    *ret_order = compare_scalars(a, b);
+    return spend_for(vm, a);
 }

@@ -19,7 +19,9 @@ enum {
     PROGRAM_REGISTERS_MAX      = 0x3FFE, /* of a function: what an operand can name */
     PROGRAM_CONSTANTS_MAX      = 0x3FFF,
     PROGRAM_CONSTANT_DEPTH_MAX = 512, /* more than the parser lets a tree be high */
-    PROGRAM_CODE_MAX = 1 << 19,       /* instructions; 64 KiB of source make at most a few each */
+    PROGRAM_BLOCK_TEXTS_MAX    = 64,
+    PROGRAM_BLOCK_LEN_MAX      = 64, /* bytes of a text: a long one is not copied for a short one */
+    PROGRAM_CODE_MAX = 1 << 19,      /* instructions; 64 KiB of source make at most a few each */
 };
 
 /* An operand: two bits of class, 14 of index. */
@@ -166,7 +168,9 @@ struct expr {
     uint32_t code_count;
     json *constants;
     uint32_t constant_count;
-    operand *operands; /* of instructions with many */
+    struct json_block *block; /* of short texts that may become part of values; or NULL */
+    uint32_t *block_offsets;  /* for each constant; 0: it is not there */
+    operand *operands;        /* of instructions with many */
     uint32_t operand_count;
     struct closure_ref *closures;
     uint32_t closure_count;

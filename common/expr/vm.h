@@ -104,7 +104,8 @@ struct expr_run {
     uint64_t fuel; /* left */
     struct json_meter meter;
     struct expr_limits limits;
-    json *constants; /* the program's, as values of this run; made when first needed */
+    struct json_block *block; /* the program's constants, as values of this run: short texts, */
+    json *constants;          /* and others. Made when first needed. */
     const json *variables;
     json input;
     int64_t now_us;
@@ -214,16 +215,6 @@ static inline bool vm_has_failed(const struct expr_run *vm)
 
 /* --- registers ---------------------------------------------------------------------------------
  */
-
-static inline json json_share(json value)
-{
-    return value.kind < JSON_TEXT ? value : json_ref(value);
-}
-
-static inline void json_drop(json value)
-{
-    if (value.kind >= JSON_TEXT) json_unref(value);
-}
 
 static inline struct slot *vm_slot(struct expr_run *vm, operand o)
 {

@@ -2,7 +2,8 @@
  * Constants of the program, as values of a run.
  *
  * The program's own are frozen and go when it goes, but a result may live longer. So what may
- * become part of a value is copied, once per run; what is only looked at is not.
+ * become part of a value is copied, once per run; what is only looked at is not. Short texts, which
+ * are nearly all of them, are copied together.
  */
 #include "base/assert.h"
 #include "base/attr.h"
@@ -47,12 +48,22 @@ static json copy_tree(json value)
     }
 }
 
+static json short_text(struct expr_run *vm, uint32_t offset)
+{
+    if (!vm->block) vm->block = json_block_copy(vm->expr->block);
+    return json_from_text(json_block_text(vm->block, offset));
+}
+
 json vm_constant(struct expr_run *vm, uint32_t index)
 {
-    json constant = vm->expr->constants[index];
+    const struct expr *expr = vm->expr;
+    json constant           = expr->constants[index];
     if (constant.kind < JSON_TEXT) return constant;
+    if (expr->block && expr->block_offsets[index]) {
+        return short_text(vm, expr->block_offsets[index]);
+    }
     if (!vm->constants) {
-        size_t size   = vm->expr->constant_count * sizeof(json);
+        size_t size   = expr->constant_count * sizeof(json);
         vm->constants = json_node_new(size);
         memset(vm->constants, 0, size);
     }
@@ -63,6 +74,7 @@ json vm_constant(struct expr_run *vm, uint32_t index)
 
 void vm_constants_free(struct expr_run *vm)
 {
+    if (vm->block) json_block_unref(vm->block);
     if (!vm->constants) return;
     for (uint32_t i = 0; i < vm->expr->constant_count; i++) json_drop(vm->constants[i]);
     json_node_free(vm->constants, vm->expr->constant_count * sizeof(json));

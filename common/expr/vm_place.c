@@ -81,9 +81,29 @@ static enum step set_member(struct expr_run *vm, operand to, json value, struct 
     return STEP_NEXT;
 }
 
+/* What is there, of the most usual kinds of container and key; a view. JSON_INVALID: look closer.
+ */
+static json find_member(json container, json key)
+{
+    if (container.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
+        int64_t at = json_object_find(container.object, json_text_view(key.text), key.text);
+        return at < 0 ? json_null() : container.object->members[at].value;
+    }
+    bool is_within = container.kind == JSON_ARRAY && key.kind == JSON_INT && key.integer >= 0 &&
+                     key.integer < container.array->count;
+    return is_within ? container.array->items[key.integer] : json_invalid();
+}
+
 enum step do_index(struct expr_run *vm, const struct insn *insn)
 {
-    bool is_place  = vm_makes_place(vm, insn);
+    bool is_place = vm_makes_place(vm, insn);
+    if (!is_place) {
+        json found = find_member(vm_view(vm, insn->b), vm_view(vm, insn->c));
+        /* A part of a constant may not be kept. */
+        if (found.kind && !operand_is_constant(insn->b)) {
+            return vm_set(vm, insn->a, json_share(found));
+        }
+    }
     json container = vm_share(vm, insn->b);
     json key       = is_place ? vm_share(vm, insn->c) : vm_view(vm, insn->c);
     if (is_place && !vm_trail(vm, insn->b)) return not_a_place(vm, container, key);

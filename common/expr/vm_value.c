@@ -100,10 +100,11 @@ enum step do_push(struct expr_run *vm, const struct insn *insn)
 
 enum step do_array(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = operands_of(vm, insn);
-    json array              = json_array_new(insn->c);
-    for (operand i = 0; i < insn->c; i++) json_array_push(&array, vm_own(vm, operands[i]));
-    return vm_set(vm, insn->a, array);
+    const operand *operands  = operands_of(vm, insn);
+    struct json_array *array = json_array_node_new(insn->c);
+    for (operand i = 0; i < insn->c; i++) array->items[i] = vm_own(vm, operands[i]);
+    array->count = insn->c;
+    return vm_set(vm, insn->a, (json){.kind = JSON_ARRAY, .array = array});
 }
 
 enum step do_object(struct expr_run *vm, const struct insn *insn)
@@ -127,22 +128,30 @@ enum step do_object(struct expr_run *vm, const struct insn *insn)
 enum step do_concat(struct expr_run *vm, const struct insn *insn)
 {
     const operand *operands = operands_of(vm, insn);
-    json text               = json_text_from("");
+    size_t size             = 0;
+    for (operand i = 0; i < insn->c; i++) size += text_size_of(vm_view(vm, operands[i]));
+    if (size > JSON_TEXT_LEN_MAX || !json_meter_allows(size)) {
+        (void)vm_exhaust(vm, "memory");
+        return STEP_RAISE;
+    }
+    json text = json_text_with_capacity(size);
     for (operand i = 0; i < insn->c; i++) {
-        json piece = value_to_text(vm, vm_view(vm, operands[i]));
-        if (piece.kind == JSON_INVALID || !vm_spend_bytes(vm, json_str(piece).len)) {
-            json_drop(piece);
-            json_unref(text);
-            return STEP_RAISE;
-        }
-        json_text_append(&text, json_str(piece));
-        json_unref(piece);
+        if (text_put_value(vm, &text, vm_view(vm, operands[i]))) continue;
+        json_unref(text);
+        return STEP_RAISE;
     }
     return vm_set(vm, insn->a, text);
 }
 
 /* --- builtins ----------------------------------------------------------------------------------
  */
+
+/* A constant that is only looked at is the program's own, which is frozen: dropping it is nothing.
+ */
+static json argument(struct expr_run *vm, const struct builtin *builtin, operand o)
+{
+    return operand_is_constant(o) && !builtin->keeps ? vm_view(vm, o) : vm_own(vm, o);
+}
 
 enum step do_builtin(struct expr_run *vm, const struct insn *insn)
 {
@@ -154,7 +163,7 @@ enum step do_builtin(struct expr_run *vm, const struct insn *insn)
     json input          = vm_view(vm, insn->b);
     struct trail *trail = is_place ? trail_ref(vm_trail(vm, insn->b)) : NULL;
     /* The input last: it may be moved, and an argument may be the same register. */
-    for (operand i = 0; i < insn->c; i++) args[i + 1] = vm_own(vm, operands[i]);
+    for (operand i = 0; i < insn->c; i++) args[i + 1] = argument(vm, builtin, operands[i]);
     args[0]     = vm_own(vm, insn->b);
     vm->builtin = builtin;
     json result = builtin->call(vm, args);

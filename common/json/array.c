@@ -54,7 +54,7 @@ static struct json_array *own(json *array, size_t needed)
     }
 
     struct json_array *copy = json_array_node_new(capacity);
-    for (uint32_t i = 0; i < node->count; i++) copy->items[i] = json_ref(node->items[i]);
+    for (uint32_t i = 0; i < node->count; i++) copy->items[i] = json_share(node->items[i]);
     copy->count = node->count;
     json_unref(*array);
     array->array = copy;
@@ -69,13 +69,18 @@ void json_array_push(json *array, json value)
     node->items[node->count++] = value;
 }
 
+json *json_array_slot(json *array, size_t index)
+{
+    ASSERT(index < json_count(*array));
+    return &own(array, 0)->items[index];
+}
+
 void json_array_set(json *array, size_t index, json value)
 {
     ASSERT(value.kind != JSON_INVALID);
-    ASSERT(index < json_count(*array));
-    struct json_array *node = own(array, 0);
-    json before             = node->items[index];
-    node->items[index]      = value;
+    json *slot  = json_array_slot(array, index);
+    json before = *slot;
+    *slot       = value;
     json_unref(before);
 }
 

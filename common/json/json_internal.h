@@ -20,14 +20,29 @@ enum {
     JSON_MEMBERS_MAX  = 1 << 28,   /* of one container: its bytes fit 64 bits many times over */
     JSON_CAPACITY_MIN = 4,         /* members, at the first growth */
     JSON_TEXT_LEN_MAX = INT32_MAX, /* bytes of a text */
+    JSON_BLOCK_ALIGN  = 8,
 };
 
 struct json_text {
     uint32_t refs;
-    uint32_t hash; /* of the bytes; 0: not computed yet. Frozen texts have it. */
-    uint32_t len;  /* bytes */
-    uint32_t capacity;
-    char bytes[]; /* capacity + 1, a NUL at `len` */
+    uint32_t hash;     /* of the bytes; 0: not computed yet. Frozen texts have it. */
+    uint32_t len;      /* bytes */
+    uint32_t capacity; /* bytes; or JSON_TEXT_IN_BLOCK and where it begins there */
+    char bytes[];      /* capacity + 1, a NUL at `len` */
+};
+
+/*
+ * Texts that were made together, in one piece of memory, which goes when the last of them goes: the
+ * constants of an expression cost one allocation per evaluation, not one each. They belong to one
+ * thread together.
+ */
+#define JSON_TEXT_IN_BLOCK (UINT32_C(1) << 31)
+
+struct json_block {
+    uint32_t live;  /* texts that have owners, and one more until json_block_unref() */
+    uint32_t count; /* texts */
+    uint32_t size;  /* bytes, this included; the texts follow, at multiples of JSON_BLOCK_ALIGN */
+    uint32_t reserved;
 };
 
 struct json_array {
@@ -71,6 +86,9 @@ size_t json_meter_room(void);
  */
 
 struct json_text *json_text_node_new(str text);
+
+/** An empty text with room for `capacity` bytes before it grows. Owned. */
+json json_text_with_capacity(size_t capacity);
 void json_text_node_free(struct json_text *text);
 
 /** SipHash with a key of this process, never 0: names chosen by an attacker do not collide. */
@@ -103,8 +121,54 @@ static inline void json_text_node_unref(struct json_text *text)
     if (--text->refs == 0) json_text_node_free(text);
 }
 
+/** An image of `texts`, to be copied: it counts for no meter. free() it. `ret_offsets` gets where
+ * in the block each begins. */
+struct json_block *json_block_image(const json *texts, size_t count, uint32_t *ret_offsets);
+
+/** A block with one owner for each text, the caller, until json_block_unref(). */
+struct json_block *json_block_copy(const struct json_block *image);
+void json_block_unref(struct json_block *block);
+
+static inline struct json_text *json_block_text(struct json_block *block, uint32_t offset)
+{
+    return (struct json_text *)(void *)((char *)block + offset);
+}
+
+/* --- owners, inline: json_ref() and json_unref() for inner loops -------------------------------
+ */
+
+/* The counter of a node; it is the first field of all three. */
+static inline uint32_t *json_refs_of(json value)
+{
+    static_assert(offsetof(struct json_text, refs) == 0);
+    return &value.text->refs;
+}
+
+static inline json json_share(json value)
+{
+    if (value.kind < JSON_TEXT) return value;
+    uint32_t *refs = json_refs_of(value);
+    if (*refs != JSON_REFS_IMMORTAL) ++*refs;
+    return value;
+}
+
+/** The last owner of `value`, a node, has gone. */
+void json_bury(json value);
+
+static inline void json_drop(json value)
+{
+    if (value.kind < JSON_TEXT) return;
+    uint32_t *refs = json_refs_of(value);
+    if (*refs != JSON_REFS_IMMORTAL && --*refs == 0) json_bury(value);
+}
+
 /* --- containers --------------------------------------------------------------------------------
  */
+
+/** Makes the caller the only owner of the container, and returns the place of a member there is:
+ * valid until the container changes. What it holds may be replaced. */
+json *json_array_slot(json *array, size_t index);
+json *json_object_slot(json *object, size_t index);
 
 struct json_array *json_array_node_new(size_t capacity);
 size_t json_array_size(const struct json_array *array);

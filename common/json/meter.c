@@ -42,7 +42,7 @@ static void count(size_t old_size, size_t new_size)
 void *json_node_new(size_t size)
 {
     count(0, size);
-    return mem_resize(NULL, 1, size);
+    return mem_alloc(size);
 }
 
 void *json_node_resize(void *node, size_t old_size, size_t new_size)

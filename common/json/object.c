@@ -179,13 +179,20 @@ static struct json_object *own(json *object, size_t needed)
     for (uint32_t i = 0; i < node->count; i++) {
         json_text_node_ref(node->members[i].key);
         copy->members[i].key   = node->members[i].key;
-        copy->members[i].value = json_ref(node->members[i].value);
+        copy->members[i].value = json_share(node->members[i].value);
     }
     copy->count = node->count;
     index_build(copy);
     json_unref(*object);
     object->object = copy;
     return copy;
+}
+
+json *json_object_slot(json *object, size_t index)
+{
+    ASSERT(object->kind == JSON_OBJECT);
+    ASSERT(index < object->object->count);
+    return &own(object, 0)->members[index].value;
 }
 
 static void append(struct json_object *object, struct json_text *key, json value)

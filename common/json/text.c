@@ -1,5 +1,6 @@
 /* Texts: counted, valid UTF-8, NUL-terminated. */
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "json/json_internal.h"
 
@@ -33,9 +34,36 @@ struct json_text *json_text_node_new(str text)
     return node;
 }
 
+static bool is_in_block(const struct json_text *text)
+{
+    return (text->capacity & JSON_TEXT_IN_BLOCK) != 0;
+}
+
+static size_t capacity_of(const struct json_text *text)
+{
+    return is_in_block(text) ? text->len : text->capacity;
+}
+
+static void block_drop(struct json_block *block)
+{
+    if (--block->live == 0) json_node_free(block, block->size);
+}
+
 void json_text_node_free(struct json_text *text)
 {
-    json_node_free(text, size_of(text->capacity));
+    if (is_in_block(text)) {
+        uint32_t offset = text->capacity & ~JSON_TEXT_IN_BLOCK;
+        block_drop((struct json_block *)(void *)((char *)text - offset));
+    } else {
+        json_node_free(text, size_of(text->capacity));
+    }
+}
+
+json json_text_with_capacity(size_t capacity)
+{
+    struct json_text *node = node_with(capacity);
+    node->bytes[0]         = '\0';
+    return json_from_text(node);
 }
 
 uint32_t json_hash(str text)
@@ -89,7 +117,7 @@ void json_text_append(json *text, str more)
 
     struct json_text *node = text->text;
     size_t needed          = node->len + more.len;
-    if (node->refs != 1 || needed > node->capacity) {
+    if (node->refs != 1 || needed > capacity_of(node)) {
         /* A new node, not a bigger one: `more` may be a view of the old. */
         struct json_text *next = node_with(grown(node->len, needed));
         put(next, json_text_view(node));
@@ -100,4 +128,54 @@ void json_text_append(json *text, str more)
     }
     put(node, more);
     node->hash = 0;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------
+ */
+
+static size_t size_in_block(size_t len)
+{
+    size_t size = sizeof(struct json_text) + len + 1;
+    return (size + JSON_BLOCK_ALIGN - 1) / JSON_BLOCK_ALIGN * JSON_BLOCK_ALIGN;
+}
+
+struct json_block *json_block_image(const json *texts, size_t count, uint32_t *ret_offsets)
+{
+    size_t size = sizeof(struct json_block);
+    for (size_t i = 0; i < count; i++) size += size_in_block(json_str(texts[i]).len);
+    ASSERT(size <= JSON_TEXT_LEN_MAX);
+    struct json_block *block = mem_new(1, size);
+    block->live              = (uint32_t)count + 1;
+    block->count             = (uint32_t)count;
+    block->size              = (uint32_t)size;
+
+    uint32_t offset = sizeof *block;
+    for (size_t i = 0; i < count; i++) {
+        struct json_text *text = json_block_text(block, offset);
+        text->refs             = 1;
+        text->hash             = json_text_hash(texts[i].text);
+        text->capacity         = JSON_TEXT_IN_BLOCK | offset;
+        put(text, json_str(texts[i]));
+        ret_offsets[i] = offset;
+        offset += (uint32_t)size_in_block(text->len);
+    }
+    return block;
+}
+
+struct json_block *json_block_copy(const struct json_block *image)
+{
+    struct json_block *block = json_node_new(image->size);
+    memcpy(block, image, image->size);
+    return block;
+}
+
+void json_block_unref(struct json_block *block)
+{
+    uint32_t offset = sizeof *block;
+    for (uint32_t i = 0; i < block->count; i++) {
+        struct json_text *text = json_block_text(block, offset);
+        offset += (uint32_t)size_in_block(text->len);
+        json_text_node_unref(text);
+    }
+    block_drop(block);
 }

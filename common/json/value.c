@@ -49,21 +49,12 @@ size_t json_count(json container)
 /* --- owners ------------------------------------------------------------------------------------
  */
 
-/* The counter of a node; it is the first field of all three. */
-static uint32_t *refs_of(json value)
-{
-    static_assert(offsetof(struct json_text, refs) == 0);
-    static_assert(offsetof(struct json_array, refs) == 0);
-    static_assert(offsetof(struct json_object, refs) == 0);
-    return &value.text->refs;
-}
+static_assert(offsetof(struct json_array, refs) == 0); /* json_refs_of() */
+static_assert(offsetof(struct json_object, refs) == 0);
 
 json json_ref(json value)
 {
-    if (value.kind < JSON_TEXT) return value;
-    uint32_t *refs = refs_of(value);
-    if (*refs != JSON_REFS_IMMORTAL) ++*refs;
-    return value;
+    return json_share(value);
 }
 
 /* Containers whose last owner went away, linked through the counter nobody needs any more: freeing
@@ -76,7 +67,7 @@ struct dead {
 static bool had_last_owner(json value)
 {
     if (value.kind < JSON_TEXT) return false;
-    uint32_t *refs = refs_of(value);
+    uint32_t *refs = json_refs_of(value);
     return *refs != JSON_REFS_IMMORTAL && --*refs == 0;
 }
 
@@ -117,8 +108,12 @@ static void bury_object(struct dead *dead)
     json_node_free(object, json_object_size(object));
 }
 
-static void bury_all(json value)
+void json_bury(json value)
 {
+    if (value.kind == JSON_TEXT) {
+        json_text_node_free(value.text);
+        return;
+    }
     struct dead dead = {};
     bury(value, &dead);
     while (dead.arrays || dead.objects) {
@@ -129,7 +124,7 @@ static void bury_all(json value)
 
 void json_unref(json value)
 {
-    if (had_last_owner(value)) bury_all(value);
+    json_drop(value);
 }
 
 void json_unrefp(json *value)
@@ -160,7 +155,7 @@ static void freeze_node(json value, struct json_walk *walk)
 {
     if (value.kind == JSON_TEXT) freeze_text(value.text);
     if (!json_is_container(value)) return;
-    uint32_t *refs = refs_of(value);
+    uint32_t *refs = json_refs_of(value);
     if (*refs == JSON_REFS_IMMORTAL) return;
     *refs = JSON_REFS_IMMORTAL;
     (void)json_walk_push(walk, value);
@@ -196,7 +191,7 @@ static void thaw_node(json value, struct json_walk *walk)
 {
     if (value.kind == JSON_TEXT) thaw_text(value.text);
     if (!json_is_container(value)) return;
-    uint32_t *refs = refs_of(value);
+    uint32_t *refs = json_refs_of(value);
     bool is_first  = *refs == JSON_REFS_IMMORTAL;
     *refs          = is_first ? 1 : *refs + 1;
     if (is_first) (void)json_walk_push(walk, value);

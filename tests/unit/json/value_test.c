@@ -1,5 +1,5 @@
 /* Values: owners, copies on write, look-ups, order, the meter. */
-#include "json/json.h"
+#include "json/json_internal.h"
 #include "json/json_text.h"
 
 #include "base/buf.h"
@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static json parsed(const char *text)
 {
@@ -302,6 +303,56 @@ static void a_node_used_twice_thaws_once(void **state)
     json_thaw_and_free(json_freeze(outer));
 }
 
+/* A block goes when the last of its texts goes, whoever has it. */
+static void texts_of_a_block_live_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 3 };
+    CLEANUP(json_unrefp) json array = parsed("[\"one\",\"\",\"a third text\"]");
+    json texts[COUNT];
+    uint32_t offsets[COUNT];
+    for (size_t i = 0; i < COUNT; i++) texts[i] = json_at(array, i);
+    struct json_block *image = json_block_image(texts, COUNT, offsets);
+
+    struct json_meter meter   = {.limit = 1 << 20};
+    struct json_meter *before = json_meter_enter(&meter);
+    struct json_block *block  = json_block_copy(image);
+    json first                = json_ref(json_from_text(json_block_text(block, offsets[0])));
+    json empty                = json_ref(json_from_text(json_block_text(block, offsets[1])));
+    json kept                 = json_ref(json_from_text(json_block_text(block, offsets[2])));
+    json_block_unref(block);
+    assert_true(meter.used > 0);
+    assert_is(first, "\"one\"");
+    json_text_append(&first, str_from(" and more")); /* no room there: it moves */
+    assert_is(first, "\"one and more\"");
+    assert_is(empty, "\"\"");
+    json_unref(empty);
+    json_unref(first);
+    assert_is(kept, "\"a third text\"");
+    json_thaw_and_free(json_freeze(kept));
+    assert_int_equal(meter.used, 0);
+
+    json_block_unref(json_block_copy(image)); /* nobody took one */
+    assert_int_equal(meter.used, 0);
+    (void)json_meter_enter(before);
+    free(image);
+}
+
+static void members_are_changed_in_place(void **state)
+{
+    (void)state;
+    CLEANUP(json_unrefp) json array  = parsed("[1,{\"a\":2}]");
+    CLEANUP(json_unrefp) json shared = json_ref(array);
+    json *member                     = json_array_slot(&array, 1);
+    *json_object_slot(member, 0)     = json_int(3);
+    assert_is(array, "[1,{\"a\":3}]");
+    assert_is(shared, "[1,{\"a\":2}]");
+    const struct json_array *node = array.array;
+    *json_array_slot(&array, 0)   = json_int(4);
+    assert_ptr_equal(array.array, node);
+    assert_is(array, "[4,{\"a\":3}]");
+}
+
 static void the_meter_counts_to_zero(void **state)
 {
     (void)state;
@@ -394,6 +445,8 @@ int main(void)
         cmocka_unit_test(foreign_bytes_become_texts),
         cmocka_unit_test(frozen_values_are_shared_and_never_changed),
         cmocka_unit_test(a_node_used_twice_thaws_once),
+        cmocka_unit_test(texts_of_a_block_live_alone),
+        cmocka_unit_test(members_are_changed_in_place),
         cmocka_unit_test(the_meter_counts_to_zero),
         cmocka_unit_test(kinds_have_names),
         cmocka_unit_test(doubles_survive_their_text),
