@@ -33,6 +33,7 @@ static const struct rpc_contract_method run_methods[] = {
     {"Suspend", RPC_COMMIT, true,  INSIDE},
     {"Resume",  RPC_COMMIT, false, INSIDE},
     {"Retry",   RPC_COMMIT, false, INSIDE},
+    {"Fail",    RPC_COMMIT, false, INSIDE},
     {"Signal",  RPC_COMMIT, false, INSIDE},
     {"Pull",    RPC_LONG,   true,  EDGE},
     {"Edit",    RPC_COMMIT, false, INSIDE},

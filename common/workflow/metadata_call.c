@@ -112,3 +112,28 @@ void on_open_read(struct reader *reader, json value, void *target)
         task->call.fails_on_open = index == 1;
     }
 }
+
+/* --- attempts ----------------------------------------------------------------------------------
+ */
+
+/* `fault` is the default: the error of the last attempt is the task's. */
+void on_exhausted_read(struct reader *reader, json value, void *target)
+{
+    static const char *const words[] = {"fault", "pause"};
+    struct task *task                = target;
+    size_t index                     = 0;
+    if (!is_job(task)) {
+        refuse_place(reader, "onExhausted");
+        return;
+    }
+    if (!choice_read(reader, value, words, ARRAY_LEN(words), &index)) return;
+    if (index == 1 && task->is_compensation) {
+        struct diagnostic *finding =
+            refuse(reader, "V30", value_place(reader),
+                   "`onExhausted: pause` means nothing in a compensation: one that keeps failing "
+                   "is a dead letter, and the others go on");
+        hint(reader, finding, "remove it");
+        return;
+    }
+    task->call.pauses = index == 1;
+}

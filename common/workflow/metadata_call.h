@@ -8,6 +8,7 @@
 void call_queue_read(struct reader *reader, json value, void *target);
 void dead_letter_read(struct reader *reader, json value, void *target);
 void on_open_read(struct reader *reader, json value, void *target);
+void on_exhausted_read(struct reader *reader, json value, void *target);
 void cache_read(struct reader *reader, json value, void *target); /* metadata_cache.c */
 
 /** The same when the whole task was read: whether its arguments may be what is looked up. */

@@ -198,6 +198,7 @@ static const struct field task_fields[] = {
     {"compensate", compensate_read, 0, OPTIONAL},
     {"queue", call_queue_read, 0, OPTIONAL},
     {"onOpen", on_open_read, 0, OPTIONAL},
+    {"onExhausted", on_exhausted_read, 0, OPTIONAL},
     {"cache", cache_read, 0, OPTIONAL},
     {"deadLetter", dead_letter_read, 0, OPTIONAL},
 };

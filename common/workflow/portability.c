@@ -204,6 +204,8 @@ static const struct {
      "a `fork` where the number of branches is known"},
     {"deadLetter", "elsewhere `deadLetter` is ignored: nothing is kept of a failure",
      "a `try` whose `catch.do` emits `dev.tutti.deadletter.v1`"},
+    {"onExhausted", "elsewhere `onExhausted` is ignored: a call that was tried in vain faults",
+     NULL},
     {"cache", "elsewhere `cache` is ignored: the function is called every time", NULL},
 };
 

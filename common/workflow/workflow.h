@@ -169,6 +169,7 @@ struct call_body {
     const char *dead_letter_queue;  /* NULL: that of its jobs */
     const struct cache_rule *cache; /* NULL: it is made every time */
     bool fails_on_open;             /* `onOpen: fail`: it raises rather than wait for a breaker */
+    bool pauses;                    /* `onExhausted: pause`: its last failure waits for a person */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
     const char *authentication_kind; /* "basic", "bearer", "digest", "oauth2", "oidc" */
     const struct template *authentication;

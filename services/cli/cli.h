@@ -83,6 +83,7 @@ enum cli_exit command_restart(struct cli *cli);
 enum cli_exit command_reset(struct cli *cli);
 enum cli_exit command_draft(struct cli *cli);
 enum cli_exit command_retry(struct cli *cli);
+enum cli_exit command_fail(struct cli *cli);
 enum cli_exit command_cache(struct cli *cli);
 enum cli_exit command_dead_letters(struct cli *cli);
 enum cli_exit command_pause(struct cli *cli);

@@ -63,6 +63,17 @@ enum cli_exit command_retry(struct cli *cli)
     return post(cli, "POST", &path, &body, "goes on");
 }
 
+enum cli_exit command_fail(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    if (!put_body(cli->values[RETRY_TASK], NULL, &body)) return CLI_USAGE;
+    (void)buf_put_text(&path, "/v1/runs/");
+    api_put_segment(&path, cli->arguments[0]);
+    (void)buf_put_text(&path, "/fail");
+    return post(cli, "POST", &path, &body, "has failed");
+}
+
 /* --- dead letters ------------------------------------------------------------------------------
  */
 

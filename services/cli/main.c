@@ -62,6 +62,10 @@ static const struct cli_flag retry_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
     {},
 };
+static const struct cli_flag fail_flags[] = {
+    {"--task", 't', "REFERENCE", "only this task: /do/1/pay"},
+    {},
+};
 static const struct cli_flag batch_flags[] = {
     {"--max-concurrent", 'm', "N", "only so many of them are at work at once"},
     {"--label", 'l', "KEY:VALUE", "a label for all of them"},
@@ -203,11 +207,16 @@ static const struct cli_command commands[] = {
      "Nothing is compensated, and its child runs are terminated too.", 1, 1, cancel_flags,
      command_terminate},
     {"retry", "RUN", "open a faulted run again where it failed",
-     "What was done stays done. A run that was undone is not opened again.", 1, 1, retry_flags,
+     "What was done stays done. A run that was undone is not opened again. Of a run that waits\n"
+     "for an operator (`onExhausted: pause`) what was given up is tried again.", 1, 1, retry_flags,
      command_retry},
+    {"fail", "RUN", "let what waits for an operator fail",
+     "Its error is that of its last attempt, which the workflow may catch. `tutti retry` tries it\n"
+     "again instead.", 1, 1, fail_flags, command_fail},
     {"dead-letters", "QUEUE [ACTION [JOB]]", "what was given up, and another go at it",
      "ACTION is `redrive JOB`, `drop JOB` or `redrive-all`; without one they are listed.\n"
-     "Redriving opens the run again that faulted on it; dropping leaves the run as it is.", 1, 3,
+     "Redriving opens the run again that faulted on it; dropping leaves the run as it is, or\n"
+     "lets a task fail that waits for an operator.", 1, 3,
      letters_flags, command_dead_letters},
     {"pause", "RUN", "suspend a run",
      "No task starts and no timer fires until `tutti resume`; jobs that a worker has are finished.",

@@ -79,6 +79,7 @@ const struct api_handler api_handlers[] = {
     {"redriveDeadLetters",   dead_letters_redrive_all},
     {"dropDeadLetter",       dead_letters_drop},
     {"retryRun",             runs_retry},
+    {"failRun",              runs_fail},
     {"createBackup", backups_create},
     {"listBackups", backups_list},
     {"getBackup", backups_get},

@@ -111,6 +111,7 @@ void dead_letters_drop(struct api_call *call)
     message.namespace_         = api_namespace(call);
     message.queue              = api_text(call, call->params[0]);
     message.job                = api_text(call, call->params[1]);
+    message.by                 = call->identity.name;
     ask(call, "Drop", &message, api_partition_of(call, call->params[1]), on_dropped);
 }
 

@@ -87,6 +87,7 @@ void tools_list(struct api_call *call);
 void tools_get(struct api_call *call);
 
 void runs_retry(struct api_call *call);
+void runs_fail(struct api_call *call);
 void dead_letters_list(struct api_call *call);
 void dead_letters_redrive(struct api_call *call);
 void dead_letters_redrive_all(struct api_call *call);

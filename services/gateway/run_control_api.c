@@ -139,6 +139,17 @@ void runs_retry(struct api_call *call)
     ask(call, "Retry", &message, on_accepted);
 }
 
+void runs_fail(struct api_call *call)
+{
+    if (!api_make_repeatable(call)) return;
+    Pb__FailRun message = PB__FAIL_RUN__INIT;
+    message.id          = run_param(call);
+    message.namespace_  = api_namespace(call);
+    message.task        = api_member(call, call->body, "task");
+    message.by          = call->identity.name;
+    ask(call, "Fail", &message, on_accepted);
+}
+
 static void on_deleted(struct api_call *call, const struct rpc_answer *)
 {
     api_respond(call, 204, NULL, (str){}, NULL, 0);

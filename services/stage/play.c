@@ -171,28 +171,42 @@ status play_publish(struct play *play, json event, struct error *reterr)
     return stage_ask(play->stage, 0, call, reterr);
 }
 
+/* What a command to the run asks, with a reason where it has one. Lives as long as the call. */
+static const void *control_request(struct stage_call *call, enum command_kind kind)
+{
+    static const char reason[] = "asked by the test";
+    Pb__CancelRun *cancel      = stage_call_alloc(call, sizeof *cancel);
+    Pb__StopRun *stop          = stage_call_alloc(call, sizeof *stop);
+    Pb__RetryRun *retry        = stage_call_alloc(call, sizeof *retry);
+    Pb__FailRun *fail_run      = stage_call_alloc(call, sizeof *fail_run);
+    *cancel                    = (Pb__CancelRun)PB__CANCEL_RUN__INIT;
+    *stop                      = (Pb__StopRun)PB__STOP_RUN__INIT;
+    *retry                     = (Pb__RetryRun)PB__RETRY_RUN__INIT;
+    *fail_run                  = (Pb__FailRun)PB__FAIL_RUN__INIT;
+    cancel->reason = stop->reason = reason;
+    switch (kind) {
+    case COMMAND_CANCEL: return cancel;
+    case COMMAND_RETRY: return retry;
+    case COMMAND_FAIL_RUN: return fail_run;
+    default: return stop;
+    }
+}
+
 status play_control(struct play *play, const char *verb, struct error *reterr)
 {
     static const struct {
         const char *verb;
         enum command_kind kind;
-    } verbs[] = {{"cancel", COMMAND_CANCEL},
-                 {"terminate", COMMAND_TERMINATE},
-                 {"pause", COMMAND_SUSPEND},
-                 {"resume", COMMAND_RESUME}};
+    } verbs[] = {{"cancel", COMMAND_CANCEL}, {"terminate", COMMAND_TERMINATE},
+                 {"pause", COMMAND_SUSPEND}, {"retry", COMMAND_RETRY},
+                 {"fail", COMMAND_FAIL_RUN}, {"resume", COMMAND_RESUME}};
     size_t at = 0;
     while (at < ARRAY_LEN(verbs) && strcmp(verbs[at].verb, verb) != 0) at++;
     if (at == ARRAY_LEN(verbs)) return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s`", verb);
     CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(verbs[at].kind, 0);
     Pb__RunView *response                             = stage_call_alloc(call, sizeof *response);
-    Pb__CancelRun *cancel                             = stage_call_alloc(call, sizeof *cancel);
-    Pb__StopRun *stop                                 = stage_call_alloc(call, sizeof *stop);
     *response                                         = (Pb__RunView)PB__RUN_VIEW__INIT;
-    *cancel                                           = (Pb__CancelRun)PB__CANCEL_RUN__INIT;
-    *stop                                             = (Pb__StopRun)PB__STOP_RUN__INIT;
-    cancel->reason                                    = "asked by the test";
-    stop->reason                                      = cancel->reason;
-    call->command.request                             = at == 0 ? (const void *)cancel : stop;
+    call->command.request                             = control_request(call, verbs[at].kind);
     call->command.response                            = response;
     call->command.run                                 = play->run;
     return stage_ask(play->stage, 0, call, reterr);

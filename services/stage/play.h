@@ -52,7 +52,7 @@ struct play_decision {
 };
 status play_decide(struct play *play, const struct play_decision *decision, struct error *reterr);
 
-/** "cancel", "terminate", "pause", "resume". */
+/** "cancel", "terminate", "pause", "resume", "retry", "fail". */
 status play_control(struct play *play, const char *verb, struct error *reterr);
 
 /** --- Time --------------------------------------------------------------------------------- */

@@ -45,6 +45,22 @@ YAML
 "$tutti" test "$work/flow.yaml" >"$work/out" 2>&1
 expect "a case that passes" 0 $? "1 passed, 0 failed"
 
+cat >"$work/paused.yaml" <<'YAML'
+document: { dsl: '1.0.3', namespace: default, name: paused, version: '1.0.0' }
+do:
+  - pay: { call: worker.pay, with: {}, metadata: { tutti: { onExhausted: pause, retry: { delay: PT1S, limit: { attempt: { count: 1 } } } } } }
+YAML
+cat >"$work/paused.test.yaml" <<'YAML'
+functions: { worker.pay: [ { error: { status: 503 }, times: 2 }, { output: { ok: true } } ] }
+cases:
+  - { name: Nobody looks, expect: { status: suspended, count: { worker.pay: 2 } } }
+  - { name: Once more, steps: [ { after: PT5H, retry: true } ], expect: { output: { ok: true }, count: { worker.pay: 3 } } }
+  - { name: Resumed, steps: [ { after: PT5H, resume: true } ], expect: { output: { ok: true }, count: { worker.pay: 3 } } }
+  - { name: Let fail, steps: [ { after: PT5H, fail: true } ], expect: { error: { status: 503 }, count: { worker.pay: 2 } } }
+YAML
+"$tutti" test "$work/paused.yaml" >"$work/out" 2>&1
+expect "what waits for an operator" 0 $? "4 passed, 0 failed"
+
 cat >"$work/flow.test.yaml" <<'YAML'
 functions: { llm.chat: { output: { content: Hello } } }
 cases:

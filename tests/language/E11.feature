@@ -189,3 +189,106 @@ Feature: E11 dead letters and retries
         - a: { set: { n: 1 }, metadata: { tutti: { deadLetter: { queue: rag } } } }
       """
     Then the workflow should be refused with V30
+
+  @http
+  Scenario: Where all attempts are spent, the run waits for an operator
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e11-paused, version: '1.0.0' }
+      do:
+        - before: { call: http, with: { method: post, endpoint: 'http://shop.test/before' } }
+        - pay:
+            call: http
+            with: { method: post, endpoint: 'http://shop.test/pay' }
+            metadata: { tutti: { onExhausted: pause, retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 1 } } } } }
+      """
+    And the server answers POST /before with status 200
+    And the server answers POST /pay with status 503 2 times
+    And the server answers POST /pay with status 200:
+      """yaml
+      ok: true
+      """
+    When the workflow is executed
+    Then the history should have 1 run.suspended
+    And the history should have 1 task.paused of pay
+    And the history should have 1 job.dead of pay
+    When the engine is killed and restarted
+    And the run is resumed
+    Then the workflow should complete with output:
+      """yaml
+      ok: true
+      """
+    And the server should get 1 request of POST /before
+    And the server should get 3 requests of POST /pay
+
+  @http
+  Scenario: What waits for an operator is shown, redriven with a patch, or let fail
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e11-operator, version: '1.0.0' }
+      do:
+        - pay:
+            call: http
+            with: { method: post, endpoint: 'http://shop.test/pay', body: { amount: 7 } }
+            metadata: { tutti: { deadLetter: { queue: e11-operator }, onExhausted: pause, retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 1 } } } } }
+      """
+    And the server answers POST /pay with status 503 4 times
+    When the workflow is executed
+    Then the history should have 1 run.suspended
+    And the run's 'status' should be:
+      """yaml
+      suspended
+      """
+    And the run's 'waiting_for.0.kind' should be:
+      """yaml
+      dead_letter
+      """
+    And the run's 'waiting_for.0.task' should be:
+      """yaml
+      /do/0/pay
+      """
+    When the API gets GET /v1/queues/e11-operator/dead-letters
+    Then the answer's 'items.0.attempts' should be:
+      """yaml
+      2
+      """
+    When the API gets POST /v1/runs/{run}/retry with:
+      """yaml
+      task: /do/0/pay
+      input_patch: { body: { amount: 8 } }
+      """
+    Then the answer should have status 202
+    And the history should have 2 run.suspended
+    And request 3 should be:
+      """yaml
+      body: { amount: 8 }
+      """
+    When the API gets POST /v1/runs/{run}/fail with:
+      """yaml
+      {}
+      """
+    Then the answer should have status 202
+    And the workflow should fault with error:
+      """yaml
+      status: 503
+      """
+    When the API gets POST /v1/runs/{run}/fail with:
+      """yaml
+      {}
+      """
+    Then the answer should have status 409
+
+  Scenario Outline: Where it means nothing, it is refused
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e11-refused, version: '1.0.0' }
+      do:
+        - a: { <task>, metadata: { tutti: { <key> } } }
+      """
+    Then the workflow should be refused with <code>
+
+    Examples:
+      | task            | key                                                              | code |
+      | set: { n: 1 }   | onExhausted: pause                                               | V30  |
+      | call: worker.a  | onExhausted: wait                                                | V06  |
+      | call: worker.a  | compensate: [ { u: { call: worker.b, metadata: { tutti: { onExhausted: pause } } } } ] | V30  |

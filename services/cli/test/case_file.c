@@ -110,7 +110,7 @@ static void read_publish(struct case_reader *reader, const char *pointer, json e
 static void read_action(struct case_reader *reader, const char *pointer, json map,
                         struct step *step)
 {
-    static const char *const verbs[] = {"cancel", "terminate", "pause", "resume"};
+    static const char *const verbs[] = {"cancel", "terminate", "pause", "resume", "retry", "fail"};
     json event                       = json_get_text(map, "publish");
     json approve                     = json_get_text(map, "approve");
     json reject                      = json_get_text(map, "reject");
@@ -139,7 +139,7 @@ static void read_action(struct case_reader *reader, const char *pointer, json ma
     if (count == 1) return;
     case_refuse(reader, pointer, "T01",
                 "a step has one of `signal`, `publish`, `approve`, `reject`, `cancel`, "
-                "`terminate`, `pause`, `resume`");
+                "`terminate`, `pause`, `resume`, `retry`, `fail`");
 }
 
 static void read_steps(struct case_reader *reader, const char *parent, json map,
@@ -147,7 +147,7 @@ static void read_steps(struct case_reader *reader, const char *parent, json map,
 {
     static const char *const names[] = {"after", "signal", "publish", "approve", "reject",
                                         "data",  "by",     "comment", "cancel",  "terminate",
-                                        "pause", "resume", NULL};
+                                        "pause", "resume", "retry",   "fail",    NULL};
     json list                        = json_get_text(map, "steps");
     const char *pointer              = case_member(reader, parent, str_from("steps"));
     int64_t last_us                  = 0;

@@ -53,7 +53,7 @@ struct step {
     enum step_kind kind;
     const char *pointer;
     int64_t after_us;                /* since the start */
-    const char *name;                /* of a signal; "cancel", "terminate", "pause", "resume" */
+    const char *name;                /* of a signal; "cancel", "pause", ... */
     json data;                       /* of a signal or decision, or the event; invalid: none */
     const char *task, *by, *comment; /* of a decision; NULL: not said */
 };

@@ -2,8 +2,10 @@
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/job_arguments.h"
 #include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/undo_run.h"
 #include "scheduler/run/job_key.h"
+#include "workflow/function_catalog.h"
 
 static status find_job(const struct run *run, str job, struct activation **ret_activation,
                        struct error *reterr)
@@ -93,6 +95,8 @@ static struct retry_choice choose(const struct run *run, const struct decide_env
     };
     struct retry_choice choice = {.verdict = RETRY_REFUSED};
     if (failure->is_final) return choice;
+    bool is_last = !policy.plan && !policy.rule && (failure->is_transient || failure->is_unknown);
+    if (is_last && task->call.pauses) choice.verdict = RETRY_SPENT; /* its one attempt is */
     if (policy.plan && (failure->is_transient || policy.is_for_all)) {
         return retry_by_plan(env, policy.plan, &failed);
     }
@@ -106,6 +110,16 @@ static struct retry_choice choose(const struct run *run, const struct decide_env
         choice.verdict = RETRY_REFUSED;
     }
     return choice;
+}
+
+/* Says whether the attempt may have done outside what a second one would do again. */
+static bool is_outcome_unknown(const struct task *task, const struct job_failure *failure)
+{
+    if (!failure->is_lapsed) return failure->is_unknown && !failure->is_transient;
+    const struct function_description *function = task->call.description;
+    if (!function) return true;
+    return function->effect != EFFECT_READ && (function->idempotency == IDEMPOTENCY_NONE ||
+                                               function->idempotency == IDEMPOTENCY_VARIES);
 }
 
 status run_job_failed(struct run *run, const struct decide_env *env,
@@ -126,6 +140,7 @@ status run_job_failed(struct run *run, const struct decide_env *env,
                     .attempt    = activation->attempt,
                     .usage      = command->usage,
                     .error      = reported,
+                    .is_unknown = is_outcome_unknown(task, command),
     };
     if (choice.verdict == RETRY_AGAIN) {
         event.kind    = EVENT_JOB_RETRIED;
@@ -134,10 +149,15 @@ status run_job_failed(struct run *run, const struct decide_env *env,
         (void)decide_emit(&decision, &event);
         json_unref(error);
     } else {
-        bool is_dead = choice.verdict == RETRY_SPENT || is_undoing(run, activation);
-        event.kind   = is_dead ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
+        bool is_undo  = is_undoing(run, activation);
+        bool is_spent = choice.verdict == RETRY_SPENT;
+        event.kind    = is_spent || is_undo ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
         (void)decide_emit(&decision, &event);
-        task_fault(&decision, activation, error);
+        if (is_spent && !is_undo && task->call.pauses) {
+            task_pause(&decision, activation, &event.id, error);
+        } else {
+            task_fault(&decision, activation, error);
+        }
     }
     decision_end(&decision);
     return STATUS_OK;

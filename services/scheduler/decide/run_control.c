@@ -1,5 +1,6 @@
 /* The commands of run.h by which people stop a run: hard, or for a while. */
 #include "scheduler/decide/decide.h"
+#include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/run_retry.h"
 
 status run_check_running(const struct run *run, struct error *reterr)
@@ -61,6 +62,7 @@ status run_resume(struct run *run, const struct decide_env *env, str reason, str
     }
     struct decision decision = decision_begin(run, env, events);
     emit_reason(&decision, EVENT_RUN_RESUMED, reason, by, 0);
+    paused_resume_all(&decision, by);
     decision_end(&decision);
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #include "scheduler/decide/run_retry.h"
 
 #include "base/assert.h"
+#include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/tasks/tasks.h"
 #include "scheduler/decide/undo_run.h"
 #include "scheduler/run/reopen.h"
@@ -96,6 +97,8 @@ static void begin_again(struct decision *decision, const struct event *failed, j
 status run_retry(struct run *run, const struct decide_env *env, const struct run_retry *command,
                  struct event_list *events, struct error *reterr)
 {
+    bool is_paused = run->status == RUN_RUNNING;
+    if (is_paused) return run_retry_paused(run, env, command, events, reterr);
     TRY(check_retryable(run, command, reterr));
     bool has_patch = command->patch.kind != JSON_INVALID;
     bool is_call   = run->is_failed_open && run->failed_task != TASK_NONE &&
@@ -109,18 +112,23 @@ status run_retry(struct run *run, const struct decide_env *env, const struct run
 
     json value = json_object_new(1);
     json_object_put_text(&value, "by", json_text_lossy(command->by));
-    struct event event = {
-        .kind    = EVENT_RUN_RETRIED,
-        .scope   = run->failed_scope,
-        .index   = run->failed_task + 1,
-        .is_kept = has_patch || run->needs_new_pass,
-        .input   = input,
-        .value   = value,
+    CLEANUP(json_unrefp) json run_by = json_ref(value);
+    struct event event               = {
+                      .kind    = EVENT_RUN_RETRIED,
+                      .scope   = run->failed_scope,
+                      .index   = run->failed_task + 1,
+                      .is_kept = has_patch || run->needs_new_pass,
+                      .input   = input,
+                      .value   = value,
     };
     const struct event failed = {
         .scope = event.scope, .index = event.index, .is_kept = event.is_kept};
     struct decision decision = decision_begin(run, env, events);
     (void)decide_emit(&decision, &event);
+    if (run->is_suspended) { /* it was when it failed; whoever has it tried again wants it to go */
+        struct event resumed = {.kind = EVENT_RUN_RESUMED, .value = json_ref(run_by)};
+        (void)decide_emit(&decision, &resumed);
+    }
     begin_again(&decision, &failed, command->patch);
     decision_collect(&decision);
     decision_end(&decision);

@@ -24,6 +24,7 @@ enum command_kind {
      * signal */
     COMMAND_START,
     COMMAND_RETRY,       /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+    COMMAND_FAIL_RUN,    /* Pb__FailRun -> Pb__RunView; run */
     COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
     COMMAND_TERMINATE,   /* Pb__StopRun -> Pb__RunView; run */
     COMMAND_SUSPEND,     /* likewise */

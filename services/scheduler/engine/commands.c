@@ -35,6 +35,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REDRIVE: return engine_redrive_letter(engine, command, reterr);
     case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
     case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
+    case COMMAND_FAIL_RUN: return engine_fail_run(engine, command, reterr);
     case COMMAND_DELETE_RUN: return engine_delete_run(engine, command, reterr);
     case COMMAND_BULK: return engine_start_bulk(engine, command, reterr);
     case COMMAND_EDIT_RUN: return engine_edit_run(engine, command, reterr);

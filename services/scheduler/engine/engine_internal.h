@@ -230,14 +230,19 @@ status engine_signal(struct engine *engine, struct command *command, struct live
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr);
 
-/** Opens a faulted run again; values[0] of the command is the patch. `*ret_live` (may be NULL) is
- * untouched if it was refused. */
+/** Opens a faulted run again, or has paused tasks tried again; values[0] of the command is the
+ * patch. `*ret_live` (may be NULL) is untouched if it was refused. */
 struct engine_retry {
     const char *run, *task, *by;
+    const char *job; /* of a paused task: its dead letter; NULL: any */
 };
 status engine_retry(struct engine *engine, struct command *command,
                     const struct engine_retry *retry, struct live_run **ret_live,
                     struct error *reterr);
+/** Lets paused tasks fail; the same arguments. */
+status engine_fail(struct engine *engine, struct command *command, const struct engine_retry *fail,
+                   struct live_run **ret_live, struct error *reterr);
+status engine_fail_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_signal_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr);
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr);
@@ -305,6 +310,10 @@ status engine_drop_letter(struct engine *engine, struct command *command, struct
 
 /** A run goes on, or goes: what it was given up for is none any more. */
 status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr);
+
+/** A paused task is tried again: the same of its job. */
+status engine_drop_letter_of(struct engine *engine, const struct event *event,
+                             struct error *reterr);
 
 /** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
 status engine_bury_emitted(struct engine *engine, const struct live_run *live,

@@ -205,6 +205,8 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_RUN_RESUMED:
         TRY(engine_hold_jobs(engine, live, false, reterr));
         return engine_call_cache_hold(engine, live, false, reterr);
+    case EVENT_TASK_RESUMED: return engine_drop_letter_of(engine, event, reterr);
+    case EVENT_TASK_PAUSED:
     case EVENT_CHILD_STARTED:
     case EVENT_CHILD_COMPLETED:
     case EVENT_CHILD_FAULTED:

@@ -61,6 +61,19 @@ static struct letter_filter filter_of(const struct command *command, const char 
         .namespace = command->namespace, .queue = str_from(queue), .job = str_from(job)};
 }
 
+/* If its task waits for an operator, it has heard that the error stands. */
+static status fail_paused(struct engine *engine, struct command *command,
+                          const struct found_letter *letter, struct error *reterr)
+{
+    const Pb__DropDeadLetter *request = command->request;
+    struct live_run *live             = NULL;
+    const struct engine_retry failed  = {
+         .run = letter->run, .task = "", .job = request->job, .by = request->by};
+    TRY(engine_run(engine, str_from(letter->run), NULL, &live, reterr));
+    if (!live || !run_is_paused_by(live->run, str_from(request->job))) return STATUS_OK;
+    return engine_fail(engine, command, &failed, NULL, reterr);
+}
+
 status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__DropDeadLetter *request = command->request;
@@ -72,7 +85,17 @@ status engine_drop_letter(struct engine *engine, struct command *command, struct
         return command_refuse(command, STATUS_NOT_FOUND, "not_found",
                               "there is no dead letter %s in this queue", request->job);
     }
-    return drop(engine, found.first, reterr);
+    TRY(drop(engine, found.first, reterr));
+    return fail_paused(engine, command, found.first, reterr);
+}
+
+status engine_drop_letter_of(struct engine *engine, const struct event *event, struct error *reterr)
+{
+    const struct letter_filter filter = {.namespace = str_from("*"),
+                                         .job       = str_from(event->id.text)};
+    struct found found                = {};
+    TRY(find(engine, &filter, 1, &found, reterr));
+    return found.first ? drop(engine, found.first, reterr) : STATUS_OK;
 }
 
 status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr)
@@ -97,7 +120,7 @@ status engine_redrive_letter(struct engine *engine, struct command *command, str
                               "there is no dead letter %s in this queue", request->job);
     }
     const struct engine_retry retry = {
-        .run = found.first->run, .task = found.first->task, .by = request->by};
+        .run = found.first->run, .task = found.first->task, .job = request->job, .by = request->by};
     TRY(engine_retry(engine, command, &retry, NULL, reterr));
     if (command->code == STATUS_OK && answer) {
         answer->run = text_in(command->arena, str_from(found.first->run));

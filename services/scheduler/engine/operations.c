@@ -169,7 +169,7 @@ static status act(struct engine *engine, const struct id *run, const Pb__StartBu
         return engine_delete(engine, &wish, &outcome->code, &outcome->error, reterr);
     }
     if (asked->action == PB__BULK_ACTION__BULK_ACTION_RETRY) {
-        const struct engine_retry retry = {run->text, "", asked->by};
+        const struct engine_retry retry = {.run = run->text, .task = "", .by = asked->by};
         return engine_retry(engine, outcome, &retry, NULL, reterr);
     }
     TRY(engine_run(engine, id, outcome, &live, reterr));

@@ -70,7 +70,7 @@ static status decide_expired(struct engine *engine, struct live_run *live, const
                              const struct report *report, struct error *reterr)
 {
     const struct job_failure command = {
-        .job = str_from(job), .error = report->value, .is_transient = true};
+        .job = str_from(job), .error = report->value, .is_transient = true, .is_lapsed = true};
     const struct decide_env env = engine_env(engine);
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }

@@ -137,8 +137,10 @@ status engine_retry(struct engine *engine, struct command *command,
         return command_refuse(command, STATUS_UNAVAILABLE, "unavailable",
                               "the run has faulted just now; try again");
     }
+    bool has_ended               = run_status_is_final(run_status(live->run));
     const struct run_retry asked = {
         .task  = str_from(retry->task),
+        .job   = str_from(retry->job ? retry->job : ""),
         .patch = command->value_count > 0 ? command->values[0] : json_invalid(),
         .by    = str_from(retry->by),
     };
@@ -148,14 +150,49 @@ status engine_retry(struct engine *engine, struct command *command,
     TRY(engine_decided(engine, command, live, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
     if (ret_live) *ret_live = live;
+    if (!has_ended) return STATUS_OK; /* those of the tasks that go on went with their events */
     return engine_drop_letters_of(engine, str_from(live->id.text), reterr);
+}
+
+status engine_fail(struct engine *engine, struct command *command,
+                   const struct engine_retry *given_up, struct live_run **ret_live,
+                   struct error *reterr)
+{
+    struct live_run *live        = NULL;
+    const struct run_retry asked = {
+        .task = str_from(given_up->task),
+        .job  = str_from(given_up->job ? given_up->job : ""),
+        .by   = str_from(given_up->by),
+    };
+    TRY(engine_run(engine, str_from(given_up->run), command, &live, reterr));
+    if (!live) return STATUS_OK;
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, str_from(live->id.text));
+    command->code = run_give_up(live->run, &env, &asked, &engine->events, &command->error);
+    TRY(engine_decided(engine, command, live, reterr));
+    if (command->code == STATUS_OK && ret_live) *ret_live = live;
+    return STATUS_OK;
+}
+
+status engine_fail_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__FailRun *request       = command->request;
+    struct live_run *live            = NULL;
+    const struct engine_retry failed = {
+        .run = command->run.text, .task = request->task, .by = request->by};
+    TRY(begin(engine, command, &live, reterr));
+    if (!live) return STATUS_OK;
+    live = NULL;
+    TRY(engine_fail(engine, command, &failed, &live, reterr));
+    return live ? end(engine, command, live, reterr) : STATUS_OK;
 }
 
 status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__RetryRun *request     = command->request;
     struct live_run *live           = NULL;
-    const struct engine_retry retry = {command->run.text, request->task, request->by};
+    const struct engine_retry retry = {
+        .run = command->run.text, .task = request->task, .by = request->by};
     TRY(begin(engine, command, &live, reterr));
     if (!live) return STATUS_OK;
     live = NULL;

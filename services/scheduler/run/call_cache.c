@@ -7,7 +7,8 @@ enum { US_PER_S = 1'000'000 };
 
 bool call_cache_is_awaited(const struct run *run, const struct activation *activation)
 {
-    return activation->state == TASK_WAITING && activation_task(run, activation)->kind == TASK_CALL;
+    return activation->state == TASK_WAITING && activation->id.text[0] &&
+           activation_task(run, activation)->kind == TASK_CALL;
 }
 
 bool run_cached_call(const struct run *run, uint32_t slot, struct cached_call *ret_call)

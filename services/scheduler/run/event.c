@@ -59,6 +59,8 @@ const char *event_type(enum event_kind kind)
     case EVENT_CACHE_ASKED: return "cache.asked";
     case EVENT_CACHE_HIT: return "cache.hit";
     case EVENT_CACHE_LEFT: return "cache.left";
+    case EVENT_TASK_PAUSED: return "task.paused";
+    case EVENT_TASK_RESUMED: return "task.resumed";
     case EVENT_AGENT_TURN: return "agent.turn";
     case EVENT_AGENT_CALLS: return "agent.calls";
     case EVENT_NONE: break;

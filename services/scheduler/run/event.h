@@ -188,6 +188,13 @@ enum event_kind {
     EVENT_CACHE_HIT = 82,
     /* "cache.left": activation, id: it waits for the answer no more. */
     EVENT_CACHE_LEFT = 83,
+
+    /* "task.paused": activation of a call whose job, `id`, has just become a dead letter; error.
+     * The task waits for an operator (`onExhausted: pause`). */
+    EVENT_TASK_PAUSED = 136,
+    /* "task.resumed": activation, id as above; is_kept: a new pass; value = {by}. It begins anew.
+     */
+    EVENT_TASK_RESUMED = 137,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */
@@ -253,6 +260,7 @@ struct event {
     json cache;
 
     /* Fresh. */
+    bool is_unknown;              /* of job.*: nobody knows what its attempt has done outside */
     const char *function, *queue; /* of the definition */
     const char *function_version; /* NULL: it has none */
     int64_t attempt_timeout_us;   /* from lease to answer */

@@ -1,6 +1,7 @@
 #include "scheduler/run/reopen.h"
 
 #include "scheduler/run/apply.h"
+#include "scheduler/run/paused.h"
 
 enum { BEFORE_MAX = 256 << 20 /* bytes */ };
 
@@ -61,6 +62,7 @@ static void reopen(struct run *run, struct activation *activation, int64_t ended
     deadline_move(&activation->deadline_us, started_us, ended_us, now_us);
     deadline_move(&activation->retry_until_us, started_us, ended_us, now_us);
     deadline_move(&activation->attempt_deadline_us, started_us, ended_us, now_us);
+    if (task_is_paused(run, activation)) paused_clear(activation);
     if (!activation->id.text[0]) return;
     enum task_kind kind = activation_task(run, activation)->kind;
     if (activation->state == TASK_QUEUED) job_index_remove(run, &activation->id);

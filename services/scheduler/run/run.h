@@ -161,6 +161,7 @@ struct job_failure {
     bool is_transient; /* a later attempt may succeed */
     bool is_unknown;   /* the outside may have acted: only a policy of the task itself repeats it,
                           unless is_transient says that repeating is safe */
+    bool is_lapsed;    /* nobody said a word: its lease ended */
     bool is_final;     /* no attempt follows, whatever the policies say */
     int64_t retry_after_us; /* lower bound of the wait; 0: none */
     struct usage usage;
@@ -248,15 +249,28 @@ status run_approval_decide(struct run *run, const struct decide_env *env,
 
 struct run_retry {
     str task;   /* reference of the task that failed; empty: whichever it was */
+    str job;    /* of a paused task: its dead letter; empty: any */
     json patch; /* merge patch of its input (of a call: of its arguments); invalid: none */
     str by;
 };
 
-/** Opens a faulted run again where it failed (run_retry.h). The run must have been read from its
- * journal. FAILED_PRECONDITION ("nothing_to_retry"); INVALID_ARGUMENT: there is no input of its own
- * to patch. */
+/** Opens a faulted run again where it failed (run_retry.h), or has the paused tasks of one that
+ * runs tried again (paused_task.h). A faulted one must have been read from its journal.
+ * FAILED_PRECONDITION ("nothing_to_retry"); INVALID_ARGUMENT: there is no input of its own to
+ * patch. */
 status run_retry(struct run *run, const struct decide_env *env, const struct run_retry *command,
                  struct event_list *events, struct error *reterr);
+
+/** Who has suspended a run whose task was given up with `onExhausted: pause`. */
+#define RUN_PAUSED_BY "tutti"
+
+/** Lets paused tasks fail with the errors they were given up for; the run goes on. `patch` means
+ * nothing here. FAILED_PRECONDITION ("nothing_to_fail"; as run_signal()). */
+status run_give_up(struct run *run, const struct decide_env *env, const struct run_retry *command,
+                   struct event_list *events, struct error *reterr);
+
+/** Says whether a job that was given up has paused its task. */
+bool run_is_paused_by(const struct run *run, str job);
 
 /** Says whether a run that has ended may be opened again, to go on or to be undone. It gets no
  * snapshot, and must be read from its journal before. */
@@ -343,7 +357,15 @@ struct run_compensation run_compensation(const struct run *run);
 
 /** Why the run does not move: open tasks that wait, oldest place first. */
 struct run_wait {
-    enum { WAIT_JOB, WAIT_TIMER, WAIT_EVENT, WAIT_APPROVAL, WAIT_CHILD, WAIT_CACHE } kind;
+    enum {
+        WAIT_JOB,
+        WAIT_TIMER,
+        WAIT_EVENT,
+        WAIT_APPROVAL,
+        WAIT_CHILD,
+        WAIT_CACHE,
+        WAIT_OPERATOR
+    } kind;
     const struct task *task;
     uint32_t slot; /* for run_wait_put() */
     int64_t since_us;

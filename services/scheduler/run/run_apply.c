@@ -4,6 +4,7 @@
  * disk is checked, not asserted: a damaged journal is refused.
  */
 #include "scheduler/run/apply.h"
+#include "scheduler/run/paused.h"
 #include "scheduler/run/reopen.h"
 
 #include "base/assert.h"
@@ -168,6 +169,8 @@ static status apply_activation(struct run *run, struct event *event, struct erro
     case EVENT_CACHE_ASKED:
     case EVENT_CACHE_HIT:
     case EVENT_CACHE_LEFT: return apply_cache(run, activation, event, reterr);
+    case EVENT_TASK_PAUSED:
+    case EVENT_TASK_RESUMED: return apply_paused(run, activation, event, reterr);
     default: return apply_taken(run, activation, event, reterr);
     }
 }
@@ -209,6 +212,8 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_CACHE_ASKED:
     case EVENT_CACHE_HIT:
     case EVENT_CACHE_LEFT:
+    case EVENT_TASK_PAUSED:
+    case EVENT_TASK_RESUMED:
     case EVENT_CHILD_TERMINATED: return apply_activation(run, event, reterr);
     case EVENT_UNDO_BEGUN:
     case EVENT_COMPENSATION_STARTED: return apply_undo(run, event, reterr);

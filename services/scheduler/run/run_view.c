@@ -2,6 +2,7 @@
 #include "scheduler/run/agent.h"
 #include "scheduler/run/call_cache.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/paused.h"
 #include "scheduler/run/state.h"
 #include "scheduler/run/undo.h"
 #include "json/json_write.h"
@@ -142,7 +143,11 @@ static bool wait_of(const struct run *run, const struct activation *activation,
             ret_wait->kind = WAIT_CHILD;
             if (json_is(activation->key, JSON_TEXT)) ret_wait->id = json_str(activation->key);
         }
-        if (task->kind == TASK_CALL) {
+        if (task_is_paused(run, activation)) {
+            ret_wait->kind     = WAIT_OPERATOR;
+            ret_wait->id       = paused_job(run, activation);
+            ret_wait->since_us = paused_since_us(run, activation);
+        } else if (task->kind == TASK_CALL) {
             ret_wait->kind = WAIT_CACHE;
             ret_wait->id   = str_from("an equal call is being made; its answer is shared (cache)");
         }
@@ -333,6 +338,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_RUN_RESUMED: return "resume";
     case EVENT_CHILD_STARTED: return "run";
     case EVENT_RUN_LABELLED: return "labels";
+    case EVENT_TASK_RESUMED:
     case EVENT_RUN_RETRIED: return "retry";
     case EVENT_RUN_DRAFTED: return "input";
     case EVENT_RUN_EDITED: return "edit";
@@ -399,14 +405,18 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
         .iteration = buf_init(ITERATION_MAX),
         .data      = buf_init(DATA_MAX),
     };
+    bool is_pause  = event->kind == EVENT_TASK_PAUSED || event->kind == EVENT_TASK_RESUMED;
     bool is_of_run = event->kind < EVENT_TASK_STARTED || event->kind == EVENT_SIGNAL_RECEIVED ||
-                     event->kind == EVENT_EXPIRED || event->kind >= EVENT_RUN_SUSPENDED;
+                     event->kind == EVENT_EXPIRED ||
+                     (event->kind >= EVENT_RUN_SUSPENDED && !is_pause);
     if (event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED) {
         view_undo(run, event, &view);
     } else if (!is_of_run) {
         view_place(run, event, &view);
     }
-    if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
+    if (is_pause) {
+        view.job = event->id;
+    } else if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
         view.job     = event->id;
         view.attempt = event->attempt;
     } else if (event->kind == EVENT_TASK_RETRIED) {

@@ -29,7 +29,8 @@ static status check_activation(const struct run *run, const struct activation *a
     }
     bool is_queued = activation->state == TASK_QUEUED;
     bool is_asking = call_cache_is_awaited(run, activation);
-    if (is_asking && (!activation->id.text[0] || activation->payload.kind == JSON_INVALID)) {
+    bool waits     = activation->state == TASK_WAITING && task->kind == TASK_CALL;
+    if (waits && activation->payload.kind == JSON_INVALID) {
         return snapshot_broken(reterr, "a call that waits for no answer");
     }
     bool is_called = task->kind == TASK_CALL && activation->id.text[0] && !is_asking;

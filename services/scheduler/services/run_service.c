@@ -255,6 +255,14 @@ static status retry(struct rpc_call *call, struct error *reterr)
     return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
+static status fail_run(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__FailRun *request = call->request;
+    struct command *command    = call_command(call, COMMAND_FAIL_RUN, 0);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return run_post(call, request->id, request->namespace_, command, reterr);
+}
+
 static status signal_run(struct rpc_call *call, struct error *reterr)
 {
     const Pb__SignalRun *request = call->request;
@@ -353,6 +361,7 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Suspend", .handle = suspend},
     {.name = "Resume", .handle = resume},
     {.name = "Retry", .handle = retry},
+    {.name = "Fail", .handle = fail_run},
     {.name = "Delete", .handle = delete_run},
     {.name = "Edit", .handle = run_edit_handle},
     {.name = "Approve", .handle = run_approve_handle},

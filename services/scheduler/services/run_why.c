@@ -144,6 +144,13 @@ static status explain_task(struct why *why, struct error *reterr)
                                         "%s waits since %s for the answer of an equal call (cache)",
                                         one->task, since));
         one->advice = "wait; if that call fails, this one is made";
+    } else if (strcmp(one->kind, "dead_letter") == 0) {
+        one->reason = said(arena_printf(
+            why->arena, "%s was given up at %s, after its last attempt, and waits for an operator",
+            one->task, since));
+        one->advice = said(arena_printf(
+            why->arena, "mend the cause, then `tutti retry %s`; or let it fail: `tutti fail %s`",
+            run, run));
     } else if (strcmp(one->kind, "child") == 0) {
         one->reason = said(arena_printf(why->arena, "%s waits for its child run %s since %s",
                                         one->task, one->detail, since));
@@ -163,6 +170,7 @@ static status explain_task(struct why *why, struct error *reterr)
 struct pause {
     int64_t since_us;
     const char *reason;
+    bool is_own; /* of the suite, not of somebody */
     struct arena *arena;
 };
 
@@ -171,6 +179,8 @@ static void find_pause(const struct run *, const struct event *event, void *cont
     struct pause *pause = context;
     if (event->kind != EVENT_RUN_SUSPENDED) return;
     json reason     = json_get_text(event->value, "reason");
+    json by         = json_get_text(event->value, "by");
+    pause->is_own   = json_is(by, JSON_TEXT) && str_is(json_str(by), RUN_PAUSED_BY);
     pause->since_us = event->time_us;
     pause->reason   = json_is(reason, JSON_TEXT) ? text_in(pause->arena, json_str(reason)) : "";
 }
@@ -189,10 +199,12 @@ static status explain_pause(struct why *why, struct error *reterr)
     TRY(add(why, "paused", pause.since_us, reterr));
     bool has_reason  = pause.reason && *pause.reason;
     why->one->detail = has_reason ? pause.reason : "";
-    why->one->reason = said(arena_printf(why->arena, "somebody has suspended it at %s%s%s",
-                                         time_text(why, pause.since_us), has_reason ? ": " : "",
-                                         has_reason ? pause.reason : ""));
-    why->one->advice = said(arena_printf(why->arena, "`tutti resume %s`", why->view->id));
+    why->one->reason = said(arena_printf(
+        why->arena, "%s at %s%s%s", pause.is_own ? "it was suspended" : "somebody has suspended it",
+        time_text(why, pause.since_us), has_reason ? ": " : "", has_reason ? pause.reason : ""));
+    why->one->advice = said(arena_printf(
+        why->arena, pause.is_own ? "`tutti retry %s` tries it again" : "`tutti resume %s`",
+        why->view->id));
     return STATUS_OK;
 }
 

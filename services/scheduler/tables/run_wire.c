@@ -100,6 +100,7 @@ static const char *wait_kind(const struct run_wait *wait)
     case WAIT_APPROVAL: return "approval";
     case WAIT_CHILD: return "child";
     case WAIT_CACHE: return "slot";
+    case WAIT_OPERATOR: return "dead_letter";
     }
     return "";
 }

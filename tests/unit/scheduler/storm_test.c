@@ -23,6 +23,8 @@
 #define KEPT_OWN                                                                                   \
     "call: worker.a, with: {n: 1}, metadata: {tutti: {idempotencyKey: '${ \"k\" }',"               \
     " cache: {maxAge: PT1H, key: '${ 7 }'}}}"
+#define PATIENT                                                                                    \
+    CALL ", metadata: {tutti: {onExhausted: pause, retry: {limit: {attempt: {count: 1}}}}}"
 #define CHILD "run: {workflow: {namespace: test, name: c, version: latest, input: {n: 1}}"
 
 enum { SEEDS = 40, COMMANDS = 120, SECOND_US = 1'000'000 };
@@ -124,6 +126,18 @@ static const char *const bodies[] = {
     "      {c: {fork: {compete: true, branches: [{d: {" KEPT "}}, {e: {wait: {seconds: 4}}}]}}},\n"
     "      {g: {" KEPT_OWN "}}]}}\n"
     "  - again: {for: {in: '[1, 2, 3]'}, do: [{h: {" KEPT_SHORT "}}, {i: {" KEPT "}}]}\n",
+
+    "  metadata: {tutti: {saga: true}}\n"
+    "timeout: {after: {minutes: 9}}\n"
+    "do:\n"
+    "  - f: {fork: {branches: [\n"
+    "      {l: {for: {in: '[range(5)]'}, metadata: {tutti: {parallel: 2}}, do: [\n"
+    "        {a: {" PATIENT ", timeout: {after: {seconds: 50}}}}, {b: {" CALL ", " UNDO "}}]}},\n"
+    "      {t: {try: [{c: {" PATIENT "}}], catch: {retry: {delay: {seconds: 1},\n"
+    "        limit: {attempt: {count: 2}}}, do: [{h: {" CALL ", metadata: {tutti: {onExhausted:\n"
+    "        pause}}}}]}}},\n"
+    "      {r: {fork: {compete: true, branches: [{d: {" PATIENT
+    "}}, {w: {wait: {seconds: 9}}}]}}}]}}\n",
 };
 
 /* What a model says that wants tools; to all others it is an object. */
@@ -200,8 +214,29 @@ static void answer_child(struct world *world, struct prng *random)
     assert_int_equal(code, STATUS_NOT_FOUND);
 }
 
-static void pause_or_go_on(struct world *world)
+/* What an operator says of a task that was given up; the run goes on with it. */
+static bool speak(struct world *world, struct prng *random)
 {
+    struct run_wait waits[32];
+    size_t count = run_waits(world->run, waits, ARRAY_LEN(waits));
+    for (size_t i = 0; i < count; i++) {
+        if (waits[i].kind != WAIT_OPERATOR) continue;
+        char job[ID_LEN + 1] = "";
+        memcpy(job, waits[i].id.ptr, ID_LEN);
+        const struct run_retry command = {.job = str_from(job), .by = str_from("ann")};
+        bool is_retry                  = prng_next(random) % 3 > 0;
+        status code = (is_retry ? run_retry : run_give_up)(world->run, &world->env, &command,
+                                                           &world->events, NULL);
+        assert_int_equal(code, STATUS_OK);
+        world_commit(world);
+        return true;
+    }
+    return false;
+}
+
+static void pause_or_go_on(struct world *world, struct prng *random)
+{
+    if (prng_next(random) % 2 && speak(world, random)) return;
     if (!run_is_suspended(world->run)) {
         world_suspend(world);
         assert_int_equal(run_next_due(world->run), NO_DUE_US);
@@ -217,7 +252,7 @@ static void command_at_random(struct world *world, struct prng *random)
     if (draw < 15) {
         answer_child(world, random);
     } else if (draw < 18) {
-        pause_or_go_on(world);
+        pause_or_go_on(world, random);
     } else if (draw < 45) {
         answer_one(world, random);
     } else if (draw < 60) {
@@ -270,8 +305,9 @@ static void the_journal_survives_a_storm(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"try around fork", "loops", "races",  "listeners",
-                                        "child runs",      "sagas", "agents", "kept answers"};
+    static const char *const names[] = {"try around fork", "loops",        "races",
+                                        "listeners",       "child runs",   "sagas",
+                                        "agents",          "kept answers", "operators"};
     struct CMUnitTest tests[ARRAY_LEN(bodies)];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);
