@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "json/json.h"
+#include "json/json_write.h"
 
 enum { API_BODY_MAX = 64 << 20 /* bytes */ };
 
@@ -57,5 +58,8 @@ enum cli_exit api_explain(const struct api_answer *answer);
 /** Appends `text` percent-encoded to a path, which begins with a slash. If it does not fit, the
  * path is empty, whatever follows, and a call with it is refused. */
 void api_put_segment(struct buf *path, const char *text);
+
+/** Writes the member `rate` of `10/1m`, or of `none`. False: it is neither. */
+bool put_rate(const char *text, struct json_writer *w);
 
 #endif

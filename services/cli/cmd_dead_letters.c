@@ -77,7 +77,7 @@ enum cli_exit command_fail(struct cli *cli)
 /* --- dead letters ------------------------------------------------------------------------------
  */
 
-enum { LETTERS_PATCH };
+enum { LETTERS_PATCH, LETTERS_RATE, LETTERS_ERROR, LETTERS_FUNCTION };
 
 static void put_queue(struct buf *path, const char *queue)
 {
@@ -109,40 +109,98 @@ static void print_letters(json list)
     table_print(&table);
 }
 
-static enum cli_exit list(const struct cli *cli)
+static void print_causes(json list)
+{
+    static const char *const titles[] = {"ERROR", "FUNCTION", "COUNT", "FIRST", "LAST"};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, ARRAY_LEN(titles));
+    json groups = json_get_text(list, "analysis");
+    for (size_t i = 0; i < json_count(groups); i++) {
+        json one       = json_at(groups, i);
+        int64_t number = 0;
+        char count[CELL_MAX];
+        (void)json_to_int(json_get_text(one, "count"), &number);
+        (void)snprintf(count, sizeof count, "%" PRId64, number);
+        const str cells[] = {member(one, "error_type", ""), member(one, "function", ""),
+                             str_from(count), member(one, "first_at", ""),
+                             member(one, "last_at", "")};
+        table_add(&table, cells);
+    }
+    table_print(&table);
+}
+
+static void put_filter(const struct cli *cli, struct buf *path)
+{
+    const char *const names[]  = {"error_type", "function"};
+    const char *const values[] = {cli->values[LETTERS_ERROR], cli->values[LETTERS_FUNCTION]};
+    char before                = '?';
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!values[i]) continue;
+        (void)buf_printf(path, "%c%s=", before, names[i]);
+        api_put_segment(path, values[i]);
+        before = '&';
+    }
+}
+
+static enum cli_exit list(const struct cli *cli, bool is_of_causes)
 {
     CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
     CLEANUP(api_answer_done) struct api_answer answer = {};
     put_queue(&path, cli->arguments[0]);
+    put_filter(cli, &path);
     const struct api_call call = {.method = "GET", .path = path.ptr};
     enum cli_exit code         = ask(cli, &call, &answer);
     if (code != CLI_OK) return code;
     if (cli->is_json) {
         print_json(answer.value);
+    } else if (is_of_causes) {
+        print_causes(answer.value);
     } else {
         print_letters(answer.value);
     }
     return CLI_OK;
 }
 
+static enum cli_exit redrive_all(const struct cli *cli, struct buf *path)
+{
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    struct json_writer w              = json_writer_init(&body);
+    const char *rate                  = cli->values[LETTERS_RATE];
+    json_begin_object(&w);
+    json_member(&w, "filter");
+    json_begin_object(&w);
+    if (cli->values[LETTERS_ERROR]) {
+        json_put_text(&w, "error_type", str_from(cli->values[LETTERS_ERROR]));
+    }
+    if (cli->values[LETTERS_FUNCTION]) {
+        json_put_text(&w, "function", str_from(cli->values[LETTERS_FUNCTION]));
+    }
+    json_end_object(&w);
+    if (rate && !put_rate(rate, &w)) {
+        (void)fprintf(stderr, "tutti: --rate: COUNT/TIME, such as 10/1m\n");
+        return CLI_USAGE;
+    }
+    json_end_object(&w);
+    (void)buf_put_text(path, "/redrive-all");
+    return post(cli, "POST", path, &body, "under way");
+}
+
 enum cli_exit command_dead_letters(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    if (cli->argument_count == 1) return list(cli);
-    str action  = str_from(cli->arguments[1]);
+    if (cli->argument_count == 1) return list(cli, false);
+    str action = str_from(cli->arguments[1]);
+    if (cli->argument_count == 2 && str_is(action, "causes")) return list(cli, true);
     bool is_all = cli->argument_count == 2 && str_is(action, "redrive-all");
     bool is_one = cli->argument_count == 3 && (str_is(action, "redrive") || str_is(action, "drop"));
     if (!is_all && !is_one) {
-        (void)fprintf(stderr, "tutti: dead-letters QUEUE [redrive JOB | drop JOB | redrive-all]\n");
+        (void)fprintf(
+            stderr, "tutti: dead-letters QUEUE [redrive JOB | drop JOB | redrive-all | causes]\n");
         return CLI_USAGE;
     }
     put_queue(&path, cli->arguments[0]);
-    if (is_all) {
-        (void)buf_put_text(&path, "/redrive-all");
-        (void)buf_put_text(&body, "{}");
-        return post(cli, "POST", &path, &body, "under way");
-    }
+    if (is_all) return redrive_all(cli, &path);
     (void)buf_put_byte(&path, '/');
     api_put_segment(&path, cli->arguments[2]);
     if (str_is(action, "drop")) return post(cli, "DELETE", &path, &body, "dropped");

@@ -72,7 +72,7 @@ static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
 /* --- pause, resume, purge, set -----------------------------------------------------------------
  */
 
-enum { FLAG_CONCURRENCY, FLAG_RATE };
+enum { FLAG_CONCURRENCY, FLAG_RATE, FLAG_REDRIVE };
 
 static bool is_none(const char *text)
 {
@@ -88,8 +88,7 @@ static bool number_read(const char *text, char end, int64_t *ret_number)
     return stop != text && *stop == end && number > 0 && number < INT64_MAX;
 }
 
-/* `10/1m`, or `none`. */
-static bool put_rate(const char *text, struct json_writer *w)
+bool put_rate(const char *text, struct json_writer *w)
 {
     int64_t count = 0;
     json_member(w, "rate");
@@ -102,6 +101,20 @@ static bool put_rate(const char *text, struct json_writer *w)
     json_put_int(w, "count", count);
     json_put_text(w, "per", str_from(strchr(text, '/') + 1));
     json_end_object(w);
+    return true;
+}
+
+/* As the API takes it, or `none`. */
+static bool put_redrive(const char *text, struct json_writer *w)
+{
+    CLEANUP(json_unrefp) json rule = json_null();
+    struct error error             = {};
+    if (!is_none(text) && read_json_argument(text, &rule, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: --redrive: %s\n", error.text);
+        return false;
+    }
+    json_member(w, "redrive");
+    json_write_value(w, rule);
     return true;
 }
 
@@ -118,9 +131,12 @@ static bool put_limits(const struct cli *cli, struct buf *body)
         if (!number_read(concurrency, '\0', &number)) return false;
         json_put_int(&w, "concurrency", number);
     }
-    if (cli->values[FLAG_RATE] && !put_rate(cli->values[FLAG_RATE], &w)) return false;
+    const char *rate    = cli->values[FLAG_RATE];
+    const char *redrive = cli->values[FLAG_REDRIVE];
+    if (rate && !put_rate(rate, &w)) return false;
+    if (redrive && !put_redrive(redrive, &w)) return false;
     json_end_object(&w);
-    return concurrency || cli->values[FLAG_RATE];
+    return concurrency || rate || redrive;
 }
 
 static enum cli_exit change_queue(const struct cli *cli)
@@ -139,8 +155,9 @@ static enum cli_exit change_queue(const struct cli *cli)
         if (str_is(action, actions[i].name)) said = actions[i].said;
     }
     if (!said || (is_set && !put_limits(cli, &body))) {
-        (void)fprintf(stderr, "tutti: queue pause|resume|purge NAME, or queue set NAME "
-                              "[--concurrency N|none] [--rate COUNT/TIME|none]\n");
+        (void)fprintf(stderr,
+                      "tutti: queue pause|resume|purge NAME, or queue set NAME "
+                      "[--concurrency N|none] [--rate COUNT/TIME|none] [--redrive JSON|none]\n");
         return CLI_USAGE;
     }
     (void)buf_put_text(&path, "/v1/queues/");

@@ -98,6 +98,9 @@ static const struct cli_flag delete_flags[] = {
 };
 static const struct cli_flag letters_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "redrive: changes the arguments of the call"},
+    {"--rate", 'r', "COUNT/TIME", "redrive-all: so many in a time, by and by: 10/1m"},
+    {"--error-type", 0, "TYPE", "redrive-all, list, causes: only errors of this type"},
+    {"--function", 'f', "NAME", "likewise: only calls of this function"},
     {},
 };
 static const struct cli_flag cache_flags[] = {
@@ -109,6 +112,8 @@ static const struct cli_flag cache_flags[] = {
 static const struct cli_flag queue_flags[] = {
     {"--concurrency", 0, "N|none", "set: at most N jobs leased at once"},
     {"--rate", 0, "COUNT/TIME|none", "set: at most so many starts in a time: 100/1m"},
+    {"--redrive", 0, "JSON|@FILE|none",
+     "set: which dead letters go again: {\"errors\", \"after\", \"times\", \"rate\"}"},
     {},
 };
 static const struct cli_flag assistant_flags[] = {
@@ -214,7 +219,9 @@ static const struct cli_command commands[] = {
      "Its error is that of its last attempt, which the workflow may catch. `tutti retry` tries it\n"
      "again instead.", 1, 1, fail_flags, command_fail},
     {"dead-letters", "QUEUE [ACTION [JOB]]", "what was given up, and another go at it",
-     "ACTION is `redrive JOB`, `drop JOB` or `redrive-all`; without one they are listed.\n"
+     "ACTION is `redrive JOB`, `drop JOB`, `redrive-all`, or `causes`: how many there are of each\n"
+     "error and function; without one they are listed. A queue may redrive them by itself: see\n"
+     "`tutti queue`.\n"
      "Redriving opens the run again that faulted on it; dropping leaves the run as it is, or\n"
      "lets a task fail that waits for an operator.", 1, 3,
      letters_flags, command_dead_letters},
@@ -254,7 +261,7 @@ static const struct cli_command commands[] = {
      "  clear                 delete what is kept, or a part of it",
      0, 1, cache_flags, command_cache},
     {"queue", "[NAME | ACTION NAME]", "show the queues of jobs, pause, limit or purge one",
-     "ACTION is `pause` (no job is handed out), `resume`, `set` (with --concurrency or --rate),\n"
+     "ACTION is `pause` (no job is handed out), `resume`, `set` (with its flags),\n"
      "or `purge`: all jobs that wait fail with an error of type `cancelled`.",
      0, 2, queue_flags, command_queue},
     {"schedule", "create|list|show ...", "runs that a clock starts",

@@ -1,6 +1,7 @@
 /* Dead letters of a queue: what was given up, and what to do about it. */
 #include "base/clock.h"
 #include "dead_letter.pb-c.h"
+#include "gateway/fleet.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
 #include "run.pb-c.h"
@@ -33,9 +34,8 @@ static void ask(struct api_call *call, const char *method, const void *message, 
 /* --- list --------------------------------------------------------------------------------------
  */
 
-static void on_listed(struct api_call *call, const struct rpc_answer *answer)
+static void on_listed(struct api_call *call, const Pb__DeadLetterList *list)
 {
-    const Pb__DeadLetterList *list = answer->message;
     struct api_answer response;
     api_answer_begin(&response, call);
     struct json_writer *w = &response.json;
@@ -70,7 +70,7 @@ void dead_letters_list(struct api_call *call)
     message.queue      = api_text(call, call->params[0]);
     message.filter     = &filter;
     message.page       = &page;
-    ask(call, "List", &message, 0, on_listed);
+    fleet_ask_letters(call, &message, on_listed);
 }
 
 /* --- redrive, drop -----------------------------------------------------------------------------
@@ -115,29 +115,62 @@ void dead_letters_drop(struct api_call *call)
     ask(call, "Drop", &message, api_partition_of(call, call->params[1]), on_dropped);
 }
 
-static void on_all_redriven(struct api_call *call, const struct rpc_answer *answer)
+static void send_redriven(struct api_call *call, uint32_t redriven, uint32_t refused,
+                          bool is_under_way)
 {
-    const Pb__RedrivenDeadLetters *result = answer->message;
     struct api_answer response;
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
-    json_put_int(&response.json, "redriven", result->redriven);
-    json_put_int(&response.json, "refused", result->refused);
+    json_put_int(&response.json, "redriven", redriven);
+    json_put_int(&response.json, "refused", refused);
+    json_put_bool(&response.json, "under_way", is_under_way);
     json_end_object(&response.json);
     api_answer_send(&response, 202, NULL);
+}
+
+static void on_all_redriven(struct api_call *call, const Pb__RedrivenDeadLetters *done)
+{
+    send_redriven(call, done->redriven, done->refused, false);
+}
+
+static void on_begun(struct api_call *call, const Pb__QueueView *)
+{
+    send_redriven(call, 0, 0, true);
+}
+
+/* With a rate the scheduler goes on with it by itself. */
+static void begin_sweep(struct api_call *call, json rate, Pb__DeadLetterFilter *filter)
+{
+    Pb__SetQueue message   = PB__SET_QUEUE__INIT;
+    Pb__RedriveSweep sweep = PB__REDRIVE_SWEEP__INIT;
+    sweep.namespace_       = api_namespace(call);
+    sweep.filter           = filter;
+    sweep.by               = call->identity.name;
+    message.namespace_     = sweep.namespace_;
+    message.name           = api_text(call, call->params[0]);
+    message.action         = PB__QUEUE_ACTION__QUEUE_ACTION_REDRIVE;
+    message.sweep          = &sweep;
+    if (queue_rate_read(call, rate, "rate", &sweep.rate_count, &sweep.rate_period_us)) {
+        fleet_change_queue(call, &message, on_begun);
+    }
 }
 
 void dead_letters_redrive_all(struct api_call *call)
 {
     if (!api_make_repeatable(call)) return;
     json wanted                    = json_get_text(call->body, "filter");
+    json rate                      = json_get_text(call->body, "rate");
     Pb__DeadLetterFilter filter    = PB__DEAD_LETTER_FILTER__INIT;
     Pb__RedriveDeadLetters message = PB__REDRIVE_DEAD_LETTERS__INIT;
     filter.error_type              = api_member(call, wanted, "error_type");
     filter.function                = api_member(call, wanted, "function");
-    message.namespace_             = api_namespace(call);
-    message.queue                  = api_text(call, call->params[0]);
-    message.filter                 = &filter;
-    message.by                     = call->identity.name;
-    ask(call, "RedriveAll", &message, 0, on_all_redriven);
+    if (json_is(rate, JSON_OBJECT)) {
+        begin_sweep(call, rate, &filter);
+        return;
+    }
+    message.namespace_ = api_namespace(call);
+    message.queue      = api_text(call, call->params[0]);
+    message.filter     = &filter;
+    message.by         = call->identity.name;
+    fleet_redrive_all(call, &message, on_all_redriven);
 }

@@ -6,7 +6,12 @@
 
 #include <stdlib.h>
 
-enum { QUEUES_MAX = 10'000, WORKERS_MAX = 10'000 /* that are added up */ };
+enum {
+    QUEUES_MAX        = 10'000, /* that are added up, as what follows */
+    WORKERS_MAX       = 10'000,
+    GROUPS_MAX        = 10'000,
+    PAGE_SIZE_DEFAULT = 50, /* of the scheduler */
+};
 
 /* One question to all processes. In the arena of its call. */
 struct round {
@@ -17,8 +22,13 @@ struct round {
     struct rpc_answer failure; /* the first one; its texts in `error` */
     struct error error;
     void (*ended)(struct api_call *call, struct round *round);
+    const ProtobufCServiceDescriptor *service;
     fleet_then_queues *then_queues;
     fleet_then_status *then_status;
+    fleet_then_queue *then_queue;
+    fleet_then_letters *then_letters;
+    fleet_then_redriven *then_redriven;
+    uint32_t page_size;
 };
 
 unsigned fleet_count(const struct api *api)
@@ -76,7 +86,7 @@ static void ask_all(struct api_call *call, const struct round *like, const char 
     atomic_store(&round->open, count + 1); /* one for us: the last one ends it */
     call->state = round;
     for (unsigned i = 0; i < count; i++) {
-        const struct api_ask ask = {.service   = &pb__system__descriptor,
+        const struct api_ask ask = {.service   = round->service,
                                     .method    = method,
                                     .message   = message,
                                     .partition = (uint16_t)i,
@@ -111,7 +121,9 @@ static void add_queue(Pb__QueueView **items, size_t *count, Pb__QueueView *view)
     if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
     bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
     if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
-    found->paused = found->paused && view->paused;
+    found->paused    = found->paused && view->paused;
+    found->purging   = found->purging || view->purging;
+    found->redriving = found->redriving || view->redriving;
 }
 
 static void add_worker(Pb__WorkerStatus **items, size_t *count, Pb__WorkerStatus *worker)
@@ -151,11 +163,143 @@ static void queues_ended(struct api_call *call, struct round *round)
 
 void fleet_ask_queues(struct api_call *call, const char *name, fleet_then_queues *then)
 {
-    const struct round round = {.ended = queues_ended, .then_queues = then};
-    Pb__ListQueues message   = PB__LIST_QUEUES__INIT;
-    message.namespace_       = api_namespace(call);
-    message.name             = name;
+    const struct round round = {
+        .service = &pb__system__descriptor, .ended = queues_ended, .then_queues = then};
+    Pb__ListQueues message = PB__LIST_QUEUES__INIT;
+    message.namespace_     = api_namespace(call);
+    message.name           = name;
     ask_all(call, &round, "Queues", &message);
+}
+
+static void change_ended(struct api_call *call, struct round *round)
+{
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    const struct rpc_answer *first = round->answers[0];
+    ASSERT(first); /* ChangeQueue makes the queue: nobody says NOT_FOUND */
+    round->then_queue(call, first->message);
+}
+
+void fleet_change_queue(struct api_call *call, const Pb__SetQueue *message, fleet_then_queue *then)
+{
+    const struct round round = {
+        .service = &pb__system__descriptor, .ended = change_ended, .then_queue = then};
+    ask_all(call, &round, "ChangeQueue", message);
+}
+
+/* --- dead letters ------------------------------------------------------------------------------
+ */
+
+static void add_group(Pb__DeadLetterList *sum, Pb__DeadLetterGroup *group)
+{
+    for (size_t i = 0; i < sum->n_groups; i++) {
+        Pb__DeadLetterGroup *found = sum->groups[i];
+        bool is_same               = strcmp(found->error_type, group->error_type) == 0 &&
+                       strcmp(found->function, group->function) == 0;
+        if (!is_same) continue;
+        found->count += group->count;
+        if (group->first_us < found->first_us) found->first_us = group->first_us;
+        if (group->last_us > found->last_us) found->last_us = group->last_us;
+        return;
+    }
+    if (sum->n_groups < GROUPS_MAX) sum->groups[sum->n_groups++] = group;
+}
+
+static int group_compare(const void *a, const void *b)
+{
+    const Pb__DeadLetterGroup *one   = *(Pb__DeadLetterGroup *const *)a;
+    const Pb__DeadLetterGroup *other = *(Pb__DeadLetterGroup *const *)b;
+    if (one->count != other->count) return one->count < other->count ? 1 : -1;
+    return strcmp(one->error_type, other->error_type);
+}
+
+static bool is_newer(const Pb__DeadLetterView *one, const Pb__DeadLetterView *other)
+{
+    if (one->time_us != other->time_us) return one->time_us > other->time_us;
+    return strcmp(one->job, other->job) > 0;
+}
+
+/* The newest of all that is not taken yet; NULL: none. `places`: how many of each are. */
+static Pb__DeadLetterView *next_letter(const struct round *round, size_t *places)
+{
+    Pb__DeadLetterView *newest = NULL;
+    size_t of                  = 0;
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__DeadLetterList *list = round->answers[i] ? round->answers[i]->message : NULL;
+        if (!list || places[i] == list->n_letters) continue;
+        Pb__DeadLetterView *one = list->letters[places[i]];
+        if (newest && !is_newer(one, newest)) continue;
+        newest = one;
+        of     = i;
+    }
+    if (newest) places[of]++;
+    return newest;
+}
+
+static void letters_ended(struct api_call *call, struct round *round)
+{
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    Pb__DeadLetterList sum = PB__DEAD_LETTER_LIST__INIT;
+    size_t *places         = mem_new(round->count, sizeof *places);
+    bool has_more          = false;
+    sum.letters            = mem_new(round->page_size, sizeof(Pb__DeadLetterView *));
+    sum.groups             = mem_new(GROUPS_MAX, sizeof(Pb__DeadLetterGroup *));
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__DeadLetterList *list = round->answers[i] ? round->answers[i]->message : NULL;
+        for (size_t g = 0; list && g < list->n_groups; g++) add_group(&sum, list->groups[g]);
+        has_more |= list && *list->next_token;
+    }
+    if (sum.n_groups > 0) qsort(sum.groups, sum.n_groups, sizeof(void *), group_compare);
+    Pb__DeadLetterView *next = next_letter(round, places);
+    for (; next && sum.n_letters < round->page_size; next = next_letter(round, places)) {
+        sum.letters[sum.n_letters++] = next;
+    }
+    if (sum.n_letters > 0 && (has_more || next)) {
+        sum.next_token = sum.letters[sum.n_letters - 1]->page_token;
+    }
+    round->then_letters(call, &sum);
+    free(places);
+    free(sum.letters);
+    free(sum.groups);
+}
+
+void fleet_ask_letters(struct api_call *call, const Pb__ListDeadLetters *message,
+                       fleet_then_letters *then)
+{
+    uint32_t size            = message->page ? message->page->size : 0;
+    const struct round round = {.service      = &pb__dead_letters__descriptor,
+                                .ended        = letters_ended,
+                                .then_letters = then,
+                                .page_size    = size > 0 ? size : PAGE_SIZE_DEFAULT};
+    ask_all(call, &round, "List", message);
+}
+
+static void redriven_ended(struct api_call *call, struct round *round)
+{
+    Pb__RedrivenDeadLetters sum = PB__REDRIVEN_DEAD_LETTERS__INIT;
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__RedrivenDeadLetters *one = round->answers[i] ? round->answers[i]->message : NULL;
+        sum.redriven += one ? one->redriven : 0;
+        sum.refused += one ? one->refused : 0;
+    }
+    round->then_redriven(call, &sum);
+}
+
+void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *message,
+                       fleet_then_redriven *then)
+{
+    const struct round round = {
+        .service = &pb__dead_letters__descriptor, .ended = redriven_ended, .then_redriven = then};
+    ask_all(call, &round, "RedriveAll", message);
 }
 
 /* --- status ------------------------------------------------------------------------------------
@@ -211,7 +355,8 @@ static void status_ended(struct api_call *call, struct round *round)
 
 void fleet_ask_status(struct api_call *call, fleet_then_status *then)
 {
-    const struct round round        = {.ended = status_ended, .then_status = then};
+    const struct round round = {
+        .service = &pb__system__descriptor, .ended = status_ended, .then_status = then};
     Pb__SystemStatusRequest message = PB__SYSTEM_STATUS_REQUEST__INIT;
     ask_all(call, &round, "Status", &message);
 }

@@ -1,6 +1,6 @@
 /**
- * fleet: what only all scheduler processes together can say: queues, workers, the state of the
- * suite.
+ * fleet: what only all scheduler processes together can say or do: queues, dead letters, workers,
+ * the state of the suite.
  *
  * Each process is asked once, for its own partitions, and their answers are added up. Partition p
  * belongs to process p mod count of `gateway.scheduler`, so partitions 0 to count - 1 stand for one
@@ -11,6 +11,7 @@
 #ifndef GATEWAY_FLEET_H
 #define GATEWAY_FLEET_H
 
+#include "dead_letter.pb-c.h"
 #include "gateway/api.h"
 #include "system.pb-c.h"
 
@@ -21,6 +22,22 @@ unsigned fleet_count(const struct api *api);
  * sum without it would be wrong. `list` lives until `then` returns. */
 typedef void fleet_then_queues(struct api_call *call, const Pb__QueueList *list);
 void fleet_ask_queues(struct api_call *call, const char *name, fleet_then_queues *then);
+
+/** Sets something of a queue in all of them; the problem of the first that does not answer, then
+ * others have set it: the call may be repeated. */
+typedef void fleet_then_queue(struct api_call *call, const Pb__QueueView *queue);
+void fleet_change_queue(struct api_call *call, const Pb__SetQueue *message, fleet_then_queue *then);
+
+/** A page of the dead letters of all, newest first, and how many there are of each cause; the
+ * problem of the first that does not answer. */
+typedef void fleet_then_letters(struct api_call *call, const Pb__DeadLetterList *list);
+void fleet_ask_letters(struct api_call *call, const Pb__ListDeadLetters *message,
+                       fleet_then_letters *then);
+
+/** Redrives those of all; added up. */
+typedef void fleet_then_redriven(struct api_call *call, const Pb__RedrivenDeadLetters *done);
+void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *message,
+                       fleet_then_redriven *then);
 
 /** The state of those that answer; `missing`: how many did not. If none did, `state` is NULL and
  * `failed` says why. */

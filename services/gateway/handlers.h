@@ -68,6 +68,11 @@ void assistants_render(struct api_call *call);
 void queues_list(struct api_call *call);
 void queues_get(struct api_call *call);
 void queues_set(struct api_call *call);
+
+/** Reads a `rate` {count, per} of a body, where there is one; `name` is its place. False: the call
+ * has been answered. */
+bool queue_rate_read(struct api_call *call, json rate, const char *name, uint32_t *ret_count,
+                     int64_t *ret_period_us);
 void queues_pause(struct api_call *call);
 void queues_resume(struct api_call *call);
 void queues_purge(struct api_call *call);

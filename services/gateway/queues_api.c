@@ -1,4 +1,5 @@
 /* Queues: what waits in them, and the hand of an operator. */
+#include "base/assert.h"
 #include "base/clock.h"
 #include "gateway/fleet.h"
 #include "gateway/handlers.h"
@@ -59,14 +60,14 @@ static void send_settings(struct api_call *call, const Pb__QueueView *queue, int
     api_answer_send(&response, http_status, NULL);
 }
 
-static void on_set(struct api_call *call, const struct rpc_answer *answer)
+static void on_set(struct api_call *call, const Pb__QueueView *queue)
 {
-    send_settings(call, answer->message, 200);
+    send_settings(call, queue, 200);
 }
 
-static void on_accepted(struct api_call *call, const struct rpc_answer *answer)
+static void on_accepted(struct api_call *call, const Pb__QueueView *queue)
 {
-    send_settings(call, answer->message, 202);
+    send_settings(call, queue, 202);
 }
 
 static Pb__SetQueue message_of(struct api_call *call, Pb__QueueAction action)
@@ -78,25 +79,10 @@ static Pb__SetQueue message_of(struct api_call *call, Pb__QueueAction action)
     return message;
 }
 
-/* A process changes its own partitions only: with several of them it would be half a change. */
-static void change(struct api_call *call, const Pb__SetQueue *message, api_then *then)
-{
-    if (fleet_count(call->api) > 1) {
-        api_fail_with(call, "not_implemented", (str){},
-                      "queues cannot be changed over several scheduler processes yet");
-        return;
-    }
-    const struct api_ask ask = {.service = &pb__system__descriptor,
-                                .method  = "ChangeQueue",
-                                .message = message,
-                                .then    = then};
-    api_ask_scheduler(call, &ask);
-}
-
-static void act(struct api_call *call, Pb__QueueAction action, api_then *then)
+static void act(struct api_call *call, Pb__QueueAction action, fleet_then_queue *then)
 {
     const Pb__SetQueue message = message_of(call, action);
-    change(call, &message, then);
+    fleet_change_queue(call, &message, then);
 }
 
 void queues_pause(struct api_call *call)
@@ -114,24 +100,56 @@ void queues_purge(struct api_call *call)
     act(call, PB__QUEUE_ACTION__QUEUE_ACTION_PURGE, on_accepted);
 }
 
-/* The schema of the body has checked types and bounds: only the text of `per` is open. */
+/* The schema of the body has checked types and bounds: only the texts of times are open. False: the
+ * call has been answered. */
+static bool read_redrive(struct api_call *call, json body, Pb__RedriveRule *rule)
+{
+    json errors    = json_get_text(body, "errors");
+    json closes    = json_get_text(body, "on_breaker_close");
+    int64_t number = 0;
+    rule->n_errors = json_count(errors);
+    rule->errors   = arena_alloc(call->arena, (rule->n_errors + 1) * sizeof *rule->errors);
+    ASSERT(rule->errors);
+    for (size_t i = 0; i < rule->n_errors; i++) {
+        rule->errors[i] = api_text(call, json_str(json_at(errors, i)));
+    }
+    if (!duration_parse(json_str(json_get_text(body, "after")), &rule->after_us)) {
+        api_fail_with(call, "invalid_request", (str){}, "redrive.after: a duration such as `10m`");
+        return false;
+    }
+    if (json_to_int(json_get_text(body, "times"), &number)) rule->times = (uint32_t)number;
+    rule->ignores_breakers = json_is(closes, JSON_FALSE);
+    return queue_rate_read(call, json_get_text(body, "rate"), "redrive.rate", &rule->rate_count,
+                           &rule->rate_period_us);
+}
+
+bool queue_rate_read(struct api_call *call, json rate, const char *name, uint32_t *ret_count,
+                     int64_t *ret_period_us)
+{
+    int64_t number = 0;
+    if (!json_is(rate, JSON_OBJECT)) return true;
+    if (json_to_int(json_get_text(rate, "count"), &number)) *ret_count = (uint32_t)number;
+    if (duration_parse(json_str(json_get_text(rate, "per")), ret_period_us)) return true;
+    api_fail_with(call, "invalid_request", (str){}, "%s.per: a duration such as `1m`", name);
+    return false;
+}
+
 void queues_set(struct api_call *call)
 {
     Pb__SetQueue message     = message_of(call, PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT);
+    Pb__RedriveRule rule     = PB__REDRIVE_RULE__INIT;
     json concurrency         = json_get_text(call->body, "concurrency");
     json rate                = json_get_text(call->body, "rate");
+    json redrive             = json_get_text(call->body, "redrive");
     int64_t number           = 0;
     message.sets_concurrency = !json_is(concurrency, JSON_INVALID);
     message.sets_rate        = !json_is(rate, JSON_INVALID);
+    message.sets_redrive     = !json_is(redrive, JSON_INVALID);
     if (json_to_int(concurrency, &number)) message.concurrency = (uint32_t)number;
-    if (json_is(rate, JSON_OBJECT)) {
-        if (json_to_int(json_get_text(rate, "count"), &number)) {
-            message.rate_count = (uint32_t)number;
-        }
-        if (!duration_parse(json_str(json_get_text(rate, "per")), &message.rate_period_us)) {
-            api_fail_with(call, "invalid_request", (str){}, "rate.per: a duration such as `1m`");
-            return;
-        }
+    if (!queue_rate_read(call, rate, "rate", &message.rate_count, &message.rate_period_us)) return;
+    if (json_is(redrive, JSON_OBJECT)) {
+        if (!read_redrive(call, redrive, &rule)) return;
+        message.redrive = &rule;
     }
-    change(call, &message, on_set);
+    fleet_change_queue(call, &message, on_set);
 }

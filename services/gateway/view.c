@@ -371,6 +371,9 @@ void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter)
     view_text_if(w, "function", letter->function);
     json_put_int(w, "attempts", letter->attempts);
     json_put_time(w, "time", letter->time_us);
+    json_put_int(w, "redrives", letter->redrives);
+    json_put_bool(w, "unknown_outcome", letter->unknown_outcome);
+    view_text_if(w, "target", letter->target);
     view_json_if(w, "input", letter->input_json);
     view_json_if(w, "error", letter->error_json);
     json_end_object(w);
@@ -403,6 +406,11 @@ void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue)
 {
     json_put_bool(w, "paused", queue->paused);
     json_put_bool(w, "purging", queue->purging);
+    json_put_bool(w, "redriving", queue->redriving);
+    if (*queue->redrive_json) {
+        json_member(w, "redrive");
+        json_write_raw(w, str_from(queue->redrive_json));
+    }
     if (queue->concurrency > 0) json_put_int(w, "concurrency", queue->concurrency);
     if (queue->rate_count == 0) return;
     char per[TIME_TEXT_SIZE];

@@ -146,6 +146,47 @@ partitioned('signals, approvals and cancels find their partition; queues are add
   for (const id of held) await suite.runEnds(id);
 });
 
+partitioned('queues are set, and dead letters listed and redriven, in all processes', async (suite) => {
+  await suite.apply(`
+document: { dsl: '1.0.3', namespace: default, name: job, version: '1.0.0' }
+do:
+  - job: { call: worker.do, with: {}, metadata: { tutti: { queue: jobs, onExhausted: pause } } }
+`);
+  const runs = (await startEverywhere(suite, 2, { workflow: 'job', input: {} })).flat();
+  const queue = () => suite.api.ok('GET', '/v1/queues/jobs');
+  const take = async () => {
+    const answer = await suite.api.call('POST', '/v1/queues/jobs/poll', { worker: 'test', wait: '1s', max: 100 });
+    return answer.status === 200 ? answer.body.jobs : [];
+  };
+  assert.equal((await suite.api.ok('POST', '/v1/queues/jobs/pause')).paused, true);
+  assert.equal((await queue()).paused, true);
+  assert.deepEqual(await take(), []); // of none of them
+  await suite.api.ok('PATCH', '/v1/queues/jobs', { concurrency: 300, rate: { count: 9000, per: '1h' } });
+  assert.equal((await queue()).concurrency, 300);
+  await suite.api.ok('POST', '/v1/queues/jobs/resume');
+  await suite.until('all of them are given up', async () => {
+    for (const job of await take()) {
+      await suite.api.ok('POST', `/v1/jobs/${job.id}/fail`, { lease_token: job.lease_token, error: { type: 'urn:busy', status: 503, title: 'Busy' }, retryable: true });
+    }
+    return (await queue()).dead_letters === runs.length;
+  });
+  const letters = '/v1/queues/jobs/dead-letters';
+  const { analysis, items } = await suite.api.ok('GET', `${letters}?page_size=500`);
+  assert.deepEqual(analysis.map((one) => [one.error_type, one.function, one.count]), [['urn:busy', 'worker.do', runs.length]]);
+  assert.deepEqual(items.map((one) => one.time), items.map((one) => one.time).toSorted().toReversed());
+  const paged = await pages(suite, letters, 2);
+  assert.deepEqual(paged.map((one) => one.job), items.map((one) => one.job));
+  assert.deepEqual(items.map((one) => one.run).toSorted(), runs.toSorted());
+
+  const [first] = items;
+  await suite.api.ok('POST', `${letters}/${first.job}/redrive`, {});
+  const done = await suite.api.ok('POST', `${letters}/redrive-all`, {});
+  assert.deepEqual(done, { redriven: runs.length - 1, refused: 0, under_way: false });
+  assert.equal((await queue()).depth, runs.length);
+  assert.equal((await suite.api.ok('POST', '/v1/queues/jobs/purge')).purging, true);
+  for (const id of runs) await suite.runEnds(id, 'faulted');
+});
+
 partitioned('children, events and keys cross from process to process', async (suite) => {
   answer = () => ({});
   for (const text of [LEAF, TRUNK, ORDER, WATCH, KEYED]) await suite.apply(text);

@@ -12,6 +12,7 @@
 
 /* What is shown of a queue; the names belong to the board, since queues may go away. */
 struct shown_queue {
+    char *redrive_json; /* owned; NULL: not shown yet */
     char *namespace, *name;
     Pb__QueueView view;
 };
@@ -50,6 +51,7 @@ void board_free(struct board *board)
     for (size_t i = 0; i < board->queue_count; i++) {
         free(board->queues[i].namespace);
         free(board->queues[i].name);
+        free(board->queues[i].redrive_json);
     }
     clear_targets(board);
     free(board->targets);
@@ -110,6 +112,11 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->rate_period_us       = queue->limits.rate_period_us;
     view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
     view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
+    view->redriving            = queue->is_redriving;
+    const char *rule           = queue->redrive_json ? queue->redrive_json : "";
+    if (shown->redrive_json && strcmp(shown->redrive_json, rule) == 0) return;
+    free(shown->redrive_json);
+    shown->redrive_json = mem_dup(rule, strlen(rule));
 }
 
 /* Under the lock. Queues are never taken away while an engine lives, so places stay. */
@@ -126,6 +133,7 @@ static struct shown_queue *shown_at(struct board *board, size_t index, const str
     if (index < board->queue_count) { /* after a recovery their order may be another one */
         free(shown->namespace);
         free(shown->name);
+        free(shown->redrive_json);
     } else {
         board->queue_count = index + 1;
     }
@@ -218,8 +226,11 @@ status board_queues(struct board *board, const char *namespace, const char *name
     for (size_t i = 0; views && found.items && i < board->queue_count; i++) {
         const struct shown_queue *shown = &board->queues[i];
         if (!is_asked_for(shown, namespace, name)) continue;
-        views[found.count]       = shown->view;
-        views[found.count].name  = text_in(arena, str_from(shown->name));
+        views[found.count]      = shown->view;
+        views[found.count].name = text_in(arena, str_from(shown->name));
+        if (shown->redrive_json) {
+            views[found.count].redrive_json = text_in(arena, str_from(shown->redrive_json));
+        }
         found.items[found.count] = &views[found.count];
         found.count++;
     }

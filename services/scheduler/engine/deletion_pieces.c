@@ -1,6 +1,7 @@
 /* The second step: what a deleted run left, piece by piece. */
 #include "base/log.h"
 #include "scheduler/engine/deletion.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/event_index.h"
 
 enum { RUNS_PER_TURN = 200 };
@@ -146,6 +147,7 @@ static status run_delete(struct piece *piece, struct error *reterr)
         return record_put(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), &record->base,
                           reterr);
     }
+    TRY(engine_redrives_forget(piece->engine, piece->run, reterr));
     return txn_delete(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), reterr);
 }
 

@@ -14,6 +14,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/queues/engine_queues.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
 
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
+    TRY(engine_redrives_go_on(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));
     TRY(settle_all(engine, reterr));
     engine_end_polls(engine, false);

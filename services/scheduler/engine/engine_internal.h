@@ -55,6 +55,11 @@ struct purge {
     struct page page;    /* of it */
 };
 
+struct queue_redrive;
+
+/** Who redrives letters by a rule. */
+#define REDRIVE_BY "the rule of the queue"
+
 struct engine {
     /* Constant. */
     struct engine_options options;
@@ -115,8 +120,10 @@ struct engine {
     uint64_t size_bytes;
     uint64_t timer_count;
     struct purge purge;
-    bool has_operations; /* some is not over */
-    bool has_deletions;  /* rows of deleted runs are left */
+    struct queue_redrive *redrives; /* redrive/: queues whose letters are redriven; owned */
+    bool has_redrives;              /* TABLE_REDRIVES may have rows */
+    bool has_operations;            /* some is not over */
+    bool has_deletions;             /* rows of deleted runs are left */
     struct retention_sweep retention;
 };
 

@@ -50,6 +50,8 @@ struct queue {
     uint64_t purge_before;      /* what waits and has a smaller sequence goes; 0: nothing does */
     struct queue_flow completed, failed;      /* jobs that ended of late */
     uint64_t dead_count;                      /* entries of its dead letter queue */
+    char *redrive_json;                       /* of redrive/: its rule; NULL: none */
+    bool is_redriving;                        /* likewise: all, at a rate */
     struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
 };
 

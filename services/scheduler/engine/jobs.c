@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/job_key.h"
 #include "json/json_text.h"
 
@@ -205,7 +206,8 @@ static status retry(struct engine *engine, struct open_job *job, const struct ev
 
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->job->attempt = event->attempt;
-    record->due_us       = event->due_us > engine->now_us ? event->due_us : engine->now_us;
+    record->is_unknown |= event->is_unknown;
+    record->due_us = event->due_us > engine->now_us ? event->due_us : engine->now_us;
     open_job_return(engine->queues, job, record->due_us, engine->now_us);
     TRY(engine_job_put(engine, record, reterr));
     return engine_ready_put(engine, job, reterr);
@@ -229,12 +231,15 @@ static struct queue *dead_letter_queue(struct engine *engine, const struct live_
 }
 
 static status letter_put(struct engine *engine, struct queue *queue, const struct event *event,
-                         json error, Pb__JobRecord *record, struct error *reterr)
+                         json error, const char *target, Pb__JobRecord *record,
+                         struct error *reterr)
 {
     Pb__DeadLetterRecord letter = PB__DEAD_LETTER_RECORD__INIT;
     letter.job                  = record;
     letter.time_us              = event->time_us;
+    letter.target               = target;
     TRY(json_in(engine->arena, error, &letter.error_json, reterr));
+    TRY(engine_redrive_noted(engine, queue, &letter, reterr));
 
     struct key key;
     dead_letter_key(&key, queue->namespace, queue->name, engine->dead_next++);
@@ -271,7 +276,7 @@ status engine_bury_compensation(struct engine *engine, const struct live_run *li
     Pb__JobRecord record;
     record_make(engine, live, event, text_in(engine->arena, queue->name), &job, &record);
     job.id = event->id.text;
-    return letter_put(engine, queue, event, event->error, &record, reterr);
+    return letter_put(engine, queue, event, event->error, "", &record, reterr);
 }
 
 /* Its `data` says what it is about: {queue, error, input}, and whatever else there is. */
@@ -298,7 +303,7 @@ status engine_bury_emitted(struct engine *engine, const struct live_run *live,
     job.id = id.text;
     TRY(json_in(engine->arena, json_is(input, JSON_INVALID) ? data : input, &job.input_json,
                 reterr));
-    return letter_put(engine, queue, event, json_get_text(data, "error"), &record, reterr);
+    return letter_put(engine, queue, event, json_get_text(data, "error"), "", &record, reterr);
 }
 
 static const char *outcome_of(enum event_kind kind)
@@ -326,7 +331,9 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
     if (event->kind == EVENT_JOB_DEAD) {
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
-        TRY(letter_put(engine, queue, event, event->error, record, reterr));
+        const char *target  = job->target ? job->target->name.ptr : "";
+        record->is_unknown |= event->is_unknown;
+        TRY(letter_put(engine, queue, event, event->error, target, record, reterr));
     }
     bool is_leased    = job->state == OPEN_JOB_LEASED;
     bool is_cancelled = event->kind == EVENT_JOB_CANCELLED || job->is_cancel_wanted;

@@ -11,6 +11,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
 #include "scheduler/tables/run_index.h"
 
@@ -362,6 +363,10 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
     if (!has_ended && !live->is_new && !live->labels && !live->is_reopened) return STATUS_OK;
 
     if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
+    bool is_done = has_ended && run_status(live->run) != RUN_FAULTED;
+    if (is_done && engine->has_redrives) {
+        TRY(engine_redrives_forget(engine, str_from(live->id.text), reterr));
+    }
     const struct engine_listener *listener = &engine->options.listener;
     str id                                 = str_from(live->id.text);
     bool is_wanted = has_ended && listener->wants && listener->wants(id, listener->context);

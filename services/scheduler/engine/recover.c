@@ -11,6 +11,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/queues/engine_queues.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/run_index.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
@@ -148,7 +149,7 @@ static status recover_queue(bytes key, bytes row, struct error *reterr, void *co
     struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
                                        (str){name.data, name.len});
     engine_queue_read(engine, queue, record);
-    return STATUS_OK;
+    return engine_redrive_recover(engine, queue, record->redrive, reterr);
 }
 
 static status each_row(struct recovery *recovery, enum table table, page_fn visit,
@@ -248,6 +249,9 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
+    uint64_t redriven = 0;
+    TRY(txn_count(engine->txn, TABLE_REDRIVES, &redriven, reterr));
+    engine->has_redrives = redriven > 0;
     TRY(engine_requests_recover(engine, reterr));
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
@@ -293,6 +297,7 @@ void engine_forget(struct engine *engine)
     engine->freed.count   = 0;
     if (engine->cache.by_id) run_cache_done(&engine->cache);
     if (engine->requests.by_id) engine_requests_done(engine);
+    engine_redrives_done(engine);
     job_queues_free(engine->queues);
     size_t cursor = 0;
     struct worker *worker;

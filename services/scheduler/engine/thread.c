@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/redrive/redrive.h"
 
 enum {
     SLEW = 8, /* how much slower time goes while the wall clock is behind: one in so many */
@@ -49,6 +50,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));
     if (engine->options.retention) due_us = earliest(due_us, engine->retention.due_us);
     due_us = earliest(due_us, engine_breakers_due_us(engine));
+    due_us = earliest(due_us, engine_redrives_due_us(engine));
     if (due_us == INT64_MAX) return INT64_MAX;
     int64_t now_us   = engine_time_us(engine);
     int64_t ahead_us = due_us - now_us;

@@ -170,7 +170,7 @@ static status put_input(struct txn *txn, const Pb__JobRecord *job, struct arena 
     return STATUS_OK;
 }
 
-static status add_view(struct rpc_call *call, const struct entry *entry, const char *queue,
+static status add_view(struct rpc_call *call, const struct entry *entry, bytes filters,
                        Pb__DeadLetterList *answer, struct error *reterr)
 {
     CLEANUP(txn_abortp) struct txn *txn = NULL;
@@ -183,19 +183,24 @@ static status add_view(struct rpc_call *call, const struct entry *entry, const c
     TRY(got);
     Pb__DeadLetterView *view = arena_alloc(call->arena, sizeof *view);
     if (!view) return no_memory(reterr);
-    const Pb__LeasedJob *job             = row->job->job;
-    *view                                = (Pb__DeadLetterView)PB__DEAD_LETTER_VIEW__INIT;
-    view->job                            = job->id;
-    view->queue                          = queue;
-    view->namespace_                     = job->namespace_;
-    view->run                            = job->run;
-    view->workflow                       = job->workflow;
-    view->task                           = job->task;
-    view->iteration                      = job->iteration;
-    view->function                       = job->function;
-    view->attempts                       = job->attempt;
-    view->time_us                        = row->time_us;
-    view->error_json                     = row->error_json;
+    const Pb__LeasedJob *job = row->job->job;
+    *view                    = (Pb__DeadLetterView)PB__DEAD_LETTER_VIEW__INIT;
+    view->job                = job->id;
+    view->queue              = ((const Pb__ListDeadLetters *)call->request)->queue;
+    view->namespace_         = job->namespace_;
+    view->run                = job->run;
+    view->workflow           = job->workflow;
+    view->task               = job->task;
+    view->iteration          = job->iteration;
+    view->function           = job->function;
+    view->attempts           = job->attempt;
+    view->time_us            = row->time_us;
+    view->error_json         = row->error_json;
+    view->redrives           = row->redrives;
+    view->unknown_outcome    = row->job->is_unknown;
+    view->target             = row->target;
+    view->page_token = page_token_new(filters, (bytes){entry->place, PLACE_BYTES}, call->arena);
+    if (!view->page_token) return no_memory(reterr);
     answer->letters[answer->n_letters++] = view;
     return put_input(txn, row->job, call->arena, view, reterr);
 }
@@ -230,7 +235,7 @@ static status list(struct rpc_call *call, struct error *reterr)
         i++;
     }
     for (; i < list.count && answer->n_letters < size; i++) {
-        TRY(add_view(call, &list.entries[i], request->queue, answer, reterr));
+        TRY(add_view(call, &list.entries[i], filters, answer, reterr));
     }
     if (i < list.count && i > 0) {
         bytes last         = {(const char *)list.entries[i - 1].place, PLACE_BYTES};

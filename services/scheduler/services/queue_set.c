@@ -1,6 +1,7 @@
 /* What operators set of a queue: in every partition of this process, and answered when all have it.
  */
 #include "scheduler/engine/queues/queue_limits.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/overview.h"
@@ -18,6 +19,16 @@ static status no_memory(struct error *reterr)
 /* --- checks ------------------------------------------------------------------------------------
  */
 
+/* Its own letters everybody may redrive. */
+static status check_sweep(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__SetQueue *request = call->request;
+    if (!request->sweep) return fail(reterr, STATUS_INVALID_ARGUMENT, "a redrive of what?");
+    const struct queue_limits limits = {.rate_count     = request->sweep->rate_count,
+                                        .rate_period_us = request->sweep->rate_period_us};
+    return queue_limits_check(&limits, scheduler_partition_count(call->context), reterr);
+}
+
 static status check(struct rpc_call *call, str namespace, struct error *reterr)
 {
     const Pb__SetQueue *request      = call->request;
@@ -29,6 +40,8 @@ static status check(struct rpc_call *call, str namespace, struct error *reterr)
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the name of a queue has 1 to %d bytes",
                     QUEUE_NAME_MAX);
     }
+    bool is_sweep = request->action == PB__QUEUE_ACTION__QUEUE_ACTION_REDRIVE;
+    if (is_sweep) return check_sweep(call, reterr);
     if (queue_is_own(name) && !str_is(namespace, "*")) {
         return fail_code(reterr, STATUS_PERMISSION_DENIED, "forbidden",
                          "queue %s serves all namespaces: it takes a key of all of them",
@@ -37,6 +50,9 @@ static status check(struct rpc_call *call, str namespace, struct error *reterr)
     if (request->action == PB__QUEUE_ACTION__QUEUE_ACTION_PURGE && str_is(name, WEBHOOK_QUEUE)) {
         return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
                          "deliveries are not purged: delete their subscription");
+    }
+    if (request->redrive) {
+        TRY(redrive_rule_check(request->redrive, scheduler_partition_count(call->context), reterr));
     }
     return queue_limits_check(&limits, scheduler_partition_count(call->context), reterr);
 }

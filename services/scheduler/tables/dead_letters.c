@@ -17,11 +17,11 @@ static bool is_text(str wanted, const char *text)
     return wanted.len == 0 || str_is(wanted, text);
 }
 
-static bool matches(const struct letter_filter *filter, const Pb__DeadLetterRecord *row,
-                    struct arena *arena)
+bool letter_is_meant(const struct letter_filter *filter, const Pb__DeadLetterRecord *row,
+                     struct arena *arena)
 {
     const Pb__LeasedJob *job = row->job->job;
-    bool is_any              = str_is(filter->namespace, "*");
+    bool is_any              = filter->namespace.len == 0 || str_is(filter->namespace, "*");
     if (!is_any && !is_text(filter->namespace, job->namespace_)) return false;
     if (!is_text(filter->job, job->id) || !is_text(filter->run, job->run)) return false;
     if (!is_text(filter->function, job->function)) return false;
@@ -58,7 +58,7 @@ status letters_visit(struct txn *txn, const struct letter_filter *filter, letter
         arena_clear(arena);
         TRY(record_read(raw, &pb__dead_letter_record__descriptor, arena, &row, reterr));
         if (!row->job || !row->job->job) continue;
-        if (matches(filter, row, arena)) TRY(visit(key, row, reterr, context));
+        if (letter_is_meant(filter, row, arena)) TRY(visit(key, row, reterr, context));
     }
     return STATUS_OK;
 }

@@ -18,6 +18,9 @@ struct letter_filter {
     str queue, job, run, error_type, function;
 };
 
+bool letter_is_meant(const struct letter_filter *filter, const Pb__DeadLetterRecord *row,
+                     struct arena *arena);
+
 /** Called for each; `row` lives until it returns. Another status than OK ends the reading; the one
  * of that is returned. */
 typedef status letter_visit(bytes key, const Pb__DeadLetterRecord *row, struct error *reterr,

@@ -54,6 +54,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_CALL_CACHE_ORDER] = "call_cache_order",
     [TABLE_CALL_CACHE_CALLERS] = "call_cache_callers",
     [TABLE_CALL_CACHE_TOTALS] = "call_cache_totals",
+    [TABLE_REDRIVES]     = "redrives",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */
@@ -136,6 +137,13 @@ void dead_letter_key(struct key *key, str namespace, str queue, uint64_t sequenc
 {
     queue_key(key, namespace, queue);
     key_put_u64(key, sequence);
+}
+
+void redrive_key(struct key *key, str run, str text)
+{
+    key_begin(key);
+    key_put_id(key, run);
+    if (text.len > 0) key_put_text(key, text);
 }
 
 void client_id_key(struct key *key, str namespace, str client_id)

@@ -68,6 +68,7 @@ enum table {
     TABLE_CALL_CACHE_CALLERS, /* namespace, digest -> CacheLead; the same and job id ->
                                * CacheWaiter; partition 0 */
     TABLE_CALL_CACHE_TOTALS,  /* namespace -> CacheTotals; partition 0 */
+    TABLE_REDRIVES,           /* run id, idempotency key of a call -> RedriveRecord */
     TABLE_COUNT,
 };
 
@@ -97,6 +98,8 @@ void queue_key(struct key *key, str namespace, str queue);
 void timer_key(struct key *key, int64_t due_us, str run);
 bool timer_key_read(bytes raw, int64_t *ret_due_us, struct id *ret_run);
 void dead_letter_key(struct key *key, str namespace, str queue, uint64_t sequence);
+/** `text` empty: the prefix of all of a run. */
+void redrive_key(struct key *key, str run, str text);
 void client_id_key(struct key *key, str namespace, str client_id);
 void idempotency_key(struct key *key, str namespace, str api_key, str text);
 void start_key_key(struct key *key, str namespace, str workflow, str text);

@@ -4,6 +4,7 @@
 #include "scheduler/breaker/target_name.h"
 #include "scheduler/engine/breakers/breakers.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "workflow/errors.h"
 
 #include <stdio.h>
@@ -221,7 +222,9 @@ status engine_take_breaker_news(struct engine *engine, const Pb__BreakerNews *ne
     struct target *target = targets_at(targets_of(engine), str_from(news->target));
     TRY(keep_row(engine, news, reterr));
     if (!target) return STATUS_OK; /* too many: its jobs go as if there were no breaker */
+    bool closes = target->state != BREAKER_CLOSED && news->state == (int)BREAKER_CLOSED;
     targets_set(targets_of(engine), target, (enum breaker_state)news->state, held_until_us);
+    if (closes) TRY(engine_redrive_closed(engine, target->name, reterr));
     if (news->probe) TRY(send_probe(engine, target, reterr));
     target_place_jobs(engine->queues, target, engine->now_us);
     targets_drop(targets_of(engine), target);

@@ -1,5 +1,6 @@
 /* What is set of a queue, and the row that keeps it. */
 #include "scheduler/engine/queues/engine_queues.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "system.pb-c.h"
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -14,6 +15,7 @@ status engine_queue_put(struct engine *engine, const struct queue *queue, struct
     record.rate_period_us  = queue->limits.rate_period_us;
     record.rate_full_us    = queue->rate.full_us;
     record.purge_before    = queue->purge_before;
+    record.redrive         = engine_redrive_row(engine, queue);
     struct key key;
     queue_key(&key, queue->namespace, queue->name);
     return record_put(engine->txn, TABLE_QUEUES, key_bytes(&key), &record.base, reterr);
@@ -60,7 +62,8 @@ struct queue *engine_queue_named(struct engine *engine, struct command *command,
     return NULL;
 }
 
-static void set_limits(struct engine *engine, struct queue *queue, const Pb__SetQueue *request)
+static status set_limits(struct engine *engine, struct queue *queue, const Pb__SetQueue *request,
+                         struct error *reterr)
 {
     struct queue_limits limits = queue->limits;
     if (request->sets_concurrency) limits.concurrency = request->concurrency;
@@ -69,6 +72,8 @@ static void set_limits(struct engine *engine, struct queue *queue, const Pb__Set
         limits.rate_period_us = request->rate_period_us;
     }
     limit(engine, queue, &limits);
+    if (!request->sets_redrive) return STATUS_OK;
+    return engine_redrive_set(engine, queue, request->redrive, reterr);
 }
 
 static void purge(struct engine *engine, struct queue *queue)
@@ -86,6 +91,8 @@ static void fill_view(const struct queue *queue, Pb__QueueView *view)
     view->concurrency    = queue->limits.concurrency;
     view->rate_count     = queue->limits.rate_count;
     view->rate_period_us = queue->limits.rate_period_us;
+    view->redrive_json   = queue->redrive_json ? queue->redrive_json : "";
+    view->redriving      = queue->is_redriving;
 }
 
 status engine_set_queue(struct engine *engine, struct command *command, struct error *reterr)
@@ -97,8 +104,13 @@ status engine_set_queue(struct engine *engine, struct command *command, struct e
     switch (request->action) {
     case PB__QUEUE_ACTION__QUEUE_ACTION_PAUSE: queue->is_paused = true; break;
     case PB__QUEUE_ACTION__QUEUE_ACTION_RESUME: queue->is_paused = false; break;
-    case PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT: set_limits(engine, queue, request); break;
+    case PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT:
+        TRY(set_limits(engine, queue, request, reterr));
+        break;
     case PB__QUEUE_ACTION__QUEUE_ACTION_PURGE: purge(engine, queue); break;
+    case PB__QUEUE_ACTION__QUEUE_ACTION_REDRIVE:
+        TRY(engine_redrive_sweep(engine, queue, request->sweep, reterr));
+        break;
     default: return command_refuse(command, STATUS_INVALID_ARGUMENT, NULL, "no such action");
     }
     fill_view(queue, command->response);
