@@ -208,10 +208,12 @@ static status add_call(struct endpoint *endpoint, struct call *call,
     texts.used                = 0;
     Pb__CallMetadata metadata = PB__CALL_METADATA__INIT;
     TRY(fill_metadata(request, &texts, &metadata, reterr));
-    struct frame_source source = {.metadata = &metadata, .body = request->message};
+    struct frame_source source = {
+        .metadata = &metadata, .body = request->message, .raw_body = request->packed};
+    if (source.body) source.body_size = protobuf_c_message_get_packed_size(source.body);
 
     enum rpc_class class = call->method->contract->class;
-    size_t size          = protobuf_c_message_get_packed_size(request->message);
+    size_t size          = frame_source_body_size(&source);
     if (size > RPC_MESSAGE_SIZE_MAX - FRAME_METADATA_MAX) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "body_too_large",
                          "%s.%s: %zu bytes, at most 18 MiB can be sent",

@@ -35,20 +35,21 @@
 #include <stdatomic.h>
 
 enum {
-    LANES_BATCHED   = 2, /* one is fastest when answers are instant; two keep a group commit fed */
-    LANES_BULK      = 8,
-    LANES_LONG      = RPC_PARKED_MAX,
-    REPEATS_MAX     = 3,
-    MOVES_MAX       = 4,
-    CONNECT_WAIT_MS = 2'000, /* how long calls wait for a first or a new connection */
-    LANE_SLACK_MS   = 1'000, /* beyond its last deadline a lane waits no longer */
-    SPARE_BATCHES   = 4,     /* kept per set */
-    PARKED_CLOSE_MS = 60'000,
+    LANES_BATCHED     = 2, /* a second keeps a group commit fed; for fast calls see may_leave() */
+    LANES_BULK        = 8,
+    LANES_LONG        = RPC_PARKED_MAX,
+    REPEATS_MAX       = 3,
+    MOVES_MAX         = 4,
+    CONNECT_WAIT_MS   = 2'000, /* how long calls wait for a first or a new connection */
+    LANE_SLACK_MS     = 1'000, /* beyond its last deadline a lane waits no longer */
+    SPARE_BATCHES     = 4,     /* kept per set */
+    PARKED_CLOSE_MS   = 60'000,
     RESOLVE_PERIOD_MS = 5'000,
     RESOLVE_FIRST_MS  = 1'000, /* how long rpc_client_open() waits for names */
     CLOCK_IDLE_MS     = 1'000,
     QUIET_WAIT_MS     = 500, /* how long a close waits for the last answers */
     QUIET_POLL_MS     = 2,
+    GATHER_MS_MAX     = 5, /* fast calls wait no longer for others to travel with */
 };
 
 typedef void answer_callback(const struct rpc_answer *answer, void *context);
@@ -121,8 +122,10 @@ struct lane_set {
     struct outgoing *spare;
     unsigned spare_count;
     unsigned waiting_calls;
-    size_t waiting_size; /* bytes */
-    unsigned window;     /* frames the server takes */
+    size_t waiting_size;     /* bytes */
+    unsigned under_way;      /* calls that lanes carry */
+    int64_t gather_until_ms; /* what waits leaves then, whatever is under way */
+    unsigned window;         /* frames the server takes */
     uint64_t next_wire_id;
     int64_t earliest_ms; /* nothing has to be done before it */
     struct lane *lanes;
@@ -200,6 +203,7 @@ struct rpc_client {
 struct frame_source {
     const Pb__CallMetadata *metadata; /* NULL: none */
     const ProtobufCMessage *body;     /* NULL: take the raw ones */
+    size_t body_size;                 /* of `body`, packed */
     bytes raw_metadata;
     bytes raw_body;
 };

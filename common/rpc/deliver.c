@@ -20,7 +20,7 @@ static void observe(const struct rpc_client *client, const struct call *call,
         client->context);
 }
 
-/* Hands the answer over and takes its arena back, unless the callback kept it. */
+/* Hands the answer over. Its arena is NULL afterwards if the callback kept it. */
 static void call_complete(struct endpoint *endpoint, const struct call *call,
                           struct rpc_answer *answer, size_t response_size)
 {
@@ -28,8 +28,6 @@ static void call_complete(struct endpoint *endpoint, const struct call *call,
     observe(client, call, answer, response_size);
     atomic_fetch_sub(&client->counters.open, 1);
     call->done(answer, call->context);
-    arenas_give(&client->arenas, answer->arena); /* NULL if it was kept */
-    endpoint_release(endpoint);
 }
 
 void call_fail(struct endpoint *endpoint, const struct call *call, status code, const char *name,
@@ -46,7 +44,10 @@ void call_fail(struct endpoint *endpoint, const struct call *call, status code, 
         .error_code = name,
         .arena      = arena,
     };
+    struct rpc_client *client = endpoint->client;
     call_complete(endpoint, call, &answer, 0);
+    arenas_give(&client->arenas, answer.arena);
+    endpoint_release(endpoint);
 }
 
 /* The parts of a frame that lies in its batch. */
@@ -168,14 +169,17 @@ static void answer_error(const struct frame *frame, const Pb__CallError *error,
     answer->details_json = (bytes){error->details_json.data, error->details_json.len};
 }
 
+/* `*arena` serves one frame after the other, until a callback keeps it. */
 static void deliver_frame(struct endpoint *endpoint, const struct outgoing *batch,
-                          const struct call *call, const struct frame *frame)
+                          const struct call *call, const struct frame *frame, struct arena **arena)
 {
-    struct arenas *arenas    = &endpoint->client->arenas;
-    struct rpc_answer answer = {.arena = arenas_take(arenas)};
+    if (!*arena) *arena = arenas_take(&endpoint->client->arenas);
+    struct rpc_answer answer = {.arena = *arena};
     if (frame->code == STATUS_OK) {
         answer_ok(call, frame, &answer);
         call_complete(endpoint, call, &answer, frame->body.len);
+        *arena = answer.arena;
+        endpoint_release(endpoint);
         return;
     }
     void *message        = NULL;
@@ -189,28 +193,30 @@ static void deliver_frame(struct endpoint *endpoint, const struct outgoing *batc
         alone.is_alone    = true;
         is_followed       = repeat(endpoint, batch, &alone, NULL);
     }
-    if (is_followed) {
-        arenas_give(arenas, answer.arena);
-        return;
-    }
+    if (is_followed) return;
     answer_error(frame, error, &answer);
     call_complete(endpoint, call, &answer, 0);
+    *arena = answer.arena;
+    endpoint_release(endpoint);
 }
 
 static void deliver_reply(struct lane_set *set, struct outgoing *batch, bytes data)
 {
     struct batch_header header;
     if (batch_header_decode(data, &header, NULL) != STATUS_OK) return;
+    struct arenas *arenas      = &set->endpoint->client->arenas;
+    struct arena *arena        = NULL;
     struct frame_reader reader = frame_reader_init(data, &header);
-    while (reader.left > 0) {
-        struct frame frame;
-        if (frame_next(&reader, &frame, NULL) != STATUS_OK) return;
+    struct frame frame;
+    while (reader.left > 0 && frame_next(&reader, &frame, NULL) == STATUS_OK) {
         uint64_t index = frame.call_id - batch->first_wire_id;
         if (index >= batch->count || !batch->calls[index].done) continue; /* late */
         struct call call         = batch->calls[index];
         batch->calls[index].done = NULL;
-        deliver_frame(set->endpoint, batch, &call, &frame);
+        if (arena) arena_clear(arena);
+        deliver_frame(set->endpoint, batch, &call, &frame, &arena);
     }
+    arenas_give(arenas, arena);
 }
 
 static void deliver_loss(struct lane_set *set, struct outgoing *batch, const struct call *call,

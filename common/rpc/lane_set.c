@@ -21,7 +21,7 @@ size_t frame_source_metadata_size(const struct frame_source *source)
 
 size_t frame_source_body_size(const struct frame_source *source)
 {
-    return source->body ? protobuf_c_message_get_packed_size(source->body) : source->raw_body.len;
+    return source->body ? source->body_size : source->raw_body.len;
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -180,11 +180,29 @@ static struct lane *lane_new(struct lane_set *set)
     return lane;
 }
 
+/*
+ * Under the mutex: says whether what waits may go beside what is under way. Commits may: a batch
+ * travels while the one before it syncs. Fast calls are answered at once, so a message pair costs
+ * more than they do, and they wait for the lane to come back until as many are together as it
+ * carries. A lane that stays away longer than a fast call may take holds nobody up.
+ */
+static bool may_leave(struct lane_set *set, int64_t now_ms)
+{
+    if (set->class != RPC_FAST || set->first != set->last) return true;
+    if (set->waiting_calls >= set->under_way) return true;
+    if (set->gather_until_ms == 0) {
+        set->gather_until_ms = now_ms + GATHER_MS_MAX;
+        if (set->gather_until_ms < set->earliest_ms) set->earliest_ms = set->gather_until_ms;
+    }
+    return now_ms >= set->gather_until_ms;
+}
+
 /* Under the mutex: gives the first waiting batch to a lane that is free, or returns NULL. Follow
  * with lane_send(), without the mutex: it leaves the gate. */
-static struct lane *lane_start(struct lane_set *set)
+static struct lane *lane_start(struct lane_set *set, int64_t now_ms)
 {
     if (!set->first || set->is_closed || !link_is_up(set->link)) return NULL;
+    if (!may_leave(set, now_ms)) return NULL;
     if (!gate_enter(&set->link->gate)) return NULL;
     struct lane *lane = set->idle;
     if (lane) {
@@ -198,6 +216,8 @@ static struct lane *lane_start(struct lane_set *set)
     }
     lane->state = LANE_SENDING;
     lane->batch = lane_set_pop(set);
+    set->under_way += lane->batch->count;
+    set->gather_until_ms = 0;
     return lane;
 }
 
@@ -275,10 +295,11 @@ static void lane_over(struct lane *lane, nng_msg *reply, int error)
     deliver(set, batch, reply, error);
 
     (void)pthread_mutex_lock(&set->mutex);
+    set->under_way -= batch->count;
     lane_set_recycle(set, batch);
     lane->next_idle   = set->idle;
     set->idle         = lane;
-    struct lane *next = lane_start(set);
+    struct lane *next = lane_start(set, clock_mono_ms());
     (void)pthread_mutex_unlock(&set->mutex);
     if (next) lane_send(next);
 }
@@ -321,7 +342,7 @@ void lane_set_flush(struct lane_set *set)
 {
     for (;;) {
         (void)pthread_mutex_lock(&set->mutex);
-        struct lane *lane = lane_start(set);
+        struct lane *lane = lane_start(set, clock_mono_ms());
         (void)pthread_mutex_unlock(&set->mutex);
         if (!lane) return;
         lane_send(lane);
@@ -359,7 +380,7 @@ status lane_set_add(struct lane_set *set, const struct call *call,
     int64_t wake_ms = set->earliest_ms;
     /* What is full gains nothing by waiting. */
     bool is_held      = call->is_held && set->first == set->last && set->frames_max > 1;
-    struct lane *lane = is_held ? NULL : lane_start(set);
+    struct lane *lane = is_held ? NULL : lane_start(set, call->started_us / 1000);
     (void)pthread_mutex_unlock(&set->mutex);
 
     if (is_held) atomic_store(&set->endpoint->client->has_held, true);

@@ -107,6 +107,8 @@ static bool collect_all(struct lane_set *set, int64_t now_ms, struct due *due)
         if (lane->batch) is_all = collect(set, lane->batch, true, now_ms, due, &next_ms);
     }
     drop_answered(set);
+    bool gathers = set->first && set->gather_until_ms > now_ms;
+    if (gathers && set->gather_until_ms < next_ms) next_ms = set->gather_until_ms;
     if (is_all) set->earliest_ms = next_ms;
     return is_all;
 }
@@ -147,9 +149,11 @@ int64_t lane_set_watch(struct lane_set *set, int64_t now_ms)
         is_all           = true;
         (void)pthread_mutex_lock(&set->mutex);
         if (set->earliest_ms <= now_ms) is_all = collect_all(set, now_ms, &due);
-        earliest_ms = set->earliest_ms;
+        earliest_ms     = set->earliest_ms;
+        bool is_overdue = set->first && set->gather_until_ms > 0 && set->gather_until_ms <= now_ms;
         (void)pthread_mutex_unlock(&set->mutex);
 
+        if (is_overdue) lane_set_flush(set);
         if (due.cancel_count > 0) {
             client_send_cancel(set->endpoint, due.cancel_ids, due.cancel_count);
         }

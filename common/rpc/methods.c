@@ -61,6 +61,7 @@ status methods_add(struct methods *methods, const struct rpc_contract_service *c
     }
     methods->services[service->number].descriptor = descriptor;
     methods->services[service->number].methods    = list;
+    methods->added[methods->count++]              = methods->services[service->number];
     return STATUS_OK;
 }
 
@@ -82,12 +83,10 @@ const struct method *methods_by_number(const struct methods *methods, uint16_t n
 const struct method *methods_by_name(const struct methods *methods,
                                      const ProtobufCServiceDescriptor *descriptor, const char *name)
 {
-    for (unsigned i = 0; i <= RPC_SERVICE_NUMBER_MAX; i++) {
-        if (methods->services[i].descriptor != descriptor || !descriptor) continue;
-        const ProtobufCMethodDescriptor *method =
-            protobuf_c_service_descriptor_get_method_by_name(descriptor, name);
-        if (!method) return NULL;
-        return &methods->services[i].methods[method - descriptor->methods];
-    }
-    return NULL;
+    unsigned i = 0;
+    while (i < methods->count && methods->added[i].descriptor != descriptor) i++;
+    if (i == methods->count) return NULL;
+    const ProtobufCMethodDescriptor *method =
+        protobuf_c_service_descriptor_get_method_by_name(descriptor, name);
+    return method ? &methods->added[i].methods[method - descriptor->methods] : NULL;
 }

@@ -15,11 +15,15 @@ struct method {
     void *context;
 };
 
+struct service_methods {
+    const ProtobufCServiceDescriptor *descriptor;
+    struct method *methods; /* owned; as many as the descriptor has */
+};
+
 struct methods {
-    struct {
-        const ProtobufCServiceDescriptor *descriptor;
-        struct method *methods;             /* owned; as many as the descriptor has */
-    } services[RPC_SERVICE_NUMBER_MAX + 1]; /* by number */
+    struct service_methods services[RPC_SERVICE_NUMBER_MAX + 1]; /* by number */
+    struct service_methods added[RPC_SERVICE_NUMBER_MAX + 1];    /* those there are; borrowed */
+    unsigned count;
 };
 
 /** Adds a service. `handlers` is NULL for clients. FAILED_PRECONDITION: the contract does not know

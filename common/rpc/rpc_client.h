@@ -88,6 +88,7 @@ struct rpc_request {
     const ProtobufCServiceDescriptor *service; /* &pb__health__descriptor */
     const char *method;                        /* "Check" */
     const void *message;                       /* of the method's input type */
+    bytes packed;                              /* instead of `message`, if that is NULL */
     uint16_t partition;                        /* of commit calls, and of all calls to owners */
     int64_t timeout_ms;  /* 0: RPC_TIMEOUT_MS_DEFAULT; long calls: wait + RPC_LONG_SLACK_MS */
     bool wait_for_ready; /* while not connected: wait, instead of failing with UNAVAILABLE */

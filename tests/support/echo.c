@@ -50,6 +50,15 @@ static void answer(struct rpc_call *call)
     rpc_reply(call, STATUS_OK, NULL);
 }
 
+static void hold(struct echo *echo, struct rpc_call *call)
+{
+    (void)pthread_mutex_lock(&echo->mutex);
+    ASSERT(echo->held_count < ECHO_HELD_MAX);
+    echo->held[echo->held_count++] = call;
+    (void)pthread_cond_broadcast(&echo->changed);
+    (void)pthread_mutex_unlock(&echo->mutex);
+}
+
 static status say(struct rpc_call *call, struct error *reterr)
 {
     struct echo *echo           = call->context;
@@ -78,17 +87,12 @@ static status say(struct rpc_call *call, struct error *reterr)
         rpc_reply(call, STATUS_OK, NULL);
         return STATUS_OK;
     }
+    if (strcmp(request->text, "hold") == 0) {
+        hold(echo, call);
+        return STATUS_OK;
+    }
     answer(call);
     return STATUS_OK;
-}
-
-static void hold(struct echo *echo, struct rpc_call *call)
-{
-    (void)pthread_mutex_lock(&echo->mutex);
-    ASSERT(echo->held_count < ECHO_HELD_MAX);
-    echo->held[echo->held_count++] = call;
-    (void)pthread_cond_broadcast(&echo->changed);
-    (void)pthread_mutex_unlock(&echo->mutex);
 }
 
 /* Writes of one batch, linked through their responses' data. */

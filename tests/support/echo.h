@@ -4,7 +4,8 @@
  * Say answers at once. Write is collected per batch and answered when the batch is complete, or
  * held until echo_release(). Park is held until echo_release() or cancelled. Texts have a meaning:
  * "fail" fails with a code and details, "moved" sends to partition 7 of the url in `moved_to`,
- * "big" answers `number` bytes, "die" kills this process at once if `dies`.
+ * "big" answers `number` bytes, "hold" holds a Say until echo_release(), "die" kills this process
+ * at once if `dies`.
  */
 #ifndef SUPPORT_ECHO_H
 #define SUPPORT_ECHO_H

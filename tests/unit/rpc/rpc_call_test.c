@@ -223,6 +223,46 @@ static void what_is_called_meanwhile_travels_together(void **)
     free(it);
 }
 
+/* Fast calls gather while a lane is away, but one that stays away holds nobody up. */
+static void fast_calls_go_beside_a_lane_that_stays_away(void **)
+{
+    struct fixture *it = calloc(1, sizeof *it);
+    open_pair(it, "inproc://away", "gateway", NULL);
+    struct inbox held;
+    struct inbox others;
+    inbox_init(&held);
+    inbox_init(&others);
+    Test__Saying message       = TEST__SAYING__INIT;
+    message.text               = "hold";
+    struct rpc_request request = saying("Say", &message);
+    request.done               = inbox_put;
+    request.context            = &held;
+    request.more_follow        = true;
+    struct error error         = {};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    }
+    rpc_client_flush(it->client);
+    assert_true(echo_wait_held(&it->echo, 3));
+
+    message.text        = "";
+    request.context     = &others;
+    request.more_follow = false;
+    assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    assert_true(inbox_wait(&others, 1)); /* alone, a moment later */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    }
+    assert_true(inbox_wait(&others, 4)); /* as many as the lane carries */
+    assert_int_equal(held.count, 0);
+    echo_release(&it->echo);
+    assert_true(inbox_wait(&held, 3));
+    close_pair(it);
+    inbox_done(&held);
+    inbox_done(&others);
+    free(it);
+}
+
 static void what_more_follows_waits_for_the_flush(void **)
 {
     struct fixture *it = calloc(1, sizeof *it);
@@ -445,6 +485,7 @@ int main(void)
         cmocka_unit_test(unknown_methods_are_refused),
         cmocka_unit_test(health_says_what_is_there),
         cmocka_unit_test(what_is_called_meanwhile_travels_together),
+        cmocka_unit_test(fast_calls_go_beside_a_lane_that_stays_away),
         cmocka_unit_test(what_more_follows_waits_for_the_flush),
         cmocka_unit_test(too_much_waiting_is_refused_at_once),
         cmocka_unit_test(a_full_mailbox_refuses_single_calls),
