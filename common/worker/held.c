@@ -1,17 +1,11 @@
-/* Jobs under way, from their lease until their report is taken. */
+/* Jobs under way, from their lease until they have ended and their report is taken. */
 #include "base/assert.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "worker/worker_internal.h"
 
 #include <stdlib.h>
 
-enum {
-    RETRY_MS_MAX    = 5'000,    /* the pause between two tries of a report doubles up to this */
-    REPORT_SIZE_MAX = 17 << 20, /* bytes of one packed report */
-};
-
-static void send_report(struct held *held);
+enum { REPORT_SIZE_MAX = 17 << 20 /* bytes of one packed report */ };
 
 void held_free(struct held *held)
 {
@@ -21,17 +15,16 @@ void held_free(struct held *held)
     if (worker->jobs == held) worker->jobs = held->next;
     worker->busy--;
     loop_timer_clear(worker->options.loop, &held->retry);
-    if (held->report) pb__job_reports__free_unpacked(held->report, NULL);
-    if (--held->batch->references == 0) {
-        rpc_answer_free(held->batch->answer);
-        free(held->batch);
-    }
+    free(held->report);
+    leased_unref(held->batch);
     free(held);
 }
 
-static void on_report_retry(void *context)
+void leased_unref(struct batch *batch)
 {
-    send_report(context);
+    if (--batch->references > 0) return;
+    rpc_answer_free(batch->answer);
+    free(batch);
 }
 
 struct held *held_new(struct worker *worker, struct batch *batch, uint16_t partition,
@@ -43,7 +36,7 @@ struct held *held_new(struct worker *worker, struct batch *batch, uint16_t parti
     held->batch         = batch;
     held->partition     = partition;
     held->retry_ms      = WORKER_RETRY_MS;
-    held->retry         = (struct loop_timer){.fire = on_report_retry, .context = held};
+    held->retry         = (struct loop_timer){.fire = held_report_again, .context = held};
     held->next          = worker->jobs;
     if (held->next) held->next->previous = held;
     worker->jobs = held;
@@ -52,79 +45,10 @@ struct held *held_new(struct worker *worker, struct batch *batch, uint16_t parti
     return held;
 }
 
-/* --- reports -----------------------------------------------------------------------------------
+/* --- the end -----------------------------------------------------------------------------------
  */
 
-static void report_later(struct held *held)
-{
-    struct worker *worker = held->worker;
-    if (worker->is_stopped) return;
-    if (worker_now_ms(worker) >= held->report_until_ms) {
-        log_write(LOG_ERROR, "nobody took the result of a job; it will be done again",
-                  LOG_STR("job", str_from(held->public.leased->id)),
-                  LOG_STR("run", str_from(held->public.leased->run)));
-        held_free(held);
-        worker_poll_all(worker);
-        return;
-    }
-    loop_timer_set(worker->options.loop, &held->retry, worker_now_ms(worker) + held->retry_ms);
-    held->retry_ms = held->retry_ms * 2 < RETRY_MS_MAX ? held->retry_ms * 2 : RETRY_MS_MAX;
-}
-
-static void on_reported(struct rpc_answer *answer, void *context)
-{
-    struct held *held     = context;
-    struct worker *worker = held->worker;
-    status code           = answer->code;
-    if (code == STATUS_OK) {
-        const Pb__JobReportAnswers *answers = answer->message;
-        uint32_t result = answers->n_reports == 1 ? answers->reports[0]->status : STATUS_INTERNAL;
-        if (result != STATUS_OK && !held->is_cancelled) {
-            log_write(LOG_WARN, "the result of a job came too late",
-                      LOG_STR("job", str_from(held->public.leased->id)),
-                      LOG_STR("run", str_from(held->public.leased->run)));
-        }
-    }
-    /* CANCELLED is said by our own client while it closes: nobody has refused anything. */
-    bool is_final = code != STATUS_CANCELLED && !status_is_transient(code);
-    if (is_final && code != STATUS_OK) {
-        log_write(LOG_ERROR, "the scheduler refused the result of a job",
-                  LOG_STR("job", str_from(held->public.leased->id)),
-                  LOG_STR("error.message", str_from(answer->detail)));
-    }
-    rpc_answer_free(answer);
-    if (!is_final) {
-        report_later(held);
-        return;
-    }
-    held_free(held);
-    worker_poll_all(worker);
-}
-
-static void send_report(struct held *held)
-{
-    struct rpc_request request = {
-        .service = &pb__jobs__descriptor,
-        .method  = "Report",
-        /* At the first moment: a restarted scheduler soon offers the job to others. */
-        .wait_for_ready = true,
-        .message        = held->report,
-        .partition      = held->partition};
-    if (!worker_call(held->worker, &request, on_reported, held, NULL)) report_later(held);
-}
-
-/* A deep copy, so that nothing of the service's needs to live until the report is taken. */
-static Pb__JobReports *copy_report(const Pb__JobReports *message)
-{
-    size_t size     = pb__job_reports__get_packed_size(message);
-    uint8_t *packed = mem_new(1, size);
-    (void)pb__job_reports__pack(message, packed);
-    Pb__JobReports *copy = pb__job_reports__unpack(NULL, size, packed);
-    free(packed);
-    ASSERT(copy); /* it was ours */
-    return copy;
-}
-
+/* Packed, so that nothing of the service's needs to live until the report is taken. */
 static void end_job(struct worker_job *job, Pb__JobReport *report)
 {
     struct held *held = (struct held *)job;
@@ -133,12 +57,13 @@ static void end_job(struct worker_job *job, Pb__JobReport *report)
     report->job            = job->leased->id;
     report->lease_token    = job->leased->lease_token;
     Pb__JobReports message = PB__JOB_REPORTS__INIT;
-    message.worker         = held->worker->name;
     message.reports        = &report;
     message.n_reports      = 1;
-    held->report           = copy_report(&message);
+    held->report_size      = pb__job_reports__get_packed_size(&message);
+    held->report           = mem_new(1, held->report_size);
     held->report_until_ms  = worker_now_ms(held->worker) + WORKER_REPORT_MS;
-    send_report(held);
+    (void)pb__job_reports__pack(&message, held->report);
+    held_report(held);
 }
 
 void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed)

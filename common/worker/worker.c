@@ -84,23 +84,17 @@ static void poll_later(struct poll *poll)
     loop_timer_set(worker->options.loop, &poll->retry, worker_now_ms(worker) + WORKER_RETRY_MS);
 }
 
-/*
- * The next poll goes out before the jobs begin: one that ends at once finds it parked at the
- * scheduler, which then takes the result and leases what follows in the same commit.
- */
-static void take_jobs(struct poll *poll, struct rpc_answer *answer)
+void worker_take(struct poll *poll, struct rpc_answer *answer, Pb__LeasedJob **jobs, size_t count)
 {
-    struct worker *worker      = poll->worker;
-    const Pb__LeasedJobs *jobs = answer->message;
-    struct batch *batch        = mem_new(1, sizeof *batch);
-    *batch                     = (struct batch){.answer = answer, .references = 1};
-    size_t count               = jobs->n_jobs;
-    struct held **taken        = mem_new(count + 1, sizeof *taken);
-    for (size_t i = 0; i < count; i++) held_lost(worker, str_from(jobs->jobs[i]->id));
+    struct worker *worker = poll->worker;
+    struct batch *batch   = mem_new(1, sizeof *batch);
+    *batch                = (struct batch){.answer = answer, .references = 1};
+    struct held **taken   = mem_new(count + 1, sizeof *taken);
+    for (size_t i = 0; i < count; i++) held_lost(worker, str_from(jobs[i]->id));
     for (size_t i = 0; i < count; i++) {
-        taken[i] = held_new(worker, batch, poll->partition, jobs->jobs[i]);
+        taken[i] = held_new(worker, batch, poll->partition, jobs[i]);
     }
-    poll_start(poll);
+    poll_start(poll); /* before the jobs begin: one that ends at once finds it parked */
     for (size_t i = 0; i < count; i++) {
         if (worker->is_draining) {
             worker_release(&taken[i]->public, 0, "the worker is shutting down");
@@ -109,10 +103,7 @@ static void take_jobs(struct poll *poll, struct rpc_answer *answer)
         }
     }
     free(taken);
-    if (--batch->references == 0) {
-        rpc_answer_free(answer);
-        free(batch);
-    }
+    leased_unref(batch);
 }
 
 static void on_leased(struct rpc_answer *answer, void *context)
@@ -121,12 +112,24 @@ static void on_leased(struct rpc_answer *answer, void *context)
     poll->is_parked   = false;
     if (answer->code == STATUS_OK) {
         worker_register(poll->worker);
-        take_jobs(poll, answer);
+        const Pb__LeasedJobs *leased = answer->message;
+        worker_take(poll, answer, leased->jobs, leased->n_jobs);
         return;
     }
     rpc_answer_free(answer);
     poll->worker->is_registered = false; /* who comes back may not know them any more */
     poll_later(poll);
+}
+
+void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request)
+{
+    *ret_request          = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
+    ret_request->queues   = worker->queues;
+    ret_request->n_queues = worker->queue_count;
+    ret_request->worker   = worker->name;
+    ret_request->kind     = worker->options.kind;
+    ret_request->lease_ms = worker->options.lease_ms;
+    ret_request->slots    = worker->options.slots;
 }
 
 static void poll_start(struct poll *poll)
@@ -136,15 +139,10 @@ static void poll_start(struct poll *poll)
     uint32_t slots = free_slots(worker);
     if (slots == 0) return; /* the end of a job starts it again */
 
-    Pb__LeaseJobs message      = PB__LEASE_JOBS__INIT;
-    message.queues             = worker->queues;
-    message.n_queues           = worker->queue_count;
-    message.worker             = worker->name;
-    message.kind               = worker->options.kind;
+    Pb__LeaseJobs message;
+    worker_lease_request(worker, &message);
     message.count_max          = slots < JOBS_PER_POLL_MAX ? slots : JOBS_PER_POLL_MAX;
     message.wait_ms            = WORKER_POLL_MS;
-    message.lease_ms           = worker->options.lease_ms;
-    message.slots              = worker->options.slots;
     struct rpc_request request = {.service    = &pb__jobs__descriptor,
                                   .method     = "Lease",
                                   .message    = &message,
@@ -208,7 +206,8 @@ static void ask_topology(void *context)
 
 static void on_turn_end(void *context)
 {
-    const struct worker *worker = context;
+    struct worker *worker = context;
+    reports_send(worker);
     rpc_client_flush(worker->options.scheduler);
 }
 
@@ -260,6 +259,7 @@ void worker_freep(struct worker **ref)
 {
     struct worker *worker = *ref;
     if (!worker) return;
+    reports_forget(worker);
     while (worker->jobs) held_free(worker->jobs);
     for (uint32_t i = 0; i < worker->partitions; i++) {
         loop_timer_clear(worker->options.loop, &worker->polls[i].retry);

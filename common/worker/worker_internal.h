@@ -20,9 +20,12 @@ struct held {
     struct worker *worker;
     struct batch *batch;
     uint16_t partition;
-    bool is_ended;          /* its report is under way */
-    bool is_cancelled;      /* the service was told */
-    Pb__JobReports *report; /* a copy of what the service said; owned */
+    bool is_ended;     /* its report is under way */
+    bool is_cancelled; /* the service was told */
+    bool is_alone;     /* its report was refused among others */
+    uint8_t *report;   /* packed: what the service said; owned */
+    size_t report_size;
+    struct held *next_ended; /* of those that are reported together */
     int64_t report_until_ms;
     int64_t retry_ms;
     struct loop_timer retry;
@@ -35,7 +38,10 @@ struct poll {
     bool is_parked;
     uint64_t call; /* names it for rpc_client_cancel() */
     struct loop_timer retry;
+    struct held *first_ended, *last_ended; /* to be reported at the end of the turn */
 };
+
+struct report_call;
 
 struct worker {
     struct worker_options options;
@@ -46,6 +52,7 @@ struct worker {
     uint32_t partitions;
     uint16_t asked; /* so often for the topology: one scheduler after the other */
     struct held *jobs;
+    struct report_call *report_calls; /* under way */
     uint32_t busy;
     bool is_draining;
     bool is_stopped; /* the client may be gone */
@@ -79,7 +86,30 @@ bool worker_call(struct worker *worker, struct rpc_request *request, worker_use 
 /** Asks every partition for work, as far as there are free slots. */
 void worker_poll_all(struct worker *worker);
 
-/* --- held.c: jobs under way and their reports --------------------------------------------------
+/** What the worker takes, but for how many and how long it waits. */
+void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request);
+
+/** Runs jobs that were leased with `answer`, which it takes. */
+void worker_take(struct poll *poll, struct rpc_answer *answer, Pb__LeasedJob **jobs, size_t count);
+
+void leased_unref(struct batch *batch);
+
+/* --- reports.c: of jobs that have ended --------------------------------------------------------
+ */
+
+/** Its report goes out at the end of the turn. */
+void held_report(struct held *held);
+
+/** The callback of held->retry. Context: the held. */
+void held_report_again(void *context);
+
+/** Sends what has ended in this turn of the loop. */
+void reports_send(struct worker *worker);
+
+/** Nobody will answer any more. */
+void reports_forget(struct worker *worker);
+
+/* --- held.c: jobs under way --------------------------------------------------------------------
  */
 
 struct held *held_new(struct worker *worker, struct batch *batch, uint16_t partition,

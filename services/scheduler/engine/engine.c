@@ -16,6 +16,7 @@
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
+#include "scheduler/engine/wish.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -239,6 +240,7 @@ static void undo(struct engine *engine, status code, struct error *error)
 /* Memory of a turn that was unusually large is given back. */
 static void forget_turn(struct engine *engine)
 {
+    engine_forget_wishes(engine);
     if (arena_used(engine->arena) > ARENA_KEPT) {
         arena_free(engine->arena);
         engine->arena = arena_new(TURN_ARENA_MAX);
@@ -348,5 +350,6 @@ void engine_free(struct engine *engine)
     pointers_done(&engine->answered);
     pointers_done(&engine->touched);
     pointers_done(&engine->freed);
+    pointers_done(&engine->wishes);
     free(engine);
 }

@@ -89,6 +89,8 @@ struct engine {
     struct pointers answered; /* struct command: to be answered after the commit */
     struct pointers touched;  /* struct live_run */
     struct pointers freed;    /* likewise: ended, and somebody may wait for their place */
+    struct pointers wishes;   /* struct wish: jobs in place of reported ones (wish.h) */
+    size_t wish_bytes;        /* of inputs that were given to them */
     size_t command_count;
 
     /* What the tables say, in memory. */

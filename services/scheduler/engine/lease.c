@@ -11,6 +11,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
+#include "scheduler/engine/wish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,27 +132,36 @@ static struct open_job *best_job(const struct poll *poll)
     return best;
 }
 
+status engine_poll_fill(struct engine *engine, const struct poll *poll, size_t size_max,
+                        struct leased_jobs *leased, struct error *reterr)
+{
+    struct open_job *job = best_job(poll);
+    if (job && !leased->jobs) {
+        size_t size  = poll->count_max * sizeof(Pb__LeasedJob *);
+        leased->jobs = arena_alloc(poll->command->arena, size);
+    }
+    while (job && leased->jobs && leased->count < poll->count_max) {
+        Pb__LeasedJob *one = NULL;
+        TRY(lease_job(engine, poll, job, &one, reterr));
+        if (one) {
+            leased->jobs[leased->count++] = one;
+            leased->size_bytes += one->input_json.len;
+        }
+        job = leased->size_bytes < size_max ? best_job(poll) : NULL;
+    }
+    return STATUS_OK;
+}
+
 /* Fills the answer of a poll; `*ret_count` 0: there is nothing for it. */
 static status fill_poll(struct engine *engine, const struct poll *poll, size_t *ret_count,
                         struct error *reterr)
 {
-    *ret_count           = 0;
-    struct open_job *job = best_job(poll);
-    if (!job) return STATUS_OK;
-
+    struct leased_jobs leased = {};
+    TRY(engine_poll_fill(engine, poll, LEASED_SIZE_MAX, &leased, reterr));
     Pb__LeasedJobs *answer = poll->command->response;
-    answer->jobs = arena_alloc(poll->command->arena, poll->count_max * sizeof(Pb__LeasedJob *));
-    size_t size_bytes = 0;
-    while (job && answer->jobs && answer->n_jobs < poll->count_max) {
-        Pb__LeasedJob *leased = NULL;
-        TRY(lease_job(engine, poll, job, &leased, reterr));
-        if (leased) {
-            answer->jobs[answer->n_jobs++] = leased;
-            size_bytes += leased->input_json.len;
-        }
-        job = size_bytes < LEASED_SIZE_MAX ? best_job(poll) : NULL;
-    }
-    *ret_count = answer->n_jobs;
+    answer->jobs           = leased.jobs;
+    answer->n_jobs         = leased.count;
+    *ret_count             = leased.count;
     return STATUS_OK;
 }
 
@@ -161,18 +171,28 @@ static void finish_poll(struct engine *engine, struct poll *poll)
     free(poll);
 }
 
+status engine_serve_poll(struct engine *engine, struct poll *poll, bool *ret_served,
+                         struct error *reterr)
+{
+    size_t count = 0;
+    TRY(fill_poll(engine, poll, &count, reterr));
+    *ret_served = count > 0;
+    if (count == 0) return STATUS_OK;
+    poll_unpark(&engine->polls, poll);
+    finish_poll(engine, poll);
+    return STATUS_OK;
+}
+
 status engine_dispatch(struct engine *engine, struct error *reterr)
 {
+    TRY(engine_serve_wishes(engine, reterr));
     size_t index = 0;
     const struct queue *queue;
     while ((queue = job_queue_next(engine->queues, &index))) {
         while (queue->first_poll && queue_peek(queue)) {
-            struct poll *poll = queue->first_poll->poll;
-            size_t count      = 0;
-            TRY(fill_poll(engine, poll, &count, reterr));
-            if (count == 0) break;
-            poll_unpark(&engine->polls, poll);
-            finish_poll(engine, poll);
+            bool is_served = false;
+            TRY(engine_serve_poll(engine, queue->first_poll->poll, &is_served, reterr));
+            if (!is_served) break;
         }
     }
     return STATUS_OK;
@@ -210,6 +230,20 @@ static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max)
     return value > max ? max : value;
 }
 
+void engine_poll_init(struct engine *engine, struct command *command, const Pb__LeaseJobs *request,
+                      struct worker *worker, struct poll *ret_poll)
+{
+    uint32_t lease_ms = request->lease_ms > 0 ? request->lease_ms : engine->options.lease_ms;
+    note_worker(worker, request);
+    *ret_poll = (struct poll){
+        .command   = command,
+        .id        = command->id,
+        .worker    = worker,
+        .count_max = clamp(request->count_max, 1, POLL_JOBS_MAX),
+        .lease_ms  = clamp(lease_ms, LEASE_MS_MIN, LEASE_MS_MAX),
+    };
+}
+
 /* The queues of a poll; a refusal sets the command's outcome and leaves the count at 0. */
 static void find_queues(struct engine *engine, struct command *command, struct poll *poll)
 {
@@ -235,16 +269,9 @@ static struct poll *make_poll(struct engine *engine, struct command *command)
         command->code = known;
         return NULL;
     }
-    note_worker(worker, request);
-
-    uint32_t lease_ms = request->lease_ms > 0 ? request->lease_ms : engine->options.lease_ms;
     struct poll *poll = mem_new(1, sizeof *poll);
-    poll->command     = command;
-    poll->id          = command->id;
-    poll->worker      = worker;
-    poll->count_max   = clamp(request->count_max, 1, POLL_JOBS_MAX);
-    poll->lease_ms    = clamp(lease_ms, LEASE_MS_MIN, LEASE_MS_MAX);
-    poll->ends_us     = engine->now_us + (int64_t)clamp(request->wait_ms, 0, WAIT_MS_MAX) * 1000;
+    engine_poll_init(engine, command, request, worker, poll);
+    poll->ends_us = engine->now_us + (int64_t)clamp(request->wait_ms, 0, WAIT_MS_MAX) * 1000;
     find_queues(engine, command, poll);
     return poll;
 }

@@ -8,6 +8,7 @@
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/webhooks.h"
+#include "scheduler/engine/wish.h"
 #include "workflow/errors.h"
 
 /* One report at work. */
@@ -224,6 +225,7 @@ status engine_report(struct engine *engine, struct command *command, struct erro
         answer->reports[i] = &answers[i];
     }
     answer->n_reports = count;
+    engine_wish(engine, command, worker);
     return STATUS_OK;
 }
 

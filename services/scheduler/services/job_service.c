@@ -123,6 +123,7 @@ static status report(struct rpc_call *call, struct error *reterr)
     if (request->n_reports > REPORTS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "reports: at most %d", REPORTS_MAX);
     }
+    if (request->next) TRY(check_lease(request->next, reterr));
     struct command *command = call_command(call, COMMAND_REPORT, 2 * request->n_reports);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     for (size_t i = 0; i < request->n_reports; i++) {

@@ -129,6 +129,71 @@ static void test_one_completion_is_accepted(void **)
     rig_done(&rig);
 }
 
+/* Completes a job and asks for what takes its place. */
+static const Pb__JobReportAnswers *complete_for_next(struct rig *rig, const Pb__LeasedJob *job,
+                                                     const char *queue_name)
+{
+    const char *queues[]        = {queue_name};
+    Pb__JobCompleted completed  = PB__JOB_COMPLETED__INIT;
+    completed.output_json       = bytes_of("{\"y\":1}");
+    Pb__JobReport made          = PB__JOB_REPORT__INIT;
+    made.job                    = job->id;
+    made.lease_token            = job->lease_token;
+    made.result_case            = PB__JOB_REPORT__RESULT_COMPLETED;
+    made.completed              = &completed;
+    Pb__JobReport *list[]       = {&made};
+    Pb__LeaseJobs next          = PB__LEASE_JOBS__INIT;
+    next.queues                 = queues;
+    next.n_queues               = 1;
+    next.worker                 = "w";
+    next.count_max              = 1;
+    next.lease_ms               = 5'000;
+    Pb__JobReports message      = PB__JOB_REPORTS__INIT;
+    message.worker              = "w";
+    message.reports             = list;
+    message.n_reports           = 1;
+    message.next                = &next;
+    const struct question asked = {.service   = &pb__jobs__descriptor,
+                                   .method    = "Report",
+                                   .message   = &message,
+                                   .partition = id_partition(str_from(job->id))};
+    return rig_ask(rig, &asked);
+}
+
+static void test_a_report_brings_what_takes_its_place(void **)
+{
+    static const char two[] = "  - a: {call: llm.chat, with: {model: m, prompt: one}}\n"
+                              "  - b: {call: llm.chat, with: {model: m, prompt: two}}\n";
+    struct rig rig          = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "two", two);
+    const char *run          = rig_start(&rig, "two", NULL)->run->id;
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(job);
+
+    const Pb__JobReportAnswers *answer = complete_for_next(&rig, job, "llm");
+    assert_int_equal(answer->reports[0]->status, STATUS_OK);
+    assert_int_equal(answer->n_jobs, 1);
+    const Pb__LeasedJob *next = answer->jobs[0];
+    assert_string_equal(next->run, run);
+    assert_string_equal(next->task, "/do/1/b");
+    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_null(rig_lease(&rig, "llm", 0)); /* it is leased as any other */
+
+    answer = complete_for_next(&rig, next, "llm"); /* the last one: nothing is left */
+    assert_int_equal(answer->n_jobs, 0);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+
+    /* A queue that does not have it, and a result that came too late. */
+    (void)rig_start(&rig, "two", NULL);
+    job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(complete_for_next(&rig, job, "other")->n_jobs, 0);
+    answer = complete_for_next(&rig, job, "llm");
+    assert_int_equal(answer->reports[0]->status, STATUS_FAILED_PRECONDITION);
+    assert_int_equal(answer->n_jobs, 1);
+    rig_done(&rig);
+}
+
 static void test_a_restart_keeps_the_lease(void **)
 {
     struct rig rig = {};
@@ -448,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_completion_is_accepted),
+        cmocka_unit_test(test_a_report_brings_what_takes_its_place),
         cmocka_unit_test(test_a_restart_keeps_the_lease),
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
         cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),

@@ -37,7 +37,10 @@ struct fixture {
     unsigned polls, last_count_max;
     unsigned beats, beaten_jobs;
     bool says_cancel, says_lost;
-    unsigned reports;
+    unsigned reports, report_calls;
+    unsigned to_follow; /* jobs that the next Report brings */
+    unsigned last_next_max;
+    bool refuses_together;
     status report_answer;
     uint32_t item_status;
     char result[TEXT_MAX];
@@ -48,20 +51,25 @@ struct fixture {
  */
 
 /* Under the mutex. */
-static void give(struct fixture *it, struct rpc_call *call)
+static void fill(struct fixture *it, struct arena *arena, Pb__LeasedJobs *answer)
 {
     static const uint8_t token[] = "token";
-    Pb__LeasedJobs *answer       = call->response;
-    answer->jobs                 = arena_alloc(call->arena, it->to_lease * sizeof *answer->jobs);
+    answer->jobs                 = arena_alloc(arena, it->to_lease * sizeof *answer->jobs);
     for (; it->to_lease > 0; it->to_lease--) {
-        Pb__LeasedJob *job = arena_alloc(call->arena, sizeof *job);
+        Pb__LeasedJob *job = arena_alloc(arena, sizeof *job);
         pb__leased_job__init(job);
-        job->id          = arena_printf(call->arena, "%s-%u", it->job_id, it->to_lease);
+        job->id          = arena_printf(arena, "%s-%u", it->job_id, it->to_lease);
         job->run         = "run";
         job->lease_token = (ProtobufCBinaryData){sizeof token - 1, (uint8_t *)(uintptr_t)token};
         answer->jobs[answer->n_jobs++] = job;
         it->leased++;
     }
+}
+
+/* Under the mutex. */
+static void give(struct fixture *it, struct rpc_call *call)
+{
+    fill(it, call->arena, call->response);
 }
 
 static status lease(struct rpc_call *call, struct error *)
@@ -134,17 +142,29 @@ static status report(struct rpc_call *call, struct error *reterr)
     struct fixture *it            = call->context;
     const Pb__JobReports *request = call->request;
     Pb__JobReportAnswers *answer  = call->response;
-    Pb__JobReportAnswer *item     = arena_alloc(call->arena, sizeof *item);
-    answer->reports               = arena_alloc(call->arena, sizeof *answer->reports);
-    pb__job_report_answer__init(item);
-    answer->reports[0] = item;
-    answer->n_reports  = 1;
+    answer->reports = arena_alloc(call->arena, request->n_reports * sizeof *answer->reports);
     (void)pthread_mutex_lock(&it->mutex);
-    it->reports++;
-    note_result(it, request->reports[0]);
-    status code  = it->report_answer;
-    item->job    = request->reports[0]->job;
-    item->status = it->item_status;
+    it->report_calls++;
+    it->last_next_max = request->next ? request->next->count_max : 0;
+    status code       = it->report_answer;
+    if (it->refuses_together && request->n_reports > 1) code = STATUS_INVALID_ARGUMENT;
+    for (size_t i = 0; i < request->n_reports; i++) {
+        Pb__JobReportAnswer *item = arena_alloc(call->arena, sizeof *item);
+        pb__job_report_answer__init(item);
+        item->job                            = request->reports[i]->job;
+        item->status                         = it->item_status;
+        answer->reports[answer->n_reports++] = item;
+        it->reports++;
+        note_result(it, request->reports[i]);
+    }
+    if (code == STATUS_OK && request->next && it->to_follow > 0) {
+        Pb__LeasedJobs leased = PB__LEASED_JOBS__INIT;
+        it->to_lease          = it->to_follow;
+        it->to_follow         = 0;
+        fill(it, call->arena, &leased);
+        answer->jobs   = leased.jobs;
+        answer->n_jobs = leased.n_jobs;
+    }
     (void)pthread_mutex_unlock(&it->mutex);
     if (code != STATUS_OK) return fail(reterr, code, "not now");
     rpc_reply(call, STATUS_OK, NULL);
@@ -327,6 +347,52 @@ static void a_job_is_leased_run_and_reported(void **state)
     assert_int_equal(it->reports, 1);
 }
 
+static void reports_of_a_turn_go_together_and_bring_what_follows(void **state)
+{
+    struct fixture *it = *state;
+    offer(it, SLOTS, "job");
+    await_size(it, &it->job_count, SLOTS);
+    (void)pthread_mutex_lock(&it->mutex);
+    it->to_follow = 2;
+    it->job_id    = "next";
+    (void)pthread_mutex_unlock(&it->mutex);
+    for (unsigned i = 0; i < 3; i++) complete(it->jobs[i], "1");
+    await_size(it, &it->job_count, SLOTS + 2);
+    assert_int_equal(value(it, &it->reports), 3);
+    assert_int_equal(value(it, &it->report_calls), 1);
+    assert_int_equal(value(it, &it->last_next_max), 3); /* as many as have ended */
+    assert_string_equal(it->jobs[SLOTS]->leased->id, "next-2");
+    await(it, &it->polls, 2); /* for the slot that is left */
+    assert_int_equal(value(it, &it->last_count_max), 1);
+    for (unsigned i = 3; i < SLOTS + 2; i++) complete(it->jobs[i], "2");
+    await_idle(it);
+    assert_int_equal(it->reports, SLOTS + 2);
+}
+
+static void what_was_refused_together_is_said_again_alone(void **state)
+{
+    struct fixture *it   = *state;
+    it->refuses_together = true;
+    offer(it, 3, "job");
+    await_size(it, &it->job_count, 3);
+    for (unsigned i = 0; i < 3; i++) complete(it->jobs[i], "1");
+    await_idle(it);
+    assert_int_equal(it->report_calls, 1 + 3);
+}
+
+static void a_worker_that_drains_takes_nothing_in_place(void **state)
+{
+    struct fixture *it = *state;
+    it->to_follow      = 1;
+    offer(it, 1, "job");
+    await_size(it, &it->job_count, 1);
+    worker_drain(it->worker);
+    complete(it->jobs[0], "1");
+    await_idle(it);
+    assert_int_equal(it->last_next_max, 0);
+    assert_int_equal(it->job_count, 1);
+}
+
 static void full_slots_end_the_polls(void **state)
 {
     struct fixture *it = *state;
@@ -505,6 +571,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_job_is_leased_run_and_reported),
+        FIXTURE_TEST(reports_of_a_turn_go_together_and_bring_what_follows),
+        FIXTURE_TEST(what_was_refused_together_is_said_again_alone),
+        FIXTURE_TEST(a_worker_that_drains_takes_nothing_in_place),
         FIXTURE_TEST(full_slots_end_the_polls),
         FIXTURE_TEST(heartbeats_come_every_third_of_a_lease),
         FIXTURE_TEST(a_cancellation_is_told_once),

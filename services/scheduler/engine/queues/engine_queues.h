@@ -10,8 +10,10 @@
 /** COMMAND_SET_QUEUE. */
 status engine_set_queue(struct engine *engine, struct command *command, struct error *reterr);
 
-/** The queue that a caller of `namespace` means by a name; makes it. NULL: QUEUES_MAX, and the
- * command was refused. */
+/** The queue that a caller of a namespace means by a name; makes it. NULL: QUEUES_MAX. */
+struct queue *engine_queue_at(struct engine *engine, str caller, str name);
+
+/** The same for a command, which is refused with NULL. */
 struct queue *engine_queue_named(struct engine *engine, struct command *command, str name);
 
 /** Writes the row of a queue: after its settings, and after each start if it has a rate. */

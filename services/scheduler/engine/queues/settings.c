@@ -47,16 +47,20 @@ void engine_queue_read(struct engine *engine, struct queue *queue, const Pb__Que
 /* --- the command -------------------------------------------------------------------------------
  */
 
-struct queue *engine_queue_named(struct engine *engine, struct command *command, str name)
+struct queue *engine_queue_at(struct engine *engine, str caller, str name)
 {
-    str caller          = command->namespace;
     bool is_any         = caller.len == 0 || str_is(caller, "*");
     str namespace       = queue_is_own(name) ? (str){} : is_any ? str_from("default") : caller;
     struct queue *queue = job_queue_find(engine->queues, namespace, name);
     if (queue) return queue;
-    if (job_queue_count(engine->queues) < QUEUES_MAX) {
-        return job_queue_at(engine->queues, namespace, name);
-    }
+    bool is_full = job_queue_count(engine->queues) >= QUEUES_MAX;
+    return is_full ? NULL : job_queue_at(engine->queues, namespace, name);
+}
+
+struct queue *engine_queue_named(struct engine *engine, struct command *command, str name)
+{
+    struct queue *queue = engine_queue_at(engine, command->namespace, name);
+    if (queue) return queue;
     (void)command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
                          "queue " STR_FMT ": over %d queues", STR_ARG(name), QUEUES_MAX);
     return NULL;
