@@ -12,12 +12,13 @@ enum { NAMES_MAX = 512 /* of builtins; there are some 250 */ };
 
 /* clang-format off: a table; sorted by name and arity */
 static const struct builtin table[] = {
-    {"_gaps", 2, BUILTIN_NATIVE, .call = native_gaps},
+    {"_gaps", 2, BUILTIN_NATIVE, .has_pattern = true, .call = native_gaps},
     {"_group_by", 1, BUILTIN_NATIVE, .call = native_group_by},
     {"_indices", 1, BUILTIN_NATIVE, .call = native_indices},
-    {"_match", 3, BUILTIN_NATIVE, .call = native_match},
+    {"_match", 3, BUILTIN_NATIVE, .has_pattern = true, .call = native_match},
     {"_max_by", 1, BUILTIN_NATIVE, .call = native_max_by},
     {"_min_by", 1, BUILTIN_NATIVE, .call = native_min_by},
+    {"_one", 3, BUILTIN_SPECIAL, .special = SPECIAL_ONE},
     {"_sort_by", 1, BUILTIN_NATIVE, .call = native_sort_by},
     {"_strindices", 1, BUILTIN_NATIVE, .call = native_strindices},
     {"_unique_by", 1, BUILTIN_NATIVE, .call = native_unique_by},
@@ -146,7 +147,7 @@ static const struct builtin table[] = {
     {"sinh", 0, BUILTIN_NATIVE, .call = native_math, .real = sinh},
     {"sort", 0, BUILTIN_NATIVE, .call = native_sort},
     {"split", 1, BUILTIN_NATIVE, .call = native_split},
-    {"split", 2, BUILTIN_NATIVE, .call = native_split_regex},
+    {"split", 2, BUILTIN_NATIVE, .has_pattern = true, .call = native_split_regex},
     {"sqrt", 0, BUILTIN_NATIVE, .call = native_math, .real = sqrt},
     {"startswith", 1, BUILTIN_NATIVE, .call = native_startswith},
     {"stderr", 0, BUILTIN_EXCLUDED, .text = "an expression prints nothing"},

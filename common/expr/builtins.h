@@ -26,6 +26,7 @@ enum special {
     SPECIAL_LAST,
     SPECIAL_NOT,
     SPECIAL_NULL,
+    SPECIAL_ONE,
     SPECIAL_PATH,
     SPECIAL_RANGE,
     SPECIAL_TRUE,
@@ -36,7 +37,8 @@ struct builtin {
     uint8_t arity;
     uint8_t kind;
     uint8_t special;
-    bool keeps; /* native: its arguments may become part of its result. Else it only looks. */
+    bool keeps;       /* native: its arguments may become part of its result. Else it only looks. */
+    bool has_pattern; /* native: its first arguments are a pattern and its flags */
     json (*call)(struct expr_run *vm, json *args);
     double (*real)(double); /* for native_math(), which finds it in vm->builtin */
     double (*real2)(double, double);

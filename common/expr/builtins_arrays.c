@@ -11,7 +11,7 @@ static json not_iterable(struct expr_run *vm, json value)
 {
     char text[SNIPPET_SIZE];
     return vm_raise(vm, "Cannot iterate over %s (%s)", json_kind_name(value),
-                    vm_snippet(value, text));
+                    vm_snippet(vm, value, text));
 }
 
 json native_add(struct expr_run *vm, json *args)
@@ -227,5 +227,5 @@ json native_indices(struct expr_run *vm, json *args)
     }
     char text[SNIPPET_SIZE];
     return vm_raise(vm, "Cannot index %s with %s (%s)", json_kind_name(value),
-                    json_kind_name(needle), vm_snippet(needle, text));
+                    json_kind_name(needle), vm_snippet(vm, needle, text));
 }

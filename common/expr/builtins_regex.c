@@ -83,6 +83,7 @@ struct search {
     str text;
     bool is_global;
     bool is_over;
+    bool is_test;  /* the groups are not wanted */
     size_t offset; /* where to go on */
     struct regex_match match;
 };
@@ -105,7 +106,11 @@ static bool search_init(struct expr_run *vm, const json *args, struct search *re
         return false;
     }
     unsigned flags = 0;
-    *ret           = (struct search){.text = json_str(args[0])};
+    ret->text      = json_str(args[0]);
+    ret->is_global = false;
+    ret->is_over   = false;
+    ret->is_test   = false;
+    ret->offset    = 0;
     if (letters.kind != JSON_TEXT && letters.kind != JSON_NULL) {
         (void)vm_raise_type(vm, letters, "is not a string");
         return false;
@@ -120,7 +125,8 @@ static bool search_init(struct expr_run *vm, const json *args, struct search *re
 
 static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
 {
-    uint64_t len = search->text.len - search->offset;
+    struct regex_match *match = search->is_test ? NULL : &search->match;
+    uint64_t len              = search->text.len - search->offset;
     const struct {
         uint64_t retries;
         uint64_t fuel;
@@ -133,7 +139,7 @@ static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
         if (retries > REGEX_RETRIES_MAX) retries = REGEX_RETRIES_MAX;
         if (!vm_spend(vm, tiers[i].fuel)) return false;
         status result = regex_find(search->regex, search->text, search->offset, (uint32_t)retries,
-                                   ret_found, &search->match, NULL);
+                                   &vm->regex_room, ret_found, match, NULL);
         if (result == STATUS_OK) return true;
     }
     (void)vm_exhaust(vm, "steps of a regular expression");
@@ -146,9 +152,13 @@ static bool search_next(struct expr_run *vm, struct search *search, bool *ret_fo
     *ret_found = false;
     if (search->is_over) return true;
     if (!find(vm, search, ret_found)) return false;
+    if (search->is_test || !*ret_found) {
+        search->is_over = true;
+        return true;
+    }
     size_t from     = (size_t)search->match.groups[0].from;
     size_t to       = (size_t)search->match.groups[0].to;
-    search->is_over = !*ret_found || !search->is_global || (from == to && to == search->text.len);
+    search->is_over = !search->is_global || (from == to && to == search->text.len);
     if (search->is_over) return true;
     search->offset = to;
     /* An empty match would be found again for ever. */
@@ -181,55 +191,110 @@ static int64_t characters_to(struct ruler *ruler, size_t byte)
     return ruler->character;
 }
 
-static json capture_value(const struct search *search, uint32_t group, struct ruler *ruler)
+/* The names of members, made once for all matches of a search. */
+struct match_keys {
+    json offset;
+    json length;
+    json string;
+    json captures;
+    json name;
+};
+
+static struct match_keys match_keys_init(void)
+{
+    return (struct match_keys){.offset   = json_text_from("offset"),
+                               .length   = json_text_from("length"),
+                               .string   = json_text_from("string"),
+                               .captures = json_text_from("captures"),
+                               .name     = json_text_from("name")};
+}
+
+static void match_keys_done(struct match_keys *keys)
+{
+    json_unref(keys->offset);
+    json_unref(keys->length);
+    json_unref(keys->string);
+    json_unref(keys->captures);
+    json_unref(keys->name);
+}
+
+static json capture_value(const struct search *search, const struct match_keys *keys,
+                          uint32_t group, struct ruler *ruler)
 {
     struct regex_group at = search->match.groups[group];
     bool is_there         = at.from >= 0;
     int64_t from          = is_there ? characters_to(ruler, (size_t)at.from) : -1;
     int64_t to            = is_there ? characters_to(ruler, (size_t)at.to) : -1;
     json value            = json_object_new(4);
-    json_object_put_text(&value, "offset", json_int(from));
-    json_object_put_text(&value, "length", json_int(to - from));
-    json_object_put_text(&value, "string", group_text(search, group));
+    json_object_put_key(&value, keys->offset, json_int(from));
+    json_object_put_key(&value, keys->length, json_int(to - from));
+    json_object_put_key(&value, keys->string, group_text(search, group));
     return value;
 }
 
-static json match_value(const struct search *search, struct ruler *ruler)
+static json match_value(const struct search *search, const struct match_keys *keys,
+                        struct ruler *ruler)
 {
-    json value         = capture_value(search, 0, ruler);
+    json value         = capture_value(search, keys, 0, ruler);
     struct ruler inner = *ruler; /* captures may stand before each other */
-    json captures      = json_array_new(search->match.count);
+    json captures      = json_array_new(search->match.count - 1);
     for (uint32_t i = 1; i < search->match.count; i++) {
-        json capture = capture_value(search, i, &inner);
+        json capture = capture_value(search, keys, i, &inner);
         str name     = regex_group_name(search->regex, i);
-        json_object_put_text(&capture, "name", name.len ? json_text_new(name) : json_null());
+        json_object_put_key(&capture, keys->name, name.len ? json_text_new(name) : json_null());
         json_array_push(&captures, capture);
     }
-    json_object_put_text(&value, "captures", captures);
+    json_object_put_key(&value, keys->captures, captures);
     return value;
 }
 
-/* _match(re; flags; is_test) */
+/* What scan() has for a match: its text, or the texts of its groups. */
+static json scan_value(const struct search *search)
+{
+    if (search->match.count == 1) return group_text(search, 0);
+    json texts = json_array_new(search->match.count - 1);
+    for (uint32_t i = 1; i < search->match.count; i++) {
+        json_array_push(&texts, group_text(search, i));
+    }
+    return texts;
+}
+
+static json matches(struct expr_run *vm, struct search *search, bool is_scan)
+{
+    CLEANUP(json_unrefp) json found                 = json_array_new(0);
+    struct ruler ruler                              = {.text = search->text};
+    CLEANUP(match_keys_done) struct match_keys keys = {};
+    if (!is_scan) keys = match_keys_init();
+    for (bool has_more = true;;) {
+        if (!search_next(vm, search, &has_more)) return json_invalid();
+        if (!has_more) return json_take(&found);
+        if (!vm_spend(vm, 4 + 8 * (uint64_t)search->match.count)) return json_invalid();
+        json_array_push(&found, is_scan ? scan_value(search) : match_value(search, &keys, &ruler));
+    }
+}
+
+/* _match(re; flags; "test" | "match" | "scan") */
 json native_match(struct expr_run *vm, json *args)
 {
     struct search search;
     bool found = false;
+    str what   = args[3].kind == JSON_TEXT ? json_str(args[3]) : str_from("match");
     if (!search_init(vm, args, &search)) return json_invalid();
-    if (args[3].kind == JSON_TRUE) {
-        return search_next(vm, &search, &found) ? json_bool(found) : json_invalid();
-    }
-    CLEANUP(json_unrefp) json matches = json_array_new(0);
-    struct ruler ruler                = {.text = search.text};
-    for (;;) {
-        if (!search_next(vm, &search, &found)) return json_invalid();
-        if (!found) return json_take(&matches);
-        if (!vm_spend(vm, 4 + 8 * (uint64_t)search.match.count)) return json_invalid();
-        json_array_push(&matches, match_value(&search, &ruler));
-    }
+    if (!str_is(what, "test")) return matches(vm, &search, str_is(what, "scan"));
+    search.is_test = true;
+    return search_next(vm, &search, &found) ? json_bool(found) : json_invalid();
 }
 
 /* --- splitting and replacing -------------------------------------------------------------------
  */
+
+static bool has_names(const struct search *search)
+{
+    for (uint32_t i = 1; i < search->match.count; i++) {
+        if (regex_group_name(search->regex, i).len > 0) return true;
+    }
+    return false;
+}
 
 static json names_value(const struct search *search)
 {
@@ -241,13 +306,14 @@ static json names_value(const struct search *search)
     return names;
 }
 
-/* _gaps(re; flags): {gaps: [[text before a match, its named captures], …], rest: text after} */
+/* _gaps(re; flags): [[[text before a match, its named captures], …], text after the last] */
 json native_gaps(struct expr_run *vm, json *args)
 {
     struct search search;
     if (!search_init(vm, args, &search)) return json_invalid();
-    CLEANUP(json_unrefp) json gaps = json_array_new(0);
-    size_t from                    = 0;
+    CLEANUP(json_unrefp) json gaps     = json_array_new(0);
+    CLEANUP(json_unrefp) json no_names = json_object_new(0);
+    size_t from                        = 0;
     for (bool found = true; found;) {
         if (!search_next(vm, &search, &found)) return json_invalid();
         if (!found) break;
@@ -255,14 +321,13 @@ json native_gaps(struct expr_run *vm, json *args)
         if (!vm_spend_bytes(vm, to - from)) return json_invalid();
         json gap = json_array_new(2);
         json_array_push(&gap, json_text_new(str_slice(search.text, from, to)));
-        json_array_push(&gap, names_value(&search));
+        json_array_push(&gap, has_names(&search) ? names_value(&search) : json_ref(no_names));
         json_array_push(&gaps, gap);
         from = (size_t)search.match.groups[0].to;
     }
-    json rest   = json_text_new(str_slice(search.text, from, search.text.len));
-    json result = json_object_new(2);
-    json_object_put_text(&result, "gaps", json_take(&gaps));
-    json_object_put_text(&result, "rest", rest);
+    json result = json_array_new(2);
+    json_array_push(&result, json_take(&gaps));
+    json_array_push(&result, json_text_new(str_slice(search.text, from, search.text.len)));
     return result;
 }
 

@@ -88,12 +88,14 @@ static void find_regexes(struct compiler *c)
     const struct expr *expr = c->expr;
     for (uint32_t i = 0; i < expr->code_count; i++) {
         const struct insn *insn = &expr->code[i];
-        if (insn->op != OP_BUILTIN || builtin_at(insn->d)->call != native_match) continue;
+        if (insn->op != OP_BUILTIN || !builtin_at(insn->d)->has_pattern) continue;
         operand pattern = expr->operands[insn->e];
         operand letters = expr->operands[insn->e + 1];
-        if (!operand_is_constant(pattern) || !operand_is_constant(letters)) continue;
+        if (!operand_is_constant(pattern)) continue;
+        /* Flags that are computed come to none but "g" nearly always, which is the search's. */
+        bool has_letters = operand_is_constant(letters);
         add_regex(c, expr->constants[pattern & OPERAND_INDEX],
-                  expr->constants[letters & OPERAND_INDEX]);
+                  has_letters ? expr->constants[letters & OPERAND_INDEX] : json_null());
     }
 }
 

@@ -189,6 +189,9 @@ struct binding *find_variable(struct binding *scope, str name);
 struct binding *find_label(struct binding *scope, str name);
 struct binding *find_function(struct binding *scope, str name, uint32_t arity);
 
+/* The node that stands where a parameter of an expanded function is named, and its scope. */
+const struct node *argument_of(const struct node *node, struct binding **scope);
+
 /* Names a function of the prelude; NULL if it does not parse, which a test rules out. */
 struct binding *find_prelude(struct compiler *c, const struct builtin *builtin);
 

@@ -12,21 +12,13 @@
 
 struct assignment {
     struct place place;
-    operand state; /* accumulator: the changing value */
-    operand path;
-    bool is_single; /* no loop */
+    operand state;  /* accumulator: the changing value */
+    bool is_single; /* one place: no loop */
+    operand path;   /* of the place, in a loop */
+    uint32_t keys;  /* of the one place: operands */
+    operand count;  /* of them */
     uint32_t fork;  /* of the loop */
 };
-
-operand gen_path(struct compiler *c, const struct node *node, struct place p, operand want)
-{
-    struct unit *unit = unit_new(c, c->unit, NULL, node, p.scope);
-    if (!unit) return OPERAND_NONE;
-    operand at = register_new(c);
-    (void)emit(c, (struct insn){.op = OP_CALL_PATH, .a = at, .b = p.input, .d = unit->index});
-    p.in_path = false;
-    return result(c, p, want, (struct insn){.op = OP_PATH, .b = at});
-}
 
 static operand take(struct compiler *c, operand state)
 {
@@ -64,44 +56,53 @@ static bool is_single_key(const struct node *key)
 
 static bool is_single_place(const struct node *left)
 {
-    while (left->kind == NODE_INDEX && is_single_key(left->b)) left = left->a;
-    return left->kind == NODE_IDENTITY;
-}
-
-static bool is_plain_constant(const struct compiler *c, operand o)
-{
-    return operand_is_constant(o) && c->expr->constants[o & OPERAND_INDEX].kind <= JSON_TEXT;
-}
-
-static json constant_path(const struct compiler *c, const operand *keys, size_t count)
-{
-    json path = json_array_new(count);
-    for (size_t i = 0; i < count; i++) {
-        json key = c->expr->constants[keys[i] & OPERAND_INDEX];
-        json_array_push(&path, key.kind == JSON_TEXT ? json_text_new(json_str(key)) : key);
-    }
-    return path;
-}
-
-/* The keys of `left`, outermost first, as an array. */
-static operand gen_single_path(struct compiler *c, const struct node *left, struct place p)
-{
     uint32_t count = 0;
+    for (; left->kind == NODE_INDEX && is_single_key(left->b); left = left->a) count++;
+    return left->kind == NODE_IDENTITY && count <= PROGRAM_KEYS_MAX;
+}
+
+/* The keys of `left`, outermost first. None of them is moved out of the input. */
+static uint32_t gen_keys(struct compiler *c, const struct node *left, struct place *p,
+                         operand *ret_count)
+{
+    operand keys[PROGRAM_KEYS_MAX];
+    operand count = 0;
     for (const struct node *at = left; at->kind == NODE_INDEX; at = at->a) count++;
-    operand *keys = arena_alloc(c->arena, (count + 1) * sizeof *keys);
-    if (!keys) {
-        return compile_fail(c, left, EXPR_FAULT_LIMIT, (str){}, "expression is too large", "");
-    }
-    bool is_constant = true;
-    uint32_t i       = count;
+    operand i = count;
     for (const struct node *at = left; at->kind == NODE_INDEX; at = at->a) {
-        keys[--i]   = untaken(gen_value(c, at->b, p, false));
-        is_constant = is_constant && is_plain_constant(c, keys[i]);
+        keys[--i] = untaken(gen_value(c, at->b, *p, false));
+        *p        = keeping(*p, keys[i]);
     }
-    if (has_failed(c)) return OPERAND_NONE;
-    if (is_constant) return constant(c, constant_path(c, keys, count));
-    struct insn insn = {.op = OP_ARRAY, .c = (operand)count, .e = operands_add(c, keys, count)};
-    return untaken(result(c, p, OPERAND_NONE, insn));
+    *ret_count = count;
+    return operands_add(c, keys, count);
+}
+
+/* --- paths -------------------------------------------------------------------------------------
+ */
+
+/* path(.a[$i]): whether there is such a place is asked of its value. */
+static operand gen_single_path(struct compiler *c, const struct node *node, struct place p,
+                               operand want)
+{
+    struct place inside = p;
+    inside.is_owned     = false;
+    operand count       = 0;
+    (void)gen_value(c, node, inside, false);
+    uint32_t keys = gen_keys(c, node, &inside, &count);
+    p.in_path     = false;
+    return result(c, p, want, (struct insn){.op = OP_ARRAY, .c = count, .e = keys});
+}
+
+operand gen_path(struct compiler *c, const struct node *node, struct place p, operand want)
+{
+    node = argument_of(node, &p.scope);
+    if (is_single_place(node)) return gen_single_path(c, node, p, want);
+    struct unit *unit = unit_new(c, c->unit, NULL, node, p.scope);
+    if (!unit) return OPERAND_NONE;
+    operand at = register_new(c);
+    (void)emit(c, (struct insn){.op = OP_CALL_PATH, .a = at, .b = p.input, .d = unit->index});
+    p.in_path = false;
+    return result(c, p, want, (struct insn){.op = OP_PATH, .b = at});
 }
 
 /* --- the loop ----------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ static struct assignment begin(struct compiler *c, const struct node *left, stru
     struct assignment a = {
         .place = p, .state = register_new(c), .is_single = is_single_place(left)};
     if (a.is_single) {
-        a.path = gen_single_path(c, left, p);
+        a.keys = gen_keys(c, left, &p, &a.count);
         (void)emit(c, (struct insn){.op = OP_MOVE, .a = a.state, .b = gen_input(p)});
         return a;
     }
@@ -130,18 +131,22 @@ static struct assignment begin(struct compiler *c, const struct node *left, stru
 /* Puts `value` in place, and goes on with the next. */
 static void put(struct compiler *c, const struct assignment *a, operand value)
 {
-    operand whole       = take(c, a->state);
-    operand arguments[] = {a->path, value};
-    operand changed =
-        gen_builtin(c, "setpath", whole, arguments, ARRAY_LEN(arguments), a->place, OPERAND_NONE);
-    store(c, a->state, changed);
+    struct insn insn = {.op = OP_PUT, .a = a->state, .b = value, .c = a->path};
+    if (a->is_single) {
+        insn =
+            (struct insn){.op = OP_PUT_AT, .a = a->state, .b = value, .c = a->count, .e = a->keys};
+    }
+    (void)emit(c, insn);
     if (!a->is_single) (void)emit(c, (struct insn){.op = OP_BACKTRACK});
 }
 
 static operand extract(struct compiler *c, const struct assignment *a)
 {
-    return result(c, a->place, OPERAND_NONE,
-                  (struct insn){.op = OP_EXTRACT, .b = a->state, .c = a->path});
+    struct insn insn = {.op = OP_EXTRACT, .b = a->state, .c = a->path};
+    if (a->is_single) {
+        insn = (struct insn){.op = OP_EXTRACT_AT, .b = a->state, .c = a->count, .e = a->keys};
+    }
+    return result(c, a->place, OPERAND_NONE, insn);
 }
 
 static void end_loop(struct compiler *c, const struct assignment *a)
@@ -193,33 +198,63 @@ static operand gen_default(struct compiler *c, const struct node *node, struct p
     return end(c, &a, p, want);
 }
 
+/* The member as `update` changes it; `*ret_mark`: the fork for when it yields nothing. */
+static operand gen_update(struct compiler *c, const struct assignment *a, const struct node *update,
+                          uint32_t *ret_mark)
+{
+    operand member      = extract(c, a);
+    struct place inside = a->place;
+    inside.input        = untaken(member);
+    inside.is_owned     = true;
+    if (a->is_single && is_single(c, update, inside.scope)) {
+        return gen(c, update, inside, OPERAND_NONE);
+    }
+    operand mark  = register_new(c);
+    *ret_mark     = emit(c, (struct insn){.op = OP_MARK, .a = mark});
+    operand value = gen(c, update, inside, OPERAND_NONE);
+    (void)emit(c, (struct insn){.op = OP_CUT, .b = mark});
+    return value;
+}
+
+/* a |= f where a is one place. */
+static operand gen_modify_one(struct compiler *c, const struct node *node, struct place p,
+                              operand want)
+{
+    uint32_t none       = 0;
+    struct assignment a = begin(c, node->a, p, OPERAND_NONE);
+    operand value       = gen_update(c, &a, node->b, &none);
+    put(c, &a, value);
+    if (none == 0 || has_failed(c)) return end(c, &a, p, want);
+
+    uint32_t skip = emit(c, (struct insn){.op = OP_JUMP});
+    patch(c, none);
+    operand whole = take(c, a.state);
+    operand path  = register_new(c);
+    operand paths = register_new(c);
+    (void)emit(c, (struct insn){.op = OP_ARRAY, .a = path, .c = a.count, .e = a.keys});
+    (void)emit(c,
+               (struct insn){.op = OP_ARRAY, .a = paths, .c = 1, .e = operands_add(c, &path, 1)});
+    store(c, a.state, gen_builtin(c, "delpaths", whole, &paths, 1, a.place, OPERAND_NONE));
+    if (!has_failed(c)) patch(c, skip);
+    return end(c, &a, p, want);
+}
+
+/* a |= f for any number of places: those for which f yields nothing are deleted at the end. */
 static operand gen_modify(struct compiler *c, const struct node *node, struct place p, operand want)
 {
+    if (is_single_place(node->a)) return gen_modify_one(c, node, p, want);
     operand dropped = register_new(c); /* accumulator: paths to delete */
     (void)emit(c, (struct insn){.op = OP_MOVE, .a = dropped, .b = constant(c, json_array_new(0))});
     struct assignment a = begin(c, node->a, p, OPERAND_NONE);
-
-    operand member      = extract(c, &a);
-    operand mark        = register_new(c);
-    uint32_t none       = emit(c, (struct insn){.op = OP_MARK, .a = mark});
-    struct place inside = a.place;
-    inside.input        = untaken(member);
-    inside.is_owned     = true;
-    operand value       = gen(c, node->b, inside, OPERAND_NONE);
-    (void)emit(c, (struct insn){.op = OP_CUT, .b = mark});
-    put(c, &a, value);
-    uint32_t skip = a.is_single ? emit(c, (struct insn){.op = OP_JUMP}) : 0;
-
+    uint32_t none       = 0;
+    put(c, &a, gen_update(c, &a, node->b, &none));
     if (has_failed(c)) return OPERAND_NONE;
     patch(c, none);
     operand paths = take(c, dropped);
     operand more  = register_new(c);
     (void)emit(c, (struct insn){.op = OP_PUSH, .a = more, .b = paths, .c = a.path});
     store(c, dropped, taken(more));
-    if (!a.is_single) (void)emit(c, (struct insn){.op = OP_BACKTRACK});
-    if (has_failed(c)) return OPERAND_NONE;
-    if (a.is_single) patch(c, skip);
-
+    (void)emit(c, (struct insn){.op = OP_BACKTRACK});
     end_loop(c, &a);
     operand whole     = take(c, a.state);
     operand all_paths = take(c, dropped);

@@ -34,6 +34,11 @@ static void keep_operands(struct kept *kept, const struct insn *insn)
     switch (insn->op) {
     case OP_OBJECT: keep_list(kept, insn, 2 * (uint32_t)insn->c); return;
     case OP_ARRAY: keep_list(kept, insn, insn->c); return;
+    case OP_PUT_AT:
+        keep(kept, insn->b);
+        keep_list(kept, insn, insn->c);
+        return;
+    case OP_PUT: keep(kept, insn->b); return;
     case OP_BUILTIN:
         keep(kept, insn->b);
         if (builtin_at(insn->d)->keeps) keep_list(kept, insn, insn->c);

@@ -247,6 +247,11 @@ operand gen_special(struct compiler *c, const struct node *node, enum special sp
     case SPECIAL_NOT: return result(c, p, want, (struct insn){.op = OP_NOT, .b = p.input});
     case SPECIAL_FIRST: return gen_first(c, node, p, want);
     case SPECIAL_LAST: return gen_last(c, node, p, want);
+    case SPECIAL_ONE: {
+        /* _one(f; a; b): a if f yields exactly one value, as far as one can tell; else b. */
+        const struct node *a = node->list->next;
+        return gen(c, is_single(c, node->list, p.scope) ? a : a->next, p, want);
+    }
     case SPECIAL_PATH: return gen_path(c, node->list, p, want);
     case SPECIAL_RANGE: return gen_range(c, node, p, want);
     case SPECIAL_GETPATH: return gen_getpath(c, node, p, want);

@@ -186,8 +186,25 @@ static operand gen_comma(struct compiler *c, const struct node *node, struct pla
     return branch_result(wanted, want);
 }
 
+static bool is_empty(const struct node *node, struct binding *scope)
+{
+    return node && node->kind == NODE_CALL && node->count == 0 && str_is(node->name, "empty") &&
+           !find_function(scope, node->name, 0);
+}
+
+/* if a then b else empty end: what comes is b, wherever it is. */
+static operand gen_select(struct compiler *c, const struct node *node, struct place p, operand want)
+{
+    operand condition = gen_value(c, node->a, p, false);
+    uint32_t skip     = emit(c, (struct insn){.op = OP_JUMP_IF, .b = condition});
+    (void)emit(c, (struct insn){.op = OP_BACKTRACK});
+    if (!has_failed(c)) patch(c, skip);
+    return gen(c, node->b, p, want);
+}
+
 static operand gen_if(struct compiler *c, const struct node *node, struct place p, operand wanted)
 {
+    if (is_empty(node->c, p.scope)) return gen_select(c, node, p, wanted);
     operand want  = branch_register(c, p, wanted);
     uint32_t jump = 0;
     for (; node && node->kind == NODE_IF && !has_failed(c); node = node->c) {

@@ -60,6 +60,17 @@ struct binding *find_function(struct binding *scope, str name, uint32_t arity)
     return NULL;
 }
 
+const struct node *argument_of(const struct node *node, struct binding **scope)
+{
+    while (node->kind == NODE_CALL && node->count == 0) {
+        const struct binding *named = find_function(*scope, node->name, 0);
+        if (!named || named->kind != BINDING_ARGUMENT) break;
+        node   = named->node;
+        *scope = named->inner;
+    }
+    return node;
+}
+
 struct binding *find_prelude(struct compiler *c, const struct builtin *builtin)
 {
     str name              = str_from(builtin->name);

@@ -59,7 +59,10 @@ static bool look_builtin(struct compiler *c, const struct builtin *builtin, cons
     case SPECIAL_NOT:
     case SPECIAL_NULL:
     case SPECIAL_TRUE: return true;
-    case SPECIAL_GETPATH: return look_list(c, call->list, scope, steps);
+    case SPECIAL_GETPATH:
+    case SPECIAL_PATH: return look_list(c, call->list, scope, steps);
+    case SPECIAL_ONE:
+        return look(c, call->list, scope, steps) && look(c, call->list->next, scope, steps);
     default: return false;
     }
 }
@@ -86,7 +89,7 @@ static bool look_as(struct compiler *c, const struct node *node, struct binding 
                     uint32_t *steps)
 {
     const struct pattern *pattern = node->patterns;
-    if (pattern->next || pattern->kind == PATTERN_OBJECT) return false;
+    if (pattern->next || pattern->kind == PATTERN_OBJECT) return false; /* keys may be many */
     for (const struct pattern *at = pattern->list; at; at = at->next) {
         if (at->kind != PATTERN_VARIABLE) return false;
     }

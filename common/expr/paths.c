@@ -59,7 +59,7 @@ static json cannot_index(struct expr_run *vm, json container, json key)
 {
     char text[SNIPPET_SIZE];
     return vm_raise(vm, "Cannot index %s with %s (%s)", json_kind_name(container),
-                    json_kind_name(key), vm_snippet(key, text));
+                    json_kind_name(key), vm_snippet(vm, key, text));
 }
 
 json paths_slice(struct expr_run *vm, json container, json from, json to)
@@ -153,16 +153,20 @@ bool paths_check(struct expr_run *vm, json path)
     return vm_spend(vm, json_count(path));
 }
 
-json paths_get(struct expr_run *vm, json value, json path)
+json paths_get_at(struct expr_run *vm, json value, struct keys keys)
 {
-    if (!paths_check(vm, path)) return json_invalid();
     json at = json_share(value);
-    for (size_t i = 0; i < json_count(path) && at.kind != JSON_INVALID; i++) {
-        json next = paths_index(vm, at, json_at(path, i));
+    for (size_t i = 0; i < keys.count && at.kind != JSON_INVALID; i++) {
+        json next = paths_index(vm, at, keys.items[i]);
         json_drop(at);
         at = next;
     }
     return at;
+}
+
+json paths_get(struct expr_run *vm, json value, json path)
+{
+    return paths_check(vm, path) ? paths_get_at(vm, value, keys_of_path(path)) : json_invalid();
 }
 
 /* --- changing one step -------------------------------------------------------------------------

@@ -22,8 +22,22 @@ json paths_get(struct expr_run *vm, json value, json path);
 json paths_set(struct expr_run *vm, json value, json path, json member); /* takes value, member */
 json paths_delete(struct expr_run *vm, json value, json paths);          /* takes value */
 
-/* As paths_get(), but leaves null there, so that the one who changes it is its only owner. */
-json paths_extract(struct expr_run *vm, json *value, json path);
+/* The same for a path of keys that need not be an array. */
+struct keys {
+    const json *items;
+    size_t count;
+};
+
+json paths_get_at(struct expr_run *vm, json value, struct keys keys);
+json paths_set_at(struct expr_run *vm, json value, struct keys keys, json member);
+
+/* As paths_get_at(), but leaves null there, so that the one who changes it is its only owner. */
+json paths_extract(struct expr_run *vm, json *value, struct keys keys);
+
+static inline struct keys keys_of_path(json path)
+{
+    return (struct keys){.items = path.array->items, .count = path.array->count};
+}
 
 /* --- shared by the files of paths --------------------------------------------------------------
  */

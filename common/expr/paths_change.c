@@ -1,9 +1,9 @@
 /*
  * Changing values by paths.
  *
- * A change goes down the path with an explicit stack: at each step the member is taken out of its
- * container (null stays behind), so that on the way up each container has one owner and is changed
- * in place.
+ * A change goes down the path as far as there are members. From there on it goes with an explicit
+ * stack: at each step the member is taken out of its container (null stays behind), so that on the
+ * way up each container has one owner and is changed in place.
  */
 #include "expr/builtins.h"
 #include "expr/paths.h"
@@ -60,49 +60,91 @@ static bool go_up(struct expr_run *vm, struct descent *descent, json key)
     return paths_put(vm, descent_top(descent), key, member);
 }
 
-json paths_set(struct expr_run *vm, json value, json path, json member)
+/* Where keys lead that are not there yet, or are slices. Takes `value` and `member`. */
+static json set_by_descent(struct expr_run *vm, json value, struct keys keys, json member)
 {
-    if (!paths_check(vm, path)) {
-        json_drop(value);
-        json_drop(member);
-        return json_invalid();
-    }
-    size_t count = json_count(path);
-    if (count == 0) {
-        json_drop(value);
-        return member;
-    }
-    CLEANUP(descent_done) struct descent descent = descent_init(value, count);
-    for (size_t i = 0; i < count; i++) {
-        bool is_last = i + 1 == count;
-        if (!is_last && !go_down(vm, &descent, json_at(path, i))) {
+    CLEANUP(descent_done) struct descent descent = descent_init(value, keys.count);
+    for (size_t i = 0; i < keys.count; i++) {
+        bool is_last = i + 1 == keys.count;
+        if (!is_last && !go_down(vm, &descent, keys.items[i])) {
             json_drop(member);
             return json_invalid();
         }
-        if (is_last && !paths_put(vm, descent_top(&descent), json_at(path, i), member)) {
+        if (is_last && !paths_put(vm, descent_top(&descent), keys.items[i], member)) {
             return json_invalid();
         }
     }
-    for (size_t i = count - 1; i-- > 0;) {
-        if (!go_up(vm, &descent, json_at(path, i))) return json_invalid();
+    for (size_t i = keys.count - 1; i-- > 0;) {
+        if (!go_up(vm, &descent, keys.items[i])) return json_invalid();
     }
     return descent.levels[--descent.count];
 }
 
-json paths_extract(struct expr_run *vm, json *value, json path)
+/* --- in place ----------------------------------------------------------------------------------
+ *
+ * Most keys are names of members that are there. Then there is no need to take members out: where
+ * somebody else owns a container, it is copied on the way down, and the last member is replaced.
+ */
+
+/* The place of a member that is there, in a container that is ours alone; else NULL. */
+static json *place_of(json *container, json key)
 {
-    json member = paths_get(vm, *value, path);
-    if (member.kind < JSON_TEXT || json_count(path) == 0) return member;
-    for (size_t i = 0; i < json_count(path); i++) {
-        if (json_at(path, i).kind > JSON_TEXT) return member; /* a slice is a copy already */
+    if (container->kind == JSON_OBJECT && key.kind == JSON_TEXT) {
+        int64_t at = json_object_find(container->object, json_text_view(key.text), key.text);
+        return at < 0 ? NULL : json_object_slot(container, (size_t)at);
     }
-    json before = json_take(value);
-    *value      = json_null();
-    *value      = paths_set(vm, before, path, json_null());
-    if (value->kind != JSON_INVALID) return member;
+    if (container->kind != JSON_ARRAY || key.kind != JSON_INT) return NULL;
+    int64_t count = container->array->count;
+    int64_t at    = key.integer < 0 ? key.integer + count : key.integer;
+    return at >= 0 && at < count ? json_array_slot(container, (size_t)at) : NULL;
+}
+
+/* Goes down as far as members are there; `keys` is then what is left. */
+static json *descend(json *value, struct keys *keys)
+{
+    for (; keys->count > 0; keys->items++, keys->count--) {
+        json *next = place_of(value, keys->items[0]);
+        if (!next) break;
+        value = next;
+    }
+    return value;
+}
+
+json paths_set_at(struct expr_run *vm, json value, struct keys keys, json member)
+{
+    json *at    = descend(&value, &keys);
+    json before = *at;
+    *at         = json_null();
+    json after  = member;
+    if (keys.count > 0) {
+        after = set_by_descent(vm, before, keys, member);
+    } else {
+        json_drop(before);
+    }
+    if (after.kind == JSON_INVALID) {
+        json_drop(value);
+        return json_invalid();
+    }
+    *at = after;
+    return value;
+}
+
+json paths_set(struct expr_run *vm, json value, json path, json member)
+{
+    if (paths_check(vm, path)) return paths_set_at(vm, value, keys_of_path(path), member);
+    json_drop(value);
     json_drop(member);
-    *value = json_null();
     return json_invalid();
+}
+
+json paths_extract(struct expr_run *vm, json *value, struct keys keys)
+{
+    struct keys rest = keys;
+    json *at         = descend(value, &rest);
+    if (rest.count > 0 || keys.count == 0) return paths_get_at(vm, *value, keys);
+    json member = *at;
+    if (member.kind >= JSON_TEXT) *at = json_null();
+    return member;
 }
 
 /* --- deleting ----------------------------------------------------------------------------------
@@ -283,16 +325,31 @@ static json sweep_all(struct expr_run *vm, json value, json paths)
     return value;
 }
 
+/* One path to a member of an object that is there. */
+static bool delete_in_place(json *value, json paths)
+{
+    bool is_one = paths.kind == JSON_ARRAY && json_count(paths) == 1 &&
+                  json_at(paths, 0).kind == JSON_ARRAY && json_count(json_at(paths, 0)) > 0;
+    if (!is_one) return false;
+    struct keys keys = keys_of_path(json_at(paths, 0));
+    json last        = keys.items[--keys.count];
+    json *at         = descend(value, &keys);
+    if (keys.count > 0 || at->kind != JSON_OBJECT || last.kind != JSON_TEXT) return false;
+    (void)json_object_remove(at, json_str(last));
+    return true;
+}
+
 json paths_delete(struct expr_run *vm, json value, json paths)
 {
     CLEANUP(json_unrefp) json sorted = json_invalid();
+    bool is_empty                    = paths.kind == JSON_ARRAY && json_count(paths) == 0;
+    if (is_empty || delete_in_place(&value, paths)) return value;
     if (check_paths(vm, paths)) sorted = array_sort(vm, paths, paths);
     if (sorted.kind == JSON_INVALID) {
         json_drop(value);
         return json_invalid();
     }
     size_t count = json_count(sorted);
-    if (count == 0) return value;
     if (json_count(json_at(sorted, 0)) == 0) {
         json_drop(value);
         return json_null();

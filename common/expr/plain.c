@@ -111,7 +111,7 @@ static bool eval_steps(const struct expr *expr, const struct expr_input *input, 
 
 bool plain_eval(const struct expr *expr, const struct expr_input *input, json *ret_value)
 {
-    if (expr->plain_count == 0) return false;
+    ASSERT(expr->plain_count > 0);
     bool is_path = expr->plain_count == 1 && expr->plain[0].op == PLAIN_PATH; /* the most usual */
     return is_path ? eval_path(expr, input, ret_value) : eval_steps(expr, input, ret_value);
 }

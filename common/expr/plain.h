@@ -11,7 +11,8 @@
 
 #include "expr/program.h"
 
-/** Evaluates; false: the machine must, and nothing has happened. `*ret_value` is owned. */
+/** Evaluates a program that has such steps; false: the machine must, and nothing has happened.
+ * `*ret_value` is owned. */
 bool plain_eval(const struct expr *expr, const struct expr_input *input, json *ret_value);
 
 #endif

@@ -21,6 +21,10 @@ static const struct builtin definitions[] = {
     {"_named", 0, BUILTIN_PRELUDE,
      .text = "def _named: reduce (.captures[] | select(.name != null)) as $c ({}; .[$c.name] = "
              "$c.string);"},
+    {"_sub", 3, BUILTIN_PRELUDE,
+     .text = "def _sub($gaps; $rest; s): . as $text | (reduce $gaps[] as [$gap, $names] ([]; "
+             "[$names | s] as $new | reduce range($new | length) as $i (.; .[$i] += $gap + "
+             "$new[$i])) | .[] + $rest) // $text;"},
     {"add", 1, BUILTIN_PRELUDE, .text = "def add(f): reduce f as $x (null; . + $x);"},
     {"all", 0, BUILTIN_PRELUDE, .text = "def all: all(.[]; .);"},
     {"all", 1, BUILTIN_PRELUDE, .text = "def all(f): all(.[]; f);"},
@@ -78,8 +82,9 @@ static const struct builtin definitions[] = {
              "doesn't support negative count\") end;"},
     {"map", 1, BUILTIN_PRELUDE, .text = "def map(f): [.[] | f];"},
     {"map_values", 1, BUILTIN_PRELUDE, .text = "def map_values(f): .[] |= f;"},
-    {"match", 1, BUILTIN_PRELUDE, .text = "def match($re): _match($re; null; false) | .[];"},
-    {"match", 2, BUILTIN_PRELUDE, .text = "def match(re; flags): _match(re; flags; false) | .[];"},
+    {"match", 1, BUILTIN_PRELUDE, .text = "def match($re): _match($re; null; \"match\") | .[];"},
+    {"match", 2, BUILTIN_PRELUDE,
+     .text = "def match(re; flags): _match(re; flags; \"match\") | .[];"},
     {"max_by", 1, BUILTIN_PRELUDE, .text = "def max_by(f): _max_by(map([f]));"},
     {"min_by", 1, BUILTIN_PRELUDE, .text = "def min_by(f): _min_by(map([f]));"},
     {"normals", 0, BUILTIN_PRELUDE, .text = "def normals: select(isnormal);"},
@@ -108,8 +113,7 @@ static const struct builtin definitions[] = {
      .text = "def scalars: select(type != \"array\" and type != \"object\");"},
     {"scan", 1, BUILTIN_PRELUDE, .text = "def scan($re): scan($re; null);"},
     {"scan", 2, BUILTIN_PRELUDE,
-     .text = "def scan($re; $flags): match($re; \"g\" + $flags) | if (.captures | length) > 0 then "
-             "[.captures[].string] else .string end;"},
+     .text = "def scan($re; $flags): _match($re; \"g\" + $flags; \"scan\") | .[];"},
     {"select", 1, BUILTIN_PRELUDE, .text = "def select(f): if f then . else empty end;"},
     {"skip", 2, BUILTIN_PRELUDE,
      .text = "def skip($n; f): if $n > 0 then foreach f as $x ($n; . - 1; if . < 0 then $x else "
@@ -121,11 +125,11 @@ static const struct builtin definitions[] = {
     {"strings", 0, BUILTIN_PRELUDE, .text = "def strings: select(type == \"string\");"},
     {"sub", 2, BUILTIN_PRELUDE, .text = "def sub($re; s): sub($re; s; \"\");"},
     {"sub", 3, BUILTIN_PRELUDE,
-     .text = "def sub($re; s; $flags): . as $text | (_gaps($re; $flags) as {$gaps, $rest} | "
-             "reduce $gaps[] as [$gap, $names] ([]; [$names | s] as $new | reduce range($new | "
-             "length) as $i (.; .[$i] += $gap + $new[$i])) | .[] + $rest) // $text;"},
-    {"test", 1, BUILTIN_PRELUDE, .text = "def test(re): _match(re; null; true);"},
-    {"test", 2, BUILTIN_PRELUDE, .text = "def test(re; flags): _match(re; flags; true);"},
+     .text = "def sub($re; s; $flags): _gaps($re; $flags) as [$gaps, $rest] | _one(s; reduce "
+             "$gaps[] as [$gap, $names] (\"\"; . + ($gap + ($names | s))) | . + $rest; "
+             "_sub($gaps; $rest; s));"},
+    {"test", 1, BUILTIN_PRELUDE, .text = "def test(re): _match(re; null; \"test\");"},
+    {"test", 2, BUILTIN_PRELUDE, .text = "def test(re; flags): _match(re; flags; \"test\");"},
     {"todate", 0, BUILTIN_PRELUDE, .text = "def todate: todateiso8601;"},
     {"todateiso8601", 0, BUILTIN_PRELUDE,
      .text = "def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\");"},

@@ -18,6 +18,7 @@
 enum {
     PROGRAM_REGISTERS_MAX      = 0x3FFE, /* of a function: what an operand can name */
     PROGRAM_CONSTANTS_MAX      = 0x3FFF,
+    PROGRAM_KEYS_MAX           = 16,  /* of OP_EXTRACT_AT, OP_PUT_AT */
     PROGRAM_CONSTANT_DEPTH_MAX = 512, /* more than the parser lets a tree be high */
     PROGRAM_BLOCK_TEXTS_MAX    = 64,
     PROGRAM_BLOCK_LEN_MAX      = 64, /* bytes of a text: a long one is not copied for a short one */
@@ -57,6 +58,9 @@ enum op {
     OP_RANGE,         /* a = each number from b up to below c */
     OP_GETPATH,       /* a = value of b at path c */
     OP_EXTRACT,       /* a = value of the accumulator b at path c, null is left there */
+    OP_EXTRACT_AT,    /* the same at the c keys from e */
+    OP_PUT,           /* the accumulator a has b at path c */
+    OP_PUT_AT,        /* the same at the c keys from e */
 
     OP_NEGATE,        /* a = -b */
     OP_ADD,           /* a = b op c, in the order of binary_op */

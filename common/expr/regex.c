@@ -172,24 +172,34 @@ str regex_group_name(const struct regex *regex, uint32_t group)
     return regex->names[group];
 }
 
-static void free_limits(OnigMatchParam **limits)
+/* --- searching ---------------------------------------------------------------------------------
+ */
+
+void regex_room_done(struct regex_room *room)
 {
-    onig_free_match_param(*limits);
+    if (room->limits) onig_free_match_param(room->limits);
+    if (room->region) onig_region_free(room->region, 1);
+    *room = (struct regex_room){};
 }
 
-static void free_region(OnigRegion **region)
+static OnigMatchParam *limits_in(struct regex_room *room, uint32_t retries)
 {
-    if (*region) onig_region_free(*region, 1);
+    if (!room->limits) {
+        room->limits = onig_new_match_param();
+        ASSERT(room->limits);
+        onig_set_match_stack_limit_size_of_match_param(room->limits,
+                                                       STACK_BYTES_MAX / STACK_ENTRY_BYTES);
+    }
+    onig_set_retry_limit_in_match_of_match_param(room->limits, retries);
+    onig_set_retry_limit_in_search_of_match_param(room->limits, retries);
+    return room->limits;
 }
 
-static OnigMatchParam *limits_new(uint32_t retries)
+static OnigRegion *region_in(struct regex_room *room)
 {
-    OnigMatchParam *limits = onig_new_match_param();
-    ASSERT(limits);
-    onig_set_match_stack_limit_size_of_match_param(limits, STACK_BYTES_MAX / STACK_ENTRY_BYTES);
-    onig_set_retry_limit_in_match_of_match_param(limits, retries);
-    onig_set_retry_limit_in_search_of_match_param(limits, retries);
-    return limits;
+    if (!room->region) room->region = onig_region_new();
+    ASSERT(room->region);
+    return room->region;
 }
 
 /* `position` is what Oniguruma returned: where it matched, a mismatch, or an error. */
@@ -215,8 +225,8 @@ static void copy_groups(const struct regex *regex, const OnigRegion *region,
     }
 }
 
-static status search(OnigRegex onig, str text, size_t offset, uint32_t retries, OnigRegion *region,
-                     bool *ret_found, struct error *reterr)
+static status search(OnigRegex onig, str text, size_t offset, OnigMatchParam *limits,
+                     OnigRegion *region, bool *ret_found, struct error *reterr)
 {
     ASSERT(offset <= text.len);
     if (text.len > TEXT_MAX) {
@@ -224,30 +234,34 @@ static status search(OnigRegex onig, str text, size_t offset, uint32_t retries, 
     }
     if (!text.ptr) text.ptr = "";
 
-    CLEANUP(free_limits) OnigMatchParam *limits = limits_new(retries);
-    const OnigUChar *end                        = uchars(text.ptr + text.len);
+    const OnigUChar *end = uchars(text.ptr + text.len);
     int position = onig_search_with_param(onig, uchars(text.ptr), end, uchars(text.ptr + offset),
                                           end, region, ONIG_OPTION_NONE, limits);
     return judge(position, ret_found, reterr);
 }
 
 status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
-                  bool *ret_found, struct regex_match *ret_match, struct error *reterr)
+                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match,
+                  struct error *reterr)
 {
-    CLEANUP(free_region) OnigRegion *region = onig_region_new();
-    TRY(search(regex->onig, text, offset, retries, region, ret_found, reterr));
-    if (*ret_found) copy_groups(regex, region, ret_match);
+    OnigRegion *region = ret_match ? region_in(room) : NULL;
+    TRY(search(regex->onig, text, offset, limits_in(room, retries), region, ret_found, reterr));
+    if (*ret_found && region) copy_groups(regex, region, ret_match);
     return STATUS_OK;
 }
 
 status regex_search(const struct regex *regex, str text, size_t offset, bool *ret_found,
                     struct error *reterr)
 {
-    return search(regex->onig, text, offset, REGEX_RETRIES_MAX, NULL, ret_found, reterr);
+    CLEANUP(regex_room_done) struct regex_room room = {};
+    return search(regex->onig, text, offset, limits_in(&room, REGEX_RETRIES_MAX), NULL, ret_found,
+                  reterr);
 }
 
 status regex_matches(const struct regex *regex, str text, bool *ret_matches, struct error *reterr)
 {
     ASSERT(regex->whole);
-    return search(regex->whole, text, 0, REGEX_RETRIES_MAX, NULL, ret_matches, reterr);
+    CLEANUP(regex_room_done) struct regex_room room = {};
+    return search(regex->whole, text, 0, limits_in(&room, REGEX_RETRIES_MAX), NULL, ret_matches,
+                  reterr);
 }

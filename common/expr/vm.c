@@ -29,6 +29,9 @@ static const vm_handler handlers[OP_COUNT] = {
     [OP_RANGE]           = do_range,
     [OP_GETPATH]         = do_getpath,
     [OP_EXTRACT]         = do_extract,
+    [OP_EXTRACT_AT]      = do_extract_at,
+    [OP_PUT]             = do_put,
+    [OP_PUT_AT]          = do_put_at,
     [OP_NEGATE]          = do_negate,
     [OP_ADD]             = do_add,
     [OP_SUBTRACT]        = do_arithmetic,
@@ -75,9 +78,21 @@ json vm_raise_value(struct expr_run *vm, json value)
     return json_invalid();
 }
 
+/* Whether the error that is raised now ends at a `?`, so that nobody will read it. */
+static bool is_unread(const struct expr_run *vm)
+{
+    for (uint32_t i = vm->fork_count; i-- > 0;) {
+        const struct fork *fork = &vm->forks[i];
+        if (fork->insn->op == OP_TRY) return fork->insn->d == 0;
+        if (fork->insn->op == OP_TRY_END) i = (uint32_t)fork->index; /* as vm_unwind() */
+    }
+    return false;
+}
+
 json vm_raise(struct expr_run *vm, const char *format, ...)
 {
     enum { MESSAGE_MAX = 512 };
+    if (is_unread(vm)) return vm_raise_value(vm, json_null());
     char text[MESSAGE_MAX];
     va_list args;
     va_start(args, format);
@@ -92,8 +107,9 @@ json vm_exhaust(struct expr_run *vm, const char *budget)
     return json_invalid();
 }
 
-const char *vm_snippet(json value, char text[static SNIPPET_SIZE])
+const char *vm_snippet(const struct expr_run *vm, json value, char text[static SNIPPET_SIZE])
 {
+    if (is_unread(vm)) return "";
     /* jq's buffer has 30 bytes, one of them for the NUL. */
     enum { LEN_MAX = 29, DUMP_MAX = 256 };
     CLEANUP(buf_done) struct buf dump   = buf_init(DUMP_MAX);
@@ -129,15 +145,15 @@ const char *vm_snippet(json value, char text[static SNIPPET_SIZE])
 json vm_raise_type(struct expr_run *vm, json value, const char *reason)
 {
     char text[SNIPPET_SIZE];
-    return vm_raise(vm, "%s (%s) %s", json_kind_name(value), vm_snippet(value, text), reason);
+    return vm_raise(vm, "%s (%s) %s", json_kind_name(value), vm_snippet(vm, value, text), reason);
 }
 
 json vm_raise_types(struct expr_run *vm, json a, json b, const char *reason)
 {
     char text_a[SNIPPET_SIZE];
     char text_b[SNIPPET_SIZE];
-    return vm_raise(vm, "%s (%s) and %s (%s) %s", json_kind_name(a), vm_snippet(a, text_a),
-                    json_kind_name(b), vm_snippet(b, text_b), reason);
+    return vm_raise(vm, "%s (%s) and %s (%s) %s", json_kind_name(a), vm_snippet(vm, a, text_a),
+                    json_kind_name(b), vm_snippet(vm, b, text_b), reason);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------
@@ -208,6 +224,7 @@ static void run_done(struct expr_run *vm)
         json_unref(vm->regexes[i].pattern);
         regex_free(vm->regexes[i].regex);
     }
+    regex_room_done(&vm->regex_room);
     (void)json_meter_enter(outer);
 }
 
@@ -287,7 +304,7 @@ status expr_eval(const struct expr *expr, const struct expr_input *input, json *
                  json *ret_error_value, struct error *reterr)
 {
     ASSERT(expr);
-    if (plain_eval(expr, input, ret_value)) return STATUS_OK;
+    if (expr->plain_count > 0 && plain_eval(expr, input, ret_value)) return STATUS_OK;
     struct expr_run run;
     run_init(&run, expr, input);
     json value    = json_invalid();

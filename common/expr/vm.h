@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "expr/program.h"
+#include "expr/regex_internal.h"
 #include "json/json_internal.h"
 
 enum {
@@ -117,6 +118,7 @@ struct expr_run {
     bool is_started;
     bool is_over;
 
+    struct regex_room regex_room;
     struct program_regex regexes[VM_REGEXES_MAX];
     uint32_t regex_count;
 
@@ -184,8 +186,8 @@ json vm_exhaust(struct expr_run *vm, const char *budget);
 
 enum { SNIPPET_SIZE = 32 };
 
-/* The value as text, cut as jq 1.8 cuts it in messages. */
-const char *vm_snippet(json value, char text[static SNIPPET_SIZE]);
+/* The value as text, cut as jq 1.8 cuts it in messages; "" if nobody will read the message. */
+const char *vm_snippet(const struct expr_run *vm, json value, char text[static SNIPPET_SIZE]);
 
 /* Spends fuel for work inside of a builtin; false: none is left. */
 static inline bool vm_spend(struct expr_run *vm, uint64_t steps)
@@ -228,6 +230,7 @@ void vm_constants_free(struct expr_run *vm);
 /* A view of the operand, to look at only: no part of it may be kept. */
 static inline json vm_view(struct expr_run *vm, operand o)
 {
+    if (operand_is_register(o)) return vm->frame->slots[o].value;
     switch (o & OPERAND_CLASS) {
     case OPERAND_CONSTANT: return vm->expr->constants[o & OPERAND_INDEX];
     case OPERAND_VARIABLE: {
@@ -241,8 +244,9 @@ static inline json vm_view(struct expr_run *vm, operand o)
 /* A view of the operand, of which parts may be kept (shared). */
 static inline json vm_share(struct expr_run *vm, operand o)
 {
-    if ((o & OPERAND_CLASS) == OPERAND_CONSTANT) return vm_constant(vm, o & OPERAND_INDEX);
-    return vm_view(vm, o);
+    json value            = vm_view(vm, o);
+    bool is_constant_node = value.kind >= JSON_TEXT && operand_is_constant(o);
+    return is_constant_node ? vm_constant(vm, o & OPERAND_INDEX) : value;
 }
 
 /* The operand, owned: moved if it is not needed any more, else shared. */
@@ -273,9 +277,15 @@ static inline void slot_set(struct expr_run *vm, struct slot *slot, json value)
     json_drop(before);
 }
 
+/* The same, not inline: for registers that hold something to be dropped. */
+enum step vm_replace(struct expr_run *vm, struct slot *slot, json value);
+
 static inline enum step vm_set(struct expr_run *vm, operand o, json value)
 {
-    slot_set(vm, vm_slot(vm, o), value);
+    struct slot *slot = vm_slot(vm, o);
+    if (slot->value.kind >= JSON_TEXT || slot->trail) return vm_replace(vm, slot, value);
+    slot->value  = value;
+    slot->serial = vm->newest;
     return STEP_NEXT;
 }
 
@@ -335,6 +345,9 @@ enum step do_each(struct expr_run *vm, const struct insn *insn);
 enum step do_range(struct expr_run *vm, const struct insn *insn);
 enum step do_getpath(struct expr_run *vm, const struct insn *insn);
 enum step do_extract(struct expr_run *vm, const struct insn *insn);
+enum step do_extract_at(struct expr_run *vm, const struct insn *insn);
+enum step do_put(struct expr_run *vm, const struct insn *insn);
+enum step do_put_at(struct expr_run *vm, const struct insn *insn);
 enum step do_path(struct expr_run *vm, const struct insn *insn);
 void vm_each_next(struct expr_run *vm, struct fork *fork);
 void vm_range_next(struct expr_run *vm, struct fork *fork);

@@ -69,12 +69,19 @@ struct frame *vm_frame_push(struct expr_run *vm, const struct function *function
     return frame;
 }
 
+enum step vm_replace(struct expr_run *vm, struct slot *slot, json value)
+{
+    slot_set(vm, slot, value);
+    return STEP_NEXT;
+}
+
 static void drop_top(struct expr_run *vm)
 {
-    struct frame *frame = vm->top;
-    for (uint16_t i = 0; i < frame->slot_count; i++) {
-        json_drop(frame->slots[i].value);
-        if (frame->slots[i].trail) trail_unref(frame->slots[i].trail);
+    struct frame *frame    = vm->top;
+    const struct slot *end = frame->slots + frame->slot_count;
+    for (const struct slot *slot = frame->slots; slot < end; slot++) {
+        json_drop(slot->value);
+        if (slot->trail) trail_unref(slot->trail);
     }
     vm->top = frame->below;
     vm->chunk->used -= frame->size;

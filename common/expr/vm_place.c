@@ -67,7 +67,7 @@ static enum step not_a_place(struct expr_run *vm, json container, json key)
     char container_text[SNIPPET_SIZE];
     char key_text[SNIPPET_SIZE];
     (void)vm_raise(vm, "Invalid path expression near attempt to access element %s of %s",
-                   vm_snippet(key, key_text), vm_snippet(container, container_text));
+                   vm_snippet(vm, key, key_text), vm_snippet(vm, container, container_text));
     return STEP_RAISE;
 }
 
@@ -81,29 +81,9 @@ static enum step set_member(struct expr_run *vm, operand to, json value, struct 
     return STEP_NEXT;
 }
 
-/* What is there, of the most usual kinds of container and key; a view. JSON_INVALID: look closer.
- */
-static json find_member(json container, json key)
+static enum step index_slowly(struct expr_run *vm, const struct insn *insn)
 {
-    if (container.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
-        int64_t at = json_object_find(container.object, json_text_view(key.text), key.text);
-        return at < 0 ? json_null() : container.object->members[at].value;
-    }
-    bool is_within = container.kind == JSON_ARRAY && key.kind == JSON_INT && key.integer >= 0 &&
-                     key.integer < container.array->count;
-    return is_within ? container.array->items[key.integer] : json_invalid();
-}
-
-enum step do_index(struct expr_run *vm, const struct insn *insn)
-{
-    bool is_place = vm_makes_place(vm, insn);
-    if (!is_place) {
-        json found = find_member(vm_view(vm, insn->b), vm_view(vm, insn->c));
-        /* A part of a constant may not be kept. */
-        if (found.kind && !operand_is_constant(insn->b)) {
-            return vm_set(vm, insn->a, json_share(found));
-        }
-    }
+    bool is_place  = vm_makes_place(vm, insn);
     json container = vm_share(vm, insn->b);
     json key       = is_place ? vm_share(vm, insn->c) : vm_view(vm, insn->c);
     if (is_place && !vm_trail(vm, insn->b)) return not_a_place(vm, container, key);
@@ -111,6 +91,24 @@ enum step do_index(struct expr_run *vm, const struct insn *insn)
     if (value.kind == JSON_INVALID) return STEP_RAISE;
     if (is_place) return set_member(vm, insn->a, value, vm_trail(vm, insn->b), json_share(key));
     return vm_set(vm, insn->a, value);
+}
+
+/* The most usual kinds of container and key need no more than a look. */
+enum step do_index(struct expr_run *vm, const struct insn *insn)
+{
+    json container = vm_view(vm, insn->b);
+    json key       = vm_view(vm, insn->c);
+    /* A part of a constant may not be kept. */
+    if (vm_makes_place(vm, insn) || operand_is_constant(insn->b)) return index_slowly(vm, insn);
+    if (container.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
+        int64_t at = json_object_find(container.object, json_text_view(key.text), key.text);
+        if (at < 0) return vm_set(vm, insn->a, json_null());
+        return vm_set(vm, insn->a, json_share(container.object->members[at].value));
+    }
+    bool is_within = container.kind == JSON_ARRAY && key.kind == JSON_INT && key.integer >= 0 &&
+                     key.integer < container.array->count;
+    if (!is_within) return index_slowly(vm, insn);
+    return vm_set(vm, insn->a, json_share(container.array->items[key.integer]));
 }
 
 enum step do_slice(struct expr_run *vm, const struct insn *insn)
@@ -155,12 +153,12 @@ enum step do_each(struct expr_run *vm, const struct insn *insn)
     char text[SNIPPET_SIZE];
     if (vm_makes_place(vm, insn) && !vm_trail(vm, insn->b)) {
         (void)vm_raise(vm, "Invalid path expression near attempt to iterate through %s",
-                       vm_snippet(container, text));
+                       vm_snippet(vm, container, text));
         return STEP_RAISE;
     }
     if (!json_is_container(container)) {
         (void)vm_raise(vm, "Cannot iterate over %s (%s)", json_kind_name(container),
-                       vm_snippet(container, text));
+                       vm_snippet(vm, container, text));
         return STEP_RAISE;
     }
     size_t count = json_container_count(container);
@@ -255,8 +253,57 @@ enum step do_getpath(struct expr_run *vm, const struct insn *insn)
 
 enum step do_extract(struct expr_run *vm, const struct insn *insn)
 {
-    json path = vm_share(vm, insn->c);
-    return vm_set_or_raise(vm, insn->a, paths_extract(vm, &vm_slot(vm, insn->b)->value, path));
+    json path = vm_view(vm, insn->c);
+    if (!paths_check(vm, path)) return STEP_RAISE;
+    json *from = &vm_slot(vm, insn->b)->value;
+    return vm_set_or_raise(vm, insn->a, paths_extract(vm, from, keys_of_path(path)));
+}
+
+enum step do_extract_at(struct expr_run *vm, const struct insn *insn)
+{
+    json keys[PROGRAM_KEYS_MAX];
+    const operand *operands = vm->expr->operands + insn->e;
+    for (operand i = 0; i < insn->c; i++) keys[i] = vm_view(vm, operands[i]);
+    if (!vm_spend(vm, insn->c)) return STEP_RAISE;
+    json *from = &vm_slot(vm, insn->b)->value;
+    return vm_set_or_raise(vm, insn->a,
+                           paths_extract(vm, from, (struct keys){.items = keys, .count = insn->c}));
+}
+
+/* What paths_set() made of the accumulator's value, which it took. */
+static enum step put_back(struct expr_run *vm, struct slot *slot, json value)
+{
+    if (value.kind == JSON_INVALID) return STEP_RAISE;
+    slot->value  = value;
+    slot->serial = vm->newest;
+    return STEP_NEXT;
+}
+
+static json take_out(struct slot *slot)
+{
+    json value  = slot->value;
+    slot->value = json_null();
+    return value;
+}
+
+enum step do_put(struct expr_run *vm, const struct insn *insn)
+{
+    json path         = vm_share(vm, insn->c);
+    json member       = vm_own(vm, insn->b);
+    struct slot *slot = vm_slot(vm, insn->a);
+    return put_back(vm, slot, paths_set(vm, take_out(slot), path, member));
+}
+
+enum step do_put_at(struct expr_run *vm, const struct insn *insn)
+{
+    json keys[PROGRAM_KEYS_MAX];
+    const operand *operands = vm->expr->operands + insn->e;
+    for (operand i = 0; i < insn->c; i++) keys[i] = vm_share(vm, operands[i]);
+    if (!vm_spend(vm, insn->c)) return STEP_RAISE;
+    json member       = vm_own(vm, insn->b);
+    struct slot *slot = vm_slot(vm, insn->a);
+    struct keys at    = {.items = keys, .count = insn->c};
+    return put_back(vm, slot, paths_set_at(vm, take_out(slot), at, member));
 }
 
 enum step do_path(struct expr_run *vm, const struct insn *insn)
@@ -264,7 +311,8 @@ enum step do_path(struct expr_run *vm, const struct insn *insn)
     const struct slot *slot = vm_slot(vm, insn->b);
     if (!slot->trail) {
         char text[SNIPPET_SIZE];
-        (void)vm_raise(vm, "Invalid path expression with result %s", vm_snippet(slot->value, text));
+        (void)vm_raise(vm, "Invalid path expression with result %s",
+                       vm_snippet(vm, slot->value, text));
         return STEP_RAISE;
     }
     if (!vm_spend_bytes(vm, slot->trail->depth * sizeof(json))) return STEP_RAISE;

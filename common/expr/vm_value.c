@@ -18,14 +18,23 @@ enum step do_negate(struct expr_run *vm, const struct insn *insn)
     return vm_set_or_raise(vm, insn->a, number_negate(vm, vm_view(vm, insn->b)));
 }
 
-enum step do_add(struct expr_run *vm, const struct insn *insn)
+static enum step add_slowly(struct expr_run *vm, const struct insn *insn)
 {
-    json a = vm_view(vm, insn->b);
-    json b = vm_view(vm, insn->c);
-    if (json_is_number(a) && json_is_number(b)) return vm_set(vm, insn->a, number_add(a, b));
-    b          = vm_share(vm, insn->c);
+    json b     = vm_share(vm, insn->c);
     json owned = vm_own(vm, insn->b); /* so that it may grow in place */
     return vm_set_or_raise(vm, insn->a, value_add(vm, owned, b));
+}
+
+enum step do_add(struct expr_run *vm, const struct insn *insn)
+{
+    json a      = vm_view(vm, insn->b);
+    json b      = vm_view(vm, insn->c);
+    int64_t sum = 0;
+    if (a.kind != JSON_INT || b.kind != JSON_INT ||
+        __builtin_add_overflow(a.integer, b.integer, &sum)) {
+        return add_slowly(vm, insn);
+    }
+    return vm_set(vm, insn->a, json_int(sum));
 }
 
 enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
@@ -52,21 +61,28 @@ static bool holds(uint8_t op, int order)
     }
 }
 
-enum step do_compare(struct expr_run *vm, const struct insn *insn)
+static enum step compare_slowly(struct expr_run *vm, const struct insn *insn)
 {
     json a           = vm_view(vm, insn->b);
     json b           = vm_view(vm, insn->c);
     bool is_equality = insn->op == OP_EQUAL || insn->op == OP_NOT_EQUAL;
     int order        = 0;
-    if (a.kind == JSON_INT && b.kind == JSON_INT) {
-        order = (a.integer > b.integer) - (a.integer < b.integer);
-    } else if (is_equality && !json_is_container(a)) {
+    if (is_equality && !json_is_container(a)) {
         order = json_compare(a, b);
     } else if (is_equality) {
         if (!order_equal(vm, a, b, &order)) return STEP_RAISE;
     } else if (!order_compare(vm, a, b, &order)) {
         return STEP_RAISE;
     }
+    return vm_set(vm, insn->a, json_bool(holds(insn->op, order)));
+}
+
+enum step do_compare(struct expr_run *vm, const struct insn *insn)
+{
+    json a = vm_view(vm, insn->b);
+    json b = vm_view(vm, insn->c);
+    if (a.kind != JSON_INT || b.kind != JSON_INT) return compare_slowly(vm, insn);
+    int order = (a.integer > b.integer) - (a.integer < b.integer);
     return vm_set(vm, insn->a, json_bool(holds(insn->op, order)));
 }
 
@@ -78,16 +94,18 @@ enum step do_not(struct expr_run *vm, const struct insn *insn)
 /* --- arrays and objects ------------------------------------------------------------------------
  */
 
+enum { COLLECT_CAPACITY = 8 /* elements, at first */ };
+
 enum step do_collect(struct expr_run *vm, const struct insn *insn)
 {
-    (void)vm_set(vm, insn->a, json_array_new(0));
+    (void)vm_set(vm, insn->a, json_array_new(COLLECT_CAPACITY));
     (void)vm_fork_push(vm, insn);
     return STEP_NEXT;
 }
 
 enum step do_append(struct expr_run *vm, const struct insn *insn)
 {
-    json_array_push(&vm_slot(vm, insn->a)->value, vm_own(vm, insn->b));
+    json_array_append(&vm_slot(vm, insn->a)->value, vm_own(vm, insn->b));
     return STEP_BACKTRACK;
 }
 
@@ -116,7 +134,7 @@ enum step do_object(struct expr_run *vm, const struct insn *insn)
         if (key.kind != JSON_TEXT) {
             char text[SNIPPET_SIZE];
             (void)vm_raise(vm, "Cannot use %s (%s) as object key", json_kind_name(key),
-                           vm_snippet(key, text));
+                           vm_snippet(vm, key, text));
             json_unref(object);
             return STEP_RAISE;
         }

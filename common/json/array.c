@@ -33,6 +33,14 @@ json json_at(json array, size_t index)
     return array.array->items[index];
 }
 
+/* Doubles while it is small; a large one that is half air would eat up budgets. */
+static size_t grown(size_t capacity)
+{
+    enum { SMALL = 256 }; /* members */
+    if (capacity < JSON_CAPACITY_MIN) return JSON_CAPACITY_MIN;
+    return capacity < SMALL ? capacity * 2 : capacity + capacity / 2;
+}
+
 /* Makes the caller the only owner of an array with room for `needed` members. */
 static struct json_array *own(json *array, size_t needed)
 {
@@ -40,7 +48,7 @@ static struct json_array *own(json *array, size_t needed)
     struct json_array *node = array->array;
     size_t capacity         = node->capacity;
     if (needed > capacity) {
-        capacity = capacity < JSON_CAPACITY_MIN ? JSON_CAPACITY_MIN : capacity + capacity / 2;
+        capacity = grown(capacity);
         if (capacity < needed) capacity = needed;
         ASSERT(capacity <= JSON_MEMBERS_MAX);
     }

@@ -170,6 +170,17 @@ static inline void json_drop(json value)
 json *json_array_slot(json *array, size_t index);
 json *json_object_slot(json *object, size_t index);
 
+/** json_array_push(), inline where there is room. */
+static inline void json_array_append(json *array, json value)
+{
+    struct json_array *node = array->array;
+    if (node->refs == 1 && node->count < node->capacity) {
+        node->items[node->count++] = value;
+    } else {
+        json_array_push(array, value);
+    }
+}
+
 struct json_array *json_array_node_new(size_t capacity);
 size_t json_array_size(const struct json_array *array);
 

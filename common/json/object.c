@@ -71,9 +71,11 @@ json json_object_new(size_t capacity)
     return (json){.kind = JSON_OBJECT, .object = json_object_node_new(capacity)};
 }
 
+/* The first bytes (of "" the NULs) spare most calls of memcmp(). */
 static bool is_key(const struct json_text *text, str key)
 {
-    return text->len == key.len && memcmp(text->bytes, key.ptr, key.len) == 0;
+    return text->len == key.len && text->bytes[0] == key.ptr[0] &&
+           memcmp(text->bytes, key.ptr, key.len) == 0;
 }
 
 static int64_t find_in_index(const struct json_object *object, str key, uint32_t hash)
@@ -90,7 +92,7 @@ static int64_t find_in_index(const struct json_object *object, str key, uint32_t
 
 int64_t json_object_find(const struct json_object *object, str key, struct json_text *node)
 {
-    if (key.len == 0) key.ptr = ""; /* memcmp() wants no NULL */
+    if (key.len == 0) key.ptr = ""; /* which may be NULL */
     if (object->capacity > JSON_LINEAR_MAX) {
         return find_in_index(object, key, node ? json_text_hash(node) : json_hash(key));
     }
@@ -162,6 +164,7 @@ static struct json_object *own(json *object, size_t needed)
     size_t capacity          = node->capacity;
     if (needed > capacity) {
         capacity = capacity < JSON_CAPACITY_MIN ? JSON_CAPACITY_MIN : capacity * 2;
+        if (needed <= JSON_LINEAR_MAX && capacity > JSON_LINEAR_MAX) capacity = JSON_LINEAR_MAX;
         if (capacity < needed) capacity = needed;
         ASSERT(capacity <= JSON_MEMBERS_MAX);
     }
