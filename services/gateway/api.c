@@ -335,19 +335,24 @@ bool api_make_repeatable(struct api_call *call)
     if (key.len == 0) return true;
     uint8_t digest[SHA256_SIZE];
     const bytes separator = {.ptr = "\x1f", .len = 1};
-    const bytes parts[]   = {
+    const bytes whose[]   = {
           bytes_from(str_from(api_namespace(call))),
           separator,
           bytes_from(str_from(call->identity.key_id)),
           separator,
           bytes_from(key),
-          separator,
-          bytes_from(str_from(call->path)),
-          separator,
-          bytes_from(buf_str(&call->request->body)),
     };
-    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    const bytes what[] = {
+        bytes_from(str_from(call->path)),
+        separator,
+        bytes_from(buf_str(&call->request->body)),
+    };
+    /* What stands for the key, and for what is asked: engine_is_keyed(). */
+    sha256_parts(whose, ARRAY_LEN(whose), digest);
     hex_encode(digest, REQUEST_ID_BYTES, call->rpc_id);
+    sha256_parts(what, ARRAY_LEN(what), digest);
+    call->rpc_id[2 * REQUEST_ID_BYTES] = ':';
+    hex_encode(digest, REQUEST_ID_BYTES, call->rpc_id + 2 * REQUEST_ID_BYTES + 1);
     return true;
 }
 

@@ -75,7 +75,7 @@ struct api_call {
                   handler's function runs, on its thread */
     struct arena *arena;
     char request_id[API_REQUEST_ID_MAX + 1];
-    char rpc_id[33]; /* ours alone, unlike request_id, which a client may choose: services
+    char rpc_id[66]; /* ours alone, unlike request_id, which a client may choose: services
                         remember what they answered to it */
     char traceparent[TRACE_TEXT_SIZE]; /* of the client's trace, "" if it sent none */
     char trace_id[33];                 /* of it, likewise */

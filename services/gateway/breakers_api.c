@@ -104,6 +104,7 @@ void breakers_get(struct api_call *call)
 
 static void set(struct api_call *call, Pb__BreakerAction action)
 {
+    if (!api_make_repeatable(call)) return;
     Pb__SetBreaker message = PB__SET_BREAKER__INIT;
     message.name           = api_text(call, call->params[0]);
     message.action         = action;

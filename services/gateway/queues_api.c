@@ -81,6 +81,7 @@ static Pb__SetQueue message_of(struct api_call *call, Pb__QueueAction action)
 
 static void act(struct api_call *call, Pb__QueueAction action, fleet_then_queue *then)
 {
+    if (!api_make_repeatable(call)) return;
     const Pb__SetQueue message = message_of(call, action);
     fleet_change_queue(call, &message, then);
 }

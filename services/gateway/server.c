@@ -55,7 +55,7 @@ static void name_call(struct api_call *call, const struct httpd_request *request
     if (is_request_id(given)) {
         memcpy(call->request_id, given.ptr, given.len);
     } else {
-        memcpy(call->request_id, call->rpc_id, sizeof call->rpc_id);
+        memcpy(call->request_id, call->rpc_id, 2 * sizeof random + 1);
     }
     struct trace_context trace = {};
     if (!trace_parse(httpd_request_field(request, "traceparent"), &trace)) return;

@@ -53,6 +53,18 @@ static void run_dress(struct run *run, const struct decide_env *env, json input)
     json_replace(&run->input, json_ref(input));
 }
 
+/* Who has let a draft start, and what was said. */
+static void emit_approval(struct decision *decision, const struct run_start *command)
+{
+    json value = json_object_new(2);
+    json_object_put_text(&value, "by", json_text_lossy(command->approved_by));
+    if (command->comment.len > 0) {
+        json_object_put_text(&value, "comment", json_text_lossy(command->comment));
+    }
+    struct event event = {.kind = EVENT_RUN_APPROVED, .value = value};
+    (void)decide_emit(decision, &event);
+}
+
 status run_start(struct run *run, const struct decide_env *env, const struct run_start *command,
                  struct event_list *events, struct error *reterr)
 {
@@ -83,6 +95,7 @@ status run_start(struct run *run, const struct decide_env *env, const struct run
 
     json_replace(&run->input, json_invalid());
     struct decision decision = decision_begin(run, env, events);
+    if (command->approved_by.len > 0) emit_approval(&decision, command);
     (void)decide_emit(&decision, &event);
     if (code != STATUS_OK) {
         run_fault(&decision, error);

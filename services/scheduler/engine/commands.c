@@ -56,6 +56,17 @@ static status execute(struct engine *engine, struct command *command, struct err
     return STATUS_OK;
 }
 
+/* A request with an Idempotency-Key that was answered is not done again. */
+static status execute_once(struct engine *engine, struct command *command, struct error *reterr)
+{
+    bool is_answered = false;
+    if (!engine_is_keyed(command)) return execute(engine, command, reterr);
+    TRY(engine_answer_recall(engine, command, &is_answered, reterr));
+    if (is_answered) return STATUS_OK;
+    TRY(execute(engine, command, reterr));
+    return engine_answer_keep(engine, command, reterr);
+}
+
 status engine_execute(struct engine *engine, struct mail *mail, struct error *reterr)
 {
     status executed = STATUS_OK;
@@ -64,7 +75,7 @@ status engine_execute(struct engine *engine, struct mail *mail, struct error *re
         struct command *command = command_of(mail);
         engine->command_count++;
         if (executed == STATUS_OK) {
-            executed = execute(engine, command, reterr);
+            executed = execute_once(engine, command, reterr);
         } else {
             engine_answer(engine, command);
         }

@@ -57,8 +57,11 @@ status engine_approve_run(struct engine *engine, struct command *command, struct
     }
     TRY(take_start_key(engine, command, live, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
-    const struct run_start start = run_drafted(live->run);
-    const struct decide_env env  = engine_env(engine);
+    const Pb__ApproveRun *request = command->request;
+    struct run_start start        = run_drafted(live->run);
+    start.approved_by             = str_from(request->by);
+    start.comment                 = str_from(request->comment);
+    const struct decide_env env   = engine_env(engine);
     engine_work_begin(engine, str_from(live->id.text));
     command->code = run_start(live->run, &env, &start, &engine->events, &command->error);
     TRY(engine_decided(engine, command, live, reterr));

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "scheduler/decide/child.h"
+#include "scheduler/engine/answers.h"
 #include "scheduler/engine/breakers/breakers.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/event_hub.h"
@@ -107,6 +108,7 @@ struct engine {
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct request_memory requests;
+    struct answer_memory answers;
     struct event_hub hub;
     struct breakers *breakers; /* of the system partition; NULL: this is another */
     int64_t breaker_sweep_us;  /* when old ones are next looked for */

@@ -297,6 +297,7 @@ void engine_forget(struct engine *engine)
     engine->freed.count   = 0;
     if (engine->cache.by_id) run_cache_done(&engine->cache);
     if (engine->requests.by_id) engine_requests_done(engine);
+    engine_answers_done(engine);
     engine_redrives_done(engine);
     job_queues_free(engine->queues);
     size_t cursor = 0;

@@ -108,6 +108,10 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     TRY(record_read(row, &pb__request_record__descriptor, recovery->arena, &record, reterr));
 
     engine->request_next = sequence + 1;
+    if (*record->payload) {
+        engine_answer_recover(engine, sequence, record->answer.len, record);
+        return STATUS_OK;
+    }
     if (engine_request_find(engine, str_from(record->id))) return STATUS_OK;
     struct kept_request *kept = mem_new(1, sizeof *kept);
     kept->id                  = mem_dup(record->id, strlen(record->id));
@@ -181,6 +185,7 @@ static status sweep_keys(struct engine *engine, struct error *reterr)
 status engine_sweep(struct engine *engine, struct error *reterr)
 {
     TRY(sweep_requests(engine, reterr));
+    TRY(engine_answers_sweep(engine, reterr));
     if (engine->now_us < engine->care_due_us) return STATUS_OK;
     TRY(event_sweep(engine, reterr));
     return sweep_keys(engine, reterr);

@@ -195,6 +195,9 @@ enum event_kind {
     /* "task.resumed": activation, id as above; is_kept: a new pass; value = {by}. It begins anew.
      */
     EVENT_TASK_RESUMED = 137,
+
+    /* "run.approved": a draft may start, and does so in the next event. value = {by, comment?}. */
+    EVENT_RUN_APPROVED = 138,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */

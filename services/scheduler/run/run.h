@@ -117,6 +117,7 @@ struct run_start {
     int64_t budget_usd_nanos, budget_tokens; /* 0: the definition's; may only lower it */
     struct id parent;                        /* empty text: none */
     uint32_t depth;                          /* runs around it */
+    str approved_by, comment;                /* of a draft; approved_by empty: it was none */
 };
 
 /** INVALID_ARGUMENT (code "input_invalid"): the input does not fit the definition's schema. */

@@ -46,6 +46,12 @@ static status apply_run_edited(struct run *run, const struct event *event, struc
     return STATUS_OK;
 }
 
+static status apply_run_approved(const struct run *run, const struct event *event,
+                                 struct error *reterr)
+{
+    return run->status == RUN_DRAFT ? STATUS_OK : damaged(reterr, event, "no draft");
+}
+
 static status apply_run_started(struct run *run, struct event *event, struct error *reterr)
 {
     bool has_begun = run->status != RUN_PENDING && run->status != RUN_DRAFT;
@@ -121,6 +127,7 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_RESET: apply_run_reset(run, event); return STATUS_OK;
     case EVENT_RUN_DRAFTED: return apply_run_drafted(run, event, reterr);
     case EVENT_RUN_EDITED: return apply_run_edited(run, event, reterr);
+    case EVENT_RUN_APPROVED: return apply_run_approved(run, event, reterr);
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
     case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
     case EVENT_RUN_SUSPENDED:
@@ -227,6 +234,7 @@ static bool is_timely(const struct run *run, const struct event *event)
     switch (event->kind) {
     case EVENT_RUN_DRAFTED:
     case EVENT_RUN_EDITED:
+    case EVENT_RUN_APPROVED:
     case EVENT_RUN_STARTED:
     case EVENT_RUN_RETRIED:
     case EVENT_RUN_COMPENSATED: return true;

@@ -342,6 +342,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_RUN_RETRIED: return "retry";
     case EVENT_RUN_DRAFTED: return "input";
     case EVENT_RUN_EDITED: return "edit";
+    case EVENT_RUN_APPROVED: return "approval";
     case EVENT_RUN_RESET: return "reset";
     case EVENT_RUN_COMPENSATED: return "compensate";
     default: return NULL;
