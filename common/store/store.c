@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "store/fault.h"
+#include "store/redo_internal.h"
 #include "store/store_internal.h"
 
 static void lock(struct store *store)
@@ -48,6 +49,7 @@ void store_done(struct store *store)
 {
     ASSERT(!store->readers);
     ASSERT(atomic_load(&store->writers) == 0);
+    redo_free(store->redo);
     int rc = pthread_mutex_destroy(&store->mutex);
     ASSERT(rc == 0);
 }
@@ -189,6 +191,7 @@ bool store_fault_is_pending(const struct store *store)
 void store_revive(struct store *store)
 {
     ASSERT(atomic_load(&store->writers) == 0);
+    redo_free(store->redo);
     store->fault_left   = 0;
     store->commit_fault = STATUS_OK;
     atomic_store(&store->is_failed, false);

@@ -60,8 +60,11 @@ struct store_ops {
     status (*step)(struct cursor *cursor, bytes *ret_key, bytes *ret_value, struct error *reterr);
 };
 
+struct redo;
+
 struct store {
     const struct store_ops *ops;
+    struct redo *redo; /* owned; NULL: none is kept */
     const char *const *table_names; /* borrowed */
     unsigned table_count;
     bool is_read_only;

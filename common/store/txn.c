@@ -2,8 +2,8 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/redo_internal.h"
 #include "store/store.h"
-#include "store/store_internal.h"
 
 #include <stdlib.h>
 
@@ -85,6 +85,7 @@ status txn_begin_write(struct store *store, struct txn **ret_txn, struct error *
         atomic_fetch_add(&store->writers, 1);
     }
     TRY(store->ops->txn_start(txn, reterr));
+    if (store->redo) redo_begin(store->redo);
     *ret_txn = TAKE(txn);
     return STATUS_OK;
 }
@@ -111,6 +112,7 @@ static status commit(struct txn *txn, struct error *reterr)
     if (code == STATUS_OK && txn->failed_with != STATUS_OK) {
         code = fail(reterr, txn->failed_with, "store: commit: a write in it failed before");
     }
+    if (code == STATUS_OK && txn->store->redo) code = redo_seal(txn, reterr);
     if (code == STATUS_OK) return txn->store->ops->txn_commit(txn, reterr);
     txn->store->ops->txn_abort(txn);
     return code;
@@ -122,6 +124,7 @@ status txn_commit(struct txn *txn, struct error *reterr)
     ASSERT(txn->is_write);
     txn_detach_cursors(txn);
     status code = commit(txn, reterr);
+    if (txn->store->redo) redo_end(txn->store->redo, code == STATUS_OK);
     if (code != STATUS_OK && code != STATUS_RESOURCE_EXHAUSTED) {
         atomic_store(&txn->store->is_failed, true);
     }
@@ -133,6 +136,7 @@ void txn_abort(struct txn *txn)
 {
     if (!txn) return;
     txn_detach_cursors(txn);
+    if (txn->is_write && txn->store->redo) redo_end(txn->store->redo, false);
     txn->store->ops->txn_abort(txn);
     txn_free(txn);
 }
@@ -175,14 +179,26 @@ status txn_count(struct txn *txn, unsigned table, uint64_t *ret_count, struct er
     return txn->store->ops->count(txn, table, ret_count, reterr);
 }
 
+static bool is_harmless(status code)
+{
+    return code == STATUS_NOT_FOUND || code == STATUS_ALREADY_EXISTS ||
+           code == STATUS_FAILED_PRECONDITION;
+}
+
 /* Notes a failure that left the transaction in an unknown state. */
 static status after_write(struct txn *txn, status code)
 {
-    bool is_harmless = code == STATUS_NOT_FOUND || code == STATUS_ALREADY_EXISTS ||
-                       code == STATUS_FAILED_PRECONDITION;
     if (code == STATUS_OK) txn->writes++;
-    if (code != STATUS_OK && !is_harmless) txn->failed_with = code;
+    if (code != STATUS_OK && !is_harmless(code)) txn->failed_with = code;
     return code;
+}
+
+/* A change was tried, and noted before: what it was made from may be gone by now. */
+static status after_change(struct txn *txn, status code, struct error *reterr)
+{
+    if (txn->store->redo && code == STATUS_OK) code = redo_done(txn, reterr);
+    if (txn->store->redo && is_harmless(code)) redo_undone(txn->store->redo);
+    return after_write(txn, code);
 }
 
 /* Everything that writes begins here. */
@@ -206,7 +222,8 @@ static status txn_write(struct txn *txn, unsigned table, bytes key, bytes value,
                     value.len, STORE_VALUE_MAX);
     }
     TRY(before_write(txn, "write", reterr));
-    return after_write(txn, txn->store->ops->write(txn, table, key, value, how, reterr));
+    if (txn->store->redo) redo_note(txn, REDO_PUT, table, key, value);
+    return after_change(txn, txn->store->ops->write(txn, table, key, value, how, reterr), reterr);
 }
 
 status txn_put(struct txn *txn, unsigned table, bytes key, bytes value, struct error *reterr)
@@ -229,5 +246,6 @@ status txn_delete(struct txn *txn, unsigned table, bytes key, struct error *rete
     check_table(txn, table);
     check_key(key);
     TRY(before_write(txn, "delete", reterr));
-    return after_write(txn, txn->store->ops->remove(txn, table, key, reterr));
+    if (txn->store->redo) redo_note(txn, REDO_DELETION, table, key, (bytes){});
+    return after_change(txn, txn->store->ops->remove(txn, table, key, reterr), reterr);
 }
