@@ -41,7 +41,10 @@ status store_backup(struct store *store, const char *folder, const struct backup
  * Opens the copy in `folder` for reading only; writes nothing there, not even a lock. `tables` as
  * for store_open(). Owned: store_close().
  *
- * Fails with NOT_FOUND (no copy there, or a table is missing), DATA_LOSS or UNAVAILABLE.
+ * Tables that an older release did not make are empty.
+ *
+ * Fails with NOT_FOUND (no copy there, or it has not even the first table), DATA_LOSS or
+ * UNAVAILABLE.
  */
 status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
                          struct error *reterr);
@@ -54,9 +57,10 @@ struct backup_content {
 
 /**
  * Opens the copy in `folder`, reads every entry of every table and computes the file's digest, for
- * the caller to compare with the manifest. `tables` as for store_open().
+ * the caller to compare with the manifest. `tables` as for store_open_backup().
  *
- * Fails with NOT_FOUND (no copy there, or a table is missing), DATA_LOSS (damaged) or UNAVAILABLE.
+ * Fails with NOT_FOUND (no copy there, or it has not even the first table), DATA_LOSS (damaged) or
+ * UNAVAILABLE.
  */
 status store_verify_backup(const char *folder, const char *const *tables,
                            struct backup_info *ret_info, struct backup_content *ret_content,

@@ -195,15 +195,18 @@ status store_open(const struct store_options *options, struct store **ret_store,
 
 /* --- A copy, to read -------------------------------------------------------------------------- */
 
-/* Handles of tables outlive a transaction that is committed, also one that only reads. */
-static status find_tables(struct lmdb_store *store, struct error *reterr)
+/* Handles of tables outlive a transaction that is committed, also one that only reads.
+ * `may_be_older`: of all tables but the first, those that are not there stay 0. */
+static status find_tables(struct lmdb_store *store, bool may_be_older, struct error *reterr)
 {
     MDB_txn *txn = NULL;
     TRY(lmdb_status(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), "find tables", reterr));
     status opened = STATUS_OK;
     for (unsigned i = 0; opened == STATUS_OK && i < store->common.table_count; i++) {
         const char *name = store->common.table_names[i];
-        opened           = lmdb_status(mdb_dbi_open(txn, name, 0, &store->tables[i]), name, reterr);
+        int rc           = mdb_dbi_open(txn, name, 0, &store->tables[i]);
+        if (rc == MDB_NOTFOUND && may_be_older && i > 0) continue;
+        opened = lmdb_status(rc, name, reterr);
     }
     status ended = lmdb_status(mdb_txn_commit(txn), "find tables", reterr);
     return opened == STATUS_OK ? ended : opened;
@@ -217,7 +220,7 @@ static status open_copy(struct lmdb_store *store, const char *folder, struct err
     int rc = mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0);
     if (rc == ENOENT) return fail(reterr, STATUS_NOT_FOUND, "%s holds no copy of a store", folder);
     TRY(lmdb_status(rc, folder, reterr));
-    return find_tables(store, reterr);
+    return find_tables(store, true, reterr);
 }
 
 status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
@@ -251,7 +254,7 @@ static status open_shared(struct lmdb_store *store, const struct store_options *
         return fail(reterr, STATUS_NOT_FOUND, "%s holds no store yet", options->path);
     }
     TRY(lmdb_status(rc, options->path, reterr));
-    return find_tables(store, reterr);
+    return find_tables(store, false, reterr);
 }
 
 status store_open_shared(const struct store_options *options, struct store **ret_store,

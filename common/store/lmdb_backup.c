@@ -215,9 +215,11 @@ static status read_tables(const char *folder, const char *const *tables,
 
     for (unsigned i = 0; tables[i]; i++) {
         ASSERT(i < STORE_TABLES_MAX);
-        TRY(read_table(txn, tables[i], &ret_content->entries[i], &ret_content->content_bytes,
-                       reterr));
         ret_content->table_count++;
+        status read = read_table(txn, tables[i], &ret_content->entries[i],
+                                 &ret_content->content_bytes, reterr);
+        if (read == STATUS_NOT_FOUND && i > 0) continue; /* a table of a later release */
+        TRY(read);
     }
     return STATUS_OK;
 }

@@ -52,10 +52,17 @@ static bytes to_bytes(MDB_val val)
     return (bytes){.ptr = val.mv_data, .len = val.mv_size};
 }
 
+/* A table of a later release, in a copy that is only read: as good as empty. */
+static bool is_absent(const struct txn *txn, unsigned table)
+{
+    return store_of(txn)->tables[table] == 0;
+}
+
 status lmdb_get(struct txn *txn, unsigned table, bytes key, bytes *ret_value, struct error *reterr)
 {
     MDB_val k = to_val(key);
     MDB_val v;
+    if (is_absent(txn, table)) return lmdb_status(MDB_NOTFOUND, "get", reterr);
     TRY(lmdb_status(mdb_get(lmdb_of(txn)->txn, store_of(txn)->tables[table], &k, &v), "get",
                     reterr));
     *ret_value = to_bytes(v);
@@ -88,6 +95,8 @@ status lmdb_remove(struct txn *txn, unsigned table, bytes key, struct error *ret
 status lmdb_count(struct txn *txn, unsigned table, uint64_t *ret_count, struct error *reterr)
 {
     MDB_stat stat;
+    *ret_count = 0;
+    if (is_absent(txn, table)) return STATUS_OK;
     TRY(lmdb_status(mdb_stat(lmdb_of(txn)->txn, store_of(txn)->tables[table], &stat), "count",
                     reterr));
     *ret_count = stat.ms_entries;
@@ -104,6 +113,7 @@ static struct lmdb_cursor *cursor_of(struct cursor *cursor)
 status lmdb_cursor_start(struct cursor *cursor, struct error *reterr)
 {
     struct txn *txn = cursor->txn;
+    if (is_absent(txn, cursor->table)) return STATUS_OK;
     return lmdb_status(mdb_cursor_open(lmdb_of(txn)->txn, store_of(txn)->tables[cursor->table],
                                        &cursor_of(cursor)->cursor),
                        "open cursor", reterr);
@@ -111,7 +121,7 @@ status lmdb_cursor_start(struct cursor *cursor, struct error *reterr)
 
 void lmdb_cursor_stop(struct cursor *cursor)
 {
-    mdb_cursor_close(cursor_of(cursor)->cursor);
+    if (cursor_of(cursor)->cursor) mdb_cursor_close(cursor_of(cursor)->cursor);
 }
 
 static status move(struct cursor *cursor, MDB_cursor_op op, bytes key, bytes *ret_key,
@@ -119,6 +129,7 @@ static status move(struct cursor *cursor, MDB_cursor_op op, bytes key, bytes *re
 {
     MDB_val k = to_val(key);
     MDB_val v;
+    if (!cursor_of(cursor)->cursor) return lmdb_status(MDB_NOTFOUND, "cursor", reterr);
     TRY(lmdb_status(mdb_cursor_get(cursor_of(cursor)->cursor, &k, &v, op), "cursor", reterr));
     *ret_key   = to_bytes(k);
     *ret_value = to_bytes(v);

@@ -200,6 +200,14 @@ void redo_undone(struct redo *redo)
     redo->named       = redo->marked_named;
 }
 
+/* A row without changes says from where on the timeline is whole. */
+static status begin_timeline(struct txn *txn, struct error *reterr)
+{
+    struct redo *redo = txn->store->redo;
+    random_bytes(redo->timeline, sizeof redo->timeline);
+    return row_write(txn, (str){}, FLAG_END, reterr);
+}
+
 /* The rows go in pieces; a row at the end says that they do, also after a restart. */
 static status seal_given_up(struct txn *txn, struct error *reterr)
 {
@@ -210,7 +218,7 @@ static status seal_given_up(struct txn *txn, struct error *reterr)
     }
     TRY(trim(txn, redo->next, GIVE_UP_ROWS, reterr));
     redo->begins_anew = redo->first + redo->trimmed == redo->next;
-    return STATUS_OK;
+    return redo->begins_anew ? begin_timeline(txn, reterr) : STATUS_OK;
 }
 
 status redo_seal(struct txn *txn, struct error *reterr)
@@ -239,10 +247,7 @@ void redo_end(struct redo *redo, bool is_committed)
         redo->is_given_up = true;
         atomic_fetch_add(&redo->given_up, 1);
     }
-    if (redo->begins_anew) {
-        redo->is_given_up = false;
-        random_bytes(redo->timeline, sizeof redo->timeline);
-    }
+    if (redo->begins_anew) redo->is_given_up = false;
 }
 
 /* --- life --------------------------------------------------------------------------------------
@@ -271,15 +276,20 @@ static status recover(struct store *store, struct redo *redo, struct error *rete
         kept_bytes += value.len;
     }
     if (next != STATUS_NOT_FOUND) return fail(reterr, next, "store: redo cannot be read");
-    if (kept_bytes == 0) {
-        random_bytes(redo->timeline, sizeof redo->timeline);
-        return STATUS_OK;
-    }
+    if (kept_bytes == 0) return STATUS_OK;
     memcpy(redo->timeline, record.timeline, sizeof redo->timeline);
     redo->is_given_up = record.is_given_up;
     redo->last_us     = record.at_us;
     atomic_store(&redo->kept_bytes, kept_bytes);
     return STATUS_OK;
+}
+
+static status begin_first(struct store *store, struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    TRY(txn_begin_write(store, &txn, reterr));
+    TRY(begin_timeline(txn, reterr));
+    return txn_commit(TAKE(txn), reterr);
 }
 
 status store_redo_keep(struct store *store, const struct redo_options *options,
@@ -300,7 +310,7 @@ status store_redo_keep(struct store *store, const struct redo_options *options,
         return recovered;
     }
     store->redo = redo;
-    return STATUS_OK;
+    return redo->first == redo->next ? begin_first(store, reterr) : STATUS_OK;
 }
 
 void redo_free(struct redo *redo)

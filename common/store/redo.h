@@ -14,6 +14,8 @@
  *     key     sequence u64, without gaps; it goes on across timelines while the store is open
  *     value   timeline (16 bytes), time in us u64, flags u8, a part of the transaction's changes
  *
+ * A timeline begins with a row without changes.
+ *
  * Changes, one after the other: 1 slot name (u8 length): what a slot stands for; 2 slot u8, key u16
  * length, value u32 length, both: put; 3 slot, key: deleted. Each transaction names its tables
  * anew, so that a release with other tables reads it.

@@ -64,7 +64,7 @@ struct redo;
 
 struct store {
     const struct store_ops *ops;
-    struct redo *redo; /* owned; NULL: none is kept */
+    struct redo *redo;              /* owned; NULL: none is kept */
     const char *const *table_names; /* borrowed */
     unsigned table_count;
     bool is_read_only;

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096, CELL_MAX = 24, COLUMNS = 5, WORDS_MAX = 8 };
-enum { BACKUP_TO };
+enum { PATH_BYTES_MAX = 4096, CELL_MAX = 24, COLUMNS = 5, WORDS_MAX = 12 };
+enum { BACKUP_TO, BACKUP_ARCHIVE, BACKUP_UNTIL, BACKUP_FLAGS };
 
 /* --- through the gateway -----------------------------------------------------------------------
  */
@@ -125,12 +125,14 @@ static enum cli_exit create(const struct cli *cli)
 static enum cli_exit hand_over(const struct cli *cli, const char *verb)
 {
     char path[PATH_BYTES_MAX];
-    struct error error           = {};
-    const char *words[WORDS_MAX] = {path, verb, cli->arguments[1]};
-    size_t count                 = 3;
-    if (cli->values[BACKUP_TO]) {
-        words[count++] = "--to";
-        words[count++] = cli->values[BACKUP_TO];
+    struct error error               = {};
+    const char *words[WORDS_MAX]     = {path, verb, cli->arguments[1]};
+    size_t count                     = 3;
+    static const char *const flags[] = {"--to", "--archive", "--until"};
+    for (int i = 0; i < BACKUP_FLAGS; i++) {
+        if (!cli->values[i]) continue;
+        words[count++] = flags[i];
+        words[count++] = cli->values[i];
     }
     if (cli->is_json) words[count++] = "--json";
     if (program_beside("tutti-scheduler", path, sizeof path, &error) == STATUS_OK) {
@@ -143,14 +145,15 @@ static enum cli_exit hand_over(const struct cli *cli, const char *verb)
 
 enum cli_exit command_backup(struct cli *cli)
 {
-    str action  = str_from(cli->arguments[0]);
-    bool has_to = cli->values[BACKUP_TO];
-    int count   = cli->argument_count;
-    if (str_is(action, "create") && !has_to) return create(cli);
-    if (str_is(action, "list") && count == 1 && !has_to) return list(cli);
-    if (str_is(action, "verify") && count == 2 && !has_to) return hand_over(cli, "verify");
+    str action    = str_from(cli->arguments[0]);
+    bool has_to   = cli->values[BACKUP_TO];
+    bool has_flag = has_to || cli->values[BACKUP_ARCHIVE] || cli->values[BACKUP_UNTIL];
+    int count     = cli->argument_count;
+    if (str_is(action, "create") && !has_flag) return create(cli);
+    if (str_is(action, "list") && count == 1 && !has_flag) return list(cli);
+    if (str_is(action, "verify") && count == 2 && !has_flag) return hand_over(cli, "verify");
     if (str_is(action, "restore") && count == 2 && has_to) return hand_over(cli, "restore");
     (void)fprintf(stderr, "tutti backup: create [NAME], list, verify FOLDER, or restore FOLDER "
-                          "--to DATA\n");
+                          "--to DATA [--archive FOLDER [--until TIME]]\n");
     return CLI_USAGE;
 }

@@ -138,6 +138,8 @@ static const struct cli_flag schedule_flags[] = {
 };
 static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
+    {"--archive", 0, "FOLDER", "restore: then do again what stands in this archive"},
+    {"--until", 0, "TIME", "restore: up to then, such as 2026-11-22T10:00:00Z (the archive's end)"},
     {},
 };
 static const struct cli_flag doctor_flags[] = {
@@ -278,7 +280,8 @@ static const struct cli_command commands[] = {
      "  list                       what there is\n"
      "  verify FOLDER              read a backup, or data of a stopped scheduler, and prove that\n"
      "                             everything in it fits together\n"
-     "  restore FOLDER --to DATA   make data of a backup, while no scheduler uses them",
+     "  restore FOLDER --to DATA   make data of a backup, while no scheduler uses them; with\n"
+     "                             --archive of any moment behind it",
      1, 2, backup_flags, command_backup},
     {"breakers", "[TARGET [open|reset]]", "whom the suite may not call, and since when",
      "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs that call an open one are\n"

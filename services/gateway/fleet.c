@@ -310,7 +310,8 @@ static size_t rows_of(const struct round *round)
     size_t count = 1;
     for (unsigned i = 0; i < round->count; i++) {
         const Pb__SystemStatus *state = round->answers[i] ? round->answers[i]->message : NULL;
-        if (state) count += state->n_partitions + state->n_workers + state->n_queues;
+        if (state)
+            count += state->n_partitions + state->n_workers + state->n_queues + state->n_archives;
     }
     return count;
 }
@@ -330,6 +331,9 @@ static void add_state(Pb__SystemStatus *sum, const Pb__SystemStatus *state)
     for (size_t i = 0; i < state->n_queues; i++) {
         add_queue(sum->queues, &sum->n_queues, state->queues[i]);
     }
+    for (size_t i = 0; i < state->n_archives; i++) {
+        sum->archives[sum->n_archives++] = state->archives[i];
+    }
 }
 
 static void status_ended(struct api_call *call, struct round *round)
@@ -340,6 +344,7 @@ static void status_ended(struct api_call *call, struct round *round)
     sum.partitions       = mem_new(rows, sizeof(Pb__PartitionStatus *));
     sum.workers          = mem_new(rows, sizeof(Pb__WorkerStatus *));
     sum.queues           = mem_new(rows, sizeof(Pb__QueueView *));
+    sum.archives         = mem_new(rows, sizeof(Pb__ArchiveStatus *));
     for (unsigned i = 0; i < round->count; i++) {
         if (round->answers[i]) {
             add_state(&sum, round->answers[i]->message);
@@ -351,6 +356,7 @@ static void status_ended(struct api_call *call, struct round *round)
     free(sum.partitions);
     free(sum.workers);
     free(sum.queues);
+    free(sum.archives);
 }
 
 void fleet_ask_status(struct api_call *call, fleet_then_status *then)

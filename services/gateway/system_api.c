@@ -46,6 +46,33 @@ static void put_partitions(struct json_writer *w, const Pb__SystemStatus *state)
     json_end_array(w);
 }
 
+static bool archives_work(const Pb__SystemStatus *state)
+{
+    for (size_t i = 0; i < state->n_archives; i++) {
+        if (*state->archives[i]->failure) return false;
+    }
+    return true;
+}
+
+/* Of each scheduler process. */
+static void put_archives(struct json_writer *w, const Pb__SystemStatus *state)
+{
+    if (state->n_archives == 0) return;
+    json_member(w, "archives");
+    json_begin_array(w);
+    for (size_t i = 0; i < state->n_archives; i++) {
+        const Pb__ArchiveStatus *archive = state->archives[i];
+        json_begin_object(w);
+        json_put_text(w, "status", str_from(*archive->failure ? "failing" : "ok"));
+        if (*archive->failure) json_put_text(w, "error", str_from(archive->failure));
+        if (archive->covered_us > 0) json_put_time(w, "covered_until", archive->covered_us);
+        json_put_int(w, "waiting_bytes", (int64_t)archive->waiting_bytes);
+        json_put_int(w, "given_up", (int64_t)archive->given_up);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static void put_workers(struct json_writer *w, const Pb__SystemStatus *state)
 {
     json_member(w, "workers");
@@ -81,7 +108,7 @@ static void on_status(struct api_call *call, const Pb__SystemStatus *state, unsi
     }
     bool has_tools = workers_of(state, "tools") > 0;
     bool has_llm   = workers_of(state, "llm") > 0;
-    bool is_whole  = has_tools && has_llm && missing == 0;
+    bool is_whole  = has_tools && has_llm && missing == 0 && archives_work(state);
     struct api_answer response;
     api_answer_begin(&response, call);
     struct json_writer *w = &response.json;
@@ -94,6 +121,7 @@ static void on_status(struct api_call *call, const Pb__SystemStatus *state, unsi
     put_component(w, "scheduler", missing == 0);
     json_put_time(w, "started_at", state->started_us);
     put_partitions(w, state);
+    put_archives(w, state);
     json_end_object(w);
     put_component(w, "tools", has_tools);
     json_end_object(w);

@@ -1,6 +1,7 @@
 #include "scheduler/config.h"
 
 #include "base/attr.h"
+#include "scheduler/archive/segment.h"
 #include "scheduler/breaker/breaker.h"
 #include "scheduler/tables/call_cache.h"
 
@@ -48,6 +49,44 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_PATH,
      .offset = offsetof(struct options, backup_path),
      .doc    = "Folder of backups; best on another disk. Without it none can be made."},
+    {.path     = "scheduler.backup.every",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, backup_every_ms),
+     .fallback = "0s",
+     .max      = 31'536'000'000,
+     .doc      = "Makes a backup when the newest is that old; 0: only when asked for."},
+    {.path     = "scheduler.backup.keep",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, backup_keep_ms),
+     .fallback = "0s",
+     .max      = 315'360'000'000,
+     .doc      = "Removes backups that are older, but never the newest whole one; 0: none."},
+    {.path   = "scheduler.archive.path",
+     .kind   = CONFIG_PATH,
+     .offset = offsetof(struct options, archive_path),
+     .doc = "Folder of the archive of all commits, on another disk; it must be there. Without it "
+            "there is none."},
+    {.path     = "scheduler.archive.interval",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, archive_interval_ms),
+     .fallback = "30s",
+     .min      = 100,
+     .max      = 86'400'000,
+     .doc      = "How often what was committed is archived: what may be lost with the machine."},
+    {.path     = "scheduler.archive.segment_size",
+     .kind     = CONFIG_SIZE,
+     .offset   = offsetof(struct options, archive_segment_size),
+     .fallback = "16MiB",
+     .min      = 1 << 16,
+     .max      = SEGMENT_SIZE_MAX / 2,
+     .doc      = "A file of the archive that is full before the interval is over."},
+    {.path     = "scheduler.archive.backlog",
+     .kind     = CONFIG_SIZE,
+     .offset   = offsetof(struct options, archive_backlog_size),
+     .fallback = "1GiB",
+     .min      = 1 << 20,
+     .doc      = "What a partition keeps while the folder is away, at most a quarter of its map; "
+                 "then it is given up, and the archive goes on from the next backup."},
     {.path     = "scheduler.partitions",
      .kind     = CONFIG_INT,
      .offset   = offsetof(struct options, partitions),

@@ -12,8 +12,13 @@ struct options {
     const char *admin_host;
     int64_t admin_port;
     const char *store_path;
-    uint64_t store_map_size; /* bytes, per partition */
-    const char *backup_path; /* NULL: none */
+    uint64_t store_map_size;  /* bytes, per partition */
+    const char *backup_path;  /* NULL: none */
+    int64_t backup_every_ms;  /* 0: only when asked for */
+    int64_t backup_keep_ms;   /* 0: for ever */
+    const char *archive_path; /* NULL: none */
+    int64_t archive_interval_ms;
+    uint64_t archive_segment_size, archive_backlog_size; /* bytes */
     int64_t partitions;
     struct config_list owned; /* indexes; empty: all */
     const char *peers;        /* endpoints of all schedulers; NULL: this one owns all partitions */

@@ -90,6 +90,11 @@ static status open_scheduler(const struct options *options, const struct retenti
 {
     CLEANUP(free_bools) bool *owned = NULL;
     TRY(owned_of(options, &owned, reterr));
+    if ((options->backup_every_ms > 0 || options->backup_keep_ms > 0) && !options->backup_path) {
+        return fail(
+            reterr, STATUS_INVALID_ARGUMENT,
+            "scheduler.backup: `every` and `keep` need a folder: set scheduler.backup.path");
+    }
     bool has_peers = !owns_all(options, owned);
     if (has_peers && !options->peers) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
@@ -103,7 +108,13 @@ static status open_scheduler(const struct options *options, const struct retenti
     const struct scheduler_options scheduler_options = {
         .folder        = options->store_path,
         .map_size      = options->store_map_size,
-        .backup_folder = options->backup_path,
+        .safekeeping   = {.backup_folder        = options->backup_path,
+                          .backup_every_ms      = options->backup_every_ms,
+                          .backup_keep_ms       = options->backup_keep_ms,
+                          .archive_folder       = options->archive_path,
+                          .archive_interval_ms  = options->archive_interval_ms,
+                          .archive_segment_size = options->archive_segment_size,
+                          .archive_backlog_size = options->archive_backlog_size},
         .count         = (uint16_t)options->partitions,
         .owned         = owned,
         .peers         = has_peers ? &peers : NULL,

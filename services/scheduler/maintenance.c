@@ -20,6 +20,8 @@ struct order {
     bool is_json;
     const char *folder;
     const char *to;
+    const char *archive; /* NULL: none */
+    const char *until;   /* NULL: to its end */
 };
 
 struct report {
@@ -27,6 +29,7 @@ struct report {
     const struct manifest *manifest; /* NULL: of data, which has none */
     struct proof proof;
     bool has_proof;
+    struct restored restored;
     json faults; /* array of texts, the first FAULTS_SHOWN_MAX */
 };
 
@@ -43,7 +46,7 @@ static void on_fault(const char *text, void *context)
 
 static void print_json(const struct report *report)
 {
-    json value = json_object_new(8);
+    json value = json_object_new(16);
     json_object_put_text(&value, "folder", json_text_from(report->order->folder));
     if (report->manifest) {
         char created[TIME_TEXT_SIZE];
@@ -53,7 +56,12 @@ static void print_json(const struct report *report)
         json_object_put_text(&value, "partitions", json_int(report->manifest->count));
     }
     if (report->order->is_restore) {
+        char until[TIME_TEXT_SIZE];
+        time_format(report->restored.until_us, until);
         json_object_put_text(&value, "restored_to", json_text_from(report->order->to));
+        json_object_put_text(&value, "restored_until", json_text_from(until));
+        json_object_put_text(&value, "replayed_commits",
+                             json_int((int64_t)report->restored.replayed.commits));
     }
     if (report->has_proof) {
         const struct proof *proof = &report->proof;
@@ -77,9 +85,16 @@ static void print_text(const struct report *report)
     char created[TIME_TEXT_SIZE];
     if (report->manifest) time_format(report->manifest->created_us, created);
     if (report->order->is_restore) {
+        char until[TIME_TEXT_SIZE];
+        time_format(report->restored.until_us, until);
         (void)printf("restored %s of %s to %s\n", report->manifest->name, created,
                      report->order->to);
-        (void)printf("What was acknowledged after %s is lost.\n", created);
+        if (report->order->archive) {
+            (void)printf("%" PRIu64 " commits of the archive were done again; %" PRIu64
+                         " runs, %" PRIu64 " events: all fits together\n",
+                         report->restored.replayed.commits, proof->runs, proof->events);
+        }
+        (void)printf("What was acknowledged after %s is lost.\n", until);
         return;
     }
     if (report->manifest) {
@@ -150,8 +165,19 @@ static status carry_out(const struct order *order, struct manifest *manifest, st
                         struct error *reterr)
 {
     if (order->is_restore) {
-        report->manifest = manifest;
-        return backup_restore(order->folder, order->to, manifest, reterr);
+        struct restore_order restore = {.folder   = order->folder,
+                                        .data     = order->to,
+                                        .archive  = order->archive,
+                                        .until_us = INT64_MAX};
+        report->manifest             = manifest;
+        if (order->until && !time_parse(str_from(order->until), &restore.until_us)) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT,
+                        "--until %s: a time such as 2026-11-22T10:00:00Z", order->until);
+        }
+        TRY(backup_restore(&restore, manifest, &report->restored, reterr));
+        report->has_proof = order->archive;
+        report->proof     = report->restored.proof;
+        return STATUS_OK;
     }
     report->has_proof = true;
     if (!has_file(order->folder, "manifest.json")) {
@@ -198,12 +224,17 @@ static bool read_order(int argc, char **argv, struct order *order)
             order->is_json = true;
         } else if (strcmp(argv[i], "--to") == 0 && order->is_restore && i + 1 < argc) {
             order->to = argv[++i];
+        } else if (strcmp(argv[i], "--archive") == 0 && order->is_restore && i + 1 < argc) {
+            order->archive = argv[++i];
+        } else if (strcmp(argv[i], "--until") == 0 && order->is_restore && i + 1 < argc) {
+            order->until = argv[++i];
         } else if (argv[i][0] != '-' && !order->folder) {
             order->folder = argv[i];
         } else {
             return false;
         }
     }
+    if (order->until && !order->archive) return false;
     return order->folder && (!order->is_restore || order->to);
 }
 
@@ -216,7 +247,8 @@ bool maintenance_main(int argc, char **argv, int *ret_exit_code)
         *ret_exit_code = execute(&order);
     } else {
         (void)fprintf(stderr, "usage: tutti-scheduler verify FOLDER [--json]\n"
-                              "       tutti-scheduler restore BACKUP --to DATA [--json]\n");
+                              "       tutti-scheduler restore BACKUP --to DATA "
+                              "[--archive FOLDER [--until TIME]] [--json]\n");
         *ret_exit_code = EXIT_USAGE;
     }
     return true;

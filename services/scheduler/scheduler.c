@@ -37,7 +37,7 @@ struct scheduler {
     struct secrets_place secrets;
     struct breaker_rules breakers;
     struct history_waits *history_waits;
-    struct backups *backups;
+    struct safekeeping *safekeeping;
     uint64_t instance;
     bool has_four_eyes;
     struct call_cache_limits cache_limits; /* without zeros */
@@ -187,10 +187,12 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
     shard->secret_source                      = secrets_source(shard->secrets);
 
     const struct partition_options partition_options = {
-        .folder   = options->folder,
-        .map_size = options->map_size,
-        .index    = index,
-        .count    = options->count,
+        .folder         = options->folder,
+        .map_size       = options->map_size,
+        .index          = index,
+        .count          = options->count,
+        .redo_clock     = safekeeping_clock(scheduler->safekeeping),
+        .redo_bytes_max = options->safekeeping.archive_backlog_size,
     };
     TRY(partition_open(&partition_options, &shard->partition, reterr));
 
@@ -245,7 +247,8 @@ static void *ticker_thread(void *context)
 /* --- open and close ----------------------------------------------------------------------------
  */
 
-static struct backups *backups_of(struct scheduler *scheduler, const char *folder)
+static status start_safekeeping(struct scheduler *scheduler,
+                                const struct scheduler_options *options, struct error *reterr)
 {
     struct backup_source *sources = mem_new(scheduler->count, sizeof *sources);
     size_t count                  = 0;
@@ -253,9 +256,11 @@ static struct backups *backups_of(struct scheduler *scheduler, const char *folde
         const struct shard *shard = scheduler->shards[i];
         if (shard) sources[count++] = (struct backup_source){shard->partition, shard->engine};
     }
-    struct backups *backups = backups_new(folder, scheduler->count, sources, count);
+    const struct backup_set set = {
+        .partition_count = scheduler->count, .sources = sources, .count = count};
+    status started = safekeeping_start(scheduler->safekeeping, &set, options->folder, reterr);
     free(sources);
-    return backups;
+    return started;
 }
 
 /* Partition 0 is another process's: its tables are read, not its engine asked. */
@@ -285,7 +290,7 @@ static status open_all(struct scheduler *scheduler, const struct scheduler_optio
         TRY(function_registry_load(scheduler->functions, system->partition->store, reterr));
         TRY(subscriptions_load(scheduler->subscriptions, system->partition->store, reterr));
     }
-    scheduler->backups = backups_of(scheduler, options->backup_folder);
+    TRY(start_safekeeping(scheduler, options, reterr));
     if (pthread_create(&scheduler->ticker, NULL, ticker_thread, scheduler)) {
         return fail(reterr, STATUS_UNAVAILABLE, "no thread for the clock");
     }
@@ -318,6 +323,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     scheduler->limits        = options->limits;
     scheduler->cache_limits  = call_cache_limits_of(&options->cache_limits);
     scheduler->lease_ms      = options->lease_ms;
+    scheduler->safekeeping   = safekeeping_new(&options->safekeeping);
     TRY(open_all(scheduler, options, reterr));
     *ret_scheduler = TAKE(scheduler);
     return STATUS_OK;
@@ -339,7 +345,7 @@ void scheduler_close(struct scheduler *scheduler)
         int joined = pthread_join(scheduler->ticker, NULL);
         ASSERT(joined == 0);
     }
-    backups_free(scheduler->backups); /* one that is being made comes to its end */
+    safekeeping_end(scheduler->safekeeping); /* a backup that is made comes to its end */
     /* The engines tell both of what they did, so they end first; the last answers read the stores.
      */
     for (uint16_t i = 0; i < scheduler->count; i++) {
@@ -349,6 +355,7 @@ void scheduler_close(struct scheduler *scheduler)
     for (uint16_t i = 0; i < scheduler->count; i++) {
         if (scheduler->shards[i]) engine_stopp(&scheduler->shards[i]->engine);
     }
+    safekeeping_free(scheduler->safekeeping); /* archives the last commits */
     history_waits_stop(scheduler->history_waits);
     tick_watches(scheduler, INT64_MAX);
     for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
@@ -402,7 +409,12 @@ const struct secrets_place *scheduler_secrets_place(const struct scheduler *sche
 
 struct backups *scheduler_backups(struct scheduler *scheduler)
 {
-    return scheduler->backups;
+    return safekeeping_backups(scheduler->safekeeping);
+}
+
+struct archiver *scheduler_archiver(struct scheduler *scheduler)
+{
+    return safekeeping_archiver(scheduler->safekeeping);
 }
 
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler)

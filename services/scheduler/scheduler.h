@@ -14,25 +14,25 @@
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
-#include "scheduler/backups/backups.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/history_waits.h"
 #include "scheduler/engine/peers.h"
 #include "scheduler/engine/run_watches.h"
 #include "scheduler/engine/secrets.h"
+#include "scheduler/safekeeping.h"
 
 struct rpc_publisher;
 
 struct scheduler_options {
     const char *folder; /* of the data; made if missing; NULL: in memory, nothing is durable */
     uint64_t map_size;  /* bytes, per partition */
-    const char *backup_folder;         /* NULL: no backups can be made */
-    uint16_t count;                    /* of all partitions */
-    const bool *owned;                 /* `count` of them; NULL: all */
-    const struct peers_options *peers; /* the other processes; NULL: there is none */
-    uint32_t lease_ms;                 /* 0: LEASE_MS_DEFAULT */
-    bool has_four_eyes;                /* who started a run does not approve what it asks */
+    struct safekeeping_options safekeeping; /* outlives it; no backups and no archive if empty */
+    uint16_t count;                         /* of all partitions */
+    const bool *owned;                      /* `count` of them; NULL: all */
+    const struct peers_options *peers;      /* the other processes; NULL: there is none */
+    uint32_t lease_ms;                      /* 0: LEASE_MS_DEFAULT */
+    bool has_four_eyes;                     /* who started a run does not approve what it asks */
     struct run_limits limits;
     struct secrets_place secrets;          /* of workflows; its members outlive the scheduler */
     struct breaker_rules breakers;         /* likewise; without failures: breaker_rules_default */
@@ -88,6 +88,8 @@ const struct call_cache_limits *scheduler_cache_limits(const struct scheduler *s
 uint32_t scheduler_lease_ms(const struct scheduler *scheduler);
 
 struct function_registry *scheduler_functions(struct scheduler *scheduler);
+/** NULL: there is no archive. */
+struct archiver *scheduler_archiver(struct scheduler *scheduler);
 struct backups *scheduler_backups(struct scheduler *scheduler);
 struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 

@@ -253,6 +253,24 @@ int64_t backups_last_us(struct backups *backups)
     return last_us;
 }
 
+bool backups_is_running(struct backups *backups)
+{
+    lock(backups);
+    bool is_running = backups->is_running;
+    unlock(backups);
+    return is_running;
+}
+
+const char *backups_folder(const struct backups *backups)
+{
+    return backups->folder;
+}
+
+const struct backup_set *backups_set(const struct backups *backups)
+{
+    return &backups->set;
+}
+
 /* --- life --------------------------------------------------------------------------------------
  */
 

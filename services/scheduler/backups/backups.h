@@ -7,8 +7,8 @@
  * One backup at a time. The last one that failed is remembered until the next begins or the process
  * ends.
  *
- * What it does not: delete old backups; take in partitions of other processes, each of which makes
- * its own; copy what the other services keep.
+ * What it does not: begin or delete any by itself (keeper.h); take in partitions of other
+ * processes, each of which makes its own; copy what the other services keep.
  *
  * Threads: any. A backup runs on threads of its own.
  */
@@ -53,5 +53,11 @@ status backups_list(struct backups *backups, struct arena *arena, struct backup_
 
 /** When the last one was completed, also before a restart; 0: never. */
 int64_t backups_last_us(struct backups *backups);
+
+bool backups_is_running(struct backups *backups);
+
+/** What it was made with. The folder may be NULL. */
+const char *backups_folder(const struct backups *backups);
+const struct backup_set *backups_set(const struct backups *backups);
 
 #endif

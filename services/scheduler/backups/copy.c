@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "scheduler/backups/barrier.h"
+#include "scheduler/backups/replay.h"
 #include "scheduler/tables/tables.h"
 #include "store/disk.h"
 
@@ -128,9 +129,23 @@ static status copy_under_barrier(const struct backup_set *set, const char *folde
     return code;
 }
 
+/* Where a copy stands in the archive, if there is one. */
+static status note_place(const char *path, struct manifest_partition *partition,
+                         struct error *reterr)
+{
+    struct replay_base base                   = {};
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(store_open_backup(path, table_names, &store, reterr));
+    status read = replay_base_read(store, partition->index, &base, reterr);
+    if (read == STATUS_FAILED_PRECONDITION) return STATUS_OK;
+    TRY(read);
+    partition->sequence = base.sequence;
+    memcpy(partition->timeline, base.timeline, sizeof partition->timeline);
+    return STATUS_OK;
+}
+
 /* Reads back what was written, as a restore would. */
-static status check_copies(const char *folder, const struct manifest *manifest,
-                           struct error *reterr)
+static status check_copies(const char *folder, struct manifest *manifest, struct error *reterr)
 {
     for (uint16_t i = 0; i < manifest->count; i++) {
         char path[STORE_PATH_MAX];
@@ -141,12 +156,12 @@ static status check_copies(const char *folder, const struct manifest *manifest,
         if (memcmp(info.sha256, manifest->partitions[i].info.sha256, sizeof info.sha256) != 0) {
             return fail(reterr, STATUS_DATA_LOSS, "backup: %s reads back otherwise", path);
         }
+        TRY(note_place(path, &manifest->partitions[i], reterr));
     }
     return STATUS_OK;
 }
 
-/* What an interrupted backup of the same name has left. */
-static void remove_partial(const char *folder, uint16_t partition_count)
+void backup_remove_files(const char *folder, uint16_t partition_count)
 {
     char path[STORE_PATH_MAX + 32];
     for (uint16_t i = 0; i < partition_count; i++) {
@@ -186,7 +201,7 @@ status backup_make(const struct backup_set *set, const struct backup_place *plac
     if ((size_t)len >= sizeof partial) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: path too long", place->folder);
     }
-    remove_partial(partial, set->partition_count);
+    backup_remove_files(partial, set->partition_count);
     if (mkdir(partial, 0700) != 0) {
         return fail(reterr, STATUS_UNAVAILABLE, "backup: make %s: %m", partial);
     }
@@ -194,6 +209,6 @@ status backup_make(const struct backup_set *set, const struct backup_place *plac
     if (made == STATUS_OK && rename(partial, whole) != 0) {
         made = fail(reterr, STATUS_UNAVAILABLE, "backup: rename %s: %m", partial);
     }
-    if (made != STATUS_OK) remove_partial(partial, set->partition_count);
+    if (made != STATUS_OK) backup_remove_files(partial, set->partition_count);
     return made == STATUS_OK ? disk_sync_folder(place->folder, reterr) : made;
 }

@@ -37,4 +37,7 @@ struct backup_place {
 status backup_make(const struct backup_set *set, const struct backup_place *place,
                    struct error *reterr);
 
+/** Removes what backup_make() makes, also if it was cut short, and the folder. */
+void backup_remove_files(const char *folder, uint16_t partition_count);
+
 #endif

@@ -51,11 +51,16 @@ static json partition_json_new(const struct manifest_partition *partition)
 {
     char digest[HEX_SIZE];
     hex_encode(partition->info.sha256, SHA256_SIZE, digest);
-    json value = json_object_new(4);
+    json value = json_object_new(6);
     json_object_put_text(&value, "partition", json_int(partition->index));
     json_object_put_text(&value, "epoch", json_int(partition->epoch));
     json_object_put_text(&value, "size_bytes", json_int((int64_t)partition->info.size_bytes));
     json_object_put_text(&value, "sha256", json_text_from(digest));
+    if (partition->sequence == 0) return value;
+    char timeline[2 * REDO_TIMELINE_SIZE + 1];
+    hex_encode(partition->timeline, REDO_TIMELINE_SIZE, timeline);
+    json_object_put_text(&value, "timeline", json_text_from(timeline));
+    json_object_put_text(&value, "sequence", json_int((int64_t)partition->sequence));
     return value;
 }
 
@@ -123,6 +128,22 @@ static bool read_text(json object, const char *name, char *ret_text, size_t size
     return true;
 }
 
+/* A backup that was made without an archive has none. */
+static bool read_archive_place(json value, struct manifest_partition *partition)
+{
+    char timeline[2 * REDO_TIMELINE_SIZE + 1];
+    int64_t sequence    = 0;
+    partition->sequence = 0;
+    if (!json_is_number(json_get_text(value, "sequence"))) return true;
+    if (!read_number(value, "sequence", INT64_MAX, &sequence) ||
+        !read_text(value, "timeline", timeline, sizeof timeline) ||
+        strlen(timeline) != sizeof timeline - 1) {
+        return false;
+    }
+    partition->sequence = (uint64_t)sequence;
+    return hex_decode(str_from(timeline), partition->timeline, REDO_TIMELINE_SIZE);
+}
+
 static bool read_partition(json value, struct manifest_partition *partition)
 {
     char digest[HEX_SIZE];
@@ -137,6 +158,7 @@ static bool read_partition(json value, struct manifest_partition *partition)
     partition->index           = (uint16_t)index;
     partition->epoch           = (uint32_t)epoch;
     partition->info.size_bytes = (uint64_t)size_bytes;
+    if (!read_archive_place(value, partition)) return false;
     return hex_decode(str_from(digest), partition->info.sha256, SHA256_SIZE);
 }
 

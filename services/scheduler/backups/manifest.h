@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "store/backup.h"
+#include "store/redo.h"
 
 enum {
     MANIFEST_FORMAT         = 1,
@@ -22,6 +23,8 @@ struct manifest_partition {
     uint16_t index;
     uint32_t epoch;
     struct backup_info info;
+    uint8_t timeline[REDO_TIMELINE_SIZE]; /* its place in the archive */
+    uint64_t sequence;                    /* 0: it has none */
 };
 
 struct manifest {

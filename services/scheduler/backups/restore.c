@@ -115,9 +115,8 @@ static status copy_file(const char *from, const char *to, struct error *reterr)
     return fsync(out) == 0 ? STATUS_OK : cannot("sync", to, reterr);
 }
 
-static status restore_partition(const char *folder, const char *stage,
-                                const struct manifest *manifest,
-                                const struct manifest_partition *partition, struct error *reterr)
+static status copy_partition(const char *folder, const char *stage,
+                             const struct manifest_partition *partition, struct error *reterr)
 {
     char from[STORE_PATH_MAX];
     char to[STORE_PATH_MAX];
@@ -127,10 +126,19 @@ static status restore_partition(const char *folder, const char *stage,
     TRY(path_of(stage, "/data.mdb", partition->index, to, reterr));
     TRY(copy_file(from, to, reterr));
     TRY(path_of(stage, "", partition->index, to, reterr));
-    TRY(verify_digest(to, partition, reterr));
+    return verify_digest(to, partition, reterr);
+}
+
+static status raise_epoch(const char *stage, const struct manifest *manifest,
+                          const struct manifest_partition *partition, struct error *reterr)
+{
+    char path[STORE_PATH_MAX];
+    struct stat file;
+    TRY(path_of(stage, "/data.mdb", partition->index, path, reterr));
+    if (stat(path, &file) != 0) return cannot("look at", path, reterr);
     const struct partition_options options = {
         .folder   = stage,
-        .map_size = partition->info.size_bytes + RESTORE_MAP_SIZE,
+        .map_size = (uint64_t)file.st_size + RESTORE_MAP_SIZE,
         .index    = partition->index,
         .count    = manifest->partition_count,
     };
@@ -177,11 +185,104 @@ static status check_place(const char *data, char stage[static STORE_PATH_MAX], s
                 "%s is there from a restore that was cut short: remove it first", stage);
 }
 
-static status restore_all(const char *folder, const char *stage, const struct manifest *manifest,
+/* --- the archive -------------------------------------------------------------------------------
+ */
+
+static status base_of(const char *stage, uint16_t partition, struct replay_base *ret_base,
+                      struct error *reterr)
+{
+    char path[STORE_PATH_MAX];
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(path_of(stage, "", partition, path, reterr));
+    TRY(store_open_backup(path, table_names, &store, reterr));
+    return replay_base_read(store, partition, ret_base, reterr);
+}
+
+/* The moment that all partitions can be brought to. */
+static status find_moment(const struct restore_order *order, const char *stage,
+                          const struct manifest *manifest, int64_t *ret_until_us,
                           struct error *reterr)
 {
+    char text[TIME_TEXT_SIZE];
+    int64_t until_us  = order->until_us;
+    int64_t newest_us = manifest->created_us;
     for (uint16_t i = 0; i < manifest->count; i++) {
-        TRY(restore_partition(folder, stage, manifest, &manifest->partitions[i], reterr));
+        struct replay_base base = {};
+        int64_t reach_us        = 0;
+        TRY(base_of(stage, manifest->partitions[i].index, &base, reterr));
+        TRY(replay_reach(order->archive, &base, &reach_us, reterr));
+        if (base.at_us > newest_us) newest_us = base.at_us;
+        if (reach_us < until_us) until_us = reach_us;
+    }
+    time_format(newest_us, text);
+    if (order->until_us < newest_us) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "the backup is of %s, which is later: choose an older backup", text);
+    }
+    *ret_until_us = until_us > newest_us ? until_us : newest_us;
+    return STATUS_OK;
+}
+
+static status replay_partition(const struct restore_order *order, const char *stage,
+                               const struct manifest_partition *partition,
+                               struct restored *restored, struct error *reterr)
+{
+    char path[STORE_PATH_MAX];
+    struct replay_base base                   = {};
+    uint64_t room_bytes                       = 0;
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(path_of(stage, "", partition->index, path, reterr));
+    TRY(base_of(stage, partition->index, &base, reterr));
+    TRY(replay_room(order->archive, &base, &room_bytes, reterr));
+    const struct store_options options = {.path     = path,
+                                          .size_max = partition->info.size_bytes +
+                                                      RESTORE_MAP_SIZE + room_bytes,
+                                          .tables = table_names};
+    TRY(store_open(&options, &store, reterr));
+    return replay_until(store, order->archive, &base, restored->until_us, &restored->replayed,
+                        reterr);
+}
+
+/* The first fault is the text of the refusal. */
+static void keep_first(const char *text, void *context)
+{
+    struct error *first = context;
+    if (!*first->text) (void)fail(first, STATUS_DATA_LOSS, "%s", text);
+}
+
+static status prove_partition(const char *stage, uint16_t partition, struct restored *restored,
+                              struct error *reterr)
+{
+    char path[STORE_PATH_MAX];
+    struct proof proof                        = {};
+    struct error first                        = {};
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(path_of(stage, "", partition, path, reterr));
+    TRY(store_open_backup(path, table_names, &store, reterr));
+    TRY(proof_of_store(store, keep_first, &first, &proof, reterr));
+    add(&restored->proof, &proof);
+    if (proof.faults == 0) return STATUS_OK;
+    return fail(reterr, STATUS_DATA_LOSS, "what the archive makes does not fit together: %s",
+                first.text);
+}
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+static status restore_all(const struct restore_order *order, const char *stage,
+                          const struct manifest *manifest, struct restored *restored,
+                          struct error *reterr)
+{
+    const struct manifest_partition *partitions = manifest->partitions;
+    for (uint16_t i = 0; i < manifest->count; i++) {
+        TRY(copy_partition(order->folder, stage, &partitions[i], reterr));
+    }
+    restored->until_us = manifest->created_us;
+    if (order->archive) TRY(find_moment(order, stage, manifest, &restored->until_us, reterr));
+    for (uint16_t i = 0; i < manifest->count; i++) {
+        if (order->archive) TRY(replay_partition(order, stage, &partitions[i], restored, reterr));
+        TRY(raise_epoch(stage, manifest, &partitions[i], reterr));
+        if (order->archive) TRY(prove_partition(stage, partitions[i].index, restored, reterr));
     }
     return STATUS_OK;
 }
@@ -202,14 +303,16 @@ static void remove_stage(const char *stage, const struct manifest *manifest)
     (void)rmdir(stage);
 }
 
-status backup_restore(const char *folder, const char *data, struct manifest *ret_manifest,
-                      struct error *reterr)
+status backup_restore(const struct restore_order *order, struct manifest *ret_manifest,
+                      struct restored *ret_restored, struct error *reterr)
 {
     char stage[STORE_PATH_MAX];
-    TRY(manifest_read(folder, ret_manifest, reterr));
-    TRY(check_place(data, stage, reterr));
-    status restored = restore_all(folder, stage, ret_manifest, reterr);
-    if (restored == STATUS_OK) restored = place(stage, data, reterr);
-    if (restored != STATUS_OK) remove_stage(stage, ret_manifest);
-    return restored;
+    struct restored restored = {};
+    TRY(manifest_read(order->folder, ret_manifest, reterr));
+    TRY(check_place(order->data, stage, reterr));
+    status done = restore_all(order, stage, ret_manifest, &restored, reterr);
+    if (done == STATUS_OK) done = place(stage, order->data, reterr);
+    if (done != STATUS_OK) remove_stage(stage, ret_manifest);
+    if (done == STATUS_OK) *ret_restored = restored;
+    return done;
 }

@@ -9,6 +9,7 @@
 
 #include "scheduler/backups/manifest.h"
 #include "scheduler/backups/proof.h"
+#include "scheduler/backups/replay.h"
 
 /**
  * Reads the whole backup: the digests of its manifest, every row of every table, and what must hold
@@ -18,16 +19,35 @@
 status backup_verify(const char *folder, proof_listener *on_fault, void *context,
                      struct manifest *ret_manifest, struct proof *ret_proof, struct error *reterr);
 
+/** What to restore. */
+struct restore_order {
+    const char *folder;  /* of the backup */
+    const char *data;    /* to make */
+    const char *archive; /* NULL: the backup alone */
+    int64_t until_us;    /* INT64_MAX: to the end of the archive */
+};
+
+struct restored {
+    int64_t until_us; /* what was acknowledged later is lost */
+    struct replay_sum replayed;
+    struct proof proof; /* with an archive */
+};
+
 /**
  * Makes the data folder of a scheduler from the backup. It must not be there, or be empty, and
  * appears whole: what is put together until then is `data`.restoring. Each partition gets the next
  * epoch and another key for leases, so that leases of before are void; open jobs are offered again
  * under their old idempotency keys.
  *
- * ALREADY_EXISTS: `data` holds something, or a restore was cut short. DATA_LOSS: the backup is
- * damaged. Else as manifest_read(), or the file system's.
+ * With an archive, what was committed behind the backup is done again, up to the moment, the same
+ * one for all partitions, and the result is proved (proof.h); it is not placed if it does not fit
+ * together. If the archive of a partition ends earlier, that is the moment.
+ *
+ * ALREADY_EXISTS: `data` holds something, or a restore was cut short. INVALID_ARGUMENT: the moment
+ * is before the backup. FAILED_PRECONDITION: the backup was made without an archive. DATA_LOSS: the
+ * backup or the archive is damaged. Else as manifest_read(), or the file system's.
  */
-status backup_restore(const char *folder, const char *data, struct manifest *ret_manifest,
-                      struct error *reterr);
+status backup_restore(const struct restore_order *order, struct manifest *ret_manifest,
+                      struct restored *ret_restored, struct error *reterr);
 
 #endif

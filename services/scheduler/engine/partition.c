@@ -89,6 +89,19 @@ static status meta_check(struct partition *partition, struct error *reterr)
 /* --- open --------------------------------------------------------------------------------------
  */
 
+/* At most a quarter of the map: redo that nobody takes must not fill the store. */
+static status open_redo(const struct partition_options *options, struct store *store,
+                        struct error *reterr)
+{
+    if (!options->redo_clock) return store_redo_drop(store, TABLE_REDO, reterr);
+    uint64_t part_of_map           = options->map_size / 4;
+    bool is_small                  = options->redo_bytes_max < part_of_map;
+    const struct redo_options redo = {.table     = TABLE_REDO,
+                                      .bytes_max = is_small ? options->redo_bytes_max : part_of_map,
+                                      .clock     = *options->redo_clock};
+    return store_redo_keep(store, &redo, reterr);
+}
+
 static status open_folder(const struct partition_options *options, struct partition *partition,
                           struct error *reterr)
 {
@@ -103,6 +116,7 @@ static status open_folder(const struct partition_options *options, struct partit
     const struct store_options store_options = {
         .path = path, .size_max = options->map_size, .tables = table_names};
     TRY(store_open(&store_options, &partition->store, reterr));
+    TRY(open_redo(options, partition->store, reterr));
     TRY(poison_open(path, &partition->poison, reterr));
     return disk_probe_sync(path, PROBE_ROUNDS, &partition->sync_probe_us, reterr);
 }

@@ -17,7 +17,7 @@
 
 #include "scheduler/engine/lease_token.h"
 #include "scheduler/engine/poison.h"
-#include "store/store.h"
+#include "store/redo.h"
 
 enum {
     PARTITION_FORMAT = 1,
@@ -28,7 +28,9 @@ struct partition_options {
     const char *folder; /* the data folder, which exists; NULL: in memory, nothing is durable */
     uint64_t map_size;  /* bytes */
     uint16_t index;
-    uint16_t count; /* of all partitions */
+    uint16_t count;                      /* of all partitions */
+    const struct redo_clock *redo_clock; /* NULL: no redo is kept, and what there is goes */
+    uint64_t redo_bytes_max;
 };
 
 struct partition {

@@ -107,6 +107,7 @@ struct overview {
     struct metric *depth, *age, *held, *dead;
     struct metric *connected, *slots;
     struct series *last_backup;
+    struct series *archive_covered, *archive_failing, *archive_waiting, *archive_given_up;
 };
 
 /* The kinds that are counted; a worker calls itself what it likes. */
@@ -157,6 +158,17 @@ static void set_queue(const struct overview *overview, const Pb__QueueView *queu
     series_set(metric_series(overview->age, label), age_s > 0 ? age_s : 0);
 }
 
+static void set_archive(const struct overview *overview)
+{
+    struct archiver *archiver   = scheduler_archiver(overview->scheduler);
+    struct archiver_state state = {};
+    if (archiver) archiver_state(archiver, &state);
+    series_set(overview->archive_covered, (double)state.covered_us / 1e6);
+    series_set(overview->archive_failing, state.is_failing ? 1 : 0);
+    series_set(overview->archive_waiting, (double)state.waiting_bytes);
+    series_set(overview->archive_given_up, (double)state.given_up);
+}
+
 static void set_all(const struct overview *overview)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(OVERVIEW_ARENA_MAX);
@@ -170,6 +182,7 @@ static void set_all(const struct overview *overview)
     int64_t now_us = clock_unix_us();
     series_set(overview->last_backup,
                (double)backups_last_us(scheduler_backups(overview->scheduler)) / 1e6);
+    set_archive(overview);
     for (size_t i = 0; i < queues.count; i++) {
         set_queue(overview, queues.items[i], now_us);
         set_workers(overview, &workers, queues.items[i]->name);
@@ -192,6 +205,12 @@ static struct metric *gauge(struct metrics *registry, const char *name, const ch
     return metric_add(registry, &spec);
 }
 
+static struct series *plain_gauge(struct metrics *registry, const char *name, const char *help)
+{
+    const struct metric_spec spec = {.name = name, .help = help, .kind = METRIC_GAUGE};
+    return metric_series(metric_add(registry, &spec), NULL);
+}
+
 struct overview *overview_new(struct metrics *registry)
 {
     struct overview *overview = mem_new(1, sizeof *overview);
@@ -211,11 +230,18 @@ struct overview *overview_new(struct metrics *registry)
     overview->slots = gauge(registry, "tutti_worker_slots", "Jobs that workers may hold at once.",
                             "kind", "state");
 
-    const struct metric_spec backup = {
-        .name = "tutti_backup_last_success_timestamp_seconds",
-        .help = "When the newest whole backup was begun; 0: there is none.",
-        .kind = METRIC_GAUGE};
-    overview->last_backup = metric_series(metric_add(registry, &backup), NULL);
+    overview->last_backup =
+        plain_gauge(registry, "tutti_backup_last_success_timestamp_seconds",
+                    "When the newest whole backup was begun; 0: there is none.");
+    overview->archive_covered =
+        plain_gauge(registry, "tutti_archive_covered_timestamp_seconds",
+                    "All commits until then are in the archive; 0: none is there.");
+    overview->archive_failing  = plain_gauge(registry, "tutti_archive_failing",
+                                             "1 while the folder of the archive refuses.");
+    overview->archive_waiting  = plain_gauge(registry, "tutti_archive_waiting_bytes",
+                                             "Redo in the stores, also such that goes soon.");
+    overview->archive_given_up = plain_gauge(registry, "tutti_archive_given_up",
+                                             "How often the backlog was given up since the start.");
     metrics_add_hook(registry, sample, overview);
     return overview;
 }

@@ -31,6 +31,26 @@ static status queues(struct rpc_call *call, struct error *reterr)
 /* --- status and topology -----------------------------------------------------------------------
  */
 
+static status archive_status(struct rpc_call *call, Pb__SystemStatus *answer, struct error *reterr)
+{
+    struct archiver *archiver = scheduler_archiver(call->context);
+    if (!archiver) return STATUS_OK;
+    struct archiver_state state = {};
+    archiver_state(archiver, &state);
+    Pb__ArchiveStatus *view = arena_alloc(call->arena, sizeof *view);
+    answer->archives        = arena_alloc(call->arena, sizeof *answer->archives);
+    if (!view || !answer->archives) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    *view               = (Pb__ArchiveStatus)PB__ARCHIVE_STATUS__INIT;
+    view->failure       = arena_strdup(call->arena, str_from(state.failure));
+    view->covered_us    = state.covered_us;
+    view->waiting_bytes = state.waiting_bytes;
+    view->given_up      = state.given_up;
+    if (!view->failure) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    answer->archives[0] = view;
+    answer->n_archives  = 1;
+    return STATUS_OK;
+}
+
 static status status_of_all(struct rpc_call *call, struct error *reterr)
 {
     Pb__SystemStatus *answer    = call->response;
@@ -51,6 +71,7 @@ static status status_of_all(struct rpc_call *call, struct error *reterr)
         answer->partitions[answer->n_partitions] = &states[i];
         answer->n_partitions++;
     }
+    TRY(archive_status(call, answer, reterr));
     TRY(scheduler_sum_queues(call->context, "*", "", call->arena, &sum, reterr));
     struct worker_sum workers = {};
     TRY(scheduler_sum_workers(call->context, call->arena, &workers, reterr));

@@ -55,6 +55,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_CALL_CACHE_CALLERS] = "call_cache_callers",
     [TABLE_CALL_CACHE_TOTALS] = "call_cache_totals",
     [TABLE_REDRIVES]     = "redrives",
+    [TABLE_REDO] = "redo",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */

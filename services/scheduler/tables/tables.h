@@ -69,6 +69,7 @@ enum table {
                                * CacheWaiter; partition 0 */
     TABLE_CALL_CACHE_TOTALS,  /* namespace -> CacheTotals; partition 0 */
     TABLE_REDRIVES,           /* run id, idempotency key of a call -> RedriveRecord */
+    TABLE_REDO,               /* store/redo.h: what was committed and is not in the archive yet */
     TABLE_COUNT,
 };
 

@@ -47,13 +47,13 @@ static void start(struct rig *rig)
 {
     struct error error                     = {};
     const struct scheduler_options options = {
-        .folder        = *rig->folder ? rig->folder : NULL,
-        .map_size      = MAP_SIZE,
-        .count         = rig->partitions,
-        .lease_ms      = rig->lease_ms,
-        .secrets       = rig->secrets,
-        .backup_folder = rig->backup_folder,
-        .breakers      = rig->breakers,
+        .folder      = *rig->folder ? rig->folder : NULL,
+        .map_size    = MAP_SIZE,
+        .count       = rig->partitions,
+        .lease_ms    = rig->lease_ms,
+        .secrets     = rig->secrets,
+        .safekeeping = {.backup_folder = rig->backup_folder},
+        .breakers    = rig->breakers,
     };
     must(scheduler_open(&options, &rig->scheduler, &error), &error, "scheduler");
 

@@ -134,6 +134,14 @@ static void what_cannot_be_copied_is_refused(void **state)
 /* --- restoring ---------------------------------------------------------------------------------
  */
 
+static status restore(const char *folder, const char *data, struct manifest *manifest,
+                      struct error *reterr)
+{
+    const struct restore_order order = {.folder = folder, .data = data, .until_us = INT64_MAX};
+    struct restored restored         = {};
+    return backup_restore(&order, manifest, &restored, reterr);
+}
+
 static void restored_data_has_the_next_epoch(void **state)
 {
     (void)state;
@@ -145,10 +153,9 @@ static void restored_data_has_the_next_epoch(void **state)
     const struct folder first                         = folder_join(&f.folder, "first");
     const struct folder data                          = folder_join(&f.folder, "data");
     struct error error                                = {};
-    status restored = backup_restore(first.path, data.path, manifest, &error);
+    status restored = restore(first.path, data.path, manifest, &error);
     assert_int_equal(restored, STATUS_OK);
-    assert_int_equal(backup_restore(first.path, data.path, manifest, &error),
-                     STATUS_ALREADY_EXISTS);
+    assert_int_equal(restore(first.path, data.path, manifest, &error), STATUS_ALREADY_EXISTS);
     for (uint16_t i = 0; i < PARTITIONS; i++) {
         const struct partition_options options = {
             .folder = data.path, .map_size = 64 << 20, .index = i, .count = PARTITIONS};
@@ -173,10 +180,10 @@ static void a_restore_that_fails_leaves_nothing(void **state)
     const struct folder data                          = folder_join(&f.folder, "data");
     struct error error                                = {};
     char path[PATH_BYTES_MAX];
-    assert_int_equal(backup_restore(first.path, "", manifest, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(restore(first.path, "", manifest, &error), STATUS_INVALID_ARGUMENT);
     (void)snprintf(path, sizeof path, "%s/p1/data.mdb", first.path);
     assert_int_equal(truncate(path, 4096), 0);
-    assert_int_not_equal(backup_restore(first.path, data.path, manifest, &error), STATUS_OK);
+    assert_int_not_equal(restore(first.path, data.path, manifest, &error), STATUS_OK);
     (void)snprintf(path, sizeof path, "%s.restoring", data.path);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_not_equal(access(data.path, F_OK), 0);
