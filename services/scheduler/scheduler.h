@@ -14,13 +14,13 @@
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
+#include "scheduler/backups/safekeeping.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/history_waits.h"
 #include "scheduler/engine/peers.h"
 #include "scheduler/engine/run_watches.h"
 #include "scheduler/engine/secrets.h"
-#include "scheduler/safekeeping.h"
 
 struct rpc_publisher;
 

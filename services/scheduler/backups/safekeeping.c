@@ -1,4 +1,4 @@
-#include "scheduler/safekeeping.h"
+#include "scheduler/backups/safekeeping.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
