@@ -98,6 +98,16 @@ static status row_get(struct engine *engine, const char *id, Pb__ApprovalView **
                       engine->arena, ret_row, reterr);
 }
 
+/* `*ret_row` NULL: its run was deleted since the caller saw it, and the command is refused. */
+static status row_find(struct engine *engine, struct command *command, const char *id,
+                       Pb__ApprovalView **ret_row, struct error *reterr)
+{
+    *ret_row   = NULL;
+    status got = row_get(engine, id, ret_row, reterr);
+    if (got != STATUS_NOT_FOUND) return got;
+    return command_refuse(command, STATUS_NOT_FOUND, "not_found", "there is no approval %s", id);
+}
+
 /* What a merge patch makes of the row; what it leaves alone stays invalid. */
 struct edited {
     json payload, approvers, approvers_before; /* owned */
@@ -165,8 +175,8 @@ static status answer(struct engine *engine, struct command *command, const char 
                      struct error *reterr)
 {
     Pb__ApprovalView *row = NULL;
-    TRY(row_get(engine, id, &row, reterr));
-    *(Pb__ApprovalView *)command->response = *row;
+    TRY(row_find(engine, command, id, &row, reterr));
+    if (row) *(Pb__ApprovalView *)command->response = *row;
     return STATUS_OK;
 }
 
@@ -195,7 +205,8 @@ status engine_edit_approval(struct engine *engine, struct command *command, stru
     }
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
-    TRY(row_get(engine, request->id, &row, reterr));
+    TRY(row_find(engine, command, request->id, &row, reterr));
+    if (!row) return STATUS_OK;
     if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
         return refuse_closed(command, row);
     }
@@ -218,7 +229,8 @@ status engine_decide_approval(struct engine *engine, struct command *command, st
     }
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
-    TRY(row_get(engine, request->id, &row, reterr));
+    TRY(row_find(engine, command, request->id, &row, reterr));
+    if (!row) return STATUS_OK;
     if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
         return refuse_closed(command, row);
     }
