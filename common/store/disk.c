@@ -142,6 +142,13 @@ status disk_probe_sync(const char *folder, unsigned rounds, int64_t *ret_p50_us,
     return code;
 }
 
+bool disk_is_full(int fd)
+{
+    struct statfs disk;
+    if (fstatfs(fd, &disk) != 0 || disk.f_blocks == 0 || disk.f_bsize <= 0) return false;
+    return disk.f_bavail < (uint64_t)DISK_FULL_BYTES / (uint64_t)disk.f_bsize;
+}
+
 status disk_sync_folder(const char *folder, struct error *reterr)
 {
     CLEANUP(fd_closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -8,9 +8,13 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { DISK_PROBE_ROUNDS_MAX = 1000 };
+enum {
+    DISK_PROBE_ROUNDS_MAX = 1000,
+    DISK_FULL_BYTES       = 1 << 20, /* with less room than this a disk is full */
+};
 
 /**
  * Measures how long one synced write of 4 KiB takes in `folder`: the p50 of `rounds` times pwrite
@@ -31,6 +35,10 @@ status disk_check_local(const char *folder, struct error *reterr);
 /** Locks `folder` for one owner, by a file named `owner`; the kernel lets go when the process ends.
  * On OK `*ret_fd` is owned: close(2) unlocks. FAILED_PRECONDITION if another one owns it. */
 status disk_lock(const char *folder, int *ret_fd, struct error *reterr);
+
+/** Says whether the disk of an open file has less room than DISK_FULL_BYTES. Where that cannot be
+ * told: false. */
+bool disk_is_full(int fd);
 
 /** Makes durable which names `folder` holds: after making or renaming something in it. UNAVAILABLE.
  */

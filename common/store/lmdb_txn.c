@@ -1,6 +1,9 @@
 /* Transactions and cursors of the LMDB kind. */
 #include "base/assert.h"
+#include "store/disk.h"
 #include "store/lmdb_internal.h"
+
+#include <errno.h>
 
 static struct lmdb_txn *lmdb_of(struct txn *txn)
 {
@@ -26,11 +29,22 @@ void lmdb_txn_stop(struct txn *txn)
     mdb_txn_reset(lmdb_of(txn)->txn);
 }
 
+static bool has_full_disk(const struct lmdb_store *store)
+{
+    int fd = -1;
+    return mdb_env_get_fd(store->env, &fd) == MDB_SUCCESS && disk_is_full(fd);
+}
+
 status lmdb_txn_commit(struct txn *txn, struct error *reterr)
 {
     MDB_txn *inner    = lmdb_of(txn)->txn;
     lmdb_of(txn)->txn = NULL; /* LMDB frees it even when the commit fails */
-    return lmdb_status(mdb_txn_commit(inner), "commit", reterr);
+    int rc            = mdb_txn_commit(inner);
+    /* A write that found room for a part of it only is EIO to LMDB 0.9 (mdb_page_flush). Nothing
+     * that was committed knows its pages; had it been the header's, LMDB would begin no more
+     * transactions, and that is final. */
+    if (rc == EIO && has_full_disk(store_of(txn))) rc = ENOSPC;
+    return lmdb_status(rc, "commit", reterr);
 }
 
 void lmdb_txn_abort(struct txn *txn)

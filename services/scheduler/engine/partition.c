@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "scheduler/tables/tables.h"
@@ -118,7 +119,13 @@ static status open_folder(const struct partition_options *options, struct partit
     TRY(store_open(&store_options, &partition->store, reterr));
     TRY(open_redo(options, partition->store, reterr));
     TRY(poison_open(path, &partition->poison, reterr));
-    return disk_probe_sync(path, PROBE_ROUNDS, &partition->sync_probe_us, reterr);
+    /* A disk without room takes no probe. What it holds can be read all the same, and deleted. */
+    struct error why = {};
+    if (disk_probe_sync(path, PROBE_ROUNDS, &partition->sync_probe_us, &why) != STATUS_OK) {
+        log_write(LOG_WARN, "store.sync_unknown", LOG_INT("partition", partition->index),
+                  LOG_TEXT_OF("error", why.text));
+    }
+    return STATUS_OK;
 }
 
 status partition_open(const struct partition_options *options, struct partition **ret_partition,

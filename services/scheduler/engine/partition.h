@@ -40,7 +40,7 @@ struct partition {
     struct lease_key lease_key;
     struct store *store;   /* owned */
     struct poison *poison; /* owned; NULL in memory */
-    int64_t sync_probe_us; /* p50 of a synced write, measured at start; 0 in memory */
+    int64_t sync_probe_us; /* p50 of a synced write, measured at start; 0: in memory, or no room */
 };
 
 /**

@@ -182,6 +182,20 @@ static void probe_measures_a_sync(void **state)
     assert_int_equal(disk_probe_sync("/nonexistent", 3, &p50_us, &error), STATUS_UNAVAILABLE);
 }
 
+static void a_full_disk_is_told_from_others(void **state)
+{
+    (void)state;
+    CLEANUP(folder_remove) struct folder folder = folder_new();
+    int with_room                               = open(folder.path, O_RDONLY | O_DIRECTORY);
+    int without_blocks                          = open("/proc", O_RDONLY | O_DIRECTORY);
+    assert_true(with_room >= 0 && without_blocks >= 0);
+    assert_false(disk_is_full(with_room));
+    assert_false(disk_is_full(without_blocks));
+    assert_false(disk_is_full(-1));
+    close(with_room);
+    close(without_blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +208,7 @@ int main(void)
         cmocka_unit_test(second_reader_of_a_thread_is_refused),
         cmocka_unit_test(refused_write_is_final),
         cmocka_unit_test(probe_measures_a_sync),
+        cmocka_unit_test(a_full_disk_is_told_from_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
