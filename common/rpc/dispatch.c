@@ -281,8 +281,8 @@ bool dispatch(struct context *context, nng_msg *message)
         dispatch_frames(batch, data, NULL);
     } else {
         atomic_fetch_add(&server->counters.unauthentic, 1);
-        const struct verdict refusal = {
-            .code = code, .name = "unauthenticated", .detail = error.text};
+        /* Without a name: what one service thinks of another is no problem of their users. */
+        const struct verdict refusal = {.code = code, .name = "", .detail = error.text};
         dispatch_frames(batch, data, &refusal);
     }
     nng_msg_free(message); /* requests were copied into their arenas */

@@ -84,7 +84,9 @@ static const char *const defaults[STATUS_COUNT] = {
     [STATUS_INTERNAL]            = "internal",
     [STATUS_UNAVAILABLE]         = "unavailable",
     [STATUS_DATA_LOSS]           = "internal",
-    [STATUS_UNAUTHENTICATED]     = "unauthenticated",
+    /* Keys of callers are checked here, by name. This is of a service that does not know us: no
+     * fault of theirs. */
+    [STATUS_UNAUTHENTICATED]     = "unavailable",
 };
 /* clang-format on */
 

@@ -35,7 +35,8 @@ static const struct row rows[] = {
     {"internal", "", STATUS_INTERNAL, "internal", 500, true},
     {"unavailable", "", STATUS_UNAVAILABLE, "unavailable", 503, true},
     {"data loss", "", STATUS_DATA_LOSS, "internal", 500, true},
-    {"unauthenticated", "", STATUS_UNAUTHENTICATED, "unauthenticated", 401, false},
+    {"a wrong key", "unauthenticated", STATUS_UNAUTHENTICATED, "unauthenticated", 401, false},
+    {"a service that does not know us", "", STATUS_UNAUTHENTICATED, "unavailable", 503, true},
     {"a status of a newer peer", "", (status)77, "internal", 500, true},
 };
 
