@@ -74,6 +74,7 @@ static status open_engine(struct stage *stage, uint16_t index, struct error *ret
         .limits        = stage->options.limits,
         .secrets       = stage->options.secrets,
         .retention     = stage->options.retention,
+        .breakers      = stage->options.breakers,
         .lease_ms      = stage->options.lease_ms,
         .random_seed   = prng_next(&seeds) | 1,
         .post          = on_post,

@@ -21,13 +21,14 @@
 enum { STAGE_PARTITIONS_MAX = 8 };
 
 struct stage_options {
-    uint16_t partitions;                 /* 1..STAGE_PARTITIONS_MAX */
-    uint64_t seed;                       /* not 0: of ids and jitter */
-    int64_t now_us;                      /* Unix time at the start */
-    uint32_t lease_ms;                   /* 0: the scheduler's */
-    struct run_limits limits;            /* what it points to outlives the stage */
-    const struct secret_source *secrets; /* likewise; NULL: there are none */
-    const struct retention *retention;   /* likewise; NULL: runs are kept for ever */
+    uint16_t partitions;                  /* 1..STAGE_PARTITIONS_MAX */
+    uint64_t seed;                        /* not 0: of ids and jitter */
+    int64_t now_us;                       /* Unix time at the start */
+    uint32_t lease_ms;                    /* 0: the scheduler's */
+    struct run_limits limits;             /* what it points to outlives the stage */
+    const struct secret_source *secrets;  /* likewise; NULL: there are none */
+    const struct retention *retention;    /* likewise; NULL: runs are kept for ever */
+    const struct breaker_rules *breakers; /* likewise; NULL: those without a configuration */
 };
 
 struct stage;

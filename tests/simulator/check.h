@@ -23,6 +23,7 @@ struct census {
     struct tally tallies[SITES_MAX];
     struct map *signals; /* id of a signal's event -> anything */
     size_t runs, timers, jobs;
+    size_t scheduled; /* runs, of them */
 };
 
 /** What the journal of one run says. */

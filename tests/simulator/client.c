@@ -96,6 +96,21 @@ static struct stage_call *make_decision(const struct op *op)
     return call;
 }
 
+static struct stage_call *make_delete(const struct op *op)
+{
+    struct stage_call *call  = stage_call_new(COMMAND_DELETE_RUN, 0);
+    Pb__DeleteRun *request   = stage_call_alloc(call, sizeof *request);
+    Pb__DeletedRun *response = stage_call_alloc(call, sizeof *response);
+    *request                 = (Pb__DeleteRun)PB__DELETE_RUN__INIT;
+    *response                = (Pb__DeletedRun)PB__DELETED_RUN__INIT;
+    request->force           = true;
+    request->by              = "sim";
+    call->command.request    = request;
+    call->command.response   = response;
+    op->plan->is_deleted     = true;
+    return call;
+}
+
 static struct stage_call *make_stop(const struct op *op)
 {
     enum command_kind kind = op->kind == OP_PAUSE ? COMMAND_SUSPEND : COMMAND_RESUME;
@@ -124,11 +139,14 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_START: call = make_start(sim, op); break;
     case OP_SIGNAL: call = make_signal(sim, op); break;
     case OP_DECIDE: call = make_decision(op); break;
+    case OP_DELETE: call = make_delete(op); break;
+    case OP_SCHEDULE:
+    case OP_UNSCHEDULE: call = sim_schedule_make(sim, op); break;
     default: call = make_stop(op); break;
     }
     call->command.namespace  = str_from("sim");
     call->command.request_id = str_from(op->request_id);
-    if (op->kind != OP_START) call->command.run = op->run;
+    if (op->kind != OP_START && op->run.text[0]) call->command.run = op->run;
     return call;
 }
 
@@ -136,9 +154,8 @@ static struct stage_call *make(struct sim *sim, void *subject)
  */
 
 static void run_known(struct sim *sim, struct plan *plan);
-static void send_op(struct sim *sim, void *subject);
 
-static struct op *op_new(struct sim *sim, enum op_kind kind, struct plan *plan)
+struct op *client_op(struct sim *sim, enum op_kind kind, struct plan *plan)
 {
     struct op *op = arena_alloc(sim->arena, sizeof *op);
     ASSERT(op);
@@ -153,10 +170,24 @@ static struct op *op_new(struct sim *sim, enum op_kind kind, struct plan *plan)
     return op;
 }
 
+bool run_may_be_gone(const struct sim *sim, const char *run)
+{
+    if (sim->retention.keep_us > 0) return true;
+    for (size_t i = 0; i < sim->plan_count; i++) {
+        const struct plan *plan = &sim->plans[i];
+        if (plan->is_deleted && strcmp(plan->run.text, run) == 0) return true;
+    }
+    return false;
+}
+
 /* What a repetition is told whose first copy has done it. */
-static bool is_settled(const struct op *op, const struct command *command)
+static bool is_settled(const struct sim *sim, const struct op *op, const struct command *command)
 {
     if (command->code == STATUS_OK) return true;
+    if (command->code == STATUS_NOT_FOUND) {
+        return op->kind == OP_UNSCHEDULE || run_may_be_gone(sim, op->run.text);
+    }
+    if (command->code == STATUS_ALREADY_EXISTS) return op->kind == OP_SCHEDULE;
     if (command->code != STATUS_FAILED_PRECONDITION || !command->error.code) return false;
     const char *code = command->error.code;
     if (strcmp(code, "run_finished") == 0) return true; /* it came another way, or was stopped */
@@ -168,10 +199,11 @@ static void op_done(struct sim *sim, struct op *op, const struct command *comman
 {
     op->is_done = true;
     sim_trace(sim, "%s is done after %u tries", op->request_id, op->tries);
-    if (op->kind == OP_START) {
+    if (op->kind == OP_START && command->code == STATUS_OK) {
         op->plan->run = command->run;
         run_known(sim, op->plan);
     }
+    if (op->kind == OP_SCHEDULE) sim_schedule_done(sim, op);
     if (op->kind == OP_SIGNAL) {
         op->plan->signals_acked++;
         if (command->code == STATUS_OK) {
@@ -180,8 +212,8 @@ static void op_done(struct sim *sim, struct op *op, const struct command *comman
         }
     }
     if (op->kind == OP_PAUSE) {
-        struct op *resume = op_new(sim, OP_RESUME, op->plan);
-        sim_at(sim, (int64_t)sim_draw(sim, 8'000) * MS, send_op, resume);
+        struct op *resume = client_op(sim, OP_RESUME, op->plan);
+        sim_at(sim, (int64_t)sim_draw(sim, 8'000) * MS, client_send, resume);
     }
 }
 
@@ -190,7 +222,7 @@ static void answered(struct sim *sim, struct stage_call *call, void *subject)
     struct op *op                 = subject;
     const struct command *command = &call->command;
     if (op->is_done) return;
-    if (is_settled(op, command)) {
+    if (is_settled(sim, op, command)) {
         op_done(sim, op, command);
         return;
     }
@@ -203,7 +235,7 @@ static void answered(struct sim *sim, struct stage_call *call, void *subject)
 }
 
 /* Again and again, the same request, until it is answered. */
-static void send_op(struct sim *sim, void *subject)
+void client_send(struct sim *sim, void *subject)
 {
     struct op *op = subject;
     if (op->is_done) return;
@@ -213,7 +245,7 @@ static void send_op(struct sim *sim, void *subject)
     }
     sim_trace(sim, "%s kind %d", op->request_id, (int)op->kind);
     network_send(sim, op->partition, make, answered, op);
-    sim_at(sim, 1 * SECOND + (int64_t)sim_draw(sim, 3'000) * MS, send_op, op);
+    sim_at(sim, 1 * SECOND + (int64_t)sim_draw(sim, 3'000) * MS, client_send, op);
 }
 
 /* --- what is done to a run ----------------------------------------------------------------------
@@ -224,10 +256,10 @@ static void signal_all(struct sim *sim, struct plan *plan)
     for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
         const struct site *site = &sim->programs.sites[i];
         if (site->kind != SITE_SIGNAL || site->program != plan->program) continue;
-        struct op *op = op_new(sim, OP_SIGNAL, plan);
+        struct op *op = client_op(sim, OP_SIGNAL, plan);
         op->site      = i;
         plan->signals_sent++;
-        sim_at(sim, (int64_t)sim_draw(sim, 30'000) * MS, send_op, op);
+        sim_at(sim, (int64_t)sim_draw(sim, 30'000) * MS, client_send, op);
     }
 }
 
@@ -236,11 +268,13 @@ static void run_known(struct sim *sim, struct plan *plan)
     sim_trace(sim, "%s is run %s", plan->client_id, plan->run.text);
     signal_all(sim, plan);
     if (plan->is_stopped) {
-        struct op *cancel = op_new(sim, OP_CANCEL, plan);
-        sim_at(sim, (int64_t)sim_draw(sim, 20'000) * MS, send_op, cancel);
+        enum op_kind how  = sim_draw(sim, 3) == 0 ? OP_DELETE : OP_CANCEL;
+        struct op *cancel = client_op(sim, how, plan);
+        sim->has_deletions |= how == OP_DELETE;
+        sim_at(sim, (int64_t)sim_draw(sim, 20'000) * MS, client_send, cancel);
     } else if (sim_draw(sim, 3) == 0) {
-        struct op *pause = op_new(sim, OP_PAUSE, plan);
-        sim_at(sim, (int64_t)sim_draw(sim, 20'000) * MS, send_op, pause);
+        struct op *pause = client_op(sim, OP_PAUSE, plan);
+        sim_at(sim, (int64_t)sim_draw(sim, 20'000) * MS, client_send, pause);
     }
 }
 
@@ -270,14 +304,14 @@ static status see_approval(bytes, bytes row, struct error *reterr, void *context
     TRY(record_read(row, &pb__approval_view__descriptor, arena, &view, reterr));
     if (view->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) return STATUS_OK;
     if (map_get(sim->decisions, str_from(view->id))) return STATUS_OK;
-    struct op *op = op_new(sim, OP_DECIDE, NULL);
+    struct op *op = client_op(sim, OP_DECIDE, NULL);
     op->site      = (uint32_t)strtoul(view->title, NULL, 10);
     op->partition = id_partition(str_from(view->id));
     memcpy(op->run.text, view->run, ID_LEN);
     memcpy(op->approval.text, view->id, ID_LEN);
     bool is_put = map_put(sim->decisions, str_from(view->id), op);
     ASSERT(is_put);
-    sim_at(sim, (int64_t)sim_draw(sim, 5'000) * MS, send_op, op);
+    sim_at(sim, (int64_t)sim_draw(sim, 5'000) * MS, client_send, op);
     return STATUS_OK;
 }
 
@@ -290,10 +324,10 @@ static status see_head(bytes key, bytes row, struct error *reterr, void *context
     TRY(record_read(row, &pb__run_head__descriptor, arena, &head, reterr));
     if (head->status != PB__RUN_STATUS__RUN_STATUS_SUSPENDED) return STATUS_OK;
     ASSERT(key.len == ID_BYTES);
-    struct op *op = op_new(sim, OP_RESUME, NULL);
+    struct op *op = client_op(sim, OP_RESUME, NULL);
     op->run       = id_unpack(key.ptr);
     op->partition = id_partition(str_from(op->run.text));
-    send_op(sim, op);
+    client_send(sim, op);
     return STATUS_OK;
 }
 
@@ -323,6 +357,17 @@ static void look_around(struct sim *sim, void *)
 /* --- all ----------------------------------------------------------------------------------------
  */
 
+/* Of equal calls that share answers one may be all that is made. */
+static void share_answers(struct sim *sim)
+{
+    for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
+        struct tally *least = &sim->least[i];
+        if (!sim->programs.sites[i].is_cached) continue;
+        if (least->keys > 1) least->keys = 1;
+        if (least->completed > 1) least->completed = 1;
+    }
+}
+
 void clients_begin(struct sim *sim)
 {
     uint16_t count  = stage_partition_count(sim->stage);
@@ -339,10 +384,11 @@ void clients_begin(struct sim *sim)
             struct result again;
             program_run(&sim->programs, plan->program, plan->n, sim->least, false, &again);
         }
-        struct op *op = op_new(sim, OP_START, plan);
+        struct op *op = client_op(sim, OP_START, plan);
         op->partition = partition_of_text(str_from("sim"), str_from(plan->client_id), count);
-        sim_at(sim, (int64_t)sim_draw(sim, 10'000) * MS, send_op, op);
+        sim_at(sim, (int64_t)sim_draw(sim, 10'000) * MS, client_send, op);
     }
+    share_answers(sim);
     sim_at(sim, 1 * SECOND, look_around, NULL);
 }
 

@@ -34,10 +34,11 @@ struct tally {
 
 enum site_kind {
     SITE_NONE,
-    SITE_OK,        /* worker.step completes, after a while */
-    SITE_PERMANENT, /* fails for good */
-    SITE_EXHAUST,   /* fails until its attempts are spent */
-    SITE_UNDO,      /* undoes what another place did */
+    SITE_OK,         /* worker.step completes, after a while */
+    SITE_PERMANENT,  /* fails for good */
+    SITE_EXHAUST,    /* fails until its attempts are spent */
+    SITE_UNDO,       /* undoes what another place did */
+    SITE_NOT_UNDONE, /* is to, and fails until its attempts are spent */
     SITE_SIGNAL,
     SITE_APPROVAL,
 };
@@ -46,8 +47,9 @@ enum site_kind {
 struct site {
     enum site_kind kind;
     uint32_t program;
-    bool is_flaky; /* SITE_OK, SITE_UNDO: attempts before it may fail */
-    int64_t value; /* that a signal brings */
+    bool is_flaky;  /* SITE_OK, SITE_UNDO: attempts before it may fail */
+    bool is_cached; /* SITE_OK: equal calls may share an answer */
+    int64_t value;  /* that a signal brings */
 };
 
 struct node;

@@ -65,7 +65,12 @@ static struct node *draw_call(struct drawing *drawing, enum site_kind kind, bool
 {
     struct node *node = node_new(drawing, NODE_CALL);
     node->site        = site_new(drawing, kind);
-    if (is_undone) node->undo = site_new(drawing, SITE_UNDO);
+    if (is_undone) {
+        bool fails = draw(drawing, 6) == 0;
+        node->undo = site_new(drawing, fails ? SITE_NOT_UNDONE : SITE_UNDO);
+    } else if (kind == SITE_OK && draw(drawing, 4) == 0) {
+        drawing->programs->sites[node->site].is_cached = true;
+    }
     return node;
 }
 

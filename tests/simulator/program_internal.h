@@ -4,7 +4,7 @@
 
 #include "program.h"
 
-enum { DEPTH_MAX = 4, CHILDREN_MAX = 5, NODES_MAX = 40 /* of a program */ };
+enum { DEPTH_MAX = 4, CHILDREN_MAX = 5, NODES_MAX = 32 /* of a program */ };
 
 enum node_kind {
     NODE_SEQUENCE,

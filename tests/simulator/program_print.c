@@ -29,11 +29,17 @@ static void print_call(const struct programs *programs, const struct node *node,
                      "422\",\"delay\":{\"seconds\":1},\"limit\":{\"attempt\":{"
                      "\"count\":%u}}}",
                      node->site, retries);
+    if (site->is_cached) (void)buf_put_text(out, ",\"cache\":{\"maxAge\":\"PT10H\"}");
     if (node->undo > 0) {
         (void)buf_printf(out,
                          ",\"compensate\":[{\"u%u\":{\"call\":\"worker.undo\",\"with\":{\"k\":%u,"
-                         "\"n\":\"${ .n }\"}}}]",
+                         "\"n\":\"${ .n }\"}",
                          node->undo, node->undo);
+        if (programs->sites[node->undo].kind == SITE_NOT_UNDONE) {
+            (void)buf_put_text(out, ",\"metadata\":{\"tutti\":{\"retry\":{\"delay\":{"
+                                    "\"seconds\":1},\"limit\":{\"attempt\":{\"count\":2}}}}}");
+        }
+        (void)buf_put_text(out, "}}]");
     }
     (void)buf_put_text(out, "}}");
 }

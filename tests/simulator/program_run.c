@@ -10,8 +10,9 @@ struct machine {
     const struct programs *programs;
     struct tally *tallies;
     bool at_most;
-    bool is_repeat; /* what completed before under the same key is not called again */
-    unsigned sagas; /* around */
+    bool is_repeat;  /* what completed before under the same key is not called again */
+    bool has_undone; /* since the last attempt of an `again` began */
+    unsigned sagas;  /* around */
     uint32_t undos[UNDOS_MAX];
     size_t undo_count;
     struct result *result;
@@ -40,6 +41,17 @@ static bool raise_error(struct machine *machine, const char *type, uint32_t numb
     return false;
 }
 
+/* False: it comes to nothing. */
+static bool undo_counted(const struct machine *machine, uint32_t site)
+{
+    struct tally *tally = &machine->tallies[site];
+    bool is_done        = machine->programs->sites[site].kind == SITE_UNDO;
+    tally->keys++;
+    tally->completed += is_done;
+    tally->dead += !is_done;
+    return is_done;
+}
+
 static bool run_call(struct machine *machine, const struct node *node, int64_t *n)
 {
     struct tally *tally = &machine->tallies[node->site];
@@ -57,10 +69,7 @@ static bool run_call(struct machine *machine, const struct node *node, int64_t *
     if (node->undo == 0) return true;
     ASSERT(machine->undo_count < UNDOS_MAX);
     machine->undos[machine->undo_count++] = node->undo;
-    if (machine->at_most) {
-        machine->tallies[node->undo].keys++;
-        machine->tallies[node->undo].completed++;
-    }
+    if (machine->at_most) undo_counted(machine, node->undo);
     return true;
 }
 
@@ -68,9 +77,9 @@ static void undo_until(struct machine *machine, size_t start)
 {
     struct result *result = machine->result;
     while (machine->undo_count > start) {
-        uint32_t site = machine->undos[--machine->undo_count];
-        machine->tallies[site].keys++;
-        machine->tallies[site].completed++;
+        uint32_t site       = machine->undos[--machine->undo_count];
+        machine->has_undone = true;
+        if (!undo_counted(machine, site)) continue; /* given up; the rest is undone */
         ASSERT(result->undone_count < UNDOS_MAX);
         result->undone[result->undone_count++] = site;
     }
@@ -91,11 +100,11 @@ static bool run_saga(struct machine *machine, const struct node *node, int64_t *
 static bool run_again(struct machine *machine, const struct node *node, int64_t *n)
 {
     for (int64_t i = 0; i <= node->a; i++) {
-        int64_t own   = *n;
-        size_t undone = machine->result->undone_count;
-        bool is_ok    = run_children(machine, node, &own);
+        int64_t own         = *n;
+        machine->has_undone = false;
+        bool is_ok          = run_children(machine, node, &own);
         ASSERT(!is_ok);
-        machine->is_repeat = machine->result->undone_count == undone;
+        machine->is_repeat = !machine->has_undone;
     }
     machine->is_repeat = false;
     *n                 = node->b;

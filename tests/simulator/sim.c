@@ -10,6 +10,7 @@
 #include "scheduler/tables/record.h"
 #include "store/fault.h"
 #include "workflow/workflow.h"
+#include "json/json_text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -281,6 +282,8 @@ static bool is_over(struct sim *sim)
         const struct scan scan              = {};
         struct page heads                   = {};
         struct page outbox                  = {};
+        struct page deletions               = {};
+        struct page runs                    = {};
         struct error error                  = {};
         status read = txn_begin_read(stage_store(sim->stage, i), &txn, &error);
         if (read == STATUS_OK) {
@@ -288,6 +291,13 @@ static bool is_over(struct sim *sim)
         }
         if (read == STATUS_OK) {
             read = txn_page(txn, TABLE_OUTBOX, &scan, 1, &outbox, see_anything, &ends, &error);
+        }
+        if (read == STATUS_OK) {
+            read =
+                txn_page(txn, TABLE_DELETIONS, &scan, 1, &deletions, see_anything, &ends, &error);
+        }
+        if (read == STATUS_OK && sim->retention.keep_us > 0) {
+            read = txn_page(txn, TABLE_RUNS, &scan, 1, &runs, see_anything, &ends, &error);
         }
         if (read != STATUS_OK) sim_fail(sim, "heads: %s", error.text);
     }
@@ -340,30 +350,59 @@ static void draw_weather(struct sim *sim)
     if (sim_draw(sim, 3) == 0) weather->step_us = (5 + (int64_t)sim_draw(sim, 20)) * SECOND;
 }
 
-static bool put_program(struct sim *sim, size_t index)
+bool sim_put(struct sim *sim, str text)
 {
-    CLEANUP(buf_done) struct buf text                        = buf_init(DEFINITION_MAX);
     CLEANUP(arena_freep) struct arena *arena                 = arena_new(ARENA_MAX);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     struct diagnostics list                                  = {.arena = arena};
     struct error error                                       = {};
-    program_print(&sim->programs, index, &text);
-    sim_trace(sim, "program %zu: %s", index, text.ptr);
-    status put = workflow_read(buf_str(&text), &list, &workflow, &error);
+    sim_trace(sim, "workflow: " STR_FMT, STR_ARG(text));
+    status put = workflow_read(text, &list, &workflow, &error);
     if (put == STATUS_OK) put = stage_put(sim->stage, workflow, &error);
     if (put == STATUS_OK) return true;
     const char *detail = list.count > 0 ? list.items[0].detail : "";
-    sim_fail(sim, "program %zu is refused: %s: %s", index, error.text, detail);
+    sim_fail(sim, "a workflow is refused: %s: %s", error.text, detail);
     return false;
+}
+
+static bool put_program(struct sim *sim, size_t index)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(DEFINITION_MAX);
+    program_print(&sim->programs, index, &text);
+    return sim_put(sim, buf_str(&text));
+}
+
+/* Breakers of the workers' functions, which open soon; runs that are not kept. */
+static void draw_rules(struct sim *sim)
+{
+    sim->breakers = breaker_rules_default;
+    if (sim_draw(sim, 3) == 0) {
+        sim->breakers.common = (struct breaker_settings){
+            .failures  = 2 + (uint32_t)sim_draw(sim, 4),
+            .window_us = 30 * SECOND,
+            .open_us   = (1 + (int64_t)sim_draw(sim, 10)) * SECOND,
+            .successes = 1 + (uint32_t)sim_draw(sim, 2),
+        };
+        static const char targets[] = "{\"worker:worker.step\":{},\"worker:worker.undo\":{}}";
+        status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
+        ASSERT(read == STATUS_OK);
+    }
+    if (sim_draw(sim, 10) == 0) {
+        sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
+        sim->has_deletions     = true;
+    }
 }
 
 static bool set_up(struct sim *sim)
 {
+    draw_rules(sim);
     const struct stage_options options = {
         .partitions = (uint16_t)(1 + sim_draw(sim, 3)),
         .seed       = sim->seed + 1,
         .now_us     = WALL_START_US,
         .limits     = {.steps_max = sim_draw(sim, 2) ? 0 : 1 + (uint32_t)sim_draw(sim, 6)},
+        .breakers   = &sim->breakers,
+        .retention  = sim->retention.keep_us > 0 ? &sim->retention : NULL,
     };
     struct error error = {};
     if (stage_open(&options, &sim->stage, &error) != STATUS_OK) {
@@ -374,7 +413,7 @@ static bool set_up(struct sim *sim)
     for (size_t i = 0; i < sim->programs.count; i++) {
         if (!put_program(sim, i)) return false;
     }
-    return true;
+    return sim_schedule_set_up(sim);
 }
 
 bool sim_play(struct sim *sim, const struct sim_options *options)
@@ -391,6 +430,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     if (!set_up(sim)) return false;
     draw_weather(sim);
     clients_begin(sim);
+    sim_schedule_begin(sim);
     workers_begin(sim);
     if (sim->weather.crash_us > 0) {
         sim_at(sim, (int64_t)sim_draw(sim, 2 * (uint64_t)sim->weather.crash_us), doom, NULL);
@@ -410,6 +450,7 @@ void sim_done(struct sim *sim)
     map_free(sim->decisions);
     map_free(sim->keys);
     map_free(sim->leases);
+    json_unref(sim->breakers.targets);
     free(sim->heap);
     arena_free(sim->arena);
 }

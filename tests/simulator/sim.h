@@ -15,12 +15,16 @@
 #include "base/attr.h"
 #include "base/map.h"
 #include "program.h"
+#include "run.pb-c.h"
+#include "scheduler/breaker/breaker_rules.h"
+#include "scheduler/engine/retention.h"
+#include "scheduler/run/run.h"
 #include "stage/stage.h"
 
 #include <stdio.h>
 
 enum {
-    RUNS_MAX        = 8,
+    RUNS_MAX        = 5,
     WORKERS_MAX_SIM = 3,
     SIM_JOBS_MAX    = 64, /* in the hands of workers */
     FAILURE_MAX     = 2048,
@@ -59,12 +63,23 @@ struct plan {
     char client_id[24];
     struct id run;   /* empty: not acknowledged yet */
     bool is_stopped; /* somebody cancels it: it may end any way */
+    bool is_deleted; /* likewise, and it is no more: from the first time that it is asked for */
     bool has_end_asked;
     struct result result;
     uint32_t signals_sent, signals_acked;
 };
 
-enum op_kind { OP_START, OP_SIGNAL, OP_DECIDE, OP_PAUSE, OP_RESUME, OP_CANCEL };
+enum op_kind {
+    OP_START,
+    OP_SIGNAL,
+    OP_DECIDE,
+    OP_PAUSE,
+    OP_RESUME,
+    OP_CANCEL,
+    OP_DELETE,
+    OP_SCHEDULE,
+    OP_UNSCHEDULE,
+};
 
 /** A call that a client makes until it is answered. */
 struct op {
@@ -115,6 +130,14 @@ struct lease_note {
     bool is_over;       /* reported, and accepted */
 };
 
+/** A caller's schedule, of a workflow of its own. */
+struct sim_schedule {
+    bool is_there;   /* in this seed */
+    bool starts_all; /* each of its times starts a run; else some may be left out */
+    uint32_t overlap;
+    int64_t n;
+};
+
 struct sim {
     uint64_t seed;
     FILE *trace; /* NULL: none */
@@ -124,6 +147,10 @@ struct sim {
     int64_t now_us, start_us; /* of the simulation: the monotonic clock */
     struct weather weather;
     bool is_calm;
+    struct breaker_rules breakers;
+    struct retention retention; /* runs are kept for so long; 0: for ever */
+    bool has_deletions;         /* somebody deletes, or retention does: journals have gaps */
+    struct sim_schedule schedule;
 
     struct happening *heap;
     size_t heap_count, heap_capacity;
@@ -179,6 +206,9 @@ PRINTF_LIKE(2, 3) void sim_trace(struct sim *sim, const char *format, ...);
 /** The first failure counts. */
 PRINTF_LIKE(2, 3) void sim_fail(struct sim *sim, const char *format, ...);
 
+/** Registers a workflow; false: it was refused, and the seed has failed. */
+bool sim_put(struct sim *sim, str text);
+
 /** The time of a partition's engine. */
 int64_t sim_engine_us(const struct sim *sim, uint16_t partition);
 
@@ -196,6 +226,30 @@ void network_done(struct sim *sim); /* after the stage was closed */
 /* --- client.c */
 void clients_begin(struct sim *sim);
 bool clients_are_done(const struct sim *sim);
+
+/** Makes a call until it is answered. */
+void client_send(struct sim *sim, void *op);
+struct op *client_op(struct sim *sim, enum op_kind kind, struct plan *plan);
+
+/** Says whether the run may be gone: deleted by somebody, or by retention. */
+bool run_may_be_gone(const struct sim *sim, const char *run);
+
+/* --- schedule.c */
+
+/** Before the first thing happens: the workflow; false: it is refused. Then what clients do. */
+bool sim_schedule_set_up(struct sim *sim);
+void sim_schedule_begin(struct sim *sim);
+struct stage_call *sim_schedule_make(struct sim *sim, const struct op *op);
+void sim_schedule_done(struct sim *sim, const struct op *op);
+
+/** Says whether it has started this run. */
+bool sim_schedule_owns(const Pb__RunView *row);
+
+/** A run of it has ended. */
+void sim_schedule_ended(struct sim *sim, const struct run *run);
+
+/** At the end: each time has started one run. */
+void sim_schedule_check(struct sim *sim);
 
 /* --- worker.c */
 void workers_begin(struct sim *sim);

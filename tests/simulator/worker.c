@@ -263,7 +263,9 @@ static void choose_ending(struct sim *sim, struct task_in_hand *task)
     const struct site *site = &sim->programs.sites[task->site];
     task->ending            = ENDS_COMPLETED;
     if (site->kind == SITE_PERMANENT) task->ending = ENDS_PERMANENT;
-    if (site->kind == SITE_EXHAUST) task->ending = ENDS_TRANSIENT;
+    if (site->kind == SITE_EXHAUST || site->kind == SITE_NOT_UNDONE) {
+        task->ending = ENDS_TRANSIENT;
+    }
     if (sim_chance(sim, 3)) task->ending = ENDS_RELEASED;
     if (site->is_flaky && task->ending == ENDS_COMPLETED && sim_chance(sim, sim->weather.fails)) {
         task->ending = ENDS_TRANSIENT;
