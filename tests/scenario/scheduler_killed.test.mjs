@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 import { randomOf } from './support/wait.mjs';
+import { Witness } from './support/witness.mjs';
 
 const RUNS = process.env.TUTTI_LONG ? 1000 : 200;
 const KILLS = process.env.TUTTI_LONG ? 250 : 50;
@@ -23,28 +24,6 @@ ${Array.from({ length: STEPS }, (_, step) => `  - step${step}:
       with: { method: post, endpoint: '\${ "\\($workflow.input.url)/\\($workflow.input.key)/${step}" }', body: { step: ${step} } }`).join('\n')}
 output: { as: '\${ $workflow.input.key }' }
 `;
-
-// What the outside world has seen of each run.
-class Witness {
-  constructor() {
-    this.runs = new Map();
-    this.executedAgain = [];
-    this.otherKeys = [];
-    this.requests = 0;
-  }
-
-  see(path, key) {
-    const [, run, text] = path.split('/');
-    const step = Number(text);
-    const seen = this.runs.get(run) ?? { furthest: -1, hasEnded: false, keys: [] };
-    this.runs.set(run, seen);
-    this.requests++;
-    if (step < seen.furthest || seen.hasEnded) this.executedAgain.push(path);
-    seen.furthest = Math.max(seen.furthest, step);
-    seen.keys[step] ??= key;
-    if (!key || seen.keys[step] !== key) this.otherKeys.push(path);
-  }
-}
 
 scenario('the scheduler is killed at random moments', { needs: ['scheduler', 'gateway', 'tool-adapter'], config: { tools: { lease: '3s' } }, timeout: 900_000 }, async (suite) => {
   console.log(`# seed ${SEED} (TUTTI_SEED), ${RUNS} runs, ${KILLS} kills`);
