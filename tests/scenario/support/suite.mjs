@@ -86,7 +86,7 @@ export class Suite {
   }
 
   get url() {
-    return `http://127.0.0.1:${this.gateway.port}`;
+    return `http://${this.gateway.host}:${this.gateway.port}`;
   }
 
   async start(names = this.names) {

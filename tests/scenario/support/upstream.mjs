@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 export class Upstream {
   // `handle(request, count)` gets {method, path, query, headers, body} and how many times this path was
   // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, `silent` never.
-  static async start(handle = () => {}) {
+  static async start(handle = () => {}, host = '127.0.0.1') {
     const upstream = new Upstream();
     upstream.requests = [];
     upstream.counts = new Map();
@@ -23,8 +23,8 @@ export class Upstream {
         answer.end(result.text ?? JSON.stringify(result.body ?? {}));
       });
     });
-    await new Promise((resolve) => upstream.server.listen(0, '127.0.0.1', resolve));
-    upstream.url = `http://127.0.0.1:${upstream.server.address().port}`;
+    await new Promise((resolve) => upstream.server.listen(0, host, resolve));
+    upstream.url = `http://${host}:${upstream.server.address().port}`;
     return upstream;
   }
 
