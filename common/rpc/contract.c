@@ -153,6 +153,13 @@ static const struct rpc_contract_method breaker_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method limit_methods[] = {
+    {"List",  RPC_LONG,   true,  EDGE},
+    {"Set",   RPC_COMMIT, true,  EDGE},
+    {"Lease", RPC_COMMIT, false, RPC_BY_WORKER},
+    {},
+};
+
 static const struct rpc_contract_method call_cache_methods[] = {
     {"Stats", RPC_FAST,   true,  EDGE},
     {"Clear", RPC_COMMIT, false, EDGE},
@@ -181,6 +188,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {"tutti.v1.Documents", 61, document_methods},
     {"tutti.v1.Breakers", 13, breaker_methods},
+    {"tutti.v1.Limits", 24, limit_methods},
     {"tutti.v1.CallCache", 51, call_cache_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
     {},

@@ -9,7 +9,9 @@ void call_queue_read(struct reader *reader, json value, void *target);
 void dead_letter_read(struct reader *reader, json value, void *target);
 void on_open_read(struct reader *reader, json value, void *target);
 void on_exhausted_read(struct reader *reader, json value, void *target);
-void cache_read(struct reader *reader, json value, void *target); /* metadata_cache.c */
+void cache_read(struct reader *reader, json value, void *target);          /* metadata_cache.c */
+void limit_read(struct reader *reader, json value, void *target);          /* metadata_limit.c */
+void document_limit_read(struct reader *reader, json value, void *target); /* of the document */
 
 /** The same when the whole task was read: whether its arguments may be what is looked up. */
 void cache_finish(struct reader *reader, const struct draft *draft);

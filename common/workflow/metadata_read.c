@@ -200,6 +200,7 @@ static const struct field task_fields[] = {
     {"onOpen", on_open_read, 0, OPTIONAL},
     {"onExhausted", on_exhausted_read, 0, OPTIONAL},
     {"cache", cache_read, 0, OPTIONAL},
+    {"limit", limit_read, 0, OPTIONAL},
     {"deadLetter", dead_letter_read, 0, OPTIONAL},
 };
 static const struct synonym task_synonyms[] = {
@@ -281,6 +282,7 @@ static const struct field document_fields[] = {
     {"idempotencyKey", template_expression_read, offsetof(struct workflow, idempotency_key),
      PLACE_START_KEY},
     {"saga", boolean_read, offsetof(struct workflow, is_saga), OPTIONAL},
+    {"limit", document_limit_read, 0, OPTIONAL},
 };
 static const struct object_kind document_kind = {
     .what        = "`metadata.tutti` of the document",

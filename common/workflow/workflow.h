@@ -149,6 +149,15 @@ struct cache_rule {
     const struct template *key; /* what the answer depends on; NULL: the arguments */
 };
 
+/** How many jobs that have the same key are at work at once, and how many start in a time. */
+struct limit_rule {
+    const struct template *key; /* which ones go together; NULL: all of them */
+    uint32_t concurrency;       /* 0: no limit */
+    uint32_t rate_count;        /* in rate_period_us; 0: no limit */
+    int64_t rate_period_us;
+    bool is_of_workflow; /* it stands on the document: one for all calls */
+};
+
 struct call_body {
     enum call_by by;
     const char *function;         /* "http", "llm.chat" */
@@ -168,6 +177,7 @@ struct call_body {
     task_index undo_scope;          /* CALL_COMPENSATE: what is undone */
     const char *dead_letter_queue;  /* NULL: that of its jobs */
     const struct cache_rule *cache; /* NULL: it is made every time */
+    const struct limit_rule *limit; /* NULL: none of its own */
     bool fails_on_open;             /* `onOpen: fail`: it raises rather than wait for a breaker */
     bool pauses;                    /* `onExhausted: pause`: its last failure waits for a person */
     /* Of its authentication; NULL: it has none. `authentication` is a member of `with`, too. */
@@ -412,6 +422,7 @@ struct workflow {
     struct workflow_budget budget;
     struct schedule schedule;
     const struct template *idempotency_key; /* document; NULL: none */
+    const struct limit_rule *limit;         /* of calls without their own; NULL: none */
 };
 
 /**

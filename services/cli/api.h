@@ -59,7 +59,4 @@ enum cli_exit api_explain(const struct api_answer *answer);
  * path is empty, whatever follows, and a call with it is refused. */
 void api_put_segment(struct buf *path, const char *text);
 
-/** Writes the member `rate` of `10/1m`, or of `none`. False: it is neither. */
-bool put_rate(const char *text, struct json_writer *w);
-
 #endif

@@ -1,5 +1,6 @@
 /* retry, dead-letters: what was given up, and another go at it. */
 #include "cli/api.h"
+#include "cli/limit_flags.h"
 #include "cli/print.h"
 #include "json/json_text.h"
 

@@ -1,24 +1,13 @@
 /* queue, version: what waits, and the hand of an operator; and a small one. */
 #include "cli/api.h"
+#include "cli/limit_flags.h"
 #include "cli/print.h"
 #include "json/json_write.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 9 };
-
-static void put_limits_text(json queue, struct buf *out)
-{
-    json concurrency = json_get_text(queue, "concurrency");
-    json rate        = json_get_text(queue, "rate");
-    int64_t number   = 0;
-    if (json_to_int(concurrency, &number)) (void)buf_printf(out, "%" PRId64 " at once", number);
-    if (!json_to_int(json_get_text(rate, "count"), &number)) return;
-    str per = member(rate, "per", "");
-    (void)buf_printf(out, "%s%" PRId64 "/" STR_FMT, out->len > 0 ? ", " : "", number, STR_ARG(per));
-}
 
 static void add_queue(struct table *table, json queue)
 {
@@ -36,7 +25,12 @@ static void add_queue(struct table *table, json queue)
     CLEANUP(buf_done) struct buf time   = buf_init(CELL_MAX * 2);
     CLEANUP(buf_done) struct buf limits = buf_init(CELL_MAX * 4);
     print_duration(json_is_number(age) ? (int64_t)(json_number(age) * 1000) : 0, &time);
-    put_limits_text(queue, &limits);
+    limit_text_put(queue, &limits);
+    json of_keys = json_get_text(queue, "per_key");
+    if (json_is(of_keys, JSON_OBJECT)) {
+        (void)buf_put_text(&limits, limits.len > 0 ? "; per key " : "per key ");
+        limit_text_put(of_keys, &limits);
+    }
     cells[COLUMNS - 2] = buf_str(&time);
     cells[COLUMNS - 1] = buf_str(&limits);
     table_add(table, cells);
@@ -72,44 +66,14 @@ static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
 /* --- pause, resume, purge, set -----------------------------------------------------------------
  */
 
-enum { FLAG_CONCURRENCY, FLAG_RATE, FLAG_REDRIVE };
-
-static bool is_none(const char *text)
-{
-    return str_is(str_from(text), "none");
-}
-
-/* A positive number up to `end`. */
-static bool number_read(const char *text, char end, int64_t *ret_number)
-{
-    char *stop       = NULL;
-    long long number = strtoll(text, &stop, 10);
-    *ret_number      = number;
-    return stop != text && *stop == end && number > 0 && number < INT64_MAX;
-}
-
-bool put_rate(const char *text, struct json_writer *w)
-{
-    int64_t count = 0;
-    json_member(w, "rate");
-    if (is_none(text)) {
-        json_write_value(w, json_null());
-        return true;
-    }
-    if (!number_read(text, '/', &count)) return false;
-    json_begin_object(w);
-    json_put_int(w, "count", count);
-    json_put_text(w, "per", str_from(strchr(text, '/') + 1));
-    json_end_object(w);
-    return true;
-}
+enum { FLAG_CONCURRENCY, FLAG_RATE, FLAG_REDRIVE, FLAG_KEY_CONCURRENCY, FLAG_KEY_RATE };
 
 /* As the API takes it, or `none`. */
 static bool put_redrive(const char *text, struct json_writer *w)
 {
     CLEANUP(json_unrefp) json rule = json_null();
     struct error error             = {};
-    if (!is_none(text) && read_json_argument(text, &rule, &error) != STATUS_OK) {
+    if (!limit_is_none(text) && read_json_argument(text, &rule, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: --redrive: %s\n", error.text);
         return false;
     }
@@ -120,23 +84,28 @@ static bool put_redrive(const char *text, struct json_writer *w)
 
 static bool put_limits(const struct cli *cli, struct buf *body)
 {
-    struct json_writer w    = json_writer_init(body);
-    const char *concurrency = cli->values[FLAG_CONCURRENCY];
-    int64_t number          = 0;
+    struct json_writer w = json_writer_init(body);
+    size_t count         = 0;
+    size_t key_count     = 0;
+    bool takes_keys_off =
+        cli->values[FLAG_KEY_CONCURRENCY] && limit_is_none(cli->values[FLAG_KEY_CONCURRENCY]);
     json_begin_object(&w);
-    if (concurrency && is_none(concurrency)) {
-        json_member(&w, "concurrency");
+    bool is_fine = limit_put(cli->values[FLAG_CONCURRENCY], cli->values[FLAG_RATE], &w, &count);
+    if (takes_keys_off) {
+        json_member(&w, "per_key");
         json_write_value(&w, json_null());
-    } else if (concurrency) {
-        if (!number_read(concurrency, '\0', &number)) return false;
-        json_put_int(&w, "concurrency", number);
+        key_count = 1;
+    } else if (cli->values[FLAG_KEY_CONCURRENCY] || cli->values[FLAG_KEY_RATE]) {
+        json_member(&w, "per_key");
+        json_begin_object(&w);
+        is_fine &= limit_put(cli->values[FLAG_KEY_CONCURRENCY], cli->values[FLAG_KEY_RATE], &w,
+                             &key_count);
+        json_end_object(&w);
     }
-    const char *rate    = cli->values[FLAG_RATE];
     const char *redrive = cli->values[FLAG_REDRIVE];
-    if (rate && !put_rate(rate, &w)) return false;
     if (redrive && !put_redrive(redrive, &w)) return false;
     json_end_object(&w);
-    return concurrency || rate || redrive;
+    return is_fine && (count + key_count > 0 || redrive);
 }
 
 static enum cli_exit change_queue(const struct cli *cli)
@@ -157,7 +126,8 @@ static enum cli_exit change_queue(const struct cli *cli)
     if (!said || (is_set && !put_limits(cli, &body))) {
         (void)fprintf(stderr,
                       "tutti: queue pause|resume|purge NAME, or queue set NAME "
-                      "[--concurrency N|none] [--rate COUNT/TIME|none] [--redrive JSON|none]\n");
+                      "[--concurrency N|none] [--rate COUNT/TIME|none] [--redrive JSON|none] "
+                      "[--key-concurrency N|none] [--key-rate COUNT/TIME]\n");
         return CLI_USAGE;
     }
     (void)buf_put_text(&path, "/v1/queues/");

@@ -114,6 +114,13 @@ static const struct cli_flag queue_flags[] = {
     {"--rate", 0, "COUNT/TIME|none", "set: at most so many starts in a time: 100/1m"},
     {"--redrive", 0, "JSON|@FILE|none",
      "set: which dead letters go again: {\"errors\", \"after\", \"times\", \"rate\"}"},
+    {"--key-concurrency", 0, "N|none", "set: the same of the jobs of each key; none: also no rate"},
+    {"--key-rate", 0, "COUNT/TIME", "set: likewise"},
+    {},
+};
+static const struct cli_flag limits_flags[] = {
+    {"--concurrency", 0, "N", "set: at most N calls under way at once"},
+    {"--rate", 0, "COUNT/TIME", "set: at most so many starts in a time: 100/1m"},
     {},
 };
 static const struct cli_flag assistant_flags[] = {
@@ -287,6 +294,10 @@ static const struct cli_command commands[] = {
      "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs that call an open one are\n"
      "held and burn no attempt. `open` shuts it by hand until `reset`.", 0, 2, NULL,
      command_breakers},
+    {"limits", "[TARGET [set|drop]]", "how many calls of whom are under way, and may be",
+     "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs above the limit wait in\n"
+     "their queue and burn no attempt. Limits of keys are listed while jobs use them.", 0, 2,
+     limits_flags, command_limits},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},

@@ -105,6 +105,10 @@ void breakers_list(struct api_call *call);
 void breakers_get(struct api_call *call);
 void breakers_reset(struct api_call *call);
 void breakers_open(struct api_call *call);
+void limits_list(struct api_call *call);
+void limits_get(struct api_call *call);
+void limits_set(struct api_call *call);
+void limits_delete(struct api_call *call);
 void call_cache_get(struct api_call *call);
 void call_cache_clear(struct api_call *call);
 

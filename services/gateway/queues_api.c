@@ -127,12 +127,21 @@ static bool read_redrive(struct api_call *call, json body, Pb__RedriveRule *rule
 bool queue_rate_read(struct api_call *call, json rate, const char *name, uint32_t *ret_count,
                      int64_t *ret_period_us)
 {
-    int64_t number = 0;
-    if (!json_is(rate, JSON_OBJECT)) return true;
-    if (json_to_int(json_get_text(rate, "count"), &number)) *ret_count = (uint32_t)number;
-    if (duration_parse(json_str(json_get_text(rate, "per")), ret_period_us)) return true;
+    if (view_rate_read(rate, ret_count, ret_period_us)) return true;
     api_fail_with(call, "invalid_request", (str){}, "%s.per: a duration such as `1m`", name);
     return false;
+}
+
+/* The limits of keys; false: the call has been answered. */
+static bool read_keys(struct api_call *call, json limits, Pb__SetQueue *message)
+{
+    int64_t number    = 0;
+    message->sets_key = !json_is(limits, JSON_INVALID);
+    if (json_to_int(json_get_text(limits, "concurrency"), &number)) {
+        message->key_concurrency = (uint32_t)number;
+    }
+    return queue_rate_read(call, json_get_text(limits, "rate"), "per_key.rate",
+                           &message->key_rate_count, &message->key_rate_period_us);
 }
 
 void queues_set(struct api_call *call)
@@ -148,6 +157,7 @@ void queues_set(struct api_call *call)
     message.sets_redrive     = !json_is(redrive, JSON_INVALID);
     if (json_to_int(concurrency, &number)) message.concurrency = (uint32_t)number;
     if (!queue_rate_read(call, rate, "rate", &message.rate_count, &message.rate_period_us)) return;
+    if (!read_keys(call, json_get_text(call->body, "per_key"), &message)) return;
     if (json_is(redrive, JSON_OBJECT)) {
         if (!read_redrive(call, redrive, &rule)) return;
         message.redrive = &rule;

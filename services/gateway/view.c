@@ -402,6 +402,26 @@ void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
     json_end_object(w);
 }
 
+void view_rate(struct json_writer *w, uint32_t count, int64_t period_us)
+{
+    char per[TIME_TEXT_SIZE];
+    if (count == 0) return;
+    duration_format(period_us, per);
+    json_member(w, "rate");
+    json_begin_object(w);
+    json_put_int(w, "count", count);
+    json_put_text(w, "per", str_from(per));
+    json_end_object(w);
+}
+
+bool view_rate_read(json rate, uint32_t *ret_count, int64_t *ret_period_us)
+{
+    int64_t number = 0;
+    if (!json_is(rate, JSON_OBJECT)) return true;
+    if (json_to_int(json_get_text(rate, "count"), &number)) *ret_count = (uint32_t)number;
+    return duration_parse(json_str(json_get_text(rate, "per")), ret_period_us);
+}
+
 void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue)
 {
     json_put_bool(w, "paused", queue->paused);
@@ -412,13 +432,12 @@ void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue)
         json_write_raw(w, str_from(queue->redrive_json));
     }
     if (queue->concurrency > 0) json_put_int(w, "concurrency", queue->concurrency);
-    if (queue->rate_count == 0) return;
-    char per[TIME_TEXT_SIZE];
-    duration_format(queue->rate_period_us, per);
-    json_member(w, "rate");
+    view_rate(w, queue->rate_count, queue->rate_period_us);
+    if (queue->key_concurrency == 0 && queue->key_rate_count == 0) return;
+    json_member(w, "per_key");
     json_begin_object(w);
-    json_put_int(w, "count", queue->rate_count);
-    json_put_text(w, "per", str_from(per));
+    if (queue->key_concurrency > 0) json_put_int(w, "concurrency", queue->key_concurrency);
+    view_rate(w, queue->key_rate_count, queue->key_rate_period_us);
     json_end_object(w);
 }
 

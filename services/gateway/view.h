@@ -28,6 +28,10 @@ void view_finding(struct json_writer *w, const Pb__Finding *finding);
 void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter);
 void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *group);
 void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker);
+/** The member `rate` of a limit, if it has one; and back: false: `per` is no duration. */
+void view_rate(struct json_writer *w, uint32_t count, int64_t period_us);
+bool view_rate_read(json rate, uint32_t *ret_count, int64_t *ret_period_us);
+
 /** The members of a queue that operators set; the object is open. */
 void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);

@@ -195,8 +195,8 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, targets),
      .doc    = "Settings by target (`tool:HOST:PORT`, `llm:PROVIDER`, `worker:FUNCTION`): "
-               "{breaker: {failures, window, open, successes}}. Functions of workers have a "
-               "breaker only if they stand here."},
+               "{breaker: {failures, window, open, successes}, concurrency, rate: {count, "
+               "per}}. Functions of workers have a breaker and a limit only if they stand here."},
     {.path     = "approvals.four_eyes",
      .kind     = CONFIG_BOOL,
      .offset   = offsetof(struct options, four_eyes),

@@ -32,6 +32,14 @@ Feature: E14 queue
       | call: worker.a       | onOpen: wait   | V06  |
       | call: worker.a       | onOpen: true   | V06  |
       | set: { a: 1 }        | onOpen: hold   | V30  |
+      | call: worker.a       | limit: { concurrency: 0 } | V06  |
+      | call: worker.a       | limit: { concurrency: two } | V06  |
+      | call: worker.a       | limit: {}      | V06  |
+      | call: worker.a       | limit: { rate: { count: 1 } } | V06  |
+      | call: worker.a       | limit: { rate: { count: 1, per: PT0.5S } } | V06  |
+      | call: worker.a       | limit: { rate: { count: 1, per: P2D } } | V06  |
+      | call: worker.a       | limit: { key: '${ .customer }', max: 3 } | V04  |
+      | set: { a: 1 }        | limit: { concurrency: 1 } | V30  |
 
   Scenario Outline: What to do while a breaker is open changes nothing while it is closed
     Given a workflow with definition:

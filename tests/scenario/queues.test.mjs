@@ -34,7 +34,7 @@ scenario('a queue is paused, limited and purged, whatever dies meanwhile', { nee
   await suite.apply(WORK);
   const { api } = suite;
 
-  assert.deepEqual(await api.ok('POST', '/v1/queues/jobs/pause'), { name: 'jobs', paused: true, purging: false });
+  assert.deepEqual(await api.ok('POST', '/v1/queues/jobs/pause'), { name: 'jobs', paused: true, purging: false, redriving: false });
   const runs = [];
   for (let i = 0; i < 5; i++) runs.push(await suite.startRun('work'));
   assert.equal((await poll(suite)).length, 0);
@@ -45,7 +45,7 @@ scenario('a queue is paused, limited and purged, whatever dies meanwhile', { nee
   assert.equal((await api.ok('POST', '/v1/queues/jobs/resume')).paused, false);
 
   const limits = await api.ok('PATCH', '/v1/queues/jobs', { concurrency: 2 });
-  assert.deepEqual(limits, { name: 'jobs', paused: false, purging: false, concurrency: 2 });
+  assert.deepEqual(limits, { name: 'jobs', paused: false, purging: false, redriving: false, concurrency: 2 });
   const two = await poll(suite);
   assert.equal(two.length, 2);
   await killScheduler(suite);

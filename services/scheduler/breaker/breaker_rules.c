@@ -5,7 +5,12 @@
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
-enum { POINTER_MAX = 1'024, DAY_MS = 86'400'000 };
+enum {
+    POINTER_MAX = 1'024,
+    DAY_MS      = 86'400'000,
+    SECOND_MS   = 1'000,
+    LIMIT_MAX   = 1'000'000, /* as of queues */
+};
 
 const struct breaker_rules breaker_rules_default = {
     .common  = {.failures  = BREAKER_FAILURES,
@@ -47,6 +52,42 @@ static bool member_from(str name, json value, struct breaker_settings *settings,
     return false;
 }
 
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+static bool rate_from(json value, struct target_limit *limit)
+{
+    int64_t span_ms = 0;
+    bool is_fine    = json_is(value, JSON_OBJECT) && json_count(value) == 2 &&
+                   count_from(json_get_text(value, "count"), LIMIT_MAX, &limit->rate_count) &&
+                   config_duration_from(json_get_text(value, "per"), &span_ms) &&
+                   span_ms >= SECOND_MS && span_ms <= DAY_MS;
+    limit->rate_period_us = span_ms * 1000;
+    return is_fine;
+}
+
+/* As member_from(). */
+static bool limit_from(str name, json value, struct target_limit *limit, bool *ret_known)
+{
+    *ret_known = true;
+    if (str_is(name, "concurrency")) return count_from(value, LIMIT_MAX, &limit->concurrency);
+    if (str_is(name, "rate")) return rate_from(value, limit);
+    *ret_known = false;
+    return false;
+}
+
+bool breaker_rules_limit(const struct breaker_rules *rules, str target,
+                         struct target_limit *ret_limit)
+{
+    json own   = json_get(rules->targets, target);
+    *ret_limit = (struct target_limit){};
+    for (size_t i = 0; i < json_count(own); i++) {
+        bool is_known = false;
+        (void)limit_from(json_key_at(own, i), json_value_at(own, i), ret_limit, &is_known);
+    }
+    return ret_limit->concurrency > 0 || ret_limit->rate_count > 0;
+}
+
 /* --- findings ----------------------------------------------------------------------------------
  */
 
@@ -84,14 +125,23 @@ static void check_target(const struct checked *checked, str name, json target)
         return;
     }
     for (size_t i = 0; i < json_count(target); i++) {
-        bool is_fine = str_is(json_key_at(target, i), "breaker") &&
+        struct target_limit limit = {};
+        bool is_limit             = false;
+        bool is_fine              = str_is(json_key_at(target, i), "breaker") &&
                        json_is(json_value_at(target, i), JSON_OBJECT);
+        bool is_set =
+            limit_from(json_key_at(target, i), json_value_at(target, i), &limit, &is_limit);
+        if (is_set) continue;
         (void)json_pointer_add(checked->pointer, json_key_at(target, i));
         if (is_fine) {
             check_breaker(checked, json_value_at(target, i));
+        } else if (is_limit) {
+            config_found(checked->config, checked->list, buf_str(checked->pointer),
+                         "`concurrency: 4`, `rate: {count: 100, per: 1m}`; per from 1s to 24h",
+                         "this is no limit");
         } else {
             config_found(checked->config, checked->list, buf_str(checked->pointer),
-                         "`breaker: {failures, window, open, successes}`",
+                         "`breaker: {failures, window, open, successes}`, `concurrency`, `rate`",
                          "a target has no such setting");
         }
         checked->pointer->len = length;

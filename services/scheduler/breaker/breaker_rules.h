@@ -5,6 +5,7 @@
  *     breaker: { failures: 5, window: 60s, open: 60s, successes: 2 }    # of all
  *     targets:
  *       "tool:api.example.com:443": { breaker: { failures: 20, open: 10s } }
+ *       "tool:small.example.com:443": { concurrency: 4, rate: { count: 100, per: 1m } }
  *       "worker:charge": {}              # a function of a worker has a breaker if it stands here
  *
  * Threads: any, once it is read.
@@ -32,6 +33,16 @@ void breaker_rules_check(const struct breaker_rules *rules, const struct config 
 
 /** The settings of a target: its own, and those of all where it has none. */
 struct breaker_settings breaker_rules_of(const struct breaker_rules *rules, str target);
+
+/** How many calls of a target may be under way at once and start in a time. False: that is not
+ * configured. */
+struct target_limit {
+    uint32_t concurrency;   /* 0: no limit */
+    uint32_t rate_count;    /* 0: no limit */
+    int64_t rate_period_us; /* of rate_count */
+};
+bool breaker_rules_limit(const struct breaker_rules *rules, str target,
+                         struct target_limit *ret_limit);
 
 /** Says whether a target may have a breaker: a worker's function must be asked for. */
 bool breaker_rules_allow(const struct breaker_rules *rules, str target);

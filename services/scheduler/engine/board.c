@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/limits/limit_board.h"
 #include "scheduler/engine/worker.h"
 #include "scheduler/tables/record.h"
 
@@ -26,6 +27,7 @@ struct board {
     struct board_target *targets; /* that hold jobs; their names are owned */
     size_t target_count, target_capacity;
     Pb__PartitionStatus partition;
+    struct limit_board *limits; /* owned; has its own mutex */
 };
 
 struct board *board_new(void)
@@ -34,6 +36,7 @@ struct board *board_new(void)
     int failed          = pthread_mutex_init(&board->mutex, NULL);
     ASSERT(!failed);
     board->partition = (Pb__PartitionStatus)PB__PARTITION_STATUS__INIT;
+    board->limits    = limit_board_new();
     return board;
 }
 
@@ -54,6 +57,7 @@ void board_free(struct board *board)
         free(board->queues[i].redrive_json);
     }
     clear_targets(board);
+    limit_board_free(board->limits);
     free(board->targets);
     free(board->queues);
     free(board->workers);
@@ -110,6 +114,9 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->concurrency          = queue->limits.concurrency;
     view->rate_count           = queue->limits.rate_count;
     view->rate_period_us       = queue->limits.rate_period_us;
+    view->key_concurrency      = queue->key_limits.concurrency;
+    view->key_rate_count       = queue->key_limits.rate_count;
+    view->key_rate_period_us   = queue->key_limits.rate_period_us;
     view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
     view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
     view->redriving            = queue->is_redriving;
@@ -303,6 +310,11 @@ uint64_t board_held_of(const struct board_held *held, const char *name)
     const struct board_target *found =
         bsearch(&wanted, held->items, held->count, sizeof wanted, compare_targets);
     return found ? found->held : 0;
+}
+
+struct limit_board *board_limits(struct board *board)
+{
+    return board->limits;
 }
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status)

@@ -17,6 +17,7 @@
 struct board;
 
 struct job_queues;
+struct limit_board;
 struct targets;
 struct workers;
 
@@ -58,6 +59,9 @@ struct board_held {
 status board_held(struct board *board, struct arena *arena, struct board_held *ret_held,
                   struct error *reterr);
 uint64_t board_held_of(const struct board_held *held, const char *name); /* 0: none */
+
+/** What is shown of limits. */
+struct limit_board *board_limits(struct board *board);
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status);
 

@@ -2,12 +2,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/limits/limit_board.h"
 
 #define READERS_US INT64_C(60'000'000)
 
 void engine_show(struct engine *engine)
 {
     struct board *board = engine->options.board;
+    limit_board_take(board ? board_limits(board) : NULL, job_queues_limits(engine->queues),
+                     engine->now_us);
     if (!board) return;
     Pb__PartitionStatus shown = PB__PARTITION_STATUS__INIT;
     shown.partition           = engine->partition->index;

@@ -70,6 +70,8 @@ enum command_kind {
     COMMAND_DELETE_SCHEDULE,    /* Pb__DeleteSchedule -> Pb__DeletedSchedule */
     COMMAND_SET_BREAKER,        /* Pb__SetBreaker -> Pb__BreakerView */
     COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
+    COMMAND_SET_LIMIT,          /* Pb__SetLimit -> Pb__LimitView */
+    COMMAND_LEASE_LIMITS,       /* Pb__LeaseLimits -> Pb__LeasedLimits */
     COMMAND_CLEAR_CALL_CACHE,   /* Pb__ClearCache -> Pb__ClearedCache */
 
     /* Between engines, and around them. */

@@ -4,6 +4,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 
@@ -51,6 +52,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_CANCEL_JOB: return engine_cancel_job(engine, command, reterr);
     case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
+    case COMMAND_SET_LIMIT: return engine_set_limit(engine, command, reterr);
+    case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;

@@ -13,6 +13,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
@@ -99,7 +100,9 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_redrives_go_on(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));
+    TRY(engine_limits_share(engine, reterr));
     TRY(settle_all(engine, reterr));
+    TRY(engine_limits_settle(engine, reterr));
     engine_end_polls(engine, false);
     TRY(engine_flush(engine, reterr));
     TRY(engine_deletions_go_on(engine, reterr));

@@ -1,4 +1,4 @@
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/job_queue_internal.h"
 
 #include "base/assert.h"
 #include "base/map.h"
@@ -8,18 +8,6 @@
 #include <stdlib.h>
 
 enum { QUEUE_NAMES_MAX = 1 << 20, QUEUES_CAPACITY_MIN = 16 };
-
-struct job_queues {
-    struct queue **queues; /* owned, as is each */
-    size_t queue_count, queue_capacity;
-    struct map *by_name; /* key of a queue -> struct queue */
-    struct map *by_id;   /* job id -> struct open_job, owned */
-    struct heap delayed;
-    struct heap leased;
-    struct heap throttled;   /* queues, by the time of their next start */
-    struct targets *targets; /* owned */
-    struct lines *lines;     /* owned */
-};
 
 static struct open_job *job_of(const struct heap_link *link)
 {
@@ -63,7 +51,7 @@ static bool opens_before(const struct heap_link *a, const struct heap_link *b)
     return opens_us(a) < opens_us(b);
 }
 
-struct job_queues *job_queues_new(void)
+struct job_queues *job_queues_new(bool is_owner, uint16_t partitions)
 {
     struct job_queues *queues = mem_new(1, sizeof *queues);
     queues->by_name           = map_new(QUEUE_NAMES_MAX);
@@ -73,6 +61,7 @@ struct job_queues *job_queues_new(void)
     queues->throttled         = heap_init(opens_before);
     queues->targets           = targets_new();
     queues->lines             = lines_new();
+    queues->limits            = limits_new(is_owner, partitions);
     return queues;
 }
 
@@ -89,12 +78,19 @@ static void queue_free(struct queue *queue)
     free(queue);
 }
 
+static void job_free(struct open_job *job)
+{
+    free(job->limit_key);
+    free(job->limit_name);
+    free(job);
+}
+
 void job_queues_free(struct job_queues *queues)
 {
     if (!queues) return;
     size_t cursor = 0;
     void *job     = NULL;
-    while (map_next(queues->by_id, &cursor, NULL, &job)) free(job);
+    while (map_next(queues->by_id, &cursor, NULL, &job)) job_free(job);
     for (size_t i = 0; i < queues->queue_count; i++) queue_free(queues->queues[i]);
     free(queues->queues);
     map_free(queues->by_name);
@@ -104,6 +100,7 @@ void job_queues_free(struct job_queues *queues)
     heap_done(&queues->throttled);
     targets_free(queues->targets);
     lines_free(queues->lines);
+    limits_free(queues->limits);
     free(queues);
 }
 
@@ -170,8 +167,7 @@ void open_job_adopt(struct open_job *job, struct worker *holder)
     job->holder = holder;
 }
 
-/* Takes the job out of the place it is in. */
-static void unplace(struct job_queues *queues, struct open_job *job)
+void job_unplace(struct job_queues *queues, struct open_job *job)
 {
     struct queue *queue = job->queue;
     switch (job->state) {
@@ -191,6 +187,7 @@ static void unplace(struct job_queues *queues, struct open_job *job)
     case OPEN_JOB_LEASED:
         heap_remove(&queues->leased, &job->link);
         queue->leased_count--;
+        job_end_limits(queues, job);
         open_job_adopt(job, NULL);
         return;
     }
@@ -204,7 +201,7 @@ static void shut_out(struct job_queues *queues, struct open_job *job)
     target_note_held(queues->targets, job->target, job);
 }
 
-static void place_waiting(struct job_queues *queues, struct open_job *job, int64_t now_us)
+void job_place(struct job_queues *queues, struct open_job *job, int64_t now_us)
 {
     struct queue *queue = job->queue;
     bool is_due         = job->due_us <= now_us;
@@ -226,7 +223,7 @@ static void place_waiting(struct job_queues *queues, struct open_job *job, int64
 
 struct line *job_line_at(struct job_queues *queues, struct queue *queue, str workflow)
 {
-    return line_at(queues->lines, queue, NULL, workflow);
+    return line_at(queues->lines, queue, workflow);
 }
 
 size_t job_queues_line_count(const struct job_queues *queues)
@@ -242,16 +239,21 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
     *added                 = *job;
     added->link            = (struct heap_link){};
     added->target          = NULL;
+    added->limit_key       = NULL;
+    added->limit_name      = NULL;
     if (!map_put(queues->by_id, str_from(added->id.text), added)) {
         free(added);
         return NULL;
     }
-    if (!job->line) added->line = job_line_at(queues, job->queue, (str){});
-    ASSERT(added->line); /* LINES_MAX is beyond QUEUE_JOBS_MAX */
-    line_use(queues->lines, added->line);
+    if (job->limit_key) added->limit_key = mem_dup(job->limit_key, strlen(job->limit_key));
+    if (job->limit_name) added->limit_name = mem_dup(job->limit_name, strlen(job->limit_name));
     if (job->target) target_add_job(job->target, added);
     if (added->is_probe && added->target) added->target->probe = added;
-    place_waiting(queues, added, now_us);
+    if (!job->line) added->line = line_at(queues->lines, job->queue, (str){});
+    ASSERT(added->line); /* LINES_MAX is beyond what QUEUE_JOBS_MAX jobs need */
+    added->line = job_line_of(queues, added, now_us);
+    line_use(queues->lines, added->line);
+    job_place(queues, added, now_us);
     return added;
 }
 
@@ -260,24 +262,14 @@ struct open_job *open_job_find(struct job_queues *queues, str id)
     return map_get(queues->by_id, id);
 }
 
-/* Whoever has a probe says what became of it before it leaves; else it was not used. */
-static void open_job_leave(struct job_queues *queues, struct open_job *job)
-{
-    struct target *target = job->target;
-    if (!target) return;
-    if (target->probe == job) target_note_probe(queues->targets, target, PROBE_RETURNED);
-    target_remove_job(target, job);
-    targets_drop(queues->targets, target);
-}
-
 void open_job_remove(struct job_queues *queues, struct open_job *job)
 {
-    unplace(queues, job);
+    job_unplace(queues, job);
     line_leave(queues->lines, job->line);
-    open_job_leave(queues, job);
+    job_leave_target(queues, job);
     void *removed = map_remove(queues->by_id, str_from(job->id.text));
     ASSERT(removed == job);
-    free(job);
+    job_free(job);
 }
 
 struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor)
@@ -349,7 +341,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
     ASSERT(job->state != OPEN_JOB_LEASED);
     ASSERT(lease_ms > 0);
     line_take_turn(job->line, now_us);
-    unplace(queues, job);
+    job_unplace(queues, job);
     job->state            = OPEN_JOB_LEASED;
     job->is_cancel_wanted = false;
     job->is_unclaimed     = false;
@@ -360,6 +352,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
     job->lease_number++;
     heap_add(&queues->leased, &job->link);
     job->queue->leased_count++;
+    job_use_limits(queues, job);
     open_job_adopt(job, holder);
 }
 
@@ -377,78 +370,17 @@ void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t no
     heap_move(&queues->leased, &job->link);
 }
 
-void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held, int64_t now_us)
-{
-    if (job->is_held == is_held) return;
-    job->is_held = is_held;
-    if (job->state == OPEN_JOB_LEASED) return;
-    unplace(queues, job);
-    place_waiting(queues, job, now_us);
-}
-
-/* --- targets -----------------------------------------------------------------------------------
- */
-
-struct targets *job_queues_targets(const struct job_queues *queues)
-{
-    return queues->targets;
-}
-
-static void place_again(struct job_queues *queues, struct open_job *job, int64_t now_us)
-{
-    bool was_shut_out = job->is_shut_out;
-    if (job->state == OPEN_JOB_LEASED) return;
-    unplace(queues, job);
-    place_waiting(queues, job, now_us);
-    if (was_shut_out && job->is_shut_out) job->target->held_total--; /* it has been counted */
-}
-
-void open_job_aim(struct job_queues *queues, struct open_job *job, struct target *target,
-                  int64_t now_us)
-{
-    bool is_waiting = job->state != OPEN_JOB_LEASED;
-    if (job->target == target) return;
-    if (is_waiting) unplace(queues, job);
-    open_job_leave(queues, job);
-    if (target) target_add_job(target, job);
-    if (is_waiting) place_waiting(queues, job, now_us);
-}
-
-void open_job_set_probe(struct job_queues *queues, struct open_job *job, bool is_probe,
-                        int64_t now_us)
-{
-    job->is_probe      = is_probe;
-    job->target->probe = is_probe ? job : NULL;
-    place_again(queues, job, now_us);
-}
-
-void target_place_jobs(struct job_queues *queues, struct target *target, int64_t now_us)
-{
-    for (struct open_job *job = target->first; job; job = job->target_next) {
-        place_again(queues, job, now_us);
-    }
-}
-
-struct open_job *target_peek(const struct target *target)
-{
-    struct open_job *best = NULL;
-    for (struct open_job *job = target->first; job; job = job->target_next) {
-        if (job->is_shut_out && (!best || open_job_is_before(job, best))) best = job;
-    }
-    return best;
-}
-
 /* --- times -------------------------------------------------------------------------------------
  */
 
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us)
 {
-    unplace(queues, job);
+    job_unplace(queues, job);
     job->lease_expires_us = 0;
     job->attempt_ends_us  = 0;
     job->due_us           = due_us;
-    place_waiting(queues, job, now_us);
+    job_place(queues, job, now_us);
 }
 
 void job_queues_advance(struct job_queues *queues, int64_t now_us)
@@ -456,12 +388,13 @@ void job_queues_advance(struct job_queues *queues, int64_t now_us)
     const struct heap_link *first = NULL;
     while ((first = heap_first(&queues->delayed)) && job_of(first)->due_us <= now_us) {
         struct open_job *job = job_of(first);
-        unplace(queues, job);
-        place_waiting(queues, job, now_us);
+        job_unplace(queues, job);
+        job_place(queues, job, now_us);
     }
     while ((first = heap_first(&queues->throttled)) && opens_us(first) <= now_us) {
         heap_remove(&queues->throttled, &queue_of(first)->opening);
     }
+    limits_advance(queues->limits, now_us);
     struct target *target = NULL;
     while ((target = targets_wake(queues->targets, now_us))) {
         target_place_jobs(queues, target, now_us);
@@ -485,5 +418,6 @@ int64_t job_queues_due_us(const struct job_queues *queues)
     if (leased && over_us(job_of(leased)) < due_us) due_us = over_us(job_of(leased));
     const struct heap_link *throttled = heap_first(&queues->throttled);
     if (throttled && opens_us(throttled) < due_us) due_us = opens_us(throttled);
-    return due_us;
+    int64_t limit_us = limits_due_us(queues->limits);
+    return limit_us < due_us ? limit_us : due_us;
 }

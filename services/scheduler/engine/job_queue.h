@@ -22,6 +22,7 @@
 #include "base/status.h"
 #include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/heap.h"
+#include "scheduler/engine/limits/limit.h"
 #include "scheduler/engine/queues/line.h"
 #include "scheduler/engine/queues/queue_flow.h"
 #include "scheduler/engine/queues/queue_limits.h"
@@ -43,11 +44,12 @@ struct queue {
     struct line *first_line; /* all that have jobs of their own */
     uint64_t turn;           /* counts */
     size_t ready_count, delayed_count, held_count, leased_count;
-    struct queue_limits limits; /* as they were set, for all partitions together */
-    uint32_t concurrency;       /* the share of this one; 0: no limit */
-    struct start_rate rate;     /* likewise */
-    struct heap_link opening;   /* while the rate allows no start */
-    uint64_t purge_before;      /* what waits and has a smaller sequence goes; 0: nothing does */
+    struct queue_limits limits;     /* as they were set, for all partitions together */
+    uint32_t concurrency;           /* the share of this one; 0: no limit */
+    struct start_rate rate;         /* likewise */
+    struct queue_limits key_limits; /* of the jobs of each key, over all partitions */
+    struct heap_link opening;       /* while the rate allows no start */
+    uint64_t purge_before; /* what waits and has a smaller sequence goes; 0: nothing does */
     struct queue_flow completed, failed;      /* jobs that ended of late */
     uint64_t dead_count;                      /* entries of its dead letter queue */
     char *redrive_json;                       /* of redrive/: its rule; NULL: none */
@@ -65,6 +67,10 @@ struct open_job {
     uint64_t sequence;
     int64_t due_us;
     int64_t queued_us; /* when it was first scheduled */
+
+    char *limit_key;                /* of those that go together; NULL: none */
+    char *limit_name;               /* of what its workflow limits; NULL: nothing */
+    struct queue_limits limit_rule; /* of that */
 
     bool is_held; /* not to be leased (again); a lease that it has goes on */
 
@@ -89,8 +95,8 @@ struct open_job {
 
 struct job_queues;
 
-/** Owned: job_queues_free(). */
-struct job_queues *job_queues_new(void);
+/** Owned: job_queues_free(). `is_owner`: of the system partition, one of `partitions`. */
+struct job_queues *job_queues_new(bool is_owner, uint16_t partitions);
 void job_queues_free(struct job_queues *queues);
 void job_queues_freep(struct job_queues **queues);
 
@@ -105,8 +111,9 @@ struct queue *job_queue_find(struct job_queues *queues, str namespace, str name)
 /** Walks all queues in the order in which they were made; NULL at the end. `*index` begins at 0. */
 struct queue *job_queue_next(struct job_queues *queues, size_t *index);
 
-/** The targets of its jobs. */
+/** The targets of its jobs, and what limits them. */
 struct targets *job_queues_targets(const struct job_queues *queues);
+struct limits *job_queues_limits(const struct job_queues *queues);
 
 /** The line of a workflow, "namespace/workflow", in a queue; a job of it may be added. */
 struct line *job_line_at(struct job_queues *queues, struct queue *queue, str workflow);
@@ -157,6 +164,17 @@ void open_job_hold(struct job_queues *queues, struct open_job *job, bool is_held
 /** Its target is another one from now on (NULL: none). */
 void open_job_aim(struct job_queues *queues, struct open_job *job, struct target *target,
                   int64_t now_us);
+
+/** What limits it may have changed: it is placed anew, at work or not. */
+void open_job_limit(struct job_queues *queues, struct open_job *job, int64_t now_us);
+void target_limit_jobs(struct job_queues *queues, struct target *target, int64_t now_us);
+
+/** What the jobs of each key of `queue` are limited by from now on. */
+void queue_limit_keys(struct job_queues *queues, struct queue *queue,
+                      const struct queue_limits *rule, int64_t now_us);
+
+/** It was handed out now, which counts for the rates of its limits. */
+void open_job_start(struct job_queues *queues, const struct open_job *job, int64_t now_us);
 
 /** From now on it is a probe, or is not any more. */
 void open_job_set_probe(struct job_queues *queues, struct open_job *job, bool is_probe,

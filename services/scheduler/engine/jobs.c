@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/job_key.h"
 #include "json/json_text.h"
@@ -60,6 +61,13 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     record.is_probe        = job->is_probe;
     record.fails_on_open   = job->fails_on_open;
     record.workflow        = line_of_workflow(job->line)->name.ptr;
+    if (job->limit_key) record.limit_key = job->limit_key;
+    if (job->limit_name) {
+        record.limit_name           = job->limit_name;
+        record.limit_concurrency    = job->limit_rule.concurrency;
+        record.limit_rate_count     = job->limit_rule.rate_count;
+        record.limit_rate_period_us = job->limit_rule.rate_period_us;
+    }
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -132,7 +140,7 @@ static status place(struct engine *engine, const struct live_run *live, const st
 {
     str name            = str_from(record->job->queue);
     struct queue *queue = job_queue_at(engine->queues, str_from(record->queue_namespace), name);
-    const struct open_job job = {
+    struct open_job job = {
         .id            = event->id,
         .run           = live->id,
         .queue         = queue,
@@ -145,6 +153,7 @@ static status place(struct engine *engine, const struct live_run *live, const st
         .target        = engine_target_of(engine, name, record->job->function, event->value),
         .fails_on_open = fails_on_open(live, event),
     };
+    TRY(engine_job_limits(engine, live, event, &job, reterr));
     const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",

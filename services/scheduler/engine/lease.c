@@ -102,6 +102,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
                    attempt_end_us(engine, record));
     TRY(engine_ready_put(engine, job, reterr));
+    open_job_start(engine->queues, job, engine->now_us);
     if (job->queue->rate.count > 0) {
         queue_start(engine->queues, job->queue, engine->now_us);
         TRY(engine_queue_put(engine, job->queue, reterr));

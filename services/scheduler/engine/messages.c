@@ -3,6 +3,7 @@
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/webhooks.h"
 
 status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
@@ -42,6 +43,10 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_breaker_report(engine, message->breaker_report, reterr);
     case PB__MESSAGE__CONTENT_BREAKER_NEWS:
         return engine_take_breaker_news(engine, message->breaker_news, reterr);
+    case PB__MESSAGE__CONTENT_LIMIT_ASKS:
+        return engine_take_limit_asks(engine, message->limit_asks, reterr);
+    case PB__MESSAGE__CONTENT_LIMIT_NEWS:
+        return engine_take_limit_news(engine, message->limit_news, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

@@ -10,6 +10,8 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/limits/limit_board.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/run_index.h"
@@ -107,6 +109,11 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
         job.is_probe      = record->is_probe && job.target;
         job.fails_on_open = record->fails_on_open;
     }
+    if (*record->limit_key) job.limit_key = (char *)(uintptr_t)record->limit_key;
+    if (*record->limit_name) job.limit_name = (char *)(uintptr_t)record->limit_name;
+    job.limit_rule = (struct queue_limits){.concurrency    = record->limit_concurrency,
+                                           .rate_count     = record->limit_rate_count,
+                                           .rate_period_us = record->limit_rate_period_us};
     if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
 
     struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);
@@ -245,10 +252,11 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     struct recovery recovery = {.engine = engine, .arena = arena, .now_us = engine->now_us};
     (void)job_queue_at(engine->queues, (str){}, str_from("tools")); /* shown also when empty */
     (void)job_queue_at(engine->queues, (str){}, str_from("llm"));
+    TRY(engine_limits_recover(engine, reterr));
     TRY(engine_breakers_recover(engine, reterr));
+    TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
     TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
-    TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
     uint64_t redriven = 0;
     TRY(txn_count(engine->txn, TABLE_REDRIVES, &redriven, reterr));
     engine->has_redrives = redriven > 0;
@@ -270,7 +278,8 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->turned_mono_us = engine_mono_us(engine);
     engine->ready_next     = 1;
     engine->dead_next      = 1;
-    engine->queues         = job_queues_new();
+    engine->queues = job_queues_new(engine->partition->index == 0, engine->partition->count);
+    if (engine->options.board) limit_board_clear(board_limits(engine->options.board));
     engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
     engine->known_digests  = map_new(ENGINE_SET_MAX);
     engine->accepts_runs   = true;

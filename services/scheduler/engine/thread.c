@@ -51,6 +51,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     if (engine->options.retention) due_us = earliest(due_us, engine->retention.due_us);
     due_us = earliest(due_us, engine_breakers_due_us(engine));
     due_us = earliest(due_us, engine_redrives_due_us(engine));
+    if (limits_have_changed(job_queues_limits(engine->queues))) due_us = 0;
     if (due_us == INT64_MAX) return INT64_MAX;
     int64_t now_us   = engine_time_us(engine);
     int64_t ahead_us = due_us - now_us;

@@ -80,8 +80,10 @@ void event_done(struct event *event)
     json_unref(event->cache);
     json_unref(event->iteration);
     json_unref(event->reference);
+    json_unref(event->limit_key);
     event->value = event->input = event->context = event->error = json_invalid();
     event->undo = event->key = event->cache = event->iteration = event->reference = json_invalid();
+    event->limit_key                                                              = json_invalid();
 }
 
 struct event *event_list_push(struct event_list *list, const struct event *event)

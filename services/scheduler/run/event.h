@@ -263,13 +263,15 @@ struct event {
     json cache;
 
     /* Fresh. */
-    bool is_unknown;              /* of job.*: nobody knows what its attempt has done outside */
-    const char *function, *queue; /* of the definition */
-    const char *function_version; /* NULL: it has none */
-    int64_t attempt_timeout_us;   /* from lease to answer */
-    json iteration;               /* text "2/0"; invalid outside of loops */
-    json reference;               /* text; invalid: that of the task */
-    uint64_t value_payload;       /* set by entry_pack(): where `value` was stored; 0: inline */
+    bool is_unknown;                /* of job.*: nobody knows what its attempt has done outside */
+    const char *function, *queue;   /* of the definition */
+    const char *function_version;   /* NULL: it has none */
+    int64_t attempt_timeout_us;     /* from lease to answer */
+    json iteration;                 /* text "2/0"; invalid outside of loops */
+    json reference;                 /* text; invalid: that of the task */
+    const struct limit_rule *limit; /* of job.scheduled; NULL: none */
+    json limit_key;                 /* text: with which it goes together; invalid: with all */
+    uint64_t value_payload;         /* set by entry_pack(): where `value` was stored; 0: inline */
 };
 
 /** The type shown outside: "task.completed". Static. */

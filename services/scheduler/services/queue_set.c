@@ -54,6 +54,10 @@ static status check(struct rpc_call *call, str namespace, struct error *reterr)
     if (request->redrive) {
         TRY(redrive_rule_check(request->redrive, scheduler_partition_count(call->context), reterr));
     }
+    const struct queue_limits of_keys = {.concurrency    = request->key_concurrency,
+                                         .rate_count     = request->key_rate_count,
+                                         .rate_period_us = request->key_rate_period_us};
+    TRY(queue_limits_check(&of_keys, 1, reterr));
     return queue_limits_check(&limits, scheduler_partition_count(call->context), reterr);
 }
 

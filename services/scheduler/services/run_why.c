@@ -4,6 +4,8 @@
 #include "dead_letter.pb-c.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/board.h"
+#include "scheduler/engine/breakers/job_wait.h"
+#include "scheduler/engine/limits/limit_board.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/dead_letters.h"
 #include "scheduler/tables/run_wire.h"
@@ -82,6 +84,64 @@ static status explain_queued(struct why *why, const Pb__LeasedJob *job, struct e
     return STATUS_OK;
 }
 
+/* The limit of `name`, if jobs wait for it; else NULL. */
+static status shut_limit(struct why *why, const char *name, const Pb__LimitView **ret_limit,
+                         struct error *reterr)
+{
+    Pb__LimitList list = PB__LIMIT_LIST__INIT;
+    *ret_limit         = NULL;
+    if (!name || !*name) return STATUS_OK;
+    TRY(limit_board_list(board_limits(why->shard->board), str_from(name), why->arena, &list,
+                         reterr));
+    if (list.n_limits > 0 && list.limits[0]->shut) *ret_limit = list.limits[0];
+    return STATUS_OK;
+}
+
+static status find_limit(struct why *why, const Pb__JobRecord *record,
+                         const Pb__LimitView **ret_limit, struct error *reterr)
+{
+    Pb__ReadyRecord *ready = NULL;
+    *ret_limit             = NULL;
+    TRY(ready_row_of(why->txn, record, why->arena, &ready, reterr));
+    if (!ready) return STATUS_OK;
+    const char *of_queue = arena_printf(why->arena, "queue:%s/%s:%s", record->job->namespace_,
+                                        record->job->queue, ready->limit_key);
+    const char *names[]  = {ready->limit_name, *ready->limit_key ? of_queue : "", ready->target};
+    for (size_t i = 0; i < ARRAY_LEN(names) && !*ret_limit; i++) {
+        TRY(shut_limit(why, names[i], ret_limit, reterr));
+    }
+    return STATUS_OK;
+}
+
+static const char *rule_text(struct why *why, const Pb__LimitView *limit)
+{
+    const Pb__LimitRule *rule = limit->rule;
+    char per[TIME_TEXT_SIZE];
+    bool is_full = rule->concurrency > 0 && limit->used >= rule->concurrency;
+    if (is_full) {
+        return said(arena_printf(why->arena, "%llu of %u are at work",
+                                 (unsigned long long)limit->used, rule->concurrency));
+    }
+    if (limit->opens_us == 0) return "its permits are used by others";
+    duration_format(rule->rate_period_us, per);
+    return said(arena_printf(why->arena, "%u in %s; the next one at %s", rule->rate_count, per,
+                             time_text(why, limit->opens_us)));
+}
+
+static void explain_limit(struct why *why, const Pb__LeasedJob *job, const Pb__LimitView *limit)
+{
+    Pb__Waiting *one  = why->one;
+    const char *rule  = rule_text(why, limit);
+    const char *since = time_text(why, one->since_us);
+    one->kind         = "limit";
+    one->detail       = limit->name;
+    one->due_us       = limit->opens_us;
+    one->reason       = said(arena_printf(why->arena, "%s at %s is held by limit %s (%s) since %s",
+                                          job->function, one->task, limit->name, rule, since));
+    one->advice =
+        said(arena_printf(why->arena, "wait, or give more room: `tutti limits %s`", limit->name));
+}
+
 static status explain_job(struct why *why, struct error *reterr)
 {
     Pb__Waiting *one      = why->one;
@@ -116,7 +176,10 @@ static status explain_job(struct why *why, struct error *reterr)
                                         job->attempt));
         one->advice = "wait, or mend what it calls; `tutti logs` shows the error";
     } else {
-        return explain_queued(why, job, reterr);
+        const Pb__LimitView *limit = NULL;
+        TRY(find_limit(why, record, &limit, reterr));
+        if (!limit) return explain_queued(why, job, reterr);
+        explain_limit(why, job, limit);
     }
     return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include "event.pb-c.h"
 #include "function.pb-c.h"
 #include "job.pb-c.h"
+#include "limit.pb-c.h"
 #include "partition.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "schedule.pb-c.h"
@@ -92,6 +93,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__schedules__descriptor, schedule_service_methods, scheduler},
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},
+        {&pb__limits__descriptor, limit_service_methods, scheduler},
         {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},
         {&pb__partitions__descriptor, partition_service_methods, scheduler},
         {},

@@ -37,6 +37,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_SLOT_WAITERS] = "slot_waiters",
     [TABLE_DELETIONS]    = "deletions",
     [TABLE_BREAKERS]     = "breakers",
+    [TABLE_LIMITS]       = "limits",
     [TABLE_OUTBOX]       = "outbox",
     [TABLE_INBOX]        = "inbox",
     [TABLE_WATCHERS]     = "watchers",
@@ -105,6 +106,11 @@ void breaker_key(struct key *key, str target)
 {
     key_begin(key);
     if (target.len > 0) key_put_text(key, target);
+}
+
+void limit_key(struct key *key, str name)
+{
+    breaker_key(key, name);
 }
 
 void queue_key(struct key *key, str namespace, str queue)

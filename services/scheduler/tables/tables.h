@@ -63,6 +63,8 @@ enum table {
     TABLE_EVENT_WORK,    /* event id -> EventWorkRecord: has not reached all listeners yet */
     TABLE_BREAKERS,   /* target -> BreakerRecord (breaker.proto); elsewhere than in partition 0 what
                        * that has said of those that are shut */
+    TABLE_LIMITS,     /* limit -> LimitRecord (limit.proto); elsewhere than in partition 0 what it
+                       * has been given */
     TABLE_CALL_CACHE, /* namespace, digest -> CacheEntry (call_cache.proto); partition 0 */
     TABLE_CALL_CACHE_ORDER,   /* call_cache_internal.h -> nothing; partition 0 */
     TABLE_CALL_CACHE_CALLERS, /* namespace, digest -> CacheLead; the same and job id ->
@@ -119,6 +121,7 @@ void function_key(struct key *key, str name, str version);
 
 /** `target` empty: the prefix of all. */
 void breaker_key(struct key *key, str target);
+void limit_key(struct key *key, str name);
 
 /** `name` empty: the prefix of all of the namespace; `version` 0: of the assistant itself, and the
  * prefix of its versions. */

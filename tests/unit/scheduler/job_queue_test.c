@@ -26,7 +26,7 @@ static struct open_job *add(struct job_queues *queues, struct queue *queue, unsi
 
 static int setup(void **state)
 {
-    *state = job_queues_new();
+    *state = job_queues_new(true, 1);
     return 0;
 }
 

@@ -51,7 +51,7 @@ static int setup(void **state)
 {
     struct show *show = mem_new(1, sizeof *show);
     show->now_us      = NOW;
-    show->queues      = job_queues_new();
+    show->queues      = job_queues_new(true, 1);
     show->queue       = job_queue_at(show->queues, (str){}, str_from("tools"));
     *state            = show;
     return 0;

@@ -30,6 +30,28 @@ static status own_key(struct scene *scene, json *ret_key, json *ret_error)
     return STATUS_OK;
 }
 
+/* With which others a job is limited. */
+static status limit_key(struct scene *scene, struct event *job, json *ret_error)
+{
+    enum { KEY_MAX = 100 /* bytes */ };
+    const struct limit_rule *own = scene->task->call.limit;
+    const struct limit_rule *all = run_workflow(scene->run)->limit;
+    job->limit                   = own ? own : all;
+    if (!job->limit || !job->limit->key) return STATUS_OK;
+    CLEANUP(json_unrefp) json key = json_invalid();
+    TRY(scene_eval(scene, job->limit->key, scene->input, &key, ret_error));
+    if (!json_is(key, JSON_TEXT)) json_replace(&key, json_to_text_new(key));
+    str text     = json_str(key);
+    bool is_fine = text.len > 0 && text.len <= KEY_MAX;
+    for (size_t i = 0; is_fine && i < text.len; i++) is_fine = (unsigned char)text.ptr[i] >= ' ';
+    if (!is_fine) {
+        return scene_fail(scene, ERROR_VALIDATION,
+                          "limit.key: needs 1 to 100 bytes without control characters", ret_error);
+    }
+    job->limit_key = json_take(&key);
+    return STATUS_OK;
+}
+
 /* What a job is, but for its key and its arguments. */
 static status job_describe(struct scene *scene, struct event *job, json *ret_error)
 {
@@ -37,6 +59,7 @@ static status job_describe(struct scene *scene, struct event *job, json *ret_err
     const struct job_policy policy = job_policy_of(scene->env, task, task->is_compensation);
     bool has_priority              = task->priority != PRIORITY_INHERIT;
     TRY(job_attempt_timeout(scene, &policy, &job->attempt_timeout_us, ret_error));
+    TRY(limit_key(scene, job, ret_error));
     job->attempt      = 1;
     job->attempts_max = job_attempts_max(&policy);
     job->priority     = has_priority ? task->priority : scene->run->priority;

@@ -4,6 +4,7 @@
 #include "scheduler/breaker/target_name.h"
 #include "scheduler/engine/breakers/breakers.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "workflow/errors.h"
 
@@ -31,6 +32,7 @@ struct target *engine_target_named(struct engine *engine, str name)
     }
     struct target *target = targets_at(targets_of(engine), name);
     if (!target) log_write(LOG_WARN, "breaker.too_many_targets", LOG_STR("target", name));
+    engine_limit_known(engine, name);
     return target;
 }
 

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/limits/limit.h"
 
 #include <stdlib.h>
 
@@ -139,6 +140,24 @@ static void idle_remove(struct lines *lines, struct line *line)
     lines->idle_count--;
 }
 
+static void join_limit(struct line *line, struct limit *limit)
+{
+    line->limit      = limit;
+    line->limit_next = limit->first_line;
+    if (limit->first_line) limit->first_line->limit_previous = line;
+    limit->first_line = line;
+}
+
+static void leave_limit(struct line *line)
+{
+    if (line->limit_previous) {
+        line->limit_previous->limit_next = line->limit_next;
+    } else {
+        line->limit->first_line = line->limit_next;
+    }
+    if (line->limit_next) line->limit_next->limit_previous = line->limit_previous;
+}
+
 static void drop(struct lines *lines, struct line *line)
 {
     struct line_key key;
@@ -146,6 +165,7 @@ static void drop(struct lines *lines, struct line *line)
     ASSERT(removed == line);
     ASSERT(!line->head);
     idle_remove(lines, line);
+    if (line->limit) leave_limit(line);
     if (line->parent) line_leave(lines, line->parent);
     line_free(line);
 }
@@ -163,7 +183,8 @@ void line_leave(struct lines *lines, struct line *line)
     if (lines->idle_count > LINES_IDLE_MAX) drop(lines, lines->first_idle);
 }
 
-struct line *line_at(struct lines *lines, struct queue *queue, struct line *parent, str name)
+static struct line *find_or_make(struct lines *lines, struct queue *queue, struct line *parent,
+                                 str name)
 {
     struct line_key key;
     if (name.len > LINE_NAME_MAX) return NULL;
@@ -183,6 +204,18 @@ struct line *line_at(struct lines *lines, struct queue *queue, struct line *pare
     for (size_t i = 0; i < QUEUE_PRIORITIES; i++) line->ready[i] = heap_init(is_older);
     idle_add(lines, line);
     if (parent) line_use(lines, parent);
+    return line;
+}
+
+struct line *line_at(struct lines *lines, struct queue *queue, str name)
+{
+    return find_or_make(lines, queue, NULL, name);
+}
+
+struct line *line_within(struct lines *lines, struct line *parent, struct limit *limit)
+{
+    struct line *line = find_or_make(lines, parent->queue, parent, limit->name);
+    if (line && !line->limit) join_limit(line, limit);
     return line;
 }
 
@@ -207,16 +240,16 @@ static struct open_job *find_head(const struct line *line)
     return best;
 }
 
-/* Its jobs or its turn have changed: it, and those that it is within, go where they belong. */
-static void settle(struct line *line)
+void line_settle(struct line *line)
 {
     for (; line; line = line->parent) {
         struct heap *heap = line->parent ? &line->parent->lines : &line->queue->lines;
-        line->head        = find_head(line);
         bool is_in        = heap_has(&line->link);
-        if (line->head && is_in) {
+        line->head        = find_head(line);
+        bool may_stand    = line->head && (!line->limit || line->limit->is_open);
+        if (may_stand && is_in) {
             heap_move(heap, &line->link);
-        } else if (line->head) {
+        } else if (may_stand) {
             heap_add(heap, &line->link);
         } else if (is_in) {
             heap_remove(heap, &line->link);
@@ -243,18 +276,27 @@ static void step_out(struct line *line)
     if (line->next) line->next->previous = line->previous;
 }
 
+static void count_waiting(struct line *line, int step)
+{
+    for (; line; line = line->parent) {
+        if (line->limit) limit_count_waiting(line->limit, step);
+    }
+}
+
 void line_add(struct line *line, struct open_job *job)
 {
     heap_add(&line->ready[job->priority], &job->link);
+    count_waiting(line, 1);
     if (line->ready_count++ == 0) stand(line);
-    settle(line);
+    line_settle(line);
 }
 
 void line_remove(struct line *line, struct open_job *job)
 {
     heap_remove(&line->ready[job->priority], &job->link);
+    count_waiting(line, -1);
     if (--line->ready_count == 0) step_out(line);
-    settle(line);
+    line_settle(line);
 }
 
 void line_take_turn(struct line *line, int64_t now_us)
@@ -264,7 +306,7 @@ void line_take_turn(struct line *line, int64_t now_us)
         at->turned_us = now_us;
         at->turn      = turn;
     }
-    settle(line);
+    line_settle(line);
 }
 
 int64_t line_oldest_us(const struct line *line)

@@ -8,7 +8,8 @@
  * ten thousand jobs of one workflow delay those of another that have the same priority by one job
  * each, and no line waits for ever.
  *
- * A line can have lines within it, which take turns in the same way.
+ * Jobs of a workflow that have a limit (limits/limit.h) stand in a line within that of their
+ * workflow; these take turns in the same way. A line whose limit is shut is not in the order.
  *
  * The order is only in memory; a restart forgets who had the last turn. A job costs O(log n) when
  * it comes and when it goes, n being the jobs of its line and the lines of its queue.
@@ -33,12 +34,13 @@ enum {
     LINE_NAME_MAX    = 1'024, /* bytes */
 };
 
+struct limit;
 struct queue;
 struct open_job;
 struct lines;
 
 struct line {
-    str name; /* owned: of its workflow, "namespace/workflow"; or what its parent knows it by */
+    str name; /* owned: of its workflow; within another: of its limit */
     struct queue *queue;
     struct line *parent; /* NULL: it stands in the queue itself */
 
@@ -52,6 +54,9 @@ struct line {
     int64_t turned_us; /* when it had its turn; 0: not yet */
     uint64_t turn;     /* likewise, counted: orders turns of one time */
 
+    struct limit *limit; /* of all its jobs; NULL: none */
+    struct line *limit_next, *limit_previous;
+
     size_t user_count;                      /* open jobs and lines within it */
     struct line *idle_next, *idle_previous; /* while there are none */
 };
@@ -62,9 +67,12 @@ void lines_free(struct lines *lines);
 /** The heap of lines of a queue. */
 struct heap lines_heap(void);
 
-/** Finds or makes the line `name` in `queue` (`parent` NULL) or within `parent`, which is one of
- * the queue. NULL: LINES_MAX, or a name over LINE_NAME_MAX. */
-struct line *line_at(struct lines *lines, struct queue *queue, struct line *parent, str name);
+/** Finds or makes the line of a workflow, "namespace/workflow". NULL: LINES_MAX, or a name over
+ * LINE_NAME_MAX. */
+struct line *line_at(struct lines *lines, struct queue *queue, str name);
+
+/** Finds or makes the line within `parent` of the jobs that `limit` is for. NULL: LINES_MAX. */
+struct line *line_within(struct lines *lines, struct line *parent, struct limit *limit);
 
 /** The line of a workflow, which `line` is or is within. */
 const struct line *line_of_workflow(const struct line *line);
@@ -79,6 +87,10 @@ void line_remove(struct line *line, struct open_job *job);
 
 /** It has its turn now: to be said before the job that is handed out is removed. */
 void line_take_turn(struct line *line, int64_t now_us);
+
+/** Its jobs, its turn or its limit have changed: it, and those that it is within, go where they
+ * belong. */
+void line_settle(struct line *line);
 
 /** When the oldest of its own jobs became ready; INT64_MAX: it has none. */
 int64_t line_oldest_us(const struct line *line);

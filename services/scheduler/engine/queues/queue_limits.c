@@ -59,6 +59,13 @@ int64_t start_rate_opens_us(const struct start_rate *rate)
     return rate->full_us - (int64_t)(rate->count - 1) * rate->step_us;
 }
 
+uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us)
+{
+    if (rate->count == 0 || rate->full_us <= now_us) return rate->count;
+    int64_t missing = (rate->full_us - now_us + rate->step_us - 1) / rate->step_us;
+    return missing >= rate->count ? 0 : rate->count - (uint32_t)missing;
+}
+
 void start_rate_take(struct start_rate *rate, int64_t now_us)
 {
     if (rate->full_us < now_us) rate->full_us = now_us;

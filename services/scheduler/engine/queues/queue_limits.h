@@ -52,6 +52,9 @@ void start_rate_set(struct start_rate *rate, const struct queue_limits *limits, 
 /** From when on something may be started; 0: there is no limit. */
 int64_t start_rate_opens_us(const struct start_rate *rate);
 
+/** How many may be started now, if there is a limit. */
+uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us);
+
 /** Something is started. */
 void start_rate_take(struct start_rate *rate, int64_t now_us);
 

@@ -8,14 +8,17 @@
 
 status engine_queue_put(struct engine *engine, const struct queue *queue, struct error *reterr)
 {
-    Pb__QueueRecord record = PB__QUEUE_RECORD__INIT;
-    record.is_paused       = queue->is_paused;
-    record.concurrency     = queue->limits.concurrency;
-    record.rate_count      = queue->limits.rate_count;
-    record.rate_period_us  = queue->limits.rate_period_us;
-    record.rate_full_us    = queue->rate.full_us;
-    record.purge_before    = queue->purge_before;
-    record.redrive         = engine_redrive_row(engine, queue);
+    Pb__QueueRecord record    = PB__QUEUE_RECORD__INIT;
+    record.is_paused          = queue->is_paused;
+    record.concurrency        = queue->limits.concurrency;
+    record.rate_count         = queue->limits.rate_count;
+    record.rate_period_us     = queue->limits.rate_period_us;
+    record.rate_full_us       = queue->rate.full_us;
+    record.purge_before       = queue->purge_before;
+    record.key_concurrency    = queue->key_limits.concurrency;
+    record.key_rate_count     = queue->key_limits.rate_count;
+    record.key_rate_period_us = queue->key_limits.rate_period_us;
+    record.redrive            = engine_redrive_row(engine, queue);
     struct key key;
     queue_key(&key, queue->namespace, queue->name);
     return record_put(engine->txn, TABLE_QUEUES, key_bytes(&key), &record.base, reterr);
@@ -40,6 +43,9 @@ void engine_queue_read(struct engine *engine, struct queue *queue, const Pb__Que
     queue->is_paused    = record->is_paused;
     queue->rate.full_us = record->rate_full_us;
     queue->purge_before = record->purge_before;
+    queue->key_limits   = (struct queue_limits){.concurrency    = record->key_concurrency,
+                                                .rate_count     = record->key_rate_count,
+                                                .rate_period_us = record->key_rate_period_us};
     if (queue->purge_before > 0) engine->purge.count++;
     limit(engine, queue, &limits);
 }
@@ -76,6 +82,12 @@ static status set_limits(struct engine *engine, struct queue *queue, const Pb__S
         limits.rate_period_us = request->rate_period_us;
     }
     limit(engine, queue, &limits);
+    if (request->sets_key) {
+        const struct queue_limits of_keys = {.concurrency    = request->key_concurrency,
+                                             .rate_count     = request->key_rate_count,
+                                             .rate_period_us = request->key_rate_period_us};
+        queue_limit_keys(engine->queues, queue, &of_keys, engine->now_us);
+    }
     if (!request->sets_redrive) return STATUS_OK;
     return engine_redrive_set(engine, queue, request->redrive, reterr);
 }
@@ -89,14 +101,17 @@ static void purge(struct engine *engine, struct queue *queue)
 
 static void fill_view(const struct queue *queue, Pb__QueueView *view)
 {
-    view->name           = queue->name.ptr;
-    view->paused         = queue->is_paused;
-    view->purging        = queue->purge_before > 0;
-    view->concurrency    = queue->limits.concurrency;
-    view->rate_count     = queue->limits.rate_count;
-    view->rate_period_us = queue->limits.rate_period_us;
-    view->redrive_json   = queue->redrive_json ? queue->redrive_json : "";
-    view->redriving      = queue->is_redriving;
+    view->name               = queue->name.ptr;
+    view->paused             = queue->is_paused;
+    view->purging            = queue->purge_before > 0;
+    view->concurrency        = queue->limits.concurrency;
+    view->rate_count         = queue->limits.rate_count;
+    view->rate_period_us     = queue->limits.rate_period_us;
+    view->key_concurrency    = queue->key_limits.concurrency;
+    view->key_rate_count     = queue->key_limits.rate_count;
+    view->key_rate_period_us = queue->key_limits.rate_period_us;
+    view->redrive_json       = queue->redrive_json ? queue->redrive_json : "";
+    view->redriving          = queue->is_redriving;
 }
 
 status engine_set_queue(struct engine *engine, struct command *command, struct error *reterr)

@@ -1,0 +1,103 @@
+/* What callers set, and permits of calls that are no jobs. */
+#include "base/log.h"
+#include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/limits/limit_board.h"
+
+#define HOLDER_US INT64_C(30'000'000) /* a replica that is silent for so long is gone */
+
+static struct limits *limits_of(const struct engine *engine)
+{
+    return job_queues_limits(engine->queues);
+}
+
+status engine_set_limit(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__SetLimit *request = command->request;
+    Pb__LimitView *view         = command->response;
+    str name                    = str_from(request->name);
+    engine_answer(engine, command);
+    struct limit *limit = limits_at(limits_of(engine), name);
+    if (!limit) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
+                              "over %d limits", LIMITS_MAX);
+    }
+    const struct queue_limits rule = limit_rule_from(request->rule);
+    engine_limit_rule(engine, limit, &rule);
+    log_write(LOG_INFO, "limit.set", LOG_STR("limit", name), LOG_TEXT_OF("by", request->by));
+    for (uint16_t i = 1; i < engine->partition->count; i++) {
+        Pb__LimitNews news   = PB__LIMIT_NEWS__INIT;
+        Pb__Message message  = PB__MESSAGE__INIT;
+        message.content_case = PB__MESSAGE__CONTENT_LIMIT_NEWS;
+        message.limit_news   = &news;
+        news.name            = request->name;
+        news.rule            = request->rule;
+        news.is_rule         = true;
+        TRY(engine_tell(engine, i, &message, reterr));
+    }
+    if (!limit_view_fill(limit, engine->now_us, command->arena, view)) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory");
+    }
+    view->name = request->name;
+    return STATUS_OK;
+}
+
+/* --- replicas ----------------------------------------------------------------------------------
+ */
+
+/* What it does not hold any more is over, whatever it forgot to say. */
+static void end_calls(struct engine *engine, struct limit *limit, struct limit_holder *holder,
+                      const Pb__LimitWant *want)
+{
+    uint32_t kept  = want->held < holder->given ? want->held : holder->given;
+    uint32_t ended = holder->given - kept;
+    holder->given  = kept;
+    if (ended > 0) limit_take_back(limits_of(engine), limit, ended, 0, engine->now_us);
+}
+
+static uint32_t lease(struct engine *engine, struct limit *limit, str name,
+                      const Pb__LimitWant *want)
+{
+    bool is_known               = want->want > 0 || want->held > 0;
+    struct limit_holder *holder = limit_holder_of(limit, name, is_known);
+    if (!holder) return 0;
+    end_calls(engine, limit, holder, want);
+    uint32_t granted = limit_room(limits_of(engine), limit, want->want, engine->now_us);
+    holder->given += granted;
+    holder->until_us = engine->now_us + HOLDER_US;
+    limit_give(limits_of(engine), limit, granted, engine->now_us);
+    if (holder->given == 0) limit_holder_drop(limit, holder);
+    return granted;
+}
+
+static int64_t opens_us(const struct engine *engine, const struct limit *limit)
+{
+    int64_t at_us = start_rate_opens_us(&limit->rate);
+    return at_us > engine->now_us ? at_us : 0;
+}
+
+status engine_lease_limits(struct engine *engine, struct command *command, struct error *)
+{
+    const Pb__LeaseLimits *request = command->request;
+    Pb__LeasedLimits *answer       = command->response;
+    size_t count                   = request->n_limits;
+    engine_answer(engine, command);
+    answer->limits          = arena_alloc(command->arena, (count + 1) * sizeof *answer->limits);
+    Pb__LimitLease *granted = arena_alloc(command->arena, (count + 1) * sizeof *granted);
+    if (!answer->limits || !granted) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many limits");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const Pb__LimitWant *want = request->limits[i];
+        engine_limit_known(engine, str_from(want->name));
+        struct limit *limit = limits_find(limits_of(engine), str_from(want->name));
+        granted[i]          = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
+        granted[i].name     = want->name;
+        answer->limits[i]   = &granted[i];
+        if (!limit) continue;
+        granted[i].is_limited = limit_has_rule(limit);
+        granted[i].granted    = lease(engine, limit, str_from(request->holder), want);
+        granted[i].retry_us   = granted[i].granted < want->want ? opens_us(engine, limit) : 0;
+    }
+    answer->n_limits = count;
+    return STATUS_OK;
+}

@@ -1,0 +1,367 @@
+#include "scheduler/engine/limits/limit.h"
+
+#include "base/assert.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "scheduler/engine/queues/line.h"
+
+#include <stdlib.h>
+
+enum { HOLDERS_MAX = 1'000, CARE_STEP_US = 1'000'000 };
+
+struct limits {
+    struct map *by_name; /* struct limit, owned */
+    struct heap throttled;
+    bool is_owner;
+    uint16_t partitions;
+    int64_t care_us; /* INT64_MAX: not wanted */
+    struct limit *first_changed, *first_unshown;
+};
+
+/* --- all ---------------------------------------------------------------------------------------
+ */
+
+static struct limit *limit_of(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct limit, opening);
+    return (struct limit *)place;
+}
+
+static int64_t opens_us(const struct heap_link *link)
+{
+    return start_rate_opens_us(&limit_of(link)->rate);
+}
+
+static bool opens_before(const struct heap_link *a, const struct heap_link *b)
+{
+    return opens_us(a) < opens_us(b);
+}
+
+struct limits *limits_new(bool is_owner, uint16_t partitions)
+{
+    struct limits *limits = mem_new(1, sizeof *limits);
+    limits->by_name       = map_new(LIMITS_MAX);
+    limits->throttled     = heap_init(opens_before);
+    limits->is_owner      = is_owner;
+    limits->partitions    = partitions;
+    limits->care_us       = INT64_MAX;
+    return limits;
+}
+
+static void limit_free(struct limit *limit)
+{
+    for (size_t i = 0; i < limit->holder_count; i++) free(limit->holders[i].name);
+    free(limit->holders);
+    free(limit->shares);
+    free((char *)(uintptr_t)limit->name.ptr);
+    free(limit);
+}
+
+void limits_free(struct limits *limits)
+{
+    if (!limits) return;
+    size_t cursor = 0;
+    struct limit *limit;
+    while ((limit = limits_next(limits, &cursor))) limit_free(limit);
+    map_free(limits->by_name);
+    heap_done(&limits->throttled);
+    free(limits);
+}
+
+bool limits_is_owner(const struct limits *limits)
+{
+    return limits->is_owner;
+}
+
+struct limit *limits_find(const struct limits *limits, str name)
+{
+    return map_get(limits->by_name, name);
+}
+
+struct limit *limits_at(struct limits *limits, str name)
+{
+    struct limit *limit = limits_find(limits, name);
+    if (limit || name.len > LIMIT_NAME_MAX) return limit;
+    limit          = mem_new(1, sizeof *limit);
+    limit->name    = (str){mem_dup(name.ptr, name.len), name.len};
+    limit->all     = limits;
+    limit->is_open = true;
+    if (map_put(limits->by_name, limit->name, limit)) return limit;
+    limit_free(limit);
+    return NULL;
+}
+
+struct limit *limits_next(const struct limits *limits, size_t *cursor)
+{
+    void *limit = NULL;
+    return map_next(limits->by_name, cursor, NULL, &limit) ? limit : NULL;
+}
+
+size_t limits_count(const struct limits *limits)
+{
+    return map_count(limits->by_name);
+}
+
+bool limit_needs_row(const struct limits *limits, const struct limit *limit, int64_t now_us)
+{
+    if (limit->is_set) return true;
+    if (!limits->is_owner) return limit->given > 0;
+    bool is_wanted = false;
+    for (uint16_t i = 0; limit->shares && i < limits->partitions; i++) {
+        is_wanted |= limit->shares[i].wanted > 0;
+    }
+    return is_wanted || limit->away > 0 || (limit->rate.count > 0 && limit->rate.full_us > now_us);
+}
+
+bool limits_drop(struct limits *limits, struct limit *limit, int64_t now_us)
+{
+    bool is_needed = limit->first_line || limit->used > 0 || limit->is_changed ||
+                     limit->is_unshown || limit->has_row || limit_needs_row(limits, limit, now_us);
+    if (is_needed) return false;
+    if (heap_has(&limit->opening)) heap_remove(&limits->throttled, &limit->opening);
+    void *removed = map_remove(limits->by_name, limit->name);
+    ASSERT(removed == limit);
+    limit_free(limit);
+    return true;
+}
+
+/* --- permits -----------------------------------------------------------------------------------
+ */
+
+bool limit_has_rule(const struct limit *limit)
+{
+    return limit->rule.concurrency > 0 || limit->rule.rate_count > 0;
+}
+
+static bool may_start(const struct limits *limits, const struct limit *limit)
+{
+    if (!limit_has_rule(limit)) return true;
+    if (!limits->is_owner) return limit->given > limit->used;
+    uint64_t out = (uint64_t)limit->used + limit->away;
+    bool is_full = limit->rule.concurrency > 0 && out >= limit->rule.concurrency;
+    return !is_full && !heap_has(&limit->opening);
+}
+
+static void note_numbers(struct limit *limit)
+{
+    if (limit->is_unshown) return;
+    limit->is_unshown         = true;
+    limit->next_unshown       = limit->all->first_unshown;
+    limit->all->first_unshown = limit;
+}
+
+struct limit *limits_take_unshown(struct limits *limits)
+{
+    struct limit *limit = limits->first_unshown;
+    if (!limit) return NULL;
+    limits->first_unshown = limit->next_unshown;
+    limit->is_unshown     = false;
+    limit->next_unshown   = NULL;
+    return limit;
+}
+
+void limit_count_waiting(struct limit *limit, int step)
+{
+    limit->waiting_count += (size_t)step;
+    note_numbers(limit);
+    if (!limit->all->is_owner) limit_note(limit->all, limit);
+}
+
+void limit_refresh(struct limits *limits, struct limit *limit)
+{
+    bool is_open = may_start(limits, limit);
+    note_numbers(limit);
+    if (limit->is_open == is_open) return;
+    limit->is_open = is_open;
+    for (struct line *line = limit->first_line; line; line = line->limit_next) line_settle(line);
+}
+
+static void throttle(struct limits *limits, struct limit *limit, int64_t now_us)
+{
+    bool is_in     = heap_has(&limit->opening);
+    bool is_closed = start_rate_opens_us(&limit->rate) > now_us;
+    if (is_closed && is_in) {
+        heap_move(&limits->throttled, &limit->opening);
+    } else if (is_closed) {
+        heap_add(&limits->throttled, &limit->opening);
+    } else if (is_in) {
+        heap_remove(&limits->throttled, &limit->opening);
+    }
+}
+
+void limit_set(struct limits *limits, struct limit *limit, const struct queue_limits *rule,
+               int64_t now_us)
+{
+    limit->rule = *rule;
+    if (limits->is_owner) {
+        start_rate_set(&limit->rate, rule, now_us);
+        throttle(limits, limit, now_us);
+    }
+    limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
+uint32_t limit_room(const struct limits *limits, const struct limit *limit, uint32_t most,
+                    int64_t now_us)
+{
+    uint64_t out = (uint64_t)limit->used + limit->away;
+    if (!may_start(limits, limit)) return 0;
+    if (limit->rule.concurrency > 0 && limit->rule.concurrency - out < most) {
+        most = (uint32_t)(limit->rule.concurrency - out);
+    }
+    uint32_t tokens = start_rate_tokens(&limit->rate, now_us);
+    return limit->rate.count > 0 && tokens < most ? tokens : most;
+}
+
+void limit_use(struct limits *limits, struct limit *limit)
+{
+    limit->used++;
+    limit_refresh(limits, limit);
+}
+
+void limit_end(struct limits *limits, struct limit *limit)
+{
+    ASSERT(limit->used > 0);
+    limit->used--;
+    if (!limits->is_owner && limit->given > 0) {
+        limit->given--;
+        limit->ended++;
+        limit_note(limits, limit);
+    }
+    bool others_wait = limits->is_owner && limit->shares;
+    if (others_wait) limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
+static void take_tokens(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us)
+{
+    if (limit->rate.count == 0) return;
+    for (uint32_t i = 0; i < count; i++) start_rate_take(&limit->rate, now_us);
+    throttle(limits, limit, now_us);
+    limit_note(limits, limit);
+}
+
+void limit_start(struct limits *limits, struct limit *limit, int64_t now_us)
+{
+    if (limits->is_owner) take_tokens(limits, limit, 1, now_us);
+    limit_refresh(limits, limit);
+}
+
+void limit_give(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us)
+{
+    limit->away += count;
+    take_tokens(limits, limit, count, now_us);
+    limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
+void limit_take_back(struct limits *limits, struct limit *limit, uint32_t ended, uint32_t unused,
+                     int64_t now_us)
+{
+    ASSERT(limit->away >= ended + unused);
+    limit->away -= ended + unused;
+    if (limit->rate.count > 0) {
+        limit->rate.full_us -= (int64_t)unused * limit->rate.step_us;
+        throttle(limits, limit, now_us);
+    }
+    limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
+void limit_receive(struct limits *limits, struct limit *limit, uint32_t count)
+{
+    limit->given += count;
+    limit->wanted = limit->wanted > count ? limit->wanted - count : 0;
+    limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
+/* --- times and changes -------------------------------------------------------------------------
+ */
+
+void limits_advance(struct limits *limits, int64_t now_us)
+{
+    const struct heap_link *first = NULL;
+    while ((first = heap_first(&limits->throttled)) && opens_us(first) <= now_us) {
+        struct limit *limit = limit_of(first);
+        heap_remove(&limits->throttled, &limit->opening);
+        limit_note(limits, limit); /* others may wait for it */
+        limit_refresh(limits, limit);
+    }
+}
+
+int64_t limits_due_us(const struct limits *limits)
+{
+    const struct heap_link *first = heap_first(&limits->throttled);
+    int64_t at_us                 = first ? opens_us(first) : INT64_MAX;
+    return limits->care_us < at_us ? limits->care_us : at_us;
+}
+
+void limits_want_care(struct limits *limits, int64_t now_us)
+{
+    if (limits->care_us == INT64_MAX) limits->care_us = now_us + CARE_STEP_US;
+}
+
+bool limits_take_care(struct limits *limits, int64_t now_us)
+{
+    if (limits->care_us > now_us) return false;
+    limits->care_us = INT64_MAX;
+    return true;
+}
+
+void limit_note(struct limits *limits, struct limit *limit)
+{
+    if (limit->is_changed) return;
+    limit->is_changed     = true;
+    limit->next_changed   = limits->first_changed;
+    limits->first_changed = limit;
+}
+
+struct limit *limits_take_changed(struct limits *limits)
+{
+    struct limit *limit = limits->first_changed;
+    if (!limit) return NULL;
+    limits->first_changed = limit->next_changed;
+    limit->is_changed     = false;
+    limit->next_changed   = NULL;
+    return limit;
+}
+
+struct limit *limits_first_changed(const struct limits *limits)
+{
+    return limits->first_changed;
+}
+
+bool limits_have_changed(const struct limits *limits)
+{
+    return limits->first_changed != NULL;
+}
+
+/* --- who has permits ---------------------------------------------------------------------------
+ */
+
+struct limit_share *limit_share_of(const struct limits *limits, struct limit *limit,
+                                   uint16_t partition)
+{
+    ASSERT(partition < limits->partitions);
+    if (!limit->shares) limit->shares = mem_new(limits->partitions, sizeof *limit->shares);
+    return &limit->shares[partition];
+}
+
+struct limit_holder *limit_holder_of(struct limit *limit, str name, bool may_make)
+{
+    for (size_t i = 0; i < limit->holder_count; i++) {
+        if (str_is(name, limit->holders[i].name)) return &limit->holders[i];
+    }
+    if (!may_make || limit->holder_count == HOLDERS_MAX) return NULL;
+    limit->holders = mem_resize(limit->holders, limit->holder_count + 1, sizeof *limit->holders);
+    struct limit_holder *holder = &limit->holders[limit->holder_count++];
+    *holder                     = (struct limit_holder){.name = mem_dup(name.ptr, name.len)};
+    return holder;
+}
+
+void limit_holder_drop(struct limit *limit, struct limit_holder *holder)
+{
+    free(holder->name);
+    *holder = limit->holders[--limit->holder_count];
+}

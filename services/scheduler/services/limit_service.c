@@ -1,0 +1,159 @@
+/* Limits: kept in the system partition; how many jobs wait, all partitions know together. */
+#include "scheduler/breaker/breaker_rules.h"
+#include "scheduler/breaker/target_name.h"
+#include "scheduler/engine/limits/limit_board.h"
+#include "scheduler/services/call.h"
+#include "scheduler/services/services.h"
+
+#include <stdlib.h>
+
+enum { LEASES_MAX = 1'000 };
+
+static status no_memory(struct error *reterr)
+{
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+/* What other partitions of this process add to a limit: jobs that wait. */
+static status add_waiting(struct rpc_call *call, Pb__LimitView *view, struct error *reterr)
+{
+    for (uint16_t i = 1; i < scheduler_partition_count(call->context); i++) {
+        const struct shard *shard = scheduler_shard(call->context, i);
+        Pb__LimitList list        = PB__LIMIT_LIST__INIT;
+        if (!shard) continue;
+        TRY(limit_board_list(board_limits(shard->board), str_from(view->name), call->arena, &list,
+                             reterr));
+        if (list.n_limits > 0) view->waiting += list.limits[0]->waiting;
+    }
+    return STATUS_OK;
+}
+
+static bool has(const Pb__LimitList *list, const char *name)
+{
+    for (size_t i = 0; i < list->n_limits; i++) {
+        if (strcmp(list->limits[i]->name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* Those of the configuration that nobody uses now. */
+static status add_configured(struct rpc_call *call, Pb__LimitList *list, str name,
+                             struct error *reterr)
+{
+    const struct breaker_rules *rules = scheduler_breaker_rules(call->context);
+    size_t count                      = json_count(rules->targets);
+    Pb__LimitView **all = arena_alloc(call->arena, (list->n_limits + count + 1) * sizeof *all);
+    if (!all) return no_memory(reterr);
+    for (size_t i = 0; i < list->n_limits; i++) all[i] = list->limits[i];
+    list->limits = all;
+    for (size_t i = 0; i < count; i++) {
+        str target                = json_key_at(rules->targets, i);
+        struct target_limit limit = {};
+        bool is_asked             = name.len == 0 || str_equal(name, target);
+        if (!is_asked || !breaker_rules_limit(rules, target, &limit)) continue;
+        Pb__LimitView *view = arena_alloc(call->arena, sizeof *view);
+        Pb__LimitRule *rule = arena_alloc(call->arena, sizeof *rule);
+        char *copy          = text_in(call->arena, target);
+        if (!view || !rule || !copy) return no_memory(reterr);
+        if (has(list, copy)) continue;
+        *view                          = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
+        *rule                          = (Pb__LimitRule)PB__LIMIT_RULE__INIT;
+        rule->concurrency              = limit.concurrency;
+        rule->rate_count               = limit.rate_count;
+        rule->rate_period_us           = limit.rate_period_us;
+        view->name                     = copy;
+        view->rule                     = rule;
+        view->source                   = "configuration";
+        list->limits[list->n_limits++] = view;
+    }
+    return STATUS_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp((*(Pb__LimitView *const *)a)->name, (*(Pb__LimitView *const *)b)->name);
+}
+
+static status list(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__ListLimits *request = call->request;
+    Pb__LimitList *answer         = call->response;
+    const struct shard *shard     = scheduler_shard(call->context, 0);
+    str name                      = str_from(request->name);
+    if (!shard) return call_moved(call, 0);
+    TRY(limit_board_list(board_limits(shard->board), name, call->arena, answer, reterr));
+    TRY(add_configured(call, answer, name, reterr));
+    for (size_t i = 0; i < answer->n_limits; i++) {
+        TRY(add_waiting(call, answer->limits[i], reterr));
+    }
+    if (name.len > 0 && answer->n_limits == 0) {
+        return fail_code(reterr, STATUS_NOT_FOUND, "not_found", "there is no limit %s",
+                         request->name);
+    }
+    if (answer->n_limits > 1) {
+        qsort(answer->limits, answer->n_limits, sizeof(Pb__LimitView *), compare);
+    }
+    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}
+
+/* --- commands ----------------------------------------------------------------------------------
+ */
+
+static status post(struct rpc_call *call, enum command_kind kind, struct error *reterr)
+{
+    struct shard *shard = scheduler_shard(call->context, 0);
+    if (!shard) return call_moved(call, 0);
+    struct command *command = call_command(call, kind, 0);
+    if (!command) return no_memory(reterr);
+    call_post(call, shard, command);
+    return STATUS_OK;
+}
+
+static status set(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__SetLimit *request      = call->request;
+    const Pb__LimitRule *rule        = request->rule;
+    str name                         = str_from(request->name);
+    const struct queue_limits limits = {.concurrency    = rule ? rule->concurrency : 0,
+                                        .rate_count     = rule ? rule->rate_count : 0,
+                                        .rate_period_us = rule ? rule->rate_period_us : 0};
+    if (!target_name_is_valid(name)) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                         "a target is `tool:HOST:PORT` (the host in small letters), "
+                         "`tool:CONNECTION`, `llm:PROVIDER` or `worker:FUNCTION`, at most %d "
+                         "bytes",
+                         TARGET_NAME_MAX);
+    }
+    if (!breaker_rules_allow(scheduler_breaker_rules(call->context), name)) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
+                         "%s has no limit: name it in `limits.targets`", request->name);
+    }
+    TRY(queue_limits_check(&limits, 1, reterr));
+    return post(call, COMMAND_SET_LIMIT, reterr);
+}
+
+static status lease(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__LeaseLimits *request = call->request;
+    bool is_fine                   = request->n_limits <= LEASES_MAX && *request->holder &&
+                   strlen(request->holder) <= TARGET_NAME_MAX;
+    for (size_t i = 0; is_fine && i < request->n_limits; i++) {
+        is_fine = target_name_is_valid(str_from(request->limits[i]->name));
+    }
+    if (!is_fine) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "at most %d targets, and a holder",
+                    LEASES_MAX);
+    }
+    return post(call, COMMAND_LEASE_LIMITS, reterr);
+}
+
+const struct rpc_method limit_service_methods[] = {
+    {.name = "List", .handle = list},
+    {.name = "Set", .handle = set},
+    {.name = "Lease", .handle = lease},
+    {},
+};

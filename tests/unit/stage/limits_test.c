@@ -1,0 +1,446 @@
+/* Limits of targets and keys, over crashes and partitions. */
+#include "cmocka.h"
+
+#include "base/mem.h"
+#include "job.pb-c.h"
+#include "limit.pb-c.h"
+#include "run.pb-c.h"
+#include "scheduler/tables/run_store.h"
+#include "stage/stage.h"
+#include "system.pb-c.h"
+#include "json/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARENA_MAX = 64 << 20, CALLS_MAX = 8'192, PARTITIONS = 3, LEASED_MAX = 256 };
+
+#define SECOND   INT64_C(1'000'000)
+#define MINUTE   (60 * SECOND)
+#define START_US INT64_C(1'795'341'600'000'000)
+#define TARGET   "tool:api.example.com:443"
+
+/* --- the stage ---------------------------------------------------------------------------------
+ */
+
+struct show {
+    struct stage *stage;
+    struct stage_call *calls[CALLS_MAX]; /* kept for what they answered */
+    size_t count;
+    uint16_t partitions;
+};
+
+/* What a worker has. */
+struct work {
+    const Pb__LeasedJob *jobs[LEASED_MAX];
+    uint16_t partitions[LEASED_MAX];
+    size_t count;
+};
+
+static struct stage_call *call_new(struct show *show, enum command_kind kind, size_t values)
+{
+    assert_true(show->count < CALLS_MAX);
+    struct stage_call *call    = stage_call_new(kind, values);
+    show->calls[show->count++] = call;
+    call->command.namespace    = str_from("*");
+    return call;
+}
+
+static status ask(struct show *show, uint16_t partition, struct stage_call *call,
+                  const void *request, void *response)
+{
+    call->command.request  = request;
+    call->command.response = response;
+    return stage_ask(show->stage, partition, call, NULL);
+}
+
+static struct show *show_new(uint16_t partitions)
+{
+    struct show *show                  = mem_new(1, sizeof *show);
+    const struct stage_options options = {
+        .partitions = partitions, .seed = 7, .now_us = START_US, .lease_ms = 600'000};
+    assert_int_equal(stage_open(&options, &show->stage, NULL), STATUS_OK);
+    show->partitions = partitions;
+    return show;
+}
+
+static int setup(void **state)
+{
+    *state = show_new(1);
+    return 0;
+}
+
+static int setup_many(void **state)
+{
+    *state = show_new(PARTITIONS);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct show *show = *state;
+    for (size_t i = 0; i < show->count; i++) stage_call_free(show->calls[i]);
+    stage_close(show->stage);
+    free(show);
+    return 0;
+}
+
+/* A workflow of one call. */
+static const struct workflow *workflow_of(struct show *show, const char *name, const char *task,
+                                          const char *metadata)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    struct diagnostics list                  = {.arena = arena};
+    const struct workflow *workflow          = NULL;
+    const char *text                         = arena_printf(
+                                arena,
+                                "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0%s}\ndo:\n  - a: %s\n",
+                                name, metadata, task);
+    assert_int_equal(workflow_read(str_from(text), &list, &workflow, NULL), STATUS_OK);
+    assert_int_equal(stage_put(show->stage, workflow, NULL), STATUS_OK);
+    return workflow;
+}
+
+/* `input` is taken. */
+static void start(struct show *show, uint16_t partition, const struct workflow *workflow,
+                  json input)
+{
+    struct stage_call *call  = call_new(show, COMMAND_START, 1);
+    Pb__StartRun *request    = stage_call_alloc(call, sizeof *request);
+    Pb__StartedRun *response = stage_call_alloc(call, sizeof *response);
+    *request                 = (Pb__StartRun)PB__START_RUN__INIT;
+    *response                = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    call->command.workflow   = workflow_ref(workflow);
+    call->command.values[0]  = input;
+    assert_int_equal(ask(show, partition, call, request, response), STATUS_OK);
+}
+
+static json customer(const char *name)
+{
+    json input = json_object_new(1);
+    json_object_put_text(&input, "customer", json_text_new(str_from(name)));
+    return input;
+}
+
+/* Leases what there is in one partition; how many that was. */
+static size_t lease_at(struct show *show, uint16_t partition, const char *queue, uint32_t count_max,
+                       struct work *work)
+{
+    struct stage_call *call  = call_new(show, COMMAND_LEASE, 0);
+    Pb__LeaseJobs *request   = stage_call_alloc(call, sizeof *request);
+    Pb__LeasedJobs *response = stage_call_alloc(call, sizeof *response);
+    const char **queues      = stage_call_alloc(call, sizeof *queues);
+    *request                 = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
+    *response                = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
+    queues[0]                = queue;
+    request->queues          = queues;
+    request->n_queues        = 1;
+    request->worker          = "w";
+    request->count_max       = count_max;
+    assert_int_equal(ask(show, partition, call, request, response), STATUS_OK);
+    for (size_t i = 0; i < response->n_jobs; i++) {
+        assert_true(work->count < LEASED_MAX);
+        work->partitions[work->count] = partition;
+        work->jobs[work->count++]     = response->jobs[i];
+    }
+    return response->n_jobs;
+}
+
+static size_t lease(struct show *show, const char *queue, struct work *work)
+{
+    return lease_at(show, 0, queue, 100, work);
+}
+
+static uint32_t complete(struct show *show, struct work *work)
+{
+    const Pb__LeasedJob *job       = work->jobs[--work->count];
+    struct stage_call *call        = call_new(show, COMMAND_REPORT, 2);
+    Pb__JobReports *request        = stage_call_alloc(call, sizeof *request);
+    Pb__JobReportAnswers *response = stage_call_alloc(call, sizeof *response);
+    Pb__JobReport *report          = stage_call_alloc(call, sizeof *report);
+    Pb__JobCompleted *completed    = stage_call_alloc(call, sizeof *completed);
+    *request                       = (Pb__JobReports)PB__JOB_REPORTS__INIT;
+    *response                      = (Pb__JobReportAnswers)PB__JOB_REPORT_ANSWERS__INIT;
+    *report                        = (Pb__JobReport)PB__JOB_REPORT__INIT;
+    *completed                     = (Pb__JobCompleted)PB__JOB_COMPLETED__INIT;
+    report->job                    = job->id;
+    report->lease_token            = job->lease_token;
+    report->result_case            = PB__JOB_REPORT__RESULT_COMPLETED;
+    report->completed              = completed;
+    request->worker                = "w";
+    request->reports               = stage_call_alloc(call, sizeof *request->reports);
+    request->reports[0]            = report;
+    request->n_reports             = 1;
+    assert_int_equal(ask(show, work->partitions[work->count], call, request, response), STATUS_OK);
+    return response->reports[0]->status;
+}
+
+static void set_limit(struct show *show, uint32_t concurrency, uint32_t count, int64_t period_us)
+{
+    struct stage_call *call = call_new(show, COMMAND_SET_LIMIT, 0);
+    Pb__SetLimit *request   = stage_call_alloc(call, sizeof *request);
+    Pb__LimitRule *rule     = stage_call_alloc(call, sizeof *rule);
+    Pb__LimitView *response = stage_call_alloc(call, sizeof *response);
+    *request                = (Pb__SetLimit)PB__SET_LIMIT__INIT;
+    *rule                   = (Pb__LimitRule)PB__LIMIT_RULE__INIT;
+    *response               = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
+    rule->concurrency       = concurrency;
+    rule->rate_count        = count;
+    rule->rate_period_us    = period_us;
+    request->name           = TARGET;
+    request->rule           = rule;
+    assert_int_equal(ask(show, 0, call, request, response), STATUS_OK);
+}
+
+static const Pb__LimitLease *lease_limit(struct show *show, const char *holder, uint32_t want,
+                                         uint32_t held)
+{
+    struct stage_call *call    = call_new(show, COMMAND_LEASE_LIMITS, 0);
+    Pb__LeaseLimits *request   = stage_call_alloc(call, sizeof *request);
+    Pb__LimitWant *wish        = stage_call_alloc(call, sizeof *wish);
+    Pb__LeasedLimits *response = stage_call_alloc(call, sizeof *response);
+    *request                   = (Pb__LeaseLimits)PB__LEASE_LIMITS__INIT;
+    *wish                      = (Pb__LimitWant)PB__LIMIT_WANT__INIT;
+    *response                  = (Pb__LeasedLimits)PB__LEASED_LIMITS__INIT;
+    wish->name                 = TARGET;
+    wish->want                 = want;
+    wish->held                 = held;
+    request->holder            = holder;
+    request->limits            = stage_call_alloc(call, sizeof *request->limits);
+    request->limits[0]         = wish;
+    request->n_limits          = 1;
+    assert_int_equal(ask(show, 0, call, request, response), STATUS_OK);
+    return response->limits[0];
+}
+
+static void restart(struct show *show)
+{
+    stage_crash(show->stage);
+    assert_int_equal(stage_restart(show->stage, NULL), STATUS_OK);
+    assert_int_equal(stage_settle(show->stage, NULL), STATUS_OK);
+}
+
+static void pass(struct show *show, int64_t us)
+{
+    stage_pass(show->stage, us);
+    assert_int_equal(stage_settle(show->stage, NULL), STATUS_OK);
+}
+
+#define WORKER(limit) "{call: worker.do, with: {}, metadata: {tutti: {queue: q, limit: " limit "}}}"
+#define HTTP          "{call: http, with: {method: get, endpoint: 'https://api.example.com/x'}}"
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+static void so_many_of_a_key_are_at_work(void **state)
+{
+    struct show *show = *state;
+    struct work work  = {};
+    const struct workflow *workflow =
+        workflow_of(show, "w", WORKER("{key: '${ .customer }', concurrency: 2}"), "");
+    for (int i = 0; i < 5; i++) start(show, 0, workflow, customer("a"));
+    assert_int_equal(lease(show, "q", &work), 2);
+    for (int i = 0; i < 5; i++) start(show, 0, workflow, customer("b"));
+    assert_int_equal(lease(show, "q", &work), 2); /* another key */
+    assert_int_equal(lease(show, "q", &work), 0);
+    restart(show);
+    assert_int_equal(lease(show, "q", &work), 0);
+    assert_int_equal(complete(show, &work), STATUS_OK);
+    assert_int_equal(lease(show, "q", &work), 1);
+    while (work.count > 0) {
+        assert_int_equal(complete(show, &work), STATUS_OK);
+        assert_in_range(work.count, 0, 4);
+        lease(show, "q", &work);
+    }
+    workflow_unref(workflow);
+}
+
+static void so_many_of_a_key_start_in_a_time(void **state)
+{
+    struct show *show = *state;
+    struct work work  = {};
+    const struct workflow *workflow =
+        workflow_of(show, "w", WORKER("{key: '${ .customer }', rate: {count: 3, per: PT1M}}"), "");
+    for (int i = 0; i < 9; i++) start(show, 0, workflow, customer("a"));
+    start(show, 0, workflow, customer("b"));
+    assert_int_equal(lease(show, "q", &work), 4);
+    while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
+    assert_int_equal(lease(show, "q", &work), 0);
+    pass(show, 20 * SECOND - 1);
+    restart(show); /* which fills no bucket */
+    assert_int_equal(lease(show, "q", &work), 0);
+    pass(show, 1);
+    assert_int_equal(lease(show, "q", &work), 1);
+    pass(show, MINUTE);
+    assert_int_equal(lease(show, "q", &work), 3);
+    workflow_unref(workflow);
+}
+
+static void a_limit_of_the_document_is_one_for_all_calls(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = workflow_of(
+        show, "w",
+        "{fork: {branches: [{x: {call: worker.do, with: {}, metadata: {tutti: {queue: q}}}}, {y: "
+        "{call: worker.do, with: {}, metadata: {tutti: {queue: q}}}}]}}",
+        ", metadata: {tutti: {limit: {concurrency: 1}}}");
+    start(show, 0, workflow, json_object_new(0));
+    assert_int_equal(lease(show, "q", &work), 1);
+    assert_int_equal(complete(show, &work), STATUS_OK);
+    assert_int_equal(lease(show, "q", &work), 1);
+    workflow_unref(workflow);
+}
+
+static void a_queue_limits_each_key(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = workflow_of(show, "w", WORKER("{key: '${ .customer }'}"), "");
+    for (int i = 0; i < 3; i++) start(show, 0, workflow, customer("a"));
+    struct stage_call *call = call_new(show, COMMAND_SET_QUEUE, 0);
+    Pb__SetQueue request    = PB__SET_QUEUE__INIT;
+    Pb__QueueView response  = PB__QUEUE_VIEW__INIT;
+    call->command.namespace = str_from("default");
+    request.name            = "q";
+    request.action          = PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT;
+    request.sets_key        = true;
+    request.key_concurrency = 1;
+    assert_int_equal(ask(show, 0, call, &request, &response), STATUS_OK);
+    assert_int_equal(response.key_concurrency, 1);
+    assert_int_equal(lease(show, "q", &work), 1);
+    restart(show);
+    assert_int_equal(lease(show, "q", &work), 0);
+    start(show, 0, workflow, customer("b"));
+    assert_int_equal(lease(show, "q", &work), 1);
+    request.key_concurrency = 0;
+    call                    = call_new(show, COMMAND_SET_QUEUE, 0);
+    assert_int_equal(ask(show, 0, call, &request, &response), STATUS_OK);
+    assert_int_equal(lease(show, "q", &work), 2);
+    while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
+    workflow_unref(workflow);
+}
+
+/* --- targets -----------------------------------------------------------------------------------
+ */
+
+static void a_target_is_limited_while_its_jobs_wait_and_work(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    for (int i = 0; i < 9; i++) start(show, 0, workflow, json_object_new(0));
+    assert_int_equal(lease_at(show, 0, "tools", 1, &work), 1);
+    set_limit(show, 2, 0, 0);
+    assert_int_equal(lease(show, "tools", &work), 1); /* the one before counts */
+    restart(show);
+    assert_int_equal(lease(show, "tools", &work), 0);
+    set_limit(show, 4, 0, 0);
+    assert_int_equal(lease(show, "tools", &work), 2);
+    set_limit(show, 1, 0, 0);
+    assert_int_equal(complete(show, &work), STATUS_OK);
+    assert_int_equal(lease(show, "tools", &work), 0); /* three are at work still */
+    set_limit(show, 0, 0, 0);
+    assert_int_equal(lease(show, "tools", &work), 5);
+    while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
+    workflow_unref(workflow);
+}
+
+static void calls_that_are_no_jobs_take_their_part(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    assert_false(lease_limit(show, "one", 1, 0)->is_limited);
+    set_limit(show, 3, 0, 0);
+    assert_int_equal(lease_limit(show, "one", 5, 0)->granted, 3);
+    start(show, 0, workflow, json_object_new(0));
+    assert_int_equal(lease(show, "tools", &work), 0);
+    assert_int_equal(lease_limit(show, "one", 0, 2)->granted, 0); /* one call is over */
+    assert_int_equal(lease(show, "tools", &work), 1);
+    assert_int_equal(lease_limit(show, "two", 1, 0)->granted, 0);
+    restart(show);
+    assert_int_equal(lease_limit(show, "two", 1, 0)->granted, 0);
+    pass(show, 31 * SECOND); /* a replica that says nothing is gone */
+    assert_int_equal(lease_limit(show, "two", 5, 0)->granted, 2);
+    workflow_unref(workflow);
+}
+
+/* --- several partitions ------------------------------------------------------------------------
+ */
+
+static size_t lease_all(struct show *show, struct work *work)
+{
+    size_t count = 0;
+    for (uint16_t i = 0; i < show->partitions; i++) {
+        count += lease_at(show, i, "tools", 1, work);
+        count += lease_at(show, i, "tools", 1, work);
+    }
+    return count;
+}
+
+/* Whoever polls is parked, so what is granted later goes to it. */
+static void all_partitions_share_a_limit(void **state)
+{
+    enum { RUNS = 30, AT_ONCE = 4 };
+    struct show *show               = *state;
+    struct work work                = {};
+    size_t done                     = 0;
+    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    set_limit(show, AT_ONCE, 0, 0);
+    for (uint16_t i = 0; i < RUNS; i++) start(show, i % PARTITIONS, workflow, json_object_new(0));
+    for (int round = 0; done < RUNS; round++) {
+        assert_in_range(round, 0, 10 * RUNS); /* it goes on */
+        lease_all(show, &work);
+        assert_in_range(work.count, 0, AT_ONCE);
+        if (round % 7 == 3) restart(show);
+        if (work.count > 0) {
+            assert_int_equal(complete(show, &work), STATUS_OK);
+            done++;
+        }
+        pass(show, SECOND);
+    }
+    assert_int_equal(lease_limit(show, "one", 10, 0)->granted, AT_ONCE); /* all are back */
+    workflow_unref(workflow);
+}
+
+static void all_partitions_share_a_rate(void **state)
+{
+    enum { RUNS = 30, PER_MINUTE = 6 };
+    struct show *show               = *state;
+    struct work work                = {};
+    size_t done                     = 0;
+    int64_t began_us                = stage_now_us(show->stage);
+    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    set_limit(show, 0, PER_MINUTE, MINUTE);
+    for (uint16_t i = 0; i < RUNS; i++) start(show, i % PARTITIONS, workflow, json_object_new(0));
+    while (done < RUNS) {
+        lease_all(show, &work);
+        int64_t minutes = (stage_now_us(show->stage) - began_us) / (10 * SECOND);
+        assert_in_range(done + work.count, 0, PER_MINUTE + (size_t)minutes);
+        assert_in_range(minutes, 0, RUNS); /* it goes on as fast as it may, more or less */
+        while (work.count > 0) {
+            assert_int_equal(complete(show, &work), STATUS_OK);
+            done++;
+        }
+        pass(show, SECOND);
+    }
+    workflow_unref(workflow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(so_many_of_a_key_are_at_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(so_many_of_a_key_start_in_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_limit_of_the_document_is_one_for_all_calls, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_queue_limits_each_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_target_is_limited_while_its_jobs_wait_and_work, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(calls_that_are_no_jobs_take_their_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_partitions_share_a_limit, setup_many, teardown),
+        cmocka_unit_test_setup_teardown(all_partitions_share_a_rate, setup_many, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
