@@ -135,7 +135,7 @@ json native_flatten_to(struct expr_run *vm, json *args)
 static bool join_put(struct expr_run *vm, json *joined, json more)
 {
     if (more.kind == JSON_NULL) return true;
-    if (more.kind == JSON_TEXT) return text_put(vm, joined, json_str(more));
+    if (more.kind == JSON_TEXT) return text_put_value(vm, joined, more);
     *joined = value_add(vm, json_take(joined), more);
     return joined->kind != JSON_INVALID;
 }
@@ -148,9 +148,9 @@ json native_join(struct expr_run *vm, json *args)
     if (!vm_spend(vm, 2 * count)) return json_invalid();
     size_t size = (count - 1) * text_size_of(args[1]);
     for (size_t i = 0; i < count; i++) size += text_size_of(json_container_value(args[0], i));
-    if (size > JSON_TEXT_LEN_MAX || !json_meter_allows(size)) return vm_exhaust(vm, "memory");
 
-    CLEANUP(json_unrefp) json joined = json_text_with_capacity(size);
+    CLEANUP(json_unrefp) json joined = text_with_room(vm, size);
+    if (joined.kind == JSON_INVALID) return joined;
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && !join_put(vm, &joined, args[1])) return json_invalid();
         json item      = json_container_value(args[0], i);

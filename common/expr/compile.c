@@ -54,6 +54,7 @@ static void compile_unit(struct compiler *c, struct unit *unit)
     struct function *function = &c->expr->functions[unit->index];
     function->entry           = entry;
     function->registers       = (uint16_t)unit->registers;
+    vm_frame_layout(function);
 }
 
 static void compile_units(struct compiler *c, const struct node *program)

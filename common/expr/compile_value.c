@@ -143,6 +143,23 @@ static operand gen_field(struct compiler *c, operand key, struct place p)
                   (struct insn){.op = OP_INDEX, .b = p.input, .c = untaken(key)});
 }
 
+/* Keys that are written out, no two the same. */
+static bool are_distinct(const struct compiler *c, const operand *operands, uint32_t count)
+{
+    enum { COUNT_MAX = 32 };
+    if (count > COUNT_MAX) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        operand key = operands[2 * i];
+        if (!operand_is_constant(key)) return false;
+        json text = c->expr->constants[key & OPERAND_INDEX];
+        if (text.kind != JSON_TEXT) return false;
+        for (uint32_t j = 0; j < i; j++) {
+            if (json_equal(c->expr->constants[operands[2 * j] & OPERAND_INDEX], text)) return false;
+        }
+    }
+    return true;
+}
+
 operand gen_object(struct compiler *c, const struct node *node, struct place p, operand want)
 {
     json folded = json_invalid();
@@ -163,8 +180,11 @@ operand gen_object(struct compiler *c, const struct node *node, struct place p, 
         operands[2 * count]     = key;
         operands[2 * count + 1] = value;
     }
+    if (has_failed(c)) return OPERAND_NONE;
     uint32_t first = operands_add(c, operands, (size_t)2 * count);
-    return result(c, p, want, (struct insn){.op = OP_OBJECT, .c = count, .e = first});
+    uint8_t flags  = are_distinct(c, operands, count) ? INSN_HAS_KEYS : 0;
+    return result(c, p, want,
+                  (struct insn){.op = OP_OBJECT, .flags = flags, .c = count, .e = first});
 }
 
 /* --- try ---------------------------------------------------------------------------------------

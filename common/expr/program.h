@@ -105,6 +105,7 @@ enum op {
 enum insn_flags {
     INSN_IN_PATH     = 1, /* in a function that yields places, this one makes one */
     INSN_KEEPS_FRAME = 2, /* a tail call that hands out closures of its own frame */
+    INSN_HAS_KEYS    = 4, /* an object whose keys are texts, each another one */
 };
 
 struct insn {
@@ -120,7 +121,9 @@ struct insn {
 struct function {
     uint32_t entry;
     uint16_t registers;
-    uint16_t params; /* closures */
+    uint16_t params;     /* closures */
+    uint32_t slots_at;   /* bytes into its frame */
+    uint32_t frame_size; /* bytes */
 };
 
 /* What a call gives for a parameter. */

@@ -29,10 +29,10 @@ void trail_unref(struct trail *trail)
 
 json trail_path_new(const struct trail *trail)
 {
-    json path = json_array_new(trail->depth);
-    for (uint32_t i = 0; i < trail->depth; i++) json_array_push(&path, json_null());
-    for (uint32_t i = trail->depth; i > 0; i--, trail = trail->parent) {
-        json_array_set(&path, i - 1, json_share(trail->key));
+    struct json_array *path = json_array_node_new(trail->depth);
+    path->count             = trail->depth;
+    for (; trail->parent; trail = trail->parent) {
+        path->items[trail->depth - 1] = json_share(trail->key);
     }
-    return path;
+    return (json){.kind = JSON_ARRAY, .array = path};
 }

@@ -136,6 +136,9 @@ typedef enum step (*vm_handler)(struct expr_run *vm, const struct insn *insn);
 struct frame *vm_frame_push(struct expr_run *vm, const struct function *function,
                             struct frame *env);
 
+/* Computes how a frame of `function` lies in memory: itself, its closures, its registers. */
+void vm_frame_layout(struct function *function);
+
 /* Removes all frames above `top`. */
 void vm_frames_drop(struct expr_run *vm, struct frame *top);
 
@@ -226,6 +229,12 @@ static inline struct slot *vm_slot(struct expr_run *vm, operand o)
 /* A constant that may become part of a value. A view. See vm_constant.c. */
 json vm_constant(struct expr_run *vm, uint32_t index);
 void vm_constants_free(struct expr_run *vm);
+
+/* The operands of an instruction with many; NULL if it has none. */
+static inline const operand *vm_operands(const struct expr_run *vm, const struct insn *insn)
+{
+    return insn->c > 0 ? vm->expr->operands + insn->e : NULL;
+}
 
 /* A view of the operand, to look at only: no part of it may be kept. */
 static inline json vm_view(struct expr_run *vm, operand o)

@@ -25,10 +25,15 @@ static void chunk_free(struct expr_run *vm, struct chunk *chunk)
 
 void vm_stacks_init(struct expr_run *vm)
 {
+    vm->top           = NULL;
+    vm->chunk         = NULL;
     vm->spare         = first_chunk(vm);
     vm->spare->size   = sizeof vm->first_chunk - sizeof(struct chunk);
     vm->forks         = vm->first_forks;
+    vm->fork_count    = 0;
     vm->fork_capacity = VM_FORKS_MIN;
+    vm->newest        = 0;
+    vm->serial        = 0;
 }
 
 /* Chunks count as memory of the evaluation, like values. */
@@ -47,25 +52,32 @@ static void add_chunk(struct expr_run *vm, size_t size)
     vm->chunk    = chunk;
 }
 
+void vm_frame_layout(struct function *function)
+{
+    size_t closures      = aligned(sizeof(struct frame));
+    size_t slots         = aligned(closures + function->params * sizeof(struct closure));
+    function->slots_at   = (uint32_t)slots;
+    function->frame_size = (uint32_t)aligned(slots + function->registers * sizeof(struct slot));
+}
+
 struct frame *vm_frame_push(struct expr_run *vm, const struct function *function, struct frame *env)
 {
-    size_t closures = aligned(sizeof(struct frame));
-    size_t slots    = aligned(closures + function->params * sizeof(struct closure));
-    size_t size     = aligned(slots + function->registers * sizeof(struct slot));
+    uint32_t size = function->frame_size;
     if (!vm->chunk || vm->chunk->size - vm->chunk->used < size) add_chunk(vm, size);
 
     char *raw = (char *)vm->chunk->bytes + vm->chunk->used;
-    vm->chunk->used += (uint32_t)size;
-    memset(raw + slots, 0, function->registers * sizeof(struct slot));
+    vm->chunk->used += size;
     struct frame *frame = (struct frame *)(void *)raw;
-    *frame              = (struct frame){.env        = env,
-                                         .below      = vm->top,
-                                         .closures   = (struct closure *)(void *)(raw + closures),
-                                         .slots      = (struct slot *)(void *)(raw + slots),
-                                         .size       = (uint32_t)size,
-                                         .serial     = vm->newest,
-                                         .slot_count = function->registers};
-    vm->top             = frame;
+    *frame =
+        (struct frame){.env      = env,
+                       .below    = vm->top,
+                       .closures = (struct closure *)(void *)(raw + aligned(sizeof(struct frame))),
+                       .slots    = (struct slot *)(void *)(raw + function->slots_at),
+                       .size     = size,
+                       .serial   = vm->newest,
+                       .slot_count = function->registers};
+    for (uint16_t i = 0; i < function->registers; i++) frame->slots[i] = (struct slot){};
+    vm->top = frame;
     return frame;
 }
 
@@ -101,7 +113,7 @@ void vm_frames_drop(struct expr_run *vm, struct frame *top)
 void vm_stacks_free(struct expr_run *vm)
 {
     vm_frames_drop(vm, NULL);
-    chunk_free(vm, vm->spare);
+    if (vm->spare != first_chunk(vm)) chunk_free(vm, vm->spare);
     vm->spare = NULL;
     if (vm->forks != vm->first_forks) {
         json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);

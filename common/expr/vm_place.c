@@ -262,7 +262,7 @@ enum step do_extract(struct expr_run *vm, const struct insn *insn)
 enum step do_extract_at(struct expr_run *vm, const struct insn *insn)
 {
     json keys[PROGRAM_KEYS_MAX];
-    const operand *operands = vm->expr->operands + insn->e;
+    const operand *operands = vm_operands(vm, insn);
     for (operand i = 0; i < insn->c; i++) keys[i] = vm_view(vm, operands[i]);
     if (!vm_spend(vm, insn->c)) return STEP_RAISE;
     json *from = &vm_slot(vm, insn->b)->value;
@@ -297,7 +297,7 @@ enum step do_put(struct expr_run *vm, const struct insn *insn)
 enum step do_put_at(struct expr_run *vm, const struct insn *insn)
 {
     json keys[PROGRAM_KEYS_MAX];
-    const operand *operands = vm->expr->operands + insn->e;
+    const operand *operands = vm_operands(vm, insn);
     for (operand i = 0; i < insn->c; i++) keys[i] = vm_share(vm, operands[i]);
     if (!vm_spend(vm, insn->c)) return STEP_RAISE;
     json member       = vm_own(vm, insn->b);

@@ -7,12 +7,6 @@
 
 #include <stdlib.h>
 
-/* The operands of an instruction with many; NULL if it has none. */
-static const operand *operands_of(const struct expr_run *vm, const struct insn *insn)
-{
-    return insn->c > 0 ? vm->expr->operands + insn->e : NULL;
-}
-
 enum step do_negate(struct expr_run *vm, const struct insn *insn)
 {
     return vm_set_or_raise(vm, insn->a, number_negate(vm, vm_view(vm, insn->b)));
@@ -37,7 +31,7 @@ enum step do_add(struct expr_run *vm, const struct insn *insn)
     return vm_set(vm, insn->a, json_int(sum));
 }
 
-enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
+static enum step arithmetic_slowly(struct expr_run *vm, const struct insn *insn)
 {
     json a = vm_share(vm, insn->b);
     json b = vm_share(vm, insn->c);
@@ -47,6 +41,24 @@ enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
     case OP_DIVIDE: return vm_set_or_raise(vm, insn->a, value_divide(vm, a, b));
     default: return vm_set_or_raise(vm, insn->a, value_modulo(vm, a, b));
     }
+}
+
+enum step do_arithmetic(struct expr_run *vm, const struct insn *insn)
+{
+    json a         = vm_view(vm, insn->b);
+    json b         = vm_view(vm, insn->c);
+    int64_t number = 0;
+    bool is_exact  = a.kind == JSON_INT && b.kind == JSON_INT;
+    switch (insn->op) {
+    case OP_SUBTRACT:
+        is_exact = is_exact && !__builtin_sub_overflow(a.integer, b.integer, &number);
+        break;
+    case OP_MULTIPLY:
+        is_exact = is_exact && !__builtin_mul_overflow(a.integer, b.integer, &number);
+        break;
+    default: is_exact = false; break;
+    }
+    return is_exact ? vm_set(vm, insn->a, json_int(number)) : arithmetic_slowly(vm, insn);
 }
 
 static bool holds(uint8_t op, int order)
@@ -118,16 +130,29 @@ enum step do_push(struct expr_run *vm, const struct insn *insn)
 
 enum step do_array(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands  = operands_of(vm, insn);
+    const operand *operands  = vm_operands(vm, insn);
     struct json_array *array = json_array_node_new(insn->c);
     for (operand i = 0; i < insn->c; i++) array->items[i] = vm_own(vm, operands[i]);
     array->count = insn->c;
     return vm_set(vm, insn->a, (json){.kind = JSON_ARRAY, .array = array});
 }
 
+static enum step object_of_known_keys(struct expr_run *vm, const struct insn *insn)
+{
+    const operand *operands    = vm_operands(vm, insn);
+    struct json_object *object = json_object_node_new(insn->c);
+    for (size_t i = 0; i < insn->c; i++) {
+        struct json_text *key = vm_share(vm, operands[2 * i]).text;
+        json_text_node_ref(key);
+        json_object_node_append(object, key, vm_own(vm, operands[2 * i + 1]));
+    }
+    return vm_set(vm, insn->a, (json){.kind = JSON_OBJECT, .object = object});
+}
+
 enum step do_object(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = operands_of(vm, insn);
+    if (insn->flags & INSN_HAS_KEYS) return object_of_known_keys(vm, insn);
+    const operand *operands = vm_operands(vm, insn);
     json object             = json_object_new(insn->c);
     for (size_t i = 0; i < insn->c; i++) {
         json key = vm_share(vm, operands[2 * i]);
@@ -145,14 +170,11 @@ enum step do_object(struct expr_run *vm, const struct insn *insn)
 
 enum step do_concat(struct expr_run *vm, const struct insn *insn)
 {
-    const operand *operands = operands_of(vm, insn);
+    const operand *operands = vm_operands(vm, insn);
     size_t size             = 0;
     for (operand i = 0; i < insn->c; i++) size += text_size_of(vm_view(vm, operands[i]));
-    if (size > JSON_TEXT_LEN_MAX || !json_meter_allows(size)) {
-        (void)vm_exhaust(vm, "memory");
-        return STEP_RAISE;
-    }
-    json text = json_text_with_capacity(size);
+    json text = text_with_room(vm, size);
+    if (text.kind == JSON_INVALID) return STEP_RAISE;
     for (operand i = 0; i < insn->c; i++) {
         if (text_put_value(vm, &text, vm_view(vm, operands[i]))) continue;
         json_unref(text);
@@ -171,10 +193,10 @@ static json argument(struct expr_run *vm, const struct builtin *builtin, operand
     return operand_is_constant(o) && !builtin->keeps ? vm_view(vm, o) : vm_own(vm, o);
 }
 
-enum step do_builtin(struct expr_run *vm, const struct insn *insn)
+static enum step builtin_with_arguments(struct expr_run *vm, const struct insn *insn)
 {
     const struct builtin *builtin = builtin_at(insn->d);
-    const operand *operands       = operands_of(vm, insn);
+    const operand *operands       = vm_operands(vm, insn);
     json args[VM_ARGUMENTS_MAX];
     ASSERT(insn->c < VM_ARGUMENTS_MAX);
     bool is_place       = vm_makes_place(vm, insn);
@@ -198,4 +220,14 @@ enum step do_builtin(struct expr_run *vm, const struct insn *insn)
         trail_unref(trail);
     }
     return STEP_NEXT;
+}
+
+enum step do_builtin(struct expr_run *vm, const struct insn *insn)
+{
+    if (insn->c > 0 || vm_makes_place(vm, insn)) return builtin_with_arguments(vm, insn);
+    json input  = vm_own(vm, insn->b);
+    vm->builtin = builtin_at(insn->d);
+    json result = vm->builtin->call(vm, &input);
+    json_drop(input);
+    return vm_set_or_raise(vm, insn->a, result);
 }

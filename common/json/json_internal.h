@@ -191,6 +191,9 @@ size_t json_object_size(const struct json_object *object);
  * Takes both. There is room, and nobody else owns the object. */
 bool json_object_node_add(struct json_object *object, struct json_text *key, json value);
 
+/** The same for a member that is not there, as the caller knows. */
+void json_object_node_append(struct json_object *object, struct json_text *key, json value);
+
 enum { JSON_NO_MEMBER = -1 };
 
 /** Position of `key`, or JSON_NO_MEMBER. `node` is the text that `key` views, or NULL: with it the

@@ -198,8 +198,9 @@ json *json_object_slot(json *object, size_t index)
     return &own(object, 0)->members[index].value;
 }
 
-static void append(struct json_object *object, struct json_text *key, json value)
+void json_object_node_append(struct json_object *object, struct json_text *key, json value)
 {
+    ASSERT(object->count < object->capacity);
     uint32_t position         = object->count++;
     object->members[position] = (struct json_member){.key = key, .value = value};
     if (object->capacity > JSON_LINEAR_MAX) slot_put(object, position);
@@ -207,9 +208,8 @@ static void append(struct json_object *object, struct json_text *key, json value
 
 bool json_object_node_add(struct json_object *object, struct json_text *key, json value)
 {
-    ASSERT(object->count < object->capacity);
     if (json_object_find(object, json_text_view(key), key) >= 0) return false;
-    append(object, key, value);
+    json_object_node_append(object, key, value);
     return true;
 }
 
@@ -232,7 +232,7 @@ void json_object_put(json *object, str key, json value)
 {
     if (replace(object, key, NULL, value)) return;
     struct json_text *node = json_text_node_new(key); /* first: `key` may be a view of the object */
-    append(own(object, (size_t)object->object->count + 1), node, value);
+    json_object_node_append(own(object, (size_t)object->object->count + 1), node, value);
 }
 
 void json_object_put_text(json *object, const char *key, json value)
@@ -245,7 +245,7 @@ void json_object_put_key(json *object, json key, json value)
     ASSERT(key.kind == JSON_TEXT);
     if (replace(object, json_text_view(key.text), key.text, value)) return;
     json_text_node_ref(key.text);
-    append(own(object, (size_t)object->object->count + 1), key.text, value);
+    json_object_node_append(own(object, (size_t)object->object->count + 1), key.text, value);
 }
 
 bool json_object_remove(json *object, str key)

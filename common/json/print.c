@@ -4,6 +4,17 @@
 
 #include <math.h>
 
+/* buf_put_byte(), inline where there is room. */
+static inline void put_byte(struct buf *out, char byte)
+{
+    if (!out->is_full && out->len + 1 < out->capacity) {
+        out->ptr[out->len++] = byte;
+        out->ptr[out->len]   = '\0';
+    } else {
+        (void)buf_put_byte(out, byte);
+    }
+}
+
 /* How a byte below 0x20, a quote, a backslash or DEL is written. */
 static bool put_escape(char c, struct buf *out)
 {
@@ -44,7 +55,7 @@ static size_t plain_len(str text)
 
 bool json_print_text(str text, struct buf *out)
 {
-    (void)buf_put_byte(out, '"'); /* what did not fit shows in the last append */
+    put_byte(out, '"'); /* what did not fit shows in the last append */
     for (;;) {
         size_t len = plain_len(text);
         if (len > 0) (void)buf_put(out, text.ptr, len);
@@ -57,6 +68,10 @@ bool json_print_text(str text, struct buf *out)
 bool json_print_number(json number, struct buf *out)
 {
     if (number.kind == JSON_REAL && isnan(number.real)) return buf_put(out, "null", 4);
+    if (!out->is_full && out->len + JSON_NUMBER_SIZE < out->capacity) {
+        buf_commit(out, json_number_format(number, out->ptr + out->len));
+        return true;
+    }
     char text[JSON_NUMBER_SIZE];
     size_t len = json_number_format(number, text);
     return buf_put(out, text, len);
@@ -91,7 +106,7 @@ static void open_container(json container, enum json_style style, struct json_wa
     struct json_level *level = json_walk_push(walk, container);
     bool is_object           = container.kind == JSON_OBJECT;
     if (is_object && style == JSON_SORTED) level->order = json_object_order(container.object);
-    (void)buf_put_byte(out, is_object ? '{' : '[');
+    put_byte(out, is_object ? '{' : '[');
 }
 
 static void close_container(enum json_style style, struct json_walk *walk, struct buf *out)
@@ -101,7 +116,7 @@ static void close_container(enum json_style style, struct json_walk *walk, struc
     bool is_empty            = json_container_count(level->container) == 0;
     json_walk_pop(walk);
     if (!is_empty) new_line(style, walk->depth, out);
-    (void)buf_put_byte(out, is_object ? '}' : ']');
+    put_byte(out, is_object ? '}' : ']');
 }
 
 /* Prints what stands before the next member, and returns it. */
@@ -109,7 +124,7 @@ static json next_member(enum json_style style, struct json_walk *walk, struct bu
 {
     struct json_level *level = json_walk_top(walk);
     size_t position          = level->position++;
-    if (position > 0) (void)buf_put_byte(out, ',');
+    if (position > 0) put_byte(out, ',');
     new_line(style, walk->depth, out);
     if (level->order) position = level->order[position];
     if (level->container.kind == JSON_ARRAY) return level->container.array->items[position];

@@ -8,7 +8,22 @@
 #include "expr/expr.h"
 #include "json/json_text.h"
 
+enum { TEXT_MAX = 1 << 16 /* bytes */ };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* expr_eval() has ways of its own; they lead to the first output of a run. */
+static void check_first(const struct expr *expr, const struct expr_input *given, json first)
+{
+    CLEANUP(json_unrefp) json value   = json_invalid();
+    CLEANUP(buf_done) struct buf mine = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf runs = buf_init(TEXT_MAX);
+    status result                     = expr_eval(expr, given, &value, NULL, NULL);
+    ASSERT(result == STATUS_OK);
+    bool are_printed =
+        json_print(value, JSON_COMPACT, &mine) && json_print(first, JSON_COMPACT, &runs);
+    ASSERT(!are_printed || str_equal(buf_str(&mine), buf_str(&runs)));
+}
 
 static void evaluate(const struct expr *expr, json input, json variable)
 {
@@ -21,6 +36,7 @@ static void evaluate(const struct expr *expr, json input, json variable)
         CLEANUP(json_unrefp) json raised = json_invalid();
         if (expr_run_next(run, &value, &raised, NULL) != STATUS_OK) break;
         if (value.kind == JSON_INVALID) break;
+        if (i == 0) check_first(expr, &given, value);
     }
     ASSERT(expr_run_fuel_used(run) <= limits.fuel);
 }

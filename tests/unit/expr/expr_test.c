@@ -95,6 +95,7 @@ static const struct row {
      "[{\"k\":\"n\",\"n\":1},{\"k\":\"n\",\"n\":2},{\"k\":\"n\"},[[\"n\"]]]"},
     {"paths that are one place",        "path(.a.b), [path(.a, .b)], (try path(.a.b.c) catch \"no\"), path(.z[0].y)", "{\"a\":{\"b\":1}}",
      "[[\"a\",\"b\"],[[\"a\"],[\"b\"]],\"no\",[\"z\",0,\"y\"]]"},
+    {"the input itself is a place",     "(. = 1), (. |= . + 1), (. += 2), (. //= 3), path(.), del(.)", "5",  "[1,6,7,5,[],null]"},
     {"del of one place",                "del(.a.b), del(.a.z), del(.q.r), del(.a), del(.)", "{\"a\":{\"b\":1}}",
      "[{\"a\":{}},{\"a\":{\"b\":1}},{\"a\":{\"b\":1}},{},null]"},
     {"errors that nobody reads",        "[.[] | (.a.b)?, (try .c catch .), (try error(.) catch .)]", "[1]",
