@@ -22,27 +22,32 @@ void held_lost(struct worker *worker, str id)
     }
 }
 
-static void on_heartbeat(struct rpc_answer *answer, void *context)
+void worker_take_beats(struct worker *worker, const struct rpc_answer *answer)
 {
-    struct worker *worker = context;
-    if (answer->code == STATUS_OK) {
-        const Pb__HeartbeatAnswers *answers = answer->message;
-        for (size_t i = 0; i < answers->n_jobs; i++) {
-            const Pb__HeartbeatAnswer *job = answers->jobs[i];
-            if (job->cancel || job->status == STATUS_FAILED_PRECONDITION) {
-                held_lost(worker, str_from(job->job));
-            }
+    if (answer->code != STATUS_OK) return;
+    const Pb__HeartbeatAnswers *answers = answer->message;
+    for (size_t i = 0; i < answers->n_jobs; i++) {
+        const Pb__HeartbeatAnswer *job = answers->jobs[i];
+        if (job->cancel || job->status == STATUS_FAILED_PRECONDITION) {
+            held_lost(worker, str_from(job->job));
         }
     }
+}
+
+static void on_heartbeat(struct rpc_answer *answer, void *context)
+{
+    worker_take_beats(context, answer);
     rpc_answer_free(answer);
 }
 
-static size_t collect_beats(struct worker *worker, uint16_t partition, Pb__Heartbeat *beats,
-                            Pb__Heartbeat **list)
+/* All: also those whose report is under way, which are still ours. */
+static size_t collect_beats(struct worker *worker, uint16_t partition, bool is_all,
+                            Pb__Heartbeat *beats, Pb__Heartbeat **list)
 {
     size_t count = 0;
     for (struct held *held = worker->jobs; held; held = held->next) {
-        if (held->partition != partition || held->is_ended || held->is_cancelled) continue;
+        if (held->partition != partition) continue;
+        if ((held->is_ended || held->is_cancelled) && !is_all) continue;
         pb__heartbeat__init(&beats[count]);
         beats[count].job         = held->public.leased->id;
         beats[count].lease_token = held->public.leased->lease_token;
@@ -52,31 +57,40 @@ static size_t collect_beats(struct worker *worker, uint16_t partition, Pb__Heart
     return count;
 }
 
-static void beat_partition(struct worker *worker, uint16_t partition)
+/* If it cannot be sent, the next one is soon enough: a lease lasts three of them. */
+static bool send_beats(struct worker *worker, uint16_t partition, bool is_all, worker_use *use,
+                       void *context, uint64_t *ret_call)
 {
-    if (worker->busy == 0) return;
-    Pb__Heartbeat *beats = mem_new(worker->busy, sizeof *beats);
-    Pb__Heartbeat **list = mem_new(worker->busy, sizeof *list);
+    Pb__Heartbeat *beats = mem_new(worker->busy + 1, sizeof *beats);
+    Pb__Heartbeat **list = mem_new(worker->busy + 1, sizeof *list);
 
     Pb__Heartbeats message     = PB__HEARTBEATS__INIT;
     message.worker             = worker->name;
+    message.instance           = worker->instance;
+    message.is_all             = is_all;
     message.jobs               = list;
-    message.n_jobs             = collect_beats(worker, partition, beats, list);
+    message.n_jobs             = collect_beats(worker, partition, is_all, beats, list);
     struct rpc_request request = {.service   = &pb__jobs__descriptor,
                                   .method    = "Heartbeat",
                                   .message   = &message,
                                   .partition = partition};
-    if (message.n_jobs > 0) {
-        /* If it cannot be sent, the next one is soon enough: a lease lasts three of them. */
-        (void)worker_call(worker, &request, on_heartbeat, worker, NULL);
-    }
+    bool is_sent               = message.n_jobs == 0 && !is_all;
+    if (!is_sent) is_sent = worker_call(worker, &request, use, context, ret_call);
     free(list);
     free(beats);
+    return is_sent;
+}
+
+bool worker_tell_all(struct poll *poll, worker_use *told)
+{
+    return send_beats(poll->worker, poll->partition, true, told, poll, &poll->call);
 }
 
 void worker_beat(void *context)
 {
     struct worker *worker = context;
-    for (uint32_t i = 0; i < worker->partitions; i++) beat_partition(worker, (uint16_t)i);
+    for (uint32_t i = 0; i < worker->partitions; i++) {
+        (void)send_beats(worker, (uint16_t)i, false, on_heartbeat, worker, NULL);
+    }
     loop_timer_set(worker->options.loop, &worker->heartbeat, worker_heartbeat_at_ms(worker));
 }

@@ -103,6 +103,7 @@ static void on_reported(struct rpc_answer *answer, void *context)
     /* One that cannot even be read spoils the call of the others. */
     bool is_together = answer->code != STATUS_OK && call->count > 1;
     struct held *at  = call->first;
+    if (!is_final) poll->is_unsure = true; /* jobs may have come with the answer */
     for (size_t i = 0; at; i++) {
         struct held *held = at;
         at                = held->next_ended;
@@ -136,7 +137,7 @@ static bool put_head(struct buf *body, const struct poll *poll, size_t count)
     message.worker         = worker->name;
     worker_lease_request(worker, &next);
     next.count_max = left >= slots ? 0 : slots - left < count ? slots - left : (uint32_t)count;
-    if (next.count_max > 0 && !worker->is_draining) message.next = &next;
+    if (next.count_max > 0 && !worker->is_draining && !poll->is_unsure) message.next = &next;
     uint8_t head[HEAD_SIZE_MAX];
     size_t size = pb__job_reports__get_packed_size(&message);
     if (size > sizeof head) return false;

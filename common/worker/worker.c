@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "system.pb-c.h"
 #include "worker/worker_internal.h"
 
@@ -118,6 +119,7 @@ static void on_leased(struct rpc_answer *answer, void *context)
     }
     rpc_answer_free(answer);
     poll->worker->is_registered = false; /* who comes back may not know them any more */
+    poll->is_unsure             = true;
     poll_later(poll);
 }
 
@@ -130,6 +132,21 @@ void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request)
     ret_request->kind     = worker->options.kind;
     ret_request->lease_ms = worker->options.lease_ms;
     ret_request->slots    = worker->options.slots;
+    ret_request->instance = worker->instance;
+}
+
+static void on_told(struct rpc_answer *answer, void *context)
+{
+    struct poll *poll = context;
+    poll->is_parked   = false;
+    poll->is_unsure   = answer->code != STATUS_OK;
+    worker_take_beats(poll->worker, answer);
+    rpc_answer_free(answer);
+    if (poll->is_unsure) {
+        poll_later(poll);
+    } else {
+        poll_start(poll);
+    }
 }
 
 static void poll_start(struct poll *poll)
@@ -138,6 +155,12 @@ static void poll_start(struct poll *poll)
     if (worker->is_draining || poll->is_parked || loop_timer_is_set(&poll->retry)) return;
     uint32_t slots = free_slots(worker);
     if (slots == 0) return; /* the end of a job starts it again */
+
+    if (poll->is_unsure) {
+        poll->is_parked = worker_tell_all(poll, on_told);
+        if (!poll->is_parked) poll_later(poll);
+        return;
+    }
 
     Pb__LeaseJobs message;
     worker_lease_request(worker, &message);
@@ -218,6 +241,8 @@ struct worker *worker_new(const struct worker_options *options)
     struct worker *worker = mem_new(1, sizeof *worker);
     worker->options       = *options;
     (void)snprintf(worker->name, sizeof worker->name, "%s", options->name);
+    do worker->instance = random_u64();
+    while (worker->instance == 0);
     while (options->queues[worker->queue_count]) {
         ASSERT(worker->queue_count < WORKER_QUEUES_MAX);
         worker->queues[worker->queue_count] = options->queues[worker->queue_count];

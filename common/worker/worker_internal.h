@@ -35,8 +35,9 @@ struct held {
 struct poll {
     struct worker *worker;
     uint16_t partition;
-    bool is_parked;
-    uint64_t call; /* names it for rpc_client_cancel() */
+    bool is_parked; /* or what we hold is being told */
+    bool is_unsure; /* an answer with jobs may have been lost: first we tell what we hold */
+    uint64_t call;  /* names it for rpc_client_cancel() */
     struct loop_timer retry;
     struct held *first_ended, *last_ended; /* to be reported at the end of the turn */
 };
@@ -54,6 +55,7 @@ struct worker {
     struct held *jobs;
     struct report_call *report_calls; /* under way */
     uint32_t busy;
+    uint64_t instance; /* of this process */
     bool is_draining;
     bool is_stopped; /* the client may be gone */
     struct loop_timer topology;
@@ -134,5 +136,12 @@ void held_lost(struct worker *worker, str id);
 
 /** The callback of worker->heartbeat. Context: the worker. */
 void worker_beat(void *context);
+
+/** Tells the partition of `poll` all that is held of it; `told` comes on the loop. False: it could
+ * not be sent. */
+bool worker_tell_all(struct poll *poll, worker_use *told);
+
+/** Cancels what the scheduler does not want any more. */
+void worker_take_beats(struct worker *worker, const struct rpc_answer *answer);
 
 #endif

@@ -113,14 +113,15 @@ struct engine {
     struct breakers *breakers; /* of the system partition; NULL: this is another */
     int64_t breaker_sweep_us;  /* when old ones are next looked for */
     bool accepts_runs;
-    bool is_fill_unknown;   /* a commit found no room; whether that lasts is not known yet */
-    bool is_halted;         /* the thread has ended */
-    bool has_failed;        /* for good: no turn any more */
-    int64_t readers_due_us; /* when dead readers are looked for */
-    int64_t care_due_us;    /* when the once-a-second work is next due */
-    int64_t timer_lag_us;   /* of the latest timer */
-    struct page sweep;      /* where the sweeper of old rows goes on */
-    uint64_t used_bytes;    /* of the store, as of the last care */
+    int64_t unclaimed_until_us; /* open jobs may be `is_unclaimed` */
+    bool is_fill_unknown;       /* a commit found no room; whether that lasts is not known yet */
+    bool is_halted;             /* the thread has ended */
+    bool has_failed;            /* for good: no turn any more */
+    int64_t readers_due_us;     /* when dead readers are looked for */
+    int64_t care_due_us;        /* when the once-a-second work is next due */
+    int64_t timer_lag_us;       /* of the latest timer */
+    struct page sweep;          /* where the sweeper of old rows goes on */
+    uint64_t used_bytes;        /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;
     struct purge purge;
@@ -364,6 +365,10 @@ status engine_refuse_job(struct engine *engine, struct open_job *job, json error
  * that has it is told, if `is_cancel_wanted`. */
 status engine_withdraw_job(struct engine *engine, struct open_job *job, json error,
                            struct error *reterr);
+
+/** Nobody works at the leased job, and that is not its fault: another may have it, and no attempt
+ * is burnt. */
+status engine_offer_again(struct engine *engine, struct open_job *job, struct error *reterr);
 
 /** A lease or attempt was over: the attempt has failed. */
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr);

@@ -89,6 +89,7 @@ struct open_job {
     int64_t lease_expires_us;
     int64_t attempt_ends_us; /* 0: no limit; no heartbeat extends it */
     struct worker *holder;   /* counts it as busy; NULL: not known */
+    uint64_t instance;       /* the holder's process; 0: not known */
 
     struct heap_link link;
 };

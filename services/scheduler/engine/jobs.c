@@ -73,6 +73,7 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
         record.lease_ms        = job->lease_ms;
         record.attempt_ends_us = job->attempt_ends_us;
         record.holder          = job->holder ? job->holder->name : "";
+        record.instance        = job->instance;
     }
     struct key key;
     place_key(&key, job);

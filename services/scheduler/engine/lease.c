@@ -101,6 +101,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     }
     open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
                    attempt_end_us(engine, record));
+    job->instance = poll->instance;
     TRY(engine_ready_put(engine, job, reterr));
     open_job_start(engine->queues, job, engine->now_us);
     if (job->queue->rate.count > 0) {
@@ -240,6 +241,7 @@ void engine_poll_init(struct engine *engine, struct command *command, const Pb__
         .command   = command,
         .id        = command->id,
         .worker    = worker,
+        .instance  = request->instance,
         .count_max = clamp(request->count_max, 1, POLL_JOBS_MAX),
         .lease_ms  = clamp(lease_ms, LEASE_MS_MIN, LEASE_MS_MAX),
     };
@@ -354,6 +356,20 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
     return keep_checkpoint(engine, beat, reterr);
 }
 
+/* The worker has told all that it holds. What it was given before we died, and does not know of, is
+ * in the answer that died with us: another may have it now, and not only when its lease is over. */
+static status offer_lost(struct engine *engine, uint64_t instance, struct error *reterr)
+{
+    if (instance == 0 || engine->now_us >= engine->unclaimed_until_us) return STATUS_OK;
+    size_t cursor = 0;
+    struct open_job *job;
+    while ((job = open_job_next(engine->queues, &cursor))) {
+        if (job->state != OPEN_JOB_LEASED || !job->is_unclaimed) continue;
+        if (job->instance == instance) TRY(engine_offer_again(engine, job, reterr));
+    }
+    return STATUS_OK;
+}
+
 status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__Heartbeats *request = command->request;
@@ -376,5 +392,5 @@ status engine_heartbeat(struct engine *engine, struct command *command, struct e
         answer->jobs[i] = &answers[i];
     }
     answer->n_jobs = count;
-    return STATUS_OK;
+    return request->is_all ? offer_lost(engine, request->instance, reterr) : STATUS_OK;
 }

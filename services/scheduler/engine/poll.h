@@ -32,6 +32,7 @@ struct poll {
     struct command *command; /* its Lease, to be answered */
     uint64_t id;             /* for poll_find() */
     struct worker *worker;
+    uint64_t instance; /* of the worker's process; 0: not known */
     uint32_t count_max;
     uint32_t lease_ms;
     int64_t ends_us; /* of its wait */

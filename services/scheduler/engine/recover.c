@@ -72,7 +72,11 @@ static void lease_again(struct recovery *recovery, struct open_job *job,
     open_job_lease(engine->queues, job, holder, lease_ms, recovery->now_us,
                    record->attempt_ends_us);
     job->lease_number = record->lease_number; /* the same lease, not a new one */
+    job->instance     = record->instance;
     job->is_unclaimed = true;
+    if (job->lease_expires_us > engine->unclaimed_until_us) {
+        engine->unclaimed_until_us = job->lease_expires_us;
+    }
 }
 
 static status recover_ready(bytes key, bytes row, struct error *reterr, void *context)
@@ -280,10 +284,11 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->dead_next      = 1;
     engine->queues = job_queues_new(engine->partition->index == 0, engine->partition->count);
     if (engine->options.board) limit_board_clear(board_limits(engine->options.board));
-    engine->cancelled_jobs = map_new(ENGINE_SET_MAX);
-    engine->known_digests  = map_new(ENGINE_SET_MAX);
-    engine->accepts_runs   = true;
-    engine->purge          = (struct purge){};
+    engine->cancelled_jobs     = map_new(ENGINE_SET_MAX);
+    engine->known_digests      = map_new(ENGINE_SET_MAX);
+    engine->accepts_runs       = true;
+    engine->unclaimed_until_us = 0;
+    engine->purge              = (struct purge){};
     event_hub_init(&engine->hub);
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 

@@ -268,16 +268,18 @@ status engine_withdraw_job(struct engine *engine, struct open_job *job, json err
     return fail_job(engine, job, error, decide_withdrawn, reterr);
 }
 
+status engine_offer_again(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+    return release(engine, job, &released, reterr);
+}
+
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
     engine_note_silence(engine, job, is_attempt_over);
-    if (job->is_unclaimed && !is_attempt_over) {
-        /* We died between giving the lease and the answer, or the holder died with us. Neither is
-         * the job's fault: it is offered again, and no attempt is burnt. */
-        const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
-        return release(engine, job, &released, reterr);
-    }
+    /* We died between giving the lease and the answer, or the holder died with us. */
+    if (job->is_unclaimed && !is_attempt_over) return engine_offer_again(engine, job, reterr);
     const char *detail = is_attempt_over ? "the attempt took longer than it may"
                                          : "the worker was silent for longer than its lease";
     count_lease_lost(engine->options.metrics, job->queue->name, (str){});

@@ -78,6 +78,7 @@ void rig_init(struct rig *rig, uint16_t partitions, bool is_durable)
 {
     *rig = (struct rig){.partitions    = partitions,
                         .lease_ms      = rig->lease_ms,
+                        .instance      = rig->instance,
                         .secrets       = rig->secrets,
                         .backup_folder = rig->backup_folder,
                         .breakers      = rig->breakers};
@@ -279,6 +280,7 @@ const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait
     message.kind                = "external";
     message.count_max           = 1;
     message.wait_ms             = wait_ms;
+    message.instance            = rig->instance;
     const struct question asked = {
         .service = &pb__jobs__descriptor, .method = "Lease", .message = &message};
     const Pb__LeasedJobs *leased = rig_ask(rig, &asked);

@@ -24,6 +24,7 @@ struct rig {
     char folder[64]; /* of the data; empty: in memory */
     uint16_t partitions;
     uint32_t lease_ms;
+    uint64_t instance;             /* of the worker; 0: it does not say */
     struct secrets_place secrets;  /* set before rig_init() */
     const char *backup_folder;     /* likewise; NULL: none */
     struct breaker_rules breakers; /* likewise */

@@ -244,6 +244,52 @@ static void test_a_lease_unclaimed_after_a_restart_is_no_attempt(void **)
     rig_done(&rig);
 }
 
+/* All that instance `instance` of the worker has is `job` (NULL: nothing). */
+static void tell_all(struct rig *rig, const Pb__LeasedJob *job, uint64_t instance)
+{
+    Pb__Heartbeat made = PB__HEARTBEAT__INIT;
+    if (job) made.job = job->id;
+    if (job) made.lease_token = job->lease_token;
+    Pb__Heartbeat *list[]       = {&made};
+    Pb__Heartbeats message      = PB__HEARTBEATS__INIT;
+    message.worker              = "w";
+    message.instance            = instance;
+    message.is_all              = true;
+    message.jobs                = list;
+    message.n_jobs              = job ? 1 : 0;
+    const struct question asked = {
+        .service = &pb__jobs__descriptor, .method = "Heartbeat", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+static void test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got(void **)
+{
+    struct rig rig = {.instance = 7};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *got = rig_lease(&rig, "llm", 5'000);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *lost = rig_lease(&rig, "llm", 5'000);
+
+    tell_all(&rig, got, 7); /* no restart was between: the answer may be on its way */
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_restart(&rig);
+    tell_all(&rig, NULL, 8); /* another process of that name */
+    tell_all(&rig, NULL, 0);
+    assert_null(rig_lease(&rig, "llm", 0));
+    tell_all(&rig, got, 7);
+    const Pb__LeasedJob *next = rig_lease(&rig, "llm", 0);
+    assert_non_null(next);
+    assert_string_equal(next->id, lost->id);
+    assert_int_equal(next->attempt, 1);
+    assert_int_equal(rig_complete(&rig, lost, "1"), STATUS_FAILED_PRECONDITION);
+    tell_all(&rig, NULL, 7); /* what was leased since is nobody's loss */
+    assert_int_equal(rig_complete(&rig, next, "1"), STATUS_OK);
+    assert_int_equal(rig_complete(&rig, got, "1"), STATUS_OK);
+    rig_done(&rig);
+}
+
 static void test_an_expired_lease_is_an_attempt(void **)
 {
     struct rig rig = {.lease_ms = 30};
@@ -517,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_a_restart_keeps_the_lease),
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
         cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),
+        cmocka_unit_test(test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got),
         cmocka_unit_test(test_an_expired_lease_is_an_attempt),
         cmocka_unit_test(test_a_late_completion_counts_until_another_lease),
         cmocka_unit_test(test_a_wrong_token_changes_nothing),
