@@ -296,16 +296,33 @@ static void tasks_add(struct reader *reader, struct entry *entry)
     tool->approval           = approval->index;
 }
 
-static void tool_read(struct reader *reader, json value, struct agent_body *agent)
+static bool has_tool(const struct agent_body *agent, uint32_t count, const char *name)
 {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(agent->tools[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* `own_count`: how many tools the task has itself, while those of its assistant are read, which
+ * give way to them; UINT32_MAX: its own are read. */
+static void tool_read(struct reader *reader, json value, struct agent_body *agent,
+                      uint32_t own_count)
+{
+    bool is_lent       = own_count != UINT32_MAX;
     struct entry entry = {.tool = {.task = TASK_NONE, .approval = TASK_NONE}};
-    if (!object_read(reader, &tool_kind, value, &entry) || entry.is_refused) return;
+    if (is_lent && json_is(value, JSON_TEXT)) {
+        function_read(reader, value, &entry);
+    } else if (!object_read(reader, &tool_kind, value, &entry)) {
+        return;
+    }
+    if (entry.is_refused) return;
     if (!entry.function && !entry.child) {
         refuse(reader, "V06", value_place(reader), "a tool needs `function` or `workflow`");
         return;
     }
     if (!entry.tool.name) entry.tool.name = default_name(reader, &entry);
-    if (!entry.tool.name) return;
+    if (!entry.tool.name || (is_lent && has_tool(agent, own_count, entry.tool.name))) return;
     if (!entry.tool.description && !entry.child) entry.tool.description = entry.function->name;
     check_unique(reader, agent, entry.tool.name);
     tasks_add(reader, &entry);
@@ -325,7 +342,28 @@ void agent_tools_read(struct reader *reader, json value, struct agent_body *agen
     agent->tools = reader_alloc(reader, count + 1, sizeof *agent->tools);
     for (size_t i = 0; i < count; i++) {
         size_t back = pointer_enter_index(reader, i);
-        tool_read(reader, json_at(value, i), agent);
+        tool_read(reader, json_at(value, i), agent, UINT32_MAX);
+        pointer_leave(reader, back);
+    }
+}
+
+void agent_lent_tools_read(struct reader *reader, json value, struct agent_body *agent)
+{
+    uint32_t own_count       = agent->tool_count;
+    size_t count             = json_count(value);
+    struct agent_tool *tools = NULL;
+    if (!json_is(value, JSON_ARRAY) || count == 0) return;
+    if (own_count + count > AGENT_TOOLS_MAX) {
+        refuse(reader, "V06", value_place(reader), "with its own, the agent has more than %d tools",
+               AGENT_TOOLS_MAX);
+        return;
+    }
+    tools = reader_alloc(reader, own_count + count, sizeof *tools);
+    if (own_count > 0) memcpy(tools, agent->tools, own_count * sizeof *tools);
+    agent->tools = tools;
+    for (size_t i = 0; i < count; i++) {
+        size_t back = pointer_enter_index(reader, i);
+        tool_read(reader, json_at(value, i), agent, own_count);
         pointer_leave(reader, back);
     }
 }

@@ -184,5 +184,6 @@ void agent_with_read(struct reader *reader, json value, void *)
         agent_tools_read(reader, tools, agent);
         pointer_leave(reader, back);
     }
+    agent_assistant_read(reader, value, agent);
     tasks_collect(reader, agent, &retry, first);
 }

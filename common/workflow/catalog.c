@@ -119,15 +119,11 @@ static const struct function *builtin_resolve(struct reader *reader, str call,
 /* A copy of the description becomes the workflow's own, under the text that named it. */
 static const struct function *pin(struct reader *reader, str call, json source)
 {
-    CLEANUP(json_unrefp) json text           = json_to_text_new(source);
     json copy                                = json_invalid();
     struct error why                         = {};
     struct function_description *description = reader_alloc(reader, 1, sizeof *description);
-    status read                              = json_parse(json_str(text), NULL, &copy, NULL, &why);
-    if (read == STATUS_OK) {
-        reader_hold(reader, HOLDING_JSON)->value = json_freeze(copy);
-        read = function_description_read(copy, description, &why);
-    }
+    status read                              = reader_copy(reader, source, &copy, &why);
+    if (read == STATUS_OK) read = function_description_read(copy, description, &why);
     if (read != STATUS_OK) {
         refuse(reader, "V14", value_place(reader), "`" STR_FMT "`: %s", STR_ARG(shown(call)),
                why.text);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "json/json_pointer.h"
+#include "json/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,16 @@ struct holding *reader_hold(struct reader *reader, enum holding_kind kind)
     holding->next              = reader->compiled->holdings;
     reader->compiled->holdings = holding;
     return holding;
+}
+
+status reader_copy(struct reader *reader, json value, json *ret_copy, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json text = json_to_text_new(value);
+    json copy                      = json_invalid();
+    TRY(json_parse(json_str(text), NULL, &copy, NULL, reterr));
+    *ret_copy                                = json_freeze(copy);
+    reader_hold(reader, HOLDING_JSON)->value = *ret_copy;
+    return STATUS_OK;
 }
 
 /* --- where ------------------------------------------------------------------------------------ */
@@ -141,8 +152,14 @@ static struct diagnostic *report(struct reader *reader, const char *code, enum s
     str pointer                 = buf_str(&reader->pointer);
     char abroad[DETAIL_MAX];
     if (source->url) {
-        (void)snprintf(abroad, sizeof abroad, "%.200s:%u:%u: %.*s", source->url, where.line,
-                       where.column, DETAIL_MAX - 240, detail);
+        if (source->yaml) {
+            (void)snprintf(abroad, sizeof abroad, "%.200s:%u:%u: %.*s", source->url, where.line,
+                           where.column, DETAIL_MAX - 240, detail);
+        } else {
+            (void)snprintf(abroad, sizeof abroad, "%.200s%s%.*s: %.*s", source->url,
+                           pointer.len > 0 ? ", " : "", pointer.len < 200 ? (int)pointer.len : 200,
+                           pointer.ptr, DETAIL_MAX - 440, detail);
+        }
         detail  = abroad;
         where   = source->where;
         pointer = str_from(source->pointer);

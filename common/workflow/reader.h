@@ -120,7 +120,8 @@ struct reader {
     struct definition *definitions; /* what `use` declares */
     struct extension *extensions;   /* likewise, in their order */
     size_t definition_count;
-    const struct function_catalog *catalog; /* borrowed; NULL: only what is built in */
+    const struct function_catalog *catalog;       /* borrowed; NULL: only what is built in */
+    const struct workflow_assistants *assistants; /* borrowed; NULL: nobody can be asked */
     json pins;                    /* of a stored workflow: what names stood for; borrowed */
     struct resolved *resolved;    /* what `call` named so far */
     struct own_catalog *catalogs; /* of `use`, in their order */
@@ -148,6 +149,9 @@ void *scratch_alloc(struct reader *reader, size_t count, size_t size);
 
 /** Makes the workflow own something. */
 struct holding *reader_hold(struct reader *reader, enum holding_kind kind);
+
+/** A frozen copy that is the workflow's own. */
+status reader_copy(struct reader *reader, json value, json *ret_copy, struct error *reterr);
 
 /** Steps to a member and back: `size_t back = pointer_enter(...); ...; pointer_leave(reader,
  * back)`. */

@@ -288,6 +288,7 @@ static status read_all(str text, const struct workflow_sources *sources, json pi
                                      .errors_before = errors_before,
                                      .pointer       = buf_init(POINTER_MAX),
                                      .catalog       = sources ? sources->catalog : NULL,
+                                     .assistants    = sources ? sources->assistants : NULL,
                                      .pins          = pins,
     };
     ASSERT(reader.scratch != NULL);

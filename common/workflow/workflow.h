@@ -220,6 +220,9 @@ struct agent_body {
     struct task_list tasks; /* all of them: the model's, and those of the tools */
     struct agent_tool *tools;
     uint32_t tool_count;
+    /* {version, definition} of the assistant that the definition names, pinned when it was
+     * registered, since its tools are among `tools`; frozen; JSON_INVALID: none. */
+    json assistant;
 };
 
 enum {
@@ -368,11 +371,12 @@ struct workflow_budget {
 };
 
 /** What a text in the definition stood for when the workflow was registered: a function of the
- * server's catalog, or a document at a URL. */
+ * server's catalog, an assistant, or a document at a URL. */
 struct workflow_pin {
     const struct workflow_pin *next;
-    const char *name; /* "slack.send_message:1", "https://host/function.yaml" */
-    json source;      /* the description, or the document; frozen */
+    const char
+        *name;   /* "slack.send_message:1", "assistant analyst", "https://host/function.yaml" */
+    json source; /* the description, or the document; frozen */
 };
 
 /** A document that the definition names and that is not at hand yet. */
@@ -447,11 +451,22 @@ struct document {
     const char *failure; /* why it could not be read; NULL: `text` is there */
 };
 
+/** Where the assistants of agents are found, for their tools: `find` gives the definition of "name"
+ * or "name:version" (owned) and the version it has. NOT_FOUND, INVALID_ARGUMENT: the error says
+ * why.
+ */
+struct workflow_assistants {
+    status (*find)(str namespace, str reference, json *ret_definition, uint32_t *ret_version,
+                   struct error *reterr, void *context);
+    void *context;
+};
+
 /** What a definition may refer to beside itself. Borrowed for the call. */
 struct workflow_sources {
     const struct function_catalog *catalog; /* NULL: only the functions that are built in */
     bool is_portable; /* notes (P01..P07) about what other runtimes ignore or do otherwise */
-    const struct document *documents; /* those at hand */
+    const struct workflow_assistants *assistants; /* NULL: nobody can be asked */
+    const struct document *documents;             /* those at hand */
     size_t document_count;
     /* A document that is not at hand is no error: the workflow comes with `needs`, and whoever
      * reads it gets them and reads it again. Nothing here does I/O. */

@@ -158,13 +158,34 @@ static status make_catalog(const struct cli *cli, const char *path, struct bench
     return STATUS_OK;
 }
 
+/* Each assistant of the file has one version. */
+static status find_assistant(str, str reference, json *ret_definition, uint32_t *ret_version,
+                             struct error *reterr, void *context)
+{
+    const struct case_file *file = context;
+    const char *colon            = memchr(reference.ptr, ':', reference.len);
+    size_t length                = colon ? (size_t)(colon - reference.ptr) : reference.len;
+    str version                  = str_slice(reference, length, reference.len);
+    bool is_there   = version.len == 0 || str_is(version, ":1") || str_is(version, ":latest");
+    json definition = json_get(file->assistants, str_slice(reference, 0, length));
+    if (!is_there || !json_is(definition, JSON_OBJECT)) {
+        return fail(reterr, STATUS_NOT_FOUND, "there is no assistant `" STR_FMT "`",
+                    STR_ARG(reference));
+    }
+    *ret_definition = json_ref(definition);
+    (void)json_object_remove(ret_definition, str_from("labels"));
+    *ret_version = 1;
+    return STATUS_OK;
+}
+
 /* Findings of a definition are shown as `validate` shows them. */
-static bool read_definition(const struct bench *bench, const char *path,
+static bool read_definition(struct bench *bench, const char *path,
                             const struct workflow **ret_workflow)
 {
-    CLEANUP(buf_done) struct buf text     = buf_init(FILE_MAX);
-    struct diagnostics *list              = diagnostics_new(bench->arena);
-    const struct workflow_sources sources = {.catalog = bench->catalog};
+    CLEANUP(buf_done) struct buf text           = buf_init(FILE_MAX);
+    struct diagnostics *list                    = diagnostics_new(bench->arena);
+    const struct workflow_assistants assistants = {find_assistant, &bench->file};
+    const struct workflow_sources sources = {.catalog = bench->catalog, .assistants = &assistants};
     struct error error                    = {};
     status read                           = read_whole_file(path, &text, &error);
     if (read == STATUS_OK) {

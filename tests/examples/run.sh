@@ -92,5 +92,29 @@ printf 'functions: {}\ncases:\n  - { name: a }\n' >"$work/flow.test.yaml"
 "$tutti" test "$work/flow.yaml" >"$work/out" 2>&1
 expect "a call that nobody answers" 1 $? 'calls llm.chat, and no answer is left for it'
 
+cat >"$work/agent.yaml" <<'YAML'
+document: { dsl: '1.0.3', namespace: default, name: agent, version: '1.0.0' }
+do: [ { ask: { call: agent.run, with: { assistant: finder, input: Go }, output: { as: '{ content, tools: [ .tool_calls[].name ] }' } } } ]
+YAML
+cat >"$work/agent.test.yaml" <<'YAML'
+assistants: { finder: { model: smart, tools: [ shop.find, { function: worker.weigh, name: weigh, with: { unit: g } } ] } }
+functions:
+  llm.chat:
+    - output:
+        message: { role: assistant, content: null, tool_calls: &calls [ { id: a, type: function, function: { name: shop_find, arguments: '{}' } }, { id: b, type: function, function: { name: weigh, arguments: '{}' } } ] }
+        tool_calls: *calls
+    - output: { content: done, message: { role: assistant, content: done }, tool_calls: [] }
+  shop.find: { output: tea }
+  worker.weigh: { output: 7 }
+cases:
+  - name: It has the tools of its assistant
+    expect: { output: { content: done, tools: [ shop_find, weigh ] }, calls: [ { worker.weigh: { unit: g } } ], count: { shop.find: 1 } }
+YAML
+"$tutti" test "$work/agent.yaml" >"$work/out" 2>&1
+expect "the tools of an assistant" 0 $? "1 passed, 0 failed"
+sed -i 's/shop.find,/shop.fnd,/' "$work/agent.test.yaml"
+"$tutti" test "$work/agent.yaml" >"$work/out" 2>&1
+expect "a tool that there is not" 1 $? 'assistant finder:1, /tools/0: there is no function `shop.fnd`'
+
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

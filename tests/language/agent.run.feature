@@ -189,3 +189,90 @@ Feature: agent.run
       | { function: again }             | V14  | would call itself without end |
       | { function: agent.run }         | V14  | cannot be a tool             |
       | { function: gone.away }         | V14  | no function                  |
+
+  @http
+  Scenario: An assistant brings tools of its own
+    When the API gets PUT /v1/assistants/shop-keeper with:
+      """yaml
+      model: smart
+      system: You keep {{shop}}.
+      tools:
+        - shop.stock
+        - { function: shop.weigh, name: weigh, with: { unit: kg } }
+        - { function: shop.order, name: order, approval: true, onError: fault }
+      """
+    Then the answer should have status 201
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: default, name: agent-assistant, version: '1.0.0' }
+      do:
+        - agent:
+            call: agent.run
+            with: { assistant: shop-keeper, variables: { shop: ours }, input: Go, tools: [ { function: shop.weigh, name: weigh, with: { unit: g } } ] }
+            output: { as: '{ content, turns, tools: [.tool_calls[] | {name, arguments, error: .error.title}] }' }
+      """
+    And the function shop.stock answers:
+      """yaml
+      { left: 3 }
+      """
+    And the function shop.weigh answers:
+      """yaml
+      { weight: 7 }
+      """
+    And the function shop.order answers:
+      """yaml
+      {}
+      """
+    And the function llm.chat answers:
+      """yaml
+      content: ''
+      message:
+        role: assistant
+        content: null
+        tool_calls:
+          - { id: a, type: function, function: { name: shop_stock, arguments: '{"item": "tea"}' } }
+          - { id: b, type: function, function: { name: weigh, arguments: '{}' } }
+          - { id: c, type: function, function: { name: order, arguments: '{"n": 5}' } }
+      tool_calls:
+        - { id: a, type: function, function: { name: shop_stock, arguments: '{"item": "tea"}' } }
+        - { id: b, type: function, function: { name: weigh, arguments: '{}' } }
+        - { id: c, type: function, function: { name: order, arguments: '{"n": 5}' } }
+      finish_reason: tool_calls
+      """
+    And the function llm.chat answers:
+      """yaml
+      { content: done, message: { role: assistant, content: done }, tool_calls: [], finish_reason: stop }
+      """
+    When the workflow is executed
+    And the approval is rejected
+    Then the workflow should complete with output:
+      """yaml
+      content: done
+      turns: 2
+      tools:
+        - { name: shop_stock, arguments: { item: tea }, error: null }
+        - { name: weigh, arguments: { unit: g }, error: null }
+        - { name: order, arguments: { n: 5 }, error: Refused }
+      """
+    And the function shop.stock should be called with:
+      """yaml
+      { item: tea }
+      """
+    And the function shop.order should be called 0 times
+    And the history should have 1 job.scheduled of turns/0/tools/0
+
+  @http
+  Scenario: An assistant with a tool that there is not is refused
+    When the API gets PUT /v1/assistants/shop-helper with:
+      """yaml
+      { model: smart, tools: [ http, { function: shop.stok } ] }
+      """
+    Then the answer should have status 422
+    And the answer's 'errors.0.pointer' should be:
+      """yaml
+      /tools/1/function
+      """
+    And the answer's 'errors.0.code' should be:
+      """yaml
+      V14
+      """

@@ -127,6 +127,41 @@ scenario('a simulated agent calls each tool once and says that it is simulated',
   assert.equal(ended.output.usage.simulated, true);
 });
 
+// What an assistant had as tools when the workflow was registered, the agent has, whatever becomes of the assistant.
+const BY_ASSISTANT = `
+document: { dsl: '1.0.3', namespace: default, name: by-assistant, version: '1.0.0' }
+do:
+  - agent: { call: agent.run, with: { assistant: finder, input: What is it?, retry: { delay: PT0.2S, limit: { attempt: { count: 20 } } } } }
+`;
+
+scenario('an agent has the tools of its assistant, through kills and changes', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  const put = (tools) => suite.api.ok('PUT', '/v1/assistants/finder', { model: 'smart', system: 'Find out.', tools });
+  const refused = await suite.api.refused('PUT', '/v1/assistants/finder', { model: 'smart', tools: ['htp'] }, 422, 'input_invalid');
+  assert.deepEqual([refused.errors[0].code, refused.errors[0].pointer], ['V14', '/tools/0']);
+  await put([{ function: 'http', name: 'fetch', with: { method: 'get' } }]);
+  await suite.apply(BY_ASSISTANT);
+  let killed = 0;
+  kills.model = async (turn) => {
+    if (turn !== 1 || killed++ > 0) return;
+    await suite.scheduler.kill();
+    await suite.scheduler.start();
+    await suite.api.patient('GET', '/v1/assistants/finder');
+    await put(['llm.chat']);
+  };
+  const fetched = site.count('/two');
+  const ended = await suite.startRun('by-assistant', {}).then((run) => suite.runEnds(run.id)).finally(() => { kills.model = async () => {}; });
+  assert.deepEqual(ended.output.tool_calls.map((one) => one.name), ['fetch', 'fetch', 'fetch']);
+  assert.equal(site.count('/two'), fetched + 1);
+  const seen = () => JSON.parse(model.requests.at(-1).body).tools.map((one) => one.function.name);
+  assert.deepEqual(seen(), ['fetch']);
+
+  await suite.runEnds((await suite.startRun('by-assistant', {})).id);
+  assert.deepEqual(seen(), ['fetch'], 'a run that starts after the change has the tools of the registration');
+  await suite.apply(BY_ASSISTANT.replace('1.0.0', '1.0.1'));
+  await suite.runEnds((await suite.startRun('by-assistant', {})).id);
+  assert.deepEqual(seen(), ['llm_chat'], 'a new version has those of now');
+});
+
 // A workflow as a tool: two child runs of one turn, killed with their parent on the way, and each is there once.
 const LOOKUP = (version) => `
 document: { dsl: '1.0.3', namespace: default, name: look-up, version: '${version}', summary: Looks something up }

@@ -35,6 +35,38 @@ static json chat_new(json with)
     return chat;
 }
 
+/* Tools are tasks, so an agent has those that its assistant had when the workflow was registered.
+ * A name without a version is the newest one as long as it has the same; else the one of then. */
+static status find_assistant(struct scene *scene, json reference, json *ret_definition,
+                             json *ret_name, json *ret_error)
+{
+    json pin                   = scene->task->agent.assistant;
+    json kept                  = json_get_text(pin, "definition");
+    struct assistant_name name = {};
+    int64_t version            = 0; /* of the pin */
+    bool is_pinned             = pin.kind != JSON_INVALID && json_is(reference, JSON_TEXT) &&
+                     assistant_name_read(json_str(reference), &name);
+    if (!is_pinned || name.version == 0) {
+        status found = assistant_find(scene, reference, ret_definition, ret_name, ret_error);
+        json tools   = json_get_text(*ret_definition, "tools");
+        if (!is_pinned) {
+            TRY(found);
+            if (json_count(tools) == 0) return STATUS_OK;
+            return scene_fail(scene, ERROR_CONFIGURATION,
+                              "the assistant has tools, and was not there under this name when the "
+                              "workflow was registered: write `assistant: <name>`, without an "
+                              "expression, and register the workflow again",
+                              ret_error);
+        }
+        if (found == STATUS_OK && json_equal(tools, json_get_text(kept, "tools"))) return found;
+    }
+    (void)json_to_int(json_get_text(pin, "version"), &version);
+    json_replace(ret_definition, json_ref(kept));
+    json_replace(ret_name, assistant_reference_new(name.name, (uint32_t)version));
+    json_replace(ret_error, json_invalid());
+    return STATUS_OK;
+}
+
 static status apply_assistant(struct scene *scene, json *chat, json *ret_error)
 {
     json reference = json_get_text(*chat, "assistant");
@@ -43,13 +75,7 @@ static status apply_assistant(struct scene *scene, json *chat, json *ret_error)
     CLEANUP(json_unrefp) json pinned     = json_invalid();
     json applied                         = json_invalid();
     struct error error                   = {};
-    TRY(assistant_find(scene, reference, &definition, &pinned, ret_error));
-    bool has_tools = json_count(json_get_text(definition, "tools")) > 0;
-    if (has_tools && scene->task->agent.tool_count == 0) {
-        return scene_fail(scene, ERROR_CONFIGURATION,
-                          "the tools of an assistant are not supported yet: list them in `tools`",
-                          ret_error);
-    }
+    TRY(find_assistant(scene, reference, &definition, &pinned, ret_error));
     arena_clear(scene->env->scratch);
     status code =
         assistant_apply(definition, json_str(pinned), *chat, scene->env->scratch, &applied, &error);

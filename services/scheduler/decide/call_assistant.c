@@ -18,6 +18,13 @@ static status store_fail(const struct scene *scene, status code, const struct er
     return scene_fail(scene, kind, error->text, ret_error);
 }
 
+json assistant_reference_new(str name, uint32_t version)
+{
+    char text[ASSISTANT_REFERENCE_MAX + 1];
+    (void)snprintf(text, sizeof text, STR_FMT ":%u", STR_ARG(name), version);
+    return json_text_from(text);
+}
+
 status assistant_find(struct scene *scene, json reference, json *ret_definition, json *ret_pinned,
                       json *ret_error)
 {
@@ -35,10 +42,7 @@ status assistant_find(struct scene *scene, json reference, json *ret_definition,
     status found =
         source->find(namespace_of(scene), &name, ret_definition, &version, &error, source->context);
     if (found != STATUS_OK) return store_fail(scene, found, &error, ret_error);
-
-    char pinned[ASSISTANT_REFERENCE_MAX + 1];
-    (void)snprintf(pinned, sizeof pinned, STR_FMT ":%u", STR_ARG(name.name), version);
-    *ret_pinned = json_text_from(pinned);
+    *ret_pinned = assistant_reference_new(name.name, version);
     return STATUS_OK;
 }
 

@@ -9,6 +9,9 @@
  * (assistant_apply()). Fails as scene_eval() does. */
 status call_assistant(struct scene *scene, json *arguments, json *ret_error);
 
+/** "name:version", owned. */
+json assistant_reference_new(str name, uint32_t version);
+
 /** The definition that the text `reference` ("name", "name:3") names; `*ret_pinned` is
  * "name:version". Both are owned. */
 status assistant_find(struct scene *scene, json reference, json *ret_definition, json *ret_pinned,

@@ -235,7 +235,7 @@ void assistant_check(json definition, struct diagnostics *list)
     check_kind(definition, "parameters", JSON_OBJECT, "/parameters", "must be an object", list);
     check_kind(definition, "labels", JSON_OBJECT, "/labels", "must be an object", list);
     check_texts(definition, "fallbacks", "/fallbacks", list);
-    check_texts(definition, "tools", "/tools", list);
+    check_kind(definition, "tools", JSON_ARRAY, "/tools", "must be a list of tools", list);
     check_schema(definition, "variables", list);
     check_schema(definition, "output_schema", list);
     check_template(definition, list);

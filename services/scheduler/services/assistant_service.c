@@ -1,8 +1,10 @@
 /* Assistants: kept in the system partition, by namespace, name and version. */
+#include "scheduler/services/assistant_tools.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/page_token.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/assistant_store.h"
+#include "scheduler/tables/function_registry.h"
 #include "scheduler/tables/run_wire.h"
 #include "json/json_text.h"
 
@@ -38,9 +40,14 @@ static status no_memory(struct error *reterr)
 
 static status check_definition(struct rpc_call *call, json definition, struct error *reterr)
 {
-    struct diagnostics *findings = diagnostics_new(call->arena);
+    const Pb__PutAssistant *request = call->request;
+    struct diagnostics *findings    = diagnostics_new(call->arena);
+    CLEANUP(function_catalog_unrefp)
+    const struct function_catalog *catalog =
+        function_registry_get(scheduler_functions(call->context));
     if (!findings) return no_memory(reterr);
     assistant_check(definition, findings);
+    assistant_tools_check(definition, namespace_of(call, request->namespace_), catalog, findings);
     if (findings->errors == 0) return STATUS_OK;
     call_set_findings(call, findings);
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid", "%s: %s",

@@ -1,5 +1,6 @@
 /* Workflows: definitions of the system partition. */
 #include "base/buf.h"
+#include "scheduler/services/assistant_tools.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/document_needs.h"
 #include "scheduler/services/page_token.h"
@@ -35,6 +36,7 @@ static status check_size(ProtobufCBinaryData definition, struct error *reterr)
 
 /* What a request brings beside its definition. */
 struct reading {
+    const char *namespace;
     ProtobufCBinaryData definition;
     Pb__Document *const *documents;
     size_t document_count;
@@ -72,11 +74,15 @@ static status read_definition(const struct rpc_call *call, const struct reading 
         function_registry_get(scheduler_functions(call->context));
     struct document *documents = NULL;
     TRY(documents_in(call->arena, reading, &documents, reterr));
-    const struct workflow_sources sources = {.catalog        = catalog,
-                                             .is_portable    = reading->is_portable,
-                                             .documents      = documents,
-                                             .document_count = reading->document_count,
-                                             .may_need       = true};
+    struct assistant_shelf shelf = {.tables    = {.store = system_shard(call)->partition->store},
+                                    .namespace = call_namespace(call, reading->namespace)};
+    const struct workflow_assistants assistants = assistant_shelf_source(&shelf);
+    const struct workflow_sources sources       = {.catalog        = catalog,
+                                                   .assistants     = &assistants,
+                                                   .is_portable    = reading->is_portable,
+                                                   .documents      = documents,
+                                                   .document_count = reading->document_count,
+                                                   .may_need       = true};
     return workflow_read_with(str_of(reading->definition), &sources, findings, ret_workflow,
                               reterr);
 }
@@ -127,7 +133,8 @@ static status put(struct rpc_call *call, struct error *reterr)
     struct diagnostics *findings                             = diagnostics_new(call->arena);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    const struct reading reading = {.definition     = request->definition,
+    const struct reading reading = {.namespace      = request->namespace_,
+                                    .definition     = request->definition,
                                     .documents      = request->documents,
                                     .document_count = request->n_documents};
     status read                  = read_definition(call, &reading, findings, &workflow, reterr);
@@ -204,7 +211,8 @@ static status validate(struct rpc_call *call, struct error *reterr)
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     if (!findings) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct error why             = {};
-    const struct reading reading = {.definition     = request->definition,
+    const struct reading reading = {.namespace      = request->namespace_,
+                                    .definition     = request->definition,
                                     .documents      = request->documents,
                                     .document_count = request->n_documents,
                                     .is_portable    = request->portable};

@@ -79,7 +79,7 @@ static const struct definition_row definitions[] = {
      "/variables", "no usable JSON Schema"},
     {"an output schema that is none", "{\"model\": \"m\", \"output_schema\": {\"type\": 1}}",
      "/output_schema", "no usable JSON Schema"},
-    {"tools that are no texts", "{\"model\": \"m\", \"tools\": [1]}", "/tools", "list of texts"},
+    {"tools that are no list", "{\"model\": \"m\", \"tools\": 1}", "/tools", "list of tools"},
     {"labels that are no texts", "{\"model\": \"m\", \"labels\": {\"a\": 1}}", "/labels", "texts"},
 };
 
