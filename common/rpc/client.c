@@ -225,7 +225,7 @@ static status add_call(struct endpoint *endpoint, struct call *call,
     call->connect_by_ms =
         connect_deadline(endpoint, set->link, request, call->started_us / 1000, call->deadline_ms);
     if (call->connect_by_ms < 0) {
-        return fail_code(reterr, STATUS_UNAVAILABLE, "unavailable", "%s: not connected",
+        return fail_code(reterr, STATUS_UNAVAILABLE, RPC_NOT_SENT, "%s: not connected",
                          endpoint->address.url);
     }
     return lane_set_add(set, call, &source, reterr);
@@ -268,7 +268,7 @@ status rpc_client_call(struct rpc_client *client, const struct rpc_request *requ
     }
     struct endpoint *endpoint = client_choose(client, request->partition, NULL);
     if (!endpoint) {
-        return fail_code(reterr, STATUS_UNAVAILABLE, "unavailable",
+        return fail_code(reterr, STATUS_UNAVAILABLE, RPC_NOT_SENT,
                          "%s.%s: no address for partition %u", method->service->name,
                          request->method, (unsigned)request->partition);
     }

@@ -230,7 +230,7 @@ static void deliver_loss(struct lane_set *set, struct outgoing *batch, const str
     } else if (error == NNG_ETIMEDOUT) {
         call_fail(endpoint, call, STATUS_DEADLINE_EXCEEDED, "", "no answer before the deadline");
     } else if (!repeat(endpoint, batch, call, endpoint)) {
-        call_fail(endpoint, call, STATUS_UNAVAILABLE, "unavailable", "connection lost");
+        call_fail(endpoint, call, STATUS_UNAVAILABLE, RPC_ANSWER_LOST, "connection lost");
     }
 }
 
@@ -257,7 +257,7 @@ void deliver_elsewhere(struct lane_set *set, struct outgoing *batch)
         struct frame_source source;
         source_of(batch, &call, &source);
         if (!resubmit(endpoint, &call, &source, endpoint)) {
-            call_fail(endpoint, &call, STATUS_UNAVAILABLE, "unavailable", "not connected");
+            call_fail(endpoint, &call, STATUS_UNAVAILABLE, RPC_NOT_SENT, "not connected");
         }
     }
 }

@@ -160,7 +160,7 @@ int64_t lane_set_watch(struct lane_set *set, int64_t now_ms)
         for (unsigned i = 0; i < due.count; i++) {
             status code = (status)due.calls[i].offset;
             if (code == STATUS_DEADLINE_EXCEEDED) atomic_fetch_add(&client->counters.timeouts, 1);
-            const char *name = code == STATUS_UNAVAILABLE ? "unavailable" : "";
+            const char *name = code == STATUS_UNAVAILABLE ? RPC_NOT_SENT : "";
             call_fail(set->endpoint, &due.calls[i], code, name, detail_of(code));
         }
     } while (!is_all);

@@ -61,12 +61,17 @@ status rpc_client_open(const struct rpc_client_options *options, struct rpc_clie
 /** Answers all open calls with CANCELLED, waits for their callbacks, frees. NULL is fine. */
 void rpc_client_closep(struct rpc_client **client);
 
+/* Codes of an UNAVAILABLE that no server has said: the call was never sent, or its answer was lost
+ * with the connection, and nobody here knows what became of it. */
+#define RPC_NOT_SENT    "not_sent"
+#define RPC_ANSWER_LOST "answer_lost"
+
 /** What came back. All of it is valid during the callback, or until rpc_answer_free() if kept. */
 struct rpc_answer {
     status code;
     const void *message;    /* of the method's output type; NULL unless code is OK */
     const char *detail;     /* why not, for people; "" if OK */
-    const char *error_code; /* "run_finished"; "" if it follows from the status */
+    const char *error_code; /* "run_finished", RPC_NOT_SENT; "" if it follows from the status */
     int64_t retry_after_ms; /* 0: not said */
     bytes details_json;     /* findings; usually empty */
     struct arena *arena;    /* holds all of this; the callback may use it too */

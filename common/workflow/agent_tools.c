@@ -354,8 +354,8 @@ void agent_lent_tools_read(struct reader *reader, json value, struct agent_body 
     struct agent_tool *tools = NULL;
     if (!json_is(value, JSON_ARRAY) || count == 0) return;
     if (own_count + count > AGENT_TOOLS_MAX) {
-        refuse(reader, "V06", value_place(reader), "with its own, the agent has more than %d tools",
-               AGENT_TOOLS_MAX);
+        refuse(reader, "V06", value_place(reader),
+               "an agent has at most %d tools, those of its assistant included", AGENT_TOOLS_MAX);
         return;
     }
     tools = reader_alloc(reader, own_count + count, sizeof *tools);

@@ -152,13 +152,13 @@ static struct diagnostic *report(struct reader *reader, const char *code, enum s
     str pointer                 = buf_str(&reader->pointer);
     char abroad[DETAIL_MAX];
     if (source->url) {
-        if (source->yaml) {
+        if (source->yaml || pointer.len == 0) {
             (void)snprintf(abroad, sizeof abroad, "%.200s:%u:%u: %.*s", source->url, where.line,
                            where.column, DETAIL_MAX - 240, detail);
         } else {
-            (void)snprintf(abroad, sizeof abroad, "%.200s%s%.*s: %.*s", source->url,
-                           pointer.len > 0 ? ", " : "", pointer.len < 200 ? (int)pointer.len : 200,
-                           pointer.ptr, DETAIL_MAX - 440, detail);
+            (void)snprintf(abroad, sizeof abroad, "%.200s, %.*s: %.*s", source->url,
+                           pointer.len < 200 ? (int)pointer.len : 200, pointer.ptr,
+                           DETAIL_MAX - 440, detail);
         }
         detail  = abroad;
         where   = source->where;

@@ -40,8 +40,8 @@ enum cli_exit command_graph(struct cli *cli)
     }
     CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
     const char *catalog_path         = cli->values[FLAG_CATALOG];
-    const struct local_places places = {.folder =
-                                            local_is_folder(catalog_path) ? catalog_path : NULL};
+    const struct local_places places = {
+        .reads_files = true, .folder = local_is_folder(catalog_path) ? catalog_path : NULL};
     if (catalog_path && !places.folder &&
         catalog_read_file(catalog_path, &catalog, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: %s\n", error.text);

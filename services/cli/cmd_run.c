@@ -341,10 +341,12 @@ enum cli_exit command_show(struct cli *cli)
 
 static void print_why(json run)
 {
-    json waiting = json_get_text(run, "waiting_for");
-    str state    = member(run, "status", "");
-    str ended    = member(run, "ended_at", "");
-    (void)printf("run " STR_FMT " is " STR_FMT, STR_ARG(member(run, "id", "")), STR_ARG(state));
+    json waiting  = json_get_text(run, "waiting_for");
+    str state     = member(run, "status", "");
+    str ended     = member(run, "ended_at", "");
+    bool is_draft = str_is(state, "draft");
+    (void)printf("run " STR_FMT " is %s" STR_FMT, STR_ARG(member(run, "id", "")),
+                 is_draft ? "a " : "", STR_ARG(state));
     if (ended.len > 0) (void)printf(" since " STR_FMT, STR_ARG(ended));
     (void)printf("\n");
     for (size_t i = 0; json_is(waiting, JSON_ARRAY) && i < json_count(waiting); i++) {

@@ -138,7 +138,7 @@ enum cli_exit command_validate(struct cli *cli)
     CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
     enum cli_exit worst = find_catalog(cli, &catalog);
     if (worst != CLI_OK) return worst;
-    struct local_places places = {.resolve = cli->values[FLAG_RESOLVE]};
+    struct local_places places = {.reads_files = true, .resolve = cli->values[FLAG_RESOLVE]};
     if (local_is_folder(cli->values[FLAG_CATALOG])) places.folder = cli->values[FLAG_CATALOG];
     const struct checking checking = {.catalog     = catalog,
                                       .places      = places,
@@ -191,7 +191,7 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
     if (code == CLI_REFUSED && answer.http_status == 422 && !cli->is_json) {
         CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
         (void)catalog_ask(api, &catalog);
-        /* The same findings, with the lines of the file. */
+        /* The same findings, with the lines of the file. What it names is not read here. */
         const struct checking checking = {.catalog = catalog, .is_quiet = true};
         (void)validate_file(cli, file, &checking);
     }

@@ -52,6 +52,7 @@ static bool find_path(const struct local_places *places, const char *url,
         return length > 0 && length < PATH_SIZE;
     }
     if (strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)) == 0) {
+        if (!places->reads_files) return false;
         length = snprintf(path, PATH_SIZE, "%s", url + strlen(FILE_SCHEME));
         return length > 0 && length < PATH_SIZE;
     }
@@ -69,8 +70,11 @@ static void read_document(struct documents *documents, const char *url, const ch
     struct document *document         = &documents->items[documents->count++];
     struct error why                  = {};
     CLEANUP(buf_done) struct buf text = buf_init(FILE_MAX);
-    *document = (struct document){.url = str_from(arena_strdup(arena, str_from(url)))};
-    if (read_whole_file(path, &text, &why) == STATUS_OK) {
+    *document         = (struct document){.url = str_from(arena_strdup(arena, str_from(url)))};
+    struct stat about = {};
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) {
+        document->failure = "it is no regular file"; /* a pipe would be waited for */
+    } else if (read_whole_file(path, &text, &why) == STATUS_OK) {
         char *copy     = arena_strdup(arena, buf_str(&text));
         document->text = (str){.ptr = copy, .len = text.len};
     } else {

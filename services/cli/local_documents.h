@@ -9,8 +9,9 @@
 #include "base/diagnostic.h"
 #include "workflow/workflow.h"
 
-/** Where documents are. A `file://` URL is read as it says. */
+/** Where documents are. */
 struct local_places {
+    bool reads_files;    /* `file://` URLs: whoever asked wants this machine's; regular files */
     const char *resolve; /* "URL=FILE[,URL=FILE]"; NULL: none */
     const char *folder;  /* stands for every catalog whose function is in it; NULL: none */
 };

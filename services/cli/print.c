@@ -132,7 +132,7 @@ status read_whole_file(const char *path, struct buf *out, struct error *reterr)
     do {
         size = fread(piece, 1, sizeof piece, file);
         (void)buf_put(out, piece, size);
-    } while (size > 0);
+    } while (size > 0 && !out->is_full); /* a device has no end */
     bool is_bad = ferror(file) != 0;
     if (!is_stdin) (void)fclose(file);
     if (is_bad) return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);

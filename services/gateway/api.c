@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/diagnostic.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/documents.h"
@@ -233,11 +234,26 @@ static str findings_of(const struct rpc_answer *answer)
     return details.len > 0 && details.ptr[0] == '[' ? details : (str){};
 }
 
+/* Names of sockets say nothing to a client; what to do does. */
+static str detail_of(const struct rpc_answer *answer)
+{
+    str code = str_from(answer->error_code);
+    if (str_is(code, RPC_NOT_SENT)) {
+        return str_from("the scheduler is not there at the moment, perhaps it starts again: "
+                        "nothing was done; try again in a second (`tutti status` says more)");
+    }
+    if (str_is(code, RPC_ANSWER_LOST)) {
+        return str_from("the scheduler was lost before it answered: this may or may not have been "
+                        "done; look, or repeat it with the same Idempotency-Key");
+    }
+    return str_from(answer->detail);
+}
+
 void api_fail_answer(struct api_call *call, const struct rpc_answer *answer)
 {
     struct problem problem = {
         .kind          = problem_kind_of(str_from(answer->error_code), answer->code),
-        .detail        = str_from(answer->detail),
+        .detail        = detail_of(answer),
         .findings_json = findings_of(answer),
     };
     send_problem(call, &problem, answer->retry_after_ms, (str){});
@@ -293,19 +309,26 @@ bool api_check_query(struct api_call *call)
     return true;
 }
 
-bool api_check_query_names(struct api_call *call, const char *const *names, size_t count)
+bool api_check_query_names(struct api_call *call)
 {
-    size_t cursor = 0;
-    str name      = {};
-    str value     = {};
+    const struct route *route = call->route;
+    size_t cursor             = 0;
+    str name                  = {};
+    str value                 = {};
+    if (route->is_public || route->media == MEDIA_OPAQUE) return true;
     while (httpd_query_next(call->request->query, &cursor, &name, &value)) {
         CLEANUP(buf_done) struct buf text = buf_init(QUERY_MAX);
         bool is_known                     = false;
         (void)httpd_decode(name, true, &text); /* api_check_query() has seen that it can be */
-        for (size_t i = 0; i < count; i++) is_known = is_known || str_is(buf_str(&text), names[i]);
+        str said = buf_str(&text);
+        for (uint32_t i = 0; i < route->query_count; i++) {
+            is_known = is_known || str_is(said, route->query_names[i]);
+        }
         if (is_known) continue;
-        api_fail_with(call, "invalid_request", (str){},
-                      "the query: there is no parameter `%.*s` here", (int)text.len, text.ptr);
+        const char *near = nearest_name(said, route->query_names, route->query_count);
+        api_fail_with(call, "unknown_parameter", (str){},
+                      "the query: there is no parameter `%.*s` here%s%s%s", (int)said.len, said.ptr,
+                      near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
         return false;
     }
     return true;

@@ -166,9 +166,10 @@ bool api_query_next(struct api_call *call, const char *name, size_t *cursor, str
 /** Says whether every query parameter can be decoded; else the call has been answered. */
 bool api_check_query(struct api_call *call);
 
-/** Says whether the query has no other parameters than `names`; else the call has been answered.
- * For what deletes: a filter with a slip in its name must not mean "all". */
-bool api_check_query_names(struct api_call *call, const char *const *names, size_t count);
+/** Says whether the query has no other parameters than the contract gives the route; else the call
+ * has been answered: a filter with a slip in its name must not mean "all". Paths that need no key,
+ * and those of somebody else's API, ignore what they do not know. */
+bool api_check_query_names(struct api_call *call);
 
 /** The Idempotency-Key header, "" if it was not sent. INVALID_ARGUMENT: not 1 to 255 visible ASCII
  * characters. */

@@ -66,10 +66,8 @@ static bool read_filter(struct api_call *call, const char *name, const char **re
 
 void call_cache_clear(struct api_call *call)
 {
-    static const char *const filters[] = {"prefix", "function", "workflow"};
-    Pb__ClearCache message             = PB__CLEAR_CACHE__INIT;
-    message.namespace_                 = api_namespace(call);
-    if (!api_check_query_names(call, filters, ARRAY_LEN(filters))) return;
+    Pb__ClearCache message = PB__CLEAR_CACHE__INIT;
+    message.namespace_     = api_namespace(call);
     if (!read_filter(call, "prefix", &message.prefix)) return;
     if (!read_filter(call, "function", &message.function)) return;
     if (!read_filter(call, "workflow", &message.workflow)) return;

@@ -160,7 +160,21 @@ static status compile_body(struct contract *contract, struct route *route, json 
     return compile(contract, schema, &route->body_schema, reterr);
 }
 
-/* The parameters of a path or of an operation; only those of the path are of interest. */
+static status add_query_name(struct contract *contract, struct route *route, str name,
+                             struct error *reterr)
+{
+    if (route->query_count == CONTRACT_QUERY_MAX) {
+        return fail(reterr, STATUS_INTERNAL, "openapi.yaml: %s has over %d parameters",
+                    route->operation, CONTRACT_QUERY_MAX);
+    }
+    const char *copy = arena_strdup(contract->arena, name);
+    ASSERT(copy);
+    route->query_names[route->query_count++] = copy;
+    return STATUS_OK;
+}
+
+/* The parameters of a path or of an operation: the schemas of those in the path, the names of those
+ * in the query. */
 static status compile_params(struct contract *contract, struct route *route, json list,
                              struct error *reterr)
 {
@@ -173,7 +187,12 @@ static status compile_params(struct contract *contract, struct route *route, jso
         }
         json name   = json_get_text(param, "name");
         json schema = json_get_text(param, "schema");
+        json in     = json_get_text(param, "in");
         if (!json_is(name, JSON_TEXT) || !json_is(schema, JSON_OBJECT)) continue;
+        if (json_is(in, JSON_TEXT) && str_is(json_str(in), "query")) {
+            TRY(add_query_name(contract, route, json_str(name), reterr));
+            continue;
+        }
         for (size_t p = 0; p < route->param_count; p++) {
             if (!str_equal(route->param_names[p], json_str(name))) continue;
             TRY(compile(contract, schema, &route->param_schemas[p], reterr));

@@ -21,6 +21,7 @@ enum {
     CONTRACT_ROUTES_MAX   = 512,
     CONTRACT_SEGMENTS_MAX = 10, /* of a path */
     CONTRACT_PARAMS_MAX   = 4,  /* of a path */
+    CONTRACT_QUERY_MAX    = 16, /* parameters of a query */
 };
 
 /** What a request body is. */
@@ -53,6 +54,8 @@ struct route {
     str param_names[CONTRACT_PARAMS_MAX];                    /* of the path, in its order */
     const struct schema *param_schemas[CONTRACT_PARAMS_MAX]; /* NULL: any text; NULL if later */
     uint32_t param_count;
+    const char *query_names[CONTRACT_QUERY_MAX]; /* none if later */
+    uint32_t query_count;
 };
 
 enum { CONTRACT_NO_HANDLER = UINT32_MAX };

@@ -10,6 +10,7 @@ enum { PROBLEM_TYPE_MAX = 128 }; /* bytes */
 static const struct problem_kind kinds[] = {
     /* the first of a gRPC status is what the status alone means; see defaults below */
     {"invalid_request",            "The request is not valid",              400, false},
+    {"unknown_parameter",          "There is no such parameter",            400, false},
     {"invalid_json",               "The body is not JSON",                  400, false},
     {"invalid_page_token",         "The page token is not valid",           400, false},
     {"idempotency_key_required",   "An Idempotency-Key is required",        400, false},

@@ -13,8 +13,9 @@
 #include <stdio.h>
 
 enum {
-    LOCATION_MAX = 64,
-    TEXT_MAX     = 1 << 20, /* bytes of an input or a signal */
+    LOCATION_MAX    = 64,
+    STATUS_TEXT_MAX = 64,
+    TEXT_MAX        = 1 << 20, /* bytes of an input or a signal */
 };
 
 /* A call that starts or reads a run and may wait for its end. */
@@ -59,10 +60,12 @@ static void send_run(struct api_call *call, const Pb__RunView *run, int http_sta
 /* --- result ------------------------------------------------------------------------------------
  */
 
-static void send_not_yet(struct api_call *call)
+static void send_not_yet(struct api_call *call, const Pb__RunView *run)
 {
-    const struct httpd_field retry = {str_from("Retry-After"), str_from("1")};
-    api_respond(call, 202, "application/json", str_from("{\"status\":\"running\"}"), &retry, 1);
+    const struct httpd_field retry   = {str_from("Retry-After"), str_from("1")};
+    CLEANUP(buf_done) struct buf out = buf_init(STATUS_TEXT_MAX);
+    (void)buf_printf(&out, "{\"status\":\"%s\"}", run_status_name(run->status));
+    api_respond(call, 202, "application/json", buf_str(&out), &retry, 1);
 }
 
 static void send_failure(struct api_call *call, const Pb__RunView *run)
@@ -74,7 +77,7 @@ static void send_failure(struct api_call *call, const Pb__RunView *run)
 static void send_result(struct api_call *call, const Pb__RunView *run)
 {
     if (!run_status_is_final(run->status)) {
-        send_not_yet(call);
+        send_not_yet(call, run);
     } else if (run->status != PB__RUN_STATUS__RUN_STATUS_COMPLETED) {
         send_failure(call, run);
     } else {

@@ -89,6 +89,24 @@ attack('expressions that never end', async (suite) => {
   }
 });
 
+attack('parameters that there are not', async (suite) => {
+  const { body: contract } = await suite.api.call('GET', '/openapi.json?colour=red'); // without a key: ignored
+  let asked = 0;
+  for (const [path, item] of Object.entries(contract.paths)) {
+    for (const method of ['get', 'post', 'put', 'patch', 'delete']) {
+      const operation = item[method];
+      if (!operation || operation['x-tutti-later'] || operation['x-tutti-role'] === 'none' || operation['x-tutti-media'] === 'opaque') continue;
+      const place = path.replace(/\{[a-z_]+\}/g, '1');
+      const answer = await suite.api.call(method.toUpperCase(), `${place}?colour=red`, operation.requestBody ? {} : undefined);
+      assert.ok(answer.status === 404 && answer.body.code === 'not_found' || answer.status === 400, `${method} ${path}: ${answer.status} ${answer.text}`);
+      if (answer.status === 400 && answer.body.code === 'unknown_parameter') asked++;
+    }
+  }
+  assert.ok(asked > 60, `only ${asked} paths said so`);
+  const near = await suite.api.refused('GET', '/v1/runs?page_sise=1', undefined, 400, 'unknown_parameter');
+  assert.match(near.detail, /`page_sise` here; did you mean `page_size`\?/);
+});
+
 attack('bodies that are none', async (suite) => {
   const start = (body, status, code) => suite.api.refused('POST', '/v1/runs', body, status, code);
   await start('{', 400, 'invalid_json');

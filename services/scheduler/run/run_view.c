@@ -149,7 +149,7 @@ static bool wait_of(const struct run *run, const struct activation *activation,
             ret_wait->since_us = paused_since_us(run, activation);
         } else if (task->kind == TASK_CALL) {
             ret_wait->kind = WAIT_CACHE;
-            ret_wait->id   = str_from("an equal call is being made; its answer is shared (cache)");
+            ret_wait->id   = str_from("the answer of an equal call, kept or under way (cache)");
         }
         return true;
     case TASK_ILLEGAL:

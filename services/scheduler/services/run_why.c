@@ -203,10 +203,11 @@ static status explain_task(struct why *why, struct error *reterr)
         one->advice = said(arena_printf(why->arena, "`tutti approve %s` or `tutti reject %s`",
                                         one->detail, one->detail));
     } else if (strcmp(one->kind, "slot") == 0) {
-        one->reason = said(arena_printf(why->arena,
-                                        "%s waits since %s for the answer of an equal call (cache)",
-                                        one->task, since));
-        one->advice = "wait; if that call fails, this one is made";
+        one->reason = said(arena_printf(
+            why->arena,
+            "%s waits since %s for the answer of an equal call, kept or under way (cache)",
+            one->task, since));
+        one->advice = "wait; if there is none, or it fails, this call is made";
     } else if (strcmp(one->kind, "dead_letter") == 0) {
         one->reason = said(arena_printf(
             why->arena, "%s was given up at %s, after its last attempt, and waits for an operator",

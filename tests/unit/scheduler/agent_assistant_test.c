@@ -303,7 +303,7 @@ static void too_many_together_are_refused(void **)
     assert_int_equal(fits->tasks[0].agent.tool_count, AGENT_TOOLS_MAX);
     assert_null(register_with(WORKFLOW("input: Go, assistant: analyst, tools: [{function: http}]"),
                               &shelf, list));
-    assert_non_null(strstr(list->items[0].detail, "more than 128 tools"));
+    assert_non_null(strstr(list->items[0].detail, "at most 128 tools"));
 }
 
 int main(void)
