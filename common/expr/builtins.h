@@ -62,12 +62,11 @@ const char *builtin_nearest(str name);
 json value_to_text(struct expr_run *vm, json value); /* tostring */
 json value_to_json(struct expr_run *vm, json value); /* tojson */
 
-/* An empty text with room for so many bytes, which are paid for. INVALID: a budget ran out. */
+/* An empty text with room for so many bytes. INVALID: a budget ran out. */
 json text_with_room(struct expr_run *vm, size_t size);
-size_t text_size_of(json value); /* bytes to make room for; 0 for containers */
+size_t text_size_of(json value); /* bytes to make room for; a guess */
 
-/* Appends to a text that is being made: bytes, or a value as tostring has it, which costs nothing
- * where there is room for it. False: raised. */
+/* Appends to a text that is being made: bytes, or a value as tostring has it. False: raised. */
 bool text_put(struct expr_run *vm, json *text, str more);
 bool text_put_value(struct expr_run *vm, json *text, json value);
 

@@ -224,27 +224,36 @@ struct row_format {
     bool nulls_are_empty;
 };
 
+static bool put_text_cell(struct expr_run *vm, str cell, const struct row_format *format,
+                          json *line)
+{
+    CLEANUP(json_unrefp) json escaped = escape(vm, cell, format->escaped);
+    if (escaped.kind == JSON_INVALID) return false;
+    json_text_append(line, str_from(format->quote));
+    json_text_append(line, json_str(escaped));
+    json_text_append(line, str_from(format->quote));
+    return true;
+}
+
 static bool put_cell(struct expr_run *vm, json cell, const struct row_format *format, json *line)
 {
-    CLEANUP(json_unrefp) json text = json_invalid();
     if (json_is_container(cell)) {
         (void)vm_raise_type(vm, cell, format->refused);
         return false;
     }
     bool is_empty = cell.kind == JSON_NULL || (json_is_number(cell) && isnan(json_number(cell)));
     if (is_empty && format->nulls_are_empty) return true;
-    bool is_text = cell.kind == JSON_TEXT;
-    text         = is_text ? escape(vm, json_str(cell), format->escaped) : value_to_json(vm, cell);
-    if (text.kind == JSON_INVALID) return false;
-    if (is_text) json_text_append(line, str_from(format->quote));
-    json_text_append(line, json_str(text));
-    if (is_text) json_text_append(line, str_from(format->quote));
-    return true;
+    if (cell.kind == JSON_TEXT) return put_text_cell(vm, json_str(cell), format, line);
+    return text_put_value(vm, line, cell);
 }
 
 static json format_row(struct expr_run *vm, json row, const struct row_format *format)
 {
-    CLEANUP(json_unrefp) json line = json_text_from("");
+    enum { AROUND = 3 /* bytes: a separator, two quotes */ };
+    size_t size = 0;
+    for (size_t i = 0; i < json_count(row); i++) size += AROUND + text_size_of(json_at(row, i));
+    CLEANUP(json_unrefp) json line = text_with_room(vm, size);
+    if (line.kind == JSON_INVALID) return line;
     for (size_t i = 0; i < json_count(row); i++) {
         if (i > 0) json_text_append(&line, str_from(format->separator));
         if (!vm_spend(vm, 1) || !put_cell(vm, json_at(row, i), format, &line)) {

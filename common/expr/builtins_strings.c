@@ -225,8 +225,8 @@ json native_explode(struct expr_run *vm, json *args)
     if (args[0].kind != JSON_TEXT) return vm_raise(vm, "explode input must be a string");
     str text = json_str(args[0]);
     if (!vm_spend_bytes(vm, text.len * sizeof(json))) return json_invalid();
-    json points = json_array_new(0);
-    for (size_t at = 0; at < text.len;) json_array_push(&points, json_int(utf8_next(text, &at)));
+    json points = json_array_new(utf8_length(text));
+    for (size_t at = 0; at < text.len;) json_array_append(&points, json_int(utf8_next(text, &at)));
     return points;
 }
 
@@ -235,7 +235,7 @@ json native_implode(struct expr_run *vm, json *args)
     if (args[0].kind != JSON_ARRAY) return vm_raise(vm, "implode input must be an array");
     size_t count = json_count(args[0]);
     if (!vm_spend(vm, count) || !vm_spend_bytes(vm, count * UTF8_BYTES_MAX)) return json_invalid();
-    CLEANUP(json_unrefp) json text = json_text_from("");
+    CLEANUP(json_unrefp) json text = json_text_with_capacity(count); /* as most are ASCII */
     for (size_t i = 0; i < count; i++) {
         json point = json_at(args[0], i);
         if (!json_is_number(point) || isnan(json_number(point))) {

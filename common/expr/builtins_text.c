@@ -18,18 +18,13 @@ json value_to_json(struct expr_run *vm, json value)
     return json_text_new(buf_str(&out));
 }
 
-/* Writes the text of what is neither a text nor a container; there is room for
- * text_size_of(). */
-static size_t scalar_write(json scalar, char *to)
+/* Writes the text of what is neither a text nor a container. */
+static str scalar_text(json scalar, char room[static JSON_NUMBER_SIZE])
 {
-    const char *word = "null";
-    if (json_is_number(scalar) && !(scalar.kind == JSON_REAL && isnan(scalar.real))) {
-        return json_number_format(scalar, to);
-    }
-    if (json_is_bool(scalar)) word = scalar.kind == JSON_TRUE ? "true" : "false";
-    size_t len = strlen(word);
-    memcpy(to, word, len);
-    return len;
+    bool is_nan = scalar.kind == JSON_REAL && isnan(scalar.real);
+    if (scalar.kind == JSON_NULL || is_nan) return str_from("null");
+    if (json_is_bool(scalar)) return str_from(scalar.kind == JSON_TRUE ? "true" : "false");
+    return (str){.ptr = room, .len = json_number_format(scalar, room)};
 }
 
 json value_to_text(struct expr_run *vm, json value)
@@ -37,7 +32,7 @@ json value_to_text(struct expr_run *vm, json value)
     if (value.kind == JSON_TEXT) return json_share(value);
     if (json_is_container(value)) return value_to_json(vm, value);
     char room[JSON_NUMBER_SIZE];
-    return json_text_new((str){.ptr = room, .len = scalar_write(value, room)});
+    return json_text_new(scalar_text(value, room));
 }
 
 /* --- texts that are made piece by piece --------------------------------------------------------
@@ -45,48 +40,37 @@ json value_to_text(struct expr_run *vm, json value)
 
 size_t text_size_of(json value)
 {
+    enum { USUAL = 8 /* bytes of a number */ };
     if (value.kind == JSON_TEXT) return value.text->len;
-    return json_is_container(value) ? 0 : JSON_NUMBER_SIZE;
+    return json_is_container(value) ? 0 : USUAL;
 }
 
 json text_with_room(struct expr_run *vm, size_t size)
 {
     if (size > JSON_TEXT_LEN_MAX) return vm_exhaust(vm, "memory");
-    return vm_spend_bytes(vm, size) ? json_text_with_capacity(size) : json_invalid();
+    return vm_has_room(vm, size) ? json_text_with_capacity(size) : vm_exhaust(vm, "memory");
 }
 
 bool text_put(struct expr_run *vm, json *text, str more)
 {
     if (!vm_spend_bytes(vm, more.len)) return false;
-    if (json_str(*text).len + more.len > JSON_TEXT_LEN_MAX) {
+    if (text->text->len + more.len > JSON_TEXT_LEN_MAX) {
         (void)vm_exhaust(vm, "memory");
         return false;
     }
-    json_text_append(text, more);
+    json_text_extend(text, more);
     return true;
-}
-
-static bool put_slowly(struct expr_run *vm, json *text, json value)
-{
-    CLEANUP(json_unrefp) json piece = value_to_text(vm, value);
-    return piece.kind != JSON_INVALID && text_put(vm, text, json_str(piece));
 }
 
 bool text_put_value(struct expr_run *vm, json *text, json value)
 {
-    struct json_text *node = text->text;
-    bool has_room          = node->refs == 1 && node->len + text_size_of(value) <= node->capacity;
-    if (!has_room || json_is_container(value)) return put_slowly(vm, text, value);
-
-    char *to = node->bytes + node->len; /* which text_with_room() has paid for */
-    if (value.kind == JSON_TEXT) {
-        memcpy(to, value.text->bytes, value.text->len);
-        node->len += value.text->len;
-    } else {
-        node->len += (uint32_t)scalar_write(value, to);
+    if (value.kind == JSON_TEXT) return text_put(vm, text, json_str(value));
+    if (!json_is_container(value)) {
+        char room[JSON_NUMBER_SIZE];
+        return text_put(vm, text, scalar_text(value, room));
     }
-    node->bytes[node->len] = '\0';
-    return true;
+    CLEANUP(json_unrefp) json piece = value_to_json(vm, value);
+    return piece.kind != JSON_INVALID && text_put(vm, text, json_str(piece));
 }
 
 json native_tostring(struct expr_run *vm, json *args)

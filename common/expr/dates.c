@@ -1,6 +1,8 @@
 /* The calendar, and strftime(). */
 #include "expr/dates.h"
 
+#include "json/json_internal.h"
+
 const char *const date_weekdays[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                       "Thursday", "Friday", "Saturday"};
 
@@ -74,11 +76,13 @@ static void put_number(struct buf *out, int64_t value, int width, char pad, char
     if (flag == '-') width = 1;
     if (flag == '_') pad = ' ';
     if (flag == '0') pad = '0';
-    if (pad == ' ') {
-        (void)buf_printf(out, "%*lld", width, (long long)value);
-    } else {
-        (void)buf_printf(out, "%0*lld", width, (long long)value);
-    }
+    char digits[JSON_NUMBER_SIZE];
+    size_t len   = json_number_format(json_int(value), digits);
+    size_t sign  = value < 0 && pad != ' '; /* stands before zeros, but after blanks */
+    size_t blank = (size_t)width > len ? (size_t)width - len : 0;
+    (void)buf_put(out, digits, sign);
+    for (size_t i = 0; i < blank; i++) (void)buf_put_byte(out, pad);
+    (void)buf_put(out, digits + sign, len - sign);
 }
 
 static void put_name(struct buf *out, const char *const *names, int count, int index, size_t len,

@@ -203,10 +203,19 @@ static inline bool vm_spend(struct expr_run *vm, uint64_t steps)
     return false;
 }
 
+/* Says whether so much more memory is left; if not, the meter counts as exceeded. */
+static inline bool vm_has_room(struct expr_run *vm, size_t size)
+{
+    int64_t room = vm->meter.limit - vm->meter.used;
+    if (room >= 0 && size <= (uint64_t)room) return !vm->meter.is_exceeded;
+    vm->meter.is_exceeded = true;
+    return false;
+}
+
 /* Spends for `size` bytes, and says whether so much more memory is left. */
 static inline bool vm_spend_bytes(struct expr_run *vm, size_t size)
 {
-    if (!json_meter_allows(size)) {
+    if (!vm_has_room(vm, size)) {
         (void)vm_exhaust(vm, "memory");
         return false;
     }

@@ -71,17 +71,20 @@ static enum step enter(struct expr_run *vm, const struct insn *insn, const struc
 {
     struct frame *caller = vm->frame;
     bool is_tail         = insn->op == OP_TAIL_CALL || insn->op == OP_TAIL_CALL_PARAM;
-    struct frame before  = *caller;
+    struct frame next    = {.caller       = is_tail ? caller->caller : caller,
+                            .ret          = is_tail ? caller->ret : vm->pc,
+                            .ret_register = is_tail ? caller->ret_register : insn->a,
+                            .depth        = is_tail ? caller->depth : caller->depth + 1};
     if (is_tail && vm->newest <= caller->serial && !(insn->flags & INSN_KEEPS_FRAME)) {
-        vm_frames_drop(vm, before.below);
+        vm_frames_drop(vm, caller->below);
     }
     struct frame *frame = vm_frame_push(vm, call->function, call->env);
-    frame->caller       = is_tail ? before.caller : caller;
-    frame->ret          = is_tail ? before.ret : vm->pc;
-    frame->ret_register = is_tail ? before.ret_register : insn->a;
-    frame->depth        = is_tail ? before.depth : before.depth + 1;
+    frame->caller       = next.caller;
+    frame->ret          = next.ret;
+    frame->ret_register = next.ret_register;
+    frame->depth        = next.depth;
     frame->is_tracked   = call->is_tracked;
-    memcpy(frame->closures, call->closures, call->function->params * sizeof *frame->closures);
+    for (uint16_t i = 0; i < call->function->params; i++) frame->closures[i] = call->closures[i];
     frame->slots[0] =
         (struct slot){.value = call->input, .trail = call->trail, .serial = vm->newest};
     vm->frame = frame;

@@ -139,8 +139,12 @@ struct fork *vm_fork_push(struct expr_run *vm, const struct insn *insn)
 {
     if (vm->fork_count == vm->fork_capacity) grow_forks(vm);
     struct fork *fork = &vm->forks[vm->fork_count++];
-    *fork = (struct fork){.insn = insn, .frame = vm->frame, .top = vm->top, .serial = ++vm->serial};
-    vm->newest = fork->serial;
+    fork->insn        = insn;
+    fork->frame       = vm->frame;
+    fork->top         = vm->top;
+    fork->serial      = ++vm->serial;
+    fork->index       = 0;
+    vm->newest        = fork->serial;
     return fork;
 }
 

@@ -12,6 +12,7 @@
 #include "json/json.h"
 
 #include <limits.h>
+#include <string.h>
 
 #define JSON_REFS_IMMORTAL UINT32_MAX
 
@@ -132,6 +133,21 @@ void json_block_unref(struct json_block *block);
 static inline struct json_text *json_block_text(struct json_block *block, uint32_t offset)
 {
     return (struct json_text *)(void *)((char *)block + offset);
+}
+
+/** json_text_append(), inline where there is room. */
+static inline void json_text_extend(json *text, str more)
+{
+    struct json_text *node = text->text;
+    bool is_mine           = node->refs == 1 && (node->capacity & JSON_TEXT_IN_BLOCK) == 0;
+    if (is_mine && more.len > 0 && node->len + more.len <= node->capacity) {
+        memcpy(node->bytes + node->len, more.ptr, more.len);
+        node->len += (uint32_t)more.len;
+        node->bytes[node->len] = '\0';
+        node->hash             = 0;
+    } else {
+        json_text_append(text, more);
+    }
 }
 
 /* --- owners, inline: json_ref() and json_unref() for inner loops -------------------------------
