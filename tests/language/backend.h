@@ -51,6 +51,9 @@ struct backend {
     status (*signal)(void *context, const char *name, json data, struct error *reterr);
     status (*publish)(void *context, json event, struct error *reterr);
 
+    /** Decisions of this scenario are made by somebody with this label ("team:leads"). */
+    status (*label)(void *context, const char *label, struct error *reterr);
+
     /** Decides the approval that is open. `data`, `payload` may be invalid. */
     status (*decide)(void *context, bool is_approved, json data, struct error *reterr);
 

@@ -1,4 +1,5 @@
 /* A whole suite that `tutti up` started, and its HTTP API as a client sees it. */
+#include "auth/api_key.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/api.h"
@@ -39,8 +40,9 @@ struct http {
     char workflow[3 * NAME_MAX_BYTES]; /* "namespace/name:version"; empty: none yet */
     char run[NAME_MAX_BYTES];
     char namespace[NAME_MAX_BYTES];
-    uint32_t versions;         /* given to definitions whose own was taken */
-    char code[NAME_MAX_BYTES]; /* of the last refusal */
+    char approver[API_KEY_LEN + 1]; /* the key that decides; empty: that of all requests */
+    uint32_t versions;              /* given to definitions whose own was taken */
+    char code[NAME_MAX_BYTES];      /* of the last refusal */
 };
 
 /* --- requests ----------------------------------------------------------------------------------
@@ -124,6 +126,7 @@ static status begin(void *context, struct error *reterr)
         if (code == STATUS_UNAVAILABLE) return code; /* else it had ended */
     }
     http->workflow[0] = '\0';
+    http->approver[0] = '\0';
     http->run[0]      = '\0';
     return STATUS_OK;
 }
@@ -376,6 +379,15 @@ static status find_approval(struct http *http, char id[static NAME_MAX_BYTES], s
     }
 }
 
+static status label(void *context, const char *text, struct error *reterr)
+{
+    struct http *http  = context;
+    struct api_key key = {};
+    TRY(standin_worker_make_key(http->worker, text, &key, reterr));
+    (void)snprintf(http->approver, sizeof http->approver, "%s", key.text);
+    return STATUS_OK;
+}
+
 static status decide(void *context, bool is_approved, json data, struct error *reterr)
 {
     struct http *http = context;
@@ -387,7 +399,11 @@ static status decide(void *context, bool is_approved, json data, struct error *r
     CLEANUP(json_unrefp) json body = json_object_new(2);
     json_object_put_text(&body, "comment", json_text_from("seen"));
     if (!json_is(data, JSON_INVALID)) json_object_put_text(&body, "data", json_ref(data));
-    return tell(http, path, body, reterr);
+    const char *key = http->cli.key;
+    if (*http->approver) http->cli.key = http->approver;
+    status code   = tell(http, path, body, reterr);
+    http->cli.key = key;
+    return code;
 }
 
 static status control(void *context, const char *verb, struct error *reterr)
@@ -558,6 +574,7 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
             .history = history,
             .signal  = signal_run,
             .publish = publish,
+            .label   = label,
             .decide  = decide,
             .control = control,
             .crash   = crash,

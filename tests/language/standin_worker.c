@@ -1,9 +1,13 @@
 #include "language/standin_worker.h"
 
+#include "auth/api_key.h"
+#include "auth/role.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "function.pb-c.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
+#include "system.pb-c.h"
 #include "worker/host.h"
 #include "json/json_text.h"
 
@@ -136,12 +140,52 @@ status standin_worker_offer(struct standin_worker *worker, json functions, struc
     return code;
 }
 
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+status standin_worker_make_key(struct standin_worker *worker, const char *label,
+                               struct api_key *ret_key, struct error *reterr)
+{
+    const char *colon = strchr(label, ':');
+    if (!colon) return fail(reterr, STATUS_INTERNAL, "a label is written key:value");
+    CLEANUP(buf_done) struct buf name = buf_init(TEXT_MAX);
+    (void)buf_put(&name, label, (size_t)(colon - label));
+
+    uint8_t random[API_KEY_RANDOM];
+    random_bytes(random, sizeof random);
+    api_key_make(random, ret_key);
+    const char *roles[]   = {role_name(ROLE_ADMIN)};
+    Pb__Label item        = PB__LABEL__INIT;
+    Pb__Label *labels[]   = {&item};
+    Pb__ApiKey message    = PB__API_KEY__INIT;
+    item.key              = name.ptr;
+    item.value            = colon + 1;
+    message.id            = ret_key->id;
+    message.name          = "approver";
+    message.namespace_    = "*";
+    message.roles         = roles;
+    message.n_roles       = 1;
+    message.labels        = labels;
+    message.n_labels      = 1;
+    message.secret_sha256 = (ProtobufCBinaryData){SHA256_SIZE, ret_key->secret_sha256};
+
+    const struct rpc_request request                    = {.service        = &pb__system__descriptor,
+                                                           .method         = "PutKey",
+                                                           .message        = &message,
+                                                           .timeout_ms     = ASK_MS,
+                                                           .wait_for_ready = true,
+                                                           .namespace      = str_from("*")};
+    CLEANUP(rpc_answer_freep) struct rpc_answer *answer = NULL;
+    return rpc_client_ask(worker->client, &request, &answer, reterr);
+}
+
 /* --- life --------------------------------------------------------------------------------------
  */
 
 static status open_client(struct standin_worker *worker, const char *endpoint, struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__functions__descriptor, NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__functions__descriptor,
+                                                                 &pb__system__descriptor, NULL};
     const struct rpc_client_options options                   = {
                           .endpoints = endpoint, .choice = RPC_OWNER, .services = services};
     return rpc_client_open(&options, &worker->client, reterr);

@@ -240,11 +240,23 @@ static bool when_requested_with(struct play *play, const struct gherkin_step *st
     return !json_is(body, JSON_INVALID) && request(play, match, body);
 }
 
+/* The core asks nobody who they are. */
+static bool given_approver(struct play *play, const struct gherkin_step *,
+                           const struct match *match)
+{
+    struct error error = {};
+    if (!play->backend->label) return true;
+    status code = play->backend->label(play->backend->context,
+                                       arena_strdup(play->arena, match->arguments[0]), &error);
+    return play_ok(play, code, &error);
+}
+
 const struct step_rule given_steps[] = {
     {"a workflow with definition:", given_definition},
     {"another workflow with definition:", given_other},
     {"the workflow of the example {text}", given_example},
     {"another workflow of the example {text}", given_other_example},
+    {"the approver has the label {text}", given_approver},
     {"given the workflow input is:", given_input},
     {"the workflow input is:", given_input},
     {"the start request says:", given_request},

@@ -1,8 +1,8 @@
 Feature: agent-research.yaml and multi-agent.yaml
 
-  @core
   Scenario: An agent reads two pages, opens an issue when it may, and answers
     Given the workflow of the example 'agent-research.yaml'
+    And the approver has the label 'team:research'
     And the functions of the file 'samples/functions.yaml' are there
     And given the workflow input is:
       """yaml
@@ -66,9 +66,9 @@ Feature: agent-research.yaml and multi-agent.yaml
       { repo: acme/app, title: It rusts }
       """
 
-  @core
   Scenario: The issue is refused, which the model is told
     Given the workflow of the example 'agent-research.yaml'
+    And the approver has the label 'team:research'
     And the functions of the file 'samples/functions.yaml' are there
     And given the workflow input is:
       """yaml

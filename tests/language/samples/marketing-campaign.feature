@@ -1,9 +1,9 @@
-@core
 Feature: marketing-campaign.yaml
 
   Background:
     Given the workflow of the example 'marketing-campaign.yaml'
     And the functions of the file 'samples/functions.yaml' are there
+    And the approver has the label 'team:marketing-leads'
     And given the workflow input is:
       """yaml
       campaign: Spring Wheels
