@@ -95,6 +95,10 @@ struct template_member {
 const struct template *template_of_members(struct reader *reader,
                                            const struct template_member *members, size_t count);
 
+/** The constant that `template` is, in one piece; NULL: it is none, or over `size_max` bytes. */
+const struct template *template_fold(struct reader *reader, const struct template *template,
+                                     size_t size_max);
+
 /** Reads a map by a table in which every target is a `const struct template *`, and makes a map of
  * what it found. NULL after a finding if `value` is no map. `object` is the struct of the table. */
 const struct template *template_of_table(struct reader *reader, const struct object_kind *kind,

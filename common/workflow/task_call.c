@@ -29,6 +29,16 @@ static void call_read(struct reader *reader, json value, void *target)
     }
 }
 
+/* Arguments that are the same in every run need not be written down in each. */
+static void constant_set(struct reader *reader, struct call_body *call)
+{
+    const struct template *constant =
+        call->with ? template_fold(reader, call->with, CALL_CONSTANT_MAX) : NULL;
+    if (!constant) return;
+    call->with     = constant;
+    call->constant = constant->constant;
+}
+
 static void with_read(struct reader *reader, json value, void *target)
 {
     struct draft *draft = target;
@@ -41,6 +51,7 @@ static void with_read(struct reader *reader, json value, void *target)
     reader->secret_use = is_job ? SECRET_SENT : SECRET_STORED;
     draft->function->with_read(reader, value, &draft->task.call.with);
     reader->secret_use = SECRET_STORED;
+    constant_set(reader, &draft->task.call);
     bool names_secrets = reader->secret_expressions != secrets;
     if (is_job && names_secrets) draft->task.sends_secrets = true;
 }

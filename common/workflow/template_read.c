@@ -4,6 +4,8 @@
  */
 #include "base/assert.h"
 #include "workflow/compile.h"
+#include "json/json_text.h"
+#include "json/json_write.h"
 
 /* A container whose members are being read. */
 struct frame {
@@ -56,6 +58,37 @@ const struct template *template_of_members(struct reader *reader,
     template->items = items;
     template->keys  = keys_freeze(reader, keys);
     return template;
+}
+
+/* Writes a map of constants. False: it has an expression, or is no map. */
+static bool constants_write(const struct template *template, struct buf *text)
+{
+    if (template->kind == TEMPLATE_CONSTANT) {
+        return json_print(template->constant, JSON_COMPACT, text);
+    }
+    if (template->kind != TEMPLATE_OBJECT) return false;
+    struct json_writer writer = json_writer_init(text);
+    json_begin_object(&writer);
+    for (uint32_t i = 0; i < template->count; i++) {
+        if (template->items[i]->kind != TEMPLATE_CONSTANT) return false;
+        json_member(&writer, json_str(json_at(template->keys, i)).ptr);
+        json_write_value(&writer, template->items[i]->constant);
+    }
+    json_end_object(&writer);
+    return !text->is_full;
+}
+
+const struct template *template_fold(struct reader *reader, const struct template *template,
+                                     size_t size_max)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(size_max);
+    json constant                     = json_invalid();
+    if (!constants_write(template, &text)) return NULL;
+    /* A copy: what is frozen twice would be freed twice. */
+    if (json_parse(buf_str(&text), NULL, &constant, NULL, NULL) != STATUS_OK) return NULL;
+    constant                                 = json_freeze(constant);
+    reader_hold(reader, HOLDING_JSON)->value = constant;
+    return template_of_constant(reader, constant);
 }
 
 const struct template *template_of_table(struct reader *reader, const struct object_kind *kind,

@@ -159,11 +159,14 @@ struct limit_rule {
     bool is_of_workflow; /* it stands on the document: one for all calls */
 };
 
+enum { CALL_CONSTANT_MAX = 1'024 /* bytes of JSON */ };
+
 struct call_body {
     enum call_by by;
     const char *function;         /* "http", "llm.chat" */
     const char *queue;            /* "tools", "llm" */
     const struct template *with;  /* arguments; evaluated when the job is queued */
+    json constant;                /* what `with` always yields, if that is small; frozen */
     bool has_default_retry;       /* a catalog function: the job default applies (E8) */
     bool is_turn;                 /* of an agent: the state of its conversation is what is asked */
     bool takes_input;             /* a tool of an agent: the task's input is the arguments */

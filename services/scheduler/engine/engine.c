@@ -7,12 +7,14 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
@@ -244,6 +246,7 @@ static void undo(struct engine *engine, status code, struct error *error)
 static void forget_turn(struct engine *engine)
 {
     engine_forget_wishes(engine);
+    engine->placed.count = 0;
     if (arena_used(engine->arena) > ARENA_KEPT) {
         arena_free(engine->arena);
         engine->arena = arena_new(TURN_ARENA_MAX);
@@ -255,9 +258,10 @@ static void forget_turn(struct engine *engine)
 
 void engine_turn(struct engine *engine, struct mail *mail)
 {
-    int64_t begun_us       = engine_mono_us(engine);
-    struct error error     = {};
-    engine->command_count  = 0;
+    int64_t begun_us      = engine_mono_us(engine);
+    struct error error    = {};
+    engine->command_count = 0;
+    engine->turn++;
     engine->now_us         = engine_time_us(engine);
     engine->turned_mono_us = begun_us;
 
@@ -327,6 +331,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->arena         = arena_new(TURN_ARENA_MAX);
     engine->entry         = buf_init(ENTRY_BUF_MAX);
     engine->workers       = workers_new();
+    engine->functions     = map_new(FUNCTION_NAMES_MAX);
     engine->outbox        = outbox_of(engine);
     engine->children      = engine_child_places(engine);
     ASSERT(engine->scratch && engine->arena);
@@ -354,5 +359,7 @@ void engine_free(struct engine *engine)
     pointers_done(&engine->touched);
     pointers_done(&engine->freed);
     pointers_done(&engine->wishes);
+    pointers_done(&engine->placed);
+    engine_functions_free(engine);
     free(engine);
 }

@@ -16,6 +16,7 @@
 #include "scheduler/engine/event_hub.h"
 #include "scheduler/engine/job_queue.h"
 #include "scheduler/engine/outbox.h"
+#include "scheduler/engine/pointers.h"
 #include "scheduler/engine/poll.h"
 #include "scheduler/engine/retention.h"
 #include "scheduler/engine/run_cache.h"
@@ -33,14 +34,6 @@ enum {
     CARE_US           = 1'000'000,
     ENGINE_SET_MAX    = 10'000, /* of the small sets below; a full one begins anew */
 };
-
-/** A list of pointers that keeps its memory over the turns. */
-struct pointers {
-    void **items;
-    size_t count, capacity;
-};
-void pointers_push(struct pointers *list, void *item);
-void pointers_done(struct pointers *list);
 
 /** Answers given lately, by request id (engine_requests.c). */
 struct request_memory {
@@ -92,6 +85,8 @@ struct engine {
     struct pointers freed;    /* likewise: ended, and somebody may wait for their place */
     struct pointers wishes;   /* struct wish: jobs in place of reported ones (wish.h) */
     size_t wish_bytes;        /* of inputs that were given to them */
+    struct pointers placed;   /* struct id: jobs whose places are still to be written */
+    uint64_t turn;            /* counts them */
     size_t command_count;
 
     /* What the tables say, in memory. */
@@ -107,6 +102,7 @@ struct engine {
     struct outbox *outbox;
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
+    struct map *functions;      /* name -> the same, owned: of jobs (job_rows.h) */
     struct request_memory requests;
     struct answer_memory answers;
     struct event_hub hub;
@@ -307,8 +303,8 @@ status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool
 status engine_job_row(struct engine *engine, str job, struct arena *arena,
                       Pb__JobRecord **ret_record, struct error *reterr);
 status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr);
-status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr);
-status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr);
+status engine_ready_put(struct engine *engine, struct open_job *job, struct error *reterr);
+status engine_ready_delete(struct engine *engine, struct open_job *job, struct error *reterr);
 
 /** A compensation failed other than by its job: a dead letter of its own. */
 status engine_bury_compensation(struct engine *engine, const struct live_run *live,

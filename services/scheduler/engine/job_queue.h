@@ -57,6 +57,8 @@ struct queue {
     struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
 };
 
+struct fresh_job;
+
 enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_HELD, OPEN_JOB_LEASED };
 
 struct open_job {
@@ -90,6 +92,13 @@ struct open_job {
     int64_t attempt_ends_us; /* 0: no limit; no heartbeat extends it */
     struct worker *holder;   /* counts it as busy; NULL: not known */
     uint64_t instance;       /* the holder's process; 0: not known */
+
+    /* So that a job that is scheduled, leased and over in memory is not read back. */
+    const char *function;    /* NULL: the row says */
+    struct fresh_job *fresh; /* job_rows.h; what its row says, in the turn `fresh_turn` */
+    uint64_t fresh_turn;
+    bool is_place_due; /* its place is written at the end of the turn */
+    bool has_place;    /* in the tables */
 
     struct heap_link link;
 };

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/job_key.h"
@@ -49,8 +50,10 @@ static void place_key(struct key *key, const struct open_job *job)
     ready_key(key, &place);
 }
 
-status engine_ready_put(struct engine *engine, const struct open_job *job, struct error *reterr)
+status engine_ready_put(struct engine *engine, struct open_job *job, struct error *reterr)
 {
+    job->is_place_due      = false;
+    job->has_place         = true;
     Pb__ReadyRecord record = PB__READY_RECORD__INIT;
     record.job             = job->id.text;
     record.run             = job->run.text;
@@ -80,8 +83,12 @@ status engine_ready_put(struct engine *engine, const struct open_job *job, struc
     return record_put(engine->txn, TABLE_READY, key_bytes(&key), &record.base, reterr);
 }
 
-status engine_ready_delete(struct engine *engine, const struct open_job *job, struct error *reterr)
+status engine_ready_delete(struct engine *engine, struct open_job *job, struct error *reterr)
 {
+    bool has_place    = job->has_place;
+    job->has_place    = false;
+    job->is_place_due = false;
+    if (!has_place) return STATUS_OK;
     struct key key;
     place_key(&key, job);
     return txn_delete(engine->txn, TABLE_READY, key_bytes(&key), reterr);
@@ -137,7 +144,7 @@ static struct line *line_of_run(struct engine *engine, struct queue *queue,
 
 /* The job's place in its queue. */
 static status place(struct engine *engine, const struct live_run *live, const struct event *event,
-                    const Pb__JobRecord *record, struct error *reterr)
+                    struct fresh_job *fresh, const Pb__JobRecord *record, struct error *reterr)
 {
     str name            = str_from(record->job->queue);
     struct queue *queue = job_queue_at(engine->queues, str_from(record->queue_namespace), name);
@@ -153,14 +160,17 @@ static status place(struct engine *engine, const struct live_run *live, const st
         .is_held       = run_is_suspended(live->run),
         .target        = engine_target_of(engine, name, record->job->function, event->value),
         .fails_on_open = fails_on_open(live, event),
+        .function      = engine_function_name(engine, record->job->function),
+        .fresh         = fresh,
+        .fresh_turn    = engine->turn,
     };
     TRY(engine_job_limits(engine, live, event, &job, reterr));
-    const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
+    struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",
                          QUEUE_JOBS_MAX);
     }
-    return engine_ready_put(engine, added, reterr);
+    return engine_place_later(engine, added, reterr);
 }
 
 static status schedule(struct engine *engine, struct live_run *live, const struct event *event,
@@ -200,7 +210,9 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     if (!record.is_turn) TRY(keep_input(engine, event, &record, reterr));
     TRY(engine_job_put(engine, &record, reterr));
 
-    return place(engine, live, event, &record, reterr);
+    struct fresh_job *fresh = arena_alloc(engine->arena, sizeof *fresh);
+    if (fresh) *fresh = (struct fresh_job){.record = record, .leased = leased};
+    return place(engine, live, event, fresh, &record, reterr);
 }
 
 /* --- retried -----------------------------------------------------------------------------------
@@ -212,6 +224,7 @@ static status retry(struct engine *engine, struct open_job *job, const struct ev
     Pb__JobRecord *record = NULL;
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
     TRY(engine_ready_delete(engine, job, reterr));
+    job->fresh = NULL;
     count_job_retried(engine->options.metrics, job->queue->name, str_from(record->job->function));
 
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
@@ -338,7 +351,11 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
                         const struct event *event, struct error *reterr)
 {
     Pb__JobRecord *record = NULL;
-    TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+    const char *function  = job->function;
+    if (event->kind == EVENT_JOB_DEAD || !function) {
+        TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+        function = record->job->function;
+    }
     if (event->kind == EVENT_JOB_DEAD) {
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
         const char *target  = job->target ? job->target->name.ptr : "";
@@ -353,7 +370,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     id_key(&key, str_from(job->id.text));
     TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
     TRY(engine_ready_delete(engine, job, reterr));
-    count_job_finished(engine->options.metrics, job->queue->name, str_from(record->job->function),
+    count_job_finished(engine->options.metrics, job->queue->name, str_from(function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
     bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
     if (event->kind == EVENT_JOB_COMPLETED) queue_flow_add(&job->queue->completed, engine->now_us);

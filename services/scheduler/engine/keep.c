@@ -11,6 +11,7 @@
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/webhooks.h"
 #include "scheduler/tables/run_index.h"
@@ -152,6 +153,7 @@ status engine_view(struct engine *engine, struct live_run *live, bool is_full, s
     }
     if (live->labels) TRY(add_labels(live, view, arena, reterr));
     TRY(run_wire_fill(view, live->run, is_full, arena, reterr));
+    TRY(engine_places_flush(engine, reterr)); /* they are read */
     TRY(run_waits_explain(engine->txn, view, engine->now_us, arena, reterr));
     *ret_view = view;
     return STATUS_OK;
@@ -412,6 +414,7 @@ static status flush_head(struct engine *engine, struct live_run *live, struct er
 
 status engine_flush(struct engine *engine, struct error *reterr)
 {
+    TRY(engine_places_flush(engine, reterr));
     for (size_t i = 0; i < engine->touched.count; i++) {
         struct live_run *live = engine->touched.items[i];
         TRY(flush_timer(engine, live, reterr));

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 #include "scheduler/engine/wish.h"
@@ -79,9 +80,10 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
                         Pb__LeasedJob **ret_leased, struct error *reterr)
 {
     struct arena *arena   = poll->command->arena;
-    Pb__JobRecord *record = NULL;
+    Pb__JobRecord *record = engine_fresh_take(engine, job, arena);
     struct error why      = {};
-    status read           = engine_job_row(engine, str_from(job->id.text), arena, &record, &why);
+    status read           = STATUS_OK;
+    if (!record) read = engine_job_row(engine, str_from(job->id.text), arena, &record, &why);
     if (read == STATUS_OK) read = fill_input(engine, record, arena, &why);
     if (read != STATUS_OK) {
         log_write(LOG_ERROR, "job.unreadable", LOG_TEXT_OF("job", job->id.text),
@@ -102,8 +104,8 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
                    attempt_end_us(engine, record));
     job->instance = poll->instance;
-    TRY(engine_ready_put(engine, job, reterr));
     open_job_start(engine->queues, job, engine->now_us);
+    if (!job->is_place_due) TRY(engine_place_later(engine, job, reterr));
     if (job->queue->rate.count > 0) {
         queue_start(engine->queues, job->queue, engine->now_us);
         TRY(engine_queue_put(engine, job->queue, reterr));

@@ -1,6 +1,7 @@
 /* Lists of what a turn has touched and answered. */
+#include "scheduler/engine/pointers.h"
+
 #include "base/mem.h"
-#include "scheduler/engine/engine_internal.h"
 
 #include <stdlib.h>
 

@@ -105,6 +105,7 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
         .queued_us    = record->queued_us,
         .lease_number = record->lease_number,
         .is_held      = record->is_held,
+        .has_place    = true,
     };
     memcpy(job.id.text, record->job, ID_LEN);
     memcpy(job.run.text, record->run, ID_LEN);

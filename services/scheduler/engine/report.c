@@ -142,6 +142,7 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     Pb__JobRecord *record = NULL;
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
     TRY(engine_ready_delete(engine, job, reterr));
+    job->fresh = NULL;
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;

@@ -88,7 +88,7 @@ static status job_add(struct engine *engine, str subscription, str run, const ch
         .queued_us = record.queued_us,
     };
     memcpy(job.run.text, subscription.ptr, ID_LEN); /* it is no run's: not held with one */
-    const struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
+    struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d open jobs", QUEUE_JOBS_MAX);
     return engine_ready_put(engine, added, reterr);
 }

@@ -229,6 +229,7 @@ enum value_from {
     VALUE_HERE      = 0, /* in `value`; invalid: there is none */
     VALUE_RAW_INPUT = 1, /* the activation's raw input */
     VALUE_INPUT     = 2, /* its transformed input */
+    VALUE_CONSTANT  = 4, /* of a job: the arguments that its task always has; only in the journal */
     VALUE_RESULT = 3, /* what its job, its list, its listener made; of the run: the root's data; of
                          event.processed: what the list made, or the event itself */
 };

@@ -84,6 +84,15 @@ static uint8_t job_priority(const struct run *run, const struct task *task)
     return task->priority == PRIORITY_INHERIT ? run->priority : task->priority;
 }
 
+/* They are small, so they would stand in the entry. */
+static bool has_constant_arguments(const struct run *run, const struct event *event)
+{
+    static_assert((int)CALL_CONSTANT_MAX <= (int)PAYLOAD_INLINE_MAX);
+    const struct task *task = &run->workflow->tasks[event->task];
+    json constant           = task->kind == TASK_CALL ? task->call.constant : json_invalid();
+    return constant.kind != JSON_INVALID && json_same(event->value, constant);
+}
+
 /* A copy with nothing but the kept fields (event.h); its values are views. event_restore() puts
  * back what the state tells. */
 static struct event event_kept(const struct run *run, const struct event *event)
@@ -99,6 +108,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
         ASSERT(event->priority == job_priority(run, &run->workflow->tasks[event->task]));
         kept.attempt  = 0;
         kept.priority = 0;
+        if (has_constant_arguments(run, event)) kept.value_from = VALUE_CONSTANT;
     }
     bool is_undo = event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED;
     if (!is_place) kept.task = 0;
@@ -109,7 +119,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
     } else {
         kept.scope = 0;
     }
-    if (event->value_from != VALUE_HERE) kept.value = json_invalid();
+    if (kept.value_from != VALUE_HERE) kept.value = json_invalid();
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool is_call     = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED;
     bool has_own_key = is_call && run->workflow->tasks[event->task].idempotency_key;
@@ -123,8 +133,13 @@ static void event_restore(const struct run *run, struct event *event)
     const struct activation *activation = run_activation(run, event->activation);
     if (!activation || event->kind < EVENT_JOB_SCHEDULED) return;
     if (event->kind == EVENT_JOB_SCHEDULED) {
-        event->attempt  = 1;
-        event->priority = job_priority(run, activation_task(run, activation));
+        event->attempt          = 1;
+        const struct task *task = activation_task(run, activation);
+        event->priority         = job_priority(run, task);
+        if (event->value_from == VALUE_CONSTANT && task->kind == TASK_CALL) {
+            event->value_from = VALUE_HERE;
+            json_replace(&event->value, json_ref(task->call.constant));
+        }
     } else if (event->kind <= EVENT_APPROVAL_CANCELLED && !event->id.text[0]) {
         event->id      = activation->id;
         event->attempt = event_attempt(activation, event->kind);

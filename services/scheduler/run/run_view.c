@@ -282,7 +282,8 @@ static json value_of(const struct run *run, const struct event *event)
 {
     const struct activation *activation = run_activation(run, event->activation);
     switch (event->value_from) {
-    case VALUE_HERE: break;
+    case VALUE_HERE:
+    case VALUE_CONSTANT: break; /* the codec has put it back */
     case VALUE_RAW_INPUT: return activation ? activation->raw_input : event->value;
     case VALUE_INPUT: return activation ? activation->input : event->value;
     case VALUE_RESULT:

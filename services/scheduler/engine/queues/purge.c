@@ -5,6 +5,7 @@
  * goes on after a restart, and what is queued meanwhile stays.
  */
 #include "base/assert.h"
+#include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 #include "workflow/errors.h"
@@ -112,6 +113,7 @@ status engine_purges_go_on(struct engine *engine, struct error *reterr)
 {
     struct purge *purge = &engine->purge;
     if (purge->count == 0) return STATUS_OK;
+    TRY(engine_places_flush(engine, reterr));
     if (!purge->queue) {
         purge->queue = next_purged(engine);
         purge->page  = (struct page){};
