@@ -25,10 +25,13 @@ engine_figure() { # engine_figure WORKFLOW CONNECTIONS PREFIX SUFFIX
   put tutti "$3_c$2$4_p99_ms" "$p99"
   [ "$failed" = 0 ] || put tutti "$3_c$2$4_failed" "$failed"
   [ "$count" -gt 0 ] || return 0
-  local i=0
+  local i=0 used sum=0
   for name in gateway scheduler worker; do
-    put tutti "$3_c$2$4_${name}_cpu_us_per_run" $((($(cpu_us "${pid[$name]}") - before[i++]) / count))
+    used=$((($(cpu_us "${pid[$name]}") - before[i++]) / count))
+    sum=$((sum + used))
+    put tutti "$3_c$2$4_${name}_cpu_us_per_run" "$used"
   done
+  [ "$3" != step10 ] || put tutti "$3_c$2$4_cpu_us_per_step" "$(awk -v s="$sum" 'BEGIN {printf "%.1f", s / 10}')"
 }
 
 # What a run keeps, in a suite of its own that did nothing else.

@@ -5,7 +5,8 @@
 # conditions say why.
 #
 # In the environment: BENCH_SECONDS (of each measurement, 5), BENCH_DIR (where the stores are: the
-# disk that is measured, /tmp), BENCH_PEERS=no (only ours).
+# disk that is measured, /tmp), BENCH_PEERS=no (only ours), and the sizes at the top of scale.sh.
+# flat and open are measured only by their names.
 # The functions of the benches are called by their names; regular expressions are sed's.
 # shellcheck disable=SC2317,SC1003,SC2001
 set -euo pipefail
@@ -14,7 +15,8 @@ cd "$(dirname "$0")/../.."
 here=$PWD/tests/bench
 bin=$PWD/build/release/bin
 seconds=${BENCH_SECONDS:-5}
-all=(rpc store engine json expr workflow httpd idle)
+all=(rpc store engine json expr workflow httpd idle timers recovery slowdisk campaigns)
+by_name=(flat open) # take minutes and gigabytes
 out=$(mktemp -d)
 
 # shellcheck source=tests/bench/suite.sh
@@ -23,6 +25,8 @@ out=$(mktemp -d)
 . "$here/engine_http.sh"
 # shellcheck source=tests/bench/idle.sh
 . "$here/idle.sh"
+# shellcheck source=tests/bench/scale.sh
+. "$here/scale.sh"
 
 cleanup() {
   suite_stop
@@ -225,6 +229,10 @@ CONF
 declare -A programs=(
   [rpc]=rpc_bench [store]=store_bench [json]=json_bench [expr]=expr_bench [workflow]=workflow_bench [httpd]=httpd_bench
   [engine]="jobs_worker journal_size tutti-gateway tutti-scheduler tutti-llm-proxy"
+  [flat]="jobs_worker tutti-gateway tutti-scheduler" [timers]="tutti-gateway tutti-scheduler"
+  [recovery]="jobs_worker tutti-gateway tutti-scheduler" [open]="tutti-gateway tutti-scheduler"
+  [campaigns]="jobs_worker tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
+  [slowdisk]="jobs_worker tutti-gateway tutti-scheduler"
   [idle]="tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
 )
 
@@ -233,10 +241,12 @@ chosen=()
 for argument; do
   case $argument in
     --json) is_json=true ;;
-    rpc | store | engine | json | expr | workflow | httpd | idle) chosen+=("$argument") ;;
     *)
-      echo "bench: unknown name '$argument'; there are: ${all[*]}" >&2
-      exit 64
+      [ -n "${programs[$argument]:-}" ] || {
+        echo "bench: unknown name '$argument'; there are: ${all[*]} ${by_name[*]}" >&2
+        exit 64
+      }
+      chosen+=("$argument")
       ;;
   esac
 done

@@ -1,8 +1,9 @@
 # Sourced by the benches: a suite of its own in a temporary folder, and what its processes use.
-# Wants $bin (folder of the programs). Leaves $work, $url, $key, $sched_url and pid[NAME].
+# Wants $bin (folder of the programs). Leaves $work, $url, $key, $sched_url, pid[NAME] and admin_port[NAME].
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are shared with who sources it
 
-declare -A pid ready_ms
+declare -A pid ready_ms admin_port
+scheduler_prefix=() # a command that starts the scheduler: env NAME=VALUE
 work=
 url=
 
@@ -39,8 +40,11 @@ service_start() {
   local name=$1 program=$2 section=$3 port start
   shift 3
   port=$(free_port)
+  admin_port[$name]=$port
   start=$(now_us)
-  "$bin/$program" --set "$section.admin.port=$port" "$@" >"$work/$name.log" 2>&1 &
+  local prefix=()
+  [ "$name" != scheduler ] || prefix=(${scheduler_prefix[@]+"${scheduler_prefix[@]}"})
+  ${prefix[@]+"${prefix[@]}"} "$bin/$program" --set "$section.admin.port=$port" "$@" >"$work/$name.log" 2>&1 &
   pid[$name]=$!
   until is_ready "$port"; do
     kill -0 "${pid[$name]}" 2>/dev/null || { cat "$work/$name.log" >&2; return 1; }
@@ -50,9 +54,15 @@ service_start() {
   ready_ms[$name]=$((($(now_us) - start) / 1000))
 }
 
+scheduler_start() { # on the store that is there; again after a kill
+  service_start scheduler tutti-scheduler scheduler \
+    --set "scheduler.listen=$sched_url" --set "scheduler.hint_listen=abstract://$socket.h" \
+    --set "scheduler.store.path=$work/store" --set "auth.bootstrap_key_file=$work/admin.key"
+}
+
 # suite_start [NAME...]: all four services, or those named; the scheduler comes first.
 suite_start() {
-  local wanted=" ${*:-scheduler gateway tool-adapter llm-proxy} " socket
+  local wanted=" ${*:-scheduler gateway tool-adapter llm-proxy} "
   work=$(mktemp -d "${BENCH_DIR:-/tmp}/tutti-bench.XXXXXX")
   socket=tutti-bench-$$-$RANDOM
   sched_url=abstract://$socket.s
@@ -60,9 +70,7 @@ suite_start() {
   local port
   port=$(free_port)
   url=http://127.0.0.1:$port
-  service_start scheduler tutti-scheduler scheduler \
-    --set "scheduler.listen=$sched_url" --set "scheduler.hint_listen=abstract://$socket.h" \
-    --set "scheduler.store.path=$work/store" --set "auth.bootstrap_key_file=$work/admin.key"
+  scheduler_start
   key=$(cat "$work/admin.key")
   if [[ $wanted == *" llm-proxy "* ]]; then
     service_start llm-proxy tutti-llm-proxy llm --set "llm.scheduler=$sched_url" \
