@@ -40,6 +40,7 @@ static const struct rpc_contract_method run_methods[] = {
     {"Approve", RPC_COMMIT, false, INSIDE},
     {"Compensate", RPC_COMMIT, false, INSIDE},
     {"Reset",   RPC_COMMIT, false, INSIDE},
+    {"Erase",   RPC_COMMIT, true,  INSIDE},
     {"Delete",  RPC_COMMIT, true,  INSIDE},
     {"Bulk",    RPC_COMMIT, false, INSIDE},
     {"Operation", RPC_FAST, true,  INSIDE},

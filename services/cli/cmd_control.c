@@ -90,6 +90,14 @@ enum cli_exit command_resume(struct cli *cli)
     return stop_run(cli, "/resume", "resumed");
 }
 
+enum cli_exit command_erase(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    put_run_path(&path, cli->arguments[0], "/erase");
+    return ask(cli, "POST", &path, &body, "erased");
+}
+
 enum { DELETE_FORCE };
 
 enum cli_exit command_delete(struct cli *cli)

@@ -13,6 +13,7 @@ const struct api_handler api_handlers[] = {
     {"pauseRun",             runs_pause},
     {"resumeRun",            runs_resume},
     {"signalRun",            runs_signal},
+    {"eraseRun",             runs_erase},
     {"deleteRun",            runs_delete},
     {"startBulk",            runs_bulk},
     {"getOperation",         operations_get},

@@ -15,6 +15,7 @@ void runs_terminate(struct api_call *call);
 void runs_pause(struct api_call *call);
 void runs_resume(struct api_call *call);
 void runs_signal(struct api_call *call);
+void runs_erase(struct api_call *call);
 void runs_delete(struct api_call *call);
 void runs_bulk(struct api_call *call);
 void operations_get(struct api_call *call);

@@ -33,6 +33,7 @@ static const struct problem_kind kinds[] = {
     {"nothing_to_retry",           "There is nothing to retry",             409, false},
     {"nothing_to_fail",            "Nothing waits for an operator",         409, false},
     {"run_not_finished",           "The run has not ended",                 409, false},
+    {"run_erased",                 "The run is erased",                     409, false},
     {"lease_lost",                 "The lease is lost",                     409, false},
     {"approval_closed",            "The approval is closed",                409, false},
     {"already_exists",             "It exists with other content",          409, false},

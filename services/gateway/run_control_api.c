@@ -150,6 +150,14 @@ void runs_fail(struct api_call *call)
     ask(call, "Fail", &message, on_accepted);
 }
 
+void runs_erase(struct api_call *call)
+{
+    Pb__EraseRun message = PB__ERASE_RUN__INIT;
+    message.id           = run_param(call);
+    message.namespace_   = api_namespace(call);
+    ask(call, "Erase", &message, on_accepted);
+}
+
 static void on_deleted(struct api_call *call, const struct rpc_answer *)
 {
     api_respond(call, 204, NULL, (str){}, NULL, 0);
@@ -264,6 +272,10 @@ static void on_original(struct api_call *call, const struct rpc_answer *answer)
                                   *restart->version ? restart->version : run->version);
     if (!workflow || run->status == PB__RUN_STATUS__RUN_STATUS_DRAFT) {
         api_fail_with(call, "conflict", (str){}, "a draft has not started; approve it");
+        return;
+    }
+    if (run->erased_us > 0) {
+        api_fail_with(call, "run_erased", (str){}, "its input is erased; start a new run");
         return;
     }
     message.namespace_       = api_namespace(call);

@@ -215,6 +215,7 @@ void view_run(struct json_writer *w, const Pb__RunView *run, int64_t now_us)
     json_put_time(w, "created_at", run->created_us);
     view_time_if(w, "started_at", run->started_us);
     view_time_if(w, "ended_at", run->ended_us);
+    view_time_if(w, "erased_at", run->erased_us);
     view_time_if(w, "deadline", run->deadline_us);
     put_labels(w, run->labels, run->n_labels);
     json_put_int(w, "priority", run->priority);

@@ -1,6 +1,6 @@
 /* Runs that are undone after their end, and runs that go on from an earlier event of another. */
 #include "base/mem.h"
-#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/erasure.h"
 #include "scheduler/run/reopen.h"
 #include "scheduler/run/state.h"
 
@@ -17,6 +17,7 @@ status engine_compensate_run(struct engine *engine, struct command *command, str
     const Pb__StopRun *request = command->request;
     struct live_run *live      = NULL;
     engine_answer(engine, command);
+    if (engine_refuse_erased(engine, command, str_from(command->run.text))) return STATUS_OK;
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
     if (!live) return STATUS_OK;
     if (live->is_touched && run_is_reopenable(live->run)) {
@@ -240,6 +241,7 @@ status engine_reset_run(struct engine *engine, struct command *command, struct e
         answer->created = true;
         return engine_view(engine, live, true, engine->arena, &answer->run, reterr);
     }
+    if (engine_refuse_erased(engine, command, str_from(command->run.text))) return STATUS_OK;
     if (!engine->accepts_runs) {
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "store_full",
                               "the store is nearly full: new runs are refused");

@@ -33,6 +33,7 @@ enum command_kind {
     COMMAND_RESET,       /* Pb__ResetRun -> Pb__StartedRun; run */
     COMMAND_EDIT_RUN,    /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
     COMMAND_APPROVE_RUN, /* Pb__ApproveRun -> Pb__RunView; run, start_key */
+    COMMAND_ERASE_RUN,   /* Pb__EraseRun -> Pb__RunView; run */
     COMMAND_DELETE_RUN,  /* Pb__DeleteRun -> Pb__DeletedRun; run */
     COMMAND_BULK,        /* Pb__StartBulk -> Pb__OperationView */
     COMMAND_SIGNAL,      /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */

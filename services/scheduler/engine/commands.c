@@ -3,6 +3,7 @@
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/erasure.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
@@ -37,6 +38,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DROP_LETTER: return engine_drop_letter(engine, command, reterr);
     case COMMAND_RETRY: return engine_retry_run(engine, command, reterr);
     case COMMAND_FAIL_RUN: return engine_fail_run(engine, command, reterr);
+    case COMMAND_ERASE_RUN: return engine_erase_run(engine, command, reterr);
     case COMMAND_DELETE_RUN: return engine_delete_run(engine, command, reterr);
     case COMMAND_BULK: return engine_start_bulk(engine, command, reterr);
     case COMMAND_EDIT_RUN: return engine_edit_run(engine, command, reterr);

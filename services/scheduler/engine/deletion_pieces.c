@@ -1,6 +1,7 @@
-/* The second step: what a deleted run left, piece by piece. */
+/* The second step: what a deleted run left, or one that is erased, piece by piece. */
 #include "base/log.h"
 #include "scheduler/engine/deletion.h"
+#include "scheduler/engine/erasure.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/event_index.h"
 
@@ -30,6 +31,13 @@ static void row_delete(struct piece *piece, enum table table, bytes key)
     if (*piece->rows_left > 0) --*piece->rows_left;
 }
 
+static void payload_erase(struct piece *piece, uint64_t payload)
+{
+    status erased = engine_erase_payload(piece->engine, payload, NULL);
+    if (erased != STATUS_OK) piece->failed = erased;
+    if (*piece->rows_left > 0) --*piece->rows_left;
+}
+
 /* --- what an entry or a snapshot names ---------------------------------------------------------
  */
 
@@ -39,7 +47,11 @@ static void on_payload(uint64_t payload, void *context)
     struct piece *piece = context;
     if (piece->seen++ < piece->record->done || is_spent(piece)) return;
     struct key_u64 key = key_of_u64(payload);
-    row_delete(piece, TABLE_PAYLOADS, key_u64_bytes(&key));
+    if (piece->record->is_erasure) {
+        payload_erase(piece, payload);
+    } else {
+        row_delete(piece, TABLE_PAYLOADS, key_u64_bytes(&key));
+    }
     piece->record->done = piece->seen;
 }
 
@@ -98,6 +110,21 @@ static status snapshot_delete(struct piece *piece, struct error *reterr)
     return STATUS_OK;
 }
 
+/* Everything that the entry names is gone. `ret_why`: it cannot be read; else as everywhere. */
+static status entry_end(struct piece *piece, bytes entry, struct error *ret_why)
+{
+    uint64_t number    = piece->record->entry;
+    struct key_u64 key = key_of_u64(number);
+    if (!piece->record->is_erasure) {
+        row_delete(piece, TABLE_JOURNAL, key_u64_bytes(&key));
+        return STATUS_OK;
+    }
+    status erased = engine_erase_entry(piece->engine, number, entry, ret_why);
+    if (*piece->rows_left > 0) --*piece->rows_left;
+    if (erased != STATUS_OK && erased != STATUS_DATA_LOSS) piece->failed = erased;
+    return erased;
+}
+
 /* Damage is no reason to keep the rest: the chain ends where it cannot be followed. */
 static status entry_delete(struct piece *piece, struct error *reterr)
 {
@@ -119,7 +146,7 @@ static status entry_delete(struct piece *piece, struct error *reterr)
         if (got == STATUS_OK) got = entry_scan(entry, &scanner, &why);
         if (got == STATUS_OK && !is_through(piece)) return STATUS_OK;
         if (piece->has_letters) TRY(engine_drop_letters_of(engine, piece->run, reterr));
-        row_delete(piece, TABLE_JOURNAL, key_u64_bytes(&key));
+        if (got == STATUS_OK) got = entry_end(piece, entry, &why);
     }
     if (got != STATUS_OK || header.previous >= record->entry) {
         log_write(LOG_WARN, "deletion.damaged", LOG_STR("run", piece->run),
@@ -138,7 +165,7 @@ static status run_delete(struct piece *piece, struct error *reterr)
         TRY(record->is_snapshot_gone ? entry_delete(piece, reterr)
                                      : snapshot_delete(piece, reterr));
         if (piece->failed != STATUS_OK) {
-            return fail(reterr, piece->failed, "rows of a run cannot be deleted");
+            return fail(reterr, piece->failed, "rows of a run cannot be deleted or erased");
         }
     }
     struct key key;

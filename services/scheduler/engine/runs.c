@@ -1,5 +1,5 @@
 /* Commands to runs that exist. */
-#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/erasure.h"
 
 /* --- one command to one run --------------------------------------------------------------------
  */
@@ -131,6 +131,7 @@ status engine_retry(struct engine *engine, struct command *command,
                     struct error *reterr)
 {
     struct live_run *live = NULL;
+    if (engine_refuse_erased(engine, command, str_from(retry->run))) return STATUS_OK;
     TRY(engine_run(engine, str_from(retry->run), command, &live, reterr));
     if (!live) return STATUS_OK;
     if (live->is_touched && run_is_reopenable(live->run)) {

@@ -64,6 +64,30 @@ static const struct wire_field event_fields[] = {
 
 static const struct wire_table event_table = {event_fields, ARRAY_LEN(event_fields)};
 
+bool entry_field_is_event(uint32_t number)
+{
+    return number == ENTRY_EVENT;
+}
+
+bool event_field_is_value(uint32_t number)
+{
+    for (size_t i = 0; i < ARRAY_LEN(event_fields); i++) {
+        const struct wire_field *field = &event_fields[i];
+        bool is_value                  = field->kind == WIRE_VALUE || field->kind == WIRE_INLINE;
+        if (is_value && field->number == number) return true;
+    }
+    return false;
+}
+
+bool event_field_is_error(uint32_t number)
+{
+    for (size_t i = 0; i < ARRAY_LEN(event_fields); i++) {
+        bool is_error = event_fields[i].offset == offsetof(struct event, error);
+        if (is_error && event_fields[i].number == number) return true;
+    }
+    return false;
+}
+
 /* How ids begin that a command makes: its time, and the run's own partition. */
 static void id_base(const uint8_t run[static ID_BYTES], int64_t time_us,
                     uint8_t ret_base[static WIRE_ID_BASE])

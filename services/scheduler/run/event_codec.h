@@ -47,6 +47,11 @@ struct entry_header {
 status entry_pack(struct run *run, struct event *events, size_t count, uint64_t previous,
                   const struct payload_store *payloads, struct buf *out, struct error *reterr);
 
+/** What the fields of an entry and of its events are: for rewriting without the run. */
+bool entry_field_is_event(uint32_t number);
+bool event_field_is_value(uint32_t number); /* JSON text, in the entry itself */
+bool event_field_is_error(uint32_t number); /* such one that is an error */
+
 /** Reads the header alone: for walking a run's entries backwards. */
 status entry_read_header(bytes entry, struct entry_header *ret_header, struct error *reterr);
 

@@ -234,6 +234,14 @@ static status delete_run(struct rpc_call *call, struct error *reterr)
     return run_post(call, request->id, request->namespace_, command, reterr);
 }
 
+static status erase(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__EraseRun *request = call->request;
+    struct command *command     = call_command(call, COMMAND_ERASE_RUN, 0);
+    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return run_post(call, request->id, request->namespace_, command, reterr);
+}
+
 static status compensate(struct rpc_call *call, struct error *reterr)
 {
     return stop_run(call, COMMAND_COMPENSATE, reterr);
@@ -362,6 +370,7 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Resume", .handle = resume},
     {.name = "Retry", .handle = retry},
     {.name = "Fail", .handle = fail_run},
+    {.name = "Erase", .handle = erase},
     {.name = "Delete", .handle = delete_run},
     {.name = "Edit", .handle = run_edit_handle},
     {.name = "Approve", .handle = run_approve_handle},

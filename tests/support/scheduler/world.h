@@ -123,6 +123,10 @@ void world_commit(struct world *world);
 /** Replaces the live run by one rebuilt from the journal, or from a snapshot: a crash. */
 void world_crash(struct world *world, bool is_from_snapshot);
 
+/** Erases a copy of the journal (run/erase.h), as the payloads, and proves that it still folds to a
+ * run of the same status with as many events. */
+void world_prove_erasure(const struct world *world);
+
 /** The output as JSON; "faulted {error}", "cancelled {...}"; "running" or "waiting" as long as it
  * has not ended. A view until the next call. */
 const char *world_result(struct world *world);

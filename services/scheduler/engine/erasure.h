@@ -1,0 +1,36 @@
+/**
+ * erasure: what people have put into a run that has ended goes; how it went stays to be seen.
+ *
+ * Like a deletion (deletion.h) in two steps. The first commit marks the row of the run, scrubs what
+ * the row says of its error and phase, and takes its snapshot out of use; from then on the run is
+ * not retried, reset, compensated or restarted. The second step goes through snapshot and journal
+ * in pieces, beside whatever the partition has to do, and survives a restart: values lose their
+ * contents (run/erase.h), also those in payloads; approvals and dead letters go.
+ *
+ * What it does not: labels, client id, ids and names; other runs (parents, children) that were
+ * given the same values; kept answers of calls, events and webhooks that are on their way; pages of
+ * the file that are free now, backups and the archive. See docs/guide/operations.md.
+ *
+ * Threads: the engine's.
+ */
+#ifndef SCHEDULER_ERASURE_H
+#define SCHEDULER_ERASURE_H
+
+#include "scheduler/engine/engine_internal.h"
+
+/** COMMAND_ERASE_RUN. */
+status engine_erase_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Refuses a command whose run was erased: FAILED_PRECONDITION ("run_erased"). Says whether it did.
+ */
+bool engine_refuse_erased(struct engine *engine, struct command *command, str run);
+
+/** A payload without its contents; one that is not there stays so. The transaction is lost on
+ * failure. */
+status engine_erase_payload(struct engine *engine, uint64_t payload, struct error *reterr);
+
+/** The journal entry `number`, which is `entry`, without its contents. */
+status engine_erase_entry(struct engine *engine, uint64_t number, bytes entry,
+                          struct error *reterr);
+
+#endif

@@ -1,0 +1,109 @@
+// What people have put into a run is erased, in every table, through a kill; what was deleted makes room for what comes.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BIN } from './support/service.mjs';
+import { scenario } from './support/suite.mjs';
+
+const NEEDS = ['scheduler', 'gateway'];
+const ANN = 'Ann Example, born 1970-01-01';
+const ENV = { PATH: process.env.PATH, LSAN_OPTIONS: `suppressions=${new URL('../support/lsan.supp', import.meta.url).pathname}:print_suppressions=0` };
+const STEPS = 60; // more than a snapshot holds
+
+const FLOW = `
+document: { dsl: '1.0.3', namespace: default, name: person, version: '1.0.0' }
+do:
+  - each: { for: { in: '[range(${STEPS})]' }, do: [ { note: { set: { who: '\${ $workflow.input.who }', n: '\${ $item }', long: '\${ $workflow.input.who * 100 }' } } } ] }
+  - ask: { listen: { to: { one: { with: { type: dev.tutti.approval.decided.v1 } } } }, metadata: { tutti: { approval: { title: '\${ "For " + $workflow.input.who }', payload: '\${ $workflow.input }' } } } }
+  - work: { call: worker.do, with: { who: '\${ $workflow.input.who }' }, metadata: { tutti: { queue: people, deadLetter: { queue: lost }, retry: none } } }
+`;
+
+// All bytes of all rows, as they are kept.
+function rowsOf(suite) {
+  const text = execFileSync(join(BIN, 'store_rows'), ['dump', join(suite.config.scheduler.store.path, 'p0')], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return text.trim().split('\n').map((line) => {
+    const [table, key, value] = line.split(' ');
+    return { table, text: Buffer.from(key, 'hex').toString('latin1') + Buffer.from(value, 'base64').toString('latin1') };
+  });
+}
+
+const naming = (rows) => [...new Set(rows.filter((row) => row.text.includes('Ann Example')).map((row) => row.table))];
+
+scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(FLOW);
+  const run = await suite.startRun('person', { who: ANN }, { labels: { subject: 'a-17' } });
+  await suite.api.refused('POST', `/v1/runs/${run.id}/erase`, {}, 409, 'run_not_finished');
+  const approval = await suite.until('it asks', async () => (await suite.api.ok('GET', '/v1/approvals?status=pending')).items[0]);
+  await suite.api.ok('POST', `/v1/approvals/${approval.id}/approve`, { comment: `${ANN} may` });
+  const { jobs } = await suite.api.ok('POST', '/v1/queues/people/poll', { worker: 'w', wait: '10s' });
+  await suite.api.ok('POST', `/v1/jobs/${jobs[0].id}/fail`, { lease_token: jobs[0].lease_token, error: { type: 'https://x.test/bad', status: 422, detail: `${ANN} is unknown` } });
+  await suite.runEnds(run.id, 'faulted');
+  const before = await suite.history(run.id);
+  assert.ok(JSON.stringify(before).includes(ANN));
+  await suite.api.refused('POST', '/v1/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV/erase', {}, 404, 'not_found');
+
+  // Kept before, by whoever must.
+  const exported = execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, 'export', '--label', 'subject:a-17'], { encoding: 'utf8', env: ENV });
+  const lines = exported.trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map((line) => [line.format, line.run.id, line.run.input]), [['tutti-run-1', run.id, { who: ANN }]]);
+  assert.deepEqual(lines[0].history, before);
+  assert.equal(execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, 'export', '--status', 'completed'], { encoding: 'utf8', env: ENV }), '');
+
+  const erased = await suite.api.patient('POST', `/v1/runs/${run.id}/erase`, {});
+  assert.ok(erased.erased_at);
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+
+  // How it went is there, what it was about is not.
+  const history = await suite.until('nothing names her', async () => {
+    const answer = await suite.api.patient('GET', `/v1/runs/${run.id}/history?page_size=500`);
+    return !JSON.stringify(answer).includes('Ann') && answer.items;
+  });
+  assert.deepEqual(history.map((event) => [event.sequence, event.type, event.task]), before.map((event) => [event.sequence, event.type, event.task]));
+  const seen = await suite.api.patient('GET', `/v1/runs/${run.id}`);
+  assert.equal(seen.status, 'faulted');
+  assert.equal(seen.erased_at, erased.erased_at);
+  assert.deepEqual(seen.labels, { subject: 'a-17' });
+  assert.deepEqual(seen.input, { who: '' });
+  assert.equal(seen.error.type, 'https://x.test/bad');
+  assert.equal(seen.error.status, 422);
+  assert.ok(!JSON.stringify(seen).includes('Ann'));
+  assert.equal((await suite.api.ok('POST', `/v1/runs/${run.id}/erase`, {})).erased_at, erased.erased_at, 'again is nothing');
+
+  // It is over for good, and says why.
+  for (const [path, body] of [['retry', {}], ['compensate', {}], ['reset', { to_sequence: 3 }], ['restart', {}]]) {
+    const refusal = await suite.api.refused('POST', `/v1/runs/${run.id}/${path}`, body, 409, 'run_erased');
+    assert.match(refusal.detail, /erased/);
+  }
+
+  await suite.scheduler.stop();
+  assert.deepEqual(naming(rowsOf(suite)), []);
+  const verified = JSON.parse(execFileSync(join(BIN, 'tutti-scheduler'), ['verify', suite.config.scheduler.store.path, '--json'], { encoding: 'utf8' }));
+  assert.equal(verified.fault_count, 0, JSON.stringify(verified.faults));
+  await suite.scheduler.start();
+  await suite.until('it is deleted', async () => (await suite.api.call('DELETE', `/v1/runs/${run.id}`)).status === 204);
+});
+
+// The same work again and again, deleted each time: the file grows once.
+scenario('room of deleted runs is used again', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(`
+document: { dsl: '1.0.3', namespace: default, name: bulky, version: '1.0.0' }
+do:
+  - a: { set: { text: '\${ $workflow.input.text * 20 }' } }
+`);
+  const file = join(suite.config.scheduler.store.path, 'p0', 'data.mdb');
+  const sizes = [];
+  const kept = new Set();
+  for (let round = 0; round < 8; round++) {
+    const ids = [];
+    for (let n = 0; n < 15; n++) ids.push((await suite.startRun('bulky', { text: `${round}-${n} `.repeat(500) })).id);
+    for (const id of ids) await suite.runEnds(id);
+    for (const id of ids) assert.equal((await suite.api.call('DELETE', `/v1/runs/${id}`)).status, 204);
+    kept.add(ids[0]);
+    sizes.push((await stat(file)).size);
+  }
+  assert.equal(kept.size, 8);
+  assert.ok(sizes[0] > 1 << 19, `a round is more than noise: ${sizes}`);
+  assert.ok(sizes[7] < 2 * sizes[1], `eight rounds take the room of two: ${sizes}`);
+});
