@@ -68,12 +68,7 @@ static status meta_check(struct partition *partition, struct error *reterr)
     uint32_t format = 0;
     uint32_t index  = 0;
     uint32_t count  = 0;
-    TRY(meta_number(txn, "format", PARTITION_FORMAT, &format, reterr));
-    if (format != PARTITION_FORMAT) {
-        return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "the data has format %u, this release reads %d: use the release that wrote it",
-                    format, PARTITION_FORMAT);
-    }
+    TRY(meta_number(txn, "format", PARTITION_FORMAT, &format, reterr)); /* see check_format() */
     TRY(meta_number(txn, "partition_count", partition->count, &count, reterr));
     TRY(meta_number(txn, "partition", partition->index, &index, reterr));
     if (count != partition->count || index != partition->index) {
@@ -89,6 +84,22 @@ static status meta_check(struct partition *partition, struct error *reterr)
 
 /* --- open --------------------------------------------------------------------------------------
  */
+
+/* Before anything is written: what a newer release has made is not touched. */
+static status check_format(struct store *store, struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    bytes row                           = {};
+    TRY(txn_begin_read(store, &txn, reterr));
+    status got = txn_get(txn, TABLE_META, name_of("format"), &row, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK; /* it is new */
+    if (got != STATUS_OK) return fail(reterr, got, "meta: format cannot be read");
+    if (row.len != sizeof(uint32_t)) return fail(reterr, STATUS_DATA_LOSS, "meta: format");
+    if (u32_from(row.ptr) == PARTITION_FORMAT) return STATUS_OK;
+    return fail(reterr, STATUS_FAILED_PRECONDITION,
+                "the data has format %u, this release reads %d: use the release that wrote it",
+                u32_from(row.ptr), PARTITION_FORMAT);
+}
 
 /* At most a quarter of the map: redo that nobody takes must not fill the store. */
 static status open_redo(const struct partition_options *options, struct store *store,
@@ -117,6 +128,7 @@ static status open_folder(const struct partition_options *options, struct partit
     const struct store_options store_options = {
         .path = path, .size_max = options->map_size, .tables = table_names};
     TRY(store_open(&store_options, &partition->store, reterr));
+    TRY(check_format(partition->store, reterr));
     TRY(open_redo(options, partition->store, reterr));
     TRY(poison_open(path, &partition->poison, reterr));
     /* A disk without room takes no probe. What it holds can be read all the same, and deleted. */

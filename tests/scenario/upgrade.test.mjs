@@ -1,0 +1,79 @@
+// Data that an earlier release has written (tests/upgrade/format-1.rows) is opened by this one, and its runs go on; data of a newer
+// format is refused.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BIN } from './support/service.mjs';
+import { scenario } from './support/suite.mjs';
+
+const ROWS = new URL('../upgrade/format-1.rows', import.meta.url).pathname;
+const NEEDS = ['scheduler', 'gateway'];
+
+const rows = (...words) => execFileSync(join(BIN, 'store_rows'), words, { encoding: 'utf8', maxBuffer: 1 << 24 });
+
+// Puts the earlier data in the place of the suite's; the suite's first key is added at the start.
+async function loadEarlier(suite) {
+  const data = suite.config.scheduler.store.path;
+  await suite.scheduler.stop();
+  await rm(data, { recursive: true, force: true });
+  await mkdir(data);
+  rows('load', ROWS, join(data, 'p0'));
+  return data;
+}
+
+async function runsByClientId(suite) {
+  const { items } = await suite.api.patient('GET', '/v1/runs?page_size=100');
+  return Object.fromEntries(items.map((run) => [run.client_id, run]));
+}
+
+scenario('data of format 1 is opened, and its runs go on', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  const data = await loadEarlier(suite);
+  await suite.scheduler.start();
+  const runs = await runsByClientId(suite);
+  assert.deepEqual(Object.keys(runs).sort(), ['asks', 'done', 'job', 'waits']);
+
+  // What had ended is shown as it was.
+  const done = await suite.api.ok('GET', `/v1/runs/${runs.done.id}`);
+  assert.equal(done.status, 'completed');
+  assert.equal(done.output.sum, 6);
+  assert.equal(done.output.text, 'long '.repeat(400));
+  assert.deepEqual(done.labels, { made: 'before' });
+  const history = await suite.history(runs.done.id);
+  assert.equal(history[0].type, 'run.started');
+  assert.equal(history.at(-1).type, 'run.completed');
+  assert.deepEqual(history.map((event) => event.sequence), history.map((_, i) => i + 1));
+
+  // What was under way goes on: an event, a job in a queue with settings, an approval.
+  await suite.api.ok('POST', `/v1/runs/${runs.waits.id}/signals/go`, { n: 7 });
+  assert.deepEqual((await suite.runEnds(runs.waits.id)).output, { heard: 7 });
+  assert.equal((await suite.api.ok('GET', '/v1/queues/old')).concurrency, 3);
+  const { jobs } = await suite.api.ok('POST', '/v1/queues/old/poll', { worker: 'w', wait: '10s' });
+  assert.deepEqual(jobs[0].input, { n: 21 });
+  await suite.api.ok('POST', `/v1/jobs/${jobs[0].id}/complete`, { lease_token: jobs[0].lease_token, output: { n: 42 } });
+  assert.deepEqual((await suite.runEnds(runs.job.id)).output, { n: 42 });
+  const approvals = await suite.api.ok('GET', '/v1/approvals?status=pending');
+  assert.equal(approvals.items[0].title, 'Shall it?');
+  await suite.api.ok('POST', `/v1/approvals/${approvals.items[0].id}/approve`, {});
+  assert.equal((await suite.runEnds(runs.asks.id)).output[0].approved, true);
+
+  // Its definitions and client ids are known.
+  assert.equal((await suite.startRun('done', {}, { client_id: 'done', on_conflict: 'return' })).id, runs.done.id);
+  await suite.runEnds((await suite.startRun('done', {})).id);
+
+  // And all of it fits together.
+  await suite.scheduler.stop();
+  const verified = JSON.parse(execFileSync(join(BIN, 'tutti-scheduler'), ['verify', data, '--json'], { encoding: 'utf8' }));
+  assert.equal(verified.fault_count, 0, JSON.stringify(verified.faults));
+  assert.equal(verified.runs, 5);
+});
+
+scenario('data of a newer format is refused', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  const data = await loadEarlier(suite);
+  rows('format', join(data, 'p0'), '2');
+  const before = rows('dump', join(data, 'p0'));
+  const refused = spawnSync(join(BIN, 'tutti-scheduler'), ['--config', suite.scheduler.config, '--set', 'scheduler.admin.port=0'], { encoding: 'utf8', timeout: 60_000 });
+  assert.ok(refused.status > 0, `it ended with ${refused.status}`);
+  assert.match(refused.stderr + refused.stdout, /the data has format 2, this release reads 1: use the release that wrote it/);
+  assert.equal(rows('dump', join(data, 'p0')), before, 'nothing was changed');
+});
