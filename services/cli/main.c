@@ -260,12 +260,13 @@ static const struct cli_command commands[] = {
      "All runs that every flag means; at least one is needed. Waits until it is done.", 1, 1,
      bulk_flags, command_bulk},
     {"export", "", "write runs that have ended as lines of JSON, with their history",
-     "A line is {\"format\": \"tutti-run-1\", \"run\": {...}, \"history\": [...]}, as the API shows\n"
-     "them. On standard error comes how many there were.", 0, 0, export_flags, command_export},
+     "A line is {\"format\": \"tutti-run-1\", \"run\": {...}, \"history\": [...]}, as the API\n"
+     "shows them. On standard error comes how many there were.", 0, 0, export_flags,
+     command_export},
     {"erase", "RUN", "erase what a run was given and made",
-     "Inputs, outputs, texts of errors, approvals and dead letters go; that it ran, when and how\n"
-     "stays. It cannot be retried or restarted then. Labels, its child runs and backups stay.", 1, 1,
-     NULL, command_erase},
+     "Of a run that has ended. Inputs, outputs, texts of errors, approvals and dead letters go;\n"
+     "that it ran, when and how stays. It cannot be retried or restarted then. Labels, its child\n"
+     "runs, backups and the archive stay.", 1, 1, NULL, command_erase},
     {"delete", "RUN", "delete a run that has ended, with everything it left",
      "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
      command_delete},

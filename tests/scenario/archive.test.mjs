@@ -245,3 +245,37 @@ scenario('an archive that is away stalls nobody', { needs: ['scheduler', 'gatewa
   await serve(suite, join(suite.folder, 'whole'));
   await expectRuns(suite, runs);
 });
+
+scenario('backups come and go by a clock, and take their segments with them', { needs: ['scheduler', 'gateway'], config: CONFIG, checkNeeds: false }, async (suite) => {
+  suite.scheduler.more.push('--set', 'scheduler.backup.every=1h');
+  const archive = await begin(suite);
+  const list = async () => (await suite.api.ok('GET', '/v1/system/backups')).items;
+  const whole = async () => (await list()).filter((backup) => backup.status === 'completed');
+
+  // The archive has nothing to stand on until the first one, so that comes at once; not the second.
+  const [first] = await suite.until('there is a first one', async () => (await whole()).length === 1 && whole());
+  const runs = await runParents(suite, 0, 5);
+  for (const { id } of runs) await suite.runEnds(id);
+  const at = await moment();
+  await covered(suite, at);
+  const segments = async () => (await readdir(join(archive, 'p0'))).filter((name) => name.endsWith('.redo')).length;
+  assert.equal((await whole()).length, 1);
+  assert.ok((await segments()) > 0);
+  const restored = await tutti('backup', 'restore', join(suite.folder, 'backups', first.name), '--to', join(suite.folder, 'data2'), '--archive', archive, '--until', at);
+  assert.equal(restored.code, 0, restored.err);
+
+  // Soon one after the other: old ones go, the newest is there, and it can be restored.
+  await suite.scheduler.stop();
+  suite.scheduler.more.push('--set', 'scheduler.backup.every=1s', '--set', 'scheduler.backup.keep=2s');
+  await suite.scheduler.start();
+  await archiveOf(suite);
+  await suite.until('the first one is gone', async () => !(await list()).some((backup) => backup.name === first.name));
+  await suite.until('there is another one', async () => (await whole()).length > 0);
+  await suite.until('old segments are gone', async () => (await segments()) < 3);
+  await suite.scheduler.kill();
+  const names = (await readdir(join(suite.folder, 'backups'))).filter((name) => /^[0-9-]+$/.test(name)).sort();
+  const last = await tutti('backup', 'restore', join(suite.folder, 'backups', names.at(-1)), '--to', join(suite.folder, 'data3'), '--archive', archive);
+  assert.equal(last.code, 0, last.err);
+  await serve(suite, join(suite.folder, 'data3'));
+  await expectRuns(suite, runs);
+});

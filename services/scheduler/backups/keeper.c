@@ -11,9 +11,9 @@
 
 enum {
     LOOK_MS   = 250,
-    RETRY_MS  = 60'000, /* after a backup that failed, if that is shorter than the time between */
-    TIDY_MS   = 3'600'000, /* and after each backup */
-    ARENA_MAX = 1 << 16,   /* bytes */
+    RETRY_MS  = 60'000,  /* after a backup that failed, if that is shorter than the time between */
+    TIDY_MS   = 60'000,  /* and after each backup */
+    ARENA_MAX = 1 << 16, /* bytes */
 };
 
 struct keeper {
@@ -40,7 +40,6 @@ static void begin(struct keeper *keeper)
     struct backup_view view                  = {};
     struct error error                       = {};
     keeper->tried_ms                         = clock_mono_ms();
-    keeper->lacks_base                       = false;
     if (!arena) return;
     status begun = backups_begin(keeper->options.backups, (str){}, arena, &view, &error);
     if (begun == STATUS_OK) return;
