@@ -100,6 +100,23 @@ static void put_usage(struct json_writer *w, const Pb__Usage *usage)
     json_end_object(w);
 }
 
+/* Ends the object that has been begun. */
+static void report_output(struct chat_job *chat, const struct llm_outcome *outcome,
+                          struct json_writer *w, const struct buf *text)
+{
+    put_usage(w, &outcome->usage);
+    if (outcome->is_simulated) json_put_bool(w, "simulated", true);
+    json_end_object(w);
+    if (text->is_full) {
+        report_kind(chat->job, ERROR_RUNTIME, 0, str_from("the answer is too large"), false);
+        return;
+    }
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text->ptr, .len = text->len};
+    completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
+    worker_complete(chat->job, &completed);
+}
+
 static void report_answer(struct chat_job *chat, const struct llm_outcome *outcome, json content)
 {
     const struct answer_choice *choice = &outcome->answer->choices[0];
@@ -116,17 +133,7 @@ static void report_answer(struct chat_job *chat, const struct llm_outcome *outco
     json_put_text(&w, "model",
                   outcome->answer->model.len > 0 ? buf_str(&outcome->answer->model)
                                                  : outcome->model);
-    put_usage(&w, &outcome->usage);
-    if (outcome->is_simulated) json_put_bool(&w, "simulated", true);
-    json_end_object(&w);
-    if (text.is_full) {
-        report_kind(chat->job, ERROR_RUNTIME, 0, str_from("the answer is too large"), false);
-        return;
-    }
-    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
-    completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
-    completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
-    worker_complete(chat->job, &completed);
+    report_output(chat, outcome, &w, &text);
 }
 
 static void report_vectors(struct chat_job *chat, const struct llm_outcome *outcome)
@@ -139,17 +146,7 @@ static void report_vectors(struct chat_job *chat, const struct llm_outcome *outc
     embed_print_vectors(answer, &w);
     json_put_text(&w, "model",
                   answer->model.len > 0 ? buf_str(&answer->model) : chat->request->model);
-    put_usage(&w, &outcome->usage);
-    if (outcome->is_simulated) json_put_bool(&w, "simulated", true);
-    json_end_object(&w);
-    if (text.is_full) {
-        report_kind(chat->job, ERROR_RUNTIME, 0, str_from("the answer is too large"), false);
-        return;
-    }
-    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
-    completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
-    completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
-    worker_complete(chat->job, &completed);
+    report_output(chat, outcome, &w, &text);
 }
 
 /* --- the end of a call -------------------------------------------------------------------------

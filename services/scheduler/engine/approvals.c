@@ -190,10 +190,16 @@ static status changed(struct engine *engine, struct command *command, const char
                                reterr);
 }
 
-static status refuse_closed(struct command *command, const Pb__ApprovalView *row)
+/* NULL: the command is answered. */
+static status find_pending(struct engine *engine, struct command *command, const char *id,
+                           Pb__ApprovalView **ret_row, struct error *reterr)
 {
+    TRY(row_find(engine, command, id, ret_row, reterr));
+    Pb__ApprovalView *row = *ret_row;
+    if (!row || row->status == PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) return STATUS_OK;
+    *ret_row = NULL;
     return command_refuse(command, STATUS_FAILED_PRECONDITION, "approval_closed",
-                          "approval %s is not pending any more", row->id);
+                          "approval %s is not pending any more", id);
 }
 
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr)
@@ -205,11 +211,8 @@ status engine_edit_approval(struct engine *engine, struct command *command, stru
     }
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
-    TRY(row_find(engine, command, request->id, &row, reterr));
+    TRY(find_pending(engine, command, request->id, &row, reterr));
     if (!row) return STATUS_OK;
-    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
-        return refuse_closed(command, row);
-    }
     if (row->revision != request->revision) {
         return command_refuse(command, STATUS_FAILED_PRECONDITION, "precondition_failed",
                               "approval %s was changed meanwhile; read it again", request->id);
@@ -229,11 +232,8 @@ status engine_decide_approval(struct engine *engine, struct command *command, st
     }
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
-    TRY(row_find(engine, command, request->id, &row, reterr));
+    TRY(find_pending(engine, command, request->id, &row, reterr));
     if (!row) return STATUS_OK;
-    if (row->status != PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) {
-        return refuse_closed(command, row);
-    }
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
     if (!live) return STATUS_OK;
 

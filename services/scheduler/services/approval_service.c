@@ -3,13 +3,12 @@
 #include "base/clock.h"
 #include "scheduler/decide/approval.h"
 #include "scheduler/services/call.h"
-#include "scheduler/services/page_token.h"
+#include "scheduler/services/row_page.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"
 #include "schema/schema.h"
 
 enum {
-    ROWS_MAX    = 20'000,    /* read for one page */
     COMMENT_MAX = 10'000,    /* bytes */
     DATA_MAX    = 256 << 10, /* bytes */
 };
@@ -289,39 +288,19 @@ struct listing {
     str namespace;
     struct arena *arena;
     Pb__ApprovalList *answer;
-    uint32_t size;
-    struct key place;
-    bool has_place;
+    struct row_page page;
 };
 
-/* Newest first; `*ret_has_more`: rows are left behind the place. */
-static status read_rows(struct listing *list, struct txn *txn, bool *ret_has_more,
-                        struct error *reterr)
+static status take_row(struct txn *, bytes row, void *context, bool *ret_is_full,
+                       struct error *reterr)
 {
-    struct scan scan = {.backward = true};
-    if (list->has_place) scan.after = key_bytes(&list->place);
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_APPROVALS, &scan, &cursor, reterr));
-    *ret_has_more = true;
-    for (unsigned i = 0; i < ROWS_MAX && list->answer->n_approvals < list->size; i++) {
-        bytes key              = {};
-        bytes row              = {};
-        Pb__ApprovalView *view = NULL;
-        status next            = cursor_next(cursor, &key, &row, NULL);
-        if (next == STATUS_NOT_FOUND) {
-            *ret_has_more = false;
-            return STATUS_OK;
-        }
-        if (next != STATUS_OK) return fail(reterr, next, "the approvals cannot be read");
-        TRY(record_read(row, &pb__approval_view__descriptor, list->arena, &view, reterr));
-        if (matches(list->request, list->namespace, view)) {
-            list->answer->approvals[list->answer->n_approvals++] = view;
-        }
-        key_begin(&list->place);
-        memcpy(list->place.data, key.ptr, key.len);
-        list->place.len = key.len;
-        list->has_place = true;
-    }
+    struct listing *list   = context;
+    Pb__ApprovalList *to   = list->answer;
+    Pb__ApprovalView *view = NULL;
+    TRY(record_read(row, &pb__approval_view__descriptor, list->arena, &view, reterr));
+    if (!matches(list->request, list->namespace, view)) return STATUS_OK;
+    *ret_is_full = to->n_approvals == list->page.size;
+    if (!*ret_is_full) to->approvals[to->n_approvals++] = view;
     return STATUS_OK;
 }
 
@@ -334,31 +313,18 @@ static status list(struct rpc_call *call, struct error *reterr)
                               .namespace = call_namespace(call, request->namespace_),
                               .arena     = call->arena,
                               .answer    = call->response};
-    TRY(page_size_read(request->page ? request->page->size : 0, &listing.size, reterr));
     const char *filters =
         arena_printf(call->arena, STR_FMT "\x1f%d\x1f%s", STR_ARG(listing.namespace),
                      (int)request->status, request->run);
-    listing.answer->approvals = arena_alloc(call->arena, listing.size * sizeof(void *));
-    if (!filters || !listing.answer->approvals) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    }
-    if (request->page && *request->page->token) {
-        bytes place = {};
-        TRY(page_token_read(str_from(request->page->token), bytes_from(str_from(filters)),
-                            call->arena, &place, reterr));
-        key_begin(&listing.place);
-        memcpy(listing.place.data, place.ptr, place.len);
-        listing.place.len = place.len;
-        listing.has_place = true;
-    }
+    if (!filters) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    TRY(row_page_begin(request->page, str_from(filters), call->arena, &listing.page, reterr));
+    listing.answer->approvals = arena_alloc(call->arena, listing.page.size * sizeof(void *));
+    if (!listing.answer->approvals) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     CLEANUP(txn_abortp) struct txn *txn = NULL;
-    bool has_more                       = false;
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(read_rows(&listing, txn, &has_more, reterr));
-    if (has_more && listing.has_place) {
-        listing.answer->next_token =
-            page_token_new(bytes_from(str_from(filters)), key_bytes(&listing.place), call->arena);
-    }
+    TRY(row_page_walk(&listing.page, txn, TABLE_APPROVALS, (struct scan){.backward = true},
+                      take_row, &listing, reterr));
+    listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }

@@ -1,14 +1,12 @@
 /* Assistants: kept in the system partition, by namespace, name and version. */
 #include "scheduler/services/assistant_tools.h"
 #include "scheduler/services/call.h"
-#include "scheduler/services/page_token.h"
+#include "scheduler/services/row_page.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/assistant_store.h"
 #include "scheduler/tables/function_registry.h"
 #include "scheduler/tables/run_wire.h"
 #include "json/json_text.h"
-
-enum { ROWS_MAX = 20'000 /* read for one page */ };
 
 /* The system partition, or NULL. */
 static struct shard *system_shard(const struct rpc_call *call)
@@ -214,51 +212,25 @@ struct listing {
     str namespace;
     struct arena *arena;
     Pb__AssistantList *answer;
-    uint32_t size;
-    struct key place; /* of the last row that was looked at */
-    bool has_place;
+    struct row_page page;
 };
 
-static status take_row(struct listing *list, struct txn *txn, bytes row, struct error *reterr)
+static status take_row(struct txn *txn, bytes row, void *context, bool *ret_is_full,
+                       struct error *reterr)
 {
+    struct listing *list              = context;
     const Pb__ListAssistants *request = list->request;
     Pb__AssistantRecord *record       = NULL;
     TRY(record_read(row, &pb__assistant_record__descriptor, list->arena, &record, reterr));
     bool is_wanted =
         record->newest > 0 && assistant_has_labels(record, request->labels, request->n_labels);
     if (!is_wanted) return STATUS_OK;
+    *ret_is_full = list->answer->n_assistants == list->page.size;
+    if (*ret_is_full) return STATUS_OK;
     const struct assistant_name name = {.name = str_from(record->name)};
     Pb__AssistantView **place        = &list->answer->assistants[list->answer->n_assistants];
     TRY(assistant_get(txn, list->namespace, &name, list->arena, place, reterr));
     list->answer->n_assistants++;
-    return STATUS_OK;
-}
-
-static status read_rows(struct listing *list, struct txn *txn, bool *ret_has_more,
-                        struct error *reterr)
-{
-    struct key prefix;
-    assistant_key(&prefix, list->namespace, (str){}, 0);
-    struct scan scan = {.prefix = key_bytes(&prefix)};
-    if (list->has_place) scan.after = key_bytes(&list->place);
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_ASSISTANTS, &scan, &cursor, reterr));
-    *ret_has_more = true;
-    for (unsigned i = 0; i < ROWS_MAX && list->answer->n_assistants < list->size; i++) {
-        bytes key   = {};
-        bytes row   = {};
-        status next = cursor_next(cursor, &key, &row, NULL);
-        if (next == STATUS_NOT_FOUND) {
-            *ret_has_more = false;
-            return STATUS_OK;
-        }
-        if (next != STATUS_OK) return fail(reterr, next, "the assistants cannot be read");
-        key_begin(&list->place);
-        memcpy(list->place.data, key.ptr, key.len);
-        list->place.len = key.len;
-        list->has_place = true;
-        TRY(take_row(list, txn, row, reterr));
-    }
     return STATUS_OK;
 }
 
@@ -278,32 +250,22 @@ static status list(struct rpc_call *call, struct error *reterr)
     const Pb__ListAssistants *request = call->request;
     struct shard *shard               = system_shard(call);
     if (!shard) return call_moved(call, 0);
-    struct listing listing = {.request   = request,
-                              .namespace = namespace_of(call, request->namespace_),
-                              .arena     = call->arena,
-                              .answer    = call->response};
-    TRY(page_size_read(request->page ? request->page->size : 0, &listing.size, reterr));
+    struct listing listing               = {.request   = request,
+                                            .namespace = namespace_of(call, request->namespace_),
+                                            .arena     = call->arena,
+                                            .answer    = call->response};
     CLEANUP(buf_done) struct buf filters = buf_init(64 << 10);
     TRY(filters_of(&listing, &filters, reterr));
-    listing.answer->assistants = arena_alloc(call->arena, listing.size * sizeof(void *));
+    TRY(row_page_begin(request->page, buf_str(&filters), call->arena, &listing.page, reterr));
+    listing.answer->assistants = arena_alloc(call->arena, listing.page.size * sizeof(void *));
     if (!listing.answer->assistants) return no_memory(reterr);
-    if (request->page && *request->page->token) {
-        bytes place = {};
-        TRY(page_token_read(str_from(request->page->token), bytes_from(buf_str(&filters)),
-                            call->arena, &place, reterr));
-        key_begin(&listing.place);
-        memcpy(listing.place.data, place.ptr, place.len);
-        listing.place.len = place.len;
-        listing.has_place = true;
-    }
+    struct key prefix;
+    assistant_key(&prefix, listing.namespace, (str){}, 0);
     CLEANUP(txn_abortp) struct txn *txn = NULL;
-    bool has_more                       = false;
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(read_rows(&listing, txn, &has_more, reterr));
-    if (has_more) {
-        listing.answer->next_token =
-            page_token_new(bytes_from(buf_str(&filters)), key_bytes(&listing.place), call->arena);
-    }
+    TRY(row_page_walk(&listing.page, txn, TABLE_ASSISTANTS,
+                      (struct scan){.prefix = key_bytes(&prefix)}, take_row, &listing, reterr));
+    listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }

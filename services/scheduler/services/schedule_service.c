@@ -4,12 +4,11 @@
 #include "base/random.h"
 #include "scheduler/engine/schedules.h"
 #include "scheduler/services/call.h"
-#include "scheduler/services/page_token.h"
+#include "scheduler/services/row_page.h"
 #include "scheduler/services/schedule_spec.h"
 #include "scheduler/services/services.h"
 
 enum {
-    ROWS_MAX         = 20'000, /* read for one page */
     UPCOMING_DEFAULT = 10,
     UPCOMING_MAX     = 100,
     ID_MADE_LEN      = 20, /* characters of 5 random bits */
@@ -231,9 +230,7 @@ struct listing {
     str namespace; /* "*": all */
     struct arena *arena;
     Pb__ScheduleList *answer;
-    uint32_t size;
-    struct key place; /* of the last row that was looked at */
-    bool has_place, has_more;
+    struct row_page page;
 };
 
 static bool is_of(const Pb__ScheduleView *row, const char *workflow)
@@ -244,33 +241,16 @@ static bool is_of(const Pb__ScheduleView *row, const char *workflow)
            (row->spec->workflow[len] == '\0' || row->spec->workflow[len] == ':');
 }
 
-static status read_rows(struct listing *list, struct txn *txn, struct error *reterr)
+static status take_row(struct txn *, bytes value, void *context, bool *ret_is_full,
+                       struct error *reterr)
 {
-    struct key prefix;
-    struct scan scan = {};
-    key_begin(&prefix);
-    if (!str_is(list->namespace, "*")) key_put_text(&prefix, list->namespace);
-    scan.prefix = key_bytes(&prefix);
-    if (list->has_place) scan.after = key_bytes(&list->place);
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_SCHEDULES, &scan, &cursor, reterr));
-    list->has_more = true;
-    for (unsigned i = 0; i < ROWS_MAX && list->answer->n_schedules < list->size; i++) {
-        bytes key             = {};
-        bytes value           = {};
-        Pb__ScheduleView *row = NULL;
-        status next           = cursor_next(cursor, &key, &value, NULL);
-        list->has_more        = next == STATUS_OK;
-        if (next == STATUS_NOT_FOUND) return STATUS_OK;
-        if (next != STATUS_OK) return fail(reterr, next, "the schedules cannot be read");
-        key_begin(&list->place);
-        memcpy(list->place.data, key.ptr, key.len);
-        list->place.len = key.len;
-        list->has_place = true;
-        TRY(record_read(value, &pb__schedule_view__descriptor, list->arena, &row, reterr));
-        if (!row->spec || !is_of(row, list->request->workflow)) continue; /* a document's */
-        list->answer->schedules[list->answer->n_schedules++] = row;
-    }
+    struct listing *list  = context;
+    Pb__ScheduleList *to  = list->answer;
+    Pb__ScheduleView *row = NULL;
+    TRY(record_read(value, &pb__schedule_view__descriptor, list->arena, &row, reterr));
+    if (!row->spec || !is_of(row, list->request->workflow)) return STATUS_OK; /* a document's */
+    *ret_is_full = to->n_schedules == list->page.size;
+    if (!*ret_is_full) to->schedules[to->n_schedules++] = row;
     return STATUS_OK;
 }
 
@@ -284,26 +264,19 @@ static status list(struct rpc_call *call, struct error *reterr)
                               .namespace = call_namespace(call, request->namespace_),
                               .arena     = call->arena,
                               .answer    = call->response};
-    TRY(page_size_read(request->page ? request->page->size : 0, &listing.size, reterr));
     const char *filters =
         arena_printf(call->arena, STR_FMT "\x1f%s", STR_ARG(listing.namespace), request->workflow);
-    listing.answer->schedules = arena_alloc(call->arena, listing.size * sizeof(void *));
-    if (!filters || !listing.answer->schedules) return no_memory(reterr);
-    if (request->page && *request->page->token) {
-        bytes place = {};
-        TRY(page_token_read(str_from(request->page->token), bytes_from(str_from(filters)),
-                            call->arena, &place, reterr));
-        key_begin(&listing.place);
-        memcpy(listing.place.data, place.ptr, place.len);
-        listing.place.len = place.len;
-        listing.has_place = true;
-    }
+    if (!filters) return no_memory(reterr);
+    TRY(row_page_begin(request->page, str_from(filters), call->arena, &listing.page, reterr));
+    listing.answer->schedules = arena_alloc(call->arena, listing.page.size * sizeof(void *));
+    if (!listing.answer->schedules) return no_memory(reterr);
+    struct key prefix;
+    key_begin(&prefix);
+    if (!str_is(listing.namespace, "*")) key_put_text(&prefix, listing.namespace);
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(read_rows(&listing, txn, reterr));
-    if (listing.has_more && listing.has_place) {
-        listing.answer->next_token =
-            page_token_new(bytes_from(str_from(filters)), key_bytes(&listing.place), call->arena);
-    }
+    TRY(row_page_walk(&listing.page, txn, TABLE_SCHEDULES,
+                      (struct scan){.prefix = key_bytes(&prefix)}, take_row, &listing, reterr));
+    listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }

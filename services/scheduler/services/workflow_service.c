@@ -3,7 +3,7 @@
 #include "scheduler/services/assistant_tools.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/document_needs.h"
-#include "scheduler/services/page_token.h"
+#include "scheduler/services/row_page.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/function_registry.h"
 #include "scheduler/tables/run_wire.h"
@@ -16,7 +16,6 @@
 
 enum {
     VERSIONS_MAX   = 1'000,     /* shown of one name */
-    ROWS_MAX       = 20'000,    /* read for one page */
     DEFINITION_MAX = 512 << 10, /* bytes, as workflow.h */
     PLAN_MAX       = 8 << 20,   /* bytes: 4,096 jobs take half of it */
 };
@@ -367,9 +366,7 @@ struct listing {
     str namespace; /* "*": all */
     struct arena *arena;
     Pb__WorkflowList *answer;
-    uint32_t size;
-    struct key place; /* of the last row that is in the answer, or passed over */
-    bool has_place;
+    struct row_page page;
 };
 
 static bool is_same_name(const Pb__WorkflowView *a, const Pb__WorkflowView *b)
@@ -386,57 +383,27 @@ static bool is_newer(const Pb__WorkflowView *a, const Pb__WorkflowView *b)
     return version_compare(str_from(a->version), str_from(b->version)) > 0;
 }
 
-/* Puts a row into the answer; false: the page is full and it belongs to the next one. */
-static bool take_row(struct listing *list, Pb__WorkflowView *view)
+static status take_row(struct txn *, bytes row, void *context, bool *ret_is_full,
+                       struct error *reterr)
 {
+    struct listing *list     = context;
     Pb__WorkflowList *answer = list->answer;
+    Pb__WorkflowView *view   = NULL;
+    TRY(record_read(row, &pb__workflow_view__descriptor, list->arena, &view, reterr));
     bool is_wanted = !*list->request->name || strcmp(list->request->name, view->name) == 0;
     if (!str_is(list->namespace, "*") && !str_is(list->namespace, view->namespace_)) {
         is_wanted = false;
     }
-    if (!is_wanted) return true;
+    if (!is_wanted) return STATUS_OK;
     if (!*list->request->name && answer->n_workflows > 0) {
         Pb__WorkflowView **last = &answer->workflows[answer->n_workflows - 1];
         if (is_same_name(*last, view)) {
             if (is_newer(view, *last)) *last = view;
-            return true;
-        }
-    }
-    if (answer->n_workflows == list->size) return false;
-    answer->workflows[answer->n_workflows++] = view;
-    return true;
-}
-
-static status read_rows(struct listing *list, struct txn *txn, bool *ret_has_more,
-                        struct error *reterr)
-{
-    struct key prefix;
-    struct scan scan = {};
-    if (!str_is(list->namespace, "*")) {
-        workflow_key(&prefix, list->namespace, str_from(list->request->name), (str){});
-        scan.prefix = key_bytes(&prefix);
-    }
-    if (list->has_place) scan.after = key_bytes(&list->place);
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_WORKFLOWS, &scan, &cursor, reterr));
-    *ret_has_more = true;
-    for (unsigned i = 0; i < ROWS_MAX; i++) {
-        bytes key              = {};
-        bytes row              = {};
-        Pb__WorkflowView *view = NULL;
-        status next            = cursor_next(cursor, &key, &row, NULL);
-        if (next == STATUS_NOT_FOUND) {
-            *ret_has_more = false;
             return STATUS_OK;
         }
-        if (next != STATUS_OK) return fail(reterr, next, "the workflows cannot be read");
-        TRY(record_read(row, &pb__workflow_view__descriptor, list->arena, &view, reterr));
-        if (!take_row(list, view)) return STATUS_OK;
-        key_begin(&list->place);
-        memcpy(list->place.data, key.ptr, key.len);
-        list->place.len = key.len;
-        list->has_place = true;
     }
+    *ret_is_full = answer->n_workflows == list->page.size;
+    if (!*ret_is_full) answer->workflows[answer->n_workflows++] = view;
     return STATUS_OK;
 }
 
@@ -449,30 +416,22 @@ static status list(struct rpc_call *call, struct error *reterr)
                               .namespace = call_namespace(call, request->namespace_),
                               .arena     = call->arena,
                               .answer    = call->response};
-    TRY(page_size_read(request->page ? request->page->size : 0, &listing.size, reterr));
     const char *filters =
         arena_printf(call->arena, STR_FMT "\x1f%s", STR_ARG(listing.namespace), request->name);
-    listing.answer->workflows = arena_alloc(call->arena, listing.size * sizeof(void *));
-    if (!filters || !listing.answer->workflows) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    }
-    if (request->page && *request->page->token) {
-        bytes place = {};
-        TRY(page_token_read(str_from(request->page->token), bytes_from(str_from(filters)),
-                            call->arena, &place, reterr));
-        key_begin(&listing.place);
-        memcpy(listing.place.data, place.ptr, place.len);
-        listing.place.len = place.len;
-        listing.has_place = true;
+    if (!filters) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    TRY(row_page_begin(request->page, str_from(filters), call->arena, &listing.page, reterr));
+    listing.answer->workflows = arena_alloc(call->arena, listing.page.size * sizeof(void *));
+    if (!listing.answer->workflows) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    struct key prefix;
+    struct scan scan = {};
+    if (!str_is(listing.namespace, "*")) {
+        workflow_key(&prefix, listing.namespace, str_from(request->name), (str){});
+        scan.prefix = key_bytes(&prefix);
     }
     CLEANUP(txn_abortp) struct txn *txn = NULL;
-    bool has_more                       = false;
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(read_rows(&listing, txn, &has_more, reterr));
-    if (has_more && listing.has_place) {
-        listing.answer->next_token =
-            page_token_new(bytes_from(str_from(filters)), key_bytes(&listing.place), call->arena);
-    }
+    TRY(row_page_walk(&listing.page, txn, TABLE_WORKFLOWS, scan, take_row, &listing, reterr));
+    listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
