@@ -150,7 +150,8 @@ static void check_times(struct sim *sim, struct times *times)
                      apart_us);
         }
     }
-    if (times->count == 0) sim_fail(sim, "a schedule started nothing");
+    /* A clock that was set back may not have come to the first time. */
+    if (times->count == 0 && sim->weather.step_us == 0) sim_fail(sim, "a schedule started nothing");
 }
 
 void sim_schedule_check(struct sim *sim)

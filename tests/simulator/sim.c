@@ -345,7 +345,7 @@ static void draw_weather(struct sim *sim)
     weather->fails    = (unsigned)sim_draw(sim, 50);
     weather->slow     = (unsigned)sim_draw(sim, 15);
     weather->silent   = (unsigned)sim_draw(sim, 30);
-    if (sim_draw(sim, 3) == 0) weather->full = 1 + (unsigned)sim_draw(sim, 60);
+    if (sim_draw(sim, 2) == 0) weather->full = 1 + (unsigned)sim_draw(sim, 60);
     if (sim_draw(sim, 4) > 0) weather->crash_us = (1 + (int64_t)sim_draw(sim, 15)) * SECOND;
     if (sim_draw(sim, 3) == 0) weather->step_us = (5 + (int64_t)sim_draw(sim, 20)) * SECOND;
 }

@@ -181,7 +181,11 @@ status outbox_sweep(struct outbox *outbox, struct txn *txn, struct error *reterr
     for (uint16_t i = 0; i < outbox->options.count; i++) {
         struct lane *lane = &outbox->lanes[i];
         if (atomic_load(&lane->state) != LANE_TAKEN) continue;
-        TRY(lane_delete(lane, txn, reterr));
+        status deleted = lane_delete(lane, txn, reterr);
+        if (deleted != STATUS_OK) {
+            atomic_store(&outbox->has_news, true); /* the turn is undone, the news stays */
+            return deleted;
+        }
         atomic_store(&lane->state, LANE_IDLE);
         outbox->has_rows |= lane->kept < lane->next;
     }

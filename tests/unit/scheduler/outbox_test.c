@@ -3,6 +3,7 @@
 
 #include "scheduler/engine/outbox.h"
 #include "scheduler/engine/partition.h"
+#include "store/fault.h"
 
 enum { TARGET = 1, COUNT = 3, STARTED_US = 1'000'000 };
 
@@ -188,6 +189,32 @@ static void test_a_restart_sends_again_what_was_not_swept(void **)
     end(&it);
 }
 
+/* The turn that was to delete what was taken is undone; the lane must not stand still after it. */
+static void test_a_sweep_without_room_is_done_again(void **)
+{
+    struct fixture it = begin();
+    struct txn *txn   = NULL;
+    restart(&it);
+    turn(&it, 2, STARTED_US);
+    answer(&it, STATUS_OK);
+    store_fault_write_at(it.partition->store, 2, STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(txn_begin_write(it.partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(outbox_sweep(it.outbox, txn, NULL), STATUS_RESOURCE_EXHAUSTED);
+    txn_abort(txn);
+    assert_int_equal(txn_begin_write(it.partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(outbox_recover(it.outbox, txn, NULL), STATUS_OK);
+    txn_abort(txn);
+    assert_int_equal(rows(&it), 2);
+
+    turn(&it, 1, STARTED_US);
+    assert_int_equal(rows(&it), 1);
+    check_batch(&it, 3, 3);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    assert_int_equal(rows(&it), 0);
+    end(&it);
+}
+
 static void test_the_inbox_takes_a_number_once(void **)
 {
     static const struct {
@@ -216,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_is_asked_again),
         cmocka_unit_test(test_a_batch_has_a_limit),
         cmocka_unit_test(test_a_restart_sends_again_what_was_not_swept),
+        cmocka_unit_test(test_a_sweep_without_room_is_done_again),
         cmocka_unit_test(test_the_inbox_takes_a_number_once),
     };
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
