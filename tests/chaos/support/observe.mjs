@@ -44,7 +44,7 @@ export async function observe(suite, record) {
     const { length } = record.runs[id].events;
     for (const after of [0, 1, Math.floor(length / 2), length - 1]) record.streams.push(await follow(suite, id, after));
   }
-  record.queues = await all(suite, '/v1/queues');
+  record.queues = (await suite.api.patient('GET', '/v1/queues')).items;
   await suite.scheduler.stop();
   record.verified = await verify(suite.config.scheduler.store.path);
 }
