@@ -20,6 +20,8 @@
 
 enum { LEASE_MS = 60'000, FUNCTIONS_MAX = 200, FILE_SIZE_MAX = 1 << 20 /* bytes */ };
 
+#define QUEUE_NOBODY "tools.nobody"
+
 static char output_json[] = "{\"result\":\"done\"}";
 
 static void complete(struct worker_job *job, void *)
@@ -55,7 +57,8 @@ static status text_read(const char *path, struct buf *text, struct error *reterr
     return STATUS_OK;
 }
 
-/* Each as JSON of version 1.0.0, if it says no other. The texts live as long as the program. */
+/* Each as JSON of version 1.0.0 in a queue of its own, if it says no other. The texts live as long
+ * as the program. */
 static status functions_read(const char *path, const char *ret_texts[static FUNCTIONS_MAX + 1],
                              struct error *reterr)
 {
@@ -69,6 +72,9 @@ static status functions_read(const char *path, const char *ret_texts[static FUNC
         if (json_get_text(one, "version").kind == JSON_INVALID) {
             json_object_put_text(&one, "version", json_text_from("1.0.0"));
         }
+        if (json_get_text(one, "queue").kind == JSON_INVALID) {
+            json_object_put_text(&one, "queue", json_text_from(QUEUE_NOBODY));
+        }
         CLEANUP(buf_done) struct buf printed = buf_init(FILE_SIZE_MAX);
         if (!json_print(one, JSON_COMPACT, &printed)) break;
         ret_texts[i] = mem_dup(printed.ptr, printed.len);
@@ -80,7 +86,7 @@ static status serve(const char *endpoint, const char *catalog, struct error *ret
 {
     static const ProtobufCServiceDescriptor *const services[] = {
         &pb__jobs__descriptor, &pb__system__descriptor, &pb__functions__descriptor, NULL};
-    const char *const queues[]           = {catalog ? "nobody" : "tools", NULL};
+    const char *const queues[]           = {catalog ? "tools.idle" : "tools", NULL};
     const char *texts[FUNCTIONS_MAX + 1] = {};
     if (catalog) TRY(functions_read(catalog, texts, reterr));
     struct loop *loop            = NULL;
