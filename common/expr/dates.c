@@ -129,8 +129,7 @@ static int hour_of_12(const struct date *date)
     return date->hour % 12 == 0 ? 12 : date->hour % 12;
 }
 
-/* Conversions that stand for others. */
-static const char *expansion(char conversion)
+const char *date_expansion(char conversion)
 {
     switch (conversion) {
     case 'c': return "%a %b %e %H:%M:%S %Y";
@@ -220,7 +219,7 @@ void date_format(const struct date *date, str format, struct buf *out)
     size_t from = 0;
     for (size_t i = 0; i + 1 < format.len; i++) {
         if (format.ptr[i] != '%') continue;
-        const char *instead = expansion(format.ptr[i + 1]);
+        const char *instead = date_expansion(format.ptr[i + 1]);
         if (instead) {
             format_plain(date, str_slice(format, from, i), out);
             format_plain(date, str_from(instead), out);

@@ -28,6 +28,9 @@ void date_format(const struct date *date, str format, struct buf *out);
  * with a blank or at the end. */
 bool date_parse(str text, str format, struct date *ret_date, size_t *ret_end);
 
+/* The format that a conversion stands for, or NULL. */
+const char *date_expansion(char conversion);
+
 extern const char *const date_weekdays[7];
 extern const char *const date_months[12];
 

@@ -117,21 +117,6 @@ static bool read_epoch(struct reader *r)
     return digits > 0;
 }
 
-static const char *expansion(char conversion)
-{
-    switch (conversion) {
-    case 'c': return "%a %b %e %H:%M:%S %Y";
-    case 'D':
-    case 'x': return "%m/%d/%y";
-    case 'F': return "%Y-%m-%d";
-    case 'r': return "%I:%M:%S %p";
-    case 'R': return "%H:%M";
-    case 'T':
-    case 'X': return "%H:%M:%S";
-    default: return NULL;
-    }
-}
-
 static bool read_day_part(struct reader *r, char conversion, bool *ret_is_known)
 {
     int32_t ignored = 0;
@@ -216,7 +201,7 @@ static bool read_all(struct reader *r, str format)
     size_t from = 0;
     for (size_t i = 0; i + 1 < format.len; i++) {
         if (format.ptr[i] != '%') continue;
-        const char *instead = expansion(format.ptr[i + 1]);
+        const char *instead = date_expansion(format.ptr[i + 1]);
         if (instead) {
             if (!read_plain(r, str_slice(format, from, i))) return false;
             if (!read_plain(r, str_from(instead))) return false;

@@ -79,6 +79,26 @@ static enum cli_exit find_approval(struct api *api, const char *given, char id[s
     return CLI_OK;
 }
 
+typedef status put_body(const struct cli *cli, struct buf *body, struct error *reterr);
+
+/* The body that the command line says, and the path of the approval that it means. */
+static enum cli_exit approach(struct cli *cli, put_body *put, struct buf *body, struct buf *path,
+                              char id[static ID_TEXT_MAX], struct api **ret_api)
+{
+    struct error error = {};
+    status code        = put(cli, body, &error);
+    if (code == STATUS_OK) code = api_new(cli, ret_api, &error);
+    if (code != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    enum cli_exit found = find_approval(*ret_api, cli->arguments[0], id);
+    if (found != CLI_OK) return found;
+    (void)buf_put_text(path, "/v1/approvals/");
+    api_put_segment(path, id);
+    return CLI_OK;
+}
+
 static status put_decision(const struct cli *cli, struct buf *body, struct error *reterr)
 {
     struct json_writer w = json_writer_init(body);
@@ -98,21 +118,12 @@ static status put_decision(const struct cli *cli, struct buf *body, struct error
 
 static enum cli_exit decide(struct cli *cli, const char *action)
 {
-    struct error error                 = {};
     CLEANUP(buf_done) struct buf body  = buf_init(BODY_MAX);
     CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
     CLEANUP(api_freep) struct api *api = NULL;
-    status code                        = put_decision(cli, &body, &error);
-    if (code == STATUS_OK) code = api_new(cli, &api, &error);
-    if (code != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
     char id[ID_TEXT_MAX];
-    enum cli_exit found = find_approval(api, cli->arguments[0], id);
+    enum cli_exit found = approach(cli, put_decision, &body, &path, id, &api);
     if (found != CLI_OK) return found;
-    (void)buf_put_text(&path, "/v1/approvals/");
-    api_put_segment(&path, id);
     (void)buf_printf(&path, "/%s", action);
 
     CLEANUP(api_answer_done) struct api_answer answer = {};
@@ -186,21 +197,12 @@ static status put_patch(const struct cli *cli, struct buf *body, struct error *r
 
 enum cli_exit command_edit(struct cli *cli)
 {
-    struct error error                 = {};
     CLEANUP(buf_done) struct buf body  = buf_init(BODY_MAX);
     CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
     CLEANUP(api_freep) struct api *api = NULL;
-    status code                        = put_patch(cli, &body, &error);
-    if (code == STATUS_OK) code = api_new(cli, &api, &error);
-    if (code != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
     char id[ID_TEXT_MAX];
-    enum cli_exit found = find_approval(api, cli->arguments[0], id);
+    enum cli_exit found = approach(cli, put_patch, &body, &path, id, &api);
     if (found != CLI_OK) return found;
-    (void)buf_put_text(&path, "/v1/approvals/");
-    api_put_segment(&path, id);
 
     CLEANUP(api_answer_done) struct api_answer before = {};
     const struct api_call get                         = {.method = "GET", .path = path.ptr};
