@@ -155,7 +155,7 @@ static const struct rpc_contract_method breaker_methods[] = {
 };
 
 static const struct rpc_contract_method limit_methods[] = {
-    {"List",  RPC_LONG,   true,  EDGE},
+    {"List",  RPC_LONG,   true,  EDGE | RPC_BY_WORKER},
     {"Set",   RPC_COMMIT, true,  EDGE},
     {"Lease", RPC_COMMIT, false, RPC_BY_WORKER},
     {},

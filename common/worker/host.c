@@ -3,7 +3,9 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "breaker.pb-c.h"
 #include "function.pb-c.h"
+#include "limit.pb-c.h"
 #include "system.pb-c.h"
 
 #include <stdatomic.h>
@@ -38,7 +40,8 @@ static status open_client(struct worker_host *host, const struct worker_host_opt
                           struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__jobs__descriptor, &pb__system__descriptor, &pb__functions__descriptor, NULL};
+        &pb__jobs__descriptor,     &pb__system__descriptor, &pb__functions__descriptor,
+        &pb__breakers__descriptor, &pb__limits__descriptor, NULL};
     const struct config_rpc *rpc = options->rpc;
     const struct rpc_identity identity =
         rpc_identity_of(options->service, rpc->token.value, rpc->token_previous.value);
@@ -79,6 +82,11 @@ status worker_host_start(const struct worker_host_options *options, struct worke
 const char *worker_host_name(const struct worker_host *host)
 {
     return host->name;
+}
+
+struct rpc_client *worker_host_client(const struct worker_host *host)
+{
+    return host->scheduler;
 }
 
 /* --- the end -----------------------------------------------------------------------------------

@@ -1,21 +1,18 @@
-#include "llm-proxy/call.h"
+#include "llm-proxy/call_internal.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "llm-proxy/providers/simulated.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    TRY_ARENA_MAX    = 64 << 20, /* bytes: the request as HTTP */
-    KEY_OFF_QUOTA_MS = 3'600'000,
-    COOL_MS          = 1'000, /* a 429 without retry-after */
+    TRY_ARENA_MAX = 64 << 20, /* bytes: the request as HTTP */
+    REST_MS       = 20'000,   /* who asks for more is not called by anybody */
 };
-
-static const int64_t KEY_OFF = INT64_MAX; /* until the configuration is read anew */
 
 /* What a failure before any answer means. */
 struct verdict {
@@ -35,41 +32,10 @@ static const struct verdict verdicts[LLM_ERROR_CLASS_COUNT] = {
     [LLM_ERROR_QUOTA]        = {false, true,  true},
     [LLM_ERROR_KEY]          = {false, true,  true},
     [LLM_ERROR_REQUEST]      = {false, false, false},
+    [LLM_ERROR_BREAKER]      = {false, true,  false},
+    [LLM_ERROR_LIMIT]        = {false, true,  false},
 };
 /* clang-format on */
-
-struct key_state {
-    uint32_t in_flight;
-    int64_t not_before_ms; /* cooling; KEY_OFF: not used any more */
-};
-
-struct pipeline {
-    struct pipeline_options options;
-    struct key_state (*keys)[PROVIDER_KEYS_MAX]; /* by provider, in the catalog's order */
-    uint64_t *numbers;                           /* calls of a provider so far */
-    struct prng prng;
-    struct llm_call *calls;
-};
-
-struct llm_call {
-    struct pipeline *pipeline;
-    const struct chat_request *request;
-    const struct llm_route *route;
-    llm_call_done *done;
-    void *context;
-    int64_t deadline_ms;
-    int64_t started_ms;
-    uint8_t order[CATALOG_TARGETS_MAX];
-    uint32_t position;     /* in `order` */
-    uint32_t target_tries; /* of this target */
-    uint32_t tries;
-    struct key_state *key;  /* of the try under way; NULL: the provider has none */
-    struct arena *arena;    /* of the try */
-    struct http_call *http; /* of the try */
-    struct answer answer;
-    struct loop_timer timer; /* a wait, or a simulated answer's time */
-    struct llm_call *previous, *next;
-};
 
 static void begin_try(struct llm_call *call);
 
@@ -95,73 +61,39 @@ void pipeline_freep(struct pipeline **ref)
     *ref = NULL;
 }
 
-/* --- targets and keys --------------------------------------------------------------------------
- */
-
-static const struct route_target *target_of(const struct llm_call *call)
+bool llm_error_is_failure(enum llm_error_class class)
 {
-    return &call->route->targets[call->order[call->position]];
+    return class == LLM_ERROR_CONNECT || class == LLM_ERROR_TIMEOUT || class == LLM_ERROR_SERVER ||
+           class == LLM_ERROR_OVERLOADED;
 }
 
-static size_t provider_index(const struct llm_call *call)
+/* What the try says about its provider. */
+static enum guard_end end_of(const struct llm_call *call)
 {
-    return (size_t)(target_of(call)->provider - call->pipeline->options.catalog->providers);
+    bool is_silent =
+        call->answer.is_failed &&
+        (call->answer.error.class == LLM_ERROR_RATE_LIMITED ||
+         call->answer.error.class == LLM_ERROR_QUOTA || call->answer.error.class == LLM_ERROR_KEY);
+    if (is_silent) return GUARD_RETURNED;
+    bool has_failed = call->answer.is_failed && llm_error_is_failure(call->answer.error.class);
+    return has_failed ? GUARD_FAILED : GUARD_SUCCEEDED;
 }
 
-/* Drawn by weight, without putting back; targets of weight 0 follow as they stand. */
-static void draw_order(struct llm_call *call)
+static void leave(struct llm_call *call, enum guard_end end)
 {
-    const struct llm_route *route   = call->route;
-    bool taken[CATALOG_TARGETS_MAX] = {};
-    uint64_t total                  = 0;
-    uint32_t used                   = 0;
-    for (uint32_t i = 0; i < route->target_count; i++) total += route->targets[i].weight;
-    while (total > 0) {
-        uint64_t point = prng_next(&call->pipeline->prng) % total;
-        uint32_t i     = 0;
-        for (; taken[i] || point >= route->targets[i].weight; i++) {
-            if (!taken[i]) point -= route->targets[i].weight;
-        }
-        taken[i]            = true;
-        call->order[used++] = (uint8_t)i;
-        total -= route->targets[i].weight;
-    }
-    for (uint32_t i = 0; i < route->target_count; i++) {
-        if (!taken[i]) call->order[used++] = (uint8_t)i;
-    }
+    struct guard *guard = call->pipeline->options.guard;
+    if (guard) guard_leave(guard, &call->pass, end);
 }
 
-/* The key with the least load for its weight among those that may be used now. */
-static const struct provider_key *choose_key(struct llm_call *call, int64_t *ret_wait_ms)
+/* No more tries there. What a job's last provider has met its report says. */
+static void note_target(const struct llm_call *call, const struct llm_error *error, bool is_last)
 {
-    const struct provider *provider = target_of(call)->provider;
-    struct key_state *states        = call->pipeline->keys[provider_index(call)];
-    int64_t now_ms                  = loop_now_ms(call->pipeline->options.loop);
-    const struct provider_key *best = NULL;
-    uint64_t best_load              = 0;
-    int64_t soonest_ms              = KEY_OFF;
-    for (uint32_t i = 0; i < provider->key_count; i++) {
-        if (states[i].not_before_ms > now_ms) {
-            if (states[i].not_before_ms < soonest_ms) soonest_ms = states[i].not_before_ms;
-            continue;
-        }
-        uint32_t weight = provider->keys[i].weight > 0 ? provider->keys[i].weight : 1;
-        uint64_t load   = ((uint64_t)states[i].in_flight << 16) / weight;
-        if (best && load >= best_load) continue;
-        best      = &provider->keys[i];
-        best_load = load;
-        call->key = &states[i];
-    }
-    *ret_wait_ms = soonest_ms == KEY_OFF ? -1 : soonest_ms - now_ms;
-    return best;
-}
-
-static bool has_usable_key(struct llm_call *call)
-{
-    int64_t wait_ms = 0;
-    bool has_one    = choose_key(call, &wait_ms) != NULL;
-    call->key       = NULL; /* chosen again when the try begins */
-    return has_one;
+    struct guard *guard = call->pipeline->options.guard;
+    bool is_told        = is_last && call->is_job;
+    if (!guard || is_told) return;
+    if (llm_error_is_failure(error->class)) guard_note_failure(guard, call_provider(call));
+    bool asks_for_rest = error->class == LLM_ERROR_RATE_LIMITED && error->retry_after_ms > REST_MS;
+    if (asks_for_rest) guard_note_rest(guard, call_provider(call), error->retry_after_ms);
 }
 
 static void release_try(struct llm_call *call)
@@ -205,7 +137,7 @@ static int64_t or_zero(int64_t counter)
 
 static void fill_usage(const struct llm_call *call, Pb__Usage *usage)
 {
-    const struct route_target *target = target_of(call);
+    const struct route_target *target = call_target(call);
     enum cost_kind kind               = COST_KIND_UNKNOWN;
     pb__usage__init(usage);
     usage->cost_usd_nanos =
@@ -223,7 +155,7 @@ static void fill_usage(const struct llm_call *call, Pb__Usage *usage)
 
 static void finish(struct llm_call *call, const struct llm_error *error)
 {
-    const struct route_target *target = target_of(call);
+    const struct route_target *target = call_target(call);
     struct llm_outcome outcome        = {
                .is_ok        = !error,
                .answer       = error ? NULL : &call->answer,
@@ -232,6 +164,7 @@ static void finish(struct llm_call *call, const struct llm_error *error)
                .provider     = target->provider->name,
                .model        = target->model,
                .duration_ms  = loop_now_ms(call->pipeline->options.loop) - call->started_ms,
+               .usage        = PB__USAGE__INIT,
     };
     if (error) outcome.error = *error;
     if (!error) fill_usage(call, &outcome.usage);
@@ -267,12 +200,15 @@ static int64_t backoff_ms(struct llm_call *call)
     return (int64_t)(prng_next(&call->pipeline->prng) % (uint64_t)(delay_ms + 1));
 }
 
-static bool next_target(struct llm_call *call)
+static bool has_next_target(const struct llm_call *call)
 {
-    if (call->position + 1 >= call->route->target_count) return false;
+    return call->position + 1 < call->route->target_count;
+}
+
+static void next_target(struct llm_call *call)
+{
     call->position++;
     call->target_tries = 0;
-    return true;
 }
 
 static bool is_late(const struct llm_call *call, int64_t wait_ms)
@@ -281,31 +217,17 @@ static bool is_late(const struct llm_call *call, int64_t wait_ms)
            loop_now_ms(call->pipeline->options.loop) + wait_ms >= call->deadline_ms;
 }
 
-static void punish_key(struct key_state *key, const struct llm_error *error, int64_t now_ms)
-{
-    if (!key) return;
-    int64_t rest_ms = 0;
-    if (error->class == LLM_ERROR_RATE_LIMITED) {
-        rest_ms = error->retry_after_ms > 0 ? error->retry_after_ms : COOL_MS;
-    } else if (error->class == LLM_ERROR_QUOTA) {
-        rest_ms = KEY_OFF_QUOTA_MS;
-    } else if (error->class == LLM_ERROR_KEY) {
-        key->not_before_ms = KEY_OFF;
-        return;
-    }
-    if (rest_ms > 0) key->not_before_ms = now_ms + rest_ms;
-}
-
 static void after_failure(struct llm_call *call)
 {
     const struct llm_error error    = call->answer.error;
     const struct verdict *verdict   = &verdicts[error.class];
     const struct route_retry *retry = &call->route->retry;
-    punish_key(call->key, &error, loop_now_ms(call->pipeline->options.loop));
+    call_punish_key(call, &error);
+    leave(call, end_of(call));
     release_try(call);
 
     bool may_be_same = verdict->same_target && call->target_tries < retry->attempts;
-    if (verdict->other_key && call->target_tries < retry->attempts && has_usable_key(call)) {
+    if (verdict->other_key && call->target_tries < retry->attempts && call_has_usable_key(call)) {
         wait_for(call, 0);
         return;
     }
@@ -313,16 +235,19 @@ static void after_failure(struct llm_call *call)
     if (error.retry_after_ms > wait_ms) wait_ms = error.retry_after_ms;
     if (may_be_same && wait_ms <= retry->wait_ms_max && !is_late(call, wait_ms)) {
         wait_for(call, wait_ms);
-    } else if (verdict->next_target && next_target(call)) {
+    } else if (verdict->next_target && has_next_target(call)) {
+        note_target(call, &error, false);
+        next_target(call);
         wait_for(call, 0);
     } else {
+        note_target(call, &error, true);
         finish(call, &error);
     }
 }
 
 static void after_try(struct llm_call *call)
 {
-    measures_try(call->pipeline->options.measures, target_of(call)->provider->name,
+    measures_try(call->pipeline->options.measures, call_target(call)->provider->name,
                  call->answer.is_failed ? llm_error_class_name(call->answer.error.class) : "ok");
     if (call->answer.is_too_large && !call->answer.is_failed) {
         call->answer.is_failed = true;
@@ -333,6 +258,7 @@ static void after_try(struct llm_call *call)
         after_failure(call);
         return;
     }
+    leave(call, GUARD_SUCCEEDED);
     release_try(call);
     finish(call, NULL);
 }
@@ -352,7 +278,7 @@ static void on_http_done(const struct http_result *result, void *context)
 {
     struct llm_call *call = context;
     call->http            = NULL;
-    target_of(call)->provider->kind->decode(result, answer_take, &call->answer);
+    call_target(call)->provider->kind->decode(result, answer_take, &call->answer);
     after_try(call);
 }
 
@@ -366,7 +292,7 @@ static void bound_by_deadline(const struct llm_call *call, struct http_timeouts 
 
 static void send_http(struct llm_call *call, const struct provider_key *key)
 {
-    const struct route_target *target = target_of(call);
+    const struct route_target *target = call_target(call);
     struct http_request http          = {};
     struct error error                = {};
     call->arena                       = arena_new(TRY_ARENA_MAX);
@@ -388,8 +314,8 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
 static void on_simulated(void *context)
 {
     struct llm_call *call             = context;
-    const struct route_target *target = target_of(call);
-    uint64_t number                   = ++call->pipeline->numbers[provider_index(call)];
+    const struct route_target *target = call_target(call);
+    uint64_t number                   = ++call->pipeline->numbers[call_provider(call)];
     measures_simulated(call->pipeline->options.measures);
     simulated_answer(target->provider, call->request, target->model, number, answer_take,
                      &call->answer);
@@ -402,14 +328,12 @@ static void simulate(struct llm_call *call)
     call->timer       = (struct loop_timer){.fire = on_simulated, .context = call};
     loop_timer_set(loop, &call->timer,
                    loop_now_ms(loop) +
-                       simulated_delay_ms(target_of(call)->provider, call->request));
+                       simulated_delay_ms(call_target(call)->provider, call->request));
 }
 
-static void begin_try(struct llm_call *call)
+static void try_now(struct llm_call *call)
 {
-    const struct provider *provider = target_of(call)->provider;
-    answer_done(&call->answer);
-    answer_init(&call->answer);
+    const struct provider *provider = call_target(call)->provider;
     call->tries++;
     call->target_tries++;
     if (is_late(call, 0)) {
@@ -421,7 +345,7 @@ static void begin_try(struct llm_call *call)
         return;
     }
     int64_t wait_ms                = 0;
-    const struct provider_key *key = choose_key(call, &wait_ms);
+    const struct provider_key *key = call_choose_key(call, &wait_ms);
     if (!key && provider->key_count > 0) {
         const struct llm_event event = {
             .kind  = LLM_ERROR,
@@ -434,6 +358,57 @@ static void begin_try(struct llm_call *call)
     }
     if (call->key) call->key->in_flight++;
     send_http(call, key);
+}
+
+/* Nobody was called: another target may do; else the caller hears when it makes sense to come
+ * again, which is not counted as a try. */
+static void refuse_try(struct llm_call *call, enum guard_verdict verdict)
+{
+    const struct guard *guard = call->pipeline->options.guard;
+    bool is_breaker           = verdict == GUARD_BREAKER;
+    char text[CALL_TARGET_SIZE + 64];
+    (void)snprintf(text, sizeof text, "%s of llm:%s %s",
+                   is_breaker ? "the circuit breaker" : "the limit",
+                   call_target(call)->provider->name, is_breaker ? "is open" : "is reached");
+    const struct llm_event event = {
+        .kind  = LLM_ERROR,
+        .error = {.class          = is_breaker ? LLM_ERROR_BREAKER : LLM_ERROR_LIMIT,
+                  .text           = str_from(text),
+                  .retry_after_ms = guard_retry_ms(guard, call_provider(call))}};
+    answer_take(&event, &call->answer);
+    after_try(call);
+}
+
+static void on_decided(enum guard_verdict verdict, void *context)
+{
+    struct llm_call *call = context;
+    if (verdict == GUARD_GO) {
+        try_now(call);
+    } else {
+        refuse_try(call, verdict);
+    }
+}
+
+/* Says whether the scheduler has let the call of this provider pass already. */
+static bool is_let_pass(const struct llm_call *call)
+{
+    str target = str_from(call->let_pass);
+    str kind   = str_from("llm:");
+    return str_starts_with(target, kind) &&
+           str_is(str_slice(target, kind.len, target.len), call_target(call)->provider->name);
+}
+
+static void begin_try(struct llm_call *call)
+{
+    struct guard *guard = call->pipeline->options.guard;
+    answer_done(&call->answer);
+    answer_init(&call->answer);
+    call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};
+    enum guard_verdict verdict = GUARD_GO;
+    if (guard && !is_let_pass(call)) {
+        verdict = guard_enter(guard, call_provider(call), &call->pass);
+    }
+    if (verdict != GUARD_WAIT) on_decided(verdict, call);
 }
 
 struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_request *request,
@@ -453,13 +428,20 @@ struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_req
     if (call->next) call->next->previous = call;
     pipeline->calls = call;
     answer_init(&call->answer);
-    draw_order(call);
+    call_draw_order(call);
     wait_for(call, 0); /* on the next turn, so that `done` never comes before we return */
     return call;
 }
 
+void llm_call_is_job(struct llm_call *call, const char *target)
+{
+    call->is_job = true;
+    (void)snprintf(call->let_pass, sizeof call->let_pass, "%s", target);
+}
+
 void llm_call_cancel(struct llm_call *call)
 {
+    leave(call, GUARD_RETURNED);
     if (call->http) http_call_cancel(call->http);
     release_try(call);
     measures_cancelled(call->pipeline->options.measures);

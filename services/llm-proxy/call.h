@@ -3,7 +3,8 @@
  *
  * A call tries the targets of its route: one drawn by weight first, then the others, then the
  * fallbacks in order; each as often as the route says. What a failure means for the same target,
- * the next one and the key is one table (call.c). Nothing of a failed try is shown to anybody.
+ * the next one and the key is one table (call.c). Nothing of a failed try is shown to anybody. A
+ * target whose provider may not be called now (guard.h) is passed over.
  *
  * Threads: a pipeline and its calls belong to one loop.
  */
@@ -14,6 +15,7 @@
 #include "http/http.h"
 #include "llm-proxy/answer.h"
 #include "llm-proxy/catalog.h"
+#include "llm-proxy/guard.h"
 #include "llm-proxy/measures.h"
 #include "loop/loop.h"
 
@@ -25,6 +27,7 @@ struct pipeline_options {
     const struct catalog *catalog; /* borrowed */
     struct http_client *http;      /* borrowed */
     struct measures *measures;     /* borrowed */
+    struct guard *guard;           /* borrowed; NULL: every provider may be called */
     uint64_t seed;                 /* of weights and jitter */
 };
 
@@ -53,6 +56,16 @@ typedef void llm_call_done(const struct llm_outcome *outcome, void *context);
 struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_request *request,
                                 const struct llm_route *route, int64_t deadline_ms,
                                 llm_call_done *done, void *context);
+
+/** A deadline of the wall clock on the monotonic one; 0: none. */
+int64_t llm_deadline_ms(int64_t deadline_us);
+
+/** The call is a job's, which says itself what its last provider has met. `target`, as breakers
+ * name it, was let pass by the scheduler ("": nobody was). To be said right after the start. */
+void llm_call_is_job(struct llm_call *call, const char *target);
+
+/** What a breaker counts: what the next call may meet as well. */
+bool llm_error_is_failure(enum llm_error_class class);
 
 /** Ends a call without `done`; the upstream sees its connection close. */
 void llm_call_cancel(struct llm_call *call);

@@ -26,6 +26,7 @@ struct embed_call {
     uint32_t count, next, over;
     struct answer answer; /* of all */
     struct llm_outcome outcome;
+    const char *let_pass; /* of its job; NULL: it is none */
 };
 
 static void start_batch(struct embed_call *embed);
@@ -150,6 +151,15 @@ static void start_batch(struct embed_call *embed)
     struct batch *batch = &embed->batches[embed->next++];
     batch->call = llm_call_start(embed->pipeline, &batch->request, embed->route, embed->deadline_ms,
                                  on_batch_done, batch);
+    if (embed->let_pass) llm_call_is_job(batch->call, embed->let_pass);
+}
+
+void embed_is_job(struct embed_call *embed, const char *target)
+{
+    embed->let_pass = target;
+    for (uint32_t i = 0; i < embed->count; i++) {
+        if (embed->batches[i].call) llm_call_is_job(embed->batches[i].call, target);
+    }
 }
 
 struct embed_call *embed_start(struct pipeline *pipeline, const struct chat_request *request,

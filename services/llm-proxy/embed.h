@@ -37,6 +37,9 @@ struct embed_call;
 struct embed_call *embed_start(struct pipeline *pipeline, const struct chat_request *request,
                                const struct llm_route *route, int64_t deadline_ms,
                                llm_call_done *done, void *context);
+
+/** As llm_call_is_job(); `target` is borrowed. */
+void embed_is_job(struct embed_call *embed, const char *target);
 void embed_cancel(struct embed_call *embed);
 
 /** Writes one array per vector. */

@@ -33,6 +33,8 @@ const char *llm_error_class_name(enum llm_error_class class)
         [LLM_ERROR_QUOTA]        = "quota",
         [LLM_ERROR_KEY]          = "key",
         [LLM_ERROR_REQUEST]      = "request",
+        [LLM_ERROR_BREAKER]      = "breaker",
+        [LLM_ERROR_LIMIT]        = "limit",
     };
     /* clang-format on */
     ASSERT(class < LLM_ERROR_CLASS_COUNT);

@@ -61,6 +61,8 @@ enum llm_error_class {
     LLM_ERROR_QUOTA,        /* 429 that does not: a spent account */
     LLM_ERROR_KEY,          /* 401, 403 */
     LLM_ERROR_REQUEST,      /* 400, 404, 413, 422: the caller's fault */
+    LLM_ERROR_BREAKER,      /* not called: its circuit breaker is open */
+    LLM_ERROR_LIMIT,        /* not called: as many calls as may be are under way */
     LLM_ERROR_CLASS_COUNT,
 };
 

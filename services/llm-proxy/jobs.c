@@ -189,6 +189,8 @@ static enum error_kind kind_of(const struct llm_error *error)
     case LLM_ERROR_RATE_LIMITED:
     case LLM_ERROR_QUOTA:
     case LLM_ERROR_REQUEST:
+    case LLM_ERROR_BREAKER:
+    case LLM_ERROR_LIMIT:
     case LLM_ERROR_CLASS_COUNT: return ERROR_COMMUNICATION;
     }
     return ERROR_COMMUNICATION;
@@ -197,13 +199,6 @@ static enum error_kind kind_of(const struct llm_error *error)
 static bool is_transient(enum llm_error_class class)
 {
     return class != LLM_ERROR_REQUEST && class != LLM_ERROR_KEY && class != LLM_ERROR_QUOTA;
-}
-
-/* What a breaker counts: what the next call may meet as well. */
-static bool is_failure(enum llm_error_class class)
-{
-    return class == LLM_ERROR_CONNECT || class == LLM_ERROR_TIMEOUT || class == LLM_ERROR_SERVER ||
-           class == LLM_ERROR_OVERLOADED;
 }
 
 /* "Later": the job goes back and burns no attempt, and nobody else asks that provider before. */
@@ -225,9 +220,15 @@ static void on_failed(struct chat_job *chat, const struct llm_outcome *ended)
     char target[TARGET_SIZE];
     Pb__TargetOutcome outcome = PB__TARGET_OUTCOME__INIT;
     Pb__TargetOutcome *list[] = {&outcome};
+    bool is_held = error->class == LLM_ERROR_BREAKER || error->class == LLM_ERROR_LIMIT;
+    if (is_held) { /* nobody was called: it waits, and burns no attempt */
+        worker_release(chat->job, clock_unix_us() + error->retry_after_ms * 1000,
+                       "no provider of the route may be called");
+        return;
+    }
     (void)snprintf(target, sizeof target, "llm:%s", ended->provider);
     outcome.target = target;
-    outcome.failed = is_failure(error->class);
+    outcome.failed = llm_error_is_failure(error->class);
     outcome.only   = chat->has_one_provider;
     if (error->class == LLM_ERROR_RATE_LIMITED && error->retry_after_ms > RELEASE_MS) {
         hand_back(chat, error->retry_after_ms, &outcome);
@@ -277,13 +278,6 @@ static void on_done(const struct llm_outcome *outcome, void *context)
 
 /* --- the beginning -----------------------------------------------------------------------------
  */
-
-static int64_t deadline_ms_of(const Pb__LeasedJob *leased)
-{
-    if (leased->deadline_us == 0) return 0;
-    int64_t left_ms = (leased->deadline_us - clock_unix_us()) / 1000;
-    return clock_mono_ms() + (left_ms > 1 ? left_ms : 1);
-}
 
 static bool is_embedding(const Pb__LeasedJob *leased)
 {
@@ -342,13 +336,15 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
         chat_job_free(chat);
         return;
     }
-    int64_t deadline_ms    = deadline_ms_of(job->leased);
+    int64_t deadline_ms    = llm_deadline_ms(job->leased->deadline_us);
     chat->has_one_provider = has_one_provider(route);
     if (!is_embedding(job->leased)) {
         chat->call =
             llm_call_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);
+        llm_call_is_job(chat->call, job->leased->target);
     } else if (chat->request->input_count > 0) {
         chat->embed = embed_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);
+        embed_is_job(chat->embed, job->leased->target);
     } else {
         complete_empty(chat);
     }

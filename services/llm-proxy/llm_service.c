@@ -164,7 +164,9 @@ static int http_of(const struct llm_error *error)
     case LLM_ERROR_CONNECT:
     case LLM_ERROR_SERVER: return 502;
     case LLM_ERROR_TIMEOUT: return 504;
+    case LLM_ERROR_BREAKER:
     case LLM_ERROR_OVERLOADED: return 503;
+    case LLM_ERROR_LIMIT:
     case LLM_ERROR_RATE_LIMITED:
     case LLM_ERROR_QUOTA: return 429;
     case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
@@ -186,7 +188,7 @@ static const char *code_of(int http)
     }
 }
 
-static void print_error(struct buf *out, int http, str message)
+static void print_error(struct buf *out, int http, const char *code, str message)
 {
     struct json_writer w = json_writer_init(out);
     json_begin_object(&w);
@@ -196,7 +198,7 @@ static void print_error(struct buf *out, int http, str message)
     json_put_text(&w, "type", str_from(http >= 500 ? "server_error" : "invalid_request_error"));
     json_member(&w, "param");
     json_write_null(&w);
-    json_put_text(&w, "code", str_from(code_of(http)));
+    json_put_text(&w, "code", str_from(code));
     json_end_object(&w);
     json_end_object(&w);
 }
@@ -261,8 +263,9 @@ static void on_done(const struct llm_outcome *outcome, void *context)
         if (chat->embed) embed_print_openai(outcome, chat->request, &w);
         if (chat->call) answer_print_openai(outcome->answer, &how, &w);
     } else {
-        http = http_of(&outcome->error);
-        print_error(&body, http, outcome->error.text);
+        http         = http_of(&outcome->error);
+        bool is_open = outcome->error.class == LLM_ERROR_BREAKER;
+        print_error(&body, http, is_open ? "breaker_open" : code_of(http), outcome->error.text);
     }
     struct head head;
     fill_head(&head, outcome);
@@ -300,7 +303,7 @@ static status carry(struct rpc_call *call, loop_post_fn *run, struct error *rete
 static void refuse(struct rpc_call *call, int http, const char *text)
 {
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    print_error(&body, http, str_from(text));
+    print_error(&body, http, code_of(http), str_from(text));
     Pb__LlmOpened *opened = call->response;
     Pb__LlmAnswer answer  = PB__LLM_ANSWER__INIT;
     answer.http_status    = (uint32_t)http;
@@ -360,13 +363,6 @@ static struct chat_call *chat_call_new(struct llm_service *service, struct subsc
     return chat;
 }
 
-static int64_t deadline_ms_of(int64_t deadline_us)
-{
-    if (deadline_us == 0) return 0;
-    int64_t left_ms = (deadline_us - clock_unix_us()) / 1000;
-    return clock_mono_ms() + (left_ms > 1 ? left_ms : 1);
-}
-
 static void on_open(void *context)
 {
     struct arrived *arrived       = context;
@@ -388,7 +384,7 @@ static void on_open(void *context)
         chat_call_free(chat);
         return;
     }
-    int64_t deadline_ms = deadline_ms_of(open->deadline_us);
+    int64_t deadline_ms = llm_deadline_ms(open->deadline_us);
     if (is_embedding(open)) {
         chat->embed =
             embed_start(service->pipeline, chat->request, route, deadline_ms, on_done, chat);

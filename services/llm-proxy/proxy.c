@@ -22,6 +22,7 @@ struct proxy {
     struct loop *loop;
     struct egress_rules *egress;
     struct http_client *http;
+    struct guard *guard;
     struct pipeline *pipeline;
     struct jobs *jobs;
     struct worker_host *worker;
@@ -80,10 +81,12 @@ static status make_pipeline(struct proxy *proxy, const struct catalog *catalog,
     telemetry_watch_loop(proxy->telemetry, "loop", proxy->loop);
     const struct http_client_options http = {.loop = proxy->loop, .egress = proxy->egress};
     TRY(http_client_new(&http, &proxy->http, reterr));
+    proxy->guard                           = guard_new(proxy->loop, catalog);
     const struct pipeline_options pipeline = {.loop     = proxy->loop,
                                               .catalog  = catalog,
                                               .http     = proxy->http,
                                               .measures = proxy->measures,
+                                              .guard    = proxy->guard,
                                               .seed     = random_u64()};
     proxy->pipeline                        = pipeline_new(&pipeline);
     return STATUS_OK;
@@ -119,7 +122,9 @@ static status start_worker(struct proxy *proxy, const struct catalog *catalog, s
                                                .ready     = on_ready,
                                                .context   = proxy};
     proxy->jobs                             = jobs_new(proxy->pipeline, catalog);
-    return worker_host_start(&worker, &proxy->worker, reterr);
+    TRY(worker_host_start(&worker, &proxy->worker, reterr));
+    guard_start(proxy->guard, worker_host_client(proxy->worker), worker_host_name(proxy->worker));
+    return STATUS_OK;
 }
 
 static status start_server(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
@@ -195,11 +200,13 @@ void proxy_stopp(struct proxy **ref)
     rpc_server_stopp(&proxy->server); /* while the loop still answers its calls */
     if (proxy->loop) loop_stop(proxy->loop);
     if (proxy->loop) loop_join(proxy->loop);
+    if (proxy->guard) guard_stop(proxy->guard);
     worker_host_close(proxy->worker);
     llm_service_freep(&proxy->service);
     worker_host_freep(&proxy->worker);
     jobs_freep(&proxy->jobs);
     pipeline_freep(&proxy->pipeline);
+    guard_freep(&proxy->guard);
     http_client_freep(&proxy->http);
     egress_rules_free(proxy->egress);
     telemetry_stopp(&proxy->telemetry);

@@ -117,6 +117,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->deadline_us      = job->attempt_ends_us;
     leased->probe            = job->is_probe;
     leased->queued_us        = job->queued_us;
+    if (job->target) leased->target = text_in(arena, job->target->name);
     count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
                      engine->now_us - job->due_us);
     *ret_leased = leased;

@@ -77,6 +77,16 @@ static int compare(const void *a, const void *b)
     return strcmp((*(Pb__LimitView *const *)a)->name, (*(Pb__LimitView *const *)b)->name);
 }
 
+static void keep_prefix(Pb__LimitList *list, str prefix)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->n_limits; i++) {
+        bool is_kept = str_starts_with(str_from(list->limits[i]->name), prefix);
+        if (is_kept) list->limits[count++] = list->limits[i];
+    }
+    list->n_limits = count;
+}
+
 static status list(struct rpc_call *call, struct error *reterr)
 {
     const Pb__ListLimits *request = call->request;
@@ -86,6 +96,7 @@ static status list(struct rpc_call *call, struct error *reterr)
     if (!shard) return call_moved(call, 0);
     TRY(limit_board_list(board_limits(shard->board), name, call->arena, answer, reterr));
     TRY(add_configured(call, answer, name, reterr));
+    keep_prefix(answer, str_from(request->prefix));
     for (size_t i = 0; i < answer->n_limits; i++) {
         TRY(add_waiting(call, answer->limits[i], reterr));
     }

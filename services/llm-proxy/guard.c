@@ -1,0 +1,460 @@
+#include "llm-proxy/guard.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "breaker.pb-c.h"
+#include "limit.pb-c.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    REFRESH_MS  = 1'000,
+    RETRY_MS    = 1'000, /* of who was refused and nobody knows how long */
+    TARGET_SIZE = PROVIDER_NAME_MAX + sizeof "llm:",
+    NAME_SIZE   = 128,
+};
+
+/* A provider. */
+struct guarded {
+    struct guard *guard;
+    char target[TARGET_SIZE];
+
+    Pb__BreakerState state;
+    int64_t until_us; /* when it may be called again, as far as is known; 0: not known */
+    int64_t rests_until_us;
+
+    bool is_limited, counts_starts;
+    uint32_t used, spare; /* permits */
+    uint32_t said;        /* how many the scheduler was last told of */
+    int64_t opens_us;
+    bool is_leasing, is_probing; /* a question is under way */
+    struct guard_pass *first, *last;
+};
+
+struct guard {
+    struct loop *loop;
+    struct rpc_client *scheduler; /* NULL: not started */
+    char name[NAME_SIZE];         /* of this process, and no other */
+    struct guarded providers[CATALOG_PROVIDERS_MAX];
+    size_t count;
+    struct loop_timer tick;
+};
+
+/* --- who waits ---------------------------------------------------------------------------------
+ */
+
+static void wait_begin(struct guarded *provider, struct guard_pass *pass)
+{
+    pass->is_waiting = true;
+    pass->next       = NULL;
+    pass->previous   = provider->last;
+    if (provider->last) {
+        provider->last->next = pass;
+    } else {
+        provider->first = pass;
+    }
+    provider->last = pass;
+}
+
+static void wait_end(struct guarded *provider, struct guard_pass *pass)
+{
+    if (pass->previous) {
+        pass->previous->next = pass->next;
+    } else {
+        provider->first = pass->next;
+    }
+    if (pass->next) {
+        pass->next->previous = pass->previous;
+    } else {
+        provider->last = pass->previous;
+    }
+    pass->is_waiting = false;
+}
+
+static void decide(struct guard_pass *pass, enum guard_verdict verdict)
+{
+    wait_end(pass->provider, pass);
+    if (verdict != GUARD_GO) pass->provider = NULL;
+    pass->decided(verdict, pass->context);
+}
+
+/* The first of those that wait for a probe, or for a permit. */
+static struct guard_pass *waiter(const struct guarded *provider, bool wants_probe)
+{
+    struct guard_pass *pass = provider->first;
+    while (pass && pass->wants_probe != wants_probe) pass = pass->next;
+    return pass;
+}
+
+static uint32_t count_waiters(const struct guarded *provider)
+{
+    uint32_t count = 0;
+    for (const struct guard_pass *pass = provider->first; pass; pass = pass->next) {
+        if (!pass->wants_probe) count++;
+    }
+    return count;
+}
+
+/* --- questions ---------------------------------------------------------------------------------
+ */
+
+typedef void use_fn(struct guard *guard, struct guarded *provider, const struct rpc_answer *answer);
+
+/* A question on its way; carries its answer to the loop. */
+struct question {
+    struct guard *guard;
+    struct guarded *provider; /* NULL: about all */
+    use_fn *use;
+    struct rpc_answer *answer;
+};
+
+static void on_loop(void *context)
+{
+    struct question *question = context;
+    bool is_stopped           = !question->guard->scheduler;
+    if (!is_stopped) question->use(question->guard, question->provider, question->answer);
+    rpc_answer_free(question->answer);
+    free(question);
+}
+
+static void on_answer(const struct rpc_answer *answer, void *context)
+{
+    struct question *question = context;
+    question->answer          = rpc_answer_keep(answer);
+    if (loop_post(question->guard->loop, on_loop, question) == STATUS_OK) return;
+    rpc_answer_free(question->answer); /* 65,536 posts wait: the loop is stuck, and so are we */
+    free(question);
+}
+
+static bool ask(struct guard *guard, struct guarded *provider, struct rpc_request *request,
+                use_fn *use)
+{
+    if (!guard->scheduler) return false;
+    struct question *question = mem_new(1, sizeof *question);
+    *question                 = (struct question){.guard = guard, .provider = provider, .use = use};
+    request->done             = on_answer;
+    request->context          = question;
+    request->timeout_ms       = 5 * REFRESH_MS;
+    if (rpc_client_call(guard->scheduler, request, NULL, NULL) == STATUS_OK) return true;
+    free(question);
+    return false;
+}
+
+static struct guarded *find(struct guard *guard, const char *target)
+{
+    for (size_t i = 0; i < guard->count; i++) {
+        if (strcmp(guard->providers[i].target, target) == 0) return &guard->providers[i];
+    }
+    return NULL;
+}
+
+/* --- breakers ----------------------------------------------------------------------------------
+ */
+
+static void take_breaker(struct guarded *provider, const Pb__BreakerView *view)
+{
+    provider->state          = view->state;
+    provider->until_us       = view->until_us;
+    provider->rests_until_us = view->held_until_us;
+}
+
+static void on_breakers(struct guard *guard, struct guarded *, const struct rpc_answer *answer)
+{
+    const Pb__BreakerList *list = answer->message;
+    if (!list) return;
+    for (size_t i = 0; i < guard->count; i++) {
+        guard->providers[i].state          = PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+        guard->providers[i].rests_until_us = 0;
+    }
+    for (size_t i = 0; i < list->n_breakers; i++) {
+        struct guarded *provider = find(guard, list->breakers[i]->name);
+        if (provider) take_breaker(provider, list->breakers[i]);
+    }
+}
+
+static void on_reported(struct guard *, struct guarded *provider, const struct rpc_answer *answer)
+{
+    const Pb__BreakerList *list = answer->message;
+    if (list && list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
+}
+
+static void on_probe(struct guard *, struct guarded *provider, const struct rpc_answer *answer)
+{
+    const Pb__BreakerList *list = answer->message;
+    struct guard_pass *pass     = NULL;
+    bool may_probe              = false;
+    provider->is_probing        = false;
+    if (list) {
+        provider->state = PB__BREAKER_STATE__BREAKER_STATE_CLOSED; /* none is known: it is fine */
+        for (size_t i = 0; i < list->n_breakers; i++) {
+            take_breaker(provider, list->breakers[i]);
+            may_probe |= list->breakers[i]->probe;
+        }
+    }
+    bool is_closed = list && provider->state == PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+    while ((pass = waiter(provider, true))) {
+        if (!is_closed && !may_probe) {
+            decide(pass, GUARD_BREAKER);
+            continue;
+        }
+        pass->is_probe = may_probe;
+        may_probe      = false;
+        decide(pass, GUARD_GO);
+    }
+}
+
+/* Says what a call has met, or asks for a probe. */
+static bool report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
+                   use_fn *use)
+{
+    Pb__TargetReport *items[]  = {item};
+    Pb__BreakerReport message  = PB__BREAKER_REPORT__INIT;
+    item->target               = provider->target;
+    message.targets            = items;
+    message.n_targets          = 1;
+    message.holder             = guard->name;
+    struct rpc_request request = {
+        .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
+    return ask(guard, provider, &request, use);
+}
+
+void guard_note_failure(struct guard *guard, size_t provider)
+{
+    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
+    item.failures         = 1;
+    (void)report(guard, &guard->providers[provider], &item, on_reported);
+}
+
+void guard_note_rest(struct guard *guard, size_t provider, int64_t rest_ms)
+{
+    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
+    item.rest_until_us    = clock_unix_us() + rest_ms * 1000;
+    (void)report(guard, &guard->providers[provider], &item, on_reported);
+}
+
+static void end_probe(struct guard *guard, struct guarded *provider, enum guard_end end)
+{
+    static const Pb__ProbeEnd ends[] = {
+        [GUARD_RETURNED]  = PB__PROBE_END__PROBE_END_RETURNED,
+        [GUARD_SUCCEEDED] = PB__PROBE_END__PROBE_END_SUCCEEDED,
+        [GUARD_FAILED]    = PB__PROBE_END__PROBE_END_FAILED,
+    };
+    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
+    item.probe            = ends[end];
+    (void)report(guard, provider, &item, on_reported);
+}
+
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+static void refuse_waiters(struct guarded *provider)
+{
+    struct guard_pass *pass;
+    while ((pass = waiter(provider, false))) decide(pass, GUARD_LIMIT);
+}
+
+static void lease(struct guard *guard, struct guarded *provider);
+
+static void on_leased(struct guard *guard, struct guarded *provider,
+                      const struct rpc_answer *answer)
+{
+    const Pb__LeasedLimits *leased = answer->message;
+    struct guard_pass *pass        = NULL;
+    provider->is_leasing           = false;
+    if (!leased || leased->n_limits == 0) {
+        refuse_waiters(provider);
+        return;
+    }
+    const Pb__LimitLease *granted = leased->limits[0];
+    provider->is_limited          = granted->is_limited;
+    if (granted->retry_us > 0) provider->opens_us = granted->retry_us;
+    provider->spare += granted->granted;
+    provider->said += granted->granted;
+    while ((pass = waiter(provider, false)) && (provider->spare > 0 || !granted->is_limited)) {
+        pass->has_permit = granted->is_limited;
+        if (pass->has_permit) provider->spare--;
+        if (pass->has_permit) provider->used++;
+        decide(pass, GUARD_GO);
+    }
+    bool was_short = granted->granted == 0;
+    if (was_short) refuse_waiters(provider);
+    if (waiter(provider, false)) lease(guard, provider); /* they came meanwhile */
+}
+
+/* One question at a time, so that what is said to be held is what the scheduler has given. */
+static void lease(struct guard *guard, struct guarded *provider)
+{
+    if (provider->is_leasing) return;
+    Pb__LimitWant want         = PB__LIMIT_WANT__INIT;
+    Pb__LimitWant *wants[]     = {&want};
+    Pb__LeaseLimits message    = PB__LEASE_LIMITS__INIT;
+    want.name                  = provider->target;
+    want.want                  = count_waiters(provider);
+    want.held                  = provider->used + provider->spare;
+    message.holder             = guard->name;
+    message.limits             = wants;
+    message.n_limits           = 1;
+    struct rpc_request request = {
+        .service = &pb__limits__descriptor, .method = "Lease", .message = &message};
+    provider->is_leasing = ask(guard, provider, &request, on_leased);
+    if (provider->is_leasing) provider->said = want.held;
+}
+
+static void on_limits(struct guard *guard, struct guarded *, const struct rpc_answer *answer)
+{
+    const Pb__LimitList *list = answer->message;
+    if (!list) return;
+    for (size_t i = 0; i < guard->count; i++) guard->providers[i].is_limited = false;
+    for (size_t i = 0; i < list->n_limits; i++) {
+        struct guarded *provider = find(guard, list->limits[i]->name);
+        if (!provider || !list->limits[i]->rule) continue;
+        provider->counts_starts = list->limits[i]->rule->rate_count > 0;
+        provider->is_limited    = provider->counts_starts || list->limits[i]->rule->concurrency > 0;
+    }
+}
+
+/* --- every second ------------------------------------------------------------------------------
+ */
+
+static void refresh_breakers(struct guard *guard)
+{
+    Pb__TargetReport items[CATALOG_PROVIDERS_MAX];
+    Pb__TargetReport *list[CATALOG_PROVIDERS_MAX];
+    Pb__BreakerReport message = PB__BREAKER_REPORT__INIT;
+    for (size_t i = 0; i < guard->count; i++) {
+        items[i]        = (Pb__TargetReport)PB__TARGET_REPORT__INIT;
+        items[i].target = guard->providers[i].target;
+        list[i]         = &items[i];
+    }
+    message.targets            = list;
+    message.n_targets          = guard->count;
+    message.holder             = guard->name;
+    struct rpc_request request = {
+        .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
+    (void)ask(guard, NULL, &request, on_breakers);
+}
+
+static void refresh_limits(struct guard *guard)
+{
+    Pb__ListLimits message     = PB__LIST_LIMITS__INIT;
+    message.prefix             = "llm:";
+    struct rpc_request request = {
+        .service = &pb__limits__descriptor, .method = "List", .message = &message};
+    (void)ask(guard, NULL, &request, on_limits);
+}
+
+/* Whoever waits for an answer that does not come waits no longer than this. */
+static void look_after(struct guard *guard, struct guarded *provider)
+{
+    bool is_needed          = provider->used > 0 || provider->said > 0;
+    struct guard_pass *pass = NULL;
+    while (!provider->is_probing && (pass = waiter(provider, true))) decide(pass, GUARD_BREAKER);
+    if (provider->is_leasing) return;
+    refuse_waiters(provider);
+    provider->spare = 0;
+    if (is_needed) lease(guard, provider);
+}
+
+static void on_tick(void *context)
+{
+    struct guard *guard = context;
+    for (size_t i = 0; i < guard->count; i++) look_after(guard, &guard->providers[i]);
+    refresh_breakers(guard);
+    refresh_limits(guard);
+    loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + REFRESH_MS);
+}
+
+/* --- from outside ------------------------------------------------------------------------------
+ */
+
+struct guard *guard_new(struct loop *loop, const struct catalog *catalog)
+{
+    struct guard *guard = mem_new(1, sizeof *guard);
+    guard->loop         = loop;
+    guard->count        = catalog->provider_count;
+    for (size_t i = 0; i < guard->count; i++) {
+        struct guarded *provider = &guard->providers[i];
+        provider->guard          = guard;
+        (void)snprintf(provider->target, sizeof provider->target, "llm:%s",
+                       catalog->providers[i].name);
+    }
+    return guard;
+}
+
+void guard_start(struct guard *guard, struct rpc_client *scheduler, const char *name)
+{
+    guard->scheduler = scheduler;
+    (void)snprintf(guard->name, sizeof guard->name, "%.80s#%016" PRIx64, name, random_u64());
+    guard->tick = (struct loop_timer){.fire = on_tick, .context = guard};
+    loop_timer_set(guard->loop, &guard->tick, 0);
+}
+
+void guard_stop(struct guard *guard)
+{
+    if (guard->scheduler) loop_timer_clear(guard->loop, &guard->tick);
+    guard->scheduler = NULL;
+}
+
+void guard_freep(struct guard **guard)
+{
+    free(*guard);
+    *guard = NULL;
+}
+
+enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_pass *pass)
+{
+    struct guarded *provider = &guard->providers[index];
+    int64_t now_us           = clock_unix_us();
+    bool is_closed           = provider->state == PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+    bool is_open             = provider->state == PB__BREAKER_STATE__BREAKER_STATE_OPEN &&
+                   (provider->until_us == 0 || provider->until_us > now_us);
+    if (!guard->scheduler) return GUARD_GO;
+    if (is_open || provider->rests_until_us > now_us) return GUARD_BREAKER;
+    if (is_closed && !provider->is_limited) return GUARD_GO;
+    pass->provider    = provider;
+    pass->wants_probe = !is_closed;
+    if (is_closed && provider->spare > 0 && !provider->counts_starts) {
+        provider->spare--;
+        provider->used++;
+        pass->has_permit = true;
+        return GUARD_GO;
+    }
+    wait_begin(provider, pass);
+    if (is_closed) {
+        lease(guard, provider);
+    } else if (!provider->is_probing) {
+        Pb__TargetReport item = PB__TARGET_REPORT__INIT;
+        item.wants_probe      = true;
+        provider->is_probing  = report(guard, provider, &item, on_probe);
+    }
+    return GUARD_WAIT;
+}
+
+int64_t guard_retry_ms(const struct guard *guard, size_t index)
+{
+    const struct guarded *provider = &guard->providers[index];
+    bool is_closed                 = provider->state == PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+    int64_t until_us               = provider->rests_until_us;
+    if (!is_closed && provider->until_us > until_us) until_us = provider->until_us;
+    if (is_closed && provider->opens_us > until_us) until_us = provider->opens_us;
+    int64_t left_ms = (until_us - clock_unix_us()) / 1000;
+    return left_ms > RETRY_MS ? left_ms : RETRY_MS;
+}
+
+void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end)
+{
+    struct guarded *provider = pass->provider;
+    if (provider && pass->is_waiting) wait_end(provider, pass);
+    if (provider && pass->has_permit) {
+        provider->used--;
+        if (!provider->counts_starts) provider->spare++;
+    }
+    if (provider && pass->is_probe) end_probe(guard, provider, end);
+    pass->provider   = NULL;
+    pass->has_permit = false;
+    pass->is_probe   = false;
+}

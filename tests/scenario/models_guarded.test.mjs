@@ -1,0 +1,121 @@
+// Calls of models that are no jobs: they ask circuit breakers and limits, and say what they have met, over the death of the
+// scheduler; a route passes over who may not be called.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { scenario } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
+const OPEN_MS = 4_000;
+
+const answer = (text) => ({
+  id: 'x', object: 'chat.completion', created: 1, model: 'm',
+  choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+});
+let isDown = false;
+let underWay = 0;
+let mostAtOnce = 0;
+const flaky = await Upstream.start(async () => {
+  mostAtOnce = Math.max(mostAtOnce, ++underWay);
+  await sleep(isDown ? 0 : 30);
+  underWay--;
+  return isDown ? { status: 500, body: {} } : { body: answer('flaky') };
+});
+const steady = await Upstream.start(() => ({ body: answer('steady') }));
+after(() => Promise.all([flaky.stop(), steady.stop()]));
+
+const config = {
+  limits: { breaker: { open: `${OPEN_MS / 1000}s`, successes: 1 } },
+  llm: {
+    providers: {
+      flaky: { type: 'openai-compatible', base_url: `${flaky.url}/v1`, price: 'free' },
+      steady: { type: 'openai-compatible', base_url: `${steady.url}/v1`, price: 'free' },
+    },
+    routes: {
+      one: { targets: [{ model: 'flaky/m' }], retry: { attempts: 1 } },
+      two: { targets: [{ model: 'flaky/m' }], fallbacks: [{ model: 'steady/m' }], retry: { attempts: 1 } },
+    },
+  },
+};
+const ASKS = `
+document: { dsl: '1.0.3', namespace: default, name: asks, version: '1.0.0' }
+do:
+  - ask: { call: llm.chat, with: { model: one, prompt: hi }, output: { as: .content } }
+`;
+const chat = (suite, model) => suite.api.call('POST', '/v1/chat/completions', { model, messages: [{ role: 'user', content: 'hi' }] });
+const breaker = (suite) => suite.api.call('GET', '/v1/circuit-breakers/llm:flaky').then((found) => found.body ?? {});
+
+async function killScheduler(suite) {
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((found) => found.status === 200));
+}
+
+scenario('an open breaker answers at once, a route passes it over, a probe closes it', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(ASKS);
+  assert.equal((await chat(suite, 'one')).status, 200);
+  isDown = true;
+  await suite.until('it is open', async () => {
+    await chat(suite, 'one');
+    return (await breaker(suite)).state === 'open';
+  });
+  const before = flaky.requests.length;
+  const refused = await suite.until('the proxy knows', async () => {
+    const got = await chat(suite, 'one');
+    return got.status === 503 && got.body.error.code === 'breaker_open' && got;
+  });
+  const retryAfter = Number(refused.headers.get('retry-after'));
+  assert.ok(retryAfter >= 1 && retryAfter <= OPEN_MS / 1000, refused.headers.get('retry-after'));
+  assert.ok(flaky.requests.length - before <= 1);
+  const passed = await chat(suite, 'two');
+  assert.equal(passed.body.choices[0].message.content, 'steady');
+  assert.equal(passed.headers.get('tutti-attempts'), '1', 'the other one was not tried');
+
+  const asked = flaky.requests.length;
+  const waits = await suite.startRun('asks'); // of a route: only the proxy knows whom it would call
+  await suite.until('it was handed back', async () => (await suite.api.ok('GET', '/v1/queues/llm')).delayed === 1);
+  assert.equal(flaky.requests.length, asked);
+
+  isDown = false;
+  await killScheduler(suite);
+  await suite.until('a probe has closed it', async () => {
+    const got = await chat(suite, 'one');
+    return got.status === 200;
+  });
+  await suite.until('it is closed', async () => (await breaker(suite)).state === 'closed');
+  assert.deepEqual((await suite.runEnds(waits.id)).output, 'flaky');
+  const types = (await suite.history(waits.id)).map((event) => event.type);
+  assert.ok(!types.includes('job.retried'), 'no attempt was burnt');
+});
+
+scenario('so many calls are under way, and start in a time', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  isDown = false;
+  await suite.api.ok('PUT', '/v1/limits/llm:flaky', { concurrency: 2 });
+  const limited = () => suite.until('the proxy knows', async () => {
+    const all = await Promise.all(Array.from({ length: 8 }, () => chat(suite, 'one')));
+    return all.some((got) => got.status === 429) && all;
+  });
+  await limited();
+  await suite.until('all are over', () => underWay === 0);
+  mostAtOnce = 0;
+  const all = await limited();
+  assert.ok(mostAtOnce <= 2, `${mostAtOnce} at once`);
+  assert.ok(all.some((got) => got.status === 200));
+  const refused = all.find((got) => got.status === 429);
+  assert.equal(refused.body.error.code, 'rate_limited');
+  assert.ok(Number(refused.headers.get('retry-after')) >= 1);
+  assert.equal((await chat(suite, 'two')).status, 200);
+
+  await suite.api.ok('PUT', '/v1/limits/llm:flaky', { rate: { count: 2, per: '1h' } });
+  await killScheduler(suite);
+  const isSpent = async () => { // what is refused while the scheduler is away says less
+    const got = await chat(suite, 'one');
+    return got.status === 429 && Number(got.headers.get('retry-after')) > 60;
+  };
+  await suite.until('it is spent', isSpent);
+  const spent = flaky.requests.length;
+  assert.ok(await isSpent());
+  assert.equal(flaky.requests.length, spent);
+});
