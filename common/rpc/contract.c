@@ -36,6 +36,9 @@ static const struct rpc_contract_method run_methods[] = {
     {"Fail",    RPC_COMMIT, false, INSIDE},
     {"Signal",  RPC_COMMIT, false, INSIDE},
     {"Pull",    RPC_LONG,   true,  EDGE},
+    {"Tasks",   RPC_LONG,   true,  INSIDE},
+    {"Variables", RPC_FAST, true,  INSIDE},
+    {"SetVariable", RPC_COMMIT, false, INSIDE},
     {"Edit",    RPC_COMMIT, false, INSIDE},
     {"Approve", RPC_COMMIT, false, INSIDE},
     {"Compensate", RPC_COMMIT, false, INSIDE},
@@ -62,6 +65,8 @@ static const struct rpc_contract_method workflow_methods[] = {
     {"Get",      RPC_FAST,   true,  INSIDE},
     {"List",     RPC_LONG,   true,  INSIDE},
     {"Graph",    RPC_LONG,   true,  INSIDE},
+    {"InUse",    RPC_LONG,   true,  INSIDE},
+    {"Delete",   RPC_COMMIT, false, INSIDE},
     {},
 };
 

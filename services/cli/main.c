@@ -68,6 +68,10 @@ static const struct cli_flag retry_flags[] = {
     {"--patch", 'p', "JSON|@FILE", "changes the arguments of the call, or the input of the task"},
     {},
 };
+static const struct cli_flag tasks_flags[] = {
+    {"--task", 't', "REFERENCE", "only this one: /do/1/pay"},
+    {},
+};
 static const struct cli_flag fail_flags[] = {
     {"--task", 't', "REFERENCE", "only this task: /do/1/pay"},
     {},
@@ -187,6 +191,9 @@ static const struct cli_command commands[] = {
      "addresses, DIR/log what the services say.",
      0, 0, up_flags, command_up},
     {"apply", "FILE...", "register workflows", NULL, 1, CLI_ARGUMENTS_MAX, NULL, command_apply},
+    {"retire", "NAME:VERSION", "take a version of a workflow away",
+     "Refused while runs that have not ended are pinned to it, or a schedule starts it.", 1, 1,
+     NULL, command_retire},
     {"validate", "FILE...", "check workflows, without a server",
      "Without a catalog only the functions that are built in are known. What a workflow names by\n"
      "URL is not read over the network; what is in no file is a warning. A folder for --catalog\n"
@@ -210,6 +217,11 @@ static const struct cli_command commands[] = {
     {"why", "RUN", "say what a run waits for, since when, and what to do", NULL, 1, 1, NULL,
      command_why},
     {"logs", "RUN", "show the history of a run", NULL, 1, 1, logs_flags, command_logs},
+    {"tasks", "RUN", "list the tasks of a run, with attempts, times and errors",
+     "With --json also what went in and what came out.", 1, 1, tasks_flags, command_tasks},
+    {"variables", "RUN [NAME JSON|@FILE]", "show the variables of a run, or set one",
+     "They are the members of `$context`. What starts from now on sees the new value.", 1, 3, NULL,
+     command_variables},
     {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, NULL, command_signal},
     {"approvals", "", "list what waits for a person", NULL, 0, 0, NULL, command_approvals},
     {"approve", "APPROVAL", "approve",

@@ -28,6 +28,7 @@ struct round {
     fleet_then_queue *then_queue;
     fleet_then_letters *then_letters;
     fleet_then_redriven *then_redriven;
+    fleet_then_use *then_use;
     uint32_t page_size;
 };
 
@@ -300,6 +301,30 @@ void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *mess
     const struct round round = {
         .service = &pb__dead_letters__descriptor, .ended = redriven_ended, .then_redriven = then};
     ask_all(call, &round, "RedriveAll", message);
+}
+
+/* --- workflows ---------------------------------------------------------------------------------
+ */
+
+static void use_ended(struct api_call *call, struct round *round)
+{
+    const char *run = "";
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__WorkflowUse *use = round->answers[i] ? round->answers[i]->message : NULL;
+        if (use && *use->run) run = use->run;
+    }
+    round->then_use(call, run);
+}
+
+void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fleet_then_use *then)
+{
+    const struct round round = {
+        .service = &pb__workflows__descriptor, .ended = use_ended, .then_use = then};
+    ask_all(call, &round, "InUse", message);
 }
 
 /* --- status ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "dead_letter.pb-c.h"
 #include "gateway/api.h"
 #include "system.pb-c.h"
+#include "workflow.pb-c.h"
 
 /** How many processes there are; at least 1. */
 unsigned fleet_count(const struct api *api);
@@ -38,6 +39,10 @@ void fleet_ask_letters(struct api_call *call, const Pb__ListDeadLetters *message
 typedef void fleet_then_redriven(struct api_call *call, const Pb__RedrivenDeadLetters *done);
 void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *message,
                        fleet_then_redriven *then);
+
+/** A run, of any of them, that has not ended and is pinned to a version of a workflow; "": none. */
+typedef void fleet_then_use(struct api_call *call, const char *run);
+void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fleet_then_use *then);
 
 /** The state of those that answer; `missing`: how many did not. If none did, `state` is NULL and
  * `failed` says why. */

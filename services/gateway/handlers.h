@@ -94,6 +94,10 @@ void tools_get(struct api_call *call);
 
 void runs_retry(struct api_call *call);
 void runs_fail(struct api_call *call);
+void runs_tasks(struct api_call *call);
+void runs_variables(struct api_call *call);
+void runs_set_variable(struct api_call *call);
+void workflows_delete_version(struct api_call *call);
 void dead_letters_list(struct api_call *call);
 void dead_letters_redrive(struct api_call *call);
 void dead_letters_redrive_all(struct api_call *call);

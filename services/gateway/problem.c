@@ -37,6 +37,7 @@ static const struct problem_kind kinds[] = {
     {"lease_lost",                 "The lease is lost",                     409, false},
     {"approval_closed",            "The approval is closed",                409, false},
     {"already_exists",             "It exists with other content",          409, false},
+    {"variables_invalid",          "The variables are not valid",           422, false},
     {"in_use",                     "It is in use",                          409, false},
     {"idempotency_in_progress",    "The first request is still running",    409, true},
     {"history_trimmed",            "This part of the history is gone",      410, false},

@@ -1,5 +1,6 @@
 /* Workflows: register, check, read. Definitions live in the system partition. */
 #include "gateway/documents.h"
+#include "gateway/fleet.h"
 #include "gateway/handlers.h"
 #include "gateway/paging.h"
 #include "gateway/view.h"
@@ -208,4 +209,38 @@ void workflows_list(struct api_call *call)
 void workflows_versions(struct api_call *call)
 {
     list(call, api_text(call, call->params[0]));
+}
+
+/* --- delete ------------------------------------------------------------------------------------
+ */
+
+static void on_deleted(struct api_call *call, const struct rpc_answer *)
+{
+    api_respond(call, 204, NULL, (str){}, NULL, 0);
+}
+
+static Pb__WorkflowVersion version_of(struct api_call *call)
+{
+    Pb__WorkflowVersion message = PB__WORKFLOW_VERSION__INIT;
+    message.namespace_          = api_namespace(call);
+    message.name                = api_text(call, call->params[0]);
+    message.version             = api_text(call, call->params[1]);
+    return message;
+}
+
+/* A run that is started between the two questions goes on all the same: it has its definition. */
+static void on_use(struct api_call *call, const char *run)
+{
+    const Pb__WorkflowVersion message = version_of(call);
+    if (*run) {
+        api_fail_with(call, "in_use", (str){}, "run %s has not ended and needs it", run);
+        return;
+    }
+    ask(call, "Delete", &message, on_deleted);
+}
+
+void workflows_delete_version(struct api_call *call)
+{
+    const Pb__WorkflowVersion message = version_of(call);
+    fleet_ask_use(call, &message, on_use);
 }

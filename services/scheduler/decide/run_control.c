@@ -66,3 +66,22 @@ status run_resume(struct run *run, const struct decide_env *env, str reason, str
     decision_end(&decision);
     return STATUS_OK;
 }
+
+status run_set_variable(struct run *run, const struct decide_env *env, str name, json value, str by,
+                        struct event_list *events, struct error *reterr)
+{
+    TRY(run_check_running(run, reterr));
+    if (!json_is(run->context, JSON_OBJECT)) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "variables_invalid",
+                         "the context of run %s is no object: it has no variables", run->id.text);
+    }
+    json told = json_object_new(3);
+    json_object_put_text(&told, "name", json_text_lossy(name));
+    json_object_put_text(&told, "value", json_ref(value));
+    json_object_put_text(&told, "by", json_text_lossy(by));
+    struct event event       = {.kind = EVENT_RUN_VARIABLE, .value = told};
+    struct decision decision = decision_begin(run, env, events);
+    (void)decide_emit(&decision, &event);
+    decision_end(&decision);
+    return STATUS_OK;
+}

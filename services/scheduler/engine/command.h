@@ -23,20 +23,21 @@ enum command_kind {
     /* Runs. Pb__StartRun -> Pb__StartedRun; workflow, values[0] = input, values[1] = data of the
      * signal */
     COMMAND_START,
-    COMMAND_RETRY,       /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
-    COMMAND_FAIL_RUN,    /* Pb__FailRun -> Pb__RunView; run */
-    COMMAND_CANCEL,      /* Pb__CancelRun -> Pb__RunView; run */
-    COMMAND_TERMINATE,   /* Pb__StopRun -> Pb__RunView; run */
-    COMMAND_SUSPEND,     /* likewise */
-    COMMAND_RESUME,      /* likewise */
-    COMMAND_COMPENSATE,  /* likewise */
-    COMMAND_RESET,       /* Pb__ResetRun -> Pb__StartedRun; run */
-    COMMAND_EDIT_RUN,    /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
-    COMMAND_APPROVE_RUN, /* Pb__ApproveRun -> Pb__RunView; run, start_key */
-    COMMAND_ERASE_RUN,   /* Pb__EraseRun -> Pb__RunView; run */
-    COMMAND_DELETE_RUN,  /* Pb__DeleteRun -> Pb__DeletedRun; run */
-    COMMAND_BULK,        /* Pb__StartBulk -> Pb__OperationView */
-    COMMAND_SIGNAL,      /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
+    COMMAND_RETRY,        /* Pb__RetryRun -> Pb__RunView; run, values[0] = patch */
+    COMMAND_FAIL_RUN,     /* Pb__FailRun -> Pb__RunView; run */
+    COMMAND_CANCEL,       /* Pb__CancelRun -> Pb__RunView; run */
+    COMMAND_TERMINATE,    /* Pb__StopRun -> Pb__RunView; run */
+    COMMAND_SUSPEND,      /* likewise */
+    COMMAND_RESUME,       /* likewise */
+    COMMAND_COMPENSATE,   /* likewise */
+    COMMAND_RESET,        /* Pb__ResetRun -> Pb__StartedRun; run */
+    COMMAND_EDIT_RUN,     /* Pb__EditRun -> Pb__RunView; run, values[0] = patch */
+    COMMAND_APPROVE_RUN,  /* Pb__ApproveRun -> Pb__RunView; run, start_key */
+    COMMAND_ERASE_RUN,    /* Pb__EraseRun -> Pb__RunView; run */
+    COMMAND_SET_VARIABLE, /* Pb__SetRunVariable -> Pb__RunVariables; run, values[0] */
+    COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
+    COMMAND_BULK,         /* Pb__StartBulk -> Pb__OperationView */
+    COMMAND_SIGNAL,       /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
 
     /* Approvals, events, subscriptions. */
     COMMAND_DECIDE,      /* Pb__DecideApproval -> Pb__ApprovalView; run, values[0] = data */
@@ -59,6 +60,7 @@ enum command_kind {
     /* The system partition. Of functions there is one value each, invalid: nothing to write; the
      * engine makes those invalid that it refuses. */
     COMMAND_PUT_WORKFLOW,       /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
+    COMMAND_DELETE_WORKFLOW,    /* Pb__WorkflowVersion -> Pb__DeletedWorkflow */
     COMMAND_PUT_KEY,            /* Pb__ApiKey -> Pb__ApiKey */
     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions -> Pb__RegisteredFunctions; values */
     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer; values[0] =

@@ -25,6 +25,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_UNSUBSCRIBE: return engine_unsubscribe(engine, command, reterr);
     case COMMAND_PUBLISH: return engine_publish(engine, command, reterr);
     case COMMAND_PUT_WORKFLOW: return engine_put_workflow(engine, command, reterr);
+    case COMMAND_DELETE_WORKFLOW: return engine_delete_workflow(engine, command, reterr);
+    case COMMAND_SET_VARIABLE: return engine_set_variable(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);

@@ -235,6 +235,7 @@ status engine_slots_settle(struct engine *engine, struct error *reterr);
 status engine_signal(struct engine *engine, struct command *command, struct live_run *live,
                      str name, json data, struct id *ret_event, struct error *reterr);
 
+status engine_set_variable(struct engine *engine, struct command *command, struct error *reterr);
 status engine_cancel_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_retry_run(struct engine *engine, struct command *command, struct error *reterr);
 
@@ -469,6 +470,7 @@ status engine_sweep(struct engine *engine, struct error *reterr);
 /* --- engine_system.c: the system partition -----------------------------------------------------
  */
 
+status engine_delete_workflow(struct engine *engine, struct command *command, struct error *reterr);
 status engine_put_workflow(struct engine *engine, struct command *command, struct error *reterr);
 status engine_put_key(struct engine *engine, struct command *command, struct error *reterr);
 status engine_register_functions(struct engine *engine, struct command *command,

@@ -232,6 +232,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_COMPENSATION_FAILED: return engine_bury_compensation(engine, live, event, reterr);
     case EVENT_RUN_DRAFTED:
     case EVENT_RUN_APPROVED:
+    case EVENT_RUN_VARIABLE:
     case EVENT_RUN_EDITED: return STATUS_OK;
     case EVENT_RUN_RESET: live->has_listener_moved = true; return STATUS_OK;
     case EVENT_RUN_COMPENSATED:

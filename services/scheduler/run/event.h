@@ -198,6 +198,8 @@ enum event_kind {
 
     /* "run.approved": a draft may start, and does so in the next event. value = {by, comment?}. */
     EVENT_RUN_APPROVED = 138,
+    /* "run.variable": value = {name, value, by}: a member of the run's context from now on. */
+    EVENT_RUN_VARIABLE = 139,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */

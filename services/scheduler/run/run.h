@@ -270,6 +270,12 @@ status run_retry(struct run *run, const struct decide_env *env, const struct run
 status run_give_up(struct run *run, const struct decide_env *env, const struct run_retry *command,
                    struct event_list *events, struct error *reterr);
 
+/** Sets a member of the context of a run that has not ended, by hand: tasks that start from now on
+ * see it, but for iterations at work that have a context of their own. FAILED_PRECONDITION as
+ * run_signal(), or ("variables_invalid") the context is no object. */
+status run_set_variable(struct run *run, const struct decide_env *env, str name, json value, str by,
+                        struct event_list *events, struct error *reterr);
+
 /** Says whether a job that was given up has paused its task. */
 bool run_is_paused_by(const struct run *run, str job);
 
@@ -328,9 +334,10 @@ uint64_t run_sequence(const struct run *run);  /* of the last event */
 const char *run_parent(const struct run *run); /* id; empty: none */
 uint32_t run_depth(const struct run *run);     /* runs around it */
 bool run_is_suspended(const struct run *run);
-json run_input(const struct run *run);  /* raw */
-json run_output(const struct run *run); /* JSON_INVALID unless completed */
-json run_error(const struct run *run);  /* of a faulted or cancelled run */
+json run_input(const struct run *run);   /* raw */
+json run_context(const struct run *run); /* JSON_INVALID: it has none (any more) */
+json run_output(const struct run *run);  /* JSON_INVALID unless completed */
+json run_error(const struct run *run);   /* of a faulted or cancelled run */
 int64_t run_started_us(const struct run *run);
 int64_t run_ended_us(const struct run *run);    /* 0: not yet */
 int64_t run_deadline_us(const struct run *run); /* 0: none */
@@ -416,6 +423,16 @@ struct event_view {
 /** Renders an event within an entry_visitor. Release: event_view_done(). */
 void event_view_make(const struct run *run, const struct event *event, struct event_view *ret_view);
 void event_view_done(struct event_view *view);
+
+/** A task as it is while its run is being replayed, or at the end of that. */
+struct task_look {
+    uint64_t began;    /* its event task.started */
+    const char *state; /* static: "running", "queued", "waiting", "retrying", "paused", "undoing" */
+    json input;        /* transformed; a view */
+};
+/** The open task in a slot; `slot` counts up to run_task_slots(). False: there is none. */
+uint32_t run_task_slots(const struct run *run);
+bool run_look_at_task(const struct run *run, uint32_t slot, struct task_look *ret_look);
 
 /* --- snapshots ----------------------------------------------------------------------------------
  */

@@ -52,6 +52,18 @@ static status apply_run_approved(const struct run *run, const struct event *even
     return run->status == RUN_DRAFT ? STATUS_OK : damaged(reterr, event, "no draft");
 }
 
+static status apply_run_variable(struct run *run, const struct event *event, struct error *reterr)
+{
+    json name  = json_get_text(event->value, "name");
+    json value = json_get_text(event->value, "value");
+    if (!json_is(name, JSON_TEXT) || value.kind == JSON_INVALID ||
+        !json_is(run->context, JSON_OBJECT)) {
+        return damaged(reterr, event, "no variable");
+    }
+    json_object_put(&run->context, json_str(name), json_ref(value));
+    return STATUS_OK;
+}
+
 static status apply_run_started(struct run *run, struct event *event, struct error *reterr)
 {
     bool has_begun = run->status != RUN_PENDING && run->status != RUN_DRAFT;
@@ -128,6 +140,7 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_DRAFTED: return apply_run_drafted(run, event, reterr);
     case EVENT_RUN_EDITED: return apply_run_edited(run, event, reterr);
     case EVENT_RUN_APPROVED: return apply_run_approved(run, event, reterr);
+    case EVENT_RUN_VARIABLE: return apply_run_variable(run, event, reterr);
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
     case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
     case EVENT_RUN_SUSPENDED:

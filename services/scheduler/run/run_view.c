@@ -55,6 +55,11 @@ json run_input(const struct run *run)
     return run->input;
 }
 
+json run_context(const struct run *run)
+{
+    return run->context;
+}
+
 json run_output(const struct run *run)
 {
     return run->output;
@@ -344,6 +349,7 @@ static const char *value_name(enum event_kind kind)
     case EVENT_RUN_DRAFTED: return "input";
     case EVENT_RUN_EDITED: return "edit";
     case EVENT_RUN_APPROVED: return "approval";
+    case EVENT_RUN_VARIABLE: return "variable";
     case EVENT_RUN_RESET: return "reset";
     case EVENT_RUN_COMPENSATED: return "compensate";
     default: return NULL;

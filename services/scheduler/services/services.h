@@ -28,6 +28,11 @@ status backup_list_handle(struct rpc_call *call, struct error *reterr);
 
 /* Handlers of Workflows and of Runs that have files of their own. */
 status graph_handle(struct rpc_call *call, struct error *reterr);
+status workflow_in_use_handle(struct rpc_call *call, struct error *reterr);
+status workflow_delete_handle(struct rpc_call *call, struct error *reterr);
+status run_tasks_handle(struct rpc_call *call, struct error *reterr);
+status run_variables_handle(struct rpc_call *call, struct error *reterr);
+status run_variable_set_handle(struct rpc_call *call, struct error *reterr);
 status run_list_handle(struct rpc_call *call, struct error *reterr);
 status run_edit_handle(struct rpc_call *call, struct error *reterr);
 status run_approve_handle(struct rpc_call *call, struct error *reterr);

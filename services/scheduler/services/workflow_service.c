@@ -442,5 +442,7 @@ const struct rpc_method workflow_service_methods[] = {
     {.name = "Get", .handle = get},
     {.name = "List", .handle = list},
     {.name = "Graph", .handle = graph_handle},
+    {.name = "InUse", .handle = workflow_in_use_handle},
+    {.name = "Delete", .handle = workflow_delete_handle},
     {},
 };

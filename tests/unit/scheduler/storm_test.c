@@ -246,6 +246,19 @@ static void pause_or_go_on(struct world *world, struct prng *random)
     }
 }
 
+static void set_variable(struct world *world, struct prng *random)
+{
+    CLEANUP(json_unrefp) json value = value_at_random(random);
+    struct error error              = {};
+    status code = run_set_variable(world->run, &world->env, str_from("v"), value, str_from("ann"),
+                                   &world->events, &error);
+    if (code == STATUS_OK) {
+        world_commit(world);
+    } else {
+        assert_string_equal(error.code, "variables_invalid"); /* something else was exported */
+    }
+}
+
 static void command_at_random(struct world *world, struct prng *random)
 {
     uint64_t draw = prng_next(random) % 100;
@@ -263,6 +276,8 @@ static void command_at_random(struct world *world, struct prng *random)
         if (world->approval.text[0]) (void)world_decide(world, draw % 2, NULL);
     } else if (draw < 84) {
         world_crash(world, draw % 2);
+    } else if (draw < 86) {
+        set_variable(world, random);
     } else if (draw < 99) {
         (void)world_step(world);
     } else if (prng_next(random) % 4 == 0) {
