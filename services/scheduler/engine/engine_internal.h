@@ -317,13 +317,11 @@ status engine_bury_compensation(struct engine *engine, const struct live_run *li
 status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr);
 status engine_drop_letter(struct engine *engine, struct command *command, struct error *reterr);
 
-/** A run goes on, or goes: what it was given up for is none any more. */
+/** A run goes on, or goes: what it was given up for is none any more. A paused task is tried again:
+ * the same of its job. */
 status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr);
-
-/** A paused task is tried again: the same of its job. */
 status engine_drop_letter_of(struct engine *engine, const struct event *event,
                              struct error *reterr);
-
 /** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
 status engine_bury_emitted(struct engine *engine, const struct live_run *live,
                            const struct event *event, struct error *reterr);

@@ -51,6 +51,12 @@ static status check(struct rpc_call *call, str namespace, struct error *reterr)
         return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
                          "deliveries are not purged: delete their subscription");
     }
+    bool is_of_webhooks = str_is(name, WEBHOOK_QUEUE) || str_is(name, WEBHOOK_LETTERS);
+    if (request->redrive && is_of_webhooks) {
+        return fail_code(reterr, STATUS_FAILED_PRECONDITION, "conflict",
+                         "what could not be delivered is not redriven by a rule: its deliveries "
+                         "have schedules of their own");
+    }
     if (request->redrive) {
         TRY(redrive_rule_check(request->redrive, scheduler_partition_count(call->context), reterr));
     }
