@@ -51,7 +51,7 @@ static void with_read(struct reader *reader, json value, void *target)
     reader->secret_use = is_job ? SECRET_SENT : SECRET_STORED;
     draft->function->with_read(reader, value, &draft->task.call.with);
     reader->secret_use = SECRET_STORED;
-    constant_set(reader, &draft->task.call);
+    if (is_job) constant_set(reader, &draft->task.call);
     bool names_secrets = reader->secret_expressions != secrets;
     if (is_job && names_secrets) draft->task.sends_secrets = true;
 }
