@@ -78,6 +78,7 @@ scenario('schedules are made, changed and asked', { needs: ['scheduler', 'gatewa
   assert.equal(filled.count, 4);
   await suite.until('they are made up for', async () => (await api.ok('GET', '/v1/runs?workflow=job')).items.length === 5);
   assert.equal((await api.ok('GET', '/v1/schedules?workflow=job', undefined, { headers })).items.length, 1);
+  assert.ok((await api.ok('GET', '/v1/schedules')).items.some(({ id }) => id === made.id), 'of all namespaces');
   assert.equal((await api.call('DELETE', `/v1/schedules/${made.id}`, undefined, { headers })).status, 204);
   await api.refused('GET', `/v1/schedules/${made.id}`, undefined, 404, 'not_found', { headers });
 });

@@ -271,11 +271,14 @@ static status list(struct rpc_call *call, struct error *reterr)
     listing.answer->schedules = arena_alloc(call->arena, listing.page.size * sizeof(void *));
     if (!listing.answer->schedules) return no_memory(reterr);
     struct key prefix;
-    key_begin(&prefix);
-    if (!str_is(listing.namespace, "*")) key_put_text(&prefix, listing.namespace);
+    struct scan scan = {};
+    if (!str_is(listing.namespace, "*")) {
+        key_begin(&prefix);
+        key_put_text(&prefix, listing.namespace);
+        scan.prefix = key_bytes(&prefix);
+    }
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
-    TRY(row_page_walk(&listing.page, txn, TABLE_SCHEDULES,
-                      (struct scan){.prefix = key_bytes(&prefix)}, take_row, &listing, reterr));
+    TRY(row_page_walk(&listing.page, txn, TABLE_SCHEDULES, scan, take_row, &listing, reterr));
     listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
