@@ -166,6 +166,14 @@ static const struct rpc_contract_method limit_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method budget_methods[] = {
+    {"Put",    RPC_COMMIT, true,  EDGE},
+    {"Get",    RPC_FAST,   true,  EDGE},
+    {"List",   RPC_FAST,   true,  EDGE},
+    {"Delete", RPC_COMMIT, false, EDGE},
+    {},
+};
+
 static const struct rpc_contract_method call_cache_methods[] = {
     {"Stats", RPC_FAST,   true,  EDGE},
     {"Clear", RPC_COMMIT, false, EDGE},
@@ -196,6 +204,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Breakers", 13, breaker_methods},
     {"tutti.v1.Limits", 24, limit_methods},
     {"tutti.v1.CallCache", 51, call_cache_methods},
+    {"tutti.v1.Budgets", 15, budget_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
     {},
 };

@@ -36,6 +36,10 @@ status methods_add(struct methods *methods, const struct rpc_contract_service *c
         return fail(reterr, STATUS_FAILED_PRECONDITION, "%s is missing in rpc/contract.c",
                     descriptor->name);
     }
+    if (service->number > RPC_SERVICE_NUMBER_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: its number is above %d", descriptor->name,
+                    RPC_SERVICE_NUMBER_MAX);
+    }
     if (methods->services[service->number].methods) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "%s is there twice", descriptor->name);
     }

@@ -153,6 +153,16 @@ static const struct cli_flag schedule_flags[] = {
     {"--count", 'n', "N", "upcoming: so many (10)"},
     {},
 };
+static const struct cli_flag budget_flags[] = {
+    {"--scope", 0, "SCOPE", "set: namespace, label:KEY=VALUE, key:ID or run:ID"},
+    {"--usd", 0, "DOLLARS", "set: at most so much money: 20, 0.5"},
+    {"--tokens", 0, "N", "set: at most so many tokens, input and output together"},
+    {"--period", 0, "PERIOD", "set: total (default), or day: it begins anew every day"},
+    {"--time-zone", 0, "NAME", "set: of the day, such as Europe/Berlin (UTC)"},
+    {"--on-spent", 0, "WHAT", "set: refuse (default) the call, or pause its run"},
+    {"--unpriced", 0, "WHAT", "set: refuse (default) or allow models without a price"},
+    {},
+};
 static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
     {"--archive", 0, "FOLDER", "restore: then do again what stands in this archive"},
@@ -308,6 +318,13 @@ static const struct cli_command commands[] = {
      "  upcoming SCHEDULE          the next times\n"
      "  backfill SCHEDULE FROM TO  start runs for times that have passed",
      1, 4, schedule_flags, command_schedule},
+    {"budget", "[set|show|delete NAME]", "what runs may spend together: tokens and money",
+     "  list                       all of them; also without an action\n"
+     "  show NAME                  one of them\n"
+     "  set NAME --scope SCOPE     make one, or change its limits: --usd, --tokens or both;\n"
+     "                             what was spent stays\n"
+     "  delete NAME                forget it and what was spent",
+     0, 2, budget_flags, command_budget},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"

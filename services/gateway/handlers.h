@@ -114,6 +114,10 @@ void limits_list(struct api_call *call);
 void limits_get(struct api_call *call);
 void limits_set(struct api_call *call);
 void limits_delete(struct api_call *call);
+void budgets_list(struct api_call *call);
+void budgets_get(struct api_call *call);
+void budgets_put(struct api_call *call);
+void budgets_delete(struct api_call *call);
 void call_cache_get(struct api_call *call);
 void call_cache_clear(struct api_call *call);
 

@@ -105,7 +105,7 @@ static void put_digest(struct json_writer *w, ProtobufCBinaryData digest)
     json_put_text(w, "digest", str_from(hex));
 }
 
-static void put_money(struct json_writer *w, const char *key, int64_t usd_nanos)
+void view_money(struct json_writer *w, const char *key, int64_t usd_nanos)
 {
     CLEANUP(buf_done) struct buf text = buf_init(MONEY_TEXT_MAX);
     (void)money_print(usd_nanos, &text);
@@ -133,7 +133,7 @@ static void put_usage(struct json_writer *w, const Pb__Usage *usage)
         json_member(w, "cost_usd");
         json_write_null(w);
     } else {
-        put_money(w, "cost_usd", usage ? usage->cost_usd_nanos : 0);
+        view_money(w, "cost_usd", usage ? usage->cost_usd_nanos : 0);
     }
     if (usage && usage->simulated) json_put_bool(w, "simulated", true);
     json_end_object(w);
@@ -194,7 +194,7 @@ static void put_budget(struct json_writer *w, const Pb__RunView *run)
     if (run->budget_usd_nanos == 0 && run->budget_tokens == 0) return;
     json_member(w, "budget");
     json_begin_object(w);
-    if (run->budget_usd_nanos > 0) put_money(w, "usd", run->budget_usd_nanos);
+    if (run->budget_usd_nanos > 0) view_money(w, "usd", run->budget_usd_nanos);
     if (run->budget_tokens > 0) json_put_int(w, "tokens", run->budget_tokens);
     json_end_object(w);
 }

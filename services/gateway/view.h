@@ -13,6 +13,7 @@
 
 /** Members that are left out where there is nothing: an empty text, no time, no document. */
 void view_text_if(struct json_writer *w, const char *key, const char *text);
+void view_money(struct json_writer *w, const char *key, int64_t usd_nanos);
 void view_time_if(struct json_writer *w, const char *key, int64_t unix_us);
 void view_json_if(struct json_writer *w, const char *key, ProtobufCBinaryData document);
 

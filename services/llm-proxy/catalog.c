@@ -124,3 +124,20 @@ int64_t catalog_cost(const struct catalog *catalog, const struct route_target *t
     *ret_kind = COST_KIND_REPORTED;
     return picos / PICOS_PER_NANO + (picos % PICOS_PER_NANO >= PICOS_PER_NANO / 2);
 }
+
+bool catalog_dearest(const struct catalog *catalog, const struct llm_route *route,
+                     int64_t *ret_input_picos, int64_t *ret_output_picos)
+{
+    *ret_input_picos  = 0;
+    *ret_output_picos = 0;
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        const struct route_target *target = &route->targets[i];
+        if (target->provider->kind->is_simulated || target->provider->is_free) continue;
+        const struct price *price = find_price(catalog, target);
+        if (!price) return false;
+        if (price->input > *ret_input_picos) *ret_input_picos = price->input;
+        if (price->cached > *ret_input_picos) *ret_input_picos = price->cached;
+        if (price->output > *ret_output_picos) *ret_output_picos = price->output;
+    }
+    return true;
+}

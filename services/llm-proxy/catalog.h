@@ -82,4 +82,9 @@ enum cost_kind {
 int64_t catalog_cost(const struct catalog *catalog, const struct route_target *target,
                      const struct llm_usage *usage, enum cost_kind *ret_kind);
 
+/** What a token costs at most of those that a route may ask, in pico-dollars; nothing of providers
+ * that are free or simulated. False: one of them has no price. */
+bool catalog_dearest(const struct catalog *catalog, const struct llm_route *route,
+                     int64_t *ret_input_picos, int64_t *ret_output_picos);
+
 #endif

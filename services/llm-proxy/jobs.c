@@ -36,7 +36,9 @@ struct chat_job {
     json input; /* the request's texts are views of it */
     struct chat_request *request;
     struct llm_route scratch;
-    bool has_one_provider;    /* its route */
+    bool has_one_provider; /* its route */
+    bool is_priced;        /* likewise: `price` is known */
+    Pb__ModelPrice price;
     struct llm_call *call;    /* of a chat */
     struct embed_call *embed; /* of embeddings */
 };
@@ -65,7 +67,7 @@ static void chat_job_free(struct chat_job *chat)
  */
 
 static void report_error(struct worker_job *job, json error, bool is_transient,
-                         const Pb__Usage *usage)
+                         const Pb__Usage *usage, const Pb__ModelPrice *price)
 {
     CLEANUP(buf_done) struct buf text = buf_init(OUTPUT_MAX);
     (void)json_print(error, JSON_COMPACT, &text);
@@ -73,6 +75,7 @@ static void report_error(struct worker_job *job, json error, bool is_transient,
     failed.error_json    = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
     failed.transient     = is_transient;
     failed.usage         = (Pb__Usage *)(uintptr_t)usage;
+    failed.price         = (Pb__ModelPrice *)(uintptr_t)price;
     worker_fail(job, &failed);
 }
 
@@ -80,7 +83,7 @@ static void report_kind(struct worker_job *job, enum error_kind kind, uint32_t h
                         bool is_transient)
 {
     CLEANUP(json_unrefp) json error = error_new(kind, http, detail, (str){});
-    report_error(job, error, is_transient, NULL);
+    report_error(job, error, is_transient, NULL, NULL);
 }
 
 static void put_usage(struct json_writer *w, const Pb__Usage *usage)
@@ -100,6 +103,12 @@ static void put_usage(struct json_writer *w, const Pb__Usage *usage)
     json_end_object(w);
 }
 
+/* NULL: nobody knows. */
+static Pb__ModelPrice *price_of(struct chat_job *chat)
+{
+    return chat->is_priced ? &chat->price : NULL;
+}
+
 /* Ends the object that has been begun. */
 static void report_output(struct chat_job *chat, const struct llm_outcome *outcome,
                           struct json_writer *w, const struct buf *text)
@@ -114,6 +123,7 @@ static void report_output(struct chat_job *chat, const struct llm_outcome *outco
     Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
     completed.output_json = (ProtobufCBinaryData){.data = (uint8_t *)text->ptr, .len = text->len};
     completed.usage       = (Pb__Usage *)(uintptr_t)&outcome->usage;
+    completed.price       = price_of(chat);
     worker_complete(chat->job, &completed);
 }
 
@@ -175,7 +185,7 @@ static void on_answered(struct chat_job *chat, const struct llm_outcome *outcome
     /* What was produced is paid for, also when its shape is wrong. */
     CLEANUP(json_unrefp)
     json problem = error_new(ERROR_VALIDATION, 0, str_from(error.text), (str){});
-    report_error(chat->job, problem, false, &outcome->usage);
+    report_error(chat->job, problem, false, &outcome->usage, price_of(chat));
 }
 
 static enum error_kind kind_of(const struct llm_error *error)
@@ -243,6 +253,7 @@ static void on_failed(struct chat_job *chat, const struct llm_outcome *ended)
     failed.error_json     = (ProtobufCBinaryData){.data = (uint8_t *)text.ptr, .len = text.len};
     failed.transient      = is_transient(error->class);
     failed.retry_after_ms = error->retry_after_ms;
+    failed.price          = price_of(chat);
     failed.outcomes       = list;
     failed.n_outcomes     = outcome.failed && *ended->provider ? 1 : 0;
     worker_fail(chat->job, &failed);
@@ -311,6 +322,21 @@ static bool has_one_provider(const struct llm_route *route)
     return true;
 }
 
+/* A budget of money is charged that does not take what has no price. */
+static void report_unpriced(struct chat_job *chat)
+{
+    enum { HTTP_PAYMENT_REQUIRED = 402 };
+    struct error error = {};
+    (void)fail(&error, STATUS_RESOURCE_EXHAUSTED,
+               "the model `" STR_FMT "` has no price, so a budget of money cannot be charged: name "
+               "its price in `llm.prices`",
+               STR_ARG(chat->request->model));
+    CLEANUP(json_unrefp)
+    json problem = error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
+                                 str_from(error.text), (str){});
+    report_error(chat->job, problem, false, NULL, NULL);
+}
+
 static void run_chat(struct jobs *jobs, struct worker_job *job)
 {
     struct error error    = {};
@@ -338,6 +364,14 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
     }
     int64_t deadline_ms    = llm_deadline_ms(job->leased->deadline_us);
     chat->has_one_provider = has_one_provider(route);
+    pb__model_price__init(&chat->price);
+    chat->is_priced =
+        catalog_dearest(jobs->catalog, route, &chat->price.input_picos, &chat->price.output_picos);
+    if (job->leased->needs_price && !chat->is_priced) {
+        report_unpriced(chat);
+        chat_job_free(chat);
+        return;
+    }
     if (!is_embedding(job->leased)) {
         chat->call =
             llm_call_start(jobs->pipeline, chat->request, route, deadline_ms, on_done, chat);

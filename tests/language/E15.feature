@@ -22,7 +22,7 @@ Feature: E15 budgets
       """
     And the start request says:
       """yaml
-      budget: { tokens: 2 }
+      budget: { tokens: 12 }
       """
     When the workflow is executed
     Then the workflow should fault with error:
@@ -33,14 +33,14 @@ Feature: E15 budgets
       """
     And the run's 'budget.tokens' should be:
       """yaml
-      2
+      12
       """
 
   @http
   Scenario: A compensation is never stopped by a budget
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: e15-undo, version: '1.0.0', metadata: { tutti: { saga: true, budget: { tokens: 2 } } } }
+      document: { dsl: '1.0.3', namespace: language, name: e15-undo, version: '1.0.0', metadata: { tutti: { saga: true, budget: { tokens: 12 } } } }
       do:
         - one:
             call: llm.chat
@@ -67,7 +67,7 @@ Feature: E15 budgets
       """
     And a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: e15-parent, version: '1.0.0', metadata: { tutti: { budget: { tokens: 2 } } } }
+      document: { dsl: '1.0.3', namespace: language, name: e15-parent, version: '1.0.0', metadata: { tutti: { budget: { tokens: 12 } } } }
       do:
         - bounded: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: true } } } } } ], catch: { as: e, do: [ { kept: { set: { text: '${ $e.detail }' }, export: { as: '{ said: .text }' } } } ] } }
         - spent: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: false } } } } } ], catch: { as: e, do: [ { kept: { set: { type: '${ $e.type }', child: '${ $context.said | test("at /do/1/more") }' } } } ] } }

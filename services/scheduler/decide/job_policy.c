@@ -56,18 +56,11 @@ status job_attempt_timeout(struct scene *scene, const struct job_policy *policy,
     return STATUS_OK;
 }
 
-static int64_t tokens_of(const struct usage *usage)
-{
-    int64_t tokens   = 0;
-    bool is_too_many = __builtin_add_overflow(usage->input_tokens, usage->output_tokens, &tokens);
-    return is_too_many ? INT64_MAX : tokens;
-}
-
 status job_check_budget(const struct run *run, const struct task *task, json *ret_error)
 {
     bool is_costly =
         run->budget_usd_nanos > 0 && run->usage.cost_usd_nanos >= run->budget_usd_nanos;
-    bool is_wordy = run->budget_tokens > 0 && tokens_of(&run->usage) >= run->budget_tokens;
+    bool is_wordy = run->budget_tokens > 0 && usage_tokens(&run->usage) >= run->budget_tokens;
     if (!is_costly && !is_wordy) return STATUS_OK;
 
     *ret_error = error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
@@ -84,5 +77,5 @@ void job_budget_left(const struct run *run, int64_t *ret_usd_nanos, int64_t *ret
     if (run->budget_usd_nanos > 0) {
         *ret_usd_nanos = run->budget_usd_nanos - run->usage.cost_usd_nanos;
     }
-    if (run->budget_tokens > 0) *ret_tokens = run->budget_tokens - tokens_of(&run->usage);
+    if (run->budget_tokens > 0) *ret_tokens = run->budget_tokens - usage_tokens(&run->usage);
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/events.h"
 #include "workflow/errors.h"
 
@@ -40,6 +41,7 @@ static status order(struct engine *engine, struct live_run *live, const struct e
     ordered.traceparent       = live->traceparent;
     ordered.budget_usd_nanos  = event->budget_usd_nanos;
     ordered.budget_tokens     = event->budget_tokens;
+    TRY(engine_scopes_of(engine, row, &ordered.charged_to, &ordered.n_charged_to, reterr));
     TRY(json_in(engine->arena, event->value, &ordered.input_json, reterr));
     Pb__Message message  = PB__MESSAGE__INIT;
     message.content_case = PB__MESSAGE__CONTENT_RUN_ORDER;
@@ -230,6 +232,8 @@ static status command_of_order(struct engine *engine, const Pb__RunOrder *ordere
     request->traceparent      = ordered->traceparent;
     request->budget_usd_nanos = ordered->budget_usd_nanos;
     request->budget_tokens    = ordered->budget_tokens;
+    request->charged_to       = ordered->charged_to;
+    request->n_charged_to     = ordered->n_charged_to;
     request->labels           = ordered->labels;
     request->n_labels         = ordered->n_labels;
     *origin = (struct start_origin){.parent_task = ordered->parent_task, .depth = ordered->depth};

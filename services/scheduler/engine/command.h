@@ -76,6 +76,8 @@ enum command_kind {
     COMMAND_SET_LIMIT,          /* Pb__SetLimit -> Pb__LimitView */
     COMMAND_LEASE_LIMITS,       /* Pb__LeaseLimits -> Pb__LeasedLimits */
     COMMAND_CLEAR_CALL_CACHE,   /* Pb__ClearCache -> Pb__ClearedCache */
+    COMMAND_PUT_BUDGET,         /* Pb__PutBudget -> Pb__BudgetView */
+    COMMAND_DELETE_BUDGET,      /* Pb__DeleteBudget -> Pb__DeletedBudget */
 
     /* Between engines, and around them. */
     COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */

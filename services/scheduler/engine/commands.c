@@ -1,5 +1,6 @@
 /* What the engine does with each kind of command. */
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
@@ -58,6 +59,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
     case COMMAND_SET_LIMIT: return engine_set_limit(engine, command, reterr);
     case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
+    case COMMAND_PUT_BUDGET: return engine_put_budget(engine, command, reterr);
+    case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;

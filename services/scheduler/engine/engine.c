@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events.h"
@@ -83,6 +84,7 @@ static status settle_all(struct engine *engine, struct error *reterr)
     do {
         TRY(engine_slots_settle(engine, reterr));
         TRY(engine_events_settle(engine, reterr));
+        TRY(engine_budgets_settle(engine, reterr));
         TRY(engine_dispatch(engine, reterr));
     } while (engine->freed.count > 0);
     return STATUS_OK;

@@ -79,6 +79,16 @@ void open_job_set_probe(struct job_queues *queues, struct open_job *job, bool is
     place_again(queues, job, now_us);
 }
 
+struct fundings *job_queues_fundings(struct job_queues *queues)
+{
+    return &queues->fundings;
+}
+
+void open_job_place(struct job_queues *queues, struct open_job *job, int64_t now_us)
+{
+    place_again(queues, job, now_us);
+}
+
 void target_place_jobs(struct job_queues *queues, struct target *target, int64_t now_us)
 {
     for (struct open_job *job = target->first; job; job = job->target_next) {

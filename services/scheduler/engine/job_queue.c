@@ -61,7 +61,8 @@ struct job_queues *job_queues_new(bool is_owner, uint16_t partitions)
     queues->throttled         = heap_init(opens_before);
     queues->targets           = targets_new();
     queues->lines             = lines_new();
-    queues->limits            = limits_new(is_owner, partitions);
+    fundings_init(&queues->fundings);
+    queues->limits = limits_new(is_owner, partitions);
     return queues;
 }
 
@@ -80,6 +81,7 @@ static void queue_free(struct queue *queue)
 
 static void job_free(struct open_job *job)
 {
+    funding_free(job->funding);
     free(job->limit_key);
     free(job->limit_name);
     free(job);
@@ -91,6 +93,7 @@ void job_queues_free(struct job_queues *queues)
     size_t cursor = 0;
     void *job     = NULL;
     while (map_next(queues->by_id, &cursor, NULL, &job)) job_free(job);
+    fundings_done(&queues->fundings);
     for (size_t i = 0; i < queues->queue_count; i++) queue_free(queues->queues[i]);
     free(queues->queues);
     map_free(queues->by_name);
@@ -206,10 +209,12 @@ void job_place(struct job_queues *queues, struct open_job *job, int64_t now_us)
     struct queue *queue = job->queue;
     bool is_due         = job->due_us <= now_us;
     bool is_shut_out    = job->target && !job->is_probe && target_is_shut(job->target);
-    if (job->is_held || (is_due && is_shut_out)) {
+    bool is_stopped     = job->is_held || (is_due && is_shut_out);
+    bool is_unfunded    = fundings_place(&queues->fundings, job->funding, is_due, is_stopped);
+    if (is_stopped || is_unfunded) {
         job->state = OPEN_JOB_HELD;
         queue->held_count++;
-        if (!job->is_held) shut_out(queues, job);
+        if (!job->is_held && is_shut_out) shut_out(queues, job);
     } else if (is_due) {
         job->state = OPEN_JOB_READY;
         line_add(job->line, job);
@@ -241,8 +246,9 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
     added->target          = NULL;
     added->limit_key       = NULL;
     added->limit_name      = NULL;
+    if (added->funding) added->funding->job = added;
     if (!map_put(queues->by_id, str_from(added->id.text), added)) {
-        free(added);
+        job_free(added);
         return NULL;
     }
     if (job->limit_key) added->limit_key = mem_dup(job->limit_key, strlen(job->limit_key));

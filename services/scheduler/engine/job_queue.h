@@ -2,9 +2,9 @@
  * job_queue: the order of all open jobs of a partition, in memory.
  *
  * Every open job is in one of four places: ready (a worker may have it), delayed (its time has not
- * come), held (its run is suspended, or its target is shut) or leased (a worker has it, until its
- * lease or its attempt is over). The truth is in the tables; this is rebuilt from them at start and
- * says nothing that they do not.
+ * come), held (its run is suspended, its target is shut, or its budgets have not let it go) or
+ * leased (a worker has it, until its lease or its attempt is over). The truth is in the tables;
+ * this is rebuilt from them at start and says nothing that they do not.
  *
  * Order: workflows take turns (queues/line.h). The jobs of one go by time, and one step of priority
  * is worth QUEUE_AGEING_US of waiting. So urgent jobs go first and no job waits for ever. Jobs of
@@ -21,6 +21,7 @@
 #include "base/id.h"
 #include "base/status.h"
 #include "scheduler/engine/breakers/targets.h"
+#include "scheduler/engine/budgets/funding.h"
 #include "scheduler/engine/heap.h"
 #include "scheduler/engine/limits/limit.h"
 #include "scheduler/engine/queues/line.h"
@@ -82,6 +83,8 @@ struct open_job {
     bool fails_on_open;                             /* its task would rather fail than be held */
     bool is_shut_out;                               /* held, because of its target */
 
+    struct funding *funding; /* owned; how it stands with budgets. NULL: nobody is asked */
+
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
     bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
@@ -130,8 +133,15 @@ struct line *job_line_at(struct job_queues *queues, struct queue *queue, str wor
 
 size_t job_queues_line_count(const struct job_queues *queues);
 
-/** Adds an open job: ready, delayed or held. Copies `job`; returns the copy, which lives until
- * open_job_remove(). A job without a line is in the one of no workflow. NULL: QUEUE_JOBS_MAX. */
+/** What its jobs have to do with budgets. */
+struct fundings *job_queues_fundings(struct job_queues *queues);
+
+/** Its funding has changed: it is placed anew, unless it is leased. */
+void open_job_place(struct job_queues *queues, struct open_job *job, int64_t now_us);
+
+/** Adds an open job: ready, delayed or held. Takes its funding. Copies `job`; returns the copy,
+ * which lives until open_job_remove(). A job without a line is in the one of no workflow. NULL:
+ * QUEUE_JOBS_MAX. */
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job,
                               int64_t now_us);
 struct open_job *open_job_find(struct job_queues *queues, str id);

@@ -16,6 +16,7 @@ struct job_queues {
     struct targets *targets; /* owned */
     struct lines *lines;     /* owned */
     struct limits *limits;   /* owned */
+    struct fundings fundings;
 };
 
 /** Takes a job out of the place that it is in; puts one that waits where it belongs. */

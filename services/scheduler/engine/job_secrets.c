@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "scheduler/decide/job_arguments.h"
-#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "json/json_text.h"
 
 enum { PLACEHOLDER_BYTES = 16, INPUT_SIZE_MAX = 64 << 20 /* bytes */ };
@@ -56,6 +56,7 @@ status engine_fill_secrets(struct engine *engine, struct open_job *job, Pb__JobR
     *ret_filled           = false;
     TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
     if (!live) {
+        TRY(engine_fund_end(engine, job, reterr));
         open_job_remove(engine->queues, job); /* its run cannot be read: nobody waits for it */
         return STATUS_OK;
     }

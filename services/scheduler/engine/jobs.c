@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/limits/engine_limits.h"
@@ -71,6 +72,11 @@ status engine_ready_put(struct engine *engine, struct open_job *job, struct erro
         record.limit_rate_count     = job->limit_rule.rate_count;
         record.limit_rate_period_us = job->limit_rule.rate_period_us;
     }
+    Pb__JobFunding funding;
+    if (job->funding) {
+        funding_to_row(job->funding, &funding);
+        record.funding = &funding;
+    }
     if (job->state == OPEN_JOB_LEASED) {
         record.is_leased       = true;
         record.lease_ms        = job->lease_ms;
@@ -123,13 +129,18 @@ static const char *text_of(struct engine *engine, json value)
     return json_is(value, JSON_TEXT) ? text_in(engine->arena, json_str(value)) : "";
 }
 
-/* What undoes something waits, whatever its task would rather. */
-static bool fails_on_open(const struct live_run *live, const struct event *event)
+bool engine_job_undoes(const struct live_run *live, const struct event *event)
 {
     const struct task *task             = &run_workflow(live->run)->tasks[event->task];
     const struct activation *activation = job_activation(live->run, str_from(event->id.text));
-    return task->kind == TASK_CALL && task->call.fails_on_open && !task->is_compensation &&
-           !(activation && activation->undo);
+    return task->is_compensation || (activation && activation->undo);
+}
+
+/* What undoes something waits, whatever its task would rather. */
+static bool fails_on_open(const struct live_run *live, const struct event *event)
+{
+    const struct task *task = &run_workflow(live->run)->tasks[event->task];
+    return task->kind == TASK_CALL && task->call.fails_on_open && !engine_job_undoes(live, event);
 }
 
 /* Where it takes its turn with those of other workflows. */
@@ -165,6 +176,7 @@ static status place(struct engine *engine, const struct live_run *live, const st
         .fresh_turn    = engine->turn,
     };
     TRY(engine_job_limits(engine, live, event, &job, reterr));
+    job.funding            = engine_fund(engine, live, event, record->job->function);
     struct open_job *added = open_job_add(engine->queues, &job, engine->now_us);
     if (!added) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "over %d open jobs",
@@ -370,6 +382,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     id_key(&key, str_from(job->id.text));
     TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
     TRY(engine_ready_delete(engine, job, reterr));
+    TRY(engine_fund_end(engine, job, reterr));
     count_job_finished(engine->options.metrics, job->queue->name, str_from(function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
     bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
@@ -394,6 +407,7 @@ status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool
         if (!job) continue; /* as below */
         bool gives_back = is_held && job->is_probe && job->state != OPEN_JOB_LEASED;
         if (gives_back) engine_note_silence(engine, job, false); /* another one may go */
+        if (!is_held) TRY(engine_fund_wake(engine, job, reterr));
         open_job_hold(engine->queues, job, is_held, engine->now_us);
         TRY(engine_ready_put(engine, job, reterr));
     }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "job.pb-c.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/job_rows.h"
 #include "scheduler/engine/queues/engine_queues.h"
@@ -88,6 +89,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     if (read != STATUS_OK) {
         log_write(LOG_ERROR, "job.unreadable", LOG_TEXT_OF("job", job->id.text),
                   LOG_TEXT_OF("error", why.text));
+        TRY(engine_fund_end(engine, job, reterr));
         open_job_remove(engine->queues, job);
         return STATUS_OK;
     }
@@ -118,6 +120,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->probe            = job->is_probe;
     leased->queued_us        = job->queued_us;
     if (job->target) leased->target = text_in(arena, job->target->name);
+    leased->needs_price      = job->funding && job->funding->needs_price;
     count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
                      engine->now_us - job->due_us);
     *ret_leased = leased;

@@ -1,6 +1,7 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/limits/engine_limits.h"
@@ -47,6 +48,14 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_limit_asks(engine, message->limit_asks, reterr);
     case PB__MESSAGE__CONTENT_LIMIT_NEWS:
         return engine_take_limit_news(engine, message->limit_news, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_ASK:
+        return engine_take_budget_ask(engine, message->budget_ask, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_ANSWER:
+        return engine_take_budget_answer(engine, message->budget_answer, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_END:
+        return engine_take_budget_end(engine, message->budget_end, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_NEWS:
+        return engine_take_budget_news(engine, message->budget_news, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
@@ -119,10 +120,12 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
     job.limit_rule = (struct queue_limits){.concurrency    = record->limit_concurrency,
                                            .rate_count     = record->limit_rate_count,
                                            .rate_period_us = record->limit_rate_period_us};
+    if (record->funding) job.funding = funding_from_row(record->funding);
     if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
 
     struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);
     if (!added) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d open jobs", QUEUE_JOBS_MAX);
+    if (record->funding) engine_fund_restore(engine, added, record->funding);
     if (record->is_leased) lease_again(recovery, added, record);
     return STATUS_OK;
 }
@@ -194,6 +197,7 @@ status engine_drop_jobs_of(struct engine *engine, str run, struct error *reterr)
         id_key(&key, str_from(job->id.text));
         TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
         TRY(engine_ready_delete(engine, job, reterr));
+        TRY(engine_fund_end(engine, job, reterr));
         open_job_remove(engine->queues, job);
     }
     return STATUS_OK;
@@ -260,6 +264,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_limits_recover(engine, reterr));
     TRY(engine_breakers_recover(engine, reterr));
     TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
+    TRY(engine_budgets_recover(engine, reterr));
     TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
     TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
     uint64_t redriven = 0;
@@ -321,6 +326,7 @@ void engine_forget(struct engine *engine)
     event_hub_done(&engine->hub);
     breakers_free(engine->breakers);
     engine->breakers = NULL;
+    engine_budgets_forget(engine);
     map_free(engine->cancelled_jobs);
     map_free(engine->known_digests);
     engine->queues         = NULL;

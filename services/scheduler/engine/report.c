@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/webhooks.h"
 #include "scheduler/engine/wish.h"
@@ -112,6 +113,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     struct live_run *live = NULL;
     const struct id id    = job->id; /* the job may be gone afterwards */
     if (report->wire) engine_note_report(engine, job, report->wire, report->value);
+    TRY(engine_fund_report(engine, job, report->wire, reterr));
     TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
     *ret_code = STATUS_FAILED_PRECONDITION;
     if (!live) {
@@ -143,6 +145,7 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
     TRY(engine_ready_delete(engine, job, reterr));
     job->fresh = NULL;
+    TRY(engine_fund_end(engine, job, reterr));
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;

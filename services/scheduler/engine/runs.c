@@ -1,4 +1,5 @@
 /* Commands to runs that exist. */
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/erasure.h"
 
 /* --- one command to one run --------------------------------------------------------------------
@@ -109,6 +110,18 @@ status engine_suspend_run(struct engine *engine, struct command *command, struct
 status engine_resume_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     return stop_run(engine, command, resume, reterr);
+}
+
+status engine_resume(struct engine *engine, struct live_run *live, str reason, str by,
+                     struct error *reterr)
+{
+    const struct decide_env env = engine_env(engine);
+    struct error why            = {};
+    engine_work_begin(engine, str_from(live->id.text));
+    status decided = resume(live->run, &env, reason, by, &engine->events, &why);
+    status kept    = decided == STATUS_OK ? engine_keep(engine, live, reterr) : STATUS_OK;
+    engine_work_end(engine);
+    return kept;
 }
 
 status engine_terminate(struct engine *engine, struct live_run *live, str reason, str by,

@@ -69,6 +69,8 @@ status engine_row_make(struct engine *engine, const struct command *command, str
     row->slot_group      = text_in(arena, str_from(request->slot_group));
     live->has_slot       = *request->slot_group != '\0';
     row->forked_sequence = request->forked_sequence;
+    row->n_charged_to    = request->n_charged_to;
+    row->charged_to      = request->charged_to; /* of an order, which lives as long as the turn */
     if (command->origin && command->origin->parent.text[0]) {
         row->parent_run  = text_in(arena, str_from(command->origin->parent.text));
         row->parent_task = text_in(arena, str_from(command->origin->parent_task));

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/redrive/redrive.h"
 
@@ -52,6 +53,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us = earliest(due_us, engine_breakers_due_us(engine));
     due_us = earliest(due_us, engine_redrives_due_us(engine));
     if (limits_have_changed(job_queues_limits(engine->queues))) due_us = 0;
+    due_us = earliest(due_us, engine_budgets_due_us(engine));
     if (due_us == INT64_MAX) return INT64_MAX;
     int64_t now_us   = engine_time_us(engine);
     int64_t ahead_us = due_us - now_us;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { BYTES_PER_TOKEN = 4, TEXT_MAX = 64 << 20 /* bytes of one result */ };
+enum { TEXT_MAX = 64 << 20 /* bytes of one result */ };
 
 /* --- asking ------------------------------------------------------------------------------------
  */
@@ -17,12 +17,11 @@ static size_t text_size(json value)
     return json_is(value, JSON_TEXT) ? json_str(value).len : 0;
 }
 
-/* Text alone: pictures and the like cost what only the provider knows. */
-int64_t agent_turn_tokens(const struct agent *agent)
+size_t chat_text_size(json messages)
 {
     size_t size = 0;
-    for (size_t i = 0; i < json_count(agent->messages); i++) {
-        json message = json_at(agent->messages, i);
+    for (size_t i = 0; i < json_count(messages); i++) {
+        json message = json_at(messages, i);
         json content = json_get_text(message, "content");
         json calls   = json_get_text(message, "tool_calls");
         size += text_size(content);
@@ -34,7 +33,12 @@ int64_t agent_turn_tokens(const struct agent *agent)
                 text_size(json_get_text(json_get_text(json_at(calls, c), "function"), "arguments"));
         }
     }
-    return (int64_t)(size / BYTES_PER_TOKEN);
+    return size;
+}
+
+int64_t agent_turn_tokens(const struct agent *agent)
+{
+    return (int64_t)(chat_text_size(agent->messages) / CHAT_BYTES_PER_TOKEN);
 }
 
 /* A budget of tokens also bounds the answer: `max_tokens` is what is left, if that is less. */

@@ -17,3 +17,10 @@ void usage_add(struct usage *total, const struct usage *more)
     if (more->source > total->source) total->source = more->source;
     total->is_simulated |= more->is_simulated;
 }
+
+int64_t usage_tokens(const struct usage *usage)
+{
+    int64_t tokens   = 0;
+    bool is_too_many = __builtin_add_overflow(usage->input_tokens, usage->output_tokens, &tokens);
+    return is_too_many ? INT64_MAX : tokens;
+}

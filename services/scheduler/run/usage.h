@@ -31,4 +31,7 @@ struct usage {
  * the less certain one (the larger number) stays. */
 void usage_add(struct usage *total, const struct usage *more);
 
+/** Input and output together, at most INT64_MAX. */
+int64_t usage_tokens(const struct usage *usage);
+
 #endif

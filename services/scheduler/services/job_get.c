@@ -24,8 +24,9 @@ status job_state_fill(struct txn *txn, const Pb__JobRecord *record, struct arena
     view->state = "dead";
     if (!ready) return STATUS_OK;
     TRY(job_wait_target(txn, ready, record->due_us, now_us, arena, &target, reterr));
-    view->state = record->due_us > now_us ? "delayed" : "queued";
-    if (ready->is_held || target.len > 0) view->state = "held";
+    view->state        = record->due_us > now_us ? "delayed" : "queued";
+    const char *budget = job_wait_budget(ready, record->due_us, now_us);
+    if (ready->is_held || target.len > 0 || budget) view->state = "held";
     if (ready->is_leased) {
         view->state  = "leased";
         view->holder = ready->holder;

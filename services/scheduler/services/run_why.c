@@ -193,6 +193,12 @@ static status explain_task(struct why *why, struct error *reterr)
     const char *since = time_text(why, one->since_us);
     const char *run   = why->view->id;
     if (strcmp(one->kind, "job") == 0) return explain_job(why, reterr);
+    if (strcmp(one->kind, "budget") == 0) {
+        one->reason = said(arena_printf(why->arena, "the call at %s is held since %s: %s",
+                                        one->task, since, one->detail));
+        one->advice = "wait, or raise the budget: `tutti budget` shows all of them";
+        return STATUS_OK;
+    }
     if (strcmp(one->kind, "timer") == 0) {
         one->reason = said(
             arena_printf(why->arena, "%s waits until %s", one->task, time_text(why, one->due_us)));
@@ -233,6 +239,7 @@ static status explain_task(struct why *why, struct error *reterr)
 
 struct pause {
     int64_t since_us;
+    bool is_of_budget;
     const char *reason;
     bool is_own; /* of the suite, not of somebody */
     struct arena *arena;
@@ -242,11 +249,12 @@ static void find_pause(const struct run *, const struct event *event, void *cont
 {
     struct pause *pause = context;
     if (event->kind != EVENT_RUN_SUSPENDED) return;
-    json reason     = json_get_text(event->value, "reason");
-    json by         = json_get_text(event->value, "by");
-    pause->is_own   = json_is(by, JSON_TEXT) && str_is(json_str(by), RUN_PAUSED_BY);
-    pause->since_us = event->time_us;
-    pause->reason   = json_is(reason, JSON_TEXT) ? text_in(pause->arena, json_str(reason)) : "";
+    json reason         = json_get_text(event->value, "reason");
+    json by             = json_get_text(event->value, "by");
+    pause->is_own       = json_is(by, JSON_TEXT) && str_is(json_str(by), RUN_PAUSED_BY);
+    pause->is_of_budget = json_is(by, JSON_TEXT) && str_is(json_str(by), "budget");
+    pause->since_us     = event->time_us;
+    pause->reason       = json_is(reason, JSON_TEXT) ? text_in(pause->arena, json_str(reason)) : "";
 }
 
 static status explain_pause(struct why *why, struct error *reterr)
@@ -263,9 +271,14 @@ static status explain_pause(struct why *why, struct error *reterr)
     TRY(add(why, "paused", pause.since_us, reterr));
     bool has_reason  = pause.reason && *pause.reason;
     why->one->detail = has_reason ? pause.reason : "";
+    bool is_ours     = pause.is_own || pause.is_of_budget;
     why->one->reason = said(arena_printf(
-        why->arena, "%s at %s%s%s", pause.is_own ? "it was suspended" : "somebody has suspended it",
+        why->arena, "%s at %s%s%s", is_ours ? "it was suspended" : "somebody has suspended it",
         time_text(why, pause.since_us), has_reason ? ": " : "", has_reason ? pause.reason : ""));
+    if (pause.is_of_budget) {
+        why->one->advice = "raise the budget (`tutti budget` shows all of them) and it goes on";
+        return STATUS_OK;
+    }
     why->one->advice = said(arena_printf(
         why->arena, pause.is_own ? "`tutti retry %s` tries it again" : "`tutti resume %s`",
         why->view->id));

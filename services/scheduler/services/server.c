@@ -4,6 +4,7 @@
 #include "assistant.pb-c.h"
 #include "base/mem.h"
 #include "breaker.pb-c.h"
+#include "budget.pb-c.h"
 #include "call_cache.pb-c.h"
 #include "dead_letter.pb-c.h"
 #include "event.pb-c.h"
@@ -94,6 +95,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},
         {&pb__limits__descriptor, limit_service_methods, scheduler},
+        {&pb__budgets__descriptor, budget_service_methods, scheduler},
         {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},
         {&pb__partitions__descriptor, partition_service_methods, scheduler},
         {},

@@ -17,6 +17,7 @@ extern const struct rpc_method assistant_service_methods[];
 extern const struct rpc_method dead_letter_service_methods[];
 extern const struct rpc_method breaker_service_methods[];
 extern const struct rpc_method limit_service_methods[];
+extern const struct rpc_method budget_service_methods[];
 extern const struct rpc_method call_cache_service_methods[];
 extern const struct rpc_method partition_service_methods[];
 extern const struct rpc_method schedule_service_methods[];

@@ -57,6 +57,9 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_CALL_CACHE_TOTALS] = "call_cache_totals",
     [TABLE_REDRIVES]     = "redrives",
     [TABLE_REDO] = "redo",
+    [TABLE_BUDGETS]      = "budgets",
+    [TABLE_BUDGET_ASKS]  = "budget_asks",
+    [TABLE_MODEL_PRICES] = "model_prices",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */
@@ -111,6 +114,19 @@ void breaker_key(struct key *key, str target)
 void limit_key(struct key *key, str name)
 {
     breaker_key(key, name);
+}
+
+void budget_key(struct key *key, str namespace, str name)
+{
+    key_begin(key);
+    key_put_text(key, namespace);
+    if (name.len > 0) key_put_text(key, name);
+}
+
+void model_price_key(struct key *key, str model)
+{
+    key_begin(key);
+    key_put_text(key, model);
 }
 
 void queue_key(struct key *key, str namespace, str queue)

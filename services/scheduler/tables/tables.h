@@ -72,6 +72,10 @@ enum table {
     TABLE_CALL_CACHE_TOTALS,  /* namespace -> CacheTotals; partition 0 */
     TABLE_REDRIVES,           /* run id, idempotency key of a call -> RedriveRecord */
     TABLE_REDO,               /* store/redo.h: what was committed and is not in the archive yet */
+    TABLE_BUDGETS, /* namespace, name -> BudgetView (budget.proto); elsewhere than in partition 0
+                    * what that has said of them */
+    TABLE_BUDGET_ASKS,  /* job id -> BudgetAskRecord; partition 0 */
+    TABLE_MODEL_PRICES, /* model, as jobs name it -> ModelPrice */
     TABLE_COUNT,
 };
 
@@ -122,6 +126,10 @@ void function_key(struct key *key, str name, str version);
 /** `target` empty: the prefix of all. */
 void breaker_key(struct key *key, str target);
 void limit_key(struct key *key, str name);
+
+/** `name` empty: the prefix of all of the namespace. */
+void budget_key(struct key *key, str namespace, str name);
+void model_price_key(struct key *key, str model);
 
 /** `name` empty: the prefix of all of the namespace; `version` 0: of the assistant itself, and the
  * prefix of its versions. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "budget.pb-c.h"
 #include "event.pb-c.h"
 #include "subscription.pb-c.h"
 
@@ -29,11 +30,19 @@ static void must(status code, const struct error *error, const char *what)
 
 static void start_client(struct rig *rig)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__runs__descriptor,         &pb__jobs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor,    &pb__system__descriptor,        &pb__functions__descriptor,
-        &pb__events__descriptor,       &pb__subscriptions__descriptor, &pb__breakers__descriptor,
-        &pb__dead_letters__descriptor, &pb__partitions__descriptor,    NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__runs__descriptor,
+                                                                 &pb__jobs__descriptor,
+                                                                 &pb__workflows__descriptor,
+                                                                 &pb__approvals__descriptor,
+                                                                 &pb__system__descriptor,
+                                                                 &pb__functions__descriptor,
+                                                                 &pb__events__descriptor,
+                                                                 &pb__subscriptions__descriptor,
+                                                                 &pb__breakers__descriptor,
+                                                                 &pb__dead_letters__descriptor,
+                                                                 &pb__partitions__descriptor,
+                                                                 &pb__budgets__descriptor,
+                                                                 NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));

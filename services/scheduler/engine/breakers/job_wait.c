@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { DETAIL_MAX = 400 /* bytes */ };
+enum { DETAIL_MAX = 600 /* bytes */ };
 
 status ready_row_of(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,
                     Pb__ReadyRecord **ret_ready, struct error *reterr)
@@ -56,6 +56,26 @@ status job_wait_target(struct txn *txn, const Pb__ReadyRecord *ready, int64_t du
     return STATUS_OK;
 }
 
+const char *job_wait_budget(const Pb__ReadyRecord *ready, int64_t due_us, int64_t now_us)
+{
+    bool may_wait = ready->funding && !ready->is_leased && due_us <= now_us;
+    if (!may_wait || ready->funding->state == PB__FUNDING_STATE__FUNDING_STATE_GRANTED) return NULL;
+    return *ready->funding->told ? ready->funding->told : "its budgets are asked";
+}
+
+/* Sets what `wait` is for; the text stands before the job. */
+static status put_wait(Pb__Waiting *wait, const char *kind, str text, str job, struct arena *arena,
+                       struct error *reterr)
+{
+    char line[DETAIL_MAX];
+    (void)snprintf(line, sizeof line, STR_FMT ": job " STR_FMT, STR_ARG(text), STR_ARG(job));
+    char *detail = text_in(arena, str_from(line));
+    if (!detail) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
+    wait->kind   = kind;
+    wait->detail = detail;
+    return STATUS_OK;
+}
+
 /* `wait->detail` is the job's id. A job that is gone waits for nothing. */
 static status explain(struct txn *txn, Pb__Waiting *wait, int64_t now_us, struct arena *arena,
                       struct error *reterr)
@@ -73,25 +93,36 @@ static status explain(struct txn *txn, Pb__Waiting *wait, int64_t now_us, struct
     TRY(ready_row_of(txn, record, arena, &ready, reterr));
     if (!ready) return STATUS_OK;
     TRY(job_wait_target(txn, ready, record->due_us, now_us, arena, &target, reterr));
-    if (target.len == 0) return STATUS_OK;
-    char text[DETAIL_MAX];
-    (void)snprintf(text, sizeof text, STR_FMT ": job " STR_FMT, STR_ARG(target), STR_ARG(job));
-    char *detail = text_in(arena, str_from(text));
-    if (!detail) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "an answer is too large");
-    wait->kind   = "breaker";
-    wait->detail = detail;
+    if (target.len > 0) return put_wait(wait, "breaker", target, job, arena, reterr);
+    const char *budget = job_wait_budget(ready, record->due_us, now_us);
+    if (!budget) return STATUS_OK;
+    return put_wait(wait, "budget", str_from(budget), job, arena, reterr);
+}
+
+/* Nothing ever failed and nobody has a budget: the usual case. */
+static status may_be_held(struct txn *txn, const Pb__RunView *view, bool *ret_may,
+                          struct error *reterr)
+{
+    static const enum table tables[] = {TABLE_BREAKERS, TABLE_BUDGETS};
+    *ret_may                         = view->budget_tokens > 0 || view->budget_usd_nanos > 0;
+    for (size_t i = 0; i < ARRAY_LEN(tables) && !*ret_may; i++) {
+        bytes key  = {};
+        bytes row  = {};
+        status any = txn_last(txn, tables[i], &key, &row, NULL);
+        if (any != STATUS_OK && any != STATUS_NOT_FOUND) {
+            return fail(reterr, any, "table %s cannot be read", table_names[tables[i]]);
+        }
+        *ret_may = any == STATUS_OK;
+    }
     return STATUS_OK;
 }
 
 status run_waits_explain(struct txn *txn, Pb__RunView *view, int64_t now_us, struct arena *arena,
                          struct error *reterr)
 {
-    bytes key  = {};
-    bytes row  = {};
-    status any = txn_last(txn, TABLE_BREAKERS, &key, &row, NULL);
-    if (any == STATUS_NOT_FOUND) return STATUS_OK; /* nothing ever failed: the usual case */
-    if (any != STATUS_OK) return fail(reterr, any, "the breakers cannot be read");
-    for (size_t i = 0; i < view->n_waiting_for; i++) {
+    bool may_be = false;
+    TRY(may_be_held(txn, view, &may_be, reterr));
+    for (size_t i = 0; may_be && i < view->n_waiting_for; i++) {
         bool is_job = strcmp(view->waiting_for[i]->kind, "job") == 0;
         if (is_job) TRY(explain(txn, view->waiting_for[i], now_us, arena, reterr));
     }

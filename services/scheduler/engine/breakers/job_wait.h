@@ -1,4 +1,5 @@
-/** job_wait: whether an open job waits for the breaker of its target, as the rows say. */
+/** job_wait: whether an open job waits for the breaker of its target or for its budgets, as the
+ * rows say. */
 #ifndef SCHEDULER_BREAKER_JOB_WAIT_H
 #define SCHEDULER_BREAKER_JOB_WAIT_H
 
@@ -10,7 +11,10 @@
 status job_wait_target(struct txn *txn, const Pb__ReadyRecord *ready, int64_t due_us,
                        int64_t now_us, struct arena *arena, str *ret_target, struct error *reterr);
 
-/** Turns what a run waits for from `job` into `breaker`, where that is so. */
+/** What it waits for, if it is budgets; NULL: it does not. Lives as long as the row. */
+const char *job_wait_budget(const Pb__ReadyRecord *ready, int64_t due_us, int64_t now_us);
+
+/** Turns what a run waits for from `job` into `breaker` or `budget`, where that is so. */
 status run_waits_explain(struct txn *txn, Pb__RunView *view, int64_t now_us, struct arena *arena,
                          struct error *reterr);
 

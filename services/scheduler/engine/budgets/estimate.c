@@ -1,0 +1,59 @@
+#include "scheduler/engine/budgets/estimate.h"
+
+#include "scheduler/run/agent.h"
+#include "json/json_text.h"
+
+enum {
+    MESSAGE_TOKENS = 4,        /* around the texts of each */
+    PRINTED_MAX    = 16 << 20, /* bytes */
+};
+
+static size_t text_size(json value)
+{
+    size_t size = json_is(value, JSON_TEXT) ? json_str(value).len : 0;
+    for (size_t i = 0; json_is(value, JSON_ARRAY) && i < json_count(value); i++) {
+        json item = json_at(value, i);
+        size += json_is(item, JSON_TEXT) ? json_str(item).len : 0;
+    }
+    return size;
+}
+
+/* Of what is sent as it stands. */
+static size_t printed_size(json value)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(PRINTED_MAX);
+    if (json_is(value, JSON_INVALID)) return 0;
+    return json_print(value, JSON_COMPACT, &text) ? text.len : PRINTED_MAX;
+}
+
+static int64_t output_of(json arguments)
+{
+    int64_t tokens = 0;
+    int64_t count  = 1;
+    bool is_said   = json_to_int(json_get_text(arguments, "max_completion_tokens"), &tokens) ||
+                   json_to_int(json_get_text(arguments, "max_tokens"), &tokens);
+    (void)json_to_int(json_get_text(arguments, "n"), &count);
+    if (!is_said || tokens < 0) return -1;
+    return count > 1 && __builtin_mul_overflow(tokens, count, &tokens) ? INT64_MAX : tokens;
+}
+
+struct token_estimate token_estimate_of(json arguments, bool is_embedding)
+{
+    static const char *const texts[]   = {"prompt", "system", "input"};
+    static const char *const printed[] = {"tools", "response_format", "schema"};
+    json messages                      = json_get_text(arguments, "messages");
+    bool has_messages                  = json_is(messages, JSON_ARRAY);
+    size_t size                        = has_messages ? chat_text_size(messages) : 0;
+    size_t count                       = 1 + (has_messages ? json_count(messages) : 0);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size += text_size(json_get_text(arguments, texts[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(printed); i++) {
+        size += printed_size(json_get_text(arguments, printed[i]));
+    }
+    return (struct token_estimate){
+        .input  = (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN +
+                           count * MESSAGE_TOKENS),
+        .output = is_embedding ? 0 : output_of(arguments),
+    };
+}

@@ -1,0 +1,488 @@
+/* The questions of a ledger: who may go, who waits, and what is told. */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/money.h"
+#include "scheduler/engine/budgets/ledger_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what is to be told and written ------------------------------------------------------------
+ */
+
+static void row_changed(struct ledger *ledger, struct ledger_ask *ask, bool is_gone)
+{
+    if (ask->is_changed && !is_gone) return;
+    struct changed_row *row = mem_new(1, sizeof *row);
+    row->job                = ask->job;
+    ask->is_changed         = true;
+    if (ledger->last_row) ledger->last_row->next = row;
+    if (!ledger->first_row) ledger->first_row = row;
+    ledger->last_row = row;
+}
+
+bool ledger_take_row(struct ledger *ledger, struct id *ret_job, const struct ledger_ask **ret_ask)
+{
+    struct changed_row *row = ledger->first_row;
+    if (!row) return false;
+    ledger->first_row = row->next;
+    if (!ledger->first_row) ledger->last_row = NULL;
+    *ret_job               = row->job;
+    struct ledger_ask *ask = map_get(ledger->asks, str_from(row->job.text));
+    if (ask) ask->is_changed = false;
+    *ret_ask = ask;
+    free(row);
+    return true;
+}
+
+bool ledger_take_answer(struct ledger *ledger, struct ledger_answer *ret_answer)
+{
+    struct told *told = ledger->first_told;
+    if (!told) return false;
+    ledger->first_told = told->next;
+    if (!ledger->first_told) ledger->last_told = NULL;
+    *ret_answer = told->answer;
+    free(told);
+    return true;
+}
+
+static void put_kind(struct buf *out, int64_t spent, int64_t limit, bool is_money)
+{
+    if (limit == 0) return;
+    if (!is_money) {
+        (void)buf_printf(out, "; %lld of %lld tokens are spent", (long long)spent,
+                         (long long)limit);
+        return;
+    }
+    (void)buf_put_text(out, "; $");
+    (void)money_print(spent, out);
+    (void)buf_put_text(out, " of $");
+    (void)money_print(limit, out);
+    (void)buf_put_text(out, " are spent");
+}
+
+/* What a budget says to a call that it does not let go. */
+static void put_reason(const struct ledger_budget *budget, bool is_spent, struct buf *out)
+{
+    const struct budget *account = &budget->account;
+    char time[TIME_TEXT_SIZE];
+    (void)buf_printf(out, "budget `%s`: %s", budget->name,
+                     is_spent ? "the call does not fit into what is left"
+                              : "what is left is set aside for calls under way");
+    put_kind(out, account->spent.tokens, account->limit.tokens, false);
+    put_kind(out, account->spent.nanos, account->limit.nanos, true);
+    if (budget->resets_us == INT64_MAX) return;
+    time_format(budget->resets_us, time);
+    (void)buf_printf(out, "; it begins anew at %s", time);
+}
+
+static bool needs_price(const struct ledger_ask *ask)
+{
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct ledger_budget *budget = ask->charges[i].budget;
+        if (budget && budget->account.limit.nanos > 0 && !budget->spec.allows_unpriced) return true;
+    }
+    return false;
+}
+
+/* `budget`: which one said no; NULL: none did. */
+static void tell(struct ledger *ledger, const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
+                 const struct ledger_budget *budget)
+{
+    struct told *told                 = mem_new(1, sizeof *told);
+    struct ledger_answer *answer      = &told->answer;
+    CLEANUP(buf_done) struct buf text = buf_init(LEDGER_REASON_MAX - 1);
+    answer->partition                 = ask->partition;
+    answer->job                       = ask->job;
+    answer->number                    = ask->number;
+    answer->verdict                   = verdict;
+    if (budget) {
+        put_reason(budget, verdict != PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING, &text);
+        (void)snprintf(answer->budget, sizeof answer->budget, "%s", budget->name);
+        (void)snprintf(answer->reason, sizeof answer->reason, STR_FMT, STR_ARG(buf_str(&text)));
+    } else {
+        answer->needs_price = needs_price(ask);
+    }
+    if (ledger->last_told) ledger->last_told->next = told;
+    if (!ledger->first_told) ledger->first_told = told;
+    ledger->last_told = told;
+}
+
+/* --- places ------------------------------------------------------------------------------------
+ */
+
+struct ends {
+    struct charge **first, **last;
+    size_t *count;
+};
+
+static struct ends ends_of(struct ledger_budget *budget, enum charge_list in)
+{
+    if (in == CHARGE_WAITING) {
+        return (struct ends){&budget->first_waiting, &budget->last_waiting, &budget->waiting_count};
+    }
+    return (struct ends){&budget->first_paused, &budget->last_paused, &budget->paused_count};
+}
+
+static void unlink_charge(struct ledger *ledger, struct charge *charge)
+{
+    if (charge->in == CHARGE_FREE) return;
+    struct ends ends = ends_of(charge->budget, charge->in);
+    if (charge->previous) charge->previous->next = charge->next;
+    if (charge->next) charge->next->previous = charge->previous;
+    if (*ends.first == charge) *ends.first = charge->next;
+    if (*ends.last == charge) *ends.last = charge->previous;
+    (*ends.count)--;
+    charge->next = charge->previous = NULL;
+    charge->in                      = CHARGE_FREE;
+    ledger_changed(ledger, charge->budget);
+}
+
+/* Behind all that are older. */
+static void link_charge(struct ledger *ledger, struct charge *charge, enum charge_list in)
+{
+    struct ends ends      = ends_of(charge->budget, in);
+    struct charge *before = *ends.last;
+    while (before && before->ask->sequence > charge->ask->sequence) before = before->previous;
+    charge->in       = in;
+    charge->previous = before;
+    charge->next     = before ? before->next : *ends.first;
+    if (charge->next) charge->next->previous = charge;
+    if (charge->previous) charge->previous->next = charge;
+    if (!before) *ends.first = charge;
+    if (!charge->next) *ends.last = charge;
+    (*ends.count)++;
+    ledger_changed(ledger, charge->budget);
+}
+
+/* --- deciding ----------------------------------------------------------------------------------
+ */
+
+static void ask_free(struct ledger_ask *ask)
+{
+    free(ask->namespace);
+    free(ask->model);
+    free(ask->charges);
+    free(ask);
+}
+
+static void ask_drop(struct ledger *ledger, struct ledger_ask *ask)
+{
+    void *removed = map_remove(ledger->asks, str_from(ask->job.text));
+    ASSERT(removed == ask);
+    row_changed(ledger, ask, true);
+    ask_free(ask);
+}
+
+/* What all budgets of a question say together. */
+struct opinion {
+    const struct ledger_budget *refuses, *pauses, *waits;
+};
+
+/* Who is behind others waits, too, although it might fit. */
+static enum budget_answer ask_one(struct charge *charge)
+{
+    const struct ledger_budget *budget = charge->budget;
+    const struct ledger_ask *ask       = charge->ask;
+    enum budget_answer answer = budget_ask(&budget->account, &ask->estimate, &charge->amount);
+    bool is_behind            = budget->first_waiting &&
+                     budget->first_waiting->ask->sequence < ask->sequence &&
+                     !spend_is_none(charge->amount);
+    return answer == BUDGET_FITS && is_behind ? BUDGET_WAITS : answer;
+}
+
+static struct opinion ask_all(struct ledger_ask *ask, enum budget_answer *answers)
+{
+    struct opinion opinion = {};
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct ledger_budget *budget = ask->charges[i].budget;
+        answers[i]                         = budget ? ask_one(&ask->charges[i]) : BUDGET_FITS;
+        if (answers[i] == BUDGET_WAITS && !opinion.waits) opinion.waits = budget;
+        if (answers[i] != BUDGET_SPENT) continue;
+        if (budget->spec.pauses && !opinion.pauses) opinion.pauses = budget;
+        if (!budget->spec.pauses && !opinion.refuses) opinion.refuses = budget;
+    }
+    return opinion;
+}
+
+static void grant(struct ledger *ledger, struct ledger_ask *ask)
+{
+    ask->state = PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
+    for (size_t i = 0; i < ask->count; i++) {
+        struct charge *charge = &ask->charges[i];
+        if (!charge->budget) continue;
+        budget_reserve(&charge->budget->account, charge->amount);
+        ledger_changed(ledger, charge->budget);
+    }
+    tell(ledger, ask, ask->state, NULL);
+    row_changed(ledger, ask, false);
+}
+
+/* It stays where it is asked for more than there is, and is told if that is new. */
+static void keep(struct ledger *ledger, struct ledger_ask *ask, const enum budget_answer *answers,
+                 const struct opinion *opinion)
+{
+    bool is_paused            = opinion->pauses != NULL;
+    Pb__BudgetVerdict state   = is_paused ? PB__BUDGET_VERDICT__BUDGET_VERDICT_PAUSED
+                                          : PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING;
+    enum budget_answer wanted = is_paused ? BUDGET_SPENT : BUDGET_WAITS;
+    for (size_t i = 0; i < ask->count; i++) {
+        if (answers[i] != wanted) continue;
+        link_charge(ledger, &ask->charges[i], is_paused ? CHARGE_PAUSED : CHARGE_WAITING);
+    }
+    if (ask->state == state) return;
+    ask->state = state;
+    tell(ledger, ask, state, is_paused ? opinion->pauses : opinion->waits);
+    row_changed(ledger, ask, false);
+}
+
+void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
+{
+    enum budget_answer answers[BUDGET_PAYERS_MAX];
+    struct ledger_budget *left[BUDGET_PAYERS_MAX];
+    bool was_first[BUDGET_PAYERS_MAX];
+    size_t count = ask->count;
+    for (size_t i = 0; i < count; i++) {
+        struct charge *charge = &ask->charges[i];
+        was_first[i]          = charge->in == CHARGE_WAITING && !charge->previous;
+        left[i]               = charge->budget;
+        unlink_charge(ledger, charge);
+    }
+    const struct opinion opinion = ask_all(ask, answers);
+    bool waits_on                = false;
+    if (opinion.refuses) {
+        tell(ledger, ask, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, opinion.refuses);
+        ask_drop(ledger, ask);
+    } else if (opinion.pauses || opinion.waits) {
+        keep(ledger, ask, answers, &opinion);
+        waits_on = true;
+    } else {
+        grant(ledger, ask);
+    }
+    /* Whoever stood behind it may be the first now. */
+    for (size_t i = 0; i < count; i++) {
+        bool stays = waits_on && ask->charges[i].in == CHARGE_WAITING;
+        if (was_first[i] && !stays) ledger_moved(ledger, left[i]);
+    }
+}
+
+void ledger_moved(struct ledger *ledger, struct ledger_budget *budget)
+{
+    if (budget->is_moved) return;
+    budget->is_moved    = true;
+    budget->next_moved  = ledger->first_moved;
+    ledger->first_moved = budget;
+}
+
+void ledger_settle(struct ledger *ledger)
+{
+    struct ledger_budget *budget;
+    while ((budget = ledger->first_moved)) {
+        ledger->first_moved = budget->next_moved;
+        budget->is_moved    = false;
+        while (budget->first_waiting) {
+            uint64_t sequence = budget->first_waiting->ask->sequence;
+            ledger_decide(ledger, budget->first_waiting->ask);
+            const struct charge *first = budget->first_waiting;
+            if (first && first->ask->sequence == sequence)
+                break; /* it waits on, and so do others */
+        }
+    }
+}
+
+void ledger_wake_paused(struct ledger *ledger, struct ledger_budget *budget)
+{
+    size_t count             = budget->paused_count;
+    struct ledger_ask **asks = mem_new(count + 1, sizeof(struct ledger_ask *));
+    size_t at                = 0;
+    for (const struct charge *charge = budget->first_paused; charge; charge = charge->next) {
+        asks[at++] = charge->ask;
+    }
+    for (size_t i = 0; i < at; i++) ledger_decide(ledger, asks[i]); /* each may free itself alone */
+    free(asks);
+}
+
+/* --- asking and ending -------------------------------------------------------------------------
+ */
+
+static void set_price(struct call_estimate *estimate, const Pb__ModelPrice *price)
+{
+    estimate->is_priced = price != NULL;
+    if (!price) return;
+    estimate->input_picos  = price->input_picos > 0 ? price->input_picos : 0;
+    estimate->output_picos = price->output_picos > 0 ? price->output_picos : 0;
+}
+
+static bool is_charged(const struct ledger_ask *ask, const struct ledger_budget *budget)
+{
+    for (size_t i = 0; i < ask->count; i++) {
+        if (ask->charges[i].budget == budget) return true;
+    }
+    return false;
+}
+
+struct ledger_ask *ledger_ask_new(struct ledger *ledger, const Pb__BudgetAsk *asked,
+                                  uint64_t sequence)
+{
+    size_t count = asked->n_budgets;
+    if (count > BUDGET_PAYERS_MAX || !id_is_valid(str_from(asked->job))) return NULL;
+    struct ledger_ask *ask = mem_new(1, sizeof *ask);
+    if (!map_put(ledger->asks, str_from(asked->job), ask)) {
+        free(ask);
+        return NULL;
+    }
+    memcpy(ask->job.text, asked->job, ID_LEN);
+    ask->partition = (uint16_t)asked->partition;
+    ask->number    = asked->number;
+    ask->sequence  = sequence;
+    ask->state     = PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED; /* none yet */
+    ask->estimate  = (struct call_estimate){
+         .input_tokens  = asked->input_tokens > 0 ? asked->input_tokens : 0,
+         .output_tokens = asked->output_tokens >= 0 ? asked->output_tokens : -1,
+    };
+    set_price(&ask->estimate, asked->price);
+    ask->namespace = mem_dup(asked->namespace_, strlen(asked->namespace_));
+    ask->model     = mem_dup(asked->model, strlen(asked->model));
+    ask->charges   = mem_new(count + 1, sizeof *ask->charges);
+    for (size_t i = 0; i < count; i++) {
+        struct ledger_budget *budget =
+            ledger_find(ledger, str_from(asked->namespace_), str_from(asked->budgets[i]));
+        if (!budget || is_charged(ask, budget)) continue;
+        ask->charges[ask->count++] = (struct charge){.ask = ask, .budget = budget};
+    }
+    return ask;
+}
+
+/* It is over, and has cost `used`. */
+static void ask_end(struct ledger *ledger, struct ledger_ask *ask, struct spend used,
+                    bool is_unpriced)
+{
+    bool is_granted = ask->state == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
+    for (size_t i = 0; i < ask->count; i++) {
+        struct charge *charge        = &ask->charges[i];
+        struct ledger_budget *budget = charge->budget;
+        if (!budget) continue;
+        unlink_charge(ledger, charge);
+        budget_settle(&budget->account, is_granted ? charge->amount : (struct spend){}, used);
+        if (is_unpriced) budget->unpriced++;
+        ledger_changed(ledger, budget);
+        ledger_moved(ledger, budget);
+    }
+    ask_drop(ledger, ask);
+    ledger_settle(ledger);
+}
+
+void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *asked)
+{
+    struct ledger_ask *before = map_get(ledger->asks, str_from(asked->job));
+    if (before && before->number == asked->number) return;
+    if (before) ask_end(ledger, before, (struct spend){}, false);
+    struct ledger_ask *ask = ledger_ask_new(ledger, asked, ledger->next_sequence);
+    if (ask) {
+        ledger->next_sequence++;
+        ledger_decide(ledger, ask);
+        ledger_settle(ledger);
+        return;
+    }
+    struct ledger_ask refused = {.partition = (uint16_t)asked->partition, .number = asked->number};
+    (void)snprintf(refused.job.text, sizeof refused.job.text, "%s", asked->job);
+    tell(ledger, &refused, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, NULL);
+    (void)snprintf(ledger->last_told->answer.reason, LEDGER_REASON_MAX,
+                   "too many calls ask for budgets, or this one asks for more than %d",
+                   BUDGET_PAYERS_MAX);
+}
+
+void ledger_end(struct ledger *ledger, const Pb__BudgetEnd *end)
+{
+    struct ledger_ask *ask = map_get(ledger->asks, str_from(end->job));
+    struct spend used      = {end->used_tokens > 0 ? end->used_tokens : 0,
+                         end->used_nanos > 0 ? end->used_nanos : 0};
+    if (ask && ask->number == end->number) {
+        ask_end(ledger, ask, used, end->unpriced);
+        return;
+    }
+    for (size_t i = 0; i < end->n_budgets; i++) {
+        struct ledger_budget *budget =
+            ledger_find(ledger, str_from(end->namespace_), str_from(end->budgets[i]));
+        if (!budget) continue;
+        budget_settle(&budget->account, (struct spend){}, used);
+        if (end->unpriced) budget->unpriced++;
+        ledger_changed(ledger, budget);
+        ledger_moved(ledger, budget);
+    }
+    ledger_settle(ledger);
+}
+
+void ledger_set_price(struct ledger *ledger, const char *model, const Pb__ModelPrice *price)
+{
+    size_t cursor            = 0;
+    size_t count             = 0;
+    void *value              = NULL;
+    struct ledger_ask **asks = mem_new(map_count(ledger->asks) + 1, sizeof(struct ledger_ask *));
+    while (map_next(ledger->asks, &cursor, NULL, &value)) {
+        struct ledger_ask *ask = value;
+        bool is_open           = ask->state != PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
+        if (!is_open || strcmp(ask->model, model) != 0) continue;
+        set_price(&ask->estimate, price);
+        row_changed(ledger, ask, false);
+        asks[count++] = ask;
+    }
+    ledger_decide_all(ledger, asks, count);
+}
+
+void ledger_forget_charges(struct ledger *ledger, struct ledger_budget *budget)
+{
+    size_t cursor = 0;
+    size_t count  = 0;
+    void *value   = NULL;
+    struct ledger_ask **free_now =
+        mem_new(map_count(ledger->asks) + 1, sizeof(struct ledger_ask *));
+    while (map_next(ledger->asks, &cursor, NULL, &value)) {
+        struct ledger_ask *ask = value;
+        for (size_t i = 0; i < ask->count; i++) {
+            if (ask->charges[i].budget != budget) continue;
+            if (ask->charges[i].in != CHARGE_FREE) free_now[count++] = ask;
+            unlink_charge(ledger, &ask->charges[i]);
+            ask->charges[i].budget = NULL;
+            row_changed(ledger, ask, false);
+        }
+    }
+    ledger_decide_all(ledger, free_now, count);
+}
+
+void ledger_asks_free(struct ledger *ledger)
+{
+    struct ledger_answer answer;
+    struct id job;
+    const struct ledger_ask *changed = NULL;
+    size_t cursor                    = 0;
+    void *ask                        = NULL;
+    while (ledger_take_answer(ledger, &answer)) {
+    }
+    while (ledger_take_row(ledger, &job, &changed)) {
+    }
+    while (map_next(ledger->asks, &cursor, NULL, &ask)) ask_free(ask);
+    map_free(ledger->asks);
+}
+
+size_t ledger_ask_count(const struct ledger *ledger)
+{
+    return map_count(ledger->asks);
+}
+
+const struct ledger_ask *ledger_ask_find(const struct ledger *ledger, str job)
+{
+    return map_get(ledger->asks, job);
+}
+
+struct spend ledger_ask_reserved(const struct ledger_ask *ask, str budget)
+{
+    if (!ask || ask->state != PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED) return (struct spend){};
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct charge *charge = &ask->charges[i];
+        if (charge->budget && str_is(budget, charge->budget->name)) return charge->amount;
+    }
+    return (struct spend){};
+}
