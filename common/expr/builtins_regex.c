@@ -139,7 +139,7 @@ static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
         if (retries > REGEX_RETRIES_MAX) retries = REGEX_RETRIES_MAX;
         if (!vm_spend(vm, tiers[i].fuel)) return false;
         status result = regex_find(search->regex, search->text, search->offset, (uint32_t)retries,
-                                   &vm->regex_room, ret_found, match, NULL);
+                                   &vm->regex_room, ret_found, match);
         if (result == STATUS_OK) return true;
     }
     (void)vm_exhaust(vm, "steps of a regular expression");

@@ -241,11 +241,10 @@ static status search(OnigRegex onig, str text, size_t offset, OnigMatchParam *li
 }
 
 status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
-                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match,
-                  struct error *reterr)
+                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match)
 {
     OnigRegion *region = ret_match ? region_in(room) : NULL;
-    TRY(search(regex->onig, text, offset, limits_in(room, retries), region, ret_found, reterr));
+    TRY(search(regex->onig, text, offset, limits_in(room, retries), region, ret_found, NULL));
     if (*ret_found && region) copy_groups(regex, region, ret_match);
     return STATUS_OK;
 }

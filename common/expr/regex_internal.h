@@ -32,8 +32,7 @@ void regex_room_done(struct regex_room *room);
 /* Like regex_search(), with the groups of the match (NULL: not wanted), and with at most `retries`
  * steps back. `text` is valid UTF-8 and `offset` stands at the start of a character. */
 status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
-                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match,
-                  struct error *reterr);
+                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match);
 
 /* The name of a group from 1; empty if it has none. Lives as long as `regex`. */
 str regex_group_name(const struct regex *regex, uint32_t group);

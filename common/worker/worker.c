@@ -241,8 +241,7 @@ struct worker *worker_new(const struct worker_options *options)
     struct worker *worker = mem_new(1, sizeof *worker);
     worker->options       = *options;
     (void)snprintf(worker->name, sizeof worker->name, "%s", options->name);
-    do worker->instance = random_u64();
-    while (worker->instance == 0);
+    worker->instance = random_u64() | 1; /* never 0 */
     while (options->queues[worker->queue_count]) {
         ASSERT(worker->queue_count < WORKER_QUEUES_MAX);
         worker->queues[worker->queue_count] = options->queues[worker->queue_count];

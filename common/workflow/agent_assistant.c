@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { NAME_MAX_ = 256 /* bytes of a pin's name; references are shorter */ };
+enum { PIN_NAME_MAX = 256 /* bytes of a pin's name; references are shorter */ };
 
 /* What an agent before this one has pinned, or the stored workflow. */
 static json pinned_find(struct reader *reader, const char *name, bool *ret_is_own)
@@ -56,7 +56,7 @@ static json ask_new(struct reader *reader, str reference)
 /* The pin of the assistant, which the workflow owns. */
 static json assistant_pin(struct reader *reader, str reference)
 {
-    char name[NAME_MAX_];
+    char name[PIN_NAME_MAX];
     bool is_own = false;
     int length  = snprintf(name, sizeof name, "assistant " STR_FMT, STR_ARG(reference));
     if (length < 0 || (size_t)length >= sizeof name) return json_invalid();
@@ -85,10 +85,11 @@ static void tools_read(struct reader *reader, str reference, struct agent_body *
     const char *colon = memchr(reference.ptr, ':', reference.len);
     str name = str_slice(reference, 0, colon ? (size_t)(colon - reference.ptr) : reference.len);
     struct source *source = scratch_alloc(reader, 1, sizeof *source);
-    char *url             = scratch_alloc(reader, NAME_MAX_, 1);
+    char *url             = scratch_alloc(reader, PIN_NAME_MAX, 1);
     char *pointer         = scratch_alloc(reader, reader->pointer.len + 1, 1);
     (void)json_to_int(version, &number);
-    (void)snprintf(url, NAME_MAX_, "assistant " STR_FMT ":%lld", STR_ARG(name), (long long)number);
+    (void)snprintf(url, PIN_NAME_MAX, "assistant " STR_FMT ":%lld", STR_ARG(name),
+                   (long long)number);
     memcpy(pointer, reader->pointer.ptr, reader->pointer.len);
     *source = (struct source){.url = url, .where = value_place(reader), .pointer = pointer};
     struct visit visit = visit_begin(reader, source, "/tools");

@@ -335,8 +335,8 @@ static size_t rows_of(const struct round *round)
     size_t count = 1;
     for (unsigned i = 0; i < round->count; i++) {
         const Pb__SystemStatus *state = round->answers[i] ? round->answers[i]->message : NULL;
-        if (state)
-            count += state->n_partitions + state->n_workers + state->n_queues + state->n_archives;
+        if (!state) continue;
+        count += state->n_partitions + state->n_workers + state->n_queues + state->n_archives;
     }
     return count;
 }

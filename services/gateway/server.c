@@ -263,8 +263,9 @@ static bool read_body(struct api_call *call)
 
 static void dispatch(struct api_call *call)
 {
-    if (api_check_query_names(call) && read_body(call))
+    if (api_check_query_names(call) && read_body(call)) {
         api_handlers[call->route->handler].handle(call);
+    }
     json_unref(json_take(&call->body)); /* values belong to the thread that made them */
 }
 

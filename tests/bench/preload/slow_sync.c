@@ -46,7 +46,7 @@ int msync(void *start, size_t size, int flags)
 static ssize_t write_at(const char *name, int fd, const void *data, size_t size, off_t offset)
 {
     ssize_t (*real)(int, const void *, size_t, off_t) =
-        (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
+        (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
     int flags = fcntl(fd, F_GETFL);
     if (flags != -1 && (flags & O_DSYNC)) take_time();
     return real(fd, data, size, offset);

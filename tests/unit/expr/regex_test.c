@@ -164,7 +164,7 @@ static void groups_of_a_match(void **state)
     assert_int_equal(regex_compile(pattern, REGEX_SEARCH_ONLY, &regex, NULL), STATUS_OK);
     struct regex_match match;
     bool found = false;
-    assert_int_equal(regex_find(regex, str_from("in 2024-05"), 3, 100, &room, &found, &match, NULL),
+    assert_int_equal(regex_find(regex, str_from("in 2024-05"), 3, 100, &room, &found, &match),
                      STATUS_OK);
     assert_true(found);
     assert_int_equal(match.count, 3);

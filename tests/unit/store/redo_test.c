@@ -11,7 +11,7 @@ static int64_t next_tick(void *context)
     return ++*ticks;
 }
 
-static void keep(struct fixture *f, uint64_t bytes_max, int64_t *ticks)
+static void keep(struct fixture *f, uint64_t bytes_max, void *ticks)
 {
     const struct redo_options options = {
         .table = REDO, .bytes_max = bytes_max, .clock = {next_tick, ticks}};

@@ -49,8 +49,9 @@ static enum verdict judge_by_rule(const struct work *work, const Pb__DeadLetterR
     const Pb__QueueRedrive *row = work->redrive->row;
     const Pb__RedriveRule *rule = row->rule;
     bool is_call                = *letter->job->job->idempotency_key;
-    if (!is_call || letter->job->is_unknown || letter->redrives >= rule->times)
+    if (!is_call || letter->job->is_unknown || letter->redrives >= rule->times) {
         return VERDICT_NEVER;
+    }
     str type = str_from(letter_error_type(letter, work->engine->arena));
     if (!redrive_rule_means(rule, type)) return VERDICT_NEVER;
     if (work->kind == PASS_CLOSED) return is_closed(row, letter) ? VERDICT_NOW : VERDICT_NEVER;
@@ -109,8 +110,9 @@ static bool look(struct work *work, uint64_t sequence, const Pb__DeadLetterRecor
 
 static bool sequence_of(bytes key, uint64_t *ret_sequence)
 {
-    struct key_text part = {};
-    return key_take_text(&key, &part) && key_take_text(&key, &part) &&
+    struct key_text namespace = {};
+    struct key_text queue     = {};
+    return key_take_text(&key, &namespace) && key_take_text(&key, &queue) &&
            key_take_u64(&key, ret_sequence);
 }
 
