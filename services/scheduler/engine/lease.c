@@ -120,7 +120,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->probe            = job->is_probe;
     leased->queued_us        = job->queued_us;
     if (job->target) leased->target = text_in(arena, job->target->name);
-    leased->needs_price      = job->funding && job->funding->needs_price;
+    leased->needs_price = job->funding && job->funding->needs_price;
     count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
                      engine->now_us - job->due_us);
     *ret_leased = leased;

@@ -286,8 +286,8 @@ void ledger_settle(struct ledger *ledger)
             uint64_t sequence = budget->first_waiting->ask->sequence;
             ledger_decide(ledger, budget->first_waiting->ask);
             const struct charge *first = budget->first_waiting;
-            if (first && first->ask->sequence == sequence)
-                break; /* it waits on, and so do others */
+            bool is_waiting            = first && first->ask->sequence == sequence;
+            if (is_waiting) break; /* and so do others */
         }
     }
 }

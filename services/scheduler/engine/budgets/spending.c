@@ -355,8 +355,9 @@ status engine_take_budget_news(struct engine *engine, const Pb__BudgetNews *news
         log_write(LOG_ERROR, "budget.too_many", LOG_TEXT_OF("budget", budget->name));
     }
     if (engine->ledger) return STATUS_OK; /* the system partition has rows of its own */
-    if (!news->gone)
+    if (!news->gone) {
         return record_put(engine->txn, TABLE_BUDGETS, key_bytes(&key), &budget->base, reterr);
+    }
     status deleted = txn_delete(engine->txn, TABLE_BUDGETS, key_bytes(&key), NULL);
     if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
     return fail(reterr, deleted, "the row of a budget cannot be deleted");
