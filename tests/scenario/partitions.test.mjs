@@ -1,4 +1,4 @@
-// Three scheduler processes of one partition each behind one gateway: everything that crosses from
+// Four scheduler processes of one partition each behind one gateway: everything that crosses from
 // one to another, and what goes on while one of them is away.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
@@ -9,7 +9,7 @@ import { randomOf } from './support/wait.mjs';
 import { Witness } from './support/witness.mjs';
 import { steps } from './support/workflows.mjs';
 
-const SCHEDULERS = ['scheduler-0', 'scheduler-1', 'scheduler-2'];
+const SCHEDULERS = ['scheduler-0', 'scheduler-1', 'scheduler-2', 'scheduler-3'];
 const SEED = Number(process.env.TUTTI_SEED ?? Date.now() % 1_000_000);
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
@@ -25,11 +25,11 @@ const upstream = await Upstream.start((request) => answer(request));
 after(() => upstream.stop());
 
 const partitioned = (name, body, more = {}) =>
-  scenario(name, { needs: [...SCHEDULERS, 'gateway', 'tool-adapter', 'llm-proxy'], schedulers: 3, checkNeeds: false, timeout: 300_000, ...more }, body);
+  scenario(name, { needs: [...SCHEDULERS, 'gateway', 'tool-adapter', 'llm-proxy'], schedulers: SCHEDULERS.length, checkNeeds: false, timeout: 300_000, ...more }, body);
 
 // Starts runs until every partition has `count` of them; returns their ids by partition.
 async function startEverywhere(suite, count, body) {
-  const ids = [[], [], []];
+  const ids = SCHEDULERS.map(() => []);
   for (let i = 0; ids.some((list) => list.length < count); i++) {
     assert.ok(i < 400, 'starts are spread over all partitions');
     const run = await suite.startRun(body.workflow, { ...body.input, key: `k${i}` });
@@ -98,7 +98,7 @@ document: { dsl: '1.0.3', namespace: default, name: keyed, version: '1.0.0', met
 do: [ { a: { wait: { milliseconds: 10 } } } ]
 `;
 
-partitioned('runs, lists, queues and signals over three processes', async (suite) => {
+partitioned('runs, lists, queues and signals over four processes', async (suite) => {
   answer = () => ({});
   await suite.apply(steps(2));
   const ids = await startEverywhere(suite, 3, { workflow: 'steps', input: { url: upstream.url } });
@@ -117,7 +117,7 @@ partitioned('runs, lists, queues and signals over three processes', async (suite
     const seen = await suite.api.ok('GET', '/v1/system/status');
     return seen.status === 'ok' && seen;
   });
-  assert.deepEqual(status.components.scheduler.partitions.map((one) => one.partition).toSorted(), [0, 1, 2]);
+  assert.deepEqual(status.components.scheduler.partitions.map((one) => one.partition).toSorted(), SCHEDULERS.map((_, i) => i));
   assert.deepEqual((await suite.api.ok('GET', '/v1/workers')).items.map((worker) => worker.name).toSorted(), ['llm-1', 'tools-1']);
 });
 
@@ -230,7 +230,7 @@ partitioned('one process is killed again and again under load: the others go on,
   await suite.apply(TRUNK);
   const runs = [];
   for (let kill = 0; kill < (process.env.TUTTI_LONG ? 60 : 6); kill++) {
-    const victim = suite[SCHEDULERS[Math.floor(random() * 3)]];
+    const victim = suite[SCHEDULERS[Math.floor(random() * SCHEDULERS.length)]];
     const start = async (at) => {
       const key = `${SEED}-${at}`;
       runs.push(await suite.api.patient('POST', '/v1/runs', { workflow: 'trunk', input: { url: upstream.url, key } }, { headers: { 'idempotency-key': key } }));
