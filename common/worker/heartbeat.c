@@ -11,26 +11,32 @@ void held_cancel(struct held *held)
     held->worker->options.cancel(&held->public, held->worker->options.context);
 }
 
-/* A job may be held twice: by a lease that was lost, and by a newer one. Then the lost one was
- * cancelled when the newer one came, so what is meant is the first that is still wanted. */
-void held_lost(struct worker *worker, str id)
+/* The one that holds the job by its newest lease, or NULL. */
+static struct held *held_find(const struct worker *worker, str id)
 {
-    for (struct held *held = worker->jobs; held; held = held->next) {
-        if (!str_is(id, held->public.leased->id) || held->is_ended || held->is_cancelled) continue;
-        held_cancel(held);
-        return;
-    }
+    struct held *held = worker->jobs;
+    while (held && (held->is_replaced || !str_is(id, held->public.leased->id))) held = held->next;
+    return held;
 }
 
+void held_replace(struct worker *worker, str id)
+{
+    struct held *held = held_find(worker, id);
+    if (!held) return;
+    held->is_replaced = true;
+    held_cancel(held);
+}
+
+/* Of the lease that was told, which may have been replaced while the answer was on its way. */
 void worker_take_beats(struct worker *worker, const struct rpc_answer *answer)
 {
     if (answer->code != STATUS_OK) return;
     const Pb__HeartbeatAnswers *answers = answer->message;
     for (size_t i = 0; i < answers->n_jobs; i++) {
         const Pb__HeartbeatAnswer *job = answers->jobs[i];
-        if (job->cancel || job->status == STATUS_FAILED_PRECONDITION) {
-            held_lost(worker, str_from(job->job));
-        }
+        bool is_over                   = job->cancel || job->status == STATUS_FAILED_PRECONDITION;
+        struct held *held              = is_over ? held_find(worker, str_from(job->job)) : NULL;
+        if (held && held->is_told) held_cancel(held);
     }
 }
 
@@ -46,12 +52,13 @@ static size_t collect_beats(struct worker *worker, uint16_t partition, bool is_a
 {
     size_t count = 0;
     for (struct held *held = worker->jobs; held; held = held->next) {
-        if (held->partition != partition) continue;
+        if (held->partition != partition || held->is_replaced) continue;
         if ((held->is_ended || held->is_cancelled) && !is_all) continue;
         pb__heartbeat__init(&beats[count]);
         beats[count].job         = held->public.leased->id;
         beats[count].lease_token = held->public.leased->lease_token;
         list[count]              = &beats[count];
+        held->is_told            = true;
         count++;
     }
     return count;

@@ -103,7 +103,7 @@ static void on_reported(struct rpc_answer *answer, void *context)
     /* One that cannot even be read spoils the call of the others. */
     bool is_together = answer->code != STATUS_OK && call->count > 1;
     struct held *at  = call->first;
-    if (!is_final) poll->is_unsure = true; /* jobs may have come with the answer */
+    if (!is_final) poll->trust = TRUST_LOST; /* jobs may have come with the answer */
     for (size_t i = 0; at; i++) {
         struct held *held = at;
         at                = held->next_ended;
@@ -136,8 +136,9 @@ static bool put_head(struct buf *body, const struct poll *poll, size_t count)
     uint32_t left          = worker->busy > count ? worker->busy - (uint32_t)count : 0;
     message.worker         = worker->name;
     worker_lease_request(worker, &next);
-    next.count_max = left >= slots ? 0 : slots - left < count ? slots - left : (uint32_t)count;
-    if (next.count_max > 0 && !worker->is_draining && !poll->is_unsure) message.next = &next;
+    next.count_max  = left >= slots ? 0 : slots - left < count ? slots - left : (uint32_t)count;
+    bool takes_more = next.count_max > 0 && !worker->is_draining && poll->trust == TRUST_FULL;
+    if (takes_more) message.next = &next;
     uint8_t head[HEAD_SIZE_MAX];
     size_t size = pb__job_reports__get_packed_size(&message);
     if (size > sizeof head) return false;

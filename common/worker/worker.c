@@ -91,7 +91,7 @@ void worker_take(struct poll *poll, struct rpc_answer *answer, Pb__LeasedJob **j
     struct batch *batch   = mem_new(1, sizeof *batch);
     *batch                = (struct batch){.answer = answer, .references = 1};
     struct held **taken   = mem_new(count + 1, sizeof *taken);
-    for (size_t i = 0; i < count; i++) held_lost(worker, str_from(jobs[i]->id));
+    for (size_t i = 0; i < count; i++) held_replace(worker, str_from(jobs[i]->id));
     for (size_t i = 0; i < count; i++) {
         taken[i] = held_new(worker, batch, poll->partition, jobs[i]);
     }
@@ -119,7 +119,7 @@ static void on_leased(struct rpc_answer *answer, void *context)
     }
     rpc_answer_free(answer);
     poll->worker->is_registered = false; /* who comes back may not know them any more */
-    poll->is_unsure             = true;
+    poll->trust                 = TRUST_LOST;
     poll_later(poll);
 }
 
@@ -138,14 +138,16 @@ void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request)
 static void on_told(struct rpc_answer *answer, void *context)
 {
     struct poll *poll = context;
+    bool is_told      = answer->code == STATUS_OK;
     poll->is_parked   = false;
-    poll->is_unsure   = answer->code != STATUS_OK;
+    /* What was lost while it was told is told again. */
+    poll->trust = is_told && poll->trust == TRUST_TELLING ? TRUST_FULL : TRUST_LOST;
     worker_take_beats(poll->worker, answer);
     rpc_answer_free(answer);
-    if (poll->is_unsure) {
-        poll_later(poll);
-    } else {
+    if (is_told) {
         poll_start(poll);
+    } else {
+        poll_later(poll);
     }
 }
 
@@ -156,8 +158,9 @@ static void poll_start(struct poll *poll)
     uint32_t slots = free_slots(worker);
     if (slots == 0) return; /* the end of a job starts it again */
 
-    if (poll->is_unsure) {
+    if (poll->trust != TRUST_FULL) {
         poll->is_parked = worker_tell_all(poll, on_told);
+        poll->trust     = poll->is_parked ? TRUST_TELLING : TRUST_LOST;
         if (!poll->is_parked) poll_later(poll);
         return;
     }

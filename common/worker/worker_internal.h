@@ -23,6 +23,8 @@ struct held {
     bool is_ended;     /* its report is under way */
     bool is_cancelled; /* the service was told */
     bool is_alone;     /* its report was refused among others */
+    bool is_replaced;  /* its job is here a second time, by a newer lease */
+    bool is_told;      /* a heartbeat has spoken of it */
     uint8_t *report;   /* packed: what the service said; owned */
     size_t report_size;
     struct held *next_ended; /* of those that are reported together */
@@ -32,12 +34,19 @@ struct held {
     struct held *previous, *next;
 };
 
+/* Whether the scheduler may think that we hold jobs which have never come here. */
+enum trust {
+    TRUST_FULL,
+    TRUST_TELLING, /* it is being told what we hold: the call is parked in place of a poll */
+    TRUST_LOST,    /* an answer with jobs may have been lost: before we ask for more, we tell */
+};
+
 struct poll {
     struct worker *worker;
     uint16_t partition;
-    bool is_parked; /* or what we hold is being told */
-    bool is_unsure; /* an answer with jobs may have been lost: first we tell what we hold */
-    uint64_t call;  /* names it for rpc_client_cancel() */
+    bool is_parked;
+    enum trust trust;
+    uint64_t call; /* names it for rpc_client_cancel() */
     struct loop_timer retry;
     struct held *first_ended, *last_ended; /* to be reported at the end of the turn */
 };
@@ -131,8 +140,8 @@ void worker_register(void *context);
 /** Tells the service that nobody wants the result any more, once. */
 void held_cancel(struct held *held);
 
-/** A job comes again that is already here: its old lease was lost. */
-void held_lost(struct worker *worker, str id);
+/** A job comes again: if it is already here, that lease was lost, and nobody asks for it again. */
+void held_replace(struct worker *worker, str id);
 
 /** The callback of worker->heartbeat. Context: the worker. */
 void worker_beat(void *context);

@@ -33,10 +33,15 @@ struct fixture {
     struct rpc_call *parked;
     unsigned to_lease; /* jobs that the next Lease takes */
     const char *job_id;
+    const char *next_token; /* NULL: "token" */
     unsigned leased;
     unsigned polls, last_count_max;
     unsigned beats, beaten_jobs;
     bool says_cancel, says_lost;
+    bool beats_wait;        /* their answers stay away */
+    struct rpc_call *beat;  /* the one that waits */
+    const char *lost_token; /* whatever comes with it is lost */
+    unsigned tellings;      /* beats that say all */
     unsigned reports, report_calls;
     unsigned to_follow; /* jobs that the next Report brings */
     unsigned last_next_max;
@@ -53,14 +58,14 @@ struct fixture {
 /* Under the mutex. */
 static void fill(struct fixture *it, struct arena *arena, Pb__LeasedJobs *answer)
 {
-    static const uint8_t token[] = "token";
-    answer->jobs                 = arena_alloc(arena, it->to_lease * sizeof *answer->jobs);
+    answer->jobs = arena_alloc(arena, it->to_lease * sizeof *answer->jobs);
     for (; it->to_lease > 0; it->to_lease--) {
         Pb__LeasedJob *job = arena_alloc(arena, sizeof *job);
         pb__leased_job__init(job);
-        job->id          = arena_printf(arena, "%s-%u", it->job_id, it->to_lease);
-        job->run         = "run";
-        job->lease_token = (ProtobufCBinaryData){sizeof token - 1, (uint8_t *)(uintptr_t)token};
+        job->id           = arena_printf(arena, "%s-%u", it->job_id, it->to_lease);
+        job->run          = "run";
+        const char *token = it->next_token ? it->next_token : "token";
+        job->lease_token  = (ProtobufCBinaryData){strlen(token), (uint8_t *)(uintptr_t)token};
         answer->jobs[answer->n_jobs++] = job;
         it->leased++;
     }
@@ -100,6 +105,12 @@ static void lease_cancel(struct rpc_call *call)
     if (is_parked) rpc_reply(call, STATUS_CANCELLED, NULL);
 }
 
+static bool has_token(const Pb__Heartbeat *beat, const char *token)
+{
+    return token && beat->lease_token.len == strlen(token) &&
+           memcmp(beat->lease_token.data, token, beat->lease_token.len) == 0;
+}
+
 static status heartbeat(struct rpc_call *call, struct error *)
 {
     struct fixture *it            = call->context;
@@ -110,15 +121,19 @@ static status heartbeat(struct rpc_call *call, struct error *)
     for (size_t i = 0; i < request->n_jobs; i++) {
         Pb__HeartbeatAnswer *job = arena_alloc(call->arena, sizeof *job);
         pb__heartbeat_answer__init(job);
-        job->job                       = request->jobs[i]->job;
-        job->cancel                    = it->says_cancel;
-        job->status                    = it->says_lost ? STATUS_FAILED_PRECONDITION : STATUS_OK;
+        job->job     = request->jobs[i]->job;
+        job->cancel  = it->says_cancel;
+        bool is_lost = it->says_lost || has_token(request->jobs[i], it->lost_token);
+        job->status  = is_lost ? STATUS_FAILED_PRECONDITION : STATUS_OK;
         answer->jobs[answer->n_jobs++] = job;
     }
     it->beats++;
+    it->tellings += request->is_all ? 1 : 0;
     it->beaten_jobs += (unsigned)request->n_jobs;
+    bool waits = it->beats_wait;
+    if (waits) it->beat = call;
     (void)pthread_mutex_unlock(&it->mutex);
-    rpc_reply(call, STATUS_OK, NULL);
+    if (!waits) rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
 
@@ -467,6 +482,87 @@ static void a_job_that_comes_again_cancels_its_old_lease(void **state)
     assert_ptr_equal(it->cancelled[1], it->jobs[1]);
 }
 
+/* Both leases of a job are here, and the scheduler says that the older one is lost. */
+static void hold_twice(struct fixture *it)
+{
+    it->next_token = "old";
+    offer(it, 1, "same");
+    await_size(it, &it->job_count, 1);
+    await(it, &it->polls, 2);
+}
+
+static void lease_again(struct fixture *it)
+{
+    (void)pthread_mutex_lock(&it->mutex);
+    it->next_token = "new";
+    it->lost_token = "old";
+    (void)pthread_mutex_unlock(&it->mutex);
+    offer(it, 1, "same");
+    await_size(it, &it->job_count, 2);
+    assert_int_equal(it->cancelled_count, 1);
+}
+
+static void an_answer_about_the_old_lease_leaves_the_new_one(void **state)
+{
+    struct fixture *it = *state;
+    hold_twice(it);
+    it->lost_token = "old";
+    it->beats_wait = true;
+    it->now_ms += LEASE_MS / 3;
+    await(it, &it->beats, 1);
+    lease_again(it);
+    it->beats_wait = false;
+    rpc_reply(it->beat, STATUS_OK, NULL); /* that of the old one */
+    for (int i = 0; i < 100; i++) loop_turn(it->loop, 1);
+    assert_int_equal(it->cancelled_count, 1);
+    worker_release(it->jobs[0], 0, "lost");
+    complete(it->jobs[1], "\"new\"");
+    await_idle(it);
+}
+
+static void after_a_lost_answer_the_old_lease_is_not_told(void **state)
+{
+    struct fixture *it = *state;
+    hold_twice(it);
+    lease_again(it);
+    await(it, &it->polls, 3);
+    rpc_server_stopp(&it->server);
+    start_scheduler(it);
+    await(it, &it->tellings, 1);
+    await(it, &it->polls, 4);
+    assert_int_equal(value(it, &it->beaten_jobs), 1);
+    assert_int_equal(it->cancelled_count, 1);
+    worker_release(it->jobs[0], 0, "lost");
+    complete(it->jobs[1], "\"new\"");
+    await_idle(it);
+}
+
+/* An answer may be lost while it is told what we hold: then it is told once more. */
+static void what_is_lost_during_the_telling_is_told_again(void **state)
+{
+    struct fixture *it = *state;
+    offer(it, 1, "job");
+    await_size(it, &it->job_count, 1);
+    await(it, &it->polls, 2);
+    rpc_server_stopp(&it->server);
+    it->beats_wait = true;
+    it->parked     = NULL;
+    start_scheduler(it);
+    await(it, &it->tellings, 1);
+    it->report_answer = STATUS_UNAVAILABLE;
+    it->last_next_max = 99;
+    complete(it->jobs[0], "1");
+    await(it, &it->reports, 2); /* the first is known to have failed */
+    assert_int_equal(value(it, &it->last_next_max), 0);
+    (void)pthread_mutex_lock(&it->mutex);
+    it->beats_wait    = false;
+    it->report_answer = STATUS_OK;
+    (void)pthread_mutex_unlock(&it->mutex);
+    rpc_reply(it->beat, STATUS_OK, NULL);
+    await(it, &it->tellings, 2);
+    await_idle(it);
+}
+
 static void a_report_is_repeated_until_somebody_takes_it(void **state)
 {
     struct fixture *it = *state;
@@ -579,6 +675,9 @@ int main(void)
         FIXTURE_TEST(a_cancellation_is_told_once),
         FIXTURE_TEST(a_lost_lease_cancels_and_its_report_ends_the_job),
         FIXTURE_TEST(a_job_that_comes_again_cancels_its_old_lease),
+        FIXTURE_TEST(an_answer_about_the_old_lease_leaves_the_new_one),
+        FIXTURE_TEST(after_a_lost_answer_the_old_lease_is_not_told),
+        FIXTURE_TEST(what_is_lost_during_the_telling_is_told_again),
         FIXTURE_TEST(a_report_is_repeated_until_somebody_takes_it),
         FIXTURE_TEST(a_report_outlives_the_scheduler),
         FIXTURE_TEST(a_report_that_nobody_takes_is_given_up),
