@@ -5,6 +5,7 @@
 #include "job.pb-c.h"
 #include "limit.pb-c.h"
 #include "run.pb-c.h"
+#include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/run_store.h"
 #include "stage/stage.h"
 #include "system.pb-c.h"
@@ -321,6 +322,26 @@ static void a_queue_limits_each_key(void **state)
     workflow_unref(workflow);
 }
 
+/* A key that comes once costs no memory for ever. */
+static void keys_that_are_over_are_forgotten(void **state)
+{
+    enum { KEYS = 2 * LINES_IDLE_MAX };
+    struct show *show = *state;
+    struct work work  = {};
+    const struct workflow *workflow =
+        workflow_of(show, "w", WORKER("{key: '${ .customer }', concurrency: 1}"), "");
+    for (int i = 0; i < KEYS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "c%d", i);
+        start(show, 0, workflow, customer(name));
+        assert_int_equal(lease(show, "q", &work), 1);
+        assert_int_equal(complete(show, &work), STATUS_OK);
+    }
+    const struct job_queues *queues = stage_engine(show->stage, 0)->queues;
+    assert_in_range(limits_count(job_queues_limits(queues)), 1, LINES_IDLE_MAX);
+    workflow_unref(workflow);
+}
+
 /* --- targets -----------------------------------------------------------------------------------
  */
 
@@ -436,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_limit_of_the_document_is_one_for_all_calls, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_queue_limits_each_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_that_are_over_are_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_limited_while_its_jobs_wait_and_work, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(calls_that_are_no_jobs_take_their_part, setup, teardown),

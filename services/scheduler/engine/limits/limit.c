@@ -142,7 +142,7 @@ static bool may_start(const struct limits *limits, const struct limit *limit)
     return !is_full && !heap_has(&limit->opening);
 }
 
-static void note_numbers(struct limit *limit)
+void limit_unshow(struct limit *limit)
 {
     if (limit->is_unshown) return;
     limit->is_unshown         = true;
@@ -163,14 +163,14 @@ struct limit *limits_take_unshown(struct limits *limits)
 void limit_count_waiting(struct limit *limit, int step)
 {
     limit->waiting_count += (size_t)step;
-    note_numbers(limit);
+    limit_unshow(limit);
     if (!limit->all->is_owner) limit_note(limit->all, limit);
 }
 
 void limit_refresh(struct limits *limits, struct limit *limit)
 {
     bool is_open = may_start(limits, limit);
-    note_numbers(limit);
+    limit_unshow(limit);
     if (limit->is_open == is_open) return;
     limit->is_open = is_open;
     for (struct line *line = limit->first_line; line; line = line->limit_next) line_settle(line);

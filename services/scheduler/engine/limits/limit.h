@@ -137,7 +137,11 @@ struct limit *limits_take_changed(struct limits *limits);
 struct limit *limits_first_changed(const struct limits *limits); /* then by `next_changed` */
 bool limits_have_changed(const struct limits *limits);
 
-/** Takes one whose numbers have changed since they were shown (limit_board.h); NULL: none. */
+/** Its numbers have changed, or its last line is gone: it is to be shown (limit_board.h), and goes
+ * afterwards if nothing needs it. */
+void limit_unshow(struct limit *limit);
+
+/** Takes one that is to be shown; NULL: none. */
 struct limit *limits_take_unshown(struct limits *limits);
 
 /** Something has to be looked at in a second (engine_limits_care()). Whether that time has come;

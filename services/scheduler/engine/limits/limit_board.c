@@ -116,11 +116,12 @@ static void show(struct limit_board *board, const struct limit *limit, int64_t n
 
 void limit_board_take(struct limit_board *board, struct limits *limits, int64_t now_us)
 {
-    const struct limit *limit = limits_take_unshown(limits);
+    struct limit *limit = limits_take_unshown(limits);
     if (!limit) return;
     if (board) lock(board);
     for (; limit; limit = limits_take_unshown(limits)) {
         if (board) show(board, limit, now_us);
+        (void)limits_drop(limits, limit, now_us);
     }
     if (board) unlock(board);
 }

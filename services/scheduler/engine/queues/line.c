@@ -156,6 +156,7 @@ static void leave_limit(struct line *line)
         line->limit->first_line = line->limit_next;
     }
     if (line->limit_next) line->limit_next->limit_previous = line->limit_previous;
+    if (!line->limit->first_line) limit_unshow(line->limit);
 }
 
 static void drop(struct lines *lines, struct line *line)
