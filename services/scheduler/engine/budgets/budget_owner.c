@@ -59,6 +59,17 @@ static status put_budget(struct engine *engine, const struct ledger_budget *budg
     return record_put(engine->txn, TABLE_BUDGETS, key_bytes(&key), &row.base, reterr);
 }
 
+/* One that was made in this turn has none yet. */
+static status drop_row(struct engine *engine, const struct ledger_budget *budget,
+                       struct error *reterr)
+{
+    struct key key;
+    budget_key(&key, str_from(budget->namespace), str_from(budget->name));
+    status deleted = txn_delete(engine->txn, TABLE_BUDGETS, key_bytes(&key), NULL);
+    if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
+    return fail(reterr, deleted, "the row of a budget cannot be deleted");
+}
+
 static status put_ask(struct engine *engine, str job, const struct ledger_ask *ask,
                       struct error *reterr)
 {
@@ -184,7 +195,6 @@ status engine_delete_budget(struct engine *engine, struct command *command, stru
     const Pb__DeleteBudget *request = command->request;
     struct ledger_budget *budget =
         ledger_find(engine->ledger, str_from(request->namespace_), str_from(request->name));
-    struct key key;
     Pb__BudgetView view;
     engine_answer(engine, command);
     if (!budget) {
@@ -193,8 +203,7 @@ status engine_delete_budget(struct engine *engine, struct command *command, stru
     }
     ledger_view(budget, &view);
     TRY(tell_all(engine, &view, true, reterr));
-    budget_key(&key, str_from(request->namespace_), str_from(request->name));
-    TRY(txn_delete(engine->txn, TABLE_BUDGETS, key_bytes(&key), reterr));
+    TRY(drop_row(engine, budget, reterr));
     log_write(LOG_INFO, "budget.deleted", LOG_TEXT_OF("budget", request->name),
               LOG_TEXT_OF("namespace", request->namespace_));
     ledger_drop(engine->ledger, budget);
