@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "budget.pb-c.h"
+#include "scheduler/engine/budgets/book.h"
 #include "support/scheduler/rig.h"
 
 #include <stdio.h>
@@ -430,13 +431,37 @@ static void test_refused_specs(void **)
     rig_done(&rig);
 }
 
+/* What was asked for is refused; what has been spent without asking is charged to some. */
+static void test_more_budgets_than_are_charged(void **)
+{
+    enum { COUNT = BUDGET_PAYERS_MAX + 1, SPENT = 10 };
+    struct rig rig = {};
+    begin(&rig, 1, false);
+    const char *early        = start(&rig, "one", 1, 0, NULL);
+    const Pb__LeasedJob *job = lease_soon(&rig);
+    int64_t charged          = 0;
+    for (int i = 0; i < COUNT; i++) {
+        put(&rig, id_of(i).text, "{\"scope\": \"namespace\", \"tokens\": 1000}", STATUS_OK);
+    }
+    assert_int_equal(done(&rig, job, SPENT, 0, -1), STATUS_OK);
+    rig_wait_for(&rig, early, COMPLETED);
+    for (int i = 0; i < COUNT; i++) charged += get(&rig, id_of(i).text)->spent_tokens;
+    assert_int_equal(charged, BUDGET_PAYERS_MAX * SPENT);
+    rig_wait_for(&rig, start(&rig, "tries", 2, 0, NULL), COMPLETED);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_branches_of_one_run), cmocka_unit_test(test_set_aside_and_settled),
-        cmocka_unit_test(test_given_back),          cmocka_unit_test(test_pause_and_raise),
-        cmocka_unit_test(test_unknown_price),       cmocka_unit_test(test_two_partitions),
+        cmocka_unit_test(test_branches_of_one_run),
+        cmocka_unit_test(test_set_aside_and_settled),
+        cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_pause_and_raise),
+        cmocka_unit_test(test_unknown_price),
+        cmocka_unit_test(test_two_partitions),
         cmocka_unit_test(test_refused_specs),
+        cmocka_unit_test(test_more_budgets_than_are_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

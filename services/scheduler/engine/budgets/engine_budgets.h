@@ -60,7 +60,8 @@ void engine_fund_restore(struct engine *engine, struct open_job *job, const Pb__
 void engine_budgets_forget(struct engine *engine);
 
 /** Whose budgets a job of `run` is charged to: those of its namespace, its labels, the key that
- * started it, itself, and of the runs around it. INVALID_ARGUMENT: of too many. */
+ * started it, itself, and of the runs around it. INVALID_ARGUMENT: of too many; then the first
+ * BUDGET_PAYERS_MAX are in `*ret_payers`. NOT_FOUND, DATA_LOSS: there is no such row. */
 status engine_payers(struct engine *engine, str run, struct payers *ret_payers,
                      const char **ret_namespace, struct error *reterr);
 

@@ -58,6 +58,12 @@ void engine_fund_restore(struct engine *engine, struct open_job *job, const Pb__
 /* --- the end of a question ---------------------------------------------------------------------
  */
 
+/* What is wrong is wrong with that run, and no reason to stop the others. */
+static bool is_of_run(status code)
+{
+    return code == STATUS_INVALID_ARGUMENT || code == STATUS_NOT_FOUND || code == STATUS_DATA_LOSS;
+}
+
 static status tell_end(struct engine *engine, const Pb__BudgetEnd *end, struct error *reterr)
 {
     if (engine->ledger) return engine_take_budget_end(engine, end, reterr);
@@ -72,6 +78,20 @@ static int64_t tokens_of(const Pb__Usage *usage)
     int64_t tokens = 0;
     bool is_over   = __builtin_add_overflow(usage->input_tokens, usage->output_tokens, &tokens);
     return is_over ? INT64_MAX : tokens;
+}
+
+/* Who pays for what nobody was asked for. It has been spent: if there are too many budgets the
+ * first ones are charged, and a run that cannot be read has none. */
+static status find_late(struct engine *engine, const struct open_job *job, struct payers *payers,
+                        const char **ret_namespace, struct error *reterr)
+{
+    struct error why = {};
+    status found     = engine_payers(engine, str_from(job->run.text), payers, ret_namespace, &why);
+    if (found == STATUS_OK) return STATUS_OK;
+    if (!is_of_run(found)) return fail(reterr, found, "%s", why.text);
+    log_write(LOG_WARN, "budget.not_charged", LOG_TEXT_OF("job", job->id.text),
+              LOG_TEXT_OF("run", job->run.text), LOG_TEXT_OF("error", why.text));
+    return STATUS_OK;
 }
 
 /* `used`: what it has cost; NULL: nothing. `price`: of its model; NULL: not said. */
@@ -92,9 +112,7 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
     }
     bool is_charged =
         used && (used->input_tokens > 0 || used->output_tokens > 0 || used->cost_usd_nanos > 0);
-    if (!has_asked && is_charged) {
-        TRY(engine_payers(engine, str_from(job->run.text), &payers, &end.namespace_, reterr));
-    }
+    if (!has_asked && is_charged) TRY(find_late(engine, job, &payers, &end.namespace_, reterr));
     if (!has_asked && payers.count == 0) return STATUS_OK;
     end.job       = job->id.text;
     end.number    = has_asked ? funding->number : 0;
@@ -248,7 +266,7 @@ static status ask(struct engine *engine, struct open_job *job, struct error *ret
     if (job->funding->has_own) TRY(ask_own(engine, job, &goes, reterr));
     if (!goes) return STATUS_OK;
     status found = engine_payers(engine, str_from(job->run.text), &payers, &namespace, &why);
-    if (found == STATUS_INVALID_ARGUMENT) return refuse(engine, job, str_from(why.text), reterr);
+    if (is_of_run(found)) return refuse(engine, job, str_from(why.text), reterr);
     if (found != STATUS_OK) return fail(reterr, found, "%s", why.text);
     if (payers.count == 0) return grant(engine, job, reterr);
     return send_ask(engine, job, &payers, namespace, reterr);
