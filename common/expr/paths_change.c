@@ -203,16 +203,21 @@ static bool bury_in_array(struct expr_run *vm, json *array, struct window window
     return true;
 }
 
+/* Those behind it move up, and all are indexed again. */
+static bool remove_from_object(struct expr_run *vm, json *object, json key)
+{
+    enum { MEMBERS_PER_STEP = 8 };
+    if (!json_object_remove(object, json_str(key))) return true;
+    return vm_spend(vm, json_count(*object) / MEMBERS_PER_STEP);
+}
+
 static bool delete_member(struct expr_run *vm, json *container, struct window window, json key)
 {
     switch (container->kind) {
     case JSON_NULL: return true;
     case JSON_ARRAY: return bury_in_array(vm, container, window, key);
     case JSON_OBJECT:
-        if (key.kind == JSON_TEXT) {
-            (void)json_object_remove(container, json_str(key));
-            return true;
-        }
+        if (key.kind == JSON_TEXT) return remove_from_object(vm, container, key);
         (void)vm_raise(vm, "Cannot delete %s field of object", json_kind_name(key));
         return false;
     default:
@@ -325,31 +330,37 @@ static json sweep_all(struct expr_run *vm, json value, json paths)
     return value;
 }
 
-/* One path to a member of an object that is there. */
-static bool delete_in_place(json *value, json paths)
+/* `value` without the member that the only path leads to, if it leads into an object that is there;
+ * else `*ret_is_done` is false. Takes `value` when it is done. */
+static json delete_in_place(struct expr_run *vm, json value, json path, bool *ret_is_done)
 {
-    bool is_one = paths.kind == JSON_ARRAY && json_count(paths) == 1 &&
-                  json_at(paths, 0).kind == JSON_ARRAY && json_count(json_at(paths, 0)) > 0;
-    if (!is_one) return false;
-    struct keys keys = keys_of_path(json_at(paths, 0));
-    json last        = keys.items[--keys.count];
-    json *at         = descend(value, &keys);
-    if (keys.count > 0 || at->kind != JSON_OBJECT || last.kind != JSON_TEXT) return false;
-    (void)json_object_remove(at, json_str(last));
-    return true;
+    struct keys keys = keys_of_path(path);
+    *ret_is_done     = false;
+    if (keys.count == 0) return value;
+    json last    = keys.items[--keys.count];
+    json *at     = descend(&value, &keys);
+    *ret_is_done = keys.count == 0 && at->kind == JSON_OBJECT && last.kind == JSON_TEXT;
+    if (!*ret_is_done || remove_from_object(vm, at, last)) return value;
+    json_drop(value);
+    return json_invalid();
 }
 
 json paths_delete(struct expr_run *vm, json value, json paths)
 {
     CLEANUP(json_unrefp) json sorted = json_invalid();
-    bool is_empty                    = paths.kind == JSON_ARRAY && json_count(paths) == 0;
-    if (is_empty || delete_in_place(&value, paths)) return value;
-    if (check_paths(vm, paths)) sorted = array_sort(vm, paths, paths);
+    if (!check_paths(vm, paths)) {
+        json_drop(value);
+        return json_invalid();
+    }
+    size_t count = json_count(paths);
+    bool is_done = count == 0;
+    if (count == 1) value = delete_in_place(vm, value, json_at(paths, 0), &is_done);
+    if (is_done) return value;
+    sorted = array_sort(vm, paths, paths);
     if (sorted.kind == JSON_INVALID) {
         json_drop(value);
         return json_invalid();
     }
-    size_t count = json_count(sorted);
     if (json_count(json_at(sorted, 0)) == 0) {
         json_drop(value);
         return json_null();

@@ -384,6 +384,25 @@ static void fuel_ends(void **state)
                      STATUS_RESOURCE_EXHAUSTED);
 }
 
+/* What a deletion walks through or moves is paid for, however few instructions ask for it. */
+static void deleting_costs_fuel(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {
+        "([range(2000) | \"k\"] + [\"x\"]) as $path | (reduce range(2000) as $i ({x: 1}; {k: .})) |"
+        " reduce range(300) as $i (.; delpaths([$path]))",
+        "[range(2000) | {key: tostring, value: 1}] | from_entries |"
+        " reduce range(1500) as $i (.; del(.[$i | tostring]))",
+    };
+    char text[ERROR_TEXT_MAX];
+    struct expr_limits limits = expr_limits_default();
+    limits.fuel               = 200'000;
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+        assert_int_equal(eval_within(programs[i], &limits, text), STATUS_RESOURCE_EXHAUSTED);
+        assert_string_equal(text, "expression ran out of fuel");
+    }
+}
+
 static void memory_ends(void **state)
 {
     (void)state;
@@ -466,7 +485,7 @@ static void source_is_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 10];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(faults) + 11];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, check_row, &rows[i]);
@@ -479,6 +498,7 @@ int main(void)
     tests[count++] = row_test("values outlive programs", values_outlive_programs, NULL);
     tests[count++] = row_test("threads share programs", threads_share_programs, NULL);
     tests[count++] = row_test("fuel ends", fuel_ends, NULL);
+    tests[count++] = row_test("deleting costs fuel", deleting_costs_fuel, NULL);
     tests[count++] = row_test("memory ends", memory_ends, NULL);
     tests[count++] = row_test("depth ends", depth_ends, NULL);
     tests[count++] = row_test("errors have values", errors_have_values, NULL);
