@@ -1,9 +1,6 @@
 /* A faulted run is opened again where it failed. */
 #include "run_row.h"
 
-#define POST(body_)                                                                                \
-    "call: http, with: {method: post, endpoint: 'https://a.test/x', body: " body_ "}"
-
 struct retry_row {
     const char *name;
     const char *body;
@@ -118,18 +115,6 @@ static const struct retry_row rows[] = {
     },
 };
 
-/* "#/do/0/a/-/1 {...}\n" per call: the keys alone. */
-static void keys_of(const struct buf *calls, struct buf *out)
-{
-    const char *line = calls->len > 0 ? calls->ptr : "";
-    while (*line) {
-        size_t length = strcspn(line, " ");
-        (void)buf_put_str(out, (str){line, length});
-        (void)buf_put_text(out, " ");
-        line = strchr(line, '\n') + 1;
-    }
-}
-
 static void check(void **state)
 {
     const struct retry_row *row = *state;
@@ -146,17 +131,9 @@ static void check(void **state)
         assert_int_equal(world_retry(&world, NULL), STATUS_OK); /* again and again */
         world_play(&world);
     }
-    const char *result = world_result(&world);
-    size_t length      = strlen(row->result);
-    bool is_beginning  = row->result[length - 1] == ',';
-    if (!is_beginning || strncmp(result, row->result, length) != 0) {
-        if (strcmp(result, row->result) != 0) print_message("%s", world.history.ptr);
-        assert_string_equal(result, row->result);
-    }
+    expect_result(&world, row->result);
     assert_int_equal(code, row->expected);
-    CLEANUP(buf_done) struct buf keys = buf_init(1 << 20);
-    keys_of(&world.calls, &keys);
-    if (row->calls) assert_string_equal(keys.len > 0 ? keys.ptr : "", row->calls);
+    if (row->calls) expect_keys(&world, row->calls);
     world_done(&world);
 }
 

@@ -20,7 +20,32 @@ struct run_row {
 };
 
 #define CALL "call: http, with: {method: get, endpoint: 'https://a.test/x'}"
+#define POST(body_)                                                                                \
+    "call: http, with: {method: post, endpoint: 'https://a.test/x', body: " body_ "}"
 #define CHAT "call: llm.chat, with: {model: smart, prompt: Hi}"
+
+/* What the run has come to, as run_row has it. */
+static inline void expect_result(struct world *world, const char *expected)
+{
+    const char *result = world_result(world);
+    size_t length      = strlen(expected);
+    bool is_beginning  = expected[length - 1] == ',';
+    if (is_beginning && strncmp(result, expected, length) == 0) return;
+    if (strcmp(result, expected) != 0) print_message("%s", world->history.ptr);
+    assert_string_equal(result, expected);
+}
+
+/* The keys of all calls in their order, each with a blank behind it: "#/do/0/a/-/1 ". */
+static inline void expect_keys(const struct world *world, const char *expected)
+{
+    CLEANUP(buf_done) struct buf keys = buf_init(1 << 20);
+    const char *line                  = world->calls.len > 0 ? world->calls.ptr : "";
+    for (; *line; line = strchr(line, '\n') + 1) {
+        (void)buf_put(&keys, line, strcspn(line, " "));
+        (void)buf_put_text(&keys, " ");
+    }
+    assert_string_equal(keys.len > 0 ? keys.ptr : "", expected);
+}
 
 static inline void run_row_check(void **state)
 {
@@ -33,12 +58,7 @@ static inline void run_row_check(void **state)
     world_start(&world, row->input);
     world_play(&world);
 
-    const char *result = world_result(&world);
-    size_t length      = strlen(row->result);
-    bool is_beginning  = row->result[length - 1] == ',';
-    if (!is_beginning || strncmp(result, row->result, length) != 0) {
-        assert_string_equal(result, row->result);
-    }
+    expect_result(&world, row->result);
     if (row->history) assert_string_equal(world.history.ptr, row->history);
     if (row->jobs) assert_int_equal(world.jobs_scheduled, row->jobs);
     if (row->took_seconds) {
