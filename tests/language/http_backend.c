@@ -2,118 +2,35 @@
 #include "auth/api_key.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/api.h"
 #include "language/backend.h"
-#include "language/secrets.h"
-#include "language/standin_server.h"
-#include "language/standin_worker.h"
-#include "language/suite.h"
-#include "language/tls_front.h"
+#include "language/http_client.h"
+#include "language/live_suite.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 enum {
     TEXT_MAX        = 64 << 20,
     PATH_MAX_BYTES  = 1024,
     END_MS          = 60'000, /* a run of a scenario ends long before */
     DECIDE_MS       = 20'000,
-    PATIENCE_MS     = 30'000, /* of a request, while a killed service comes back */
-    PAUSE_MS        = 20,
     NAME_MAX_BYTES  = 64,
-    WAIT_STEP_S     = 5,
     VERSION_NUMBERS = 1'000'000,
 };
 
 struct http {
     struct backend backend;
-    struct script *script;
-    struct suite suite;
-    struct standin_server *standin;
-    struct standin_worker *worker;
-    struct tls_front front;
-    struct cli cli;
-    struct api *api;
+    struct live_suite live;
+    struct http_client client;
     char workflow[3 * NAME_MAX_BYTES]; /* "namespace/name:version"; empty: none yet */
     char run[NAME_MAX_BYTES];
     char namespace[NAME_MAX_BYTES];
     char approver[API_KEY_LEN + 1]; /* the key that decides; empty: that of all requests */
     uint32_t versions;              /* given to definitions whose own was taken */
-    char code[NAME_MAX_BYTES];      /* of the last refusal */
 };
-
-/* --- requests ----------------------------------------------------------------------------------
- */
-
-static status code_of(int http_status)
-{
-    switch (http_status) {
-    case 400:
-    case 413:
-    case 422: return STATUS_INVALID_ARGUMENT;
-    case 401: return STATUS_UNAUTHENTICATED;
-    case 403: return STATUS_PERMISSION_DENIED;
-    case 404: return STATUS_NOT_FOUND;
-    case 409: return STATUS_FAILED_PRECONDITION;
-    case 429: return STATUS_RESOURCE_EXHAUSTED;
-    case 501: return STATUS_UNIMPLEMENTED;
-    default: return http_status < 300 ? STATUS_OK : STATUS_UNAVAILABLE;
-    }
-}
-
-static void pause_ms(long ms)
-{
-    const struct timespec time = {.tv_nsec = ms * 1'000'000L};
-    (void)nanosleep(&time, NULL);
-}
-
-/* Asks, again and again while the suite is away. `*ret_body` is owned, also of a refusal. */
-static status ask(struct http *http, const struct api_call *call, json *ret_body,
-                  struct error *reterr)
-{
-    int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
-    for (;;) {
-        CLEANUP(api_answer_done) struct api_answer answer = {};
-        (void)api_try(http->api, call, &answer);
-        bool is_away = answer.http_status == 0 || answer.http_status == 503;
-        if (is_away && clock_mono_ms() < until_ms) {
-            pause_ms(PAUSE_MS);
-            continue;
-        }
-        status code = answer.http_status == 0 ? STATUS_UNAVAILABLE : code_of(answer.http_status);
-        if (code != STATUS_OK) {
-            json name     = json_get_text(answer.value, "code");
-            str detail    = str_slice(buf_str(&answer.body), 0, ERROR_TEXT_MAX);
-            http->code[0] = '\0';
-            if (json_is(name, JSON_TEXT)) {
-                (void)snprintf(http->code, sizeof http->code, STR_FMT, STR_ARG(json_str(name)));
-            }
-            code = fail_code(reterr, code, http->code, "%s %s: %d " STR_FMT, call->method,
-                             call->path, answer.http_status, STR_ARG(detail));
-        }
-        *ret_body = json_take(&answer.value);
-        return code;
-    }
-}
-
-static status ask_json(struct http *http, const char *method, const char *path, json body,
-                       json *ret_body, struct error *reterr)
-{
-    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-    if (!json_is(body, JSON_INVALID)) (void)json_print(body, JSON_COMPACT, &text);
-    const struct api_call call = {.method = method, .path = path, .body = buf_str(&text)};
-    return ask(http, &call, ret_body, reterr);
-}
-
-/* The same where the answer does not matter. */
-static status tell(struct http *http, const char *path, json body, struct error *reterr)
-{
-    CLEANUP(json_unrefp) json answer = json_invalid();
-    return ask_json(http, "POST", path, body, &answer, reterr);
-}
 
 /* What the scenario before has left would ask the stand-ins of this one. */
 static status begin(void *context, struct error *reterr)
@@ -122,7 +39,7 @@ static status begin(void *context, struct error *reterr)
     if (*http->run) {
         char path[PATH_MAX_BYTES];
         (void)snprintf(path, sizeof path, "/v1/runs/%s/cancel", http->run);
-        status code = tell(http, path, json_invalid(), reterr);
+        status code = http_client_tell(&http->client, path, json_invalid(), reterr);
         if (code == STATUS_UNAVAILABLE) return code; /* else it had ended */
     }
     http->workflow[0] = '\0';
@@ -134,7 +51,7 @@ static status begin(void *context, struct error *reterr)
 static status offer(void *context, json functions, struct error *reterr)
 {
     struct http *http = context;
-    return standin_worker_offer(http->worker, functions, reterr);
+    return standin_worker_offer(http->live.worker, functions, reterr);
 }
 
 /* --- definitions -------------------------------------------------------------------------------
@@ -190,7 +107,7 @@ static status put_text(struct http *http, str definition, json *ret_workflow, st
     (void)snprintf(path, sizeof path, "/v1/workflows/%s", name);
     const struct api_call call = {
         .method = "PUT", .path = path, .body = definition, .type = "application/yaml"};
-    return ask(http, &call, ret_workflow, reterr);
+    return http_client_ask(&http->client, &call, ret_workflow, reterr);
 }
 
 static status put(void *context, str definition, json *ret_findings, struct error *reterr)
@@ -201,7 +118,7 @@ static status put(void *context, str definition, json *ret_findings, struct erro
                                        .path   = "/v1/workflows/validate",
                                        .body   = definition,
                                        .type   = "application/yaml"};
-    TRY(ask(http, &call, &valid, reterr));
+    TRY(http_client_ask(&http->client, &call, &valid, reterr));
     *ret_findings = json_ref(json_get_text(valid, "diagnostics"));
     if (!json_is_truthy(json_get_text(valid, "valid"))) {
         str detail = str_from("the definition has errors");
@@ -214,7 +131,7 @@ static status put(void *context, str definition, json *ret_findings, struct erro
     }
     CLEANUP(json_unrefp) json workflow = json_invalid();
     status code                        = put_text(http, definition, &workflow, reterr);
-    if (code == STATUS_FAILED_PRECONDITION && strcmp(http->code, "already_exists") == 0) {
+    if (code == STATUS_FAILED_PRECONDITION && strcmp(http->client.code, "already_exists") == 0) {
         CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
         put_new_version(http, definition, &text);
         json_unref(json_take(&workflow));
@@ -241,7 +158,7 @@ static status start(void *context, json input, json extra, struct error *reterr)
     if (json_is(input, JSON_INVALID)) input = json_null();
     json_object_put_text(&body, "input", json_ref(input));
     CLEANUP(json_unrefp) json run = json_invalid();
-    TRY(ask_json(http, "POST", "/v1/runs", body, &run, reterr));
+    TRY(http_client_ask_json(&http->client, "POST", "/v1/runs", body, &run, reterr));
     text_of(run, "id", http->run);
     return STATUS_OK;
 }
@@ -258,7 +175,7 @@ static status get(struct http *http, const char *rest, json *ret_body, struct er
 {
     char path[PATH_MAX_BYTES];
     TRY(run_path(http, rest, path, reterr));
-    return ask_json(http, "GET", path, json_invalid(), ret_body, reterr);
+    return http_client_ask_json(&http->client, "GET", path, json_invalid(), ret_body, reterr);
 }
 
 static status view(void *context, json *ret_run, struct error *reterr)
@@ -327,7 +244,7 @@ static status signal_run(void *context, const char *name, json data, struct erro
     char path[PATH_MAX_BYTES];
     (void)snprintf(rest, sizeof rest, "/signals/%s", name);
     TRY(run_path(http, rest, path, reterr));
-    return tell(http, path, data, reterr);
+    return http_client_tell(&http->client, path, data, reterr);
 }
 
 /* From here to namespace_leave() requests are for the namespace of the scenario's workflow, as
@@ -336,12 +253,12 @@ static void namespace_enter(struct http *http)
 {
     (void)snprintf(http->namespace, sizeof http->namespace, "%.*s",
                    (int)strcspn(http->workflow, "/"), http->workflow);
-    http->cli.namespace = *http->namespace ? http->namespace : NULL;
+    http->client.cli.namespace = *http->namespace ? http->namespace : NULL;
 }
 
 static void namespace_leave(struct http *http)
 {
-    http->cli.namespace = NULL;
+    http->client.cli.namespace = NULL;
 }
 
 static status publish(void *context, json event, struct error *reterr)
@@ -355,7 +272,7 @@ static status publish(void *context, json event, struct error *reterr)
                                   .body   = buf_str(&text),
                                   .type   = "application/cloudevents+json"};
     namespace_enter(http);
-    status code = ask(http, &call, &answer, reterr);
+    status code = http_client_ask(&http->client, &call, &answer, reterr);
     namespace_leave(http);
     return code;
 }
@@ -369,13 +286,13 @@ static status find_approval(struct http *http, char id[static NAME_MAX_BYTES], s
     int64_t until_ms = clock_mono_ms() + DECIDE_MS;
     for (;;) {
         CLEANUP(json_unrefp) json list = json_invalid();
-        TRY(ask_json(http, "GET", path, json_invalid(), &list, reterr));
+        TRY(http_client_ask_json(&http->client, "GET", path, json_invalid(), &list, reterr));
         text_of(json_at(json_get_text(list, "items"), 0), "id", id);
         if (*id) return STATUS_OK;
         if (clock_mono_ms() > until_ms) {
             return fail(reterr, STATUS_FAILED_PRECONDITION, "no approval is open");
         }
-        pause_ms(PAUSE_MS);
+        suite_pause();
     }
 }
 
@@ -383,7 +300,7 @@ static status label(void *context, const char *text, struct error *reterr)
 {
     struct http *http  = context;
     struct api_key key = {};
-    TRY(standin_worker_make_key(http->worker, text, &key, reterr));
+    TRY(standin_worker_make_key(http->live.worker, text, &key, reterr));
     (void)snprintf(http->approver, sizeof http->approver, "%s", key.text);
     return STATUS_OK;
 }
@@ -399,10 +316,10 @@ static status decide(void *context, bool is_approved, json data, struct error *r
     CLEANUP(json_unrefp) json body = json_object_new(2);
     json_object_put_text(&body, "comment", json_text_from("seen"));
     if (!json_is(data, JSON_INVALID)) json_object_put_text(&body, "data", json_ref(data));
-    const char *key = http->cli.key;
-    if (*http->approver) http->cli.key = http->approver;
-    status code   = tell(http, path, body, reterr);
-    http->cli.key = key;
+    const char *key = http->client.cli.key;
+    if (*http->approver) http->client.cli.key = http->approver;
+    status code          = http_client_tell(&http->client, path, body, reterr);
+    http->client.cli.key = key;
     return code;
 }
 
@@ -415,13 +332,13 @@ static status control(void *context, const char *verb, struct error *reterr)
     TRY(run_path(http, rest, path, reterr));
     CLEANUP(json_unrefp) json body = json_object_new(1);
     json_object_put_text(&body, "reason", json_text_from("asked"));
-    return tell(http, path, body, reterr);
+    return http_client_tell(&http->client, path, body, reterr);
 }
 
 static status crash(void *context, struct error *reterr)
 {
     struct http *http = context;
-    TRY(suite_kill(&http->suite, "scheduler", reterr));
+    TRY(suite_kill(&http->live.suite, "scheduler", reterr));
     CLEANUP(json_unrefp) json run = json_invalid();
     return get(http, "", &run, reterr); /* it is back */
 }
@@ -445,7 +362,7 @@ static status request(void *context, const char *method, const char *path, json 
     const struct api_call call = {.method = method, .path = full.ptr, .body = buf_str(&text)};
     CLEANUP(api_answer_done) struct api_answer answer = {};
     namespace_enter(http);
-    enum cli_exit code = api_try(http->api, &call, &answer);
+    enum cli_exit code = api_try(http->client.api, &call, &answer);
     namespace_leave(http);
     if (code != CLI_OK) {
         return fail(reterr, STATUS_UNAVAILABLE, "%s %s: %s", method, path, answer.error.text);
@@ -461,105 +378,10 @@ static status request(void *context, const char *method, const char *path, json 
 /* --- life --------------------------------------------------------------------------------------
  */
 
-static bool is_https(const char *host)
-{
-    const char *port = strchr(host, ':');
-    return port && strcmp(port, ":443") == 0;
-}
-
-static bool has_https(const struct http_backend_options *options)
-{
-    for (size_t i = 0; i < options->host_count; i++) {
-        if (is_https(options->hosts[i])) return true;
-    }
-    return false;
-}
-
-/* All hosts of the features lead to the stand-in; those of port 443 by way of TLS. */
-static void write_rewrites(const struct http *http, const struct http_backend_options *options,
-                           struct buf *text)
-{
-    uint16_t plain = standin_server_port(http->standin);
-    (void)buf_put_text(text, "tools:\n"
-                             "  lease: 3s\n" /* what a killed scheduler has handed out comes back */
-                             "  egress:\n"
-                             "    private_networks: [ 127.0.0.0/8 ]\n"
-                             "    http_hosts: [ 127.0.0.1");
-    for (size_t i = 0; i < options->host_count; i++) {
-        const char *name = options->hosts[i];
-        (void)buf_printf(text, ", '%.*s'", (int)strcspn(name, ":"), name);
-    }
-    (void)buf_put_text(text, " ]\n    rewrite: [ ");
-    for (size_t i = 0; i < options->host_count; i++) {
-        uint16_t port = is_https(options->hosts[i]) ? http->front.port : plain;
-        (void)buf_printf(text, "%s'%s=127.0.0.1:%u'", i > 0 ? ", " : "", options->hosts[i], port);
-    }
-    (void)buf_put_text(text, " ]\n");
-    if (http->front.pid > 0) {
-        (void)buf_printf(text, "    ca_file: %s\n", http->front.certificate);
-    }
-}
-
-static void write_models(const struct http *http, struct buf *text)
-{
-    (void)buf_printf(
-        text,
-        "limits: { breaker: { failures: 100 } }\n" /* calls fail on purpose */
-        "llm:\n"
-        "  lease: 3s\n"
-        "  providers:\n"
-        "    demo: { type: simulated }\n"
-        "    standin: { type: openai-compatible, base_url: 'http://127.0.0.1:%u/llm/v1',"
-        " price: free }\n"
-        "  routes:\n"
-        "    simulated: { targets: [ { model: demo/simulated } ] }\n"
-        "    smart: { targets: [ { model: standin/smart } ] }\n"
-        "    fast: { targets: [ { model: standin/fast } ] }\n"
-        "    careful: { targets: [ { model: standin/careful } ] }\n"
-        "    embedding: { targets: [ { model: standin/embedding } ] }\n",
-        standin_server_port(http->standin));
-}
-
-/* A file for each, as an operator would have them. */
-static status write_secrets(const struct http *http, struct buf *text, struct error *reterr)
-{
-    (void)buf_put_text(text, "scheduler:\n  secrets:\n    '*':\n");
-    for (size_t i = 0; i < LANGUAGE_SECRETS; i++) {
-        const struct language_secret *secret = &language_secret_texts[i];
-        char name[64];
-        (void)snprintf(name, sizeof name, "%s.secret", secret->name);
-        TRY(suite_write(&http->suite, name, str_from(secret->text), reterr));
-        (void)buf_printf(text, "      %s: { file: %s/%s }\n", secret->name, http->suite.folder,
-                         name);
-    }
-    return STATUS_OK;
-}
-
-static status open_suite(struct http *http, const struct http_backend_options *options,
-                         struct error *reterr)
-{
-    CLEANUP(buf_done) struct buf config = buf_init(TEXT_MAX);
-    TRY(standin_server_start(http->script, &http->standin, reterr));
-    TRY(suite_init(&http->suite, reterr));
-    if (has_https(options)) {
-        TRY(tls_front_start(&http->front, http->suite.folder, options->hosts, options->host_count,
-                            standin_server_port(http->standin), reterr));
-    }
-    write_rewrites(http, options, &config);
-    write_models(http, &config);
-    TRY(write_secrets(http, &config, reterr));
-    TRY(suite_write(&http->suite, "tutti.yaml", buf_str(&config), reterr));
-    TRY(suite_start(&http->suite, options->programs, reterr));
-    TRY(standin_worker_start(http->suite.rpc, http->script, &http->worker, reterr));
-    http->cli = (struct cli){.url = http->suite.url, .key = http->suite.key};
-    return api_new(&http->cli, &http->api, reterr);
-}
-
 status http_backend_new(const struct http_backend_options *options, struct script *script,
                         struct backend **ret_backend, struct error *reterr)
 {
     struct http *http = mem_new(1, sizeof *http);
-    http->script      = script;
     http->backend     = (struct backend){
             .name    = "http",
             .is_live = true,
@@ -581,7 +403,11 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
             .request = request,
     };
     struct backend *backend = &http->backend;
-    status code             = open_suite(http, options, reterr);
+    status code             = live_suite_start(&http->live, options, script, reterr);
+    if (code == STATUS_OK) {
+        const struct suite *suite = &http->live.suite;
+        code                      = http_client_init(&http->client, suite->url, suite->key, reterr);
+    }
     if (code != STATUS_OK) {
         http_backend_freep(&backend);
         return code;
@@ -593,19 +419,15 @@ status http_backend_new(const struct http_backend_options *options, struct scrip
 status http_backend_stop(struct backend *backend, struct error *reterr)
 {
     struct http *http = backend->context;
-    standin_worker_stopp(&http->worker);
-    return suite_stop(&http->suite, reterr);
+    return live_suite_stop(&http->live, reterr);
 }
 
 void http_backend_freep(struct backend **backend)
 {
     if (!*backend) return;
     struct http *http = (*backend)->context;
-    api_freep(&http->api);
-    standin_worker_stopp(&http->worker);
-    suite_done(&http->suite);
-    tls_front_stop(&http->front);
-    standin_server_stopp(&http->standin);
+    http_client_done(&http->client);
+    live_suite_done(&http->live);
     free(http);
     *backend = NULL;
 }

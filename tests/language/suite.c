@@ -63,9 +63,9 @@ static bool read_file(const struct suite *suite, const char *name, struct buf *o
     return true;
 }
 
-static void pause_ms(long ms)
+void suite_pause(void)
 {
-    const struct timespec time = {.tv_nsec = ms * 1'000'000L};
+    const struct timespec time = {.tv_nsec = LOOK_MS * 1'000'000L};
     (void)nanosleep(&time, NULL);
 }
 
@@ -139,7 +139,7 @@ status suite_start(struct suite *suite, const char *programs, struct error *rete
             return explain(suite, "`tutti up` ended", reterr);
         }
         if (clock_mono_ms() > until_ms) return explain(suite, "`tutti up` is not ready", reterr);
-        pause_ms(LOOK_MS);
+        suite_pause();
     }
     return read_place(suite) ? STATUS_OK : explain(suite, "no endpoints.json", reterr);
 }
@@ -184,7 +184,7 @@ static status wait_for_end(struct suite *suite, struct error *reterr)
     int how          = 0;
     while (waitpid(suite->pid, &how, WNOHANG) == 0) {
         if (clock_mono_ms() > until_ms) return explain(suite, "it does not stop", reterr);
-        pause_ms(LOOK_MS);
+        suite_pause();
     }
     suite->pid = 0;
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return STATUS_OK;

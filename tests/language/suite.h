@@ -25,6 +25,9 @@ status suite_write(const struct suite *suite, const char *name, str text, struct
  * UNAVAILABLE, with the last lines that it said. */
 status suite_start(struct suite *suite, const char *programs, struct error *reterr);
 
+/** A moment until one looks again at something outside of this process. */
+void suite_pause(void);
+
 /** Kills one of its processes ("scheduler") as a power failure does. */
 status suite_kill(const struct suite *suite, const char *service, struct error *reterr);
 
