@@ -55,6 +55,15 @@ status api_new(const struct cli *cli, struct api **ret_api, struct error *reterr
     return STATUS_OK;
 }
 
+struct api *api_open(const struct cli *cli)
+{
+    struct error error = {};
+    struct api *api    = NULL;
+    if (api_new(cli, &api, &error) == STATUS_OK) return api;
+    (void)fprintf(stderr, "tutti: %s\n", error.text);
+    return NULL;
+}
+
 void api_freep(struct api **ref)
 {
     struct api *api = *ref;
@@ -75,6 +84,13 @@ void api_answer_done(struct api_answer *answer)
 void api_put_segment(struct buf *path, const char *text)
 {
     if (!url_encode(path, str_from(text)) && path->ptr) path->ptr[0] = '\0'; /* see begin() */
+}
+
+void api_put_run(struct buf *path, const char *run, const char *rest)
+{
+    (void)buf_put_text(path, "/v1/runs/");
+    api_put_segment(path, run);
+    (void)buf_put_text(path, rest);
 }
 
 /* --- calls -------------------------------------------------------------------------------------
@@ -237,6 +253,42 @@ enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_
     if (tried != CLI_OK) return tried == CLI_USAGE ? tried : explain_nothing(api, ret_answer);
     bool is_ok = ret_answer->http_status >= 200 && ret_answer->http_status < 300;
     return is_ok ? CLI_OK : api_explain(ret_answer);
+}
+
+/* --- whole commands ----------------------------------------------------------------------------
+ */
+
+enum cli_exit api_ask(const struct cli *cli, const struct api_call *call,
+                      struct api_answer *ret_answer)
+{
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    return api ? api_call(api, call, ret_answer) : CLI_USAGE;
+}
+
+enum cli_exit api_show(const struct cli *cli, const struct api_call *call, void (*print)(json))
+{
+    CLEANUP(api_answer_done) struct api_answer answer = {};
+    enum cli_exit code                                = api_ask(cli, call, &answer);
+    if (code != CLI_OK) return code;
+    if (!cli->is_json) {
+        print(answer.value);
+    } else if (!json_is(answer.value, JSON_INVALID)) {
+        print_json(answer.value);
+    }
+    return CLI_OK;
+}
+
+static void print_nothing(json)
+{
+}
+
+enum cli_exit api_do(const struct cli *cli, const char *method, const char *path, str body,
+                     const char *said)
+{
+    const struct api_call call = {.method = method, .path = path, .body = body};
+    enum cli_exit code         = api_show(cli, &call, print_nothing);
+    if (code == CLI_OK && !cli->is_json) (void)printf("%s\n", said);
+    return code;
 }
 
 /* --- streams -----------------------------------------------------------------------------------

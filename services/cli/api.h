@@ -13,9 +13,12 @@ enum { API_BODY_MAX = 64 << 20 /* bytes */ };
 
 struct api;
 
-/** Owned: api_freep(). UNAVAILABLE. */
+/** Owned: api_freep(). INVALID_ARGUMENT: --url is none. UNAVAILABLE. */
 status api_new(const struct cli *cli, struct api **ret_api, struct error *reterr);
 void api_freep(struct api **api);
+
+/** The same for a command; NULL, after saying why on standard error: it exits with CLI_USAGE. */
+struct api *api_open(const struct cli *cli);
 
 /** An answer; release: api_answer_done(). */
 struct api_answer {
@@ -40,7 +43,18 @@ struct api_call {
  * after saying why on standard error. */
 enum cli_exit api_call(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
 
-/** The same without a word and for any answer: CLI_UNREACHABLE if there was none, CLI_USAGE if an
+/** Opens, calls and waits: api_open(), api_call(). */
+enum cli_exit api_ask(const struct cli *cli, const struct api_call *call,
+                      struct api_answer *ret_answer);
+
+/** Asks, and prints the answer: with --json as it came, if it has a body; else with `print`. */
+enum cli_exit api_show(const struct cli *cli, const struct api_call *call, void (*print)(json));
+
+/** Asks for something to be done, and says so: `said`; with --json as api_show(). */
+enum cli_exit api_do(const struct cli *cli, const char *method, const char *path, str body,
+                     const char *said);
+
+/** api_call() without a word and for any answer: CLI_UNREACHABLE if there was none, CLI_USAGE if an
  * argument is too long for a path. */
 enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_answer *ret_answer);
 
@@ -58,5 +72,8 @@ enum cli_exit api_explain(const struct api_answer *answer);
 /** Appends `text` percent-encoded to a path, which begins with a slash. If it does not fit, the
  * path is empty, whatever follows, and a call with it is refused. */
 void api_put_segment(struct buf *path, const char *text);
+
+/** Appends "/v1/runs/RUN" and `rest`; the same holds of `run`. */
+void api_put_run(struct buf *path, const char *run, const char *rest);
 
 #endif

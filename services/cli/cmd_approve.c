@@ -24,15 +24,18 @@ static enum cli_exit list_pending(struct api *api, const char *run, struct api_a
     return api_call(api, &call, answer);
 }
 
+static void add_approval(struct table *table, json one)
+{
+    const str cells[] = {member(one, "id", ""), member(one, "due_at", "never"),
+                         member(one, "run", ""), member(one, "title", "")};
+    table_add(table, cells);
+}
+
 enum cli_exit command_approvals(struct cli *cli)
 {
-    struct error error                                = {};
-    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_freep) struct api *api                = api_open(cli);
     CLEANUP(api_answer_done) struct api_answer answer = {};
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
+    if (!api) return CLI_USAGE;
     enum cli_exit code = list_pending(api, NULL, &answer);
     if (code != CLI_OK) return code;
     if (cli->is_json) {
@@ -40,16 +43,7 @@ enum cli_exit command_approvals(struct cli *cli)
         return CLI_OK;
     }
     static const char *const titles[] = {"APPROVAL", "DUE", "RUN", "TITLE"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, ARRAY_LEN(titles));
-    json items = json_get_text(answer.value, "items");
-    for (size_t i = 0; i < json_count(items); i++) {
-        json one          = json_at(items, i);
-        const str cells[] = {member(one, "id", ""), member(one, "due_at", "never"),
-                             member(one, "run", ""), member(one, "title", "")};
-        table_add(&table, cells);
-    }
-    table_print(&table);
+    print_rows(answer.value, titles, ARRAY_LEN(titles), add_approval);
     return CLI_OK;
 }
 

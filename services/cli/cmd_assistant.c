@@ -14,7 +14,6 @@ enum {
     PATH_MAX_BYTES = 4'096,
     FILE_MAX       = YAML_SIZE_MAX + 1,
     COLUMNS        = 4,
-    NUMBER_MAX     = 24,
 };
 
 /* In the order of assistant_flags in main.c. */
@@ -54,10 +53,8 @@ static status read_assistant(const struct cli *cli, const char *file, struct buf
 
 static void print_version(json assistant, const char *what)
 {
-    int64_t version = 0;
-    (void)json_to_int(json_get_text(assistant, "version"), &version);
-    (void)printf(STR_FMT ":%" PRId64 " %s\n", STR_ARG(member(assistant, "name", "")), version,
-                 what);
+    (void)printf(STR_FMT ":%" PRId64 " %s\n", STR_ARG(member(assistant, "name", "")),
+                 member_int(assistant, "version"), what);
 }
 
 static enum cli_exit put_file(const struct cli *cli, struct api *api, const char *file)
@@ -85,9 +82,11 @@ static enum cli_exit put_file(const struct cli *cli, struct api *api, const char
     return CLI_OK;
 }
 
-static enum cli_exit put(struct cli *cli, struct api *api)
+static enum cli_exit put(const struct cli *cli)
 {
-    enum cli_exit worst = CLI_OK;
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    enum cli_exit worst                = CLI_OK;
+    if (!api) return CLI_USAGE;
     for (int i = 1; i < cli->argument_count; i++) {
         enum cli_exit code = put_file(cli, api, cli->arguments[i]);
         if (code > worst) worst = code;
@@ -100,52 +99,41 @@ static enum cli_exit put(struct cli *cli, struct api *api)
 
 static void add_row(struct table *table, json assistant)
 {
-    char number[NUMBER_MAX];
-    int64_t version = 0;
-    (void)json_to_int(json_get_text(assistant, "version"), &version);
-    (void)snprintf(number, sizeof number, "%" PRId64, version);
-    const str cells[COLUMNS] = {member(assistant, "name", ""), str_from(number),
-                                member(assistant, "model", ""),
-                                member(assistant, "description", "")};
+    char version[NUMBER_SIZE];
+    const str cells[COLUMNS] = {
+        member(assistant, "name", ""), member_number(assistant, "version", version),
+        member(assistant, "model", ""), member(assistant, "description", "")};
     table_add(table, cells);
 }
 
-static enum cli_exit list(struct cli *cli, struct api *api)
+static void print_list(json answer)
 {
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
+    static const char *const titles[COLUMNS] = {"ASSISTANT", "VERSION", "MODEL", "DESCRIPTION"};
+    print_rows(answer, titles, COLUMNS, add_row);
+    if (json_is(json_get_text(answer, "next_page_token"), JSON_TEXT)) {
+        (void)printf("and more; --label KEY:VALUE shows fewer\n");
+    }
+}
+
+static enum cli_exit list(const struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     (void)buf_put_text(&path, "/v1/assistants?page_size=500");
     if (cli->values[ASSISTANT_LABEL]) {
         (void)buf_put_text(&path, "&label=");
         api_put_segment(&path, cli->values[ASSISTANT_LABEL]);
     }
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-        return CLI_OK;
-    }
-    static const char *const titles[COLUMNS] = {"ASSISTANT", "VERSION", "MODEL", "DESCRIPTION"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    json items = json_get_text(answer.value, "items");
-    for (size_t i = 0; i < json_count(items); i++) add_row(&table, json_at(items, i));
-    table_print(&table);
-    if (json_is(json_get_text(answer.value, "next_page_token"), JSON_TEXT)) {
-        (void)printf("and more; --label KEY:VALUE shows fewer\n");
-    }
-    return CLI_OK;
+    return api_show(cli, &call, print_list);
 }
 
-static enum cli_exit show(const struct cli *cli, struct api *api)
+static enum cli_exit show(const struct cli *cli)
 {
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf name                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    const char *given                                 = cli->arguments[1];
-    const char *colon                                 = strchr(given, ':');
-    size_t length = colon ? (size_t)(colon - given) : strlen(given);
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf name = buf_init(PATH_MAX_BYTES);
+    const char *given                 = cli->arguments[1];
+    const char *colon                 = strchr(given, ':');
+    size_t length                     = colon ? (size_t)(colon - given) : strlen(given);
     (void)buf_put_str(&name, (str){given, length});
     (void)buf_put_text(&path, "/v1/assistants/");
     api_put_segment(&path, name.ptr ? name.ptr : "");
@@ -154,9 +142,7 @@ static enum cli_exit show(const struct cli *cli, struct api *api)
         api_put_segment(&path, colon + 1);
     }
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code == CLI_OK) print_json(answer.value);
-    return code;
+    return api_show(cli, &call, print_json);
 }
 
 /* --- the command -------------------------------------------------------------------------------
@@ -164,23 +150,17 @@ static enum cli_exit show(const struct cli *cli, struct api *api)
 
 enum cli_exit command_assistant(struct cli *cli)
 {
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
-    const char *action                 = cli->arguments[0];
-    bool is_put                        = strcmp(action, "put") == 0;
-    bool is_list                       = strcmp(action, "list") == 0;
-    bool is_show                       = strcmp(action, "show") == 0;
-    bool is_complete                   = (is_put && cli->argument_count > 1) ||
+    const char *action = cli->arguments[0];
+    bool is_put        = strcmp(action, "put") == 0;
+    bool is_list       = strcmp(action, "list") == 0;
+    bool is_show       = strcmp(action, "show") == 0;
+    bool is_complete   = (is_put && cli->argument_count > 1) ||
                        (is_list && cli->argument_count == 1) ||
                        (is_show && cli->argument_count == 2);
     if (!is_complete) {
         (void)fprintf(stderr, "tutti assistant: write `put FILE...`, `list` or `show NAME`\n");
         return CLI_USAGE;
     }
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    if (is_put) return put(cli, api);
-    return is_list ? list(cli, api) : show(cli, api);
+    if (is_put) return put(cli);
+    return is_list ? list(cli) : show(cli);
 }

@@ -5,67 +5,37 @@
 #include "cli/print.h"
 #include "json/json_text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096, CELL_MAX = 24, COLUMNS = 5, WORDS_MAX = 12 };
+enum { PATH_BYTES_MAX = 4096, COLUMNS = 5, WORDS_MAX = 12 };
 enum { BACKUP_TO, BACKUP_ARCHIVE, BACKUP_UNTIL, BACKUP_FLAGS };
 
 /* --- through the gateway -----------------------------------------------------------------------
  */
 
-static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
-                         struct api_answer *answer)
-{
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    return api_call(api, call, answer);
-}
-
 static void add_row(struct table *table, json backup)
 {
-    char partitions[CELL_MAX];
-    char size[CELL_MAX];
-    int64_t number = 0;
-    (void)json_to_int(json_get_text(backup, "partitions"), &number);
-    (void)snprintf(partitions, sizeof partitions, "%" PRId64, number);
-    number = 0;
-    (void)json_to_int(json_get_text(backup, "size_bytes"), &number);
-    (void)snprintf(size, sizeof size, "%" PRId64, number);
-    const str cells[COLUMNS] = {member(backup, "name", ""), member(backup, "status", ""),
-                                member(backup, "created_at", ""), str_from(partitions),
-                                str_from(size)};
+    char partitions[NUMBER_SIZE];
+    char size[NUMBER_SIZE];
+    const str cells[COLUMNS] = {
+        member(backup, "name", ""), member(backup, "status", ""), member(backup, "created_at", ""),
+        member_number(backup, "partitions", partitions), member_number(backup, "size_bytes", size)};
     table_add(table, cells);
 }
 
-static void print_backups(json items)
+static void print_backups(json answer)
 {
     static const char *const titles[COLUMNS] = {"NAME", "STATUS", "CREATED", "PARTITIONS", "BYTES"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    for (size_t i = 0; i < json_count(items); i++) add_row(&table, json_at(items, i));
-    table_print(&table);
+    print_rows(answer, titles, COLUMNS, add_row);
 }
 
 static enum cli_exit list(const struct cli *cli)
 {
-    CLEANUP(api_answer_done) struct api_answer answer = {};
     const struct api_call call = {.method = "GET", .path = "/v1/system/backups"};
-    enum cli_exit code         = ask(cli, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        print_backups(json_get_text(answer.value, "items"));
-    }
-    return CLI_OK;
+    return api_show(cli, &call, print_backups);
 }
 
 /* Asks until it is not running any more. */
@@ -79,7 +49,7 @@ static enum cli_exit wait_for(const struct cli *cli, const char *name, struct ap
     for (;;) {
         api_answer_done(answer);
         *answer            = (struct api_answer){};
-        enum cli_exit code = ask(cli, &call, answer);
+        enum cli_exit code = api_ask(cli, &call, answer);
         if (code != CLI_OK) return code;
         if (!str_is(member(answer->value, "status", ""), "running")) return CLI_OK;
         (void)nanosleep(&pause, NULL);
@@ -98,7 +68,7 @@ static enum cli_exit create(const struct cli *cli)
     if (!json_print(body, JSON_COMPACT, &text)) return CLI_USAGE;
     const struct api_call call = {
         .method = "POST", .path = "/v1/system/backups", .body = buf_str(&text)};
-    enum cli_exit code = ask(cli, &call, &begun);
+    enum cli_exit code = api_ask(cli, &call, &begun);
     if (code != CLI_OK) return code;
     CLEANUP(buf_done) struct buf name = buf_init(PATH_BYTES_MAX);
     if (!buf_put_str(&name, member(begun.value, "name", ""))) return CLI_UNREACHABLE;
@@ -108,9 +78,7 @@ static enum cli_exit create(const struct cli *cli)
     if (cli->is_json) {
         print_json(answer.value);
     } else if (is_whole) {
-        CLEANUP(json_unrefp) json items = json_array_new(1);
-        json_array_push(&items, json_ref(answer.value));
-        print_backups(items);
+        print_backups(answer.value);
     } else {
         str why = member(answer.value, "error", "it failed");
         (void)fprintf(stderr, "tutti: " STR_FMT "\n", STR_ARG(why));

@@ -122,12 +122,10 @@ static void add_budget(struct table *table, json one)
     char scope[SCOPE_MAX]  = "";
     char spent[CELL_MAX]   = "";
     char waiting[CELL_MAX] = "";
-    int64_t counts[2]      = {};
-    (void)json_to_int(json_get_text(one, "waiting"), &counts[0]);
-    (void)json_to_int(json_get_text(one, "paused"), &counts[1]);
     scope_text(one, scope);
     of_limits(one, "spent", spent);
-    (void)snprintf(waiting, sizeof waiting, "%" PRId64, counts[0] + counts[1]);
+    (void)snprintf(waiting, sizeof waiting, "%" PRId64,
+                   member_int(one, "waiting") + member_int(one, "paused"));
     const str cells[COLUMNS] = {member(one, "name", ""),
                                 str_from(scope),
                                 str_from(spent),
@@ -141,15 +139,7 @@ static void print_budgets(json answer)
 {
     static const char *const titles[COLUMNS] = {"BUDGET",  "SCOPE",    "SPENT",
                                                 "WAITING", "ON SPENT", "RESETS"};
-    CLEANUP(table_done) struct table table;
-    json items = json_get_text(answer, "items");
-    table_init(&table, titles, COLUMNS);
-    if (json_is(items, JSON_INVALID)) {
-        add_budget(&table, answer);
-    } else {
-        for (size_t i = 0; i < json_count(items); i++) add_budget(&table, json_at(items, i));
-    }
-    table_print(&table);
+    print_rows(answer, titles, COLUMNS, add_budget);
 }
 
 /* --- the command -------------------------------------------------------------------------------
@@ -163,35 +153,25 @@ static enum cli_exit wrong(const char *text)
 
 enum cli_exit command_budget(struct cli *cli)
 {
-    static const char *const actions[]                = {"list", "show", "set", "delete"};
-    static const char *const methods[]                = {"GET", "GET", "PUT", "DELETE"};
-    struct error error                                = {};
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body                 = buf_init(BODY_MAX);
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    size_t action                                     = 0;
-    const char *word = cli->argument_count > 0 ? cli->arguments[0] : "list";
+    static const char *const actions[] = {"list", "show", "set", "delete"};
+    struct error error                 = {};
+    CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body  = buf_init(BODY_MAX);
+    size_t action                      = 0;
+    const char *word                   = cli->argument_count > 0 ? cli->arguments[0] : "list";
     while (action < ARRAY_LEN(actions) && strcmp(word, actions[action]) != 0) action++;
     if (action == ARRAY_LEN(actions) || (cli->argument_count == 2) != (action > 0)) {
         return wrong("budget [list | show NAME | set NAME --scope SCOPE ... | delete NAME]");
     }
     bool is_set = strcmp(word, "set") == 0;
     if (is_set && put_body(cli, &body, &error) != STATUS_OK) return wrong(error.text);
-    if (api_new(cli, &api, &error) != STATUS_OK) return wrong(error.text);
     (void)buf_put_text(&path, "/v1/budgets");
     if (action > 0) {
         (void)buf_put_byte(&path, '/');
         api_put_segment(&path, cli->arguments[1]);
     }
+    if (strcmp(word, "delete") == 0) return api_do(cli, "DELETE", path.ptr, (str){}, "deleted");
     const struct api_call call = {
-        .method = methods[action], .path = path.ptr, .body = is_set ? buf_str(&body) : (str){}};
-    enum cli_exit code = api_call(api, &call, &answer);
-    if (code != CLI_OK || strcmp(word, "delete") == 0) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        print_budgets(answer.value);
-    }
-    return CLI_OK;
+        .method = is_set ? "PUT" : "GET", .path = path.ptr, .body = buf_str(&body)};
+    return api_show(cli, &call, print_budgets);
 }

@@ -20,11 +20,12 @@ static void put_text(json *object, const char *name, const char *value)
 /* False: a label is none, and that has been said. Takes nothing; the filter is owned. */
 static bool filter_new(const struct cli *cli, json *ret_filter)
 {
-    *ret_filter       = json_object_new(4);
-    const char *label = cli->values[BULK_LABEL];
-    const char *colon = label ? strchr(label, ':') : NULL;
-    if (label && !colon) {
-        (void)fprintf(stderr, "tutti: --label: KEY:VALUE\n");
+    struct error error = {};
+    json labels        = json_invalid();
+    const char *label  = cli->values[BULK_LABEL];
+    *ret_filter        = json_object_new(4);
+    if (label && read_label_argument(label, &labels, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
         return false;
     }
     if (cli->values[BULK_STATUS]) {
@@ -32,22 +33,10 @@ static bool filter_new(const struct cli *cli, json *ret_filter)
         json_array_push(&list, json_text_lossy(str_from(cli->values[BULK_STATUS])));
         json_object_put_text(ret_filter, "status", list);
     }
-    if (colon) {
-        json labels = json_object_new(1);
-        json_object_put(&labels, (str){.ptr = label, .len = (size_t)(colon - label)},
-                        json_text_lossy(str_from(colon + 1)));
-        json_object_put_text(ret_filter, "labels", labels);
-    }
+    if (label) json_object_put_text(ret_filter, "labels", labels);
     put_text(ret_filter, "workflow", cli->values[BULK_WORKFLOW]);
     put_text(ret_filter, "created_before", cli->values[BULK_BEFORE]);
     return true;
-}
-
-static int64_t number(json object, const char *name)
-{
-    int64_t value = 0;
-    (void)json_to_int(json_get_text(object, name), &value);
-    return value;
 }
 
 static enum cli_exit report(const struct cli *cli, json operation)
@@ -57,8 +46,8 @@ static enum cli_exit report(const struct cli *cli, json operation)
         print_json(operation);
     } else {
         (void)printf("%" PRId64 " matched, %" PRId64 " done, %" PRId64 " refused\n",
-                     number(operation, "matched"), number(operation, "done"),
-                     number(operation, "refused"));
+                     member_int(operation, "matched"), member_int(operation, "done"),
+                     member_int(operation, "refused"));
         for (size_t i = 0; i < json_count(refusals); i++) {
             json one = json_at(refusals, i);
             (void)printf("  " STR_FMT, STR_ARG(member(one, "run", "")));
@@ -66,7 +55,7 @@ static enum cli_exit report(const struct cli *cli, json operation)
             (void)putchar('\n');
         }
     }
-    return number(operation, "refused") > 0 ? CLI_FAILED : CLI_OK;
+    return member_int(operation, "refused") > 0 ? CLI_FAILED : CLI_OK;
 }
 
 static enum cli_exit follow(const struct cli *cli, struct api *api, json operation)
@@ -90,11 +79,9 @@ static enum cli_exit follow(const struct cli *cli, struct api *api, json operati
 
 enum cli_exit command_bulk(struct cli *cli)
 {
-    CLEANUP(api_freep) struct api *api                = NULL;
     CLEANUP(api_answer_done) struct api_answer answer = {};
     CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
     CLEANUP(json_unrefp) json body                    = json_object_new(4);
-    struct error error                                = {};
     json filter                                       = json_invalid();
     bool is_good                                      = filter_new(cli, &filter);
     json_object_put_text(&body, "filter", filter);
@@ -104,10 +91,8 @@ enum cli_exit command_bulk(struct cli *cli)
     if (cli->values[BULK_DRY]) json_object_put_text(&body, "dry_run", json_bool(true));
     if (cli->values[BULK_FORCE]) json_object_put_text(&body, "force", json_bool(true));
     (void)json_print(body, JSON_COMPACT, &text);
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    if (!api) return CLI_USAGE;
     const struct api_call call = {
         .method = "POST", .path = "/v1/runs/bulk", .body = buf_str(&text)};
     enum cli_exit code = api_call(api, &call, &answer);

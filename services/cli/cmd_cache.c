@@ -9,13 +9,6 @@ enum { PATH_MAX_BYTES = 2048, CELL_MAX = 64, COLUMNS = 3, ROUNDS_MAX = 10'000 };
 
 enum { CACHE_PREFIX, CACHE_FUNCTION, CACHE_WORKFLOW, CACHE_FLAGS };
 
-static int64_t number_of(json object, const char *key)
-{
-    int64_t value = 0;
-    (void)json_to_int(json_get_text(object, key), &value);
-    return value;
-}
-
 static void add_row(struct table *table, const char *name, int64_t value, int64_t limit)
 {
     char shown[CELL_MAX];
@@ -32,25 +25,17 @@ static void print_stats(json stats)
     CLEANUP(table_done) struct table table;
     table_init(&table, titles, COLUMNS);
     json limits = json_get_text(stats, "limits");
-    add_row(&table, "hits", number_of(stats, "hits"), 0);
-    add_row(&table, "misses", number_of(stats, "misses"), 0);
-    add_row(&table, "entries", number_of(stats, "entries"), number_of(limits, "entries"));
-    add_row(&table, "bytes", number_of(stats, "bytes"), number_of(limits, "bytes"));
+    add_row(&table, "hits", member_int(stats, "hits"), 0);
+    add_row(&table, "misses", member_int(stats, "misses"), 0);
+    add_row(&table, "entries", member_int(stats, "entries"), member_int(limits, "entries"));
+    add_row(&table, "bytes", member_int(stats, "bytes"), member_int(limits, "bytes"));
     table_print(&table);
 }
 
-static enum cli_exit show(const struct cli *cli, struct api *api)
+static enum cli_exit show(const struct cli *cli)
 {
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    const struct api_call call                        = {.method = "GET", .path = "/v1/cache"};
-    enum cli_exit code                                = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        print_stats(answer.value);
-    }
-    return CLI_OK;
+    const struct api_call call = {.method = "GET", .path = "/v1/cache"};
+    return api_show(cli, &call, print_stats);
 }
 
 static void put_filters(const struct cli *cli, struct buf *path)
@@ -67,20 +52,22 @@ static void put_filters(const struct cli *cli, struct buf *path)
 }
 
 /* The server deletes a limited number at a time. */
-static enum cli_exit clear(const struct cli *cli, struct api *api)
+static enum cli_exit clear(const struct cli *cli)
 {
-    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-    int64_t deleted                   = 0;
-    int64_t bytes_freed               = 0;
-    bool has_more                     = true;
+    CLEANUP(buf_done) struct buf path  = buf_init(PATH_MAX_BYTES);
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    int64_t deleted                    = 0;
+    int64_t bytes_freed                = 0;
+    bool has_more                      = true;
+    if (!api) return CLI_USAGE;
     put_filters(cli, &path);
     for (int i = 0; i < ROUNDS_MAX && has_more; i++) {
         CLEANUP(api_answer_done) struct api_answer answer = {};
         const struct api_call call                        = {.method = "DELETE", .path = path.ptr};
         enum cli_exit code                                = api_call(api, &call, &answer);
         if (code != CLI_OK) return code;
-        deleted += number_of(answer.value, "deleted");
-        bytes_freed += number_of(answer.value, "bytes");
+        deleted += member_int(answer.value, "deleted");
+        bytes_freed += member_int(answer.value, "bytes");
         has_more = json_is(json_get_text(answer.value, "has_more"), JSON_TRUE);
     }
     if (cli->is_json) {
@@ -93,17 +80,11 @@ static enum cli_exit clear(const struct cli *cli, struct api *api)
 
 enum cli_exit command_cache(struct cli *cli)
 {
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
     str action   = str_from(cli->argument_count > 0 ? cli->arguments[0] : "show");
     bool is_show = str_is(action, "show");
     if (!is_show && !str_is(action, "clear")) {
         (void)fprintf(stderr, "tutti: cache [show | clear]\n");
         return CLI_USAGE;
     }
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    return is_show ? show(cli, api) : clear(cli, api);
+    return is_show ? show(cli) : clear(cli);
 }

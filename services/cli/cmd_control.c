@@ -10,40 +10,12 @@
 
 enum { PATH_MAX_BYTES = 2048, BODY_MAX = 32 << 20 /* bytes */ };
 
-static void put_run_path(struct buf *path, const char *run, const char *rest)
-{
-    (void)buf_put_text(path, "/v1/runs/");
-    api_put_segment(path, run);
-    (void)buf_put_text(path, rest);
-}
-
-static enum cli_exit ask(const struct cli *cli, const char *method, const struct buf *path,
-                         const struct buf *body, const char *said)
-{
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    struct error error                                = {};
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    const struct api_call call = {.method = method, .path = path->ptr, .body = buf_str(body)};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json && !json_is(answer.value, JSON_INVALID)) {
-        print_json(answer.value);
-    } else {
-        (void)printf("%s\n", said);
-    }
-    return CLI_OK;
-}
-
 enum cli_exit command_signal(struct cli *cli)
 {
     struct error error                = {};
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], "/signals/");
+    api_put_run(&path, cli->arguments[0], "/signals/");
     api_put_segment(&path, cli->arguments[1]);
     if (cli->argument_count == 3) {
         CLEANUP(json_unrefp) json data = json_invalid();
@@ -53,21 +25,21 @@ enum cli_exit command_signal(struct cli *cli)
         }
         (void)json_print(data, JSON_COMPACT, &body);
     }
-    return ask(cli, "POST", &path, &body, "sent");
+    return api_do(cli, "POST", path.ptr, buf_str(&body), "sent");
 }
 
 static enum cli_exit stop_run(struct cli *cli, const char *action, const char *said)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], action);
+    api_put_run(&path, cli->arguments[0], action);
     if (cli->values[0]) {
         struct json_writer w = json_writer_init(&body);
         json_begin_object(&w);
         json_put_text(&w, "reason", str_from(cli->values[0]));
         json_end_object(&w);
     }
-    return ask(cli, "POST", &path, &body, said);
+    return api_do(cli, "POST", path.ptr, buf_str(&body), said);
 }
 
 enum cli_exit command_cancel(struct cli *cli)
@@ -94,8 +66,8 @@ enum cli_exit command_erase(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], "/erase");
-    return ask(cli, "POST", &path, &body, "erased");
+    api_put_run(&path, cli->arguments[0], "/erase");
+    return api_do(cli, "POST", path.ptr, buf_str(&body), "erased");
 }
 
 enum { DELETE_FORCE };
@@ -104,8 +76,8 @@ enum cli_exit command_delete(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    put_run_path(&path, cli->arguments[0], cli->values[DELETE_FORCE] ? "?force=true" : "");
-    return ask(cli, "DELETE", &path, &body, "deleted");
+    api_put_run(&path, cli->arguments[0], cli->values[DELETE_FORCE] ? "?force=true" : "");
+    return api_do(cli, "DELETE", path.ptr, buf_str(&body), "deleted");
 }
 
 /* --- once more, drafts -------------------------------------------------------------------------
@@ -116,27 +88,18 @@ enum cli_exit command_compensate(struct cli *cli)
     return stop_run(cli, "/compensate", "is being undone");
 }
 
+static void print_id(json run)
+{
+    (void)printf(STR_FMT "\n", STR_ARG(member(run, "id", "")));
+}
+
 /* The id of a new run. */
 static enum cli_exit ask_new(const struct cli *cli, const struct buf *path, json body)
 {
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
-    struct error error                                = {};
+    CLEANUP(buf_done) struct buf text = buf_init(BODY_MAX);
     (void)json_print(body, JSON_COMPACT, &text);
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
     const struct api_call call = {.method = "POST", .path = path->ptr, .body = buf_str(&text)};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        (void)printf(STR_FMT "\n", STR_ARG(member(answer.value, "id", "")));
-    }
-    return CLI_OK;
+    return api_show(cli, &call, print_id);
 }
 
 static void put_text(json *object, const char *name, const char *value)
@@ -152,7 +115,7 @@ enum cli_exit command_restart(struct cli *cli)
     CLEANUP(json_unrefp) json body    = json_object_new(2);
     put_text(&body, "id", cli->values[RESTART_ID]);
     put_text(&body, "version", cli->values[RESTART_VERSION]);
-    put_run_path(&path, cli->arguments[0], "/restart");
+    api_put_run(&path, cli->arguments[0], "/restart");
     return ask_new(cli, &path, body);
 }
 
@@ -170,7 +133,7 @@ enum cli_exit command_reset(struct cli *cli)
     }
     json_object_put_text(&body, "to_sequence", json_int(sequence));
     put_text(&body, "reason", cli->values[RESET_REASON]);
-    put_run_path(&path, cli->arguments[0], "/reset");
+    api_put_run(&path, cli->arguments[0], "/reset");
     return ask_new(cli, &path, body);
 }
 
@@ -192,8 +155,8 @@ enum cli_exit command_draft(struct cli *cli)
             return CLI_USAGE;
         }
         (void)json_print(patch, JSON_COMPACT, &body);
-        put_run_path(&path, cli->arguments[0], "/input");
-        enum cli_exit code = ask(cli, "PATCH", &path, &body, "changed");
+        api_put_run(&path, cli->arguments[0], "/input");
+        enum cli_exit code = api_do(cli, "PATCH", path.ptr, buf_str(&body), "changed");
         if (code != CLI_OK || !cli->values[DRAFT_APPROVE]) return code;
     }
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
@@ -201,8 +164,8 @@ enum cli_exit command_draft(struct cli *cli)
     CLEANUP(json_unrefp) json body    = json_object_new(1);
     put_text(&body, "comment", cli->values[DRAFT_COMMENT]);
     (void)json_print(body, JSON_COMPACT, &text);
-    put_run_path(&path, cli->arguments[0], "/approve");
-    return ask(cli, "POST", &path, &text, "started");
+    api_put_run(&path, cli->arguments[0], "/approve");
+    return api_do(cli, "POST", path.ptr, buf_str(&text), "started");
 }
 
 /* --- batch -------------------------------------------------------------------------------------
@@ -234,7 +197,6 @@ static enum cli_exit print_results(const struct cli *cli, json answer)
 
 enum cli_exit command_batch(struct cli *cli)
 {
-    CLEANUP(api_freep) struct api *api                = NULL;
     CLEANUP(api_answer_done) struct api_answer answer = {};
     CLEANUP(buf_done) struct buf text                 = buf_init(BODY_MAX);
     CLEANUP(json_unrefp) json items                   = json_invalid();
@@ -247,16 +209,12 @@ enum cli_exit command_batch(struct cli *cli)
         return CLI_USAGE;
     }
     json_object_put_text(&body, "items", json_ref(items));
-    const char *label = cli->values[BATCH_LABEL];
-    const char *colon = label ? strchr(label, ':') : NULL;
-    if (label && !colon) {
-        (void)fprintf(stderr, "tutti: --label: KEY:VALUE\n");
-        return CLI_USAGE;
-    }
-    if (colon) {
-        json labels = json_object_new(1);
-        json_object_put(&labels, (str){.ptr = label, .len = (size_t)(colon - label)},
-                        json_text_lossy(str_from(colon + 1)));
+    if (cli->values[BATCH_LABEL]) {
+        json labels = json_invalid();
+        if (read_label_argument(cli->values[BATCH_LABEL], &labels, &error) != STATUS_OK) {
+            (void)fprintf(stderr, "tutti: %s\n", error.text);
+            return CLI_USAGE;
+        }
         json_object_put_text(&body, "labels", labels);
     }
     if (cli->values[BATCH_MAX]) {
@@ -264,12 +222,8 @@ enum cli_exit command_batch(struct cli *cli)
                              json_int(strtol(cli->values[BATCH_MAX], NULL, 10)));
     }
     (void)json_print(body, JSON_COMPACT, &text);
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
     const struct api_call call = {
         .method = "POST", .path = "/v1/runs/batch", .body = buf_str(&text)};
-    enum cli_exit code = api_call(api, &call, &answer);
+    enum cli_exit code = api_ask(cli, &call, &answer);
     return code == CLI_OK ? print_results(cli, answer.value) : code;
 }

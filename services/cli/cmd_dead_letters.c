@@ -4,10 +4,9 @@
 #include "cli/print.h"
 #include "json/json_text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
-enum { PATH_MAX_BYTES = 1024, BODY_MAX = 1 << 20, CELL_MAX = 24, COLUMNS = 6 };
+enum { PATH_MAX_BYTES = 1024, BODY_MAX = 1 << 20 };
 
 enum { RETRY_TASK, RETRY_PATCH };
 
@@ -26,42 +25,13 @@ static bool put_body(const char *task, const char *patch, struct buf *out)
     return json_print(body, JSON_COMPACT, out);
 }
 
-static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
-                         struct api_answer *answer)
-{
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    return api_call(api, call, answer);
-}
-
-static enum cli_exit post(const struct cli *cli, const char *method, const struct buf *path,
-                          const struct buf *body, const char *said)
-{
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    const struct api_call call = {.method = method, .path = path->ptr, .body = buf_str(body)};
-    enum cli_exit code         = ask(cli, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json && !json_is(answer.value, JSON_INVALID)) {
-        print_json(answer.value);
-    } else {
-        (void)printf("%s\n", said);
-    }
-    return CLI_OK;
-}
-
 enum cli_exit command_retry(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
     if (!put_body(cli->values[RETRY_TASK], cli->values[RETRY_PATCH], &body)) return CLI_USAGE;
-    (void)buf_put_text(&path, "/v1/runs/");
-    api_put_segment(&path, cli->arguments[0]);
-    (void)buf_put_text(&path, "/retry");
-    return post(cli, "POST", &path, &body, "goes on");
+    api_put_run(&path, cli->arguments[0], "/retry");
+    return api_do(cli, "POST", path.ptr, buf_str(&body), "goes on");
 }
 
 enum cli_exit command_fail(struct cli *cli)
@@ -69,10 +39,8 @@ enum cli_exit command_fail(struct cli *cli)
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
     if (!put_body(cli->values[RETRY_TASK], NULL, &body)) return CLI_USAGE;
-    (void)buf_put_text(&path, "/v1/runs/");
-    api_put_segment(&path, cli->arguments[0]);
-    (void)buf_put_text(&path, "/fail");
-    return post(cli, "POST", &path, &body, "has failed");
+    api_put_run(&path, cli->arguments[0], "/fail");
+    return api_do(cli, "POST", path.ptr, buf_str(&body), "has failed");
 }
 
 /* --- dead letters ------------------------------------------------------------------------------
@@ -87,27 +55,24 @@ static void put_queue(struct buf *path, const char *queue)
     (void)buf_put_text(path, "/dead-letters");
 }
 
+static void add_letter(struct table *table, json one)
+{
+    char attempts[NUMBER_SIZE];
+    json error        = json_get_text(one, "error");
+    str title         = member(error, "title", "");
+    const str cells[] = {member(one, "job", ""),
+                         member(one, "time", ""),
+                         member(one, "run", ""),
+                         member(one, "task", ""),
+                         member_number(one, "attempts", attempts),
+                         title.len > 0 ? title : member(error, "type", "")};
+    table_add(table, cells);
+}
+
 static void print_letters(json list)
 {
-    static const char *const titles[COLUMNS] = {"JOB", "TIME", "RUN", "TASK", "ATTEMPTS", "ERROR"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    json items = json_get_text(list, "items");
-    for (size_t i = 0; i < json_count(items); i++) {
-        json one       = json_at(items, i);
-        json error     = json_get_text(one, "error");
-        int64_t number = 0;
-        char attempts[CELL_MAX];
-        (void)json_to_int(json_get_text(one, "attempts"), &number);
-        (void)snprintf(attempts, sizeof attempts, "%" PRId64, number);
-        str title         = member(error, "title", "");
-        const str cells[] = {
-            member(one, "job", ""), member(one, "time", ""),
-            member(one, "run", ""), member(one, "task", ""),
-            str_from(attempts),     title.len > 0 ? title : member(error, "type", "")};
-        table_add(&table, cells);
-    }
-    table_print(&table);
+    static const char *const titles[] = {"JOB", "TIME", "RUN", "TASK", "ATTEMPTS", "ERROR"};
+    print_rows(list, titles, ARRAY_LEN(titles), add_letter);
 }
 
 static void print_causes(json list)
@@ -117,13 +82,10 @@ static void print_causes(json list)
     table_init(&table, titles, ARRAY_LEN(titles));
     json groups = json_get_text(list, "analysis");
     for (size_t i = 0; i < json_count(groups); i++) {
-        json one       = json_at(groups, i);
-        int64_t number = 0;
-        char count[CELL_MAX];
-        (void)json_to_int(json_get_text(one, "count"), &number);
-        (void)snprintf(count, sizeof count, "%" PRId64, number);
+        json one = json_at(groups, i);
+        char count[NUMBER_SIZE];
         const str cells[] = {member(one, "error_type", ""), member(one, "function", ""),
-                             str_from(count), member(one, "first_at", ""),
+                             member_number(one, "count", count), member(one, "first_at", ""),
                              member(one, "last_at", "")};
         table_add(&table, cells);
     }
@@ -145,21 +107,11 @@ static void put_filter(const struct cli *cli, struct buf *path)
 
 static enum cli_exit list(const struct cli *cli, bool is_of_causes)
 {
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     put_queue(&path, cli->arguments[0]);
     put_filter(cli, &path);
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = ask(cli, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else if (is_of_causes) {
-        print_causes(answer.value);
-    } else {
-        print_letters(answer.value);
-    }
-    return CLI_OK;
+    return api_show(cli, &call, is_of_causes ? print_causes : print_letters);
 }
 
 static enum cli_exit redrive_all(const struct cli *cli, struct buf *path)
@@ -183,7 +135,7 @@ static enum cli_exit redrive_all(const struct cli *cli, struct buf *path)
     }
     json_end_object(&w);
     (void)buf_put_text(path, "/redrive-all");
-    return post(cli, "POST", path, &body, "under way");
+    return api_do(cli, "POST", path->ptr, buf_str(&body), "under way");
 }
 
 enum cli_exit command_dead_letters(struct cli *cli)
@@ -204,8 +156,8 @@ enum cli_exit command_dead_letters(struct cli *cli)
     if (is_all) return redrive_all(cli, &path);
     (void)buf_put_byte(&path, '/');
     api_put_segment(&path, cli->arguments[2]);
-    if (str_is(action, "drop")) return post(cli, "DELETE", &path, &body, "dropped");
+    if (str_is(action, "drop")) return api_do(cli, "DELETE", path.ptr, buf_str(&body), "dropped");
     (void)buf_put_text(&path, "/redrive");
     if (!put_body(NULL, cli->values[LETTERS_PATCH], &body)) return CLI_USAGE;
-    return post(cli, "POST", &path, &body, "goes on");
+    return api_do(cli, "POST", path.ptr, buf_str(&body), "goes on");
 }

@@ -219,12 +219,8 @@ static enum cli_exit only_ready(struct doctor *doctor)
 
 enum cli_exit command_doctor(struct cli *cli)
 {
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    if (!api) return CLI_USAGE;
     struct doctor doctor = {.cli = cli, .api = api};
     if (cli->values[0]) return only_ready(&doctor);
     doctor.findings = json_array_new(8);

@@ -38,9 +38,8 @@ static enum cli_exit get_events(struct api *api, str run, json *items)
     (void)buf_put_str(&id, run);
     do {
         CLEANUP(buf_done) struct buf path = buf_init(PATH_BYTES_MAX);
-        (void)buf_put_text(&path, "/v1/runs/");
-        api_put_segment(&path, id.ptr);
-        (void)buf_printf(&path, "/history?page_size=%d", EVENTS_PAGE_SIZE);
+        api_put_run(&path, id.ptr, "/history");
+        (void)buf_printf(&path, "?page_size=%d", EVENTS_PAGE_SIZE);
         put_query(&path, "page_token", token.ptr);
         enum cli_exit code = get(api, path.ptr, &answer);
         if (code != CLI_OK) return code;
@@ -83,8 +82,7 @@ static enum cli_exit export_run(struct api *api, str id)
     CLEANUP(buf_done) struct buf path                 = buf_init(PATH_BYTES_MAX);
     CLEANUP(buf_done) struct buf name                 = buf_init(PATH_BYTES_MAX);
     (void)buf_put_str(&name, id);
-    (void)buf_put_text(&path, "/v1/runs/");
-    api_put_segment(&path, name.ptr);
+    api_put_run(&path, name.ptr, "");
     const struct api_call call = {.method = "GET", .path = path.ptr};
     enum cli_exit code         = api_try(api, &call, &answer);
     if (code == CLI_OK && answer.http_status == 404) return CLI_OK;
@@ -120,15 +118,11 @@ static enum cli_exit export_page(struct api *api, json items, size_t *count)
 
 enum cli_exit command_export(struct cli *cli)
 {
-    CLEANUP(api_freep) struct api *api                = NULL;
+    CLEANUP(api_freep) struct api *api                = api_open(cli);
     CLEANUP(api_answer_done) struct api_answer answer = {};
     CLEANUP(buf_done) struct buf token                = buf_init(PATH_BYTES_MAX);
-    struct error error                                = {};
     size_t count                                      = 0;
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
+    if (!api) return CLI_USAGE;
     do {
         CLEANUP(buf_done) struct buf path = buf_init(PATH_BYTES_MAX);
         (void)buf_printf(&path, "/v1/runs?page_size=%d", PAGE_SIZE);

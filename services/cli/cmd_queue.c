@@ -4,7 +4,6 @@
 #include "cli/print.h"
 #include "json/json_write.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 9 };
@@ -12,14 +11,11 @@ enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 9 };
 static void add_queue(struct table *table, json queue)
 {
     static const char *const members[] = {"depth", "running", "delayed", "dead_letters", "workers"};
-    char numbers[ARRAY_LEN(members)][CELL_MAX];
+    char numbers[ARRAY_LEN(members)][NUMBER_SIZE];
     bool is_paused     = json_is(json_get_text(queue, "paused"), JSON_TRUE);
     str cells[COLUMNS] = {member(queue, "name", ""), str_from(is_paused ? "paused" : "open")};
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        int64_t value = 0;
-        (void)json_to_int(json_get_text(queue, members[i]), &value);
-        (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, value);
-        cells[i + 2] = str_from(numbers[i]);
+        cells[i + 2] = member_number(queue, members[i], numbers[i]);
     }
     json age                            = json_get_text(queue, "oldest_age_seconds");
     CLEANUP(buf_done) struct buf time   = buf_init(CELL_MAX * 2);
@@ -40,27 +36,7 @@ static void print_queues(json answer)
 {
     static const char *const titles[COLUMNS] = {"QUEUE", "STATE",   "READY",  "RUNNING", "DELAYED",
                                                 "DEAD",  "WORKERS", "OLDEST", "LIMITS"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    json items = json_get_text(answer, "items");
-    if (json_is(items, JSON_INVALID)) {
-        add_queue(&table, answer);
-    } else {
-        for (size_t i = 0; i < json_count(items); i++) add_queue(&table, json_at(items, i));
-    }
-    table_print(&table);
-}
-
-static enum cli_exit ask(const struct cli *cli, const struct api_call *call,
-                         struct api_answer *answer)
-{
-    CLEANUP(api_freep) struct api *api = NULL;
-    struct error error                 = {};
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
-    return api_call(api, call, answer);
+    print_rows(answer, titles, COLUMNS, add_queue);
 }
 
 /* --- pause, resume, purge, set -----------------------------------------------------------------
@@ -114,12 +90,11 @@ static enum cli_exit change_queue(const struct cli *cli)
         const char *name, *said;
     } actions[] = {
         {"pause", "paused"}, {"resume", "resumed"}, {"purge", "under way"}, {"set", "set"}};
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    str action                                        = str_from(cli->arguments[0]);
-    bool is_set                                       = str_is(action, "set");
-    const char *said                                  = NULL;
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(PATH_MAX_BYTES);
+    str action                        = str_from(cli->arguments[0]);
+    bool is_set                       = str_is(action, "set");
+    const char *said                  = NULL;
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (str_is(action, actions[i].name)) said = actions[i].said;
     }
@@ -136,22 +111,12 @@ static enum cli_exit change_queue(const struct cli *cli)
         (void)buf_put_byte(&path, '/');
         (void)buf_put_str(&path, action);
     }
-    const struct api_call call = {
-        .method = is_set ? "PATCH" : "POST", .path = path.ptr, .body = buf_str(&body)};
-    enum cli_exit code = ask(cli, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        (void)printf("%s\n", said);
-    }
-    return CLI_OK;
+    return api_do(cli, is_set ? "PATCH" : "POST", path.ptr, buf_str(&body), said);
 }
 
 enum cli_exit command_queue(struct cli *cli)
 {
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     if (cli->argument_count == 2) return change_queue(cli);
     (void)buf_put_text(&path, "/v1/queues");
     if (cli->argument_count == 1) {
@@ -159,14 +124,7 @@ enum cli_exit command_queue(struct cli *cli)
         api_put_segment(&path, cli->arguments[0]);
     }
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = ask(cli, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        print_queues(answer.value);
-    }
-    return CLI_OK;
+    return api_show(cli, &call, print_queues);
 }
 
 enum cli_exit command_version(struct cli *cli)

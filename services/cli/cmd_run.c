@@ -26,22 +26,6 @@ static enum cli_exit usage_error(const char *flag, const char *what)
     return CLI_USAGE;
 }
 
-static struct api *open_api(const struct cli *cli)
-{
-    struct error error = {};
-    struct api *api    = NULL;
-    if (api_new(cli, &api, &error) == STATUS_OK) return api;
-    (void)fprintf(stderr, "tutti: %s\n", error.text);
-    return NULL;
-}
-
-static void put_run_path(struct buf *path, const char *run, const char *rest)
-{
-    (void)buf_put_text(path, "/v1/runs/");
-    api_put_segment(path, run);
-    (void)buf_put_text(path, rest);
-}
-
 /* --- the end of a run --------------------------------------------------------------------------
  */
 
@@ -92,7 +76,7 @@ static enum cli_exit wait_for_end(const struct cli *cli, struct api *api, const 
         if (left_ms < 0) left_ms = 0;
         if (left_ms > 30'000) left_ms = 30'000;
         CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-        put_run_path(&path, run, "");
+        api_put_run(&path, run, "");
         (void)buf_printf(&path, "?wait=%" PRId64 "ms", left_ms);
         CLEANUP(api_answer_done) struct api_answer answer = {};
         const struct api_call call                        = {
@@ -125,15 +109,11 @@ static status put_start(const struct cli *cli, struct buf *body, struct error *r
         json_write_value(&w, input);
     }
     if (cli->values[RUN_ID]) json_put_text(&w, "client_id", str_from(cli->values[RUN_ID]));
-    const char *label = cli->values[RUN_LABEL];
-    if (label) {
-        const char *colon = strchr(label, ':');
-        if (!colon) return fail(reterr, STATUS_INVALID_ARGUMENT, "--label: KEY:VALUE");
+    if (cli->values[RUN_LABEL]) {
+        CLEANUP(json_unrefp) json labels = json_invalid();
+        TRY(read_label_argument(cli->values[RUN_LABEL], &labels, reterr));
         json_member(&w, "labels");
-        json_begin_object(&w);
-        json_member_str(&w, (str){.ptr = label, .len = (size_t)(colon - label)});
-        json_write_text(&w, str_from(colon + 1));
-        json_end_object(&w);
+        json_write_value(&w, labels);
     }
     const char *priority = cli->values[RUN_PRIORITY];
     if (priority) {
@@ -179,7 +159,7 @@ enum cli_exit command_run(struct cli *cli)
     }
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
     if (put_start(cli, &body, &error) != STATUS_OK) return usage_error("run", error.text);
-    CLEANUP(api_freep) struct api *api = open_api(cli);
+    CLEANUP(api_freep) struct api *api = api_open(cli);
     if (!api) return CLI_USAGE;
     int64_t until_ms = clock_mono_ms() + timeout_us / 1000;
 
@@ -216,6 +196,12 @@ static void add_run_row(struct table *table, json run)
     table_add(table, cells);
 }
 
+static void print_runs(json list)
+{
+    static const char *const titles[] = {"RUN", "STATUS", "DONE", "WORKFLOW", "STARTED"};
+    print_rows(list, titles, ARRAY_LEN(titles), add_run_row);
+}
+
 enum cli_exit command_list(struct cli *cli)
 {
     int limit = LIST_LIMIT;
@@ -233,23 +219,8 @@ enum cli_exit command_list(struct cli *cli)
     add_filter(&path, "workflow", cli->values[LIST_WORKFLOW]);
     add_filter(&path, "label", cli->values[LIST_LABEL]);
 
-    CLEANUP(api_freep) struct api *api                = open_api(cli);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    if (!api) return CLI_USAGE;
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    json items = json_get_text(answer.value, "items");
-    if (cli->is_json) {
-        print_json(answer.value);
-        return CLI_OK;
-    }
-    static const char *const titles[] = {"RUN", "STATUS", "DONE", "WORKFLOW", "STARTED"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, ARRAY_LEN(titles));
-    for (size_t i = 0; i < json_count(items); i++) add_run_row(&table, json_at(items, i));
-    table_print(&table);
-    return CLI_OK;
+    return api_show(cli, &call, print_runs);
 }
 
 /* --- show --------------------------------------------------------------------------------------
@@ -275,14 +246,12 @@ static void print_waiting(json run)
 
 static void print_totals(json run)
 {
-    json progress  = json_get_text(run, "progress");
-    json usage     = json_get_text(run, "usage");
-    json percent   = json_get_text(progress, "percent");
-    json elapsed   = json_get_text(progress, "elapsed_seconds");
-    int64_t input  = 0;
-    int64_t output = 0;
-    (void)json_to_int(json_get_text(usage, "input_tokens"), &input);
-    (void)json_to_int(json_get_text(usage, "output_tokens"), &output);
+    json progress                     = json_get_text(run, "progress");
+    json usage                        = json_get_text(run, "usage");
+    json percent                      = json_get_text(progress, "percent");
+    json elapsed                      = json_get_text(progress, "elapsed_seconds");
+    int64_t input                     = member_int(usage, "input_tokens");
+    int64_t output                    = member_int(usage, "output_tokens");
     CLEANUP(buf_done) struct buf time = buf_init(64);
     print_duration(json_is_number(elapsed) ? (int64_t)(json_number(elapsed) * 1000) : 0, &time);
     (void)printf("%-12s %.0f %% in %s\n", "progress",
@@ -304,8 +273,8 @@ static void print_document(const char *name, json value)
 enum cli_exit command_show(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-    put_run_path(&path, cli->arguments[0], "");
-    CLEANUP(api_freep) struct api *api                = open_api(cli);
+    api_put_run(&path, cli->arguments[0], "");
+    CLEANUP(api_freep) struct api *api                = api_open(cli);
     CLEANUP(api_answer_done) struct api_answer answer = {};
     if (!api) return CLI_USAGE;
     const struct api_call call = {.method = "GET", .path = path.ptr};
@@ -361,20 +330,10 @@ static void print_why(json run)
 
 enum cli_exit command_why(struct cli *cli)
 {
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_freep) struct api *api                = open_api(cli);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    if (!api) return CLI_USAGE;
-    put_run_path(&path, cli->arguments[0], "?view=basic&explain=true");
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    api_put_run(&path, cli->arguments[0], "?view=basic&explain=true");
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else {
-        print_why(answer.value);
-    }
-    return CLI_OK;
+    return api_show(cli, &call, print_why);
 }
 
 /* --- logs --------------------------------------------------------------------------------------
@@ -387,17 +346,15 @@ static enum cli_exit print_history(const struct cli *cli, struct api *api, uint6
     for (;;) {
         CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
         CLEANUP(api_answer_done) struct api_answer answer = {};
-        put_run_path(&path, cli->arguments[0], "/history?page_size=500");
+        api_put_run(&path, cli->arguments[0], "/history?page_size=500");
         (void)buf_printf(&path, "&after=%" PRIu64, *after);
         const struct api_call call = {.method = "GET", .path = path.ptr};
         enum cli_exit code         = api_call(api, &call, &answer);
         if (code != CLI_OK) return code;
         json items = json_get_text(answer.value, "items");
         for (size_t i = 0; i < json_count(items); i++) {
-            json event     = json_at(items, i);
-            int64_t number = 0;
-            (void)json_to_int(json_get_text(event, "sequence"), &number);
-            *after = (uint64_t)number;
+            json event = json_at(items, i);
+            *after     = (uint64_t)member_int(event, "sequence");
             if (cli->is_json) {
                 print_json_line(event);
             } else {
@@ -416,7 +373,7 @@ enum cli_exit command_logs(struct cli *cli)
         after     = strtoull(cli->values[LOGS_AFTER], &end, 10);
         if (*end) return usage_error("--after", "the number of an event");
     }
-    CLEANUP(api_freep) struct api *api = open_api(cli);
+    CLEANUP(api_freep) struct api *api = api_open(cli);
     if (!api) return CLI_USAGE;
     if (!cli->values[LOGS_FOLLOW]) return print_history(cli, api, &after);
     return follow_run(api, cli, cli->arguments[0], after,

@@ -44,15 +44,11 @@ static status put_body(const struct cli *cli, struct buf *body, struct error *re
         json_member(&w, "input");
         json_write_value(&w, input);
     }
-    const char *label = cli->values[FLAG_LABEL];
-    if (label) {
-        const char *colon = strchr(label, ':');
-        if (!colon) return fail(reterr, STATUS_INVALID_ARGUMENT, "--label: KEY:VALUE");
+    if (cli->values[FLAG_LABEL]) {
+        CLEANUP(json_unrefp) json labels = json_invalid();
+        TRY(read_label_argument(cli->values[FLAG_LABEL], &labels, reterr));
         json_member(&w, "labels");
-        json_begin_object(&w);
-        json_member_str(&w, (str){.ptr = label, .len = (size_t)(colon - label)});
-        json_write_text(&w, str_from(colon + 1));
-        json_end_object(&w);
+        json_write_value(&w, labels);
     }
     if (cli->values[FLAG_PAUSED]) json_put_bool(&w, "paused", true);
     json_end_object(&w);
@@ -62,17 +58,10 @@ static status put_body(const struct cli *cli, struct buf *body, struct error *re
 /* --- what is shown -----------------------------------------------------------------------------
  */
 
-static void print_times(json items)
+static void add_time(struct table *table, json time)
 {
-    static const char *const titles[] = {"DUE", "STARTS"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, ARRAY_LEN(titles));
-    for (size_t i = 0; i < json_count(items); i++) {
-        json time         = json_at(items, i);
-        const str cells[] = {member(time, "due_at", ""), member(time, "start_at", "")};
-        table_add(&table, cells);
-    }
-    table_print(&table);
+    const str cells[] = {member(time, "due_at", ""), member(time, "start_at", "")};
+    table_add(table, cells);
 }
 
 static str when_of(json schedule)
@@ -85,21 +74,19 @@ static str when_of(json schedule)
     return (str){.ptr = ""};
 }
 
+static void add_schedule(struct table *table, json item)
+{
+    const str cells[COLUMNS] = {member(item, "id", ""),      member(item, "workflow", ""),
+                                member(item, "status", ""),  when_of(item),
+                                member(item, "next_at", ""), member(item, "last_at", "")};
+    table_add(table, cells);
+}
+
 static void print_list(json answer)
 {
     static const char *const titles[COLUMNS] = {"SCHEDULE", "WORKFLOW", "STATUS",
                                                 "WHEN",     "NEXT",     "LAST"};
-    json items                               = json_get_text(answer, "items");
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    for (size_t i = 0; i < json_count(items); i++) {
-        json item                = json_at(items, i);
-        const str cells[COLUMNS] = {member(item, "id", ""),      member(item, "workflow", ""),
-                                    member(item, "status", ""),  when_of(item),
-                                    member(item, "next_at", ""), member(item, "last_at", "")};
-        table_add(&table, cells);
-    }
-    table_print(&table);
+    print_rows(answer, titles, COLUMNS, add_schedule);
     if (json_is(json_get_text(answer, "next_page_token"), JSON_TEXT)) {
         (void)printf("and more\n");
     }
@@ -119,7 +106,8 @@ static void print_trigger(json answer)
 
 static void print_upcoming(json answer)
 {
-    print_times(json_get_text(answer, "items"));
+    static const char *const titles[] = {"DUE", "STARTS"};
+    print_rows(answer, titles, ARRAY_LEN(titles), add_time);
 }
 
 static void print_nothing(json)
@@ -189,29 +177,19 @@ static status ask_of(const struct cli *cli, const struct action *action, struct 
 
 enum cli_exit command_schedule(struct cli *cli)
 {
-    struct error error                                = {};
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body                 = buf_init(BODY_MAX);
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    const struct action *action                       = find_action(cli);
+    struct error error                = {};
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    const struct action *action       = find_action(cli);
     if (!action) {
         (void)fprintf(stderr, "tutti schedule: see `tutti schedule --help`\n");
         return CLI_USAGE;
     }
-    if (ask_of(cli, action, &path, &body, &error) != STATUS_OK ||
-        api_new(cli, &api, &error) != STATUS_OK) {
+    if (ask_of(cli, action, &path, &body, &error) != STATUS_OK) {
         (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_USAGE;
     }
     const struct api_call call = {
         .method = action->method, .path = path.ptr, .body = buf_str(&body)};
-    enum cli_exit code = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (!cli->is_json) {
-        action->print(answer.value);
-    } else if (!json_is(answer.value, JSON_INVALID)) {
-        print_json(answer.value);
-    }
-    return CLI_OK;
+    return api_show(cli, &call, action->print);
 }

@@ -7,20 +7,19 @@
 
 enum { PATH_MAX_BYTES = 1'024, COLUMNS = 5 };
 
-static void print_list(json items)
+static void add_tool(struct table *table, json tool)
+{
+    const str cells[COLUMNS] = {member(tool, "name", ""), member(tool, "version", ""),
+                                member(tool, "effect", ""), member(tool, "queue", ""),
+                                member(tool, "summary", "")};
+    table_add(table, cells);
+}
+
+static void print_list(json list)
 {
     static const char *const titles[COLUMNS] = {"FUNCTION", "VERSION", "EFFECT", "QUEUE",
                                                 "SUMMARY"};
-    CLEANUP(table_done) struct table table;
-    table_init(&table, titles, COLUMNS);
-    for (size_t i = 0; i < json_count(items); i++) {
-        json item                = json_at(items, i);
-        const str cells[COLUMNS] = {member(item, "name", ""), member(item, "version", ""),
-                                    member(item, "effect", ""), member(item, "queue", ""),
-                                    member(item, "summary", "")};
-        table_add(&table, cells);
-    }
-    table_print(&table);
+    print_rows(list, titles, COLUMNS, add_tool);
 }
 
 static void print_tool(json tool)
@@ -48,32 +47,16 @@ static enum cli_exit usage(const char *what)
 
 enum cli_exit command_tool(struct cli *cli)
 {
-    struct error error                                = {};
-    CLEANUP(buf_done) struct buf path                 = buf_init(PATH_MAX_BYTES);
-    CLEANUP(api_freep) struct api *api                = NULL;
-    CLEANUP(api_answer_done) struct api_answer answer = {};
-    const char *what                                  = cli->arguments[0];
-    bool is_list = strcmp(what, "list") == 0 && cli->argument_count == 1;
-    bool is_show = strcmp(what, "show") == 0 && cli->argument_count == 2;
+    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
+    const char *what                  = cli->arguments[0];
+    bool is_list                      = strcmp(what, "list") == 0 && cli->argument_count == 1;
+    bool is_show                      = strcmp(what, "show") == 0 && cli->argument_count == 2;
     if (!is_list && !is_show) return usage(what);
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
     (void)buf_put_text(&path, "/v1/tools");
     if (is_show) {
         (void)buf_put_byte(&path, '/');
         api_put_segment(&path, cli->arguments[1]);
     }
     const struct api_call call = {.method = "GET", .path = path.ptr};
-    enum cli_exit code         = api_call(api, &call, &answer);
-    if (code != CLI_OK) return code;
-    if (cli->is_json) {
-        print_json(answer.value);
-    } else if (is_list) {
-        print_list(json_get_text(answer.value, "items"));
-    } else {
-        print_tool(answer.value);
-    }
-    return CLI_OK;
+    return api_show(cli, &call, is_list ? print_list : print_tool);
 }

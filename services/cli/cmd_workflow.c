@@ -210,12 +210,8 @@ static enum cli_exit apply_file(const struct cli *cli, struct api *api, const ch
 
 enum cli_exit command_apply(struct cli *cli)
 {
-    struct error error                 = {};
-    CLEANUP(api_freep) struct api *api = NULL;
-    if (api_new(cli, &api, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
-        return CLI_USAGE;
-    }
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    if (!api) return CLI_USAGE;
     enum cli_exit worst = CLI_OK;
     for (int i = 0; i < cli->argument_count; i++) {
         enum cli_exit code = apply_file(cli, api, cli->arguments[i]);

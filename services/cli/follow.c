@@ -57,11 +57,8 @@ void follow_print_event(json event)
     CLEANUP(buf_done) struct buf line = buf_init(LINE_MAX_BYTES * 4);
     str time                          = member(event, "time", "");
     str iteration                     = member(event, "iteration", "");
-    int64_t number                    = 0;
-    int64_t attempt                   = 0;
-    (void)json_to_int(json_get_text(event, "sequence"), &number);
-    (void)json_to_int(json_get_text(event, "attempt"), &attempt);
-    (void)buf_printf(&line, "%5" PRId64 "  " STR_FMT "  %-19.*s", number,
+    int64_t attempt                   = member_int(event, "attempt");
+    (void)buf_printf(&line, "%5" PRId64 "  " STR_FMT "  %-19.*s", member_int(event, "sequence"),
                      STR_ARG(str_slice(time, 11, 23)), STR_ARG(member(event, "type", "")));
     str task = short_name(member(event, "task", ""));
     if (task.len > 0) (void)buf_printf(&line, "  " STR_FMT, STR_ARG(task));
@@ -155,9 +152,8 @@ enum cli_exit follow_run(struct api *api, const struct cli *cli, const char *run
                          enum follow_style style, int64_t until_ms)
 {
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES * 3);
-    (void)buf_put_text(&path, "/v1/runs/");
-    api_put_segment(&path, run);
-    (void)buf_printf(&path, "/events?after=%" PRIu64, after);
+    api_put_run(&path, run, "/events");
+    (void)buf_printf(&path, "?after=%" PRIu64, after);
     struct view view   = {.cli = cli, .style = style, .started_ms = clock_mono_ms()};
     enum cli_exit code = api_follow(api, path.ptr, until_ms, on_event, &view);
     wipe(&view);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { JSON_MAX = 128 << 20, ARGUMENT_MAX = 32 << 20, GAP = 2 };
 
@@ -74,6 +75,17 @@ void table_print(const struct table *table)
     }
 }
 
+void print_rows(json answer, const char *const *titles, size_t column_count,
+                void (*add_row)(struct table *table, json one))
+{
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, column_count);
+    json items = json_get_text(answer, "items");
+    if (json_is(items, JSON_INVALID)) add_row(&table, answer);
+    for (size_t i = 0; i < json_count(items); i++) add_row(&table, json_at(items, i));
+    table_print(&table);
+}
+
 static void print_styled(json value, enum json_style style)
 {
     CLEANUP(buf_done) struct buf text = buf_init(JSON_MAX);
@@ -106,6 +118,19 @@ str member(json object, const char *key, const char *otherwise)
 {
     json value = json_get_text(object, key);
     return json_is(value, JSON_TEXT) ? json_str(value) : str_from(otherwise);
+}
+
+int64_t member_int(json object, const char *key)
+{
+    int64_t value = 0;
+    (void)json_to_int(json_get_text(object, key), &value);
+    return value;
+}
+
+str member_number(json object, const char *key, char text[static NUMBER_SIZE])
+{
+    (void)snprintf(text, NUMBER_SIZE, "%" PRId64, member_int(object, key));
+    return str_from(text);
 }
 
 void print_duration(int64_t ms, struct buf *out)
@@ -151,4 +176,14 @@ status read_json_argument(const char *argument, json *ret_value, struct error *r
         (void)buf_put_text(&text, argument);
     }
     return json_parse(buf_str(&text), NULL, ret_value, NULL, reterr);
+}
+
+status read_label_argument(const char *argument, json *ret_labels, struct error *reterr)
+{
+    const char *colon = strchr(argument, ':');
+    if (!colon) return fail(reterr, STATUS_INVALID_ARGUMENT, "--label: KEY:VALUE");
+    *ret_labels = json_object_new(1);
+    json_object_put(ret_labels, (str){.ptr = argument, .len = (size_t)(colon - argument)},
+                    json_text_lossy(str_from(colon + 1)));
+    return STATUS_OK;
 }

@@ -25,6 +25,11 @@ void table_done(struct table *table);
 void table_add(struct table *table, const str *cells);
 void table_print(const struct table *table);
 
+/** Prints a table with a row for each of the `items` of a list, or one for `answer` itself if it is
+ * none. */
+void print_rows(json answer, const char *const *titles, size_t column_count,
+                void (*add_row)(struct table *table, json one));
+
 /** The document, pretty, and a line end. */
 void print_json(json value);
 
@@ -38,11 +43,23 @@ void print_clean(FILE *out, const char *before, str text);
 /** The text of a member, or `otherwise`. */
 str member(json object, const char *key, const char *otherwise);
 
+enum { NUMBER_SIZE = 24 };
+
+/** The whole number of a member; 0 if there is none. */
+int64_t member_int(json object, const char *key);
+
+/** The same as text, in `text`. */
+str member_number(json object, const char *key, char text[static NUMBER_SIZE]);
+
 /** "3.2 s", "1 min 4 s", "2 h 5 min". */
 void print_duration(int64_t ms, struct buf *out);
 
 /** Reads a JSON argument: the text itself, or @FILE, or - for standard input. Owned. */
 status read_json_argument(const char *argument, json *ret_value, struct error *reterr);
+
+/** Reads a label argument, KEY:VALUE, as the object that the API takes: {KEY: VALUE}. Owned.
+ * INVALID_ARGUMENT names the flag. */
+status read_label_argument(const char *argument, json *ret_labels, struct error *reterr);
 
 /** Reads a whole file ("-": standard input) of at most `size_max` bytes into `out`. */
 status read_whole_file(const char *path, struct buf *out, struct error *reterr);

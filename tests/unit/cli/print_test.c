@@ -100,6 +100,33 @@ static void duration(void **state)
     assert_true(str_is(buf_str(&text), row->text));
 }
 
+static void add_count(struct table *table, json one)
+{
+    char count[NUMBER_SIZE];
+    const str cells[] = {member(one, "name", "?"), member_number(one, "count", count)};
+    table_add(table, cells);
+}
+
+static void a_list_has_a_row_for_each_item(void **)
+{
+    static const char *const titles[]     = {"NAME", "COUNT"};
+    static const char *const answers[][2] = {
+        {"{\"items\":[{\"name\":\"a\",\"count\":-9223372036854775808},{\"count\":\"7\"}]}",
+         "NAME  COUNT\na     -9223372036854775808\n?     0\n"},
+        {"{\"items\":[]}", "NAME  COUNT\n"},
+        {"{\"name\":\"alone\",\"count\":7}", "NAME   COUNT\nalone  7\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct caught it;
+        CLEANUP(json_unrefp) json answer = json_invalid();
+        assert_int_equal(read_json_argument(answers[i][0], &answer, NULL), STATUS_OK);
+        catch_begin(&it);
+        print_rows(answer, titles, ARRAY_LEN(titles), add_count);
+        catch_end(&it);
+        assert_string_equal(it.text, answers[i][1]);
+    }
+}
+
 static void texts_from_elsewhere_do_not_steer_the_terminal(void **)
 {
     struct caught it;
@@ -146,6 +173,19 @@ static void arguments_come_from_the_line_or_a_file(void **)
     assert_int_equal(read_whole_file(path.path, &small, &error), STATUS_RESOURCE_EXHAUSTED);
 }
 
+static void a_label_is_a_key_and_a_value(void **)
+{
+    CLEANUP(json_unrefp) json labels = json_invalid();
+    struct error error               = {};
+    assert_int_equal(read_label_argument("team:a:b", &labels, NULL), STATUS_OK);
+    assert_int_equal(json_count(labels), 1);
+    assert_true(str_is(member(labels, "team", ""), "a:b"));
+
+    json nothing = json_invalid();
+    assert_int_equal(read_label_argument("team", &nothing, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.text, "--label: KEY:VALUE");
+}
+
 int main(void)
 {
     struct CMUnitTest rows[ARRAY_LEN(durations)];
@@ -156,9 +196,11 @@ int main(void)
         cmocka_unit_test(columns_are_as_wide_as_they_need),
         cmocka_unit_test(cells_are_harmless_and_cut_between_characters),
         cmocka_unit_test(a_table_has_a_last_row),
+        cmocka_unit_test(a_list_has_a_row_for_each_item),
         cmocka_unit_test(texts_from_elsewhere_do_not_steer_the_terminal),
         cmocka_unit_test(json_is_printed_pretty_or_on_a_line),
         cmocka_unit_test(arguments_come_from_the_line_or_a_file),
+        cmocka_unit_test(a_label_is_a_key_and_a_value),
     };
     return cmocka_run_group_tests_name("durations", rows, NULL, NULL) +
            cmocka_run_group_tests_name("print", tests, NULL, NULL);
