@@ -408,8 +408,7 @@ static void test_refused_specs(void **)
         "{\"scope\": {\"key\": \"a\\u0000b\"}, \"tokens\": 5}",
         "{\"scope\": \"namespace\", \"tokens\": 5, \"period\": \"week\"}",
         "{\"scope\": \"namespace\", \"tokens\": 5, \"time_zone\": \"Europe/Berlin\"}",
-        "{\"scope\": \"namespace\", \"tokens\": 5, \"period\": \"day\", \"time_zone\": "
-        "\"Nowhere\"}",
+        "{\"scope\": \"namespace\", \"tokens\": 5, \"period\": \"day\", \"time_zone\": \"X\"}",
         "{\"scope\": \"namespace\", \"tokens\": 5, \"on_spent\": \"cry\"}",
     };
     struct rig rig = {};
