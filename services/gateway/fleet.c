@@ -2,15 +2,14 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "fleet/sums.h"
 #include "gateway/problem.h"
 
 #include <stdlib.h>
 
 enum {
-    QUEUES_MAX        = 10'000, /* that are added up, as what follows */
-    WORKERS_MAX       = 10'000,
-    GROUPS_MAX        = 10'000,
-    PAGE_SIZE_DEFAULT = 50, /* of the scheduler */
+    GROUPS_MAX        = 10'000, /* that are added up */
+    PAGE_SIZE_DEFAULT = 50,     /* of the scheduler */
 };
 
 /* One question to all processes. In the arena of its call. */
@@ -98,49 +97,6 @@ static void ask_all(struct api_call *call, const struct round *like, const char 
     close_one(call);
 }
 
-/* --- adding up ---------------------------------------------------------------------------------
- */
-
-/* Into the first answer's own rows: it is ours until the end. */
-static void add_queue(Pb__QueueView **items, size_t *count, Pb__QueueView *view)
-{
-    Pb__QueueView *found = NULL;
-    for (size_t i = 0; !found && i < *count; i++) {
-        if (strcmp(items[i]->name, view->name) == 0) found = items[i];
-    }
-    if (!found) {
-        if (*count < QUEUES_MAX) items[(*count)++] = view;
-        return;
-    }
-    found->depth += view->depth;
-    found->delayed += view->delayed;
-    found->held += view->held;
-    found->running += view->running;
-    found->dead_letters += view->dead_letters;
-    found->completed_per_second += view->completed_per_second;
-    found->failed_per_second += view->failed_per_second;
-    if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
-    bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
-    if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
-    found->paused    = found->paused && view->paused;
-    found->purging   = found->purging || view->purging;
-    found->redriving = found->redriving || view->redriving;
-}
-
-static void add_worker(Pb__WorkerStatus **items, size_t *count, Pb__WorkerStatus *worker)
-{
-    for (size_t i = 0; i < *count; i++) {
-        if (strcmp(items[i]->name, worker->name) != 0) continue;
-        items[i]->slots += worker->slots; /* it polls every partition with a share of its slots */
-        items[i]->busy += worker->busy;
-        if (worker->last_seen_us > items[i]->last_seen_us) {
-            items[i]->last_seen_us = worker->last_seen_us;
-        }
-        return;
-    }
-    if (*count < WORKERS_MAX) items[(*count)++] = worker;
-}
-
 /* --- queues ------------------------------------------------------------------------------------
  */
 
@@ -150,16 +106,18 @@ static void queues_ended(struct api_call *call, struct round *round)
         api_fail_answer(call, &round->failure);
         return;
     }
-    Pb__QueueList sum = PB__QUEUE_LIST__INIT;
-    sum.queues        = mem_new(QUEUES_MAX, sizeof(Pb__QueueView *));
+    struct queue_sum sum = {.items = mem_new(SUM_NAMES_MAX, sizeof *sum.items)};
     for (unsigned i = 0; i < round->count; i++) {
         const Pb__QueueList *list = round->answers[i] ? round->answers[i]->message : NULL;
         for (size_t q = 0; list && q < list->n_queues; q++) {
-            add_queue(sum.queues, &sum.n_queues, list->queues[q]);
+            queue_sum_add(&sum, list->queues[q]);
         }
     }
-    round->then_queues(call, &sum);
-    free(sum.queues);
+    Pb__QueueList all = PB__QUEUE_LIST__INIT;
+    all.queues        = sum.items;
+    all.n_queues      = sum.count;
+    round->then_queues(call, &all);
+    free(sum.items);
 }
 
 void fleet_ask_queues(struct api_call *call, const char *name, fleet_then_queues *then)
@@ -343,6 +301,8 @@ static size_t rows_of(const struct round *round)
 
 static void add_state(Pb__SystemStatus *sum, const Pb__SystemStatus *state)
 {
+    struct queue_sum queues   = {.items = sum->queues, .count = sum->n_queues};
+    struct worker_sum workers = {.items = sum->workers, .count = sum->n_workers};
     if (sum->started_us == 0 || state->started_us < sum->started_us) {
         sum->started_us = state->started_us;
     }
@@ -350,12 +310,10 @@ static void add_state(Pb__SystemStatus *sum, const Pb__SystemStatus *state)
     for (size_t i = 0; i < state->n_partitions; i++) {
         sum->partitions[sum->n_partitions++] = state->partitions[i];
     }
-    for (size_t i = 0; i < state->n_workers; i++) {
-        add_worker(sum->workers, &sum->n_workers, state->workers[i]);
-    }
-    for (size_t i = 0; i < state->n_queues; i++) {
-        add_queue(sum->queues, &sum->n_queues, state->queues[i]);
-    }
+    for (size_t i = 0; i < state->n_workers; i++) worker_sum_add(&workers, state->workers[i]);
+    for (size_t i = 0; i < state->n_queues; i++) queue_sum_add(&queues, state->queues[i]);
+    sum->n_workers = workers.count;
+    sum->n_queues  = queues.count;
     for (size_t i = 0; i < state->n_archives; i++) {
         sum->archives[sum->n_archives++] = state->archives[i];
     }

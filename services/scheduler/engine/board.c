@@ -97,6 +97,20 @@ static uint64_t count_workers(const struct workers *workers, const struct queue 
     return count;
 }
 
+void board_view_settings(const struct queue *queue, Pb__QueueView *view)
+{
+    view->paused             = queue->is_paused;
+    view->purging            = queue->purge_before > 0;
+    view->concurrency        = queue->limits.concurrency;
+    view->rate_count         = queue->limits.rate_count;
+    view->rate_period_us     = queue->limits.rate_period_us;
+    view->key_concurrency    = queue->key_limits.concurrency;
+    view->key_rate_count     = queue->key_limits.rate_count;
+    view->key_rate_period_us = queue->key_limits.rate_period_us;
+    view->redrive_json       = queue->redrive_json ? queue->redrive_json : "";
+    view->redriving          = queue->is_redriving;
+}
+
 static void show(struct shown_queue *shown, const struct queue *queue,
                  const struct workers *workers, int64_t now_us)
 {
@@ -109,21 +123,14 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->workers              = count_workers(workers, queue);
     view->dead_letters         = queue->dead_count;
     view->oldest_us            = queue_oldest_us(queue);
-    view->paused               = queue->is_paused;
-    view->purging              = queue->purge_before > 0;
-    view->concurrency          = queue->limits.concurrency;
-    view->rate_count           = queue->limits.rate_count;
-    view->rate_period_us       = queue->limits.rate_period_us;
-    view->key_concurrency      = queue->key_limits.concurrency;
-    view->key_rate_count       = queue->key_limits.rate_count;
-    view->key_rate_period_us   = queue->key_limits.rate_period_us;
     view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
     view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
-    view->redriving            = queue->is_redriving;
-    const char *rule           = queue->redrive_json ? queue->redrive_json : "";
-    if (shown->redrive_json && strcmp(shown->redrive_json, rule) == 0) return;
-    free(shown->redrive_json);
-    shown->redrive_json = mem_dup(rule, strlen(rule));
+    board_view_settings(queue, view);
+    if (!shown->redrive_json || strcmp(shown->redrive_json, view->redrive_json) != 0) {
+        free(shown->redrive_json);
+        shown->redrive_json = mem_dup(view->redrive_json, strlen(view->redrive_json));
+    }
+    view->redrive_json = shown->redrive_json;
 }
 
 /* Under the lock. Queues are never taken away while an engine lives, so places stay. */

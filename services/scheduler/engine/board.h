@@ -18,6 +18,7 @@ struct board;
 
 struct job_queues;
 struct limit_board;
+struct queue;
 struct targets;
 struct workers;
 
@@ -32,6 +33,9 @@ void board_set_queues(struct board *board, struct job_queues *queues, struct wor
 void board_set_targets(struct board *board, const struct targets *targets);
 void board_set_workers(struct board *board, const struct workers *workers);
 void board_set_partition(struct board *board, const Pb__PartitionStatus *partition);
+
+/** What is set of a queue, and what is done to it; the texts are borrowed from it. */
+void board_view_settings(const struct queue *queue, Pb__QueueView *view);
 
 /** Queues of a namespace ("*": all) and tutti's own; `name` empty: all. Copies in the arena. */
 struct board_queues {

@@ -14,52 +14,18 @@ enum { OVERVIEW_ARENA_MAX = 64 << 20 /* bytes */ };
 /* --- queues ------------------------------------------------------------------------------------
  */
 
-static Pb__QueueView *find_queue(const struct queue_sum *sum, const char *name)
-{
-    for (size_t i = 0; i < sum->count; i++) {
-        if (strcmp(sum->items[i]->name, name) == 0) return sum->items[i];
-    }
-    return NULL;
-}
-
-static void add_queue(struct queue_sum *sum, Pb__QueueView *view)
-{
-    Pb__QueueView *found = find_queue(sum, view->name);
-    if (!found) {
-        if (sum->count < QUEUES_SHOWN_MAX) sum->items[sum->count++] = view;
-        return;
-    }
-    found->depth += view->depth;
-    found->delayed += view->delayed;
-    found->held += view->held;
-    found->running += view->running;
-    found->dead_letters += view->dead_letters;
-    found->completed_per_second += view->completed_per_second;
-    found->failed_per_second += view->failed_per_second;
-    if (view->workers > found->workers) found->workers = view->workers; /* the same ones, mostly */
-    bool is_older = view->oldest_us > 0 && view->oldest_us < found->oldest_us;
-    if (found->oldest_us == 0 || is_older) found->oldest_us = view->oldest_us;
-    found->paused  = found->paused && view->paused;
-    found->purging = found->purging || view->purging;
-    if (view->concurrency > found->concurrency) found->concurrency = view->concurrency;
-    if (found->rate_count == 0) {
-        found->rate_count     = view->rate_count;
-        found->rate_period_us = view->rate_period_us;
-    }
-}
-
 status scheduler_sum_queues(struct scheduler *scheduler, const char *namespace, const char *name,
                             struct arena *arena, struct queue_sum *ret_sum, struct error *reterr)
 {
     struct queue_sum sum = {};
-    sum.items            = arena_alloc(arena, QUEUES_SHOWN_MAX * sizeof *sum.items);
+    sum.items            = arena_alloc(arena, SUM_NAMES_MAX * sizeof *sum.items);
     if (!sum.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
         const struct shard *shard = scheduler_shard(scheduler, i);
         if (!shard) continue;
         struct board_queues found = {};
         TRY(board_queues(shard->board, namespace, name, arena, &found, reterr));
-        for (size_t q = 0; q < found.count; q++) add_queue(&sum, found.items[q]);
+        for (size_t q = 0; q < found.count; q++) queue_sum_add(&sum, found.items[q]);
     }
     *ret_sum = sum;
     return STATUS_OK;
@@ -68,30 +34,18 @@ status scheduler_sum_queues(struct scheduler *scheduler, const char *namespace, 
 /* --- workers -----------------------------------------------------------------------------------
  */
 
-static void add_worker(struct worker_sum *sum, Pb__WorkerStatus *worker)
-{
-    for (size_t i = 0; i < sum->count; i++) {
-        Pb__WorkerStatus *known = sum->items[i];
-        if (strcmp(known->name, worker->name) != 0) continue;
-        known->slots += worker->slots; /* it polls every partition with a share of its slots */
-        known->busy += worker->busy;
-        return;
-    }
-    if (sum->count < WORKERS_SHOWN_MAX) sum->items[sum->count++] = worker;
-}
-
 status scheduler_sum_workers(struct scheduler *scheduler, struct arena *arena,
                              struct worker_sum *ret_sum, struct error *reterr)
 {
     struct worker_sum sum = {};
-    sum.items             = arena_alloc(arena, WORKERS_SHOWN_MAX * sizeof *sum.items);
+    sum.items             = arena_alloc(arena, SUM_NAMES_MAX * sizeof *sum.items);
     if (!sum.items) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     for (uint16_t i = 0; i < scheduler_partition_count(scheduler); i++) {
         const struct shard *shard = scheduler_shard(scheduler, i);
         if (!shard) continue;
         struct board_workers found = {};
         TRY(board_workers(shard->board, arena, &found, reterr));
-        for (size_t w = 0; w < found.count; w++) add_worker(&sum, found.items[w]);
+        for (size_t w = 0; w < found.count; w++) worker_sum_add(&sum, found.items[w]);
     }
     *ret_sum = sum;
     return STATUS_OK;

@@ -6,28 +6,18 @@
 #ifndef SCHEDULER_OVERVIEW_H
 #define SCHEDULER_OVERVIEW_H
 
+#include "fleet/sums.h"
 #include "scheduler/scheduler.h"
-#include "system.pb-c.h"
 
 struct metrics;
 struct overview;
-
-enum { QUEUES_SHOWN_MAX = 10'000, WORKERS_SHOWN_MAX = 10'000 };
-
-struct queue_sum {
-    Pb__QueueView **items;
-    size_t count;
-};
 
 /** Queues of `namespace` ("*": all) and tutti's own; `name` empty: all. Lives as long as `arena`.
  */
 status scheduler_sum_queues(struct scheduler *scheduler, const char *namespace, const char *name,
                             struct arena *arena, struct queue_sum *ret_sum, struct error *reterr);
 
-struct worker_sum {
-    Pb__WorkerStatus **items;
-    size_t count;
-};
+/** Likewise. */
 status scheduler_sum_workers(struct scheduler *scheduler, struct arena *arena,
                              struct worker_sum *ret_sum, struct error *reterr);
 

@@ -1,4 +1,5 @@
 /* What is set of a queue, and the row that keeps it. */
+#include "scheduler/engine/board.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "system.pb-c.h"
@@ -99,21 +100,6 @@ static void purge(struct engine *engine, struct queue *queue)
     queue->purge_before = engine->ready_next;
 }
 
-static void fill_view(const struct queue *queue, Pb__QueueView *view)
-{
-    view->name               = queue->name.ptr;
-    view->paused             = queue->is_paused;
-    view->purging            = queue->purge_before > 0;
-    view->concurrency        = queue->limits.concurrency;
-    view->rate_count         = queue->limits.rate_count;
-    view->rate_period_us     = queue->limits.rate_period_us;
-    view->key_concurrency    = queue->key_limits.concurrency;
-    view->key_rate_count     = queue->key_limits.rate_count;
-    view->key_rate_period_us = queue->key_limits.rate_period_us;
-    view->redrive_json       = queue->redrive_json ? queue->redrive_json : "";
-    view->redriving          = queue->is_redriving;
-}
-
 status engine_set_queue(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__SetQueue *request = command->request;
@@ -132,6 +118,8 @@ status engine_set_queue(struct engine *engine, struct command *command, struct e
         break;
     default: return command_refuse(command, STATUS_INVALID_ARGUMENT, NULL, "no such action");
     }
-    fill_view(queue, command->response);
+    Pb__QueueView *view = command->response;
+    view->name          = queue->name.ptr;
+    board_view_settings(queue, view);
     return engine_queue_put(engine, queue, reterr);
 }
