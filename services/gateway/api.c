@@ -4,8 +4,10 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/diagnostic.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "gateway/documents.h"
 #include "gateway/problem.h"
 #include "json/json_text.h"
@@ -73,6 +75,16 @@ void api_park(struct api_call *call, void (*run)(struct api_call *call))
     atomic_store(&call->is_parked, true);
     if (api_send_home(call, run)) return;
     api_fail_with(call, "overloaded", (str){}, "too many calls are waiting; try again");
+}
+
+void api_new_rpc_id(struct api_call *call)
+{
+    enum { TIME_SIZE = API_RPC_ID_TIME_LEN / 2 };
+    uint8_t id[API_RPC_ID_LEN / 2];
+    uint64_t ms = (uint64_t)(clock_unix_us() / 1000);
+    random_bytes(id, sizeof id);
+    for (int i = TIME_SIZE - 1; i >= 0; i--, ms >>= 8) id[i] = (uint8_t)ms;
+    hex_encode(id, sizeof id, call->rpc_id);
 }
 
 static void forget(struct api_call *call)

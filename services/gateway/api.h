@@ -33,6 +33,9 @@ enum {
     API_ANSWER_MAX     = 64 << 20, /* bytes of one answer */
     API_CALL_ARENA_MAX = 4 << 20,  /* bytes */
     API_REQUEST_ID_MAX = 64,       /* characters */
+
+    API_RPC_ID_LEN      = 32, /* hexadecimal digits */
+    API_RPC_ID_TIME_LEN = 12, /* of these, in front */
 };
 
 /** What all calls share. Filled in once by server_start(); the pointers are const for its life. */
@@ -76,7 +79,8 @@ struct api_call {
     struct arena *arena;
     char request_id[API_REQUEST_ID_MAX + 1];
     char rpc_id[66]; /* ours alone, unlike request_id, which a client may choose: services
-                        remember what they answered to it */
+                        remember what they answered to it. api_new_rpc_id(), or what stands for an
+                        Idempotency-Key and for what is asked */
     char traceparent[TRACE_TEXT_SIZE]; /* of the client's trace, "" if it sent none */
     char trace_id[33];                 /* of it, likewise */
     char *path;                        /* decoded; owned */
@@ -90,6 +94,10 @@ struct api_call {
     atomic_bool is_gone;
     atomic_bool is_answered;
 };
+
+/** Gives a call an id of its own for services: milliseconds, then chance. So ids of one time lie
+ * beside each other where services keep them in order. */
+void api_new_rpc_id(struct api_call *call);
 
 struct api_call *api_call_ref(struct api_call *call);
 void api_call_unref(struct api_call *call);

@@ -14,7 +14,7 @@ enum {
     INPUT_MAX      = 1 << 20, /* bytes of one item */
     RESULT_MAX     = 4 << 20, /* likewise */
     KEY_MAX        = 240,     /* characters of an Idempotency-Key that leave room for the item */
-    REQUEST_ID_LEN = 32,
+    REQUEST_ID_LEN = API_RPC_ID_LEN,
 };
 
 struct item {
@@ -143,6 +143,14 @@ static json item_with_labels(json item, json labels)
     return copy;
 }
 
+/* Those of a batch lie beside each other, wherever ids are in order. */
+static void item_id(const struct api_call *call, size_t index,
+                    char ret_id[static REQUEST_ID_LEN + 1])
+{
+    hash_id(call->rpc_id, index, ret_id);
+    memcpy(ret_id, call->rpc_id, API_RPC_ID_TIME_LEN);
+}
+
 static status ask_item(struct api_call *call, size_t index, json from, const struct common *common,
                        struct error *reterr)
 {
@@ -171,7 +179,7 @@ static status ask_item(struct api_call *call, size_t index, json from, const str
             return fail(reterr, STATUS_INVALID_ARGUMENT, "the request is too large");
         }
     }
-    hash_id(call->rpc_id, index, request_id);
+    item_id(call, index, request_id);
     const struct api_ask ask = {.service    = &pb__runs__descriptor,
                                 .method     = "Start",
                                 .message    = &message,

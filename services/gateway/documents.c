@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "base/random.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -82,14 +81,12 @@ struct asking {
 static void finish(struct api_call *call)
 {
     struct documents *documents = call->documents;
-    uint8_t random[(sizeof call->rpc_id - 1) / 2];
     credentials_free(documents);
     if (documents->code != STATUS_OK) {
         api_fail(call, documents->code, &documents->why);
         return;
     }
-    random_bytes(random, sizeof random);
-    hex_encode(random, sizeof random, call->rpc_id); /* it is another question */
+    api_new_rpc_id(call); /* it is another question */
     documents->again(call);
 }
 

@@ -48,14 +48,12 @@ static bool is_request_id(str text)
 
 static void name_call(struct api_call *call, const struct httpd_request *request)
 {
-    uint8_t random[16];
-    random_bytes(random, sizeof random);
-    hex_encode(random, sizeof random, call->rpc_id);
+    api_new_rpc_id(call);
     str given = httpd_request_field(request, "x-request-id");
     if (is_request_id(given)) {
         memcpy(call->request_id, given.ptr, given.len);
     } else {
-        memcpy(call->request_id, call->rpc_id, 2 * sizeof random + 1);
+        memcpy(call->request_id, call->rpc_id, API_RPC_ID_LEN + 1);
     }
     struct trace_context trace = {};
     if (!trace_parse(httpd_request_field(request, "traceparent"), &trace)) return;

@@ -1,6 +1,8 @@
 /* Requests as a whole: hostile ones, limits, what travels with them, and the end. */
 #include "support/gateway/front.h"
 
+#include "base/clock.h"
+
 static void set_failure(struct fixture *it, status code)
 {
     (void)pthread_mutex_lock(&it->fake.mutex);
@@ -151,6 +153,22 @@ static void traces_and_request_ids_travel(void **state)
     assert_false(has(it, "no good"));
 }
 
+/* Services keep ids in order: those of one time lie beside each other. */
+static void request_ids_begin_with_the_time(void **state)
+{
+    enum { TIME_LEN = 12, ID_HEX_LEN = 32 };
+    struct fixture *it = *state;
+    char id[FAKE_TEXT_MAX];
+    int64_t before_ms = clock_unix_us() / 1000;
+    assert_int_equal(post(it, "/v1/runs", NULL, "{\"workflow\":\"hello\"}"), 201);
+    (void)pthread_mutex_lock(&it->fake.mutex);
+    memcpy(id, it->fake.request_id, sizeof id);
+    (void)pthread_mutex_unlock(&it->fake.mutex);
+    assert_int_equal(strlen(id), ID_HEX_LEN);
+    id[TIME_LEN] = '\0';
+    assert_in_range(strtoll(id, NULL, 16), before_ms, clock_unix_us() / 1000);
+}
+
 static void an_idempotency_key_names_the_request(void **state)
 {
     struct fixture *it = *state;
@@ -226,6 +244,7 @@ int main(void)
         FIXTURE_TEST(other_methods_get_the_list),
         FIXTURE_TEST(the_inside_stays_inside),
         FIXTURE_TEST(traces_and_request_ids_travel),
+        FIXTURE_TEST(request_ids_begin_with_the_time),
         FIXTURE_TEST(an_idempotency_key_names_the_request),
         FIXTURE_TEST(a_drain_answers_waits_and_says_goodbye),
         cmocka_unit_test(a_gateway_that_never_reached_a_scheduler_stops),
