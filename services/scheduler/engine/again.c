@@ -233,10 +233,11 @@ status engine_reset_run(struct engine *engine, struct command *command, struct e
     const Pb__ResetRun *request = command->request;
     Pb__StartedRun *answer      = command->response;
     engine_answer(engine, command);
-    const struct kept_request *kept = engine_request_find(engine, command->request_id);
-    if (kept) {
+    const struct made_by_request *made = NULL;
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) {
         struct live_run *live = NULL;
-        TRY(engine_run(engine, str_from(kept->run.text), command, &live, reterr));
+        TRY(engine_run(engine, str_from(made->run.text), command, &live, reterr));
         if (!live) return STATUS_OK;
         answer->created = true;
         return engine_view(engine, live, true, engine->arena, &answer->run, reterr);

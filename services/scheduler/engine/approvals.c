@@ -204,11 +204,11 @@ static status find_pending(struct engine *engine, struct command *command, const
 
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr)
 {
-    const Pb__EditApproval *request = command->request;
+    const Pb__EditApproval *request    = command->request;
+    const struct made_by_request *made = NULL;
     engine_answer(engine, command);
-    if (engine_request_find(engine, command->request_id)) {
-        return answer(engine, command, request->id, reterr);
-    }
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) return answer(engine, command, request->id, reterr);
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
     TRY(find_pending(engine, command, request->id, &row, reterr));
@@ -225,11 +225,11 @@ status engine_edit_approval(struct engine *engine, struct command *command, stru
 
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr)
 {
-    const Pb__DecideApproval *request = command->request;
+    const Pb__DecideApproval *request  = command->request;
+    const struct made_by_request *made = NULL;
     engine_answer(engine, command);
-    if (engine_request_find(engine, command->request_id)) {
-        return answer(engine, command, request->id, reterr);
-    }
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) return answer(engine, command, request->id, reterr);
     struct live_run *live = NULL;
     Pb__ApprovalView *row = NULL;
     TRY(find_pending(engine, command, request->id, &row, reterr));

@@ -158,12 +158,14 @@ status engine_delete(struct engine *engine, const struct deletion_wish *wish, st
 
 status engine_delete_run(struct engine *engine, struct command *command, struct error *reterr)
 {
-    const Pb__DeleteRun *request    = command->request;
-    const struct deletion_wish wish = {.run       = str_from(command->run.text),
-                                       .by        = str_from(request->by),
-                                       .is_forced = request->force};
+    const Pb__DeleteRun *request       = command->request;
+    const struct deletion_wish wish    = {.run       = str_from(command->run.text),
+                                          .by        = str_from(request->by),
+                                          .is_forced = request->force};
+    const struct made_by_request *made = NULL;
     engine_answer(engine, command);
-    if (engine_request_find(engine, command->request_id)) return STATUS_OK;
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) return STATUS_OK;
     TRY(engine_delete(engine, &wish, &command->code, &command->error, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
     return engine_request_keep(engine, command->request_id, wish.run, (str){}, reterr);

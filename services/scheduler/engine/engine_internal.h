@@ -18,6 +18,7 @@
 #include "scheduler/engine/outbox.h"
 #include "scheduler/engine/pointers.h"
 #include "scheduler/engine/poll.h"
+#include "scheduler/engine/requests.h"
 #include "scheduler/engine/retention.h"
 #include "scheduler/engine/run_cache.h"
 #include "scheduler/tables/assistant_store.h"
@@ -33,13 +34,6 @@ enum {
     SCRATCH_ARENA_MAX = 64 << 20, /* bytes; of one decision */
     CARE_US           = 1'000'000,
     ENGINE_SET_MAX    = 10'000, /* of the small sets below; a full one begins anew */
-};
-
-/** Answers given lately, by request id (engine_requests.c). */
-struct request_memory {
-    struct map *by_id;          /* request id -> struct kept_request, owned */
-    struct kept_request *first; /* oldest */
-    struct kept_request *last;
 };
 
 /** Purges under way: queues/purge.c. */
@@ -90,7 +84,7 @@ struct engine {
     size_t command_count;
 
     /* What the tables say, in memory. */
-    uint64_t journal_next, payload_next, ready_next, request_next, dead_next;
+    uint64_t journal_next, payload_next, ready_next, dead_next;
     int64_t schedule_due_us;   /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
     int64_t call_cache_due_us; /* when the cache of calls has something to do; INT64_MAX: never */
     bool has_call_cache_moved; /* since that was read */
@@ -104,7 +98,6 @@ struct engine {
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct map *functions;      /* name -> the same, owned: of jobs (job_rows.h) */
     struct request_memory requests;
-    struct answer_memory answers;
     struct event_hub hub;
     struct breakers *breakers; /* of the system partition; NULL: this is another */
     int64_t breaker_sweep_us;  /* when old ones are next looked for */
@@ -448,25 +441,6 @@ status engine_take_messages(struct engine *engine, struct command *command, stru
 /** Puts a message for a partition into the outbox. */
 status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
                    struct error *reterr);
-
-/* --- engine_requests.c -------------------------------------------------------------------------
- */
-
-struct kept_request {
-    struct kept_request *next;
-    char *id;
-    uint64_t sequence;
-    int64_t time_us;
-    struct id run, event;
-};
-
-struct kept_request *engine_request_find(struct engine *engine, str id);
-status engine_request_keep(struct engine *engine, str id, str run, str event, struct error *reterr);
-status engine_requests_recover(struct engine *engine, struct error *reterr);
-void engine_requests_done(struct engine *engine);
-
-/** Deletes old requests and idempotency keys, a few at a time. */
-status engine_sweep(struct engine *engine, struct error *reterr);
 
 /* --- engine_system.c: the system partition -----------------------------------------------------
  */

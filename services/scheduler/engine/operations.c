@@ -77,11 +77,12 @@ status engine_start_bulk(struct engine *engine, struct command *command, struct 
     Pb__StartBulk asked          = *request;
     Pb__OperationRecord record   = PB__OPERATION_RECORD__INIT;
     engine_answer(engine, command);
-    const struct kept_request *kept = engine_request_find(engine, command->request_id);
+    const struct made_by_request *made = NULL;
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
     struct id id =
         id_next(&engine->ids, engine->now_us / 1000, (uint32_t)prng_next(&engine->random));
     if (id_is_valid(str_from(request->id))) memcpy(id.text, request->id, ID_LEN);
-    if (kept) id = kept->run;
+    if (made) id = made->run;
     view.id                                 = text_in(command->arena, str_from(id.text));
     view.namespace_                         = request->namespace_;
     view.action                             = request->action;
@@ -91,7 +92,7 @@ status engine_start_bulk(struct engine *engine, struct command *command, struct 
     record.view                             = &view;
     record.asked                            = &asked;
     *(Pb__OperationView *)command->response = view;
-    if (kept) return STATUS_OK;
+    if (made) return STATUS_OK;
     TRY(make_room(engine, reterr));
     engine->has_operations = true;
     TRY(record_save(engine, &record, reterr));

@@ -298,6 +298,7 @@ status engine_recover(struct engine *engine, struct error *reterr)
     event_hub_init(&engine->hub);
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 
+    TRY(engine_requests_upgrade(engine, reterr));
     TRY(txn_begin_write(engine->store, &engine->txn, reterr));
     status recovered = recover_tables(engine, reterr);
     if (recovered != STATUS_OK) {
@@ -316,8 +317,6 @@ void engine_forget(struct engine *engine)
     engine->touched.count = 0;
     engine->freed.count   = 0;
     if (engine->cache.by_id) run_cache_done(&engine->cache);
-    if (engine->requests.by_id) engine_requests_done(engine);
-    engine_answers_done(engine);
     engine_redrives_done(engine);
     job_queues_free(engine->queues);
     size_t cursor = 0;

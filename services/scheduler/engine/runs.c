@@ -29,13 +29,13 @@ status engine_answer_view(struct engine *engine, struct command *command, struct
 static status begin(struct engine *engine, struct command *command, struct live_run **ret_live,
                     struct error *reterr)
 {
-    struct live_run *live = NULL;
+    const struct made_by_request *made = NULL;
+    struct live_run *live              = NULL;
     engine_answer(engine, command);
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));
     if (!live) return STATUS_OK;
-    if (engine_request_find(engine, command->request_id)) {
-        return engine_answer_view(engine, command, live, reterr);
-    }
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) return engine_answer_view(engine, command, live, reterr);
     *ret_live = live;
     return STATUS_OK;
 }
@@ -230,9 +230,10 @@ status engine_signal_run(struct engine *engine, struct command *command, struct 
     const Pb__SignalRun *request = command->request;
     Pb__SignalledRun *answer     = command->response;
     engine_answer(engine, command);
-    const struct kept_request *kept = engine_request_find(engine, command->request_id);
-    if (kept) {
-        answer->event_id = text_in(command->arena, str_from(kept->event.text));
+    const struct made_by_request *made = NULL;
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) {
+        answer->event_id = text_in(command->arena, str_from(made->event.text));
         return STATUS_OK;
     }
     struct live_run *live = NULL;

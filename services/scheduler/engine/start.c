@@ -238,10 +238,11 @@ static status find_start_key(struct engine *engine, struct command *command, boo
 static status find_existing(struct engine *engine, struct command *command, bool *ret_found,
                             struct live_run **ret_live, struct error *reterr)
 {
-    const struct kept_request *kept = engine_request_find(engine, command->request_id);
-    *ret_found                      = kept != NULL;
-    if (kept) {
-        return found_existing(engine, command, str_from(kept->run.text), true, false, ret_live,
+    const struct made_by_request *made = NULL;
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    *ret_found = made != NULL;
+    if (made) {
+        return found_existing(engine, command, str_from(made->run.text), true, false, ret_live,
                               reterr);
     }
     TRY(find_idempotent(engine, command, ret_found, ret_live, reterr));

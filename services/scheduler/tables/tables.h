@@ -29,7 +29,7 @@ enum table {
     TABLE_APPROVALS,    /* approval id -> ApprovalRecord. Ids sort by creation */
     TABLE_DEAD_LETTERS, /* namespace, queue, sequence (u64) -> DeadLetterRecord */
     TABLE_DEFINITIONS,  /* digest (32 bytes) -> source of every definition a run is pinned to */
-    TABLE_REQUESTS,     /* sequence (u64) -> RequestRecord: what was answered lately */
+    TABLE_REQUESTS,     /* see requests.h -> RequestRecord: what was done and answered lately */
     TABLE_CLIENT_IDS,   /* namespace, client id -> ClientIdRecord */
     TABLE_IDEMPOTENCY,  /* namespace, API key, idempotency key -> IdempotencyRecord */
     TABLE_START_KEYS,   /* namespace, workflow, idempotencyKey of the document -> ClientIdRecord */

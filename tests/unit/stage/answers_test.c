@@ -103,11 +103,203 @@ static void test_refusals_and_other_keys(void **)
     assert_true(is_paused(stage));
 }
 
+/* A request of an operation on many runs; it has an id, but no key. Says which operation. */
+static struct id start_bulk(struct stage *stage, unsigned id)
+{
+    CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(COMMAND_BULK, 0);
+    Pb__StartBulk *request                            = stage_call_alloc(call, sizeof *request);
+    Pb__OperationView *response                       = stage_call_alloc(call, sizeof *response);
+    char text[KEY_DIGITS + 1]                         = "";
+    *request                                          = (Pb__StartBulk)PB__START_BULK__INIT;
+    Pb__ListRuns *filter                              = stage_call_alloc(call, sizeof *filter);
+    *response                                         = (Pb__OperationView)PB__OPERATION_VIEW__INIT;
+    *filter                                           = (Pb__ListRuns)PB__LIST_RUNS__INIT;
+    request->namespace_                               = "default";
+    request->filter                                   = filter;
+    request->dry_run                                  = true;
+    call->command.request                             = request;
+    call->command.response                            = response;
+    call->command.namespace                           = str_from("default");
+    (void)snprintf(text, sizeof text, "%032x", id);
+    call->command.request_id = str_from(text);
+    assert_int_equal(stage_ask(stage, 0, call, NULL), STATUS_OK);
+    struct id operation = {};
+    assert_int_equal(strlen(response->id), ID_LEN);
+    memcpy(operation.text, response->id, ID_LEN);
+    return operation;
+}
+
+enum { KIND_DONE = 1, KIND_ANSWERED = 2, KIND_TOTALS = 4 }; /* the first byte of a key */
+
+static size_t row_count(struct stage *stage, uint8_t kind)
+{
+    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    const struct scan scan                       = {.prefix = {&kind, 1}};
+    size_t count                                 = 0;
+    bytes key                                    = {};
+    bytes row                                    = {};
+    stage_step(stage, 0);
+    assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    assert_int_equal(txn_begin_read(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+    assert_int_equal(cursor_open(txn, TABLE_REQUESTS, &scan, &cursor, NULL), STATUS_OK);
+    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) count++;
+    return count;
+}
+
+static bool is_same(struct id a, struct id b)
+{
+    return str_equal(str_from(a.text), str_from(b.text));
+}
+
+/* Both kinds lie in one table, and go each at its own time. */
+static void test_both_kinds_go(void **)
+{
+    enum { ROUNDS = 10 };
+    for (int crashes = 0; crashes < 2; crashes++) {
+        CLEANUP(stage_closep) struct stage *stage = open_stage();
+        bool paused                               = false;
+        const char *code                          = NULL;
+        for (unsigned i = 1; i <= ROUNDS; i++) {
+            assert_int_equal(set_queue(stage, PAUSE, i, 1, &paused, &code), STATUS_OK);
+            (void)start_bulk(stage, i);
+        }
+        assert_int_equal(row_count(stage, KIND_DONE), ROUNDS);
+        assert_int_equal(row_count(stage, KIND_ANSWERED), ROUNDS);
+        stage_pass(stage, 9 * 60 * SECOND);
+        (void)start_bulk(stage, ROUNDS + 1);
+        if (crashes) crash(stage);
+        stage_pass(stage, 2 * 60 * SECOND);
+        assert_int_equal(row_count(stage, KIND_DONE), 1);
+        if (crashes) crash(stage);
+        stage_pass(stage, HOUR);
+        assert_int_equal(row_count(stage, KIND_DONE), 0);
+        assert_int_equal(row_count(stage, KIND_ANSWERED), ROUNDS);
+        stage_pass(stage, 23 * HOUR);
+        assert_int_equal(row_count(stage, KIND_ANSWERED), 0);
+    }
+}
+
+/* Ids in no order: one that is too old is not known any more, although its row is still there. */
+static void test_any_order(void **)
+{
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    stage_pass(stage, 5 * 60 * SECOND); /* into the middle of a bucket */
+    struct id first = start_bulk(stage, 9);
+    stage_pass(stage, 4 * 60 * SECOND);
+    struct id second = start_bulk(stage, 1); /* in front of the first */
+    stage_pass(stage, 5 * 60 * SECOND);
+    assert_true(is_same(start_bulk(stage, 9), first)); /* in the bucket before */
+    assert_true(is_same(start_bulk(stage, 1), second));
+    stage_pass(stage, 90 * SECOND);
+    assert_false(is_same(start_bulk(stage, 9), first));
+    assert_true(is_same(start_bulk(stage, 1), second));
+    stage_pass(stage, 25 * 60 * SECOND);
+    assert_int_equal(row_count(stage, KIND_DONE), 0);
+}
+
+/* Rows as releases before kept them: by a sequence, both kinds, with the id. */
+static void make_old(struct stage *stage)
+{
+    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    CLEANUP(arena_freep) struct arena *arena     = arena_new(1 << 20);
+    const struct scan all                        = {};
+    uint64_t sequence                            = 1;
+    bytes key                                    = {};
+    bytes row                                    = {};
+    assert_int_equal(txn_begin_write(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+    assert_int_equal(cursor_open(txn, TABLE_REQUESTS, &all, &cursor, NULL), STATUS_OK);
+    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
+        uint8_t kind              = 0;
+        uint32_t bucket           = 0;
+        struct key_text id        = {};
+        Pb__RequestRecord *record = NULL;
+        if (!key_take_u8(&key, &kind) || kind == 0) continue; /* made here */
+        if (kind != KIND_TOTALS) {
+            assert_true(key_take_u32(&key, &bucket) && key_take_text(&key, &id));
+            assert_int_equal(
+                record_read(row, &pb__request_record__descriptor, arena, &record, NULL), STATUS_OK);
+            record->id               = text_in(arena, (str){id.data, id.len});
+            const struct key_u64 old = key_of_u64(sequence++);
+            assert_int_equal(
+                record_put(txn, TABLE_REQUESTS, key_u64_bytes(&old), &record->base, NULL),
+                STATUS_OK);
+        }
+        assert_int_equal(cursor_delete(cursor, NULL), STATUS_OK);
+    }
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+static void test_rows_of_releases_before(void **)
+{
+    enum { ROWS = 1'200 }; /* of the first kind: more than one transaction moves */
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    bool paused                               = false;
+    const char *code                          = NULL;
+    struct id operations[ROWS]                = {};
+    for (unsigned i = 0; i < ROWS; i++) operations[i] = start_bulk(stage, i + 1);
+    assert_int_equal(set_queue(stage, PAUSE, 1, 1, &paused, &code), STATUS_OK);
+    assert_int_equal(set_queue(stage, RESUME, 2, 1, &paused, &code), STATUS_OK);
+    stage_crash(stage);
+    make_old(stage);
+    assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+
+    assert_int_equal(row_count(stage, 0), 0);
+    assert_int_equal(row_count(stage, KIND_DONE), ROWS);
+    assert_int_equal(row_count(stage, KIND_ANSWERED), 2);
+    for (unsigned i = 0; i < ROWS; i += 100) {
+        assert_true(is_same(start_bulk(stage, i + 1), operations[i]));
+    }
+    assert_int_equal(set_queue(stage, PAUSE, 1, 1, &paused, &code), STATUS_OK);
+    assert_true(paused);
+    assert_false(is_paused(stage)); /* it was not done again */
+    stage_pass(stage, 25 * HOUR);
+    stage_step(stage, 0);
+    assert_int_equal(row_count(stage, KIND_DONE), 0);
+    assert_int_equal(row_count(stage, KIND_ANSWERED), 0);
+}
+
+/* Too many answers, or too much: the oldest go, and no more than must. */
+static void test_limits(void **)
+{
+    static const struct {
+        uint64_t answers, answer_bytes;
+    } rows[] = {{.answers = 200'003}, {.answers = 10, .answer_bytes = (256 << 20) + 500}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(stage_closep) struct stage *stage = open_stage();
+        Pb__RequestTotals totals                  = PB__REQUEST_TOTALS__INIT;
+        bool paused                               = false;
+        const char *code                          = NULL;
+        const uint8_t key                         = KIND_TOTALS;
+        totals.answers                            = rows[i].answers;
+        totals.answer_bytes                       = rows[i].answer_bytes;
+        for (unsigned k = 1; k <= 10; k++) {
+            stage_pass(stage, 2 * HOUR); /* two buckets */
+            assert_int_equal(set_queue(stage, PAUSE, k, 1, &paused, &code), STATUS_OK);
+        }
+        stage_crash(stage);
+        struct txn *txn = NULL;
+        assert_int_equal(txn_begin_write(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+        assert_int_equal(record_put(txn, TABLE_REQUESTS, (bytes){&key, 1}, &totals.base, NULL),
+                         STATUS_OK);
+        assert_int_equal(txn_commit(txn, NULL), STATUS_OK);
+        assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+        assert_int_equal(row_count(stage, KIND_ANSWERED), 7);
+        assert_int_equal(set_queue(stage, RESUME, 10, 1, &paused, &code), STATUS_OK);
+        assert_true(paused); /* of the youngest it is known */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_day_and_no_longer),
         cmocka_unit_test(test_refusals_and_other_keys),
+        cmocka_unit_test(test_both_kinds_go),
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_rows_of_releases_before),
+        cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests_name("answers", tests, NULL, NULL);
 }
