@@ -423,6 +423,7 @@ void check_all(struct sim *sim, bool is_final)
         check_runs(sim, census);
         check_tallies(sim, census);
         sim_schedule_check(sim);
+        sim_limits_look(sim, true);
     }
     map_free(census->signals);
     free(census);

@@ -43,6 +43,12 @@ enum site_kind {
     SITE_APPROVAL,
 };
 
+/** How many calls may be under way at once, and start in a time, that have the same key. */
+struct call_limit {
+    uint32_t concurrency, rate_count, rate_s; /* 0: no limit */
+    uint32_t keys;                            /* the key is n modulo this; 0: there is none */
+};
+
 /** What a worker or client must know of a place. */
 struct site {
     enum site_kind kind;
@@ -50,6 +56,7 @@ struct site {
     bool is_flaky;  /* SITE_OK, SITE_UNDO: attempts before it may fail */
     bool is_cached; /* SITE_OK: equal calls may share an answer */
     int64_t value;  /* that a signal brings */
+    struct call_limit limit;
 };
 
 struct node;
@@ -57,8 +64,9 @@ struct node;
 struct program {
     char name[16];
     struct node *root;
-    bool may_fault; /* else it always completes */
-    uint32_t calls; /* of other programs as child runs */
+    bool may_fault;          /* else it always completes */
+    struct call_limit limit; /* of its calls that have none of their own */
+    uint32_t calls;          /* of other programs as child runs */
 };
 
 struct programs {
@@ -74,6 +82,8 @@ struct programs {
  * `arena`. */
 void programs_draw(struct programs *programs, struct arena *arena, struct prng *random,
                    size_t count);
+
+bool call_limit_is_any(const struct call_limit *limit);
 
 /** Appends the definition as JSON: namespace "sim", version 1.0.0. */
 void program_print(const struct programs *programs, size_t index, struct buf *out);

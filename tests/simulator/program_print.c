@@ -18,6 +18,32 @@ static void print_list(const struct programs *programs, const struct node *node,
     (void)buf_put_text(out, "]");
 }
 
+bool call_limit_is_any(const struct call_limit *limit)
+{
+    return limit->concurrency > 0 || limit->rate_count > 0 || limit->keys > 0;
+}
+
+/* Nothing if there is none. */
+static void print_limit(const struct call_limit *limit, const char *before, struct buf *out)
+{
+    const char *comma = "";
+    if (!call_limit_is_any(limit)) return;
+    (void)buf_printf(out, "%s\"limit\":{", before);
+    if (limit->keys > 0) {
+        (void)buf_printf(out, "\"key\":\"${ .n %% %u }\"", limit->keys);
+        comma = ",";
+    }
+    if (limit->concurrency > 0) {
+        (void)buf_printf(out, "%s\"concurrency\":%u", comma, limit->concurrency);
+        comma = ",";
+    }
+    if (limit->rate_count > 0) {
+        (void)buf_printf(out, "%s\"rate\":{\"count\":%u,\"per\":{\"seconds\":%u}}", comma,
+                         limit->rate_count, limit->rate_s);
+    }
+    (void)buf_put_text(out, "}");
+}
+
 static void print_call(const struct programs *programs, const struct node *node, struct buf *out)
 {
     const struct site *site = &programs->sites[node->site];
@@ -30,6 +56,7 @@ static void print_call(const struct programs *programs, const struct node *node,
                      "\"count\":%u}}}",
                      node->site, retries);
     if (site->is_cached) (void)buf_put_text(out, ",\"cache\":{\"maxAge\":\"PT10H\"}");
+    print_limit(&site->limit, ",", out);
     if (node->undo > 0) {
         (void)buf_printf(out,
                          ",\"compensate\":[{\"u%u\":{\"call\":\"worker.undo\",\"with\":{\"k\":%u,"
@@ -209,8 +236,13 @@ void program_print(const struct programs *programs, size_t index, struct buf *ou
     const struct program *program = &programs->items[index];
     (void)buf_printf(out,
                      "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"sim\",\"name\":\"%s\","
-                     "\"version\":\"1.0.0\"},\"do\":",
+                     "\"version\":\"1.0.0\"",
                      program->name);
+    if (call_limit_is_any(&program->limit)) {
+        print_limit(&program->limit, ",\"metadata\":{\"tutti\":{", out);
+        (void)buf_put_text(out, "}}");
+    }
+    (void)buf_put_text(out, "},\"do\":");
     print_list(programs, program->root, out);
     (void)buf_put_text(out, "}");
 }

@@ -192,6 +192,7 @@ static void turn(struct sim *sim, uint16_t partition)
     sim->turns++;
     stage_step(sim->stage, partition);
     mend_store(store);
+    sim_limits_check(sim, partition);
     if (end > 0 || stage_has_failed(sim->stage)) crash(sim);
     sim->is_mute = false;
 }
@@ -311,6 +312,7 @@ static void look(struct sim *sim, void *)
         sim->is_over = true;
         return;
     }
+    if (stage_is_up(sim->stage)) sim_limits_look(sim, false);
     if (stage_is_up(sim->stage) && sim_draw(sim, 4) == 0) check_all(sim, false);
     sim_at(sim, 3 * SECOND, look, NULL);
 }
@@ -387,6 +389,7 @@ static void draw_rules(struct sim *sim)
         status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
         ASSERT(read == STATUS_OK);
     }
+    sim_limits_draw(sim);
     if (sim_draw(sim, 10) == 0) {
         sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
         sim->has_deletions     = true;
@@ -410,10 +413,11 @@ static bool set_up(struct sim *sim)
         return false;
     }
     programs_draw(&sim->programs, sim->arena, &sim->random, 1 + sim_draw(sim, 3));
+    sim_limits_draw_calls(sim);
     for (size_t i = 0; i < sim->programs.count; i++) {
         if (!put_program(sim, i)) return false;
     }
-    return sim_schedule_set_up(sim);
+    return sim_limits_set_up(sim) && sim_schedule_set_up(sim);
 }
 
 bool sim_play(struct sim *sim, const struct sim_options *options)
@@ -450,6 +454,7 @@ void sim_done(struct sim *sim)
     map_free(sim->decisions);
     map_free(sim->keys);
     map_free(sim->leases);
+    sim_limits_done(sim);
     json_unref(sim->breakers.targets);
     free(sim->heap);
     arena_free(sim->arena);

@@ -28,12 +28,15 @@ enum {
     WORKERS_MAX_SIM = 3,
     SIM_JOBS_MAX    = 64, /* in the hands of workers */
     FAILURE_MAX     = 2048,
+
+    LIMITS_OF_JOB_MAX = 4,
 };
 
 #define MS     INT64_C(1'000)
 #define SECOND INT64_C(1'000'000)
 
 struct sim;
+struct sim_limit;
 struct message;
 
 /** Something that happens at a time. */
@@ -128,6 +131,24 @@ struct lease_note {
     int64_t expires_us; /* as the engine said */
     int64_t until_us;   /* the same, of the simulation */
     bool is_over;       /* reported, and accepted */
+    struct lease_note *next;
+    uint16_t partition;
+    struct sim_limit *limits[LIMITS_OF_JOB_MAX]; /* that count it; sim_limits.c */
+    size_t limit_count;
+};
+
+/** What is set of limits in this seed, beside what the programs say of their calls. */
+struct sim_limits {
+    struct call_limit step, undo;   /* of the two functions; as limits of targets */
+    bool is_configured;             /* they are; else the API has set them */
+    struct call_limit queue;        /* all partitions have shares of it */
+    struct call_limit key_of_queue; /* of the jobs that have the same key */
+    struct map *by_name;            /* struct sim_limit */
+    int64_t starved_since_us;       /* jobs are ready, and nobody gets one */
+
+    /* Of each engine: its time, and how much of it has passed. It falls with a restart after the
+     * clock was set back; that fills no bucket. */
+    int64_t time_us[STAGE_PARTITIONS_MAX], passed_us[STAGE_PARTITIONS_MAX];
 };
 
 /** A caller's schedule, of a workflow of its own. */
@@ -144,7 +165,7 @@ struct sim {
     struct prng random;
     struct arena *arena;
     struct stage *stage;
-    int64_t now_us, start_us; /* of the simulation: the monotonic clock */
+    int64_t now_us; /* of the simulation: the monotonic clock */
     struct weather weather;
     bool is_calm;
     struct breaker_rules breakers;
@@ -168,8 +189,10 @@ struct sim {
     size_t worker_count;
     struct task_in_hand jobs[SIM_JOBS_MAX];
     uint64_t poll_count, request_count;
-    struct map *keys;   /* idempotency key -> site, plus one, as the arguments' note */
-    struct map *leases; /* job id -> struct lease_note */
+    struct map *keys;         /* idempotency key -> site, plus one, as the arguments' note */
+    struct map *leases;       /* job id -> struct lease_note */
+    struct lease_note *notes; /* all of them */
+    struct sim_limits limits;
 
     struct tally least[SITES_MAX], most[SITES_MAX];
     uint64_t seen_keys[SITES_MAX];
@@ -257,6 +280,26 @@ void workers_begin(struct sim *sim);
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command);
 void workers_reported(struct sim *sim, const struct command *command);
 void workers_beaten(struct sim *sim, const struct command *command);
+
+/** The place that a call is made for, and its number; false: these are not its arguments. */
+bool sim_arguments(const struct sim *sim, json arguments, uint32_t *ret_site, int64_t *ret_n);
+
+/* --- sim_limits.c */
+
+/** Before the stage and the programs are there; when they are drawn; when they are registered. */
+void sim_limits_draw(struct sim *sim);
+void sim_limits_draw_calls(struct sim *sim);
+bool sim_limits_set_up(struct sim *sim);
+void sim_limits_done(struct sim *sim);
+
+/** In the step that leased; and after it: no limit is passed. */
+void sim_limits_leased(struct sim *sim, struct lease_note *note, const char *function,
+                       uint32_t site, int64_t n);
+void sim_limits_check(struct sim *sim, uint16_t partition);
+
+/** Now and then: whoever can go, goes; what partitions know of limits fits together. `is_final`:
+ * nothing is in use any more, and nobody waits. */
+void sim_limits_look(struct sim *sim, bool is_final);
 
 /* --- check.c */
 

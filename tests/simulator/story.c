@@ -55,13 +55,13 @@ static void task_ended(struct story *story, const struct run *run, const struct 
 
 static void job_scheduled(struct story *story, const struct event *event)
 {
-    int64_t site = 0;
-    (void)json_to_int(json_get_text(event->value, "k"), &site);
+    uint32_t site         = 0;
+    int64_t n             = 0;
+    bool is_right         = sim_arguments(story->sim, event->value, &site, &n);
     struct story_job *job = story_alloc(story, sizeof *job);
-    *job                  = (struct story_job){
-                         .site = (uint32_t)site, .attempt = 1, .attempts_max = event->attempts_max};
+    *job = (struct story_job){.site = site, .attempt = 1, .attempts_max = event->attempts_max};
     memcpy(job->id, event->id.text, sizeof job->id);
-    bool is_put = site > 0 && site < SITES_MAX && map_put(story->jobs, str_from(job->id), job);
+    bool is_put = is_right && map_put(story->jobs, str_from(job->id), job);
     if (!is_put) sim_fail(story->sim, "job %s has other arguments than it was given", job->id);
     story->jobs_open++;
 }

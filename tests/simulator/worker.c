@@ -26,7 +26,8 @@ static struct lease_note *note_of(struct sim *sim, const char *job)
     if (note) return note;
     note = arena_alloc(sim->arena, sizeof *note);
     ASSERT(note);
-    *note = (struct lease_note){.is_over = true};
+    *note      = (struct lease_note){.is_over = true, .next = sim->notes};
+    sim->notes = note;
     (void)snprintf(note->job, sizeof note->job, "%s", job);
     bool is_put = map_put(sim->leases, str_from(note->job), note);
     ASSERT(is_put);
@@ -36,6 +37,35 @@ static struct lease_note *note_of(struct sim *sim, const char *job)
 static bool is_token_of(const struct lease_note *note, ProtobufCBinaryData token)
 {
     return note->token_len == token.len && memcmp(note->token, token.data, token.len) == 0;
+}
+
+bool sim_arguments(const struct sim *sim, json arguments, uint32_t *ret_site, int64_t *ret_n)
+{
+    int64_t site = 0;
+    bool is_read = json_to_int(json_get_text(arguments, "k"), &site) &&
+                   json_to_int(json_get_text(arguments, "n"), ret_n);
+    *ret_site = (uint32_t)site;
+    return is_read && site > 0 && site <= sim->programs.site_count;
+}
+
+static bool read_arguments(const struct sim *sim, const Pb__LeasedJob *job, uint32_t *ret_site,
+                           int64_t *ret_n)
+{
+    CLEANUP(json_unrefp) json input = json_invalid();
+    const str text                  = {(const char *)job->input_json.data, job->input_json.len};
+    return json_parse(text, NULL, &input, NULL, NULL) == STATUS_OK &&
+           sim_arguments(sim, input, ret_site, ret_n);
+}
+
+static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *note,
+                        const Pb__LeasedJob *job)
+{
+    uint32_t site   = 0;
+    int64_t n       = 0;
+    note->partition = partition;
+    if (!read_arguments(sim, job, &site, &n)) return; /* take_job() says so */
+    sim->limits.starved_since_us = 0;
+    sim_limits_leased(sim, note, job->function, site, n);
 }
 
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command)
@@ -57,6 +87,7 @@ void workers_leased(struct sim *sim, uint16_t partition, const struct command *c
         note->until_us   = sim->now_us + LEASE_MS * MS;
         note->token_len  = job->lease_token.len;
         memcpy(note->token, job->lease_token.data, note->token_len);
+        count_lease(sim, partition, note, job);
     }
 }
 
@@ -283,22 +314,14 @@ static struct task_in_hand *task_new(struct sim *sim)
 static void take_job(struct sim *sim, struct sim_worker *worker, uint16_t partition,
                      const Pb__LeasedJob *job)
 {
-    CLEANUP(json_unrefp) json input = json_invalid();
-    int64_t site                    = 0;
-    struct task_in_hand *task       = task_new(sim);
-    status read  = json_parse((str){(const char *)job->input_json.data, job->input_json.len}, NULL,
-                              &input, NULL, NULL);
-    bool is_read = read == STATUS_OK && json_to_int(json_get_text(input, "k"), &site) &&
-                   json_to_int(json_get_text(input, "n"), &task->n) && site > 0 &&
-                   site <= sim->programs.site_count;
-    if (!is_read) {
+    struct task_in_hand *task = task_new(sim);
+    if (!read_arguments(sim, job, &task->site, &task->n)) {
         sim_fail(sim, "job %s has another input than it was given", job->id);
         return;
     }
     task->worker    = worker;
     task->life      = worker->life;
     task->partition = partition;
-    task->site      = (uint32_t)site;
     task->attempt   = job->attempt;
     task->beats     = !sim_chance(sim, sim->weather.silent);
     task->token_len = job->lease_token.len;
