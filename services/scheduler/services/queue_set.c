@@ -125,8 +125,12 @@ static void post(struct setting *setting, struct shard *shard, str namespace)
                                     .done       = on_done},
     };
     atomic_fetch_add(&setting->pending, 1);
-    part->command.code = engine_post(shard->engine, &part->command, &part->command.error);
-    if (part->command.code != STATUS_OK) release(setting);
+    struct error why = {};
+    status posted    = engine_post(shard->engine, &part->command, &why);
+    if (posted == STATUS_OK) return; /* the engine's from here on: it may be done already */
+    part->command.code  = posted;
+    part->command.error = why;
+    release(setting);
 }
 
 status queue_set_handle(struct rpc_call *call, struct error *reterr)
