@@ -141,6 +141,15 @@ void api_answer_send(struct api_answer *answer, int http_status, const struct ht
 void api_answer_send_fields(struct api_answer *answer, int http_status,
                             const struct httpd_field *extra, size_t extra_count);
 
+/** Sends with the ETag of a revision, which api_match() reads. */
+void api_answer_send_tagged(struct api_answer *answer, int http_status, uint64_t revision);
+
+/** The answer to a list: its items are written into `json` between the two. */
+void api_list_begin(struct api_answer *ret_answer, struct api_call *call);
+
+/** `next_token` leads to the next page; "": this was the last one. */
+void api_list_send(struct api_answer *answer, const char *next_token);
+
 /** The general form. */
 void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
                  const struct httpd_field *extra, size_t extra_count);
@@ -204,6 +213,9 @@ bool api_print(struct api_call *call, json value, struct buf *out);
 status api_page(struct api_call *call, uint32_t *ret_size, const char **ret_token,
                 struct error *reterr);
 
+/** The same; false: a parameter is not valid, and the call was answered. */
+bool api_read_page(struct api_call *call, uint32_t *ret_size, const char **ret_token);
+
 /** `wait`, capped by the route. 0: none. */
 status api_wait_ms(struct api_call *call, int64_t *ret_wait_ms, struct error *reterr);
 
@@ -243,6 +255,13 @@ status api_call_scheduler(const struct api *api, const struct rpc_request *reque
 
 /** Asks; the call lives until `then` has returned. */
 void api_ask_scheduler(struct api_call *call, const struct api_ask *ask);
+
+/** Asks the partition that owns the id which is the path's first parameter. */
+void api_ask_owner(struct api_call *call, const ProtobufCServiceDescriptor *service,
+                   const char *method, const void *message, api_then *then);
+
+/** An api_ask.then: 204, there is nothing to say. */
+void api_send_nothing(struct api_call *call, const struct rpc_answer *answer);
 
 /** The partition that owns an id, or a client's own id in this call's namespace. */
 uint16_t api_partition_of(struct api_call *call, str id);

@@ -7,9 +7,6 @@
 #include "gateway/view.h"
 #include "json/json_text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum { DATA_MAX = 256 << 10 /* bytes */, TAG_SIZE = 24 };
 
 static void ask_list(struct api_call *call);
@@ -66,26 +63,18 @@ void approvals_list(struct api_call *call)
 static void on_approval(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ApprovalView *approval = answer->message;
-    char tag[TAG_SIZE];
-    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", approval->revision);
-    const struct httpd_field field = {str_from("ETag"), str_from(tag)};
     struct api_answer response;
     api_answer_begin(&response, call);
     view_approval(&response.json, approval);
-    api_answer_send(&response, 200, &field);
+    api_answer_send_tagged(&response, 200, approval->revision);
 }
 
 void approvals_get(struct api_call *call)
 {
-    Pb__GetApproval message  = PB__GET_APPROVAL__INIT;
-    message.id               = api_text(call, call->params[0]);
-    message.namespace_       = api_namespace(call);
-    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
-                                .method    = "Get",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_approval};
-    api_ask_scheduler(call, &ask);
+    Pb__GetApproval message = PB__GET_APPROVAL__INIT;
+    message.id              = api_text(call, call->params[0]);
+    message.namespace_      = api_namespace(call);
+    api_ask_owner(call, &pb__approvals__descriptor, "Get", &message, on_approval);
 }
 
 /* Labels of the caller's key; `*ret_count` of them. */
@@ -127,13 +116,8 @@ static void decide(struct api_call *call, bool approve)
     if (json_is(comment, JSON_TEXT)) {
         message.comment = api_text(call, json_str(comment));
     }
-    message.by_labels        = labels_of(call, &message.n_by_labels);
-    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
-                                .method    = "Decide",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_approval};
-    api_ask_scheduler(call, &ask);
+    message.by_labels = labels_of(call, &message.n_by_labels);
+    api_ask_owner(call, &pb__approvals__descriptor, "Decide", &message, on_approval);
 }
 
 void approvals_approve(struct api_call *call)
@@ -184,10 +168,5 @@ void approvals_edit(struct api_call *call)
     message.by         = call->identity.name;
     message.by_labels  = labels_of(call, &message.n_by_labels);
     message.patch_json = (ProtobufCBinaryData){.data = (uint8_t *)patch.ptr, .len = patch.len};
-    const struct api_ask ask = {.service   = &pb__approvals__descriptor,
-                                .method    = "Edit",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_approval};
-    api_ask_scheduler(call, &ask);
+    api_ask_owner(call, &pb__approvals__descriptor, "Edit", &message, on_approval);
 }

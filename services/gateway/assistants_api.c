@@ -56,11 +56,6 @@ static void on_got(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 static void on_rendered(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__RenderedAssistant *result = answer->message;
@@ -80,19 +75,11 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__AssistantList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_assistants; i++) {
         view_assistant(&response.json, list->assistants[i]);
     }
-    json_end_array(&response.json);
-    if (*list->next_token) {
-        json_put_text(&response.json, "next_page_token", str_from(list->next_token));
-    }
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, list->next_token);
 }
 
 /* --- operations --------------------------------------------------------------------------------
@@ -139,7 +126,7 @@ void assistants_delete_version(struct api_call *call)
     message.namespace_                 = api_namespace(call);
     message.name                       = api_text(call, call->params[0]);
     if (!read_version(call, call->params[1], &message.version)) return;
-    ask(call, "DeleteVersion", &message, on_deleted);
+    ask(call, "DeleteVersion", &message, api_send_nothing);
 }
 
 void assistants_render(struct api_call *call)
@@ -185,15 +172,10 @@ static bool read_labels(struct api_call *call, Pb__ListAssistants *message)
 
 void assistants_list(struct api_call *call)
 {
-    struct error error         = {};
     Pb__ListAssistants message = PB__LIST_ASSISTANTS__INIT;
     Pb__Page page              = PB__PAGE__INIT;
     const char *token          = "";
-    status code                = api_page(call, &page.size, &token, &error);
-    if (code != STATUS_OK) {
-        api_fail(call, code, &error);
-        return;
-    }
+    if (!api_read_page(call, &page.size, &token)) return;
     if (!read_labels(call, &message)) return;
     page.token         = token;
     message.namespace_ = api_namespace(call);

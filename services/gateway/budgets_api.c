@@ -3,10 +3,7 @@
 #include "gateway/handlers.h"
 #include "gateway/view.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-enum { SPEC_MAX = 16 << 10 /* bytes */, TAG_SIZE = 32 };
+enum { SPEC_MAX = 16 << 10 /* bytes */ };
 
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
@@ -104,33 +101,19 @@ static void put_budget(struct json_writer *w, const Pb__BudgetView *budget)
 static void on_budget(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__BudgetView *budget = answer->message;
-    char tag[TAG_SIZE];
-    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", budget->revision);
-    const struct httpd_field fields[] = {{str_from("ETag"), str_from(tag)}};
     struct api_answer response;
     api_answer_begin(&response, call);
     put_budget(&response.json, budget);
-    api_answer_send_fields(&response, 200, fields, ARRAY_LEN(fields));
+    api_answer_send_tagged(&response, 200, budget->revision);
 }
 
 static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__BudgetList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_budgets; i++) put_budget(&response.json, list->budgets[i]);
-    json_end_array(&response.json);
-    view_text_if(&response.json, "next_page_token", list->next_token);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
-}
-
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
+    api_list_send(&response, list->next_token);
 }
 
 /* --- operations --------------------------------------------------------------------------------
@@ -140,12 +123,7 @@ void budgets_list(struct api_call *call)
 {
     Pb__ListBudgets message = PB__LIST_BUDGETS__INIT;
     Pb__Page page           = PB__PAGE__INIT;
-    struct error error      = {};
-    status read             = api_page(call, &page.size, &page.token, &error);
-    if (read != STATUS_OK) {
-        api_fail(call, read, &error);
-        return;
-    }
+    if (!api_read_page(call, &page.size, &page.token)) return;
     message.namespace_ = api_namespace(call);
     message.page       = &page;
     ask(call, "List", &message, on_listed);
@@ -177,5 +155,5 @@ void budgets_delete(struct api_call *call)
     Pb__DeleteBudget message = PB__DELETE_BUDGET__INIT;
     message.namespace_       = api_namespace(call);
     message.name             = api_text(call, call->params[0]);
-    ask(call, "Delete", &message, on_deleted);
+    ask(call, "Delete", &message, api_send_nothing);
 }

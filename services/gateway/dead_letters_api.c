@@ -61,11 +61,7 @@ void dead_letters_list(struct api_call *call)
     str text                    = {};
     if (api_query(call, "error_type", &text)) filter.error_type = text.ptr;
     if (api_query(call, "function", &text)) filter.function = text.ptr;
-    struct error error = {};
-    if (api_page(call, &page.size, &page.token, &error) != STATUS_OK) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
-        return;
-    }
+    if (!api_read_page(call, &page.size, &page.token)) return;
     message.namespace_ = api_namespace(call);
     message.queue      = api_text(call, call->params[0]);
     message.filter     = &filter;
@@ -100,11 +96,6 @@ void dead_letters_redrive(struct api_call *call)
     ask(call, "Redrive", &message, api_partition_of(call, call->params[1]), on_redriven);
 }
 
-static void on_dropped(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 void dead_letters_drop(struct api_call *call)
 {
     Pb__DropDeadLetter message = PB__DROP_DEAD_LETTER__INIT;
@@ -112,7 +103,7 @@ void dead_letters_drop(struct api_call *call)
     message.queue              = api_text(call, call->params[0]);
     message.job                = api_text(call, call->params[1]);
     message.by                 = call->identity.name;
-    ask(call, "Drop", &message, api_partition_of(call, call->params[1]), on_dropped);
+    ask(call, "Drop", &message, api_partition_of(call, call->params[1]), api_send_nothing);
 }
 
 static void send_redriven(struct api_call *call, uint32_t redriven, uint32_t refused,

@@ -5,8 +5,6 @@
 #include "gateway/job_wire.h"
 #include "json/json_text.h"
 
-#include <stdio.h>
-
 /* --- read ---------------------------------------------------------------------------------------
  */
 
@@ -38,15 +36,10 @@ static void on_job(struct api_call *call, const struct rpc_answer *answer)
 
 void jobs_get(struct api_call *call)
 {
-    Pb__GetJob message       = PB__GET_JOB__INIT;
-    message.namespace_       = api_namespace(call);
-    message.id               = api_text(call, call->params[0]);
-    const struct api_ask ask = {.service   = &pb__jobs__descriptor,
-                                .method    = "Get",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_job};
-    api_ask_scheduler(call, &ask);
+    Pb__GetJob message = PB__GET_JOB__INIT;
+    message.namespace_ = api_namespace(call);
+    message.id         = api_text(call, call->params[0]);
+    api_ask_owner(call, &pb__jobs__descriptor, "Get", &message, on_job);
 }
 
 /* --- cancel ------------------------------------------------------------------------------------
@@ -66,16 +59,11 @@ static void on_cancelled(struct api_call *call, const struct rpc_answer *answer)
 void jobs_cancel(struct api_call *call)
 {
     if (!api_make_repeatable(call)) return;
-    Pb__CancelJob message    = PB__CANCEL_JOB__INIT;
-    message.namespace_       = api_namespace(call);
-    message.id               = api_text(call, call->params[0]);
-    message.reason           = api_member(call, call->body, "reason");
-    const struct api_ask ask = {.service   = &pb__jobs__descriptor,
-                                .method    = "Cancel",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_cancelled};
-    api_ask_scheduler(call, &ask);
+    Pb__CancelJob message = PB__CANCEL_JOB__INIT;
+    message.namespace_    = api_namespace(call);
+    message.id            = api_text(call, call->params[0]);
+    message.reason        = api_member(call, call->body, "reason");
+    api_ask_owner(call, &pb__jobs__descriptor, "Cancel", &message, on_cancelled);
 }
 
 /* --- heartbeat ----------------------------------------------------------------------------------
@@ -132,17 +120,12 @@ void jobs_heartbeat(struct api_call *call)
         !member_print(call, "progress", &progress, &beat.progress_json)) {
         return;
     }
-    Pb__Heartbeat *list[]    = {&beat};
-    Pb__Heartbeats message   = PB__HEARTBEATS__INIT;
-    message.worker           = token.worker;
-    message.jobs             = list;
-    message.n_jobs           = 1;
-    const struct api_ask ask = {.service   = &pb__jobs__descriptor,
-                                .method    = "Heartbeat",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_beaten};
-    api_ask_scheduler(call, &ask);
+    Pb__Heartbeat *list[]  = {&beat};
+    Pb__Heartbeats message = PB__HEARTBEATS__INIT;
+    message.worker         = token.worker;
+    message.jobs           = list;
+    message.n_jobs         = 1;
+    api_ask_owner(call, &pb__jobs__descriptor, "Heartbeat", &message, on_beaten);
 }
 
 /* --- results ------------------------------------------------------------------------------------

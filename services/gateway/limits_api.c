@@ -31,14 +31,9 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__LimitList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_limits; i++) put_limit(&response.json, list->limits[i]);
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 static void on_got(struct api_call *call, const struct rpc_answer *answer)
@@ -60,11 +55,6 @@ static void on_set(struct api_call *call, const struct rpc_answer *answer)
     api_answer_begin(&response, call);
     put_limit(&response.json, answer->message);
     api_answer_send(&response, 200, NULL);
-}
-
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
 }
 
 /* --- operations --------------------------------------------------------------------------------
@@ -110,5 +100,5 @@ void limits_delete(struct api_call *call)
     message.name         = api_text(call, call->params[0]);
     message.rule         = &rule;
     message.by           = call->identity.name;
-    ask(call, "Set", &message, on_deleted);
+    ask(call, "Set", &message, api_send_nothing);
 }

@@ -11,17 +11,12 @@
 static void on_queues(struct api_call *call, const Pb__QueueList *list)
 {
     struct api_answer response;
-    api_answer_begin(&response, call);
     int64_t now_us = clock_unix_us();
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_queues; i++) {
         view_queue(&response.json, list->queues[i], now_us);
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 static void on_queue(struct api_call *call, const Pb__QueueList *list)

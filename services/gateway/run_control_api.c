@@ -5,11 +5,9 @@
 #include "gateway/run_start.h"
 #include "gateway/view.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 enum {
-    TAG_SIZE     = 24,
     LOCATION_MAX = 64,
     INPUT_MAX    = 1 << 20,   /* bytes */
     SIGNAL_MAX   = 1 << 20,   /* bytes */
@@ -23,12 +21,7 @@ static const char *run_param(struct api_call *call)
 
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
-    const struct api_ask request = {.service   = &pb__runs__descriptor,
-                                    .method    = method,
-                                    .message   = message,
-                                    .partition = api_partition_of(call, call->params[0]),
-                                    .then      = then};
-    api_ask_scheduler(call, &request);
+    api_ask_owner(call, &pb__runs__descriptor, method, message, then);
 }
 
 static void send_run(struct api_call *call, const Pb__RunView *run, int http_status)
@@ -158,11 +151,6 @@ void runs_erase(struct api_call *call)
     ask(call, "Erase", &message, on_accepted);
 }
 
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 void runs_delete(struct api_call *call)
 {
     str force             = {};
@@ -177,7 +165,7 @@ void runs_delete(struct api_call *call)
     message.id         = run_param(call);
     message.namespace_ = api_namespace(call);
     message.by         = call->identity.name;
-    ask(call, "Delete", &message, on_deleted);
+    ask(call, "Delete", &message, api_send_nothing);
 }
 
 /* --- drafts ------------------------------------------------------------------------------------
@@ -187,12 +175,9 @@ static void on_draft(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__RunView *run = answer->message;
     struct api_answer response;
-    char tag[TAG_SIZE];
-    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", run->last_sequence);
-    const struct httpd_field field = {str_from("ETag"), str_from(tag)};
     api_answer_begin(&response, call);
     view_run(&response.json, run, clock_unix_us());
-    api_answer_send(&response, 200, &field);
+    api_answer_send_tagged(&response, 200, run->last_sequence);
 }
 
 void runs_edit_input(struct api_call *call)

@@ -8,16 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TAG_SIZE = 24, VALUE_MAX = 1 << 20 /* bytes */ };
+enum { TOKEN_SIZE = 24, VALUE_MAX = 1 << 20 /* bytes */ };
 
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
-    const struct api_ask request = {.service   = &pb__runs__descriptor,
-                                    .method    = method,
-                                    .message   = message,
-                                    .partition = api_partition_of(call, call->params[0]),
-                                    .then      = then};
-    api_ask_scheduler(call, &request);
+    api_ask_owner(call, &pb__runs__descriptor, method, message, then);
 }
 
 /* --- tasks -------------------------------------------------------------------------------------
@@ -44,33 +39,22 @@ static void on_tasks(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__TaskList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_tasks; i++) view_task(&response.json, list->tasks[i]);
-    json_end_array(&response.json);
+    char token[TOKEN_SIZE] = "";
     if (list->has_more && list->n_tasks > 0) {
-        char token[TAG_SIZE];
         uint64_t last = list->tasks[list->n_tasks - 1]->sequence;
         (void)snprintf(token, sizeof token, "%" PRIu64, last);
-        json_put_text(&response.json, "next_page_token", str_from(token));
     }
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, token);
 }
 
 void runs_tasks(struct api_call *call)
 {
-    struct error error    = {};
     Pb__ListTasks message = PB__LIST_TASKS__INIT;
     const char *token     = "";
     str task              = {};
-    status code           = api_page(call, &message.count_max, &token, &error);
-    if (code != STATUS_OK) {
-        api_fail(call, code, &error);
-        return;
-    }
+    if (!api_read_page(call, &message.count_max, &token)) return;
     if (strspn(token, "0123456789") != strlen(token) || strlen(token) > 18) {
         api_fail_with(call, "invalid_page_token", (str){}, "page_token: not one of ours");
         return;
@@ -88,16 +72,13 @@ void runs_tasks(struct api_call *call)
 static void on_variables(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__RunVariables *variables = answer->message;
-    char tag[TAG_SIZE];
     struct api_answer response;
-    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", variables->last_sequence);
-    const struct httpd_field field = {str_from("ETag"), str_from(tag)};
     api_answer_begin(&response, call);
     json_begin_object(&response.json);
     view_json_if(&response.json, "variables", variables->context_json);
     json_put_int(&response.json, "last_sequence", (int64_t)variables->last_sequence);
     json_end_object(&response.json);
-    api_answer_send(&response, 200, &field);
+    api_answer_send_tagged(&response, 200, variables->last_sequence);
 }
 
 void runs_variables(struct api_call *call)

@@ -246,12 +246,7 @@ static void ask_history(struct api_call *call)
     } else {
         message.newest_first = state->newest_first;
     }
-    const struct api_ask ask = {.service   = &pb__runs__descriptor,
-                                .method    = "History",
-                                .message   = &message,
-                                .partition = api_partition_of(call, call->params[0]),
-                                .then      = on_history};
-    api_ask_scheduler(call, &ask);
+    api_ask_owner(call, &pb__runs__descriptor, "History", &message, on_history);
 }
 
 void runs_history(struct api_call *call)

@@ -128,17 +128,12 @@ void schedules_put(struct api_call *call)
     put(call, api_text(call, call->params[0]), revision, false);
 }
 
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 void schedules_delete(struct api_call *call)
 {
     Pb__DeleteSchedule message = PB__DELETE_SCHEDULE__INIT;
     message.namespace_         = api_namespace(call);
     message.id                 = api_text(call, call->params[0]);
-    ask(call, "Delete", &message, on_deleted);
+    ask(call, "Delete", &message, api_send_nothing);
 }
 
 static void pause_or_resume(struct api_call *call, bool paused)
@@ -235,30 +230,19 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__ScheduleList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_schedules; i++) {
         put_schedule(&response.json, list->schedules[i]);
     }
-    json_end_array(&response.json);
-    view_text_if(&response.json, "next_page_token", list->next_token);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, list->next_token);
 }
 
 void schedules_list(struct api_call *call)
 {
     Pb__ListSchedules message = PB__LIST_SCHEDULES__INIT;
     Pb__Page page             = PB__PAGE__INIT;
-    struct error error        = {};
     str workflow              = {};
-    status read               = api_page(call, &page.size, &page.token, &error);
-    if (read != STATUS_OK) {
-        api_fail(call, read, &error);
-        return;
-    }
+    if (!api_read_page(call, &page.size, &page.token)) return;
     (void)api_query(call, "workflow", &workflow);
     message.namespace_ = api_namespace(call);
     message.workflow   = api_text(call, workflow);
@@ -270,19 +254,14 @@ static void on_upcoming(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__UpcomingTimes *times = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < times->n_times; i++) {
         json_begin_object(&response.json);
         json_put_time(&response.json, "due_at", times->times[i]->due_us);
         json_put_time(&response.json, "start_at", times->times[i]->start_us);
         json_end_object(&response.json);
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 void schedules_upcoming(struct api_call *call)

@@ -6,19 +6,14 @@ static void on_secrets(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__SecretList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_secrets; i++) {
         json_begin_object(&response.json);
         json_put_text(&response.json, "name", str_from(list->secrets[i]->name));
         json_put_text(&response.json, "namespace", str_from(list->secrets[i]->namespace_));
         json_end_object(&response.json);
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 void secrets_list(struct api_call *call)

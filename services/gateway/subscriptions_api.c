@@ -118,16 +118,11 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__SubscriptionList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_subscriptions; i++) {
         put_subscription(&response.json, list->subscriptions[i]);
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 void subscriptions_list(struct api_call *call)
@@ -154,15 +149,10 @@ void subscriptions_get(struct api_call *call)
     ask(call, "List", &message, on_got);
 }
 
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 void subscriptions_delete(struct api_call *call)
 {
     Pb__DeleteSubscription message = PB__DELETE_SUBSCRIPTION__INIT;
     message.namespace_             = api_namespace(call);
     message.id                     = api_text(call, call->params[0]);
-    ask(call, "Delete", &message, on_deleted);
+    ask(call, "Delete", &message, api_send_nothing);
 }

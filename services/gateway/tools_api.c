@@ -11,16 +11,11 @@ static void on_tools(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__FunctionList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_functions_json; i++) {
         json_write_raw(&response.json, text_of(list->functions_json[i]));
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 /* Versions come newest first. */

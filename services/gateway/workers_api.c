@@ -19,16 +19,11 @@ static void on_workers(struct api_call *call, const Pb__SystemStatus *state, uns
         return;
     }
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < state->n_workers; i++) {
         if (is_shown(call, state->workers[i])) view_worker(&response.json, state->workers[i]);
     }
-    json_end_array(&response.json);
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, "");
 }
 
 static void on_worker(struct api_call *call, const Pb__SystemStatus *state, unsigned missing,

@@ -111,19 +111,11 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__WorkflowList *list = answer->message;
     struct api_answer response;
-    api_answer_begin(&response, call);
-    json_begin_object(&response.json);
-    json_member(&response.json, "items");
-    json_begin_array(&response.json);
+    api_list_begin(&response, call);
     for (size_t i = 0; i < list->n_workflows; i++) {
         view_workflow(&response.json, list->workflows[i], NULL, 0);
     }
-    json_end_array(&response.json);
-    if (*list->next_token) {
-        json_put_text(&response.json, "next_page_token", str_from(list->next_token));
-    }
-    json_end_object(&response.json);
-    api_answer_send(&response, 200, NULL);
+    api_list_send(&response, list->next_token);
 }
 
 /* --- graph ------------------------------------------------------------------------------------ */
@@ -185,15 +177,10 @@ void workflows_graph(struct api_call *call)
 
 static void list(struct api_call *call, const char *name)
 {
-    struct error error        = {};
     Pb__ListWorkflows message = PB__LIST_WORKFLOWS__INIT;
     Pb__Page page             = PB__PAGE__INIT;
     const char *token         = "";
-    status code               = api_page(call, &page.size, &token, &error);
-    if (code != STATUS_OK) {
-        api_fail(call, code, &error);
-        return;
-    }
+    if (!api_read_page(call, &page.size, &token)) return;
     page.token         = token;
     message.namespace_ = api_namespace(call);
     message.name       = name;
@@ -214,11 +201,6 @@ void workflows_versions(struct api_call *call)
 /* --- delete ------------------------------------------------------------------------------------
  */
 
-static void on_deleted(struct api_call *call, const struct rpc_answer *)
-{
-    api_respond(call, 204, NULL, (str){}, NULL, 0);
-}
-
 static Pb__WorkflowVersion version_of(struct api_call *call)
 {
     Pb__WorkflowVersion message = PB__WORKFLOW_VERSION__INIT;
@@ -236,7 +218,7 @@ static void on_use(struct api_call *call, const char *run)
         api_fail_with(call, "in_use", (str){}, "run %s has not ended and needs it", run);
         return;
     }
-    ask(call, "Delete", &message, on_deleted);
+    ask(call, "Delete", &message, api_send_nothing);
 }
 
 void workflows_delete_version(struct api_call *call)
