@@ -318,6 +318,9 @@ status engine_drop_letter(struct engine *engine, struct command *command, struct
 status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr);
 status engine_drop_letter_of(struct engine *engine, const struct event *event,
                              struct error *reterr);
+/** Before the engine's first transaction: data of releases before gets its index of letters
+ * (dead_letters.h), in transactions of their own. */
+status engine_letters_upgrade(struct engine *engine, struct error *reterr);
 /** An emitted `dev.tutti.deadletter.v1` leaves an entry, too. */
 status engine_bury_emitted(struct engine *engine, const struct live_run *live,
                            const struct event *event, struct error *reterr);

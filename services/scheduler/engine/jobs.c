@@ -8,6 +8,7 @@
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/tables/dead_letters.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -265,7 +266,7 @@ static struct queue *dead_letter_queue(struct engine *engine, const struct live_
     return job_queue_at(engine->queues, namespace, name);
 }
 
-static status letter_put(struct engine *engine, struct queue *queue, const struct event *event,
+static status letter_add(struct engine *engine, struct queue *queue, const struct event *event,
                          json error, const char *target, Pb__JobRecord *record,
                          struct error *reterr)
 {
@@ -279,7 +280,7 @@ static status letter_put(struct engine *engine, struct queue *queue, const struc
     struct key key;
     dead_letter_key(&key, queue->namespace, queue->name, engine->dead_next++);
     queue->dead_count++;
-    return record_put(engine->txn, TABLE_DEAD_LETTERS, key_bytes(&key), &letter.base, reterr);
+    return letter_put(engine->txn, key_bytes(&key), &letter, reterr);
 }
 
 /* An entry of something that was no job. */
@@ -311,7 +312,7 @@ status engine_bury_compensation(struct engine *engine, const struct live_run *li
     Pb__JobRecord record;
     record_make(engine, live, event, text_in(engine->arena, queue->name), &job, &record);
     job.id = event->id.text;
-    return letter_put(engine, queue, event, event->error, "", &record, reterr);
+    return letter_add(engine, queue, event, event->error, "", &record, reterr);
 }
 
 /* Its `data` says what it is about: {queue, error, input}, and whatever else there is. */
@@ -338,7 +339,7 @@ status engine_bury_emitted(struct engine *engine, const struct live_run *live,
     job.id = id.text;
     TRY(json_in(engine->arena, json_is(input, JSON_INVALID) ? data : input, &job.input_json,
                 reterr));
-    return letter_put(engine, queue, event, json_get_text(data, "error"), "", &record, reterr);
+    return letter_add(engine, queue, event, json_get_text(data, "error"), "", &record, reterr);
 }
 
 static const char *outcome_of(enum event_kind kind)
@@ -372,7 +373,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
         const char *target  = job->target ? job->target->name.ptr : "";
         record->is_unknown |= event->is_unknown;
-        TRY(letter_put(engine, queue, event, event->error, target, record, reterr));
+        TRY(letter_add(engine, queue, event, event->error, target, record, reterr));
     }
     bool is_leased    = job->state == OPEN_JOB_LEASED;
     bool is_cancelled = event->kind == EVENT_JOB_CANCELLED || job->is_cancel_wanted;

@@ -4,7 +4,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/dead_letters.h"
 
-enum { LETTERS_PER_RUN_MAX = 1'000 /* that a retry takes along */ };
+enum { LETTERS_PER_PIECE = 1'000 /* of a run that are dropped at a time */ };
 
 /* What was found; lives as long as the turn. */
 struct found {
@@ -12,23 +12,24 @@ struct found {
     struct found_letter {
         struct found_letter *next;
         bytes key;
-        const char *run, *task;
+        const char *run, *task, *job;
     } * first;
     size_t count, count_max;
 };
 
 static status note(bytes key, const Pb__DeadLetterRecord *row, struct error *reterr, void *context)
 {
-    struct found *found         = context;
+    struct found *found = context;
+    if (found->count == found->count_max) return STATUS_OK;
     struct arena *arena         = found->engine->arena;
     struct found_letter *letter = arena_alloc(arena, sizeof *letter);
     char *copy                  = arena_strdup(arena, (str){key.ptr, key.len});
     if (!letter || !copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    if (found->count == found->count_max) return STATUS_OK;
     *letter      = (struct found_letter){.next = found->first,
                                          .key  = {copy, key.len},
                                          .run  = text_in(arena, str_from(row->job->job->run)),
-                                         .task = text_in(arena, str_from(row->job->job->task))};
+                                         .task = text_in(arena, str_from(row->job->job->task)),
+                                         .job  = text_in(arena, str_from(row->job->job->id))};
     found->first = letter;
     found->count++;
     return STATUS_OK;
@@ -51,7 +52,8 @@ static status drop(struct engine *engine, const struct found_letter *letter, str
     struct queue *queue = job_queue_at(engine->queues, (str){namespace.data, namespace.len},
                                        (str){name.data, name.len});
     if (queue->dead_count > 0) queue->dead_count--;
-    return txn_delete(engine->txn, TABLE_DEAD_LETTERS, letter->key, reterr);
+    return letter_delete(engine->txn, letter->key, str_from(letter->run), str_from(letter->job),
+                         reterr);
 }
 
 static struct letter_filter filter_of(const struct command *command, const char *queue,
@@ -102,8 +104,12 @@ status engine_drop_letters_of(struct engine *engine, str run, struct error *rete
 {
     const struct letter_filter filter = {.namespace = str_from("*"), .run = run};
     struct found found                = {};
-    TRY(find(engine, &filter, LETTERS_PER_RUN_MAX, &found, reterr));
-    for (const struct found_letter *l = found.first; l; l = l->next) TRY(drop(engine, l, reterr));
+    do {
+        TRY(find(engine, &filter, LETTERS_PER_PIECE, &found, reterr));
+        for (const struct found_letter *l = found.first; l; l = l->next) {
+            TRY(drop(engine, l, reterr));
+        }
+    } while (found.count == LETTERS_PER_PIECE);
     return STATUS_OK;
 }
 
@@ -124,6 +130,25 @@ status engine_redrive_letter(struct engine *engine, struct command *command, str
     TRY(engine_retry(engine, command, &retry, NULL, reterr));
     if (command->code == STATUS_OK && answer) {
         answer->run = text_in(command->arena, str_from(found.first->run));
+    }
+    return STATUS_OK;
+}
+
+status engine_letters_upgrade(struct engine *engine, struct error *reterr)
+{
+    struct page page = {};
+    bool is_done     = false;
+    while (!is_done) {
+        TRY(txn_begin_write(engine->store, &engine->txn, reterr));
+        status written = letters_are_indexed(engine->txn, &is_done, reterr);
+        if (written == STATUS_OK && !is_done) {
+            written = letters_index_some(engine->txn, &page, &is_done, reterr);
+        }
+        if (written != STATUS_OK) {
+            txn_abort(TAKE(engine->txn));
+            return written;
+        }
+        TRY(txn_commit(TAKE(engine->txn), reterr));
     }
     return STATUS_OK;
 }

@@ -299,6 +299,7 @@ status engine_recover(struct engine *engine, struct error *reterr)
     run_cache_init(&engine->cache, ENGINE_CACHE_BYTES);
 
     TRY(engine_requests_upgrade(engine, reterr));
+    TRY(engine_letters_upgrade(engine, reterr));
     TRY(txn_begin_write(engine->store, &engine->txn, reterr));
     status recovered = recover_tables(engine, reterr);
     if (recovered != STATUS_OK) {

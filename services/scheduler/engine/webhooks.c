@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "scheduler/run/lifecycle.h"
+#include "scheduler/tables/dead_letters.h"
 #include "scheduler/tables/subscriptions.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
@@ -317,7 +318,7 @@ static status bury(struct engine *engine, Pb__JobRecord *record, const Pb__Deliv
     queue->dead_count++;
     log_write(LOG_WARN, "webhook.dead", LOG_TEXT_OF("subscription", record->job->iteration),
               LOG_TEXT_OF("event", delivery->event_id));
-    return record_put(engine->txn, TABLE_DEAD_LETTERS, key_bytes(&key), &letter.base, reterr);
+    return letter_put(engine->txn, key_bytes(&key), &letter, reterr);
 }
 
 static status switch_off(struct engine *engine, const char *subscription, struct error *reterr)

@@ -60,6 +60,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_BUDGETS]      = "budgets",
     [TABLE_BUDGET_ASKS]  = "budget_asks",
     [TABLE_MODEL_PRICES] = "model_prices",
+    [TABLE_LETTER_INDEX] = "letter_index",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */
