@@ -23,7 +23,7 @@ do:
 function rowsOf(suite) {
   const text = execFileSync(join(BIN, 'store_rows'), ['dump', join(suite.config.scheduler.store.path, 'p0')], { encoding: 'utf8', maxBuffer: 1 << 26 });
   return text.trim().split('\n').map((line) => {
-    const [table, key, value] = line.split(' ');
+    const [table, key, value = ''] = line.split(' ');
     return { table, text: Buffer.from(key, 'hex').toString('latin1') + Buffer.from(value, 'base64').toString('latin1') };
   });
 }
@@ -35,7 +35,19 @@ scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) =
   const run = await suite.startRun('person', { who: ANN }, { labels: { subject: 'a-17' } });
   await suite.api.refused('POST', `/v1/runs/${run.id}/erase`, {}, 409, 'run_not_finished');
   const approval = await suite.until('it asks', async () => (await suite.api.ok('GET', '/v1/approvals?status=pending')).items[0]);
-  await suite.api.ok('POST', `/v1/approvals/${approval.id}/approve`, { comment: `${ANN} may` });
+  // Answers with a key are kept for a day, and show what is known of her: of the run, of an approval. Variables are in the journal, a long one in a payload.
+  const keyed = [
+    ['POST', `/v1/runs/${run.id}/pause`, { reason: 'lunch' }, 'run_erased'],
+    ['POST', `/v1/runs/${run.id}/resume`, {}, 'run_erased'],
+    ['PUT', `/v1/runs/${run.id}/variables/short`, { value: `${ANN}!` }, 'run_finished'], // takes no key
+    ['PUT', `/v1/runs/${run.id}/variables/long`, { value: ANN.repeat(100) }, 'run_finished'],
+    ['POST', `/v1/approvals/${approval.id}/approve`, { comment: `${ANN} may` }, 'not_found'],
+  ];
+  const ask = ([method, path, body], i) => suite.api.call(method, path, body, { headers: { 'idempotency-key': `ann-${i}` } });
+  for (const [i, one] of keyed.entries()) {
+    const answer = await ask(one, i);
+    assert.ok(answer.status < 300, `${one[1]}: ${answer.text}`);
+  }
   const { jobs } = await suite.api.ok('POST', '/v1/queues/people/poll', { worker: 'w', wait: '10s' });
   await suite.api.ok('POST', `/v1/jobs/${jobs[0].id}/fail`, { lease_token: jobs[0].lease_token, error: { type: 'https://x.test/bad', status: 422, detail: `${ANN} is unknown` } });
   await suite.runEnds(run.id, 'faulted');
@@ -75,6 +87,11 @@ scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) =
   for (const [path, body] of [['retry', {}], ['compensate', {}], ['reset', { to_sequence: 3 }], ['restart', {}]]) {
     const refusal = await suite.api.refused('POST', `/v1/runs/${run.id}/${path}`, body, 409, 'run_erased');
     assert.match(refusal.detail, /erased/);
+  }
+
+  for (const [i, one] of keyed.entries()) {
+    const again = await ask(one, i);
+    assert.equal(again.body.code, one[3], again.text);
   }
 
   await suite.scheduler.stop();

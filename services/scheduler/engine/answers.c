@@ -1,5 +1,7 @@
 #include "scheduler/engine/answers.h"
 
+#include "approval.pb-c.h"
+#include "run.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
 enum {
@@ -75,6 +77,32 @@ static bool is_worth_keeping(const struct engine *engine, const struct command *
     return is_answered && !status_is_transient(command->code);
 }
 
+/* The run that an answer shows something of, apart from its id; empty: none. */
+static const char *run_shown(const ProtobufCMessage *response)
+{
+    const ProtobufCMessageDescriptor *type = response->descriptor;
+    if (type == &pb__run_view__descriptor) return ((const Pb__RunView *)response)->id;
+    if (type == &pb__approval_view__descriptor) return ((const Pb__ApprovalView *)response)->run;
+    if (type != &pb__started_run__descriptor) return "";
+    const Pb__RunView *run = ((const Pb__StartedRun *)response)->run;
+    return run ? run->id : "";
+}
+
+/* Whose erasure takes what is shown with it: a run begun anew has what the other one was given. An
+ * erasure itself shows nothing. */
+static status note_runs(struct engine *engine, const struct command *command,
+                        const ProtobufCMessage *response, Pb__RequestRecord *record,
+                        struct error *reterr)
+{
+    const char *shown = response ? run_shown(response) : "";
+    bool is_variable  = response && response->descriptor == &pb__run_variables__descriptor;
+    bool shows_none   = (!*shown && !is_variable) || command->kind == COMMAND_ERASE_RUN;
+    if (shows_none) return STATUS_OK;
+    record->run       = text_in(engine->arena, str_from(command->run.text));
+    record->other_run = shown;
+    return record->run ? STATUS_OK : fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+}
+
 status engine_answer_keep(struct engine *engine, const struct command *command,
                           struct error *reterr)
 {
@@ -95,5 +123,6 @@ status engine_answer_keep(struct engine *engine, const struct command *command,
     record.error_text        = is_refused ? command->error.text : "";
     record.answer            = (ProtobufCBinaryData){.data = packed, .len = size};
     if (!record.payload) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    TRY(note_runs(engine, command, response, &record, reterr));
     return engine_request_add(engine, REQUEST_ANSWERED, key_of(command), &record, reterr);
 }

@@ -7,10 +7,11 @@
  * be used again. The second follows in pieces, DELETE_ROWS_PER_TURN rows a turn at most and never
  * longer than DELETE_TURN_US, beside whatever the partition has to do: the snapshot and its
  * payloads, then the journal from the newest entry back, with the payloads and approvals that each
- * entry names, and dead letters if there was one. A restart goes on where it was.
+ * entry names, and dead letters if there was one; before all that what answers to requests with an
+ * Idempotency-Key show of it. A restart goes on where it was.
  *
  * What it does not delete: child runs (runs of their own), definitions (shared), webhooks that are
- * on their way, answers of idempotency keys (they expire; a repeated start of a deleted run is
+ * on their way, the idempotency keys themselves (they expire; a repeated start of a deleted run is
  * NOT_FOUND).
  *
  * For retention: engine_delete() for each run that is old enough, as long as

@@ -5,7 +5,7 @@
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/event_index.h"
 
-enum { RUNS_PER_TURN = 200 };
+enum { RUNS_PER_TURN = 200, ANSWERS_PER_LOOK = 50 /* then the time is looked at */ };
 
 /* A piece of work on one run. */
 struct piece {
@@ -158,9 +158,24 @@ static status entry_delete(struct piece *piece, struct error *reterr)
     return STATUS_OK;
 }
 
+/* What was answered to requests with a key. False: there is more than the turn may do. */
+static status answers_erase(struct piece *piece, bool *ret_done, struct error *reterr)
+{
+    size_t count = 0;
+    for (*ret_done = false; !*ret_done && !is_spent(piece);) {
+        size_t share = *piece->rows_left < ANSWERS_PER_LOOK ? *piece->rows_left : ANSWERS_PER_LOOK;
+        TRY(engine_answers_erase(piece->engine, piece->run, share, &count, reterr));
+        *ret_done = count < share;
+        *piece->rows_left -= (unsigned)count;
+    }
+    return STATUS_OK;
+}
+
 static status run_delete(struct piece *piece, struct error *reterr)
 {
     Pb__DeletionRecord *record = piece->record;
+    bool has_no_answer         = false;
+    TRY(answers_erase(piece, &has_no_answer, reterr));
     while (!is_spent(piece) && !(record->is_snapshot_gone && record->entry == 0)) {
         TRY(record->is_snapshot_gone ? entry_delete(piece, reterr)
                                      : snapshot_delete(piece, reterr));
@@ -170,7 +185,7 @@ static status run_delete(struct piece *piece, struct error *reterr)
     }
     struct key key;
     id_key(&key, piece->run);
-    if (!record->is_snapshot_gone || record->entry > 0) {
+    if (!has_no_answer || !record->is_snapshot_gone || record->entry > 0) {
         return record_put(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), &record->base,
                           reterr);
     }

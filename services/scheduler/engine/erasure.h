@@ -5,11 +5,13 @@
  * the row says of its error and phase, and takes its snapshot out of use; from then on the run is
  * not retried, reset, compensated or restarted. The second step goes through snapshot and journal
  * in pieces, beside whatever the partition has to do, and survives a restart: values lose their
- * contents (run/erase.h), also those in payloads; approvals and dead letters go.
+ * contents (run/erase.h), also those in payloads; approvals, dead letters and what was answered to
+ * requests with an Idempotency-Key go.
  *
  * What it does not: labels, client id, ids and names; other runs (parents, children) that were
- * given the same values; kept answers of calls, events and webhooks that are on their way; pages of
- * the file that are free now, backups and the archive. See docs/guide/operations.md.
+ * given the same values; answers that a living process remembers (services/answer_cache.h), for ten
+ * minutes; kept answers of calls, events and webhooks that are on their way; pages of the file that
+ * are free now, backups and the archive. See docs/guide/operations.md.
  *
  * Threads: the engine's.
  */

@@ -198,6 +198,56 @@ status engine_request_keep(struct engine *engine, str id, str run, str event, st
     return engine_request_add(engine, REQUEST_DONE, id, &record, reterr);
 }
 
+/* --- erasing -----------------------------------------------------------------------------------
+ */
+
+static status answer_erase(struct engine *engine, bytes key, struct error *reterr)
+{
+    Pb__RequestRecord *record = NULL;
+    uint64_t *bytes_kept      = &engine->requests.answer_bytes;
+    TRY(record_get(engine->txn, TABLE_REQUESTS, key, &pb__request_record__descriptor, engine->arena,
+                   &record, reterr));
+    *bytes_kept -= record->answer.len < *bytes_kept ? record->answer.len : *bytes_kept;
+    record->answer     = (ProtobufCBinaryData){};
+    record->code       = STATUS_FAILED_PRECONDITION;
+    record->error_code = "run_erased";
+    record->error_text = "what was answered to this Idempotency-Key went with the run it showed";
+    return record_put(engine->txn, TABLE_REQUESTS, key, &record->base, reterr);
+}
+
+status engine_answers_erase(struct engine *engine, str run, size_t count_max, size_t *ret_count,
+                            struct error *reterr)
+{
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    struct key prefix;
+    key_begin(&prefix);
+    key_put_u8(&prefix, KEY_OF_RUN);
+    key_put_id(&prefix, run);
+    const struct scan scan = {.prefix = key_bytes(&prefix)};
+    TRY(cursor_open(engine->txn, TABLE_REQUESTS, &scan, &cursor, reterr));
+    for (*ret_count = 0; *ret_count < count_max; ++*ret_count) {
+        bytes place     = {};
+        bytes row       = {};
+        uint8_t kind    = 0;
+        struct id owner = {};
+        uint32_t bucket = 0;
+        struct key_text id;
+        struct key key;
+        status next = cursor_next(cursor, &place, &row, NULL);
+        if (next == STATUS_NOT_FOUND) return STATUS_OK;
+        if (next != STATUS_OK) return fail(reterr, next, "answers of a run cannot be read");
+        bool is_read = key_take_u8(&place, &kind) && key_take_id(&place, &owner) &&
+                       key_take_u32(&place, &bucket) && key_take_text(&place, &id);
+        if (!is_read) return fail(reterr, STATUS_DATA_LOSS, "requests: a key");
+        TRY(cursor_delete(cursor, reterr));
+        engine->requests.answer_runs--;
+        engine->requests.is_changed = true;
+        row_key(&key, REQUEST_ANSWERED, bucket, (str){id.data, id.len});
+        TRY(answer_erase(engine, key_bytes(&key), reterr));
+    }
+    return STATUS_OK;
+}
+
 /* --- recovery ----------------------------------------------------------------------------------
  */
 
@@ -297,7 +347,7 @@ static status forget_answer(struct engine *engine, uint32_t bucket, str id,
         struct key key;
         if (!of_run_key(&key, str_from(row->runs[i].text), bucket, id)) continue;
         status deleted = txn_delete(engine->txn, TABLE_REQUESTS, key_bytes(&key), NULL);
-        if (deleted == STATUS_NOT_FOUND) continue; /* both are one run */
+        if (deleted == STATUS_NOT_FOUND) continue; /* both are one run, or it was erased */
         if (deleted != STATUS_OK) return fail(reterr, deleted, "requests: a row of a run");
         memory->answer_runs--;
     }

@@ -64,6 +64,11 @@ status engine_request_row(struct engine *engine, enum request_kind kind, str id,
 status engine_request_add(struct engine *engine, enum request_kind kind, str id,
                           Pb__RequestRecord *record, struct error *reterr);
 
+/** Takes what they show of a run out of answers, `count_max` of them; `*ret_count` less: none is
+ * left. Who repeats such a request hears that the run was erased, and nothing is done. */
+status engine_answers_erase(struct engine *engine, str run, size_t count_max, size_t *ret_count,
+                            struct error *reterr);
+
 /** Before the engine's first transaction: rows as releases before kept them, by their sequence, get
  * their keys, in transactions of their own. */
 status engine_requests_upgrade(struct engine *engine, struct error *reterr);
