@@ -132,6 +132,10 @@ struct endpoint {
     const struct template *uri, *authentication;
 };
 
+/** What people write for the members of an endpoint, and of a resource. */
+extern const struct synonym endpoint_synonyms[];
+extern const struct synonym resource_synonyms[];
+
 /** struct endpoint *: a URI, an expression, or `{uri, authentication}`. */
 void endpoint_read(struct reader *reader, json value, void *target);
 

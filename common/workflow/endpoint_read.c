@@ -8,7 +8,7 @@ static const struct field endpoint_fields[] = {
     {"uri", template_uri_read, offsetof(struct endpoint, uri), REQUIRED},
     {"authentication", authentication_read, offsetof(struct endpoint, authentication), OPTIONAL},
 };
-static const struct synonym endpoint_synonyms[] = {
+const struct synonym endpoint_synonyms[] = {
     {"url", "uri"},
     {"href", "uri"},
     {"auth", "authentication"},
@@ -49,7 +49,7 @@ static const struct field resource_fields[] = {
     {"name", template_text_read, offsetof(struct resource, name), OPTIONAL},
     {"endpoint", endpoint_read, offsetof(struct resource, endpoint), REQUIRED},
 };
-static const struct synonym resource_synonyms[] = {
+const struct synonym resource_synonyms[] = {
     {"uri", "endpoint"},
     {"url", "endpoint"},
     {"href", "endpoint"},

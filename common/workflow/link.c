@@ -327,12 +327,6 @@ static const struct field endpoint_fields[] = {
     {"authentication", fixed_authentication_read, offsetof(struct fixed_endpoint, authentication),
      PLACE_DOCUMENT},
 };
-static const struct synonym endpoint_synonyms[] = {
-    {"url", "uri"},
-    {"href", "uri"},
-    {"auth", "authentication"},
-    {},
-};
 static const struct object_kind endpoint_kind = {
     .what        = "an endpoint",
     .fields      = endpoint_fields,

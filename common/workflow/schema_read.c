@@ -78,12 +78,6 @@ static const struct field resource_fields[] = {
     {"name", text_read, offsetof(struct schema_resource, name), OPTIONAL},
     {"endpoint", fixed_endpoint_read, offsetof(struct schema_resource, endpoint), REQUIRED},
 };
-static const struct synonym resource_synonyms[] = {
-    {"uri", "endpoint"},
-    {"url", "endpoint"},
-    {"href", "endpoint"},
-    {},
-};
 static const struct object_kind resource_kind = {
     .what        = "a resource",
     .fields      = resource_fields,

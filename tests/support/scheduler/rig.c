@@ -158,7 +158,7 @@ const void *rig_ask(struct rig *rig, const struct question *question)
     return code == STATUS_OK ? answer->message : NULL;
 }
 
-static ProtobufCBinaryData bytes_of(const char *text)
+ProtobufCBinaryData rig_bytes(const char *text)
 {
     union {
         const char *read;
@@ -170,7 +170,7 @@ static ProtobufCBinaryData bytes_of(const char *text)
 void rig_put_text(struct rig *rig, const char *definition)
 {
     Pb__PutWorkflow message     = PB__PUT_WORKFLOW__INIT;
-    message.definition          = bytes_of(definition);
+    message.definition          = rig_bytes(definition);
     const struct question asked = {
         .service = &pb__workflows__descriptor, .method = "Put", .message = &message};
     (void)rig_ask(rig, &asked);
@@ -191,7 +191,7 @@ const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const cha
 {
     Pb__StartRun message        = PB__START_RUN__INIT;
     message.workflow            = workflow;
-    message.input_json          = bytes_of(input);
+    message.input_json          = rig_bytes(input);
     const struct question asked = {
         .service = &pb__runs__descriptor, .method = "Start", .message = &message};
     return rig_ask(rig, &asked);
@@ -296,16 +296,11 @@ const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait
     return leased->n_jobs > 0 ? leased->jobs[0] : NULL;
 }
 
-uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output)
+uint32_t rig_report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *report)
 {
-    Pb__JobCompleted completed           = PB__JOB_COMPLETED__INIT;
-    completed.output_json                = bytes_of(output);
-    Pb__JobReport report                 = PB__JOB_REPORT__INIT;
-    report.job                           = job->id;
-    report.lease_token                   = job->lease_token;
-    report.result_case                   = PB__JOB_REPORT__RESULT_COMPLETED;
-    report.completed                     = &completed;
-    Pb__JobReport *list[]                = {&report};
+    report->job                          = job->id;
+    report->lease_token                  = job->lease_token;
+    Pb__JobReport *list[]                = {report};
     Pb__JobReports message               = PB__JOB_REPORTS__INIT;
     message.worker                       = "w";
     message.reports                      = list;
@@ -316,5 +311,24 @@ uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *out
                                             .partition = id_partition(str_from(job->id))};
     const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
     ASSERT(answered->n_reports == 1);
+    ASSERT(strcmp(answered->reports[0]->job, job->id) == 0);
     return answered->reports[0]->status;
+}
+
+uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output)
+{
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    Pb__JobReport report       = PB__JOB_REPORT__INIT;
+    completed.output_json      = rig_bytes(output);
+    report.result_case         = PB__JOB_REPORT__RESULT_COMPLETED;
+    report.completed           = &completed;
+    return rig_report(rig, job, &report);
+}
+
+uint32_t rig_fail(struct rig *rig, const Pb__LeasedJob *job, Pb__JobFailed *failed)
+{
+    Pb__JobReport report = PB__JOB_REPORT__INIT;
+    report.result_case   = PB__JOB_REPORT__RESULT_FAILED;
+    report.failed        = failed;
+    return rig_report(rig, job, &report);
 }

@@ -63,6 +63,9 @@ struct question {
  * status is not OK. */
 const void *rig_ask(struct rig *rig, const struct question *question);
 
+/** A text as a message has it; a view. NULL: empty. */
+ProtobufCBinaryData rig_bytes(const char *text);
+
 /* The questions that most tests ask. */
 
 /** Registers a definition; `tasks` is the YAML of its `do`. Named "test", version 1.0.0. */
@@ -88,7 +91,12 @@ void rig_wait_for_event(struct rig *rig, const char *run, const char *type);
 /** Leases one job of a queue as worker "w"; NULL after `wait_ms` without one. */
 const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms);
 
-/** Reports a job as completed; returns the status of the report. */
+/** Reports on a job as worker "w"; `report` says the result only. Returns the status of the report.
+ */
+uint32_t rig_report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *report);
+
+/** The same of a job that is done, or has failed. */
+uint32_t rig_fail(struct rig *rig, const Pb__LeasedJob *job, Pb__JobFailed *failed);
 uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output);
 
 #endif

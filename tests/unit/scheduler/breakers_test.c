@@ -24,15 +24,6 @@ static const char impatient[] =
     "'https://serverlessworkflow.io/spec/1.0.0/errors/communication', status: 503}}\n"
     "        do: [{other: {set: {way: other}}}]\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 /* Never half-open by itself, unless a test says so. */
 static void rig_begin(struct rig *rig, int64_t open_us, bool is_durable)
 {
@@ -99,31 +90,11 @@ static const Pb__LeasedJob *lease_soon(struct rig *rig)
     return job;
 }
 
-static void report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *made)
-{
-    Pb__JobReport *list[]                = {made};
-    Pb__JobReports message               = PB__JOB_REPORTS__INIT;
-    made->job                            = job->id;
-    made->lease_token                    = job->lease_token;
-    message.worker                       = "w";
-    message.reports                      = list;
-    message.n_reports                    = 1;
-    const struct question asked          = {.service   = &pb__jobs__descriptor,
-                                            .method    = "Report",
-                                            .message   = &message,
-                                            .partition = id_partition(str_from(job->id))};
-    const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
-    assert_int_equal(answered->reports[0]->status, STATUS_OK);
-}
-
 static void fail_job(struct rig *rig, const Pb__LeasedJob *job, const char *error)
 {
     Pb__JobFailed failed = PB__JOB_FAILED__INIT;
-    Pb__JobReport made   = PB__JOB_REPORT__INIT;
-    failed.error_json    = bytes_of(error);
-    made.result_case     = PB__JOB_REPORT__RESULT_FAILED;
-    made.failed          = &failed;
-    report(rig, job, &made);
+    failed.error_json    = rig_bytes(error);
+    assert_int_equal(rig_fail(rig, job, &failed), STATUS_OK);
 }
 
 #define ERRORS      "https://serverlessworkflow.io/spec/1.0.0/errors/"
@@ -340,7 +311,7 @@ static void test_rest(void **)
     released.n_outcomes       = 1;
     made.result_case          = PB__JOB_REPORT__RESULT_RELEASED;
     made.released             = &released;
-    report(&rig, job, &made);
+    assert_int_equal(rig_report(&rig, job, &made), STATUS_OK);
     const Pb__BreakerView *there = breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_CLOSED, 5);
     assert_int_equal(there->held_until_us, rests.rest_until_us);
     assert_null(lease(&rig));
@@ -366,10 +337,10 @@ static void test_outcomes_of_others(void **)
     failed.failed             = true;
     done.outcomes             = list;
     done.n_outcomes           = 5;
-    done.output_json          = bytes_of("1");
+    done.output_json          = rig_bytes("1");
     made.result_case          = PB__JOB_REPORT__RESULT_COMPLETED;
     made.completed            = &done;
-    report(&rig, job, &made);
+    assert_int_equal(rig_report(&rig, job, &made), STATUS_OK);
     Pb__ListBreakers message    = PB__LIST_BREAKERS__INIT;
     message.name                = "llm:other";
     const struct question asked = {
@@ -401,13 +372,13 @@ static void test_found_by_calling(void **)
         const Pb__LeasedJob *job = rig_lease(&rig, "llm", RIG_WAIT_MS);
         Pb__JobFailed report_of  = PB__JOB_FAILED__INIT;
         Pb__JobReport made       = PB__JOB_REPORT__INIT;
-        report_of.error_json     = bytes_of(UNAVAILABLE);
+        report_of.error_json     = rig_bytes(UNAVAILABLE);
         report_of.transient      = true;
         report_of.outcomes       = list;
         report_of.n_outcomes     = 1;
         made.result_case         = PB__JOB_REPORT__RESULT_FAILED;
         made.failed              = &report_of;
-        report(&rig, job, &made);
+        assert_int_equal(rig_report(&rig, job, &made), STATUS_OK);
     }
     const Pb__BreakerList *there = rig_ask(&rig, &asked);
     while (there->breakers[0]->held == 0) { /* its next attempt is due in a moment */

@@ -16,15 +16,6 @@ static const char by_order[] =
     "  - a: {listen: {to: {one: {with: {type: paid}, correlate: {order: {from: .data.order,"
     " expect: '${ .order }'}}}}}}\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 /* `rest` is the end of the event: `"data": 1`. */
 static const Pb__PublishedEvents *publish_to(struct rig *rig, const char *namespace, const char *id,
                                              const char *type, const char *rest, status expected)
@@ -34,7 +25,7 @@ static const Pb__PublishedEvents *publish_to(struct rig *rig, const char *namesp
                    "{\"specversion\": \"1.0\", \"source\": \"/test\", \"id\": \"%s\", "
                    "\"type\": \"%s\", %s}",
                    id, type, rest);
-    ProtobufCBinaryData events[] = {bytes_of(text)};
+    ProtobufCBinaryData events[] = {rig_bytes(text)};
     Pb__PublishEvents message    = PB__PUBLISH_EVENTS__INIT;
     message.namespace_           = namespace;
     message.events_json          = events;
@@ -242,7 +233,7 @@ static void test_a_full_buffer_refuses_the_sender(void **)
                            "{\"specversion\":\"1.0\",\"source\":\"s\",\"id\":\"%d\",\"type\":"
                            "\"go\",\"data\":%d}",
                            batch * EVENTS_PER_CALL_MAX + i, i);
-            events[i] = bytes_of(texts[i].text);
+            events[i] = rig_bytes(texts[i].text);
         }
         Pb__PublishEvents message   = PB__PUBLISH_EVENTS__INIT;
         message.namespace_          = "default";

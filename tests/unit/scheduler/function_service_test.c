@@ -10,14 +10,9 @@
 #define CLOSED_SCHEMA ", \"input_schema\": {\"properties\": {\"to\": {\"type\": \"integer\"}}}"
 #define OUTPUT_SCHEMA ", \"output_schema\": {\"required\": [\"id\"]}"
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)(uintptr_t)text};
-}
-
 static const Pb__RegisteredFunctions *enlist(struct rig *rig, const char *one, const char *other)
 {
-    ProtobufCBinaryData list[]    = {bytes_of(one), bytes_of(other ? other : "")};
+    ProtobufCBinaryData list[]    = {rig_bytes(one), rig_bytes(other ? other : "")};
     Pb__RegisterFunctions message = PB__REGISTER_FUNCTIONS__INIT;
     message.worker                = "w";
     message.functions_json        = list;
@@ -99,7 +94,7 @@ static Pb__PutWorkflowAnswer *put(struct rig *rig, const char *version, status e
                      "do:\n  - a: {call: 'slack.send:1', with: {to: '${ .to }'}}\n",
                      version);
     Pb__PutWorkflow message     = PB__PUT_WORKFLOW__INIT;
-    message.definition          = bytes_of(text.ptr);
+    message.definition          = rig_bytes(text.ptr);
     const struct question asked = {.service  = &pb__workflows__descriptor,
                                    .method   = "Put",
                                    .message  = &message,

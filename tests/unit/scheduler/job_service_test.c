@@ -16,45 +16,15 @@ static const char patient[] =
     "  - a:\n      call: llm.chat\n      with: {model: m, prompt: hi}\n"
     "      metadata: {tutti: {retry: {delay: {hours: 1}, limit: {attempt: {count: 2}}}}}\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 /* --- reports and heartbeats --------------------------------------------------------------------
  */
-
-static uint32_t report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *made)
-{
-    made->job                            = job->id;
-    made->lease_token                    = job->lease_token;
-    Pb__JobReport *list[]                = {made};
-    Pb__JobReports message               = PB__JOB_REPORTS__INIT;
-    message.worker                       = "w";
-    message.reports                      = list;
-    message.n_reports                    = 1;
-    const struct question asked          = {.service   = &pb__jobs__descriptor,
-                                            .method    = "Report",
-                                            .message   = &message,
-                                            .partition = id_partition(str_from(job->id))};
-    const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
-    assert_string_equal(answered->reports[0]->job, job->id);
-    return answered->reports[0]->status;
-}
 
 static uint32_t report_failed(struct rig *rig, const Pb__LeasedJob *job, bool is_transient)
 {
     Pb__JobFailed failed = PB__JOB_FAILED__INIT;
-    failed.error_json    = bytes_of("{\"type\":\"https://tutti.dev/errors/x\",\"status\":503}");
+    failed.error_json    = rig_bytes("{\"type\":\"https://tutti.dev/errors/x\",\"status\":503}");
     failed.transient     = is_transient;
-    Pb__JobReport made   = PB__JOB_REPORT__INIT;
-    made.result_case     = PB__JOB_REPORT__RESULT_FAILED;
-    made.failed          = &failed;
-    return report(rig, job, &made);
+    return rig_fail(rig, job, &failed);
 }
 
 static uint32_t report_released(struct rig *rig, const Pb__LeasedJob *job, int64_t not_before_us)
@@ -64,7 +34,7 @@ static uint32_t report_released(struct rig *rig, const Pb__LeasedJob *job, int64
     Pb__JobReport made       = PB__JOB_REPORT__INIT;
     made.result_case         = PB__JOB_REPORT__RESULT_RELEASED;
     made.released            = &released;
-    return report(rig, job, &made);
+    return rig_report(rig, job, &made);
 }
 
 static const Pb__HeartbeatAnswer *beat(struct rig *rig, const Pb__LeasedJob *job,
@@ -73,7 +43,7 @@ static const Pb__HeartbeatAnswer *beat(struct rig *rig, const Pb__LeasedJob *job
     Pb__Heartbeat made = PB__HEARTBEAT__INIT;
     made.job           = job->id;
     made.lease_token   = job->lease_token;
-    if (checkpoint) made.checkpoint_json = bytes_of(checkpoint);
+    if (checkpoint) made.checkpoint_json = rig_bytes(checkpoint);
     Pb__Heartbeat *list[]                = {&made};
     Pb__Heartbeats message               = PB__HEARTBEATS__INIT;
     message.worker                       = "w";
@@ -135,7 +105,7 @@ static const Pb__JobReportAnswers *complete_for_next(struct rig *rig, const Pb__
 {
     const char *queues[]        = {queue_name};
     Pb__JobCompleted completed  = PB__JOB_COMPLETED__INIT;
-    completed.output_json       = bytes_of("{\"y\":1}");
+    completed.output_json       = rig_bytes("{\"y\":1}");
     Pb__JobReport made          = PB__JOB_REPORT__INIT;
     made.job                    = job->id;
     made.lease_token            = job->lease_token;

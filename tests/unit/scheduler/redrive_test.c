@@ -95,27 +95,12 @@ static void set_rule(struct rig *rig)
 
 static void fail_job(struct rig *rig, const Pb__LeasedJob *job, bool is_unknown)
 {
-    static char error[]   = "{\"type\":\"" COMMUNICATION "\",\"status\":503}";
-    Pb__JobFailed failed  = PB__JOB_FAILED__INIT;
-    Pb__JobReport made    = PB__JOB_REPORT__INIT;
-    Pb__JobReport *list[] = {&made};
-    Pb__JobReports whole  = PB__JOB_REPORTS__INIT;
+    Pb__JobFailed failed = PB__JOB_FAILED__INIT;
     assert_non_null(job);
-    failed.error_json           = (ProtobufCBinaryData){strlen(error), (uint8_t *)error};
-    failed.transient            = !is_unknown;
-    failed.unknown_outcome      = is_unknown;
-    made.job                    = job->id;
-    made.lease_token            = job->lease_token;
-    made.result_case            = PB__JOB_REPORT__RESULT_FAILED;
-    made.failed                 = &failed;
-    whole.worker                = "w";
-    whole.reports               = list;
-    whole.n_reports             = 1;
-    const struct question asked = {.service   = &pb__jobs__descriptor,
-                                   .method    = "Report",
-                                   .message   = &whole,
-                                   .partition = id_partition(str_from(job->id))};
-    (void)rig_ask(rig, &asked);
+    failed.error_json      = rig_bytes("{\"type\":\"" COMMUNICATION "\",\"status\":503}");
+    failed.transient       = !is_unknown;
+    failed.unknown_outcome = is_unknown;
+    assert_int_equal(rig_fail(rig, job, &failed), STATUS_OK);
 }
 
 static const Pb__DeadLetterList *letters(struct rig *rig)

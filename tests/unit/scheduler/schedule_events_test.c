@@ -21,18 +21,9 @@ static void put(struct rig *rig, const char *version, const char *schedule, cons
     rig_put_text(rig, text);
 }
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static bool publish_text(struct rig *rig, const char *text)
 {
-    ProtobufCBinaryData events[] = {bytes_of(text)};
+    ProtobufCBinaryData events[] = {rig_bytes(text)};
     Pb__PublishEvents message    = PB__PUBLISH_EVENTS__INIT;
     message.namespace_           = "default";
     message.events_json          = events;

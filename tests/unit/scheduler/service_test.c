@@ -8,15 +8,6 @@ static const char call_task[]   = "  - a: {call: llm.chat, with: {model: m, prom
 static const char wait_task[]   = "  - a: {wait: {milliseconds: 30}}\n  - b: {set: {done: 1}}\n";
 static const char listen_task[] = "  - a: {listen: {to: {one: {with: {type: go}}}}}\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static void assert_json(ProtobufCBinaryData found, const char *expected)
 {
     assert_int_equal(found.len, strlen(expected));
@@ -271,7 +262,7 @@ static void test_signal_wakes_a_listener_once(void **)
     Pb__SignalRun signal         = PB__SIGNAL_RUN__INIT;
     signal.id                    = run;
     signal.name                  = "go";
-    signal.data_json             = bytes_of("{\"x\":1}");
+    signal.data_json             = rig_bytes("{\"x\":1}");
     const struct question asked  = {.service    = &pb__runs__descriptor,
                                     .method     = "Signal",
                                     .message    = &signal,

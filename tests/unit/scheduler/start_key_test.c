@@ -15,21 +15,12 @@ static const char order_text[] =
     "do:\n"
     "  - a: { listen: { to: { one: { with: { type: go } } } } }\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static const Pb__StartedRun *start(struct rig *rig, const char *input, uint16_t partition,
                                    status expected, const char *code)
 {
     Pb__StartRun request        = PB__START_RUN__INIT;
     request.workflow            = "order";
-    request.input_json          = bytes_of(input);
+    request.input_json          = rig_bytes(input);
     const struct question asked = {.service   = &pb__runs__descriptor,
                                    .method    = "Start",
                                    .message   = &request,
@@ -126,7 +117,7 @@ static void test_a_client_id_of_another_partition(void **)
         Pb__StartRun request = PB__START_RUN__INIT;
         request.workflow     = "order";
         request.client_id    = name;
-        request.input_json   = bytes_of("{\"order\":\"17\"}");
+        request.input_json   = rig_bytes("{\"order\":\"17\"}");
         const struct question asked = {.service  = &pb__runs__descriptor,
                                        .method   = "Start",
                                        .message  = &request,

@@ -15,15 +15,6 @@ static const char approval_task[] =
     "            payload: {text: draft}\n"
     "            form: {type: object, required: [ note ]}\n";
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static const void *ask(struct rig *rig, const ProtobufCServiceDescriptor *service,
                        const char *method, const void *message, status expected, const char *code)
 {
@@ -46,7 +37,7 @@ static const Pb__PutWorkflowAnswer *put(struct rig *rig, const char *version, co
                      "document: {dsl: 1.0.3, namespace: acme, name: flow, version: '%s'}\ndo:\n%s",
                      version, tasks);
     Pb__PutWorkflow message = PB__PUT_WORKFLOW__INIT;
-    message.definition      = bytes_of(text.ptr);
+    message.definition      = rig_bytes(text.ptr);
     message.by              = "me";
     const void *answer      = ask(rig, &pb__workflows__descriptor, "Put", &message, expected, code);
     buf_done(&text);
@@ -129,25 +120,25 @@ static void test_validation_reports_findings(void **)
     struct rig rig = {};
     rig_init(&rig, 1, false);
     Pb__ValidateWorkflow request = PB__VALIDATE_WORKFLOW__INIT;
-    request.definition = bytes_of("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
-                                  "input: {schema: {document: {type: object, required: [ x ]}}}\n"
-                                  "do:\n  - a: {set: {y: 1}}\n");
+    request.definition = rig_bytes("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
+                                   "input: {schema: {document: {type: object, required: [ x ]}}}\n"
+                                   "do:\n  - a: {set: {y: 1}}\n");
     const Pb__ValidateWorkflowAnswer *answer = NULL;
     answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
     assert_true(answer->valid);
-    request.input_json = bytes_of("{}");
+    request.input_json = rig_bytes("{}");
     answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
     assert_false(answer->valid);
     assert_int_equal(answer->n_findings, 1);
     assert_string_equal(answer->findings[0]->pointer, "/input");
-    request.definition = bytes_of("document: {}\n");
+    request.definition = rig_bytes("document: {}\n");
     answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
     assert_false(answer->valid);
     assert_true(answer->n_findings > 1);
-    request.definition = bytes_of("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
-                                  "do:\n  - a: {set: {y: 1}}\n"
-                                  "  - b: {set: {y: '${ $steps.a.y }'}}\n");
-    request.input_json = bytes_of("");
+    request.definition = rig_bytes("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
+                                   "do:\n  - a: {set: {y: 1}}\n"
+                                   "  - b: {set: {y: '${ $steps.a.y }'}}\n");
+    request.input_json = rig_bytes("");
     request.portable   = true;
     answer = ask(&rig, &pb__workflows__descriptor, "Validate", &request, STATUS_OK, NULL);
     assert_true(answer->valid);
@@ -155,9 +146,9 @@ static void test_validation_reports_findings(void **)
     assert_string_equal(answer->findings[0]->pointer, "/do/1/b/set/y");
 
     Pb__PutWorkflow message = PB__PUT_WORKFLOW__INIT;
-    message.definition = bytes_of("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
-                                  "input: {schema: {document: {type: object, required: [ x ]}}}\n"
-                                  "do:\n  - a: {set: {y: 1}}\n");
+    message.definition = rig_bytes("document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\n"
+                                   "input: {schema: {document: {type: object, required: [ x ]}}}\n"
+                                   "do:\n  - a: {set: {y: 1}}\n");
     (void)ask(&rig, &pb__workflows__descriptor, "Put", &message, STATUS_OK, NULL);
     Pb__StartRun start = PB__START_RUN__INIT;
     start.workflow     = "a/b";
@@ -194,14 +185,14 @@ static void test_approvals_are_decided_once(void **)
     decide.id                 = pending->id;
     decide.approve            = true;
     decide.by                 = "me";
-    decide.data_json          = bytes_of("{\"note\":\"fine\"}");
+    decide.data_json          = rig_bytes("{\"note\":\"fine\"}");
     (void)ask(&rig, &pb__approvals__descriptor, "Decide", &decide, STATUS_PERMISSION_DENIED,
               "not_assignee");
     decide.by        = "boss";
-    decide.data_json = bytes_of("{}");
+    decide.data_json = rig_bytes("{}");
     (void)ask(&rig, &pb__approvals__descriptor, "Decide", &decide, STATUS_INVALID_ARGUMENT,
               "input_invalid");
-    decide.data_json               = bytes_of("{\"note\":\"fine\"}");
+    decide.data_json               = rig_bytes("{\"note\":\"fine\"}");
     const Pb__ApprovalView *answer = NULL;
     const struct question once     = {.service    = &pb__approvals__descriptor,
                                       .method     = "Decide",
@@ -233,7 +224,7 @@ static const void *edit_approval(struct rig *rig, const char *id, uint64_t revis
     Pb__EditApproval edit = PB__EDIT_APPROVAL__INIT;
     edit.id               = id;
     edit.revision         = revision;
-    edit.patch_json       = bytes_of(patch);
+    edit.patch_json       = rig_bytes(patch);
     edit.by               = "boss";
     return ask(rig, &pb__approvals__descriptor, "Edit", &edit, expected, code);
 }

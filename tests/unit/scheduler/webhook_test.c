@@ -10,15 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static const void *ask(struct rig *rig, const char *method, const void *message, status expected)
 {
     const struct question asked = {.service  = &pb__subscriptions__descriptor,
@@ -65,23 +56,9 @@ static void expect(struct rig *rig, const char *type)
 
 static void fail_with(struct rig *rig, const Pb__LeasedJob *job, const char *error)
 {
-    Pb__JobFailed failed        = PB__JOB_FAILED__INIT;
-    Pb__JobReport report        = PB__JOB_REPORT__INIT;
-    Pb__JobReport *list[]       = {&report};
-    Pb__JobReports message      = PB__JOB_REPORTS__INIT;
-    failed.error_json           = bytes_of(error);
-    report.job                  = job->id;
-    report.lease_token          = job->lease_token;
-    report.result_case          = PB__JOB_REPORT__RESULT_FAILED;
-    report.failed               = &failed;
-    message.worker              = "w";
-    message.reports             = list;
-    message.n_reports           = 1;
-    const struct question asked = {.service   = &pb__jobs__descriptor,
-                                   .method    = "Report",
-                                   .message   = &message,
-                                   .partition = id_partition(str_from(job->id))};
-    (void)rig_ask(rig, &asked);
+    Pb__JobFailed failed = PB__JOB_FAILED__INIT;
+    failed.error_json    = rig_bytes(error);
+    assert_int_equal(rig_fail(rig, job, &failed), STATUS_OK);
 }
 
 #define WORKFLOW(x) "io.serverlessworkflow.workflow." x ".v1"

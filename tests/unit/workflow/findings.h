@@ -37,6 +37,19 @@ static inline void print_findings(const struct diagnostics *list)
     }
 }
 
+/* A definition that has no findings. Owned. */
+static inline const struct workflow *read_text(const char *text)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    const struct workflow *workflow          = NULL;
+    if (workflow_read(str_from(text), list, &workflow, NULL) != STATUS_OK || list->count > 0) {
+        print_findings(list);
+        fail_msg("%s", text);
+    }
+    return workflow;
+}
+
 static inline bool finding_is(const struct diagnostic *finding, const struct finding_row *row)
 {
     bool has_hint = row->hint[0] ? strstr(finding->hint, row->hint) != NULL : !finding->hint[0];

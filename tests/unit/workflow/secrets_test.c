@@ -9,18 +9,6 @@
 
 /* --- what is compiled ------------------------------------------------------------------------- */
 
-static const struct workflow *read_text(const char *text)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
-    struct diagnostics *list                 = diagnostics_new(arena);
-    const struct workflow *workflow          = NULL;
-    if (workflow_read(str_from(text), list, &workflow, NULL) != STATUS_OK || list->count > 0) {
-        print_findings(list);
-        fail_msg("%s", text);
-    }
-    return workflow;
-}
-
 /* What a worker would get of the task `a`, where `$secrets` is {one: "1", two: {token: "2"}}. */
 static json secrets_get(enum variable variable, const struct scope_variable *, void *context)
 {

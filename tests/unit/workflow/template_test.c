@@ -31,18 +31,6 @@ static const char values_text[] =
     " \"workflow\": {\"id\": \"r1\"}, \"item\": \"it\", \"index\": 4, \"error\": {\"title\": "
     "\"no\"}}";
 
-static const struct workflow *read_text(const char *text)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
-    struct diagnostics *list                 = diagnostics_new(arena);
-    const struct workflow *workflow          = NULL;
-    if (workflow_read(str_from(text), list, &workflow, NULL) != STATUS_OK) {
-        print_findings(list);
-        fail_msg("%s", text);
-    }
-    return workflow;
-}
-
 static status eval(const struct template *template, const char *input_text, json *ret_value,
                    struct error *reterr)
 {

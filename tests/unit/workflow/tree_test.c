@@ -4,18 +4,6 @@
 
 #define SECOND INT64_C(1'000'000)
 
-static const struct workflow *read_text(const char *text)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
-    struct diagnostics *list                 = diagnostics_new(arena);
-    const struct workflow *workflow          = NULL;
-    if (workflow_read(str_from(text), list, &workflow, NULL) != STATUS_OK || list->count > 0) {
-        print_findings(list);
-        fail_msg("%s", text);
-    }
-    return workflow;
-}
-
 static const struct task *task_at(const struct workflow *workflow, const char *reference)
 {
     const struct task *task = workflow_task_at(workflow, str_from(reference));
