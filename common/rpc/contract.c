@@ -45,6 +45,8 @@ static const struct rpc_contract_method run_methods[] = {
     {"Reset",   RPC_COMMIT, false, INSIDE},
     {"Erase",   RPC_COMMIT, true,  INSIDE},
     {"Delete",  RPC_COMMIT, true,  INSIDE},
+    {"Export",  RPC_LONG,   true,  INSIDE},
+    {"Import",  RPC_COMMIT, true,  INSIDE},
     {"Bulk",    RPC_COMMIT, false, INSIDE},
     {"Operation", RPC_FAST, true,  INSIDE},
     {},

@@ -78,6 +78,7 @@ enum cli_exit command_why(struct cli *cli);
 enum cli_exit command_batch(struct cli *cli);
 enum cli_exit command_bulk(struct cli *cli);
 enum cli_exit command_export(struct cli *cli);
+enum cli_exit command_import(struct cli *cli);
 enum cli_exit command_erase(struct cli *cli);
 enum cli_exit command_delete(struct cli *cli);
 enum cli_exit command_compensate(struct cli *cli);

@@ -278,13 +278,17 @@ static const struct cli_command commands[] = {
      cancel_flags, command_compensate},
     {"draft", "RUN", "change the input of a draft, or start it", NULL, 1, 1, draft_flags,
      command_draft},
-    {"bulk", "ACTION", "cancel, terminate, retry or delete many runs",
+    {"bulk", "ACTION", "cancel, terminate, retry, delete or erase many runs",
      "All runs that every flag means; at least one is needed. Waits until it is done.", 1, 1,
      bulk_flags, command_bulk},
     {"export", "", "write runs that have ended as lines of JSON, with their history",
-     "A line is {\"format\": \"tutti-run-1\", \"run\": {...}, \"history\": [...]}, as the API\n"
-     "shows them. On standard error comes how many there were.", 0, 0, export_flags,
-     command_export},
+     "A line has a `format`, the `run` and its `history` as the API shows them, and in `kept` what\n"
+     "`tutti import` needs. On standard error comes how many there were.", 0, 0, export_flags, command_export},
+    {"import", "[FILE]", "bring in runs that `tutti export` has written",
+     "From FILE or standard input. Runs keep their ids; what is here already stays, so a command\n"
+     "that was interrupted is given again. Waits up to a minute while the server is away. Says\n"
+     "which lines were refused and why, and ends with 1 if some were.", 0, 1, NULL,
+     command_import},
     {"erase", "RUN", "erase what a run was given and made",
      "Of a run that has ended. Inputs, outputs, texts of errors, approvals and dead letters go;\n"
      "that it ran, when and how stays. It cannot be retried or restarted then. Labels, its child\n"

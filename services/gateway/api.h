@@ -248,6 +248,13 @@ struct api_ask {
     const char *request_id; /* NULL: the call's own; several questions need one each */
 };
 
+/** An id that `text` and `index` stand for, in the form of a request's. */
+void api_hash_id(const char *text, size_t index, char ret_id[static API_RPC_ID_LEN + 1]);
+
+/** The id of question `index` of a call that asks several. They lie beside each other, wherever ids
+ * are in order. */
+void api_item_id(const struct api_call *call, size_t index, char ret_id[static API_RPC_ID_LEN + 1]);
+
 /** rpc_client_call() to the scheduler; UNAVAILABLE while the gateway stops, when there is no client
  * any more. */
 status api_call_scheduler(const struct api *api, const struct rpc_request *request,

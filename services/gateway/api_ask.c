@@ -7,6 +7,7 @@
 #include "gateway/api.h"
 #include "loop/loop.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROLES_MAX = 128 /* bytes */ };
@@ -104,6 +105,22 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
     not_asked(asking, code, &error);
     free(asking);
     api_call_unref(call);
+}
+
+void api_hash_id(const char *text, size_t index, char ret_id[static API_RPC_ID_LEN + 1])
+{
+    uint8_t digest[SHA256_SIZE];
+    char number[24];
+    (void)snprintf(number, sizeof number, "\x1f%zu", index);
+    const bytes parts[] = {bytes_from(str_from(text)), bytes_from(str_from(number))};
+    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    hex_encode(digest, API_RPC_ID_LEN / 2, ret_id);
+}
+
+void api_item_id(const struct api_call *call, size_t index, char ret_id[static API_RPC_ID_LEN + 1])
+{
+    api_hash_id(call->rpc_id, index, ret_id);
+    memcpy(ret_id, call->rpc_id, API_RPC_ID_TIME_LEN);
 }
 
 uint16_t api_partition_of_text(const struct api *api, str namespace, str text)

@@ -16,6 +16,8 @@ const struct api_handler api_handlers[] = {
     {"eraseRun",             runs_erase},
     {"deleteRun",            runs_delete},
     {"startBulk",            runs_bulk},
+    {"exportRun",            runs_export},
+    {"importRuns",           runs_import},
     {"getOperation",         operations_get},
     {"startRuns",            runs_batch},
     {"signalWithStart",      runs_signal_with_start},

@@ -7,14 +7,11 @@
 #include "gateway/view.h"
 #include "json/json_text.h"
 
-#include <stdio.h>
-
 enum {
-    ITEMS_MAX      = 500,     /* as the contract */
-    INPUT_MAX      = 1 << 20, /* bytes of one item */
-    RESULT_MAX     = 4 << 20, /* likewise */
-    KEY_MAX        = 240,     /* characters of an Idempotency-Key that leave room for the item */
-    REQUEST_ID_LEN = API_RPC_ID_LEN,
+    ITEMS_MAX  = 500,     /* as the contract */
+    INPUT_MAX  = 1 << 20, /* bytes of one item */
+    RESULT_MAX = 4 << 20, /* likewise */
+    KEY_MAX    = 240,     /* characters of an Idempotency-Key that leave room for the item */
 };
 
 struct item {
@@ -112,22 +109,12 @@ static void refuse(struct api_call *call, size_t index, const struct error *erro
 
 /* What all items have in common. */
 struct common {
-    char group[REQUEST_ID_LEN + 1]; /* of max_concurrent */
+    char group[API_RPC_ID_LEN + 1]; /* of max_concurrent */
     uint32_t slots;
     json labels;
     const char *key; /* Idempotency-Key; "": none */
     uint8_t digest[SHA256_SIZE];
 };
-
-static void hash_id(const char *text, size_t index, char ret_id[static REQUEST_ID_LEN + 1])
-{
-    uint8_t digest[SHA256_SIZE];
-    char number[24];
-    (void)snprintf(number, sizeof number, "\x1f%zu", index);
-    const bytes parts[] = {bytes_from(str_from(text)), bytes_from(str_from(number))};
-    sha256_parts(parts, ARRAY_LEN(parts), digest);
-    hex_encode(digest, REQUEST_ID_LEN / 2, ret_id);
-}
 
 /* The item with the labels of the batch under its own ones. Owned. */
 static json item_with_labels(json item, json labels)
@@ -143,21 +130,13 @@ static json item_with_labels(json item, json labels)
     return copy;
 }
 
-/* Those of a batch lie beside each other, wherever ids are in order. */
-static void item_id(const struct api_call *call, size_t index,
-                    char ret_id[static REQUEST_ID_LEN + 1])
-{
-    hash_id(call->rpc_id, index, ret_id);
-    memcpy(ret_id, call->rpc_id, API_RPC_ID_TIME_LEN);
-}
-
 static status ask_item(struct api_call *call, size_t index, json from, const struct common *common,
                        struct error *reterr)
 {
     CLEANUP(buf_done) struct buf input = buf_init(INPUT_MAX);
     CLEANUP(json_unrefp) json item     = item_with_labels(from, common->labels);
     Pb__StartRun message               = PB__START_RUN__INIT;
-    char request_id[REQUEST_ID_LEN + 1];
+    char request_id[API_RPC_ID_LEN + 1];
     enum { LABELS_MAX = 16 };
     if (json_count(json_get_text(item, "labels")) > LABELS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "labels: at most %d with those of the batch",
@@ -179,7 +158,7 @@ static status ask_item(struct api_call *call, size_t index, json from, const str
             return fail(reterr, STATUS_INVALID_ARGUMENT, "the request is too large");
         }
     }
-    item_id(call, index, request_id);
+    api_item_id(call, index, request_id);
     const struct api_ask ask = {.service    = &pb__runs__descriptor,
                                 .method     = "Start",
                                 .message    = &message,
@@ -209,8 +188,8 @@ static bool read_common(struct api_call *call, struct common *ret_common)
     (void)json_to_int(json_get_text(call->body, "max_concurrent"), &slots);
     ret_common->key   = key.idempotency_key;
     ret_common->slots = (uint32_t)slots;
-    hash_id(*ret_common->key ? api_text(call, str_from(ret_common->key)) : call->rpc_id, ITEMS_MAX,
-            ret_common->group);
+    api_hash_id(*ret_common->key ? api_text(call, str_from(ret_common->key)) : call->rpc_id,
+                ITEMS_MAX, ret_common->group);
     return true;
 }
 

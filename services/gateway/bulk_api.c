@@ -15,6 +15,7 @@ static const char *const actions[] = {
     [PB__BULK_ACTION__BULK_ACTION_TERMINATE]   = "terminate",
     [PB__BULK_ACTION__BULK_ACTION_RETRY]       = "retry",
     [PB__BULK_ACTION__BULK_ACTION_DELETE]      = "delete",
+    [PB__BULK_ACTION__BULK_ACTION_ERASE]       = "erase",
 };
 
 /* One partition is asked after the other; what they say is added up. */
@@ -194,9 +195,11 @@ void runs_bulk(struct api_call *call)
     for (unsigned i = 1; i < ARRAY_LEN(actions); i++) {
         if (str_is(action, actions[i])) parts->asked.action = (Pb__BulkAction)i;
     }
-    bool is_deletion = parts->asked.action == PB__BULK_ACTION__BULK_ACTION_DELETE;
-    if (is_deletion && !(call->identity.roles & ROLE_ADMIN)) {
-        api_fail_with(call, "forbidden", (str){}, "action delete: the role X (admin) is required");
+    bool is_for_good = parts->asked.action == PB__BULK_ACTION__BULK_ACTION_DELETE ||
+                       parts->asked.action == PB__BULK_ACTION__BULK_ACTION_ERASE;
+    if (is_for_good && !(call->identity.roles & ROLE_ADMIN)) {
+        api_fail_with(call, "forbidden", (str){}, "action %s: the role X (admin) is required",
+                      actions[parts->asked.action]);
         return;
     }
     if (read_filter(call, &parts->filter, &error) != STATUS_OK) {

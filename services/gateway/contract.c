@@ -206,6 +206,7 @@ static enum media media_of(json operation, const struct route *route)
     json media = json_get_text(operation, "x-tutti-media");
     if (json_is(media, JSON_TEXT)) {
         if (str_is(json_str(media), "events")) return MEDIA_EVENTS;
+        if (str_is(json_str(media), "lines")) return MEDIA_LINES;
         return str_is(json_str(media), "opaque") ? MEDIA_OPAQUE : MEDIA_DEFINITION;
     }
     return route->body_size_max > 0 ? MEDIA_JSON : MEDIA_NONE;

@@ -30,6 +30,7 @@ enum media {
     MEDIA_JSON,       /* JSON, checked by the schema */
     MEDIA_DEFINITION, /* a workflow in YAML or JSON, passed on */
     MEDIA_OPAQUE,     /* JSON of somebody else's API, passed on */
+    MEDIA_LINES,      /* JSON lines: the handler reads them */
     MEDIA_EVENTS,     /* CloudEvents in any of their modes: the handler reads them */
 };
 

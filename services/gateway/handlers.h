@@ -17,6 +17,8 @@ void runs_resume(struct api_call *call);
 void runs_signal(struct api_call *call);
 void runs_erase(struct api_call *call);
 void runs_delete(struct api_call *call);
+void runs_export(struct api_call *call);
+void runs_import(struct api_call *call);
 void runs_bulk(struct api_call *call);
 void operations_get(struct api_call *call);
 void runs_batch(struct api_call *call);

@@ -48,6 +48,7 @@ static const struct problem_kind kinds[] = {
     {"expectation_failed",         "The expectation cannot be met",         417, false},
     {"input_invalid",              "The input does not fit the schema",     422, false},
     {"workflow_invalid",           "The workflow has errors",               422, false},
+    {"run_invalid",                "The line is no run",                    422, false},
     {"schedule_invalid",           "The schedule has errors",               422, false},
     {"namespace_mismatch",         "The namespace is another one",          422, false},
     {"arguments_invalid",          "The arguments do not fit the schema",   422, false},

@@ -199,6 +199,14 @@ static bool check_media(struct api_call *call)
     enum media media = call->route->media;
     if (media == MEDIA_NONE || media == MEDIA_EVENTS || call->request->body.len == 0) return true;
     str type = httpd_request_field(call->request, "content-type");
+    if (media == MEDIA_LINES) {
+        if (is_media(type, "application/x-ndjson") || is_media(type, "application/jsonl")) {
+            return true;
+        }
+        api_fail_with(call, "unsupported_media_type", (str){},
+                      "Content-Type must be application/x-ndjson");
+        return false;
+    }
     if (is_media(type, "application/json")) return true;
     bool is_patch = call->route->method == METHOD_PATCH;
     if (is_patch && is_media(type, "application/merge-patch+json")) return true;

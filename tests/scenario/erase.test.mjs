@@ -58,7 +58,7 @@ scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) =
   // Kept before, by whoever must.
   const exported = execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, 'export', '--label', 'subject:a-17'], { encoding: 'utf8', env: ENV });
   const lines = exported.trim().split('\n').map((line) => JSON.parse(line));
-  assert.deepEqual(lines.map((line) => [line.format, line.run.id, line.run.input]), [['tutti-run-1', run.id, { who: ANN }]]);
+  assert.deepEqual(lines.map((line) => [line.format, line.run.id, line.run.input]), [['tutti-run-2', run.id, { who: ANN }]]);
   assert.deepEqual(lines[0].history, before);
   assert.equal(execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, 'export', '--status', 'completed'], { encoding: 'utf8', env: ENV }), '');
 

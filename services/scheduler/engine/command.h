@@ -36,6 +36,7 @@ enum command_kind {
     COMMAND_ERASE_RUN,    /* Pb__EraseRun -> Pb__RunView; run */
     COMMAND_SET_VARIABLE, /* Pb__SetRunVariable -> Pb__RunVariables; run, values[0] */
     COMMAND_DELETE_RUN,   /* Pb__DeleteRun -> Pb__DeletedRun; run */
+    COMMAND_IMPORT_RUN,   /* struct kept_run -> Pb__ImportedRun; its `run` is taken if it is new */
     COMMAND_BULK,         /* Pb__StartBulk -> Pb__OperationView */
     COMMAND_SIGNAL,       /* Pb__SignalRun -> Pb__SignalledRun; run, values[0] = data */
 

@@ -6,6 +6,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/erasure.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/import.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
@@ -43,6 +44,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_FAIL_RUN: return engine_fail_run(engine, command, reterr);
     case COMMAND_ERASE_RUN: return engine_erase_run(engine, command, reterr);
     case COMMAND_DELETE_RUN: return engine_delete_run(engine, command, reterr);
+    case COMMAND_IMPORT_RUN: return engine_import_run(engine, command, reterr);
     case COMMAND_BULK: return engine_start_bulk(engine, command, reterr);
     case COMMAND_EDIT_RUN: return engine_edit_run(engine, command, reterr);
     case COMMAND_APPROVE_RUN: return engine_approve_run(engine, command, reterr);

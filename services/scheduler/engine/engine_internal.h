@@ -186,6 +186,10 @@ status engine_start_decide(struct engine *engine, struct command *command,
 status engine_row_make(struct engine *engine, const struct command *command, struct live_run *live,
                        struct error *reterr);
 
+/** It is in this store from now on. */
+status engine_keep_definition(struct engine *engine, const struct workflow *w,
+                              struct error *reterr);
+
 /** Finishes a command to a run that has decided: keeps what it did unless it was refused. */
 status engine_decided(struct engine *engine, struct command *command, struct live_run *live,
                       struct error *reterr);

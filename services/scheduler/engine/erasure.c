@@ -71,22 +71,21 @@ static status rows_write(struct engine *engine, Pb__RunView *row, Pb__RunHead *h
     return record_put(engine->txn, TABLE_DELETIONS, key_bytes(&key), &record.base, reterr);
 }
 
-status engine_erase_run(struct engine *engine, struct command *command, struct error *reterr)
+status engine_erase(struct engine *engine, str run, struct command *outcome, Pb__RunView **ret_row,
+                    struct error *reterr)
 {
-    str run               = str_from(command->run.text);
     struct live_run *live = run_cache_find(&engine->cache, run);
     Pb__RunView *row      = NULL;
     Pb__RunHead *head     = NULL;
-    engine_answer(engine, command);
     if (live && (live->is_touched || live->is_new)) {
-        return command_refuse(command, STATUS_UNAVAILABLE, "unavailable",
+        return command_refuse(outcome, STATUS_UNAVAILABLE, "unavailable",
                               "the run has moved just now; try again");
     }
-    command->code = run_rows_get(engine->txn, run, engine->arena, &row, &head, &command->error);
-    if (command->code == STATUS_NOT_FOUND) return STATUS_OK;
-    if (command->code != STATUS_OK) return fail(reterr, command->code, "%s", command->error.text);
+    outcome->code = run_rows_get(engine->txn, run, engine->arena, &row, &head, &outcome->error);
+    if (outcome->code == STATUS_NOT_FOUND) return STATUS_OK;
+    if (outcome->code != STATUS_OK) return fail(reterr, outcome->code, "%s", outcome->error.text);
     if (!run_status_wire_is_final(row->status)) {
-        return command_refuse(command, STATUS_FAILED_PRECONDITION, "run_not_finished",
+        return command_refuse(outcome, STATUS_FAILED_PRECONDITION, "run_not_finished",
                               "run " STR_FMT " has not ended; cancel it first", STR_ARG(run));
     }
     if (row->erased_us == 0) {
@@ -95,7 +94,16 @@ status engine_erase_run(struct engine *engine, struct command *command, struct e
         TRY(rows_write(engine, row, head, reterr));
         TRY(engine_drop_letters_of(engine, run, reterr));
     }
-    *(Pb__RunView *)command->response = *row;
+    if (ret_row) *ret_row = row;
+    return STATUS_OK;
+}
+
+status engine_erase_run(struct engine *engine, struct command *command, struct error *reterr)
+{
+    Pb__RunView *row = NULL;
+    engine_answer(engine, command);
+    TRY(engine_erase(engine, str_from(command->run.text), command, &row, reterr));
+    if (command->code == STATUS_OK) *(Pb__RunView *)command->response = *row;
     return STATUS_OK;
 }
 

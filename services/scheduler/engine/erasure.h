@@ -20,6 +20,11 @@
 
 #include "scheduler/engine/engine_internal.h"
 
+/** The first step for a run; `outcome` says what became of it, and `*ret_row` (may be NULL) is its
+ * row if that is OK. One that is erased stays as it is. */
+status engine_erase(struct engine *engine, str run, struct command *outcome, Pb__RunView **ret_row,
+                    struct error *reterr);
+
 /** COMMAND_ERASE_RUN. */
 status engine_erase_run(struct engine *engine, struct command *command, struct error *reterr);
 

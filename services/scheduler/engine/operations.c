@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/erasure.h"
 #include "scheduler/tables/run_sources.h"
 
 enum {
@@ -168,6 +169,9 @@ static status act(struct engine *engine, const struct id *run, const Pb__StartBu
         const struct deletion_wish wish = {
             .run = id, .by = str_from(asked->by), .is_forced = asked->force};
         return engine_delete(engine, &wish, &outcome->code, &outcome->error, reterr);
+    }
+    if (asked->action == PB__BULK_ACTION__BULK_ACTION_ERASE) {
+        return engine_erase(engine, id, outcome, NULL, reterr);
     }
     if (asked->action == PB__BULK_ACTION__BULK_ACTION_RETRY) {
         const struct engine_retry retry = {.run = run->text, .task = "", .by = asked->by};

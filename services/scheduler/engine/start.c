@@ -13,7 +13,7 @@ enum {
 /* --- rows of a start ---------------------------------------------------------------------------
  */
 
-static status keep_definition(struct engine *engine, const struct workflow *workflow,
+status engine_keep_definition(struct engine *engine, const struct workflow *workflow,
                               struct error *reterr)
 {
     str digest = {(const char *)workflow->digest, SHA256_SIZE};
@@ -359,7 +359,7 @@ status engine_start_decide(struct engine *engine, struct command *command,
     str id                 = str_from((*ret_live)->id.text);
     Pb__StartedRun *answer = command->response;
     answer->created        = true;
-    TRY(keep_definition(engine, command->workflow, reterr));
+    TRY(engine_keep_definition(engine, command->workflow, reterr));
     TRY(engine_event_types_put(engine, command->workflow, reterr));
     TRY(keep_client_id(engine, command, id, reterr));
     TRY(keep_idempotency(engine, command, id, reterr));

@@ -9,11 +9,11 @@
 
 /* Fields of JournalEntry. */
 enum {
-    ENTRY_RUN = 1,
-    ENTRY_PREVIOUS,
+    ENTRY_PREVIOUS = ENTRY_PREVIOUS_FIELD,
     ENTRY_FIRST,
     ENTRY_AGE   = 6,
     ENTRY_EVENT = 5,
+    ENTRY_RUN   = ENTRY_RUN_FIELD,
     ENTRY_RETRY = 150
 };
 
@@ -77,6 +77,11 @@ bool event_field_is_value(uint32_t number)
         if (is_value && field->number == number) return true;
     }
     return false;
+}
+
+bool event_field_is_ref(uint32_t number)
+{
+    return number > WIRE_PAYLOAD_FIELD && event_field_is_value(number - WIRE_PAYLOAD_FIELD);
 }
 
 bool event_field_is_error(uint32_t number)

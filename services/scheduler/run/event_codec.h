@@ -48,9 +48,11 @@ status entry_pack(struct run *run, struct event *events, size_t count, uint64_t 
                   const struct payload_store *payloads, struct buf *out, struct error *reterr);
 
 /** What the fields of an entry and of its events are: for rewriting without the run. */
+enum { ENTRY_RUN_FIELD = 1, ENTRY_PREVIOUS_FIELD = 2 };
 bool entry_field_is_event(uint32_t number);
 bool event_field_is_value(uint32_t number); /* JSON text, in the entry itself */
 bool event_field_is_error(uint32_t number); /* such one that is an error */
+bool event_field_is_ref(uint32_t number);   /* PayloadRef of a value that does not */
 
 /** Reads the header alone: for walking a run's entries backwards. */
 status entry_read_header(bytes entry, struct entry_header *ret_header, struct error *reterr);

@@ -206,7 +206,8 @@ status wire_next(struct wire_reader *reader, bool *ret_more, struct error *reter
     return STATUS_OK;
 }
 
-status wire_read_ref(struct wire_reader *reader, uint64_t *ret_payload, struct error *reterr)
+status wire_look_at_ref(const struct wire_reader *reader, uint64_t *ret_payload, str *ret_hash,
+                        struct error *reterr)
 {
     if (!reader->is_bytes) return broken(reterr, "no payload reference");
     struct wire_reader ref = {.rest = reader->data};
@@ -219,8 +220,16 @@ status wire_read_ref(struct wire_reader *reader, uint64_t *ret_payload, struct e
         if (ref.number == REF_HASH && ref.is_bytes) hash = ref.data;
     }
     if (payload == 0 || hash.len != PAYLOAD_HASH_SIZE) return broken(reterr, "payload reference");
-    payload_add(reader->index, (const uint8_t *)hash.ptr, payload);
     *ret_payload = payload;
+    *ret_hash    = hash;
+    return STATUS_OK;
+}
+
+status wire_read_ref(struct wire_reader *reader, uint64_t *ret_payload, struct error *reterr)
+{
+    str hash = {};
+    TRY(wire_look_at_ref(reader, ret_payload, &hash, reterr));
+    payload_add(reader->index, (const uint8_t *)hash.ptr, *ret_payload);
     return STATUS_OK;
 }
 

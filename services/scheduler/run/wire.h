@@ -101,4 +101,8 @@ status wire_read(str message, const struct wire_reader *outer, const struct wire
 /** The field at hand as a PayloadRef, which is noted in the index. */
 status wire_read_ref(struct wire_reader *reader, uint64_t *ret_payload, struct error *reterr);
 
+/** The same without an index; `*ret_hash` is a view of PAYLOAD_HASH_SIZE bytes. */
+status wire_look_at_ref(const struct wire_reader *reader, uint64_t *ret_payload, str *ret_hash,
+                        struct error *reterr);
+
 #endif

@@ -21,7 +21,7 @@ struct staged {
 /* --- answers -----------------------------------------------------------------------------------
  */
 
-static void on_done(struct command *command)
+void call_done(struct command *command)
 {
     struct rpc_call *call = command->context;
     if (command->code == STATUS_RESOURCE_EXHAUSTED) call->retry_after_ms = RETRY_AFTER_MS;
@@ -43,7 +43,7 @@ struct command *call_command(struct rpc_call *call, enum command_kind kind, size
         .namespace   = call->namespace,
         .values      = value_count > 0 ? mem_new(value_count, sizeof(json)) : NULL,
         .value_count = value_count,
-        .done        = on_done,
+        .done        = call_done,
         .context     = call,
     };
     return command;

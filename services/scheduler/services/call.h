@@ -16,6 +16,9 @@
  * only past the arena's limit. */
 struct command *call_command(struct rpc_call *call, enum command_kind kind, size_t value_count);
 
+/** What `done` of such a command is: answers the call. For a `done` of one's own. */
+void call_done(struct command *command);
+
 /** Posts the command of a call, with the other commands of its batch if it has one. Takes both. */
 void call_post(struct rpc_call *call, struct shard *shard, struct command *command);
 

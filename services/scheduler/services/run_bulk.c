@@ -19,10 +19,10 @@ status run_bulk_handle(struct rpc_call *call, struct error *reterr)
     struct shard *shard    = scheduler_shard(call->context, call->partition);
     if (!shard) return call_moved(call, call->partition);
     bool is_known = request->action >= PB__BULK_ACTION__BULK_ACTION_CANCEL &&
-                    request->action <= PB__BULK_ACTION__BULK_ACTION_DELETE;
+                    request->action <= PB__BULK_ACTION__BULK_ACTION_ERASE;
     if (!is_known || strlen(request->reason) > REASON_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "action: cancel, terminate, retry or delete; reason: at most %d bytes",
+                    "action: cancel, terminate, retry, delete or erase; reason: at most %d bytes",
                     REASON_MAX);
     }
     if (!is_narrow(request->filter) || request->filter->n_labels > FILTERS_MAX) {

@@ -379,6 +379,8 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Approve", .handle = run_approve_handle},
     {.name = "Compensate", .handle = compensate},
     {.name = "Reset", .handle = run_reset_handle},
+    {.name = "Export", .handle = run_export_handle},
+    {.name = "Import", .handle = run_import_handle},
     {.name = "Bulk", .handle = run_bulk_handle},
     {.name = "Operation", .handle = run_operation_handle},
     {.name = "Signal", .handle = signal_run},

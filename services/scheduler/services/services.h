@@ -39,6 +39,8 @@ status run_edit_handle(struct rpc_call *call, struct error *reterr);
 status run_approve_handle(struct rpc_call *call, struct error *reterr);
 status run_bulk_handle(struct rpc_call *call, struct error *reterr);
 status run_operation_handle(struct rpc_call *call, struct error *reterr);
+status run_export_handle(struct rpc_call *call, struct error *reterr);
+status run_import_handle(struct rpc_call *call, struct error *reterr);
 status run_reset_handle(struct rpc_call *call, struct error *reterr);
 status run_history_handle(struct rpc_call *call, struct error *reterr);
 void run_history_cancel(struct rpc_call *call);

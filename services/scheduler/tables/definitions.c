@@ -137,6 +137,29 @@ status definitions_get(struct definitions *definitions, struct txn *txn, bytes d
     return STATUS_OK;
 }
 
+status definitions_take(struct definitions *definitions, str source, bytes digest,
+                        const struct workflow **ret_workflow, struct error *reterr)
+{
+    const struct workflow *found = find(definitions, &definitions->by_digest, digest_key(digest));
+    if (found) {
+        *ret_workflow = found;
+        return STATUS_OK;
+    }
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
+    struct error why                                         = {};
+    status compiled                                          = compile(source, &workflow, &why);
+    if (compiled == STATUS_RESOURCE_EXHAUSTED) return fail(reterr, compiled, "%s", why.text);
+    if (compiled != STATUS_OK) return fail(reterr, STATUS_INVALID_ARGUMENT, "%s", why.text);
+    if (digest.len != SHA256_SIZE || memcmp(workflow->digest, digest.ptr, SHA256_SIZE) != 0) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "it is not the one that the run is pinned to");
+    }
+    lock(definitions);
+    remember(&definitions->by_digest, digest_key(digest), workflow);
+    unlock(definitions);
+    *ret_workflow = TAKE(workflow);
+    return STATUS_OK;
+}
+
 status workflow_name_read(str text, str namespace, struct workflow_name *ret_name,
                           struct error *reterr)
 {

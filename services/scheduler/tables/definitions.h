@@ -37,6 +37,11 @@ void definitions_freep(struct definitions **definitions);
 status definitions_get(struct definitions *definitions, struct txn *txn, bytes digest,
                        const struct workflow **ret_workflow, struct error *reterr);
 
+/** The same of a definition that comes from outside, as another store kept it. INVALID_ARGUMENT: it
+ * does not compile, or is another one than `digest` says. Nothing is written. */
+status definitions_take(struct definitions *definitions, str source, bytes digest,
+                        const struct workflow **ret_workflow, struct error *reterr);
+
 /** Which workflow a start means. */
 struct workflow_name {
     str namespace;

@@ -156,6 +156,20 @@ static status chain_follow(struct txn *txn, uint64_t after_entry, uint64_t last_
     return fail(reterr, STATUS_DATA_LOSS, "the snapshot is not of this journal");
 }
 
+status run_entries_walk(struct txn *txn, uint64_t last_entry,
+                        status (*visit)(bytes entry, void *context, struct error *reterr),
+                        void *context, struct error *reterr)
+{
+    CLEANUP(chain_done) struct chain chain = {};
+    TRY(chain_follow(txn, 0, last_entry, &chain, reterr));
+    for (size_t i = chain.count; i > 0; i--) {
+        bytes entry = {};
+        TRY(entry_get(txn, chain.entries[i - 1], &entry, reterr));
+        TRY(visit(entry, context, reterr));
+    }
+    return STATUS_OK;
+}
+
 status run_replay(struct txn *txn, struct run *run, uint64_t after_entry, uint64_t last_entry,
                   const struct run_visit *visit, struct error *reterr)
 {

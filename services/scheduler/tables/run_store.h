@@ -56,6 +56,12 @@ status run_load(struct txn *txn, struct definitions *definitions, str id, const 
                 bytes digest, bool from_start, const struct run_visit *visit, struct run **ret_run,
                 struct error *reterr);
 
+/** Calls `visit` with each entry up to `last_entry`, the oldest first; a view of the table. Fails
+ * as `visit` does; DATA_LOSS: the chain is broken. */
+status run_entries_walk(struct txn *txn, uint64_t last_entry,
+                        status (*visit)(bytes entry, void *context, struct error *reterr),
+                        void *context, struct error *reterr);
+
 /** Replays onto `run` the entries behind `after_entry` (0: all) up to `last_entry`. */
 status run_replay(struct txn *txn, struct run *run, uint64_t after_entry, uint64_t last_entry,
                   const struct run_visit *visit, struct error *reterr);

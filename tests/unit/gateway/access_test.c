@@ -25,6 +25,8 @@ static const struct {
     {"signalRun", "DOX"},
     {"deleteRun", "X"},
     {"startBulk", "OX"},
+    {"exportRun", "VDOAX"},
+    {"importRuns", "X"},
     {"getOperation", "VDOAX"},
     {"startRuns", "DOX"},
     {"signalWithStart", "DOX"},
