@@ -282,8 +282,9 @@ static const struct cli_command commands[] = {
      "All runs that every flag means; at least one is needed. Waits until it is done.", 1, 1,
      bulk_flags, command_bulk},
     {"export", "", "write runs that have ended as lines of JSON, with their history",
-     "A line has a `format`, the `run` and its `history` as the API shows them, and in `kept` what\n"
-     "`tutti import` needs. On standard error comes how many there were.", 0, 0, export_flags, command_export},
+     "A line has a `format`, the `run` and its `history` as the API shows them, and in `kept`\n"
+     "what `tutti import` needs. On standard error comes how many there were.", 0, 0,
+     export_flags, command_export},
     {"import", "[FILE]", "bring in runs that `tutti export` has written",
      "From FILE or standard input. Runs keep their ids; what is here already stays, so a command\n"
      "that was interrupted is given again. Waits up to a minute while the server is away. Says\n"

@@ -8,6 +8,7 @@
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/import.h"
 #include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/operations.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/webhooks.h"
 

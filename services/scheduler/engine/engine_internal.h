@@ -206,15 +206,6 @@ status engine_approve_run(struct engine *engine, struct command *command, struct
 status engine_compensate_run(struct engine *engine, struct command *command, struct error *reterr);
 status engine_reset_run(struct engine *engine, struct command *command, struct error *reterr);
 
-/* --- operations.c: work on many runs -----------------------------------------------------------
- */
-
-status engine_start_bulk(struct engine *engine, struct command *command, struct error *reterr);
-
-/** A piece of the oldest one that is not over. */
-status engine_operations_go_on(struct engine *engine, struct error *reterr);
-status engine_operations_recover(struct engine *engine, struct error *reterr);
-
 /* --- slots.c: runs of which only so many are at work at once -----------------------------------
  */
 

@@ -1,11 +1,12 @@
 /*
- * Operations: what is to be done to all runs that a filter means. A row says what is asked and how
- * far it is; a turn does a piece and writes how far it has come with it, so that nothing is done
- * twice and a restart goes on. Runs that are created later are left alone.
+ * A row says what is asked and how far it is; a turn does a piece and writes how far it has come
+ * with it, so that nothing is done twice and a restart goes on. Runs that are created later are
+ * left alone.
  */
+#include "scheduler/engine/operations.h"
+
 #include "base/clock.h"
 #include "scheduler/engine/deletion.h"
-#include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/erasure.h"
 #include "scheduler/tables/run_sources.h"
 

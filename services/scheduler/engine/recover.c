@@ -13,6 +13,7 @@
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
+#include "scheduler/engine/operations.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/run_index.h"

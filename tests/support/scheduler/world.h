@@ -127,6 +127,10 @@ void world_crash(struct world *world, bool is_from_snapshot);
  * run of the same status with as many events. */
 void world_prove_erasure(const struct world *world);
 
+/** Gives a copy of the journal other numbers (run/renumber.h), and proves that it folds to the same
+ * state, and that the old numbers give the old bytes. */
+void world_prove_move(const struct world *world);
+
 /** The output as JSON; "faulted {error}", "cancelled {...}"; "running" or "waiting" as long as it
  * has not ended. A view until the next call. */
 const char *world_result(struct world *world);

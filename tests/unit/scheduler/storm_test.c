@@ -307,6 +307,7 @@ static void storm(const char *body, uint64_t seed)
     assert_int_equal(run_jobs_open(world.run), 0);
     assert_int_equal(run_next_due(world.run), NO_DUE_US);
     world_prove_erasure(&world);
+    world_prove_move(&world);
     world_done(&world);
 }
 
