@@ -31,6 +31,19 @@ static const char values_text[] =
     " \"workflow\": {\"id\": \"r1\"}, \"item\": \"it\", \"index\": 4, \"error\": {\"title\": "
     "\"no\"}}";
 
+/* As read_text(), but some of these have warnings. */
+static const struct workflow *read_warned(const char *text)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    const struct workflow *workflow          = NULL;
+    if (workflow_read(str_from(text), list, &workflow, NULL) != STATUS_OK) {
+        print_findings(list);
+        fail_msg("%s", text);
+    }
+    return workflow;
+}
+
 static status eval(const struct template *template, const char *input_text, json *ret_value,
                    struct error *reterr)
 {
@@ -75,7 +88,7 @@ static void evaluates(void **state)
                    TASKS
                    "- s: { wait: PT0S }\n- l: { for: { in: .x }, do: [ { a: { set: %s } } ] }\n",
                    row->set);
-    CLEANUP(workflow_unrefp) const struct workflow *workflow = read_text(text);
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = read_warned(text);
     CLEANUP(json_unrefp) json value                          = json_invalid();
     struct error why                                         = {};
     if (eval(workflow->tasks[2].set, row->input, &value, &why) != STATUS_OK) {
@@ -112,7 +125,7 @@ static void expands(void **state)
     char text[1024];
     (void)snprintf(text, sizeof text,
                    TASKS "- a: { call: http, with: { method: GET, endpoint: '%s' } }\n", row->uri);
-    CLEANUP(workflow_unrefp) const struct workflow *workflow = read_text(text);
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = read_warned(text);
     CLEANUP(json_unrefp) json value                          = json_invalid();
     struct error why                                         = {};
     status code = eval(workflow->tasks[0].call.with, row->input, &value, &why);
@@ -131,7 +144,7 @@ static void a_uri_has_a_limit(void **state)
     static char input[70'000];
     (void)snprintf(input, sizeof input, "{\"a\":\"%065500d\"}", 0);
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow = read_text(
+    const struct workflow *workflow = read_warned(
         TASKS "- a: { call: http, with: { method: GET, endpoint: 'https://x/{a}{a}' } }\n");
     json value = json_invalid();
     assert_int_equal(eval(workflow->tasks[0].call.with, input, &value, NULL),
@@ -145,7 +158,7 @@ static void http_arguments_are_plain(void **state)
 {
     (void)state;
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow = read_text(
+    const struct workflow *workflow = read_warned(
         TASKS
         "- a:\n"
         "    call: http\n"
@@ -180,7 +193,7 @@ static void a_failure_says_where(void **state)
     (void)state;
     CLEANUP(workflow_unrefp)
     const struct workflow *workflow =
-        read_text(TASKS "- a: { set: { x: [ '${ .a }', { y: '${ .a.b }' } ] } }\n");
+        read_warned(TASKS "- a: { set: { x: [ '${ .a }', { y: '${ .a.b }' } ] } }\n");
     json value       = json_invalid();
     struct error why = {};
     assert_int_equal(eval(workflow->tasks[0].set, "{\"a\":1}", &value, &why),
@@ -195,8 +208,9 @@ static void a_budget_is_one_too(void **state)
 {
     (void)state;
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow = read_text(TASKS "- a: { set: { x: '${ [range(1e9)] }' } }\n");
-    json value                      = json_invalid();
+    const struct workflow *workflow =
+        read_warned(TASKS "- a: { set: { x: '${ [range(1e9)] }' } }\n");
+    json value = json_invalid();
     assert_int_equal(eval(workflow->tasks[0].set, "{}", &value, NULL), STATUS_RESOURCE_EXHAUSTED);
 }
 
@@ -204,7 +218,7 @@ static void conditions(void **state)
 {
     (void)state;
     CLEANUP(workflow_unrefp)
-    const struct workflow *workflow  = read_text(TASKS "- a: { if: .x, set: { y: 1 } }\n");
+    const struct workflow *workflow  = read_warned(TASKS "- a: { if: .x, set: { y: 1 } }\n");
     CLEANUP(json_unrefp) json values = parse(values_text);
     const struct variables variables = {.get = variable_get, .context = &values};
     static const struct {
@@ -227,9 +241,9 @@ static void texts_are_tried_in_mode_loose(void **)
 {
     CLEANUP(workflow_unrefp)
     const struct workflow *workflow =
-        read_text("evaluate: { mode: loose }\n" TASKS
-                  "- a: { set: { a: .x + 1, b: Hello you, c: '${ .x }', d: .y.z, e: '1 + ', f: [ "
-                  "'.x * 2' ], g: '$output' } }\n");
+        read_warned("evaluate: { mode: loose }\n" TASKS
+                    "- a: { set: { a: .x + 1, b: Hello you, c: '${ .x }', d: .y.z, e: '1 + ', f: [ "
+                    "'.x * 2' ], g: '$output' } }\n");
     CLEANUP(json_unrefp) json value = json_invalid();
     assert_int_equal(eval(workflow->tasks[0].set, "{\"x\":1,\"y\":\"t\"}", &value, NULL),
                      STATUS_OK);
