@@ -169,10 +169,12 @@ static const struct rpc_contract_method limit_methods[] = {
 };
 
 static const struct rpc_contract_method budget_methods[] = {
-    {"Put",    RPC_COMMIT, true,  EDGE},
-    {"Get",    RPC_FAST,   true,  EDGE},
-    {"List",   RPC_FAST,   true,  EDGE},
-    {"Delete", RPC_COMMIT, false, EDGE},
+    {"Put",     RPC_COMMIT, true,  EDGE},
+    {"Get",     RPC_FAST,   true,  EDGE},
+    {"List",    RPC_FAST,   true,  EDGE | RPC_BY_WORKER},
+    {"Delete",  RPC_COMMIT, false, EDGE},
+    {"Reserve", RPC_COMMIT, true,  RPC_BY_WORKER},
+    {"Settle",  RPC_COMMIT, true,  RPC_BY_WORKER},
     {},
 };
 

@@ -79,6 +79,8 @@ enum command_kind {
     COMMAND_CLEAR_CALL_CACHE,   /* Pb__ClearCache -> Pb__ClearedCache */
     COMMAND_PUT_BUDGET,         /* Pb__PutBudget -> Pb__BudgetView */
     COMMAND_DELETE_BUDGET,      /* Pb__DeleteBudget -> Pb__DeletedBudget */
+    COMMAND_RESERVE_BUDGETS,    /* Pb__ReserveBudgets -> Pb__ReservedBudgets */
+    COMMAND_SETTLE_BUDGETS,     /* Pb__SettleBudgets -> Pb__SettledBudgets */
 
     /* Between engines, and around them. */
     COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */

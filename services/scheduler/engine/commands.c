@@ -64,6 +64,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
     case COMMAND_PUT_BUDGET: return engine_put_budget(engine, command, reterr);
     case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
+    case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
+    case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;

@@ -82,11 +82,6 @@ void agent_step_put(uint32_t index, struct buf *out);
 /** The arguments of `llm.chat` for the turn under way. Owned. */
 json agent_turn_arguments(const struct activation *activation);
 
-/** Bytes of the texts of messages; of pictures and the like only the provider knows the cost. An
- * array, else there are none. */
-size_t chat_text_size(json messages);
-enum { CHAT_BYTES_PER_TOKEN = 4 };
-
 /** Tokens that the next turn costs at least: its input, by its length. */
 int64_t agent_turn_tokens(const struct agent *agent);
 

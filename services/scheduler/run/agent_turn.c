@@ -3,6 +3,7 @@
 #include "scheduler/run/agent.h"
 #include "schema/schema.h"
 #include "workflow/errors.h"
+#include "workflow/token_estimate.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -11,30 +12,6 @@ enum { TEXT_MAX = 64 << 20 /* bytes of one result */ };
 
 /* --- asking ------------------------------------------------------------------------------------
  */
-
-static size_t text_size(json value)
-{
-    return json_is(value, JSON_TEXT) ? json_str(value).len : 0;
-}
-
-size_t chat_text_size(json messages)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < json_count(messages); i++) {
-        json message = json_at(messages, i);
-        json content = json_get_text(message, "content");
-        json calls   = json_get_text(message, "tool_calls");
-        size += text_size(content);
-        for (size_t p = 0; json_is(content, JSON_ARRAY) && p < json_count(content); p++) {
-            size += text_size(json_get_text(json_at(content, p), "text"));
-        }
-        for (size_t c = 0; json_is(calls, JSON_ARRAY) && c < json_count(calls); c++) {
-            size +=
-                text_size(json_get_text(json_get_text(json_at(calls, c), "function"), "arguments"));
-        }
-    }
-    return size;
-}
 
 int64_t agent_turn_tokens(const struct agent *agent)
 {

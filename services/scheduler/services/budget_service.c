@@ -6,6 +6,13 @@
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"
 
+enum {
+    HOLDER_MAX = 128, /* bytes */
+    TEXT_MAX   = 1'024,
+    LABELS_MAX = 64,
+    ENDS_MAX   = 1'000, /* of one message */
+};
+
 static status no_memory(struct error *reterr)
 {
     return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
@@ -79,6 +86,55 @@ static status delete_budget(struct rpc_call *call, struct error *reterr)
     return post(call, COMMAND_DELETE_BUDGET, request, reterr);
 }
 
+/* --- calls that are no jobs --------------------------------------------------------------------
+ */
+
+static bool is_short(const char *text, size_t max)
+{
+    return strlen(text) <= max;
+}
+
+static bool is_fine(const Pb__ReserveBudgets *request)
+{
+    bool is_fine = id_is_valid(str_from(request->call)) && *request->holder &&
+                   is_short(request->holder, HOLDER_MAX) && is_short(request->model, TEXT_MAX) &&
+                   is_short(request->key, TEXT_MAX) && is_short(request->namespace_, TEXT_MAX) &&
+                   request->n_labels <= LABELS_MAX;
+    for (size_t i = 0; is_fine && i < request->n_labels; i++) {
+        is_fine = is_short(request->labels[i]->key, TEXT_MAX) &&
+                  is_short(request->labels[i]->value, TEXT_MAX);
+    }
+    return is_fine;
+}
+
+static status reserve(struct rpc_call *call, struct error *reterr)
+{
+    if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    Pb__ReserveBudgets *request = arena_alloc(call->arena, sizeof *request);
+    if (!request) return no_memory(reterr);
+    *request            = *(const Pb__ReserveBudgets *)call->request;
+    request->namespace_ = text_in(call->arena, namespace_of(call, request->namespace_));
+    if (!request->namespace_) return no_memory(reterr);
+    if (!is_fine(request)) {
+        return fail(
+            reterr, STATUS_INVALID_ARGUMENT,
+            "a call has an id, a holder of at most %d bytes, at most %d labels, and texts of "
+            "at most %d bytes",
+            HOLDER_MAX, LABELS_MAX, TEXT_MAX);
+    }
+    return post(call, COMMAND_RESERVE_BUDGETS, request, reterr);
+}
+
+static status settle(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__SettleBudgets *request = call->request;
+    if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    if (!*request->holder || !is_short(request->holder, HOLDER_MAX) || request->n_ends > ENDS_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "at most %d calls, and a holder", ENDS_MAX);
+    }
+    return post(call, COMMAND_SETTLE_BUDGETS, request, reterr);
+}
+
 /* --- reading -----------------------------------------------------------------------------------
  */
 
@@ -150,5 +206,7 @@ const struct rpc_method budget_service_methods[] = {
     {.name = "Get", .handle = get},
     {.name = "List", .handle = list},
     {.name = "Delete", .handle = delete_budget},
+    {.name = "Reserve", .handle = reserve},
+    {.name = "Settle", .handle = settle},
     {},
 };

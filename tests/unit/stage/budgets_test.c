@@ -1,7 +1,9 @@
-/* Budgets in one turn of an engine. */
+/* Budgets in an engine: in one turn, and of calls that are no jobs, over crashes. */
 #include "cmocka.h"
 
 #include "budget.pb-c.h"
+#include "scheduler/engine/budgets/ledger.h"
+#include "scheduler/engine/engine_internal.h"
 #include "stage/stage.h"
 
 static struct stage *stage_new(void)
@@ -62,10 +64,206 @@ static void one_that_comes_and_goes_in_a_turn_leaves_nothing(void **)
     stage_close(stage);
 }
 
+/* --- calls that are no jobs --------------------------------------------------------------------
+ */
+
+#define SECOND INT64_C(1'000'000)
+enum { CALL_S = 600 /* the time of a call */ };
+
+#define GRANTED PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED
+#define WAITING PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING
+#define REFUSED PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED
+
+static struct id call_id(unsigned number)
+{
+    struct id_source source = {.last_ms = 1};
+    return id_next(&source, 1'000 + number, number);
+}
+
+/* Answered and freed. */
+static void post_one(struct stage *stage, enum command_kind kind, const void *request,
+                     void *response)
+{
+    struct stage_call *call = post(stage, kind, request, response);
+    assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    assert_int_equal(call->command.code, STATUS_OK);
+    stage_call_free(call);
+}
+
+static void put_budget(struct stage *stage, const char *name, Pb__BudgetSpec spec)
+{
+    Pb__PutBudget put   = PB__PUT_BUDGET__INIT;
+    Pb__BudgetView view = PB__BUDGET_VIEW__INIT;
+    put.namespace_      = "default";
+    put.name            = name;
+    put.spec            = &spec;
+    post_one(stage, COMMAND_PUT_BUDGET, &put, &view);
+}
+
+static Pb__BudgetSpec spec_of(Pb__BudgetScope scope, const char *value, int64_t tokens)
+{
+    Pb__BudgetSpec spec = PB__BUDGET_SPEC__INIT;
+    spec.scope          = scope;
+    spec.label          = scope == PB__BUDGET_SCOPE__BUDGET_SCOPE_LABEL ? "team" : "";
+    spec.value          = value;
+    spec.tokens         = tokens;
+    return spec;
+}
+
+/* What a call may take, and who makes it. */
+struct caller {
+    const char *holder, *key, *team;
+    int64_t tokens, picos; /* -1: no price */
+};
+
+static Pb__BudgetVerdict reserve(struct stage *stage, unsigned number, const struct caller *caller,
+                                 bool is_charged)
+{
+    const struct id id           = call_id(number);
+    Pb__Label team               = PB__LABEL__INIT;
+    Pb__Label *labels[]          = {&team};
+    Pb__ModelPrice price         = PB__MODEL_PRICE__INIT;
+    Pb__ReserveBudgets request   = PB__RESERVE_BUDGETS__INIT;
+    Pb__ReservedBudgets response = PB__RESERVED_BUDGETS__INIT;
+    team.key                     = "team";
+    team.value                   = caller->team;
+    request.holder               = caller->holder;
+    request.call                 = id.text;
+    request.namespace_           = "default";
+    request.key                  = caller->key;
+    request.labels               = labels;
+    request.n_labels             = 1;
+    request.model                = "m";
+    request.input_tokens         = caller->tokens;
+    request.deadline_us          = stage_now_us(stage) + CALL_S * SECOND;
+    price.input_picos            = caller->picos;
+    if (caller->picos >= 0) request.price = &price;
+    post_one(stage, COMMAND_RESERVE_BUDGETS, &request, &response);
+    assert_int_equal(response.charged, is_charged);
+    return response.verdict;
+}
+
+/* `number` 0: none has ended. */
+static void settle(struct stage *stage, const char *holder, unsigned number, int64_t tokens)
+{
+    const struct id id          = call_id(number);
+    Pb__CallEnd end             = PB__CALL_END__INIT;
+    Pb__CallEnd *ends[]         = {&end};
+    Pb__SettleBudgets request   = PB__SETTLE_BUDGETS__INIT;
+    Pb__SettledBudgets response = PB__SETTLED_BUDGETS__INIT;
+    request.holder              = holder;
+    request.ends                = ends;
+    request.n_ends              = number > 0 ? 1 : 0;
+    end.call                    = id.text;
+    end.used_tokens             = tokens;
+    post_one(stage, COMMAND_SETTLE_BUDGETS, &request, &response);
+}
+
+static void assert_budget(struct stage *stage, const char *name, int64_t spent, int64_t reserved)
+{
+    const struct ledger_budget *budget =
+        ledger_find(stage_engine(stage, 0)->ledger, str_from("default"), str_from(name));
+    assert_non_null(budget);
+    assert_int_equal(budget->account.spent.tokens, spent);
+    assert_int_equal(budget->account.reserved.tokens, reserved);
+}
+
+static void restart(struct stage *stage)
+{
+    stage_crash(stage);
+    assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+}
+
+/* The scheduler dies between asking and settling, and after both. */
+static void a_call_is_charged_once_over_crashes(void **)
+{
+    const struct caller caller = {"proxy", "key1", "blue", 60, 0};
+    struct stage *stage        = stage_new();
+    assert_int_equal(reserve(stage, 1, &caller, false), GRANTED); /* there is no budget */
+    put_budget(stage, "k", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_KEY, "key1", 100));
+    put_budget(stage, "t", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_LABEL, "blue", 1'000));
+    put_budget(stage, "n", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 1'000));
+    put_budget(stage, "x", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_KEY, "key2", 1'000));
+    assert_int_equal(reserve(stage, 2, &caller, true), GRANTED);
+    restart(stage);
+    assert_budget(stage, "k", 0, 60);
+    assert_budget(stage, "t", 0, 60);
+    assert_budget(stage, "n", 0, 60);
+    assert_budget(stage, "x", 0, 0);
+    assert_int_equal(reserve(stage, 2, &caller, true), GRANTED); /* its answer was lost */
+    assert_int_equal(reserve(stage, 3, &caller, false), WAITING);
+    assert_budget(stage, "n", 0, 60);
+    settle(stage, "proxy", 2, 45);
+    restart(stage);
+    settle(stage, "proxy", 2, 45);
+    settle(stage, "proxy", 3, 45); /* it was never let go */
+    assert_budget(stage, "k", 45, 0);
+    assert_budget(stage, "n", 45, 0);
+    assert_int_equal(reserve(stage, 4, &caller, false), REFUSED); /* 45 + 60 > 100 */
+    assert_int_equal(reserve(stage, 5, &(struct caller){"proxy", "key2", "red", 60, 0}, true),
+                     GRANTED);
+    assert_budget(stage, "t", 45, 0);
+    assert_budget(stage, "n", 45, 60);
+    assert_int_equal(ledger_ask_count(stage_engine(stage, 0)->ledger), 1);
+    stage_close(stage);
+}
+
+/* A replica that dies has its calls given back, and charged if it was only silent. */
+static void a_silent_replica_keeps_nothing(void **)
+{
+    const struct caller alive = {"alive", "key1", "", 40, 0};
+    const struct caller dead  = {"dead", "key1", "", 40, 0};
+    struct stage *stage       = stage_new();
+    put_budget(stage, "n", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 100));
+    assert_int_equal(reserve(stage, 1, &alive, true), GRANTED);
+    assert_int_equal(reserve(stage, 2, &dead, true), GRANTED);
+    restart(stage); /* it has the same time again */
+    for (int i = 0; i < 40; i++) {
+        stage_pass(stage, SECOND);
+        settle(stage, "alive", 0, 0);
+        if (i == 20) assert_budget(stage, "n", 0, 80);
+    }
+    assert_budget(stage, "n", 0, 40);
+    settle(stage, "dead", 2, 30);
+    settle(stage, "dead", 2, 30);
+    assert_budget(stage, "n", 30, 40);
+    for (int i = 0; i < CALL_S + 40; i += 5) { /* the answer was lost: nobody knows of it */
+        stage_pass(stage, 5 * SECOND);
+        settle(stage, "alive", 0, 0);
+    }
+    assert_budget(stage, "n", 30, 0);
+    stage_pass(stage, LEDGER_KEPT_US);
+    assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    assert_int_equal(ledger_ask_count(stage_engine(stage, 0)->ledger), 0);
+    stage_close(stage);
+}
+
+static void money_needs_a_price(void **)
+{
+    const struct caller priced   = {"proxy", "key1", "", 10, 1'000'000};
+    const struct caller unpriced = {"proxy", "key1", "", 10, -1};
+    struct stage *stage          = stage_new();
+    Pb__BudgetSpec spec          = spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 0);
+    spec.usd_nanos               = 20'000;
+    spec.daily                   = true;
+    put_budget(stage, "n", spec);
+    assert_int_equal(reserve(stage, 1, &unpriced, false), REFUSED);
+    assert_int_equal(reserve(stage, 2, &priced, true), GRANTED);
+    assert_int_equal(reserve(stage, 3, &priced, true), GRANTED);
+    assert_int_equal(reserve(stage, 4, &priced, false), WAITING);
+    spec.allows_unpriced = true;
+    put_budget(stage, "n", spec);
+    assert_int_equal(reserve(stage, 5, &unpriced, true), GRANTED); /* it takes nothing */
+    stage_close(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_comes_and_goes_in_a_turn_leaves_nothing),
+        cmocka_unit_test(a_call_is_charged_once_over_crashes),
+        cmocka_unit_test(a_silent_replica_keeps_nothing),
+        cmocka_unit_test(money_needs_a_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,12 @@ status engine_take_budget_end(struct engine *engine, const Pb__BudgetEnd *end,
 status engine_put_budget(struct engine *engine, struct command *command, struct error *reterr);
 status engine_delete_budget(struct engine *engine, struct command *command, struct error *reterr);
 
+/** Of calls that are no jobs (calls.c): Pb__ReserveBudgets -> Pb__ReservedBudgets;
+ * Pb__SettleBudgets
+ * -> Pb__SettledBudgets. */
+status engine_reserve_budgets(struct engine *engine, struct command *command, struct error *reterr);
+status engine_settle_budgets(struct engine *engine, struct command *command, struct error *reterr);
+
 /** Begins days, writes rows that have changed, and tells what was decided. */
 status engine_ledger_settle(struct engine *engine, struct error *reterr);
 

@@ -28,6 +28,7 @@ struct ledger *ledger_new(void)
     ledger->asks          = map_new(LEDGER_ASKS_MAX);
     ledger->by_reset      = heap_init(resets_before);
     ledger->next_sequence = 1;
+    ledger->sweep_us      = INT64_MAX;
     return ledger;
 }
 
@@ -220,9 +221,15 @@ void ledger_drop(struct ledger *ledger, struct ledger_budget *budget)
 /* --- days --------------------------------------------------------------------------------------
  */
 
+static int64_t next_day_us(const struct ledger *ledger)
+{
+    const struct heap_link *first = heap_first(&ledger->by_reset);
+    return first ? budget_of(first)->resets_us : INT64_MAX;
+}
+
 void ledger_advance(struct ledger *ledger, int64_t now_us)
 {
-    while (ledger_due_us(ledger) <= now_us) {
+    while (next_day_us(ledger) <= now_us) {
         struct ledger_budget *budget = budget_of(heap_first(&ledger->by_reset));
         budget->account.spent        = (struct spend){};
         budget->unpriced             = 0;
@@ -234,12 +241,13 @@ void ledger_advance(struct ledger *ledger, int64_t now_us)
         ledger_wake_paused(ledger, budget);
         ledger_settle(ledger);
     }
+    if (ledger->sweep_us <= now_us) ledger_calls_sweep(ledger, now_us);
 }
 
 int64_t ledger_due_us(const struct ledger *ledger)
 {
-    const struct heap_link *first = heap_first(&ledger->by_reset);
-    return first ? budget_of(first)->resets_us : INT64_MAX;
+    int64_t day_us = next_day_us(ledger);
+    return day_us < ledger->sweep_us ? day_us : ledger->sweep_us;
 }
 
 /* --- rows --------------------------------------------------------------------------------------

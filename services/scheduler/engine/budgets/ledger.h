@@ -29,9 +29,21 @@
 #include "scheduler/engine/heap.h"
 #include "workflow/timetable.h"
 
-enum { LEDGER_ASKS_MAX = 4'000'000, LEDGER_REASON_MAX = 512 /* bytes */ };
+enum {
+    LEDGER_ASKS_MAX    = 4'000'000,
+    LEDGER_REASON_MAX  = 512, /* bytes */
+    LEDGER_HOLDERS_MAX = 1'000,
+};
+
+/** A replica that is silent for so long is gone, and what was set aside for its calls comes back;
+ * so does that of a call whose time has been over for so long. */
+#define LEDGER_SILENT_US INT64_C(30'000'000)
+
+/** What such a call has cost is charged if it is said so much later at most. */
+#define LEDGER_KEPT_US INT64_C(3'600'000'000)
 
 struct charge;
+struct ledger_answer;
 
 /** One budget as it is kept. Its texts are owned. */
 struct ledger_budget {
@@ -55,9 +67,11 @@ struct ledger_budget {
     struct ledger_budget *next_moved;
 };
 
+struct ledger_holder;
+
 /** A question. */
 struct ledger_ask {
-    struct id job;
+    struct id job; /* or call */
     uint16_t partition;
     uint32_t number;
     uint64_t sequence;
@@ -67,6 +81,10 @@ struct ledger_ask {
     size_t count;
     struct charge *charges; /* owned; `count` of them */
     bool is_changed;        /* its row is to be written */
+
+    struct ledger_holder *holder; /* of a call that is no job; NULL: it is one */
+    int64_t until_us;             /* likewise: it is over by then */
+    struct ledger_ask *next_call, *previous_call;
 };
 
 struct ledger;
@@ -90,7 +108,7 @@ void ledger_set_creator(struct ledger_budget *budget, const char *by);
 /** Those who wait for it go on without it. */
 void ledger_drop(struct ledger *ledger, struct ledger_budget *budget);
 
-/** Days that are over: their budgets begin anew. */
+/** Days that are over: their budgets begin anew. Replicas that are gone: their calls are over. */
 void ledger_advance(struct ledger *ledger, int64_t now_us);
 int64_t ledger_due_us(const struct ledger *ledger);
 
@@ -106,6 +124,18 @@ void ledger_view(const struct ledger_budget *budget, Pb__BudgetView *ret_view);
 /** A question; one of the same job that is not over ends before it and has cost nothing. */
 void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *ask);
 void ledger_end(struct ledger *ledger, const Pb__BudgetEnd *end);
+
+/** A question of a call that is no job (`ask->holder`), answered at once: GRANTED, WAITING (others
+ * have what is left) or REFUSED; unless it is granted it is forgotten. A repetition of one that was
+ * granted is granted. A model without a price costs nothing where a budget allows it. */
+void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *ask, int64_t now_us,
+                    struct ledger_answer *ret_answer);
+
+/** Such a call is over. Nothing, if there is none. */
+void ledger_end_call(struct ledger *ledger, const Pb__CallEnd *end);
+
+/** The replica is there, also if it has no calls. */
+void ledger_hear(struct ledger *ledger, const char *holder, int64_t now_us);
 
 /** What the tokens of a model cost is known now: those who wait are looked at anew. */
 void ledger_set_price(struct ledger *ledger, const char *model, const Pb__ModelPrice *price);
@@ -125,6 +155,7 @@ struct ledger_answer {
     uint32_t number;
     Pb__BudgetVerdict verdict;
     bool needs_price;
+    int64_t resets_us; /* of the budget that said no; INT64_MAX: never */
     char budget[BUDGET_NAME_MAX + 1];
     char reason[LEDGER_REASON_MAX];
 };

@@ -1,114 +1,11 @@
 /* The questions of a ledger: who may go, who waits, and what is told. */
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/money.h"
 #include "scheduler/engine/budgets/ledger_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- what is to be told and written ------------------------------------------------------------
- */
-
-static void row_changed(struct ledger *ledger, struct ledger_ask *ask, bool is_gone)
-{
-    if (ask->is_changed && !is_gone) return;
-    struct changed_row *row = mem_new(1, sizeof *row);
-    row->job                = ask->job;
-    ask->is_changed         = true;
-    if (ledger->last_row) ledger->last_row->next = row;
-    if (!ledger->first_row) ledger->first_row = row;
-    ledger->last_row = row;
-}
-
-bool ledger_take_row(struct ledger *ledger, struct id *ret_job, const struct ledger_ask **ret_ask)
-{
-    struct changed_row *row = ledger->first_row;
-    if (!row) return false;
-    ledger->first_row = row->next;
-    if (!ledger->first_row) ledger->last_row = NULL;
-    *ret_job               = row->job;
-    struct ledger_ask *ask = map_get(ledger->asks, str_from(row->job.text));
-    if (ask) ask->is_changed = false;
-    *ret_ask = ask;
-    free(row);
-    return true;
-}
-
-bool ledger_take_answer(struct ledger *ledger, struct ledger_answer *ret_answer)
-{
-    struct told *told = ledger->first_told;
-    if (!told) return false;
-    ledger->first_told = told->next;
-    if (!ledger->first_told) ledger->last_told = NULL;
-    *ret_answer = told->answer;
-    free(told);
-    return true;
-}
-
-static void put_kind(struct buf *out, int64_t spent, int64_t limit, bool is_money)
-{
-    if (limit == 0) return;
-    if (!is_money) {
-        (void)buf_printf(out, "; %lld of %lld tokens are spent", (long long)spent,
-                         (long long)limit);
-        return;
-    }
-    (void)buf_put_text(out, "; $");
-    (void)money_print(spent, out);
-    (void)buf_put_text(out, " of $");
-    (void)money_print(limit, out);
-    (void)buf_put_text(out, " are spent");
-}
-
-/* What a budget says to a call that it does not let go. */
-static void put_reason(const struct ledger_budget *budget, bool is_spent, struct buf *out)
-{
-    const struct budget *account = &budget->account;
-    char time[TIME_TEXT_SIZE];
-    (void)buf_printf(out, "budget `%s`: %s", budget->name,
-                     is_spent ? "the call does not fit into what is left"
-                              : "what is left is set aside for calls under way");
-    put_kind(out, account->spent.tokens, account->limit.tokens, false);
-    put_kind(out, account->spent.nanos, account->limit.nanos, true);
-    if (budget->resets_us == INT64_MAX) return;
-    time_format(budget->resets_us, time);
-    (void)buf_printf(out, "; it begins anew at %s", time);
-}
-
-static bool needs_price(const struct ledger_ask *ask)
-{
-    for (size_t i = 0; i < ask->count; i++) {
-        const struct ledger_budget *budget = ask->charges[i].budget;
-        if (budget && budget->account.limit.nanos > 0 && !budget->spec.allows_unpriced) return true;
-    }
-    return false;
-}
-
-/* `budget`: which one said no; NULL: none did. */
-static void tell(struct ledger *ledger, const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
-                 const struct ledger_budget *budget)
-{
-    struct told *told                 = mem_new(1, sizeof *told);
-    struct ledger_answer *answer      = &told->answer;
-    CLEANUP(buf_done) struct buf text = buf_init(LEDGER_REASON_MAX - 1);
-    answer->partition                 = ask->partition;
-    answer->job                       = ask->job;
-    answer->number                    = ask->number;
-    answer->verdict                   = verdict;
-    if (budget) {
-        put_reason(budget, verdict != PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING, &text);
-        (void)snprintf(answer->budget, sizeof answer->budget, "%s", budget->name);
-        (void)snprintf(answer->reason, sizeof answer->reason, STR_FMT, STR_ARG(buf_str(&text)));
-    } else {
-        answer->needs_price = needs_price(ask);
-    }
-    if (ledger->last_told) ledger->last_told->next = told;
-    if (!ledger->first_told) ledger->first_told = told;
-    ledger->last_told = told;
-}
 
 /* --- places ------------------------------------------------------------------------------------
  */
@@ -168,18 +65,14 @@ static void ask_free(struct ledger_ask *ask)
     free(ask);
 }
 
-static void ask_drop(struct ledger *ledger, struct ledger_ask *ask)
+void ledger_ask_drop(struct ledger *ledger, struct ledger_ask *ask)
 {
     void *removed = map_remove(ledger->asks, str_from(ask->job.text));
     ASSERT(removed == ask);
-    row_changed(ledger, ask, true);
+    ledger_row_changed(ledger, ask, true);
+    if (ask->holder) ledger_call_unlink(ledger, ask);
     ask_free(ask);
 }
-
-/* What all budgets of a question say together. */
-struct opinion {
-    const struct ledger_budget *refuses, *pauses, *waits;
-};
 
 /* Who is behind others waits, too, although it might fit. */
 static enum budget_answer ask_one(struct charge *charge)
@@ -193,7 +86,7 @@ static enum budget_answer ask_one(struct charge *charge)
     return answer == BUDGET_FITS && is_behind ? BUDGET_WAITS : answer;
 }
 
-static struct opinion ask_all(struct ledger_ask *ask, enum budget_answer *answers)
+struct opinion ledger_opinion(struct ledger_ask *ask, enum budget_answer *answers)
 {
     struct opinion opinion = {};
     for (size_t i = 0; i < ask->count; i++) {
@@ -207,7 +100,7 @@ static struct opinion ask_all(struct ledger_ask *ask, enum budget_answer *answer
     return opinion;
 }
 
-static void grant(struct ledger *ledger, struct ledger_ask *ask)
+void ledger_set_aside(struct ledger *ledger, struct ledger_ask *ask)
 {
     ask->state = PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
     for (size_t i = 0; i < ask->count; i++) {
@@ -216,8 +109,13 @@ static void grant(struct ledger *ledger, struct ledger_ask *ask)
         budget_reserve(&charge->budget->account, charge->amount);
         ledger_changed(ledger, charge->budget);
     }
-    tell(ledger, ask, ask->state, NULL);
-    row_changed(ledger, ask, false);
+    ledger_row_changed(ledger, ask, false);
+}
+
+static void grant(struct ledger *ledger, struct ledger_ask *ask)
+{
+    ledger_set_aside(ledger, ask);
+    ledger_tell(ledger, ask, ask->state, NULL);
 }
 
 /* It stays where it is asked for more than there is, and is told if that is new. */
@@ -234,8 +132,8 @@ static void keep(struct ledger *ledger, struct ledger_ask *ask, const enum budge
     }
     if (ask->state == state) return;
     ask->state = state;
-    tell(ledger, ask, state, is_paused ? opinion->pauses : opinion->waits);
-    row_changed(ledger, ask, false);
+    ledger_tell(ledger, ask, state, is_paused ? opinion->pauses : opinion->waits);
+    ledger_row_changed(ledger, ask, false);
 }
 
 void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
@@ -250,11 +148,11 @@ void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
         left[i]               = charge->budget;
         unlink_charge(ledger, charge);
     }
-    const struct opinion opinion = ask_all(ask, answers);
+    const struct opinion opinion = ledger_opinion(ask, answers);
     bool waits_on                = false;
     if (opinion.refuses) {
-        tell(ledger, ask, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, opinion.refuses);
-        ask_drop(ledger, ask);
+        ledger_tell(ledger, ask, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, opinion.refuses);
+        ledger_ask_drop(ledger, ask);
     } else if (opinion.pauses || opinion.waits) {
         keep(ledger, ask, answers, &opinion);
         waits_on = true;
@@ -329,7 +227,10 @@ struct ledger_ask *ledger_ask_new(struct ledger *ledger, const Pb__BudgetAsk *as
     size_t count = asked->n_budgets;
     if (count > BUDGET_PAYERS_MAX || !id_is_valid(str_from(asked->job))) return NULL;
     struct ledger_ask *ask = mem_new(1, sizeof *ask);
-    if (!map_put(ledger->asks, str_from(asked->job), ask)) {
+    bool is_call           = *asked->holder != '\0';
+    bool is_linked         = is_call && ledger_call_link(ledger, ask, asked);
+    if (is_call != is_linked || !map_put(ledger->asks, str_from(asked->job), ask)) {
+        if (is_linked) ledger_call_unlink(ledger, ask);
         free(ask);
         return NULL;
     }
@@ -370,7 +271,7 @@ static void ask_end(struct ledger *ledger, struct ledger_ask *ask, struct spend 
         ledger_changed(ledger, budget);
         ledger_moved(ledger, budget);
     }
-    ask_drop(ledger, ask);
+    ledger_ask_drop(ledger, ask);
     ledger_settle(ledger);
 }
 
@@ -388,7 +289,7 @@ void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *asked)
     }
     struct ledger_ask refused = {.partition = (uint16_t)asked->partition, .number = asked->number};
     (void)snprintf(refused.job.text, sizeof refused.job.text, "%s", asked->job);
-    tell(ledger, &refused, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, NULL);
+    ledger_tell(ledger, &refused, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, NULL);
     (void)snprintf(ledger->last_told->answer.reason, LEDGER_REASON_MAX,
                    "too many calls ask for budgets, or this one asks for more than %d",
                    BUDGET_PAYERS_MAX);
@@ -426,7 +327,7 @@ void ledger_set_price(struct ledger *ledger, const char *model, const Pb__ModelP
         bool is_open           = ask->state != PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
         if (!is_open || strcmp(ask->model, model) != 0) continue;
         set_price(&ask->estimate, price);
-        row_changed(ledger, ask, false);
+        ledger_row_changed(ledger, ask, false);
         asks[count++] = ask;
     }
     ledger_decide_all(ledger, asks, count);
@@ -446,7 +347,7 @@ void ledger_forget_charges(struct ledger *ledger, struct ledger_budget *budget)
             if (ask->charges[i].in != CHARGE_FREE) free_now[count++] = ask;
             unlink_charge(ledger, &ask->charges[i]);
             ask->charges[i].budget = NULL;
-            row_changed(ledger, ask, false);
+            ledger_row_changed(ledger, ask, false);
         }
     }
     ledger_decide_all(ledger, free_now, count);
@@ -465,6 +366,7 @@ void ledger_asks_free(struct ledger *ledger)
     }
     while (map_next(ledger->asks, &cursor, NULL, &ask)) ask_free(ask);
     map_free(ledger->asks);
+    ledger_holders_free(ledger);
 }
 
 size_t ledger_ask_count(const struct ledger *ledger)

@@ -26,6 +26,14 @@ struct changed_row {
     struct changed_row *next;
 };
 
+/* A replica that makes calls. */
+struct ledger_holder {
+    char *name;       /* owned */
+    int64_t heard_us; /* 0: not since the start */
+    size_t call_count;
+    struct ledger_holder *next;
+};
+
 struct ledger {
     struct map *budgets; /* "namespace\x1fname" -> struct ledger_budget, owned */
     struct map *asks;    /* job id -> struct ledger_ask, owned */
@@ -34,7 +42,40 @@ struct ledger {
     struct told *first_told, *last_told;
     struct changed_row *first_row, *last_row;
     uint64_t next_sequence;
+    struct ledger_holder *holders; /* owned */
+    struct ledger_ask *first_call; /* of those that are no jobs */
+    int64_t sweep_us;              /* when they are looked at; INT64_MAX: there are none */
 };
+
+/* What all budgets of a question say together; `answers`: of each of them. */
+struct opinion {
+    const struct ledger_budget *refuses, *pauses, *waits;
+};
+struct opinion ledger_opinion(struct ledger_ask *ask, enum budget_answer *answers);
+
+/* It goes: what it asked for is set aside. */
+void ledger_set_aside(struct ledger *ledger, struct ledger_ask *ask);
+
+/* Frees it; what was set aside for it has come back. */
+void ledger_ask_drop(struct ledger *ledger, struct ledger_ask *ask);
+
+/* The row of a question is to be written, or to go. */
+void ledger_row_changed(struct ledger *ledger, struct ledger_ask *ask, bool is_gone);
+
+/* `budget`: which one said no; NULL: none did. */
+void ledger_answer_fill(const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
+                        const struct ledger_budget *budget, struct ledger_answer *ret_answer);
+void ledger_tell(struct ledger *ledger, const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
+                 const struct ledger_budget *budget);
+
+/* A budget of it does not take what has no price. */
+bool ledger_needs_price(const struct ledger_ask *ask);
+
+/* Calls that are no jobs (ledger_calls.c). False: too many replicas make some. */
+bool ledger_call_link(struct ledger *ledger, struct ledger_ask *ask, const Pb__BudgetAsk *asked);
+void ledger_call_unlink(struct ledger *ledger, struct ledger_ask *ask);
+void ledger_calls_sweep(struct ledger *ledger, int64_t now_us);
+void ledger_holders_free(struct ledger *ledger);
 
 /* The row of a budget is to be written. */
 void ledger_changed(struct ledger *ledger, struct ledger_budget *budget);

@@ -29,6 +29,8 @@ status ledger_ask_row(const struct ledger_ask *ask, struct arena *arena,
     told->model         = ask->model;
     told->input_tokens  = ask->estimate.input_tokens;
     told->output_tokens = ask->estimate.output_tokens;
+    told->holder        = ask->holder ? ask->holder->name : "";
+    told->until_us      = ask->until_us;
     told->price         = ask->estimate.is_priced ? price : NULL;
     told->budgets       = names;
     bool is_granted     = ask->state == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;

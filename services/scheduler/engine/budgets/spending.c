@@ -2,10 +2,10 @@
  * have cost. */
 #include "base/log.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
-#include "scheduler/engine/budgets/estimate.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/budgets/prices.h"
 #include "workflow/errors.h"
+#include "workflow/token_estimate.h"
 
 enum {
     ROUNDS_MAX            = 16,    /* of questions and answers in one turn */

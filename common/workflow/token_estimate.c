@@ -1,6 +1,5 @@
-#include "scheduler/engine/budgets/estimate.h"
+#include "workflow/token_estimate.h"
 
-#include "scheduler/run/agent.h"
 #include "json/json_text.h"
 
 enum {
@@ -10,10 +9,34 @@ enum {
 
 static size_t text_size(json value)
 {
-    size_t size = json_is(value, JSON_TEXT) ? json_str(value).len : 0;
+    return json_is(value, JSON_TEXT) ? json_str(value).len : 0;
+}
+
+/* Of a text, or of a list of them. */
+static size_t texts_size(json value)
+{
+    size_t size = text_size(value);
     for (size_t i = 0; json_is(value, JSON_ARRAY) && i < json_count(value); i++) {
-        json item = json_at(value, i);
-        size += json_is(item, JSON_TEXT) ? json_str(item).len : 0;
+        size += text_size(json_at(value, i));
+    }
+    return size;
+}
+
+size_t chat_text_size(json messages)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < json_count(messages); i++) {
+        json message = json_at(messages, i);
+        json content = json_get_text(message, "content");
+        json calls   = json_get_text(message, "tool_calls");
+        size += text_size(content);
+        for (size_t p = 0; json_is(content, JSON_ARRAY) && p < json_count(content); p++) {
+            size += text_size(json_get_text(json_at(content, p), "text"));
+        }
+        for (size_t c = 0; json_is(calls, JSON_ARRAY) && c < json_count(calls); c++) {
+            size +=
+                text_size(json_get_text(json_get_text(json_at(calls, c), "function"), "arguments"));
+        }
     }
     return size;
 }
@@ -46,7 +69,7 @@ struct token_estimate token_estimate_of(json arguments, bool is_embedding)
     size_t size                        = has_messages ? chat_text_size(messages) : 0;
     size_t count                       = 1 + (has_messages ? json_count(messages) : 0);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        size += text_size(json_get_text(arguments, texts[i]));
+        size += texts_size(json_get_text(arguments, texts[i]));
     }
     for (size_t i = 0; i < ARRAY_LEN(printed); i++) {
         size += printed_size(json_get_text(arguments, printed[i]));
