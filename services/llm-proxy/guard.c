@@ -1,4 +1,4 @@
-#include "llm-proxy/guard.h"
+#include "llm-proxy/guard_internal.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -11,38 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    REFRESH_MS  = 1'000,
-    RETRY_MS    = 1'000, /* of who was refused and nobody knows how long */
-    TARGET_SIZE = PROVIDER_NAME_MAX + sizeof "llm:",
-    NAME_SIZE   = 128,
-};
-
-/* A provider. */
-struct guarded {
-    struct guard *guard;
-    char target[TARGET_SIZE];
-
-    Pb__BreakerState state;
-    int64_t until_us; /* when it may be called again, as far as is known; 0: not known */
-    int64_t rests_until_us;
-
-    bool is_limited, counts_starts;
-    uint32_t used, spare; /* permits */
-    uint32_t said;        /* how many the scheduler was last told of */
-    int64_t opens_us;
-    bool is_leasing, is_probing; /* a question is under way */
-    struct guard_pass *first, *last;
-};
-
-struct guard {
-    struct loop *loop;
-    struct rpc_client *scheduler; /* NULL: not started */
-    char name[NAME_SIZE];         /* of this process, and no other */
-    struct guarded providers[CATALOG_PROVIDERS_MAX];
-    size_t count;
-    struct loop_timer tick;
-};
+enum { RETRY_MS = 1'000 /* of who was refused and nobody knows how long */ };
 
 /* --- who waits ---------------------------------------------------------------------------------
  */
@@ -102,13 +71,11 @@ static uint32_t count_waiters(const struct guarded *provider)
 /* --- questions ---------------------------------------------------------------------------------
  */
 
-typedef void use_fn(struct guard *guard, struct guarded *provider, const struct rpc_answer *answer);
-
 /* A question on its way; carries its answer to the loop. */
 struct question {
     struct guard *guard;
-    struct guarded *provider; /* NULL: about all */
-    use_fn *use;
+    void *about;
+    guard_use_fn *use;
     struct rpc_answer *answer;
 };
 
@@ -116,7 +83,7 @@ static void on_loop(void *context)
 {
     struct question *question = context;
     bool is_stopped           = !question->guard->scheduler;
-    if (!is_stopped) question->use(question->guard, question->provider, question->answer);
+    if (!is_stopped) question->use(question->guard, question->about, question->answer);
     rpc_answer_free(question->answer);
     free(question);
 }
@@ -130,15 +97,14 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     free(question);
 }
 
-static bool ask(struct guard *guard, struct guarded *provider, struct rpc_request *request,
-                use_fn *use)
+bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, guard_use_fn *use)
 {
     if (!guard->scheduler) return false;
     struct question *question = mem_new(1, sizeof *question);
-    *question                 = (struct question){.guard = guard, .provider = provider, .use = use};
+    *question                 = (struct question){.guard = guard, .about = about, .use = use};
     request->done             = on_answer;
     request->context          = question;
-    request->timeout_ms       = 5 * REFRESH_MS;
+    request->timeout_ms       = 5 * GUARD_REFRESH_MS;
     if (rpc_client_call(guard->scheduler, request, NULL, NULL) == STATUS_OK) return true;
     free(question);
     return false;
@@ -162,7 +128,7 @@ static void take_breaker(struct guarded *provider, const Pb__BreakerView *view)
     provider->rests_until_us = view->held_until_us;
 }
 
-static void on_breakers(struct guard *guard, struct guarded *, const struct rpc_answer *answer)
+static void on_breakers(struct guard *guard, void *, const struct rpc_answer *answer)
 {
     const Pb__BreakerList *list = answer->message;
     if (!list) return;
@@ -176,14 +142,16 @@ static void on_breakers(struct guard *guard, struct guarded *, const struct rpc_
     }
 }
 
-static void on_reported(struct guard *, struct guarded *provider, const struct rpc_answer *answer)
+static void on_reported(struct guard *, void *about, const struct rpc_answer *answer)
 {
+    struct guarded *provider    = about;
     const Pb__BreakerList *list = answer->message;
     if (list && list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
 }
 
-static void on_probe(struct guard *, struct guarded *provider, const struct rpc_answer *answer)
+static void on_probe(struct guard *, void *about, const struct rpc_answer *answer)
 {
+    struct guarded *provider    = about;
     const Pb__BreakerList *list = answer->message;
     struct guard_pass *pass     = NULL;
     bool may_probe              = false;
@@ -209,7 +177,7 @@ static void on_probe(struct guard *, struct guarded *provider, const struct rpc_
 
 /* Says what a call has met, or asks for a probe. */
 static bool report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
-                   use_fn *use)
+                   guard_use_fn *use)
 {
     Pb__TargetReport *items[]  = {item};
     Pb__BreakerReport message  = PB__BREAKER_REPORT__INIT;
@@ -219,7 +187,7 @@ static bool report(struct guard *guard, struct guarded *provider, Pb__TargetRepo
     message.holder             = guard->name;
     struct rpc_request request = {
         .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
-    return ask(guard, provider, &request, use);
+    return guard_ask(guard, provider, &request, use);
 }
 
 void guard_note_failure(struct guard *guard, size_t provider)
@@ -259,9 +227,9 @@ static void refuse_waiters(struct guarded *provider)
 
 static void lease(struct guard *guard, struct guarded *provider);
 
-static void on_leased(struct guard *guard, struct guarded *provider,
-                      const struct rpc_answer *answer)
+static void on_leased(struct guard *guard, void *about, const struct rpc_answer *answer)
 {
+    struct guarded *provider       = about;
     const Pb__LeasedLimits *leased = answer->message;
     struct guard_pass *pass        = NULL;
     provider->is_leasing           = false;
@@ -300,11 +268,11 @@ static void lease(struct guard *guard, struct guarded *provider)
     message.n_limits           = 1;
     struct rpc_request request = {
         .service = &pb__limits__descriptor, .method = "Lease", .message = &message};
-    provider->is_leasing = ask(guard, provider, &request, on_leased);
+    provider->is_leasing = guard_ask(guard, provider, &request, on_leased);
     if (provider->is_leasing) provider->said = want.held;
 }
 
-static void on_limits(struct guard *guard, struct guarded *, const struct rpc_answer *answer)
+static void on_limits(struct guard *guard, void *, const struct rpc_answer *answer)
 {
     const Pb__LimitList *list = answer->message;
     if (!list) return;
@@ -335,7 +303,7 @@ static void refresh_breakers(struct guard *guard)
     message.holder             = guard->name;
     struct rpc_request request = {
         .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
-    (void)ask(guard, NULL, &request, on_breakers);
+    (void)guard_ask(guard, NULL, &request, on_breakers);
 }
 
 static void refresh_limits(struct guard *guard)
@@ -344,7 +312,7 @@ static void refresh_limits(struct guard *guard)
     message.prefix             = "llm:";
     struct rpc_request request = {
         .service = &pb__limits__descriptor, .method = "List", .message = &message};
-    (void)ask(guard, NULL, &request, on_limits);
+    (void)guard_ask(guard, NULL, &request, on_limits);
 }
 
 /* Whoever waits for an answer that does not come waits no longer than this. */
@@ -365,7 +333,8 @@ static void on_tick(void *context)
     for (size_t i = 0; i < guard->count; i++) look_after(guard, &guard->providers[i]);
     refresh_breakers(guard);
     refresh_limits(guard);
-    loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + REFRESH_MS);
+    guard_funds_refresh(guard);
+    loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + GUARD_REFRESH_MS);
 }
 
 /* --- from outside ------------------------------------------------------------------------------
@@ -373,9 +342,11 @@ static void on_tick(void *context)
 
 struct guard *guard_new(struct loop *loop, const struct catalog *catalog)
 {
-    struct guard *guard = mem_new(1, sizeof *guard);
-    guard->loop         = loop;
-    guard->count        = catalog->provider_count;
+    struct guard *guard     = mem_new(1, sizeof *guard);
+    guard->loop             = loop;
+    guard->may_have_budgets = true;
+    guard->call_ids         = (struct id_source){.counter = (uint32_t)random_u64()};
+    guard->count            = catalog->provider_count;
     for (size_t i = 0; i < guard->count; i++) {
         struct guarded *provider = &guard->providers[i];
         provider->guard          = guard;
@@ -401,6 +372,7 @@ void guard_stop(struct guard *guard)
 
 void guard_freep(struct guard **guard)
 {
+    if (*guard) guard_funds_done(*guard);
     free(*guard);
     *guard = NULL;
 }

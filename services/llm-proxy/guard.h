@@ -1,6 +1,6 @@
 /**
  * guard: which providers may be called now: their circuit breakers and limits, for calls that the
- * scheduler has not let pass itself.
+ * scheduler has not let pass itself; and what such calls are charged to.
  *
  * Breakers and limits are the scheduler's (docs/internals/breakers.md, limits.md). The guard keeps
  * a copy of what it says of this proxy's providers, read anew every second and with each report, so
@@ -8,14 +8,19 @@
  * for at once; one whose call is over serves the next call of the same second, unless starts are
  * counted. A half-open breaker is asked for a probe.
  *
- * While the scheduler cannot be reached, breakers stay as they were last seen, and limited
- * providers are not called.
+ * Budgets (docs/internals/budgets.md) are asked before a call and told after it what it has cost,
+ * unless there are none, as was seen a second ago. What they are to be told is kept and said again
+ * until the scheduler has it.
+ *
+ * While the scheduler cannot be reached, breakers stay as they were last seen, limited providers
+ * are not called, and neither is anybody if there are budgets.
  *
  * Threads: all on one loop.
  */
 #ifndef LLM_PROXY_GUARD_H
 #define LLM_PROXY_GUARD_H
 
+#include "budget.pb-c.h"
 #include "llm-proxy/catalog.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
@@ -25,6 +30,8 @@ enum guard_verdict {
     GUARD_WAIT,    /* `decided` of the pass will be called */
     GUARD_BREAKER, /* it is open, or its provider asked for rest */
     GUARD_LIMIT,   /* as many calls as may be are under way, or have started */
+    GUARD_BUDGET,  /* a budget is spent, or needs a price */
+    GUARD_UNKNOWN, /* nobody could be asked */
 };
 
 struct guard;
@@ -60,6 +67,34 @@ int64_t guard_retry_ms(const struct guard *guard, size_t provider);
 /** The call is over, or does not wait any more. */
 enum guard_end { GUARD_RETURNED, GUARD_SUCCEEDED, GUARD_FAILED };
 void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end);
+
+/** Why a call may not go: the first words that a caller can use. Valid during the callback. */
+struct guard_refusal {
+    str reason;
+    bool needs_price;  /* the model has none */
+    int64_t resets_us; /* when its budget begins anew; 0: never, or not known */
+};
+
+/** What one call has set aside of its budgets. Zeroed: nothing. */
+struct guard_fund {
+    struct reservation *reservation;
+    void (*decided)(enum guard_verdict verdict, const struct guard_refusal *refusal, void *context);
+    void *context;
+};
+
+/** Whether a call may go that may cost `asked`, of which holder and call are the guard's. GUARD_GO:
+ * it may; GUARD_UNKNOWN: nobody can be asked; GUARD_WAIT: `decided` of the fund will be called,
+ * with GUARD_GO, GUARD_LIMIT (calls under way have what is left), GUARD_BUDGET or GUARD_UNKNOWN.
+ * The fund stays where it is until guard_settle(). `fund` is zeroed but for `decided` and
+ * `context`. */
+enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
+                                 struct guard_fund *fund);
+
+/** The call is over and has cost `used` (NULL: nothing), or does not wait any more. */
+void guard_settle(struct guard *guard, struct guard_fund *fund, const Pb__Usage *used);
+
+/** Calls whose cost the scheduler does not know yet, those under way included. */
+size_t guard_unsettled(const struct guard *guard);
 
 /** A call has failed as the next one may; or its provider asks everyone for rest. */
 void guard_note_failure(struct guard *guard, size_t provider);

@@ -201,6 +201,7 @@ static enum error_kind kind_of(const struct llm_error *error)
     case LLM_ERROR_REQUEST:
     case LLM_ERROR_BREAKER:
     case LLM_ERROR_LIMIT:
+    case LLM_ERROR_BUDGET:
     case LLM_ERROR_CLASS_COUNT: return ERROR_COMMUNICATION;
     }
     return ERROR_COMMUNICATION;

@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/money.h"
 #include "llm-proxy/embed.h"
+#include "llm-proxy/llm_charge.h"
+#include "llm-proxy/llm_reply.h"
 #include "llm-proxy/subscriber.h"
 #include "llm.pb-c.h"
 #include "json/json_text.h"
@@ -22,14 +23,13 @@ enum {
     BODY_VALUES_MAX = 1'000'000,
     SWEEP_MS        = 5'000,
     SILENT_MS       = 15'000, /* a subscriber that has not pulled for so long is gone */
-    HEADERS_MAX     = 6,
-    NUMBER_MAX      = 32,
     CALLS_MAX       = 10'000,
 };
 
 struct llm_service {
     struct loop *loop;
     struct pipeline *pipeline;
+    struct guard *guard;
     const struct catalog *catalog;
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct loop_timer sweep;
@@ -47,6 +47,10 @@ struct chat_call {
     json body; /* the request's texts are views of it */
     struct chat_request *request;
     struct llm_route scratch;
+    const struct llm_route *route;
+    int64_t deadline_ms;
+    struct guard_fund fund;
+    bool is_embedding;
     struct llm_call *call;    /* of a chat */
     struct embed_call *embed; /* of embeddings */
     struct chat_call *next;   /* of the subscriber */
@@ -55,19 +59,22 @@ struct chat_call {
 static void on_sweep(void *context);
 
 struct llm_service *llm_service_new(struct loop *loop, struct pipeline *pipeline,
-                                    const struct catalog *catalog)
+                                    struct guard *guard, const struct catalog *catalog)
 {
     struct llm_service *service = mem_new(1, sizeof *service);
     service->loop               = loop;
     service->pipeline           = pipeline;
+    service->guard              = guard;
     service->catalog            = catalog;
     service->subscribers        = map_new(SUBSCRIBERS_MAX);
     service->sweep              = (struct loop_timer){.fire = on_sweep, .context = service};
     return service;
 }
 
+/* Its budgets have back what it was to cost. */
 static void chat_call_cancel(struct chat_call *chat)
 {
+    guard_settle(chat->service->guard, &chat->fund, NULL);
     if (chat->call) llm_call_cancel(chat->call);
     if (chat->embed) embed_cancel(chat->embed);
 }
@@ -158,87 +165,6 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
 /* --- answers -----------------------------------------------------------------------------------
  */
 
-static int http_of(const struct llm_error *error)
-{
-    switch (error->class) {
-    case LLM_ERROR_CONNECT:
-    case LLM_ERROR_SERVER: return 502;
-    case LLM_ERROR_TIMEOUT: return 504;
-    case LLM_ERROR_BREAKER:
-    case LLM_ERROR_OVERLOADED: return 503;
-    case LLM_ERROR_LIMIT:
-    case LLM_ERROR_RATE_LIMITED:
-    case LLM_ERROR_QUOTA: return 429;
-    case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
-    case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
-    case LLM_ERROR_CLASS_COUNT: break;
-    }
-    return 502;
-}
-
-static const char *code_of(int http)
-{
-    switch (http) {
-    case 404: return "model_not_found";
-    case 429: return "rate_limited";
-    case 502: return "upstream_error";
-    case 503: return "overloaded";
-    case 504: return "upstream_timeout";
-    default: return "invalid_request";
-    }
-}
-
-static void print_error(struct buf *out, int http, const char *code, str message)
-{
-    struct json_writer w = json_writer_init(out);
-    json_begin_object(&w);
-    json_member(&w, "error");
-    json_begin_object(&w);
-    json_put_text(&w, "message", message);
-    json_put_text(&w, "type", str_from(http >= 500 ? "server_error" : "invalid_request_error"));
-    json_member(&w, "param");
-    json_write_null(&w);
-    json_put_text(&w, "code", str_from(code));
-    json_end_object(&w);
-    json_end_object(&w);
-}
-
-struct head {
-    Pb__LlmHeader items[HEADERS_MAX];
-    Pb__LlmHeader *list[HEADERS_MAX];
-    size_t count;
-    char tries[NUMBER_MAX], retry_after[NUMBER_MAX];
-    struct buf cost;
-};
-
-static void add_header(struct head *head, const char *name, const char *value)
-{
-    ASSERT(head->count < HEADERS_MAX);
-    Pb__LlmHeader *header = &head->items[head->count];
-    pb__llm_header__init(header);
-    header->name              = name;
-    header->value             = value;
-    head->list[head->count++] = header;
-}
-
-static void fill_head(struct head *head, const struct llm_outcome *outcome)
-{
-    *head = (struct head){.cost = buf_init(MONEY_TEXT_MAX)};
-    (void)snprintf(head->tries, sizeof head->tries, "%u", outcome->tries);
-    add_header(head, "Tutti-Attempts", head->tries);
-    if (*outcome->provider) add_header(head, "Tutti-Provider", outcome->provider);
-    if (outcome->is_simulated) add_header(head, "Tutti-Simulated", "true");
-    if (outcome->is_ok) {
-        bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-        (void)money_print(outcome->usage.cost_usd_nanos, &head->cost);
-        add_header(head, "Tutti-Cost-Usd", is_unknown ? "unknown" : head->cost.ptr);
-    } else if (outcome->error.retry_after_ms > 0) {
-        (void)snprintf(head->retry_after, sizeof head->retry_after, "%lld",
-                       (long long)(outcome->error.retry_after_ms + 999) / 1000);
-        add_header(head, "Retry-After", head->retry_after);
-    }
-}
-
 static void log_call(const struct chat_call *chat, const struct llm_outcome *outcome)
 {
     log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
@@ -256,6 +182,7 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     struct chat_call *chat            = context;
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
     int http                          = 200;
+    guard_settle(chat->service->guard, &chat->fund, &outcome->usage);
     if (outcome->is_ok) {
         const struct answer_print how = {.model        = chat->request->model,
                                          .is_simulated = outcome->is_simulated};
@@ -263,12 +190,12 @@ static void on_done(const struct llm_outcome *outcome, void *context)
         if (chat->embed) embed_print_openai(outcome, chat->request, &w);
         if (chat->call) answer_print_openai(outcome->answer, &how, &w);
     } else {
-        http         = http_of(&outcome->error);
-        bool is_open = outcome->error.class == LLM_ERROR_BREAKER;
-        print_error(&body, http, is_open ? "breaker_open" : code_of(http), outcome->error.text);
+        http = llm_reply_http(&outcome->error);
+        llm_reply_put_error(&body, http, llm_reply_error_code(&outcome->error),
+                            outcome->error.text);
     }
-    struct head head;
-    fill_head(&head, outcome);
+    struct llm_reply_head head;
+    llm_reply_fill_head(&head, outcome);
     const struct subscriber_answer answer = {.call         = chat->number,
                                              .http_status  = (uint32_t)http,
                                              .headers      = head.list,
@@ -279,6 +206,65 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     log_call(chat, outcome);
     buf_done(&head.cost);
     chat_call_free(chat);
+}
+
+/* --- the beginning -----------------------------------------------------------------------------
+ */
+
+static void start(struct chat_call *chat)
+{
+    struct pipeline *pipeline = chat->service->pipeline;
+    if (chat->is_embedding) {
+        chat->embed =
+            embed_start(pipeline, chat->request, chat->route, chat->deadline_ms, on_done, chat);
+    } else {
+        chat->call =
+            llm_call_start(pipeline, chat->request, chat->route, chat->deadline_ms, on_done, chat);
+    }
+}
+
+/* Its budgets have said whether it may go. */
+static void on_funded(enum guard_verdict verdict, const struct guard_refusal *refusal,
+                      void *context)
+{
+    struct chat_call *chat = context;
+    if (verdict == GUARD_GO) {
+        start(chat);
+        return;
+    }
+    const struct llm_outcome outcome = {
+        .error    = llm_charge_error(verdict, refusal),
+        .provider = "",
+        .usage    = PB__USAGE__INIT,
+    };
+    on_done(&outcome, chat);
+}
+
+/* Goes, or asks its budgets first; what they say comes later. The HTTP status that refuses it, or
+ * 200. */
+static int begin(struct chat_call *chat, const Pb__LlmOpen *open, struct error *reterr)
+{
+    Pb__ReserveBudgets asked = PB__RESERVE_BUDGETS__INIT;
+    Pb__ModelPrice price     = PB__MODEL_PRICE__INIT;
+    llm_charge_fill(open, chat->body, chat->is_embedding, &asked);
+    if (!llm_charge_labels(open, chat->arena, &asked)) {
+        (void)fail(reterr, STATUS_INVALID_ARGUMENT,
+                   "Tutti-Labels: at most %d of KEY=VALUE, with commas between them",
+                   LLM_CHARGE_LABELS_MAX);
+        return 400;
+    }
+    bool is_priced = catalog_dearest(chat->service->catalog, chat->route, &price.input_picos,
+                                     &price.output_picos);
+    if (is_priced) asked.price = &price;
+    asked.model                = arena_printf(chat->arena, STR_FMT, STR_ARG(chat->request->model));
+    chat->fund                 = (struct guard_fund){.decided = on_funded, .context = chat};
+    enum guard_verdict verdict = guard_reserve(chat->service->guard, &asked, &chat->fund);
+    if (verdict == GUARD_UNKNOWN) {
+        (void)fail(reterr, STATUS_UNAVAILABLE, "the budgets cannot be asked now");
+        return 503;
+    }
+    if (verdict == GUARD_GO) start(chat);
+    return 200;
 }
 
 /* --- Open --------------------------------------------------------------------------------------
@@ -303,7 +289,7 @@ static status carry(struct rpc_call *call, loop_post_fn *run, struct error *rete
 static void refuse(struct rpc_call *call, int http, const char *text)
 {
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    print_error(&body, http, code_of(http), str_from(text));
+    llm_reply_put_error(&body, http, llm_reply_code(http), str_from(text));
     Pb__LlmOpened *opened = call->response;
     Pb__LlmAnswer answer  = PB__LLM_ANSWER__INIT;
     answer.http_status    = (uint32_t)http;
@@ -328,8 +314,7 @@ static status read_request(struct chat_call *chat, const Pb__LlmOpen *open, stru
 }
 
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
-static int admit(struct chat_call *chat, const Pb__LlmOpen *open,
-                 const struct llm_route **ret_route, struct error *reterr)
+static int admit(struct chat_call *chat, const Pb__LlmOpen *open, struct error *reterr)
 {
     str text                        = {.ptr = (const char *)open->body.data, .len = open->body.len};
     const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
@@ -341,8 +326,8 @@ static int admit(struct chat_call *chat, const Pb__LlmOpen *open,
         return 501;
     }
     const char *near = NULL;
-    *ret_route = catalog_find(chat->service->catalog, chat->request->model, &chat->scratch, &near);
-    if (*ret_route) return 200;
+    chat->route = catalog_find(chat->service->catalog, chat->request->model, &chat->scratch, &near);
+    if (chat->route) return 200;
     (void)fail(reterr, STATUS_NOT_FOUND, "there is no model `" STR_FMT "`%s%s%s",
                STR_ARG(chat->request->model), near ? "; did you mean `" : "", near ? near : "",
                near ? "`?" : "");
@@ -375,22 +360,16 @@ static void on_open(void *context)
         refuse(call, 503, "this llm-proxy takes no more calls now");
         return;
     }
-    struct error error            = {};
-    struct chat_call *chat        = chat_call_new(service, subscriber);
-    const struct llm_route *route = NULL;
-    int http                      = admit(chat, open, &route, &error);
+    struct error error     = {};
+    struct chat_call *chat = chat_call_new(service, subscriber);
+    chat->is_embedding     = is_embedding(open);
+    chat->deadline_ms      = llm_deadline_ms(open->deadline_us);
+    int http               = admit(chat, open, &error);
+    if (http == 200) http = begin(chat, open, &error);
     if (http != 200) {
         refuse(call, http, error.text);
         chat_call_free(chat);
         return;
-    }
-    int64_t deadline_ms = llm_deadline_ms(open->deadline_us);
-    if (is_embedding(open)) {
-        chat->embed =
-            embed_start(service->pipeline, chat->request, route, deadline_ms, on_done, chat);
-    } else {
-        chat->call =
-            llm_call_start(service->pipeline, chat->request, route, deadline_ms, on_done, chat);
     }
     Pb__LlmOpened *opened = call->response;
     opened->call          = chat->number;

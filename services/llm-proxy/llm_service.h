@@ -15,8 +15,9 @@
 
 struct llm_service;
 
+/** `guard`: of the budgets that calls are charged to. All are borrowed; the service is owned. */
 struct llm_service *llm_service_new(struct loop *loop, struct pipeline *pipeline,
-                                    const struct catalog *catalog); /* owned */
+                                    struct guard *guard, const struct catalog *catalog);
 void llm_service_freep(struct llm_service **service);
 
 /** Refuses new calls; answers those under way. On the loop. */

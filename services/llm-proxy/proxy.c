@@ -129,11 +129,11 @@ static status start_worker(struct proxy *proxy, const struct catalog *catalog, s
 
 static status start_server(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
 {
-    proxy->service                      = llm_service_new(proxy->loop, proxy->pipeline, catalog);
-    const struct rpc_service services[] = {{.descriptor = &pb__llm__descriptor,
-                                            .methods    = llm_service_methods,
-                                            .context    = proxy->service},
-                                           {}};
+    proxy->service = llm_service_new(proxy->loop, proxy->pipeline, proxy->guard, catalog);
+    const struct rpc_service services[]     = {{.descriptor = &pb__llm__descriptor,
+                                                .methods    = llm_service_methods,
+                                                .context    = proxy->service},
+                                               {}};
     const struct rpc_server_options options = {
         .url      = proxy->options.listen,
         .long_url = proxy->options.long_listen,
@@ -179,7 +179,7 @@ static void begin_drain(void *context)
 static size_t count_busy(void *context)
 {
     struct proxy *proxy = context;
-    return llm_service_busy(proxy->service);
+    return llm_service_busy(proxy->service) + guard_unsettled(proxy->guard);
 }
 
 static void drain(struct proxy *proxy)

@@ -156,6 +156,7 @@ void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *asked, int64_t n
                     struct ledger_answer *ret_answer)
 {
     static const Pb__ModelPrice nothing = PB__MODEL_PRICE__INIT;
+    CLEANUP(buf_done) struct buf text   = buf_init(LEDGER_REASON_MAX - 1);
     struct ledger_ask none              = {.number = asked->number};
     const struct ledger_ask *before     = map_get(ledger->asks, str_from(asked->job));
     if (before) {
@@ -172,7 +173,11 @@ void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *asked, int64_t n
     ledger->next_sequence++;
     ask->holder->heard_us = now_us;
     if (!asked->price && ledger_needs_price(ask)) {
-        refuse(ask, "the model has no price, so a budget of money cannot be charged", ret_answer);
+        (void)buf_printf(&text,
+                         "the model `%.100s` has no price, so a budget of money cannot be "
+                         "charged: name its price in `llm.prices`",
+                         asked->model);
+        refuse(ask, text.ptr, ret_answer);
         ledger_ask_drop(ledger, ask);
         return;
     }

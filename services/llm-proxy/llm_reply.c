@@ -1,0 +1,99 @@
+#include "llm-proxy/llm_reply.h"
+
+#include "base/assert.h"
+#include "base/money.h"
+#include "json/json_write.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BUDGET_EXCEEDED "budget_exceeded"
+
+int llm_reply_http(const struct llm_error *error)
+{
+    switch (error->class) {
+    case LLM_ERROR_CONNECT:
+    case LLM_ERROR_SERVER: return 502;
+    case LLM_ERROR_TIMEOUT: return 504;
+    case LLM_ERROR_BREAKER:
+    case LLM_ERROR_OVERLOADED: return 503;
+    case LLM_ERROR_LIMIT:
+    case LLM_ERROR_RATE_LIMITED:
+    case LLM_ERROR_QUOTA: return 429;
+    case LLM_ERROR_BUDGET: return error->http_status > 0 ? (int)error->http_status : 429;
+    case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
+    case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
+    case LLM_ERROR_CLASS_COUNT: break;
+    }
+    return 502;
+}
+
+const char *llm_reply_code(int http)
+{
+    switch (http) {
+    case 402: return "price_unknown";
+    case 404: return "model_not_found";
+    case 429: return "rate_limited";
+    case 502: return "upstream_error";
+    case 503: return "overloaded";
+    case 504: return "upstream_timeout";
+    default: return "invalid_request";
+    }
+}
+
+const char *llm_reply_error_code(const struct llm_error *error)
+{
+    int http = llm_reply_http(error);
+    if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
+    return error->class == LLM_ERROR_BUDGET && http == 429 ? BUDGET_EXCEEDED : llm_reply_code(http);
+}
+
+/* Users of other gateways know what a spent budget is by its type. */
+static const char *type_of(int http, const char *code)
+{
+    if (strcmp(code, BUDGET_EXCEEDED) == 0) return code;
+    return http >= 500 ? "server_error" : "invalid_request_error";
+}
+
+void llm_reply_put_error(struct buf *out, int http, const char *code, str message)
+{
+    struct json_writer w = json_writer_init(out);
+    json_begin_object(&w);
+    json_member(&w, "error");
+    json_begin_object(&w);
+    json_put_text(&w, "message", message);
+    json_put_text(&w, "type", str_from(type_of(http, code)));
+    json_member(&w, "param");
+    json_write_null(&w);
+    json_put_text(&w, "code", str_from(code));
+    json_end_object(&w);
+    json_end_object(&w);
+}
+
+static void add_header(struct llm_reply_head *head, const char *name, const char *value)
+{
+    ASSERT(head->count < LLM_REPLY_HEADERS_MAX);
+    Pb__LlmHeader *header = &head->items[head->count];
+    pb__llm_header__init(header);
+    header->name              = name;
+    header->value             = value;
+    head->list[head->count++] = header;
+}
+
+void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
+{
+    *head = (struct llm_reply_head){.cost = buf_init(MONEY_TEXT_MAX)};
+    (void)snprintf(head->tries, sizeof head->tries, "%u", outcome->tries);
+    add_header(head, "Tutti-Attempts", head->tries);
+    if (*outcome->provider) add_header(head, "Tutti-Provider", outcome->provider);
+    if (outcome->is_simulated) add_header(head, "Tutti-Simulated", "true");
+    if (outcome->is_ok) {
+        bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+        (void)money_print(outcome->usage.cost_usd_nanos, &head->cost);
+        add_header(head, "Tutti-Cost-Usd", is_unknown ? "unknown" : head->cost.ptr);
+    } else if (outcome->error.retry_after_ms > 0) {
+        (void)snprintf(head->retry_after, sizeof head->retry_after, "%lld",
+                       (long long)(outcome->error.retry_after_ms + 999) / 1000);
+        add_header(head, "Retry-After", head->retry_after);
+    }
+}

@@ -1,0 +1,30 @@
+/** llm_reply: how the outcome of a call looks to a client of OpenAI's API: status, headers, errors.
+ */
+#ifndef LLM_PROXY_LLM_REPLY_H
+#define LLM_PROXY_LLM_REPLY_H
+
+#include "base/buf.h"
+#include "llm-proxy/call.h"
+#include "llm.pb-c.h"
+
+enum { LLM_REPLY_HEADERS_MAX = 6, LLM_REPLY_NUMBER_MAX = 32 /* bytes */ };
+
+/** The status of a failure, and its code; the code of a status where that says it all. */
+int llm_reply_http(const struct llm_error *error);
+const char *llm_reply_error_code(const struct llm_error *error);
+const char *llm_reply_code(int http);
+
+/** Appends the body of an error. */
+void llm_reply_put_error(struct buf *out, int http, const char *code, str message);
+
+/** Headers of an answer. Not to be copied; `cost` is owned. */
+struct llm_reply_head {
+    Pb__LlmHeader items[LLM_REPLY_HEADERS_MAX];
+    Pb__LlmHeader *list[LLM_REPLY_HEADERS_MAX];
+    size_t count;
+    char tries[LLM_REPLY_NUMBER_MAX], retry_after[LLM_REPLY_NUMBER_MAX];
+    struct buf cost;
+};
+void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
+
+#endif
