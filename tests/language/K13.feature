@@ -202,3 +202,47 @@ Feature: K13 retry
     Then the task stop should run 2 times
     And the workflow should fault
     And the run should have taken 20 seconds
+
+  @core
+  Scenario Outline: limit.duration ends an attempt that is at work (A6)
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k13-within, version: '1.0.0' }
+      do:
+        - attempt: <task>
+      """
+    And the server answers GET /x never
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://serverlessworkflow.io/spec/1.0.0/errors/timeout
+      status: 408
+      """
+    And the run should have taken <time> seconds
+    And the task <name> should run <runs> times
+
+    Examples:
+      | time | name  | runs | task |
+      | 35   | pause | 1    | { try: [ { pause: { wait: PT1M } } ], catch: { retry: { limit: { duration: PT35S } } } } |
+      | 35   | pause | 3    | { try: [ { pause: { wait: PT1M } } ], catch: { retry: { delay: PT5S, limit: { attempt: { duration: PT10S }, duration: PT35S } } } } |
+      | 35   | pause | 1    | { do: [ { pause: { wait: PT1M } } ], metadata: { tutti: { retry: { limit: { duration: PT35S } } } } } |
+
+  Scenario Outline: What is no policy is refused
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k13-refused, version: '1.0.0' }
+      do:
+        - attempt: { try: [ { a: { set: { x: 1 } } } ], catch: { retry: <retry> } }
+      """
+    Then the workflow should be refused with <code> at line 3
+
+    Examples:
+      | retry                                                        | code |
+      | { jitter: { from: PT1S } }                                   | V06  |
+      | { jitter: { from: PT2S, to: PT1S } }                         | V07  |
+      | { backoff: {} }                                              | V06  |
+      | { backoff: { constant: {}, linear: {} } }                    | V06  |
+      | { backoff: { exponential: { multiplier: 0.5 } } }            | V06  |
+      | { limit: { attempt: { count: -1 } } }                        | V06  |
+      | { limit: { count: 3 } }                                      | V04  |
+      | { delay: 5s }                                                | V07  |

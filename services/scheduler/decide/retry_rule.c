@@ -10,7 +10,7 @@ struct retry_choice retry_by_plan(const struct decide_env *env, const struct ret
     if (wait_us < failed->wait_min_us) wait_us = failed->wait_min_us;
 
     int64_t due_us = decide_after(env, wait_us);
-    if (failed->until_us != 0 && due_us > failed->until_us) {
+    if (failed->until_us != 0 && due_us >= failed->until_us) {
         return (struct retry_choice){.verdict = RETRY_SPENT};
     }
     return (struct retry_choice){.verdict = RETRY_AGAIN, .due_us = due_us};
@@ -59,16 +59,30 @@ status retry_by_rule(struct scene *scene, const struct retry_rule *rule,
     return STATUS_OK;
 }
 
-status retry_deadlines(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
-                       int64_t *ret_attempt_us, int64_t *ret_until_us, json *ret_error)
+/* 0: the rule names no such time. */
+static int64_t after(int64_t start_us, int64_t duration_us)
+{
+    const struct decide_env from_start = {.now_us = start_us};
+    return duration_us ? decide_after(&from_start, duration_us) : 0;
+}
+
+status retry_end(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
+                 int64_t *ret_until_us, json *ret_error)
+{
+    int64_t total_us = 0;
+    TRY(scene_duration(scene, &rule->total_duration, &total_us, ret_error));
+    *ret_until_us = after(start_us, total_us);
+    return STATUS_OK;
+}
+
+status retry_attempt_end(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
+                         int64_t until_us, int64_t *ret_attempt_us, json *ret_error)
 {
     int64_t attempt_us = 0;
-    int64_t total_us   = 0;
     TRY(scene_duration(scene, &rule->attempt_duration, &attempt_us, ret_error));
-    TRY(scene_duration(scene, &rule->total_duration, &total_us, ret_error));
-    const struct decide_env from_start = {.now_us = start_us};
-    *ret_attempt_us                    = attempt_us ? decide_after(&from_start, attempt_us) : 0;
-    *ret_until_us                      = total_us ? decide_after(&from_start, total_us) : 0;
+    int64_t end_us  = after(start_us, attempt_us);
+    bool is_earlier = until_us != 0 && (end_us == 0 || until_us < end_us);
+    *ret_attempt_us = is_earlier ? until_us : end_us;
     return STATUS_OK;
 }
 

@@ -31,9 +31,12 @@ status retry_by_rule(struct scene *scene, const struct retry_rule *rule,
 struct retry_choice retry_by_plan(const struct decide_env *env, const struct retry_plan *plan,
                                   const struct retry_case *failed);
 
-/** When an attempt that starts at `start_us` must have ended (0: never), and when all of them. */
-status retry_deadlines(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
-                       int64_t *ret_attempt_us, int64_t *ret_until_us, json *ret_error);
+/** When all attempts must have ended of which the first starts at `start_us`; 0: never. */
+status retry_end(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
+                 int64_t *ret_until_us, json *ret_error);
+/** When the attempt that starts at `start_us` must have ended, by `until_us` at last; 0: never. */
+status retry_attempt_end(struct scene *scene, const struct retry_rule *rule, int64_t start_us,
+                         int64_t until_us, int64_t *ret_attempt_us, json *ret_error);
 
 /** The rule of its own (E8) by which a task in the engine is entered again; NULL: none. That of a
  * `call` is its job's. */

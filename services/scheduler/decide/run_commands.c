@@ -161,7 +161,8 @@ static json timeout_new(const struct task *task, const char *detail)
     return error_new(ERROR_TIMEOUT, 0, str_from(detail), str_from(task->reference));
 }
 
-/* limit.attempt.duration: what failed is the list, so that the catch sees it as its error. */
+/* limit.attempt.duration, or limit.duration: what failed is the list, so that the catch sees it as
+ * its error. */
 static void attempt_end(struct decision *decision, struct activation *activation)
 {
     const struct task *task   = activation_task(decision->run, activation);
@@ -170,7 +171,9 @@ static void attempt_end(struct decision *decision, struct activation *activation
     bool is_try               = task->kind == TASK_TRY;
     if (within && within->state == TASK_UNDOING) return; /* it has failed already */
     if (is_try && (!within || list->kind != SCOPE_BODY)) return;
-    json error = timeout_new(task, "the attempt took longer than limit.attempt.duration");
+    bool is_all = is_past(activation->retry_until_us, decision->env->now_us);
+    json error  = timeout_new(task, is_all ? "the attempts took longer than limit.duration"
+                                           : "the attempt took longer than limit.attempt.duration");
     if (is_try) {
         task_fault_finally(decision, within, error);
     } else {

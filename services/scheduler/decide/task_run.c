@@ -28,10 +28,14 @@ static status times_prepare(struct scene *scene, struct event *started, json *re
     const struct retry_rule *rule = task->has_own_retry ? task->retry : NULL;
     if (task->kind == TASK_TRY) rule = task->try_.retry;
     if (!rule) return STATUS_OK;
-    TRY(retry_deadlines(scene, rule, scene->env->now_us, &started->attempt_deadline_us,
-                        &started->retry_until_us, ret_error));
-    if (task->kind == TASK_CALL) started->attempt_deadline_us = 0; /* its job's, from the lease */
-    return STATUS_OK;
+    int64_t now_us = scene->env->now_us;
+    TRY(retry_end(scene, rule, now_us, &started->retry_until_us, ret_error));
+    if (task->kind == TASK_CALL) { /* an attempt's own end is its job's, from the lease */
+        started->attempt_deadline_us = started->retry_until_us;
+        return STATUS_OK;
+    }
+    return retry_attempt_end(scene, rule, now_us, started->retry_until_us,
+                             &started->attempt_deadline_us, ret_error);
 }
 
 /* All that task.started says: transformed input, times, what its kind needs. */
@@ -293,9 +297,9 @@ static bool retry_itself(struct decision *decision, struct activation *activatio
     struct retry_choice choice     = {};
     json wrong                     = json_invalid();
     int64_t attempt_us             = 0;
-    int64_t until_us               = 0;
     if (retry_by_rule(&scene, rule, &failed, &choice, &wrong) != STATUS_OK ||
-        retry_deadlines(&scene, rule, choice.due_us, &attempt_us, &until_us, &wrong) != STATUS_OK) {
+        retry_attempt_end(&scene, rule, choice.due_us, failed.until_us, &attempt_us, &wrong) !=
+            STATUS_OK) {
         json_replace(error, wrong);
         return false;
     }

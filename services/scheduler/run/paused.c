@@ -58,7 +58,9 @@ static void deadline_renew(int64_t *deadline_us, int64_t started_us, int64_t now
 static void deadlines_renew(struct run *run, struct activation *activation, int64_t now_us)
 {
     if (activation->retry_until_us != 0) {
+        bool is_end = activation->attempt_deadline_us == activation->retry_until_us;
         activation->retry_until_us += now_us - activation->started_us;
+        if (is_end) activation->attempt_deadline_us = activation->retry_until_us;
     }
     deadline_renew(&run->deadline_us, run->started_us, now_us);
     for (struct activation *a = activation; a; a = activation_parent(run, a)) {

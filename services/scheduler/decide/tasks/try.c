@@ -82,10 +82,9 @@ static status retry(struct scene *scene, const struct activation *activation, bo
     const struct retry_case failed = {activation->attempt, activation->retry_until_us, 0};
     struct retry_choice choice     = {};
     int64_t attempt_us             = 0;
-    int64_t until_us               = 0;
     TRY(retry_by_rule(scene, rule, &failed, &choice, ret_error));
     if (choice.verdict != RETRY_AGAIN) return STATUS_OK;
-    TRY(retry_deadlines(scene, rule, choice.due_us, &attempt_us, &until_us, ret_error));
+    TRY(retry_attempt_end(scene, rule, choice.due_us, failed.until_us, &attempt_us, ret_error));
     *ret_again = true;
     *ret_event = (struct event){
         .kind                = EVENT_TASK_RETRIED,
