@@ -44,7 +44,9 @@ static void with_read(struct reader *reader, json value, void *target)
     struct draft *draft = target;
     draft->has_with     = true;
     if (!draft->function) return;
-    if (!expect_kind(reader, value, JSON_OBJECT, "`with`")) return;
+    bool is_undo_name = draft->names->is_undo_name;
+    if (is_undo_name && !draft->function->task) return; /* what no workflow made has its own form */
+    if (!is_undo_name && !expect_kind(reader, value, JSON_OBJECT, "`with`")) return;
     uint32_t secrets = reader->secret_expressions;
     /* Else it is the input of a task, or what an agent begins with: both are stored. */
     bool is_job        = draft->function->task == NULL && draft->task.kind != TASK_AGENT;

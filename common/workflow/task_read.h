@@ -31,6 +31,7 @@ struct task_names {
     uint32_t count;
     bool is_concurrent; /* branches of a fork: they neither see nor follow each other */
     bool is_undo;       /* of a compensation: no part of the task that it undoes */
+    bool is_undo_name;  /* which is the name of a function */
     bool is_closed;     /* its tasks do not see what stands around: a function, an extension */
 };
 

@@ -33,14 +33,16 @@ void saga_read(struct reader *reader, json value, void *target)
     boolean_read(reader, value, &task->is_saga);
 }
 
-/* The name of a function is short for a list with one call of it. Owned. */
+/* The name of a function is short for a list with one call of it, on what compensations have as
+ * input: the output of what is undone. Owned. */
 static json call_new(json name)
 {
-    json task = json_object_new(1);
+    json task = json_object_new(2);
     json item = json_object_new(1);
     json list = json_array_new(1);
     json_object_put_text(&task, "call",
                          json_text_new(json_str(name))); /* a frozen one is not shared */
+    json_object_put_text(&task, "with", json_text_from("${ . }"));
     json_object_put(&item, json_str(name), task);
     json_array_push(&list, item);
     return list;
@@ -52,6 +54,7 @@ void compensate_read(struct reader *reader, json value, void *target)
     struct compensation *compensation = &task->compensation;
     const struct scope_variable error = {.name = "error", .task = task->index, .kind = SCOPE_ERROR};
     const struct scope outer          = reader->scope;
+    bool is_name                      = json_is(value, JSON_TEXT);
     if (task->is_compensation) {
         refuse_in_undo(reader, "compensate");
         return;
@@ -60,7 +63,7 @@ void compensate_read(struct reader *reader, json value, void *target)
         compensation->by = COMPENSATE_NEVER;
         return;
     }
-    if (json_is(value, JSON_TEXT)) {
+    if (is_name) {
         value                                    = json_freeze(call_new(value));
         reader_hold(reader, HOLDING_JSON)->value = value;
     }
@@ -75,7 +78,9 @@ void compensate_read(struct reader *reader, json value, void *target)
     reader->scope            = scope_extend(reader, &error, 1);
     struct task_names *names = task_list_read(reader, value, &compensation->tasks, reader->scope);
     reader->scope            = outer;
-    if (names) names->is_undo = true;
+    if (!names) return;
+    names->is_undo      = true;
+    names->is_undo_name = is_name;
 }
 
 /* --- tutti.compensate ------------------------------------------------------------------------- */

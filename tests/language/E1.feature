@@ -330,3 +330,88 @@ Feature: E1 sagas
         - a: { set: { n: 1 }, metadata: { tutti: { saga: true } } }
       """
     Then the workflow should be refused with V30 at line 3, column 46
+
+  Scenario: A function of the document undoes by its name, with the output of what it undoes
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-name, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      use: { functions: { cancel: { call: http, with: { method: post, endpoint: 'http://shop.test/cancel', body: '${ . }' } } } }
+      do:
+        - room: { set: { id: 7 }, metadata: { tutti: { compensate: cancel } } }
+        - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers POST /cancel with status 204
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      status: 402
+      """
+    And request 1 should be:
+      """yaml
+      body: { id: 7 }
+      """
+
+  Scenario: Terminating a run undoes nothing
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-terminate, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - room: { set: { id: 7 }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: post, endpoint: 'http://shop.test/undo' } } } ] } } }
+        - wait: { listen: { to: { one: { with: { type: never } } } } }
+      """
+    When the workflow is executed
+    Then the run should be waiting
+    When the run is terminated
+    Then the run should be terminated
+    And the server should get 0 requests
+
+  Scenario: Iterations are undone one by one, the last first
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-loop, version: '1.0.0', metadata: { tutti: { saga: true } } }
+      do:
+        - all:
+            for: { in: '[ 1, 2, 3 ]' }
+            do:
+              - one: { set: { n: '${ $item }' }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: post, endpoint: 'http://shop.test/undo', body: '${ $output }' } } } ] } } }
+        - pay: { raise: { error: { type: 'https://shop.test/errors/broke', status: 402 } } }
+      """
+    And the server answers POST /undo with status 204
+    When the workflow is executed
+    Then the workflow should fault
+    And request 1 should be:
+      """yaml
+      body: { n: 3 }
+      """
+    And request 2 should be:
+      """yaml
+      body: { n: 2 }
+      """
+    And request 3 should be:
+      """yaml
+      body: { n: 1 }
+      """
+    And the server should get 3 requests
+
+  Scenario Outline: An error that does not leave the saga undoes nothing, one that leaves a saga around undoes what is within
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e1-leaves, version: '1.0.0'<saga> }
+      do:
+        - trip:
+            metadata: { tutti: { saga: true } }
+            do:
+              - room: { set: { id: 7 }, metadata: { tutti: { compensate: [ { no: { call: http, with: { method: post, endpoint: 'http://shop.test/undo' } } } ] } } }
+              - tried: { try: [ { no: { raise: { error: { type: 'https://shop.test/e', status: 500 } } } } ], catch: {} }
+        - after: <after>
+      """
+    And the server answers POST /undo with status 204
+    When the workflow is executed
+    Then the workflow should <end>
+    And the server should get <requests> requests
+
+    Examples:
+      | saga                                    | after                                                           | end      | requests |
+      |                                         | { set: { n: 1 } }                                               | complete | 0        |
+      |                                         | { raise: { error: { type: 'https://shop.test/e', status: 500 } } } | fault | 0        |
+      | , metadata: { tutti: { saga: true } }   | { raise: { error: { type: 'https://shop.test/e', status: 500 } } } | fault | 1        |
