@@ -3,6 +3,7 @@
 #include "scheduler/run/agent.h"
 #include "scheduler/run/place.h"
 #include "scheduler/run/undo.h"
+#include "json/json_text.h"
 
 enum { KEY_MAX = 8192 /* bytes: an own key, a reference of 64 levels, two chains */, PASS_ONE = 1 };
 
@@ -287,12 +288,27 @@ static uint32_t rejections_of(const struct run *run, const struct activation *ac
     return sum;
 }
 
+static json key_of_own(const struct run *run, const struct activation *activation, json own)
+{
+    return key_new(run, activation, own, rejections_of(run, activation));
+}
+
+static json keys_new(const struct run *run, const struct activation *activation, json own)
+{
+    CLEANUP(json_unrefp) json keys = json_array_new(json_count(own));
+    for (size_t i = 0; i < json_count(own); i++) {
+        json_array_push(&keys, key_of_own(run, activation, json_at(own, i)));
+    }
+    return json_to_text_new(keys);
+}
+
 json job_key_new(const struct run *run, const struct activation *activation, json own)
 {
+    if (json_is(own, JSON_ARRAY)) return keys_new(run, activation, own);
     const struct place place         = place_of(run_scope(run, activation->scope));
     const struct activation *undoing = activation->undo ? activation : undoing_around(run, &place);
     if (undoing && own.kind != JSON_TEXT) return undo_key_new(run, activation, undoing);
-    return key_new(run, activation, own, rejections_of(run, activation));
+    return key_of_own(run, activation, own);
 }
 
 bool job_was_refused(const struct run *run, const struct activation *activation)

@@ -10,6 +10,9 @@
  * when it was undone.
  *
  *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation
+ *
+ * If the workflow names a list, one key for each item of what is sent, the key is that list as a
+ * JSON text, each of its keys made as above.
  */
 #ifndef SCHEDULER_JOB_KEY_H
 #define SCHEDULER_JOB_KEY_H
@@ -20,7 +23,8 @@
 
 enum {
     REFERENCE_MAX      = 8192, /* bytes: 64 levels of names */
-    JOB_KEY_OWN_MAX    = 512,  /* bytes of what the workflow names */
+    JOB_KEY_OWN_MAX    = 512,  /* bytes of what the workflow names, of each in a list */
+    JOB_KEY_ITEMS_MAX  = 1024, /* of a list */
     ITERATION_TEXT_MAX = 1024, /* bytes: indexes of up to RUN_DEPTH_MAX loops */
 };
 
@@ -40,7 +44,8 @@ bool reference_put(const struct run *run, const struct activation *activation, s
 /** As a text, owned; JSON_INVALID: it is that of the definition. */
 json reference_new(const struct run *run, const struct activation *activation);
 
-/** The task's key; `own` is what the workflow names (JSON_INVALID: the default one). Owned. */
+/** The task's key; `own` is what the workflow names, a text or a list of them (JSON_INVALID: the
+ * default one). A text, owned. */
 json job_key_new(const struct run *run, const struct activation *activation, json own);
 
 /** Says whether an answer of this call was refused before, so that it asks anew. */

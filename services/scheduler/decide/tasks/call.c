@@ -13,17 +13,33 @@
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
-/* The key that the workflow names, as a text; JSON_INVALID: none. Owned. */
+static bool is_key(json value)
+{
+    size_t length = json_is(value, JSON_TEXT) ? json_str(value).len : 0;
+    return length > 0 && length <= JOB_KEY_OWN_MAX;
+}
+
+/* null would be the same key for every run that lacks what the key is made of. */
+static bool is_key_or_keys(json value)
+{
+    if (!json_is(value, JSON_ARRAY)) return is_key(value);
+    size_t count = json_count(value);
+    bool is_fine = count > 0 && count <= JOB_KEY_ITEMS_MAX;
+    for (size_t i = 0; is_fine && i < count; i++) is_fine = is_key(json_at(value, i));
+    return is_fine;
+}
+
+/* The key that the workflow names, a text, or a list of them, one for each item of what is sent;
+ * JSON_INVALID: none. Owned. */
 static status own_key(struct scene *scene, json *ret_key, json *ret_error)
 {
     const struct template *template = scene->task->idempotency_key;
     if (!template) return STATUS_OK;
     CLEANUP(json_unrefp) json key = json_invalid();
     TRY(scene_eval(scene, template, scene->input, &key, ret_error));
-    if (!json_is(key, JSON_TEXT)) json_replace(&key, json_to_text_new(key));
-    size_t length = json_str(key).len;
-    if (length == 0 || length > JOB_KEY_OWN_MAX) {
-        return scene_fail(scene, ERROR_VALIDATION, "idempotencyKey: needs 1 to 512 bytes",
+    if (!is_key_or_keys(key)) {
+        return scene_fail(scene, ERROR_VALIDATION,
+                          "idempotencyKey: a text of 1 to 512 bytes, or 1 to 1024 of them",
                           ret_error);
     }
     *ret_key = json_take(&key);
