@@ -88,3 +88,49 @@ Feature: K14 raise
       | { error: { type: 'https://x.test/e', status: 400, code: 7 } } | V04 |
       | { error: unknown }                                   | V13  |
       | {}                                                   | V06  |
+
+  Scenario Outline: What is computed and is no error is an expression error
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k14-computed, version: '1.0.0' }
+      do:
+        - check: { raise: { error: { type: <type>, status: <status> } } }
+      """
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://serverlessworkflow.io/spec/1.0.0/errors/expression
+      status: 400
+      instance: /do/0/check
+      """
+
+    Examples:
+      | type              | status          |
+      | '${ .nothing }'   | 400             |
+      | '${ 7 }'          | 400             |
+      | https://x.test/e  | '${ "400" }'    |
+      | https://x.test/e  | '${ .nothing }' |
+      | https://x.test/e  | '${ 4000 }'     |
+
+  Scenario: Computed words are shown, whatever they are
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k14-words, version: '1.0.0' }
+      do:
+        - check: { raise: { error: { type: '${ .type }', status: '${ .status }', title: '${ .n }', detail: '${ .nothing }', instance: '${ .at }' } } }
+      """
+    And given the workflow input is:
+      """yaml
+      type: https://x.test/e
+      status: 499
+      n: 3
+      at: /my/place
+      """
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://x.test/e
+      status: 499
+      title: '3'
+      instance: /my/place
+      """

@@ -168,3 +168,51 @@ Feature: W6 use.extensions
       do: [ { a: { set: { b: 1 } } } ]
       """
     Then the workflow should be accepted with warning V43 at line 2, column 24
+
+  Scenario Outline: Each kind of task, and no other
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: w6-kinds, version: '1.0.0' }
+      use:
+        extensions:
+          - mine: { extend: <kind>, when: '$task.name == "task"', before: [ { note: { do: [], export: { as: '{ seen: "<kind>" }' } } } ] }
+          - other: { extend: composite, when: '$task.name == "task"', before: [ { none: { do: [], export: { as: '{ seen: "other" }' } } } ] }
+      do:
+        - attempt: { try: [ { task: <task> } ], catch: {} }
+        - look: { do: [], output: { as: $context.seen } }
+      """
+    And the server answers GET /x with status 200
+    When the workflow is executed
+    And the signal go is sent
+    Then the workflow should complete with output:
+      """yaml
+      <kind>
+      """
+
+    Examples:
+      | kind   | task |
+      | call   | { call: http, with: { method: get, endpoint: 'http://w6.test/x' } } |
+      | emit   | { emit: { event: { with: { type: w6.told } } } } |
+      | for    | { for: { in: '[1]' }, do: [] } |
+      | listen | { listen: { to: { one: { with: { type: go } } } } } |
+      | raise  | { raise: { error: { type: 'https://x.test/e', status: 400 } } } |
+      | set    | { set: { a: 1 } } |
+      | switch | { switch: [ { d: { then: continue } } ] } |
+      | try    | { try: [], catch: {} } |
+      | wait   | { wait: { seconds: 0 } } |
+
+  @http
+  Scenario: A run of another workflow is a kind of its own
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: w6-run, version: '1.0.0' }
+      use: { extensions: [ { mine: { extend: run, before: [ { note: { do: [], export: { as: '{ seen: $task.name }' } } } ] } } ] }
+      do:
+        - attempt: { try: [ { child: { run: { workflow: { namespace: language, name: w6-nowhere, version: latest } } } } ], catch: {} }
+        - look: { do: [], output: { as: $context.seen } }
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      child
+      """

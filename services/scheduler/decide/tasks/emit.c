@@ -32,6 +32,26 @@ static void put_defaults(struct decision *decision, json *event)
     }
 }
 
+static const char *const texts[] = {"type", "specversion",     "id",         "source",
+                                    "time", "datacontenttype", "dataschema", "subject"};
+
+/* What is computed to null is not there. What is there is a text, and one of them has to be. */
+static status check(struct scene *scene, json *event, json *ret_error)
+{
+    char detail[128];
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        json value = json_get_text(*event, texts[i]);
+        if (json_is(value, JSON_NULL)) json_object_remove(event, str_from(texts[i]));
+        bool is_text = json_is(value, JSON_TEXT) && json_str(value).len > 0;
+        if (is_text || json_is(value, JSON_NULL) || value.kind == JSON_INVALID) continue;
+        (void)snprintf(detail, sizeof detail, "`%s` of an event is a text that is not empty",
+                       texts[i]);
+        return scene_fail(scene, ERROR_EXPRESSION, detail, ret_error);
+    }
+    if (json_get_text(*event, "type").kind != JSON_INVALID) return STATUS_OK;
+    return scene_fail(scene, ERROR_EXPRESSION, "an event needs a `type`", ret_error);
+}
+
 static void begin(struct decision *decision, struct activation *activation)
 {
     const struct task *task         = activation_task(decision->run, activation);
@@ -42,6 +62,7 @@ static void begin(struct decision *decision, struct activation *activation)
     if (code == STATUS_OK && !json_is(event, JSON_OBJECT)) {
         code = scene_fail(&scene, ERROR_EXPRESSION, "emit.event.with must yield an object", &error);
     }
+    if (code == STATUS_OK) code = check(&scene, &event, &error);
     if (code != STATUS_OK) {
         task_fault(decision, activation, error);
         return;
