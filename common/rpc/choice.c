@@ -1,5 +1,6 @@
 /* Which endpoint a call goes to. */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "rpc/client_internal.h"
 
 #include <limits.h>
@@ -123,15 +124,13 @@ static struct endpoint *endpoint_of(struct rpc_client *client, const char *owner
     if (endpoint_new(client, &address, -1, &added, NULL) != STATUS_OK) return NULL;
     (void)pthread_mutex_lock(&client->mutex);
     found = find_url(client, address.url); /* another answer may have been quicker */
-    if (!found) {
-        added->next       = client->endpoints;
-        client->endpoints = added;
-        client->endpoint_count++;
-        found = TAKE(added);
-    }
+    /* Then ours stays unused: to close it waits for callbacks, and this is one. */
+    if (found) added->parked_ms = clock_mono_ms();
+    added->next       = client->endpoints;
+    client->endpoints = added;
+    client->endpoint_count++;
     (void)pthread_mutex_unlock(&client->mutex);
-    endpoint_free(added);
-    return found;
+    return found ? found : added;
 }
 
 void client_moved(struct rpc_client *client, const Pb__Moved *moved)

@@ -195,6 +195,7 @@ static void dispatch_frames(struct batch *batch, bytes data, const struct verdic
     bool is_run                = verdict.code == STATUS_OK && !verdict.is_moved;
     uint32_t room              = is_run ? room_for(batch) : 0;
     int64_t now_us             = clock_mono_us();
+    int64_t slow_us            = now_us + RPC_THREADS_SLOW_US;
     struct frame_reader reader = frame_reader_init(data, &batch->header);
 
     for (unsigned i = 0; i < batch->count; i++) {
@@ -214,6 +215,7 @@ static void dispatch_frames(struct batch *batch, bytes data, const struct verdic
     if (batch->staged && hooks->batch_end) {
         hooks->batch_end(batch->header.partition, batch->staged, hooks->context);
     }
+    if (clock_mono_us() > slow_us) rpc_threads_wake(batch->server->threads);
 }
 
 /* All lengths, before anything is run: a batch is handled as a whole or not at all. */

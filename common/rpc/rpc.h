@@ -158,6 +158,8 @@ struct rpc_hooks {
     void (*observe)(const struct rpc_observation *observation, void *context);
 };
 
+struct rpc_threads;
+
 struct rpc_server_options {
     const char *url;      /* tcp:// tls+tcp:// ipc:// abstract:// inproc://; port 0: any */
     const char *long_url; /* of long calls; NULL: rpc_long_url() of `url` */
@@ -166,6 +168,7 @@ struct rpc_server_options {
     struct rpc_identity identity;
     struct rpc_tls tls;
     struct rpc_hooks hooks;
+    struct rpc_threads *threads; /* rpc_threads.h; woken by slow handlers; may be NULL */
     int64_t drain_ms; /* how long stopping waits for open calls; 0: RPC_DRAIN_MS_DEFAULT */
 };
 

@@ -176,6 +176,7 @@ static struct rpc_server *server_new(const struct rpc_server_options *options)
     struct rpc_server *server = mem_new(1, sizeof *server);
     atomic_init(&server->references, 1);
     server->hooks    = options->hooks;
+    server->threads  = options->threads;
     server->drain_ms = options->drain_ms > 0 ? options->drain_ms : RPC_DRAIN_MS_DEFAULT;
     server->guard    = token_guard_new();
     arenas_init(&server->arenas);

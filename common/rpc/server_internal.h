@@ -22,6 +22,7 @@
 #include "rpc/frame.h"
 #include "rpc/gate.h"
 #include "rpc/methods_internal.h"
+#include "rpc/rpc_threads.h"
 #include "rpc/socket_internal.h"
 #include "rpc/token.h"
 
@@ -138,6 +139,7 @@ struct rpc_server {
     struct identity *identity;
     struct token_guard *guard;
     struct rpc_hooks hooks;
+    struct rpc_threads *threads; /* borrowed; may be NULL */
     int64_t drain_ms;
     atomic_bool is_draining;
     atomic_ullong next_call_id;

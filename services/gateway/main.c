@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "gateway/gateway.h"
+#include "rpc/rpc_threads.h"
 
 #include <unistd.h>
 
 static status serve(const struct options *options, struct error *reterr)
 {
+    (void)rpc_threads_rest();
     CLEANUP(gateway_stopp) struct gateway *gateway = NULL;
     TRY(gateway_start(options, &gateway, reterr));
     return process_wait_for_stop(reterr);

@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "http/http.h"
 #include "llm-proxy/proxy.h"
+#include "rpc/rpc_threads.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static status serve(const struct config *config, const struct options *options,
     TRY(read_catalog(config, options, &catalog, reterr));
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
+    (void)rpc_threads_rest();
 
     CLEANUP(proxy_stopp) struct proxy *proxy = NULL;
     TRY(proxy_start(options, catalog, &proxy, reterr));

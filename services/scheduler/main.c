@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "rpc/rpc_threads.h"
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
 #include "scheduler/engine/metrics.h"
@@ -143,6 +144,7 @@ static status start_server(const struct options *options, struct scheduler *sche
         .hint_url = options->hint_listen,
         .identity = identity_of(&options->rpc),
         .tls      = tls_of(&options->rpc),
+        .threads  = rpc_threads_rest(),
         .drain_ms = options->drain_ms,
     };
     return server_start(&server_options, scheduler, ret_server, reterr);

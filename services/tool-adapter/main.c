@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "http/http.h"
+#include "rpc/rpc_threads.h"
 #include "tool-adapter/adapter.h"
 
 #include <unistd.h>
@@ -13,6 +14,7 @@ static status serve(const struct options *options, struct error *reterr)
 {
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
+    (void)rpc_threads_rest();
 
     CLEANUP(adapter_stopp) struct adapter *adapter = NULL;
     TRY(adapter_start(options, &adapter, reterr));

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "function.pb-c.h"
+#include "rpc/rpc_threads.h"
 #include "system.pb-c.h"
 #include "worker/worker.h"
 #include "yaml/yaml.h"
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
         return 2;
     }
     status code = process_block_signals(&error);
+    (void)rpc_threads_rest();
     if (code == STATUS_OK) code = serve(argv[1], argc == 3 ? argv[2] : NULL, &error);
     if (code != STATUS_OK) (void)fprintf(stderr, "jobs_worker: %s\n", error.text);
     return code != STATUS_OK;

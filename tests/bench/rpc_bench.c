@@ -13,6 +13,7 @@
 #include "echo.pb-c.h"
 #include "rpc/rpc.h"
 #include "rpc/rpc_client.h"
+#include "rpc/rpc_threads.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -102,6 +103,7 @@ static int serve(const char *url)
           .services = services,
           .contract = bench_contract,
           .identity = identity("scheduler"),
+          .threads  = rpc_threads_rest(),
     };
     struct rpc_server *server = NULL;
     if (rpc_server_start(&options, &server, &error) != STATUS_OK) {
@@ -267,6 +269,7 @@ static int call(const char *endpoint, const char *method, unsigned outstanding, 
                               .contract  = bench_contract,
                               .identity  = identity("gateway"),
     };
+    (void)rpc_threads_rest();
     struct load load  = {.method = method, .message = TEST__SAYING__INIT};
     load.histogram    = calloc(BUCKETS, sizeof *load.histogram);
     load.message.data = (ProtobufCBinaryData){size, calloc(1, size)};

@@ -106,6 +106,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         .services = services,
         .identity = options->identity,
         .tls      = options->tls,
+        .threads  = options->threads,
         .drain_ms = options->drain_ms,
         .hooks    = {.context   = server,
                      .owns      = on_owns,

@@ -15,7 +15,8 @@ struct server_options {
     const char *hint_url; /* NULL: no hints */
     struct rpc_identity identity;
     struct rpc_tls tls;
-    int64_t drain_ms; /* 0: RPC_DRAIN_MS_DEFAULT */
+    struct rpc_threads *threads; /* borrowed; may be NULL */
+    int64_t drain_ms;            /* 0: RPC_DRAIN_MS_DEFAULT */
 };
 
 struct server;
