@@ -111,7 +111,7 @@ static void print_list(json answer)
     static const char *const titles[COLUMNS] = {"ASSISTANT", "VERSION", "MODEL", "DESCRIPTION"};
     print_rows(answer, titles, COLUMNS, add_row);
     if (json_is(json_get_text(answer, "next_page_token"), JSON_TEXT)) {
-        (void)printf("and more; --label KEY:VALUE shows fewer\n");
+        (void)printf("and more; --label KEY=VALUE shows fewer\n");
     }
 }
 

@@ -1,4 +1,5 @@
 /* budget: what runs may spend together. */
+#include "base/label.h"
 #include "cli/api.h"
 #include "cli/print.h"
 #include "json/json_text.h"
@@ -26,24 +27,26 @@ enum {
 
 static bool put_scope(struct json_writer *w, const char *scope)
 {
-    const char *colon  = strchr(scope, ':');
-    const char *equals = colon ? strchr(colon, '=') : NULL;
-    str kind           = colon ? (str){.ptr = scope, .len = (size_t)(colon - scope)} : (str){};
-    bool is_id         = str_is(kind, "key") || str_is(kind, "run");
+    const char *colon = strchr(scope, ':');
+    str kind          = colon ? (str){.ptr = scope, .len = (size_t)(colon - scope)} : (str){};
+    bool is_id        = str_is(kind, "key") || str_is(kind, "run");
+    bool is_label     = str_is(kind, "label");
+    str key           = {};
+    str value         = {};
     json_member(w, "scope");
     if (strcmp(scope, "namespace") == 0) {
         json_write_text(w, str_from("namespace"));
         return true;
     }
-    if (!is_id && !(str_is(kind, "label") && equals)) return false;
+    if (!is_id && !(is_label && label_read(str_from(colon + 1), &key, &value))) return false;
     json_begin_object(w);
     json_member_str(w, kind);
     if (is_id) {
         json_write_text(w, str_from(colon + 1));
     } else {
         json_begin_object(w);
-        json_member_str(w, (str){.ptr = colon + 1, .len = (size_t)(equals - colon - 1)});
-        json_write_text(w, str_from(equals + 1));
+        json_member_str(w, key);
+        json_write_text(w, value);
         json_end_object(w);
     }
     json_end_object(w);

@@ -25,7 +25,7 @@ static const struct cli_flag run_flags[] = {
     {"--wait", 'w', NULL, "wait for the end and print the output"},
     {"--follow", 'f', NULL, "show progress until the end, then the output"},
     {"--timeout", 0, "DURATION", "give up waiting after this long (24h)"},
-    {"--label", 'l', "KEY:VALUE", "a label"},
+    {"--label", 'l', "KEY=VALUE", "a label"},
     {"--priority", 0, "0..9", "9 goes first"},
     {"--draft", 0, NULL, "let it wait until `tutti draft RUN --approve`"},
     {},
@@ -33,14 +33,14 @@ static const struct cli_flag run_flags[] = {
 static const struct cli_flag list_flags[] = {
     {"--status", 0, "STATUS", "only these: running, waiting, completed, faulted, ..."},
     {"--workflow", 0, "NAME", "only runs of this workflow"},
-    {"--label", 'l', "KEY:VALUE", "only runs with this label"},
+    {"--label", 'l', "KEY=VALUE", "only runs with this label"},
     {"--limit", 'n', "N", "at most so many (20)"},
     {},
 };
 static const struct cli_flag export_flags[] = {
     {"--status", 0, "STATUS", "only these: completed, faulted, cancelled, terminated"},
     {"--workflow", 0, "NAME", "only runs of this workflow"},
-    {"--label", 'l', "KEY:VALUE", "only runs with this label"},
+    {"--label", 'l', "KEY=VALUE", "only runs with this label"},
     {},
 };
 static const struct cli_flag logs_flags[] = {
@@ -78,13 +78,13 @@ static const struct cli_flag fail_flags[] = {
 };
 static const struct cli_flag batch_flags[] = {
     {"--max-concurrent", 'm', "N", "only so many of them are at work at once"},
-    {"--label", 'l', "KEY:VALUE", "a label for all of them"},
+    {"--label", 'l', "KEY=VALUE", "a label for all of them"},
     {},
 };
 static const struct cli_flag bulk_flags[] = {
     {"--status", 0, "STATUS", "runs of this status"},
     {"--workflow", 0, "NAME", "runs of this workflow"},
-    {"--label", 'l', "KEY:VALUE", "runs with this label"},
+    {"--label", 'l', "KEY=VALUE", "runs with this label"},
     {"--before", 0, "TIME", "runs created before 2030-01-31T12:00:00Z"},
     {"--reason", 'r', "TEXT", "is shown with the runs"},
     {"--dry-run", 0, NULL, "only count them"},
@@ -135,7 +135,7 @@ static const struct cli_flag limits_flags[] = {
 };
 static const struct cli_flag assistant_flags[] = {
     {"--name", 0, "NAME", "put: instead of the file's `name`"},
-    {"--label", 'l', "KEY:VALUE", "list: only assistants with this label"},
+    {"--label", 'l', "KEY=VALUE", "list: only assistants with this label"},
     {},
 };
 static const struct cli_flag schedule_flags[] = {
@@ -148,7 +148,7 @@ static const struct cli_flag schedule_flags[] = {
     {"--catch-up", 0, "SPAN", "create: how late a start may be (24h)"},
     {"--jitter", 0, "SPAN", "create: starts are up to this much later"},
     {"--input", 'i', "JSON|@FILE", "create: the input of its runs"},
-    {"--label", 'l', "KEY:VALUE", "create: a label of its runs"},
+    {"--label", 'l', "KEY=VALUE", "create: a label of its runs"},
     {"--paused", 0, NULL, "create: start nothing until `resume`"},
     {"--count", 'n', "N", "upcoming: so many (10)"},
     {},

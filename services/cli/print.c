@@ -1,6 +1,7 @@
 #include "cli/print.h"
 
 #include "base/assert.h"
+#include "base/label.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "json/json_text.h"
@@ -180,10 +181,12 @@ status read_json_argument(const char *argument, json *ret_value, struct error *r
 
 status read_label_argument(const char *argument, json *ret_labels, struct error *reterr)
 {
-    const char *colon = strchr(argument, ':');
-    if (!colon) return fail(reterr, STATUS_INVALID_ARGUMENT, "--label: KEY:VALUE");
+    str key   = {};
+    str value = {};
+    if (!label_read(str_from(argument), &key, &value)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "--label: KEY=VALUE");
+    }
     *ret_labels = json_object_new(1);
-    json_object_put(ret_labels, (str){.ptr = argument, .len = (size_t)(colon - argument)},
-                    json_text_lossy(str_from(colon + 1)));
+    json_object_put(ret_labels, key, json_text_lossy(value));
     return STATUS_OK;
 }

@@ -57,7 +57,7 @@ void print_duration(int64_t ms, struct buf *out);
 /** Reads a JSON argument: the text itself, or @FILE, or - for standard input. Owned. */
 status read_json_argument(const char *argument, json *ret_value, struct error *reterr);
 
-/** Reads a label argument, KEY:VALUE, as the object that the API takes: {KEY: VALUE}. Owned.
+/** Reads a label argument (base/label.h) as the object that the API takes: {KEY: VALUE}. Owned.
  * INVALID_ARGUMENT names the flag. */
 status read_label_argument(const char *argument, json *ret_labels, struct error *reterr);
 

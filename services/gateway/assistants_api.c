@@ -1,6 +1,7 @@
 /* Assistants: prompts with a model, by name and version. They live in the system partition. */
 #include "assistant.pb-c.h"
 #include "base/assert.h"
+#include "base/label.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
 
@@ -144,7 +145,7 @@ void assistants_render(struct api_call *call)
     ask(call, "Render", &message, on_rendered);
 }
 
-/* `label=key:value`, as often as one likes. False: the call has been answered. */
+/* `label=key=value`, as often as one likes. False: the call has been answered. */
 static bool read_labels(struct api_call *call, Pb__ListAssistants *message)
 {
     Pb__Label *items  = arena_alloc(call->arena, LABELS_MAX * sizeof *items);
@@ -154,17 +155,17 @@ static bool read_labels(struct api_call *call, Pb__ListAssistants *message)
     size_t cursor   = 0;
     str text        = {};
     while (api_query_next(call, "label", &cursor, &text)) {
-        const char *colon = text.len > 0 ? memchr(text.ptr, ':', text.len) : NULL;
-        if (!colon || message->n_labels == LABELS_MAX) {
-            api_fail_with(call, "invalid_request", (str){}, "label: write key:value, at most %d",
+        str key   = {};
+        str value = {};
+        if (!label_read(text, &key, &value) || message->n_labels == LABELS_MAX) {
+            api_fail_with(call, "invalid_request", (str){}, "label: write key=value, at most %d",
                           LABELS_MAX);
             return false;
         }
-        size_t at        = (size_t)(colon - text.ptr);
         Pb__Label *label = &items[message->n_labels];
         pb__label__init(label);
-        label->key                           = api_text(call, str_slice(text, 0, at));
-        label->value                         = api_text(call, str_slice(text, at + 1, text.len));
+        label->key                           = api_text(call, key);
+        label->value                         = api_text(call, value);
         message->labels[message->n_labels++] = label;
     }
     return true;

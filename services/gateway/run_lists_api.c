@@ -1,6 +1,7 @@
 /* Runs: lists and history. */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/label.h"
 #include "gateway/handlers.h"
 #include "gateway/paging.h"
 #include "gateway/view.h"
@@ -41,16 +42,16 @@ static status read_labels(struct api_call *call, Pb__ListRuns *message, struct e
     size_t cursor   = 0;
     str text        = {};
     while (api_query_next(call, "label", &cursor, &text)) {
-        const char *colon = memchr(text.ptr, ':', text.len);
-        if (!colon || message->n_labels == LABEL_FILTERS_MAX) {
-            return fail(reterr, STATUS_INVALID_ARGUMENT, "label: `key:value`, at most %d of them",
+        str key   = {};
+        str value = {};
+        if (!label_read(text, &key, &value) || message->n_labels == LABEL_FILTERS_MAX) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "label: `key=value`, at most %d of them",
                         LABEL_FILTERS_MAX);
         }
-        size_t at        = (size_t)(colon - text.ptr);
         Pb__Label *label = &items[message->n_labels];
         pb__label__init(label);
-        label->key                 = api_text(call, str_slice(text, 0, at));
-        label->value               = (text.ptr + at + 1);
+        label->key                 = api_text(call, key);
+        label->value               = api_text(call, value);
         array[message->n_labels++] = label;
     }
     return STATUS_OK;

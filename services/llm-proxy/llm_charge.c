@@ -1,6 +1,7 @@
 #include "llm-proxy/llm_charge.h"
 
 #include "base/clock.h"
+#include "base/label.h"
 #include "workflow/token_estimate.h"
 #include "json/json_text.h"
 
@@ -32,11 +33,11 @@ static str trimmed(str text)
     return str_slice(text, from, to);
 }
 
-/* The text before the first `mark`, which goes with it; all, if there is none. */
-static str take_before(str *rest, char mark)
+/* The text before the first comma, which goes with it; all, if there is none. */
+static str take_one(str *rest)
 {
     size_t at = 0;
-    while (at < rest->len && rest->ptr[at] != mark) at++;
+    while (at < rest->len && rest->ptr[at] != ',') at++;
     str taken = str_slice(*rest, 0, at);
     *rest     = str_slice(*rest, at < rest->len ? at + 1 : at, rest->len);
     return taken;
@@ -53,16 +54,15 @@ static char *text_of(struct arena *arena, str text)
 
 static bool add_label(str pair, struct arena *arena, Pb__ReserveBudgets *asked)
 {
-    str value     = pair;
-    str key       = trimmed(take_before(&value, '='));
-    bool has_mark = memchr(pair.ptr, '=', pair.len) != NULL;
-    value         = trimmed(value);
-    if (!has_mark || key.len == 0 || asked->n_labels == LLM_CHARGE_LABELS_MAX) return false;
+    str key   = {};
+    str value = {};
+    if (asked->n_labels == LLM_CHARGE_LABELS_MAX) return false;
+    if (!label_read(trimmed(pair), &key, &value)) return false;
     Pb__Label *label = arena_alloc(arena, sizeof *label);
     if (!label) return false;
     pb__label__init(label);
-    label->key                       = text_of(arena, key);
-    label->value                     = text_of(arena, value);
+    label->key                       = text_of(arena, trimmed(key));
+    label->value                     = text_of(arena, trimmed(value));
     asked->labels[asked->n_labels++] = label;
     return label->key && label->value;
 }
@@ -79,7 +79,7 @@ bool llm_charge_labels(const Pb__LlmOpen *open, struct arena *arena, Pb__Reserve
     asked->labels = arena_alloc(arena, LLM_CHARGE_LABELS_MAX * sizeof *asked->labels);
     if (!asked->labels) return false;
     while (rest.len > 0) {
-        if (!add_label(take_before(&rest, ','), arena, asked)) return false;
+        if (!add_label(take_one(&rest), arena, asked)) return false;
     }
     return true;
 }

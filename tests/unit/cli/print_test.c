@@ -181,9 +181,13 @@ static void a_label_is_a_key_and_a_value(void **)
     assert_int_equal(json_count(labels), 1);
     assert_true(str_is(member(labels, "team", ""), "a:b"));
 
+    CLEANUP(json_unrefp) json same = json_invalid();
+    assert_int_equal(read_label_argument("team=a:b", &same, NULL), STATUS_OK);
+    assert_true(str_is(member(same, "team", ""), "a:b"));
+
     json nothing = json_invalid();
     assert_int_equal(read_label_argument("team", &nothing, &error), STATUS_INVALID_ARGUMENT);
-    assert_string_equal(error.text, "--label: KEY:VALUE");
+    assert_string_equal(error.text, "--label: KEY=VALUE");
 }
 
 int main(void)
