@@ -68,6 +68,9 @@ scenario('clients are charged once over the death of the scheduler', { needs: NE
   assert.equal((await settled(suite, 'mine', 2 * USED)).spent.usd, '0.0021'); // 2 x (50 x $1 + 100 x $10) per million
   await settled(suite, 'team-blue', 2 * USED);
   await settled(suite, 'team-red', 0);
+  const ratio = (name) => suite.scheduler.metric('tutti_budget_used_ratio', `budget="${name}"`);
+  assert.equal(await ratio('all'), 0.3);
+  assert.equal(await ratio('team-red'), 0);
 
   // Another one may take some 405 of the 700 that are left: the second waits for nobody.
   let letGo;

@@ -98,7 +98,9 @@ scenario('so many calls are under way, and start in a time', { needs: NEEDS, con
     return all.some((got) => got.status === 429) && all;
   });
   await limited();
+  assert.equal(await suite.scheduler.metric('tutti_limit_max', 'limit="llm:flaky"'), 2);
   await suite.until('all are over', () => underWay === 0);
+  await suite.until('and given back', async () => (await suite.scheduler.metric('tutti_limit_in_use', 'limit="llm:flaky"')) === 0);
   mostAtOnce = 0;
   const all = await limited();
   assert.ok(mostAtOnce <= 2, `${mostAtOnce} at once`);

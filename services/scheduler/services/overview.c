@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "scheduler/engine/worker.h"
+#include "scheduler/services/rule_gauges.h"
 #include "telemetry/metrics.h"
 
 #include <pthread.h>
@@ -61,6 +62,7 @@ struct overview {
     struct metric *depth, *age, *held, *dead;
     struct metric *connected, *slots;
     struct series *last_backup;
+    struct rule_gauges *rules; /* owned */
     struct series *archive_covered, *archive_failing, *archive_waiting, *archive_given_up;
 };
 
@@ -137,6 +139,7 @@ static void set_all(const struct overview *overview)
     series_set(overview->last_backup,
                (double)backups_last_us(scheduler_backups(overview->scheduler)) / 1e6);
     set_archive(overview);
+    rule_gauges_set(overview->rules, overview->scheduler, arena);
     for (size_t i = 0; i < queues.count; i++) {
         set_queue(overview, queues.items[i], now_us);
         set_workers(overview, &workers, queues.items[i]->name);
@@ -196,6 +199,7 @@ struct overview *overview_new(struct metrics *registry)
                                              "Redo in the stores, also such that goes soon.");
     overview->archive_given_up = plain_gauge(registry, "tutti_archive_given_up",
                                              "How often the backlog was given up since the start.");
+    overview->rules            = rule_gauges_new(registry);
     metrics_add_hook(registry, sample, overview);
     return overview;
 }
@@ -211,6 +215,7 @@ void overview_free(struct overview *overview)
 {
     if (!overview) return;
     (void)pthread_mutex_destroy(&overview->mutex);
+    rule_gauges_free(overview->rules);
     free(overview);
 }
 
