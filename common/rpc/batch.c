@@ -115,7 +115,8 @@ static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_
     return true;
 }
 
-static bool append_kept(struct batch *batch, uint64_t wire_id, const struct rpc_kept_answer *answer)
+static bool append_kept(struct batch *batch, uint64_t wire_id, uint16_t flags,
+                        const struct rpc_kept_answer *answer)
 {
     size_t size = FRAME_HEADER_SIZE + answer->metadata.len + answer->body.len;
     uint8_t *at = message_extend(batch->reply, size, RPC_MESSAGE_SIZE_MAX);
@@ -123,6 +124,7 @@ static bool append_kept(struct batch *batch, uint64_t wire_id, const struct rpc_
     frame_header_encode(
         &(struct frame){
             .code     = (uint16_t)answer->code,
+            .flags    = flags,
             .call_id  = wire_id,
             .metadata = answer->metadata,
             .body     = answer->body,
@@ -188,15 +190,16 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
     struct batch *batch = slot->batch;
     bool is_last        = false;
     bool fits           = true;
+    uint16_t flags      = slot->call.is_replayed ? FRAME_FLAG_REPLAYED : 0;
     (void)pthread_mutex_lock(&batch->mutex);
     ASSERT(!slot->is_answered); /* one reply per call */
     slot->is_answered = true;
     if (!batch->is_sent) {
         const ProtobufCMessage *metadata = error ? &error->base : NULL;
         if (kept) {
-            fits = append_kept(batch, slot->wire_id, kept);
+            fits = append_kept(batch, slot->wire_id, flags, kept);
         } else {
-            fits = append(batch, slot->wire_id, code, 0, metadata, body);
+            fits = append(batch, slot->wire_id, code, flags, metadata, body);
         }
         if (!fits) append_too_large(batch, slot->wire_id);
         is_last        = --batch->unanswered == 0;
@@ -242,6 +245,7 @@ void slot_answer(struct slot *slot, uint16_t code, const Pb__CallError *error,
 
 void slot_answer_kept(struct slot *slot, const struct rpc_kept_answer *answer)
 {
+    slot->call.is_replayed = true;
     answer_with(slot, (uint16_t)answer->code, NULL, NULL, answer);
 }
 

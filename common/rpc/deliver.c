@@ -174,7 +174,8 @@ static void deliver_frame(struct endpoint *endpoint, const struct outgoing *batc
                           const struct call *call, const struct frame *frame, struct arena **arena)
 {
     if (!*arena) *arena = arenas_take(&endpoint->client->arenas);
-    struct rpc_answer answer = {.arena = *arena};
+    struct rpc_answer answer = {.arena       = *arena,
+                                .is_replayed = (frame->flags & FRAME_FLAG_REPLAYED) != 0};
     if (frame->code == STATUS_OK) {
         answer_ok(call, frame, &answer);
         call_complete(endpoint, call, &answer, frame->body.len);

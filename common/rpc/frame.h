@@ -36,7 +36,8 @@ enum {
 enum { FRAME_CODE_MOVED = 64 };
 
 enum {
-    FRAME_FLAG_ALONE = 1, /* answers: did not fit beside the others; repeat it as a bulk call */
+    FRAME_FLAG_ALONE    = 1, /* answers: did not fit beside the others; repeat it as a bulk call */
+    FRAME_FLAG_REPLAYED = 2, /* answers: as before to the same request id; nothing was done */
 };
 
 struct batch_header {

@@ -61,6 +61,9 @@ struct rpc_call {
     /* Set before failing: they travel with the error. */
     int64_t retry_after_ms; /* 0: not said */
     bytes details_json;     /* borrowed until rpc_reply(): findings, opaque to everybody between */
+
+    /* Set before answering: as the same request id was answered before; nothing was done. */
+    bool is_replayed;
 };
 
 /** A wrong owner's answer, which the client follows by itself. */

@@ -74,6 +74,7 @@ struct rpc_answer {
     const char *error_code; /* "run_finished", RPC_NOT_SENT; "" if it follows from the status */
     int64_t retry_after_ms; /* 0: not said */
     bytes details_json;     /* findings; usually empty */
+    bool is_replayed;       /* as the same request id was answered before; nothing was done */
     struct arena *arena;    /* holds all of this; the callback may use it too */
 };
 

@@ -123,6 +123,9 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
     if (content_type) {
         fields[count++] = (struct httpd_field){str_from("Content-Type"), str_from(content_type)};
     }
+    if (atomic_load(&call->is_replayed)) {
+        fields[count++] = (struct httpd_field){str_from("Idempotent-Replayed"), str_from("true")};
+    }
     for (size_t i = 0; i < extra_count && count < HEADERS_MAX; i++) fields[count++] = extra[i];
     const struct httpd_response response = {
         .http_status = http_status, .fields = fields, .field_count = count, .body = body};
@@ -361,6 +364,11 @@ status api_idempotency_key(struct api_call *call, str *ret_key, struct error *re
 
 bool api_make_repeatable(struct api_call *call)
 {
+    return api_make_repeatable_as(call, buf_str(&call->request->body));
+}
+
+bool api_make_repeatable_as(struct api_call *call, str asked)
+{
     str key            = {};
     struct error error = {};
     if (api_idempotency_key(call, &key, &error) != STATUS_OK) {
@@ -380,7 +388,7 @@ bool api_make_repeatable(struct api_call *call)
     const bytes what[] = {
         bytes_from(str_from(call->path)),
         separator,
-        bytes_from(buf_str(&call->request->body)),
+        bytes_from(asked),
     };
     /* What stands for the key, and for what is asked: engine_is_keyed(). */
     sha256_parts(whose, ARRAY_LEN(whose), digest);

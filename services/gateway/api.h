@@ -93,6 +93,7 @@ struct api_call {
     atomic_uint references;
     atomic_bool is_gone;
     atomic_bool is_answered;
+    atomic_bool is_replayed; /* what its Idempotency-Key stands for was answered before */
 };
 
 /** Gives a call an id of its own for services: milliseconds, then chance. So ids of one time lie
@@ -195,9 +196,11 @@ status api_idempotency_key(struct api_call *call, str *ret_key, struct error *re
 /**
  * Makes what the call asks of the services repeatable, if it carries an Idempotency-Key: the same
  * key, path and body of the same API key give the same request id, whose answer the scheduler
- * remembers for 10 minutes. False: the call was answered, the key is not valid.
+ * remembers for a day. False: the call was answered, the key is not valid.
  */
 bool api_make_repeatable(struct api_call *call);
+/** The same, where the body is not all that is asked: that is what `asked` says. */
+bool api_make_repeatable_as(struct api_call *call, str asked);
 
 /** If-Match: "7" of a `what`; 0: it was not sent, or is `*`. False: it is no ETag of ours, and the
  * call was answered. */

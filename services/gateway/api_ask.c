@@ -23,6 +23,8 @@ struct asking {
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
     struct asking *asking = context;
+    bool is_keyed         = asking->call->rpc_id[API_RPC_ID_LEN] == ':';
+    if (answer->is_replayed && is_keyed) atomic_store(&asking->call->is_replayed, true);
     if (asking->then_item) {
         asking->then_item(asking->call, asking->item, answer);
     } else if (answer->code == STATUS_OK) {

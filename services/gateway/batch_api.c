@@ -17,6 +17,7 @@ enum {
 struct item {
     struct buf result; /* a member of `results`; owned */
     bool is_reused;    /* its key stands for another request */
+    bool is_replayed;  /* it was started by an earlier one */
 };
 
 struct batch {
@@ -32,7 +33,8 @@ static void send(struct api_call *call)
 {
     struct batch *batch = call->state;
     struct api_answer answer;
-    size_t reused = 0;
+    size_t reused   = 0;
+    size_t replayed = 0;
     api_answer_begin(&answer, call);
     json_begin_object(&answer.json);
     json_member(&answer.json, "results");
@@ -41,6 +43,7 @@ static void send(struct api_call *call)
         json_write_raw(&answer.json, buf_str(&batch->items[i].result));
         buf_done(&batch->items[i].result);
         reused += batch->items[i].is_reused;
+        replayed += batch->items[i].is_replayed;
     }
     json_end_array(&answer.json);
     json_end_object(&answer.json);
@@ -50,6 +53,7 @@ static void send(struct api_call *call)
                       "this Idempotency-Key came with another request before");
         return;
     }
+    if (replayed == batch->count) atomic_store(&call->is_replayed, true);
     api_answer_send(&answer, 200, NULL);
 }
 
@@ -84,6 +88,7 @@ static void on_started(struct api_call *call, size_t index, const struct rpc_ans
     if (answer->code == STATUS_OK) {
         const Pb__StartedRun *started = answer->message;
         Pb__RunView run               = *started->run;
+        item->is_replayed             = started->replayed;
         run.input_json = run.output_json = (ProtobufCBinaryData){};
         json_put_int(&w, "status", started->created || started->replayed ? 201 : 200);
         json_member(&w, "run");

@@ -69,6 +69,7 @@ void events_publish(struct api_call *call)
     Pb__PublishEvents message          = PB__PUBLISH_EVENTS__INIT;
     message.namespace_                 = namespace;
     if (!print_events(call, events, &texts, &message)) return;
+    if (!api_make_repeatable_as(call, buf_str(&texts))) return; /* it may stand in headers */
     const struct api_ask ask = {
         .service   = &pb__events__descriptor,
         .method    = "Publish",

@@ -214,11 +214,11 @@ static void send_new(struct api_call *call, const Pb__StartedRun *started)
     struct api_answer answer;
     char location[LOCATION_MAX];
     (void)snprintf(location, sizeof location, "/v1/runs/%s", started->run->id);
-    const struct httpd_field fields[] = {{str_from("Location"), str_from(location)},
-                                         {str_from("Idempotent-Replayed"), str_from("true")}};
+    const struct httpd_field where = {str_from("Location"), str_from(location)};
+    if (started->replayed) atomic_store(&call->is_replayed, true);
     api_answer_begin(&answer, call);
     view_run(&answer.json, started->run, clock_unix_us());
-    api_answer_send_fields(&answer, 201, fields, started->replayed ? 2 : 1);
+    api_answer_send(&answer, 201, &where);
 }
 
 static void on_new(struct api_call *call, const struct rpc_answer *answer)

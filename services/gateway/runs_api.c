@@ -26,7 +26,6 @@ struct run_call {
     bool is_explained;
     bool is_start;
     bool created;
-    bool replayed;
     bool is_result; /* GET …/result */
     char run_id[ID_LEN + 1];
 };
@@ -43,16 +42,13 @@ static void send_run(struct api_call *call, const Pb__RunView *run, int http_sta
     (void)snprintf(location, sizeof location, "/v1/runs/%s", run->id);
     char tag[LOCATION_MAX];
     (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", run->last_sequence);
-    struct httpd_field fields[3];
+    struct httpd_field fields[2];
     size_t count = 0;
     if (run->status == PB__RUN_STATUS__RUN_STATUS_DRAFT) {
         fields[count++] = (struct httpd_field){str_from("ETag"), str_from(tag)};
     }
     if (http_status == 201) {
         fields[count++] = (struct httpd_field){str_from("Location"), str_from(location)};
-    }
-    if (state && state->replayed) {
-        fields[count++] = (struct httpd_field){str_from("Idempotent-Replayed"), str_from("true")};
     }
     api_answer_send_fields(&answer, http_status, fields, count);
 }
@@ -171,8 +167,8 @@ static void on_started(struct api_call *call, const struct rpc_answer *answer)
     struct run_call *state       = call->state;
     const Pb__StartedRun *result = answer->message;
     state->created               = result->created;
-    state->replayed              = result->replayed;
-    bool is_over                 = run_status_is_final(result->run->status);
+    if (result->replayed) atomic_store(&call->is_replayed, true);
+    bool is_over = run_status_is_final(result->run->status);
     if (state->wait_ms > 0 && !is_over) {
         wait_for_end(call, result->run->id);
     } else {

@@ -38,6 +38,7 @@ static status find(struct engine *engine, const struct command *command,
 static status answer_as_before(const Pb__RequestRecord *record, struct command *command,
                                struct error *reterr)
 {
+    command->is_replayed         = true;
     ProtobufCMessage *response   = command->response;
     ProtobufCMessage *remembered = NULL;
     if (record->code != STATUS_OK) {

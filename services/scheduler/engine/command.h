@@ -117,6 +117,7 @@ struct command {
 
     status code;        /* the outcome */
     struct error error; /* if it is not OK */
+    bool is_replayed;   /* the outcome is that of an earlier one with the same Idempotency-Key */
 
     /** Called once, on the engine thread; must not wait, but for a COMMAND_STAND. */
     void (*done)(struct command *command);

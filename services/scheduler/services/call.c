@@ -24,6 +24,7 @@ struct staged {
 void call_done(struct command *command)
 {
     struct rpc_call *call = command->context;
+    call->is_replayed     = command->is_replayed;
     if (command->code == STATUS_RESOURCE_EXHAUSTED) call->retry_after_ms = RETRY_AFTER_MS;
     rpc_reply(call, command->code, command->code == STATUS_OK ? NULL : &command->error);
 }

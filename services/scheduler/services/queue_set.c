@@ -85,7 +85,11 @@ struct setting {
 
 static void done_with_all(struct setting *setting)
 {
-    Pb__QueueView *answer = setting->call->response;
+    Pb__QueueView *answer      = setting->call->response;
+    setting->call->is_replayed = setting->count > 0;
+    for (size_t i = 0; i < setting->count; i++) {
+        setting->call->is_replayed &= setting->parts[i].command.is_replayed;
+    }
     for (size_t i = 0; i < setting->count; i++) {
         struct part *part = &setting->parts[i];
         bool is_failed    = part->command.code != STATUS_OK;
