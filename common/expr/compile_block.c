@@ -56,12 +56,21 @@ static void keep_operands(struct kept *kept, const struct insn *insn)
     }
 }
 
+/* The same for steps that need no machine. */
+static void keep_step(struct kept *kept, const struct plain_step *step)
+{
+    if (step->op == PLAIN_KEEP) keep(kept, step->at);
+    if (step->op != PLAIN_OBJECT && step->op != PLAIN_EXTEND) return;
+    for (uint32_t i = 0; i < step->count; i++) keep(kept, kept->expr->operands[step->from + i]);
+}
+
 void find_block(struct compiler *c)
 {
     struct expr *expr = c->expr;
     struct kept kept  = {.expr = expr};
     uint32_t offsets[PROGRAM_BLOCK_TEXTS_MAX];
     for (uint32_t i = 0; i < expr->code_count; i++) keep_operands(&kept, &expr->code[i]);
+    for (uint32_t i = 0; i < expr->plain_count; i++) keep_step(&kept, &expr->plain[i]);
     if (kept.count == 0) return;
     expr->block         = json_block_image(kept.texts, kept.count, offsets);
     expr->block_offsets = mem_new(expr->constant_count, sizeof *expr->block_offsets);

@@ -135,32 +135,51 @@ struct closure_ref {
 
 /* A path whose keys are known. */
 struct expr_path {
-    operand root;  /* OPERAND_TAKE: the input; or a variable */
     uint32_t from; /* in `operands`: constants */
     uint32_t count;
 };
 
-enum { PLAIN_STACK_MAX = 8 };
+enum {
+    PLAIN_STACK_MAX = 24,  /* values, the input among them */
+    PLAIN_STEPS_MAX = 200, /* of a program; one with more is for the machine */
+};
 
+/* Steps on a stack of values (plain.h). */
 /* clang-format off */
 enum plain_op {
-    PLAIN_PATH,        /* puts what `path` finds on the stack */
-    PLAIN_CONSTANT,    /* puts `constant` there */
-    PLAIN_COMPARE,     /* the two last become whether `compare` (OP_EQUAL, ...) holds */
+    PLAIN_PATH,        /* puts there what `path` finds from the value at `at`, or in a variable */
+    PLAIN_WALK,        /* the last becomes what `path` finds in it */
+    PLAIN_CONSTANT,    /* puts the constant `at` there, to look at */
+    PLAIN_SINK,        /* drops the last but one: the input of a stage of a pipe that is over */
+    PLAIN_COMPARE,     /* the two last become whether `detail` (OP_EQUAL, ...) holds */
     PLAIN_TRUTH,       /* the last becomes true or false */
-    /* These go on after `to` if the last decides; else it is dropped. */
-    PLAIN_AND,         /* not truthy: it becomes false */
-    PLAIN_OR,          /* truthy: it becomes true */
-    PLAIN_ALTERNATIVE, /* truthy: it stays as it is */
+    PLAIN_NOT,         /* and here false or true */
+    /* These go on after `to`. */
+    PLAIN_JUMP,
+    PLAIN_JUMP_IF_NOT, /* if the last, which is dropped, is not truthy */
+    PLAIN_AND,         /* if the last is not truthy: it becomes false; else it is dropped */
+    PLAIN_OR,          /* if it is: it becomes true; else it is dropped */
+    PLAIN_ALTERNATIVE, /* if it is: it stays as it is; else it is dropped */
+    /* These make values, under the meter of a run. */
+    PLAIN_KEEP,        /* puts the constant `at` there, to become part of a value */
+    PLAIN_ARITHMETIC,  /* the two last become the result of `detail` (OP_ADD, ...) */
+    PLAIN_NEGATE,      /* the last becomes its negative */
+    PLAIN_ARRAY,       /* the last `count` become an array */
+    PLAIN_OBJECT,      /* the last `count` become an object, its keys from `from` in `operands` */
+    PLAIN_EXTEND,      /* the same as members of the object before them */
+    PLAIN_CONCAT,      /* the last `count` become a text */
+    PLAIN_BUILTIN,     /* the last `count` are the input and arguments of the builtin `from` */
 };
 /* clang-format on */
 
-/* A step of a program that needs no machine (plain.h). */
+/* A step of a program that needs no machine. */
 struct plain_step {
     uint8_t op;
-    uint8_t compare;
-    operand constant;
+    uint8_t detail;
+    uint16_t count;
+    operand at;
     uint32_t to; /* the step to go on after */
+    uint32_t from;
     struct expr_path path;
 };
 
@@ -188,6 +207,7 @@ struct expr {
 
     struct plain_step *plain; /* count 0: the machine is needed */
     uint32_t plain_count;
+    bool plain_only_looks; /* paths, constants and conditions: it makes no value but a copy */
     enum expr_yield yield;
     uint32_t variables_used; /* bits */
     uint32_t used_as_whole;  /* bits */

@@ -182,20 +182,24 @@ static bool run(struct expr_run *vm)
     }
 }
 
-static void start(struct expr_run *vm)
+/* The first frame, for the machine. */
+static void start(struct expr_run *vm, json input)
 {
+    vm_stacks_init(vm);
     vm->frame                 = vm_frame_push(vm, &vm->expr->functions[0], NULL);
-    vm->frame->slots[0].value = json_share(vm->input);
+    vm->frame->slots[0].value = input.kind ? json_share(input) : json_null();
     vm->pc                    = vm->expr->code + vm->expr->functions[0].entry;
-    vm->is_started            = true;
 }
 
 /* --- evaluation --------------------------------------------------------------------------------
  */
 
+static const struct expr_limits default_limits = {
+    .fuel = EXPR_FUEL, .memory = EXPR_MEMORY, .depth = EXPR_DEPTH};
+
 struct expr_limits expr_limits_default(void)
 {
-    return (struct expr_limits){.fuel = EXPR_FUEL, .memory = EXPR_MEMORY, .depth = EXPR_DEPTH};
+    return default_limits;
 }
 
 /* By field: a struct of this size is set to zero more slowly than most expressions run. What is
@@ -203,11 +207,10 @@ struct expr_limits expr_limits_default(void)
 static void run_init(struct expr_run *vm, const struct expr *expr, const struct expr_input *input)
 {
     vm->expr        = expr;
-    vm->limits      = input->limits ? *input->limits : expr_limits_default();
-    vm->fuel        = vm->limits.fuel;
-    vm->meter       = (struct json_meter){.limit = vm->limits.memory};
+    vm->limits      = input->limits ? input->limits : &default_limits;
+    vm->fuel        = vm->limits->fuel;
+    vm->meter       = (struct json_meter){.limit = vm->limits->memory};
     vm->variables   = input->variables;
-    vm->input       = input->value.kind ? json_share(input->value) : json_null();
     vm->now_us      = input->now_us;
     vm->block       = NULL;
     vm->constants   = NULL;
@@ -218,7 +221,7 @@ static void run_init(struct expr_run *vm, const struct expr *expr, const struct 
     vm->is_over     = false;
     vm->regex_room  = (struct regex_room){};
     vm->regex_count = 0;
-    vm_stacks_init(vm);
+    vm->fork_count  = 0;
 }
 
 static void regexes_free(struct expr_run *vm)
@@ -233,10 +236,8 @@ static void regexes_free(struct expr_run *vm)
 /* Under the run's meter. */
 static void run_done(struct expr_run *vm)
 {
-    json_drop(vm->input);
     json_drop(vm->output);
     json_drop(vm->error);
-    vm_stacks_free(vm);
     if (vm->block || vm->constants) vm_constants_free(vm);
     if (vm->regex_count > 0 || vm->regex_room.limits) regexes_free(vm);
 }
@@ -244,8 +245,11 @@ static void run_done(struct expr_run *vm)
 struct expr_run *expr_run_new(const struct expr *expr, const struct expr_input *input)
 {
     ASSERT(expr);
-    struct expr_run *vm = mem_new(1, sizeof *vm);
+    struct expr_run *vm      = mem_new(1, sizeof *vm);
+    struct json_meter *outer = json_meter_enter(&vm->meter);
     run_init(vm, expr, input);
+    start(vm, input->value);
+    (void)json_meter_enter(outer);
     return vm;
 }
 
@@ -253,6 +257,7 @@ void expr_run_free(struct expr_run *run)
 {
     if (!run) return;
     struct json_meter *outer = json_meter_enter(&run->meter);
+    vm_stacks_free(run);
     run_done(run);
     (void)json_meter_enter(outer);
     free(run);
@@ -265,7 +270,7 @@ void expr_run_freep(struct expr_run **run)
 
 uint64_t expr_run_fuel_used(const struct expr_run *run)
 {
-    return run->limits.fuel - run->fuel;
+    return run->limits->fuel - run->fuel;
 }
 
 static status report(struct expr_run *vm, json *ret_error_value, struct error *reterr)
@@ -288,11 +293,9 @@ static status report(struct expr_run *vm, json *ret_error_value, struct error *r
 /* Under the run's meter. */
 static bool resume(struct expr_run *vm)
 {
-    if (!vm->is_started) {
-        start(vm);
-        return run(vm);
-    }
-    return vm_backtrack(vm) && run(vm);
+    bool goes_on   = !vm->is_started || vm_backtrack(vm);
+    vm->is_started = true;
+    return goes_on && run(vm);
 }
 
 status expr_run_next(struct expr_run *run, json *ret_value, json *ret_error_value,
@@ -315,16 +318,29 @@ status expr_run_next(struct expr_run *run, json *ret_value, json *ret_error_valu
     return STATUS_OK;
 }
 
+/* Without the machine, if the program can do without. */
+static bool eval_plain(const struct expr *expr, const struct expr_input *input, json *ret_value)
+{
+    if (expr->plain_only_looks) return plain_eval(expr, input, NULL, ret_value);
+    struct expr_run vm;
+    struct json_meter *outer = json_meter_enter(&vm.meter);
+    run_init(&vm, expr, input);
+    bool is_done = vm.fuel > expr->plain_count && plain_eval(expr, input, &vm, ret_value);
+    run_done(&vm);
+    (void)json_meter_enter(outer);
+    return is_done;
+}
+
 status expr_eval(const struct expr *expr, const struct expr_input *input, json *ret_value,
                  json *ret_error_value, struct error *reterr)
 {
     ASSERT(expr);
-    if (expr->plain_count > 0 && plain_eval(expr, input, ret_value)) return STATUS_OK;
+    if (expr->plain_count > 0 && eval_plain(expr, input, ret_value)) return STATUS_OK;
     struct expr_run vm;
-    run_init(&vm, expr, input);
     struct json_meter *outer = json_meter_enter(&vm.meter);
     status result            = STATUS_OK;
-    start(&vm);
+    run_init(&vm, expr, input);
+    start(&vm, input->value);
     if (run(&vm)) {
         *ret_value = json_take(&vm.output);
     } else if (vm_has_failed(&vm)) {
@@ -332,6 +348,7 @@ status expr_eval(const struct expr *expr, const struct expr_input *input, json *
     } else {
         *ret_value = json_null();
     }
+    vm_stacks_free(&vm);
     run_done(&vm);
     (void)json_meter_enter(outer);
     return result;

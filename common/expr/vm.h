@@ -104,11 +104,10 @@ struct expr_run {
 
     uint64_t fuel; /* left */
     struct json_meter meter;
-    struct expr_limits limits;
+    const struct expr_limits *limits;
     struct json_block *block; /* the program's constants, as values of this run: short texts, */
     json *constants;          /* and others. Made when first needed. */
     const json *variables;
-    json input;
     int64_t now_us;
 
     const struct builtin *builtin; /* running */
@@ -143,7 +142,21 @@ void vm_frame_layout(struct function *function);
 void vm_frames_drop(struct expr_run *vm, struct frame *top);
 
 /* Before the first frame, and at the end. */
-void vm_stacks_init(struct expr_run *vm);
+static inline void vm_stacks_init(struct expr_run *vm)
+{
+    struct chunk *first = (struct chunk *)(void *)vm->first_chunk;
+    first->below        = NULL;
+    first->used         = 0;
+    first->size         = sizeof vm->first_chunk - sizeof(struct chunk);
+    vm->top             = NULL;
+    vm->chunk           = first;
+    vm->spare           = NULL;
+    vm->forks           = vm->first_forks;
+    vm->fork_count      = 0;
+    vm->fork_capacity   = VM_FORKS_MIN;
+    vm->newest          = 0;
+    vm->serial          = 0;
+}
 void vm_stacks_free(struct expr_run *vm);
 
 /* Makes a fork that goes on as `insn` says; its index. */
@@ -248,15 +261,10 @@ static inline const operand *vm_operands(const struct expr_run *vm, const struct
 /* A view of the operand, to look at only: no part of it may be kept. */
 static inline json vm_view(struct expr_run *vm, operand o)
 {
-    if (operand_is_register(o)) return vm->frame->slots[o].value;
-    switch (o & OPERAND_CLASS) {
-    case OPERAND_CONSTANT: return vm->expr->constants[o & OPERAND_INDEX];
-    case OPERAND_VARIABLE: {
-        json value = vm->variables[o & OPERAND_INDEX];
-        return value.kind == JSON_INVALID ? json_null() : value;
-    }
-    default: return vm_slot(vm, o)->value;
-    }
+    if (operand_is_constant(o)) return vm->expr->constants[o & OPERAND_INDEX];
+    if ((o & OPERAND_CLASS) != OPERAND_VARIABLE) return vm_slot(vm, o)->value;
+    json value = vm->variables[o & OPERAND_INDEX];
+    return value.kind == JSON_INVALID ? json_null() : value;
 }
 
 /* A view of the operand, of which parts may be kept (shared). */
@@ -323,7 +331,7 @@ static inline struct trail *vm_trail(struct expr_run *vm, operand o)
 
 static inline bool vm_makes_place(const struct expr_run *vm, const struct insn *insn)
 {
-    return vm->frame->is_tracked && (insn->flags & INSN_IN_PATH);
+    return (insn->flags & INSN_IN_PATH) && vm->frame->is_tracked;
 }
 
 /* Same value, not only an equal one: what jq takes for the same place. */

@@ -36,20 +36,24 @@ enum step do_fork(struct expr_run *vm, const struct insn *insn)
 /* --- calls -------------------------------------------------------------------------------------
  */
 
+/* Out of the program itself. Its frame stays until the run ends. */
+static enum step output(struct expr_run *vm, const struct insn *insn)
+{
+    vm->pc     = vm->frame->ret;
+    vm->output = vm_own(vm, insn->b);
+    return STEP_OUTPUT;
+}
+
 enum step do_return(struct expr_run *vm, const struct insn *insn)
 {
     struct frame *frame  = vm->frame;
     struct frame *caller = frame->caller;
-    struct trail *trail  = frame->is_tracked ? trail_ref(vm_trail(vm, insn->b)) : NULL;
-    json value           = vm_own(vm, insn->b);
-    operand result       = frame->ret_register;
-    vm->pc               = frame->ret;
+    if (!caller) return output(vm, insn);
+    struct trail *trail = frame->is_tracked ? trail_ref(vm_trail(vm, insn->b)) : NULL;
+    json value          = vm_own(vm, insn->b);
+    operand result      = frame->ret_register;
+    vm->pc              = frame->ret;
     if (vm->newest <= frame->serial) vm_frames_drop(vm, frame->below);
-    if (!caller) {
-        ASSERT(!trail);
-        vm->output = value;
-        return STEP_OUTPUT;
-    }
     vm->frame         = caller;
     struct slot *slot = vm_slot(vm, result);
     slot_set(vm, slot, value);
@@ -89,7 +93,7 @@ static enum step enter(struct expr_run *vm, const struct insn *insn, const struc
         (struct slot){.value = call->input, .trail = call->trail, .serial = vm->newest};
     vm->frame = frame;
     vm->pc    = vm->expr->code + call->function->entry;
-    if (frame->depth > vm->limits.depth) {
+    if (frame->depth > vm->limits->depth) {
         (void)vm_exhaust(vm, "call depth");
         return STEP_RAISE;
     }

@@ -13,27 +13,9 @@ static size_t aligned(size_t size)
     return (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 }
 
-static struct chunk *first_chunk(struct expr_run *vm)
+static void chunk_free(struct chunk *chunk)
 {
-    return (struct chunk *)(void *)vm->first_chunk;
-}
-
-static void chunk_free(struct expr_run *vm, struct chunk *chunk)
-{
-    if (chunk && chunk != first_chunk(vm)) json_node_free(chunk, sizeof *chunk + chunk->size);
-}
-
-void vm_stacks_init(struct expr_run *vm)
-{
-    vm->top           = NULL;
-    vm->chunk         = NULL;
-    vm->spare         = first_chunk(vm);
-    vm->spare->size   = sizeof vm->first_chunk - sizeof(struct chunk);
-    vm->forks         = vm->first_forks;
-    vm->fork_count    = 0;
-    vm->fork_capacity = VM_FORKS_MIN;
-    vm->newest        = 0;
-    vm->serial        = 0;
+    if (chunk) json_node_free(chunk, sizeof *chunk + chunk->size);
 }
 
 /* Chunks count as memory of the evaluation, like values. */
@@ -42,7 +24,7 @@ static void add_chunk(struct expr_run *vm, size_t size)
     struct chunk *chunk = vm->spare;
     vm->spare           = NULL;
     if (!chunk || chunk->size < size) {
-        chunk_free(vm, chunk);
+        chunk_free(chunk);
         if (size < VM_CHUNK_BYTES) size = VM_CHUNK_BYTES;
         chunk       = json_node_new(sizeof *chunk + size);
         chunk->size = (uint32_t)size;
@@ -63,7 +45,7 @@ void vm_frame_layout(struct function *function)
 struct frame *vm_frame_push(struct expr_run *vm, const struct function *function, struct frame *env)
 {
     uint32_t size = function->frame_size;
-    if (!vm->chunk || vm->chunk->size - vm->chunk->used < size) add_chunk(vm, size);
+    if (vm->chunk->size - vm->chunk->used < size) add_chunk(vm, size);
 
     char *raw = (char *)vm->chunk->bytes + vm->chunk->used;
     vm->chunk->used += size;
@@ -76,7 +58,11 @@ struct frame *vm_frame_push(struct expr_run *vm, const struct function *function
                        .size     = size,
                        .serial   = vm->newest,
                        .slot_count = function->registers};
-    for (uint16_t i = 0; i < function->registers; i++) frame->slots[i] = (struct slot){};
+    const struct slot *end = frame->slots + function->registers;
+    for (struct slot *slot = frame->slots; slot < end; slot++) {
+        slot->value.kind = JSON_INVALID;
+        slot->trail      = NULL;
+    }
     vm->top = frame;
     return frame;
 }
@@ -87,22 +73,31 @@ enum step vm_replace(struct expr_run *vm, struct slot *slot, json value)
     return STEP_NEXT;
 }
 
-static void drop_top(struct expr_run *vm)
+/* The chunk on top is empty, and not the first one. */
+static void retire_chunk(struct expr_run *vm)
 {
-    struct frame *frame    = vm->top;
+    struct chunk *empty = vm->chunk;
+    vm->chunk           = empty->below;
+    chunk_free(vm->spare);
+    vm->spare = empty;
+}
+
+static inline void slots_drop(const struct frame *frame)
+{
     const struct slot *end = frame->slots + frame->slot_count;
     for (const struct slot *slot = frame->slots; slot < end; slot++) {
         json_drop(slot->value);
         if (slot->trail) trail_unref(slot->trail);
     }
+}
+
+static void drop_top(struct expr_run *vm)
+{
+    const struct frame *frame = vm->top;
+    slots_drop(frame);
     vm->top = frame->below;
     vm->chunk->used -= frame->size;
-    if (vm->chunk->used > 0) return;
-
-    struct chunk *empty = vm->chunk;
-    vm->chunk           = empty->below;
-    chunk_free(vm, vm->spare);
-    vm->spare = empty;
+    if (vm->chunk->used == 0 && vm->chunk->below) retire_chunk(vm);
 }
 
 void vm_frames_drop(struct expr_run *vm, struct frame *top)
@@ -112,9 +107,13 @@ void vm_frames_drop(struct expr_run *vm, struct frame *top)
 
 void vm_stacks_free(struct expr_run *vm)
 {
-    vm_frames_drop(vm, NULL);
-    if (vm->spare != first_chunk(vm)) chunk_free(vm, vm->spare);
-    vm->spare = NULL;
+    for (const struct frame *frame = vm->top; frame; frame = frame->below) slots_drop(frame);
+    if (vm->spare) chunk_free(vm->spare);
+    while (vm->chunk->below) {
+        struct chunk *chunk = vm->chunk;
+        vm->chunk           = chunk->below;
+        chunk_free(chunk);
+    }
     if (vm->forks != vm->first_forks) {
         json_node_free(vm->forks, vm->fork_capacity * sizeof *vm->forks);
     }

@@ -93,22 +93,25 @@ static enum step index_slowly(struct expr_run *vm, const struct insn *insn)
     return vm_set(vm, insn->a, value);
 }
 
-/* The most usual kinds of container and key need no more than a look. */
-enum step do_index(struct expr_run *vm, const struct insn *insn)
+/* The member, as a view; JSON_INVALID where it takes more than a look. */
+static inline json member_of(json container, json key)
 {
-    json container = vm_view(vm, insn->b);
-    json key       = vm_view(vm, insn->c);
-    /* A part of a constant may not be kept. */
-    if (vm_makes_place(vm, insn) || operand_is_constant(insn->b)) return index_slowly(vm, insn);
     if (container.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
         int64_t at = json_object_find(container.object, json_text_view(key.text), key.text);
-        if (at < 0) return vm_set(vm, insn->a, json_null());
-        return vm_set(vm, insn->a, json_share(container.object->members[at].value));
+        return at < 0 ? json_null() : container.object->members[at].value;
     }
     bool is_within = container.kind == JSON_ARRAY && key.kind == JSON_INT && key.integer >= 0 &&
                      key.integer < container.array->count;
-    if (!is_within) return index_slowly(vm, insn);
-    return vm_set(vm, insn->a, json_share(container.array->items[key.integer]));
+    return is_within ? container.array->items[key.integer] : json_invalid();
+}
+
+enum step do_index(struct expr_run *vm, const struct insn *insn)
+{
+    /* A part of a constant may not be kept. */
+    if (vm_makes_place(vm, insn) || operand_is_constant(insn->b)) return index_slowly(vm, insn);
+    json member = member_of(vm_view(vm, insn->b), vm_view(vm, insn->c));
+    if (member.kind == JSON_INVALID) return index_slowly(vm, insn);
+    return vm_set(vm, insn->a, json_share(member));
 }
 
 enum step do_slice(struct expr_run *vm, const struct insn *insn)

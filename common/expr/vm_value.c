@@ -225,9 +225,10 @@ static enum step builtin_with_arguments(struct expr_run *vm, const struct insn *
 enum step do_builtin(struct expr_run *vm, const struct insn *insn)
 {
     if (insn->c > 0 || vm_makes_place(vm, insn)) return builtin_with_arguments(vm, insn);
-    json input  = vm_own(vm, insn->b);
-    vm->builtin = builtin_at(insn->d);
-    json result = vm->builtin->call(vm, &input);
+    json input                    = vm_own(vm, insn->b);
+    const struct builtin *builtin = builtin_at(insn->d);
+    vm->builtin                   = builtin;
+    json result                   = builtin->call(vm, &input);
     json_drop(input);
     return vm_set_or_raise(vm, insn->a, result);
 }

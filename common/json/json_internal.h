@@ -294,6 +294,9 @@ bool json_object_node_add(struct json_object *object, struct json_text *key, jso
 /** The same for a member that is not there, as the caller knows. */
 void json_object_node_append(struct json_object *object, struct json_text *key, json value);
 
+/** Makes the caller the only owner of an object with room for `more` members. */
+void json_object_make_room(json *object, size_t more);
+
 enum { JSON_NO_MEMBER = -1 };
 
 /** Position of `key`, or JSON_NO_MEMBER. `node` is the text that `key` views, or NULL: with it the

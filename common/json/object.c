@@ -191,6 +191,12 @@ static struct json_object *own(json *object, size_t needed)
     return copy;
 }
 
+void json_object_make_room(json *object, size_t more)
+{
+    ASSERT(object->kind == JSON_OBJECT);
+    (void)own(object, object->object->count + more);
+}
+
 json *json_object_slot(json *object, size_t index)
 {
     ASSERT(object->kind == JSON_OBJECT);
