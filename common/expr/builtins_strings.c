@@ -49,10 +49,12 @@ static const char *find_text(str text, str part)
     if (part.len > SHORT) return memmem(text.ptr, text.len, part.ptr, part.len);
     const char *at  = text.ptr;
     const char *end = text.ptr + text.len;
-    while ((size_t)(end - at) >= part.len) {
+    for (; (size_t)(end - at) >= part.len; at++) {
         at = memchr(at, part.ptr[0], (size_t)(end - at) - part.len + 1);
-        if (!at || memcmp(at, part.ptr, part.len) == 0) return at;
-        at++;
+        if (!at) return NULL;
+        size_t same = 1;
+        while (same < part.len && at[same] == part.ptr[same]) same++;
+        if (same == part.len) return at;
     }
     return NULL;
 }
@@ -71,9 +73,9 @@ json text_split(struct expr_run *vm, json text, json separator)
         if (!vm_spend(vm, 1)) return json_invalid();
         const char *hit = find_text(rest, sep);
         size_t len      = hit ? (size_t)(hit - rest.ptr) : rest.len;
-        json_array_push(&parts, json_text_new(str_slice(rest, 0, len)));
+        json_array_append(&parts, json_text_new((str){.ptr = rest.ptr, .len = len}));
         if (!hit) return json_take(&parts);
-        rest = str_slice(rest, len + sep.len, rest.len);
+        rest = (str){.ptr = hit + sep.len, .len = rest.len - len - sep.len};
     }
 }
 

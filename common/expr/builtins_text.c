@@ -1,4 +1,5 @@
 /* Values to text and back: tostring, tojson, fromjson, tonumber, toboolean. */
+#include "base/assert.h"
 #include "base/attr.h"
 #include "expr/builtins.h"
 #include "json/json_text.h"
@@ -8,8 +9,21 @@
 
 enum { DEPTH_MAX = 10'000 /* of JSON text, as in jq */ };
 
+/* Most texts are short: those find room on the stack first. */
+static json short_json(json value)
+{
+    char room[256];
+    struct buf out = {.ptr = room, .capacity = sizeof room, .len_max = sizeof room - 1};
+    room[0]        = '\0';
+    bool is_whole  = json_print_within(value, DEPTH_MAX, &out);
+    ASSERT(out.ptr == room);
+    return is_whole ? json_text_new(buf_str(&out)) : json_invalid();
+}
+
 json value_to_json(struct expr_run *vm, json value)
 {
+    json text = short_json(value);
+    if (text.kind != JSON_INVALID) return text;
     size_t room                      = json_meter_room();
     size_t len_max                   = room < JSON_TEXT_LEN_MAX ? room : JSON_TEXT_LEN_MAX;
     CLEANUP(buf_done) struct buf out = buf_init(len_max);

@@ -229,6 +229,7 @@ static bool apply_call(struct planner *p, const struct node *call, struct spot a
 
 static bool apply_format(struct planner *p, str name, struct spot at)
 {
+    if (str_is(name, "json")) return apply_native(p, builtin_find(str_from("tojson"), 0), NULL, at);
     const struct builtin *builtin = builtin_find(str_from("format"), 1);
     struct plain_step step = {.op = PLAIN_BUILTIN, .count = 2, .from = builtin_index(builtin)};
     return constant_add(p, json_text_new(name), looked_at(at)) && step_add(p, step, 2);

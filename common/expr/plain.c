@@ -18,9 +18,8 @@ struct plain {
 /* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
 static json walk_path(const struct expr *expr, const struct expr_path *path, json at)
 {
-    const operand *keys = expr->operands + path->from;
     for (uint32_t i = 0; i < path->count; i++) {
-        json key = expr->constants[keys[i] & OPERAND_INDEX];
+        json key = expr->constants[expr->operands[path->from + i] & OPERAND_INDEX];
         if (at.kind == JSON_NULL) return at; /* null.a is null, and so on */
         if (at.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
             int64_t found = json_object_find(at.object, json_text_view(key.text), key.text);

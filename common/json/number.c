@@ -340,6 +340,10 @@ size_t json_number_format(json number, char text[static JSON_NUMBER_SIZE])
 {
     ASSERT(json_is_number(number));
     if (number.kind == JSON_REAL) return format_real(number.real, text);
+    if (number.integer >= 0 && number.integer < 10) { /* counters, flags, indices */
+        text[0] = (char)('0' + number.integer);
+        return 1;
+    }
     bool is_negative = number.integer < 0;
     if (is_negative) text[0] = '-';
     uint64_t size = is_negative ? 0 - (uint64_t)number.integer : (uint64_t)number.integer;

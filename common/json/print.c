@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* buf_put_byte(), inline where there is room. */
+/* buf_put_byte() and buf_put(), inline where there is room. */
 static inline void put_byte(struct buf *out, char byte)
 {
     if (!out->is_full && out->len + 1 < out->capacity) {
@@ -12,6 +12,17 @@ static inline void put_byte(struct buf *out, char byte)
         out->ptr[out->len]   = '\0';
     } else {
         (void)buf_put_byte(out, byte);
+    }
+}
+
+static inline void put(struct buf *out, const char *data, size_t size)
+{
+    if (!out->is_full && out->len + size < out->capacity) {
+        memcpy(out->ptr + out->len, data, size);
+        out->len += size;
+        out->ptr[out->len] = '\0';
+    } else {
+        (void)buf_put(out, data, size);
     }
 }
 
@@ -58,8 +69,11 @@ bool json_print_text(str text, struct buf *out)
     put_byte(out, '"'); /* what did not fit shows in the last append */
     for (;;) {
         size_t len = plain_len(text);
-        if (len > 0) (void)buf_put(out, text.ptr, len);
-        if (len == text.len) return buf_put_byte(out, '"');
+        if (len > 0) put(out, text.ptr, len);
+        if (len == text.len) {
+            put_byte(out, '"');
+            return !out->is_full;
+        }
         (void)put_escape(text.ptr[len], out);
         text = str_slice(text, len + 1, text.len);
     }
@@ -69,7 +83,8 @@ bool json_print_number(json number, struct buf *out)
 {
     if (number.kind == JSON_REAL && isnan(number.real)) return buf_put(out, "null", 4);
     if (!out->is_full && out->len + JSON_NUMBER_SIZE < out->capacity) {
-        buf_commit(out, json_number_format(number, out->ptr + out->len));
+        out->len += json_number_format(number, out->ptr + out->len);
+        out->ptr[out->len] = '\0';
         return true;
     }
     char text[JSON_NUMBER_SIZE];
@@ -80,9 +95,9 @@ bool json_print_number(json number, struct buf *out)
 static void print_scalar(json value, struct buf *out)
 {
     switch (value.kind) {
-    case JSON_NULL: (void)buf_put(out, "null", 4); return;
-    case JSON_FALSE: (void)buf_put(out, "false", 5); return;
-    case JSON_TRUE: (void)buf_put(out, "true", 4); return;
+    case JSON_NULL: put(out, "null", 4); return;
+    case JSON_FALSE: put(out, "false", 5); return;
+    case JSON_TRUE: put(out, "true", 4); return;
     case JSON_INT:
     case JSON_REAL: (void)json_print_number(value, out); return;
     case JSON_TEXT: (void)json_print_text(json_str(value), out); return;
@@ -131,7 +146,7 @@ static json next_member(enum json_style style, struct json_walk *walk, struct bu
 
     const struct json_member *member = &level->container.object->members[position];
     (void)json_print_text(json_text_view(member->key), out);
-    (void)buf_put(out, ": ", style == JSON_PRETTY ? 2 : 1);
+    put(out, ": ", style == JSON_PRETTY ? 2 : 1);
     return member->value;
 }
 

@@ -4,12 +4,12 @@
 #include "base/utf8.h"
 #include "json/json_internal.h"
 
-static size_t size_of(size_t capacity)
+static inline size_t size_of(size_t capacity)
 {
     return sizeof(struct json_text) + capacity + 1;
 }
 
-static struct json_text *node_with(size_t capacity)
+static inline struct json_text *node_with(size_t capacity)
 {
     ASSERT(capacity <= JSON_TEXT_LEN_MAX);
     struct json_text *text = json_node_new(size_of(capacity));
@@ -20,7 +20,7 @@ static struct json_text *node_with(size_t capacity)
     return text;
 }
 
-static void put(struct json_text *text, str more)
+static inline void put(struct json_text *text, str more)
 {
     if (more.ptr && more.len > 0) memcpy(text->bytes + text->len, more.ptr, more.len);
     text->len += (uint32_t)more.len;
@@ -30,7 +30,9 @@ static void put(struct json_text *text, str more)
 struct json_text *json_text_node_new(str text)
 {
     struct json_text *node = node_with(text.len);
-    put(node, text);
+    if (text.len > 0) memcpy(node->bytes, text.ptr, text.len);
+    node->len             = (uint32_t)text.len;
+    node->bytes[text.len] = '\0';
     return node;
 }
 

@@ -16,7 +16,11 @@ struct json_level *json_walk_push(struct json_walk *walk, json container)
         walk->capacity = size;
     }
     struct json_level *level = &walk->levels[walk->depth++];
-    *level                   = (struct json_level){.container = container};
+    level->container         = container;
+    level->other             = json_invalid();
+    level->order             = NULL;
+    level->other_order       = NULL;
+    level->position          = 0;
     return level;
 }
 
@@ -24,8 +28,8 @@ void json_walk_pop(struct json_walk *walk)
 {
     ASSERT(walk->depth > 0);
     struct json_level *level = &walk->levels[--walk->depth];
-    free(level->order);
-    free(level->other_order);
+    if (level->order) free(level->order);
+    if (level->other_order) free(level->other_order);
 }
 
 void json_walk_done(struct json_walk *walk)
