@@ -203,8 +203,7 @@ static void say_started(const struct options *options, const struct telemetry *t
               LOG_TEXT_OF("store", options->store_path),
               LOG_INT("store_map_bytes", (int64_t)options->store_map_size),
               LOG_INT("partitions", options->partitions),
-              LOG_INT("epoch", first ? first->partition->epoch : 0),
-              LOG_INT("sync_probe_us", first ? first->partition->sync_probe_us : 0));
+              LOG_INT("epoch", first ? first->partition->epoch : 0));
 }
 
 /* --- main --------------------------------------------------------------------------------------

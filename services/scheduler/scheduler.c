@@ -232,12 +232,21 @@ static void tick_watches(struct scheduler *scheduler, int64_t now_ms)
     }
 }
 
+/* One at a time, and none before the first pause: whoever waits for a start needs the disk. */
+static void probe_next(struct scheduler *scheduler, uint16_t *next)
+{
+    while (*next < scheduler->count && !scheduler->shards[*next]) (*next)++;
+    if (*next < scheduler->count) partition_probe(scheduler->shards[(*next)++]->partition);
+}
+
 static void *ticker_thread(void *context)
 {
     struct scheduler *scheduler = context;
     const struct timespec pause = {.tv_nsec = 250'000'000};
+    uint16_t next_probe         = 0;
     while (!atomic_load(&scheduler->is_stopping)) {
         (void)nanosleep(&pause, NULL);
+        probe_next(scheduler, &next_probe);
         tick_watches(scheduler, clock_mono_ms());
         if (scheduler->system) system_view_refresh(scheduler->subscriptions, scheduler->system);
     }

@@ -20,7 +20,7 @@ void engine_show(struct engine *engine)
     shown.journal_sequence    = engine->journal_next - 1;
     shown.store_used_bytes    = engine->used_bytes;
     shown.store_map_bytes     = engine->size_bytes;
-    shown.sync_probe_us       = (uint64_t)engine->partition->sync_probe_us;
+    shown.sync_probe_us       = (uint64_t)atomic_load(&engine->partition->sync_probe_us);
     shown.timers_pending      = engine->timer_count;
     shown.accepts_runs        = engine->accepts_runs;
     board_set_partition(board, &shown);
@@ -53,7 +53,7 @@ static void show_gauges(struct engine *engine)
         .mailbox_depth    = mailbox_depth(engine->mailbox),
         .timer_lag_us     = engine->timer_lag_us,
         .oldest_reader_ms = store_reader_age_ms(engine->store, clock_mono_ms()),
-        .sync_probe_us    = engine->partition->sync_probe_us,
+        .sync_probe_us    = atomic_load(&engine->partition->sync_probe_us),
         .store_used_bytes = engine->used_bytes,
         .store_map_bytes  = engine->size_bytes,
         .epoch            = engine->partition->epoch,

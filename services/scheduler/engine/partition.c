@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 enum {
-    PROBE_ROUNDS = 50, /* a fraction of a second, also on slow disks */
+    PROBE_ROUNDS = 20,
     EPOCH_FIRST  = 1,
 };
 
@@ -117,9 +117,9 @@ static status open_redo(const struct partition_options *options, struct store *s
 static status open_folder(const struct partition_options *options, struct partition *partition,
                           struct error *reterr)
 {
-    char path[STORE_PATH_MAX];
-    int written = snprintf(path, sizeof path, "%s/p%u", options->folder, options->index);
-    if (written < 0 || (size_t)written >= sizeof path) {
+    char *path  = partition->path;
+    int written = snprintf(path, STORE_PATH_MAX, "%s/p%u", options->folder, options->index);
+    if (written < 0 || written >= STORE_PATH_MAX) {
         return fail(reterr, STATUS_UNAVAILABLE, "%s: path too long", options->folder);
     }
     if (mkdir(path, 0700) && errno != EEXIST) {
@@ -130,14 +130,7 @@ static status open_folder(const struct partition_options *options, struct partit
     TRY(store_open(&store_options, &partition->store, reterr));
     TRY(check_format(partition->store, reterr));
     TRY(open_redo(options, partition->store, reterr));
-    TRY(poison_open(path, &partition->poison, reterr));
-    /* A disk without room takes no probe. What it holds can be read all the same, and deleted. */
-    struct error why = {};
-    if (disk_probe_sync(path, PROBE_ROUNDS, &partition->sync_probe_us, &why) != STATUS_OK) {
-        log_write(LOG_WARN, "store.sync_unknown", LOG_INT("partition", partition->index),
-                  LOG_TEXT_OF("error", why.text));
-    }
-    return STATUS_OK;
+    return poison_open(path, &partition->poison, reterr);
 }
 
 status partition_open(const struct partition_options *options, struct partition **ret_partition,
@@ -159,6 +152,21 @@ status partition_open(const struct partition_options *options, struct partition 
     TRY(meta_check(partition, reterr));
     *ret_partition = TAKE(partition);
     return STATUS_OK;
+}
+
+void partition_probe(struct partition *partition)
+{
+    int64_t us       = 0;
+    struct error why = {};
+    if (!*partition->path) return;
+    if (disk_probe_sync(partition->path, PROBE_ROUNDS, &us, &why) != STATUS_OK) {
+        log_write(LOG_WARN, "store.sync_unknown", LOG_INT("partition", partition->index),
+                  LOG_TEXT_OF("error", why.text));
+        return;
+    }
+    atomic_store(&partition->sync_probe_us, us);
+    log_write(LOG_INFO, "store.sync_measured", LOG_INT("partition", partition->index),
+              LOG_INT("sync_probe_us", us));
 }
 
 status partition_raise_epoch(const struct partition_options *options, struct error *reterr)

@@ -18,6 +18,9 @@
 #include "scheduler/engine/lease_token.h"
 #include "scheduler/engine/poison.h"
 #include "store/redo.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
 
 enum {
     PARTITION_FORMAT = 1,
@@ -38,9 +41,10 @@ struct partition {
     uint16_t count;
     uint32_t epoch;
     struct lease_key lease_key;
-    struct store *store;   /* owned */
-    struct poison *poison; /* owned; NULL in memory */
-    int64_t sync_probe_us; /* p50 of a synced write, measured at start; 0: in memory, or no room */
+    struct store *store;           /* owned */
+    struct poison *poison;         /* owned; NULL in memory */
+    char path[STORE_PATH_MAX];     /* its folder; empty: in memory */
+    _Atomic int64_t sync_probe_us; /* by partition_probe(); 0: not yet, in memory, or no room */
 };
 
 /**
@@ -54,6 +58,12 @@ status partition_open(const struct partition_options *options, struct partition 
  * no lease token of before is valid. Fails as partition_open().
  */
 status partition_raise_epoch(const struct partition_options *options, struct error *reterr);
+
+/**
+ * Measures how long a synced write takes on its disk, for people, and logs it; a disk without room
+ * takes no probe. Blocks for some 20 syncs, so nobody waits for it who serves. Any one thread.
+ */
+void partition_probe(struct partition *partition);
 
 void partition_close(struct partition *partition);
 void partition_closep(struct partition **partition);
