@@ -74,9 +74,9 @@ enum config_kind {
     CONFIG_LIST,     /* struct config_list of texts, each one of `names` if there are some;
                         comma-separated in environment and flags */
     CONFIG_SECRET,   /* struct config_secret; `{secret: NAME}` */
-    CONFIG_TREE,     /* json, a view: the map or list as it stands, checked by the service with
-                        config_found(); empty map if absent. Single members can be set from
-                        environment and flags. */
+    CONFIG_TREE,     /* json, a view: the map as it stands, checked by the service with
+                        config_found(); empty if absent. Single members can be set from environment
+                        and flags. With CONFIG_IS_LIST a list, or a map of such single members. */
 };
 
 struct config_list {
@@ -93,6 +93,7 @@ struct config_secret {
 enum config_flags {
     CONFIG_REQUIRED   = 1, /* absent and without default is an error */
     CONFIG_RELOADABLE = 2, /* SIGHUP changes it; all else needs a restart */
+    CONFIG_IS_LIST    = 4, /* of a tree: it is a list, not a map */
 };
 
 struct config_option {

@@ -252,21 +252,23 @@ static const char *convert_secret(json given, bool is_text, json *ret_value, con
     return NULL;
 }
 
-static const char *check_tree(json given, json *ret_value)
+static const char *check_tree(const struct config_option *option, json given, json *ret_value)
 {
-    if (!json_is(given, JSON_OBJECT) && !json_is(given, JSON_ARRAY)) {
-        return "must be a map or a list";
+    bool is_list = option->flags & CONFIG_IS_LIST;
+    if (!json_is(given, is_list ? JSON_ARRAY : JSON_OBJECT)) {
+        return is_list ? "must be a list" : "must be a map";
     }
     *ret_value = json_ref(given);
     return NULL;
 }
 
-static const char *convert_tree(json given, bool is_text, json *ret_value)
+static const char *convert_tree(const struct config_option *option, json given, bool is_text,
+                                json *ret_value)
 {
-    if (!is_text) return check_tree(given, ret_value);
+    if (!is_text) return check_tree(option, given, ret_value);
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
     if (yaml_parse(json_str(given), NULL, &document, NULL) != STATUS_OK) return "must be YAML";
-    return check_tree(yaml_root(document), ret_value);
+    return check_tree(option, yaml_root(document), ret_value);
 }
 
 const char *config_convert(const struct config_option *option, json given, bool is_text,
@@ -293,7 +295,7 @@ const char *config_convert(const struct config_option *option, json given, bool 
     case CONFIG_DURATION: return convert_number(option, given, is_text, arena, ret_value);
     case CONFIG_LIST: return convert_list(option, given, is_text, arena, ret_value);
     case CONFIG_SECRET: return convert_secret(given, is_text, ret_value, ret_hint);
-    case CONFIG_TREE: return convert_tree(given, is_text, ret_value);
+    case CONFIG_TREE: return convert_tree(option, given, is_text, ret_value);
     }
     return "is of no known kind";
 }

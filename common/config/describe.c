@@ -100,7 +100,9 @@ static void put_range(const struct config_option *option, struct buf *out)
 
 static void put_manual_row(const struct config_option *option, struct buf *out)
 {
-    (void)buf_printf(out, "| `%s` | %s", option->path, kind_names[option->kind]);
+    bool is_rows = option->flags & CONFIG_IS_LIST;
+    (void)buf_printf(out, "| `%s` | %s", option->path,
+                     is_rows ? "list of maps" : kind_names[option->kind]);
     put_range(option, out);
     if (option->fallback) {
         (void)buf_printf(out, " | `%s`", option->fallback);
@@ -168,16 +170,6 @@ static json secret_schema(void)
     return schema;
 }
 
-static json tree_schema(void)
-{
-    json types = json_array_new(2);
-    json_array_push(&types, json_text_from("object"));
-    json_array_push(&types, json_text_from("array"));
-    json schema = json_object_new(2);
-    json_object_put_text(&schema, "type", types);
-    return schema;
-}
-
 static json schema_of(const struct config_option *option)
 {
     json schema = json_invalid();
@@ -204,7 +196,7 @@ static json schema_of(const struct config_option *option)
         json_object_put_text(&schema, "maxItems", json_int(CONFIG_ITEMS_MAX));
         return schema;
     case CONFIG_SECRET: return secret_schema();
-    case CONFIG_TREE: return tree_schema();
+    case CONFIG_TREE: return typed(option->flags & CONFIG_IS_LIST ? "array" : "object");
     }
     return schema;
 }

@@ -60,7 +60,8 @@ static const char *keep(struct reader *reader, str text)
 static void check_members(struct reader *reader, const struct place *place, json object,
                           const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < json_count(object); i++) {
+    if (json_is(object, JSON_ARRAY)) found(reader, place, NULL, "", "is a map, not a list");
+    for (size_t i = 0; json_is(object, JSON_OBJECT) && i < json_count(object); i++) {
         str key       = json_key_at(object, i);
         bool is_known = false;
         for (size_t n = 0; n < count; n++) is_known = is_known || str_is(key, names[n]);

@@ -133,6 +133,7 @@ static const struct config_option options_table[] = {
     {.path   = "retention.rules",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, retention_rules),
+     .flags  = CONFIG_IS_LIST,
      .doc = "Other times, the first that fits: {namespace?, workflow?, status?, keep}; a workflow "
             "is a name, or its beginning and `*`."},
     {.path     = "scheduler.cache.entries",

@@ -95,7 +95,7 @@ void retention_read(const struct config *config, json rules, struct retention *r
     for (size_t i = 0; json_is(rules, JSON_ARRAY) && i < json_count(rules); i++) {
         reading.index = i;
         if (i == RETENTION_RULES_MAX) {
-            found(&reading, "", NULL, "is one rule too many: there can be 100");
+            found(&reading, "", "", "is one rule too many: there can be 100");
             return;
         }
         read_rule(&reading, json_at(rules, i), &retention->rules[retention->count++]);

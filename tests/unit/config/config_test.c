@@ -25,7 +25,7 @@ struct options {
     const char *peer_urls;
     struct config_list queues;
     struct config_secret token;
-    json providers;
+    json providers, rules;
     const char *note;
     struct config_common common;
 };
@@ -52,6 +52,7 @@ static const struct config_option table[] = {
     {"scheduler.queues", CONFIG_LIST, AT(queues), .fallback = "a,b", .doc = "Which."},
     {"scheduler.token", CONFIG_SECRET, AT(token), .doc = "The key."},
     {"scheduler.providers", CONFIG_TREE, AT(providers), .doc = "Who."},
+    {"scheduler.rules", CONFIG_TREE, AT(rules), .flags = CONFIG_IS_LIST, .doc = "What."},
     {"scheduler.note", CONFIG_TEXT, AT(note), .doc = "Anything."},
 };
 
@@ -219,7 +220,10 @@ static const struct mistake {
     {"scheduler: {peers: 'ipc://a,http://b'}", NULL, 1, 20, "scheme", "tcp, ipc"},
     {"scheduler: {queues: a}", NULL, 1, 21, "list of texts", ""},
     {"scheduler: {token: abc}", NULL, 1, 20, "by reference only", "{secret: NAME}"},
-    {"scheduler: {providers: 1}", NULL, 1, 24, "map or a list", ""},
+    {"scheduler: {providers: 1}", NULL, 1, 24, "must be a map", ""},
+    {"scheduler: {providers: [a]}", NULL, 1, 24, "must be a map", ""},
+    {"scheduler: {rules: {a: 1}}", NULL, 1, 20, "must be a list", ""},
+    {NULL, "scheduler.providers=[a]", 0, 0, "must be a map", ""},
     {"scheduler:\n  providers:\n    a: {api_key: abc}", NULL, 3, 18, "by reference only", "secret"},
     {"a: b: c", NULL, 1, 5, "`: `", "quotes"},
     {NULL, "scheduler.workers=many", 0, 0, "--set scheduler.workers: ", ""},

@@ -140,6 +140,7 @@ static const struct mistake mistakes[] = {
     {"unknown provider",  "llm.routes.r={targets: [{model: nobody/x}]}", "/llm/routes/r/targets", "nobody"},
     {"no target",         "llm.routes.r={fallbacks: []}", "/llm/routes/r", "target"},
     {"price as a number", "llm.prices={a/b: {input: 1, output: 2}}", "/llm/prices/a~1b", "decimal"},
+    {"a list",            "llm.providers.a=[b]", "/llm/providers/a", "is a map"},
     {"bad duration",      "llm.providers.a={type: simulated, first_event: soon}", "/llm/providers/a/first_event", "duration"},
 };
 /* clang-format on */
