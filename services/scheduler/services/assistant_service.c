@@ -87,6 +87,10 @@ static status delete_version(struct rpc_call *call, struct error *reterr)
     const Pb__DeleteAssistantVersion *request = call->request;
     if (!system_shard(call)) return call_moved(call, 0);
     TRY(check_name(request->name, reterr));
+    if (request->version == 0) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                         "/version: which one, from 1");
+    }
     struct command *command = call_command(call, COMMAND_DELETE_ASSISTANT, 0);
     if (!command) return no_memory(reterr);
     command->namespace = namespace_of(call, request->namespace_);

@@ -112,6 +112,7 @@ static status find(str namespace, const struct assistant_name *name, json *ret_d
 
 struct listing {
     const struct lookup *lookup;
+    struct arena *row; /* of one of them: all together may be far larger */
     str namespace;
     Pb__Label *label; /* NULL: all */
     json items;
@@ -130,9 +131,10 @@ static json labels_new(const Pb__AssistantView *view)
 static status list_one(bytes, bytes row, struct error *reterr, void *context)
 {
     struct listing *list        = context;
-    struct arena *arena         = list->lookup->arena;
+    struct arena *arena         = list->row;
     Pb__AssistantRecord *record = NULL;
-    Pb__AssistantView *view     = NULL;
+    arena_clear(arena);
+    Pb__AssistantView *view = NULL;
     TRY(record_read(row, &pb__assistant_record__descriptor, arena, &record, reterr));
     if (record->newest == 0) return STATUS_OK;
     if (list->label && !assistant_has_labels(record, &list->label, 1)) return STATUS_OK;
@@ -157,6 +159,8 @@ static status list(str namespace, str label, json *ret_assistants, struct error 
                    void *context)
 {
     CLEANUP(lookup_done) struct lookup lookup = {};
+    CLEANUP(arena_freep) struct arena *row    = arena_new(ROW_ARENA_MAX);
+    if (!row) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(lookup_begin(context, &lookup, reterr));
     const char *colon = label.len > 0 ? memchr(label.ptr, ':', label.len) : NULL;
     if (label.len > 0 && !colon) {
@@ -170,6 +174,7 @@ static status list(str namespace, str label, json *ret_assistants, struct error 
     }
     CLEANUP(json_unrefp) json items = json_array_new(8);
     struct listing listing          = {.lookup    = &lookup,
+                                       .row       = row,
                                        .namespace = namespace,
                                        .label     = colon ? &wanted : NULL,
                                        .items     = json_take(&items)};

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "assistant.pb-c.h"
 #include "budget.pb-c.h"
 #include "event.pb-c.h"
 #include "subscription.pb-c.h"
@@ -42,6 +43,7 @@ static void start_client(struct rig *rig)
                                                                  &pb__dead_letters__descriptor,
                                                                  &pb__partitions__descriptor,
                                                                  &pb__budgets__descriptor,
+                                                                 &pb__assistants__descriptor,
                                                                  NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
