@@ -70,7 +70,7 @@ static void shell_read(struct reader *reader, json value, void *target)
 
 static void language_read(struct reader *reader, json value, void *)
 {
-    static const char *const languages[] = {"js", "python"};
+    static const char *const languages[] = {"js", "python", "javascript"}; /* the last: of 1.0.3 */
     size_t index;
     (void)choice_read(reader, value, languages, ARRAY_LEN(languages), &index);
 }

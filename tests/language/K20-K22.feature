@@ -13,6 +13,7 @@ Feature: K20 to K22, programs
       | run                                                                      | code |
       | container: { image: hello, lifetime: { cleanup: eventually, after: PT1M } } | V31  |
       | script: { language: js, code: 'x' }, return: all                         | V31  |
+      | script: { language: javascript, code: 'x' }                              | V31  |
       | shell: { command: ls, arguments: [ -l ] }, await: false                  | V31  |
       | shell: { comand: ls }                                                    | V04  |
       | script: { language: ruby, code: 'x' }                                    | V06  |

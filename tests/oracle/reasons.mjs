@@ -30,6 +30,7 @@ export const refused = [
   ['the version of an MCP client, which 1.0.3 forgot to type', (f) => /\/client\/version$/.test(f.pointer)],
   ['a child run in another namespace', (f) => /^a child run stays in the namespace/.test(f.detail)],
   ['a secret that is declared twice', (f) => / is declared twice$/.test(f.detail)],
+  ['a name of a secret that none can have', (f) => /^\/use\/secrets\/\d+$/.test(f.pointer) && /^the name of a secret has /.test(f.detail)],
   ['a text with NUL', (f) => / NUL$/.test(f.detail)],
 ];
 

@@ -41,7 +41,7 @@ function heardBy(name, secret) {
     const signature = createHmac('sha256', key).update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`).digest('base64');
     assert.equal(headers['webhook-signature'], `v1,${signature}`);
     const data = JSON.parse(body);
-    return { type: headers['ce-type'].replace('io.serverlessworkflow.', '').replace(/\.v1$/, ''), task: data.task ?? '', subject: headers['ce-subject'], data };
+    return { type: headers['ce-type'].replace('io.serverlessworkflow.', '').replace(/\.v1$/, ''), task: data.task ?? '', subject: headers['ce-subject'], iteration: headers['ce-iteration'], data };
   });
 }
 
@@ -57,18 +57,32 @@ ${tasks}`);
     const found = heardBy(name, secret);
     return found.length >= count && found;
   });
-  return { run, heard };
+  return { name, run, heard };
 }
 
 const waits = (suite, run) => suite.until('the run waits', async () => (await suite.api.ok('GET', `/v1/runs/${run.id}`)).status === 'waiting');
 
 const short = (events) => events.map(({ type, task }) => `${type} ${task}`.trim());
 
+// What every event of a workflow or a task says: of which run, and when.
+function checkData({ name, run }, { type, data }) {
+  const [kind, what] = type.split('.');
+  if (kind === 'dev') return;
+  const time = { 'correlation-started': 'startedAt', 'correlation-completed': 'completedAt', 'status-changed': 'updatedAt' }[what] ?? `${what}At`;
+  assert.equal(kind === 'task' ? data.workflow : data.name, `${name}-${run.id}.default`, type);
+  assert.match(data[time] ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, `${type}: ${time}`);
+  if (what === 'faulted') assert.ok(data.error.type && data.error.status && data.error.instance, type);
+  if (what === 'completed') assert.ok(data.outputUri, type);
+}
+
 // Exactly these events, in this order; a moment later there are no more.
 async function expect(subscriber, expected) {
   const events = await subscriber.heard(expected.length);
   assert.deepEqual(short(events), expected);
-  for (const { subject } of events) assert.equal(subject, subscriber.run.id);
+  for (const event of events) {
+    assert.equal(event.subject, subscriber.run.id);
+    checkData(subscriber, event);
+  }
   return events;
 }
 
@@ -93,6 +107,23 @@ scenario('suspended, resumed after a kill, cancelled and terminated', { needs: [
   const events = await ended.heard(4);
   assert.deepEqual(short(events).sort(), ['workflow.cancelled', 'workflow.started', 'workflow.status-changed', 'workflow.status-changed']);
   assert.deepEqual(events.filter(({ type }) => type === 'workflow.status-changed').map(({ data }) => data.status), ['running', 'cancelled']);
+});
+
+scenario('iterations, correlations, and an output that is too large to send', { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, async (suite) => {
+  const looped = await told(suite, 'looped', `
+  - outer: { for: { in: '[1]' }, do: [ { inner: { for: { in: '[1, 2]', each: x }, do: [ { big: { set: { text: '\${ "x" * 40000 }' } } } ] } } ] }
+  - hear: { listen: { to: { one: { with: { type: order.paid }, correlate: { order: { from: .data.id, expect: '\${ 7 }' } } } } } }
+`, { types: ['io.serverlessworkflow.task.completed.v1', 'io.serverlessworkflow.workflow.correlation-*'] });
+  await waits(suite, looped.run);
+  await suite.api.ok('POST', `/v1/runs/${looped.run.id}/signals/order.paid`, { id: 7 });
+  const big = '/do/0/outer/do/0/inner/do/0/big';
+  const events = await expect(looped, [
+    `task.completed ${big}`, `task.completed ${big}`, 'task.completed /do/0/outer/do/0/inner', 'task.completed /do/0/outer',
+    'workflow.correlation-started', 'workflow.correlation-completed', 'task.completed /do/1/hear',
+  ]);
+  assert.deepEqual(events.map(({ iteration }) => iteration), ['0/0', '0/1', '0', undefined, undefined, undefined, undefined]);
+  assert.deepEqual(events.map(({ data }) => 'output' in data), [false, false, false, false, false, false, true]);
+  assert.deepEqual(events[5].data.correlationKeys, { order: 7 });
 });
 
 scenario('retried, dead letters, and a compensation', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
