@@ -186,10 +186,21 @@ static void own_retry_read(struct reader *reader, json value, void *target)
     reader->scope = outer;
 }
 
+static void phase_read(struct reader *reader, json value, void *target)
+{
+    if (json_is(value, JSON_TEXT) && holds_expression(value)) {
+        struct diagnostic *finding = refuse(reader, "V05", value_place(reader),
+                                            "an expression in `phase` is not supported yet");
+        hint(reader, finding, "a plain text: `phase: Review`");
+        return;
+    }
+    text_read(reader, value, target);
+}
+
 static const struct field task_fields[] = {
     {"parallel", parallel_read, 0, OPTIONAL},
     {"approval", approval_read, 0, OPTIONAL},
-    {"phase", text_read, offsetof(struct task, phase), OPTIONAL},
+    {"phase", phase_read, offsetof(struct task, phase), OPTIONAL},
     {"weight", weight_read, offsetof(struct task, weight), OPTIONAL},
     {"priority", priority_read, offsetof(struct task, priority), OPTIONAL},
     {"idempotencyKey", key_read, 0, OPTIONAL},

@@ -130,9 +130,9 @@ static void grant_read(struct reader *reader, json value, void *target)
                                          "authorization_code"};
     chosen_read(reader, value, grants, ARRAY_LEN(grants), target);
     if (!json_is(value, JSON_TEXT) || !str_is(json_str(value), "authorization_code")) return;
-    struct diagnostic *finding = refuse(reader, "V05", value_place(reader),
-                                        "`authorization_code` needs a person at a browser, and a "
-                                        "run has none");
+    struct diagnostic *finding = warn(reader, "V05", value_place(reader),
+                                      "`authorization_code` needs a person at a browser, and a "
+                                      "run has none: the call will have a `configuration` error");
     hint(reader, finding, "`client_credentials`, or `refresh_token` with a token from a secret");
 }
 

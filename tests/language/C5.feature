@@ -164,7 +164,8 @@ Feature: C5 OAuth 2
       | again         | refresh_token                                   | grant_type=refresh_token&refresh_token=token-of-the-shop |
       | exchange      | urn:ietf:params:oauth:grant-type:token-exchange | grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=token-of-the-shop&subject_token_type=urn%3Ax%3Ay |
 
-  Scenario: A grant that needs a person is refused
+  @http
+  Scenario: A grant that needs a person is registered, and its call is no call
     Given a workflow with definition:
       """yaml
       document: { dsl: '1.0.3', namespace: language, name: c5-person, version: '1.0.0' }
@@ -173,5 +174,13 @@ Feature: C5 OAuth 2
             call: http
             with: { method: get, endpoint: { uri: 'https://shop.test/1', authentication: { oauth2: { authority: 'https://id.test', grant: authorization_code } } } }
       """
-    Then the workflow should be refused with V05 at line 5
+    Then the workflow should be accepted with warning V05 at line 5, column 133
     And the finding should say 'needs a person'
+    When the workflow is executed
+    Then the workflow should fault with error:
+      """yaml
+      type: https://serverlessworkflow.io/spec/1.0.0/errors/configuration
+      instance: /do/0/ask
+      """
+    And the error should say 'authorization_code'
+    And the server should get 0 requests
