@@ -1,6 +1,5 @@
 #include "scheduler/backups/manifest.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "json/json_text.h"
 
@@ -83,6 +82,12 @@ static json manifest_json_new(const struct manifest *manifest)
     return value;
 }
 
+bool manifest_print(const struct manifest *manifest, struct buf *out)
+{
+    CLEANUP(json_unrefp) json value = manifest_json_new(manifest);
+    return json_print(value, JSON_PRETTY, out) && buf_put_byte(out, '\n');
+}
+
 static void fd_closep(const int *fd)
 {
     if (*fd >= 0) close(*fd);
@@ -95,9 +100,8 @@ static void path_of(const char *folder, char path[static STORE_PATH_MAX])
 
 status manifest_write(const struct manifest *manifest, const char *folder, struct error *reterr)
 {
-    CLEANUP(json_unrefp) json value   = manifest_json_new(manifest);
     CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
-    if (!json_print(value, JSON_PRETTY, &text) || !buf_put_byte(&text, '\n')) {
+    if (!manifest_print(manifest, &text)) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "backup: the manifest is too large");
     }
     char path[STORE_PATH_MAX];
@@ -166,6 +170,7 @@ static bool read_members(json value, struct manifest *manifest)
 {
     int64_t count = 0;
     bool is_whole = read_text(value, "name", manifest->name, sizeof manifest->name) &&
+                    backup_name_is_valid(str_from(manifest->name)) &&
                     read_text(value, "version", manifest->version, sizeof manifest->version) &&
                     read_number(value, "created_us", INT64_MAX, &manifest->created_us) &&
                     read_number(value, "partition_count", MANIFEST_PARTITIONS_MAX, &count);
@@ -201,21 +206,26 @@ static status read_file(const char *path, struct buf *text, struct error *reterr
     return got == 0 ? STATUS_OK : fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
 }
 
+status manifest_parse(str text, const char *where, struct manifest *manifest, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json value = json_invalid();
+    int64_t format                  = 0;
+    bool is_json                    = json_parse(text, NULL, &value, NULL, NULL) == STATUS_OK &&
+                   read_number(value, "format", INT64_MAX, &format);
+    if (is_json && format > MANIFEST_FORMAT) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "%s: format %" PRId64 ", and this release knows %d: use the one that wrote it",
+                    where, format, MANIFEST_FORMAT);
+    }
+    if (is_json && read_members(value, manifest)) return STATUS_OK;
+    return fail(reterr, STATUS_DATA_LOSS, "%s: this is no manifest of a backup", where);
+}
+
 status manifest_read(const char *folder, struct manifest *manifest, struct error *reterr)
 {
     char path[STORE_PATH_MAX];
     path_of(folder, path);
     CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
     TRY(read_file(path, &text, reterr));
-    CLEANUP(json_unrefp) json value = json_invalid();
-    int64_t format                  = 0;
-    bool is_json = json_parse(buf_str(&text), NULL, &value, NULL, NULL) == STATUS_OK &&
-                   read_number(value, "format", INT64_MAX, &format);
-    if (is_json && format > MANIFEST_FORMAT) {
-        return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "%s: format %" PRId64 ", and this release knows %d: use the one that wrote it",
-                    path, format, MANIFEST_FORMAT);
-    }
-    if (is_json && read_members(value, manifest)) return STATUS_OK;
-    return fail(reterr, STATUS_DATA_LOSS, "%s: this is no manifest of a backup", path);
+    return manifest_parse(buf_str(&text), path, manifest, reterr);
 }

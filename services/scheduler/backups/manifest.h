@@ -6,6 +6,7 @@
 #ifndef SCHEDULER_MANIFEST_H
 #define SCHEDULER_MANIFEST_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/str.h"
@@ -42,6 +43,13 @@ void manifest_freep(struct manifest **manifest);
 
 /** The name may be that of a folder. */
 bool backup_name_is_valid(str name);
+
+/** The text of the file. False: it would be larger than one can be. */
+bool manifest_print(const struct manifest *manifest, struct buf *out);
+
+/** Reads such a text; `where` is what errors name. DATA_LOSS, FAILED_PRECONDITION: as
+ * manifest_read(). On failure `*manifest` means nothing. */
+status manifest_parse(str text, const char *where, struct manifest *manifest, struct error *reterr);
 
 /** Writes and syncs `folder`/manifest.json. UNAVAILABLE, RESOURCE_EXHAUSTED: file system. */
 status manifest_write(const struct manifest *manifest, const char *folder, struct error *reterr);
