@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 here=$PWD/tests/bench
 bin=$PWD/build/release/bin
 seconds=${BENCH_SECONDS:-5}
-all=(rpc store engine json expr workflow httpd idle timers recovery slowdisk campaigns)
+all=(rpc store engine json expr workflow httpd idle timers recovery slowdisk archive campaigns)
 by_name=(flat open) # take minutes and gigabytes
 out=$(mktemp -d)
 
@@ -233,6 +233,7 @@ declare -A programs=(
   [recovery]="jobs_worker tutti-gateway tutti-scheduler" [open]="tutti-gateway tutti-scheduler"
   [campaigns]="jobs_worker tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
   [slowdisk]="jobs_worker tutti-gateway tutti-scheduler"
+  [archive]="jobs_worker tutti-gateway tutti-scheduler"
   [idle]="tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
 )
 

@@ -137,12 +137,20 @@ bench_recovery() {
   suite_stop
 }
 
-# A data folder of OPEN_MB, of runs with inputs of 100 KB, opens.
+# slow_sync MICROSECONDS: the next schedulers have that disk; below zero one that makes nothing durable.
+slow_sync() {
+  [ -e "$out/slow_sync.so" ] || cc -O2 -shared -fPIC -o "$out/slow_sync.so" "$here/preload/slow_sync.c" -ldl
+  scheduler_prefix=(env "LD_PRELOAD=$out/slow_sync.so" "BENCH_SYNC_US=$1")
+}
+
+# A data folder of OPEN_MB, of runs with inputs of 100 KB, opens. Nothing is synced while it is made.
 bench_open() {
   local free text size
   free=$(df --output=avail -m "${BENCH_DIR:-/tmp}" | tail -n 1)
   [ "$free" -gt $((OPEN_MB + OPEN_MB / 4)) ] || { put_none tutti "$free MB are free, OPEN_MB is $OPEN_MB"; return 0; }
+  slow_sync -1
   suite_start scheduler gateway
+  scheduler_prefix=()
   steps 1 '{set: {result: "result-%"}}' | workflow_put step1
   text=$(head -c 75000 /dev/urandom | base64 -w0)
   local until=$(($(now_us) + FILL_SECONDS_MAX * 1000000))
@@ -169,9 +177,8 @@ bench_open() {
 bench_slowdisk() {
   local kind figure
   declare -A flat
-  cc -O2 -shared -fPIC -o "$out/slow_sync.so" "$here/preload/slow_sync.c" -ldl
   for kind in fast slow; do
-    [ $kind = fast ] || scheduler_prefix=(env "LD_PRELOAD=$out/slow_sync.so" "BENCH_SYNC_US=$SYNC_US")
+    [ $kind = fast ] || slow_sync "$SYNC_US"
     suite_start scheduler gateway
     steps 1 '{set: {result: "result-%"}}' | workflow_put step1
     steps 10 "$JOB" | workflow_put jobs10
@@ -189,6 +196,45 @@ bench_slowdisk() {
     put tutti "${figure}_c256_fast_to_slow" "$(ratio "${flat[fast_$figure]}" "${flat[slow_$figure]}")"
   done
   put_condition sync_us_more "$SYNC_US"
+}
+
+# Bytes that a process has had written to disks.
+written() { awk '$1 == "write_bytes:" {print $2}' "/proc/$1/io"; }
+
+# What the archive costs: the same without it and with it on the same disk, in turns. CPU and bytes per run hold on a busy machine,
+# too; rates do not.
+bench_archive() {
+  local round kind figure connections folder name cpu bytes
+  declare -A best
+  for round in 1 2; do
+    for kind in without with; do
+      scheduler_more=()
+      folder=$(mktemp -d "${BENCH_DIR:-/tmp}/tutti-archive.XXXXXX")
+      [ $kind = without ] || scheduler_more=(--set "scheduler.archive.path=$folder")
+      suite_start scheduler gateway
+      steps 1 '{set: {result: "result-%"}}' | workflow_put step1
+      steps 10 "$JOB" | workflow_put jobs10
+      worker_start
+      for figure in step1_1 step1_64 step1_256 jobs10_64 jobs10_256; do
+        connections=${figure#*_}
+        name=${kind}_${figure%_*}_c$connections
+        cpu=$(cpu_us "${pid[scheduler]}")
+        bytes=$(written "${pid[scheduler]}")
+        BODY="{\"workflow\":\"${figure%_*}\"}" KEY=$key load "$url/v1/runs?wait=30s" "$connections"
+        put tutti "${name}_runs_per_s_$round" "$rate"
+        [ "$count" -gt 0 ] || continue
+        put tutti "${name}_scheduler_cpu_us_per_run_$round" $((($(cpu_us "${pid[scheduler]}") - cpu) / count))
+        put tutti "${name}_bytes_written_per_run_$round" $((($(written "${pid[scheduler]}") - bytes) / count))
+        best[${kind}_$figure]=$(awk -v a="${best[${kind}_$figure]:-0}" -v b="$rate" 'BEGIN {print (b > a ? b : a)}')
+      done
+      suite_stop
+      rm -rf "$folder"
+    done
+  done
+  scheduler_more=()
+  for figure in step1_1 step1_64 step1_256 jobs10_64 jobs10_256; do
+    put tutti "${figure%_*}_c${figure#*_}_without_to_with" "$(ratio "${best[without_$figure]}" "${best[with_$figure]}")"
+  done
 }
 
 # CAMPAIGNS runs of the marketing campaign at once, none of whose jobs anybody does.

@@ -4,6 +4,7 @@
 
 declare -A pid ready_ms admin_port
 scheduler_prefix=() # a command that starts the scheduler: env NAME=VALUE
+scheduler_more=()   # what it is told beside the rest: --set PATH=VALUE
 work=
 url=
 
@@ -57,7 +58,8 @@ service_start() {
 scheduler_start() { # on the store that is there; again after a kill
   service_start scheduler tutti-scheduler scheduler \
     --set "scheduler.listen=$sched_url" --set "scheduler.hint_listen=abstract://$socket.h" \
-    --set "scheduler.store.path=$work/store" --set "auth.bootstrap_key_file=$work/admin.key"
+    --set "scheduler.store.path=$work/store" --set "auth.bootstrap_key_file=$work/admin.key" \
+    ${scheduler_more[@]+"${scheduler_more[@]}"}
 }
 
 # suite_start [NAME...]: all four services, or those named; the scheduler comes first.

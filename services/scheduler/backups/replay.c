@@ -92,7 +92,9 @@ status replay_room(const char *archive, const struct replay_base *base, uint64_t
 struct replay {
     struct store *store;
     const struct replay_base *base;
-    const char *path; /* of the partition's archive */
+    const char *path;               /* of the partition's archive */
+    struct archive_covered covered; /* read before the segments were listed: they may become more */
+    bool has_covered;
     int64_t until_us;
     uint64_t next;   /* sequence */
     int64_t at_us;   /* of the last whole commit */
@@ -191,17 +193,14 @@ static status take_file(struct replay *replay, const struct archive_entry *entry
 /* All segments are read: `covered` says whether they were all. */
 static status check_end(const struct replay *replay, struct error *reterr)
 {
-    struct archive_covered covered = {};
-    struct error why               = {};
-    status read                    = archive_covered_read(replay->path, &covered, reterr);
-    if (read == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(read);
-    bool is_of_base =
-        memcmp(covered.timeline, replay->base->timeline, sizeof covered.timeline) == 0;
-    if (!is_of_base || covered.sequence < replay->next) return STATUS_OK;
+    const struct archive_covered *covered = &replay->covered;
+    struct error why                      = {};
+    bool is_of_base = replay->has_covered && memcmp(covered->timeline, replay->base->timeline,
+                                                    sizeof covered->timeline) == 0;
+    if (!is_of_base || covered->sequence < replay->next) return STATUS_OK;
     (void)fail(&why, STATUS_DATA_LOSS,
                "%s: the last segment is missing (commits %" PRIu64 " to %" PRIu64 ")", replay->path,
-               replay->next, covered.sequence);
+               replay->next, covered->sequence);
     return until_here(replay, STATUS_DATA_LOSS, &why, reterr);
 }
 
@@ -240,6 +239,10 @@ status replay_until(struct store *store, const char *archive, const struct repla
                             .next     = base->sequence + 1,
                             .at_us    = base->at_us,
                             .changes  = buf_init(TRANSACTION_MAX)};
+    TRY(archive_path(archive, base->partition, path, reterr));
+    status read = archive_covered_read(path, &replay.covered, reterr);
+    if (read != STATUS_OK && read != STATUS_NOT_FOUND) return read;
+    replay.has_covered = read == STATUS_OK;
     TRY(list_of(archive, base, path, &list, reterr));
     TRY(take_files(&replay, &list, reterr));
     sum->commits += replay.sum.commits;
