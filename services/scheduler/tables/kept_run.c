@@ -293,6 +293,7 @@ status kept_run_read(const Pb__KeptRun *message, struct definitions *definitions
 
 void kept_run_done(struct kept_run *kept)
 {
-    run_freep(&kept->run);
-    workflow_unrefp(&kept->workflow);
+    run_free(kept->run);
+    workflow_unref(kept->workflow);
+    *kept = (struct kept_run){};
 }

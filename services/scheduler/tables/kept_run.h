@@ -27,7 +27,7 @@ enum {
 status kept_run_make(struct txn *txn, str id, struct arena *arena, Pb__KeptRun *ret_kept,
                      struct error *reterr);
 
-/** What such a message says. Release: kept_run_done(). */
+/** What such a message says. Release: kept_run_done(), once or more often. */
 struct kept_run {
     struct id id;
     const struct workflow *workflow; /* a reference of its own */
