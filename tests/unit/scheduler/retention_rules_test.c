@@ -96,8 +96,7 @@ static void as_many_as_there_may_be(void **)
 
 static void one_rule_too_many(void **)
 {
-    static const struct settings_finding too_many = {"/retention/rules/100", 103, "too many",
-                                                     ""};
+    static const struct settings_finding too_many = {"/retention/rules/100", 103, "too many", ""};
     struct retention retention                    = {};
     CLEANUP(settings_done)
     struct settings_file settings = with_rules(RETENTION_RULES_MAX + 1, &retention);

@@ -4,12 +4,14 @@
 
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
+#include "budget.pb-c.h"
 #include "dead_letter.pb-c.h"
 #include "job.pb-c.h"
 #include "run.pb-c.h"
 #include "schedule.pb-c.h"
 #include "stage/stage.h"
 #include "subscription.pb-c.h"
+#include "workflow.pb-c.h"
 
 #define START_US INT64_C(1'795'341'600'000'000)
 
@@ -33,6 +35,10 @@ static const struct row rows[] = {
     {"edit a draft", COMMAND_EDIT_RUN, &pb__edit_run__descriptor, &pb__run_view__descriptor},
     {"approve a draft", COMMAND_APPROVE_RUN, &pb__approve_run__descriptor,
      &pb__run_view__descriptor},
+    {"fail", COMMAND_FAIL_RUN, &pb__fail_run__descriptor, &pb__run_view__descriptor},
+    {"erase", COMMAND_ERASE_RUN, &pb__erase_run__descriptor, &pb__run_view__descriptor},
+    {"set a variable", COMMAND_SET_VARIABLE, &pb__set_run_variable__descriptor,
+     &pb__run_variables__descriptor},
     {"delete", COMMAND_DELETE_RUN, &pb__delete_run__descriptor, &pb__deleted_run__descriptor},
     {"signal", COMMAND_SIGNAL, &pb__signal_run__descriptor, &pb__signalled_run__descriptor},
     {"decide", COMMAND_DECIDE, &pb__decide_approval__descriptor, &pb__approval_view__descriptor},
@@ -54,6 +60,10 @@ static const struct row rows[] = {
      &pb__backfilled_schedule__descriptor},
     {"delete a schedule", COMMAND_DELETE_SCHEDULE, &pb__delete_schedule__descriptor,
      &pb__deleted_schedule__descriptor},
+    {"retire a workflow", COMMAND_DELETE_WORKFLOW, &pb__workflow_version__descriptor,
+     &pb__deleted_workflow__descriptor},
+    {"delete a budget", COMMAND_DELETE_BUDGET, &pb__delete_budget__descriptor,
+     &pb__deleted_budget__descriptor},
     {"delete an assistant", COMMAND_DELETE_ASSISTANT, &pb__delete_assistant_version__descriptor,
      &pb__assistant_view__descriptor},
 };
@@ -79,7 +89,7 @@ static void *message_new(struct stage_call *call, const ProtobufCMessageDescript
 
 static struct stage_call *call_new(const struct row *row)
 {
-    static const char *const names[] = {"id", "job", "queue", "name"};
+    static const char *const names[] = {"id", "job", "queue", "name", "version"};
     struct stage_call *call          = stage_call_new(row->kind, 2);
     void *request                    = message_new(call, row->request);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
