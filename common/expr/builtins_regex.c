@@ -123,24 +123,25 @@ static bool search_init(struct expr_run *vm, const json *args, struct search *re
     return ret->regex != NULL;
 }
 
-static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
+static bool find_within(struct expr_run *vm, struct search *search, uint64_t retries, uint64_t fuel,
+                        bool *ret_found)
 {
     struct regex_match *match = search->is_test ? NULL : &search->match;
-    uint64_t len              = search->text.len - search->offset;
-    const struct {
-        uint64_t retries;
-        uint64_t fuel;
-    } tiers[] = {{64 + len, 8 + len / FUEL_BYTES},
-                 {4'096, 1'024},
-                 {65'536, 16'384},
-                 {REGEX_RETRIES_MAX, REGEX_RETRIES_MAX / 4}};
-    for (size_t i = 0; i < ARRAY_LEN(tiers); i++) {
-        uint64_t retries = tiers[i].retries;
-        if (retries > REGEX_RETRIES_MAX) retries = REGEX_RETRIES_MAX;
-        if (!vm_spend(vm, tiers[i].fuel)) return false;
-        status result = regex_find(search->regex, search->text, search->offset, (uint32_t)retries,
-                                   &vm->regex_room, ret_found, match);
-        if (result == STATUS_OK) return true;
+    if (retries > REGEX_RETRIES_MAX) retries = REGEX_RETRIES_MAX;
+    return vm_spend(vm, fuel) && regex_find(search->regex, search->text, search->offset,
+                                            (uint32_t)retries, ret_found, match) == STATUS_OK;
+}
+
+static bool find(struct expr_run *vm, struct search *search, bool *ret_found)
+{
+    static const struct {
+        uint32_t retries;
+        uint32_t fuel;
+    } tiers[]    = {{4'096, 1'024}, {65'536, 16'384}, {REGEX_RETRIES_MAX, REGEX_RETRIES_MAX / 4}};
+    uint64_t len = search->text.len - search->offset;
+    if (find_within(vm, search, 64 + len, 8 + len / FUEL_BYTES, ret_found)) return true;
+    for (size_t i = 0; i < ARRAY_LEN(tiers) && !vm->exhausted; i++) {
+        if (find_within(vm, search, tiers[i].retries, tiers[i].fuel, ret_found)) return true;
     }
     (void)vm_exhaust(vm, "steps of a regular expression");
     return false;
@@ -259,17 +260,28 @@ static json scan_value(const struct search *search)
     return texts;
 }
 
-static json matches(struct expr_run *vm, struct search *search, bool is_scan)
+static json scan(struct expr_run *vm, struct search *search)
 {
-    CLEANUP(json_unrefp) json found                 = json_array_new(0);
-    struct ruler ruler                              = {.text = search->text};
-    CLEANUP(match_keys_done) struct match_keys keys = {};
-    if (!is_scan) keys = match_keys_init();
+    enum { CAPACITY = 8 /* matches, at first */ };
+    CLEANUP(json_unrefp) json found = json_array_new(CAPACITY);
     for (bool has_more = true;;) {
         if (!search_next(vm, search, &has_more)) return json_invalid();
         if (!has_more) return json_take(&found);
         if (!vm_spend(vm, 4 + 8 * (uint64_t)search->match.count)) return json_invalid();
-        json_array_push(&found, is_scan ? scan_value(search) : match_value(search, &keys, &ruler));
+        json_array_append(&found, scan_value(search));
+    }
+}
+
+static json matches(struct expr_run *vm, struct search *search)
+{
+    CLEANUP(json_unrefp) json found                 = json_array_new(0);
+    struct ruler ruler                              = {.text = search->text};
+    CLEANUP(match_keys_done) struct match_keys keys = match_keys_init();
+    for (bool has_more = true;;) {
+        if (!search_next(vm, search, &has_more)) return json_invalid();
+        if (!has_more) return json_take(&found);
+        if (!vm_spend(vm, 4 + 8 * (uint64_t)search->match.count)) return json_invalid();
+        json_array_push(&found, match_value(search, &keys, &ruler));
     }
 }
 
@@ -280,7 +292,8 @@ json native_match(struct expr_run *vm, json *args)
     bool found = false;
     str what   = args[3].kind == JSON_TEXT ? json_str(args[3]) : str_from("match");
     if (!search_init(vm, args, &search)) return json_invalid();
-    if (!str_is(what, "test")) return matches(vm, &search, str_is(what, "scan"));
+    if (str_is(what, "scan")) return scan(vm, &search);
+    if (!str_is(what, "test")) return matches(vm, &search);
     search.is_test = true;
     return search_next(vm, &search, &found) ? json_bool(found) : json_invalid();
 }

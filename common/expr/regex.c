@@ -6,8 +6,9 @@
  * share). The parser of patterns recurses on the C stack; a count of brackets bounds that before it
  * starts.
  *
- * State: Oniguruma fills its encoding tables once per process, guarded by `initialised` below. This
- * is the one mutable global of the layer.
+ * State: Oniguruma fills its encoding tables once per process, guarded by `initialised` below. Each
+ * thread keeps what its searches, one after the other, use again, until it ends: to make that anew
+ * costs more than a search of a short text. This is all the mutable state of the layer.
  */
 #include "expr/regex.h"
 
@@ -36,10 +37,26 @@ struct regex {
     str names[REGEX_GROUPS_MAX + 1]; /* owned: regex_free() */
 };
 
+struct room {
+    OnigMatchParam *limits;
+    OnigRegion *region;
+};
+
+static _Thread_local struct room thread_room;
+static pthread_key_t thread_end;
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
+
+static void room_done(void *context)
+{
+    struct room *room = context;
+    if (room->limits) onig_free_match_param(room->limits);
+    if (room->region) onig_region_free(room->region, 1);
+    *room = (struct room){};
+}
 
 static void initialise(void)
 {
+    ASSERT(pthread_key_create(&thread_end, room_done) == 0);
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     int rc                   = onig_initialize(encodings, ARRAY_LEN(encodings));
     ASSERT(rc == ONIG_NORMAL);
@@ -175,31 +192,26 @@ str regex_group_name(const struct regex *regex, uint32_t group)
 /* --- searching ---------------------------------------------------------------------------------
  */
 
-void regex_room_done(struct regex_room *room)
+static struct room *room_open(struct room *room)
 {
-    if (room->limits) onig_free_match_param(room->limits);
-    if (room->region) onig_region_free(room->region, 1);
-    *room = (struct regex_room){};
+    ASSERT(pthread_setspecific(thread_end, room) == 0);
+    room->limits = onig_new_match_param();
+    room->region = onig_region_new();
+    ASSERT(room->limits);
+    ASSERT(room->region);
+    onig_set_match_stack_limit_size_of_match_param(room->limits,
+                                                   STACK_BYTES_MAX / STACK_ENTRY_BYTES);
+    return room;
 }
 
-static OnigMatchParam *limits_in(struct regex_room *room, uint32_t retries)
+/* The room of this thread, for a search of so many steps back. There is a regex, so that
+ * initialise() ran. */
+static struct room *room_for(uint32_t retries)
 {
-    if (!room->limits) {
-        room->limits = onig_new_match_param();
-        ASSERT(room->limits);
-        onig_set_match_stack_limit_size_of_match_param(room->limits,
-                                                       STACK_BYTES_MAX / STACK_ENTRY_BYTES);
-    }
+    struct room *room = thread_room.limits ? &thread_room : room_open(&thread_room);
     onig_set_retry_limit_in_match_of_match_param(room->limits, retries);
     onig_set_retry_limit_in_search_of_match_param(room->limits, retries);
-    return room->limits;
-}
-
-static OnigRegion *region_in(struct regex_room *room)
-{
-    if (!room->region) room->region = onig_region_new();
-    ASSERT(room->region);
-    return room->region;
+    return room;
 }
 
 /* `position` is what Oniguruma returned: where it matched, a mismatch, or an error. */
@@ -241,10 +253,11 @@ static status search(OnigRegex onig, str text, size_t offset, OnigMatchParam *li
 }
 
 status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
-                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match)
+                  bool *ret_found, struct regex_match *ret_match)
 {
-    OnigRegion *region = ret_match ? region_in(room) : NULL;
-    TRY(search(regex->onig, text, offset, limits_in(room, retries), region, ret_found, NULL));
+    struct room *room  = room_for(retries);
+    OnigRegion *region = ret_match ? room->region : NULL;
+    TRY(search(regex->onig, text, offset, room->limits, region, ret_found, NULL));
     if (*ret_found && region) copy_groups(regex, region, ret_match);
     return STATUS_OK;
 }
@@ -252,15 +265,13 @@ status regex_find(const struct regex *regex, str text, size_t offset, uint32_t r
 status regex_search(const struct regex *regex, str text, size_t offset, bool *ret_found,
                     struct error *reterr)
 {
-    CLEANUP(regex_room_done) struct regex_room room = {};
-    return search(regex->onig, text, offset, limits_in(&room, REGEX_RETRIES_MAX), NULL, ret_found,
-                  reterr);
+    struct room *room = room_for(REGEX_RETRIES_MAX);
+    return search(regex->onig, text, offset, room->limits, NULL, ret_found, reterr);
 }
 
 status regex_matches(const struct regex *regex, str text, bool *ret_matches, struct error *reterr)
 {
     ASSERT(regex->whole);
-    CLEANUP(regex_room_done) struct regex_room room = {};
-    return search(regex->whole, text, 0, limits_in(&room, REGEX_RETRIES_MAX), NULL, ret_matches,
-                  reterr);
+    struct room *room = room_for(REGEX_RETRIES_MAX);
+    return search(regex->whole, text, 0, room->limits, NULL, ret_matches, reterr);
 }

@@ -21,18 +21,10 @@ struct regex_match {
 
 enum { REGEX_RETRIES_MAX = 1'000'000 /* per search */ };
 
-/* Memory that searches, one after the other, use again. All zero at first. */
-struct regex_room {
-    void *limits; /* Oniguruma's */
-    void *region;
-};
-
-void regex_room_done(struct regex_room *room);
-
 /* Like regex_search(), with the groups of the match (NULL: not wanted), and with at most `retries`
  * steps back. `text` is valid UTF-8 and `offset` stands at the start of a character. */
 status regex_find(const struct regex *regex, str text, size_t offset, uint32_t retries,
-                  struct regex_room *room, bool *ret_found, struct regex_match *ret_match);
+                  bool *ret_found, struct regex_match *ret_match);
 
 /* The name of a group from 1; empty if it has none. Lives as long as `regex`. */
 str regex_group_name(const struct regex *regex, uint32_t group);

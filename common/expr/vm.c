@@ -219,7 +219,6 @@ static void run_init(struct expr_run *vm, const struct expr *expr, const struct 
     vm->exhausted   = NULL;
     vm->is_started  = false;
     vm->is_over     = false;
-    vm->regex_room  = (struct regex_room){};
     vm->regex_count = 0;
     vm->fork_count  = 0;
 }
@@ -230,7 +229,6 @@ static void regexes_free(struct expr_run *vm)
         json_unref(vm->regexes[i].pattern);
         regex_free(vm->regexes[i].regex);
     }
-    regex_room_done(&vm->regex_room);
 }
 
 /* Under the run's meter. */
@@ -239,7 +237,7 @@ static void run_done(struct expr_run *vm)
     json_drop(vm->output);
     json_drop(vm->error);
     if (vm->block || vm->constants) vm_constants_free(vm);
-    if (vm->regex_count > 0 || vm->regex_room.limits) regexes_free(vm);
+    if (vm->regex_count > 0) regexes_free(vm);
 }
 
 struct expr_run *expr_run_new(const struct expr *expr, const struct expr_input *input)

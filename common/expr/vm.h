@@ -117,7 +117,6 @@ struct expr_run {
     bool is_started;
     bool is_over;
 
-    struct regex_room regex_room;
     struct program_regex regexes[VM_REGEXES_MAX];
     uint32_t regex_count;
 
@@ -261,8 +260,9 @@ static inline const operand *vm_operands(const struct expr_run *vm, const struct
 /* A view of the operand, to look at only: no part of it may be kept. */
 static inline json vm_view(struct expr_run *vm, operand o)
 {
+    if (operand_is_register(o)) return vm->frame->slots[o].value;
     if (operand_is_constant(o)) return vm->expr->constants[o & OPERAND_INDEX];
-    if ((o & OPERAND_CLASS) != OPERAND_VARIABLE) return vm_slot(vm, o)->value;
+    if ((o & OPERAND_CLASS) == OPERAND_TAKE) return vm_slot(vm, o)->value;
     json value = vm->variables[o & OPERAND_INDEX];
     return value.kind == JSON_INVALID ? json_null() : value;
 }
