@@ -42,12 +42,20 @@ static bool filter_new(const struct cli *cli, json *ret_filter)
 static enum cli_exit report(const struct cli *cli, json operation)
 {
     json refusals = json_get_text(operation, "refusals");
+    json reasons  = json_get_text(operation, "reasons");
+    bool is_dry   = cli->values[BULK_DRY] != NULL;
     if (cli->is_json) {
         print_json(operation);
     } else {
-        (void)printf("%" PRId64 " matched, %" PRId64 " done, %" PRId64 " refused\n",
-                     member_int(operation, "matched"), member_int(operation, "done"),
-                     member_int(operation, "refused"));
+        const char *what = is_dry ? "would be " : "";
+        (void)printf("%" PRId64 " matched, %" PRId64 " %sdone, %" PRId64 " %srefused\n",
+                     member_int(operation, "matched"), member_int(operation, "done"), what,
+                     member_int(operation, "refused"), what);
+        for (size_t i = 0; i < json_count(reasons); i++) {
+            int64_t count = 0;
+            (void)json_to_int(json_value_at(reasons, i), &count);
+            (void)printf("  " STR_FMT ": %" PRId64 "\n", STR_ARG(json_key_at(reasons, i)), count);
+        }
         for (size_t i = 0; i < json_count(refusals); i++) {
             json one = json_at(refusals, i);
             (void)printf("  " STR_FMT, STR_ARG(member(one, "run", "")));

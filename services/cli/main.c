@@ -87,7 +87,7 @@ static const struct cli_flag bulk_flags[] = {
     {"--label", 'l', "KEY=VALUE", "runs with this label"},
     {"--before", 0, "TIME", "runs created before 2030-01-31T12:00:00Z"},
     {"--reason", 'r', "TEXT", "is shown with the runs"},
-    {"--dry-run", 0, NULL, "only count them"},
+    {"--dry-run", 0, NULL, "only say what would come of it"},
     {"--force", 0, NULL, "delete: also those that have not ended"},
     {},
 };

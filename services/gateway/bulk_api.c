@@ -7,7 +7,7 @@
 #include "gateway/view.h"
 #include "run.pb-c.h"
 
-enum { FILTERS_MAX = 16, REFUSALS_MAX = 20 };
+enum { FILTERS_MAX = 16, REFUSALS_MAX = 20, REASONS_MAX = 40 };
 
 static const char *const actions[] = {
     [PB__BULK_ACTION__BULK_ACTION_UNSPECIFIED] = "unspecified",
@@ -30,6 +30,11 @@ struct parts {
         const char *run, *code, *detail;
     } refusals[REFUSALS_MAX];
     size_t refusal_count;
+    struct reason {
+        const char *code;
+        uint64_t count;
+    } reasons[REASONS_MAX];
+    size_t reason_count;
 };
 
 static void ask_next(struct api_call *call);
@@ -51,6 +56,12 @@ static void send(struct api_call *call)
     json_put_int(w, "matched", (int64_t)sum->matched);
     json_put_int(w, "done", (int64_t)sum->done);
     json_put_int(w, "refused", (int64_t)sum->refused);
+    json_member(w, "reasons");
+    json_begin_object(w);
+    for (size_t i = 0; i < parts->reason_count; i++) {
+        json_put_int(w, parts->reasons[i].code, (int64_t)parts->reasons[i].count);
+    }
+    json_end_object(w);
     json_member(w, "refusals");
     json_begin_array(w);
     for (size_t i = 0; i < parts->refusal_count; i++) {
@@ -63,6 +74,19 @@ static void send(struct api_call *call)
     json_end_array(w);
     json_end_object(w);
     api_answer_send(&answer, parts->is_start ? 202 : 200, NULL);
+}
+
+static void add_reason(struct api_call *call, const Pb__OperationReason *reason)
+{
+    struct parts *parts = call->state;
+    size_t i            = 0;
+    while (i < parts->reason_count && strcmp(parts->reasons[i].code, reason->code) != 0) i++;
+    if (i == REASONS_MAX) return;
+    if (i == parts->reason_count) {
+        parts->reasons[i] = (struct reason){.code = api_text(call, str_from(reason->code))};
+        parts->reason_count++;
+    }
+    parts->reasons[i].count += reason->count;
 }
 
 static void add_up(struct api_call *call, const Pb__OperationView *view)
@@ -78,6 +102,7 @@ static void add_up(struct api_call *call, const Pb__OperationView *view)
     sum->matched += view->matched;
     sum->done += view->done;
     sum->refused += view->refused;
+    for (size_t i = 0; i < view->n_reasons; i++) add_reason(call, view->reasons[i]);
     for (size_t i = 0; i < view->n_refusals && parts->refusal_count < REFUSALS_MAX; i++) {
         const Pb__OperationRefusal *one         = view->refusals[i];
         parts->refusals[parts->refusal_count++] = (struct refusal){

@@ -195,7 +195,7 @@ scenario('bulk: many runs by a filter, over a scheduler that dies', { needs: NEE
   const ask = async (body) => over((await suite.api.ok('POST', '/v1/runs/bulk', body)).id);
   const red = { labels: { color: 'red' } };
   const dry = await ask({ action: 'cancel', filter: red, dry_run: true });
-  assert.deepEqual([dry.matched, dry.done, dry.dry_run], [100, 0, true]);
+  assert.deepEqual([dry.matched, dry.done, dry.refused, dry.dry_run], [100, 100, 0, true]); // what would come of it
   assert.equal((await suite.api.ok('GET', '/v1/runs?status=cancelled')).items.length, 0);
 
   const operation = await suite.api.ok('POST', '/v1/runs/bulk', { action: 'cancel', filter: red, reason: 'no red' });
@@ -207,7 +207,23 @@ scenario('bulk: many runs by a filter, over a scheduler that dies', { needs: NEE
   assert.equal(cancelled.length, 100);
   assert.ok(cancelled.every((run) => run.labels.color === 'red' && run.error.reason === 'no red'));
 
+  // A dry run is refused for what the action would be refused for, and changes nothing.
+  const all = { workflow: 'wait' };
+  const looks = async () => (await suite.api.ok('GET', '/v1/runs?page_size=500')).items.map((run) => [run.id, run.status]);
+  const before = await looks();
+  const running = before.find((run) => run[1] !== 'cancelled')[0];
+  const history = await suite.history(running);
+  for (const [action, refusals, more] of [['cancel', { run_finished: 100 }], ['terminate', { run_finished: 100 }], ['retry', { nothing_to_retry: 300 }],
+    ['delete', { run_not_finished: 200 }], ['delete', {}, { force: true }], ['erase', { run_not_finished: 200 }]]) {
+    const tried = await ask({ action, filter: all, dry_run: true, ...more });
+    const count = Object.values(refusals).reduce((sum, n) => sum + n, 0);
+    assert.deepEqual([tried.matched, tried.done, tried.refused, tried.reasons], [300, 300 - count, count, refusals], action);
+  }
+  assert.deepEqual(await looks(), before);
+  assert.deepEqual(await suite.history(running), history);
+
   const refused = await ask({ action: 'retry', filter: { status: ['cancelled'] } });
+  assert.deepEqual(refused.reasons, { nothing_to_retry: 100 });
   assert.deepEqual([refused.matched, refused.done, refused.refused, refused.refusals[0].code], [100, 0, 100, 'nothing_to_retry']);
   const gone = await ask({ action: 'delete', filter: { workflow: 'wait' }, force: true });
   assert.deepEqual([gone.matched, gone.done], [300, 300]);

@@ -5,9 +5,9 @@
  */
 #include "scheduler/engine/operations.h"
 
-#include "base/clock.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/erasure.h"
+#include "scheduler/engine/operation_check.h"
 #include "scheduler/tables/run_sources.h"
 
 enum {
@@ -15,6 +15,7 @@ enum {
     OPERATION_ROWS_PER_TURN = 2'000, /* that are looked at */
     OPERATIONS_MAX          = 1'000, /* kept; the oldest that are over go first */
     REFUSALS_SHOWN_MAX      = 20,
+    REASONS_MAX             = 20, /* codes that are counted */
 };
 #define OPERATION_TURN_US INT64_C(5'000)
 
@@ -109,7 +110,8 @@ struct work {
     Pb__OperationRecord *record;
     struct id runs[OPERATION_RUNS_PER_TURN];
     size_t count;
-    struct id last; /* that was looked at */
+    struct id before; /* that was looked at in the turns before; empty: none */
+    struct id last;   /* that was looked at */
     bool is_through;
 };
 
@@ -189,12 +191,36 @@ static status act(struct engine *engine, const struct id *run, const Pb__StartBu
     return engine_terminate(engine, live, str_from(asked->reason), str_from(asked->by), reterr);
 }
 
+static status count_reason(struct work *work, const char *code, struct error *reterr)
+{
+    Pb__OperationView *view = work->record->view;
+    struct arena *arena     = work->engine->arena;
+    for (size_t i = 0; i < view->n_reasons; i++) {
+        if (strcmp(view->reasons[i]->code, code) != 0) continue;
+        view->reasons[i]->count++;
+        return STATUS_OK;
+    }
+    if (view->n_reasons >= REASONS_MAX) return STATUS_OK;
+    Pb__OperationReason *one   = arena_alloc(arena, sizeof *one);
+    Pb__OperationReason **list = arena_alloc(arena, (view->n_reasons + 1) * sizeof *list);
+    if (!one || !list) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    for (size_t i = 0; i < view->n_reasons; i++) list[i] = view->reasons[i];
+    *one                    = (Pb__OperationReason)PB__OPERATION_REASON__INIT;
+    one->code               = code;
+    one->count              = 1;
+    list[view->n_reasons++] = one;
+    view->reasons           = list;
+    return STATUS_OK;
+}
+
 static status note_refusal(struct work *work, const struct id *run, const struct command *outcome,
                            struct error *reterr)
 {
     Pb__OperationView *view = work->record->view;
     struct arena *arena     = work->engine->arena;
+    const char *code        = outcome->error.code ? outcome->error.code : "";
     view->refused++;
+    TRY(count_reason(work, code, reterr));
     if (view->n_refusals >= REFUSALS_SHOWN_MAX) return STATUS_OK;
     Pb__OperationRefusal *one   = arena_alloc(arena, sizeof *one);
     Pb__OperationRefusal **list = arena_alloc(arena, (view->n_refusals + 1) * sizeof *list);
@@ -202,7 +228,7 @@ static status note_refusal(struct work *work, const struct id *run, const struct
     for (size_t i = 0; i < view->n_refusals; i++) list[i] = view->refusals[i];
     *one                     = (Pb__OperationRefusal)PB__OPERATION_REFUSAL__INIT;
     one->run                 = text_in(arena, str_from(run->text));
-    one->code                = outcome->error.code ? outcome->error.code : "";
+    one->code                = code;
     one->detail              = text_in(arena, str_from(outcome->error.text));
     list[view->n_refusals++] = one;
     view->refusals           = list;
@@ -213,18 +239,23 @@ static status act_on_all(struct work *work, struct error *reterr)
 {
     Pb__OperationView *view    = work->record->view;
     const Pb__StartBulk *asked = work->record->asked;
-    int64_t until_us           = clock_mono_us() + OPERATION_TURN_US;
+    int64_t until_us           = engine_mono_us(work->engine) + OPERATION_TURN_US;
     for (size_t i = 0; i < work->count; i++) {
         struct command *outcome = arena_alloc(work->engine->arena, sizeof *outcome);
         if (!outcome) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-        if (i > 0 && clock_mono_us() >= until_us) { /* the rest next time */
-            work->last       = work->runs[i - 1];
+        bool is_later = i > 0 && engine_mono_us(work->engine) >= until_us;
+        if (!is_later && asked->dry_run) {
+            TRY(engine_operation_check(work->engine, &work->runs[i], asked, outcome, &is_later,
+                                       reterr));
+        } else if (!is_later) {
+            TRY(act(work->engine, &work->runs[i], asked, outcome, reterr));
+        }
+        if (is_later) { /* this one and the rest next time */
+            work->last       = i > 0 ? work->runs[i - 1] : work->before;
             work->is_through = false;
             return STATUS_OK;
         }
         view->matched++;
-        if (asked->dry_run) continue;
-        TRY(act(work->engine, &work->runs[i], asked, outcome, reterr));
         if (outcome->code == STATUS_OK) {
             view->done++;
         } else {
@@ -241,6 +272,9 @@ status engine_operations_go_on(struct engine *engine, struct error *reterr)
     TRY(oldest(engine, false, &work.record, reterr));
     engine->has_operations = work.record != NULL;
     if (!work.record) return STATUS_OK;
+    if (id_is_valid(str_from(work.record->after))) {
+        memcpy(work.before.text, work.record->after, ID_LEN);
+    }
     TRY(find(&work, reterr));
     TRY(act_on_all(&work, reterr));
     if (work.last.text[0]) work.record->after = text_in(engine->arena, str_from(work.last.text));
