@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { REPLY_SIZE_FIRST = 256 /* bytes */ };
+enum { REPLY_FRAME_GUESS = 160 /* bytes: room that most answers need */ };
 
 struct batch *batch_new(struct context *context, const struct batch_header *header)
 {
@@ -24,6 +24,9 @@ struct batch *batch_new(struct context *context, const struct batch_header *head
         atomic_init(&batch->slots[i].references, 1);
     }
     int error = nng_msg_alloc(&batch->reply, 0);
+    if (error == 0) {
+        error = nng_msg_reserve(batch->reply, BATCH_HEADER_SIZE + batch->count * REPLY_FRAME_GUESS);
+    }
     ASSERT(error == 0); /* only out of memory */
     void *room = message_extend(batch->reply, BATCH_HEADER_SIZE, SOCKET_RECEIVE_MAX);
     ASSERT(room);
