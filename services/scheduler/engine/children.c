@@ -41,7 +41,9 @@ static status order(struct engine *engine, struct live_run *live, const struct e
     ordered.traceparent       = live->traceparent;
     ordered.budget_usd_nanos  = event->budget_usd_nanos;
     ordered.budget_tokens     = event->budget_tokens;
-    TRY(engine_scopes_of(engine, row, &ordered.charged_to, &ordered.n_charged_to, reterr));
+    bool is_bounded           = event->budget_usd_nanos > 0 || event->budget_tokens > 0;
+    TRY(engine_child_scopes(engine, live, row, is_bounded, &ordered.charged_to,
+                            &ordered.n_charged_to, reterr));
     TRY(json_in(engine->arena, event->value, &ordered.input_json, reterr));
     Pb__Message message  = PB__MESSAGE__INIT;
     message.content_case = PB__MESSAGE__CONTENT_RUN_ORDER;

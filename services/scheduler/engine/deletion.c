@@ -2,6 +2,7 @@
 #include "scheduler/engine/deletion.h"
 
 #include "base/log.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/tables/run_index.h"
 
@@ -79,6 +80,7 @@ status engine_delete_rows(struct engine *engine, str run, struct error *reterr)
     struct key key;
     TRY(run_rows_get(engine->txn, run, engine->arena, &row, &head, reterr));
     TRY(leads_delete(engine, row, reterr));
+    TRY(engine_purse_delete(engine, row, reterr));
     TRY(run_index_delete(engine->txn, row, reterr));
     TRY(watchers_delete(engine, run, reterr));
     TRY(listener_rows_delete(engine, run, reterr));

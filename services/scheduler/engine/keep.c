@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "scheduler/engine/approvals.h"
 #include "scheduler/engine/breakers/job_wait.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/deletion.h"
 #include "scheduler/engine/engine_internal.h"
@@ -368,6 +369,7 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
 
     if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
     bool is_done = has_ended && run_status(live->run) != RUN_FAULTED;
+    if (is_done) TRY(engine_purse_over(engine, live, reterr));
     if (is_done && engine->has_redrives) {
         TRY(engine_redrives_forget(engine, str_from(live->id.text), reterr));
     }

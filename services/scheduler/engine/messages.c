@@ -54,6 +54,8 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_budget_answer(engine, message->budget_answer, reterr);
     case PB__MESSAGE__CONTENT_BUDGET_END:
         return engine_take_budget_end(engine, message->budget_end, reterr);
+    case PB__MESSAGE__CONTENT_RUN_PURSE_END:
+        return engine_take_purse_end(engine, message->run_purse_end, reterr);
     case PB__MESSAGE__CONTENT_BUDGET_NEWS:
         return engine_take_budget_news(engine, message->budget_news, reterr);
     default: break;

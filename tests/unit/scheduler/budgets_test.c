@@ -23,6 +23,10 @@ static const char tries[] =
     "            with: {model: smart, prompt: hi, max_tokens: 91}\n"
     "      catch:\n        errors: {with: {type: 'https://tutti.dev/errors/budget', status: 402}}\n"
     "        do: [{other: {set: {way: other}}}]\n";
+static const char family[] =
+    "  - all:\n      for: {each: i, in: '${ [range(0; 6)] }'}\n"
+    "      metadata: {tutti: {parallel: 6}}\n      do:\n        - a:\n"
+    "            run: {workflow: {namespace: default, name: once, version: latest}}\n";
 enum { CALL = 96 /* tokens that a call of these may take */ };
 
 static ProtobufCBinaryData bytes_of(const char *text)
@@ -43,6 +47,7 @@ static void begin(struct rig *rig, uint16_t partitions, bool is_durable)
     rig_put(rig, "once", once);
     rig_put(rig, "many", many);
     rig_put(rig, "tries", tries);
+    rig_put(rig, "family", family);
 }
 
 static void put(struct rig *rig, const char *name, const char *spec, status expected)
@@ -229,6 +234,33 @@ static void test_branches_of_one_run(void **)
     assert_true(ended->error_json.len > strlen(type));
     assert_memory_equal(ended->error_json.data, type, strlen(type));
     rig_done(&rig);
+}
+
+/* Children that run at once spend of one budget, wherever they are. */
+static void children_of_one_run(uint16_t partitions)
+{
+    struct rig rig = {};
+    begin(&rig, partitions, true);
+    const char *run            = start(&rig, "family", 1, 2 * CALL + 50, NULL);
+    const Pb__LeasedJob *first = lease_soon(&rig);
+    const Pb__LeasedJob *next  = lease_soon(&rig);
+    assert_null(lease(&rig)); /* the third would not fit beside them */
+    rig_restart(&rig);
+    assert_null(lease(&rig));
+    assert_int_equal(done(&rig, first, 20, 0, -1), STATUS_OK);
+    const Pb__LeasedJob *third = lease_soon(&rig);
+    assert_null(lease(&rig));
+    assert_int_equal(done(&rig, next, 60, 0, -1), STATUS_OK);
+    assert_int_equal(done(&rig, third, 100, 0, -1), STATUS_OK); /* 180: another does not fit */
+    rig_wait_for(&rig, run, FAULTED);
+    assert_null(lease(&rig));
+    rig_done(&rig);
+}
+
+static void test_children_of_one_run(void **)
+{
+    children_of_one_run(1);
+    children_of_one_run(3);
 }
 
 /* --- budgets of many runs ----------------------------------------------------------------------
@@ -460,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_unknown_price),
         cmocka_unit_test(test_two_partitions),
         cmocka_unit_test(test_refused_specs),
+        cmocka_unit_test(test_children_of_one_run),
         cmocka_unit_test(test_more_budgets_than_are_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,59 +91,6 @@ static const char *told(struct ledger *ledger, struct buf *out)
     return out->len > 0 ? out->ptr : "";
 }
 
-static void test_budget_of_one(void **)
-{
-    static const struct {
-        const char *name;
-        struct budget budget;
-        struct call_estimate call;
-        enum budget_answer answer;
-        struct spend amount;
-    } cases[] = {
-        {"no limit", {}, {5, 5, false, 0, 0}, BUDGET_FITS, {}},
-        {"fits", {.limit = {10, 0}}, {4, 6, false, 0, 0}, BUDGET_FITS, {10, 0}},
-        {"one too many", {.limit = {10, 0}}, {5, 6, false, 0, 0}, BUDGET_SPENT, {}},
-        {"waits", {{10, 0}, {2, 0}, {3, 0}}, {4, 2, false, 0, 0}, BUDGET_WAITS, {}},
-        {"spent", {{10, 0}, {5, 0}, {3, 0}}, {4, 2, false, 0, 0}, BUDGET_SPENT, {}},
-        {"overspent", {{10, 0}, {50, 0}, {3, 0}}, {0, 1, false, 0, 0}, BUDGET_SPENT, {}},
-        {"no maximum", {.limit = {10'000, 0}}, {4, -1, false, 0, 0}, BUDGET_FITS, {4'100, 0}},
-        {"no maximum, less left", {.limit = {10, 0}}, {4, -1, false, 0, 0}, BUDGET_FITS, {10, 0}},
-        {"no room for an answer", {.limit = {10, 0}}, {10, -1, false, 0, 0}, BUDGET_SPENT, {}},
-        {"money", {.limit = {0, 10}}, {2, 3, true, 1'000, 2'000}, BUDGET_FITS, {0, 8}},
-        {"money is rounded up", {.limit = {0, 10}}, {1, 1, true, 1, 1}, BUDGET_FITS, {0, 1}},
-        {"too dear", {.limit = {0, 7}}, {2, 3, true, 1'000, 2'000}, BUDGET_SPENT, {}},
-        {"no price: all that is left",
-         {{0, 10}, {0, 3}, {0, 2}},
-         {2, 3, false, 0, 0},
-         BUDGET_FITS,
-         {0, 5}},
-        {"no price, nothing left",
-         {{0, 10}, {0, 3}, {0, 7}},
-         {2, 3, false, 0, 0},
-         BUDGET_WAITS,
-         {}},
-        {"no price, spent", {{0, 10}, {0, 10}, {}}, {2, 3, false, 0, 0}, BUDGET_SPENT, {}},
-        {"free of charge", {{0, 10}, {0, 20}, {}}, {2, 3, true, 0, 0}, BUDGET_FITS, {}},
-        {"the worse of both", {{10, 10}, {9, 0}, {}}, {2, 3, true, 0, 0}, BUDGET_SPENT, {}},
-        {"does not wrap",
-         {.limit = {INT64_MAX, INT64_MAX}},
-         {INT64_MAX, INT64_MAX, true, INT64_MAX, INT64_MAX},
-         BUDGET_FITS,
-         {INT64_MAX, INT64_MAX / 1'000 + 1}},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct spend amount       = {};
-        enum budget_answer answer = budget_ask(&cases[i].budget, &cases[i].call, &amount);
-        bool is_right             = answer == cases[i].answer;
-        if (answer == BUDGET_FITS) {
-            is_right = is_right && amount.tokens == cases[i].amount.tokens &&
-                       amount.nanos == cases[i].amount.nanos;
-        }
-        if (!is_right) print_error("%s\n", cases[i].name);
-        assert_true(is_right);
-    }
-}
-
 static void test_waits_for_others(void **)
 {
     struct buf out              = buf_init(1'000);
@@ -251,6 +198,56 @@ static void test_several_budgets(void **)
     end(ledger, 3, 1, 10, 100);
     assert_int_equal(a->account.spent.tokens, 20);
     assert_int_equal(a->account.spent.nanos, 200);
+    ledger_free(ledger);
+    buf_done(&out);
+}
+
+/* A run and its child runs: made by whoever comes first, and gone with the run. */
+static void test_purses(void **)
+{
+    struct buf out         = buf_init(1'000);
+    struct ledger *ledger  = ledger_new();
+    const struct id run    = job_id(100);
+    Pb__RunPurse purse     = PB__RUN_PURSE__INIT;
+    Pb__RunPurse *purses[] = {&purse, &purse};
+    Pb__BudgetAsk asked    = PB__BUDGET_ASK__INIT;
+    Pb__BudgetEnd late     = PB__BUDGET_END__INIT;
+    Pb__RunPurse odd       = PB__RUN_PURSE__INIT;
+    purse.run              = run.text;
+    purse.tokens           = 100;
+    odd.run                = "no id";
+    for (unsigned i = 1; i <= 2; i++) {
+        const struct id id  = job_id(i);
+        asked.job           = id.text;
+        asked.number        = 1;
+        asked.namespace_    = i == 1 ? "default" : "other"; /* one purse for all of them */
+        asked.purses        = purses;
+        asked.n_purses      = 2;
+        asked.input_tokens  = 60;
+        asked.output_tokens = 0;
+        ledger_ask(ledger, &asked);
+    }
+    const char *list = told(ledger, &out);
+    assert_true(str_starts_with(str_from(list), str_from("1 granted, 2 waiting run/")));
+    assert_non_null(strstr(list, run.text));
+    late.purses        = purses;
+    late.n_purses      = 1;
+    late.used_tokens   = 30;
+    const struct id id = job_id(3);
+    late.job           = id.text;
+    ledger_end(ledger, &late); /* a compensation, which asks nobody */
+    const struct ledger_budget *there = ledger_purse(ledger, str_from(run.text));
+    assert_non_null(there);
+    assert_int_equal(there->account.spent.tokens, 30);
+    purses[0] = &odd;
+    ledger_end(ledger, &late);
+    assert_int_equal(there->account.spent.tokens, 30);
+    end(ledger, 1, 1, 50, 0);
+    list = told(ledger, &out);
+    assert_true(str_starts_with(str_from(list), str_from("2 refused run/")));
+    assert_null(ledger_find(ledger, str_from("default"), str_from("run")));
+    ledger_drop(ledger, ledger_purse(ledger, str_from(run.text)));
+    assert_null(ledger_purse(ledger, str_from(run.text)));
     ledger_free(ledger);
     buf_done(&out);
 }
@@ -466,11 +463,11 @@ static void test_hostile_messages(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_budget_of_one),
         cmocka_unit_test(test_waits_for_others),
         cmocka_unit_test(test_pauses_until_there_is_more),
         cmocka_unit_test(test_days),
         cmocka_unit_test(test_several_budgets),
+        cmocka_unit_test(test_purses),
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_hostile_messages),
     };

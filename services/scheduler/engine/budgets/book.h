@@ -19,6 +19,7 @@
 enum {
     BUDGETS_MAX       = 10'000, /* of all namespaces */
     BUDGET_PAYERS_MAX = 64,
+    RUN_PURSES_MAX    = 32,    /* of the runs around one */
     BUDGET_NAME_MAX   = 63,    /* bytes */
     BUDGET_SCOPE_MAX  = 1'024, /* bytes of its text */
 };
@@ -42,6 +43,8 @@ bool budget_scope_put(Pb__BudgetScope scope, const char *label, const char *valu
 struct payers {
     const char *names[BUDGET_PAYERS_MAX];
     size_t count;
+    Pb__RunPurse *purses[RUN_PURSES_MAX]; /* of runs; the book has none */
+    size_t purse_count;
 };
 bool book_add_payers(const struct book *book, str namespace, str scope, struct payers *payers);
 

@@ -6,6 +6,57 @@
 
 enum { ROWS_PER_PAGE = 1'000, ROW_ARENA_MAX = 4 << 20 };
 
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+/* Where the row of one stands. */
+static enum table place_of(const struct ledger_budget *budget, struct key *ret_key)
+{
+    if (!budget->is_purse) {
+        budget_key(ret_key, str_from(budget->namespace), str_from(budget->name));
+        return TABLE_BUDGETS;
+    }
+    id_key(ret_key, str_from(budget->spec.value));
+    return TABLE_RUN_PURSES;
+}
+
+static status put_budget(struct engine *engine, const struct ledger_budget *budget,
+                         struct error *reterr)
+{
+    struct key key;
+    Pb__BudgetView row;
+    ledger_view(budget, &row);
+    enum table table = place_of(budget, &key);
+    return record_put(engine->txn, table, key_bytes(&key), &row.base, reterr);
+}
+
+/* One that was made in this turn has none yet. */
+static status drop_row(struct engine *engine, const struct ledger_budget *budget,
+                       struct error *reterr)
+{
+    struct key key;
+    enum table table = place_of(budget, &key);
+    status deleted   = txn_delete(engine->txn, table, key_bytes(&key), NULL);
+    if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
+    return fail(reterr, deleted, "the row of a budget cannot be deleted");
+}
+
+static status put_ask(struct engine *engine, str job, const struct ledger_ask *ask,
+                      struct error *reterr)
+{
+    struct key key;
+    Pb__BudgetAskRecord row;
+    if (!id_is_valid(job)) return STATUS_OK;
+    id_key(&key, job);
+    if (ask) {
+        TRY(ledger_ask_row(ask, engine->arena, &row, reterr));
+        return record_put(engine->txn, TABLE_BUDGET_ASKS, key_bytes(&key), &row.base, reterr);
+    }
+    status deleted = txn_delete(engine->txn, TABLE_BUDGET_ASKS, key_bytes(&key), NULL);
+    if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
+    return fail(reterr, deleted, "the row of a question cannot be deleted");
+}
+
 /* --- messages ----------------------------------------------------------------------------------
  */
 
@@ -28,6 +79,19 @@ status engine_take_budget_end(struct engine *engine, const Pb__BudgetEnd *end, s
     return STATUS_OK;
 }
 
+status engine_take_purse_end(struct engine *engine, const Pb__RunPurseEnd *end,
+                             struct error *reterr)
+{
+    struct ledger_budget *purse = NULL;
+    if (engine->ledger) {
+        purse = ledger_purse(engine->ledger, str_from(end->run));
+    }
+    if (!purse) return STATUS_OK;
+    TRY(drop_row(engine, purse, reterr));
+    ledger_drop(engine->ledger, purse);
+    return STATUS_OK;
+}
+
 static status tell(struct engine *engine, const struct ledger_answer *told, struct error *reterr)
 {
     Pb__BudgetAnswer answer = PB__BUDGET_ANSWER__INIT;
@@ -44,46 +108,6 @@ static status tell(struct engine *engine, const struct ledger_answer *told, stru
     message.content_case  = PB__MESSAGE__CONTENT_BUDGET_ANSWER;
     message.budget_answer = &answer;
     return engine_tell(engine, told->partition, &message, reterr);
-}
-
-/* --- rows --------------------------------------------------------------------------------------
- */
-
-static status put_budget(struct engine *engine, const struct ledger_budget *budget,
-                         struct error *reterr)
-{
-    struct key key;
-    Pb__BudgetView row;
-    ledger_view(budget, &row);
-    budget_key(&key, str_from(budget->namespace), str_from(budget->name));
-    return record_put(engine->txn, TABLE_BUDGETS, key_bytes(&key), &row.base, reterr);
-}
-
-/* One that was made in this turn has none yet. */
-static status drop_row(struct engine *engine, const struct ledger_budget *budget,
-                       struct error *reterr)
-{
-    struct key key;
-    budget_key(&key, str_from(budget->namespace), str_from(budget->name));
-    status deleted = txn_delete(engine->txn, TABLE_BUDGETS, key_bytes(&key), NULL);
-    if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
-    return fail(reterr, deleted, "the row of a budget cannot be deleted");
-}
-
-static status put_ask(struct engine *engine, str job, const struct ledger_ask *ask,
-                      struct error *reterr)
-{
-    struct key key;
-    Pb__BudgetAskRecord row;
-    if (!id_is_valid(job)) return STATUS_OK;
-    id_key(&key, job);
-    if (ask) {
-        TRY(ledger_ask_row(ask, engine->arena, &row, reterr));
-        return record_put(engine->txn, TABLE_BUDGET_ASKS, key_bytes(&key), &row.base, reterr);
-    }
-    status deleted = txn_delete(engine->txn, TABLE_BUDGET_ASKS, key_bytes(&key), NULL);
-    if (deleted == STATUS_OK || deleted == STATUS_NOT_FOUND) return STATUS_OK;
-    return fail(reterr, deleted, "the row of a question cannot be deleted");
 }
 
 status engine_ledger_settle(struct engine *engine, struct error *reterr)
@@ -226,7 +250,7 @@ static status recover_budget(bytes, bytes row, struct error *reterr, void *conte
     arena_clear(recovery->arena);
     TRY(record_read(row, &pb__budget_view__descriptor, recovery->arena, &view, reterr));
     if (!view->spec) return fail(reterr, STATUS_DATA_LOSS, "table budgets: a row");
-    (void)book_put(engine->book, view);
+    if (!view->of_run) (void)book_put(engine->book, view);
     if (engine->ledger) ledger_restore_budget(engine->ledger, view);
     return STATUS_OK;
 }
@@ -277,6 +301,7 @@ status engine_budgets_recover(struct engine *engine, struct error *reterr)
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena};
     TRY(each_row(&recovery, TABLE_BUDGETS, recover_budget, reterr));
+    TRY(each_row(&recovery, TABLE_RUN_PURSES, recover_budget, reterr));
     TRY(each_row(&recovery, TABLE_MODEL_PRICES, recover_price, reterr));
     TRY(each_row(&recovery, TABLE_BUDGET_ASKS, recover_ask, reterr));
     if (engine->ledger) ledger_restored(engine->ledger);

@@ -59,6 +59,24 @@ void engine_fund_restore(struct engine *engine, struct open_job *job, const Pb__
 
 void engine_budgets_forget(struct engine *engine);
 
+/** Purses: budgets of runs that their child runs spend with them. A child is told of those of the
+ * runs around it among the scopes that it is charged to (purses.c).
+ *
+ * The scopes that a child of `live`, whose row is `row`, is charged to; `is_bounded`: it spends of
+ * its purses. They live as long as the turn. */
+status engine_child_scopes(struct engine *engine, const struct live_run *live,
+                           const Pb__RunView *row, bool is_bounded, const char ***ret_scopes,
+                           size_t *ret_count, struct error *reterr);
+
+/** Its purse, if its workflow starts child runs that spend of it, and those of the runs around it.
+ */
+status engine_purses_of(struct engine *engine, const struct live_run *live, const Pb__RunView *row,
+                        struct payers *payers, struct error *reterr);
+
+/** The run is over and will not go on; or its rows go. Its purse goes, if it has one. */
+status engine_purse_over(struct engine *engine, const struct live_run *live, struct error *reterr);
+status engine_purse_delete(struct engine *engine, const Pb__RunView *row, struct error *reterr);
+
 /** Whose budgets a job of `run` is charged to: those of its namespace, its labels, the key that
  * started it, itself, and of the runs around it. INVALID_ARGUMENT: of too many; then the first
  * BUDGET_PAYERS_MAX are in `*ret_payers`. NOT_FOUND, DATA_LOSS: there is no such row. */
@@ -84,6 +102,10 @@ status engine_take_budget_ask(struct engine *engine, const Pb__BudgetAsk *ask,
                               struct error *reterr);
 status engine_take_budget_end(struct engine *engine, const Pb__BudgetEnd *end,
                               struct error *reterr);
+
+/** A run is over that had a purse with its child runs (purses.c). */
+status engine_take_purse_end(struct engine *engine, const Pb__RunPurseEnd *end,
+                             struct error *reterr);
 
 /** Commands: Pb__PutBudget -> Pb__BudgetView; Pb__DeleteBudget -> Pb__DeletedBudget. */
 status engine_put_budget(struct engine *engine, struct command *command, struct error *reterr);

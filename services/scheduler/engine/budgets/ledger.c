@@ -24,7 +24,7 @@ static bool resets_before(const struct heap_link *a, const struct heap_link *b)
 struct ledger *ledger_new(void)
 {
     struct ledger *ledger = mem_new(1, sizeof *ledger);
-    ledger->budgets       = map_new(BUDGETS_MAX);
+    ledger->budgets       = map_new(BUDGETS_MAX + LEDGER_PURSES_MAX);
     ledger->asks          = map_new(LEDGER_ASKS_MAX);
     ledger->by_reset      = heap_init(resets_before);
     ledger->next_sequence = 1;
@@ -78,7 +78,8 @@ static str key_of(str namespace, str name, struct buf *out)
 struct ledger_budget *ledger_find(const struct ledger *ledger, str namespace, str name)
 {
     CLEANUP(buf_done) struct buf key = buf_init(KEY_MAX);
-    return map_get(ledger->budgets, key_of(namespace, name, &key));
+    bool is_purse                    = str_starts_with(name, str_from(LEDGER_PURSE));
+    return map_get(ledger->budgets, key_of(is_purse ? (str){} : namespace, name, &key));
 }
 
 /* --- what has changed --------------------------------------------------------------------------
@@ -158,11 +159,16 @@ static struct ledger_budget *budget_new(struct ledger *ledger, const char *names
 {
     CLEANUP(buf_done) struct buf key = buf_init(KEY_MAX);
     str full                         = key_of(str_from(namespace), str_from(name), &key);
+    bool is_purse                    = str_starts_with(str_from(name), str_from(LEDGER_PURSE));
+    size_t *count                    = is_purse ? &ledger->purse_count : &ledger->named_count;
+    size_t count_max                 = is_purse ? LEDGER_PURSES_MAX : BUDGETS_MAX;
     struct ledger_budget *budget     = mem_new(1, sizeof *budget);
-    if (!map_put(ledger->budgets, full, budget)) {
+    if (*count >= count_max || !map_put(ledger->budgets, full, budget)) {
         free(budget);
         return NULL;
     }
+    (*count)++;
+    budget->is_purse = is_purse;
     pb__budget_spec__init(&budget->spec);
     spec_copy(&(Pb__BudgetSpec)PB__BUDGET_SPEC__INIT, &budget->spec);
     budget->namespace  = copy(namespace);
@@ -199,6 +205,36 @@ status ledger_put(struct ledger *ledger, const char *namespace, const char *name
     return STATUS_OK;
 }
 
+static str purse_name(str run, struct buf *out)
+{
+    (void)buf_put_text(out, LEDGER_PURSE);
+    (void)buf_put_str(out, run);
+    return buf_str(out);
+}
+
+struct ledger_budget *ledger_purse(const struct ledger *ledger, str run)
+{
+    CLEANUP(buf_done) struct buf name = buf_init(BUDGET_NAME_MAX);
+    return ledger_find(ledger, (str){}, purse_name(run, &name));
+}
+
+struct ledger_budget *ledger_purse_at(struct ledger *ledger, const Pb__RunPurse *purse)
+{
+    CLEANUP(buf_done) struct buf name = buf_init(BUDGET_NAME_MAX);
+    Pb__BudgetSpec spec               = PB__BUDGET_SPEC__INIT;
+    struct error why                  = {};
+    if (!id_is_valid(str_from(purse->run))) return NULL;
+    struct ledger_budget *there = ledger_purse(ledger, str_from(purse->run));
+    if (there) return there;
+    str full       = purse_name(str_from(purse->run), &name);
+    spec.scope     = PB__BUDGET_SCOPE__BUDGET_SCOPE_RUN;
+    spec.value     = purse->run;
+    spec.tokens    = purse->tokens > 0 ? purse->tokens : 0;
+    spec.usd_nanos = purse->usd_nanos > 0 ? purse->usd_nanos : 0;
+    status put     = ledger_put(ledger, "", full.ptr, &spec, 0, &there, &why);
+    return put == STATUS_OK ? there : NULL;
+}
+
 void ledger_set_creator(struct ledger_budget *budget, const char *by)
 {
     free(budget->created_by);
@@ -211,6 +247,11 @@ void ledger_drop(struct ledger *ledger, struct ledger_budget *budget)
     str full      = key_of(str_from(budget->namespace), str_from(budget->name), &key);
     void *removed = map_remove(ledger->budgets, full);
     ASSERT(removed == budget);
+    if (budget->is_purse) {
+        ledger->purse_count--;
+    } else {
+        ledger->named_count--;
+    }
     heap_remove(&ledger->by_reset, &budget->by_reset);
     ledger_forget_charges(ledger, budget);
     if (budget->is_changed) unlist_changed(ledger, budget);
@@ -273,6 +314,7 @@ void ledger_view(const struct ledger_budget *budget, Pb__BudgetView *ret_view)
     ret_view->waiting            = budget->waiting_count;
     ret_view->paused             = budget->paused_count;
     ret_view->unpriced           = budget->unpriced;
+    ret_view->of_run             = budget->is_purse;
 }
 
 /* What is set aside comes back with the questions. */

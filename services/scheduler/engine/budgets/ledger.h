@@ -15,7 +15,7 @@
  * afterwards is asked for (ledger_take_...).
  *
  * Threads: the engine thread of the system partition. Limits: BUDGETS_MAX budgets,
- * LEDGER_ASKS_MAX questions that are not over, BUDGET_PAYERS_MAX budgets of one.
+ * LEDGER_ASKS_MAX questions that are not over, LEDGER_CHARGES_MAX budgets of one.
  */
 #ifndef SCHEDULER_BUDGETS_LEDGER_H
 #define SCHEDULER_BUDGETS_LEDGER_H
@@ -33,6 +33,8 @@ enum {
     LEDGER_ASKS_MAX    = 4'000'000,
     LEDGER_REASON_MAX  = 512, /* bytes */
     LEDGER_HOLDERS_MAX = 1'000,
+    LEDGER_PURSES_MAX  = 1'000'000,
+    LEDGER_CHARGES_MAX = BUDGET_PAYERS_MAX + RUN_PURSES_MAX, /* of one question */
 };
 
 /** A replica that is silent for so long is gone, and what was set aside for its calls comes back;
@@ -55,6 +57,7 @@ struct ledger_budget {
     int64_t since_us, created_us, updated_us;
     char *created_by;
     uint64_t revision, unpriced;
+    bool is_purse; /* of a run and its child runs: "run/ID", of no namespace */
 
     struct charge *first_waiting, *last_waiting; /* by the sequence of their questions */
     struct charge *first_paused, *last_paused;
@@ -102,6 +105,10 @@ struct ledger_budget *ledger_find(const struct ledger *ledger, str namespace, st
 status ledger_put(struct ledger *ledger, const char *namespace, const char *name,
                   const Pb__BudgetSpec *spec, int64_t now_us, struct ledger_budget **ret_budget,
                   struct error *reterr);
+
+/** The purse of a run and its child runs; NULL: there is none. One is made by the first question or
+ * end that names it, unless there are LEDGER_PURSES_MAX. */
+struct ledger_budget *ledger_purse(const struct ledger *ledger, str run);
 
 void ledger_set_creator(struct ledger_budget *budget, const char *by);
 

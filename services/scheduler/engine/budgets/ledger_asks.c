@@ -138,9 +138,9 @@ static void keep(struct ledger *ledger, struct ledger_ask *ask, const enum budge
 
 void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
 {
-    enum budget_answer answers[BUDGET_PAYERS_MAX];
-    struct ledger_budget *left[BUDGET_PAYERS_MAX];
-    bool was_first[BUDGET_PAYERS_MAX];
+    enum budget_answer answers[LEDGER_CHARGES_MAX];
+    struct ledger_budget *left[LEDGER_CHARGES_MAX];
+    bool was_first[LEDGER_CHARGES_MAX];
     size_t count = ask->count;
     for (size_t i = 0; i < count; i++) {
         struct charge *charge = &ask->charges[i];
@@ -213,19 +213,22 @@ static void set_price(struct call_estimate *estimate, const Pb__ModelPrice *pric
     estimate->output_picos = price->output_picos > 0 ? price->output_picos : 0;
 }
 
-static bool is_charged(const struct ledger_ask *ask, const struct ledger_budget *budget)
+/* NULL is fine, and so is one that is charged already. */
+static void add_charge(struct ledger_ask *ask, struct ledger_budget *budget)
 {
-    for (size_t i = 0; i < ask->count; i++) {
-        if (ask->charges[i].budget == budget) return true;
+    bool is_there = !budget;
+    for (size_t i = 0; i < ask->count && !is_there; i++) {
+        is_there = ask->charges[i].budget == budget;
     }
-    return false;
+    if (!is_there) ask->charges[ask->count++] = (struct charge){.ask = ask, .budget = budget};
 }
 
 struct ledger_ask *ledger_ask_new(struct ledger *ledger, const Pb__BudgetAsk *asked,
                                   uint64_t sequence)
 {
-    size_t count = asked->n_budgets;
-    if (count > BUDGET_PAYERS_MAX || !id_is_valid(str_from(asked->job))) return NULL;
+    size_t count = asked->n_budgets + asked->n_purses;
+    bool is_fine = asked->n_budgets <= BUDGET_PAYERS_MAX && asked->n_purses <= RUN_PURSES_MAX;
+    if (!is_fine || !id_is_valid(str_from(asked->job))) return NULL;
     struct ledger_ask *ask = mem_new(1, sizeof *ask);
     bool is_call           = *asked->holder != '\0';
     bool is_linked         = is_call && ledger_call_link(ledger, ask, asked);
@@ -247,11 +250,12 @@ struct ledger_ask *ledger_ask_new(struct ledger *ledger, const Pb__BudgetAsk *as
     ask->namespace = mem_dup(asked->namespace_, strlen(asked->namespace_));
     ask->model     = mem_dup(asked->model, strlen(asked->model));
     ask->charges   = mem_new(count + 1, sizeof *ask->charges);
-    for (size_t i = 0; i < count; i++) {
-        struct ledger_budget *budget =
-            ledger_find(ledger, str_from(asked->namespace_), str_from(asked->budgets[i]));
-        if (!budget || is_charged(ask, budget)) continue;
-        ask->charges[ask->count++] = (struct charge){.ask = ask, .budget = budget};
+    for (size_t i = 0; i < asked->n_budgets; i++) {
+        add_charge(ask,
+                   ledger_find(ledger, str_from(asked->namespace_), str_from(asked->budgets[i])));
+    }
+    for (size_t i = 0; i < asked->n_purses; i++) {
+        add_charge(ask, ledger_purse_at(ledger, asked->purses[i]));
     }
     return ask;
 }
@@ -295,6 +299,17 @@ void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *asked)
                    BUDGET_PAYERS_MAX);
 }
 
+/* What nobody has asked for. NULL is fine. */
+static void charge_late(struct ledger *ledger, struct ledger_budget *budget, struct spend used,
+                        bool is_unpriced)
+{
+    if (!budget) return;
+    budget_settle(&budget->account, (struct spend){}, used);
+    if (is_unpriced) budget->unpriced++;
+    ledger_changed(ledger, budget);
+    ledger_moved(ledger, budget);
+}
+
 void ledger_end(struct ledger *ledger, const Pb__BudgetEnd *end)
 {
     struct ledger_ask *ask = map_get(ledger->asks, str_from(end->job));
@@ -305,13 +320,12 @@ void ledger_end(struct ledger *ledger, const Pb__BudgetEnd *end)
         return;
     }
     for (size_t i = 0; i < end->n_budgets; i++) {
-        struct ledger_budget *budget =
-            ledger_find(ledger, str_from(end->namespace_), str_from(end->budgets[i]));
-        if (!budget) continue;
-        budget_settle(&budget->account, (struct spend){}, used);
-        if (end->unpriced) budget->unpriced++;
-        ledger_changed(ledger, budget);
-        ledger_moved(ledger, budget);
+        charge_late(ledger,
+                    ledger_find(ledger, str_from(end->namespace_), str_from(end->budgets[i])), used,
+                    end->unpriced);
+    }
+    for (size_t i = 0; i < end->n_purses; i++) {
+        charge_late(ledger, ledger_purse_at(ledger, end->purses[i]), used, end->unpriced);
     }
     ledger_settle(ledger);
 }

@@ -136,7 +136,7 @@ static void refuse(const struct ledger_ask *ask, const char *text, struct ledger
 
 static void decide(struct ledger *ledger, struct ledger_ask *ask, struct ledger_answer *ret_answer)
 {
-    enum budget_answer answers[BUDGET_PAYERS_MAX];
+    enum budget_answer answers[LEDGER_CHARGES_MAX];
     const struct opinion opinion     = ledger_opinion(ask, answers);
     const struct ledger_budget *ends = opinion.refuses ? opinion.refuses : opinion.pauses;
     if (ends) {

@@ -5,6 +5,8 @@
 #include "base/map.h"
 #include "scheduler/engine/budgets/ledger.h"
 
+#define LEDGER_PURSE "run/" /* before the id of a run; no name of a budget has a slash */
+
 enum charge_list { CHARGE_FREE, CHARGE_WAITING, CHARGE_PAUSED };
 
 /* One budget of a question. */
@@ -36,7 +38,8 @@ struct ledger_holder {
 
 struct ledger {
     struct map *budgets; /* "namespace\x1fname" -> struct ledger_budget, owned */
-    struct map *asks;    /* job id -> struct ledger_ask, owned */
+    size_t named_count, purse_count;
+    struct map *asks; /* job id -> struct ledger_ask, owned */
     struct heap by_reset;
     struct ledger_budget *first_changed, *first_moved;
     struct told *first_told, *last_told;
@@ -79,6 +82,10 @@ void ledger_holders_free(struct ledger *ledger);
 
 /* The row of a budget is to be written. */
 void ledger_changed(struct ledger *ledger, struct ledger_budget *budget);
+
+/* The purse that a message names; made if there is none. NULL: it is none, or there are too many.
+ */
+struct ledger_budget *ledger_purse_at(struct ledger *ledger, const Pb__RunPurse *purse);
 
 /* Those who wait for it are to be looked at: ledger_settle() does. */
 void ledger_moved(struct ledger *ledger, struct ledger_budget *budget);

@@ -63,7 +63,12 @@ static void put_reason(const struct ledger_budget *budget, bool is_spent, struct
 {
     const struct budget *account = &budget->account;
     char time[TIME_TEXT_SIZE];
-    (void)buf_printf(out, "budget `%s`: %s", budget->name,
+    if (budget->is_purse) {
+        (void)buf_printf(out, "the budget of run %s and its child runs: ", budget->spec.value);
+    } else {
+        (void)buf_printf(out, "budget `%s`: ", budget->name);
+    }
+    (void)buf_printf(out, "%s",
                      is_spent ? "the call does not fit into what is left"
                               : "what is left is set aside for calls under way");
     put_kind(out, account->spent.tokens, account->limit.tokens, false);

@@ -58,13 +58,16 @@ status engine_scopes_of(struct engine *engine, const Pb__RunView *row, const cha
 status engine_payers(struct engine *engine, str run, struct payers *ret_payers,
                      const char **ret_namespace, struct error *reterr)
 {
-    Pb__RunView *row    = NULL;
-    const char **scopes = NULL;
-    size_t count        = 0;
-    *ret_payers         = (struct payers){};
-    *ret_namespace      = "";
-    if (book_count(engine->book) == 0) return STATUS_OK;
+    struct live_run *live = NULL;
+    Pb__RunView *row      = NULL;
+    const char **scopes   = NULL;
+    size_t count          = 0;
+    *ret_payers           = (struct payers){};
+    *ret_namespace        = "";
+    TRY(engine_run(engine, run, NULL, &live, reterr));
     TRY(row_of(engine, run, &row, reterr));
+    if (live) TRY(engine_purses_of(engine, live, row, ret_payers, reterr));
+    if (book_count(engine->book) == 0 && ret_payers->purse_count == 0) return STATUS_OK;
     TRY(engine_scopes_of(engine, row, &scopes, &count, reterr));
     str namespace  = str_from(row->namespace_);
     *ret_namespace = row->namespace_;

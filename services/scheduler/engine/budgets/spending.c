@@ -113,11 +113,13 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
     bool is_charged =
         used && (used->input_tokens > 0 || used->output_tokens > 0 || used->cost_usd_nanos > 0);
     if (!has_asked && is_charged) TRY(find_late(engine, job, &payers, &end.namespace_, reterr));
-    if (!has_asked && payers.count == 0) return STATUS_OK;
+    if (!has_asked && payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
     end.job       = job->id.text;
     end.number    = has_asked ? funding->number : 0;
     end.budgets   = payers.names;
     end.n_budgets = payers.count;
+    end.purses    = payers.purses;
+    end.n_purses  = payers.purse_count;
     if (price && funding) {
         end.model = funding->model;
         end.price = (Pb__ModelPrice *)(uintptr_t)price;
@@ -244,6 +246,8 @@ static status send_ask(struct engine *engine, struct open_job *job, struct payer
     ask.namespace_    = namespace;
     ask.budgets       = payers->names;
     ask.n_budgets     = payers->count;
+    ask.purses        = payers->purses;
+    ask.n_purses      = payers->purse_count;
     ask.input_tokens  = funding->input_tokens;
     ask.output_tokens = funding->output_tokens;
     ask.price         = (Pb__ModelPrice *)(uintptr_t)price;
@@ -268,7 +272,7 @@ static status ask(struct engine *engine, struct open_job *job, struct error *ret
     status found = engine_payers(engine, str_from(job->run.text), &payers, &namespace, &why);
     if (is_of_run(found)) return refuse(engine, job, str_from(why.text), reterr);
     if (found != STATUS_OK) return fail(reterr, found, "%s", why.text);
-    if (payers.count == 0) return grant(engine, job, reterr);
+    if (payers.count == 0 && payers.purse_count == 0) return grant(engine, job, reterr);
     return send_ask(engine, job, &payers, namespace, reterr);
 }
 
