@@ -1,35 +1,21 @@
 /* Limits of targets and keys, over crashes and partitions. */
-#include "cmocka.h"
+#include "show.h"
 
-#include "base/mem.h"
-#include "job.pb-c.h"
 #include "limit.pb-c.h"
 #include "run.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/run_store.h"
-#include "stage/stage.h"
 #include "system.pb-c.h"
 #include "json/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { ARENA_MAX = 64 << 20, CALLS_MAX = 8'192, PARTITIONS = 3, LEASED_MAX = 256 };
+enum { ARENA_MAX = 64 << 20, PARTITIONS = 3, LEASED_MAX = 256 };
 
-#define SECOND   INT64_C(1'000'000)
-#define MINUTE   (60 * SECOND)
-#define START_US INT64_C(1'795'341'600'000'000)
-#define TARGET   "tool:api.example.com:443"
+#define TARGET "tool:api.example.com:443"
 
 /* --- the stage ---------------------------------------------------------------------------------
  */
-
-struct show {
-    struct stage *stage;
-    struct stage_call *calls[CALLS_MAX]; /* kept for what they answered */
-    size_t count;
-    uint16_t partitions;
-};
 
 /* What a worker has. */
 struct work {
@@ -37,33 +23,6 @@ struct work {
     uint16_t partitions[LEASED_MAX];
     size_t count;
 };
-
-static struct stage_call *call_new(struct show *show, enum command_kind kind, size_t values)
-{
-    assert_true(show->count < CALLS_MAX);
-    struct stage_call *call    = stage_call_new(kind, values);
-    show->calls[show->count++] = call;
-    call->command.namespace    = str_from("*");
-    return call;
-}
-
-static status ask(struct show *show, uint16_t partition, struct stage_call *call,
-                  const void *request, void *response)
-{
-    call->command.request  = request;
-    call->command.response = response;
-    return stage_ask(show->stage, partition, call, NULL);
-}
-
-static struct show *show_new(uint16_t partitions)
-{
-    struct show *show                  = mem_new(1, sizeof *show);
-    const struct stage_options options = {
-        .partitions = partitions, .seed = 7, .now_us = START_US, .lease_ms = 600'000};
-    assert_int_equal(stage_open(&options, &show->stage, NULL), STATUS_OK);
-    show->partitions = partitions;
-    return show;
-}
 
 static int setup(void **state)
 {
@@ -74,15 +33,6 @@ static int setup(void **state)
 static int setup_many(void **state)
 {
     *state = show_new(PARTITIONS);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct show *show = *state;
-    for (size_t i = 0; i < show->count; i++) stage_call_free(show->calls[i]);
-    stage_close(show->stage);
-    free(show);
     return 0;
 }
 
@@ -127,24 +77,13 @@ static json customer(const char *name)
 static size_t lease_at(struct show *show, uint16_t partition, const char *queue, uint32_t count_max,
                        struct work *work)
 {
-    struct stage_call *call  = call_new(show, COMMAND_LEASE, 0);
-    Pb__LeaseJobs *request   = stage_call_alloc(call, sizeof *request);
-    Pb__LeasedJobs *response = stage_call_alloc(call, sizeof *response);
-    const char **queues      = stage_call_alloc(call, sizeof *queues);
-    *request                 = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
-    *response                = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
-    queues[0]                = queue;
-    request->queues          = queues;
-    request->n_queues        = 1;
-    request->worker          = "w";
-    request->count_max       = count_max;
-    assert_int_equal(ask(show, partition, call, request, response), STATUS_OK);
-    for (size_t i = 0; i < response->n_jobs; i++) {
+    const Pb__LeasedJobs *leased = lease_of(show, partition, queue, count_max);
+    for (size_t i = 0; i < leased->n_jobs; i++) {
         assert_true(work->count < LEASED_MAX);
         work->partitions[work->count] = partition;
-        work->jobs[work->count++]     = response->jobs[i];
+        work->jobs[work->count++]     = leased->jobs[i];
     }
-    return response->n_jobs;
+    return leased->n_jobs;
 }
 
 static size_t lease(struct show *show, const char *queue, struct work *work)
@@ -154,26 +93,8 @@ static size_t lease(struct show *show, const char *queue, struct work *work)
 
 static uint32_t complete(struct show *show, struct work *work)
 {
-    const Pb__LeasedJob *job       = work->jobs[--work->count];
-    struct stage_call *call        = call_new(show, COMMAND_REPORT, 2);
-    Pb__JobReports *request        = stage_call_alloc(call, sizeof *request);
-    Pb__JobReportAnswers *response = stage_call_alloc(call, sizeof *response);
-    Pb__JobReport *report          = stage_call_alloc(call, sizeof *report);
-    Pb__JobCompleted *completed    = stage_call_alloc(call, sizeof *completed);
-    *request                       = (Pb__JobReports)PB__JOB_REPORTS__INIT;
-    *response                      = (Pb__JobReportAnswers)PB__JOB_REPORT_ANSWERS__INIT;
-    *report                        = (Pb__JobReport)PB__JOB_REPORT__INIT;
-    *completed                     = (Pb__JobCompleted)PB__JOB_COMPLETED__INIT;
-    report->job                    = job->id;
-    report->lease_token            = job->lease_token;
-    report->result_case            = PB__JOB_REPORT__RESULT_COMPLETED;
-    report->completed              = completed;
-    request->worker                = "w";
-    request->reports               = stage_call_alloc(call, sizeof *request->reports);
-    request->reports[0]            = report;
-    request->n_reports             = 1;
-    assert_int_equal(ask(show, work->partitions[work->count], call, request, response), STATUS_OK);
-    return response->reports[0]->status;
+    const Pb__LeasedJob *job = work->jobs[--work->count];
+    return complete_at(show, work->partitions[work->count], job);
 }
 
 static void set_limit(struct show *show, uint32_t concurrency, uint32_t count, int64_t period_us)
@@ -452,17 +373,18 @@ static void all_partitions_share_a_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(so_many_of_a_key_are_at_work, setup, teardown),
-        cmocka_unit_test_setup_teardown(so_many_of_a_key_start_in_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(so_many_of_a_key_are_at_work, setup, show_teardown),
+        cmocka_unit_test_setup_teardown(so_many_of_a_key_start_in_a_time, setup, show_teardown),
         cmocka_unit_test_setup_teardown(a_limit_of_the_document_is_one_for_all_calls, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_queue_limits_each_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_that_are_over_are_forgotten, setup, teardown),
+                                        show_teardown),
+        cmocka_unit_test_setup_teardown(a_queue_limits_each_key, setup, show_teardown),
+        cmocka_unit_test_setup_teardown(keys_that_are_over_are_forgotten, setup, show_teardown),
         cmocka_unit_test_setup_teardown(a_target_is_limited_while_its_jobs_wait_and_work, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(calls_that_are_no_jobs_take_their_part, setup, teardown),
-        cmocka_unit_test_setup_teardown(all_partitions_share_a_limit, setup_many, teardown),
-        cmocka_unit_test_setup_teardown(all_partitions_share_a_rate, setup_many, teardown),
+                                        show_teardown),
+        cmocka_unit_test_setup_teardown(calls_that_are_no_jobs_take_their_part, setup,
+                                        show_teardown),
+        cmocka_unit_test_setup_teardown(all_partitions_share_a_limit, setup_many, show_teardown),
+        cmocka_unit_test_setup_teardown(all_partitions_share_a_rate, setup_many, show_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

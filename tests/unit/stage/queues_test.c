@@ -1,73 +1,28 @@
 /* Queues under the hand of an operator, over crashes: paused, limited, purged; cancelled jobs. */
-#include "cmocka.h"
+#include "show.h"
 
-#include "base/mem.h"
-#include "job.pb-c.h"
 #include "run.pb-c.h"
 #include "scheduler/tables/run_store.h"
-#include "stage/stage.h"
 #include "system.pb-c.h"
 
-#include <stdlib.h>
-
-enum { ARENA_MAX = 64 << 20, RUNS = 1'000, CALLS_MAX = 2'048 };
-
-#define SECOND   INT64_C(1'000'000)
-#define MINUTE   (60 * SECOND)
-#define START_US INT64_C(1'795'341'600'000'000)
+enum { ARENA_MAX = 64 << 20, RUNS = 1'000 };
 
 /* --- the stage ---------------------------------------------------------------------------------
  */
-
-struct show {
-    struct stage *stage;
-    const struct workflow *workflow;
-    struct stage_call *calls[CALLS_MAX]; /* kept for what they answered */
-    size_t count;
-};
-
-static struct stage_call *call_new(struct show *show, enum command_kind kind, size_t values)
-{
-    assert_true(show->count < CALLS_MAX);
-    struct stage_call *call    = stage_call_new(kind, values);
-    show->calls[show->count++] = call;
-    call->command.namespace    = str_from("*");
-    return call;
-}
-
-static status ask(struct show *show, struct stage_call *call, const void *request, void *response)
-{
-    call->command.request  = request;
-    call->command.response = response;
-    return stage_ask(show->stage, 0, call, NULL);
-}
 
 static const char tasks[] = "  - a: {call: worker.do, with: {}, metadata: {tutti: {queue: q}}}\n";
 
 static int setup(void **state)
 {
-    struct show *show                        = mem_new(1, sizeof *show);
+    struct show *show                        = show_new(1);
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
     struct diagnostics list                  = {.arena = arena};
-    const struct stage_options options       = {
-              .partitions = 1, .seed = 7, .now_us = START_US, .lease_ms = 600'000};
-    assert_int_equal(stage_open(&options, &show->stage, NULL), STATUS_OK);
-    const char *text = arena_printf(
-        arena, "document: {dsl: 1.0.3, namespace: default, name: w, version: 1.0.0}\ndo:\n%s",
-        tasks);
+    const char *text                         = arena_printf(
+                                arena, "document: {dsl: 1.0.3, namespace: default, name: w, version: 1.0.0}\ndo:\n%s",
+                                tasks);
     assert_int_equal(workflow_read(str_from(text), &list, &show->workflow, NULL), STATUS_OK);
     assert_int_equal(stage_put(show->stage, show->workflow, NULL), STATUS_OK);
     *state = show;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct show *show = *state;
-    for (size_t i = 0; i < show->count; i++) stage_call_free(show->calls[i]);
-    workflow_unref(show->workflow);
-    stage_close(show->stage);
-    free(show);
     return 0;
 }
 
@@ -89,47 +44,18 @@ static const char *start(struct show *show)
     struct id *id            = stage_call_alloc(call, sizeof *id);
     call->done               = on_started;
     call->context            = id;
-    assert_int_equal(ask(show, call, request, response), STATUS_OK);
+    assert_int_equal(ask(show, 0, call, request, response), STATUS_OK);
     return id->text;
 }
 
 static const Pb__LeasedJobs *lease(struct show *show, uint32_t count_max)
 {
-    static const char *const queues[] = {"q"};
-    struct stage_call *call           = call_new(show, COMMAND_LEASE, 0);
-    Pb__LeaseJobs *request            = stage_call_alloc(call, sizeof *request);
-    Pb__LeasedJobs *response          = stage_call_alloc(call, sizeof *response);
-    *request                          = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
-    *response                         = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
-    request->queues                   = (const char **)(uintptr_t)queues;
-    request->n_queues                 = 1;
-    request->worker                   = "w";
-    request->count_max                = count_max;
-    assert_int_equal(ask(show, call, request, response), STATUS_OK);
-    return response;
+    return lease_of(show, 0, "q", count_max);
 }
 
 static uint32_t complete(struct show *show, const Pb__LeasedJob *job)
 {
-    struct stage_call *call        = call_new(show, COMMAND_REPORT, 2);
-    Pb__JobReports *request        = stage_call_alloc(call, sizeof *request);
-    Pb__JobReportAnswers *response = stage_call_alloc(call, sizeof *response);
-    Pb__JobReport *report          = stage_call_alloc(call, sizeof *report);
-    Pb__JobCompleted *completed    = stage_call_alloc(call, sizeof *completed);
-    *request                       = (Pb__JobReports)PB__JOB_REPORTS__INIT;
-    *response                      = (Pb__JobReportAnswers)PB__JOB_REPORT_ANSWERS__INIT;
-    *report                        = (Pb__JobReport)PB__JOB_REPORT__INIT;
-    *completed                     = (Pb__JobCompleted)PB__JOB_COMPLETED__INIT;
-    report->job                    = job->id;
-    report->lease_token            = job->lease_token;
-    report->result_case            = PB__JOB_REPORT__RESULT_COMPLETED;
-    report->completed              = completed;
-    request->worker                = "w";
-    request->reports               = stage_call_alloc(call, sizeof *request->reports);
-    request->reports[0]            = report;
-    request->n_reports             = 1;
-    assert_int_equal(ask(show, call, request, response), STATUS_OK);
-    return response->reports[0]->status;
+    return complete_at(show, 0, job);
 }
 
 static const Pb__QueueView *set(struct show *show, const Pb__SetQueue *what)
@@ -140,7 +66,7 @@ static const Pb__QueueView *set(struct show *show, const Pb__SetQueue *what)
     *request                = *what;
     *response               = (Pb__QueueView)PB__QUEUE_VIEW__INIT;
     request->name           = "q";
-    assert_int_equal(ask(show, call, request, response), STATUS_OK);
+    assert_int_equal(ask(show, 0, call, request, response), STATUS_OK);
     return response;
 }
 
@@ -336,7 +262,7 @@ static status cancel(struct show *show, const char *job, const char *namespace)
     *response                  = (Pb__CancelledJob)PB__CANCELLED_JOB__INIT;
     request->id                = job;
     call->command.namespace    = str_from(namespace);
-    return ask(show, call, request, response);
+    return ask(show, 0, call, request, response);
 }
 
 static const Pb__HeartbeatAnswer *beat(struct show *show, const Pb__LeasedJob *job)
@@ -354,7 +280,7 @@ static const Pb__HeartbeatAnswer *beat(struct show *show, const Pb__LeasedJob *j
     request->jobs                  = stage_call_alloc(call, sizeof *request->jobs);
     request->jobs[0]               = one;
     request->n_jobs                = 1;
-    assert_int_equal(ask(show, call, request, response), STATUS_OK);
+    assert_int_equal(ask(show, 0, call, request, response), STATUS_OK);
     return response->jobs[0];
 }
 
@@ -379,15 +305,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_paused_queue_hands_out_nothing_and_a_crash_keeps_it,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_worker_has_is_finished, setup, teardown),
-        cmocka_unit_test_setup_teardown(so_many_are_leased_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(so_many_are_started_in_a_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_waits_is_failed_also_over_a_crash, setup, teardown),
+                                        setup, show_teardown),
+        cmocka_unit_test_setup_teardown(what_a_worker_has_is_finished, setup, show_teardown),
+        cmocka_unit_test_setup_teardown(so_many_are_leased_at_once, setup, show_teardown),
+        cmocka_unit_test_setup_teardown(so_many_are_started_in_a_time, setup, show_teardown),
+        cmocka_unit_test_setup_teardown(what_waits_is_failed_also_over_a_crash, setup,
+                                        show_teardown),
         cmocka_unit_test_setup_teardown(a_paused_and_an_empty_queue_are_purged_too, setup,
-                                        teardown),
+                                        show_teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_job_fails_and_its_worker_hears_of_it, setup,
-                                        teardown),
+                                        show_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
