@@ -2,7 +2,10 @@
  * main: plays feature files. One line per scenario; for one that failed, where and why. The lines
  * look like cmocka's, since tests/run.sh counts those.
  *
- *     language --backend core|http [--programs FOLDER] FEATURE...
+ *     language --backend core|http [--programs FOLDER] [--world FEATURE] FEATURE...
+ *
+ * The steps of the first scenario of a world are played before those of every scenario: what is
+ * there without being said.
  *
  * Scenarios tagged @core are left out over HTTP, those tagged @http in the core. Ends with 1 if one
  * failed, with 2 if a file could not be read.
@@ -23,7 +26,8 @@ struct tally {
 
 struct arguments {
     const char *backend, *programs;
-    const char *only; /* part of a scenario's name; NULL: all */
+    const char *only;  /* part of a scenario's name; NULL: all */
+    const char *world; /* a file; NULL: nothing is there */
     const char *files[FILES_MAX];
     size_t file_count;
 };
@@ -42,6 +46,42 @@ static bool is_left_out(const struct gherkin_scenario *scenario, const struct ba
 {
     const char *other = strcmp(backend->name, "core") == 0 ? "@http" : "@core";
     return gherkin_has_tag(scenario, other);
+}
+
+/* Reads a feature file into `arena`. */
+static bool read_feature(const char *path, struct arena *arena, struct gherkin_feature *ret_feature)
+{
+    struct error error = {};
+    size_t size        = 0;
+    char *text         = read_file(path, &size);
+    if (!text) {
+        (void)printf("ERROR: %s: cannot be read\n", path);
+        return false;
+    }
+    status code = gherkin_read((str){text, size}, arena, ret_feature, &error);
+    free(text);
+    if (code != STATUS_OK) (void)printf("ERROR: %s: %s\n", path, error.text);
+    return code == STATUS_OK;
+}
+
+/* Puts the steps of the world before those of every scenario. */
+static bool add_world(const char *path, struct arena *arena, struct gherkin_feature *feature)
+{
+    struct gherkin_feature world = {};
+    if (!path) return true;
+    if (!read_feature(path, arena, &world) || world.scenario_count == 0) return false;
+    const struct gherkin_scenario *first = &world.scenarios[0];
+    for (size_t i = 0; i < feature->scenario_count; i++) {
+        struct gherkin_scenario *scenario = &feature->scenarios[i];
+        size_t count                      = first->step_count + scenario->step_count;
+        struct gherkin_step *steps        = arena_alloc(arena, count * sizeof *steps);
+        if (!steps) return false;
+        memcpy(steps, first->steps, first->step_count * sizeof *steps);
+        memcpy(steps + first->step_count, scenario->steps, scenario->step_count * sizeof *steps);
+        scenario->steps      = steps;
+        scenario->step_count = count;
+    }
+    return true;
 }
 
 static void play(const struct gherkin_scenario *scenario, const char *path, struct backend *backend,
@@ -72,19 +112,8 @@ static bool play_feature(const char *path, const struct arguments *arguments,
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(GHERKIN_ARENA_MAX);
     struct gherkin_feature feature           = {};
-    struct error error                       = {};
-    size_t size                              = 0;
-    char *text                               = read_file(path, &size);
-    if (!text) {
-        (void)printf("ERROR: %s: cannot be read\n", path);
-        return false;
-    }
-    status code = gherkin_read((str){text, size}, arena, &feature, &error);
-    free(text);
-    if (code != STATUS_OK) {
-        (void)printf("ERROR: %s: %s\n", path, error.text);
-        return false;
-    }
+    if (!read_feature(path, arena, &feature)) return false;
+    if (!add_world(arguments->world, arena, &feature)) return false;
     for (size_t i = 0; i < feature.scenario_count; i++) {
         const struct gherkin_scenario *scenario = &feature.scenarios[i];
         if (arguments->only && !strstr(scenario->name, arguments->only)) continue;
@@ -104,6 +133,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *ret)
             ret->programs = argv[++i];
         } else if (strcmp(argv[i], "--only") == 0 && has_value) {
             ret->only = argv[++i];
+        } else if (strcmp(argv[i], "--world") == 0 && has_value) {
+            ret->world = argv[++i];
         } else if (argv[i][0] == '-' || ret->file_count == FILES_MAX) {
             return false;
         } else {
@@ -159,7 +190,7 @@ int main(int argc, char **argv)
     if (!read_arguments(argc, argv, &arguments) || http_init(&error) != STATUS_OK) {
         (void)fprintf(stderr,
                       "usage: %s --backend core|http [--programs FOLDER] [--only TEXT] "
-                      "FEATURE...\n",
+                      "[--world FEATURE] FEATURE...\n",
                       argv[0]);
         return 2;
     }

@@ -79,6 +79,17 @@ export const accepted = [
     for (const key of found) node[key] = '${ . }';
     return found.length > 0;
   }],
+  ['expressions for the choices of OAuth 2', (node) => {
+    const choices = { grant: 'password', encoding: 'application/json', authentication: 'none' };
+    const found = Object.keys(choices).filter((key) => typeof node[key] === 'string' && node[key].startsWith('${'));
+    for (const key of found) node[key] = choices[key];
+    return found.length > 0;
+  }],
+  ['an expression for the parameters of an OpenAPI call', (node, path) => {
+    if (path.at(-1) !== 'with' || !('operationId' in node) || typeof node.parameters !== 'string') return false;
+    node.parameters = {};
+    return true;
+  }],
   ['an error with an expression for its status', (node) => {
     if (typeof node.status !== 'string' || !('type' in node)) return false;
     node.status = 400;
