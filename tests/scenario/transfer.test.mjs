@@ -152,9 +152,13 @@ scenario('runs are exported and imported', { needs: NEEDS, checkNeeds: false }, 
     }
     assert.equal((await other.api.call('POST', '/v1/runs/import', 'x', { headers: { 'content-type': 'application/json' } })).status, 415);
 
+    const many = await other.api.call('POST', '/v1/runs/import', '{}\n'.repeat(1001), { headers: { 'content-type': 'application/x-ndjson' } });
+    assert.equal(many.status, 413, many.text);
+
     // Erased by a filter; counted first.
     const dry = await tutti(other, ['bulk', 'erase', '--label', 'team:red', '--dry-run']);
-    assert.equal(dry.stdout, '2 matched, 0 done, 0 refused\n');
+    assert.equal(dry.stdout, '2 matched, 2 would be done, 0 would be refused\n');
+    assert.equal((await other.api.ok('GET', `/v1/runs/${parent}`)).erased_at, undefined);
     const done = await tutti(other, ['bulk', 'erase', '--label', 'team:red']);
     assert.equal(done.stdout, '2 matched, 2 done, 0 refused\n');
     await other.scheduler.kill();

@@ -291,12 +291,27 @@ static void test_damage(void **)
     rig_done(&there);
 }
 
+/* One that does not fit a line stays where it is. */
+static void test_too_large(void **)
+{
+    struct rig here = {};
+    rig_init(&here, 1, false);
+    rig_put(&here, "large",
+            "  - grow: {for: {each: i, in: '${[range(13)]}'}, do: [{s: {set: {big: '${\"x\" * "
+            "1000000 + ($i | tostring)}'}}}]}\n");
+    const char *run = rig_start(&here, "large", "{}")->run->id;
+    rig_wait_for(&here, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    (void)export_run(&here, run, STATUS_RESOURCE_EXHAUSTED, "body_too_large");
+    rig_done(&here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),     cmocka_unit_test(test_deleted_again),
-        cmocka_unit_test(test_what_has_not_ended), cmocka_unit_test(test_client_ids),
-        cmocka_unit_test(test_partitions),         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_too_large),     cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_deleted_again), cmocka_unit_test(test_what_has_not_ended),
+        cmocka_unit_test(test_client_ids),    cmocka_unit_test(test_partitions),
+        cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
