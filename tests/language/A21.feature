@@ -37,3 +37,19 @@ Feature: A21 timeouts are absolute deadlines
       status: 408
       """
     And the run should have taken 100 seconds
+
+  Scenario: Neither does a pause of the run
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: a21-paused, version: '1.0.0' }
+      do: [ { a: { wait: PT1H, timeout: { after: PT100S } } } ]
+      """
+    When the workflow is executed
+    And the run is suspended
+    And 150 seconds pass
+    And the run is resumed
+    Then the workflow should fault with error:
+      """yaml
+      status: 408
+      instance: /do/0/a
+      """

@@ -92,3 +92,24 @@ Feature: E10 $steps
       n: 1
       heard: [ x ]
       """
+
+  Scenario Outline: The output and the export of what has a body see it
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: e10-bodies, version: '1.0.0' }
+      do:
+        - body: { <task>, output: { as: '{ n: $steps.a.n }' }, export: { as: '{ n: $steps.a.n }' } }
+        - look: { set: { output: '${ .n }', context: '${ $context.n }', outside: '${ $steps["a"] }' } }
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      { output: 2, context: 2, outside: null }
+      """
+
+    Examples:
+      | task |
+      | do: [ { a: { set: { n: 2 } } } ] |
+      | try: [ { a: { set: { n: 2 } } } ], catch: {} |
+      | for: { in: '[ 1, 2 ]' }, do: [ { a: { set: { n: '${ $item }' } } } ] |
+      | fork: { branches: [ { a: { set: { n: 2 } } } ] } |

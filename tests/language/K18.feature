@@ -177,3 +177,105 @@ Feature: K18 listen
         - wait: { listen: { to: { one: { with: { type: a } }, until: .x } } }
       """
     Then the workflow should be refused with V06 at line 3
+
+  Scenario: Until all of some events have come
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k18-until-all, version: '1.0.0' }
+      do:
+        - wait: { listen: { to: { any: [ { with: { type: a } } ], until: { all: [ { with: { type: x } }, { with: { type: y } } ] } } } }
+      """
+    When the workflow is executed
+    And the signal a is sent with:
+      """yaml
+      1
+      """
+    And the signal x is sent
+    And the signal a is sent with:
+      """yaml
+      2
+      """
+    And the engine is killed and restarted
+    And the signal y is sent
+    Then the workflow should complete with output:
+      """yaml
+      - 1
+      - 2
+      """
+
+  Scenario: Until any of some events has come
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k18-until-any, version: '1.0.0' }
+      do:
+        - wait: { listen: { to: { any: [ { with: { type: a } } ], until: { any: [ { with: { type: x } }, { with: { type: y } } ] } } } }
+      """
+    When the workflow is executed
+    And the signal a is sent with:
+      """yaml
+      1
+      """
+    And the signal y is sent
+    Then the workflow should complete with output:
+      """yaml
+      - 1
+      """
+
+  Scenario: Foreach has $item and $index unless they have names, and reads as the listen does
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k18-foreach-names, version: '1.0.0' }
+      do:
+        - wait:
+            listen: { to: { any: [ { with: { type: a } } ], until: length == 2 }, read: envelope }
+            foreach: { do: [ { note: { set: { type: '${ $item.type }', n: '${ $item.data }', i: '${ $index }' } } } ] }
+      """
+    When the workflow is executed
+    And the signal a is sent with:
+      """yaml
+      5
+      """
+    And the signal a is sent with:
+      """yaml
+      6
+      """
+    Then the workflow should complete with output:
+      """yaml
+      - { type: a, n: 5, i: 0 }
+      - { type: a, n: 6, i: 1 }
+      """
+
+  Scenario: An error in foreach is the error of the task there
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k18-foreach-error, version: '1.0.0' }
+      do:
+        - wait:
+            listen: { to: { one: { with: { type: a } } } }
+            foreach: { do: [ { stop: { raise: { error: { type: 'https://x.test/e', status: 418 } } } } ] }
+      """
+    When the workflow is executed
+    And the signal a is sent
+    Then the workflow should fault with error:
+      """yaml
+      status: 418
+      instance: /do/0/wait/foreach/do/0/stop
+      """
+
+  Scenario Outline: What is no listen
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: k18-none, version: '1.0.0' }
+      do:
+        - wait: { listen: <listen> }
+      """
+    Then the workflow should be refused with V06 at line 3
+
+    Examples:
+      | listen |
+      | { read: data } |
+      | { to: {} } |
+      | { to: { one: { with: { type: a } }, any: [] } } |
+      | { to: { one: {} } } |
+      | { to: { one: { with: { type: a } } }, read: all } |
+      | { to: { one: { with: { type: a }, correlate: { x: { expect: 1 } } } } } |

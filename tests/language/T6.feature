@@ -162,3 +162,21 @@ Feature: T6 then
       | continue |
       | exit     |
       | end      |
+
+  Scenario: The output of the document is made also where `end` was said, that of the tasks around is not
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: t6-end-output, version: '1.0.0' }
+      do:
+        - all:
+            do:
+              - loop: { for: { in: '[ 1, 2 ]' }, do: [ { one: { set: { n: '${ $item }' }, then: end } } ] }
+            output: { as: '{ not: . }' }
+        - never: { set: { x: 1 } }
+      output: { as: '{ out: . }' }
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      out: { n: 1 }
+      """

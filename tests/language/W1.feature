@@ -32,3 +32,27 @@ Feature: W1 document
       | { dsl: '1.0.3', namespace: n, name: a_b, version: '1.0.0' }            | V03  | letters, digits  |
       | { dsl: '1.0.3', namespace: n, name: w, version: '1.0' }                | V03  | version:         |
       | { dsl: '1.0.3', namespace: n, name: w, version: '1.0.0', labels: {} }  | V04  | tags             |
+
+  Scenario Outline: What is no name and no version
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', <names> }
+      do: []
+      """
+    Then the workflow should be refused with V03
+
+    Examples:
+      | names |
+      | namespace: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, name: w, version: '1.0.0' |
+      | namespace: n, name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, version: '1.0.0' |
+      | namespace: n, name: -a, version: '1.0.0' |
+      | namespace: n, name: a-, version: '1.0.0' |
+      | namespace: n, name: ünï, version: '1.0.0' |
+      | namespace: '', name: w, version: '1.0.0' |
+      | namespace: n, name: w, version: 1.0 |
+      | namespace: n, name: w, version: '01.0.0' |
+      | namespace: n, name: w, version: v1.0.0 |
+      | namespace: n, name: w, version: '1.0.0-01' |
+      | name: w, version: '1.0.0' |
+      | namespace: n, version: '1.0.0' |
+      | namespace: n, name: w |
