@@ -20,8 +20,8 @@ struct rpc_threads {
     pthread_mutex_t mutex;          /* guards the rest */
     pthread_cond_t changed;
     struct rpc_threads_stats stats;
-    bool is_served; /* while all of them rested, another thread served */
-    bool is_off;    /* nobody did: no thread rests any more */
+    bool is_served;  /* while all of them rested, another thread served */
+    bool is_probing; /* it is not known yet */
     nng_aio *probe;
     unsigned count;
     struct rest rests[RPC_THREADS_REST_MAX];
@@ -40,12 +40,14 @@ static void rest_a_while(struct rpc_threads *threads, int64_t since_ms)
         .tv_nsec = (long)(until_ms % 1000) * 1'000'000,
     };
     (void)pthread_cond_timedwait(&threads->changed, &threads->mutex, &until);
-    if (!threads->is_served && clock_mono_ms() >= until_ms) threads->is_off = true;
+    int64_t now_ms = clock_mono_ms();
+    if (threads->is_served || now_ms < until_ms) return;
+    atomic_store(&threads->awake_until_ms, now_ms + RPC_THREADS_ALONE_MS);
 }
 
 static bool is_awake(const struct rpc_threads *threads, int64_t now_ms)
 {
-    return threads->is_off || now_ms < atomic_load(&threads->awake_until_ms);
+    return now_ms < atomic_load(&threads->awake_until_ms);
 }
 
 static void on_rest(void *argument)
@@ -56,22 +58,24 @@ static void on_rest(void *argument)
     (void)pthread_mutex_lock(&threads->mutex);
     threads->stats.resting++;
     /* The last one to rest asks whether anybody is left; the answer needs a thread that serves. */
-    if (threads->stats.resting == threads->count && !threads->is_served && !threads->is_off) {
+    if (threads->stats.resting == threads->count && !threads->is_served && !threads->is_probing) {
+        threads->is_probing = true;
         nng_sleep_aio(0, threads->probe);
     }
     while (!is_awake(threads, clock_mono_ms())) rest_a_while(threads, since_ms);
     threads->stats.resting--;
-    bool is_off      = threads->is_off;
     int64_t pause_ms = atomic_load(&threads->awake_until_ms) - clock_mono_ms();
     (void)pthread_mutex_unlock(&threads->mutex);
-    if (!is_off) nng_sleep_aio(pause_ms > 0 ? (nng_duration)pause_ms : 0, rest->aio);
+    nng_sleep_aio(pause_ms > 0 ? (nng_duration)pause_ms : 0, rest->aio);
 }
 
 static void on_probe(void *argument)
 {
     struct rpc_threads *threads = argument;
     (void)pthread_mutex_lock(&threads->mutex);
-    threads->is_served = true;
+    threads->is_probing = false;
+    /* One that was late says nothing: they had gone back. */
+    if (threads->stats.resting == threads->count) threads->is_served = true;
     (void)pthread_cond_broadcast(&threads->changed);
     (void)pthread_mutex_unlock(&threads->mutex);
 }
