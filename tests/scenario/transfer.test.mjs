@@ -172,3 +172,41 @@ scenario('runs are exported and imported', { needs: NEEDS, checkNeeds: false }, 
     await other.scheduler.start();
   });
 });
+
+// 48 bits of time, then 16 of the partition, then 64 more.
+function partitionOf(id) {
+  const bits = [...id].reduce((sum, digit) => sum * 32n + BigInt('0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(digit)), 0n);
+  return Number((bits >> 64n) & 0xffffn);
+}
+
+// Each run goes to the process that owns its partition; fewer partitions than there were take only their own.
+scenario('runs are imported into several scheduler processes', { needs: ['scheduler-0', 'scheduler-1', 'gateway'], schedulers: 2, checkNeeds: false }, async (suite) => {
+  await suite.apply(FLOWS[0]);
+  const partitions = new Set();
+  for (let n = 0; n < 8; n++) {
+    const run = await suite.startRun('child', { text: `t${n}` }, { client_id: `order-${n}` });
+    await suite.runEnds(run.id);
+    partitions.add(partitionOf(run.id));
+  }
+  assert.equal(partitions.size, 2, `of both processes: ${[...partitions]}`);
+  const out = await tutti(suite, ['export']);
+  assert.equal(out.code, 0, out.stderr);
+  for (let n = 0; n < 8; n++) await suite.until('it is deleted', async () => (await suite.api.call('DELETE', `/v1/runs/order-${n}`)).status === 204);
+  const importing = tutti(suite, ['import'], out.stdout);
+  await suite['scheduler-1'].kill();
+  await suite['scheduler-1'].start();
+  const done = await importing;
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /, 0 refused\n$/);
+  assert.deepEqual(sorted((await tutti(suite, ['export'])).stdout), sorted(out.stdout));
+  for (let n = 0; n < 8; n++) assert.equal((await suite.api.patient('GET', `/v1/runs/order-${n}`)).input.text, `t${n}`);
+
+  await withSuite({}, undefined, async (one) => {
+    await one.start(NEEDS);
+    await one.ready(NEEDS);
+    const part = await tutti(one, ['import'], out.stdout);
+    assert.equal(part.code, 1);
+    assert.match(part.stdout, /^[1-7] imported, 0 here already, [1-7] refused\n$/);
+    assert.match(part.stderr, /another number of partitions/);
+  });
+});
