@@ -2,11 +2,11 @@
 
 #include "dead_letter.pb-c.h"
 
+#include "assistant.pb-c.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "assistant.pb-c.h"
 #include "budget.pb-c.h"
 #include "event.pb-c.h"
 #include "subscription.pb-c.h"
@@ -31,20 +31,14 @@ static void must(status code, const struct error *error, const char *what)
 
 static void start_client(struct rig *rig)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__runs__descriptor,
-                                                                 &pb__jobs__descriptor,
-                                                                 &pb__workflows__descriptor,
-                                                                 &pb__approvals__descriptor,
-                                                                 &pb__system__descriptor,
-                                                                 &pb__functions__descriptor,
-                                                                 &pb__events__descriptor,
-                                                                 &pb__subscriptions__descriptor,
-                                                                 &pb__breakers__descriptor,
-                                                                 &pb__dead_letters__descriptor,
-                                                                 &pb__partitions__descriptor,
-                                                                 &pb__budgets__descriptor,
-                                                                 &pb__assistants__descriptor,
-                                                                 NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &pb__runs__descriptor,       &pb__jobs__descriptor,
+        &pb__workflows__descriptor,  &pb__approvals__descriptor,
+        &pb__system__descriptor,     &pb__functions__descriptor,
+        &pb__events__descriptor,     &pb__subscriptions__descriptor,
+        &pb__breakers__descriptor,   &pb__dead_letters__descriptor,
+        &pb__partitions__descriptor, &pb__budgets__descriptor,
+        &pb__assistants__descriptor, NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));
@@ -199,6 +193,18 @@ const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const cha
     return rig_ask(rig, &asked);
 }
 
+const char *rig_start_as(struct rig *rig, const Pb__StartRun *message)
+{
+    str client                  = str_from(message->client_id);
+    const struct question asked = {
+        .service   = &pb__runs__descriptor,
+        .method    = "Start",
+        .message   = message,
+        .partition = partition_of_text(str_from("default"), client, rig->partitions)};
+    const Pb__StartedRun *started = rig_ask(rig, &asked);
+    return started->run->id;
+}
+
 const Pb__RunView *rig_get(struct rig *rig, const char *run)
 {
     Pb__GetRun message          = PB__GET_RUN__INIT;
@@ -281,21 +287,53 @@ void rig_wait_for_event(struct rig *rig, const char *run, const char *type)
     }
 }
 
-const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms)
+static const Pb__LeasedJob *lease(struct rig *rig, const char *queue, uint32_t wait_ms,
+                                  uint16_t partition)
 {
-    const char *queues[]        = {queue};
-    Pb__LeaseJobs message       = PB__LEASE_JOBS__INIT;
-    message.queues              = queues;
-    message.n_queues            = 1;
-    message.worker              = "w";
-    message.kind                = "external";
-    message.count_max           = 1;
-    message.wait_ms             = wait_ms;
-    message.instance            = rig->instance;
-    const struct question asked = {
-        .service = &pb__jobs__descriptor, .method = "Lease", .message = &message};
+    const char *queues[]         = {queue};
+    Pb__LeaseJobs message        = PB__LEASE_JOBS__INIT;
+    message.queues               = queues;
+    message.n_queues             = 1;
+    message.worker               = "w";
+    message.kind                 = "external";
+    message.count_max            = 1;
+    message.wait_ms              = wait_ms;
+    message.instance             = rig->instance;
+    const struct question asked  = {.service   = &pb__jobs__descriptor,
+                                    .method    = "Lease",
+                                    .message   = &message,
+                                    .partition = partition};
     const Pb__LeasedJobs *leased = rig_ask(rig, &asked);
     return leased->n_jobs > 0 ? leased->jobs[0] : NULL;
+}
+
+const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms)
+{
+    return lease(rig, queue, wait_ms, 0);
+}
+
+const Pb__LeasedJob *rig_lease_of(struct rig *rig, const char *queue, uint16_t partition)
+{
+    return lease(rig, queue, 0, partition);
+}
+
+const Pb__LeasedJob *rig_lease_any(struct rig *rig, const char *queue)
+{
+    for (uint16_t i = 0; i < rig->partitions; i++) {
+        const Pb__LeasedJob *job = rig_lease_of(rig, queue, i);
+        if (job) return job;
+        rig_forget(rig);
+    }
+    return NULL;
+}
+
+const Pb__LeasedJob *rig_lease_soon(struct rig *rig, const char *queue)
+{
+    const Pb__LeasedJob *job = NULL;
+    int64_t until_ms         = clock_mono_ms() + RIG_WAIT_MS;
+    while (!(job = rig_lease_any(rig, queue)) && clock_mono_ms() < until_ms) rig_pause();
+    ASSERT(job);
+    return job;
 }
 
 uint32_t rig_report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *report)

@@ -72,6 +72,9 @@ ProtobufCBinaryData rig_bytes(const char *text);
 void rig_put(struct rig *rig, const char *name, const char *tasks);
 void rig_put_text(struct rig *rig, const char *definition);
 const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const char *input);
+
+/** The same in the partition of its client id, which it must have. Returns the run's id. */
+const char *rig_start_as(struct rig *rig, const Pb__StartRun *message);
 const Pb__RunView *rig_get(struct rig *rig, const char *run);
 
 /** Waits until the run has that status, by histories that wait. */
@@ -90,6 +93,13 @@ void rig_wait_for_event(struct rig *rig, const char *run, const char *type);
 
 /** Leases one job of a queue as worker "w"; NULL after `wait_ms` without one. */
 const Pb__LeasedJob *rig_lease(struct rig *rig, const char *queue, uint32_t wait_ms);
+
+/** The same at once, of one partition, or of any of them. */
+const Pb__LeasedJob *rig_lease_of(struct rig *rig, const char *queue, uint16_t partition);
+const Pb__LeasedJob *rig_lease_any(struct rig *rig, const char *queue);
+
+/** The same of a job that must come. */
+const Pb__LeasedJob *rig_lease_soon(struct rig *rig, const char *queue);
 
 /** Reports on a job as worker "w"; `report` says the result only. Returns the status of the report.
  */

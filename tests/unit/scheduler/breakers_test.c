@@ -40,54 +40,10 @@ static const char *start(struct rig *rig, const char *workflow, int number)
 {
     char id[32];
     (void)snprintf(id, sizeof id, "r%d", number);
-    Pb__StartRun message        = PB__START_RUN__INIT;
-    message.workflow            = workflow;
-    message.client_id           = id;
-    const struct question asked = {
-        .service   = &pb__runs__descriptor,
-        .method    = "Start",
-        .message   = &message,
-        .partition = partition_of_text(str_from("default"), str_from(id), PARTITIONS)};
-    const Pb__StartedRun *started = rig_ask(rig, &asked);
-    return started->run->id;
-}
-
-static const Pb__LeasedJob *lease_of(struct rig *rig, uint16_t partition)
-{
-    const char *queues[]         = {"tools"};
-    Pb__LeaseJobs message        = PB__LEASE_JOBS__INIT;
-    message.queues               = queues;
-    message.n_queues             = 1;
-    message.worker               = "w";
-    message.kind                 = "tools";
-    message.count_max            = 1;
-    const struct question asked  = {.service   = &pb__jobs__descriptor,
-                                    .method    = "Lease",
-                                    .message   = &message,
-                                    .partition = partition};
-    const Pb__LeasedJobs *leased = rig_ask(rig, &asked);
-    return leased->n_jobs > 0 ? leased->jobs[0] : NULL;
-}
-
-/* Of any partition; NULL: none has one. */
-static const Pb__LeasedJob *lease(struct rig *rig)
-{
-    for (uint16_t i = 0; i < PARTITIONS; i++) {
-        const Pb__LeasedJob *job = lease_of(rig, i);
-        if (job) return job;
-        rig_forget(rig);
-    }
-    return NULL;
-}
-
-/* What must come, comes. */
-static const Pb__LeasedJob *lease_soon(struct rig *rig)
-{
-    const Pb__LeasedJob *job = NULL;
-    int64_t until_ms         = clock_mono_ms() + RIG_WAIT_MS;
-    while (!(job = lease(rig)) && clock_mono_ms() < until_ms) rig_pause();
-    assert_non_null(job);
-    return job;
+    Pb__StartRun message = PB__START_RUN__INIT;
+    message.workflow     = workflow;
+    message.client_id    = id;
+    return rig_start_as(rig, &message);
 }
 
 static void fail_job(struct rig *rig, const Pb__LeasedJob *job, const char *error)
@@ -147,7 +103,7 @@ static void set(struct rig *rig, Pb__BreakerAction action, status expected)
 static void open_it(struct rig *rig)
 {
     for (int i = 0; i < FAILURES; i++) (void)start(rig, "one", i);
-    for (int i = 0; i < FAILURES; i++) fail_job(rig, lease_soon(rig), UNAVAILABLE);
+    for (int i = 0; i < FAILURES; i++) fail_job(rig, rig_lease_soon(rig, "tools"), UNAVAILABLE);
 }
 
 static uint64_t held_in_queue(struct rig *rig)
@@ -172,7 +128,7 @@ static void test_held_and_not_burnt(void **)
     assert_true(there->until_us > clock_unix_us());
     assert_int_equal(there->opened, 1);
     assert_int_equal(there->failed, FAILURES);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     assert_int_equal(held_in_queue(&rig), HELD);
 
     const Pb__RunView *run = rig_get(&rig, runs[0]);
@@ -182,11 +138,11 @@ static void test_held_and_not_burnt(void **)
 
     rig_restart(&rig); /* it stays open, and they stay held */
     (void)breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_OPEN, HELD);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
 
     set(&rig, RESET, STATUS_OK);
     for (int i = 0; i < HELD; i++) {
-        const Pb__LeasedJob *job = lease_soon(&rig);
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "tools");
         assert_int_equal(job->attempt, 1);
         assert_false(job->probe);
         assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
@@ -205,9 +161,9 @@ static void test_one_probe_at_a_time(void **)
     open_it(&rig);
     for (int i = 0; i < 4; i++) (void)start(&rig, "one", 100 + i);
 
-    const Pb__LeasedJob *probe = lease_soon(&rig);
+    const Pb__LeasedJob *probe = rig_lease_soon(&rig, "tools");
     assert_true(probe->probe);
-    assert_null(lease(&rig)); /* one at a time, over all partitions */
+    assert_null(rig_lease_any(&rig, "tools")); /* one at a time, over all partitions */
     (void)breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_HALF_OPEN, 3);
     fail_job(&rig, probe, UNAVAILABLE); /* open again */
     const Pb__BreakerView *there = breaker(&rig);
@@ -217,14 +173,14 @@ static void test_one_probe_at_a_time(void **)
         there = breaker(&rig);
     }
 
-    probe = lease_soon(&rig);
+    probe = rig_lease_soon(&rig, "tools");
     assert_true(probe->probe);
     fail_job(&rig, probe, NOT_FOUND); /* who says no is there */
-    probe = lease_soon(&rig);
+    probe = rig_lease_soon(&rig, "tools");
     assert_true(probe->probe);
     assert_int_equal(rig_complete(&rig, probe, "1"), STATUS_OK);
     (void)breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_CLOSED, 0);
-    assert_false(lease_soon(&rig)->probe);
+    assert_false(rig_lease_soon(&rig, "tools")->probe);
     rig_done(&rig);
 }
 
@@ -235,14 +191,14 @@ static void test_probe_over_a_restart(void **)
     rig_begin(&rig, 50'000, true);
     open_it(&rig);
     for (int i = 0; i < 3; i++) (void)start(&rig, "one", 100 + i);
-    const Pb__LeasedJob *probe = lease_soon(&rig);
+    const Pb__LeasedJob *probe = rig_lease_soon(&rig, "tools");
     rig_restart(&rig);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     assert_int_equal(rig_complete(&rig, probe, "1"), STATUS_OK);
-    probe = lease_soon(&rig);
+    probe = rig_lease_soon(&rig, "tools");
     assert_true(probe->probe);
     assert_int_equal(rig_complete(&rig, probe, "1"), STATUS_OK);
-    assert_false(lease_soon(&rig)->probe);
+    assert_false(rig_lease_soon(&rig, "tools")->probe);
     rig_done(&rig);
 }
 
@@ -270,7 +226,7 @@ static void test_on_open_fail_later(void **)
     const char *run = start(&rig, "impatient", 1);
     set(&rig, OPEN, STATUS_OK);
     rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     rig_done(&rig);
 }
 
@@ -287,9 +243,9 @@ static void test_by_hand(void **)
     assert_int_equal(there->until_us, 0);
     rig_restart(&rig);
     assert_true(breaker(&rig)->forced);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     set(&rig, RESET, STATUS_OK);
-    assert_false(lease_soon(&rig)->probe);
+    assert_false(rig_lease_soon(&rig, "tools")->probe);
     rig_done(&rig);
 }
 
@@ -299,7 +255,7 @@ static void test_rest(void **)
     struct rig rig;
     rig_begin(&rig, 3'600 * S, true);
     for (int i = 0; i < 6; i++) (void)start(&rig, "one", i);
-    const Pb__LeasedJob *job  = lease_soon(&rig);
+    const Pb__LeasedJob *job  = rig_lease_soon(&rig, "tools");
     Pb__TargetOutcome rests   = PB__TARGET_OUTCOME__INIT;
     Pb__TargetOutcome *list[] = {&rests};
     Pb__JobReleased released  = PB__JOB_RELEASED__INIT;
@@ -314,11 +270,11 @@ static void test_rest(void **)
     assert_int_equal(rig_report(&rig, job, &made), STATUS_OK);
     const Pb__BreakerView *there = breaker_when(&rig, PB__BREAKER_STATE__BREAKER_STATE_CLOSED, 5);
     assert_int_equal(there->held_until_us, rests.rest_until_us);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     rig_restart(&rig);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "tools"));
     set(&rig, RESET, STATUS_OK);
-    for (int i = 0; i < 5; i++) assert_int_equal(lease_soon(&rig)->attempt, 1);
+    for (int i = 0; i < 5; i++) assert_int_equal(rig_lease_soon(&rig, "tools")->attempt, 1);
     rig_done(&rig);
 }
 
@@ -328,7 +284,7 @@ static void test_outcomes_of_others(void **)
     struct rig rig;
     rig_begin(&rig, 3'600 * S, false);
     (void)start(&rig, "one", 1);
-    const Pb__LeasedJob *job  = lease_soon(&rig);
+    const Pb__LeasedJob *job  = rig_lease_soon(&rig, "tools");
     Pb__TargetOutcome failed  = PB__TARGET_OUTCOME__INIT;
     Pb__TargetOutcome *list[] = {&failed, &failed, &failed, &failed, &failed};
     Pb__JobCompleted done     = PB__JOB_COMPLETED__INIT;

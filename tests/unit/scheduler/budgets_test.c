@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "budget.pb-c.h"
 #include "scheduler/engine/budgets/book.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/tables/tables.h"
 #include "support/scheduler/rig.h"
 
 #include <stdio.h>
@@ -29,15 +31,6 @@ static const char family[] =
     "            run: {workflow: {namespace: default, name: once, version: latest}}\n";
 enum { CALL = 96 /* tokens that a call of these may take */ };
 
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-    union {
-        const char *read;
-        uint8_t *data;
-    } pointer = {.read = text};
-    return (ProtobufCBinaryData){.len = strlen(text), .data = pointer.data};
-}
-
 static void begin(struct rig *rig, uint16_t partitions, bool is_durable)
 {
     uint32_t lease_ms = rig->lease_ms;
@@ -56,7 +49,7 @@ static void put(struct rig *rig, const char *name, const char *spec, status expe
     message.name                = name;
     message.namespace_          = "default";
     message.by                  = "test";
-    message.spec_json           = bytes_of(spec);
+    message.spec_json           = rig_bytes(spec);
     const struct question asked = {.service  = &pb__budgets__descriptor,
                                    .method   = "Put",
                                    .message  = &message,
@@ -122,68 +115,7 @@ static const char *start(struct rig *rig, const char *workflow, int number, int6
     message.budget_tokens         = tokens;
     message.labels                = labels;
     message.n_labels              = label ? 1 : 0;
-    const struct question asked   = {
-          .service   = &pb__runs__descriptor,
-          .method    = "Start",
-          .message   = &message,
-          .partition = partition_of_text(str_from("default"), str_from(id), rig->partitions)};
-    const Pb__StartedRun *started = rig_ask(rig, &asked);
-    return started->run->id;
-}
-
-static const Pb__LeasedJob *lease_of(struct rig *rig, uint16_t partition)
-{
-    const char *queues[]         = {"llm"};
-    Pb__LeaseJobs message        = PB__LEASE_JOBS__INIT;
-    message.queues               = queues;
-    message.n_queues             = 1;
-    message.worker               = "w";
-    message.kind                 = "llm";
-    message.count_max            = 1;
-    const struct question asked  = {.service   = &pb__jobs__descriptor,
-                                    .method    = "Lease",
-                                    .message   = &message,
-                                    .partition = partition};
-    const Pb__LeasedJobs *leased = rig_ask(rig, &asked);
-    return leased->n_jobs > 0 ? leased->jobs[0] : NULL;
-}
-
-/* Of any partition; NULL: none has one. */
-static const Pb__LeasedJob *lease(struct rig *rig)
-{
-    for (uint16_t i = 0; i < rig->partitions; i++) {
-        const Pb__LeasedJob *job = lease_of(rig, i);
-        if (job) return job;
-        rig_forget(rig);
-    }
-    return NULL;
-}
-
-/* What must come, comes. */
-static const Pb__LeasedJob *lease_soon(struct rig *rig)
-{
-    const Pb__LeasedJob *job = NULL;
-    int64_t until_ms         = clock_mono_ms() + RIG_WAIT_MS;
-    while (!(job = lease(rig)) && clock_mono_ms() < until_ms) rig_pause();
-    assert_non_null(job);
-    return job;
-}
-
-static uint32_t report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *made)
-{
-    Pb__JobReport *list[]                = {made};
-    Pb__JobReports message               = PB__JOB_REPORTS__INIT;
-    made->job                            = job->id;
-    made->lease_token                    = job->lease_token;
-    message.worker                       = "w";
-    message.reports                      = list;
-    message.n_reports                    = 1;
-    const struct question asked          = {.service   = &pb__jobs__descriptor,
-                                            .method    = "Report",
-                                            .message   = &message,
-                                            .partition = id_partition(str_from(job->id))};
-    const Pb__JobReportAnswers *answered = rig_ask(rig, &asked);
-    return answered->reports[0]->status;
+    return rig_start_as(rig, &message);
 }
 
 static uint32_t done(struct rig *rig, const Pb__LeasedJob *job, int64_t tokens, int64_t nanos,
@@ -198,12 +130,12 @@ static uint32_t done(struct rig *rig, const Pb__LeasedJob *job, int64_t tokens, 
     usage.cost_usd_nanos       = nanos;
     usage.cost_source          = PB__COST_SOURCE__COST_SOURCE_REPORTED;
     price.input_picos = price.output_picos = picos;
-    completed.output_json                  = bytes_of("1");
+    completed.output_json                  = rig_bytes("1");
     completed.usage                        = &usage;
     if (picos >= 0) completed.price = &price;
     made.result_case = PB__JOB_REPORT__RESULT_COMPLETED;
     made.completed   = &completed;
-    return report(rig, job, &made);
+    return rig_report(rig, job, &made);
 }
 
 #define COMPLETED PB__RUN_STATUS__RUN_STATUS_COMPLETED
@@ -218,14 +150,14 @@ static void test_branches_of_one_run(void **)
     struct rig rig = {};
     begin(&rig, 1, true);
     const char *run            = start(&rig, "many", 1, 2 * CALL + 50, NULL);
-    const Pb__LeasedJob *first = lease_soon(&rig);
-    const Pb__LeasedJob *next  = lease_soon(&rig);
-    assert_null(lease(&rig)); /* the third would not fit beside them */
+    const Pb__LeasedJob *first = rig_lease_soon(&rig, "llm");
+    const Pb__LeasedJob *next  = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm")); /* the third would not fit beside them */
     rig_restart(&rig);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_int_equal(done(&rig, first, 20, 0, -1), STATUS_OK); /* 20 spent, 130 left */
-    const Pb__LeasedJob *third = lease_soon(&rig);
-    assert_null(lease(&rig));
+    const Pb__LeasedJob *third = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_int_equal(done(&rig, next, 60, 0, -1), STATUS_OK);   /* 80 spent, 70 left */
     assert_int_equal(done(&rig, third, 100, 0, -1), STATUS_OK); /* 180: another does not fit */
     rig_wait_for(&rig, run, FAULTED);
@@ -242,18 +174,18 @@ static void children_of_one_run(uint16_t partitions)
     struct rig rig = {};
     begin(&rig, partitions, true);
     const char *run            = start(&rig, "family", 1, 2 * CALL + 50, NULL);
-    const Pb__LeasedJob *first = lease_soon(&rig);
-    const Pb__LeasedJob *next  = lease_soon(&rig);
-    assert_null(lease(&rig)); /* the third would not fit beside them */
+    const Pb__LeasedJob *first = rig_lease_soon(&rig, "llm");
+    const Pb__LeasedJob *next  = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm")); /* the third would not fit beside them */
     rig_restart(&rig);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_int_equal(done(&rig, first, 20, 0, -1), STATUS_OK);
-    const Pb__LeasedJob *third = lease_soon(&rig);
-    assert_null(lease(&rig));
+    const Pb__LeasedJob *third = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_int_equal(done(&rig, next, 60, 0, -1), STATUS_OK);
     assert_int_equal(done(&rig, third, 100, 0, -1), STATUS_OK); /* 180: another does not fit */
     rig_wait_for(&rig, run, FAULTED);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "llm"));
     rig_done(&rig);
 }
 
@@ -261,6 +193,39 @@ static void test_children_of_one_run(void **)
 {
     children_of_one_run(1);
     children_of_one_run(3);
+}
+
+static uint64_t purse_count(const struct rig *rig)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    const struct shard *shard           = scheduler_shard(rig->scheduler, 0);
+    uint64_t count                      = 0;
+    assert_int_equal(txn_begin_read(shard->partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_count(txn, TABLE_RUN_PURSES, &count, NULL), STATUS_OK);
+    return count;
+}
+
+static void a_purse_goes_with_its_run(uint16_t partitions)
+{
+    struct rig rig = {};
+    begin(&rig, partitions, false);
+    const char *run  = start(&rig, "family", 1, 10'000, NULL);
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    for (int i = 0; i < 6; i++) {
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
+        assert_int_equal(purse_count(&rig), 1);
+        assert_int_equal(done(&rig, job, 20, 0, -1), STATUS_OK);
+    }
+    rig_wait_for(&rig, run, COMPLETED);
+    while (purse_count(&rig) > 0 && clock_mono_ms() < until_ms) rig_pause();
+    assert_int_equal(purse_count(&rig), 0);
+    rig_done(&rig);
+}
+
+static void test_a_purse_goes_with_its_run(void **)
+{
+    a_purse_goes_with_its_run(1);
+    a_purse_goes_with_its_run(3);
 }
 
 /* --- budgets of many runs ----------------------------------------------------------------------
@@ -273,22 +238,22 @@ static void test_set_aside_and_settled(void **)
     put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 250}", STATUS_OK);
     for (int i = 0; i < 6; i++) (void)start(&rig, "one", i, 0, NULL);
     budget_when(&rig, "all", 0, 2 * CALL, 4, 0);
-    const Pb__LeasedJob *first = lease_soon(&rig);
-    const Pb__LeasedJob *next  = lease_soon(&rig);
-    assert_null(lease(&rig));
+    const Pb__LeasedJob *first = rig_lease_soon(&rig, "llm");
+    const Pb__LeasedJob *next  = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm"));
     const Pb__RunView *waits = rig_get(&rig, start(&rig, "one", 7, 0, NULL));
     assert_string_equal(waits->waiting_for[0]->kind, "budget");
 
     rig_restart(&rig);
     budget_when(&rig, "all", 0, 2 * CALL, 5, 0);
-    assert_null(lease(&rig));
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_int_equal(done(&rig, first, 50, 0, -1), STATUS_OK);
     assert_int_equal(done(&rig, first, 50, 0, -1), STATUS_FAILED_PRECONDITION); /* again */
     budget_when(&rig, "all", 50, 2 * CALL, 4, 0);
     assert_int_equal(done(&rig, next, 60, 0, -1), STATUS_OK); /* 110 */
     budget_when(&rig, "all", 110, CALL, 4, 0);
-    assert_int_equal(done(&rig, lease_soon(&rig), 90, 0, -1), STATUS_OK); /* 200 */
-    budget_when(&rig, "all", 200, 0, 0, 0);                               /* refused */
+    assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), 90, 0, -1), STATUS_OK); /* 200 */
+    budget_when(&rig, "all", 200, 0, 0, 0);                                          /* refused */
     const char *refused = start(&rig, "tries", 100, 0, NULL);
     rig_wait_for(&rig, refused, COMPLETED);
     put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 300}", STATUS_OK);
@@ -304,7 +269,7 @@ static void test_given_back(void **)
     begin(&rig, 1, true);
     put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 1000}", STATUS_OK);
     const char *silent = start(&rig, "once", 1, 0, NULL);
-    (void)lease_soon(&rig);
+    (void)rig_lease_soon(&rig, "llm");
     rig_wait_for(&rig, silent, FAULTED); /* its worker fell silent */
     budget_when(&rig, "all", 0, 0, 0, 0);
 
@@ -331,11 +296,11 @@ static void test_pause_and_raise(void **)
         STATUS_OK);
     for (int i = 0; i < 4; i++) {
         const char *free = start(&rig, "one", 200 + i, 0, "red"); /* not charged */
-        assert_int_equal(done(&rig, lease_soon(&rig), 90, 0, -1), STATUS_OK);
+        assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), 90, 0, -1), STATUS_OK);
         rig_wait_for(&rig, free, COMPLETED);
     }
     (void)start(&rig, "one", 1, 0, "blue");
-    assert_int_equal(done(&rig, lease_soon(&rig), 90, 0, -1), STATUS_OK);
+    assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), 90, 0, -1), STATUS_OK);
     budget_when(&rig, "blue", 90, 0, 0, 0);
     const char *runs[4];
     for (int i = 0; i < 4; i++) runs[i] = start(&rig, "one", 10 + i, 0, "blue");
@@ -357,7 +322,7 @@ static void test_pause_and_raise(void **)
 
     put(&rig, "blue", "{\"scope\": {\"label\": {\"team\": \"blue\"}}, \"tokens\": 900}", STATUS_OK);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(done(&rig, lease_soon(&rig), 10, 0, -1), STATUS_OK);
+        assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), 10, 0, -1), STATUS_OK);
     }
     for (int i = 0; i < 4; i++) rig_wait_for(&rig, runs[i], COMPLETED);
     budget_when(&rig, "blue", 130, 0, 0, 0);
@@ -372,8 +337,8 @@ static void test_unknown_price(void **)
     put(&rig, "money", "{\"scope\": {\"key\": \"key1\"}, \"usd\": \"0.001\"}", STATUS_OK);
     for (int i = 0; i < 4; i++) (void)start(&rig, "one", 2 * i, 0, NULL);
     budget_when(&rig, "money", 0, 0, 3, 0);
-    const Pb__LeasedJob *first = lease_soon(&rig);
-    assert_null(lease(&rig));
+    const Pb__LeasedJob *first = rig_lease_soon(&rig, "llm");
+    assert_null(rig_lease_any(&rig, "llm"));
     assert_true(first->needs_price);
     assert_int_equal(get(&rig, "money")->reserved_nanos, 1'000'000);
     /* 50 tokens for 5,000 nanos each: three more calls of 100 fit into what is left. */
@@ -397,7 +362,7 @@ static void test_two_partitions(void **)
         while (partition_of_text(str_from("default"), str_from(id_of(++number).text), 2) != 1) {
         }
         (void)start(&rig, "one", number, 0, NULL);
-        const Pb__LeasedJob *job = lease_of(&rig, 1);
+        const Pb__LeasedJob *job = rig_lease_of(&rig, "llm", 1);
         if (!job) break;
         assert_int_equal(done(&rig, job, SPENT, 0, -1), STATUS_OK);
         early += SPENT;
@@ -405,7 +370,7 @@ static void test_two_partitions(void **)
     budget_when(&rig, "all", early, CALL, 0, 0);
     rig_restart(&rig);
     budget_when(&rig, "all", early, CALL, 0, 0);
-    assert_int_equal(done(&rig, lease_soon(&rig), 40, 0, -1), STATUS_OK);
+    assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), 40, 0, -1), STATUS_OK);
     budget_when(&rig, "all", early + 40, 0, 0, 0);
 
     put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 140, \"on_spent\": \"pause\"}",
@@ -416,7 +381,7 @@ static void test_two_partitions(void **)
                 early == 0 ? 0 : 4);
     put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 10000}", STATUS_OK);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(done(&rig, lease_soon(&rig), SPENT, 0, -1), STATUS_OK);
+        assert_int_equal(done(&rig, rig_lease_soon(&rig, "llm"), SPENT, 0, -1), STATUS_OK);
     }
     for (int i = 0; i < 4; i++) rig_wait_for(&rig, runs[i], COMPLETED);
     budget_when(&rig, "all", early + 40 + 4 * SPENT, 0, 0, 0);
@@ -469,7 +434,7 @@ static void test_more_budgets_than_are_charged(void **)
     struct rig rig = {};
     begin(&rig, 1, false);
     const char *early        = start(&rig, "one", 1, 0, NULL);
-    const Pb__LeasedJob *job = lease_soon(&rig);
+    const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
     int64_t charged          = 0;
     for (int i = 0; i < COUNT; i++) {
         put(&rig, id_of(i).text, "{\"scope\": \"namespace\", \"tokens\": 1000}", STATUS_OK);
@@ -493,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_two_partitions),
         cmocka_unit_test(test_refused_specs),
         cmocka_unit_test(test_children_of_one_run),
+        cmocka_unit_test(test_a_purse_goes_with_its_run),
         cmocka_unit_test(test_more_budgets_than_are_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
