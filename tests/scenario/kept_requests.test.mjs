@@ -9,12 +9,6 @@ do:
   - hear: { listen: { to: { any: [ { with: { type: go } } ], until: 'length == 3' } } }
 `;
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 // What an answer says that does not depend on when it is sent.
 function said(answer) {
   const body = structuredClone(answer.body);
@@ -52,7 +46,7 @@ scenario('a repeated command is answered as before, whatever restarts', { needs:
   const triggered = (await suite.api.ok('GET', '/v1/runs?workflow=wait&page_size=100')).items.length;
 
   for (let round = 0; round < 2; round++) {
-    await killScheduler(suite);
+    await suite.killScheduler();
     for (const [i, [path, body]] of requests.entries()) {
       const again = await post(path, body, `key-${i}`);
       assert.equal(again.status, answers[i].status, `${path}: ${again.text}`);

@@ -25,18 +25,12 @@ const poll = async (suite, max = 10) => {
 };
 const complete = (suite, job) => suite.api.ok('POST', `/v1/jobs/${job.id}/complete`, { lease_token: job.lease_token, output: {} });
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 scenario('workflows take turns, whatever dies meanwhile', { needs: NEEDS }, async (suite) => {
   for (const name of ['burst', 'calm', 'other']) await suite.apply(work(name));
   const items = Array.from({ length: BURST }, () => ({ workflow: 'burst' }));
   await suite.api.ok('POST', '/v1/runs/batch', { items });
   for (const name of ['calm', 'calm', 'other']) await suite.startRun(name);
-  await killScheduler(suite);
+  await suite.killScheduler();
   const jobs = await poll(suite, 6);
   assert.deepEqual(jobs.map((job) => job.workflow), ['burst', 'calm', 'other', 'burst', 'calm', 'burst']);
 });
@@ -57,7 +51,7 @@ scenario('so many jobs of a key are at work', { needs: NEEDS }, async (suite) =>
   const shown = items.find((one) => one.name === held.detail);
   assert.deepEqual({ ...shown }, { name: held.detail, concurrency: 2, source: 'workflow', running: 2, waiting: 1 });
 
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.equal((await poll(suite)).length, 0, 'both are still leased');
   await complete(suite, jobs[0]);
   const [last] = await poll(suite);
@@ -65,7 +59,7 @@ scenario('so many jobs of a key are at work', { needs: NEEDS }, async (suite) =>
   assert.equal(last.attempt, 1, 'no attempt was burnt');
 
   assert.deepEqual((await suite.api.ok('PATCH', '/v1/queues/jobs', { per_key: { concurrency: 1 } })).per_key, { concurrency: 1 });
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.deepEqual((await suite.api.ok('GET', '/v1/queues/jobs')).per_key, { concurrency: 1 });
   await suite.startRun('keyed', { customer: 'b' });
   assert.equal((await poll(suite)).length, 0, 'the other one of its key is at work');
@@ -96,13 +90,13 @@ scenario('a target is limited, in all and in a time', { needs: [...NEEDS, 'tool-
       return runs;
     };
     const first = await start(12);
-    await killScheduler(suite);
+    await suite.killScheduler();
     for (const { id } of first) await suite.runEnds(id);
     assert.ok(mostAtOnce <= 2, `${mostAtOnce} at once`);
 
     const rate = { count: 3, per: '1h' };
     assert.deepEqual((await suite.api.ok('PUT', path, { rate })).rate, rate);
-    await killScheduler(suite);
+    await suite.killScheduler();
     const before = upstream.requests.length;
     const second = await start(5);
     await suite.until('three have started', () => upstream.requests.length === before + 3);

@@ -47,12 +47,6 @@ do:
 const chat = (suite, model) => suite.api.call('POST', '/v1/chat/completions', { model, messages: [{ role: 'user', content: 'hi' }] });
 const breaker = (suite) => suite.api.call('GET', '/v1/circuit-breakers/llm:flaky').then((found) => found.body ?? {});
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((found) => found.status === 200));
-}
-
 scenario('an open breaker answers at once, a route passes it over, a probe closes it', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   await suite.apply(ASKS);
   assert.equal((await chat(suite, 'one')).status, 200);
@@ -79,7 +73,7 @@ scenario('an open breaker answers at once, a route passes it over, a probe close
   assert.equal(flaky.requests.length, asked);
 
   isDown = false;
-  await killScheduler(suite);
+  await suite.killScheduler();
   await suite.until('a probe has closed it', async () => {
     const got = await chat(suite, 'one');
     return got.status === 200;
@@ -111,7 +105,7 @@ scenario('so many calls are under way, and start in a time', { needs: NEEDS, con
   assert.equal((await chat(suite, 'two')).status, 200);
 
   await suite.api.ok('PUT', '/v1/limits/llm:flaky', { rate: { count: 2, per: '1h' } });
-  await killScheduler(suite);
+  await suite.killScheduler();
   const isSpent = async () => { // what is refused while the scheduler is away says less
     const got = await chat(suite, 'one');
     return got.status === 429 && Number(got.headers.get('retry-after')) > 60;

@@ -5,12 +5,6 @@ import { scenario } from './support/suite.mjs';
 
 const NEEDS = ['scheduler', 'gateway'];
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 async function poll(suite) {
   const answer = await suite.api.call('POST', '/v1/queues/jobs/poll', { worker: 'test', wait: '0s', max: 20 });
   return answer.status === 200 ? answer.body.jobs : [];
@@ -25,7 +19,7 @@ do:
   const deadline = new Date(Date.now() + 3000).toISOString();
   const run = await suite.api.ok('POST', '/v1/runs', { workflow: 'wait', input: {}, deadline });
   assert.equal(run.deadline, deadline);
-  await killScheduler(suite);
+  await suite.killScheduler();
   const ended = await suite.runEnds(run.id, 'faulted');
   assert.match(ended.error.type, /\/timeout$/);
   assert.ok(ended.ended_at >= deadline);
@@ -44,7 +38,7 @@ do: [ { e: { set: '\${ . }' } } ]
   const draft = await suite.api.ok('POST', '/v1/runs', { workflow: 'echo', draft: true, input: { n: 1 } });
   await suite.api.ok('POST', `/v1/runs/${draft.id}/approve`, { comment: 'looks fine' });
   await suite.runEnds(draft.id);
-  await killScheduler(suite);
+  await suite.killScheduler();
   const approved = (await suite.history(draft.id)).filter((event) => event.type === 'run.approved');
   assert.equal(approved.length, 1);
   assert.equal(approved[0].data.approval.comment, 'looks fine');
@@ -75,7 +69,7 @@ do:
   const ids = first.results.map((result) => result.run.id);
   assert.equal(ids[0], ids[2]);
   assert.notEqual(ids[0], ids[1]);
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.deepEqual((await batch({})).results.map((result) => result.run.id), ids);
 
   // Of each step there is one completion: a try that is entered again finds those before it done.
@@ -88,7 +82,7 @@ do:
       if (job.function === 'worker.store' && !hasFailed) {
         hasFailed = true;
         await suite.api.ok('POST', `/v1/jobs/${job.id}/fail`, { lease_token: job.lease_token, error: { type: 'urn:busy', status: 503, title: 'Busy' }, retryable: true });
-        await killScheduler(suite);
+        await suite.killScheduler();
         continue;
       }
       done[key] = (done[key] ?? 0) + 1;

@@ -24,12 +24,6 @@ const poll = async (suite, max = 10) => {
 const queue = (suite) => suite.api.ok('GET', '/v1/queues/jobs');
 const complete = (suite, job) => suite.api.ok('POST', `/v1/jobs/${job.id}/complete`, { lease_token: job.lease_token, output: {} });
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 scenario('a queue is paused, limited and purged, whatever dies meanwhile', { needs: NEEDS }, async (suite) => {
   await suite.apply(WORK);
   const { api } = suite;
@@ -38,7 +32,7 @@ scenario('a queue is paused, limited and purged, whatever dies meanwhile', { nee
   const runs = [];
   for (let i = 0; i < 5; i++) runs.push(await suite.startRun('work'));
   assert.equal((await poll(suite)).length, 0);
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.equal((await poll(suite)).length, 0);
   assert.equal((await queue(suite)).paused, true);
   assert.equal((await queue(suite)).depth, 5);
@@ -48,7 +42,7 @@ scenario('a queue is paused, limited and purged, whatever dies meanwhile', { nee
   assert.deepEqual(limits, { name: 'jobs', paused: false, purging: false, redriving: false, concurrency: 2 });
   const two = await poll(suite);
   assert.equal(two.length, 2);
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.equal((await poll(suite)).length, 0, 'both are still leased');
   await complete(suite, two[0]);
   const third = await poll(suite);
@@ -60,7 +54,7 @@ scenario('a queue is paused, limited and purged, whatever dies meanwhile', { nee
   assert.equal((await poll(suite)).length, 2);
   for (let i = 0; i < 3; i++) runs.push(await suite.startRun('work'));
   assert.equal((await poll(suite)).length, 1);
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.equal((await poll(suite)).length, 0);
   const seen = await queue(suite);
   assert.deepEqual(seen.rate, rate);

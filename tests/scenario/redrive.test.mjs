@@ -37,12 +37,6 @@ const failUntil = (suite, what, isSo) =>
 const failJobs = (suite, count) =>
   failUntil(suite, `${count} jobs are given up`, async () => (await suite.api.ok('GET', '/v1/queues/jobs')).dead_letters >= count);
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 const eventsOf = async (suite, run, type) => (await suite.api.ok('GET', `/v1/runs/${run}/history?page_size=500`)).items.filter((e) => e.type === type);
 
 scenario('a rule redrives as often as it says, whatever restarts', { needs: NEEDS, checkNeeds: false }, async (suite) => {
@@ -59,10 +53,10 @@ scenario('a rule redrives as often as it says, whatever restarts', { needs: NEED
     const run = await suite.startRun(workflow, {});
     const again = workflow === 'work' ? 'task.resumed' : 'run.retried';
     await failUntil(suite, 'it is tried again', async () => (await eventsOf(suite, run.id, again)).length === 1);
-    await killScheduler(suite);
+    await suite.killScheduler();
     await failUntil(suite, 'once more, and not again', async () =>
       (await letters(suite)).items.some((letter) => letter.run === run.id && letter.redrives === 2));
-    await killScheduler(suite);
+    await suite.killScheduler();
     assert.deepEqual(await poll(suite), []);
     const events = await eventsOf(suite, run.id, again);
     assert.equal(events.length, 2);
@@ -79,7 +73,7 @@ scenario('a rule is for the errors it names', { needs: NEEDS, checkNeeds: false 
   const run = await suite.startRun('work', {});
   await failJobs(suite, 1);
   await suite.api.ok('PATCH', '/v1/queues/jobs', { redrive: { errors: ['timeout'], after: '0s', times: 5 } });
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.deepEqual(await poll(suite), []);
   assert.equal((await letters(suite)).items.length, 1);
   await suite.api.ok('PATCH', '/v1/queues/jobs', { redrive: { errors: ['timeout', 'communication'], after: '0s', times: 5 } });
@@ -100,7 +94,7 @@ scenario('all of them at a rate, whatever restarts', { needs: NEEDS, checkNeeds:
   const begun = await suite.api.ok('POST', '/v1/queues/jobs/dead-letters/redrive-all', { filter: { error_type: BUSY.type }, rate: { count: 2, per: '1h' } });
   assert.deepEqual(begun, { redriven: 0, refused: 0, under_way: true });
   await suite.until('two of them are tried again', async () => (await suite.api.ok('GET', '/v1/queues/jobs')).depth === 2);
-  await killScheduler(suite);
+  await suite.killScheduler();
   const after = await suite.api.ok('GET', '/v1/queues/jobs');
   assert.deepEqual([after.depth, after.dead_letters, after.redriving], [2, 4, true]);
 
@@ -129,7 +123,7 @@ scenario('letters go again when the circuit breaker closes', { needs: [...NEEDS,
     const [letter] = (await suite.api.ok('GET', '/v1/queues/asked/dead-letters')).items;
     assert.equal(letter.target, `tool:${new URL(upstream.url).host}`);
     await suite.api.ok('POST', `${breaker}/open`);
-    await killScheduler(suite);
+    await suite.killScheduler();
     isDown = false;
     await suite.api.ok('POST', `${breaker}/reset`);
     await suite.runEnds(run.id, 'completed');

@@ -13,12 +13,6 @@ do:
   - hear: { listen: { to: { one: { with: { type: go } } } }, output: { as: '{ rate: $context.rate }' } }
 ${more}`;
 
-async function killScheduler(suite) {
-  await suite.scheduler.kill();
-  await suite.scheduler.start();
-  await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
-}
-
 async function take(suite) {
   return suite.until('there is a job', async () => {
     const answer = await suite.api.call('POST', '/v1/queues/jobs/poll', { worker: 'test', wait: '1s', max: 1 });
@@ -51,7 +45,7 @@ scenario('tasks and variables of a run', { needs: NEEDS, checkNeeds: false }, as
   assert.deepEqual(set.body.variables, { rate: 7, who: 'ann' });
   assert.equal((await put('rate', 9, { headers: { 'if-match': tag } })).status, 412);
   assert.equal((await put('1x', 9)).body.code, 'variables_invalid');
-  await killScheduler(suite);
+  await suite.killScheduler();
   assert.deepEqual((await suite.api.ok('GET', `/v1/runs/${run.id}/variables`)).variables, { rate: 7, who: 'ann' });
   await suite.api.ok('POST', `/v1/jobs/${second.id}/complete`, { lease_token: second.lease_token, output: { done: true } });
   await suite.api.ok('POST', `/v1/runs/${run.id}/signals/go`, {});
@@ -88,7 +82,7 @@ scenario('a version goes when nobody needs it', { needs: NEEDS, checkNeeds: fals
   await suite.runEnds(run.id, 'cancelled');
   assert.equal((await suite.api.call('DELETE', version('1.1.0'))).status, 204);
   await suite.api.refused('DELETE', version('1.1.0'), undefined, 404, 'not_found');
-  await killScheduler(suite);
+  await suite.killScheduler();
   await suite.api.refused('POST', '/v1/runs', { workflow: 'flow:1.1.0' }, 404, 'not_found');
   const older = await suite.startRun('flow', {});
   assert.equal(older.workflow.version, '1.0.0');

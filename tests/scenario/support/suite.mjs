@@ -101,6 +101,13 @@ export class Suite {
     return until(what, probe, this.patience);
   }
 
+  // A power failure of the only scheduler; it is there again when this has ended.
+  async killScheduler() {
+    await this.scheduler.kill();
+    await this.scheduler.start();
+    await this.until('the gateway reaches it again', () => this.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
+  }
+
   // Ends everything as an operator would, and looks for what must not be in the logs.
   async stop() {
     const failures = [];
