@@ -1,6 +1,8 @@
 /* Answers that are kept, in three orders: by what they answer, by when they expire, by age. */
 #include "scheduler/tables/call_cache_internal.h"
 
+#include "scheduler/run/wire.h"
+
 struct call_cache_limits call_cache_limits_of(const struct call_cache_limits *limits)
 {
     struct call_cache_limits full = *limits;
@@ -198,11 +200,52 @@ status entry_find(struct call_cache *cache, const struct cache_place *place,
     return STATUS_OK;
 }
 
-static status entry_delete(struct call_cache *cache, const struct cache_place *place,
-                           const Pb__CacheEntry *entry, struct error *reterr)
+/* What an entry is, without a copy of its value: thousands are looked at in a step. The texts are
+ * views of the row. */
+struct entry_facts {
+    int64_t stored_us, expires_us;
+    size_t size;
+    str function, workflow;
+};
+
+/* proto/call_cache.proto: CacheEntry. */
+static status facts_read(bytes row, struct entry_facts *ret_facts, struct error *reterr)
+{
+    enum { VALUE = 1, STORED, EXPIRES, FUNCTION, WORKFLOW };
+    struct wire_reader reader = {.rest = {row.ptr, row.len}};
+    *ret_facts                = (struct entry_facts){};
+    for (bool more = true;;) {
+        TRY(wire_next(&reader, &more, reterr));
+        if (!more) return STATUS_OK;
+        switch (reader.number) {
+        case VALUE: ret_facts->size = reader.data.len; break;
+        case STORED: ret_facts->stored_us = (int64_t)reader.value; break;
+        case EXPIRES: ret_facts->expires_us = (int64_t)reader.value; break;
+        case FUNCTION: ret_facts->function = reader.data; break;
+        case WORKFLOW: ret_facts->workflow = reader.data; break;
+        default: break;
+        }
+    }
+}
+
+static status facts_get(struct call_cache *cache, const struct cache_place *place, bool *ret_found,
+                        struct entry_facts *ret_facts, struct error *reterr)
 {
     struct key key;
-    const struct totals_change change = {.entries = -1, .bytes = -(int64_t)entry->value_json.len};
+    bytes row = {};
+    place_key(&key, place);
+    status got = txn_get(cache->txn, TABLE_CALL_CACHE, key_bytes(&key), &row, NULL);
+    *ret_found = got == STATUS_OK;
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_OK) return fail(reterr, got, "a kept answer cannot be read");
+    return facts_read(row, ret_facts, reterr);
+}
+
+static status entry_delete(struct call_cache *cache, const struct cache_place *place,
+                           const struct entry_facts *entry, struct error *reterr)
+{
+    struct key key;
+    const struct totals_change change = {.entries = -1, .bytes = -(int64_t)entry->size};
     place_key(&key, place);
     TRY(gone(txn_delete(cache->txn, TABLE_CALL_CACHE, key_bytes(&key), NULL), reterr));
     TRY(order_delete(cache->txn, ORDER_EXPIRY, entry->expires_us, place, reterr));
@@ -215,17 +258,18 @@ status entries_expire(struct call_cache *cache, struct error *reterr)
     for (unsigned i = 0; i < CALL_CACHE_EXPIRED_MAX; i++) {
         struct cache_place place = {};
         int64_t expires_us       = 0;
-        Pb__CacheEntry *entry    = NULL;
+        struct entry_facts entry = {};
+        bool is_found            = false;
         status first =
             order_first(cache->txn, ORDER_EXPIRY, cache->arena, &expires_us, &place, reterr);
         if (first == STATUS_NOT_FOUND) return STATUS_OK;
         TRY(first);
         if (expires_us > cache->now_us) return STATUS_OK;
-        TRY(entry_get(cache, &place, &entry, reterr));
-        if (!entry || entry->expires_us != expires_us) {
+        TRY(facts_get(cache, &place, &is_found, &entry, reterr));
+        if (!is_found || entry.expires_us != expires_us) {
             return fail(reterr, STATUS_DATA_LOSS, "the expiry of an answer that is not kept");
         }
-        TRY(entry_delete(cache, &place, entry, reterr));
+        TRY(entry_delete(cache, &place, &entry, reterr));
         cache->counts.expired++;
     }
     return STATUS_OK;
@@ -244,17 +288,18 @@ static status evict_one(struct call_cache *cache, str namespace, struct error *r
     int64_t stored_us                            = 0;
     bytes key                                    = {};
     bytes row                                    = {};
-    Pb__CacheEntry *entry                        = NULL;
+    struct entry_facts entry                     = {};
+    bool is_found                                = false;
     TRY(cursor_open(cache->txn, TABLE_CALL_CACHE_ORDER, &scan, &cursor, reterr));
     status next = cursor_next(cursor, &key, &row, NULL);
     if (next == STATUS_NOT_FOUND) return STATUS_NOT_FOUND;
     if (next != STATUS_OK || !order_key_read(key, cache->arena, &stored_us, &place)) {
         return fail(reterr, STATUS_DATA_LOSS, "the age of kept answers cannot be read");
     }
-    TRY(entry_get(cache, &place, &entry, reterr));
-    if (!entry) return fail(reterr, STATUS_DATA_LOSS, "the age of an answer that is not kept");
+    TRY(facts_get(cache, &place, &is_found, &entry, reterr));
+    if (!is_found) return fail(reterr, STATUS_DATA_LOSS, "the age of an answer that is not kept");
     cache->counts.evicted++;
-    return entry_delete(cache, &place, entry, reterr);
+    return entry_delete(cache, &place, &entry, reterr);
 }
 
 /* Room for one more of that size: what has expired goes first, then the oldest. */
@@ -277,18 +322,19 @@ static status make_room(struct call_cache *cache, str namespace, uint64_t bytes_
 status entry_keep(struct call_cache *cache, const struct cache_place *place,
                   const Pb__CacheEnd *end, struct error *reterr)
 {
-    Pb__CacheEntry *old  = NULL;
-    Pb__CacheEntry entry = PB__CACHE_ENTRY__INIT;
-    entry.value_json     = end->value_json;
-    entry.stored_us      = cache->now_us;
-    entry.function       = end->function;
-    entry.workflow       = end->workflow;
+    struct entry_facts old = {};
+    bool has_old           = false;
+    Pb__CacheEntry entry   = PB__CACHE_ENTRY__INIT;
+    entry.value_json       = end->value_json;
+    entry.stored_us        = cache->now_us;
+    entry.function         = end->function;
+    entry.workflow         = end->workflow;
     if (__builtin_add_overflow(cache->now_us, end->max_age_us, &entry.expires_us)) {
         entry.expires_us = INT64_MAX;
     }
     const struct totals_change change = {.entries = 1, .bytes = (int64_t)end->value_json.len};
-    TRY(entry_get(cache, place, &old, reterr));
-    if (old) TRY(entry_delete(cache, place, old, reterr));
+    TRY(facts_get(cache, place, &has_old, &old, reterr));
+    if (has_old) TRY(entry_delete(cache, place, &old, reterr));
     TRY(entries_expire(cache, reterr));
     TRY(make_room(cache, place->namespace, end->value_json.len, reterr));
     struct key key;
@@ -303,18 +349,17 @@ status entry_keep(struct call_cache *cache, const struct cache_place *place,
 /* --- clearing ----------------------------------------------------------------------------------
  */
 
-static bool is_named(const char *name, const char *wanted)
+static bool is_named(str name, str wanted)
 {
-    size_t len = strlen(wanted);
-    if (strncmp(name, wanted, len) != 0) return false;
-    return name[len] == '\0' || name[len] == ':'; /* with its version, or of any */
+    if (!str_starts_with(name, wanted)) return false;
+    return name.len == wanted.len || name.ptr[wanted.len] == ':'; /* with its version, or of any */
 }
 
-static bool is_wanted(const Pb__CacheEntry *entry, const Pb__ClearCache *wanted)
+static bool is_wanted(const struct entry_facts *entry, const Pb__ClearCache *wanted)
 {
-    if (!str_starts_with(str_from(entry->function), str_from(wanted->prefix))) return false;
-    if (*wanted->function && !is_named(entry->function, wanted->function)) return false;
-    return !*wanted->workflow || strcmp(entry->workflow, wanted->workflow) == 0;
+    if (!str_starts_with(entry->function, str_from(wanted->prefix))) return false;
+    if (*wanted->function && !is_named(entry->function, str_from(wanted->function))) return false;
+    return !*wanted->workflow || str_is(entry->workflow, wanted->workflow);
 }
 
 /* A key of TABLE_CALL_CACHE. */
@@ -344,21 +389,22 @@ status call_cache_clear(struct call_cache *cache, const Pb__ClearCache *wanted,
         bytes key                = {};
         bytes row                = {};
         struct cache_place place = {};
-        Pb__CacheEntry *entry    = NULL;
+        struct entry_facts entry = {};
         status next              = cursor_next(cursor, &key, &row, NULL);
         if (next == STATUS_NOT_FOUND) return STATUS_OK;
-        if (next != STATUS_OK || !place_read(key, cache->arena, &place)) {
-            return fail(reterr, STATUS_DATA_LOSS, "the kept answers cannot be read");
-        }
-        TRY(record_read(row, &pb__cache_entry__descriptor, cache->arena, &entry, reterr));
-        if (!is_wanted(entry, wanted)) continue;
+        if (next != STATUS_OK) return fail(reterr, next, "the kept answers cannot be read");
+        TRY(facts_read(row, &entry, reterr));
+        if (!is_wanted(&entry, wanted)) continue;
         if (ret_cleared->entries == CALL_CACHE_CLEARED_MAX) {
             ret_cleared->has_more = true;
             return STATUS_OK;
         }
+        if (!place_read(key, cache->arena, &place)) {
+            return fail(reterr, STATUS_DATA_LOSS, "the kept answers cannot be read");
+        }
         ret_cleared->entries++;
-        ret_cleared->bytes += entry->value_json.len;
+        ret_cleared->bytes += entry.size;
         cache->counts.cleared++;
-        TRY(entry_delete(cache, &place, entry, reterr));
+        TRY(entry_delete(cache, &place, &entry, reterr));
     }
 }

@@ -1,5 +1,7 @@
 /* The tables of the cache of calls: who is told what, what is kept and for how long. */
 #include "cmocka.h"
+
+#include "base/buf.h"
 #include "scheduler/tables/call_cache.h"
 
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct bench {
     struct told told[TOLD_MAX];      /* since bench_forget() */
     size_t told_count;
     struct id_source ids;
+    size_t arena_max; /* bytes of a step; 0: ARENA_MAX_BYTES */
 };
 
 static status note(const char *, const Pb__Message *message, struct error *, void *context)
@@ -67,8 +70,9 @@ enum step { STEP_ASK, STEP_END, STEP_ALIVE, STEP_DUE, STEP_CLEAR };
 
 static void step(struct bench *bench, enum step kind, const void *message, void *answer)
 {
-    struct txn *txn                          = NULL;
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX_BYTES);
+    struct txn *txn = NULL;
+    CLEANUP(arena_freep)
+    struct arena *arena = arena_new(bench->arena_max > 0 ? bench->arena_max : ARENA_MAX_BYTES);
     assert_int_equal(txn_begin_write(bench->store, &txn, NULL), STATUS_OK);
     struct call_cache cache = {
         .txn     = txn,
@@ -498,6 +502,60 @@ static uint64_t clear(struct bench *bench, const char *namespace, const char *pr
     return answer.entries;
 }
 
+/* Entries of that many bytes each, whose calls have ended. */
+static void keep_many(struct bench *bench, unsigned count, size_t size)
+{
+    CLEANUP(buf_done) struct buf value = buf_init(size + 1);
+    while (value.len < size) (void)buf_put_byte(&value, '1');
+    for (unsigned i = 0; i < count; i++) {
+        char digest[16];
+        struct id job = job_of(bench);
+        (void)snprintf(digest, sizeof digest, "d%u", i);
+        ask(bench, digest, job.text);
+        end(bench, digest, job.text, value.ptr);
+        bench->told_count = 0;
+    }
+}
+
+/* However large the values are: what is deleted is not read. */
+static void test_values_are_not_read_to_be_deleted(void **)
+{
+    enum { COUNT = 40, SIZE = 200'000, SMALL = 64 << 10 };
+    static const enum step ways[] = {STEP_CLEAR, STEP_DUE};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct bench bench;
+        Pb__ClearCache wanted   = PB__CLEAR_CACHE__INIT;
+        Pb__ClearedCache answer = PB__CLEARED_CACHE__INIT;
+        wanted.namespace_       = "shop";
+        bench_init(&bench);
+        keep_many(&bench, COUNT, SIZE);
+        bench.arena_max = SMALL;
+        bench.now_us += ways[i] == STEP_DUE ? 2 * HOUR_US : 0;
+        step(&bench, ways[i], &wanted, &answer);
+        assert_int_equal(bench.counts.cleared + bench.counts.expired, COUNT);
+        if (ways[i] == STEP_CLEAR) assert_int_equal(answer.bytes, COUNT * SIZE);
+        bench_done(&bench);
+    }
+}
+
+static void test_a_request_clears_so_many(void **)
+{
+    struct bench bench;
+    Pb__ClearCache wanted   = PB__CLEAR_CACHE__INIT;
+    Pb__ClearedCache answer = PB__CLEARED_CACHE__INIT;
+    wanted.namespace_       = "*";
+    bench_init(&bench);
+    keep_many(&bench, CALL_CACHE_CLEARED_MAX + 1, 1);
+    step(&bench, STEP_CLEAR, &wanted, &answer);
+    assert_int_equal(answer.entries, CALL_CACHE_CLEARED_MAX);
+    assert_true(answer.has_more);
+    answer = (Pb__ClearedCache)PB__CLEARED_CACHE__INIT;
+    step(&bench, STEP_CLEAR, &wanted, &answer);
+    assert_int_equal(answer.entries, 1);
+    assert_false(answer.has_more);
+    bench_done(&bench);
+}
+
 static void test_a_part_is_cleared(void **)
 {
     static const struct {
@@ -570,6 +628,8 @@ int main(void)
         cmocka_unit_test(test_what_is_too_large_is_not_kept_and_all_call),
         cmocka_unit_test(test_limits_have_defaults),
         cmocka_unit_test(test_a_part_is_cleared),
+        cmocka_unit_test(test_values_are_not_read_to_be_deleted),
+        cmocka_unit_test(test_a_request_clears_so_many),
         cmocka_unit_test(test_what_makes_no_sense_is_ignored),
     };
     return cmocka_run_group_tests_name("call_cache", tests, NULL, NULL);
