@@ -9,7 +9,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { SNAPSHOT_MAX = 64 << 20, ARENA_MAX = 64 << 20, PAGE_ROWS = 100'000, SIGNALS_MAX = 100'000 };
+enum {
+    CHILDREN_FREE_MAX = 50,
+    SNAPSHOT_MAX      = 64 << 20,
+    ARENA_MAX         = 64 << 20,
+    PAGE_ROWS         = 100'000,
+    SIGNALS_MAX       = 100'000
+};
 
 /* A partition as it is after a commit. */
 struct inspection {
@@ -150,7 +156,7 @@ static void check_end(const struct inspection *look, const struct story *story,
                  run_id(run), story->tasks_open, story->jobs_open);
     }
     const struct plan *plan = story->plan;
-    if (!plan || plan->is_stopped) return;
+    if (!plan || plan->is_stopped || plan->tokens > 0) return;
     if (state == RUN_COMPLETED) {
         check_output(look->sim, plan, run);
     } else if (state == RUN_FAULTED) {
@@ -247,8 +253,8 @@ static status check_count(struct inspection *look, enum table table, size_t want
 static status check_left_over(struct inspection *look, struct error *reterr)
 {
     static const enum table over[] = {
-        TABLE_OUTBOX,       TABLE_WATCHERS,  TABLE_LISTENERS,         TABLE_LISTENER_KEYS,
-        TABLE_SLOT_WAITERS, TABLE_DELETIONS, TABLE_CALL_CACHE_CALLERS};
+        TABLE_OUTBOX,       TABLE_WATCHERS,    TABLE_LISTENERS, TABLE_LISTENER_KEYS,
+        TABLE_SLOT_WAITERS, TABLE_BUDGET_ASKS, TABLE_DELETIONS, TABLE_CALL_CACHE_CALLERS};
     static const enum table runs[] = {TABLE_RUNS,     TABLE_RUN_INDEX,   TABLE_SNAPSHOTS,
                                       TABLE_PAYLOADS, TABLE_APPROVALS,   TABLE_CLIENT_IDS,
                                       TABLE_JOBS,     TABLE_DEAD_LETTERS};
@@ -390,9 +396,10 @@ static void check_runs(struct sim *sim, const struct census *census)
     size_t least = 0;
     for (size_t i = 0; i < sim->plan_count; i++) {
         const struct plan *plan = &sim->plans[i];
-        most += 1 + plan->result.children;
-        bool is_kept = plan->run.text[0] && !run_may_be_gone(sim, plan->run.text);
-        if (is_kept) least += plan->is_stopped ? 1 : 1 + plan->result.children;
+        most += 1 + plan->result.children + (plan->tokens > 0 ? CHILDREN_FREE_MAX : 0);
+        bool is_kept    = plan->run.text[0] && !run_may_be_gone(sim, plan->run.text);
+        bool is_certain = !plan->is_stopped && plan->tokens == 0;
+        if (is_kept) least += is_certain ? 1 + plan->result.children : 1;
     }
     size_t count = census->runs - census->scheduled;
     if (count < least || count > most) {
@@ -424,6 +431,7 @@ void check_all(struct sim *sim, bool is_final)
         check_tallies(sim, census);
         sim_schedule_check(sim);
         sim_limits_look(sim, true);
+        sim_budgets_check(sim, true);
     }
     map_free(census->signals);
     free(census);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES_MAX = 1'000, VALUE_MAX = 256 };
+enum { TRIES_MAX = 1'000, VALUE_MAX = 256, FREE_MAX = 1'000'000 };
 
 static ProtobufCBinaryData binary(struct stage_call *call, const char *text)
 {
@@ -39,11 +39,20 @@ static struct stage_call *make_start(struct sim *sim, struct op *op)
     struct stage_call *call  = stage_call_new(COMMAND_START, 1);
     Pb__StartRun *request    = stage_call_alloc(call, sizeof *request);
     Pb__StartedRun *response = stage_call_alloc(call, sizeof *response);
+    Pb__Label *team          = stage_call_alloc(call, sizeof *team);
+    Pb__Label **labels       = stage_call_alloc(call, sizeof *labels);
     *request                 = (Pb__StartRun)PB__START_RUN__INIT;
     *response                = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    labels[0]                = team;
+    *team                    = (Pb__Label)PB__LABEL__INIT;
+    team->key                = "team";
+    team->value              = plan->team;
     request->client_id       = plan->client_id;
     request->on_conflict     = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
-    request->created_by      = "sim";
+    request->created_by      = plan->key;
+    request->budget_tokens   = plan->tokens;
+    request->labels          = labels;
+    request->n_labels        = 1;
     request->input_json      = binary(call, input);
     call->command.request    = request;
     call->command.response   = response;
@@ -142,6 +151,7 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_DELETE: call = make_delete(op); break;
     case OP_SCHEDULE:
     case OP_UNSCHEDULE: call = sim_schedule_make(sim, op); break;
+    case OP_RAISE: call = sim_budgets_make(op); break;
     default: call = make_stop(op); break;
     }
     call->command.namespace  = str_from("sim");
@@ -192,6 +202,7 @@ static bool is_settled(const struct sim *sim, const struct op *op, const struct 
     const char *code = command->error.code;
     if (strcmp(code, "run_finished") == 0) return true; /* it came another way, or was stopped */
     if (op->kind == OP_DECIDE) return strcmp(code, "approval_closed") == 0;
+    if (op->kind == OP_RAISE) return strcmp(code, "precondition_failed") == 0;
     return op->kind == OP_RESUME && strcmp(code, "run_not_paused") == 0;
 }
 
@@ -263,10 +274,19 @@ static void signal_all(struct sim *sim, struct plan *plan)
     }
 }
 
+/* A branch of a race that its budget has ended leaves one that waits for ever. */
+static void end_late(struct sim *sim, struct plan *plan)
+{
+    int64_t left_us = sim->weather.until_us - sim->now_us;
+    if (left_us < 0) left_us = 0;
+    sim_at(sim, left_us + 300 * SECOND, client_send, client_op(sim, OP_CANCEL, plan));
+}
+
 static void run_known(struct sim *sim, struct plan *plan)
 {
     sim_trace(sim, "%s is run %s", plan->client_id, plan->run.text);
     signal_all(sim, plan);
+    if (plan->tokens > 0) end_late(sim, plan);
     if (plan->is_stopped) {
         enum op_kind how  = sim_draw(sim, 3) == 0 ? OP_DELETE : OP_CANCEL;
         struct op *cancel = client_op(sim, how, plan);
@@ -351,20 +371,36 @@ static void look_around(struct sim *sim, void *)
         look_at(sim, i, TABLE_RUNS, see_run);
         if (sim->is_calm) look_at(sim, i, TABLE_RUN_HEADS, see_head);
     }
+    sim_budgets_care(sim);
     sim_at(sim, 2 * SECOND + (int64_t)sim_draw(sim, 2'000) * MS, look_around, NULL);
 }
 
 /* --- all ----------------------------------------------------------------------------------------
  */
 
-/* Of equal calls that share answers one may be all that is made. */
+/* Of equal calls that share answers one may be all that is made; what a budget refuses is none. */
 static void share_answers(struct sim *sim)
 {
     for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
         struct tally *least = &sim->least[i];
+        if (sim->programs.sites[i].kind == SITE_MODEL && sim->budgets.may_refuse) {
+            sim->most[i].failed = sim->most[i].keys;
+            *least              = (struct tally){};
+        }
         if (!sim->programs.sites[i].is_cached) continue;
         if (least->keys > 1) least->keys = 1;
         if (least->completed > 1) least->completed = 1;
+    }
+}
+
+/* Where a budget refuses a call, a run goes another way: it makes calls of its own choice. */
+static void allow_anything(struct sim *sim)
+{
+    for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
+        sim->most[i].keys += FREE_MAX;
+        sim->most[i].completed += FREE_MAX;
+        sim->most[i].failed += FREE_MAX;
+        sim->most[i].dead += FREE_MAX;
     }
 }
 
@@ -378,9 +414,12 @@ void clients_begin(struct sim *sim)
         plan->n           = (int64_t)sim_draw(sim, 1000);
         plan->is_stopped  = sim_draw(sim, 10) == 0;
         (void)snprintf(plan->client_id, sizeof plan->client_id, "c%zu", i);
+        sim_budgets_own(sim, plan);
         program_run(&sim->programs, plan->program, plan->n, sim->most, plan->is_stopped,
                     &plan->result);
-        if (!plan->is_stopped) {
+        if (plan->tokens > 0) {
+            allow_anything(sim);
+        } else if (!plan->is_stopped) {
             struct result again;
             program_run(&sim->programs, plan->program, plan->n, sim->least, false, &again);
         }

@@ -81,6 +81,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct sums sums = {};
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a failure is seen at once */
     int64_t begun_ms = clock_mono_ms();
     for (uint64_t i = 0; i < options.count; i++) {
         play(argv[0], options.from + i, &options, &sums);

@@ -41,6 +41,7 @@ enum site_kind {
     SITE_NOT_UNDONE, /* is to, and fails until its attempts are spent */
     SITE_SIGNAL,
     SITE_APPROVAL,
+    SITE_MODEL, /* llm.chat, which a budget may refuse; that changes nothing */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */
@@ -57,6 +58,7 @@ struct site {
     bool is_cached; /* SITE_OK: equal calls may share an answer */
     int64_t value;  /* that a signal brings */
     struct call_limit limit;
+    uint32_t tokens_max; /* SITE_MODEL: of its answer; 0: it does not say */
 };
 
 struct node;

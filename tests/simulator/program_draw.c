@@ -189,10 +189,20 @@ static struct node *draw_child(struct drawing *drawing, struct place place)
     return node;
 }
 
+static struct node *draw_model(struct drawing *drawing)
+{
+    struct node *node = node_new(drawing, NODE_MODEL);
+    node->site        = site_new(drawing, SITE_MODEL);
+    node->b           = (int64_t)draw(drawing, 1000);
+    if (draw(drawing, 4) == 0) return node;
+    drawing->programs->sites[node->site].tokens_max = 10 + (uint32_t)draw(drawing, 100);
+    return node;
+}
+
 /* Without anything inside. */
 static struct node *draw_leaf(struct drawing *drawing, struct place place)
 {
-    switch (draw(drawing, 12)) {
+    switch (draw(drawing, 14)) {
     case 0:
     case 1: return draw_set(drawing);
     case 2:
@@ -211,7 +221,8 @@ static struct node *draw_leaf(struct drawing *drawing, struct place place)
         node->b           = (int64_t)draw(drawing, 1000);
         return node;
     }
-    case 9:
+    case 9: return draw_model(drawing);
+    case 10:
         if (!place.must_complete && draw(drawing, 2) == 0) return draw_error(drawing);
         return draw_call(drawing, SITE_OK, false);
     default: return draw_call(drawing, SITE_OK, false);

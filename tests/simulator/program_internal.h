@@ -10,6 +10,7 @@ enum node_kind {
     NODE_SEQUENCE,
     NODE_SET,
     NODE_CALL,
+    NODE_MODEL,
     NODE_RAISE,
     NODE_SWITCH,
     NODE_IF,

@@ -76,6 +76,27 @@ static void print_caught(const struct node *node, struct buf *out)
     (void)buf_printf(out, "\"do\":[{\"h%u\":{\"set\":{\"n\":%" PRId64 "}}}]", node->id, node->b);
 }
 
+/* Its prompt names the place and the number. */
+static void print_model(const struct programs *programs, const struct node *node, struct buf *out)
+{
+    uint32_t most = programs->sites[node->site].tokens_max;
+    (void)buf_printf(out,
+                     "\"try\":[{\"m%u\":{\"call\":\"llm.chat\",\"with\":{\"model\":\"m\","
+                     "\"prompt\":\"${ \\\"%u \\\" + (.n | tostring) }\"",
+                     node->id, node->site);
+    if (most > 0) (void)buf_printf(out, ",\"max_tokens\":%u", most);
+    (void)buf_put_text(out,
+                       "},\"metadata\":{\"tutti\":{\"retry\":{\"when\":\"$error.status != 402\","
+                       "\"delay\":{\"seconds\":1},\"limit\":{\"attempt\":{\"count\":500}}}");
+    print_limit(&programs->sites[node->site].limit, ",", out);
+    (void)buf_printf(out,
+                     "}},\"output\":{\"as\":\"${ {n: %" PRId64 "} }\"}}}],\"catch\":{\"errors\":{"
+                     "\"with\":{\"type\":\"https://tutti.dev/errors/budget\"}},",
+                     node->b);
+    print_caught(node, out);
+    (void)buf_put_text(out, "}");
+}
+
 static void print_fork(const struct programs *programs, const struct node *node, struct buf *out)
 {
     bool is_race = node->kind == NODE_RACE;
@@ -208,6 +229,7 @@ static void print_node(const struct programs *programs, const struct node *node,
                          node->a, node->b);
         break;
     case NODE_CALL: print_call(programs, node, out); break;
+    case NODE_MODEL: print_model(programs, node, out); break;
     case NODE_RAISE:
         (void)buf_printf(out,
                          "\"raise\":{\"error\":{\"type\":\"https://sim.test/raised/%u\","

@@ -73,6 +73,16 @@ static bool run_call(struct machine *machine, const struct node *node, int64_t *
     return true;
 }
 
+/* Whether it is answered or refused: the same comes of it. */
+static bool run_model(const struct machine *machine, const struct node *node, int64_t *n)
+{
+    struct tally *tally = &machine->tallies[node->site];
+    tally->keys++;
+    tally->completed++;
+    *n = node->b;
+    return true;
+}
+
 static void undo_until(struct machine *machine, size_t start)
 {
     struct result *result = machine->result;
@@ -153,6 +163,7 @@ static bool run_node(struct machine *machine, const struct node *node, int64_t *
     case NODE_SEQUENCE: return run_children(machine, node, n);
     case NODE_SET: *n = (*n * node->a + node->b) % MODULUS; return true;
     case NODE_CALL: return run_call(machine, node, n);
+    case NODE_MODEL: return run_model(machine, node, n);
     case NODE_RAISE: return raise_error(machine, "raised", node->id, 400 + node->id % 100);
     case NODE_SWITCH: return run_children(machine, node->children[*n % 2], n);
     case NODE_IF: return *n % 3 != 0 || run_children(machine, node->children[0], n);

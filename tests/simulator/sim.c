@@ -24,8 +24,9 @@ enum {
     KEYS_MAX       = 1'000'000,
 };
 
-#define WALL_START_US INT64_C(1'795'341'600'000'000) /* 2026-11-22T10:00:00Z */
-#define SUN_US        (7'200 * SECOND)               /* so long calm, and still not done: stuck */
+#define WALL_START_US    INT64_C(1'795'341'600'000'000) /* 2026-11-22T10:00:00Z */
+#define WALL_MIDNIGHT_US (WALL_START_US + 14 * 3'600 * SECOND)
+#define SUN_US           (7'200 * SECOND) /* so long calm, and still not done: stuck */
 
 /* --- for its parts ------------------------------------------------------------------------------
  */
@@ -125,7 +126,9 @@ static void restart(struct sim *sim, void *)
     sim_trace(sim, "restart");
     if (stage_restart(sim->stage, &error) != STATUS_OK) {
         sim_fail(sim, "what was committed cannot be opened: %s", error.text);
+        return;
     }
+    workers_restarted(sim);
 }
 
 static void crash(struct sim *sim)
@@ -193,6 +196,7 @@ static void turn(struct sim *sim, uint16_t partition)
     stage_step(sim->stage, partition);
     mend_store(store);
     sim_limits_check(sim, partition);
+    if (partition == 0) sim_budgets_check(sim, false);
     if (end > 0 || stage_has_failed(sim->stage)) crash(sim);
     sim->is_mute = false;
 }
@@ -390,10 +394,20 @@ static void draw_rules(struct sim *sim)
         ASSERT(read == STATUS_OK);
     }
     sim_limits_draw(sim);
+    sim_budgets_draw(sim);
     if (sim_draw(sim, 10) == 0) {
         sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
         sim->has_deletions     = true;
     }
+}
+
+/* A day turns after less than a minute, if a budget is of the day. */
+static int64_t wall_start_us(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->budgets.count; i++) {
+        if (sim->budgets.items[i].is_daily) return WALL_MIDNIGHT_US - 40 * SECOND;
+    }
+    return WALL_START_US;
 }
 
 static bool set_up(struct sim *sim)
@@ -402,7 +416,7 @@ static bool set_up(struct sim *sim)
     const struct stage_options options = {
         .partitions = (uint16_t)(1 + sim_draw(sim, 3)),
         .seed       = sim->seed + 1,
-        .now_us     = WALL_START_US,
+        .now_us     = wall_start_us(sim),
         .limits     = {.steps_max = sim_draw(sim, 2) ? 0 : 1 + (uint32_t)sim_draw(sim, 6)},
         .breakers   = &sim->breakers,
         .retention  = sim->retention.keep_us > 0 ? &sim->retention : NULL,
@@ -417,7 +431,7 @@ static bool set_up(struct sim *sim)
     for (size_t i = 0; i < sim->programs.count; i++) {
         if (!put_program(sim, i)) return false;
     }
-    return sim_limits_set_up(sim) && sim_schedule_set_up(sim);
+    return sim_limits_set_up(sim) && sim_budgets_set_up(sim) && sim_schedule_set_up(sim);
 }
 
 bool sim_play(struct sim *sim, const struct sim_options *options)

@@ -14,9 +14,11 @@
 
 #include "base/attr.h"
 #include "base/map.h"
+#include "job.pb-c.h"
 #include "program.h"
 #include "run.pb-c.h"
 #include "scheduler/breaker/breaker_rules.h"
+#include "scheduler/budget/budget.h"
 #include "scheduler/engine/retention.h"
 #include "scheduler/run/run.h"
 #include "stage/stage.h"
@@ -30,6 +32,7 @@ enum {
     FAILURE_MAX     = 2048,
 
     LIMITS_OF_JOB_MAX = 4,
+    BUDGETS_MAX_SIM   = 3,
 };
 
 #define MS     INT64_C(1'000)
@@ -69,6 +72,9 @@ struct plan {
     bool is_deleted; /* likewise, and it is no more: from the first time that it is asked for */
     bool has_end_asked;
     struct result result;
+    const char *team, *key; /* whom budgets take it for */
+    int64_t tokens;         /* a budget of its own; 0: none */
+    struct spend billed;    /* by the calls of models of it and its child runs */
     uint32_t signals_sent, signals_acked;
 };
 
@@ -82,6 +88,7 @@ enum op_kind {
     OP_DELETE,
     OP_SCHEDULE,
     OP_UNSCHEDULE,
+    OP_RAISE, /* a budget */
 };
 
 /** A call that a client makes until it is answered. */
@@ -96,6 +103,8 @@ struct op {
     bool is_done;
     unsigned tries;
     struct id event; /* what a signal was acknowledged with */
+    struct sim_budget *budget;
+    uint64_t revision; /* of it, that is to be changed */
 };
 
 struct sim_worker {
@@ -121,6 +130,8 @@ struct task_in_hand {
     bool is_over; /* reported and answered */
     enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_RELEASED } ending;
     unsigned reports;
+    struct spend used; /* by a call of a model */
+    int64_t output_tokens;
 };
 
 /** What the checker knows of a lease: the newest of a job. */
@@ -135,6 +146,33 @@ struct lease_note {
     uint16_t partition;
     struct sim_limit *limits[LIMITS_OF_JOB_MAX]; /* that count it; sim_limits.c */
     size_t limit_count;
+    bool is_model;
+    struct plan
+        *root; /* whose run, or run around it, that of the job is; NULL: not known any more */
+    struct spend expected; /* at most, of a call of a model */
+};
+
+/** A budget, and what was charged to it by the simulation's own count. */
+struct sim_budget {
+    char name[16];
+    enum { OF_NAMESPACE, OF_TEAM, OF_KEY } scope;
+    bool pauses, is_daily;
+    struct spend limit;           /* as it was set last */
+    struct spend charged, beyond; /* of that, more than was expected of its calls */
+    unsigned raises;
+    bool is_unsure; /* whom some call belonged to */
+    struct op *raise;
+};
+
+/** Budgets of this seed, and what the model costs. */
+struct sim_budgets {
+    struct sim_budget items[BUDGETS_MAX_SIM];
+    size_t count;
+    bool has_own;    /* runs have budgets of their own */
+    bool may_refuse; /* calls, because of one or the other */
+    bool overruns;   /* calls cost more than was expected of them, at times */
+    int64_t input_picos, output_picos;
+    struct spend dearest; /* call so far */
 };
 
 /** What is set of limits in this seed, beside what the programs say of their calls. */
@@ -193,6 +231,7 @@ struct sim {
     struct map *leases;       /* job id -> struct lease_note */
     struct lease_note *notes; /* all of them */
     struct sim_limits limits;
+    struct sim_budgets budgets;
 
     struct tally least[SITES_MAX], most[SITES_MAX];
     uint64_t seen_keys[SITES_MAX];
@@ -278,6 +317,8 @@ void sim_schedule_check(struct sim *sim);
 void workers_begin(struct sim *sim);
 /** In the step that leased: the books of leases. */
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command);
+/** Leases begin anew, by the new engines' time, which may be before that of the old ones. */
+void workers_restarted(struct sim *sim);
 void workers_reported(struct sim *sim, const struct command *command);
 void workers_beaten(struct sim *sim, const struct command *command);
 
@@ -300,6 +341,31 @@ void sim_limits_check(struct sim *sim, uint16_t partition);
 /** Now and then: whoever can go, goes; what partitions know of limits fits together. `is_final`:
  * nothing is in use any more, and nobody waits. */
 void sim_limits_look(struct sim *sim, bool is_final);
+
+/* --- sim_budgets.c */
+
+/** Before the stage is there; when it is: sets them. */
+void sim_budgets_draw(struct sim *sim);
+bool sim_budgets_set_up(struct sim *sim);
+void sim_budgets_own(struct sim *sim, struct plan *plan);
+
+/** A client looks whether somebody waits for more, and grants it. */
+void sim_budgets_care(struct sim *sim);
+struct stage_call *sim_budgets_make(const struct op *op);
+
+/** The stand-in for a provider: what a call costs, and what its report says of that. */
+void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job);
+void sim_budgets_put(const struct sim *sim, struct stage_call *call,
+                     const struct task_in_hand *task, Pb__JobReport *report);
+
+/** In the step that leased, or took a report: the books. */
+void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job);
+void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
+                        const Pb__JobReport *report);
+
+/** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside
+ * any more, and all was charged. */
+void sim_budgets_check(struct sim *sim, bool is_final);
 
 /* --- check.c */
 

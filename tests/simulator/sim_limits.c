@@ -96,7 +96,8 @@ void sim_limits_draw(struct sim *sim)
 
 static bool is_call(const struct site *site)
 {
-    return site->kind == SITE_OK || site->kind == SITE_PERMANENT || site->kind == SITE_EXHAUST;
+    return site->kind == SITE_MODEL || site->kind == SITE_OK || site->kind == SITE_PERMANENT ||
+           site->kind == SITE_EXHAUST;
 }
 
 void sim_limits_draw_calls(struct sim *sim)
@@ -264,7 +265,7 @@ static void count_key(struct sim *sim, struct lease_note *note, const struct sit
         count_for(sim, note, limit_at(sim, name, limit));
     }
     const struct call_limit *queue = &sim->limits.key_of_queue;
-    if (key < 0 || !call_limit_is_any(queue)) return;
+    if (key < 0 || note->is_model || !call_limit_is_any(queue)) return;
     (void)snprintf(name, sizeof name, "key of queue: %" PRId64, key);
     count_for(sim, note, limit_at(sim, name, queue));
 }
@@ -293,6 +294,10 @@ void sim_limits_leased(struct sim *sim, struct lease_note *note, const char *fun
     bool is_undo                    = strcmp(function, "worker.undo") == 0;
     const struct call_limit *target = is_undo ? &sim->limits.undo : &sim->limits.step;
     note->limit_count               = 0;
+    if (note->is_model) { /* another queue, and another target */
+        count_key(sim, note, &sim->programs.sites[site], site, n);
+        return;
+    }
     if (call_limit_is_any(target)) count_for(sim, note, limit_at(sim, function, target));
     count_key(sim, note, &sim->programs.sites[site], site, n);
     count_queue(sim, note);
@@ -360,6 +365,27 @@ static void look_at(struct sim *sim, uint16_t partition, const struct limit *lim
              limit->waiting_count);
 }
 
+/* For whoever follows one seed. */
+static void tell_limits(struct sim *sim, uint16_t partition)
+{
+    struct engine *engine       = engine_of(sim, partition);
+    const struct limits *limits = job_queues_limits(engine->queues);
+    size_t cursor               = 0;
+    const struct limit *limit;
+    while (sim->trace && (limit = limits_next(limits, &cursor))) {
+        sim_trace(sim,
+                  "  partition %u, limit " STR_FMT ": %u used, %u away, %u given, %u wanted, %zu "
+                  "wait, %s, opens in %" PRId64 " ms",
+                  partition, STR_ARG(limit->name), limit->used, limit->away, limit->given,
+                  limit->wanted, limit->waiting_count, limit->is_open ? "open" : "shut",
+                  (start_rate_opens_us(&limit->rate) - engine->now_us) / MS);
+        for (uint16_t i = 0; limit->shares && i < stage_partition_count(sim->stage); i++) {
+            sim_trace(sim, "    partition %u: %u given, %u wanted", i, limit->shares[i].given,
+                      limit->shares[i].wanted);
+        }
+    }
+}
+
 /* Jobs that nothing holds but a limit or a worker: while the sun shines one of them begins now and
  * then. */
 static void look_for_starved(struct sim *sim)
@@ -375,6 +401,7 @@ static void look_for_starved(struct sim *sim)
     if (ready == 0 || !sim->is_calm) return;
     if (*since_us == 0) *since_us = sim->now_us;
     if (sim->now_us - *since_us <= STARVED_US) return;
+    for (uint16_t i = 0; i < stage_partition_count(sim->stage); i++) tell_limits(sim, i);
     sim_fail(sim, "%zu jobs could go, and none has begun for %" PRId64 " s", ready,
              (sim->now_us - *since_us) / SECOND);
 }

@@ -39,11 +39,26 @@ static bool is_token_of(const struct lease_note *note, ProtobufCBinaryData token
     return note->token_len == token.len && memcmp(note->token, token.data, token.len) == 0;
 }
 
+/* A prompt, or the first message that it has become. */
+static json prompt_of(json arguments)
+{
+    json messages = json_get_text(arguments, "messages");
+    if (!json_is(messages, JSON_ARRAY)) return json_get_text(arguments, "prompt");
+    return json_get_text(json_at(messages, 0), "content");
+}
+
 bool sim_arguments(const struct sim *sim, json arguments, uint32_t *ret_site, int64_t *ret_n)
 {
     int64_t site = 0;
+    json prompt  = prompt_of(arguments);
+    char *end    = NULL;
     bool is_read = json_to_int(json_get_text(arguments, "k"), &site) &&
                    json_to_int(json_get_text(arguments, "n"), ret_n);
+    if (json_is(prompt, JSON_TEXT)) {
+        site    = strtoll(json_str(prompt).ptr, &end, 10);
+        *ret_n  = strtoll(end, &end, 10);
+        is_read = *end == '\0';
+    }
     *ret_site = (uint32_t)site;
     return is_read && site > 0 && site <= sim->programs.site_count;
 }
@@ -63,9 +78,11 @@ static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *
     uint32_t site   = 0;
     int64_t n       = 0;
     note->partition = partition;
+    note->is_model  = strcmp(job->function, "llm.chat") == 0;
     if (!read_arguments(sim, job, &site, &n)) return; /* take_job() says so */
     sim->limits.starved_since_us = 0;
     sim_limits_leased(sim, note, job->function, site, n);
+    sim_budgets_leased(sim, note, job);
 }
 
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command)
@@ -91,6 +108,14 @@ void workers_leased(struct sim *sim, uint16_t partition, const struct command *c
     }
 }
 
+void workers_restarted(struct sim *sim)
+{
+    for (struct lease_note *note = sim->notes; note; note = note->next) {
+        int64_t most_us = sim_engine_us(sim, note->partition) + LEASE_MS * MS;
+        if (note->expires_us > most_us) note->expires_us = most_us;
+    }
+}
+
 void workers_reported(struct sim *sim, const struct command *command)
 {
     const Pb__JobReports *request      = command->request;
@@ -105,6 +130,7 @@ void workers_reported(struct sim *sim, const struct command *command)
             sim_fail(sim, "I8: a second report was accepted for job %s", note->job);
         }
         note->is_over = true;
+        sim_budgets_charge(sim, note, request->reports[i]);
     }
 }
 
@@ -174,8 +200,8 @@ static json value_of(const struct task_in_hand *task)
     return parse(text);
 }
 
-static void fill_report(struct stage_call *call, const struct task_in_hand *task,
-                        Pb__JobReport *report)
+static void fill_report(const struct sim *sim, struct stage_call *call,
+                        const struct task_in_hand *task, Pb__JobReport *report)
 {
     *report             = (Pb__JobReport)PB__JOB_REPORT__INIT;
     report->job         = arena_strdup(call->arena, str_from(task->job.text));
@@ -194,9 +220,10 @@ static void fill_report(struct stage_call *call, const struct task_in_hand *task
         *report->failed           = (Pb__JobFailed)PB__JOB_FAILED__INIT;
         report->failed->transient = task->ending == ENDS_TRANSIENT;
     }
+    sim_budgets_put(sim, call, task, report);
 }
 
-static struct stage_call *make_report(struct sim *, void *subject)
+static struct stage_call *make_report(struct sim *sim, void *subject)
 {
     const struct task_in_hand *task = subject;
     struct stage_call *call         = stage_call_new(COMMAND_REPORT, 2);
@@ -206,7 +233,7 @@ static struct stage_call *make_report(struct sim *, void *subject)
     Pb__JobReport **list            = stage_call_alloc(call, sizeof *list);
     *request                        = (Pb__JobReports)PB__JOB_REPORTS__INIT;
     *response                       = (Pb__JobReportAnswers)PB__JOB_REPORT_ANSWERS__INIT;
-    fill_report(call, task, report);
+    fill_report(sim, call, task, report);
     list[0]                = report;
     request->worker        = task->worker->name;
     request->reports       = list;
@@ -331,6 +358,7 @@ static void take_job(struct sim *sim, struct sim_worker *worker, uint16_t partit
               task->attempt, job->idempotency_key);
     see_key(sim, job, task->site, task->n);
     choose_ending(sim, task);
+    sim_budgets_bill(sim, task, job);
     int64_t takes_us = (int64_t)sim_draw(sim, 500) * MS;
     if (sim_chance(sim, sim->weather.slow)) takes_us = (int64_t)sim_draw(sim, 3 * LEASE_MS) * MS;
     sim_at(sim, takes_us, report, task);
@@ -369,12 +397,13 @@ static struct stage_call *make_poll(struct sim *sim, void *subject)
     struct stage_call *call    = stage_call_new(COMMAND_LEASE, 0);
     Pb__LeaseJobs *request     = stage_call_alloc(call, sizeof *request);
     Pb__LeasedJobs *response   = stage_call_alloc(call, sizeof *response);
-    const char **queues        = stage_call_alloc(call, sizeof *queues);
+    const char **queues        = stage_call_alloc(call, 2 * sizeof *queues);
     *request                   = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
     *response                  = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
     queues[0]                  = "default";
     request->queues            = queues;
-    request->n_queues          = 1;
+    queues[1]                  = "llm";
+    request->n_queues          = 2;
     request->worker            = poll->worker->name;
     request->kind              = "external";
     request->count_max         = 1 + (uint32_t)sim_draw(sim, 3);
