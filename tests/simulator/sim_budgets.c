@@ -2,10 +2,10 @@
  * model, and whether the ledger says the same. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "scheduler/engine/budgets/estimate.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/engine_internal.h"
 #include "sim.h"
+#include "workflow/token_estimate.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { HOLDERS_MAX = 1'000, CARE_STEP_US = 1'000'000 };
+enum { HOLDERS_MAX = 1'000, CARE_STEP_US = 1'000'000, WATCHED_PIECE = 1'000 };
 
 struct limits {
     struct map *by_name; /* struct limit, owned */
@@ -16,6 +16,8 @@ struct limits {
     uint16_t partitions;
     int64_t care_us; /* INT64_MAX: not wanted */
     struct limit *first_changed, *first_unshown;
+    struct limit *first_watched, *last_watched;
+    size_t watched_count, watched_left; /* left: to be noted, since one has opened or shut */
 };
 
 /* --- all ---------------------------------------------------------------------------------------
@@ -115,8 +117,9 @@ bool limit_needs_row(const struct limits *limits, const struct limit *limit, int
 
 bool limits_drop(struct limits *limits, struct limit *limit, int64_t now_us)
 {
-    bool is_needed = limit->first_line || limit->used > 0 || limit->is_changed ||
-                     limit->is_unshown || limit->has_row || limit_needs_row(limits, limit, now_us);
+    bool is_needed = limit->first_line || limit->is_watched || limit->used > 0 ||
+                     limit->is_changed || limit->is_unshown || limit->has_row ||
+                     limit_needs_row(limits, limit, now_us);
     if (is_needed) return false;
     if (heap_has(&limit->opening)) heap_remove(&limits->throttled, &limit->opening);
     void *removed = map_remove(limits->by_name, limit->name);
@@ -172,7 +175,8 @@ void limit_refresh(struct limits *limits, struct limit *limit)
     bool is_open = may_start(limits, limit);
     limit_unshow(limit);
     if (limit->is_open == is_open) return;
-    limit->is_open = is_open;
+    limit->is_open       = is_open;
+    limits->watched_left = limits->watched_count;
     for (struct line *line = limit->first_line; line; line = line->limit_next) line_settle(line);
 }
 
@@ -271,7 +275,8 @@ void limit_take_back(struct limits *limits, struct limit *limit, uint32_t ended,
 void limit_receive(struct limits *limits, struct limit *limit, uint32_t count)
 {
     limit->given += count;
-    limit->wanted = limit->wanted > count ? limit->wanted - count : 0;
+    limit->wanted        = limit->wanted > count ? limit->wanted - count : 0;
+    limits->watched_left = limits->watched_count;
     limit_note(limits, limit);
     limit_refresh(limits, limit);
 }
@@ -294,6 +299,7 @@ int64_t limits_due_us(const struct limits *limits)
 {
     const struct heap_link *first = heap_first(&limits->throttled);
     int64_t at_us                 = first ? opens_us(first) : INT64_MAX;
+    if (limits->watched_left > 0) return 0;
     return limits->care_us < at_us ? limits->care_us : at_us;
 }
 
@@ -334,7 +340,85 @@ struct limit *limits_first_changed(const struct limits *limits)
 
 bool limits_have_changed(const struct limits *limits)
 {
-    return limits->first_changed != NULL;
+    return limits->first_changed || limits->watched_left > 0;
+}
+
+/* --- limits within others -----------------------------------------------------------------------
+ */
+
+static bool is_limited(const struct line *line)
+{
+    return line->limit && limit_has_rule(line->limit);
+}
+
+uint64_t limit_usable(const struct limit *limit)
+{
+    uint64_t usable = 0;
+    for (const struct line *line = limit->first_line; line; line = line->limit_next) {
+        uint64_t most = line->waiting_count;
+        for (const struct line *around = line->parent; around; around = around->parent) {
+            if (!is_limited(around)) continue;
+            const struct limit *outer = around->limit;
+            uint64_t spare            = outer->given > outer->used ? outer->given - outer->used : 0;
+            if (spare < most) most = spare;
+        }
+        usable += most;
+    }
+    return usable;
+}
+
+static bool stands_within(const struct limit *limit)
+{
+    for (const struct line *line = limit->first_line; line; line = line->limit_next) {
+        for (const struct line *around = line->parent; around; around = around->parent) {
+            if (is_limited(around)) return true;
+        }
+    }
+    return false;
+}
+
+static void watch_last(struct limits *limits, struct limit *limit)
+{
+    limit->next_watched     = NULL;
+    limit->previous_watched = limits->last_watched;
+    if (limits->last_watched) limits->last_watched->next_watched = limit;
+    if (!limits->first_watched) limits->first_watched = limit;
+    limits->last_watched = limit;
+}
+
+static void unwatch(struct limits *limits, struct limit *limit)
+{
+    if (limit->previous_watched) limit->previous_watched->next_watched = limit->next_watched;
+    if (limit->next_watched) limit->next_watched->previous_watched = limit->previous_watched;
+    if (limits->first_watched == limit) limits->first_watched = limit->next_watched;
+    if (limits->last_watched == limit) limits->last_watched = limit->previous_watched;
+}
+
+void limits_watch(struct limits *limits, struct limit *limit)
+{
+    bool waits = limit->waiting_count > 0 && stands_within(limit);
+    if (waits == limit->is_watched) return;
+    limit->is_watched = waits;
+    if (waits) {
+        watch_last(limits, limit);
+        limits->watched_count++;
+        return;
+    }
+    unwatch(limits, limit);
+    limits->watched_count--;
+    if (limits->watched_left > limits->watched_count) limits->watched_left = limits->watched_count;
+}
+
+/* In turns, so that each has one. */
+void limits_note_watched(struct limits *limits)
+{
+    for (size_t i = 0; i < WATCHED_PIECE && limits->watched_left > 0; i++) {
+        struct limit *limit = limits->first_watched;
+        limits->watched_left--;
+        unwatch(limits, limit);
+        watch_last(limits, limit);
+        limit_note(limits, limit);
+    }
 }
 
 /* --- who has permits ---------------------------------------------------------------------------

@@ -70,6 +70,8 @@ struct limit {
     uint32_t ended, unused; /* to be told */
     int64_t spare_since_us; /* no job takes what was given; 0: there is none too many */
     bool is_idle;           /* so it was given back: it is asked for again in a while */
+    bool is_watched;        /* its jobs wait within other limits, too */
+    struct limit *next_watched, *previous_watched;
 
     bool has_row;
     bool is_changed, is_unshown;
@@ -124,6 +126,18 @@ void limit_take_back(struct limits *limits, struct limit *limit, uint32_t ended,
 
 /** Another partition gets permits. */
 void limit_receive(struct limits *limits, struct limit *limit, uint32_t count);
+
+/** In another partition: how many permits its waiting jobs could use now. Those that stand within
+ * other limits need theirs first: so permits are asked for in one order, and no two partitions have
+ * what the other one needs. To be asked again when an outer limit has changed: limits_watch(). */
+uint64_t limit_usable(const struct limit *limit);
+
+/** Notes it again whenever a limit of this partition opens or shuts, if jobs that stand within
+ * another one wait for it. */
+void limits_watch(struct limits *limits, struct limit *limit);
+
+/** Does that, for a piece of them. */
+void limits_note_watched(struct limits *limits);
 
 /** So many jobs more wait for it. */
 void limit_count_waiting(struct limit *limit, int step);

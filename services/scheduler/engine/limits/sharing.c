@@ -239,7 +239,7 @@ static void give_up_unused(struct engine *engine, struct limit *limit)
 {
     uint32_t spare   = limit->given > limit->used ? limit->given - limit->used : 0;
     int64_t since_us = limit->spare_since_us;
-    bool is_wanted   = limit->waiting_count > 0;
+    bool is_wanted   = limit_usable(limit) > 0;
     bool is_long     = since_us > 0 && engine->now_us - since_us >= SPARE_US;
     if (spare == 0) {
         limit->spare_since_us = 0;
@@ -259,9 +259,9 @@ static void give_up_unused(struct engine *engine, struct limit *limit)
 static bool fill_ask(struct engine *engine, struct limit *limit, Pb__LimitAsk *ask,
                      Pb__LimitRule *rule)
 {
-    size_t waiting = limit->is_idle ? 0 : limit->waiting_count;
-    uint32_t wants = waiting < LIMIT_ASKED_MAX ? (uint32_t)waiting : LIMIT_ASKED_MAX;
-    bool says      = wants != limit->wanted || limit->ended > 0 || limit->unused > 0;
+    uint64_t usable = limit->is_idle ? 0 : limit_usable(limit);
+    uint32_t wants  = usable < LIMIT_ASKED_MAX ? (uint32_t)usable : LIMIT_ASKED_MAX;
+    bool says       = wants != limit->wanted || limit->ended > 0 || limit->unused > 0;
     if (!limit_has_rule(limit)) says = limit->ended > 0 || limit->unused > 0;
     if (!says) return false;
     *rule           = rule_to(&limit->rule);
@@ -289,7 +289,11 @@ static status ask(struct engine *engine, struct error *reterr)
     }
     asks.partition      = engine->partition->index;
     struct limit *limit = NULL;
-    while (asks.n_asks < ASKS_PER_MESSAGE_MAX && (limit = limits_take_changed(limits_of(engine)))) {
+    while (asks.n_asks < ASKS_PER_MESSAGE_MAX) {
+        limits_note_watched(limits_of(engine));
+        limit = limits_take_changed(limits_of(engine));
+        if (!limit) break;
+        limits_watch(limits_of(engine), limit);
         give_up_unused(engine, limit);
         if (fill_ask(engine, limit, &items[asks.n_asks], &rules[asks.n_asks])) {
             asks.asks[asks.n_asks] = &items[asks.n_asks];

@@ -280,6 +280,7 @@ static void step_out(struct line *line)
 static void count_waiting(struct line *line, int step)
 {
     for (; line; line = line->parent) {
+        line->waiting_count += (size_t)step;
         if (line->limit) limit_count_waiting(line->limit, step);
     }
 }

@@ -46,6 +46,7 @@ struct line {
 
     struct heap ready[QUEUE_PRIORITIES]; /* jobs of its own */
     size_t ready_count;                  /* of them */
+    size_t waiting_count;                /* of them, and of those within it */
     struct line *next, *previous;        /* in the list of its queue, while it has any */
     struct heap lines;                   /* within it: those that have a job to hand out */
     struct heap_link link;               /* in the lines of its parent or its queue */
