@@ -164,7 +164,9 @@ static void lex_sign(struct lexer *lexer)
             return;
         }
     }
-    set_token(lexer, TOKEN_INVALID, 0, 1);
+    size_t len = 1; /* a whole character: it is shown */
+    while (len < rest.len && ((unsigned char)rest.ptr[len] & 0xc0) == 0x80) len++;
+    set_token(lexer, TOKEN_INVALID, 0, len < UTF8_BYTES_MAX ? len : UTF8_BYTES_MAX);
 }
 
 static void lex(struct lexer *lexer)

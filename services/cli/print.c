@@ -163,7 +163,8 @@ status read_whole_file(const char *path, struct buf *out, struct error *reterr)
     if (!is_stdin) (void)fclose(file);
     if (is_bad) return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
     if (out->is_full) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%s: over %zu bytes", path, out->len_max);
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%s: over %zu KiB", path,
+                    out->len_max / 1024);
     }
     return STATUS_OK;
 }

@@ -182,6 +182,7 @@ static const struct fault_row {
 } faults[] = {
     {"1 +",            3, EXPR_FAULT_SYNTAX,   "syntax error, unexpected end of the expression", ""},
     {"{a:1",           4, EXPR_FAULT_SYNTAX,   "syntax error, unexpected end of the expression", ""},
+    {".a + \u00fc",    5, EXPR_FAULT_SYNTAX,   "syntax error, unexpected \u00fc", ""},
     {".a == 1 == 2",   8, EXPR_FAULT_SYNTAX,   "syntax error, unexpected ==", ""},
     {"\"abc",          0, EXPR_FAULT_SYNTAX,   "syntax error, unexpected end of the expression", ""},
     {"\"a\\q\"",       3, EXPR_FAULT_SYNTAX,   "Invalid escape", ""},
