@@ -1,5 +1,6 @@
 #include "llm-proxy/guard_internal.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -46,6 +47,7 @@ static void wait_end(struct guarded *provider, struct guard_pass *pass)
 
 static void decide(struct guard_pass *pass, enum guard_verdict verdict)
 {
+    ASSERT(pass->provider); /* it waits */
     wait_end(pass->provider, pass);
     if (verdict != GUARD_GO) pass->provider = NULL;
     pass->decided(verdict, pass->context);

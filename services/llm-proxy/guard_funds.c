@@ -49,7 +49,13 @@ static void reservation_drop(struct guard *guard, struct reservation *reservatio
 
 void guard_funds_done(struct guard *guard)
 {
-    while (guard->reservations) reservation_drop(guard, guard->reservations);
+    struct reservation *next = NULL;
+    for (struct reservation *one = guard->reservations; one; one = next) {
+        next = one->next;
+        free(one);
+    }
+    guard->reservations      = NULL;
+    guard->reservation_count = 0;
 }
 
 size_t guard_unsettled(const struct guard *guard)

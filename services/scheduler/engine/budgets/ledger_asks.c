@@ -136,7 +136,7 @@ static void keep(struct ledger *ledger, struct ledger_ask *ask, const enum budge
     ledger_row_changed(ledger, ask, false);
 }
 
-void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
+bool ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
 {
     enum budget_answer answers[LEDGER_CHARGES_MAX];
     struct ledger_budget *left[LEDGER_CHARGES_MAX];
@@ -164,6 +164,7 @@ void ledger_decide(struct ledger *ledger, struct ledger_ask *ask)
         bool stays = waits_on && ask->charges[i].in == CHARGE_WAITING;
         if (was_first[i] && !stays) ledger_moved(ledger, left[i]);
     }
+    return waits_on;
 }
 
 void ledger_moved(struct ledger *ledger, struct ledger_budget *budget)
@@ -181,11 +182,11 @@ void ledger_settle(struct ledger *ledger)
         ledger->first_moved = budget->next_moved;
         budget->is_moved    = false;
         while (budget->first_waiting) {
-            uint64_t sequence = budget->first_waiting->ask->sequence;
-            ledger_decide(ledger, budget->first_waiting->ask);
             const struct charge *first = budget->first_waiting;
-            bool is_waiting            = first && first->ask->sequence == sequence;
-            if (is_waiting) break; /* and so do others */
+            bool stays                 = ledger_decide(ledger, first->ask);
+            bool is_waiting            = budget->first_waiting == first;
+            ASSERT(stays || !is_waiting); /* it has left all lists */
+            if (is_waiting) break;        /* and so do others */
         }
     }
 }
@@ -198,7 +199,9 @@ void ledger_wake_paused(struct ledger *ledger, struct ledger_budget *budget)
     for (const struct charge *charge = budget->first_paused; charge; charge = charge->next) {
         asks[at++] = charge->ask;
     }
-    for (size_t i = 0; i < at; i++) ledger_decide(ledger, asks[i]); /* each may free itself alone */
+    for (size_t i = 0; i < at; i++) {
+        (void)ledger_decide(ledger, asks[i]); /* each may free itself alone */
+    }
     free(asks);
 }
 
@@ -287,7 +290,7 @@ void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *asked)
     struct ledger_ask *ask = ledger_ask_new(ledger, asked, ledger->next_sequence);
     if (ask) {
         ledger->next_sequence++;
-        ledger_decide(ledger, ask);
+        (void)ledger_decide(ledger, ask);
         ledger_settle(ledger);
         return;
     }

@@ -95,8 +95,8 @@ void ledger_settle(struct ledger *ledger);
 struct ledger_ask *ledger_ask_new(struct ledger *ledger, const Pb__BudgetAsk *asked,
                                   uint64_t sequence);
 
-/* Looks at a question that is not granted. It may be gone afterwards. */
-void ledger_decide(struct ledger *ledger, struct ledger_ask *ask);
+/* Looks at a question that is not granted. Says whether it stays as it is: it may be gone else. */
+bool ledger_decide(struct ledger *ledger, struct ledger_ask *ask);
 
 /* The same with some, the oldest first. Takes the array. */
 void ledger_decide_all(struct ledger *ledger, struct ledger_ask **asks, size_t count);

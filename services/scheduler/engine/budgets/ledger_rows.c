@@ -82,7 +82,7 @@ static int by_sequence(const void *a, const void *b)
 void ledger_decide_all(struct ledger *ledger, struct ledger_ask **asks, size_t count)
 {
     if (count > 0) qsort(asks, count, sizeof(struct ledger_ask *), by_sequence);
-    for (size_t i = 0; i < count; i++) ledger_decide(ledger, asks[i]);
+    for (size_t i = 0; i < count; i++) (void)ledger_decide(ledger, asks[i]);
     free(asks);
     ledger_settle(ledger);
 }
