@@ -57,8 +57,11 @@ static void test_a_draft_waits_and_starts(void **)
 
     struct run_start start = run_drafted(world.run);
     assert_int_equal(start.priority, 7);
+    start.approved_by = str_from("ann");
+    start.comment     = str_from("go on");
     assert_int_equal(run_start(world.run, &world.env, &start, &world.events, NULL), STATUS_OK);
     world_commit(&world);
+    world_crash(&world, false);
     assert_string_equal(world_result(&world), "{\"b\":{\"c\":2}}");
     edit(&world, "{}", STATUS_FAILED_PRECONDITION);
     world_done(&world);

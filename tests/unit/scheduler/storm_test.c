@@ -300,6 +300,7 @@ static void storm(const char *body, uint64_t seed)
     bool is_over = run_status_is_final(run_status(world.run));
     if (!is_over && seed % 2) world_cancel(&world);
     if (!is_over && seed % 2 == 0) world_terminate(&world);
+    world_crash(&world, seed % 3 == 0);
     world_play(&world);                     /* what a cancel undoes takes its time */
     assert_int_equal(world.child_count, 0); /* nobody is left behind */
     while (world_cache_step(&world)) continue;
@@ -320,14 +321,29 @@ static void the_journal_survives_a_storm(void **state)
     }
 }
 
+/* A storm is over before that, most of the time. */
+static void test_a_child_run_is_terminated(void **)
+{
+    struct world world;
+    world_init(&world, "do:\n  - c: {" CHILD "}}\n");
+    world_start(&world, "{}");
+    world_terminate(&world);
+    assert_non_null(strstr(world.history.ptr, "child.terminated"));
+    world_crash(&world, false);
+    assert_int_equal(run_status(world.run), RUN_TERMINATED);
+    world_done(&world);
+}
+
 int main(void)
 {
     static const char *const names[] = {"try around fork", "loops",        "races",
                                         "listeners",       "child runs",   "sagas",
                                         "agents",          "kept answers", "operators"};
-    struct CMUnitTest tests[ARRAY_LEN(bodies)];
+    struct CMUnitTest tests[ARRAY_LEN(bodies) + 1];
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         tests[i] = row_test(names[i], the_journal_survives_a_storm, bodies[i]);
     }
+    const struct CMUnitTest terminated = cmocka_unit_test(test_a_child_run_is_terminated);
+    tests[ARRAY_LEN(bodies)]           = terminated;
     return cmocka_run_group_tests_name("storm", tests, NULL, NULL);
 }
