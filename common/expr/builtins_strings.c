@@ -68,15 +68,17 @@ json text_split(struct expr_run *vm, json text, json separator)
     if (!vm_spend_bytes(vm, rest.len)) return json_invalid();
     if (rest.len == 0) return json_array_new(0);
     if (sep.len == 0) return split_characters(vm, rest);
-    CLEANUP(json_unrefp) json parts = json_array_new(PARTS_CAPACITY);
+    json parts = json_array_new(PARTS_CAPACITY);
     for (;;) {
-        if (!vm_spend(vm, 1)) return json_invalid();
         const char *hit = find_text(rest, sep);
         size_t len      = hit ? (size_t)(hit - rest.ptr) : rest.len;
         json_array_append(&parts, json_text_new((str){.ptr = rest.ptr, .len = len}));
-        if (!hit) return json_take(&parts);
+        if (!hit) return parts;
+        if (!vm_spend(vm, 1)) break;
         rest = (str){.ptr = hit + sep.len, .len = rest.len - len - sep.len};
     }
+    json_unref(parts);
+    return json_invalid();
 }
 
 json native_split(struct expr_run *vm, json *args)

@@ -200,6 +200,16 @@ static inline void json_text_node_ref(struct json_text *text)
     if (text->refs != JSON_REFS_IMMORTAL) text->refs++;
 }
 
+/** json_text_node_free(), inline where the text is on its own. */
+static inline void json_text_node_bury(struct json_text *text)
+{
+    if (text->capacity & JSON_TEXT_IN_BLOCK) {
+        json_text_node_free(text);
+    } else {
+        json_node_free(text, sizeof *text + text->capacity + 1);
+    }
+}
+
 static inline void json_text_node_unref(struct json_text *text)
 {
     if (text->refs == JSON_REFS_IMMORTAL) return;

@@ -27,13 +27,18 @@ static inline void put(struct json_text *text, str more)
     text->bytes[text->len] = '\0';
 }
 
-struct json_text *json_text_node_new(str text)
+static inline struct json_text *copy_of(str text)
 {
     struct json_text *node = node_with(text.len);
     if (text.len > 0) memcpy(node->bytes, text.ptr, text.len);
     node->len             = (uint32_t)text.len;
     node->bytes[text.len] = '\0';
     return node;
+}
+
+struct json_text *json_text_node_new(str text)
+{
+    return copy_of(text);
 }
 
 static bool is_in_block(const struct json_text *text)
@@ -76,7 +81,7 @@ uint32_t json_hash(str text)
 
 json json_text_new(str text)
 {
-    return json_from_text(json_text_node_new(text));
+    return json_from_text(copy_of(text));
 }
 
 json json_text_from(const char *text)

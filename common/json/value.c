@@ -74,7 +74,7 @@ static bool had_last_owner(json value)
 static void bury(json value, struct dead *dead)
 {
     if (value.kind == JSON_TEXT) {
-        json_text_node_free(value.text);
+        json_text_node_bury(value.text);
     } else if (value.kind == JSON_ARRAY) {
         value.array->next_dead = dead->arrays;
         dead->arrays           = value.array;
@@ -111,7 +111,7 @@ static void bury_object(struct dead *dead)
 void json_bury(json value)
 {
     if (value.kind == JSON_TEXT) {
-        json_text_node_free(value.text);
+        json_text_node_bury(value.text);
         return;
     }
     struct dead dead = {};
