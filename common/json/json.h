@@ -17,7 +17,8 @@
  * Threads: a node belongs to one thread; counters are not atomic. A value given to json_freeze()
  * belongs to nobody, is never changed or freed by counting, and may be read by all threads.
  *
- * Memory: constructors do not fail. A meter (below) counts what a thread's values take and says
+ * Memory: constructors do not fail. Small nodes that are freed wait in their thread for the next of
+ * their size, 128 KiB at most. A meter (below) counts what a thread's values take and says
  * when that is too much; code that builds values of unbounded size looks at it as it goes.
  */
 #ifndef JSON_JSON_H
