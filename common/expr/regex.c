@@ -56,10 +56,11 @@ static void room_done(void *context)
 
 static void initialise(void)
 {
-    ASSERT(pthread_key_create(&thread_end, room_done) == 0);
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     int rc                   = onig_initialize(encodings, ARRAY_LEN(encodings));
     ASSERT(rc == ONIG_NORMAL);
+    rc = pthread_key_create(&thread_end, room_done);
+    ASSERT(rc == 0);
 }
 
 static OnigOptionType to_options(unsigned flags)
@@ -194,7 +195,8 @@ str regex_group_name(const struct regex *regex, uint32_t group)
 
 static struct room *room_open(struct room *room)
 {
-    ASSERT(pthread_setspecific(thread_end, room) == 0);
+    int rc = pthread_setspecific(thread_end, room);
+    ASSERT(rc == 0);
     room->limits = onig_new_match_param();
     room->region = onig_region_new();
     ASSERT(room->limits);
