@@ -18,7 +18,7 @@ mkdir -p "$build"
 say "build with counters"
 cmake --preset coverage >"$build.build.log" 2>&1 || { tail -n 20 "$build.build.log" >&2; exit 1; }
 mapfile -t targets < <(ninja -C "$build" -t targets all |
-  sed -nE 's/^bin\/(unit_(scheduler|store|stage|workflow)_[a-z0-9_]*|simulator|crash_states|language|tutti|tutti-[a-z-]*): .*/\1/p')
+  sed -nE 's/^bin\/(unit_(scheduler|store|stage|workflow)_[a-z0-9_]*|simulator|crash_states|store_rows|language|tutti|tutti-[a-z-]*): .*/\1/p')
 cmake --build --preset coverage -j "$JOBS" --target "${targets[@]}" >>"$build.build.log" 2>&1 ||
   { grep -E -A20 'FAILED|error:' "$build.build.log" | head -n 60 >&2; exit 1; }
 find "$build" -name '*.gcda' -delete
