@@ -11,7 +11,7 @@
 #include "scheduler/bootstrap.h"
 #include "scheduler/config.h"
 #include "scheduler/engine/metrics.h"
-#include "scheduler/engine/retention.h"
+#include "scheduler/engine/removal/retention.h"
 #include "scheduler/maintenance.h"
 #include "scheduler/services/overview.h"
 #include "scheduler/services/server.h"

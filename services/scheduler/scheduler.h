@@ -17,10 +17,10 @@
 #include "scheduler/backups/safekeeping.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/engine.h"
-#include "scheduler/engine/history_waits.h"
-#include "scheduler/engine/peers.h"
-#include "scheduler/engine/run_watches.h"
+#include "scheduler/engine/outbox/peers.h"
 #include "scheduler/engine/secrets.h"
+#include "scheduler/engine/watches/history_waits.h"
+#include "scheduler/engine/watches/run_watches.h"
 
 struct rpc_publisher;
 

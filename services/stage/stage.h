@@ -16,7 +16,7 @@
 #define STAGE_STAGE_H
 
 #include "scheduler/engine/engine.h"
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/jobs/job_queue.h"
 
 enum { STAGE_PARTITIONS_MAX = 8 };
 

@@ -3,7 +3,7 @@
 #include "auth/api_key.h"
 #include "base/assert.h"
 #include "rpc/hint.h"
-#include "scheduler/engine/lease_token.h"
+#include "scheduler/engine/jobs/lease_token.h"
 #include "scheduler/services/page_token.h"
 
 #include <string.h>

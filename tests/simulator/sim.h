@@ -19,7 +19,7 @@
 #include "run.pb-c.h"
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/budget/budget.h"
-#include "scheduler/engine/retention.h"
+#include "scheduler/engine/removal/retention.h"
 #include "scheduler/run/run.h"
 #include "stage/stage.h"
 

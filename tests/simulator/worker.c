@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "job.pb-c.h"
-#include "scheduler/engine/lease_token.h"
+#include "scheduler/engine/jobs/lease_token.h"
 #include "sim.h"
 #include "json/json_text.h"
 

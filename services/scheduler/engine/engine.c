@@ -12,16 +12,16 @@
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
-#include "scheduler/engine/deletion.h"
+#include "scheduler/engine/commands/operations.h"
 #include "scheduler/engine/engine_internal.h"
-#include "scheduler/engine/events.h"
-#include "scheduler/engine/job_rows.h"
+#include "scheduler/engine/events/events.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/job_rows.h"
+#include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/limits/engine_limits.h"
-#include "scheduler/engine/operations.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
-#include "scheduler/engine/webhooks.h"
-#include "scheduler/engine/wish.h"
+#include "scheduler/engine/removal/deletion.h"
 
 #include <stdlib.h>
 #include <unistd.h>

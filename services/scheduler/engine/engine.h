@@ -19,10 +19,10 @@
 #define SCHEDULER_ENGINE_H
 
 #include "run.pb-c.h"
-#include "scheduler/engine/board.h"
-#include "scheduler/engine/command.h"
+#include "scheduler/engine/commands/command.h"
 #include "scheduler/engine/metrics.h"
 #include "scheduler/engine/partition.h"
+#include "scheduler/engine/queues/board.h"
 #include "scheduler/run/run.h"
 #include "scheduler/tables/call_cache.h"
 #include "scheduler/tables/definitions.h"

@@ -5,16 +5,16 @@
  */
 #include "base/assert.h"
 #include "base/log.h"
-#include "scheduler/engine/approvals.h"
 #include "scheduler/engine/breakers/job_wait.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
-#include "scheduler/engine/deletion.h"
+#include "scheduler/engine/commands/approvals.h"
 #include "scheduler/engine/engine_internal.h"
-#include "scheduler/engine/events.h"
-#include "scheduler/engine/job_rows.h"
+#include "scheduler/engine/events/events.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/redrive/redrive.h"
-#include "scheduler/engine/webhooks.h"
+#include "scheduler/engine/removal/deletion.h"
 #include "scheduler/tables/run_index.h"
 
 #include <inttypes.h>

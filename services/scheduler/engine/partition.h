@@ -15,7 +15,7 @@
 #ifndef SCHEDULER_PARTITION_H
 #define SCHEDULER_PARTITION_H
 
-#include "scheduler/engine/lease_token.h"
+#include "scheduler/engine/jobs/lease_token.h"
 #include "scheduler/engine/poison.h"
 #include "store/redo.h"
 #include "store/store.h"

@@ -8,14 +8,14 @@
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
-#include "scheduler/engine/deletion.h"
+#include "scheduler/engine/commands/operations.h"
 #include "scheduler/engine/engine_internal.h"
-#include "scheduler/engine/events.h"
+#include "scheduler/engine/events/events.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
-#include "scheduler/engine/operations.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
+#include "scheduler/engine/removal/deletion.h"
 #include "scheduler/tables/run_index.h"
 
 enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };

@@ -1,6 +1,6 @@
 /* Events from outside: checked, and given to the partition of their namespace. */
 #include "event.pb-c.h"
-#include "scheduler/engine/events.h"
+#include "scheduler/engine/events/events.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"

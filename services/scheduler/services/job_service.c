@@ -1,7 +1,7 @@
 /* Jobs: what workers ask for and hand back. */
 #include "base/mem.h"
 #include "job.pb-c.h"
-#include "scheduler/engine/poll.h"
+#include "scheduler/engine/jobs/poll.h"
 #include "scheduler/run/undo.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"

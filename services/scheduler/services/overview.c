@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "scheduler/engine/worker.h"
+#include "scheduler/engine/jobs/worker.h"
 #include "scheduler/services/rule_gauges.h"
 #include "telemetry/metrics.h"
 

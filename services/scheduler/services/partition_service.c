@@ -1,6 +1,6 @@
 /* Partitions: what the outboxes of other processes bring (outbox.h, peers.h). */
 #include "partition.pb-c.h"
-#include "scheduler/engine/outbox.h"
+#include "scheduler/engine/outbox/outbox.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 

@@ -1,8 +1,8 @@
 /* What operators set of a queue: in every partition of this process, and answered when all have it.
  */
+#include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/queues/queue_limits.h"
 #include "scheduler/engine/redrive/redrive.h"
-#include "scheduler/engine/webhooks.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/overview.h"
 #include "scheduler/services/services.h"

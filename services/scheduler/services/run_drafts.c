@@ -1,7 +1,7 @@
 /* Runs.Edit, Approve and Reset: drafts, and runs that go on from an earlier event. */
 #include "base/clock.h"
 #include "run.pb-c.h"
-#include "scheduler/engine/start_key.h"
+#include "scheduler/engine/commands/start_key.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"

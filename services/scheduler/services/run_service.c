@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "run.pb-c.h"
-#include "scheduler/engine/start_key.h"
+#include "scheduler/engine/commands/start_key.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/run_why.h"
 #include "scheduler/services/services.h"

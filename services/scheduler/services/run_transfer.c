@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "run.pb-c.h"
-#include "scheduler/engine/start_key.h"
+#include "scheduler/engine/commands/start_key.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/kept_run.h"

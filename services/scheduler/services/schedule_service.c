@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/random.h"
-#include "scheduler/engine/schedules.h"
+#include "scheduler/engine/schedules/schedules.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/row_page.h"
 #include "scheduler/services/schedule_spec.h"

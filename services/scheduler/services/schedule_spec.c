@@ -2,7 +2,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
-#include "scheduler/engine/schedules.h"
+#include "scheduler/engine/schedules/schedules.h"
 #include "scheduler/tables/definitions.h"
 #include "scheduler/tables/record.h"
 #include "json/json_text.h"

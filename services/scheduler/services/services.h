@@ -3,7 +3,7 @@
 #define SCHEDULER_SERVICES_H
 
 #include "rpc/rpc.h"
-#include "scheduler/engine/command.h"
+#include "scheduler/engine/commands/command.h"
 
 extern const struct rpc_method run_service_methods[];
 extern const struct rpc_method subscription_service_methods[];

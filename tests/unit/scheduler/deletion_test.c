@@ -1,7 +1,7 @@
 /* Deleting runs: nothing of one is left, and what is left of the others is whole. */
 #include "cmocka.h"
 
-#include "scheduler/engine/deletion.h"
+#include "scheduler/engine/removal/deletion.h"
 #include "support/scheduler/rig.h"
 
 #include <stdio.h>

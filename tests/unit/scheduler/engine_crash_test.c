@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "scheduler/engine/engine.h"
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/jobs/job_queue.h"
 #include "scheduler/tables/run_store.h"
 
 #include <ftw.h>

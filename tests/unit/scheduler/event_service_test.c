@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "event.pb-c.h"
-#include "scheduler/engine/events.h"
+#include "scheduler/engine/events/events.h"
 #include "support/scheduler/rig.h"
 
 #include "base/mem.h"

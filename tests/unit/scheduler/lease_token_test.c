@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "scheduler/engine/lease_token.h"
+#include "scheduler/engine/jobs/lease_token.h"
 
 static const struct lease_key key   = {.data = {1, 2, 3}};
 static const struct lease_key other = {.data = {1, 2, 4}};

@@ -1,7 +1,7 @@
 /* Limits within limits, in a partition that asks for permits: they are asked for in one order. */
 #include "cmocka.h"
 
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/jobs/job_queue.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/jobs/job_queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

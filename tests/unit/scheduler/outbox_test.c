@@ -1,7 +1,7 @@
 /* outbox: what is put arrives once and in order, whoever refuses or restarts. */
 #include "cmocka.h"
 
-#include "scheduler/engine/outbox.h"
+#include "scheduler/engine/outbox/outbox.h"
 #include "scheduler/engine/partition.h"
 #include "store/fault.h"
 

@@ -2,7 +2,7 @@
 #include "settings_file.h"
 
 #include "base/buf.h"
-#include "scheduler/engine/retention.h"
+#include "scheduler/engine/removal/retention.h"
 
 #define HOUR_US INT64_C(3'600'000'000)
 #define RULES   "retention:\n  rules:\n"

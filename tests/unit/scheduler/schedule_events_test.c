@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "event.pb-c.h"
-#include "scheduler/engine/schedules.h"
+#include "scheduler/engine/schedules/schedules.h"
 #include "support/scheduler/rig.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "event.pb-c.h"
-#include "scheduler/engine/webhooks.h"
+#include "scheduler/engine/events/webhooks.h"
 #include "subscription.pb-c.h"
 #include "support/scheduler/rig.h"
 #include "json/json_text.h"

@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "run.pb-c.h"
-#include "scheduler/engine/retention.h"
+#include "scheduler/engine/removal/retention.h"
 #include "stage/stage.h"
 
 enum { ARENA_MAX = 64 << 20, RUNS = 450 /* more than two pages */ };

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "run.pb-c.h"
-#include "scheduler/engine/schedules.h"
+#include "scheduler/engine/schedules/schedules.h"
 #include "stage/stage.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "scheduler/engine/job_queue.h"
+#include "scheduler/engine/jobs/job_queue.h"
 #include "scheduler/engine/limits/limit.h"
 
 #include <stdlib.h>

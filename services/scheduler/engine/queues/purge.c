@@ -5,9 +5,9 @@
  * goes on after a restart, and what is queued meanwhile stays.
  */
 #include "base/assert.h"
-#include "scheduler/engine/job_rows.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/queues/engine_queues.h"
-#include "scheduler/engine/webhooks.h"
 #include "workflow/errors.h"
 
 enum { JOBS_PER_TURN = 200, HTTP_CLIENT_CLOSED = 499 };

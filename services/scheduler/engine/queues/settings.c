@@ -1,5 +1,5 @@
 /* What is set of a queue, and the row that keeps it. */
-#include "scheduler/engine/board.h"
+#include "scheduler/engine/queues/board.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "system.pb-c.h"

@@ -1,0 +1,402 @@
+/*
+ * What workers get: jobs for their polls, answers to their heartbeats.
+ *
+ * A lease is a row that is written before the worker hears of it (`ready`, some 80 bytes), so that
+ * after a restart the number of the newest lease is known and an older token changes nothing.
+ */
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "job.pb-c.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/job_rows.h"
+#include "scheduler/engine/jobs/wish.h"
+#include "scheduler/engine/queues/engine_queues.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LEASED_SIZE_MAX = 8 << 20,   /* bytes of inputs in one answer, but for its first job */
+    WAIT_MS_MAX     = 60'000,    /* as the HTTP API's waits */
+    CHECKPOINT_MAX  = 256 << 10, /* bytes */
+};
+
+/* --- one job -----------------------------------------------------------------------------------
+ */
+
+/* A turn of an agent: its input is the conversation, which is the state of the run. */
+static status fill_turn(struct engine *engine, const Pb__JobRecord *record, struct arena *arena,
+                        struct error *reterr)
+{
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, str_from(record->job->run), NULL, &live, reterr));
+    CLEANUP(json_unrefp) json input = json_invalid();
+    if (live) input = run_turn_input(live->run, str_from(record->job->id));
+    if (json_is(input, JSON_INVALID)) {
+        return fail(reterr, STATUS_DATA_LOSS, "the run has no such turn");
+    }
+    return json_in(arena, input, &record->job->input_json, reterr);
+}
+
+static status fill_input(struct engine *engine, const Pb__JobRecord *record, struct arena *arena,
+                         struct error *reterr)
+{
+    if (record->is_turn) return fill_turn(engine, record, arena, reterr);
+    if (record->input_payload == 0) return STATUS_OK;
+    struct payload_access access        = {.txn = engine->txn};
+    const struct payload_store payloads = payload_store_of(&access);
+    str text                            = {};
+    TRY(payloads.load(record->input_payload, &text, payloads.context, reterr));
+    record->job->input_json = bytes_in(arena, text);
+    if (record->job->input_json.data) return STATUS_OK;
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the input of a job does not fit an answer");
+}
+
+/* When the attempt that begins now must be over; 0: no limit. */
+static int64_t attempt_end_us(const struct engine *engine, const Pb__JobRecord *record)
+{
+    int64_t ends_us = record->task_deadline_us;
+    if (record->attempt_timeout_us > 0) {
+        int64_t limit_us = engine->now_us + record->attempt_timeout_us;
+        if (ends_us == 0 || limit_us < ends_us) ends_us = limit_us;
+    }
+    return ends_us;
+}
+
+static ProtobufCBinaryData sign(struct engine *engine, const struct open_job *job,
+                                struct arena *arena)
+{
+    const struct lease lease = {
+        .job = job->id, .number = job->lease_number, .expires_us = job->lease_expires_us};
+    struct lease_token token = lease_sign(&lease, &engine->partition->lease_key);
+    return bytes_in(arena, (str){(const char *)token.data, sizeof token.data});
+}
+
+/* Leases `job` to the poll and returns it as the worker gets it. A job that cannot be read is taken
+ * out of its queue, so that the others behind it go on: NULL and OK. */
+static status lease_job(struct engine *engine, const struct poll *poll, struct open_job *job,
+                        Pb__LeasedJob **ret_leased, struct error *reterr)
+{
+    struct arena *arena   = poll->command->arena;
+    Pb__JobRecord *record = engine_fresh_take(engine, job, arena);
+    struct error why      = {};
+    status read           = STATUS_OK;
+    if (!record) read = engine_job_row(engine, str_from(job->id.text), arena, &record, &why);
+    if (read == STATUS_OK) read = fill_input(engine, record, arena, &why);
+    if (read != STATUS_OK) {
+        log_write(LOG_ERROR, "job.unreadable", LOG_TEXT_OF("job", job->id.text),
+                  LOG_TEXT_OF("error", why.text));
+        TRY(engine_fund_end(engine, job, reterr));
+        open_job_remove(engine->queues, job);
+        return STATUS_OK;
+    }
+    if (job_is_delivery(job)) {
+        bool is_filled = false;
+        TRY(engine_delivery_fill(engine, job, record, arena, &is_filled, reterr));
+        if (!is_filled) return STATUS_OK;
+    }
+    if (record->sends_secrets) {
+        bool is_filled = false;
+        TRY(engine_fill_secrets(engine, job, record, arena, &is_filled, reterr));
+        if (!is_filled) return STATUS_OK;
+    }
+    open_job_lease(engine->queues, job, poll->worker, poll->lease_ms, engine->now_us,
+                   attempt_end_us(engine, record));
+    job->instance = poll->instance;
+    open_job_start(engine->queues, job, engine->now_us);
+    if (!job->is_place_due) TRY(engine_place_later(engine, job, reterr));
+    if (job->queue->rate.count > 0) {
+        queue_start(engine->queues, job->queue, engine->now_us);
+        TRY(engine_queue_put(engine, job->queue, reterr));
+    }
+
+    Pb__LeasedJob *leased    = record->job;
+    leased->lease_token      = sign(engine, job, arena);
+    leased->lease_expires_us = job->lease_expires_us;
+    leased->deadline_us      = job->attempt_ends_us;
+    leased->probe            = job->is_probe;
+    leased->queued_us        = job->queued_us;
+    if (job->target) leased->target = text_in(arena, job->target->name);
+    leased->needs_price = job->funding && job->funding->needs_price;
+    count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
+                     engine->now_us - job->due_us);
+    *ret_leased = leased;
+    return STATUS_OK;
+}
+
+/* --- one poll ----------------------------------------------------------------------------------
+ */
+
+static struct open_job *best_job(const struct poll *poll)
+{
+    struct open_job *best = NULL;
+    for (size_t i = 0; i < poll->queue_count; i++) {
+        struct open_job *first = queue_peek(poll->queues[i]);
+        if (first && (!best || open_job_is_before(first, best))) best = first;
+    }
+    return best;
+}
+
+status engine_poll_fill(struct engine *engine, const struct poll *poll, size_t size_max,
+                        struct leased_jobs *leased, struct error *reterr)
+{
+    struct open_job *job = best_job(poll);
+    if (job && !leased->jobs) {
+        size_t size  = poll->count_max * sizeof(Pb__LeasedJob *);
+        leased->jobs = arena_alloc(poll->command->arena, size);
+    }
+    while (job && leased->jobs && leased->count < poll->count_max) {
+        Pb__LeasedJob *one = NULL;
+        TRY(lease_job(engine, poll, job, &one, reterr));
+        if (one) {
+            leased->jobs[leased->count++] = one;
+            leased->size_bytes += one->input_json.len;
+        }
+        job = leased->size_bytes < size_max ? best_job(poll) : NULL;
+    }
+    return STATUS_OK;
+}
+
+/* Fills the answer of a poll; `*ret_count` 0: there is nothing for it. */
+static status fill_poll(struct engine *engine, const struct poll *poll, size_t *ret_count,
+                        struct error *reterr)
+{
+    struct leased_jobs leased = {};
+    TRY(engine_poll_fill(engine, poll, LEASED_SIZE_MAX, &leased, reterr));
+    Pb__LeasedJobs *answer = poll->command->response;
+    answer->jobs           = leased.jobs;
+    answer->n_jobs         = leased.count;
+    *ret_count             = leased.count;
+    return STATUS_OK;
+}
+
+static void finish_poll(struct engine *engine, struct poll *poll)
+{
+    engine_answer(engine, poll->command);
+    free(poll);
+}
+
+status engine_serve_poll(struct engine *engine, struct poll *poll, bool *ret_served,
+                         struct error *reterr)
+{
+    size_t count = 0;
+    TRY(fill_poll(engine, poll, &count, reterr));
+    *ret_served = count > 0;
+    if (count == 0) return STATUS_OK;
+    poll_unpark(&engine->polls, poll);
+    finish_poll(engine, poll);
+    return STATUS_OK;
+}
+
+status engine_dispatch(struct engine *engine, struct error *reterr)
+{
+    TRY(engine_serve_wishes(engine, reterr));
+    size_t index = 0;
+    const struct queue *queue;
+    while ((queue = job_queue_next(engine->queues, &index))) {
+        while (queue->first_poll && queue_peek(queue)) {
+            bool is_served = false;
+            TRY(engine_serve_poll(engine, queue->first_poll->poll, &is_served, reterr));
+            if (!is_served) break;
+        }
+    }
+    return STATUS_OK;
+}
+
+void engine_end_polls(struct engine *engine, bool everything)
+{
+    struct poll *poll;
+    while ((poll = everything ? poll_any(&engine->polls)
+                              : poll_over(&engine->polls, engine->now_us))) {
+        poll_unpark(&engine->polls, poll);
+        finish_poll(engine, poll);
+    }
+}
+
+/* --- the Lease call ----------------------------------------------------------------------------
+ */
+
+static void note_worker(struct worker *worker, const Pb__LeaseJobs *request)
+{
+    worker->slots = request->slots > 0 ? request->slots : request->count_max;
+    (void)snprintf(worker->kind, sizeof worker->kind, "%s", request->kind);
+    struct buf names = buf_init(sizeof worker->queues - 1);
+    for (size_t i = 0; i < request->n_queues; i++) {
+        if (i > 0) (void)buf_put_byte(&names, ',');
+        (void)buf_put_text(&names, request->queues[i]);
+    }
+    (void)snprintf(worker->queues, sizeof worker->queues, STR_FMT, STR_ARG(buf_str(&names)));
+    buf_done(&names);
+}
+
+static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max)
+{
+    if (value < min) return min;
+    return value > max ? max : value;
+}
+
+void engine_poll_init(struct engine *engine, struct command *command, const Pb__LeaseJobs *request,
+                      struct worker *worker, struct poll *ret_poll)
+{
+    uint32_t lease_ms = request->lease_ms > 0 ? request->lease_ms : engine->options.lease_ms;
+    note_worker(worker, request);
+    *ret_poll = (struct poll){
+        .command   = command,
+        .id        = command->id,
+        .worker    = worker,
+        .instance  = request->instance,
+        .count_max = clamp(request->count_max, 1, POLL_JOBS_MAX),
+        .lease_ms  = clamp(lease_ms, LEASE_MS_MIN, LEASE_MS_MAX),
+    };
+}
+
+/* The queues of a poll; a refusal sets the command's outcome and leaves the count at 0. */
+static void find_queues(struct engine *engine, struct command *command, struct poll *poll)
+{
+    const Pb__LeaseJobs *request = command->request;
+    size_t count                 = 0;
+    for (size_t i = 0; i < request->n_queues; i++) {
+        struct queue *queue = engine_queue_named(engine, command, str_from(request->queues[i]));
+        if (!queue) return;
+        poll->queues[count++] = queue;
+    }
+    poll->queue_count = count;
+}
+
+static struct poll *make_poll(struct engine *engine, struct command *command)
+{
+    const Pb__LeaseJobs *request = command->request;
+    ASSERT(request->n_queues > 0 && request->n_queues <= POLL_QUEUES_MAX); /* the service's check */
+
+    struct worker *worker = NULL;
+    status known = worker_at(engine->workers, str_from(request->worker), engine->now_us, &worker,
+                             &command->error);
+    if (known != STATUS_OK) {
+        command->code = known;
+        return NULL;
+    }
+    struct poll *poll = mem_new(1, sizeof *poll);
+    engine_poll_init(engine, command, request, worker, poll);
+    poll->ends_us = engine->now_us + (int64_t)clamp(request->wait_ms, 0, WAIT_MS_MAX) * 1000;
+    find_queues(engine, command, poll);
+    return poll;
+}
+
+status engine_lease(struct engine *engine, struct command *command, struct error *reterr)
+{
+    struct poll *poll = make_poll(engine, command);
+    if (!poll || command->code != STATUS_OK) {
+        free(poll);
+        engine_answer(engine, command);
+        return STATUS_OK;
+    }
+    size_t count  = 0;
+    status filled = fill_poll(engine, poll, &count, reterr);
+    bool is_over  = count > 0 || poll->ends_us <= engine->now_us || filled != STATUS_OK;
+    if (!is_over) {
+        status parked = poll_park(&engine->polls, poll, &command->error);
+        if (parked == STATUS_OK) return STATUS_OK;
+        command->code = parked;
+    }
+    finish_poll(engine, poll);
+    return filled;
+}
+
+void engine_give_up(struct engine *engine, struct command *command)
+{
+    struct poll *poll = poll_find(&engine->polls, command->id);
+    if (poll) {
+        poll_unpark(&engine->polls, poll);
+        (void)command_refuse(poll->command, STATUS_CANCELLED, NULL, "the caller has gone");
+        finish_poll(engine, poll);
+    }
+    engine_answer(engine, command);
+}
+
+/* --- heartbeats --------------------------------------------------------------------------------
+ */
+
+static status keep_checkpoint(struct engine *engine, const Pb__Heartbeat *beat,
+                              struct error *reterr)
+{
+    if (beat->checkpoint_json.len == 0 || beat->checkpoint_json.len > CHECKPOINT_MAX) {
+        return STATUS_OK;
+    }
+    Pb__JobRecord *record = NULL;
+    TRY(engine_job_row(engine, str_from(beat->job), engine->arena, &record, reterr));
+    record->job->checkpoint_json = beat->checkpoint_json;
+    return engine_job_put(engine, record, reterr);
+}
+
+/* The job that the token holds right now, or NULL. */
+static struct open_job *held_job(struct engine *engine, const Pb__Heartbeat *beat)
+{
+    struct lease lease = {};
+    bytes token        = {beat->lease_token.data, beat->lease_token.len};
+    if (!lease_verify(token, &engine->partition->lease_key, &lease)) return NULL;
+    if (strcmp(lease.job.text, beat->job) != 0) return NULL;
+    struct open_job *job = open_job_find(engine->queues, str_from(beat->job));
+    if (!job || job->state != OPEN_JOB_LEASED || job->lease_number != lease.number) return NULL;
+    return job;
+}
+
+static status beat_job(struct engine *engine, struct worker *worker, const Pb__Heartbeat *beat,
+                       Pb__HeartbeatAnswer *answer, struct error *reterr)
+{
+    *answer              = (Pb__HeartbeatAnswer)PB__HEARTBEAT_ANSWER__INIT;
+    answer->job          = beat->job;
+    struct open_job *job = held_job(engine, beat);
+    if (!job) {
+        answer->status = STATUS_FAILED_PRECONDITION;
+        answer->cancel = map_remove(engine->cancelled_jobs, str_from(beat->job)) != NULL;
+        return STATUS_OK;
+    }
+    open_job_adopt(job, worker);
+    job->is_unclaimed = false;
+    open_job_extend(engine->queues, job, engine->now_us);
+    answer->cancel           = job->is_cancel_wanted;
+    answer->lease_expires_us = job->lease_expires_us;
+    return keep_checkpoint(engine, beat, reterr);
+}
+
+/* The worker has told all that it holds. What it was given before we died, and does not know of, is
+ * in the answer that died with us: another may have it now, and not only when its lease is over. */
+static status offer_lost(struct engine *engine, uint64_t instance, struct error *reterr)
+{
+    if (instance == 0 || engine->now_us >= engine->unclaimed_until_us) return STATUS_OK;
+    size_t cursor = 0;
+    struct open_job *job;
+    while ((job = open_job_next(engine->queues, &cursor))) {
+        if (job->state != OPEN_JOB_LEASED || !job->is_unclaimed) continue;
+        if (job->instance == instance) TRY(engine_offer_again(engine, job, reterr));
+    }
+    return STATUS_OK;
+}
+
+status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__Heartbeats *request = command->request;
+    Pb__HeartbeatAnswers *answer  = command->response;
+    engine_answer(engine, command);
+
+    struct worker *worker = NULL;
+    command->code = worker_at(engine->workers, str_from(request->worker), engine->now_us, &worker,
+                              &command->error);
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    size_t count                 = request->n_jobs;
+    answer->jobs                 = arena_alloc(command->arena, (count + 1) * sizeof *answer->jobs);
+    Pb__HeartbeatAnswer *answers = arena_alloc(command->arena, (count + 1) * sizeof *answers);
+    if (!answer->jobs || !answers) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many heartbeats");
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(beat_job(engine, worker, request->jobs[i], &answers[i], reterr));
+        answer->jobs[i] = &answers[i];
+    }
+    answer->n_jobs = count;
+    return request->is_all ? offer_lost(engine, request->instance, reterr) : STATUS_OK;
+}

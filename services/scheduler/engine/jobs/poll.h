@@ -1,0 +1,71 @@
+/**
+ * poll: workers that wait for jobs.
+ *
+ * A poll that finds nothing is parked at each of its queues, behind those that came before, and
+ * leaves all of them when it is answered, its wait is over or its caller has gone.
+ *
+ * Threads: the engine thread only. Limits: POLLS_MAX parked, POLL_QUEUES_MAX queues each.
+ */
+#ifndef SCHEDULER_POLL_H
+#define SCHEDULER_POLL_H
+
+#include "scheduler/engine/heap.h"
+#include "scheduler/engine/jobs/job_queue.h"
+#include "scheduler/engine/jobs/worker.h"
+
+enum {
+    POLLS_MAX       = 8'192, /* as many as rpc.h parks */
+    POLL_QUEUES_MAX = 16,
+    POLL_JOBS_MAX   = 100,
+};
+
+struct command;
+struct poll;
+
+/** A poll's place at one queue. */
+struct poll_link {
+    struct poll *poll;
+    struct poll_link *previous, *next;
+};
+
+struct poll {
+    struct command *command; /* its Lease, to be answered */
+    uint64_t id;             /* for poll_find() */
+    struct worker *worker;
+    uint64_t instance; /* of the worker's process; 0: not known */
+    uint32_t count_max;
+    uint32_t lease_ms;
+    int64_t ends_us; /* of its wait */
+    size_t queue_count;
+    struct queue *queues[POLL_QUEUES_MAX];
+    struct poll_link links[POLL_QUEUES_MAX];
+    struct heap_link by_end;
+};
+
+struct polls {
+    struct heap by_end;
+};
+
+void polls_init(struct polls *polls);
+void polls_done(struct polls *polls); /* frees those that are parked; their commands are answered */
+
+/** Parks a poll, which is allocated with mem_new() and taken. RESOURCE_EXHAUSTED: POLLS_MAX; then
+ * it was not taken. */
+status poll_park(struct polls *polls, struct poll *poll, struct error *reterr);
+
+/** Takes a poll out of everything; the caller owns it again: free(). */
+void poll_unpark(struct polls *polls, struct poll *poll);
+
+/** The parked poll whose wait ended first, if it has ended; or NULL. */
+struct poll *poll_over(const struct polls *polls, int64_t now_us);
+
+/** When the next wait ends; INT64_MAX: none is parked. */
+int64_t polls_due_us(const struct polls *polls);
+
+/** The parked poll of that id, or NULL. */
+struct poll *poll_find(const struct polls *polls, uint64_t id);
+
+/** Any parked poll, or NULL: for answering all. */
+struct poll *poll_any(const struct polls *polls);
+
+#endif

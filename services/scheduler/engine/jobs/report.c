@@ -1,0 +1,293 @@
+/*
+ * What workers hand back. A report counts if its token is of the newest lease of an open job; so at
+ * most one completion of a job is accepted, whatever workers, networks and restarts do.
+ */
+#include "base/assert.h"
+#include "base/log.h"
+#include "job.pb-c.h"
+#include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/wish.h"
+#include "workflow/errors.h"
+
+/* One report at work. */
+struct report {
+    const Pb__JobReport *wire;
+    json value; /* output or error, borrowed; invalid: none */
+    json undo;  /* likewise */
+};
+
+/* --- tokens ------------------------------------------------------------------------------------
+ */
+
+/* The open job whose newest lease this is; NULL: lost. Its lease may be over, as long as nobody
+ * else got the job: a completion is welcome then, a failure has been counted already. */
+static struct open_job *leased_job(struct engine *engine, const Pb__JobReport *report)
+{
+    struct lease lease = {};
+    bytes token        = {report->lease_token.data, report->lease_token.len};
+    if (!lease_verify(token, &engine->partition->lease_key, &lease)) return NULL;
+    if (strcmp(lease.job.text, report->job) != 0) return NULL;
+
+    struct open_job *job = open_job_find(engine->queues, str_from(report->job));
+    if (!job || job->lease_number != lease.number) return NULL;
+    if (job->state == OPEN_JOB_LEASED) return job;
+    return report->result_case == PB__JOB_REPORT__RESULT_COMPLETED ? job : NULL;
+}
+
+/* --- what a run makes of it --------------------------------------------------------------------
+ */
+
+static status decide_completed(struct engine *engine, struct live_run *live, const char *job,
+                               const struct report *report, struct error *reterr)
+{
+    struct job_completion command = {
+        .job = str_from(job), .output = report->value, .undo = report->undo};
+    usage_from_wire(report->wire->completed->usage, &command.usage);
+    const struct decide_env env = engine_env(engine);
+    return run_job_completed(live->run, &env, &command, &engine->events, reterr);
+}
+
+static status decide_failed(struct engine *engine, struct live_run *live, const char *job,
+                            const struct report *report, struct error *reterr)
+{
+    const Pb__JobFailed *failed = report->wire->failed;
+    struct job_failure command  = {
+         .job            = str_from(job),
+         .error          = report->value,
+         .is_transient   = failed->transient,
+         .is_unknown     = failed->unknown_outcome,
+         .retry_after_us = failed->retry_after_ms > 0 && failed->retry_after_ms < INT32_MAX
+                               ? failed->retry_after_ms * 1000
+                               : 0,
+    };
+    usage_from_wire(failed->usage, &command.usage);
+    const struct decide_env env = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
+static status decide_expired(struct engine *engine, struct live_run *live, const char *job,
+                             const struct report *report, struct error *reterr)
+{
+    const struct job_failure command = {
+        .job = str_from(job), .error = report->value, .is_transient = true, .is_lapsed = true};
+    const struct decide_env env = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
+static status decide_refused(struct engine *engine, struct live_run *live, const char *job,
+                             const struct report *report, struct error *reterr)
+{
+    const struct job_failure command = {.job = str_from(job), .error = report->value};
+    const struct decide_env env      = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
+static status decide_withdrawn(struct engine *engine, struct live_run *live, const char *job,
+                               const struct report *report, struct error *reterr)
+{
+    const struct job_failure command = {
+        .job = str_from(job), .error = report->value, .is_final = true};
+    const struct decide_env env = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
+typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const char *job,
+                            const struct report *report, struct error *reterr);
+
+/* Lets the run decide and keeps what it decided. `*ret_code`: what to tell the worker. */
+static status settle(struct engine *engine, struct open_job *job, const struct report *report,
+                     decide_fn decide, status *ret_code, struct error *reterr)
+{
+    if (job_is_delivery(job)) {
+        CLEANUP(json_unrefp) json unknown = json_object_new(0);
+        bool is_said                      = report->value.kind != JSON_INVALID;
+        *ret_code                         = STATUS_OK;
+        json error                        = decide == decide_completed ? json_invalid()
+                                            : is_said                  ? report->value
+                                                                       : unknown;
+        return engine_delivery_settle(engine, job, error, reterr);
+    }
+    struct live_run *live = NULL;
+    const struct id id    = job->id; /* the job may be gone afterwards */
+    if (report->wire) engine_note_report(engine, job, report->wire, report->value);
+    TRY(engine_fund_report(engine, job, report->wire, reterr));
+    TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
+    *ret_code = STATUS_FAILED_PRECONDITION;
+    if (!live) {
+        open_job_remove(engine->queues, job); /* its run cannot be read: nobody waits for it */
+        return STATUS_OK;
+    }
+    struct error why = {};
+    engine_work_begin(engine, str_from(live->id.text));
+    status decided = decide(engine, live, id.text, report, &why);
+    status kept    = STATUS_OK;
+    if (decided == STATUS_OK) kept = engine_keep(engine, live, reterr);
+    engine_work_end(engine);
+
+    *ret_code = decided == STATUS_NOT_FOUND ? STATUS_FAILED_PRECONDITION : decided;
+    if (decided != STATUS_OK) {
+        log_write(LOG_WARN, "job.report_refused", LOG_TEXT_OF("job", id.text),
+                  LOG_TEXT_OF("error", why.text));
+    }
+    return kept;
+}
+
+/* --- released: back into the queue, no attempt burnt -------------------------------------------
+ */
+
+static status release(struct engine *engine, struct open_job *job, const Pb__JobReleased *released,
+                      struct error *reterr)
+{
+    Pb__JobRecord *record = NULL;
+    TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+    TRY(engine_ready_delete(engine, job, reterr));
+    job->fresh = NULL;
+    TRY(engine_fund_end(engine, job, reterr));
+    if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
+    record->due_us =
+        released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;
+    if (*released->target) {
+        struct target *target = engine_target_named(engine, str_from(released->target));
+        if (target) open_job_aim(engine->queues, job, target, engine->now_us);
+    }
+    open_job_return(engine->queues, job, record->due_us, engine->now_us);
+    TRY(engine_job_put(engine, record, reterr));
+    return engine_ready_put(engine, job, reterr);
+}
+
+/* --- reports -----------------------------------------------------------------------------------
+ */
+
+/* Says whether a value was sent that is no JSON: the service could not parse it. */
+static bool is_malformed(const struct report *report)
+{
+    if (!json_is(report->value, JSON_INVALID)) return false;
+    switch (report->wire->result_case) {
+    case PB__JOB_REPORT__RESULT_COMPLETED: return report->wire->completed->output_json.len > 0;
+    case PB__JOB_REPORT__RESULT_FAILED: return report->wire->failed->error_json.len > 0;
+    default: return false;
+    }
+}
+
+static status take_report(struct engine *engine, struct worker *worker, const struct report *report,
+                          status *ret_code, struct error *reterr)
+{
+    *ret_code = STATUS_INVALID_ARGUMENT;
+    if (is_malformed(report)) return STATUS_OK;
+    struct open_job *job = leased_job(engine, report->wire);
+    if (!job) {
+        *ret_code = STATUS_FAILED_PRECONDITION;
+        count_lease_lost(engine->options.metrics, (str){}, (str){});
+        return STATUS_OK;
+    }
+    if (job->state == OPEN_JOB_LEASED) open_job_adopt(job, worker);
+    switch (report->wire->result_case) {
+    case PB__JOB_REPORT__RESULT_COMPLETED:
+        return settle(engine, job, report, decide_completed, ret_code, reterr);
+    case PB__JOB_REPORT__RESULT_FAILED:
+        return settle(engine, job, report, decide_failed, ret_code, reterr);
+    case PB__JOB_REPORT__RESULT_RELEASED:
+        *ret_code = STATUS_OK;
+        engine_note_report(engine, job, report->wire, json_invalid());
+        return release(engine, job, report->wire->released, reterr);
+    default: return STATUS_OK; /* nothing that we know: INVALID_ARGUMENT */
+    }
+}
+
+status engine_report(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__JobReports *request = command->request;
+    Pb__JobReportAnswers *answer  = command->response;
+    engine_answer(engine, command);
+
+    struct worker *worker = NULL;
+    command->code = worker_at(engine->workers, str_from(request->worker), engine->now_us, &worker,
+                              &command->error);
+    if (command->code != STATUS_OK) return STATUS_OK;
+
+    size_t count = request->n_reports;
+    ASSERT(command->value_count == 2 * count);
+    answer->reports = arena_alloc(command->arena, (count + 1) * sizeof *answer->reports);
+    Pb__JobReportAnswer *answers = arena_alloc(command->arena, (count + 1) * sizeof *answers);
+    if (!answer->reports || !answers) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many reports");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct report report = {
+            .wire  = request->reports[i],
+            .value = command->values[2 * i],
+            .undo  = command->values[2 * i + 1],
+        };
+        status code = STATUS_OK;
+        TRY(take_report(engine, worker, &report, &code, reterr));
+        answers[i]         = (Pb__JobReportAnswer)PB__JOB_REPORT_ANSWER__INIT;
+        answers[i].job     = report.wire->job;
+        answers[i].status  = code;
+        answer->reports[i] = &answers[i];
+    }
+    answer->n_reports = count;
+    engine_wish(engine, command, worker);
+    return STATUS_OK;
+}
+
+/* --- nobody reported in time -------------------------------------------------------------------
+ */
+
+/* Fails a job on our own account, and sees to it that it is gone. */
+static status fail_job(struct engine *engine, struct open_job *job, json error, decide_fn decide,
+                       struct error *reterr)
+{
+    const struct report report = {.value = error};
+    const struct id id         = job->id;
+    status code                = STATUS_OK;
+    TRY(settle(engine, job, &report, decide, &code, reterr));
+    if (code == STATUS_OK) return STATUS_OK;
+
+    /* The run does not want it: drop what is left, or it would expire for ever. */
+    job = open_job_find(engine->queues, str_from(id.text));
+    if (!job) return STATUS_OK;
+    struct key key;
+    id_key(&key, str_from(id.text));
+    status deleted = txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), NULL);
+    if (deleted != STATUS_OK && deleted != STATUS_NOT_FOUND) {
+        return fail(reterr, deleted, "the row of a job cannot be deleted");
+    }
+    TRY(engine_ready_delete(engine, job, reterr));
+    open_job_remove(engine->queues, job);
+    return STATUS_OK;
+}
+
+status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
+                         struct error *reterr)
+{
+    return fail_job(engine, job, error, decide_refused, reterr);
+}
+
+status engine_withdraw_job(struct engine *engine, struct open_job *job, json error,
+                           struct error *reterr)
+{
+    return fail_job(engine, job, error, decide_withdrawn, reterr);
+}
+
+status engine_offer_again(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+    return release(engine, job, &released, reterr);
+}
+
+status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
+    engine_note_silence(engine, job, is_attempt_over);
+    /* We died between giving the lease and the answer, or the holder died with us. */
+    if (job->is_unclaimed && !is_attempt_over) return engine_offer_again(engine, job, reterr);
+    const char *detail = is_attempt_over ? "the attempt took longer than it may"
+                                         : "the worker was silent for longer than its lease";
+    count_lease_lost(engine->options.metrics, job->queue->name, (str){});
+
+    CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});
+    return fail_job(engine, job, error, decide_expired, reterr);
+}

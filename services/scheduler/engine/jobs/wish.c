@@ -1,0 +1,92 @@
+/*
+ * What workers that hand something back take in its place: the jobs come with the answer to their
+ * report, in the same commit, so a busy worker needs one call per job and not two.
+ *
+ * A wish never waits. It comes before the polls that its own worker has parked, and after those of
+ * others that hold less: work goes to who has least.
+ */
+#include "scheduler/engine/jobs/wish.h"
+#include "job.pb-c.h"
+#include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/queues/engine_queues.h"
+
+enum {
+    /* Bytes of inputs per turn. With one job of the largest size on top it is below what an answer
+     * may have, also where the reports of a turn share one message. */
+    WISHES_SIZE_MAX = 1 << 20,
+};
+
+/* Lives as long as the turn. */
+struct wish {
+    struct poll poll; /* never parked */
+    struct leased_jobs leased;
+};
+
+static void find_queues(struct engine *engine, const Pb__LeaseJobs *request, struct poll *poll)
+{
+    for (size_t i = 0; i < request->n_queues && i < POLL_QUEUES_MAX; i++) {
+        str name            = str_from(request->queues[i]);
+        struct queue *queue = engine_queue_at(engine, poll->command->namespace, name);
+        if (queue) poll->queues[poll->queue_count++] = queue;
+    }
+}
+
+void engine_wish(struct engine *engine, struct command *command, struct worker *worker)
+{
+    const Pb__JobReports *request = command->request;
+    if (!request->next) return;
+    struct wish *wish = arena_alloc(engine->arena, sizeof *wish);
+    if (!wish) return; /* it polls */
+    *wish = (struct wish){};
+    engine_poll_init(engine, command, request->next, worker, &wish->poll);
+    find_queues(engine, request->next, &wish->poll);
+    pointers_push(&engine->wishes, wish);
+}
+
+/* The poll that has waited longest for what `wish` could take, of another worker that holds less
+ * than its own; NULL: none. */
+static struct poll *idler(const struct wish *wish)
+{
+    const struct worker *worker = wish->poll.worker;
+    for (size_t i = 0; i < wish->poll.queue_count; i++) {
+        const struct queue *queue    = wish->poll.queues[i];
+        const struct poll_link *link = queue_peek(queue) ? queue->first_poll : NULL;
+        if (link && link->poll->worker == worker) link = link->next;
+        if (!link || link->poll->worker == worker) continue;
+        if (link->poll->worker->busy < worker->busy) return link->poll;
+    }
+    return NULL;
+}
+
+static status serve(struct engine *engine, struct wish *wish, struct error *reterr)
+{
+    bool is_served = true;
+    struct poll *other;
+    while (is_served && (other = idler(wish))) {
+        TRY(engine_serve_poll(engine, other, &is_served, reterr));
+    }
+    if (engine->wish_bytes >= WISHES_SIZE_MAX) return STATUS_OK;
+    size_t before = wish->leased.size_bytes;
+    size_t left   = WISHES_SIZE_MAX - engine->wish_bytes;
+    TRY(engine_poll_fill(engine, &wish->poll, before + left, &wish->leased, reterr));
+    engine->wish_bytes += wish->leased.size_bytes - before;
+
+    Pb__JobReportAnswers *answer = wish->poll.command->response;
+    answer->jobs                 = wish->leased.jobs;
+    answer->n_jobs               = wish->leased.count;
+    return STATUS_OK;
+}
+
+status engine_serve_wishes(struct engine *engine, struct error *reterr)
+{
+    for (size_t i = 0; i < engine->wishes.count; i++) {
+        TRY(serve(engine, engine->wishes.items[i], reterr));
+    }
+    return STATUS_OK;
+}
+
+void engine_forget_wishes(struct engine *engine)
+{
+    engine->wishes.count = 0;
+    engine->wish_bytes   = 0;
+}

@@ -1,0 +1,93 @@
+#include "scheduler/engine/jobs/worker.h"
+
+#include "base/assert.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct workers {
+    struct map *by_name; /* name -> struct worker, owned */
+};
+
+struct workers *workers_new(void)
+{
+    struct workers *workers = mem_new(1, sizeof *workers);
+    workers->by_name        = map_new(WORKERS_MAX);
+    return workers;
+}
+
+void workers_free(struct workers *workers)
+{
+    if (!workers) return;
+    size_t cursor = 0;
+    void *worker  = NULL;
+    while (map_next(workers->by_name, &cursor, NULL, &worker)) free(worker);
+    map_free(workers->by_name);
+    free(workers);
+}
+
+void workers_freep(struct workers **workers)
+{
+    workers_free(*workers);
+    *workers = NULL;
+}
+
+status worker_at(struct workers *workers, str name, int64_t now_us, struct worker **ret_worker,
+                 struct error *reterr)
+{
+    if (name.len == 0 || name.len > WORKER_NAME_MAX) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_request",
+                         "worker: a name of 1 to %d bytes", WORKER_NAME_MAX);
+    }
+    struct worker *worker = map_get(workers->by_name, name);
+    if (!worker) {
+        worker = mem_new(1, sizeof *worker);
+        memcpy(worker->name, name.ptr, name.len);
+        if (!map_put(workers->by_name, name, worker)) {
+            free(worker);
+            return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d workers", WORKERS_MAX);
+        }
+    }
+    worker->last_seen_us = now_us;
+    *ret_worker          = worker;
+    return STATUS_OK;
+}
+
+bool worker_serves(const struct worker *worker, str queue)
+{
+    str rest = str_from(worker->queues);
+    while (rest.len > 0) {
+        const char *comma = memchr(rest.ptr, ',', rest.len);
+        size_t len        = comma ? (size_t)(comma - rest.ptr) : rest.len;
+        if (str_equal(str_slice(rest, 0, len), queue)) return true;
+        rest = str_slice(rest, len + 1, rest.len);
+    }
+    return false;
+}
+
+void workers_expire(struct workers *workers, int64_t now_us)
+{
+    size_t cursor = 0;
+    str name      = {};
+    void *value   = NULL;
+    while (map_next(workers->by_name, &cursor, &name, &value)) {
+        struct worker *worker = value;
+        if (worker->busy > 0 || worker->polls > 0) continue;
+        if (now_us - worker->last_seen_us < WORKER_SILENT_US) continue;
+        void *removed = map_remove(workers->by_name, name);
+        ASSERT(removed == worker);
+        free(worker);
+    }
+}
+
+struct worker *worker_next(const struct workers *workers, size_t *cursor)
+{
+    void *worker = NULL;
+    return map_next(workers->by_name, cursor, NULL, &worker) ? worker : NULL;
+}
+
+size_t worker_count(const struct workers *workers)
+{
+    return map_count(workers->by_name);
+}
