@@ -30,18 +30,26 @@ Feature: W10 schedule
       """yaml
       document: { dsl: '1.0.3', namespace: language, name: w10-after, version: '1.0.0' }
       schedule: { after: PT1H }
-      do: [ { a: { set: { got: '${ $workflow.input }' } } } ]
+      do:
+        - a: { if: '.by != "hand"', listen: { to: { one: { with: { type: never } } } } }
+        - b: { set: { got: '${ $workflow.input }' } }
+      """
+    And the workflow input is:
+      """yaml
+      by: hand
       """
     And the start request says:
       """yaml
       workflow: language/w10-after
       """
     When the workflow is executed
-    Then the workflow should complete
-    When the API gets GET /v1/runs?workflow=w10-after&order=oldest
-    Then the answer's 'items.0.created_by' should be:
+    Then the answer of /v1/runs?workflow=w10-after&status=waiting should come to have 'items.0.created_by':
       """yaml
       schedule
+      """
+    And the workflow should complete with output:
+      """yaml
+      got: { by: hand }
       """
 
   Scenario: A newer release takes the schedule over

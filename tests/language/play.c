@@ -165,6 +165,16 @@ json play_end(struct play *play)
     return play_view(play);
 }
 
+bool play_request(struct play *play, str method, str path, json body)
+{
+    struct error error = {};
+    json_unref(json_take(&play->answer));
+    status code =
+        play->backend->request(play->backend->context, arena_strdup(play->arena, method),
+                               arena_strdup(play->arena, path), body, &play->answer, &error);
+    return play_ok(play, code, &error);
+}
+
 /* --- steps -------------------------------------------------------------------------------------
  */
 

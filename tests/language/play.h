@@ -63,6 +63,9 @@ json play_end(struct play *play);
 json play_view(struct play *play);
 json play_history(struct play *play);
 
+/** Asks the API; `play->answer` is what it says. `body`: JSON_INVALID: none. */
+bool play_request(struct play *play, str method, str path, json body);
+
 /** The value at a dotted path ("a.b.0"); a view, JSON_INVALID if there is none. */
 json value_at_path(json value, str path);
 

@@ -217,27 +217,18 @@ static bool when_restarted(struct play *play, const struct gherkin_step *, const
     return play_ok(play, play->backend->crash(play->backend->context, &error), &error);
 }
 
-static bool request(struct play *play, const struct match *match, json body)
-{
-    struct error error = {};
-    json_unref(json_take(&play->answer));
-    status code = play->backend->request(
-        play->backend->context, arena_strdup(play->arena, match->arguments[0]),
-        arena_strdup(play->arena, match->arguments[1]), body, &play->answer, &error);
-    return play_ok(play, code, &error);
-}
-
 static bool when_requested(struct play *play, const struct gherkin_step *,
                            const struct match *match)
 {
-    return request(play, match, json_invalid());
+    return play_request(play, match->arguments[0], match->arguments[1], json_invalid());
 }
 
 static bool when_requested_with(struct play *play, const struct gherkin_step *step,
                                 const struct match *match)
 {
     CLEANUP(json_unrefp) json body = play_doc(play, step);
-    return !json_is(body, JSON_INVALID) && request(play, match, body);
+    return !json_is(body, JSON_INVALID) &&
+           play_request(play, match->arguments[0], match->arguments[1], body);
 }
 
 /* The core asks nobody who they are. */
