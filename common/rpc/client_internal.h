@@ -49,7 +49,8 @@ enum {
     CLOCK_IDLE_MS     = 1'000,
     QUIET_WAIT_MS     = 500, /* how long a close waits for the last answers */
     QUIET_POLL_MS     = 2,
-    GATHER_MS_MAX     = 5, /* fast calls wait no longer for others to travel with */
+    GATHER_MS_MAX     = 5,  /* fast calls wait no longer for others to travel with */
+    GATHER_PAIR_MIN   = 32, /* calls whose share of a message pair of their own is small */
 };
 
 typedef void answer_callback(const struct rpc_answer *answer, void *context);

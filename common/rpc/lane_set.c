@@ -184,12 +184,15 @@ static struct lane *lane_new(struct lane_set *set)
  * Under the mutex: says whether what waits may go beside what is under way. Commits may: a batch
  * travels while the one before it syncs. Fast calls are answered at once, so a message pair costs
  * more than they do, and they wait for the lane to come back until as many are together as it
- * carries. A lane that stays away longer than a fast call may take holds nobody up.
+ * carries; or, once there are many, half as many, so that two messages travel and either side works
+ * on one of them. A lane that stays away longer than a fast call may take holds nobody up.
  */
 static bool may_leave(struct lane_set *set, int64_t now_ms)
 {
     if (set->class != RPC_FAST || set->first != set->last) return true;
     if (set->waiting_calls >= set->under_way) return true;
+    bool is_half = 2 * set->waiting_calls >= set->under_way;
+    if (is_half && set->waiting_calls >= GATHER_PAIR_MIN) return true;
     if (set->gather_until_ms == 0) {
         set->gather_until_ms = now_ms + GATHER_MS_MAX;
         if (set->gather_until_ms < set->earliest_ms) set->earliest_ms = set->gather_until_ms;
