@@ -101,8 +101,9 @@ static void prove(const Pb__KeptRun *message)
         numbers.previous = 0;
         if (entry_renumber(entry, &numbers, &again, NULL) != STATUS_OK) abort();
         base = -(uint64_t)BASE;
-        if (entry_renumber(bytes_from(buf_str(&moved)), &numbers, &back, NULL) != STATUS_OK)
+        if (entry_renumber(bytes_from(buf_str(&moved)), &numbers, &back, NULL) != STATUS_OK) {
             abort();
+        }
         ASSERT(str_equal(buf_str(&again), buf_str(&back)));
     }
 }

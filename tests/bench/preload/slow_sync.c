@@ -1,7 +1,7 @@
 /*
  * A disk that takes longer: preloaded into a program, whatever makes data durable takes
- * BENCH_SYNC_US microseconds more. Writes to a descriptor opened with O_DSYNC count, too. Below zero
- * nothing is made durable at all (but by such writes): for making data that are thrown away.
+ * BENCH_SYNC_US microseconds more. Writes to a descriptor opened with O_DSYNC count, too. Below
+ * zero nothing is made durable at all (but by such writes): for making data that are thrown away.
  *
  *     cc -shared -fPIC -o slow_sync.so slow_sync.c
  */
@@ -42,7 +42,7 @@ int fsync(int fd)
 int msync(void *start, size_t size, int flags)
 {
     int (*real)(void *, size_t, int) = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
-    bool is_sync = flags & MS_SYNC;
+    bool is_sync                     = flags & MS_SYNC;
     return is_sync && !take_time() ? 0 : real(start, size, flags);
 }
 

@@ -17,22 +17,22 @@ struct show {
     struct limit *outer, *inner[2];
 };
 
-static struct open_job *add(struct show *show, char *limit_name, unsigned number)
+/* Each is limited by a name of its own. */
+static void add(struct show *show, unsigned number)
 {
-    static char key[]   = "k";
-    struct open_job job = {
-        .queue      = show->queue,
-        .line       = job_line_at(show->queues, show->queue, str_from("one/a")),
-        .sequence   = number,
-        .due_us     = NOW,
-        .limit_key  = key,
-        .limit_name = limit_name,
-        .limit_rule = one_at_a_time,
+    static char key[]       = "k";
+    static char names[][20] = {"key:one/a/do/0/x:k", "key:one/a/do/1/y:k"};
+    struct open_job job     = {
+            .queue      = show->queue,
+            .line       = job_line_at(show->queues, show->queue, str_from("one/a")),
+            .sequence   = number + 1,
+            .due_us     = NOW,
+            .limit_key  = key,
+            .limit_name = names[number],
+            .limit_rule = one_at_a_time,
     };
-    (void)snprintf(job.id.text, sizeof job.id.text, "01JD00000000000000%08u", number);
-    struct open_job *added = open_job_add(show->queues, &job, NOW);
-    assert_non_null(added);
-    return added;
+    (void)snprintf(job.id.text, sizeof job.id.text, "01JD00000000000000%08u", number + 1);
+    assert_non_null(open_job_add(show->queues, &job, NOW));
 }
 
 static bool is_noted(struct limits *limits, const struct limit *wanted)
@@ -46,17 +46,14 @@ static bool is_noted(struct limits *limits, const struct limit *wanted)
 
 static struct show show_begin(void)
 {
-    static char first[]  = "key:one/a/do/0/x:k";
-    static char second[] = "key:one/a/do/1/y:k";
-    struct show show     = {.queues = job_queues_new(false, 3)};
-    show.limits          = job_queues_limits(show.queues);
-    show.queue           = job_queue_at(show.queues, (str){}, str_from("tools"));
+    struct show show = {.queues = job_queues_new(false, 3)};
+    show.limits      = job_queues_limits(show.queues);
+    show.queue       = job_queue_at(show.queues, (str){}, str_from("tools"));
     queue_limit_keys(show.queues, show.queue, &one_at_a_time, NOW);
-    (void)add(&show, first, 1);
-    (void)add(&show, second, 2);
+    for (unsigned i = 0; i < ARRAY_LEN(show.inner); i++) add(&show, i);
     show.outer    = limits_find(show.limits, str_from("queue:one/tools:k"));
-    show.inner[0] = limits_find(show.limits, str_from(first));
-    show.inner[1] = limits_find(show.limits, str_from(second));
+    show.inner[0] = limits_find(show.limits, str_from("key:one/a/do/0/x:k"));
+    show.inner[1] = limits_find(show.limits, str_from("key:one/a/do/1/y:k"));
     assert_true(show.outer && show.inner[0] && show.inner[1]);
     return show;
 }

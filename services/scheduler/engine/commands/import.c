@@ -104,8 +104,9 @@ static status put_lead(struct engine *engine, enum table table, const struct key
     Pb__ClientIdRecord record              = PB__CLIENT_ID_RECORD__INIT;
     Pb__RunView *row                       = NULL;
     status got = record_get(engine->txn, table, key_bytes(key), type, engine->arena, &other, NULL);
-    if (got != STATUS_OK && got != STATUS_NOT_FOUND)
+    if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
         return fail(reterr, got, "a row of a client id");
+    }
     bool is_known =
         got == STATUS_OK && id_is_valid(str_from(other->run)) &&
         run_row_get(engine->txn, str_from(other->run), engine->arena, &row, NULL) == STATUS_OK;
