@@ -264,6 +264,13 @@ static int64_t over(int64_t used, int64_t expected)
     return used > expected ? used - expected : 0;
 }
 
+/* What was set aside comes back when the lease is over, although its report may still count. */
+static struct spend set_aside(const struct sim *sim, const struct lease_note *note)
+{
+    bool is_late = sim_engine_us(sim, note->partition) >= note->expires_us;
+    return is_late ? (struct spend){} : note->expected;
+}
+
 void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb__JobReport *report)
 {
     const Pb__Usage *usage = NULL;
@@ -272,8 +279,8 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
     if (report->result_case == PB__JOB_REPORT__RESULT_FAILED) usage = report->failed->usage;
     if (!usage) return;
     const struct spend used   = {usage->input_tokens + usage->output_tokens, usage->cost_usd_nanos};
-    const struct spend beyond = {over(used.tokens, note->expected.tokens),
-                                 over(used.nanos, note->expected.nanos)};
+    const struct spend aside  = set_aside(sim, note);
+    const struct spend beyond = {over(used.tokens, aside.tokens), over(used.nanos, aside.nanos)};
     struct spend *dearest     = &sim->budgets.dearest;
     if (used.tokens > dearest->tokens) dearest->tokens = used.tokens;
     if (used.nanos > dearest->nanos) dearest->nanos = used.nanos;
