@@ -172,7 +172,7 @@ struct sim_budgets {
     bool may_refuse; /* calls, because of one or the other */
     bool overruns;   /* calls cost more than was expected of them, at times */
     int64_t input_picos, output_picos;
-    struct spend dearest; /* call so far */
+    int64_t dearest_nanos; /* of a call so far */
 };
 
 /** What is set of limits in this seed, beside what the programs say of their calls. */

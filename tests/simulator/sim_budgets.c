@@ -247,9 +247,10 @@ void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__Leas
 {
     struct token_estimate most = {};
     if (!expect(job, &most)) return;
-    int64_t output = most.output >= 0 ? most.output : BUDGET_OUTPUT_TOKENS;
-    note->expected = (struct spend){most.input + output, nanos_of(sim, most.input, output)};
-    note->root     = root_of(sim, job->run);
+    note->root = root_of(sim, job->run);
+    if (most.output < 0) return; /* for it what is left is set aside, be it next to nothing */
+    note->expected =
+        (struct spend){most.input + most.output, nanos_of(sim, most.input, most.output)};
 }
 
 static bool is_charged(const struct sim_budget *budget, const struct plan *root)
@@ -281,9 +282,8 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
     const struct spend used   = {usage->input_tokens + usage->output_tokens, usage->cost_usd_nanos};
     const struct spend aside  = set_aside(sim, note);
     const struct spend beyond = {over(used.tokens, aside.tokens), over(used.nanos, aside.nanos)};
-    struct spend *dearest     = &sim->budgets.dearest;
-    if (used.tokens > dearest->tokens) dearest->tokens = used.tokens;
-    if (used.nanos > dearest->nanos) dearest->nanos = used.nanos;
+    int64_t *dearest          = &sim->budgets.dearest_nanos;
+    if (used.nanos > *dearest) *dearest = used.nanos;
     if (note->root) note->root->billed = spend_add(note->root->billed, used);
     for (size_t i = 0; i < sim->budgets.count; i++) {
         struct sim_budget *budget = &sim->budgets.items[i];
@@ -299,17 +299,10 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
 /* --- the ledger ---------------------------------------------------------------------------------
  */
 
-/* What single calls may cost beyond what was set aside: of which nobody knew the price or the
- * length, and one goes then. */
+/* What a call may cost of whose model nobody has heard the price: it goes alone then. */
 static struct spend slack_of(const struct sim *sim, const struct sim_budget *budget)
 {
-    struct spend slack = {0, (1 + budget->raises) * sim->budgets.dearest.nanos};
-    for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
-        const struct site *site = &sim->programs.sites[i];
-        if (site->kind != SITE_MODEL || site->tokens_max > 0) continue;
-        slack.tokens = (1 + budget->raises) * sim->budgets.dearest.tokens;
-    }
-    return slack;
+    return (struct spend){.nanos = (1 + budget->raises) * sim->budgets.dearest_nanos};
 }
 
 static void check_bounds(struct sim *sim, const struct sim_budget *budget,
