@@ -125,11 +125,13 @@ scenario('what has ended is charged by a proxy that stops, and by one that canno
   await suite.scheduler.start();
   await suite.scheduler.ready();
   await settled(suite, 'all', 2 * USED);
+  let stopped;
   onCall = async () => {
     onCall = async () => {};
-    void suite['llm-proxy'].stop();
+    stopped = suite['llm-proxy'].stop();
   };
   await chat(suite);
   await settled(suite, 'all', 3 * USED);
+  await stopped; // until then its ports are taken
   await suite['llm-proxy'].start();
 });
