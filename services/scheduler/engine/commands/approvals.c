@@ -190,10 +190,15 @@ static status changed(struct engine *engine, struct command *command, const char
                                reterr);
 }
 
-/* NULL: the command is answered. */
+/* NULL: the command is answered, also because it is a repetition. */
 static status find_pending(struct engine *engine, struct command *command, const char *id,
                            Pb__ApprovalView **ret_row, struct error *reterr)
 {
+    const struct made_by_request *made = NULL;
+    *ret_row                           = NULL;
+    engine_answer(engine, command);
+    TRY(engine_request_find(engine, command->request_id, &made, reterr));
+    if (made) return answer(engine, command, id, reterr);
     TRY(row_find(engine, command, id, ret_row, reterr));
     Pb__ApprovalView *row = *ret_row;
     if (!row || row->status == PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING) return STATUS_OK;
@@ -204,13 +209,9 @@ static status find_pending(struct engine *engine, struct command *command, const
 
 status engine_edit_approval(struct engine *engine, struct command *command, struct error *reterr)
 {
-    const Pb__EditApproval *request    = command->request;
-    const struct made_by_request *made = NULL;
-    engine_answer(engine, command);
-    TRY(engine_request_find(engine, command->request_id, &made, reterr));
-    if (made) return answer(engine, command, request->id, reterr);
-    struct live_run *live = NULL;
-    Pb__ApprovalView *row = NULL;
+    const Pb__EditApproval *request = command->request;
+    struct live_run *live           = NULL;
+    Pb__ApprovalView *row           = NULL;
     TRY(find_pending(engine, command, request->id, &row, reterr));
     if (!row) return STATUS_OK;
     if (row->revision != request->revision) {
@@ -225,13 +226,9 @@ status engine_edit_approval(struct engine *engine, struct command *command, stru
 
 status engine_decide_approval(struct engine *engine, struct command *command, struct error *reterr)
 {
-    const Pb__DecideApproval *request  = command->request;
-    const struct made_by_request *made = NULL;
-    engine_answer(engine, command);
-    TRY(engine_request_find(engine, command->request_id, &made, reterr));
-    if (made) return answer(engine, command, request->id, reterr);
-    struct live_run *live = NULL;
-    Pb__ApprovalView *row = NULL;
+    const Pb__DecideApproval *request = command->request;
+    struct live_run *live             = NULL;
+    Pb__ApprovalView *row             = NULL;
     TRY(find_pending(engine, command, request->id, &row, reterr));
     if (!row) return STATUS_OK;
     TRY(engine_run(engine, str_from(command->run.text), command, &live, reterr));

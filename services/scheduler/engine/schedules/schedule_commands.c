@@ -70,6 +70,16 @@ static int64_t from_now(const struct engine *engine, const Pb__ScheduleView *row
     return row->last_us > engine->now_us ? row->last_us : engine->now_us;
 }
 
+/* Its next start is looked for from now on; schedule_due_delete() has taken away what was due. */
+static status save_change(struct engine *engine, Pb__ScheduleView *row, struct error *reterr)
+{
+    row->updated_us = engine->now_us;
+    row->revision++;
+    schedule_move(row, from_now(engine, row));
+    TRY(schedule_go_on(engine, row, reterr));
+    return schedule_row_put(engine, row, reterr);
+}
+
 static status replace(struct engine *engine, struct command *command, Pb__ScheduleView *row,
                       struct error *reterr)
 {
@@ -79,14 +89,10 @@ static status replace(struct engine *engine, struct command *command, Pb__Schedu
                               "the schedule was changed meanwhile");
     }
     TRY(schedule_due_delete(engine, row, reterr));
-    row->kind       = kind_of(request->spec);
-    row->spec       = (Pb__ScheduleSpec *)request->spec;
-    row->paused     = request->paused;
-    row->updated_us = engine->now_us;
-    row->revision++;
-    schedule_move(row, from_now(engine, row));
-    TRY(schedule_go_on(engine, row, reterr));
-    TRY(schedule_row_put(engine, row, reterr));
+    row->kind   = kind_of(request->spec);
+    row->spec   = (Pb__ScheduleSpec *)request->spec;
+    row->paused = request->paused;
+    TRY(save_change(engine, row, reterr));
     return row_answer(command, row, reterr);
 }
 
@@ -123,12 +129,8 @@ status engine_pause_schedule(struct engine *engine, struct command *command, str
     if (!row) return STATUS_OK;
     if (row->paused != request->paused) {
         TRY(schedule_due_delete(engine, row, reterr));
-        row->paused     = request->paused;
-        row->updated_us = engine->now_us;
-        row->revision++;
-        schedule_move(row, from_now(engine, row));
-        TRY(schedule_go_on(engine, row, reterr));
-        TRY(schedule_row_put(engine, row, reterr));
+        row->paused = request->paused;
+        TRY(save_change(engine, row, reterr));
     }
     return row_answer(command, row, reterr);
 }
