@@ -255,7 +255,7 @@ static str detail_of(const struct rpc_answer *answer)
     str code = str_from(answer->error_code);
     if (str_is(code, RPC_NOT_SENT)) {
         return str_from("the scheduler is not there at the moment, perhaps it starts again: "
-                        "nothing was done; try again in a second (`tutti status` says more)");
+                        "nothing was done; try again in a second (`tutti doctor` says more)");
     }
     if (str_is(code, RPC_ANSWER_LOST)) {
         return str_from("the scheduler was lost before it answered: this may or may not have been "
