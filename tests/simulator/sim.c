@@ -129,6 +129,7 @@ static void restart(struct sim *sim, void *)
         return;
     }
     workers_restarted(sim);
+    sim_limits_restarted(sim);
 }
 
 static void crash(struct sim *sim)

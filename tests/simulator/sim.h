@@ -333,6 +333,9 @@ void sim_limits_draw_calls(struct sim *sim);
 bool sim_limits_set_up(struct sim *sim);
 void sim_limits_done(struct sim *sim);
 
+/** When there are new engines. */
+void sim_limits_restarted(struct sim *sim);
+
 /** In the step that leased; and after it: no limit is passed. */
 void sim_limits_leased(struct sim *sim, struct lease_note *note, const char *function,
                        uint32_t site, int64_t n);

@@ -203,6 +203,13 @@ static int64_t passed_us(struct sim *sim, uint16_t partition)
     return sim->limits.passed_us[partition];
 }
 
+/* The new engines' time may be before that of the old ones, also if the clock goes on far ahead
+ * before their first turn. */
+void sim_limits_restarted(struct sim *sim)
+{
+    for (uint16_t i = 0; i < stage_partition_count(sim->stage); i++) (void)passed_us(sim, i);
+}
+
 /* So many calls began since then. */
 static void check_rate_since(struct sim *sim, const struct sim_limit *limit, uint64_t count,
                              int64_t took_us)
