@@ -113,7 +113,10 @@ struct answer answer_encode(const struct httpd_response *response, bool is_strea
     struct httpd_buffer *buffer = buffer_raw(head.len + body.len);
     memcpy(buffer->data, head.ptr, head.len);
     if (body.len > 0) memcpy(buffer->data + head.len, body.ptr, body.len);
-    return (struct answer){.http_status = http_status, .buffer = buffer, .head_len = head.len};
+    return (struct answer){.http_status  = http_status,
+                           .buffer       = buffer,
+                           .head_len     = head.len,
+                           .needs_client = response->needs_client};
 }
 
 struct answer answer_refusal(const struct httpd_refusal *refusal, str body)

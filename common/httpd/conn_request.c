@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "httpd/server_internal.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 enum { BODY_BYTES_PER_S = 64 << 10, PROBLEM_MAX = 8 << 10 /* bytes */ };
@@ -20,6 +21,14 @@ static int64_t now_of(const struct conn *conn)
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
+
+/* The client's end may lie in the kernel, unread so far: the loop reads it after what others asked
+ * it to send. */
+static bool is_hung_up(const struct conn *conn)
+{
+    struct pollfd client = {.fd = conn->fd, .events = POLLRDHUP};
+    return poll(&client, 1, 0) > 0 && client.revents != 0;
+}
 
 /* The state after the last byte of an answer was given to output. */
 static void begin_reply(struct conn *conn)
@@ -106,6 +115,10 @@ void conn_apply(struct conn *conn, struct message *message)
     switch (message->kind) {
     case MESSAGE_ANSWER:
         if (!is_work) break;
+        if (message->answer.needs_client && is_hung_up(conn)) {
+            conn_doom(conn, HTTPD_CLIENT_GONE);
+            break;
+        }
         output_answer(conn, &message->answer, false);
         begin_reply(conn);
         break;

@@ -108,6 +108,7 @@ struct answer {
     int http_status;
     struct httpd_buffer *buffer;
     size_t head_len;
+    bool needs_client;
 };
 
 /** Encodes an answer, with a Content-Length unless it is a stream or has no body by its status. */

@@ -76,7 +76,9 @@ struct httpd_response {
     int http_status; /* 200 to 599; 204 and 304 have no body */
     const struct httpd_field *fields;
     size_t field_count;
-    str body; /* not sent to HEAD, but counted in Content-Length */
+    str body;          /* not sent to HEAD, but counted in Content-Length */
+    bool needs_client; /* hands something over: not sent, and end() tells CLIENT_GONE, if the client
+                          has closed meanwhile. Costs a system call */
 };
 
 /**

@@ -107,6 +107,19 @@ bool api_call_is_gone(const struct api_call *call)
     return atomic_load(&call->is_gone);
 }
 
+void api_call_unsent(struct api_call *call)
+{
+    void (*take_back)(struct api_call *) = atomic_exchange(&call->take_back, NULL);
+    if (take_back) take_back(call);
+}
+
+void api_call_hands_over(struct api_call *call, void (*take_back)(struct api_call *call))
+{
+    /* Sequentially consistent, as in api_call_gone(): of the two that look, one finds both. */
+    atomic_store(&call->take_back, take_back);
+    if (api_call_is_gone(call)) api_call_unsent(call);
+}
+
 /* --- answering ---------------------------------------------------------------------------------
  */
 
@@ -127,8 +140,11 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
         fields[count++] = (struct httpd_field){str_from("Idempotent-Replayed"), str_from("true")};
     }
     for (size_t i = 0; i < extra_count && count < HEADERS_MAX; i++) fields[count++] = extra[i];
-    const struct httpd_response response = {
-        .http_status = http_status, .fields = fields, .field_count = count, .body = body};
+    const struct httpd_response response = {.http_status  = http_status,
+                                            .fields       = fields,
+                                            .field_count  = count,
+                                            .body         = body,
+                                            .needs_client = atomic_load(&call->take_back) != NULL};
     httpd_respond(call->api->httpd, call->handle, &response);
 }
 

@@ -93,6 +93,7 @@ struct api_call {
     atomic_uint references;
     atomic_bool is_gone;
     atomic_bool is_answered;
+    void (*_Atomic take_back)(struct api_call *call); /* api_call_hands_over() */
     atomic_bool is_replayed; /* what its Idempotency-Key stands for was answered before */
 };
 
@@ -115,6 +116,13 @@ void api_call_gone(struct api_call *call);
 
 /** The client has gone or was answered: nobody will read what is still being made. */
 bool api_call_is_gone(const struct api_call *call);
+
+/** The answer that is given next hands something over that somebody else should get if this client
+ * does not: then `take_back(call)` runs once, on any thread, perhaps at once. */
+void api_call_hands_over(struct api_call *call, void (*take_back)(struct api_call *call));
+
+/** The server's: the client did not get the answer. */
+void api_call_unsent(struct api_call *call);
 
 /** One handler per operation of the contract; ends with a NULL operation. */
 struct api_handler {

@@ -172,7 +172,7 @@ bool job_report_read(struct api_call *call, json body, enum job_result result, c
 }
 
 void job_reports_send(struct api_call *call, uint16_t partition, const char *worker,
-                      Pb__JobReport **reports, size_t count, api_then *then)
+                      Pb__JobReport **reports, size_t count, api_then *then, api_then *failed)
 {
     Pb__JobReports message   = PB__JOB_REPORTS__INIT;
     message.worker           = worker;
@@ -182,7 +182,8 @@ void job_reports_send(struct api_call *call, uint16_t partition, const char *wor
                                 .method    = "Report",
                                 .message   = &message,
                                 .partition = partition,
-                                .then      = then};
+                                .then      = then,
+                                .failed    = failed};
     api_ask_scheduler(call, &ask);
 }
 

@@ -33,9 +33,9 @@ enum job_result { JOB_RESULT_OUTPUT, JOB_RESULT_ERROR, JOB_RESULT_RELEASED };
 bool job_report_read(struct api_call *call, json body, enum job_result result, const char *job,
                      Pb__JobReport *ret_report, const char **ret_worker);
 
-/** Sends reports of one worker to one partition. */
+/** Sends reports of one worker to one partition. `failed` may be NULL, as in struct api_ask. */
 void job_reports_send(struct api_call *call, uint16_t partition, const char *worker,
-                      Pb__JobReport **reports, size_t count, api_then *then);
+                      Pb__JobReport **reports, size_t count, api_then *then, api_then *failed);
 
 /** A leased job as the API shows it. */
 void job_leased_view(struct api_call *call, struct json_writer *w, const Pb__LeasedJob *job,

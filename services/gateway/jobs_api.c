@@ -153,7 +153,8 @@ static void report(struct api_call *call, enum job_result result)
     const char *worker    = NULL;
     const char *job       = api_text(call, call->params[0]);
     if (!job_report_read(call, call->body, result, job, &one, &worker)) return;
-    job_reports_send(call, api_partition_of(call, call->params[0]), worker, list, 1, on_reported);
+    job_reports_send(call, api_partition_of(call, call->params[0]), worker, list, 1, on_reported,
+                     NULL);
 }
 
 void jobs_complete(struct api_call *call)

@@ -27,8 +27,9 @@ struct poll {
     unsigned asked; /* leases so far */
     unsigned first; /* partition that is asked first */
 
-    Pb__JobReport *reports[RESULTS_MAX]; /* still to be sent, by partition */
+    Pb__JobReport *reports[RESULTS_MAX]; /* of results; then those that hand the leases back */
     size_t report_count;
+    Pb__JobReleased released;
     uint16_t report_partition;
     struct outcome {
         const char *job;
@@ -75,39 +76,51 @@ static void send_answer(struct api_call *call, const Pb__LeasedJobs *leased)
 /* --- jobs ---------------------------------------------------------------------------------------
  */
 
+/* The reports that hand these jobs back. */
+static void keep_leases(struct api_call *call, const Pb__LeasedJobs *leased)
+{
+    struct poll *poll      = call->state;
+    size_t count           = leased->n_jobs < JOBS_MAX ? leased->n_jobs : JOBS_MAX;
+    Pb__JobReport *reports = arena_alloc(call->arena, count * sizeof *reports);
+    ASSERT(reports);
+    for (size_t i = 0; i < count; i++) {
+        const ProtobufCBinaryData *token = &leased->jobs[i]->lease_token;
+        pb__job_report__init(&reports[i]);
+        reports[i].job              = api_text(call, str_from(leased->jobs[i]->id));
+        reports[i].lease_token.len  = token->len;
+        reports[i].lease_token.data = arena_alloc(call->arena, token->len);
+        ASSERT(reports[i].lease_token.data);
+        memcpy(reports[i].lease_token.data, token->data, token->len);
+        reports[i].result_case = PB__JOB_REPORT__RESULT_RELEASED;
+        reports[i].released    = &poll->released;
+        poll->reports[i]       = &reports[i];
+    }
+    poll->report_count = count;
+}
+
 static void on_handed_back(struct api_call *, const struct rpc_answer *)
 {
+    /* If the scheduler was not reached, their leases run out. */
 }
 
 /* The client has gone: nobody knows of these. */
-static void hand_back(struct api_call *call, const Pb__LeasedJobs *leased)
+static void hand_back(struct api_call *call)
 {
-    const struct poll *poll = call->state;
-    Pb__JobReport reports[JOBS_MAX];
-    Pb__JobReport *list[JOBS_MAX];
-    Pb__JobReleased released = PB__JOB_RELEASED__INIT;
-    released.reason          = "the worker has gone";
-    size_t count             = leased->n_jobs < JOBS_MAX ? leased->n_jobs : JOBS_MAX;
-    for (size_t i = 0; i < count; i++) {
-        pb__job_report__init(&reports[i]);
-        reports[i].job         = leased->jobs[i]->id;
-        reports[i].lease_token = leased->jobs[i]->lease_token;
-        reports[i].result_case = PB__JOB_REPORT__RESULT_RELEASED;
-        reports[i].released    = &released;
-        list[i]                = &reports[i];
-    }
-    uint16_t partition = api_partition_of(call, str_from(leased->jobs[0]->id));
-    job_reports_send(call, partition, poll->worker, list, count, on_handed_back);
+    struct poll *poll  = call->state;
+    uint16_t partition = api_partition_of(call, str_from(poll->reports[0]->job));
+    job_reports_send(call, partition, poll->worker, poll->reports, poll->report_count,
+                     on_handed_back, on_handed_back);
 }
 
 static void on_leased(struct api_call *call, const struct rpc_answer *answer)
 {
     const struct poll *poll      = call->state;
     const Pb__LeasedJobs *leased = answer->message;
-    if (leased->n_jobs > 0 && api_call_is_gone(call)) {
-        hand_back(call, leased);
-        api_respond(call, 204, NULL, (str){}, NULL, 0); /* nobody reads it */
-    } else if (leased->n_jobs > 0 || clock_mono_ms() >= poll->until_ms || api_call_is_gone(call)) {
+    if (leased->n_jobs > 0) {
+        keep_leases(call, leased);
+        api_call_hands_over(call, hand_back);
+        send_answer(call, leased);
+    } else if (clock_mono_ms() >= poll->until_ms || api_call_is_gone(call)) {
         send_answer(call, leased);
     } else {
         lease_next(call);
@@ -185,7 +198,7 @@ static void report_next(struct api_call *call)
     /* A repetition of the poll reports under the same ids again; the tokens make that harmless. */
     (void)snprintf(call->rpc_id, sizeof call->rpc_id, "%s", "");
     job_reports_send(call, (uint16_t)(poll->report_partition - 1), poll->worker, list, count,
-                     on_reported);
+                     on_reported, NULL);
 }
 
 static bool results_read(struct api_call *call, struct poll *poll)
@@ -253,7 +266,9 @@ void queues_poll(struct api_call *call)
         .until_ms   = clock_mono_ms() + wait_ms,
         .partitions = partitions > 0 ? partitions : 1,
         .first      = (unsigned)clock_mono_ms(),
+        .released   = PB__JOB_RELEASED__INIT,
     };
-    call->state = poll;
+    poll->released.reason = "the worker has gone";
+    call->state           = poll;
     if (results_read(call, poll)) report_next(call);
 }

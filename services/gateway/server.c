@@ -379,6 +379,7 @@ static void on_end(struct httpd_handle, const struct httpd_end *end, void *user,
                      call->route ? method_name(call->route->method) : "none", end->http_status,
                      end->duration_ms);
     api_call_gone(call);
+    if (end->why != HTTPD_SENT) api_call_unsent(call);
     api_call_unref(call);
 }
 

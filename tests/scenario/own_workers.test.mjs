@@ -1,7 +1,9 @@
 // Workers of a user's own: three languages without an SDK, leases that are lost, results in a poll.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { scenario } from './support/suite.mjs';
@@ -34,12 +36,14 @@ scenario('the example workers do the example workflow', { needs: NEEDS }, async 
   const programs = [['python3', [join(FOLDER, 'worker.py')]], ['node', [join(FOLDER, 'worker.mjs')]], [join(folder, 'worker'), []]];
   for (const [program, args] of programs) {
     const worker = spawn(program, args, { env: { ...process.env, TUTTI_URL: suite.url, TUTTI_API_KEY: suite.key }, stdio: 'inherit' });
+    const gone = once(worker, 'exit');
     try {
       const run = await suite.startRun('words', { text: 'one two three' });
       const ended = await suite.runEnds(run.id);
       assert.deepEqual(ended.output, { count: 3, text: 'ONE TWO THREE' }, program);
     } finally {
       worker.kill('SIGKILL');
+      await gone; // or the next job may be leased to it
     }
   }
 });
@@ -80,6 +84,28 @@ scenario('a job, its lease and its end', { needs: NEEDS, checkNeeds: false }, as
   assert.deepEqual((await suite.runEnds(run.id)).output, { done: true });
   await suite.api.refused('POST', `/v1/jobs/${again.id}/complete`, { lease_token: again.lease_token }, 409, 'lease_lost');
   await suite.api.refused('GET', `/v1/jobs/${again.id}`, undefined, 404, 'not_found');
+});
+
+// Its connection is closed before the job is there: whoever polls next has the job, not the lease's end.
+scenario('a poll whose worker has gone takes no job', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(work('gone'));
+  const body = JSON.stringify({ worker: 'gone', wait: '60s' });
+  const { hostname, port } = new URL(suite.url);
+  const socket = connect(port, hostname);
+  socket.write(`POST /v1/queues/gone/poll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${suite.key}\r\n` +
+    `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await suite.until('it waits', async () => {
+    const { items } = await suite.api.ok('GET', '/v1/workers');
+    return items.some((worker) => worker.name === 'default:gone');
+  });
+  socket.destroy();
+  await once(socket, 'close');
+  const run = await suite.startRun('gone', { n: 1 });
+  const job = await lease(suite, 'gone');
+  assert.equal(job.run, run.id);
+  assert.equal(job.attempt, 1);
+  await suite.api.ok('POST', `/v1/jobs/${job.id}/complete`, { lease_token: job.lease_token, output: 1 });
+  await suite.runEnds(run.id);
 });
 
 scenario('failures are tried again if the worker says so', { needs: NEEDS, checkNeeds: false }, async (suite) => {

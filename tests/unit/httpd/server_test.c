@@ -55,6 +55,26 @@ static void test_client_gone(void **state)
     fixture_stop(&f);
 }
 
+/* What hands something over is not sent to a client whose end the loop has not read yet. */
+static void test_hand_over(void **state)
+{
+    const struct httpd_response response = {
+        .http_status = 200, .body = str_from("yours"), .needs_client = true};
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, (struct httpd_options){});
+    for (size_t i = 1; i <= 2; i++) {
+        CLEANUP(client_close) struct client client = client_open(&f);
+        send_text(&f, &client, PARK);
+        wait_parked(&f, i);
+        if (i == 1) client_close(&client);
+        httpd_respond(f.httpd, f.parked, &response);
+        wait_end(&f, i, i == 1 ? HTTPD_CLIENT_GONE : HTTPD_SENT);
+    }
+    assert_int_equal(f.ends[0].bytes_out, 0);
+    fixture_stop(&f);
+}
+
 static void test_late(void **state)
 {
     (void)state;
@@ -307,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parked),         cmocka_unit_test(test_client_gone),
+        cmocka_unit_test(test_hand_over),
         cmocka_unit_test(test_late),           cmocka_unit_test(test_slow_head),
         cmocka_unit_test(test_slow_body),      cmocka_unit_test(test_idle),
         cmocka_unit_test(test_slow_reader),    cmocka_unit_test(test_large_answer),
