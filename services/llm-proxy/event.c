@@ -88,5 +88,10 @@ void llm_usage_merge(struct llm_usage *total, const struct llm_usage *more)
     replace(&total->output_tokens, more->output_tokens);
     replace(&total->cached_tokens, more->cached_tokens);
     replace(&total->cache_write_tokens, more->cache_write_tokens);
+    replace(&total->cache_write_1h_tokens, more->cache_write_1h_tokens);
     replace(&total->reasoning_tokens, more->reasoning_tokens);
+    replace(&total->input_audio_tokens, more->input_audio_tokens);
+    replace(&total->output_audio_tokens, more->output_audio_tokens);
+    replace(&total->cached_audio_tokens, more->cached_audio_tokens);
+    replace(&total->searches, more->searches);
 }

@@ -36,18 +36,24 @@ enum llm_finish { FINISH_STOP, FINISH_LENGTH, FINISH_TOOL_CALLS, FINISH_FILTER }
 
 enum llm_end { END_COMPLETE, END_CUT, END_CANCELLED, END_BUDGET };
 
-/** Counters of an upstream; -1: not said. */
+/** Counters of an upstream; -1: not said. Those that follow `output_tokens` are parts of it or of
+ * `input_tokens`, but for `searches`, which are charged by the piece. */
 struct llm_usage {
-    int64_t input_tokens;  /* cached ones included */
-    int64_t output_tokens; /* reasoning included */
-    int64_t cached_tokens;
-    int64_t cache_write_tokens;
+    int64_t input_tokens;          /* cached ones included, read or written */
+    int64_t output_tokens;         /* reasoning included */
+    int64_t cached_tokens;         /* read from the upstream's cache */
+    int64_t cache_write_tokens;    /* written to it, whatever the time to live */
+    int64_t cache_write_1h_tokens; /* of those: to live for an hour */
     int64_t reasoning_tokens;
+    int64_t input_audio_tokens; /* cached ones included */
+    int64_t output_audio_tokens;
+    int64_t cached_audio_tokens; /* of `cached_tokens` */
+    int64_t searches;            /* tools of the upstream that cost by the call */
 };
 
 static inline struct llm_usage llm_usage_unknown(void)
 {
-    return (struct llm_usage){-1, -1, -1, -1, -1};
+    return (struct llm_usage){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 }
 
 /** What kind of failure it is decides on retries, fallbacks, breakers and keys

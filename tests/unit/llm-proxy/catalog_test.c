@@ -94,17 +94,22 @@ struct cost {
     enum cost_kind kind;
 };
 
+#define USED(input, output, cached)                                                                \
+    {                                                                                              \
+        input, output, cached, -1, -1, -1, -1, -1, -1, -1                                          \
+    }
+
 /* clang-format off */
 static const struct cost costs[] = {
-    {"a million in and out",    "local/big", {1'000'000, 1'000'000, -1, -1, -1}, 2'250'000'000, COST_KIND_REPORTED},
-    {"one token, half up",      "local/big", {1, 0, -1, -1, -1}, 250, COST_KIND_REPORTED},
-    {"cached ones are cheaper", "local/big", {100, 0, 40, -1, -1}, 60 * 250 + 40 * 25, COST_KIND_REPORTED},
-    {"more cached than sent",   "local/big", {10, 0, 99, -1, -1}, 250, COST_KIND_REPORTED},
-    {"no counters",             "local/big", {-1, -1, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
-    {"no price",                "local/other", {5, 5, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
-    {"a sum that overflows",    "local/big", {INT64_MAX, INT64_MAX, -1, -1, -1}, 0, COST_KIND_UNKNOWN},
-    {"free",                    "home/x", {5, 5, -1, -1, -1}, 0, COST_KIND_FREE},
-    {"simulated",               "demo/any", {5, 5, -1, -1, -1}, 0, COST_KIND_SIMULATED},
+    {"a million in and out",    "local/big", USED(1'000'000, 1'000'000, -1), 2'250'000'000, COST_KIND_REPORTED},
+    {"one token, half up",      "local/big", USED(1, 0, -1), 250, COST_KIND_REPORTED},
+    {"cached ones are cheaper", "local/big", USED(100, 0, 40), 60 * 250 + 40 * 25, COST_KIND_REPORTED},
+    {"more cached than sent",   "local/big", USED(10, 0, 99), 250, COST_KIND_REPORTED},
+    {"no counters",             "local/big", USED(-1, -1, -1), 0, COST_KIND_UNKNOWN},
+    {"no price",                "local/other", USED(5, 5, -1), 0, COST_KIND_UNKNOWN},
+    {"a sum that overflows",    "local/big", USED(INT64_MAX, INT64_MAX, -1), 0, COST_KIND_UNKNOWN},
+    {"free",                    "home/x", USED(5, 5, -1), 0, COST_KIND_FREE},
+    {"simulated",               "demo/any", USED(5, 5, -1), 0, COST_KIND_SIMULATED},
 };
 /* clang-format on */
 
