@@ -137,7 +137,7 @@ void answer_take(const struct llm_event *event, void *context)
     }
 }
 
-/* --- as OpenAI's answer ------------------------------------------------------------------------
+/* --- as OpenAI's message ------------------------------------------------------------------------
  */
 
 void answer_print_tool_calls(const struct answer_choice *choice, struct json_writer *w)
@@ -180,66 +180,6 @@ void answer_print_message(const struct answer_choice *choice, struct json_writer
     if (choice->tool_call_count > 0) {
         json_member(w, "tool_calls");
         answer_print_tool_calls(choice, w);
-    }
-    json_end_object(w);
-}
-
-static int64_t or_zero(int64_t counter)
-{
-    return counter > 0 ? counter : 0;
-}
-
-static void print_usage(const struct llm_usage *usage, struct json_writer *w)
-{
-    int64_t input  = or_zero(usage->input_tokens);
-    int64_t output = or_zero(usage->output_tokens);
-    json_member(w, "usage");
-    json_begin_object(w);
-    json_put_int(w, "prompt_tokens", input);
-    json_put_int(w, "completion_tokens", output);
-    json_put_int(w, "total_tokens", input + output);
-    if (usage->cached_tokens >= 0) {
-        json_member(w, "prompt_tokens_details");
-        json_begin_object(w);
-        json_put_int(w, "cached_tokens", usage->cached_tokens);
-        json_end_object(w);
-    }
-    if (usage->reasoning_tokens >= 0) {
-        json_member(w, "completion_tokens_details");
-        json_begin_object(w);
-        json_put_int(w, "reasoning_tokens", usage->reasoning_tokens);
-        json_end_object(w);
-    }
-    json_end_object(w);
-}
-
-void answer_print_openai(const struct answer *answer, const struct answer_print *how,
-                         struct json_writer *w)
-{
-    json_begin_object(w);
-    json_put_text(w, "id", buf_str(&answer->id));
-    json_put_text(w, "object", str_from("chat.completion"));
-    json_put_int(w, "created", answer->created_us / 1'000'000);
-    json_put_text(w, "model", answer->model.len > 0 ? buf_str(&answer->model) : how->model);
-    json_member(w, "choices");
-    json_begin_array(w);
-    for (uint32_t i = 0; i < answer->choice_count; i++) {
-        json_begin_object(w);
-        json_put_int(w, "index", i);
-        json_member(w, "message");
-        answer_print_message(&answer->choices[i], w);
-        json_put_text(w, "finish_reason", str_from(llm_finish_name(answer->choices[i].finish)));
-        json_member(w, "logprobs");
-        json_write_null(w);
-        json_end_object(w);
-    }
-    json_end_array(w);
-    print_usage(&answer->usage, w);
-    if (how->is_simulated) {
-        json_member(w, "tutti");
-        json_begin_object(w);
-        json_put_bool(w, "simulated", true);
-        json_end_object(w);
     }
     json_end_object(w);
 }

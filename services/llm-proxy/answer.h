@@ -52,14 +52,6 @@ void answer_done(struct answer *answer);
 /** A sink: `context` is the answer. */
 void answer_take(const struct llm_event *event, void *context);
 
-/** What OpenAI's chat completions answer. `model` is the name the client asked for. */
-struct answer_print {
-    str model;
-    bool is_simulated;
-};
-void answer_print_openai(const struct answer *answer, const struct answer_print *how,
-                         struct json_writer *w);
-
 /** `message` of the first choice: {role, content, refusal?, tool_calls?}. */
 void answer_print_message(const struct answer_choice *choice, struct json_writer *w);
 

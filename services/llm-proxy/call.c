@@ -338,7 +338,12 @@ static void try_now(struct llm_call *call)
     call->tries++;
     call->target_tries++;
     if (is_late(call, 0)) {
-        fail_try(call, LLM_ERROR_TIMEOUT, "the deadline is over");
+        const struct llm_event event = {.kind  = LLM_ERROR,
+                                        .error = {.class   = LLM_ERROR_TIMEOUT,
+                                                  .timeout = TIMEOUT_TOTAL,
+                                                  .text    = str_from("the deadline is over")}};
+        answer_take(&event, &call->answer);
+        after_try(call);
         return;
     }
     if (provider->kind->is_simulated) {

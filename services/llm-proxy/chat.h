@@ -97,7 +97,9 @@ struct chat_request {
     bool wants_base64;
 
     bool is_stream;
-    json extra; /* the source, if it has members not known here (chat_member_is_known()) */
+    json stream_options; /* OpenAI's, as they came; JSON_INVALID: none */
+    bool wants_usage;    /* in the stream, as OpenAI's clients ask for it */
+    json extra;          /* the source, if it has members not known here (chat_member_is_known()) */
 };
 
 /**

@@ -381,6 +381,19 @@ static status request_new(json source, struct arena *arena, struct chat_request 
     return STATUS_OK;
 }
 
+static status read_stream(struct chat_request *request, json source, struct error *reterr)
+{
+    json stream  = json_get_text(source, "stream");
+    json options = json_get_text(source, "stream_options");
+    bool is_none = json_is(stream, JSON_INVALID) || json_is(stream, JSON_NULL);
+    if (!is_none && !json_is_bool(stream)) return invalid(reterr, "/stream", "true or false");
+    request->is_stream = json_is_truthy(stream);
+    if (!json_is(options, JSON_OBJECT)) return STATUS_OK;
+    request->stream_options = options;
+    request->wants_usage    = json_is_truthy(json_get_text(options, "include_usage"));
+    return STATUS_OK;
+}
+
 status chat_from_openai(json source, struct arena *arena, struct chat_request **ret_request,
                         struct error *reterr)
 {
@@ -389,8 +402,8 @@ status chat_from_openai(json source, struct arena *arena, struct chat_request **
     TRY(read_common(request, source, reterr));
     TRY(read_messages(request, json_get_text(source, "messages"), reterr));
     TRY(read_format(request, json_get_text(source, "response_format"), reterr));
-    request->is_stream = json_is_truthy(json_get_text(source, "stream"));
-    *ret_request       = request;
+    TRY(read_stream(request, source, reterr));
+    *ret_request = request;
     return STATUS_OK;
 }
 

@@ -193,6 +193,22 @@ static void print_sampling(struct json_writer *w, const struct chat_request *req
     json_end_array(w);
 }
 
+/* What an answer has cost is always asked for: somebody is to be charged. */
+static void print_stream(struct json_writer *w, const struct chat_request *request)
+{
+    if (!request->is_stream) return;
+    json_put_bool(w, "stream", true);
+    json_member(w, "stream_options");
+    json_begin_object(w);
+    for (size_t i = 0; i < json_count(request->stream_options); i++) {
+        if (str_is(json_key_at(request->stream_options, i), "include_usage")) continue;
+        json_member_str(w, json_key_at(request->stream_options, i));
+        json_write_value(w, json_value_at(request->stream_options, i));
+    }
+    json_put_bool(w, "include_usage", true);
+    json_end_object(w);
+}
+
 static void print_extra(struct json_writer *w, json source)
 {
     for (size_t i = 0; i < json_count(source); i++) {
@@ -212,6 +228,7 @@ bool chat_print_openai(const struct chat_request *request, str model, struct buf
     print_choice(&w, request);
     print_format(&w, request);
     print_sampling(&w, request);
+    print_stream(&w, request);
     if (json_is(request->extra, JSON_OBJECT)) print_extra(&w, request->extra);
     json_end_object(&w);
     return !out->is_full;

@@ -11,6 +11,7 @@ bool llm_event_is_meaningful(const struct llm_event *event)
     case LLM_VECTOR:
     case LLM_TOOL_START:
     case LLM_FINISH: return true;
+    case LLM_CHUNK:
     case LLM_START:
     case LLM_OPAQUE:
     case LLM_TOOL_ARGS:
@@ -62,6 +63,19 @@ const char *llm_end_name(enum llm_end end)
     case END_BUDGET: return "budget";
     }
     return "cut";
+}
+
+const char *llm_timeout_name(enum llm_timeout timeout)
+{
+    static const char *const names[TIMEOUT_COUNT] = {
+        [TIMEOUT_NONE]        = "timeout",
+        [TIMEOUT_CONNECT]     = "timeout_connect",
+        [TIMEOUT_FIRST_EVENT] = "timeout_first_event",
+        [TIMEOUT_IDLE]        = "timeout_idle",
+        [TIMEOUT_TOTAL]       = "timeout_total",
+    };
+    ASSERT(timeout < TIMEOUT_COUNT);
+    return names[timeout];
 }
 
 enum llm_error_class llm_error_class_of(uint32_t http_status)

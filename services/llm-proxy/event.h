@@ -8,16 +8,26 @@
  * Order: one `start`; then text, thinking, tool_start and tool_args as they come; `usage` any
  * number of times; one `finish` per choice; one `end`. An `error` takes the place of all that
  * follows but `end`.
+ *
+ * A `chunk` goes before the events that were made of it: one event of the upstream's stream as it
+ * came (`name`, and `chunk` parsed), or the body of a whole answer. An encoder of the same protocol
+ * hands chunks on, so that members nobody here knows survive, and needs the other events for what
+ * it changes only; all others skip them. Upstreams that are simulated make none.
  */
 #ifndef LLM_PROXY_EVENT_H
 #define LLM_PROXY_EVENT_H
 
 #include "base/str.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Whose wire format it is. */
+enum llm_protocol { PROTOCOL_NONE, PROTOCOL_OPENAI, PROTOCOL_ANTHROPIC, PROTOCOL_GEMINI };
+
 enum llm_event_kind {
+    LLM_CHUNK,      /* protocol, name, chunk: see below */
     LLM_START,      /* id, model, created */
     LLM_TEXT,       /* choice, part, bytes */
     LLM_REFUSAL,    /* choice, part, bytes */
@@ -73,11 +83,21 @@ enum llm_error_class {
     LLM_ERROR_CLASS_COUNT,
 };
 
+enum llm_timeout {
+    TIMEOUT_NONE,
+    TIMEOUT_CONNECT,     /* DNS, TCP, TLS */
+    TIMEOUT_FIRST_EVENT, /* until the first meaningful event (a whole answer: the first byte) */
+    TIMEOUT_IDLE,        /* without a byte, after that */
+    TIMEOUT_TOTAL,       /* also the caller's own deadline */
+    TIMEOUT_COUNT,
+};
+
 struct llm_error {
     enum llm_error_class class;
-    uint32_t http_status;   /* 0: there was no answer */
-    str type, code, text;   /* the upstream's own words */
-    int64_t retry_after_ms; /* 0: not said */
+    enum llm_timeout timeout; /* of LLM_ERROR_TIMEOUT */
+    uint32_t http_status;     /* 0: there was no answer */
+    str type, code, text;     /* the upstream's own words */
+    int64_t retry_after_ms;   /* 0: not said */
 };
 
 /** Views live until the sink returns. */
@@ -92,6 +112,8 @@ struct llm_event {
     enum llm_finish finish;
     enum llm_end end;
     struct llm_error error;
+    enum llm_protocol protocol;
+    json chunk;
 };
 
 /** Takes one event; may not wait. */
@@ -105,6 +127,9 @@ bool llm_event_is_meaningful(const struct llm_event *event);
 const char *llm_error_class_name(enum llm_error_class class);
 const char *llm_finish_name(enum llm_finish finish);
 const char *llm_end_name(enum llm_end end);
+
+/** "timeout_first_event"; static. */
+const char *llm_timeout_name(enum llm_timeout timeout);
 
 /** The class of an HTTP status of an upstream. */
 enum llm_error_class llm_error_class_of(uint32_t http_status);

@@ -2,12 +2,9 @@
 
 #include "base/assert.h"
 #include "base/money.h"
-#include "json/json_write.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define BUDGET_EXCEEDED "budget_exceeded"
 
 int llm_reply_http(const struct llm_error *error)
 {
@@ -45,29 +42,9 @@ const char *llm_reply_error_code(const struct llm_error *error)
 {
     int http = llm_reply_http(error);
     if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
-    return error->class == LLM_ERROR_BUDGET && http == 429 ? BUDGET_EXCEEDED : llm_reply_code(http);
-}
-
-/* Users of other gateways know what a spent budget is by its type. */
-static const char *type_of(int http, const char *code)
-{
-    if (strcmp(code, BUDGET_EXCEEDED) == 0) return code;
-    return http >= 500 ? "server_error" : "invalid_request_error";
-}
-
-void llm_reply_put_error(struct buf *out, int http, const char *code, str message)
-{
-    struct json_writer w = json_writer_init(out);
-    json_begin_object(&w);
-    json_member(&w, "error");
-    json_begin_object(&w);
-    json_put_text(&w, "message", message);
-    json_put_text(&w, "type", str_from(type_of(http, code)));
-    json_member(&w, "param");
-    json_write_null(&w);
-    json_put_text(&w, "code", str_from(code));
-    json_end_object(&w);
-    json_end_object(&w);
+    if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
+    return error->class == LLM_ERROR_BUDGET && http == 429 ? "budget_exceeded"
+                                                           : llm_reply_code(http);
 }
 
 static void add_header(struct llm_reply_head *head, const char *name, const char *value)

@@ -1,5 +1,4 @@
-/** llm_reply: how the outcome of a call looks to a client of OpenAI's API: status, headers, errors.
- */
+/** llm_reply: what all clients are told of the outcome of a call: status, code, headers. */
 #ifndef LLM_PROXY_LLM_REPLY_H
 #define LLM_PROXY_LLM_REPLY_H
 
@@ -13,9 +12,6 @@ enum { LLM_REPLY_HEADERS_MAX = 6, LLM_REPLY_NUMBER_MAX = 32 /* bytes */ };
 int llm_reply_http(const struct llm_error *error);
 const char *llm_reply_error_code(const struct llm_error *error);
 const char *llm_reply_code(int http);
-
-/** Appends the body of an error. */
-void llm_reply_put_error(struct buf *out, int http, const char *code, str message);
 
 /** Headers of an answer. Not to be copied; `cost` is owned. */
 struct llm_reply_head {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "llm-proxy/dialect.h"
 #include "llm-proxy/embed.h"
 #include "llm-proxy/llm_charge.h"
 #include "llm-proxy/llm_reply.h"
@@ -50,7 +51,7 @@ struct chat_call {
     const struct llm_route *route;
     int64_t deadline_ms;
     struct guard_fund fund;
-    bool is_embedding;
+    const struct dialect *dialect;
     struct llm_call *call;    /* of a chat */
     struct embed_call *embed; /* of embeddings */
     struct chat_call *next;   /* of the subscriber */
@@ -184,15 +185,11 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     int http                          = 200;
     guard_settle(chat->service->guard, &chat->fund, &outcome->usage);
     if (outcome->is_ok) {
-        const struct answer_print how = {.model        = chat->request->model,
-                                         .is_simulated = outcome->is_simulated};
-        struct json_writer w          = json_writer_init(&body);
-        if (chat->embed) embed_print_openai(outcome, chat->request, &w);
-        if (chat->call) answer_print_openai(outcome->answer, &how, &w);
+        chat->dialect->print_answer(outcome, chat->request, &body);
     } else {
-        http = llm_reply_http(&outcome->error);
-        llm_reply_put_error(&body, http, llm_reply_error_code(&outcome->error),
-                            outcome->error.text);
+        const struct dialect_error error = dialect_error_of(chat->dialect, &outcome->error);
+        chat->dialect->print_error(&error, &body);
+        http = error.http;
     }
     struct llm_reply_head head;
     llm_reply_fill_head(&head, outcome);
@@ -214,7 +211,7 @@ static void on_done(const struct llm_outcome *outcome, void *context)
 static void start(struct chat_call *chat)
 {
     struct pipeline *pipeline = chat->service->pipeline;
-    if (chat->is_embedding) {
+    if (chat->dialect == &dialect_openai_embeddings) {
         chat->embed =
             embed_start(pipeline, chat->request, chat->route, chat->deadline_ms, on_done, chat);
     } else {
@@ -246,7 +243,7 @@ static int begin(struct chat_call *chat, const Pb__LlmOpen *open, struct error *
 {
     Pb__ReserveBudgets asked = PB__RESERVE_BUDGETS__INIT;
     Pb__ModelPrice price     = PB__MODEL_PRICE__INIT;
-    llm_charge_fill(open, chat->body, chat->is_embedding, &asked);
+    llm_charge_fill(open, chat->body, chat->dialect == &dialect_openai_embeddings, &asked);
     if (!llm_charge_labels(open, chat->arena, &asked)) {
         (void)fail(reterr, STATUS_INVALID_ARGUMENT,
                    "Tutti-Labels: at most %d of KEY=VALUE, with commas between them",
@@ -288,8 +285,13 @@ static status carry(struct rpc_call *call, loop_post_fn *run, struct error *rete
 
 static void refuse(struct rpc_call *call, int http, const char *text)
 {
+    const Pb__LlmOpen *open           = call->request;
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    llm_reply_put_error(&body, http, llm_reply_code(http), str_from(text));
+    const struct dialect_error error  = {.http    = http,
+                                         .code    = llm_reply_code(http),
+                                         .class   = LLM_ERROR_REQUEST,
+                                         .message = str_from(text)};
+    dialect_of(open->operation)->print_error(&error, &body);
     Pb__LlmOpened *opened = call->response;
     Pb__LlmAnswer answer  = PB__LLM_ANSWER__INIT;
     answer.http_status    = (uint32_t)http;
@@ -298,28 +300,14 @@ static void refuse(struct rpc_call *call, int http, const char *text)
     rpc_reply(call, STATUS_OK, NULL);
 }
 
-static bool is_embedding(const Pb__LlmOpen *open)
-{
-    return open->operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS;
-}
-
-static status read_request(struct chat_call *chat, const Pb__LlmOpen *open, struct error *reterr)
-{
-    if (!is_embedding(open)) {
-        return chat_from_openai(chat->body, chat->arena, &chat->request, reterr);
-    }
-    TRY(embed_read(chat->body, chat->arena, &chat->request, reterr));
-    bool is_empty = chat->request->input_count == 0;
-    return is_empty ? fail(reterr, STATUS_INVALID_ARGUMENT, "/input: no text") : STATUS_OK;
-}
-
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
 static int admit(struct chat_call *chat, const Pb__LlmOpen *open, struct error *reterr)
 {
     str text                        = {.ptr = (const char *)open->body.data, .len = open->body.len};
     const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
     if (json_parse(text, &limits, &chat->body, NULL, reterr) != STATUS_OK) return 400;
-    if (read_request(chat, open, reterr) != STATUS_OK) return 400;
+    status code = chat->dialect->read(open, chat->body, chat->arena, &chat->request, reterr);
+    if (code != STATUS_OK) return code == STATUS_UNIMPLEMENTED ? 501 : 400;
     if (chat->request->is_stream) {
         (void)fail(reterr, STATUS_UNIMPLEMENTED,
                    "/stream: streaming is not there yet; leave it out");
@@ -362,7 +350,7 @@ static void on_open(void *context)
     }
     struct error error     = {};
     struct chat_call *chat = chat_call_new(service, subscriber);
-    chat->is_embedding     = is_embedding(open);
+    chat->dialect          = dialect_of(open->operation);
     chat->deadline_ms      = llm_deadline_ms(open->deadline_us);
     int http               = admit(chat, open, &error);
     if (http == 200) http = begin(chat, open, &error);
@@ -382,8 +370,7 @@ static status handle_open(struct rpc_call *call, struct error *reterr)
     if (open->subscriber.len != SUBSCRIBER_ID_SIZE) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "subscriber: %d bytes", SUBSCRIBER_ID_SIZE);
     }
-    bool is_chat = open->operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
-    if (!is_chat && !is_embedding(open)) {
+    if (!dialect_of(open->operation)) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "this llm-proxy does not know operation %d",
                     (int)open->operation);
     }

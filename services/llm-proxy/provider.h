@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "http/http.h"
 #include "llm-proxy/chat.h"
+#include "llm-proxy/decoder.h"
 #include "llm-proxy/event.h"
 
 #include <stdbool.h>
@@ -54,21 +55,33 @@ struct provider_kind {
     const char *name; /* "openai-compatible": `type` in the configuration */
     bool is_simulated;
 
+    /** How a streamed answer is read; NULL: it cannot stream. */
+    const struct decoder_kind *stream;
+
     /**
-     * Writes `request` for `model` as HTTP. All of `ret_http` lives as long as `arena`. `key` is
-     * NULL for a provider without keys. INVALID_ARGUMENT: the provider cannot express it.
+     * Writes `request` for `model` as HTTP; a streamed answer is asked for if `request->is_stream`,
+     * and then usage too, whether the client wants it or not. All of `ret_http` lives as long as
+     * `arena`. `key` is NULL for a provider without keys. INVALID_ARGUMENT: the provider cannot
+     * express it.
      */
     status (*encode)(const struct provider *provider, const struct provider_key *key,
                      const struct chat_request *request, str model, struct arena *arena,
                      struct http_request *ret_http, struct error *reterr);
 
-    /** Turns a whole answer into events, LLM_END included. What is no answer of this protocol
-     * becomes an error event. */
+    /** Turns a whole answer into events, LLM_CHUNK of the body first, LLM_END last. What is no
+     * answer of this protocol becomes an error event. Also asked, of a call that wanted a stream,
+     * for every answer that is none: another status than 200, another type, no answer at all. */
     void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
 };
 
 extern const struct provider_kind provider_compatible;
 extern const struct provider_kind provider_simulated;
+
+/** What a transfer that gave no whole answer means: `result->code` is not OK. The text is its. */
+struct llm_error provider_transfer_error(const struct http_result *result);
+
+/** How long an upstream asks to be left alone: retry-after-ms, else retry-after; 0: it does not. */
+int64_t provider_retry_after_ms(const struct http_answer *answer);
 
 /** The kind of that name, or NULL. */
 const struct provider_kind *provider_kind_of(str name);

@@ -11,12 +11,11 @@
 #include <strings.h>
 
 enum {
-    BODY_MAX           = 32 << 20, /* bytes sent */
-    ANSWER_MAX         = 64 << 20, /* bytes received */
-    HEADERS_MAX        = 4,
-    ANSWER_DEPTH_MAX   = 64,
-    ANSWER_VALUES_MAX  = 1'000'000,
-    RETRY_AFTER_MS_MAX = 86'400'000,
+    BODY_MAX          = 32 << 20, /* bytes sent */
+    ANSWER_MAX        = 64 << 20, /* bytes received */
+    HEADERS_MAX       = 4,
+    ANSWER_DEPTH_MAX  = 64,
+    ANSWER_VALUES_MAX = 1'000'000,
 };
 
 /* --- request -----------------------------------------------------------------------------------
@@ -87,17 +86,20 @@ static int64_t count_of(json object, const char *key)
     return json_to_int(json_get_text(object, key), &value) ? value : -1;
 }
 
+static void send_failure(struct llm_error failure, llm_sink *sink, void *context)
+{
+    const struct llm_event error = {.kind = LLM_ERROR, .error = failure};
+    const struct llm_event end   = {.kind = LLM_END, .end = END_CUT};
+    sink(&error, context);
+    sink(&end, context);
+}
+
 static void send_error(enum llm_error_class class, uint32_t http_status, str text,
                        int64_t retry_after_ms, llm_sink *sink, void *context)
 {
-    const struct llm_event error = {.kind  = LLM_ERROR,
-                                    .error = {.class          = class,
-                                              .http_status    = http_status,
-                                              .text           = text,
-                                              .retry_after_ms = retry_after_ms}};
-    sink(&error, context);
-    const struct llm_event end = {.kind = LLM_END, .end = END_CUT};
-    sink(&end, context);
+    const struct llm_error failure = {
+        .class = class, .http_status = http_status, .text = text, .retry_after_ms = retry_after_ms};
+    send_failure(failure, sink, context);
 }
 
 static void send_tool_calls(json calls, uint32_t choice, llm_sink *sink, void *context)
@@ -231,31 +233,6 @@ static void send_embeddings(json body, llm_sink *sink, void *context)
 /* --- errors ------------------------------------------------------------------------------------
  */
 
-static int64_t parse_number(str text)
-{
-    int64_t value = 0;
-    size_t i      = 0;
-    for (; i < text.len && i < 9 && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
-        value = value * 10 + (text.ptr[i] - '0');
-    }
-    return i > 0 ? value : -1;
-}
-
-/* retry-after-ms wins, since it is the finer one. A date is not worth reading: seconds are what
- * these services send. */
-static int64_t retry_after_of(const struct http_answer *answer)
-{
-    str value  = {};
-    int64_t ms = -1;
-    if (http_answer_header(answer, "retry-after-ms", &value)) ms = parse_number(value);
-    if (ms < 0 && http_answer_header(answer, "retry-after", &value)) {
-        ms = parse_number(value);
-        if (ms > 0) ms *= 1000;
-    }
-    if (ms < 0) return 0;
-    return ms < RETRY_AFTER_MS_MAX ? ms : RETRY_AFTER_MS_MAX;
-}
-
 /* A spent account does not come back by waiting. */
 static bool is_quota(json error)
 {
@@ -279,28 +256,13 @@ static void send_http_error(const struct http_result *result, json body, llm_sin
     if (class == LLM_ERROR_RATE_LIMITED && is_quota(error)) class = LLM_ERROR_QUOTA;
     str text = text_of(error, "message");
     if (text.len == 0) text = str_from("the upstream gave no reason");
-    send_error(class, http, text, retry_after_of(&result->answer), sink, context);
-}
-
-static enum llm_error_class class_of_failure(enum http_failure failure)
-{
-    switch (failure) {
-    case HTTP_TIMEOUT_CONNECT:
-    case HTTP_TIMEOUT_FIRST_BYTE:
-    case HTTP_TIMEOUT_IDLE:
-    case HTTP_TIMEOUT_TOTAL: return LLM_ERROR_TIMEOUT;
-    case HTTP_REFUSED:
-    case HTTP_TOO_LARGE:
-    case HTTP_REDIRECTS: return LLM_ERROR_REQUEST; /* the same again would be the same */
-    default: return LLM_ERROR_CONNECT;
-    }
+    send_error(class, http, text, provider_retry_after_ms(&result->answer), sink, context);
 }
 
 static void decode(const struct http_result *result, llm_sink *sink, void *context)
 {
     if (result->code != STATUS_OK) {
-        send_error(class_of_failure(result->failure), 0, str_from(result->error.text), 0, sink,
-                   context);
+        send_failure(provider_transfer_error(result), sink, context);
         return;
     }
     const struct json_limits limits = {.depth_max            = ANSWER_DEPTH_MAX,

@@ -1,0 +1,140 @@
+/* OpenAI's chat completions and embeddings, as clients speak them: openai/openai-openapi,
+ * openapi.json 2.3.0. */
+#include "llm-proxy/dialects/openai.h"
+
+#include "llm-proxy/embed.h"
+
+#include <string.h>
+
+static int64_t or_zero(int64_t counter)
+{
+    return counter > 0 ? counter : 0;
+}
+
+void openai_put_usage(struct json_writer *w, const struct llm_usage *usage)
+{
+    int64_t input  = or_zero(usage->input_tokens);
+    int64_t output = or_zero(usage->output_tokens);
+    json_member(w, "usage");
+    json_begin_object(w);
+    json_put_int(w, "prompt_tokens", input);
+    json_put_int(w, "completion_tokens", output);
+    json_put_int(w, "total_tokens", input + output);
+    if (usage->cached_tokens >= 0) {
+        json_member(w, "prompt_tokens_details");
+        json_begin_object(w);
+        json_put_int(w, "cached_tokens", usage->cached_tokens);
+        json_end_object(w);
+    }
+    if (usage->reasoning_tokens >= 0) {
+        json_member(w, "completion_tokens_details");
+        json_begin_object(w);
+        json_put_int(w, "reasoning_tokens", usage->reasoning_tokens);
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
+void openai_put_simulated(struct json_writer *w)
+{
+    json_member(w, "tutti");
+    json_begin_object(w);
+    json_put_bool(w, "simulated", true);
+    json_end_object(w);
+}
+
+static void print_choice(struct json_writer *w, const struct answer_choice *choice, uint32_t index)
+{
+    json_begin_object(w);
+    json_put_int(w, "index", index);
+    json_member(w, "message");
+    answer_print_message(choice, w);
+    json_put_text(w, "finish_reason", str_from(llm_finish_name(choice->finish)));
+    json_member(w, "logprobs");
+    json_write_null(w);
+    json_end_object(w);
+}
+
+static void print_answer(const struct llm_outcome *outcome, const struct chat_request *request,
+                         struct buf *out)
+{
+    const struct answer *answer = outcome->answer;
+    struct json_writer w        = json_writer_init(out);
+    json_begin_object(&w);
+    json_put_text(&w, "id", buf_str(&answer->id));
+    json_put_text(&w, "object", str_from("chat.completion"));
+    json_put_int(&w, "created", answer->created_us / 1'000'000);
+    json_put_text(&w, "model", answer->model.len > 0 ? buf_str(&answer->model) : request->model);
+    json_member(&w, "choices");
+    json_begin_array(&w);
+    for (uint32_t i = 0; i < answer->choice_count; i++) print_choice(&w, &answer->choices[i], i);
+    json_end_array(&w);
+    openai_put_usage(&w, &answer->usage);
+    if (outcome->is_simulated) openai_put_simulated(&w);
+    json_end_object(&w);
+}
+
+static void print_vectors(const struct llm_outcome *outcome, const struct chat_request *request,
+                          struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    embed_print_openai(outcome, request, &w);
+}
+
+/* Users of other gateways know what a spent budget is by its type. */
+static const char *type_of(int http, const char *code)
+{
+    if (strcmp(code, "budget_exceeded") == 0) return code;
+    return http >= 500 ? "server_error" : "invalid_request_error";
+}
+
+void openai_print_error(const struct dialect_error *error, struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    json_begin_object(&w);
+    json_member(&w, "error");
+    json_begin_object(&w);
+    json_put_text(&w, "message", error->message);
+    json_put_text(&w, "type", str_from(type_of(error->http, error->code)));
+    json_member(&w, "param");
+    json_write_null(&w);
+    json_put_text(&w, "code", str_from(error->code));
+    json_end_object(&w);
+    json_end_object(&w);
+}
+
+static status read_chat(const Pb__LlmOpen *, json body, struct arena *arena,
+                        struct chat_request **ret_request, struct error *reterr)
+{
+    return chat_from_openai(body, arena, ret_request, reterr);
+}
+
+static status read_inputs(const Pb__LlmOpen *, json body, struct arena *arena,
+                          struct chat_request **ret_request, struct error *reterr)
+{
+    TRY(embed_read(body, arena, ret_request, reterr));
+    bool is_empty = (*ret_request)->input_count == 0;
+    return is_empty ? fail(reterr, STATUS_INVALID_ARGUMENT, "/input: no text") : STATUS_OK;
+}
+
+const struct dialect dialect_openai_chat = {
+    .name         = "openai",
+    .protocol     = PROTOCOL_OPENAI,
+    .read         = read_chat,
+    .print_answer = print_answer,
+    .print_error  = openai_print_error,
+    .stream_type  = "text/event-stream; charset=utf-8",
+    .stream_new   = openai_stream_new,
+    .stream_event = openai_stream_event,
+    .stream_end   = openai_stream_end,
+    .stream_fail  = openai_stream_fail,
+    .stream_free  = openai_stream_free,
+};
+
+const struct dialect dialect_openai_embeddings = {
+    .name         = "openai-embeddings",
+    .protocol     = PROTOCOL_OPENAI,
+    .read         = read_inputs,
+    .print_answer = print_vectors,
+    .print_error  = openai_print_error,
+};
