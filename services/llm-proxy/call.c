@@ -162,6 +162,7 @@ static void finish(struct llm_call *call, const struct llm_error *error)
                .answer       = error ? NULL : &call->answer,
                .is_simulated = target->provider->kind->is_simulated,
                .tries        = call->tries,
+               .losses       = &call->losses,
                .provider     = target->provider->name,
                .model        = target->model,
                .duration_ms  = loop_now_ms(call->pipeline->options.loop) - call->started_ms,
@@ -297,9 +298,11 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     struct http_request http          = {};
     struct error error                = {};
     call->arena                       = arena_new(TRY_ARENA_MAX);
+    call->losses                      = (struct losses){.arena = call->request->arena};
     ASSERT(call->arena);
-    status code        = target->provider->kind->encode(target->provider, key, call->request,
-                                                        target->model, call->arena, &http, &error);
+    status code =
+        target->provider->kind->encode(target->provider, key, call->request, target->model,
+                                       call->arena, &call->losses, &http, &error);
     http.timeouts      = call->route->timeouts;
     http.allow_private = true; /* base URLs come from the configuration, never from a request */
     bound_by_deadline(call, &http.timeouts);

@@ -41,9 +41,10 @@ struct llm_outcome {
     struct llm_error error;      /* else; of the last try */
     bool is_simulated;
     uint32_t tries;
-    const char *provider; /* of the last try; "" if there was none */
-    str model;            /* likewise */
-    Pb__Usage usage;      /* of the answer */
+    const char *provider;        /* of the last try; "" if there was none */
+    str model;                   /* likewise */
+    const struct losses *losses; /* what the last try could not carry to its upstream */
+    Pb__Usage usage;             /* of the answer */
     int64_t duration_ms;
 };
 

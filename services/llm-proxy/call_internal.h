@@ -36,6 +36,7 @@ struct llm_call {
     struct arena *arena;    /* of the try */
     struct http_call *http; /* of the try */
     struct answer answer;
+    struct losses losses;   /* of the try */
     struct guard_pass pass; /* of the try */
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */

@@ -129,13 +129,24 @@ static void read_key(struct reader *reader, const struct place *place, json valu
     provider->key_count++;
 }
 
-static void read_compatible(struct reader *reader, const struct place *place, json value,
-                            struct provider *provider)
+static void read_version(struct reader *reader, const struct place *place, json value,
+                         struct provider *provider)
+{
+    const char *version = text_member(reader, place, value, "version");
+    if (!version || strcmp(version, "auto") == 0) return;
+    provider->version = version;
+    if (provider->kind->protocol == PROTOCOL_ANTHROPIC) return;
+    found(reader, place, "version", "", "only providers of type anthropic have a `version`");
+}
+
+static void read_real(struct reader *reader, const struct place *place, json value,
+                      struct provider *provider)
 {
     const char *url = text_member(reader, place, value, "base_url");
+    if (!url) url = provider->kind->default_base_url;
     if (!url) {
         found(reader, place, NULL, "base_url: \"http://127.0.0.1:8000/v1\"",
-              "an openai-compatible provider needs `base_url`");
+              "an %s provider needs `base_url`", provider->kind->name);
         return;
     }
     size_t length = strlen(url);
@@ -149,7 +160,8 @@ static void read_compatible(struct reader *reader, const struct place *place, js
     }
     if (!parts.is_https) provider->plain_host = keep(reader, parts.host);
     provider->key_header = text_member(reader, place, value, "key_header");
-    json keys            = json_get_text(value, "keys");
+    read_version(reader, place, value, provider);
+    json keys = json_get_text(value, "keys");
     for (size_t i = 0; json_is(keys, JSON_ARRAY) && i < json_count(keys); i++) {
         read_key(reader, place, json_at(keys, i), provider);
     }
@@ -177,8 +189,8 @@ static void read_simulated(struct reader *reader, const struct place *place, jso
 static void read_provider(struct reader *reader, str name, json value)
 {
     static const char *const members[] = {
-        "type",   "base_url",    "key_header",        "keys",       "price",    "flavor", "seed",
-        "jitter", "first_event", "tokens_per_second", "fail_every", "cut_after"};
+        "type",   "base_url",    "key_header",        "keys",       "price",     "flavor", "seed",
+        "jitter", "first_event", "tokens_per_second", "fail_every", "cut_after", "version"};
     CLEANUP(place_done) struct place place = place_of("/llm/providers", name);
     struct catalog *catalog                = reader->catalog;
     if (catalog->provider_count == CATALOG_PROVIDERS_MAX || name.len > PROVIDER_NAME_MAX) {
@@ -190,7 +202,7 @@ static void read_provider(struct reader *reader, str name, json value)
     const char *type                 = text_member(reader, &place, value, "type");
     const struct provider_kind *kind = provider_kind_of(str_from(type ? type : ""));
     if (!kind) {
-        found(reader, &place, "type", "openai-compatible or simulated",
+        found(reader, &place, "type", "openai, anthropic, gemini, openai-compatible or simulated",
               "`%s` is no type of provider that is there yet", type ? type : "");
         return;
     }
@@ -199,7 +211,7 @@ static void read_provider(struct reader *reader, str name, json value)
     if (kind->is_simulated) {
         read_simulated(reader, &place, value, provider);
     } else {
-        read_compatible(reader, &place, value, provider);
+        read_real(reader, &place, value, provider);
     }
 }
 

@@ -1,10 +1,13 @@
 /**
  * chat: a request to a chat model, in one form for all protocols.
  *
- * Decoders of client protocols and of `llm.chat` jobs make it, encoders of upstream protocols read
- * it. Members this model does not know are kept in `extra`, as they came.
+ * Readers of client protocols and of `llm.chat` jobs make it, printers of upstream protocols read
+ * it. The body as it came is kept too (`source`): an upstream that speaks the client's protocol is
+ * sent that, with another `model`, so nothing is lost that this model does not know. Between two
+ * protocols a printer says what it could not carry (loss.h).
  *
- * Everything lives as long as the request's arena and the JSON value it was read from (`source`).
+ * Everything lives as long as the request's arena and the JSON value it was read from; what a
+ * reader had to make anew (`converted`) until chat_request_done().
  */
 #ifndef LLM_PROXY_CHAT_H
 #define LLM_PROXY_CHAT_H
@@ -12,6 +15,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/status.h"
+#include "llm-proxy/event.h"
+#include "llm-proxy/loss.h"
 #include "json/json.h"
 
 #include <stdbool.h>
@@ -35,7 +40,9 @@ enum chat_part_kind {
     PART_FILE,        /* url, or data and media_type; name */
     PART_TOOL_CALL,   /* id, name, text = arguments as JSON text */
     PART_TOOL_RESULT, /* id, text */
-    PART_THINKING,    /* text */
+    PART_THINKING,    /* text, signature */
+    PART_SEALED,      /* data: thinking that only its upstream can read */
+    PART_FOREIGN,     /* raw: what only its own protocol has; name = its type */
 };
 
 struct chat_part {
@@ -43,21 +50,38 @@ struct chat_part {
     str text;
     str id, name;
     str url, data, media_type;
-    bool is_error; /* of a tool result */
-    json raw;      /* the part as it came, for members not known here; JSON_INVALID: none */
+    str signature;     /* of thinking or a tool call: the upstream knows its own words by it */
+    json cache;        /* a cache marker ({type: ephemeral, ttl}), or JSON_INVALID */
+    uint32_t position; /* in the client's list of parts, or of tool calls */
+    bool is_error;     /* of a tool result */
+    json raw; /* the part as it came, in the words of the request's protocol, or JSON_INVALID */
 };
 
+/* A message of ROLE_TOOL is one tool's result: at least one part, each with the call's id; images
+ * and files may stand among the texts. */
 struct chat_message {
     enum chat_role role;
     str name;
     struct chat_part *parts;
     uint32_t part_count;
+    const char *path; /* JSON pointer in the client's body; NULL: none */
 };
 
 struct chat_tool {
     str name, description;
     json schema; /* JSON Schema of the arguments; JSON_INVALID: none */
     bool is_strict;
+    const char *path; /* JSON pointer in the client's body; NULL: none */
+    json cache;       /* as of a part */
+    bool is_foreign;  /* runs at the upstream: `raw` says which, in the request's protocol */
+    json raw;
+};
+
+enum chat_thinking {
+    THINKING_UNSET,
+    THINKING_OFF,
+    THINKING_BUDGET, /* `thinking_budget` tokens */
+    THINKING_AUTO,   /* as much as the model likes */
 };
 
 enum chat_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_FUNCTION };
@@ -65,14 +89,19 @@ enum chat_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOI
 enum chat_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
 
 struct chat_request {
-    struct arena *arena; /* borrowed */
+    struct arena *arena;        /* borrowed */
+    enum llm_protocol protocol; /* whose words it was made of; jobs use OpenAI's */
+    json source;    /* the body as it came in `protocol`; JSON_INVALID: a job's, printed anew */
+    json converted; /* an array that owns what the reader made anew, or JSON_INVALID */
     str model;
     struct chat_message *messages;
     uint32_t message_count;
     struct chat_tool *tools;
     uint32_t tool_count;
     enum chat_choice choice;
-    str choice_name;     /* CHOICE_FUNCTION */
+    str choice_name; /* CHOICE_FUNCTION */
+    str *allowed;    /* names of the tools that may be called; NULL: all of them */
+    uint32_t allowed_count;
     json parallel_tools; /* true, false or JSON_INVALID */
 
     json temperature, top_p, top_k; /* numbers or JSON_INVALID */
@@ -81,8 +110,13 @@ struct chat_request {
     uint32_t stop_count;
     int64_t count; /* n; 0: not given */
     json seed;     /* number or JSON_INVALID */
-    str effort;    /* reasoning effort; empty: not given */
+    str effort;    /* reasoning effort in OpenAI's words; empty: not given */
+    enum chat_thinking thinking;
+    int64_t thinking_budget; /* tokens */
+    bool shows_thoughts;     /* the client asked to see them */
     str user;
+    str version; /* of the protocol, as the client's header names it; empty: not given */
+    str betas;   /* likewise */
 
     enum chat_format format;
     str schema_name;
@@ -116,10 +150,20 @@ status chat_from_openai(json source, struct arena *arena, struct chat_request **
 status chat_from_job(json arguments, struct arena *arena, struct chat_request **ret_request,
                      struct error *reterr);
 
+/** Frees what the reader has made anew; not the request, which is its arena's. NULL is fine. */
+void chat_request_done(struct chat_request *request);
+
 /** Says whether a member of a request is one that this model holds; the others are `extra`. */
 bool chat_member_is_known(str key);
 
-/** The request as the body of OpenAI's chat completions, with `model` in place of its own. */
-bool chat_print_openai(const struct chat_request *request, str model, struct buf *out);
+/** OpenAI itself wants `max_completion_tokens`; those that imitate it know `max_tokens` all. */
+enum chat_flavor { FLAVOR_COMPATIBLE, FLAVOR_OPENAI };
+
+/**
+ * The request as the body of OpenAI's chat completions, with `model` in place of its own. What it
+ * could not carry is added to `losses`, which may be NULL. False: `out` is full.
+ */
+bool chat_print_openai(const struct chat_request *request, str model, enum chat_flavor flavor,
+                       struct losses *losses, struct buf *out);
 
 #endif

@@ -6,29 +6,10 @@
 
 #include "base/assert.h"
 #include "base/attr.h"
+#include "llm-proxy/chat_read.h"
+#include "llm-proxy/wire.h"
 
 #include <string.h>
-
-static status invalid(struct error *reterr, const char *pointer, const char *expected)
-{
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: %s", pointer, expected);
-}
-
-static void *allocate(struct chat_request *request, size_t count, size_t size)
-{
-    return count > SIZE_MAX / size ? NULL : arena_alloc(request->arena, count * size);
-}
-
-static status no_memory(struct error *reterr)
-{
-    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-}
-
-static str text_or_empty(json object, const char *key)
-{
-    json value = json_get_text(object, key);
-    return json_is(value, JSON_TEXT) ? json_str(value) : (str){};
-}
 
 /* --- messages ----------------------------------------------------------------------------------
  */
@@ -51,52 +32,36 @@ static bool read_role(str name, enum chat_role *ret_role)
     return false;
 }
 
-/* "data:image/png;base64,AAAA" becomes media type and data; any other URL stays one. */
-static void split_data_url(str url, struct chat_part *part)
-{
-    str prefix = str_from("data:");
-    if (!str_starts_with(url, prefix)) {
-        part->url = url;
-        return;
-    }
-    const char *comma = memchr(url.ptr, ',', url.len);
-    size_t at         = comma ? (size_t)(comma - url.ptr) : url.len;
-    str head          = str_slice(url, prefix.len, at);
-    const char *semi  = head.len > 0 ? memchr(head.ptr, ';', head.len) : NULL;
-    part->media_type  = str_slice(head, 0, semi ? (size_t)(semi - head.ptr) : head.len);
-    part->data        = str_slice(url, at + 1, url.len);
-}
-
 static status read_part(json value, const char *pointer, struct chat_part *ret_part,
                         struct error *reterr)
 {
-    str type               = text_or_empty(value, "type");
+    str type               = wire_text(value, "type");
     struct chat_part *part = ret_part;
     part->raw              = value;
     if (str_is(type, "text")) {
         part->kind = PART_TEXT;
-        part->text = text_or_empty(value, "text");
+        part->text = wire_text(value, "text");
     } else if (str_is(type, "refusal")) {
         part->kind = PART_REFUSAL;
-        part->text = text_or_empty(value, "refusal");
+        part->text = wire_text(value, "refusal");
     } else if (str_is(type, "image_url")) {
         part->kind = PART_IMAGE;
-        split_data_url(text_or_empty(json_get_text(value, "image_url"), "url"), part);
+        chat_split_data_url(wire_text(json_get_text(value, "image_url"), "url"), part);
     } else if (str_is(type, "input_audio")) {
         json audio       = json_get_text(value, "input_audio");
         part->kind       = PART_AUDIO;
-        part->data       = text_or_empty(audio, "data");
-        part->media_type = text_or_empty(audio, "format");
+        part->data       = wire_text(audio, "data");
+        part->media_type = wire_text(audio, "format");
     } else if (str_is(type, "file")) {
         json file  = json_get_text(value, "file");
         part->kind = PART_FILE;
-        part->id   = text_or_empty(file, "file_id");
-        part->name = text_or_empty(file, "filename");
-        split_data_url(text_or_empty(file, "file_data"), part);
+        part->id   = wire_text(file, "file_id");
+        part->name = wire_text(file, "filename");
+        chat_split_data_url(wire_text(file, "file_data"), part);
     } else {
-        return invalid(reterr, pointer,
-                       "a part needs a known `type`: text, image_url, "
-                       "input_audio, file or refusal");
+        return chat_invalid(reterr, pointer,
+                            "a part needs a known `type`: text, image_url, "
+                            "input_audio, file or refusal");
     }
     return STATUS_OK;
 }
@@ -105,9 +70,9 @@ static status read_content(struct chat_request *request, json content, const cha
                            struct chat_message *message, size_t spare, struct error *reterr)
 {
     size_t count = json_is(content, JSON_ARRAY) ? json_count(content) : 1;
-    if (count > CHAT_PARTS_MAX) return invalid(reterr, pointer, "too many parts");
-    message->parts = allocate(request, count + spare, sizeof *message->parts);
-    if (!message->parts) return no_memory(reterr);
+    if (count > CHAT_PARTS_MAX) return chat_invalid(reterr, pointer, "too many parts");
+    message->parts = chat_allocate(request, count + spare + 1, sizeof *message->parts);
+    if (!message->parts) return chat_no_memory(reterr);
 
     if (json_is(content, JSON_TEXT)) {
         message->parts[message->part_count++] =
@@ -116,14 +81,15 @@ static status read_content(struct chat_request *request, json content, const cha
     }
     if (json_is(content, JSON_ARRAY)) {
         for (size_t i = 0; i < count; i++) {
-            TRY(read_part(json_at(content, i), pointer, &message->parts[message->part_count],
-                          reterr));
+            struct chat_part *part = &message->parts[message->part_count];
+            part->position         = (uint32_t)i;
+            TRY(read_part(json_at(content, i), pointer, part, reterr));
             message->part_count++;
         }
         return STATUS_OK;
     }
     if (json_is(content, JSON_NULL) || json_is(content, JSON_INVALID)) return STATUS_OK;
-    return invalid(reterr, pointer, "`content` is a text or a list of parts");
+    return chat_invalid(reterr, pointer, "`content` is a text or a list of parts");
 }
 
 static status read_tool_calls(json calls, const char *pointer, struct chat_message *message,
@@ -133,39 +99,45 @@ static status read_tool_calls(json calls, const char *pointer, struct chat_messa
         json call     = json_at(calls, i);
         json function = json_get_text(call, "function");
         if (!json_is(function, JSON_OBJECT)) {
-            return invalid(reterr, pointer, "a tool call needs `function`");
+            return chat_invalid(reterr, pointer, "a tool call needs `function`");
         }
         message->parts[message->part_count++] = (struct chat_part){
-            .kind = PART_TOOL_CALL,
-            .id   = text_or_empty(call, "id"),
-            .name = text_or_empty(function, "name"),
-            .text = text_or_empty(function, "arguments"),
+            .kind     = PART_TOOL_CALL,
+            .id       = wire_text(call, "id"),
+            .name     = wire_text(function, "name"),
+            .text     = wire_text(function, "arguments"),
+            .position = (uint32_t)i,
         };
     }
     return STATUS_OK;
 }
 
-/* A tool's answer is one part: its texts joined are the result. */
+/* Its texts joined are the result; a tool may say nothing. */
 static void become_tool_result(json value, struct chat_message *message)
 {
-    str id = text_or_empty(value, "tool_call_id");
+    str id = wire_text(value, "tool_call_id");
+    if (message->part_count == 0) message->part_count = 1; /* there is room, see read_content() */
     for (uint32_t i = 0; i < message->part_count; i++) {
-        message->parts[i].kind = PART_TOOL_RESULT;
-        message->parts[i].id   = id;
+        struct chat_part *part = &message->parts[i];
+        if (part->kind == PART_TEXT) part->kind = PART_TOOL_RESULT;
+        part->id = id;
     }
 }
 
 static status read_message(struct chat_request *request, json value, const char *pointer,
                            struct chat_message *message, struct error *reterr)
 {
-    if (!json_is(value, JSON_OBJECT)) return invalid(reterr, pointer, "a message is an object");
-    if (!read_role(text_or_empty(value, "role"), &message->role)) {
-        return invalid(reterr, pointer, "`role` is system, developer, user, assistant or tool");
+    if (!json_is(value, JSON_OBJECT))
+        return chat_invalid(reterr, pointer, "a message is an object");
+    if (!read_role(wire_text(value, "role"), &message->role)) {
+        return chat_invalid(reterr, pointer,
+                            "`role` is system, developer, user, assistant or tool");
     }
-    message->name = text_or_empty(value, "name");
+    message->path = pointer;
+    message->name = wire_text(value, "name");
     json calls    = json_get_text(value, "tool_calls");
     size_t spare  = json_is(calls, JSON_ARRAY) ? json_count(calls) : 0;
-    if (spare > CHAT_PARTS_MAX) return invalid(reterr, pointer, "too many tool calls");
+    if (spare > CHAT_PARTS_MAX) return chat_invalid(reterr, pointer, "too many tool calls");
     TRY(read_content(request, json_get_text(value, "content"), pointer, message, spare, reterr));
     if (spare > 0) TRY(read_tool_calls(calls, pointer, message, reterr));
     if (message->role == ROLE_TOOL) become_tool_result(value, message);
@@ -176,13 +148,13 @@ static status read_messages(struct chat_request *request, json messages, struct 
 {
     size_t count = json_count(messages);
     if (!json_is(messages, JSON_ARRAY) || count == 0 || count > CHAT_MESSAGES_MAX) {
-        return invalid(reterr, "/messages", "a list of at least one message is required");
+        return chat_invalid(reterr, "/messages", "a list of at least one message is required");
     }
-    request->messages = allocate(request, count, sizeof *request->messages);
-    if (!request->messages) return no_memory(reterr);
+    request->messages = chat_allocate(request, count, sizeof *request->messages);
+    if (!request->messages) return chat_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         const char *pointer = arena_printf(request->arena, "/messages/%zu", i);
-        if (!pointer) return no_memory(reterr);
+        if (!pointer) return chat_no_memory(reterr);
         TRY(read_message(request, json_at(messages, i), pointer, &request->messages[i], reterr));
         request->message_count++;
     }
@@ -197,20 +169,63 @@ static status read_tools(struct chat_request *request, json tools, struct error 
     if (json_is(tools, JSON_INVALID) || json_is(tools, JSON_NULL)) return STATUS_OK;
     size_t count = json_count(tools);
     if (!json_is(tools, JSON_ARRAY) || count > CHAT_TOOLS_MAX) {
-        return invalid(reterr, "/tools", "a list of at most 128 tools");
+        return chat_invalid(reterr, "/tools", "a list of at most 128 tools");
     }
-    request->tools = allocate(request, count + 1, sizeof *request->tools);
-    if (!request->tools) return no_memory(reterr);
+    request->tools = chat_allocate(request, count + 1, sizeof *request->tools);
+    if (!request->tools) return chat_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
-        json function = json_get_text(json_at(tools, i), "function");
-        str name      = text_or_empty(function, "name");
-        if (name.len == 0) return invalid(reterr, "/tools", "a tool needs `function.name`");
+        json tool        = json_at(tools, i);
+        const char *path = arena_printf(request->arena, "/tools/%zu", i);
+        json function    = json_get_text(tool, "function");
+        str name         = wire_text(function, "name");
+        if (str_is(wire_text(tool, "type"), "custom")) {
+            request->tools[request->tool_count++] =
+                (struct chat_tool){.name       = wire_text(json_get_text(tool, "custom"), "name"),
+                                   .is_foreign = true,
+                                   .path       = path,
+                                   .raw        = tool};
+            continue;
+        }
+        if (name.len == 0) return chat_invalid(reterr, "/tools", "a tool needs `function.name`");
         request->tools[request->tool_count++] = (struct chat_tool){
             .name        = name,
-            .description = text_or_empty(function, "description"),
+            .description = wire_text(function, "description"),
             .schema      = json_get_text(function, "parameters"),
             .is_strict   = json_is_truthy(json_get_text(function, "strict")),
+            .path        = path,
         };
+    }
+    return STATUS_OK;
+}
+
+static bool read_choice_word(json value, enum chat_choice *ret_choice)
+{
+    static const struct {
+        const char *word;
+        enum chat_choice choice;
+    } words[] = {{"auto", CHOICE_AUTO}, {"none", CHOICE_NONE}, {"required", CHOICE_REQUIRED}};
+    for (size_t i = 0; json_is(value, JSON_TEXT) && i < ARRAY_LEN(words); i++) {
+        if (!str_is(json_str(value), words[i].word)) continue;
+        *ret_choice = words[i].choice;
+        return true;
+    }
+    return false;
+}
+
+/* {type: allowed_tools, allowed_tools: {mode, tools: [{type, function: {name}}]}} */
+static status read_allowed(struct chat_request *request, json allowed, struct error *reterr)
+{
+    json tools   = json_get_text(allowed, "tools");
+    size_t count = json_count(tools);
+    if (!read_choice_word(json_get_text(allowed, "mode"), &request->choice) ||
+        !json_is(tools, JSON_ARRAY) || count == 0 || count > CHAT_TOOLS_MAX) {
+        return chat_invalid(reterr, "/tool_choice/allowed_tools", "{mode, tools: [...]}");
+    }
+    request->allowed = chat_allocate(request, count, sizeof *request->allowed);
+    if (!request->allowed) return chat_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        str name = wire_text(json_get_text(json_at(tools, i), "function"), "name");
+        request->allowed[request->allowed_count++] = name;
     }
     return STATUS_OK;
 }
@@ -218,37 +233,35 @@ static status read_tools(struct chat_request *request, json tools, struct error 
 static status read_choice(struct chat_request *request, json choice, struct error *reterr)
 {
     if (json_is(choice, JSON_INVALID) || json_is(choice, JSON_NULL)) return STATUS_OK;
-    if (json_is(choice, JSON_OBJECT)) {
-        request->choice      = CHOICE_FUNCTION;
-        request->choice_name = text_or_empty(json_get_text(choice, "function"), "name");
-        if (request->choice_name.len > 0) return STATUS_OK;
-    } else if (json_is(choice, JSON_TEXT)) {
-        str word = json_str(choice);
-        if (str_is(word, "auto")) request->choice = CHOICE_AUTO;
-        if (str_is(word, "none")) request->choice = CHOICE_NONE;
-        if (str_is(word, "required")) request->choice = CHOICE_REQUIRED;
-        if (request->choice != CHOICE_UNSET) return STATUS_OK;
+    if (read_choice_word(choice, &request->choice)) return STATUS_OK;
+    str type = wire_text(choice, "type");
+    if (str_is(type, "allowed_tools")) {
+        return read_allowed(request, json_get_text(choice, "allowed_tools"), reterr);
     }
-    return invalid(reterr, "/tool_choice",
-                   "auto, none, required or {type: function, function: "
-                   "{name}}");
+    const char *member   = str_is(type, "custom") ? "custom" : "function";
+    request->choice      = CHOICE_FUNCTION;
+    request->choice_name = wire_text(json_get_text(choice, member), "name");
+    if (request->choice_name.len > 0) return STATUS_OK;
+    return chat_invalid(reterr, "/tool_choice",
+                        "auto, none, required, {type: function, function: {name}} or "
+                        "{type: allowed_tools, ...}");
 }
 
 static status read_format(struct chat_request *request, json format, struct error *reterr)
 {
     if (json_is(format, JSON_INVALID) || json_is(format, JSON_NULL)) return STATUS_OK;
-    str type = text_or_empty(format, "type");
+    str type = wire_text(format, "type");
     if (str_is(type, "text")) return STATUS_OK;
     if (str_is(type, "json_object")) {
         request->format = FORMAT_JSON;
         return STATUS_OK;
     }
     if (!str_is(type, "json_schema")) {
-        return invalid(reterr, "/response_format/type", "text, json_object or json_schema");
+        return chat_invalid(reterr, "/response_format/type", "text, json_object or json_schema");
     }
     json schema               = json_get_text(format, "json_schema");
     request->format           = FORMAT_SCHEMA;
-    request->schema_name      = text_or_empty(schema, "name");
+    request->schema_name      = wire_text(schema, "name");
     request->schema           = json_get_text(schema, "schema");
     request->is_schema_strict = json_is_truthy(json_get_text(schema, "strict"));
     return STATUS_OK;
@@ -257,56 +270,18 @@ static status read_format(struct chat_request *request, json format, struct erro
 /* --- the rest ----------------------------------------------------------------------------------
  */
 
-static status read_stops(struct chat_request *request, json stop, struct error *reterr)
-{
-    if (json_is(stop, JSON_TEXT)) {
-        request->stops[request->stop_count++] = json_str(stop);
-        return STATUS_OK;
-    }
-    if (json_count(stop) > CHAT_STOPS_MAX) return invalid(reterr, "/stop", "too many");
-    for (size_t i = 0; json_is(stop, JSON_ARRAY) && i < json_count(stop); i++) {
-        if (!json_is(json_at(stop, i), JSON_TEXT)) return invalid(reterr, "/stop", "texts");
-        request->stops[request->stop_count++] = json_str(json_at(stop, i));
-    }
-    return STATUS_OK;
-}
-
-static status read_number(json source, const char *key, json *ret_number, struct error *reterr)
-{
-    json value = json_get_text(source, key);
-    if (json_is(value, JSON_NULL)) value = json_invalid();
-    if (!json_is(value, JSON_INVALID) && !json_is_number(value)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "/%s: a number is required", key);
-    }
-    *ret_number = value;
-    return STATUS_OK;
-}
-
-static status read_count(json source, const char *key, int64_t *ret_count, struct error *reterr)
-{
-    json number = json_invalid();
-    TRY(read_number(source, key, &number, reterr));
-    if (json_is(number, JSON_INVALID)) return STATUS_OK;
-    int64_t value = 0;
-    if (!json_to_int(number, &value) || value < 1) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "/%s: a whole number from 1 is required", key);
-    }
-    *ret_count = value;
-    return STATUS_OK;
-}
-
 static status read_sampling(struct chat_request *request, json source, struct error *reterr)
 {
-    TRY(read_number(source, "temperature", &request->temperature, reterr));
-    TRY(read_number(source, "top_p", &request->top_p, reterr));
-    TRY(read_number(source, "top_k", &request->top_k, reterr));
-    TRY(read_number(source, "seed", &request->seed, reterr));
-    TRY(read_count(source, "max_tokens", &request->max_tokens, reterr));
-    TRY(read_count(source, "max_completion_tokens", &request->max_tokens, reterr));
-    TRY(read_count(source, "n", &request->count, reterr));
-    TRY(read_stops(request, json_get_text(source, "stop"), reterr));
-    request->effort = text_or_empty(source, "reasoning_effort");
-    request->user   = text_or_empty(source, "user");
+    TRY(chat_read_number(source, "temperature", &request->temperature, reterr));
+    TRY(chat_read_number(source, "top_p", &request->top_p, reterr));
+    TRY(chat_read_number(source, "top_k", &request->top_k, reterr));
+    TRY(chat_read_number(source, "seed", &request->seed, reterr));
+    TRY(chat_read_count(source, "max_tokens", &request->max_tokens, reterr));
+    TRY(chat_read_count(source, "max_completion_tokens", &request->max_tokens, reterr));
+    TRY(chat_read_count(source, "n", &request->count, reterr));
+    TRY(chat_read_stops(request, json_get_text(source, "stop"), "/stop", reterr));
+    request->effort = wire_text(source, "reasoning_effort");
+    request->user   = wire_text(source, "user");
     json parallel   = json_get_text(source, "parallel_tool_calls");
     if (json_is_bool(parallel)) request->parallel_tools = parallel;
     return STATUS_OK;
@@ -360,24 +335,13 @@ static void keep_extra(struct chat_request *request, json source)
 
 static status read_common(struct chat_request *request, json source, struct error *reterr)
 {
-    request->model = text_or_empty(source, "model");
-    if (request->model.len == 0) return invalid(reterr, "/model", "a model is required");
+    request->protocol = PROTOCOL_OPENAI;
+    request->model    = wire_text(source, "model");
+    if (request->model.len == 0) return chat_invalid(reterr, "/model", "a model is required");
     TRY(read_tools(request, json_get_text(source, "tools"), reterr));
     TRY(read_choice(request, json_get_text(source, "tool_choice"), reterr));
     TRY(read_sampling(request, source, reterr));
     keep_extra(request, source);
-    return STATUS_OK;
-}
-
-static status request_new(json source, struct arena *arena, struct chat_request **ret_request,
-                          struct error *reterr)
-{
-    ASSERT(arena);
-    if (!json_is(source, JSON_OBJECT)) return invalid(reterr, "", "an object is required");
-    struct chat_request *request = arena_alloc(arena, sizeof *request);
-    if (!request) return no_memory(reterr);
-    request->arena = arena;
-    *ret_request   = request;
     return STATUS_OK;
 }
 
@@ -386,7 +350,7 @@ static status read_stream(struct chat_request *request, json source, struct erro
     json stream  = json_get_text(source, "stream");
     json options = json_get_text(source, "stream_options");
     bool is_none = json_is(stream, JSON_INVALID) || json_is(stream, JSON_NULL);
-    if (!is_none && !json_is_bool(stream)) return invalid(reterr, "/stream", "true or false");
+    if (!is_none && !json_is_bool(stream)) return chat_invalid(reterr, "/stream", "true or false");
     request->is_stream = json_is_truthy(stream);
     if (!json_is(options, JSON_OBJECT)) return STATUS_OK;
     request->stream_options = options;
@@ -398,31 +362,32 @@ status chat_from_openai(json source, struct arena *arena, struct chat_request **
                         struct error *reterr)
 {
     struct chat_request *request = NULL;
-    TRY(request_new(source, arena, &request, reterr));
+    TRY(chat_request_new(source, arena, &request, reterr));
     TRY(read_common(request, source, reterr));
     TRY(read_messages(request, json_get_text(source, "messages"), reterr));
     TRY(read_format(request, json_get_text(source, "response_format"), reterr));
     TRY(read_stream(request, source, reterr));
-    *ret_request = request;
+    request->source = source;
+    *ret_request    = request;
     return STATUS_OK;
 }
 
 /* `system` and `prompt` are messages before and after `messages`. */
 static status frame_messages(struct chat_request *request, json source, struct error *reterr)
 {
-    str system   = text_or_empty(source, "system");
-    str prompt   = text_or_empty(source, "prompt");
+    str system   = wire_text(source, "system");
+    str prompt   = wire_text(source, "prompt");
     json listed  = json_get_text(source, "messages");
     bool has_any = json_is(listed, JSON_ARRAY) && json_count(listed) > 0;
     if (!has_any && prompt.len == 0) {
-        return invalid(reterr, "/prompt", "`prompt` or `messages` is required");
+        return chat_invalid(reterr, "/prompt", "`prompt` or `messages` is required");
     }
     if (has_any) TRY(read_messages(request, listed, reterr));
 
     size_t count                  = request->message_count;
-    struct chat_message *messages = allocate(request, count + 2, sizeof *messages);
-    struct chat_part *parts       = allocate(request, 2, sizeof *parts);
-    if (!messages || !parts) return no_memory(reterr);
+    struct chat_message *messages = chat_allocate(request, count + 2, sizeof *messages);
+    struct chat_part *parts       = chat_allocate(request, 2, sizeof *parts);
+    if (!messages || !parts) return chat_no_memory(reterr);
     uint32_t used = 0;
     if (system.len > 0) {
         parts[0] = (struct chat_part){.kind = PART_TEXT, .text = system};
@@ -444,7 +409,7 @@ status chat_from_job(json arguments, struct arena *arena, struct chat_request **
                      struct error *reterr)
 {
     struct chat_request *request = NULL;
-    TRY(request_new(arguments, arena, &request, reterr));
+    TRY(chat_request_new(arguments, arena, &request, reterr));
     TRY(read_common(request, arguments, reterr));
     TRY(frame_messages(request, arguments, reterr));
     json schema = json_get_text(arguments, "schema");

@@ -4,7 +4,8 @@
 
 enum { RETRY_AFTER_MS_MAX = 86'400'000 };
 
-static const struct provider_kind *const kinds[] = {&provider_compatible, &provider_simulated};
+static const struct provider_kind *const kinds[] = {&provider_openai, &provider_compatible,
+                                                    &provider_simulated};
 
 const struct provider_kind *provider_kind_of(str name)
 {

@@ -44,7 +44,8 @@ struct provider {
     const struct provider_kind *kind;
     const char *base_url;   /* without a slash at the end */
     const char *plain_host; /* of a base_url with http:; NULL: it is https */
-    const char *key_header; /* NULL: Authorization: Bearer */
+    const char *key_header; /* NULL: as the protocol has it */
+    const char *version;    /* of Anthropic's API; NULL: by what a request carries */
     struct provider_key keys[PROVIDER_KEYS_MAX];
     uint32_t key_count;
     bool is_free; /* price: free */
@@ -54,6 +55,8 @@ struct provider {
 struct provider_kind {
     const char *name; /* "openai-compatible": `type` in the configuration */
     bool is_simulated;
+    enum llm_protocol protocol;   /* a client that speaks it is passed on as it came */
+    const char *default_base_url; /* NULL: `base_url` is required */
 
     /** How a streamed answer is read; NULL: it cannot stream. */
     const struct decoder_kind *stream;
@@ -61,12 +64,12 @@ struct provider_kind {
     /**
      * Writes `request` for `model` as HTTP; a streamed answer is asked for if `request->is_stream`,
      * and then usage too, whether the client wants it or not. All of `ret_http` lives as long as
-     * `arena`. `key` is NULL for a provider without keys. INVALID_ARGUMENT: the provider cannot
-     * express it.
+     * `arena`. `key` is NULL for a provider without keys. What the protocol cannot carry is added
+     * to `losses`. INVALID_ARGUMENT: the provider cannot express it.
      */
     status (*encode)(const struct provider *provider, const struct provider_key *key,
                      const struct chat_request *request, str model, struct arena *arena,
-                     struct http_request *ret_http, struct error *reterr);
+                     struct losses *losses, struct http_request *ret_http, struct error *reterr);
 
     /** Turns a whole answer into events, LLM_CHUNK of the body first, LLM_END last. What is no
      * answer of this protocol becomes an error event. Also asked, of a call that wanted a stream,
@@ -74,6 +77,7 @@ struct provider_kind {
     void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
 };
 
+extern const struct provider_kind provider_openai;
 extern const struct provider_kind provider_compatible;
 extern const struct provider_kind provider_simulated;
 

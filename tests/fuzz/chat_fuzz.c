@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (chat_from_openai(body, arena, &request, NULL) != STATUS_OK) return 0;
 
     CLEANUP(buf_done) struct buf printed = buf_init(TEXT_MAX);
-    if (!chat_print_openai(request, request->model, &printed)) return 0;
+    if (!chat_print_openai(request, request->model, FLAVOR_COMPATIBLE, NULL, &printed)) return 0;
     CLEANUP(json_unrefp) json again = json_invalid();
     struct chat_request *second     = NULL;
     ASSERT(json_parse(buf_str(&printed), NULL, &again, NULL, NULL) == STATUS_OK);

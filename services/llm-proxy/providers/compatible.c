@@ -5,102 +5,43 @@
 #include "llm-proxy/embed.h"
 
 #include "base/attr.h"
-#include "json/json_text.h"
+#include "llm-proxy/providers/upstream.h"
+#include "llm-proxy/wire.h"
 
-#include <string.h>
-#include <strings.h>
-
-enum {
-    BODY_MAX          = 32 << 20, /* bytes sent */
-    ANSWER_MAX        = 64 << 20, /* bytes received */
-    HEADERS_MAX       = 4,
-    ANSWER_DEPTH_MAX  = 64,
-    ANSWER_VALUES_MAX = 1'000'000,
-};
-
-/* --- request -----------------------------------------------------------------------------------
- */
-
-static status no_memory(struct error *reterr)
+static status encode_as(enum chat_flavor flavor, const struct provider *provider,
+                        const struct provider_key *key, const struct chat_request *request,
+                        str model, struct arena *arena, struct losses *losses,
+                        struct http_request *ret_http, struct error *reterr)
 {
-    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-}
-
-static size_t put_headers(const struct provider *provider, const struct provider_key *key,
-                          struct arena *arena, struct http_header *headers)
-{
-    size_t count     = 0;
-    headers[count++] = (struct http_header){.name  = str_from("Content-Type"),
-                                            .value = str_from("application/json")};
-    if (!key) return count;
-    const char *name  = provider->key_header ? provider->key_header : "Authorization";
-    const char *value = provider->key_header
-                            ? arena_strdup(arena, key->value)
-                            : arena_printf(arena, "Bearer " STR_FMT, STR_ARG(key->value));
-    if (!value) return 0;
-    headers[count++] =
-        (struct http_header){.name = str_from(name), .value = str_from(value), .is_secret = true};
-    return count;
+    CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
+    bool is_embedding                 = request->input_count > 0;
+    bool is_printed                   = is_embedding ? embed_print_request(request, model, &body)
+                                                     : chat_print_openai(request, model, flavor, losses, &body);
+    if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    const char *path = is_embedding ? "embeddings" : "chat/completions";
+    const char *url  = arena_printf(arena, "%s/%s", provider->base_url, path);
+    TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
+    return upstream_add_key(provider, key, NULL, ret_http, arena, reterr);
 }
 
 static status encode(const struct provider *provider, const struct provider_key *key,
                      const struct chat_request *request, str model, struct arena *arena,
-                     struct http_request *ret_http, struct error *reterr)
+                     struct losses *losses, struct http_request *ret_http, struct error *reterr)
 {
-    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    bool is_embedding                 = request->input_count > 0;
-    bool is_printed                   = is_embedding ? embed_print_request(request, model, &body)
-                                                     : chat_print_openai(request, model, &body);
-    if (!is_printed) return no_memory(reterr);
-    const char *path            = is_embedding ? "embeddings" : "chat/completions";
-    const char *url             = arena_printf(arena, "%s/%s", provider->base_url, path);
-    char *copy                  = arena_strdup(arena, buf_str(&body));
-    struct http_header *headers = arena_alloc(arena, HEADERS_MAX * sizeof *headers);
-    if (!url || !copy || !headers) return no_memory(reterr);
-    size_t count = put_headers(provider, key, arena, headers);
-    if (count == 0) return no_memory(reterr);
-    *ret_http = (struct http_request){
-        .method        = str_from("POST"),
-        .url           = str_from(url),
-        .headers       = headers,
-        .header_count  = count,
-        .body          = {.ptr = copy, .len = body.len},
-        .body_max      = ANSWER_MAX,
-        .is_compressed = true,
-    };
-    return STATUS_OK;
+    return encode_as(FLAVOR_COMPATIBLE, provider, key, request, model, arena, losses, ret_http,
+                     reterr);
+}
+
+static status encode_openai(const struct provider *provider, const struct provider_key *key,
+                            const struct chat_request *request, str model, struct arena *arena,
+                            struct losses *losses, struct http_request *ret_http,
+                            struct error *reterr)
+{
+    return encode_as(FLAVOR_OPENAI, provider, key, request, model, arena, losses, ret_http, reterr);
 }
 
 /* --- answer ------------------------------------------------------------------------------------
  */
-
-static str text_of(json object, const char *key)
-{
-    json value = json_get_text(object, key);
-    return json_is(value, JSON_TEXT) ? json_str(value) : (str){};
-}
-
-static int64_t count_of(json object, const char *key)
-{
-    int64_t value = -1;
-    return json_to_int(json_get_text(object, key), &value) ? value : -1;
-}
-
-static void send_failure(struct llm_error failure, llm_sink *sink, void *context)
-{
-    const struct llm_event error = {.kind = LLM_ERROR, .error = failure};
-    const struct llm_event end   = {.kind = LLM_END, .end = END_CUT};
-    sink(&error, context);
-    sink(&end, context);
-}
-
-static void send_error(enum llm_error_class class, uint32_t http_status, str text,
-                       int64_t retry_after_ms, llm_sink *sink, void *context)
-{
-    const struct llm_error failure = {
-        .class = class, .http_status = http_status, .text = text, .retry_after_ms = retry_after_ms};
-    send_failure(failure, sink, context);
-}
 
 static void send_tool_calls(json calls, uint32_t choice, llm_sink *sink, void *context)
 {
@@ -110,12 +51,12 @@ static void send_tool_calls(json calls, uint32_t choice, llm_sink *sink, void *c
         const struct llm_event start = {.kind   = LLM_TOOL_START,
                                         .choice = choice,
                                         .part   = (uint32_t)i + 1,
-                                        .id     = text_of(call, "id"),
-                                        .name   = text_of(function, "name")};
+                                        .id     = wire_text(call, "id"),
+                                        .name   = wire_text(function, "name")};
         const struct llm_event args  = {.kind   = LLM_TOOL_ARGS,
                                         .choice = choice,
                                         .part   = (uint32_t)i + 1,
-                                        .bytes  = text_of(function, "arguments")};
+                                        .bytes  = wire_text(function, "arguments")};
         sink(&start, context);
         sink(&args, context);
     }
@@ -129,24 +70,17 @@ static enum llm_finish finish_of(str reason)
     return FINISH_STOP;
 }
 
-static void send_piece(enum llm_event_kind kind, uint32_t choice, str text, llm_sink *sink,
-                       void *context)
-{
-    if (text.len == 0) return;
-    const struct llm_event event = {.kind = kind, .choice = choice, .bytes = text};
-    sink(&event, context);
-}
-
 static void send_choice(json value, uint32_t position, llm_sink *sink, void *context)
 {
-    int64_t index   = count_of(value, "index");
+    int64_t index   = wire_count(value, "index");
     uint32_t choice = index >= 0 && index < UINT32_MAX ? (uint32_t)index : position;
     json message    = json_get_text(value, "message");
-    send_piece(LLM_THINKING, choice, text_of(message, "reasoning_content"), sink, context);
-    send_piece(LLM_TEXT, choice, text_of(message, "content"), sink, context);
-    send_piece(LLM_REFUSAL, choice, text_of(message, "refusal"), sink, context);
+    upstream_send_piece(LLM_THINKING, choice, 0, wire_text(message, "reasoning_content"), sink,
+                        context);
+    upstream_send_piece(LLM_TEXT, choice, 0, wire_text(message, "content"), sink, context);
+    upstream_send_piece(LLM_REFUSAL, choice, 0, wire_text(message, "refusal"), sink, context);
     send_tool_calls(json_get_text(message, "tool_calls"), choice, sink, context);
-    str reason                    = text_of(value, "finish_reason");
+    str reason                    = wire_text(value, "finish_reason");
     const struct llm_event finish = {
         .kind = LLM_FINISH, .choice = choice, .finish = finish_of(reason), .name = reason};
     sink(&finish, context);
@@ -159,21 +93,21 @@ static void send_usage(json usage, llm_sink *sink, void *context)
     json completion              = json_get_text(usage, "completion_tokens_details");
     const struct llm_event event = {
         .kind  = LLM_USAGE,
-        .usage = {.input_tokens       = count_of(usage, "prompt_tokens"),
-                  .output_tokens      = count_of(usage, "completion_tokens"),
-                  .cached_tokens      = count_of(prompt, "cached_tokens"),
-                  .cache_write_tokens = count_of(prompt, "cache_write_tokens"),
-                  .reasoning_tokens   = count_of(completion, "reasoning_tokens")}};
+        .usage = {.input_tokens       = wire_count(usage, "prompt_tokens"),
+                  .output_tokens      = wire_count(usage, "completion_tokens"),
+                  .cached_tokens      = wire_count(prompt, "cached_tokens"),
+                  .cache_write_tokens = wire_count(prompt, "cache_write_tokens"),
+                  .reasoning_tokens   = wire_count(completion, "reasoning_tokens")}};
     sink(&event, context);
 }
 
 static void send_answer(json body, llm_sink *sink, void *context)
 {
     json choices                 = json_get_text(body, "choices");
-    int64_t created              = count_of(body, "created");
+    int64_t created              = wire_count(body, "created");
     const struct llm_event start = {.kind       = LLM_START,
-                                    .id         = text_of(body, "id"),
-                                    .model      = text_of(body, "model"),
+                                    .id         = wire_text(body, "id"),
+                                    .model      = wire_text(body, "model"),
                                     .created_us = created > 0 ? created * 1'000'000 : 0};
     sink(&start, context);
     for (size_t i = 0; i < json_count(choices); i++) {
@@ -203,7 +137,7 @@ static bool send_vector(json embedding, llm_sink *sink, void *context)
 static json item_of(json data, int64_t index)
 {
     for (size_t i = 0; i < json_count(data); i++) {
-        if (count_of(json_at(data, i), "index") == index) return json_at(data, i);
+        if (wire_count(json_at(data, i), "index") == index) return json_at(data, i);
     }
     return json_at(data, (size_t)index);
 }
@@ -212,17 +146,16 @@ static void send_embeddings(json body, llm_sink *sink, void *context)
 {
     json data                    = json_get_text(body, "data");
     json usage                   = json_get_text(body, "usage");
-    const struct llm_event start = {.kind = LLM_START, .model = text_of(body, "model")};
+    const struct llm_event start = {.kind = LLM_START, .model = wire_text(body, "model")};
     sink(&start, context);
     for (size_t i = 0; i < json_count(data); i++) {
         json item = item_of(data, (int64_t)i);
         if (send_vector(json_get_text(item, "embedding"), sink, context)) continue;
-        send_error(LLM_ERROR_CONNECT, 200, str_from("the upstream's answer is malformed"), 0, sink,
-                   context);
+        upstream_send_malformed(sink, context);
         return;
     }
     struct llm_usage counted    = llm_usage_unknown();
-    counted.input_tokens        = count_of(usage, "prompt_tokens");
+    counted.input_tokens        = wire_count(usage, "prompt_tokens");
     counted.output_tokens       = 0;
     const struct llm_event used = {.kind = LLM_USAGE, .usage = counted};
     const struct llm_event end  = {.kind = LLM_END, .end = END_COMPLETE};
@@ -240,7 +173,8 @@ static bool is_quota(json error)
         "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
         "project_spend_limit_exceeded", "organization_usage_limit_exceeded"};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-        if (str_is(text_of(error, "type"), codes[i]) || str_is(text_of(error, "code"), codes[i])) {
+        if (str_is(wire_text(error, "type"), codes[i]) ||
+            str_is(wire_text(error, "code"), codes[i])) {
             return true;
         }
     }
@@ -250,37 +184,39 @@ static bool is_quota(json error)
 static void send_http_error(const struct http_result *result, json body, llm_sink *sink,
                             void *context)
 {
-    uint32_t http              = (uint32_t)result->answer.http_status;
-    json error                 = json_get_text(body, "error");
-    enum llm_error_class class = llm_error_class_of(http);
-    if (class == LLM_ERROR_RATE_LIMITED && is_quota(error)) class = LLM_ERROR_QUOTA;
-    str text = text_of(error, "message");
-    if (text.len == 0) text = str_from("the upstream gave no reason");
-    send_error(class, http, text, provider_retry_after_ms(&result->answer), sink, context);
+    json said              = json_get_text(body, "error");
+    struct llm_error error = {.http_status    = (uint32_t)result->answer.http_status,
+                              .text           = wire_text(said, "message"),
+                              .retry_after_ms = provider_retry_after_ms(&result->answer)};
+    error.class            = llm_error_class_of(error.http_status);
+    if (error.class == LLM_ERROR_RATE_LIMITED && is_quota(said)) error.class = LLM_ERROR_QUOTA;
+    if (error.text.len == 0) error.text = str_from("the upstream gave no reason");
+    upstream_send_error(&error, sink, context);
 }
 
 static void decode(const struct http_result *result, llm_sink *sink, void *context)
 {
-    if (result->code != STATUS_OK) {
-        send_failure(provider_transfer_error(result), sink, context);
-        return;
-    }
-    const struct json_limits limits = {.depth_max            = ANSWER_DEPTH_MAX,
-                                       .values_max           = ANSWER_VALUES_MAX,
-                                       .allow_duplicate_keys = true};
-    CLEANUP(json_unrefp) json body  = json_invalid();
-    status parsed                   = json_parse(result->body, &limits, &body, NULL, NULL);
+    if (upstream_send_failure(result, sink, context)) return;
+    CLEANUP(json_unrefp) json body = json_invalid();
+    bool is_json                   = upstream_parse(result->body, &body);
     if (result->answer.http_status != 200) {
         send_http_error(result, body, sink, context);
-    } else if (parsed == STATUS_OK && json_is(json_get_text(body, "data"), JSON_ARRAY)) {
+    } else if (is_json && json_is(json_get_text(body, "data"), JSON_ARRAY)) {
         send_embeddings(body, sink, context);
-    } else if (parsed != STATUS_OK || json_count(json_get_text(body, "choices")) == 0) {
-        send_error(LLM_ERROR_CONNECT, 200, str_from("the upstream's answer is malformed"), 0, sink,
-                   context);
+    } else if (!is_json || json_count(json_get_text(body, "choices")) == 0) {
+        upstream_send_malformed(sink, context);
     } else {
         send_answer(body, sink, context);
     }
 }
 
+const struct provider_kind provider_openai = {
+    .name             = "openai",
+    .protocol         = PROTOCOL_OPENAI,
+    .default_base_url = "https://api.openai.com/v1",
+    .encode           = encode_openai,
+    .decode           = decode,
+};
+
 const struct provider_kind provider_compatible = {
-    .name = "openai-compatible", .encode = encode, .decode = decode};
+    .name = "openai-compatible", .protocol = PROTOCOL_OPENAI, .encode = encode, .decode = decode};

@@ -24,7 +24,7 @@ static struct prng prng_of(const struct provider *provider, const struct chat_re
                            str model)
 {
     CLEANUP(buf_done) struct buf text = buf_init(REQUEST_MAX);
-    (void)chat_print_openai(request, model, &text);
+    (void)chat_print_openai(request, model, FLAVOR_COMPATIBLE, NULL, &text);
     (void)buf_put_u64(&text, provider->simulation.seed);
     uint8_t digest[SHA256_SIZE];
     sha256(bytes_from(buf_str(&text)), digest);

@@ -68,7 +68,7 @@ static void what_is_read_is_printed(void **)
     CLEANUP(buf_done) struct buf text        = buf_init(TEXT_MAX);
     struct chat_request *request             = NULL;
     assert_int_equal(chat_from_openai(body, arena, &request, NULL), STATUS_OK);
-    assert_true(chat_print_openai(request, str_from("m"), &text));
+    assert_true(chat_print_openai(request, str_from("m"), FLAVOR_COMPATIBLE, NULL, &text));
     CLEANUP(json_unrefp) json printed = parse(text.ptr);
     assert_true(json_equal(printed, body));
 }

@@ -1,0 +1,102 @@
+#include "llm-proxy/providers/upstream.h"
+
+#include "base/assert.h"
+#include "json/json_text.h"
+
+enum { ANSWER_DEPTH_MAX = 64, ANSWER_VALUES_MAX = 1'000'000 };
+
+/* --- request -----------------------------------------------------------------------------------
+ */
+
+static status no_memory(struct error *reterr)
+{
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+}
+
+status upstream_post(const char *url, str body, struct arena *arena, struct http_request *ret_http,
+                     struct error *reterr)
+{
+    char *copy                  = arena_strdup(arena, body);
+    struct http_header *headers = arena_alloc(arena, UPSTREAM_HEADERS_MAX * sizeof *headers);
+    if (!url || !copy || !headers) return no_memory(reterr);
+    headers[0] = (struct http_header){.name  = str_from("Content-Type"),
+                                      .value = str_from("application/json")};
+    *ret_http  = (struct http_request){
+         .method        = str_from("POST"),
+         .url           = str_from(url),
+         .headers       = headers,
+         .header_count  = 1,
+         .body          = {.ptr = copy, .len = body.len},
+         .body_max      = UPSTREAM_ANSWER_MAX,
+         .is_compressed = true,
+    };
+    return STATUS_OK;
+}
+
+status upstream_add_header(struct http_request *http, const char *name, str value, bool is_secret,
+                           struct arena *arena, struct error *reterr)
+{
+    ASSERT(http->header_count < UPSTREAM_HEADERS_MAX);
+    char *copy = arena_strdup(arena, value);
+    if (!copy) return no_memory(reterr);
+    /* The array is ours: upstream_post() has made it. */
+    struct http_header *headers   = (struct http_header *)(uintptr_t)http->headers;
+    headers[http->header_count++] = (struct http_header){
+        .name = str_from(name), .value = {.ptr = copy, .len = value.len}, .is_secret = is_secret};
+    return STATUS_OK;
+}
+
+status upstream_add_key(const struct provider *provider, const struct provider_key *key,
+                        const char *name, struct http_request *http, struct arena *arena,
+                        struct error *reterr)
+{
+    if (!key) return STATUS_OK;
+    if (provider->key_header) name = provider->key_header;
+    if (name) return upstream_add_header(http, name, key->value, true, arena, reterr);
+    const char *bearer = arena_printf(arena, "Bearer " STR_FMT, STR_ARG(key->value));
+    if (!bearer) return no_memory(reterr);
+    return upstream_add_header(http, "Authorization", str_from(bearer), true, arena, reterr);
+}
+
+/* --- answer ------------------------------------------------------------------------------------
+ */
+
+bool upstream_parse(str body, json *ret_body)
+{
+    const struct json_limits limits = {.depth_max            = ANSWER_DEPTH_MAX,
+                                       .values_max           = ANSWER_VALUES_MAX,
+                                       .allow_duplicate_keys = true};
+    return json_parse(body, &limits, ret_body, NULL, NULL) == STATUS_OK;
+}
+
+void upstream_send_error(const struct llm_error *error, llm_sink *sink, void *context)
+{
+    const struct llm_event event = {.kind = LLM_ERROR, .error = *error};
+    const struct llm_event end   = {.kind = LLM_END, .end = END_CUT};
+    sink(&event, context);
+    sink(&end, context);
+}
+
+void upstream_send_malformed(llm_sink *sink, void *context)
+{
+    const struct llm_error error = {.class       = LLM_ERROR_CONNECT,
+                                    .http_status = 200,
+                                    .text        = str_from("the upstream's answer is malformed")};
+    upstream_send_error(&error, sink, context);
+}
+
+bool upstream_send_failure(const struct http_result *result, llm_sink *sink, void *context)
+{
+    if (result->code == STATUS_OK) return false;
+    const struct llm_error error = provider_transfer_error(result);
+    upstream_send_error(&error, sink, context);
+    return true;
+}
+
+void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t part, str text,
+                         llm_sink *sink, void *context)
+{
+    if (text.len == 0) return;
+    const struct llm_event event = {.kind = kind, .choice = choice, .part = part, .bytes = text};
+    sink(&event, context);
+}
