@@ -33,7 +33,7 @@ struct inspection {
 /* --- one run ------------------------------------------------------------------------------------
  */
 
-static const struct plan *plan_of(const struct sim *sim, const char *run)
+const struct plan *plan_of(const struct sim *sim, const char *run)
 {
     for (size_t i = 0; i < sim->plan_count; i++) {
         if (strcmp(sim->plans[i].run.text, run) == 0) return &sim->plans[i];
@@ -156,6 +156,14 @@ static void check_end(const struct inspection *look, const struct story *story,
                  run_id(run), story->tasks_open, story->jobs_open);
     }
     const struct plan *plan = story->plan;
+    if (story->is_given_up) { /* it rests on a late call, until that is redriven or for good */
+        bool is_due = look->is_final && sim_redrive_is_due(look->sim, plan, story->given_up);
+        if (is_due) {
+            sim_fail(look->sim, "run %s: the rule does not redrive job %s", run_id(run),
+                     story->given_up);
+        }
+        return;
+    }
     if (!plan || plan->is_stopped || plan->tokens > 0) return;
     if (state == RUN_COMPLETED) {
         check_output(look->sim, plan, run);
@@ -321,7 +329,10 @@ static status check_partition(struct inspection *look, struct error *reterr)
     if (look->is_final) TRY(proof_of_store(store, on_fault, look->sim, &proof, reterr));
     TRY(txn_begin_read(stage_store(look->sim->stage, look->partition), &look->txn, reterr));
     TRY(each(look, TABLE_JOURNAL, see_entry, reterr));
+    look->census->redrive_count = 0;
     TRY(each(look, TABLE_RUNS, see_run, reterr));
+    sim_redrive_rate(look->sim, look->partition, look->census->redrives_us,
+                     look->census->redrive_count);
     TRY(check_count(look, TABLE_RUN_HEADS, look->open, reterr));
     TRY(check_count(look, TABLE_JOBS, look->jobs, reterr));
     TRY(check_count(look, TABLE_READY, look->jobs, reterr));
@@ -378,7 +389,7 @@ static void check_tallies(struct sim *sim, const struct census *census)
         const struct tally *most  = &sim->most[i];
         /* Of attempts that are counted all may be lost before a worker hears of one. */
         enum site_kind kind = sim->programs.sites[i].kind;
-        bool may_be_lost    = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE;
+        bool may_be_lost    = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE || kind == SITE_LATE;
         /* Whoever made the call that all share may have been deleted. */
         bool is_another = sim->has_deletions && sim->programs.sites[i].is_cached;
         uint64_t first  = is_another ? 0 : least->completed;

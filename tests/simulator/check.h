@@ -18,12 +18,16 @@
 #include "scheduler/run/run.h"
 #include "sim.h"
 
+enum { REDRIVES_MAX = 256 };
+
 /** All runs together, counted anew by each check. */
 struct census {
     struct tally tallies[SITES_MAX];
     struct map *signals; /* id of a signal's event -> anything */
     size_t runs, timers, jobs;
-    size_t scheduled; /* runs, of them */
+    size_t scheduled;                  /* runs, of them */
+    int64_t redrives_us[REDRIVES_MAX]; /* by the rule, of the partition that is looked at */
+    size_t redrive_count;
 };
 
 /** What the journal of one run says. */
@@ -37,6 +41,9 @@ struct story {
     bool has_ended;
     struct map *jobs; /* open ones: id -> struct story_job */
     int64_t tasks_open, jobs_open;
+    bool is_given_up;                /* the last that happened to it: it faulted on a late call */
+    char given_up[ID_LEN + 1];       /* its job */
+    int64_t given_up_us, tasks_left; /* when, and the tasks that were open then */
     uint32_t undone[UNDOS_MAX];
     size_t undone_count;
 };

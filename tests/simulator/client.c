@@ -152,6 +152,8 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_SCHEDULE:
     case OP_UNSCHEDULE: call = sim_schedule_make(sim, op); break;
     case OP_RAISE: call = sim_budgets_make(op); break;
+    case OP_OPEN_BREAKER:
+    case OP_RESET_BREAKER: call = sim_redrive_make(sim, op); break;
     default: call = make_stop(op); break;
     }
     call->command.namespace  = str_from("sim");
@@ -215,6 +217,7 @@ static void op_done(struct sim *sim, struct op *op, const struct command *comman
         run_known(sim, op->plan);
     }
     if (op->kind == OP_SCHEDULE) sim_schedule_done(sim, op);
+    if (op->kind == OP_OPEN_BREAKER) sim_redrive_opened(sim);
     if (op->kind == OP_SIGNAL) {
         op->plan->signals_acked++;
         if (command->code == STATUS_OK) {
@@ -415,13 +418,13 @@ void clients_begin(struct sim *sim)
         plan->is_stopped  = sim_draw(sim, 10) == 0;
         (void)snprintf(plan->client_id, sizeof plan->client_id, "c%zu", i);
         sim_budgets_own(sim, plan);
-        program_run(&sim->programs, plan->program, plan->n, sim->most, plan->is_stopped,
-                    &plan->result);
+        program_run(&sim->programs, plan->program, plan->n, sim->most,
+                    plan->is_stopped ? EXTENT_AT_MOST : EXTENT_ALL, &plan->result);
         if (plan->tokens > 0) {
             allow_anything(sim);
         } else if (!plan->is_stopped) {
             struct result again;
-            program_run(&sim->programs, plan->program, plan->n, sim->least, false, &again);
+            program_run(&sim->programs, plan->program, plan->n, sim->least, EXTENT_LEAST, &again);
         }
         struct op *op = client_op(sim, OP_START, plan);
         op->partition = partition_of_text(str_from("sim"), str_from(plan->client_id), count);

@@ -21,6 +21,7 @@ enum {
     SITES_MAX    = 600, /* places that call, undo, wait for a signal or a person; of all programs */
     UNDOS_MAX    = 256, /* of one run */
     ERROR_MAX    = 96,  /* bytes of an error's type */
+    LATE_RETRIES = 1,   /* of a call at SITE_LATE */
     MODULUS      = 1'000'003,
 };
 
@@ -42,6 +43,8 @@ enum site_kind {
     SITE_SIGNAL,
     SITE_APPROVAL,
     SITE_MODEL, /* llm.chat, which a budget may refuse; that changes nothing */
+    SITE_LATE,  /* worker.step, given up so many times before it completes: the run faults on it,
+                 * and goes on if a rule redrives its dead letter */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */
@@ -59,6 +62,13 @@ struct site {
     int64_t value;  /* that a signal brings */
     struct call_limit limit;
     uint32_t tokens_max; /* SITE_MODEL: of its answer; 0: it does not say */
+    uint32_t rounds;     /* SITE_LATE: so many jobs of a call are given up */
+};
+
+/** What there may be in the programs of a seed. */
+struct program_wishes {
+    bool has_late;
+    uint32_t rounds_max; /* of a late call */
 };
 
 struct node;
@@ -83,7 +93,7 @@ struct programs {
 /** Draws `count` programs. A later one may be a child of an earlier one. Texts live as long as
  * `arena`. */
 void programs_draw(struct programs *programs, struct arena *arena, struct prng *random,
-                   size_t count);
+                   size_t count, const struct program_wishes *wishes);
 
 bool call_limit_is_any(const struct call_limit *limit);
 
@@ -99,14 +109,21 @@ struct result {
     uint32_t undone[UNDOS_MAX];
     size_t undone_count; /* sites, in their order */
     uint32_t children;   /* runs that it starts, and they */
+    bool has_undone;     /* something, or tried to */
 };
 
 /** What a place makes of a number. */
 int64_t site_step(uint32_t site, int64_t n);
 
-/** Interprets a program and adds to the tallies. `at_most`: of a run that somebody may stop: each
- * call and each undoing may happen. */
+/** Which calls the tallies are of. */
+enum extent {
+    EXTENT_ALL,     /* as many as there are */
+    EXTENT_AT_MOST, /* of a run that somebody may stop: each call and each undoing may happen */
+    EXTENT_LEAST,   /* a late call may be the last */
+};
+
+/** Interprets a program and adds to the tallies. */
 void program_run(const struct programs *programs, size_t index, int64_t n, struct tally *tallies,
-                 bool at_most, struct result *ret_result);
+                 enum extent extent, struct result *ret_result);
 
 #endif

@@ -199,6 +199,19 @@ static struct node *draw_model(struct drawing *drawing)
     return node;
 }
 
+/* The last but for little: the run faults on it, and goes on there. */
+static void draw_late(struct drawing *drawing, const struct program_wishes *wishes,
+                      struct node *root)
+{
+    struct node *node                           = draw_call(drawing, SITE_LATE, false);
+    drawing->programs->sites[node->site].rounds = 1 + (uint32_t)draw(drawing, wishes->rounds_max);
+    root->children[root->child_count++]         = node;
+    if (draw(drawing, 2) == 0) root->children[root->child_count++] = draw_wait(drawing);
+    if (draw(drawing, 2) == 0) {
+        root->children[root->child_count++] = draw_call(drawing, SITE_OK, false);
+    }
+}
+
 /* Without anything inside. */
 static struct node *draw_leaf(struct drawing *drawing, struct place place)
 {
@@ -263,7 +276,7 @@ static struct node *draw_sequence(struct drawing *drawing, struct place place, s
 }
 
 void programs_draw(struct programs *programs, struct arena *arena, struct prng *random,
-                   size_t count)
+                   size_t count, const struct program_wishes *wishes)
 {
     ASSERT(count > 0 && count <= PROGRAMS_MAX);
     *programs = (struct programs){.arena = arena, .count = count};
@@ -273,6 +286,8 @@ void programs_draw(struct programs *programs, struct arena *arena, struct prng *
         program->may_fault      = draw(&drawing, 3) == 0;
         const struct place top  = {.must_complete = !program->may_fault};
         (void)snprintf(program->name, sizeof program->name, "p%zu", i - 1);
-        program->root = draw_sequence(&drawing, top, 2 + draw(&drawing, 4));
+        bool is_late  = wishes->has_late && i == 1; /* nobody's child */
+        program->root = draw_sequence(&drawing, top, 2 + draw(&drawing, is_late ? 1 : 4));
+        if (is_late) draw_late(&drawing, wishes, program->root);
     }
 }

@@ -48,7 +48,9 @@ static void print_call(const struct programs *programs, const struct node *node,
 {
     const struct site *site = &programs->sites[node->site];
     /* Attempts enough for whatever a seed does, or two more that are known to fail. */
-    unsigned retries = site->kind == SITE_EXHAUST ? 2 : 500;
+    unsigned retries = 500;
+    if (site->kind == SITE_EXHAUST) retries = 2;
+    if (site->kind == SITE_LATE) retries = LATE_RETRIES;
     (void)buf_printf(out,
                      "\"call\":\"worker.step\",\"with\":{\"k\":%u,\"n\":\"${ .n }\"},\"metadata\":{"
                      "\"tutti\":{\"retry\":{\"when\":\"$error.status != "

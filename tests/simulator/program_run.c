@@ -9,7 +9,7 @@
 struct machine {
     const struct programs *programs;
     struct tally *tallies;
-    bool at_most;
+    enum extent extent;
     bool is_repeat;  /* what completed before under the same key is not called again */
     bool has_undone; /* since the last attempt of an `again` began */
     unsigned sagas;  /* around */
@@ -62,6 +62,10 @@ static bool run_call(struct machine *machine, const struct node *node, int64_t *
         tally->dead++;
         machine->result->error[0] = '\0'; /* the last attempt may also have been lost */
         return false;
+    case SITE_LATE:
+        if (machine->extent == EXTENT_LEAST) return false;
+        tally->dead += machine->programs->sites[node->site].rounds + 1;
+        break;
     default: break;
     }
     if (!machine->is_repeat) tally->completed++;
@@ -69,7 +73,7 @@ static bool run_call(struct machine *machine, const struct node *node, int64_t *
     if (node->undo == 0) return true;
     ASSERT(machine->undo_count < UNDOS_MAX);
     machine->undos[machine->undo_count++] = node->undo;
-    if (machine->at_most) undo_counted(machine, node->undo);
+    if (machine->extent == EXTENT_AT_MOST) undo_counted(machine, node->undo);
     return true;
 }
 
@@ -89,6 +93,7 @@ static void undo_until(struct machine *machine, size_t start)
     while (machine->undo_count > start) {
         uint32_t site       = machine->undos[--machine->undo_count];
         machine->has_undone = true;
+        result->has_undone  = true;
         if (!undo_counted(machine, site)) continue; /* given up; the rest is undone */
         ASSERT(result->undone_count < UNDOS_MAX);
         result->undone[result->undone_count++] = site;
@@ -139,7 +144,7 @@ static bool run_side_by_side(struct machine *machine, const struct node *node, i
 static bool run_child(struct machine *machine, const struct node *node, int64_t *n)
 {
     struct result child = {};
-    program_run(machine->programs, (size_t)node->a, *n, machine->tallies, machine->at_most, &child);
+    program_run(machine->programs, (size_t)node->a, *n, machine->tallies, machine->extent, &child);
     machine->result->children += 1 + child.children;
     *n = child.is_error ? node->b : child.n;
     return true;
@@ -191,11 +196,11 @@ static bool run_node(struct machine *machine, const struct node *node, int64_t *
 }
 
 void program_run(const struct programs *programs, size_t index, int64_t n, struct tally *tallies,
-                 bool at_most, struct result *ret_result)
+                 enum extent extent, struct result *ret_result)
 {
     *ret_result            = (struct result){};
     struct machine machine = {
-        .programs = programs, .tallies = tallies, .at_most = at_most, .result = ret_result};
+        .programs = programs, .tallies = tallies, .extent = extent, .result = ret_result};
     ret_result->is_error = !run_children(&machine, programs->items[index].root, &n);
     ret_result->n        = n;
 }

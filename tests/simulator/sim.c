@@ -260,8 +260,20 @@ static void happen(struct sim *sim)
  */
 
 struct ends {
+    struct sim *sim;
     bool is_open;
 };
+
+static status see_letter(bytes, bytes row, struct error *reterr, void *context)
+{
+    struct ends *ends                        = context;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 20);
+    Pb__DeadLetterRecord *letter             = NULL;
+    TRY(record_read(row, &pb__dead_letter_record__descriptor, arena, &letter, reterr));
+    const Pb__LeasedJob *job = letter->job->job;
+    ends->is_open |= sim_redrive_is_due(ends->sim, plan_of(ends->sim, job->run), job->id);
+    return STATUS_OK;
+}
 
 static status see_head(bytes, bytes row, struct error *reterr, void *context)
 {
@@ -282,7 +294,7 @@ static status see_anything(bytes, bytes, struct error *, void *context)
 static bool is_over(struct sim *sim)
 {
     if (!sim->is_calm || !stage_is_up(sim->stage) || !clients_are_done(sim)) return false;
-    struct ends ends = {};
+    struct ends ends = {.sim = sim};
     for (uint16_t i = 0; i < stage_partition_count(sim->stage) && !ends.is_open; i++) {
         CLEANUP(txn_abortp) struct txn *txn = NULL;
         const struct scan scan              = {};
@@ -290,6 +302,7 @@ static bool is_over(struct sim *sim)
         struct page outbox                  = {};
         struct page deletions               = {};
         struct page runs                    = {};
+        struct page letters                 = {};
         struct error error                  = {};
         status read = txn_begin_read(stage_store(sim->stage, i), &txn, &error);
         if (read == STATUS_OK) {
@@ -301,6 +314,10 @@ static bool is_over(struct sim *sim)
         if (read == STATUS_OK) {
             read =
                 txn_page(txn, TABLE_DELETIONS, &scan, 1, &deletions, see_anything, &ends, &error);
+        }
+        if (read == STATUS_OK && sim->redrive.is_there) {
+            read = txn_page(txn, TABLE_DEAD_LETTERS, &scan, 10'000, &letters, see_letter, &ends,
+                            &error);
         }
         if (read == STATUS_OK && sim->retention.keep_us > 0) {
             read = txn_page(txn, TABLE_RUNS, &scan, 1, &runs, see_anything, &ends, &error);
@@ -396,6 +413,7 @@ static void draw_rules(struct sim *sim)
     }
     sim_limits_draw(sim);
     sim_budgets_draw(sim);
+    sim_redrive_draw(sim);
     if (sim_draw(sim, 10) == 0) {
         sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
         sim->has_deletions     = true;
@@ -427,12 +445,15 @@ static bool set_up(struct sim *sim)
         sim_fail(sim, "the stage: %s", error.text);
         return false;
     }
-    programs_draw(&sim->programs, sim->arena, &sim->random, 1 + sim_draw(sim, 3));
+    struct program_wishes wishes = {};
+    sim_redrive_wish(sim, &wishes);
+    programs_draw(&sim->programs, sim->arena, &sim->random, 1 + sim_draw(sim, 3), &wishes);
     sim_limits_draw_calls(sim);
     for (size_t i = 0; i < sim->programs.count; i++) {
         if (!put_program(sim, i)) return false;
     }
-    return sim_limits_set_up(sim) && sim_budgets_set_up(sim) && sim_schedule_set_up(sim);
+    return sim_limits_set_up(sim) && sim_budgets_set_up(sim) && sim_redrive_set_up(sim) &&
+           sim_schedule_set_up(sim);
 }
 
 bool sim_play(struct sim *sim, const struct sim_options *options)
@@ -450,6 +471,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     draw_weather(sim);
     clients_begin(sim);
     sim_schedule_begin(sim);
+    sim_redrive_begin(sim);
     workers_begin(sim);
     if (sim->weather.crash_us > 0) {
         sim_at(sim, (int64_t)sim_draw(sim, 2 * (uint64_t)sim->weather.crash_us), doom, NULL);
@@ -470,6 +492,7 @@ void sim_done(struct sim *sim)
     map_free(sim->keys);
     map_free(sim->leases);
     sim_limits_done(sim);
+    sim_redrive_done(sim);
     json_unref(sim->breakers.targets);
     free(sim->heap);
     arena_free(sim->arena);

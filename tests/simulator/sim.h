@@ -89,6 +89,8 @@ enum op_kind {
     OP_SCHEDULE,
     OP_UNSCHEDULE,
     OP_RAISE, /* a budget */
+    OP_OPEN_BREAKER,
+    OP_RESET_BREAKER,
 };
 
 /** A call that a client makes until it is answered. */
@@ -128,7 +130,8 @@ struct task_in_hand {
     int64_t n;
     bool beats;
     bool is_over; /* reported and answered */
-    enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_RELEASED } ending;
+    enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_UNSURE, ENDS_RELEASED } ending;
+    const char *error; /* type of the error; NULL: that of the place */
     unsigned reports;
     struct spend used; /* by a call of a model */
     int64_t output_tokens;
@@ -189,6 +192,20 @@ struct sim_limits {
     int64_t time_us[STAGE_PARTITIONS_MAX], passed_us[STAGE_PARTITIONS_MAX];
 };
 
+/** The rule for dead letters of this seed. */
+struct sim_redrive {
+    bool is_there;
+    uint32_t times;
+    int64_t after_us;
+    bool has_class; /* it is for one kind of errors; else for all */
+    bool ignores_breakers;
+    bool waits_for_breaker; /* `after_us` is longer than the seed: letters go when it closes */
+    struct call_limit rate;
+    int64_t reset_us;  /* when it was closed by hand; 0: not yet */
+    struct map *calls; /* idempotency key -> struct late_call */
+    struct map *jobs;  /* job id -> struct late_job */
+};
+
 /** A caller's schedule, of a workflow of its own. */
 struct sim_schedule {
     bool is_there;   /* in this seed */
@@ -232,6 +249,7 @@ struct sim {
     struct lease_note *notes; /* all of them */
     struct sim_limits limits;
     struct sim_budgets budgets;
+    struct sim_redrive redrive;
 
     struct tally least[SITES_MAX], most[SITES_MAX];
     uint64_t seen_keys[SITES_MAX];
@@ -370,7 +388,37 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
  * any more, and all was charged. */
 void sim_budgets_check(struct sim *sim, bool is_final);
 
+/* --- sim_redrive.c */
+
+/** Before the stage is there; when it is: sets the rule. Then what clients do. */
+void sim_redrive_draw(struct sim *sim);
+void sim_redrive_wish(const struct sim *sim, struct program_wishes *wishes);
+bool sim_redrive_set_up(struct sim *sim);
+void sim_redrive_done(struct sim *sim);
+void sim_redrive_begin(struct sim *sim);
+struct stage_call *sim_redrive_make(struct sim *sim, const struct op *op);
+void sim_redrive_opened(struct sim *sim);
+
+/** In the step that leased, or took a report: the books. */
+void sim_redrive_leased(struct sim *sim, const Pb__LeasedJob *job, uint32_t site);
+void sim_redrive_reported(struct sim *sim, const Pb__JobReport *report);
+
+/** How a job of a late place ends. */
+void sim_redrive_choose(struct sim *sim, struct task_in_hand *task);
+
+/** The rule has redriven this job, whose letter lay for so long. */
+void sim_redrive_happened(struct sim *sim, const char *job, int64_t lay_us);
+
+/** Says whether the rule has to redrive it, which was given up. */
+bool sim_redrive_is_due(const struct sim *sim, const struct plan *plan, const char *job);
+
+/** When it redrove in a partition, in any order. */
+void sim_redrive_rate(struct sim *sim, uint16_t partition, int64_t *times_us, size_t count);
+
 /* --- check.c */
+
+/** The run's; NULL: it is a child's, or of the schedule. */
+const struct plan *plan_of(const struct sim *sim, const char *run);
 
 /** Looks at everything; `is_final`: all has come to its end. */
 void check_all(struct sim *sim, bool is_final);

@@ -97,7 +97,7 @@ void sim_limits_draw(struct sim *sim)
 static bool is_call(const struct site *site)
 {
     return site->kind == SITE_MODEL || site->kind == SITE_OK || site->kind == SITE_PERMANENT ||
-           site->kind == SITE_EXHAUST;
+           site->kind == SITE_EXHAUST || site->kind == SITE_LATE;
 }
 
 void sim_limits_draw_calls(struct sim *sim)

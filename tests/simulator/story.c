@@ -1,6 +1,7 @@
 /* What the journal of one run must look like. */
 #include "base/assert.h"
 #include "check.h"
+#include "scheduler/engine/engine_internal.h"
 #include "scheduler/run/state.h"
 
 #include <inttypes.h>
@@ -82,6 +83,33 @@ static void job_retried(const struct story *story, const struct event *event)
     job->attempt = event->attempt;
 }
 
+/* The run faults, and everything in it ends; what is open now is open again if it is redriven. */
+static void given_up(struct story *story, const struct event *event)
+{
+    story->is_given_up = true;
+    story->given_up_us = event->time_us;
+    story->tasks_left  = story->tasks_open;
+    memcpy(story->given_up, event->id.text, sizeof story->given_up);
+}
+
+static void run_retried(struct story *story, const struct run *run, const struct event *event)
+{
+    struct census *census = story->census;
+    json by               = json_get_text(event->value, "by");
+    bool is_rule          = json_is(by, JSON_TEXT) && str_is(json_str(by), REDRIVE_BY);
+    if (!is_rule || !story->is_given_up || !story->has_ended) {
+        sim_fail(story->sim, "run %s is tried again, and nobody asked for it", run_id(run));
+        return;
+    }
+    sim_redrive_happened(story->sim, story->given_up, event->time_us - story->given_up_us);
+    if (census->redrive_count < REDRIVES_MAX) {
+        census->redrives_us[census->redrive_count++] = event->time_us;
+    }
+    story->tasks_open  = story->tasks_left;
+    story->is_given_up = false;
+    story->has_ended   = false;
+}
+
 static void job_ended(struct story *story, const struct event *event)
 {
     struct census *census       = story->census;
@@ -104,6 +132,7 @@ static void job_ended(struct story *story, const struct event *event)
     case EVENT_JOB_FAILED: tally->failed++; break;
     case EVENT_JOB_DEAD:
         tally->dead++;
+        if (sim->programs.sites[job->site].kind == SITE_LATE) given_up(story, event);
         if (job->attempts_max > 0 && job->attempt != job->attempts_max) {
             sim_fail(sim, "job %s is given up after %u of %u attempts", job->id, job->attempt,
                      job->attempts_max);
@@ -150,7 +179,7 @@ static void sequence_checked(struct story *story, const struct run *run, const s
         sim_fail(story->sim, "I2: run %s: event %" PRIu64 " is older than the one before",
                  run_id(run), event->sequence);
     }
-    if (story->has_ended) {
+    if (story->has_ended && event->kind != EVENT_RUN_RETRIED) {
         sim_fail(story->sim, "I4: run %s: %s after its end", run_id(run), event_type(event->kind));
     }
     story->sequence = event->sequence;
@@ -172,6 +201,7 @@ void story_event(const struct run *run, const struct event *event, void *context
     case EVENT_RUN_FAULTED:
     case EVENT_RUN_CANCELLED:
     case EVENT_RUN_TERMINATED: story->has_ended = true; break;
+    case EVENT_RUN_RETRIED: run_retried(story, run, event); break;
     case EVENT_JOB_SCHEDULED: job_scheduled(story, event); break;
     case EVENT_JOB_RETRIED: job_retried(story, event); break;
     case EVENT_JOB_COMPLETED:

@@ -83,6 +83,7 @@ static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *
     sim->limits.starved_since_us = 0;
     sim_limits_leased(sim, note, job->function, site, n);
     sim_budgets_leased(sim, note, job);
+    sim_redrive_leased(sim, job, site);
 }
 
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command)
@@ -131,6 +132,7 @@ void workers_reported(struct sim *sim, const struct command *command)
         }
         note->is_over = true;
         sim_budgets_charge(sim, note, request->reports[i]);
+        sim_redrive_reported(sim, request->reports[i]);
     }
 }
 
@@ -191,6 +193,8 @@ static json value_of(const struct task_in_hand *task)
     if (task->ending == ENDS_COMPLETED) {
         (void)snprintf(text, sizeof text, "{\"n\":%lld}",
                        (long long)site_step(task->site, task->n));
+    } else if (task->error) {
+        (void)snprintf(text, sizeof text, "{\"type\":\"%s\",\"status\":503}", task->error);
     } else {
         bool is_permanent = task->ending == ENDS_PERMANENT;
         (void)snprintf(text, sizeof text, "{\"type\":\"https://sim.test/%s/%u\",\"status\":%d}",
@@ -215,10 +219,14 @@ static void fill_report(const struct sim *sim, struct stage_call *call,
         report->released    = stage_call_alloc(call, sizeof *report->released);
         *report->released   = (Pb__JobReleased)PB__JOB_RELEASED__INIT;
     } else {
-        report->result_case       = PB__JOB_REPORT__RESULT_FAILED;
-        report->failed            = stage_call_alloc(call, sizeof *report->failed);
-        *report->failed           = (Pb__JobFailed)PB__JOB_FAILED__INIT;
-        report->failed->transient = task->ending == ENDS_TRANSIENT;
+        report->result_case             = PB__JOB_REPORT__RESULT_FAILED;
+        report->failed                  = stage_call_alloc(call, sizeof *report->failed);
+        *report->failed                 = (Pb__JobFailed)PB__JOB_FAILED__INIT;
+        report->failed->transient       = task->ending == ENDS_TRANSIENT;
+        report->failed->unknown_outcome = task->ending == ENDS_UNSURE;
+        if (task->error) { /* as it came over the wire; the books read it when it is answered */
+            report->failed->error_json = binary(call, task->error, strlen(task->error));
+        }
     }
     sim_budgets_put(sim, call, task, report);
 }
@@ -324,6 +332,7 @@ static void choose_ending(struct sim *sim, struct task_in_hand *task)
     if (site->kind == SITE_EXHAUST || site->kind == SITE_NOT_UNDONE) {
         task->ending = ENDS_TRANSIENT;
     }
+    if (site->kind == SITE_LATE) sim_redrive_choose(sim, task);
     if (sim_chance(sim, 3)) task->ending = ENDS_RELEASED;
     if (site->is_flaky && task->ending == ENDS_COMPLETED && sim_chance(sim, sim->weather.fails)) {
         task->ending = ENDS_TRANSIENT;
