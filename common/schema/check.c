@@ -48,12 +48,14 @@ static schema_rule_check *const checks[KEYWORD_CHECKED] = {
     [KEYWORD_DYNAMIC_REF]            = schema_check_dynamic_ref,
     [KEYWORD_PREFIX_ITEMS]           = schema_check_prefix_items,
     [KEYWORD_ITEMS]                  = schema_check_items,
+    [KEYWORD_ADDITIONAL_ITEMS]       = schema_check_additional_items,
     [KEYWORD_CONTAINS]               = schema_check_contains,
     [KEYWORD_PROPERTIES]             = schema_check_properties,
     [KEYWORD_PATTERN_PROPERTIES]     = schema_check_pattern_properties,
     [KEYWORD_ADDITIONAL_PROPERTIES]  = schema_check_additional_properties,
     [KEYWORD_PROPERTY_NAMES]         = schema_check_property_names,
     [KEYWORD_DEPENDENT_SCHEMAS]      = schema_check_dependent_schemas,
+    [KEYWORD_DEPENDENCIES]           = schema_check_dependent_schemas,
     [KEYWORD_ALL_OF]                 = schema_check_all_of,
     [KEYWORD_ANY_OF]                 = schema_check_any_of,
     [KEYWORD_ONE_OF]                 = schema_check_one_of,
@@ -89,7 +91,7 @@ bool schema_violated(struct schema_check *check, const struct schema_node *node,
     va_end(args);
 
     bool is_false    = keyword == KEYWORD_COUNT; /* the schema `false` */
-    const char *name = is_false ? "false" : schema_keywords[keyword].name;
+    const char *name = is_false ? "false" : schema_rule_of(node, keyword)->info->name;
     const char *place =
         arena_printf(check->arena, is_false ? "%s" : "%s/%s", node->pointer, is_false ? "" : name);
     errors->items[errors->count++] = (struct schema_error){

@@ -105,6 +105,13 @@ bool schema_check_items(struct schema_check *check, struct schema_frame *frame,
     return is_valid;
 }
 
+/* Without a list of its first items, `items` is for all of them. */
+bool schema_check_additional_items(struct schema_check *check, struct schema_frame *frame,
+                                   const struct schema_rule *rule)
+{
+    return prefix_of(frame->node) == 0 || schema_check_items(check, frame, rule);
+}
+
 bool schema_check_contains(struct schema_check *check, struct schema_frame *frame,
                            const struct schema_rule *rule)
 {
@@ -116,7 +123,7 @@ bool schema_check_contains(struct schema_check *check, struct schema_frame *fram
     int64_t count                   = 0;
     for (size_t i = 0; i < json_count(frame->value); i++) {
         if (!schema_try(check, rule->nodes[0], json_at(frame->value, i), NULL)) continue;
-        schema_see(frame, i);
+        if (frame->node->dialect->contains_is_seen) schema_see(frame, i);
         count++;
     }
     if (check->code != STATUS_OK) return false;

@@ -53,22 +53,31 @@ bool schema_check_required(struct schema_check *check, struct schema_frame *fram
     return is_valid;
 }
 
+/* The names that one member of `rule` makes necessary. */
+static bool has_dependent(struct schema_check *check, const struct schema_frame *frame,
+                          const struct schema_rule *rule, size_t index)
+{
+    str reason    = json_key_at(rule->value, index);
+    json names    = json_value_at(rule->value, index);
+    bool is_valid = true;
+    for (size_t i = 0; i < json_count(names); i++) {
+        str name = json_str(json_at(names, i));
+        if (has(frame->value, name)) continue;
+        is_valid = schema_violated(check, frame->node, rule->keyword,
+                                   "must have `" STR_FMT "`, since it has `" STR_FMT "`",
+                                   STR_ARG(name), STR_ARG(reason));
+    }
+    return is_valid;
+}
+
 bool schema_check_dependent_required(struct schema_check *check, struct schema_frame *frame,
                                      const struct schema_rule *rule)
 {
     if (!json_is(frame->value, JSON_OBJECT)) return true;
     bool is_valid = true;
     for (size_t i = 0; i < json_count(rule->value); i++) {
-        str reason = json_key_at(rule->value, i);
-        json names = json_value_at(rule->value, i);
-        if (!has(frame->value, reason)) continue;
-        for (size_t k = 0; k < json_count(names); k++) {
-            str name = json_str(json_at(names, k));
-            if (has(frame->value, name)) continue;
-            is_valid = schema_violated(check, frame->node, rule->keyword,
-                                       "must have `" STR_FMT "`, since it has `" STR_FMT "`",
-                                       STR_ARG(name), STR_ARG(reason));
-        }
+        if (!has(frame->value, json_key_at(rule->value, i))) continue;
+        is_valid &= has_dependent(check, frame, rule, i);
     }
     return is_valid;
 }
@@ -193,6 +202,7 @@ bool schema_check_property_names(struct schema_check *check, struct schema_frame
     return is_valid;
 }
 
+/* Also for `dependencies`, which holds lists of names beside schemas. */
 bool schema_check_dependent_schemas(struct schema_check *check, struct schema_frame *frame,
                                     const struct schema_rule *rule)
 {
@@ -200,7 +210,8 @@ bool schema_check_dependent_schemas(struct schema_check *check, struct schema_fr
     bool is_valid = true;
     for (uint32_t i = 0; i < rule->node_count; i++) {
         if (!has(frame->value, json_key_at(rule->value, i))) continue;
-        is_valid &= schema_apply(check, rule->nodes[i], frame->value, &frame->seen);
+        is_valid &= rule->nodes[i] ? schema_apply(check, rule->nodes[i], frame->value, &frame->seen)
+                                   : has_dependent(check, frame, rule, i);
         if (!is_valid && check->quiet > 0) return false;
     }
     return is_valid;

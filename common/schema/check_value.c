@@ -103,10 +103,20 @@ static bool bound(struct schema_check *check, const struct schema_frame *frame,
                            schema_number_text(frame->value).text);
 }
 
+/* Whether a boolean beside the limit says that the limit itself is not allowed. */
+static bool is_exclusive(const struct schema_frame *frame, enum keyword keyword)
+{
+    const struct schema_rule *rule = schema_rule_of(frame->node, keyword);
+    return rule && json_is(rule->value, JSON_TRUE);
+}
+
 bool schema_check_maximum(struct schema_check *check, struct schema_frame *frame,
                           const struct schema_rule *rule)
 {
     if (!json_is_number(frame->value)) return true;
+    if (is_exclusive(frame, KEYWORD_EXCLUDES_MAXIMUM)) {
+        return schema_check_exclusive_maximum(check, frame, rule);
+    }
     return bound(check, frame, rule, json_compare(frame->value, rule->value) <= 0, "at most");
 }
 
@@ -121,6 +131,9 @@ bool schema_check_minimum(struct schema_check *check, struct schema_frame *frame
                           const struct schema_rule *rule)
 {
     if (!json_is_number(frame->value)) return true;
+    if (is_exclusive(frame, KEYWORD_EXCLUDES_MINIMUM)) {
+        return schema_check_exclusive_minimum(check, frame, rule);
+    }
     return bound(check, frame, rule, json_compare(frame->value, rule->value) >= 0, "at least");
 }
 

@@ -8,7 +8,8 @@ enum {
     POINTER_MAX = 16 << 10, /* bytes */
 };
 
-struct schema_node *compiler_add_document(struct compiler *compiler, const char *uri, json value)
+struct schema_node *compiler_add_document(struct compiler *compiler, const char *uri, json value,
+                                          const struct schema_dialect *dialect)
 {
     struct schema_owned *owned = compiler_alloc(compiler, sizeof *owned);
     if (!owned) return NULL;
@@ -18,53 +19,57 @@ struct schema_node *compiler_add_document(struct compiler *compiler, const char 
 
     struct schema_resource *resource = compiler_alloc(compiler, sizeof *resource);
     if (!resource) return NULL;
-    *resource         = (struct schema_resource){.uri = uri, .vocabularies = VOCABULARY_DEFAULT};
+    resource->uri     = uri;
     uint32_t document = compiler->document_count++;
-    resource->root    = compiler_node(compiler, document, (str){}, value, resource);
+    resource->root    = compiler_node(compiler, document, (str){}, value, NULL);
     if (!resource->root) return NULL;
+    resource->root->resource = resource;
+    resource->root->dialect  = dialect;
     if (!map_put(compiler->resources, str_from(uri), resource)) return NULL;
     compiler_scan_all(compiler);
     return resource->root;
 }
 
-/* A document that the caller finds when it is asked. */
-static struct schema_resource *find_document(struct compiler *compiler, str uri)
+json compiler_option_document(const struct compiler *compiler, str uri)
 {
-    const struct schema_options *options = compiler->options;
-    json value = options->find ? options->find(uri, options->context) : json_invalid();
-    if (json_is(value, JSON_INVALID)) return NULL;
-    char *copy = compiler_alloc(compiler, uri.len + 1);
-    if (!copy) return NULL;
-    memcpy(copy, uri.ptr, uri.len);
-    (void)compiler_add_document(compiler, copy, value);
-    return map_get(compiler->resources, uri);
+    const struct schema_document *documents = compiler->options->documents;
+    for (; documents && documents->uri; documents++) {
+        if (str_is(uri, documents->uri)) return documents->value;
+    }
+    return json_invalid();
 }
 
-struct schema_resource *compiler_resource(struct compiler *compiler, str uri)
+/* The resource of a URI: of the documents read so far, or of one that is read now, which is of the
+ * dialect of the schema that refers to it unless it says otherwise. NULL: there is none. */
+static struct schema_resource *resource_of(struct compiler *compiler, str uri,
+                                           const struct schema_dialect *dialect)
 {
     struct schema_resource *found = map_get(compiler->resources, uri);
     if (found) return found;
-    const struct schema_document *documents = compiler->options->documents;
-    for (; documents && documents->uri; documents++) {
-        if (!str_is(uri, documents->uri)) continue;
-        (void)compiler_add_document(compiler, documents->uri, documents->value);
-        return map_get(compiler->resources, uri);
+    const struct schema_options *options = compiler->options;
+    const struct schema_dialect *meta    = schema_dialect_find(uri);
+    CLEANUP(json_unrefp) json made       = json_invalid();
+    json value                           = compiler_option_document(compiler, uri);
+    if (json_is(value, JSON_INVALID) && meta) {
+        made    = schema_meta_new(meta);
+        value   = made;
+        dialect = &schema_dialects[meta->meta_draft];
+    } else if (json_is(value, JSON_INVALID) && options->find) {
+        value = options->find(uri, options->context);
     }
-    if (str_is(uri, SCHEMA_META_URI)) {
-        json meta = schema_meta_new();
-        (void)compiler_add_document(compiler, SCHEMA_META_URI, meta);
-        json_unref(meta);
-        return map_get(compiler->resources, uri);
-    }
-    return find_document(compiler, uri);
+    if (json_is(value, JSON_INVALID)) return NULL;
+    const char *name = compiler_keep(compiler, uri);
+    if (!name) return NULL;
+    (void)compiler_add_document(compiler, name, value, dialect);
+    return map_get(compiler->resources, uri);
 }
 
-/* The resource that a pointer into a document leads through last: a schema on the way may have an
- * $id of its own. */
-static struct schema_resource *resource_at(struct compiler *compiler,
-                                           const struct schema_node *root, str pointer)
+/* The last known node that a pointer into a document leads through: what is below it is of its
+ * resource, since it may have an $id, and of its dialect. */
+static const struct schema_node *node_around(struct compiler *compiler,
+                                             const struct schema_node *root, str pointer)
 {
-    struct schema_resource *resource = root->resource;
+    const struct schema_node *around = root;
     CLEANUP(buf_done) struct buf key = buf_init(POINTER_MAX + 16);
     for (size_t end = 0; end <= pointer.len; end++) {
         if (end < pointer.len && pointer.ptr[end] != '/') continue;
@@ -72,9 +77,9 @@ static struct schema_resource *resource_at(struct compiler *compiler,
         (void)buf_printf(&key, "%u", root->document);
         (void)buf_put_str(&key, str_slice(pointer, 0, end));
         const struct schema_node *node = map_get(compiler->nodes, buf_str(&key));
-        if (node) resource = node->resource;
+        if (node) around = node;
     }
-    return resource;
+    return around;
 }
 
 /* The node at a JSON pointer that starts at the root of a resource. */
@@ -87,7 +92,7 @@ static struct schema_node *node_at(struct compiler *compiler, const struct schem
     (void)buf_put_text(&path, root->pointer);
     if (!buf_put_str(&path, pointer)) return NULL;
     struct schema_node *node = compiler_node(compiler, root->document, buf_str(&path), value,
-                                             resource_at(compiler, root, buf_str(&path)));
+                                             node_around(compiler, root, buf_str(&path)));
     compiler_scan_all(compiler);
     return node;
 }
@@ -107,7 +112,7 @@ static struct schema_node *resolve(struct compiler *compiler, const struct schem
 {
     CLEANUP(buf_done) struct buf uri = buf_init(URI_MAX);
     if (!uri_resolve(str_from(from->resource->uri), reference, &uri)) return NULL;
-    const struct schema_resource *resource = compiler_resource(compiler, buf_str(&uri));
+    const struct schema_resource *resource = resource_of(compiler, buf_str(&uri), from->dialect);
     if (!resource) return NULL;
     bool has_fragment = false;
     if (!uri_decode(uri_fragment(reference, &has_fragment), fragment)) return NULL;
@@ -132,8 +137,8 @@ void compiler_refer(struct compiler *compiler, struct pending_ref *ref)
     if (compiler->code == STATUS_RESOURCE_EXHAUSTED) return;
     if (!target) {
         compiler_found(compiler, ref->node, STATUS_INVALID_ARGUMENT,
-                       str_from(schema_keywords[ref->rule->keyword].name),
-                       "`" STR_FMT "` names nothing that is here", STR_ARG(reference));
+                       str_from(ref->rule->info->name), "`" STR_FMT "` names nothing that is here",
+                       STR_ARG(reference));
         return;
     }
     ref->rule->nodes = compiler_alloc(compiler, sizeof(struct schema_node *));
@@ -141,8 +146,6 @@ void compiler_refer(struct compiler *compiler, struct pending_ref *ref)
     ref->rule->nodes[0]   = target;
     ref->rule->node_count = 1;
     if (is_dynamic_ref && is_dynamic(target, buf_str(&fragment))) {
-        char *name = compiler_alloc(compiler, fragment.len + 1);
-        if (name) memcpy(name, fragment.ptr, fragment.len);
-        ref->rule->dynamic_anchor = name;
+        ref->rule->dynamic_anchor = compiler_keep(compiler, buf_str(&fragment));
     }
 }

@@ -20,8 +20,9 @@ static void compiler_done(struct compiler *compiler)
 
 static void compile(struct compiler *compiler, json source)
 {
-    const char *uri        = compiler->options->uri;
-    compiler->schema->root = compiler_add_document(compiler, uri ? uri : "", source);
+    const char *uri = compiler->options->uri;
+    compiler->schema->root =
+        compiler_add_document(compiler, uri ? uri : "", source, &schema_dialects[DRAFT_DEFAULT]);
     while (compiler->to_refer && compiler->code != STATUS_RESOURCE_EXHAUSTED) {
         struct pending_ref *ref = compiler->to_refer;
         compiler->to_refer      = ref->next;

@@ -1,5 +1,11 @@
 /**
- * schema: JSON Schema 2020-12, compiled once, many documents checked.
+ * schema: JSON Schema, compiled once, many documents checked.
+ *
+ * A schema is of 2020-12, unless its `$schema` names 2019-09, draft-07, draft-06 or draft-04, with
+ * http or https, with or without `#`. `$schema` holds for the schema that it stands in, with all
+ * that is inside; a document that is referred to and has none is of the dialect that refers to it.
+ * A meta-schema among the documents of the options may be named as well: it is of the dialect that
+ * its own `$schema` names, with the vocabularies that it lists. Any other is UNIMPLEMENTED.
  *
  * Compiled schemas are immutable and may be used by many threads. A keyword of the standard that is
  * not supported yet is refused when compiling (code UNIMPLEMENTED), never ignored.

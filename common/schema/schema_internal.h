@@ -41,12 +41,14 @@ enum keyword {
     KEYWORD_DYNAMIC_REF,
     KEYWORD_PREFIX_ITEMS,
     KEYWORD_ITEMS,
+    KEYWORD_ADDITIONAL_ITEMS,
     KEYWORD_CONTAINS,
     KEYWORD_PROPERTIES,
     KEYWORD_PATTERN_PROPERTIES,
     KEYWORD_ADDITIONAL_PROPERTIES,
     KEYWORD_PROPERTY_NAMES,
     KEYWORD_DEPENDENT_SCHEMAS,
+    KEYWORD_DEPENDENCIES,
     KEYWORD_ALL_OF,
     KEYWORD_ANY_OF,
     KEYWORD_ONE_OF,
@@ -59,7 +61,10 @@ enum keyword {
     KEYWORD_ELSE,
     KEYWORD_MAX_CONTAINS,
     KEYWORD_MIN_CONTAINS,
+    KEYWORD_EXCLUDES_MAXIMUM, /* says of `maximum` that it is exclusive */
+    KEYWORD_EXCLUDES_MINIMUM,
     KEYWORD_DEFS,
+    KEYWORD_DEFINITIONS,
     KEYWORD_SCHEMA,
     KEYWORD_ID,
     KEYWORD_ANCHOR,
@@ -94,9 +99,11 @@ enum shape {
     SHAPE_BOOL_MAP,  /* map to booleans */
     SHAPE_PATTERN,   /* regular expression */
     SHAPE_SCHEMA,
-    SHAPE_SCHEMA_LIST, /* at least one */
+    SHAPE_SCHEMA_LIST,    /* at least one */
+    SHAPE_SCHEMA_OR_LIST, /* one for all, or one for each */
     SHAPE_SCHEMA_MAP,
-    SHAPE_PATTERN_MAP, /* schemas by regular expression */
+    SHAPE_PATTERN_MAP,    /* schemas by regular expression */
+    SHAPE_DEPENDENCY_MAP, /* map to schemas, or to lists of different texts */
 };
 
 enum vocabulary {
@@ -111,28 +118,73 @@ enum vocabulary {
     VOCABULARY_DEFAULT       = 127,
 };
 
-struct keyword_info {
-    const char *name;
-    enum shape shape;
-    enum vocabulary vocabulary;
+/** The versions of the standard that are known, the oldest first. */
+enum draft {
+    DRAFT_4,
+    DRAFT_6,
+    DRAFT_7,
+    DRAFT_2019_09,
+    DRAFT_2020_12,
+    DRAFT_COUNT,
+    DRAFT_DEFAULT = DRAFT_2020_12, /* of a schema that does not say */
 };
 
-extern const struct keyword_info schema_keywords[KEYWORD_COUNT];
+/*
+ * How a draft writes a keyword. A keyword is what it does, under the name that it has today: where
+ * an older draft writes `items: [...]`, that is KEYWORD_PREFIX_ITEMS.
+ */
+struct keyword_info {
+    const char *name;
+    enum keyword keyword;
+    enum shape shape;
+    enum vocabulary vocabulary;
+    enum draft since;
+    enum draft until;
+};
 
-/** KEYWORD_COUNT if there is none of this name. */
-enum keyword schema_keyword_find(str name);
+extern const struct keyword_info schema_keywords[];
+extern const size_t schema_keyword_count;
 
-/** The meta-schema, made of the table above: what `$ref` to its URI gets. Owned. */
-json schema_meta_new(void);
-#define SCHEMA_META_URI "https://json-schema.org/draft/2020-12/schema"
+/*
+ * What `$schema` decides: which keywords there are, and how what surrounds them is read. A
+ * meta-schema of somebody's own gets a copy with its vocabularies.
+ */
+struct schema_dialect {
+    enum draft draft;
+    const char *name; /* in sentences */
+    const char *uri;  /* without fragment */
+    unsigned vocabularies;
+    bool ref_is_alone;     /* what stands beside a `$ref` checks nothing and names nothing */
+    bool id_has_anchor;    /* `$id: "#name"` names a subschema */
+    bool contains_is_seen; /* by `unevaluatedItems` */
+    enum draft meta_draft; /* that the meta-schema of schema_meta_new() is written in */
+    const char *self[2];   /* how it refers to the meta-schema in force: keyword and value */
+};
+
+extern const struct schema_dialect schema_dialects[DRAFT_COUNT];
+
+/** By the value of `$schema`, or the URI of a meta-schema. NULL: none of the standard. */
+const struct schema_dialect *schema_dialect_find(str uri);
+
+/** The bits of a vocabulary; 0 if it is not known. */
+unsigned schema_vocabulary_bits(str uri, bool is_required);
+
+bool schema_keyword_is_of(const struct keyword_info *info, const struct schema_dialect *dialect);
+
+/** NULL if a dialect has no keyword of this name. */
+const struct keyword_info *schema_keyword_find(const struct schema_dialect *dialect, str name);
+
+/** The meta-schema, made of the tables: what `$ref` to its URI gets. Owned. */
+json schema_meta_new(const struct schema_dialect *dialect);
 
 struct schema_node;
 struct schema_format;
 
 struct schema_rule {
-    enum keyword keyword;
-    json value;                 /* a view of the source */
-    struct schema_node **nodes; /* one, or one for each entry or member of `value` */
+    const struct keyword_info *info; /* how it is written here */
+    enum keyword keyword;            /* what it does */
+    json value;                      /* a view of the source */
+    struct schema_node **nodes;      /* one, or one for each entry or member of `value` */
     uint32_t node_count;
     uint32_t types;         /* of `type`: bits of enum schema_type */
     struct regex **regexes; /* of a pattern: one, or one for each member */
@@ -140,7 +192,8 @@ struct schema_rule {
     const char *dynamic_anchor; /* of a $dynamicRef that looks at the dynamic scope; else NULL */
 };
 
-/* What a URI names, with the anchors that a $dynamicRef may find in it. */
+/* What a URI names, with the anchors that a $dynamicRef may find in it; "" is the anchor of
+ * `$recursiveAnchor: true`. */
 struct schema_anchor {
     const char *name;
     struct schema_node *node;
@@ -150,7 +203,6 @@ struct schema_anchor {
 struct schema_resource {
     const char *uri; /* without fragment */
     struct schema_node *root;
-    unsigned vocabularies;
     struct schema_anchor *dynamic_anchors;
 };
 
@@ -158,6 +210,7 @@ struct schema_node {
     const char *pointer; /* in its document */
     uint32_t document;   /* 0: the source */
     struct schema_resource *resource;
+    const struct schema_dialect *dialect;
     json value;
     struct schema_rule *rules; /* in the order of enum keyword */
     uint32_t rule_count;
@@ -203,7 +256,7 @@ enum schema_type {
 uint32_t schema_type_bits(str name);
 uint32_t schema_type_of(json value);
 
-/* --- compiling: state shared by compile.c (documents, nodes), shape.c and refer.c --------------
+/* --- compiling: state shared by compile.c (nodes), scan.c, shape.c and refer.c (documents) -----
  */
 
 struct pending_ref {
@@ -235,19 +288,34 @@ void compiler_found(struct compiler *compiler, const struct schema_node *node, s
 /** Zeroed memory, or NULL after a finding. */
 void *compiler_alloc(struct compiler *compiler, size_t size);
 
+/** A text or a name that lives as long as the schema; NULL after a finding. */
+const char *compiler_keep(struct compiler *compiler, str text);
+
+/** Puts a name into one of the maps. False after a finding: the map is full. */
+bool compiler_remember(struct compiler *compiler, struct map *map, str name, void *value);
+
 /** Says whether the value of a keyword has its shape; adds a finding if not. */
 bool compiler_check_shape(struct compiler *compiler, const struct schema_node *node,
-                          enum keyword keyword, json value);
+                          const struct keyword_info *info, json value);
 
-/** The node at `pointer` of a document: made and scanned if it is new. NULL after a finding. */
+/** The node at `pointer` of a document: made, with resource and dialect as `around` has them, and
+ * queued to be scanned, if it is new. NULL after a finding. */
 struct schema_node *compiler_node(struct compiler *compiler, uint32_t document, str pointer,
-                                  json value, struct schema_resource *resource);
+                                  json value, const struct schema_node *around);
 
-/** The resource of a URI: of the documents read so far, or of the options. NULL: unknown. */
-struct schema_resource *compiler_resource(struct compiler *compiler, str uri);
+/** The document of a URI that the caller has put into the options; JSON_INVALID: there is none. */
+json compiler_option_document(const struct compiler *compiler, str uri);
 
-/** Adds a document and scans its root. Borrows `value`. */
-struct schema_node *compiler_add_document(struct compiler *compiler, const char *uri, json value);
+/** Adds a document and scans its root. Borrows `value`. Without `$schema` it is of `dialect`. */
+struct schema_node *compiler_add_document(struct compiler *compiler, const char *uri, json value,
+                                          const struct schema_dialect *dialect);
+
+/** Gives `node` the dialect that its `$schema` names, if it has one. */
+void compiler_choose_dialect(struct compiler *compiler, struct schema_node *node);
+
+/** Notes the resource or the anchors that a keyword of `node` names. */
+void compiler_name(struct compiler *compiler, struct schema_node *node,
+                   const struct keyword_info *info, json value);
 
 void compiler_scan_all(struct compiler *compiler);
 void compiler_refer(struct compiler *compiler, struct pending_ref *ref);
@@ -333,8 +401,9 @@ schema_rule_check schema_check_type, schema_check_enum, schema_check_const,
     schema_check_min_items, schema_check_unique_items, schema_check_max_properties,
     schema_check_min_properties, schema_check_required, schema_check_dependent_required,
     schema_check_ref, schema_check_dynamic_ref, schema_check_prefix_items, schema_check_items,
-    schema_check_contains, schema_check_properties, schema_check_pattern_properties,
-    schema_check_additional_properties, schema_check_property_names, schema_check_dependent_schemas,
+    schema_check_additional_items, schema_check_contains, schema_check_properties,
+    schema_check_pattern_properties, schema_check_additional_properties,
+    schema_check_property_names, schema_check_dependent_schemas, schema_check_dependencies,
     schema_check_all_of, schema_check_any_of, schema_check_one_of, schema_check_not,
     schema_check_if, schema_check_unevaluated_items, schema_check_unevaluated_properties;
 

@@ -75,6 +75,11 @@ static bool is_names(json value)
     return all_items(value, is_text);
 }
 
+static bool is_dependency(json value)
+{
+    return is_schema(value) || is_names(value);
+}
+
 static bool is_whole(json value)
 {
     int64_t count = 0;
@@ -99,6 +104,9 @@ static bool has_shape(enum shape shape, json value)
     case SHAPE_BOOL_MAP: return all_values(value, json_is_bool);
     case SHAPE_SCHEMA: return is_schema(value);
     case SHAPE_SCHEMA_LIST: return all_items(value, is_schema) && json_count(value) > 0;
+    case SHAPE_SCHEMA_OR_LIST:
+        return is_schema(value) || (all_items(value, is_schema) && json_count(value) > 0);
+    case SHAPE_DEPENDENCY_MAP: return all_values(value, is_dependency);
     case SHAPE_SCHEMA_MAP:
     case SHAPE_PATTERN_MAP: return all_values(value, is_schema);
     }
@@ -124,16 +132,17 @@ static const char *shape_sentence(enum shape shape)
     case SHAPE_PATTERN: return "must be a regular expression";
     case SHAPE_SCHEMA: return "must be a schema: a map, true or false";
     case SHAPE_SCHEMA_LIST: return "must be a list of schemas that is not empty";
+    case SHAPE_SCHEMA_OR_LIST: return "must be a schema or a list of schemas that is not empty";
     case SHAPE_SCHEMA_MAP: return "must be a map of schemas";
+    case SHAPE_DEPENDENCY_MAP: return "must be a map of schemas and lists of strings";
     case SHAPE_PATTERN_MAP: return "must be a map of schemas by regular expression";
     }
     return "";
 }
 
 bool compiler_check_shape(struct compiler *compiler, const struct schema_node *node,
-                          enum keyword keyword, json value)
+                          const struct keyword_info *info, json value)
 {
-    const struct keyword_info *info = &schema_keywords[keyword];
     if (has_shape(info->shape, value)) return true;
     compiler_found(compiler, node, STATUS_INVALID_ARGUMENT, str_from(info->name), "`%s` %s",
                    info->name, shape_sentence(info->shape));

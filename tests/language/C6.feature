@@ -24,6 +24,44 @@ Feature: C6 schemas
       | 4 |
       | 6 |
 
+  Scenario Outline: A document of an older draft
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: c6-draft, version: '1.0.0' }
+      do:
+        - check:
+            try:
+              - in: { input: { schema: { document: { $schema: '<dialect>', <schema> } } }, set: { ok: true } }
+            catch: { errors: { with: { status: 400 } }, do: [ { no: { set: { ok: false } } } ] }
+      """
+    And given the workflow input is:
+      """yaml
+      <value>
+      """
+    When the workflow is executed
+    Then the workflow should complete with output:
+      """yaml
+      ok: <ok>
+      """
+
+    Examples:
+      | dialect                                      | schema                                                             | value      | ok    |
+      | http://json-schema.org/draft-04/schema#      | properties: { n: { minimum: 3, exclusiveMinimum: true } }          | n: 3       | false |
+      | http://json-schema.org/draft-06/schema#      | properties: { n: { items: [ true ], additionalItems: false } }     | n: [ 1, 2 ] | false |
+      | http://json-schema.org/draft-07/schema#      | $ref: '#/definitions/a', required: [ b ], definitions: { a: true } | n: 3       | true  |
+      | http://json-schema.org/draft-07/schema#      | dependencies: { n: [ m ] }                                         | n: 3       | false |
+      | https://json-schema.org/draft/2019-09/schema | properties: { n: { $recursiveRef: '#' } }, maxProperties: 1        | n: { a: 1, b: 2 } | false |
+
+  Scenario: A draft that nobody knows
+    Given a workflow with definition:
+      """yaml
+      document: { dsl: '1.0.3', namespace: language, name: c6-unknown, version: '1.0.0' }
+      input: { schema: { document: { $schema: 'http://json-schema.org/draft-03/schema#' } } }
+      do: []
+      """
+    Then the workflow should be refused with V06 at line 2
+    And the finding should say 'known are https://json-schema.org/draft/2020-12/schema'
+
   Scenario: One that is none is refused
     Given a workflow with definition:
       """yaml

@@ -144,6 +144,10 @@ static status sample_array(const struct sampler *sampler, json schema, unsigned 
     if (count == 0 && to > 0 && depth <= SAMPLE_DEPTH_MAX / 2) count = 1;
     json items  = json_get_text(schema, "items");
     json prefix = json_get_text(schema, "prefixItems");
+    if (json_is(items, JSON_ARRAY)) { /* the older drafts write the first items so */
+        prefix = items;
+        items  = json_get_text(schema, "additionalItems");
+    }
 
     CLEANUP(json_unrefp) json array = json_array_new((size_t)count);
     for (int64_t i = 0; i < count; i++) {

@@ -19,6 +19,7 @@ static const char *const schemas[] = {
     "{\"type\":\"number\",\"multipleOf\":0.25,\"minimum\":-1,\"maximum\":1}",
     "{\"type\":\"array\",\"minItems\":4,\"items\":{\"enum\":[1,\"a\",null]}}",
     "{\"type\":\"array\",\"prefixItems\":[{\"const\":1},{\"const\":2}],\"minItems\":2,\"items\":false,\"maxItems\":2}",
+    "{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"type\":\"array\",\"items\":[{\"const\":1}],\"minItems\":2,\"additionalItems\":{\"const\":2}}",
     "{\"enum\":[{\"deep\":[1,2]}]}",
     "{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}",
     "{\"allOf\":[{\"type\":\"object\",\"required\":[\"a\"]},{\"properties\":{\"a\":{\"type\":\"boolean\"}}}]}",

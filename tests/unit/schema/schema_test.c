@@ -166,7 +166,7 @@ static const struct refusal {
     {"{$id: 'x', $defs: {a: {$id: x}}}", STATUS_INVALID_ARGUMENT, "/$defs/a/$id", "already"},
     {"{$anchor: a, $defs: {b: {$anchor: a}}}", STATUS_INVALID_ARGUMENT, "/$defs/b/$anchor",
      "already"},
-    {"{$schema: 'http://json-schema.org/draft-07/schema#'}", STATUS_UNIMPLEMENTED, "/$schema",
+    {"{$schema: 'http://json-schema.org/draft-03/schema#'}", STATUS_UNIMPLEMENTED, "/$schema",
      "2020-12"},
     {"{$defs: {a: {type: x}}}", STATUS_INVALID_ARGUMENT, "/$defs/a/type", "must be null"},
 };
