@@ -43,19 +43,33 @@ static void hash_secret(const char *secret, uint8_t digest[static SHA256_SIZE])
     sha256((bytes){.ptr = secret, .len = API_KEY_SECRET_LEN}, digest);
 }
 
-void api_key_make(const uint8_t random[static API_KEY_RANDOM], struct api_key *ret_key)
+static void fill_in(const uint8_t random[static SECRET_BYTES], struct api_key *key)
 {
-    *ret_key   = (struct api_key){};
-    char *text = ret_key->text;
+    char *text = key->text;
     memcpy(text, PREFIX, sizeof PREFIX - 1);
-    /* 256 mod 62 is not 0: a bias of the public id, which is no secret, does no harm. */
-    for (size_t i = 0; i < API_KEY_ID_LEN; i++) ret_key->id[i] = alphabet[random[i] % BASE];
     char *id     = text + sizeof PREFIX - 1;
     char *secret = id + API_KEY_ID_LEN + 1;
-    memcpy(id, ret_key->id, API_KEY_ID_LEN);
+    memcpy(id, key->id, API_KEY_ID_LEN);
     id[API_KEY_ID_LEN] = '_';
-    encode_secret(random + API_KEY_ID_LEN, secret);
-    hash_secret(secret, ret_key->secret_sha256);
+    encode_secret(random, secret);
+    hash_secret(secret, key->secret_sha256);
+}
+
+void api_key_make(const uint8_t random[static API_KEY_RANDOM], struct api_key *ret_key)
+{
+    *ret_key = (struct api_key){};
+    /* 256 mod 62 is not 0: a bias of the public id, which is no secret, does no harm. */
+    for (size_t i = 0; i < API_KEY_ID_LEN; i++) ret_key->id[i] = alphabet[random[i] % BASE];
+    fill_in(random + API_KEY_ID_LEN, ret_key);
+}
+
+bool api_key_remake(str id, const uint8_t random[static API_KEY_RANDOM], struct api_key *ret_key)
+{
+    if (id.len != API_KEY_ID_LEN || !is_base62(id)) return false;
+    *ret_key = (struct api_key){};
+    memcpy(ret_key->id, id.ptr, id.len);
+    fill_in(random + API_KEY_ID_LEN, ret_key);
+    return true;
 }
 
 bool api_key_parse(str text, struct api_key *ret_key)

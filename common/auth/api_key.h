@@ -30,6 +30,9 @@ struct api_key {
 /** Makes a key from random bytes, which come from the caller (random_bytes()). */
 void api_key_make(const uint8_t random[static API_KEY_RANDOM], struct api_key *ret_key);
 
+/** The same with an id that there is: another secret for it. False: that is no id. */
+bool api_key_remake(str id, const uint8_t random[static API_KEY_RANDOM], struct api_key *ret_key);
+
 /** Reads a key; false if the text does not have its form. */
 bool api_key_parse(str text, struct api_key *ret_key);
 

@@ -47,13 +47,13 @@ static bool is_version(str text)
 }
 
 /* Names of workflows have the form of namespaces (the DSL's `document.name`). */
-bool workflow_name_parse(str text, struct workflow_name *ret_name)
+bool workflow_reference_parse(str text, struct workflow_reference *ret_name)
 {
-    struct workflow_name workflow = {.name = text};
-    str rest                      = text;
-    bool has_namespace            = split(rest, '/', &workflow.namespace, &rest);
-    workflow.name                 = rest;
-    bool has_version              = split(rest, ':', &workflow.name, &workflow.version);
+    struct workflow_reference workflow = {.name = text};
+    str rest                           = text;
+    bool has_namespace                 = split(rest, '/', &workflow.namespace, &rest);
+    workflow.name                      = rest;
+    bool has_version                   = split(rest, ':', &workflow.name, &workflow.version);
     if (has_namespace && !namespace_is_valid(workflow.namespace)) return false;
     if (has_version && !is_version(workflow.version)) return false;
     if (!namespace_is_valid(workflow.name)) return false;
@@ -61,7 +61,7 @@ bool workflow_name_parse(str text, struct workflow_name *ret_name)
     return true;
 }
 
-status namespace_of_start(str scope, const struct workflow_name *workflow, str *ret_namespace,
+status namespace_of_start(str scope, const struct workflow_reference *workflow, str *ret_namespace,
                           struct error *reterr)
 {
     bool is_bare = workflow->namespace.len == 0;

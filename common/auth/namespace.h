@@ -25,19 +25,19 @@ bool namespace_is_valid(str name);
 bool namespace_reaches(str scope, str owner);
 
 /** A reference to a workflow: `[namespace/]name[:version]`, as written; empty where left out. */
-struct workflow_name {
+struct workflow_reference {
     str namespace;
     str name;
     str version;
 };
-bool workflow_name_parse(str text, struct workflow_name *ret_name);
+bool workflow_reference_parse(str text, struct workflow_reference *ret_name);
 
 /**
  * The namespace in which a start with this reference runs. With a scope of one it is that one, and
  * a reference into another is NOT_FOUND; with a scope of all it is the reference's, and "default"
  * for a bare name.
  */
-status namespace_of_start(str scope, const struct workflow_name *workflow, str *ret_namespace,
+status namespace_of_start(str scope, const struct workflow_reference *workflow, str *ret_namespace,
                           struct error *reterr);
 
 /**

@@ -6,7 +6,7 @@ enum { NAMES_MAX = 256 }; /* that are compared for "did you mean" */
 /* Sections of the one file that serves all programs. */
 static const char *const sections[] = {
     "gateway", "scheduler", "tools",     "llm", "rpc",       "auth", "secrets",
-    "limits",  "defaults",  "retention", "log", "telemetry", "cli",
+    "limits",  "defaults",  "retention", "log", "telemetry", "cli",  "approvals",
 };
 
 struct config_value *config_value_at(struct config *config, str path)

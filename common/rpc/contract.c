@@ -178,6 +178,15 @@ static const struct rpc_contract_method budget_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method key_methods[] = {
+    {"Create", RPC_COMMIT, false, EDGE},
+    {"Get",    RPC_FAST,   true,  EDGE},
+    {"List",   RPC_LONG,   true,  EDGE},
+    {"Rotate", RPC_COMMIT, false, EDGE},
+    {"Revoke", RPC_COMMIT, true,  EDGE},
+    {},
+};
+
 static const struct rpc_contract_method call_cache_methods[] = {
     {"Stats", RPC_FAST,   true,  EDGE},
     {"Clear", RPC_COMMIT, false, EDGE},
@@ -209,6 +218,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Limits", 24, limit_methods},
     {"tutti.v1.CallCache", 51, call_cache_methods},
     {"tutti.v1.Budgets", 15, budget_methods},
+    {"tutti.v1.Keys", 16, key_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
     {},
 };

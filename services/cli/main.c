@@ -163,6 +163,17 @@ static const struct cli_flag budget_flags[] = {
     {"--unpriced", 0, "WHAT", "set: refuse (default) or allow models without a price"},
     {},
 };
+static const struct cli_flag key_flags[] = {
+    {"--role", 0, "ROLE,...", "create: what it may do; several by commas"},
+    {"--in", 0, "NAMESPACE", "create: the only one it reaches, or `*` for all (yours)"},
+    {"--expires", 0, "SPAN", "create: from now, such as 90d (never)"},
+    {"--label", 'l', "KEY=VALUE,...", "create: labels, by which approvals name their approvers"},
+    {"--usd", 0, "DOLLARS", "create: a budget: at most so much money"},
+    {"--tokens", 0, "N", "create: a budget: at most so many tokens"},
+    {"--period", 0, "PERIOD", "create: of the budget: total (default) or day"},
+    {"--overlap", 0, "SPAN", "rotate: how long the secret before is still good (24h)"},
+    {},
+};
 static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
     {"--archive", 0, "FOLDER", "restore: then do again what stands in this archive"},
@@ -330,6 +341,14 @@ static const struct cli_command commands[] = {
      "                             what was spent stays\n"
      "  delete NAME                forget it and what was spent",
      0, 2, budget_flags, command_budget},
+    {"key", "[create|show|rotate|revoke ...]", "who may call the API, and as what",
+     "  list            all keys, revoked ones included; also without an action\n"
+     "  create NAME     with --role; the key is printed this once: what is kept is a hash\n"
+     "  show ID         one of them\n"
+     "  rotate ID       another secret; the one before is good for --overlap\n"
+     "  revoke ID       for good, within 5 seconds everywhere\n"
+     "Roles are viewer, developer, operator, approver, worker, model_client and admin.",
+     0, 2, key_flags, command_key},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"

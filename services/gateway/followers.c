@@ -410,11 +410,13 @@ static void post_hinted(struct followers *followers, Pb__RunHints *hints)
     free(hinted); /* a lost hint; the refresh comes */
 }
 
-void followers_hint(struct followers *followers, bytes hints)
+void followers_hint(struct followers *followers, Pb__RunHints *hints)
 {
-    if (followers_count(followers) == 0) return;
-    Pb__RunHints *unpacked = pb__run_hints__unpack(NULL, hints.len, hints.ptr);
-    if (unpacked) post_hinted(followers, unpacked);
+    if (followers_count(followers) > 0 && hints->n_hints > 0) {
+        post_hinted(followers, hints);
+    } else {
+        pb__run_hints__free_unpacked(hints, NULL);
+    }
 }
 
 void followers_refresh(struct followers *followers)

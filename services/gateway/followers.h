@@ -11,6 +11,7 @@
 #define GATEWAY_FOLLOWERS_H
 
 #include "gateway/api.h"
+#include "run.pb-c.h"
 
 struct followers *followers_new(struct api *api); /* owned */
 void followers_freep(struct followers **followers);
@@ -24,8 +25,8 @@ void followers_resume(struct api_call *call);
 /** Tells all clients to go elsewhere. On the home loop. */
 void followers_drain(struct followers *followers);
 
-/** Runs of which the scheduler said that they moved (Pb__RunHints, packed). Any thread. */
-void followers_hint(struct followers *followers, bytes hints);
+/** Runs of which the scheduler said that they moved. Takes the message. Any thread. */
+void followers_hint(struct followers *followers, Pb__RunHints *hints);
 
 /** Hints may have been lost: everybody reads. Any thread. */
 void followers_refresh(struct followers *followers);

@@ -20,6 +20,7 @@
 #include "gateway/measures.h"
 #include "gateway/run_waits.h"
 #include "gateway/server.h"
+#include "key.pb-c.h"
 #include "limit.pb-c.h"
 #include "llm.pb-c.h"
 #include "rpc/rpc_hint.h"
@@ -125,14 +126,23 @@ static status open_tools(struct gateway *gateway, struct error *reterr)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor,     &pb__system__descriptor,
-        &pb__assistants__descriptor,    &pb__events__descriptor,
-        &pb__subscriptions__descriptor, &pb__jobs__descriptor,
-        &pb__functions__descriptor,     &pb__dead_letters__descriptor,
-        &pb__breakers__descriptor,      &pb__call_cache__descriptor,
-        &pb__schedules__descriptor,     &pb__limits__descriptor,
-        &pb__budgets__descriptor,       NULL};
+        &pb__runs__descriptor,
+        &pb__workflows__descriptor,
+        &pb__approvals__descriptor,
+        &pb__system__descriptor,
+        &pb__assistants__descriptor,
+        &pb__events__descriptor,
+        &pb__subscriptions__descriptor,
+        &pb__jobs__descriptor,
+        &pb__functions__descriptor,
+        &pb__dead_letters__descriptor,
+        &pb__breakers__descriptor,
+        &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,
+        &pb__limits__descriptor,
+        &pb__budgets__descriptor,
+        &pb__keys__descriptor,
+        NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 
@@ -163,7 +173,11 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
 static void on_hint(uint16_t, bytes payload, void *context)
 {
     struct gateway *gateway = context;
-    followers_hint(gateway->api.followers, payload);
+    Pb__RunHints *hints     = pb__run_hints__unpack(NULL, payload.len, payload.ptr);
+    for (size_t i = 0; hints && i < hints->n_keys; i++) {
+        identity_forget(gateway->api.keys, hints->keys[i]);
+    }
+    if (hints) followers_hint(gateway->api.followers, hints);
 }
 
 static void on_refresh(enum rpc_refresh_reason, uint64_t, void *context)

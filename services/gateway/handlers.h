@@ -116,6 +116,12 @@ void limits_list(struct api_call *call);
 void limits_get(struct api_call *call);
 void limits_set(struct api_call *call);
 void limits_delete(struct api_call *call);
+void keys_list(struct api_call *call);
+void keys_create(struct api_call *call);
+void keys_get(struct api_call *call);
+void keys_revoke(struct api_call *call);
+void keys_rotate(struct api_call *call);
+
 void budgets_list(struct api_call *call);
 void budgets_get(struct api_call *call);
 void budgets_put(struct api_call *call);

@@ -14,7 +14,9 @@ struct entry {
     int64_t asked_ms;
     bool exists;
     uint8_t secret_sha256[SHA256_SIZE];
-    int64_t expires_us; /* 0: never */
+    uint8_t previous_sha256[SHA256_SIZE]; /* of the secret before */
+    int64_t previous_until_us;            /* it is good until then; 0: there is none */
+    int64_t expires_us;                   /* 0: never */
     struct identity identity;
     char labels[IDENTITY_LABELS_MAX][IDENTITY_LABEL_MAX + 1];
     size_t label_count;
@@ -54,12 +56,18 @@ void identity_cache_freep(struct identity_cache **cache)
     *cache = NULL;
 }
 
+static bool is_secret_of(const struct entry *entry, const struct api_key *key, int64_t unix_us)
+{
+    if (api_key_matches(key, entry->secret_sha256)) return true;
+    return unix_us < entry->previous_until_us && api_key_matches(key, entry->previous_sha256);
+}
+
 static enum identity_answer check_entry(const struct entry *entry, const struct api_key *key,
                                         int64_t now_ms, int64_t unix_us,
                                         struct identity *ret_identity)
 {
     if (!entry || now_ms - entry->asked_ms >= IDENTITY_KEPT_MS) return IDENTITY_ASK;
-    if (!entry->exists || !api_key_matches(key, entry->secret_sha256)) return IDENTITY_REFUSED;
+    if (!entry->exists || !is_secret_of(entry, key, unix_us)) return IDENTITY_REFUSED;
     if (entry->expires_us > 0 && unix_us >= entry->expires_us) return IDENTITY_REFUSED;
     *ret_identity = entry->identity;
     return IDENTITY_KNOWN;
@@ -95,6 +103,10 @@ static void fill_in(struct entry *entry, const char *key_id, const Pb__ApiKey *k
     entry->expires_us  = key->expires_us;
     if (!entry->exists) return;
     memcpy(entry->secret_sha256, key->secret_sha256.data, SHA256_SIZE);
+    if (key->previous_sha256.len == SHA256_SIZE) {
+        memcpy(entry->previous_sha256, key->previous_sha256.data, SHA256_SIZE);
+        entry->previous_until_us = key->previous_until_us;
+    }
     struct identity *identity = &entry->identity;
     (void)snprintf(identity->key_id, sizeof identity->key_id, "%s", key_id);
     (void)snprintf(identity->name, sizeof identity->name, "%s", key->name);
@@ -129,6 +141,13 @@ void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__
         bool is_kept = map_put(cache->entries, str_from(key_id), entry);
         ASSERT(is_kept);
     }
+    (void)pthread_mutex_unlock(&cache->mutex);
+}
+
+void identity_forget(struct identity_cache *cache, const char *key_id)
+{
+    (void)pthread_mutex_lock(&cache->mutex);
+    free(map_remove(cache->entries, str_from(key_id)));
     (void)pthread_mutex_unlock(&cache->mutex);
 }
 

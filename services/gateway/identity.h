@@ -2,8 +2,9 @@
  * identity: who calls, by API key.
  *
  * Keys live in the scheduler's system partition. A gateway keeps what it looked up for 5 s, so that
- * a revoked key stops working within that time; unknown keys are remembered as well, so that a
- * stream of guesses costs the scheduler one call each, not one per request.
+ * a revoked key stops working within that time, and at once where the change is heard of; unknown
+ * keys are remembered as well, so that a stream of guesses costs the scheduler one call each, not
+ * one per request.
  *
  * Threads: any; one mutex, held for memory work only.
  */
@@ -56,6 +57,9 @@ enum identity_answer identity_check(struct identity_cache *cache,
  * asked for later stays. */
 void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__ApiKey *key,
                     int64_t asked_ms);
+
+/** The key has changed: it is looked up again. */
+void identity_forget(struct identity_cache *cache, const char *key_id);
 
 /** Labels of a known key, copied into `labels`; returns how many. */
 size_t identity_labels(struct identity_cache *cache, const char *key_id,

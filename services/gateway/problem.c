@@ -39,6 +39,8 @@ static const struct problem_kind kinds[] = {
     {"already_exists",             "It exists with other content",          409, false},
     {"variables_invalid",          "The variables are not valid",           422, false},
     {"in_use",                     "It is in use",                          409, false},
+    {"key_revoked",                "The key was revoked",                   409, false},
+    {"last_admin_key",             "Nobody could make keys any more",       409, false},
     {"idempotency_in_progress",    "The first request is still running",    409, true},
     {"history_trimmed",            "This part of the history is gone",      410, false},
     {"precondition_failed",        "It was changed meanwhile",              412, false},

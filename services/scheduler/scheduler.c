@@ -133,6 +133,21 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
     (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
 }
 
+void scheduler_hint_key(struct scheduler *scheduler, const char *id)
+{
+    uint8_t packed[HINT_SIZE];
+    const char *keys[]   = {id};
+    Pb__RunHints message = PB__RUN_HINTS__INIT;
+    message.keys         = keys;
+    message.n_keys       = ARRAY_LEN(keys);
+    if (protobuf_c_message_get_packed_size(&message.base) > sizeof packed) return;
+    size_t size_bytes = protobuf_c_message_pack(&message.base, packed);
+    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
+    bool is_heard = scheduler->publisher && rpc_publisher_is_heard(scheduler->publisher);
+    if (is_heard) rpc_publish(scheduler->publisher, 0, (bytes){packed, size_bytes});
+    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
+}
+
 /* --- between engines: on the engine threads ----------------------------------------------------
  */
 

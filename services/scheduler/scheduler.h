@@ -95,6 +95,9 @@ struct history_waits *scheduler_history_waits(struct scheduler *scheduler);
 
 bool scheduler_has_four_eyes(const struct scheduler *scheduler);
 
+/** Tells gateways that listen that an API key has changed. After the commit; any thread. */
+void scheduler_hint_key(struct scheduler *scheduler, const char *id);
+
 /** Random per process: subscribers see by it that a restart has lost their watches. */
 uint64_t scheduler_instance(const struct scheduler *scheduler);
 int64_t scheduler_started_us(const struct scheduler *scheduler);

@@ -445,7 +445,6 @@ status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message 
 
 status engine_delete_workflow(struct engine *engine, struct command *command, struct error *reterr);
 status engine_put_workflow(struct engine *engine, struct command *command, struct error *reterr);
-status engine_put_key(struct engine *engine, struct command *command, struct error *reterr);
 status engine_register_functions(struct engine *engine, struct command *command,
                                  struct error *reterr);
 

@@ -32,7 +32,7 @@ static status not_found(const char *name, struct error *reterr)
 /* --- put, delete -------------------------------------------------------------------------------
  */
 
-static status read_spec(struct rpc_call *call, Pb__PutBudget *request, struct error *reterr)
+status budget_request_read(struct rpc_call *call, Pb__PutBudget *request, struct error *reterr)
 {
     CLEANUP(json_unrefp) json value = json_invalid();
     struct diagnostics *list        = diagnostics_new(call->arena);
@@ -70,7 +70,7 @@ static status put(struct rpc_call *call, struct error *reterr)
     *request            = *(const Pb__PutBudget *)call->request;
     request->namespace_ = text_in(call->arena, namespace_of(call, request->namespace_));
     if (!request->namespace_) return no_memory(reterr);
-    TRY(read_spec(call, request, reterr));
+    TRY(budget_request_read(call, request, reterr));
     return post(call, COMMAND_PUT_BUDGET, request, reterr);
 }
 

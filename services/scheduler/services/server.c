@@ -10,6 +10,7 @@
 #include "event.pb-c.h"
 #include "function.pb-c.h"
 #include "job.pb-c.h"
+#include "key.pb-c.h"
 #include "limit.pb-c.h"
 #include "partition.pb-c.h"
 #include "rpc/rpc_hint.h"
@@ -91,6 +92,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},
         {&pb__assistants__descriptor, assistant_service_methods, scheduler},
+        {&pb__keys__descriptor, key_service_methods, scheduler},
         {&pb__schedules__descriptor, schedule_service_methods, scheduler},
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},

@@ -2,6 +2,7 @@
 #ifndef SCHEDULER_SERVICES_H
 #define SCHEDULER_SERVICES_H
 
+#include "budget.pb-c.h"
 #include "rpc/rpc.h"
 #include "scheduler/engine/commands/command.h"
 
@@ -21,6 +22,7 @@ extern const struct rpc_method budget_service_methods[];
 extern const struct rpc_method call_cache_service_methods[];
 extern const struct rpc_method partition_service_methods[];
 extern const struct rpc_method schedule_service_methods[];
+extern const struct rpc_method key_service_methods[];
 
 /* Of System, likewise. */
 status queue_set_handle(struct rpc_call *call, struct error *reterr);
@@ -54,6 +56,10 @@ status run_post(struct rpc_call *call, const char *id, const char *namespace,
  * ("input_invalid"), with findings of every fault. */
 status run_input_check(struct rpc_call *call, const struct workflow *workflow, json input,
                        struct error *reterr);
+
+/** Reads `spec_json` of a request into its `spec`, and looks at its name. INVALID_ARGUMENT
+ * ("input_invalid"), with findings. */
+status budget_request_read(struct rpc_call *call, Pb__PutBudget *request, struct error *reterr);
 
 /* Of Jobs, likewise. */
 status job_state_fill(struct txn *txn, const Pb__JobRecord *record, struct arena *arena,

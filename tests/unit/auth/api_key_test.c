@@ -21,6 +21,21 @@ static void a_made_key_reads_back(void **)
     assert_true(api_key_matches(&read, made.secret_sha256));
 }
 
+static void a_secret_can_be_made_anew(void **)
+{
+    uint8_t random[API_KEY_RANDOM] = {1, 2, 3};
+    struct api_key first           = key_of(3);
+    struct api_key second          = {};
+    struct api_key read            = {};
+    assert_true(api_key_remake(str_from(first.id), random, &second));
+    assert_string_equal(second.id, first.id);
+    assert_false(api_key_matches(&second, first.secret_sha256));
+    assert_true(api_key_parse(str_from(second.text), &read));
+    assert_true(api_key_matches(&read, second.secret_sha256));
+    assert_false(api_key_remake(str_from("short"), random, &second));
+    assert_false(api_key_remake(str_from("not/base62!!"), random, &second));
+}
+
 static void another_secret_does_not_match(void **)
 {
     struct api_key a = key_of(3);
@@ -73,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_made_key_reads_back),
+        cmocka_unit_test(a_secret_can_be_made_anew),
         cmocka_unit_test(another_secret_does_not_match),
         cmocka_unit_test(all_bits_of_the_random_part_count),
         cmocka_unit_test(what_has_not_the_form_is_refused),

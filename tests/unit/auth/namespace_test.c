@@ -59,8 +59,8 @@ static void workflow_names_are_taken_apart(void **state)
         {"acme/review:2", "acme", "review", "2"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct workflow_name name;
-        assert_true(workflow_name_parse(str_from(rows[i].text), &name));
+        struct workflow_reference name;
+        assert_true(workflow_reference_parse(str_from(rows[i].text), &name));
         assert_text(name.namespace, rows[i].namespace);
         assert_text(name.name, rows[i].name);
         assert_text(name.version, rows[i].version);
@@ -69,8 +69,8 @@ static void workflow_names_are_taken_apart(void **state)
                                           "a:b:c", "A/b",     "a/B",   "*/b",     "review:1 ",
                                           "a b",   ":1",      "a:1/b", "a/b:",    "a/b:1/"};
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        struct workflow_name name;
-        assert_false(workflow_name_parse(str_from(refused[i]), &name));
+        struct workflow_reference name;
+        assert_false(workflow_reference_parse(str_from(refused[i]), &name));
     }
 }
 
@@ -87,10 +87,10 @@ static void starts_find_their_namespace(void **state)
         {"*", "b/review", STATUS_OK, "b"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct workflow_name name;
+        struct workflow_reference name;
         struct error error = {};
         str namespace      = {};
-        assert_true(workflow_name_parse(str_from(rows[i].workflow), &name));
+        assert_true(workflow_reference_parse(str_from(rows[i].workflow), &name));
         assert_int_equal(namespace_of_start(str_from(rows[i].scope), &name, &namespace, &error),
                          rows[i].code);
         assert_text(namespace, rows[i].namespace);

@@ -66,6 +66,34 @@ static Pb__ApiKey record_of(struct api_key *key)
     return record;
 }
 
+static void the_secret_before_is_good_for_a_while(void **state)
+{
+    struct fixture *it             = *state;
+    struct api_key after           = {};
+    uint8_t random[API_KEY_RANDOM] = {9};
+    assert_true(api_key_remake(str_from(it->key.id), random, &after));
+    Pb__ApiKey record        = record_of(&after);
+    record.previous_sha256   = (ProtobufCBinaryData){SHA256_SIZE, it->key.secret_sha256};
+    record.previous_until_us = 1'000;
+    identity_learn(it->cache, it->key.id, &record, 1'000);
+    assert_int_equal(check(it, 1'000, 999), IDENTITY_KNOWN);
+    assert_int_equal(check(it, 1'000, 1'000), IDENTITY_REFUSED);
+    carry(it, &after);
+    assert_int_equal(check(it, 1'000, 1'000), IDENTITY_KNOWN);
+    carry(it, &it->key);
+}
+
+static void what_is_forgotten_is_asked_again(void **state)
+{
+    struct fixture *it = *state;
+    Pb__ApiKey record  = record_of(&it->key);
+    identity_forget(it->cache, it->key.id);
+    identity_learn(it->cache, it->key.id, &record, 1'000);
+    assert_int_equal(check(it, 1'000, 0), IDENTITY_KNOWN);
+    identity_forget(it->cache, it->key.id);
+    assert_int_equal(check(it, 1'000, 0), IDENTITY_ASK);
+}
+
 static void what_is_known_lasts_five_seconds(void **state)
 {
     struct fixture *it = *state;
@@ -203,6 +231,8 @@ static void labels_are_copied_up_to_their_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(the_secret_before_is_good_for_a_while),
+        FIXTURE_TEST(what_is_forgotten_is_asked_again),
         FIXTURE_TEST(what_is_known_lasts_five_seconds),
         FIXTURE_TEST(a_revoked_key_is_refused_once_it_is_asked_for_again),
         FIXTURE_TEST(an_answer_that_was_overtaken_changes_nothing),

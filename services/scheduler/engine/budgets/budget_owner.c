@@ -189,14 +189,15 @@ static status answer_view(struct command *command, const struct ledger_budget *b
     return STATUS_OK;
 }
 
-status engine_put_budget(struct engine *engine, struct command *command, struct error *reterr)
+/* `*ret_budget` NULL: the command was refused. */
+static status put_one(struct engine *engine, struct command *command, const Pb__PutBudget *request,
+                      struct ledger_budget **ret_budget, struct error *reterr)
 {
-    const Pb__PutBudget *request = command->request;
     struct ledger_budget *budget =
         ledger_find(engine->ledger, str_from(request->namespace_), str_from(request->name));
     struct error why = {};
     Pb__BudgetView view;
-    engine_answer(engine, command);
+    *ret_budget = NULL;
     if (is_refused(command, request, budget)) return STATUS_OK;
     bool is_new = !budget;
     status put  = ledger_put(engine->ledger, request->namespace_, request->name, request->spec,
@@ -211,7 +212,23 @@ status engine_put_budget(struct engine *engine, struct command *command, struct 
     TRY(tell_all(engine, &view, false, reterr));
     log_write(LOG_INFO, "budget.put", LOG_TEXT_OF("budget", request->name),
               LOG_TEXT_OF("namespace", request->namespace_), LOG_TEXT_OF("by", request->by));
-    return answer_view(command, budget);
+    *ret_budget = budget;
+    return STATUS_OK;
+}
+
+status engine_put_budget(struct engine *engine, struct command *command, struct error *reterr)
+{
+    struct ledger_budget *budget = NULL;
+    engine_answer(engine, command);
+    TRY(put_one(engine, command, command->request, &budget, reterr));
+    return budget ? answer_view(command, budget) : STATUS_OK;
+}
+
+status engine_make_budget(struct engine *engine, struct command *command,
+                          const Pb__PutBudget *request, struct error *reterr)
+{
+    struct ledger_budget *budget = NULL;
+    return put_one(engine, command, request, &budget, reterr);
 }
 
 status engine_delete_budget(struct engine *engine, struct command *command, struct error *reterr)

@@ -111,6 +111,11 @@ status engine_take_purse_end(struct engine *engine, const Pb__RunPurseEnd *end,
 status engine_put_budget(struct engine *engine, struct command *command, struct error *reterr);
 status engine_delete_budget(struct engine *engine, struct command *command, struct error *reterr);
 
+/** A budget that comes with something else that `command` makes, which is refused if the budget is:
+ * then nothing has changed. */
+status engine_make_budget(struct engine *engine, struct command *command,
+                          const Pb__PutBudget *request, struct error *reterr);
+
 /** Of calls that are no jobs (calls.c): Pb__ReserveBudgets -> Pb__ReservedBudgets;
  * Pb__SettleBudgets
  * -> Pb__SettledBudgets. */

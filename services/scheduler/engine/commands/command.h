@@ -63,6 +63,9 @@ enum command_kind {
     COMMAND_PUT_WORKFLOW,       /* Pb__PutWorkflow -> Pb__PutWorkflowAnswer; workflow */
     COMMAND_DELETE_WORKFLOW,    /* Pb__WorkflowVersion -> Pb__DeletedWorkflow */
     COMMAND_PUT_KEY,            /* Pb__ApiKey -> Pb__ApiKey */
+    COMMAND_CREATE_KEY,         /* Pb__CreateKey -> Pb__ApiKey */
+    COMMAND_ROTATE_KEY,         /* Pb__RotateKey -> Pb__ApiKey */
+    COMMAND_REVOKE_KEY,         /* Pb__KeyAt -> Pb__ApiKey */
     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions -> Pb__RegisteredFunctions; values */
     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer; values[0] =
                                  * definition, values[1] = labels */

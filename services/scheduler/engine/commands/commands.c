@@ -3,6 +3,7 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/commands/import.h"
+#include "scheduler/engine/commands/keys.h"
 #include "scheduler/engine/commands/operations.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
@@ -31,6 +32,9 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DELETE_WORKFLOW: return engine_delete_workflow(engine, command, reterr);
     case COMMAND_SET_VARIABLE: return engine_set_variable(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
+    case COMMAND_CREATE_KEY: return engine_create_key(engine, command, reterr);
+    case COMMAND_ROTATE_KEY: return engine_rotate_key(engine, command, reterr);
+    case COMMAND_REVOKE_KEY: return engine_revoke_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
     case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);

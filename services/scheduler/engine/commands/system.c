@@ -1,9 +1,8 @@
-/* Commands of the system partition: definitions and API keys. */
+/* Commands of the system partition: definitions. */
 #include "base/assert.h"
 #include "base/log.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
-#include "system.pb-c.h"
 #include "workflow.pb-c.h"
 
 static Pb__WorkflowView make_view(struct engine *engine, const struct command *command)
@@ -71,18 +70,4 @@ status engine_put_workflow(struct engine *engine, struct command *command, struc
     TRY(record_put(engine->txn, TABLE_WORKFLOWS, key_bytes(&key), &view.base, reterr));
     TRY(engine_schedule(engine, workflow, reterr));
     return answer(engine, command, &view, true, reterr);
-}
-
-status engine_put_key(struct engine *engine, struct command *command, struct error *reterr)
-{
-    const Pb__ApiKey *request = command->request;
-    engine_answer(engine, command);
-    Pb__ApiKey row = *request;
-    if (row.created_us == 0) row.created_us = engine->now_us;
-
-    struct key key;
-    api_key_key(&key, str_from(row.id));
-    TRY(record_put(engine->txn, TABLE_API_KEYS, key_bytes(&key), &row.base, reterr));
-    *(Pb__ApiKey *)command->response = row;
-    return STATUS_OK;
 }
