@@ -98,7 +98,7 @@ static struct stage_call *make_decision(const struct op *op)
     *request                    = (Pb__DecideApproval)PB__DECIDE_APPROVAL__INIT;
     *response                   = (Pb__ApprovalView)PB__APPROVAL_VIEW__INIT;
     request->id                 = op->approval.text;
-    request->approve            = op->site % 2 == 0;
+    request->approve            = site_approves(op->site);
     request->by                 = "sim";
     call->command.request       = request;
     call->command.response      = response;

@@ -45,6 +45,7 @@ enum site_kind {
     SITE_MODEL, /* llm.chat, which a budget may refuse; that changes nothing */
     SITE_LATE,  /* worker.step, given up so many times before it completes: the run faults on it,
                  * and goes on if a rule redrives its dead letter */
+    SITE_TURN,  /* llm.chat, a turn of an agent */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */
@@ -61,14 +62,18 @@ struct site {
     bool is_cached; /* SITE_OK: equal calls may share an answer */
     int64_t value;  /* that a signal brings */
     struct call_limit limit;
-    uint32_t tokens_max; /* SITE_MODEL: of its answer; 0: it does not say */
-    uint32_t rounds;     /* SITE_LATE: so many jobs of a call are given up */
+    uint32_t tokens_max;            /* SITE_MODEL: of its answer; 0: it does not say */
+    uint32_t rounds;                /* SITE_LATE: so many jobs of a call are given up */
+    const struct agent_plan *agent; /* SITE_TURN */
+    bool is_tool;                   /* an agent calls it */
 };
 
 /** What there may be in the programs of a seed. */
 struct program_wishes {
     bool has_late;
     uint32_t rounds_max; /* of a late call */
+    bool has_agents;
+    int64_t turn_nanos; /* what a turn of an agent costs */
 };
 
 struct node;
@@ -79,6 +84,7 @@ struct program {
     bool may_fault;          /* else it always completes */
     struct call_limit limit; /* of its calls that have none of their own */
     uint32_t calls;          /* of other programs as child runs */
+    bool has_agents;
 };
 
 struct programs {
@@ -88,6 +94,7 @@ struct programs {
     struct site sites[SITES_MAX]; /* number 0 is none */
     uint32_t site_count;
     uint32_t task_count;
+    int64_t turn_nanos; /* what a turn of an agent costs */
 };
 
 /** Draws `count` programs. A later one may be a child of an earlier one. Texts live as long as
@@ -111,6 +118,12 @@ struct result {
     uint32_t children;   /* runs that it starts, and they */
     bool has_undone;     /* something, or tried to */
 };
+
+/** What is decided at a place. */
+static inline bool site_approves(uint32_t site)
+{
+    return site % 2 == 0;
+}
 
 /** What a place makes of a number. */
 int64_t site_step(uint32_t site, int64_t n);

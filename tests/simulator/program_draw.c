@@ -1,5 +1,5 @@
 /* Draws programs. */
-#include "program_internal.h"
+#include "program_agent.h"
 
 #include "base/assert.h"
 
@@ -17,6 +17,7 @@ struct place {
 struct drawing {
     struct programs *programs;
     struct prng *random;
+    const struct program_wishes *wishes;
     size_t index; /* of the program */
     unsigned nodes;
 };
@@ -199,13 +200,48 @@ static struct node *draw_model(struct drawing *drawing)
     return node;
 }
 
-/* The last but for little: the run faults on it, and goes on there. */
-static void draw_late(struct drawing *drawing, const struct program_wishes *wishes,
-                      struct node *root)
+static void draw_tool(struct drawing *drawing, struct agent_plan *plan)
 {
-    struct node *node                           = draw_call(drawing, SITE_LATE, false);
-    drawing->programs->sites[node->site].rounds = 1 + (uint32_t)draw(drawing, wishes->rounds_max);
-    root->children[root->child_count++]         = node;
+    struct programs *programs = drawing->programs;
+    bool fails                = draw(drawing, 4) == 0;
+    uint32_t tool             = site_new(drawing, fails ? SITE_PERMANENT : SITE_OK);
+    bool is_asked             = draw(drawing, 3) == 0;
+
+    programs->sites[tool].is_tool     = true;
+    plan->approvals[plan->tool_count] = is_asked ? site_new(drawing, SITE_APPROVAL) : 0;
+    plan->tools[plan->tool_count++]   = tool;
+}
+
+static struct node *draw_agent(struct drawing *drawing)
+{
+    struct programs *programs = drawing->programs;
+    struct agent_plan *plan   = arena_alloc(programs->arena, sizeof *plan);
+    ASSERT(plan);
+    *plan = (struct agent_plan){
+        .turns = (uint32_t)draw(drawing, 4),
+        .calls = 1 + (uint32_t)draw(drawing, AGENT_CALLS_MAX_SIM),
+    };
+    if (draw(drawing, 6) == 0) plan->turns_max = 1 + (uint32_t)draw(drawing, 4);
+    if (draw(drawing, 4) == 0) plan->paid_for = 1 + (uint32_t)draw(drawing, 4);
+    size_t tools = 1 + draw(drawing, AGENT_TOOLS_MAX_SIM);
+    for (size_t i = 0; i < tools; i++) draw_tool(drawing, plan);
+
+    struct node *node = node_new(drawing, NODE_AGENT);
+    node->site        = site_new(drawing, SITE_TURN);
+    node->b           = (int64_t)draw(drawing, 1000);
+    drawing->nodes += 2 * (unsigned)tools;
+    programs->sites[node->site].agent          = plan;
+    programs->items[drawing->index].has_agents = true;
+    return node;
+}
+
+/* The last but for little: the run faults on it, and goes on there. */
+static void draw_late(struct drawing *drawing, struct node *root)
+{
+    struct node *node = draw_call(drawing, SITE_LATE, false);
+    drawing->programs->sites[node->site].rounds =
+        1 + (uint32_t)draw(drawing, drawing->wishes->rounds_max);
+    root->children[root->child_count++] = node;
     if (draw(drawing, 2) == 0) root->children[root->child_count++] = draw_wait(drawing);
     if (draw(drawing, 2) == 0) {
         root->children[root->child_count++] = draw_call(drawing, SITE_OK, false);
@@ -234,9 +270,14 @@ static struct node *draw_leaf(struct drawing *drawing, struct place place)
         node->b           = (int64_t)draw(drawing, 1000);
         return node;
     }
-    case 9: return draw_model(drawing);
+    case 9:
+        if (drawing->wishes->has_agents && draw(drawing, 3) == 0) return draw_agent(drawing);
+        return draw_model(drawing);
     case 10:
         if (!place.must_complete && draw(drawing, 2) == 0) return draw_error(drawing);
+        return draw_call(drawing, SITE_OK, false);
+    case 11:
+        if (drawing->wishes->has_agents) return draw_agent(drawing);
         return draw_call(drawing, SITE_OK, false);
     default: return draw_call(drawing, SITE_OK, false);
     }
@@ -279,15 +320,16 @@ void programs_draw(struct programs *programs, struct arena *arena, struct prng *
                    size_t count, const struct program_wishes *wishes)
 {
     ASSERT(count > 0 && count <= PROGRAMS_MAX);
-    *programs = (struct programs){.arena = arena, .count = count};
+    *programs = (struct programs){.arena = arena, .count = count, .turn_nanos = wishes->turn_nanos};
     for (size_t i = count; i > 0; i--) {
         struct program *program = &programs->items[i - 1];
-        struct drawing drawing  = {.programs = programs, .random = random, .index = i - 1};
-        program->may_fault      = draw(&drawing, 3) == 0;
-        const struct place top  = {.must_complete = !program->may_fault};
+        struct drawing drawing  = {
+             .programs = programs, .random = random, .wishes = wishes, .index = i - 1};
+        program->may_fault     = draw(&drawing, 3) == 0;
+        const struct place top = {.must_complete = !program->may_fault};
         (void)snprintf(program->name, sizeof program->name, "p%zu", i - 1);
         bool is_late  = wishes->has_late && i == 1; /* nobody's child */
         program->root = draw_sequence(&drawing, top, 2 + draw(&drawing, is_late ? 1 : 4));
-        if (is_late) draw_late(&drawing, wishes, program->root);
+        if (is_late) draw_late(&drawing, program->root);
     }
 }

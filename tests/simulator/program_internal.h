@@ -4,6 +4,9 @@
 
 #include "program.h"
 
+/** Begins the names of tasks that are agents; the number of the place follows. */
+#define AGENT_TASK "agent"
+
 enum { DEPTH_MAX = 4, CHILDREN_MAX = 5, NODES_MAX = 32 /* of a program */ };
 
 enum node_kind {
@@ -11,6 +14,7 @@ enum node_kind {
     NODE_SET,
     NODE_CALL,
     NODE_MODEL,
+    NODE_AGENT,
     NODE_RAISE,
     NODE_SWITCH,
     NODE_IF,

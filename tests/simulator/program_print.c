@@ -1,5 +1,5 @@
 /* Prints programs as workflows. */
-#include "program_internal.h"
+#include "program_agent.h"
 
 #include <inttypes.h>
 
@@ -232,6 +232,7 @@ static void print_node(const struct programs *programs, const struct node *node,
         break;
     case NODE_CALL: print_call(programs, node, out); break;
     case NODE_MODEL: print_model(programs, node, out); break;
+    case NODE_AGENT: agent_print(programs, node, out); break;
     case NODE_RAISE:
         (void)buf_printf(out,
                          "\"raise\":{\"error\":{\"type\":\"https://sim.test/raised/%u\","

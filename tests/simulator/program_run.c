@@ -1,5 +1,5 @@
 /* Interprets programs: what the engine must come to. */
-#include "program_internal.h"
+#include "program_agent.h"
 
 #include "base/assert.h"
 
@@ -155,7 +155,7 @@ static bool run_waiting(const struct machine *machine, const struct node *node, 
     if (node->kind == NODE_LISTEN) {
         *n = (*n + machine->programs->sites[node->site].value) % MODULUS;
     } else if (node->kind == NODE_ASK) {
-        *n = (*n + (node->site % 2 == 0 ? 7 : 11)) % MODULUS;
+        *n = (*n + (site_approves(node->site) ? 7 : 11)) % MODULUS;
     } else if (node->kind == NODE_TIMEOUT) {
         *n = node->b;
     }
@@ -169,6 +169,7 @@ static bool run_node(struct machine *machine, const struct node *node, int64_t *
     case NODE_SET: *n = (*n * node->a + node->b) % MODULUS; return true;
     case NODE_CALL: return run_call(machine, node, n);
     case NODE_MODEL: return run_model(machine, node, n);
+    case NODE_AGENT: agent_run(machine->programs, node, machine->tallies, n); return true;
     case NODE_RAISE: return raise_error(machine, "raised", node->id, 400 + node->id % 100);
     case NODE_SWITCH: return run_children(machine, node->children[*n % 2], n);
     case NODE_IF: return *n % 3 != 0 || run_children(machine, node->children[0], n);

@@ -72,51 +72,6 @@ int64_t sim_engine_us(const struct sim *sim, uint16_t partition)
     return stage_engine(sim->stage, partition)->now_us;
 }
 
-/* --- the heap of what is to come ----------------------------------------------------------------
- */
-
-static bool is_before(const struct happening *a, const struct happening *b)
-{
-    return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
-}
-
-static void swap(struct happening *a, struct happening *b)
-{
-    struct happening kept = *a;
-    *a                    = *b;
-    *b                    = kept;
-}
-
-void sim_at(struct sim *sim, int64_t delay_us, void (*fire)(struct sim *sim, void *subject),
-            void *subject)
-{
-    if (sim->heap_count == sim->heap_capacity) {
-        sim->heap_capacity = sim->heap_capacity ? 2 * sim->heap_capacity : 64;
-        sim->heap          = mem_resize(sim->heap, sim->heap_capacity, sizeof *sim->heap);
-    }
-    size_t at     = sim->heap_count++;
-    sim->heap[at] = (struct happening){sim->now_us + delay_us, ++sim->order, fire, subject};
-    for (; at > 0 && is_before(&sim->heap[at], &sim->heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        swap(&sim->heap[at], &sim->heap[(at - 1) / 2]);
-    }
-}
-
-static struct happening pop(struct sim *sim)
-{
-    ASSERT(sim->heap_count > 0);
-    struct happening first = sim->heap[0];
-    sim->heap[0]           = sim->heap[--sim->heap_count];
-    for (size_t at = 0;;) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < sim->heap_count; child++) {
-            if (is_before(&sim->heap[child], &sim->heap[least])) least = child;
-        }
-        if (least == at) return first;
-        swap(&sim->heap[at], &sim->heap[least]);
-        at = least;
-    }
-}
-
 /* --- the process --------------------------------------------------------------------------------
  */
 
@@ -250,7 +205,7 @@ static void happen(struct sim *sim)
         turn(sim, partition);
         return;
     }
-    struct happening next = pop(sim);
+    struct happening next = sim_next(sim);
     go_to(sim, next.at_us);
     digest_add(sim, next.order);
     next.fire(sim, next.subject);
@@ -447,6 +402,8 @@ static bool set_up(struct sim *sim)
     }
     struct program_wishes wishes = {};
     sim_redrive_wish(sim, &wishes);
+    sim_budgets_wish(sim, &wishes);
+    wishes.has_agents &= sim_draw(sim, 3) > 0;
     programs_draw(&sim->programs, sim->arena, &sim->random, 1 + sim_draw(sim, 3), &wishes);
     sim_limits_draw_calls(sim);
     for (size_t i = 0; i < sim->programs.count; i++) {

@@ -31,6 +31,8 @@ enum {
     SIM_JOBS_MAX    = 64, /* in the hands of workers */
     FAILURE_MAX     = 2048,
 
+    LEASE_MS = 4'000,
+
     LIMITS_OF_JOB_MAX = 4,
     BUDGETS_MAX_SIM   = 3,
 };
@@ -133,7 +135,8 @@ struct task_in_hand {
     enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_UNSURE, ENDS_RELEASED } ending;
     const char *error; /* type of the error; NULL: that of the place */
     unsigned reports;
-    struct spend used; /* by a call of a model */
+    const char *output; /* NULL: that of the place */
+    struct spend used;  /* by a call of a model */
     int64_t output_tokens;
 };
 
@@ -281,6 +284,9 @@ bool sim_chance(struct sim *sim, unsigned percent);
 
 void sim_at(struct sim *sim, int64_t delay_us, void (*fire)(struct sim *sim, void *subject),
             void *subject);
+
+/** Takes out what is next. There always is something. */
+struct happening sim_next(struct sim *sim);
 PRINTF_LIKE(2, 3) void sim_trace(struct sim *sim, const char *format, ...);
 
 /** The first failure counts. */
@@ -333,6 +339,9 @@ void sim_schedule_check(struct sim *sim);
 
 /* --- worker.c */
 void workers_begin(struct sim *sim);
+
+/* --- leases.c */
+
 /** In the step that leased: the books of leases. */
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command);
 /** Leases begin anew, by the new engines' time, which may be before that of the old ones. */
@@ -342,6 +351,8 @@ void workers_beaten(struct sim *sim, const struct command *command);
 
 /** The place that a call is made for, and its number; false: these are not its arguments. */
 bool sim_arguments(const struct sim *sim, json arguments, uint32_t *ret_site, int64_t *ret_n);
+bool sim_job_arguments(const struct sim *sim, const Pb__LeasedJob *job, uint32_t *ret_site,
+                       int64_t *ret_n);
 
 /* --- sim_limits.c */
 
@@ -369,6 +380,7 @@ void sim_limits_look(struct sim *sim, bool is_final);
 void sim_budgets_draw(struct sim *sim);
 bool sim_budgets_set_up(struct sim *sim);
 void sim_budgets_own(struct sim *sim, struct plan *plan);
+void sim_budgets_wish(const struct sim *sim, struct program_wishes *wishes);
 
 /** A client looks whether somebody waits for more, and grants it. */
 void sim_budgets_care(struct sim *sim);
@@ -387,6 +399,14 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
 /** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside
  * any more, and all was charged. */
 void sim_budgets_check(struct sim *sim, bool is_final);
+
+/* --- sim_agents.c */
+
+/** What the model says next in a turn of an agent; what it was told is checked. */
+void sim_agents_answer(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job);
+
+/** The place of a turn of an agent, by the task of its job; 0: it is none. */
+uint32_t sim_agents_site(const struct run *run, uint32_t activation);
 
 /* --- sim_redrive.c */
 

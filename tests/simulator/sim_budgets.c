@@ -15,6 +15,8 @@ enum {
     CALL_TOKENS    = 70, /* about what one takes */
     PICOS_PER_NANO = 1'000,
     BEYOND_MAX     = 50,
+    TURN_INPUT     = 20, /* tokens of each turn of an agent that is answered */
+    TURN_OUTPUT    = 10,
     ROW_MAX        = 1 << 20,
 };
 
@@ -68,6 +70,13 @@ void sim_budgets_own(struct sim *sim, struct plan *plan)
     if (sim->budgets.has_own && sim_draw(sim, 2) == 0) {
         plan->tokens = draw_more(sim, true, false).tokens;
     }
+}
+
+/* An agent whose calls may be refused comes to other results; none is in seeds where they are. */
+void sim_budgets_wish(const struct sim *sim, struct program_wishes *wishes)
+{
+    wishes->has_agents = !sim->budgets.may_refuse;
+    wishes->turn_nanos = nanos_of(sim, TURN_INPUT, TURN_OUTPUT);
 }
 
 static struct stage_call *put_new(const struct sim_budget *budget, uint64_t revision)
@@ -183,6 +192,12 @@ void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__Leas
 {
     struct token_estimate most = {};
     if (!expect(job, &most)) return;
+    if (sim->programs.sites[task->site].kind == SITE_TURN) {
+        if (task->ending != ENDS_COMPLETED) return;
+        task->output_tokens = TURN_OUTPUT;
+        task->used          = (struct spend){TURN_INPUT + TURN_OUTPUT, sim->programs.turn_nanos};
+        return;
+    }
     bool is_over  = sim->budgets.overruns && sim_draw(sim, 4) == 0;
     int64_t limit = most.output >= 0 ? most.output : 4 * CALL_TOKENS;
     if (task->ending == ENDS_RELEASED || (task->ending != ENDS_COMPLETED && sim_draw(sim, 2))) {

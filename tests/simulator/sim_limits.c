@@ -96,6 +96,7 @@ void sim_limits_draw(struct sim *sim)
 
 static bool is_call(const struct site *site)
 {
+    if (site->is_tool) return false;
     return site->kind == SITE_MODEL || site->kind == SITE_OK || site->kind == SITE_PERMANENT ||
            site->kind == SITE_EXHAUST || site->kind == SITE_LATE;
 }
@@ -111,7 +112,7 @@ void sim_limits_draw_calls(struct sim *sim)
     }
     for (size_t i = 0; i < sim->programs.count; i++) {
         struct call_limit *limit = &sim->programs.items[i].limit;
-        if (sim_draw(sim, 2) == 0) continue;
+        if (sim_draw(sim, 2) == 0 || sim->programs.items[i].has_agents) continue;
         *limit      = draw_limit(sim, 1);
         limit->keys = (uint32_t)sim_draw(sim, 3);
     }

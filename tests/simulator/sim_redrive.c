@@ -42,12 +42,22 @@ struct late_job {
 /* --- drawing and setting ------------------------------------------------------------------------
  */
 
+static void have_breaker(struct sim *sim)
+{
+    static const char targets[] = "{\"worker:worker.step\":{},\"worker:worker.undo\":{}}";
+    if (json_is(sim->breakers.targets, JSON_OBJECT)) return;
+    status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
+    ASSERT(read == STATUS_OK);
+    sim->breakers.common.open_us = 5 * SECOND;
+}
+
 void sim_redrive_draw(struct sim *sim)
 {
     struct sim_redrive *rule = &sim->redrive;
-    bool has_breakers        = json_is(sim->breakers.targets, JSON_OBJECT);
     rule->is_there           = sim_draw(sim, 3) == 0;
     if (!rule->is_there) return;
+    if (sim_draw(sim, 2) == 0) have_breaker(sim);
+    bool has_breakers      = json_is(sim->breakers.targets, JSON_OBJECT);
     rule->times            = 1 + (uint32_t)sim_draw(sim, TIMES_DRAWN_MAX);
     rule->after_us         = (int64_t)sim_draw(sim, 20) * SECOND;
     rule->has_class        = sim_draw(sim, 2) == 0;

@@ -54,11 +54,14 @@ static void task_ended(struct story *story, const struct run *run, const struct 
 /* --- jobs ---------------------------------------------------------------------------------------
  */
 
-static void job_scheduled(struct story *story, const struct event *event)
+/* What a turn of an agent is asked is not in the journal again. */
+static void job_scheduled(struct story *story, const struct run *run, const struct event *event)
 {
-    uint32_t site         = 0;
-    int64_t n             = 0;
-    bool is_right         = sim_arguments(story->sim, event->value, &site, &n);
+    uint32_t site = 0;
+    int64_t n     = 0;
+    bool is_right = sim_arguments(story->sim, event->value, &site, &n);
+    if (!json_is(event->value, JSON_OBJECT)) site = sim_agents_site(run, event->activation);
+    is_right |= site > 0 && site <= story->sim->programs.site_count;
     struct story_job *job = story_alloc(story, sizeof *job);
     *job = (struct story_job){.site = site, .attempt = 1, .attempts_max = event->attempts_max};
     memcpy(job->id, event->id.text, sizeof job->id);
@@ -202,7 +205,7 @@ void story_event(const struct run *run, const struct event *event, void *context
     case EVENT_RUN_CANCELLED:
     case EVENT_RUN_TERMINATED: story->has_ended = true; break;
     case EVENT_RUN_RETRIED: run_retried(story, run, event); break;
-    case EVENT_JOB_SCHEDULED: job_scheduled(story, event); break;
+    case EVENT_JOB_SCHEDULED: job_scheduled(story, run, event); break;
     case EVENT_JOB_RETRIED: job_retried(story, event); break;
     case EVENT_JOB_COMPLETED:
     case EVENT_JOB_FAILED:
