@@ -180,19 +180,26 @@ static struct lane *lane_new(struct lane_set *set)
     return lane;
 }
 
+/* What waits is worth a message pair of its own beside the fast calls that are under way: as many,
+ * or half as many once there are many, so that two messages travel and either side works on one. */
+static bool is_enough(const struct lane_set *set)
+{
+    bool is_half = 2 * set->waiting_calls >= set->under_way;
+    return set->waiting_calls >= set->under_way ||
+           (is_half && set->waiting_calls >= GATHER_PAIR_MIN);
+}
+
 /*
- * Under the mutex: says whether what waits may go beside what is under way. Commits may: a batch
- * travels while the one before it syncs. Fast calls are answered at once, so a message pair costs
- * more than they do, and they wait for the lane to come back until as many are together as it
- * carries; or, once there are many, half as many, so that two messages travel and either side works
- * on one of them. A lane that stays away longer than a fast call may take holds nobody up.
+ * Under the mutex: says whether what waits may go beside what is under way. A message pair costs
+ * more than the calls in it, and a commit costs as much for one call as for many: so they wait for
+ * the lane to come back, and then travel together. Fast calls go beside it when they are enough. A
+ * lane that stays away longer than a call or a commit should take holds nobody up.
  */
 static bool may_leave(struct lane_set *set, int64_t now_ms)
 {
-    if (set->class != RPC_FAST || set->first != set->last) return true;
-    if (set->waiting_calls >= set->under_way) return true;
-    bool is_half = 2 * set->waiting_calls >= set->under_way;
-    if (is_half && set->waiting_calls >= GATHER_PAIR_MIN) return true;
+    bool gathers = set->class == RPC_FAST || set->class == RPC_COMMIT;
+    if (!gathers || set->under_way == 0 || set->first != set->last) return true;
+    if (set->class == RPC_FAST && is_enough(set)) return true;
     if (set->gather_until_ms == 0) {
         set->gather_until_ms = now_ms + GATHER_MS_MAX;
         if (set->gather_until_ms < set->earliest_ms) set->earliest_ms = set->gather_until_ms;
@@ -303,8 +310,10 @@ static void lane_over(struct lane *lane, nng_msg *reply, int error)
     lane->next_idle   = set->idle;
     set->idle         = lane;
     struct lane *next = lane_start(set, clock_mono_ms());
+    int64_t wake_ms   = set->earliest_ms;
     (void)pthread_mutex_unlock(&set->mutex);
     if (next) lane_send(next);
+    client_clock_wake(set->endpoint->client, wake_ms);
 }
 
 static void on_lane(void *argument)
@@ -346,7 +355,9 @@ void lane_set_flush(struct lane_set *set)
     for (;;) {
         (void)pthread_mutex_lock(&set->mutex);
         struct lane *lane = lane_start(set, clock_mono_ms());
+        int64_t wake_ms   = set->earliest_ms;
         (void)pthread_mutex_unlock(&set->mutex);
+        client_clock_wake(set->endpoint->client, wake_ms);
         if (!lane) return;
         lane_send(lane);
     }
@@ -380,10 +391,10 @@ status lane_set_add(struct lane_set *set, const struct call *call,
         return code;
     }
     append_call(set, call, source, metadata_size, body_size);
-    int64_t wake_ms = set->earliest_ms;
     /* What is full gains nothing by waiting. */
     bool is_held      = call->is_held && set->first == set->last && set->frames_max > 1;
     struct lane *lane = is_held ? NULL : lane_start(set, call->started_us / 1000);
+    int64_t wake_ms   = set->earliest_ms; /* it may have to be sent later */
     (void)pthread_mutex_unlock(&set->mutex);
 
     if (is_held) atomic_store(&set->endpoint->client->has_held, true);
