@@ -63,20 +63,24 @@ enum { PARTS_CAPACITY = 8 /* of a split text, at first */ };
 
 json text_split(struct expr_run *vm, json text, json separator)
 {
-    str rest = json_str(text);
-    str sep  = json_str(separator);
+    str rest = json_text_view(text.text);
+    str sep  = json_text_view(separator.text);
     if (!vm_spend_bytes(vm, rest.len)) return json_invalid();
     if (rest.len == 0) return json_array_new(0);
     if (sep.len == 0) return split_characters(vm, rest);
-    json parts = json_array_new(PARTS_CAPACITY);
-    for (;;) {
+    json parts              = json_array_new(PARTS_CAPACITY);
+    struct json_batch batch = {};
+    bool is_whole           = true;
+    do {
         const char *hit = find_text(rest, sep);
         size_t len      = hit ? (size_t)(hit - rest.ptr) : rest.len;
-        json_array_append(&parts, json_text_new((str){.ptr = rest.ptr, .len = len}));
-        if (!hit) return parts;
-        if (!vm_spend(vm, 1)) break;
-        rest = (str){.ptr = hit + sep.len, .len = rest.len - len - sep.len};
-    }
+        size_t behind   = hit ? len + sep.len : len;
+        json_array_append(&parts, json_batch_text(&batch, (str){.ptr = rest.ptr, .len = len}));
+        rest     = (str){.ptr = hit ? rest.ptr + behind : NULL, .len = rest.len - behind};
+        is_whole = vm_spend(vm, 1);
+    } while (rest.ptr && is_whole);
+    json_batch_done(&batch);
+    if (is_whole) return parts;
     json_unref(parts);
     return json_invalid();
 }

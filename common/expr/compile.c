@@ -112,7 +112,8 @@ static void compile_source(struct compiler *c)
     find_plain(c, program);
     find_regexes(c);
     find_block(c);
-    c->expr->yield = yield_of(program);
+    c->expr->guesses = mem_new(c->expr->constant_count, sizeof *c->expr->guesses);
+    c->expr->yield   = yield_of(program);
 }
 
 static status report(const struct compiler *c, struct arena *arena, struct expr_fault *ret_fault,
@@ -179,6 +180,7 @@ void expr_free(struct expr *expr)
     free(expr->block_offsets);
     free(expr->code);
     free(expr->constants);
+    free(expr->guesses);
     free(expr->operands);
     free(expr->closures);
     free(expr->functions);

@@ -189,9 +189,8 @@ static bool apply_native(struct planner *p, const struct builtin *builtin,
     for (; arguments; arguments = arguments->next, count++) {
         if (!plan(p, arguments, at)) return false;
     }
-    return step_add(
-        p, (struct plain_step){.op = PLAIN_BUILTIN, .count = count, .from = builtin_index(builtin)},
-        count);
+    return step_add(p, (struct plain_step){.op = PLAIN_BUILTIN, .count = count, .builtin = builtin},
+                    count);
 }
 
 static bool apply_prelude(struct planner *p, const struct builtin *builtin, const struct node *call,
@@ -231,7 +230,7 @@ static bool apply_format(struct planner *p, str name, struct spot at)
 {
     if (str_is(name, "json")) return apply_native(p, builtin_find(str_from("tojson"), 0), NULL, at);
     const struct builtin *builtin = builtin_find(str_from("format"), 1);
-    struct plain_step step = {.op = PLAIN_BUILTIN, .count = 2, .from = builtin_index(builtin)};
+    struct plain_step step        = {.op = PLAIN_BUILTIN, .count = 2, .builtin = builtin};
     return constant_add(p, json_text_new(name), looked_at(at)) && step_add(p, step, 2);
 }
 

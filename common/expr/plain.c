@@ -4,26 +4,65 @@
 #include "expr/builtins.h"
 #include "expr/numbers.h"
 
+#include <stdatomic.h>
+
 struct plain {
     const struct expr *expr;
     const struct expr_input *input;
     struct expr_run *vm;
-    json *end; /* one after the last value */
+    json *end; /* one after the last value, if a step failed */
     json values[PLAIN_STACK_MAX];
 };
+
+/*
+ * A step is a function that gets and returns the end of the values: one after the last. NULL: it
+ * failed.
+ */
+
+static json *failed(struct plain *p, json *end)
+{
+    p->end = end;
+    return NULL;
+}
+
+/* After the last value was made. */
+static inline json *made(struct plain *p, json *end)
+{
+    bool is_made = end[-1].kind != JSON_INVALID && !p->vm->meter.is_exceeded;
+    return is_made ? end : failed(p, end);
+}
 
 /* --- paths -------------------------------------------------------------------------------------
  */
 
-/* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
-static json walk_path(const struct expr *expr, const struct expr_path *path, json at)
+/* The member that a constant names, as a view; null if there is none. Objects of one kind have
+ * their members in one order, most often: so it is looked for where it was found last. Any thread
+ * may change that guess at any time, and what is found does not depend on it. */
+static inline json member_named(const struct expr *expr, const struct json_object *object,
+                                uint32_t constant)
 {
+    struct json_text *node = expr->constants[constant].text;
+    str key                = json_text_view(node);
+    uint32_t guess         = atomic_load_explicit(&expr->guesses[constant], memory_order_relaxed);
+    if (guess < object->count && json_is_key(object->members[guess].key, key)) {
+        return object->members[guess].value;
+    }
+    int64_t found = json_object_find(object, key, node);
+    if (found < 0) return json_null();
+    atomic_store_explicit(&expr->guesses[constant], (uint32_t)found, memory_order_relaxed);
+    return object->members[found].value;
+}
+
+/* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
+static inline json walk_path(const struct expr *expr, const struct expr_path *path, json at)
+{
+    const operand *operands = expr->operands + path->from;
     for (uint32_t i = 0; i < path->count; i++) {
-        json key = expr->constants[expr->operands[path->from + i] & OPERAND_INDEX];
+        uint32_t constant = operands[i] & OPERAND_INDEX;
+        json key          = expr->constants[constant];
         if (at.kind == JSON_NULL) return at; /* null.a is null, and so on */
         if (at.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
-            int64_t found = json_object_find(at.object, json_text_view(key.text), key.text);
-            at            = found < 0 ? json_null() : at.object->members[found].value;
+            at = member_named(expr, at.object, constant);
         } else if (at.kind == JSON_ARRAY && key.kind == JSON_INT) {
             int64_t count = at.array->count;
             int64_t index = key.integer < 0 ? key.integer + count : key.integer;
@@ -35,23 +74,25 @@ static json walk_path(const struct expr *expr, const struct expr_path *path, jso
     return at;
 }
 
-static bool step_path(struct plain *p, const struct plain_step *step)
+static json *step_path(struct plain *p, const struct plain_step *step, json *end)
 {
     json root = (step->at & OPERAND_CLASS) == OPERAND_VARIABLE
                     ? p->input->variables[step->at & OPERAND_INDEX]
                     : p->values[step->at];
     if (root.kind == JSON_INVALID) root = json_null(); /* a variable that was not given */
     json found = walk_path(p->expr, &step->path, root);
-    *p->end++  = json_share(found);
-    return found.kind != JSON_INVALID;
+    if (found.kind == JSON_INVALID) return failed(p, end);
+    *end = json_share(found);
+    return end + 1;
 }
 
-static bool step_walk(struct plain *p, const struct plain_step *step)
+static json *step_walk(struct plain *p, const struct plain_step *step, json *end)
 {
-    json container = p->end[-1];
-    p->end[-1]     = json_share(walk_path(p->expr, &step->path, container));
+    json container = end[-1];
+    json found     = json_share(walk_path(p->expr, &step->path, container));
+    end[-1]        = found;
     json_drop(container);
-    return p->end[-1].kind != JSON_INVALID;
+    return found.kind != JSON_INVALID ? end : failed(p, end);
 }
 
 /* --- operators ---------------------------------------------------------------------------------
@@ -69,18 +110,17 @@ static bool holds(uint8_t op, int order)
     }
 }
 
-static bool step_compare(struct plain *p, const struct plain_step *step)
+static json *step_compare(struct plain *p, const struct plain_step *step, json *end)
 {
-    json b = p->end[-1];
-    json a = p->end[-2];
-    if (json_is_container(a) || json_is_container(b)) return false;
+    json b = end[-1];
+    json a = end[-2];
+    if (json_is_container(a) || json_is_container(b)) return failed(p, end);
     bool are_ints = a.kind == JSON_INT && b.kind == JSON_INT;
     int order = are_ints ? (a.integer > b.integer) - (a.integer < b.integer) : json_compare(a, b);
-    p->end--;
-    p->end[-1] = json_bool(holds(step->detail, order));
+    end[-2]   = json_bool(holds(step->detail, order));
     json_drop(a);
     json_drop(b);
-    return true;
+    return end - 1;
 }
 
 static json calculate(struct expr_run *vm, uint8_t op, json a, json b)
@@ -93,44 +133,46 @@ static json calculate(struct expr_run *vm, uint8_t op, json a, json b)
     }
 }
 
-static bool step_arithmetic(struct plain *p, const struct plain_step *step)
+static json *step_arithmetic(struct plain *p, const struct plain_step *step, json *end)
 {
-    json b = *--p->end;
-    json a = p->end[-1];
+    json b = end[-1];
+    json a = end[-2];
     if (step->detail == OP_ADD) {
-        p->end[-1] = value_add(p->vm, a, b); /* takes a */
+        end[-2] = value_add(p->vm, a, b); /* takes a */
     } else {
-        p->end[-1] = calculate(p->vm, step->detail, a, b);
+        end[-2] = calculate(p->vm, step->detail, a, b);
         json_drop(a);
     }
     json_drop(b);
-    return p->end[-1].kind != JSON_INVALID;
+    return made(p, end - 1);
 }
 
-static bool step_negate(struct plain *p)
+static json *step_negate(struct plain *p, json *end)
 {
-    json before = p->end[-1];
-    p->end[-1]  = number_negate(p->vm, before);
+    json before = end[-1];
+    end[-1]     = number_negate(p->vm, before);
     json_drop(before);
-    return p->end[-1].kind != JSON_INVALID;
+    return made(p, end);
 }
 
-static void set_truth(struct plain *p, bool is_truthy)
+static json *step_truth(json *end, bool is_truthy)
 {
-    json_drop(p->end[-1]);
-    p->end[-1] = json_bool(is_truthy);
+    json_drop(end[-1]);
+    end[-1] = json_bool(is_truthy);
+    return end;
 }
 
 /* --- new values --------------------------------------------------------------------------------
  */
 
-static void step_array(struct plain *p, uint16_t count)
+static json *step_array(struct plain *p, uint16_t count, json *end)
 {
     struct json_array *array = json_array_node_new(count);
-    p->end -= count;
-    if (count > 0) memcpy(array->items, p->end, count * sizeof(json));
+    json *items              = end - count;
+    if (count > 0) memcpy(array->items, items, count * sizeof(json));
     array->count = count;
-    *p->end++    = (json){.kind = JSON_ARRAY, .array = array};
+    *items       = (json){.kind = JSON_ARRAY, .array = array};
+    return made(p, items + 1);
 }
 
 static struct json_text *key_at(struct plain *p, uint32_t at)
@@ -138,133 +180,129 @@ static struct json_text *key_at(struct plain *p, uint32_t at)
     return vm_constant(p->vm, p->expr->operands[at] & OPERAND_INDEX).text;
 }
 
-static void step_object(struct plain *p, const struct plain_step *step)
+static json *step_object(struct plain *p, const struct plain_step *step, json *end)
 {
     struct json_object *object = json_object_node_new(step->count);
-    p->end -= step->count;
+    json *values               = end - step->count;
     for (uint32_t i = 0; i < step->count; i++) {
         struct json_text *key = key_at(p, step->from + i);
         json_text_node_ref(key);
-        json_object_node_append(object, key, p->end[i]);
+        json_object_node_append(object, key, values[i]);
     }
-    *p->end++ = (json){.kind = JSON_OBJECT, .object = object};
+    *values = (json){.kind = JSON_OBJECT, .object = object};
+    return made(p, values + 1);
 }
 
-static bool step_extend(struct plain *p, const struct plain_step *step)
+static json *step_extend(struct plain *p, const struct plain_step *step, json *end)
 {
-    json *values = p->end - step->count;
+    json *values = end - step->count;
     json *base   = values - 1;
-    if (base->kind != JSON_OBJECT) return false;
+    if (base->kind != JSON_OBJECT) return failed(p, end);
     size_t count = base->object->count + step->count;
-    if (!vm_spend_bytes(p->vm, count * sizeof(struct json_member))) return false;
+    if (!vm_spend_bytes(p->vm, count * sizeof(struct json_member))) return failed(p, end);
     json_object_make_room(base, step->count);
     for (uint32_t i = 0; i < step->count; i++) {
         json_object_put_key(base, json_from_text(key_at(p, step->from + i)), values[i]);
     }
-    p->end = values;
-    return true;
+    return made(p, values);
 }
 
-static bool step_concat(struct plain *p, uint16_t count)
+static json *step_concat(struct plain *p, uint16_t count, json *end)
 {
-    json *parts = p->end - count;
+    json *parts = end - count;
     size_t size = 0;
     for (uint16_t i = 0; i < count; i++) size += text_size_of(parts[i]);
     json text = text_with_room(p->vm, size);
-    if (text.kind == JSON_INVALID) return false;
+    if (text.kind == JSON_INVALID) return failed(p, end);
     bool is_whole = true;
     for (uint16_t i = 0; i < count && is_whole; i++) {
         is_whole = text_put_value(p->vm, &text, parts[i]);
     }
     for (uint16_t i = 0; i < count; i++) json_drop(parts[i]);
-    p->end    = parts;
-    *p->end++ = text;
-    return is_whole;
+    *parts = text;
+    return is_whole ? made(p, parts + 1) : failed(p, parts + 1);
 }
 
-static bool step_builtin(struct plain *p, const struct plain_step *step)
+static json *step_builtin(struct plain *p, const struct plain_step *step, json *end)
 {
-    json *args                    = p->end - step->count;
-    const struct builtin *builtin = builtin_at(step->from);
-    p->vm->builtin                = builtin;
-    json value                    = builtin->call(p->vm, args);
-    for (uint16_t i = 0; i < step->count; i++) json_drop(args[i]);
-    args[0] = value;
-    p->end  = args + 1;
-    return value.kind != JSON_INVALID;
+    json *args     = end - step->count;
+    p->vm->builtin = step->builtin;
+    json value     = step->builtin->call(p->vm, args);
+    for (json *arg = args; arg < end; arg++) json_drop(*arg);
+    *args = value;
+    return made(p, args + 1);
 }
 
 /* --- steps -------------------------------------------------------------------------------------
  */
 
-/* Steps that may lead elsewhere: returns the one to go on after. */
-static uint32_t go_on(struct plain *p, const struct plain_step *step, uint32_t at)
+/* Steps that make values. */
+static inline json *make(struct plain *p, const struct plain_step *step, json *end)
 {
-    json last      = p->end[-1];
-    bool is_truthy = json_is_truthy(last);
     switch (step->op) {
-    case PLAIN_AND:
-    case PLAIN_OR:
-        if (is_truthy != (step->op == PLAIN_OR)) break;
-        set_truth(p, is_truthy);
-        return step->to;
-    case PLAIN_ALTERNATIVE:
-        if (!is_truthy) break;
-        return step->to;
-    default: /* PLAIN_JUMP_IF_NOT */
-        if (!is_truthy) at = step->to;
-        break;
+    case PLAIN_KEEP:
+        *end = json_share(vm_constant(p->vm, step->at & OPERAND_INDEX));
+        return made(p, end + 1);
+    case PLAIN_ARITHMETIC: return step_arithmetic(p, step, end);
+    case PLAIN_NEGATE: return step_negate(p, end);
+    case PLAIN_ARRAY: return step_array(p, step->count, end);
+    case PLAIN_OBJECT: return step_object(p, step, end);
+    case PLAIN_EXTEND: return step_extend(p, step, end);
+    case PLAIN_CONCAT: return step_concat(p, step->count, end);
+    default: return step_builtin(p, step, end);
     }
-    p->end--;
-    json_drop(last);
-    return at;
 }
 
-/* Steps that make values. False: they failed. */
-static bool make(struct plain *p, const struct plain_step *step)
+/* Whether a step that may lead elsewhere does, as the last value says. */
+static inline bool is_jump(const struct plain_step *step, json last)
 {
-    bool is_done = true;
-    switch (step->op) {
-    case PLAIN_KEEP: *p->end++ = json_share(vm_constant(p->vm, step->at & OPERAND_INDEX)); break;
-    case PLAIN_ARITHMETIC: is_done = step_arithmetic(p, step); break;
-    case PLAIN_NEGATE: is_done = step_negate(p); break;
-    case PLAIN_ARRAY: step_array(p, step->count); break;
-    case PLAIN_OBJECT: step_object(p, step); break;
-    case PLAIN_EXTEND: is_done = step_extend(p, step); break;
-    case PLAIN_CONCAT: is_done = step_concat(p, step->count); break;
-    default: is_done = step_builtin(p, step); break;
-    }
-    return is_done && !p->vm->meter.is_exceeded;
+    bool is_wanted = step->op == PLAIN_OR || step->op == PLAIN_ALTERNATIVE;
+    return json_is_truthy(last) == is_wanted;
 }
 
-static bool run(struct plain *p)
+/* Whether the last value stays there. */
+static inline json *jump(const struct plain_step *step, json *end)
+{
+    if (step->op == PLAIN_ALTERNATIVE) return end;
+    if (step->op != PLAIN_JUMP_IF_NOT) return step_truth(end, step->op == PLAIN_OR);
+    json_drop(end[-1]);
+    return end - 1;
+}
+
+static json *run(struct plain *p)
 {
     const struct expr *expr = p->expr;
-    for (uint32_t i = 0; i < expr->plain_count; i++) {
+    json *end               = p->values + 1;
+    for (uint32_t i = 0; i < expr->plain_count && end; i++) {
         const struct plain_step *step = &expr->plain[i];
-        bool is_done                  = true;
         switch (step->op) {
-        case PLAIN_PATH: is_done = step_path(p, step); break;
-        case PLAIN_WALK: is_done = step_walk(p, step); break;
-        case PLAIN_CONSTANT: *p->end++ = expr->constants[step->at & OPERAND_INDEX]; break;
+        case PLAIN_PATH: end = step_path(p, step, end); break;
+        case PLAIN_WALK: end = step_walk(p, step, end); break;
+        case PLAIN_CONSTANT: *end++ = expr->constants[step->at & OPERAND_INDEX]; break;
         case PLAIN_SINK:
-            p->end--;
-            json_drop(p->end[-1]);
-            p->end[-1] = *p->end;
+            end--;
+            json_drop(end[-1]);
+            end[-1] = *end;
             break;
-        case PLAIN_COMPARE: is_done = step_compare(p, step); break;
-        case PLAIN_TRUTH: set_truth(p, json_is_truthy(p->end[-1])); break;
-        case PLAIN_NOT: set_truth(p, !json_is_truthy(p->end[-1])); break;
+        case PLAIN_COMPARE: end = step_compare(p, step, end); break;
+        case PLAIN_TRUTH: end = step_truth(end, json_is_truthy(end[-1])); break;
+        case PLAIN_NOT: end = step_truth(end, !json_is_truthy(end[-1])); break;
         case PLAIN_JUMP: i = step->to; break;
         case PLAIN_JUMP_IF_NOT:
         case PLAIN_AND:
         case PLAIN_OR:
-        case PLAIN_ALTERNATIVE: i = go_on(p, step, i); break;
-        default: is_done = make(p, step); break;
+        case PLAIN_ALTERNATIVE:
+            if (is_jump(step, end[-1])) {
+                i   = step->to;
+                end = jump(step, end);
+            } else {
+                json_drop(*--end);
+            }
+            break;
+        default: end = make(p, step, end); break;
         }
-        if (!is_done) return false;
     }
-    return true;
+    return end;
 }
 
 /* A frozen text may be the program's, which may go before the result does. */
@@ -293,14 +331,13 @@ bool plain_eval(const struct expr *expr, const struct expr_input *input, struct 
     if (is_path) return eval_path(expr, input, ret_value);
 
     struct plain p;
-    p.expr       = expr;
-    p.input      = input;
-    p.vm         = vm;
-    p.values[0]  = input->value.kind ? input->value : json_null(); /* borrowed */
-    p.end        = p.values + 1;
-    bool is_done = run(&p);
-    if (is_done) {
-        ASSERT(p.end == p.values + 2);
+    p.expr      = expr;
+    p.input     = input;
+    p.vm        = vm;
+    p.values[0] = input->value.kind ? input->value : json_null(); /* borrowed */
+    json *end   = run(&p);
+    if (end) {
+        ASSERT(end == p.values + 2);
         *ret_value = result(p.values[1]);
         return true;
     }

@@ -168,7 +168,7 @@ enum plain_op {
     PLAIN_OBJECT,      /* the last `count` become an object, its keys from `from` in `operands` */
     PLAIN_EXTEND,      /* the same as members of the object before them */
     PLAIN_CONCAT,      /* the last `count` become a text */
-    PLAIN_BUILTIN,     /* the last `count` are the input and arguments of the builtin `from` */
+    PLAIN_BUILTIN,     /* the last `count` are the input and arguments of `builtin` */
 };
 /* clang-format on */
 
@@ -178,9 +178,14 @@ struct plain_step {
     uint8_t detail;
     uint16_t count;
     operand at;
-    uint32_t to; /* the step to go on after */
-    uint32_t from;
-    struct expr_path path;
+    union {
+        uint32_t to; /* the step to go on after */
+        uint32_t from;
+    };
+    union {
+        struct expr_path path;
+        const struct builtin *builtin;
+    };
 };
 
 struct program_regex {
@@ -194,9 +199,10 @@ struct expr {
     uint32_t code_count;
     json *constants;
     uint32_t constant_count;
-    struct json_block *block; /* of short texts that may become part of values; or NULL */
-    uint32_t *block_offsets;  /* for each constant; 0: it is not there */
-    operand *operands;        /* of instructions with many */
+    _Atomic uint32_t *guesses; /* for each constant: where an object last had it as a key */
+    struct json_block *block;  /* of short texts that may become part of values; or NULL */
+    uint32_t *block_offsets;   /* for each constant; 0: it is not there */
+    operand *operands;         /* of instructions with many */
     uint32_t operand_count;
     struct closure_ref *closures;
     uint32_t closure_count;

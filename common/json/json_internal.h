@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/attr.h"
 #include "json/json.h"
+#include "json/json_memory.h"
 
 #include <limits.h>
 #include <string.h>
@@ -34,8 +35,8 @@ struct json_text {
 
 /*
  * Texts that were made together, in one piece of memory, which goes when the last of them goes: the
- * constants of an expression cost one allocation per evaluation, not one each. They belong to one
- * thread together.
+ * constants of an expression cost one allocation per evaluation, not one each, and so do the parts
+ * of a short text. They belong to one thread together.
  */
 #define JSON_TEXT_IN_BLOCK (UINT32_C(1) << 31)
 
@@ -73,102 +74,31 @@ struct json_object {
     struct json_member members[];
 };
 
-/* --- memory: all nodes come from here, so the meter sees them ----------------------------------
- *
- * Values live briefly: an evaluation makes a few small nodes and drops them. So a small node that
- * is freed waits in its thread for the next of its size, a few kilobytes of each size at most, and
- * goes when the thread ends. Not under the address sanitizer, which is to see what is freed.
- */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define JSON_NODES_WAIT 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define JSON_NODES_WAIT 0
-#endif
-#endif
-#ifndef JSON_NODES_WAIT
-#define JSON_NODES_WAIT 1
-#endif
-
-enum {
-    JSON_SHELVES    = 32,   /* sizes of nodes that wait: 8, 24, 40 ... bytes */
-    JSON_SHELF_STEP = 16,   /* bytes: as malloc() rounds them */
-    JSON_SHELF_MAX  = 4096, /* bytes that wait of one size */
-};
-
-struct json_waiting {
-    struct json_waiting *next;
-};
-
-/* The state of a thread. */
-struct json_memory {
-    struct json_meter *meter; /* in force, or NULL */
-    bool is_open;             /* nodes may wait; from the first that is freed */
-    struct json_shelf {
-        struct json_waiting *first;
-        uint32_t room; /* nodes that may still be put there */
-    } shelves[JSON_SHELVES];
-};
-
-extern _Thread_local struct json_memory json_memory;
-
-/** json_node_new() and json_node_free() if no node of that size waits, or no more may. */
-void *json_node_fetch(size_t size);
-void json_node_return(void *node, size_t size);
-
-void *json_node_resize(void *node, size_t old_size, size_t new_size);
-
-/** JSON_SHELVES and more: there is none for that size. */
-static inline size_t json_shelf_of(size_t size)
-{
-    return JSON_NODES_WAIT ? (size + JSON_SHELF_STEP / 2 - 1) / JSON_SHELF_STEP : JSON_SHELVES;
-}
-
-static inline void json_meter_count(size_t old_size, size_t new_size)
-{
-    struct json_meter *meter = json_memory.meter;
-    if (!meter) return;
-    meter->used += (int64_t)new_size - (int64_t)old_size;
-    if (meter->used > meter->limit) meter->is_exceeded = true;
-}
-
-static inline void *json_node_new(size_t size)
-{
-    json_meter_count(0, size);
-    size_t at = json_shelf_of(size);
-    if (at >= JSON_SHELVES || !json_memory.shelves[at].first) return json_node_fetch(size);
-    struct json_shelf *shelf  = &json_memory.shelves[at];
-    struct json_waiting *node = shelf->first;
-    shelf->first              = node->next;
-    shelf->room++;
-    return node;
-}
-
-/** Lets the node wait on its shelf; false: there is no room, or no shelf for its size. */
-static inline bool json_node_put(void *node, size_t at)
-{
-    if (at >= JSON_SHELVES || json_memory.shelves[at].room == 0) return false;
-    struct json_shelf *shelf     = &json_memory.shelves[at];
-    struct json_waiting *waiting = node;
-    waiting->next                = shelf->first;
-    shelf->first                 = waiting;
-    shelf->room--;
-    return true;
-}
-
-static inline void json_node_free(void *node, size_t size)
-{
-    if (!node) return;
-    json_meter_count(size, 0);
-    if (!json_node_put(node, json_shelf_of(size))) json_node_return(node, size);
-}
-
-/** Bytes left to the meter in force. */
-size_t json_meter_room(void);
-
 /* --- texts -------------------------------------------------------------------------------------
  */
+
+/** memcpy() for texts, most of which are short: the first bytes at once, and the last ones again.
+ */
+static inline void json_copy_bytes(char *to, const char *from, size_t len)
+{
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        uint64_t words[2];
+        memcpy(&words[0], from, sizeof words[0]);
+        memcpy(&words[1], from + len - sizeof words[1], sizeof words[1]);
+        memcpy(to, &words[0], sizeof words[0]);
+        memcpy(to + len - sizeof words[1], &words[1], sizeof words[1]);
+    } else if (len >= 4) {
+        uint32_t words[2];
+        memcpy(&words[0], from, sizeof words[0]);
+        memcpy(&words[1], from + len - sizeof words[1], sizeof words[1]);
+        memcpy(to, &words[0], sizeof words[0]);
+        memcpy(to + len - sizeof words[1], &words[1], sizeof words[1]);
+    } else {
+        for (size_t i = 0; i < len; i++) to[i] = from[i];
+    }
+}
 
 struct json_text *json_text_node_new(str text);
 
@@ -200,11 +130,23 @@ static inline void json_text_node_ref(struct json_text *text)
     if (text->refs != JSON_REFS_IMMORTAL) text->refs++;
 }
 
-/** json_text_node_free(), inline where the text is on its own. */
+static inline struct json_text *json_block_text(struct json_block *block, uint32_t offset)
+{
+    return (struct json_text *)(void *)((char *)block + offset);
+}
+
+/** One of its texts has lost its last owner. */
+static inline void json_block_drop(struct json_block *block)
+{
+    if (--block->live == 0) json_node_free(block, block->size);
+}
+
+/** json_text_node_free(), inline. */
 static inline void json_text_node_bury(struct json_text *text)
 {
     if (text->capacity & JSON_TEXT_IN_BLOCK) {
-        json_text_node_free(text);
+        uint32_t offset = text->capacity & ~JSON_TEXT_IN_BLOCK;
+        json_block_drop((struct json_block *)(void *)((char *)text - offset));
     } else {
         json_node_free(text, sizeof *text + text->capacity + 1);
     }
@@ -216,6 +158,51 @@ static inline void json_text_node_unref(struct json_text *text)
     if (--text->refs == 0) json_text_node_free(text);
 }
 
+/* Bytes of a text in a block. */
+static inline size_t json_size_in_block(size_t len)
+{
+    size_t size = sizeof(struct json_text) + len + 1;
+    return (size + JSON_BLOCK_ALIGN - 1) / JSON_BLOCK_ALIGN * JSON_BLOCK_ALIGN;
+}
+
+/** Writes a text of one owner into the block, which has room for it there. */
+static inline struct json_text *json_block_put(struct json_block *block, uint32_t offset, str text)
+{
+    struct json_text *node = json_block_text(block, offset);
+    node->refs             = 1;
+    node->hash             = 0;
+    node->len              = (uint32_t)text.len;
+    node->capacity         = JSON_TEXT_IN_BLOCK | offset;
+    json_copy_bytes(node->bytes, text.ptr, text.len);
+    node->bytes[text.len] = '\0';
+    return node;
+}
+
+/** Short texts that are made one after the other, some of them in each block. All of them have
+ * owners until json_batch_done(). */
+struct json_batch {
+    struct json_block *block; /* or NULL: {} is an empty batch */
+    uint32_t used;            /* bytes */
+    uint32_t count;           /* texts in the block */
+};
+
+enum { JSON_BATCH_SIZE = 184 /* bytes of a block: what a text that is kept may keep, too */ };
+
+/** json_batch_text() where the block has no room. */
+json json_batch_other(struct json_batch *batch, str text);
+void json_batch_done(struct json_batch *batch);
+
+/** As json_text_new(). */
+static inline json json_batch_text(struct json_batch *batch, str text)
+{
+    size_t size = json_size_in_block(text.len);
+    if (!batch->block || batch->used + size > JSON_BATCH_SIZE) return json_batch_other(batch, text);
+    struct json_text *node = json_block_put(batch->block, batch->used, text);
+    batch->used += (uint32_t)size;
+    batch->count++;
+    return json_from_text(node);
+}
+
 /** An image of `texts`, to be copied: it counts for no meter. free() it. `ret_offsets` gets where
  * in the block each begins. */
 struct json_block *json_block_image(const json *texts, size_t count, uint32_t *ret_offsets);
@@ -223,11 +210,6 @@ struct json_block *json_block_image(const json *texts, size_t count, uint32_t *r
 /** A block with one owner for each text, the caller, until json_block_unref(). */
 struct json_block *json_block_copy(const struct json_block *image);
 void json_block_unref(struct json_block *block);
-
-static inline struct json_text *json_block_text(struct json_block *block, uint32_t offset)
-{
-    return (struct json_text *)(void *)((char *)block + offset);
-}
 
 /** json_text_append(), inline where there is room. */
 static inline void json_text_extend(json *text, str more)
@@ -309,9 +291,61 @@ void json_object_make_room(json *object, size_t more);
 
 enum { JSON_NO_MEMBER = -1 };
 
+/* Keys are short: the first bytes at once, and the last ones again, spare a call of memcmp(). */
+static inline bool json_same_4(const char *a, const char *b, size_t len)
+{
+    uint32_t words[4];
+    memcpy(&words[0], a, sizeof words[0]);
+    memcpy(&words[1], b, sizeof words[1]);
+    memcpy(&words[2], a + len - sizeof words[2], sizeof words[2]);
+    memcpy(&words[3], b + len - sizeof words[3], sizeof words[3]);
+    return words[0] == words[1] && words[2] == words[3];
+}
+
+static inline bool json_same_8(const char *a, const char *b, size_t len)
+{
+    uint64_t words[4];
+    memcpy(&words[0], a, sizeof words[0]);
+    memcpy(&words[1], b, sizeof words[1]);
+    memcpy(&words[2], a + len - sizeof words[2], sizeof words[2]);
+    memcpy(&words[3], b + len - sizeof words[3], sizeof words[3]);
+    return words[0] == words[1] && words[2] == words[3];
+}
+
+static inline bool json_same(const char *a, const char *b, size_t len)
+{
+    if (len > 16) return memcmp(a, b, len) == 0;
+    if (len >= 8) return json_same_8(a, b, len);
+    if (len >= 4) return json_same_4(a, b, len);
+    size_t i = 0;
+    while (i < len && a[i] == b[i]) i++;
+    return i == len;
+}
+
+static inline bool json_is_key(const struct json_text *text, str key)
+{
+    return text->len == key.len && json_same(text->bytes, key.ptr, key.len);
+}
+
+/** Position of the key in an object of more than JSON_LINEAR_MAX members. */
+int64_t json_object_find_hashed(const struct json_object *object, str key, uint32_t hash);
+
 /** Position of `key`, or JSON_NO_MEMBER. `node` is the text that `key` views, or NULL: with it the
  * hash is computed once only. */
-int64_t json_object_find(const struct json_object *object, str key, struct json_text *node);
+static inline int64_t json_object_find(const struct json_object *object, str key,
+                                       struct json_text *node)
+{
+    if (key.len == 0) key.ptr = ""; /* which may be NULL */
+    if (object->capacity > JSON_LINEAR_MAX) {
+        uint32_t hash = node ? json_text_hash(node) : json_hash(key);
+        return json_object_find_hashed(object, key, hash);
+    }
+    const struct json_member *end = object->members + object->count;
+    for (const struct json_member *member = object->members; member < end; member++) {
+        if (json_is_key(member->key, key)) return member - object->members;
+    }
+    return JSON_NO_MEMBER;
+}
 
 /** Positions of the members in the order of their keys' code points. free() it. */
 uint32_t *json_object_order(const struct json_object *object);

@@ -71,63 +71,14 @@ json json_object_new(size_t capacity)
     return (json){.kind = JSON_OBJECT, .object = json_object_node_new(capacity)};
 }
 
-/* Keys are short: the first bytes at once, and the last ones again, spare a call of memcmp(). */
-static inline bool are_same_4(const char *a, const char *b, size_t len)
-{
-    uint32_t words[4];
-    memcpy(&words[0], a, sizeof words[0]);
-    memcpy(&words[1], b, sizeof words[1]);
-    memcpy(&words[2], a + len - sizeof words[2], sizeof words[2]);
-    memcpy(&words[3], b + len - sizeof words[3], sizeof words[3]);
-    return words[0] == words[1] && words[2] == words[3];
-}
-
-static inline bool are_same_8(const char *a, const char *b, size_t len)
-{
-    uint64_t words[4];
-    memcpy(&words[0], a, sizeof words[0]);
-    memcpy(&words[1], b, sizeof words[1]);
-    memcpy(&words[2], a + len - sizeof words[2], sizeof words[2]);
-    memcpy(&words[3], b + len - sizeof words[3], sizeof words[3]);
-    return words[0] == words[1] && words[2] == words[3];
-}
-
-static inline bool are_same(const char *a, const char *b, size_t len)
-{
-    if (len > 16) return memcmp(a, b, len) == 0;
-    if (len >= 8) return are_same_8(a, b, len);
-    if (len >= 4) return are_same_4(a, b, len);
-    size_t i = 0;
-    while (i < len && a[i] == b[i]) i++;
-    return i == len;
-}
-
-static inline bool is_key(const struct json_text *text, str key)
-{
-    return text->len == key.len && are_same(text->bytes, key.ptr, key.len);
-}
-
-static int64_t find_in_index(const struct json_object *object, str key, uint32_t hash)
+int64_t json_object_find_hashed(const struct json_object *object, str key, uint32_t hash)
 {
     size_t mask           = slot_count(object->capacity) - 1;
     const uint32_t *slots = slots_seen(object);
     for (size_t slot = hash & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
         uint32_t position            = slots[slot] - 1;
         const struct json_text *text = object->members[position].key;
-        if (text->hash == hash && is_key(text, key)) return position;
-    }
-    return JSON_NO_MEMBER;
-}
-
-int64_t json_object_find(const struct json_object *object, str key, struct json_text *node)
-{
-    if (key.len == 0) key.ptr = ""; /* which may be NULL */
-    if (object->capacity > JSON_LINEAR_MAX) {
-        return find_in_index(object, key, node ? json_text_hash(node) : json_hash(key));
-    }
-    for (uint32_t i = 0; i < object->count; i++) {
-        const struct json_text *text = object->members[i].key;
-        if (text == node || is_key(text, key)) return i;
+        if (text->hash == hash && json_is_key(text, key)) return position;
     }
     return JSON_NO_MEMBER;
 }

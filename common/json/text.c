@@ -30,7 +30,7 @@ static inline void put(struct json_text *text, str more)
 static inline struct json_text *copy_of(str text)
 {
     struct json_text *node = node_with(text.len);
-    if (text.len > 0) memcpy(node->bytes, text.ptr, text.len);
+    json_copy_bytes(node->bytes, text.ptr, text.len);
     node->len             = (uint32_t)text.len;
     node->bytes[text.len] = '\0';
     return node;
@@ -51,19 +51,9 @@ static size_t capacity_of(const struct json_text *text)
     return is_in_block(text) ? text->len : text->capacity;
 }
 
-static void block_drop(struct json_block *block)
-{
-    if (--block->live == 0) json_node_free(block, block->size);
-}
-
 void json_text_node_free(struct json_text *text)
 {
-    if (is_in_block(text)) {
-        uint32_t offset = text->capacity & ~JSON_TEXT_IN_BLOCK;
-        block_drop((struct json_block *)(void *)((char *)text - offset));
-    } else {
-        json_node_free(text, size_of(text->capacity));
-    }
+    json_text_node_bury(text);
 }
 
 json json_text_with_capacity(size_t capacity)
@@ -135,54 +125,4 @@ void json_text_append(json *text, str more)
     }
     put(node, more);
     node->hash = 0;
-}
-
-/* --- blocks ------------------------------------------------------------------------------------
- */
-
-static size_t size_in_block(size_t len)
-{
-    size_t size = sizeof(struct json_text) + len + 1;
-    return (size + JSON_BLOCK_ALIGN - 1) / JSON_BLOCK_ALIGN * JSON_BLOCK_ALIGN;
-}
-
-struct json_block *json_block_image(const json *texts, size_t count, uint32_t *ret_offsets)
-{
-    size_t size = sizeof(struct json_block);
-    for (size_t i = 0; i < count; i++) size += size_in_block(json_str(texts[i]).len);
-    ASSERT(size <= JSON_TEXT_LEN_MAX);
-    struct json_block *block = mem_new(1, size);
-    block->live              = (uint32_t)count + 1;
-    block->count             = (uint32_t)count;
-    block->size              = (uint32_t)size;
-
-    uint32_t offset = sizeof *block;
-    for (size_t i = 0; i < count; i++) {
-        struct json_text *text = json_block_text(block, offset);
-        text->refs             = 1;
-        text->hash             = json_text_hash(texts[i].text);
-        text->capacity         = JSON_TEXT_IN_BLOCK | offset;
-        put(text, json_str(texts[i]));
-        ret_offsets[i] = offset;
-        offset += (uint32_t)size_in_block(text->len);
-    }
-    return block;
-}
-
-struct json_block *json_block_copy(const struct json_block *image)
-{
-    struct json_block *block = json_node_new(image->size);
-    memcpy(block, image, image->size);
-    return block;
-}
-
-void json_block_unref(struct json_block *block)
-{
-    uint32_t offset = sizeof *block;
-    for (uint32_t i = 0; i < block->count; i++) {
-        struct json_text *text = json_block_text(block, offset);
-        offset += (uint32_t)size_in_block(text->len);
-        json_text_node_unref(text);
-    }
-    block_drop(block);
 }

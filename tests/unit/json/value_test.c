@@ -338,6 +338,37 @@ static void texts_of_a_block_live_alone(void **state)
     free(image);
 }
 
+/* Short texts of a batch share blocks, long ones stand alone; each lives as long as it is owned. */
+static void texts_of_a_batch_live_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 200, LONGEST = 80 };
+    char raw[LONGEST];
+    memset(raw, 'x', sizeof raw);
+    struct json_meter meter   = {.limit = 1 << 20};
+    struct json_meter *before = json_meter_enter(&meter);
+    struct json_batch batch   = {};
+    json_batch_done(&batch); /* nothing came */
+    json texts[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        raw[0]   = (char)('a' + i % 26);
+        texts[i] = json_batch_text(&batch, (str){.ptr = raw, .len = i % (LONGEST + 1)});
+    }
+    json_batch_done(&batch);
+    for (size_t step = 0; step < COUNT; step++) {
+        size_t i = step * 7 % COUNT; /* in another order than they came */
+        str text = json_str(texts[i]);
+        assert_int_equal(text.len, i % (LONGEST + 1));
+        assert_int_equal(text.ptr[text.len], '\0');
+        if (text.len > 0) assert_int_equal(text.ptr[0], 'a' + i % 26);
+        if (text.len > 1) assert_memory_equal(text.ptr + 1, raw + 1, text.len - 1);
+        json_text_append(&texts[i], str_from("!"));
+        json_unref(texts[i]);
+    }
+    assert_int_equal(meter.used, 0);
+    (void)json_meter_enter(before);
+}
+
 static void members_are_changed_in_place(void **state)
 {
     (void)state;
@@ -446,6 +477,7 @@ int main(void)
         cmocka_unit_test(frozen_values_are_shared_and_never_changed),
         cmocka_unit_test(a_node_used_twice_thaws_once),
         cmocka_unit_test(texts_of_a_block_live_alone),
+        cmocka_unit_test(texts_of_a_batch_live_alone),
         cmocka_unit_test(members_are_changed_in_place),
         cmocka_unit_test(the_meter_counts_to_zero),
         cmocka_unit_test(kinds_have_names),
