@@ -2,6 +2,7 @@
 #include "llm-proxy/catalog.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@ void catalog_freep(struct catalog **ref)
 {
     struct catalog *catalog = *ref;
     if (!catalog) return;
+    price_table_free(catalog->own_prices);
+    price_table_free(catalog->public_prices);
     arena_free(catalog->arena);
     free(catalog);
     *ref = NULL;
@@ -41,18 +44,24 @@ static const struct llm_route *single(const struct provider *provider, str model
     return scratch;
 }
 
+const struct model_price *catalog_price(const struct catalog *catalog,
+                                        const struct provider *provider, str model)
+{
+    const struct model_price *own =
+        price_table_find(catalog->own_prices, str_from(provider->name), model);
+    if (own || !provider->vendor) return own;
+    return price_table_find(catalog->public_prices, str_from(provider->vendor), model);
+}
+
+/* The provider that has a price for the model, if there is no other. */
 static const struct provider *only_provider_of(const struct catalog *catalog, str model)
 {
     const struct provider *found = NULL;
-    for (uint32_t i = 0; i < catalog->price_count; i++) {
-        str name          = catalog->prices[i].model;
-        const char *slash = memchr(name.ptr, '/', name.len);
-        if (!slash) continue;
-        size_t at = (size_t)(slash - name.ptr);
-        if (!str_equal(str_slice(name, at + 1, name.len), model)) continue;
-        const struct provider *provider = find_provider(catalog, str_slice(name, 0, at));
-        if (found && provider && provider != found) return NULL;
-        if (provider) found = provider;
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        const struct provider *provider = &catalog->providers[i];
+        if (!catalog_price(catalog, provider, model)) continue;
+        if (found) return NULL;
+        found = provider;
     }
     return found;
 }
@@ -82,62 +91,36 @@ const struct llm_route *catalog_find(const struct catalog *catalog, str model,
 /* --- money -------------------------------------------------------------------------------------
  */
 
-static const struct price *find_price(const struct catalog *catalog,
-                                      const struct route_target *target)
-{
-    size_t length = strlen(target->provider->name);
-    for (uint32_t i = 0; i < catalog->price_count; i++) {
-        str name = catalog->prices[i].model;
-        if (name.len != length + 1 + target->model.len) continue;
-        if (str_equal(str_slice(name, 0, length), str_from(target->provider->name)) &&
-            str_equal(str_slice(name, length + 1, name.len), target->model)) {
-            return &catalog->prices[i];
-        }
-    }
-    return NULL;
-}
-
-enum { PICOS_PER_NANO = 1'000 };
-
 int64_t catalog_cost(const struct catalog *catalog, const struct route_target *target,
                      const struct llm_usage *usage, enum cost_kind *ret_kind)
 {
-    *ret_kind = COST_KIND_SIMULATED;
+    int64_t nanos = 0;
+    *ret_kind     = COST_KIND_SIMULATED;
     if (target->provider->kind->is_simulated) return 0;
     *ret_kind = COST_KIND_FREE;
     if (target->provider->is_free) return 0;
-    *ret_kind                 = COST_KIND_UNKNOWN;
-    const struct price *price = find_price(catalog, target);
-    if (!price || usage->input_tokens < 0 || usage->output_tokens < 0) return 0;
-
-    int64_t cached = usage->cached_tokens > 0 ? usage->cached_tokens : 0;
-    if (cached > usage->input_tokens) cached = usage->input_tokens;
-    int64_t per_cached = price->cached >= 0 ? price->cached : price->input;
-    int64_t picos      = 0;
-    int64_t part       = 0;
-    /* Counters come from outside: a sum that does not fit is unknown, not wrapped. */
-    if (__builtin_mul_overflow(usage->input_tokens - cached, price->input, &picos)) return 0;
-    if (__builtin_mul_overflow(cached, per_cached, &part)) return 0;
-    if (__builtin_add_overflow(picos, part, &picos)) return 0;
-    if (__builtin_mul_overflow(usage->output_tokens, price->output, &part)) return 0;
-    if (__builtin_add_overflow(picos, part, &picos)) return 0;
+    *ret_kind                       = COST_KIND_UNKNOWN;
+    const struct model_price *price = catalog_price(catalog, target->provider, target->model);
+    if (!price || !price_cost(price, usage, clock_unix_us(), &nanos)) return 0;
     *ret_kind = COST_KIND_REPORTED;
-    return picos / PICOS_PER_NANO + (picos % PICOS_PER_NANO >= PICOS_PER_NANO / 2);
+    return nanos;
 }
 
 bool catalog_dearest(const struct catalog *catalog, const struct llm_route *route,
                      int64_t *ret_input_picos, int64_t *ret_output_picos)
 {
+    int64_t now_us    = clock_unix_us();
     *ret_input_picos  = 0;
     *ret_output_picos = 0;
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
+        int64_t input                     = 0;
+        int64_t output                    = 0;
         if (target->provider->kind->is_simulated || target->provider->is_free) continue;
-        const struct price *price = find_price(catalog, target);
-        if (!price) return false;
-        if (price->input > *ret_input_picos) *ret_input_picos = price->input;
-        if (price->cached > *ret_input_picos) *ret_input_picos = price->cached;
-        if (price->output > *ret_output_picos) *ret_output_picos = price->output;
+        const struct model_price *price = catalog_price(catalog, target->provider, target->model);
+        if (!price || !price_dearest(price, now_us, &input, &output)) return false;
+        if (input > *ret_input_picos) *ret_input_picos = input;
+        if (output > *ret_output_picos) *ret_output_picos = output;
     }
     return true;
 }

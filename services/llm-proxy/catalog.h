@@ -9,13 +9,13 @@
 #include "base/arena.h"
 #include "base/diagnostic.h"
 #include "config/config.h"
+#include "llm-proxy/price_table.h"
 #include "llm-proxy/provider.h"
 
 enum {
     CATALOG_PROVIDERS_MAX = 64,
     CATALOG_ROUTES_MAX    = 256,
-    CATALOG_TARGETS_MAX   = 16, /* of a route, fallbacks included */
-    CATALOG_PRICES_MAX    = 1'000,
+    CATALOG_TARGETS_MAX   = 16,      /* of a route, fallbacks included */
     CATALOG_ARENA_MAX     = 8 << 20, /* bytes */
 };
 
@@ -41,20 +41,14 @@ struct llm_route {
     bool is_simulated;
 };
 
-/** Money per token in pico-dollars; -1: not given. */
-struct price {
-    str model; /* "provider/model" */
-    int64_t input, output, cached;
-};
-
 struct catalog {
     struct arena *arena; /* owned */
     struct provider providers[CATALOG_PROVIDERS_MAX];
     uint32_t provider_count;
     struct llm_route routes[CATALOG_ROUTES_MAX];
     uint32_t route_count;
-    struct price prices[CATALOG_PRICES_MAX];
-    uint32_t price_count;
+    struct price_table *own_prices;    /* owned; of `llm.prices`, by names of providers */
+    struct price_table *public_prices; /* owned; by vendors */
 };
 
 /** Reads the trees `llm.providers`, `llm.routes` and `llm.prices`. Findings go to `list`.
@@ -71,7 +65,12 @@ void catalog_freep(struct catalog **catalog);
 const struct llm_route *catalog_find(const struct catalog *catalog, str model,
                                      struct llm_route *scratch, const char **ret_near);
 
-/** The cost of `usage` at that target in nano-dollars, rounded half up. */
+/** What a model costs there: by `llm.prices`, else by the public prices of the provider's vendor.
+ * NULL: nobody knows. */
+const struct model_price *catalog_price(const struct catalog *catalog,
+                                        const struct provider *provider, str model);
+
+/** The cost of `usage` at that target now, in nano-dollars, rounded half up. */
 enum cost_kind {
     COST_KIND_REPORTED,
     COST_KIND_ESTIMATED,

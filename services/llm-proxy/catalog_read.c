@@ -186,6 +186,19 @@ static void read_simulated(struct reader *reader, const struct place *place, jso
     simulation->cut_after         = count_member(reader, place, value, "cut_after", 0);
 }
 
+/* Whose prices hold: the vendor of the protocol; else of the host, if it is one. */
+static void find_vendor(const struct catalog *catalog, struct provider *provider)
+{
+    static const char *const vendors[] = {"openai", "anthropic", "gemini"};
+    struct url parts                   = {};
+    for (size_t i = 0; i < ARRAY_LEN(vendors); i++) {
+        if (strcmp(provider->kind->name, vendors[i]) == 0) provider->vendor = vendors[i];
+    }
+    if (provider->vendor || !provider->base_url) return;
+    if (!url_parse(str_from(provider->base_url), &parts)) return;
+    provider->vendor = price_table_vendor_at(catalog->public_prices, parts.host);
+}
+
 static void read_provider(struct reader *reader, str name, json value)
 {
     static const char *const members[] = {
@@ -212,6 +225,7 @@ static void read_provider(struct reader *reader, str name, json value)
         read_simulated(reader, &place, value, provider);
     } else {
         read_real(reader, &place, value, provider);
+        find_vendor(catalog, provider);
     }
 }
 
@@ -314,52 +328,21 @@ static void read_route(struct reader *reader, str name, json value)
 /* --- prices ------------------------------------------------------------------------------------
  */
 
-/* Dollars per million tokens are micro-dollars per token: 10^6 pico-dollars. */
-static bool picos_from(json value, int64_t *ret_picos)
-{
-    if (!json_is(value, JSON_TEXT)) return false;
-    str text      = json_str(value);
-    int64_t picos = 0;
-    int fraction  = -1;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '.' && fraction < 0 && i > 0) {
-            fraction = 0;
-            continue;
-        }
-        if (c < '0' || c > '9' || fraction == 6 || picos > INT64_MAX / 100) return false;
-        picos = picos * 10 + (c - '0');
-        if (fraction >= 0) fraction++;
-    }
-    if (text.len == 0 || fraction == 0) return false;
-    for (int i = fraction < 0 ? 0 : fraction; i < 6; i++) {
-        if (__builtin_mul_overflow(picos, 10, &picos)) return false;
-    }
-    *ret_picos = picos;
-    return true;
-}
-
 static void read_price(struct reader *reader, str name, json value)
 {
-    static const char *const members[]     = {"input", "output", "cache_read"};
     CLEANUP(place_done) struct place place = place_of("/llm/prices", name);
-    struct catalog *catalog                = reader->catalog;
-    if (catalog->price_count == CATALOG_PRICES_MAX) {
-        found(reader, &place, NULL, "", "over %d prices", CATALOG_PRICES_MAX);
+    const char *slash                      = memchr(name.ptr, '/', name.len);
+    size_t at                              = slash ? (size_t)(slash - name.ptr) : name.len;
+    struct error error                     = {};
+    if (!slash) {
+        found(reader, &place, NULL, "provider/model", "a price has the name of a provider's model");
         return;
     }
-    check_members(reader, &place, value, members, ARRAY_LEN(members));
-    struct price *price = &catalog->prices[catalog->price_count];
-    *price              = (struct price){.model = str_from(keep(reader, name)), .cached = -1};
-    json cached         = json_get_text(value, "cache_read");
-    if (!picos_from(json_get_text(value, "input"), &price->input) ||
-        !picos_from(json_get_text(value, "output"), &price->output) ||
-        (!json_is(cached, JSON_INVALID) && !picos_from(cached, &price->cached))) {
-        found(reader, &place, NULL, "{ input: \"0.25\", output: \"2\" }",
-              "prices are dollars per million tokens, as decimal texts");
-        return;
+    status added = price_table_add(reader->catalog->own_prices, str_slice(name, 0, at),
+                                   str_slice(name, at + 1, name.len), value, &error);
+    if (added != STATUS_OK) {
+        found(reader, &place, NULL, "{ input: \"0.25\", output: \"2\" }", "%s", error.text);
     }
-    catalog->price_count++;
 }
 
 status catalog_read(const struct config *config, json providers, json routes, json prices,
@@ -367,7 +350,10 @@ status catalog_read(const struct config *config, json providers, json routes, js
 {
     CLEANUP(catalog_freep) struct catalog *catalog = mem_new(1, sizeof *catalog);
     catalog->arena                                 = arena_new(CATALOG_ARENA_MAX);
+    catalog->own_prices                            = price_table_new();
+    catalog->public_prices                         = price_table_new();
     ASSERT(catalog->arena);
+    TRY(price_table_add_public(catalog->public_prices, reterr));
     struct reader reader = {.config = config, .list = list, .catalog = catalog};
     size_t errors        = list->errors;
     for (size_t i = 0; i < json_count(providers); i++) {

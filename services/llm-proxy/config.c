@@ -67,7 +67,7 @@ static const struct config_option options_table[] = {
     {.path   = "llm.prices",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, prices),
-     .doc    = "Dollars per million tokens by provider/model: input, output, cache_read."},
+     .doc    = "Dollars per million tokens by provider/model, over the public prices."},
 };
 
 static const struct config_set sets[] = {

@@ -1,5 +1,6 @@
 #include "llm-proxy/measures.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "llm-proxy/call.h"
 
@@ -84,6 +85,8 @@ void measures_call(struct measures *measures, const struct llm_outcome *outcome)
     add_tokens(measures, provider, outcome->model, "output", outcome->usage.output_tokens);
     if (outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {
         series_inc(metric_series(measures->unpriced, values));
+        log_write(LOG_WARN, "llm.unpriced", LOG_STR("provider", provider),
+                  LOG_STR("model", outcome->model));
     } else if (outcome->usage.cost_usd_nanos > 0) {
         series_add(metric_series(measures->cost, values),
                    (double)outcome->usage.cost_usd_nanos / 1e9);

@@ -48,7 +48,8 @@ struct provider {
     const char *version;    /* of Anthropic's API; NULL: by what a request carries */
     struct provider_key keys[PROVIDER_KEYS_MAX];
     uint32_t key_count;
-    bool is_free; /* price: free */
+    bool is_free;       /* price: free */
+    const char *vendor; /* whose public prices hold there (price_table.h); NULL: nobody's */
     struct simulation simulation;
 };
 
