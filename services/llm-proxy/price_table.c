@@ -77,7 +77,7 @@ bool price_fits(str pattern, str text)
 const struct model_price *price_table_find(const struct price_table *table, str vendor, str model)
 {
     struct price_key key;
-    if (!price_key(vendor, model, &key)) return NULL;
+    if (!table || !price_key(vendor, model, &key)) return NULL;
     const struct model_price *found = map_get(table->by_name, (str){key.text, key.len});
     size_t longest                  = 0;
     for (uint32_t i = 0; !found && i < table->pattern_count; i++) {

@@ -86,7 +86,7 @@ status price_table_add(struct price_table *table, str vendor, str id, json value
                        struct error *reterr);
 
 /** The price of a model: by its id or another of its names, else by the longest pattern that fits;
- * letters of either case. NULL: there is none. */
+ * letters of either case. NULL: there is none, or no table. */
 const struct model_price *price_table_find(const struct price_table *table, str vendor, str model);
 
 /** Whose API is at `host`; NULL: nobody's that is known. */
