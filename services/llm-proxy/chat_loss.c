@@ -10,31 +10,36 @@ enum { NAME_MAX_BYTES = 128 };
 
 #define NO_EQUIVALENT "the upstream's protocol has nothing like it"
 
-/* clang-format off */
+/* OpenAI, Anthropic, Gemini */
 static const char *const paths[CHAT_MEMBER_COUNT][3] = {
-    /*                     OpenAI                   Anthropic                       Gemini */
-    [CHAT_TEMPERATURE] = {"/temperature",          "/temperature",                 "/generationConfig/temperature"},
-    [CHAT_TOP_P]       = {"/top_p",                "/top_p",                       "/generationConfig/topP"},
-    [CHAT_TOP_K]       = {"/top_k",                "/top_k",                       "/generationConfig/topK"},
-    [CHAT_SEED]        = {"/seed",                 "/seed",                        "/generationConfig/seed"},
-    [CHAT_COUNT]       = {"/n",                    "/n",                           "/generationConfig/candidateCount"},
-    [CHAT_MAX_TOKENS]  = {"/max_completion_tokens", "/max_tokens",                 "/generationConfig/maxOutputTokens"},
-    [CHAT_STOP]        = {"/stop",                 "/stop_sequences",              "/generationConfig/stopSequences"},
-    [CHAT_USER]        = {"/user",                 "/metadata/user_id",            "/labels"},
-    [CHAT_EFFORT]      = {"/reasoning_effort",     "/output_config/effort",        "/generationConfig/thinkingConfig/thinkingLevel"},
-    [CHAT_THINKING]    = {"/reasoning_effort",     "/thinking",                    "/generationConfig/thinkingConfig"},
-    [CHAT_FORMAT]      = {"/response_format",      "/output_config/format",        "/generationConfig/responseMimeType"},
-    [CHAT_TOOLS]       = {"/tools",                "/tools",                       "/tools"},
-    [CHAT_TOOL_CHOICE] = {"/tool_choice",          "/tool_choice",                 "/toolConfig/functionCallingConfig"},
-    [CHAT_PARALLEL]    = {"/parallel_tool_calls",  "/tool_choice/disable_parallel_tool_use", "/toolConfig"},
+    [CHAT_TEMPERATURE] = {"/temperature", "/temperature", "/generationConfig/temperature"},
+    [CHAT_TOP_P]       = {"/top_p", "/top_p", "/generationConfig/topP"},
+    [CHAT_TOP_K]       = {"/top_k", "/top_k", "/generationConfig/topK"},
+    [CHAT_SEED]        = {"/seed", "/seed", "/generationConfig/seed"},
+    [CHAT_COUNT]       = {"/n", "/n", "/generationConfig/candidateCount"},
+    [CHAT_MAX_TOKENS]  = {"/max_completion_tokens", "/max_tokens",
+                          "/generationConfig/maxOutputTokens"},
+    [CHAT_STOP]        = {"/stop", "/stop_sequences", "/generationConfig/stopSequences"},
+    [CHAT_USER]        = {"/user", "/metadata/user_id", "/labels"},
+    [CHAT_EFFORT]      = {"/reasoning_effort", "/output_config/effort",
+                          "/generationConfig/thinkingConfig/thinkingLevel"},
+    [CHAT_THINKING]    = {"/reasoning_effort", "/thinking", "/generationConfig/thinkingConfig"},
+    [CHAT_FORMAT]      = {"/response_format", "/output_config/format",
+                          "/generationConfig/responseMimeType"},
+    [CHAT_TOOLS]       = {"/tools", "/tools", "/tools"},
+    [CHAT_TOOL_CHOICE] = {"/tool_choice", "/tool_choice", "/toolConfig/functionCallingConfig"},
+    [CHAT_PARALLEL]    = {"/parallel_tool_calls", "/tool_choice/disable_parallel_tool_use",
+                          "/toolConfig"},
 };
 
+/* clang-format off */
 static const struct chat_member_fact openai_facts[] = {
     {"/model", NULL},               {"/messages", NULL},            {"/tools", NULL},
     {"/tool_choice", NULL},         {"/parallel_tool_calls", NULL}, {"/temperature", NULL},
     {"/top_p", NULL},               {"/top_k", NULL},               {"/seed", NULL},
     {"/max_tokens", NULL},          {"/n", NULL},                   {"/stop", NULL},
-    {"/user", NULL},                {"/response_format", NULL},     {"/max_completion_tokens", NULL},
+    {"/user", NULL},                {"/response_format", NULL},
+    {"/max_completion_tokens", NULL},
     {"/stream", NULL},              {"/stream_options", NULL},      {"/tutti", NULL},
     {"/reasoning_effort", NULL},    {"/schema", NULL},              {"/system", NULL},
     {"/prompt", NULL},              {"/json", NULL},                {"/assistant", NULL},
