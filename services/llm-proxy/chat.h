@@ -18,6 +18,7 @@
 #include "llm-proxy/event.h"
 #include "llm-proxy/loss.h"
 #include "json/json.h"
+#include "json/json_write.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -150,11 +151,28 @@ status chat_from_openai(json source, struct arena *arena, struct chat_request **
 status chat_from_job(json arguments, struct arena *arena, struct chat_request **ret_request,
                      struct error *reterr);
 
+/** The same for Anthropic's `POST /v1/messages`; with `needs_limit`, `max_tokens` has to be there,
+ * as it has for everything but counting tokens. */
+status chat_from_anthropic(json source, bool needs_limit, struct arena *arena,
+                           struct chat_request **ret_request, struct error *reterr);
+
+/** The same for Gemini's `:generateContent`, whose path names the model and asks for a stream. The
+ * request is to be given to chat_request_done(). */
+status chat_from_gemini(json source, str model, bool is_stream, struct arena *arena,
+                        struct chat_request **ret_request, struct error *reterr);
+
 /** Frees what the reader has made anew; not the request, which is its arena's. NULL is fine. */
 void chat_request_done(struct chat_request *request);
 
+/** Says whether the tool of that name is among those that may be called. */
+bool chat_may_call(const struct chat_request *request, str name);
+
 /** Says whether a member of a request is one that this model holds; the others are `extra`. */
 bool chat_member_is_known(str key);
+
+/** The members of the body as it came, but for the model, which is `model` (empty: none), and for
+ * those that ask for a stream, which the caller adds. */
+void chat_print_source(const struct chat_request *request, str model, struct json_writer *w);
 
 /** OpenAI itself wants `max_completion_tokens`; those that imitate it know `max_tokens` all. */
 enum chat_flavor { FLAVOR_COMPATIBLE, FLAVOR_OPENAI };

@@ -83,6 +83,7 @@ static const struct chat_member_fact anthropic_facts[] = {
     {"/fallbacks", "fallbacks are the route's"},
     {"/betas", "betas are Anthropic's own"},
     {"/user_profile_id", NO_EQUIVALENT},
+    {"/workspace_id", "workspaces are Anthropic's own"},
     {}};
 
 static const struct chat_member_fact gemini_facts[] = {
@@ -93,6 +94,10 @@ static const struct chat_member_fact gemini_facts[] = {
     {"/labels", NO_EQUIVALENT},
     {"/store", "only Google would store it"},
     {"/serviceTier", "tiers are each vendor's own"},
+    {"/modelArmorConfig", NO_EQUIVALENT},
+    {"/continuationToken", NO_EQUIVALENT},
+    {"/automaticContinuation", NO_EQUIVALENT},
+    {"/generationOutputConfig", NO_EQUIVALENT},
     {"/generationConfig/temperature", NULL},     {"/generationConfig/topP", NULL},
     {"/generationConfig/topK", NULL},            {"/generationConfig/maxOutputTokens", NULL},
     {"/generationConfig/stopSequences", NULL},   {"/generationConfig/candidateCount", NULL},
@@ -108,6 +113,7 @@ static const struct chat_member_fact gemini_facts[] = {
     {"/generationConfig/imageConfig", "other protocols answer with text"},
     {"/generationConfig/mediaResolution", NO_EQUIVALENT},
     {"/generationConfig/audioTimestamp", NO_EQUIVALENT},
+    {"/generationConfig/audioTranscriptionConfig", NO_EQUIVALENT},
     {"/generationConfig/enableAffectiveDialog", NO_EQUIVALENT},
     {"/generationConfig/enableEnhancedCivicAnswers", NO_EQUIVALENT},
     {"/generationConfig/modelSelectionConfig", NO_EQUIVALENT},
@@ -160,6 +166,25 @@ void chat_lose_tool(const struct chat_request *request, struct losses *losses, u
 /* --- what the model does not hold --------------------------------------------------------------
  */
 
+/* Google takes inline_data for inlineData. */
+static void name_of(const struct chat_request *request, const char *prefix, str key,
+                    char ret_name[static NAME_MAX_BYTES])
+{
+    int length = snprintf(ret_name, NAME_MAX_BYTES, "%s/", prefix);
+    size_t at  = (size_t)length;
+    for (size_t i = 0; i < key.len && at < NAME_MAX_BYTES - 1; i++) {
+        bool is_joint = request->protocol == PROTOCOL_GEMINI && key.ptr[i] == '_' &&
+                        i + 1 < key.len && key.ptr[i + 1] >= 'a' && key.ptr[i + 1] <= 'z';
+        if (is_joint) {
+            i++;
+            ret_name[at++] = (char)(key.ptr[i] - ('a' - 'A'));
+        } else {
+            ret_name[at++] = key.ptr[i];
+        }
+    }
+    ret_name[at] = '\0';
+}
+
 static void lose_unknown(const struct chat_request *request, struct losses *losses,
                          const char *prefix, json object)
 {
@@ -167,7 +192,7 @@ static void lose_unknown(const struct chat_request *request, struct losses *loss
     for (size_t i = 0; i < json_count(object); i++) {
         if (json_is(json_value_at(object, i), JSON_NULL)) continue;
         char name[NAME_MAX_BYTES];
-        (void)snprintf(name, sizeof name, "%s/" STR_FMT, prefix, STR_ARG(json_key_at(object, i)));
+        name_of(request, prefix, json_key_at(object, i), name);
         const struct chat_member_fact *fact = facts;
         while (fact->name && strcmp(fact->name, name) != 0) fact++;
         if (fact->name && !fact->reason) continue;
@@ -183,5 +208,6 @@ void chat_lose_extra(const struct chat_request *request, struct losses *losses)
     lose_unknown(request, losses, "", object);
     if (request->protocol != PROTOCOL_GEMINI) return;
     json config = json_get_text(object, "generationConfig");
+    if (!json_is(config, JSON_OBJECT)) config = json_get_text(object, "generation_config");
     if (json_is(config, JSON_OBJECT)) lose_unknown(request, losses, "/generationConfig", config);
 }

@@ -13,6 +13,8 @@ enum {
     BUDGET_MEDIUM = 8'192,
 };
 
+#define ELSEWHERE "files that lie at another vendor do not travel"
+
 static const char *role_text(enum chat_role role)
 {
     switch (role) {
@@ -56,12 +58,8 @@ static void print_file(struct json_writer *w, const struct chat_part *part)
     json_put_text(w, "type", str_from("file"));
     json_member(w, "file");
     json_begin_object(w);
-    if (part->id.len > 0) {
-        json_put_text(w, "file_id", part->id);
-    } else {
-        json_put_text(w, "filename", part->name.len > 0 ? part->name : str_from("document.pdf"));
-        print_data_url(w, "file_data", part);
-    }
+    json_put_text(w, "filename", part->name.len > 0 ? part->name : str_from("document.pdf"));
+    print_data_url(w, "file_data", part);
     json_end_object(w);
 }
 
@@ -79,6 +77,12 @@ static void print_audio(struct json_writer *w, const struct chat_part *part)
     json_end_object(w);
 }
 
+static void print_plain(struct json_writer *w, const struct chat_part *part)
+{
+    json_put_text(w, "type", str_from("text"));
+    json_put_text(w, "text", part->text);
+}
+
 static void print_part(struct json_writer *w, const struct chat_request *request,
                        const struct chat_part *part)
 {
@@ -89,12 +93,15 @@ static void print_part(struct json_writer *w, const struct chat_request *request
     json_begin_object(w);
     switch (part->kind) {
     case PART_IMAGE: print_image(w, part); break;
-    case PART_FILE: print_file(w, part); break;
-    case PART_AUDIO: print_audio(w, part); break;
-    default:
-        json_put_text(w, "type", str_from("text"));
-        json_put_text(w, "text", part->text);
+    case PART_FILE:
+        if (part->text.len > 0) {
+            print_plain(w, part);
+        } else {
+            print_file(w, part);
+        }
         break;
+    case PART_AUDIO: print_audio(w, part); break;
+    default: print_plain(w, part); break;
     }
     json_end_object(w);
 }
@@ -107,11 +114,14 @@ static const char *obstacle_of(const struct chat_message *message, const struct 
     case PART_TEXT:
     case PART_TOOL_RESULT: return NULL;
     case PART_REFUSAL: return message->role == ROLE_ASSISTANT ? NULL : "only assistants refuse";
-    case PART_IMAGE: return is_user ? NULL : "only user messages have images in OpenAI's protocol";
+    case PART_IMAGE:
+        if (!is_user) return "only user messages have images in OpenAI's protocol";
+        return part->data.len + part->url.len > 0 ? NULL : ELSEWHERE;
     case PART_AUDIO: return is_user ? NULL : "only user messages have audio in OpenAI's protocol";
     case PART_FILE:
         if (!is_user) return "only user messages have files in OpenAI's protocol";
-        return part->data.len > 0 ? NULL : "a file is sent as data in OpenAI's protocol";
+        if (part->url.len > 0) return "a file is sent as data in OpenAI's protocol";
+        return part->data.len + part->text.len > 0 ? NULL : ELSEWHERE;
     case PART_THINKING:
     case PART_SEALED: return "OpenAI's protocol takes no thoughts back";
     case PART_FOREIGN: return "only the client's own protocol has it";
@@ -388,20 +398,19 @@ static void print_extra(struct json_writer *w, json source)
     }
 }
 
-/* The client's own words, but for the model. */
-static void print_source(struct json_writer *w, const struct chat_request *request, str model)
+void chat_print_source(const struct chat_request *request, str model, struct json_writer *w)
 {
-    json source = request->source;
+    static const char *const skipped[] = {"model", "tutti", "stream", "stream_options"};
+    json source                        = request->source;
+    if (model.len > 0) json_put_text(w, "model", model);
     for (size_t i = 0; i < json_count(source); i++) {
-        str key = json_key_at(source, i);
-        if (str_is(key, "tutti") || str_is(key, "stream") || str_is(key, "stream_options"))
-            continue;
-        json_member_str(w, key);
-        if (str_is(key, "model")) {
-            json_write_text(w, model);
-        } else {
-            json_write_value(w, json_value_at(source, i));
+        bool is_skipped = false;
+        for (size_t k = 0; k < ARRAY_LEN(skipped); k++) {
+            is_skipped = is_skipped || str_is(json_key_at(source, i), skipped[k]);
         }
+        if (is_skipped) continue;
+        json_member_str(w, json_key_at(source, i));
+        json_write_value(w, json_value_at(source, i));
     }
 }
 
@@ -412,7 +421,7 @@ bool chat_print_openai(const struct chat_request *request, str model, enum chat_
     bool is_own = request->protocol == PROTOCOL_OPENAI && json_is(request->source, JSON_OBJECT);
     json_begin_object(&w);
     if (is_own) {
-        print_source(&w, request, model);
+        chat_print_source(request, model, &w);
     } else {
         json_put_text(&w, "model", model);
         print_messages(&w, request, losses);

@@ -23,6 +23,15 @@ void chat_request_done(struct chat_request *request)
     json_unref(json_take(&request->converted));
 }
 
+bool chat_may_call(const struct chat_request *request, str name)
+{
+    if (!request->allowed) return true;
+    for (uint32_t i = 0; i < request->allowed_count; i++) {
+        if (str_equal(request->allowed[i], name)) return true;
+    }
+    return false;
+}
+
 void *chat_allocate(struct chat_request *request, size_t count, size_t size)
 {
     return count > SIZE_MAX / size ? NULL : arena_alloc(request->arena, count * size);

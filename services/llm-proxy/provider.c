@@ -5,6 +5,7 @@
 enum { RETRY_AFTER_MS_MAX = 86'400'000 };
 
 static const struct provider_kind *const kinds[] = {&provider_openai, &provider_compatible,
+                                                    &provider_anthropic, &provider_gemini,
                                                     &provider_simulated};
 
 const struct provider_kind *provider_kind_of(str name)

@@ -80,6 +80,8 @@ struct provider_kind {
 
 extern const struct provider_kind provider_openai;
 extern const struct provider_kind provider_compatible;
+extern const struct provider_kind provider_anthropic;
+extern const struct provider_kind provider_gemini;
 extern const struct provider_kind provider_simulated;
 
 /** What a transfer that gave no whole answer means: `result->code` is not OK. The text is its. */

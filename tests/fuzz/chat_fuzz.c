@@ -1,12 +1,47 @@
-/* A body from outside: read as a chat request, printed, and read again gives the same. */
+/* A body from outside: read as a chat request of each protocol and printed as each of the others it
+ * is JSON; printed as its own and read again it is the same. */
 #include "base/assert.h"
 #include "llm-proxy/chat.h"
 #include "llm-proxy/content.h"
+#include "llm-proxy/providers/anthropic.h"
+#include "llm-proxy/providers/gemini.h"
 #include "json/json_text.h"
 
 enum { ARENA_MAX = 16 << 20, TEXT_MAX = 8 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_json(struct buf *text)
+{
+    CLEANUP(json_unrefp) json value = json_invalid();
+    ASSERT(json_parse(buf_str(text), NULL, &value, NULL, NULL) == STATUS_OK || text->is_full);
+    buf_clear(text);
+}
+
+static void print_all(const struct chat_request *request, struct arena *arena)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    struct losses losses              = {.arena = arena};
+    str model                         = str_from("gemini-3");
+    (void)chat_print_openai(request, model, FLAVOR_OPENAI, &losses, &text);
+    check_json(&text);
+    (void)anthropic_print(request, model, str_from(ANTHROPIC_VERSION_NEW), &losses, &text);
+    check_json(&text);
+    (void)gemini_print(request, model, &losses, &text);
+    check_json(&text);
+}
+
+static void read_others(json body, struct arena *arena)
+{
+    struct chat_request *request = NULL;
+    if (chat_from_anthropic(body, false, arena, &request, NULL) == STATUS_OK) {
+        print_all(request, arena);
+    }
+    if (chat_from_gemini(body, str_from("m"), false, arena, &request, NULL) == STATUS_OK) {
+        print_all(request, arena);
+        chat_request_done(request);
+    }
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -18,10 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(json_unrefp) json content        = json_invalid();
     (void)!content_read(&wants_json, text, &content, NULL);
     if (json_parse(text, NULL, &body, NULL, NULL) != STATUS_OK) return 0;
+    read_others(body, arena);
     struct chat_request *job = NULL;
     (void)!chat_from_job(body, arena, &job, NULL);
     if (chat_from_openai(body, arena, &request, NULL) != STATUS_OK) return 0;
 
+    print_all(request, arena);
     CLEANUP(buf_done) struct buf printed = buf_init(TEXT_MAX);
     if (!chat_print_openai(request, request->model, FLAVOR_COMPATIBLE, NULL, &printed)) return 0;
     CLEANUP(json_unrefp) json again = json_invalid();

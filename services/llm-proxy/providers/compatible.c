@@ -15,8 +15,12 @@ static status encode_as(enum chat_flavor flavor, const struct provider *provider
 {
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
     bool is_embedding                 = request->input_count > 0;
-    bool is_printed                   = is_embedding ? embed_print_request(request, model, &body)
-                                                     : chat_print_openai(request, model, flavor, losses, &body);
+    bool is_printed                   = false;
+    if (is_embedding) {
+        is_printed = embed_print_request(request, model, &body);
+    } else {
+        is_printed = chat_print_openai(request, model, flavor, losses, &body);
+    }
     if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     const char *path = is_embedding ? "embeddings" : "chat/completions";
     const char *url  = arena_printf(arena, "%s/%s", provider->base_url, path);
@@ -118,21 +122,6 @@ static void send_answer(json body, llm_sink *sink, void *context)
     sink(&end, context);
 }
 
-static bool send_vector(json embedding, llm_sink *sink, void *context)
-{
-    CLEANUP(buf_done) struct buf raw = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float));
-    if (!json_is(embedding, JSON_ARRAY)) return false;
-    for (size_t i = 0; i < json_count(embedding); i++) {
-        json number = json_at(embedding, i);
-        if (!json_is_number(number)) return false;
-        float value = (float)json_number(number);
-        if (!buf_put(&raw, &value, sizeof value)) return false;
-    }
-    const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
-    sink(&event, context);
-    return raw.len > 0;
-}
-
 /* In the order of their `index`; without one, as they stand. */
 static json item_of(json data, int64_t index)
 {
@@ -150,7 +139,7 @@ static void send_embeddings(json body, llm_sink *sink, void *context)
     sink(&start, context);
     for (size_t i = 0; i < json_count(data); i++) {
         json item = item_of(data, (int64_t)i);
-        if (send_vector(json_get_text(item, "embedding"), sink, context)) continue;
+        if (upstream_send_vector(json_get_text(item, "embedding"), sink, context)) continue;
         upstream_send_malformed(sink, context);
         return;
     }

@@ -1,6 +1,7 @@
 #include "llm-proxy/providers/upstream.h"
 
 #include "base/assert.h"
+#include "llm-proxy/embed.h"
 #include "json/json_text.h"
 
 enum { ANSWER_DEPTH_MAX = 64, ANSWER_VALUES_MAX = 1'000'000 };
@@ -99,4 +100,19 @@ void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t par
     if (text.len == 0) return;
     const struct llm_event event = {.kind = kind, .choice = choice, .part = part, .bytes = text};
     sink(&event, context);
+}
+
+bool upstream_send_vector(json numbers, llm_sink *sink, void *context)
+{
+    CLEANUP(buf_done) struct buf raw = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float));
+    if (!json_is(numbers, JSON_ARRAY)) return false;
+    for (size_t i = 0; i < json_count(numbers); i++) {
+        json number = json_at(numbers, i);
+        if (!json_is_number(number)) return false;
+        float value = (float)json_number(number);
+        if (!buf_put(&raw, &value, sizeof value)) return false;
+    }
+    const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
+    sink(&event, context);
+    return raw.len > 0;
 }

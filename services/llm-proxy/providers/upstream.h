@@ -49,4 +49,7 @@ bool upstream_send_failure(const struct http_result *result, llm_sink *sink, voi
 void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t part, str text,
                          llm_sink *sink, void *context);
 
+/** A vector of an embedding; false: it is none. */
+bool upstream_send_vector(json numbers, llm_sink *sink, void *context);
+
 #endif

@@ -1,0 +1,465 @@
+/*
+ * The request model as Anthropic's `POST /v1/messages`. Turns alternate there: what follows each
+ * other on one side (results of tools, the user) is one message, and system messages stand apart.
+ */
+#include "llm-proxy/providers/anthropic.h"
+
+#include "base/attr.h"
+#include "base/hash.h"
+#include "llm-proxy/chat_loss.h"
+#include "json/json_text.h"
+#include "json/json_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUDGET_MIN = 1'024 /* tokens of thinking */ };
+
+#define JSON_INSTRUCTION "Answer with one JSON object and nothing else."
+#define FOREIGN_TOOL     "it runs at an upstream of the client's own protocol"
+
+struct printing {
+    const struct chat_request *request;
+    struct losses *losses;
+    struct json_writer w;
+};
+
+static void lose(struct printing *p, const struct chat_message *message,
+                 const struct chat_part *part, enum loss_action action, const char *note)
+{
+    chat_lose_part(p->request, p->losses, message, part, "", action, note);
+}
+
+static void put_value(struct printing *p, const char *key, json value)
+{
+    if (json_is(value, JSON_INVALID)) return;
+    json_member(&p->w, key);
+    json_write_value(&p->w, value);
+}
+
+static void put_type(struct printing *p, const char *type)
+{
+    json_put_text(&p->w, "type", str_from(type));
+}
+
+/* --- parts -------------------------------------------------------------------------------------
+ */
+
+static void print_text(struct printing *p, const struct chat_part *part)
+{
+    if (part->text.len == 0) return; /* empty texts are refused there */
+    json_begin_object(&p->w);
+    put_type(p, "text");
+    json_put_text(&p->w, "text", part->text);
+    put_value(p, "cache_control", part->cache);
+    json_end_object(&p->w);
+}
+
+/* `source` of an image or a document. */
+static void print_source_of(struct printing *p, const struct chat_part *part)
+{
+    json_member(&p->w, "source");
+    json_begin_object(&p->w);
+    if (part->url.len > 0) {
+        put_type(p, "url");
+        json_put_text(&p->w, "url", part->url);
+    } else if (part->text.len > 0) {
+        put_type(p, "text");
+        json_put_text(&p->w, "media_type", str_from("text/plain"));
+        json_put_text(&p->w, "data", part->text);
+    } else {
+        put_type(p, "base64");
+        json_put_text(&p->w, "media_type", part->media_type);
+        json_put_text(&p->w, "data", part->data);
+    }
+    json_end_object(&p->w);
+}
+
+static void print_media(struct printing *p, const char *type, const struct chat_part *part)
+{
+    json_begin_object(&p->w);
+    put_type(p, type);
+    print_source_of(p, part);
+    if (part->kind == PART_FILE && part->name.len > 0) json_put_text(&p->w, "title", part->name);
+    put_value(p, "cache_control", part->cache);
+    json_end_object(&p->w);
+}
+
+/* Texts go as texts there, not as base64. */
+static bool print_text_file(struct printing *p, const struct chat_part *part)
+{
+    char *raw              = malloc(part->data.len + 1);
+    size_t size            = 0;
+    bool is_sound          = raw && base64_decode(part->data, raw, &size);
+    json text              = is_sound ? json_text_lossy((str){raw, size}) : json_invalid();
+    struct chat_part plain = *part;
+    free(raw);
+    if (!is_sound) return false;
+    plain.text = json_str(text);
+    print_media(p, "document", &plain);
+    json_unref(text);
+    return true;
+}
+
+static void print_file(struct printing *p, const struct chat_message *message,
+                       const struct chat_part *part)
+{
+    bool is_text = str_starts_with(part->media_type, str_from("text/"));
+    bool is_pdf  = str_is(part->media_type, "application/pdf");
+    if (part->url.len > 0 || part->text.len > 0 || (is_pdf && part->data.len > 0)) {
+        print_media(p, "document", part);
+    } else if (part->data.len > 0 && is_text && print_text_file(p, part)) {
+        return;
+    } else if (part->data.len == 0) {
+        lose(p, message, part, LOSS_DROPPED, "files that lie at another vendor do not travel");
+    } else {
+        lose(p, message, part, LOSS_DROPPED, "Anthropic reads PDF and text files only");
+    }
+}
+
+/* An object, whatever the model has said. */
+static void print_input(struct printing *p, const struct chat_message *message,
+                        const struct chat_part *part)
+{
+    CLEANUP(json_unrefp) json input = json_invalid();
+    json_member(&p->w, "input");
+    bool is_empty = part->text.len == 0;
+    if (!is_empty && json_parse(part->text, NULL, &input, NULL, NULL) == STATUS_OK &&
+        json_is(input, JSON_OBJECT)) {
+        json_write_value(&p->w, input);
+        return;
+    }
+    json_begin_object(&p->w);
+    if (!is_empty) {
+        json_put_text(&p->w, "_invalid", part->text);
+        lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
+    }
+    json_end_object(&p->w);
+}
+
+static void print_tool_use(struct printing *p, const struct chat_message *message,
+                           const struct chat_part *part)
+{
+    json_begin_object(&p->w);
+    put_type(p, "tool_use");
+    json_put_text(&p->w, "id", part->id);
+    json_put_text(&p->w, "name", part->name);
+    print_input(p, message, part);
+    put_value(p, "cache_control", part->cache);
+    json_end_object(&p->w);
+}
+
+static void print_part(struct printing *p, const struct chat_message *message,
+                       const struct chat_part *part)
+{
+    switch (part->kind) {
+    case PART_TEXT:
+    case PART_TOOL_RESULT: print_text(p, part); break;
+    case PART_REFUSAL:
+        print_text(p, part);
+        lose(p, message, part, LOSS_APPROXIMATED, "a refusal is sent as a text");
+        break;
+    case PART_IMAGE:
+        if (message->role == ROLE_ASSISTANT) {
+            lose(p, message, part, LOSS_DROPPED, "Anthropic's assistants have no images");
+        } else {
+            print_media(p, "image", part);
+        }
+        break;
+    case PART_FILE: print_file(p, message, part); break;
+    case PART_AUDIO: lose(p, message, part, LOSS_DROPPED, "Anthropic hears no audio"); break;
+    case PART_TOOL_CALL: print_tool_use(p, message, part); break;
+    case PART_THINKING:
+    case PART_SEALED:
+        lose(p, message, part, LOSS_DROPPED, "thoughts of another vendor's model are not sent");
+        break;
+    case PART_FOREIGN:
+        lose(p, message, part, LOSS_DROPPED, "only the client's own protocol has it");
+        break;
+    }
+}
+
+static void print_tool_result(struct printing *p, const struct chat_message *message)
+{
+    json_begin_object(&p->w);
+    put_type(p, "tool_result");
+    json_put_text(&p->w, "tool_use_id", message->parts[0].id);
+    json_member(&p->w, "content");
+    if (message->part_count == 1 && message->parts[0].kind == PART_TOOL_RESULT) {
+        json_write_text(&p->w, message->parts[0].text);
+    } else {
+        json_begin_array(&p->w);
+        for (uint32_t i = 0; i < message->part_count; i++) {
+            print_part(p, message, &message->parts[i]);
+        }
+        json_end_array(&p->w);
+    }
+    if (message->parts[0].is_error) json_put_bool(&p->w, "is_error", true);
+    put_value(p, "cache_control", message->parts[0].cache);
+    json_end_object(&p->w);
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static bool is_user_side(const struct chat_message *message)
+{
+    return message->role == ROLE_USER || message->role == ROLE_TOOL;
+}
+
+static void print_messages(struct printing *p)
+{
+    const struct chat_message *open = NULL;
+    json_member(&p->w, "messages");
+    json_begin_array(&p->w);
+    for (uint32_t i = 0; i < p->request->message_count; i++) {
+        const struct chat_message *message = &p->request->messages[i];
+        if (message->role == ROLE_SYSTEM || message->part_count == 0) continue;
+        if (!open || is_user_side(open) != is_user_side(message)) {
+            if (open) json_end_array(&p->w);
+            if (open) json_end_object(&p->w);
+            json_begin_object(&p->w);
+            json_put_text(&p->w, "role", str_from(is_user_side(message) ? "user" : "assistant"));
+            json_member(&p->w, "content");
+            json_begin_array(&p->w);
+        }
+        open = message;
+        if (message->role == ROLE_TOOL) {
+            print_tool_result(p, message);
+            continue;
+        }
+        for (uint32_t k = 0; k < message->part_count; k++) {
+            print_part(p, message, &message->parts[k]);
+        }
+    }
+    if (open) json_end_array(&p->w);
+    if (open) json_end_object(&p->w);
+    json_end_array(&p->w);
+}
+
+static void print_system(struct printing *p)
+{
+    const struct chat_request *request = p->request;
+    bool has_begun                     = false;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        if (message->role != ROLE_SYSTEM) continue;
+        if (!has_begun) json_member(&p->w, "system");
+        if (!has_begun) json_begin_array(&p->w);
+        has_begun = true;
+        for (uint32_t k = 0; k < message->part_count; k++) {
+            print_part(p, message, &message->parts[k]);
+        }
+    }
+    if (request->format == FORMAT_JSON) {
+        const struct chat_part instruction = {.text = str_from(JSON_INSTRUCTION)};
+        if (!has_begun) json_member(&p->w, "system");
+        if (!has_begun) json_begin_array(&p->w);
+        has_begun = true;
+        print_text(p, &instruction);
+        chat_lose(request, p->losses, CHAT_FORMAT, LOSS_APPROXIMATED,
+                  "asked for by an instruction");
+    }
+    if (has_begun) json_end_array(&p->w);
+}
+
+/* --- tools -------------------------------------------------------------------------------------
+ */
+
+static void print_tool(struct printing *p, const struct chat_tool *tool)
+{
+    json_begin_object(&p->w);
+    json_put_text(&p->w, "name", tool->name);
+    if (tool->description.len > 0) json_put_text(&p->w, "description", tool->description);
+    json_member(&p->w, "input_schema");
+    if (json_is(tool->schema, JSON_OBJECT)) {
+        json_write_value(&p->w, tool->schema);
+    } else {
+        json_write_raw(&p->w, str_from("{\"type\":\"object\",\"properties\":{}}"));
+    }
+    if (tool->is_strict) json_put_bool(&p->w, "strict", true);
+    put_value(p, "cache_control", tool->cache);
+    json_end_object(&p->w);
+}
+
+static uint32_t print_tools(struct printing *p)
+{
+    const struct chat_request *request = p->request;
+    uint32_t count                     = 0;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        const struct chat_tool *tool = &request->tools[i];
+        if (tool->is_foreign) {
+            chat_lose_tool(request, p->losses, i, "", LOSS_DROPPED, FOREIGN_TOOL);
+        } else if (chat_may_call(request, tool->name)) {
+            if (count == 0) json_member(&p->w, "tools");
+            if (count == 0) json_begin_array(&p->w);
+            print_tool(p, tool);
+            count++;
+        }
+    }
+    if (count > 0) json_end_array(&p->w);
+    return count;
+}
+
+static void print_choice(struct printing *p)
+{
+    static const char *const words[]   = {[CHOICE_UNSET]    = "auto",
+                                          [CHOICE_AUTO]     = "auto",
+                                          [CHOICE_NONE]     = "none",
+                                          [CHOICE_REQUIRED] = "any",
+                                          [CHOICE_FUNCTION] = "tool"};
+    const struct chat_request *request = p->request;
+    bool is_single                     = json_is(request->parallel_tools, JSON_FALSE);
+    if (request->choice == CHOICE_UNSET && !is_single) return;
+    json_member(&p->w, "tool_choice");
+    json_begin_object(&p->w);
+    put_type(p, words[request->choice]);
+    if (request->choice == CHOICE_FUNCTION) json_put_text(&p->w, "name", request->choice_name);
+    if (is_single && request->choice != CHOICE_NONE) {
+        json_put_bool(&p->w, "disable_parallel_tool_use", true);
+    }
+    json_end_object(&p->w);
+}
+
+/* --- the rest ----------------------------------------------------------------------------------
+ */
+
+static void print_number(struct printing *p, const char *key, json value, enum chat_member member,
+                         bool is_refused)
+{
+    if (json_is(value, JSON_INVALID)) return;
+    if (is_refused) {
+        chat_lose(p->request, p->losses, member, LOSS_DROPPED,
+                  "this version of Anthropic's API refuses it");
+    } else if (member == CHAT_TEMPERATURE && json_number(value) > 1) {
+        put_value(p, key, json_int(1));
+        chat_lose(p->request, p->losses, member, LOSS_APPROXIMATED, "1 is the most there");
+    } else {
+        put_value(p, key, value);
+    }
+}
+
+static void print_sampling(struct printing *p, str version)
+{
+    const struct chat_request *request = p->request;
+    str limit                          = str_from(ANTHROPIC_VERSION_NEW);
+    bool refuses = version.len == limit.len && memcmp(version.ptr, limit.ptr, limit.len) >= 0;
+    print_number(p, "temperature", request->temperature, CHAT_TEMPERATURE, refuses);
+    print_number(p, "top_p", request->top_p, CHAT_TOP_P, refuses);
+    print_number(p, "top_k", request->top_k, CHAT_TOP_K, refuses);
+    if (!json_is(request->seed, JSON_INVALID)) {
+        chat_lose(request, p->losses, CHAT_SEED, LOSS_DROPPED, "Anthropic takes no seed");
+    }
+    if (request->count > 1) {
+        chat_lose(request, p->losses, CHAT_COUNT, LOSS_DROPPED, "Anthropic gives one answer");
+    }
+    if (request->user.len > 0) {
+        json_member(&p->w, "metadata");
+        json_begin_object(&p->w);
+        json_put_text(&p->w, "user_id", request->user);
+        json_end_object(&p->w);
+    }
+    if (request->stop_count == 0) return;
+    json_member(&p->w, "stop_sequences");
+    json_begin_array(&p->w);
+    for (uint32_t i = 0; i < request->stop_count; i++) json_write_text(&p->w, request->stops[i]);
+    json_end_array(&p->w);
+}
+
+static int64_t tokens_max(const struct chat_request *request)
+{
+    return request->max_tokens > 0 ? request->max_tokens : ANTHROPIC_TOKENS_DEFAULT;
+}
+
+/* A budget of thinking is part of the bound of the answer. */
+static void print_budget(struct printing *p)
+{
+    const struct chat_request *request = p->request;
+    int64_t budget                     = request->thinking_budget;
+    int64_t limit                      = tokens_max(request) - 1;
+    if (budget < BUDGET_MIN) budget = BUDGET_MIN;
+    if (budget > limit) budget = limit;
+    if (budget != request->thinking_budget) {
+        chat_lose(request, p->losses, CHAT_THINKING,
+                  budget < BUDGET_MIN ? LOSS_DROPPED : LOSS_APPROXIMATED,
+                  "a budget of thinking is at least 1024 tokens and below that of the answer");
+    }
+    if (budget < BUDGET_MIN) return;
+    json_member(&p->w, "thinking");
+    json_begin_object(&p->w);
+    put_type(p, "enabled");
+    json_put_int(&p->w, "budget_tokens", budget);
+    json_end_object(&p->w);
+}
+
+static void print_thinking(struct printing *p)
+{
+    enum chat_thinking thinking = p->request->thinking;
+    if (str_is(p->request->effort, "none")) thinking = THINKING_OFF;
+    if (thinking == THINKING_BUDGET) {
+        print_budget(p);
+    } else if (thinking != THINKING_UNSET) {
+        json_member(&p->w, "thinking");
+        json_begin_object(&p->w);
+        put_type(p, thinking == THINKING_OFF ? "disabled" : "adaptive");
+        json_end_object(&p->w);
+    }
+}
+
+/* Effort and schema stand in one member. */
+static void print_output(struct printing *p)
+{
+    const struct chat_request *request = p->request;
+    str effort                         = request->effort;
+    bool has_effort                    = effort.len > 0 && !str_is(effort, "none");
+    if (!has_effort && request->format != FORMAT_SCHEMA) return;
+    if (str_is(effort, "minimal")) {
+        effort = str_from("low");
+        chat_lose(request, p->losses, CHAT_EFFORT, LOSS_APPROXIMATED, "low is the least there");
+    }
+    json_member(&p->w, "output_config");
+    json_begin_object(&p->w);
+    if (has_effort) json_put_text(&p->w, "effort", effort);
+    if (request->format == FORMAT_SCHEMA) {
+        json_member(&p->w, "format");
+        json_begin_object(&p->w);
+        put_type(p, "json_schema");
+        put_value(p, "schema", request->schema);
+        json_end_object(&p->w);
+    }
+    json_end_object(&p->w);
+}
+
+static void print_translated(struct printing *p, str model, str version)
+{
+    const struct chat_request *request = p->request;
+    json_put_text(&p->w, "model", model);
+    json_put_int(&p->w, "max_tokens", tokens_max(request));
+    if (request->max_tokens == 0) {
+        chat_lose(request, p->losses, CHAT_MAX_TOKENS, LOSS_DEFAULTED,
+                  "Anthropic wants a bound: 4096 was sent");
+    }
+    print_system(p);
+    print_messages(p);
+    if (print_tools(p) > 0) print_choice(p);
+    print_sampling(p, version);
+    print_thinking(p);
+    print_output(p);
+    if (request->is_stream) json_put_bool(&p->w, "stream", true);
+    chat_lose_extra(request, p->losses);
+}
+
+bool anthropic_print(const struct chat_request *request, str model, str version,
+                     struct losses *losses, struct buf *out)
+{
+    struct printing p = {.request = request, .losses = losses, .w = json_writer_init(out)};
+    json_begin_object(&p.w);
+    if (request->protocol == PROTOCOL_ANTHROPIC && json_is(request->source, JSON_OBJECT)) {
+        chat_print_source(request, model, &p.w);
+        if (request->is_stream) json_put_bool(&p.w, "stream", true);
+    } else {
+        print_translated(&p, model, version);
+    }
+    json_end_object(&p.w);
+    return !out->is_full;
+}

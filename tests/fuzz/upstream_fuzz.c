@@ -1,0 +1,67 @@
+/* Whatever an upstream says, as a stream or as a whole: one end, it is the last event, and a stream
+ * cut into bytes says the same as one in a piece. */
+#include "base/assert.h"
+#include "base/buf.h"
+#include "llm-proxy/decoder.h"
+#include "llm-proxy/providers/anthropic.h"
+#include "llm-proxy/providers/gemini.h"
+
+enum { LOG_MAX = 64 << 20 };
+
+struct seen {
+    struct buf log;
+    bool has_ended;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void take(const struct llm_event *event, void *context)
+{
+    struct seen *seen = context;
+    ASSERT(!seen->has_ended);
+    seen->has_ended = event->kind == LLM_END;
+    (void)buf_printf(&seen->log, "%d %u.%u %d/", (int)event->kind, event->choice, event->part,
+                     (int)event->finish);
+    (void)buf_put_str(&seen->log, event->bytes);
+    (void)buf_put_str(&seen->log, event->id);
+    (void)buf_put_str(&seen->log, event->name);
+}
+
+static void stream(const struct decoder_kind *kind, str text, size_t step, struct seen *seen)
+{
+    struct decoder *decoder = decoder_new(kind, take, seen);
+    for (size_t i = 0; i < text.len; i += step) {
+        decoder_feed(decoder, str_slice(text, i, i + step));
+    }
+    decoder_end(decoder);
+    ASSERT(seen->has_ended);
+    decoder_free(decoder);
+}
+
+static void try_kind(const struct provider_kind *kind, str text)
+{
+    struct seen whole = {.log = buf_init(LOG_MAX)};
+    struct seen bytes = {.log = buf_init(LOG_MAX)};
+    struct seen unary = {.log = buf_init(LOG_MAX)};
+    stream(kind->stream, text, text.len > 0 ? text.len : 1, &whole);
+    stream(kind->stream, text, 1, &bytes);
+    ASSERT(str_equal(buf_str(&whole.log), buf_str(&bytes.log)));
+    for (int http = 200; http <= 500; http += 300) {
+        const struct http_result result = {
+            .code = STATUS_OK, .answer = {.http_status = http}, .body = text};
+        unary.has_ended = false;
+        kind->decode(&result, take, &unary);
+        ASSERT(unary.has_ended);
+    }
+    buf_done(&whole.log);
+    buf_done(&bytes.log);
+    buf_done(&unary.log);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    str text = {.ptr = (const char *)data, .len = size};
+    try_kind(&provider_anthropic, text);
+    try_kind(&provider_gemini, text);
+    return 0;
+}
