@@ -300,9 +300,12 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     call->arena                       = arena_new(TRY_ARENA_MAX);
     call->losses                      = (struct losses){.arena = call->request->arena};
     ASSERT(call->arena);
-    status code =
-        target->provider->kind->encode(target->provider, key, call->request, target->model,
-                                       call->arena, &call->losses, &http, &error);
+    const struct provider_request what = {.provider = target->provider,
+                                          .key      = key,
+                                          .chat     = call->request,
+                                          .model    = target->model,
+                                          .losses   = &call->losses};
+    status code        = target->provider->kind->encode(&what, call->arena, &http, &error);
     http.timeouts      = call->route->timeouts;
     http.allow_private = true; /* base URLs come from the configuration, never from a request */
     bound_by_deadline(call, &http.timeouts);

@@ -53,6 +53,15 @@ struct provider {
     struct simulation simulation;
 };
 
+/** What a provider is asked. */
+struct provider_request {
+    const struct provider *provider;
+    const struct provider_key *key; /* NULL: the provider has none */
+    const struct chat_request *chat;
+    str model;
+    struct losses *losses; /* what the protocol cannot carry is added; NULL: nobody asks */
+};
+
 struct provider_kind {
     const char *name; /* "openai-compatible": `type` in the configuration */
     bool is_simulated;
@@ -63,14 +72,12 @@ struct provider_kind {
     const struct decoder_kind *stream;
 
     /**
-     * Writes `request` for `model` as HTTP; a streamed answer is asked for if `request->is_stream`,
-     * and then usage too, whether the client wants it or not. All of `ret_http` lives as long as
-     * `arena`. `key` is NULL for a provider without keys. What the protocol cannot carry is added
-     * to `losses`. INVALID_ARGUMENT: the provider cannot express it.
+     * Writes a request as HTTP; a streamed answer is asked for if it wants one, and then usage too,
+     * whether the client wants it or not. All of `ret_http` lives as long as `arena`.
+     * INVALID_ARGUMENT: the provider cannot express it.
      */
-    status (*encode)(const struct provider *provider, const struct provider_key *key,
-                     const struct chat_request *request, str model, struct arena *arena,
-                     struct losses *losses, struct http_request *ret_http, struct error *reterr);
+    status (*encode)(const struct provider_request *what, struct arena *arena,
+                     struct http_request *ret_http, struct error *reterr);
 
     /** Turns a whole answer into events, LLM_CHUNK of the body first, LLM_END last. What is no
      * answer of this protocol becomes an error event. Also asked, of a call that wanted a stream,

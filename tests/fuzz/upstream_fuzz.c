@@ -40,12 +40,12 @@ static void stream(const struct decoder_kind *kind, str text, size_t step, struc
 
 static void try_kind(const struct provider_kind *kind, str text)
 {
-    struct seen whole = {.log = buf_init(LOG_MAX)};
-    struct seen bytes = {.log = buf_init(LOG_MAX)};
-    struct seen unary = {.log = buf_init(LOG_MAX)};
+    struct seen whole  = {.log = buf_init(LOG_MAX)};
+    struct seen single = {.log = buf_init(LOG_MAX)};
+    struct seen unary  = {.log = buf_init(LOG_MAX)};
     stream(kind->stream, text, text.len > 0 ? text.len : 1, &whole);
-    stream(kind->stream, text, 1, &bytes);
-    ASSERT(str_equal(buf_str(&whole.log), buf_str(&bytes.log)));
+    stream(kind->stream, text, 1, &single);
+    ASSERT(str_equal(buf_str(&whole.log), buf_str(&single.log)));
     for (int http = 200; http <= 500; http += 300) {
         const struct http_result result = {
             .code = STATUS_OK, .answer = {.http_status = http}, .body = text};
@@ -54,7 +54,7 @@ static void try_kind(const struct provider_kind *kind, str text)
         ASSERT(unary.has_ended);
     }
     buf_done(&whole.log);
-    buf_done(&bytes.log);
+    buf_done(&single.log);
     buf_done(&unary.log);
 }
 

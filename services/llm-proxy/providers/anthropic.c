@@ -21,25 +21,25 @@ str anthropic_version(const struct provider *provider, const struct chat_request
     return str_from(is_old ? ANTHROPIC_VERSION_OLD : ANTHROPIC_VERSION_NEW);
 }
 
-static status encode(const struct provider *provider, const struct provider_key *key,
-                     const struct chat_request *request, str model, struct arena *arena,
-                     struct losses *losses, struct http_request *ret_http, struct error *reterr)
+static status encode(const struct provider_request *what, struct arena *arena,
+                     struct http_request *ret_http, struct error *reterr)
 {
-    if (request->input_count > 0) {
+    const struct chat_request *chat = what->chat;
+    if (chat->input_count > 0) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "Anthropic has no embeddings");
     }
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
-    str version                       = anthropic_version(provider, request);
-    if (!anthropic_print(request, model, version, losses, &body)) {
+    str version                       = anthropic_version(what->provider, chat);
+    if (!anthropic_print(chat, what->model, version, what->losses, &body)) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     }
-    const char *url = arena_printf(arena, "%s/v1/messages", provider->base_url);
+    const char *url = arena_printf(arena, "%s/v1/messages", what->provider->base_url);
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
-    TRY(upstream_add_header(ret_http, "anthropic-version", version, false, arena, reterr));
-    if (request->protocol == PROTOCOL_ANTHROPIC && request->betas.len > 0) {
-        TRY(upstream_add_header(ret_http, "anthropic-beta", request->betas, false, arena, reterr));
+    TRY(upstream_add_header(ret_http, "anthropic-version", version, arena, reterr));
+    if (chat->protocol == PROTOCOL_ANTHROPIC && chat->betas.len > 0) {
+        TRY(upstream_add_header(ret_http, "anthropic-beta", chat->betas, arena, reterr));
     }
-    return upstream_add_key(provider, key, "x-api-key", ret_http, arena, reterr);
+    return upstream_add_key(what, "x-api-key", ret_http, arena, reterr);
 }
 
 /* --- counters and words ------------------------------------------------------------------------

@@ -8,40 +8,34 @@
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 
-static status encode_as(enum chat_flavor flavor, const struct provider *provider,
-                        const struct provider_key *key, const struct chat_request *request,
-                        str model, struct arena *arena, struct losses *losses,
-                        struct http_request *ret_http, struct error *reterr)
+static status encode_as(enum chat_flavor flavor, const struct provider_request *what,
+                        struct arena *arena, struct http_request *ret_http, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
-    bool is_embedding                 = request->input_count > 0;
+    bool is_embedding                 = what->chat->input_count > 0;
     bool is_printed                   = false;
     if (is_embedding) {
-        is_printed = embed_print_request(request, model, &body);
+        is_printed = embed_print_request(what->chat, what->model, &body);
     } else {
-        is_printed = chat_print_openai(request, model, flavor, losses, &body);
+        is_printed = chat_print_openai(what->chat, what->model, flavor, what->losses, &body);
     }
     if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     const char *path = is_embedding ? "embeddings" : "chat/completions";
-    const char *url  = arena_printf(arena, "%s/%s", provider->base_url, path);
+    const char *url  = arena_printf(arena, "%s/%s", what->provider->base_url, path);
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
-    return upstream_add_key(provider, key, NULL, ret_http, arena, reterr);
+    return upstream_add_key(what, NULL, ret_http, arena, reterr);
 }
 
-static status encode(const struct provider *provider, const struct provider_key *key,
-                     const struct chat_request *request, str model, struct arena *arena,
-                     struct losses *losses, struct http_request *ret_http, struct error *reterr)
+static status encode(const struct provider_request *what, struct arena *arena,
+                     struct http_request *ret_http, struct error *reterr)
 {
-    return encode_as(FLAVOR_COMPATIBLE, provider, key, request, model, arena, losses, ret_http,
-                     reterr);
+    return encode_as(FLAVOR_COMPATIBLE, what, arena, ret_http, reterr);
 }
 
-static status encode_openai(const struct provider *provider, const struct provider_key *key,
-                            const struct chat_request *request, str model, struct arena *arena,
-                            struct losses *losses, struct http_request *ret_http,
-                            struct error *reterr)
+static status encode_openai(const struct provider_request *what, struct arena *arena,
+                            struct http_request *ret_http, struct error *reterr)
 {
-    return encode_as(FLAVOR_OPENAI, provider, key, request, model, arena, losses, ret_http, reterr);
+    return encode_as(FLAVOR_OPENAI, what, arena, ret_http, reterr);
 }
 
 /* --- answer ------------------------------------------------------------------------------------

@@ -9,25 +9,24 @@
 
 enum { RETRY_SECONDS_MAX = 86'400 };
 
-static status encode(const struct provider *provider, const struct provider_key *key,
-                     const struct chat_request *request, str model, struct arena *arena,
-                     struct losses *losses, struct http_request *ret_http, struct error *reterr)
+static status encode(const struct provider_request *what, struct arena *arena,
+                     struct http_request *ret_http, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
     const char *verb                  = "generateContent";
     bool is_printed                   = false;
-    if (request->input_count > 0) {
+    if (what->chat->input_count > 0) {
         verb       = "batchEmbedContents";
-        is_printed = gemini_print_inputs(request, model, &body);
+        is_printed = gemini_print_inputs(what->chat, what->model, &body);
     } else {
-        if (request->is_stream) verb = "streamGenerateContent?alt=sse";
-        is_printed = gemini_print(request, model, losses, &body);
+        if (what->chat->is_stream) verb = "streamGenerateContent?alt=sse";
+        is_printed = gemini_print(what->chat, what->model, what->losses, &body);
     }
     if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    const char *url =
-        arena_printf(arena, "%s/models/" STR_FMT ":%s", provider->base_url, STR_ARG(model), verb);
+    const char *url = arena_printf(arena, "%s/models/" STR_FMT ":%s", what->provider->base_url,
+                                   STR_ARG(what->model), verb);
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
-    return upstream_add_key(provider, key, "x-goog-api-key", ret_http, arena, reterr);
+    return upstream_add_key(what, "x-goog-api-key", ret_http, arena, reterr);
 }
 
 /* --- errors ------------------------------------------------------------------------------------

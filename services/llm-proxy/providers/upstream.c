@@ -34,29 +34,34 @@ status upstream_post(const char *url, str body, struct arena *arena, struct http
     return STATUS_OK;
 }
 
-status upstream_add_header(struct http_request *http, const char *name, str value, bool is_secret,
+status upstream_add_header(struct http_request *http, const char *name, str value,
                            struct arena *arena, struct error *reterr)
 {
     ASSERT(http->header_count < UPSTREAM_HEADERS_MAX);
     char *copy = arena_strdup(arena, value);
     if (!copy) return no_memory(reterr);
     /* The array is ours: upstream_post() has made it. */
-    struct http_header *headers   = (struct http_header *)(uintptr_t)http->headers;
-    headers[http->header_count++] = (struct http_header){
-        .name = str_from(name), .value = {.ptr = copy, .len = value.len}, .is_secret = is_secret};
+    struct http_header *headers = (struct http_header *)(uintptr_t)http->headers;
+    headers[http->header_count++] =
+        (struct http_header){.name = str_from(name), .value = {.ptr = copy, .len = value.len}};
     return STATUS_OK;
 }
 
-status upstream_add_key(const struct provider *provider, const struct provider_key *key,
-                        const char *name, struct http_request *http, struct arena *arena,
-                        struct error *reterr)
+status upstream_add_key(const struct provider_request *what, const char *name,
+                        struct http_request *http, struct arena *arena, struct error *reterr)
 {
-    if (!key) return STATUS_OK;
-    if (provider->key_header) name = provider->key_header;
-    if (name) return upstream_add_header(http, name, key->value, true, arena, reterr);
-    const char *bearer = arena_printf(arena, "Bearer " STR_FMT, STR_ARG(key->value));
-    if (!bearer) return no_memory(reterr);
-    return upstream_add_header(http, "Authorization", str_from(bearer), true, arena, reterr);
+    if (!what->key) return STATUS_OK;
+    const char *value = arena_printf(arena, STR_FMT, STR_ARG(what->key->value));
+    if (what->provider->key_header) name = what->provider->key_header;
+    if (!name) {
+        name  = "Authorization";
+        value = arena_printf(arena, "Bearer " STR_FMT, STR_ARG(what->key->value));
+    }
+    if (!value) return no_memory(reterr);
+    TRY(upstream_add_header(http, name, str_from(value), arena, reterr));
+    struct http_header *headers               = (struct http_header *)(uintptr_t)http->headers;
+    headers[http->header_count - 1].is_secret = true;
+    return STATUS_OK;
 }
 
 /* --- answer ------------------------------------------------------------------------------------

@@ -22,16 +22,15 @@ status upstream_post(const char *url, str body, struct arena *arena, struct http
                      struct error *reterr);
 
 /** `value` is copied. Same status. */
-status upstream_add_header(struct http_request *http, const char *name, str value, bool is_secret,
+status upstream_add_header(struct http_request *http, const char *name, str value,
                            struct arena *arena, struct error *reterr);
 
 /**
  * Adds the key: in the provider's `key_header` if it is configured, else in `name`; a `name` of
- * NULL is `Authorization: Bearer`. Does nothing without a key.
+ * NULL is `Authorization: Bearer`. Does nothing without a key. Same status.
  */
-status upstream_add_key(const struct provider *provider, const struct provider_key *key,
-                        const char *name, struct http_request *http, struct arena *arena,
-                        struct error *reterr);
+status upstream_add_key(const struct provider_request *what, const char *name,
+                        struct http_request *http, struct arena *arena, struct error *reterr);
 
 /** Parses what an upstream said; duplicate keys are let pass. False: it is no JSON. Owned. */
 bool upstream_parse(str body, json *ret_body);

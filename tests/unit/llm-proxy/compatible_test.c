@@ -107,12 +107,12 @@ static void the_key_is_sent_and_marked(void **)
     struct chat_message message              = {.role = ROLE_USER, .parts = &part, .part_count = 1};
     struct chat_request request              = {
                      .arena = arena, .messages = &message, .message_count = 1, .model = str_from("route")};
-    const struct provider_key key  = {.name = "k", .value = str_from("sk-1")};
-    const struct provider provider = {.kind = &provider_compatible, .base_url = "https://h/v1"};
-    struct http_request http       = {};
-    assert_int_equal(provider_compatible.encode(&provider, &key, &request, str_from("gpt"), arena,
-                                                NULL, &http, NULL),
-                     STATUS_OK);
+    const struct provider_key key      = {.name = "k", .value = str_from("sk-1")};
+    const struct provider provider     = {.kind = &provider_compatible, .base_url = "https://h/v1"};
+    struct http_request http           = {};
+    const struct provider_request what = {
+        .provider = &provider, .key = &key, .chat = &request, .model = str_from("gpt")};
+    assert_int_equal(provider_compatible.encode(&what, arena, &http, NULL), STATUS_OK);
     assert_true(str_is(http.url, "https://h/v1/chat/completions"));
     assert_int_equal(http.header_count, 2);
     assert_true(str_is(http.headers[1].value, "Bearer sk-1"));

@@ -290,33 +290,26 @@ static void paths_and_keys(void **)
     const struct provider_key key  = {.name = "k", .value = str_from("sk-1")};
     const struct provider provider = {.base_url = "https://h"};
     struct http_request http       = {};
-    assert_int_equal(provider_anthropic.encode(&provider, &key, &request, str_from("c"), arena,
-                                               NULL, &http, NULL),
-                     STATUS_OK);
+    struct provider_request what   = {
+          .provider = &provider, .key = &key, .chat = &request, .model = str_from("m")};
+    assert_int_equal(provider_anthropic.encode(&what, arena, &http, NULL), STATUS_OK);
     assert_true(str_is(http.url, "https://h/v1/messages"));
     assert_true(has_header(&http, "x-api-key", "sk-1"));
     assert_true(has_header(&http, "anthropic-version", ANTHROPIC_VERSION_NEW));
-    assert_int_equal(
-        provider_gemini.encode(&provider, &key, &request, str_from("g"), arena, NULL, &http, NULL),
-        STATUS_OK);
-    assert_true(str_is(http.url, "https://h/models/g:generateContent"));
+    assert_int_equal(provider_gemini.encode(&what, arena, &http, NULL), STATUS_OK);
+    assert_true(str_is(http.url, "https://h/models/m:generateContent"));
     assert_true(has_header(&http, "x-goog-api-key", "sk-1"));
     request.is_stream = true;
-    assert_int_equal(
-        provider_gemini.encode(&provider, NULL, &request, str_from("g"), arena, NULL, &http, NULL),
-        STATUS_OK);
-    assert_true(str_is(http.url, "https://h/models/g:streamGenerateContent?alt=sse"));
+    what.key          = NULL;
+    assert_int_equal(provider_gemini.encode(&what, arena, &http, NULL), STATUS_OK);
+    assert_true(str_is(http.url, "https://h/models/m:streamGenerateContent?alt=sse"));
     assert_int_equal(http.header_count, 1);
     str input           = str_from("text");
     request.inputs      = &input;
     request.input_count = 1;
-    assert_int_equal(
-        provider_gemini.encode(&provider, NULL, &request, str_from("g"), arena, NULL, &http, NULL),
-        STATUS_OK);
-    assert_true(str_is(http.url, "https://h/models/g:batchEmbedContents"));
-    assert_int_equal(provider_anthropic.encode(&provider, NULL, &request, str_from("c"), arena,
-                                               NULL, &http, NULL),
-                     STATUS_INVALID_ARGUMENT);
+    assert_int_equal(provider_gemini.encode(&what, arena, &http, NULL), STATUS_OK);
+    assert_true(str_is(http.url, "https://h/models/m:batchEmbedContents"));
+    assert_int_equal(provider_anthropic.encode(&what, arena, &http, NULL), STATUS_INVALID_ARGUMENT);
 }
 
 int main(void)
