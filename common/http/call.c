@@ -315,6 +315,11 @@ void http_call_resume(struct http_call *call)
     if (call->is_paused) client_unsettle(call);
 }
 
+int64_t http_call_sent_ms(const struct http_call *call)
+{
+    return call->connected_ms;
+}
+
 void http_call_cancel(struct http_call *call)
 {
     ASSERT(call->phase != CALL_ENDED);

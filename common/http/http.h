@@ -214,6 +214,9 @@ status http_call_start(struct http_client *client, const struct http_request *re
  * own callbacks. */
 void http_call_resume(struct http_call *call);
 
+/** When its request began to go out, on loop_now_ms(); -1: it has not. */
+int64_t http_call_sent_ms(const struct http_call *call);
+
 /** Ends a call without on_done; the peer sees its connection close within milliseconds (HTTP/2: its
  * stream reset). Allowed in its callbacks, on_done excepted. */
 void http_call_cancel(struct http_call *call);

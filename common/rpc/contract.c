@@ -120,6 +120,7 @@ static const struct rpc_contract_method event_methods[] = {
 static const struct rpc_contract_method llm_methods[] = {
     {"Open",       RPC_FAST, false, EDGE},
     {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
+    {"Resume",     RPC_FAST, true,  EDGE},
     {"Cancel",     RPC_FAST, true,  EDGE},
     {"ListModels", RPC_FAST, true,  EDGE},
     {},

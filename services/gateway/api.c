@@ -93,6 +93,17 @@ static void forget(struct api_call *call)
     if (waiter) waiter->forget(waiter);
 }
 
+static void resume(struct api_call *call)
+{
+    struct api_waiter *waiter = call->waiter;
+    if (waiter && waiter->resume) waiter->resume(waiter);
+}
+
+void api_call_resume(struct api_call *call)
+{
+    (void)api_send_home(call, resume);
+}
+
 void api_call_gone(struct api_call *call)
 {
     /* Sequentially consistent, as in api_park() and api_call_is_gone(): either we see that it is

@@ -65,6 +65,7 @@ struct api {
 /** What waits on the home loop for a call's sake: the head of a waiter's own struct. */
 struct api_waiter {
     void (*forget)(struct api_waiter *waiter); /* the call has ended: clear call->waiter, free */
+    void (*resume)(struct api_waiter *waiter); /* of a stream: the client takes bytes again; NULL */
 };
 
 struct api_call {
@@ -110,6 +111,10 @@ void api_park(struct api_call *call, void (*run)(struct api_call *call));
 
 /** Runs `run(call)` on the home loop; false if the loop's queue is full. */
 bool api_send_home(struct api_call *call, void (*run)(struct api_call *call));
+
+/** The server's: the client of a stream takes bytes again. Tells the call's waiter; may be lost if
+ * the home loop is full, so waiters look at `is_slow` now and then. */
+void api_call_resume(struct api_call *call);
 
 /** The server's: the answer is out, or will never be. */
 void api_call_gone(struct api_call *call);

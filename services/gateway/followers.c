@@ -114,6 +114,13 @@ static void unlink_follower(struct follower *follower)
     put_first(map, follower->run, first);
 }
 
+/* If word of it is lost, the next hint or refresh reads on. */
+static void on_resume(struct api_waiter *head)
+{
+    struct follower *follower = (struct follower *)head;
+    if (follower->is_started && follower->is_moved) follower_read(follower);
+}
+
 static void on_forget(struct api_waiter *head)
 {
     struct follower *follower = (struct follower *)head;
@@ -349,10 +356,10 @@ void followers_add(struct api_call *call)
         return;
     }
     struct follower *follower = mem_new(1, sizeof *follower);
-    *follower                 = (struct follower){.head   = {.forget = on_forget},
-                                                  .all    = all,
-                                                  .call   = call,
-                                                  .notice = {.run = on_read, .context = follower}};
+    *follower = (struct follower){.head   = {.forget = on_forget, .resume = on_resume},
+                                  .all    = all,
+                                  .call   = call,
+                                  .notice = {.run = on_read, .context = follower}};
     if (!read_request(call, follower)) {
         free(follower);
         return;
@@ -422,12 +429,6 @@ void followers_hint(struct followers *followers, Pb__RunHints *hints)
 void followers_refresh(struct followers *followers)
 {
     if (followers_count(followers) > 0) post_hinted(followers, NULL);
-}
-
-void followers_resume(struct api_call *call)
-{
-    struct follower *follower = (struct follower *)call->waiter;
-    if (follower && follower->is_started && follower->is_moved) follower_read(follower);
 }
 
 void followers_drain(struct followers *followers)

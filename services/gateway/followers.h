@@ -19,9 +19,6 @@ void followers_freep(struct followers **followers);
 /** Begins to follow for `call`, whose parameters name the run. On the home loop (api_park()). */
 void followers_add(struct api_call *call);
 
-/** The client of a stream takes bytes again. On the home loop. */
-void followers_resume(struct api_call *call);
-
 /** Tells all clients to go elsewhere. On the home loop. */
 void followers_drain(struct followers *followers);
 

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "gateway/llm_incoming.h"
 #include "llm.pb-c.h"
 
 #include <stdlib.h>
@@ -11,34 +12,15 @@ enum {
     CALLS_MAX     = 50'000,
     PULL_WAIT_MS  = 10'000,
     PULL_RETRY_MS = 200,
-    BODY_MAX      = 64 << 20, /* bytes of one answer */
-    HEADERS_MAX   = 8,
-    HEADER_MAX    = 512,    /* bytes, name or value */
     ORPHAN_MS     = 30'000, /* items whose Open never answered */
-};
-
-/* One answer on its way. */
-struct incoming {
-    struct api_waiter head; /* first: it is what call->waiter points to */
-    struct replica *replica;
-    struct api_call *call; /* a reference; NULL: Open has not answered yet */
-    uint64_t number;
-    uint64_t seq; /* of the last item taken */
-    uint32_t http_status;
-    struct {
-        char name[HEADER_MAX], value[HEADER_MAX];
-    } headers[HEADERS_MAX];
-    size_t header_count;
-    struct buf body;
-    bool is_complete;
-    int64_t since_ms;
 };
 
 struct replica {
     struct llm_pull *pull;
     uint16_t index;
-    struct map *calls;  /* number (8 bytes) -> struct incoming */
-    atomic_size_t open; /* how many: for llm_pull_choose() on other loops */
+    struct map *calls;         /* number (8 bytes) -> struct llm_incoming */
+    struct llm_incoming *held; /* streams that have something unsent */
+    atomic_size_t open;        /* how many: for llm_pull_choose() on other loops */
     uint64_t last_reply;
     bool is_running;
     struct loop_timer retry;
@@ -83,15 +65,33 @@ struct llm_pull *llm_pull_new(struct api *api, uint32_t replicas)
     return pull;
 }
 
-static void incoming_free(struct incoming *incoming)
+static void hold(struct llm_incoming *incoming)
 {
+    if (incoming->is_held) return;
+    incoming->is_held       = true;
+    incoming->next_held     = incoming->replica->held;
+    incoming->replica->held = incoming;
+}
+
+static void unhold(struct llm_incoming *incoming)
+{
+    struct llm_incoming **link = &incoming->replica->held;
+    if (!incoming->is_held) return;
+    while (*link != incoming) link = &(*link)->next_held;
+    *link             = incoming->next_held;
+    incoming->is_held = false;
+}
+
+static void incoming_free(struct llm_incoming *incoming)
+{
+    unhold(incoming);
     (void)map_remove(incoming->replica->calls, key_of(&incoming->number));
     atomic_fetch_sub(&incoming->replica->open, 1);
     if (incoming->call) {
         incoming->call->waiter = NULL;
         api_call_unref(incoming->call);
     }
-    buf_done(&incoming->body);
+    llm_incoming_done(incoming);
     free(incoming);
 }
 
@@ -126,87 +126,91 @@ uint16_t llm_pull_choose(struct llm_pull *pull)
     return best;
 }
 
-/* --- items -------------------------------------------------------------------------------------
+/* --- what is said of calls ---------------------------------------------------------------------
  */
 
-static void respond(struct incoming *incoming)
+static void on_said(const struct rpc_answer *, void *)
 {
-    struct api_call *call = incoming->call;
-    struct httpd_field fields[HEADERS_MAX];
-    const char *type = "application/json";
-    size_t count     = 0;
-    for (size_t i = 0; i < incoming->header_count; i++) {
-        if (str_is(str_from(incoming->headers[i].name), "content-type")) {
-            type = incoming->headers[i].value;
-            continue;
-        }
-        fields[count++] = (struct httpd_field){str_from(incoming->headers[i].name),
-                                               str_from(incoming->headers[i].value)};
-    }
-    bool is_sound = incoming->http_status >= 200 && incoming->http_status <= 599;
-    if (api_call_is_gone(call)) {
-        /* nobody reads it */
-    } else if (!is_sound || incoming->body.is_full) {
-        api_fail_with(call, "upstream_error", (str){},
-                      "the answer of the model is broken or over %d bytes", BODY_MAX);
-    } else {
-        api_respond(call, (int)incoming->http_status, type, buf_str(&incoming->body), fields,
-                    count);
-    }
-    incoming_free(incoming);
+    /* Lost or not: a replica's own timeout ends what nobody pulls, and the next Pull says who is
+     * slow. */
 }
 
-static void on_cancelled(const struct rpc_answer *, void *)
+/* Cancel and Resume look alike. */
+static void say(struct llm_incoming *incoming, const char *method, const void *message)
 {
-    /* Lost or not: the replica's own timeout ends what nobody pulls. */
-}
-
-static void cancel(struct incoming *incoming)
-{
-    struct api *api      = incoming->replica->pull->api;
-    Pb__LlmCancel cancel = PB__LLM_CANCEL__INIT;
-    cancel.subscriber =
-        (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
-    cancel.calls                     = &incoming->number;
-    cancel.n_calls                   = 1;
+    const struct api *api            = incoming->replica->pull->api;
     const struct rpc_request request = {.service   = &pb__llm__descriptor,
-                                        .method    = "Cancel",
-                                        .message   = &cancel,
+                                        .method    = method,
+                                        .message   = message,
                                         .partition = incoming->replica->index,
-                                        .done      = on_cancelled};
+                                        .done      = on_said};
     if (api->llm) (void)rpc_client_call(api->llm, &request, NULL, NULL);
+}
+
+static ProtobufCBinaryData subscriber_of(const struct llm_incoming *incoming)
+{
+    struct api *api = incoming->replica->pull->api;
+    return (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
+}
+
+static void cancel(struct llm_incoming *incoming)
+{
+    Pb__LlmCancel message = PB__LLM_CANCEL__INIT;
+    message.subscriber    = subscriber_of(incoming);
+    message.calls         = &incoming->number;
+    message.n_calls       = 1;
+    say(incoming, "Cancel", &message);
+}
+
+static void resume(struct llm_incoming *incoming)
+{
+    Pb__LlmResume message = PB__LLM_RESUME__INIT;
+    message.subscriber    = subscriber_of(incoming);
+    message.calls         = &incoming->number;
+    message.n_calls       = 1;
+    say(incoming, "Resume", &message);
+}
+
+static void send_on(struct llm_incoming *incoming)
+{
+    if (llm_incoming_send(incoming)) {
+        incoming_free(incoming);
+        return;
+    }
+    if (llm_incoming_is_slow(incoming)) {
+        hold(incoming);
+        return;
+    }
+    unhold(incoming);
+    if (incoming->is_stopped) resume(incoming);
+    incoming->is_stopped = false;
+}
+
+static void on_resume(struct api_waiter *head)
+{
+    send_on((struct llm_incoming *)head);
 }
 
 static void on_forget(struct api_waiter *head)
 {
-    struct incoming *incoming = (struct incoming *)head;
+    struct llm_incoming *incoming = (struct llm_incoming *)head;
     if (!incoming->is_complete) cancel(incoming);
     incoming_free(incoming);
 }
 
-static void take_head(struct incoming *incoming, const Pb__LlmItem *item)
-{
-    incoming->http_status = item->http_status;
-    for (size_t i = 0; i < item->n_headers && incoming->header_count < HEADERS_MAX; i++) {
-        str name  = str_from(item->headers[i]->name);
-        str value = str_from(item->headers[i]->value);
-        if (name.len >= HEADER_MAX || value.len >= HEADER_MAX) continue;
-        memcpy(incoming->headers[incoming->header_count].name, name.ptr, name.len);
-        memcpy(incoming->headers[incoming->header_count].value, value.ptr, value.len);
-        incoming->header_count++;
-    }
-}
+/* --- items -------------------------------------------------------------------------------------
+ */
 
-static struct incoming *incoming_of(struct replica *replica, uint64_t number)
+static struct llm_incoming *incoming_of(struct replica *replica, uint64_t number)
 {
-    struct incoming *incoming = map_get(replica->calls, key_of(&number));
+    struct llm_incoming *incoming = map_get(replica->calls, key_of(&number));
     if (incoming) return incoming;
     incoming  = mem_new(1, sizeof *incoming);
-    *incoming = (struct incoming){.head     = {.forget = on_forget},
-                                  .replica  = replica,
-                                  .number   = number,
-                                  .body     = buf_init(BODY_MAX),
-                                  .since_ms = loop_now_ms(replica->pull->api->home)};
+    *incoming = (struct llm_incoming){.head     = {.forget = on_forget, .resume = on_resume},
+                                      .replica  = replica,
+                                      .number   = number,
+                                      .since_ms = loop_now_ms(replica->pull->api->home)};
+    llm_incoming_init(incoming);
     if (!map_put(replica->calls, key_of(&number), incoming)) {
         free(incoming);
         return NULL;
@@ -217,19 +221,19 @@ static struct incoming *incoming_of(struct replica *replica, uint64_t number)
 
 static void take_item(struct replica *replica, const Pb__LlmItem *item)
 {
-    struct incoming *incoming = incoming_of(replica, item->call);
-    if (!incoming || item->seq <= incoming->seq) return; /* sent again: we have it */
-    incoming->seq = item->seq;
-    switch (item->kind) {
-    case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_HEAD: take_head(incoming, item); break;
-    case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_DATA:
-        (void)buf_put(&incoming->body, item->data.data, item->data.len);
-        break;
-    case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_END:
-        incoming->is_complete = true;
-        if (incoming->call) respond(incoming);
-        break;
-    default: break; /* of a newer release */
+    struct llm_incoming *incoming = incoming_of(replica, item->call);
+    if (!incoming) return;
+    llm_incoming_take(incoming, item);
+    if (incoming->call) send_on(incoming);
+}
+
+/* Of those that are held: word that their clients take bytes again may have been lost. */
+static void send_held(struct replica *replica)
+{
+    struct llm_incoming *next = NULL;
+    for (struct llm_incoming *incoming = replica->held; incoming; incoming = next) {
+        next = incoming->next_held;
+        send_on(incoming);
     }
 }
 
@@ -240,7 +244,7 @@ static void forget_orphans(struct replica *replica)
     str key        = {};
     void *value    = NULL;
     while (map_next(replica->calls, &cursor, &key, &value)) {
-        struct incoming *incoming = value;
+        struct llm_incoming *incoming = value;
         if (!incoming->call && now_ms - incoming->since_ms > ORPHAN_MS) incoming_free(incoming);
     }
 }
@@ -252,10 +256,8 @@ static void fail_all(struct replica *replica, const struct rpc_answer *answer)
     str key       = {};
     void *value   = NULL;
     while (map_next(replica->calls, &cursor, &key, &value)) {
-        struct incoming *incoming = value;
-        if (incoming->call && !api_call_is_gone(incoming->call)) {
-            api_fail_answer(incoming->call, answer);
-        }
+        struct llm_incoming *incoming = value;
+        if (incoming->call) llm_incoming_fail(incoming, answer);
         incoming_free(incoming);
     }
 }
@@ -273,6 +275,7 @@ static void on_pulled(void *context)
         const Pb__LlmPulled *items = answer->message;
         replica->last_reply        = items->reply;
         for (size_t i = 0; i < items->n_items; i++) take_item(replica, items->items[i]);
+        send_held(replica);
         forget_orphans(replica);
         if (map_count(replica->calls) > 0) pull_send(replica);
         return;
@@ -291,6 +294,18 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     loop_notify(replica->pull->api->home, &replica->notice);
 }
 
+/* Their replica keeps what comes for those that are held. Owned. */
+static uint64_t *stopped_calls(struct replica *replica, size_t *ret_count)
+{
+    uint64_t *numbers = NULL;
+    for (struct llm_incoming *incoming = replica->held; incoming; incoming = incoming->next_held) {
+        incoming->is_stopped    = true;
+        numbers                 = mem_resize(numbers, *ret_count + 1, sizeof *numbers);
+        numbers[(*ret_count)++] = incoming->number;
+    }
+    return numbers;
+}
+
 static void pull_send(struct replica *replica)
 {
     struct api *api     = replica->pull->api;
@@ -299,6 +314,7 @@ static void pull_send(struct replica *replica)
         (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
     message.last_reply = replica->last_reply;
     message.wait_ms    = PULL_WAIT_MS;
+    message.stopped    = stopped_calls(replica, &message.n_stopped);
 
     const struct rpc_request request = {.service    = &pb__llm__descriptor,
                                         .method     = "Pull",
@@ -307,9 +323,9 @@ static void pull_send(struct replica *replica)
                                         .timeout_ms = PULL_WAIT_MS + RPC_LONG_SLACK_MS,
                                         .done       = on_answer,
                                         .context    = replica};
-    replica->is_running              = true;
-    if (api->llm && rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK) return;
-    replica->is_running = false;
+    replica->is_running = api->llm && rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK;
+    free(message.stopped);
+    if (replica->is_running) return;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }
 
@@ -317,19 +333,20 @@ void llm_pull_add(struct llm_pull *pull, struct api_call *api_call, uint16_t rep
                   uint64_t number)
 {
     ASSERT(replica_index < pull->replica_count);
-    struct replica *replica   = &pull->replicas[replica_index];
-    struct incoming *incoming = incoming_of(replica, number);
+    struct replica *replica       = &pull->replicas[replica_index];
+    struct llm_incoming *incoming = incoming_of(replica, number);
     if (!incoming) {
         api_fail_with(api_call, "overloaded", (str){}, "too many calls are open; try again");
         return;
     }
     incoming->call   = api_call_ref(api_call);
     api_call->waiter = &incoming->head;
-    if (incoming->is_complete) {
-        respond(incoming);
-    } else if (api_call_is_gone(api_call)) {
+    if (api_call_is_gone(api_call)) {
         on_forget(&incoming->head);
-    } else if (!replica->is_running && !loop_timer_is_set(&replica->retry)) {
+        return;
+    }
+    send_on(incoming);
+    if (!replica->is_running && !loop_timer_is_set(&replica->retry)) {
         pull_send(replica);
     }
 }

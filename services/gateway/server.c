@@ -388,8 +388,7 @@ static void on_flow(struct httpd_handle, bool is_slow, size_t, void *user, void 
 {
     struct api_call *call = user;
     atomic_store(&call->is_slow, is_slow);
-    /* Lost if the home loop is full: then the next hint or refresh reads on. */
-    if (!is_slow) (void)api_send_home(call, followers_resume);
+    if (!is_slow) api_call_resume(call);
 }
 
 /* The server's own answers look like ours. */

@@ -91,6 +91,9 @@ static void take_error(struct answer *answer, const struct llm_event *event)
 
 static bool take_piece(struct answer *answer, const struct llm_event *event)
 {
+    answer->output_bytes += event->bytes.len;
+    if (event->kind == LLM_TOOL_START) answer->output_bytes += event->name.len;
+    if (answer->is_counted_only) return true;
     struct answer_choice *choice = choice_of(answer, event->choice);
     if (!choice) return false;
     switch (event->kind) {
@@ -130,6 +133,7 @@ void answer_take(const struct llm_event *event, void *context)
     case LLM_USAGE: llm_usage_merge(&answer->usage, &event->usage); break;
     case LLM_ERROR: take_error(answer, event); break;
     case LLM_END: answer->end = event->end; break;
+    case LLM_CHUNK: break;
     case LLM_OPAQUE: break; /* nothing to hand it back with, where nothing is streamed */
     default:
         if (!take_piece(answer, event)) answer->is_too_large = true;

@@ -44,6 +44,8 @@ struct answer {
     struct buf error_text;
     enum llm_end end;
     bool is_too_large;
+    bool is_counted_only;  /* texts are counted, not kept: somebody else has them */
+    uint64_t output_bytes; /* of texts, thoughts and arguments */
 };
 
 void answer_init(struct answer *answer);

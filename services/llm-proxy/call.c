@@ -4,15 +4,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "llm-proxy/providers/simulated.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    TRY_ARENA_MAX = 64 << 20, /* bytes: the request as HTTP */
-    REST_MS       = 20'000,   /* who asks for more is not called by anybody */
-};
+enum { REST_MS = 20'000 /* who asks for more is not called by anybody */ };
 
 /* What a failure before any answer means. */
 struct verdict {
@@ -38,8 +34,6 @@ static const struct verdict verdicts[LLM_ERROR_CLASS_COUNT] = {
 };
 /* clang-format on */
 
-static void begin_try(struct llm_call *call);
-
 struct pipeline *pipeline_new(const struct pipeline_options *options)
 {
     struct pipeline *pipeline = mem_new(1, sizeof *pipeline);
@@ -56,6 +50,7 @@ void pipeline_freep(struct pipeline **ref)
     struct pipeline *pipeline = *ref;
     if (!pipeline) return;
     while (pipeline->calls) llm_call_cancel(pipeline->calls);
+    exchange_rests_done(&pipeline->rests);
     free(pipeline->keys);
     free(pipeline->numbers);
     free(pipeline);
@@ -100,8 +95,9 @@ static void note_target(const struct llm_call *call, const struct llm_error *err
 static void release_try(struct llm_call *call)
 {
     if (call->key) call->key->in_flight--;
-    call->key  = NULL;
-    call->http = NULL;
+    call->key = NULL;
+    exchange_free(TAKE(call->exchange));
+    simulated_stream_free(TAKE(call->simulation));
     arena_free(TAKE(call->arena));
 }
 
@@ -119,41 +115,6 @@ static void call_free(struct llm_call *call)
     free(call);
 }
 
-static Pb__CostSource source_of(enum cost_kind kind)
-{
-    switch (kind) {
-    case COST_KIND_REPORTED: return PB__COST_SOURCE__COST_SOURCE_REPORTED;
-    case COST_KIND_ESTIMATED: return PB__COST_SOURCE__COST_SOURCE_ESTIMATED;
-    case COST_KIND_SIMULATED: return PB__COST_SOURCE__COST_SOURCE_SIMULATED;
-    case COST_KIND_FREE: return PB__COST_SOURCE__COST_SOURCE_FREE;
-    case COST_KIND_UNKNOWN: return PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-    }
-    return PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-}
-
-static int64_t or_zero(int64_t counter)
-{
-    return counter > 0 ? counter : 0;
-}
-
-static void fill_usage(const struct llm_call *call, Pb__Usage *usage)
-{
-    const struct route_target *target = call_target(call);
-    enum cost_kind kind               = COST_KIND_UNKNOWN;
-    pb__usage__init(usage);
-    usage->cost_usd_nanos =
-        catalog_cost(call->pipeline->options.catalog, target, &call->answer.usage, &kind);
-    usage->cost_source      = source_of(kind);
-    usage->simulated        = kind == COST_KIND_SIMULATED;
-    usage->calls            = 1;
-    usage->input_tokens     = or_zero(call->answer.usage.input_tokens);
-    usage->output_tokens    = or_zero(call->answer.usage.output_tokens);
-    usage->cached_tokens    = or_zero(call->answer.usage.cached_tokens);
-    usage->reasoning_tokens = or_zero(call->answer.usage.reasoning_tokens);
-    usage->provider         = target->provider->name;
-    usage->model            = target->model.ptr;
-}
-
 static void finish(struct llm_call *call, const struct llm_error *error)
 {
     const struct route_target *target = call_target(call);
@@ -169,7 +130,9 @@ static void finish(struct llm_call *call, const struct llm_error *error)
                .usage        = PB__USAGE__INIT,
     };
     if (error) outcome.error = *error;
-    if (!error) fill_usage(call, &outcome.usage);
+    outcome.is_committed = call->is_committed;
+    outcome.counters     = call_counters(call, !error || call->is_committed);
+    call_fill_usage(call, !error || call->is_committed, &outcome.usage);
     measures_call(call->pipeline->options.measures, &outcome);
     call->done(&outcome, call->context);
     call_free(call);
@@ -180,7 +143,7 @@ static void finish(struct llm_call *call, const struct llm_error *error)
 
 static void on_timer(void *context)
 {
-    begin_try(context);
+    call_begin_try(context);
 }
 
 static void wait_for(struct llm_call *call, int64_t wait_ms)
@@ -213,7 +176,7 @@ static void next_target(struct llm_call *call)
     call->target_tries = 0;
 }
 
-static bool is_late(const struct llm_call *call, int64_t wait_ms)
+bool call_is_late(const struct llm_call *call, int64_t wait_ms)
 {
     return call->deadline_ms > 0 &&
            loop_now_ms(call->pipeline->options.loop) + wait_ms >= call->deadline_ms;
@@ -227,6 +190,12 @@ static void after_failure(struct llm_call *call)
     call_punish_key(call, &error);
     leave(call, end_of(call));
     release_try(call);
+    if (call->is_committed) { /* the client has seen the beginning of this one */
+        note_target(call, &error, true);
+        finish(call, &error);
+        return;
+    }
+    call_add_spent(call);
 
     bool may_be_same = verdict->same_target && call->target_tries < retry->attempts;
     if (verdict->other_key && call->target_tries < retry->attempts && call_has_usable_key(call)) {
@@ -235,7 +204,7 @@ static void after_failure(struct llm_call *call)
     }
     int64_t wait_ms = backoff_ms(call);
     if (error.retry_after_ms > wait_ms) wait_ms = error.retry_after_ms;
-    if (may_be_same && wait_ms <= retry->wait_ms_max && !is_late(call, wait_ms)) {
+    if (may_be_same && wait_ms <= retry->wait_ms_max && !call_is_late(call, wait_ms)) {
         wait_for(call, wait_ms);
     } else if (verdict->next_target && has_next_target(call)) {
         note_target(call, &error, false);
@@ -247,7 +216,7 @@ static void after_failure(struct llm_call *call)
     }
 }
 
-static void after_try(struct llm_call *call)
+void call_after_try(struct llm_call *call)
 {
     measures_try(call->pipeline->options.measures, call_target(call)->provider->name,
                  call->answer.is_failed ? llm_error_class_name(call->answer.error.class) : "ok");
@@ -265,163 +234,8 @@ static void after_try(struct llm_call *call)
     finish(call, NULL);
 }
 
-/* --- a try -------------------------------------------------------------------------------------
+/* --- from the caller ---------------------------------------------------------------------------
  */
-
-static void fail_try(struct llm_call *call, enum llm_error_class class, const char *text)
-{
-    const struct llm_event event = {.kind  = LLM_ERROR,
-                                    .error = {.class = class, .text = str_from(text)}};
-    answer_take(&event, &call->answer);
-    after_try(call);
-}
-
-static void on_http_done(const struct http_result *result, void *context)
-{
-    struct llm_call *call = context;
-    call->http            = NULL;
-    call_target(call)->provider->kind->decode(result, answer_take, &call->answer);
-    after_try(call);
-}
-
-static void bound_by_deadline(const struct llm_call *call, struct http_timeouts *timeouts)
-{
-    if (call->deadline_ms == 0) return;
-    int64_t left_ms = call->deadline_ms - loop_now_ms(call->pipeline->options.loop);
-    if (left_ms < 1) left_ms = 1;
-    if (timeouts->total_ms <= 0 || left_ms < timeouts->total_ms) timeouts->total_ms = left_ms;
-}
-
-static void send_http(struct llm_call *call, const struct provider_key *key)
-{
-    const struct route_target *target = call_target(call);
-    struct http_request http          = {};
-    struct error error                = {};
-    call->arena                       = arena_new(TRY_ARENA_MAX);
-    call->losses                      = (struct losses){.arena = call->request->arena};
-    ASSERT(call->arena);
-    const struct provider_request what = {.provider = target->provider,
-                                          .key      = key,
-                                          .chat     = call->request,
-                                          .model    = target->model,
-                                          .losses   = &call->losses};
-    status code        = target->provider->kind->encode(&what, call->arena, &http, &error);
-    http.timeouts      = call->route->timeouts;
-    http.allow_private = true; /* base URLs come from the configuration, never from a request */
-    bound_by_deadline(call, &http.timeouts);
-    const struct http_handlers handlers = {.on_done = on_http_done, .context = call};
-    if (code == STATUS_OK) {
-        code = http_call_start(call->pipeline->options.http, &http, &handlers, &call->http, &error);
-    }
-    if (code == STATUS_OK) return;
-    bool is_ours = code == STATUS_RESOURCE_EXHAUSTED;
-    fail_try(call, is_ours ? LLM_ERROR_SERVER : LLM_ERROR_REQUEST, error.text);
-}
-
-static void on_simulated(void *context)
-{
-    struct llm_call *call             = context;
-    const struct route_target *target = call_target(call);
-    uint64_t number                   = ++call->pipeline->numbers[call_provider(call)];
-    measures_simulated(call->pipeline->options.measures);
-    simulated_answer(target->provider, call->request, target->model, number, answer_take,
-                     &call->answer);
-    after_try(call);
-}
-
-static void simulate(struct llm_call *call)
-{
-    struct loop *loop = call->pipeline->options.loop;
-    call->timer       = (struct loop_timer){.fire = on_simulated, .context = call};
-    loop_timer_set(loop, &call->timer,
-                   loop_now_ms(loop) +
-                       simulated_delay_ms(call_target(call)->provider, call->request));
-}
-
-static void try_now(struct llm_call *call)
-{
-    const struct provider *provider = call_target(call)->provider;
-    call->tries++;
-    call->target_tries++;
-    if (is_late(call, 0)) {
-        const struct llm_event event = {.kind  = LLM_ERROR,
-                                        .error = {.class   = LLM_ERROR_TIMEOUT,
-                                                  .timeout = TIMEOUT_TOTAL,
-                                                  .text    = str_from("the deadline is over")}};
-        answer_take(&event, &call->answer);
-        after_try(call);
-        return;
-    }
-    if (provider->kind->is_simulated) {
-        simulate(call);
-        return;
-    }
-    int64_t wait_ms                = 0;
-    const struct provider_key *key = call_choose_key(call, &wait_ms);
-    if (!key && provider->key_count > 0) {
-        const struct llm_event event = {
-            .kind  = LLM_ERROR,
-            .error = {.class          = wait_ms >= 0 ? LLM_ERROR_RATE_LIMITED : LLM_ERROR_KEY,
-                      .text           = str_from("no key of the provider is usable now"),
-                      .retry_after_ms = wait_ms > 0 ? wait_ms : 0}};
-        answer_take(&event, &call->answer);
-        after_try(call);
-        return;
-    }
-    if (call->key) call->key->in_flight++;
-    send_http(call, key);
-}
-
-/* Nobody was called: another target may do; else the caller hears when it makes sense to come
- * again, which is not counted as a try. */
-static void refuse_try(struct llm_call *call, enum guard_verdict verdict)
-{
-    const struct guard *guard = call->pipeline->options.guard;
-    bool is_breaker           = verdict == GUARD_BREAKER;
-    char text[CALL_TARGET_SIZE + 64];
-    (void)snprintf(text, sizeof text, "%s of llm:%s %s",
-                   is_breaker ? "the circuit breaker" : "the limit",
-                   call_target(call)->provider->name, is_breaker ? "is open" : "is reached");
-    const struct llm_event event = {
-        .kind  = LLM_ERROR,
-        .error = {.class          = is_breaker ? LLM_ERROR_BREAKER : LLM_ERROR_LIMIT,
-                  .text           = str_from(text),
-                  .retry_after_ms = guard_retry_ms(guard, call_provider(call))}};
-    answer_take(&event, &call->answer);
-    after_try(call);
-}
-
-static void on_decided(enum guard_verdict verdict, void *context)
-{
-    struct llm_call *call = context;
-    if (verdict == GUARD_GO) {
-        try_now(call);
-    } else {
-        refuse_try(call, verdict);
-    }
-}
-
-/* Says whether the scheduler has let the call of this provider pass already. */
-static bool is_let_pass(const struct llm_call *call)
-{
-    str target = str_from(call->let_pass);
-    str kind   = str_from("llm:");
-    return str_starts_with(target, kind) &&
-           str_is(str_slice(target, kind.len, target.len), call_target(call)->provider->name);
-}
-
-static void begin_try(struct llm_call *call)
-{
-    struct guard *guard = call->pipeline->options.guard;
-    answer_done(&call->answer);
-    answer_init(&call->answer);
-    call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};
-    enum guard_verdict verdict = GUARD_GO;
-    if (guard && !is_let_pass(call)) {
-        verdict = guard_enter(guard, call_provider(call), &call->pass);
-    }
-    if (verdict != GUARD_WAIT) on_decided(verdict, call);
-}
 
 struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_request *request,
                                 const struct llm_route *route, int64_t deadline_ms,
@@ -451,10 +265,35 @@ void llm_call_is_job(struct llm_call *call, const char *target)
     (void)snprintf(call->let_pass, sizeof call->let_pass, "%s", target);
 }
 
+void llm_call_stream(struct llm_call *call, const struct llm_stream *stream)
+{
+    ASSERT(call->request->is_stream);
+    call->stream = *stream;
+}
+
+void llm_call_pause(struct llm_call *call)
+{
+    call->is_paused = true;
+    if (call->exchange) exchange_pause(call->exchange);
+}
+
+void llm_call_resume(struct llm_call *call)
+{
+    if (!call->is_paused) return;
+    call->is_paused = false;
+    if (call->exchange) exchange_resume(call->exchange);
+    if (call->simulation) call_simulate_on(call);
+}
+
+void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage)
+{
+    bool is_charged = call->is_committed || call->answer.usage.input_tokens >= 0;
+    call_fill_usage(call, is_charged, ret_usage);
+}
+
 void llm_call_cancel(struct llm_call *call)
 {
     leave(call, GUARD_RETURNED);
-    if (call->http) http_call_cancel(call->http);
     release_try(call);
     measures_cancelled(call->pipeline->options.measures);
     call_free(call);

@@ -37,14 +37,16 @@ void pipeline_freep(struct pipeline **pipeline);
 /** How a call ended. Valid during the callback. */
 struct llm_outcome {
     bool is_ok;
-    const struct answer *answer; /* is_ok */
+    bool is_committed;           /* of a stream: something meaningful was said before the end */
+    const struct answer *answer; /* is_ok; of a stream without its texts */
     struct llm_error error;      /* else; of the last try */
     bool is_simulated;
     uint32_t tries;
     const char *provider;        /* of the last try; "" if there was none */
     str model;                   /* likewise */
     const struct losses *losses; /* what the last try could not carry to its upstream */
-    Pb__Usage usage;             /* of the answer */
+    struct llm_usage counters;   /* of the answer, estimated where its upstream did not say */
+    Pb__Usage usage;             /* of all tries that cost something */
     int64_t duration_ms;
 };
 
@@ -57,6 +59,34 @@ typedef void llm_call_done(const struct llm_outcome *outcome, void *context);
 struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_request *request,
                                 const struct llm_route *route, int64_t deadline_ms,
                                 llm_call_done *done, void *context);
+
+/**
+ * Who listens to a call whose request wants a stream. The commit rule: until the first meaningful
+ * event (llm_event_is_meaningful()) a failure leads to another try, which `begun` tells of: what
+ * came of the one before is void. After it a failure is the end.
+ */
+struct llm_try {
+    const char *provider;
+    uint32_t number; /* of the call, from 1 */
+    bool is_simulated;
+};
+
+struct llm_stream {
+    void (*begun)(const struct llm_try *begun, void *context);
+    llm_sink *event; /* of the try; never LLM_ERROR or LLM_END, which `done` stands for */
+    void *context;
+};
+
+/** To be said right after the start. */
+void llm_call_stream(struct llm_call *call, const struct llm_stream *stream);
+
+/** Its upstream is not read any more, until it is resumed, but for a few KiB on their way. Pausing
+ * may be done inside `event`, resuming not. */
+void llm_call_pause(struct llm_call *call);
+void llm_call_resume(struct llm_call *call);
+
+/** What a call under way is to be charged if it ends now: what was produced. */
+void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage);
 
 /** A deadline of the wall clock on the monotonic one; 0: none. */
 int64_t llm_deadline_ms(int64_t deadline_us);

@@ -51,8 +51,9 @@ struct dialect {
     enum llm_protocol protocol;
 
     /**
-     * Reads a request. `open` has path and headers; `body` is its body, parsed; both outlive the
-     * request, and `arena` is where it lives. `is_stream`, and `model` if it stands in the path,
+     * Reads a request. `open` has path and headers, and is gone soon: what is needed of it later is
+     * to be copied into `arena`, where the request lives. `body` is its body, parsed, and outlives
+     * the request. `is_stream`, and `model` if it stands in the path,
      * are the dialect's to set. INVALID_ARGUMENT names the member by JSON pointer; UNIMPLEMENTED:
      * the protocol has it, but it is not there yet.
      */

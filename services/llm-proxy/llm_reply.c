@@ -57,13 +57,26 @@ static void add_header(struct llm_reply_head *head, const char *name, const char
     head->list[head->count++] = header;
 }
 
-void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
+static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *provider,
+                       bool is_simulated)
 {
     *head = (struct llm_reply_head){.cost = buf_init(MONEY_TEXT_MAX)};
-    (void)snprintf(head->tries, sizeof head->tries, "%u", outcome->tries);
+    (void)snprintf(head->tries, sizeof head->tries, "%u", tries);
     add_header(head, "Tutti-Attempts", head->tries);
-    if (*outcome->provider) add_header(head, "Tutti-Provider", outcome->provider);
-    if (outcome->is_simulated) add_header(head, "Tutti-Simulated", "true");
+    if (*provider) add_header(head, "Tutti-Provider", provider);
+    if (is_simulated) add_header(head, "Tutti-Simulated", "true");
+}
+
+void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
+                                const char *content_type)
+{
+    begin_head(head, shown->number, shown->provider, shown->is_simulated);
+    add_header(head, "content-type", content_type);
+}
+
+void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
+{
+    begin_head(head, outcome->tries, outcome->provider, outcome->is_simulated);
     if (outcome->is_ok) {
         bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
         (void)money_print(outcome->usage.cost_usd_nanos, &head->cost);

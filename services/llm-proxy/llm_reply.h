@@ -23,4 +23,8 @@ struct llm_reply_head {
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
 
+/** Those of a stream that has just begun, by the try that is shown: what it costs nobody knows. */
+void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
+                                const char *content_type);
+
 #endif

@@ -1,5 +1,5 @@
 /**
- * llm_service: what gateways call: Open, Pull, Cancel, ListModels (proto/llm.proto).
+ * llm_service: what gateways call: Open, Pull, Resume, Cancel, ListModels (proto/llm.proto).
  *
  * Open admits a call and answers at once; what the model says comes through Pull, one parked call
  * per gateway that carries the answers of all its calls. What was sent stays kept until a later

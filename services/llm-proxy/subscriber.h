@@ -1,14 +1,25 @@
 /**
- * subscriber: one gateway that pulls answers, and what it has not acknowledged yet.
+ * subscriber: one gateway that pulls answers, and what of them has not arrived there yet.
  *
- * Items are numbered by the reply that carried them. A Pull that acknowledges reply n drops what
- * was in replies up to n and takes up again what was in later ones: they were lost.
+ * Each call of a subscriber has an outbox: its items in order, head, data, end. A reply takes items
+ * of all outboxes in turn, up to its size, so that no answer holds up another. Pieces of data that
+ * wait are joined, so that one item carries many events; what waits leaves in the same turn of the
+ * loop, without a timer.
+ *
+ * Items are numbered within their call, and belong to the reply that carried them. A Pull that
+ * acknowledges reply n drops what was in replies up to n and takes up again what was in later ones:
+ * they were lost. An item that has once been sent never changes.
+ *
+ * Back-pressure: an outbox counts what is not acknowledged; its owner stops at OUTBOX_FULL and is
+ * called again below OUTBOX_LOW. A gateway names the calls whose clients read slowly, which get
+ * nothing until it does not any more.
  *
  * Threads: the loop's.
  */
 #ifndef LLM_PROXY_SUBSCRIBER_H
 #define LLM_PROXY_SUBSCRIBER_H
 
+#include "base/map.h"
 #include "llm.pb-c.h"
 #include "loop/loop.h"
 #include "rpc/rpc.h"
@@ -17,42 +28,70 @@ enum {
     SUBSCRIBER_ID_SIZE    = 16,        /* bytes */
     SUBSCRIBER_REPLY_SIZE = 256 << 10, /* bytes of one reply, unless the Pull says less */
     SUBSCRIBER_WAIT_MS    = 10'000,
+    SUBSCRIBER_CALLS_MAX  = 10'000,    /* outboxes */
+    OUTBOX_FULL           = 256 << 10, /* bytes not acknowledged */
+    OUTBOX_LOW            = 128 << 10,
+    OUTBOX_ITEM_SIZE      = 32 << 10, /* bytes of data joined into one item */
 };
 
-struct chat_call;
+struct client_call;
+struct outbox;
 struct item;
 
 struct subscriber {
     uint8_t id[SUBSCRIBER_ID_SIZE];
-    struct chat_call *calls; /* the service's list */
-    struct item *first, *last;
+    struct loop *loop;
+    struct client_call *calls;         /* the service's list */
+    struct map *outboxes;              /* call (8 bytes) -> struct outbox */
+    struct outbox *ready, *ready_last; /* that have items to send, in turn */
+    struct outbox *stopped;            /* whose clients read slowly */
+    struct item *sent, *sent_last;     /* in the order of their replies */
     uint64_t last_reply;
     struct rpc_call *parked; /* a Pull that waits; NULL: none */
     int64_t seen_ms;
-    struct loop *loop;
     struct loop_timer timer; /* ends the parked Pull */
 };
 
-struct subscriber *subscriber_new(ProtobufCBinaryData id, int64_t now_ms); /* owned */
+struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop); /* owned */
 void subscriber_free(struct subscriber *subscriber); /* answers a parked Pull; not its calls */
 
 str subscriber_id(const struct subscriber *subscriber);
 
-/** A whole answer: becomes head, data and end items. Copied. */
-struct subscriber_answer {
-    uint64_t call;
-    uint32_t http_status;
-    Pb__LlmHeader **headers;
-    size_t header_count;
-    str body;
-    const Pb__Usage *usage;
-};
-void subscriber_send(struct subscriber *subscriber, const struct subscriber_answer *answer);
-
 /** Takes a Pull: answers it now if there is something, else parks it. */
-void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call, struct loop *loop);
+void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call);
+
+/** Calls that are not stopped any more. */
+void subscriber_resume(struct subscriber *subscriber, const uint64_t *calls, size_t count);
 
 /** It has not pulled since `since_ms`. */
 bool subscriber_is_silent(const struct subscriber *subscriber, int64_t since_ms);
+
+/* --- outboxes ----------------------------------------------------------------------------------
+ */
+
+/** Who fills it: `relieved` is called from a Pull, when it is below OUTBOX_LOW after it was full.
+ */
+struct outbox_owner {
+    void (*relieved)(void *context);
+    void *context;
+};
+
+/** Of a new call. NULL: there are SUBSCRIBER_CALLS_MAX. Lives until outbox_end() or outbox_drop().
+ */
+struct outbox *outbox_new(struct subscriber *subscriber, uint64_t call,
+                          const struct outbox_owner *owner);
+
+/** Status and headers; before all else, once. Copied, as everything. */
+void outbox_head(struct outbox *outbox, uint32_t http_status, Pb__LlmHeader **headers,
+                 size_t header_count);
+void outbox_data(struct outbox *outbox, str data);
+
+/** The last item; what waits is still sent. `outcome`: complete, cut. */
+void outbox_end(struct outbox *outbox, const Pb__Usage *usage, const char *outcome);
+
+/** Nobody wants it any more. */
+void outbox_drop(struct outbox *outbox);
+
+bool outbox_is_full(const struct outbox *outbox);
 
 #endif

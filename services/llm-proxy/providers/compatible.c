@@ -2,9 +2,10 @@
  * Everything that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama,
  * OpenRouter. Wire format: openai/openai-openapi, openapi.json 2.3.0.
  */
-#include "llm-proxy/embed.h"
+#include "llm-proxy/providers/compatible.h"
 
 #include "base/attr.h"
+#include "llm-proxy/embed.h"
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 
@@ -60,7 +61,7 @@ static void send_tool_calls(json calls, uint32_t choice, llm_sink *sink, void *c
     }
 }
 
-static enum llm_finish finish_of(str reason)
+enum llm_finish compatible_finish(str reason)
 {
     if (str_is(reason, "length")) return FINISH_LENGTH;
     if (str_is(reason, "tool_calls") || str_is(reason, "function_call")) return FINISH_TOOL_CALLS;
@@ -80,23 +81,28 @@ static void send_choice(json value, uint32_t position, llm_sink *sink, void *con
     send_tool_calls(json_get_text(message, "tool_calls"), choice, sink, context);
     str reason                    = wire_text(value, "finish_reason");
     const struct llm_event finish = {
-        .kind = LLM_FINISH, .choice = choice, .finish = finish_of(reason), .name = reason};
+        .kind = LLM_FINISH, .choice = choice, .finish = compatible_finish(reason), .name = reason};
     sink(&finish, context);
+}
+
+bool compatible_usage(json usage, struct llm_usage *ret_usage)
+{
+    if (!json_is(usage, JSON_OBJECT)) return false;
+    json prompt                   = json_get_text(usage, "prompt_tokens_details");
+    json completion               = json_get_text(usage, "completion_tokens_details");
+    *ret_usage                    = llm_usage_unknown();
+    ret_usage->input_tokens       = wire_count(usage, "prompt_tokens");
+    ret_usage->output_tokens      = wire_count(usage, "completion_tokens");
+    ret_usage->cached_tokens      = wire_count(prompt, "cached_tokens");
+    ret_usage->cache_write_tokens = wire_count(prompt, "cache_write_tokens");
+    ret_usage->reasoning_tokens   = wire_count(completion, "reasoning_tokens");
+    return true;
 }
 
 static void send_usage(json usage, llm_sink *sink, void *context)
 {
-    if (!json_is(usage, JSON_OBJECT)) return;
-    json prompt                  = json_get_text(usage, "prompt_tokens_details");
-    json completion              = json_get_text(usage, "completion_tokens_details");
-    const struct llm_event event = {
-        .kind  = LLM_USAGE,
-        .usage = {.input_tokens       = wire_count(usage, "prompt_tokens"),
-                  .output_tokens      = wire_count(usage, "completion_tokens"),
-                  .cached_tokens      = wire_count(prompt, "cached_tokens"),
-                  .cache_write_tokens = wire_count(prompt, "cache_write_tokens"),
-                  .reasoning_tokens   = wire_count(completion, "reasoning_tokens")}};
-    sink(&event, context);
+    struct llm_event event = {.kind = LLM_USAGE};
+    if (compatible_usage(usage, &event.usage)) sink(&event, context);
 }
 
 static void send_answer(json body, llm_sink *sink, void *context)
@@ -150,7 +156,7 @@ static void send_embeddings(json body, llm_sink *sink, void *context)
  */
 
 /* A spent account does not come back by waiting. */
-static bool is_quota(json error)
+bool compatible_is_quota(json error)
 {
     static const char *const codes[] = {
         "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
@@ -172,7 +178,8 @@ static void send_http_error(const struct http_result *result, json body, llm_sin
                               .text           = wire_text(said, "message"),
                               .retry_after_ms = provider_retry_after_ms(&result->answer)};
     error.class            = llm_error_class_of(error.http_status);
-    if (error.class == LLM_ERROR_RATE_LIMITED && is_quota(said)) error.class = LLM_ERROR_QUOTA;
+    if (error.class == LLM_ERROR_RATE_LIMITED && compatible_is_quota(said))
+        error.class = LLM_ERROR_QUOTA;
     if (error.text.len == 0) error.text = str_from("the upstream gave no reason");
     upstream_send_error(&error, sink, context);
 }
@@ -197,9 +204,15 @@ const struct provider_kind provider_openai = {
     .name             = "openai",
     .protocol         = PROTOCOL_OPENAI,
     .default_base_url = "https://api.openai.com/v1",
+    .stream           = &compatible_stream,
     .encode           = encode_openai,
     .decode           = decode,
 };
 
 const struct provider_kind provider_compatible = {
-    .name = "openai-compatible", .protocol = PROTOCOL_OPENAI, .encode = encode, .decode = decode};
+    .name     = "openai-compatible",
+    .protocol = PROTOCOL_OPENAI,
+    .stream   = &compatible_stream,
+    .encode   = encode,
+    .decode   = decode,
+};

@@ -24,7 +24,9 @@ static struct prng prng_of(const struct provider *provider, const struct chat_re
                            str model)
 {
     CLEANUP(buf_done) struct buf text = buf_init(REQUEST_MAX);
-    (void)chat_print_openai(request, model, FLAVOR_COMPATIBLE, NULL, &text);
+    struct chat_request whole         = *request;
+    whole.is_stream                   = false; /* how it is said does not change what is said */
+    (void)chat_print_openai(&whole, model, FLAVOR_COMPATIBLE, NULL, &text);
     (void)buf_put_u64(&text, provider->simulation.seed);
     uint8_t digest[SHA256_SIZE];
     sha256(bytes_from(buf_str(&text)), digest);
@@ -277,10 +279,17 @@ void simulated_answer(const struct provider *provider, const struct chat_request
 int64_t simulated_delay_ms(const struct provider *provider, const struct chat_request *request)
 {
     const struct simulation *simulation = &provider->simulation;
-    int64_t delay_ms                    = simulation->first_event_ms;
+    int64_t delay_ms                    = simulated_first_ms(provider, request);
     if (simulation->tokens_per_second > 0) {
         delay_ms += tokens_of(TEXT_SIZE) * 1000 / simulation->tokens_per_second;
     }
+    return delay_ms;
+}
+
+int64_t simulated_first_ms(const struct provider *provider, const struct chat_request *request)
+{
+    const struct simulation *simulation = &provider->simulation;
+    int64_t delay_ms                    = simulation->first_event_ms;
     if (simulation->jitter_ms > 0) {
         struct prng prng = prng_of(provider, request, request->model);
         delay_ms += (int64_t)(prng_next(&prng) % (uint64_t)(simulation->jitter_ms + 1));

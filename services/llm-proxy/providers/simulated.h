@@ -18,4 +18,22 @@ void simulated_answer(const struct provider *provider, const struct chat_request
 /** How long a model like this one would have taken: first event, then the tokens. */
 int64_t simulated_delay_ms(const struct provider *provider, const struct chat_request *request);
 
+/** The first event alone. */
+int64_t simulated_first_ms(const struct provider *provider, const struct chat_request *request);
+
+/** The same answer as a stream: a token at a time, at the provider's pace. */
+struct simulated_stream;
+
+/** Borrows `request` for the call only. Owned: simulated_stream_free(). */
+struct simulated_stream *simulated_stream_new(const struct provider *provider,
+                                              const struct chat_request *request, str model,
+                                              uint64_t number, int64_t now_ms);
+void simulated_stream_free(struct simulated_stream *stream);
+
+/** When its next event is due, on the clock of `now_ms`. */
+int64_t simulated_stream_due_ms(const struct simulated_stream *stream);
+
+/** Sends the next event; false: it was the last, LLM_END. */
+bool simulated_stream_send(struct simulated_stream *stream, llm_sink *sink, void *context);
+
 #endif

@@ -1,0 +1,233 @@
+/* One try of a call: whether its provider may be called, the key, the exchange. */
+#include "llm-proxy/call_internal.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+
+enum {
+    TRY_ARENA_MAX          = 64 << 20, /* bytes: the request as HTTP */
+    SIMULATED_PER_TURN_MAX = 64,       /* events, so that a fast model lets others in between */
+};
+
+/* --- a try -------------------------------------------------------------------------------------
+ */
+
+static void fail_try(struct llm_call *call, enum llm_error_class class, const char *text)
+{
+    const struct llm_event event = {.kind  = LLM_ERROR,
+                                    .error = {.class = class, .text = str_from(text)}};
+    answer_take(&event, &call->answer);
+    call_after_try(call);
+}
+
+/* What the try says; a client that streams hears it at once. */
+static void on_event(const struct llm_event *event, void *context)
+{
+    struct llm_call *call = context;
+    answer_take(event, &call->answer);
+    if (!call->stream.event || event->kind == LLM_ERROR || event->kind == LLM_END) return;
+    if (llm_event_is_meaningful(event)) call->is_committed = true;
+    call->stream.event(event, call->stream.context);
+}
+
+static void on_exchange_over(void *context)
+{
+    call_after_try(context);
+}
+
+static void bound_by_deadline(const struct llm_call *call, struct http_timeouts *timeouts)
+{
+    if (call->deadline_ms == 0) return;
+    int64_t left_ms = call->deadline_ms - loop_now_ms(call->pipeline->options.loop);
+    if (left_ms < 1) left_ms = 1;
+    if (timeouts->total_ms <= 0 || left_ms < timeouts->total_ms) timeouts->total_ms = left_ms;
+}
+
+static void send_http(struct llm_call *call, const struct provider_key *key)
+{
+    struct pipeline *pipeline         = call->pipeline;
+    const struct route_target *target = call_target(call);
+    struct http_request http          = {};
+    struct error error                = {};
+    call->arena                       = arena_new(TRY_ARENA_MAX);
+    ASSERT(call->arena);
+    call->losses                       = (struct losses){.arena = call->request->arena};
+    const struct provider_request what = {.provider = target->provider,
+                                          .key      = key,
+                                          .chat     = call->request,
+                                          .model    = target->model,
+                                          .losses   = &call->losses};
+    status code        = target->provider->kind->encode(&what, call->arena, &http, &error);
+    bool is_stream     = call->request->is_stream;
+    http.is_stream     = is_stream;
+    http.is_compressed = !is_stream; /* what is inflated comes in lumps */
+    http.timeouts      = call->route->timeouts;
+    http.allow_private = true; /* base URLs come from the configuration, never from a request */
+    bound_by_deadline(call, &http.timeouts);
+    const struct exchange_options options = {.loop      = pipeline->options.loop,
+                                             .client    = pipeline->options.http,
+                                             .kind      = target->provider->kind,
+                                             .rests     = &pipeline->rests,
+                                             .is_stream = is_stream,
+                                             .sink      = on_event,
+                                             .over      = on_exchange_over,
+                                             .context   = call};
+    if (code == STATUS_OK) code = exchange_start(&options, &http, &call->exchange, &error);
+    if (code == STATUS_OK) {
+        arena_free(TAKE(call->arena)); /* the client has its own copy */
+        return;
+    }
+    bool is_ours = code == STATUS_RESOURCE_EXHAUSTED;
+    fail_try(call, is_ours ? LLM_ERROR_SERVER : LLM_ERROR_REQUEST, error.text);
+}
+
+/* --- simulated ---------------------------------------------------------------------------------
+ */
+
+static void on_simulated(void *context)
+{
+    struct llm_call *call             = context;
+    const struct route_target *target = call_target(call);
+    uint64_t number                   = ++call->pipeline->numbers[call_provider(call)];
+    measures_simulated(call->pipeline->options.measures);
+    simulated_answer(target->provider, call->request, target->model, number, on_event, call);
+    call_after_try(call);
+}
+
+/* Says what is due by now, and comes again for the rest. */
+static void on_simulated_due(void *context)
+{
+    struct llm_call *call = context;
+    struct loop *loop     = call->pipeline->options.loop;
+    bool is_more          = true;
+    for (int i = 0; is_more && !call->is_paused && i < SIMULATED_PER_TURN_MAX; i++) {
+        if (simulated_stream_due_ms(call->simulation) > loop_now_ms(loop)) break;
+        is_more = simulated_stream_send(call->simulation, on_event, call);
+    }
+    if (!is_more) {
+        call_after_try(call);
+    } else if (!call->is_paused) {
+        call_simulate_on(call);
+    }
+}
+
+void call_simulate_on(struct llm_call *call)
+{
+    call->timer = (struct loop_timer){.fire = on_simulated_due, .context = call};
+    loop_timer_set(call->pipeline->options.loop, &call->timer,
+                   simulated_stream_due_ms(call->simulation));
+}
+
+static void simulate(struct llm_call *call)
+{
+    struct loop *loop               = call->pipeline->options.loop;
+    const struct provider *provider = call_target(call)->provider;
+    int64_t now_ms                  = loop_now_ms(loop);
+    if (call->request->is_stream) {
+        uint64_t number = ++call->pipeline->numbers[call_provider(call)];
+        measures_simulated(call->pipeline->options.measures);
+        call->simulation =
+            simulated_stream_new(provider, call->request, call_target(call)->model, number, now_ms);
+        call_simulate_on(call);
+        return;
+    }
+    call->timer = (struct loop_timer){.fire = on_simulated, .context = call};
+    loop_timer_set(loop, &call->timer, now_ms + simulated_delay_ms(provider, call->request));
+}
+
+/* --- the beginning -----------------------------------------------------------------------------
+ */
+
+static void try_now(struct llm_call *call)
+{
+    const struct provider *provider = call_target(call)->provider;
+    call->tries++;
+    call->target_tries++;
+    if (call_is_late(call, 0)) {
+        const struct llm_event event = {.kind  = LLM_ERROR,
+                                        .error = {.class   = LLM_ERROR_TIMEOUT,
+                                                  .timeout = TIMEOUT_TOTAL,
+                                                  .text    = str_from("the deadline is over")}};
+        answer_take(&event, &call->answer);
+        call_after_try(call);
+        return;
+    }
+    if (provider->kind->is_simulated) {
+        simulate(call);
+        return;
+    }
+    int64_t wait_ms                = 0;
+    const struct provider_key *key = call_choose_key(call, &wait_ms);
+    if (!key && provider->key_count > 0) {
+        const struct llm_event event = {
+            .kind  = LLM_ERROR,
+            .error = {.class          = wait_ms >= 0 ? LLM_ERROR_RATE_LIMITED : LLM_ERROR_KEY,
+                      .text           = str_from("no key of the provider is usable now"),
+                      .retry_after_ms = wait_ms > 0 ? wait_ms : 0}};
+        answer_take(&event, &call->answer);
+        call_after_try(call);
+        return;
+    }
+    if (call->key) call->key->in_flight++;
+    send_http(call, key);
+}
+
+/* Nobody was called: another target may do; else the caller hears when it makes sense to come
+ * again, which is not counted as a try. */
+static void refuse_try(struct llm_call *call, enum guard_verdict verdict)
+{
+    const struct guard *guard = call->pipeline->options.guard;
+    bool is_breaker           = verdict == GUARD_BREAKER;
+    char text[CALL_TARGET_SIZE + 64];
+    (void)snprintf(text, sizeof text, "%s of llm:%s %s",
+                   is_breaker ? "the circuit breaker" : "the limit",
+                   call_target(call)->provider->name, is_breaker ? "is open" : "is reached");
+    const struct llm_event event = {
+        .kind  = LLM_ERROR,
+        .error = {.class          = is_breaker ? LLM_ERROR_BREAKER : LLM_ERROR_LIMIT,
+                  .text           = str_from(text),
+                  .retry_after_ms = guard_retry_ms(guard, call_provider(call))}};
+    answer_take(&event, &call->answer);
+    call_after_try(call);
+}
+
+static void on_decided(enum guard_verdict verdict, void *context)
+{
+    struct llm_call *call = context;
+    if (verdict == GUARD_GO) {
+        try_now(call);
+    } else {
+        refuse_try(call, verdict);
+    }
+}
+
+/* Says whether the scheduler has let the call of this provider pass already. */
+static bool is_let_pass(const struct llm_call *call)
+{
+    str target = str_from(call->let_pass);
+    str kind   = str_from("llm:");
+    return str_starts_with(target, kind) &&
+           str_is(str_slice(target, kind.len, target.len), call_target(call)->provider->name);
+}
+
+void call_begin_try(struct llm_call *call)
+{
+    struct guard *guard = call->pipeline->options.guard;
+    answer_done(&call->answer);
+    answer_init(&call->answer);
+    call->answer.is_counted_only = call->stream.event != NULL;
+    if (call->stream.begun) {
+        const struct provider *provider = call_target(call)->provider;
+        const struct llm_try begun      = {.provider     = provider->name,
+                                           .number       = call->tries + 1,
+                                           .is_simulated = provider->kind->is_simulated};
+        call->stream.begun(&begun, call->stream.context);
+    }
+    call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};
+    enum guard_verdict verdict = GUARD_GO;
+    if (guard && !is_let_pass(call)) {
+        verdict = guard_enter(guard, call_provider(call), &call->pass);
+    }
+    if (verdict != GUARD_WAIT) on_decided(verdict, call);
+}

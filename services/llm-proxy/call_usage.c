@@ -1,0 +1,101 @@
+/* What a call has used and cost. */
+#include "llm-proxy/call_internal.h"
+#include "workflow/token_estimate.h"
+
+static Pb__CostSource source_of(enum cost_kind kind)
+{
+    switch (kind) {
+    case COST_KIND_REPORTED: return PB__COST_SOURCE__COST_SOURCE_REPORTED;
+    case COST_KIND_ESTIMATED: return PB__COST_SOURCE__COST_SOURCE_ESTIMATED;
+    case COST_KIND_SIMULATED: return PB__COST_SOURCE__COST_SOURCE_SIMULATED;
+    case COST_KIND_FREE: return PB__COST_SOURCE__COST_SOURCE_FREE;
+    case COST_KIND_UNKNOWN: return PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+    }
+    return PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+}
+
+static int64_t or_zero(int64_t counter)
+{
+    return counter > 0 ? counter : 0;
+}
+
+static int64_t tokens_of(uint64_t size)
+{
+    return (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN);
+}
+
+static int64_t input_estimate(const struct chat_request *request)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) size += message->parts[p].text.len;
+    }
+    return tokens_of(size);
+}
+
+/* Without an upstream's word: what was sent, and what came, by their sizes. */
+static struct llm_usage completed(const struct llm_call *call, bool *ret_is_estimated)
+{
+    struct llm_usage usage = call->answer.usage;
+    bool is_embedding      = call->request->input_count > 0;
+    *ret_is_estimated      = !is_embedding && (usage.input_tokens < 0 || usage.output_tokens < 0);
+    if (!*ret_is_estimated) return usage;
+    if (usage.input_tokens < 0) usage.input_tokens = input_estimate(call->request);
+    if (usage.output_tokens < 0) usage.output_tokens = tokens_of(call->answer.output_bytes);
+    return usage;
+}
+
+struct llm_usage call_counters(const struct llm_call *call, bool has_answer)
+{
+    bool is_estimated = false;
+    return has_answer ? completed(call, &is_estimated) : llm_usage_unknown();
+}
+
+void call_add_spent(struct llm_call *call)
+{
+    struct llm_usage usage = call->answer.usage;
+    enum cost_kind kind    = COST_KIND_UNKNOWN;
+    if (usage.input_tokens < 0 && usage.output_tokens < 0) return;
+    usage.input_tokens  = or_zero(usage.input_tokens);
+    usage.output_tokens = or_zero(usage.output_tokens);
+    call->spent.has_any = true;
+    call->spent.cost_usd_nanos +=
+        catalog_cost(call->pipeline->options.catalog, call_target(call), &usage, &kind);
+    call->spent.is_unknown = call->spent.is_unknown || kind == COST_KIND_UNKNOWN;
+    call->spent.input_tokens += usage.input_tokens;
+    call->spent.output_tokens += usage.output_tokens;
+    call->spent.cached_tokens += or_zero(usage.cached_tokens);
+    call->spent.reasoning_tokens += or_zero(usage.reasoning_tokens);
+}
+
+void call_fill_usage(const struct llm_call *call, bool has_answer, Pb__Usage *usage)
+{
+    const struct route_target *target = call_target(call);
+    const struct call_spent *spent    = &call->spent;
+    enum cost_kind kind               = COST_KIND_REPORTED;
+    pb__usage__init(usage);
+    if (!has_answer && !spent->has_any) return;
+    usage->provider = target->provider->name;
+    usage->model    = target->model.ptr;
+    usage->calls    = 1;
+    if (has_answer) {
+        bool is_estimated               = false;
+        const struct llm_usage counters = completed(call, &is_estimated);
+        usage->cost_usd_nanos =
+            catalog_cost(call->pipeline->options.catalog, target, &counters, &kind);
+        if (kind == COST_KIND_REPORTED && is_estimated) kind = COST_KIND_ESTIMATED;
+        usage->input_tokens     = or_zero(counters.input_tokens);
+        usage->output_tokens    = or_zero(counters.output_tokens);
+        usage->cached_tokens    = or_zero(counters.cached_tokens);
+        usage->reasoning_tokens = or_zero(counters.reasoning_tokens);
+    }
+    if (spent->is_unknown) kind = COST_KIND_UNKNOWN;
+    usage->cost_source = source_of(kind);
+    usage->simulated   = kind == COST_KIND_SIMULATED;
+    usage->cost_usd_nanos += spent->cost_usd_nanos;
+    usage->input_tokens += spent->input_tokens;
+    usage->output_tokens += spent->output_tokens;
+    usage->cached_tokens += spent->cached_tokens;
+    usage->reasoning_tokens += spent->reasoning_tokens;
+}

@@ -1,0 +1,227 @@
+/*
+ * Streams of chat.completion.chunk. Beyond what OpenAI sends itself: usage in a chunk that has
+ * choices, tool calls without an index, streams that end without [DONE], and errors inside a stream
+ * in the words of several servers.
+ */
+#include "llm-proxy/providers/compatible.h"
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "llm-proxy/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOOL_CALLS_MAX = 2'048 /* of all choices */ };
+
+struct tool_call {
+    uint32_t choice, index;
+};
+
+struct state {
+    bool has_started, has_finished;
+    struct tool_call *tools; /* that have begun; owned */
+    uint32_t tool_count;
+};
+
+/* --- errors ------------------------------------------------------------------------------------
+ */
+
+static bool says(json error, const char *word)
+{
+    return str_is(wire_text(error, "type"), word) || str_is(wire_text(error, "code"), word);
+}
+
+/* The status is 200 by now, so words must do; some servers put the status into `code`. */
+static enum llm_error_class class_of(json error)
+{
+    static const struct {
+        const char *word;
+        enum llm_error_class class;
+    } words[] = {
+        {"overloaded_error", LLM_ERROR_OVERLOADED},
+        {"overloaded", LLM_ERROR_OVERLOADED},
+        {"rate_limit_exceeded", LLM_ERROR_RATE_LIMITED},
+        {"rate_limit_error", LLM_ERROR_RATE_LIMITED},
+        {"slow_down", LLM_ERROR_RATE_LIMITED},
+        {"invalid_request_error", LLM_ERROR_REQUEST},
+        {"context_length_exceeded", LLM_ERROR_REQUEST},
+        {"authentication_error", LLM_ERROR_KEY},
+        {"invalid_api_key", LLM_ERROR_KEY},
+    };
+    int64_t http = wire_count(error, "code");
+    if (compatible_is_quota(error)) return LLM_ERROR_QUOTA;
+    if (http >= 400 && http <= 599) return llm_error_class_of((uint32_t)http);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (says(error, words[i].word)) return words[i].class;
+    }
+    return LLM_ERROR_SERVER;
+}
+
+static void fail_stream(struct decoder *decoder, json error)
+{
+    bool is_text             = json_is(error, JSON_TEXT);
+    struct llm_error failure = {.class       = class_of(error),
+                                .http_status = 200,
+                                .type        = wire_text(error, "type"),
+                                .code        = wire_text(error, "code"),
+                                .text = is_text ? json_str(error) : wire_text(error, "message")};
+    if (failure.class == LLM_ERROR_REQUEST) failure.http_status = 400;
+    if (failure.text.len == 0) failure.text = str_from("the upstream gave no reason");
+    decoder_fail(decoder, &failure);
+}
+
+/* --- chunks ------------------------------------------------------------------------------------
+ */
+
+static void send_start(struct decoder *decoder, struct state *state, json chunk)
+{
+    int64_t created              = wire_count(chunk, "created");
+    const struct llm_event start = {
+        .kind       = LLM_START,
+        .id         = wire_text(chunk, "id"),
+        .model      = wire_text(chunk, "model"),
+        .created_us = created > 0 && created < INT32_MAX * INT64_C(100) ? created * 1'000'000 : 0};
+    state->has_started = true;
+    decoder_send(decoder, &start);
+}
+
+static void send_piece(struct decoder *decoder, enum llm_event_kind kind, uint32_t choice, str text)
+{
+    const struct llm_event event = {.kind = kind, .choice = choice, .bytes = text};
+    if (text.len > 0) decoder_send(decoder, &event);
+}
+
+static bool has_begun(const struct state *state, struct tool_call call)
+{
+    for (uint32_t i = 0; i < state->tool_count; i++) {
+        const struct tool_call *begun = &state->tools[i];
+        if (begun->choice == call.choice && begun->index == call.index) return true;
+    }
+    return false;
+}
+
+/* Calls of a choice so far. */
+static uint32_t tools_of(const struct state *state, uint32_t choice)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < state->tool_count; i++) count += state->tools[i].choice == choice;
+    return count;
+}
+
+/* Without an index a new id begins a call, and what has none belongs to the last one. */
+static uint32_t index_of(const struct state *state, uint32_t choice, json call)
+{
+    int64_t index  = wire_count(call, "index");
+    uint32_t count = tools_of(state, choice);
+    if (index >= 0 && index < TOOL_CALLS_MAX) return (uint32_t)index;
+    bool is_new = wire_text(call, "id").len > 0 || count == 0;
+    return is_new ? count : count - 1;
+}
+
+static bool begin_tool(struct decoder *decoder, struct tool_call place, json call)
+{
+    struct state *state = decoder_state(decoder);
+    json function       = json_get_text(call, "function");
+    if (state->tool_count == TOOL_CALLS_MAX) {
+        decoder_fail_malformed(decoder, "the upstream's answer has too many tool calls");
+        return false;
+    }
+    state->tools = mem_resize(state->tools, state->tool_count + 1, sizeof *state->tools);
+    state->tools[state->tool_count++] = place;
+    const struct llm_event start      = {.kind   = LLM_TOOL_START,
+                                         .choice = place.choice,
+                                         .part   = place.index + 1,
+                                         .id     = wire_text(call, "id"),
+                                         .name   = wire_text(function, "name")};
+    decoder_send(decoder, &start);
+    return true;
+}
+
+static void send_tool(struct decoder *decoder, uint32_t choice, json call)
+{
+    const struct state *state    = decoder_state(decoder);
+    const struct tool_call place = {.choice = choice, .index = index_of(state, choice, call)};
+    if (!has_begun(state, place) && !begin_tool(decoder, place, call)) return;
+    const struct llm_event args = {.kind   = LLM_TOOL_ARGS,
+                                   .choice = choice,
+                                   .part   = place.index + 1,
+                                   .bytes =
+                                       wire_text(json_get_text(call, "function"), "arguments")};
+    if (args.bytes.len > 0) decoder_send(decoder, &args);
+}
+
+/* What a model thinks has no place in OpenAI's format; servers name it in two ways. */
+static str thought_of(json delta)
+{
+    str thought = wire_text(delta, "reasoning_content");
+    return thought.len > 0 ? thought : wire_text(delta, "reasoning");
+}
+
+static void send_choice(struct decoder *decoder, json value, uint32_t position)
+{
+    int64_t index   = wire_count(value, "index");
+    uint32_t choice = index >= 0 && index < INT32_MAX ? (uint32_t)index : position;
+    json delta      = json_get_text(value, "delta");
+    json calls      = json_get_text(delta, "tool_calls");
+    str reason      = wire_text(value, "finish_reason");
+    send_piece(decoder, LLM_THINKING, choice, thought_of(delta));
+    send_piece(decoder, LLM_TEXT, choice, wire_text(delta, "content"));
+    send_piece(decoder, LLM_REFUSAL, choice, wire_text(delta, "refusal"));
+    for (size_t i = 0; json_is(calls, JSON_ARRAY) && i < json_count(calls); i++) {
+        send_tool(decoder, choice, json_at(calls, i));
+    }
+    if (reason.len == 0) return;
+    const struct llm_event finish = {
+        .kind = LLM_FINISH, .choice = choice, .finish = compatible_finish(reason), .name = reason};
+    ((struct state *)decoder_state(decoder))->has_finished = true;
+    decoder_send(decoder, &finish);
+}
+
+static void on_chunk(struct decoder *decoder, str, json chunk)
+{
+    struct state *state = decoder_state(decoder);
+    json error          = json_get_text(chunk, "error");
+    json choices        = json_get_text(chunk, "choices");
+    if (!json_is(chunk, JSON_OBJECT)) {
+        decoder_fail_malformed(decoder, "an event of the upstream's stream is malformed");
+        return;
+    }
+    if (!json_is(error, JSON_INVALID) && !json_is(error, JSON_NULL)) {
+        fail_stream(decoder, error);
+        return;
+    }
+    if (!state->has_started) send_start(decoder, state, chunk);
+    for (size_t i = 0; json_is(choices, JSON_ARRAY) && i < json_count(choices); i++) {
+        send_choice(decoder, json_at(choices, i), (uint32_t)i);
+    }
+    struct llm_event used = {.kind = LLM_USAGE};
+    if (compatible_usage(json_get_text(chunk, "usage"), &used.usage)) decoder_send(decoder, &used);
+}
+
+static bool on_word(struct decoder *decoder, str data)
+{
+    if (!str_is(data, "[DONE]")) return false;
+    decoder_complete(decoder);
+    return true;
+}
+
+static bool is_whole(struct decoder *decoder)
+{
+    const struct state *state = decoder_state(decoder);
+    return state->has_finished;
+}
+
+static void state_done(void *state)
+{
+    free(((struct state *)state)->tools);
+}
+
+const struct decoder_kind compatible_stream = {
+    .protocol   = PROTOCOL_OPENAI,
+    .state_size = sizeof(struct state),
+    .event      = on_chunk,
+    .word       = on_word,
+    .is_whole   = is_whole,
+    .done       = state_done,
+};
