@@ -123,6 +123,7 @@ static const struct rpc_contract_method llm_methods[] = {
     {"Resume",     RPC_FAST, true,  EDGE},
     {"Cancel",     RPC_FAST, true,  EDGE},
     {"ListModels", RPC_FAST, true,  EDGE},
+    {"ListProviders", RPC_FAST, true, EDGE},
     {},
 };
 

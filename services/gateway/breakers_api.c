@@ -13,15 +13,6 @@ static void ask(struct api_call *call, const char *method, const void *message, 
 /* --- views -------------------------------------------------------------------------------------
  */
 
-static const char *state_name(Pb__BreakerState state)
-{
-    switch (state) {
-    case PB__BREAKER_STATE__BREAKER_STATE_OPEN: return "open";
-    case PB__BREAKER_STATE__BREAKER_STATE_HALF_OPEN: return "half_open";
-    default: return "closed";
-    }
-}
-
 static void put_settings(struct json_writer *w, const Pb__BreakerView *breaker)
 {
     json_member(w, "settings");
@@ -37,7 +28,7 @@ static void put_breaker(struct json_writer *w, const Pb__BreakerView *breaker)
 {
     json_begin_object(w);
     json_put_text(w, "name", str_from(breaker->name));
-    json_put_text(w, "state", str_from(state_name(breaker->state)));
+    json_put_text(w, "state", str_from(view_breaker_state(breaker->state)));
     json_put_bool(w, "forced", breaker->forced);
     if (breaker->since_us > 0) json_put_time(w, "since", breaker->since_us);
     if (breaker->until_us > 0) json_put_time(w, "until", breaker->until_us);

@@ -237,6 +237,7 @@ static status add_route(struct contract *contract, str path, enum method method,
     route->roles         = text_of(contract, operation, "x-tutti-role", "");
     route->is_public     = str_is(str_from(route->roles), "none");
     route->is_later      = json_is_truthy(json_get_text(operation, "x-tutti-later"));
+    route->has_rest      = json_is_truthy(json_get_text(operation, "x-tutti-rest"));
     route->body_size_max = read_size(str_from(text_of(contract, operation, "x-tutti-body", "0")));
     int64_t wait_us      = 0;
     (void)duration_parse(str_from(text_of(contract, operation, "x-tutti-wait", "0s")), &wait_us);
@@ -347,9 +348,11 @@ static uint32_t split_request(str path, str segments[static CONTRACT_SEGMENTS_MA
  * /v1/workflows/validate wins over /v1/workflows/{name}. */
 static uint32_t fit(const struct route *route, const str *segments, uint32_t count)
 {
-    if (route->segment_count != count) return 0;
+    bool is_as_long =
+        route->has_rest ? count >= route->segment_count : count == route->segment_count;
+    if (!is_as_long) return 0;
     uint32_t score = 1;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < route->segment_count; i++) {
         if (is_param(route->segments[i])) {
             if (segments[i].len == 0) return 0;
         } else {
@@ -375,10 +378,12 @@ struct route_match contract_match(const struct contract *contract, enum method m
         match.allowed |= 1U << route->method;
         if (route->method == method) match.route = route;
     }
-    for (uint32_t i = 0; match.route && i < count; i++) {
+    for (uint32_t i = 0; match.route && i < match.route->segment_count; i++) {
         if (!is_param(match.route->segments[i])) continue;
         ASSERT(match.param_count < CONTRACT_PARAMS_MAX);
-        match.params[match.param_count++] = segments[i];
+        bool is_rest = match.route->has_rest && i + 1 == match.route->segment_count;
+        size_t from  = (size_t)(segments[i].ptr - path.ptr);
+        match.params[match.param_count++] = is_rest ? str_slice(path, from, path.len) : segments[i];
     }
     return match;
 }

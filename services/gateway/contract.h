@@ -44,6 +44,7 @@ struct route {
     const char *roles; /* letters; "none": no key needed */
     bool is_public;    /* roles "none" */
     bool is_later;     /* answers 501 */
+    bool has_rest;     /* its last parameter is all that follows, slashes too */
     enum media media;
     bool body_required;
     size_t body_size_max;             /* bytes; 0: no body */

@@ -464,3 +464,12 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     view_queue_settings(w, queue);
     json_end_object(w);
 }
+
+const char *view_breaker_state(Pb__BreakerState state)
+{
+    switch (state) {
+    case PB__BREAKER_STATE__BREAKER_STATE_OPEN: return "open";
+    case PB__BREAKER_STATE__BREAKER_STATE_HALF_OPEN: return "half_open";
+    default: return "closed";
+    }
+}

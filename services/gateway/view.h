@@ -5,6 +5,7 @@
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
 #include "base/buf.h"
+#include "breaker.pb-c.h"
 #include "dead_letter.pb-c.h"
 #include "run.pb-c.h"
 #include "system.pb-c.h"
@@ -36,6 +37,9 @@ bool view_rate_read(json rate, uint32_t *ret_count, int64_t *ret_period_us);
 /** The members of a queue that operators set; the object is open. */
 void view_queue_settings(struct json_writer *w, const Pb__QueueView *queue);
 void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_us);
+
+/** "open", "half_open" or "closed"; static. */
+const char *view_breaker_state(Pb__BreakerState state);
 
 /** "running", ...; the reverse is false for a word that is no status. */
 const char *run_status_name(Pb__RunStatus run_status);

@@ -114,12 +114,20 @@ static int64_t duration_member(struct reader *reader, const struct place *place,
 static void read_key(struct reader *reader, const struct place *place, json value,
                      struct provider *provider)
 {
-    if (provider->key_count == PROVIDER_KEYS_MAX) return;
+    static const char *const members[] = {"secret", "weight"};
+    if (provider->key_count == PROVIDER_KEYS_MAX) {
+        found(reader, place, "keys", "", "over %d keys", PROVIDER_KEYS_MAX);
+        return;
+    }
     struct provider_key *key = &provider->keys[provider->key_count];
     struct error error       = {};
     json name                = json_get_text(value, "secret");
+    /* The reference alone: the other members are ours. */
+    CLEANUP(json_unrefp) json reference = json_object_new(1);
+    check_members(reader, place, value, members, ARRAY_LEN(members));
+    if (json_is(name, JSON_TEXT)) json_object_put(&reference, str_from("secret"), json_ref(name));
     status code =
-        config_secret_read(reader->config, value, reader->catalog->arena, &key->value, &error);
+        config_secret_read(reader->config, reference, reader->catalog->arena, &key->value, &error);
     if (code != STATUS_OK) {
         found(reader, place, "keys", "{ secret: NAME }", "%s", error.text);
         return;

@@ -1,4 +1,5 @@
 #include "llm-proxy/llm_service.h"
+#include "llm-proxy/llm_models.h"
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -240,29 +241,17 @@ static status handle_cancel(struct rpc_call *call, struct error *reterr)
     return carry(call, on_cancel, reterr);
 }
 
-static status handle_list(struct rpc_call *call, struct error *reterr)
+const struct catalog *llm_service_catalog(const struct llm_service *service)
 {
-    struct llm_service *service   = call->context;
-    const struct catalog *catalog = service->calls.catalog; /* immutable: any thread */
-    Pb__LlmModels *models         = call->response;
-    Pb__LlmModel *items = arena_alloc(call->arena, (catalog->route_count + 1) * sizeof *items);
-    Pb__LlmModel **list = arena_alloc(call->arena, (catalog->route_count + 1) * sizeof *list);
-    if (!items || !list) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many models");
-    for (uint32_t i = 0; i < catalog->route_count; i++) {
-        pb__llm_model__init(&items[i]);
-        items[i].id        = catalog->routes[i].name.ptr;
-        items[i].provider  = catalog->routes[i].targets[0].provider->name;
-        items[i].simulated = catalog->routes[i].is_simulated;
-        list[i]            = &items[i];
-    }
-    models->models   = list;
-    models->n_models = catalog->route_count;
-    rpc_reply(call, STATUS_OK, NULL);
-    return STATUS_OK;
+    return service->calls.catalog;
 }
 
 const struct rpc_method llm_service_methods[] = {
-    {.name = "Open", .handle = handle_open},       {.name = "Pull", .handle = handle_pull},
-    {.name = "Resume", .handle = handle_resume},   {.name = "Cancel", .handle = handle_cancel},
-    {.name = "ListModels", .handle = handle_list}, {},
+    {.name = "Open", .handle = handle_open},
+    {.name = "Pull", .handle = handle_pull},
+    {.name = "Resume", .handle = handle_resume},
+    {.name = "Cancel", .handle = handle_cancel},
+    {.name = "ListModels", .handle = llm_models_handle},
+    {.name = "ListProviders", .handle = llm_providers_handle},
+    {},
 };

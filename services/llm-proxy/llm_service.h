@@ -26,6 +26,9 @@ void llm_service_drain(struct llm_service *service);
 /** Calls under way. On the loop. */
 size_t llm_service_busy(const struct llm_service *service);
 
+/** What is configured now. Any thread. */
+const struct catalog *llm_service_catalog(const struct llm_service *service);
+
 extern const struct rpc_method llm_service_methods[]; /* their context is a struct llm_service */
 
 #endif
