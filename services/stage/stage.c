@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/tables/subscriptions.h"
 #include "store/fault.h"
 #include "workflow.pb-c.h"
 
@@ -19,6 +20,7 @@ struct stage {
     struct engine_clock clock;
     int64_t now_us, mono_us;
     struct definitions *definitions;
+    struct subscriptions *subscriptions;
     struct partition *partitions[STAGE_PARTITIONS_MAX];
     struct engine *engines[STAGE_PARTITIONS_MAX]; /* NULL: crashed */
     uint64_t restarts;
@@ -69,6 +71,7 @@ static status open_engine(struct stage *stage, uint16_t index, struct error *ret
         .partition     = stage->partitions[index],
         .clock         = &stage->clock,
         .definitions   = stage->definitions,
+        .subscriptions = stage->subscriptions,
         .system_store  = stage->partitions[0]->store,
         .listener      = {.context = stage},
         .limits        = stage->options.limits,
@@ -87,7 +90,9 @@ static status open_engine(struct stage *stage, uint16_t index, struct error *ret
 
 static status open_all(struct stage *stage, struct error *reterr)
 {
-    stage->definitions = definitions_new();
+    stage->definitions   = definitions_new();
+    stage->subscriptions = subscriptions_new();
+    TRY(subscriptions_load(stage->subscriptions, stage->partitions[0]->store, reterr));
     for (uint16_t i = 0; i < stage->options.partitions; i++) TRY(open_engine(stage, i, reterr));
     return STATUS_OK;
 }
@@ -117,6 +122,7 @@ void stage_crash(struct stage *stage)
     for (uint16_t i = 0; i < stage->options.partitions; i++) engine_abandon(stage->engines[i]);
     for (uint16_t i = 0; i < stage->options.partitions; i++) engine_stop(TAKE(stage->engines[i]));
     definitions_free(TAKE(stage->definitions));
+    subscriptions_free(TAKE(stage->subscriptions));
     stage->has_failed = false;
 }
 

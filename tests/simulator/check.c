@@ -186,6 +186,7 @@ static status check_run(struct inspection *look, const char *id, const Pb__RunVi
     struct definitions *definitions     = stage_definitions(sim->stage);
     CLEANUP(story_done)
     struct story story           = story_begin(sim, look->census, plan_of(sim, id));
+    story.is_final               = look->is_final;
     story.is_told                = look->is_final || look->sim->trace;
     const struct run_visit visit = {.visit = story_event, .context = &story};
     bytes digest                 = {row->digest.data, row->digest.len};
@@ -261,8 +262,9 @@ static status check_count(struct inspection *look, enum table table, size_t want
 static status check_left_over(struct inspection *look, struct error *reterr)
 {
     static const enum table over[] = {
-        TABLE_OUTBOX,       TABLE_WATCHERS,    TABLE_LISTENERS, TABLE_LISTENER_KEYS,
-        TABLE_SLOT_WAITERS, TABLE_BUDGET_ASKS, TABLE_DELETIONS, TABLE_CALL_CACHE_CALLERS};
+        TABLE_OUTBOX,        TABLE_WATCHERS,           TABLE_LISTENERS,
+        TABLE_LISTENER_KEYS, TABLE_SLOT_WAITERS,       TABLE_BUDGET_ASKS,
+        TABLE_DELETIONS,     TABLE_CALL_CACHE_CALLERS, TABLE_DELIVERIES};
     static const enum table runs[] = {TABLE_RUNS,     TABLE_RUN_INDEX,   TABLE_SNAPSHOTS,
                                       TABLE_PAYLOADS, TABLE_APPROVALS,   TABLE_CLIENT_IDS,
                                       TABLE_JOBS,     TABLE_DEAD_LETTERS};
@@ -321,6 +323,31 @@ static void on_fault(const char *text, void *context)
     sim_fail(context, "the proof of backups: %s", text);
 }
 
+/* Each lane of webhooks has a job. */
+struct lanes {
+    struct inspection *look;
+    uint8_t last[2 * ID_BYTES];
+};
+
+static status see_delivery(bytes key, bytes, struct error *, void *context)
+{
+    struct lanes *lanes = context;
+    ASSERT(key.len > sizeof lanes->last);
+    if (memcmp(lanes->last, key.ptr, sizeof lanes->last) == 0) return STATUS_OK;
+    memcpy(lanes->last, key.ptr, sizeof lanes->last);
+    lanes->look->jobs++;
+    return STATUS_OK;
+}
+
+static status count_lanes(struct inspection *look, struct error *reterr)
+{
+    struct page page       = {};
+    const struct scan scan = {};
+    struct lanes lanes     = {.look = look};
+    return txn_page(look->txn, TABLE_DELIVERIES, &scan, PAGE_ROWS, &page, see_delivery, &lanes,
+                    reterr);
+}
+
 static status check_partition(struct inspection *look, struct error *reterr)
 {
     /* What `tutti backup verify` would say, by code of its own. */
@@ -333,6 +360,7 @@ static status check_partition(struct inspection *look, struct error *reterr)
     TRY(each(look, TABLE_RUNS, see_run, reterr));
     sim_redrive_rate(look->sim, look->partition, look->census->redrives_us,
                      look->census->redrive_count);
+    TRY(count_lanes(look, reterr));
     TRY(check_count(look, TABLE_RUN_HEADS, look->open, reterr));
     TRY(check_count(look, TABLE_JOBS, look->jobs, reterr));
     TRY(check_count(look, TABLE_READY, look->jobs, reterr));
@@ -441,6 +469,7 @@ void check_all(struct sim *sim, bool is_final)
         check_runs(sim, census);
         check_tallies(sim, census);
         sim_schedule_check(sim);
+        sim_webhooks_check(sim);
         sim_limits_look(sim, true);
         sim_budgets_check(sim, true);
     }

@@ -46,6 +46,8 @@ struct story {
     int64_t given_up_us, tasks_left; /* when, and the tasks that were open then */
     uint32_t undone[UNDOS_MAX];
     size_t undone_count;
+    bool is_final;
+    uint64_t heard[RECEIVERS_MAX]; /* when the last of its events came to each of them */
 };
 
 struct story story_begin(struct sim *sim, struct census *census, const struct plan *plan);

@@ -152,6 +152,7 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_SCHEDULE:
     case OP_UNSCHEDULE: call = sim_schedule_make(sim, op); break;
     case OP_RAISE: call = sim_budgets_make(op); break;
+    case OP_UNSUBSCRIBE: call = sim_webhooks_make(op); break;
     case OP_OPEN_BREAKER:
     case OP_RESET_BREAKER: call = sim_redrive_make(sim, op); break;
     default: call = make_stop(op); break;
@@ -197,7 +198,8 @@ static bool is_settled(const struct sim *sim, const struct op *op, const struct 
 {
     if (command->code == STATUS_OK) return true;
     if (command->code == STATUS_NOT_FOUND) {
-        return op->kind == OP_UNSCHEDULE || run_may_be_gone(sim, op->run.text);
+        bool is_of_one = op->kind == OP_UNSCHEDULE || op->kind == OP_UNSUBSCRIBE;
+        return is_of_one || run_may_be_gone(sim, op->run.text);
     }
     if (command->code == STATUS_ALREADY_EXISTS) return op->kind == OP_SCHEDULE;
     if (command->code != STATUS_FAILED_PRECONDITION || !command->error.code) return false;

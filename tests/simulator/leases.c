@@ -66,6 +66,11 @@ static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *
     int64_t n       = 0;
     note->partition = partition;
     note->is_model  = strcmp(job->function, "llm.chat") == 0;
+    if (sim_is_webhook(job)) {
+        sim->limits.starved_since_us = 0;
+        sim_webhooks_leased(sim, job);
+        return;
+    }
     if (!sim_job_arguments(sim, job, &site, &n)) return; /* take_job() says so */
     sim->limits.starved_since_us = 0;
     sim_limits_leased(sim, note, job->function, site, n);
@@ -120,6 +125,7 @@ void workers_reported(struct sim *sim, const struct command *command)
         note->is_over = true;
         sim_budgets_charge(sim, note, request->reports[i]);
         sim_redrive_reported(sim, request->reports[i]);
+        sim_webhooks_reported(sim, request->reports[i]);
     }
 }
 

@@ -161,10 +161,12 @@ static struct node *draw_again(struct drawing *drawing, struct place place)
     return node;
 }
 
-static struct node *draw_wait(struct drawing *drawing)
+/* Long ones only where they happen once: a loop in a loop would take hours. */
+static struct node *draw_wait(struct drawing *drawing, struct place place)
 {
     struct node *node = node_new(drawing, NODE_WAIT);
-    node->a           = 1 + (int64_t)draw(drawing, draw(drawing, 4) == 0 ? 60 : 4);
+    bool is_long      = draw(drawing, 4) == 0 && !place.is_repeated;
+    node->a           = 1 + (int64_t)draw(drawing, is_long ? 60 : 4);
     return node;
 }
 
@@ -242,7 +244,8 @@ static void draw_late(struct drawing *drawing, struct node *root)
     drawing->programs->sites[node->site].rounds =
         1 + (uint32_t)draw(drawing, drawing->wishes->rounds_max);
     root->children[root->child_count++] = node;
-    if (draw(drawing, 2) == 0) root->children[root->child_count++] = draw_wait(drawing);
+    if (draw(drawing, 2) == 0)
+        root->children[root->child_count++] = draw_wait(drawing, (struct place){});
     if (draw(drawing, 2) == 0) {
         root->children[root->child_count++] = draw_call(drawing, SITE_OK, false);
     }
@@ -255,14 +258,14 @@ static struct node *draw_leaf(struct drawing *drawing, struct place place)
     case 0:
     case 1: return draw_set(drawing);
     case 2:
-    case 3: return draw_wait(drawing);
+    case 3: return draw_wait(drawing, place);
     case 4:
         if (!place.is_repeated) return draw_listen(drawing, false);
         return draw_set(drawing);
     case 5: return draw_listen(drawing, true);
     case 6:
         if (!place.is_parallel) return node_new(drawing, NODE_EMIT);
-        return draw_wait(drawing);
+        return draw_wait(drawing, place);
     case 7: return draw_child(drawing, place);
     case 8: {
         struct node *node = node_new(drawing, NODE_TIMEOUT);

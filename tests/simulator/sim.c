@@ -26,7 +26,7 @@ enum {
 
 #define WALL_START_US    INT64_C(1'795'341'600'000'000) /* 2026-11-22T10:00:00Z */
 #define WALL_MIDNIGHT_US (WALL_START_US + 14 * 3'600 * SECOND)
-#define SUN_US           (7'200 * SECOND) /* so long calm, and still not done: stuck */
+#define SUN_US           (10'000 * SECOND) /* so long calm, and still not done: stuck */
 
 /* --- for its parts ------------------------------------------------------------------------------
  */
@@ -258,6 +258,7 @@ static bool is_over(struct sim *sim)
         struct page deletions               = {};
         struct page runs                    = {};
         struct page letters                 = {};
+        struct page deliveries              = {};
         struct error error                  = {};
         status read = txn_begin_read(stage_store(sim->stage, i), &txn, &error);
         if (read == STATUS_OK) {
@@ -269,6 +270,10 @@ static bool is_over(struct sim *sim)
         if (read == STATUS_OK) {
             read =
                 txn_page(txn, TABLE_DELETIONS, &scan, 1, &deletions, see_anything, &ends, &error);
+        }
+        if (read == STATUS_OK) {
+            read =
+                txn_page(txn, TABLE_DELIVERIES, &scan, 1, &deliveries, see_anything, &ends, &error);
         }
         if (read == STATUS_OK && sim->redrive.is_there) {
             read = txn_page(txn, TABLE_DEAD_LETTERS, &scan, 10'000, &letters, see_letter, &ends,
@@ -369,6 +374,7 @@ static void draw_rules(struct sim *sim)
     sim_limits_draw(sim);
     sim_budgets_draw(sim);
     sim_redrive_draw(sim);
+    sim_webhooks_draw(sim);
     if (sim_draw(sim, 10) == 0) {
         sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
         sim->has_deletions     = true;
@@ -410,7 +416,7 @@ static bool set_up(struct sim *sim)
         if (!put_program(sim, i)) return false;
     }
     return sim_limits_set_up(sim) && sim_budgets_set_up(sim) && sim_redrive_set_up(sim) &&
-           sim_schedule_set_up(sim);
+           sim_webhooks_set_up(sim) && sim_schedule_set_up(sim);
 }
 
 bool sim_play(struct sim *sim, const struct sim_options *options)
@@ -429,6 +435,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     clients_begin(sim);
     sim_schedule_begin(sim);
     sim_redrive_begin(sim);
+    sim_webhooks_begin(sim);
     workers_begin(sim);
     if (sim->weather.crash_us > 0) {
         sim_at(sim, (int64_t)sim_draw(sim, 2 * (uint64_t)sim->weather.crash_us), doom, NULL);
@@ -450,6 +457,7 @@ void sim_done(struct sim *sim)
     map_free(sim->leases);
     sim_limits_done(sim);
     sim_redrive_done(sim);
+    sim_webhooks_done(sim);
     json_unref(sim->breakers.targets);
     free(sim->heap);
     arena_free(sim->arena);

@@ -35,6 +35,7 @@ enum {
 
     LIMITS_OF_JOB_MAX = 4,
     BUDGETS_MAX_SIM   = 3,
+    RECEIVERS_MAX     = 2,
 };
 
 #define MS     INT64_C(1'000)
@@ -42,6 +43,7 @@ enum {
 
 struct sim;
 struct sim_limit;
+struct sim_notice;
 struct message;
 
 /** Something that happens at a time. */
@@ -90,7 +92,8 @@ enum op_kind {
     OP_DELETE,
     OP_SCHEDULE,
     OP_UNSCHEDULE,
-    OP_RAISE, /* a budget */
+    OP_RAISE,       /* a budget */
+    OP_UNSUBSCRIBE, /* a receiver of webhooks */
     OP_OPEN_BREAKER,
     OP_RESET_BREAKER,
 };
@@ -107,6 +110,7 @@ struct op {
     bool is_done;
     unsigned tries;
     struct id event; /* what a signal was acknowledged with */
+    struct sim_receiver *receiver;
     struct sim_budget *budget;
     uint64_t revision; /* of it, that is to be changed */
 };
@@ -132,7 +136,14 @@ struct task_in_hand {
     int64_t n;
     bool beats;
     bool is_over; /* reported and answered */
-    enum { ENDS_COMPLETED, ENDS_TRANSIENT, ENDS_PERMANENT, ENDS_UNSURE, ENDS_RELEASED } ending;
+    enum {
+        ENDS_COMPLETED,
+        ENDS_TRANSIENT,
+        ENDS_PERMANENT,
+        ENDS_UNSURE,
+        ENDS_GONE,
+        ENDS_RELEASED
+    } ending;
     const char *error; /* type of the error; NULL: that of the place */
     unsigned reports;
     const char *output; /* NULL: that of the place */
@@ -209,6 +220,25 @@ struct sim_redrive {
     struct map *jobs;  /* job id -> struct late_job */
 };
 
+/** Somebody who is told of what happens to runs. */
+struct sim_receiver {
+    char id[ID_LEN + 1]; /* of the subscription */
+    char url[24];
+    bool wants_tasks, is_of_one /* workflow only */;
+    bool leaves, goes; /* it is unsubscribed; it answers some day that it wants no more */
+    bool is_off;       /* one or the other has begun */
+};
+
+/** Webhooks of this seed. */
+struct sim_webhooks {
+    struct sim_receiver items[RECEIVERS_MAX];
+    size_t count;
+    struct map *notices; /* receiver, event and type -> struct sim_notice */
+    struct map *jobs;    /* job id -> struct sim_notice */
+    struct sim_notice *all;
+    uint64_t received;
+};
+
 /** A caller's schedule, of a workflow of its own. */
 struct sim_schedule {
     bool is_there;   /* in this seed */
@@ -253,6 +283,7 @@ struct sim {
     struct sim_limits limits;
     struct sim_budgets budgets;
     struct sim_redrive redrive;
+    struct sim_webhooks webhooks;
 
     struct tally least[SITES_MAX], most[SITES_MAX];
     uint64_t seen_keys[SITES_MAX];
@@ -434,6 +465,32 @@ bool sim_redrive_is_due(const struct sim *sim, const struct plan *plan, const ch
 
 /** When it redrove in a partition, in any order. */
 void sim_redrive_rate(struct sim *sim, uint16_t partition, int64_t *times_us, size_t count);
+
+/* --- sim_webhooks.c */
+
+/** Before the stage is there; when it is: subscribes. Then what clients do. */
+void sim_webhooks_draw(struct sim *sim);
+bool sim_webhooks_set_up(struct sim *sim);
+void sim_webhooks_done(struct sim *sim);
+void sim_webhooks_begin(struct sim *sim);
+struct stage_call *sim_webhooks_make(const struct op *op);
+
+/** Says whether a job is a delivery. */
+bool sim_is_webhook(const Pb__LeasedJob *job);
+
+/** In the step that leased, or took a report: the books. */
+void sim_webhooks_leased(struct sim *sim, const Pb__LeasedJob *job);
+void sim_webhooks_reported(struct sim *sim, const Pb__JobReport *report);
+
+/** A receiver hears of it, and how that ends. */
+void sim_webhooks_receive(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job);
+
+/** At the end, of each event of a run in their order: whom it concerns has been told; `heard`, one
+ * for each of them, is when the last was. Then: nobody
+ * was told of anything else. */
+void sim_webhooks_expect(struct sim *sim, uint64_t *heard, const struct run *run,
+                         const struct event *event);
+void sim_webhooks_check(struct sim *sim);
 
 /* --- check.c */
 

@@ -199,6 +199,7 @@ void story_event(const struct run *run, const struct event *event, void *context
                   event->id.text, event->attempt);
     }
     sequence_checked(story, run, event);
+    if (story->is_final) sim_webhooks_expect(story->sim, story->heard, run, event);
     switch (event->kind) {
     case EVENT_RUN_COMPLETED:
     case EVENT_RUN_FAULTED:

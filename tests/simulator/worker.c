@@ -62,9 +62,10 @@ static json value_of(const struct task_in_hand *task)
         (void)snprintf(text, sizeof text, "{\"type\":\"%s\",\"status\":503}", task->error);
     } else {
         bool is_permanent = task->ending == ENDS_PERMANENT;
+        int number        = is_permanent ? 422 : 503;
+        if (task->ending == ENDS_GONE) number = 410;
         (void)snprintf(text, sizeof text, "{\"type\":\"https://sim.test/%s/%u\",\"status\":%d}",
-                       is_permanent ? "permanent" : "transient", task->site,
-                       is_permanent ? 422 : 503);
+                       is_permanent ? "permanent" : "transient", task->site, number);
     }
     return parse(text);
 }
@@ -212,11 +213,20 @@ static struct task_in_hand *task_new(struct sim *sim)
     return task;
 }
 
+static void do_job(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job)
+{
+    see_key(sim, job, task->site, task->n);
+    choose_ending(sim, task);
+    if (sim->programs.sites[task->site].kind == SITE_TURN) sim_agents_answer(sim, task, job);
+    sim_budgets_bill(sim, task, job);
+}
+
 static void take_job(struct sim *sim, struct sim_worker *worker, uint16_t partition,
                      const Pb__LeasedJob *job)
 {
     struct task_in_hand *task = task_new(sim);
-    if (!sim_job_arguments(sim, job, &task->site, &task->n)) {
+    bool is_webhook           = sim_is_webhook(job);
+    if (!is_webhook && !sim_job_arguments(sim, job, &task->site, &task->n)) {
         sim_fail(sim, "job %s has another input than it was given", job->id);
         return;
     }
@@ -230,10 +240,11 @@ static void take_job(struct sim *sim, struct sim_worker *worker, uint16_t partit
     memcpy(task->token, job->lease_token.data, task->token_len);
     sim_trace(sim, "%s has %s, place %u, attempt %u: %s", worker->name, job->id, task->site,
               task->attempt, job->idempotency_key);
-    see_key(sim, job, task->site, task->n);
-    choose_ending(sim, task);
-    if (sim->programs.sites[task->site].kind == SITE_TURN) sim_agents_answer(sim, task, job);
-    sim_budgets_bill(sim, task, job);
+    if (is_webhook) {
+        sim_webhooks_receive(sim, task, job);
+    } else {
+        do_job(sim, task, job);
+    }
     int64_t takes_us = (int64_t)sim_draw(sim, 500) * MS;
     if (sim_chance(sim, sim->weather.slow)) takes_us = (int64_t)sim_draw(sim, 3 * LEASE_MS) * MS;
     sim_at(sim, takes_us, report, task);
@@ -272,13 +283,14 @@ static struct stage_call *make_poll(struct sim *sim, void *subject)
     struct stage_call *call    = stage_call_new(COMMAND_LEASE, 0);
     Pb__LeaseJobs *request     = stage_call_alloc(call, sizeof *request);
     Pb__LeasedJobs *response   = stage_call_alloc(call, sizeof *response);
-    const char **queues        = stage_call_alloc(call, 2 * sizeof *queues);
+    const char **queues        = stage_call_alloc(call, 3 * sizeof *queues);
     *request                   = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
     *response                  = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
     queues[0]                  = "default";
     request->queues            = queues;
     queues[1]                  = "llm";
-    request->n_queues          = 2;
+    queues[2]                  = "tools.webhooks";
+    request->n_queues          = sim->webhooks.count > 0 ? 3 : 2;
     request->worker            = poll->worker->name;
     request->kind              = "external";
     request->count_max         = 1 + (uint32_t)sim_draw(sim, 3);
