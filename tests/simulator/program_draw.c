@@ -244,8 +244,9 @@ static void draw_late(struct drawing *drawing, struct node *root)
     drawing->programs->sites[node->site].rounds =
         1 + (uint32_t)draw(drawing, drawing->wishes->rounds_max);
     root->children[root->child_count++] = node;
-    if (draw(drawing, 2) == 0)
+    if (draw(drawing, 2) == 0) {
         root->children[root->child_count++] = draw_wait(drawing, (struct place){});
+    }
     if (draw(drawing, 2) == 0) {
         root->children[root->child_count++] = draw_call(drawing, SITE_OK, false);
     }
