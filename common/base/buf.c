@@ -62,6 +62,13 @@ void buf_consume(struct buf *buf, size_t size)
 
 bool buf_put(struct buf *buf, const void *data, size_t size)
 {
+    /* Nearly always: rows and answers are put together of many small pieces. */
+    if (size < buf->capacity - buf->len && !buf->is_full) {
+        if (size > 0) memcpy(buf->ptr + buf->len, data, size);
+        buf->len += size;
+        buf->ptr[buf->len] = '\0';
+        return true;
+    }
     char *end = buf_reserve(buf, size);
     if (!end) return false;
     if (size > 0) memcpy(end, data, size);
@@ -86,19 +93,32 @@ bool buf_put_byte(struct buf *buf, char byte)
 
 bool buf_printf(struct buf *buf, const char *format, ...)
 {
+    /* Once if there is room already, else a second time. */
+    size_t room = buf->ptr && !buf->is_full ? buf->capacity - buf->len : 0;
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room > 0 ? buf->ptr + buf->len : NULL, room, format, args);
     va_end(args);
     ASSERT(len >= 0);
-
-    char *end = buf_reserve(buf, (size_t)len);
-    if (!end) return false;
-    va_start(args, format);
-    (void)vsnprintf(end, (size_t)len + 1, format, args);
-    va_end(args);
+    if ((size_t)len >= room) {
+        if (room > 0) buf->ptr[buf->len] = '\0';
+        char *end = buf_reserve(buf, (size_t)len);
+        if (!end) return false;
+        va_start(args, format);
+        (void)vsnprintf(end, (size_t)len + 1, format, args);
+        va_end(args);
+    }
     buf_commit(buf, (size_t)len);
     return true;
+}
+
+bool buf_put_number(struct buf *buf, uint64_t value)
+{
+    char digits[20]; /* of the largest one */
+    size_t at = sizeof digits;
+    do digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return buf_put(buf, digits + at, sizeof digits - at);
 }
 
 bool buf_put_u16(struct buf *buf, uint16_t value)

@@ -41,6 +41,7 @@ bool buf_put_str(struct buf *buf, str text);
 bool buf_put_text(struct buf *buf, const char *text);
 bool buf_put_byte(struct buf *buf, char byte);
 PRINTF_LIKE(2, 3) bool buf_printf(struct buf *buf, const char *format, ...);
+bool buf_put_number(struct buf *buf, uint64_t value); /* in decimal digits */
 
 /** Big-endian integers, for keys and frames. */
 bool buf_put_u16(struct buf *buf, uint16_t value);

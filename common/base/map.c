@@ -8,7 +8,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 enum { SLOTS_MIN = 8, COUNT_LIMIT = 1 << 30 };
@@ -23,7 +25,12 @@ struct entry {
     uint64_t hash;
 };
 
+struct sip_key {
+    uint64_t k0, k1;
+};
+
 struct map {
+    struct sip_key key;
     struct entry *entries;
     uint32_t *slots;   /* indexes of `entries` */
     size_t slot_count; /* a power of two, or 0 before the first put */
@@ -38,12 +45,12 @@ struct sip {
     uint64_t v0, v1, v2, v3;
 };
 
-static uint64_t rotate(uint64_t x, unsigned bits)
+static inline uint64_t rotate(uint64_t x, unsigned bits)
 {
     return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(struct sip *s)
+static inline void sip_round(struct sip *s)
 {
     s->v0 += s->v1;
     s->v1 = rotate(s->v1, 13) ^ s->v0;
@@ -57,35 +64,37 @@ static void sip_round(struct sip *s)
     s->v2 = rotate(s->v2, 32);
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline void sip_word(struct sip *s, uint64_t word)
 {
     s->v3 ^= word;
     sip_round(s);
     s->v0 ^= word;
 }
 
-static uint64_t little_endian(const uint8_t *raw, size_t size)
+static inline uint64_t word_at(const uint8_t *raw)
 {
-    uint64_t word = 0;
-    for (size_t i = 0; i < size; i++) word |= (uint64_t)raw[i] << (8 * i);
-    return word;
+    uint64_t word;
+    memcpy(&word, raw, sizeof word);
+    return le64toh(word);
 }
 
-uint64_t hash_bytes(const void *data, size_t size)
+/* The kernel hands every process 16 random bytes: a key without a global (getauxval(3)). */
+static struct sip_key key_of_process(void)
 {
-    /* The kernel hands every process 16 random bytes: a key without a global (getauxval(3)). */
     const uint8_t *random = (const uint8_t *)getauxval(AT_RANDOM);
     ASSERT(random != NULL);
-    uint64_t k0  = little_endian(random, 8);
-    uint64_t k1  = little_endian(random + 8, 8);
-    struct sip s = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
-                    k1 ^ 0x7465646279746573u};
+    return (struct sip_key){word_at(random), word_at(random + 8)};
+}
 
-    const uint8_t *raw = data;
-    size_t whole       = size - size % 8;
-    for (size_t i = 0; i < whole; i += 8) sip_word(&s, little_endian(raw + i, 8));
+static uint64_t hash_under(const struct sip_key *key, const uint8_t *raw, size_t size)
+{
+    struct sip s = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
+                    key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};
+
+    size_t whole = size - size % 8;
+    for (size_t i = 0; i < whole; i += 8) sip_word(&s, word_at(raw + i));
     uint64_t last = (uint64_t)(size & 0xFF) << 56;
-    if (size > whole) last |= little_endian(raw + whole, size - whole);
+    for (size_t i = whole; i < size; i++) last |= (uint64_t)raw[i] << (8 * (i - whole));
     sip_word(&s, last);
 
     s.v2 ^= 0xFF;
@@ -93,11 +102,18 @@ uint64_t hash_bytes(const void *data, size_t size)
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
+uint64_t hash_bytes(const void *data, size_t size)
+{
+    const struct sip_key key = key_of_process();
+    return hash_under(&key, data, size);
+}
+
 /* --- the map ---------------------------------------------------------------------------------- */
 
 struct map *map_new(size_t count_max)
 {
     struct map *map = mem_new(1, sizeof *map);
+    map->key        = key_of_process();
     map->count_max  = count_max < COUNT_LIMIT ? count_max : COUNT_LIMIT;
     return map;
 }
@@ -120,6 +136,11 @@ void map_freep(struct map **map)
 size_t map_count(const struct map *map)
 {
     return map->count;
+}
+
+static uint64_t hash_of(const struct map *map, str key)
+{
+    return hash_under(&map->key, (const uint8_t *)key.ptr, key.len);
 }
 
 /* Returns the slot of `key`, or slot_count if it is not there. */
@@ -164,14 +185,15 @@ static void rebuild(struct map *map)
 
 void *map_get(const struct map *map, str key)
 {
-    size_t at = slot_find(map, key, hash_bytes(key.ptr, key.len));
+    if (map->count == 0) return NULL;
+    size_t at = slot_find(map, key, hash_of(map, key));
     return at < map->slot_count ? map->entries[map->slots[at]].value : NULL;
 }
 
 bool map_put(struct map *map, str key, void *value)
 {
     ASSERT(value != NULL);
-    uint64_t hash = hash_bytes(key.ptr, key.len);
+    uint64_t hash = hash_of(map, key);
     size_t at     = slot_find(map, key, hash);
     if (at < map->slot_count) {
         map->entries[map->slots[at]].value = value;
@@ -190,7 +212,7 @@ bool map_put(struct map *map, str key, void *value)
 
 void *map_remove(struct map *map, str key)
 {
-    size_t at = slot_find(map, key, hash_bytes(key.ptr, key.len));
+    size_t at = slot_find(map, key, hash_of(map, key));
     if (at == map->slot_count) return NULL;
 
     struct entry *entry = &map->entries[map->slots[at]];

@@ -74,6 +74,37 @@ static void test_integers(void **state)
     assert_true(u64_from("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF") == UINT64_MAX);
 }
 
+static void test_decimal_numbers(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf buf = buf_init(30);
+    assert_true(buf_put_number(&buf, 0));
+    assert_true(buf_put_number(&buf, 1'020));
+    assert_true(buf_put_number(&buf, UINT64_MAX));
+    assert_string_equal(buf.ptr, "0102018446744073709551615");
+    assert_false(buf_put_number(&buf, 123'456));
+    assert_string_equal(buf.ptr, "0102018446744073709551615");
+}
+
+/* Whether there was room before, is made, or may not be. */
+static void test_printf_at_every_length(void **state)
+{
+    (void)state;
+    enum { LEN_MAX = 200 };
+    char text[LEN_MAX + 2];
+    for (size_t len = 0; len <= LEN_MAX + 1; len++) {
+        CLEANUP(buf_done) struct buf buf = buf_init(LEN_MAX);
+        memset(text, 'x', len);
+        text[len] = '\0';
+        assert_true(buf_put_text(&buf, ""));
+        assert_int_equal(buf_printf(&buf, "%s", text), len <= LEN_MAX);
+        assert_int_equal(buf.len, len <= LEN_MAX ? len : 0);
+        assert_string_equal(buf.ptr, len <= LEN_MAX ? text : "");
+        assert_int_equal(buf_printf(&buf, "%c", 'y'), len < LEN_MAX);
+        assert_int_equal(strlen(buf.ptr), buf.len);
+    }
+}
+
 static void test_take(void **state)
 {
     (void)state;
@@ -94,9 +125,10 @@ static void test_take(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),    cmocka_unit_test(test_no_room_at_all),
-        cmocka_unit_test(test_reserve),  cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_take),
+        cmocka_unit_test(test_limit),           cmocka_unit_test(test_no_room_at_all),
+        cmocka_unit_test(test_reserve),         cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_integers),        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_decimal_numbers), cmocka_unit_test(test_printf_at_every_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
