@@ -6,6 +6,7 @@
 #include "telemetry/metrics_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { KEY_MAX = 4096 /* bytes of all label values of a series */ };
 
@@ -158,37 +159,47 @@ static struct series *series_new(const struct metric *metric, const str *values)
     return series;
 }
 
-/* The values as one key: each with its length before it, so that no two lists look alike. */
-static bool put_key(struct buf *key, const struct metric *metric, const str *values)
+/* The values as one key: each with its length before it, so that no two lists look alike. On the
+ * stack of the caller: series are looked up for every job. False: it is too long. */
+static bool write_key(const struct metric *metric, const str *values, char key[static KEY_MAX],
+                      str *ret_key)
 {
+    size_t len = 0;
     for (size_t i = 0; i < metric->label_count; i++) {
-        (void)buf_put_u32(key, (uint32_t)values[i].len);
-        (void)buf_put_str(key, values[i]);
+        uint32_t size = (uint32_t)values[i].len;
+        if (KEY_MAX - len < sizeof size || values[i].len > KEY_MAX - len - sizeof size) {
+            return false;
+        }
+        memcpy(key + len, &size, sizeof size);
+        len += sizeof size;
+        if (size > 0) memcpy(key + len, values[i].ptr, size);
+        len += size;
     }
-    return !key->is_full;
+    *ret_key = (str){key, len};
+    return true;
 }
 
 struct series *metric_series(struct metric *metric, const str *values)
 {
     static const str other[METRIC_LABELS_MAX] = {
         {"other", 5}, {"other", 5}, {"other", 5}, {"other", 5}};
-    CLEANUP(buf_done) struct buf key = buf_init(KEY_MAX);
-    bool is_short                    = put_key(&key, metric, values);
+    char written[KEY_MAX];
+    str key       = {};
+    bool is_short = write_key(metric, values, written, &key);
 
     lock(metric->metrics);
-    struct series *series = is_short ? map_get(metric->by_values, buf_str(&key)) : NULL;
+    struct series *series = is_short ? map_get(metric->by_values, key) : NULL;
     if (!series && (!is_short || metric->series_count >= metric->spec.series_max)) {
         values = other;
-        buf_clear(&key);
-        (void)put_key(&key, metric, values);
-        series = map_get(metric->by_values, buf_str(&key));
+        (void)write_key(metric, values, written, &key);
+        series = map_get(metric->by_values, key);
     }
     if (!series) {
         series         = series_new(metric, values);
         series->next   = metric->newest;
         metric->newest = series;
         metric->series_count++;
-        bool is_put = map_put(metric->by_values, buf_str(&key), series);
+        bool is_put = map_put(metric->by_values, key, series);
         ASSERT(is_put);
     }
     unlock(metric->metrics);
