@@ -93,12 +93,16 @@ static void send(struct batch *batch)
     atomic_fetch_sub(&server->counters.open, batch->count);
 }
 
+static size_t packed_size(const ProtobufCMessage *message)
+{
+    return message ? protobuf_c_message_get_packed_size(message) : 0;
+}
+
 /* Under the mutex. False: it does not fit beside the others. */
 static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_t flags,
-                   const ProtobufCMessage *metadata, const ProtobufCMessage *body)
+                   const ProtobufCMessage *metadata, const ProtobufCMessage *body, size_t body_size)
 {
-    size_t metadata_size = metadata ? protobuf_c_message_get_packed_size(metadata) : 0;
-    size_t body_size     = body ? protobuf_c_message_get_packed_size(body) : 0;
+    size_t metadata_size = packed_size(metadata);
     size_t size          = FRAME_HEADER_SIZE + metadata_size + body_size;
     uint8_t *at          = message_extend(batch->reply, size, RPC_MESSAGE_SIZE_MAX);
     if (!at) return false;
@@ -163,7 +167,7 @@ static void append_too_large(struct batch *batch, uint64_t wire_id)
     (void)protobuf_c_message_pack(&error.base, at + FRAME_HEADER_SIZE);
 }
 
-static void observe(const struct slot *slot, uint16_t code, const ProtobufCMessage *body)
+static void observe(const struct slot *slot, uint16_t code, size_t body_size)
 {
     const struct rpc_hooks *hooks = &slot->batch->server->hooks;
     if (!hooks->observe || !slot->method) return;
@@ -175,7 +179,7 @@ static void observe(const struct slot *slot, uint16_t code, const ProtobufCMessa
             .duration_us   = clock_mono_us() - slot->started_us,
             .traceparent   = slot->call.traceparent,
             .request_size  = slot->request_size,
-            .response_size = body ? protobuf_c_message_get_packed_size(body) : 0,
+            .response_size = body_size,
         },
         hooks->context);
 }
@@ -194,6 +198,7 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
     bool is_last        = false;
     bool fits           = true;
     uint16_t flags      = slot->call.is_replayed ? FRAME_FLAG_REPLAYED : 0;
+    size_t body_size    = kept ? kept->body.len : packed_size(body);
     (void)pthread_mutex_lock(&batch->mutex);
     ASSERT(!slot->is_answered); /* one reply per call */
     slot->is_answered = true;
@@ -202,14 +207,14 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
         if (kept) {
             fits = append_kept(batch, slot->wire_id, flags, kept);
         } else {
-            fits = append(batch, slot->wire_id, code, flags, metadata, body);
+            fits = append(batch, slot->wire_id, code, flags, metadata, body, body_size);
         }
         if (!fits) append_too_large(batch, slot->wire_id);
         is_last        = --batch->unanswered == 0;
         batch->is_sent = is_last;
     }
     (void)pthread_mutex_unlock(&batch->mutex);
-    observe(slot, kept ? (uint16_t)kept->code : code, body);
+    observe(slot, kept ? (uint16_t)kept->code : code, body_size);
     finish(slot, is_last);
 }
 
@@ -223,8 +228,8 @@ static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallEr
     }
     if (slot->call.request_id.len == 0 || code == FRAME_CODE_MOVED) return false;
 
-    size_t metadata_size = error ? protobuf_c_message_get_packed_size(&error->base) : 0;
-    size_t body_size     = body ? protobuf_c_message_get_packed_size(body) : 0;
+    size_t metadata_size = packed_size(error ? &error->base : NULL);
+    size_t body_size     = packed_size(body);
     uint8_t *packed      = arena_alloc(slot->call.arena, metadata_size + body_size);
     if (!packed) return false;
     if (error) (void)protobuf_c_message_pack(&error->base, packed);
@@ -235,7 +240,7 @@ static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallEr
         .body     = {packed + metadata_size, body_size},
     };
     hooks->remember(&slot->call, &kept, hooks->context);
-    answer_with(slot, code, NULL, body, &kept);
+    answer_with(slot, code, NULL, NULL, &kept);
     return true;
 }
 
@@ -320,7 +325,7 @@ void batch_give_up(struct batch *batch, status code, const char *name, const cha
     for (unsigned i = 0; is_ours && i < batch->count; i++) {
         struct slot *slot = &batch->slots[i];
         if (slot->is_answered) continue;
-        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, NULL)) {
+        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, NULL, 0)) {
             append_too_large(batch, slot->wire_id);
         }
         if (code == STATUS_DEADLINE_EXCEEDED) {
