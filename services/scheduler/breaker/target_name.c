@@ -7,10 +7,13 @@
 
 static bool put_lower(struct buf *out, str text)
 {
+    char *end = buf_reserve(out, text.len);
+    if (!end) return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (!buf_put_byte(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c)) return false;
+        end[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
+    buf_commit(out, text.len);
     return true;
 }
 
@@ -21,8 +24,8 @@ static bool put_http(json arguments, struct buf *out)
     struct url parts = {};
     if (json_is(endpoint, JSON_OBJECT)) endpoint = json_get_text(endpoint, "uri");
     if (!json_is(endpoint, JSON_TEXT) || !url_parse(json_str(endpoint), &parts)) return false;
-    return buf_put_text(out, "tool:") && put_lower(out, parts.host) &&
-           buf_printf(out, ":%u", parts.port);
+    return buf_put_text(out, "tool:") && put_lower(out, parts.host) && buf_put_byte(out, ':') &&
+           buf_put_number(out, parts.port);
 }
 
 static str before(str text, char end)

@@ -7,6 +7,8 @@
 
 enum { KEY_MAX = 8192 /* bytes: an own key, a reference of 64 levels, two chains */, PASS_ONE = 1 };
 
+static const str none = {"-", 1}; /* in a key: it is in no loop */
+
 /* From the innermost scope outwards; at most one per level. */
 struct chain {
     uint32_t items[RUN_DEPTH_MAX + 1];
@@ -21,7 +23,7 @@ static void chain_add(struct chain *chain, uint32_t item)
 static void chain_put(const struct chain *chain, char separator, struct buf *out)
 {
     for (uint32_t i = chain->count; i-- > 0;) {
-        (void)buf_printf(out, "%u", chain->items[i]);
+        (void)buf_put_number(out, chain->items[i]);
         if (i > 0) (void)buf_put_byte(out, separator);
     }
 }
@@ -159,6 +161,12 @@ static bool pass_put(const struct run *run, const struct scope *scope, uint32_t 
     return passes.count > 1 || passes.items[0] != PASS_ONE;
 }
 
+static void part_put(str part, struct buf *key)
+{
+    (void)buf_put_byte(key, '/');
+    (void)buf_put_str(key, part);
+}
+
 /* Of the task `reference` in `scope`. */
 static json key_in(const struct run *run, const struct scope *scope, const char *reference,
                    json own, uint32_t rejections)
@@ -173,10 +181,8 @@ static json key_in(const struct run *run, const struct scope *scope, const char 
     (void)buf_put_str(&key, is_default ? str_from(run->id.text) : json_str(own));
     const struct place place = place_of(scope);
     (void)reference_at_put(run, &place, reference, &key);
-    if (loops.len > 0 || is_default) {
-        (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
-    }
-    if (is_later || is_default) (void)buf_printf(&key, "/%s", pass.ptr);
+    if (loops.len > 0 || is_default) part_put(loops.len > 0 ? buf_str(&loops) : none, &key);
+    if (is_later || is_default) part_put(buf_str(&pass), &key);
     return json_text_new(buf_str(&key));
 }
 
@@ -214,10 +220,8 @@ static json undo_key_new(const struct run *run, const struct activation *activat
         const struct scope *scope = run_scope(run, activation->scope);
         (void)indexes_put(run, scope, &loops);
         bool is_later = pass_put(run, scope, 0, &pass);
-        if (loops.len > 0 || is_later) {
-            (void)buf_printf(&key, "/%s", loops.len > 0 ? loops.ptr : "-");
-        }
-        if (is_later) (void)buf_printf(&key, "/%s", pass.ptr);
+        if (loops.len > 0 || is_later) part_put(loops.len > 0 ? buf_str(&loops) : none, &key);
+        if (is_later) part_put(buf_str(&pass), &key);
     }
     return json_text_new(buf_str(&key));
 }

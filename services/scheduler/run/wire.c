@@ -110,7 +110,7 @@ static void put_id(struct wire_writer *writer, uint32_t number, const struct id 
 }
 
 /* The number in a field of the kinds that are numbers. */
-static uint64_t number_of(const struct wire_field *field, const void *place)
+static inline uint64_t number_of(const struct wire_field *field, const void *place)
 {
     switch (field->kind) {
     case WIRE_BOOL: return *(const bool *)place;
@@ -133,15 +133,15 @@ status wire_put(struct wire_writer *writer, const struct wire_table *table, cons
     for (size_t i = 0; i < table->count; i++) {
         const struct wire_field *field = &table->fields[i];
         const void *place              = (const char *)object + field->offset;
-        if (field->kind == WIRE_VALUE || field->kind == WIRE_INLINE) {
-            json value = *(const json *)place;
-            if (value.kind != JSON_INVALID) TRY(put_value(writer, field, value, reterr));
+        if (field->kind < WIRE_ID) { /* most of them, and most of those are 0 */
+            uint64_t number = number_of(field, place);
+            if (number != 0) wire_put_uint(writer, field->number, number);
         } else if (field->kind == WIRE_ID) {
             const struct id *id = place;
             if (id->text[0]) put_id(writer, field->number, id);
         } else {
-            uint64_t number = number_of(field, place);
-            if (number != 0) wire_put_uint(writer, field->number, number);
+            json value = *(const json *)place;
+            if (value.kind != JSON_INVALID) TRY(put_value(writer, field, value, reterr));
         }
     }
     return STATUS_OK;

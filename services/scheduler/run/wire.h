@@ -20,7 +20,7 @@ enum { WIRE_PAYLOAD_FIELD = 64 };
 struct wire_field {
     uint32_t number; /* 1 to 63, or 140 to 200: their payload fields collide with no other */
     enum wire_kind {
-        WIRE_BOOL,
+        WIRE_BOOL, /* up to WIRE_I64: numbers */
         WIRE_U8,
         WIRE_U32,
         WIRE_SLOT, /* uint32_t, kept plus one: UINT32_MAX is left out */

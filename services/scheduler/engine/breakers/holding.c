@@ -25,15 +25,19 @@ static struct targets *targets_of(const struct engine *engine)
 /* --- whom a job calls --------------------------------------------------------------------------
  */
 
-struct target *engine_target_named(struct engine *engine, str name)
+/* `name` is valid. */
+static struct target *target_at(struct engine *engine, str name)
 {
-    if (!target_name_is_valid(name) || !breaker_rules_allow(engine->options.breakers, name)) {
-        return NULL;
-    }
+    if (!breaker_rules_allow(engine->options.breakers, name)) return NULL;
     struct target *target = targets_at(targets_of(engine), name);
     if (!target) log_write(LOG_WARN, "breaker.too_many_targets", LOG_STR("target", name));
     engine_limit_known(engine, name);
     return target;
+}
+
+struct target *engine_target_named(struct engine *engine, str name)
+{
+    return target_name_is_valid(name) ? target_at(engine, name) : NULL;
 }
 
 struct target *engine_target_of(struct engine *engine, str queue, const char *function,
@@ -41,7 +45,7 @@ struct target *engine_target_of(struct engine *engine, str queue, const char *fu
 {
     CLEANUP(buf_done) struct buf name = buf_init(TARGET_NAME_MAX);
     if (!target_name_put(queue, str_from(function), arguments, &name)) return NULL;
-    return engine_target_named(engine, buf_str(&name));
+    return target_at(engine, buf_str(&name));
 }
 
 /* --- what its calls met ------------------------------------------------------------------------
