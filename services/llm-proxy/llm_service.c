@@ -96,7 +96,7 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
     str key                       = {.ptr = (const char *)id.data, .len = id.len};
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
-    subscriber = subscriber_new(id, service->loop);
+    subscriber = subscriber_new(id, service->loop, rpc_reply);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);
         return NULL;

@@ -45,12 +45,14 @@ static str key_of(const uint64_t *call)
 
 static void on_timer(void *context);
 
-struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop)
+struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
+                                  subscriber_reply *reply)
 {
     ASSERT(id.len == SUBSCRIBER_ID_SIZE);
     struct subscriber *subscriber = mem_new(1, sizeof *subscriber);
     memcpy(subscriber->id, id.data, id.len);
     subscriber->loop     = loop;
+    subscriber->reply    = reply;
     subscriber->seen_ms  = loop_now_ms(loop);
     subscriber->outboxes = map_new(SUBSCRIBER_CALLS_MAX);
     subscriber->timer    = (struct loop_timer){.fire = on_timer, .context = subscriber};
@@ -85,7 +87,7 @@ void subscriber_free(struct subscriber *subscriber)
     str key       = {};
     void *value   = NULL;
     if (subscriber->parked) {
-        rpc_reply(subscriber->parked, STATUS_CANCELLED, NULL);
+        subscriber->reply(subscriber->parked, STATUS_CANCELLED, NULL);
         unpark(subscriber);
     }
     items_free(subscriber->sent);
@@ -231,7 +233,7 @@ static void reply(struct subscriber *subscriber, struct rpc_call *call)
     }
     pulled->reply = subscriber->last_reply;
     pulled->items = list;
-    rpc_reply(call, STATUS_OK, NULL);
+    subscriber->reply(call, STATUS_OK, NULL);
     free(list);
     free(pieces);
 }

@@ -38,7 +38,11 @@ struct client_call;
 struct outbox;
 struct item;
 
+/** How a Pull is answered: rpc_reply(), but for tests. */
+typedef void subscriber_reply(struct rpc_call *call, status code, const struct error *error);
+
 struct subscriber {
+    subscriber_reply *reply;
     uint8_t id[SUBSCRIBER_ID_SIZE];
     struct loop *loop;
     struct client_call *calls;         /* the service's list */
@@ -52,7 +56,8 @@ struct subscriber {
     struct loop_timer timer; /* ends the parked Pull */
 };
 
-struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop); /* owned */
+struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
+                                  subscriber_reply *reply); /* owned */
 void subscriber_free(struct subscriber *subscriber); /* answers a parked Pull; not its calls */
 
 str subscriber_id(const struct subscriber *subscriber);

@@ -61,6 +61,7 @@ static void try_kind(const struct provider_kind *kind, str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     str text = {.ptr = (const char *)data, .len = size};
+    try_kind(&provider_compatible, text);
     try_kind(&provider_anthropic, text);
     try_kind(&provider_gemini, text);
     return 0;
