@@ -70,7 +70,11 @@ size_t llm_service_busy(const struct llm_service *service)
 
 void llm_service_drain(struct llm_service *service)
 {
+    size_t cursor        = 0;
+    str key              = {};
+    void *value          = NULL;
     service->is_draining = true;
+    while (map_next(service->subscribers, &cursor, &key, &value)) subscriber_drain(value);
 }
 
 static void on_sweep(void *context)
@@ -97,6 +101,7 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
     subscriber = subscriber_new(id, service->loop, rpc_reply);
+    if (service->is_draining) subscriber_drain(subscriber);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);
         return NULL;

@@ -170,15 +170,24 @@ static void stop(struct outbox *outbox)
     outbox->subscriber->stopped = outbox;
 }
 
+/* In this turn of the loop, with what else comes in it. */
+static void answer_soon(struct subscriber *subscriber)
+{
+    loop_timer_set(subscriber->loop, &subscriber->timer, loop_now_ms(subscriber->loop));
+}
+
 /* Nothing of it is kept any more, and nothing will come. */
 static void free_if_over(struct outbox *outbox)
 {
-    bool is_over = outbox->count == 0 && !outbox->owner.relieved;
+    struct subscriber *subscriber = outbox->subscriber;
+    bool is_over                  = outbox->count == 0 && !outbox->owner.relieved;
     if (!is_over) return;
     start(outbox);
     unready(outbox);
-    (void)map_remove(outbox->subscriber->outboxes, key_of(&outbox->call));
+    (void)map_remove(subscriber->outboxes, key_of(&outbox->call));
     free(outbox);
+    /* There is nothing to wait for any more. */
+    if (subscriber->parked && map_count(subscriber->outboxes) == 0) answer_soon(subscriber);
 }
 
 /* --- replies -----------------------------------------------------------------------------------
@@ -250,11 +259,9 @@ static void on_timer(void *context)
     reply_parked(context);
 }
 
-/* In this turn of the loop, with what else comes in it. */
 static void wake(struct subscriber *subscriber)
 {
-    if (!subscriber->parked || !subscriber->ready) return;
-    loop_timer_set(subscriber->loop, &subscriber->timer, loop_now_ms(subscriber->loop));
+    if (subscriber->parked && subscriber->ready) answer_soon(subscriber);
 }
 
 /* --- acknowledgements --------------------------------------------------------------------------
@@ -337,9 +344,17 @@ void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call)
         reply(subscriber, call);
         return;
     }
-    int64_t wait_ms    = pull->wait_ms < SUBSCRIBER_WAIT_MS ? pull->wait_ms : SUBSCRIBER_WAIT_MS;
+    int64_t wait_ms = subscriber->is_draining ? SUBSCRIBER_DRAIN_MS : SUBSCRIBER_WAIT_MS;
+    if (pull->wait_ms < wait_ms) wait_ms = pull->wait_ms;
     subscriber->parked = call;
     loop_timer_set(subscriber->loop, &subscriber->timer, loop_now_ms(subscriber->loop) + wait_ms);
+}
+
+void subscriber_drain(struct subscriber *subscriber)
+{
+    int64_t until_ms        = loop_now_ms(subscriber->loop) + SUBSCRIBER_DRAIN_MS;
+    subscriber->is_draining = true;
+    if (subscriber->parked) loop_timer_set(subscriber->loop, &subscriber->timer, until_ms);
 }
 
 void subscriber_resume(struct subscriber *subscriber, const uint64_t *calls, size_t count)

@@ -28,6 +28,7 @@ enum {
     SUBSCRIBER_ID_SIZE    = 16,        /* bytes */
     SUBSCRIBER_REPLY_SIZE = 256 << 10, /* bytes of one reply, unless the Pull says less */
     SUBSCRIBER_WAIT_MS    = 10'000,
+    SUBSCRIBER_DRAIN_MS   = 200,       /* the same while the process ends */
     SUBSCRIBER_CALLS_MAX  = 10'000,    /* outboxes */
     OUTBOX_FULL           = 256 << 10, /* bytes not acknowledged */
     OUTBOX_LOW            = 128 << 10,
@@ -52,6 +53,7 @@ struct subscriber {
     struct item *sent, *sent_last;     /* in the order of their replies */
     uint64_t last_reply;
     struct rpc_call *parked; /* a Pull that waits; NULL: none */
+    bool is_draining;
     int64_t seen_ms;
     struct loop_timer timer; /* ends the parked Pull */
 };
@@ -67,6 +69,9 @@ void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call);
 
 /** Calls that are not stopped any more. */
 void subscriber_resume(struct subscriber *subscriber, const uint64_t *calls, size_t count);
+
+/** Pulls wait for a moment only from now on. */
+void subscriber_drain(struct subscriber *subscriber);
 
 /** It has not pulled since `since_ms`. */
 bool subscriber_is_silent(const struct subscriber *subscriber, int64_t since_ms);

@@ -22,7 +22,7 @@ const modes = {
   drip: ({ drip }) => drip(ROLE + chunk({ content: 'drop by drop é' }) + FINISH + 'data: [DONE]\n\n'),
   huge: ({ say, pour }) => { say(chunk({ content: 'so far' })); pour('data: ' + PIECE); },
   unended: ({ say, end }) => { say(chunk({ content: 'no done' })); say(FINISH); end(); },
-  flood: ({ pour }) => pour(chunk({ content: PIECE })),
+  flood: ({ pour }) => pour(chunk({ content: PIECE.repeat(16) })),
   crlf: ({ say, end }) => {
     say(`: hello\r\n\r\n${ROLE}${chunk({ content: 'a', secret: 1 }, { unknown: { kept: true }, usage: { prompt_tokens: 3, completion_tokens: 1 } })}${FINISH}`.replaceAll('\n', '\r\n'));
     say('data: {"id":"h1","choices":[],\rdata: "usage":{"prompt_tokens":3,"completion_tokens":7}}\r\rdata: [DONE]\r\r');

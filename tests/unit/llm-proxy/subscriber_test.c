@@ -231,7 +231,11 @@ static void what_nobody_wants_is_gone(void **state)
     int replies             = gateway->replies;
     while (gateway->replies == replies) loop_turn(gateway->loop, 10);
     assert_string_equal(gateway->log, "1:1 c|");
-    end(c, "complete");
+    assert_string_equal(pull(gateway, true), "parked");
+    outbox_drop(c); /* the last one: the Pull has nothing to wait for */
+    replies = gateway->replies;
+    while (gateway->replies == replies) loop_turn(gateway->loop, 10);
+    assert_string_equal(gateway->log, "");
 }
 
 static void silence(void **state)
@@ -244,6 +248,18 @@ static void silence(void **state)
     assert_false(subscriber_is_silent(gateway->subscriber, now_ms + 1));
 }
 
+static void at_the_end_nobody_waits_long(void **state)
+{
+    struct gateway *gateway = *state;
+    assert_string_equal(pull(gateway, true), "parked");
+    int replies = gateway->replies;
+    subscriber_drain(gateway->subscriber);
+    while (gateway->replies == replies) loop_turn(gateway->loop, 10);
+    assert_string_equal(pull(gateway, true), "parked");
+    replies = gateway->replies;
+    while (gateway->replies == replies) loop_turn(gateway->loop, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_per_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slow_clients_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_wants_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(at_the_end_nobody_waits_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
