@@ -1,0 +1,121 @@
+/* Over a socket: one job, in each of its states. */
+#include "cmocka.h"
+
+#include "base/clock.h"
+#include "support/scheduler/rig.h"
+
+#include <stdio.h>
+
+static const char call[] =
+    "  - a:\n      call: worker.f\n      with: {secret: 'no'}\n"
+    "      metadata: {tutti: {queue: jobs, retry: {delay: {hours: 1}, limit: {attempt: {count: "
+    "1}}}}}\n";
+
+static const Pb__JobView *get(struct rig *rig, const char *namespace, const char *id,
+                              status expected)
+{
+    Pb__GetJob message          = PB__GET_JOB__INIT;
+    message.namespace_          = namespace;
+    message.id                  = id;
+    const struct question asked = {.service   = &pb__jobs__descriptor,
+                                   .method    = "Get",
+                                   .message   = &message,
+                                   .namespace = namespace,
+                                   .expected  = expected,
+                                   .code      = expected == STATUS_NOT_FOUND ? "not_found" : NULL};
+    return rig_ask(rig, &asked);
+}
+
+/* The id of the one job of a run, from its history. */
+static const char *job_of(struct rig *rig, const char *run)
+{
+    Pb__ReadHistory message     = PB__READ_HISTORY__INIT;
+    message.id                  = run;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "History", .message = &message};
+    const Pb__RunHistory *history = rig_ask(rig, &asked);
+    for (size_t i = 0; i < history->n_events; i++) {
+        const Pb__HistoryEvent *event = history->events[i];
+        if (strcmp(event->type, "job.scheduled") == 0) return event->job;
+    }
+    fail_msg("run %s has no job", run);
+    return NULL;
+}
+
+static void change(struct rig *rig, const char *method, const char *run)
+{
+    Pb__StopRun message         = PB__STOP_RUN__INIT;
+    message.id                  = run;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = method, .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+static void test_each_state(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "one", call);
+    int64_t begun_us = clock_unix_us();
+    const char *run  = rig_start(&rig, "one", "{}")->run->id;
+    const char *job  = job_of(&rig, run);
+
+    const Pb__JobView *view = get(&rig, "default", job, STATUS_OK);
+    assert_string_equal(view->state, "queued");
+    assert_string_equal(view->job->id, job);
+    assert_string_equal(view->job->run, run);
+    assert_string_equal(view->job->task, "/do/0/a");
+    assert_string_equal(view->job->function, "worker.f");
+    assert_int_equal(view->job->attempt, 1);
+    assert_int_equal(view->job->input_json.len, 0); /* nothing of what it is about */
+    assert_int_equal(view->job->lease_token.len, 0);
+    assert_true(view->queued_us >= begun_us);
+    assert_string_equal(view->holder, "");
+
+    change(&rig, "Suspend", run);
+    assert_string_equal(get(&rig, "*", job, STATUS_OK)->state, "held");
+    change(&rig, "Resume", run);
+    assert_string_equal(get(&rig, "*", job, STATUS_OK)->state, "queued");
+
+    const Pb__LeasedJob *leased = rig_lease_soon(&rig, "jobs");
+    view                        = get(&rig, "default", job, STATUS_OK);
+    assert_string_equal(view->state, "leased");
+    assert_string_equal(view->holder, "w");
+    rig_restart(&rig);
+    assert_string_equal(get(&rig, "default", job, STATUS_OK)->state, "leased");
+
+    Pb__JobFailed failed = PB__JOB_FAILED__INIT;
+    failed.transient     = true;
+    assert_int_equal(rig_fail(&rig, leased, &failed), STATUS_OK);
+    view = get(&rig, "default", job, STATUS_OK);
+    assert_string_equal(view->state, "delayed");
+    assert_int_equal(view->job->attempt, 2);
+    assert_true(view->due_us > begun_us + INT64_C(3'500'000'000));
+
+    change(&rig, "Terminate", run);
+    assert_null(get(&rig, "default", job, STATUS_NOT_FOUND));
+    rig_done(&rig);
+}
+
+static void test_what_is_not_there(void **)
+{
+    static const char nowhere[] = "01M81KMZR300000000000T1YSW"; /* of partition 0 */
+    struct rig rig              = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "one", call);
+    const char *job = job_of(&rig, rig_start(&rig, "one", "{}")->run->id);
+    assert_null(get(&rig, "other", job, STATUS_NOT_FOUND));
+    assert_null(get(&rig, "default", nowhere, STATUS_NOT_FOUND));
+    assert_null(get(&rig, "default", "x", STATUS_NOT_FOUND));
+    assert_null(get(&rig, "default", "", STATUS_NOT_FOUND));
+    rig_done(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_state),
+        cmocka_unit_test(test_what_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

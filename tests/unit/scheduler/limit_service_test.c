@@ -1,0 +1,196 @@
+/* Over a socket: limits of targets as callers set and list them, and as replicas lease them. */
+#include "cmocka.h"
+
+#include "base/clock.h"
+#include "limit.pb-c.h"
+#include "scheduler/breaker/breaker_rules.h"
+#include "support/scheduler/rig.h"
+#include "json/json_text.h"
+
+#include <stdio.h>
+
+enum { RUNS = 6 };
+
+static const char target[] = "tool:a.test:443";
+static const char fetch[] =
+    "  - a: {call: http, with: {method: get, endpoint: 'https://a.test/'}}\n";
+
+static const Pb__LimitView *set(struct rig *rig, const char *name, uint32_t concurrency,
+                                uint32_t rate_count, status expected, const char *code)
+{
+    Pb__SetLimit message        = PB__SET_LIMIT__INIT;
+    Pb__LimitRule rule          = PB__LIMIT_RULE__INIT;
+    rule.concurrency            = concurrency;
+    rule.rate_count             = rate_count;
+    message.name                = name;
+    message.rule                = &rule;
+    message.by                  = "test";
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "Set",
+                                   .message  = &message,
+                                   .expected = expected,
+                                   .code     = code};
+    return rig_ask(rig, &asked);
+}
+
+static const Pb__LimitList *list(struct rig *rig, const char *name, const char *prefix,
+                                 status expected)
+{
+    Pb__ListLimits message      = PB__LIST_LIMITS__INIT;
+    message.name                = name;
+    message.prefix              = prefix;
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "List",
+                                   .message  = &message,
+                                   .expected = expected};
+    return rig_ask(rig, &asked);
+}
+
+static void test_what_is_set_is_listed(void **)
+{
+    static const char targets[] = "{\"tool:b.test\": {\"concurrency\": 7}, \"tool:c.test\": {}, "
+                                  "\"worker:f\": {\"concurrency\": 2}}";
+    struct rig rig              = {.breakers = breaker_rules_default};
+    const status got = json_parse(str_from(targets), NULL, &rig.breakers.targets, NULL, NULL);
+    assert_int_equal(got, STATUS_OK);
+    rig_init(&rig, 1, true);
+
+    (void)set(&rig, "nobody", 1, 0, STATUS_INVALID_ARGUMENT, "input_invalid");
+    (void)set(&rig, "tool:A.test:80", 1, 0, STATUS_INVALID_ARGUMENT, "input_invalid");
+    (void)set(&rig, "worker:g", 1, 0, STATUS_FAILED_PRECONDITION, "conflict");
+    (void)set(&rig, "tool:a.test", 0, 5, STATUS_INVALID_ARGUMENT, NULL); /* 5 in no time */
+
+    const Pb__LimitView *view = set(&rig, "tool:a.test", 3, 0, STATUS_OK, NULL);
+    assert_string_equal(view->name, "tool:a.test");
+    assert_int_equal(view->rule->concurrency, 3);
+    rig_restart(&rig);
+
+    const Pb__LimitList *all = list(&rig, "", "", STATUS_OK);
+    static const struct {
+        const char *name, *source;
+        uint32_t concurrency;
+    } rows[] = {{"tool:a.test", "api", 3},
+                {"tool:b.test", "configuration", 7},
+                {"worker:f", "configuration", 2}};
+    assert_int_equal(all->n_limits, ARRAY_LEN(rows));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_string_equal(all->limits[i]->name, rows[i].name);
+        assert_string_equal(all->limits[i]->source, rows[i].source);
+        assert_int_equal(all->limits[i]->rule->concurrency, rows[i].concurrency);
+        assert_int_equal(all->limits[i]->used, 0);
+    }
+    assert_int_equal(list(&rig, "", "worker:", STATUS_OK)->n_limits, 1);
+    assert_int_equal(list(&rig, "tool:b.test", "", STATUS_OK)->n_limits, 1);
+    assert_null(list(&rig, "tool:c.test", "", STATUS_NOT_FOUND));
+
+    /* What is set wins over the configuration, until it is taken back. */
+    assert_int_equal(set(&rig, "tool:b.test", 1, 0, STATUS_OK, NULL)->rule->concurrency, 1);
+    assert_int_equal(list(&rig, "tool:b.test", "", STATUS_OK)->limits[0]->rule->concurrency, 1);
+    (void)set(&rig, "tool:b.test", 0, 0, STATUS_OK, NULL);
+    assert_int_equal(list(&rig, "tool:b.test", "", STATUS_OK)->limits[0]->rule->concurrency, 7);
+    rig_done(&rig);
+    json_unref(rig.breakers.targets);
+}
+
+/* --- replicas ----------------------------------------------------------------------------------
+ */
+
+static const Pb__LimitLease *lease(struct rig *rig, const char *holder, const char *name,
+                                   uint32_t want, uint32_t held, status expected)
+{
+    Pb__LeaseLimits message     = PB__LEASE_LIMITS__INIT;
+    Pb__LimitWant wanted        = PB__LIMIT_WANT__INIT;
+    Pb__LimitWant *wants[]      = {&wanted};
+    wanted.name                 = name;
+    wanted.want                 = want;
+    wanted.held                 = held;
+    message.holder              = holder;
+    message.limits              = wants;
+    message.n_limits            = 1;
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "Lease",
+                                   .message  = &message,
+                                   .expected = expected};
+    const Pb__LeasedLimits *got = rig_ask(rig, &asked);
+    if (!got) return NULL;
+    assert_int_equal(got->n_limits, 1);
+    assert_string_equal(got->limits[0]->name, name);
+    return got->limits[0];
+}
+
+static void test_replicas_share_a_limit(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    assert_null(lease(&rig, "", "llm:x", 1, 0, STATUS_INVALID_ARGUMENT));
+    assert_null(lease(&rig, "one", "x", 1, 0, STATUS_INVALID_ARGUMENT));
+    assert_false(lease(&rig, "one", "llm:x", 1, 0, STATUS_OK)->is_limited);
+
+    (void)set(&rig, "llm:x", 3, 0, STATUS_OK, NULL);
+    const Pb__LimitLease *first = lease(&rig, "one", "llm:x", 2, 0, STATUS_OK);
+    assert_true(first->is_limited);
+    assert_int_equal(first->granted, 2);
+    assert_int_equal(lease(&rig, "two", "llm:x", 2, 0, STATUS_OK)->granted, 1);
+    assert_int_equal(lease(&rig, "two", "llm:x", 1, 1, STATUS_OK)->granted, 0);
+    assert_int_equal(list(&rig, "llm:x", "", STATUS_OK)->limits[0]->used, 3);
+
+    rig_restart(&rig); /* who has how many is known again */
+    assert_int_equal(lease(&rig, "two", "llm:x", 1, 1, STATUS_OK)->granted, 0);
+    assert_int_equal(lease(&rig, "one", "llm:x", 0, 1, STATUS_OK)->granted, 0); /* one is over */
+    assert_int_equal(lease(&rig, "two", "llm:x", 2, 1, STATUS_OK)->granted, 1);
+    rig_done(&rig);
+}
+
+/* --- who waits ---------------------------------------------------------------------------------
+ */
+
+static const Pb__LimitView *limit_when(struct rig *rig, uint64_t used, uint64_t waiting)
+{
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    for (;;) {
+        const Pb__LimitView *view = list(rig, target, "", STATUS_OK)->limits[0];
+        if (view->used == used && view->waiting == waiting) return view;
+        if (clock_mono_ms() > until_ms) {
+            fail_msg("%llu used, %llu waiting", (unsigned long long)view->used,
+                     (unsigned long long)view->waiting);
+        }
+        rig_forget(rig);
+        rig_pause();
+    }
+}
+
+static void test_who_waits_is_counted_in_all_partitions(void **)
+{
+    struct rig rig = {};
+    unsigned of[2] = {};
+    rig_init(&rig, 2, true);
+    rig_put(&rig, "fetch", fetch);
+    (void)set(&rig, target, 1, 0, STATUS_OK, NULL);
+    for (int i = 0; i < RUNS; i++) {
+        char client_id[16];
+        Pb__StartRun start = PB__START_RUN__INIT;
+        (void)snprintf(client_id, sizeof client_id, "run-%d", i);
+        start.workflow  = "fetch";
+        start.client_id = client_id;
+        of[id_partition(str_from(rig_start_as(&rig, &start)))]++;
+    }
+    assert_true(of[0] > 0 && of[1] > 0);
+    const Pb__LeasedJob *job = rig_lease_any(&rig, "tools");
+    while (!job) {
+        rig_pause();
+        job = rig_lease_any(&rig, "tools");
+    }
+    assert_true(limit_when(&rig, 1, RUNS - 1)->shut);
+    assert_null(rig_lease_any(&rig, "tools"));
+    rig_done(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_set_is_listed),
+        cmocka_unit_test(test_replicas_share_a_limit),
+        cmocka_unit_test(test_who_waits_is_counted_in_all_partitions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
