@@ -202,10 +202,11 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
     problem->trace_id                 = str_from(call->trace_id);
     problem->instance                 = str_from(call->path ? call->path : "");
     CLEANUP(buf_done) struct buf body = buf_init(PROBLEM_MAX);
-    if (call->is_openai) {
-        problem_print_openai(problem, &body);
-    } else {
-        problem_print(problem, &body);
+    switch (call->error_shape) {
+    case SHAPE_PROBLEM: problem_print(problem, &body); break;
+    case SHAPE_OPENAI: problem_print_openai(problem, &body); break;
+    case SHAPE_ANTHROPIC: problem_print_anthropic(problem, &body); break;
+    case SHAPE_GEMINI: problem_print_gemini(problem, &body); break;
     }
     struct httpd_field extra[2];
     size_t extra_count = 0;
@@ -221,7 +222,9 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
             (struct httpd_field){str_from("WWW-Authenticate"), str_from("Bearer")};
     }
     if (allow.len > 0) extra[extra_count++] = (struct httpd_field){str_from("Allow"), allow};
-    api_respond(call, http, call->is_openai ? "application/json" : "application/problem+json",
+    api_respond(call, http,
+                call->error_shape == SHAPE_PROBLEM ? "application/problem+json"
+                                                   : "application/json",
                 buf_str(&body), extra, extra_count);
 }
 

@@ -85,7 +85,7 @@ struct api_call {
     char traceparent[TRACE_TEXT_SIZE]; /* of the client's trace, "" if it sent none */
     char trace_id[33];                 /* of it, likewise */
     char *path;                        /* decoded; owned */
-    bool is_openai;                    /* errors in OpenAI's shape */
+    enum error_shape error_shape;      /* of the API it imitates */
     void *state;                       /* of the handler, for its continuation */
     struct documents *documents;       /* owned; what its definition names (documents.h) */
     atomic_bool is_slow;               /* of a stream: more bytes are unsent than should be */

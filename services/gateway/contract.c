@@ -212,6 +212,15 @@ static enum media media_of(json operation, const struct route *route)
     return route->body_size_max > 0 ? MEDIA_JSON : MEDIA_NONE;
 }
 
+static enum error_shape error_shape_of(json operation, const struct route *route)
+{
+    json shape = json_get_text(operation, "x-tutti-errors");
+    if (json_is(shape, JSON_TEXT)) {
+        return str_is(json_str(shape), "anthropic") ? SHAPE_ANTHROPIC : SHAPE_GEMINI;
+    }
+    return route->media == MEDIA_OPAQUE ? SHAPE_OPENAI : SHAPE_PROBLEM;
+}
+
 static uint32_t find_handler(const char *const *operations, const char *operation)
 {
     for (uint32_t i = 0; operations[i]; i++) {
@@ -243,6 +252,7 @@ static status add_route(struct contract *contract, str path, enum method method,
     (void)duration_parse(str_from(text_of(contract, operation, "x-tutti-wait", "0s")), &wait_us);
     route->wait_ms_max = wait_us / 1000;
     route->media       = media_of(operation, route);
+    route->error_shape = error_shape_of(operation, route);
     if (!*route->operation || !*route->roles) {
         return fail(reterr, STATUS_INTERNAL, "openapi.yaml: %s needs operationId and x-tutti-role",
                     route->path);

@@ -34,6 +34,9 @@ enum media {
     MEDIA_EVENTS,     /* CloudEvents in any of their modes: the handler reads them */
 };
 
+/** Whose API errors look like. */
+enum error_shape { SHAPE_PROBLEM, SHAPE_OPENAI, SHAPE_ANTHROPIC, SHAPE_GEMINI };
+
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };
 
 /** One operation. All texts live as long as the contract. */
@@ -46,6 +49,7 @@ struct route {
     bool is_later;     /* answers 501 */
     bool has_rest;     /* its last parameter is all that follows, slashes too */
     enum media media;
+    enum error_shape error_shape;
     bool body_required;
     size_t body_size_max;             /* bytes; 0: no body */
     int64_t wait_ms_max;              /* 0: not parked */

@@ -137,6 +137,8 @@ void secrets_list(struct api_call *call);
 
 void llm_chat(struct api_call *call);
 void llm_embeddings(struct api_call *call);
+void llm_message(struct api_call *call);
+void llm_content(struct api_call *call);
 
 void system_status(struct api_call *call);
 void system_version(struct api_call *call);

@@ -9,8 +9,8 @@ enum { HEADERS_MAX = 8, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
 
 /* What an upstream call may depend on; everything else stays here. */
 static const char *const passed_headers[] = {
-    "tutti-run",      "tutti-labels",    "tutti-strict",
-    "tutti-validate", "idempotency-key", "cache-control",
+    "tutti-run",       "tutti-labels",  "tutti-strict",      "tutti-validate",
+    "idempotency-key", "cache-control", "anthropic-version", "anthropic-beta",
 };
 
 struct opening {
@@ -134,4 +134,25 @@ void llm_chat(struct api_call *call)
 void llm_embeddings(struct api_call *call)
 {
     ask(call, PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS);
+}
+
+void llm_message(struct api_call *call)
+{
+    ask(call, PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES);
+}
+
+/* Without alt=sse Google answers with one growing list, which no SDK asks for. */
+void llm_content(struct api_call *call)
+{
+    str path       = str_from(call->path);
+    str stream     = str_from(":streamGenerateContent");
+    bool is_stream = path.len > stream.len &&
+                     str_equal(str_slice(path, path.len - stream.len, path.len), stream);
+    str alt = {};
+    (void)api_query(call, "alt", &alt);
+    if (is_stream && !str_is(alt, "sse")) {
+        api_fail_with(call, "invalid_request", (str){}, "alt: a stream needs ?alt=sse");
+        return;
+    }
+    ask(call, PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT);
 }

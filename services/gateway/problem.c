@@ -160,3 +160,74 @@ void problem_print_openai(const struct problem *problem, struct buf *out)
     json_put_text(&w, "request_id", problem->request_id);
     json_end_object(&w);
 }
+
+/* What stands for a status in two foreign APIs. */
+static const struct foreign_word {
+    int http;
+    const char *anthropic, *gemini;
+} foreign_words[] = {
+    {400, "invalid_request_error", "INVALID_ARGUMENT"},
+    {401, "authentication_error", "UNAUTHENTICATED"},
+    {402, "billing_error", "FAILED_PRECONDITION"},
+    {403, "permission_error", "PERMISSION_DENIED"},
+    {404, "not_found_error", "NOT_FOUND"},
+    {409, "conflict_error", "ABORTED"},
+    {413, "request_too_large", "INVALID_ARGUMENT"},
+    {429, "rate_limit_error", "RESOURCE_EXHAUSTED"},
+    {503, "overloaded_error", "UNAVAILABLE"},
+    {504, "timeout_error", "DEADLINE_EXCEEDED"},
+};
+
+static const struct foreign_word *foreign_word_of(int http)
+{
+    static const struct foreign_word client = {0, "invalid_request_error", "INVALID_ARGUMENT"};
+    static const struct foreign_word server = {0, "api_error", "INTERNAL"};
+    for (size_t i = 0; i < ARRAY_LEN(foreign_words); i++) {
+        if (foreign_words[i].http == http) return &foreign_words[i];
+    }
+    return http < 500 ? &client : &server;
+}
+
+static str text_of(const struct problem *problem)
+{
+    return problem->detail.len > 0 ? problem->detail : str_from(problem->kind->title);
+}
+
+void problem_print_anthropic(const struct problem *problem, struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    json_begin_object(&w);
+    json_put_text(&w, "type", str_from("error"));
+    json_member(&w, "error");
+    json_begin_object(&w);
+    json_put_text(&w, "type", str_from(foreign_word_of(problem->kind->http)->anthropic));
+    json_put_text(&w, "message", text_of(problem));
+    json_member(&w, "details");
+    json_begin_object(&w);
+    json_put_text(&w, "error_code", str_from(problem->kind->code));
+    json_end_object(&w);
+    json_end_object(&w);
+    json_put_text(&w, "request_id", problem->request_id);
+    json_end_object(&w);
+}
+
+void problem_print_gemini(const struct problem *problem, struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    json_begin_object(&w);
+    json_member(&w, "error");
+    json_begin_object(&w);
+    json_put_int(&w, "code", problem->kind->http);
+    json_put_text(&w, "message", text_of(problem));
+    json_put_text(&w, "status", str_from(foreign_word_of(problem->kind->http)->gemini));
+    json_member(&w, "details");
+    json_begin_array(&w);
+    json_begin_object(&w);
+    json_put_text(&w, "@type", str_from("type.googleapis.com/google.rpc.ErrorInfo"));
+    json_put_text(&w, "reason", str_from(problem->kind->code));
+    json_put_text(&w, "domain", str_from("tutti"));
+    json_end_object(&w);
+    json_end_array(&w);
+    json_end_object(&w);
+    json_end_object(&w);
+}

@@ -42,4 +42,10 @@ void problem_print(const struct problem *problem, struct buf *out);
 /** Appends the same in the shape of OpenAI's API: {"error": {message, type, param, code}}. */
 void problem_print_openai(const struct problem *problem, struct buf *out);
 
+/** In that of Anthropic's: {"type": "error", "error": {type, message}, "request_id"}. */
+void problem_print_anthropic(const struct problem *problem, struct buf *out);
+
+/** In that of Gemini's: {"error": {code, message, status, details}}. */
+void problem_print_gemini(const struct problem *problem, struct buf *out);
+
 #endif

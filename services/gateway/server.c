@@ -113,7 +113,7 @@ static bool find_route(struct api_call *call, const struct httpd_request *reques
     }
     call->route = match.route;
     memcpy(call->params, match.params, sizeof match.params);
-    call->is_openai = match.route->media == MEDIA_OPAQUE;
+    call->error_shape = match.route->error_shape;
     return check_params(call);
 }
 

@@ -35,6 +35,7 @@ static void choice_done(struct answer_choice *choice)
 void answer_done(struct answer *answer)
 {
     for (uint32_t i = 0; i < answer->choice_count; i++) choice_done(&answer->choices[i]);
+    json_unref(json_take(&answer->whole));
     buf_done(&answer->id);
     buf_done(&answer->model);
     buf_done(&answer->vectors);
@@ -133,7 +134,12 @@ void answer_take(const struct llm_event *event, void *context)
     case LLM_USAGE: llm_usage_merge(&answer->usage, &event->usage); break;
     case LLM_ERROR: take_error(answer, event); break;
     case LLM_END: answer->end = event->end; break;
-    case LLM_CHUNK: break;
+    case LLM_CHUNK:
+        if (answer->is_counted_only) break;
+        json_unref(json_take(&answer->whole));
+        answer->whole    = json_ref(event->chunk);
+        answer->protocol = event->protocol;
+        break;
     case LLM_OPAQUE: break; /* nothing to hand it back with, where nothing is streamed */
     default:
         if (!take_piece(answer, event)) answer->is_too_large = true;

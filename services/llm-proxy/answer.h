@@ -43,6 +43,8 @@ struct answer {
     struct llm_error error; /* its texts are in `error_text` */
     struct buf error_text;
     enum llm_end end;
+    enum llm_protocol protocol; /* of `whole` */
+    json whole;                 /* the answer as it came in one piece, or JSON_INVALID; owned */
     bool is_too_large;
     bool is_counted_only;  /* texts are counted, not kept: somebody else has them */
     uint64_t output_bytes; /* of texts, thoughts and arguments */

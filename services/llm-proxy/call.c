@@ -30,6 +30,7 @@ static const struct verdict verdicts[LLM_ERROR_CLASS_COUNT] = {
     [LLM_ERROR_REQUEST]      = {false, false, false},
     [LLM_ERROR_BREAKER]      = {false, true,  false},
     [LLM_ERROR_LIMIT]        = {false, true,  false},
+    [LLM_ERROR_CONVERSION]   = {false, true,  false},
     [LLM_ERROR_BUDGET]       = {false, false, false},
 };
 /* clang-format on */

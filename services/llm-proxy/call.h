@@ -69,6 +69,7 @@ struct llm_try {
     const char *provider;
     uint32_t number; /* of the call, from 1 */
     bool is_simulated;
+    const struct losses *losses; /* fills while the request is translated */
 };
 
 struct llm_stream {

@@ -7,6 +7,7 @@
 
 enum {
     TRY_ARENA_MAX          = 64 << 20, /* bytes: the request as HTTP */
+    LOSS_TEXT_MAX          = 4'096,    /* bytes */
     SIMULATED_PER_TURN_MAX = 64,       /* events, so that a fast model lets others in between */
 };
 
@@ -19,6 +20,15 @@ static void fail_try(struct llm_call *call, enum llm_error_class class, const ch
                                     .error = {.class = class, .text = str_from(text)}};
     answer_take(&event, &call->answer);
     call_after_try(call);
+}
+
+/* Another target may be able to carry it. */
+static void refuse_losses(struct llm_call *call)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(LOSS_TEXT_MAX);
+    (void)buf_put_text(&text, "Tutti-Strict: this would be lost: ");
+    losses_print_text(&call->losses, &text);
+    fail_try(call, LLM_ERROR_CONVERSION, buf_str(&text).ptr);
 }
 
 /* What the try says; a client that streams hears it at once. */
@@ -52,13 +62,16 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     struct error error                = {};
     call->arena                       = arena_new(TRY_ARENA_MAX);
     ASSERT(call->arena);
-    call->losses                       = (struct losses){.arena = call->request->arena};
     const struct provider_request what = {.provider = target->provider,
                                           .key      = key,
                                           .chat     = call->request,
                                           .model    = target->model,
                                           .losses   = &call->losses};
-    status code        = target->provider->kind->encode(&what, call->arena, &http, &error);
+    status code = target->provider->kind->encode(&what, call->arena, &http, &error);
+    if (code == STATUS_OK && call->request->is_strict && call->losses.count > 0) {
+        refuse_losses(call);
+        return;
+    }
     bool is_stream     = call->request->is_stream;
     http.is_stream     = is_stream;
     http.is_compressed = !is_stream; /* what is inflated comes in lumps */
@@ -216,12 +229,14 @@ void call_begin_try(struct llm_call *call)
     struct guard *guard = call->pipeline->options.guard;
     answer_done(&call->answer);
     answer_init(&call->answer);
+    call->losses                 = (struct losses){.arena = call->request->arena};
     call->answer.is_counted_only = call->stream.event != NULL;
     if (call->stream.begun) {
         const struct provider *provider = call_target(call)->provider;
         const struct llm_try begun      = {.provider     = provider->name,
                                            .number       = call->tries + 1,
-                                           .is_simulated = provider->kind->is_simulated};
+                                           .is_simulated = provider->kind->is_simulated,
+                                           .losses       = &call->losses};
         call->stream.begun(&begun, call->stream.context);
     }
     call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};

@@ -123,6 +123,7 @@ struct chat_request {
     str schema_name;
     json schema; /* FORMAT_SCHEMA */
     bool is_schema_strict;
+    bool is_strict;    /* what a translation would lose is refused */
     bool is_unchecked; /* the caller looks at the shape of the answer itself */
 
     /* Embeddings instead of a chat, if there are any (embed.h). */

@@ -297,7 +297,7 @@ static int admit(struct client_call *client, const Pb__LlmOpen *open, struct err
     const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
     if (json_parse(text, &limits, &client->body, NULL, reterr) != STATUS_OK) return 400;
     status code =
-        client->dialect->read(open, client->body, client->arena, &client->request, reterr);
+        dialect_read(client->dialect, open, client->body, client->arena, &client->request, reterr);
     if (code != STATUS_OK) return code == STATUS_UNIMPLEMENTED ? 501 : 400;
     const char *near = NULL;
     client->route =

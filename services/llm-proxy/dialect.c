@@ -7,8 +7,34 @@ const struct dialect *dialect_of(Pb__LlmOperation operation)
     switch (operation) {
     case PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT: return &dialect_openai_chat;
     case PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS: return &dialect_openai_embeddings;
+    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES: return &dialect_anthropic;
+    case PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT: return &dialect_gemini;
     default: return NULL;
     }
+}
+
+static bool is_true(str text)
+{
+    return str_is(text, "true") || str_is(text, "1");
+}
+
+status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json body,
+                    struct arena *arena, struct chat_request **ret_request, struct error *reterr)
+{
+    TRY(dialect->read(open, body, arena, ret_request, reterr));
+    for (size_t i = 0; i < open->n_headers; i++) {
+        if (!str_is(str_from(open->headers[i]->name), "tutti-strict")) continue;
+        (*ret_request)->is_strict = is_true(str_from(open->headers[i]->value));
+    }
+    return STATUS_OK;
+}
+
+void dialect_put_simulated(struct json_writer *w)
+{
+    json_member(w, "tutti");
+    json_begin_object(w);
+    json_put_bool(w, "simulated", true);
+    json_end_object(w);
 }
 
 struct dialect_error dialect_error_of(const struct dialect *dialect, const struct llm_error *error)

@@ -28,6 +28,7 @@
 #include "llm-proxy/event.h"
 #include "llm.pb-c.h"
 #include "json/json.h"
+#include "json/json_write.h"
 
 /** An error as every dialect words it its own way. */
 struct dialect_error {
@@ -82,6 +83,15 @@ struct dialect {
 
 extern const struct dialect dialect_openai_chat;
 extern const struct dialect dialect_openai_embeddings;
+extern const struct dialect dialect_anthropic;
+extern const struct dialect dialect_gemini;
+
+/** `dialect->read` and what every dialect's requests say in our own headers. */
+status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json body,
+                    struct arena *arena, struct chat_request **ret_request, struct error *reterr);
+
+/** The member "tutti": {"simulated": true}. */
+void dialect_put_simulated(struct json_writer *w);
 
 /** What a client of that dialect is told of a failure, whose text it borrows. */
 struct dialect_error dialect_error_of(const struct dialect *dialect, const struct llm_error *error);

@@ -36,6 +36,7 @@ const char *llm_error_class_name(enum llm_error_class class)
         [LLM_ERROR_REQUEST]      = "request",
         [LLM_ERROR_BREAKER]      = "breaker",
         [LLM_ERROR_LIMIT]        = "limit",
+        [LLM_ERROR_CONVERSION]   = "conversion",
         [LLM_ERROR_BUDGET]       = "budget",
     };
     /* clang-format on */

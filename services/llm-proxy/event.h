@@ -79,6 +79,7 @@ enum llm_error_class {
     LLM_ERROR_REQUEST,      /* 400, 404, 413, 422: the caller's fault */
     LLM_ERROR_BREAKER,      /* not called: its circuit breaker is open */
     LLM_ERROR_LIMIT,        /* not called: as many calls as may be are under way */
+    LLM_ERROR_CONVERSION,   /* not called: the client is strict, and something would be lost */
     LLM_ERROR_BUDGET,       /* not called: a budget is spent; `http_status` if it is not 429 */
     LLM_ERROR_CLASS_COUNT,
 };

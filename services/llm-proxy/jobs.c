@@ -201,6 +201,7 @@ static enum error_kind kind_of(const struct llm_error *error)
     case LLM_ERROR_REQUEST:
     case LLM_ERROR_BREAKER:
     case LLM_ERROR_LIMIT:
+    case LLM_ERROR_CONVERSION:
     case LLM_ERROR_BUDGET:
     case LLM_ERROR_CLASS_COUNT: return ERROR_COMMUNICATION;
     }
@@ -209,7 +210,8 @@ static enum error_kind kind_of(const struct llm_error *error)
 
 static bool is_transient(enum llm_error_class class)
 {
-    return class != LLM_ERROR_REQUEST && class != LLM_ERROR_KEY && class != LLM_ERROR_QUOTA;
+    return class != LLM_ERROR_REQUEST && class != LLM_ERROR_CONVERSION && class != LLM_ERROR_KEY &&
+           class != LLM_ERROR_QUOTA;
 }
 
 /* "Later": the job goes back and burns no attempt, and nobody else asks that provider before. */

@@ -20,6 +20,7 @@ int llm_reply_http(const struct llm_error *error)
     case LLM_ERROR_BUDGET: return error->http_status > 0 ? (int)error->http_status : 429;
     case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
     case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
+    case LLM_ERROR_CONVERSION: return 422;
     case LLM_ERROR_CLASS_COUNT: break;
     }
     return 502;
@@ -42,6 +43,7 @@ const char *llm_reply_error_code(const struct llm_error *error)
 {
     int http = llm_reply_http(error);
     if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
+    if (error->class == LLM_ERROR_CONVERSION) return "conversion_loss";
     if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
     return error->class == LLM_ERROR_BUDGET && http == 429 ? "budget_exceeded"
                                                            : llm_reply_code(http);
@@ -55,6 +57,15 @@ static void add_header(struct llm_reply_head *head, const char *name, const char
     header->name              = name;
     header->value             = value;
     head->list[head->count++] = header;
+}
+
+static void add_losses(struct llm_reply_head *head, const struct losses *losses)
+{
+    if (!losses || losses->count == 0) return;
+    CLEANUP(buf_done) struct buf paths = buf_init(sizeof head->loss - 1);
+    losses_print_paths(losses, sizeof head->loss - 1, &paths);
+    (void)snprintf(head->loss, sizeof head->loss, "%s", buf_str(&paths).ptr);
+    add_header(head, "Tutti-Loss", head->loss);
 }
 
 static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *provider,
@@ -72,11 +83,13 @@ void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_tr
 {
     begin_head(head, shown->number, shown->provider, shown->is_simulated);
     add_header(head, "content-type", content_type);
+    add_losses(head, shown->losses);
 }
 
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
 {
     begin_head(head, outcome->tries, outcome->provider, outcome->is_simulated);
+    if (outcome->is_ok) add_losses(head, outcome->losses);
     if (outcome->is_ok) {
         bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
         (void)money_print(outcome->usage.cost_usd_nanos, &head->cost);

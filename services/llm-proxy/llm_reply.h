@@ -6,7 +6,11 @@
 #include "llm-proxy/call.h"
 #include "llm.pb-c.h"
 
-enum { LLM_REPLY_HEADERS_MAX = 6, LLM_REPLY_NUMBER_MAX = 32 /* bytes */ };
+enum {
+    LLM_REPLY_HEADERS_MAX = 7,
+    LLM_REPLY_NUMBER_MAX  = 32,  /* bytes */
+    LLM_REPLY_LOSS_MAX    = 500, /* bytes: what gateways keep of a header */
+};
 
 /** The status of a failure, and its code; the code of a status where that says it all. */
 int llm_reply_http(const struct llm_error *error);
@@ -19,6 +23,7 @@ struct llm_reply_head {
     Pb__LlmHeader *list[LLM_REPLY_HEADERS_MAX];
     size_t count;
     char tries[LLM_REPLY_NUMBER_MAX], retry_after[LLM_REPLY_NUMBER_MAX];
+    char loss[LLM_REPLY_LOSS_MAX];
     struct buf cost;
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);

@@ -35,14 +35,6 @@ void openai_put_usage(struct json_writer *w, const struct llm_usage *usage)
     json_end_object(w);
 }
 
-void openai_put_simulated(struct json_writer *w)
-{
-    json_member(w, "tutti");
-    json_begin_object(w);
-    json_put_bool(w, "simulated", true);
-    json_end_object(w);
-}
-
 static void print_choice(struct json_writer *w, const struct answer_choice *choice, uint32_t index)
 {
     json_begin_object(w);
@@ -60,6 +52,10 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
 {
     const struct answer *answer = outcome->answer;
     struct json_writer w        = json_writer_init(out);
+    if (answer->protocol == PROTOCOL_OPENAI && json_is(answer->whole, JSON_OBJECT)) {
+        json_write_value(&w, answer->whole);
+        return;
+    }
     json_begin_object(&w);
     json_put_text(&w, "id", buf_str(&answer->id));
     json_put_text(&w, "object", str_from("chat.completion"));
@@ -70,7 +66,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
     for (uint32_t i = 0; i < answer->choice_count; i++) print_choice(&w, &answer->choices[i], i);
     json_end_array(&w);
     openai_put_usage(&w, &answer->usage);
-    if (outcome->is_simulated) openai_put_simulated(&w);
+    if (outcome->is_simulated) dialect_put_simulated(&w);
     json_end_object(&w);
 }
 

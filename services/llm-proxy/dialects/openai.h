@@ -5,9 +5,8 @@
 #include "llm-proxy/dialect.h"
 #include "json/json_write.h"
 
-/** The members `usage` and "tutti": {"simulated": true}. */
+/** The member `usage`. */
 void openai_put_usage(struct json_writer *w, const struct llm_usage *usage);
-void openai_put_simulated(struct json_writer *w);
 
 void openai_print_error(const struct dialect_error *error, struct buf *out);
 

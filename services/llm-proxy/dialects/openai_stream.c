@@ -126,7 +126,7 @@ static void end_delta(struct openai_stream *stream, const struct llm_event *even
         json_member(w, "usage");
         json_write_null(w);
     }
-    if (is_last && stream->about.is_simulated) openai_put_simulated(w);
+    if (is_last && stream->about.is_simulated) dialect_put_simulated(w);
     end_chunk(w);
 }
 
@@ -214,7 +214,7 @@ void openai_stream_end(void *context, const struct llm_usage *usage, struct buf 
         begin_chunk(stream, &w);
         json_end_array(&w);
         openai_put_usage(&w, usage);
-        if (stream->about.is_simulated) openai_put_simulated(&w);
+        if (stream->about.is_simulated) dialect_put_simulated(&w);
         end_chunk(&w);
     }
     (void)buf_put_text(out, "data: [DONE]\n\n");

@@ -108,11 +108,13 @@ static void send_usage(json usage, llm_sink *sink, void *context)
 static void send_answer(json body, llm_sink *sink, void *context)
 {
     json choices                 = json_get_text(body, "choices");
+    const struct llm_event chunk = {.kind = LLM_CHUNK, .protocol = PROTOCOL_OPENAI, .chunk = body};
     int64_t created              = wire_count(body, "created");
     const struct llm_event start = {.kind       = LLM_START,
                                     .id         = wire_text(body, "id"),
                                     .model      = wire_text(body, "model"),
                                     .created_us = created > 0 ? created * 1'000'000 : 0};
+    sink(&chunk, context);
     sink(&start, context);
     for (size_t i = 0; i < json_count(choices); i++) {
         send_choice(json_at(choices, i), (uint32_t)i, sink, context);
