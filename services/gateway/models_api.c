@@ -86,7 +86,7 @@ static void on_models(const struct rpc_answer *answer, void *context)
 void models_list(struct api_call *call)
 {
     Pb__LlmListModels message = PB__LLM_LIST_MODELS__INIT;
-    call->is_openai           = true;
+    call->error_shape         = SHAPE_OPENAI;
     ask_proxy(call, "ListModels", &message, on_models);
 }
 
@@ -115,7 +115,7 @@ static void on_model(const struct rpc_answer *answer, void *context)
 void models_get(struct api_call *call)
 {
     Pb__LlmListModels message = PB__LLM_LIST_MODELS__INIT;
-    call->is_openai           = true;
+    call->error_shape         = SHAPE_OPENAI;
     ask_proxy(call, "ListModels", &message, on_model);
 }
 

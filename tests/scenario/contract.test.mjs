@@ -44,7 +44,9 @@ scenario('every operation refuses strangers', { needs: ['scheduler', 'gateway'] 
       const answer = await suite.api.call(method, path, undefined, { key: null, headers });
       if (isOpenai) {
         assert.equal(answer.status, 401, `${name} with ${who}`);
-        assert.equal(answer.body.error.code, 'unauthenticated');
+        const { code, details, status } = answer.body.error; // as OpenAI, Anthropic or Gemini has it
+        assert.equal(details?.error_code ?? details?.[0]?.reason ?? code, 'unauthenticated', name);
+        if (status) assert.equal(status, 'UNAUTHENTICATED', name);
       } else {
         checkProblem(answer, 401, 'unauthenticated', `${name} with ${who}`);
       }
@@ -60,7 +62,7 @@ scenario('every operation refuses strangers', { needs: ['scheduler', 'gateway'] 
 
 scenario('paths that are not there yet answer 501', { needs: ['scheduler', 'gateway'], checkNeeds: false }, async (suite) => {
   const later = (await operationsOf(suite)).filter((operation) => operation.isLater);
-  assert.ok(later.length > 40);
+  assert.ok(later.length > 10);
   for (const { name, method, path } of later) {
     checkProblem(await suite.api.call(method, path), 501, 'not_implemented', name);
   }

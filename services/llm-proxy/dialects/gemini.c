@@ -167,7 +167,8 @@ void gemini_print_error(const struct dialect_error *error, struct buf *out)
 static bool split_path(str path, str *ret_model, str *ret_verb)
 {
     static const char head[] = "/models/";
-    size_t from = 0, colon = path.len;
+    size_t from              = 0;
+    size_t colon             = path.len;
     while (from < path.len && !str_starts_with(str_slice(path, from, path.len), str_from(head))) {
         from++;
     }
@@ -183,7 +184,8 @@ static bool split_path(str path, str *ret_model, str *ret_verb)
 static status read_content(const Pb__LlmOpen *open, json body, struct arena *arena,
                            struct chat_request **ret_request, struct error *reterr)
 {
-    str model = {}, verb = {};
+    str model        = {};
+    str verb         = {};
     const char *path = arena_strdup(arena, str_from(open->path));
     if (!path) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     if (!split_path(str_from(path), &model, &verb)) {

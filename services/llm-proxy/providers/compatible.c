@@ -180,8 +180,9 @@ static void send_http_error(const struct http_result *result, json body, llm_sin
                               .text           = wire_text(said, "message"),
                               .retry_after_ms = provider_retry_after_ms(&result->answer)};
     error.class            = llm_error_class_of(error.http_status);
-    if (error.class == LLM_ERROR_RATE_LIMITED && compatible_is_quota(said))
+    if (error.class == LLM_ERROR_RATE_LIMITED && compatible_is_quota(said)) {
         error.class = LLM_ERROR_QUOTA;
+    }
     if (error.text.len == 0) error.text = str_from("the upstream gave no reason");
     upstream_send_error(&error, sink, context);
 }
