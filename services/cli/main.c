@@ -103,7 +103,7 @@ static const struct cli_flag draft_flags[] = {
     {},
 };
 static const struct cli_flag delete_flags[] = {
-    {"--force", 0, NULL, "terminate it first if it has not ended"},
+    {"--force", 0, NULL, "terminate it first if it has not ended; also one that cannot be read"},
     {},
 };
 static const struct cli_flag letters_flags[] = {

@@ -61,6 +61,7 @@ static const struct problem_kind kinds[] = {
     {"quota_exceeded",             "A quota is used up",                    429, true},
     {"header_too_large",           "The header is too large",               431, false},
     {"cancelled",                  "The request was given up",              499, false},
+    {"run_damaged",                "What is stored of the run is damaged",  500, false},
     {"internal",                   "Something is wrong inside",             500, true},
     {"not_implemented",            "This is not there yet",                 501, false},
     {"upstream_error",             "The upstream failed",                   502, true},

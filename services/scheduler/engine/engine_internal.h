@@ -393,6 +393,9 @@ status engine_take_run_order(struct engine *engine, const Pb__RunOrder *order,
 /** Tells whoever watches `live` that it has ended with this turn. */
 status engine_tell_watchers(struct engine *engine, struct live_run *live, struct error *reterr);
 
+/** The same of one that cannot be read, and is deleted: it has faulted. */
+status engine_tell_watchers_of_damaged(struct engine *engine, str run, struct error *reterr);
+
 /** Where child runs go: the `children` of decide_env. */
 struct child_places engine_child_places(struct engine *engine);
 

@@ -58,11 +58,13 @@ static status load(struct engine *engine, str id, struct live_run **ret_live, st
     }
 
     CLEANUP(run_freep) struct run *run = NULL;
+    struct error why                   = {};
     engine_work_begin(engine, id);
     status loaded = run_load(engine->txn, engine->options.definitions, id, head,
-                             (bytes){row->digest.data, row->digest.len}, false, NULL, &run, reterr);
+                             (bytes){row->digest.data, row->digest.len}, false, NULL, &run, &why);
     engine_work_end(engine);
-    TRY(loaded);
+    if (loaded == STATUS_DATA_LOSS) return run_damaged(id, &why, reterr);
+    if (loaded != STATUS_OK) return fail(reterr, loaded, "%s", why.text);
 
     struct live_run *live = run_cache_add(&engine->cache, TAKE(run));
     live->head            = *head;
@@ -90,7 +92,7 @@ status engine_run(struct engine *engine, str id, struct command *command,
         log_write(LOG_ERROR, "run.unreadable", LOG_STR("run", id), LOG_TEXT_OF("error", why.text));
     }
     if (!command) return STATUS_OK;
-    if (is_damaged) {
+    if (is_damaged && loaded != STATUS_DATA_LOSS) {
         return command_refuse(command, STATUS_INTERNAL, "internal",
                               "run " STR_FMT " cannot be read", STR_ARG(id));
     }

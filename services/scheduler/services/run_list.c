@@ -4,6 +4,7 @@
  * a token, even if it is not full.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "run.pb-c.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/page_token.h"
@@ -63,9 +64,14 @@ static status take_run(struct listing *list, struct txn *txn, const struct id *i
     str run           = str_from(id->text);
     arena_clear(list->row_arena);
     const struct run_question question = {.namespace = list->namespace, .filter = list->request};
-    status got = run_rows_get(txn, run, list->row_arena, &view, &head, reterr);
+    struct error why                   = {};
+    status got = run_rows_get(txn, run, list->row_arena, &view, &head, &why);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(got);
+    if (got == STATUS_DATA_LOSS) { /* the others are to be seen all the same */
+        log_write(LOG_ERROR, "run.unreadable", LOG_STR("run", run), LOG_TEXT_OF("error", why.text));
+        return STATUS_OK;
+    }
+    if (got != STATUS_OK) return fail(reterr, got, "%s", why.text);
     run_wire_add_head(view, head);
     if (!run_question_means(&question, view)) return STATUS_OK;
 

@@ -48,8 +48,11 @@ status run_read_view(const struct shard *shard, str id, bool is_full, struct are
     if (needs_state(view, head, is_full)) {
         CLEANUP(run_freep) struct run *run = NULL;
         bytes digest                       = {view->digest.data, view->digest.len};
-        TRY(run_load(txn, scheduler_definitions(shard->scheduler), id, head, digest, false, NULL,
-                     &run, reterr));
+        struct error why                   = {};
+        status loaded = run_load(txn, scheduler_definitions(shard->scheduler), id, head, digest,
+                                 false, NULL, &run, &why);
+        if (loaded == STATUS_DATA_LOSS) return run_damaged(id, &why, reterr);
+        if (loaded != STATUS_OK) return fail(reterr, loaded, "%s", why.text);
         TRY(run_wire_fill(view, run, is_full, arena, reterr));
         TRY(run_waits_explain(txn, view, clock_unix_us(), arena, reterr));
     }

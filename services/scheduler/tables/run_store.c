@@ -45,16 +45,27 @@ struct payload_store payload_store_of(struct payload_access *access)
 /* --- rows --------------------------------------------------------------------------------------
  */
 
+status run_damaged(str id, const struct error *why, struct error *reterr)
+{
+    return fail_code(reterr, STATUS_DATA_LOSS, "run_damaged",
+                     "what is stored of run " STR_FMT
+                     " cannot be read (%.80s); restore a backup, or "
+                     "delete the run with force=true and a key of all namespaces",
+                     STR_ARG(id), why->text);
+}
+
 status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                    struct error *reterr)
 {
     struct key key;
+    struct error why = {};
     id_key(&key, id);
     status got = record_get(txn, TABLE_RUNS, key_bytes(&key), &pb__run_view__descriptor, arena,
-                            ret_row, NULL);
+                            ret_row, &why);
     if (got == STATUS_NOT_FOUND) {
         return fail_code(reterr, got, "not_found", "there is no run " STR_FMT, STR_ARG(id));
     }
+    if (got == STATUS_DATA_LOSS) return run_damaged(id, &why, reterr);
     if (got != STATUS_OK) return fail(reterr, got, "the row of run " STR_FMT, STR_ARG(id));
     return STATUS_OK;
 }
@@ -65,10 +76,12 @@ static status open_head_get(struct txn *txn, str id, struct arena *arena, Pb__Ru
 {
     struct key key;
     id_key(&key, id);
+    struct error why = {};
     status got = record_get(txn, TABLE_RUN_HEADS, key_bytes(&key), &pb__run_head__descriptor, arena,
-                            ret_head, NULL);
+                            ret_head, &why);
     if (got == STATUS_OK) return STATUS_OK;
-    if (got == STATUS_NOT_FOUND) got = STATUS_DATA_LOSS;
+    if (got == STATUS_NOT_FOUND) got = fail(&why, STATUS_DATA_LOSS, "it has no head");
+    if (got == STATUS_DATA_LOSS) return run_damaged(id, &why, reterr);
     return fail(reterr, got, "the head of run " STR_FMT, STR_ARG(id));
 }
 
@@ -81,7 +94,9 @@ status run_rows_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **
     if (head.len == 0) {
         TRY(open_head_get(txn, id, arena, ret_head, reterr));
     } else {
-        TRY(record_read(head, &pb__run_head__descriptor, arena, ret_head, reterr));
+        struct error why = {};
+        status read      = record_read(head, &pb__run_head__descriptor, arena, ret_head, &why);
+        if (read != STATUS_OK) return run_damaged(id, &why, reterr);
     }
     *ret_row = row;
     return STATUS_OK;

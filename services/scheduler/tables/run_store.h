@@ -26,14 +26,19 @@ struct payload_access {
 struct payload_store payload_store_of(struct payload_access *access);
 
 /** What lists show of a run (RunView without input and output). Lives as long as `arena`.
- * NOT_FOUND: there is no such run. */
+ * NOT_FOUND: there is no such run. DATA_LOSS ("run_damaged"): it cannot be read. */
 status run_row_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                    struct error *reterr);
 
 /** The same, and its head: a row of its own until the run has ended, from then on a part of that
- * row, so that TABLE_RUN_HEADS lists the runs that have not. DATA_LOSS: it has none. */
+ * row, so that TABLE_RUN_HEADS lists the runs that have not. DATA_LOSS ("run_damaged"): it has
+ * none, or cannot be read. */
 status run_rows_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **ret_row,
                     Pb__RunHead **ret_head, struct error *reterr);
+
+/** The refusal of what a run is asked whose rows `why` keeps from being read: DATA_LOSS
+ * ("run_damaged"), with what to do. */
+status run_damaged(str id, const struct error *why, struct error *reterr);
 
 /** The run has ended: its head goes into its row. */
 status run_row_add_head(Pb__RunView *row, const Pb__RunHead *head, struct arena *arena,

@@ -76,6 +76,8 @@ status engine_purses_of(struct engine *engine, const struct live_run *live, cons
 /** The run is over and will not go on; or its rows go. Its purse goes, if it has one. */
 status engine_purse_over(struct engine *engine, const struct live_run *live, struct error *reterr);
 status engine_purse_delete(struct engine *engine, const Pb__RunView *row, struct error *reterr);
+/** The same of a run of which nothing is known. */
+status engine_purse_end(struct engine *engine, str run, struct error *reterr);
 
 /** Whose budgets a job of `run` is charged to: those of its namespace, its labels, the key that
  * started it, itself, and of the runs around it. INVALID_ARGUMENT: of too many; then the first

@@ -143,6 +143,11 @@ status engine_purse_over(struct engine *engine, const struct live_run *live, str
     return tell_end(engine, live->id.text, reterr);
 }
 
+status engine_purse_end(struct engine *engine, str run, struct error *reterr)
+{
+    return tell_end(engine, text_in(engine->arena, run), reterr);
+}
+
 /* One that has faulted could have gone on; of one that was stopped a child may have asked late. */
 status engine_purse_delete(struct engine *engine, const Pb__RunView *row, struct error *reterr)
 {

@@ -11,7 +11,7 @@ static status check_row(struct engine *engine, str run, const Pb__StartBulk *ask
     Pb__RunView *row  = NULL;
     struct error *why = &outcome->error;
     outcome->code     = run_row_get(engine->txn, run, engine->arena, &row, why);
-    if (outcome->code == STATUS_NOT_FOUND) return STATUS_OK;
+    if (outcome->code == STATUS_NOT_FOUND || outcome->code == STATUS_DATA_LOSS) return STATUS_OK;
     if (outcome->code != STATUS_OK) return fail(reterr, outcome->code, "%s", why->text);
     if (run_status_wire_is_final(row->status) || (is_deletion && asked->force)) return STATUS_OK;
     return command_refuse(outcome, STATUS_FAILED_PRECONDITION, "run_not_finished",

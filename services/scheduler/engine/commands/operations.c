@@ -5,6 +5,7 @@
  */
 #include "scheduler/engine/commands/operations.h"
 
+#include "base/log.h"
 #include "scheduler/engine/commands/operation_check.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
@@ -109,11 +110,23 @@ struct work {
     struct engine *engine;
     Pb__OperationRecord *record;
     struct id runs[OPERATION_RUNS_PER_TURN];
+    bool is_damaged[OPERATION_RUNS_PER_TURN];
     size_t count;
     struct id before; /* that was looked at in the turns before; empty: none */
     struct id last;   /* that was looked at */
     bool is_through;
 };
+
+/* Whether it is meant, and whose it is, nobody can know: nothing is done to it, and who asks for
+ * all namespaces is told. */
+static void note_damaged(struct work *work, const struct id *run, const struct error *why)
+{
+    log_write(LOG_ERROR, "run.unreadable", LOG_TEXT_OF("run", run->text),
+              LOG_TEXT_OF("error", why->text));
+    if (strcmp(work->record->asked->namespace_, "*") != 0) return;
+    work->is_damaged[work->count] = true;
+    work->runs[work->count++]     = *run;
+}
 
 /* Looks for runs first: what is done to them changes the tables that are read. */
 static status find(struct work *work, struct error *reterr)
@@ -141,11 +154,16 @@ static status find(struct work *work, struct error *reterr)
         TRY(run_sources_next(sources, &run, &is_found, reterr));
         work->is_through = !is_found;
         if (!is_found) return STATUS_OK;
-        work->last = run;
+        work->last       = run;
+        struct error why = {};
         status got =
-            run_rows_get(engine->txn, str_from(run.text), engine->arena, &row, &head, reterr);
+            run_rows_get(engine->txn, str_from(run.text), engine->arena, &row, &head, &why);
         if (got == STATUS_NOT_FOUND) continue;
-        TRY(got);
+        if (got == STATUS_DATA_LOSS) {
+            note_damaged(work, &run, &why);
+            continue;
+        }
+        if (got != STATUS_OK) return fail(reterr, got, "%s", why.text);
         run_wire_add_head(row, head);
         if (run_question_means(&question, row)) work->runs[work->count++] = run;
     }
@@ -235,6 +253,14 @@ static status note_refusal(struct work *work, const struct id *run, const struct
     return STATUS_OK;
 }
 
+/* Why its rows cannot be read. */
+static status damage_of(struct engine *engine, const struct id *run, struct error *ret_why)
+{
+    Pb__RunView *row  = NULL;
+    Pb__RunHead *head = NULL;
+    return run_rows_get(engine->txn, str_from(run->text), engine->arena, &row, &head, ret_why);
+}
+
 static status act_on_all(struct work *work, struct error *reterr)
 {
     Pb__OperationView *view    = work->record->view;
@@ -244,7 +270,10 @@ static status act_on_all(struct work *work, struct error *reterr)
         struct command *outcome = arena_alloc(work->engine->arena, sizeof *outcome);
         if (!outcome) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
         bool is_later = i > 0 && engine_mono_us(work->engine) >= until_us;
-        if (!is_later && asked->dry_run) {
+        if (work->is_damaged[i]) {
+            is_later      = false;
+            outcome->code = damage_of(work->engine, &work->runs[i], &outcome->error);
+        } else if (!is_later && asked->dry_run) {
             TRY(engine_operation_check(work->engine, &work->runs[i], asked, outcome, &is_later,
                                        reterr));
         } else if (!is_later) {

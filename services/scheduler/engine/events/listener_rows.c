@@ -200,8 +200,9 @@ status listener_rows_delete(struct engine *engine, str run, struct error *reterr
         status next                = cursor_next(cursor, &key, &value, NULL);
         if (next == STATUS_NOT_FOUND) return STATUS_OK;
         if (next != STATUS_OK) return fail(reterr, next, "listeners cannot be read");
-        TRY(record_read(value, &pb__listener_record__descriptor, engine->arena, &record, reterr));
+        status read =
+            record_read(value, &pb__listener_record__descriptor, engine->arena, &record, NULL);
         TRY(cursor_delete(cursor, reterr));
-        TRY(row_delete(engine, record, reterr));
+        if (read == STATUS_OK) TRY(row_delete(engine, record, reterr));
     }
 }

@@ -206,6 +206,50 @@ status engine_tell_watchers(struct engine *engine, struct live_run *live, struct
     return STATUS_OK;
 }
 
+/* How the end of a run looks that cannot be read. */
+static status tell_damaged(struct engine *engine, str run, const Pb__WatcherRecord *watcher,
+                           struct error *reterr)
+{
+    if (*watcher->schedule) {
+        Pb__ScheduleAnswer answer = PB__SCHEDULE_ANSWER__INIT;
+        answer.schedule           = watcher->schedule;
+        answer.due_us             = watcher->due_us;
+        answer.run                = text_in(engine->arena, run);
+        answer.ended              = true;
+        answer.time_us            = engine->now_us;
+        return tell_schedule(engine, &answer, reterr);
+    }
+    CLEANUP(json_unrefp)
+    json error = error_new(ERROR_RUNTIME, 0,
+                           str_from("what was stored of the child run could not be read any more, "
+                                    "and it was deleted"),
+                           (str){});
+    return tell_parent(engine, watcher, text_in(engine->arena, run),
+                       PB__CHILD_OUTCOME__CHILD_OUTCOME_FAULTED, error, NULL, reterr);
+}
+
+status engine_tell_watchers_of_damaged(struct engine *engine, str run, struct error *reterr)
+{
+    struct key prefix;
+    watcher_key(&prefix, run, (str){});
+    const struct scan scan                       = {.prefix = key_bytes(&prefix)};
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    TRY(cursor_open(engine->txn, TABLE_WATCHERS, &scan, &cursor, reterr));
+    for (size_t i = 0; i < WATCHERS_MAX; i++) {
+        bytes key                  = {};
+        bytes row                  = {};
+        Pb__WatcherRecord *watcher = NULL;
+        status next                = cursor_next(cursor, &key, &row, NULL);
+        if (next == STATUS_NOT_FOUND) return STATUS_OK;
+        if (next != STATUS_OK) return fail(reterr, next, "the watchers of a run cannot be read");
+        status read =
+            record_read(row, &pb__watcher_record__descriptor, engine->arena, &watcher, NULL);
+        TRY(cursor_delete(cursor, reterr));
+        if (read == STATUS_OK) TRY(tell_damaged(engine, run, watcher, reterr));
+    }
+    return STATUS_OK;
+}
+
 /* --- the child's side: starting and stopping ---------------------------------------------------
  */
 

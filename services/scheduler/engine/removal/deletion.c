@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/events/events.h"
+#include "scheduler/engine/removal/damage.h"
 #include "scheduler/tables/run_index.h"
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -26,6 +27,7 @@ static status lead_delete(struct engine *engine, enum table table, const struct 
     status got =
         record_get(engine->txn, table, key_bytes(key), type, engine->arena, &record, reterr);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got == STATUS_DATA_LOSS) return row_delete(engine, table, key, reterr); /* no use to any */
     TRY(got);
     return str_is(run, record->run) ? row_delete(engine, table, key, reterr) : STATUS_OK;
 }
@@ -44,7 +46,7 @@ static status leads_delete(struct engine *engine, const Pb__RunView *row, struct
     return lead_delete(engine, TABLE_START_KEYS, &key, run, reterr);
 }
 
-static status watchers_delete(struct engine *engine, str run, struct error *reterr)
+status engine_watchers_delete(struct engine *engine, str run, struct error *reterr)
 {
     struct key prefix;
     watcher_key(&prefix, run, (str){});
@@ -82,7 +84,7 @@ status engine_delete_rows(struct engine *engine, str run, struct error *reterr)
     TRY(leads_delete(engine, row, reterr));
     TRY(engine_purse_delete(engine, row, reterr));
     TRY(run_index_delete(engine->txn, row, reterr));
-    TRY(watchers_delete(engine, run, reterr));
+    TRY(engine_watchers_delete(engine, run, reterr));
     TRY(listener_rows_delete(engine, run, reterr));
     if (head->due_us > 0) {
         timer_key(&key, head->due_us, run);
@@ -120,6 +122,7 @@ static status delete_running(struct engine *engine, const struct deletion_wish *
     struct live_run *live = NULL;
     TRY(engine_run(engine, wish->run, NULL, &live, reterr));
     if (!live) {
+        TRY(engine_tell_watchers_of_damaged(engine, wish->run, reterr));
         TRY(engine_drop_jobs_of(engine, wish->run, reterr));
         return engine_delete_rows(engine, wish->run, reterr);
     }
@@ -138,14 +141,18 @@ status engine_delete(struct engine *engine, const struct deletion_wish *wish, st
         live->is_deleted = true; /* its rows are written at the end of the turn */
         return STATUS_OK;
     }
-    Pb__RunView *row = NULL;
-    struct error why = {};
-    bool is_new      = live && live->is_new;
-    status got       = STATUS_OK;
-    bool has_ended   = false;
+    Pb__RunView *row  = NULL;
+    Pb__RunHead *head = NULL;
+    struct error why  = {};
+    bool is_new       = live && live->is_new;
+    status got        = STATUS_OK;
+    bool has_ended    = false;
     if (!is_new) {
-        got = run_row_get(engine->txn, wish->run, engine->arena, &row, &why);
-        if (got == STATUS_NOT_FOUND) {
+        got = run_rows_get(engine->txn, wish->run, engine->arena, &row, &head, &why);
+        if (got == STATUS_DATA_LOSS && wish->is_forced && !(live && live->is_touched)) {
+            return engine_delete_damaged(engine, live, wish->run, reterr);
+        }
+        if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) {
             *ret_code = got;
             if (ret_why) *ret_why = why;
             return STATUS_OK;

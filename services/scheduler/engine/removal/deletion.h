@@ -39,7 +39,8 @@ struct deletion_wish {
 
 /**
  * The first step. `ret_why` (may be NULL) says why not, if `*ret_code` is not OK: NOT_FOUND;
- * FAILED_PRECONDITION ("run_not_finished").
+ * FAILED_PRECONDITION ("run_not_finished"); DATA_LOSS ("run_damaged"): its rows cannot be read, and
+ * it is not forced (damage.h).
  */
 status engine_delete(struct engine *engine, const struct deletion_wish *wish, status *ret_code,
                      struct error *ret_why, struct error *reterr);
@@ -55,6 +56,9 @@ status engine_deletions_left(struct engine *engine, uint64_t *ret_count, struct 
 
 /** The first step, of a run whose rows of this turn are written. */
 status engine_delete_rows(struct engine *engine, str run, struct error *reterr);
+
+/** The rows of who waits for its end. */
+status engine_watchers_delete(struct engine *engine, str run, struct error *reterr);
 
 /** A piece of the second step, if there is anything to do. */
 status engine_deletions_go_on(struct engine *engine, struct error *reterr);

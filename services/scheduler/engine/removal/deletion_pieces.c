@@ -1,6 +1,7 @@
 /* The second step: what a deleted run left, or one that is erased, piece by piece. */
 #include "base/log.h"
 #include "scheduler/engine/redrive/redrive.h"
+#include "scheduler/engine/removal/damage.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
 #include "scheduler/tables/event_index.h"
@@ -125,7 +126,7 @@ static status entry_end(struct piece *piece, bytes entry, struct error *ret_why)
     return erased;
 }
 
-/* Damage is no reason to keep the rest: the chain ends where it cannot be followed. */
+/* Damage is no reason to keep the rest: where the chain cannot be followed it is searched for. */
 static status entry_delete(struct piece *piece, struct error *reterr)
 {
     struct engine *engine      = piece->engine;
@@ -152,6 +153,10 @@ static status entry_delete(struct piece *piece, struct error *reterr)
         log_write(LOG_WARN, "deletion.damaged", LOG_STR("run", piece->run),
                   LOG_INT("entry", (int64_t)record->entry), LOG_TEXT_OF("error", why.text));
         header.previous = 0;
+        if (!record->is_erasure) {
+            row_delete(piece, TABLE_JOURNAL, key_u64_bytes(&key));
+            engine_damage_search_entries(record);
+        }
     }
     record->entry = header.previous;
     record->done  = 0;
@@ -171,21 +176,31 @@ static status answers_erase(struct piece *piece, bool *ret_done, struct error *r
     return STATUS_OK;
 }
 
+static bool is_gone(const Pb__DeletionRecord *record)
+{
+    return record->is_snapshot_gone && record->entry == 0 && !record->is_search;
+}
+
 static status run_delete(struct piece *piece, struct error *reterr)
 {
     Pb__DeletionRecord *record = piece->record;
     bool has_no_answer         = false;
     TRY(answers_erase(piece, &has_no_answer, reterr));
-    while (!is_spent(piece) && !(record->is_snapshot_gone && record->entry == 0)) {
-        TRY(record->is_snapshot_gone ? entry_delete(piece, reterr)
-                                     : snapshot_delete(piece, reterr));
+    while (!is_spent(piece) && !is_gone(record)) {
+        if (!record->is_snapshot_gone) {
+            TRY(snapshot_delete(piece, reterr));
+        } else if (record->entry > 0) {
+            TRY(entry_delete(piece, reterr));
+        } else {
+            TRY(engine_damage_search(piece->engine, piece->run, record, piece->until_us, reterr));
+        }
         if (piece->failed != STATUS_OK) {
             return fail(reterr, piece->failed, "rows of a run cannot be deleted or erased");
         }
     }
     struct key key;
     id_key(&key, piece->run);
-    if (!has_no_answer || !record->is_snapshot_gone || record->entry > 0) {
+    if (!has_no_answer || !is_gone(record)) {
         return record_put(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), &record->base,
                           reterr);
     }
@@ -195,6 +210,32 @@ static status run_delete(struct piece *piece, struct error *reterr)
 
 /* --- a turn ------------------------------------------------------------------------------------
  */
+
+/* How far it was cannot be read: all over again. A run that is still there is being erased; if it
+ * cannot be read either, there is nothing to go by. */
+static status begin_anew(struct engine *engine, str run, Pb__DeletionRecord **ret_record,
+                         struct error *reterr)
+{
+    Pb__RunView *row           = NULL;
+    Pb__RunHead *head          = NULL;
+    Pb__DeletionRecord *record = arena_alloc(engine->arena, sizeof *record);
+    if (!record) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    *record    = (Pb__DeletionRecord)PB__DELETION_RECORD__INIT;
+    status got = run_rows_get(engine->txn, run, engine->arena, &row, &head, reterr);
+    switch (got) {
+    case STATUS_NOT_FOUND: record->is_search = true; break;
+    case STATUS_OK:
+        record->is_erasure = true;
+        record->entry      = head->last_entry;
+        break;
+    case STATUS_DATA_LOSS: record->is_snapshot_gone = true; break;
+    default: return got;
+    }
+    log_write(LOG_WARN, "deletion.damaged", LOG_STR("run", run),
+              LOG_TEXT_OF("error", "how far it was"));
+    *ret_record = record;
+    return STATUS_OK;
+}
 
 /* The first of the table; `*ret_record` NULL: there is none. */
 static status next_run(struct engine *engine, struct id *ret_run, Pb__DeletionRecord **ret_record,
@@ -210,7 +251,10 @@ static status next_run(struct engine *engine, struct id *ret_run, Pb__DeletionRe
     if (next == STATUS_NOT_FOUND) return STATUS_OK;
     if (next != STATUS_OK) return fail(reterr, next, "deletions cannot be read");
     if (!key_take_id(&key, ret_run)) return fail(reterr, STATUS_DATA_LOSS, "deletions: a key");
-    return record_read(row, &pb__deletion_record__descriptor, engine->arena, ret_record, reterr);
+    status read =
+        record_read(row, &pb__deletion_record__descriptor, engine->arena, ret_record, NULL);
+    if (read == STATUS_OK) return STATUS_OK;
+    return begin_anew(engine, str_from(ret_run->text), ret_record, reterr);
 }
 
 status engine_deletions_go_on(struct engine *engine, struct error *reterr)

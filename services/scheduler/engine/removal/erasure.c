@@ -82,7 +82,7 @@ status engine_erase(struct engine *engine, str run, struct command *outcome, Pb_
                               "the run has moved just now; try again");
     }
     outcome->code = run_rows_get(engine->txn, run, engine->arena, &row, &head, &outcome->error);
-    if (outcome->code == STATUS_NOT_FOUND) return STATUS_OK;
+    if (outcome->code == STATUS_NOT_FOUND || outcome->code == STATUS_DATA_LOSS) return STATUS_OK;
     if (outcome->code != STATUS_OK) return fail(reterr, outcome->code, "%s", outcome->error.text);
     if (!run_status_wire_is_final(row->status)) {
         return command_refuse(outcome, STATUS_FAILED_PRECONDITION, "run_not_finished",

@@ -20,8 +20,7 @@ static int64_t made_us(const struct id *id)
     return id_unix_ms(str_from(id->text)) * 1'000;
 }
 
-static status look(struct engine *engine, bytes key, bytes value, struct found *found,
-                   struct error *reterr)
+static void look(struct engine *engine, bytes key, bytes value, struct found *found)
 {
     const struct retention *retention = engine->options.retention;
     Pb__RunView *row                  = NULL;
@@ -29,14 +28,18 @@ static status look(struct engine *engine, bytes key, bytes value, struct found *
     int64_t shortest_us               = retention_shortest_us(retention);
     if (made_us(&id) > engine->now_us - shortest_us) {
         found->is_done = true;
-        return STATUS_OK;
+        return;
     }
-    TRY(record_read(value, &pb__run_view__descriptor, engine->arena, &row, reterr));
+    struct error why = {};
+    if (record_read(value, &pb__run_view__descriptor, engine->arena, &row, &why) != STATUS_OK) {
+        log_write(LOG_WARN, "retention.kept", LOG_TEXT_OF("run", id.text),
+                  LOG_TEXT_OF("error", why.text));
+        return;
+    }
     bool is_over = run_status_wire_is_final(row->status) && row->ended_us > 0;
     if (is_over && retention_end_us(retention, row) <= engine->now_us) {
         found->ids[found->count++] = id;
     }
-    return STATUS_OK;
 }
 
 static status look_at_page(struct engine *engine, struct found *found, struct error *reterr)
@@ -55,7 +58,7 @@ static status look_at_page(struct engine *engine, struct found *found, struct er
         }
         if (next != STATUS_OK) return fail(reterr, next, "the rows of runs cannot be read");
         if (key.len != ID_BYTES) return fail(reterr, STATUS_DATA_LOSS, "runs: a key");
-        TRY(look(engine, key, value, found, reterr));
+        look(engine, key, value, found);
         memcpy(sweep->key, key.ptr, sizeof sweep->key);
         sweep->has_key = true;
     }
