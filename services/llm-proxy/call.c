@@ -111,6 +111,7 @@ static void call_free(struct llm_call *call)
     if (call->previous) call->previous->next = call->next;
     if (call->next) call->next->previous = call->previous;
     if (pipeline->calls == call) pipeline->calls = call->next;
+    if (call->stream.event) measures_stream(pipeline->options.measures, -1);
     loop_timer_clear(pipeline->options.loop, &call->timer);
     answer_done(&call->answer);
     free(call);
@@ -219,6 +220,9 @@ static void after_failure(struct llm_call *call)
 
 void call_after_try(struct llm_call *call)
 {
+    if (call->answer.is_failed && call->answer.error.class == LLM_ERROR_TIMEOUT) {
+        measures_timeout(call->pipeline->options.measures, call->answer.error.timeout);
+    }
     measures_try(call->pipeline->options.measures, call_target(call)->provider->name,
                  call->answer.is_failed ? llm_error_class_name(call->answer.error.class) : "ok");
     if (call->answer.is_too_large && !call->answer.is_failed) {
@@ -270,6 +274,7 @@ void llm_call_stream(struct llm_call *call, const struct llm_stream *stream)
 {
     ASSERT(call->request->is_stream);
     call->stream = *stream;
+    measures_stream(call->pipeline->options.measures, 1);
 }
 
 void llm_call_pause(struct llm_call *call)
@@ -294,6 +299,9 @@ void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage)
 
 void llm_call_cancel(struct llm_call *call)
 {
+    Pb__Usage used = PB__USAGE__INIT;
+    llm_call_used(call, &used);
+    measures_usage(call->pipeline->options.measures, &used);
     leave(call, GUARD_RETURNED);
     release_try(call);
     measures_cancelled(call->pipeline->options.measures);

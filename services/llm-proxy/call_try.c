@@ -31,13 +31,22 @@ static void refuse_losses(struct llm_call *call)
     fail_try(call, LLM_ERROR_CONVERSION, buf_str(&text).ptr);
 }
 
+static void commit(struct llm_call *call)
+{
+    const struct route_target *target = call_target(call);
+    int64_t after_ms   = loop_now_ms(call->pipeline->options.loop) - call->started_ms;
+    call->is_committed = true;
+    measures_first_token(call->pipeline->options.measures, target->provider->name, target->model,
+                         after_ms);
+}
+
 /* What the try says; a client that streams hears it at once. */
 static void on_event(const struct llm_event *event, void *context)
 {
     struct llm_call *call = context;
     answer_take(event, &call->answer);
     if (!call->stream.event || event->kind == LLM_ERROR || event->kind == LLM_END) return;
-    if (llm_event_is_meaningful(event)) call->is_committed = true;
+    if (llm_event_is_meaningful(event) && !call->is_committed) commit(call);
     call->stream.event(event, call->stream.context);
 }
 

@@ -41,7 +41,22 @@ static const struct metric_spec simulated_spec = {.name = "tutti_llm_simulated_t
                                                       "Answers the simulated provider has made up.",
                                                   .kind = METRIC_COUNTER};
 
+static const struct metric_spec timeouts_spec = {.name   = "tutti_llm_timeouts_total",
+                                                 .help   = "Tries that took too long.",
+                                                 .kind   = METRIC_COUNTER,
+                                                 .labels = {"kind"}};
+static const struct metric_spec first_spec    = {
+       .name    = "tutti_llm_time_to_first_token_seconds",
+       .help    = "Of streams: from the start of a call to the first meaningful event.",
+       .kind    = METRIC_HISTOGRAM,
+       .labels  = {"provider", "model"},
+       .buckets = METRIC_BUCKETS_REQUEST};
+static const struct metric_spec streams_spec = {
+    .name = "tutti_llm_streams_open", .help = "Streams under way.", .kind = METRIC_GAUGE};
+
 struct measures {
+    struct metric *timeouts, *first;
+    struct series *streams;
     struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries;
     struct series *cancelled, *simulated;
 };
@@ -57,6 +72,9 @@ struct measures *measures_new(struct metrics *metrics)
     measures->tries           = metric_add(metrics, &tries_spec);
     measures->cancelled       = metric_series(metric_add(metrics, &cancelled_spec), NULL);
     measures->simulated       = metric_series(metric_add(metrics, &simulated_spec), NULL);
+    measures->timeouts        = metric_add(metrics, &timeouts_spec);
+    measures->first           = metric_add(metrics, &first_spec);
+    measures->streams         = metric_series(metric_add(metrics, &streams_spec), NULL);
     return measures;
 }
 
@@ -80,17 +98,42 @@ void measures_call(struct measures *measures, const struct llm_outcome *outcome)
                           str_from(outcome->is_ok ? "ok" : "error")};
     series_inc(metric_series(measures->requests, values));
     series_observe(metric_series(measures->durations, values), (double)outcome->duration_ms / 1000);
-    if (!outcome->is_ok) return;
-    add_tokens(measures, provider, outcome->model, "input", outcome->usage.input_tokens);
-    add_tokens(measures, provider, outcome->model, "output", outcome->usage.output_tokens);
-    if (outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {
+    measures_usage(measures, &outcome->usage);
+}
+
+void measures_usage(struct measures *measures, const Pb__Usage *usage)
+{
+    if (usage->calls == 0) return; /* nobody has answered */
+    str provider       = str_from(usage->provider);
+    str model          = str_from(usage->model);
+    const str values[] = {provider, model};
+    add_tokens(measures, provider, model, "input", usage->input_tokens);
+    add_tokens(measures, provider, model, "output", usage->output_tokens);
+    if (usage->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {
         series_inc(metric_series(measures->unpriced, values));
-        log_write(LOG_WARN, "llm.unpriced", LOG_STR("provider", provider),
-                  LOG_STR("model", outcome->model));
-    } else if (outcome->usage.cost_usd_nanos > 0) {
-        series_add(metric_series(measures->cost, values),
-                   (double)outcome->usage.cost_usd_nanos / 1e9);
+    } else if (usage->cost_usd_nanos > 0) {
+        series_add(metric_series(measures->cost, values), (double)usage->cost_usd_nanos / 1e9);
     }
+}
+
+void measures_timeout(struct measures *measures, enum llm_timeout timeout)
+{
+    static const char *const kinds[TIMEOUT_COUNT] = {"other", "connect", "first_event", "idle",
+                                                     "total"};
+    const str values[]                            = {str_from(kinds[timeout])};
+    series_inc(metric_series(measures->timeouts, values));
+}
+
+void measures_first_token(struct measures *measures, const char *provider, str model,
+                          int64_t after_ms)
+{
+    const str values[] = {str_from(provider), model};
+    series_observe(metric_series(measures->first, values), (double)after_ms / 1000);
+}
+
+void measures_stream(struct measures *measures, int more)
+{
+    series_add(measures->streams, more);
 }
 
 void measures_try(struct measures *measures, const char *provider, const char *outcome)

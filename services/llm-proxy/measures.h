@@ -2,6 +2,8 @@
 #ifndef LLM_PROXY_MEASURES_H
 #define LLM_PROXY_MEASURES_H
 
+#include "common.pb-c.h"
+#include "llm-proxy/event.h"
 #include "telemetry/metrics.h"
 
 struct llm_outcome;
@@ -12,6 +14,16 @@ void measures_freep(struct measures **measures);
 
 void measures_call(struct measures *measures, const struct llm_outcome *outcome);
 void measures_try(struct measures *measures, const char *provider, const char *outcome);
+/** What a call has used that ended otherwise. */
+void measures_usage(struct measures *measures, const Pb__Usage *usage);
+
+void measures_timeout(struct measures *measures, enum llm_timeout timeout);
+void measures_first_token(struct measures *measures, const char *provider, str model,
+                          int64_t after_ms);
+
+/** A stream more (1), or one less (-1). */
+void measures_stream(struct measures *measures, int more);
+
 void measures_cancelled(struct measures *measures);
 
 /** One answer of the simulated provider: the upstream's own counter. */

@@ -14,7 +14,7 @@ after(() => mock.stop());
 const hostile = await HostileModel.start();
 after(() => hostile.stop());
 
-const MODES = ['cut-before', 'error-before', 'malformed-before', 'empty', 'ping-only', 'silent', 'cut-after', 'error-after', 'stall', 'endless', 'drip', 'huge', 'unended', 'flood', 'crlf'];
+const MODES = ['cut-before', 'error-before', 'malformed-before', 'empty', 'ping-only', 'silent', 'chatter', 'cut-after', 'error-after', 'stall', 'endless', 'drip', 'huge', 'unended', 'flood', 'crlf'];
 // Short times only where nothing comes that they could be too short for.
 const TIMES = { 'ping-only': { first_event: '300ms' }, silent: { first_event: '300ms' }, stall: { idle: '300ms' } };
 const route = (mode, fallbacks) => ({
@@ -102,7 +102,7 @@ scenario('a simulated model streams text, tool calls and usage as it answers who
 
 scenario('before anything is meant a failure is hidden by another try, after it the stream says so', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   const client = sdk(suite);
-  const failing = { 'cut-before': 502, 'error-before': 503, 'malformed-before': 502, empty: 502, 'ping-only': 504, silent: 504 };
+  const failing = { 'cut-before': 502, 'error-before': 503, 'malformed-before': 502, empty: 502, chatter: 502, 'ping-only': 504, silent: 504 };
   await Promise.all(Object.entries(failing).map(async ([mode, status]) => {
     const heard = await hear(client, { model: mode });
     assert.equal(heard.error?.status, status, `${mode}: ${heard.error}`);
@@ -123,7 +123,7 @@ scenario('before anything is meant a failure is hidden by another try, after it 
     assert.ok(heard.error, `${mode}: the SDK sees that the answer is no answer`);
     assert.equal(heard.error.code, { 'cut-after': 'upstream_error', 'error-after': 'overloaded', stall: 'timeout_idle' }[mode]);
   }
-  await suite.until('every upstream connection of a failure is closed', () => ['ping-only', 'silent', 'stall'].every((mode) => hostile.count(mode) === 0));
+  await suite.until('every upstream connection of a failure is closed', () => ['ping-only', 'silent', 'stall', 'chatter'].every((mode) => hostile.count(mode) === 0));
 });
 
 scenario('odd but legal streams are read, and what nobody knows is handed on', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

@@ -15,6 +15,7 @@ const modes = {
   empty: ({ say, end }) => { say(ROLE); say('data: [DONE]\n\n'); end(); },
   'ping-only': ({ say, every }) => { say(ROLE); every(20, ': ping\n\n'); },
   silent: () => {},
+  chatter: ({ pour }) => pour(': ' + PIECE + '\n\n'),
   'cut-after': ({ say, cut }) => { say(ROLE); say(chunk({ content: 'so far' })); cut(); },
   'error-after': ({ say, end }) => { say(chunk({ content: 'so far' })); say(ERROR); end(); },
   stall: ({ say }) => { say(chunk({ content: 'so far' })); },

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ARENA_MAX = 8 << 20, SCRIPT_MAX = 12, TURNS_MAX = 20'000, KEY_SIZE = 64 };
 
@@ -44,8 +45,9 @@ static void on_request(struct httpd_handle handle, struct httpd_request *request
     str key                   = httpd_request_field(request, "authorization");
     (void)snprintf(upstream->keys[upstream->requests], KEY_SIZE, STR_FMT, STR_ARG(key));
     upstream->requests++;
+    bool is_stream                    = strncmp(reply->body, "data:", 5) == 0;
     const struct httpd_field fields[] = {
-        {str_from("Content-Type"), str_from("application/json")},
+        {str_from("Content-Type"), str_from(is_stream ? "text/event-stream" : "application/json")},
         {str_from("retry-after-ms"), str_from(reply->retry_after_ms ? reply->retry_after_ms : "")}};
     const struct httpd_response response = {.http_status = reply->http_status,
                                             .fields      = fields,
@@ -106,6 +108,9 @@ struct world {
     uint32_t tries;
     enum llm_error_class class;
     char provider[64];
+    char heard[128]; /* of a stream: the texts of the try */
+    bool is_committed;
+    Pb__Usage usage;
 };
 
 static void open_upstream(struct world *world, int index)
@@ -194,14 +199,33 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     world->is_done      = true;
     world->is_ok        = outcome->is_ok;
     world->tries        = outcome->tries;
+    world->is_committed = outcome->is_committed;
+    world->usage        = outcome->usage;
     if (!outcome->is_ok) world->class = outcome->error.class;
     (void)snprintf(world->provider, sizeof world->provider, "%s", outcome->provider);
 }
 
+static void on_begun(const struct llm_try *, void *context)
+{
+    ((struct world *)context)->heard[0] = '\0';
+}
+
+static void on_event(const struct llm_event *event, void *context)
+{
+    struct world *world = context;
+    size_t at           = strlen(world->heard);
+    assert_true(event->kind != LLM_ERROR && event->kind != LLM_END);
+    if (event->kind != LLM_TEXT) return;
+    (void)snprintf(world->heard + at, sizeof world->heard - at, STR_FMT, STR_ARG(event->bytes));
+}
+
 static void run_call(struct world *world)
 {
-    world->is_done = false;
-    (void)llm_call_start(world->pipeline, world->request, &world->route, 0, on_done, world);
+    const struct llm_stream stream = {.begun = on_begun, .event = on_event, .context = world};
+    world->is_done                 = false;
+    struct llm_call *call =
+        llm_call_start(world->pipeline, world->request, &world->route, 0, on_done, world);
+    if (world->request->is_stream) llm_call_stream(call, &stream);
     assert_false(world->is_done); /* never before the start has returned */
     for (int i = 0; i < TURNS_MAX && !world->is_done; i++) loop_turn(world->loop, 10);
     assert_true(world->is_done);
@@ -254,6 +278,70 @@ static void leads_to(void **state)
     close_world(&world);
 }
 
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+#define SSE(TEXT)                                                                                  \
+    {                                                                                              \
+        200, TEXT, NULL                                                                            \
+    }
+#define ROLE                                                                                       \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+#define SAY(TEXT) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" TEXT "\"}}]}\n\n"
+#define USED(IN, OUT)                                                                              \
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":" #IN ",\"completion_tokens\":" #OUT       \
+    "}}\n\n"
+#define ENDED      "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define DONE       "data: [DONE]\n\n"
+#define OVERLOADED "data: {\"error\":{\"message\":\"no\",\"type\":\"overloaded_error\"}}\n\n"
+
+struct streamed {
+    const char *name;
+    struct reply first[2], second[2];
+    bool is_ok, is_committed;
+    uint32_t tries;
+    const char *heard;
+    int64_t input_tokens, output_tokens; /* charged */
+};
+
+/* clang-format off */
+static const struct streamed streamed[] = {
+    {"whole", {SSE(ROLE SAY("so ") SAY("far") ENDED USED(7, 9) DONE)}, {}, true, true, 1, "so far", 7, 9},
+    {"usage is estimated if nobody says it", {SSE(SAY("eight by") SAY("tes") ENDED DONE)}, {}, true, true, 1, "eight bytes", 1, 3},
+    {"an error before words is tried again", {SSE(ROLE OVERLOADED), SSE(SAY("hi") ENDED USED(1, 1) DONE)}, {}, true, true, 2, "hi", 1, 1},
+    {"what a failed try says it has used is charged", {SSE(ROLE USED(5, 0) OVERLOADED), SSE(SAY("hi") ENDED USED(1, 1) DONE)}, {}, true, true, 2, "hi", 6, 1},
+    {"empty, cut: the fallback", {SSE(ROLE DONE), SSE(ROLE)}, {SSE(SAY("hi") ENDED USED(1, 1) DONE)}, true, true, 3, "hi", 1, 1},
+    {"an error after words is the end", {SSE(SAY("so far") OVERLOADED)}, {}, false, true, 1, "so far", 1, 2},
+    {"a cut after words is the end", {SSE(ROLE SAY("so far"))}, {}, false, true, 1, "so far", 1, 2},
+    {"an end without words is an answer", {SSE(ROLE ENDED USED(1, 0) DONE)}, {}, true, true, 1, "", 1, 0},
+    {"a whole answer to who asked for a stream", {GOOD}, {}, true, true, 1, "hi", 1, 1},
+    {"a refusal is no stream", {BAD}, {}, false, false, 1, "", 0, 0},
+};
+/* clang-format on */
+
+static void is_heard(void **state)
+{
+    const struct streamed *row = *state;
+    struct world world;
+    open_world(&world);
+    world.request->is_stream = true;
+    for (size_t i = 0; i < 2; i++) {
+        world.upstreams[0].script[i] = row->first[i];
+        world.upstreams[1].script[i] = row->second[i];
+    }
+    run_call(&world);
+    assert_string_equal(world.heard, row->heard);
+    assert_int_equal(world.tries, row->tries);
+    assert_int_equal(world.is_ok, row->is_ok);
+    assert_int_equal(world.is_committed, row->is_committed);
+    assert_int_equal(world.usage.input_tokens, row->input_tokens);
+    assert_int_equal(world.usage.output_tokens, row->output_tokens);
+    close_world(&world);
+}
+
+/* --- the rest ----------------------------------------------------------------------------------
+ */
+
 static void a_refused_key_is_not_used_again(void **)
 {
     struct world world;
@@ -284,10 +372,13 @@ static void a_cancelled_call_says_nothing(void **)
 int main(void)
 {
     assert_int_equal(http_init(NULL), STATUS_OK);
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 2];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 2];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, leads_to, &rows[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(streamed); i++) {
+        tests[count++] = row_test(streamed[i].name, is_heard, &streamed[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_key_is_not_used_again);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_cancelled_call_says_nothing);
