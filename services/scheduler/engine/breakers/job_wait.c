@@ -99,12 +99,27 @@ static status explain(struct txn *txn, Pb__Waiting *wait, int64_t now_us, struct
     return put_wait(wait, "budget", str_from(budget), job, arena, reterr);
 }
 
-/* Nothing ever failed and nobody has a budget: the usual case. */
+static bool is_job_wait(const Pb__Waiting *wait)
+{
+    return strcmp(wait->kind, "job") == 0;
+}
+
+static bool waits_for_jobs(const Pb__RunView *view)
+{
+    for (size_t i = 0; i < view->n_waiting_for; i++) {
+        if (is_job_wait(view->waiting_for[i])) return true;
+    }
+    return false;
+}
+
+/* No job is open, or nothing ever failed and nobody has a budget: the usual cases. */
 static status may_be_held(struct txn *txn, const Pb__RunView *view, bool *ret_may,
                           struct error *reterr)
 {
     static const enum table tables[] = {TABLE_BREAKERS, TABLE_BUDGETS};
-    *ret_may                         = view->budget_tokens > 0 || view->budget_usd_nanos > 0;
+    *ret_may                         = false;
+    if (!waits_for_jobs(view)) return STATUS_OK;
+    *ret_may = view->budget_tokens > 0 || view->budget_usd_nanos > 0;
     for (size_t i = 0; i < ARRAY_LEN(tables) && !*ret_may; i++) {
         bytes key  = {};
         bytes row  = {};
@@ -123,8 +138,8 @@ status run_waits_explain(struct txn *txn, Pb__RunView *view, int64_t now_us, str
     bool may_be = false;
     TRY(may_be_held(txn, view, &may_be, reterr));
     for (size_t i = 0; may_be && i < view->n_waiting_for; i++) {
-        bool is_job = strcmp(view->waiting_for[i]->kind, "job") == 0;
-        if (is_job) TRY(explain(txn, view->waiting_for[i], now_us, arena, reterr));
+        Pb__Waiting *wait = view->waiting_for[i];
+        if (is_job_wait(wait)) TRY(explain(txn, wait, now_us, arena, reterr));
     }
     return STATUS_OK;
 }
