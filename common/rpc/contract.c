@@ -189,6 +189,11 @@ static const struct rpc_contract_method key_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method usage_methods[] = {
+    {"Sum", RPC_LONG, true, EDGE},
+    {},
+};
+
 static const struct rpc_contract_method call_cache_methods[] = {
     {"Stats", RPC_FAST,   true,  EDGE},
     {"Clear", RPC_COMMIT, false, EDGE},
@@ -221,6 +226,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.CallCache", 51, call_cache_methods},
     {"tutti.v1.Budgets", 15, budget_methods},
     {"tutti.v1.Keys", 16, key_methods},
+    {"tutti.v1.Usages", 17, usage_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
     {},
 };

@@ -163,6 +163,12 @@ static const struct cli_flag budget_flags[] = {
     {"--unpriced", 0, "WHAT", "set: refuse (default) or allow models without a price"},
     {},
 };
+static const struct cli_flag usage_flags[] = {
+    {"--by", 0, "WHAT", "day (default), key, workflow, provider, model or label:KEY"},
+    {"--from", 0, "DAY", "the first day, such as 2026-11-01 (30 days in all)"},
+    {"--to", 0, "DAY", "the last day (today)"},
+    {},
+};
 static const struct cli_flag key_flags[] = {
     {"--role", 0, "ROLE,...", "create: what it may do; several by commas"},
     {"--in", 0, "NAMESPACE", "create: the only one it reaches, or `*` for all (yours)"},
@@ -341,6 +347,9 @@ static const struct cli_command commands[] = {
      "                             what was spent stays\n"
      "  delete NAME                forget it and what was spent",
      0, 2, budget_flags, command_budget},
+    {"usage", "", "tokens and money that the calls of runs have cost",
+     "Days are of UTC. A run with two labels counts under each of them.", 0, 0, usage_flags,
+     command_usage},
     {"key", "[create|show|rotate|revoke ...]", "who may call the API, and as what",
      "  list            all keys, revoked ones included; also without an action\n"
      "  create NAME     with --role; the key is printed this once: what is kept is a hash\n"

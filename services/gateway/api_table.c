@@ -112,6 +112,7 @@ const struct api_handler api_handlers[] = {
     {"listSecrets",          secrets_list},
     {"chatCompletions",      llm_chat},
     {"embeddings",           llm_embeddings},
+    {"getUsage",             usage_get},
     {"listModels",           models_list},
     {"getModel",             models_get},
     {"listProviders",        providers_list},

@@ -28,6 +28,8 @@ struct round {
     fleet_then_letters *then_letters;
     fleet_then_redriven *then_redriven;
     fleet_then_use *then_use;
+    fleet_then_usage *then_usage;
+    void *state; /* for `then_usage` */
     uint32_t page_size;
 };
 
@@ -283,6 +285,40 @@ void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fl
     const struct round round = {
         .service = &pb__workflows__descriptor, .ended = use_ended, .then_use = then};
     ask_all(call, &round, "InUse", message);
+}
+
+/* --- usage -------------------------------------------------------------------------------------
+ */
+
+static void usage_ended(struct api_call *call, struct round *round)
+{
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    struct usage_sum sum;
+    usage_sum_init(&sum);
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__UsageSum *part = round->answers[i] ? round->answers[i]->message : NULL;
+        for (size_t g = 0; part && g < part->n_groups; g++) {
+            const Pb__UsageOfGroup *group = part->groups[g];
+            if (group->counters) usage_sum_add(&sum, str_from(group->value), group->counters);
+        }
+    }
+    call->state = round->state;
+    round->then_usage(call, &sum);
+    call->state = round; /* its answers are freed by whoever called us */
+    usage_sum_done(&sum);
+}
+
+void fleet_ask_usage(struct api_call *call, const Pb__SumUsage *message, void *state,
+                     fleet_then_usage *then)
+{
+    const struct round round = {.service    = &pb__usages__descriptor,
+                                .ended      = usage_ended,
+                                .then_usage = then,
+                                .state      = state};
+    ask_all(call, &round, "Sum", message);
 }
 
 /* --- status ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #define GATEWAY_FLEET_H
 
 #include "dead_letter.pb-c.h"
+#include "fleet/usage_sum.h"
 #include "gateway/api.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
@@ -43,6 +44,12 @@ void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *mess
 /** A run, of any of them, that has not ended and is pinned to a version of a workflow; "": none. */
 typedef void fleet_then_use(struct api_call *call, const char *run);
 void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fleet_then_use *then);
+
+/** What models have cost; the problem of the first that does not answer. `sum` lives until `then`
+ * returns, and call->state is `state` then. */
+typedef void fleet_then_usage(struct api_call *call, const struct usage_sum *sum);
+void fleet_ask_usage(struct api_call *call, const Pb__SumUsage *message, void *state,
+                     fleet_then_usage *then);
 
 /** The state of those that answer; `missing`: how many did not. If none did, `state` is NULL and
  * `failed` says why. */

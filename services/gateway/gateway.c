@@ -29,6 +29,7 @@
 #include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "telemetry/telemetry.h"
+#include "usage.pb-c.h"
 #include "workflow.pb-c.h"
 
 #include <stdlib.h>
@@ -126,23 +127,12 @@ static status open_tools(struct gateway *gateway, struct error *reterr)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,
-        &pb__workflows__descriptor,
-        &pb__approvals__descriptor,
-        &pb__system__descriptor,
-        &pb__assistants__descriptor,
-        &pb__events__descriptor,
-        &pb__subscriptions__descriptor,
-        &pb__jobs__descriptor,
-        &pb__functions__descriptor,
-        &pb__dead_letters__descriptor,
-        &pb__breakers__descriptor,
-        &pb__call_cache__descriptor,
-        &pb__schedules__descriptor,
-        &pb__limits__descriptor,
-        &pb__budgets__descriptor,
-        &pb__keys__descriptor,
-        NULL};
+        &pb__runs__descriptor,          &pb__workflows__descriptor,  &pb__approvals__descriptor,
+        &pb__system__descriptor,        &pb__assistants__descriptor, &pb__events__descriptor,
+        &pb__subscriptions__descriptor, &pb__jobs__descriptor,       &pb__functions__descriptor,
+        &pb__dead_letters__descriptor,  &pb__breakers__descriptor,   &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,     &pb__limits__descriptor,     &pb__budgets__descriptor,
+        &pb__keys__descriptor,          &pb__usages__descriptor,     NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

@@ -116,6 +116,7 @@ void limits_list(struct api_call *call);
 void limits_get(struct api_call *call);
 void limits_set(struct api_call *call);
 void limits_delete(struct api_call *call);
+void usage_get(struct api_call *call);
 void models_list(struct api_call *call);
 void models_get(struct api_call *call);
 void providers_list(struct api_call *call); /* or one of them */

@@ -20,6 +20,7 @@
 #include "scheduler/services/services.h"
 #include "subscription.pb-c.h"
 #include "system.pb-c.h"
+#include "usage.pb-c.h"
 #include "workflow.pb-c.h"
 
 #include <stdatomic.h>
@@ -93,6 +94,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__functions__descriptor, function_service_methods, scheduler},
         {&pb__assistants__descriptor, assistant_service_methods, scheduler},
         {&pb__keys__descriptor, key_service_methods, scheduler},
+        {&pb__usages__descriptor, usage_service_methods, scheduler},
         {&pb__schedules__descriptor, schedule_service_methods, scheduler},
         {&pb__dead_letters__descriptor, dead_letter_service_methods, scheduler},
         {&pb__breakers__descriptor, breaker_service_methods, scheduler},

@@ -62,6 +62,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_MODEL_PRICES] = "model_prices",
     [TABLE_LETTER_INDEX] = "letter_index",
     [TABLE_RUN_PURSES]   = "run_purses",
+    [TABLE_USAGE]        = "usage",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */

@@ -78,6 +78,7 @@ enum table {
     TABLE_MODEL_PRICES, /* model, as jobs name it -> ModelPrice */
     TABLE_LETTER_INDEX, /* dead_letters.h -> key of a row in TABLE_DEAD_LETTERS */
     TABLE_RUN_PURSES,   /* run id -> BudgetView; partition 0 */
+    TABLE_USAGE,        /* day (u32), names -> UsageRecord (usage.proto) */
     TABLE_COUNT,
 };
 

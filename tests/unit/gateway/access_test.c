@@ -45,6 +45,7 @@ static const struct {
     {"putBudget", "X"},
     {"listKeys", "X"},
     {"listModels", "LDOX"},
+    {"getUsage", "VDOAX"},
     {"getModel", "LDOX"},
     {"listProviders", "VDOAX"},
     {"getProvider", "VDOAX"},

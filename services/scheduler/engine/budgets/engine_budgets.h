@@ -89,6 +89,9 @@ status engine_payers(struct engine *engine, str run, struct payers *ret_payers,
 status engine_scopes_of(struct engine *engine, const Pb__RunView *row, const char ***ret_scopes,
                         size_t *ret_count, struct error *reterr);
 
+/** The row of a run, in the making or as it stands. NOT_FOUND. */
+status engine_run_row(struct engine *engine, str run, Pb__RunView **ret_row, struct error *reterr);
+
 /* --- prices.c ----------------------------------------------------------------------------------
  */
 

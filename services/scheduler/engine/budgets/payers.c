@@ -1,8 +1,7 @@
 /* Whose budgets the calls of a run are charged to. */
 #include "scheduler/engine/budgets/engine_budgets.h"
 
-/* The row of a run, in the making or as it stands. */
-static status row_of(struct engine *engine, str run, Pb__RunView **ret_row, struct error *reterr)
+status engine_run_row(struct engine *engine, str run, Pb__RunView **ret_row, struct error *reterr)
 {
     const struct live_run *live = run_cache_find(&engine->cache, run);
     *ret_row                    = live ? live->row : NULL;
@@ -65,7 +64,7 @@ status engine_payers(struct engine *engine, str run, struct payers *ret_payers,
     *ret_payers           = (struct payers){};
     *ret_namespace        = "";
     TRY(engine_run(engine, run, NULL, &live, reterr));
-    TRY(row_of(engine, run, &row, reterr));
+    TRY(engine_run_row(engine, run, &row, reterr));
     if (live) TRY(engine_purses_of(engine, live, row, ret_payers, reterr));
     if (book_count(engine->book) == 0 && ret_payers->purse_count == 0) return STATUS_OK;
     TRY(engine_scopes_of(engine, row, &scopes, &count, reterr));

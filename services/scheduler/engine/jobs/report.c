@@ -10,6 +10,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/jobs/wish.h"
+#include "scheduler/engine/usages/usage_rows.h"
 #include "workflow/errors.h"
 
 /* One report at work. */
@@ -120,12 +121,16 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
         open_job_remove(engine->queues, job); /* its run cannot be read: nobody waits for it */
         return STATUS_OK;
     }
-    struct error why = {};
+    struct error why    = {};
+    const struct id run = live->id;
     engine_work_begin(engine, str_from(live->id.text));
     status decided = decide(engine, live, id.text, report, &why);
     status kept    = STATUS_OK;
     if (decided == STATUS_OK) kept = engine_keep(engine, live, reterr);
     engine_work_end(engine);
+    if (decided == STATUS_OK && kept == STATUS_OK) {
+        kept = engine_usage_report(engine, str_from(run.text), report->wire, reterr);
+    }
 
     *ret_code = decided == STATUS_NOT_FOUND ? STATUS_FAILED_PRECONDITION : decided;
     if (decided != STATUS_OK) {
