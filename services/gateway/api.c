@@ -194,6 +194,16 @@ static void hide_inside(const struct api_call *call, struct problem *problem)
     problem->findings_json = (str){};
 }
 
+void api_print_problem(const struct api_call *call, const struct problem *problem, struct buf *out)
+{
+    switch (call->error_shape) {
+    case SHAPE_PROBLEM: problem_print(problem, out); break;
+    case SHAPE_OPENAI: problem_print_openai(problem, out); break;
+    case SHAPE_ANTHROPIC: problem_print_anthropic(problem, out); break;
+    case SHAPE_GEMINI: problem_print_gemini(problem, out); break;
+    }
+}
+
 static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms,
                          str allow)
 {
@@ -202,12 +212,7 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
     problem->trace_id                 = str_from(call->trace_id);
     problem->instance                 = str_from(call->path ? call->path : "");
     CLEANUP(buf_done) struct buf body = buf_init(PROBLEM_MAX);
-    switch (call->error_shape) {
-    case SHAPE_PROBLEM: problem_print(problem, &body); break;
-    case SHAPE_OPENAI: problem_print_openai(problem, &body); break;
-    case SHAPE_ANTHROPIC: problem_print_anthropic(problem, &body); break;
-    case SHAPE_GEMINI: problem_print_gemini(problem, &body); break;
-    }
+    api_print_problem(call, problem, &body);
     struct httpd_field extra[2];
     size_t extra_count = 0;
     char seconds[RETRY_AFTER_SIZE];

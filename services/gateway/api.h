@@ -28,6 +28,7 @@ struct run_waits;
 struct followers;
 struct llm_pull;
 struct measures;
+struct problem;
 
 enum {
     API_ANSWER_MAX     = 64 << 20, /* bytes of one answer */
@@ -167,6 +168,9 @@ void api_list_send(struct api_answer *answer, const char *next_token);
 /** The general form. */
 void api_respond(struct api_call *call, int http_status, const char *content_type, str body,
                  const struct httpd_field *extra, size_t extra_count);
+
+/** Appends a problem in the shape of the API that the call is one of. */
+void api_print_problem(const struct api_call *call, const struct problem *problem, struct buf *out);
 
 /** A problem document for `code` and the reason in `error` (may be NULL). */
 void api_fail(struct api_call *call, status code, const struct error *error);

@@ -175,12 +175,16 @@ void llm_incoming_fail(struct llm_incoming *incoming, const struct rpc_answer *a
         return;
     }
     const struct problem problem = {
-        .kind   = problem_kind_of(str_from("unavailable"), STATUS_UNAVAILABLE),
-        .detail = str_from("the llm-proxy that answered is gone; the answer is cut off")};
+        .kind       = problem_kind_of(str_from("unavailable"), STATUS_UNAVAILABLE),
+        .detail     = str_from("the llm-proxy that answered is gone; the answer is cut off"),
+        .request_id = str_from(call->request_id)};
     CLEANUP(buf_done) struct buf frame = buf_init(2 * (size_t)LLM_BODY_MAX);
     (void)buf_put_str(&frame, buf_str(&incoming->body));
-    (void)buf_put_text(&frame, incoming->is_mid_event ? "\n\ndata: " : "data: ");
-    problem_print_openai(&problem, &frame);
+    if (incoming->is_mid_event) (void)buf_put_text(&frame, "\n\n");
+    /* The SDK of Anthropic looks at events by their names. */
+    if (call->error_shape == SHAPE_ANTHROPIC) (void)buf_put_text(&frame, "event: error\n");
+    (void)buf_put_text(&frame, "data: ");
+    api_print_problem(call, &problem, &frame);
     (void)buf_put_text(&frame, "\n\n");
     CLEANUP(httpd_buffer_unrefp) struct httpd_buffer *buffer = httpd_buffer_new(buf_str(&frame));
     httpd_stream_send(call->api->httpd, call->handle, buffer, HTTPD_PACED);
