@@ -167,11 +167,17 @@ static bool search_next(struct expr_run *vm, struct search *search, bool *ret_fo
     return true;
 }
 
-static json group_text(const struct search *search, uint32_t group)
+/* Of a group that took part. */
+static str group_str(const struct search *search, uint32_t group)
 {
     struct regex_group at = search->match.groups[group];
-    if (at.from < 0) return json_null();
-    return json_text_new(str_slice(search->text, (size_t)at.from, (size_t)at.to));
+    return (str){.ptr = search->text.ptr + at.from, .len = (size_t)(at.to - at.from)};
+}
+
+static json group_text(const struct search *search, uint32_t group)
+{
+    if (search->match.groups[group].from < 0) return json_null();
+    return json_text_new(group_str(search, group));
 }
 
 /* --- matches as values -------------------------------------------------------------------------
@@ -250,9 +256,9 @@ static json match_value(const struct search *search, const struct match_keys *ke
 }
 
 /* What scan() has for a match: its text, or the texts of its groups. */
-static json scan_value(const struct search *search)
+static json scan_value(const struct search *search, struct json_batch *batch)
 {
-    if (search->match.count == 1) return group_text(search, 0);
+    if (search->match.count == 1) return json_batch_text(batch, group_str(search, 0));
     json texts = json_array_new(search->match.count - 1);
     for (uint32_t i = 1; i < search->match.count; i++) {
         json_array_push(&texts, group_text(search, i));
@@ -263,12 +269,13 @@ static json scan_value(const struct search *search)
 static json scan(struct expr_run *vm, struct search *search)
 {
     enum { CAPACITY = 8 /* matches, at first */ };
-    CLEANUP(json_unrefp) json found = json_array_new(CAPACITY);
+    CLEANUP(json_unrefp) json found                  = json_array_new(CAPACITY);
+    CLEANUP(json_batch_done) struct json_batch batch = {};
     for (bool has_more = true;;) {
         if (!search_next(vm, search, &has_more)) return json_invalid();
         if (!has_more) return json_take(&found);
         if (!vm_spend(vm, 4 + 8 * (uint64_t)search->match.count)) return json_invalid();
-        json_array_append(&found, scan_value(search));
+        json_array_append(&found, scan_value(search, &batch));
     }
 }
 

@@ -70,17 +70,15 @@ json text_split(struct expr_run *vm, json text, json separator)
     if (sep.len == 0) return split_characters(vm, rest);
     json parts              = json_array_new(PARTS_CAPACITY);
     struct json_batch batch = {};
-    bool is_whole           = true;
-    do {
+    for (;;) {
         const char *hit = find_text(rest, sep);
         size_t len      = hit ? (size_t)(hit - rest.ptr) : rest.len;
-        size_t behind   = hit ? len + sep.len : len;
         json_array_append(&parts, json_batch_text(&batch, (str){.ptr = rest.ptr, .len = len}));
-        rest     = (str){.ptr = hit ? rest.ptr + behind : NULL, .len = rest.len - behind};
-        is_whole = vm_spend(vm, 1);
-    } while (rest.ptr && is_whole);
+        if (!hit || !vm_spend(vm, 1)) break;
+        rest = (str){.ptr = hit + sep.len, .len = rest.len - len - sep.len};
+    }
     json_batch_done(&batch);
-    if (is_whole) return parts;
+    if (!vm->exhausted) return parts;
     json_unref(parts);
     return json_invalid();
 }

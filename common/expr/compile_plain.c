@@ -21,6 +21,7 @@ struct plain_scope {
 struct spot {
     operand dot;  /* the place of `.` on the stack */
     bool is_kept; /* what the node yields may become part of a value */
+    bool are_all; /* it yields what is in an array or object, and that array is wanted */
     const struct plain_scope *scope;
 };
 
@@ -81,6 +82,7 @@ static struct spot looked_at(struct spot at)
 static struct spot kept(struct spot at)
 {
     at.is_kept = true;
+    at.are_all = false;
     return at;
 }
 
@@ -135,23 +137,6 @@ static bool find_outer(const struct planner *p, str name, operand *ret_variable)
     return false;
 }
 
-static bool plan_path(struct planner *p, const struct node *path, struct spot at)
-{
-    const struct node *root = root_of(path);
-    struct plain_step step  = {.op = PLAIN_PATH, .at = at.dot};
-    bool is_outer           = root->kind == NODE_VARIABLE && !at.scope;
-    if (is_outer && !find_outer(p, root->name, &step.at)) return false;
-    if (root->kind == NODE_IDENTITY || is_outer) {
-        step.path = path_from(p, path);
-        return step_add(p, step, 0);
-    }
-    if (root == path || !plan(p, root, kept(at))) return false;
-    return step_add(p, (struct plain_step){.op = PLAIN_WALK, .path = path_from(p, path)}, 1);
-}
-
-/* --- calls -------------------------------------------------------------------------------------
- */
-
 static bool scalar_of(const struct node *node, json *ret_scalar)
 {
     static const struct {
@@ -170,16 +155,47 @@ static bool scalar_of(const struct node *node, json *ret_scalar)
 }
 
 /* What a parameter of the function around it stands for; NULL if it is none. */
-static const struct node *argument_named(const struct node *call, const struct plain_scope *scope)
+static const struct node *argument_named(const struct node *name, const struct plain_scope *scope)
 {
-    if (!scope || call->count > 0) return NULL;
+    if (!scope || name->count > 0) return NULL;
     const struct node *argument = scope->arguments;
     for (const struct param *param = scope->params; param; param = param->next) {
-        if (str_equal(param->name, call->name)) return argument;
+        if (str_equal(param->name, name->name)) return argument;
         argument = argument->next;
     }
     return NULL;
 }
+
+/* The constant that the node is, or that a variable stands for; NULL if it is none. */
+static const struct node *constant_node(const struct node *node, const struct plain_scope *scope)
+{
+    for (; node && node->kind == NODE_VARIABLE && scope; scope = scope->outer) {
+        node = argument_named(node, scope);
+    }
+    json scalar;
+    return node && (node->kind == NODE_TEXT || scalar_of(node, &scalar)) ? node : NULL;
+}
+
+static bool plan_path(struct planner *p, const struct node *path, struct spot at)
+{
+    const struct node *root = root_of(path);
+    if (root == path && root->kind == NODE_VARIABLE && at.scope) {
+        const struct node *constant = constant_node(root, at.scope);
+        return constant && plan(p, constant, at);
+    }
+    struct plain_step step = {.op = PLAIN_PATH, .at = at.dot};
+    bool is_outer          = root->kind == NODE_VARIABLE && !at.scope;
+    if (is_outer && !find_outer(p, root->name, &step.at)) return false;
+    if (root->kind == NODE_IDENTITY || is_outer) {
+        step.path = path_from(p, path);
+        return step_add(p, step, 0);
+    }
+    if (root == path || !plan(p, root, kept(at))) return false;
+    return step_add(p, (struct plain_step){.op = PLAIN_WALK, .path = path_from(p, path)}, 1);
+}
+
+/* --- calls -------------------------------------------------------------------------------------
+ */
 
 static bool apply_native(struct planner *p, const struct builtin *builtin,
                          const struct node *arguments, struct spot at)
@@ -198,8 +214,10 @@ static bool apply_prelude(struct planner *p, const struct builtin *builtin, cons
 {
     struct binding *binding = find_prelude(p->c, builtin);
     if (!binding || binding->def->is_recursive) return false;
+    const struct node *argument = call->list;
     for (const struct param *param = binding->def->params; param; param = param->next) {
-        if (param->is_value) return false;
+        if (param->is_value && !constant_node(argument, at.scope)) return false;
+        argument = argument->next;
     }
     const struct plain_scope inner = {binding->def->params, call->list, at.scope};
     at.scope                       = &inner;
@@ -343,8 +361,38 @@ static bool plan_string(struct planner *p, const struct node *node, struct spot 
     return step_add(p, (struct plain_step){.op = PLAIN_CONCAT, .count = count}, count);
 }
 
+/* Whether the node yields what is in an array or object, all of it, and nothing else. `params`: of
+ * the function that it is the body of. */
+static bool yields_all(struct planner *p, const struct node *node, const struct param *params)
+{
+    if (node->kind == NODE_PIPE) {
+        const struct node *last = node->list;
+        while (last->next) last = last->next;
+        return yields_all(p, last, params);
+    }
+    if (node->kind != NODE_CALL) return node->kind == NODE_EACH;
+    for (; params; params = params->next) {
+        if (str_equal(params->name, node->name)) return false;
+    }
+    const struct builtin *builtin = builtin_find(node->name, node->count);
+    if (!builtin || builtin->kind != BUILTIN_PRELUDE || ++p->visits > VISITS_MAX) return false;
+    struct binding *binding = find_prelude(p->c, builtin);
+    if (!binding || binding->def->is_recursive) return false;
+    return yields_all(p, binding->def->body, binding->def->params);
+}
+
+static bool all_add(struct planner *p, struct spot at)
+{
+    return at.are_all && step_add(p, (struct plain_step){.op = PLAIN_ITEMS}, 1);
+}
+
 static bool plan_array(struct planner *p, const struct node *node, struct spot at)
 {
+    if (node->a && yields_all(p, node->a, NULL)) {
+        at         = kept(at);
+        at.are_all = true;
+        return plan(p, node->a, at);
+    }
     bool is_list            = node->a && node->a->kind == NODE_COMMA;
     const struct node *item = is_list ? node->a->list : node->a;
     uint16_t count          = 0;
@@ -400,6 +448,7 @@ static bool plan(struct planner *p, const struct node *node, struct spot at)
     case NODE_IF: return plan_if(p, node, at);
     case NODE_TRY: return plan(p, node->a, at); /* what fails is the machine's anyhow */
     case NODE_STRING: return plan_string(p, node, at);
+    case NODE_EACH: return plan(p, node->a, kept(at)) && all_add(p, at);
     case NODE_ARRAY: return plan_array(p, node, at);
     case NODE_OBJECT: return plan_object(p, node, at);
     case NODE_PIPE: return plan_pipe(p, node, at);
@@ -427,6 +476,7 @@ static bool apply(struct planner *p, const struct node *node, struct spot at)
     case NODE_INDEX:
         if (root_of(node)->kind != NODE_IDENTITY) return apply_beside(p, node, at);
         return step_add(p, (struct plain_step){.op = PLAIN_WALK, .path = path_from(p, node)}, 1);
+    case NODE_EACH: return apply(p, node->a, kept(at)) && all_add(p, at);
     case NODE_PIPE: return apply_stages(p, node->list, at);
     default: return apply_beside(p, node, at);
     }

@@ -175,6 +175,22 @@ static json *step_array(struct plain *p, uint16_t count, json *end)
     return made(p, items + 1);
 }
 
+static json *step_items(struct plain *p, json *end)
+{
+    json all = end[-1];
+    if (all.kind == JSON_ARRAY) return end;
+    if (all.kind != JSON_OBJECT) return failed(p, end);
+    size_t count = all.object->count;
+    if (!vm_spend_bytes(p->vm, count * sizeof(json))) return failed(p, end);
+    json items = json_array_new(count);
+    for (size_t i = 0; i < count; i++) {
+        json_array_append(&items, json_share(all.object->members[i].value));
+    }
+    end[-1] = items;
+    json_drop(all);
+    return made(p, end);
+}
+
 static struct json_text *key_at(struct plain *p, uint32_t at)
 {
     return vm_constant(p->vm, p->expr->operands[at] & OPERAND_INDEX).text;
@@ -245,6 +261,7 @@ static inline json *make(struct plain *p, const struct plain_step *step, json *e
         return made(p, end + 1);
     case PLAIN_ARITHMETIC: return step_arithmetic(p, step, end);
     case PLAIN_NEGATE: return step_negate(p, end);
+    case PLAIN_ITEMS: return step_items(p, end);
     case PLAIN_ARRAY: return step_array(p, step->count, end);
     case PLAIN_OBJECT: return step_object(p, step, end);
     case PLAIN_EXTEND: return step_extend(p, step, end);
@@ -271,10 +288,10 @@ static inline json *jump(const struct plain_step *step, json *end)
 
 static json *run(struct plain *p)
 {
-    const struct expr *expr = p->expr;
-    json *end               = p->values + 1;
-    for (uint32_t i = 0; i < expr->plain_count && end; i++) {
-        const struct plain_step *step = &expr->plain[i];
+    const struct expr *expr       = p->expr;
+    const struct plain_step *last = expr->plain + expr->plain_count;
+    json *end                     = p->values + 1;
+    for (const struct plain_step *step = expr->plain; step < last && end; step++) {
         switch (step->op) {
         case PLAIN_PATH: end = step_path(p, step, end); break;
         case PLAIN_WALK: end = step_walk(p, step, end); break;
@@ -287,14 +304,14 @@ static json *run(struct plain *p)
         case PLAIN_COMPARE: end = step_compare(p, step, end); break;
         case PLAIN_TRUTH: end = step_truth(end, json_is_truthy(end[-1])); break;
         case PLAIN_NOT: end = step_truth(end, !json_is_truthy(end[-1])); break;
-        case PLAIN_JUMP: i = step->to; break;
+        case PLAIN_JUMP: step = expr->plain + step->to; break;
         case PLAIN_JUMP_IF_NOT:
         case PLAIN_AND:
         case PLAIN_OR:
         case PLAIN_ALTERNATIVE:
             if (is_jump(step, end[-1])) {
-                i   = step->to;
-                end = jump(step, end);
+                end  = jump(step, end);
+                step = expr->plain + step->to;
             } else {
                 json_drop(*--end);
             }

@@ -164,6 +164,7 @@ enum plain_op {
     PLAIN_KEEP,        /* puts the constant `at` there, to become part of a value */
     PLAIN_ARITHMETIC,  /* the two last become the result of `detail` (OP_ADD, ...) */
     PLAIN_NEGATE,      /* the last becomes its negative */
+    PLAIN_ITEMS,       /* the last, an array or object, becomes an array of what is in it */
     PLAIN_ARRAY,       /* the last `count` become an array */
     PLAIN_OBJECT,      /* the last `count` become an object, its keys from `from` in `operands` */
     PLAIN_EXTEND,      /* the same as members of the object before them */

@@ -204,7 +204,8 @@ struct expr_limits expr_limits_default(void)
 
 /* By field: a struct of this size is set to zero more slowly than most expressions run. What is
  * missing here is written before it is read. */
-static void run_init(struct expr_run *vm, const struct expr *expr, const struct expr_input *input)
+static inline void run_init(struct expr_run *vm, const struct expr *expr,
+                            const struct expr_input *input)
 {
     vm->expr        = expr;
     vm->limits      = input->limits ? input->limits : &default_limits;
@@ -232,7 +233,7 @@ static void regexes_free(struct expr_run *vm)
 }
 
 /* Under the run's meter. */
-static void run_done(struct expr_run *vm)
+static inline void run_done(struct expr_run *vm)
 {
     json_drop(vm->output);
     json_drop(vm->error);
@@ -321,11 +322,11 @@ static bool eval_plain(const struct expr *expr, const struct expr_input *input, 
 {
     if (expr->plain_only_looks) return plain_eval(expr, input, NULL, ret_value);
     struct expr_run vm;
-    struct json_meter *outer = json_meter_enter(&vm.meter);
+    struct json_meter *outer = json_meter_swap(&vm.meter);
     run_init(&vm, expr, input);
     bool is_done = vm.fuel > expr->plain_count && plain_eval(expr, input, &vm, ret_value);
     run_done(&vm);
-    (void)json_meter_enter(outer);
+    (void)json_meter_swap(outer);
     return is_done;
 }
 
@@ -335,7 +336,7 @@ status expr_eval(const struct expr *expr, const struct expr_input *input, json *
     ASSERT(expr);
     if (expr->plain_count > 0 && eval_plain(expr, input, ret_value)) return STATUS_OK;
     struct expr_run vm;
-    struct json_meter *outer = json_meter_enter(&vm.meter);
+    struct json_meter *outer = json_meter_swap(&vm.meter);
     status result            = STATUS_OK;
     run_init(&vm, expr, input);
     start(&vm, input->value);
@@ -348,6 +349,6 @@ status expr_eval(const struct expr *expr, const struct expr_input *input, json *
     }
     vm_stacks_free(&vm);
     run_done(&vm);
-    (void)json_meter_enter(outer);
+    (void)json_meter_swap(outer);
     return result;
 }

@@ -62,7 +62,8 @@ static struct json_array *own(json *array, size_t needed)
     }
 
     struct json_array *copy = json_array_node_new(capacity);
-    for (uint32_t i = 0; i < node->count; i++) copy->items[i] = json_share(node->items[i]);
+    for (uint32_t i = 0; i < node->count; i++) (void)json_share(node->items[i]);
+    memcpy(copy->items, node->items, node->count * sizeof(json));
     copy->count = node->count;
     json_unref(*array);
     array->array = copy;

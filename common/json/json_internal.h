@@ -95,8 +95,14 @@ static inline void json_copy_bytes(char *to, const char *from, size_t len)
         memcpy(&words[1], from + len - sizeof words[1], sizeof words[1]);
         memcpy(to, &words[0], sizeof words[0]);
         memcpy(to + len - sizeof words[1], &words[1], sizeof words[1]);
-    } else {
-        for (size_t i = 0; i < len; i++) to[i] = from[i];
+    } else if (len >= 2) {
+        uint16_t words[2];
+        memcpy(&words[0], from, sizeof words[0]);
+        memcpy(&words[1], from + len - sizeof words[1], sizeof words[1]);
+        memcpy(to, &words[0], sizeof words[0]);
+        memcpy(to + len - sizeof words[1], &words[1], sizeof words[1]);
+    } else if (len == 1) {
+        *to = *from;
     }
 }
 

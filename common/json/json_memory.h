@@ -43,6 +43,14 @@ struct json_memory {
 
 extern _Thread_local struct json_memory json_memory;
 
+/** json_meter_enter(), inline. */
+static inline struct json_meter *json_meter_swap(struct json_meter *next)
+{
+    struct json_meter *before = json_memory.meter;
+    json_memory.meter         = next;
+    return before;
+}
+
 /** json_node_new() and json_node_free() if no node of that size waits, or no more may. */
 void *json_node_fetch(size_t size);
 void json_node_return(void *node, size_t size);

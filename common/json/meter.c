@@ -18,9 +18,7 @@ _Thread_local struct json_memory json_memory;
 
 struct json_meter *json_meter_enter(struct json_meter *next)
 {
-    struct json_meter *before = json_memory.meter;
-    json_memory.meter         = next;
-    return before;
+    return json_meter_swap(next);
 }
 
 size_t json_meter_room(void)

@@ -158,12 +158,13 @@ static struct json_object *own(json *object, size_t needed)
         return node;
     }
 
-    struct json_object *copy = json_object_node_new(capacity);
-    for (uint32_t i = 0; i < node->count; i++) {
-        json_text_node_ref(node->members[i].key);
-        copy->members[i].key   = node->members[i].key;
-        copy->members[i].value = json_share(node->members[i].value);
+    struct json_object *copy      = json_object_node_new(capacity);
+    const struct json_member *end = node->members + node->count;
+    for (const struct json_member *member = node->members; member < end; member++) {
+        json_text_node_ref(member->key);
+        (void)json_share(member->value);
     }
+    memcpy(copy->members, node->members, node->count * sizeof *copy->members);
     copy->count = node->count;
     index_build(copy);
     json_unref(*object);

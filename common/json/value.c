@@ -93,17 +93,19 @@ static void bury_array(struct dead *dead)
 {
     struct json_array *array = dead->arrays;
     dead->arrays             = array->next_dead;
-    for (uint32_t i = 0; i < array->count; i++) drop(array->items[i], dead);
+    const json *end          = array->items + array->count;
+    for (const json *item = array->items; item < end; item++) drop(*item, dead);
     json_node_free(array, json_array_size(array));
 }
 
 static void bury_object(struct dead *dead)
 {
-    struct json_object *object = dead->objects;
-    dead->objects              = object->next_dead;
-    for (uint32_t i = 0; i < object->count; i++) {
-        json_text_node_unref(object->members[i].key);
-        drop(object->members[i].value, dead);
+    struct json_object *object    = dead->objects;
+    dead->objects                 = object->next_dead;
+    const struct json_member *end = object->members + object->count;
+    for (const struct json_member *member = object->members; member < end; member++) {
+        json_text_node_unref(member->key);
+        drop(member->value, dead);
     }
     json_node_free(object, json_object_size(object));
 }
