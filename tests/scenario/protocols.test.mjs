@@ -1,7 +1,8 @@
 // Every client protocol with every upstream protocol: the official SDKs, unmodified, whole and streamed. What ran is printed as a
 // table; a cell that did not run is a failure.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
 import { Anthropic, GoogleGenAI, LLMock, OpenAI } from './support/packages.mjs';
 import { Relay } from './support/relay.mjs';
 import { scenario } from './support/suite.mjs';
@@ -9,7 +10,7 @@ import { scenario } from './support/suite.mjs';
 const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
 const CLIENTS = ['openai', 'anthropic', 'gemini'];
 const UPSTREAMS = ['openai', 'anthropic', 'gemini', 'compatible'];
-const CASES = ['text', 'tools', 'thinking', 'image', 'schema', 'usage', 'error'];
+const CASES = ['text', 'tools', 'results', 'thinking', 'image', 'schema', 'usage', 'error'];
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const SCHEMA = { type: 'object', properties: { name: { type: ['string', 'null'] } }, required: ['name'], additionalProperties: false };
 
@@ -22,6 +23,7 @@ after(() => relay.stop());
 const USAGE = { prompt_tokens: 11, completion_tokens: 7, input_tokens: 11, output_tokens: 7, promptTokenCount: 11, candidatesTokenCount: 7, totalTokenCount: 18 };
 mock.on({ userMessage: 'say text' }, { content: 'a plain answer, é', usage: USAGE });
 mock.on({ userMessage: 'call tools' }, { toolCalls: [{ name: 'weather', arguments: '{"city":"Oslo"}' }, { name: 'news', arguments: '{}' }], usage: USAGE });
+mock.on({ userMessage: 'use results', hasToolResult: true }, { content: 'used both', usage: USAGE });
 mock.on({ userMessage: 'think first' }, { content: 'the end', reasoning: 'step by step', usage: USAGE });
 mock.on({ userMessage: 'see this' }, { content: 'a pixel', usage: USAGE });
 mock.on({ userMessage: 'shape it' }, { content: '{"name":"Ada"}', usage: USAGE });
@@ -48,10 +50,14 @@ const parameters = { type: 'object', properties: { city: { type: 'string' } } };
 const clients = {
   openai: {
     of: (suite, headers) => new OpenAI({ baseURL: `${suite.url}/v1`, apiKey: suite.key, maxRetries: 0, defaultHeaders: headers }),
-    async ask(client, { model, text, image, tools, schema, thinking, stream }) {
+    async ask(client, { model, text, image, tools, results, schema, thinking, stream }) {
       const content = image ? [{ type: 'text', text }, { type: 'image_url', image_url: { url: `data:image/png;base64,${image}` } }] : text;
       const body = {
-        model, max_completion_tokens: 2000, messages: [{ role: 'system', content: 'be brief' }, { role: 'user', content }],
+        model, max_completion_tokens: 2000, messages: [
+          { role: 'system', content: 'be brief' }, { role: 'user', content },
+          ...(results ? [{ role: 'assistant', content: null, tool_calls: results.map(({ name, input, id }) => ({ id, type: 'function', function: { name, arguments: JSON.stringify(input) } })) }] : []),
+          ...(results ?? []).map(({ id, output }) => ({ role: 'tool', tool_call_id: id, content: output })),
+        ],
         ...(tools && { tools: tools.map((name) => ({ type: 'function', function: { name, parameters } })) }),
         ...(schema && { response_format: { type: 'json_schema', json_schema: { name: 'person', schema } } }), ...(thinking && { reasoning_effort: 'low' }),
       };
@@ -83,10 +89,14 @@ const clients = {
   },
   anthropic: {
     of: (suite, headers) => new Anthropic({ baseURL: suite.url, apiKey: suite.key, maxRetries: 0, defaultHeaders: headers }),
-    async ask(client, { model, text, image, tools, schema, thinking, stream }) {
+    async ask(client, { model, text, image, tools, results, schema, thinking, stream }) {
       const content = image ? [{ type: 'text', text }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: image } }] : text;
       const body = {
-        model, max_tokens: 2000, system: 'be brief', messages: [{ role: 'user', content }],
+        model, max_tokens: 2000, system: 'be brief', messages: [
+          { role: 'user', content },
+          ...(results ? [{ role: 'assistant', content: results.map(({ name, input, id }) => ({ type: 'tool_use', id, name, input })) }] : []),
+          ...(results ? [{ role: 'user', content: results.map(({ id, output }) => ({ type: 'tool_result', tool_use_id: id, content: output })) }] : []),
+        ],
         ...(tools && { tools: tools.map((name) => ({ name, input_schema: parameters })) }),
         ...(schema && { output_config: { format: { type: 'json_schema', schema } } }), ...(thinking && { thinking: { type: 'enabled', budget_tokens: 1024 } }),
       };
@@ -102,9 +112,13 @@ const clients = {
   },
   gemini: {
     of: (suite, headers) => new GoogleGenAI({ apiKey: suite.key, httpOptions: { baseUrl: suite.url, headers } }),
-    async ask(client, { model, text, image, tools, schema, thinking, stream }) {
+    async ask(client, { model, text, image, tools, results, schema, thinking, stream }) {
       const body = {
-        model, contents: [{ role: 'user', parts: [{ text }, ...(image ? [{ inlineData: { mimeType: 'image/png', data: image } }] : [])] }],
+        model, contents: [
+          { role: 'user', parts: [{ text }, ...(image ? [{ inlineData: { mimeType: 'image/png', data: image } }] : [])] },
+          ...(results ? [{ role: 'model', parts: results.map(({ name, input }) => ({ functionCall: { name, args: input } })) }] : []),
+          ...(results ? [{ role: 'user', parts: results.map(({ name, output }) => ({ functionResponse: { name, response: { output } } })) }] : []),
+        ],
         config: {
           systemInstruction: 'be brief', maxOutputTokens: 2000, ...(thinking && { thinkingConfig: { includeThoughts: true, thinkingBudget: 1024 } }),
           ...(tools && { tools: [{ functionDeclarations: tools.map((name) => ({ name, parametersJsonSchema: parameters })) }] }),
@@ -141,6 +155,15 @@ const found = {
     anthropic: (body) => body.output_config.format.schema,
   },
 };
+// Names and outputs, put together by the ids that were sent; Gemini's have names of their own.
+found.results = {
+  openai: ({ messages }) => messages.filter(({ role }) => role === 'tool').map((result) => [
+    messages.flatMap((message) => message.tool_calls ?? []).find((call) => call.id === result.tool_call_id).function.name, result.content]),
+  anthropic: ({ messages }) => messages.at(-1).content.map((result) => [
+    messages.at(-2).content.find((block) => block.type === 'tool_use' && block.id === result.tool_use_id).name, result.content]),
+  gemini: ({ contents }) => contents.at(-1).parts.map(({ functionResponse: { name, response } }) => [name, response.output]),
+};
+found.results.compatible = found.results.openai;
 found.image.compatible = found.image.openai;
 found.schema.compatible = found.schema.openai;
 
@@ -157,6 +180,11 @@ const cases = {
     assert.equal(finish, 'tools');
     // Gemini's calls need no ids among themselves; everybody else has to tell them apart.
     if (upstream !== 'gemini' || client !== 'gemini') assert.equal(new Set(calls.map((call) => call.id)).size, 2);
+  },
+  async results(ask, upstream) {
+    const results = [{ id: 'call_a', name: 'weather', input: { city: 'Oslo' }, output: 'snow' }, { id: 'call_b', name: 'news', input: {}, output: 'none' }];
+    assert.equal((await ask({ text: 'use results', tools: ['weather', 'news'], results })).text, 'used both');
+    assert.deepEqual(found.results[upstream](relay.asked.at(-1).body), [['weather', 'snow'], ['news', 'none']]);
   },
   async thinking(ask) {
     const heard = await ask({ text: 'think first', thinking: true });
@@ -261,3 +289,27 @@ scenario('errors of our own have the shape of the protocol that is spoken', { ne
   assert.match((await bare.json()).error.message, /alt=sse/);
 });
 
+// The table of members that a translation knows (chat_loss.c) has every member that the SDKs' types have.
+test('every member of a request is either translated or a loss with a reason', () => {
+  const source = readFileSync(new URL('../../services/llm-proxy/chat_loss.c', import.meta.url), 'utf8');
+  const known = Object.fromEntries(CLIENTS.map((name) => {
+    const body = source.match(new RegExp(`${name}_facts\\[\\] = \\{([\\s\\S]*?)\\{\\}\\};`))[1];
+    return [name, new Set([...body.matchAll(/\{"\/([^"]+)"/g)].map((match) => match[1].split('/').at(-1)))];
+  }));
+  const membersOf = (file, declaration) => {
+    const text = readFileSync(new URL(`../../build/scenario/node_modules/${file}`, import.meta.url), 'utf8');
+    const body = text.slice(text.indexOf(declaration)).match(/\{([\s\S]*?)\n\}/)[1];
+    return [...body.matchAll(/^ {4}([a-zA-Z_]+)\??:/gm)].map((match) => match[1]);
+  };
+  // Not of the request but of the SDK itself.
+  const ours = new Set(['httpOptions', 'abortSignal', 'automaticFunctionCalling']);
+  const types = {
+    openai: membersOf('openai/resources/chat/completions/completions.d.ts', 'export interface ChatCompletionCreateParamsBase'),
+    anthropic: membersOf('@anthropic-ai/sdk/resources/messages/messages.d.ts', 'export interface MessageCreateParamsBase'),
+    gemini: [...membersOf('@google/genai/dist/genai.d.ts', 'export declare interface GenerateContentConfig '), ...membersOf('@google/genai/dist/genai.d.ts', 'export declare interface GenerationConfig ')],
+  };
+  for (const name of CLIENTS) {
+    assert.ok(types[name].length > 15, `${name}: ${types[name].length} members`);
+    assert.deepEqual(types[name].filter((member) => !known[name].has(member) && !ours.has(member)), [], name);
+  }
+});
