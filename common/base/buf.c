@@ -116,8 +116,10 @@ bool buf_put_number(struct buf *buf, uint64_t value)
 {
     char digits[20]; /* of the largest one */
     size_t at = sizeof digits;
-    do digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
     return buf_put(buf, digits + at, sizeof digits - at);
 }
 
