@@ -204,6 +204,8 @@ static void after_failure(struct llm_call *call)
         wait_for(call, 0);
         return;
     }
+    /* Who says that it has too much to do is left alone, as long as there is somebody else. */
+    if (error.class == LLM_ERROR_OVERLOADED && has_next_target(call)) may_be_same = false;
     int64_t wait_ms = backoff_ms(call);
     if (error.retry_after_ms > wait_ms) wait_ms = error.retry_after_ms;
     if (may_be_same && wait_ms <= retry->wait_ms_max && !call_is_late(call, wait_ms)) {

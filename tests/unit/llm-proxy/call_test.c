@@ -69,6 +69,10 @@ static void on_request(struct httpd_handle handle, struct httpd_request *request
     {                                                                                              \
         500, "{}", NULL                                                                            \
     }
+#define BUSY                                                                                       \
+    {                                                                                              \
+        529, "{}", NULL                                                                            \
+    }
 #define BAD                                                                                        \
     {                                                                                              \
         400, "{\"error\":{\"message\":\"bad\"}}", NULL                                             \
@@ -246,6 +250,8 @@ struct row {
 static const struct row rows[] = {
     {"good at once",                 {GOOD}, {}, true, 1, 0, 0},
     {"a server error, then good",    {BROKEN, GOOD}, {}, true, 2, 0, 0},
+    {"overloaded: the fallback",     {BUSY}, {GOOD}, true, 1, 1, 0},
+    {"nobody else: after a while",   {BROKEN, BROKEN}, {BUSY, GOOD}, true, 2, 2, 0},
     {"twice broken: the fallback",   {BROKEN, BROKEN}, {GOOD}, true, 2, 1, 0},
     {"all broken",                   {BROKEN, BROKEN}, {BROKEN, BROKEN}, false, 2, 2, LLM_ERROR_SERVER},
     {"a bad request is not tried again", {BAD}, {GOOD}, false, 1, 0, LLM_ERROR_REQUEST},
@@ -308,8 +314,8 @@ struct streamed {
 static const struct streamed streamed[] = {
     {"whole", {SSE(ROLE SAY("so ") SAY("far") ENDED USED(7, 9) DONE)}, {}, true, true, 1, "so far", 7, 9},
     {"usage is estimated if nobody says it", {SSE(SAY("eight by") SAY("tes") ENDED DONE)}, {}, true, true, 1, "eight bytes", 1, 3},
-    {"an error before words is tried again", {SSE(ROLE OVERLOADED), SSE(SAY("hi") ENDED USED(1, 1) DONE)}, {}, true, true, 2, "hi", 1, 1},
-    {"what a failed try says it has used is charged", {SSE(ROLE USED(5, 0) OVERLOADED), SSE(SAY("hi") ENDED USED(1, 1) DONE)}, {}, true, true, 2, "hi", 6, 1},
+    {"an error before words is tried elsewhere", {SSE(ROLE OVERLOADED)}, {SSE(SAY("hi") ENDED USED(1, 1) DONE)}, true, true, 2, "hi", 1, 1},
+    {"what a failed try says it has used is charged", {SSE(ROLE USED(5, 0) OVERLOADED)}, {SSE(SAY("hi") ENDED USED(1, 1) DONE)}, true, true, 2, "hi", 6, 1},
     {"empty, cut: the fallback", {SSE(ROLE DONE), SSE(ROLE)}, {SSE(SAY("hi") ENDED USED(1, 1) DONE)}, true, true, 3, "hi", 1, 1},
     {"an error after words is the end", {SSE(SAY("so far") OVERLOADED)}, {}, false, true, 1, "so far", 1, 2},
     {"a cut after words is the end", {SSE(ROLE SAY("so far"))}, {}, false, true, 1, "so far", 1, 2},
