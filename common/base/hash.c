@@ -86,6 +86,26 @@ void md5(bytes data, uint8_t ret_digest[static MD5_SIZE])
     ASSERT(is_done);
 }
 
+void uuid5(const uint8_t namespace[static UUID_SIZE], str name, char text[static UUID_TEXT_SIZE])
+{
+    enum { VERSION = 6, VARIANT = 8 }; /* the bytes that hold them */
+    static const size_t groups[] = {4, 2, 2, 2, 6};
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    SHA_CTX context;
+    int is_done = SHA1_Init(&context) && SHA1_Update(&context, namespace, UUID_SIZE) &&
+                  SHA1_Update(&context, name.ptr, name.len) && SHA1_Final(digest, &context);
+    ASSERT(is_done);
+    digest[VERSION]     = (uint8_t)((digest[VERSION] & 0x0F) | 0x50);
+    digest[VARIANT]     = (uint8_t)((digest[VARIANT] & 0x3F) | 0x80);
+    const uint8_t *from = digest;
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        hex_encode(from, groups[i], text);
+        from += groups[i];
+        text += 2 * groups[i];
+        if (i + 1 < ARRAY_LEN(groups)) *text++ = '-';
+    }
+}
+
 bool bytes_equal_constant_time(const void *a, const void *b, size_t size)
 {
     return CRYPTO_memcmp(a, b, size) == 0;

@@ -27,6 +27,10 @@ void hmac_sha256(bytes key, bytes data, uint8_t ret_digest[static SHA256_SIZE]);
 /** For protocols that still ask for it (RFC 7616), never for anything of our own. */
 void md5(bytes data, uint8_t ret_digest[static MD5_SIZE]);
 
+/** A UUID of version 5 (RFC 9562): the same name in the same namespace is the same id. */
+enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 37 };
+void uuid5(const uint8_t namespace[static UUID_SIZE], str name, char text[static UUID_TEXT_SIZE]);
+
 /** Compares in time that depends on `size` only. */
 bool bytes_equal_constant_time(const void *a, const void *b, size_t size);
 

@@ -143,12 +143,24 @@ static void test_random(void **state)
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) assert_true(prng_next(&prng) == wanted[i]);
 }
 
+/* Appendix A.4 of RFC 9562. */
+static void test_uuid5(void **state)
+{
+    static const uint8_t dns[UUID_SIZE] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
+                                           0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
+    char text[UUID_TEXT_SIZE];
+    (void)state;
+    uuid5(dns, str_from("www.example.com"), text);
+    assert_string_equal(text, "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+}
+
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows) + 6] = {
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_md5),
+        cmocka_unit_test(test_uuid5),
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_constant_time),
         cmocka_unit_test(test_random),

@@ -1,0 +1,286 @@
+/**
+ * manifest: an adapter as data: what an API can do, how it is asked, how its answers are read, and
+ * how what was done is undone. Format `tutti/adapter/v1` (docs/reference/adapters.md).
+ *
+ * A manifest is checked whole when it is read: its shape (manifest.schema.yaml), every expression,
+ * the rules between actions, and that its examples render. What is wrong becomes findings with line
+ * and column, all at once; a manifest with errors is not used.
+ *
+ * Immutable once read: any thread. Texts and values live as long as it.
+ */
+#ifndef ADAPTER_MANIFEST_H
+#define ADAPTER_MANIFEST_H
+
+#include "adapter/formula.h"
+#include "base/diagnostic.h"
+#include "base/status.h"
+#include "schema/schema.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MANIFEST_SIZE_MAX    = 512 << 10, /* bytes */
+    MANIFEST_ACTIONS_MAX = 256,
+    MANIFEST_STEPS_MAX   = 16,    /* requests of one action */
+    MANIFEST_CONNECT_MS  = 5'000, /* the defaults */
+    MANIFEST_TOTAL_MS    = 30'000,
+    MANIFEST_ANSWER_MAX  = 10 << 20, /* bytes, decompressed */
+};
+
+/** What an action does to the other side. Every effect but a read is a write. */
+enum effect { EFFECT_READ, EFFECT_CREATE, EFFECT_UPDATE, EFFECT_DELETE, EFFECT_SEND };
+
+/** What an answer, or its absence, means for the job (outcome.h). */
+enum outcome_class {
+    OUTCOME_OK,
+    OUTCOME_TRANSIENT,
+    OUTCOME_THROTTLED,
+    OUTCOME_UNKNOWN, /* a write was sent, and nobody knows whether it was done */
+    OUTCOME_AUTH,
+    OUTCOME_NOT_FOUND,
+    OUTCOME_CONFLICT,
+    OUTCOME_INVALID,
+    OUTCOME_FATAL,
+    OUTCOME_CLASS_COUNT,
+};
+
+/** A map of formulas, in the manifest's order. */
+struct named_formula {
+    const char *name;
+    struct formula *formula;
+};
+struct formula_map {
+    struct named_formula *items;
+    size_t count;
+};
+
+struct secret_slot {
+    const char *name, *description;
+    bool is_optional;
+};
+
+enum auth_kind {
+    AUTH_NONE,
+    AUTH_BEARER, /* secret, prefix */
+    AUTH_BASIC,  /* user, secret = password */
+    AUTH_HEADER, /* name, secret, prefix */
+    AUTH_QUERY,  /* name, secret */
+    AUTH_PATH,   /* secret: `{secret}` in base_url */
+    AUTH_JWT,
+    AUTH_OAUTH2,
+    AUTH_SIGV4,
+    AUTH_HMAC,
+};
+
+struct manifest_auth {
+    enum auth_kind kind;
+    const char *secret; /* name of a slot; NULL: none */
+    const char *prefix; /* "Bearer" */
+    const char *name;   /* of the header or query parameter */
+    struct formula *user;
+    json settings; /* the section as it stands, for kinds with more */
+};
+
+struct error_rule {
+    struct formula *when;
+    enum outcome_class class;
+};
+
+enum request_kind {
+    REQUEST_HTTP,
+    REQUEST_GRAPHQL,
+    REQUEST_SMTP,
+    REQUEST_BROWSER,
+    REQUEST_MCP,
+    REQUEST_BUILTIN,
+};
+
+struct manifest_request {
+    enum request_kind kind;
+    const char *method;
+    const char *path;        /* template; NULL: `url` */
+    struct formula *url;     /* the whole address */
+    struct formula *query;   /* a map; NULL: none, as all that follows */
+    struct formula *headers; /* a map */
+    struct formula *body;    /* JSON; of GraphQL the variables; of other engines their settings */
+    struct formula *form;
+    const char *body_blob; /* name of a parameter */
+    const char *content_type;
+    const char *document; /* GraphQL's; a builtin's or engine's function */
+};
+
+/** One request of an action with what belongs to it alone. */
+struct manifest_step {
+    const char *id; /* NULL: the action has only this one */
+    struct formula *condition;
+    struct manifest_request request;
+    struct formula *ok_when; /* NULL: as the action says */
+    struct formula *output;
+    bool has_auth; /* `auth` stands for the action's */
+    struct manifest_auth auth;
+};
+
+enum pagination_kind {
+    PAGES_LINK_HEADER,
+    PAGES_NEXT_URL,
+    PAGES_CURSOR,
+    PAGES_OFFSET,
+    PAGES_NUMBER, /* `page` */
+};
+
+struct pagination {
+    const char *name;
+    enum pagination_kind kind;
+    const char *rel;
+    struct formula *next, *stop_when;
+    const char *in; /* "query", "body", "variables" */
+    const char *param;
+    int64_t start;
+    const char *page_size_param; /* NULL: none */
+    int64_t page_size;
+    int64_t pages_max;
+};
+
+enum idempotency_kind {
+    IDEMPOTENCY_UNSET, /* a read */
+    IDEMPOTENCY_HEADER,
+    IDEMPOTENCY_BODY,
+    IDEMPOTENCY_NATURAL,
+    IDEMPOTENCY_LOOKUP,
+    IDEMPOTENCY_SKIP_WHEN,
+    IDEMPOTENCY_NONE,
+    IDEMPOTENCY_EXPRESSION, /* yields "natural" or "none" */
+};
+
+struct manifest_action;
+
+/** Another action of the same manifest with its parameters. */
+struct action_call {
+    const char *name;
+    const struct manifest_action *action; /* set once all are read */
+    struct formula *condition;            /* NULL: always */
+    struct formula *each;                 /* of a compensation; NULL: once */
+    struct formula *with;                 /* a map */
+    struct formula *found;                /* of a lookup */
+};
+
+struct action_calls {
+    struct action_call *items;
+    size_t count;
+};
+
+struct idempotency {
+    enum idempotency_kind kind;
+    const char *name;      /* of the header, or the member of the body */
+    struct formula *value; /* NULL: the SHA-256 of the job's key */
+    int64_t ttl_ms;
+    struct action_calls lookup;
+    struct formula *skip_when, *output;
+    struct formula *expression;
+};
+
+enum derivation_kind { DERIVE_SHA256, DERIVE_UUID5, DERIVE_BASE64, DERIVE_HMAC };
+
+struct derivation {
+    const char *name;
+    enum derivation_kind kind;
+    struct formula *text;
+    const char *secret; /* DERIVE_HMAC: name of a slot */
+};
+
+enum response_form { RESPONSE_AUTO, RESPONSE_JSON, RESPONSE_TEXT, RESPONSE_XML, RESPONSE_BLOB };
+
+struct manifest_action {
+    const struct manifest *manifest;
+    const char *name, *summary, *description;
+    json aliases; /* texts; JSON_INVALID: none */
+    enum effect effect;
+    const char *irreversible; /* why; NULL: it can be undone */
+
+    json params; /* JSON Schema of the parameters, common ones included, closed; frozen */
+    struct schema *params_schema;
+    struct formula_map defaults; /* in the order of declaration */
+
+    struct derivation *derive;
+    size_t derive_count;
+    bool has_before;
+    struct action_call before;
+    struct manifest_step *steps;
+    size_t step_count;
+    const struct pagination *pagination; /* NULL: one page */
+    struct formula *items_max;
+    struct formula *ok_when; /* NULL: the manifest's */
+    struct error_rule *errors;
+    size_t error_count;
+    int64_t connect_ms, total_ms;
+    bool has_auth;
+    struct manifest_auth auth;
+    enum response_form response;
+    struct formula *output;
+    json output_schema; /* JSON_INVALID: names only */
+    struct idempotency idempotency;
+    struct action_calls compensate;
+    int64_t cache_ms; /* 0: not kept */
+    struct formula *cache_key;
+    json example;
+};
+
+struct rate_limit {
+    int64_t concurrency;             /* 0: not said, as all that follows */
+    int64_t rate_count, rate_per_ms; /* `3/s` */
+    int64_t burst;
+    int64_t min_gap_read_ms, min_gap_write_ms;
+    int64_t wait_max_ms;
+    const char *remaining;            /* header */
+    const char *reset, *reset_format; /* header */
+    const char *retry_after, *retry_after_format;
+    struct formula *retry_after_value;
+};
+
+struct manifest {
+    const char *name, *version, *title, *docs;
+    uint32_t major;
+    json root; /* the manifest as it was written; frozen */
+    const char *implements;
+    json config; /* properties of the settings; JSON_INVALID: none */
+    struct schema *config_schema;
+    struct formula_map config_defaults;
+    struct secret_slot *secrets;
+    size_t secret_count;
+    struct manifest_auth auth;
+    struct formula *base_url; /* NULL: no HTTP requests */
+    struct formula *headers;
+    const char *content_type;
+    int64_t connect_ms, total_ms;
+    int64_t answer_max; /* bytes */
+    struct formula *ok_when, *error_message;
+    struct error_rule *errors;
+    size_t error_count;
+    struct rate_limit rate_limit;
+    struct pagination *paginations;
+    size_t pagination_count;
+    struct manifest_action *actions;
+    size_t action_count;
+};
+
+/** Reads `text`. Findings go to `list`; INVALID_ARGUMENT if there is an error among them, the first
+ * of them in `reterr`. Owned: manifest_freep(). */
+status manifest_read(str text, struct diagnostics *list, struct manifest **ret_manifest,
+                     struct error *reterr);
+void manifest_free(struct manifest *manifest);
+void manifest_freep(struct manifest **manifest);
+
+/** An action by its name or one of its aliases; NULL: there is none. */
+const struct manifest_action *manifest_action(const struct manifest *manifest, str name);
+
+/** "read", "create", ...; "ok", "transient", ...; static. */
+const char *effect_name(enum effect effect);
+const char *outcome_class_name(enum outcome_class class);
+bool outcome_class_of(str name, enum outcome_class *ret_class);
+
+/** The JSON Schema of manifests, as text: what editors take. */
+str manifest_schema_text(void);
+
+#endif

@@ -1,0 +1,210 @@
+/* A manifest as a whole: its shape, then what is not of one action. */
+#include "adapter/manifest_internal.h"
+#include "base/assert.h"
+#include "base/mem.h"
+#include "json/json_text.h"
+
+#include <stdlib.h>
+
+extern const unsigned char adapter_manifest_schema[];
+extern const size_t adapter_manifest_schema_size;
+
+static const char *const effect_names[] = {
+    [EFFECT_READ] = "read",     [EFFECT_CREATE] = "create", [EFFECT_UPDATE] = "update",
+    [EFFECT_DELETE] = "delete", [EFFECT_SEND] = "send",
+};
+
+static const char *const class_names[] = {
+    [OUTCOME_OK]        = "ok",
+    [OUTCOME_TRANSIENT] = "transient",
+    [OUTCOME_THROTTLED] = "throttled",
+    [OUTCOME_UNKNOWN]   = "unknown",
+    [OUTCOME_AUTH]      = "auth",
+    [OUTCOME_NOT_FOUND] = "not_found",
+    [OUTCOME_CONFLICT]  = "conflict",
+    [OUTCOME_INVALID]   = "invalid",
+    [OUTCOME_FATAL]     = "fatal",
+};
+
+const char *effect_name(enum effect effect)
+{
+    return effect_names[effect];
+}
+
+const char *outcome_class_name(enum outcome_class class)
+{
+    return class_names[class];
+}
+
+bool outcome_class_of(str name, enum outcome_class *ret_class)
+{
+    for (size_t i = 0; i < OUTCOME_CLASS_COUNT; i++) {
+        if (!str_is(name, class_names[i])) continue;
+        *ret_class = (enum outcome_class)i;
+        return true;
+    }
+    return false;
+}
+
+str manifest_schema_text(void)
+{
+    return (str){.ptr = (const char *)adapter_manifest_schema, .len = adapter_manifest_schema_size};
+}
+
+/* --- shape ------------------------------------------------------------------------------------ */
+
+static void report_violations(struct reading *reading, const struct schema_errors *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct schema_error *violation = &errors->items[i];
+        buf_clear(&reading->pointer);
+        (void)buf_put_text(&reading->pointer, violation->pointer);
+        (void)reading_refuse(reading, "M02", "%s", violation->sentence);
+    }
+    buf_clear(&reading->pointer);
+}
+
+static status check_shape(struct reading *reading, struct error *reterr)
+{
+    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    CLEANUP(schema_freep) struct schema *schema        = NULL;
+    const struct schema_options options                = {.assert_formats = true};
+    TRY(yaml_parse(manifest_schema_text(), NULL, &document, reterr));
+    TRY(schema_compile(yaml_root(document), &options, NULL, &schema, reterr));
+    struct schema_errors *errors = reading_alloc(reading, 1, sizeof *errors);
+    status code = schema_check(schema, reading->manifest->root, reading->arena, errors, reterr);
+    if (code != STATUS_OK) report_violations(reading, errors);
+    return code;
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+static void secrets_read(struct reading *reading, json map)
+{
+    struct manifest *manifest = reading->manifest;
+    manifest->secrets         = reading_alloc(reading, json_count(map), sizeof *manifest->secrets);
+    for (size_t i = 0; i < json_count(map); i++) {
+        json slot                                   = json_value_at(map, i);
+        manifest->secrets[manifest->secret_count++] = (struct secret_slot){
+            .name        = json_key_at(map, i).ptr,
+            .description = text_at(slot, "description"),
+            .is_optional = json_is_truthy(json_get_text(slot, "optional")),
+        };
+    }
+}
+
+static void config_read(struct reading *reading, json properties)
+{
+    struct manifest *manifest = reading->manifest;
+    size_t back               = reading_enter(reading, "config");
+    manifest->config          = properties;
+    defaults_read(reading, properties, &manifest->config_defaults);
+    CLEANUP(json_unrefp) json schema = json_object_new(3);
+    json_object_put_text(&schema, "type", json_text_from("object"));
+    json_object_put_text(&schema, "properties", json_ref(properties));
+    json_object_put_text(&schema, "additionalProperties", json_bool(false));
+    manifest->config_schema = schema_at(reading, schema);
+    reading_leave(reading, back);
+}
+
+static void http_read(struct reading *reading, json http)
+{
+    struct manifest *manifest = reading->manifest;
+    size_t back               = reading_enter(reading, "http");
+    json timeout              = json_get_text(http, "timeout");
+    manifest->base_url        = formula_at(reading, http, "base_url", FORMULA_KEEPS_NULL);
+    manifest->headers         = formula_at(reading, http, "headers", FORMULA_DROPS_NULL);
+    manifest->content_type    = text_at(http, "content_type");
+    manifest->connect_ms      = duration_at_ms(timeout, "connect", MANIFEST_CONNECT_MS);
+    manifest->total_ms        = duration_at_ms(timeout, "total", MANIFEST_TOTAL_MS);
+    manifest->answer_max      = size_at(http, "max_response", MANIFEST_ANSWER_MAX);
+    if (!manifest->content_type) manifest->content_type = "application/json";
+    reading_leave(reading, back);
+}
+
+static void parts_read(struct reading *reading, json root)
+{
+    struct manifest *manifest = reading->manifest;
+    manifest->name            = text_at(root, "name");
+    manifest->version         = text_at(root, "version");
+    manifest->title           = text_at(root, "title");
+    manifest->docs            = text_at(root, "docs");
+    manifest->implements      = text_at(root, "implements");
+    manifest->major           = (uint32_t)strtoul(manifest->version, NULL, 10);
+    secrets_read(reading, json_get_text(root, "secrets"));
+    config_read(reading, json_get_text(root, "config"));
+    manifest_auth_read(reading, root, &manifest->auth);
+    http_read(reading, json_get_text(root, "http"));
+    manifest->ok_when       = formula_at(reading, root, "ok_when", FORMULA_KEEPS_NULL);
+    manifest->error_message = formula_at(reading, root, "error_message", FORMULA_KEEPS_NULL);
+    error_rules_read(reading, root, &manifest->errors, &manifest->error_count);
+    rate_limit_read(reading, root, &manifest->rate_limit);
+    paginations_read(reading, root);
+    actions_read(reading, root);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static status read_document(struct reading *reading, struct error *reterr)
+{
+    TRY(reading_copy(reading, yaml_root(reading->document), &reading->manifest->root, reterr));
+    TRY(check_shape(reading, reterr));
+    parts_read(reading, reading->manifest->root);
+    if (reading->list->errors == 0) manifest_lint(reading);
+    if (reading->list->errors == 0) return STATUS_OK;
+    const struct diagnostic *first = &reading->list->items[0];
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "line %u: %s", first->line, first->detail);
+}
+
+status manifest_read(str text, struct diagnostics *list, struct manifest **ret_manifest,
+                     struct error *reterr)
+{
+    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    TRY(yaml_parse(text, list, &document, reterr));
+
+    struct manifest_kept *kept = mem_new(1, sizeof *kept);
+    kept->arena                = arena_new(MANIFEST_ARENA_MAX);
+    ASSERT(kept->arena != NULL);
+    CLEANUP(manifest_freep) struct manifest *manifest = &kept->manifest;
+    struct reading reading                            = {.kept     = kept,
+                                                         .manifest = manifest,
+                                                         .arena    = kept->arena,
+                                                         .document = document,
+                                                         .list     = list,
+                                                         .pointer  = buf_init(MANIFEST_POINTER_MAX)};
+    status code                                       = read_document(&reading, reterr);
+    buf_done(&reading.pointer);
+    if (code == STATUS_OK) *ret_manifest = TAKE(manifest);
+    return code;
+}
+
+void manifest_free(struct manifest *manifest)
+{
+    if (!manifest) return;
+    struct manifest_kept *kept = (struct manifest_kept *)manifest;
+    for (struct holding *holding = kept->holdings; holding; holding = holding->next) {
+        formula_free(holding->formula);
+        schema_free(holding->schema);
+        json_thaw_and_free(holding->value);
+    }
+    arena_free(kept->arena);
+    free(kept);
+}
+
+void manifest_freep(struct manifest **manifest)
+{
+    manifest_free(*manifest);
+    *manifest = NULL;
+}
+
+const struct manifest_action *manifest_action(const struct manifest *manifest, str name)
+{
+    for (size_t i = 0; i < manifest->action_count; i++) {
+        const struct manifest_action *action = &manifest->actions[i];
+        if (str_is(name, action->name)) return action;
+        for (size_t k = 0; k < json_count(action->aliases); k++) {
+            if (str_equal(name, json_str(json_at(action->aliases, k)))) return action;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,54 @@
+/**
+ * outgoing: the request of one step, as it would leave: method, URL, headers, body.
+ *
+ * Pure: nothing is sent. The secrets come from a source that the caller gives, so a dry run shows
+ * `***` in their place. A path's `{name}` is one encoded segment, `{+name}` keeps its slashes. In a
+ * query numbers and booleans become text and a list repeats its key; in a form maps and lists nest
+ * as `a[b]`. Credentials go to the origin of `base_url` only.
+ */
+#ifndef ADAPTER_OUTGOING_H
+#define ADAPTER_OUTGOING_H
+
+#include "adapter/scope.h"
+
+enum {
+    OUTGOING_HEADERS_MAX = 64,
+    OUTGOING_URL_MAX     = 16 << 10, /* bytes */
+    OUTGOING_BODY_MAX    = 8 << 20,  /* bytes */
+};
+
+struct outgoing_header {
+    str name, value;
+};
+
+struct outgoing {
+    const char *method;
+    str url;
+    struct outgoing_header headers[OUTGOING_HEADERS_MAX];
+    size_t header_count;
+    str body;            /* empty: none */
+    bool has_secret_url; /* the URL must not be logged */
+    const char *blob;    /* parameter whose bytes are the body; NULL: `body` is */
+};
+
+/** Where pages are: the first one is zeroed. */
+struct page {
+    bool is_further;
+    json mark; /* cursor, offset or number; a view */
+    str url;   /* of kinds whose next page is an address */
+};
+
+/**
+ * Writes the request of `step`; all of `ret_outgoing` lives as long as `arena`. INVALID_ARGUMENT
+ * (an expression fails, a path's variable is missing, a text that is none), FAILED_PRECONDITION (a
+ * secret is not set), UNIMPLEMENTED (an engine that makes no HTTP requests), RESOURCE_EXHAUSTED.
+ */
+status outgoing_render(const struct manifest_action *action, const struct manifest_step *step,
+                       json scope, const struct page *page, const struct secret_source *secrets,
+                       struct arena *arena, struct outgoing *ret_outgoing, struct error *reterr);
+
+/** Adds a header; RESOURCE_EXHAUSTED beyond the limit, INVALID_ARGUMENT for line breaks. */
+status outgoing_add_header(struct outgoing *outgoing, const char *name, str value,
+                           struct error *reterr);
+
+#endif

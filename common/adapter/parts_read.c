@@ -1,0 +1,171 @@
+/* Parts that stand at a manifest's top, and in actions: auth, errors; limits and pages. */
+#include "adapter/manifest_internal.h"
+#include "base/assert.h"
+
+#include <stdlib.h>
+
+enum { SECRETS_SHOWN_MAX = 64, WAIT_MAX_MS = 900'000, PAGES_MAX = 50 };
+
+/* The position of a text that the schema has checked to be one of these. */
+static size_t choice_of(const char *text, const char *const *names, size_t count)
+{
+    size_t i = 0;
+    while (i < count && strcmp(text, names[i]) != 0) i++;
+    ASSERT(i < count);
+    return i;
+}
+
+/* --- auth ------------------------------------------------------------------------------------- */
+
+static void check_secret(struct reading *reading, json auth, const char *key)
+{
+    const struct manifest *manifest = reading->manifest;
+    const char *name                = text_at(auth, key);
+    const char *names[SECRETS_SHOWN_MAX];
+    size_t count = 0;
+    if (!name) return;
+    for (size_t i = 0; i < manifest->secret_count; i++) {
+        if (strcmp(name, manifest->secrets[i].name) == 0) return;
+        if (count < SECRETS_SHOWN_MAX) names[count++] = manifest->secrets[i].name;
+    }
+    size_t back = reading_enter(reading, key);
+    struct diagnostic *finding =
+        reading_refuse(reading, "M04", "there is no secret `%s` in this manifest", name);
+    const char *near = nearest_name(str_from(name), names, count);
+    if (near)
+        diagnostic_hint(reading->list, finding, "did you mean `%s`?", near);
+    else
+        diagnostic_hint(reading->list, finding, "`secrets: { %s: { description: … } }`", name);
+    reading_leave(reading, back);
+}
+
+void manifest_auth_read(struct reading *reading, json map, struct manifest_auth *ret_auth)
+{
+    static const char *const kinds[]   = {"none", "bearer", "basic",  "header", "query",
+                                          "path", "jwt",    "oauth2", "sigv4",  "hmac"};
+    static const char *const secrets[] = {"secret",        "password",   "client_secret",
+                                          "refresh_token", "access_key", "secret_key",
+                                          "session_token"};
+    json auth                          = json_get_text(map, "auth");
+    if (!json_is(auth, JSON_OBJECT)) return; /* not given, or `none` */
+    size_t back = reading_enter(reading, "auth");
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        check_secret(reading, auth, secrets[i]);
+    }
+    size_t kind        = choice_of(text_at(auth, "type"), kinds, sizeof kinds / sizeof *kinds);
+    const char *secret = text_at(auth, "secret");
+    *ret_auth          = (struct manifest_auth){
+                 .kind     = (enum auth_kind)kind,
+                 .secret   = secret ? secret : text_at(auth, "password"),
+                 .prefix   = text_at(auth, "prefix"),
+                 .name     = text_at(auth, "name"),
+                 .user     = formula_at(reading, auth, "user", FORMULA_KEEPS_NULL),
+                 .settings = auth,
+    };
+    if (ret_auth->kind == AUTH_BEARER && !ret_auth->prefix) ret_auth->prefix = "Bearer";
+    reading_leave(reading, back);
+}
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+void error_rules_read(struct reading *reading, json map, struct error_rule **ret_rules,
+                      size_t *ret_count)
+{
+    json rules  = json_get_text(map, "errors");
+    size_t back = reading_enter(reading, "errors");
+    *ret_rules  = reading_alloc(reading, json_count(rules), sizeof **ret_rules);
+    *ret_count  = json_count(rules);
+    for (size_t i = 0; i < json_count(rules); i++) {
+        json rule            = json_at(rules, i);
+        size_t of_rule       = reading_enter_index(reading, i);
+        (*ret_rules)[i].when = formula_at(reading, rule, "when", FORMULA_KEEPS_NULL);
+        bool is_known = outcome_class_of(str_from(text_at(rule, "class")), &(*ret_rules)[i].class);
+        ASSERT(is_known); /* the schema has checked it */
+        reading_leave(reading, of_rule);
+    }
+    reading_leave(reading, back);
+}
+
+/* --- limits ----------------------------------------------------------------------------------- */
+
+/* "3/s": the schema has checked its form. */
+static void rate_read(const char *text, struct rate_limit *limit)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"/s", 1'000}, {"/min", 60'000}, {"/h", 3'600'000}, {"/day", 86'400'000}};
+    if (!text) return;
+    char *unit        = NULL;
+    limit->rate_count = strtoll(text, &unit, 10);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(unit, units[i].unit) == 0) limit->rate_per_ms = units[i].ms;
+    }
+}
+
+void rate_limit_read(struct reading *reading, json map, struct rate_limit *ret_limit)
+{
+    json limit            = json_get_text(map, "rate_limit");
+    json gap              = json_get_text(limit, "min_gap");
+    json reset            = json_get_text(limit, "reset");
+    json after            = json_get_text(limit, "retry_after");
+    size_t back           = reading_enter(reading, "rate_limit");
+    size_t of_after       = reading_enter(reading, "retry_after");
+    struct formula *value = formula_at(reading, after, "value", FORMULA_KEEPS_NULL);
+    reading_leave(reading, of_after);
+    *ret_limit = (struct rate_limit){
+        .concurrency        = integer_at(limit, "concurrency", 0),
+        .burst              = integer_at(limit, "burst", 0),
+        .min_gap_read_ms    = duration_at_ms(gap, "read", 0),
+        .min_gap_write_ms   = duration_at_ms(gap, "write", 0),
+        .wait_max_ms        = duration_at_ms(limit, "max_wait", WAIT_MAX_MS),
+        .remaining          = text_at(limit, "remaining"),
+        .reset              = text_at(reset, "header"),
+        .reset_format       = text_at(reset, "format"),
+        .retry_after        = text_at(after, "header"),
+        .retry_after_format = text_at(after, "format"),
+        .retry_after_value  = value,
+    };
+    rate_read(text_at(limit, "rate"), ret_limit);
+    reading_leave(reading, back);
+}
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+static void pagination_read(struct reading *reading, json map, struct pagination *ret_pagination)
+{
+    static const char *const kinds[] = {"link_header", "next_url", "cursor", "offset", "page"};
+    size_t kind     = choice_of(text_at(map, "type"), kinds, sizeof kinds / sizeof *kinds);
+    const char *rel = text_at(map, "rel");
+    const char *in  = text_at(map, "in");
+    *ret_pagination = (struct pagination){
+        .name            = ret_pagination->name,
+        .kind            = (enum pagination_kind)kind,
+        .rel             = rel ? rel : "next",
+        .next            = formula_at(reading, map, "next", FORMULA_KEEPS_NULL),
+        .stop_when       = formula_at(reading, map, "stop_when", FORMULA_KEEPS_NULL),
+        .in              = in ? in : "query",
+        .param           = text_at(map, "param"),
+        .start           = integer_at(map, "start", kind == PAGES_NUMBER ? 1 : 0),
+        .page_size_param = text_at(map, "page_size_param"),
+        .page_size       = integer_at(map, "page_size", 0),
+        .pages_max       = integer_at(map, "max_pages", PAGES_MAX),
+    };
+}
+
+void paginations_read(struct reading *reading, json map)
+{
+    struct manifest *manifest = reading->manifest;
+    json kinds                = json_get_text(map, "pagination");
+    size_t back               = reading_enter(reading, "pagination");
+    manifest->paginations =
+        reading_alloc(reading, json_count(kinds), sizeof *manifest->paginations);
+    for (size_t i = 0; i < json_count(kinds); i++) {
+        struct pagination *pagination = &manifest->paginations[manifest->pagination_count++];
+        pagination->name              = json_key_at(kinds, i).ptr;
+        size_t of_kind                = reading_enter(reading, pagination->name);
+        pagination_read(reading, json_value_at(kinds, i), pagination);
+        reading_leave(reading, of_kind);
+    }
+    reading_leave(reading, back);
+}
