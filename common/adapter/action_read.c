@@ -240,16 +240,13 @@ static void idempotency_map_read(struct reading *reading, json map, struct idemp
 {
     const char *header = text_at(map, "header");
     const char *body   = text_at(map, "body");
-    *ret               = (struct idempotency){
-                      .kind      = header ? IDEMPOTENCY_HEADER
-                                   : body ? IDEMPOTENCY_BODY
-                                          : IDEMPOTENCY_SKIP_WHEN,
-                      .name      = header ? header : body,
-                      .value     = formula_at(reading, map, "value", FORMULA_KEEPS_NULL),
-                      .ttl_ms    = duration_at_ms(map, "ttl", TTL_MS),
-                      .skip_when = formula_at(reading, map, "skip_when", FORMULA_KEEPS_NULL),
-                      .output    = formula_at(reading, map, "output", FORMULA_KEEPS_NULL),
-    };
+    ret->kind          = header || body ? IDEMPOTENCY_KEY : IDEMPOTENCY_COMPARE;
+    ret->is_in_body    = body;
+    ret->name          = header ? header : body;
+    ret->value         = formula_at(reading, map, "value", FORMULA_KEEPS_NULL);
+    ret->ttl_ms        = duration_at_ms(map, "ttl", TTL_MS);
+    ret->skip_when     = formula_at(reading, map, "skip_when", FORMULA_KEEPS_NULL);
+    ret->output        = formula_at(reading, map, "output", FORMULA_KEEPS_NULL);
     if (json_is(json_get_text(map, "lookup"), JSON_INVALID)) return;
     ret->kind = IDEMPOTENCY_LOOKUP;
     calls_read(reading, map, "lookup", &ret->lookup);
@@ -257,16 +254,18 @@ static void idempotency_map_read(struct reading *reading, json map, struct idemp
 
 static void idempotency_read(struct reading *reading, json map, struct idempotency *ret)
 {
-    json value = json_get_text(map, "idempotency");
+    json value    = json_get_text(map, "idempotency");
+    ret->is_given = !json_is(value, JSON_INVALID);
+    ret->kind     = IDEMPOTENCY_NATURAL;
     if (json_is(value, JSON_OBJECT)) {
         size_t back = reading_enter(reading, "idempotency");
         idempotency_map_read(reading, value, ret);
         reading_leave(reading, back);
     } else if (formula_is_expression(value)) {
-        ret->kind       = IDEMPOTENCY_EXPRESSION;
+        ret->kind       = IDEMPOTENCY_VARIES;
         ret->expression = formula_at(reading, map, "idempotency", FORMULA_KEEPS_NULL);
-    } else if (json_is(value, JSON_TEXT)) {
-        ret->kind = str_is(json_str(value), "natural") ? IDEMPOTENCY_NATURAL : IDEMPOTENCY_NONE;
+    } else if (json_is(value, JSON_TEXT) && str_is(json_str(value), "none")) {
+        ret->kind = IDEMPOTENCY_NONE;
     }
 }
 
@@ -299,9 +298,9 @@ static void derive_read(struct reading *reading, json map, struct manifest_actio
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-static enum effect effect_of(const char *name)
+static enum function_effect effect_of(const char *name)
 {
-    enum effect effect = EFFECT_READ;
+    enum function_effect effect = EFFECT_READ;
     while (strcmp(effect_name(effect), name) != 0) effect++; /* the schema has checked it */
     return effect;
 }

@@ -6,7 +6,8 @@
  * the rules between actions, and that its examples render. What is wrong becomes findings with line
  * and column, all at once; a manifest with errors is not used.
  *
- * Immutable once read: any thread. Texts and values live as long as it.
+ * Immutable once read: any thread. Its texts and values live as long as it, and so do values that
+ * its formulas yield, since they share parts of it.
  */
 #ifndef ADAPTER_MANIFEST_H
 #define ADAPTER_MANIFEST_H
@@ -15,6 +16,7 @@
 #include "base/diagnostic.h"
 #include "base/status.h"
 #include "schema/schema.h"
+#include "workflow/function_catalog.h"
 #include "json/json.h"
 
 #include <stdbool.h>
@@ -28,9 +30,6 @@ enum {
     MANIFEST_TOTAL_MS    = 30'000,
     MANIFEST_ANSWER_MAX  = 10 << 20, /* bytes, decompressed */
 };
-
-/** What an action does to the other side. Every effect but a read is a write. */
-enum effect { EFFECT_READ, EFFECT_CREATE, EFFECT_UPDATE, EFFECT_DELETE, EFFECT_SEND };
 
 /** What an answer, or its absence, means for the job (outcome.h). */
 enum outcome_class {
@@ -143,17 +142,6 @@ struct pagination {
     int64_t pages_max;
 };
 
-enum idempotency_kind {
-    IDEMPOTENCY_UNSET, /* a read */
-    IDEMPOTENCY_HEADER,
-    IDEMPOTENCY_BODY,
-    IDEMPOTENCY_NATURAL,
-    IDEMPOTENCY_LOOKUP,
-    IDEMPOTENCY_SKIP_WHEN,
-    IDEMPOTENCY_NONE,
-    IDEMPOTENCY_EXPRESSION, /* yields "natural" or "none" */
-};
-
 struct manifest_action;
 
 /** Another action of the same manifest with its parameters. */
@@ -171,14 +159,17 @@ struct action_calls {
     size_t count;
 };
 
+/** How an action is done once. */
 struct idempotency {
-    enum idempotency_kind kind;
-    const char *name;      /* of the header, or the member of the body */
+    enum function_idempotency kind; /* NATURAL for reads */
+    bool is_given;
+    bool is_in_body;       /* KEY: in the body, not a header */
+    const char *name;      /* KEY: of the header, or the member of the body */
     struct formula *value; /* NULL: the SHA-256 of the job's key */
     int64_t ttl_ms;
     struct action_calls lookup;
     struct formula *skip_when, *output;
-    struct formula *expression;
+    struct formula *expression; /* VARIES: yields "natural" or "none" */
 };
 
 enum derivation_kind { DERIVE_SHA256, DERIVE_UUID5, DERIVE_BASE64, DERIVE_HMAC };
@@ -196,7 +187,7 @@ struct manifest_action {
     const struct manifest *manifest;
     const char *name, *summary, *description;
     json aliases; /* texts; JSON_INVALID: none */
-    enum effect effect;
+    enum function_effect effect;
     const char *irreversible; /* why; NULL: it can be undone */
 
     json params; /* JSON Schema of the parameters, common ones included, closed; frozen */
@@ -275,8 +266,7 @@ void manifest_freep(struct manifest **manifest);
 /** An action by its name or one of its aliases; NULL: there is none. */
 const struct manifest_action *manifest_action(const struct manifest *manifest, str name);
 
-/** "read", "create", ...; "ok", "transient", ...; static. */
-const char *effect_name(enum effect effect);
+/** "ok", "transient", ...; static. */
 const char *outcome_class_name(enum outcome_class class);
 bool outcome_class_of(str name, enum outcome_class *ret_class);
 

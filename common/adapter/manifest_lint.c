@@ -34,10 +34,10 @@ static bool has_default(const struct manifest_action *action, str name)
 
 static void lint_read(struct reading *reading, const struct manifest_action *action)
 {
-    const char *extra = action->idempotency.kind != IDEMPOTENCY_UNSET ? "idempotency"
-                        : action->has_before                          ? "before"
-                        : action->compensate.count > 0                ? "compensate"
-                                                                      : NULL;
+    const char *extra = action->idempotency.is_given   ? "idempotency"
+                        : action->has_before           ? "before"
+                        : action->compensate.count > 0 ? "compensate"
+                                                       : NULL;
     if (!extra) return;
     size_t back = reading_enter(reading, extra);
     (void)reading_refuse(reading, "M06", "an action that reads has no `%s`", extra);
@@ -48,7 +48,7 @@ static void lint_write(struct reading *reading, const struct manifest_action *ac
 {
     bool makes  = action->effect == EFFECT_CREATE || action->effect == EFFECT_SEND;
     bool undoes = action->compensate.count > 0 || action->irreversible;
-    if (action->idempotency.kind == IDEMPOTENCY_UNSET) {
+    if (!action->idempotency.is_given) {
         struct diagnostic *finding = reading_refuse(
             reading, "M06", "an action that writes needs `idempotency`: what if it is done twice?");
         diagnostic_hint(reading->list, finding,
@@ -61,7 +61,7 @@ static void lint_write(struct reading *reading, const struct manifest_action *ac
             effect_name(action->effect));
         diagnostic_hint(reading->list, finding, "`compensate: […]`, or `irreversible: why`");
     }
-    if (action->idempotency.kind == IDEMPOTENCY_SKIP_WHEN && !action->has_before) {
+    if (action->idempotency.kind == IDEMPOTENCY_COMPARE && !action->has_before) {
         (void)reading_refuse(reading, "M06", "`skip_when` compares with what `before` has read");
     }
     if (action->cache_ms > 0) {

@@ -9,11 +9,6 @@
 extern const unsigned char adapter_manifest_schema[];
 extern const size_t adapter_manifest_schema_size;
 
-static const char *const effect_names[] = {
-    [EFFECT_READ] = "read",     [EFFECT_CREATE] = "create", [EFFECT_UPDATE] = "update",
-    [EFFECT_DELETE] = "delete", [EFFECT_SEND] = "send",
-};
-
 static const char *const class_names[] = {
     [OUTCOME_OK]        = "ok",
     [OUTCOME_TRANSIENT] = "transient",
@@ -25,11 +20,6 @@ static const char *const class_names[] = {
     [OUTCOME_INVALID]   = "invalid",
     [OUTCOME_FATAL]     = "fatal",
 };
-
-const char *effect_name(enum effect effect)
-{
-    return effect_names[effect];
-}
 
 const char *outcome_class_name(enum outcome_class class)
 {

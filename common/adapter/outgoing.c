@@ -228,7 +228,7 @@ static status add_key_header(struct rendering *rendering, struct error *reterr)
 {
     const struct idempotency *idempotency = &rendering->action->idempotency;
     CLEANUP(json_unrefp) json key         = json_invalid();
-    if (idempotency->kind != IDEMPOTENCY_HEADER) return STATUS_OK;
+    if (idempotency->kind != IDEMPOTENCY_KEY || idempotency->is_in_body) return STATUS_OK;
     TRY(key_of(rendering, &key, reterr));
     CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
     str value;
@@ -293,7 +293,7 @@ static status put_json_body(struct rendering *rendering, struct buf *out, struct
     CLEANUP(json_unrefp) json key          = json_invalid();
     TRY(eval(rendering, request->body, is_graphql ? "variables" : "request.body", &body, reterr));
     put_page(rendering, is_graphql ? "variables" : "body", &body);
-    if (action->idempotency.kind == IDEMPOTENCY_BODY && json_is(body, JSON_OBJECT)) {
+    if (action->idempotency.is_in_body && json_is(body, JSON_OBJECT)) {
         TRY(key_of(rendering, &key, reterr));
         json_object_put_text(&body, action->idempotency.name, json_ref(key));
     }

@@ -59,6 +59,7 @@ struct cli_command {
 };
 
 enum cli_exit command_up(struct cli *cli);
+enum cli_exit command_adapter(struct cli *cli);
 enum cli_exit command_apply(struct cli *cli);
 enum cli_exit command_validate(struct cli *cli);
 enum cli_exit command_assistant(struct cli *cli);

@@ -205,6 +205,12 @@ static const struct cli_flag test_flags[] = {
     {"--junit", 0, "FILE", "also write the outcome as JUnit XML"},
     {},
 };
+static const struct cli_flag adapter_flags[] = {
+    {"--params", 0, "JSON|@FILE", "render: the parameters in place of the example's"},
+    {"--all", 0, NULL, "render: every action, as a list"},
+    {"--file", 'f', "FILE", "render: of this manifest, not of a built-in one"},
+    {},
+};
 static const struct cli_flag graph_flags[] = {
     {"--format", 0, "FORMAT", "mermaid (default), svg or json"},
     {"--catalog", 0, "PATH", "functions, as for `validate`"},
@@ -319,6 +325,14 @@ static const struct cli_command commands[] = {
      "  list                  all of them, each with its newest version\n"
      "  show NAME[:VERSION]   one of them",
      1, CLI_ARGUMENTS_MAX, assistant_flags, command_assistant},
+    {"adapter", "list|lint|show|render|schema ...", "manifests of adapters, without a server",
+     "  list                  the actions of the built-in adapters\n"
+     "  lint FILE...          say what is wrong with manifests, with line and fix\n"
+     "  show NAME             the manifest of a built-in adapter, to begin one's own with\n"
+     "  render FUNCTION       what an action would send, on its example or --params\n"
+     "  schema                the JSON Schema of manifests, for editors\n"
+     "Nothing is sent, and secrets are `***`.",
+     1, CLI_ARGUMENTS_MAX, adapter_flags, command_adapter},
     {"tool", "list|show ...", "the functions that workflows can call by name",
      "  list                  all of them, with their versions\n"
      "  show NAME[:VERSION]   one of them, with its schemas",

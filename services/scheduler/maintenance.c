@@ -26,7 +26,7 @@ struct order {
 
 struct report {
     const struct order *order;
-    const struct manifest *manifest; /* NULL: of data, which has none */
+    const struct backup_manifest *manifest; /* NULL: of data, which has none */
     struct proof proof;
     bool has_proof;
     struct restored restored;
@@ -100,7 +100,7 @@ static void print_text(const struct report *report)
     if (report->manifest) {
         (void)printf("%s of %s, made by %s, partitions: %u, %" PRIu64 " bytes\n",
                      report->manifest->name, created, report->manifest->version,
-                     report->manifest->count, manifest_size_bytes(report->manifest));
+                     report->manifest->count, backup_manifest_size_bytes(report->manifest));
     }
     (void)printf("%" PRIu64 " runs, %" PRIu64 " events, %" PRIu64 " open jobs, %" PRIu64
                  " timers: ",
@@ -161,8 +161,8 @@ static status verify_data(const char *folder, struct report *report, struct erro
                 "%s holds neither a backup (manifest.json) nor data (p0/data.mdb)", folder);
 }
 
-static status carry_out(const struct order *order, struct manifest *manifest, struct report *report,
-                        struct error *reterr)
+static status carry_out(const struct order *order, struct backup_manifest *manifest,
+                        struct report *report, struct error *reterr)
 {
     if (order->is_restore) {
         struct restore_order restore = {.folder   = order->folder,
@@ -202,7 +202,7 @@ static int exit_code_of(status code, const struct report *report)
 
 static int execute(const struct order *order)
 {
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
     struct report report = {.order = order, .faults = json_array_new(0)};
     struct error error   = {};
     status code          = carry_out(order, manifest, &report, &error);

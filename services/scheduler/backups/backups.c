@@ -159,16 +159,16 @@ static bool view_folder(const char *folder, const char *name, struct arena *aren
                         struct backup_view *ret_view)
 {
     char path[STORE_PATH_MAX];
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    struct error error                                = {};
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    struct error error                                              = {};
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    status read = manifest_read(path, manifest, &error);
+    status read = backup_manifest_read(path, manifest, &error);
     if (read == STATUS_NOT_FOUND) return false;
     *ret_view = (struct backup_view){.name  = arena_strdup(arena, str_from(name)),
                                      .state = BACKUP_COMPLETED};
     if (read == STATUS_OK) {
         ret_view->created_us = manifest->created_us;
-        ret_view->size_bytes = manifest_size_bytes(manifest);
+        ret_view->size_bytes = backup_manifest_size_bytes(manifest);
         ret_view->partitions = manifest->count;
     } else {
         ret_view->state   = BACKUP_FAILED;

@@ -19,7 +19,7 @@
 struct copying {
     const struct backup_set *set;
     const char *folder;
-    struct manifest *manifest;
+    struct backup_manifest *manifest;
     struct barrier *barrier;
 
     pthread_mutex_t mutex;
@@ -111,7 +111,7 @@ static status copy_all(struct copying *all, struct copy *copies, struct error *r
 }
 
 static status copy_under_barrier(const struct backup_set *set, const char *folder,
-                                 struct manifest *manifest, struct error *reterr)
+                                 struct backup_manifest *manifest, struct error *reterr)
 {
     struct engine **engines = mem_new(set->count, sizeof *engines);
     for (size_t i = 0; i < set->count; i++) engines[i] = set->sources[i].engine;
@@ -145,7 +145,8 @@ static status note_place(const char *path, struct manifest_partition *partition,
 }
 
 /* Reads back what was written, as a restore would. */
-static status check_copies(const char *folder, struct manifest *manifest, struct error *reterr)
+static status check_copies(const char *folder, struct backup_manifest *manifest,
+                           struct error *reterr)
 {
     for (uint16_t i = 0; i < manifest->count; i++) {
         char path[STORE_PATH_MAX];
@@ -175,19 +176,19 @@ void backup_remove_files(const char *folder, uint16_t partition_count)
     (void)rmdir(folder);
 }
 
-static status fill(const struct backup_set *set, const char *folder, struct manifest *manifest,
-                   struct error *reterr)
+static status fill(const struct backup_set *set, const char *folder,
+                   struct backup_manifest *manifest, struct error *reterr)
 {
     TRY(copy_under_barrier(set, folder, manifest, reterr));
     TRY(check_copies(folder, manifest, reterr));
-    TRY(manifest_write(manifest, folder, reterr));
+    TRY(backup_manifest_write(manifest, folder, reterr));
     return disk_sync_folder(folder, reterr);
 }
 
 status backup_make(const struct backup_set *set, const struct backup_place *place,
                    struct error *reterr)
 {
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
     (void)snprintf(manifest->name, sizeof manifest->name, "%s", place->name);
     (void)snprintf(manifest->version, sizeof manifest->version, "%s", TUTTI_VERSION);
     manifest->created_us      = place->created_us;

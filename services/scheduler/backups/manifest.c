@@ -13,12 +13,12 @@
 
 enum { HEX_SIZE = SHA256_SIZE * 2 + 1 };
 
-struct manifest *manifest_new(void)
+struct backup_manifest *backup_manifest_new(void)
 {
-    return mem_new(1, sizeof(struct manifest));
+    return mem_new(1, sizeof(struct backup_manifest));
 }
 
-void manifest_freep(struct manifest **manifest)
+void backup_manifest_freep(struct backup_manifest **manifest)
 {
     free(*manifest);
     *manifest = NULL;
@@ -34,7 +34,7 @@ bool backup_name_is_valid(str name)
     return true;
 }
 
-uint64_t manifest_size_bytes(const struct manifest *manifest)
+uint64_t backup_manifest_size_bytes(const struct backup_manifest *manifest)
 {
     uint64_t size_bytes = 0;
     for (uint16_t i = 0; i < manifest->count; i++) {
@@ -63,7 +63,7 @@ static json partition_json_new(const struct manifest_partition *partition)
     return value;
 }
 
-static json manifest_json_new(const struct manifest *manifest)
+static json backup_manifest_json_new(const struct backup_manifest *manifest)
 {
     char created[TIME_TEXT_SIZE];
     time_format(manifest->created_us, created);
@@ -82,9 +82,9 @@ static json manifest_json_new(const struct manifest *manifest)
     return value;
 }
 
-bool manifest_print(const struct manifest *manifest, struct buf *out)
+bool backup_manifest_print(const struct backup_manifest *manifest, struct buf *out)
 {
-    CLEANUP(json_unrefp) json value = manifest_json_new(manifest);
+    CLEANUP(json_unrefp) json value = backup_manifest_json_new(manifest);
     return json_print(value, JSON_PRETTY, out) && buf_put_byte(out, '\n');
 }
 
@@ -98,10 +98,11 @@ static void path_of(const char *folder, char path[static STORE_PATH_MAX])
     (void)snprintf(path, STORE_PATH_MAX, "%s/manifest.json", folder);
 }
 
-status manifest_write(const struct manifest *manifest, const char *folder, struct error *reterr)
+status backup_manifest_write(const struct backup_manifest *manifest, const char *folder,
+                             struct error *reterr)
 {
     CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
-    if (!manifest_print(manifest, &text)) {
+    if (!backup_manifest_print(manifest, &text)) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "backup: the manifest is too large");
     }
     char path[STORE_PATH_MAX];
@@ -166,7 +167,7 @@ static bool read_partition(json value, struct manifest_partition *partition)
     return hex_decode(str_from(digest), partition->info.sha256, SHA256_SIZE);
 }
 
-static bool read_members(json value, struct manifest *manifest)
+static bool read_members(json value, struct backup_manifest *manifest)
 {
     int64_t count = 0;
     bool is_whole = read_text(value, "name", manifest->name, sizeof manifest->name) &&
@@ -206,7 +207,8 @@ static status read_file(const char *path, struct buf *text, struct error *reterr
     return got == 0 ? STATUS_OK : fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
 }
 
-status manifest_parse(str text, const char *where, struct manifest *manifest, struct error *reterr)
+status backup_manifest_parse(str text, const char *where, struct backup_manifest *manifest,
+                             struct error *reterr)
 {
     CLEANUP(json_unrefp) json value = json_invalid();
     int64_t format                  = 0;
@@ -221,11 +223,12 @@ status manifest_parse(str text, const char *where, struct manifest *manifest, st
     return fail(reterr, STATUS_DATA_LOSS, "%s: this is no manifest of a backup", where);
 }
 
-status manifest_read(const char *folder, struct manifest *manifest, struct error *reterr)
+status backup_manifest_read(const char *folder, struct backup_manifest *manifest,
+                            struct error *reterr)
 {
     char path[STORE_PATH_MAX];
     path_of(folder, path);
     CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
     TRY(read_file(path, &text, reterr));
-    return manifest_parse(buf_str(&text), path, manifest, reterr);
+    return backup_manifest_parse(buf_str(&text), path, manifest, reterr);
 }

@@ -28,7 +28,7 @@ struct manifest_partition {
     uint64_t sequence;                    /* 0: it has none */
 };
 
-struct manifest {
+struct backup_manifest {
     char name[BACKUP_NAME_MAX + 1];
     char version[32]; /* of the release that made it */
     int64_t created_us;
@@ -38,26 +38,29 @@ struct manifest {
 };
 
 /** Makes a new one, with nothing in it. Owned: free(). */
-struct manifest *manifest_new(void);
-void manifest_freep(struct manifest **manifest);
+struct backup_manifest *backup_manifest_new(void);
+void backup_manifest_freep(struct backup_manifest **manifest);
 
 /** The name may be that of a folder. */
 bool backup_name_is_valid(str name);
 
 /** The text of the file. False: it would be larger than one can be. */
-bool manifest_print(const struct manifest *manifest, struct buf *out);
+bool backup_manifest_print(const struct backup_manifest *manifest, struct buf *out);
 
 /** Reads such a text; `where` is what errors name. DATA_LOSS, FAILED_PRECONDITION: as
- * manifest_read(). On failure `*manifest` means nothing. */
-status manifest_parse(str text, const char *where, struct manifest *manifest, struct error *reterr);
+ * backup_manifest_read(). On failure `*manifest` means nothing. */
+status backup_manifest_parse(str text, const char *where, struct backup_manifest *manifest,
+                             struct error *reterr);
 
 /** Writes and syncs `folder`/manifest.json. UNAVAILABLE, RESOURCE_EXHAUSTED: file system. */
-status manifest_write(const struct manifest *manifest, const char *folder, struct error *reterr);
+status backup_manifest_write(const struct backup_manifest *manifest, const char *folder,
+                             struct error *reterr);
 
 /** NOT_FOUND: there is none, so `folder` is no backup. DATA_LOSS: it is damaged.
  * FAILED_PRECONDITION: a newer release wrote it. */
-status manifest_read(const char *folder, struct manifest *manifest, struct error *reterr);
+status backup_manifest_read(const char *folder, struct backup_manifest *manifest,
+                            struct error *reterr);
 
-uint64_t manifest_size_bytes(const struct manifest *manifest);
+uint64_t backup_manifest_size_bytes(const struct backup_manifest *manifest);
 
 #endif

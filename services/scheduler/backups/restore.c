@@ -71,9 +71,10 @@ static status verify_partition(const char *folder, const struct manifest_partiti
 }
 
 status backup_verify(const char *folder, proof_listener *on_fault, void *context,
-                     struct manifest *ret_manifest, struct proof *ret_proof, struct error *reterr)
+                     struct backup_manifest *ret_manifest, struct proof *ret_proof,
+                     struct error *reterr)
 {
-    TRY(manifest_read(folder, ret_manifest, reterr));
+    TRY(backup_manifest_read(folder, ret_manifest, reterr));
     struct proof sum = {};
     for (uint16_t i = 0; i < ret_manifest->count; i++) {
         TRY(verify_partition(folder, &ret_manifest->partitions[i], on_fault, context, &sum,
@@ -129,7 +130,7 @@ static status copy_partition(const char *folder, const char *stage,
     return verify_digest(to, partition, reterr);
 }
 
-static status raise_epoch(const char *stage, const struct manifest *manifest,
+static status raise_epoch(const char *stage, const struct backup_manifest *manifest,
                           const struct manifest_partition *partition, struct error *reterr)
 {
     char path[STORE_PATH_MAX];
@@ -200,7 +201,7 @@ static status base_of(const char *stage, uint16_t partition, struct replay_base 
 
 /* The moment that all partitions can be brought to. */
 static status find_moment(const struct restore_order *order, const char *stage,
-                          const struct manifest *manifest, int64_t *ret_until_us,
+                          const struct backup_manifest *manifest, int64_t *ret_until_us,
                           struct error *reterr)
 {
     char text[TIME_TEXT_SIZE];
@@ -270,7 +271,7 @@ static status prove_partition(const char *stage, uint16_t partition, struct rest
  */
 
 static status restore_all(const struct restore_order *order, const char *stage,
-                          const struct manifest *manifest, struct restored *restored,
+                          const struct backup_manifest *manifest, struct restored *restored,
                           struct error *reterr)
 {
     const struct manifest_partition *partitions = manifest->partitions;
@@ -288,7 +289,7 @@ static status restore_all(const struct restore_order *order, const char *stage,
 }
 
 /* So that the next try finds its place free. */
-static void remove_stage(const char *stage, const struct manifest *manifest)
+static void remove_stage(const char *stage, const struct backup_manifest *manifest)
 {
     static const char *const files[] = {"/data.mdb", "/lock.mdb", "/owner", "/poison", ""};
     char path[STORE_PATH_MAX];
@@ -303,12 +304,12 @@ static void remove_stage(const char *stage, const struct manifest *manifest)
     (void)rmdir(stage);
 }
 
-status backup_restore(const struct restore_order *order, struct manifest *ret_manifest,
+status backup_restore(const struct restore_order *order, struct backup_manifest *ret_manifest,
                       struct restored *ret_restored, struct error *reterr)
 {
     char stage[STORE_PATH_MAX];
     struct restored restored = {};
-    TRY(manifest_read(order->folder, ret_manifest, reterr));
+    TRY(backup_manifest_read(order->folder, ret_manifest, reterr));
     TRY(check_place(order->data, stage, reterr));
     status done = restore_all(order, stage, ret_manifest, &restored, reterr);
     if (done == STATUS_OK) done = place(stage, order->data, reterr);

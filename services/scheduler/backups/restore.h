@@ -13,11 +13,12 @@
 
 /**
  * Reads the whole backup: the digests of its manifest, every row of every table, and what must hold
- * between them. DATA_LOSS: the manifest or a file is damaged; else as manifest_read(). What does
- * not fit together is told and counted in `ret_proof`.
+ * between them. DATA_LOSS: the manifest or a file is damaged; else as backup_manifest_read(). What
+ * does not fit together is told and counted in `ret_proof`.
  */
 status backup_verify(const char *folder, proof_listener *on_fault, void *context,
-                     struct manifest *ret_manifest, struct proof *ret_proof, struct error *reterr);
+                     struct backup_manifest *ret_manifest, struct proof *ret_proof,
+                     struct error *reterr);
 
 /** What to restore. */
 struct restore_order {
@@ -45,9 +46,9 @@ struct restored {
  *
  * ALREADY_EXISTS: `data` holds something, or a restore was cut short. INVALID_ARGUMENT: the moment
  * is before the backup. FAILED_PRECONDITION: the backup was made without an archive. DATA_LOSS: the
- * backup or the archive is damaged. Else as manifest_read(), or the file system's.
+ * backup or the archive is damaged. Else as backup_manifest_read(), or the file system's.
  */
-status backup_restore(const struct restore_order *order, struct manifest *ret_manifest,
+status backup_restore(const struct restore_order *order, struct backup_manifest *ret_manifest,
                       struct restored *ret_restored, struct error *reterr);
 
 #endif

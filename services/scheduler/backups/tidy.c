@@ -21,8 +21,8 @@ void tidy_done(struct tidy *tidy)
 
 static int by_time(const void *a, const void *b)
 {
-    const struct manifest *left  = *(struct manifest *const *)a;
-    const struct manifest *right = *(struct manifest *const *)b;
+    const struct backup_manifest *left  = *(struct backup_manifest *const *)a;
+    const struct backup_manifest *right = *(struct backup_manifest *const *)b;
     return (left->created_us > right->created_us) - (left->created_us < right->created_us);
 }
 
@@ -31,8 +31,8 @@ static void add_folder(const char *folder, const char *name, struct tidy *tidy)
     char path[STORE_PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/%s", folder, name);
     if ((size_t)len >= sizeof path || tidy->count >= BACKUPS_LISTED_MAX) return;
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    if (manifest_read(path, manifest, NULL) != STATUS_OK) return;
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    if (backup_manifest_read(path, manifest, NULL) != STATUS_OK) return;
     if (strcmp(manifest->name, name) != 0) return; /* copied here under another name: not ours */
     tidy->manifests[tidy->count++] = TAKE(manifest);
 }
@@ -58,7 +58,8 @@ void tidy_read(const char *folder, struct tidy *ret_tidy)
  */
 
 /* First out of sight, so that no half of a backup is ever listed. */
-static status remove_one(const char *folder, const struct manifest *manifest, struct error *reterr)
+static status remove_one(const char *folder, const struct backup_manifest *manifest,
+                         struct error *reterr)
 {
     char path[STORE_PATH_MAX];
     char removed[STORE_PATH_MAX];
@@ -118,7 +119,7 @@ status tidy_remove(const char *folder, struct tidy *tidy, int64_t until_us, uint
 /* --- the archive -------------------------------------------------------------------------------
  */
 
-static const struct manifest_partition *find_partition(const struct manifest *manifest,
+static const struct manifest_partition *find_partition(const struct backup_manifest *manifest,
                                                        uint16_t partition)
 {
     for (uint16_t i = 0; i < manifest->count; i++) {

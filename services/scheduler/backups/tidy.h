@@ -9,7 +9,7 @@
 #include "scheduler/backups/copy.h"
 
 struct tidy {
-    struct manifest **manifests; /* owned; whole backups, oldest first */
+    struct backup_manifest **manifests; /* owned; whole backups, oldest first */
     size_t count;
 };
 

@@ -91,11 +91,11 @@ static void a_backup_holds_what_was_acknowledged(void **state)
     assert_int_equal(when_over(&f, "cut")->state, PB__BACKUP_STATE__BACKUP_STATE_FAILED);
     assert_int_equal(rmdir(cut.path), 0);
 
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    struct proof proof                                = {};
-    size_t faults                                     = 0;
-    struct error error                                = {};
-    const struct folder first                         = folder_join(&f.folder, "first");
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    struct proof proof                                              = {};
+    size_t faults                                                   = 0;
+    struct error error                                              = {};
+    const struct folder first = folder_join(&f.folder, "first");
     status verified = backup_verify(first.path, count_fault, &faults, manifest, &proof, &error);
     assert_int_equal(verified, STATUS_OK);
     assert_int_equal(faults, 0);
@@ -134,7 +134,7 @@ static void what_cannot_be_copied_is_refused(void **state)
 /* --- restoring ---------------------------------------------------------------------------------
  */
 
-static status restore(const char *folder, const char *data, struct manifest *manifest,
+static status restore(const char *folder, const char *data, struct backup_manifest *manifest,
                       struct error *reterr)
 {
     const struct restore_order order = {.folder = folder, .data = data, .until_us = INT64_MAX};
@@ -149,11 +149,11 @@ static void restored_data_has_the_next_epoch(void **state)
     begin(&f, true);
     (void)ask_for(&f, "first", STATUS_OK, NULL);
     (void)when_over(&f, "first");
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    const struct folder first                         = folder_join(&f.folder, "first");
-    const struct folder data                          = folder_join(&f.folder, "data");
-    struct error error                                = {};
-    status restored = restore(first.path, data.path, manifest, &error);
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    const struct folder first = folder_join(&f.folder, "first");
+    const struct folder data  = folder_join(&f.folder, "data");
+    struct error error        = {};
+    status restored           = restore(first.path, data.path, manifest, &error);
     assert_int_equal(restored, STATUS_OK);
     assert_int_equal(restore(first.path, data.path, manifest, &error), STATUS_ALREADY_EXISTS);
     for (uint16_t i = 0; i < PARTITIONS; i++) {
@@ -175,10 +175,10 @@ static void a_restore_that_fails_leaves_nothing(void **state)
     begin(&f, true);
     (void)ask_for(&f, "first", STATUS_OK, NULL);
     (void)when_over(&f, "first");
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    const struct folder first                         = folder_join(&f.folder, "first");
-    const struct folder data                          = folder_join(&f.folder, "data");
-    struct error error                                = {};
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    const struct folder first = folder_join(&f.folder, "first");
+    const struct folder data  = folder_join(&f.folder, "data");
+    struct error error        = {};
     char path[PATH_BYTES_MAX];
     assert_int_equal(restore(first.path, "", manifest, &error), STATUS_INVALID_ARGUMENT);
     (void)snprintf(path, sizeof path, "%s/p1/data.mdb", first.path);
@@ -254,8 +254,8 @@ static status read_text(const struct folder *folder, const char *text)
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    return manifest_read(folder->path, manifest, NULL);
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    return backup_manifest_read(folder->path, manifest, NULL);
 }
 
 #define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -290,8 +290,8 @@ static void a_damaged_manifest_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_int_equal(read_text(&folder, cases[i].text), cases[i].expected);
     }
-    CLEANUP(manifest_freep) struct manifest *manifest = manifest_new();
-    assert_int_equal(manifest_read("/nonexistent", manifest, NULL), STATUS_NOT_FOUND);
+    CLEANUP(backup_manifest_freep) struct backup_manifest *manifest = backup_manifest_new();
+    assert_int_equal(backup_manifest_read("/nonexistent", manifest, NULL), STATUS_NOT_FOUND);
     folder_remove(&folder);
 }
 
