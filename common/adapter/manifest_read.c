@@ -156,13 +156,11 @@ status manifest_read(str text, struct diagnostics *list, struct manifest **ret_m
     kept->arena                = arena_new(MANIFEST_ARENA_MAX);
     ASSERT(kept->arena != NULL);
     CLEANUP(manifest_freep) struct manifest *manifest = &kept->manifest;
-    struct reading reading                            = {.kept     = kept,
-                                                         .manifest = manifest,
-                                                         .arena    = kept->arena,
-                                                         .document = document,
-                                                         .list     = list,
-                                                         .pointer  = buf_init(MANIFEST_POINTER_MAX)};
-    status code                                       = read_document(&reading, reterr);
+    struct reading reading = {.kept = kept, .manifest = manifest, .arena = kept->arena};
+    reading.document       = document;
+    reading.list           = list;
+    reading.pointer        = buf_init(MANIFEST_POINTER_MAX);
+    status code            = read_document(&reading, reterr);
     buf_done(&reading.pointer);
     if (code == STATUS_OK) *ret_manifest = TAKE(manifest);
     return code;

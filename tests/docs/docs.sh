@@ -233,7 +233,7 @@ check_mentions() {
   while IFS=: read -r file page; do
     [ -e "$page" ] || report "$file: mentions $page, which is not there"
   done < <(grep -roE --include='*.[ch]' --include='*.proto' --include='*.yaml' --include='*.sh' --include='*.mjs' \
-    --exclude-dir=node_modules '(^|[^/a-z.])docs/[a-z0-9/-]+(\.md)?' common services proto tests/unit tests/support tests/scenario compose |
+    --exclude-dir=node_modules --exclude-dir=manifests '(^|[^/a-z.])docs/[a-z0-9/-]+(\.md)?' common services proto tests/unit tests/support tests/scenario compose |
     sed 's/:.*docs/:docs/' | sort -u)
 }
 
