@@ -56,9 +56,8 @@ static inline json member_named(const struct expr *expr, const struct json_objec
 /* What `.a.b[0]` finds, as a view; JSON_INVALID where a step needs the machine, to fail. */
 static inline json walk_path(const struct expr *expr, const struct expr_path *path, json at)
 {
-    const operand *operands = expr->operands + path->from;
     for (uint32_t i = 0; i < path->count; i++) {
-        uint32_t constant = operands[i] & OPERAND_INDEX;
+        uint32_t constant = expr->operands[path->from + i] & OPERAND_INDEX;
         json key          = expr->constants[constant];
         if (at.kind == JSON_NULL) return at; /* null.a is null, and so on */
         if (at.kind == JSON_OBJECT && key.kind == JSON_TEXT) {
