@@ -17,8 +17,8 @@ const char *builtin_manifest_name(size_t index)
 str builtin_manifest_text(str name)
 {
     for (const struct builtin_text *one = builtin_texts; one->name; one++) {
-        if (str_is(name, one->name))
-            return (str){.ptr = (const char *)one->text, .len = *one->size};
+        if (!str_is(name, one->name)) continue;
+        return (str){.ptr = (const char *)one->text, .len = *one->size};
     }
     return (str){};
 }

@@ -62,8 +62,9 @@ static status add_basic(const struct manifest_auth *auth, json scope, str passwo
     (void)buf_put_str(&pair, password);
     size_t len = base64_size(pair.len);
     char *to   = buf_reserve(&text, len + 1);
-    if (pair.is_full || !to)
+    if (pair.is_full || !to) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the secret is too long");
+    }
     base64_encode(pair.ptr, pair.len, to);
     return add_text_header(outgoing, "Authorization", "Basic", (str){.ptr = to, .len = len}, arena,
                            reterr);
@@ -102,7 +103,8 @@ static status put_in_query(const char *name, str secret, struct arena *arena,
 /* An address with `{secret}` in it is no URL yet: it must go on where the base ends. */
 static bool is_at_home(enum auth_kind kind, str base_url, const struct outgoing *outgoing)
 {
-    struct url base, there;
+    struct url base;
+    struct url there;
     if (kind == AUTH_PATH) {
         str rest = str_slice(outgoing->url, base_url.len, outgoing->url.len);
         return str_starts_with(outgoing->url, base_url) &&
@@ -112,23 +114,15 @@ static bool is_at_home(enum auth_kind kind, str base_url, const struct outgoing 
            url_same_origin(&base, &there);
 }
 
-status credentials_add(const struct manifest_action *action, const struct manifest_step *step,
-                       json scope, str base_url, const struct secret_source *secrets,
-                       struct arena *arena, struct outgoing *outgoing, struct error *reterr)
+/* Puts a secret where the kind of `auth` says. */
+static status put_secret(const struct manifest_auth *auth, const struct outgoing_source *source,
+                         str secret, struct outgoing *outgoing, struct error *reterr)
 {
-    const struct manifest_auth *auth = credentials_of(action, step);
-    str secret                       = {};
-    bool has_secret                  = false;
-    if (auth->kind == AUTH_NONE || !is_at_home(auth->kind, base_url, outgoing)) return STATUS_OK;
-    if (auth->kind >= AUTH_JWT) {
-        return fail(reterr, STATUS_UNIMPLEMENTED, "this kind of `auth` is not supported yet");
-    }
-    TRY(secret_of(action->manifest, auth->secret, secrets, &secret, &has_secret, reterr));
-    if (!has_secret) return STATUS_OK;
+    struct arena *arena = source->arena;
     switch (auth->kind) {
     case AUTH_BEARER:
         return add_text_header(outgoing, "Authorization", auth->prefix, secret, arena, reterr);
-    case AUTH_BASIC: return add_basic(auth, scope, secret, arena, outgoing, reterr);
+    case AUTH_BASIC: return add_basic(auth, source->scope, secret, arena, outgoing, reterr);
     case AUTH_HEADER:
         return add_text_header(outgoing, auth->name, auth->prefix, secret, arena, reterr);
     case AUTH_QUERY: return put_in_query(auth->name, secret, arena, outgoing, reterr);
@@ -139,5 +133,21 @@ status credentials_add(const struct manifest_action *action, const struct manife
     case AUTH_SIGV4:
     case AUTH_HMAC: break;
     }
-    return STATUS_OK;
+    return fail(reterr, STATUS_UNIMPLEMENTED, "this kind of `auth` is not supported yet");
+}
+
+status credentials_add(const struct outgoing_source *source, str base_url,
+                       struct outgoing *outgoing, struct error *reterr)
+{
+    const struct manifest_action *action = source->action;
+    const struct manifest_auth *auth     = credentials_of(action, source->step);
+    str secret                           = {};
+    bool has_secret                      = false;
+    if (auth->kind == AUTH_NONE || !is_at_home(auth->kind, base_url, outgoing)) return STATUS_OK;
+    if (auth->secret) {
+        TRY(secret_of(action->manifest, auth->secret, source->secrets, &secret, &has_secret,
+                      reterr));
+        if (!has_secret) return STATUS_OK;
+    }
+    return put_secret(auth, source, secret, outgoing, reterr);
 }

@@ -14,8 +14,7 @@ const struct manifest_auth *credentials_of(const struct manifest_action *action,
  * An optional secret that is not set means none. FAILED_PRECONDITION: one that must be set is not.
  * UNIMPLEMENTED: kinds whose proof is made while sending (jwt, oauth2, sigv4, hmac).
  */
-status credentials_add(const struct manifest_action *action, const struct manifest_step *step,
-                       json scope, str base_url, const struct secret_source *secrets,
-                       struct arena *arena, struct outgoing *outgoing, struct error *reterr);
+status credentials_add(const struct outgoing_source *source, str base_url,
+                       struct outgoing *outgoing, struct error *reterr);
 
 #endif

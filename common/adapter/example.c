@@ -89,7 +89,12 @@ static status play_requests(const struct manifest_action *action, json scope, st
         bool is_http = step->request.kind == REQUEST_HTTP || step->request.kind == REQUEST_GRAPHQL;
         if (!is_http) continue;
         if (step->condition && !formula_test(step->condition, scope, created_us)) continue;
-        TRY(outgoing_render(action, step, scope, NULL, &example_secrets, arena, outgoing, reterr));
+        const struct outgoing_source source = {.action  = action,
+                                               .step    = step,
+                                               .scope   = scope,
+                                               .secrets = &example_secrets,
+                                               .arena   = arena};
+        TRY(outgoing_render(&source, outgoing, reterr));
         json_array_push(&requests, request_new(step, outgoing));
     }
     *ret_requests = json_take(&requests);

@@ -14,12 +14,7 @@ enum { FORM_DEPTH_MAX = 16, FORM_NAME_MAX = 1024, NUMBER_MAX = 32 /* bytes */ };
 
 /* What is written, and where to. */
 struct rendering {
-    const struct manifest_action *action;
-    const struct manifest_step *step;
-    json scope;
-    int64_t now_us;
-    const struct page *page;
-    struct arena *arena;
+    const struct outgoing_source *source;
     struct outgoing *outgoing;
 };
 
@@ -28,14 +23,15 @@ static status eval(const struct rendering *rendering, const struct formula *form
 {
     struct error error = {};
     if (!formula) return STATUS_OK;
-    status code = formula_eval(formula, rendering->scope, rendering->now_us, ret_value, &error);
+    status code = formula_eval(formula, rendering->source->scope,
+                               scope_now_us(rendering->source->scope), ret_value, &error);
     return code == STATUS_OK ? STATUS_OK : fail(reterr, code, "`%s`: %s", what, error.text);
 }
 
 static status keep(struct rendering *rendering, const struct buf *buf, str *ret_text,
                    struct error *reterr)
 {
-    char *copy = buf->is_full ? NULL : arena_strdup(rendering->arena, buf_str(buf));
+    char *copy = buf->is_full ? NULL : arena_strdup(rendering->source->arena, buf_str(buf));
     if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     *ret_text = (str){.ptr = copy, .len = buf->len};
     return STATUS_OK;
@@ -73,7 +69,7 @@ static status put_variable(const struct rendering *rendering, str name, struct b
 {
     bool keeps_slashes = name.len > 0 && name.ptr[0] == '+';
     if (keeps_slashes) name = str_slice(name, 1, name.len);
-    json value                        = json_get(json_get_text(rendering->scope, "params"), name);
+    json value = json_get(json_get_text(rendering->source->scope, "params"), name);
     CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
     if (!put_scalar(&text, value) || text.len == 0) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the path needs the parameter `" STR_FMT "`",
@@ -105,7 +101,7 @@ static status put_path(const struct rendering *rendering, const char *path, stru
 /* Without a slash at its end. */
 static status put_base(const struct rendering *rendering, struct buf *out, struct error *reterr)
 {
-    const struct manifest *manifest = rendering->action->manifest;
+    const struct manifest *manifest = rendering->source->action->manifest;
     CLEANUP(json_unrefp) json base  = json_invalid();
     TRY(eval(rendering, manifest->base_url, "http.base_url", &base, reterr));
     if (!json_is(base, JSON_TEXT)) {
@@ -148,7 +144,7 @@ static status put_query(json query, struct buf *out, struct error *reterr)
 /* What the way of paging adds to a query or body: the size of a page, and where it begins. */
 static void put_page(const struct rendering *rendering, const char *in, json *map)
 {
-    const struct pagination *pages = rendering->action->pagination;
+    const struct pagination *pages = rendering->source->action->pagination;
     if (!pages || strcmp(pages->in, in) != 0) return;
     if (!json_is(*map, JSON_OBJECT)) {
         if (!json_is(*map, JSON_INVALID)) return;
@@ -157,17 +153,17 @@ static void put_page(const struct rendering *rendering, const char *in, json *ma
     if (pages->page_size_param && pages->page_size > 0) {
         json_object_put_text(map, pages->page_size_param, json_int(pages->page_size));
     }
-    if (pages->param && rendering->page->is_further) {
-        json_object_put_text(map, pages->param, json_ref(rendering->page->mark));
+    if (pages->param && rendering->source->page.is_further) {
+        json_object_put_text(map, pages->param, json_ref(rendering->source->page.mark));
     }
 }
 
 static status render_url(struct rendering *rendering, struct error *reterr)
 {
-    const struct manifest_request *request = &rendering->step->request;
+    const struct manifest_request *request = &rendering->source->step->request;
     CLEANUP(buf_done) struct buf url       = buf_init(OUTGOING_URL_MAX);
-    if (rendering->page->url.len > 0) {
-        (void)buf_put_str(&url, rendering->page->url);
+    if (rendering->source->page.url.len > 0) {
+        (void)buf_put_str(&url, rendering->source->page.url);
         return keep(rendering, &url, &rendering->outgoing->url, reterr);
     }
     CLEANUP(json_unrefp) json whole = json_invalid();
@@ -201,7 +197,7 @@ static status add_headers(struct rendering *rendering, const struct formula *for
                         STR_ARG(name));
         }
         TRY(keep(rendering, &text, &value, reterr));
-        const char *kept = arena_strdup(rendering->arena, name);
+        const char *kept = arena_strdup(rendering->source->arena, name);
         if (!kept) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
         TRY(outgoing_add_header(rendering->outgoing, kept, value, reterr));
     }
@@ -211,11 +207,11 @@ static status add_headers(struct rendering *rendering, const struct formula *for
 /* What an action sends so that the other side recognises a repetition. */
 static status key_of(const struct rendering *rendering, json *ret_key, struct error *reterr)
 {
-    const struct idempotency *idempotency = &rendering->action->idempotency;
+    const struct idempotency *idempotency = &rendering->source->action->idempotency;
     if (idempotency->value) {
         return eval(rendering, idempotency->value, "idempotency.value", ret_key, reterr);
     }
-    json key = json_get_text(rendering->scope, "idempotency_key");
+    json key = json_get_text(rendering->source->scope, "idempotency_key");
     uint8_t digest[SHA256_SIZE];
     char text[2 * SHA256_SIZE + 1];
     sha256(bytes_from(json_is(key, JSON_TEXT) ? json_str(key) : (str){}), digest);
@@ -226,7 +222,7 @@ static status key_of(const struct rendering *rendering, json *ret_key, struct er
 
 static status add_key_header(struct rendering *rendering, struct error *reterr)
 {
-    const struct idempotency *idempotency = &rendering->action->idempotency;
+    const struct idempotency *idempotency = &rendering->source->action->idempotency;
     CLEANUP(json_unrefp) json key         = json_invalid();
     if (idempotency->kind != IDEMPOTENCY_KEY || idempotency->is_in_body) return STATUS_OK;
     TRY(key_of(rendering, &key, reterr));
@@ -286,8 +282,8 @@ static status put_form(json form, struct buf *out, struct error *reterr)
 
 static status put_json_body(struct rendering *rendering, struct buf *out, struct error *reterr)
 {
-    const struct manifest_action *action   = rendering->action;
-    const struct manifest_request *request = &rendering->step->request;
+    const struct manifest_action *action   = rendering->source->action;
+    const struct manifest_request *request = &rendering->source->step->request;
     bool is_graphql                        = request->kind == REQUEST_GRAPHQL;
     CLEANUP(json_unrefp) json body         = json_invalid();
     CLEANUP(json_unrefp) json key          = json_invalid();
@@ -300,8 +296,9 @@ static status put_json_body(struct rendering *rendering, struct buf *out, struct
     if (is_graphql) {
         json question = json_object_new(2);
         json_object_put_text(&question, "query", json_text_from(request->document));
-        if (json_is(body, JSON_OBJECT))
+        if (json_is(body, JSON_OBJECT)) {
             json_object_put_text(&question, "variables", json_take(&body));
+        }
         json_unref(body);
         body = question;
     }
@@ -311,7 +308,7 @@ static status put_json_body(struct rendering *rendering, struct buf *out, struct
 
 static status render_body(struct rendering *rendering, struct error *reterr)
 {
-    const struct manifest_request *request = &rendering->step->request;
+    const struct manifest_request *request = &rendering->source->step->request;
     const char *type                       = request->content_type;
     struct outgoing *outgoing              = rendering->outgoing;
     CLEANUP(json_unrefp) json form         = json_invalid();
@@ -326,36 +323,29 @@ static status render_body(struct rendering *rendering, struct error *reterr)
     outgoing->blob = request->body_blob;
     TRY(keep(rendering, &body, &outgoing->body, reterr));
     if (outgoing->body.len == 0 && !outgoing->blob) return STATUS_OK;
-    if (!type) type = rendering->action->manifest->content_type;
+    if (!type) type = rendering->source->action->manifest->content_type;
     return outgoing_add_header(outgoing, "Content-Type", str_from(type), reterr);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-status outgoing_render(const struct manifest_action *action, const struct manifest_step *step,
-                       json scope, const struct page *page, const struct secret_source *secrets,
-                       struct arena *arena, struct outgoing *ret_outgoing, struct error *reterr)
+status outgoing_render(const struct outgoing_source *source, struct outgoing *ret_outgoing,
+                       struct error *reterr)
 {
-    static const struct page first = {};
-    struct rendering rendering     = {.action   = action,
-                                      .step     = step,
-                                      .scope    = scope,
-                                      .now_us   = scope_now_us(scope),
-                                      .page     = page ? page : &first,
-                                      .arena    = arena,
-                                      .outgoing = ret_outgoing};
-    if (step->request.kind != REQUEST_HTTP && step->request.kind != REQUEST_GRAPHQL) {
+    const struct manifest_action *action   = source->action;
+    const struct manifest_request *request = &source->step->request;
+    struct rendering rendering             = {.source = source, .outgoing = ret_outgoing};
+    if (request->kind != REQUEST_HTTP && request->kind != REQUEST_GRAPHQL) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "`%s` makes no HTTP request", action->name);
     }
-    *ret_outgoing = (struct outgoing){.method = step->request.method};
+    *ret_outgoing = (struct outgoing){.method = request->method};
     TRY(render_url(&rendering, reterr));
     TRY(outgoing_add_header(ret_outgoing, "User-Agent", str_from("tutti/" TUTTI_VERSION), reterr));
     TRY(add_headers(&rendering, action->manifest->headers, "http.headers", reterr));
-    TRY(add_headers(&rendering, step->request.headers, "request.headers", reterr));
+    TRY(add_headers(&rendering, request->headers, "request.headers", reterr));
     TRY(add_key_header(&rendering, reterr));
     TRY(render_body(&rendering, reterr));
     CLEANUP(buf_done) struct buf base = buf_init(OUTGOING_URL_MAX);
     TRY(put_base(&rendering, &base, reterr));
-    return credentials_add(action, step, scope, buf_str(&base), secrets, arena, ret_outgoing,
-                           reterr);
+    return credentials_add(source, buf_str(&base), ret_outgoing, reterr);
 }

@@ -38,14 +38,23 @@ struct page {
     str url;   /* of kinds whose next page is an address */
 };
 
+/** What a request is made of; all borrowed. */
+struct outgoing_source {
+    const struct manifest_action *action;
+    const struct manifest_step *step; /* of the action */
+    json scope;
+    struct page page;
+    const struct secret_source *secrets; /* NULL: there are none */
+    struct arena *arena;
+};
+
 /**
- * Writes the request of `step`; all of `ret_outgoing` lives as long as `arena`. INVALID_ARGUMENT
+ * Writes the request of a step; all of `ret_outgoing` lives as long as the arena. INVALID_ARGUMENT
  * (an expression fails, a path's variable is missing, a text that is none), FAILED_PRECONDITION (a
  * secret is not set), UNIMPLEMENTED (an engine that makes no HTTP requests), RESOURCE_EXHAUSTED.
  */
-status outgoing_render(const struct manifest_action *action, const struct manifest_step *step,
-                       json scope, const struct page *page, const struct secret_source *secrets,
-                       struct arena *arena, struct outgoing *ret_outgoing, struct error *reterr);
+status outgoing_render(const struct outgoing_source *source, struct outgoing *ret_outgoing,
+                       struct error *reterr);
 
 /** Adds a header; RESOURCE_EXHAUSTED beyond the limit, INVALID_ARGUMENT for line breaks. */
 status outgoing_add_header(struct outgoing *outgoing, const char *name, str value,

@@ -32,10 +32,11 @@ static void check_secret(struct reading *reading, json auth, const char *key)
     struct diagnostic *finding =
         reading_refuse(reading, "M04", "there is no secret `%s` in this manifest", name);
     const char *near = nearest_name(str_from(name), names, count);
-    if (near)
+    if (near) {
         diagnostic_hint(reading->list, finding, "did you mean `%s`?", near);
-    else
+    } else {
         diagnostic_hint(reading->list, finding, "`secrets: { %s: { description: … } }`", name);
+    }
     reading_leave(reading, back);
 }
 

@@ -127,8 +127,9 @@ static void become_tool_result(json value, struct chat_message *message)
 static status read_message(struct chat_request *request, json value, const char *pointer,
                            struct chat_message *message, struct error *reterr)
 {
-    if (!json_is(value, JSON_OBJECT))
+    if (!json_is(value, JSON_OBJECT)) {
         return chat_invalid(reterr, pointer, "a message is an object");
+    }
     if (!read_role(wire_text(value, "role"), &message->role)) {
         return chat_invalid(reterr, pointer,
                             "`role` is system, developer, user, assistant or tool");

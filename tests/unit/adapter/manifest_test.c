@@ -205,7 +205,8 @@ static void test_origins(void **)
         {"https://shop.test@evil.test/", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char text[TEXT_MAX], request[TEXT_MAX];
+        char text[TEXT_MAX];
+        char request[TEXT_MAX];
         (void)snprintf(request, sizeof request, "url: '=\"%s\"'", rows[i].url);
         changed("path: '/orders/{id}'", request, text);
         CLEANUP(manifest_freep) struct manifest *manifest = read_whole(str_from(text));
