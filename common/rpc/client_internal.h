@@ -35,7 +35,7 @@
 #include <stdatomic.h>
 
 enum {
-    LANES_BATCHED     = 2, /* when the second one leaves: may_leave() */
+    LANES_BATCHED     = 2, /* a second keeps a group commit fed; for fast calls see may_leave() */
     LANES_BULK        = 8,
     LANES_LONG        = RPC_PARKED_MAX,
     REPEATS_MAX       = 3,
@@ -49,7 +49,7 @@ enum {
     CLOCK_IDLE_MS     = 1'000,
     QUIET_WAIT_MS     = 500, /* how long a close waits for the last answers */
     QUIET_POLL_MS     = 2,
-    GATHER_MS_MAX     = 5,  /* calls wait no longer for the lane under way to come back */
+    GATHER_MS_MAX     = 5,  /* fast calls wait no longer for the lane under way to come back */
     GATHER_PAIR_MIN   = 32, /* calls whose share of a message pair of their own is small */
 };
 

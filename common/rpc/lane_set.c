@@ -190,16 +190,14 @@ static bool is_enough(const struct lane_set *set)
 }
 
 /*
- * Under the mutex: says whether what waits may go beside what is under way. A message pair costs
- * more than the calls in it, and a commit costs as much for one call as for many: so they wait for
- * the lane to come back, and then travel together. Fast calls go beside it when they are enough. A
- * lane that stays away longer than a call or a commit should take holds nobody up.
+ * Under the mutex: says whether what waits may go beside what is under way. Commits may: a batch
+ * travels while the one before it syncs. Fast calls are answered at once, so a message pair costs
+ * more than they do, and they wait for the lane to come back unless they are enough for one of
+ * their own. A lane that stays away longer than a fast call may take holds nobody up.
  */
 static bool may_leave(struct lane_set *set, int64_t now_ms)
 {
-    bool gathers = set->class == RPC_FAST || set->class == RPC_COMMIT;
-    if (!gathers || set->under_way == 0 || set->first != set->last) return true;
-    if (set->class == RPC_FAST && is_enough(set)) return true;
+    if (set->class != RPC_FAST || set->first != set->last || is_enough(set)) return true;
     if (set->gather_until_ms == 0) {
         set->gather_until_ms = now_ms + GATHER_MS_MAX;
         if (set->gather_until_ms < set->earliest_ms) set->earliest_ms = set->gather_until_ms;

@@ -201,7 +201,7 @@ static void what_is_called_meanwhile_travels_together(void **)
     request.context            = &inbox;
     struct error error         = {};
 
-    /* The second lane leaves when the first stays away, so each has one call. */
+    /* Two lanes leave at once, with one call each. */
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
         assert_true(echo_wait_held(&it->echo, i + 1));
