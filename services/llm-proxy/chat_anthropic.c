@@ -231,13 +231,8 @@ static status read_messages(struct chat_request *request, json source, struct er
 
 static status read_tools(struct chat_request *request, json tools, struct error *reterr)
 {
-    if (json_is(tools, JSON_INVALID) || json_is(tools, JSON_NULL)) return STATUS_OK;
-    size_t count = json_count(tools);
-    if (!json_is(tools, JSON_ARRAY) || count > CHAT_TOOLS_MAX) {
-        return chat_invalid(reterr, "/tools", "a list of at most 128 tools");
-    }
-    request->tools = chat_allocate(request, count + 1, sizeof *request->tools);
-    if (!request->tools) return chat_no_memory(reterr);
+    size_t count = 0;
+    TRY(chat_make_tools(request, tools, &count, reterr));
     for (size_t i = 0; i < count; i++) {
         json value       = json_at(tools, i);
         str type         = wire_text(value, "type");

@@ -167,13 +167,8 @@ static status read_messages(struct chat_request *request, json messages, struct 
 
 static status read_tools(struct chat_request *request, json tools, struct error *reterr)
 {
-    if (json_is(tools, JSON_INVALID) || json_is(tools, JSON_NULL)) return STATUS_OK;
-    size_t count = json_count(tools);
-    if (!json_is(tools, JSON_ARRAY) || count > CHAT_TOOLS_MAX) {
-        return chat_invalid(reterr, "/tools", "a list of at most 128 tools");
-    }
-    request->tools = chat_allocate(request, count + 1, sizeof *request->tools);
-    if (!request->tools) return chat_no_memory(reterr);
+    size_t count = 0;
+    TRY(chat_make_tools(request, tools, &count, reterr));
     for (size_t i = 0; i < count; i++) {
         json tool        = json_at(tools, i);
         const char *path = arena_printf(request->arena, "/tools/%zu", i);

@@ -81,6 +81,20 @@ status chat_read_count(json source, const char *key, int64_t *ret_count, struct 
     return STATUS_OK;
 }
 
+status chat_make_tools(struct chat_request *request, json tools, size_t *ret_count,
+                       struct error *reterr)
+{
+    *ret_count = 0;
+    if (json_is(tools, JSON_INVALID) || json_is(tools, JSON_NULL)) return STATUS_OK;
+    if (!json_is(tools, JSON_ARRAY) || json_count(tools) > CHAT_TOOLS_MAX) {
+        return chat_invalid(reterr, "/tools", "a list of at most 128 tools");
+    }
+    request->tools = chat_allocate(request, json_count(tools) + 1, sizeof *request->tools);
+    if (!request->tools) return chat_no_memory(reterr);
+    *ret_count = json_count(tools);
+    return STATUS_OK;
+}
+
 status chat_read_stops(struct chat_request *request, json stop, const char *pointer,
                        struct error *reterr)
 {

@@ -21,6 +21,11 @@ status chat_no_memory(struct error *reterr);
 status chat_read_number(json source, const char *key, json *ret_number, struct error *reterr);
 status chat_read_count(json source, const char *key, int64_t *ret_count, struct error *reterr);
 
+/** Makes room for as many tools as the list `tools` has; `*ret_count` is 0 if it is not there.
+ * INVALID_ARGUMENT: it is none, or has more than CHAT_TOOLS_MAX. */
+status chat_make_tools(struct chat_request *request, json tools, size_t *ret_count,
+                       struct error *reterr);
+
 /** A text or texts to stop at. INVALID_ARGUMENT names `pointer`. */
 status chat_read_stops(struct chat_request *request, json stop, const char *pointer,
                        struct error *reterr);

@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/hash.h"
 #include "llm-proxy/chat_loss.h"
-#include "json/json_text.h"
+#include "llm-proxy/providers/upstream.h"
 #include "json/json_write.h"
 
 #include <stdlib.h>
@@ -121,20 +121,8 @@ static void print_file(struct printing *p, const struct chat_message *message,
 static void print_input(struct printing *p, const struct chat_message *message,
                         const struct chat_part *part)
 {
-    CLEANUP(json_unrefp) json input = json_invalid();
-    json_member(&p->w, "input");
-    bool is_empty = part->text.len == 0;
-    if (!is_empty && json_parse(part->text, NULL, &input, NULL, NULL) == STATUS_OK &&
-        json_is(input, JSON_OBJECT)) {
-        json_write_value(&p->w, input);
-        return;
-    }
-    json_begin_object(&p->w);
-    if (!is_empty) {
-        json_put_text(&p->w, "_invalid", part->text);
-        lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
-    }
-    json_end_object(&p->w);
+    if (upstream_put_arguments(&p->w, "input", part->text)) return;
+    lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
 }
 
 static void print_tool_use(struct printing *p, const struct chat_message *message,

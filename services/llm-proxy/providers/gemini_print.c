@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 #include "llm-proxy/chat_loss.h"
-#include "json/json_text.h"
+#include "llm-proxy/providers/upstream.h"
 #include "json/json_write.h"
 
 #include <string.h>
@@ -94,20 +94,8 @@ static void print_media(struct printing *p, const struct chat_message *message,
 static void print_args(struct printing *p, const struct chat_message *message,
                        const struct chat_part *part)
 {
-    CLEANUP(json_unrefp) json args = json_invalid();
-    json_member(&p->w, "args");
-    bool is_empty = part->text.len == 0;
-    if (!is_empty && json_parse(part->text, NULL, &args, NULL, NULL) == STATUS_OK &&
-        json_is(args, JSON_OBJECT)) {
-        json_write_value(&p->w, args);
-        return;
-    }
-    json_begin_object(&p->w);
-    if (!is_empty) {
-        json_put_text(&p->w, "_invalid", part->text);
-        lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
-    }
-    json_end_object(&p->w);
+    if (upstream_put_arguments(&p->w, "args", part->text)) return;
+    lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
 }
 
 /* Of the calls of one turn the first one is signed. */

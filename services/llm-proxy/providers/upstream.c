@@ -121,3 +121,20 @@ bool upstream_send_vector(json numbers, llm_sink *sink, void *context)
     sink(&event, context);
     return raw.len > 0;
 }
+
+bool upstream_put_arguments(struct json_writer *w, const char *key, str arguments)
+{
+    CLEANUP(json_unrefp) json value = json_invalid();
+    bool is_empty                   = arguments.len == 0;
+    bool is_object = !is_empty && json_parse(arguments, NULL, &value, NULL, NULL) == STATUS_OK &&
+                     json_is(value, JSON_OBJECT);
+    json_member(w, key);
+    if (is_object) {
+        json_write_value(w, value);
+        return true;
+    }
+    json_begin_object(w);
+    if (!is_empty) json_put_text(w, "_invalid", arguments);
+    json_end_object(w);
+    return is_empty;
+}

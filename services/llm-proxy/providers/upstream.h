@@ -6,6 +6,7 @@
 #define LLM_PROXY_PROVIDERS_UPSTREAM_H
 
 #include "llm-proxy/provider.h"
+#include "json/json_write.h"
 
 enum {
     UPSTREAM_BODY_MAX    = 32 << 20, /* bytes sent */
@@ -43,6 +44,10 @@ void upstream_send_malformed(llm_sink *sink, void *context);
 
 /** Sends what a transfer that failed means, and returns true; false: there is an answer. */
 bool upstream_send_failure(const struct http_result *result, llm_sink *sink, void *context);
+
+/** Writes the arguments of a call, JSON as text, as the object they should be; what is none stands
+ * in it as `_invalid`. False: it was none. */
+bool upstream_put_arguments(struct json_writer *w, const char *key, str arguments);
 
 /** An event that carries bytes of one part; none if there are no bytes. */
 void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t part, str text,
