@@ -43,11 +43,18 @@ status store_backup(struct store *store, const char *folder, const struct backup
  *
  * Tables that an older release did not make are empty.
  *
- * Fails with NOT_FOUND (no copy there, or it has not even the first table), DATA_LOSS or
- * UNAVAILABLE.
+ * Fails with NOT_FOUND (no copy there, or it has not even the first table), FAILED_PRECONDITION (a
+ * store whose owner lives or was killed), DATA_LOSS or UNAVAILABLE.
  */
 status store_open_backup(const char *folder, const char *const *tables, struct store **ret_store,
                          struct error *reterr);
+
+/**
+ * If the process that owned the store in `folder` was killed: does what it left to be done, as
+ * store_open() would, and closes it. Afterwards store_open_backup() reads it. `tables` as for
+ * store_open(). Fails like that.
+ */
+status store_settle(const char *folder, const char *const *tables, struct error *reterr);
 
 struct backup_content {
     unsigned table_count;

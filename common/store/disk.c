@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -147,6 +148,49 @@ bool disk_is_full(int fd)
     struct statfs disk;
     if (fstatfs(fd, &disk) != 0 || disk.f_blocks == 0 || disk.f_bsize <= 0) return false;
     return disk.f_bavail < (uint64_t)DISK_FULL_BYTES / (uint64_t)disk.f_bsize;
+}
+
+status disk_write(int fd, const void *data, size_t len, off_t offset, const char *what,
+                  struct error *reterr)
+{
+    const uint8_t *at = data;
+    while (len > 0) {
+        ssize_t written = pwrite(fd, at, len, offset);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            bool is_full = errno == ENOSPC || errno == EDQUOT;
+            return fail(reterr, is_full ? STATUS_RESOURCE_EXHAUSTED : STATUS_UNAVAILABLE,
+                        "store: write %s: %m", what);
+        }
+        at += written;
+        offset += written;
+        len -= (size_t)written;
+    }
+    return STATUS_OK;
+}
+
+status disk_sync(int fd, const char *what, struct error *reterr)
+{
+    if (fdatasync(fd) == 0) return STATUS_OK;
+    return fail(reterr, STATUS_UNAVAILABLE, "store: sync %s: %m", what);
+}
+
+status disk_sync_gently(int fd, const char *what, struct error *reterr)
+{
+    enum { PIECE_MIN = 256 << 10, PIECES_MAX = 4096 };
+    struct stat stat;
+    if (fstat(fd, &stat) != 0) return fail(reterr, STATUS_UNAVAILABLE, "store: %s: %m", what);
+    off_t piece = stat.st_size / PIECES_MAX > PIECE_MIN ? stat.st_size / PIECES_MAX : PIECE_MIN;
+    for (off_t at = 0; at < stat.st_size; at += piece) {
+        int rc = sync_file_range(fd, at, piece,
+                                 SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                     SYNC_FILE_RANGE_WAIT_AFTER);
+        if (rc == 0) continue;
+        if (errno == ENOSYS || errno == EINVAL || errno == ESPIPE || errno == EPERM) break;
+        /* It was told of a failure, so that a sync would not be told again. */
+        return fail(reterr, STATUS_UNAVAILABLE, "store: write %s: %m", what);
+    }
+    return disk_sync(fd, what, reterr);
 }
 
 status disk_sync_folder(const char *folder, struct error *reterr)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     DISK_PROBE_ROUNDS_MAX = 1000,
@@ -39,6 +40,19 @@ status disk_lock(const char *folder, int *ret_fd, struct error *reterr);
 /** Says whether the disk of an open file has less room than DISK_FULL_BYTES. Where that cannot be
  * told: false. */
 bool disk_is_full(int fd);
+
+/** Writes all of it. `what` names the file in the text. RESOURCE_EXHAUSTED: the disk is full, and a
+ * part may be there. UNAVAILABLE. */
+status disk_write(int fd, const void *data, size_t len, off_t offset, const char *what,
+                  struct error *reterr);
+
+/** Makes an open file durable. UNAVAILABLE is final: nobody knows what is on disk, and syncing
+ * again proves nothing. */
+status disk_sync(int fd, const char *what, struct error *reterr);
+
+/** The same for one that changed a lot: first in pieces, so that syncs of other files need not wait
+ * for all of it. */
+status disk_sync_gently(int fd, const char *what, struct error *reterr);
 
 /** Makes durable which names `folder` holds: after making or renaming something in it. UNAVAILABLE.
  */

@@ -3,9 +3,9 @@
 #include "base/mem.h"
 #include "store/disk.h"
 #include "store/lmdb_internal.h"
+#include "store/vouch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,34 +46,13 @@ static struct lmdb_store *lmdb_of(struct store *store)
 
 /* --- Care ------------------------------------------------------------------------------------- */
 
-/* Pages in LMDB's own table of free pages: each value is a count and as many page numbers. */
-static status count_free_pages(MDB_txn *txn, size_t *ret_pages, struct error *reterr)
-{
-    enum { FREE_TABLE = 0 }; /* liblmdb 0.9.24, mdb_stat.c: the table of free pages is number 0 */
-    MDB_cursor *cursor = NULL;
-    TRY(lmdb_status(mdb_cursor_open(txn, FREE_TABLE, &cursor), "count free pages", reterr));
-
-    size_t pages = 0;
-    MDB_val key;
-    MDB_val value;
-    int rc = 0;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-        size_t count = 0;
-        if (value.mv_size >= sizeof count) memcpy(&count, value.mv_data, sizeof count);
-        pages += count;
-    }
-    mdb_cursor_close(cursor);
-    if (rc != MDB_NOTFOUND) return lmdb_status(rc, "count free pages", reterr);
-    *ret_pages = pages;
-    return STATUS_OK;
-}
-
 static status lmdb_fill(struct store *store, struct store_fill *ret_fill, struct error *reterr)
 {
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(store, &txn, reterr));
-    size_t free_pages = 0;
-    TRY(count_free_pages(((struct lmdb_txn *)txn)->txn, &free_pages, reterr));
+    const struct free_pages all = {.until = SIZE_MAX, .enough = SIZE_MAX};
+    size_t free_pages           = 0;
+    TRY(free_pages_count(((struct lmdb_txn *)txn)->txn, &all, &free_pages, reterr));
 
     MDB_envinfo info;
     MDB_stat stat;
@@ -112,8 +91,11 @@ static status lmdb_check_readers(struct store *store, unsigned *ret_dead, struct
 static void lmdb_close(struct store *store)
 {
     struct lmdb_store *lmdb = lmdb_of(store);
+    checkpoint_last(lmdb);
     store_done(store);
+    buf_done(&lmdb->changes.buf);
     if (lmdb->env) mdb_env_close(lmdb->env);
+    if (lmdb->has_reading) (void)pthread_key_delete(lmdb->reading);
     if (lmdb->lock_fd >= 0) close(lmdb->lock_fd); /* last: another owner may come now */
     free(lmdb);
 }
@@ -142,36 +124,17 @@ static const struct store_ops lmdb_ops = {
     .step          = lmdb_step,
 };
 
-static status open_tables(struct lmdb_store *store, struct error *reterr)
+/* LMDB's handles of readers belong to no thread (MDB_NOTLS), so who reads already is noted here. */
+static status make(const char *const *tables, struct store **ret_store, struct error *reterr)
 {
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    TRY(txn_begin_write(&store->common, &txn, reterr));
-    for (unsigned i = 0; i < store->common.table_count; i++) {
-        const char *name = store->common.table_names[i];
-        int rc = mdb_dbi_open(((struct lmdb_txn *)txn)->txn, name, MDB_CREATE, &store->tables[i]);
-        TRY(lmdb_status(rc, name, reterr));
-    }
-    return txn_commit(TAKE(txn), reterr);
-}
-
-/*
- * No flags: every commit is synced, always. With MDB_NOSYNC, 1,849 of 2,592 simulated crash states
- * were corrupt; with the default, none of 2,946. Speed comes from many commands per commit.
- */
-enum { ENV_FLAGS = 0, FILE_MODE = 0600 };
-
-static status open_env(struct lmdb_store *store, const struct store_options *options,
-                       struct error *reterr)
-{
-    TRY(lmdb_status(mdb_env_create(&store->env), "create", reterr));
-    TRY(lmdb_status(mdb_env_set_maxdbs(store->env, store->common.table_count), "set tables",
-                    reterr));
-    TRY(lmdb_status(mdb_env_set_maxreaders(store->env, STORE_READERS_MAX), "set readers", reterr));
-    TRY(lmdb_status(mdb_env_set_mapsize(store->env, options->size_max), "set size", reterr));
-    TRY(lmdb_status(mdb_env_open(store->env, options->path, ENV_FLAGS, FILE_MODE), options->path,
-                    reterr));
-    TRY(lmdb_status(mdb_reader_check(store->env, NULL), "forget dead readers", reterr));
-    return open_tables(store, reterr);
+    struct lmdb_store *lmdb = mem_new(1, sizeof *lmdb);
+    lmdb->lock_fd           = -1;
+    lmdb->changes.buf       = buf_init(WAL_PAYLOAD_MAX);
+    store_init(&lmdb->common, &lmdb_ops, tables);
+    int rc            = pthread_key_create(&lmdb->reading, NULL);
+    lmdb->has_reading = rc == 0;
+    *ret_store        = &lmdb->common;
+    return lmdb_status(rc, "create", reterr);
 }
 
 status store_open(const struct store_options *options, struct store **ret_store,
@@ -181,16 +144,22 @@ status store_open(const struct store_options *options, struct store **ret_store,
     ASSERT(options->path);
     ASSERT(ret_store);
 
-    CLEANUP(store_closep) struct store *store = mem_new(1, sizeof(struct lmdb_store));
-    struct lmdb_store *lmdb                   = lmdb_of(store);
-    lmdb->lock_fd                             = -1;
-    store_init(store, &lmdb_ops, options->tables);
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(make(options->tables, &store, reterr));
     TRY(disk_check_local(options->path, reterr));
-    TRY(disk_lock(options->path, &lmdb->lock_fd, reterr));
-    TRY(lmdb_create(options->path, reterr));
-    TRY(open_env(lmdb, options, reterr));
+    TRY(disk_lock(options->path, &lmdb_of(store)->lock_fd, reterr));
+    TRY(lmdb_recover(lmdb_of(store), options, reterr));
     *ret_store = TAKE(store);
     return STATUS_OK;
+}
+
+status store_settle(const char *folder, const char *const *tables, struct error *reterr)
+{
+    CLEANUP(wal_past_freep) struct wal_past *past = NULL;
+    CLEANUP(store_closep) struct store *store     = NULL;
+    const struct store_options options            = {.path = folder, .tables = tables};
+    TRY(wal_past_read(folder, &past, reterr));
+    return past ? store_open(&options, &store, reterr) : STATUS_OK;
 }
 
 /* --- A copy, to read -------------------------------------------------------------------------- */
@@ -215,9 +184,15 @@ static status find_tables(struct lmdb_store *store, bool may_be_older, struct er
 /* Nobody else has it open, so it needs no lock file. */
 static status open_copy(struct lmdb_store *store, const char *folder, struct error *reterr)
 {
+    CLEANUP(wal_past_freep) struct wal_past *past = NULL;
+    TRY(wal_past_read(folder, &past, reterr));
+    if (past) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "%s is a store that was not closed, no copy of one", folder);
+    }
     TRY(lmdb_status(mdb_env_create(&store->env), "open the copy", reterr));
     TRY(lmdb_status(mdb_env_set_maxdbs(store->env, STORE_TABLES_MAX), "open the copy", reterr));
-    int rc = mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK, 0);
+    int rc = mdb_env_open(store->env, folder, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
     if (rc == ENOENT) return fail(reterr, STATUS_NOT_FOUND, "%s holds no copy of a store", folder);
     TRY(lmdb_status(rc, folder, reterr));
     return find_tables(store, true, reterr);
@@ -227,9 +202,8 @@ status store_open_backup(const char *folder, const char *const *tables, struct s
                          struct error *reterr)
 {
     ASSERT(folder);
-    CLEANUP(store_closep) struct store *store = mem_new(1, sizeof(struct lmdb_store));
-    lmdb_of(store)->lock_fd                   = -1;
-    store_init(store, &lmdb_ops, tables);
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(make(tables, &store, reterr));
     store->is_read_only = true;
     TRY(open_copy(lmdb_of(store), folder, reterr));
     *ret_store = TAKE(store);
@@ -237,6 +211,29 @@ status store_open_backup(const char *folder, const char *const *tables, struct s
 }
 
 /* --- Another process's store, to read --------------------------------------------------------- */
+
+enum { FILE_MODE = 0600 };
+
+static status find_out(const struct lmdb_store *store, const char *folder, struct error *reterr)
+{
+    CLEANUP(wal_past_freep) struct wal_past *past = NULL;
+    if (vouch_is_given(store->lock_fd)) return STATUS_OK;
+    TRY(wal_past_read(folder, &past, reterr));
+    if (!past) return STATUS_OK; /* closed in order */
+    return fail(reterr, STATUS_UNAVAILABLE, "%s was not closed: wait until its owner is back",
+                folder);
+}
+
+/* What is in the file may be believed, or the store stays closed. */
+static status vouch(struct lmdb_store *store, const char *folder, struct error *reterr)
+{
+    TRY(vouch_open(folder, &store->lock_fd, reterr));
+    TRY(vouch_enter(store->lock_fd, reterr));
+    status found = find_out(store, folder, reterr);
+    if (found == STATUS_OK) found = vouch_give(store->lock_fd, reterr);
+    vouch_leave(store->lock_fd);
+    return found;
+}
 
 /* Readers of several processes meet in LMDB's lock file, so that the owner frees no page that one
  * of them still reads. The map is as large as the owner's: a smaller one could not follow its
@@ -249,7 +246,7 @@ static status open_shared(struct lmdb_store *store, const struct store_options *
                     reterr));
     TRY(lmdb_status(mdb_env_set_maxreaders(store->env, STORE_READERS_MAX), "set readers", reterr));
     TRY(lmdb_status(mdb_env_set_mapsize(store->env, options->size_max), "set size", reterr));
-    int rc = mdb_env_open(store->env, options->path, MDB_RDONLY, FILE_MODE);
+    int rc = mdb_env_open(store->env, options->path, MDB_RDONLY | MDB_NOTLS, FILE_MODE);
     if (rc == ENOENT) {
         return fail(reterr, STATUS_NOT_FOUND, "%s holds no store yet", options->path);
     }
@@ -261,11 +258,11 @@ status store_open_shared(const struct store_options *options, struct store **ret
                          struct error *reterr)
 {
     ASSERT(options && options->path);
-    CLEANUP(store_closep) struct store *store = mem_new(1, sizeof(struct lmdb_store));
-    lmdb_of(store)->lock_fd                   = -1;
-    store_init(store, &lmdb_ops, options->tables);
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(make(options->tables, &store, reterr));
     store->is_read_only = true;
     TRY(disk_check_local(options->path, reterr));
+    TRY(vouch(lmdb_of(store), options->path, reterr));
     TRY(open_shared(lmdb_of(store), options, reterr));
     *ret_store = TAKE(store);
     return STATUS_OK;

@@ -1,5 +1,6 @@
 /* Copies of the LMDB kind, and reading them back. */
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/backup.h"
 #include "store/disk.h"
@@ -81,18 +82,6 @@ static void *copier_main(void *context)
     return NULL;
 }
 
-static bool write_all(int fd, const uint8_t *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(fd, data, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        data += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
 /* Until the pipe ends; a copy that broke off is found by the copier's own code. */
 static status receive(int pipe_fd, int fd, const char *path, const struct backup_listener *listener,
                       struct backup_info *info, struct error *reterr)
@@ -108,7 +97,7 @@ static status receive(int pipe_fd, int fd, const char *path, const struct backup
         if (info->size_bytes == 0 && listener) listener->begun(listener->context);
         info->size_bytes += (uint64_t)got;
         sha256_add(&digest, (bytes){chunk, (size_t)got});
-        if (!write_all(fd, chunk, (size_t)got)) return cannot("write", path, reterr);
+        if (!file_write(fd, (bytes){chunk, (size_t)got})) return cannot("write", path, reterr);
     }
     sha256_end(&digest, info->sha256);
     return STATUS_OK;

@@ -4,6 +4,7 @@
 #include "store/lmdb_internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 static struct lmdb_txn *lmdb_of(struct txn *txn)
 {
@@ -15,18 +16,52 @@ static const struct lmdb_store *store_of(const struct txn *txn)
     return (const struct lmdb_store *)txn->store;
 }
 
-status lmdb_txn_start(struct txn *txn, struct error *reterr)
+static struct lmdb_store *owner_of(struct txn *txn)
+{
+    return (struct lmdb_store *)txn->store;
+}
+
+/* --- Reading -----------------------------------------------------------------------------------
+ */
+
+static status start_reading(struct txn *txn, struct error *reterr)
 {
     struct lmdb_txn *lmdb = lmdb_of(txn);
-    if (lmdb->txn) return lmdb_status(mdb_txn_renew(lmdb->txn), "renew", reterr);
-    unsigned flags = txn->is_write ? 0 : MDB_RDONLY;
-    return lmdb_status(mdb_txn_begin(store_of(txn)->env, NULL, flags, &lmdb->txn),
-                       "begin transaction", reterr);
+    pthread_key_t reading = store_of(txn)->reading;
+    if (pthread_getspecific(reading)) return lmdb_status(MDB_BAD_RSLOT, "read", reterr);
+    int rc = lmdb->txn ? mdb_txn_renew(lmdb->txn)
+                       : mdb_txn_begin(store_of(txn)->env, NULL, MDB_RDONLY, &lmdb->txn);
+    if (rc == MDB_SUCCESS && pthread_setspecific(reading, txn) != 0) {
+        mdb_txn_reset(lmdb->txn);
+        rc = ENOMEM;
+    }
+    return lmdb_status(rc, "begin to read", reterr);
+}
+
+static void stop_reading(const struct txn *txn)
+{
+    pthread_key_t reading = store_of(txn)->reading;
+    if (pthread_getspecific(reading) == txn) (void)pthread_setspecific(reading, NULL);
 }
 
 void lmdb_txn_stop(struct txn *txn)
 {
     mdb_txn_reset(lmdb_of(txn)->txn);
+    stop_reading(txn);
+}
+
+/* --- Begin and end -----------------------------------------------------------------------------
+ */
+
+enum { CHANGES_KEPT = 1 << 20 /* bytes of memory, between transactions */ };
+
+status lmdb_txn_start(struct txn *txn, struct error *reterr)
+{
+    if (!txn->is_write) return start_reading(txn, reterr);
+    TRY(lmdb_status(mdb_txn_begin(store_of(txn)->env, NULL, 0, &lmdb_of(txn)->txn),
+                    "begin transaction", reterr));
+    changes_clear(&owner_of(txn)->changes, CHANGES_KEPT);
+    return owner_of(txn)->wal ? checkpoint_make_room(owner_of(txn), reterr) : STATUS_OK;
 }
 
 static bool has_full_disk(const struct lmdb_store *store)
@@ -35,22 +70,51 @@ static bool has_full_disk(const struct lmdb_store *store)
     return mdb_env_get_fd(store->env, &fd) == MDB_SUCCESS && disk_is_full(fd);
 }
 
-status lmdb_txn_commit(struct txn *txn, struct error *reterr)
+static status commit_inner(struct lmdb_store *store, MDB_txn *inner, struct error *reterr)
 {
-    MDB_txn *inner    = lmdb_of(txn)->txn;
-    lmdb_of(txn)->txn = NULL; /* LMDB frees it even when the commit fails */
-    int rc            = mdb_txn_commit(inner);
+    int rc = mdb_txn_commit(inner); /* LMDB frees it even when the commit fails */
     /* A write that found room for a part of it only is EIO to LMDB 0.9 (mdb_page_flush). Nothing
      * that was committed knows its pages; had it been the header's, LMDB would begin no more
      * transactions, and that is final. */
-    if (rc == EIO && has_full_disk(store_of(txn))) rc = ENOSPC;
+    if (rc == EIO && has_full_disk(store)) rc = ENOSPC;
     return lmdb_status(rc, "commit", reterr);
+}
+
+/* First durable, then to be seen: a reader never sees what a crash could take away. */
+static status commit_logged(struct lmdb_store *store, MDB_txn *inner, struct error *reterr)
+{
+    uint64_t number = mdb_txn_id(inner);
+    str changes     = buf_str(&store->changes.buf);
+    status code     = checkpoint_step(store, reterr);
+    if (code == STATUS_OK) {
+        code = wal_append(store->wal, number, (bytes){changes.ptr, changes.len}, reterr);
+    }
+    if (code != STATUS_OK) {
+        mdb_txn_abort(inner);
+        return code;
+    }
+    code = commit_inner(store, inner, reterr);
+    if (code != STATUS_RESOURCE_EXHAUSTED) return code;
+    TRY(wal_take_back(store->wal, number, reterr)); /* the caller hears that nothing has changed */
+    return code;
+}
+
+status lmdb_txn_commit(struct txn *txn, struct error *reterr)
+{
+    struct lmdb_store *store = owner_of(txn);
+    MDB_txn *inner           = lmdb_of(txn)->txn;
+    lmdb_of(txn)->txn        = NULL;
+    if (!store->wal) return commit_inner(store, inner, reterr);
+    if (store->changes.buf.len > 0) return commit_logged(store, inner, reterr);
+    mdb_txn_abort(inner); /* nothing has changed, and commits without a record do not exist */
+    return STATUS_OK;
 }
 
 void lmdb_txn_abort(struct txn *txn)
 {
     if (lmdb_of(txn)->txn) mdb_txn_abort(lmdb_of(txn)->txn);
     lmdb_of(txn)->txn = NULL;
+    if (!txn->is_write) stop_reading(txn);
 }
 
 /* --- Entries ---------------------------------------------------------------------------------- */
@@ -83,6 +147,25 @@ status lmdb_get(struct txn *txn, unsigned table, bytes key, bytes *ret_value, st
     return STATUS_OK;
 }
 
+/* A change is noted before it is tried, and forgotten if it was refused. */
+static status note(struct txn *txn, enum change_kind kind, unsigned table, bytes key, bytes value,
+                   struct error *reterr)
+{
+    struct lmdb_store *store = owner_of(txn);
+    if (!store->wal) return STATUS_OK;
+    if (changes_add(&store->changes, kind, table, store->common.table_names[table], key, value)) {
+        return STATUS_OK;
+    }
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "store: a transaction of over %d bytes",
+                WAL_PAYLOAD_MAX);
+}
+
+static void note_result(struct txn *txn, int rc)
+{
+    struct lmdb_store *store = owner_of(txn);
+    if (store->wal && rc != MDB_SUCCESS) changes_undo(&store->changes);
+}
+
 status lmdb_write(struct txn *txn, unsigned table, bytes key, bytes value, enum txn_write how,
                   struct error *reterr)
 {
@@ -90,7 +173,9 @@ status lmdb_write(struct txn *txn, unsigned table, bytes key, bytes value, enum 
         [TXN_PUT] = 0, [TXN_INSERT] = MDB_NOOVERWRITE, [TXN_APPEND] = MDB_APPEND};
     MDB_val k = to_val(key);
     MDB_val v = to_val(value);
-    int rc    = mdb_put(lmdb_of(txn)->txn, store_of(txn)->tables[table], &k, &v, flags[how]);
+    TRY(note(txn, CHANGE_PUT, table, key, value, reterr));
+    int rc = mdb_put(lmdb_of(txn)->txn, store_of(txn)->tables[table], &k, &v, flags[how]);
+    note_result(txn, rc);
     if (rc == MDB_KEYEXIST && how == TXN_APPEND) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,
                     "store: append to %s: the key is not behind the last one",
@@ -102,8 +187,10 @@ status lmdb_write(struct txn *txn, unsigned table, bytes key, bytes value, enum 
 status lmdb_remove(struct txn *txn, unsigned table, bytes key, struct error *reterr)
 {
     MDB_val k = to_val(key);
-    return lmdb_status(mdb_del(lmdb_of(txn)->txn, store_of(txn)->tables[table], &k, NULL), "delete",
-                       reterr);
+    TRY(note(txn, CHANGE_DELETION, table, key, (bytes){}, reterr));
+    int rc = mdb_del(lmdb_of(txn)->txn, store_of(txn)->tables[table], &k, NULL);
+    note_result(txn, rc);
+    return lmdb_status(rc, "delete", reterr);
 }
 
 status lmdb_count(struct txn *txn, unsigned table, uint64_t *ret_count, struct error *reterr)

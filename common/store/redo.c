@@ -1,9 +1,9 @@
 #include "store/redo.h"
 
 #include "base/assert.h"
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "store/changes.h"
 #include "store/key.h"
 #include "store/redo_internal.h"
 
@@ -31,11 +31,8 @@ struct redo {
     uint64_t first, next; /* rows: first <= sequence < next */
 
     /* Of the transaction that is open. */
-    struct buf changes; /* not yet in a row */
-    size_t mark;        /* before the last change */
+    struct changes changes; /* not yet in a row */
     uint8_t row[VALUE_HEAD + REDO_PART_MAX];
-    uint64_t named; /* a bit for each slot whose name stands in the transaction */
-    uint64_t marked_named;
     uint64_t made, made_bytes;       /* rows */
     uint64_t trimmed, trimmed_bytes; /* rows */
     bool gives_up;
@@ -122,11 +119,11 @@ static status write_full_parts(struct txn *txn, struct error *reterr)
 {
     struct redo *redo = txn->store->redo;
     size_t done       = 0;
-    while (redo->changes.len - done >= REDO_PART_MAX) {
-        TRY(row_write(txn, (str){redo->changes.ptr + done, REDO_PART_MAX}, 0, reterr));
+    while (redo->changes.buf.len - done >= REDO_PART_MAX) {
+        TRY(row_write(txn, (str){redo->changes.buf.ptr + done, REDO_PART_MAX}, 0, reterr));
         done += REDO_PART_MAX;
     }
-    buf_consume(&redo->changes, done);
+    buf_consume(&redo->changes.buf, done);
     return STATUS_OK;
 }
 
@@ -151,53 +148,33 @@ static status trim(struct txn *txn, uint64_t end, uint64_t max, struct error *re
 
 void redo_begin(struct redo *redo)
 {
-    if (redo->changes.capacity > CHANGES_KEPT) buf_done(&redo->changes);
-    buf_clear(&redo->changes);
-    redo->named = redo->marked_named = 0;
-    redo->mark                       = 0;
+    changes_clear(&redo->changes, CHANGES_KEPT);
     redo->made = redo->made_bytes = 0;
     redo->trimmed = redo->trimmed_bytes = 0;
     redo->gives_up                      = false;
     redo->begins_anew                   = false;
 }
 
-void redo_note(struct txn *txn, enum redo_kind kind, unsigned table, bytes key, bytes value)
+void redo_note(struct txn *txn, enum change_kind kind, unsigned table, bytes key, bytes value)
 {
-    struct redo *redo   = txn->store->redo;
-    struct buf *changes = &redo->changes;
+    struct redo *redo = txn->store->redo;
     if (redo->is_given_up) return;
-    redo->mark         = changes->len;
-    redo->marked_named = redo->named;
-    if (!(redo->named & UINT64_C(1) << table)) {
-        str name = str_from(txn->store->table_names[table]);
-        ASSERT(name.len <= REDO_NAME_MAX);
-        redo->named |= UINT64_C(1) << table;
-        (void)buf_put_byte(changes, REDO_NAME);
-        (void)buf_put_byte(changes, (char)table);
-        (void)buf_put_byte(changes, (char)name.len);
-        (void)buf_put_str(changes, name);
-    }
-    (void)buf_put_byte(changes, (char)kind);
-    (void)buf_put_byte(changes, (char)table);
-    (void)buf_put_u16(changes, (uint16_t)key.len);
-    if (kind == REDO_PUT) (void)buf_put_u32(changes, (uint32_t)value.len);
-    (void)buf_put(changes, key.ptr, key.len);
-    if (kind == REDO_PUT) (void)buf_put(changes, value.ptr, value.len);
-    ASSERT(!changes->is_full);
+    bool fits =
+        changes_add(&redo->changes, kind, table, txn->store->table_names[table], key, value);
+    ASSERT(fits); /* the part that is full went into a row before */
 }
 
 status redo_done(struct txn *txn, struct error *reterr)
 {
     struct redo *redo = txn->store->redo;
-    if (redo->changes.len < REDO_PART_MAX) return STATUS_OK;
+    if (redo->changes.buf.len < REDO_PART_MAX) return STATUS_OK;
     return write_full_parts(txn, reterr);
 }
 
 void redo_undone(struct redo *redo)
 {
     if (redo->is_given_up) return;
-    redo->changes.len = redo->mark;
-    redo->named       = redo->marked_named;
+    changes_undo(&redo->changes);
 }
 
 /* A row without changes says from where on the timeline is whole. */
@@ -227,7 +204,7 @@ status redo_seal(struct txn *txn, struct error *reterr)
     if (txn->writes == 0) return STATUS_OK;
     bool is_over = atomic_load(&redo->kept_bytes) > redo->bytes_max;
     if (redo->is_given_up || is_over) return seal_given_up(txn, reterr);
-    TRY(row_write(txn, buf_str(&redo->changes), FLAG_END, reterr));
+    TRY(row_write(txn, buf_str(&redo->changes.buf), FLAG_END, reterr));
     uint64_t taken = atomic_load(&redo->taken);
     uint64_t end   = taken < redo->next ? taken + 1 : redo->next;
     return trim(txn, end, REDO_TRIM_ROWS + redo->made, reterr);
@@ -302,7 +279,7 @@ status store_redo_keep(struct store *store, const struct redo_options *options,
     redo->bytes_max   = options->bytes_max;
     redo->clock       = options->clock;
     redo->first = redo->next = 1;
-    redo->changes            = buf_init(CHANGES_MAX);
+    redo->changes.buf        = buf_init(CHANGES_MAX);
     (void)pthread_mutex_init(&redo->mutex, NULL);
     status recovered = recover(store, redo, reterr);
     if (recovered != STATUS_OK) {
@@ -317,7 +294,7 @@ void redo_free(struct redo *redo)
 {
     if (!redo) return;
     (void)pthread_mutex_destroy(&redo->mutex);
-    buf_done(&redo->changes);
+    buf_done(&redo->changes.buf);
     free(redo);
 }
 

@@ -16,22 +16,21 @@
  *
  * A timeline begins with a row without changes.
  *
- * Changes, one after the other: 1 slot name (u8 length): what a slot stands for; 2 slot u8, key u16
- * length, value u32 length, both: put; 3 slot, key: deleted. Each transaction names its tables
- * anew, so that a release with other tables reads it.
+ * How changes are written: changes.h.
  *
  * Cost: a transaction is written twice. Threads: as said at each function.
  */
 #ifndef STORE_REDO_H
 #define STORE_REDO_H
 
+#include "store/changes.h"
 #include "store/store.h"
 
 enum {
     REDO_TIMELINE_SIZE = 16,
     REDO_PART_MAX      = 64 << 10, /* bytes of changes in a row */
     REDO_TRIM_ROWS     = 256,      /* deleted by a commit, beside as many as it has made */
-    REDO_NAME_MAX      = 63,       /* bytes, of a table */
+    REDO_NAME_MAX      = CHANGE_TABLE_NAME_MAX,
 };
 
 /** Says the time; never the same twice. Shared by stores whose commits follow from each other. */

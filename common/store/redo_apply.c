@@ -55,13 +55,13 @@ bool redo_take(bytes *rest, struct redo_names *names, struct redo_change *ret_ch
         if (!take_u8(&left, &kind) || !take_u8(&left, &slot) || slot >= STORE_TABLES_MAX) {
             return false;
         }
-        if (kind == REDO_NAME) {
+        if (kind == CHANGE_NAME) {
             if (!take_name(&left, names, slot)) return false;
             *rest = left;
             continue;
         }
-        bool is_put = kind == REDO_PUT;
-        if ((!is_put && kind != REDO_DELETION) || names->slots[slot].len == 0) return false;
+        bool is_put = kind == CHANGE_PUT;
+        if ((!is_put && kind != CHANGE_DELETION) || names->slots[slot].len == 0) return false;
         if (!take_change(&left, is_put, ret_change)) return false;
         ret_change->table = (str){names->slots[slot].text, names->slots[slot].len};
         *rest             = left;

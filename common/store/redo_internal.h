@@ -2,10 +2,9 @@
 #ifndef STORE_REDO_INTERNAL_H
 #define STORE_REDO_INTERNAL_H
 
+#include "store/changes.h"
 #include "store/redo.h"
 #include "store/store_internal.h"
-
-enum redo_kind { REDO_NAME = 1, REDO_PUT, REDO_DELETION };
 
 /* All are called with a store that keeps redo, by its writer. */
 
@@ -13,7 +12,7 @@ void redo_begin(struct redo *redo);
 
 /* Notes a change that is about to be tried; then exactly one of the two: it was done, or it was
  * harmlessly refused. */
-void redo_note(struct txn *txn, enum redo_kind kind, unsigned table, bytes key, bytes value);
+void redo_note(struct txn *txn, enum change_kind kind, unsigned table, bytes key, bytes value);
 status redo_done(struct txn *txn, struct error *reterr);
 void redo_undone(struct redo *redo);
 

@@ -9,7 +9,7 @@
  * Nothing in this header is LMDB's, so that a shared database can stand behind it one day. Its
  * fence will show as ABORTED from txn_commit(), and nowhere else.
  *
- * Speed: one commit costs the disk's syncs, whatever is in it; so one writer applies everything
+ * Speed: one commit costs a sync of the disk, whatever is in it; so one writer applies everything
  * that waits and commits once. Keys that only grow go in with txn_append(): random keys cost 5 to
  * 20 times as much. Values above STORE_VALUE_ADVISED bytes take whole pages of 4 KiB.
  *
@@ -54,19 +54,19 @@ struct store_options {
  * store_close(). Borrows `options` for the call only; the names in `tables` must outlive the store.
  *
  * Fails with FAILED_PRECONDITION (another process owns the folder; a network file system, where
- * neither locks nor mapped files can be trusted), UNAVAILABLE (file system) or DATA_LOSS (not a
- * store, corrupted).
+ * neither locks nor mapped files can be trusted; the log beside the file is another one's),
+ * UNAVAILABLE (file system) or DATA_LOSS (not a store, corrupted).
  */
 status store_open(const struct store_options *options, struct store **ret_store,
                   struct error *reterr);
 
 /**
  * Opens the store that another process of this machine owns, for reading only. `options` as the
- * owner's. It sees every commit of the owner as soon as that is durable, also while the owner is
- * away. txn_begin_write() fails with FAILED_PRECONDITION. Owned: store_close().
+ * owner's. It sees every commit of the owner as soon as that is durable, and goes on while the
+ * owner is away. txn_begin_write() fails with FAILED_PRECONDITION. Owned: store_close().
  *
- * Fails with NOT_FOUND (the owner has not made it yet, or not all of the tables), UNAVAILABLE or
- * DATA_LOSS.
+ * Fails with NOT_FOUND (the owner has not made it yet, or not all of the tables), UNAVAILABLE
+ * (also: the owner was killed, nobody reads it, and he is not back yet) or DATA_LOSS.
  */
 status store_open_shared(const struct store_options *options, struct store **ret_store,
                          struct error *reterr);

@@ -222,7 +222,7 @@ static status txn_write(struct txn *txn, unsigned table, bytes key, bytes value,
                     value.len, STORE_VALUE_MAX);
     }
     TRY(before_write(txn, "write", reterr));
-    if (txn->store->redo) redo_note(txn, REDO_PUT, table, key, value);
+    if (txn->store->redo) redo_note(txn, CHANGE_PUT, table, key, value);
     return after_change(txn, txn->store->ops->write(txn, table, key, value, how, reterr), reterr);
 }
 
@@ -246,6 +246,6 @@ status txn_delete(struct txn *txn, unsigned table, bytes key, struct error *rete
     check_table(txn, table);
     check_key(key);
     TRY(before_write(txn, "delete", reterr));
-    if (txn->store->redo) redo_note(txn, REDO_DELETION, table, key, (bytes){});
+    if (txn->store->redo) redo_note(txn, CHANGE_DELETION, table, key, (bytes){});
     return after_change(txn, txn->store->ops->remove(txn, table, key, reterr), reterr);
 }

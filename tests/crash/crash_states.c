@@ -1,13 +1,14 @@
 /*
- * Every file that a power cut could leave of a store is opened again: what was acknowledged must be
- * there, a commit must be there whole or not at all, and the store must go on.
+ * Every folder that a power cut could leave of a store is opened again: what was acknowledged must
+ * be there, a commit must be there whole or not at all, and the store must go on.
  *
- *     crash_states [--states N] [--seed S] [--only K] [--lying-disk]
+ *     crash_states [--states N] [--seed S] [--only K] [--lying-disk] [--first]
  *
- * A workload (workload.h) is recorded once (recording.h). At each of its operations the file is
- * built as a crash could have left it (image.h), in as many ways as it takes to make N states.
+ * A workload (workload.h) is recorded once (recording.h). At each of its operations the folder is
+ * made as a crash could have left it (image.h), in as many ways as it takes to make N states. Now
+ * and then what opens it again is recorded in turn, and dies at each of its own operations.
  * --only K repeats one state of a seed. --lying-disk ignores all syncs; then losses must be found,
- * which shows that this program would see them.
+ * which shows that this program would see them. --first ends with the first finding.
  */
 #include "base/attr.h"
 #include "image.h"
@@ -21,31 +22,34 @@
 enum {
     COMMITS        = 150,
     STATES_DEFAULT = 20'000,
-    GO_ON_EVERY    = 10, /* states: writing costs a sync */
+    GO_ON_EVERY    = 10,   /* states */
+    AGAIN_EVERY    = 1000, /* states: the store that is opened dies as well */
+    AGAIN_EACH     = 3,    /* states at each of its operations */
     FINDINGS_SHOWN = 10,
 };
 
 struct options {
     uint64_t states, seed;
     uint64_t only; /* UINT64_MAX: all */
-    bool is_lying;
+    bool is_lying, is_first;
 };
 
 struct look {
     const struct options *options;
     const struct workload *workload;
-    struct folder folder;
-    struct folder file;
+    struct folder folder, again;
     uint64_t state; /* number of the next one, from 0 */
     uint64_t opened, findings;
+    uint64_t opened_again; /* after a second crash */
 };
 
 /* What is wrong with the store in the folder; OK if nothing is. */
-static status inspect(const struct look *look, uint64_t acked, bool goes_on, struct error *reterr)
+static status inspect(const struct look *look, const char *path, uint64_t acked, bool goes_on,
+                      struct error *reterr)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct fingerprint found;
-    TRY(workload_open(look->folder.path, &store, reterr));
+    TRY(workload_open(path, &store, reterr));
     TRY(fingerprint_of(store, &found, reterr));
 
     /* The commit that was under way may be there, although nobody was told. */
@@ -61,18 +65,51 @@ static status inspect(const struct look *look, uint64_t acked, bool goes_on, str
     return goes_on ? workload_go_on(store, workload->commits + 1, reterr) : STATUS_OK;
 }
 
+/* The machine dies a second time while the store is opened or closed, and a third time never. */
+static status die_again(struct look *look, uint64_t acked, struct prng *prng, struct error *reterr)
+{
+    struct recording recording = {};
+    struct store *store        = NULL;
+    TRY(recording_start(&recording, look->folder.path, reterr));
+    status code = workload_open(look->folder.path, &store, reterr);
+    store_close(store);
+    recording_stop();
+    CLEANUP(image_donep) struct image *image = image_begin(&recording, false);
+    while (code == STATUS_OK && image_step(image)) {
+        for (int i = 0; code == STATUS_OK && i < AGAIN_EACH; i++) {
+            enum survivors survivors = (enum survivors)(prng_next(prng) % (SURVIVE_TORN + 1));
+            code = image_write(image, survivors, prng, look->again.path, reterr);
+            if (code == STATUS_OK) {
+                look->opened_again++;
+                code = inspect(look, look->again.path, acked, false, reterr);
+            }
+        }
+    }
+    recording_done(&recording);
+    return code;
+}
+
+/* Before anything was acknowledged there is nothing to lose, but it must open. */
+static status look_into(struct look *look, const struct image *image, enum survivors survivors,
+                        uint64_t state, struct error *reterr)
+{
+    struct prng prng = {look->options->seed + state};
+    TRY(image_write(image, survivors, &prng, look->folder.path, reterr));
+    look->opened++;
+    if (state % AGAIN_EVERY == 1 && !look->options->is_lying) {
+        TRY(die_again(look, image->acked, &prng, reterr));
+        TRY(image_write(image, survivors, &prng, look->folder.path, reterr));
+    }
+    return inspect(look, look->folder.path, image->acked, state % GO_ON_EVERY == 0, reterr);
+}
+
 static void look_at(struct look *look, const struct image *image, enum survivors survivors)
 {
     uint64_t state = look->state++;
     if (look->options->only != UINT64_MAX && look->options->only != state) return;
-    struct prng prng   = {look->options->seed + state};
+    if (look->options->is_first && look->findings > 0) return;
     struct error error = {};
-    status code        = image_write(image, survivors, &prng, look->file.path, &error);
-    if (code == STATUS_OK) {
-        look->opened++;
-        code = inspect(look, image->acked, state % GO_ON_EVERY == 0, &error);
-    }
-    if (code == STATUS_OK) return;
+    if (look_into(look, image, survivors, state, &error) == STATUS_OK) return;
     if (look->findings++ >= FINDINGS_SHOWN || look->options->is_lying) return;
     (void)printf("state %llu, after operation %zu, survivors %d: %s\n"
                  "  again: crash_states --seed %llu --states %llu --only %llu\n",
@@ -84,25 +121,25 @@ static void look_at(struct look *look, const struct image *image, enum survivors
 /* How many places there are where a crash may leave more than one file. */
 static uint64_t count_uncertain(const struct look *look)
 {
-    const struct recording *recording      = &look->workload->recording;
-    CLEANUP(image_done) struct image image = image_begin(recording, look->options->is_lying);
-    uint64_t count                         = 1;
-    while (image_step(&image)) count += image_uncertain(&image) > 0;
+    const struct recording *recording        = &look->workload->recording;
+    CLEANUP(image_donep) struct image *image = image_begin(recording, look->options->is_lying);
+    uint64_t count                           = 1;
+    while (image_step(image)) count += image_uncertain(image) > 0;
     return count;
 }
 
 /* Two states at each place are certain, the others by chance. */
 static void enumerate(struct look *look)
 {
-    const struct recording *recording      = &look->workload->recording;
-    uint64_t each                          = look->options->states / count_uncertain(look) + 1;
-    CLEANUP(image_done) struct image image = image_begin(recording, look->options->is_lying);
-    while (image_step(&image)) {
-        look_at(look, &image, SURVIVE_ALL);
-        if (image_uncertain(&image) == 0) continue;
-        look_at(look, &image, SURVIVE_NONE);
+    const struct recording *recording        = &look->workload->recording;
+    uint64_t each                            = look->options->states / count_uncertain(look) + 1;
+    CLEANUP(image_donep) struct image *image = image_begin(recording, look->options->is_lying);
+    while (image_step(image)) {
+        look_at(look, image, SURVIVE_ALL);
+        if (image_uncertain(image) == 0) continue;
+        look_at(look, image, SURVIVE_NONE);
         for (uint64_t i = 2; i < each; i++) {
-            look_at(look, &image, i % 2 == 0 ? SURVIVE_WHOLE : SURVIVE_TORN);
+            look_at(look, image, i % 2 == 0 ? SURVIVE_WHOLE : SURVIVE_TORN);
         }
     }
 }
@@ -114,6 +151,8 @@ static bool options_read(int argc, char **argv, struct options *ret_options)
         uint64_t number = has_value ? strtoull(argv[i + 1], NULL, 10) : 0;
         if (strcmp(argv[i], "--lying-disk") == 0) {
             ret_options->is_lying = true;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            ret_options->is_first = true;
         } else if (has_value && strcmp(argv[i], "--states") == 0) {
             ret_options->states = number;
             i++;
@@ -130,7 +169,8 @@ static bool options_read(int argc, char **argv, struct options *ret_options)
     return true;
 }
 
-static int look_at_all(const struct options *options, struct folder *recorded, struct folder *again)
+static int look_at_all(const struct options *options, const struct folder *recorded,
+                       const struct folder *folder, const struct folder *again)
 {
     struct workload workload = {};
     struct error error       = {};
@@ -138,14 +178,13 @@ static int look_at_all(const struct options *options, struct folder *recorded, s
         (void)fprintf(stderr, "crash_states: %s\n", error.text);
         return 1;
     }
-    struct look look = {.options  = options,
-                        .workload = &workload,
-                        .folder   = *again,
-                        .file     = folder_join(again, "data.mdb")};
+    struct look look = {
+        .options = options, .workload = &workload, .folder = *folder, .again = *again};
     enumerate(&look);
-    (void)printf("%d commits, %zu operations, %llu states: %llu lost or damaged\n", (int)COMMITS,
-                 workload.recording.count, (unsigned long long)look.opened,
-                 (unsigned long long)look.findings);
+    (void)printf("%d commits, %zu operations, %llu states and %llu after a second crash: %llu lost "
+                 "or damaged\n",
+                 (int)COMMITS, workload.recording.count, (unsigned long long)look.opened,
+                 (unsigned long long)look.opened_again, (unsigned long long)look.findings);
     bool is_good = options->is_lying ? look.findings > 0 : look.findings == 0;
     workload_done(&workload);
     return is_good && look.opened > 0 ? 0 : 1;
@@ -156,10 +195,12 @@ int main(int argc, char **argv)
     struct options options = {.states = STATES_DEFAULT, .seed = 1, .only = UINT64_MAX};
     if (!options_read(argc, argv, &options)) {
         (void)fprintf(stderr,
-                      "usage: crash_states [--states N] [--seed S] [--only K] [--lying-disk]\n");
+                      "usage: crash_states [--states N] [--seed S] [--only K] [--lying-disk] "
+                      "[--first]\n");
         return 2;
     }
     CLEANUP(folder_remove) struct folder recorded = folder_new();
+    CLEANUP(folder_remove) struct folder folder   = folder_new();
     CLEANUP(folder_remove) struct folder again    = folder_new();
-    return look_at_all(&options, &recorded, &again);
+    return look_at_all(&options, &recorded, &folder, &again);
 }

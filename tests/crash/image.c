@@ -1,40 +1,121 @@
 #include "image.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    LIE_MAX  = 64, /* operations: a disk that lies still writes what it has, at some time */
+    PATH_LEN = 512,
+};
+
 void image_done(struct image *image)
 {
-    free(image->durable);
+    if (!image) return;
+    for (unsigned i = 0; i < RECORDED_FILES_MAX; i++) free(image->files[i].durable);
+    free(image->settled);
+    free(image);
 }
 
-/* A disk that lies still writes what it has, at some time. */
-enum { LIE_MAX = 64 /* operations */ };
-
-static void resize(struct image *image, size_t size)
+void image_donep(struct image **image)
 {
-    if (size > image->capacity) {
-        image->capacity = 2 * size;
-        image->durable  = mem_resize(image->durable, image->capacity, 1);
-    }
-    if (size > image->size) memset(image->durable + image->size, 0, size - image->size);
-    image->size = size;
+    image_done(*image);
 }
 
-/* All operations before `end` are certain. */
-static void settle(struct image *image, size_t end)
+static void resize(struct image_file *file, size_t size)
 {
-    for (; image->pending < end; image->pending++) {
-        const struct operation *write = &image->recording->operations[image->pending];
-        if (write->kind != OPERATION_WRITE) continue;
-        size_t write_end = (size_t)write->offset + write->len;
-        if (write_end > image->size) resize(image, write_end);
-        memcpy(image->durable + write->offset, write->data, write->len);
+    if (size > file->capacity) {
+        file->capacity = 2 * size;
+        file->durable  = mem_resize(file->durable, file->capacity, 1);
     }
+    if (size > file->size) memset(file->durable + file->size, 0, size - file->size);
+    file->size = size;
+}
+
+/* --- names -------------------------------------------------------------------------------------
+ */
+
+static void unname(struct image_names *names, const char *name)
+{
+    for (size_t i = 0; i < IMAGE_NAMES_MAX; i++) {
+        if (strcmp(names->of[i].name, name) == 0) names->of[i].name[0] = '\0';
+    }
+}
+
+static void name_file(struct image_names *names, const char *name, unsigned file)
+{
+    unname(names, name);
+    for (size_t i = 0; i < IMAGE_NAMES_MAX; i++) {
+        if (names->of[i].name[0]) continue;
+        (void)snprintf(names->of[i].name, RECORDED_NAME_MAX, "%s", name);
+        names->of[i].file = file;
+        return;
+    }
+    ASSERT(false);
+}
+
+static bool is_of_names(const struct operation *operation)
+{
+    return operation->kind == OPERATION_NAME || operation->kind == OPERATION_UNNAME;
+}
+
+static void take_name(struct image_names *names, const struct operation *operation)
+{
+    if (operation->kind == OPERATION_NAME) {
+        name_file(names, operation->name, operation->file);
+    } else {
+        unname(names, operation->name);
+    }
+}
+
+/* --- steps -------------------------------------------------------------------------------------
+ */
+
+static bool may_be_lost(const struct operation *operation)
+{
+    return operation->kind == OPERATION_WRITE || is_of_names(operation);
+}
+
+static void settle(struct image *image, size_t index)
+{
+    const struct operation *operation = &image->recording->operations[index];
+    if (image->settled[index]) return;
+    image->settled[index] = true;
+    if (is_of_names(operation)) take_name(&image->names, operation);
+    if (operation->kind != OPERATION_WRITE) return;
+    struct image_file *file = &image->files[operation->file];
+    size_t end              = (size_t)operation->offset + operation->len;
+    if (end > file->size) resize(file, end);
+    if (operation->len > 0) {
+        memcpy(file->durable + operation->offset, operation->data, operation->len);
+    }
+}
+
+/* Takes what a sync makes durable: writes to its file, or names. */
+static void settle_by(struct image *image, const struct operation *sync, size_t end)
+{
+    bool is_next = true;
+    for (size_t i = image->pending; i < end; i++) {
+        const struct operation *operation = &image->recording->operations[i];
+        bool is_meant                     = sync->kind == OPERATION_SYNC
+                                                ? operation->kind == OPERATION_WRITE && operation->file == sync->file
+                                                : is_of_names(operation);
+        if (is_meant || !may_be_lost(operation)) settle(image, i);
+        if (is_next && image->settled[i]) image->pending = i + 1;
+        is_next = is_next && image->settled[i];
+    }
+}
+
+static void settle_all(struct image *image, size_t end)
+{
+    for (size_t i = image->pending; i < end; i++) settle(image, i);
+    if (end > image->pending) image->pending = end;
 }
 
 bool image_step(struct image *image)
@@ -42,27 +123,36 @@ bool image_step(struct image *image)
     if (image->next == image->recording->count) return false;
     const struct operation *operation = &image->recording->operations[image->next++];
     switch (operation->kind) {
-    case OPERATION_ACK: image->acked = operation->commit; break;
-    case OPERATION_TRUNCATE: resize(image, (size_t)operation->offset); break;
-    case OPERATION_SYNC:
-        if (!image->ignores_syncs) settle(image, image->next);
+    case OPERATION_ACK:
+        image->acked     = operation->commit;
+        image->has_begun = true;
         break;
-    case OPERATION_WRITE: break;
+    case OPERATION_TRUNCATE:
+        resize(&image->files[operation->file], (size_t)operation->offset);
+        break;
+    case OPERATION_SYNC:
+    case OPERATION_SYNC_NAMES:
+        if (!image->ignores_syncs) settle_by(image, operation, image->next);
+        break;
+    case OPERATION_WRITE:
+    case OPERATION_NAME:
+    case OPERATION_UNNAME: break;
     }
-    if (image->next - image->pending > LIE_MAX && image->ignores_syncs) {
-        settle(image, image->next - LIE_MAX);
-    }
+    if (image->next > LIE_MAX && image->ignores_syncs) settle_all(image, image->next - LIE_MAX);
     return true;
 }
 
-struct image image_begin(const struct recording *recording, bool ignores_syncs)
+struct image *image_begin(const struct recording *recording, bool ignores_syncs)
 {
-    struct image image = {.recording = recording, .ignores_syncs = ignores_syncs};
-    while (image.pending == 0 && image_step(&image)) { /* the file as it was at first */
-        if (recording->operations[image.next - 1].kind == OPERATION_SYNC) {
-            settle(&image, image.next);
-        }
+    struct image *image = mem_new(1, sizeof *image);
+    image->recording    = recording;
+    image->settled      = mem_new(recording->count + 1, sizeof *image->settled);
+    bool has_names      = false;
+    while (!has_names && image_step(image)) { /* the folder as it was at first */
+        has_names = recording->operations[image->next - 1].kind == OPERATION_SYNC_NAMES;
     }
+    settle_all(image, image->next);
+    image->ignores_syncs = ignores_syncs;
     return image;
 }
 
@@ -70,6 +160,7 @@ struct image image_begin(const struct recording *recording, bool ignores_syncs)
 static bool is_certain(const struct image *image, size_t index)
 {
     const struct operation *operation = &image->recording->operations[index];
+    if (image->settled[index]) return true;
     return operation->is_durable && index + 1 < image->next && !image->ignores_syncs;
 }
 
@@ -77,8 +168,7 @@ size_t image_uncertain(const struct image *image)
 {
     size_t count = 0;
     for (size_t i = image->pending; i < image->next; i++) {
-        bool is_write = image->recording->operations[i].kind == OPERATION_WRITE;
-        if (is_write && !is_certain(image, i)) count++;
+        count += may_be_lost(&image->recording->operations[i]) && !is_certain(image, i);
     }
     return count;
 }
@@ -93,7 +183,7 @@ static bool survives(enum survivors survivors, struct prng *prng)
 
 static bool put(int file, const void *data, size_t len, off_t offset)
 {
-    return pwrite(file, data, len, offset) == (ssize_t)len;
+    return len == 0 || pwrite(file, data, len, offset) == (ssize_t)len;
 }
 
 /* Sectors are those of the disk, so a write may begin and end inside one. */
@@ -119,24 +209,59 @@ static bool put_survivor(const struct image *image, size_t index, enum survivors
     return put(file, write->data, write->len, write->offset);
 }
 
-static bool put_pending(const struct image *image, enum survivors survivors, struct prng *prng,
-                        int file)
+static bool put_pending(const struct image *image, unsigned number, enum survivors survivors,
+                        struct prng *prng, int file)
 {
     for (size_t i = image->pending; i < image->next; i++) {
-        bool is_write = image->recording->operations[i].kind == OPERATION_WRITE;
-        if (is_write && !put_survivor(image, i, survivors, prng, file)) return false;
+        const struct operation *operation = &image->recording->operations[i];
+        bool is_meant = operation->kind == OPERATION_WRITE && operation->file == number;
+        if (!is_meant || image->settled[i]) continue;
+        if (!put_survivor(image, i, survivors, prng, file)) return false;
     }
     return true;
+}
+
+static status put_file(const struct image *image, unsigned number, enum survivors survivors,
+                       struct prng *prng, const char *path, struct error *reterr)
+{
+    const struct image_file *durable = &image->files[number];
+    int file                         = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be written", path);
+    bool is_whole = put(file, durable->durable, durable->size, 0) &&
+                    put_pending(image, number, survivors, prng, file);
+    (void)close(file);
+    if (!is_whole) return fail(reterr, STATUS_UNAVAILABLE, "%s: no space", path);
+    return STATUS_OK;
+}
+
+static status remove_files(const char *path, struct error *reterr)
+{
+    static const char *const names[] = {"data.mdb", "data.mdb.new", "wal.0", "wal.1", "wal.new"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char file[PATH_LEN];
+        (void)snprintf(file, sizeof file, "%s/%s", path, names[i]);
+        if (unlink(file) != 0 && errno != ENOENT) {
+            return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be removed", file);
+        }
+    }
+    return STATUS_OK;
 }
 
 status image_write(const struct image *image, enum survivors survivors, struct prng *prng,
                    const char *path, struct error *reterr)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be written", path);
-    bool is_whole =
-        put(file, image->durable, image->size, 0) && put_pending(image, survivors, prng, file);
-    (void)close(file);
-    if (!is_whole) return fail(reterr, STATUS_UNAVAILABLE, "%s: no space", path);
+    struct image_names names = image->names;
+    for (size_t i = image->pending; i < image->next; i++) {
+        const struct operation *operation = &image->recording->operations[i];
+        if (!is_of_names(operation) || image->settled[i]) continue;
+        if (survives(survivors, prng)) take_name(&names, operation);
+    }
+    TRY(remove_files(path, reterr));
+    for (size_t i = 0; i < IMAGE_NAMES_MAX; i++) {
+        char file[PATH_LEN];
+        if (!names.of[i].name[0]) continue;
+        (void)snprintf(file, sizeof file, "%s/%s", path, names.of[i].name);
+        TRY(put_file(image, names.of[i].file, survivors, prng, file, reterr));
+    }
     return STATUS_OK;
 }

@@ -1,8 +1,9 @@
 /**
- * image: the file of a store as a crash could have left it.
+ * image: the folder of a store as a crash could have left it.
  *
- * What is durable at a moment is there. Of the writes that no sync has followed yet, any subset may
- * be: whole, or any of their sectors of 512 bytes. The file grows and shrinks at once.
+ * What is durable at a moment is there. Of the writes to a file that no sync of it has followed
+ * yet, any subset may be: whole, or any of their sectors of 512 bytes. So may the names that no
+ * sync of the folder has followed. A file grows and shrinks at once.
  */
 #ifndef CRASH_IMAGE_H
 #define CRASH_IMAGE_H
@@ -11,7 +12,10 @@
 #include "base/status.h"
 #include "recording.h"
 
-enum { SECTOR_SIZE = 512 /* bytes: what a disk writes whole or not at all */ };
+enum {
+    SECTOR_SIZE     = 512, /* bytes: what a disk writes whole or not at all */
+    IMAGE_NAMES_MAX = 8,
+};
 
 /** Which of the writes under way arrived. */
 enum survivors {
@@ -21,26 +25,44 @@ enum survivors {
     SURVIVE_TORN,  /* each of its sectors or not */
 };
 
-struct image {
-    const struct recording *recording;
-    size_t next;           /* operation that comes next; the one before it is under way */
-    size_t pending;        /* all before it are in `durable` */
-    bool ignores_syncs;    /* as if the disk lied, to see that losses are found */
-    uint64_t acked;        /* commit */
+struct image_file {
     uint8_t *durable;      /* owned */
     size_t size, capacity; /* bytes */
 };
 
-struct image image_begin(const struct recording *recording, bool ignores_syncs);
+struct image_names {
+    struct {
+        char name[RECORDED_NAME_MAX]; /* "": none */
+        unsigned file;
+    } of[IMAGE_NAMES_MAX];
+};
+
+struct image {
+    const struct recording *recording;
+    size_t next;        /* operation that comes next; the one before it is under way */
+    size_t pending;     /* all before it are durable */
+    bool *settled;      /* owned: of each operation */
+    bool ignores_syncs; /* as if the disk lied, to see that losses are found */
+    bool has_begun;     /* something was acknowledged: before, there need not be a store */
+    uint64_t acked;     /* commit */
+    struct image_file files[RECORDED_FILES_MAX];
+    struct image_names names; /* durable ones */
+};
+
+/** Owned: image_done(). Stands where the recording began. */
+struct image *image_begin(const struct recording *recording, bool ignores_syncs);
 void image_done(struct image *image);
+void image_donep(struct image **image);
 
 /** Takes the next operation; false at the end. */
 bool image_step(struct image *image);
 
-/** How many writes may or may not arrive: 0 means that every crash here leaves the same file. */
+/** How many writes and names may or may not be there: 0 means that every crash here leaves the same
+ * folder. */
 size_t image_uncertain(const struct image *image);
 
-/** Writes the file `path` as a crash now could leave it. UNAVAILABLE: it cannot be written. */
+/** Makes the files in the folder `path` as a crash now could leave them; others of a recording's
+ * names are removed. UNAVAILABLE: they cannot be written. */
 status image_write(const struct image *image, enum survivors survivors, struct prng *prng,
                    const char *path, struct error *reterr);
 

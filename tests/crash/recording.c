@@ -1,10 +1,13 @@
 #include "recording.h"
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +36,76 @@ static struct operation *note(struct recording *recording, enum operation_kind k
     return operation;
 }
 
-void recording_start(struct recording *recording, const char *path)
+static void name_operation(struct operation *operation, const char *name)
 {
-    ASSERT(!now.recording);
-    now.recording = recording;
-    now.path      = path;
+    (void)snprintf(operation->name, sizeof operation->name, "%s", name);
 }
 
-status recording_read(struct recording *recording, const char *path, struct error *reterr)
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+static bool is_of_processes(const char *name)
+{
+    return strcmp(name, "lock.mdb") == 0 || strcmp(name, "owner") == 0;
+}
+
+/* The name in the recorded folder, or NULL: it is elsewhere, or does not count. */
+static const char *name_in_folder(const char *path)
+{
+    if (!now.recording) return NULL;
+    size_t len = strlen(now.path);
+    if (strncmp(path, now.path, len) != 0 || path[len] != '/') return NULL;
+    const char *name = path + len + 1;
+    return strchr(name, '/') || is_of_processes(name) ? NULL : name;
+}
+
+static bool find_inode(const struct recording *recording, ino_t inode, unsigned *ret_file)
+{
+    for (unsigned i = 0; i < recording->file_count; i++) {
+        if (recording->inodes[i] != inode) continue;
+        *ret_file = i;
+        return true;
+    }
+    return false;
+}
+
+static unsigned add_file(struct recording *recording, ino_t inode)
+{
+    ASSERT(recording->file_count < RECORDED_FILES_MAX);
+    recording->inodes[recording->file_count] = inode;
+    return recording->file_count++;
+}
+
+static bool is_recorded(int file, unsigned *ret_file)
+{
+    struct stat stat;
+    return now.recording && fstat(file, &stat) == 0 &&
+           find_inode(now.recording, stat.st_ino, ret_file);
+}
+
+/* The number may be given to a new file at once. */
+static void forget_inode(const char *path)
+{
+    struct stat stat;
+    unsigned file = 0;
+    if (lstat(path, &stat) == 0 && find_inode(now.recording, stat.st_ino, &file)) {
+        now.recording->inodes[file] = 0;
+    }
+}
+
+static bool is_folder(int file)
+{
+    struct stat is;
+    struct stat folder;
+    return now.recording && fstat(file, &is) == 0 && S_ISDIR(is.st_mode) &&
+           stat(now.path, &folder) == 0 && is.st_ino == folder.st_ino;
+}
+
+/* --- begin and end -----------------------------------------------------------------------------
+ */
+
+static status read_file(struct recording *recording, const char *path, const char *name,
+                        struct error *reterr)
 {
     struct stat stat;
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -48,13 +113,40 @@ status recording_read(struct recording *recording, const char *path, struct erro
         if (file >= 0) (void)close(file);
         return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be read", path);
     }
+    unsigned number             = add_file(recording, stat.st_ino);
     struct operation *operation = note(recording, OPERATION_WRITE);
+    operation->file             = number;
     operation->len              = (size_t)stat.st_size;
-    operation->data             = mem_new(operation->len, 1);
+    operation->data             = mem_new(operation->len + 1, 1);
     bool is_whole = read(file, operation->data, operation->len) == (ssize_t)operation->len;
     (void)close(file);
-    (void)note(recording, OPERATION_SYNC);
+    note(recording, OPERATION_SYNC)->file = number;
+    operation                             = note(recording, OPERATION_NAME);
+    operation->file                       = number;
+    name_operation(operation, name);
     if (!is_whole) return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be read", path);
+    return STATUS_OK;
+}
+
+static void dir_closep(DIR **dir)
+{
+    if (*dir) (void)closedir(*dir);
+}
+
+status recording_start(struct recording *recording, const char *path, struct error *reterr)
+{
+    ASSERT(!now.recording);
+    CLEANUP(dir_closep) DIR *dir = opendir(path);
+    if (!dir) return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be read", path);
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+        char file[PATH_MAX];
+        if (entry->d_name[0] == '.' || is_of_processes(entry->d_name)) continue;
+        (void)snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        TRY(read_file(recording, file, entry->d_name, reterr));
+    }
+    (void)note(recording, OPERATION_SYNC_NAMES);
+    now.recording = recording;
+    now.path      = path;
     return STATUS_OK;
 }
 
@@ -75,25 +167,83 @@ void recording_done(struct recording *recording)
     *recording = (struct recording){};
 }
 
-/* --- what LMDB calls ---------------------------------------------------------------------------
+/* --- in place of the C library's ---------------------------------------------------------------
  */
 
-static bool is_recorded(int file)
+static void note_open(int file, const char *path, int flags)
 {
-    if (!now.recording) return false;
-    char link[64];
-    char target[PATH_MAX];
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t len = readlink(link, target, sizeof target - 1);
-    if (len < 0) return false;
-    target[len] = '\0';
-    return strcmp(target, now.path) == 0;
+    struct stat stat;
+    unsigned number  = 0;
+    const char *name = name_in_folder(path);
+    if (file < 0 || !name || fstat(file, &stat) != 0) return;
+    if (!find_inode(now.recording, stat.st_ino, &number)) {
+        number                      = add_file(now.recording, stat.st_ino);
+        struct operation *operation = note(now.recording, OPERATION_NAME);
+        operation->file             = number;
+        name_operation(operation, name);
+    }
+    if (flags & O_TRUNC) note(now.recording, OPERATION_TRUNCATE)->file = number;
+}
+
+static int open_as(const char *path, int flags, va_list arguments)
+{
+    int mode = flags & O_CREAT ? va_arg(arguments, int) : 0;
+    int file = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    note_open(file, path, flags);
+    return file;
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    int file = open_as(path, flags, arguments);
+    va_end(arguments);
+    return file;
+}
+
+int open64(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    int file = open_as(path, flags, arguments);
+    va_end(arguments);
+    return file;
+}
+
+int rename(const char *from, const char *to)
+{
+    struct stat stat;
+    unsigned file         = 0;
+    const char *name_from = name_in_folder(from);
+    const char *name_to   = name_in_folder(to);
+    bool is_noted         = name_from && name_to && lstat(from, &stat) == 0 &&
+                    find_inode(now.recording, stat.st_ino, &file);
+    if (is_noted) forget_inode(to);
+    int error = (int)syscall(SYS_rename, from, to);
+    if (error != 0 || !is_noted) return error;
+    struct operation *operation = note(now.recording, OPERATION_NAME);
+    operation->file             = file;
+    name_operation(operation, name_to);
+    name_operation(note(now.recording, OPERATION_UNNAME), name_from);
+    return 0;
+}
+
+int unlink(const char *path)
+{
+    const char *name = name_in_folder(path);
+    if (name) forget_inode(path);
+    int error = (int)syscall(SYS_unlink, path);
+    if (error == 0 && name) name_operation(note(now.recording, OPERATION_UNNAME), name);
+    return error;
 }
 
 static void note_write(int file, const void *data, ssize_t len, off_t offset)
 {
-    if (len <= 0 || !is_recorded(file)) return;
+    unsigned number = 0;
+    if (len <= 0 || !is_recorded(file, &number)) return;
     struct operation *operation = note(now.recording, OPERATION_WRITE);
+    operation->file             = number;
     operation->offset           = offset;
     operation->len              = (size_t)len;
     operation->data             = mem_new((size_t)len, 1);
@@ -132,21 +282,35 @@ ssize_t writev(int file, const struct iovec *parts, int count)
 
 int ftruncate(int file, off_t size)
 {
-    int error = (int)syscall(SYS_ftruncate, file, size);
-    if (error == 0 && is_recorded(file)) note(now.recording, OPERATION_TRUNCATE)->offset = size;
-    return error;
+    unsigned number = 0;
+    int error       = (int)syscall(SYS_ftruncate, file, size);
+    if (error != 0 || !is_recorded(file, &number)) return error;
+    struct operation *operation = note(now.recording, OPERATION_TRUNCATE);
+    operation->file             = number;
+    operation->offset           = size;
+    return 0;
+}
+
+static void note_sync(int file)
+{
+    unsigned number = 0;
+    if (is_folder(file)) {
+        (void)note(now.recording, OPERATION_SYNC_NAMES);
+    } else if (is_recorded(file, &number)) {
+        note(now.recording, OPERATION_SYNC)->file = number;
+    }
 }
 
 int fdatasync(int file)
 {
     int error = (int)syscall(SYS_fdatasync, file);
-    if (error == 0 && is_recorded(file)) (void)note(now.recording, OPERATION_SYNC);
+    if (error == 0) note_sync(file);
     return error;
 }
 
 int fsync(int file)
 {
     int error = (int)syscall(SYS_fsync, file);
-    if (error == 0 && is_recorded(file)) (void)note(now.recording, OPERATION_SYNC);
+    if (error == 0) note_sync(file);
     return error;
 }

@@ -3,9 +3,10 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "store/checkpoint.h"
+#include "store/fault.h"
 #include "store/key.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,6 @@ enum {
     ROWS        = 60, /* keys that are written again and again */
     ROW_MAX     = 400,
     PAYLOAD_MAX = 20'000, /* bytes: up to five pages */
-    FILE_MAX    = 512,
 };
 
 status workload_open(const char *path, struct store **ret_store, struct error *reterr)
@@ -114,11 +114,24 @@ status workload_go_on(struct store *store, uint64_t number, struct error *reterr
 /* --- the run -----------------------------------------------------------------------------------
  */
 
-static status play(struct workload *workload, struct store *store, struct store *model,
-                   struct error *reterr)
+/* A checkpoint begins at some commits, and its work is done some commits later. */
+static status check_point(struct workload *workload, struct store *store, uint64_t number,
+                          struct error *reterr)
 {
-    TRY(fingerprint_of(model, &workload->after[0], reterr));
-    for (uint64_t number = 1; number <= workload->commits; number++) {
+    struct prng prng = {workload->seed * 31 + number};
+    size_t chance    = below(&prng, 8);
+    if (chance < 2) store_checkpoint_want(store);
+    if (chance < 4) return STATUS_OK;
+    status worked = store_checkpoint_work(store, reterr);
+    return worked == STATUS_NOT_FOUND ? STATUS_OK : worked;
+}
+
+static status play_some(struct workload *workload, struct store *store, struct store *model,
+                        uint64_t from, uint64_t until, struct error *reterr)
+{
+    store_checkpoint_by_hand(store);
+    for (uint64_t number = from; number < until; number++) {
+        TRY(check_point(workload, store, number, reterr));
         if (number % 7 == 0) TRY(drop(store, workload->seed, number, reterr));
         TRY(commit(model, workload->seed, number, reterr));
         TRY(fingerprint_of(model, &workload->after[number], reterr));
@@ -128,28 +141,37 @@ static status play(struct workload *workload, struct store *store, struct store 
     return STATUS_OK;
 }
 
-/* The file as it appears, whole (store/lmdb_create.c), stands first in the recording. */
-static status begin(struct workload *workload, const char *path, const char *file,
-                    struct error *reterr)
+/* What a process that is killed leaves: the log stays, and the next one must make use of it. */
+static void kill_store(struct workload *workload, struct store *store, uint64_t number)
 {
-    struct store *store = NULL;
-    TRY(workload_open(path, &store, reterr));
-    store_close(store);
-    TRY(recording_read(&workload->recording, file, reterr));
-    recording_ack(&workload->recording, 0);
+    store_fault_at_commit(store, STATUS_UNAVAILABLE);
+    (void)commit(store, workload->seed, number, NULL);
+}
+
+/* Between two parts the store is opened again: after it was killed, after it was closed. */
+static status play(struct workload *workload, const char *path, struct store *model,
+                   struct error *reterr)
+{
+    enum { PART = 25 /* commits */ };
+    TRY(fingerprint_of(model, &workload->after[0], reterr));
+    for (uint64_t from = 1; from <= workload->commits; from += PART) {
+        uint64_t until = from + PART;
+        if (until > workload->commits + 1) until = workload->commits + 1;
+        CLEANUP(store_closep) struct store *store = NULL;
+        TRY(workload_open(path, &store, reterr));
+        TRY(play_some(workload, store, model, from, until, reterr));
+        if (from / PART % 3 != 0) kill_store(workload, store, until);
+    }
     return STATUS_OK;
 }
 
-static status record(struct workload *workload, const char *path, const char *file,
-                     struct error *reterr)
+/* Recorded from an empty folder on. */
+static status record(struct workload *workload, const char *path, struct error *reterr)
 {
     const struct store_options in_memory      = {.size_max = WORKLOAD_SIZE_MAX, .tables = tables};
     CLEANUP(store_closep) struct store *model = store_open_memory(&in_memory);
-    CLEANUP(store_closep) struct store *store = NULL;
-    TRY(begin(workload, path, file, reterr));
-    recording_start(&workload->recording, file);
-    status code = workload_open(path, &store, reterr);
-    if (code == STATUS_OK) code = play(workload, store, model, reterr);
+    TRY(recording_start(&workload->recording, path, reterr));
+    status code = play(workload, path, model, reterr);
     recording_stop();
     return code;
 }
@@ -157,11 +179,9 @@ static status record(struct workload *workload, const char *path, const char *fi
 status workload_run(const char *path, uint64_t seed, uint64_t commits,
                     struct workload *ret_workload, struct error *reterr)
 {
-    char file[FILE_MAX];
-    (void)snprintf(file, sizeof file, "%s/data.mdb", path);
     struct workload workload = {.seed = seed, .commits = commits};
     workload.after           = mem_new(commits + 1, sizeof *workload.after);
-    status code              = record(&workload, path, file, reterr);
+    status code              = record(&workload, path, reterr);
     if (code == STATUS_OK) {
         *ret_workload = workload;
     } else {
