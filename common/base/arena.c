@@ -33,7 +33,7 @@ enum { GAP = 0 };
 #endif
 
 enum {
-    CHUNK_SIZE_MIN = 4 << 10, /* bytes */
+    CHUNK_SIZE_MIN = 1'000,   /* bytes */
     CHUNK_SIZE_MAX = 1 << 20, /* bytes; larger only for a single large allocation */
 };
 

@@ -41,6 +41,9 @@ bool hex_decode(str text, void *ret_data, size_t size);
 /** Standard base64 with padding. Encoded length: base64_size() without NUL. */
 size_t base64_size(size_t size);
 void base64_encode(const void *data, size_t size, char *text);
+/** For URLs, without padding (RFC 4648, section 5); `text` has room as for base64_encode(). Returns
+ * the length. */
+size_t base64url_encode(const void *data, size_t size, char *text);
 /** Decodes strict base64 into `ret_data` (at least 3/4 of the text); false if it is not base64:
  * then `ret_data` may have been written to. Missing padding and stray last bits are refused. */
 bool base64_decode(str text, void *ret_data, size_t *ret_size);

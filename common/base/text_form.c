@@ -59,6 +59,18 @@ void base64_encode(const void *data, size_t size, char *text)
     *text = '\0';
 }
 
+size_t base64url_encode(const void *data, size_t size, char *text)
+{
+    base64_encode(data, size, text);
+    size_t len = 0;
+    for (; text[len] && text[len] != '='; len++) {
+        if (text[len] == '+') text[len] = '-';
+        if (text[len] == '/') text[len] = '_';
+    }
+    text[len] = '\0';
+    return len;
+}
+
 static int base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z') return c - 'A';

@@ -137,6 +137,22 @@ static int load(const struct config_program *program, const struct command *comm
     return CONFIG_EXIT_BAD;
 }
 
+static int check(const struct config_program *program, const struct config *config,
+                 const void *options)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    ASSERT(arena != NULL);
+    struct diagnostics *list = diagnostics_new(arena);
+    struct error error       = {};
+    const char *file         = config_sources_of(config)->file;
+    if (!program->check) return 0;
+    status code = program->check(config, options, list, &error);
+    config_print_findings(program->name, file ? file : "", list);
+    if (code == STATUS_OK) return 0;
+    if (list->count == 0) (void)fprintf(stderr, "%s: error: %s\n", program->name, error.text);
+    return CONFIG_EXIT_BAD;
+}
+
 int config_main(const struct config_program *program, int argc, char *const *argv,
                 char *const *environment, void *ret_options, struct config **ret_config)
 {
@@ -150,9 +166,8 @@ int config_main(const struct config_program *program, int argc, char *const *arg
     }
     CLEANUP(config_freep) struct config *config = NULL;
     int result = load(program, &command, environment, ret_options, &config);
-    if (result != CONFIG_GO || command.action == ACTION_CHECK) {
-        return result == CONFIG_GO ? 0 : result;
-    }
+    if (result != CONFIG_GO) return result;
+    if (command.action == ACTION_CHECK) return check(program, config, ret_options);
     if (command.action == ACTION_PRINT) return print_effective(config);
     *ret_config = TAKE(config);
     return CONFIG_GO;

@@ -115,10 +115,17 @@ struct config_set {
     size_t base;
 };
 
+struct config;
+
 struct config_program {
     const char *name; /* "tutti-scheduler" */
     const struct config_set *sets;
     size_t set_count;
+
+    /** What `--check-config` looks at besides: the trees, as the service reads them at its start.
+     * Findings go to `list`. NULL: there is nothing else. */
+    status (*check)(const struct config *config, const void *options, struct diagnostics *list,
+                    struct error *reterr);
 };
 
 /** Options of every service: `log.level`, `log.format`; `secrets` belongs to config itself. */
@@ -130,8 +137,6 @@ struct config_common {
 
 enum { CONFIG_COMMON_COUNT = 3 };
 extern const struct config_option config_common_options[CONFIG_COMMON_COUNT];
-
-struct config;
 
 /**
  * What main() calls. Loads and fills `*ret_options` (all of the struct that the sets describe) and

@@ -13,6 +13,24 @@ static void add(int64_t *sum, int64_t more)
     if (__builtin_add_overflow(*sum, more, sum)) *sum = INT64_MAX;
 }
 
+void usage_counters_fill(const Pb__Usage *usage, Pb__UsageCounters *ret_counters)
+{
+    bool is_priced = (int)usage->cost_source >= 0 &&
+                     (int)usage->cost_source < (int)PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+    bool is_saved = usage->cost_source == PB__COST_SOURCE__COST_SOURCE_CACHED;
+    pb__usage_counters__init(ret_counters);
+    ret_counters->calls            = usage->calls;
+    ret_counters->input_tokens     = usage->input_tokens;
+    ret_counters->output_tokens    = usage->output_tokens;
+    ret_counters->cached_tokens    = usage->cached_tokens;
+    ret_counters->reasoning_tokens = usage->reasoning_tokens;
+    ret_counters->cost_usd_nanos   = is_priced ? usage->cost_usd_nanos : 0;
+    ret_counters->unpriced_calls   = is_priced ? 0 : usage->calls;
+    ret_counters->simulated_calls  = usage->simulated ? usage->calls : 0;
+    ret_counters->saved_calls      = is_saved ? usage->calls : 0;
+    ret_counters->saved_usd_nanos  = usage->saved_usd_nanos;
+}
+
 void usage_counters_add(Pb__UsageCounters *sum, const Pb__UsageCounters *more)
 {
     add(&sum->calls, more->calls);
@@ -23,6 +41,8 @@ void usage_counters_add(Pb__UsageCounters *sum, const Pb__UsageCounters *more)
     add(&sum->cost_usd_nanos, more->cost_usd_nanos);
     add(&sum->unpriced_calls, more->unpriced_calls);
     add(&sum->simulated_calls, more->simulated_calls);
+    add(&sum->saved_calls, more->saved_calls);
+    add(&sum->saved_usd_nanos, more->saved_usd_nanos);
 }
 
 bool usage_counters_are_zero(const Pb__UsageCounters *counters)

@@ -11,11 +11,16 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "common.pb-c.h"
 #include "usage.pb-c.h"
 
 #include <stdbool.h>
 
 enum { USAGE_GROUPS_MAX = 10'000 };
+
+/** What one report of usage counts for. Of an unknown source, or of one that is not known here, it
+ * has no cost. */
+void usage_counters_fill(const Pb__Usage *usage, Pb__UsageCounters *ret_counters);
 
 void usage_counters_add(Pb__UsageCounters *sum, const Pb__UsageCounters *more);
 bool usage_counters_are_zero(const Pb__UsageCounters *counters);

@@ -38,11 +38,21 @@ static int parse_status(str line)
     return http_status;
 }
 
-/* Lines without a colon, such as folded ones, are left out. */
+static size_t count_lines(str text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) count += text.ptr[i] == '\n';
+    return count + 1;
+}
+
+/* Lines without a colon, such as folded ones, are left out. Just as many as there are: thousands of
+ * streams keep theirs. */
 static void split_headers(struct answer *answer)
 {
-    answer->headers = mem_new(HTTP_HEADER_COUNT_MAX, sizeof answer->headers[0]);
     str rest        = buf_str(&answer->text);
+    size_t lines    = count_lines(rest);
+    answer->headers = mem_new(lines < HTTP_HEADER_COUNT_MAX ? lines : HTTP_HEADER_COUNT_MAX,
+                              sizeof answer->headers[0]);
     while (rest.len > 0 && answer->header_count < HTTP_HEADER_COUNT_MAX) {
         const char *end   = memchr(rest.ptr, '\n', rest.len);
         size_t len        = end ? (size_t)(end - rest.ptr) + 1 : rest.len;

@@ -1,5 +1,8 @@
 #include "http/egress.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 
@@ -269,4 +272,21 @@ bool egress_allows_http(const struct egress_rules *rules, str host)
         }
     }
     return false;
+}
+
+bool egress_address_of(const struct sockaddr *address, struct egress_address *ret_address)
+{
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        uint8_t octets[4];
+        memcpy(octets, &v4.sin_addr, sizeof octets);
+        *ret_address = egress_address_v4(octets);
+        return true;
+    }
+    if (address->sa_family != AF_INET6) return false;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, address, sizeof v6);
+    memcpy(ret_address->bytes, &v6.sin6_addr, sizeof ret_address->bytes);
+    return true;
 }

@@ -30,6 +30,10 @@ struct egress_address {
 bool egress_address_parse(str text, struct egress_address *ret_address);
 struct egress_address egress_address_v4(const uint8_t octets[static 4]);
 
+struct sockaddr;
+/** The address of a socket; false for families other than IPv4 and IPv6. */
+bool egress_address_of(const struct sockaddr *address, struct egress_address *ret_address);
+
 enum egress_class {
     EGRESS_PUBLIC,
     EGRESS_UNSPECIFIED, /* 0.0.0.0/8, :: */

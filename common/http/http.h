@@ -13,7 +13,9 @@
  *
  * libcurl sends a request again by itself when a pooled connection turns out to be dead. That is
  * harmless for what may happen twice, so it is allowed for GET, HEAD and OPTIONS and for requests
- * marked `is_repeatable`, and ends any other call as HTTP_CUT with `was_sent`.
+ * marked `is_repeatable`, and ends any other call as HTTP_CUT with `was_sent`. So that this is
+ * rare, other calls take no connection that was idle for long: servers close theirs after 2 s
+ * (gunicorn), 5 s (Node, Apache, uvicorn) and more, perhaps while a request is on its way.
  *
  * Threads: a client and its calls belong to the thread of its loop. Callbacks come from the loop,
  * never from inside http_call_start().
@@ -46,6 +48,7 @@ enum {
     HTTP_BODY_MAX             = 10 * 1024 * 1024, /* bytes of an answer, by default */
     HTTP_INFLATION_MAX        = 100,              /* decompressed bytes per received byte */
     HTTP_REDIRECTS_MAX        = 5,
+    HTTP_POOLED_IDLE_S = 1, /* whole seconds, of a connection for what must not be repeated */
 
     HTTP_CONNECT_MS    = 5'000,
     HTTP_FIRST_BYTE_MS = 60'000,

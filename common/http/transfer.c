@@ -9,23 +9,6 @@
 
 /* --- The guard -------------------------------------------------------------------------------- */
 
-static bool address_of(const struct sockaddr *address, struct egress_address *ret_address)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof v4);
-        uint8_t octets[4];
-        memcpy(octets, &v4.sin_addr, sizeof octets);
-        *ret_address = egress_address_v4(octets);
-        return true;
-    }
-    if (address->sa_family != AF_INET6) return false;
-    struct sockaddr_in6 v6;
-    memcpy(&v6, address, sizeof v6);
-    memcpy(ret_address->bytes, &v6.sin6_addr, sizeof ret_address->bytes);
-    return true;
-}
-
 static bool allows(struct http_call *call, bool is_known, struct egress_address address)
 {
     if (is_known && egress_allows(call->client->egress, address, call->request.allow_private)) {
@@ -42,7 +25,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 {
     struct http_call *call = context;
     struct egress_address target;
-    bool is_known = address_of(&address->addr, &target);
+    bool is_known = egress_address_of(&address->addr, &target);
     if (purpose != CURLSOCKTYPE_IPCXN || !allows(call, is_known, target)) return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
@@ -272,6 +255,9 @@ static bool set_connection(struct http_call *call)
     /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */
     if (connect_ms > INT32_MAX) connect_ms = INT32_MAX;
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms));
+    if (!request_is_repeatable(&call->request)) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)HTTP_POOLED_IDLE_S));
+    }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request));

@@ -58,6 +58,11 @@ bool url_parse(str url, struct url *ret_url);
 /** Same scheme, host (in any case) and port. */
 bool url_same_origin(const struct url *a, const struct url *b);
 
+/** Appends `reference` as it is meant on a page at `base`, an http URL (RFC 3986, section 5.2);
+ * what no URL may hold, spaces and letters beyond ASCII, as %XX. Other schemes (mailto:) stay as
+ * they are. False if `base` is no http URL, or something does not fit. */
+bool url_resolve(str base, str reference, struct buf *out);
+
 /** Appends "https://host:port": what of a URL may stand in logs and errors. */
 bool url_put_origin(struct buf *out, const struct url *url);
 

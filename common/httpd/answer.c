@@ -53,11 +53,6 @@ void httpd_buffer_unrefp(struct httpd_buffer **buffer)
     *buffer = NULL;
 }
 
-str httpd_buffer_text(const struct httpd_buffer *buffer)
-{
-    return (str){.ptr = buffer->data + buffer->text_start, .len = buffer->text_len};
-}
-
 static bool is_own_field(str name)
 {
     static const char *const own[] = {"content-length", "transfer-encoding", "connection", "date"};

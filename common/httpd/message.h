@@ -47,6 +47,12 @@ struct httpd_request {
     size_t charged;              /* bytes of `body` counted in the budget */
 };
 
+/** A request that no client has sent, for programs that ask themselves. Copies all of its texts.
+ * Owned: httpd_request_free(). */
+struct httpd_request *httpd_request_make(const char *method, str path, str query,
+                                         const struct httpd_field *fields, size_t field_count,
+                                         str body);
+
 /** Frees the request and gives its bytes back to the server's budget. Any thread. NULL is fine. */
 void httpd_request_free(struct httpd_request *request);
 void httpd_request_freep(struct httpd_request **request);
@@ -94,8 +100,5 @@ struct httpd_buffer *httpd_buffer_new(str text);
 struct httpd_buffer *httpd_buffer_ref(struct httpd_buffer *buffer);
 void httpd_buffer_unref(struct httpd_buffer *buffer); /* NULL is fine */
 void httpd_buffer_unrefp(struct httpd_buffer **buffer);
-
-/** The text without framing. */
-str httpd_buffer_text(const struct httpd_buffer *buffer);
 
 #endif

@@ -114,11 +114,56 @@ bool request_add_body(struct httpd_request *request, str data)
     return true;
 }
 
+static size_t parts_size(const char *method, str path, str query, const struct httpd_field *fields,
+                         size_t field_count)
+{
+    size_t size = strlen(method) + path.len + query.len;
+    for (size_t i = 0; i < field_count; i++) size += fields[i].name.len + fields[i].value.len;
+    return size;
+}
+
+static str put(char **at, str text)
+{
+    str copy = {.ptr = *at, .len = text.len};
+    if (text.len > 0) memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
+}
+
+struct httpd_request *httpd_request_make(const char *method, str path, str query,
+                                         const struct httpd_field *fields, size_t field_count,
+                                         str body)
+{
+    size_t fields_size            = field_count * sizeof *fields;
+    size_t texts_size             = parts_size(method, path, query, fields, field_count);
+    struct httpd_request *request = mem_new(1, sizeof *request + fields_size + texts_size);
+    struct httpd_field *copies    = (struct httpd_field *)(request + 1);
+    char *at                      = (char *)(copies + field_count);
+    for (size_t i = 0; i < field_count; i++) {
+        copies[i].name  = put(&at, fields[i].name);
+        copies[i].value = put(&at, fields[i].value);
+    }
+    request->method      = put(&at, str_from(method));
+    request->path        = put(&at, path);
+    request->target      = request->path;
+    request->raw_path    = request->path;
+    request->query       = put(&at, query);
+    request->minor       = 1;
+    request->has_body    = body.len > 0;
+    request->fields      = copies;
+    request->field_count = field_count;
+    request->body        = buf_init(body.len);
+    (void)buf_put_str(&request->body, body);
+    return request;
+}
+
 void httpd_request_free(struct httpd_request *request)
 {
     if (!request) return;
-    (void)atomic_fetch_sub(&request->budget->used, request->charged);
-    budget_unref(request->budget);
+    if (request->budget) { /* a client's, not one of httpd_request_make() */
+        (void)atomic_fetch_sub(&request->budget->used, request->charged);
+        budget_unref(request->budget);
+    }
     buf_done(&request->body);
     free(request);
 }

@@ -373,9 +373,3 @@ void rpc_reply_moved(struct rpc_call *call, const struct rpc_moved *moved)
     error.moved         = &place;
     slot_answer(slot_of(call), FRAME_CODE_MOVED, &error, NULL);
 }
-
-bool rpc_call_is_cancelled(const struct rpc_call *call)
-{
-    const struct slot *slot = (const struct slot *)call;
-    return atomic_load(&slot->is_cancelled) || clock_mono_ms() > call->deadline_ms;
-}

@@ -349,6 +349,11 @@ void rpc_client_cancel(struct rpc_client *client, uint64_t id)
     if (is_found) client_clock_wake(client, 0);
 }
 
+unsigned rpc_client_target_count(const struct rpc_client *client)
+{
+    return client->target_count; /* constant after the open */
+}
+
 bool rpc_client_is_connected(const struct rpc_client *client, uint16_t partition)
 {
     /* Only the count of holds changes, and back. */

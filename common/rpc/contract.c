@@ -118,12 +118,13 @@ static const struct rpc_contract_method event_methods[] = {
 };
 
 static const struct rpc_contract_method llm_methods[] = {
-    {"Open",       RPC_FAST, false, EDGE},
-    {"Pull",       RPC_LONG, true,  EDGE}, /* names the last answer it has seen */
+    {"Open",       RPC_FAST, false, WORKER | RPC_BY_CLI},
+    {"Pull",       RPC_LONG, true,  WORKER | RPC_BY_CLI}, /* names the last answer it has seen */
     {"Resume",     RPC_FAST, true,  EDGE},
-    {"Cancel",     RPC_FAST, true,  EDGE},
+    {"Cancel",     RPC_FAST, true,  WORKER | RPC_BY_CLI},
     {"ListModels", RPC_FAST, true,  EDGE},
     {"ListProviders", RPC_FAST, true, EDGE},
+    {"Attach",     RPC_FAST, true,  EDGE}, /* once more is one reader more, who is forgotten */
     {},
 };
 
@@ -143,6 +144,16 @@ static const struct rpc_contract_method assistant_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method file_methods[] = {
+    {"Begin",  RPC_COMMIT, false, EDGE},
+    {"Append", RPC_COMMIT, true,  EDGE}, /* pieces have numbers */
+    {"Get",    RPC_FAST,   true,  EDGE},
+    {"List",   RPC_LONG,   true,  EDGE},
+    {"Read",   RPC_LONG,   true,  EDGE | RPC_BY_WORKER},
+    {"Delete", RPC_COMMIT, false, EDGE},
+    {},
+};
+
 static const struct rpc_contract_method dead_letter_methods[] = {
     {"List",       RPC_LONG,   true,  EDGE},
     {"Redrive",    RPC_COMMIT, false, EDGE},
@@ -153,6 +164,15 @@ static const struct rpc_contract_method dead_letter_methods[] = {
 
 static const struct rpc_contract_method document_methods[] = {
     {"Fetch", RPC_LONG, true, EDGE},
+    {},
+};
+
+static const struct rpc_contract_method tool_methods[] = {
+    {"List",   RPC_LONG, true,  EDGE},
+    {"Invoke", RPC_LONG, false, EDGE},
+    {"Render", RPC_LONG, true,  EDGE},
+    {"TestConnection", RPC_LONG, true, EDGE},
+    {"CacheStats", RPC_FAST, true, EDGE},
     {},
 };
 
@@ -167,6 +187,8 @@ static const struct rpc_contract_method limit_methods[] = {
     {"List",  RPC_LONG,   true,  EDGE | RPC_BY_WORKER},
     {"Set",   RPC_COMMIT, true,  EDGE},
     {"Lease", RPC_COMMIT, false, RPC_BY_WORKER},
+    {"Pass",  RPC_COMMIT, false, RPC_BY_GATEWAY},
+    {"Hold",  RPC_COMMIT, true,  RPC_BY_GATEWAY},
     {},
 };
 
@@ -186,11 +208,13 @@ static const struct rpc_contract_method key_methods[] = {
     {"List",   RPC_LONG,   true,  EDGE},
     {"Rotate", RPC_COMMIT, false, EDGE},
     {"Revoke", RPC_COMMIT, true,  EDGE},
+    {"Used",   RPC_COMMIT, true,  RPC_BY_GATEWAY},
     {},
 };
 
 static const struct rpc_contract_method usage_methods[] = {
-    {"Sum", RPC_LONG, true, EDGE},
+    {"Sum",    RPC_LONG,   true, EDGE},
+    {"Report", RPC_COMMIT, true, RPC_BY_WORKER}, /* reports have numbers */
     {},
 };
 
@@ -216,11 +240,13 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Llm",       8, llm_methods},
     {"tutti.v1.Functions", 9, function_methods},
     {"tutti.v1.Assistants", 11, assistant_methods},
+    {"tutti.v1.Files",    12, file_methods},
     {"tutti.v1.Events",   43, event_methods},
     {"tutti.v1.Subscriptions", 44, subscription_methods},
     {"tutti.v1.Schedules", 45, schedule_methods},
     {"tutti.v1.DeadLetters", 50, dead_letter_methods},
     {"tutti.v1.Documents", 61, document_methods},
+    {"tutti.v1.Tools", 27, tool_methods},
     {"tutti.v1.Breakers", 13, breaker_methods},
     {"tutti.v1.Limits", 24, limit_methods},
     {"tutti.v1.CallCache", 51, call_cache_methods},

@@ -103,9 +103,6 @@ void rpc_reply(struct rpc_call *call, status code, const struct error *error);
 /** Sends the caller to another owner. Takes `call`. Any thread. */
 void rpc_reply_moved(struct rpc_call *call, const struct rpc_moved *moved);
 
-/** Says whether the caller gave up, is gone or the deadline is over, so that work may stop. */
-bool rpc_call_is_cancelled(const struct rpc_call *call);
-
 /** An answer as it travels: what rpc_hooks.remember keeps and recall brings back. */
 struct rpc_kept_answer {
     uint32_t code; /* a status */

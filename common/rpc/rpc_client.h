@@ -137,6 +137,11 @@ void rpc_client_cancel(struct rpc_client *client, uint64_t id);
 status rpc_client_ask(struct rpc_client *client, const struct rpc_request *request,
                       struct rpc_answer **ret_answer, struct error *reterr);
 
+/** How many addresses the list of endpoints has. With RPC_OWNER the partitions 0 to count - 1 stand
+ * for one each: whoever looks for any that answers asks these. A partition that no server has is
+ * answered UNAVAILABLE, by all of them. */
+unsigned rpc_client_target_count(const struct rpc_client *client);
+
 /** Says whether the owner of `partition` (RPC_LEAST_BUSY: any endpoint) is connected now. */
 bool rpc_client_is_connected(const struct rpc_client *client, uint16_t partition);
 

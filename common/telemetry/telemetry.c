@@ -23,7 +23,7 @@ struct telemetry {
     struct httpd *httpd;
     atomic_bool is_started;
     atomic_bool is_ready;
-    _Atomic(const char *) reason;
+    _Atomic(const char *) reason, note;
     pthread_mutex_t mutex; /* guards all below */
     struct watch watches[TELEMETRY_WATCHES_MAX];
     size_t watch_count;
@@ -65,6 +65,8 @@ static void answer_health(struct telemetry *telemetry, struct httpd_handle handl
     (void)buf_printf(&text, "{\"status\":\"%s\",\"service\":\"%s\"", is_fine ? "ok" : "not ok",
                      telemetry->options.service);
     if (!is_fine) (void)buf_printf(&text, ",\"detail\":\"%s\"", detail);
+    const char *note = atomic_load(&telemetry->note);
+    if (note) (void)buf_printf(&text, ",\"note\":\"%s\"", note);
     (void)buf_put_text(&text, "}\n");
     answer(telemetry, handle, is_fine ? 200 : 503, "application/json", buf_str(&text));
 }
@@ -208,6 +210,11 @@ void telemetry_set_ready(struct telemetry *telemetry, bool is_ready, const char 
 {
     atomic_store(&telemetry->reason, reason ? reason : "not ready");
     atomic_store(&telemetry->is_ready, is_ready);
+}
+
+void telemetry_set_note(struct telemetry *telemetry, const char *note)
+{
+    atomic_store(&telemetry->note, note);
 }
 
 bool telemetry_is_ready(const struct telemetry *telemetry)

@@ -49,6 +49,9 @@ void telemetry_set_started(struct telemetry *telemetry);
 /** Says whether this process wants calls; `reason` is static text that a 503 shows: "waits for the
  * scheduler", "draining". */
 void telemetry_set_ready(struct telemetry *telemetry, bool is_ready, const char *reason);
+/** What an operator should know beside that, static text; NULL: nothing any more. Any thread. */
+void telemetry_set_note(struct telemetry *telemetry, const char *note);
+
 bool telemetry_is_ready(const struct telemetry *telemetry);
 
 /** When a thread last turned, on clock_mono_ms(). Any thread calls it. */

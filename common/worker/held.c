@@ -10,6 +10,7 @@ enum { REPORT_SIZE_MAX = 17 << 20 /* bytes of one packed report */ };
 void held_free(struct held *held)
 {
     struct worker *worker = held->worker;
+    checkpoint_forget(held);
     if (held->previous) held->previous->next = held->next;
     if (held->next) held->next->previous = held->previous;
     if (worker->jobs == held) worker->jobs = held->next;
@@ -53,7 +54,8 @@ static void end_job(struct worker_job *job, Pb__JobReport *report)
 {
     struct held *held = (struct held *)job;
     ASSERT(!held->is_ended);
-    held->is_ended         = true;
+    held->is_ended = true;
+    checkpoint_forget(held);
     report->job            = job->leased->id;
     report->lease_token    = job->leased->lease_token;
     Pb__JobReports message = PB__JOB_REPORTS__INIT;

@@ -8,6 +8,7 @@
 #include "function.pb-c.h"
 #include "limit.pb-c.h"
 #include "system.pb-c.h"
+#include "usage.pb-c.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -40,14 +41,12 @@ static void name_worker(struct worker_host *host, const struct worker_host_optio
 static status open_client(struct worker_host *host, const struct worker_host_options *options,
                           struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
-                                                                 &pb__system__descriptor,
-                                                                 &pb__functions__descriptor,
-                                                                 &pb__breakers__descriptor,
-                                                                 &pb__limits__descriptor,
-                                                                 &pb__budgets__descriptor,
-                                                                 NULL};
-    const struct config_rpc *rpc                              = options->rpc;
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &pb__jobs__descriptor,      &pb__system__descriptor,
+        &pb__functions__descriptor, &pb__breakers__descriptor,
+        &pb__limits__descriptor,    &pb__budgets__descriptor,
+        &pb__usages__descriptor,    NULL};
+    const struct config_rpc *rpc = options->rpc;
     const struct rpc_identity identity =
         rpc_identity_of(options->service, rpc->token.value, rpc->token_previous.value);
     const struct rpc_client_options client = {

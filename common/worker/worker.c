@@ -216,12 +216,14 @@ static void on_topology(struct rpc_answer *answer, void *context)
 
 static void ask_topology(void *context)
 {
-    struct worker *worker       = context;
+    struct worker *worker = context;
+    /* Not more partitions: it is not known yet how many there are, and others are nobody's. */
+    unsigned processes          = rpc_client_target_count(worker->options.scheduler);
     Pb__TopologyRequest message = PB__TOPOLOGY_REQUEST__INIT;
     struct rpc_request request  = {.service   = &pb__system__descriptor,
                                    .method    = "Topology",
                                    .message   = &message,
-                                   .partition = worker->asked++ % WORKER_PARTITIONS_MAX};
+                                   .partition = (uint16_t)(worker->asked++ % processes)};
     if (worker_call(worker, &request, on_topology, worker, NULL)) return;
     loop_timer_set(worker->options.loop, &worker->topology,
                    worker_now_ms(worker) + WORKER_RETRY_MS);

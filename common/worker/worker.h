@@ -23,11 +23,12 @@
 #include <stdint.h>
 
 enum {
-    WORKER_SLOTS_MAX  = 1'000,
-    WORKER_QUEUES_MAX = 8,
-    WORKER_NAME_MAX   = 64,      /* bytes */
-    WORKER_POLL_MS    = 20'000,  /* how long one poll is parked */
-    WORKER_REPORT_MS  = 600'000, /* how long a report is repeated while nobody answers */
+    WORKER_SLOTS_MAX      = 1'000,
+    WORKER_QUEUES_MAX     = 8,
+    WORKER_NAME_MAX       = 64,        /* bytes */
+    WORKER_POLL_MS        = 20'000,    /* how long one poll is parked */
+    WORKER_REPORT_MS      = 600'000,   /* how long a report is repeated while nobody answers */
+    WORKER_CHECKPOINT_MAX = 256 << 10, /* bytes */
 };
 
 struct worker;
@@ -56,7 +57,9 @@ struct worker_options {
     void (*run)(struct worker_job *job, void *context);
     /** Nobody wants the result any more (the run was cancelled, or the lease is lost). The service
      * stops what it does and ends the job with worker_fail() or worker_release(), whose report
-     * changes nothing. */
+     * changes nothing, but that the usage it names is charged to the run (worker_hand_back()); what
+     * it has got already it reports with worker_complete(), which counts as long as nobody else has
+     * the job. */
     void (*cancel)(struct worker_job *job, void *context);
     /** The first scheduler was reached. May be NULL. */
     void (*ready)(void *context);
@@ -79,6 +82,15 @@ void worker_stop(struct worker *worker);
 /** Frees; jobs still under way are forgotten and come back when their leases are over. After the
  * loop has stopped and the client is closed. NULL is fine. */
 void worker_freep(struct worker **worker);
+
+/**
+ * Has the scheduler keep `checkpoint`, at most WORKER_CHECKPOINT_MAX bytes of JSON, which comes
+ * with every later lease of the job in place of the one before. `kept` is called once, on the loop,
+ * when it is committed (OK) or when that cannot be said: FAILED_PRECONDITION if the lease is lost,
+ * else UNAVAILABLE. It is not called once the job has ended. One at a time for each job.
+ */
+typedef void worker_kept_fn(status code, void *context);
+void worker_checkpoint(struct worker_job *job, str checkpoint, worker_kept_fn *kept, void *context);
 
 /* Each takes the job. Messages are borrowed. */
 void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed);

@@ -15,6 +15,7 @@ struct batch {
     uint32_t references;
 };
 
+struct checkpoint_call;
 struct held {
     struct worker_job public; /* first: the service's pointer is ours */
     struct worker *worker;
@@ -27,7 +28,8 @@ struct held {
     bool is_told;      /* a heartbeat has spoken of it */
     uint8_t *report;   /* packed: what the service said; owned */
     size_t report_size;
-    struct held *next_ended; /* of those that are reported together */
+    struct checkpoint_call *checkpoint; /* under way; NULL: none */
+    struct held *next_ended;            /* of those that are reported together */
     int64_t report_until_ms;
     int64_t retry_ms;
     struct loop_timer retry;
@@ -104,6 +106,12 @@ void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request);
 void worker_take(struct poll *poll, struct rpc_answer *answer, Pb__LeasedJob **jobs, size_t count);
 
 void leased_unref(struct batch *batch);
+
+/* --- checkpoint.c ------------------------------------------------------------------------------
+ */
+
+/** Nobody waits for the checkpoint of this job any more. */
+void checkpoint_forget(struct held *held);
 
 /* --- reports.c: of jobs that have ended --------------------------------------------------------
  */

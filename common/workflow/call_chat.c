@@ -34,6 +34,7 @@ const char chat_input_schema[] =
     "  \"verbosity\":    { \"enum\": [\"low\", \"medium\", \"high\"] },"
     "  \"service_tier\": { \"type\": \"string\" },"
     "  \"metadata\":     { \"type\": \"object\" },"
+    "  \"cache\":        { \"type\": [\"string\", \"boolean\"] },"
     "  \"user\":         { \"type\": \"string\" } } }";
 
 static bool has(json value, const char *key)

@@ -187,20 +187,10 @@ static const struct function *select_function(struct reader *reader, str call)
 
 static void say_state(struct reader *reader, const struct function *function)
 {
-    struct diagnostic *finding = NULL;
-    switch (function->state) {
-    case FUNCTION_EXECUTED: return;
-    case FUNCTION_AWAITED:
-        finding = warn(reader, "V05", value_place(reader), "`call: %s` is not executed yet",
-                       function->name);
-        hint(reader, finding, "a run that gets here has a `configuration` error");
-        return;
-    case FUNCTION_REFUSED:
-        finding = refuse(reader, "V05", value_place(reader), "`call: %s` is not supported yet",
-                         function->name);
-        hint(reader, finding, ROADMAP_HINT);
-        return;
-    }
+    if (function->state == FUNCTION_EXECUTED) return;
+    struct diagnostic *finding = refuse(reader, "V05", value_place(reader),
+                                        "`call: %s` is not supported yet", function->name);
+    hint(reader, finding, ROADMAP_HINT);
 }
 
 /* A task of `use.functions`. */

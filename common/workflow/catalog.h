@@ -19,7 +19,6 @@ struct function {
 
     enum {
         FUNCTION_EXECUTED,
-        FUNCTION_AWAITED, /* registered with a warning; a run that gets there faults */
         FUNCTION_REFUSED, /* its form is checked, then it is refused */
     } state;
     enum call_by by;
