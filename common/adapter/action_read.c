@@ -141,19 +141,24 @@ static void request_read(struct reading *reading, json map, struct manifest_requ
     json request           = json_get_text(map, "request");
     enum request_kind kind = request_kind_of(request);
     bool has_document      = kind < sizeof documents / sizeof *documents && documents[kind];
+    const char *method     = text_at(request, "method");
     size_t back            = reading_enter(reading, "request");
-    *ret_request           = (struct manifest_request){
-                  .kind         = kind,
-                  .method       = kind == REQUEST_GRAPHQL ? "POST" : text_at(request, "method"),
-                  .path         = text_at(request, "path"),
-                  .url          = formula_at(reading, request, "url", FORMULA_KEEPS_NULL),
-                  .query        = formula_at(reading, request, "query", FORMULA_DROPS_NULL),
-                  .headers      = formula_at(reading, request, "headers", FORMULA_DROPS_NULL),
-                  .body         = body_of(reading, request, kind),
-                  .form         = formula_at(reading, request, "form", FORMULA_DROPS_NULL),
-                  .body_blob    = text_at(request, "body_blob"),
-                  .content_type = text_at(request, "content_type"),
-                  .document     = has_document ? text_at(request, documents[kind]) : NULL,
+    bool is_computed       = method && method[0] == '=';
+    struct formula *method_by =
+        is_computed ? formula_at(reading, request, "method", FORMULA_KEEPS_NULL) : NULL;
+    *ret_request = (struct manifest_request){
+        .kind         = kind,
+        .method       = kind == REQUEST_GRAPHQL || is_computed ? "POST" : method,
+        .method_by    = method_by,
+        .path         = text_at(request, "path"),
+        .url          = formula_at(reading, request, "url", FORMULA_KEEPS_NULL),
+        .query        = formula_at(reading, request, "query", FORMULA_DROPS_NULL),
+        .headers      = formula_at(reading, request, "headers", FORMULA_DROPS_NULL),
+        .body         = body_of(reading, request, kind),
+        .form         = formula_at(reading, request, "form", FORMULA_DROPS_NULL),
+        .body_blob    = text_at(request, "body_blob"),
+        .content_type = text_at(request, "content_type"),
+        .document     = has_document ? text_at(request, documents[kind]) : NULL,
     };
     reading_leave(reading, back);
 }
@@ -291,6 +296,9 @@ static void derive_read(struct reading *reading, json map, struct manifest_actio
         entry->secret  = text_at(hmac, "secret");
         if (entry->secret) entry->text = formula_at(reading, hmac, "text", FORMULA_KEEPS_NULL);
         reading_leave(reading, of_hmac);
+        struct formula *address = formula_at(reading, one, "presign", FORMULA_DROPS_NULL);
+        if (address) entry->kind = DERIVE_PRESIGN;
+        if (address) entry->text = address;
         reading_leave(reading, of_one);
     }
     reading_leave(reading, back);

@@ -1,5 +1,6 @@
 #include "adapter/credentials.h"
 
+#include "adapter/signature.h"
 #include "base/buf.h"
 #include "base/hash.h"
 #include "http/url.h"
@@ -21,10 +22,9 @@ static bool is_optional(const struct manifest *manifest, const char *slot)
     return false;
 }
 
-/* `*ret_has` is false for an optional secret that is not set. */
-static status secret_of(const struct manifest *manifest, const char *slot,
-                        const struct secret_source *secrets, str *ret_value, bool *ret_has,
-                        struct error *reterr)
+status credentials_secret(const struct manifest *manifest, const char *slot,
+                          const struct secret_source *secrets, str *ret_value, bool *ret_has,
+                          struct error *reterr)
 {
     struct error error = {};
     status code =
@@ -114,6 +114,17 @@ static bool is_at_home(enum auth_kind kind, str base_url, const struct outgoing 
            url_same_origin(&base, &there);
 }
 
+static status add_access_token(const struct outgoing_source *source, struct outgoing *outgoing,
+                               struct error *reterr)
+{
+    str token = source->access_token;
+    if (source->secrets && source->secrets->is_hidden) token = str_from("***");
+    if (token.len == 0) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION, "no token has been fetched yet");
+    }
+    return add_text_header(outgoing, "Authorization", "Bearer", token, source->arena, reterr);
+}
+
 /* Puts a secret where the kind of `auth` says. */
 static status put_secret(const struct manifest_auth *auth, const struct outgoing_source *source,
                          str secret, struct outgoing *outgoing, struct error *reterr)
@@ -127,13 +138,13 @@ static status put_secret(const struct manifest_auth *auth, const struct outgoing
         return add_text_header(outgoing, auth->name, auth->prefix, secret, arena, reterr);
     case AUTH_QUERY: return put_in_query(auth->name, secret, arena, outgoing, reterr);
     case AUTH_PATH: return put_in_path(secret, arena, outgoing, reterr);
-    case AUTH_NONE:
+    case AUTH_OAUTH2: return add_access_token(source, outgoing, reterr);
     case AUTH_JWT:
-    case AUTH_OAUTH2:
     case AUTH_SIGV4:
-    case AUTH_HMAC: break;
+    case AUTH_HMAC: return signature_add(auth, source, outgoing, reterr);
+    case AUTH_NONE: break;
     }
-    return fail(reterr, STATUS_UNIMPLEMENTED, "this kind of `auth` is not supported yet");
+    return STATUS_OK;
 }
 
 status credentials_add(const struct outgoing_source *source, str base_url,
@@ -143,10 +154,13 @@ status credentials_add(const struct outgoing_source *source, str base_url,
     const struct manifest_auth *auth     = credentials_of(action, source->step);
     str secret                           = {};
     bool has_secret                      = false;
-    if (auth->kind == AUTH_NONE || !is_at_home(auth->kind, base_url, outgoing)) return STATUS_OK;
-    if (auth->secret) {
-        TRY(secret_of(action->manifest, auth->secret, source->secrets, &secret, &has_secret,
-                      reterr));
+    bool is_secret_sent                  = auth->kind != AUTH_NONE && auth->kind != AUTH_HMAC;
+    if (auth->kind == AUTH_NONE) return STATUS_OK;
+    if (is_secret_sent && !is_at_home(auth->kind, base_url, outgoing)) return STATUS_OK;
+    bool is_put = auth->kind != AUTH_JWT && auth->kind != AUTH_HMAC;
+    if (auth->secret && is_put) {
+        TRY(credentials_secret(action->manifest, auth->secret, source->secrets, &secret,
+                               &has_secret, reterr));
         if (!has_secret) return STATUS_OK;
     }
     return put_secret(auth, source, secret, outgoing, reterr);

@@ -1,11 +1,17 @@
 #include "adapter/derive.h"
 
+#include "adapter/signature.h"
 #include "base/buf.h"
 #include "base/hash.h"
 
 /* Of all ids that manifests derive; any constant will do, and it must never change. */
 static const uint8_t uuid_namespace[UUID_SIZE] = {0x6e, 0x1f, 0x9c, 0x5a, 0x2b, 0x7d, 0x4e, 0x83,
                                                   0x9a, 0x40, 0xd1, 0x35, 0xc8, 0x07, 0xfb, 0x62};
+
+void derive_uuid(str name, char text[static UUID_TEXT_SIZE])
+{
+    uuid5(uuid_namespace, name, text);
+}
 
 static json hex_new(const uint8_t digest[static SHA256_SIZE])
 {
@@ -33,6 +39,7 @@ static json derived_new(enum derivation_kind kind, str text, str secret)
         return hex_new(digest);
     case DERIVE_UUID5: uuid5(uuid_namespace, text, uuid); return json_text_from(uuid);
     case DERIVE_BASE64: return base64_new(text);
+    case DERIVE_PRESIGN: break; /* not made of a text */
     }
     return json_invalid();
 }
@@ -62,8 +69,9 @@ static status derive_value(const struct derivation *entry, json value, str secre
     return STATUS_OK;
 }
 
-static status derive_one(const struct derivation *entry, const struct secret_source *secrets,
-                         json scope, json *ret_derived, struct error *reterr)
+static status derive_one(const struct manifest_action *action, const struct derivation *entry,
+                         const struct secret_source *secrets, json scope, struct arena *arena,
+                         json *ret_derived, struct error *reterr)
 {
     str secret = {};
     if (entry->secret && !secrets) {
@@ -75,16 +83,20 @@ static status derive_one(const struct derivation *entry, const struct secret_sou
     struct error error              = {};
     status code = formula_eval(entry->text, scope, scope_now_us(scope), &value, &error);
     if (code != STATUS_OK) return fail(reterr, code, "`derive.%s`: %s", entry->name, error.text);
+    if (entry->kind == DERIVE_PRESIGN) {
+        return signature_presign(action->manifest, secrets, scope, value, arena, ret_derived,
+                                 reterr);
+    }
     return derive_value(entry, value, secret, ret_derived, reterr);
 }
 
 status derive_all(const struct manifest_action *action, const struct secret_source *secrets,
-                  json *scope, struct error *reterr)
+                  struct arena *arena, json *scope, struct error *reterr)
 {
     CLEANUP(json_unrefp) json derived = json_object_new(action->derive_count);
     for (size_t i = 0; i < action->derive_count; i++) {
         json value = json_invalid();
-        TRY(derive_one(&action->derive[i], secrets, *scope, &value, reterr));
+        TRY(derive_one(action, &action->derive[i], secrets, *scope, arena, &value, reterr));
         json_object_put_text(&derived, action->derive[i].name, value);
     }
     scope_put(scope, "derived", json_take(&derived));

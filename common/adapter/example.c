@@ -12,15 +12,25 @@ static status find_hidden(const char *, str *ret_value, struct error *, void *)
     return STATUS_OK;
 }
 
-const struct secret_source example_secrets = {.find = find_hidden};
+const struct secret_source example_secrets = {.find = find_hidden, .is_hidden = true};
 
-status example_scope(const struct manifest_action *action, json params, struct arena *arena,
+/* A member of `given`, else of the example. */
+static json member_of(const struct manifest_action *action, json given, const char *name)
+{
+    json own        = json_get_text(given, name);
+    bool has_answer = !json_is(json_get_text(given, "response"), JSON_INVALID) ||
+                      !json_is(json_get_text(given, "steps"), JSON_INVALID);
+    bool is_outdated = has_answer && strcmp(name, "output") == 0;
+    if (!json_is(own, JSON_INVALID) || is_outdated) return own;
+    return json_get_text(action->example, name);
+}
+
+status example_scope(const struct manifest_action *action, json given, struct arena *arena,
                      json *ret_scope, struct error *reterr)
 {
     static const char *const members[] = {"before", "steps", "response", "output"};
-    bool is_own                        = !json_is(params, JSON_INVALID);
     const struct scope_options options = {
-        .params          = is_own ? params : json_get_text(action->example, "params"),
+        .params          = member_of(action, given, "params"),
         .idempotency_key = str_from("run/task/1/1"),
         .created_us      = created_us,
         .secrets         = &example_secrets,
@@ -29,11 +39,11 @@ status example_scope(const struct manifest_action *action, json params, struct a
     json scope = json_invalid();
     TRY(scope_new(action, &options, &scope, reterr));
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        json value = json_get_text(action->example, members[i]);
+        json value = member_of(action, given, members[i]);
         if (json_is(value, JSON_INVALID)) continue;
         scope_put(&scope, members[i], json_ref(value));
     }
-    json before = json_get_text(action->example, "before");
+    json before = member_of(action, given, "before");
     if (!json_is(before, JSON_INVALID)) scope_put(&scope, "current", json_ref(before));
     *ret_scope = scope;
     return STATUS_OK;
@@ -78,8 +88,8 @@ static json request_new(const struct manifest_step *step, const struct outgoing 
     return request;
 }
 
-static status play_requests(const struct manifest_action *action, json scope, struct arena *arena,
-                            json *ret_requests, struct error *reterr)
+status example_requests(const struct manifest_action *action, json scope, struct arena *arena,
+                        json *ret_requests, struct error *reterr)
 {
     CLEANUP(json_unrefp) json requests = json_array_new(action->step_count);
     for (size_t i = 0; i < action->step_count; i++) {
@@ -101,6 +111,8 @@ static status play_requests(const struct manifest_action *action, json scope, st
     return STATUS_OK;
 }
 
+static const char undo[] = "compensate";
+
 /* --- what follows ----------------------------------------------------------------------------- */
 
 /* Sets `output` of the scope if the example says enough for it. */
@@ -118,26 +130,42 @@ static status play_output(const struct manifest_action *action, json *scope, str
     return STATUS_OK;
 }
 
-/* What one entry of `compensate` asks for; appended to `calls`. */
-static status play_undo(const struct action_call *call, json scope, struct arena *arena,
-                        json *calls, struct error *reterr)
+/* What a call of another action would be given; `what` is where it stands. Appended to `calls`. */
+static status play_call(const struct action_call *call, const char *what, json scope,
+                        struct arena *arena, json *calls, struct error *reterr)
 {
     CLEANUP(json_unrefp) json with  = json_invalid();
     CLEANUP(json_unrefp) json other = json_invalid();
     struct error why                = {};
     if (call->condition && !formula_test(call->condition, scope, created_us)) return STATUS_OK;
     status code = call->with ? formula_eval(call->with, scope, created_us, &with, &why) : STATUS_OK;
-    if (code != STATUS_OK) return fail(reterr, code, "`compensate`: %s", why.text);
+    if (code != STATUS_OK) return fail(reterr, code, "`%s`: %s", what, why.text);
     const struct scope_options options = {
         .params = with, .created_us = created_us, .secrets = &example_secrets, .arena = arena};
     code = scope_new(call->action, &options, &other, &why);
     if (code != STATUS_OK) {
-        return fail(reterr, code, "`compensate` calls `%s`: %s", call->name, why.text);
+        return fail(reterr, code, "`%s` calls `%s`: %s", what, call->name, why.text);
     }
-    json undo = json_object_new(2);
-    json_object_put_text(&undo, "action", json_text_from(call->name));
-    json_object_put_text(&undo, "with", json_ref(json_get_text(other, "params")));
-    json_array_push(calls, undo);
+    json one = json_object_new(2);
+    json_object_put_text(&one, "action", json_text_from(call->name));
+    json_object_put_text(&one, "with", json_ref(json_get_text(other, "params")));
+    json_array_push(calls, one);
+    return STATUS_OK;
+}
+
+/* Once per element, the last first. */
+static status play_each(const struct action_call *call, json scope, struct arena *arena,
+                        json *calls, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json elements = json_invalid();
+    struct error why                   = {};
+    status code = formula_eval(call->each, scope, created_us, &elements, &why);
+    if (code != STATUS_OK) return fail(reterr, code, "`compensate.each`: %s", why.text);
+    for (size_t i = json_count(elements); json_is(elements, JSON_ARRAY) && i > 0; i--) {
+        CLEANUP(json_unrefp) json of_one = json_ref(scope);
+        scope_put(&of_one, "item", json_ref(json_at(elements, i - 1)));
+        TRY(play_call(call, undo, of_one, arena, calls, reterr));
+    }
     return STATUS_OK;
 }
 
@@ -146,33 +174,74 @@ static status play_undos(const struct manifest_action *action, json scope, struc
 {
     CLEANUP(json_unrefp) json calls = json_array_new(action->compensate.count);
     for (size_t i = 0; i < action->compensate.count; i++) {
-        if (action->compensate.items[i].each) continue; /* once per element, which only a run has */
-        TRY(play_undo(&action->compensate.items[i], scope, arena, &calls, reterr));
+        const struct action_call *call = &action->compensate.items[i];
+        TRY(call->each ? play_each(call, scope, arena, &calls, reterr)
+                       : play_call(call, undo, scope, arena, &calls, reterr));
     }
     *ret_calls = json_take(&calls);
     return STATUS_OK;
 }
 
-status example_play(const struct manifest_action *action, json params, struct arena *arena,
+/* What `before` and look-ups would read, lists. */
+static status play_reads(const struct manifest_action *action, json scope, struct arena *arena,
+                         json *ret_before, json *ret_lookups, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json before  = json_array_new(1);
+    CLEANUP(json_unrefp) json lookups = json_array_new(action->idempotency.lookup.count);
+    if (action->has_before) {
+        TRY(play_call(&action->before, "before", scope, arena, &before, reterr));
+    }
+    for (size_t i = 0; i < action->idempotency.lookup.count; i++) {
+        TRY(play_call(&action->idempotency.lookup.items[i], "lookup", scope, arena, &lookups,
+                      reterr));
+    }
+    *ret_before  = json_take(&before);
+    *ret_lookups = json_take(&lookups);
+    return STATUS_OK;
+}
+
+/* The parts of what is played; owned. */
+struct play {
+    json scope, before, requests, lookups, undos;
+};
+
+static void play_done(struct play *play)
+{
+    json *parts[] = {&play->scope, &play->before, &play->requests, &play->lookups, &play->undos};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) json_unrefp(parts[i]);
+}
+
+static json played_new(const struct manifest_action *action, struct play *play,
+                       const char *function)
+{
+    json output   = json_get_text(play->scope, "output");
+    bool is_known = !json_is(output, JSON_INVALID);
+    json played   = json_object_new(6);
+    json_object_put_text(&played, "function", json_text_from(function ? function : action->name));
+    if (json_count(play->before) > 0) {
+        json_object_put_text(&played, "before", json_ref(json_at(play->before, 0)));
+    }
+    json_object_put_text(&played, "requests", json_take(&play->requests));
+    if (json_count(play->lookups) > 0) {
+        json_object_put_text(&played, "lookup", json_take(&play->lookups));
+    }
+    if (is_known) json_object_put_text(&played, "output", json_ref(output));
+    if (is_known) json_object_put_text(&played, "compensate", json_take(&play->undos));
+    return played;
+}
+
+status example_play(const struct manifest_action *action, json given, struct arena *arena,
                     json *ret_played, struct error *reterr)
 {
-    CLEANUP(json_unrefp) json scope    = json_invalid();
-    CLEANUP(json_unrefp) json requests = json_invalid();
-    CLEANUP(json_unrefp) json undos    = json_invalid();
-    TRY(example_scope(action, params, arena, &scope, reterr));
-    TRY(play_requests(action, scope, arena, &requests, reterr));
-    TRY(play_output(action, &scope, reterr));
-    json output   = json_get_text(scope, "output");
-    bool is_known = !json_is(output, JSON_INVALID);
-    if (is_known) TRY(play_undos(action, scope, arena, &undos, reterr));
-
-    json played          = json_object_new(4);
-    const char *function = arena_printf(arena, "%s.%s:%u", action->manifest->name, action->name,
-                                        action->manifest->major);
-    json_object_put_text(&played, "function", json_text_from(function ? function : action->name));
-    json_object_put_text(&played, "requests", json_take(&requests));
-    if (is_known) json_object_put_text(&played, "output", json_ref(output));
-    if (is_known) json_object_put_text(&played, "compensate", json_take(&undos));
-    *ret_played = played;
+    CLEANUP(play_done) struct play play = {};
+    TRY(example_scope(action, given, arena, &play.scope, reterr));
+    TRY(play_reads(action, play.scope, arena, &play.before, &play.lookups, reterr));
+    TRY(example_requests(action, play.scope, arena, &play.requests, reterr));
+    TRY(play_output(action, &play.scope, reterr));
+    bool is_known = !json_is(json_get_text(play.scope, "output"), JSON_INVALID);
+    if (is_known) TRY(play_undos(action, play.scope, arena, &play.undos, reterr));
+    *ret_played = played_new(action, &play,
+                             arena_printf(arena, "%s.%s:%u", action->manifest->name, action->name,
+                                          action->manifest->major));
     return STATUS_OK;
 }

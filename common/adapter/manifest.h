@@ -58,6 +58,7 @@ struct formula_map {
 struct secret_slot {
     const char *name, *description;
     bool is_optional;
+    bool is_shown; /* `hidden: false`: it belongs into outputs, such as signed addresses */
 };
 
 enum auth_kind {
@@ -73,6 +74,9 @@ enum auth_kind {
     AUTH_HMAC,
 };
 
+/** How the text of a secret becomes a key. */
+enum secret_form { SECRET_TEXT, SECRET_HEX, SECRET_BASE64, SECRET_PEM };
+
 struct manifest_auth {
     enum auth_kind kind;
     const char *secret; /* name of a slot; NULL: none */
@@ -80,6 +84,18 @@ struct manifest_auth {
     const char *name;   /* of the header or query parameter */
     struct formula *user;
     json settings; /* the section as it stands, for kinds with more */
+
+    bool is_rs256; /* AUTH_JWT, and what follows: else HS256 */
+    enum secret_form secret_form;
+    struct formula *header, *claims; /* maps; NULL: none */
+    int64_t ttl_ms;
+
+    struct formula *service, *region;                    /* AUTH_SIGV4 */
+    const char *access_key, *secret_key, *session_token; /* slots; the last may be NULL */
+
+    bool is_standard, is_base64; /* AUTH_HMAC: Standard Webhooks; else hexadecimal */
+    struct formula *over;        /* NULL: `is_standard` */
+    json headers;                /* name to text with {signature}, {time}, {id} */
 };
 
 struct error_rule {
@@ -98,12 +114,13 @@ enum request_kind {
 
 struct manifest_request {
     enum request_kind kind;
-    const char *method;
-    const char *path;        /* template; NULL: `url` */
-    struct formula *url;     /* the whole address */
-    struct formula *query;   /* a map; NULL: none, as all that follows */
-    struct formula *headers; /* a map */
-    struct formula *body;    /* JSON; of GraphQL the variables; of other engines their settings */
+    const char *method;        /* POST if `method_by` says which */
+    struct formula *method_by; /* NULL: `method` */
+    const char *path;          /* template; NULL: `url` */
+    struct formula *url;       /* the whole address */
+    struct formula *query;     /* a map; NULL: none, as all that follows */
+    struct formula *headers;   /* a map */
+    struct formula *body;      /* JSON; of GraphQL the variables; of other engines their settings */
     struct formula *form;
     const char *body_blob; /* name of a parameter */
     const char *content_type;
@@ -172,7 +189,13 @@ struct idempotency {
     struct formula *expression; /* VARIES: yields "natural" or "none" */
 };
 
-enum derivation_kind { DERIVE_SHA256, DERIVE_UUID5, DERIVE_BASE64, DERIVE_HMAC };
+enum derivation_kind {
+    DERIVE_SHA256,
+    DERIVE_UUID5,
+    DERIVE_BASE64,
+    DERIVE_HMAC,
+    DERIVE_PRESIGN, /* `text` yields {url, method, expires} */
+};
 
 struct derivation {
     const char *name;
@@ -260,6 +283,11 @@ struct manifest {
  * of them in `reterr`. Owned: manifest_freep(). */
 status manifest_read(str text, struct diagnostics *list, struct manifest **ret_manifest,
                      struct error *reterr);
+
+/** The same for a text that was checked before, as the built-in ones were: its shape and examples
+ * are not looked at again, which is most of the work. */
+status manifest_read_known(str text, struct diagnostics *list, struct manifest **ret_manifest,
+                           struct error *reterr);
 void manifest_free(struct manifest *manifest);
 void manifest_freep(struct manifest **manifest);
 

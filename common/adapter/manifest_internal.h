@@ -34,6 +34,7 @@ struct reading {
     const struct yaml_document *document;
     struct diagnostics *list;
     struct buf pointer; /* of the value at hand */
+    bool is_known;      /* its shape and examples were checked before */
 };
 
 /* Zeroed; lives as long as the manifest. */

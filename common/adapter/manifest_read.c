@@ -79,6 +79,7 @@ static void secrets_read(struct reading *reading, json map)
             .name        = json_key_at(map, i).ptr,
             .description = text_at(slot, "description"),
             .is_optional = json_is_truthy(json_get_text(slot, "optional")),
+            .is_shown    = json_is(json_get_text(slot, "hidden"), JSON_FALSE),
         };
     }
 }
@@ -91,7 +92,8 @@ static void config_read(struct reading *reading, json properties)
     defaults_read(reading, properties, &manifest->config_defaults);
     CLEANUP(json_unrefp) json schema = json_object_new(3);
     json_object_put_text(&schema, "type", json_text_from("object"));
-    json_object_put_text(&schema, "properties", json_ref(properties));
+    json_object_put_text(&schema, "properties",
+                         json_count(properties) > 0 ? json_ref(properties) : json_object_new(0));
     json_object_put_text(&schema, "additionalProperties", json_bool(false));
     manifest->config_schema = schema_at(reading, schema);
     reading_leave(reading, back);
@@ -138,7 +140,7 @@ static void parts_read(struct reading *reading, json root)
 static status read_document(struct reading *reading, struct error *reterr)
 {
     TRY(reading_copy(reading, yaml_root(reading->document), &reading->manifest->root, reterr));
-    TRY(check_shape(reading, reterr));
+    if (!reading->is_known) TRY(check_shape(reading, reterr));
     parts_read(reading, reading->manifest->root);
     if (reading->list->errors == 0) manifest_lint(reading);
     if (reading->list->errors == 0) return STATUS_OK;
@@ -146,8 +148,8 @@ static status read_document(struct reading *reading, struct error *reterr)
     return fail(reterr, STATUS_INVALID_ARGUMENT, "line %u: %s", first->line, first->detail);
 }
 
-status manifest_read(str text, struct diagnostics *list, struct manifest **ret_manifest,
-                     struct error *reterr)
+static status read_text(str text, bool is_known, struct diagnostics *list,
+                        struct manifest **ret_manifest, struct error *reterr)
 {
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
     TRY(yaml_parse(text, list, &document, reterr));
@@ -159,11 +161,24 @@ status manifest_read(str text, struct diagnostics *list, struct manifest **ret_m
     struct reading reading = {.kept = kept, .manifest = manifest, .arena = kept->arena};
     reading.document       = document;
     reading.list           = list;
+    reading.is_known       = is_known;
     reading.pointer        = buf_init(MANIFEST_POINTER_MAX);
     status code            = read_document(&reading, reterr);
     buf_done(&reading.pointer);
     if (code == STATUS_OK) *ret_manifest = TAKE(manifest);
     return code;
+}
+
+status manifest_read(str text, struct diagnostics *list, struct manifest **ret_manifest,
+                     struct error *reterr)
+{
+    return read_text(text, false, list, ret_manifest, reterr);
+}
+
+status manifest_read_known(str text, struct diagnostics *list, struct manifest **ret_manifest,
+                           struct error *reterr)
+{
+    return read_text(text, true, list, ret_manifest, reterr);
 }
 
 void manifest_free(struct manifest *manifest)

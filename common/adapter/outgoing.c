@@ -9,6 +9,7 @@
 #include "json/json_text.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 enum { FORM_DEPTH_MAX = 16, FORM_NAME_MAX = 1024, NUMBER_MAX = 32 /* bytes */ };
 
@@ -45,19 +46,53 @@ static bool put_scalar(struct buf *out, json value)
     return json_is_number(value) && json_print_number(value, out);
 }
 
+/* RFC 9110, section 5.1; and none that decides where a message ends or goes. */
+static bool is_header_name(const char *name)
+{
+    static const char others[]       = "!#$%&'*+-.^_`|~";
+    static const char *const taken[] = {"host", "content-length", "transfer-encoding", "connection",
+                                        "upgrade"};
+    size_t len                       = 0;
+    for (; name[len]; len++) {
+        char c       = name[len];
+        bool is_word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_word && !strchr(others, c)) return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        if (strcasecmp(name, taken[i]) == 0) return false;
+    }
+    return len > 0;
+}
+
+static struct outgoing_header *slot_of(struct outgoing *outgoing, const char *name)
+{
+    for (size_t i = 0; i < outgoing->header_count; i++) {
+        struct outgoing_header *header = &outgoing->headers[i];
+        if (header->name.len == strlen(name) &&
+            strncasecmp(header->name.ptr, name, header->name.len) == 0) {
+            return header;
+        }
+    }
+    bool is_full = outgoing->header_count == OUTGOING_HEADERS_MAX;
+    return is_full ? NULL : &outgoing->headers[outgoing->header_count++];
+}
+
 status outgoing_add_header(struct outgoing *outgoing, const char *name, str value,
                            struct error *reterr)
 {
-    if (outgoing->header_count == OUTGOING_HEADERS_MAX) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "more than %d headers",
-                    OUTGOING_HEADERS_MAX);
+    if (!is_header_name(name)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s` is no header that can be set", name);
     }
     if (memchr(value.ptr, '\r', value.len) || memchr(value.ptr, '\n', value.len) ||
         memchr(value.ptr, '\0', value.len)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the header `%s` holds a line break", name);
     }
-    outgoing->headers[outgoing->header_count++] =
-        (struct outgoing_header){.name = str_from(name), .value = value};
+    struct outgoing_header *slot = slot_of(outgoing, name);
+    if (!slot) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "more than %d headers",
+                    OUTGOING_HEADERS_MAX);
+    }
+    *slot = (struct outgoing_header){.name = str_from(name), .value = value};
     return STATUS_OK;
 }
 
@@ -158,6 +193,21 @@ static void put_page(const struct rendering *rendering, const char *in, json *ma
     }
 }
 
+static status render_method(struct rendering *rendering, struct error *reterr)
+{
+    static const char *const methods[]     = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    const struct manifest_request *request = &rendering->source->step->request;
+    CLEANUP(json_unrefp) json method       = json_invalid();
+    rendering->outgoing->method            = request->method;
+    if (!request->method_by) return STATUS_OK;
+    TRY(eval(rendering, request->method_by, "request.method", &method, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        rendering->outgoing->method = methods[i];
+        if (json_is(method, JSON_TEXT) && str_is(json_str(method), methods[i])) return STATUS_OK;
+    }
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "`request.method` yields none of the methods");
+}
+
 static status render_url(struct rendering *rendering, struct error *reterr)
 {
     const struct manifest_request *request = &rendering->source->step->request;
@@ -199,6 +249,7 @@ static status add_headers(struct rendering *rendering, const struct formula *for
         TRY(keep(rendering, &text, &value, reterr));
         const char *kept = arena_strdup(rendering->source->arena, name);
         if (!kept) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+        if (strlen(kept) != name.len) kept = ""; /* a NUL in it: refused as no name */
         TRY(outgoing_add_header(rendering->outgoing, kept, value, reterr));
     }
     return STATUS_OK;
@@ -302,8 +353,18 @@ static status put_json_body(struct rendering *rendering, struct buf *out, struct
         json_unref(body);
         body = question;
     }
-    if (!json_is(body, JSON_INVALID)) (void)json_print(body, JSON_COMPACT, out);
+    bool is_there = !json_is(body, JSON_INVALID) && !json_is(body, JSON_NULL);
+    if (is_there) (void)json_print(body, JSON_COMPACT, out);
     return STATUS_OK;
+}
+
+static bool has_header(const struct outgoing *outgoing, const char *name)
+{
+    for (size_t i = 0; i < outgoing->header_count; i++) {
+        str one = outgoing->headers[i].name;
+        if (one.len == strlen(name) && strncasecmp(one.ptr, name, one.len) == 0) return true;
+    }
+    return false;
 }
 
 static status render_body(struct rendering *rendering, struct error *reterr)
@@ -323,6 +384,7 @@ static status render_body(struct rendering *rendering, struct error *reterr)
     outgoing->blob = request->body_blob;
     TRY(keep(rendering, &body, &outgoing->body, reterr));
     if (outgoing->body.len == 0 && !outgoing->blob) return STATUS_OK;
+    if (!type && has_header(outgoing, "content-type")) return STATUS_OK;
     if (!type) type = rendering->source->action->manifest->content_type;
     return outgoing_add_header(outgoing, "Content-Type", str_from(type), reterr);
 }
@@ -338,7 +400,8 @@ status outgoing_render(const struct outgoing_source *source, struct outgoing *re
     if (request->kind != REQUEST_HTTP && request->kind != REQUEST_GRAPHQL) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "`%s` makes no HTTP request", action->name);
     }
-    *ret_outgoing = (struct outgoing){.method = request->method};
+    *ret_outgoing = (struct outgoing){};
+    TRY(render_method(&rendering, reterr));
     TRY(render_url(&rendering, reterr));
     TRY(outgoing_add_header(ret_outgoing, "User-Agent", str_from("tutti/" TUTTI_VERSION), reterr));
     TRY(add_headers(&rendering, action->manifest->headers, "http.headers", reterr));

@@ -38,6 +38,13 @@ struct page {
     str url;   /* of kinds whose next page is an address */
 };
 
+/** A token that is used until a minute before its end. Zeroed at first; one per connection. */
+struct kept_token {
+    char *text; /* owned */
+    int64_t ends_us;
+};
+void kept_token_done(struct kept_token *token);
+
 /** What a request is made of; all borrowed. */
 struct outgoing_source {
     const struct manifest_action *action;
@@ -46,6 +53,10 @@ struct outgoing_source {
     struct page page;
     const struct secret_source *secrets; /* NULL: there are none */
     struct arena *arena;
+    int64_t now_us;          /* when it leaves, for signatures; 0: when the job was made */
+    str blob;                /* the bytes of `body_blob`, which signatures cover */
+    str access_token;        /* of `oauth2`: who sends has fetched it; empty: none yet */
+    struct kept_token *kept; /* of `jwt`; NULL: a fresh one every time */
 };
 
 /**
@@ -56,7 +67,9 @@ struct outgoing_source {
 status outgoing_render(const struct outgoing_source *source, struct outgoing *ret_outgoing,
                        struct error *reterr);
 
-/** Adds a header; RESOURCE_EXHAUSTED beyond the limit, INVALID_ARGUMENT for line breaks. */
+/** Sets a header, in place of one of that name in any case. RESOURCE_EXHAUSTED beyond the limit,
+ * INVALID_ARGUMENT for line breaks, a name that is none, and names that are the client's own (Host,
+ * Content-Length, Transfer-Encoding, Connection). */
 status outgoing_add_header(struct outgoing *outgoing, const char *name, str value,
                            struct error *reterr);
 

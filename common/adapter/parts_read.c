@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { SECRETS_SHOWN_MAX = 64, WAIT_MAX_MS = 900'000, PAGES_MAX = 50 };
+enum { SECRETS_SHOWN_MAX = 64, WAIT_MAX_MS = 900'000, TOKEN_MS = 300'000, PAGES_MAX = 50 };
 
 /* The position of a text that the schema has checked to be one of these. */
 static size_t choice_of(const char *text, const char *const *names, size_t count)
@@ -40,6 +40,39 @@ static void check_secret(struct reading *reading, json auth, const char *key)
     reading_leave(reading, back);
 }
 
+static void jwt_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
+{
+    static const char *const forms[] = {"text", "hex", "base64", "pem"};
+    const char *form                 = text_at(auth, "secret_format");
+    ret_auth->is_rs256               = strcmp(text_at(auth, "alg"), "RS256") == 0;
+    ret_auth->secret_form            = ret_auth->is_rs256 ? SECRET_PEM : SECRET_TEXT;
+    if (form) {
+        ret_auth->secret_form =
+            (enum secret_form)choice_of(form, forms, sizeof forms / sizeof *forms);
+    }
+    ret_auth->header = formula_at(reading, auth, "header", FORMULA_DROPS_NULL);
+    ret_auth->claims = formula_at(reading, auth, "claims", FORMULA_DROPS_NULL);
+    ret_auth->ttl_ms = duration_at_ms(auth, "ttl", TOKEN_MS);
+}
+
+static void sigv4_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
+{
+    ret_auth->service       = formula_at(reading, auth, "service", FORMULA_KEEPS_NULL);
+    ret_auth->region        = formula_at(reading, auth, "region", FORMULA_KEEPS_NULL);
+    ret_auth->access_key    = text_at(auth, "access_key");
+    ret_auth->secret_key    = text_at(auth, "secret_key");
+    ret_auth->session_token = text_at(auth, "session_token");
+}
+
+static void hmac_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
+{
+    const char *encoding  = text_at(auth, "encoding");
+    ret_auth->is_standard = text_at(auth, "preset") != NULL;
+    ret_auth->is_base64   = ret_auth->is_standard || (encoding && strcmp(encoding, "base64") == 0);
+    ret_auth->over        = formula_at(reading, auth, "over", FORMULA_KEEPS_NULL);
+    ret_auth->headers     = json_get_text(auth, "headers");
+}
+
 void manifest_auth_read(struct reading *reading, json map, struct manifest_auth *ret_auth)
 {
     static const char *const kinds[]   = {"none", "bearer", "basic",  "header", "query",
@@ -63,6 +96,9 @@ void manifest_auth_read(struct reading *reading, json map, struct manifest_auth 
                  .user     = formula_at(reading, auth, "user", FORMULA_KEEPS_NULL),
                  .settings = auth,
     };
+    if (ret_auth->kind == AUTH_JWT) jwt_read(reading, auth, ret_auth);
+    if (ret_auth->kind == AUTH_SIGV4) sigv4_read(reading, auth, ret_auth);
+    if (ret_auth->kind == AUTH_HMAC) hmac_read(reading, auth, ret_auth);
     if (ret_auth->kind == AUTH_BEARER && !ret_auth->prefix) ret_auth->prefix = "Bearer";
     reading_leave(reading, back);
 }

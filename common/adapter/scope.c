@@ -86,7 +86,7 @@ status scope_new(const struct manifest_action *action, const struct scope_option
     TRY(fill_defaults(&action->defaults, "params", &scope, &params, reterr));
     TRY(check(action->params_schema, params, "params", options->arena, reterr));
     scope_put(&scope, "params", json_take(&params));
-    TRY(derive_all(action, options->secrets, &scope, reterr));
+    TRY(derive_all(action, options->secrets, options->arena, &scope, reterr));
     *ret_scope = json_take(&scope);
     return STATUS_OK;
 }

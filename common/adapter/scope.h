@@ -18,6 +18,7 @@ struct secret_source {
     /* The value of a slot, a view as long as the call. NOT_FOUND: it is not set. */
     status (*find)(const char *slot, str *ret_value, struct error *reterr, void *context);
     void *context;
+    bool is_hidden; /* a dry run: values are `***`, and so is what would be made of them */
 };
 
 struct scope_options {

@@ -1,0 +1,52 @@
+/* openapi_internal: an operation of a description as the writer of skeletons wants it. */
+#ifndef ADAPTER_OPENAPI_INTERNAL_H
+#define ADAPTER_OPENAPI_INTERNAL_H
+
+#include "adapter/openapi.h"
+#include "adapter/openapi_find.h"
+
+enum { IMPORT_NAME_SIZE = OPENAPI_NAME_MAX + 1 };
+
+/* What a description is being turned into. */
+struct import {
+    json root;
+    bool is_swagger;
+    const struct openapi_options *options;
+    struct buf *out;
+    char (*names)[IMPORT_NAME_SIZE]; /* of actions that are written */
+    size_t count;
+};
+
+/* A parameter of an action: where it goes, and under which name there. */
+struct import_param {
+    char name[IMPORT_NAME_SIZE];
+    str wire; /* its name in the request */
+    const char *in;
+    json schema;
+    bool is_required;
+};
+
+struct operation {
+    const char *method;
+    str path;
+    json item, self;
+    struct import_param params[OPENAPI_PARAMS_MAX];
+    size_t param_count;
+    const char *content_type; /* of a form; NULL: JSON */
+    bool is_whole_body;       /* it is one value, not members */
+};
+
+/* What a reference means; JSON_INVALID for those into other files, and in circles. */
+json import_resolve(const struct import *import, json node);
+json import_member(const struct import *import, json map, const char *name);
+
+/* "createUser-v2" becomes "create_user_v2"; always a name as manifests have them. */
+void import_name(str text, const char *fallback, char name[static IMPORT_NAME_SIZE]);
+
+/* A name for an action that no other has. */
+void import_action_name(const struct import *import, str text, char name[static IMPORT_NAME_SIZE]);
+
+/* Fills the parameters of an operation whose first four members are set. */
+void operation_read(const struct import *import, struct operation *operation);
+
+#endif
