@@ -132,6 +132,7 @@ static status verify_data_partition(const char *folder, uint16_t index, struct r
 {
     char path[STORE_PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/p%u", folder, index);
+    TRY(store_settle(path, table_names, reterr));
     CLEANUP(fd_closep) int lock = -1;
     TRY(disk_lock(path, &lock, reterr)); /* a scheduler that runs writes while we read */
     CLEANUP(store_closep) struct store *store = NULL;

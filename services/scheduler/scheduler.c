@@ -353,14 +353,6 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     return STATUS_OK;
 }
 
-void scheduler_drain(struct scheduler *scheduler)
-{
-    for (uint16_t i = 0; i < scheduler->count; i++) {
-        if (scheduler->shards[i]) engine_drain(scheduler->shards[i]->engine);
-    }
-    tick_watches(scheduler, INT64_MAX);
-}
-
 void scheduler_close(struct scheduler *scheduler)
 {
     if (!scheduler) return;
@@ -469,11 +461,6 @@ const struct call_cache_limits *scheduler_cache_limits(const struct scheduler *s
 bool scheduler_has_four_eyes(const struct scheduler *scheduler)
 {
     return scheduler->has_four_eyes;
-}
-
-uint64_t scheduler_instance(const struct scheduler *scheduler)
-{
-    return scheduler->instance;
 }
 
 int64_t scheduler_started_us(const struct scheduler *scheduler)

@@ -62,9 +62,6 @@ struct scheduler;
 status scheduler_open(const struct scheduler_options *options, struct scheduler **ret_scheduler,
                       struct error *reterr);
 
-/** Refuses new commands, answers what is parked; calls in flight may still come to their end. */
-void scheduler_drain(struct scheduler *scheduler);
-
 /** Drains and frees. NULL is fine. No call may be open any more. */
 void scheduler_close(struct scheduler *scheduler);
 void scheduler_closep(struct scheduler **scheduler);
@@ -98,8 +95,6 @@ bool scheduler_has_four_eyes(const struct scheduler *scheduler);
 /** Tells gateways that listen that an API key has changed. After the commit; any thread. */
 void scheduler_hint_key(struct scheduler *scheduler, const char *id);
 
-/** Random per process: subscribers see by it that a restart has lost their watches. */
-uint64_t scheduler_instance(const struct scheduler *scheduler);
 int64_t scheduler_started_us(const struct scheduler *scheduler);
 
 /** From now on commits are published as hints. Borrowed; NULL stops it, and waits until nobody

@@ -1,6 +1,7 @@
 #include "scheduler/archive/segment.h"
 
 #include "base/assert.h"
+#include "base/file.h"
 #include "store/disk.h"
 
 #include <errno.h>
@@ -94,23 +95,14 @@ static status cannot(const char *action, const char *path, struct error *reterr)
                 "archive: %s %s: %m", action, path);
 }
 
-static bool write_all(int fd, const struct buf *data)
-{
-    for (size_t done = 0; done < data->len;) {
-        ssize_t written = write(fd, data->ptr + done, data->len - done);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        done += (size_t)written;
-    }
-    return true;
-}
-
 static status write_file(const char *path, const struct buf *head, const struct buf *body,
                          struct error *reterr)
 {
     CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return cannot("make", path, reterr);
-    if (!write_all(fd, head) || !write_all(fd, body)) return cannot("write", path, reterr);
+    if (!file_write(fd, bytes_from(buf_str(head))) || !file_write(fd, bytes_from(buf_str(body)))) {
+        return cannot("write", path, reterr);
+    }
     return fsync(fd) == 0 ? STATUS_OK : cannot("sync", path, reterr);
 }
 

@@ -66,13 +66,14 @@ static void see_event(const struct run *, const struct event *event, void *conte
               event->sequence, history->sequence);
         history->is_told = true;
     }
-    if (history->is_over && event->kind != EVENT_RUN_RETRIED && !history->is_told) {
+    bool may_follow = event->kind == EVENT_RUN_RETRIED || event->kind == EVENT_RUN_CHARGED;
+    if (history->is_over && !may_follow && !history->is_told) {
         fault(history->prover, "run %s: event %" PRIu64 " (%s) comes after its end", history->run,
               event->sequence, event_type(event->kind));
         history->is_told = true;
     }
     history->sequence = event->sequence;
-    history->is_over  = is_end(event->kind);
+    if (event->kind != EVENT_RUN_CHARGED) history->is_over = is_end(event->kind);
 }
 
 static bool load(struct prover *prover, const char *id, const Pb__RunHead *head,

@@ -291,7 +291,8 @@ static status restore_all(const struct restore_order *order, const char *stage,
 /* So that the next try finds its place free. */
 static void remove_stage(const char *stage, const struct backup_manifest *manifest)
 {
-    static const char *const files[] = {"/data.mdb", "/lock.mdb", "/owner", "/poison", ""};
+    static const char *const files[] = {"/data.mdb", "/lock.mdb", "/owner",   "/poison",
+                                        "/wal.0",    "/wal.1",    "/wal.new", ""};
     char path[STORE_PATH_MAX];
     for (uint16_t i = 0; i < manifest->count; i++) {
         for (size_t f = 0; f < ARRAY_LEN(files); f++) {

@@ -39,6 +39,17 @@ static bool put_prefixed(struct buf *out, const char *kind, str name)
     return name.len > 0 && buf_put_text(out, kind) && buf_put_str(out, name);
 }
 
+/* The one that the call names, else that of the adapter's name. */
+static bool put_connection(str function, json arguments, struct buf *out)
+{
+    json connection = json_get_text(arguments, "connection");
+    str adapter     = before(function, '.');
+    if (adapter.len > 0 && json_is(connection, JSON_TEXT) && json_str(connection).len > 0) {
+        return put_prefixed(out, "tool:", json_str(connection));
+    }
+    return put_prefixed(out, "tool:", adapter);
+}
+
 static bool put_model(json arguments, struct buf *out)
 {
     json model = json_get_text(arguments, "model");
@@ -61,7 +72,7 @@ bool target_name_put(str queue, str function, json arguments, struct buf *out)
     } else if (is_of(queue, "tools") && str_is(function, "http")) {
         is_put = put_http(arguments, out);
     } else if (is_of(queue, "tools")) {
-        is_put = put_prefixed(out, "tool:", before(function, '.'));
+        is_put = put_connection(function, arguments, out);
     } else {
         is_put = put_prefixed(out, "worker:", function);
     }

@@ -2,7 +2,7 @@
  * target_name: whom a job calls, as breakers name it.
  *
  *   tool:HOST:PORT      `call: http`; the host in small letters
- *   tool:CONNECTION     a function of an adapter, `CONNECTION.action`
+ *   tool:CONNECTION     a function of an adapter; by default the one of the adapter's name
  *   llm:PROVIDER        a model that is named `PROVIDER/MODEL`; the llm-proxy says of all others
  *                       whom it asked
  *   worker:FUNCTION     a function of a worker, if breaker_rules.h asks for it

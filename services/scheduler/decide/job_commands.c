@@ -56,6 +56,15 @@ status run_job_completed(struct run *run, const struct decide_env *env,
     return STATUS_OK;
 }
 
+void run_charge(struct run *run, const struct decide_env *env, const struct id *job,
+                const struct usage *usage, struct event_list *events)
+{
+    struct decision decision = decision_begin(run, env, events);
+    struct event event       = {.kind = EVENT_RUN_CHARGED, .id = *job, .usage = *usage};
+    (void)decide_emit(&decision, &event);
+    decision_end(&decision);
+}
+
 /* An error of the language whatever the worker sent, with the task as instance. Owned. */
 static json error_of(const struct run *run, const struct activation *activation, json error)
 {

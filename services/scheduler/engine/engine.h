@@ -140,9 +140,6 @@ status engine_post(struct engine *engine, struct command *first, struct error *r
 size_t engine_depth(struct engine *engine);
 size_t engine_room(struct engine *engine);
 
-/** From now on posts are refused with UNAVAILABLE; what is there is finished. */
-void engine_drain(struct engine *engine);
-
 /** When the thread last turned, on clock_mono_ms(). Any thread. */
 int64_t engine_turned_ms(void *engine);
 

@@ -33,7 +33,8 @@ enum {
     TURN_ARENA_MAX    = 1 << 30,  /* bytes; of everything one batch needs for a while */
     SCRATCH_ARENA_MAX = 64 << 20, /* bytes; of one decision */
     CARE_US           = 1'000'000,
-    ENGINE_SET_MAX    = 10'000, /* of the small sets below; a full one begins anew */
+    CHECKPOINT_MAX    = 256 << 10, /* bytes, of a job */
+    ENGINE_SET_MAX    = 10'000,    /* of the small sets below; a full one begins anew */
 };
 
 /** Purges under way: queues/purge.c. */
@@ -88,6 +89,7 @@ struct engine {
     int64_t schedule_due_us;   /* of the first row of TABLE_SCHEDULE_DUE; INT64_MAX: none */
     int64_t call_cache_due_us; /* when the cache of calls has something to do; INT64_MAX: never */
     bool has_call_cache_moved; /* since that was read */
+    int64_t file_due_us;       /* of the first row of TABLE_FILE_DUE; INT64_MAX: none */
     int64_t timer_due_us;      /* of the first row of TABLE_TIMERS; INT64_MAX: none */
     struct run_cache cache;
     struct job_queues *queues;
@@ -119,6 +121,7 @@ struct engine {
     struct purge purge;
     struct queue_redrive *redrives; /* redrive/: queues whose letters are redriven; owned */
     bool has_redrives;              /* TABLE_REDRIVES may have rows */
+    bool is_asked_again;            /* calls are repeated because somebody answers for it */
     bool has_operations;            /* some is not over */
     bool has_deletions;             /* rows of deleted runs are left */
     struct retention_sweep retention;
@@ -234,7 +237,8 @@ status engine_retry_run(struct engine *engine, struct command *command, struct e
  * patch. `*ret_live` (may be NULL) is untouched if it was refused. */
 struct engine_retry {
     const char *run, *task, *by;
-    const char *job; /* of a paused task: its dead letter; NULL: any */
+    const char *job;      /* of a paused task: its dead letter; NULL: any */
+    bool is_answered_for; /* somebody has looked at this one, and not at many of them */
 };
 status engine_retry(struct engine *engine, struct command *command,
                     const struct engine_retry *retry, struct live_run **ret_live,

@@ -13,7 +13,7 @@
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/jobs/job_rows.h"
-#include "scheduler/engine/redrive/redrive.h"
+#include "scheduler/engine/redrive/calls.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/tables/run_index.h"
 
@@ -244,6 +244,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
         live->was_final   = false;
         return engine_slot_retake(engine, live, reterr);
     case EVENT_RUN_LABELLED: return engine_label_run(engine, live, event, reterr);
+    case EVENT_RUN_CHARGED: live->is_charged = live->was_final; return STATUS_OK;
     }
     return STATUS_OK;
 }
@@ -367,13 +368,14 @@ static Pb__RunHead head_now(struct live_run *live)
 static status flush_row(struct engine *engine, struct live_run *live, struct error *reterr)
 {
     bool has_ended = run_status_is_final(run_status(live->run)) && !live->was_final;
-    if (!has_ended && !live->is_new && !live->labels && !live->is_reopened) return STATUS_OK;
+    bool is_told   = has_ended || live->is_new || live->labels || live->is_reopened;
+    if (!is_told && !live->is_charged) return STATUS_OK;
 
     if (has_ended) TRY(engine_tell_watchers(engine, live, reterr));
     bool is_done = has_ended && run_status(live->run) != RUN_FAULTED;
     if (is_done) TRY(engine_purse_over(engine, live, reterr));
     if (is_done && engine->has_redrives) {
-        TRY(engine_redrives_forget(engine, str_from(live->id.text), reterr));
+        TRY(engine_calls_forget(engine, str_from(live->id.text), reterr));
     }
     const struct engine_listener *listener = &engine->options.listener;
     str id                                 = str_from(live->id.text);
@@ -387,9 +389,9 @@ static status flush_row(struct engine *engine, struct live_run *live, struct err
     TRY(run_wire_to_row(&row, engine->arena, reterr));
     TRY(flush_old_index(engine, live, &row, reterr));
     if (live->is_new) TRY(run_index_begin(engine->txn, &row, reterr));
-    if (has_ended) {
+    if (has_ended) TRY(run_index_end(engine->txn, &row, reterr));
+    if (has_ended || (live->is_charged && live->was_final)) {
         const Pb__RunHead head = head_now(live);
-        TRY(run_index_end(engine->txn, &row, reterr));
         TRY(run_row_add_head(&row, &head, engine->arena, reterr));
     }
     struct key key;

@@ -48,12 +48,6 @@ void mailbox_free(struct mailbox *mailbox)
     free(mailbox);
 }
 
-void mailbox_freep(struct mailbox **mailbox)
-{
-    mailbox_free(*mailbox);
-    *mailbox = NULL;
-}
-
 static void lock(struct mailbox *mailbox)
 {
     int failed = pthread_mutex_lock(&mailbox->mutex);

@@ -32,7 +32,6 @@ struct mailbox;
 /** Limits of 0 mean the defaults above. Owned: mailbox_free(), when nobody uses it any more. */
 struct mailbox *mailbox_new(size_t count_max, size_t size_max);
 void mailbox_free(struct mailbox *mailbox);
-void mailbox_freep(struct mailbox **mailbox);
 
 /**
  * Appends a chain of commands in its order. Takes it if OK; on failure nothing of it was appended:

@@ -86,12 +86,6 @@ void poison_close(struct poison *poison)
     free(poison);
 }
 
-void poison_closep(struct poison **poison)
-{
-    poison_close(*poison);
-    *poison = NULL;
-}
-
 bool poison_run(const struct poison *poison, struct id *ret_run)
 {
     if (poison->marks->crashes < POISON_CRASHES) return false;

@@ -28,7 +28,6 @@ struct poison;
  */
 status poison_open(const char *folder, struct poison **ret_poison, struct error *reterr);
 void poison_close(struct poison *poison);
-void poison_closep(struct poison **poison);
 
 /** The run that has crashed the engine POISON_CRASHES times, if there is one. */
 bool poison_run(const struct poison *poison, struct id *ret_run);

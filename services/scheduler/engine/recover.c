@@ -11,6 +11,7 @@
 #include "scheduler/engine/commands/operations.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
+#include "scheduler/engine/files/engine_files.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
 #include "scheduler/engine/queues/engine_queues.h"
@@ -278,6 +279,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_operations_recover(engine, reterr));
     TRY(engine_peek_schedule(engine, reterr));
     TRY(engine_peek_call_cache(engine, reterr));
+    TRY(engine_peek_files(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }

@@ -52,6 +52,7 @@ void live_run_end_turn(struct live_run *live)
     live->is_touched  = false;
     live->is_new      = false;
     live->is_reopened = false;
+    live->is_charged  = false;
     live->is_deleted  = false;
     live->was_final   = run_status_is_final(run_status(live->run));
     live->row         = NULL;

@@ -42,6 +42,7 @@ struct live_run {
     Pb__RunView *row;           /* of a new run; lives as long as the turn */
     Pb__RunView *ended;         /* the full view, if the listener wants it; likewise */
     bool is_reopened;           /* its row says that it has ended */
+    bool is_charged;            /* it has ended, and its row does not have all it has used */
     bool is_deleted;            /* it is to go when the turn's rows are written */
     struct added_label *labels; /* put on it; likewise */
 

@@ -46,6 +46,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us         = earliest(due_us, engine->timer_due_us);
     due_us         = earliest(due_us, engine->schedule_due_us);
     due_us         = earliest(due_us, engine->call_cache_due_us);
+    due_us         = earliest(due_us, engine->file_due_us);
     due_us         = earliest(due_us, job_queues_due_us(engine->queues));
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));
@@ -116,11 +117,6 @@ status engine_start(const struct engine_options *options, struct engine **ret_en
     engine_free(TAKE(*ret_engine));
     return fail(reterr, STATUS_UNAVAILABLE, "no thread for partition %u",
                 options->partition->index);
-}
-
-void engine_drain(struct engine *engine)
-{
-    mailbox_close(engine->mailbox);
 }
 
 /* Nothing turns it any more; what waits is refused. */

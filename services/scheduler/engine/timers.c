@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/files/engine_files.h"
 
 enum {
     TIMERS_PER_TURN = 2'000,
@@ -129,6 +130,7 @@ status engine_due(struct engine *engine, struct error *reterr)
 {
     TRY(engine_fire_schedules(engine, reterr));
     TRY(engine_call_cache_due(engine, reterr));
+    TRY(engine_files_due(engine, reterr));
     TRY(fire_timers(engine, reterr));
     return expire_leases(engine, reterr);
 }
@@ -143,4 +145,5 @@ void engine_put_off(struct engine *engine, int64_t until_us)
     engine->timer_due_us = until_us; /* not at once again, whatever is due */
     put_off(&engine->schedule_due_us, until_us);
     put_off(&engine->call_cache_due_us, until_us);
+    put_off(&engine->file_due_us, until_us);
 }

@@ -56,6 +56,7 @@ const char *event_type(enum event_kind kind)
     case EVENT_RUN_EDITED: return "run.edited";
     case EVENT_RUN_APPROVED: return "run.approved";
     case EVENT_RUN_VARIABLE: return "run.variable";
+    case EVENT_RUN_CHARGED: return "run.charged";
     case EVENT_RUN_RESET: return "run.reset";
     case EVENT_RUN_COMPENSATED: return "run.compensated";
     case EVENT_CACHE_ASKED: return "cache.asked";

@@ -200,6 +200,10 @@ enum event_kind {
     EVENT_RUN_APPROVED = 138,
     /* "run.variable": value = {name, value, by}: a member of the run's context from now on. */
     EVENT_RUN_VARIABLE = 139,
+
+    /* "run.charged": id = job, usage: what an attempt has used that was handed back or cancelled.
+     * Also of a run that has ended. */
+    EVENT_RUN_CHARGED = 184,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */

@@ -168,6 +168,11 @@ struct job_failure {
     struct usage usage;
 };
 
+/** What an attempt of that job has used which ended without an answer: handed back, or cancelled.
+ * Also of a run that has ended. */
+void run_charge(struct run *run, const struct decide_env *env, const struct id *job,
+                const struct usage *usage, struct event_list *events);
+
 /** Decides whether another attempt follows. NOT_FOUND as above. */
 status run_job_failed(struct run *run, const struct decide_env *env,
                       const struct job_failure *command, struct event_list *events,
@@ -330,9 +335,8 @@ static inline bool run_status_is_final(enum run_status state)
 }
 /** Accepted by run_draft(), and nothing more. */
 bool run_is_waiting_to_start(const struct run *run);
-uint64_t run_sequence(const struct run *run);  /* of the last event */
-const char *run_parent(const struct run *run); /* id; empty: none */
-uint32_t run_depth(const struct run *run);     /* runs around it */
+uint64_t run_sequence(const struct run *run); /* of the last event */
+uint32_t run_depth(const struct run *run);    /* runs around it */
 bool run_is_suspended(const struct run *run);
 json run_input(const struct run *run);   /* raw */
 json run_context(const struct run *run); /* JSON_INVALID: it has none (any more) */

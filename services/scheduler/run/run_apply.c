@@ -141,6 +141,7 @@ static status apply_run(struct run *run, struct event *event, struct error *rete
     case EVENT_RUN_EDITED: return apply_run_edited(run, event, reterr);
     case EVENT_RUN_APPROVED: return apply_run_approved(run, event, reterr);
     case EVENT_RUN_VARIABLE: return apply_run_variable(run, event, reterr);
+    case EVENT_RUN_CHARGED: usage_add(&run->usage, &event->usage); return STATUS_OK;
     case EVENT_RUN_CANCELLED: return apply_run_ended(run, event, RUN_CANCELLED, reterr);
     case EVENT_RUN_TERMINATED: return apply_run_ended(run, event, RUN_TERMINATED, reterr);
     case EVENT_RUN_SUSPENDED:
@@ -250,6 +251,7 @@ static bool is_timely(const struct run *run, const struct event *event)
     case EVENT_RUN_APPROVED:
     case EVENT_RUN_STARTED:
     case EVENT_RUN_RETRIED:
+    case EVENT_RUN_CHARGED:
     case EVENT_RUN_COMPENSATED: return true;
     case EVENT_RUN_CANCELLED:
     case EVENT_RUN_TERMINATED: return run_is_waiting_to_start(run) || run->status == RUN_RUNNING;

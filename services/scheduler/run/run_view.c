@@ -30,11 +30,6 @@ enum run_status run_status(const struct run *run)
     return run->status == RUN_RUNNING && !moves ? RUN_WAITING : run->status;
 }
 
-const char *run_parent(const struct run *run)
-{
-    return run->parent.text;
-}
-
 uint32_t run_depth(const struct run *run)
 {
     return run->depth;

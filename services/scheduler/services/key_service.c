@@ -1,5 +1,6 @@
 /* API keys, as admins manage them. They are kept by the system partition. */
 #include "auth/api_key.h"
+#include "auth/key_limits.h"
 #include "auth/namespace.h"
 #include "auth/role.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@ enum {
     LABEL_KEY_MAX   = 63,
     LABEL_VALUE_MAX = 255,
     ROLES_MAX       = 16,
+    USED_MAX        = 1'000, /* keys of one message */
 };
 #define OVERLAP_MAX_US (INT64_C(30) * 24 * 3600 * 1'000'000)
 
@@ -55,6 +57,14 @@ static status post(struct rpc_call *call, enum command_kind kind, const void *re
     return STATUS_OK;
 }
 
+static bool limits_are_fine(const Pb__KeyLimits *limits)
+{
+    return limits->requests_per_minute <= KEY_LIMIT_RATE_MAX &&
+           limits->starts_per_minute <= KEY_LIMIT_RATE_MAX &&
+           limits->tokens_per_minute <= KEY_LIMIT_TOKENS_MAX &&
+           limits->parallel <= KEY_LIMIT_PARALLEL_MAX;
+}
+
 /* The form of names is the API's business: this is what rows must not hold. */
 static status check_key(const Pb__ApiKey *key, struct error *reterr)
 {
@@ -75,6 +85,9 @@ static status check_key(const Pb__ApiKey *key, struct error *reterr)
     for (size_t i = 0; i < key->n_roles; i++) {
         bool is_role = role_parse(str_from(key->roles[i]), &role);
         if (!is_role) return wrong(reterr, "roles: no such role");
+    }
+    if (key->limits && !limits_are_fine(key->limits)) {
+        return wrong(reterr, "limits: one of them is out of bounds");
     }
     if (key->n_labels > LABELS_MAX) return wrong(reterr, "labels: at most 16");
     for (size_t i = 0; i < key->n_labels; i++) {
@@ -155,6 +168,18 @@ static status revoke(struct rpc_call *call, struct error *reterr)
     return post(call, COMMAND_REVOKE_KEY, request, reterr);
 }
 
+static status used(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__KeysUsed *request = call->request;
+    if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    if (request->n_keys > USED_MAX) return wrong(reterr, "at most 1,000 keys at once");
+    for (size_t i = 0; i < request->n_keys; i++) TRY(check_id(request->keys[i]->id, reterr));
+    struct command *command = call_command(call, COMMAND_NOTE_KEYS, 0);
+    if (!command) return no_memory(reterr);
+    call_post(call, scheduler_shard(call->context, 0), command);
+    return STATUS_OK;
+}
+
 /* --- reading -----------------------------------------------------------------------------------
  */
 
@@ -232,7 +257,11 @@ static status list(struct rpc_call *call, struct error *reterr)
 }
 
 const struct rpc_method key_service_methods[] = {
-    {.name = "Create", .handle = create}, {.name = "Get", .handle = get},
-    {.name = "List", .handle = list},     {.name = "Rotate", .handle = rotate},
-    {.name = "Revoke", .handle = revoke}, {},
+    {.name = "Create", .handle = create},
+    {.name = "Get", .handle = get},
+    {.name = "List", .handle = list},
+    {.name = "Rotate", .handle = rotate},
+    {.name = "Revoke", .handle = revoke},
+    {.name = "Used", .handle = used},
+    {},
 };

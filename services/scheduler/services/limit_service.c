@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { LEASES_MAX = 1'000 };
+enum { LEASES_MAX = 1'000, PERMITS_MAX = 1'000'000 };
 
 static status no_memory(struct error *reterr)
 {
@@ -162,9 +162,48 @@ static status lease(struct rpc_call *call, struct error *reterr)
     return post(call, COMMAND_LEASE_LIMITS, reterr);
 }
 
+static bool is_of_key(const char *name)
+{
+    return str_starts_with(str_from(name), str_from("apikey:")) && strlen(name) <= LIMIT_NAME_MAX;
+}
+
+static status pass(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__PassLimits *request = call->request;
+    bool is_fine                  = *request->holder && strlen(request->holder) <= TARGET_NAME_MAX;
+    for (size_t i = 0; is_fine && i < request->n_limits; i++) {
+        const Pb__LimitPass *one         = request->limits[i];
+        const Pb__LimitRule *rule        = one->rule;
+        const struct queue_limits limits = {.concurrency    = rule ? rule->concurrency : 0,
+                                            .rate_count     = rule ? rule->rate_count : 0,
+                                            .rate_period_us = rule ? rule->rate_period_us : 0};
+        bool is_one                      = limits.concurrency > 0 || limits.rate_count > 0;
+        is_fine = is_one && one->count > 0 && one->count <= PERMITS_MAX && is_of_key(one->name);
+        if (is_fine) TRY(queue_limits_check(&limits, 1, reterr));
+    }
+    if (!is_fine) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "a holder, and limits of API keys with a rule and 1 to %d permits each",
+                    PERMITS_MAX);
+    }
+    return post(call, COMMAND_PASS_LIMITS, reterr);
+}
+
+static status hold(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__HoldLimits *request = call->request;
+    bool is_fine                  = request->n_holds <= LEASES_MAX;
+    for (size_t i = 0; is_fine && i < request->n_holds; i++) {
+        is_fine = is_of_key(request->holds[i]->name);
+    }
+    if (!is_fine) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "at most %d limits of API keys", LEASES_MAX);
+    }
+    return post(call, COMMAND_HOLD_LIMITS, reterr);
+}
+
 const struct rpc_method limit_service_methods[] = {
-    {.name = "List", .handle = list},
-    {.name = "Set", .handle = set},
-    {.name = "Lease", .handle = lease},
-    {},
+    {.name = "List", .handle = list},   {.name = "Set", .handle = set},
+    {.name = "Lease", .handle = lease}, {.name = "Pass", .handle = pass},
+    {.name = "Hold", .handle = hold},   {},
 };

@@ -8,6 +8,7 @@
 #include "call_cache.pb-c.h"
 #include "dead_letter.pb-c.h"
 #include "event.pb-c.h"
+#include "file.pb-c.h"
 #include "function.pb-c.h"
 #include "job.pb-c.h"
 #include "key.pb-c.h"
@@ -93,6 +94,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__system__descriptor, system_service_methods, scheduler},
         {&pb__functions__descriptor, function_service_methods, scheduler},
         {&pb__assistants__descriptor, assistant_service_methods, scheduler},
+        {&pb__files__descriptor, file_service_methods, scheduler},
         {&pb__keys__descriptor, key_service_methods, scheduler},
         {&pb__usages__descriptor, usage_service_methods, scheduler},
         {&pb__schedules__descriptor, schedule_service_methods, scheduler},

@@ -15,6 +15,7 @@ extern const struct rpc_method approval_service_methods[];
 extern const struct rpc_method system_service_methods[];
 extern const struct rpc_method function_service_methods[];
 extern const struct rpc_method assistant_service_methods[];
+extern const struct rpc_method file_service_methods[];
 extern const struct rpc_method dead_letter_service_methods[];
 extern const struct rpc_method breaker_service_methods[];
 extern const struct rpc_method limit_service_methods[];

@@ -11,6 +11,9 @@ enum {
     ROWS_PER_PAGE = 1'000,
     ROW_ARENA_MAX = 1 << 20,
     VALUE_MAX     = 1'024, /* bytes */
+    SOURCE_SIZE   = 32,
+    ROWS_MAX      = 10'000,
+    NAMES_MAX     = 2'000, /* bytes of all names of a row */
 };
 #define DAY_US INT64_C(86'400'000'000)
 
@@ -39,6 +42,7 @@ static bool value_of(const struct summing *summing, const Pb__UsageRecord *row, 
     case PB__USAGE_GROUP__USAGE_GROUP_DAY: put_day(row->day, out); return true;
     case PB__USAGE_GROUP__USAGE_GROUP_KEY: return buf_put_text(out, row->key);
     case PB__USAGE_GROUP__USAGE_GROUP_WORKFLOW:
+        if (!*row->workflow) return true; /* of no run */
         return buf_printf(out, "%s/%s", row->namespace_, row->workflow);
     case PB__USAGE_GROUP__USAGE_GROUP_PROVIDER: return buf_put_text(out, row->provider);
     case PB__USAGE_GROUP__USAGE_GROUP_MODEL:
@@ -121,4 +125,64 @@ static status sum(struct rpc_call *call, struct error *reterr)
     return code;
 }
 
-const struct rpc_method usage_service_methods[] = {{.name = "Sum", .handle = sum}, {}};
+/* --- of calls that are no jobs -----------------------------------------------------------------
+ */
+
+static bool is_fine(const Pb__UsageReport *report)
+{
+    str source   = str_from(report->source);
+    bool is_fine = source.len == SOURCE_SIZE && report->number > 0 && report->n_rows <= ROWS_MAX;
+    for (size_t i = 0; is_fine && i < report->n_rows; i++) {
+        const Pb__UsageRecord *row = report->rows[i];
+        size_t size = strlen(row->namespace_) + strlen(row->key) + strlen(row->workflow) +
+                      strlen(row->provider) + strlen(row->model) + strlen(row->label);
+        is_fine = row->counters && size <= NAMES_MAX;
+    }
+    return is_fine;
+}
+
+/* The same rows, none of them of all namespaces: an admin's calls are the default one's. NULL: no
+ * memory. */
+static Pb__UsageReport *report_in(const struct rpc_call *call)
+{
+    const Pb__UsageReport *given = call->request;
+    Pb__UsageReport *report      = arena_alloc(call->arena, sizeof *report);
+    Pb__UsageRecord *rows        = arena_alloc(call->arena, (given->n_rows + 1) * sizeof *rows);
+    Pb__UsageRecord **list       = arena_alloc(call->arena, (given->n_rows + 1) * sizeof *list);
+    if (!report || !rows || !list) return NULL;
+    *report      = *given;
+    report->rows = list;
+    for (size_t i = 0; i < given->n_rows; i++) {
+        rows[i]            = *given->rows[i];
+        str namespace      = namespace_of_keys(call_namespace(call, rows[i].namespace_));
+        rows[i].namespace_ = text_in(call->arena, namespace);
+        if (!rows[i].namespace_) return NULL;
+        list[i] = &rows[i];
+    }
+    return report;
+}
+
+static status report(struct rpc_call *call, struct error *reterr)
+{
+    if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    if (!is_fine(call->request)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "a report has a source of %d digits, a number, and at most %d rows with "
+                    "counters, and names of at most %d bytes",
+                    SOURCE_SIZE, ROWS_MAX, NAMES_MAX);
+    }
+    struct command *command = call_command(call, COMMAND_REPORT_USAGE, 0);
+    Pb__UsageReport *rows   = report_in(call);
+    if (!command || !rows) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the report is too large");
+    }
+    command->request = rows;
+    call_post(call, scheduler_shard(call->context, 0), command);
+    return STATUS_OK;
+}
+
+const struct rpc_method usage_service_methods[] = {
+    {.name = "Sum", .handle = sum},
+    {.name = "Report", .handle = report},
+    {},
+};

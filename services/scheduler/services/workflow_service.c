@@ -15,9 +15,10 @@
 #include <stdlib.h>
 
 enum {
-    VERSIONS_MAX   = 1'000,     /* shown of one name */
-    DEFINITION_MAX = 512 << 10, /* bytes, as workflow.h */
-    PLAN_MAX       = 8 << 20,   /* bytes: 4,096 jobs take half of it */
+    VERSIONS_MAX      = 1'000,     /* shown of one name */
+    DEFINITION_MAX    = 512 << 10, /* bytes, as workflow.h */
+    PLAN_MAX          = 8 << 20,   /* bytes: 4,096 jobs take half of it */
+    LISTED_SCHEMA_MAX = 32 << 10,  /* bytes: a page of 500 of them stays below a message */
 };
 
 /* The system partition, or NULL. */
@@ -407,6 +408,27 @@ static status take_row(struct txn *, bytes row, void *context, bool *ret_is_full
     return STATUS_OK;
 }
 
+/* What is said of its input; a schema that would fill the answer is left out. */
+static status add_input(struct txn *txn, struct arena *arena, Pb__WorkflowView *view,
+                        struct error *reterr)
+{
+    CLEANUP(json_unrefp) json value   = json_invalid();
+    CLEANUP(buf_done) struct buf text = buf_init(LISTED_SCHEMA_MAX);
+    const struct json_limits limits   = {.values_max = UINT32_MAX};
+    TRY(add_definition(txn, arena, view, reterr));
+    str definition = {(const char *)view->definition_json.data, view->definition_json.len};
+    TRY(json_parse(definition, &limits, &value, NULL, reterr));
+    view->definition_json = (ProtobufCBinaryData){};
+    json schema = json_get_text(json_get_text(json_get_text(value, "input"), "schema"), "document");
+    json summary = json_get_text(json_get_text(value, "document"), "summary");
+    if (json_is(summary, JSON_TEXT)) view->summary = arena_strdup(arena, json_str(summary));
+    if (!view->summary) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    if (json_is(schema, JSON_OBJECT) && json_print(schema, JSON_COMPACT, &text)) {
+        view->input_schema_json = bytes_in(arena, buf_str(&text));
+    }
+    return STATUS_OK;
+}
+
 static status list(struct rpc_call *call, struct error *reterr)
 {
     const Pb__ListWorkflows *request = call->request;
@@ -431,6 +453,9 @@ static status list(struct rpc_call *call, struct error *reterr)
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(shard->partition->store, &txn, reterr));
     TRY(row_page_walk(&listing.page, txn, TABLE_WORKFLOWS, scan, take_row, &listing, reterr));
+    for (size_t i = 0; request->inputs && i < listing.answer->n_workflows; i++) {
+        TRY(add_input(txn, call->arena, listing.answer->workflows[i], reterr));
+    }
     listing.answer->next_token = row_page_next(&listing.page, call->arena);
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;

@@ -63,6 +63,11 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_LETTER_INDEX] = "letter_index",
     [TABLE_RUN_PURSES]   = "run_purses",
     [TABLE_USAGE]        = "usage",
+    [TABLE_USAGE_SOURCES] = "usage_sources",
+    [TABLE_CANCELLED_JOBS] = "cancelled_jobs",
+    [TABLE_FILES]        = "files",
+    [TABLE_FILE_PIECES]  = "file_pieces",
+    [TABLE_FILE_DUE]     = "file_due",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */

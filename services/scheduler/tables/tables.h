@@ -70,15 +70,21 @@ enum table {
     TABLE_CALL_CACHE_CALLERS, /* namespace, digest -> CacheLead; the same and job id ->
                                * CacheWaiter; partition 0 */
     TABLE_CALL_CACHE_TOTALS,  /* namespace -> CacheTotals; partition 0 */
-    TABLE_REDRIVES,           /* run id, idempotency key of a call -> RedriveRecord */
+    TABLE_REDRIVES,           /* run id, idempotency key of a call -> RedriveRecord: what is known
+                               * of it when its job is gone */
     TABLE_REDO,               /* store/redo.h: what was committed and is not in the archive yet */
     TABLE_BUDGETS, /* namespace, name -> BudgetView (budget.proto); elsewhere than in partition 0
                     * what that has said of them */
-    TABLE_BUDGET_ASKS,  /* job id -> BudgetAskRecord; partition 0 */
-    TABLE_MODEL_PRICES, /* model, as jobs name it -> ModelPrice */
-    TABLE_LETTER_INDEX, /* dead_letters.h -> key of a row in TABLE_DEAD_LETTERS */
-    TABLE_RUN_PURSES,   /* run id -> BudgetView; partition 0 */
-    TABLE_USAGE,        /* day (u32), names -> UsageRecord (usage.proto) */
+    TABLE_BUDGET_ASKS,    /* job id -> BudgetAskRecord; partition 0 */
+    TABLE_MODEL_PRICES,   /* model, as jobs name it -> ModelPrice */
+    TABLE_LETTER_INDEX,   /* dead_letters.h -> key of a row in TABLE_DEAD_LETTERS */
+    TABLE_RUN_PURSES,     /* run id -> BudgetView; partition 0 */
+    TABLE_USAGE,          /* day (u32), names -> UsageRecord (usage.proto) */
+    TABLE_USAGE_SOURCES,  /* source -> UsageSource; partition 0 */
+    TABLE_CANCELLED_JOBS, /* job id -> CancelledJobRecord: its holder has not reported yet */
+    TABLE_FILES,          /* file_store.h, as the next two; partition 0 */
+    TABLE_FILE_PIECES,
+    TABLE_FILE_DUE,
     TABLE_COUNT,
 };
 

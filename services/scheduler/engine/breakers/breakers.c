@@ -82,11 +82,6 @@ struct known_breaker *breakers_next(const struct breakers *breakers, size_t *cur
     return map_next(breakers->by_name, cursor, NULL, &known) ? known : NULL;
 }
 
-size_t breakers_count(const struct breakers *breakers)
-{
-    return map_count(breakers->by_name);
-}
-
 void breakers_note(struct breakers *breakers, struct known_breaker *known, bool is_news)
 {
     known->is_news |= is_news;

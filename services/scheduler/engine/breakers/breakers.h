@@ -48,7 +48,6 @@ void breakers_drop(struct breakers *breakers, struct known_breaker *known);
 
 /** Walks all; NULL at the end. `*cursor` begins at 0. */
 struct known_breaker *breakers_next(const struct breakers *breakers, size_t *cursor);
-size_t breakers_count(const struct breakers *breakers);
 
 /** It was changed: its row is to be written, and if `is_news`, all are to hear of it. */
 void breakers_note(struct breakers *breakers, struct known_breaker *known, bool is_news);

@@ -38,6 +38,7 @@ static status answer_with(struct command *command, const struct ledger_answer *t
     answer->verdict             = told->verdict;
     answer->charged             = told->verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
     answer->needs_price         = told->needs_price && !answer->charged;
+    answer->output_tokens       = answer->charged ? told->output_tokens : -1;
     answer->resets_us           = told->resets_us < INT64_MAX ? told->resets_us : 0;
     answer->budget              = text_in(command->arena, str_from(told->budget));
     answer->reason              = text_in(command->arena, str_from(told->reason));
@@ -58,6 +59,7 @@ status engine_reserve_budgets(struct engine *engine, struct command *command, st
         answer->reason  = "the call is charged to too many budgets";
         return STATUS_OK;
     }
+    answer->output_tokens = -1;
     if (payers.count == 0) return STATUS_OK; /* granted, and nothing to settle */
     ask.job           = request->call;
     ask.number        = 1;

@@ -35,6 +35,10 @@ status engine_fund_end(struct engine *engine, struct open_job *job, struct error
 status engine_fund_report(struct engine *engine, struct open_job *job, const Pb__JobReport *report,
                           struct error *reterr);
 
+/** The same of an attempt that is over by now, of a job that may be gone. */
+status engine_fund_late(struct engine *engine, const struct id *job, str run, const Pb__Usage *used,
+                        struct error *reterr);
+
 /** Asks for the jobs that need it, takes what the system partition says, and if this is it, does
  * its work. Before jobs are handed out. */
 status engine_budgets_settle(struct engine *engine, struct error *reterr);

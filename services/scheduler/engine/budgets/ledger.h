@@ -162,7 +162,8 @@ struct ledger_answer {
     uint32_t number;
     Pb__BudgetVerdict verdict;
     bool needs_price;
-    int64_t resets_us; /* of the budget that said no; INT64_MAX: never */
+    int64_t resets_us;     /* of the budget that said no; INT64_MAX: never */
+    int64_t output_tokens; /* of a call that is no job: fit into what was set aside; -1: any */
     char budget[BUDGET_NAME_MAX + 1];
     char reason[LEDGER_REASON_MAX];
 };

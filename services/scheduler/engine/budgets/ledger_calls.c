@@ -134,6 +134,28 @@ static void refuse(const struct ledger_ask *ask, const char *text, struct ledger
     (void)snprintf(ret_answer->reason, sizeof ret_answer->reason, "%s", text);
 }
 
+/* How long an answer fits into what was set aside; -1: however long. */
+static int64_t output_room(const struct ledger_ask *ask)
+{
+    const struct call_estimate *call = &ask->estimate;
+    int64_t room                     = INT64_MAX;
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct charge *charge = &ask->charges[i];
+        if (!charge->budget) continue;
+        const struct spend *limit = &charge->budget->account.limit;
+        int64_t tokens            = charge->amount.tokens - call->input_tokens;
+        __int128 picos            = (__int128)charge->amount.nanos * 1'000 -
+                         (__int128)call->input_tokens * call->input_picos;
+        bool has_price = call->is_priced && call->output_picos > 0;
+        if (limit->tokens > 0 && tokens < room) room = tokens;
+        if (limit->nanos == 0 || !has_price) continue;
+        __int128 paid = picos / call->output_picos;
+        if (paid < room) room = (int64_t)paid;
+    }
+    if (room == INT64_MAX) return -1;
+    return room > 0 ? room : 0;
+}
+
 static void decide(struct ledger *ledger, struct ledger_ask *ask, struct ledger_answer *ret_answer)
 {
     enum budget_answer answers[LEDGER_CHARGES_MAX];
@@ -147,6 +169,7 @@ static void decide(struct ledger *ledger, struct ledger_ask *ask, struct ledger_
     } else {
         ledger_set_aside(ledger, ask);
         ledger_answer_fill(ask, PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED, NULL, ret_answer);
+        ret_answer->output_tokens = output_room(ask);
         return;
     }
     ledger_ask_drop(ledger, ask);
@@ -161,6 +184,7 @@ void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *asked, int64_t n
     const struct ledger_ask *before     = map_get(ledger->asks, str_from(asked->job));
     if (before) {
         ledger_answer_fill(before, PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED, NULL, ret_answer);
+        ret_answer->output_tokens = output_room(before);
         return;
     }
     Pb__BudgetAsk priced = *asked;

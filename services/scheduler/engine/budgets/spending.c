@@ -82,16 +82,45 @@ static int64_t tokens_of(const Pb__Usage *usage)
 
 /* Who pays for what nobody was asked for. It has been spent: if there are too many budgets the
  * first ones are charged, and a run that cannot be read has none. */
-static status find_late(struct engine *engine, const struct open_job *job, struct payers *payers,
+static status find_late(struct engine *engine, const struct id *job, str run, struct payers *payers,
                         const char **ret_namespace, struct error *reterr)
 {
     struct error why = {};
-    status found     = engine_payers(engine, str_from(job->run.text), payers, ret_namespace, &why);
+    status found     = engine_payers(engine, run, payers, ret_namespace, &why);
     if (found == STATUS_OK) return STATUS_OK;
     if (!is_of_run(found)) return fail(reterr, found, "%s", why.text);
-    log_write(LOG_WARN, "budget.not_charged", LOG_TEXT_OF("job", job->id.text),
-              LOG_TEXT_OF("run", job->run.text), LOG_TEXT_OF("error", why.text));
+    log_write(LOG_WARN, "budget.not_charged", LOG_TEXT_OF("job", job->text), LOG_STR("run", run),
+              LOG_TEXT_OF("error", why.text));
     return STATUS_OK;
+}
+
+static void put_used(const Pb__Usage *used, Pb__BudgetEnd *end)
+{
+    end->used_tokens = tokens_of(used);
+    end->used_nanos  = used->cost_usd_nanos;
+    end->unpriced    = used->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+}
+
+static bool is_charged_for(const Pb__Usage *used)
+{
+    return used && (used->input_tokens > 0 || used->output_tokens > 0 || used->cost_usd_nanos > 0);
+}
+
+status engine_fund_late(struct engine *engine, const struct id *job, str run, const Pb__Usage *used,
+                        struct error *reterr)
+{
+    Pb__BudgetEnd end    = PB__BUDGET_END__INIT;
+    struct payers payers = {};
+    if (!is_charged_for(used)) return STATUS_OK;
+    TRY(find_late(engine, job, run, &payers, &end.namespace_, reterr));
+    if (payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
+    end.job       = job->text;
+    end.budgets   = payers.names;
+    end.n_budgets = payers.count;
+    end.purses    = payers.purses;
+    end.n_purses  = payers.purse_count;
+    put_used(used, &end);
+    return tell_end(engine, &end, reterr);
 }
 
 /* `used`: what it has cost; NULL: nothing. `price`: of its model; NULL: not said. */
@@ -110,9 +139,10 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
         funding->has_asked  = false;
         funding->has_paused = false;
     }
-    bool is_charged =
-        used && (used->input_tokens > 0 || used->output_tokens > 0 || used->cost_usd_nanos > 0);
-    if (!has_asked && is_charged) TRY(find_late(engine, job, &payers, &end.namespace_, reterr));
+    bool is_charged = is_charged_for(used);
+    if (!has_asked && is_charged) {
+        TRY(find_late(engine, &job->id, str_from(job->run.text), &payers, &end.namespace_, reterr));
+    }
     if (!has_asked && payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
     end.job       = job->id.text;
     end.number    = has_asked ? funding->number : 0;
@@ -124,11 +154,7 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
         end.model = funding->model;
         end.price = (Pb__ModelPrice *)(uintptr_t)price;
     }
-    if (is_charged) {
-        end.used_tokens = tokens_of(used);
-        end.used_nanos  = used->cost_usd_nanos;
-        end.unpriced    = used->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-    }
+    if (is_charged) put_used(used, &end);
     return tell_end(engine, &end, reterr);
 }
 
@@ -148,6 +174,9 @@ status engine_fund_report(struct engine *engine, struct open_job *job, const Pb_
     } else if (report && report->result_case == PB__JOB_REPORT__RESULT_FAILED) {
         used  = report->failed->usage;
         price = report->failed->price;
+    } else if (report && report->result_case == PB__JOB_REPORT__RESULT_RELEASED) {
+        used  = report->released->usage;
+        price = report->released->price;
     }
     if (price && job->funding) {
         TRY(engine_price_learn(engine, job->funding->model, price, reterr));

@@ -66,10 +66,14 @@ enum command_kind {
     COMMAND_CREATE_KEY,         /* Pb__CreateKey -> Pb__ApiKey */
     COMMAND_ROTATE_KEY,         /* Pb__RotateKey -> Pb__ApiKey */
     COMMAND_REVOKE_KEY,         /* Pb__KeyAt -> Pb__ApiKey */
+    COMMAND_NOTE_KEYS,          /* Pb__KeysUsed -> Pb__KeysUsedAnswer */
     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions -> Pb__RegisteredFunctions; values */
     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer; values[0] =
                                  * definition, values[1] = labels */
     COMMAND_DELETE_ASSISTANT,   /* Pb__DeleteAssistantVersion -> Pb__AssistantView */
+    COMMAND_BEGIN_FILE,         /* Pb__BeginFile -> Pb__StoredFile */
+    COMMAND_APPEND_FILE,        /* Pb__AppendFile -> Pb__StoredFile */
+    COMMAND_DELETE_FILE,        /* Pb__FileAt -> Pb__StoredFile */
     COMMAND_PUT_SCHEDULE,       /* Pb__PutSchedule -> Pb__ScheduleView */
     COMMAND_PAUSE_SCHEDULE,     /* Pb__PauseSchedule -> Pb__ScheduleView */
     COMMAND_TRIGGER_SCHEDULE,   /* Pb__TriggerSchedule -> Pb__TriggeredSchedule */
@@ -79,11 +83,14 @@ enum command_kind {
     COMMAND_REPORT_BREAKERS,    /* Pb__BreakerReport -> Pb__BreakerList */
     COMMAND_SET_LIMIT,          /* Pb__SetLimit -> Pb__LimitView */
     COMMAND_LEASE_LIMITS,       /* Pb__LeaseLimits -> Pb__LeasedLimits */
+    COMMAND_PASS_LIMITS,        /* Pb__PassLimits -> Pb__PassedLimits */
+    COMMAND_HOLD_LIMITS,        /* Pb__HoldLimits -> Pb__HeldLimits */
     COMMAND_CLEAR_CALL_CACHE,   /* Pb__ClearCache -> Pb__ClearedCache */
     COMMAND_PUT_BUDGET,         /* Pb__PutBudget -> Pb__BudgetView */
     COMMAND_DELETE_BUDGET,      /* Pb__DeleteBudget -> Pb__DeletedBudget */
     COMMAND_RESERVE_BUDGETS,    /* Pb__ReserveBudgets -> Pb__ReservedBudgets */
     COMMAND_SETTLE_BUDGETS,     /* Pb__SettleBudgets -> Pb__SettledBudgets */
+    COMMAND_REPORT_USAGE,       /* Pb__UsageReport -> Pb__UsageReported */
 
     /* Between engines, and around them. */
     COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */

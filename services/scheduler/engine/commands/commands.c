@@ -8,10 +8,12 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/files/engine_files.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
+#include "scheduler/engine/usages/usage_rows.h"
 
 static status execute(struct engine *engine, struct command *command, struct error *reterr)
 {
@@ -33,11 +35,15 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_SET_VARIABLE: return engine_set_variable(engine, command, reterr);
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_CREATE_KEY: return engine_create_key(engine, command, reterr);
+    case COMMAND_NOTE_KEYS: return engine_note_keys(engine, command, reterr);
     case COMMAND_ROTATE_KEY: return engine_rotate_key(engine, command, reterr);
     case COMMAND_REVOKE_KEY: return engine_revoke_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
     case COMMAND_PUT_ASSISTANT: return engine_put_assistant(engine, command, reterr);
     case COMMAND_DELETE_ASSISTANT: return engine_delete_assistant(engine, command, reterr);
+    case COMMAND_BEGIN_FILE: return engine_begin_file(engine, command, reterr);
+    case COMMAND_APPEND_FILE: return engine_append_file(engine, command, reterr);
+    case COMMAND_DELETE_FILE: return engine_delete_file(engine, command, reterr);
     case COMMAND_PUT_SCHEDULE: return engine_put_schedule(engine, command, reterr);
     case COMMAND_PAUSE_SCHEDULE: return engine_pause_schedule(engine, command, reterr);
     case COMMAND_TRIGGER_SCHEDULE: return engine_trigger_schedule(engine, command, reterr);
@@ -66,10 +72,13 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
     case COMMAND_SET_LIMIT: return engine_set_limit(engine, command, reterr);
     case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
+    case COMMAND_PASS_LIMITS: return engine_pass_limits(engine, command, reterr);
+    case COMMAND_HOLD_LIMITS: return engine_hold_limits(engine, command, reterr);
     case COMMAND_PUT_BUDGET: return engine_put_budget(engine, command, reterr);
     case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
     case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
     case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
+    case COMMAND_REPORT_USAGE: return engine_count_usage(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;

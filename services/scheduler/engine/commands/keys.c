@@ -7,6 +7,7 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 
 enum { ROW_ARENA_MAX = 1 << 20, KEYS_PER_PAGE = 500 };
+#define MINUTE_US INT64_C(60'000'000)
 
 /* The answer has the hash: whoever made a secret sees whether it is the one that counts. */
 static status put_row(struct engine *engine, struct command *command, const Pb__ApiKey *row,
@@ -112,6 +113,35 @@ status engine_rotate_key(struct engine *engine, struct command *command, struct 
     row->rotated_us        = engine->now_us;
     log_write(LOG_INFO, "key.rotated", LOG_TEXT_OF("key", row->id), LOG_TEXT_OF("by", request->by));
     return put_row(engine, command, row, reterr);
+}
+
+/* --- used --------------------------------------------------------------------------------------
+ */
+
+static status note_use(struct engine *engine, const Pb__KeyUse *use, struct error *reterr)
+{
+    Pb__ApiKey *row = NULL;
+    int64_t at_us   = use->at_us - use->at_us % MINUTE_US;
+    struct key key;
+    if (use->at_us > engine->now_us + MINUTE_US) return STATUS_OK; /* somebody's clock */
+    api_key_key(&key, str_from(use->id));
+    status got = record_get(engine->txn, TABLE_API_KEYS, key_bytes(&key), &pb__api_key__descriptor,
+                            engine->arena, &row, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_OK) return fail(reterr, got, "table api_keys: a row");
+    if (row->last_used_us >= at_us) return STATUS_OK;
+    row->last_used_us = at_us;
+    return record_put(engine->txn, TABLE_API_KEYS, key_bytes(&key), &row->base, reterr);
+}
+
+status engine_note_keys(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__KeysUsed *request = command->request;
+    engine_answer(engine, command);
+    for (size_t i = 0; i < request->n_keys; i++) {
+        TRY(note_use(engine, request->keys[i], reterr));
+    }
+    return STATUS_OK;
 }
 
 /* --- no more -----------------------------------------------------------------------------------

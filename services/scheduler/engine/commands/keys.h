@@ -16,6 +16,10 @@ status engine_create_key(struct engine *engine, struct command *command, struct 
 /** Another secret. NOT_FOUND; FAILED_PRECONDITION "key_revoked". */
 status engine_rotate_key(struct engine *engine, struct command *command, struct error *reterr);
 
+/** They were used: kept to the minute. A key that is not there, or was used later, stays as it is.
+ */
+status engine_note_keys(struct engine *engine, struct command *command, struct error *reterr);
+
 /** It is good for nothing from now on; again: nothing happens. FAILED_PRECONDITION
  * "last_admin_key": nobody could make keys any more. */
 status engine_revoke_key(struct engine *engine, struct command *command, struct error *reterr);

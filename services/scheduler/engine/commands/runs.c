@@ -160,8 +160,11 @@ status engine_retry(struct engine *engine, struct command *command,
     };
     const struct decide_env env = engine_env(engine);
     engine_work_begin(engine, str_from(live->id.text));
-    command->code = run_retry(live->run, &env, &asked, &engine->events, &command->error);
-    TRY(engine_decided(engine, command, live, reterr));
+    command->code          = run_retry(live->run, &env, &asked, &engine->events, &command->error);
+    engine->is_asked_again = retry->is_answered_for;
+    status kept            = engine_decided(engine, command, live, reterr);
+    engine->is_asked_again = false;
+    TRY(kept);
     if (command->code != STATUS_OK) return STATUS_OK;
     if (ret_live) *ret_live = live;
     if (!has_ended) return STATUS_OK; /* those of the tasks that go on went with their events */
@@ -205,8 +208,10 @@ status engine_retry_run(struct engine *engine, struct command *command, struct e
 {
     const Pb__RetryRun *request     = command->request;
     struct live_run *live           = NULL;
-    const struct engine_retry retry = {
-        .run = command->run.text, .task = request->task, .by = request->by};
+    const struct engine_retry retry = {.run             = command->run.text,
+                                       .task            = request->task,
+                                       .by              = request->by,
+                                       .is_answered_for = true};
     TRY(begin(engine, command, &live, reterr));
     if (!live) return STATUS_OK;
     live = NULL;

@@ -107,12 +107,6 @@ void job_queues_free(struct job_queues *queues)
     free(queues);
 }
 
-void job_queues_freep(struct job_queues **queues)
-{
-    job_queues_free(*queues);
-    *queues = NULL;
-}
-
 static str name_key(struct key *key, str namespace, str name)
 {
     queue_key(key, namespace, name);
@@ -365,7 +359,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
 void queue_start(struct job_queues *queues, struct queue *queue, int64_t now_us)
 {
     ASSERT(!heap_has(&queue->opening));
-    start_rate_take(&queue->rate, now_us);
+    start_rate_take(&queue->rate, 1, now_us);
     throttle(queues, queue, now_us);
 }
 

@@ -100,6 +100,7 @@ struct open_job {
     const char *function;    /* NULL: the row says */
     struct fresh_job *fresh; /* job_rows.h; what its row says, in the turn `fresh_turn` */
     uint64_t fresh_turn;
+    uint32_t ended_as; /* Pb__PreviousAttempt: how the attempt at hand has ended; 0: it has not */
     bool is_place_due; /* its place is written at the end of the turn */
     bool has_place;    /* in the tables */
 
@@ -111,7 +112,6 @@ struct job_queues;
 /** Owned: job_queues_free(). `is_owner`: of the system partition, one of `partitions`. */
 struct job_queues *job_queues_new(bool is_owner, uint16_t partitions);
 void job_queues_free(struct job_queues *queues);
-void job_queues_freep(struct job_queues **queues);
 
 /** Finds a queue or makes it. Who makes queues of foreign names looks at job_queue_count() first.
  */

@@ -22,9 +22,22 @@ static bool copy_texts(Pb__LeasedJob *leased, const struct open_job *job, struct
         *texts[i] = **texts[i] ? arena_strdup(arena, str_from(*texts[i])) : "";
         is_full   = !*texts[i];
     }
-    const ProtobufCBinaryData input = leased->input_json;
-    leased->input_json              = bytes_in(arena, (str){(const char *)input.data, input.len});
-    return !is_full && (input.len == 0 || leased->input_json.data);
+    ProtobufCBinaryData *const documents[] = {&leased->input_json, &leased->checkpoint_json};
+    for (size_t i = 0; i < ARRAY_LEN(documents) && !is_full; i++) {
+        const ProtobufCBinaryData given = *documents[i];
+        *documents[i] = bytes_in(arena, (str){(const char *)given.data, given.len});
+        is_full       = given.len > 0 && !documents[i]->data;
+    }
+    return !is_full;
+}
+
+void open_job_note_end(const struct open_job *job, Pb__JobRecord *record)
+{
+    uint32_t before       = (uint32_t)record->job->previous;
+    record->job->previous = before > job->ended_as ? before : job->ended_as;
+    /* What somebody answered for is that one attempt. */
+    bool may_have_acted = job->ended_as >= PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
+    if (may_have_acted) record->job->asked_again = false;
 }
 
 Pb__JobRecord *engine_fresh_take(struct engine *engine, struct open_job *job, struct arena *arena)

@@ -21,6 +21,10 @@ struct fresh_job {
 /** NULL: it is not of this turn, or has been handed out already. */
 Pb__JobRecord *engine_fresh_take(struct engine *engine, struct open_job *job, struct arena *arena);
 
+/** Writes into its row what the next attempt, or whoever repeats the call, hears of the one that
+ * has ended (`ended_as`) and those before: the worst. */
+void open_job_note_end(const struct open_job *job, Pb__JobRecord *record);
+
 /** A copy of a function's name that stays; NULL: there are too many. */
 const char *engine_function_name(struct engine *engine, const char *name);
 

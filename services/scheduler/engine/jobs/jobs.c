@@ -4,8 +4,10 @@
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/jobs/charge.h"
 #include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/redrive/calls.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/job_key.h"
 #include "scheduler/tables/dead_letters.h"
@@ -209,6 +211,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     leased.idempotency_key = text_of(engine, event->key);
     leased.priority        = event->priority;
     leased.traceparent     = live->traceparent;
+    TRY(engine_call_recall(engine, &leased, reterr));
 
     Pb__JobRecord record      = PB__JOB_RECORD__INIT;
     record.job                = &leased;
@@ -243,6 +246,7 @@ static status retry(struct engine *engine, struct open_job *job, const struct ev
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->job->attempt = event->attempt;
     record->is_unknown |= event->is_unknown;
+    open_job_note_end(job, record);
     record->due_us = event->due_us > engine->now_us ? event->due_us : engine->now_us;
     open_job_return(engine->queues, job, record->due_us, engine->now_us);
     TRY(engine_job_put(engine, record, reterr));
@@ -365,9 +369,18 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
 {
     Pb__JobRecord *record = NULL;
     const char *function  = job->function;
-    if (event->kind == EVENT_JOB_DEAD || !function) {
+    bool is_leased        = job->state == OPEN_JOB_LEASED;
+    bool is_cancelled     = event->kind == EVENT_JOB_CANCELLED;
+    bool is_noted         = event->kind != EVENT_JOB_COMPLETED && job->lease_number > 0;
+    bool is_unsaid        = is_cancelled || job->ended_as == PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
+    if (is_leased && is_unsaid) job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
+    if (event->kind == EVENT_JOB_DEAD || is_noted || !function) {
         TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
         function = record->job->function;
+    }
+    if (is_noted) {
+        open_job_note_end(job, record);
+        TRY(engine_call_note(engine, record, reterr));
     }
     if (event->kind == EVENT_JOB_DEAD) {
         struct queue *queue = dead_letter_queue(engine, live, event->task, job->queue->name);
@@ -375,9 +388,10 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
         record->is_unknown |= event->is_unknown;
         TRY(letter_add(engine, queue, event, event->error, target, record, reterr));
     }
-    bool is_leased    = job->state == OPEN_JOB_LEASED;
-    bool is_cancelled = event->kind == EVENT_JOB_CANCELLED || job->is_cancel_wanted;
-    if (is_cancelled && is_leased) remember_cancelled(engine, job);
+    if ((is_cancelled || job->is_cancel_wanted) && is_leased) {
+        remember_cancelled(engine, job);
+        TRY(engine_cancelled_note(engine, job, reterr));
+    }
 
     struct key key;
     id_key(&key, str_from(job->id.text));

@@ -19,9 +19,8 @@
 #include <stdlib.h>
 
 enum {
-    LEASED_SIZE_MAX = 8 << 20,   /* bytes of inputs in one answer, but for its first job */
-    WAIT_MS_MAX     = 60'000,    /* as the HTTP API's waits */
-    CHECKPOINT_MAX  = 256 << 10, /* bytes */
+    LEASED_SIZE_MAX = 8 << 20, /* bytes of inputs in one answer, but for its first job */
+    WAIT_MS_MAX     = 60'000,  /* as the HTTP API's waits */
 };
 
 /* --- one job -----------------------------------------------------------------------------------

@@ -9,6 +9,8 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/charge.h"
+#include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/usages/usage_rows.h"
 #include "workflow/errors.h"
@@ -98,6 +100,15 @@ static status decide_withdrawn(struct engine *engine, struct live_run *live, con
 typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const char *job,
                             const struct report *report, struct error *reterr);
 
+/* How an attempt ended, as the next one is told. */
+static uint32_t end_of(decide_fn decide, const struct report *report)
+{
+    if (decide == decide_expired) return PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
+    if (decide != decide_failed) return PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
+    return report->wire->failed->unknown_outcome ? PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN
+                                                 : PB__PREVIOUS_ATTEMPT__PREVIOUS_FAILED;
+}
+
 /* Lets the run decide and keeps what it decided. `*ret_code`: what to tell the worker. */
 static status settle(struct engine *engine, struct open_job *job, const struct report *report,
                      decide_fn decide, status *ret_code, struct error *reterr)
@@ -123,6 +134,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     }
     struct error why    = {};
     const struct id run = live->id;
+    job->ended_as       = end_of(decide, report);
     engine_work_begin(engine, str_from(live->id.text));
     status decided = decide(engine, live, id.text, report, &why);
     status kept    = STATUS_OK;
@@ -151,7 +163,11 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     TRY(engine_ready_delete(engine, job, reterr));
     job->fresh = NULL;
     TRY(engine_fund_end(engine, job, reterr));
+    bool has_checkpoint =
+        released->checkpoint_json.len > 0 && released->checkpoint_json.len <= CHECKPOINT_MAX;
+    if (has_checkpoint) record->job->checkpoint_json = released->checkpoint_json;
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
+    open_job_note_end(job, record);
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;
     if (*released->target) {
@@ -184,8 +200,10 @@ static status take_report(struct engine *engine, struct worker *worker, const st
     if (is_malformed(report)) return STATUS_OK;
     struct open_job *job = leased_job(engine, report->wire);
     if (!job) {
+        bool is_taken = false;
+        TRY(engine_charge_cancelled(engine, report->wire, &is_taken, reterr));
         *ret_code = STATUS_FAILED_PRECONDITION;
-        count_lease_lost(engine->options.metrics, (str){}, (str){});
+        if (!is_taken) count_lease_lost(engine->options.metrics, (str){}, (str){});
         return STATUS_OK;
     }
     if (job->state == OPEN_JOB_LEASED) open_job_adopt(job, worker);
@@ -197,6 +215,7 @@ static status take_report(struct engine *engine, struct worker *worker, const st
     case PB__JOB_REPORT__RESULT_RELEASED:
         *ret_code = STATUS_OK;
         engine_note_report(engine, job, report->wire, json_invalid());
+        TRY(engine_charge_released(engine, job, report->wire, reterr));
         return release(engine, job, report->wire->released, reterr);
     default: return STATUS_OK; /* nothing that we know: INVALID_ARGUMENT */
     }
@@ -287,8 +306,12 @@ status engine_expire_job(struct engine *engine, struct open_job *job, struct err
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
     engine_note_silence(engine, job, is_attempt_over);
-    /* We died between giving the lease and the answer, or the holder died with us. */
-    if (job->is_unclaimed && !is_attempt_over) return engine_offer_again(engine, job, reterr);
+    /* We died between giving the lease and the answer, or the holder died with us: it is no
+     * attempt, but who comes next must not believe that there was none. */
+    if (job->is_unclaimed && !is_attempt_over) {
+        job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
+        return engine_offer_again(engine, job, reterr);
+    }
     const char *detail = is_attempt_over ? "the attempt took longer than it may"
                                          : "the worker was silent for longer than its lease";
     count_lease_lost(engine->options.metrics, job->queue->name, (str){});

@@ -27,12 +27,6 @@ void workers_free(struct workers *workers)
     free(workers);
 }
 
-void workers_freep(struct workers **workers)
-{
-    workers_free(*workers);
-    *workers = NULL;
-}
-
 status worker_at(struct workers *workers, str name, int64_t now_us, struct worker **ret_worker,
                  struct error *reterr)
 {

@@ -38,7 +38,6 @@ struct workers;
 /** Owned: workers_free(). */
 struct workers *workers_new(void);
 void workers_free(struct workers *workers);
-void workers_freep(struct workers **workers);
 
 /** Finds a worker or makes it, and notes that it was seen. INVALID_ARGUMENT: no name, or too long a
  * one; RESOURCE_EXHAUSTED: WORKERS_MAX. */

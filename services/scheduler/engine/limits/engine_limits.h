@@ -12,6 +12,9 @@
 #include "limit.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
+/** Whoever has permits and is silent for so long is gone. */
+#define LIMIT_HOLDER_US INT64_C(30'000'000)
+
 /* --- sharing.c: every partition ---------------------------------------------------------
  */
 
@@ -55,5 +58,17 @@ status engine_job_limits(struct engine *engine, const struct live_run *live,
 /** Commands: Pb__SetLimit -> Pb__LimitView; Pb__LeaseLimits -> Pb__LeasedLimits. */
 status engine_set_limit(struct engine *engine, struct command *command, struct error *reterr);
 status engine_lease_limits(struct engine *engine, struct command *command, struct error *reterr);
+
+/* --- passes.c: the system partition -----------------------------------------------------
+ */
+
+/** Commands: Pb__PassLimits -> Pb__PassedLimits; Pb__HoldLimits -> Pb__HeldLimits: requests that
+ * bring their limits along. A limit is there while it is not full, or its permits are away. */
+status engine_pass_limits(struct engine *engine, struct command *command, struct error *reterr);
+status engine_hold_limits(struct engine *engine, struct command *command, struct error *reterr);
+
+/** Tokens that calls with an API key have used are taken off its limit, if it has one. */
+status engine_spend_key_tokens(struct engine *engine, const char *key, int64_t tokens,
+                               struct error *reterr);
 
 #endif

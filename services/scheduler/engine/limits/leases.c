@@ -3,8 +3,6 @@
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
 
-#define HOLDER_US INT64_C(30'000'000) /* a replica that is silent for so long is gone */
-
 static struct limits *limits_of(const struct engine *engine)
 {
     return job_queues_limits(engine->queues);
@@ -63,7 +61,7 @@ static uint32_t lease(struct engine *engine, struct limit *limit, str name,
     end_calls(engine, limit, holder, want);
     uint32_t granted = limit_room(limits_of(engine), limit, want->want, engine->now_us);
     holder->given += granted;
-    holder->until_us = engine->now_us + HOLDER_US;
+    holder->until_us = engine->now_us + LIMIT_HOLDER_US;
     limit_give(limits_of(engine), limit, granted, engine->now_us);
     if (holder->given == 0) limit_holder_drop(limit, holder);
     return granted;

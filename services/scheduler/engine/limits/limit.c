@@ -240,14 +240,27 @@ void limit_end(struct limits *limits, struct limit *limit)
 static void take_tokens(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us)
 {
     if (limit->rate.count == 0) return;
-    for (uint32_t i = 0; i < count; i++) start_rate_take(&limit->rate, now_us);
+    start_rate_take(&limit->rate, count, now_us);
     throttle(limits, limit, now_us);
     limit_note(limits, limit);
 }
 
 void limit_start(struct limits *limits, struct limit *limit, int64_t now_us)
 {
-    if (limits->is_owner) take_tokens(limits, limit, 1, now_us);
+    limit_spend(limits, limit, 1, now_us);
+}
+
+void limit_spend(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us)
+{
+    if (limits->is_owner) take_tokens(limits, limit, count, now_us);
+    limit_refresh(limits, limit);
+}
+
+void limit_owe(struct limits *limits, struct limit *limit, int64_t full_us, int64_t now_us)
+{
+    if (!limits->is_owner || limit->rate.count == 0) return;
+    limit->rate.full_us = full_us;
+    throttle(limits, limit, now_us);
     limit_refresh(limits, limit);
 }
 

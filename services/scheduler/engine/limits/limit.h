@@ -118,6 +118,13 @@ void limit_end(struct limits *limits, struct limit *limit);
 /** It was started now: counts for its rate. */
 void limit_start(struct limits *limits, struct limit *limit, int64_t now_us);
 
+/** Takes so many off its rate, also more than there are: nobody starts until they have come back.
+ */
+void limit_spend(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us);
+
+/** Its rate is as it was when it was written: full at `full_us`. */
+void limit_owe(struct limits *limits, struct limit *limit, int64_t full_us, int64_t now_us);
+
 /** The system partition gives permits away and gets them back: of calls that are over, or of none.
  */
 void limit_give(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us);

@@ -80,6 +80,7 @@ static const char *source_of(const struct limit *limit)
 {
     if (limit->is_set) return "api";
     if (str_starts_with(limit->name, str_from("key:"))) return "workflow";
+    if (str_starts_with(limit->name, str_from("apikey:"))) return "api_key";
     return str_starts_with(limit->name, str_from("queue:")) ? "queue" : "configuration";
 }
 

@@ -29,12 +29,6 @@ static Pb__LimitRule rule_to(const struct queue_limits *rule)
     return wire;
 }
 
-static bool is_same(const struct queue_limits *a, const struct queue_limits *b)
-{
-    return a->concurrency == b->concurrency && a->rate_count == b->rate_count &&
-           a->rate_period_us == b->rate_period_us;
-}
-
 /* What is configured of a target; all zero: nothing is. */
 static struct queue_limits configured(const struct engine *engine, str target)
 {
@@ -218,7 +212,7 @@ status engine_take_limit_asks(struct engine *engine, const Pb__LimitAsks *asks, 
             log_write(LOG_WARN, "limit.too_many", LOG_STR("limit", name));
             continue;
         }
-        bool is_other = ask->is_of_jobs && !is_same(&limit->rule, &rule);
+        bool is_other = ask->is_of_jobs && !queue_limits_are_same(&limit->rule, &rule);
         if (is_other) limit_set(limits_of(engine), limit, &rule, engine->now_us);
         take_back(engine, limit, (uint16_t)asks->partition, ask);
     }
@@ -375,7 +369,7 @@ static void recover_shares(struct engine *engine, struct limit *limit,
         struct limit_holder *holder = limit_holder_of(limit, str_from(row->name), true);
         if (!holder) continue;
         holder->given    = row->given;
-        holder->until_us = row->until_us;
+        holder->until_us = engine->now_us + LIMIT_HOLDER_US; /* it could not say anything */
         limit->away += row->given;
     }
 }
@@ -396,9 +390,9 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     limit->has_row                 = true;
     limit->is_set                  = record->is_set;
     limit->given                   = record->given;
-    limit->rate.full_us            = record->rate_full_us;
     recover_shares(engine, limit, record);
     limit_set(limits_of(engine), limit, &rule, engine->now_us);
+    limit_owe(limits_of(engine), limit, record->rate_full_us, engine->now_us);
     limits_want_care(limits_of(engine), engine->now_us);
     return STATUS_OK;
 }

@@ -65,12 +65,6 @@ void board_free(struct board *board)
     free(board);
 }
 
-void board_freep(struct board **board)
-{
-    board_free(*board);
-    *board = NULL;
-}
-
 static void lock(struct board *board)
 {
     int failed = pthread_mutex_lock(&board->mutex);

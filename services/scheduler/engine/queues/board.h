@@ -25,7 +25,6 @@ struct workers;
 /** Owned: board_free(). */
 struct board *board_new(void);
 void board_free(struct board *board);
-void board_freep(struct board **board);
 
 /** The engine's side. */
 void board_set_queues(struct board *board, struct job_queues *queues, struct workers *workers,

@@ -37,6 +37,12 @@ struct queue_limits queue_limits_share(const struct queue_limits *limits, uint16
     };
 }
 
+bool queue_limits_are_same(const struct queue_limits *a, const struct queue_limits *b)
+{
+    return a->concurrency == b->concurrency && a->rate_count == b->rate_count &&
+           a->rate_period_us == b->rate_period_us;
+}
+
 /* --- the bucket --------------------------------------------------------------------------------
  */
 
@@ -66,8 +72,15 @@ uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us)
     return missing >= rate->count ? 0 : rate->count - (uint32_t)missing;
 }
 
-void start_rate_take(struct start_rate *rate, int64_t now_us)
+void start_rate_take(struct start_rate *rate, uint32_t count, int64_t now_us)
 {
     if (rate->full_us < now_us) rate->full_us = now_us;
-    rate->full_us += rate->step_us;
+    rate->full_us += count * rate->step_us;
+}
+
+int64_t start_rate_due_us(const struct start_rate *rate, uint32_t count)
+{
+    if (rate->count == 0) return 0;
+    uint32_t missing = count < rate->count ? rate->count - count : 0;
+    return rate->full_us - missing * rate->step_us;
 }

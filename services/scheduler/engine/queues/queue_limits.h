@@ -55,7 +55,12 @@ int64_t start_rate_opens_us(const struct start_rate *rate);
 /** How many may be started now, if there is a limit. */
 uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us);
 
-/** Something is started. */
-void start_rate_take(struct start_rate *rate, int64_t now_us);
+/** So many are started, also more than there are tokens: the next one waits for all of them. */
+void start_rate_take(struct start_rate *rate, uint32_t count, int64_t now_us);
+
+/** When there will be so many tokens, at most all that it holds, if nothing is started. */
+int64_t start_rate_due_us(const struct start_rate *rate, uint32_t count);
+
+bool queue_limits_are_same(const struct queue_limits *a, const struct queue_limits *b);
 
 #endif

@@ -125,8 +125,11 @@ status engine_redrive_letter(struct engine *engine, struct command *command, str
         return command_refuse(command, STATUS_NOT_FOUND, "not_found",
                               "there is no dead letter %s in this queue", request->job);
     }
-    const struct engine_retry retry = {
-        .run = found.first->run, .task = found.first->task, .job = request->job, .by = request->by};
+    const struct engine_retry retry = {.run             = found.first->run,
+                                       .task            = found.first->task,
+                                       .job             = request->job,
+                                       .by              = request->by,
+                                       .is_answered_for = true};
     TRY(engine_retry(engine, command, &retry, NULL, reterr));
     if (command->code == STATUS_OK && answer) {
         answer->run = text_in(command->arena, str_from(found.first->run));

@@ -8,9 +8,8 @@
  * came before are redriven at once. A sweep is what somebody asked for: all letters there are, of a
  * filter, at a rate; the rule's limits are not its own.
  *
- * How often a call was redriven by a rule stands in TABLE_REDRIVES, written with the retry, under
- * the key that all attempts of the call have: so `times` holds over restarts, and the next letter
- * of the same call knows. The rows go with the end of their run.
+ * How often a call was redriven by a rule is written with the retry (calls.h): so `times` holds
+ * over restarts, and the next letter of the same call knows.
  *
  * Each queue has up to three passes over its letters, the oldest first; a turn does a piece of
  * each. A pass remembers how far it has come, so a letter is looked at once, but by one that begins
@@ -64,9 +63,6 @@ status engine_redrive_closed(struct engine *engine, str target, struct error *re
 /** A piece of what is due. */
 status engine_redrives_go_on(struct engine *engine, struct error *reterr);
 int64_t engine_redrives_due_us(const struct engine *engine);
-
-/** A run has ended and is not opened again, or goes. */
-status engine_redrives_forget(struct engine *engine, str run, struct error *reterr);
 
 /** Frees what is in memory. */
 void engine_redrives_done(struct engine *engine);

@@ -1,6 +1,7 @@
 /* The passes: which letters are looked at, what is said of each, and what is done to it. */
 #include "base/log.h"
 #include "scheduler/engine/queues/engine_queues.h"
+#include "scheduler/engine/redrive/calls.h"
 #include "scheduler/engine/redrive/redrive_state.h"
 #include "scheduler/tables/dead_letters.h"
 
@@ -153,12 +154,13 @@ static status find(struct work *work, struct error *reterr)
 static status count_one(struct engine *engine, const struct found_letter *letter,
                         struct error *reterr)
 {
+    Pb__RedriveRecord *known = NULL;
+    str run                  = str_from(letter->run);
+    TRY(engine_call_find(engine, run, str_from(letter->key), &known, reterr));
     Pb__RedriveRecord record = PB__REDRIVE_RECORD__INIT;
-    record.count             = letter->redrives + 1;
-    engine->has_redrives     = true;
-    struct key key;
-    redrive_key(&key, str_from(letter->run), str_from(letter->key));
-    return record_put(engine->txn, TABLE_REDRIVES, key_bytes(&key), &record.base, reterr);
+    if (known) record = *known;
+    record.count = letter->redrives + 1;
+    return engine_call_put(engine, run, str_from(letter->key), &record, reterr);
 }
 
 /* `*ret_code`: as of a retry; NOT_FOUND: an earlier one of the same run took it along. */
@@ -217,7 +219,7 @@ static status redrive_all(struct work *work, struct error *reterr)
             return STATUS_OK;
         }
         if (code != STATUS_OK) continue;
-        if (rate->count > 0) start_rate_take(rate, engine->now_us);
+        if (rate->count > 0) start_rate_take(rate, 1, engine->now_us);
         work->is_dirty = true;
     }
     return STATUS_OK;

@@ -1,5 +1,6 @@
 /* What is set, what is heard, and the rows that keep it. */
 #include "scheduler/engine/redrive/redrive_state.h"
+#include "scheduler/engine/redrive/calls.h"
 
 #include "scheduler/engine/queues/engine_queues.h"
 
@@ -190,16 +191,9 @@ status engine_redrive_noted(struct engine *engine, const struct queue *queue,
 {
     const Pb__LeasedJob *job   = letter->job->job;
     Pb__RedriveRecord *counted = NULL;
-    struct key key;
-    if (id_is_valid(str_from(job->run)) && *job->idempotency_key) {
-        redrive_key(&key, str_from(job->run), str_from(job->idempotency_key));
-        status got = record_get(engine->txn, TABLE_REDRIVES, key_bytes(&key),
-                                &pb__redrive_record__descriptor, engine->arena, &counted, NULL);
-        if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
-            return fail(reterr, got, "a count of redrives cannot be read");
-        }
-        if (got == STATUS_OK) letter->redrives = counted->count;
-    }
+    TRY(engine_call_find(engine, str_from(job->run), str_from(job->idempotency_key), &counted,
+                         reterr));
+    if (counted) letter->redrives = counted->count;
     struct queue_redrive *redrive = redrive_find(engine, queue);
     if (!redrive || !redrive->row || !redrive->row->rule) return STATUS_OK;
     int64_t due_us      = letter->time_us + redrive->row->rule->after_us;
@@ -252,21 +246,4 @@ int64_t engine_redrives_due_us(const struct engine *engine)
         }
     }
     return due_us;
-}
-
-status engine_redrives_forget(struct engine *engine, str run, struct error *reterr)
-{
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    struct key prefix;
-    redrive_key(&prefix, run, (str){});
-    const struct scan scan = {.prefix = key_bytes(&prefix)};
-    TRY(cursor_open(engine->txn, TABLE_REDRIVES, &scan, &cursor, reterr));
-    for (;;) {
-        bytes key   = {};
-        bytes row   = {};
-        status next = cursor_next(cursor, &key, &row, NULL);
-        if (next == STATUS_NOT_FOUND) return STATUS_OK;
-        if (next != STATUS_OK) return fail(reterr, next, "counts of redrives cannot be read");
-        TRY(cursor_delete(cursor, reterr));
-    }
 }

@@ -1,6 +1,6 @@
 /* The second step: what a deleted run left, or one that is erased, piece by piece. */
 #include "base/log.h"
-#include "scheduler/engine/redrive/redrive.h"
+#include "scheduler/engine/redrive/calls.h"
 #include "scheduler/engine/removal/damage.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
@@ -204,7 +204,7 @@ static status run_delete(struct piece *piece, struct error *reterr)
         return record_put(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), &record->base,
                           reterr);
     }
-    TRY(engine_redrives_forget(piece->engine, piece->run, reterr));
+    TRY(engine_calls_forget(piece->engine, piece->run, reterr));
     return txn_delete(piece->engine->txn, TABLE_DELETIONS, key_bytes(&key), reterr);
 }
 

@@ -2,11 +2,17 @@
 
 #include "fleet/usage_sum.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/tables/run_wire.h"
 
-enum { TEXT_MAX = 4'096 /* bytes of all names of a row */ };
+enum {
+    TEXT_MAX      = 4'096, /* bytes of all names of a row */
+    SHOWN_MAX     = 255,   /* bytes; a worker may say what it likes */
+    TIDY_ROWS_MAX = 100,   /* of sources, looked at when there is a new one */
+};
 
-#define DAY_US INT64_C(86'400'000'000)
+#define DAY_US         INT64_C(86'400'000'000)
+#define SOURCE_KEPT_US (90 * DAY_US) /* nobody repeats a report later */
 
 /* The key of a row: its day, and its names as one text. */
 static status key_of(const Pb__UsageRecord *row, struct key *ret_key, struct error *reterr)
@@ -42,6 +48,11 @@ static status add(struct engine *engine, const Pb__UsageRecord *names,
     return record_put(engine->txn, TABLE_USAGE, key_bytes(&key), &row.base, reterr);
 }
 
+static const char *shown(const char *name)
+{
+    return strlen(name) <= SHOWN_MAX ? name : "(long name)";
+}
+
 static status add_label(struct engine *engine, const Pb__UsageRecord *names, const char *key,
                         const char *value, const Pb__UsageCounters *more, struct error *reterr)
 {
@@ -54,41 +65,26 @@ static status add_label(struct engine *engine, const Pb__UsageRecord *names, con
     return add(engine, &row, more, reterr);
 }
 
-static const Pb__Usage *usage_of(const Pb__JobReport *report)
+const Pb__Usage *engine_usage_of(const Pb__JobReport *report)
 {
     switch (report->result_case) {
     case PB__JOB_REPORT__RESULT_COMPLETED: return report->completed->usage;
     case PB__JOB_REPORT__RESULT_FAILED: return report->failed->usage;
+    case PB__JOB_REPORT__RESULT_RELEASED: return report->released->usage;
     default: return NULL;
     }
-}
-
-static void fill(const Pb__Usage *wire, Pb__UsageCounters *counters)
-{
-    struct usage used = {};
-    usage_from_wire(wire, &used);
-    bool is_unknown = used.source == COST_UNKNOWN;
-    pb__usage_counters__init(counters);
-    counters->calls            = used.calls;
-    counters->input_tokens     = used.input_tokens;
-    counters->output_tokens    = used.output_tokens;
-    counters->cached_tokens    = used.cached_tokens;
-    counters->reasoning_tokens = used.reasoning_tokens;
-    counters->cost_usd_nanos   = is_unknown ? 0 : used.cost_usd_nanos;
-    counters->unpriced_calls   = is_unknown ? used.calls : 0;
-    counters->simulated_calls  = used.is_simulated ? used.calls : 0;
 }
 
 status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *report,
                            struct error *reterr)
 {
-    const Pb__Usage *used       = report ? usage_of(report) : NULL;
+    const Pb__Usage *used       = report ? engine_usage_of(report) : NULL;
     const struct live_run *live = run_cache_find(&engine->cache, run);
     Pb__RunView *row            = NULL;
     Pb__UsageRecord names       = PB__USAGE_RECORD__INIT;
     Pb__UsageCounters counters;
     if (!used) return STATUS_OK;
-    fill(used, &counters);
+    usage_counters_fill(used, &counters);
     if (usage_counters_are_zero(&counters)) return STATUS_OK;
     status got = engine_run_row(engine, run, &row, reterr);
     /* Nobody knows whose it was; the history has it. */
@@ -98,8 +94,8 @@ status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *
     names.namespace_ = row->namespace_;
     names.key        = row->created_by;
     names.workflow   = row->workflow;
-    names.provider   = used->provider;
-    names.model      = used->model;
+    names.provider   = shown(used->provider);
+    names.model      = shown(used->model);
     TRY(add(engine, &names, &counters, reterr));
     for (size_t i = 0; i < row->n_labels; i++) {
         TRY(add_label(engine, &names, row->labels[i]->key, row->labels[i]->value, &counters,
@@ -110,4 +106,66 @@ status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *
         TRY(add_label(engine, &names, label->key, label->value, &counters, reterr));
     }
     return STATUS_OK;
+}
+
+/* --- of calls that are no jobs -----------------------------------------------------------------
+ */
+
+/* Forgets sources that have said nothing for long. */
+static status tidy_sources(struct engine *engine, struct error *reterr)
+{
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    const struct scan all                        = {};
+    TRY(cursor_open(engine->txn, TABLE_USAGE_SOURCES, &all, &cursor, reterr));
+    for (int i = 0; i < TIDY_ROWS_MAX; i++) {
+        bytes key               = {};
+        bytes value             = {};
+        Pb__UsageSource *source = NULL;
+        status code             = cursor_next(cursor, &key, &value, reterr);
+        if (code == STATUS_NOT_FOUND) return STATUS_OK;
+        TRY(code);
+        TRY(record_read(value, &pb__usage_source__descriptor, engine->arena, &source, reterr));
+        bool is_old = source->at_us + SOURCE_KEPT_US < engine->now_us;
+        if (is_old) TRY(cursor_delete(cursor, reterr));
+    }
+    return STATUS_OK;
+}
+
+static status spend_tokens(struct engine *engine, const Pb__UsageRecord *row, struct error *reterr)
+{
+    const Pb__UsageCounters *used = row->counters;
+    int64_t tokens                = 0;
+    if (!used || !*row->key) return STATUS_OK; /* of a label: counted with the others */
+    if (__builtin_add_overflow(used->input_tokens, used->output_tokens, &tokens)) {
+        tokens = INT64_MAX;
+    }
+    return tokens > 0 ? engine_spend_key_tokens(engine, row->key, tokens, reterr) : STATUS_OK;
+}
+
+status engine_count_usage(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__UsageReport *report = command->request;
+    Pb__UsageReported *answer     = command->response;
+    Pb__UsageSource now           = PB__USAGE_SOURCE__INIT;
+    Pb__UsageSource *before       = NULL;
+    struct key key;
+    engine_answer(engine, command);
+    key_begin(&key);
+    key_put_text(&key, str_from(report->source));
+    status got = record_get(engine->txn, TABLE_USAGE_SOURCES, key_bytes(&key),
+                            &pb__usage_source__descriptor, engine->arena, &before, NULL);
+    if (got == STATUS_NOT_FOUND) TRY(tidy_sources(engine, reterr));
+    if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
+        return fail(reterr, got, "table usage_sources: a row");
+    }
+    answer->last = before ? before->last : 0;
+    if (report->number <= answer->last) return STATUS_OK; /* it was counted */
+    for (size_t i = 0; i < report->n_rows; i++) {
+        TRY(add(engine, report->rows[i], report->rows[i]->counters, reterr));
+        TRY(spend_tokens(engine, report->rows[i], reterr));
+    }
+    answer->last = report->number;
+    now.last     = report->number;
+    now.at_us    = engine->now_us;
+    return record_put(engine->txn, TABLE_USAGE_SOURCES, key_bytes(&key), &now.base, reterr);
 }
