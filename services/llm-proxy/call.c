@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "llm-proxy/call_saved.h"
+#include "llm-proxy/embed_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ static const struct verdict verdicts[LLM_ERROR_CLASS_COUNT] = {
     [LLM_ERROR_LIMIT]        = {false, true,  false},
     [LLM_ERROR_CONVERSION]   = {false, true,  false},
     [LLM_ERROR_BUDGET]       = {false, false, false},
+    [LLM_ERROR_INTERRUPTED]  = {false, false, false},
 };
 /* clang-format on */
 
@@ -42,7 +45,14 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     pipeline->options         = *options;
     pipeline->keys            = mem_new(count ? count : 1, sizeof *pipeline->keys);
     pipeline->numbers         = mem_new(count ? count : 1, sizeof *pipeline->numbers);
-    pipeline->prng            = (struct prng){.state = options->seed};
+    pipeline->guarded         = mem_new(count ? count : 1, sizeof *pipeline->guarded);
+    for (uint32_t i = 0; options->guard && i < count; i++) {
+        pipeline->guarded[i] = guard_place(options->guard, options->catalog->providers[i].name);
+    }
+    pipeline->prng    = (struct prng){.state = options->seed};
+    pipeline->cache   = answer_cache_new(ANSWER_CACHE_SIZE_MAX);
+    pipeline->vectors = answer_cache_new(VECTORS_SIZE_MAX);
+    pipeline->pools   = embed_pools_new(pipeline);
     return pipeline;
 }
 
@@ -50,12 +60,38 @@ void pipeline_freep(struct pipeline **ref)
 {
     struct pipeline *pipeline = *ref;
     if (!pipeline) return;
+    embed_pools_freep(&pipeline->pools);
     while (pipeline->calls) llm_call_cancel(pipeline->calls);
     exchange_rests_done(&pipeline->rests);
+    answer_cache_freep(&pipeline->cache);
+    answer_cache_freep(&pipeline->vectors);
     free(pipeline->keys);
     free(pipeline->numbers);
+    free(pipeline->guarded);
     free(pipeline);
     *ref = NULL;
+}
+
+struct pipeline *pipeline_hold(struct pipeline *pipeline)
+{
+    pipeline->holds++;
+    return pipeline;
+}
+
+void pipeline_release(struct pipeline *pipeline)
+{
+    ASSERT(pipeline->holds > 0);
+    pipeline->holds--;
+}
+
+bool pipeline_is_idle(const struct pipeline *pipeline)
+{
+    return pipeline->holds == 0 && !pipeline->calls;
+}
+
+const struct catalog *pipeline_catalog(const struct pipeline *pipeline)
+{
+    return pipeline->options.catalog;
 }
 
 bool llm_error_is_failure(enum llm_error_class class)
@@ -70,7 +106,8 @@ static enum guard_end end_of(const struct llm_call *call)
     bool is_silent =
         call->answer.is_failed &&
         (call->answer.error.class == LLM_ERROR_RATE_LIMITED ||
-         call->answer.error.class == LLM_ERROR_QUOTA || call->answer.error.class == LLM_ERROR_KEY);
+         call->answer.error.class == LLM_ERROR_QUOTA || call->answer.error.class == LLM_ERROR_KEY ||
+         call->answer.error.class == LLM_ERROR_LIMIT);
     if (is_silent) return GUARD_RETURNED;
     bool has_failed = call->answer.is_failed && llm_error_is_failure(call->answer.error.class);
     return has_failed ? GUARD_FAILED : GUARD_SUCCEEDED;
@@ -88,17 +125,18 @@ static void note_target(const struct llm_call *call, const struct llm_error *err
     struct guard *guard = call->pipeline->options.guard;
     bool is_told        = is_last && call->is_job;
     if (!guard || is_told) return;
-    if (llm_error_is_failure(error->class)) guard_note_failure(guard, call_provider(call));
+    if (llm_error_is_failure(error->class)) guard_note_failure(guard, call_guarded(call));
     bool asks_for_rest = error->class == LLM_ERROR_RATE_LIMITED && error->retry_after_ms > REST_MS;
-    if (asks_for_rest) guard_note_rest(guard, call_provider(call), error->retry_after_ms);
+    if (asks_for_rest) guard_note_rest(guard, call_guarded(call), error->retry_after_ms);
 }
 
 static void release_try(struct llm_call *call)
 {
-    if (call->key) call->key->in_flight--;
-    call->key = NULL;
+    call_leave_key(call);
     exchange_free(TAKE(call->exchange));
     simulated_stream_free(TAKE(call->simulation));
+    scribe_free(TAKE(call->scribe));
+    json_unref(json_take(&call->source));
     arena_free(TAKE(call->arena));
 }
 
@@ -113,17 +151,19 @@ static void call_free(struct llm_call *call)
     if (pipeline->calls == call) pipeline->calls = call->next;
     if (call->stream.event) measures_stream(pipeline->options.measures, -1);
     loop_timer_clear(pipeline->options.loop, &call->timer);
+    if (call->saving) call_saving_free(call);
     answer_done(&call->answer);
     free(call);
 }
 
-static void finish(struct llm_call *call, const struct llm_error *error)
+void call_end_with(struct llm_call *call, const struct llm_error *error)
 {
     const struct route_target *target = call_target(call);
     struct llm_outcome outcome        = {
                .is_ok        = !error,
                .answer       = error ? NULL : &call->answer,
                .is_simulated = target->provider->kind->is_simulated,
+               .is_estimated = call->request->is_count && !target->provider->kind->counter,
                .tries        = call->tries,
                .losses       = &call->losses,
                .provider     = target->provider->name,
@@ -133,8 +173,10 @@ static void finish(struct llm_call *call, const struct llm_error *error)
     };
     if (error) outcome.error = *error;
     outcome.is_committed = call->is_committed;
+    outcome.is_stopped   = !error && call->answer.end == END_BUDGET;
     outcome.counters     = call_counters(call, !error || call->is_committed);
     call_fill_usage(call, !error || call->is_committed, &outcome.usage);
+    if (call->saving) call_saving_finish(call, &outcome);
     measures_call(call->pipeline->options.measures, &outcome);
     call->done(&outcome, call->context);
     call_free(call);
@@ -167,6 +209,49 @@ static int64_t backoff_ms(struct llm_call *call)
     return (int64_t)(prng_next(&call->pipeline->prng) % (uint64_t)(delay_ms + 1));
 }
 
+/* Who says when it may be asked again. */
+static bool is_resting(const struct llm_error *error)
+{
+    return error->class == LLM_ERROR_RATE_LIMITED || error->class == LLM_ERROR_OVERLOADED ||
+           error->class == LLM_ERROR_BREAKER || error->class == LLM_ERROR_LIMIT;
+}
+
+static void note_rest(struct llm_call *call, const struct llm_error *error)
+{
+    int64_t back_ms = loop_now_ms(call->pipeline->options.loop) + error->retry_after_ms;
+    if (!is_resting(error) || error->retry_after_ms <= 0) return;
+    if (call->back_ms == 0 || back_ms < call->back_ms) call->back_ms = back_ms;
+}
+
+/* No target is left: begins again with the first that comes back, if the route wants that and there
+ * is time. A job waits in its queue. */
+static bool may_wait(struct llm_call *call, const struct llm_error *error)
+{
+    int64_t now_ms  = loop_now_ms(call->pipeline->options.loop);
+    int64_t wait_ms = call->back_ms - now_ms;
+    int64_t end_ms  = call->started_ms + call->route->timeouts.total_ms;
+    bool is_wanted  = call->route->waits_for_cooldown && !call->is_job && is_resting(error);
+    if (!is_wanted || call->back_ms == 0 || call->back_ms >= end_ms ||
+        call_is_late(call, wait_ms)) {
+        return false;
+    }
+    call->back_ms      = 0;
+    call->position     = 0;
+    call->target_tries = 0;
+    wait_for(call, wait_ms > 0 ? wait_ms : 0);
+    return true;
+}
+
+/* Who has to come again hears of the soonest time. */
+static struct llm_error with_soonest(const struct llm_call *call, const struct llm_error *error)
+{
+    struct llm_error told = *error;
+    int64_t wait_ms       = call->back_ms - loop_now_ms(call->pipeline->options.loop);
+    bool is_sooner        = call->back_ms > 0 && wait_ms < told.retry_after_ms;
+    if (is_resting(error) && is_sooner) told.retry_after_ms = wait_ms > 0 ? wait_ms : 1;
+    return told;
+}
+
 static bool has_next_target(const struct llm_call *call)
 {
     return call->position + 1 < call->route->target_count;
@@ -194,10 +279,11 @@ static void after_failure(struct llm_call *call)
     release_try(call);
     if (call->is_committed) { /* the client has seen the beginning of this one */
         note_target(call, &error, true);
-        finish(call, &error);
+        call_end_with(call, &error);
         return;
     }
     call_add_spent(call);
+    note_rest(call, &error);
 
     bool may_be_same = verdict->same_target && call->target_tries < retry->attempts;
     if (verdict->other_key && call->target_tries < retry->attempts && call_has_usable_key(call)) {
@@ -215,8 +301,9 @@ static void after_failure(struct llm_call *call)
         next_target(call);
         wait_for(call, 0);
     } else {
+        const struct llm_error told = with_soonest(call, &error);
         note_target(call, &error, true);
-        finish(call, &error);
+        if (!may_wait(call, &error)) call_end_with(call, &told);
     }
 }
 
@@ -238,7 +325,7 @@ void call_after_try(struct llm_call *call)
     }
     leave(call, GUARD_SUCCEEDED);
     release_try(call);
-    finish(call, NULL);
+    call_end_with(call, NULL);
 }
 
 /* --- from the caller ---------------------------------------------------------------------------
@@ -272,6 +359,11 @@ void llm_call_is_job(struct llm_call *call, const char *target)
     (void)snprintf(call->let_pass, sizeof call->let_pass, "%s", target);
 }
 
+void llm_call_is_of(struct llm_call *call, str namespace)
+{
+    call->namespace = namespace;
+}
+
 void llm_call_stream(struct llm_call *call, const struct llm_stream *stream)
 {
     ASSERT(call->request->is_stream);
@@ -282,6 +374,7 @@ void llm_call_stream(struct llm_call *call, const struct llm_stream *stream)
 void llm_call_pause(struct llm_call *call)
 {
     call->is_paused = true;
+    if (call->saving) call->saving->passenger.is_held = true;
     if (call->exchange) exchange_pause(call->exchange);
 }
 
@@ -289,6 +382,7 @@ void llm_call_resume(struct llm_call *call)
 {
     if (!call->is_paused) return;
     call->is_paused = false;
+    if (call->saving) call->saving->passenger.is_held = false;
     if (call->exchange) exchange_resume(call->exchange);
     if (call->simulation) call_simulate_on(call);
 }
@@ -297,6 +391,18 @@ void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage)
 {
     bool is_charged = call->is_committed || call->answer.usage.input_tokens >= 0;
     call_fill_usage(call, is_charged, ret_usage);
+}
+
+void llm_call_stop(struct llm_call *call)
+{
+    struct llm_event event = {.kind = LLM_FINISH, .finish = FINISH_LENGTH};
+    uint32_t count         = call->request->count > 1 ? (uint32_t)call->request->count : 1;
+    loop_timer_clear(call->pipeline->options.loop, &call->timer);
+    for (; event.choice < count; event.choice++) call->stream.event(&event, call->stream.context);
+    call->answer.end = END_BUDGET;
+    leave(call, GUARD_SUCCEEDED);
+    release_try(call);
+    call_end_with(call, NULL);
 }
 
 void llm_call_cancel(struct llm_call *call)

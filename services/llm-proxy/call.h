@@ -17,10 +17,12 @@
 #include "llm-proxy/catalog.h"
 #include "llm-proxy/guard.h"
 #include "llm-proxy/measures.h"
+#include "llm-proxy/vault/vault.h"
 #include "loop/loop.h"
 
 struct pipeline;
 struct llm_call;
+struct answer_key;
 
 struct pipeline_options {
     struct loop *loop;             /* borrowed */
@@ -28,11 +30,32 @@ struct pipeline_options {
     struct http_client *http;      /* borrowed */
     struct measures *measures;     /* borrowed */
     struct guard *guard;           /* borrowed; NULL: every provider may be called */
+    struct vault *vault;           /* borrowed; NULL: nothing is kept for the next turn */
     uint64_t seed;                 /* of weights and jitter */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_options *options); /* owned */
 void pipeline_freep(struct pipeline **pipeline);
+
+/** Whoever has a route, a catalog or a call of it for a while holds it. It is idle if nobody does,
+ * and there are no calls: then it may be freed. */
+struct pipeline *pipeline_hold(struct pipeline *pipeline); /* returns it */
+void pipeline_release(struct pipeline *pipeline);
+bool pipeline_is_idle(const struct pipeline *pipeline);
+
+/** Its catalog lives as long as it. */
+const struct catalog *pipeline_catalog(const struct pipeline *pipeline);
+
+/** Keys of the same providers and names that rest until a moment rest on. */
+void pipeline_take_over(struct pipeline *pipeline, const struct pipeline *before);
+
+/** Where an answer comes from, if one from before was asked for. */
+enum llm_cached {
+    CACHED_NO, /* it was not */
+    CACHED_MISS,
+    CACHED_HIT,
+    CACHED_JOINED, /* of an equal call that was under way */
+};
 
 /** How a call ended. Valid during the callback. */
 struct llm_outcome {
@@ -41,6 +64,7 @@ struct llm_outcome {
     const struct answer *answer; /* is_ok; of a stream without its texts */
     struct llm_error error;      /* else; of the last try */
     bool is_simulated;
+    bool is_estimated; /* of a question for tokens: nobody could be asked */
     uint32_t tries;
     const char *provider;        /* of the last try; "" if there was none */
     str model;                   /* likewise */
@@ -48,6 +72,9 @@ struct llm_outcome {
     struct llm_usage counters;   /* of the answer, estimated where its upstream did not say */
     Pb__Usage usage;             /* of all tries that cost something */
     int64_t duration_ms;
+    enum llm_cached cached;
+    int64_t age_ms;  /* of an answer that is not its own */
+    bool is_stopped; /* by its budget */
 };
 
 typedef void llm_call_done(const struct llm_outcome *outcome, void *context);
@@ -67,16 +94,27 @@ struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_req
  */
 struct llm_try {
     const char *provider;
-    uint32_t number; /* of the call, from 1 */
+    uint32_t number; /* of the call, from 1; 0: nobody is asked */
     bool is_simulated;
     const struct losses *losses; /* fills while the request is translated */
+    enum llm_cached cached;
+    int64_t age_ms; /* of an answer that is not its own */
 };
 
 struct llm_stream {
     void (*begun)(const struct llm_try *begun, void *context);
-    llm_sink *event; /* of the try; never LLM_ERROR or LLM_END, which `done` stands for */
+    bool is_collected; /* what is said is in the outcome's answer, too */
+    llm_sink *event;   /* of the try; never LLM_ERROR or LLM_END, which `done` stands for */
     void *context;
 };
+
+/** An answer of the same key that is not older than that will do, or the one of a call under way;
+ * and its own is kept for others, if it is whole. To be said right after the start. */
+void llm_call_save(struct llm_call *call, const struct answer_key *key, int64_t max_age_ms);
+
+/** Whoever reads the answer cannot use it: nobody is served by it any more, whether it was new or
+ * from before. To be said inside `done`; nothing if no answer from before was asked for. */
+void llm_call_forget(struct llm_call *call);
 
 /** To be said right after the start. */
 void llm_call_stream(struct llm_call *call, const struct llm_stream *stream);
@@ -96,8 +134,19 @@ int64_t llm_deadline_ms(int64_t deadline_us);
  * name it, was let pass by the scheduler ("": nobody was). To be said right after the start. */
 void llm_call_is_job(struct llm_call *call, const char *target);
 
+/** Whose call it is: nobody else finds what it puts into the vault. Borrowed until `done`. To be
+ * said right after the start. */
+void llm_call_is_of(struct llm_call *call, str namespace);
+
 /** What a breaker counts: what the next call may meet as well. */
 bool llm_error_is_failure(enum llm_error_class class);
+
+/** Tokens of the answer of the try so far, as its upstream says or by their bytes. */
+int64_t llm_call_output(const struct llm_call *call);
+
+/** Its budget is spent: the upstream sees its connection close, the stream hears that the answer
+ * has become too long, and `done` comes before this returns. Not to be said inside `event`. */
+void llm_call_stop(struct llm_call *call);
 
 /** Ends a call without `done`; the upstream sees its connection close. */
 void llm_call_cancel(struct llm_call *call);

@@ -3,24 +3,28 @@
 #define LLM_PROXY_CALL_INTERNAL_H
 
 #include "base/random.h"
+#include "llm-proxy/answer_cache.h"
 #include "llm-proxy/call.h"
 #include "llm-proxy/exchange.h"
+#include "llm-proxy/function_names.h"
+#include "llm-proxy/key_room.h"
 #include "llm-proxy/providers/simulated.h"
+#include "llm-proxy/vault/scribe.h"
 
 enum { CALL_TARGET_SIZE = PROVIDER_NAME_MAX + sizeof "llm:" };
 
-struct key_state {
-    uint32_t in_flight;
-    int64_t not_before_ms; /* cooling; KEY_OFF: not used any more */
-};
-
 struct pipeline {
     struct pipeline_options options;
-    struct key_state (*keys)[PROVIDER_KEYS_MAX]; /* by provider, in the catalog's order */
-    uint64_t *numbers;                           /* calls of a provider so far */
+    struct key_room (*keys)[PROVIDER_KEYS_MAX]; /* by provider, in the catalog's order */
+    uint64_t *numbers;                          /* calls of a provider so far */
+    size_t *guarded;                            /* places of the providers in the guard */
+    uint32_t holds;
     struct prng prng;
     struct llm_call *calls;
     struct exchange_rests rests;
+    struct answer_cache *cache;   /* owned; as the next two */
+    struct answer_cache *vectors; /* of embeddings */
+    struct embed_pools *pools;    /* likewise */
 };
 
 /* What tries that failed have cost nevertheless. */
@@ -42,25 +46,41 @@ struct llm_call {
     uint32_t position;     /* in `order` */
     uint32_t target_tries; /* of this target */
     uint32_t tries;
-    struct key_state *key;               /* of the try under way; NULL: the provider has none */
+    struct key_room *key;                /* of the try under way; NULL: the provider has none */
     struct arena *arena;                 /* of the try, while it is sent */
     struct exchange *exchange;           /* of the try, owned; as the next */
     struct simulated_stream *simulation; /* of a streamed try of a simulated provider */
     struct answer answer;                /* of the try */
     struct losses losses;                /* likewise */
-    struct llm_stream stream;            /* zeroed: nobody listens */
+    struct function_names names;         /* likewise: those that it has changed */
+    struct scribe *scribe;               /* likewise, owned; NULL: nothing is to be kept */
+    json source;                         /* likewise: its body with defaults, or JSON_INVALID */
+    str namespace;
+    struct llm_stream stream; /* zeroed: nobody listens */
     bool is_paused, is_committed;
     struct call_spent spent;
-    struct guard_pass pass; /* of the try */
+    struct call_saving *saving; /* owned; NULL: answers from before are not wanted */
+    struct guard_pass pass;     /* of the try */
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */
-    struct loop_timer timer;         /* a wait, or a simulated answer's time */
+    int64_t back_ms;         /* when the first target that rests may be asked; 0: none does */
+    struct loop_timer timer; /* a wait, or a simulated answer's time */
     struct llm_call *previous, *next;
 };
 
 /* A try: begins; is over, with what it said in `answer`. */
 void call_begin_try(struct llm_call *call);
 void call_after_try(struct llm_call *call);
+
+/* The end: with what `answer` has (NULL), or with a failure. */
+void call_end_with(struct llm_call *call, const struct llm_error *error);
+
+/* The request as the target of the try is to get it, which may be the caller's own; lives as long
+ * as the try's arena. NULL: out of memory. */
+const struct chat_request *call_adapt(struct llm_call *call);
+
+/* What the target says, as the caller is to hear it; valid until the next one. */
+struct llm_event call_adapt_event(struct llm_call *call, const struct llm_event *event);
 
 /* Says whether its deadline is over after that time. */
 bool call_is_late(const struct llm_call *call, int64_t wait_ms);
@@ -78,17 +98,28 @@ void call_add_spent(struct llm_call *call);
 
 const struct route_target *call_target(const struct llm_call *call);
 
-/** Its provider's place in the catalog. */
+/** Its provider's place in the catalog, and in the guard. */
 size_t call_provider(const struct llm_call *call);
+size_t call_guarded(const struct llm_call *call);
 
 /** The order in which its targets are tried: drawn by weight, without putting back; those of weight
  * 0 follow as they stand. */
 void call_draw_order(struct llm_call *call);
 
+/** Why no key may be used, and for how long. */
+struct key_refusal {
+    int64_t wait_ms; /* -1: for good */
+    bool is_full;    /* the soonest one has limits of its own */
+};
+
 /** The key with the least load for its weight among those that may be used now, which becomes that
- * of the try; NULL: none, and `*ret_wait_ms` says for how long (-1: for good). */
-const struct provider_key *call_choose_key(struct llm_call *call, int64_t *ret_wait_ms);
+ * of the try; NULL: none. */
+const struct provider_key *call_choose_key(struct llm_call *call, struct key_refusal *ret_refusal);
 bool call_has_usable_key(struct llm_call *call);
+
+/** The try begins to use its key, and is over. Without a key nothing happens. */
+void call_enter_key(struct llm_call *call);
+void call_leave_key(struct llm_call *call);
 
 /** What a failure means for the key of the try. */
 void call_punish_key(struct llm_call *call, const struct llm_error *error);

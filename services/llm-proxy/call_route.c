@@ -2,12 +2,12 @@
 #include "base/clock.h"
 #include "llm-proxy/call_internal.h"
 
+#include <string.h>
+
 enum {
     KEY_OFF_QUOTA_MS = 3'600'000,
     COOL_MS          = 1'000, /* a 429 without retry-after */
 };
-
-static const int64_t KEY_OFF = INT64_MAX; /* until the configuration is read anew */
 
 const struct route_target *call_target(const struct llm_call *call)
 {
@@ -17,6 +17,37 @@ const struct route_target *call_target(const struct llm_call *call)
 size_t call_provider(const struct llm_call *call)
 {
     return (size_t)(call_target(call)->provider - call->pipeline->options.catalog->providers);
+}
+
+size_t call_guarded(const struct llm_call *call)
+{
+    return call->pipeline->guarded[call_provider(call)];
+}
+
+static void take_key(struct key_room *rooms, const struct provider *provider, const char *name,
+                     const struct key_room *before)
+{
+    for (uint32_t i = 0; i < provider->key_count; i++) {
+        bool is_same = strcmp(provider->keys[i].name, name) == 0;
+        if (is_same) key_room_take_over(&rooms[i], before);
+    }
+}
+
+void pipeline_take_over(struct pipeline *pipeline, const struct pipeline *before)
+{
+    const struct catalog *catalog = pipeline->options.catalog;
+    const struct catalog *old     = before->options.catalog;
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        for (uint32_t k = 0; k < old->provider_count; k++) {
+            const struct provider *provider = &old->providers[k];
+            if (strcmp(provider->name, catalog->providers[i].name) != 0) continue;
+            pipeline->numbers[i] = before->numbers[k];
+            for (uint32_t n = 0; n < provider->key_count; n++) {
+                take_key(pipeline->keys[i], &catalog->providers[i], provider->keys[n].name,
+                         &before->keys[k][n]);
+            }
+        }
+    }
 }
 
 void call_draw_order(struct llm_call *call)
@@ -41,42 +72,79 @@ void call_draw_order(struct llm_call *call)
     }
 }
 
-const struct provider_key *call_choose_key(struct llm_call *call, int64_t *ret_wait_ms)
+const struct provider_key *call_choose_key(struct llm_call *call, struct key_refusal *ret_refusal)
 {
     const struct provider *provider = call_target(call)->provider;
-    struct key_state *states        = call->pipeline->keys[call_provider(call)];
+    struct key_room *rooms          = call->pipeline->keys[call_provider(call)];
     int64_t now_ms                  = loop_now_ms(call->pipeline->options.loop);
     const struct provider_key *best = NULL;
     uint64_t best_load              = 0;
-    int64_t soonest_ms              = KEY_OFF;
+    int64_t soonest_ms              = KEY_ROOM_NEVER;
+    *ret_refusal                    = (struct key_refusal){};
     for (uint32_t i = 0; i < provider->key_count; i++) {
-        if (states[i].not_before_ms > now_ms) {
-            if (states[i].not_before_ms < soonest_ms) soonest_ms = states[i].not_before_ms;
+        bool is_full     = false;
+        int64_t opens_ms = key_room_opens_ms(&rooms[i], &provider->keys[i], now_ms, &is_full);
+        if (opens_ms > now_ms) {
+            if (opens_ms < soonest_ms) ret_refusal->is_full = is_full;
+            if (opens_ms < soonest_ms) soonest_ms = opens_ms;
             continue;
         }
         uint32_t weight = provider->keys[i].weight > 0 ? provider->keys[i].weight : 1;
-        uint64_t load   = ((uint64_t)states[i].in_flight << 16) / weight;
+        uint64_t load   = ((uint64_t)rooms[i].in_flight << 16) / weight;
         if (best && load >= best_load) continue;
         best      = &provider->keys[i];
         best_load = load;
-        call->key = &states[i];
+        call->key = &rooms[i];
     }
-    *ret_wait_ms = soonest_ms == KEY_OFF ? -1 : soonest_ms - now_ms;
+    ret_refusal->wait_ms = soonest_ms == KEY_ROOM_NEVER ? -1 : soonest_ms - now_ms;
     return best;
+}
+
+static const struct provider_key *key_of(const struct llm_call *call)
+{
+    const struct key_room *rooms = call->pipeline->keys[call_provider(call)];
+    return &call_target(call)->provider->keys[call->key - rooms];
+}
+
+void call_enter_key(struct llm_call *call)
+{
+    if (!call->key) return;
+    key_room_enter(call->key, key_of(call), loop_now_ms(call->pipeline->options.loop));
+}
+
+/* What was asked and said, also by what was cut; of a refusal only what it says itself. */
+static int64_t tokens_of_try(const struct llm_call *call)
+{
+    bool has_used =
+        call->is_committed || call->answer.usage.input_tokens >= 0 || !call->answer.is_failed;
+    if (!has_used || call->request->is_count) return 0;
+    const struct llm_usage used = call_counters(call, true);
+    int64_t tokens              = used.input_tokens > 0 ? used.input_tokens : 0;
+    bool is_over =
+        used.output_tokens > 0 && __builtin_add_overflow(tokens, used.output_tokens, &tokens);
+    return is_over ? INT64_MAX : tokens;
+}
+
+void call_leave_key(struct llm_call *call)
+{
+    if (!call->key) return;
+    key_room_leave(call->key, key_of(call), tokens_of_try(call),
+                   loop_now_ms(call->pipeline->options.loop));
+    call->key = NULL;
 }
 
 bool call_has_usable_key(struct llm_call *call)
 {
-    int64_t wait_ms = 0;
-    bool has_one    = call_choose_key(call, &wait_ms) != NULL;
-    call->key       = NULL; /* chosen again when the try begins */
+    struct key_refusal refusal;
+    bool has_one = call_choose_key(call, &refusal) != NULL;
+    call->key    = NULL; /* chosen again when the try begins */
     return has_one;
 }
 
 void call_punish_key(struct llm_call *call, const struct llm_error *error)
 {
-    struct key_state *key = call->key;
-    int64_t now_ms        = loop_now_ms(call->pipeline->options.loop);
+    struct key_room *key = call->key;
+    int64_t now_ms       = loop_now_ms(call->pipeline->options.loop);
     if (!key) return;
     int64_t rest_ms = 0;
     if (error->class == LLM_ERROR_RATE_LIMITED) {
@@ -84,7 +152,7 @@ void call_punish_key(struct llm_call *call, const struct llm_error *error)
     } else if (error->class == LLM_ERROR_QUOTA) {
         rest_ms = KEY_OFF_QUOTA_MS;
     } else if (error->class == LLM_ERROR_KEY) {
-        key->not_before_ms = KEY_OFF;
+        key->not_before_ms = KEY_ROOM_NEVER; /* until the configuration is read anew */
         return;
     }
     if (rest_ms > 0) key->not_before_ms = now_ms + rest_ms;

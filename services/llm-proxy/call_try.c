@@ -1,5 +1,7 @@
 /* One try of a call: whether its provider may be called, the key, the exchange. */
 #include "llm-proxy/call_internal.h"
+#include "llm-proxy/call_saved.h"
+#include "llm-proxy/providers/counting.h"
 
 #include "base/assert.h"
 
@@ -7,7 +9,6 @@
 
 enum {
     TRY_ARENA_MAX          = 64 << 20, /* bytes: the request as HTTP */
-    LOSS_TEXT_MAX          = 4'096,    /* bytes */
     SIMULATED_PER_TURN_MAX = 64,       /* events, so that a fast model lets others in between */
 };
 
@@ -25,7 +26,7 @@ static void fail_try(struct llm_call *call, enum llm_error_class class, const ch
 /* Another target may be able to carry it. */
 static void refuse_losses(struct llm_call *call)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(LOSS_TEXT_MAX);
+    CLEANUP(buf_done) struct buf text = buf_init(LOSSES_TEXT_MAX);
     (void)buf_put_text(&text, "Tutti-Strict: this would be lost: ");
     losses_print_text(&call->losses, &text);
     fail_try(call, LLM_ERROR_CONVERSION, buf_str(&text).ptr);
@@ -43,11 +44,13 @@ static void commit(struct llm_call *call)
 /* What the try says; a client that streams hears it at once. */
 static void on_event(const struct llm_event *event, void *context)
 {
-    struct llm_call *call = context;
-    answer_take(event, &call->answer);
-    if (!call->stream.event || event->kind == LLM_ERROR || event->kind == LLM_END) return;
-    if (llm_event_is_meaningful(event) && !call->is_committed) commit(call);
-    call->stream.event(event, call->stream.context);
+    struct llm_call *call       = context;
+    const struct llm_event said = call_adapt_event(call, event);
+    answer_take(&said, &call->answer);
+    if (call->saving) call_saving_take(call, &said);
+    if (!call->stream.event || said.kind == LLM_ERROR || said.kind == LLM_END) return;
+    if (llm_event_is_meaningful(&said) && !call->is_committed) commit(call);
+    call->stream.event(&said, call->stream.context);
 }
 
 static void on_exchange_over(void *context)
@@ -69,15 +72,23 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     const struct route_target *target = call_target(call);
     struct http_request http          = {};
     struct error error                = {};
-    call->arena                       = arena_new(TRY_ARENA_MAX);
+    const struct provider_kind *kind  = target->provider->kind;
+    if (call->request->is_count) kind = kind->counter;
+    call->arena = arena_new(TRY_ARENA_MAX);
     ASSERT(call->arena);
+    const struct chat_request *request = call_adapt(call);
+    if (!request) {
+        fail_try(call, LLM_ERROR_REQUEST, "the request is too large");
+        return;
+    }
     const struct provider_request what = {.provider = target->provider,
                                           .key      = key,
-                                          .chat     = call->request,
+                                          .chat     = request,
                                           .model    = target->model,
                                           .losses   = &call->losses};
-    status code = target->provider->kind->encode(&what, call->arena, &http, &error);
-    if (code == STATUS_OK && call->request->is_strict && call->losses.count > 0) {
+    status code                        = kind->encode(&what, call->arena, &http, &error);
+    bool is_strict                     = call->request->is_strict || call->route->is_strict;
+    if (code == STATUS_OK && is_strict && call->losses.count > 0) {
         refuse_losses(call);
         return;
     }
@@ -89,7 +100,7 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     bound_by_deadline(call, &http.timeouts);
     const struct exchange_options options = {.loop      = pipeline->options.loop,
                                              .client    = pipeline->options.http,
-                                             .kind      = target->provider->kind,
+                                             .kind      = kind,
                                              .rests     = &pipeline->rests,
                                              .is_stream = is_stream,
                                              .sink      = on_event,
@@ -161,6 +172,32 @@ static void simulate(struct llm_call *call)
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
+/* How many tokens a request has, where nobody says. */
+static void estimate(struct llm_call *call)
+{
+    struct llm_event used      = {.kind = LLM_USAGE, .usage = llm_usage_unknown()};
+    const struct llm_event end = {.kind = LLM_END, .end = END_COMPLETE};
+    used.usage.input_tokens    = counting_estimate(call->request);
+    answer_take(&used, &call->answer);
+    answer_take(&end, &call->answer);
+    call_after_try(call);
+}
+
+static void refuse_key(struct llm_call *call, const struct key_refusal *refusal)
+{
+    enum llm_error_class class = refusal->is_full ? LLM_ERROR_LIMIT : LLM_ERROR_RATE_LIMITED;
+    const char *text           = refusal->is_full ? "the limits of the provider's keys are reached"
+                                                  : "no key of the provider is usable now";
+    if (refusal->wait_ms < 0) class = LLM_ERROR_KEY;
+    const struct llm_event event = {
+        .kind  = LLM_ERROR,
+        .error = {.class          = class,
+                  .text           = str_from(text),
+                  .retry_after_ms = refusal->wait_ms > 0 ? refusal->wait_ms : 0}};
+    answer_take(&event, &call->answer);
+    call_after_try(call);
+}
+
 static void try_now(struct llm_call *call)
 {
     const struct provider *provider = call_target(call)->provider;
@@ -175,23 +212,21 @@ static void try_now(struct llm_call *call)
         call_after_try(call);
         return;
     }
+    if (call->request->is_count && !provider->kind->counter) {
+        estimate(call);
+        return;
+    }
     if (provider->kind->is_simulated) {
         simulate(call);
         return;
     }
-    int64_t wait_ms                = 0;
-    const struct provider_key *key = call_choose_key(call, &wait_ms);
+    struct key_refusal refusal;
+    const struct provider_key *key = call_choose_key(call, &refusal);
     if (!key && provider->key_count > 0) {
-        const struct llm_event event = {
-            .kind  = LLM_ERROR,
-            .error = {.class          = wait_ms >= 0 ? LLM_ERROR_RATE_LIMITED : LLM_ERROR_KEY,
-                      .text           = str_from("no key of the provider is usable now"),
-                      .retry_after_ms = wait_ms > 0 ? wait_ms : 0}};
-        answer_take(&event, &call->answer);
-        call_after_try(call);
+        refuse_key(call, &refusal);
         return;
     }
-    if (call->key) call->key->in_flight++;
+    call_enter_key(call);
     send_http(call, key);
 }
 
@@ -209,7 +244,7 @@ static void refuse_try(struct llm_call *call, enum guard_verdict verdict)
         .kind  = LLM_ERROR,
         .error = {.class          = is_breaker ? LLM_ERROR_BREAKER : LLM_ERROR_LIMIT,
                   .text           = str_from(text),
-                  .retry_after_ms = guard_retry_ms(guard, call_provider(call))}};
+                  .retry_after_ms = guard_retry_ms(guard, call_guarded(call))}};
     answer_take(&event, &call->answer);
     call_after_try(call);
 }
@@ -236,22 +271,25 @@ static bool is_let_pass(const struct llm_call *call)
 void call_begin_try(struct llm_call *call)
 {
     struct guard *guard = call->pipeline->options.guard;
+    if (call->saving && call_ask_saved(call)) return;
+    if (call->saving) call_saving_restart(call);
     answer_done(&call->answer);
     answer_init(&call->answer);
     call->losses                 = (struct losses){.arena = call->request->arena};
-    call->answer.is_counted_only = call->stream.event != NULL;
+    call->answer.is_counted_only = call->stream.event && !call->stream.is_collected;
     if (call->stream.begun) {
         const struct provider *provider = call_target(call)->provider;
         const struct llm_try begun      = {.provider     = provider->name,
                                            .number       = call->tries + 1,
                                            .is_simulated = provider->kind->is_simulated,
-                                           .losses       = &call->losses};
+                                           .losses       = &call->losses,
+                                           .cached       = call->saving ? CACHED_MISS : CACHED_NO};
         call->stream.begun(&begun, call->stream.context);
     }
     call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};
     enum guard_verdict verdict = GUARD_GO;
     if (guard && !is_let_pass(call)) {
-        verdict = guard_enter(guard, call_provider(call), &call->pass);
+        verdict = guard_enter(guard, call_guarded(call), &call->pass);
     }
     if (verdict != GUARD_WAIT) on_decided(verdict, call);
 }

@@ -40,10 +40,22 @@ static struct llm_usage completed(const struct llm_call *call, bool *ret_is_esti
     struct llm_usage usage = call->answer.usage;
     bool is_embedding      = call->request->input_count > 0;
     *ret_is_estimated      = !is_embedding && (usage.input_tokens < 0 || usage.output_tokens < 0);
+    bool is_stopped        = call->answer.end == END_BUDGET && !is_embedding;
+    if (is_stopped) { /* what was said so far was not the last word */
+        usage.output_tokens = llm_call_output(call);
+        *ret_is_estimated   = true;
+    }
     if (!*ret_is_estimated) return usage;
     if (usage.input_tokens < 0) usage.input_tokens = input_estimate(call->request);
     if (usage.output_tokens < 0) usage.output_tokens = tokens_of(call->answer.output_bytes);
     return usage;
+}
+
+int64_t llm_call_output(const struct llm_call *call)
+{
+    int64_t said    = call->answer.usage.output_tokens;
+    int64_t guessed = tokens_of(call->answer.output_bytes);
+    return said > guessed ? said : guessed;
 }
 
 struct llm_usage call_counters(const struct llm_call *call, bool has_answer)
@@ -75,7 +87,7 @@ void call_fill_usage(const struct llm_call *call, bool has_answer, Pb__Usage *us
     const struct call_spent *spent    = &call->spent;
     enum cost_kind kind               = COST_KIND_REPORTED;
     pb__usage__init(usage);
-    if (!has_answer && !spent->has_any) return;
+    if (call->request->is_count || (!has_answer && !spent->has_any)) return;
     usage->provider = target->provider->name;
     usage->model    = target->model.ptr;
     usage->calls    = 1;

@@ -88,6 +88,16 @@ const struct llm_route *catalog_find(const struct catalog *catalog, str model,
     return NULL;
 }
 
+status catalog_route(const struct catalog *catalog, str model, struct llm_route *scratch,
+                     const struct llm_route **ret_route, struct error *reterr)
+{
+    const char *near = NULL;
+    *ret_route       = catalog_find(catalog, model, scratch, &near);
+    if (*ret_route) return STATUS_OK;
+    return fail(reterr, STATUS_NOT_FOUND, "there is no model `" STR_FMT "`%s%s%s", STR_ARG(model),
+                near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+}
+
 /* --- money -------------------------------------------------------------------------------------
  */
 

@@ -9,8 +9,10 @@
 #include "base/arena.h"
 #include "base/diagnostic.h"
 #include "config/config.h"
+#include "llm-proxy/pii_policy.h"
 #include "llm-proxy/price_table.h"
 #include "llm-proxy/provider.h"
+#include "llm-proxy/route_defaults.h"
 
 enum {
     CATALOG_PROVIDERS_MAX = 64,
@@ -38,6 +40,10 @@ struct llm_route {
     uint32_t target_count;
     struct route_retry retry;
     struct http_timeouts timeouts;
+    int64_t cache_age_ms; /* answers from before may be as old; 0: none */
+    struct route_defaults defaults;
+    bool is_strict;          /* what a translation would lose is refused */
+    bool waits_for_cooldown; /* who finds no target usable waits for the first that comes back */
     bool is_simulated;
 };
 
@@ -47,13 +53,19 @@ struct catalog {
     uint32_t provider_count;
     struct llm_route routes[CATALOG_ROUTES_MAX];
     uint32_t route_count;
+    const struct pii_policies *pii;    /* in the arena */
     struct price_table *own_prices;    /* owned; of `llm.prices`, by names of providers */
     struct price_table *public_prices; /* owned; by vendors */
 };
 
-/** Reads the trees `llm.providers`, `llm.routes` and `llm.prices`. Findings go to `list`.
- * INVALID_ARGUMENT if there is an error among them. Owned: catalog_freep(). */
-status catalog_read(const struct config *config, json providers, json routes, json prices,
+/** The trees of the section, by their names. */
+struct catalog_trees {
+    json providers, routes, prices, pii;
+};
+
+/** Reads them. Findings go to `list`. INVALID_ARGUMENT if there is an error among them. Owned:
+ * catalog_freep(). */
+status catalog_read(const struct config *config, const struct catalog_trees *trees,
                     struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr);
 void catalog_freep(struct catalog **catalog);
 
@@ -64,6 +76,10 @@ void catalog_freep(struct catalog **catalog);
  */
 const struct llm_route *catalog_find(const struct catalog *catalog, str model,
                                      struct llm_route *scratch, const char **ret_near);
+
+/** The same for who wants no other model: NOT_FOUND says so, and names a near one. */
+status catalog_route(const struct catalog *catalog, str model, struct llm_route *scratch,
+                     const struct llm_route **ret_route, struct error *reterr);
 
 /** What a model costs there: by `llm.prices`, else by the public prices of the provider's vendor.
  * NULL: nobody knows. */

@@ -95,6 +95,18 @@ static int64_t count_member(struct reader *reader, const struct place *place, js
     return result;
 }
 
+/* 0: it is not there. */
+static uint32_t limit_member(struct reader *reader, const struct place *place, json object,
+                             const char *key)
+{
+    json value  = json_get_text(object, key);
+    int64_t max = 0;
+    if (json_is(value, JSON_INVALID)) return 0;
+    if (json_to_int(value, &max) && max >= 1 && max <= PROVIDER_LIMIT_MAX) return (uint32_t)max;
+    found(reader, place, key, "", "`%s` is a whole number from 1 to %d", key, PROVIDER_LIMIT_MAX);
+    return 0;
+}
+
 static int64_t duration_member(struct reader *reader, const struct place *place, json object,
                                const char *key, int64_t otherwise)
 {
@@ -114,7 +126,8 @@ static int64_t duration_member(struct reader *reader, const struct place *place,
 static void read_key(struct reader *reader, const struct place *place, json value,
                      struct provider *provider)
 {
-    static const char *const members[] = {"secret", "weight"};
+    static const char *const members[] = {"secret", "weight", "requests_per_minute",
+                                          "tokens_per_minute", "parallel"};
     if (provider->key_count == PROVIDER_KEYS_MAX) {
         found(reader, place, "keys", "", "over %d keys", PROVIDER_KEYS_MAX);
         return;
@@ -125,6 +138,9 @@ static void read_key(struct reader *reader, const struct place *place, json valu
     /* The reference alone: the other members are ours. */
     CLEANUP(json_unrefp) json reference = json_object_new(1);
     check_members(reader, place, value, members, ARRAY_LEN(members));
+    key->requests_per_minute = limit_member(reader, place, value, "requests_per_minute");
+    key->tokens_per_minute   = limit_member(reader, place, value, "tokens_per_minute");
+    key->parallel            = limit_member(reader, place, value, "parallel");
     if (json_is(name, JSON_TEXT)) json_object_put(&reference, str_from("secret"), json_ref(name));
     status code =
         config_secret_read(reader->config, reference, reader->catalog->arena, &key->value, &error);
@@ -207,11 +223,39 @@ static void find_vendor(const struct catalog *catalog, struct provider *provider
     provider->vendor = price_table_vendor_at(catalog->public_prices, parts.host);
 }
 
+static uint32_t bounded_member(struct reader *reader, const struct place *place, json value,
+                               const char *key, uint32_t otherwise, uint32_t max)
+{
+    int64_t count = count_member(reader, place, value, key, otherwise);
+    if (count <= max) return (uint32_t)count;
+    found(reader, place, key, "", "`%s` is at most %u", key, max);
+    return otherwise;
+}
+
+static void read_embed(struct reader *reader, const struct place *place, json value,
+                       struct provider *provider)
+{
+    static const char *const members[] = {"batch", "concurrency", "rate"};
+    struct embed_limits *limits        = &provider->embed;
+    bool is_small                      = provider->kind == &provider_compatible;
+    if (!json_is(value, JSON_INVALID)) {
+        check_members(reader, place, value, members, ARRAY_LEN(members));
+    }
+    limits->batch = bounded_member(reader, place, value, "batch",
+                                   is_small ? EMBED_BATCH_LOCAL : EMBED_BATCH, EMBED_INPUTS_MAX);
+    limits->concurrency =
+        bounded_member(reader, place, value, "concurrency", EMBED_PARALLEL, EMBED_PARALLEL_MAX);
+    limits->rate = bounded_member(reader, place, value, "rate", 0, EMBED_RATE_MAX);
+    if (limits->batch == 0) limits->batch = 1;
+    if (limits->concurrency == 0) limits->concurrency = 1;
+}
+
 static void read_provider(struct reader *reader, str name, json value)
 {
     static const char *const members[] = {
-        "type",   "base_url",    "key_header",        "keys",       "price",     "flavor", "seed",
-        "jitter", "first_event", "tokens_per_second", "fail_every", "cut_after", "version"};
+        "type",       "base_url",  "key_header", "keys",        "price",
+        "flavor",     "seed",      "jitter",     "first_event", "tokens_per_second",
+        "fail_every", "cut_after", "version",    "embed"};
     CLEANUP(place_done) struct place place = place_of("/llm/providers", name);
     struct catalog *catalog                = reader->catalog;
     if (catalog->provider_count == CATALOG_PROVIDERS_MAX || name.len > PROVIDER_NAME_MAX) {
@@ -229,6 +273,7 @@ static void read_provider(struct reader *reader, str name, json value)
     }
     struct provider *provider = &catalog->providers[catalog->provider_count++];
     *provider                 = (struct provider){.name = keep(reader, name), .kind = kind};
+    read_embed(reader, &place, json_get_text(value, "embed"), provider);
     if (kind->is_simulated) {
         read_simulated(reader, &place, value, provider);
     } else {
@@ -251,6 +296,8 @@ static const struct provider *provider_of(const struct catalog *catalog, str nam
 static void read_target(struct reader *reader, const struct place *place, json value,
                         bool is_fallback, struct llm_route *route)
 {
+    static const char *const members[] = {"model", "weight"};
+    check_members(reader, place, value, members, ARRAY_LEN(members));
     const char *model = text_member(reader, place, value, "model");
     const char *slash = model ? strchr(model, '/') : NULL;
     const struct provider *provider =
@@ -271,6 +318,8 @@ static void read_target(struct reader *reader, const struct place *place, json v
 static void read_retry(struct reader *reader, const struct place *place, json value,
                        struct route_retry *retry)
 {
+    static const char *const members[] = {"attempts", "delay", "max_delay", "max_wait"};
+    check_members(reader, place, value, members, ARRAY_LEN(members));
     retry->attempts     = (uint32_t)count_member(reader, place, value, "attempts", 2);
     retry->delay_ms     = duration_member(reader, place, value, "delay", 250);
     retry->delay_ms_max = duration_member(reader, place, value, "max_delay", 8'000);
@@ -281,10 +330,21 @@ static void read_retry(struct reader *reader, const struct place *place, json va
 static void read_timeouts(struct reader *reader, const struct place *place, json value,
                           struct http_timeouts *timeouts)
 {
+    static const char *const members[] = {"connect", "first_event", "idle", "total"};
+    check_members(reader, place, value, members, ARRAY_LEN(members));
     timeouts->connect_ms    = duration_member(reader, place, value, "connect", 5'000);
     timeouts->first_byte_ms = duration_member(reader, place, value, "first_event", 60'000);
     timeouts->idle_ms       = duration_member(reader, place, value, "idle", 30'000);
     timeouts->total_ms      = duration_member(reader, place, value, "total", 600'000);
+}
+
+static void read_cache(struct reader *reader, const struct place *place, json value,
+                       struct llm_route *route)
+{
+    static const char *const members[] = {"max_age"};
+    if (json_is(value, JSON_INVALID)) return;
+    check_members(reader, place, value, members, ARRAY_LEN(members));
+    route->cache_age_ms = duration_member(reader, place, value, "max_age", 0);
 }
 
 /* A route that may answer with made-up text now and real text then would pass off one for the
@@ -304,9 +364,43 @@ static void check_simulated(struct reader *reader, const struct place *place,
     }
 }
 
+static bool fraction_member(struct reader *reader, const struct place *place, json object,
+                            const char *key, double most, double *ret_value)
+{
+    json value = json_get_text(object, key);
+    if (json_is(value, JSON_INVALID)) return false;
+    *ret_value    = json_is_number(value) ? json_number(value) : -1;
+    bool is_sound = *ret_value >= 0 && *ret_value <= most;
+    if (!is_sound) found(reader, place, key, "0.2", "`%s` is a number from 0 to %g", key, most);
+    return is_sound;
+}
+
+static void read_defaults(struct reader *reader, const struct place *place, json value,
+                          struct route_defaults *defaults)
+{
+    static const char *const members[] = {"temperature", "top_p", "max_tokens"};
+    check_members(reader, place, value, members, ARRAY_LEN(members));
+    defaults->has_temperature =
+        fraction_member(reader, place, value, "temperature", 2, &defaults->temperature);
+    defaults->has_top_p  = fraction_member(reader, place, value, "top_p", 1, &defaults->top_p);
+    defaults->max_tokens = count_member(reader, place, value, "max_tokens", 0);
+}
+
+static bool switch_member(struct reader *reader, const struct place *place, json object,
+                          const char *key)
+{
+    json value = json_get_text(object, key);
+    if (json_is(value, JSON_INVALID)) return false;
+    if (!json_is_bool(value)) found(reader, place, key, "true", "`%s` is true or false", key);
+    return json_is(value, JSON_TRUE);
+}
+
 static void read_route(struct reader *reader, str name, json value)
 {
-    static const char *const members[]     = {"targets", "fallbacks", "retry", "timeouts"};
+    static const char *const members[] = {
+        "targets", "fallbacks", "retry",  "timeouts",
+        "cache",   "defaults",  "strict", "wait_for_cooldown",
+    };
     CLEANUP(place_done) struct place place = place_of("/llm/routes", name);
     struct catalog *catalog                = reader->catalog;
     if (catalog->route_count == CATALOG_ROUTES_MAX) {
@@ -316,8 +410,11 @@ static void read_route(struct reader *reader, str name, json value)
     check_members(reader, &place, value, members, ARRAY_LEN(members));
     struct llm_route *route = &catalog->routes[catalog->route_count++];
     *route                  = (struct llm_route){.name = str_from(keep(reader, name))};
-    json targets            = json_get_text(value, "targets");
-    json fallbacks          = json_get_text(value, "fallbacks");
+    read_defaults(reader, &place, json_get_text(value, "defaults"), &route->defaults);
+    route->is_strict          = switch_member(reader, &place, value, "strict");
+    route->waits_for_cooldown = switch_member(reader, &place, value, "wait_for_cooldown");
+    json targets              = json_get_text(value, "targets");
+    json fallbacks            = json_get_text(value, "fallbacks");
     for (size_t i = 0; json_is(targets, JSON_ARRAY) && i < json_count(targets); i++) {
         read_target(reader, &place, json_at(targets, i), false, route);
     }
@@ -330,6 +427,7 @@ static void read_route(struct reader *reader, str name, json value)
     }
     read_retry(reader, &place, json_get_text(value, "retry"), &route->retry);
     read_timeouts(reader, &place, json_get_text(value, "timeouts"), &route->timeouts);
+    read_cache(reader, &place, json_get_text(value, "cache"), route);
     check_simulated(reader, &place, route);
 }
 
@@ -353,7 +451,7 @@ static void read_price(struct reader *reader, str name, json value)
     }
 }
 
-status catalog_read(const struct config *config, json providers, json routes, json prices,
+status catalog_read(const struct config *config, const struct catalog_trees *trees,
                     struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr)
 {
     CLEANUP(catalog_freep) struct catalog *catalog = mem_new(1, sizeof *catalog);
@@ -364,15 +462,17 @@ status catalog_read(const struct config *config, json providers, json routes, js
     TRY(price_table_add_public(catalog->public_prices, reterr));
     struct reader reader = {.config = config, .list = list, .catalog = catalog};
     size_t errors        = list->errors;
-    for (size_t i = 0; i < json_count(providers); i++) {
-        read_provider(&reader, json_key_at(providers, i), json_value_at(providers, i));
+    for (size_t i = 0; i < json_count(trees->providers); i++) {
+        read_provider(&reader, json_key_at(trees->providers, i),
+                      json_value_at(trees->providers, i));
     }
-    for (size_t i = 0; i < json_count(routes); i++) {
-        read_route(&reader, json_key_at(routes, i), json_value_at(routes, i));
+    for (size_t i = 0; i < json_count(trees->routes); i++) {
+        read_route(&reader, json_key_at(trees->routes, i), json_value_at(trees->routes, i));
     }
-    for (size_t i = 0; i < json_count(prices); i++) {
-        read_price(&reader, json_key_at(prices, i), json_value_at(prices, i));
+    for (size_t i = 0; i < json_count(trees->prices); i++) {
+        read_price(&reader, json_key_at(trees->prices, i), json_value_at(trees->prices, i));
     }
+    catalog->pii = pii_policies_read(config, trees->pii, catalog->arena, list);
     if (list->errors > errors) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "section `llm`: %zu errors",
                     list->errors - errors);

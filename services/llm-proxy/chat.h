@@ -53,8 +53,10 @@ struct chat_part {
     str url, data, media_type;
     str signature;     /* of thinking or a tool call: the upstream knows its own words by it */
     json cache;        /* a cache marker ({type: ephemeral, ttl}), or JSON_INVALID */
+    const char *mark;  /* the time to live of one that is put back; NULL: none */
     uint32_t position; /* in the client's list of parts, or of tool calls */
     bool is_error;     /* of a tool result */
+    bool is_own;       /* a thought of the very model that is asked: it goes back as it came */
     json raw; /* the part as it came, in the words of the request's protocol, or JSON_INVALID */
 };
 
@@ -94,6 +96,7 @@ struct chat_request {
     enum llm_protocol protocol; /* whose words it was made of; jobs use OpenAI's */
     json source;    /* the body as it came in `protocol`; JSON_INVALID: a job's, printed anew */
     json converted; /* an array that owns what the reader made anew, or JSON_INVALID */
+    str bytes;      /* of `source`, as it was spelled; empty: nobody knows */
     str model;
     struct chat_message *messages;
     uint32_t message_count;
@@ -124,6 +127,7 @@ struct chat_request {
     json schema; /* FORMAT_SCHEMA */
     bool is_schema_strict;
     bool is_strict;    /* what a translation would lose is refused */
+    bool is_count;     /* only how many tokens it has is asked: nobody answers it */
     bool is_unchecked; /* the caller looks at the shape of the answer itself */
 
     /* Embeddings instead of a chat, if there are any (embed.h). */
@@ -165,14 +169,18 @@ status chat_from_gemini(json source, str model, bool is_stream, struct arena *ar
 /** Frees what the reader has made anew; not the request, which is its arena's. NULL is fine. */
 void chat_request_done(struct chat_request *request);
 
+/** A copy of `arena` whose messages, parts, tools and `allowed` may be changed; all they point to
+ * is the original's. NULL: out of memory. */
+struct chat_request *chat_copy(const struct chat_request *request, struct arena *arena);
+
 /** Says whether the tool of that name is among those that may be called. */
 bool chat_may_call(const struct chat_request *request, str name);
 
 /** Says whether a member of a request is one that this model holds; the others are `extra`. */
 bool chat_member_is_known(str key);
 
-/** The members of the body as it came, but for the model, which is `model` (empty: none), and for
- * those that ask for a stream, which the caller adds. */
+/** The members of the body as it came, as they are spelled, but for the model, which is `model`
+ * (empty: none), and for those that ask for a stream, which the caller adds. */
 void chat_print_source(const struct chat_request *request, str model, struct json_writer *w);
 
 /** OpenAI itself wants `max_completion_tokens`; those that imitate it know `max_tokens` all. */

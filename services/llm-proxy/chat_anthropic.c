@@ -8,12 +8,6 @@
 #include "llm-proxy/chat_read.h"
 #include "llm-proxy/wire.h"
 
-static json cache_of(json block)
-{
-    json marker = json_get_text(block, "cache_control");
-    return json_is(marker, JSON_OBJECT) ? marker : json_invalid();
-}
-
 /* --- blocks ------------------------------------------------------------------------------------
  */
 
@@ -43,7 +37,7 @@ static status read_block(struct chat_request *request, json block, const char *p
 {
     str type    = wire_text(block, "type");
     part->raw   = block;
-    part->cache = cache_of(block);
+    part->cache = chat_read_cache(block);
     part->kind  = PART_FOREIGN;
     part->name  = type;
     if (type.len == 0) return chat_invalid(reterr, pointer, "a block needs a `type`");
@@ -126,7 +120,9 @@ static status read_tool_result(struct chat_request *request, json block, const c
         part->id       = id;
         part->is_error = wire_is_true(block, "is_error");
     }
-    if (json_is(message->parts[0].cache, JSON_INVALID)) message->parts[0].cache = cache_of(block);
+    if (json_is(message->parts[0].cache, JSON_INVALID)) {
+        message->parts[0].cache = chat_read_cache(block);
+    }
     return STATUS_OK;
 }
 
@@ -247,7 +243,7 @@ static status read_tools(struct chat_request *request, json tools, struct error 
             .schema      = json_get_text(value, "input_schema"),
             .is_strict   = wire_is_true(value, "strict"),
             .path        = path,
-            .cache       = cache_of(value),
+            .cache       = chat_read_cache(value),
             .is_foreign  = type.len > 0 && !str_is(type, "custom"),
             .raw         = value,
         };

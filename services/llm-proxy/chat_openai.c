@@ -38,6 +38,7 @@ static status read_part(json value, const char *pointer, struct chat_part *ret_p
     str type               = wire_text(value, "type");
     struct chat_part *part = ret_part;
     part->raw              = value;
+    part->cache            = chat_read_cache(value);
     if (str_is(type, "text")) {
         part->kind = PART_TEXT;
         part->text = wire_text(value, "text");
@@ -106,6 +107,7 @@ static status read_tool_calls(json calls, const char *pointer, struct chat_messa
             .id       = wire_text(call, "id"),
             .name     = wire_text(function, "name"),
             .text     = wire_text(function, "arguments"),
+            .cache    = chat_read_cache(call),
             .position = (uint32_t)i,
         };
     }
@@ -121,6 +123,9 @@ static void become_tool_result(json value, struct chat_message *message)
         struct chat_part *part = &message->parts[i];
         if (part->kind == PART_TEXT) part->kind = PART_TOOL_RESULT;
         part->id = id;
+    }
+    if (json_is(message->parts[0].cache, JSON_INVALID)) {
+        message->parts[0].cache = chat_read_cache(value);
     }
 }
 
@@ -189,6 +194,7 @@ static status read_tools(struct chat_request *request, json tools, struct error 
             .schema      = json_get_text(function, "parameters"),
             .is_strict   = json_is_truthy(json_get_text(function, "strict")),
             .path        = path,
+            .cache       = chat_read_cache(tool),
         };
     }
     return STATUS_OK;
@@ -308,6 +314,7 @@ static const char *const known_members[] = {
     "system",
     "prompt",
     "json",
+    "cache",
     "assistant",
     "variables",
 };

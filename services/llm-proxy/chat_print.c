@@ -3,6 +3,7 @@
 
 #include "base/attr.h"
 #include "llm-proxy/chat_loss.h"
+#include "json/json_members.h"
 #include "json/json_write.h"
 
 #include <string.h>
@@ -142,7 +143,7 @@ static void lose_parts(const struct chat_request *request, const struct chat_mes
 {
     for (uint32_t i = 0; i < message->part_count; i++) {
         const struct chat_part *part = &message->parts[i];
-        if (!json_is(part->cache, JSON_INVALID)) {
+        if (!json_is(part->cache, JSON_INVALID) && !has_raw(request, part)) {
             chat_lose_part(request, losses, message, part, "/cache_control", LOSS_DROPPED,
                            "OpenAI's protocol has no cache markers");
         }
@@ -402,15 +403,23 @@ void chat_print_source(const struct chat_request *request, str model, struct jso
 {
     static const char *const skipped[] = {"model", "tutti", "stream", "stream_options"};
     json source                        = request->source;
+    size_t cursor                      = 0;
+    str spelled                        = {};
+    bool is_spelled                    = request->bytes.len > 0;
     if (model.len > 0) json_put_text(w, "model", model);
     for (size_t i = 0; i < json_count(source); i++) {
         bool is_skipped = false;
+        is_spelled      = is_spelled && json_members_next(request->bytes, &cursor, &spelled);
         for (size_t k = 0; k < ARRAY_LEN(skipped); k++) {
             is_skipped = is_skipped || str_is(json_key_at(source, i), skipped[k]);
         }
         if (is_skipped) continue;
         json_member_str(w, json_key_at(source, i));
-        json_write_value(w, json_value_at(source, i));
+        if (is_spelled) {
+            json_write_raw(w, spelled);
+        } else {
+            json_write_value(w, json_value_at(source, i));
+        }
     }
 }
 

@@ -57,6 +57,12 @@ status chat_no_memory(struct error *reterr)
     return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
 }
 
+json chat_read_cache(json block)
+{
+    json marker = json_get_text(block, "cache_control");
+    return json_is(marker, JSON_OBJECT) ? marker : json_invalid();
+}
+
 status chat_read_number(json source, const char *key, json *ret_number, struct error *reterr)
 {
     json value = json_get_text(source, key);

@@ -21,6 +21,10 @@ status chat_no_memory(struct error *reterr);
 status chat_read_number(json source, const char *key, json *ret_number, struct error *reterr);
 status chat_read_count(json source, const char *key, int64_t *ret_count, struct error *reterr);
 
+/** The cache marker of a block or a tool: `cache_control`; JSON_INVALID: none. OpenAI's clients
+ * have it too, where they know that Claude may answer. */
+json chat_read_cache(json block);
+
 /** Makes room for as many tools as the list `tools` has; `*ret_count` is 0 if it is not there.
  * INVALID_ARGUMENT: it is none, or has more than CHAT_TOOLS_MAX. */
 status chat_make_tools(struct chat_request *request, json tools, size_t *ret_count,

@@ -9,11 +9,15 @@
  *
  * Whatever its end, its budgets are told what was produced.
  *
+ * With an Idempotency-Key its answer is kept (answers.h), and given again without asking anybody.
+ * A stream with `Tutti-Durable: true` goes on when its client leaves (recording.h).
+ *
  * Threads: the loop's.
  */
 #ifndef LLM_PROXY_CLIENT_CALL_H
 #define LLM_PROXY_CLIENT_CALL_H
 
+#include "llm-proxy/answers/recording.h"
 #include "llm-proxy/call.h"
 #include "llm-proxy/subscriber.h"
 
@@ -25,7 +29,9 @@ struct client_call;
 struct client_calls {
     struct pipeline *pipeline;
     struct guard *guard;
-    const struct catalog *catalog;
+    struct usage_journal *journal;
+    struct answers *answers;
+    struct recordings *recordings;
     uint64_t last; /* number given */
     size_t count;  /* under way */
 };

@@ -56,18 +56,44 @@ static const struct config_option options_table[] = {
      .fallback = "30s",
      .max      = 600'000,
      .doc      = "How long a stopping llm-proxy waits for its calls."},
+    {.path   = "llm.store.path",
+     .kind   = CONFIG_TEXT,
+     .offset = offsetof(struct options, store_path),
+     .doc = "Folder of what must outlive the process, on a local disk, one per process; made if it "
+            "is missing. Without it what calls have used since the last second is lost if the "
+            "process is killed, and answers and streams are kept in memory only."},
+    {.path     = "llm.job_output",
+     .kind     = CONFIG_BOOL,
+     .offset   = offsetof(struct options, job_output),
+     .fallback = "false",
+     .doc = "Whether jobs stream from their models, so that events of runs show what is said."},
+    {.path     = "llm.resume_grace",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, grace_ms),
+     .fallback = "60s",
+     .min      = 0,
+     .max      = 3'600'000,
+     .doc      = "How long a durable stream goes on when nobody reads it."},
     {.path   = "llm.providers",
      .kind   = CONFIG_TREE,
+     .flags  = CONFIG_RELOADABLE,
      .offset = offsetof(struct options, providers),
      .doc    = "Upstreams by name: type, base_url, keys."},
     {.path   = "llm.routes",
      .kind   = CONFIG_TREE,
+     .flags  = CONFIG_RELOADABLE,
      .offset = offsetof(struct options, routes),
      .doc    = "Names of models that stand for targets with weights and fallbacks."},
     {.path   = "llm.prices",
      .kind   = CONFIG_TREE,
+     .flags  = CONFIG_RELOADABLE,
      .offset = offsetof(struct options, prices),
      .doc    = "Dollars per million tokens by provider/model, over the public prices."},
+    {.path   = "llm.pii",
+     .kind   = CONFIG_TREE,
+     .flags  = CONFIG_RELOADABLE,
+     .offset = offsetof(struct options, pii),
+     .doc    = "What becomes of personal data in prompts: mode and kinds, by route and namespace."},
 };
 
 static const struct config_set sets[] = {
@@ -76,5 +102,21 @@ static const struct config_set sets[] = {
     {config_rpc_options, CONFIG_RPC_COUNT, offsetof(struct options, rpc)},
 };
 
+struct catalog_trees options_trees(const struct options *options)
+{
+    return (struct catalog_trees){.providers = options->providers,
+                                  .routes    = options->routes,
+                                  .prices    = options->prices,
+                                  .pii       = options->pii};
+}
+
+static status check(const struct config *config, const void *options, struct diagnostics *list,
+                    struct error *reterr)
+{
+    const struct catalog_trees trees            = options_trees(options);
+    CLEANUP(catalog_freep) struct catalog *read = NULL;
+    return catalog_read(config, &trees, list, &read, reterr);
+}
+
 const struct config_program llm_proxy_program = {
-    .name = "tutti-llm-proxy", .sets = sets, .set_count = ARRAY_LEN(sets)};
+    .name = "tutti-llm-proxy", .sets = sets, .set_count = ARRAY_LEN(sets), .check = check};

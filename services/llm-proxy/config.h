@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "config/rpc_options.h"
+#include "llm-proxy/catalog.h"
 
 struct options {
     const char *listen;      /* url */
@@ -15,10 +16,16 @@ struct options {
     int64_t slots;
     int64_t lease_ms;
     int64_t drain_ms;
-    json providers, routes, prices;
+    const char *store_path; /* NULL: none */
+    bool job_output;        /* jobs are streamed, for those who follow their runs */
+    int64_t grace_ms;       /* of durable streams without a reader */
+    json providers, routes, prices, pii;
     struct config_common common;
     struct config_rpc rpc;
 };
+
+/** The trees that a catalog is read from. */
+struct catalog_trees options_trees(const struct options *options);
 
 extern const struct config_program llm_proxy_program;
 

@@ -11,6 +11,7 @@
 enum {
     CHECK_ARENA_MAX = 8 << 20, /* bytes */
     SHOWN_MAX       = 3,       /* violations in the message */
+    EXPLAINED_MAX   = 10,      /* the same for the model */
     VALUES_MAX      = 1'000'000,
     DEPTH_MAX       = 64,
 };
@@ -24,7 +25,10 @@ static status find_json(str text, json *ret_value, struct error *reterr)
     return fail(reterr, STATUS_INVALID_ARGUMENT, "the model answered with text, not with JSON");
 }
 
-static status check_shape(json schema, json value, struct error *reterr)
+/* INVALID_ARGUMENT: of another shape; the first `count` violations are in `out`, between them
+ * `between`. */
+static status check_shape(json schema, json value, size_t count, const char *between,
+                          struct buf *out, struct error *reterr)
 {
     CLEANUP(schema_freep) struct schema *compiled = NULL;
     TRY(schema_compile(schema, NULL, NULL, &compiled, reterr));
@@ -34,14 +38,24 @@ static status check_shape(json schema, json value, struct error *reterr)
     ASSERT(errors);
     status code = schema_check(compiled, value, arena, errors, reterr);
     if (code != STATUS_INVALID_ARGUMENT) return code;
-
-    CLEANUP(buf_done) struct buf text = buf_init(ERROR_TEXT_MAX);
-    for (size_t i = 0; i < errors->count && i < SHOWN_MAX; i++) {
-        (void)buf_printf(&text, "%s%s: %s", i > 0 ? "; " : "",
+    for (size_t i = 0; i < errors->count && i < count; i++) {
+        (void)buf_printf(out, "%s%s: %s", i > 0 ? between : "",
                          *errors->items[i].pointer ? errors->items[i].pointer : "the answer",
                          errors->items[i].sentence);
     }
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "%.200s", text.ptr ? text.ptr : "wrong shape");
+    return code;
+}
+
+void content_explain(const struct chat_request *request, str text, struct buf *out)
+{
+    CLEANUP(json_unrefp) json value = json_invalid();
+    struct error error              = {};
+    status code                     = find_json(text, &value, &error);
+    size_t before                   = out->len;
+    if (code == STATUS_OK && request->format == FORMAT_SCHEMA) {
+        code = check_shape(request->schema, value, EXPLAINED_MAX, "\n", out, &error);
+    }
+    if (code != STATUS_OK && out->len == before) (void)buf_put_text(out, error.text);
 }
 
 status content_read(const struct chat_request *request, str text, json *ret_value,
@@ -53,7 +67,14 @@ status content_read(const struct chat_request *request, str text, json *ret_valu
     }
     CLEANUP(json_unrefp) json value = json_invalid();
     TRY(find_json(text, &value, reterr));
-    if (request->format == FORMAT_SCHEMA) TRY(check_shape(request->schema, value, reterr));
+    if (request->format == FORMAT_SCHEMA) {
+        CLEANUP(buf_done) struct buf shown = buf_init(ERROR_TEXT_MAX);
+        status code = check_shape(request->schema, value, SHOWN_MAX, "; ", &shown, reterr);
+        if (code == STATUS_INVALID_ARGUMENT && shown.len > 0) {
+            return fail(reterr, code, "%.200s", shown.ptr);
+        }
+        TRY(code);
+    }
     *ret_value = json_take(&value);
     return STATUS_OK;
 }

@@ -7,7 +7,8 @@ const struct dialect *dialect_of(Pb__LlmOperation operation)
     switch (operation) {
     case PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT: return &dialect_openai_chat;
     case PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS: return &dialect_openai_embeddings;
-    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES: return &dialect_anthropic;
+    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES:
+    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_COUNT: return &dialect_anthropic;
     case PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT: return &dialect_gemini;
     default: return NULL;
     }
@@ -34,6 +35,26 @@ void dialect_put_simulated(struct json_writer *w)
     json_member(w, "tutti");
     json_begin_object(w);
     json_put_bool(w, "simulated", true);
+    json_end_object(w);
+}
+
+void dialect_put_count_marks(const struct llm_outcome *outcome, struct json_writer *w)
+{
+    if (!outcome->is_estimated) return;
+    json_member(w, "tutti");
+    json_begin_object(w);
+    json_put_bool(w, "estimated", true);
+    if (outcome->is_simulated) json_put_bool(w, "simulated", true);
+    json_end_object(w);
+}
+
+void dialect_put_last(bool is_simulated, bool is_stopped, struct json_writer *w)
+{
+    if (!is_simulated && !is_stopped) return;
+    json_member(w, "tutti");
+    json_begin_object(w);
+    if (is_simulated) json_put_bool(w, "simulated", true);
+    if (is_stopped) json_put_text(w, "stopped_by", str_from("budget"));
     json_end_object(w);
 }
 

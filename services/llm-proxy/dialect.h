@@ -75,6 +75,9 @@ struct dialect {
     const char *stream_type;                                /* Content-Type */
     void *(*stream_new)(const struct dialect_about *about); /* owned: stream_free */
     void (*stream_event)(void *stream, const struct llm_event *event, struct buf *out);
+    /* Its budget has stopped it: the end that follows is to be written, also where chunks were
+     * handed on until now. */
+    void (*stream_stop)(void *stream);
     /* `usage`: of the whole answer, estimated if the upstream said nothing. */
     void (*stream_end)(void *stream, const struct llm_usage *usage, struct buf *out);
     void (*stream_fail)(void *stream, const struct dialect_error *error, struct buf *out);
@@ -92,6 +95,13 @@ status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json
 
 /** The member "tutti": {"simulated": true}. */
 void dialect_put_simulated(struct json_writer *w);
+
+/** The end of an answer to how many tokens a request has: "tutti" with what is not as it seems. */
+void dialect_put_count_marks(const struct llm_outcome *outcome, struct json_writer *w);
+
+/** The same of a stream's last words, with "stopped_by": "budget" if it was. Nothing, if neither is
+ * so. */
+void dialect_put_last(bool is_simulated, bool is_stopped, struct json_writer *w);
 
 /** What a client of that dialect is told of a failure, whose text it borrows. */
 struct dialect_error dialect_error_of(const struct dialect *dialect, const struct llm_error *error);

@@ -2,11 +2,12 @@
  * embed: texts to vectors, in batches.
  *
  * A request for embeddings is a chat_request with `inputs` (chat.h), so that it goes through the
- * same pipeline: route, targets, keys, tries. What is too long for one call of the provider goes
- * out in several, EMBED_PARALLEL_MAX at a time; the answer has all vectors in the order of the
- * inputs, and the usage of all calls. One batch that fails is the failure of all.
+ * same pipeline: route, targets, keys, tries. Equal texts are one; those whose vectors are known or
+ * on their way are not asked for again, the others go out with those of other requests
+ * (embed_pool.h). The answer has all vectors in the order of the inputs, and this request's part of
+ * what they have cost. One text that fails is the failure of all.
  *
- * What it does not do: token arrays as inputs, a cache, looking for equal inputs.
+ * What it does not do: token arrays as inputs.
  * Threads: those of the pipeline's loop.
  */
 #ifndef LLM_PROXY_EMBED_H
@@ -16,10 +17,6 @@
 #include "json/json_write.h"
 
 enum {
-    EMBED_INPUTS_MAX     = 2'048, /* of a request; OpenAI's limit */
-    EMBED_BATCH          = 64,    /* inputs of one call of a provider */
-    EMBED_BATCH_LOCAL    = 32,    /* of an openai-compatible one: smaller machines */
-    EMBED_PARALLEL_MAX   = 4,
     EMBED_DIMENSIONS_MAX = 65'536,
 };
 
@@ -33,13 +30,16 @@ bool embed_print_request(const struct chat_request *request, str model, struct b
 
 struct embed_call;
 
-/** As llm_call_start(); the outcome's answer has `vectors`. `request` has at least one input. */
+/** As llm_call_start(); the outcome's answer has `vectors`. `request` has at least one input.
+ * `let_pass` as of llm_call_is_job(); NULL: it is no job's. */
 struct embed_call *embed_start(struct pipeline *pipeline, const struct chat_request *request,
-                               const struct llm_route *route, int64_t deadline_ms,
-                               llm_call_done *done, void *context);
+                               const struct llm_route *route, const char *let_pass,
+                               int64_t deadline_ms, llm_call_done *done, void *context);
 
-/** As llm_call_is_job(); `target` is borrowed. */
-void embed_is_job(struct embed_call *embed, const char *target);
+/** What it is to be charged if it ends now. */
+void embed_used(const struct embed_call *embed, Pb__Usage *ret_usage);
+
+/** Ends it without `done`. */
 void embed_cancel(struct embed_call *embed);
 
 /** Writes one array per vector. */

@@ -292,8 +292,8 @@ static void on_limits(struct guard *guard, void *, const struct rpc_answer *answ
 
 static void refresh_breakers(struct guard *guard)
 {
-    Pb__TargetReport items[CATALOG_PROVIDERS_MAX];
-    Pb__TargetReport *list[CATALOG_PROVIDERS_MAX];
+    Pb__TargetReport items[GUARD_TARGETS_MAX];
+    Pb__TargetReport *list[GUARD_TARGETS_MAX];
     Pb__BreakerReport message = PB__BREAKER_REPORT__INIT;
     for (size_t i = 0; i < guard->count; i++) {
         items[i]        = (Pb__TargetReport)PB__TARGET_REPORT__INIT;
@@ -336,6 +336,7 @@ static void on_tick(void *context)
     refresh_breakers(guard);
     refresh_limits(guard);
     guard_funds_refresh(guard);
+    guard_tell_usage(guard);
     loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + GUARD_REFRESH_MS);
 }
 
@@ -348,14 +349,32 @@ struct guard *guard_new(struct loop *loop, const struct catalog *catalog)
     guard->loop             = loop;
     guard->may_have_budgets = true;
     guard->call_ids         = (struct id_source){.counter = (uint32_t)random_u64()};
-    guard->count            = catalog->provider_count;
-    for (size_t i = 0; i < guard->count; i++) {
-        struct guarded *provider = &guard->providers[i];
-        provider->guard          = guard;
-        (void)snprintf(provider->target, sizeof provider->target, "llm:%s",
-                       catalog->providers[i].name);
-    }
+    bool is_known           = guard_learn(guard, catalog);
+    ASSERT(is_known); /* CATALOG_PROVIDERS_MAX is less */
     return guard;
+}
+
+size_t guard_place(const struct guard *guard, const char *provider)
+{
+    size_t place = 0;
+    while (place < guard->count &&
+           strcmp(guard->providers[place].target + sizeof "llm:" - 1, provider) != 0) {
+        place++;
+    }
+    return place;
+}
+
+bool guard_learn(struct guard *guard, const struct catalog *catalog)
+{
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        const char *name = catalog->providers[i].name;
+        if (guard_place(guard, name) < guard->count) continue;
+        if (guard->count == GUARD_TARGETS_MAX) return false;
+        struct guarded *provider = &guard->providers[guard->count++];
+        provider->guard          = guard;
+        (void)snprintf(provider->target, sizeof provider->target, "llm:%s", name);
+    }
+    return true;
 }
 
 void guard_start(struct guard *guard, struct rpc_client *scheduler, const char *name)

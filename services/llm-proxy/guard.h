@@ -10,7 +10,7 @@
  *
  * Budgets (docs/internals/budgets.md) are asked before a call and told after it what it has cost,
  * unless there are none, as was seen a second ago. What they are to be told is kept and said again
- * until the scheduler has it.
+ * until the scheduler has it. What calls have used that are no jobs goes the same way.
  *
  * While the scheduler cannot be reached, breakers stay as they were last seen, limited providers
  * are not called, and neither is anybody if there are budgets.
@@ -22,8 +22,11 @@
 
 #include "budget.pb-c.h"
 #include "llm-proxy/catalog.h"
+#include "llm-proxy/usage_journal.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
+
+enum { GUARD_TARGETS_MAX = 2 * CATALOG_PROVIDERS_MAX /* since the start */ };
 
 enum guard_verdict {
     GUARD_GO,
@@ -47,7 +50,17 @@ struct guard_pass {
     void *context;
 };
 
+/** Knows the providers of a catalog that is read later, too, and keeps those it knew. False: there
+ * are over GUARD_TARGETS_MAX. */
+bool guard_learn(struct guard *guard, const struct catalog *catalog);
+
+/** The place of a provider that it knows, as all others name it. */
+size_t guard_place(const struct guard *guard, const char *provider);
+
 struct guard *guard_new(struct loop *loop, const struct catalog *catalog); /* owned */
+
+/** The loop that it lives on. */
+struct loop *guard_loop(const struct guard *guard);
 
 /** Asks the scheduler from now on, under the name of this proxy. All are borrowed. Before, all
  * providers may be called. */
@@ -78,6 +91,7 @@ struct guard_refusal {
 /** What one call has set aside of its budgets. Zeroed: nothing. */
 struct guard_fund {
     struct reservation *reservation;
+    int64_t output_tokens; /* granted: the answer may have as many; -1: any number */
     void (*decided)(enum guard_verdict verdict, const struct guard_refusal *refusal, void *context);
     void *context;
 };
@@ -95,6 +109,17 @@ void guard_settle(struct guard *guard, struct guard_fund *fund, const Pb__Usage 
 
 /** Calls whose cost the scheduler does not know yet, those under way included. */
 size_t guard_unsettled(const struct guard *guard);
+
+/** What calls have used is told to the scheduler from that journal (borrowed), every second and
+ * until it is counted. To be said before guard_start(). */
+void guard_set_journal(struct guard *guard, struct usage_journal *journal);
+
+/** The process is to stop: what is not told is told now, and not in the next second. */
+void guard_tell_usage_last(struct guard *guard);
+
+/** Says whether a process that stops should wait for what is not counted yet: not if it is kept for
+ * the next one, and nobody has heard it. */
+bool guard_awaits_usage(const struct guard *guard);
 
 /** A call has failed as the next one may; or its provider asks everyone for rest. */
 void guard_note_failure(struct guard *guard, size_t provider);

@@ -58,6 +58,11 @@ void guard_funds_done(struct guard *guard)
     guard->reservation_count = 0;
 }
 
+struct loop *guard_loop(const struct guard *guard)
+{
+    return guard->loop;
+}
+
 size_t guard_unsettled(const struct guard *guard)
 {
     return guard->reservation_count;
@@ -158,6 +163,7 @@ static void on_reserved(struct guard *guard, void *about, const struct rpc_answe
                                          .needs_price = said->needs_price,
                                          .resets_us   = said->resets_us};
     }
+    if (fund) fund->output_tokens = is_held ? said->output_tokens : -1;
     if (fund && !is_held) fund->reservation = NULL;
     if (!is_held) reservation->fund = NULL;
     if (said && !is_held) {
@@ -176,6 +182,7 @@ enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
                                   .message        = asked,
                                   .wait_for_ready = true};
     fund->reservation          = NULL;
+    fund->output_tokens        = -1;
     if (!guard->scheduler || !guard->may_have_budgets) return GUARD_GO;
     struct reservation *reservation = reservation_new(guard, fund);
     asked->holder                   = guard->name;

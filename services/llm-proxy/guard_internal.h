@@ -33,7 +33,7 @@ struct guard {
     struct loop *loop;
     struct rpc_client *scheduler; /* NULL: not started */
     char name[GUARD_NAME_SIZE];   /* of this process, and no other */
-    struct guarded providers[CATALOG_PROVIDERS_MAX];
+    struct guarded providers[GUARD_TARGETS_MAX];
     size_t count;
     struct loop_timer tick;
 
@@ -43,6 +43,11 @@ struct guard {
     struct id_source call_ids;
     struct reservation *reservations; /* owned; what the scheduler may know of */
     size_t reservation_count;
+
+    struct usage_journal *journal; /* NULL: none */
+    bool is_telling_usage;         /* a report is under way */
+    bool is_usage_unheard;         /* the last one was not counted */
+    bool may_tell_again;           /* the process stops, and the report under way is from before */
 };
 
 /* A question to the scheduler; false: it cannot be asked. Its answer is used on the loop, unless
@@ -53,5 +58,8 @@ bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, gu
 /* Every second: whether there are budgets, and what is to be told of calls. */
 void guard_funds_refresh(struct guard *guard);
 void guard_funds_done(struct guard *guard);
+
+/* Every second: tells the oldest report that is not counted, unless one is under way. */
+void guard_tell_usage(struct guard *guard);
 
 #endif

@@ -67,14 +67,17 @@ static bool add_label(str pair, struct arena *arena, Pb__ReserveBudgets *asked)
     return label->key && label->value;
 }
 
+str llm_open_header(const Pb__LlmOpen *open, const char *name)
+{
+    for (size_t i = 0; i < open->n_headers; i++) {
+        if (strcmp(open->headers[i]->name, name) == 0) return str_from(open->headers[i]->value);
+    }
+    return (str){};
+}
+
 bool llm_charge_labels(const Pb__LlmOpen *open, struct arena *arena, Pb__ReserveBudgets *asked)
 {
-    str rest = {};
-    for (size_t i = 0; i < open->n_headers; i++) {
-        if (strcmp(open->headers[i]->name, "tutti-labels") == 0) {
-            rest = trimmed(str_from(open->headers[i]->value));
-        }
-    }
+    str rest = trimmed(llm_open_header(open, "tutti-labels"));
     if (rest.len == 0) return true;
     asked->labels = arena_alloc(arena, LLM_CHARGE_LABELS_MAX * sizeof *asked->labels);
     if (!asked->labels) return false;

@@ -16,6 +16,9 @@ enum { LLM_CHARGE_LABELS_MAX = 16 };
 void llm_charge_fill(const Pb__LlmOpen *open, json body, bool is_embedding,
                      Pb__ReserveBudgets *ret_asked);
 
+/** The value of a header, by its name in lower case; empty: there is none. A view. */
+str llm_open_header(const Pb__LlmOpen *open, const char *name);
+
 /** The labels of the header Tutti-Labels: "team=seo, env=prod". They live as long as `arena`.
  * False: it is not of that form, or there are more than LLM_CHARGE_LABELS_MAX. */
 bool llm_charge_labels(const Pb__LlmOpen *open, struct arena *arena, Pb__ReserveBudgets *asked);

@@ -118,10 +118,13 @@ static bool fill_keys(const struct provider *provider, struct arena *arena, Pb__
     if (!keys || !item->keys) return false;
     for (uint32_t i = 0; i < provider->key_count; i++) {
         pb__llm_provider_key__init(&keys[i]);
-        keys[i].id                 = provider->keys[i].name;
-        keys[i].last4              = last_of(provider->keys[i].value, arena);
-        keys[i].weight             = provider->keys[i].weight;
-        item->keys[item->n_keys++] = &keys[i];
+        keys[i].id                  = provider->keys[i].name;
+        keys[i].last4               = last_of(provider->keys[i].value, arena);
+        keys[i].weight              = provider->keys[i].weight;
+        keys[i].requests_per_minute = provider->keys[i].requests_per_minute;
+        keys[i].tokens_per_minute   = provider->keys[i].tokens_per_minute;
+        keys[i].parallel            = provider->keys[i].parallel;
+        item->keys[item->n_keys++]  = &keys[i];
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "llm-proxy/client_call.h"
 #include "llm-proxy/dialect.h"
+#include "llm-proxy/job_output.h"
 #include "llm-proxy/llm_reply.h"
 #include "llm-proxy/subscriber.h"
 #include "llm.pb-c.h"
@@ -21,6 +22,7 @@ enum {
 struct llm_service {
     struct loop *loop;
     struct client_calls calls;
+    struct job_outputs *outputs;
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct loop_timer sweep;
     bool is_draining;
@@ -28,36 +30,47 @@ struct llm_service {
 
 static void on_sweep(void *context);
 
-struct llm_service *llm_service_new(struct loop *loop, struct pipeline *pipeline,
-                                    struct guard *guard, const struct catalog *catalog)
+struct llm_service *llm_service_new(const struct llm_service_options *options)
 {
     struct llm_service *service = mem_new(1, sizeof *service);
-    service->loop               = loop;
-    service->calls =
-        (struct client_calls){.pipeline = pipeline, .guard = guard, .catalog = catalog};
-    service->subscribers = map_new(SUBSCRIBERS_MAX);
-    service->sweep       = (struct loop_timer){.fire = on_sweep, .context = service};
+    service->loop               = options->loop;
+    service->outputs            = options->outputs;
+    service->calls.pipeline     = options->pipeline;
+    service->calls.guard        = options->guard;
+    service->calls.journal      = options->journal;
+    service->calls.answers      = options->answers;
+    service->calls.recordings = recordings_new(options->loop, options->answers, options->grace_ms);
+    service->subscribers      = map_new(SUBSCRIBERS_MAX);
+    service->sweep            = (struct loop_timer){.fire = on_sweep, .context = service};
     return service;
 }
 
 static void forget_subscriber(struct llm_service *service, struct subscriber *subscriber)
 {
     while (subscriber->calls) client_call_cancel(subscriber->calls);
+    while (subscriber->followers) follower_drop(subscriber->followers);
     (void)map_remove(service->subscribers, subscriber_id(subscriber));
     subscriber_free(subscriber);
 }
 
-void llm_service_freep(struct llm_service **ref)
+void llm_service_stop(struct llm_service *service)
 {
-    struct llm_service *service = *ref;
-    if (!service) return;
     size_t cursor = 0;
     str key       = {};
     void *value   = NULL;
     while (map_next(service->subscribers, &cursor, &key, &value)) {
         forget_subscriber(service, value);
     }
+    recordings_abandon(service->calls.recordings);
     loop_timer_clear(service->loop, &service->sweep);
+}
+
+void llm_service_freep(struct llm_service **ref)
+{
+    struct llm_service *service = *ref;
+    if (!service) return;
+    llm_service_stop(service);
+    recordings_freep(&service->calls.recordings);
     map_free(service->subscribers);
     free(service);
     *ref = NULL;
@@ -65,7 +78,7 @@ void llm_service_freep(struct llm_service **ref)
 
 size_t llm_service_busy(const struct llm_service *service)
 {
-    return service->calls.count;
+    return service->calls.count + answers_waiting(service->calls.answers);
 }
 
 void llm_service_drain(struct llm_service *service)
@@ -131,21 +144,33 @@ static status carry(struct rpc_call *call, loop_post_fn *run, struct error *rete
     return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded", "too many calls wait");
 }
 
-static void refuse(struct rpc_call *call, int http, const char *text)
+/* `ret_answer`: of the call's response. */
+static void refuse_with(struct rpc_call *call, Pb__LlmOperation operation, int http,
+                        const struct error *cause, Pb__LlmAnswer **ret_answer)
 {
-    const Pb__LlmOpen *open           = call->request;
     CLEANUP(buf_done) struct buf body = buf_init(CLIENT_CALL_BODY_MAX);
-    const struct dialect_error error  = {.http    = http,
-                                         .code    = llm_reply_code(http),
-                                         .class   = LLM_ERROR_REQUEST,
-                                         .message = str_from(text)};
-    dialect_of(open->operation)->print_error(&error, &body);
-    Pb__LlmOpened *opened = call->response;
-    Pb__LlmAnswer answer  = PB__LLM_ANSWER__INIT;
-    answer.http_status    = (uint32_t)http;
-    answer.body           = (ProtobufCBinaryData){.data = (uint8_t *)body.ptr, .len = body.len};
-    opened->answer        = &answer;
+    const char *code                  = cause->code ? cause->code : llm_reply_code(http);
+    const struct dialect_error error  = {
+         .http = http, .code = code, .class = LLM_ERROR_REQUEST, .message = str_from(cause->text)};
+    dialect_of(operation)->print_error(&error, &body);
+    Pb__LlmAnswer answer     = PB__LLM_ANSWER__INIT;
+    answer.http_status       = (uint32_t)http;
+    answer.body              = (ProtobufCBinaryData){.data = (uint8_t *)body.ptr, .len = body.len};
+    Pb__LlmHeader retry      = PB__LLM_HEADER__INIT;
+    Pb__LlmHeader *headers[] = {&retry};
+    retry.name               = "x-should-retry";
+    retry.value              = http == 503 || http == 409 ? "true" : "false";
+    answer.headers           = headers;
+    answer.n_headers         = 1;
+    *ret_answer              = &answer;
     rpc_reply(call, STATUS_OK, NULL);
+}
+
+static void refuse(struct rpc_call *call, int http, const struct error *cause)
+{
+    const Pb__LlmOpen *open = call->request;
+    Pb__LlmOpened *opened   = call->response;
+    refuse_with(call, open->operation, http, cause, &opened->answer);
 }
 
 static void on_open(void *context)
@@ -155,17 +180,18 @@ static void on_open(void *context)
     struct rpc_call *call         = arrived->call;
     const Pb__LlmOpen *open       = call->request;
     struct subscriber *subscriber = subscriber_of(service, open->subscriber, true);
+    struct error error            = {};
     free(arrived);
     if (service->is_draining || !subscriber || service->calls.count >= CALLS_MAX) {
-        refuse(call, 503, "this llm-proxy takes no more calls now");
+        (void)fail(&error, STATUS_RESOURCE_EXHAUSTED, "this llm-proxy takes no more calls now");
+        refuse(call, 503, &error);
         return;
     }
-    struct error error    = {};
     Pb__LlmOpened *opened = call->response;
     int http = client_call_start(&service->calls, subscriber, open, &opened->call, &error);
     if (http != 200) {
         opened->call = 0;
-        refuse(call, http, error.text);
+        refuse(call, http, &error);
         return;
     }
     rpc_reply(call, STATUS_OK, NULL);
@@ -184,8 +210,65 @@ static status handle_open(struct rpc_call *call, struct error *reterr)
     return carry(call, on_open, reterr);
 }
 
-/* --- Pull, Resume, Cancel,
- * ListModels---------------------------------------------------------------
+/* --- Attach ------------------------------------------------------------------------------------
+ */
+
+static enum attach_verdict listen_to(struct llm_service *service, struct subscriber *subscriber,
+                                     uint64_t number, const char *run)
+{
+    if (!service->outputs) return ATTACH_ELSEWHERE;
+    bool is_heard =
+        job_outputs_listen(service->outputs, service->calls.recordings, subscriber, number, run);
+    return is_heard ? ATTACH_OK : ATTACH_FULL;
+}
+
+static void on_attach(void *context)
+{
+    struct arrived *arrived       = context;
+    struct llm_service *service   = arrived->service;
+    struct rpc_call *call         = arrived->call;
+    const Pb__LlmAttach *attach   = call->request;
+    Pb__LlmAttached *attached     = call->response;
+    struct subscriber *subscriber = subscriber_of(service, attach->subscriber, true);
+    uint64_t number               = ++service->calls.last;
+    struct error error            = {};
+    free(arrived);
+    enum attach_verdict verdict = ATTACH_FULL;
+    if (subscriber && *attach->run) {
+        verdict = listen_to(service, subscriber, number, attach->run);
+    } else if (subscriber) {
+        verdict = recordings_attach(service->calls.recordings, subscriber, number, attach);
+    }
+    switch (verdict) {
+    case ATTACH_OK: attached->call = number; break;
+    case ATTACH_ELSEWHERE: attached->elsewhere = true; break;
+    case ATTACH_GONE:
+        (void)fail(&error, STATUS_NOT_FOUND,
+                   "there is no such stream, or its time is over: ask anew without Last-Event-ID");
+        refuse_with(call, attach->operation, 410, &error, &attached->answer);
+        return;
+    case ATTACH_FULL:
+        (void)fail(&error, STATUS_RESOURCE_EXHAUSTED, "this llm-proxy takes no more calls now");
+        refuse_with(call, attach->operation, 503, &error, &attached->answer);
+        return;
+    }
+    rpc_reply(call, STATUS_OK, NULL);
+}
+
+static status handle_attach(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__LlmAttach *attach = call->request;
+    if (attach->subscriber.len != SUBSCRIBER_ID_SIZE) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "subscriber: %d bytes", SUBSCRIBER_ID_SIZE);
+    }
+    if (!dialect_of(attach->operation)) {
+        return fail(reterr, STATUS_UNIMPLEMENTED, "this llm-proxy does not know operation %d",
+                    (int)attach->operation);
+    }
+    return carry(call, on_attach, reterr);
+}
+
+/* --- Pull, Resume, Cancel, lists ---------------------------------------------------------------
  */
 
 static void on_pull(void *context)
@@ -235,7 +318,12 @@ static void on_cancel(void *context)
     struct subscriber *subscriber = subscriber_of(arrived->service, cancel->subscriber, false);
     for (size_t i = 0; subscriber && i < cancel->n_calls; i++) {
         struct client_call *given_up = client_call_of(subscriber, cancel->calls[i]);
-        if (given_up) client_call_cancel(given_up);
+        struct follower *leaver      = follower_of(subscriber, cancel->calls[i]);
+        if (given_up) {
+            client_call_cancel(given_up);
+        } else if (leaver) {
+            follower_drop(leaver);
+        }
     }
     rpc_reply(call, STATUS_OK, NULL);
     free(arrived);
@@ -248,7 +336,44 @@ static status handle_cancel(struct rpc_call *call, struct error *reterr)
 
 const struct catalog *llm_service_catalog(const struct llm_service *service)
 {
-    return service->calls.catalog;
+    return pipeline_catalog(service->calls.pipeline);
+}
+
+void llm_service_use(struct llm_service *service, struct pipeline *pipeline)
+{
+    service->calls.pipeline = pipeline;
+}
+
+/* Lists are made on the loop: the catalog may be another one in a moment. */
+typedef status list_fn(struct rpc_call *call, struct error *reterr);
+
+static void answer_list(struct arrived *arrived, list_fn *list)
+{
+    struct error error    = {};
+    struct rpc_call *call = arrived->call;
+    free(arrived);
+    status code = list(call, &error);
+    if (code != STATUS_OK) rpc_reply(call, code, &error);
+}
+
+static void on_list_models(void *context)
+{
+    answer_list(context, llm_models_handle);
+}
+
+static void on_list_providers(void *context)
+{
+    answer_list(context, llm_providers_handle);
+}
+
+static status handle_list_models(struct rpc_call *call, struct error *reterr)
+{
+    return carry(call, on_list_models, reterr);
+}
+
+static status handle_list_providers(struct rpc_call *call, struct error *reterr)
+{
+    return carry(call, on_list_providers, reterr);
 }
 
 const struct rpc_method llm_service_methods[] = {
@@ -256,7 +381,8 @@ const struct rpc_method llm_service_methods[] = {
     {.name = "Pull", .handle = handle_pull},
     {.name = "Resume", .handle = handle_resume},
     {.name = "Cancel", .handle = handle_cancel},
-    {.name = "ListModels", .handle = llm_models_handle},
-    {.name = "ListProviders", .handle = llm_providers_handle},
+    {.name = "ListModels", .handle = handle_list_models},
+    {.name = "ListProviders", .handle = handle_list_providers},
+    {.name = "Attach", .handle = handle_attach},
     {},
 };

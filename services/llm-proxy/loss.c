@@ -60,6 +60,19 @@ void losses_print_paths(const struct losses *list, size_t size_max, struct buf *
     }
 }
 
+void losses_write(const struct losses *list, struct json_writer *w)
+{
+    json_begin_array(w);
+    for (uint32_t i = 0; i < kept_count(list); i++) {
+        json_begin_object(w);
+        json_put_text(w, "path", str_from(list->items[i].path));
+        json_put_text(w, "action", str_from(loss_action_name(list->items[i].action)));
+        json_put_text(w, "note", str_from(list->items[i].note));
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 void losses_print_text(const struct losses *list, struct buf *out)
 {
     for (uint32_t i = 0; i < kept_count(list); i++) {

@@ -12,10 +12,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "json/json_write.h"
 
 #include <stdint.h>
 
-enum { LOSSES_MAX = 64 };
+enum { LOSSES_MAX = 64, LOSSES_TEXT_MAX = 4'096 /* bytes, of all in sentences */ };
 
 enum loss_action {
     LOSS_DROPPED,
@@ -50,6 +51,9 @@ const char *loss_action_name(enum loss_action action);
 /** Appends the paths with commas between them, as many as fit into `size_max` bytes, then how many
  * more there are: "/seed, /top_k, +3". */
 void losses_print_paths(const struct losses *list, size_t size_max, struct buf *out);
+
+/** Writes them as an array of {path, action, note}. */
+void losses_write(const struct losses *list, struct json_writer *w);
 
 /** Appends a sentence per loss: for the text of a refusal. */
 void losses_print_text(const struct losses *list, struct buf *out);

@@ -27,25 +27,54 @@ static status read_catalog(const struct config *config, const struct options *op
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    struct diagnostics *list = diagnostics_new(arena);
-    status code = catalog_read(config, options->providers, options->routes, options->prices, list,
-                               ret_catalog, reterr);
+    struct diagnostics *list         = diagnostics_new(arena);
+    const struct catalog_trees trees = options_trees(options);
+    status code                      = catalog_read(config, &trees, list, ret_catalog, reterr);
     print_findings(list);
     return code;
+}
+
+/* SIGHUP: providers, routes, prices and rules about personal data are read anew; all else is as it
+ * was at the start. With a mistake everything stays as it is. */
+static void reload(const struct config *config, struct proxy *proxy)
+{
+    struct options options                   = {};
+    struct error error                       = {};
+    struct catalog *catalog                  = NULL;
+    CLEANUP(config_freep) struct config *now = NULL;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
+    if (!arena) return;
+    struct diagnostics *list = diagnostics_new(arena);
+    status code =
+        config_load(&llm_proxy_program, config_sources_of(config), &options, &now, list, &error);
+    if (code != STATUS_OK) print_findings(list);
+    if (code == STATUS_OK) code = read_catalog(now, &options, &catalog, &error);
+    if (code != STATUS_OK) {
+        proxy_refuse_reload(proxy, error.text);
+        return;
+    }
+    const char *path = config_needs_restart(config, now);
+    if (path) log_write(LOG_WARN, "a setting needs a restart", LOG_STR("setting", str_from(path)));
+    proxy_reload(proxy, catalog);
 }
 
 static status serve(const struct config *config, const struct options *options,
                     struct error *reterr)
 {
-    CLEANUP(catalog_freep) struct catalog *catalog = NULL;
-    TRY(read_catalog(config, options, &catalog, reterr));
+    struct catalog *catalog = NULL;
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
     (void)rpc_threads_rest();
+    TRY(read_catalog(config, options, &catalog, reterr));
 
     CLEANUP(proxy_stopp) struct proxy *proxy = NULL;
     TRY(proxy_start(options, catalog, &proxy, reterr));
-    return process_wait_for_stop(reterr);
+    enum process_signal signal = PROCESS_RELOAD;
+    while (signal == PROCESS_RELOAD) {
+        TRY(process_wait(&signal, reterr));
+        if (signal == PROCESS_RELOAD) reload(config, proxy);
+    }
+    return STATUS_OK;
 }
 
 int main(int argc, char **argv)

@@ -33,6 +33,14 @@ static const struct metric_spec tries_spec     = {.name   = "tutti_llm_tries_tot
                                                   .help   = "Requests sent upstream.",
                                                   .kind   = METRIC_COUNTER,
                                                   .labels = {"provider", "outcome"}};
+static const struct metric_spec cache_spec     = {.name   = "tutti_llm_cache_requests_total",
+                                                  .help   = "Calls by where their answer is from.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"result"}};
+static const struct metric_spec saved_spec     = {.name   = "tutti_llm_saved_usd_total",
+                                                  .help   = "Cost of what was not asked.",
+                                                  .kind   = METRIC_COUNTER,
+                                                  .labels = {"provider", "model"}};
 static const struct metric_spec cancelled_spec = {.name = "tutti_llm_cancelled_total",
                                                   .help = "Calls given up by their caller.",
                                                   .kind = METRIC_COUNTER};
@@ -57,7 +65,7 @@ static const struct metric_spec streams_spec = {
 struct measures {
     struct metric *timeouts, *first;
     struct series *streams;
-    struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries;
+    struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries, *cache, *saved;
     struct series *cancelled, *simulated;
 };
 
@@ -70,6 +78,8 @@ struct measures *measures_new(struct metrics *metrics)
     measures->cost            = metric_add(metrics, &cost_spec);
     measures->unpriced        = metric_add(metrics, &unpriced_spec);
     measures->tries           = metric_add(metrics, &tries_spec);
+    measures->cache           = metric_add(metrics, &cache_spec);
+    measures->saved           = metric_add(metrics, &saved_spec);
     measures->cancelled       = metric_series(metric_add(metrics, &cancelled_spec), NULL);
     measures->simulated       = metric_series(metric_add(metrics, &simulated_spec), NULL);
     measures->timeouts        = metric_add(metrics, &timeouts_spec);
@@ -98,7 +108,29 @@ void measures_call(struct measures *measures, const struct llm_outcome *outcome)
                           str_from(outcome->is_ok ? "ok" : "error")};
     series_inc(metric_series(measures->requests, values));
     series_observe(metric_series(measures->durations, values), (double)outcome->duration_ms / 1000);
+    measures_cached(measures, (int)outcome->cached);
     measures_usage(measures, &outcome->usage);
+}
+
+void measures_cached(struct measures *measures, int cached)
+{
+    static const char *const words[] = {
+        [CACHED_MISS] = "miss", [CACHED_HIT] = "hit", [CACHED_JOINED] = "joined"};
+    if (cached == CACHED_NO) return;
+    const str result[] = {str_from(words[cached])};
+    series_inc(metric_series(measures->cache, result));
+}
+
+static void add_saved(struct measures *measures, const str *values, const Pb__Usage *usage)
+{
+    if (usage->saved_usd_nanos <= 0) return;
+    series_add(metric_series(measures->saved, values), (double)usage->saved_usd_nanos / 1e9);
+}
+
+void measures_saved(struct measures *measures, const Pb__Usage *usage)
+{
+    const str values[] = {str_from(usage->provider), str_from(usage->model)};
+    add_saved(measures, values, usage);
 }
 
 void measures_usage(struct measures *measures, const Pb__Usage *usage)
@@ -107,6 +139,7 @@ void measures_usage(struct measures *measures, const Pb__Usage *usage)
     str provider       = str_from(usage->provider);
     str model          = str_from(usage->model);
     const str values[] = {provider, model};
+    add_saved(measures, values, usage);
     add_tokens(measures, provider, model, "input", usage->input_tokens);
     add_tokens(measures, provider, model, "output", usage->output_tokens);
     if (usage->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN) {

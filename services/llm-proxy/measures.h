@@ -14,6 +14,10 @@ void measures_freep(struct measures **measures);
 
 void measures_call(struct measures *measures, const struct llm_outcome *outcome);
 void measures_try(struct measures *measures, const char *provider, const char *outcome);
+/** Whether an answer from before has served it (enum llm_cached). */
+void measures_cached(struct measures *measures, int cached);
+/** What a request for embeddings did not have to pay. */
+void measures_saved(struct measures *measures, const Pb__Usage *usage);
 /** What a call has used that ended otherwise. */
 void measures_usage(struct measures *measures, const Pb__Usage *usage);
 

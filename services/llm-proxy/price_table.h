@@ -113,7 +113,4 @@ bool price_dearest(const struct model_price *model, int64_t now_us, int64_t *ret
  * False: it is none, has digits below a pico-dollar, or is too large. */
 bool price_parse(str text, int64_t pieces, int64_t *ret_picos);
 
-/** The name of a kind in documents: "cache_read"; static. */
-const char *price_kind_name(enum price_kind kind);
-
 #endif

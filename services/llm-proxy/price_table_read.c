@@ -31,11 +31,6 @@ static const char *const kind_names[PRICE_KIND_COUNT] = {
     [PRICE_SEARCHES]         = "searches",
 };
 
-const char *price_kind_name(enum price_kind kind)
-{
-    return kind_names[kind];
-}
-
 /* --- numbers -----------------------------------------------------------------------------------
  */
 

@@ -18,7 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PROVIDER_KEYS_MAX = 16, PROVIDER_NAME_MAX = 63 };
+enum {
+    PROVIDER_KEYS_MAX  = 16,
+    PROVIDER_NAME_MAX  = 63,
+    PROVIDER_LIMIT_MAX = 1'000'000'000, /* tokens or requests a minute of a key */
+};
 
 struct provider_kind;
 
@@ -27,6 +31,7 @@ struct provider_key {
     const char *name;
     str value;
     uint32_t weight;
+    uint32_t requests_per_minute, tokens_per_minute, parallel; /* of each 0: no limit */
 };
 
 /** How the simulated provider behaves. */
@@ -37,6 +42,23 @@ struct simulation {
     int64_t jitter_ms;         /* 0..this is added, from the request's hash */
     int64_t fail_every;        /* every n-th call fails with 500; 0: none */
     int64_t cut_after;         /* tokens after which every answer is cut; 0: never */
+};
+
+enum {
+    EMBED_INPUTS_MAX      = 2'048,     /* of a request; OpenAI's limit */
+    EMBED_BATCH           = 64,        /* unless the configuration says otherwise */
+    EMBED_BATCH_LOCAL     = 32,        /* of an openai-compatible one: smaller machines */
+    EMBED_BATCH_BYTES_MAX = 1'200'000, /* OpenAI's 300,000 tokens, of four bytes */
+    EMBED_PARALLEL        = 4,
+    EMBED_PARALLEL_MAX    = 256,
+    EMBED_RATE_MAX        = 1'000,
+};
+
+/** How texts go to it (embed_pool.h). */
+struct embed_limits {
+    uint32_t batch;       /* texts of one call */
+    uint32_t concurrency; /* calls at a time of one model */
+    uint32_t rate;        /* calls a second of one model; 0: as they come */
 };
 
 struct provider {
@@ -50,6 +72,7 @@ struct provider {
     uint32_t key_count;
     bool is_free;       /* price: free */
     const char *vendor; /* whose public prices hold there (price_table.h); NULL: nobody's */
+    struct embed_limits embed;
     struct simulation simulation;
 };
 
@@ -83,6 +106,9 @@ struct provider_kind {
      * answer of this protocol becomes an error event. Also asked, of a call that wanted a stream,
      * for every answer that is none: another status than 200, another type, no answer at all. */
     void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
+
+    /** Asked in its place how many tokens a request has (`is_count`); NULL: it cannot say. */
+    const struct provider_kind *counter;
 };
 
 extern const struct provider_kind provider_openai;

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
-#include "http/http.h"
+#include "llm-proxy/dialect.h"
+#include "llm-proxy/generations.h"
+#include "llm-proxy/job_book.h"
 #include "llm-proxy/jobs.h"
 #include "llm-proxy/llm_service.h"
 #include "llm-proxy/measures.h"
@@ -12,7 +14,12 @@
 #include "telemetry/telemetry.h"
 #include "worker/host.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 struct proxy {
     struct options options;
@@ -20,11 +27,15 @@ struct proxy {
     struct measures *measures;
     struct telemetry *telemetry;
     struct loop *loop;
-    struct egress_rules *egress;
-    struct http_client *http;
+    struct usage_journal *journal;
     struct guard *guard;
-    struct pipeline *pipeline;
+    struct vault *vault;
+    struct generations *generations;
+    _Atomic(struct catalog *) incoming; /* owned; read anew, for the loop */
+    struct answers *answers;
+    struct job_outputs *outputs; /* NULL: jobs are not streamed */
     struct jobs *jobs;
+    struct job_book *job_book;
     struct worker_host *worker;
     struct llm_service *service;
     struct rpc_server *server;
@@ -43,6 +54,22 @@ static void on_ready(void *context)
     process_notify("READY=1");
 }
 
+/* <store>/usage; the store itself may be for others too. */
+static status open_journal(struct proxy *proxy, struct error *reterr)
+{
+    char folder[PATH_MAX];
+    const char *store = proxy->options.store_path;
+    if (!store) return usage_journal_open(NULL, &proxy->journal, reterr);
+    if (mkdir(store, 0700) != 0 && errno != EEXIST) {
+        return fail(reterr, STATUS_UNAVAILABLE, "llm.store.path: cannot make %s: %m", store);
+    }
+    int size = snprintf(folder, sizeof folder, "%s/usage", store);
+    if (size >= (int)sizeof folder) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "llm.store.path: too long");
+    }
+    return usage_journal_open(folder, &proxy->journal, reterr);
+}
+
 static status start_telemetry(struct proxy *proxy, struct error *reterr)
 {
     proxy->metrics = metrics_new();
@@ -57,54 +84,57 @@ static status start_telemetry(struct proxy *proxy, struct error *reterr)
     return STATUS_OK;
 }
 
-/* Upstreams come from the configuration alone, never from a request or an answer, so what the
- * operator has named is allowed: private addresses, and plain http to the hosts of a base_url. */
-static status make_egress(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+static status make_pipeline(struct proxy *proxy, struct catalog *catalog, struct error *reterr)
 {
-    static const char *const networks[]          = {"127.0.0.0/8",    "::1/128",  "10.0.0.0/8",
-                                                    "172.16.0.0/12",  "fc00::/7", "100.64.0.0/10",
-                                                    "192.168.0.0/16", NULL};
-    const char *hosts[CATALOG_PROVIDERS_MAX + 1] = {};
-    size_t count                                 = 0;
-    for (uint32_t i = 0; i < catalog->provider_count; i++) {
-        if (catalog->providers[i].plain_host) hosts[count++] = catalog->providers[i].plain_host;
-    }
-    const struct egress_options options = {.private_allow = networks, .http_allow = hosts};
-    return egress_rules_new(&options, &proxy->egress, reterr);
-}
-
-static status make_pipeline(struct proxy *proxy, const struct catalog *catalog,
-                            struct error *reterr)
-{
-    TRY(make_egress(proxy, catalog, reterr));
+    CLEANUP(catalog_freep) struct catalog *first = catalog;
     TRY(loop_new(NULL, &proxy->loop, reterr));
     telemetry_watch_loop(proxy->telemetry, "loop", proxy->loop);
-    const struct http_client_options http = {.loop = proxy->loop, .egress = proxy->egress};
-    TRY(http_client_new(&http, &proxy->http, reterr));
-    proxy->guard                           = guard_new(proxy->loop, catalog);
-    const struct pipeline_options pipeline = {.loop     = proxy->loop,
-                                              .catalog  = catalog,
-                                              .http     = proxy->http,
-                                              .measures = proxy->measures,
-                                              .guard    = proxy->guard,
-                                              .seed     = random_u64()};
-    proxy->pipeline                        = pipeline_new(&pipeline);
-    return STATUS_OK;
+    proxy->guard                             = guard_new(proxy->loop, first);
+    proxy->vault                             = vault_new(random_u64());
+    const struct generations_options options = {.loop     = proxy->loop,
+                                                .measures = proxy->measures,
+                                                .guard    = proxy->guard,
+                                                .vault    = proxy->vault};
+    proxy->generations                       = generations_new(&options);
+    return generations_add(proxy->generations, TAKE(first), reterr);
+}
+
+/* The last words of a stream that the death of a process has cut off. */
+static void print_interrupted(Pb__LlmOperation operation, struct buf *out)
+{
+    const struct llm_error cause     = {.class = LLM_ERROR_INTERRUPTED,
+                                        .text  = str_from("the llm-proxy that answered has died")};
+    const struct dialect *dialect    = dialect_of(operation);
+    const struct dialect_error error = dialect_error_of(dialect, &cause);
+    dialect->stream_fail(NULL, &error, out);
+}
+
+/* <store>/answers, which is made by itself; the store is there. */
+static status open_answers(struct proxy *proxy, struct error *reterr)
+{
+    char folder[PATH_MAX];
+    const char *store = proxy->options.store_path;
+    int size          = snprintf(folder, sizeof folder, "%s/answers", store ? store : "");
+    if (size >= (int)sizeof folder) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "llm.store.path: too long");
+    }
+    const struct answers_options options = {
+        .path = store ? folder : NULL, .loop = proxy->loop, .print_interrupted = print_interrupted};
+    return answers_open(&options, &proxy->answers, reterr);
 }
 
 static void run_job(struct worker_job *job, void *context)
 {
     struct proxy *proxy = context;
-    jobs_run(job, proxy->jobs);
+    job_book_run(proxy->job_book, job);
 }
 
-static void cancel_job(struct worker_job *job, void *context)
+static void cancel_job(struct worker_job *job, void *)
 {
-    struct proxy *proxy = context;
-    jobs_cancel(job, proxy->jobs);
+    job_book_cancel(job);
 }
 
-static status start_worker(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+static status start_worker(struct proxy *proxy, struct error *reterr)
 {
     static const char *const queues[]       = {"llm", NULL};
     const struct options *given             = &proxy->options;
@@ -121,38 +151,57 @@ static status start_worker(struct proxy *proxy, const struct catalog *catalog, s
                                                .cancel    = cancel_job,
                                                .ready     = on_ready,
                                                .context   = proxy};
-    proxy->jobs                             = jobs_new(proxy->pipeline, catalog);
+    if (given->job_output) proxy->outputs = job_outputs_new();
+    proxy->jobs     = jobs_new(generations_pipeline(proxy->generations), proxy->outputs);
+    proxy->job_book = job_book_new(&(struct job_book_options){
+        .answers = proxy->answers,
+        .run     = jobs_run,
+        .cancel  = jobs_cancel,
+        .context = proxy->jobs,
+    });
     TRY(worker_host_start(&worker, &proxy->worker, reterr));
+    guard_set_journal(proxy->guard, proxy->journal);
     guard_start(proxy->guard, worker_host_client(proxy->worker), worker_host_name(proxy->worker));
     return STATUS_OK;
 }
 
-static status start_server(struct proxy *proxy, const struct catalog *catalog, struct error *reterr)
+static status start_server(struct proxy *proxy, struct error *reterr)
 {
-    proxy->service = llm_service_new(proxy->loop, proxy->pipeline, proxy->guard, catalog);
-    const struct rpc_service services[]     = {{.descriptor = &pb__llm__descriptor,
-                                                .methods    = llm_service_methods,
-                                                .context    = proxy->service},
-                                               {}};
-    const struct rpc_server_options options = {
-        .url      = proxy->options.listen,
-        .long_url = proxy->options.long_listen,
-        .services = services,
-        .identity = identity_of(&proxy->options.rpc),
-        .tls      = {.ca_file       = proxy->options.rpc.ca_file,
-                     .cert_key_file = proxy->options.rpc.cert_key_file}};
+    const struct llm_service_options service = {.loop = proxy->loop,
+                                                .pipeline =
+                                                    generations_pipeline(proxy->generations),
+                                                .guard    = proxy->guard,
+                                                .journal  = proxy->journal,
+                                                .answers  = proxy->answers,
+                                                .outputs  = proxy->outputs,
+                                                .grace_ms = proxy->options.grace_ms};
+    proxy->service                           = llm_service_new(&service);
+    const struct rpc_service services[]      = {{.descriptor = &pb__llm__descriptor,
+                                                 .methods    = llm_service_methods,
+                                                 .context    = proxy->service},
+                                                {}};
+    const struct rpc_server_options options  = {
+         .url      = proxy->options.listen,
+         .long_url = proxy->options.long_listen,
+         .services = services,
+         .identity = identity_of(&proxy->options.rpc),
+         .tls      = {.ca_file       = proxy->options.rpc.ca_file,
+                      .cert_key_file = proxy->options.rpc.cert_key_file}};
     return rpc_server_start(&options, &proxy->server, reterr);
 }
 
-status proxy_start(const struct options *options, const struct catalog *catalog,
-                   struct proxy **ret_proxy, struct error *reterr)
+status proxy_start(const struct options *options, struct catalog *catalog, struct proxy **ret_proxy,
+                   struct error *reterr)
 {
-    CLEANUP(proxy_stopp) struct proxy *proxy = mem_new(1, sizeof *proxy);
-    proxy->options                           = *options;
+    CLEANUP(proxy_stopp) struct proxy *proxy     = mem_new(1, sizeof *proxy);
+    proxy->options                               = *options;
+    CLEANUP(catalog_freep) struct catalog *first = catalog;
     TRY(start_telemetry(proxy, reterr));
-    TRY(make_pipeline(proxy, catalog, reterr));
-    TRY(start_worker(proxy, catalog, reterr));
-    TRY(start_server(proxy, catalog, reterr));
+    TRY(open_journal(proxy, reterr));
+    TRY(make_pipeline(proxy, TAKE(first), reterr));
+    TRY(open_answers(proxy, reterr));
+    TRY(start_worker(proxy, reterr));
+    TRY(start_server(proxy, reterr));
     TRY(loop_start(proxy->loop, "llm", reterr));
     proxy->is_running = true;
     telemetry_set_started(proxy->telemetry);
@@ -161,10 +210,51 @@ status proxy_start(const struct options *options, const struct catalog *catalog,
               LOG_INT("admin_port", telemetry_port(proxy->telemetry)),
               LOG_STR("scheduler", str_from(options->scheduler)),
               LOG_STR("worker", str_from(worker_host_name(proxy->worker))),
-              LOG_INT("slots", options->slots), LOG_INT("providers", catalog->provider_count),
-              LOG_INT("routes", catalog->route_count));
+              LOG_STR("store", str_from(options->store_path ? options->store_path : "in memory")),
+              LOG_INT("slots", options->slots));
     *ret_proxy = TAKE(proxy);
     return STATUS_OK;
+}
+
+/* --- another configuration ---------------------------------------------------------------------
+ */
+
+static void on_reload(void *context)
+{
+    struct proxy *proxy     = context;
+    struct error error      = {};
+    struct catalog *catalog = atomic_exchange(&proxy->incoming, NULL);
+    if (!catalog) return; /* there were two, and the second one came with the first */
+    uint32_t provider_count = catalog->provider_count;
+    uint32_t route_count    = catalog->route_count;
+    if (generations_add(proxy->generations, catalog, &error) != STATUS_OK) {
+        proxy_refuse_reload(proxy, error.text);
+        return;
+    }
+    struct pipeline *pipeline = generations_pipeline(proxy->generations);
+    jobs_use(proxy->jobs, pipeline);
+    llm_service_use(proxy->service, pipeline);
+    telemetry_set_note(proxy->telemetry, NULL);
+    log_write(LOG_INFO, "the configuration was read anew", LOG_INT("providers", provider_count),
+              LOG_INT("routes", route_count));
+}
+
+void proxy_reload(struct proxy *proxy, struct catalog *catalog)
+{
+    struct catalog *late = atomic_exchange(&proxy->incoming, catalog);
+    catalog_freep(&late);
+    if (loop_post(proxy->loop, on_reload, proxy) == STATUS_OK) return;
+    late = atomic_exchange(&proxy->incoming, NULL);
+    catalog_freep(&late);
+    proxy_refuse_reload(proxy, "the loop is overloaded: send SIGHUP again");
+}
+
+void proxy_refuse_reload(struct proxy *proxy, const char *text)
+{
+    telemetry_set_note(proxy->telemetry,
+                       "the configuration has mistakes, so the one before holds: see the log");
+    log_write(LOG_ERROR, "the configuration was not read anew, the one before holds",
+              LOG_STR("error.message", str_from(text)));
 }
 
 /* --- the end -----------------------------------------------------------------------------------
@@ -174,12 +264,14 @@ static void begin_drain(void *context)
 {
     struct proxy *proxy = context;
     llm_service_drain(proxy->service);
+    guard_tell_usage_last(proxy->guard);
 }
 
 static size_t count_busy(void *context)
 {
     struct proxy *proxy = context;
-    return llm_service_busy(proxy->service) + guard_unsettled(proxy->guard);
+    size_t calls        = llm_service_busy(proxy->service) + guard_unsettled(proxy->guard);
+    return calls + (guard_awaits_usage(proxy->guard) ? 1 : 0);
 }
 
 static void drain(struct proxy *proxy)
@@ -202,13 +294,20 @@ void proxy_stopp(struct proxy **ref)
     if (proxy->loop) loop_join(proxy->loop);
     if (proxy->guard) guard_stop(proxy->guard);
     worker_host_close(proxy->worker);
+    if (proxy->service) llm_service_stop(proxy->service);
+    if (proxy->answers) answers_stop(proxy->answers);
     llm_service_freep(&proxy->service);
     worker_host_freep(&proxy->worker);
+    job_book_freep(&proxy->job_book);
     jobs_freep(&proxy->jobs);
-    pipeline_freep(&proxy->pipeline);
+    job_outputs_freep(&proxy->outputs);
+    answers_freep(&proxy->answers);
+    generations_freep(&proxy->generations);
+    struct catalog *late = atomic_exchange(&proxy->incoming, NULL);
+    catalog_freep(&late);
+    vault_freep(&proxy->vault);
     guard_freep(&proxy->guard);
-    http_client_freep(&proxy->http);
-    egress_rules_free(proxy->egress);
+    usage_journal_freep(&proxy->journal);
     telemetry_stopp(&proxy->telemetry);
     loop_freep(&proxy->loop);
     measures_freep(&proxy->measures);

@@ -36,6 +36,7 @@ enum {
 };
 
 struct client_call;
+struct follower;
 struct outbox;
 struct item;
 
@@ -47,6 +48,7 @@ struct subscriber {
     uint8_t id[SUBSCRIBER_ID_SIZE];
     struct loop *loop;
     struct client_call *calls;         /* the service's list */
+    struct follower *followers;        /* of recordings; theirs */
     struct map *outboxes;              /* call (8 bytes) -> struct outbox */
     struct outbox *ready, *ready_last; /* that have items to send, in turn */
     struct outbox *stopped;            /* whose clients read slowly */

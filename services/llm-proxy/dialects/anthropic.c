@@ -101,6 +101,12 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
         return;
     }
     json_begin_object(&w);
+    if (request->is_count) {
+        json_put_int(&w, "input_tokens", or_zero(answer->usage.input_tokens));
+        dialect_put_count_marks(outcome, &w);
+        json_end_object(&w);
+        return;
+    }
     json_put_text(&w, "id", answer->id.len > 0 ? buf_str(&answer->id) : str_from("msg_unnamed"));
     json_put_text(&w, "type", str_from("message"));
     json_put_text(&w, "role", str_from("assistant"));
@@ -162,7 +168,12 @@ static int http_of(const struct llm_error *error)
 static status read_message(const Pb__LlmOpen *open, json body, struct arena *arena,
                            struct chat_request **ret_request, struct error *reterr)
 {
-    TRY(chat_from_anthropic(body, true, arena, ret_request, reterr));
+    bool is_count = open->operation == PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_COUNT;
+    if (is_count && json_is(json_get_text(body, "stream"), JSON_TRUE)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "/stream: a count is one number");
+    }
+    TRY(chat_from_anthropic(body, !is_count, arena, ret_request, reterr));
+    (*ret_request)->is_count = is_count;
     for (size_t i = 0; i < open->n_headers; i++) {
         const char *value = arena_strdup(arena, str_from(open->headers[i]->value));
         if (!value) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
@@ -183,6 +194,7 @@ const struct dialect dialect_anthropic = {
     .stream_type  = "text/event-stream; charset=utf-8",
     .stream_new   = anthropic_stream_new,
     .stream_event = anthropic_stream_event,
+    .stream_stop  = anthropic_stream_stop,
     .stream_end   = anthropic_stream_end,
     .stream_fail  = anthropic_stream_fail,
     .stream_free  = anthropic_stream_free,

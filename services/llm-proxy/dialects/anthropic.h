@@ -14,6 +14,7 @@ void anthropic_print_error(const struct dialect_error *error, struct buf *out);
 /* The members of dialect_anthropic (dialect.h). */
 void *anthropic_stream_new(const struct dialect_about *about);
 void anthropic_stream_event(void *stream, const struct llm_event *event, struct buf *out);
+void anthropic_stream_stop(void *stream);
 void anthropic_stream_end(void *stream, const struct llm_usage *usage, struct buf *out);
 void anthropic_stream_fail(void *stream, const struct dialect_error *error, struct buf *out);
 void anthropic_stream_free(void *stream);

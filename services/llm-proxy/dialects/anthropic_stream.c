@@ -20,6 +20,7 @@ struct anthropic_writer {
     struct dialect_about about;
     struct buf id, model;
     bool is_handed_on, has_begun, has_stopped;
+    bool is_stopped;          /* by its budget */
     bool is_open;             /* a block */
     enum llm_event_kind kind; /* of it */
     uint32_t next_index;
@@ -70,7 +71,14 @@ static void hand_on(struct anthropic_writer *stream, json chunk, struct buf *out
     str type             = wire_text(chunk, "type");
     stream->is_handed_on = true;
     if (type.len == 0 || type.len > EVENT_NAME_MAX || str_is(type, "error")) return;
-    stream->has_stopped  = stream->has_stopped || str_is(type, "message_stop");
+    stream->has_stopped = stream->has_stopped || str_is(type, "message_stop");
+    if (str_is(type, "content_block_start")) {
+        int64_t index      = 0;
+        stream->is_open    = json_to_int(json_get_text(chunk, "index"), &index) && index >= 0;
+        stream->next_index = (uint32_t)index + 1;
+    } else if (str_is(type, "content_block_stop")) {
+        stream->is_open = false;
+    }
     struct json_writer w = json_writer_init(out);
     (void)buf_printf(out, "event: " STR_FMT "\ndata: ", STR_ARG(type));
     json_write_value(&w, chunk);
@@ -220,6 +228,13 @@ void anthropic_stream_event(void *context, const struct llm_event *event, struct
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+void anthropic_stream_stop(void *context)
+{
+    struct anthropic_writer *stream = context;
+    stream->is_stopped              = true;
+    stream->finish                  = FINISH_LENGTH;
+}
+
 void anthropic_stream_end(void *context, const struct llm_usage *usage, struct buf *out)
 {
     struct anthropic_writer *stream = context;
@@ -236,7 +251,7 @@ void anthropic_stream_end(void *context, const struct llm_usage *usage, struct b
     anthropic_put_usage(&w, usage);
     end_event(&w);
     w = begin_event("message_stop", out);
-    if (stream->about.is_simulated) dialect_put_simulated(&w);
+    dialect_put_last(stream->about.is_simulated, stream->is_stopped, &w);
     end_event(&w);
 }
 

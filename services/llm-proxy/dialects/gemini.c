@@ -106,6 +106,12 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
         return;
     }
     json_begin_object(&w);
+    if (request->is_count) {
+        json_put_int(&w, "totalTokens", or_zero(answer->usage.input_tokens));
+        dialect_put_count_marks(outcome, &w);
+        json_end_object(&w);
+        return;
+    }
     json_member(&w, "candidates");
     json_begin_array(&w);
     for (uint32_t i = 0; i < answer->choice_count; i++) {
@@ -184,18 +190,23 @@ static bool split_path(str path, str *ret_model, str *ret_verb)
 static status read_content(const Pb__LlmOpen *open, json body, struct arena *arena,
                            struct chat_request **ret_request, struct error *reterr)
 {
-    str model        = {};
-    str verb         = {};
-    const char *path = arena_strdup(arena, str_from(open->path));
-    if (!path) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    if (!split_path(str_from(path), &model, &verb)) {
+    str model = {};
+    str verb  = {};
+    if (!split_path(str_from(open->path), &model, &verb)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the path names no model");
     }
+    const char *name = arena_strdup(arena, model); /* a text of its own, as usage has it */
+    if (!name) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     bool is_stream = str_is(verb, "streamGenerateContent");
-    if (!is_stream && !str_is(verb, "generateContent")) {
+    bool is_count  = str_is(verb, "countTokens");
+    if (!is_stream && !is_count && !str_is(verb, "generateContent")) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "`" STR_FMT "` is not there yet", STR_ARG(verb));
     }
-    return chat_from_gemini(body, model, is_stream, arena, ret_request, reterr);
+    json whole = is_count ? json_get_text(body, "generateContentRequest") : json_invalid();
+    if (json_is(whole, JSON_OBJECT)) body = whole;
+    TRY(chat_from_gemini(body, str_from(name), is_stream, arena, ret_request, reterr));
+    (*ret_request)->is_count = is_count;
+    return STATUS_OK;
 }
 
 const struct dialect dialect_gemini = {
@@ -207,6 +218,7 @@ const struct dialect dialect_gemini = {
     .stream_type  = "text/event-stream; charset=utf-8",
     .stream_new   = gemini_stream_new,
     .stream_event = gemini_stream_event,
+    .stream_stop  = gemini_stream_stop,
     .stream_end   = gemini_stream_end,
     .stream_fail  = gemini_stream_fail,
     .stream_free  = gemini_stream_free,

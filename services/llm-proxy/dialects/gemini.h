@@ -21,6 +21,7 @@ void gemini_print_error(const struct dialect_error *error, struct buf *out);
 /* The members of dialect_gemini (dialect.h). */
 void *gemini_stream_new(const struct dialect_about *about);
 void gemini_stream_event(void *stream, const struct llm_event *event, struct buf *out);
+void gemini_stream_stop(void *stream);
 void gemini_stream_end(void *stream, const struct llm_usage *usage, struct buf *out);
 void gemini_stream_fail(void *stream, const struct dialect_error *error, struct buf *out);
 void gemini_stream_free(void *stream);

@@ -16,6 +16,7 @@ struct gemini_writer {
     struct dialect_about about;
     struct answer calls; /* names and arguments of calls, and the reasons to end */
     struct buf id, model;
+    bool is_stopped; /* by its budget */
     bool is_handed_on;
 };
 
@@ -137,6 +138,13 @@ void gemini_stream_event(void *context, const struct llm_event *event, struct bu
     }
 }
 
+void gemini_stream_stop(void *context)
+{
+    struct gemini_writer *stream = context;
+    stream->is_handed_on         = false;
+    stream->is_stopped           = true;
+}
+
 void gemini_stream_end(void *context, const struct llm_usage *usage, struct buf *out)
 {
     struct gemini_writer *stream = context;
@@ -156,7 +164,7 @@ void gemini_stream_end(void *context, const struct llm_usage *usage, struct buf 
     json_end_array(&w);
     gemini_put_usage(&w, usage);
     put_names(stream, &w);
-    if (stream->about.is_simulated) dialect_put_simulated(&w);
+    dialect_put_last(stream->about.is_simulated, stream->is_stopped, &w);
     end_event(&w);
 }
 

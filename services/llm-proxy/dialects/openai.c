@@ -122,6 +122,7 @@ const struct dialect dialect_openai_chat = {
     .stream_type  = "text/event-stream; charset=utf-8",
     .stream_new   = openai_stream_new,
     .stream_event = openai_stream_event,
+    .stream_stop  = openai_stream_stop,
     .stream_end   = openai_stream_end,
     .stream_fail  = openai_stream_fail,
     .stream_free  = openai_stream_free,

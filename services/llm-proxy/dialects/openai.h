@@ -13,6 +13,7 @@ void openai_print_error(const struct dialect_error *error, struct buf *out);
 /* The members of dialect_openai_chat (dialect.h). */
 void *openai_stream_new(const struct dialect_about *about);
 void openai_stream_event(void *stream, const struct llm_event *event, struct buf *out);
+void openai_stream_stop(void *stream);
 void openai_stream_end(void *stream, const struct llm_usage *usage, struct buf *out);
 void openai_stream_fail(void *stream, const struct dialect_error *error, struct buf *out);
 void openai_stream_free(void *stream);

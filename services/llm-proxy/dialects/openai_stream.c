@@ -23,6 +23,7 @@ struct openai_stream {
     uint64_t begun; /* bit n: choice n has its role */
     struct tool_place *tools;
     uint32_t tool_count;
+    bool is_stopped;   /* by its budget */
     bool is_handed_on; /* chunks of the upstream */
     bool has_usage;    /* the client has got it */
 };
@@ -126,7 +127,7 @@ static void end_delta(struct openai_stream *stream, const struct llm_event *even
         json_member(w, "usage");
         json_write_null(w);
     }
-    if (is_last && stream->about.is_simulated) dialect_put_simulated(w);
+    if (is_last) dialect_put_last(stream->about.is_simulated, stream->is_stopped, w);
     end_chunk(w);
 }
 
@@ -206,6 +207,14 @@ void openai_stream_event(void *context, const struct llm_event *event, struct bu
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+void openai_stream_stop(void *context)
+{
+    struct openai_stream *stream = context;
+    stream->is_handed_on         = false;
+    stream->is_stopped           = true;
+    stream->begun                = UINT64_MAX;
+}
+
 void openai_stream_end(void *context, const struct llm_usage *usage, struct buf *out)
 {
     struct openai_stream *stream = context;
@@ -214,7 +223,7 @@ void openai_stream_end(void *context, const struct llm_usage *usage, struct buf 
         begin_chunk(stream, &w);
         json_end_array(&w);
         openai_put_usage(&w, usage);
-        if (stream->about.is_simulated) dialect_put_simulated(&w);
+        dialect_put_last(stream->about.is_simulated, stream->is_stopped, &w);
         end_chunk(&w);
     }
     (void)buf_put_text(out, "data: [DONE]\n\n");

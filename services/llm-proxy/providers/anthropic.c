@@ -2,6 +2,7 @@
 #include "llm-proxy/providers/anthropic.h"
 
 #include "base/attr.h"
+#include "llm-proxy/providers/counting.h"
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 #include "json/json_text.h"
@@ -226,4 +227,5 @@ const struct provider_kind provider_anthropic = {
     .stream           = &anthropic_stream,
     .encode           = encode,
     .decode           = decode,
+    .counter          = &provider_anthropic_counter,
 };

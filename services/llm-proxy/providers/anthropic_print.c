@@ -4,188 +4,15 @@
  */
 #include "llm-proxy/providers/anthropic.h"
 
-#include "base/attr.h"
-#include "base/hash.h"
 #include "llm-proxy/chat_loss.h"
-#include "llm-proxy/providers/upstream.h"
-#include "json/json_write.h"
+#include "llm-proxy/providers/anthropic_parts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { BUDGET_MIN = 1'024 /* tokens of thinking */ };
 
 #define JSON_INSTRUCTION "Answer with one JSON object and nothing else."
 #define FOREIGN_TOOL     "it runs at an upstream of the client's own protocol"
-
-struct printing {
-    const struct chat_request *request;
-    struct losses *losses;
-    struct json_writer w;
-};
-
-static void lose(struct printing *p, const struct chat_message *message,
-                 const struct chat_part *part, enum loss_action action, const char *note)
-{
-    chat_lose_part(p->request, p->losses, message, part, "", action, note);
-}
-
-static void put_value(struct printing *p, const char *key, json value)
-{
-    if (json_is(value, JSON_INVALID)) return;
-    json_member(&p->w, key);
-    json_write_value(&p->w, value);
-}
-
-static void put_type(struct printing *p, const char *type)
-{
-    json_put_text(&p->w, "type", str_from(type));
-}
-
-/* --- parts -------------------------------------------------------------------------------------
- */
-
-static void print_text(struct printing *p, const struct chat_part *part)
-{
-    if (part->text.len == 0) return; /* empty texts are refused there */
-    json_begin_object(&p->w);
-    put_type(p, "text");
-    json_put_text(&p->w, "text", part->text);
-    put_value(p, "cache_control", part->cache);
-    json_end_object(&p->w);
-}
-
-/* `source` of an image or a document. */
-static void print_source_of(struct printing *p, const struct chat_part *part)
-{
-    json_member(&p->w, "source");
-    json_begin_object(&p->w);
-    if (part->url.len > 0) {
-        put_type(p, "url");
-        json_put_text(&p->w, "url", part->url);
-    } else if (part->text.len > 0) {
-        put_type(p, "text");
-        json_put_text(&p->w, "media_type", str_from("text/plain"));
-        json_put_text(&p->w, "data", part->text);
-    } else {
-        put_type(p, "base64");
-        json_put_text(&p->w, "media_type", part->media_type);
-        json_put_text(&p->w, "data", part->data);
-    }
-    json_end_object(&p->w);
-}
-
-static void print_media(struct printing *p, const char *type, const struct chat_part *part)
-{
-    json_begin_object(&p->w);
-    put_type(p, type);
-    print_source_of(p, part);
-    if (part->kind == PART_FILE && part->name.len > 0) json_put_text(&p->w, "title", part->name);
-    put_value(p, "cache_control", part->cache);
-    json_end_object(&p->w);
-}
-
-/* Texts go as texts there, not as base64. */
-static bool print_text_file(struct printing *p, const struct chat_part *part)
-{
-    char *raw              = malloc(part->data.len + 1);
-    size_t size            = 0;
-    bool is_sound          = raw && base64_decode(part->data, raw, &size);
-    json text              = is_sound ? json_text_lossy((str){raw, size}) : json_invalid();
-    struct chat_part plain = *part;
-    free(raw);
-    if (!is_sound) return false;
-    plain.text = json_str(text);
-    print_media(p, "document", &plain);
-    json_unref(text);
-    return true;
-}
-
-static void print_file(struct printing *p, const struct chat_message *message,
-                       const struct chat_part *part)
-{
-    bool is_text = str_starts_with(part->media_type, str_from("text/"));
-    bool is_pdf  = str_is(part->media_type, "application/pdf");
-    if (part->url.len > 0 || part->text.len > 0 || (is_pdf && part->data.len > 0)) {
-        print_media(p, "document", part);
-    } else if (part->data.len > 0 && is_text && print_text_file(p, part)) {
-        return;
-    } else if (part->data.len == 0) {
-        lose(p, message, part, LOSS_DROPPED, "files that lie at another vendor do not travel");
-    } else {
-        lose(p, message, part, LOSS_DROPPED, "Anthropic reads PDF and text files only");
-    }
-}
-
-/* An object, whatever the model has said. */
-static void print_input(struct printing *p, const struct chat_message *message,
-                        const struct chat_part *part)
-{
-    if (upstream_put_arguments(&p->w, "input", part->text)) return;
-    lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
-}
-
-static void print_tool_use(struct printing *p, const struct chat_message *message,
-                           const struct chat_part *part)
-{
-    json_begin_object(&p->w);
-    put_type(p, "tool_use");
-    json_put_text(&p->w, "id", part->id);
-    json_put_text(&p->w, "name", part->name);
-    print_input(p, message, part);
-    put_value(p, "cache_control", part->cache);
-    json_end_object(&p->w);
-}
-
-static void print_part(struct printing *p, const struct chat_message *message,
-                       const struct chat_part *part)
-{
-    switch (part->kind) {
-    case PART_TEXT:
-    case PART_TOOL_RESULT: print_text(p, part); break;
-    case PART_REFUSAL:
-        print_text(p, part);
-        lose(p, message, part, LOSS_APPROXIMATED, "a refusal is sent as a text");
-        break;
-    case PART_IMAGE:
-        if (message->role == ROLE_ASSISTANT) {
-            lose(p, message, part, LOSS_DROPPED, "Anthropic's assistants have no images");
-        } else {
-            print_media(p, "image", part);
-        }
-        break;
-    case PART_FILE: print_file(p, message, part); break;
-    case PART_AUDIO: lose(p, message, part, LOSS_DROPPED, "Anthropic hears no audio"); break;
-    case PART_TOOL_CALL: print_tool_use(p, message, part); break;
-    case PART_THINKING:
-    case PART_SEALED:
-        lose(p, message, part, LOSS_DROPPED, "thoughts of another vendor's model are not sent");
-        break;
-    case PART_FOREIGN:
-        lose(p, message, part, LOSS_DROPPED, "only the client's own protocol has it");
-        break;
-    }
-}
-
-static void print_tool_result(struct printing *p, const struct chat_message *message)
-{
-    json_begin_object(&p->w);
-    put_type(p, "tool_result");
-    json_put_text(&p->w, "tool_use_id", message->parts[0].id);
-    json_member(&p->w, "content");
-    if (message->part_count == 1 && message->parts[0].kind == PART_TOOL_RESULT) {
-        json_write_text(&p->w, message->parts[0].text);
-    } else {
-        json_begin_array(&p->w);
-        for (uint32_t i = 0; i < message->part_count; i++) {
-            print_part(p, message, &message->parts[i]);
-        }
-        json_end_array(&p->w);
-    }
-    if (message->parts[0].is_error) json_put_bool(&p->w, "is_error", true);
-    put_value(p, "cache_control", message->parts[0].cache);
-    json_end_object(&p->w);
-}
 
 /* --- messages ----------------------------------------------------------------------------------
  */
@@ -195,7 +22,7 @@ static bool is_user_side(const struct chat_message *message)
     return message->role == ROLE_USER || message->role == ROLE_TOOL;
 }
 
-static void print_messages(struct printing *p)
+static void print_messages(struct anthropic_printing *p)
 {
     const struct chat_message *open = NULL;
     json_member(&p->w, "messages");
@@ -213,11 +40,11 @@ static void print_messages(struct printing *p)
         }
         open = message;
         if (message->role == ROLE_TOOL) {
-            print_tool_result(p, message);
+            anthropic_print_tool_result(p, message);
             continue;
         }
         for (uint32_t k = 0; k < message->part_count; k++) {
-            print_part(p, message, &message->parts[k]);
+            anthropic_print_part(p, message, &message->parts[k]);
         }
     }
     if (open) json_end_array(&p->w);
@@ -225,7 +52,7 @@ static void print_messages(struct printing *p)
     json_end_array(&p->w);
 }
 
-static void print_system(struct printing *p)
+static void print_system(struct anthropic_printing *p)
 {
     const struct chat_request *request = p->request;
     bool has_begun                     = false;
@@ -236,7 +63,7 @@ static void print_system(struct printing *p)
         if (!has_begun) json_begin_array(&p->w);
         has_begun = true;
         for (uint32_t k = 0; k < message->part_count; k++) {
-            print_part(p, message, &message->parts[k]);
+            anthropic_print_part(p, message, &message->parts[k]);
         }
     }
     if (request->format == FORMAT_JSON) {
@@ -244,7 +71,7 @@ static void print_system(struct printing *p)
         if (!has_begun) json_member(&p->w, "system");
         if (!has_begun) json_begin_array(&p->w);
         has_begun = true;
-        print_text(p, &instruction);
+        anthropic_print_text(p, &instruction);
         chat_lose(request, p->losses, CHAT_FORMAT, LOSS_APPROXIMATED,
                   "asked for by an instruction");
     }
@@ -254,7 +81,7 @@ static void print_system(struct printing *p)
 /* --- tools -------------------------------------------------------------------------------------
  */
 
-static void print_tool(struct printing *p, const struct chat_tool *tool)
+static void print_tool(struct anthropic_printing *p, const struct chat_tool *tool)
 {
     json_begin_object(&p->w);
     json_put_text(&p->w, "name", tool->name);
@@ -266,11 +93,11 @@ static void print_tool(struct printing *p, const struct chat_tool *tool)
         json_write_raw(&p->w, str_from("{\"type\":\"object\",\"properties\":{}}"));
     }
     if (tool->is_strict) json_put_bool(&p->w, "strict", true);
-    put_value(p, "cache_control", tool->cache);
+    anthropic_put_value(p, "cache_control", tool->cache);
     json_end_object(&p->w);
 }
 
-static uint32_t print_tools(struct printing *p)
+static uint32_t print_tools(struct anthropic_printing *p)
 {
     const struct chat_request *request = p->request;
     uint32_t count                     = 0;
@@ -289,7 +116,7 @@ static uint32_t print_tools(struct printing *p)
     return count;
 }
 
-static void print_choice(struct printing *p)
+static void print_choice(struct anthropic_printing *p)
 {
     static const char *const words[]   = {[CHOICE_UNSET]    = "auto",
                                           [CHOICE_AUTO]     = "auto",
@@ -301,7 +128,7 @@ static void print_choice(struct printing *p)
     if (request->choice == CHOICE_UNSET && !is_single) return;
     json_member(&p->w, "tool_choice");
     json_begin_object(&p->w);
-    put_type(p, words[request->choice]);
+    anthropic_put_type(p, words[request->choice]);
     if (request->choice == CHOICE_FUNCTION) json_put_text(&p->w, "name", request->choice_name);
     if (is_single && request->choice != CHOICE_NONE) {
         json_put_bool(&p->w, "disable_parallel_tool_use", true);
@@ -312,22 +139,22 @@ static void print_choice(struct printing *p)
 /* --- the rest ----------------------------------------------------------------------------------
  */
 
-static void print_number(struct printing *p, const char *key, json value, enum chat_member member,
-                         bool is_refused)
+static void print_number(struct anthropic_printing *p, const char *key, json value,
+                         enum chat_member member, bool is_refused)
 {
     if (json_is(value, JSON_INVALID)) return;
     if (is_refused) {
         chat_lose(p->request, p->losses, member, LOSS_DROPPED,
                   "this version of Anthropic's API refuses it");
     } else if (member == CHAT_TEMPERATURE && json_number(value) > 1) {
-        put_value(p, key, json_int(1));
+        anthropic_put_value(p, key, json_int(1));
         chat_lose(p->request, p->losses, member, LOSS_APPROXIMATED, "1 is the most there");
     } else {
-        put_value(p, key, value);
+        anthropic_put_value(p, key, value);
     }
 }
 
-static void print_sampling(struct printing *p, str version)
+static void print_sampling(struct anthropic_printing *p, str version)
 {
     const struct chat_request *request = p->request;
     str limit                          = str_from(ANTHROPIC_VERSION_NEW);
@@ -360,7 +187,7 @@ static int64_t tokens_max(const struct chat_request *request)
 }
 
 /* A budget of thinking is part of the bound of the answer. */
-static void print_budget(struct printing *p)
+static void print_budget(struct anthropic_printing *p)
 {
     const struct chat_request *request = p->request;
     int64_t budget                     = request->thinking_budget;
@@ -375,27 +202,46 @@ static void print_budget(struct printing *p)
     if (budget < BUDGET_MIN) return;
     json_member(&p->w, "thinking");
     json_begin_object(&p->w);
-    put_type(p, "enabled");
+    anthropic_put_type(p, "enabled");
     json_put_int(&p->w, "budget_tokens", budget);
     json_end_object(&p->w);
 }
 
-static void print_thinking(struct printing *p)
+/* In the middle of a turn, that is if the results of tools come last, a thinking model wants to see
+ * its own thoughts before the calls. */
+static bool lacks_thoughts(const struct chat_request *request)
+{
+    uint32_t last = request->message_count;
+    while (last > 0 && request->messages[last - 1].role == ROLE_TOOL) last--;
+    if (last == request->message_count || last == 0) return false;
+    const struct chat_message *message = &request->messages[last - 1];
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        if (message->parts[i].is_own) return false;
+    }
+    return message->role == ROLE_ASSISTANT;
+}
+
+static void print_thinking(struct anthropic_printing *p)
 {
     enum chat_thinking thinking = p->request->thinking;
+    if (thinking >= THINKING_BUDGET && lacks_thoughts(p->request)) {
+        chat_lose(p->request, p->losses, CHAT_THINKING, LOSS_DROPPED,
+                  "the thoughts before the last calls are not at hand, so this turn has none");
+        return;
+    }
     if (str_is(p->request->effort, "none")) thinking = THINKING_OFF;
     if (thinking == THINKING_BUDGET) {
         print_budget(p);
     } else if (thinking != THINKING_UNSET) {
         json_member(&p->w, "thinking");
         json_begin_object(&p->w);
-        put_type(p, thinking == THINKING_OFF ? "disabled" : "adaptive");
+        anthropic_put_type(p, thinking == THINKING_OFF ? "disabled" : "adaptive");
         json_end_object(&p->w);
     }
 }
 
 /* Effort and schema stand in one member. */
-static void print_output(struct printing *p)
+static void print_output(struct anthropic_printing *p)
 {
     const struct chat_request *request = p->request;
     str effort                         = request->effort;
@@ -411,14 +257,14 @@ static void print_output(struct printing *p)
     if (request->format == FORMAT_SCHEMA) {
         json_member(&p->w, "format");
         json_begin_object(&p->w);
-        put_type(p, "json_schema");
-        put_value(p, "schema", request->schema);
+        anthropic_put_type(p, "json_schema");
+        anthropic_put_value(p, "schema", request->schema);
         json_end_object(&p->w);
     }
     json_end_object(&p->w);
 }
 
-static void print_translated(struct printing *p, str model, str version)
+static void print_translated(struct anthropic_printing *p, str model, str version)
 {
     const struct chat_request *request = p->request;
     json_put_text(&p->w, "model", model);
@@ -440,7 +286,8 @@ static void print_translated(struct printing *p, str model, str version)
 bool anthropic_print(const struct chat_request *request, str model, str version,
                      struct losses *losses, struct buf *out)
 {
-    struct printing p = {.request = request, .losses = losses, .w = json_writer_init(out)};
+    struct anthropic_printing p = {
+        .request = request, .losses = losses, .w = json_writer_init(out)};
     json_begin_object(&p.w);
     if (request->protocol == PROTOCOL_ANTHROPIC && json_is(request->source, JSON_OBJECT)) {
         chat_print_source(request, model, &p.w);

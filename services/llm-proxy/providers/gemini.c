@@ -2,6 +2,7 @@
 #include "llm-proxy/providers/gemini.h"
 
 #include "base/attr.h"
+#include "llm-proxy/providers/counting.h"
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 
@@ -158,4 +159,5 @@ const struct provider_kind provider_gemini = {
     .stream           = &gemini_stream,
     .encode           = encode,
     .decode           = decode,
+    .counter          = &provider_gemini_counter,
 };

@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-/* What Google's documentation names for calls whose signature is not at hand. */
 #define NO_SIGNATURE "skip_thought_signature_validator"
 
 enum { MEDIA_TYPE_MAX = 128, MODEL_NAME_MAX = 512 };
@@ -98,7 +97,8 @@ static void print_args(struct printing *p, const struct chat_message *message,
     lose(p, message, part, LOSS_APPROXIMATED, "the arguments are no JSON object");
 }
 
-/* Of the calls of one turn the first one is signed. */
+/* Of the calls of one turn the first one is signed. Whose signature is not at hand says so by a
+ * word that Google's documentation has for it (thought signatures, questions and answers). */
 static void print_call(struct printing *p, const struct chat_message *message,
                        const struct chat_part *part, bool is_first)
 {
@@ -109,7 +109,9 @@ static void print_call(struct printing *p, const struct chat_message *message,
     json_put_text(&p->w, "name", part->name);
     print_args(p, message, part);
     json_end_object(&p->w);
-    if (is_first && p->wants_signatures) {
+    if (part->signature.len > 0 && part->is_own) {
+        json_put_text(&p->w, "thoughtSignature", part->signature);
+    } else if (is_first && p->wants_signatures) {
         json_put_text(&p->w, "thoughtSignature", str_from(NO_SIGNATURE));
         lose(p, message, part, LOSS_DEFAULTED, "the signature of the model's thoughts is gone");
     }

@@ -72,26 +72,35 @@ static void send_call(const struct sending *sending, json call)
                         sending->context);
 }
 
+static void send_signature(const struct sending *sending, uint32_t part, str signature)
+{
+    const struct llm_event event = {.kind   = LLM_OPAQUE,
+                                    .choice = sending->choice,
+                                    .part   = part,
+                                    .name   = str_from("thought_signature"),
+                                    .bytes  = signature};
+    if (signature.len > 0) sending->sink(&event, sending->context);
+}
+
+/* A call's signature goes before it, so that who keeps it knows of it when the call begins. */
 static void send_part(const struct sending *sending, json value)
 {
     json call     = json_get_text(value, "functionCall");
     str text      = wire_text(value, "text");
     str signature = wire_text(value, "thoughtSignature");
+    uint32_t next = sending->candidate->next_part;
     if (json_is(call, JSON_OBJECT)) {
+        send_signature(sending, next, signature);
         send_call(sending, call);
-    } else if (text.len > 0) {
+        return;
+    }
+    if (text.len > 0) {
         enum llm_event_kind kind = wire_is_true(value, "thought") ? LLM_THINKING : LLM_TEXT;
         uint32_t part            = part_for(sending->candidate, kind);
         upstream_send_piece(kind, sending->choice, part, text, sending->sink, sending->context);
     }
-    if (signature.len == 0) return;
-    uint32_t next                = sending->candidate->next_part;
-    const struct llm_event event = {.kind   = LLM_OPAQUE,
-                                    .choice = sending->choice,
-                                    .part   = next > 0 ? next - 1 : 0,
-                                    .name   = str_from("thought_signature"),
-                                    .bytes  = signature};
-    sending->sink(&event, sending->context);
+    next = sending->candidate->next_part;
+    send_signature(sending, next > 0 ? next - 1 : 0, signature);
 }
 
 /* --- ends --------------------------------------------------------------------------------------

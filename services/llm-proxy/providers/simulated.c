@@ -239,6 +239,15 @@ static void send_vectors(const struct provider *provider, const struct chat_requ
     sink(&end, context);
 }
 
+/* No more tokens than the caller wants, up to the end of a character. */
+static str bounded(const struct chat_request *request, str text)
+{
+    if (request->max_tokens <= 0 || tokens_of(text.len) <= request->max_tokens) return text;
+    size_t size = (size_t)request->max_tokens * BYTES_PER_TOKEN;
+    while (size > 0 && ((uint8_t)text.ptr[size] & 0xc0) == 0x80) size--;
+    return str_slice(text, 0, size);
+}
+
 void simulated_answer(const struct provider *provider, const struct chat_request *request,
                       str model, uint64_t number, llm_sink *sink, void *context)
 {
@@ -266,14 +275,16 @@ void simulated_answer(const struct provider *provider, const struct chat_request
         send_failure(LLM_ERROR_REQUEST, 400, error.text, sink, context);
         return;
     }
-    if (simulation->cut_after > 0 && tokens_of(text.len) > simulation->cut_after) {
+    if (simulation->cut_after > 0 &&
+        tokens_of(bounded(request, buf_str(&text)).len) > simulation->cut_after) {
         send_failure(LLM_ERROR_CONNECT, 0, "the simulated provider cuts as configured", sink,
                      context);
         return;
     }
-    const struct llm_event piece = {.kind = LLM_TEXT, .bytes = buf_str(&text)};
+    str said                     = bounded(request, buf_str(&text));
+    const struct llm_event piece = {.kind = LLM_TEXT, .bytes = said};
     sink(&piece, context);
-    send_end(request, text.len, FINISH_STOP, sink, context);
+    send_end(request, said.len, said.len < text.len ? FINISH_LENGTH : FINISH_STOP, sink, context);
 }
 
 int64_t simulated_delay_ms(const struct provider *provider, const struct chat_request *request)

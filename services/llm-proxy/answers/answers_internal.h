@@ -1,0 +1,102 @@
+/* What the files of answers.h share. */
+#ifndef LLM_PROXY_ANSWERS_ANSWERS_INTERNAL_H
+#define LLM_PROXY_ANSWERS_ANSWERS_INTERNAL_H
+
+#include "base/map.h"
+#include "llm-proxy/answers/answers.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+enum {
+    TABLE_META,    /* "replica" -> name */
+    TABLE_TAIL,    /* stream, piece (8 bytes each) -> StreamPiece */
+    TABLE_ANSWERS, /* number (8 bytes) -> KeptAnswer */
+    TABLE_NAMES,   /* name (32 bytes) -> number, expires_us, request */
+    TABLE_ENDS,    /* expires_us, number -> bytes of the answer, name (32 bytes, or none) */
+    TABLE_COUNT,
+};
+
+enum {
+    NUMBER_SIZE = 8,                                       /* bytes */
+    PAIR_SIZE   = 2 * NUMBER_SIZE,                         /* of a key */
+    NAME_ROW    = NUMBER_SIZE + NUMBER_SIZE + SHA256_SIZE, /* of a value */
+};
+
+enum writing_kind { WRITING_ANSWER, WRITING_PIECE, WRITING_FORGET };
+
+/* What waits for the thread, and what it is done with. */
+struct writing {
+    enum writing_kind kind;
+    uint64_t number, piece;
+    int64_t expires_us;
+    bool has_name;
+    uint8_t name[SHA256_SIZE], request[SHA256_SIZE];
+    struct buf value; /* packed */
+    answers_done *done;
+    void *context;
+    bool is_kept;
+    struct writing *next;
+};
+
+struct writings {
+    struct writing *first, *last;
+};
+
+struct answers {
+    struct loop *loop;
+    int64_t (*unix_us)(void);
+    void (*print_interrupted)(Pb__LlmOperation operation, struct buf *out);
+    struct store *store;
+    struct txn *reader; /* of the loop's thread, reset between two uses; NULL: not yet */
+    char replica[ANSWERS_REPLICA_SIZE];
+    uint64_t total_max; /* bytes of all answers */
+    uint64_t last_number;
+    struct map *claims; /* name -> struct answers_claim */
+    size_t waiting;
+    struct loop_notice notice; /* `done` has something */
+
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* of the next four */
+    pthread_cond_t wanted;
+    bool is_stopping;
+    struct writings to_do, done;
+
+    uint64_t used; /* bytes of all answers; the thread's */
+    bool is_full;  /* the disk was, at the last commit; likewise */
+};
+
+/* The thread. */
+void *answers_write_main(void *context);
+
+/* Applies one; on the thread, or before it runs. */
+status writing_apply(struct answers *answers, struct txn *txn, struct writing *writing,
+                     struct error *reterr);
+
+/* Deletes what has expired, and what is above the limit. */
+status answers_sweep(struct answers *answers, struct txn *txn, struct error *reterr);
+
+void writing_free(struct writing *writing);
+struct writing *writings_take(struct writings *writings);
+void writings_add(struct writings *writings, struct writing *writing);
+
+/* An answer as it is to be written. */
+struct writing *writing_of(struct answers *answers, Pb__KeptAnswer *answer);
+
+/* Ends the streams that the last process has left. */
+status answers_recover(struct answers *answers, struct error *reterr);
+
+/* Keys. */
+struct pair_key {
+    uint8_t raw[PAIR_SIZE];
+};
+struct pair_key pair_key(uint64_t first, uint64_t second);
+void number_key(uint64_t number, uint8_t raw[static NUMBER_SIZE]);
+
+static inline bytes pair_bytes(const struct pair_key *key)
+{
+    return (bytes){.ptr = key->raw, .len = sizeof key->raw};
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* What a client asks for: its body, the route, and what may go on of it. */
+#include "llm-proxy/client_call_internal.h"
+#include "json/json_text.h"
+
+enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
+
+/* The HTTP status that refuses it, or 200; as the next. */
+static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    status code =
+        dialect_read(client->dialect, open, client->body, client->arena, &client->request, reterr);
+    if (code == STATUS_OK) return 200;
+    return code == STATUS_UNIMPLEMENTED ? 501 : 400;
+}
+
+static int find_route(struct client_call *client, struct error *reterr)
+{
+    status code = catalog_route(pipeline_catalog(client->pipeline), client->request->model,
+                                &client->scratch, &client->route, reterr);
+    return code == STATUS_OK ? 200 : 404;
+}
+
+/* Only what the rules about personal data leave of it goes on; it is read again. */
+static int scrub_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json body   = json_invalid();
+    const struct scrub_options *rule = pii_policy_of(
+        pipeline_catalog(client->pipeline)->pii, str_from(open->namespace_), client->route->name);
+    if (!rule) return 200;
+    if (pii_policy_apply(rule, client->body, &body, reterr) != STATUS_OK) return 422;
+    if (json_equal(body, client->body)) return 200;
+    chat_request_done(client->request);
+    client->request = NULL;
+    json_unref(client->body);
+    client->body = json_take(&body);
+    int http     = read_body(client, open, reterr);
+    return http == 200 ? find_route(client, reterr) : http;
+}
+
+/* An upstream of the client's protocol gets the values as they are spelled; a count may be of a
+ * part of the body. What is read anew, since it was scrubbed, has none. */
+static void keep_spelling(struct client_call *client, str text)
+{
+    if (client->request->is_count) return;
+    const char *copy = arena_strdup(client->arena, text);
+    if (copy) client->request->bytes = (str){.ptr = copy, .len = text.len};
+}
+
+int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    str text                        = {.ptr = (const char *)open->body.data, .len = open->body.len};
+    const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
+    if (json_parse(text, &limits, &client->body, NULL, reterr) != STATUS_OK) return 400;
+    int http = read_body(client, open, reterr);
+    if (http == 200) http = find_route(client, reterr);
+    if (http == 200) keep_spelling(client, text);
+    return http == 200 ? scrub_body(client, open, reterr) : http;
+}

@@ -1,0 +1,113 @@
+/* A client's stream: events in its dialect, held back until it commits. */
+#include "base/attr.h"
+#include "llm-proxy/client_call_internal.h"
+#include "llm-proxy/llm_reply.h"
+
+#include <inttypes.h>
+
+/* --- its events --------------------------------------------------------------------------------
+ */
+
+static void on_begun(const struct llm_try *begun, void *context)
+{
+    struct client_call *client    = context;
+    const struct dialect *dialect = client->dialect;
+    const char *id                = arena_printf(client->arena, "tutti-%" PRIu64, client->number);
+    const struct dialect_about about = {.request      = client->request,
+                                        .id           = str_from(id ? id : ""),
+                                        .created_us   = client->created_us,
+                                        .is_simulated = begun->is_simulated};
+    if (client->writer) dialect->stream_free(client->writer);
+    buf_clear(&client->held);
+    client->writer = dialect->stream_new(&about);
+    client->try    = *begun;
+}
+
+static void commit(struct client_call *client)
+{
+    struct llm_reply_head head;
+    client->is_committed = true;
+    llm_reply_fill_stream_head(&head, &client->try, client->dialect->stream_type);
+    recording_head(client->recording, 200, head.list, head.count);
+    buf_done(&head.cost);
+}
+
+static void flush(struct client_call *client)
+{
+    recording_data(client->recording, buf_str(&client->held));
+    buf_clear(&client->held);
+}
+
+/* What ends an answer that is kept goes out when it is; the end of one choice of several, when
+ * another one goes on. */
+static bool is_last(struct client_call *client, const struct llm_event *event)
+{
+    bool is_end = event->kind == LLM_FINISH ||
+                  (event->kind == LLM_CHUNK && str_is(event->name, "message_stop"));
+    bool is_more = llm_event_is_meaningful(event) || event->kind == LLM_TOOL_ARGS;
+    if (is_end || is_more) client->is_finishing = is_end;
+    return client->is_finishing && recording_is_kept(client->recording);
+}
+
+static void on_event(const struct llm_event *event, void *context)
+{
+    struct client_call *client = context;
+    if (client->is_broken) return;
+    client->dialect->stream_event(client->writer, event, &client->held);
+    if (client->held.is_full) {
+        client->is_broken = true;
+        buf_clear(&client->held);
+        return;
+    }
+    if (!client->is_committed && !llm_event_is_meaningful(event)) return;
+    if (!client->is_committed) commit(client);
+    if (is_last(client, event)) return;
+    flush(client);
+    if (recording_is_full(client->recording)) llm_call_pause(client->call);
+    bool is_paid     = client->try.cached == CACHED_HIT || client->try.cached == CACHED_JOINED;
+    bool is_outgrown = !is_paid && !client->is_finishing &&
+                       purse_is_outgrown(&client->purse, llm_call_output(client->call));
+    if (!is_outgrown) return;
+    llm_call_pause(client->call);
+    purse_draw(&client->purse);
+}
+
+void client_stream_go_on(struct client_call *client)
+{
+    if (!client->call || client->purse.is_drawing) return;
+    if (!recording_is_full(client->recording)) llm_call_resume(client->call);
+}
+
+void client_stream_drawn(bool is_granted, void *context)
+{
+    struct client_call *client = context;
+    if (!client->call) return;
+    if (is_granted) {
+        client_stream_go_on(client);
+    } else if (!client->is_finishing) {
+        client->dialect->stream_stop(client->writer);
+        llm_call_stop(client->call);
+    }
+}
+
+const struct llm_stream client_stream = {.begun = on_begun, .event = on_event};
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+void client_stream_fail(struct client_call *client, const struct llm_error *failed)
+{
+    const struct dialect_error error = dialect_error_of(client->dialect, failed);
+    client->dialect->stream_fail(client->writer, &error, &client->held);
+}
+
+void client_stream_end(struct client_call *client, const struct llm_outcome *outcome)
+{
+    if (outcome->is_ok) {
+        client->dialect->stream_end(client->writer, &outcome->counters, &client->held);
+    } else {
+        client_stream_fail(client, &outcome->error);
+    }
+    recording_end(TAKE(client->recording), buf_str(&client->held), &outcome->usage,
+                  outcome->is_ok ? RECORDING_BOUGHT : RECORDING_CUT);
+}
