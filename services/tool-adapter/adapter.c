@@ -7,12 +7,28 @@
 #include "document.pb-c.h"
 #include "http/http.h"
 #include "telemetry/telemetry.h"
+#include "tool-adapter/call_cache.h"
 #include "tool-adapter/document_service.h"
 #include "tool-adapter/jobs.h"
+#include "tool-adapter/mail/mail.h"
 #include "tool-adapter/measures.h"
+#include "tool-adapter/modules.h"
+#include "tool-adapter/peers/mcp_engine.h"
+#include "tool-adapter/tool_service.h"
+#include "tool-adapter/toolbox.h"
+#include "tool-adapter/web/web.h"
+#include "tool.pb-c.h"
 #include "worker/host.h"
 
 #include <stdlib.h>
+
+enum {
+    ENGINES_MAX   = 8,
+    QUEUES_MAX    = 3,
+    WORK_THREADS  = 2,       /* for pages */
+    MAIL_THREADS  = 4,       /* mails that leave at once */
+    FINDINGS_SIZE = 1 << 20, /* bytes of what is wrong with the configuration */
+};
 
 struct adapter {
     struct options options;
@@ -22,9 +38,22 @@ struct adapter {
     struct loop *loop;
     struct egress_rules *egress;
     struct http_client *http;
+    struct toolbox *toolbox;
+    struct work_pool *pool;
+    struct web *web;
+    struct engine engines[ENGINES_MAX + 1]; /* ends with one whose start is NULL */
+    struct tokens *tokens;
+    struct mcp_client *mcp;
+    struct work_pool *mail_pool;
+    struct mail mail;
+    struct call_cache *cache;
+    struct tool_jobs *tools;
     struct jobs *jobs;
+    struct modules *modules;
+    const char *queues[QUEUES_MAX + 1]; /* ends with NULL */
     struct worker_host *worker;
     struct document_service *documents;
+    struct tool_service *calls;
     struct rpc_server *server; /* NULL: nobody asks it for documents */
     bool is_running;           /* the loop's thread */
 };
@@ -75,9 +104,63 @@ static status make_http(struct adapter *adapter, struct error *reterr)
                                                 .rewrites = rewrites};
     status code                              = http_client_new(&options, &adapter->http, reterr);
     free(rewrites);
-    TRY(code);
-    adapter->jobs = jobs_new(adapter->http, adapter->loop, adapter->measures);
+    return code;
+}
+
+static status make_toolbox(struct adapter *adapter, const struct config *config,
+                           struct error *reterr)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_SIZE);
+    struct diagnostics *list                 = arena ? diagnostics_new(arena) : NULL;
+    const struct toolbox_options options     = {.adapters_dir = adapter->options.adapters_dir,
+                                                .connections  = adapter->options.connections,
+                                                .config       = config};
+    if (!list) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    TRY(toolbox_new(&options, list, &adapter->toolbox, reterr));
+    config_print_findings("tutti-tool-adapter", config_sources_of(config)->file, list);
+    if (list->errors == 0) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "tools.connections cannot be used");
+}
+
+static status make_engines(struct adapter *adapter, struct error *reterr)
+{
+    TRY(modules_start(&adapter->options, adapter->loop, &adapter->modules, reterr));
+    size_t count = modules_engines(adapter->modules, adapter->engines);
+    TRY(work_pool_new(adapter->loop, WORK_THREADS, &adapter->pool, reterr));
+    TRY(work_pool_new(adapter->loop, MAIL_THREADS, &adapter->mail_pool, reterr));
+    adapter->tokens           = tokens_new(adapter->http, adapter->loop);
+    adapter->mcp              = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
+    adapter->web              = web_new(adapter->loop, adapter->http, adapter->pool);
+    adapter->engines[count++] = web_engine(adapter->web);
+    mail_init(&adapter->mail, adapter->mail_pool, adapter->egress, adapter->options.ca_file);
+    adapter->engines[count++] = (struct engine){
+        .kind = REQUEST_SMTP, .start = mail_start, .cancel = module_cancel, .self = &adapter->mail};
+    adapter->engines[count++] = mcp_engine(adapter->mcp);
+    ASSERT(count <= ENGINES_MAX);
     return STATUS_OK;
+}
+
+static struct exchange_means means_of(const struct adapter *adapter)
+{
+    return (struct exchange_means){.http    = adapter->http,
+                                   .loop    = adapter->loop,
+                                   .engines = adapter->engines,
+                                   .cache   = adapter->cache};
+}
+
+static void make_jobs(struct adapter *adapter)
+{
+    adapter->cache                       = call_cache_new(CALL_CACHE_SIZE_MAX);
+    const struct tool_jobs_options tools = {
+        .means = means_of(adapter), .toolbox = adapter->toolbox, .measures = adapter->measures};
+    adapter->tools                 = tool_jobs_new(&tools);
+    const struct jobs_options jobs = {.http     = adapter->http,
+                                      .loop     = adapter->loop,
+                                      .measures = adapter->measures,
+                                      .tools    = adapter->tools,
+                                      .tokens   = adapter->tokens,
+                                      .mcp      = adapter->mcp};
+    adapter->jobs                  = jobs_new(&jobs);
 }
 
 static void on_ready(void *context)
@@ -101,16 +184,21 @@ static void cancel_job(struct worker_job *job, void *context)
 
 static status start_worker(struct adapter *adapter, struct error *reterr)
 {
-    static const char *const queues[]       = {"tools", "tools.webhooks", NULL};
+    size_t queues             = 0;
+    adapter->queues[queues++] = "tools";
+    adapter->queues[queues++] = "tools.webhooks";
+    if (adapter->options.memory_path) adapter->queues[queues++] = "tools.memory";
+
     const struct options *given             = &adapter->options;
     const struct worker_host_options worker = {.service   = "tool-adapter",
                                                .kind      = "tools",
-                                               .queues    = queues,
+                                               .queues    = adapter->queues,
                                                .scheduler = given->scheduler,
                                                .name      = given->name,
                                                .rpc       = &given->rpc,
                                                .slots     = given->slots,
                                                .lease_ms  = given->lease_ms,
+                                               .functions = toolbox_functions(adapter->toolbox),
                                                .loop      = adapter->loop,
                                                .run       = run_job,
                                                .cancel    = cancel_job,
@@ -124,9 +212,15 @@ static status start_server(struct adapter *adapter, struct error *reterr)
     const struct options *given = &adapter->options;
     if (!given->listen || !*given->listen) return STATUS_OK;
     adapter->documents                      = document_service_new(adapter->http, adapter->loop);
+    const struct tool_service_options calls = {
+        .means = means_of(adapter), .toolbox = adapter->toolbox, .measures = adapter->measures};
+    adapter->calls                          = tool_service_new(&calls);
     const struct rpc_service services[]     = {{.descriptor = &pb__documents__descriptor,
                                                 .methods    = document_service_methods,
                                                 .context    = adapter->documents},
+                                               {.descriptor = &pb__tools__descriptor,
+                                                .methods    = tool_service_methods,
+                                                .context    = adapter->calls},
                                                {}};
     const struct rpc_server_options options = {
         .url      = given->listen,
@@ -138,13 +232,16 @@ static status start_server(struct adapter *adapter, struct error *reterr)
     return rpc_server_start(&options, &adapter->server, reterr);
 }
 
-status adapter_start(const struct options *options, struct adapter **ret_adapter,
-                     struct error *reterr)
+status adapter_start(const struct options *options, const struct config *config,
+                     struct adapter **ret_adapter, struct error *reterr)
 {
     CLEANUP(adapter_stopp) struct adapter *adapter = mem_new(1, sizeof *adapter);
     adapter->options                               = *options;
     TRY(start_telemetry(adapter, reterr));
     TRY(make_http(adapter, reterr));
+    TRY(make_toolbox(adapter, config, reterr));
+    TRY(make_engines(adapter, reterr));
+    make_jobs(adapter);
     TRY(start_worker(adapter, reterr));
     TRY(start_server(adapter, reterr));
     TRY(loop_start(adapter->loop, "tools", reterr));
@@ -175,9 +272,20 @@ void adapter_stopp(struct adapter **ref)
     rpc_server_stopp(&adapter->server); /* while the loop still answers its calls */
     if (adapter->loop) loop_stop(adapter->loop);
     if (adapter->loop) loop_join(adapter->loop);
-    worker_host_freep(&adapter->worker);
+    if (adapter->cache) call_cache_close(adapter->cache); /* nobody sets out for who gives up */
     document_service_freep(&adapter->documents);
+    tool_service_freep(&adapter->calls);
+    tool_jobs_freep(&adapter->tools);
     jobs_freep(&adapter->jobs);
+    worker_host_freep(&adapter->worker);  /* whose jobs they had */
+    work_pool_freep(&adapter->mail_pool); /* nobody waits for its works any more */
+    modules_stopp(&adapter->modules);
+    call_cache_freep(&adapter->cache);
+    toolbox_unrefp(&adapter->toolbox);
+    work_pool_freep(&adapter->pool);
+    web_freep(&adapter->web);
+    mcp_client_freep(&adapter->mcp);
+    tokens_freep(&adapter->tokens);
     http_client_freep(&adapter->http);
     egress_rules_free(adapter->egress);
     telemetry_stopp(&adapter->telemetry);

@@ -96,6 +96,22 @@ static status basic_header(const struct authorization *authorization, struct are
     return STATUS_OK;
 }
 
+size_t authorization_replace(const struct http_header *headers, size_t count, str value,
+                             struct http_header *ret_headers)
+{
+    static const char name[] = "Authorization";
+    size_t kept              = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_old = headers[i].name.len == sizeof name - 1 &&
+                      strncasecmp(headers[i].name.ptr, name, sizeof name - 1) == 0;
+        if (!is_old || value.len == 0) ret_headers[kept++] = headers[i];
+    }
+    if (value.len == 0) return kept;
+    ret_headers[kept++] =
+        (struct http_header){.name = str_from(name), .value = value, .is_secret = true};
+    return kept;
+}
+
 status authorization_header(const struct authorization *authorization, str token,
                             struct arena *arena, str *ret_value, struct error *reterr)
 {

@@ -39,6 +39,12 @@ status authorization_read(json authentication, struct authorization *ret_authori
 status authorization_header(const struct authorization *authorization, str token,
                             struct arena *arena, str *ret_value, struct error *reterr);
 
+/** Copies headers with that value of Authorization in place of one that they may have (an empty
+ * value: as they are). `ret_headers` has room for one more, and may be `headers`; returns how many
+ * there are. */
+size_t authorization_replace(const struct http_header *headers, size_t count, str value,
+                             struct http_header *ret_headers);
+
 /** The value that answers a 401 with its challenges. NOT_FOUND: there is none to be answered. */
 status authorization_answer(const struct authorization *authorization,
                             const struct http_request *request, const struct http_answer *answer,

@@ -18,7 +18,12 @@ struct options {
     struct config_list private_networks;
     struct config_list http_hosts;
     struct config_list rewrite;
-    const char *ca_file; /* NULL: the system's authorities */
+    json connections;
+    const char *adapters_dir; /* NULL: built-in adapters only */
+    const char *ca_file;      /* NULL: the system's authorities */
+    const char *llm;          /* endpoints that embed what is remembered; NULL: none */
+    const char *memory_path;  /* NULL: the memory is not here */
+    uint64_t memory_size;     /* bytes */
     struct config_common common;
     struct config_rpc rpc;
 };

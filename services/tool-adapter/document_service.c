@@ -1,13 +1,10 @@
 #include "tool-adapter/document_service.h"
 
 #include "base/assert.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "document.pb-c.h"
-#include "tool-adapter/authorization.h"
-#include "tool-adapter/tokens.h"
+#include "tool-adapter/errand.h"
 #include "json/json_text.h"
 
 #include <stdarg.h>
@@ -15,11 +12,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum {
-    NONCE_BYTES = 16, /* of a digest's cnonce */
-    ARENA_MAX   = 1 << 20,
-    HEADERS_MAX = 2,
-};
+#define ACCEPTED "application/yaml, application/json;q=0.9, */*;q=0.5"
+
+enum { ARENA_MAX = 1 << 20 };
 
 struct document_service {
     struct http_client *http; /* borrowed */
@@ -37,12 +32,7 @@ struct fetch {
     struct arena *arena;
     json authentication; /* the authorization's texts are views of it */
     struct authorization authorization;
-    struct http_request request;
-    struct http_header headers[HEADERS_MAX];
-    struct http_call *http;
-    struct token_wait *wait;
-    str token;        /* in the arena; empty: none */
-    bool is_repeated; /* after a refusal of its credentials */
+    struct errand *errand;
 };
 
 /* --- life --------------------------------------------------------------------------------------
@@ -91,8 +81,7 @@ void document_service_freep(struct document_service **ref)
     if (!service) return;
     while (service->fetches) {
         struct fetch *fetch = service->fetches;
-        if (fetch->http) http_call_cancel(fetch->http);
-        if (fetch->wait) tokens_cancel(fetch->wait);
+        if (fetch->errand) errand_cancel(fetch->errand);
         fetch_free(fetch);
     }
     tokens_freep(&service->tokens);
@@ -139,101 +128,46 @@ static bool is_page(const struct http_answer *answer)
 /* --- sending -----------------------------------------------------------------------------------
  */
 
-static void on_done(const struct http_result *result, void *context);
-
-static status send(struct fetch *fetch, str authorization, struct error *reterr)
+static status prepare(str, struct http_request *ret_request, void *context, struct error *)
 {
-    const struct http_handlers handlers = {.on_done = on_done, .context = fetch};
-    size_t count                        = 0;
-    fetch->headers[count++]             = (struct http_header){
-                    .name  = str_from("Accept"),
-                    .value = str_from("application/yaml, application/json;q=0.9, */*;q=0.5")};
-    if (authorization.len > 0) {
-        fetch->headers[count++] = (struct http_header){
-            .name = str_from("Authorization"), .value = authorization, .is_secret = true};
-    }
-    fetch->request.headers      = fetch->headers;
-    fetch->request.header_count = count;
-    return http_call_start(fetch->service->http, &fetch->request, &handlers, &fetch->http, reterr);
+    static const struct http_header accept = {
+        .name  = {.ptr = "Accept", .len = sizeof "Accept" - 1},
+        .value = {.ptr = ACCEPTED, .len = sizeof ACCEPTED - 1},
+    };
+    const struct fetch *fetch        = context;
+    const Pb__FetchDocument *message = fetch->call->request;
+    *ret_request                     = (struct http_request){
+                            .method        = str_from("GET"),
+                            .url           = str_from(message->url),
+                            .headers       = &accept,
+                            .header_count  = 1,
+                            .timeouts      = {.total_ms = DOCUMENT_FETCH_MS},
+                            .body_max      = DOCUMENT_FETCH_SIZE_MAX,
+                            .redirects_max = DOCUMENT_FETCH_REDIRECTS,
+                            .allow_private = true, /* as far as the operator's rules do */
+                            .is_compressed = true,
+                            .is_repeatable = true,
+    };
+    return STATUS_OK;
 }
 
-/* With the credentials that are known from the start. */
-static void begin(struct fetch *fetch)
+static void on_done(const struct errand_result *result, void *context)
 {
-    str authorization  = {};
-    struct error error = {};
-    status code        = authorization_header(&fetch->authorization, fetch->token, fetch->arena,
-                                              &authorization, &error);
-    if (code == STATUS_OK) code = send(fetch, authorization, &error);
-    if (code != STATUS_OK) refuse(fetch, "%s", error.text);
-}
-
-static void on_token(status code, str token, const struct error *why, void *context)
-{
-    struct fetch *fetch = context;
-    fetch->wait         = NULL;
-    char *copy          = code == STATUS_OK ? arena_strdup(fetch->arena, token) : NULL;
-    if (!copy) {
-        refuse(fetch, "no token for it: %s", why ? why->text : "it is too large");
-        return;
-    }
-    fetch->token = str_from(copy);
-    begin(fetch);
-}
-
-static void ask_token(struct fetch *fetch)
-{
-    struct token_wait *wait =
-        tokens_ask(fetch->service->tokens, &fetch->authorization.policy, on_token, fetch);
-    if (wait) fetch->wait = wait; /* else it is under way, or over */
-}
-
-/* --- the answer --------------------------------------------------------------------------------
- */
-
-static bool answer_challenge(struct fetch *fetch, const struct http_result *result)
-{
-    uint8_t raw[NONCE_BYTES];
-    char cnonce[NONCE_BYTES * 2 + 1];
-    str value = {};
-    if (!str_equal(result->answer.url, fetch->request.url)) return false; /* redirected */
-    random_bytes(raw, sizeof raw);
-    hex_encode(raw, sizeof raw, cnonce);
-    return authorization_answer(&fetch->authorization, &fetch->request, &result->answer,
-                                str_from(cnonce), fetch->arena, &value, NULL) == STATUS_OK &&
-           send(fetch, value, NULL) == STATUS_OK;
-}
-
-/* A refusal that new credentials may lift: once. False: it is final. */
-static bool try_again(struct fetch *fetch, const struct http_result *result)
-{
-    enum authorization_kind kind = fetch->authorization.kind;
-    bool is_refused              = result->code == STATUS_OK && result->answer.http_status == 401;
-    if (!is_refused || fetch->is_repeated) return false;
-    fetch->is_repeated = true;
-    if (kind == AUTHORIZATION_DIGEST) return answer_challenge(fetch, result);
-    if (kind != AUTHORIZATION_TOKEN) return false;
-    tokens_refused(fetch->service->tokens, &fetch->authorization.policy, fetch->token);
-    ask_token(fetch);
-    return true;
-}
-
-static void on_done(const struct http_result *result, void *context)
-{
-    struct fetch *fetch = context;
-    fetch->http         = NULL;
-    if (try_again(fetch, result)) return;
-    int http_status = result->answer.http_status;
-    if (result->failure == HTTP_TOO_LARGE) {
-        refuse(fetch, "it has more than %d bytes", DOCUMENT_FETCH_SIZE_MAX);
-    } else if (result->code != STATUS_OK) {
+    struct fetch *fetch            = context;
+    const struct http_result *http = result->http;
+    int http_status                = http ? http->answer.http_status : 0;
+    if (!http) {
         refuse(fetch, "%s", result->error.text);
+    } else if (http->failure == HTTP_TOO_LARGE) {
+        refuse(fetch, "it has more than %d bytes", DOCUMENT_FETCH_SIZE_MAX);
+    } else if (http->code != STATUS_OK) {
+        refuse(fetch, "%s", http->error.text);
     } else if (http_status < 200 || http_status > 299) {
         refuse(fetch, "it was answered with status %d", http_status);
-    } else if (is_page(&result->answer)) {
+    } else if (is_page(&http->answer)) {
         refuse(fetch, "it is a page for browsers, not YAML or JSON");
     } else {
-        answer(fetch, result->body);
+        answer(fetch, http->body);
     }
 }
 
@@ -252,26 +186,22 @@ static status read_authentication(struct fetch *fetch, struct error *reterr)
 
 static void start(struct fetch *fetch)
 {
-    const Pb__FetchDocument *message = fetch->call->request;
-    struct error error               = {};
-
-    fetch->request = (struct http_request){
-        .method        = str_from("GET"),
-        .url           = str_from(message->url),
-        .timeouts      = {.total_ms = DOCUMENT_FETCH_MS},
-        .body_max      = DOCUMENT_FETCH_SIZE_MAX,
-        .redirects_max = DOCUMENT_FETCH_REDIRECTS,
-        .allow_private = true, /* as far as the operator's rules do */
-        .is_compressed = true,
-        .is_repeatable = true,
+    const struct errand_options options = {
+        .http          = fetch->service->http,
+        .tokens        = fetch->service->tokens,
+        .authorization = &fetch->authorization,
+        .arena         = fetch->arena,
+        .prepare       = prepare,
+        .done          = on_done,
+        .context       = fetch,
     };
+    struct error error = {};
     if (read_authentication(fetch, &error) != STATUS_OK) {
         refuse(fetch, "%s", error.text);
-    } else if (fetch->authorization.kind == AUTHORIZATION_TOKEN) {
-        ask_token(fetch);
-    } else {
-        begin(fetch);
+        return;
     }
+    struct errand *errand = errand_start(&options);
+    if (errand) fetch->errand = errand; /* else it is over, and the fetch is gone */
 }
 
 struct arrived {

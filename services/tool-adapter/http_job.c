@@ -245,18 +245,3 @@ status http_job_read(json arguments, str key, struct arena *arena, struct http_j
     ret_job->request.is_compressed = true;
     return STATUS_OK;
 }
-
-void http_job_authorize(struct http_job *job, str value)
-{
-    static const char name[] = "Authorization";
-    size_t count             = 0;
-    for (size_t i = 0; i < job->request.header_count; i++) {
-        const struct http_header *header = &job->headers[i];
-        bool is_old                      = header->name.len == sizeof name - 1 &&
-                      strncasecmp(header->name.ptr, name, sizeof name - 1) == 0;
-        if (!is_old) job->headers[count++] = *header;
-    }
-    job->headers[count++] =
-        (struct http_header){.name = str_from(name), .value = value, .is_secret = true};
-    job->request.header_count = count;
-}

@@ -46,10 +46,6 @@ struct http_job {
 status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
                      struct error *reterr);
 
-/** Sets the header Authorization, in place of one that the workflow gave; `value` lives as long as
- * the job. It is no part of the output. */
-void http_job_authorize(struct http_job *job, str value);
-
 /** What became of it. `value` is the output or the DSL error; owned by the caller. */
 struct http_job_result {
     bool is_ok;

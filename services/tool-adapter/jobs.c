@@ -1,13 +1,15 @@
 #include "tool-adapter/jobs.h"
 
+#include "adapter/openapi_request.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
-#include "tool-adapter/authorization.h"
+#include "tool-adapter/api_documents.h"
+#include "tool-adapter/errand.h"
 #include "tool-adapter/http_job.h"
-#include "tool-adapter/tokens.h"
+#include "tool-adapter/job_report.h"
+#include "tool-adapter/peers/peer_jobs.h"
 #include "tool-adapter/webhook_job.h"
 #include "json/json_text.h"
 
@@ -17,103 +19,95 @@ enum {
     TEXT_MAX     = 16 << 20, /* bytes of an output or an error */
     INPUT_DEPTH  = 64,
     INPUT_VALUES = 1'000'000,
-    NONCE_BYTES  = 16,  /* of a digest's cnonce */
-    HANDED_S     = 900, /* a job older than this is not handed back any more */
 };
 
 struct jobs {
-    struct http_client *http;  /* borrowed */
-    struct tokens *tokens;     /* owned */
-    struct measures *measures; /* borrowed */
+    struct http_client *http;        /* borrowed */
+    struct tokens *tokens;           /* borrowed */
+    struct api_documents *documents; /* owned */
+    struct measures *measures;       /* borrowed */
+    struct tool_jobs *tools;         /* borrowed */
+    struct peer_jobs *peers;         /* owned */
+    struct running *running;         /* all that are under way here */
 };
+
+/* Functions that are one HTTP request. */
+enum form { FORM_HTTP, FORM_OPENAPI, FORM_WEBHOOK };
 
 /* One job under way. */
 struct running {
+    struct running *next, *previous;
     struct jobs *jobs;
     struct worker_job *job;
+    enum form form;
     struct arena *arena;
     json input;    /* as it came: the authorization's texts are views of it */
     json complete; /* with the token in its place: the request's texts are views of it */
     struct authorization authorization;
-    struct token_wait *wait; /* for a token; NULL: none */
-    str token;               /* in the arena; empty: none */
+    struct api_document_wait *wait; /* for a description; NULL: none */
+    json description;
+    str document_url; /* where it came from; in the arena */
     struct http_job http;
-    struct http_call *call;
-    bool is_repeated; /* after a refusal of its credentials */
+    struct errand *errand;
     int64_t started_ms;
-    bool is_webhook;
 };
 
-struct jobs *jobs_new(struct http_client *http, struct loop *loop, struct measures *measures)
+struct jobs *jobs_new(const struct jobs_options *options)
 {
-    struct jobs *jobs = mem_new(1, sizeof *jobs);
-    *jobs = (struct jobs){.http = http, .tokens = tokens_new(http, loop), .measures = measures};
+    struct jobs *jobs                    = mem_new(1, sizeof *jobs);
+    *jobs                                = (struct jobs){.http     = options->http,
+                                                         .tokens   = options->tokens,
+                                                         .measures = options->measures,
+                                                         .tools    = options->tools};
+    jobs->documents                      = api_documents_new(jobs->http, jobs->tokens);
+    const struct peer_jobs_options peers = {.http      = jobs->http,
+                                            .loop      = options->loop,
+                                            .tokens    = jobs->tokens,
+                                            .documents = jobs->documents,
+                                            .mcp       = options->mcp,
+                                            .measures  = jobs->measures};
+    jobs->peers                          = peer_jobs_new(&peers);
     return jobs;
-}
-
-void jobs_freep(struct jobs **jobs)
-{
-    if (!*jobs) return;
-    tokens_freep(&(*jobs)->tokens);
-    free(*jobs);
-    *jobs = NULL;
 }
 
 static void running_free(struct running *running)
 {
+    if (running->next) running->next->previous = running->previous;
+    *(running->previous ? &running->previous->next : &running->jobs->running) = running->next;
     json_unref(running->input);
     json_unref(running->complete);
+    json_unref(running->description);
     arena_free(running->arena);
     free(running);
 }
 
+static void cancel(struct running *running)
+{
+    if (running->errand) errand_cancel(running->errand);
+    if (running->wait) api_documents_cancel(running->wait);
+    running_free(running);
+}
+
+void jobs_freep(struct jobs **ref)
+{
+    struct jobs *jobs = *ref;
+    if (!jobs) return;
+    while (jobs->running) cancel(jobs->running); /* they come back by their leases */
+    peer_jobs_freep(&jobs->peers);
+    api_documents_freep(&jobs->documents);
+    free(jobs);
+    *ref = NULL;
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
-
-static void report(struct worker_job *job, const struct http_job_result *result)
-{
-    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-    (void)json_print(result->value, JSON_COMPACT, &text);
-    ProtobufCBinaryData document = {.data = (uint8_t *)text.ptr, .len = text.len};
-    if (result->is_ok) {
-        Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
-        completed.output_json      = document;
-        worker_complete(job, &completed);
-        return;
-    }
-    Pb__JobFailed failed   = PB__JOB_FAILED__INIT;
-    failed.error_json      = document;
-    failed.transient       = result->is_transient;
-    failed.unknown_outcome = result->is_unknown;
-    failed.retry_after_ms  = result->retry_after_ms;
-    worker_fail(job, &failed);
-}
-
-/* "Later": the job goes back and burns no attempt, and nobody else calls before. */
-static bool hand_back(struct worker_job *job, const struct http_job_result *result)
-{
-    int64_t now_us = clock_unix_us();
-    bool is_old    = now_us - job->leased->queued_us > HANDED_S * INT64_C(1'000'000);
-    if (!result->wants_rest || is_old) return false;
-    Pb__TargetOutcome outcome = PB__TARGET_OUTCOME__INIT;
-    Pb__TargetOutcome *list[] = {&outcome};
-    Pb__JobReleased released  = PB__JOB_RELEASED__INIT;
-    outcome.failed            = result->is_failing;
-    outcome.rest_until_us     = now_us + result->retry_after_ms * 1000;
-    released.not_before_us    = outcome.rest_until_us;
-    released.reason           = "the other side asks to wait";
-    released.outcomes         = list;
-    released.n_outcomes       = 1;
-    worker_hand_back(job, &released);
-    return true;
-}
 
 static void refuse(struct worker_job *job, enum error_kind kind, const char *detail)
 {
     const struct http_job_result result = {.value = error_new(kind, 0, str_from(detail), (str){})};
     log_write(LOG_WARN, "tool.refused", LOG_TEXT_OF("job", job->leased->id),
               LOG_TEXT_OF("function", job->leased->function), LOG_TEXT_OF("error", detail));
-    report(job, &result);
+    job_report(job, &result);
     json_unref(result.value);
 }
 
@@ -130,11 +124,12 @@ static void log_call(const struct running *running, const struct http_result *ht
 }
 
 /* Nothing that the call proved itself with becomes part of the run. */
-static void hide_credentials(const struct running *running, struct http_job_result *result)
+static void hide_credentials(const struct running *running, str token,
+                             struct http_job_result *result)
 {
     CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
     if (running->authorization.kind == AUTHORIZATION_NONE) return;
-    authorization_hide(&running->authorization, running->token, mask);
+    authorization_hide(&running->authorization, token, mask);
     json hidden = json_mask_apply(mask, result->value);
     json_unref(result->value);
     result->value = hidden;
@@ -146,38 +141,13 @@ static void give_up(struct running *running, enum error_kind kind, bool is_trans
     const struct http_job_result result = {.value = error_new(kind, 0, str_from(detail), (str){}),
                                            .is_transient = is_transient};
     running->job->state                 = NULL;
-    report(running->job, &result);
+    job_report(running->job, &result);
     json_unref(result.value);
     running_free(running);
 }
 
-static enum error_kind kind_of(status code)
-{
-    switch (code) {
-    case STATUS_PERMISSION_DENIED: return ERROR_AUTHORIZATION;
-    case STATUS_UNAUTHENTICATED: return ERROR_AUTHENTICATION;
-    case STATUS_DEADLINE_EXCEEDED: return ERROR_TIMEOUT;
-    case STATUS_UNAVAILABLE: return ERROR_COMMUNICATION;
-    default: return ERROR_CONFIGURATION;
-    }
-}
-
 /* --- sending -----------------------------------------------------------------------------------
  */
-
-static void on_done(const struct http_result *http, void *context);
-
-static status send(struct running *running, struct error *reterr)
-{
-    const struct http_handlers handlers = {.on_done = on_done, .context = running};
-    int64_t deadline_us                 = running->job->leased->deadline_us;
-    if (deadline_us > 0) {
-        int64_t left_ms                         = (deadline_us - clock_unix_us()) / 1000;
-        running->http.request.timeouts.total_ms = left_ms > 1 ? left_ms : 1;
-    }
-    return http_call_start(running->jobs->http, &running->http.request, &handlers, &running->call,
-                           reterr);
-}
 
 static status parse(str text, json *ret_value, struct error *reterr)
 {
@@ -186,22 +156,23 @@ static status parse(str text, json *ret_value, struct error *reterr)
 }
 
 /* The arguments with the token in the place of its placeholder. Owned. */
-static status complete(const struct running *running, json *ret_input, struct error *reterr)
+static status complete(const struct running *running, str token, json *ret_input,
+                       struct error *reterr)
 {
     const Pb__LeasedJob *leased = running->job->leased;
     str placeholder             = running->authorization.placeholder;
     str rest = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
-    if (placeholder.len == 0 || running->token.len == 0) {
+    if (placeholder.len == 0 || token.len == 0) {
         *ret_input = json_ref(running->input);
         return STATUS_OK;
     }
-    CLEANUP(buf_done) struct buf text  = buf_init(TEXT_MAX);
-    CLEANUP(buf_done) struct buf token = buf_init(TEXT_MAX);
-    (void)json_print_text(running->token, &token);
+    CLEANUP(buf_done) struct buf text   = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf quoted = buf_init(TEXT_MAX);
+    (void)json_print_text(token, &quoted);
     for (const char *at; (at = memmem(rest.ptr, rest.len, placeholder.ptr, placeholder.len));) {
         size_t before = (size_t)(at - rest.ptr);
         (void)buf_put_str(&text, str_slice(rest, 0, before));
-        (void)buf_put_str(&text, str_slice(buf_str(&token), 1, token.len - 1));
+        (void)buf_put_str(&text, str_slice(buf_str(&quoted), 1, quoted.len - 1));
         rest = str_slice(rest, before + placeholder.len, rest.len);
     }
     if (!buf_put_str(&text, rest)) {
@@ -210,97 +181,103 @@ static status complete(const struct running *running, json *ret_input, struct er
     return parse(buf_str(&text), ret_input, reterr);
 }
 
-static status begin_call(struct running *running, struct error *reterr)
+/* The operation as the request that it is. Owned. */
+static status operation_new(const struct running *running, json arguments, json *ret_request,
+                            struct error *reterr)
 {
-    str authorization = {};
-    if (running->is_webhook) {
-        TRY(webhook_job_read(running->input, clock_unix_us(), running->arena, &running->http,
-                             reterr));
-        return send(running, reterr);
+    static const char *const kept[] = {"output", "redirect"};
+    json id                         = json_get_text(arguments, "operationId");
+    const struct openapi_call call  = {.description  = running->description,
+                                       .document_url = running->document_url,
+                                       .operation_id =
+                                          json_is(id, JSON_TEXT) ? json_str(id) : (str){.ptr = ""},
+                                       .parameters = json_get_text(arguments, "parameters")};
+    TRY(openapi_request_new(&call, ret_request, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        json value = json_get_text(arguments, kept[i]);
+        if (json_is(value, JSON_INVALID)) continue;
+        json_object_put_text(ret_request, kept[i], json_ref(value));
     }
+    return STATUS_OK;
+}
+
+static status read_request(struct running *running, str token, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json arguments = json_invalid();
+    if (running->form == FORM_WEBHOOK) {
+        return webhook_job_read(running->input, clock_unix_us(), running->arena, &running->http,
+                                reterr);
+    }
+    TRY(complete(running, token, &arguments, reterr));
     json_unref(running->complete);
     running->complete = json_invalid();
-    TRY(complete(running, &running->complete, reterr));
-    TRY(http_job_read(running->complete, str_from(running->job->leased->idempotency_key),
-                      running->arena, &running->http, reterr));
-    TRY(authorization_header(&running->authorization, running->token, running->arena,
-                             &authorization, reterr));
-    if (authorization.len > 0) http_job_authorize(&running->http, authorization);
-    return send(running, reterr);
+    if (running->form == FORM_OPENAPI) {
+        TRY(operation_new(running, arguments, &running->complete, reterr));
+    } else {
+        running->complete = json_ref(arguments);
+    }
+    return http_job_read(running->complete, str_from(running->job->leased->idempotency_key),
+                         running->arena, &running->http, reterr);
 }
 
-static void on_token(status code, str token, const struct error *why, void *context)
+static status prepare(str token, struct http_request *ret_request, void *context,
+                      struct error *reterr)
 {
     struct running *running = context;
-    struct error error      = {};
-    running->wait           = NULL;
-    if (code == STATUS_OK) {
-        char *copy     = arena_strdup(running->arena, token);
-        running->token = copy ? str_from(copy) : (str){};
-        code           = copy ? begin_call(running, &error) : STATUS_RESOURCE_EXHAUSTED;
-        why            = &error;
+    int64_t deadline_us     = running->job->leased->deadline_us;
+    TRY(read_request(running, token, reterr));
+    if (deadline_us > 0) {
+        int64_t left_ms                         = (deadline_us - clock_unix_us()) / 1000;
+        running->http.request.timeouts.total_ms = left_ms > 1 ? left_ms : 1;
     }
-    if (code != STATUS_OK) give_up(running, kind_of(code), status_is_transient(code), why->text);
+    *ret_request = running->http.request;
+    return STATUS_OK;
 }
 
-static void ask_token(struct running *running)
+static void on_done(const struct errand_result *result, void *context);
+
+static void send(struct running *running)
 {
-    struct token_wait *wait =
-        tokens_ask(running->jobs->tokens, &running->authorization.policy, on_token, running);
-    if (wait) running->wait = wait; /* else it is under way, or over */
+    const struct errand_options options = {.http          = running->jobs->http,
+                                           .tokens        = running->jobs->tokens,
+                                           .authorization = &running->authorization,
+                                           .arena         = running->arena,
+                                           .prepare       = prepare,
+                                           .done          = on_done,
+                                           .context       = running};
+    struct errand *errand               = errand_start(&options);
+    if (errand) running->errand = errand; /* else it is over */
 }
 
 /* --- the answer --------------------------------------------------------------------------------
  */
 
-/* Sends a digest's answer to its challenge. */
-static bool answer_challenge(struct running *running, const struct http_result *http)
+static void on_done(const struct errand_result *errand, void *context)
 {
-    uint8_t raw[NONCE_BYTES];
-    char cnonce[NONCE_BYTES * 2 + 1];
-    str value = {};
-    if (!str_equal(http->answer.url, running->http.request.url)) return false; /* redirected */
-    random_bytes(raw, sizeof raw);
-    hex_encode(raw, sizeof raw, cnonce);
-    if (authorization_answer(&running->authorization, &running->http.request, &http->answer,
-                             str_from(cnonce), running->arena, &value, NULL) != STATUS_OK) {
-        return false;
+    struct running *running        = context;
+    const struct http_result *http = errand->http;
+    struct http_job_result result  = {};
+    running->errand                = NULL;
+    if (!http) {
+        /* A token may be had later; what cannot be sent, cannot. */
+        bool may_pass = running->authorization.kind == AUTHORIZATION_TOKEN;
+        give_up(running, job_error_kind(errand->code),
+                may_pass && status_is_transient(errand->code), errand->error.text);
+        return;
     }
-    http_job_authorize(&running->http, value);
-    return send(running, NULL) == STATUS_OK;
-}
-
-/* A refusal that new credentials may lift: once. False: it is final. */
-static bool try_again(struct running *running, const struct http_result *http)
-{
-    enum authorization_kind kind = running->authorization.kind;
-    bool is_refused              = http->code == STATUS_OK && http->answer.http_status == 401;
-    if (!is_refused || running->is_repeated) return false;
-    running->is_repeated = true;
-    if (kind == AUTHORIZATION_DIGEST) return answer_challenge(running, http);
-    if (kind != AUTHORIZATION_TOKEN) return false;
-    tokens_refused(running->jobs->tokens, &running->authorization.policy, running->token);
-    ask_token(running);
-    return true;
-}
-
-static void on_done(const struct http_result *http, void *context)
-{
-    struct running *running       = context;
-    struct http_job_result result = {};
-    running->call                 = NULL;
-    if (try_again(running, http)) return;
-    if (running->is_webhook) {
+    if (running->form == FORM_WEBHOOK) {
         webhook_job_finish(http, &result);
     } else {
         http_job_finish(&running->http, http, &result);
     }
-    hide_credentials(running, &result);
+    hide_credentials(running, errand->token, &result);
     measures_call(running->jobs->measures, running->job->leased->function,
                   result.is_ok ? "ok" : "error", clock_mono_ms() - running->started_ms);
     log_call(running, http, &result);
     running->job->state = NULL;
-    if (running->is_webhook || !hand_back(running->job, &result)) report(running->job, &result);
+    if (running->form == FORM_WEBHOOK || !job_hand_back(running->job, &result)) {
+        job_report(running->job, &result);
+    }
     json_unref(result.value);
     running_free(running);
 }
@@ -308,42 +285,92 @@ static void on_done(const struct http_result *http, void *context)
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
+static void on_description(status code, json description, str url, const struct error *why,
+                           void *context)
+{
+    struct running *running = context;
+    running->wait           = NULL;
+    char *copy              = code == STATUS_OK ? arena_strdup(running->arena, url) : NULL;
+    if (!copy) {
+        CLEANUP(buf_done) struct buf text = buf_init(2 * ERROR_TEXT_MAX);
+        (void)buf_printf(&text, "/document: %s", why->text);
+        (void)buf_put_byte(&text, '\0');
+        give_up(running, job_error_kind(code), status_is_transient(code), text.ptr);
+        return;
+    }
+    running->description  = json_ref(description);
+    running->document_url = str_from(copy);
+    send(running);
+}
+
+static void ask_description(struct running *running)
+{
+    json endpoint = json_get_text(json_get_text(running->input, "document"), "endpoint");
+    struct api_document_wait *wait =
+        api_documents_ask(running->jobs->documents, endpoint, on_description, running);
+    if (wait) running->wait = wait; /* else it was there, or cannot be had */
+}
+
 static status read_job(struct running *running, struct error *reterr)
 {
     const Pb__LeasedJob *leased = running->job->leased;
     str text = {.ptr = (const char *)leased->input_json.data, .len = leased->input_json.len};
     TRY(parse(text, &running->input, reterr));
-    if (running->is_webhook) return STATUS_OK; /* signed when it is sent */
+    if (running->form == FORM_WEBHOOK) return STATUS_OK; /* signed when it is sent */
     return authorization_read(json_get_text(running->input, "authentication"),
                               &running->authorization, reterr);
 }
 
-static void run_http(struct jobs *jobs, struct worker_job *job, bool is_webhook)
+static void run_http(struct jobs *jobs, struct worker_job *job, enum form form)
 {
     struct error error      = {};
     struct running *running = mem_new(1, sizeof *running);
     running->jobs           = jobs;
+    running->next           = jobs->running;
     running->job            = job;
-    running->is_webhook     = is_webhook;
+    running->form           = form;
     running->started_ms     = clock_mono_ms();
     running->arena          = arena_new(HTTP_JOB_ARENA_MAX);
     ASSERT(running->arena);
-    job->state  = running;
-    status code = read_job(running, &error);
-    if (code == STATUS_OK && running->authorization.kind == AUTHORIZATION_TOKEN) {
-        ask_token(running);
-        return;
+    if (running->next) running->next->previous = running;
+    jobs->running = running;
+    job->state    = running;
+    status code   = read_job(running, &error);
+    if (code != STATUS_OK) {
+        give_up(running, job_error_kind(code), false, error.text);
+    } else if (form == FORM_OPENAPI) {
+        ask_description(running);
+    } else {
+        send(running);
     }
-    if (code == STATUS_OK) code = begin_call(running, &error);
-    if (code != STATUS_OK) give_up(running, kind_of(code), false, error.text);
+}
+
+/* False: it is none of these. */
+static bool form_of(const char *function, enum form *ret_form)
+{
+    static const char *const names[] = {"http", "openapi", "webhook.deliver"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(function, names[i]) != 0) continue;
+        *ret_form = (enum form)i;
+        return true;
+    }
+    return false;
 }
 
 void jobs_run(struct worker_job *job, void *context)
 {
     struct jobs *jobs = context;
-    bool is_webhook   = strcmp(job->leased->function, "webhook.deliver") == 0;
-    if (is_webhook || strcmp(job->leased->function, "http") == 0) {
-        run_http(jobs, job, is_webhook);
+    enum form form    = FORM_HTTP;
+    if (form_of(job->leased->function, &form)) {
+        run_http(jobs, job, form);
+        return;
+    }
+    if (peer_jobs_take(job->leased)) {
+        peer_jobs_run(jobs->peers, job);
+        return;
+    }
+    if (tool_job_is(job->leased)) {
+        tool_jobs_run(jobs->tools, job);
         return;
     }
     struct error error = {};
@@ -353,13 +380,21 @@ void jobs_run(struct worker_job *job, void *context)
     refuse(job, ERROR_CONFIGURATION, error.text);
 }
 
-void jobs_cancel(struct worker_job *job, void *)
+void jobs_cancel(struct worker_job *job, void *context)
 {
+    struct jobs *jobs       = context;
     struct running *running = job->state;
+    enum form form          = FORM_HTTP;
+    if (peer_jobs_take(job->leased)) {
+        peer_jobs_cancel(jobs->peers, job);
+        return;
+    }
+    if (!form_of(job->leased->function, &form)) {
+        tool_jobs_cancel(jobs->tools, job);
+        return;
+    }
     if (!running) return;
-    if (running->call) http_call_cancel(running->call);
-    if (running->wait) tokens_cancel(running->wait);
-    running_free(running);
+    cancel(running);
     job->state = NULL;
     worker_release(job, 0, "cancelled");
 }

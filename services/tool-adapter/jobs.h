@@ -4,12 +4,23 @@
 
 #include "http/http.h"
 #include "tool-adapter/measures.h"
+#include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/tool_job.h"
 #include "worker/worker.h"
 
 struct jobs;
 
-/** Owned: jobs_freep(); borrows the others. */
-struct jobs *jobs_new(struct http_client *http, struct loop *loop, struct measures *measures);
+/** All borrowed. */
+struct jobs_options {
+    struct http_client *http;
+    struct loop *loop;
+    struct measures *measures;
+    struct tool_jobs *tools;
+    struct tokens *tokens;
+    struct mcp_client *mcp;
+};
+
+struct jobs *jobs_new(const struct jobs_options *options); /* owned */
 void jobs_freep(struct jobs **jobs);
 
 /** The callbacks of the worker. `context` is a struct jobs. */

@@ -10,14 +10,15 @@
 
 #include <unistd.h>
 
-static status serve(const struct options *options, struct error *reterr)
+static status serve(const struct options *options, const struct config *config,
+                    struct error *reterr)
 {
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
     (void)rpc_threads_rest();
 
     CLEANUP(adapter_stopp) struct adapter *adapter = NULL;
-    TRY(adapter_start(options, &adapter, reterr));
+    TRY(adapter_start(options, config, &adapter, reterr));
     return process_wait_for_stop(reterr);
 }
 
@@ -33,6 +34,6 @@ int main(int argc, char **argv)
     log_init("tool-adapter", (enum log_level)options.common.log_level,
              (enum log_format)options.common.log_format);
     process_install_crash_log();
-    status code = serve(&options, &error);
+    status code = serve(&options, config, &error);
     return process_exit_code(code, &error);
 }

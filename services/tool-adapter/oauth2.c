@@ -1,5 +1,6 @@
 #include "tool-adapter/oauth2.h"
 
+#include "adapter/jwt.h"
 #include "base/attr.h"
 #include "base/mem.h"
 #include "http/http.h"
@@ -283,42 +284,21 @@ static void make_basic(const struct oauth2_policy *policy, struct buf *out)
     free(text);
 }
 
-/* Base64 for URLs, without padding (RFC 7515). */
-static void put_base64url(struct buf *out, const void *data, size_t size)
-{
-    size_t len = base64_size(size);
-    char *text = mem_new(len + 1, 1);
-    base64_encode(data, size, text);
-    for (size_t i = 0; i < len && text[i] != '='; i++) {
-        (void)buf_put_byte(out, text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i]);
-    }
-    free(text);
-}
-
 /* RFC 7523: the client signs a statement about itself with its secret. */
 static void make_assertion(const struct oauth2_policy *policy, str url, int64_t now_s, str nonce,
                            struct buf *out)
 {
-    static const char header[]        = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-    CLEANUP(json_unrefp) json claims  = json_object_new(6);
-    CLEANUP(buf_done) struct buf text = buf_init(OAUTH2_REQUEST_MAX);
-    str id                            = client(policy, "id");
-    str secret                        = client(policy, "secret");
-    uint8_t signature[SHA256_SIZE];
+    CLEANUP(json_unrefp) json claims = json_object_new(6);
+    str id                           = client(policy, "id");
+    struct error ignored             = {};
     json_object_put_text(&claims, "iss", json_text_new(id));
     json_object_put_text(&claims, "sub", json_text_new(id));
     json_object_put_text(&claims, "aud", json_text_new(url));
     json_object_put_text(&claims, "jti", json_text_new(nonce));
     json_object_put_text(&claims, "iat", json_int(now_s));
     json_object_put_text(&claims, "exp", json_int(now_s + OAUTH2_ASSERTION_S));
-    (void)json_print(claims, JSON_COMPACT, &text);
-    put_base64url(out, header, sizeof header - 1);
-    (void)buf_put_byte(out, '.');
-    put_base64url(out, text.ptr, text.len);
-    hmac_sha256((bytes){.ptr = secret.ptr, .len = secret.len},
-                (bytes){.ptr = out->ptr, .len = out->len}, signature);
-    (void)buf_put_byte(out, '.');
-    put_base64url(out, signature, sizeof signature);
+    const struct jwt jwt = {.key = bytes_from(client(policy, "secret")), .claims = claims};
+    if (jwt_put(&jwt, out, &ignored) != STATUS_OK) out->is_full = true;
 }
 
 static void put_client(struct parameters *to, const struct oauth2_policy *policy, str url,
@@ -339,6 +319,7 @@ static void put_client(struct parameters *to, const struct oauth2_policy *policy
     } else {
         (void)buf_put_str(&assertion, client(policy, "assertion"));
     }
+    if (assertion.is_full) to->form.is_full = true;
     put(to, "client_assertion_type", str_from(ASSERTION));
     put(to, "client_assertion", buf_str(&assertion));
 }

@@ -1,0 +1,76 @@
+/**
+ * engine: what carries out the requests of adapters that are not HTTP: `smtp`, `browser`, `mcp`,
+ * and the modules behind `builtin` (web, memory, documents).
+ *
+ * A request says which function with which settings; its answer has the form that HTTP answers have
+ * for a manifest, {status, headers, body}, so `ok_when`, `errors`, `output` and the classes of
+ * outcomes work alike for all of them. An engine neither retries nor reads manifests.
+ *
+ * Threads: start, cancel and `done` are the loop's; `done` never comes from inside start. What
+ * blocks goes to a work_pool.
+ */
+#ifndef TOOL_ADAPTER_ENGINE_H
+#define TOOL_ADAPTER_ENGINE_H
+
+#include "adapter/manifest.h"
+#include "adapter/scope.h"
+#include "common.pb-c.h"
+
+struct engine_call; /* one request under way; of the engine's own making */
+
+/** Who pays for what models cost on the way. */
+struct engine_payer {
+    str key_id;       /* of the API key that calls; empty: a job */
+    bool is_reported; /* a job's: it reports its usage, so whoever sells counts nothing */
+    bool is_owed;     /* and an earlier attempt was lost before it could */
+};
+
+/** All borrowed until `done` or cancel. */
+struct engine_request {
+    const struct manifest_action *action;
+    const char *function; /* "memory.recall", "screenshot": what the engine's key says */
+    json settings;        /* evaluated: `params` of the request, or what stands under `smtp` */
+    json config;          /* settings of the connection, defaults filled in */
+    str connection;       /* its name */
+    str namespace;
+    str idempotency_key;
+    struct engine_payer payer;
+    const struct secret_source *secrets;
+    int64_t total_ms;   /* it may take so long */
+    int64_t answer_max; /* bytes of the answer's body */
+    bool allow_private; /* addresses that the egress rules open may be called */
+};
+
+struct engine_result {
+    status code;        /* OK: `response` holds */
+    bool was_sent;      /* of a failure: the other side may have acted */
+    json response;      /* {status, headers, body}; the engine's, a view for the callback */
+    struct error error; /* without paths, queries, values */
+    /* What models cost on the way, also of a failure: the job reports it, so that its run is
+     * charged; a view for the callback. NULL: nothing. */
+    const Pb__Usage *usage;
+};
+
+struct engine_handlers {
+    /* Exactly once, last, unless cancelled; the call is gone when it returns. */
+    void (*done)(const struct engine_result *result, void *context);
+    void *context;
+};
+
+struct engine {
+    enum request_kind kind;
+    const char *module; /* of REQUEST_BUILTIN: "memory"; NULL: the kind says it all */
+    /* INVALID_ARGUMENT (a setting, by name), UNIMPLEMENTED (no such function), or as the engine
+     * says. Nothing was sent then, and `done` does not come. */
+    status (*start)(void *self, const struct engine_request *request,
+                    const struct engine_handlers *handlers, struct engine_call **ret_call,
+                    struct error *reterr);
+    void (*cancel)(struct engine_call *call);
+    void *self;
+};
+
+/** The engine of a request; NULL: there is none. `engines` ends with one whose start is NULL. */
+const struct engine *engine_of(const struct engine *engines,
+                               const struct manifest_request *request);
+
+#endif

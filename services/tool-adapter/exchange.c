@@ -1,0 +1,465 @@
+#include "tool-adapter/exchange.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "http/url.h"
+#include "xml/xml.h"
+#include "json/json_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+    DEPTH_MAX     = 64,
+    VALUES_MAX    = 1'000'000,
+    REDIRECTS_MAX = 5,
+    HOSTS_MAX     = CONNECTION_LIST_MAX + 1,
+};
+
+struct exchange {
+    const struct exchange_means *means;
+    struct exchange_request request;
+    struct exchange_handlers handlers;
+    struct outgoing outgoing;
+    struct http_request http;
+    struct http_header headers[OUTGOING_HEADERS_MAX];
+    const char *hosts[HOSTS_MAX + 1];
+    struct http_call *call; /* under way; or */
+    const struct engine *engine;
+    struct engine_call *engine_call;
+    struct secret_source secrets;
+    json settings, config; /* of an engine; owned */
+    bool is_again;         /* nothing of the first try had left */
+    struct turnstile_pass pass;
+    struct loop_timer patience; /* while it waits at the turnstile */
+};
+
+static void exchange_free(struct exchange *exchange)
+{
+    turnstile_leave(exchange->request.connection->turnstile, &exchange->pass);
+    loop_timer_clear(exchange->means->loop, &exchange->patience);
+    json_unref(exchange->settings);
+    json_unref(exchange->config);
+    free(exchange);
+}
+
+static void finish(struct exchange *exchange, const struct exchange_result *result)
+{
+    const struct exchange_handlers handlers = exchange->handlers;
+    exchange_free(exchange);
+    handlers.done(result, handlers.context);
+}
+
+status exchange_base_url(const struct manifest *manifest, json scope, struct arena *arena,
+                         str *ret_url, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json base = json_invalid();
+    struct error error             = {};
+    if (!manifest->base_url) return STATUS_OK;
+    status code = formula_eval(manifest->base_url, scope, scope_now_us(scope), &base, &error);
+    if (code != STATUS_OK) return fail(reterr, code, "`http.base_url`: %s", error.text);
+    if (!json_is(base, JSON_TEXT)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no text");
+    }
+    char *copy = arena_strdup(arena, json_str(base));
+    if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    *ret_url = str_from(copy);
+    return STATUS_OK;
+}
+
+/* --- the answer of HTTP ----------------------------------------------------------------------- */
+
+/* The media type, without its parameters. */
+static str media_type(const struct http_answer *answer)
+{
+    str type = {};
+    if (!http_answer_header(answer, "content-type", &type)) return str_from("");
+    const char *end = memchr(type.ptr, ';', type.len);
+    str media       = str_slice(type, 0, end ? (size_t)(end - type.ptr) : type.len);
+    while (media.len > 0 && media.ptr[media.len - 1] == ' ') media.len--;
+    return media;
+}
+
+static bool is_json_type(const struct http_answer *answer)
+{
+    static const char plain[] = "application/json";
+    str media                 = media_type(answer);
+    if (media.len == sizeof plain - 1 && strncasecmp(media.ptr, plain, media.len) == 0) return true;
+    return media.len > 5 && strncasecmp(media.ptr + media.len - 5, "+json", 5) == 0;
+}
+
+static bool begins_with(str text, const char *prefix)
+{
+    return text.len >= strlen(prefix) && strncasecmp(text.ptr, prefix, strlen(prefix)) == 0;
+}
+
+/* What is no text, whatever its bytes are. */
+static bool is_file_type(const struct http_answer *answer)
+{
+    static const char *const prefixes[] = {"image/",
+                                           "audio/",
+                                           "video/",
+                                           "font/",
+                                           "application/octet-stream",
+                                           "application/pdf",
+                                           "application/zip",
+                                           "application/gzip"};
+    str media                           = media_type(answer);
+    if (begins_with(media, "image/svg")) return false;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (begins_with(media, prefixes[i])) return true;
+    }
+    return false;
+}
+
+static bool is_xml_type(const struct http_answer *answer)
+{
+    str media = media_type(answer);
+    return (media.len == 15 && begins_with(media, "application/xml")) ||
+           (media.len == 8 && begins_with(media, "text/xml"));
+}
+
+/* A file as parameters with `format: blob` take it. */
+static json file_new(const struct http_result *http)
+{
+    size_t size = base64_size(http->body.len);
+    char *text  = mem_alloc(size + 1);
+    json file   = json_object_new(3);
+    base64_encode(http->body.ptr, http->body.len, text);
+    json_object_put_text(&file, "base64", json_text_new((str){.ptr = text, .len = size}));
+    json_object_put_text(&file, "mime", json_text_lossy(media_type(&http->answer)));
+    json_object_put_text(&file, "size", json_int((int64_t)http->body.len));
+    free(text);
+    return file;
+}
+
+/* False: it calls itself JSON, or is to be JSON or XML, and is none. */
+static bool read_body(const struct exchange *exchange, const struct http_result *http,
+                      json *ret_body)
+{
+    const struct json_limits limits = {
+        .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
+    enum response_form form = exchange->request.action->response;
+    bool is_json = form == RESPONSE_JSON || (form == RESPONSE_AUTO && is_json_type(&http->answer));
+    bool is_fine = http->answer.http_status >= 200 && http->answer.http_status <= 299;
+    bool is_xml  = form == RESPONSE_XML || (form == RESPONSE_AUTO && is_xml_type(&http->answer));
+    bool is_file = form == RESPONSE_BLOB || (form == RESPONSE_AUTO && is_file_type(&http->answer));
+    *ret_body    = json_null();
+    if (is_file && is_fine) {
+        *ret_body = file_new(http);
+        return true;
+    }
+    if (http->body.len == 0) return true;
+    if (is_json && json_parse(http->body, &limits, ret_body, NULL, NULL) == STATUS_OK) return true;
+    if (is_json && is_fine) return false;
+    if (is_xml && xml_parse(http->body, ret_body, NULL) == STATUS_OK) return true;
+    if (form == RESPONSE_XML && is_fine) return false;
+    *ret_body = json_text_lossy(http->body);
+    return true;
+}
+
+/* Names in lower case; a header that comes twice is one list (RFC 9110, 5.3). */
+static void put_header(json *headers, const struct http_header *header)
+{
+    CLEANUP(buf_done) struct buf name  = buf_init(HTTP_HEADERS_MAX);
+    CLEANUP(buf_done) struct buf value = buf_init(2 * HTTP_HEADERS_MAX);
+    for (size_t i = 0; i < header->name.len; i++) {
+        char c = header->name.ptr[i];
+        (void)buf_put_byte(&name, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+    }
+    json old = json_get(*headers, buf_str(&name));
+    if (json_is(old, JSON_TEXT)) {
+        (void)buf_put_str(&value, json_str(old));
+        (void)buf_put_text(&value, ", ");
+    }
+    (void)buf_put_str(&value, header->value);
+    json_object_put(headers, buf_str(&name), json_text_lossy(buf_str(&value)));
+}
+
+static json response_new(const struct http_result *http, json body)
+{
+    json headers = json_object_new(http->answer.header_count);
+    for (size_t i = 0; i < http->answer.header_count; i++) {
+        put_header(&headers, &http->answer.headers[i]);
+    }
+    json response = json_object_new(3);
+    json_object_put_text(&response, "status", json_int(http->answer.http_status));
+    json_object_put_text(&response, "headers", headers);
+    json_object_put_text(&response, "body", body);
+    return response;
+}
+
+static void on_http(const struct http_result *http, void *context);
+
+static status send(struct exchange *exchange, struct error *reterr)
+{
+    const struct http_handlers handlers = {.on_done = on_http, .context = exchange};
+    int64_t left_ms                     = exchange->request.until_ms - clock_mono_ms();
+    int64_t total_ms                    = exchange->request.action->total_ms;
+    if (left_ms <= 0) return fail(reterr, STATUS_DEADLINE_EXCEEDED, "no time is left for it");
+    exchange->http.timeouts.total_ms = left_ms < total_ms ? left_ms : total_ms;
+    return http_call_start(exchange->means->http, &exchange->http, &handlers, &exchange->call,
+                           reterr);
+}
+
+static void on_http(const struct http_result *http, void *context)
+{
+    struct exchange *exchange     = context;
+    struct exchange_result result = {.code = http->code, .was_sent = http->was_sent};
+    json body                     = json_null();
+    exchange->call                = NULL;
+    bool may_try                  = http->failure == HTTP_CONNECT || http->failure == HTTP_CUT;
+    if (http->code != STATUS_OK && !http->was_sent && may_try && !exchange->is_again) {
+        exchange->is_again = true;
+        if (send(exchange, NULL) == STATUS_OK) return;
+    }
+    if (http->code != STATUS_OK) {
+        result.error = http->error;
+    } else if (!read_body(exchange, http, &body)) {
+        result.was_sent = true;
+        result.code     = fail(&result.error, STATUS_DATA_LOSS, "the answer is no %s",
+                           exchange->request.action->response == RESPONSE_XML ? "XML" : "JSON");
+    } else {
+        result.was_sent = true;
+        result.response = response_new(http, body);
+    }
+    json response = result.response;
+    finish(exchange, &result);
+    json_unref(response);
+}
+
+/* --- the request of HTTP ---------------------------------------------------------------------- */
+
+static bool holds_secret(const struct connection *connection, str text)
+{
+    for (size_t i = 0; i < connection->secret_count; i++) {
+        str secret = connection->secrets[i].value;
+        if (secret.len > 0 && memmem(text.ptr, text.len, secret.ptr, secret.len)) return true;
+    }
+    return false;
+}
+
+/* A redirect to another origin goes without these: a form of the secret is no secret of the list.
+ */
+static bool is_credential(const struct exchange *exchange, const struct outgoing_header *header)
+{
+    const char *name = exchange->request.action->manifest->auth.name;
+    bool is_named    = name && header->name.len == strlen(name) &&
+                    strncasecmp(header->name.ptr, name, header->name.len) == 0;
+    return is_named || holds_secret(exchange->request.connection, header->value);
+}
+
+static status put_hosts(struct exchange *exchange, struct error *reterr)
+{
+    struct url base = {};
+    size_t count    = 0;
+    if (!url_parse(exchange->request.base_url, &base)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no http or https URL");
+    }
+    const char *host = arena_strdup(exchange->request.arena, base.host);
+    if (!host) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    exchange->hosts[count++]      = host;
+    const char *const *more_hosts = exchange->request.connection->hosts;
+    for (size_t i = 0; more_hosts && more_hosts[i]; i++) exchange->hosts[count++] = more_hosts[i];
+    exchange->http.hosts = exchange->hosts;
+    return STATUS_OK;
+}
+
+/* A file as a parameter gives it: its text, or {"base64": ...}. */
+static status read_blob(const struct exchange_request *request, str *ret_blob, struct error *reterr)
+{
+    const char *name = request->step->request.body_blob;
+    if (!name) return STATUS_OK;
+    json value  = json_get_text(json_get_text(request->scope, "params"), name);
+    json base64 = json_get_text(value, "base64");
+    if (json_is(value, JSON_TEXT)) {
+        *ret_blob = json_str(value);
+        return STATUS_OK;
+    }
+    if (!json_is(base64, JSON_TEXT)) {
+        return fail(reterr, STATUS_UNIMPLEMENTED,
+                    "`%s`: stored files cannot be sent yet; give it as a text or as {base64: ...}",
+                    name);
+    }
+    size_t size = 0;
+    char *data  = arena_alloc(request->arena, json_str(base64).len + 1);
+    if (!data) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    if (!base64_decode(json_str(base64), data, &size)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s` is no base64", name);
+    }
+    *ret_blob = (str){.ptr = data, .len = size};
+    return STATUS_OK;
+}
+
+static bool is_repeatable(const struct manifest_action *action)
+{
+    return action->effect == EFFECT_READ || action->idempotency.kind == IDEMPOTENCY_NATURAL ||
+           action->idempotency.kind == IDEMPOTENCY_KEY;
+}
+
+static status start_http(struct exchange *exchange, struct error *reterr)
+{
+    const struct exchange_request *request = &exchange->request;
+    const struct manifest_action *action   = request->action;
+    struct outgoing *outgoing              = &exchange->outgoing;
+    struct outgoing_source source          = {.action  = action,
+                                              .step    = request->step,
+                                              .scope   = request->scope,
+                                              .page    = request->page,
+                                              .secrets = &exchange->secrets,
+                                              .arena   = request->arena,
+                                              .now_us  = clock_unix_us(),
+                                              .kept    = request->connection->kept};
+    TRY(read_blob(request, &source.blob, reterr));
+    TRY(outgoing_render(&source, outgoing, reterr));
+    for (size_t i = 0; i < outgoing->header_count; i++) {
+        const struct outgoing_header *header = &outgoing->headers[i];
+        bool is_secret                       = is_credential(exchange, header);
+        exchange->headers[i]                 = (struct http_header){
+                            .name = header->name, .value = header->value, .is_secret = is_secret};
+    }
+    exchange->http = (struct http_request){
+        .method        = str_from(outgoing->method),
+        .url           = outgoing->url,
+        .headers       = exchange->headers,
+        .header_count  = outgoing->header_count,
+        .body          = bytes_from(outgoing->body),
+        .timeouts      = {.connect_ms = action->connect_ms},
+        .body_max      = (size_t)action->manifest->answer_max,
+        .redirects_max = REDIRECTS_MAX,
+        .allow_private = request->connection->allow_private,
+        .is_compressed = true,
+        .is_repeatable = is_repeatable(action),
+    };
+    TRY(put_hosts(exchange, reterr));
+    if (outgoing->blob) exchange->http.body = bytes_from(source.blob);
+    return send(exchange, reterr);
+}
+
+/* --- engines ---------------------------------------------------------------------------------- */
+
+static void on_engine(const struct engine_result *engine, void *context)
+{
+    const struct exchange_result result = {.code     = engine->code,
+                                           .was_sent = engine->was_sent,
+                                           .response = engine->response,
+                                           .error    = engine->error,
+                                           .usage    = engine->usage};
+    finish(context, &result);
+}
+
+static status start_engine(struct exchange *exchange, struct error *reterr)
+{
+    const struct exchange_request *request = &exchange->request;
+    const struct manifest_request *what    = &request->step->request;
+    const struct engine_handlers handlers  = {.done = on_engine, .context = exchange};
+    struct error error                     = {};
+
+    exchange->engine = engine_of(exchange->means->engines, what);
+    if (!exchange->engine) {
+        return fail(reterr, STATUS_UNIMPLEMENTED, "this tool-adapter has no engine for `%s.%s`",
+                    request->action->manifest->name, request->action->name);
+    }
+    if (what->body) {
+        status code = formula_eval(what->body, request->scope, scope_now_us(request->scope),
+                                   &exchange->settings, &error);
+        if (code != STATUS_OK) return fail(reterr, code, "`request`: %s", error.text);
+    }
+    int64_t left_ms = request->until_ms - clock_mono_ms();
+    if (left_ms <= 0) return fail(reterr, STATUS_DEADLINE_EXCEEDED, "no time is left for it");
+    exchange->config                   = json_ref(json_get_text(request->scope, "config"));
+    const struct engine_request engine = {
+        .action          = request->action,
+        .function        = what->document,
+        .settings        = exchange->settings,
+        .config          = exchange->config,
+        .connection      = str_from(request->connection->name),
+        .namespace       = request->namespace,
+        .idempotency_key = request->idempotency_key,
+        .payer           = request->payer,
+        .secrets         = &exchange->secrets,
+        .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
+        .answer_max    = request->action->manifest->answer_max,
+        .allow_private = request->connection->allow_private,
+    };
+    return exchange->engine->start(exchange->engine->self, &engine, &handlers,
+                                   &exchange->engine_call, reterr);
+}
+
+/* --- the limits of its connection ------------------------------------------------------------- */
+
+static status begin(struct exchange *exchange, struct error *reterr)
+{
+    enum request_kind kind = exchange->request.step->request.kind;
+    bool is_http           = kind == REQUEST_HTTP || kind == REQUEST_GRAPHQL;
+    return is_http ? start_http(exchange, reterr) : start_engine(exchange, reterr);
+}
+
+static void on_enter(void *context)
+{
+    struct exchange *exchange     = context;
+    struct exchange_result result = {};
+    loop_timer_clear(exchange->means->loop, &exchange->patience);
+    result.code = begin(exchange, &result.error);
+    if (result.code != STATUS_OK) finish(exchange, &result);
+}
+
+/* Its slot is worth more to others than a long wait. */
+static void on_impatient(void *context)
+{
+    struct exchange *exchange         = context;
+    const struct turnstile *turnstile = exchange->request.connection->turnstile;
+    int64_t wait_ms                   = turnstile_wait_ms(turnstile, exchange->pass.is_write);
+    struct exchange_result result     = {.wait_ms = wait_ms};
+    if (result.wait_ms < EXCHANGE_TURNSTILE_MS) result.wait_ms = EXCHANGE_TURNSTILE_MS;
+    if (result.wait_ms > EXCHANGE_WAIT_MAX_MS) result.wait_ms = EXCHANGE_WAIT_MAX_MS;
+    result.code =
+        fail(&result.error, STATUS_RESOURCE_EXHAUSTED,
+             "the limits of the connection `%s` are reached", exchange->request.connection->name);
+    finish(exchange, &result);
+}
+
+/* True: it has to wait. */
+static bool wait_at_turnstile(struct exchange *exchange)
+{
+    struct loop *loop = exchange->means->loop;
+    exchange->pass =
+        (struct turnstile_pass){.is_write = exchange->request.action->effect != EFFECT_READ,
+                                .enter    = on_enter,
+                                .context  = exchange};
+    exchange->patience = (struct loop_timer){.fire = on_impatient, .context = exchange};
+    if (turnstile_ask(exchange->request.connection->turnstile, loop, &exchange->pass)) return false;
+    loop_timer_set(loop, &exchange->patience, loop_now_ms(loop) + EXCHANGE_TURNSTILE_MS);
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+status exchange_start(const struct exchange_means *means, const struct exchange_request *request,
+                      const struct exchange_handlers *handlers, struct exchange **ret_exchange,
+                      struct error *reterr)
+{
+    struct exchange *exchange = mem_new(1, sizeof *exchange);
+    exchange->means           = means;
+    exchange->request         = *request;
+    exchange->handlers        = *handlers;
+    exchange->secrets         = connection_secrets(request->connection);
+    status code               = wait_at_turnstile(exchange) ? STATUS_OK : begin(exchange, reterr);
+    if (code != STATUS_OK) {
+        exchange_free(exchange);
+        return code;
+    }
+    *ret_exchange = exchange;
+    return STATUS_OK;
+}
+
+void exchange_cancel(struct exchange *exchange)
+{
+    if (!exchange) return;
+    if (exchange->call) http_call_cancel(exchange->call);
+    if (exchange->engine_call) exchange->engine->cancel(exchange->engine_call);
+    exchange_free(exchange);
+}

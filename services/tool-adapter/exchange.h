@@ -1,0 +1,77 @@
+/**
+ * exchange: one request of an adapter and its answer, by HTTP or by an engine.
+ *
+ * It writes the request with the connection's secrets, sends it past the egress guard, and reads
+ * the answer as {status, headers, body}: JSON where it says so, else text. What the answer means is
+ * outcome.h's matter. A request of which nothing has left is sent once more on a new connection.
+ *
+ * An origin other than that of `base_url` needs to be among the connection's `hosts`; the guard's
+ * private addresses need its `allow_private` as well. Files (`response: blob`), XML and stored
+ * files as bodies are not supported yet.
+ *
+ * It waits up to EXCHANGE_TURNSTILE_MS for the limits of its connection (turnstile.h).
+ *
+ * Threads: belongs to the loop.
+ */
+#ifndef TOOL_ADAPTER_EXCHANGE_H
+#define TOOL_ADAPTER_EXCHANGE_H
+
+#include "adapter/outgoing.h"
+#include "http/http.h"
+#include "tool-adapter/connection.h"
+#include "tool-adapter/engine.h"
+
+enum { EXCHANGE_TURNSTILE_MS = 1'000, EXCHANGE_WAIT_MAX_MS = 60'000 };
+
+struct exchange;
+struct call_cache;
+
+/** Who carries it out; borrowed by all that is under way. */
+struct exchange_means {
+    struct http_client *http;
+    struct loop *loop;
+    const struct engine *engines; /* ends with one whose start is NULL */
+    struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
+};
+
+/** All borrowed until `done` or cancel. */
+struct exchange_request {
+    const struct manifest_action *action;
+    const struct manifest_step *step;
+    const struct connection *connection;
+    json scope;
+    struct page page;
+    str base_url;
+    str namespace, idempotency_key;
+    struct engine_payer payer;
+    int64_t until_ms; /* when it must be over, on clock_mono_ms() */
+    struct arena *arena;
+};
+
+struct exchange_result {
+    status code;        /* OK: `response` holds */
+    bool was_sent;      /* of a failure: the other side may have acted */
+    json response;      /* {status, headers, body}; a view for the callback */
+    struct error error; /* without paths, queries, values */
+    int64_t wait_ms; /* RESOURCE_EXHAUSTED by the connection's own limits: until there is a place */
+    const Pb__Usage *usage; /* as of engine.h; NULL: nothing */
+};
+
+struct exchange_handlers {
+    /* Exactly once, unless cancelled, never from inside exchange_start(); the exchange is gone. */
+    void (*done)(const struct exchange_result *result, void *context);
+    void *context;
+};
+
+/** INVALID_ARGUMENT, FAILED_PRECONDITION, UNIMPLEMENTED, PERMISSION_DENIED, RESOURCE_EXHAUSTED,
+ * DEADLINE_EXCEEDED (no time is left): nothing was sent, and `done` does not come. */
+status exchange_start(const struct exchange_means *means, const struct exchange_request *request,
+                      const struct exchange_handlers *handlers, struct exchange **ret_exchange,
+                      struct error *reterr);
+void exchange_cancel(struct exchange *exchange);
+
+/** The address of the manifest's `base_url` in a scope; in the arena, empty if there is none. */
+status exchange_base_url(const struct manifest *manifest, json scope, struct arena *arena,
+                         str *ret_url, struct error *reterr);
+
+#endif

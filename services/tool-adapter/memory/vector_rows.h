@@ -1,0 +1,43 @@
+/**
+ * vector_rows: how vectors lie in the store: several in a row, so that a search reads long pieces
+ * of memory in order. One vector per row costs three times as much: a page holds two, and each
+ * begins with a wait for memory.
+ *
+ * Row: which of its slots are taken (a bit each), 8 bytes unused, slots of floats. A vector's
+ * sequence says in which row and slot it is.
+ */
+#ifndef TOOL_ADAPTER_MEMORY_VECTOR_ROWS_H
+#define TOOL_ADAPTER_MEMORY_VECTOR_ROWS_H
+
+#include "tool-adapter/memory/memory_store_internal.h"
+
+enum {
+    VECTOR_ROW_SIZE  = 64 << 10, /* bytes, at most; more where one vector is larger */
+    VECTOR_ROW_SLOTS = 64,       /* at most: bits of `taken` */
+    VECTOR_ROW_HEAD  = 16,       /* bytes */
+};
+
+struct vector_row {
+    uint64_t taken;
+    uint64_t first;    /* sequence of slot 0 */
+    const void *slots; /* a view; floats at any address */
+};
+
+/** Slots of a row of vectors with so many dimensions: a power of 2. */
+unsigned vector_row_slots(uint32_t dimensions);
+
+/** DATA_LOSS: it is none of such vectors. `key` is that of the row. */
+status vector_row_read(uint32_t dimensions, bytes key, bytes value, struct vector_row *ret_row,
+                       struct error *reterr);
+
+/** The vector of an entry; NULL: there is none. A view of the transaction. */
+const void *vector_find(struct txn *txn, uint32_t space, const Pb__MemoryVersion *version,
+                        uint64_t sequence);
+
+/** Each keeps `version->count`. */
+status vector_put(struct change *change, Pb__MemoryVersion *version, uint64_t sequence,
+                  const float *vector, struct error *reterr);
+status vector_delete(struct change *change, Pb__MemoryVersion *version, uint64_t sequence,
+                     struct error *reterr);
+
+#endif

@@ -1,0 +1,149 @@
+/* What outlives a call: the eras of servers, and messages whose answers nobody waits for. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "tool-adapter/peers/mcp_internal.h"
+#include "json/json_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_MAX = 1 << 20, ANSWER_MAX = 64 << 10, HOSTS_MAX = 80 };
+
+/* One message under way. */
+struct aside {
+    struct aside *next, *previous;
+    struct mcp_client *client;
+    struct arena *arena;
+    json endpoint; /* the authorization's texts are views of it, as is the address */
+    json headers;  /* the caller's, in the request */
+    struct authorization authorization;
+    struct http_request request;
+    struct errand *errand;
+};
+
+struct mcp_client *mcp_client_new(struct http_client *http, struct loop *loop,
+                                  struct tokens *tokens)
+{
+    struct mcp_client *client = mem_new(1, sizeof *client);
+    client->http              = http;
+    client->loop              = loop;
+    client->tokens            = tokens;
+    client->eras              = map_new(MCP_ERAS_MAX);
+    return client;
+}
+
+static void aside_free(struct aside *aside)
+{
+    if (aside->next) aside->next->previous = aside->previous;
+    *(aside->previous ? &aside->previous->next : &aside->client->asides) = aside->next;
+    aside->client->aside_count--;
+    json_unref(aside->endpoint);
+    json_unref(aside->headers);
+    arena_free(aside->arena);
+    free(aside);
+}
+
+void mcp_client_freep(struct mcp_client **ref)
+{
+    struct mcp_client *client = *ref;
+    if (!client) return;
+    while (client->asides) {
+        if (client->asides->errand) errand_cancel(client->asides->errand);
+        aside_free(client->asides);
+    }
+    map_free(client->eras);
+    free(client);
+    *ref = NULL;
+}
+
+/* --- eras ------------------------------------------------------------------------------------- */
+
+enum mcp_era mcp_era_of(const struct mcp_client *client, str url)
+{
+    return (enum mcp_era)(uintptr_t)map_get(client->eras, url);
+}
+
+void mcp_era_set(struct mcp_client *client, str url, enum mcp_era era)
+{
+    (void)map_remove(client->eras, url);
+    if (era == MCP_ERA_UNKNOWN) return;
+    if (map_count(client->eras) == MCP_ERAS_MAX) { /* found out again when they are asked */
+        map_free(client->eras);
+        client->eras = map_new(MCP_ERAS_MAX);
+    }
+    (void)map_put(client->eras, url, (void *)(uintptr_t)era);
+}
+
+/* --- messages without an answer --------------------------------------------------------------- */
+
+static status prepare(str, struct http_request *ret_request, void *context, struct error *)
+{
+    const struct aside *aside = context;
+    *ret_request              = aside->request;
+    return STATUS_OK;
+}
+
+static void on_done(const struct errand_result *, void *context)
+{
+    aside_free(context);
+}
+
+static status message_make(struct aside *aside, const struct mcp_aside *from, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(ANSWER_MAX);
+    struct http_header *headers       = NULL;
+    size_t count                      = 0;
+    str body                          = {};
+    TRY(mcp_headers_make(from->outgoing, aside->arena, &headers, &count, reterr));
+    if (!json_is(from->message, JSON_INVALID)) {
+        char *copy = json_print(from->message, JSON_COMPACT, &text)
+                         ? arena_strdup(aside->arena, buf_str(&text))
+                         : NULL;
+        if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the answer is too large");
+        body = (str){.ptr = copy, .len = text.len};
+    } else if (strcmp(from->http_method, "POST") == 0) {
+        TRY(mcp_body_make(from->outgoing, aside->arena, &body, reterr));
+    }
+    aside->request = (struct http_request){
+        .method        = str_from(from->http_method),
+        .url           = json_str(json_get_text(aside->endpoint, "uri")),
+        .headers       = headers,
+        .header_count  = count,
+        .body          = bytes_from(body),
+        .body_max      = ANSWER_MAX,
+        .timeouts      = {.total_ms = MCP_ASIDE_MS},
+        .hosts         = from->hosts,
+        .allow_private = !from->keeps_private_out,
+    };
+    return STATUS_OK;
+}
+
+void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *from)
+{
+    struct errand_options options = {.http = client->http, .tokens = client->tokens};
+    if (client->aside_count == MCP_ASIDE_MAX) return;
+    struct aside *aside = mem_new(1, sizeof *aside);
+    aside->client       = client;
+    aside->next         = client->asides;
+    aside->endpoint     = json_ref(from->endpoint);
+    aside->headers      = json_ref(from->outgoing->headers);
+    aside->arena        = arena_new(ARENA_MAX);
+    ASSERT(aside->arena);
+    if (aside->next) aside->next->previous = aside;
+    client->asides = aside;
+    client->aside_count++;
+    status code = authorization_read(json_get_text(aside->endpoint, "authentication"),
+                                     &aside->authorization, NULL);
+    if (code == STATUS_OK) code = message_make(aside, from, NULL);
+    if (code != STATUS_OK) {
+        aside_free(aside);
+        return;
+    }
+    options.authorization = &aside->authorization;
+    options.arena         = aside->arena;
+    options.prepare       = prepare;
+    options.done          = on_done;
+    options.context       = aside;
+    struct errand *errand = errand_start(&options);
+    if (errand) aside->errand = errand; /* else it is over */
+}

@@ -1,0 +1,85 @@
+/**
+ * mcp_client: calls of servers of the Model Context Protocol over streamable HTTP.
+ *
+ * Speaks 2026-07-28, where each request stands for itself, and 2025-11-25, 2025-06-18 and
+ * 2025-03-26, where a client introduces itself and may be given a session. Which era a server is
+ * of: it is asked in the newer one, and introduced to if it refuses that with a 4xx that the newer
+ * one does not have; what was found is remembered per address. A session lasts for one call: it is
+ * opened for it and given back after it; one that the server has forgotten is opened anew, once.
+ *
+ * Answers come as JSON or as a stream. Of a stream of the older era that is cut before the answer
+ * the rest is asked for (Last-Event-ID). Lists are followed over their pages. What a server asks of
+ * us on its stream is answered: a ping is, and all else is refused, as we said we can do nothing.
+ * Arguments that a tool's schema wants in headers are put there; the schema is asked for when a
+ * server misses them.
+ *
+ * Every request passes the egress guard. Nothing is repeated that may have been done. What a server
+ * says is data of a stranger: limits of rpc_reply.h.
+ *
+ * Threads: belongs to the loop of its HTTP client.
+ */
+#ifndef TOOL_ADAPTER_MCP_CLIENT_H
+#define TOOL_ADAPTER_MCP_CLIENT_H
+
+#include "http/http.h"
+#include "tool-adapter/tokens.h"
+#include "json/json.h"
+
+enum {
+    MCP_ERAS_MAX    = 1'000, /* addresses whose era is remembered */
+    MCP_ANSWER_MAX  = 10 << 20,
+    MCP_PAGES_MAX   = 50,
+    MCP_ITEMS_MAX   = 10'000, /* of a list, over its pages */
+    MCP_RESUMES_MAX = 5,      /* of one call */
+    MCP_ASIDE_MAX   = 256,    /* answers and farewells under way */
+    MCP_ASIDE_MS    = 10'000,
+};
+
+struct mcp_client;
+struct mcp_call;
+
+struct mcp_client *mcp_client_new(struct http_client *http, struct loop *loop,
+                                  struct tokens *tokens); /* borrowed; owned */
+void mcp_client_freep(struct mcp_client **client);        /* calls end before */
+
+/** All borrowed until `done` or cancel, but for the values. */
+struct mcp_request {
+    json endpoint;          /* {uri, authentication?} */
+    json headers;           /* a map of more headers; JSON_INVALID: none */
+    str version;            /* revision to be spoken, and no other; empty: whichever it knows */
+    str name, name_version; /* whom we say we are; empty: tutti */
+    const char *method;     /* "tools/call" */
+    json params;            /* JSON_INVALID: none */
+    json schema;       /* the input schema of the tool that is called; JSON_INVALID: not known */
+    int64_t until_ms;  /* on clock_mono_ms() */
+    size_t answer_max; /* bytes of a message; 0: MCP_ANSWER_MAX */
+    const char *const *hosts; /* as of http.h */
+    bool keeps_private_out;   /* not even those that the egress rules open */
+};
+
+struct mcp_result {
+    status code;      /* OK: it was answered: `result` or `error` */
+    json result;      /* views for the callback; all pages of a list */
+    json error;       /* JSON-RPC's {code, message, data?} */
+    int http_status;  /* of the last answer; 0: there was none */
+    int64_t wait_ms;  /* it said when to come back; 0: it did not */
+    bool was_sent;    /* of a failure: the other side may have acted */
+    struct error why; /* without paths, queries, values */
+    str token;        /* that it proved itself with, for masks; empty: none */
+};
+
+struct mcp_handlers {
+    /* Exactly once, last, unless cancelled; the call is gone when it returns. May come from inside
+     * mcp_call_start(). */
+    void (*done)(const struct mcp_result *result, void *context);
+    void *context;
+};
+
+/** NULL: it is over already. */
+struct mcp_call *mcp_call_start(struct mcp_client *client, const struct mcp_request *request,
+                                const struct mcp_handlers *handlers);
+
+/** The server is told, where its era has words for it. */
+void mcp_call_cancel(struct mcp_call *call);
+
+#endif

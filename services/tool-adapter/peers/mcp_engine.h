@@ -1,0 +1,17 @@
+/**
+ * mcp_engine: the engine behind `mcp` in manifests: a request is a method of an MCP server.
+ *
+ * Settings of the connection: `url`, `headers`; who it is: the secret `token`, or `client_id`,
+ * `token_url`, `scopes` with the secret `client_secret`. The answer's body is the result, or
+ * {error: …} of JSON-RPC; its status is that of HTTP.
+ */
+#ifndef TOOL_ADAPTER_MCP_ENGINE_H
+#define TOOL_ADAPTER_MCP_ENGINE_H
+
+#include "tool-adapter/engine.h"
+#include "tool-adapter/peers/mcp_client.h"
+
+/** Borrows the client. */
+struct engine mcp_engine(struct mcp_client *client);
+
+#endif

@@ -1,0 +1,97 @@
+/* mcp_internal: what the files of the MCP client share. */
+#ifndef TOOL_ADAPTER_MCP_INTERNAL_H
+#define TOOL_ADAPTER_MCP_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "tool-adapter/errand.h"
+#include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/peers/mcp_message.h"
+#include "tool-adapter/peers/rpc_reply.h"
+
+enum mcp_era { MCP_ERA_UNKNOWN, MCP_ERA_MODERN, MCP_ERA_LEGACY };
+
+struct mcp_client {
+    struct http_client *http;
+    struct loop *loop;
+    struct tokens *tokens;
+    struct map *eras;     /* by address: a pointer that is the era */
+    struct aside *asides; /* under way */
+    unsigned aside_count;
+};
+
+/* Of the address of an endpoint. */
+enum mcp_era mcp_era_of(const struct mcp_client *client, str url);
+void mcp_era_set(struct mcp_client *client, str url, enum mcp_era era);
+
+/* A message whose answer nobody waits for. */
+struct mcp_aside {
+    const char *http_method; /* "POST" */
+    json endpoint;
+    const struct mcp_outgoing *outgoing;
+    json message; /* instead of the outgoing's own; JSON_INVALID: that */
+    const char *const *hosts;
+    bool keeps_private_out;
+};
+void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *aside);
+
+/* What was sent last. */
+enum mcp_step {
+    MCP_STEP_ASK,        /* the request itself */
+    MCP_STEP_INITIALIZE, /* of the older era, as the next two */
+    MCP_STEP_INITIALIZED,
+    MCP_STEP_RESUME,
+    MCP_STEP_LIST, /* of tools: which headers does this one want? */
+};
+
+struct mcp_call {
+    struct mcp_client *client;
+    struct mcp_request request;
+    struct mcp_handlers handlers;
+    struct arena *arena;
+    struct authorization authorization;
+    json params, schema; /* owned: they change from page to page */
+
+    enum mcp_step step;
+    bool is_modern;
+    const char *version; /* NULL: not agreed upon yet; in the arena */
+    char session[MCP_SESSION_MAX + 1];
+    unsigned sessions, resumes, states, pages;
+    int64_t id;
+
+    struct errand *errand; /* under way; or */
+    struct loop_timer pause;
+    struct rpc_reply reply;
+    bool has_reply;
+    status read_code; /* of what has arrived */
+    struct error read_error;
+    int http_status;
+    int64_t wait_ms;
+
+    json items;       /* of the pages so far; owned */
+    json first_error; /* how the newer era was refused; owned */
+    int first_status;
+    str token; /* in the arena */
+    bool is_starting, is_over;
+};
+
+void mcp_call_send(struct mcp_call *call, enum mcp_step step);
+
+/* Each may be the end of the call. */
+void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result);
+void mcp_call_fail(struct mcp_call *call, status code, bool was_sent, const char *why);
+
+/* What follows from an answer that has come as a whole, or ended before (mcp_settle.c). */
+void mcp_call_settle(struct mcp_call *call);
+
+/* The older era: an introduction, from which a session may come. */
+void mcp_call_introduce(struct mcp_call *call, const char *version);
+
+/* Asks for the rest of a stream that was cut, when the server wants to be asked; false: it cannot.
+ */
+bool mcp_call_resume(struct mcp_call *call);
+
+bool mcp_call_is_fine(const struct mcp_call *call);
+str mcp_call_address(const struct mcp_call *call);
+
+#endif

@@ -1,0 +1,135 @@
+#include "tool-adapter/tool_call_internal.h"
+
+#include "base/clock.h"
+#include "tool-adapter/undo_list.h"
+
+#include <stdlib.h>
+
+void tool_call_free(struct tool_call *call)
+{
+    loop_timer_clear(call->means->loop, &call->patience);
+    json_unref(call->scope);
+    json_unref(call->checkpoint);
+    arena_free(call->arena);
+    free(call);
+}
+
+/* --- outputs that are kept -------------------------------------------------------------------- */
+
+static void land(struct tool_call *call, enum outcome_class class, json output)
+{
+    struct call_cache *cache = call->means->cache;
+    bool is_fine             = class == OUTCOME_OK;
+    if (!call->flight.flight) return; /* it was there, or came with another's */
+    if (is_fine) {
+        call_cache_put(cache, &call->key, output,
+                       clock_mono_ms() + call->request.tool.action->cache_ms);
+    }
+    call_cache_land(cache, &call->flight, is_fine ? output : json_invalid());
+}
+
+static void finish(struct tool_call *call, struct tool_call_result *result)
+{
+    const struct tool_call_handlers handlers = call->handlers;
+    const struct json_mask *mask             = call->request.tool.connection->mask;
+    CLEANUP(json_unrefp) json value          = json_mask_apply(mask, result->value);
+    CLEANUP(json_unrefp) json undo           = json_invalid();
+    if (!json_is(result->undo, JSON_INVALID)) undo = json_mask_apply(mask, result->undo);
+    result->value = value;
+    result->undo  = undo;
+    if (call->is_cached) land(call, result->class, value);
+    result->usage = call->has_usage ? &call->usage : NULL;
+    call->is_over = true;
+    handlers.done(result, handlers.context);
+    if (!call->is_starting) tool_call_free(call);
+}
+
+struct once_case tool_call_once_case(const struct tool_call *call)
+{
+    return (struct once_case){.action     = tool_call_action(call),
+                              .scope      = call->scope,
+                              .checkpoint = call->checkpoint,
+                              .previous   = call->request.previous,
+                              .is_asked   = call->request.is_asked,
+                              .created_us = call->request.created_us,
+                              .now_us     = clock_unix_us()};
+}
+
+void tool_call_end_unknown(struct tool_call *call, const char *why, int http_status,
+                           bool is_transient)
+{
+    const struct once_case known   = tool_call_once_case(call);
+    CLEANUP(json_unrefp) json said = outcome_unknown_new(tool_call_action(call), why);
+    struct tool_call_result result = {.class        = OUTCOME_UNKNOWN,
+                                      .value        = said,
+                                      .undo         = json_invalid(),
+                                      .http_status  = http_status,
+                                      .is_transient = is_transient && once_may_repeat(&known),
+                                      .is_unknown   = true,
+                                      .is_ill       = true};
+    finish(call, &result);
+}
+
+/* Some of its steps are done, and it does not go on behind them. */
+static void finish_half(struct tool_call *call, const struct outcome *outcome, json steps)
+{
+    const struct once_case known   = tool_call_once_case(call);
+    CLEANUP(json_unrefp) json said = outcome_half_new(outcome, tool_call_action(call), steps);
+    struct tool_call_result result = {.class       = OUTCOME_UNKNOWN,
+                                      .value       = said,
+                                      .undo        = json_invalid(),
+                                      .http_status = outcome->http_status,
+                                      .is_transient =
+                                          outcome_is_passing(outcome) && once_may_repeat(&known),
+                                      .is_unknown = true,
+                                      .is_ill     = outcome->class == OUTCOME_TRANSIENT};
+    finish(call, &result);
+}
+
+/* `steps` are those that are done, by this attempt or earlier ones, of this call's own change. */
+void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome, json steps)
+{
+    bool is_doubtful = outcome_is_passing(outcome) && call->is_open && !outcome->is_own_limit;
+    bool goes_on =
+        outcome_is_passing(outcome) && call->handlers.keep; /* behind the steps that are done */
+    if (outcome->class == OUTCOME_UNKNOWN || is_doubtful) {
+        tool_call_end_unknown(call, outcome->detail, outcome->http_status, true);
+        return;
+    }
+    if (json_count(steps) > call->steps_kept) goes_on = false;
+    if (!goes_on && once_has_changed(tool_call_action(call), steps)) {
+        finish_half(call, outcome, steps);
+        return;
+    }
+    CLEANUP(json_unrefp) json error = outcome_error_new(outcome, tool_call_action(call));
+    struct tool_call_result result  = {.class        = outcome->class,
+                                       .value        = error,
+                                       .undo         = json_invalid(),
+                                       .http_status  = outcome->http_status,
+                                       .is_transient = outcome_is_passing(outcome),
+                                       .is_ill       = outcome->class == OUTCOME_TRANSIENT,
+                                       .is_own_limit = outcome->is_own_limit,
+                                       .wait_ms      = outcome->wait_ms};
+    finish(call, &result);
+}
+
+void tool_call_end_refused(struct tool_call *call, status code, const char *why)
+{
+    struct outcome outcome = {};
+    outcome_of_refusal(tool_call_action(call), code, why, &outcome);
+    tool_call_end_failed(call, &outcome, json_get_text(call->checkpoint, "steps"));
+}
+
+/* It is done, by this attempt or an earlier one. */
+void tool_call_end_done(struct tool_call *call, json output, int http_status, int64_t wait_ms)
+{
+    scope_put(&call->scope, "output", json_ref(output));
+    CLEANUP(json_unrefp)
+    json undo = undo_list_new(tool_call_action(call), call->request.tool.connection, call->scope);
+    struct tool_call_result result = {.class       = OUTCOME_OK,
+                                      .value       = output,
+                                      .undo        = undo,
+                                      .http_status = http_status,
+                                      .wait_ms     = wait_ms};
+    finish(call, &result);
+}

@@ -1,0 +1,36 @@
+/**
+ * tool_service: functions of adapters for somebody who waits (proto/tool.proto).
+ *
+ * The same way as that of jobs, without a checkpoint: there is no later attempt. Calls come on
+ * threads of the library and are answered from the loop.
+ */
+#ifndef TOOL_ADAPTER_TOOL_SERVICE_H
+#define TOOL_ADAPTER_TOOL_SERVICE_H
+
+#include "rpc/rpc.h"
+#include "tool-adapter/measures.h"
+#include "tool-adapter/tool_call.h"
+
+enum {
+    TOOL_CALLS_MAX       = 256, /* at once */
+    TOOL_INVOKE_MS       = 60'000,
+    TOOL_INVOKE_MS_MAX   = 600'000,
+    TOOL_PARAMS_SIZE_MAX = 8 << 20, /* bytes */
+};
+
+struct tool_service;
+
+struct tool_service_options {
+    struct exchange_means means; /* what it points to is borrowed */
+    struct toolbox *toolbox;     /* borrowed; a reference is kept */
+    struct measures *measures;   /* borrowed */
+};
+
+/** Owned: tool_service_freep(), after the server has stopped and the loop was joined. */
+struct tool_service *tool_service_new(const struct tool_service_options *options);
+void tool_service_freep(struct tool_service **service);
+
+/** Of the service Tools; their context is the tool_service. */
+extern const struct rpc_method tool_service_methods[];
+
+#endif

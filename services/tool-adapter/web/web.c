@@ -1,0 +1,302 @@
+#include "tool-adapter/web/web.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "tool-adapter/module.h"
+#include "tool-adapter/web/web_internal.h"
+#include "json/json_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a page says when nobody said what to look for. */
+static const char default_selectors[] =
+    "{\"title\": {\"first\": \"title\"}, \"description\": {\"first\": \"meta[name=description "
+    "i]@content\"}, \"text\": {\"first\": \"body\"}}";
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void call_free(struct web_call *call)
+{
+    loop_timer_clear(call->web->means.loop, &call->timer);
+    turn_end(&call->turn);
+    web_batch_cancel(call);
+    if (call->visit) visit_cancel(call->visit);
+    recipe_release(call->recipe);
+    json_unref(call->urls);
+    json_unref(call->results);
+    json_unref(call->url);
+    call->web->calls--;
+    free(call);
+}
+
+void web_respond(struct web_call *call, int http_status, str retry_after, json body)
+{
+    CLEANUP(json_unrefp) json response = json_object_new(3);
+    json headers                       = json_object_new(1);
+    if (retry_after.len > 0) {
+        json_object_put_text(&headers, "retry-after", json_text_lossy(retry_after));
+    }
+    json_object_put_text(&response, "status", json_int(http_status));
+    json_object_put_text(&response, "headers", headers);
+    json_object_put_text(&response, "body", body);
+    const struct engine_result result = {.code = STATUS_OK, .was_sent = true, .response = response};
+    call->handlers.done(&result, call->handlers.context);
+    call_free(call);
+}
+
+void web_fail(struct web_call *call, status code, const struct error *error)
+{
+    const struct engine_result result = {.code = code, .was_sent = true, .error = *error};
+    call->handlers.done(&result, call->handlers.context);
+    call_free(call);
+}
+
+json web_fault_new(const struct visit_result *result)
+{
+    json fault = json_object_new(3);
+    json_object_put_text(&fault, "type", json_text_from(result->fault));
+    if (result->http_status > 0) {
+        json_object_put_text(&fault, "status", json_int(result->http_status));
+    }
+    json_object_put_text(&fault, "detail", json_text_lossy(str_from(result->error.text)));
+    return fault;
+}
+
+/* The status of an answer for what is no answer of the page. */
+static int status_of(const struct visit_result *result)
+{
+    static const struct {
+        const char *fault;
+        int http_status;
+    } rows[] = {{"robots", 403},    {"refused", 403}, {"url", 422},
+                {"redirects", 508}, {"content", 415}, {"too_large", 413}};
+    if (strcmp(result->fault, "robots") == 0 && result->http_status == 503) return 503;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (strcmp(result->fault, rows[i].fault) == 0) return rows[i].http_status;
+    }
+    return result->http_status;
+}
+
+static json page_new(const struct web_call *call, const struct visit_result *result)
+{
+    json page = json_object_new(4);
+    json_object_put_text(&page, "url", json_text_lossy(result->url));
+    if (call->form == VISIT_DATA) {
+        json_object_put_text(&page, "data", json_ref(result->data));
+        return page;
+    }
+    json_object_put_text(&page, "status", json_int(result->http_status));
+    json_object_put_text(&page, "content_type", json_text_lossy(result->content_type));
+    json_object_put_text(&page, "text", json_ref(result->data));
+    return page;
+}
+
+static void page_came(const struct visit_result *result, void *context)
+{
+    struct web_call *call = context;
+    call->visit           = NULL;
+    if (!result->fault) {
+        web_respond(call, 200, (str){}, page_new(call, result));
+    } else if (strcmp(result->fault, "network") == 0 || strcmp(result->fault, "timeout") == 0) {
+        web_fail(call, result->code, &result->error);
+    } else {
+        json body = json_object_new(1);
+        json_object_put_text(&body, "error", web_fault_new(result));
+        web_respond(call, status_of(result), result->retry_after, body);
+    }
+}
+
+static void robots_came(struct turn *turn)
+{
+    struct web_call *call = turn->context;
+    if (turn->verdict == TURN_UNREACHABLE) {
+        web_fail(call, turn->code, &turn->why);
+        return;
+    }
+    json body = json_object_new(3);
+    json_object_put_text(&body, "url", json_ref(call->url));
+    json_object_put_text(&body, "allowed", json_bool(turn->verdict == TURN_GRANTED));
+    json_object_put_text(&body, "crawl_delay_ms", json_int(turn->delay_ms));
+    web_respond(call, 200, (str){}, body);
+}
+
+static void time_is_over(void *context)
+{
+    struct error error = {};
+    status code        = fail(&error, STATUS_DEADLINE_EXCEEDED, "it took too long");
+    web_fail(context, code, &error);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static status read_recipe(struct web_call *call, json selectors, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json defaults = json_null();
+    bool is_given = !json_is(selectors, JSON_INVALID) && !json_is(selectors, JSON_NULL);
+    if (!is_given) {
+        status code = json_parse(str_from(default_selectors), NULL, &defaults, NULL, NULL);
+        ASSERT(code == STATUS_OK);
+    }
+    struct recipe *recipe = mem_new(1, sizeof *recipe);
+    recipe->users         = 1;
+    call->recipe          = recipe;
+    return extraction_read(is_given ? selectors : defaults, &recipe->extraction, reterr);
+}
+
+struct visit_request web_visit_request(const struct web_call *call, str url)
+{
+    return (struct visit_request){.url           = url,
+                                  .user_agent    = str_from(call->agent),
+                                  .form          = call->form,
+                                  .recipe        = call->recipe,
+                                  .allow_private = call->allow_private};
+}
+
+static status read_url(struct web_call *call, json settings, struct error *reterr)
+{
+    json url = json_get_text(settings, "url");
+    if (!json_is(url, JSON_TEXT)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`url` must be a text");
+    }
+    call->url = json_ref(url);
+    return STATUS_OK;
+}
+
+static status read_agent(struct web_call *call, json config, struct error *reterr)
+{
+    json contact = json_get_text(config, "contact");
+    str text     = json_is(contact, JSON_TEXT) ? json_str(contact) : (str){};
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || strchr("();", text.ptr[i])) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT,
+                        "`contact` must be an address: a URL or an e-mail address");
+        }
+    }
+    int len = snprintf(call->agent, sizeof call->agent,
+                       text.len > 0 ? "Mozilla/5.0 (compatible; " WEB_PRODUCT "/" TUTTI_VERSION
+                                      "; +" STR_FMT ")"
+                                    : "Mozilla/5.0 (compatible; " WEB_PRODUCT "/" TUTTI_VERSION ")",
+                       STR_ARG(text));
+    if ((size_t)len < sizeof call->agent) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "`contact` is too long");
+}
+
+static status start_page(struct web_call *call, json settings, struct error *reterr)
+{
+    TRY(read_url(call, settings, reterr));
+    if (call->form == VISIT_DATA) {
+        TRY(read_recipe(call, json_get_text(settings, "selectors"), reterr));
+    }
+    const struct visit_request request = web_visit_request(call, json_str(call->url));
+    call->visit                        = visit_start(&call->web->means, &request, page_came, call);
+    return STATUS_OK;
+}
+
+static status start_fetch(struct web_call *call, json settings, struct error *reterr)
+{
+    static const char *const forms[] = {"source", "text", NULL};
+    unsigned form                    = 0;
+    TRY(module_choice(settings, "form", forms, &form, reterr));
+    call->form = form == 0 ? VISIT_SOURCE : VISIT_TEXT;
+    return start_page(call, settings, reterr);
+}
+
+static status start_robots(struct web_call *call, json settings, struct error *reterr)
+{
+    struct url url;
+    TRY(read_url(call, settings, reterr));
+    if (!url_parse(json_str(call->url), &url)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`url` is no http or https URL");
+    }
+    call->turn = (struct turn){.ready = robots_came, .context = call};
+    return turn_begin(call->web->means.hosts, &call->turn, &url, str_from(call->agent),
+                      call->allow_private, false, reterr);
+}
+
+static status start_batch(struct web_call *call, json settings, struct error *reterr)
+{
+    TRY(web_batch_read(call, settings, reterr));
+    TRY(read_recipe(call, json_get_text(settings, "selectors"), reterr));
+    if (json_count(call->urls) == 0) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`urls` is empty");
+    }
+    web_batch_start(call);
+    return STATUS_OK;
+}
+
+static status start_function(struct web_call *call, const struct engine_request *request,
+                             struct error *reterr)
+{
+    static const struct {
+        const char *name;
+        status (*start)(struct web_call *call, json settings, struct error *reterr);
+    } functions[] = {
+        {"web.fetch", start_fetch},
+        {"web.scrape", start_page},
+        {"web.robots", start_robots},
+        {"web.scrape_many", start_batch},
+    };
+    TRY(read_agent(call, request->config, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+        if (strcmp(functions[i].name, request->function) != 0) continue;
+        return functions[i].start(call, request->settings, reterr);
+    }
+    return fail(reterr, STATUS_UNIMPLEMENTED, "there is no function `%s`", request->function);
+}
+
+static status web_start(void *self, const struct engine_request *request,
+                        const struct engine_handlers *handlers, struct engine_call **ret_call,
+                        struct error *reterr)
+{
+    struct web *web = self;
+    if (web->calls == WEB_CALLS_MAX) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%d calls are under way", WEB_CALLS_MAX);
+    }
+    struct web_call *call = mem_new(1, sizeof *call);
+    web->calls++;
+    *call               = (struct web_call){.web = web, .handlers = *handlers};
+    call->timer         = (struct loop_timer){.fire = time_is_over, .context = call};
+    call->allow_private = request->allow_private;
+    status code         = start_function(call, request, reterr);
+    if (code != STATUS_OK) {
+        call_free(call);
+        return code;
+    }
+    int64_t now_ms = loop_now_ms(web->means.loop);
+    loop_timer_set(web->means.loop, &call->timer, now_ms + request->total_ms);
+    *ret_call = (struct engine_call *)call;
+    return STATUS_OK;
+}
+
+static void web_cancel(struct engine_call *call)
+{
+    call_free((struct web_call *)call);
+}
+
+/* --- the module ------------------------------------------------------------------------------- */
+
+struct web *web_new(struct loop *loop, struct http_client *http, struct work_pool *pool)
+{
+    struct web *web = mem_new(1, sizeof *web);
+    web->means      = (struct visit_means){
+             .loop = loop, .http = http, .pool = pool, .hosts = hosts_new(loop, http)};
+    return web;
+}
+
+void web_freep(struct web **web)
+{
+    if (!*web) return;
+    ASSERT((*web)->calls == 0);
+    hosts_freep(&(*web)->means.hosts);
+    free(*web);
+}
+
+struct engine web_engine(struct web *web)
+{
+    return (struct engine){.kind   = REQUEST_BUILTIN,
+                           .module = "web",
+                           .start  = web_start,
+                           .cancel = web_cancel,
+                           .self   = web};
+}
