@@ -1,32 +1,24 @@
-/* Lives of calls, answers and problems; what handlers read of a request. */
+/* Lives of calls and answers; what handlers read of a request. */
 #include "gateway/api.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/diagnostic.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "gateway/api_inner.h"
 #include "gateway/documents.h"
-#include "gateway/problem.h"
+#include "gateway/key_limits.h"
 #include "json/json_text.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    HEADERS_MAX      = 12,
-    QUERY_MAX        = 4096, /* bytes of one decoded parameter */
-    PROBLEM_MAX      = 1 << 20,
-    PAGE_SIZE        = 50,
-    PAGE_SIZE_MAX    = 500,
-    RETRY_AFTER_SIZE = 24,
-    ALLOW_MAX        = 128, /* bytes */
-    IDEMPOTENCY_MAX  = 255, /* characters */
-    REQUEST_ID_BYTES = 16,
+    HEADERS_MAX   = 32,
+    QUERY_MAX     = 4096, /* bytes of one decoded parameter */
+    PAGE_SIZE     = 50,
+    PAGE_SIZE_MAX = 500,
 };
 
 struct api_call *api_call_ref(struct api_call *call)
@@ -38,6 +30,8 @@ struct api_call *api_call_ref(struct api_call *call)
 void api_call_unref(struct api_call *call)
 {
     if (atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) > 1) return;
+    struct api_call *inner = atomic_load(&call->inner);
+    if (inner) api_call_unref(inner);
     httpd_request_free(call->request);
     json_unref(call->body);
     documents_free(call->documents);
@@ -111,6 +105,8 @@ void api_call_gone(struct api_call *call)
      * finds out itself: it looks at is_gone before it acts. */
     atomic_store(&call->is_gone, true);
     if (atomic_load(&call->is_parked)) (void)api_send_home(call, forget);
+    struct api_call *inner = atomic_load(&call->inner);
+    if (inner) api_inner_end(inner);
 }
 
 bool api_call_is_gone(const struct api_call *call)
@@ -139,6 +135,10 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
 {
     bool was_answered = atomic_exchange(&call->is_answered, true);
     ASSERT(!was_answered);
+    if (call->inner_done) {
+        api_inner_answer(call, http_status, body);
+        return;
+    }
     struct httpd_field fields[HEADERS_MAX];
     size_t count    = 0;
     fields[count++] = (struct httpd_field){str_from("X-Request-Id"), str_from(call->request_id)};
@@ -150,6 +150,7 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
     if (atomic_load(&call->is_replayed)) {
         fields[count++] = (struct httpd_field){str_from("Idempotent-Replayed"), str_from("true")};
     }
+    count += key_limits_fields(call, fields + count);
     for (size_t i = 0; i < extra_count && count < HEADERS_MAX; i++) fields[count++] = extra[i];
     const struct httpd_response response = {.http_status  = http_status,
                                             .fields       = fields,
@@ -181,132 +182,6 @@ void api_answer_send_fields(struct api_answer *answer, int http_status,
                     extra_count);
     }
     buf_done(&answer->body);
-}
-
-/* What is wrong inside is not for people outside; the request id finds it in the log. */
-static void hide_inside(const struct api_call *call, struct problem *problem)
-{
-    if (problem->kind->http != 500) return;
-    log_write(LOG_ERROR, "a request failed", LOG_STR("request_id", str_from(call->request_id)),
-              LOG_STR("operation", str_from(call->route ? call->route->operation : "")),
-              LOG_STR("error.message", problem->detail));
-    problem->detail        = (str){};
-    problem->findings_json = (str){};
-}
-
-void api_print_problem(const struct api_call *call, const struct problem *problem, struct buf *out)
-{
-    switch (call->error_shape) {
-    case SHAPE_PROBLEM: problem_print(problem, out); break;
-    case SHAPE_OPENAI: problem_print_openai(problem, out); break;
-    case SHAPE_ANTHROPIC: problem_print_anthropic(problem, out); break;
-    case SHAPE_GEMINI: problem_print_gemini(problem, out); break;
-    }
-}
-
-static void send_problem(struct api_call *call, struct problem *problem, int64_t retry_after_ms,
-                         str allow)
-{
-    hide_inside(call, problem);
-    problem->request_id               = str_from(call->request_id);
-    problem->trace_id                 = str_from(call->trace_id);
-    problem->instance                 = str_from(call->path ? call->path : "");
-    CLEANUP(buf_done) struct buf body = buf_init(PROBLEM_MAX);
-    api_print_problem(call, problem, &body);
-    struct httpd_field extra[2];
-    size_t extra_count = 0;
-    char seconds[RETRY_AFTER_SIZE];
-    int http = problem->kind->http;
-    if (retry_after_ms > 0 || http == 429 || http == 503 || http == 507) {
-        (void)snprintf(seconds, sizeof seconds, "%" PRId64,
-                       retry_after_ms > 1000 ? (retry_after_ms + 999) / 1000 : 1);
-        extra[extra_count++] = (struct httpd_field){str_from("Retry-After"), str_from(seconds)};
-    }
-    if (http == 401) {
-        extra[extra_count++] =
-            (struct httpd_field){str_from("WWW-Authenticate"), str_from("Bearer")};
-    }
-    if (allow.len > 0) extra[extra_count++] = (struct httpd_field){str_from("Allow"), allow};
-    api_respond(call, http,
-                call->error_shape == SHAPE_PROBLEM ? "application/problem+json"
-                                                   : "application/json",
-                buf_str(&body), extra, extra_count);
-}
-
-void api_fail(struct api_call *call, status code, const struct error *error)
-{
-    str name               = error && error->code ? str_from(error->code) : (str){};
-    struct problem problem = {.kind   = problem_kind_of(name, code),
-                              .detail = error ? str_from(error->text) : (str){}};
-    send_problem(call, &problem, 0, (str){});
-}
-
-void api_fail_method(struct api_call *call, unsigned allowed)
-{
-    CLEANUP(buf_done) struct buf list = buf_init(ALLOW_MAX);
-    method_list(allowed, &list);
-    struct problem problem = {
-        .kind = problem_kind_of(str_from("method_not_allowed"), STATUS_UNIMPLEMENTED)};
-    send_problem(call, &problem, 0, buf_str(&list));
-}
-
-void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
-                   ...)
-{
-    char detail[ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(detail, sizeof detail, format, args);
-    va_end(args);
-    struct problem problem = {.kind          = problem_kind_of(str_from(code), STATUS_INTERNAL),
-                              .detail        = str_from(detail),
-                              .findings_json = findings_json};
-    send_problem(call, &problem, 0, (str){});
-}
-
-void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...)
-{
-    char detail[ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(detail, sizeof detail, format, args);
-    va_end(args);
-    struct problem problem = {.kind   = problem_kind_of(str_from("run_failed"), STATUS_INTERNAL),
-                              .detail = str_from(detail),
-                              .run_error_json = run_error_json};
-    send_problem(call, &problem, 0, (str){});
-}
-
-/* Details of an error are a JSON array of findings, made by the service that refused. */
-static str findings_of(const struct rpc_answer *answer)
-{
-    str details = {.ptr = answer->details_json.ptr, .len = answer->details_json.len};
-    return details.len > 0 && details.ptr[0] == '[' ? details : (str){};
-}
-
-/* Names of sockets say nothing to a client; what to do does. */
-static str detail_of(const struct rpc_answer *answer)
-{
-    str code = str_from(answer->error_code);
-    if (str_is(code, RPC_NOT_SENT)) {
-        return str_from("the scheduler is not there at the moment, perhaps it starts again: "
-                        "nothing was done; try again in a second (`tutti doctor` says more)");
-    }
-    if (str_is(code, RPC_ANSWER_LOST)) {
-        return str_from("the scheduler was lost before it answered: this may or may not have been "
-                        "done; look, or repeat it with the same Idempotency-Key");
-    }
-    return str_from(answer->detail);
-}
-
-void api_fail_answer(struct api_call *call, const struct rpc_answer *answer)
-{
-    struct problem problem = {
-        .kind          = problem_kind_of(str_from(answer->error_code), answer->code),
-        .detail        = detail_of(answer),
-        .findings_json = findings_of(answer),
-    };
-    send_problem(call, &problem, answer->retry_after_ms, (str){});
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -381,56 +256,6 @@ bool api_check_query_names(struct api_call *call)
                       near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
         return false;
     }
-    return true;
-}
-
-status api_idempotency_key(struct api_call *call, str *ret_key, struct error *reterr)
-{
-    str key    = httpd_request_field(call->request, "idempotency-key");
-    bool is_ok = !key.ptr || (key.len >= 1 && key.len <= IDEMPOTENCY_MAX);
-    for (size_t i = 0; i < key.len; i++) is_ok = is_ok && key.ptr[i] > 0x20 && key.ptr[i] < 0x7f;
-    if (!is_ok) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "Idempotency-Key: 1 to %d visible ASCII characters", IDEMPOTENCY_MAX);
-    }
-    *ret_key = key;
-    return STATUS_OK;
-}
-
-bool api_make_repeatable(struct api_call *call)
-{
-    return api_make_repeatable_as(call, buf_str(&call->request->body));
-}
-
-bool api_make_repeatable_as(struct api_call *call, str asked)
-{
-    str key            = {};
-    struct error error = {};
-    if (api_idempotency_key(call, &key, &error) != STATUS_OK) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
-        return false;
-    }
-    if (key.len == 0) return true;
-    uint8_t digest[SHA256_SIZE];
-    const bytes separator = {.ptr = "\x1f", .len = 1};
-    const bytes whose[]   = {
-          bytes_from(str_from(api_namespace(call))),
-          separator,
-          bytes_from(str_from(call->identity.key_id)),
-          separator,
-          bytes_from(key),
-    };
-    const bytes what[] = {
-        bytes_from(str_from(call->path)),
-        separator,
-        bytes_from(asked),
-    };
-    /* What stands for the key, and for what is asked: engine_is_keyed(). */
-    sha256_parts(whose, ARRAY_LEN(whose), digest);
-    hex_encode(digest, REQUEST_ID_BYTES, call->rpc_id);
-    sha256_parts(what, ARRAY_LEN(what), digest);
-    call->rpc_id[2 * REQUEST_ID_BYTES] = ':';
-    hex_encode(digest, REQUEST_ID_BYTES, call->rpc_id + 2 * REQUEST_ID_BYTES + 1);
     return true;
 }
 

@@ -27,7 +27,9 @@ struct rpc_subscriber;
 struct run_waits;
 struct followers;
 struct llm_pull;
+struct mcp_tools;
 struct measures;
+struct media_types;
 struct problem;
 
 enum {
@@ -55,6 +57,10 @@ struct api {
     struct followers *followers;
     struct llm_pull *llm_pull;
     struct measures *measures;
+    struct media_types *media_types; /* of files; NULL in tests without */
+    struct key_watch *key_watch;
+    struct mcp_tools *mcp_tools;
+    const char *mcp_prefix; /* of workflows as tools */
     const char *version;
     unsigned scheduler_count;      /* endpoints of `scheduler`, a process each; 0: one */
     atomic_uint partitions;        /* of the scheduler; 0: not known yet */
@@ -68,6 +74,12 @@ struct api_waiter {
     void (*forget)(struct api_waiter *waiter); /* the call has ended: clear call->waiter, free */
     void (*resume)(struct api_waiter *waiter); /* of a stream: the client takes bytes again; NULL */
 };
+
+struct api_call;
+
+/** What a question that a call asks the API itself (api_inner.h) is answered with; any thread,
+ * once. */
+typedef void api_inner_done(struct api_call *call, int http_status, str body);
 
 struct api_call {
     struct api *api;
@@ -88,15 +100,19 @@ struct api_call {
     char *path;                        /* decoded; owned */
     enum error_shape error_shape;      /* of the API it imitates */
     void *state;                       /* of the handler, for its continuation */
-    struct documents *documents;       /* owned; what its definition names (documents.h) */
-    atomic_bool is_slow;               /* of a stream: more bytes are unsent than should be */
-    atomic_bool is_parked;     /* something on the home loop waits for it: tell it of the end */
-    struct api_waiter *waiter; /* home loop only */
+    struct key_pass *key_pass;   /* what the limits of its key have let pass; NULL: it has none */
+    struct documents *documents; /* owned; what its definition names (documents.h) */
+    atomic_bool is_slow;         /* of a stream: more bytes are unsent than should be */
+    atomic_bool is_parked;       /* something on the home loop waits for it: tell it of the end */
+    struct api_waiter *waiter;   /* home loop only */
     atomic_uint references;
     atomic_bool is_gone;
     atomic_bool is_answered;
     void (*_Atomic take_back)(struct api_call *call); /* api_call_hands_over() */
-    atomic_bool is_replayed; /* what its Idempotency-Key stands for was answered before */
+    struct api_call *_Atomic outer; /* asked this one instead of a client: a reference */
+    struct api_call *_Atomic inner; /* that this one has asked: a reference */
+    api_inner_done *inner_done;     /* of the outer one, if this is an inner one */
+    atomic_bool is_replayed;        /* what its Idempotency-Key stands for was answered before */
 };
 
 /** Gives a call an id of its own for services: milliseconds, then chance. So ids of one time lie
@@ -183,9 +199,17 @@ PRINTF_LIKE(4, 5)
 void api_fail_with(struct api_call *call, const char *code, str findings_json, const char *format,
                    ...);
 
+/** 429 rate_limited, and when it makes sense to come again. */
+PRINTF_LIKE(3, 4)
+void api_fail_limited(struct api_call *call, int64_t retry_after_ms, const char *format, ...);
+
 /** 424 run_failed with the run's own error. */
 PRINTF_LIKE(3, 4)
 void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...);
+
+/** A problem with the error of a function of an adapter. `retry_after_ms` 0: not said. */
+void api_fail_tool(struct api_call *call, const char *code, str tool_error_json, str detail,
+                   int64_t retry_after_ms);
 
 /** 405, with the methods that the path knows (a bit per enum method). */
 void api_fail_method(struct api_call *call, unsigned allowed);

@@ -70,6 +70,11 @@ static const struct config_option options_table[] = {
      .min      = 0,
      .max      = 600'000,
      .doc      = "How long a stopping gateway waits for open requests."},
+    {.path     = "gateway.mcp_prefix",
+     .kind     = CONFIG_TEXT,
+     .offset   = offsetof(struct options, mcp_prefix),
+     .fallback = "run_",
+     .doc      = "What names of workflows begin with, as tools of /mcp; may be empty."},
 };
 
 static const struct config_set sets[] = {

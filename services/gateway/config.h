@@ -17,6 +17,7 @@ struct options {
     const char *llm;             /* endpoints; NULL: none */
     const char *tools;           /* endpoints of who reads documents; NULL: none */
     int64_t drain_ms;
+    const char *mcp_prefix;
     struct config_common common;
     struct config_rpc rpc;
 };

@@ -207,6 +207,7 @@ static enum media media_of(json operation, const struct route *route)
     if (json_is(media, JSON_TEXT)) {
         if (str_is(json_str(media), "events")) return MEDIA_EVENTS;
         if (str_is(json_str(media), "lines")) return MEDIA_LINES;
+        if (str_is(json_str(media), "file")) return MEDIA_FILE;
         return str_is(json_str(media), "opaque") ? MEDIA_OPAQUE : MEDIA_DEFINITION;
     }
     return route->body_size_max > 0 ? MEDIA_JSON : MEDIA_NONE;
@@ -216,6 +217,7 @@ static enum error_shape error_shape_of(json operation, const struct route *route
 {
     json shape = json_get_text(operation, "x-tutti-errors");
     if (json_is(shape, JSON_TEXT)) {
+        if (str_is(json_str(shape), "problem")) return SHAPE_PROBLEM;
         return str_is(json_str(shape), "anthropic") ? SHAPE_ANTHROPIC : SHAPE_GEMINI;
     }
     return route->media == MEDIA_OPAQUE ? SHAPE_OPENAI : SHAPE_PROBLEM;

@@ -31,6 +31,7 @@ enum media {
     MEDIA_DEFINITION, /* a workflow in YAML or JSON, passed on */
     MEDIA_OPAQUE,     /* JSON of somebody else's API, passed on */
     MEDIA_LINES,      /* JSON lines: the handler reads them */
+    MEDIA_FILE,       /* bytes of any kind: the handler looks at them */
     MEDIA_EVENTS,     /* CloudEvents in any of their modes: the handler reads them */
 };
 

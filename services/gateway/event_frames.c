@@ -14,7 +14,7 @@ static const struct {
     {"job", "job."},          {"approval", "approval."},
     {"signal", "signal."},    {"signal", "event."},
     {"child", "child."},      {"compensation", "compensation."},
-    {"progress", "progress"},
+    {"progress", "progress"}, {"output", "output"},
 };
 static_assert(EVENT_GROUPS_ALL == (1U << ARRAY_LEN(groups)) - 1);
 

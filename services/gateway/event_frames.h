@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EVENT_GROUPS_ALL = 0x1ff };
+enum { EVENT_GROUPS_ALL = 0x3ff };
 
 /** Reads "run,task,progress" into a bit per group; false if a word is no group. */
 bool event_groups_parse(str text, unsigned *ret_groups);

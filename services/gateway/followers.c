@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "gateway/event_frames.h"
+#include "gateway/run_output.h"
 #include "gateway/view.h"
 #include "rpc/rpc_hint.h"
 
@@ -35,6 +36,7 @@ struct follower {
     struct follower *next;     /* another one of the same run */
     struct loop_notice notice; /* `answer` is there */
     struct rpc_answer *answer; /* of the read under way; owned */
+    struct run_output *output; /* owned; NULL: it is not wanted */
 };
 
 struct followers {
@@ -57,6 +59,7 @@ struct followers *followers_new(struct api *api)
 static void follower_free(struct follower *follower)
 {
     atomic_fetch_sub(&follower->all->count, 1);
+    run_output_free(follower->output);
     if (follower->call->waiter == &follower->head) follower->call->waiter = NULL;
     api_call_unref(follower->call);
     free(follower);
@@ -119,6 +122,7 @@ static void on_resume(struct api_waiter *head)
 {
     struct follower *follower = (struct follower *)head;
     if (follower->is_started && follower->is_moved) follower_read(follower);
+    run_output_resume(follower->output);
 }
 
 static void on_forget(struct api_waiter *head)
@@ -164,6 +168,10 @@ static void begin_stream(struct follower *follower)
     httpd_stream_start(follower->all->api->httpd, follower->call->handle, &response, true);
     follower->is_started = true;
     link_follower(follower);
+    bool is_heard = follower->all->api->llm && event_is_wanted(follower->groups, "output");
+    if (is_heard) {
+        follower->output = run_output_new(follower->call, follower->run, &follower->position);
+    }
 }
 
 static void say_goodbye(struct follower *follower)
@@ -231,6 +239,7 @@ static void on_history(struct follower *follower, const Pb__RunHistory *history)
         begin_stream(follower);
     }
     uint64_t before = follower->position;
+    run_output_ask(follower->output);
     send_events(follower, history);
     if (is_at_end(follower, history)) {
         end_stream(follower, history->status);
@@ -330,7 +339,8 @@ static bool read_request(struct api_call *call, struct follower *follower)
     if (api_query(call, "types", &text) && !event_groups_parse(text, &follower->groups)) {
         api_fail_with(
             call, "invalid_request", (str){},
-            "types: a list of run, task, job, approval, signal, child, compensation, progress");
+            "types: a list of run, task, job, approval, signal, child, compensation, progress, "
+            "output");
         return false;
     }
     str run = call->params[0];

@@ -15,9 +15,13 @@
 #include "dead_letter.pb-c.h"
 #include "document.pb-c.h"
 #include "event.pb-c.h"
+#include "file.pb-c.h"
 #include "gateway/followers.h"
+#include "gateway/key_limits.h"
 #include "gateway/llm_pull.h"
+#include "gateway/mcp/tools.h"
 #include "gateway/measures.h"
+#include "gateway/media_type.h"
 #include "gateway/run_waits.h"
 #include "gateway/server.h"
 #include "key.pb-c.h"
@@ -29,6 +33,7 @@
 #include "subscription.pb-c.h"
 #include "system.pb-c.h"
 #include "telemetry/telemetry.h"
+#include "tool.pb-c.h"
 #include "usage.pb-c.h"
 #include "workflow.pb-c.h"
 
@@ -72,11 +77,13 @@ static void ask_topology(void *context)
 {
     struct gateway *gateway = context;
     if (atomic_load(&gateway->api.scheduler_reached)) return;
+    /* Not more partitions: it is not known yet how many there are, and others are nobody's. */
+    unsigned processes               = rpc_client_target_count(gateway->api.scheduler);
     Pb__TopologyRequest message      = PB__TOPOLOGY_REQUEST__INIT;
     const struct rpc_request request = {.service   = &pb__system__descriptor,
                                         .method    = "Topology",
                                         .message   = &message,
-                                        .partition = gateway->asked++ % RPC_PARTITIONS_MAX,
+                                        .partition = (uint16_t)(gateway->asked++ % processes),
                                         .done      = on_topology,
                                         .context   = gateway};
     (void)api_call_scheduler(&gateway->api, &request, NULL);
@@ -110,10 +117,11 @@ static uint32_t endpoint_count(const char *endpoints)
     return count;
 }
 
-/* Any of them may read a document. */
+/* Any of them may read a document, and call a function. */
 static status open_tools(struct gateway *gateway, struct error *reterr)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__documents__descriptor, NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__documents__descriptor,
+                                                                 &pb__tools__descriptor, NULL};
     const struct options *options                             = &gateway->options;
     if (!options->tools || !*options->tools) return STATUS_OK;
     const struct rpc_client_options client = {.endpoints = options->tools,
@@ -127,12 +135,25 @@ static status open_tools(struct gateway *gateway, struct error *reterr)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,          &pb__workflows__descriptor,  &pb__approvals__descriptor,
-        &pb__system__descriptor,        &pb__assistants__descriptor, &pb__events__descriptor,
-        &pb__subscriptions__descriptor, &pb__jobs__descriptor,       &pb__functions__descriptor,
-        &pb__dead_letters__descriptor,  &pb__breakers__descriptor,   &pb__call_cache__descriptor,
-        &pb__schedules__descriptor,     &pb__limits__descriptor,     &pb__budgets__descriptor,
-        &pb__keys__descriptor,          &pb__usages__descriptor,     NULL};
+        &pb__runs__descriptor,
+        &pb__workflows__descriptor,
+        &pb__approvals__descriptor,
+        &pb__system__descriptor,
+        &pb__assistants__descriptor,
+        &pb__events__descriptor,
+        &pb__subscriptions__descriptor,
+        &pb__jobs__descriptor,
+        &pb__functions__descriptor,
+        &pb__dead_letters__descriptor,
+        &pb__breakers__descriptor,
+        &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,
+        &pb__limits__descriptor,
+        &pb__budgets__descriptor,
+        &pb__keys__descriptor,
+        &pb__usages__descriptor,
+        &pb__files__descriptor,
+        NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 
@@ -143,6 +164,7 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
                                         .tls       = tls_of(&options->rpc),
                                         .connected = on_connected,
                                         .context   = gateway};
+    TRY(media_types_new(&gateway->api.media_types, reterr));
     TRY(rpc_client_open(&client, &gateway->api.scheduler, reterr));
     gateway->api.scheduler_count = endpoint_count(options->scheduler);
     if (!options->llm || !*options->llm) return STATUS_OK;
@@ -246,16 +268,19 @@ static status make_api(struct gateway *gateway, struct error *reterr)
 {
     struct api *api = &gateway->api;
     api->version    = TUTTI_VERSION;
+    api->mcp_prefix = gateway->options.mcp_prefix ? gateway->options.mcp_prefix : "";
     random_bytes(api->subscriber, sizeof api->subscriber);
     const char **operations = server_operations();
     status code             = contract_load(operations, &api->contract, reterr);
     free(operations);
     TRY(code);
+    TRY(mcp_tools_read(api->contract, &api->mcp_tools, reterr));
     api->keys         = identity_cache_new();
     api->waits        = run_waits_new(api);
     api->followers    = followers_new(api);
     gateway->measures = measures_new(gateway->metrics, api);
     api->measures     = gateway->measures;
+    api->key_watch    = key_watch_new(api);
     return STATUS_OK;
 }
 
@@ -276,6 +301,7 @@ status gateway_start(const struct options *options, struct gateway **ret_gateway
     TRY(listen_http(gateway, reterr));
     gateway->topology = (struct loop_timer){.fire = ask_topology, .context = gateway};
     loop_timer_set(gateway->api.home, &gateway->topology, loop_now_ms(gateway->api.home));
+    key_watch_start(gateway->api.key_watch);
     for (size_t i = 0; i < gateway->loop_count; i++) {
         TRY(loop_start(gateway->loops[i], "gateway", reterr));
     }
@@ -300,6 +326,7 @@ static void say_goodbye(void *context)
     struct gateway *gateway = context;
     followers_drain(gateway->api.followers);
     run_waits_drain(gateway->api.waits);
+    key_watch_stop(gateway->api.key_watch);
 }
 
 /* Open requests get their answers; those that are only parked are told to come back. */
@@ -329,6 +356,8 @@ void gateway_stopp(struct gateway **ref)
         loop_join(gateway->loops[i]);
         loop_turn_end_remove(gateway->loops[i], &gateway->flushes[i]);
     }
+    /* The turns below are for what was posted; there is nobody left to ask. */
+    if (gateway->api.home) loop_timer_clear(gateway->api.home, &gateway->topology);
     rpc_subscriber_stopp(&gateway->api.hints);
     rpc_client_closep(&gateway->api.tools); /* its last answers ask the scheduler */
     rpc_client_closep(&gateway->api.llm);
@@ -342,8 +371,11 @@ void gateway_stopp(struct gateway **ref)
     followers_freep(&gateway->api.followers);
     llm_pull_freep(&gateway->api.llm_pull);
     identity_cache_freep(&gateway->api.keys);
+    mcp_tools_freep(&gateway->api.mcp_tools);
     contract_freep(&gateway->api.contract);
     for (size_t i = 0; i < gateway->loop_count; i++) loop_free(gateway->loops[i]);
+    key_watch_freep(&gateway->api.key_watch); /* its timer was the home loop's */
+    media_types_freep(&gateway->api.media_types);
     measures_freep(&gateway->measures);
     metrics_freep(&gateway->metrics);
     free(gateway);

@@ -136,14 +136,23 @@ void call_cache_clear(struct api_call *call);
 
 void secrets_list(struct api_call *call);
 
+void files_create(struct api_call *call);
+void files_list(struct api_call *call);
+void files_get(struct api_call *call);
+void files_content(struct api_call *call);
+void files_delete(struct api_call *call);
+
 void llm_chat(struct api_call *call);
 void llm_embeddings(struct api_call *call);
 void llm_message(struct api_call *call);
+void llm_count_tokens(struct api_call *call);
 void llm_content(struct api_call *call);
 
 void system_status(struct api_call *call);
 void system_version(struct api_call *call);
 void system_health(struct api_call *call);
 void system_openapi(struct api_call *call);
+void mcp_post(struct api_call *call);
+void tools_invoke(struct api_call *call);
 
 #endif

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MINUTE_US INT64_C(60'000'000)
+
 /* What is known of one key id. A key that does not exist is known too. */
 struct entry {
     int64_t asked_ms;
@@ -17,6 +19,7 @@ struct entry {
     uint8_t previous_sha256[SHA256_SIZE]; /* of the secret before */
     int64_t previous_until_us;            /* it is good until then; 0: there is none */
     int64_t expires_us;                   /* 0: never */
+    int64_t used_us, told_us;             /* the last time, and the one that was taken */
     struct identity identity;
     char labels[IDENTITY_LABELS_MAX][IDENTITY_LABEL_MAX + 1];
     size_t label_count;
@@ -87,8 +90,9 @@ enum identity_answer identity_check(struct identity_cache *cache,
         return IDENTITY_REFUSED;
     }
     (void)pthread_mutex_lock(&cache->mutex);
-    const struct entry *entry   = map_get(cache->entries, str_from(key.id));
+    struct entry *entry         = map_get(cache->entries, str_from(key.id));
     enum identity_answer answer = check_entry(entry, &key, now_ms, unix_us, ret_identity);
+    if (answer == IDENTITY_KNOWN) entry->used_us = unix_us;
     (void)pthread_mutex_unlock(&cache->mutex);
     memcpy(ret_key_id, key.id, sizeof key.id);
     explicit_bzero(&key, sizeof key);
@@ -115,6 +119,12 @@ static void fill_in(struct entry *entry, const char *key_id, const Pb__ApiKey *k
         enum role role = 0;
         if (role_parse(str_from(key->roles[i]), &role)) identity->roles |= role;
     }
+    if (key->limits) {
+        identity->limits.most[KEY_REQUESTS] = key->limits->requests_per_minute;
+        identity->limits.most[KEY_STARTS]   = key->limits->starts_per_minute;
+        identity->limits.most[KEY_TOKENS]   = key->limits->tokens_per_minute;
+        identity->limits.most[KEY_PARALLEL] = key->limits->parallel;
+    }
     for (size_t i = 0; i < key->n_labels && i < IDENTITY_LABELS_MAX; i++) {
         (void)snprintf(entry->labels[entry->label_count++], sizeof entry->labels[0], "%s:%s",
                        key->labels[i]->key, key->labels[i]->value);
@@ -135,6 +145,10 @@ void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__
         entry               = before;
         before              = older;
     }
+    if (before) {
+        entry->used_us = before->used_us;
+        entry->told_us = before->told_us;
+    }
     free(before);
     if (!map_put(cache->entries, str_from(key_id), entry)) {
         forget_all(cache); /* full of guesses: everybody is looked up once more */
@@ -149,6 +163,24 @@ void identity_forget(struct identity_cache *cache, const char *key_id)
     (void)pthread_mutex_lock(&cache->mutex);
     free(map_remove(cache->entries, str_from(key_id)));
     (void)pthread_mutex_unlock(&cache->mutex);
+}
+
+size_t identity_take_used(struct identity_cache *cache, struct identity_use *uses, size_t capacity)
+{
+    size_t count  = 0;
+    size_t cursor = 0;
+    str key       = {};
+    void *value   = NULL;
+    (void)pthread_mutex_lock(&cache->mutex);
+    while (count < capacity && map_next(cache->entries, &cursor, &key, &value)) {
+        struct entry *entry = value;
+        if (entry->used_us / MINUTE_US <= entry->told_us / MINUTE_US) continue;
+        entry->told_us    = entry->used_us;
+        uses[count].at_us = entry->used_us;
+        (void)snprintf(uses[count++].key_id, sizeof uses->key_id, STR_FMT, STR_ARG(key));
+    }
+    (void)pthread_mutex_unlock(&cache->mutex);
+    return count;
 }
 
 size_t identity_labels(struct identity_cache *cache, const char *key_id,

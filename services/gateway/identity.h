@@ -12,6 +12,7 @@
 #define GATEWAY_IDENTITY_H
 
 #include "auth/api_key.h"
+#include "auth/key_limits.h"
 #include "base/status.h"
 #include "httpd/message.h"
 #include "system.pb-c.h"
@@ -32,7 +33,8 @@ struct identity {
     char name[IDENTITY_NAME_MAX + 1];
     unsigned roles;
     char namespace_[64]; /* "*": all */
-    char requested[64];  /* by the header Tutti-Namespace, checked; "" if none */
+    struct key_limits limits;
+    char requested[64]; /* by the header Tutti-Namespace, checked; "" if none */
 };
 
 struct identity_cache;
@@ -60,6 +62,15 @@ void identity_learn(struct identity_cache *cache, const char *key_id, const Pb__
 
 /** The key has changed: it is looked up again. */
 void identity_forget(struct identity_cache *cache, const char *key_id);
+
+/** A key that was used, and when for the last time. */
+struct identity_use {
+    char key_id[API_KEY_ID_LEN + 1];
+    int64_t at_us;
+};
+
+/** Takes the uses of keys that were not taken yet, of each key one a minute; how many. */
+size_t identity_take_used(struct identity_cache *cache, struct identity_use *uses, size_t capacity);
 
 /** Labels of a known key, copied into `labels`; returns how many. */
 size_t identity_labels(struct identity_cache *cache, const char *key_id,

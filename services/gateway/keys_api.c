@@ -28,6 +28,22 @@ static const char *status_of(const Pb__ApiKey *key)
     return key->expires_us > 0 && key->expires_us <= clock_unix_us() ? "expired" : "active";
 }
 
+static void put_limit(struct json_writer *w, const char *name, uint32_t most)
+{
+    if (most > 0) json_put_int(w, name, most);
+}
+
+static void put_limits(struct json_writer *w, const Pb__KeyLimits *limits)
+{
+    json_member(w, "limits");
+    json_begin_object(w);
+    put_limit(w, "requests_per_minute", limits->requests_per_minute);
+    put_limit(w, "starts_per_minute", limits->starts_per_minute);
+    put_limit(w, "tokens_per_minute", limits->tokens_per_minute);
+    put_limit(w, "parallel", limits->parallel);
+    json_end_object(w);
+}
+
 static void put_key(struct json_writer *w, const Pb__ApiKey *key, const char *secret)
 {
     json_begin_object(w);
@@ -52,6 +68,8 @@ static void put_key(struct json_writer *w, const Pb__ApiKey *key, const char *se
     view_time_if(w, "revoked_at", key->revoked_us);
     view_text_if(w, "revoked_by", key->revoked_by);
     view_text_if(w, "budget", key->budget);
+    if (key->limits) put_limits(w, key->limits);
+    view_time_if(w, "last_used_at", key->last_used_us);
     if (secret) json_put_text(w, "key", str_from(secret));
     json_end_object(w);
 }
@@ -177,6 +195,26 @@ static void read_labels(struct api_call *call, Pb__ApiKey *key)
     key->n_labels = count;
 }
 
+/* The schema has checked that they are whole numbers within bounds. */
+static uint32_t read_limit(json limits, const char *name)
+{
+    int64_t most = 0;
+    return json_to_int(json_get_text(limits, name), &most) && most > 0 ? (uint32_t)most : 0;
+}
+
+static void read_limits(struct api_call *call, Pb__ApiKey *key)
+{
+    json limits = json_get_text(call->body, "limits");
+    if (!json_is(limits, JSON_OBJECT) || json_count(limits) == 0) return;
+    key->limits = arena_alloc(call->arena, sizeof *key->limits);
+    ASSERT(key->limits);
+    *key->limits                     = (Pb__KeyLimits)PB__KEY_LIMITS__INIT;
+    key->limits->requests_per_minute = read_limit(limits, "requests_per_minute");
+    key->limits->starts_per_minute   = read_limit(limits, "starts_per_minute");
+    key->limits->tokens_per_minute   = read_limit(limits, "tokens_per_minute");
+    key->limits->parallel            = read_limit(limits, "parallel");
+}
+
 /* Budgets are named in lower case; that two ids differ in nothing else does not happen. */
 static const char *budget_name(struct api_call *call, const char *id)
 {
@@ -220,6 +258,7 @@ void keys_create(struct api_call *call)
     key.secret_sha256    = (ProtobufCBinaryData){.data = made->secret_sha256, .len = SHA256_SIZE};
     read_roles(call, &key);
     read_labels(call, &key);
+    read_limits(call, &key);
     message.key = &key;
     if (!json_is(json_get_text(call->body, "budget"), JSON_INVALID)) {
         if (!read_budget(call, made->id, &spec, &budget)) return;

@@ -3,13 +3,14 @@
 #include "base/clock.h"
 #include "gateway/handlers.h"
 #include "gateway/llm_pull.h"
+#include "gateway/llm_resume.h"
 #include "llm.pb-c.h"
 
-enum { HEADERS_MAX = 8, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
+enum { HEADERS_MAX = 16, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
 
 /* What an upstream call may depend on; everything else stays here. */
 static const char *const passed_headers[] = {
-    "tutti-run",       "tutti-labels",  "tutti-strict",      "tutti-validate",
+    "tutti-run",       "tutti-labels",  "tutti-strict",      "tutti-validate", "tutti-durable",
     "idempotency-key", "cache-control", "anthropic-version", "anthropic-beta",
 };
 
@@ -24,7 +25,7 @@ static void attach(struct api_call *call)
     llm_pull_add(call->api->llm_pull, call, opening->replica, opening->number);
 }
 
-static void send_final(struct api_call *call, const Pb__LlmAnswer *answer)
+void llm_send_final(struct api_call *call, const Pb__LlmAnswer *answer)
 {
     struct httpd_field fields[HEADERS_MAX];
     size_t count = 0;
@@ -48,7 +49,7 @@ static void on_opened(const struct rpc_answer *answer, void *context)
     if (answer->code != STATUS_OK) {
         api_fail_answer(call, answer);
     } else if (opened->call == 0 && opened->answer) {
-        send_final(call, opened->answer);
+        llm_send_final(call, opened->answer);
     } else if (opened->call == 0) {
         api_fail_with(call, "upstream_error", (str){},
                       "the llm-proxy gave neither answer nor call");
@@ -99,10 +100,20 @@ static void read_headers(struct api_call *call, Pb__LlmOpen *message)
 
 static void ask(struct api_call *call, Pb__LlmOperation operation)
 {
-    struct api *api = call->api;
+    struct api *api    = call->api;
+    struct error error = {};
+    str key            = {};
     if (!api->llm) {
         api_fail_with(call, "unavailable", (str){},
                       "this gateway has no llm-proxy: set gateway.llm");
+        return;
+    }
+    if (httpd_request_field(call->request, "last-event-id").ptr) {
+        llm_resume(call, operation);
+        return;
+    }
+    if (api_idempotency_key(call, &key, &error) != STATUS_OK) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, &error);
         return;
     }
     struct opening *opening = arena_alloc(call->arena, sizeof *opening);
@@ -120,7 +131,6 @@ static void ask(struct api_call *call, Pb__LlmOperation operation)
     message.key_id      = call->identity.key_id;
     message.request_id  = call->request_id;
     message.deadline_us = clock_unix_us() + (int64_t)TOTAL_MS * 1000;
-    str key             = httpd_request_field(call->request, "idempotency-key");
     if (key.len > 0) message.idempotency_key = api_text(call, key);
     read_headers(call, &message);
     open_call(call, &message);
@@ -139,6 +149,11 @@ void llm_embeddings(struct api_call *call)
 void llm_message(struct api_call *call)
 {
     ask(call, PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES);
+}
+
+void llm_count_tokens(struct api_call *call)
+{
+    ask(call, PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_COUNT);
 }
 
 /* Without alt=sse Google answers with one growing list, which no SDK asks for. */

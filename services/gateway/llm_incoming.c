@@ -1,12 +1,13 @@
 #include "gateway/llm_incoming.h"
 
+#include "gateway/key_limits.h"
 #include "gateway/problem.h"
 
 #include <strings.h>
 
 enum {
     FIELDS_MAX        = 2 * LLM_HEADERS_MAX * LLM_HEADER_SIZE_MAX,
-    STREAM_FIELDS_MAX = LLM_HEADERS_MAX + 4
+    STREAM_FIELDS_MAX = LLM_HEADERS_MAX + 4 + KEY_LIMITS_FIELDS_MAX
 };
 
 void llm_incoming_init(struct llm_incoming *incoming)
@@ -118,6 +119,7 @@ static void start(struct llm_incoming *incoming)
     fields[count++]       = (struct httpd_field){str_from("Cache-Control"), str_from("no-store")};
     fields[count++]       = (struct httpd_field){str_from("X-Accel-Buffering"), str_from("no")};
     fields[count++] = (struct httpd_field){str_from("X-Request-Id"), str_from(call->request_id)};
+    count += key_limits_fields(call, fields + count);
     const struct httpd_response response = {
         .http_status = (int)incoming->http_status, .fields = fields, .field_count = count};
     atomic_store(&call->is_answered, true);

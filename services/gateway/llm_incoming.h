@@ -16,7 +16,7 @@
 
 enum {
     LLM_BODY_MAX        = 64 << 20, /* bytes of one whole answer */
-    LLM_HEADERS_MAX     = 8,
+    LLM_HEADERS_MAX     = 16,
     LLM_HEADER_SIZE_MAX = 512,     /* bytes, name or value */
     LLM_PACE_SIZE       = 32 << 10 /* bytes sent to a client before we wait for it to take them */
 };
@@ -39,6 +39,7 @@ struct llm_incoming {
     bool is_stopped;   /* its replica keeps what comes */
     bool is_held;      /* among those with something unsent */
     struct llm_incoming *next_held;
+    struct llm_tap *tap; /* who takes what comes, in place of a call */
 };
 
 void llm_incoming_init(struct llm_incoming *incoming);

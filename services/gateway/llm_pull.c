@@ -85,6 +85,7 @@ static void unhold(struct llm_incoming *incoming)
 static void incoming_free(struct llm_incoming *incoming)
 {
     unhold(incoming);
+    if (incoming->tap) incoming->tap->incoming = NULL;
     (void)map_remove(incoming->replica->calls, key_of(&incoming->number));
     atomic_fetch_sub(&incoming->replica->open, 1);
     if (incoming->call) {
@@ -111,6 +112,11 @@ void llm_pull_freep(struct llm_pull **ref)
     }
     free(pull);
     *ref = NULL;
+}
+
+uint16_t llm_pull_replicas(const struct llm_pull *pull)
+{
+    return (uint16_t)pull->replica_count;
 }
 
 uint16_t llm_pull_choose(struct llm_pull *pull)
@@ -219,12 +225,23 @@ static struct llm_incoming *incoming_of(struct replica *replica, uint64_t number
     return incoming;
 }
 
+static void give_to_tap(struct llm_incoming *incoming)
+{
+    const struct llm_tap *tap = incoming->tap;
+    if (incoming->body.len > 0) tap->take(buf_str(&incoming->body), tap->context);
+    buf_clear(&incoming->body);
+}
+
 static void take_item(struct replica *replica, const Pb__LlmItem *item)
 {
     struct llm_incoming *incoming = incoming_of(replica, item->call);
     if (!incoming) return;
     llm_incoming_take(incoming, item);
-    if (incoming->call) send_on(incoming);
+    if (incoming->tap) {
+        give_to_tap(incoming);
+    } else if (incoming->call) {
+        send_on(incoming);
+    }
 }
 
 /* Of those that are held: word that their clients take bytes again may have been lost. */
@@ -245,7 +262,8 @@ static void forget_orphans(struct replica *replica)
     void *value    = NULL;
     while (map_next(replica->calls, &cursor, &key, &value)) {
         struct llm_incoming *incoming = value;
-        if (!incoming->call && now_ms - incoming->since_ms > ORPHAN_MS) incoming_free(incoming);
+        bool is_orphan                = !incoming->call && !incoming->tap;
+        if (is_orphan && now_ms - incoming->since_ms > ORPHAN_MS) incoming_free(incoming);
     }
 }
 
@@ -257,8 +275,10 @@ static void fail_all(struct replica *replica, const struct rpc_answer *answer)
     void *value   = NULL;
     while (map_next(replica->calls, &cursor, &key, &value)) {
         struct llm_incoming *incoming = value;
+        const struct llm_tap *tap     = incoming->tap;
         if (incoming->call) llm_incoming_fail(incoming, answer);
         incoming_free(incoming);
+        if (tap) tap->lost(tap->context);
     }
 }
 
@@ -329,6 +349,11 @@ static void pull_send(struct replica *replica)
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }
 
+static void pull_if_idle(struct replica *replica)
+{
+    if (!replica->is_running && !loop_timer_is_set(&replica->retry)) pull_send(replica);
+}
+
 void llm_pull_add(struct llm_pull *pull, struct api_call *api_call, uint16_t replica_index,
                   uint64_t number)
 {
@@ -346,7 +371,26 @@ void llm_pull_add(struct llm_pull *pull, struct api_call *api_call, uint16_t rep
         return;
     }
     send_on(incoming);
-    if (!replica->is_running && !loop_timer_is_set(&replica->retry)) {
-        pull_send(replica);
-    }
+    pull_if_idle(replica);
+}
+
+bool llm_pull_tap(struct llm_pull *pull, struct llm_tap *tap, uint16_t replica_index,
+                  uint64_t number)
+{
+    ASSERT(replica_index < pull->replica_count && !tap->incoming);
+    struct replica *replica = &pull->replicas[replica_index];
+    tap->incoming           = incoming_of(replica, number);
+    if (!tap->incoming) return false;
+    tap->incoming->tap = tap;
+    pull_if_idle(replica);
+    give_to_tap(tap->incoming);
+    return true;
+}
+
+void llm_pull_untap(struct llm_tap *tap)
+{
+    struct llm_incoming *incoming = tap->incoming;
+    if (!incoming) return;
+    cancel(incoming);
+    incoming_free(incoming);
 }

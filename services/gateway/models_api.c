@@ -139,6 +139,11 @@ static const char *breaker_of(const struct breakers *breakers, const char *provi
     return view_breaker_state(PB__BREAKER_STATE__BREAKER_STATE_CLOSED);
 }
 
+static void put_limit(struct json_writer *w, const char *name, uint32_t most)
+{
+    if (most > 0) json_put_int(w, name, most);
+}
+
 static void put_provider(struct json_writer *w, const Pb__LlmProvider *provider,
                          const struct breakers *breakers)
 {
@@ -154,6 +159,9 @@ static void put_provider(struct json_writer *w, const Pb__LlmProvider *provider,
         json_put_text(w, "id", str_from(provider->keys[i]->id));
         view_text_if(w, "last4", provider->keys[i]->last4);
         json_put_int(w, "weight", provider->keys[i]->weight);
+        put_limit(w, "requests_per_minute", provider->keys[i]->requests_per_minute);
+        put_limit(w, "tokens_per_minute", provider->keys[i]->tokens_per_minute);
+        put_limit(w, "parallel", provider->keys[i]->parallel);
         json_end_object(w);
     }
     json_end_array(w);

@@ -42,10 +42,13 @@ static const struct problem_kind kinds[] = {
     {"key_revoked",                "The key was revoked",                   409, false},
     {"last_admin_key",             "Nobody could make keys any more",       409, false},
     {"idempotency_in_progress",    "The first request is still running",    409, true},
+    {"stream_expired",             "The stream cannot be resumed",          410, false},
     {"history_trimmed",            "This part of the history is gone",      410, false},
     {"precondition_failed",        "It was changed meanwhile",              412, false},
     {"body_too_large",             "The body is too large",                 413, false},
     {"uri_too_long",               "The path is too long",                  414, false},
+    {"media_type_not_allowed",     "Files of this type are not kept",      415, false},
+    {"media_type_mismatch",        "The file is not what it is said to be", 415, false},
     {"unsupported_media_type",     "The content type is not supported",     415, false},
     {"expectation_failed",         "The expectation cannot be met",         417, false},
     {"input_invalid",              "The input does not fit the schema",     422, false},
@@ -55,6 +58,7 @@ static const struct problem_kind kinds[] = {
     {"namespace_mismatch",         "The namespace is another one",          422, false},
     {"arguments_invalid",          "The arguments do not fit the schema",   422, false},
     {"idempotency_key_reused",     "The Idempotency-Key stands for another request", 422, false},
+    {"tool_invalid",               "The call was refused",                  422, false},
     {"run_failed",                 "The run did not complete",              424, false},
     {"precondition_required",      "If-Match is required",                  428, false},
     {"rate_limited",               "Too many requests",                     429, true},
@@ -65,11 +69,13 @@ static const struct problem_kind kinds[] = {
     {"internal",                   "Something is wrong inside",             500, true},
     {"not_implemented",            "This is not there yet",                 501, false},
     {"upstream_error",             "The upstream failed",                   502, true},
+    {"tool_failed",                "The call failed",                       502, false},
     {"output_invalid",             "The answer does not fit the schema",    502, false},
     {"overloaded",                 "Too much work is waiting",              503, true},
     {"unavailable",                "The service behind is not reachable",   503, true},
     {"draining",                   "The service is shutting down",          503, true},
     {"breaker_open",               "The circuit breaker is open",           503, true},
+    {"unknown_outcome",            "Nobody knows whether it was done",      504, false},
     {"upstream_timeout",           "The answer took too long",              504, true},
     {"store_full",                 "The store takes no new runs",           507, true},
 };
@@ -133,6 +139,7 @@ void problem_print(const struct problem *problem, struct buf *out)
     if (problem->trace_id.len > 0) json_put_text(&w, "trace_id", problem->trace_id);
     json_put_bool(&w, "retryable", kind->is_retryable);
     if (problem->run_error_json.len > 0) json_put_raw(&w, "run_error", problem->run_error_json);
+    if (problem->tool_error_json.len > 0) json_put_raw(&w, "tool_error", problem->tool_error_json);
     if (problem->findings_json.len > 0) json_put_raw(&w, "errors", problem->findings_json);
     json_end_object(&w);
 }

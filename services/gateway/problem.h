@@ -31,9 +31,10 @@ struct problem {
     str detail;   /* what is wrong, where, and the fix */
     str instance; /* request path; empty: left out */
     str request_id;
-    str trace_id;       /* empty: left out */
-    str findings_json;  /* array of {pointer, line, column, code, severity, detail, hint}; empty */
-    str run_error_json; /* empty: left out */
+    str trace_id;        /* empty: left out */
+    str findings_json;   /* array of {pointer, line, column, code, severity, detail, hint}; empty */
+    str run_error_json;  /* empty: left out, as the next */
+    str tool_error_json; /* as a workflow would see it */
 };
 
 /** Appends the document. */

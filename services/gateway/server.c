@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "gateway/fleet.h"
 #include "gateway/followers.h"
+#include "gateway/key_limits.h"
 #include "gateway/measures.h"
 #include "gateway/problem.h"
 #include "schema/schema.h"
@@ -27,7 +28,7 @@ enum {
     ANSWER_SLACK_MS = 10'000,    /* a parked call answers by itself before the server gives it up */
     FINDINGS_MAX    = 256 << 10, /* bytes */
     LATER_BODY_MAX  = 1 << 20,   /* bytes that a path of the future reads before it says so */
-    HANDLERS_MAX    = 128,
+    HANDLERS_MAX    = 160,
 };
 
 /* --- a call begins -----------------------------------------------------------------------------
@@ -197,7 +198,8 @@ static bool is_media(str type, const char *wanted)
 static bool check_media(struct api_call *call)
 {
     enum media media = call->route->media;
-    if (media == MEDIA_NONE || media == MEDIA_EVENTS || call->request->body.len == 0) return true;
+    if (media == MEDIA_NONE || media == MEDIA_EVENTS || media == MEDIA_FILE) return true;
+    if (call->request->body.len == 0) return true;
     str type = httpd_request_field(call->request, "content-type");
     if (media == MEDIA_LINES) {
         if (is_media(type, "application/x-ndjson") || is_media(type, "application/jsonl")) {
@@ -275,6 +277,12 @@ static void dispatch(struct api_call *call)
     json_unref(json_take(&call->body)); /* values belong to the thread that made them */
 }
 
+/* The handler's turn, if the limits of the key let it pass. */
+static void enter(struct api_call *call)
+{
+    if (!key_limits_ask(call, dispatch)) dispatch(call);
+}
+
 static void refuse_key(struct api_call *call)
 {
     api_fail_with(call, "unauthenticated", (str){},
@@ -292,7 +300,7 @@ static void on_key_known(struct api_call *call)
     } else if (call->route->is_later) {
         refuse_later(call);
     } else {
-        dispatch(call);
+        enter(call);
     }
 }
 
@@ -365,10 +373,28 @@ static void on_request(struct httpd_handle, struct httpd_request *request, void 
         if (answer == IDENTITY_ASK) {
             look_up_key(call, key_id);
         } else {
-            dispatch(call);
+            enter(call);
         }
     }
     api_call_unref(call);
+}
+
+void server_serve(struct api_call *call)
+{
+    if (!find_route(call, call->request)) return;
+    if (call->request->body.len > call->route->body_size_max) {
+        api_fail_with(call, "body_too_large", (str){}, "%s takes at most %zu bytes",
+                      call->route->path, call->route->body_size_max);
+        return;
+    }
+    if (!role_allows(call->identity.roles, call->route->roles)) {
+        api_fail_with(call, "forbidden", (str){}, "the key %s has no role that may do this (%s)",
+                      call->identity.key_id, call->route->roles);
+    } else if (call->route->is_later) {
+        refuse_later(call);
+    } else if (api_check_query(call)) {
+        enter(call);
+    }
 }
 
 static void on_end(struct httpd_handle, const struct httpd_end *end, void *user, void *)
@@ -379,6 +405,7 @@ static void on_end(struct httpd_handle, const struct httpd_end *end, void *user,
                      call->route ? method_name(call->route->method) : "none", end->http_status,
                      end->duration_ms);
     api_call_gone(call);
+    key_limits_leave(call);
     if (end->why != HTTPD_SENT) api_call_unsent(call);
     api_call_unref(call);
 }

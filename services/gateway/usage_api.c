@@ -28,6 +28,8 @@ static void put_counters(struct json_writer *w, const Pb__UsageCounters *counter
     view_money(w, "cost_usd", counters->cost_usd_nanos);
     json_put_int(w, "unpriced_calls", counters->unpriced_calls);
     json_put_int(w, "simulated_calls", counters->simulated_calls);
+    json_put_int(w, "saved_calls", counters->saved_calls);
+    view_money(w, "saved_usd", counters->saved_usd_nanos);
 }
 
 static void put_day(struct json_writer *w, const char *name, uint32_t day)
