@@ -265,6 +265,20 @@ enum cli_exit api_ask(const struct cli *cli, const struct api_call *call,
     return api ? api_call(api, call, ret_answer) : CLI_USAGE;
 }
 
+enum cli_exit api_each(const struct cli *cli,
+                       enum cli_exit (*act)(const struct cli *cli, struct api *api,
+                                            const char *argument))
+{
+    CLEANUP(api_freep) struct api *api = api_open(cli);
+    enum cli_exit worst                = CLI_OK;
+    if (!api) return CLI_USAGE;
+    for (int i = 1; i < cli->argument_count; i++) {
+        enum cli_exit code = act(cli, api, cli->arguments[i]);
+        if (code > worst) worst = code;
+    }
+    return worst;
+}
+
 enum cli_exit api_show(const struct cli *cli, const struct api_call *call, void (*print)(json))
 {
     CLEANUP(api_answer_done) struct api_answer answer = {};

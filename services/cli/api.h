@@ -54,6 +54,11 @@ enum cli_exit api_show(const struct cli *cli, const struct api_call *call, void 
 enum cli_exit api_do(const struct cli *cli, const char *method, const char *path, str body,
                      const char *said);
 
+/** Does it with each argument of a command, whatever becomes of those before; returns the worst. */
+enum cli_exit api_each(const struct cli *cli,
+                       enum cli_exit (*act)(const struct cli *cli, struct api *api,
+                                            const char *argument));
+
 /** api_call() without a word and for any answer: CLI_UNREACHABLE if there was none, CLI_USAGE if an
  * argument is too long for a path. */
 enum cli_exit api_try(struct api *api, const struct api_call *call, struct api_answer *ret_answer);

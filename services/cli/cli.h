@@ -58,11 +58,16 @@ struct cli_command {
     enum cli_exit (*run)(struct cli *cli);
 };
 
+/** All of them; ends with a NULL name. */
+extern const struct cli_command cli_commands[];
+enum { CLI_COMMANDS_MAX = 64 };
+
 enum cli_exit command_up(struct cli *cli);
 enum cli_exit command_adapter(struct cli *cli);
 enum cli_exit command_apply(struct cli *cli);
 enum cli_exit command_validate(struct cli *cli);
 enum cli_exit command_assistant(struct cli *cli);
+enum cli_exit command_file(struct cli *cli);
 enum cli_exit command_graph(struct cli *cli);
 enum cli_exit command_run(struct cli *cli);
 enum cli_exit command_list(struct cli *cli);

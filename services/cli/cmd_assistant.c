@@ -84,14 +84,7 @@ static enum cli_exit put_file(const struct cli *cli, struct api *api, const char
 
 static enum cli_exit put(const struct cli *cli)
 {
-    CLEANUP(api_freep) struct api *api = api_open(cli);
-    enum cli_exit worst                = CLI_OK;
-    if (!api) return CLI_USAGE;
-    for (int i = 1; i < cli->argument_count; i++) {
-        enum cli_exit code = put_file(cli, api, cli->arguments[i]);
-        if (code > worst) worst = code;
-    }
-    return worst;
+    return api_each(cli, put_file);
 }
 
 /* --- list and show -----------------------------------------------------------------------------

@@ -198,12 +198,16 @@ static void check_admin_ports(struct doctor *doctor)
                                    .method = "GET", .path = "/health/ready", .timeout_ms = 2'000};
         bool is_up = api_try(api, &call, &answer) == CLI_OK;
         char seen[DETAIL_SIZE];
-        (void)snprintf(seen, sizeof seen, "%s %s", cli.url,
+        json said = is_up ? json_get_text(answer.value, "note") : json_invalid();
+        str more  = json_is(said, JSON_TEXT) ? json_str(said) : str_from("");
+        (void)snprintf(seen, sizeof seen, "%s %s%s" STR_FMT, cli.url,
                        !is_up                      ? "does not answer"
                        : answer.http_status == 200 ? "is ready"
-                                                   : "is alive, not ready");
-        note(doctor, names[i], is_up && answer.http_status == 200, seen,
-             "see DIR/log; `tutti up` starts it again when it dies");
+                                                   : "is alive, not ready",
+                       more.len > 0 ? "; " : "", STR_ARG(more));
+        note(doctor, names[i], is_up && answer.http_status == 200 && more.len == 0, seen,
+             more.len > 0 ? "mend the file, then send SIGHUP again"
+                          : "see DIR/log; `tutti up` starts it again when it dies");
     }
 }
 

@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BODY_MAX = 32 << 10, PATH_MAX_BYTES = 1'024, COLUMNS = 7, ROLES_MAX = 200 };
+enum {
+    BODY_MAX       = 32 << 10,
+    PATH_MAX_BYTES = 1'024,
+    COLUMNS        = 9,
+    ROLES_MAX      = 200,
+    LIMITS_MAX     = 200
+};
 
 /* In the order of key_flags in main.c. */
 enum {
@@ -21,6 +27,7 @@ enum {
     FLAG_TOKENS,
     FLAG_PERIOD,
     FLAG_OVERLAP,
+    FLAG_LIMITS,
 };
 
 static enum cli_exit wrong(const char *text)
@@ -69,6 +76,38 @@ static status put_labels(struct json_writer *w, const char *labels, struct error
     return STATUS_OK;
 }
 
+/* "requests=600,parallel=4" */
+static status put_limits(struct json_writer *w, const char *limits, struct error *reterr)
+{
+    static const struct {
+        const char *word, *member;
+    } known[] = {{"requests", "requests_per_minute"},
+                 {"starts", "starts_per_minute"},
+                 {"tokens", "tokens_per_minute"},
+                 {"parallel", "parallel"}};
+    str rest  = str_from(limits);
+    json_member(w, "limits");
+    json_begin_object(w);
+    while (rest.len > 0) {
+        CLEANUP(json_unrefp) json count = json_invalid();
+        str word                        = {};
+        str text                        = {};
+        int64_t number                  = 0;
+        size_t i                        = 0;
+        bool is_pair                    = label_read(take_word(&rest), &word, &text);
+        while (is_pair && i < ARRAY_LEN(known) && !str_is(word, known[i].word)) i++;
+        if (!is_pair || i == ARRAY_LEN(known) ||
+            json_parse(text, NULL, &count, NULL, NULL) != STATUS_OK ||
+            !json_to_int(count, &number)) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT,
+                        "--limit: requests=N, starts=N, tokens=N or parallel=N, several by commas");
+        }
+        json_put_int(w, known[i].member, number);
+    }
+    json_end_object(w);
+    return STATUS_OK;
+}
+
 static status put_budget(struct json_writer *w, const struct cli *cli, struct error *reterr)
 {
     const char *tokens              = cli->values[FLAG_TOKENS];
@@ -105,6 +144,7 @@ static status put_body(const struct cli *cli, struct buf *body, struct error *re
         json_put_text(&w, "expires_in", str_from(cli->values[FLAG_EXPIRES]));
     }
     if (cli->values[FLAG_LABELS]) TRY(put_labels(&w, cli->values[FLAG_LABELS], reterr));
+    if (cli->values[FLAG_LIMITS]) TRY(put_limits(&w, cli->values[FLAG_LIMITS], reterr));
     if (has_budget) TRY(put_budget(&w, cli, reterr));
     json_end_object(&w);
     return STATUS_OK;
@@ -113,28 +153,48 @@ static status put_body(const struct cli *cli, struct buf *body, struct error *re
 /* --- what is shown -----------------------------------------------------------------------------
  */
 
+static void put_limit(json limits, const char *member, const char *word, struct buf *out)
+{
+    int64_t most = 0;
+    if (!json_to_int(json_get_text(limits, member), &most)) return;
+    (void)buf_printf(out, "%s%s=%" PRId64, out->len > 0 ? "," : "", word, most);
+}
+
+static void put_limits_of(json limits, struct buf *out)
+{
+    put_limit(limits, "requests_per_minute", "requests", out);
+    put_limit(limits, "starts_per_minute", "starts", out);
+    put_limit(limits, "tokens_per_minute", "tokens", out);
+    put_limit(limits, "parallel", "parallel", out);
+    if (out->len == 0) (void)buf_put_text(out, "none");
+}
+
 static void add_key(struct table *table, json one)
 {
-    CLEANUP(buf_done) struct buf roles = buf_init(ROLES_MAX);
-    json list                          = json_get_text(one, "roles");
+    CLEANUP(buf_done) struct buf limits = buf_init(LIMITS_MAX);
+    CLEANUP(buf_done) struct buf roles  = buf_init(ROLES_MAX);
+    json list                           = json_get_text(one, "roles");
     for (size_t i = 0; i < json_count(list); i++) {
         (void)buf_printf(&roles, "%s" STR_FMT, i > 0 ? "," : "",
                          STR_ARG(json_str(json_at(list, i))));
     }
+    put_limits_of(json_get_text(one, "limits"), &limits);
     const str cells[COLUMNS] = {member(one, "id", ""),
                                 member(one, "name", ""),
                                 member(one, "namespace", ""),
                                 buf_str(&roles),
                                 member(one, "status", ""),
                                 member(one, "created_at", ""),
-                                member(one, "expires_at", "never")};
+                                member(one, "expires_at", "never"),
+                                buf_str(&limits),
+                                member(one, "last_used_at", "never")};
     table_add(table, cells);
 }
 
 static void print_keys(json answer)
 {
-    static const char *const titles[COLUMNS] = {"KEY",    "NAME",    "NAMESPACE", "ROLES",
-                                                "STATUS", "CREATED", "EXPIRES"};
+    static const char *const titles[COLUMNS] = {
+        "KEY", "NAME", "NAMESPACE", "ROLES", "STATUS", "CREATED", "EXPIRES", "LIMITS", "LAST USED"};
     print_rows(answer, titles, COLUMNS, add_key);
 }
 

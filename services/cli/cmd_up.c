@@ -226,10 +226,14 @@ static status describe(struct suite *suite, int service, struct error *reterr)
     case TOOL_ADAPTER:
         set(program, "tools.scheduler=abstract://%s.s", suite->sockets);
         set(program, "tools.listen=abstract://%s.t", suite->sockets);
+        set(program, "tools.llm=abstract://%s.l", suite->sockets);
+        set(program, "tools.memory.path=%s/memory", suite->cli->data);
         break;
     default:
         set(program, "llm.scheduler=abstract://%s.s", suite->sockets);
         set(program, "llm.listen=abstract://%s.l", suite->sockets);
+        set(program, "llm.store.path=%s/llm", suite->cli->data);
+        set(program, "llm.job_output=true");
         if (!config) set_models(program);
         break;
     }

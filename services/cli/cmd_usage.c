@@ -1,4 +1,4 @@
-/* usage: what the calls of runs have cost. */
+/* usage: what calls of models have cost. */
 #include "cli/api.h"
 #include "cli/print.h"
 

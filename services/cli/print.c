@@ -1,6 +1,7 @@
 #include "cli/print.h"
 
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/label.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -151,22 +152,7 @@ void print_duration(int64_t ms, struct buf *out)
 status read_whole_file(const char *path, struct buf *out, struct error *reterr)
 {
     bool is_stdin = str_is(str_from(path), "-");
-    FILE *file    = is_stdin ? stdin : fopen(path, "re");
-    if (!file) return fail(reterr, STATUS_NOT_FOUND, "%s: %m", path);
-    char piece[8 << 10];
-    size_t size = 0;
-    do {
-        size = fread(piece, 1, sizeof piece, file);
-        (void)buf_put(out, piece, size);
-    } while (size > 0 && !out->is_full); /* a device has no end */
-    bool is_bad = ferror(file) != 0;
-    if (!is_stdin) (void)fclose(file);
-    if (is_bad) return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
-    if (out->is_full) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%s: over %zu KiB", path,
-                    out->len_max / 1024);
-    }
-    return STATUS_OK;
+    return is_stdin ? file_read_stream(stdin, path, out, reterr) : file_read(path, out, reterr);
 }
 
 status read_json_argument(const char *argument, json *ret_value, struct error *reterr)
