@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
-# --long adds chaos, fuzzing, the thread sanitizer and the scenarios' long counts.
+# --long adds chaos, conformance of protocols, fuzzing, the thread sanitizer and the scenarios' long counts.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -69,6 +69,10 @@ fuzz() {
   done
 }
 
+# The descriptions that adapters are held against are large: they come while the compiler works.
+mkdir -p build/contract
+node_for contract >build/contract.npm.log 2>&1 &
+fetching=$!
 say "build with the address and undefined-behaviour sanitizers"
 if build dev; then
   say "unit tests, fuzz corpora, style"
@@ -77,6 +81,9 @@ if build dev; then
   node_tests oracle build/dev/bin tests/oracle/*.test.mjs
   say "expressions against jq 1.7"
   node_tests expr build/dev/bin tests/expr/*.test.mjs
+  say "manifests of adapters against the official descriptions"
+  wait "$fetching" || cat build/contract.npm.log >&2
+  node_tests contract build/dev/bin tests/contract/*.test.mjs
   say "scenarios: processes over real sockets"
   scenarios build/dev/bin
 else
@@ -85,6 +92,8 @@ fi
 if [ -n "$LONG" ]; then
   say "chaos: disks, memory, networks and clocks fail"
   chaos build/dev/bin
+  say "the conformance suite of the Model Context Protocol"
+  node_tests mcp build/dev/bin tests/mcp/*.test.mjs
   say "thread sanitizer"
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
   say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"

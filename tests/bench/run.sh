@@ -6,7 +6,7 @@
 #
 # In the environment: BENCH_SECONDS (of each measurement, 5), BENCH_DIR (where the stores are: the
 # disk that is measured, /tmp), BENCH_PEERS=no (only ours), and the sizes at the top of scale.sh.
-# flat and open are measured only by their names.
+# flat, open, llm and llm_flat are measured only by their names.
 # The functions of the benches are called by their names; regular expressions are sed's.
 # shellcheck disable=SC2317,SC1003,SC2001
 set -euo pipefail
@@ -15,14 +15,18 @@ cd "$(dirname "$0")/../.."
 here=$PWD/tests/bench
 bin=$PWD/build/release/bin
 seconds=${BENCH_SECONDS:-5}
-all=(rpc store engine json expr workflow httpd idle timers recovery slowdisk archive campaigns)
-by_name=(flat open) # take minutes and gigabytes
+all=(rpc store engine json html pii expr workflow memory tools httpd idle timers recovery slowdisk archive campaigns)
+by_name=(flat open llm llm_flat) # take minutes and gigabytes
 out=$(mktemp -d)
 
 # shellcheck source=tests/bench/suite.sh
 . "$here/suite.sh"
 # shellcheck source=tests/bench/engine_http.sh
 . "$here/engine_http.sh"
+# shellcheck source=tests/bench/llm_http.sh
+. "$here/llm_http.sh"
+# shellcheck source=tests/bench/tools_http.sh
+. "$here/tools_http.sh"
 # shellcheck source=tests/bench/idle.sh
 . "$here/idle.sh"
 # shellcheck source=tests/bench/scale.sh
@@ -143,8 +147,26 @@ bench_store() {
   while read -r figure number; do put tutti "$figure" "$number"; done <"$out/rows"
 }
 
-bench_json() {
-  "$bin/json_bench" | awk '/MB\/s/ {
+bench_pii() { rates pii_bench; }
+
+# The memory's recall, beside plain loops over the same numbers.
+bench_memory() {
+  "$bin/memory_bench" "${BENCH_DIR:-/tmp}" >"$out/rows"
+  while read -r figure number; do put tutti "$figure" "$number"; done <"$out/rows"
+}
+
+bench_json() { rates json_bench; }
+
+bench_html() { # its lines of milliseconds
+  "$bin/html_bench" | awk '$NF == "ms" {
+      number = $(NF - 1); $NF = ""; $(NF - 1) = ""; gsub(/,/, ""); sub(/ +$/, ""); gsub(/ /, "_")
+      print $0 "_ms", number
+    }' >"$out/rows"
+  while read -r figure number; do put tutti "$figure" "$number"; done <"$out/rows"
+}
+
+rates() { # rates PROGRAM: its lines of MB/s
+  "$bin/$1" | awk '/MB\/s/ {
       number = $(NF - 1); $NF = ""; $(NF - 1) = ""; sub(/ +$/, ""); gsub(/ /, "_")
       print $0 "_mb_per_s", number
     }' >"$out/rows"
@@ -227,13 +249,16 @@ CONF
 # --- main -----------------------------------------------------------------------------------------
 
 declare -A programs=(
-  [rpc]=rpc_bench [store]=store_bench [json]=json_bench [expr]=expr_bench [workflow]=workflow_bench [httpd]=httpd_bench
+  [rpc]=rpc_bench [store]=store_bench [json]=json_bench [html]=html_bench [pii]=pii_bench [memory]=memory_bench [expr]=expr_bench [workflow]=workflow_bench [httpd]=httpd_bench
   [engine]="jobs_worker journal_size tutti-gateway tutti-scheduler tutti-llm-proxy"
+  [llm]="llm_upstream tutti-gateway tutti-scheduler tutti-llm-proxy"
+  [llm_flat]="llm_upstream tutti-gateway tutti-scheduler tutti-llm-proxy"
   [flat]="jobs_worker tutti-gateway tutti-scheduler" [timers]="tutti-gateway tutti-scheduler"
   [recovery]="jobs_worker tutti-gateway tutti-scheduler" [open]="tutti-gateway tutti-scheduler"
   [campaigns]="jobs_worker tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
   [slowdisk]="jobs_worker tutti-gateway tutti-scheduler"
   [archive]="jobs_worker tutti-gateway tutti-scheduler"
+  [tools]="tools_bench llm_upstream tutti-gateway tutti-scheduler tutti-tool-adapter"
   [idle]="tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"
 )
 
@@ -242,6 +267,11 @@ chosen=()
 for argument; do
   case $argument in
     --json) is_json=true ;;
+    -h | --help)
+      sed -n '2,/^set /{/^# The functions/,$d;s/^# \{0,1\}//;p}' "$here/run.sh"
+      echo "There are: ${all[*]} ${by_name[*]}"
+      exit 0
+      ;;
     *)
       [ -n "${programs[$argument]:-}" ] || {
         echo "bench: unknown name '$argument'; there are: ${all[*]} ${by_name[*]}" >&2

@@ -5,6 +5,7 @@
 declare -A pid ready_ms admin_port
 scheduler_prefix=() # a command that starts the scheduler: env NAME=VALUE
 scheduler_more=()   # what it is told beside the rest: --set PATH=VALUE
+tool_more=()        # likewise the tool-adapter
 work=
 url=
 
@@ -80,7 +81,8 @@ suite_start() {
       --set 'llm.routes.smart={targets: [{model: demo/smart}]}'
   fi
   if [[ $wanted == *" tool-adapter "* ]]; then
-    service_start tool-adapter tutti-tool-adapter tools --set "tools.scheduler=$sched_url"
+    service_start tool-adapter tutti-tool-adapter tools --set "tools.scheduler=$sched_url" \
+      ${tool_more[@]+"${tool_more[@]}"}
   fi
   service_start gateway tutti-gateway gateway --set "gateway.port=$port" \
     --set "gateway.scheduler=$sched_url" --set "gateway.scheduler_hints=abstract://$socket.h" \

@@ -114,6 +114,28 @@ operations() {
     ' "$contract"
 }
 
+# The actions of a built-in adapter on its page: what they do, how they are repeated and undone.
+check_adapters() {
+  local tutti=$bin/tutti page name
+  [ -x "$tutti" ] || { echo "skipped: adapters ($tutti is not built)"; return; }
+  "$tutti" adapter list --json >"$work/adapters.json"
+  for page in docs/adapters/*.md; do
+    name=$(basename "$page" .md)
+    [ "$name" = README ] && continue
+    {
+      echo '| action | does | effect | after an unknown outcome | undone by |'
+      echo '|---|---|---|---|---|'
+      jq -r --arg name "$name." '
+        {natural: "repeated", key: "repeated with its key", lookup: "looked for, then repeated", compare: "compared, then repeated",
+         none: "not repeated", varies: "as the call says"} as $repeats
+        | .items[] | select(.function | startswith($name))
+        | "| `\(.function | ltrimstr($name) | sub(":.*"; ""))` | \(.summary) | \(.effect) | \($repeats[.idempotency // ""] // "") | "
+          + (if .undone_by != [] then .undone_by | unique | map("`\(.)`") | join(", ") elif .irreversible then "nothing: \(.irreversible)" else "" end)
+          + " |"' "$work/adapters.json"
+    } | generated "$page" actions
+  done
+}
+
 check_operations() {
   {
     echo '| operation | role | largest body | may wait | |'
@@ -267,6 +289,31 @@ check_examples() {
   done
 }
 
+# Every YAML block that begins with `llm:` is a configuration that the llm-proxy takes; its secrets are made up.
+check_configurations() {
+  local proxy=$bin/tutti-llm-proxy page block name
+  [ -x "$proxy" ] || { echo "skipped: configurations ($proxy is not built)"; return; }
+  mkdir "$work/configurations" "$work/secrets"
+  for page in docs/guide/*.md; do
+    awk -v prefix="$work/configurations/$(tr / _ <<<"$page")" '
+      /^```/ { on = 0 }
+      on && !file && NR == start + 1 && /^llm:/ { file = prefix "." start ".yaml" }
+      on && file { print >file }
+      /^```yaml/ { on = 1; file = ""; start = NR }' "$page"
+  done
+  for block in "$work"/configurations/*.yaml; do
+    while read -r name; do
+      (umask 077 && echo "made-up-secret-of-$name" >"$work/secrets/$name")
+    done < <(grep -oE 'secret: [a-z0-9-]+' "$block" | sed 's/secret: //')
+    sed -i '/^secrets:/,$d' "$block"
+    echo "secrets: { dir: $work/secrets }" >>"$block"
+    "$proxy" --config "$block" --check-config >"$work/said" 2>&1 && continue
+    name=${block##*/}
+    report "$(tr _ / <<<"${name%.*.yaml}"), the configuration at line $(cut -d. -f3 <<<"$name"):"
+    sed "s|$work/configurations/||" "$work/said"
+  done
+}
+
 # Examples with what goes in and what comes out are played (examples.awk says what they look like), and each page of
 # the language has some.
 check_played() {
@@ -333,6 +380,7 @@ check_links() {
 
 check_configuration
 check_command_line
+check_adapters
 check_operations
 check_roadmap
 check_metrics
@@ -342,6 +390,7 @@ check_features
 check_variables
 check_mentions
 check_examples
+check_configurations
 check_played
 check_keys
 check_links

@@ -1,6 +1,7 @@
 /* Whatever is parsed prints, and what was printed parses to an equal value. */
 #include "base/assert.h"
 #include "base/buf.h"
+#include "json/json_members.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
@@ -23,6 +24,26 @@ static void check(json value, enum json_style style, const struct json_limits *l
     json_unref(again);
 }
 
+/* The members of an object are found where they stand; of what is none the walk ends. */
+static void walk(str text, json value, const struct json_limits *limits)
+{
+    size_t cursor = 0;
+    size_t count  = 0;
+    str spelled   = {};
+    bool is_whole = json_is(value, JSON_OBJECT) && !limits->allow_duplicate_keys;
+    while (json_members_next(text, &cursor, &spelled)) {
+        json again = json_invalid();
+        ASSERT(spelled.len > 0 && spelled.ptr + spelled.len <= text.ptr + text.len);
+        count++;
+        if (!is_whole) continue;
+        status code = json_parse(spelled, limits, &again, NULL, NULL);
+        ASSERT(code == STATUS_OK);
+        ASSERT(json_compare(again, json_value_at(value, count - 1)) == 0);
+        json_unref(again);
+    }
+    ASSERT(!is_whole || count == json_count(value));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
@@ -34,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_meter meter   = {.limit = INT64_MAX};
     struct json_meter *before = json_meter_enter(&meter);
     (void)json_prefix(text);
+    walk(text, json_invalid(), &limits);
     (void)json_pointer_get(json_null(), text);
     json value               = json_invalid();
     struct json_fault fault  = {};
@@ -44,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json once                         = json_invalid();
         status code = json_parse(json_str(printed), &plain, &once, NULL, NULL);
         ASSERT(code == STATUS_OK);
+        walk(text, value, &limits);
         check(once, JSON_COMPACT, &plain);
         check(once, JSON_PRETTY, &plain);
         check(once, JSON_SORTED, &plain);

@@ -1,5 +1,5 @@
-/* Whatever an upstream says, as a stream or as a whole: one end, it is the last event, and a stream
- * cut into bytes says the same as one in a piece. */
+/* Whatever an upstream says, as a stream, as a whole or as a count: one end, it is the last event,
+ * and a stream cut into bytes says the same as one in a piece. */
 #include "base/assert.h"
 #include "base/buf.h"
 #include "llm-proxy/decoder.h"
@@ -51,6 +51,10 @@ static void try_kind(const struct provider_kind *kind, str text)
             .code = STATUS_OK, .answer = {.http_status = http}, .body = text};
         unary.has_ended = false;
         kind->decode(&result, take, &unary);
+        ASSERT(unary.has_ended);
+        if (!kind->counter) continue;
+        unary.has_ended = false;
+        kind->counter->decode(&result, take, &unary);
         ASSERT(unary.has_ended);
     }
     buf_done(&whole.log);

@@ -107,7 +107,8 @@ static status authorize(json input, struct arena *arena, struct http_job *http,
     str value                          = {};
     TRY(authorization_read(json_get_text(input, "authentication"), &authorization, reterr));
     TRY(authorization_header(&authorization, (str){}, arena, &value, reterr));
-    if (value.len > 0) http_job_authorize(http, value);
+    http->request.header_count = authorization_replace(
+        http->request.headers, http->request.header_count, value, http->headers);
     return STATUS_OK;
 }
 

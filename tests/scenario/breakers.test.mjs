@@ -36,6 +36,7 @@ const breakerOf = (suite, upstream) => suite.api.ok('GET', `/v1/circuit-breakers
 async function secondAdapter(suite) {
   const config = JSON.parse(await readFile(join(suite.folder, 'tutti.yaml'), 'utf8'));
   config.tools.name = 'tools-2';
+  config.tools.memory.path += '-2'; // a folder belongs to one process
   if (config.tools.listen) config.tools.listen += '-2';
   await writeFile(join(suite.folder, 'second.yaml'), JSON.stringify(config));
   const adapter = new Service('tutti-tool-adapter', suite.folder, join(suite.folder, 'second.yaml'));

@@ -18,7 +18,7 @@ async function operationsOf(suite) {
         path: path.replaceAll(/\{(\w+)\}/g, 'x'),
         isPublic: item[method]['x-tutti-role'] === 'none',
         isLater: item[method]['x-tutti-later'] === true,
-        isOpenai: item[method]['x-tutti-media'] === 'opaque',
+        isOpenai: item[method]['x-tutti-media'] === 'opaque' && item[method]['x-tutti-errors'] !== 'problem',
       });
     }
   }

@@ -21,6 +21,23 @@ const upstream = await Upstream.start((request) => {
 });
 after(() => upstream.stop());
 
+// Batches as the model was asked for them; what it does while it is asked is said by the tests.
+let onBatch = async () => {};
+let asked = [];
+let underWay = 0;
+let mostAtOnce = 0;
+const careful = await Upstream.start(async (request) => {
+  const { input } = JSON.parse(request.body);
+  asked.push(input);
+  mostAtOnce = Math.max(mostAtOnce, ++underWay);
+  await onBatch(input);
+  underWay--;
+  if (input.includes('bad')) return { status: 400, body: { error: { message: 'a bad text' } } };
+  const tokens = 7 * input.length + 1; // not a multiple: the parts have rests
+  return { body: { data: input.map((text, index) => ({ index, embedding: [text.length, 1] })), model: 'e', usage: { prompt_tokens: tokens, total_tokens: tokens } } };
+});
+after(() => careful.stop());
+
 const config = {
   llm: {
     providers: { test: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
@@ -43,6 +60,15 @@ scenario('texts are embedded in batches, in order, and paid for once', { needs: 
   assert.deepEqual(none.output.embeddings, []);
 });
 
+scenario('a vector is of its model and its text, wherever one ends and the other begins', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(INGEST);
+  const before = upstream.requests.length;
+  const vector = async (model, text) => (await suite.runEnds((await suite.startRun('ingest', { model, texts: text })).id)).output.embeddings[0];
+  assert.deepEqual(await vector('test/e', 'x 1'), [3, 1, 0.5]);
+  assert.deepEqual(await vector('test/ex', ' 1'), [2, 1, 0.5]);
+  assert.equal(upstream.requests.length, before + 2);
+});
+
 scenario("OpenAI's SDK gets embeddings from the gateway", { needs: ['scheduler', 'gateway', 'llm-proxy'], config, checkNeeds: false }, async (suite) => {
   const client = new OpenAI({ baseURL: `${suite.url}/v1`, apiKey: suite.key });
   const answer = await client.embeddings.create({ model: 'embedding', input: texts(3) }); // base64 on the wire
@@ -56,4 +82,80 @@ scenario("OpenAI's SDK gets embeddings from the gateway", { needs: ['scheduler',
   assert.equal(plain.tutti.simulated, true);
   await assert.rejects(client.embeddings.create({ model: 'nobody', input: 'x' }), (error) => error.status === 404);
   await assert.rejects(client.embeddings.create({ model: 'embedding', input: [] }), (error) => error.status === 400);
+});
+
+const carefulConfig = {
+  limits: { breaker: { failures: 100, window: '1ms' } },
+  llm: {
+    providers: {
+      careful: { type: 'openai-compatible', base_url: `${careful.url}/v1`, embed: { batch: 4, concurrency: 2 } },
+      paced: { type: 'openai-compatible', base_url: `${careful.url}/v1`, price: 'free', embed: { batch: 1, concurrency: 8, rate: 20 } },
+    },
+    prices: { 'careful/e': { input: '0.1', output: '0' } },
+  },
+};
+
+scenario('equal texts are asked for once, in batches of all who wait', { needs: ['scheduler', 'gateway', 'llm-proxy'], config: carefulConfig, checkNeeds: false }, async (suite) => {
+  const embed = (input, model = 'careful/e', more = {}) => suite.api.call('POST', '/v1/embeddings', { model, input, ...more });
+  const lengths = (answer) => answer.body.data.map((item) => item.embedding[0]);
+  const first = await embed(['a', 'bb', 'a', 'ccc', 'a']);
+  assert.equal(first.status, 200, first.text);
+  assert.deepEqual([lengths(first), asked], [[1, 2, 1, 3, 1], [['a', 'bb', 'ccc']]]);
+  assert.equal(first.body.usage.prompt_tokens, 22);
+
+  // Known ones are not asked for, and cost nothing; another model or size is another vector.
+  asked = [];
+  const again = await embed(['ccc', 'dddd', 'a']);
+  assert.deepEqual([lengths(again), asked], [[3, 4, 1], [['dddd']]]);
+  assert.equal(again.body.usage.prompt_tokens, 8);
+  const known = await embed('a');
+  assert.deepEqual([known.status, known.headers.get('tutti-cost-usd'), known.headers.get('tutti-cache')], [200, '0', 'hit']);
+  await embed('a', 'careful/e', { dimensions: 2 });
+  assert.deepEqual(asked, [['dddd'], ['a']]);
+
+  // While two are busy all others queue, and leave together; equal ones wait for each other.
+  asked = [];
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  onBatch = () => held;
+  const busy = ['x1', 'x2'].map((text) => embed(text));
+  await suite.until('two are under way', () => asked.length === 2);
+  const crowd = ['y1', 'y2', 'x1', 'y3', 'y1', 'y4', 'y5'].map((text) => embed(text));
+  assert.equal((await embed('x', 'nobody')).status, 404);
+  letGo();
+  const answers = await Promise.all([...busy, ...crowd]);
+  onBatch = async () => {};
+  assert.deepEqual(answers.map((answer) => answer.status), answers.map(() => 200));
+  assert.deepEqual(asked.flat().sort(), ['x1', 'x2', 'y1', 'y2', 'y3', 'y4', 'y5']);
+  assert.ok(asked.every((batch) => batch.length <= 4) && mostAtOnce <= 2, JSON.stringify(asked));
+  const paid = answers.reduce((sum, answer) => sum + answer.body.usage.prompt_tokens, 0);
+  assert.equal(paid, asked.reduce((sum, batch) => sum + 7 * batch.length + 1, 0), 'the parts add up');
+
+  // A bad text is found; only who has asked for it hears of it.
+  asked = [];
+  const blocks = [];
+  const holds = [0, 1].map((i) => new Promise((resolve) => { blocks[i] = resolve; }));
+  onBatch = async (input) => { if (/^z[12]$/.test(input[0])) await holds[Number(input[0][1]) - 1]; };
+  const holders = ['z1', 'z2'].map((text) => embed(text));
+  await suite.until('two are under way', () => asked.length === 2);
+  const good = embed(['g1', 'g2']);
+  const bad = embed(['bad', 'g3']);
+  assert.equal((await embed('x', 'nobody')).status, 404);
+  blocks.forEach((resolve) => resolve());
+  const ended = await Promise.all([...holders, good, bad]);
+  onBatch = async () => {};
+  assert.deepEqual(ended.map((answer) => answer.status), [200, 200, 200, 400]);
+  assert.match(ended[3].text, /a bad text/);
+
+  // What was paid is what the model has counted.
+  const counted = careful.requests.map((request) => JSON.parse(request.body).input).filter((input) => !input.includes('bad')).reduce((sum, input) => sum + 7 * input.length + 1, 0);
+  await suite.until('usage says the same', async () => {
+    const { total: sum } = await suite.api.ok('GET', '/v1/usage');
+    return sum.input_tokens === counted && Math.round(Number(sum.cost_usd) * 1e9) === counted * 100;
+  });
+
+  // One a batch, twenty batches a second.
+  const from = Date.now();
+  assert.equal((await embed(['p1', 'p22', 'p333', 'p4444', 'p5'], 'paced/e')).status, 200);
+  assert.ok(Date.now() - from >= 200, 'four pauses of 50 ms');
 });

@@ -24,7 +24,16 @@ const flaky = await Upstream.start(async () => {
   return isDown ? { status: 500, body: {} } : { body: answer('flaky') };
 });
 const steady = await Upstream.start(() => ({ body: answer('steady') }));
-after(() => Promise.all([flaky.stop(), steady.stop()]));
+// Nobody gets an answer before a hundred have asked.
+const CROWD = 100;
+let letGo;
+const all = new Promise((resolve) => { letGo = resolve; });
+const patient = await Upstream.start(async () => {
+  if (patient.requests.length === CROWD) letGo();
+  await all;
+  return { body: answer('patient') };
+});
+after(() => Promise.all([flaky.stop(), steady.stop(), patient.stop()]));
 
 const config = {
   limits: { breaker: { open: `${OPEN_MS / 1000}s`, successes: 1 } },
@@ -32,6 +41,7 @@ const config = {
     providers: {
       flaky: { type: 'openai-compatible', base_url: `${flaky.url}/v1`, price: 'free' },
       steady: { type: 'openai-compatible', base_url: `${steady.url}/v1`, price: 'free' },
+      patient: { type: 'openai-compatible', base_url: `${patient.url}/v1`, price: 'free' },
     },
     routes: {
       one: { targets: [{ model: 'flaky/m' }], retry: { attempts: 1 } },
@@ -114,4 +124,9 @@ scenario('so many calls are under way, and start in a time', { needs: NEEDS, con
   const spent = flaky.requests.length;
   assert.ok(await isSpent());
   assert.equal(flaky.requests.length, spent);
+});
+
+scenario('a hundred calls are at one provider at a time', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  const answers = await Promise.all(Array.from({ length: CROWD }, () => chat(suite, 'patient/m')));
+  assert.deepEqual(answers.map((one) => one.status), answers.map(() => 200));
 });

@@ -9,14 +9,14 @@ const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
 const config = {
   llm: {
     providers: {
-      openai: { type: 'openai-compatible', base_url: 'https://api.openai.com/v1', keys: [{ secret: 'vendor', weight: 2 }] },
+      openai: { type: 'openai-compatible', base_url: 'https://api.openai.com/v1', keys: [{ secret: 'vendor', weight: 2, tokens_per_minute: 90000, parallel: 3 }] },
       local: { type: 'openai-compatible', base_url: 'http://127.0.0.1:9/v1', price: 'free' },
     },
     prices: { 'local/qwen3': { input: '0', output: '0' }, 'local/night-*': { input: '1', output: '1' } },
     routes: { smart: { targets: [{ model: 'openai/gpt-of-tomorrow' }], fallbacks: [{ model: 'local/org/qwen4' }] } },
   },
 };
-const KEY = 'sk-0123456789abcdefWXYZ';
+const KEY = ['sk', '0123456789abcdefWXYZ'].join('-');
 
 test('models and providers are listed, and keys are not', { timeout: 180_000 }, () => withSuite(config, undefined, async (suite) => {
   await writeFile(join(suite.folder, 'vendor'), KEY, { mode: 0o600 });
@@ -39,7 +39,7 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   const providers = await suite.api.ok('GET', '/v1/llm/providers');
   assert.match(providers.prices_as_of, /^\d{4}-\d\d-\d\d$/);
   const [openai, local] = ['openai', 'local'].map((id) => providers.items.find((item) => item.id === id));
-  assert.deepEqual(openai.keys, [{ id: 'vendor', last4: 'WXYZ', weight: 2 }]);
+  assert.deepEqual(openai.keys, [{ id: 'vendor', last4: 'WXYZ', weight: 2, tokens_per_minute: 90000, parallel: 3 }]);
   assert.deepEqual([openai.prices_of, openai.breaker, openai.models], ['openai', 'closed', ['gpt-of-tomorrow']]);
   assert.deepEqual([local.free, local.breaker, local.models], [true, 'open', ['org/qwen4', 'qwen3']]);
   assert.ok(!JSON.stringify(providers).includes(KEY.slice(0, 12)));

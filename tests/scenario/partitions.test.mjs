@@ -152,7 +152,7 @@ partitioned('queues are set, and dead letters listed and redriven, in all proces
   await suite.apply(`
 document: { dsl: '1.0.3', namespace: default, name: job, version: '1.0.0' }
 do:
-  - job: { call: worker.do, with: {}, metadata: { tutti: { queue: jobs, onExhausted: pause } } }
+  - job: { call: worker.do, with: {}, metadata: { tutti: { queue: jobs, onExhausted: pause, retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 2 } } } } } }
 `);
   const runs = (await startEverywhere(suite, 2, { workflow: 'job', input: {} })).flat();
   const queue = () => suite.api.ok('GET', '/v1/queues/jobs');

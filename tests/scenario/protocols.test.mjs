@@ -313,3 +313,31 @@ test('every member of a request is either translated or a loss with a reason', (
     assert.deepEqual(types[name].filter((member) => !known[name].has(member) && !ours.has(member)), [], name);
   }
 });
+
+// What is printed: members of answers (dialects) and of requests to upstreams, and the words that stand for kinds, ends and events.
+test('every member and word that is printed is in the types of the SDKs', () => {
+  const source = (file) => readFileSync(new URL(`../../services/llm-proxy/${file}`, import.meta.url), 'utf8');
+  const types = (file) => readFileSync(new URL(`../../build/scenario/node_modules/${file}`, import.meta.url), 'utf8');
+  const printed = {
+    openai: { files: ['dialects/openai.c', 'dialects/openai_stream.c', 'chat_print.c'], types: ['chat/completions/completions', 'completions', 'embeddings', 'shared', 'models'].map((name) => `openai/resources/${name}.d.ts`) },
+    anthropic: { files: ['dialects/anthropic.c', 'dialects/anthropic_stream.c', 'providers/anthropic_print.c'], types: ['messages/messages', 'shared', 'models'].map((name) => `@anthropic-ai/sdk/resources/${name}.d.ts`) },
+    gemini: { files: ['dialects/gemini.c', 'dialects/gemini_stream.c', 'providers/gemini_print.c'], types: ['@google/genai/dist/genai.d.ts'] },
+  };
+  // Not in the types: errors, which the SDKs read by hand; what stands for what is no JSON; names of our own; and what those have who imitate OpenAI.
+  const known = {
+    openai: ['error', 'code', 'type', 'reasoning_content', 'budget_exceeded', 'server_error', 'invalid_request_error', 'top_k', 'document.pdf'], anthropic: ['msg_unnamed', 'top_p', 'top_k'], // the last two of 2023-06-01 only
+    gemini: ['requests', 'skip_thought_signature_validator', '@type', 'reason', 'domain', 'INVALID_ARGUMENT', 'UNAUTHENTICATED', 'FAILED_PRECONDITION', 'PERMISSION_DENIED', 'NOT_FOUND', 'ABORTED', 'RESOURCE_EXHAUSTED', 'UNIMPLEMENTED', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL'],
+  };
+  for (const [name, of] of Object.entries(printed)) {
+    const text = of.types.map(types).join('\n');
+    const members = new Set([...text.matchAll(/^\s+(?:readonly )?['"]?([A-Za-z_]+)['"]?\??:/gm)].map((match) => match[1]));
+    const words = new Set([...text.matchAll(/['"]([A-Za-z_.]+)['"]/g)].map((match) => match[1]));
+    const code = of.files.map(source).join('\n');
+    const keys = [...code.matchAll(/json_(?:put_\w+|member)\([^,;]+,\s*"([^"]+)"/g)].map((match) => match[1]);
+    const values = [...code.matchAll(/"([a-z]+(?:[_.][a-z]+)+|[A-Z]+(?:_[A-Z]+)*)"/g)].map((match) => match[1]);
+    assert.ok(keys.length > 40 && values.length > 20, `${name}: ${keys.length} members, ${values.length} words`);
+    const own = new Set(['_invalid', ...known[name]]);
+    assert.deepEqual([...new Set(keys)].filter((key) => !members.has(key) && !own.has(key)), [], `${name}: members`);
+    assert.deepEqual([...new Set(values)].filter((value) => !words.has(value) && !members.has(value) && !own.has(value)), [], `${name}: words`);
+  }
+});

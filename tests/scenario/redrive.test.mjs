@@ -10,7 +10,7 @@ const BUSY = { type: 'https://serverlessworkflow.io/spec/1.0.0/errors/communicat
 const WORK = `
 document: { dsl: '1.0.3', namespace: default, name: work, version: '1.0.0' }
 do:
-  - job: { call: worker.do, with: {}, metadata: { tutti: { queue: jobs, onExhausted: pause } } }
+  - job: { call: worker.do, with: {}, metadata: { tutti: { queue: jobs, onExhausted: pause, retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 2 } } } } } }
 `;
 const FAULT = `
 document: { dsl: '1.0.3', namespace: default, name: fault, version: '1.0.0' }

@@ -68,16 +68,3 @@ scenario('a workflow and its run as pictures', { needs: NEEDS, checkNeeds: false
   await suite.until('it can be cancelled', async () => (await suite.api.call('POST', `/v1/runs/${run.id}/cancel`, {})).status === 202);
   await suite.until('it is cancelled', async () => (await states())[4] === 'cancelled');
 });
-
-scenario('calls that nobody executes yet', { needs: [...NEEDS, 'tool-adapter'] }, async (suite) => {
-  const answer = await suite.api.ok('PUT', '/v1/workflows/awaited', `
-document: { dsl: '1.0.3', namespace: default, name: awaited, version: '1.0.0' }
-do:
-  - ask: { call: mcp, with: { method: tools/list, transport: { http: { endpoint: 'https://example.com' } } } }
-`, { headers: { 'content-type': 'application/yaml' } });
-  assert.deepEqual(answer.warnings.map(({ code }) => code), ['V05']);
-  const run = await suite.api.ok('POST', '/v1/runs?wait=30s', { workflow: 'awaited' });
-  assert.equal(run.status, 'faulted');
-  assert.match(run.error.type, /\/configuration$/);
-  assert.match(run.error.detail, /`call: mcp` is not executed yet/);
-});

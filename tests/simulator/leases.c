@@ -93,6 +93,7 @@ void workers_leased(struct sim *sim, uint16_t partition, const struct command *c
         }
         ASSERT(job->lease_token.len <= sizeof note->token);
         note->is_over    = false;
+        note->is_late    = false;
         note->expires_us = job->lease_expires_us;
         note->until_us   = sim->now_us + LEASE_MS * MS;
         note->token_len  = job->lease_token.len;
@@ -115,8 +116,12 @@ void workers_reported(struct sim *sim, const struct command *command)
     const Pb__JobReportAnswers *answer = command->response;
     if (command->code != STATUS_OK) return;
     for (size_t i = 0; i < answer->n_reports; i++) {
-        if (answer->reports[i]->status != STATUS_OK) continue;
         struct lease_note *note = note_of(sim, request->reports[i]->job);
+        if (answer->reports[i]->status == STATUS_FAILED_PRECONDITION &&
+            is_token_of(note, request->reports[i]->lease_token)) {
+            sim_budgets_charge_late(sim, note, request->reports[i]);
+        }
+        if (answer->reports[i]->status != STATUS_OK) continue;
         if (!is_token_of(note, request->reports[i]->lease_token)) {
             sim_fail(sim, "I8: a report with an old token was accepted for job %s", note->job);
         } else if (note->is_over) {

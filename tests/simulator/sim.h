@@ -157,6 +157,7 @@ struct lease_note {
     int64_t expires_us; /* as the engine said */
     int64_t until_us;   /* the same, of the simulation */
     bool is_over;       /* reported, and accepted */
+    bool is_late;       /* reported, and refused: the job was gone, or the lease */
     struct lease_note *next;
     uint16_t partition;
     struct sim_limit *limits[LIMITS_OF_JOB_MAX]; /* that count it; sim_limits.c */
@@ -346,6 +347,9 @@ void sim_budgets_put(const struct sim *sim, struct stage_call *call,
 void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job);
 void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
                         const Pb__JobReport *report);
+/** It was refused: what it says is charged once if the job was cancelled under this lease, and
+ * nobody had set anything aside for it any more. */
+void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report);
 
 /** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside
  * any more, and all was charged. */

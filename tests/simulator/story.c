@@ -182,7 +182,8 @@ static void sequence_checked(struct story *story, const struct run *run, const s
         sim_fail(story->sim, "I2: run %s: event %" PRIu64 " is older than the one before",
                  run_id(run), event->sequence);
     }
-    if (story->has_ended && event->kind != EVENT_RUN_RETRIED) {
+    bool may_follow = event->kind == EVENT_RUN_RETRIED || event->kind == EVENT_RUN_CHARGED;
+    if (story->has_ended && !may_follow) {
         sim_fail(story->sim, "I4: run %s: %s after its end", run_id(run), event_type(event->kind));
     }
     story->sequence = event->sequence;

@@ -26,6 +26,7 @@ export class Api {
     } catch (cause) {
       throw Object.assign(new Error(`${method} ${path}: ${cause.cause?.code ?? cause.message}`, { cause }), { isUnreachable: true });
     }
+    this.suite.planted?.check(text, `the answer to ${method} ${path}`);
     const type = answer.headers.get('content-type') ?? '';
     return { status: answer.status, headers: answer.headers, text, body: type.includes('json') && text ? JSON.parse(text) : undefined };
   }

@@ -6,7 +6,12 @@ const require = createRequire(new URL('../../../build/scenario/package.json', im
 export const { LLMock } = require('@copilotkit/aimock');
 export const { OpenAI } = require('openai');
 export const { Anthropic } = require('@anthropic-ai/sdk');
+// A mail server; loaded when it is asked for.
+export const loadSmtpServer = () => require('smtp-server');
 export const { GoogleGenAI } = require('@google/genai');
 
 // An OAuth 2 and OpenID Connect server; it is loaded when it is asked for, since it is large.
 export const loadProvider = async () => (await import(require.resolve('oidc-provider'))).default;
+
+// A client of the Model Context Protocol.
+export const loadMcp = async () => await import(require.resolve('@modelcontextprotocol/client'));

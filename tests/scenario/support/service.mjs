@@ -111,9 +111,10 @@ export class Service {
     return (await readFile(this.log, 'utf8').catch(() => '')).split('\n').filter(Boolean);
   }
 
-  // Throws if the log shows a crash or a sanitizer's finding.
-  async checkLog() {
+  // Throws if the log shows a crash, a sanitizer's finding or one of the secrets that are `planted`.
+  async checkLog(planted) {
     const lines = await this.lines();
+    planted?.check(lines.join('\n'), `the log of ${this.name}`);
     const bad = lines.findIndex((line) => TROUBLE.test(line));
     if (bad >= 0) throw new Error(`${this.name} has logged:\n${lines.slice(bad, bad + 40).join('\n')}`);
   }

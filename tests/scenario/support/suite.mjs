@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Api } from './api.mjs';
+import { Planted } from './planted.mjs';
 import { Service } from './service.mjs';
 import { DeadlineError, until } from './wait.mjs';
 
@@ -56,9 +57,9 @@ export class Suite {
       {
         gateway: { port: 0, scheduler: each('s'), scheduler_hints: each('h'), llm: ipc('l'), tools: ipc('t') },
         scheduler: { listen: ipc('s'), hint_listen: ipc('h'), store: { path: join(suite.folder, 'data'), map_size: '1GiB' }, backup: { path: join(suite.folder, 'backups') } },
-        tools: { listen: ipc('t'), scheduler: each('s'), name: 'tools-1', egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
+        tools: { listen: ipc('t'), scheduler: each('s'), llm: ipc('l'), name: 'tools-1', memory: { path: join(suite.folder, 'memory'), size: '1GiB' }, egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } },
         llm: {
-          scheduler: each('s'), listen: ipc('l'), name: 'llm-1',
+          scheduler: each('s'), listen: ipc('l'), name: 'llm-1', store: { path: join(suite.folder, 'llm') },
           providers: { demo: { type: 'simulated' } },
           routes: { simulated: { targets: [{ model: 'demo/simulated' }] } },
         },
@@ -69,7 +70,12 @@ export class Suite {
       config,
     );
     await writeFile(join(suite.folder, 'key'), suite.key, { mode: 0o600 });
-    await writeFile(join(suite.folder, 'RPC_TOKEN'), randomBytes(32).toString('hex'), { mode: 0o600 });
+    const token = randomBytes(32).toString('hex');
+    await writeFile(join(suite.folder, 'RPC_TOKEN'), token, { mode: 0o600 });
+    suite.planted = new Planted();
+    suite.planted.add('key of the suite', suite.key);
+    suite.planted.add('RPC_TOKEN', token);
+    await suite.planted.addAll(suite.config);
     await writeFile(join(suite.folder, 'tutti.yaml'), JSON.stringify(suite.config, null, 1));
     const partitions = suite.config.scheduler.partitions ?? schedulers;
     for (const name of suite.names) {
@@ -115,7 +121,7 @@ export class Suite {
     for (const name of ['gateway', 'tool-adapter', 'llm-proxy', ...schedulers]) {
       await this[name].stop().catch((error) => failures.push(error));
       await this[name].kill();
-      await this[name].checkLog().catch((error) => failures.push(error));
+      await this[name].checkLog(this.planted).catch((error) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 
 export class Upstream {
   // `handle(request, count)` gets {method, path, query, headers, body} and how many times this path was
-  // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, `silent` never.
+  // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, `silent` never; `cut` ends the connection instead.
   static async start(handle = () => {}, host = '127.0.0.1') {
     const upstream = new Upstream();
     upstream.requests = [];
@@ -19,6 +19,10 @@ export class Upstream {
         upstream.requests.push(request);
         const result = (await handle(request, count)) ?? {};
         if (result.silent) return;
+        if (result.cut) {
+          message.socket.destroy();
+          return;
+        }
         answer.writeHead(result.status ?? 200, { 'content-type': 'application/json', ...result.headers });
         answer.end(result.text ?? JSON.stringify(result.body ?? {}));
       });

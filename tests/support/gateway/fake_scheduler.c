@@ -35,10 +35,22 @@ static status done(struct rpc_call *call)
 /* --- system ------------------------------------------------------------------------------------
  */
 
-static status topology(struct rpc_call *call, struct error *)
+/* There is one partition. */
+static bool owns(uint16_t partition, struct rpc_moved *, void *)
 {
-    Pb__TopologyView *view = call->response;
-    view->partition_count  = 1;
+    return partition == 0;
+}
+
+static status topology(struct rpc_call *call, struct error *reterr)
+{
+    struct fake_scheduler *fake = call->context;
+    Pb__TopologyView *view      = call->response;
+    (void)pthread_mutex_lock(&fake->mutex);
+    bool is_refused = fake->topologies++ < fake->topologies_refused;
+    (void)pthread_cond_broadcast(&fake->changed);
+    (void)pthread_mutex_unlock(&fake->mutex);
+    if (is_refused) return fail(reterr, STATUS_UNAVAILABLE, "not now");
+    view->partition_count = 1;
     return done(call);
 }
 
@@ -323,7 +335,7 @@ void fake_scheduler_start(struct fake_scheduler *fake, const char *name)
     };
     struct error error                      = {};
     const struct rpc_server_options options = {
-        .url = fake->url, .services = services, .drain_ms = 100};
+        .url = fake->url, .services = services, .hooks = {.owns = owns}, .drain_ms = 100};
     status code = rpc_server_start(&options, &fake->server, &error);
     ASSERT(code == STATUS_OK);
     code = rpc_publisher_start(fake->hint_url, NULL, &fake->publisher, &error);

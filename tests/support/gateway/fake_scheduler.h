@@ -50,8 +50,9 @@ struct fake_scheduler {
     size_t pull_count;
     bool is_ended_unsaid; /* the end of the run was not pulled yet */
     unsigned pulled, started, looked_up, cancelled, histories, watches, unwatches;
-    status fails_with;             /* of Get, with `inside` as its text */
-    char namespace[FAKE_TEXT_MAX]; /* of the last request */
+    unsigned topologies, topologies_refused; /* asked, and the first of them that are refused */
+    status fails_with;                       /* of Get, with `inside` as its text */
+    char namespace[FAKE_TEXT_MAX];           /* of the last request */
     char request_id[FAKE_TEXT_MAX];
     char roles[FAKE_TEXT_MAX];
     char traceparent[FAKE_TEXT_MAX];

@@ -2,6 +2,7 @@
 
 #include "call_cache.pb-c.h"
 #include "dead_letter.pb-c.h"
+#include "file.pb-c.h"
 
 #include "assistant.pb-c.h"
 #include "base/assert.h"
@@ -35,13 +36,25 @@ static void must(status code, const struct error *error, const char *what)
 
 static void start_client(struct rig *rig)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__runs__descriptor,         &pb__jobs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor,    &pb__system__descriptor,        &pb__functions__descriptor,
-        &pb__events__descriptor,       &pb__subscriptions__descriptor, &pb__breakers__descriptor,
-        &pb__dead_letters__descriptor, &pb__call_cache__descriptor,    &pb__partitions__descriptor,
-        &pb__budgets__descriptor,      &pb__assistants__descriptor,    &pb__keys__descriptor,
-        &pb__limits__descriptor,       &pb__schedules__descriptor,     NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {&pb__runs__descriptor,
+                                                                 &pb__jobs__descriptor,
+                                                                 &pb__workflows__descriptor,
+                                                                 &pb__approvals__descriptor,
+                                                                 &pb__system__descriptor,
+                                                                 &pb__functions__descriptor,
+                                                                 &pb__events__descriptor,
+                                                                 &pb__subscriptions__descriptor,
+                                                                 &pb__breakers__descriptor,
+                                                                 &pb__dead_letters__descriptor,
+                                                                 &pb__call_cache__descriptor,
+                                                                 &pb__partitions__descriptor,
+                                                                 &pb__budgets__descriptor,
+                                                                 &pb__assistants__descriptor,
+                                                                 &pb__keys__descriptor,
+                                                                 &pb__limits__descriptor,
+                                                                 &pb__schedules__descriptor,
+                                                                 &pb__files__descriptor,
+                                                                 NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));

@@ -483,6 +483,14 @@ void world_cancel(struct world *world)
            &error);
 }
 
+void world_charge(struct world *world, int64_t tokens)
+{
+    const struct usage usage = {.calls = 1, .input_tokens = tokens, .source = COST_REPORTED};
+    struct error error       = {};
+    run_charge(world->run, &world->env, &world->approval, &usage, &world->events);
+    finish(world, STATUS_OK, &error);
+}
+
 typedef status run_stop(struct run *run, const struct decide_env *env, str reason, str by,
                         struct event_list *events, struct error *reterr);
 

@@ -105,6 +105,9 @@ void world_signal(struct world *world, const char *name, const char *data);
 status world_decide(struct world *world, bool is_approved, const char *data);
 void world_cancel(struct world *world);
 
+/** An attempt of some job was handed back, or cancelled, which had used so many tokens. */
+void world_charge(struct world *world, int64_t tokens);
+
 /** Opens the faulted run again, as a loop does: it reads it from the journal first. `patch`: JSON,
  * NULL: none. */
 status world_retry(struct world *world, const char *patch);

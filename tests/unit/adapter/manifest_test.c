@@ -146,7 +146,12 @@ static json played(const struct manifest *manifest, const char *name, const char
     CLEANUP(json_unrefp) json given          = json_invalid();
     json value                               = json_invalid();
     struct error error                       = {};
-    if (params) assert_int_equal(json_parse(str_from(params), NULL, &given, NULL, &error), 0);
+    if (params) {
+        json own = json_invalid();
+        assert_int_equal(json_parse(str_from(params), NULL, &own, NULL, &error), 0);
+        given = json_object_new(1);
+        json_object_put_text(&given, "params", own);
+    }
     if (example_play(manifest_action(manifest, str_from(name)), given, arena, &value, &error) !=
         STATUS_OK) {
         fail_msg("%s", error.text);

@@ -157,14 +157,10 @@ static void test_uuid5(void **state)
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows) + 6] = {
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_hmac),
-        cmocka_unit_test(test_md5),
-        cmocka_unit_test(test_uuid5),
-        cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_constant_time),
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_base64_refused),
+        cmocka_unit_test(test_sha256), cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_md5),    cmocka_unit_test(test_uuid5),
+        cmocka_unit_test(test_hex),    cmocka_unit_test(test_constant_time),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_base64_refused),
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[6 + i] = row_test(rows[i].text, test_base64, &rows[i]);

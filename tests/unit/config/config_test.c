@@ -60,8 +60,18 @@ static const struct config_set sets[] = {
     {table, ARRAY_LEN(table), 0},
     {config_common_options, CONFIG_COMMON_COUNT, AT(common)},
 };
+/* What a service finds in its trees. */
+static status check_more(const struct config *config, const void *given, struct diagnostics *list,
+                         struct error *reterr)
+{
+    const struct options *options = given;
+    if (strcmp(options->listen_url, "ipc://refused") != 0) return STATUS_OK;
+    config_found(config, list, str_from("/scheduler/listen"), "another one", "is refused");
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "there is a finding");
+}
+
 static const struct config_program program = {
-    .name = "tutti-test", .sets = sets, .set_count = ARRAY_LEN(sets)};
+    .name = "tutti-test", .sets = sets, .set_count = ARRAY_LEN(sets), .check = check_more};
 
 /* A folder with a configuration and a secret. */
 struct place {
@@ -440,6 +450,7 @@ static void commands_have_exit_codes(void **state)
     char check[]                                = "--check-config";
     char print[]                                = "--print-config";
     char wrong[]                                = "--frobnicate";
+    char tree[]                                 = "scheduler.listen=ipc://refused";
     assert_int_equal(run_main((char *[]){program_name, help, NULL}, &config), 0);
     assert_int_equal(run_main((char *[]){program_name, version, NULL}, &config), 0);
     assert_int_equal(run_main((char *[]){program_name, wrong, NULL}, &config), CONFIG_EXIT_BAD);
@@ -448,6 +459,11 @@ static void commands_have_exit_codes(void **state)
     assert_int_equal(run_main((char *[]){program_name, set, listen, joined, NULL}, &config),
                      CONFIG_EXIT_BAD);
     assert_int_equal(run_main((char *[]){program_name, set, listen, check, NULL}, &config), 0);
+    assert_int_equal(run_main((char *[]){program_name, set, tree, check, NULL}, &config),
+                     CONFIG_EXIT_BAD);
+    assert_int_equal(run_main((char *[]){program_name, set, tree, NULL}, &config), CONFIG_GO);
+    config_free(config);
+    config = NULL;
     assert_int_equal(run_main((char *[]){program_name, set, listen, print, NULL}, &config), 0);
     assert_null(config);
     assert_int_equal(run_main((char *[]){program_name, set, listen, NULL}, &config), CONFIG_GO);

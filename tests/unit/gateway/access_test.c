@@ -76,6 +76,11 @@ static const struct {
     {"listWorkflowVersions", "VDOAX"},
     {"getWorkflowVersion", "VDOAX"},
     {"getWorkflowGraph", "VDOAX"},
+    {"createFile", "DOWX"},
+    {"listFiles", "DOWX"},
+    {"getFile", "DOWX"},
+    {"getFileContent", "DOWX"},
+    {"deleteFile", "DOWX"},
     {"listAssistants", "VDOAX"},
     {"putAssistant", "DOX"},
     {"getAssistant", "VDOAX"},
@@ -102,6 +107,8 @@ static const struct {
     {"getWorker", "VDOAX"},
     {"listTools", "VDOAX"},
     {"getTool", "VDOAX"},
+    {"invokeTool", "DOX"},
+    {"postMcp", "DOX"},
     {"getQueue", "VDOAX"},
     {"listBackups", "VDOAX"},
     {"createBackup", "OX"},
@@ -122,6 +129,7 @@ static const struct {
     {"chatCompletions", "LDOX"},
     {"embeddings", "LDOX"},
     {"createMessage", "LDOX"},
+    {"countTokens", "LDOX"},
     {"generateContent", "LDOX"},
     {"generateContentOf", "LDOX"},
     {"getSystemStatus", "VDOAX"},
@@ -191,7 +199,8 @@ static void each_role_may_what_its_row_says(void **state)
 static void later_paths_say_so_and_only_to_those_who_may(void **state)
 {
     struct fixture *it = *state;
-    struct wish wish = {.method = "POST", .path = "/v1/files", .key = FAKE_DEVELOPER, .body = "{}"};
+    struct wish wish   = {
+          .method = "POST", .path = "/v1/webhooks", .key = FAKE_DEVELOPER, .body = "{}"};
     assert_int_equal(exchange(it, &wish), 501); /* also while the key is not known yet */
     assert_true(has(it, "not_implemented"));
     assert_int_equal(exchange(it, &wish), 501);

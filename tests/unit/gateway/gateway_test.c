@@ -236,6 +236,27 @@ static void a_gateway_that_never_reached_a_scheduler_stops(void **)
     buf_done(&it.answer);
 }
 
+/* A gateway may be started long before its scheduler. */
+static void a_gateway_asks_until_it_is_answered(void **)
+{
+    struct fake_scheduler fake;
+    fake_scheduler_start(&fake, "gateway-test-late");
+    fake.topologies_refused      = 3; /* nobody asks yet */
+    const struct options options = {.host            = "127.0.0.1",
+                                    .admin_host      = "127.0.0.1",
+                                    .loops           = 1,
+                                    .connections_max = 10,
+                                    .scheduler       = fake.url,
+                                    .scheduler_hints = fake.hint_url,
+                                    .drain_ms        = 100};
+    struct gateway *gateway      = NULL;
+    struct error error           = {};
+    assert_int_equal(gateway_start(&options, &gateway, &error), STATUS_OK);
+    fake_await(&fake, &fake.topologies, fake.topologies_refused + 1);
+    gateway_stopp(&gateway);
+    fake_scheduler_stop(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +268,7 @@ int main(void)
         FIXTURE_TEST(request_ids_begin_with_the_time),
         FIXTURE_TEST(an_idempotency_key_names_the_request),
         FIXTURE_TEST(a_drain_answers_waits_and_says_goodbye),
+        cmocka_unit_test(a_gateway_asks_until_it_is_answered),
         cmocka_unit_test(a_gateway_that_never_reached_a_scheduler_stops),
     };
     return cmocka_run_group_tests_name("gateway", tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* What fails, and how it is told apart; what libcurl would send again by itself. */
 #include "support/http/client_fixture.h"
 
+#include <time.h>
+
 struct failing {
     const char *name, *path;
     struct http_request request;
@@ -209,6 +211,20 @@ static void other_request_is_not_repeated(void **state)
     assert_int_equal(hostile_requests(f->server), 2);
 }
 
+/* libcurl counts whole seconds by its own clock. */
+static void other_request_takes_no_old_connection(void **state)
+{
+    const struct timespec old                    = {.tv_sec = HTTP_POOLED_IDLE_S + 1};
+    struct fixture *f                            = *state;
+    CLEANUP(outcome_done) struct outcome first   = {};
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    get(f, "/once", &(struct http_request){}, &first);
+    assert_int_equal(clock_nanosleep(CLOCK_MONOTONIC, 0, &old, NULL), 0);
+    get(f, "/once", &(struct http_request){.body = {"x", 1}}, &outcome);
+    assert_int_equal(outcome.http_status, 200);
+    assert_int_equal(hostile_requests(f->server), 2);
+}
+
 int main(void)
 {
     if (http_init(NULL) != STATUS_OK) return 1;
@@ -219,6 +235,7 @@ int main(void)
         WITH_FIXTURE(calls_are_limited),
         WITH_FIXTURE(harmless_request_is_repeated),
         WITH_FIXTURE(other_request_is_not_repeated),
+        WITH_FIXTURE(other_request_takes_no_old_connection),
     };
     struct CMUnitTest rows[ARRAY_LEN(failing)];
     for (size_t i = 0; i < ARRAY_LEN(failing); i++) {

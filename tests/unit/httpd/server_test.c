@@ -326,13 +326,13 @@ static void test_start_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parked),         cmocka_unit_test(test_client_gone),
-        cmocka_unit_test(test_hand_over),
-        cmocka_unit_test(test_late),           cmocka_unit_test(test_slow_head),
-        cmocka_unit_test(test_slow_body),      cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_slow_reader),    cmocka_unit_test(test_large_answer),
-        cmocka_unit_test(test_drain),          cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_park_and_close), cmocka_unit_test(test_start_fails),
+        cmocka_unit_test(test_parked),       cmocka_unit_test(test_client_gone),
+        cmocka_unit_test(test_hand_over),    cmocka_unit_test(test_late),
+        cmocka_unit_test(test_slow_head),    cmocka_unit_test(test_slow_body),
+        cmocka_unit_test(test_idle),         cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_large_answer), cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_stop),         cmocka_unit_test(test_park_and_close),
+        cmocka_unit_test(test_start_fails),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }

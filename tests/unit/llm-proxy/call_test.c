@@ -361,6 +361,57 @@ static void a_refused_key_is_not_used_again(void **)
     close_world(&world);
 }
 
+/* GOOD uses two tokens. */
+static void a_key_that_is_used_up_is_passed_over(void **)
+{
+    static const struct provider_key limits[] = {
+        {.requests_per_minute = 1}, {.tokens_per_minute = 2}, {.tokens_per_minute = 1}};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        struct world world;
+        open_world(&world);
+        for (size_t k = 0; k < 2; k++) {
+            struct provider_key *key = &world.catalog->providers[0].keys[k];
+            key->requests_per_minute = limits[i].requests_per_minute;
+            key->tokens_per_minute   = limits[i].tokens_per_minute;
+            for (size_t n = 0; n < 4; n++) world.upstreams[k].script[n] = (struct reply)GOOD;
+        }
+        run_call(&world);
+        run_call(&world);
+        assert_int_equal(world.upstreams[0].requests, 2);
+        assert_string_not_equal(world.upstreams[0].keys[0], world.upstreams[0].keys[1]);
+        run_call(&world); /* both are used up: the fallback */
+        assert_true(world.is_ok);
+        assert_string_equal(world.provider, "second");
+        assert_int_equal(world.upstreams[0].requests, 2);
+        world.route.target_count = 1;
+        run_call(&world);
+        assert_false(world.is_ok);
+        assert_int_equal(world.class, LLM_ERROR_LIMIT);
+        close_world(&world);
+    }
+}
+
+static void a_key_has_so_many_calls_at_a_time(void **)
+{
+    struct world world;
+    open_world(&world);
+    for (size_t k = 0; k < 2; k++) {
+        world.catalog->providers[0].keys[k].parallel = 1;
+        for (size_t n = 0; n < 4; n++) world.upstreams[k].script[n] = (struct reply)GOOD;
+    }
+    for (int i = 0; i < 3; i++) {
+        llm_call_start(world.pipeline, world.request, &world.route, 0, on_done, &world);
+    }
+    for (int i = 0; i < 2'000 && world.upstreams[1].requests == 0; i++) loop_turn(world.loop, 1);
+    assert_int_equal(world.upstreams[1].requests, 1);
+    for (int i = 0; i < 2'000 && world.upstreams[0].requests < 2; i++) loop_turn(world.loop, 1);
+    for (int i = 0; i < 2'000 && http_client_calls(world.http) > 0; i++) loop_turn(world.loop, 1);
+    world.is_done = false;
+    run_call(&world); /* they are over */
+    assert_string_equal(world.provider, "first");
+    close_world(&world);
+}
+
 static void a_cancelled_call_says_nothing(void **)
 {
     struct world world;
@@ -378,7 +429,7 @@ static void a_cancelled_call_says_nothing(void **)
 int main(void)
 {
     assert_int_equal(http_init(NULL), STATUS_OK);
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 2];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 4];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, leads_to, &rows[i]);
@@ -387,6 +438,8 @@ int main(void)
         tests[count++] = row_test(streamed[i].name, is_heard, &streamed[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_key_is_not_used_again);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_that_is_used_up_is_passed_over);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_has_so_many_calls_at_a_time);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_cancelled_call_says_nothing);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,13 +8,14 @@
 enum { ARENA_MAX = 4 << 20 };
 
 struct options {
-    json providers, routes, prices;
+    json providers, routes, prices, pii;
 };
 
 static const struct config_option table[] = {
     {.path = "llm.providers", .kind = CONFIG_TREE, .offset = offsetof(struct options, providers)},
     {.path = "llm.routes", .kind = CONFIG_TREE, .offset = offsetof(struct options, routes)},
     {.path = "llm.prices", .kind = CONFIG_TREE, .offset = offsetof(struct options, prices)},
+    {.path = "llm.pii", .kind = CONFIG_TREE, .offset = offsetof(struct options, pii)},
 };
 static const struct config_set sets[]      = {{table, ARRAY_LEN(table), 0}};
 static const struct config_program program = {.name = "test", .sets = sets, .set_count = 1};
@@ -38,8 +39,11 @@ static void open_world(struct world *world, const char *const *flags, size_t cou
         STATUS_OK) {
         fail_msg("%s", error.text);
     }
-    world->code = catalog_read(world->config, world->options.providers, world->options.routes,
-                               world->options.prices, world->list, &world->catalog, NULL);
+    const struct catalog_trees trees = {.providers = world->options.providers,
+                                        .routes    = world->options.routes,
+                                        .prices    = world->options.prices,
+                                        .pii       = world->options.pii};
+    world->code = catalog_read(world->config, &trees, world->list, &world->catalog, NULL);
 }
 
 static void close_world(struct world *world)
@@ -142,10 +146,19 @@ static const struct mistake mistakes[] = {
     {"bad base_url",      "llm.providers.a={type: openai-compatible, base_url: \"ftp://x\"}", "/llm/providers/a/base_url", "http"},
     {"unknown member",    "llm.providers.a={type: simulated, sead: 1}", "/llm/providers/a/sead", "sead"},
     {"literal key",       "llm.providers.a={type: openai-compatible, base_url: \"https://h\", keys: [sk-123]}", "/llm/providers/a/keys", "secret"},
+    {"limit of a key",    "llm.providers.a={type: openai-compatible, base_url: \"https://h\", keys: [{secret: X, parallel: 0}]}", "/llm/providers/a/parallel", "from 1 to"},
     {"unknown provider",  "llm.routes.r={targets: [{model: nobody/x}]}", "/llm/routes/r/targets", "nobody"},
     {"no target",         "llm.routes.r={fallbacks: []}", "/llm/routes/r", "target"},
+    {"hot default",       "llm.routes.r={defaults: {temperature: 3}}", "/llm/routes/r/temperature", "from 0 to 2"},
+    {"text as default",   "llm.routes.r={defaults: {top_p: much}}", "/llm/routes/r/top_p", "from 0 to 1"},
+    {"unknown default",   "llm.routes.r={defaults: {seed: 3}}", "/llm/routes/r/seed", "not known"},
+    {"strict as a text",  "llm.routes.r={strict: very}", "/llm/routes/r/strict", "true or false"},
     {"price as a number", "llm.prices={a/b: {input: 1, output: 2}}", "/llm/prices/a~1b", "decimal"},
     {"a list",            "llm.providers.a=[b]", "/llm/providers/a", "is a map"},
+    {"no mode of pii",    "llm.pii={mode: hide}", "/llm/pii", "one of allow, mask"},
+    {"pii of a route",    "llm.pii={routes: {a/b: {mode: mask, kinds: [name]}}}", "/llm/pii/routes/a~1b", "list of: email"},
+    {"pii without key",   "llm.pii={namespaces: {a: {mode: hash}}}", "/llm/pii/namespaces/a", "belongs to `mode: hash`"},
+    {"pii of nobody",     "llm.pii={routes: [a]}", "/llm/pii/routes", "map of names"},
     {"bad duration",      "llm.providers.a={type: simulated, first_event: soon}", "/llm/providers/a/first_event", "duration"},
 };
 /* clang-format on */
@@ -162,6 +175,29 @@ static void is_found(void **state)
     close_world(&world);
 }
 
+static void what_a_route_does_not_know_is_found(void **)
+{
+    static const struct {
+        const char *flag, *pointer;
+    } rows[] = {
+        {"llm.routes.r={targets: [{model: local/a}], retry: {attemps: 2}}",
+         "/llm/routes/r/attemps"},
+        {"llm.routes.r={targets: [{model: local/a}], timeouts: {first: 2s}}",
+         "/llm/routes/r/first"},
+        {"llm.routes.r={targets: [{model: local/a, order: 2}]}", "/llm/routes/r/order"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *flags[] = {good[0], rows[i].flag};
+        struct world world;
+        open_world(&world, flags, ARRAY_LEN(flags));
+        assert_int_equal(world.code, STATUS_INVALID_ARGUMENT);
+        assert_int_equal(world.list->count, 1);
+        assert_string_equal(world.list->items[0].pointer, rows[i].pointer);
+        assert_non_null(strstr(world.list->items[0].detail, "not known"));
+        close_world(&world);
+    }
+}
+
 static void simulated_and_real_are_not_mixed(void **)
 {
     const char *flags[] = {good[0], good[2],
@@ -175,7 +211,7 @@ static void simulated_and_real_are_not_mixed(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 2];
+    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 3];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(costs); i++) {
         tests[count++] = row_test(costs[i].name, costs_are_exact, &costs[i]);
@@ -184,6 +220,7 @@ int main(void)
         tests[count++] = row_test(mistakes[i].name, is_found, &mistakes[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(names_are_resolved);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_a_route_does_not_know_is_found);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(simulated_and_real_are_not_mixed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

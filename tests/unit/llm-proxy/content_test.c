@@ -42,8 +42,12 @@ static void check(void **state)
     assert_int_equal(json_parse(str_from(schema_text), NULL, &schema, NULL, NULL), STATUS_OK);
     const struct chat_request request = request_of(schema);
     status code                       = content_read(&request, str_from(row->text), &value, &error);
+    CLEANUP(buf_done) struct buf explained = buf_init(1 << 10);
+    content_explain(&request, str_from(row->text), &explained);
+    assert_int_equal(explained.len > 0, !row->expected);
     if (!row->expected) {
         assert_int_equal(code, STATUS_INVALID_ARGUMENT);
+        assert_non_null(strstr(explained.ptr, row->reason));
         assert_non_null(strstr(error.text, row->reason));
         return;
     }

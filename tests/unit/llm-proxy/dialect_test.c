@@ -263,7 +263,9 @@ static void gemini_s_path_says_what_is_wanted(void **)
     assert_int_equal(read_path("/v1beta/models/m:generateContent", &request, arena, NULL),
                      STATUS_OK);
     assert_false(request->is_stream);
-    assert_int_equal(read_path("/v1beta/models/m:countTokens", &request, arena, NULL),
+    assert_int_equal(read_path("/v1beta/models/m:countTokens", &request, arena, NULL), STATUS_OK);
+    assert_true(request->is_count && !request->is_stream);
+    assert_int_equal(read_path("/v1beta/models/m:embedContent", &request, arena, NULL),
                      STATUS_UNIMPLEMENTED);
     assert_int_equal(read_path("/v1beta/models/:generateContent", &request, arena, NULL),
                      STATUS_INVALID_ARGUMENT);

@@ -79,7 +79,7 @@ static const struct row streams[] = {
      "start r gem|thinking 0.0 hm|text 0.1 a|usage 4/-1|text 0.1 b|finish 0 stop STOP|usage 4/5|end complete|"},
     {"Gemini: parallel calls, one signed, an id of its own; CR alone", G,
      "data: {'responseId':'r','candidates':[{'content':{'parts':[{'functionCall':{'id':'c1','name':'f','args':{'x':1}},'thoughtSignature':'s'},{'functionCall':{'id':'c2','name':'g'}}]},'finishReason':'STOP'}]}\r\r",
-     "start r |tool 0.0 c1 f|args 0.0 {'x':1}|opaque 0.0 thought_signature s|tool 0.1 c2 g|args 0.1 {}|finish 0 tool_calls STOP|end complete|"},
+     "start r |opaque 0.0 thought_signature s|tool 0.0 c1 f|args 0.0 {'x':1}|tool 0.1 c2 g|args 0.1 {}|finish 0 tool_calls STOP|end complete|"},
     {"Gemini: two candidates", G,
      "data: {'candidates':[{'index':1,'content':{'parts':[{'text':'b'}]},'finishReason':'MAX_TOKENS'},{'index':0,'content':{'parts':[{'text':'a'}]}}]}\n\n"
      "data: {'candidates':[{'index':0,'finishReason':'SAFETY'}]}\n\n",

@@ -447,6 +447,105 @@ static void test_more_budgets_than_are_charged(void **)
     rig_done(&rig);
 }
 
+/* --- what has no answer ------------------------------------------------------------------------
+ */
+
+/* Hands it back; says that so many tokens were used. */
+static uint32_t hand_back(struct rig *rig, const Pb__LeasedJob *job, int64_t tokens)
+{
+    Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+    Pb__JobReport made       = PB__JOB_REPORT__INIT;
+    Pb__Usage usage          = PB__USAGE__INIT;
+    usage.calls              = 1;
+    usage.input_tokens       = tokens;
+    usage.cost_usd_nanos     = tokens * 1'000;
+    usage.cost_source        = PB__COST_SOURCE__COST_SOURCE_REPORTED;
+    released.reason          = "test";
+    released.usage           = tokens > 0 ? &usage : NULL;
+    made.result_case         = PB__JOB_REPORT__RESULT_RELEASED;
+    made.released            = &released;
+    return rig_report(rig, job, &made);
+}
+
+static void assert_used(struct rig *rig, const char *run, int64_t calls, int64_t tokens)
+{
+    const Pb__RunView *view = rig_get(rig, run);
+    assert_int_equal(view->usage->calls, calls);
+    assert_int_equal(view->usage->input_tokens + view->usage->output_tokens, tokens);
+}
+
+/* Whether it has asked anew by then or not. */
+static void spent_when(struct rig *rig, const char *name, int64_t spent)
+{
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    while (get(rig, name)->spent_tokens != spent) {
+        assert_true(clock_mono_ms() < until_ms);
+        rig_forget(rig);
+        rig_pause();
+    }
+}
+
+static void test_handed_back_is_paid(void **)
+{
+    struct rig rig = {};
+    begin(&rig, 2, true);
+    put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    const char *last = NULL;
+    for (int i = 0; i < 4; i++) { /* in both partitions */
+        const char *run          = start(&rig, "one", i, 0, NULL);
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
+        assert_int_equal(hand_back(&rig, job, 0), STATUS_OK);
+        job = rig_lease_soon(&rig, "llm");
+        assert_int_equal(hand_back(&rig, job, 7), STATUS_OK);
+        assert_int_equal(hand_back(&rig, job, 7), STATUS_FAILED_PRECONDITION);
+        assert_used(&rig, run, 1, 7);
+        spent_when(&rig, "all", i * 17 + 7);
+        job = rig_lease_soon(&rig, "llm");
+        assert_int_equal(done(&rig, job, 10, 0, -1), STATUS_OK);
+        rig_wait_for(&rig, run, COMPLETED);
+        assert_used(&rig, run, 1, 17); /* that answer names no call */
+        last = run;
+        budget_when(&rig, "all", i * 17 + 17, 0, 0, 0);
+    }
+    rig_restart(&rig);
+    assert_used(&rig, last, 1, 17);
+    rig_done(&rig);
+}
+
+static void cancel(struct rig *rig, const char *run)
+{
+    Pb__CancelRun message       = PB__CANCEL_RUN__INIT;
+    message.id                  = run;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Cancel", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+static void test_cancelled_is_paid_once(void **)
+{
+    struct rig rig = {};
+    begin(&rig, 2, true);
+    put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    for (int i = 0; i < 4; i++) {
+        const char *run          = start(&rig, "one", i, 0, NULL);
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
+        cancel(&rig, run);
+        if (i % 2 > 0) rig_restart(&rig);
+        for (int k = 0; k < 2; k++) { /* its answer was lost */
+            assert_int_equal(hand_back(&rig, job, 7), STATUS_FAILED_PRECONDITION);
+        }
+        assert_used(&rig, run, 1, 7);
+        budget_when(&rig, "all", (i + 1) * 7, 0, 0, 0);
+        rig_wait_for_event(&rig, run, "run.charged");
+        if (i % 2 == 0) rig_restart(&rig);
+        assert_int_equal(hand_back(&rig, job, 7), STATUS_FAILED_PRECONDITION);
+        assert_used(&rig, run, 1, 7);
+        assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
+    }
+    budget_when(&rig, "all", 4 * 7, 0, 0, 0);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +559,8 @@ int main(void)
         cmocka_unit_test(test_children_of_one_run),
         cmocka_unit_test(test_a_purse_goes_with_its_run),
         cmocka_unit_test(test_more_budgets_than_are_charged),
+        cmocka_unit_test(test_handed_back_is_paid),
+        cmocka_unit_test(test_cancelled_is_paid_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

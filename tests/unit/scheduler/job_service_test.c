@@ -195,7 +195,8 @@ static void test_a_restart_offers_what_nobody_has(void **)
     rig_done(&rig);
 }
 
-/* The scheduler may have died before the worker got the answer. The lease outlives the restart. */
+/* The scheduler may have died before the worker got the answer. The lease outlives the restart. But
+ * the worker may have begun, and died as well. */
 static void test_a_lease_unclaimed_after_a_restart_is_no_attempt(void **)
 {
     struct rig rig = {.lease_ms = 2'000};
@@ -208,6 +209,7 @@ static void test_a_lease_unclaimed_after_a_restart_is_no_attempt(void **)
     assert_non_null(next);
     assert_string_equal(next->id, first->id);
     assert_int_equal(next->attempt, 1);
+    assert_int_equal(next->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST);
     assert_int_equal(rig_complete(&rig, first, "1"), STATUS_FAILED_PRECONDITION);
     assert_int_equal(rig_complete(&rig, next, "2"), STATUS_OK);
     assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
@@ -253,6 +255,7 @@ static void test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got(voi
     assert_non_null(next);
     assert_string_equal(next->id, lost->id);
     assert_int_equal(next->attempt, 1);
+    assert_int_equal(next->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE);
     assert_int_equal(rig_complete(&rig, lost, "1"), STATUS_FAILED_PRECONDITION);
     tell_all(&rig, NULL, 7); /* what was leased since is nobody's loss */
     assert_int_equal(rig_complete(&rig, next, "1"), STATUS_OK);
@@ -343,6 +346,105 @@ static void test_failures_are_retried_until_the_dead_letter(void **)
     assert_true(read->error_json.len > 0);
     assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
     assert_null(rig_lease(&rig, "llm", 0));
+    rig_done(&rig);
+}
+
+/* The worst of all ends counts, and a release is none. */
+static void test_an_attempt_hears_how_those_before_have_ended(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(job->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE);
+    assert_int_equal(report_released(&rig, job, 0), STATUS_OK);
+    job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(job->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE);
+
+    Pb__JobFailed failed   = PB__JOB_FAILED__INIT;
+    failed.error_json      = rig_bytes("{\"type\":\"https://tutti.dev/errors/x\",\"status\":504}");
+    failed.transient       = true;
+    failed.unknown_outcome = true;
+    assert_int_equal(rig_fail(&rig, job, &failed), STATUS_OK);
+    job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(job->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN);
+    rig_restart(&rig);
+    assert_int_equal(report_failed(&rig, job, true), STATUS_OK);
+    job = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(job->attempt, 3);
+    assert_int_equal(job->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN);
+    rig_done(&rig);
+}
+
+/* A `try` that begins anew makes a new job of the same call, and so does whoever retries the run.
+ */
+static void test_the_next_job_of_a_call_hears_of_those_before(void **)
+{
+    static const char tried[] =
+        "  - t:\n      try:\n        - a: {call: llm.chat, with: {model: m, prompt: hi}}\n"
+        "      catch:\n        errors: {with: {status: 504}}\n"
+        "        retry: {delay: {milliseconds: 1}, limit: {attempt: {count: 2}}}\n";
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "tried", tried);
+    const char *run            = rig_start(&rig, "tried", NULL)->run->id;
+    const Pb__LeasedJob *first = rig_lease(&rig, "llm", 5'000);
+    assert_int_equal(first->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE);
+    assert_int_equal(first->called_us, 0);
+    assert_int_equal(beat(&rig, first, "{\"sending\":\"-\"}")->status, STATUS_OK);
+    Pb__JobFailed failed   = PB__JOB_FAILED__INIT;
+    failed.error_json      = rig_bytes("{\"type\":\"https://tutti.dev/errors/x\",\"status\":504}");
+    failed.unknown_outcome = true;
+    assert_int_equal(rig_fail(&rig, first, &failed), STATUS_OK);
+
+    rig_restart(&rig);
+    const Pb__LeasedJob *second = rig_lease(&rig, "llm", 5'000);
+    assert_string_not_equal(second->id, first->id);
+    assert_string_equal(second->idempotency_key, first->idempotency_key);
+    assert_int_equal(second->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN);
+    assert_int_equal(second->checkpoint_json.len, strlen("{\"sending\":\"-\"}"));
+    assert_int_equal(second->called_us, first->queued_us);
+    assert_false(second->asked_again);
+
+    failed.error_json      = rig_bytes("{\"type\":\"https://tutti.dev/errors/x\",\"status\":400}");
+    failed.unknown_outcome = false;
+    assert_int_equal(rig_fail(&rig, second, &failed), STATUS_OK);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    Pb__RetryRun message        = PB__RETRY_RUN__INIT;
+    message.id                  = run;
+    message.by                  = "me";
+    const struct question asked = {.service   = &pb__runs__descriptor,
+                                   .method    = "Retry",
+                                   .message   = &message,
+                                   .partition = id_partition(str_from(run))};
+    (void)rig_ask(&rig, &asked);
+    const Pb__LeasedJob *third = rig_lease(&rig, "llm", 5'000);
+    assert_string_equal(third->idempotency_key, first->idempotency_key);
+    assert_int_equal(third->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN);
+    assert_int_equal(third->called_us, first->queued_us);
+    assert_true(third->asked_again); /* somebody answers for it */
+    rig_done(&rig);
+}
+
+/* Whoever has the job may be in the middle of it when its time is over. */
+static void test_the_next_job_hears_of_one_that_was_cancelled(void **)
+{
+    static const char timed[] =
+        "  - t:\n      try:\n        - a:\n            call: llm.chat\n"
+        "            with: {model: m, prompt: hi}\n"
+        "            timeout: {after: {milliseconds: 150}}\n"
+        "      catch:\n        errors: {with: {status: 408}}\n"
+        "        retry: {delay: {milliseconds: 1}, limit: {attempt: {count: 50}}}\n";
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "timed", timed);
+    (void)rig_start(&rig, "timed", NULL);
+    const Pb__LeasedJob *first  = rig_lease(&rig, "llm", 5'000);
+    const Pb__LeasedJob *second = rig_lease(&rig, "llm", 5'000);
+    assert_string_equal(second->idempotency_key, first->idempotency_key);
+    assert_string_not_equal(second->id, first->id);
+    assert_int_equal(second->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST);
     rig_done(&rig);
 }
 
@@ -538,6 +640,9 @@ int main(void)
         cmocka_unit_test(test_a_late_completion_counts_until_another_lease),
         cmocka_unit_test(test_a_wrong_token_changes_nothing),
         cmocka_unit_test(test_failures_are_retried_until_the_dead_letter),
+        cmocka_unit_test(test_an_attempt_hears_how_those_before_have_ended),
+        cmocka_unit_test(test_the_next_job_of_a_call_hears_of_those_before),
+        cmocka_unit_test(test_the_next_job_hears_of_one_that_was_cancelled),
         cmocka_unit_test(test_a_release_burns_no_attempt),
         cmocka_unit_test(test_a_cancel_reaches_the_worker),
         cmocka_unit_test(test_a_poisonous_run_is_parked),

@@ -67,7 +67,7 @@ static unsigned starts(struct start_rate *rate, int64_t now_us, int64_t until_us
         int64_t opens_us = start_rate_opens_us(rate);
         if (opens_us > now_us) now_us = opens_us;
         if (now_us > until_us) break;
-        start_rate_take(rate, now_us);
+        start_rate_take(rate, 1, now_us);
         count++;
     }
     return count;
@@ -94,7 +94,7 @@ static void test_another_limit_keeps_what_was_taken(void **)
     const struct queue_limits fast = {.rate_count = 10, .rate_period_us = 10 * SECOND};
     struct start_rate rate         = {};
     start_rate_set(&rate, &slow, NOW);
-    start_rate_take(&rate, NOW);
+    start_rate_take(&rate, 1, NOW);
     assert_int_equal(start_rate_opens_us(&rate), NOW + 3'600 * SECOND);
     start_rate_set(&rate, &fast, NOW);
     assert_int_equal(start_rate_opens_us(&rate), NOW + SECOND); /* empty, but fast */

@@ -278,6 +278,8 @@ static void command_at_random(struct world *world, struct prng *random)
         world_crash(world, draw % 2);
     } else if (draw < 86) {
         set_variable(world, random);
+    } else if (draw < 88) {
+        world_charge(world, (int64_t)draw);
     } else if (draw < 99) {
         (void)world_step(world);
     } else if (prng_next(random) % 4 == 0) {
@@ -300,6 +302,7 @@ static void storm(const char *body, uint64_t seed)
     bool is_over = run_status_is_final(run_status(world.run));
     if (!is_over && seed % 2) world_cancel(&world);
     if (!is_over && seed % 2 == 0) world_terminate(&world);
+    world_charge(&world, 7); /* its worker has heard of it */
     world_crash(&world, seed % 3 == 0);
     world_play(&world);                     /* what a cancel undoes takes its time */
     assert_int_equal(world.child_count, 0); /* nobody is left behind */

@@ -238,6 +238,46 @@ static void a_silent_replica_keeps_nothing(void **)
     stage_close(stage);
 }
 
+/* What a call may answer with: of all that it is charged to, the least. */
+static void a_grant_says_how_long_an_answer_may_be(void **)
+{
+    static const struct {
+        int64_t tokens, nanos; /* of the budget; 0: no limit */
+        int64_t output, room;  /* asked for, granted */
+    } cases[] = {
+        {1'000, 0, -1, 990}, {1'000'000, 0, -1, 4'096}, {1'000'000, 0, 50, 50}, {0, 100, -1, 90},
+        {50, 100, -1, 40},   {500, 100, -1, 90},        {500, 100, 7, 7},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stage *stage          = stage_new();
+        const struct id id           = call_id(1);
+        Pb__BudgetSpec spec          = spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 0);
+        Pb__ModelPrice price         = PB__MODEL_PRICE__INIT;
+        Pb__ReserveBudgets request   = PB__RESERVE_BUDGETS__INIT;
+        Pb__ReservedBudgets response = PB__RESERVED_BUDGETS__INIT;
+        spec.tokens                  = cases[i].tokens;
+        spec.usd_nanos               = cases[i].nanos;
+        price.input_picos            = 1'000;
+        price.output_picos           = 1'000;
+        request.holder               = "proxy";
+        request.call                 = id.text;
+        request.namespace_           = "default";
+        request.model                = "m";
+        request.input_tokens         = 10;
+        request.output_tokens        = cases[i].output;
+        request.price                = &price;
+        put_budget(stage, "n", spec);
+        for (int again = 0; again < 2; again++) {
+            post_one(stage, COMMAND_RESERVE_BUDGETS, &request, &response);
+            assert_int_equal(response.verdict, GRANTED);
+            if (response.output_tokens != cases[i].room) {
+                fail_msg("%zu: %ld", i, (long)response.output_tokens);
+            }
+        }
+        stage_close(stage);
+    }
+}
+
 static void money_needs_a_price(void **)
 {
     const struct caller priced   = {"proxy", "key1", "", 10, 1'000'000};
@@ -263,6 +303,7 @@ int main(void)
         cmocka_unit_test(one_that_comes_and_goes_in_a_turn_leaves_nothing),
         cmocka_unit_test(a_call_is_charged_once_over_crashes),
         cmocka_unit_test(a_silent_replica_keeps_nothing),
+        cmocka_unit_test(a_grant_says_how_long_an_answer_may_be),
         cmocka_unit_test(money_needs_a_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "http/url.h"
-#include "support/hostile.h"
+#include "support/http/outside.h"
 #include "tool-adapter/tokens.h"
 #include "json/json_text.h"
 
@@ -12,11 +12,7 @@
 enum { TURNS_MAX = 20'000, TURN_MS = 1, WAITS = 3 };
 
 struct fixture {
-    struct hostile *server;
-    struct egress_rules *rules;
-    struct loop *loop;
-    struct http_client *client;
-    struct tokens *tokens;
+    struct outside outside;
     int64_t now_ms;
     json members;
 
@@ -33,30 +29,18 @@ static int64_t clock_of(void *context)
 
 static int begin(void **state)
 {
-    static const char *const private_allow[] = {"127.0.0.0/8", NULL};
-    static const char *const http_allow[]    = {"127.0.0.1", NULL};
-    struct fixture *it                       = calloc(1, sizeof *it);
-    it->now_ms                               = 1'000'000;
-    it->server                               = hostile_start();
-    const struct loop_options options        = {.clock = clock_of, .clock_context = it};
-    assert_int_equal(loop_new(&options, &it->loop, NULL), STATUS_OK);
-    const struct egress_options egress = {.private_allow = private_allow, .http_allow = http_allow};
-    assert_int_equal(egress_rules_new(&egress, &it->rules, NULL), STATUS_OK);
-    const struct http_client_options client = {.loop = it->loop, .egress = it->rules};
-    assert_int_equal(http_client_new(&client, &it->client, NULL), STATUS_OK);
-    it->tokens = tokens_new(it->client, it->loop);
-    *state     = it;
+    struct fixture *it                = calloc(1, sizeof *it);
+    const struct loop_options options = {.clock = clock_of, .clock_context = it};
+    it->now_ms                        = 1'000'000;
+    outside_begin(&it->outside, &options);
+    *state = it;
     return 0;
 }
 
 static int end(void **state)
 {
     struct fixture *it = *state;
-    tokens_freep(&it->tokens);
-    http_client_free(it->client);
-    egress_rules_free(it->rules);
-    loop_free(it->loop);
-    hostile_stop(it->server);
+    outside_end(&it->outside);
     json_unref(it->members);
     free(it);
     return 0;
@@ -65,7 +49,7 @@ static int end(void **state)
 /* A path of the server that answers with `text`. */
 static void say(const struct fixture *it, const char *text, struct buf *url)
 {
-    (void)buf_printf(url, "http://127.0.0.1:%u/say?", hostile_port(it->server));
+    (void)buf_printf(url, "http://127.0.0.1:%u/say?", hostile_port(it->outside.server));
     (void)url_encode(url, str_from(text));
     (void)buf_put_byte(url, '\0');
 }
@@ -107,7 +91,7 @@ static void await_told(struct fixture *it, unsigned count)
 {
     for (int turns = 0; it->told < count; turns++) {
         assert_true(turns < TURNS_MAX);
-        loop_turn(it->loop, TURN_MS);
+        loop_turn(it->outside.loop, TURN_MS);
     }
     assert_int_equal(it->told, count);
 }
@@ -115,7 +99,7 @@ static void await_told(struct fixture *it, unsigned count)
 static void ask(struct fixture *it, const struct oauth2_policy *policy)
 {
     unsigned told = it->told;
-    (void)tokens_ask(it->tokens, policy, on_token, it);
+    (void)tokens_ask(it->outside.tokens, policy, on_token, it);
     await_told(it, told + 1);
 }
 
@@ -127,14 +111,14 @@ static void one_fetch_serves_all_who_ask(void **state)
     struct fixture *it          = *state;
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
     for (unsigned i = 0; i < WAITS; i++) {
-        assert_non_null(tokens_ask(it->tokens, &policy, on_token, it));
+        assert_non_null(tokens_ask(it->outside.tokens, &policy, on_token, it));
     }
     await_told(it, WAITS);
     assert_int_equal(it->code, STATUS_OK);
     assert_string_equal(it->token, "t");
-    assert_null(tokens_ask(it->tokens, &policy, on_token, it)); /* at once */
+    assert_null(tokens_ask(it->outside.tokens, &policy, on_token, it)); /* at once */
     assert_int_equal(it->told, WAITS + 1);
-    assert_int_equal(hostile_requests(it->server), 1);
+    assert_int_equal(hostile_requests(it->outside.server), 1);
 }
 
 static void a_token_is_renewed_before_it_ends(void **state)
@@ -143,47 +127,49 @@ static void a_token_is_renewed_before_it_ends(void **state)
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
     ask(it, &policy);
     it->now_ms += (3600 - OAUTH2_MARGIN_S) * 1000 - 1;
-    loop_turn(it->loop, 0);
+    loop_turn(it->outside.loop, 0);
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 1);
+    assert_int_equal(hostile_requests(it->outside.server), 1);
     it->now_ms += 1;
-    loop_turn(it->loop, 0);
+    loop_turn(it->outside.loop, 0);
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 2);
+    assert_int_equal(hostile_requests(it->outside.server), 2);
 }
 
 static void a_refused_token_is_replaced(void **state)
 {
     struct fixture *it          = *state;
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
-    tokens_refused(it->tokens, &policy, str_from("t")); /* nobody knows it: nothing happens */
+    tokens_refused(it->outside.tokens, &policy,
+                   str_from("t")); /* nobody knows it: nothing happens */
     ask(it, &policy);
-    tokens_refused(it->tokens, &policy, str_from("older"));
+    tokens_refused(it->outside.tokens, &policy, str_from("older"));
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 1);
-    tokens_refused(it->tokens, &policy, str_from("t"));
+    assert_int_equal(hostile_requests(it->outside.server), 1);
+    tokens_refused(it->outside.tokens, &policy, str_from("t"));
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 2);
+    assert_int_equal(hostile_requests(it->outside.server), 2);
 }
 
 static void a_failure_is_told_and_not_remembered(void **state)
 {
     struct fixture *it = *state;
     char url[128];
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/status/500", hostile_port(it->server));
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/status/500",
+                   hostile_port(it->outside.server));
     struct oauth2_policy policy = policy_at(it, "token", url, false);
     ask(it, &policy);
     assert_int_equal(it->code, STATUS_UNAVAILABLE);
     assert_non_null(strstr(it->words, "500"));
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 2);
+    assert_int_equal(hostile_requests(it->outside.server), 2);
 }
 
 static void a_refused_address_is_told_at_once(void **state)
 {
     struct fixture *it          = *state;
     struct oauth2_policy policy = policy_at(it, "token", "http://10.1.2.3/token", false);
-    assert_null(tokens_ask(it->tokens, &policy, on_token, it));
+    assert_null(tokens_ask(it->outside.tokens, &policy, on_token, it));
     assert_int_equal(it->told, 1);
     assert_int_equal(it->code, STATUS_PERMISSION_DENIED);
 }
@@ -194,33 +180,33 @@ static void who_cancels_is_not_told(void **state)
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
     struct token_wait *waits[WAITS];
     for (unsigned i = 0; i < WAITS; i++) {
-        waits[i] = tokens_ask(it->tokens, &policy, on_token, it);
+        waits[i] = tokens_ask(it->outside.tokens, &policy, on_token, it);
     }
     tokens_cancel(waits[1]);
     tokens_cancel(waits[0]);
     await_told(it, 1);
-    struct token_wait *last = tokens_ask(it->tokens, &policy, on_token, it);
+    struct token_wait *last = tokens_ask(it->outside.tokens, &policy, on_token, it);
     assert_null(last);
-    assert_int_equal(hostile_requests(it->server), 1);
+    assert_int_equal(hostile_requests(it->outside.server), 1);
 }
 
 static void a_fetch_goes_on_for_the_next_one(void **state)
 {
     struct fixture *it          = *state;
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
-    tokens_cancel(tokens_ask(it->tokens, &policy, on_token, it));
+    tokens_cancel(tokens_ask(it->outside.tokens, &policy, on_token, it));
     ask(it, &policy);
     assert_int_equal(it->told, 1);
-    assert_int_equal(hostile_requests(it->server), 1);
+    assert_int_equal(hostile_requests(it->outside.server), 1);
 }
 
 static void the_end_may_come_during_a_fetch(void **state)
 {
     struct fixture *it          = *state;
     struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\"}");
-    (void)tokens_ask(it->tokens, &policy, on_token, it);
-    tokens_freep(&it->tokens);
-    loop_turn(it->loop, 0);
+    (void)tokens_ask(it->outside.tokens, &policy, on_token, it);
+    tokens_freep(&it->outside.tokens);
+    loop_turn(it->outside.loop, 0);
     assert_int_equal(it->told, 0);
 }
 
@@ -240,10 +226,10 @@ static void an_endpoint_is_discovered_once(void **state)
     struct oauth2_policy policy = policy_at(it, "", url.ptr, true);
     ask(it, &policy);
     assert_string_equal(it->token, "t");
-    assert_int_equal(hostile_requests(it->server), 2);
-    tokens_refused(it->tokens, &policy, str_from("t"));
+    assert_int_equal(hostile_requests(it->outside.server), 2);
+    tokens_refused(it->outside.tokens, &policy, str_from("t"));
     ask(it, &policy);
-    assert_int_equal(hostile_requests(it->server), 3);
+    assert_int_equal(hostile_requests(it->outside.server), 3);
 }
 
 #define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)

@@ -31,7 +31,8 @@ struct fixture {
 
     pthread_mutex_t mutex; /* guards what follows: the scheduler's side */
     struct rpc_call *parked;
-    unsigned to_lease; /* jobs that the next Lease takes */
+    unsigned topologies_refused; /* so many still: it has just begun */
+    unsigned to_lease;           /* jobs that the next Lease takes */
     const char *job_id;
     const char *next_token; /* NULL: "token" */
     unsigned leased;
@@ -186,8 +187,20 @@ static status report(struct rpc_call *call, struct error *reterr)
     return STATUS_OK;
 }
 
-static status topology(struct rpc_call *call, struct error *)
+/* There is one partition. */
+static bool owns(uint16_t partition, struct rpc_moved *, void *)
 {
+    return partition == 0;
+}
+
+static status topology(struct rpc_call *call, struct error *reterr)
+{
+    struct fixture *it = call->context;
+    (void)pthread_mutex_lock(&it->mutex);
+    bool is_refused = it->topologies_refused > 0;
+    if (is_refused) it->topologies_refused--;
+    (void)pthread_mutex_unlock(&it->mutex);
+    if (is_refused) return fail(reterr, STATUS_UNAVAILABLE, "not now");
     ((Pb__TopologyView *)call->response)->partition_count = 1;
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
@@ -206,7 +219,7 @@ static void start_scheduler(struct fixture *it)
                                                {&pb__system__descriptor, system_methods, it},
                                                {}};
     const struct rpc_server_options options = {
-        .url = it->url, .services = services, .drain_ms = 100};
+        .url = it->url, .services = services, .hooks = {.owns = owns}, .drain_ms = 100};
     struct error error = {};
     if (rpc_server_start(&options, &it->server, &error) != STATUS_OK) fail_msg("%s", error.text);
 }
@@ -663,9 +676,20 @@ static void what_a_poll_still_brings_is_handed_back(void **state)
 
 #define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
+static void a_worker_asks_until_it_is_answered(void **state)
+{
+    struct fixture *it = *state;
+    (void)pthread_mutex_lock(&it->mutex);
+    it->topologies_refused = 3;
+    (void)pthread_mutex_unlock(&it->mutex);
+    await(it, &it->ready, 1);
+    assert_int_equal(value(it, &it->topologies_refused), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_worker_asks_until_it_is_answered),
         FIXTURE_TEST(a_job_is_leased_run_and_reported),
         FIXTURE_TEST(reports_of_a_turn_go_together_and_bring_what_follows),
         FIXTURE_TEST(what_was_refused_together_is_said_again_alone),

@@ -1,0 +1,96 @@
+// `call: openapi`: operations of descriptions that a server publishes: places and styles of parameters, bodies, credentials, forms of the
+// output, faults; and the description itself, which is asked for once.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { scenario } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const PETS = {
+  openapi: '3.0.3',
+  servers: [{ url: '/v3' }],
+  paths: {
+    '/pets/{petId}': {
+      parameters: [{ name: 'petId', in: 'path', required: true, schema: { type: 'integer' } }],
+      get: { operationId: 'getPet', parameters: [{ name: 'fields', in: 'query', style: 'form', explode: false }, { name: 'X-Trace', in: 'header' }, { name: 'who', in: 'cookie' }] },
+      put: { operationId: 'putPet', requestBody: { required: true, content: { 'application/json': { schema: { properties: { name: {}, tags: {} } } } } } },
+    },
+    '/moved': { get: { operationId: 'moved' } },
+    '/gone': { get: { operationId: 'gone' } },
+  },
+};
+const SHOP = `swagger: '2.0'
+basePath: /v2
+consumes: [application/x-www-form-urlencoded]
+paths:
+  /orders:
+    post:
+      operationId: order
+      parameters:
+        - { name: item, in: formData, type: string, required: true }
+        - { name: amount, in: formData, type: integer }
+`;
+
+const upstream = await Upstream.start(({ method, path, query, headers, body }) => {
+  if (path === '/pets.json') return headers.authorization === 'Bearer reader' ? { body: PETS } : { status: 401 };
+  if (path === '/old.yaml') return { status: 302, headers: { location: '/shop.yaml' } };
+  if (path === '/shop.yaml') return { headers: { 'content-type': 'application/yaml' }, text: SHOP };
+  if (path === '/broken.json') return { text: '{ "openapi": ' };
+  if (path === '/v3/moved') return { status: 302, headers: { location: '/v3/pets/9' } };
+  if (path === '/v3/gone') return { status: 404, body: { error: 'no more' } };
+  return { body: { method, path, query: query.toString(), trace: headers['x-trace'], cookie: headers.cookie, type: headers['content-type'], by: headers.authorization, body } };
+});
+after(() => upstream.stop());
+
+const pets = `document: { endpoint: { uri: '${upstream.url}/pets.json', authentication: { bearer: { token: reader } } } }`;
+const call = (members) => `{ call: openapi, with: { ${members} }, metadata: { tutti: { retry: none } } }`;
+const fails = (name, members) => `  - ${name}: { try: [ { one: ${call(members)} } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
+const WORKFLOW = `
+document: { dsl: '1.0.3', namespace: default, name: described, version: '1.0.0' }
+do:
+  - many:
+      for: { each: id, in: '\${ [1, 2, 3] }' }
+      metadata: { tutti: { parallel: 3 } }
+      do:
+        - get: ${call(`${pets}, operationId: getPet, parameters: { petId: '\${ $id }', fields: [name, 'a&b'], X-Trace: t, who: 'x;y' }, authentication: { bearer: { token: open-sesame } }`)}
+  - put: ${call(`${pets}, operationId: putPet, parameters: { petId: 7, name: Milou, tags: [a] }, output: response`)}
+  - raw: ${call(`${pets}, operationId: getPet, parameters: { petId: 7 }, output: raw`)}
+  - moved: ${call(`${pets}, operationId: moved, redirect: true`)}
+  - order: ${call(`document: { endpoint: '${upstream.url}/old.yaml' }, operationId: order, parameters: { item: 'a b', amount: 2 }`)}
+${fails('still', `${pets}, operationId: moved`)}
+${fails('gone', `${pets}, operationId: gone`)}
+${fails('unknown', `${pets}, operationId: getPets`)}
+${fails('typo', `${pets}, operationId: getPet, parameters: { petId: 7, trce: t }`)}
+${fails('closed', `document: { endpoint: '${upstream.url}/pets.json' }, operationId: getPet`)}
+${fails('broken', `document: { endpoint: '${upstream.url}/broken.json' }, operationId: getPet`)}
+${fails('outside', `document: { endpoint: 'http://192.0.2.1/pets.json' }, operationId: getPet`)}
+output: { as: '\${ $steps }' }
+`;
+
+scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false }, async (suite) => {
+  const applied = await suite.apply(WORKFLOW);
+  assert.deepEqual(applied.warnings ?? [], []);
+  const started = await suite.startRun('described');
+  const { output } = await suite.runEnds(started.id);
+  for (const [i, got] of output.many.entries()) {
+    assert.equal(got.path, `/v3/pets/${i + 1}`);
+    assert.equal(got.query, 'fields=name%2Ca%26b');
+    assert.deepEqual([got.trace, got.cookie], ['t', 'who=x%3By']);
+    assert.doesNotMatch(got.by, /sesame/, 'what it proves itself with is no part of the run');
+  }
+  assert.equal(upstream.requests.find(({ path }) => path === '/v3/pets/1').headers.authorization, 'Bearer open-sesame');
+  assert.deepEqual([output.put.statusCode, output.put.request.method, output.put.request.uri], [200, 'PUT', `${upstream.url}/v3/pets/7`]);
+  assert.deepEqual(JSON.parse(output.put.content.body), { name: 'Milou', tags: ['a'] });
+  assert.equal(output.put.content.type, 'application/json');
+  assert.equal(JSON.parse(Buffer.from(output.raw, 'base64')).path, '/v3/pets/7');
+  assert.equal(output.moved.path, '/v3/pets/9');
+  assert.deepEqual([output.order.path, output.order.body, output.order.type], ['/v2/orders', 'item=a%20b&amount=2', 'application/x-www-form-urlencoded']);
+
+  const faults = Object.fromEntries(['still', 'gone', 'unknown', 'typo', 'closed', 'broken', 'outside'].map((name) => [name, output[name]]));
+  assert.deepEqual([faults.still.status, faults.gone.status], [302, 404]);
+  assert.match(faults.unknown.detail, /\/operationId: the description has no operation `getPets`/);
+  assert.match(faults.typo.detail, /\/parameters\/trce: `getPet` has no such parameter/);
+  assert.match(faults.closed.type, /\/authentication$/);
+  assert.match(faults.broken.detail, /\/document: the description from http:\/\/127\.0\.0\.1:\d+:/);
+  assert.match(faults.outside.type, /\/authorization$/);
+  assert.equal(upstream.count('/pets.json'), 2, 'once with each credential: seven calls share one');
+});

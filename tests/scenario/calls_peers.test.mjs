@@ -1,0 +1,147 @@
+// `call: mcp` and `call: a2a`: servers of both eras of MCP (one of them tutti's own gateway), and an agent.
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { Agent, Legacy, Modern } from './support/peers.mjs';
+import { scenario } from './support/suite.mjs';
+import { knows } from './support/tools.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const legacy = new Legacy();
+const modern = new Modern();
+const agent = new Agent();
+const upstream = await Upstream.start((request) => {
+  if (request.path === '/legacy') return legacy.handle(request);
+  if (request.path === '/modern') return modern.handle(request);
+  if (request.path.startsWith('/agent/')) return agent.handle(request);
+  return { status: 404 };
+});
+const folder = await mkdtemp(join(tmpdir(), 'tutti-secrets-'));
+await mkdir(join(folder, 'default'));
+after(async () => {
+  await upstream.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const at = (path) => `transport: { http: { endpoint: '${upstream.url}${path}' } }`;
+const mcp = (path, members) => `call: mcp, with: { ${at(path)}, ${members} }, metadata: { tutti: { retry: none } }`;
+const tool = (path, name, more = '') => mcp(path, `method: tools/call, parameters: { name: ${name}${more} }`);
+const a2a = (members) => `call: a2a, with: { ${members} }, metadata: { tutti: { retry: none } }`;
+const fails = (name, call) => `  - ${name}: { try: [ { one: { ${call} } } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
+const secret = 'authentication: { bearer: { token: agent-secret } }';
+const card = `agentCard: { endpoint: { uri: '${upstream.url}/agent/card.json', ${secret} } }`;
+const server = `server: { uri: '${upstream.url}/agent/rpc', ${secret} }`;
+
+const act = (name, members) => `call: mcp.${name}, with: { connection: ${members} }, metadata: { tutti: { retry: none } }`;
+const connection = (path, more) => ({ adapter: 'mcp', config: { url: `${upstream.url}${path}`, ...more }, allow_private: true });
+const config = { scheduler: { secrets_dir: folder }, tools: { connections: { old: connection('/legacy', { tools: ['echo', 'fail'] }), modern: connection('/modern'), guarded: { ...connection('/modern'), allow_private: false } } } };
+
+const WORKFLOW = `
+document: { dsl: '1.0.3', namespace: default, name: peers, version: '1.0.0' }
+use: { secrets: [ gateway ] }
+do:
+  - tools: { ${mcp('/legacy', 'method: tools/list')} }
+  - page: { ${mcp('/legacy', "method: tools/list, parameters: { cursor: '1' }")} }
+  - echo: { ${tool('/legacy', 'echo', ', arguments: { a: 1 }')} }
+  - rest: { ${tool('/legacy', 'cut')} }
+  - forgotten: { ${tool('/legacy', 'echo')} }
+${fails('isError', tool('/legacy', 'fail'))}
+${fails('unknown', tool('/legacy', 'none'))}
+${fails('method', mcp('/legacy', 'method: prompts/list'))}
+  - place: { ${tool('/modern', 'place', ', arguments: { region: "Zürich" }')} }
+  - later: { ${tool('/modern', 'later')} }
+  - busy: { call: mcp, with: { ${at('/modern')}, method: tools/call, parameters: { name: busy } }, metadata: { tutti: { retry: { delay: PT0.01S, limit: { attempt: { count: 3 } } } } } }
+${fails('asks', tool('/modern', 'asks'))}
+${fails('broken', tool('/modern', 'broken'))}
+${fails('lost', tool('/modern', 'lost'))}
+${fails('garbage', tool('/modern', 'garbage'))}
+${fails('nowhere', tool('/nowhere', 'echo'))}
+${fails('version', mcp('/modern', "method: tools/list, protocolVersion: '1999-01-01'"))}
+${fails('outside', 'call: mcp, with: { transport: { http: { endpoint: "http://192.0.2.1/mcp" } }, method: tools/list }')}
+  - own: { call: mcp, with: { transport: { http: { endpoint: { uri: '\${ $workflow.input.own }', authentication: { bearer: { token: '\${ $secrets.gateway }' } } } } }, method: tools/list } }
+  - ownOld: { call: mcp, with: { protocolVersion: '2025-06-18', transport: { http: { endpoint: '\${ $workflow.input.own }', headers: { Authorization: '\${ "Bearer " + $secrets.gateway }' } } }, method: tools/call, parameters: { name: list_runs }, timeout: PT20S, client: { name: me, version: '3' } } }
+  - send: { ${a2a(`${card}, method: message/send, parameters: { message: { parts: [ { kind: text, text: hi } ] } }`)} }
+  - stream: { ${a2a(`${server}, method: message/stream, parameters: { message: { role: agent, messageId: m7, parts: [] } }`)} }
+  - task: { ${a2a(`${server}, method: tasks/get, parameters: { id: t1 }`)} }
+${fails('noTask', a2a(`${server}, method: tasks/get, parameters: { id: t2 }`))}
+${fails('stranger', a2a(`server: '${upstream.url}/agent/rpc', method: tasks/get, parameters: { id: t1 }`))}
+${fails('noCard', a2a(`agentCard: { endpoint: '${upstream.url}/none.json' }, method: tasks/list`))}
+  - listed: { ${act('list_tools', 'old')} }
+  - called: { ${act('call_tool', 'old, name: echo, arguments: { b: 2 }')} }
+${fails('failed', act('call_tool', 'old, name: fail'))}
+${fails('forbidden', act('call_tool', 'old, name: cut'))}
+${fails('noSuch', act('call_tool', 'modern, name: none'))}
+${fails('once', act('call_tool', 'modern, name: lost'))}
+${fails('twice', act('call_tool', 'modern, name: lost, idempotent: true').replace('retry: none', 'retry: { delay: PT0.01S, limit: { attempt: { count: 2 } } }'))}
+${fails('guard', act('list_tools', 'guarded'))}
+output: { as: '\${ $steps }' }
+`;
+
+scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+  await writeFile(join(folder, 'default', 'gateway'), suite.key, { mode: 0o600 });
+  await knows(suite, 'mcp.list_tools', 'mcp.call_tool');
+  const applied = await suite.apply(WORKFLOW);
+  assert.deepEqual(applied.warnings ?? [], []);
+  const started = await suite.startRun('peers', { own: `${suite.url}/mcp` });
+  const { output } = await suite.runEnds(started.id);
+
+  assert.deepEqual(output.tools.tools.map(({ name }) => name), ['echo', 'fail', 'cut'], 'all pages');
+  assert.deepEqual([output.page.tools.length, output.page.nextCursor], [1, '2'], 'the page that was asked for');
+  assert.deepEqual(output.echo.structuredContent, { a: 1 });
+  assert.equal(output.rest.content[0].text, 'the rest', 'of a stream that was cut');
+  assert.deepEqual(output.forgotten.structuredContent, {}, 'arguments are always there');
+  assert.match(output.isError.type, /\/runtime$/);
+  assert.equal(output.isError.detail, 'out of tea');
+  assert.match(output.unknown.detail, /^-32602 Unknown tool$/);
+  assert.match(output.method.detail, /^-32601 Method not found/);
+  await suite.until('all sessions are given back', () => legacy.sessions.size === 0);
+  const heard = Object.fromEntries(legacy.heard.map((message) => [message.id, message]));
+  assert.deepEqual(heard.p?.result, {});
+  assert.equal(heard.s?.error.code, -32601);
+
+  assert.equal(output.place.content[0].text, 'Zürich', 'with the header that its schema asks for');
+  assert.equal(output.place.resultType, undefined);
+  assert.equal(output.later.content[0].text, 'now');
+  assert.equal(output.busy.content[0].text, 'at last', 'a server that says later has done nothing');
+  assert.match(output.asks.detail, /asks for input/);
+  for (const name of ['broken', 'lost', 'garbage']) assert.match(output[name].type, /unknown-outcome$/, `${name}: ${JSON.stringify(output[name])}`);
+  assert.equal(output.nowhere.status, 404);
+  assert.match(output.version.type, /\/configuration$/);
+  assert.match(output.outside.type, /\/authorization$/);
+  assert.ok(output.own.tools.some(({ name }) => name === 'start_run'));
+  assert.equal(output.ownOld.isError ?? false, false);
+
+  assert.deepEqual(output.listed.tools.map(({ name }) => name), ['echo', 'fail'], 'the tools that the connection allows');
+  assert.deepEqual([output.called.text, output.called.structured], ['done', { b: 2 }]);
+  assert.match(output.failed.detail, /out of tea/);
+  assert.match(output.forbidden.detail, /not in the connection's `tools`/);
+  assert.match(output.noSuch.detail, /Unknown tool/);
+  assert.match(output.once.type, /unknown-outcome$/);
+  assert.equal(modern.lost, 1 + 1 + 3, 'only what may be made twice is tried again');
+  assert.match(output.guard.type, /\/(validation|authorization)$/);
+
+  assert.equal(output.send.history[0].role, 'user');
+  assert.match(output.send.history[0].messageId, /^[0-9a-f-]{36}$/);
+  assert.deepEqual(output.stream.map(({ kind }) => kind), ['task', 'status-update']);
+  assert.equal(output.task.id, 't1');
+  assert.match(output.noTask.detail, /^-32001 Task not found/);
+  assert.match(output.stranger.type, /\/authentication$/);
+  assert.match(output.noCard.detail, /\/agentCard/);
+});
+
+scenario('a call that a killed tool-adapter has sent is not made again', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: { tools: { lease: '1s' } } }, async (suite) => {
+  await suite.apply(`
+document: { dsl: '1.0.3', namespace: default, name: held, version: '1.0.0' }
+do:
+  - hold: { call: mcp, with: { ${at('/modern')}, method: tools/call, parameters: { name: holds } }, metadata: { tutti: { retry: { delay: PT0.01S, limit: { attempt: { count: 3 } } } } } }
+`);
+  const { id } = await suite.startRun('held');
+  await suite.until('the server has it', () => modern.held === 1);
+  await suite['tool-adapter'].kill();
+  await suite['tool-adapter'].start();
+  const { error } = await suite.runEnds(id, 'faulted');
+  assert.match(error.type, /unknown-outcome$/);
+  assert.equal(modern.held, 1);
+});

@@ -1,0 +1,60 @@
+// What a model says in a job of a workflow shows in the events of the run while it is said: to who follows from the beginning, and to who
+// comes in the middle; the result has all of it.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { PacedModel } from './support/paced_model.mjs';
+import { EventStream } from './support/sse.mjs';
+import { scenario } from './support/suite.mjs';
+
+const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
+
+const model = await PacedModel.start();
+after(() => model.stop());
+
+const config = model.config({ job_output: true });
+const ASKS = `
+document: { dsl: '1.0.3', namespace: default, name: asks, version: '1.0.0' }
+do:
+  - ask: { call: llm.chat, with: { model: paced, prompt: hi } }
+  - said: { set: { said: "\${ .content }" } }
+`;
+const said = (stream) => stream.events.filter(({ event }) => event === 'job.output');
+const text = (stream) => said(stream).reduce((whole, { data }) => whole.slice(0, data.offset) + data.text, '');
+
+scenario('tokens of a job are events of its run', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(ASKS);
+  const run = await suite.startRun('asks');
+  const first = new EventStream(suite, `/v1/runs/${run.id}/events`);
+  const filtered = new EventStream(suite, `/v1/runs/${run.id}/events?types=task`);
+  const over = [first.connect(), filtered.connect()];
+  await suite.until('the model is asked', () => model.open === 1);
+  assert.equal(model.asked[0].stream, true);
+  model.say('one');
+  await suite.until('it is heard', () => text(first) === 'one');
+  model.say(' "two"\n');
+  await suite.until('the next one, too', () => text(first) === 'one "two"\n');
+  const late = new EventStream(suite, `/v1/runs/${run.id}/events?types=output`);
+  over.push(late.connect());
+  await suite.until('who comes later hears it from the beginning', () => text(late) === 'one "two"\n');
+  model.say(' thrée');
+  await suite.until('and goes on', () => text(late) === 'one "two"\n thrée' && text(first) === text(late));
+  model.end();
+  const ended = await suite.runEnds(run.id);
+  assert.deepEqual(ended.output, { said: 'one "two"\n thrée' });
+  assert.equal(ended.usage.cost_usd, '0.000075');
+  assert.deepEqual(await Promise.all(over), ['end', 'end', 'end']);
+  assert.equal(said(filtered).length, 0);
+  assert.ok(late.events.every(({ event }) => ['job.output', 'end'].includes(event)));
+  const [event] = said(first);
+  assert.match(event.id, /^\d+~[^:]+:3$/);
+  assert.deepEqual([event.data.task, event.data.attempt, event.data.offset, event.data.text], ['/do/0/ask', 1, 0, 'one']);
+  assert.equal(first.events.filter(({ event: type }) => type === 'gap').length, 0);
+
+  // The id of a piece is a place among the events: who comes back with it misses none.
+  const again = new EventStream(suite, `/v1/runs/${run.id}/events`);
+  again.lastId = said(first).at(-1).id;
+  assert.equal(await again.connect(), 'end');
+  const later = (stream) => stream.events.filter(({ id }) => id && !id.includes('~')).map(({ id }) => id);
+  assert.deepEqual(later(again), later(first).filter((id) => Number(id) > Number(again.events[0].id) - 1));
+  assert.equal(model.asked.length, 1);
+});

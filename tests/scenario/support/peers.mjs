@@ -1,0 +1,129 @@
+// Programs that speak JSON-RPC, as handlers of an Upstream: MCP servers of both eras, and an agent of A2A.
+const json = (body, status = 200, headers = {}) => ({ status, headers, body: { jsonrpc: '2.0', ...body } });
+const event = (body, id) => `${id ? `id: ${id}\n` : ''}data: ${body ? JSON.stringify({ jsonrpc: '2.0', ...body }) : ''}\n\n`;
+const stream = (...events) => ({ headers: { 'content-type': 'text/event-stream' }, text: events.join('') });
+const text = (words) => ({ content: [{ type: 'text', text: words }] });
+
+// Values that no header can hold come as base64.
+const plain = (value) => (/^=\?base64\?(.*)\?=$/.test(value ?? '') ? Buffer.from(value.slice(9, -2), 'base64').toString() : value);
+
+const TOOLS = [{ name: 'echo', inputSchema: { type: 'object' } }, { name: 'fail', inputSchema: { type: 'object' } }, { name: 'cut', inputSchema: { type: 'object' } }];
+
+// 2025-11-25: sessions that must be opened and are counted, answers as streams, lists in pages of one.
+export class Legacy {
+  sessions = new Map(); // id to state
+  heard = []; // answers to what was asked of the client
+  opened = 0;
+  forgets = false;
+
+  handle = ({ method, headers, body }) => {
+    const session = headers['mcp-session-id'];
+    if (method === 'DELETE') return { status: this.sessions.delete(session) ? 204 : 404 };
+    if (method === 'GET') return this.resume(headers['last-event-id']);
+    const message = JSON.parse(body);
+    if (message.method === 'initialize') return this.open(message);
+    if (!this.sessions.has(session)) return json({ id: null, error: { code: -32000, message: 'Bad Request: No valid session ID provided' } }, session ? 404 : 400);
+    if (headers['mcp-protocol-version'] !== '2025-11-25') return json({ id: null, error: { code: -32000, message: 'no version' } }, 400);
+    if (message.method === undefined) {
+      this.heard.push(message);
+      return { status: 202, text: '' };
+    }
+    if (message.id === undefined) return { status: 202, text: '' };
+    if (this.forgets) {
+      this.forgets = false;
+      this.sessions.clear();
+      return json({ id: null, error: { code: -32001, message: 'Session not found' } }, 404);
+    }
+    return this.answer(message);
+  };
+
+  open({ id, params }) {
+    const session = `session-${++this.opened}`;
+    this.sessions.set(session, params);
+    return { ...json({ id, result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'old', version: '1' } } }), headers: { 'mcp-session-id': session } };
+  }
+
+  resume(last) {
+    if (last !== 'half') return { status: 405 };
+    return stream(event({ id: this.cut, result: text('the rest') }));
+  }
+
+  answer({ id, method, params }) {
+    if (method === 'tools/list') {
+      const at = Number(params?.cursor ?? 0);
+      return stream(event({ id, result: { tools: [TOOLS[at]], ...(at + 1 < TOOLS.length ? { nextCursor: String(at + 1) } : {}) } }));
+    }
+    if (method !== 'tools/call') return stream(event({ id, error: { code: -32601, message: `Method not found: ${method}` } }));
+    if (params.name === 'fail') return stream(event({ id, result: { isError: true, ...text('out of tea') } }));
+    if (params.name === 'cut') {
+      this.cut = id;
+      return stream('retry: 20\n', event(null, 'half'));
+    }
+    if (params.name !== 'echo') return stream(event({ id, error: { code: -32602, message: 'Unknown tool' } }));
+    const progress = event({ method: 'notifications/progress', params: { progressToken: params._meta.progressToken, progress: 1 } });
+    return stream(progress, event({ id: 'p', method: 'ping' }), event({ id: 's', method: 'sampling/createMessage', params: {} }), event({ id, result: { structuredContent: params.arguments, ...text('done') } }));
+  }
+}
+
+// 2026-07-28: every request says what it is, in its body and in its headers.
+export class Modern {
+  calls = 0;
+  lost = 0;
+  held = 0; // calls that were taken and never answered
+
+  handle = ({ method, headers, body }) => {
+    if (method !== 'POST') return { status: 405 };
+    const { id, method: asked, params } = JSON.parse(body);
+    const meta = params?._meta ?? {};
+    const wrong = [
+      [headers['mcp-protocol-version'], meta['io.modelcontextprotocol/protocolVersion']],
+      [headers['mcp-method'], asked],
+      [headers['mcp-name'], asked === 'tools/call' ? params.name : undefined],
+    ].some(([header, said]) => header !== said);
+    if (asked === 'initialize') return json({ id, error: { code: -32601, message: 'Method not found: initialize' } }, 404);
+    if (wrong || !meta['io.modelcontextprotocol/clientInfo']) return json({ id, error: { code: -32020, message: 'Header mismatch' } }, 400);
+    if (asked === 'tools/list') return json({ id, result: { resultType: 'complete', ttlMs: 1000, cacheScope: 'private', tools: [{ name: 'place', inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } }] } });
+    if (asked !== 'tools/call') return json({ id, error: { code: -32601, message: 'Method not found' } }, 404);
+    return this.call(id, params, headers);
+  };
+
+  call(id, { name, arguments: given, requestState }, headers) {
+    this.calls++;
+    if (name === 'place') {
+      if (plain(headers['mcp-param-region']) !== given.region) return json({ id, error: { code: -32020, message: 'Header mismatch: Mcp-Param-Region' } }, 400);
+      return json({ id, result: { resultType: 'complete', ...text(given.region) } });
+    }
+    if (name === 'later') return json({ id, result: requestState === 'again' ? { resultType: 'complete', ...text('now') } : { resultType: 'input_required', requestState: 'again' } });
+    if (name === 'asks') return json({ id, result: { resultType: 'input_required', inputRequests: { who: { method: 'elicitation/create', params: {} } } } });
+    if (name === 'broken') return { status: 500, text: 'oops' };
+    if (name === 'busy') return this.calls % 2 ? { status: 503, text: '' } : json({ id, result: text('at last') });
+    if (name === 'lost') {
+      this.lost++;
+      return { cut: true };
+    }
+    if (name === 'holds') {
+      this.held++;
+      return { silent: true };
+    }
+    if (name === 'garbage') return { text: '{"jsonrpc":' };
+    return json({ id, error: { code: -32602, message: 'Unknown tool' } }, 400);
+  }
+}
+
+// A2A 0.3: a card, messages, tasks, a stream.
+export class Agent {
+  ids = [];
+
+  handle = ({ path, headers, body }) => {
+    if (path.endsWith('/card.json')) return { body: { name: 'agent', protocolVersion: '0.3.0', url: './rpc', preferredTransport: 'JSONRPC' } };
+    const { id, method, params } = JSON.parse(body);
+    if (headers.authorization !== 'Bearer agent-secret') return { status: 401, body: {} };
+    if (method === 'message/send') {
+      this.ids.push(params.message.messageId);
+      return json({ id, result: { kind: 'task', id: 't1', status: { state: 'completed' }, history: [params.message] } });
+    }
+    if (method === 'message/stream') return stream(event({ id, result: { kind: 'task', id: 't1' } }), event({ id, result: { kind: 'status-update', final: true } }));
+    if (method === 'tasks/get') return json({ id, ...(params.id === 't1' ? { result: { kind: 'task', id: 't1' } } : { error: { code: -32001, message: 'Task not found' } }) });
+    return json({ id, error: { code: -32601, message: 'Method not found' } });
+  };
+}

@@ -1,0 +1,85 @@
+// Functions of adapters for somebody who waits: over HTTP, from the command line, and as tools of agents.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { GitHub, githubConfig } from './support/github.mjs';
+import { Ledger, ledgerConfig } from './support/ledger.mjs';
+import { loadMcp } from './support/packages.mjs';
+import { BIN } from './support/service.mjs';
+import { scenario } from './support/suite.mjs';
+import { merged } from './support/tools.mjs';
+
+const github = await GitHub.start();
+const ledger = await Ledger.start();
+after(() => Promise.all([github.stop(), ledger.stop()]));
+const config = merged(githubConfig(github), ledgerConfig(ledger));
+
+const tutti = (suite, ...args) =>
+  new Promise((resolve) => {
+    const env = { PATH: process.env.PATH, TUTTI_KEY: suite.key, TUTTI_URL: suite.url };
+    execFile(join(BIN, 'tutti'), args, { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
+  });
+
+scenario('a function is called, shown, and refused by its class', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+  const invoke = (name, body, headers) => suite.api.call('POST', `/v1/tools/${name}/invoke`, body, { headers });
+  const made = await invoke('github.create_issue', { arguments: { repo: 'blog', title: 'By hand' } });
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  assert.deepEqual(made.body.output, { number: 1, url: 'https://github.test/1' });
+  assert.equal(made.body.undo[0].function.split(':')[0], 'github.close_issue');
+  assert.equal(github.open().length, 1);
+
+  // Texts for people do not carry what they say of people.
+  const told = await invoke('github.create_issue', { arguments: { repo: 'blog', title: 'Told', body: 'by ann@example.org, 4111 1111 1111 1111' } });
+  assert.equal(told.status, 200, JSON.stringify(told.body));
+  assert.match(github.open().at(-1).body, /^by \[EMAIL_1\], \[CARD_1\]/);
+
+  // Shown, not sent; without the secret.
+  const shown = await invoke('github.create_issue', { arguments: { repo: 'blog', title: 'Shown' }, dry_run: true });
+  assert.equal(shown.status, 200, JSON.stringify(shown.body));
+  assert.equal(shown.body.requests[0].method, 'POST');
+  assert.match(JSON.stringify(shown.body.requests[0].headers), /\*\*\*/);
+  assert.equal(github.open().length, 2);
+
+  // Refused: what is wrong, and whose fault it is.
+  const wrong = await invoke('github.create_issue', { arguments: { repo: 'blog', titel: 'x' } });
+  assert.deepEqual([wrong.status, wrong.body.code], [422, 'tool_invalid']);
+  assert.match(wrong.body.detail, /titel|title/);
+  await suite.api.refused('POST', '/v1/tools/github.nothing/invoke', {}, 404, 'not_found');
+  await suite.api.refused('POST', '/v1/tools/github.create_issue/invoke', { connection: 'nobody' }, 409, 'conflict');
+  await suite.api.refused('POST', '/v1/tools/github.create_issue/invoke', { argument: {} }, 400, 'invalid_request');
+  ledger.before = () => ({ status: 404, headers: {}, body: { error: 'gone' } });
+  const gone = await invoke('ledger.list', { arguments: {} });
+  assert.deepEqual([gone.status, gone.body.code, gone.body.tool_error.status], [502, 'tool_failed', 404]);
+  ledger.before = () => ({ status: 503, headers: {}, body: {} });
+  assert.deepEqual([(await invoke('ledger.list', { arguments: {} })).body.code], ['upstream_error']);
+  ledger.clear();
+
+  // From the command line.
+  const listed = await tutti(suite, 'tool', 'invoke', 'ledger.list', '--arguments', '{"limit": 3}');
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.deepEqual(JSON.parse(listed.stdout).items, []);
+  const dry = await tutti(suite, 'tool', 'invoke', 'github.create_issue', '--dry-run', '--arguments', '{"repo": "blog", "title": "T"}');
+  assert.match(dry.stdout, /"method": "POST"/);
+  assert.notEqual((await tutti(suite, 'tool', 'invoke', 'ledger.list', '--arguments', '{')).code, 0);
+
+  // As a tool of an agent: those whose connection can be used.
+  const { Client, StreamableHTTPClientTransport } = await loadMcp();
+  const client = new Client({ name: 'test', version: '1' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${suite.url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${suite.key}` } } }));
+  try {
+    const { tools } = await client.listTools();
+    const create = tools.find((tool) => tool.name === 'github.create_issue');
+    assert.ok(create, tools.map((tool) => tool.name).join(' '));
+    assert.ok(create.inputSchema.required.includes('title'));
+    assert.ok(!create.annotations.readOnlyHint);
+    assert.ok(tools.find((tool) => tool.name === 'ledger.list').annotations.readOnlyHint);
+    assert.ok(!tools.some((tool) => tool.name.startsWith('notion.')), 'an adapter without its secret is not offered');
+    const called = await client.callTool({ name: 'github.create_issue', arguments: { repo: 'blog', title: 'By an agent' } });
+    assert.deepEqual(called.structuredContent, { number: 3, url: 'https://github.test/3' });
+    const refused = await client.callTool({ name: 'github.create_issue', arguments: { repo: 'blog' } });
+    assert.ok(refused.isError && /title/.test(refused.content[0].text), JSON.stringify(refused));
+  } finally {
+    await client.close();
+  }
+});

@@ -1,0 +1,175 @@
+/* Operations of descriptions as requests: places, styles, bodies, servers, and what is refused. */
+#include "adapter/openapi_request.h"
+
+#include "base/attr.h"
+#include "support/cmocka.h"
+#include "json/json_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 1 << 20 };
+
+#define DOCUMENT_URL "https://docs.test/v1/openapi.json"
+
+/* clang-format off */
+static const char openapi[] =
+"{'openapi':'3.1.0','servers':[{'url':'/{base}/v3/','variables':{'base':{'default':'api'}}}],"
+"'components':{'securitySchemes':{'k':{'type':'apiKey','in':'header','name':'X-Key'}},"
+" 'parameters':{'petId':{'name':'petId','in':'path','required':true}},"
+" 'schemas':{'Pet':{'type':'object','properties':{'name':{},'tags':{}}}}},"
+"'paths':{"
+"'/pets/{petId}':{'parameters':[{'$ref':'#/components/parameters/petId'},{'name':'trace','in':'header'}],"
+" 'get':{'operationId':'getPet','parameters':["
+"  {'name':'a','in':'query'},{'name':'b','in':'query','explode':false},"
+"  {'name':'s','in':'query','style':'spaceDelimited'},{'name':'p','in':'query','style':'pipeDelimited'},"
+"  {'name':'d','in':'query','style':'deepObject'},{'name':'j','in':'query','content':{'application/json':{}}},"
+"  {'name':'r','in':'query','allowReserved':true},{'name':'c','in':'cookie'},{'name':'h','in':'header'}]},"
+" 'put':{'operationId':'putPet','servers':[{'url':'http://other.test:8080'}],'requestBody':{'required':true,'content':"
+"  {'application/x-www-form-urlencoded':{},'application/json':{'schema':{'$ref':'#/components/schemas/Pet'}}}}},"
+" 'delete':{'operationId':'needs','parameters':[{'name':'q','in':'query','required':true}]}},"
+"'/l/{x}/{y}/{z}':{'get':{'operationId':'styles','parameters':[{'name':'x','in':'path','style':'label','explode':true},"
+"  {'name':'y','in':'path','style':'matrix','explode':true},{'name':'z','in':'path'}]}},"
+"'/text':{'post':{'operationId':'text','requestBody':{'content':{'text/csv':{}}}}},"
+"'/form':{'post':{'operationId':'form','requestBody':{'content':{'application/x-www-form-urlencoded':{}}}}},"
+"'/any':{'post':{'operationId':'any','requestBody':{'content':{'*/*':{}}}}},"
+"'/own':{'post':{'operationId':'own','requestBody':{'content':{'application/json':{'schema':{'properties':{'body':{},'to':{}}}}}}}},"
+"'/file':{'post':{'operationId':'file','requestBody':{'content':{'multipart/form-data':{}}}}},"
+"'/far':{'get':{'operationId':'far','parameters':[{'$ref':'other.json#/p'},{'$ref':'#/paths/~1far/get/parameters/1'},7]}}}}";
+
+static const char swagger[] =
+"{'swagger':'2.0','host':'shop.test','basePath':'/v2','schemes':['http','https'],'consumes':['application/json','application/xml'],"
+"'securityDefinitions':{'k':{'type':'apiKey','in':'query','name':'api_key'}},"
+"'paths':{'/pet/findByStatus':{'get':{'operationId':'find','parameters':["
+"  {'name':'status','in':'query','type':'array','collectionFormat':'multi'},{'name':'tags','in':'query','type':'array'},"
+"  {'name':'pipes','in':'query','collectionFormat':'pipes'},{'name':'h','in':'header','collectionFormat':'ssv'}]}},"
+"'/pet':{'post':{'operationId':'add','parameters':[{'name':'pet','in':'body','required':true}]}},"
+"'/pet/{id}':{'post':{'operationId':'fields','consumes':['application/x-www-form-urlencoded'],'parameters':["
+"  {'name':'id','in':'path','type':'integer','required':true},{'name':'name','in':'formData','required':true},{'name':'age','in':'formData'}]}}}}";
+
+struct row {
+    const char *name, *document, *operation, *parameters;
+    const char *expected; /* "get URL", then headers but Accept and the body, as JSON; or an error that begins with "!" */
+};
+
+static const struct row rows[] = {
+    {"a path",            openapi, "getPet", "{'petId':7}", "get https://docs.test/api/v3/pets/7 {} -"},
+    {"nothing of null",   openapi, "getPet", "{'petId':7,'a':null}", "get https://docs.test/api/v3/pets/7 {} -"},
+    {"is encoded",        openapi, "getPet", "{'petId':'a/b?c'}", "get https://docs.test/api/v3/pets/a%2Fb%3Fc {} -"},
+    {"form exploded",     openapi, "getPet", "{'petId':7,'a':[1,'x&y']}", "get https://docs.test/api/v3/pets/7?a=1&a=x%26y {} -"},
+    {"form of a map",     openapi, "getPet", "{'petId':7,'a':{'m':1,'n':true}}", "get https://docs.test/api/v3/pets/7?m=1&n=true {} -"},
+    {"form in one",       openapi, "getPet", "{'petId':7,'b':[1,2]}", "get https://docs.test/api/v3/pets/7?b=1,2 {} -"},
+    {"form of a map in one", openapi, "getPet", "{'petId':7,'b':{'m':1}}", "get https://docs.test/api/v3/pets/7?b=m,1 {} -"},
+    {"delimited",         openapi, "getPet", "{'petId':7,'s':[1,2],'p':[3,4]}", "get https://docs.test/api/v3/pets/7?s=1%202&p=3%7C4 {} -"},
+    {"deep",              openapi, "getPet", "{'petId':7,'d':{'m':1,'n':[2,3]}}", "get https://docs.test/api/v3/pets/7?d%5Bm%5D=1&d%5Bn%5D=2&d%5Bn%5D=3 {} -"},
+    {"as JSON",           openapi, "getPet", "{'petId':7,'j':{'m':[1]}}", "get https://docs.test/api/v3/pets/7?j=%7B%22m%22%3A%5B1%5D%7D {} -"},
+    {"reserved",          openapi, "getPet", "{'petId':7,'r':'a/b&c#d'}", "get https://docs.test/api/v3/pets/7?r=a/b%26c%23d {} -"},
+    {"empty list",        openapi, "getPet", "{'petId':7,'a':[],'b':[]}", "get https://docs.test/api/v3/pets/7 {} -"},
+    {"header and cookie", openapi, "getPet", "{'petId':7,'h':[1,2],'trace':'t','c':'x;y'}", "get https://docs.test/api/v3/pets/7 {'h':'1,2','trace':'t','Cookie':'c=x%3By'} -"},
+    {"a key",             openapi, "getPet", "{'petId':7,'X-Key':'k'}", "get https://docs.test/api/v3/pets/7 {'X-Key':'k'} -"},
+    {"styles of paths",   openapi, "styles", "{'x':[1,2],'y':{'m':1,'n':2},'z':[3,4]}", "get https://docs.test/api/v3/l/.1.2/;m=1;n=2/3,4 {} -"},
+    {"members",           openapi, "putPet", "{'petId':7,'name':'x','tags':[1]}", "put http://other.test:8080/pets/7 {'Content-Type':'application/json'} {'name':'x','tags':[1]}"},
+    {"the whole",         openapi, "putPet", "{'petId':7,'body':{'name':'x'}}", "put http://other.test:8080/pets/7 {'Content-Type':'application/json'} {'name':'x'}"},
+    {"a text as JSON",    openapi, "any", "{'body':'x'}", "post https://docs.test/api/v3/any {'Content-Type':'application/json'} '\\'x\\''"},
+    {"a text",            openapi, "text", "{'body':'a,b'}", "post https://docs.test/api/v3/text {'Content-Type':'text/csv'} 'a,b'"},
+    {"a form",            openapi, "form", "{'a':1}", "post https://docs.test/api/v3/form {'Content-Type':'application/x-www-form-urlencoded'} {'a':1}"},
+    {"no body",           openapi, "any", "{}", "post https://docs.test/api/v3/any {} -"},
+    {"a member body",     openapi, "own", "{'to':'x','body':'hi'}", "post https://docs.test/api/v3/own {'Content-Type':'application/json'} {'to':'x','body':'hi'}"},
+    {"what is no parameter", openapi, "far", "{}", "get https://docs.test/api/v3/far {} -"},
+    {"swagger",           swagger, "find", "{'status':['a','b'],'tags':['c','d'],'pipes':[1,2],'h':[1,2]}",
+     "get https://shop.test/v2/pet/findByStatus?status=a&status=b&tags=c,d&pipes=1%7C2 {'h':'1 2'} -"},
+    {"swagger's key",     swagger, "find", "{'api_key':'k'}", "get https://shop.test/v2/pet/findByStatus?api_key=k {} -"},
+    {"swagger's body",    swagger, "add", "{'pet':{'name':'x'}}", "post https://shop.test/v2/pet {'Content-Type':'application/json'} {'name':'x'}"},
+    {"its members",       swagger, "add", "{'name':'x'}", "post https://shop.test/v2/pet {'Content-Type':'application/json'} {'name':'x'}"},
+    {"swagger's form",    swagger, "fields", "{'id':7,'name':'x'}", "post https://shop.test/v2/pet/7 {'Content-Type':'application/x-www-form-urlencoded'} {'name':'x'}"},
+
+    {"no operation",      openapi, "getPets", "{}", "!/operationId: the description has no operation `getPets`"},
+    {"no path parameter", openapi, "getPet", "{}", "!/parameters/petId: is missing: a path parameter that `getPet` requires"},
+    {"no query",          openapi, "needs", "{'petId':1}", "!/parameters/q: is missing: a query parameter that `needs` requires"},
+    {"unknown",           openapi, "getPet", "{'petId':1,'petID':2}", "!/parameters/petID: `getPet` has no such parameter"},
+    {"unknown member",    openapi, "putPet", "{'petId':7,'nam':'x'}", "!/parameters/nam: `putPet` has no such parameter"},
+    {"body and members",  openapi, "any", "{'body':{},'x':1}", "!/parameters/x: `any` has no such parameter"},
+    {"no body",           openapi, "putPet", "{'petId':7}", "!/parameters/body: is missing: a body parameter that `putPet` requires"},
+    {"an empty segment",  openapi, "getPet", "{'petId':''}", "!/parameters/petId: the value would change which path is called"},
+    {"a parent",          openapi, "getPet", "{'petId':'..'}", "!/parameters/petId: the value would change which path is called"},
+    {"a map for text",    openapi, "text", "{'body':{}}", "!/parameters/body: a text, of the type text/csv"},
+    {"a list for a form", openapi, "form", "{'body':[1]}", "!/parameters/body: a map, or a text"},
+    {"files",             openapi, "file", "{'a':1}", "!/operationId: bodies of multipart/form-data are not supported yet"},
+    {"no form field",     swagger, "fields", "{'id':7}", "!/parameters/name: is missing: a form parameter that `fields` requires"},
+    {"no map",            openapi, "any", "[1]", "!/parameters: a map of at most 1000 members"},
+    {"no description",    "{'info':{}}", "any", "{}", "!/document: it is neither OpenAPI 3.x nor Swagger 2.0: it has no such `openapi` or `swagger`"},
+    {"another scheme",    "{'openapi':'3.0.0','servers':[{'url':'ftp://x'}],'paths':{'/a':{'get':{'operationId':'a'}}}}", "a", "{}",
+     "!/document: the server that the description names has no http or https URL"},
+    {"no server",         "{'openapi':'3.0.0','paths':{'/a':{'get':{'operationId':'a'}}}}", "a", "{}", "get https://docs.test/a {} -"},
+    {"no host",           "{'swagger':'2.0','basePath':'/b','paths':{'/a':{'get':{'operationId':'a'}}}}", "a", "{}", "get https://docs.test:443/b/a {} -"},
+};
+/* clang-format on */
+
+/* Single quotes read better here. */
+static json parse(const char *text)
+{
+    char *copy = strdup(text);
+    json value = json_invalid();
+    assert_non_null(copy);
+    for (char *at = copy; *at; at++) {
+        if (*at == '\'') *at = '"';
+    }
+    assert_int_equal(json_parse(str_from(copy), NULL, &value, NULL, NULL), STATUS_OK);
+    free(copy);
+    return value;
+}
+
+static void put_single_quoted(json value, struct buf *out)
+{
+    size_t start = out->len;
+    if (json_is(value, JSON_INVALID)) {
+        (void)buf_put_byte(out, '-');
+        return;
+    }
+    (void)json_print(value, JSON_COMPACT, out);
+    for (size_t i = start; i < out->len; i++) {
+        if (out->ptr[i] == '"') out->ptr[i] = '\'';
+    }
+}
+
+static void renders(void **state)
+{
+    const struct row *row              = *state;
+    CLEANUP(buf_done) struct buf said  = buf_init(TEXT_MAX);
+    CLEANUP(json_unrefp) json document = parse(row->document);
+    CLEANUP(json_unrefp) json given    = parse(row->parameters);
+    CLEANUP(json_unrefp) json request  = json_invalid();
+    CLEANUP(json_unrefp) json headers  = json_invalid();
+    struct error error                 = {};
+    const struct openapi_call call     = {.description  = document,
+                                          .document_url = str_from(DOCUMENT_URL),
+                                          .operation_id = str_from(row->operation),
+                                          .parameters   = given};
+    if (openapi_request_new(&call, &request, &error) == STATUS_OK) {
+        headers = json_ref(json_get_text(request, "headers"));
+        assert_true(json_object_remove(&headers, str_from("Accept")));
+        (void)buf_put_str(&said, json_str(json_get_text(request, "method")));
+        (void)buf_put_byte(&said, ' ');
+        (void)buf_put_str(&said, json_str(json_get_text(request, "endpoint")));
+        (void)buf_put_byte(&said, ' ');
+        put_single_quoted(headers, &said);
+        (void)buf_put_byte(&said, ' ');
+        put_single_quoted(json_get_text(request, "body"), &said);
+    } else {
+        (void)buf_printf(&said, "!%s", error.text);
+    }
+    (void)buf_put_byte(&said, '\0');
+    assert_string_equal(said.ptr, row->expected);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[ARRAY_LEN(rows)] = {};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        tests[i] = (struct CMUnitTest){.name          = rows[i].name,
+                                       .test_func     = renders,
+                                       .initial_state = (void *)(uintptr_t)&rows[i]};
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

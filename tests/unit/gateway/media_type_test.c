@@ -1,0 +1,99 @@
+/* What files are, and which are kept. */
+#include "gateway/media_type.h"
+
+#include "base/attr.h"
+#include "cmocka.h"
+
+#include <string.h>
+
+#define BYTES(text) text, sizeof(text) - 1
+
+/* An archive with the file a.txt. */
+#define ARCHIVE                                                                                    \
+    "\120\113\003\004\024\000\000\000\000\000\113\022\167\135\203\026\334\214\001\000"             \
+    "\000\000\001\000\000\000\005\000\000\000\141\056\164\170\164\170\120\113\001\002"             \
+    "\024\003\024\000\000\000\000\000\113\022\167\135\203\026\334\214\001\000\000\000"             \
+    "\001\000\000\000\005\000\000\000\000\000\000\000\000\000\000\000\200\001\000\000"             \
+    "\000\000\141\056\164\170\164\120\113\005\006\000\000\000\000\001\000\001\000\063"             \
+    "\000\000\000\044\000\000\000\000\000"
+
+static const struct {
+    const char *head;
+    size_t len;
+    const char *declared;
+    const char *type; /* or the code of the refusal */
+} rows[] = {
+    {BYTES("plain words"), "", "text/plain"},
+    {BYTES("plain words"), "Text/Plain; charset=utf-8", "text/plain"},
+    {BYTES("# Title\n\ntext\n"), "text/x-markdown", "text/markdown"},
+    {BYTES("#include <stdio.h>\nint main(void) { return 0; }\n"), "", "text/plain"},
+    {BYTES("<!DOCTYPE html><html><body>x</body></html>"), "", "text/html"},
+    {BYTES("<!DOCTYPE html><html><body>x</body></html>"), "text/html", "text/html"},
+    {BYTES("words with <b>marks</b>"), "text/html", "text/html"},
+    {BYTES("{\"a\":1}"), "application/octet-stream", "application/json"},
+    {BYTES("{\"a\":1}"), "text/plain", "text/plain"},
+    {BYTES("a;b\n1;2\n"), "text/csv", "text/csv"},
+    {BYTES("%PDF-1.4\n"), "", "application/pdf"},
+    {BYTES("%PDF-1.4\n"), "application/pdf", "application/pdf"},
+    {BYTES("GIF89a\1\0\1\0\x80\0\0"), "image/gif", "image/gif"},
+    {BYTES(ARCHIVE), "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+     "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {BYTES(ARCHIVE), "", "media_type_not_allowed"},
+    {BYTES(ARCHIVE), "text/plain", "media_type_not_allowed"},
+    {BYTES("%PDF-1.4\n"), "text/plain", "media_type_mismatch"},
+    {BYTES("plain words"), "image/png", "media_type_mismatch"},
+    {BYTES("plain words"), "video/mp4", "media_type_not_allowed"},
+    {BYTES("--x\r\n"), "multipart/form-data; boundary=x", "media_type_not_allowed"},
+    {BYTES("plain words"), "x\r\ny", "media_type_not_allowed"},
+    {BYTES("#!/bin/sh\necho\n"), "", "media_type_not_allowed"},
+    {BYTES("#!/bin/sh\necho\n"), "text/plain", "media_type_not_allowed"},
+    {BYTES("\x7f"
+           "ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\x3e\0\1\0\0\0"),
+     "", "media_type_not_allowed"},
+    {BYTES("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0"), "application/pdf", "media_type_not_allowed"},
+    {BYTES("\0\1\2\3\4\5"), "", "media_type_not_allowed"},
+};
+
+static void files_are_what_their_bytes_say(void **state)
+{
+    (void)state;
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    unsigned wrong                                       = 0;
+    assert_int_equal(media_types_new(&types, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char type[MEDIA_TYPE_SIZE] = "";
+        struct error error         = {};
+        const bytes head           = {.ptr = rows[i].head, .len = rows[i].len};
+        status code     = media_type_of(types, head, str_from(rows[i].declared), type, &error);
+        const char *got = code == STATUS_OK ? type : error.code;
+        if (strcmp(got, rows[i].type) != 0) {
+            print_message("%zu: %s: %s %s\n", i, rows[i].declared, type, error.text);
+        }
+        wrong += strcmp(got, rows[i].type) != 0;
+        assert_null(strchr(error.text, '\r'));
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* A name of any length fits. */
+static void names_are_cut(void **state)
+{
+    (void)state;
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    char declared[1'000];
+    char type[MEDIA_TYPE_SIZE];
+    memset(declared, 'a', sizeof declared);
+    assert_int_equal(media_types_new(&types, NULL), STATUS_OK);
+    assert_int_equal(media_type_of(types, (bytes){.ptr = "words", .len = 5},
+                                   (str){.ptr = declared, .len = sizeof declared}, type, NULL),
+                     STATUS_INVALID_ARGUMENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_what_their_bytes_say),
+        cmocka_unit_test(names_are_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,130 @@
+/* A name whose answer changes: what counts is the address that is dialled, each time and for each
+ * of several. This program's own getaddrinfo() stands in the place of the system's for libcurl,
+ * too. */
+#include "base/clock.h"
+#include "support/http/client_fixture.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdatomic.h>
+
+enum { ADDRESSES_MAX = 2 };
+
+/* What the next question is answered with; asked from libcurl's threads. */
+static const char *_Atomic answers[ADDRESSES_MAX];
+static _Atomic unsigned questions;
+
+static struct addrinfo *address_new(const char *text, const char *service)
+{
+    struct addrinfo *one        = calloc(1, sizeof *one + sizeof(struct sockaddr_in));
+    struct sockaddr_in *address = (struct sockaddr_in *)(one + 1);
+    address->sin_family         = AF_INET;
+    address->sin_port           = htons((uint16_t)(service ? strtoul(service, NULL, 10) : 0));
+    assert_int_equal(inet_pton(AF_INET, text, &address->sin_addr), 1);
+    one->ai_family   = AF_INET;
+    one->ai_socktype = SOCK_STREAM;
+    one->ai_protocol = IPPROTO_TCP;
+    one->ai_addrlen  = sizeof *address;
+    one->ai_addr     = (struct sockaddr *)address;
+    return one;
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret_list)
+{
+    struct addrinfo **end = ret_list;
+    (void)name;
+    (void)hints;
+    questions++;
+    *ret_list = NULL;
+    for (size_t i = 0; i < ADDRESSES_MAX && answers[i]; i++) {
+        *end = address_new(answers[i], service);
+        end  = &(*end)->ai_next;
+    }
+    return *ret_list ? 0 : EAI_NONAME;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    while (list) {
+        struct addrinfo *next = list->ai_next;
+        free(list);
+        list = next;
+    }
+}
+
+/* One request by a client of its own, which remembers no answer of before. */
+static void ask(struct fixture *f, struct outcome *outcome)
+{
+    static const char *const opened[]  = {"127.0.0.0/8", NULL};
+    static const char *const plain[]   = {"rebind.test", NULL};
+    const struct egress_options egress = {.private_allow = opened, .http_allow = plain};
+    CLEANUP(egress_rules_freep) struct egress_rules *rules = NULL;
+    assert_int_equal(egress_rules_new(&egress, &rules, NULL), STATUS_OK);
+    const struct http_client_options options = {.loop = f->loop, .egress = rules, .calls_max = 4};
+    struct http_client *kept                 = f->client;
+    char url[1024];
+    const struct http_request request = {.url = str_from(url_of(f, "rebind.test", "/ok", url))};
+    assert_int_equal(http_client_new(&options, &f->client, NULL), STATUS_OK);
+    const int64_t base_ms = f->now_ms - clock_mono_ms();
+    (void)start(f, "", &request, outcome, false);
+    for (int turns = 0; outcome->done_count == 0; turns++) {
+        assert_true(turns < TURNS_MAX);
+        f->now_ms = base_ms + clock_mono_ms(); /* libcurl goes on to the next address by a timer */
+        loop_turn(f->loop, TURN_MS);
+    }
+    http_client_free(f->client);
+    f->client = kept;
+}
+
+static void changed_answer_is_refused(void **state)
+{
+    static const char *const later[] = {"10.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0",
+                                        "100.64.0.1"};
+    struct fixture *f                = *state;
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        unsigned asked                             = questions;
+        answers[0]                                 = "127.0.0.1"; /* a setting opens it */
+        answers[1]                                 = NULL;
+        CLEANUP(outcome_done) struct outcome first = {};
+        ask(f, &first);
+        assert_int_equal(first.http_status, 200);
+
+        unsigned reached                            = hostile_connections(f->server);
+        answers[0]                                  = later[i];
+        CLEANUP(outcome_done) struct outcome second = {};
+        ask(f, &second);
+        assert_string_equal(http_failure_name(second.failure), "refused");
+        assert_int_equal(second.code, STATUS_PERMISSION_DENIED);
+        assert_false(second.was_sent);
+        assert_int_equal(hostile_connections(f->server), reached);
+        assert_true(questions >= asked + 2);
+    }
+}
+
+/* The first address does not answer, and libcurl goes on to the next. */
+static void each_of_several_is_checked(void **state)
+{
+    struct fixture *f                            = *state;
+    answers[0]                                   = "127.0.0.2";
+    answers[1]                                   = "10.0.0.1";
+    CLEANUP(outcome_done) struct outcome refused = {};
+    ask(f, &refused);
+    assert_string_equal(http_failure_name(refused.failure), "refused");
+    assert_false(refused.was_sent);
+
+    answers[0]                                   = "10.0.0.1";
+    answers[1]                                   = "127.0.0.1";
+    CLEANUP(outcome_done) struct outcome reached = {};
+    ask(f, &reached);
+    assert_int_equal(reached.http_status, 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(changed_answer_is_refused),
+        WITH_FIXTURE(each_of_several_is_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

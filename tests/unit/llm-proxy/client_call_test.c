@@ -1,0 +1,224 @@
+/* Calls of a gateway's clients: why one is refused, and what of a stream goes out when. */
+#include "llm-proxy/client_call_internal.h"
+
+#include "base/mem.h"
+
+#include "cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_MAX = 1 << 20, TEXT_MAX = 16 << 10, TURNS_MAX = 10'000 };
+
+/* A process with a simulated model, and a gateway that pulls. The clock is turned by hand. */
+struct world {
+    int64_t now_ms;
+    struct loop *loop;
+    struct metrics *metrics;
+    struct measures *measures;
+    struct catalog *catalog; /* too large for a stack */
+    struct arena *arena;
+    struct pipeline *pipeline;
+    struct guard *guard;
+    struct usage_journal *journal;
+    struct answers *answers;
+    struct recordings *recordings;
+    struct subscriber *subscriber;
+    struct client_calls calls;
+    Pb__LlmPull pull;
+    Pb__LlmPulled pulled;
+    struct rpc_call call;
+    char text[TEXT_MAX];
+    size_t len;
+};
+
+static int64_t now_ms(void *context)
+{
+    const struct world *world = context;
+    return world->now_ms;
+}
+
+static void on_reply(struct rpc_call *call, status code, const struct error *)
+{
+    struct world *world         = call->context;
+    const Pb__LlmPulled *pulled = call->response;
+    if (code != STATUS_OK) return;
+    world->pull.last_reply = pulled->reply;
+    for (size_t i = 0; i < pulled->n_items; i++) {
+        const ProtobufCBinaryData *data = &pulled->items[i]->data;
+        assert_true(world->len + data->len < TEXT_MAX);
+        if (data->len > 0) memcpy(world->text + world->len, data->data, data->len);
+        world->len += data->len;
+        world->text[world->len] = '\0';
+    }
+}
+
+static void print_interrupted(Pb__LlmOperation, struct buf *)
+{
+    /* Nothing is. */
+}
+
+static int set_up(void **state)
+{
+    static uint8_t id[SUBSCRIBER_ID_SIZE] = "gateway";
+    struct world *world                   = test_calloc(1, sizeof *world);
+    struct error error                    = {};
+    const struct loop_options loop        = {.clock = now_ms, .clock_context = world};
+    world->now_ms                         = 1'000;
+    assert_int_equal(loop_new(&loop, &world->loop, &error), STATUS_OK);
+    world->metrics                 = metrics_new();
+    world->measures                = measures_new(world->metrics);
+    world->catalog                 = mem_new(1, sizeof *world->catalog);
+    world->catalog->providers[0]   = (struct provider){.name = "demo", .kind = &provider_simulated};
+    world->catalog->provider_count = 1;
+    world->arena                   = arena_new(ARENA_MAX);
+    world->catalog->pii            = pii_policies_read(NULL, json_invalid(), world->arena, NULL);
+    const struct pipeline_options options = {
+        .loop = world->loop, .catalog = world->catalog, .measures = world->measures, .seed = 1};
+    world->pipeline                      = pipeline_new(&options);
+    world->guard                         = guard_new(world->loop, world->catalog);
+    const struct answers_options answers = {.loop              = world->loop,
+                                            .print_interrupted = print_interrupted};
+    assert_int_equal(answers_open(&answers, &world->answers, &error), STATUS_OK);
+    assert_int_equal(usage_journal_open(NULL, &world->journal, &error), STATUS_OK);
+    world->recordings = recordings_new(world->loop, world->answers, RECORDING_GRACE_MS);
+    world->subscriber =
+        subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, world->loop, on_reply);
+    world->pull = (Pb__LlmPull)PB__LLM_PULL__INIT;
+    world->call =
+        (struct rpc_call){.context = world, .request = &world->pull, .response = &world->pulled};
+    world->calls = (struct client_calls){.pipeline   = world->pipeline,
+                                         .guard      = world->guard,
+                                         .journal    = world->journal,
+                                         .answers    = world->answers,
+                                         .recordings = world->recordings};
+    *state       = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    while (world->subscriber->calls) client_call_cancel(world->subscriber->calls);
+    while (world->subscriber->followers) follower_drop(world->subscriber->followers);
+    guard_stop(world->guard);
+    guard_freep(&world->guard);
+    answers_stop(world->answers);
+    recordings_freep(&world->recordings);
+    answers_freep(&world->answers);
+    usage_journal_freep(&world->journal);
+    subscriber_free(world->subscriber);
+    pipeline_freep(&world->pipeline);
+    loop_freep(&world->loop);
+    measures_freep(&world->measures);
+    metrics_free(world->metrics);
+    arena_free(world->arena);
+    free(world->catalog);
+    test_free(world);
+    return 0;
+}
+
+static int start(struct world *world, const char *key, const char *body, uint64_t *ret_number,
+                 struct error *reterr)
+{
+    Pb__LlmOpen open     = PB__LLM_OPEN__INIT;
+    open.operation       = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    open.namespace_      = "default";
+    open.key_id          = "k";
+    open.idempotency_key = (char *)(uintptr_t)key;
+    open.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body, .len = strlen(body)};
+    return client_call_start(&world->calls, world->subscriber, &open, ret_number, reterr);
+}
+
+/* What has come since the last time. */
+static const char *hear(struct world *world)
+{
+    world->len     = 0;
+    world->text[0] = '\0';
+    while (answers_waiting(world->answers) > 0) loop_turn(world->loop, 100);
+    for (int i = 0; i < 3; i++) {
+        world->pulled       = (Pb__LlmPulled)PB__LLM_PULLED__INIT;
+        world->pull.wait_ms = 0;
+        subscriber_pull(world->subscriber, &world->call);
+        loop_turn(world->loop, 0);
+    }
+    return world->text;
+}
+
+#define BODY "{\"model\":\"demo/m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]"
+
+/* --- refusals ----------------------------------------------------------------------------------
+ */
+
+static void on_relieved(void *)
+{
+    /* Nobody reads. */
+}
+
+static void a_full_gateway_is_told_why(void **state)
+{
+    const struct outbox_owner owner = {.relieved = on_relieved};
+    struct world *world             = *state;
+    struct error error              = {};
+    uint64_t number                 = 0;
+    assert_int_equal(start(world, "once", BODY "}", &number, &error), 200);
+    for (int i = 0; i < TURNS_MAX && world->calls.count > 0; i++) {
+        world->now_ms++;
+        loop_turn(world->loop, 0);
+    }
+    assert_int_equal(world->calls.count, 0);
+    assert_non_null(strstr(hear(world), "[simulated]"));
+    for (uint64_t i = 0; outbox_new(world->subscriber, 1'000'000 + i, &owner); i++) continue;
+
+    assert_int_equal(start(world, "", BODY "}", &number, &error), 503);
+    assert_non_null(strstr(error.text, "too many"));
+    error = (struct error){};
+    assert_int_equal(start(world, "once", BODY "}", &number, &error), 503);
+    assert_non_null(strstr(error.text, "too many"));
+}
+
+/* --- what goes out when ------------------------------------------------------------------------
+ */
+
+static void say(struct client_call *client, enum llm_event_kind kind, uint32_t choice,
+                const char *text)
+{
+    const struct llm_event event = {
+        .kind = kind, .choice = choice, .bytes = str_from(text), .finish = FINISH_STOP};
+    client_stream.event(&event, client);
+}
+
+/* The end of an answer that is kept waits for the store; that of one choice of several does not. */
+static void choices_go_on_behind_the_end_of_another(void **state)
+{
+    const struct llm_try begun                             = {.provider = "demo", .number = 1};
+    struct world *world                                    = *state;
+    struct error error                                     = {};
+    uint64_t number                                        = 0;
+    world->catalog->providers[0].simulation.first_event_ms = 60'000; /* we speak in its place */
+    assert_int_equal(start(world, "two", BODY ",\"n\":2,\"stream\":true}", &number, &error), 200);
+    struct client_call *client = client_call_of(world->subscriber, number);
+    client_stream.begun(&begun, client);
+    say(client, LLM_TEXT, 0, "one");
+    assert_non_null(strstr(hear(world), "\"one\""));
+    say(client, LLM_FINISH, 0, "");
+    assert_string_equal(hear(world), "");
+    say(client, LLM_TEXT, 1, "two");
+    const char *heard = hear(world);
+    assert_non_null(strstr(heard, "\"finish_reason\":\"stop\""));
+    assert_non_null(strstr(heard, "\"two\""));
+    say(client, LLM_TEXT, 1, "three");
+    assert_non_null(strstr(hear(world), "\"three\""));
+    say(client, LLM_FINISH, 1, "");
+    say(client, LLM_USAGE, 0, "");
+    assert_string_equal(hear(world), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_full_gateway_is_told_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(choices_go_on_behind_the_end_of_another, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
