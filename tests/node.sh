@@ -10,6 +10,8 @@ add() {
   passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
   printf '%-12s %s passed, %s failed, %s skipped\n' "$1" "$2" "$3" "$4"
 }
+# unsteady BEFORE AFTER NAME...: of BEFORE failures AFTER are left when these ran again.
+unsteady() { printf 'UNSTEADY: %s failed, %s when repeated alone: %s\n' "$1" "$2" "${*:3}"; }
 # broke NAME: a step that did not even get to its tests is one failure.
 broke() { printf '%s did not work\n' "$1" >&2; add "$1" 0 1 0; }
 
@@ -31,16 +33,48 @@ node_for() {
   return 1
 }
 
+# failures LOG: each test of a TAP log that failed, with what it says of itself.
+failures() {
+  awk '/^ *not ok / && !/# (SKIP|TODO)/ { lines = 40 }
+       lines > 0 && !/^ *(---|duration_ms|type:|failureType)/ { print; lines-- }
+       /^ *\.\.\.$/ { lines = 0 }' "$1" | head -n 200
+}
+
+# node_run LOG BIN_DIR CONCURRENCY FILE...: with the Node of node_for.
+node_run() {
+  local log=$1 bin=$2 concurrency=$3
+  shift 3
+  TUTTI_BIN=$PWD/$bin TUTTI_LONG=$LONG "$node" --test --test-concurrency="$concurrency" --test-reporter=tap "$@" >"$log" 2>&1
+}
+
+# tap_count LOG WORD: a number of the summary.
+tap_count() { awk -v name="# $2" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$1"; }
+
+# What failed in LOG once more, file by file, with the machine to itself; `failed_again` is how many tests still fail.
+node_again() { # node_again LOG BIN_DIR FAILURES
+  local files again=$1.again
+  mapfile -t files < <(awk '/^not ok / { f = 1 } f && /^ *location:/ { f = 0; split($0, part, "\x27"); sub(/:[0-9]+:[0-9]+$/, "", part[2]); print part[2] }' "$1" | sort -u)
+  failed_again=$3
+  [ "${#files[@]}" -gt 0 ] || return
+  node_run "$again" "$2" 1 "${files[@]}"
+  [ "$(tap_count "$again" tests)" -gt 0 ] || return
+  failed_again=$(($(tap_count "$again" fail) + $(tap_count "$again" cancelled)))
+  unsteady "$3" "$failed_again" "${files[@]##*/}"
+}
+
 node_tests() { # node_tests FOLDER BIN_DIR FILE...
-  local name=$1 bin=$2 node log=build/$1.log
+  local name=$1 bin=$2 node log=build/$1.log wrong failed_again
   shift 2
   mkdir -p "build/$name"
   node=$(node_for "$name") || { broke "$name"; return; }
-  TUTTI_BIN=$PWD/$bin TUTTI_LONG=$LONG "$node" --test --test-concurrency="${CONCURRENCY:-2}" --test-reporter=tap "$@" >"$log" 2>&1
-  grep -E '^ *(not ok|error:)|^ {4}error|# seed|# SKIP' "$log" | sed 's/^# .#/#/' | head -n 80
-  if grep -q '^not ok' "$log"; then printf 'the whole log: %s\n' "$log"; fi
-  count() { awk -v name="# $1" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$log"; }
-  if [ "$(count tests)" -eq 0 ]; then broke "$name"; else
-    add "$name" "$(count pass)" "$(($(count fail) + $(count cancelled)))" "$(count skipped)"
+  node_run "$log" "$bin" "${CONCURRENCY:-2}" "$@"
+  grep -E '# seed|# SKIP' "$log" | sed 's/^# .#/#/' | head -n 80
+  if [ "$(tap_count "$log" tests)" -eq 0 ]; then broke "$name"; return; fi
+  wrong=$(($(tap_count "$log" fail) + $(tap_count "$log" cancelled))) failed_again=$wrong
+  if [ "$wrong" -gt 0 ]; then
+    failures "$log"
+    printf 'the whole log: %s\n' "$log"
+    if [ -n "${TUTTI_RETRY:-}" ]; then node_again "$log" "$bin" "$wrong"; fi
   fi
+  add "$name" "$(($(tap_count "$log" pass) + wrong - failed_again))" "$failed_again" "$(tap_count "$log" skipped)"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
 # --long adds chaos, conformance of protocols, fuzzing, the thread sanitizer and the scenarios' long counts.
+# TUTTI_RETRY=1 repeats what failed once, alone, and says that it was unsteady.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -21,14 +22,9 @@ build() {
   return 1
 }
 
-# Runs ctest and counts what the programs counted themselves (cmocka), else one for each program.
-ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
-  local preset=$1 log=build/$1.test.log
-  shift
-  ctest --preset "$preset" -j "$JOBS" --verbose "$@" >"$log" 2>&1
-  grep -E '^[0-9]+: .*(\[  FAILED  \]|\[   LINE   \]|ERROR:|runtime error)|\*\*\*' "$log" | head -n 60
-  # shellcheck disable=SC2046 # three numbers, three arguments
-  add "$preset" $(awk '
+# What the programs of a ctest log counted themselves (cmocka), else one for each program: passed, failed, skipped.
+ctest_count() {
+  awk '
     match($0, /^[0-9]+: /)                       { test = $1 + 0 }
     /\[  PASSED  \] [0-9]+ test/                 { split($0, part, /\[  PASSED  \] /); ok[test] += part[2] + 0 }
     /\[  SKIPPED \] ([^:]*: )?[0-9]+ test\(s\)/ { match($0, /[0-9]+ test\(s\)/); skip += substr($0, RSTART) + 0 }
@@ -36,7 +32,23 @@ ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
     /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*Passed/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0; all_ok += ok[t] ? ok[t] : 1 }
     /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*\*\*\*/   { match($0, /#[0-9]+/); t = substr($0, RSTART + 1, RLENGTH - 1) + 0
                                                    if (/Skipped/) skip++; else { all_ok += ok[t]; all_bad += bad[t] ? bad[t] : 1 } }
-    END                                          { printf "%d %d %d", all_ok, all_bad, skip }' "$log")
+    END                                          { printf "%d %d %d\n", all_ok, all_bad, skip }' "$1"
+}
+
+ctest_run() { # ctest_run PRESET [CTEST ARGUMENTS...]
+  local preset=$1 log=build/$1.test.log right wrong left skips
+  shift
+  ctest --preset "$preset" -j "$JOBS" --verbose "$@" >"$log" 2>&1
+  grep -E '^[0-9]+: .*(\[  FAILED  \]|\[   LINE   \]|ERROR:|runtime error)|\*\*\*' "$log" | head -n 60
+  read -r right wrong skips < <(ctest_count "$log")
+  left=$wrong
+  if [ "$wrong" -gt 0 ] && [ -n "${TUTTI_RETRY:-}" ]; then
+    ctest --preset "$preset" --verbose --rerun-failed >"$log.again" 2>&1
+    read -r _ left _ < <(ctest_count "$log.again")
+    # shellcheck disable=SC2046 # a name each
+    unsteady "$wrong" "$left" $(sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) .*/\1/p' "$log.again")
+  fi
+  add "$preset" $((right + wrong - left)) "$left" "$skips"
 }
 
 scenarios() { # scenarios BIN_DIR
