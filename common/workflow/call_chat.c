@@ -17,6 +17,7 @@ const char chat_input_schema[] =
     "        \"content\": { \"type\": [\"string\", \"array\", \"null\"] } } } },"
     "  \"json\":        { \"type\": \"boolean\" },"
     "  \"schema\":      { \"type\": [\"object\", \"boolean\"] },"
+    "  \"repair_attempts\": { \"type\": \"integer\", \"minimum\": 0, \"maximum\": 10 },"
     "  \"tools\":       { \"type\": \"array\" },"
     "  \"tool_choice\": { \"type\": [\"string\", \"object\"] },"
     "  \"parallel_tool_calls\": { \"type\": \"boolean\" },"

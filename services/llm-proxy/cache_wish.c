@@ -95,8 +95,8 @@ status cache_wish_of_job(json arguments, const struct llm_route *route, int64_t 
 
 static bool is_told_apart(str member)
 {
-    static const char *const others[] = {"model", "stream",   "stream_options",
-                                         "user",  "metadata", "cache"};
+    static const char *const others[] = {"model",    "stream", "stream_options", "user",
+                                         "metadata", "cache",  "repair_attempts"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         if (str_is(member, others[i])) return false;
     }

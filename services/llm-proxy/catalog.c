@@ -1,5 +1,6 @@
 /* Look-ups and prices; catalog_read.c makes the catalog. */
 #include "llm-proxy/catalog.h"
+#include "llm-proxy/repair.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -39,6 +40,7 @@ static const struct llm_route *single(const struct provider *provider, str model
                      .first_byte_ms = 60'000,
                      .idle_ms       = 30'000,
                      .total_ms      = 600'000},
+        .repairs  = REPAIRS_DEFAULT,
         .is_simulated = provider->kind->is_simulated,
     };
     return scratch;

@@ -42,6 +42,7 @@ struct llm_route {
     struct http_timeouts timeouts;
     int64_t cache_age_ms; /* answers from before may be as old; 0: none */
     struct route_defaults defaults;
+    uint32_t repairs;        /* how often an answer of the wrong shape is asked for again */
     bool is_strict;          /* what a translation would lose is refused */
     bool waits_for_cooldown; /* who finds no target usable waits for the first that comes back */
     bool is_simulated;

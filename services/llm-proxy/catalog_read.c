@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "http/url.h"
 #include "llm-proxy/catalog.h"
+#include "llm-proxy/repair.h"
 #include "json/json_pointer.h"
 
 #include <stdarg.h>
@@ -398,8 +399,8 @@ static bool switch_member(struct reader *reader, const struct place *place, json
 static void read_route(struct reader *reader, str name, json value)
 {
     static const char *const members[] = {
-        "targets", "fallbacks", "retry",  "timeouts",
-        "cache",   "defaults",  "strict", "wait_for_cooldown",
+        "targets", "fallbacks",         "retry",           "timeouts", "cache", "defaults",
+        "strict",  "wait_for_cooldown", "repair_attempts",
     };
     CLEANUP(place_done) struct place place = place_of("/llm/routes", name);
     struct catalog *catalog                = reader->catalog;
@@ -413,8 +414,10 @@ static void read_route(struct reader *reader, str name, json value)
     read_defaults(reader, &place, json_get_text(value, "defaults"), &route->defaults);
     route->is_strict          = switch_member(reader, &place, value, "strict");
     route->waits_for_cooldown = switch_member(reader, &place, value, "wait_for_cooldown");
-    json targets              = json_get_text(value, "targets");
-    json fallbacks            = json_get_text(value, "fallbacks");
+    route->repairs =
+        bounded_member(reader, &place, value, "repair_attempts", REPAIRS_DEFAULT, CHAT_REPAIRS_MAX);
+    json targets   = json_get_text(value, "targets");
+    json fallbacks = json_get_text(value, "fallbacks");
     for (size_t i = 0; json_is(targets, JSON_ARRAY) && i < json_count(targets); i++) {
         read_target(reader, &place, json_at(targets, i), false, route);
     }

@@ -28,6 +28,7 @@ enum {
     CHAT_PARTS_MAX    = 256, /* per message */
     CHAT_TOOLS_MAX    = 128,
     CHAT_STOPS_MAX    = 16,
+    CHAT_REPAIRS_MAX  = 10,       /* asks for one answer after the first */
     CHAT_ARENA_MAX    = 64 << 20, /* bytes */
 };
 
@@ -127,8 +128,10 @@ struct chat_request {
     json schema; /* FORMAT_SCHEMA */
     bool is_schema_strict;
     bool is_strict;    /* what a translation would lose is refused */
+    bool is_validated; /* an answer that has not the shape which is asked for is no answer */
     bool is_count;     /* only how many tokens it has is asked: nobody answers it */
     bool is_unchecked; /* the caller looks at the shape of the answer itself */
+    int64_t repairs;   /* how often a wrong shape is asked for again; -1: as the route says */
 
     /* Embeddings instead of a chat, if there are any (embed.h). */
     str *inputs;
@@ -151,7 +154,8 @@ status chat_from_openai(json source, struct arena *arena, struct chat_request **
 
 /**
  * Reads the arguments of the function `llm.chat`: model, system?, prompt or messages (OpenAI's
- * shape), json?, schema?, tools?, and OpenAI's sampling members. Statuses as above.
+ * shape), json?, schema?, tools?, repair_attempts?, and OpenAI's sampling members. Statuses as
+ * above.
  */
 status chat_from_job(json arguments, struct arena *arena, struct chat_request **ret_request,
                      struct error *reterr);

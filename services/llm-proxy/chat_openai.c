@@ -289,7 +289,7 @@ static status read_sampling(struct chat_request *request, json source, struct er
     return STATUS_OK;
 }
 
-/* Members this file reads; "schema", "system", "prompt", "json" are those of jobs. */
+/* Members this file reads; from "schema" on some are those of jobs. */
 static const char *const known_members[] = {
     "model",
     "messages",
@@ -317,6 +317,7 @@ static const char *const known_members[] = {
     "cache",
     "assistant",
     "variables",
+    "repair_attempts",
 };
 
 bool chat_member_is_known(str key)
@@ -408,6 +409,17 @@ static status frame_messages(struct chat_request *request, json source, struct e
     return STATUS_OK;
 }
 
+static status read_repairs(struct chat_request *request, json value, struct error *reterr)
+{
+    int64_t count = 0;
+    if (json_is(value, JSON_INVALID) || json_is(value, JSON_NULL)) return STATUS_OK;
+    if (!json_to_int(value, &count) || count < 0 || count > CHAT_REPAIRS_MAX) {
+        return chat_invalid(reterr, "/repair_attempts", "a whole number from 0 to 10");
+    }
+    request->repairs = count;
+    return STATUS_OK;
+}
+
 status chat_from_job(json arguments, struct arena *arena, struct chat_request **ret_request,
                      struct error *reterr)
 {
@@ -415,6 +427,7 @@ status chat_from_job(json arguments, struct arena *arena, struct chat_request **
     TRY(chat_request_new(arguments, arena, &request, reterr));
     TRY(read_common(request, arguments, reterr));
     TRY(frame_messages(request, arguments, reterr));
+    TRY(read_repairs(request, json_get_text(arguments, "repair_attempts"), reterr));
     json schema = json_get_text(arguments, "schema");
     if (json_is(schema, JSON_OBJECT)) {
         request->format      = FORMAT_SCHEMA;

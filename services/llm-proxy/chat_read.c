@@ -12,8 +12,9 @@ status chat_request_new(json source, struct arena *arena, struct chat_request **
     if (!json_is(source, JSON_OBJECT)) return chat_invalid(reterr, "", "an object is required");
     struct chat_request *request = arena_alloc(arena, sizeof *request);
     if (!request) return chat_no_memory(reterr);
-    request->arena = arena;
-    *ret_request   = request;
+    request->arena   = arena;
+    request->repairs = -1;
+    *ret_request     = request;
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "llm-proxy/cache_wish.h"
 #include "llm-proxy/llm_charge.h"
 #include "llm-proxy/llm_reply.h"
+#include "llm-proxy/repair.h"
 
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ static void client_call_free(struct client_call *client)
     leave_subscriber(client);
     client->calls->count--;
     answers_unclaim(&client->claim);
+    client_check_done(client);
     if (client->recording) recording_drop(client->recording);
     if (client->writer) client->dialect->stream_free(client->writer);
     buf_done(&client->held);
@@ -126,28 +128,39 @@ static void on_abandoned(void *context)
     struct client_call *client = context;
     Pb__Usage used;
     stop_call(client, &used);
+    repair_add_usage(&used, &client->spent);
     if (client->is_committed) {
         const struct llm_error error = {
             .class = LLM_ERROR_INTERRUPTED,
             .text  = str_from("the stream was given up before it was whole")};
+        if (client->is_checked) client_stream_renew(client);
         client_stream_fail(client, &error);
         recording_end(TAKE(client->recording), buf_str(&client->held), &used, RECORDING_CUT);
     }
     client_call_free(client);
 }
 
-static void on_done(const struct llm_outcome *outcome, void *context)
+/* What was held back of a stream goes out, or an error alone. */
+static void prepare_held(struct client_call *client, bool is_ok)
 {
-    struct client_call *client = context;
-    struct llm_outcome ended   = *outcome;
-    client->call               = NULL;
-    client->embed              = NULL;
+    if (!client->request->is_stream) return;
+    if (is_ok && !client->is_committed) client_stream_commit(client);
+    if (!is_ok && client->is_committed) client_stream_renew(client);
+}
+
+void client_call_end(struct client_call *client, const struct llm_outcome *outcome)
+{
+    struct llm_outcome ended = *outcome;
     if (client->is_broken && ended.is_ok) {
         ended.is_ok = false;
         ended.error = (struct llm_error){.class = LLM_ERROR_CONNECT,
                                          .text  = str_from("an event of the answer is too long")};
     }
     settle(client, &outcome->usage);
+    if (client->is_checked && client_check_answer(client, &ended)) return;
+    client->call  = NULL;
+    client->embed = NULL;
+    if (client->is_checked) prepare_held(client, ended.is_ok);
     if (client->is_committed) {
         client_stream_end(client, &ended);
     } else {
@@ -155,6 +168,11 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     }
     llm_reply_log(&ended, client->request);
     client_call_free(client);
+}
+
+static void on_done(const struct llm_outcome *outcome, void *context)
+{
+    client_call_end(context, outcome);
 }
 
 /* --- the beginning -----------------------------------------------------------------------------
@@ -172,7 +190,8 @@ static void run(struct client_call *client)
     client->call = llm_call_start(pipeline, client->request, client->route, client->deadline_ms,
                                   on_done, client);
     llm_call_is_of(client->call, str_from(client->owner.namespace_));
-    stream.context = client;
+    stream.context      = client;
+    stream.is_collected = client->is_checked;
     if (client->request->is_stream) llm_call_stream(client->call, &stream);
     struct answer_key key;
     if (client->cache_age_ms >= 0 && cache_wish_key(client->request, client->body, client->route,
@@ -195,7 +214,15 @@ static void on_funded(enum guard_verdict verdict, const struct guard_refusal *re
         .provider = "",
         .usage    = PB__USAGE__INIT,
     };
-    on_done(&outcome, client);
+    client_call_end(client, &outcome);
+}
+
+bool client_call_ask(struct client_call *client)
+{
+    bool is_free               = client->request->is_count; /* nobody charges for counting */
+    enum guard_verdict verdict = is_free ? GUARD_GO : purse_open(&client->purse);
+    if (verdict == GUARD_GO) run(client);
+    return verdict != GUARD_UNKNOWN;
 }
 
 /* Goes, or asks its budgets first; what they say comes later. The HTTP status that refuses it, or
@@ -234,14 +261,10 @@ static int begin(struct client_call *client, const Pb__LlmOpen *open, struct err
     purse->fund       = (struct guard_fund){.decided = on_funded, .context = client};
     purse->drawn      = client_stream_drawn;
     purse->context    = client;
-    bool is_free      = client->request->is_count; /* nobody charges for counting */
-    enum guard_verdict verdict = is_free ? GUARD_GO : purse_open(purse);
-    if (verdict == GUARD_UNKNOWN) {
-        (void)fail(reterr, STATUS_UNAVAILABLE, "the budgets cannot be asked now");
-        return 503;
-    }
-    if (verdict == GUARD_GO) run(client);
-    return 200;
+    client_check_begin(client);
+    if (client_call_ask(client)) return 200;
+    (void)fail(reterr, STATUS_UNAVAILABLE, "the budgets cannot be asked now");
+    return 503;
 }
 
 /* --- keys, and streams that go on --------------------------------------------------------------

@@ -38,16 +38,44 @@ struct client_call {
     bool is_finishing; /* it has said why it ends */
     bool is_broken;    /* an event that does not fit: what comes is not written */
 
+    /* Of one whose answer is checked (client_check.c). */
+    bool is_checked;
+    uint32_t repairs;          /* asks after the first */
+    uint32_t tries;            /* of the asks before */
+    Pb__Usage spent;           /* by them, and settled */
+    struct answer *bare;       /* owned: the answer without what stood around its JSON; or NULL */
+    struct loop_timer comment; /* of a stream that is held back */
+
     struct client_call *next; /* of the subscriber */
 };
 
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
 int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr);
 
+/* A call of a model has ended, or was refused: the answer goes out, or there is another ask. */
+void client_call_end(struct client_call *client, const struct llm_outcome *outcome);
+
+/* Asks its budgets, then the model; also once more. False: nobody can be asked. */
+bool client_call_ask(struct client_call *client);
+
+/* Whether its answer is checked; from then on a stream has comments, until client_check_done(). */
+void client_check_begin(struct client_call *client);
+void client_check_done(struct client_call *client);
+
+/* An ask has ended: true, if the call goes on with another one. Else `ended` is what goes out: with
+ * what all asks have used, and an error if the shape is wrong. */
+bool client_check_answer(struct client_call *client, struct llm_outcome *ended);
+
 /* Of a stream: who hears it; its last words, once it has committed; the error as its last words. */
 extern const struct llm_stream client_stream;
 void client_stream_end(struct client_call *client, const struct llm_outcome *outcome);
 void client_stream_fail(struct client_call *client, const struct llm_error *failed);
+
+/* The head goes out. A writer that has written nothing, and nothing is held. An event is written
+ * and held (a sink: `context` is the client). */
+void client_stream_commit(struct client_call *client);
+void client_stream_renew(struct client_call *client);
+void client_stream_write(const struct llm_event *event, void *context);
 
 /* Its recording is not full any more, or there is more to spend. */
 void client_stream_go_on(struct client_call *client);

@@ -10,20 +10,26 @@
 
 static void on_begun(const struct llm_try *begun, void *context)
 {
-    struct client_call *client    = context;
+    struct client_call *client = context;
+    client->try                = *begun;
+    client->try.number += client->tries;
+    client_stream_renew(client);
+}
+
+void client_stream_renew(struct client_call *client)
+{
     const struct dialect *dialect = client->dialect;
     const char *id                = arena_printf(client->arena, "tutti-%" PRIu64, client->number);
     const struct dialect_about about = {.request      = client->request,
                                         .id           = str_from(id ? id : ""),
                                         .created_us   = client->created_us,
-                                        .is_simulated = begun->is_simulated};
+                                        .is_simulated = client->try.is_simulated};
     if (client->writer) dialect->stream_free(client->writer);
     buf_clear(&client->held);
     client->writer = dialect->stream_new(&about);
-    client->try    = *begun;
 }
 
-static void commit(struct client_call *client)
+void client_stream_commit(struct client_call *client)
 {
     struct llm_reply_head head;
     client->is_committed = true;
@@ -49,21 +55,33 @@ static bool is_last(struct client_call *client, const struct llm_event *event)
     return client->is_finishing && recording_is_kept(client->recording);
 }
 
-static void on_event(const struct llm_event *event, void *context)
+void client_stream_write(const struct llm_event *event, void *context)
 {
     struct client_call *client = context;
     if (client->is_broken) return;
     client->dialect->stream_event(client->writer, event, &client->held);
-    if (client->held.is_full) {
-        client->is_broken = true;
-        buf_clear(&client->held);
-        return;
-    }
-    if (!client->is_committed && !llm_event_is_meaningful(event)) return;
-    if (!client->is_committed) commit(client);
-    if (is_last(client, event)) return;
+    if (!client->held.is_full) return;
+    client->is_broken = true;
+    buf_clear(&client->held);
+}
+
+/* False: what is held waits for more. */
+static bool send(struct client_call *client, const struct llm_event *event)
+{
+    if (!client->is_committed && !llm_event_is_meaningful(event)) return false;
+    if (!client->is_committed) client_stream_commit(client);
+    if (is_last(client, event)) return false;
     flush(client);
     if (recording_is_full(client->recording)) llm_call_pause(client->call);
+    return true;
+}
+
+static void on_event(const struct llm_event *event, void *context)
+{
+    struct client_call *client = context;
+    client_stream_write(event, client);
+    if (client->is_broken) return;
+    if (client->is_checked ? is_last(client, event) : !send(client, event)) return;
     bool is_paid     = client->try.cached == CACHED_HIT || client->try.cached == CACHED_JOINED;
     bool is_outgrown = !is_paid && !client->is_finishing &&
                        purse_is_outgrown(&client->purse, llm_call_output(client->call));

@@ -16,11 +16,18 @@ enum {
     DEPTH_MAX       = 64,
 };
 
+static const struct json_limits limits = {
+    .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
+
+bool content_is_bare(str text)
+{
+    CLEANUP(json_unrefp) json value = json_invalid();
+    return json_parse(text, &limits, &value, NULL, NULL) == STATUS_OK;
+}
+
 /* Models like to wrap JSON into ```json fences, or into a sentence. */
 static status find_json(str text, json *ret_value, struct error *reterr)
 {
-    const struct json_limits limits = {
-        .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
     if (json_parse_within(text, &limits, ret_value, NULL) == STATUS_OK) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT, "the model answered with text, not with JSON");
 }

@@ -12,6 +12,9 @@
 status content_read(const struct chat_request *request, str text, json *ret_value,
                     struct error *reterr);
 
+/** Says whether the text is JSON and nothing else. */
+bool content_is_bare(str text);
+
 /** What is wrong with such a text, a line for each of the first violations: for the model. */
 void content_explain(const struct chat_request *request, str text, struct buf *out);
 

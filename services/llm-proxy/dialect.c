@@ -1,5 +1,6 @@
 #include "llm-proxy/dialect.h"
 
+#include "llm-proxy/llm_charge.h"
 #include "llm-proxy/llm_reply.h"
 
 const struct dialect *dialect_of(Pb__LlmOperation operation)
@@ -23,10 +24,8 @@ status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json
                     struct arena *arena, struct chat_request **ret_request, struct error *reterr)
 {
     TRY(dialect->read(open, body, arena, ret_request, reterr));
-    for (size_t i = 0; i < open->n_headers; i++) {
-        if (!str_is(str_from(open->headers[i]->name), "tutti-strict")) continue;
-        (*ret_request)->is_strict = is_true(str_from(open->headers[i]->value));
-    }
+    (*ret_request)->is_strict    = is_true(llm_open_header(open, "tutti-strict"));
+    (*ret_request)->is_validated = is_true(llm_open_header(open, "tutti-validate"));
     return STATUS_OK;
 }
 

@@ -1,21 +1,14 @@
 #include "llm-proxy/job_repair.h"
 
 #include "llm-proxy/chat_job.h"
-#include "llm-proxy/content.h"
 #include "llm-proxy/job_book.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
-#include <string.h>
-
 enum {
     STATE_DEPTH_MAX  = 8,
     STATE_VALUES_MAX = 100,
-    PROBLEMS_MAX     = 8'192, /* bytes of what is wrong with one answer */
 };
-
-#define ASK_AGAIN                                                                                  \
-    "Your answer does not fit. Answer again with nothing but the whole JSON, corrected:\n"
 
 /* --- what was said -----------------------------------------------------------------------------
  */
@@ -47,7 +40,8 @@ static bool read_state(struct chat_job *chat, struct job_repair *repair)
     json said     = json_get_text(state, "said");
     bool is_lost  = leased->previous == PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
     bool is_of_it = number(state, "attempt") == leased->attempt || is_lost;
-    if (!is_of_it || !json_is(said, JSON_ARRAY) || json_count(said) > JOB_REPAIRS_MAX) return false;
+    bool is_list  = json_is(said, JSON_ARRAY) && json_count(said) <= CHAT_REPAIRS_MAX;
+    if (!is_of_it || !is_list) return false;
     for (size_t i = 0; i < json_count(said); i++) {
         json one = json_at(said, i);
         if (!json_is(json_get_text(one, "answer"), JSON_TEXT)) return false;
@@ -58,37 +52,16 @@ static bool read_state(struct chat_job *chat, struct job_repair *repair)
     return true;
 }
 
-static bool put_message(struct chat_job *chat, enum chat_role role, str text,
-                        struct chat_message *message)
-{
-    struct chat_part *part = arena_alloc(chat->arena, sizeof *part);
-    if (!part) return false;
-    *part    = (struct chat_part){.kind = PART_TEXT, .text = text};
-    *message = (struct chat_message){.role = role, .parts = part, .part_count = 1};
-    return true;
-}
-
 status job_repair_resume(struct chat_job *chat, struct error *reterr)
 {
-    struct job_repair *repair    = &chat->repair;
-    struct chat_request *request = chat->request;
-    *repair                      = (struct job_repair){.usage = PB__USAGE__INIT};
+    struct job_repair *repair = &chat->repair;
+    *repair                   = (struct job_repair){.usage = PB__USAGE__INIT};
     if (!read_state(chat, repair)) return STATUS_OK;
-    uint32_t count                = request->message_count;
-    uint32_t asks                 = job_repair_count(repair);
-    struct chat_message *messages = arena_alloc(chat->arena, (count + 2 * asks) * sizeof *messages);
-    bool is_put                   = messages != NULL;
-    if (is_put && count > 0) memcpy(messages, request->messages, count * sizeof *messages);
-    for (uint32_t i = 0; is_put && i < asks; i++) {
+    for (uint32_t i = 0; i < job_repair_count(repair); i++) {
         json said = json_at(repair->said, i);
-        is_put    = put_message(chat, ROLE_ASSISTANT, json_str(json_get_text(said, "answer")),
-                                &messages[count + 2 * i]) &&
-                 put_message(chat, ROLE_USER, json_str(json_get_text(said, "problems")),
-                             &messages[count + 2 * i + 1]);
+        TRY(repair_go_on(chat->request, json_str(json_get_text(said, "answer")),
+                         json_str(json_get_text(said, "problems")), reterr));
     }
-    if (!is_put) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    request->messages      = messages;
-    request->message_count = count + 2 * asks;
     return STATUS_OK;
 }
 
@@ -104,13 +77,7 @@ uint32_t job_repair_count(const struct job_repair *repair)
 
 void job_repair_add(const struct job_repair *repair, Pb__Usage *usage)
 {
-    if (job_repair_count(repair) == 0) return;
-    usage->input_tokens += repair->usage.input_tokens;
-    usage->output_tokens += repair->usage.output_tokens;
-    usage->cost_usd_nanos += repair->usage.cost_usd_nanos;
-    if (repair->usage.cost_source > usage->cost_source) {
-        usage->cost_source = repair->usage.cost_source; /* the less certain one */
-    }
+    if (job_repair_count(repair) > 0) repair_add_usage(usage, &repair->usage);
 }
 
 /* --- again -------------------------------------------------------------------------------------
@@ -128,12 +95,11 @@ static void put_one(struct json_writer *w, str answer, str problems)
 static bool print_state(const struct chat_job *chat, const struct llm_outcome *outcome, str answer,
                         struct buf *out)
 {
-    CLEANUP(buf_done) struct buf problems = buf_init(PROBLEMS_MAX);
+    CLEANUP(buf_done) struct buf problems = buf_init(REPAIR_TEXT_MAX);
     struct json_writer w                  = json_writer_init(out);
     Pb__Usage usage                       = outcome->usage;
     job_repair_add(&chat->repair, &usage);
-    (void)buf_put_text(&problems, ASK_AGAIN);
-    content_explain(chat->request, answer, &problems);
+    repair_explain(chat->request, answer, &problems);
     json_begin_object(&w);
     json_put_int(&w, "attempt", chat->job->leased->attempt);
     json_put_int(&w, "input_tokens", usage.input_tokens);
@@ -154,7 +120,9 @@ static bool print_state(const struct chat_job *chat, const struct llm_outcome *o
 bool job_repair_again(struct chat_job *chat, const struct llm_outcome *outcome, str answer)
 {
     CLEANUP(buf_done) struct buf state = buf_init(WORKER_CHECKPOINT_MAX);
-    if (job_repair_count(&chat->repair) >= JOB_REPAIRS_MAX) return false;
+    int64_t wanted                     = chat->request->repairs;
+    if (wanted < 0) wanted = chat->route->repairs;
+    if (job_repair_count(&chat->repair) >= wanted) return false;
     if (outcome->is_stopped || !print_state(chat, outcome, answer, &state)) return false;
     Pb__JobReleased released = PB__JOB_RELEASED__INIT;
     released.reason          = "its answer has another shape: it is asked for again";

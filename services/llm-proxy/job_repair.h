@@ -4,9 +4,9 @@
  * The same conversation goes on with the answer and with what is wrong about it. In between the job
  * goes back to its queue and comes again at once: so each ask is paid before the next one, waits
  * for budgets, limits and breakers as any call does, ends with the task's deadline, and outlives
- * this process: what was said stands in the job's checkpoint. No attempt is burnt. After
- * JOB_REPAIRS_MAX more asks the job fails. An attempt that follows a failed one begins anew; one
- * whose worker has died goes on.
+ * this process: what was said stands in the job's checkpoint. No attempt is burnt. After as many
+ * more asks as the job says, or its route, the job fails. An attempt that follows a failed one
+ * begins anew; one whose worker has died goes on.
  *
  * An answer that is too long for a checkpoint is not repaired.
  *
@@ -16,9 +16,8 @@
 #define LLM_PROXY_JOB_REPAIR_H
 
 #include "llm-proxy/call.h"
+#include "llm-proxy/repair.h"
 #include "worker/worker.h"
-
-enum { JOB_REPAIRS_MAX = 2 };
 
 struct chat_job;
 

@@ -12,6 +12,7 @@ int llm_reply_http(const struct llm_error *error)
 {
     switch (error->class) {
     case LLM_ERROR_CONNECT:
+    case LLM_ERROR_OUTPUT:
     case LLM_ERROR_SERVER: return 502;
     case LLM_ERROR_TIMEOUT: return 504;
     case LLM_ERROR_BREAKER:
@@ -51,6 +52,7 @@ const char *llm_reply_error_code(const struct llm_error *error)
     if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
     if (error->class == LLM_ERROR_INTERRUPTED) return "interrupted";
     if (error->class == LLM_ERROR_CONVERSION) return "conversion_loss";
+    if (error->class == LLM_ERROR_OUTPUT) return "output_invalid";
     if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
     return error->class == LLM_ERROR_BUDGET && http == 429 ? "budget_exceeded"
                                                            : llm_reply_code(http);
@@ -106,7 +108,7 @@ static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *
     *head = (struct llm_reply_head){.cost = buf_init(MONEY_TEXT_MAX)};
     (void)snprintf(head->tries, sizeof head->tries, "%u", tries);
     add_header(head, "Tutti-Attempts", head->tries);
-    if (*provider) add_header(head, "Tutti-Provider", provider);
+    if (provider && *provider) add_header(head, "Tutti-Provider", provider);
     if (is_simulated) add_header(head, "Tutti-Simulated", "true");
 }
 

@@ -1,6 +1,7 @@
 /* What idempotency keys and streams are called. */
 #include "base/attr.h"
 #include "llm-proxy/answers/answers.h"
+#include "llm-proxy/llm_charge.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,11 +37,15 @@ void answers_name_job(const Pb__LeasedJob *job, uint8_t ret_name[static SHA256_S
 void answers_digest_call(const Pb__LlmOpen *open, uint8_t ret_request[static SHA256_SIZE])
 {
     const uint8_t operation = (uint8_t)open->operation;
+    bool is_validated       = str_is(llm_open_header(open, "tutti-validate"), "true");
     const bytes parts[]     = {{.ptr = &operation, .len = 1},
                                separator,
                                of_text(open->path),
                                separator,
-                               of_data(open->body)};
+                               of_data(open->body),
+                               of_text(is_validated ? "\x1f"
+                                                          "validate"
+                                                    : "")};
     sha256_parts(parts, ARRAY_LEN(parts), ret_request);
 }
 

@@ -118,16 +118,24 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int start(struct world *world, const char *key, const char *body, uint64_t *ret_number,
-                 struct error *reterr)
+static int start_with(struct world *world, Pb__LlmHeader *header, const char *key, const char *body,
+                      uint64_t *ret_number, struct error *reterr)
 {
     Pb__LlmOpen open     = PB__LLM_OPEN__INIT;
+    open.headers         = &header;
+    open.n_headers       = header ? 1 : 0;
     open.operation       = PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
     open.namespace_      = "default";
     open.key_id          = "k";
     open.idempotency_key = (char *)(uintptr_t)key;
     open.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body, .len = strlen(body)};
     return client_call_start(&world->calls, world->subscriber, &open, ret_number, reterr);
+}
+
+static int start(struct world *world, const char *key, const char *body, uint64_t *ret_number,
+                 struct error *reterr)
+{
+    return start_with(world, NULL, key, body, ret_number, reterr);
 }
 
 /* What has come since the last time. */
@@ -214,11 +222,87 @@ static void choices_go_on_behind_the_end_of_another(void **state)
     assert_string_equal(hear(world), "");
 }
 
+/* --- what is checked first ---------------------------------------------------------------------
+ */
+
+#define COMMENT ": the answer is not there yet\n\n"
+#define SHAPED                                                                                     \
+    BODY ",\"stream\":true,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"        \
+         "\"name\":"                                                                               \
+         "\"s\",\"schema\":{\"type\":\"object\",\"required\":[\"n\"],\"properties\":{\"n\":{"      \
+         "\"type\":"                                                                               \
+         "\"integer\"}}}}}}"
+
+/* Time goes on to a moment. */
+static void pass(struct world *world, int64_t until_ms)
+{
+    while (world->now_ms < until_ms) {
+        world->now_ms += 100;
+        loop_turn(world->loop, 0);
+    }
+}
+
+static void start_checked(struct world *world, uint64_t *ret_number)
+{
+    struct error error                                     = {};
+    Pb__LlmHeader header                                   = PB__LLM_HEADER__INIT;
+    header.name                                            = "tutti-validate";
+    header.value                                           = "true";
+    world->catalog->providers[0].simulation.first_event_ms = 40'000;
+    assert_int_equal(start_with(world, &header, "", SHAPED, ret_number, &error), 200);
+}
+
+static void a_stream_that_is_held_back_has_comments(void **state)
+{
+    struct world *world = *state;
+    uint64_t number     = 0;
+    int64_t begin_ms    = world->now_ms;
+    start_checked(world, &number);
+    pass(world, begin_ms + 14'000);
+    assert_string_equal(hear(world), "");
+    pass(world, begin_ms + 16'000);
+    assert_string_equal(hear(world), COMMENT);
+    pass(world, begin_ms + 39'000);
+    assert_string_equal(hear(world), COMMENT);
+    pass(world, begin_ms + 41'000);
+    const char *heard = hear(world);
+    assert_non_null(strstr(heard, "\"finish_reason\":\"stop\""));
+    assert_non_null(strstr(heard, "data: [DONE]"));
+    assert_null(strstr(heard, COMMENT));
+    assert_int_equal(world->calls.count, 0);
+}
+
+/* Behind a comment an error is a frame, without anything of the answer that was held. */
+static void an_error_behind_a_comment_is_a_frame(void **state)
+{
+    struct world *world = *state;
+    uint64_t number     = 0;
+    start_checked(world, &number);
+    pass(world, world->now_ms + 16'000);
+    struct client_call *client       = client_call_of(world->subscriber, number);
+    const struct llm_outcome outcome = {
+        .error    = {.class = LLM_ERROR_OUTPUT, .text = str_from("another shape")},
+        .provider = "demo",
+        .usage    = PB__USAGE__INIT,
+    };
+    say(client, LLM_TEXT, 0, "never seen");
+    llm_call_cancel(client->call);
+    client->call = NULL;
+    client_call_end(client, &outcome);
+    const char *heard = hear(world);
+    assert_non_null(strstr(heard, COMMENT));
+    assert_non_null(strstr(heard, "output_invalid"));
+    assert_null(strstr(heard, "never seen"));
+    assert_null(strstr(heard, "[DONE]"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_gateway_is_told_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(choices_go_on_behind_the_end_of_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stream_that_is_held_back_has_comments, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_error_behind_a_comment_is_a_frame, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 enum { ARENA_MAX = 1 << 20 };
 
 #define ONE   "{\"answer\":\"1\",\"problems\":\"why\"}"
+#define FOUR  ONE "," ONE "," ONE "," ONE
+#define FIVE  FOUR "," ONE
 #define STATE "\"input_tokens\":5,\"output_tokens\":6,\"cost_usd_nanos\":7,\"cost_source\":1"
 
 static const struct row {
@@ -18,7 +20,9 @@ static const struct row {
     {"nothing", "", 1, 0, 0},
     {"one", "{\"attempt\":1," STATE ",\"said\":[" ONE "]}", 1, 0, 1},
     {"two", "{\"attempt\":1," STATE ",\"said\":[" ONE "," ONE "]}", 1, 0, 2},
-    {"too many", "{\"attempt\":1," STATE ",\"said\":[" ONE "," ONE "," ONE "]}", 1, 0, 0},
+    {"as many as may be", "{\"attempt\":1," STATE ",\"said\":[" ONE "," FIVE "," FOUR "]}", 1, 0,
+     10},
+    {"too many", "{\"attempt\":1," STATE ",\"said\":[" ONE "," FIVE "," FIVE "]}", 1, 0, 0},
     {"after a failure", "{\"attempt\":1," STATE ",\"said\":[" ONE "]}", 2,
      PB__PREVIOUS_ATTEMPT__PREVIOUS_FAILED, 0},
     {"after a death", "{\"attempt\":1," STATE ",\"said\":[" ONE "]}", 2,
@@ -37,10 +41,11 @@ static void is_taken_up(void **state)
 {
     const struct row *row        = *state;
     struct chat_message question = {.role = ROLE_USER};
-    struct chat_request request  = {.messages = &question, .message_count = 1};
-    Pb__LeasedJob leased         = PB__LEASED_JOB__INIT;
-    struct worker_job job        = {.leased = &leased};
-    struct chat_job chat   = {.job = &job, .arena = arena_new(ARENA_MAX), .request = &request};
+    struct chat_request request  = {
+         .arena = arena_new(ARENA_MAX), .messages = &question, .message_count = 1, .repairs = -1};
+    Pb__LeasedJob leased   = PB__LEASED_JOB__INIT;
+    struct worker_job job  = {.leased = &leased};
+    struct chat_job chat   = {.job = &job, .arena = request.arena, .request = &request};
     Pb__Usage shown        = PB__USAGE__INIT;
     leased.attempt         = row->attempt;
     leased.previous        = row->previous;
