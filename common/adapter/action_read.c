@@ -43,7 +43,7 @@ static json properties_of(struct reading *reading, json params)
 /* What a file may be given as: its text, its base64, or a reference to a stored one. */
 static json blob_schema(void)
 {
-    static const char *const members[] = {"base64", "$blob"};
+    static const char *const members[] = {"base64", "file"};
     json forms                         = json_array_new(3);
     json text                          = json_object_new(1);
     json_object_put_text(&text, "type", json_text_from("string"));
@@ -61,17 +61,49 @@ static json blob_schema(void)
     return schema;
 }
 
-/* The schema that is checked: `format: blob` is ours, and means one of several things. Owned. */
+static bool has_format(json property, const char *name)
+{
+    json format = json_get_text(property, "format");
+    return json_is(format, JSON_TEXT) && str_is(json_str(format), name);
+}
+
+/* Formats of ours say what a value is for, and are no formats of JSON Schema. Owned. */
+static json checked_properties(json properties)
+{
+    json checked = json_object_new(json_count(properties));
+    for (size_t i = 0; i < json_count(properties); i++) {
+        json property = json_ref(json_value_at(properties, i));
+        if (has_format(property, "file") || has_format(property, "keep")) {
+            (void)json_object_remove(&property, str_from("format"));
+        }
+        json_object_put(&checked, json_key_at(properties, i), property);
+    }
+    return checked;
+}
+
+/* What the objects of a list may hold is looked at as well. Takes `property`. */
+static json checked_items(json property)
+{
+    json items   = json_ref(json_get_text(property, "items"));
+    json members = json_get_text(items, "properties");
+    if (json_is(members, JSON_OBJECT)) {
+        json_object_put_text(&items, "properties", checked_properties(members));
+        json_object_put_text(&property, "items", json_ref(items));
+    }
+    json_unref(items);
+    return property;
+}
+
+/* The schema that is checked: `format: blob` means one of several things. Owned. */
 static json checked_params(json params)
 {
-    json properties = json_get_text(params, "properties");
-    json checked    = json_object_new(json_count(properties));
+    CLEANUP(json_unrefp) json properties = checked_properties(json_get_text(params, "properties"));
+    json checked                         = json_object_new(json_count(properties));
     for (size_t i = 0; i < json_count(properties); i++) {
         json property = json_value_at(properties, i);
-        json format   = json_get_text(property, "format");
-        bool is_blob  = json_is(format, JSON_TEXT) && str_is(json_str(format), "blob");
+        bool is_blob  = has_format(property, "blob");
         json_object_put(&checked, json_key_at(properties, i),
-                        is_blob ? blob_schema() : json_ref(property));
+                        is_blob ? blob_schema() : checked_items(json_ref(property)));
     }
     json schema = json_ref(params);
     json_object_put_text(&schema, "properties", checked);

@@ -5,7 +5,7 @@ enum { NAMES_MAX = 256 }; /* that are compared for "did you mean" */
 
 /* Sections of the one file that serves all programs. */
 static const char *const sections[] = {
-    "gateway", "scheduler", "tools",     "llm", "rpc",       "auth", "secrets",
+    "gateway", "scheduler", "tools",     "llm", "rpc",       "auth", "files",     "secrets",
     "limits",  "defaults",  "retention", "log", "telemetry", "cli",  "approvals",
 };
 

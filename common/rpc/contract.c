@@ -145,9 +145,9 @@ static const struct rpc_contract_method assistant_methods[] = {
 };
 
 static const struct rpc_contract_method file_methods[] = {
-    {"Begin",  RPC_COMMIT, false, EDGE},
-    {"Append", RPC_COMMIT, true,  EDGE}, /* pieces have numbers */
-    {"Get",    RPC_FAST,   true,  EDGE},
+    {"Begin",  RPC_COMMIT, false, EDGE | RPC_BY_WORKER},
+    {"Append", RPC_COMMIT, true,  EDGE | RPC_BY_WORKER}, /* pieces have numbers */
+    {"Get",    RPC_FAST,   true,  EDGE | RPC_BY_WORKER},
     {"List",   RPC_LONG,   true,  EDGE},
     {"Read",   RPC_LONG,   true,  EDGE | RPC_BY_WORKER},
     {"Delete", RPC_COMMIT, false, EDGE},

@@ -58,6 +58,7 @@ struct api {
     struct llm_pull *llm_pull;
     struct measures *measures;
     struct media_types *media_types; /* of files; NULL in tests without */
+    uint64_t file_size_max;          /* bytes */
     struct key_watch *key_watch;
     struct mcp_tools *mcp_tools;
     const char *mcp_prefix; /* of workflows as tools */

@@ -81,6 +81,7 @@ static const struct config_set sets[] = {
     {options_table, ARRAY_LEN(options_table), 0},
     {config_common_options, CONFIG_COMMON_COUNT, offsetof(struct options, common)},
     {config_rpc_options, CONFIG_RPC_COUNT, offsetof(struct options, rpc)},
+    {config_file_options, CONFIG_FILES_COUNT, offsetof(struct options, files)},
 };
 
 const struct config_program gateway_program = {

@@ -3,6 +3,7 @@
 #define GATEWAY_CONFIG_H
 
 #include "config/config.h"
+#include "config/file_options.h"
 #include "config/rpc_options.h"
 
 struct options {
@@ -20,6 +21,7 @@ struct options {
     const char *mcp_prefix;
     struct config_common common;
     struct config_rpc rpc;
+    struct config_files files;
 };
 
 extern const struct config_program gateway_program;

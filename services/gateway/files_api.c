@@ -5,9 +5,10 @@
 #include "base/hash.h"
 #include "file.pb-c.h"
 #include "gateway/handlers.h"
-#include "gateway/media_type.h"
 #include "gateway/view.h"
+#include "media/media_type.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,6 +155,12 @@ void files_create(struct api_call *call)
     uint8_t digest[SHA256_SIZE];
     if (body.len == 0) {
         api_fail_with(call, "invalid_request", (str){}, "the body is the file, and is empty");
+        return;
+    }
+    if (body.len > call->api->file_size_max) {
+        api_fail_with(call, "body_too_large", (str){},
+                      "files of over %" PRIu64 " bytes are not kept (files.size_max)",
+                      call->api->file_size_max);
         return;
     }
     if (!read_about(call, &file, name)) return;

@@ -21,12 +21,12 @@
 #include "gateway/llm_pull.h"
 #include "gateway/mcp/tools.h"
 #include "gateway/measures.h"
-#include "gateway/media_type.h"
 #include "gateway/run_waits.h"
 #include "gateway/server.h"
 #include "key.pb-c.h"
 #include "limit.pb-c.h"
 #include "llm.pb-c.h"
+#include "media/media_type.h"
 #include "rpc/rpc_hint.h"
 #include "run.pb-c.h"
 #include "schedule.pb-c.h"
@@ -164,7 +164,9 @@ static status open_clients(struct gateway *gateway, struct error *reterr)
                                         .tls       = tls_of(&options->rpc),
                                         .connected = on_connected,
                                         .context   = gateway};
-    TRY(media_types_new(&gateway->api.media_types, reterr));
+    TRY(media_types_new(options->files.types.items, options->files.types.count,
+                        &gateway->api.media_types, reterr));
+    gateway->api.file_size_max = options->files.size_max;
     TRY(rpc_client_open(&client, &gateway->api.scheduler, reterr));
     gateway->api.scheduler_count = endpoint_count(options->scheduler);
     if (!options->llm || !*options->llm) return STATUS_OK;

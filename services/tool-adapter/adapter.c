@@ -9,6 +9,7 @@
 #include "telemetry/telemetry.h"
 #include "tool-adapter/call_cache.h"
 #include "tool-adapter/document_service.h"
+#include "tool-adapter/files/file_desk.h"
 #include "tool-adapter/jobs.h"
 #include "tool-adapter/mail/mail.h"
 #include "tool-adapter/measures.h"
@@ -46,6 +47,8 @@ struct adapter {
     struct mcp_client *mcp;
     struct work_pool *mail_pool;
     struct mail mail;
+    struct media_types *media_types;
+    struct file_desk *files;
     struct call_cache *cache;
     struct tool_jobs *tools;
     struct jobs *jobs;
@@ -140,12 +143,23 @@ static status make_engines(struct adapter *adapter, struct error *reterr)
     return STATUS_OK;
 }
 
+static status make_files(struct adapter *adapter, struct error *reterr)
+{
+    const struct config_files *given = &adapter->options.files;
+    TRY(media_types_new(given->types.items, given->types.count, &adapter->media_types, reterr));
+    const struct file_desk_options options = {
+        .loop = adapter->loop, .types = adapter->media_types, .size_max = given->size_max};
+    adapter->files = file_desk_new(&options);
+    return STATUS_OK;
+}
+
 static struct exchange_means means_of(const struct adapter *adapter)
 {
     return (struct exchange_means){.http    = adapter->http,
                                    .loop    = adapter->loop,
                                    .engines = adapter->engines,
-                                   .cache   = adapter->cache};
+                                   .cache   = adapter->cache,
+                                   .files   = adapter->files};
 }
 
 static void make_jobs(struct adapter *adapter)
@@ -204,7 +218,9 @@ static status start_worker(struct adapter *adapter, struct error *reterr)
                                                .cancel    = cancel_job,
                                                .ready     = on_ready,
                                                .context   = adapter};
-    return worker_host_start(&worker, &adapter->worker, reterr);
+    TRY(worker_host_start(&worker, &adapter->worker, reterr));
+    file_desk_open(adapter->files, worker_host_client(adapter->worker));
+    return STATUS_OK;
 }
 
 static status start_server(struct adapter *adapter, struct error *reterr)
@@ -241,6 +257,7 @@ status adapter_start(const struct options *options, const struct config *config,
     TRY(make_http(adapter, reterr));
     TRY(make_toolbox(adapter, config, reterr));
     TRY(make_engines(adapter, reterr));
+    TRY(make_files(adapter, reterr));
     make_jobs(adapter);
     TRY(start_worker(adapter, reterr));
     TRY(start_server(adapter, reterr));
@@ -277,7 +294,9 @@ void adapter_stopp(struct adapter **ref)
     tool_service_freep(&adapter->calls);
     tool_jobs_freep(&adapter->tools);
     jobs_freep(&adapter->jobs);
-    worker_host_freep(&adapter->worker);  /* whose jobs they had */
+    worker_host_freep(&adapter->worker); /* whose jobs they had */
+    file_desk_freep(&adapter->files);
+    media_types_freep(&adapter->media_types);
     work_pool_freep(&adapter->mail_pool); /* nobody waits for its works any more */
     modules_stopp(&adapter->modules);
     call_cache_freep(&adapter->cache);

@@ -3,6 +3,7 @@
 #define TOOL_ADAPTER_CONFIG_H
 
 #include "config/config.h"
+#include "config/file_options.h"
 #include "config/rpc_options.h"
 
 struct options {
@@ -26,6 +27,7 @@ struct options {
     uint64_t memory_size;     /* bytes */
     struct config_common common;
     struct config_rpc rpc;
+    struct config_files files;
 };
 
 extern const struct config_program tool_adapter_program;

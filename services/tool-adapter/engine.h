@@ -15,6 +15,7 @@
 #include "adapter/manifest.h"
 #include "adapter/scope.h"
 #include "common.pb-c.h"
+#include "tool-adapter/files/file_set.h"
 
 struct engine_call; /* one request under way; of the engine's own making */
 
@@ -36,9 +37,10 @@ struct engine_request {
     str idempotency_key;
     struct engine_payer payer;
     const struct secret_source *secrets;
-    int64_t total_ms;   /* it may take so long */
-    int64_t answer_max; /* bytes of the answer's body */
-    bool allow_private; /* addresses that the egress rules open may be called */
+    const struct file_set *files; /* that the arguments name; NULL: none */
+    int64_t total_ms;             /* it may take so long */
+    int64_t answer_max;           /* bytes of the answer's body */
+    bool allow_private;           /* addresses that the egress rules open may be called */
 };
 
 struct engine_result {

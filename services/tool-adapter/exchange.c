@@ -2,10 +2,12 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/file_name.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "http/url.h"
-#include "xml/xml.h"
+#include "tool-adapter/answer_body.h"
+#include "tool-adapter/files/file_arguments.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -13,8 +15,6 @@
 #include <strings.h>
 
 enum {
-    DEPTH_MAX     = 64,
-    VALUES_MAX    = 1'000'000,
     REDIRECTS_MAX = 5,
     HOSTS_MAX     = CONNECTION_LIST_MAX + 1,
 };
@@ -30,6 +30,8 @@ struct exchange {
     struct http_call *call; /* under way; or */
     const struct engine *engine;
     struct engine_call *engine_call;
+    struct file_upload *upload; /* of a file in the answer, which is */
+    json response;              /* without it; owned */
     struct secret_source secrets;
     json settings, config; /* of an engine; owned */
     bool is_again;         /* nothing of the first try had left */
@@ -41,6 +43,8 @@ static void exchange_free(struct exchange *exchange)
 {
     turnstile_leave(exchange->request.connection->turnstile, &exchange->pass);
     loop_timer_clear(exchange->means->loop, &exchange->patience);
+    file_upload_freep(&exchange->upload);
+    json_unref(exchange->response);
     json_unref(exchange->settings);
     json_unref(exchange->config);
     free(exchange);
@@ -71,95 +75,6 @@ status exchange_base_url(const struct manifest *manifest, json scope, struct are
 }
 
 /* --- the answer of HTTP ----------------------------------------------------------------------- */
-
-/* The media type, without its parameters. */
-static str media_type(const struct http_answer *answer)
-{
-    str type = {};
-    if (!http_answer_header(answer, "content-type", &type)) return str_from("");
-    const char *end = memchr(type.ptr, ';', type.len);
-    str media       = str_slice(type, 0, end ? (size_t)(end - type.ptr) : type.len);
-    while (media.len > 0 && media.ptr[media.len - 1] == ' ') media.len--;
-    return media;
-}
-
-static bool is_json_type(const struct http_answer *answer)
-{
-    static const char plain[] = "application/json";
-    str media                 = media_type(answer);
-    if (media.len == sizeof plain - 1 && strncasecmp(media.ptr, plain, media.len) == 0) return true;
-    return media.len > 5 && strncasecmp(media.ptr + media.len - 5, "+json", 5) == 0;
-}
-
-static bool begins_with(str text, const char *prefix)
-{
-    return text.len >= strlen(prefix) && strncasecmp(text.ptr, prefix, strlen(prefix)) == 0;
-}
-
-/* What is no text, whatever its bytes are. */
-static bool is_file_type(const struct http_answer *answer)
-{
-    static const char *const prefixes[] = {"image/",
-                                           "audio/",
-                                           "video/",
-                                           "font/",
-                                           "application/octet-stream",
-                                           "application/pdf",
-                                           "application/zip",
-                                           "application/gzip"};
-    str media                           = media_type(answer);
-    if (begins_with(media, "image/svg")) return false;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-        if (begins_with(media, prefixes[i])) return true;
-    }
-    return false;
-}
-
-static bool is_xml_type(const struct http_answer *answer)
-{
-    str media = media_type(answer);
-    return (media.len == 15 && begins_with(media, "application/xml")) ||
-           (media.len == 8 && begins_with(media, "text/xml"));
-}
-
-/* A file as parameters with `format: blob` take it. */
-static json file_new(const struct http_result *http)
-{
-    size_t size = base64_size(http->body.len);
-    char *text  = mem_alloc(size + 1);
-    json file   = json_object_new(3);
-    base64_encode(http->body.ptr, http->body.len, text);
-    json_object_put_text(&file, "base64", json_text_new((str){.ptr = text, .len = size}));
-    json_object_put_text(&file, "mime", json_text_lossy(media_type(&http->answer)));
-    json_object_put_text(&file, "size", json_int((int64_t)http->body.len));
-    free(text);
-    return file;
-}
-
-/* False: it calls itself JSON, or is to be JSON or XML, and is none. */
-static bool read_body(const struct exchange *exchange, const struct http_result *http,
-                      json *ret_body)
-{
-    const struct json_limits limits = {
-        .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
-    enum response_form form = exchange->request.action->response;
-    bool is_json = form == RESPONSE_JSON || (form == RESPONSE_AUTO && is_json_type(&http->answer));
-    bool is_fine = http->answer.http_status >= 200 && http->answer.http_status <= 299;
-    bool is_xml  = form == RESPONSE_XML || (form == RESPONSE_AUTO && is_xml_type(&http->answer));
-    bool is_file = form == RESPONSE_BLOB || (form == RESPONSE_AUTO && is_file_type(&http->answer));
-    *ret_body    = json_null();
-    if (is_file && is_fine) {
-        *ret_body = file_new(http);
-        return true;
-    }
-    if (http->body.len == 0) return true;
-    if (is_json && json_parse(http->body, &limits, ret_body, NULL, NULL) == STATUS_OK) return true;
-    if (is_json && is_fine) return false;
-    if (is_xml && xml_parse(http->body, ret_body, NULL) == STATUS_OK) return true;
-    if (form == RESPONSE_XML && is_fine) return false;
-    *ret_body = json_text_lossy(http->body);
-    return true;
-}
 
 /* Names in lower case; a header that comes twice is one list (RFC 9110, 5.3). */
 static void put_header(json *headers, const struct http_header *header)
@@ -192,6 +107,63 @@ static json response_new(const struct http_result *http, json body)
     return response;
 }
 
+/* --- a file in the answer that is kept -------------------------------------------------------- */
+
+static void on_uploaded(status code, const struct error *error, const Pb__StoredFile *file,
+                        void *context)
+{
+    struct exchange *exchange        = context;
+    CLEANUP(json_unrefp) json answer = json_take(&exchange->response);
+    struct exchange_result result    = {.code = code, .was_sent = true, .error = *error};
+    if (code == STATUS_OK) {
+        json_object_put_text(&answer, "body", file_arguments_shown(file));
+        result.response = answer;
+    }
+    finish(exchange, &result);
+}
+
+/* As the call, the service or its address calls it. */
+static str name_of(const struct exchange *exchange, const struct http_result *http)
+{
+    str name = exchange->request.keep->name;
+    str said = {};
+    if (name.len > 0) return name;
+    if (http_answer_header(&http->answer, "content-disposition", &said) &&
+        file_name_of_disposition(said, &name)) {
+        return name;
+    }
+    str url   = exchange->http.url;
+    size_t at = 0;
+    while (at < url.len && url.ptr[at] != '?' && url.ptr[at] != '#') at++;
+    return str_slice(url, 0, at); /* what is behind the last slash remains of it */
+}
+
+static status upload(struct exchange *exchange, const struct http_result *http,
+                     struct error *reterr)
+{
+    const struct exchange_request *request  = &exchange->request;
+    const struct file_upload_request upload = {
+        .keep       = {.name       = name_of(exchange, http),
+                       .subject    = request->keep->subject,
+                       .expires_us = request->keep->expires_us},
+        .namespace  = request->namespace,
+        .key        = request->idempotency_key,
+        .created_by = str_from(request->connection->name),
+        .media_type = answer_media_type(&http->answer),
+        .data       = bytes_from(http->body),
+        .until_ms   = request->until_ms,
+        .done       = on_uploaded,
+        .context    = exchange,
+    };
+    if (!exchange->means->files) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION, "files cannot be kept here");
+    }
+    status code = file_upload_start(exchange->means->files, &upload, &exchange->upload, reterr);
+    if (code == STATUS_OK) exchange->response = response_new(http, json_null());
+    /* What is not kept now would not be kept the next time. */
+    return code == STATUS_INVALID_ARGUMENT ? STATUS_FAILED_PRECONDITION : code;
+}
+
 static void on_http(const struct http_result *http, void *context);
 
 static status send(struct exchange *exchange, struct error *reterr)
@@ -216,9 +188,15 @@ static void on_http(const struct http_result *http, void *context)
         exchange->is_again = true;
         if (send(exchange, NULL) == STATUS_OK) return;
     }
-    if (http->code != STATUS_OK) {
+    bool is_kept = exchange->request.keep && http->code == STATUS_OK &&
+                   answer_body_is_file(exchange->request.action->response, http);
+    if (is_kept) {
+        result.was_sent = true;
+        result.code     = upload(exchange, http, &result.error);
+        if (result.code == STATUS_OK) return;
+    } else if (http->code != STATUS_OK) {
         result.error = http->error;
-    } else if (!read_body(exchange, http, &body)) {
+    } else if (!answer_body_read(exchange->request.action->response, http, &body)) {
         result.was_sent = true;
         result.code     = fail(&result.error, STATUS_DATA_LOSS, "the answer is no %s",
                            exchange->request.action->response == RESPONSE_XML ? "XML" : "JSON");
@@ -268,21 +246,27 @@ static status put_hosts(struct exchange *exchange, struct error *reterr)
     return STATUS_OK;
 }
 
-/* A file as a parameter gives it: its text, or {"base64": ...}. */
+/* A file as a parameter gives it: its text, {"base64": ...}, or {"file": id}. */
 static status read_blob(const struct exchange_request *request, str *ret_blob, struct error *reterr)
 {
     const char *name = request->step->request.body_blob;
     if (!name) return STATUS_OK;
     json value  = json_get_text(json_get_text(request->scope, "params"), name);
     json base64 = json_get_text(value, "base64");
+    json id     = json_get_text(value, "file");
     if (json_is(value, JSON_TEXT)) {
         *ret_blob = json_str(value);
         return STATUS_OK;
     }
+    if (json_is(id, JSON_TEXT)) {
+        const struct stored_file *file = file_set_find(request->files, json_str(id));
+        if (!file) return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s`: no stored file", name);
+        *ret_blob = (str){.ptr = file->data.ptr, .len = file->data.len};
+        return STATUS_OK;
+    }
     if (!json_is(base64, JSON_TEXT)) {
-        return fail(reterr, STATUS_UNIMPLEMENTED,
-                    "`%s`: stored files cannot be sent yet; give it as a text or as {base64: ...}",
-                    name);
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "`%s`: give a text, {base64: ...} or {file: the id of a stored file}", name);
     }
     size_t size = 0;
     char *data  = arena_alloc(request->arena, json_str(base64).len + 1);
@@ -381,6 +365,7 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .idempotency_key = request->idempotency_key,
         .payer           = request->payer,
         .secrets         = &exchange->secrets,
+        .files           = request->files,
         .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
         .answer_max    = request->action->manifest->answer_max,
         .allow_private = request->connection->allow_private,

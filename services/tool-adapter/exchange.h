@@ -6,8 +6,8 @@
  * outcome.h's matter. A request of which nothing has left is sent once more on a new connection.
  *
  * An origin other than that of `base_url` needs to be among the connection's `hosts`; the guard's
- * private addresses need its `allow_private` as well. Files (`response: blob`), XML and stored
- * files as bodies are not supported yet.
+ * private addresses need its `allow_private` as well. A file in the answer is {base64, mime, size},
+ * or is kept as a stored file if that is asked for: {file, name, mime, size, sha256}.
  *
  * It waits up to EXCHANGE_TURNSTILE_MS for the limits of its connection (turnstile.h).
  *
@@ -20,6 +20,7 @@
 #include "http/http.h"
 #include "tool-adapter/connection.h"
 #include "tool-adapter/engine.h"
+#include "tool-adapter/files/file_upload.h"
 
 enum { EXCHANGE_TURNSTILE_MS = 1'000, EXCHANGE_WAIT_MAX_MS = 60'000 };
 
@@ -32,6 +33,7 @@ struct exchange_means {
     struct loop *loop;
     const struct engine *engines; /* ends with one whose start is NULL */
     struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
+    struct file_desk *files;      /* NULL: there are no stored files */
 };
 
 /** All borrowed until `done` or cancel. */
@@ -44,7 +46,9 @@ struct exchange_request {
     str base_url;
     str namespace, idempotency_key;
     struct engine_payer payer;
-    int64_t until_ms; /* when it must be over, on clock_mono_ms() */
+    const struct file_set *files; /* that the arguments name; NULL: none */
+    const struct file_keep *keep; /* how a file in the answer is kept; NULL: it is not */
+    int64_t until_ms;             /* when it must be over, on clock_mono_ms() */
     struct arena *arena;
 };
 

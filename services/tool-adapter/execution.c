@@ -251,6 +251,8 @@ static void send(struct execution *execution)
           .namespace       = execution->request.namespace,
           .idempotency_key = execution->request.idempotency_key,
           .payer           = execution->request.payer,
+          .files           = execution->request.files,
+          .keep            = execution->request.keep,
           .until_ms        = execution->request.until_ms,
           .arena           = execution->request.arena,
     };

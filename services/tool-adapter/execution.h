@@ -25,7 +25,9 @@ struct execution_request {
     json steps; /* outputs of steps that were finished before, by id; taken; JSON_INVALID: none */
     str namespace, idempotency_key;
     struct engine_payer payer;
-    int64_t until_ms; /* on clock_mono_ms() */
+    const struct file_set *files; /* that its arguments name; NULL: none */
+    const struct file_keep *keep; /* how a file in its answer is kept; NULL: it is not */
+    int64_t until_ms;             /* on clock_mono_ms() */
     struct arena *arena;
 };
 

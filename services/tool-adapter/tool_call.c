@@ -46,6 +46,7 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
         .context = call};
     json steps = json_invalid();
     if (stage == STAGE_CHANGE) steps = json_ref(json_get_text(call->checkpoint, "steps"));
+    const struct file_keep *kept           = stage == STAGE_CHANGE ? &call->keep : NULL;
     const struct execution_request request = {.action          = action,
                                               .connection      = call->request.tool.connection,
                                               .scope           = scope,
@@ -53,6 +54,8 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
                                               .namespace       = call->request.namespace,
                                               .idempotency_key = call->request.idempotency_key,
                                               .payer           = call->request.payer,
+                                              .files           = call->files,
+                                              .keep            = call->keeps_file ? kept : NULL,
                                               .until_ms        = call->request.until_ms,
                                               .arena           = call->arena};
     call->stage                            = stage;
@@ -283,8 +286,10 @@ static status prepare(struct tool_call *call, struct error *reterr)
     const struct connection *connection = call->request.tool.connection;
     const struct secret_source secrets  = connection_secrets(connection);
     CLEANUP(json_unrefp) json params    = json_invalid();
-    TRY(personal_apply(&connection->personal, tool_call_action(call), call->request.params, &params,
+    TRY(personal_apply(&connection->personal, tool_call_action(call), call->params, &params,
                        reterr));
+    TRY(file_arguments_keep(tool_call_action(call), call->params, clock_unix_us(),
+                            &call->keeps_file, &call->keep, reterr));
     const struct scope_options options = {.config          = connection->config,
                                           .params          = params,
                                           .idempotency_key = call->request.idempotency_key,
@@ -292,6 +297,55 @@ static status prepare(struct tool_call *call, struct error *reterr)
                                           .secrets         = &secrets,
                                           .arena           = call->arena};
     return scope_new(tool_call_action(call), &options, &call->scope, reterr);
+}
+
+/* All that it is made of is there. */
+static void go(struct tool_call *call)
+{
+    struct error error = {};
+    status code        = prepare(call, &error);
+    if (code != STATUS_OK) {
+        tool_call_end_refused(call, code, error.text);
+    } else if (is_kept(call)) {
+        begin_read(call);
+    } else {
+        begin(call);
+    }
+}
+
+static void on_files(status code, const struct error *error, void *context)
+{
+    struct tool_call *call = context;
+    struct error why       = *error;
+    if (code == STATUS_OK) {
+        code = file_arguments_fill(tool_call_action(call), call->files, &call->params, &why);
+    }
+    if (code == STATUS_OK) {
+        go(call);
+    } else {
+        tool_call_end_refused(call, code, why.text);
+    }
+}
+
+/* Stored files among its arguments are read first; without them `files` stays NULL. */
+static status fetch_files(struct tool_call *call, struct error *reterr)
+{
+    str ids[FILE_SET_MAX + 1];
+    size_t count = file_arguments_find(tool_call_action(call), call->params, ids);
+    if (count == 0) return STATUS_OK;
+    if (!call->means->files) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION, "stored files cannot be used here");
+    }
+    if (count > FILE_SET_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "over %d stored files", FILE_SET_MAX);
+    }
+    const struct file_set_request request = {.namespace = call->request.namespace,
+                                             .ids       = ids,
+                                             .count     = count,
+                                             .until_ms  = call->request.until_ms,
+                                             .done      = on_files,
+                                             .context   = call};
+    return file_set_start(call->means->files, &request, &call->files, reterr);
 }
 
 struct tool_call *tool_call_start(const struct exchange_means *means,
@@ -305,16 +359,15 @@ struct tool_call *tool_call_start(const struct exchange_means *means,
     call->handlers         = *handlers;
     call->arena            = arena_new(TOOL_CALL_ARENA_MAX);
     ASSERT(call->arena);
+    call->params      = json_ref(request->params);
     call->checkpoint  = json_ref(request->checkpoint);
     call->steps_kept  = json_count(json_get_text(call->checkpoint, "steps"));
     call->is_starting = true;
-    status code       = prepare(call, &error);
+    status code       = fetch_files(call, &error);
     if (code != STATUS_OK) {
         tool_call_end_refused(call, code, error.text);
-    } else if (is_kept(call)) {
-        begin_read(call);
-    } else {
-        begin(call);
+    } else if (!call->files) {
+        go(call);
     }
     call->is_starting = false;
     if (!call->is_over) return call;

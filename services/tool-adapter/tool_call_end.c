@@ -8,8 +8,10 @@
 void tool_call_free(struct tool_call *call)
 {
     loop_timer_clear(call->means->loop, &call->patience);
+    json_unref(call->params);
     json_unref(call->scope);
     json_unref(call->checkpoint);
+    file_set_freep(&call->files);
     arena_free(call->arena);
     free(call);
 }

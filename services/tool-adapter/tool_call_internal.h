@@ -4,6 +4,7 @@
 #define TOOL_ADAPTER_TOOL_CALL_INTERNAL_H
 
 #include "tool-adapter/call_cache.h"
+#include "tool-adapter/files/file_arguments.h"
 #include "tool-adapter/tool_call.h"
 
 /* What an execution at work is for, and what follows when a checkpoint is kept. */
@@ -19,6 +20,10 @@ struct tool_call {
     struct tool_call_request request;
     struct tool_call_handlers handlers;
     struct arena *arena;
+    json params;            /* owned; of the request, with what is known of its files */
+    struct file_set *files; /* owned; NULL: it uses none */
+    bool keeps_file;        /* a file that it answers is kept: */
+    struct file_keep keep;
     json scope;      /* owned */
     json checkpoint; /* owned; what is kept, or is to be */
     enum stage stage;

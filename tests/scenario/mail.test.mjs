@@ -100,6 +100,15 @@ scenario('mails are sent by SMTP', { needs, config, checkNeeds: false }, async (
   assert.ok(mail.text.includes('List-Unsubscribe: <https://x.example/u>'));
   assert.ok(!mail.text.includes('secret@example.com'));
 
+  // A stored file, under its own name and type.
+  const stored = await suite.api.call('POST', '/v1/files?name=plan.md', '# Plan\n', { headers: { 'content-type': 'text/markdown' } });
+  await send(suite, { to: 'ada@example.com', subject: 's', text: 't', attachments: [{ file: stored.body.id }] });
+  const { text } = mails.pop();
+  assert.ok(text.includes('Content-Type: text/markdown'), text);
+  assert.ok(text.includes("filename*=UTF-8''plan.md") && text.includes(Buffer.from('# Plan\n').toString('base64')), text);
+  const both = await send(suite, { to: 'ada@example.com', subject: 's', text: 't', attachments: [{ file: stored.body.id, text: 'x' }] }, 'faulted');
+  assert.match(both.error.detail, /one of `text`, `base64` and `file`/);
+
   // What would be a header or a recipient of its own is refused before anything leaves.
   for (const bad of [{ subject: 'a\r\nBcc: b@example.com' }, { to: 'a@example.com>\r\nRCPT TO:<b@example.com' }, { headers: { 'X-A': 'b\nBcc: c@example.com' } }, { headers: { Bcc: 'c@example.com' } }, { to: 'nobody' }]) {
     await send(suite, { to: 'ada@example.com', subject: 's', text: 't', ...bad }, 'faulted');

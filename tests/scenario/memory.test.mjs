@@ -116,6 +116,34 @@ async function ingestsVectors(suite) {
   assert.equal(embedded, COUNT);
 }
 
+// Stored files by their ids: twice, and the second time embeds nothing; a document that is deleted takes its chunks and vectors with it.
+async function ingestsFiles(suite) {
+  embedded = 0;
+  const count = process.env.TUTTI_LONG ? 1000 : 200;
+  const headers = { 'content-type': 'text/markdown', 'tutti-namespace': 'rag' };
+  const files = [];
+  const upload = async (i) => {
+    const made = await suite.api.call('POST', `/v1/files?name=n-${i}.md&subject=who-${i % 2}`, `# Note ${i}\n\nabc ${'z'.repeat(i % 9)} ${i}\n`, { headers });
+    assert.equal(made.status, 201, made.text);
+    files[i] = made.body.id;
+  };
+  for (let i = 0; i < count; i += 20) await Promise.all(Array.from({ length: 20 }, (_, k) => upload(i + k)));
+  const ingest = (id) => run(suite, 'rag/ingest', { ingest_id: id, namespace: 'files', files });
+  assert.deepEqual((await ingest('f-1')).output, { ingest_id: 'f-1', stored: count, failed: 0 });
+  assert.equal(embedded, count);
+  const again = await ingest('f-2');
+  assert.deepEqual(again.output, { ingest_id: 'f-2', stored: count, failed: 0 });
+  assert.equal(embedded, count, 'the second time embeds nothing');
+  assert.equal(again.usage.input_tokens, 0);
+  const left = await steps(suite, 'rag', [
+    ['one', 'memory.delete:1', { namespace: 'files', document: files[0] }],
+    ['half', 'memory.delete:1', { namespace: 'files', subject: 'who-1' }],
+    ['left', 'memory.stats:1', { namespace: 'files' }],
+  ]);
+  assert.equal(left.spaces[0].count, count / 2 - 1);
+  assert.equal(left.spaces[0].current.vectors, count / 2 - 1);
+}
+
 // A kill in the middle loses nothing that was answered. What was under way comes again when its lease is over.
 async function survivesKill(suite) {
   embedded = 0;
@@ -155,5 +183,6 @@ scenario('a memory holds documents and gives them back', { needs: ALL, config, c
   if (process.env.TUTTI_LONG) await survivesKill(suite);
   await shortens(suite);
   await ingestsVectors(suite);
+  await ingestsFiles(suite);
   await undoes(suite);
 });

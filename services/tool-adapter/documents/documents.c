@@ -15,6 +15,7 @@ enum {
 struct split_call {
     str source; /* in the arena, like `id` */
     str id;
+    struct stored_file file; /* its texts are in the arena; `id` NULL: it is none */
     enum document_form form;
     struct split_options options;
 
@@ -35,7 +36,7 @@ static status read_base64(struct module_call *call, json blob, str *ret_source,
     json text = json_get_text(blob, "base64");
     if (!json_is(text, JSON_TEXT)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "`blob` must be {base64: …}; blobs by reference are not supported yet");
+                    "`blob` must be {base64: …} or {file: the id of a stored file}");
     }
     str encoded = json_str(text);
     size_t size = encoded.len / 4 * 3;
@@ -48,38 +49,72 @@ static status read_base64(struct module_call *call, json blob, str *ret_source,
     return STATUS_OK;
 }
 
-static status read_source(struct module_call *call, json settings, str *ret_source,
-                          struct error *reterr)
+/* Its bytes end with the call that has them; these here outlive one that is cancelled. */
+static status read_file(struct module_call *call, const struct stored_file *file,
+                        struct split_call *split, struct error *reterr)
 {
-    json blob    = json_get_text(settings, "blob");
-    bool is_blob = json_is(blob, JSON_OBJECT);
-    bool is_text = json_is(json_get_text(settings, "text"), JSON_TEXT);
-    if (is_blob == is_text) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "one of `text` and `blob` must be given");
+    const char *const from[] = {file->id, file->name, file->media_type, file->subject};
+    const char **to[]        = {&split->file.id, &split->file.name, &split->file.media_type,
+                                &split->file.subject};
+    for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+        *to[i] = arena_strdup(call->arena, str_from(from[i]));
+        if (!*to[i]) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the document is too large");
     }
-    if (is_blob) return read_base64(call, blob, ret_source, reterr);
-    return module_text(call->arena, settings, "text", NULL, ret_source, reterr);
+    str data = {.ptr = file->data.ptr, .len = file->data.len};
+    return module_copy(call->arena, data, &split->source, reterr);
+}
+
+static status read_source(struct module_call *call, const struct engine_request *request,
+                          struct split_call *split, struct error *reterr)
+{
+    json settings = request->settings;
+    json blob     = json_get_text(settings, "blob");
+    json file     = json_get_text(settings, "file");
+    bool is_blob  = json_is(blob, JSON_OBJECT);
+    bool is_text  = json_is(json_get_text(settings, "text"), JSON_TEXT);
+    bool is_file  = json_is(file, JSON_TEXT);
+    if (is_blob + is_text + is_file != 1) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "one of `text`, `file` and `blob` must be given");
+    }
+    if (is_text) return module_text(call->arena, settings, "text", NULL, &split->source, reterr);
+    if (is_blob) file = json_get_text(blob, "file");
+    if (!json_is(file, JSON_TEXT)) return read_base64(call, blob, &split->source, reterr);
+    const struct stored_file *stored = file_set_find(request->files, json_str(file));
+    if (stored) return read_file(call, stored, split, reterr);
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "there is no such stored file");
 }
 
 /* "text/html; charset=utf-8" */
-static status read_form(struct module_call *call, json settings, enum document_form *ret_form,
-                        struct error *reterr)
+static status read_form(struct module_call *call, json settings, const struct stored_file *file,
+                        enum document_form *ret_form, struct error *reterr)
 {
     static const struct {
         const char *mime;
         enum document_form form;
-    } rows[] = {{"text/plain", DOCUMENT_TEXT},
-                {"text/markdown", DOCUMENT_MARKDOWN},
-                {"text/x-markdown", DOCUMENT_MARKDOWN},
-                {"text/html", DOCUMENT_HTML},
-                {"application/xhtml+xml", DOCUMENT_HTML}};
-    str mime = {};
-    TRY(module_text(call->arena, settings, "mime", "text/plain", &mime, reterr));
+    } rows[]                         = {{"text/plain", DOCUMENT_TEXT},
+                                        {"text/markdown", DOCUMENT_MARKDOWN},
+                                        {"text/x-markdown", DOCUMENT_MARKDOWN},
+                                        {"text/html", DOCUMENT_HTML},
+                                        {"application/xhtml+xml", DOCUMENT_HTML}};
+    static const char *const plain[] = {"text/csv", "text/xml", "application/xml",
+                                        "application/json", "application/x-ndjson"};
+    const char *usual                = file->id ? file->media_type : "text/plain";
+    str mime                         = {};
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+        if (strcmp(usual, plain[i]) == 0) usual = "text/plain"; /* a stored file of this type */
+    }
+    TRY(module_text(call->arena, settings, "mime", usual, &mime, reterr));
     const char *end = mime.len > 0 ? memchr(mime.ptr, ';', mime.len) : NULL;
     if (end) mime.len = (size_t)(end - mime.ptr);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         *ret_form = rows[i].form;
         if (str_is(mime, rows[i].mime)) return STATUS_OK;
+    }
+    if (file->id) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "the stored file `%s` is %s: text, Markdown and HTML can be split", file->id,
+                    file->media_type);
     }
     return fail(reterr, STATUS_INVALID_ARGUMENT,
                 "`mime` is not supported: text/plain, text/markdown and text/html are");
@@ -112,10 +147,11 @@ static status split_read(struct module_call *call, const struct engine_request *
     TRY(module_alloc(call->arena, 1, sizeof(struct split_call), &memory, reterr));
     struct split_call *split = memory;
     call->about              = split;
-    TRY(read_source(call, request->settings, &split->source, reterr));
-    TRY(read_form(call, request->settings, &split->form, reterr));
+    TRY(read_source(call, request, split, reterr));
+    TRY(read_form(call, request->settings, &split->file, &split->form, reterr));
     TRY(read_options(request->settings, &split->options, reterr));
-    TRY(module_text(call->arena, request->settings, "id", "", &split->id, reterr));
+    const char *usual = split->file.id ? split->file.id : "";
+    TRY(module_text(call->arena, request->settings, "id", usual, &split->id, reterr));
     if (split->id.len <= DOCUMENT_ID_MAX) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT, "`id` is over %d bytes", DOCUMENT_ID_MAX);
 }
@@ -185,6 +221,17 @@ static json headings_new(const struct chunk *chunk)
     return headings;
 }
 
+static json file_new(const struct stored_file *file)
+{
+    json shown = json_object_new(4);
+    json_object_put_text(&shown, "id", json_text_from(file->id));
+    json_object_put_text(&shown, "name", json_text_from(file->name));
+    json_object_put_text(&shown, "media_type", json_text_from(file->media_type));
+    json subject = *file->subject ? json_text_from(file->subject) : json_null();
+    json_object_put_text(&shown, "subject", subject);
+    return shown;
+}
+
 static json split_answer(struct module_call *call)
 {
     const struct split_call *split = call->about;
@@ -202,8 +249,9 @@ static json split_answer(struct module_call *call)
         json_object_put_text(&one, "sha256", json_text_from(place->sha256));
         json_array_push(&list, one);
     }
-    json body = json_object_new(1);
+    json body = json_object_new(2);
     json_object_put_text(&body, "chunks", list);
+    if (split->file.id) json_object_put_text(&body, "file", file_new(&split->file));
     return body;
 }
 

@@ -83,7 +83,7 @@ static status data_of(struct module_call *call, json one, bytes *ret_data, struc
     json encoded = json_get_text(one, "base64");
     if (json_is(text, JSON_TEXT) == json_is(encoded, JSON_TEXT)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "`attachments`: one of `text` and `base64` must be given");
+                    "`attachments`: one of `text`, `base64` and `file` must be given");
     }
     if (json_is(text, JSON_TEXT)) {
         str copy = {};
@@ -101,11 +101,43 @@ static status data_of(struct module_call *call, json one, bytes *ret_data, struc
     return STATUS_OK;
 }
 
-static status attachments_of(struct module_call *call, json settings, struct message *message,
-                             struct error *reterr)
+/* A stored file: its name and its type count where none are given. Its bytes are there until the
+ * message is written. */
+static status stored_of(struct module_call *call, const struct engine_request *request, json one,
+                        struct message_attachment *ret_attachment, struct error *reterr)
 {
-    json list    = json_get_text(settings, "attachments");
-    size_t count = json_is(list, JSON_ARRAY) ? json_count(list) : 0;
+    str id                         = json_str(json_get_text(one, "file"));
+    const struct stored_file *file = file_set_find(request->files, id);
+    bool is_other                  = json_is(json_get_text(one, "text"), JSON_TEXT) ||
+                    json_is(json_get_text(one, "base64"), JSON_TEXT);
+    if (!file || is_other) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "`attachments`: one of `text`, `base64` and `file` must be given");
+    }
+    TRY(module_text(call->arena, one, "name", file->name, &ret_attachment->name, reterr));
+    TRY(module_text(call->arena, one, "mime", file->media_type, &ret_attachment->mime, reterr));
+    ret_attachment->data = file->data;
+    return STATUS_OK;
+}
+
+static status attachment_of(struct module_call *call, const struct engine_request *request,
+                            json one, struct message_attachment *ret_attachment,
+                            struct error *reterr)
+{
+    if (json_is(json_get_text(one, "file"), JSON_TEXT)) {
+        return stored_of(call, request, one, ret_attachment, reterr);
+    }
+    TRY(module_text(call->arena, one, "name", NULL, &ret_attachment->name, reterr));
+    TRY(module_text(call->arena, one, "mime", "", &ret_attachment->mime, reterr));
+    return data_of(call, one, &ret_attachment->data, reterr);
+}
+
+static status attachments_of(struct module_call *call, const struct engine_request *request,
+                             struct message *message, struct error *reterr)
+{
+    json settings = request->settings;
+    json list     = json_get_text(settings, "attachments");
+    size_t count  = json_is(list, JSON_ARRAY) ? json_count(list) : 0;
     if (count > MESSAGE_ATTACHMENTS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "more than %d attachments",
                     MESSAGE_ATTACHMENTS_MAX);
@@ -114,10 +146,7 @@ static status attachments_of(struct module_call *call, json settings, struct mes
     TRY(module_alloc(call->arena, count, sizeof *message->attachments, &memory, reterr));
     struct message_attachment *attachments = memory;
     for (size_t i = 0; i < count; i++) {
-        json one = json_at(list, i);
-        TRY(module_text(call->arena, one, "name", NULL, &attachments[i].name, reterr));
-        TRY(module_text(call->arena, one, "mime", "", &attachments[i].mime, reterr));
-        TRY(data_of(call, one, &attachments[i].data, reterr));
+        TRY(attachment_of(call, request, json_at(list, i), &attachments[i], reterr));
     }
     message->attachments      = attachments;
     message->attachment_count = count;
@@ -194,7 +223,7 @@ static status write_message(struct module_call *call, const struct engine_reques
     TRY(module_text(call->arena, settings, "subject", NULL, &message.subject, reterr));
     TRY(module_text(call->arena, settings, "text", "", &message.text, reterr));
     TRY(module_text(call->arena, settings, "html", "", &message.html, reterr));
-    TRY(attachments_of(call, settings, &message, reterr));
+    TRY(attachments_of(call, request, &message, reterr));
     TRY(headers_of(call, settings, &message, reterr));
 
     const char *id =

@@ -1,16 +1,16 @@
 /**
  * media_type: what a file is, by its first bytes (libmagic), and whether it may be kept.
  *
- * Text of any kind is kept, but for scripts of shells; JSON, PDF, pictures for the web, and
- * documents of office suites (OOXML). Programs, archives and whatever else is none of these are
- * not. What a client says of a file must fit what is found in it; where the bytes cannot tell
- * (JSON, CSV, Markdown and HTML may look like plain text, an office document like a zip archive),
- * the client's word is taken.
+ * By default text of any kind is kept, but for scripts of shells; JSON, PDF, pictures for the web,
+ * and documents of office suites (OOXML); a configuration may say otherwise (`files.types`), but
+ * programs and scripts are never kept. What is said of a file must fit what is found in it; where
+ * the bytes cannot tell (JSON, CSV, Markdown and HTML may look like plain text, an office document
+ * like a zip archive), the word is taken.
  *
  * Threads: any; one at a time looks.
  */
-#ifndef GATEWAY_MEDIA_TYPE_H
-#define GATEWAY_MEDIA_TYPE_H
+#ifndef MEDIA_MEDIA_TYPE_H
+#define MEDIA_MEDIA_TYPE_H
 
 #include "base/hash.h"
 #include "base/status.h"
@@ -23,8 +23,11 @@ enum {
 
 struct media_types;
 
-/** Owned: media_types_freep(). UNAVAILABLE: the table of libmagic cannot be read. */
-status media_types_new(struct media_types **ret_types, struct error *reterr);
+/** `kept` are the `count` types that are kept, borrowed as long as it lives; 0: the usual ones.
+ * Owned: media_types_freep(). UNAVAILABLE: the table of libmagic cannot be read; INVALID_ARGUMENT:
+ * no media type, or one that never is kept. */
+status media_types_new(const char *const *kept, size_t count, struct media_types **ret_types,
+                       struct error *reterr);
 void media_types_freep(struct media_types **types);
 
 /**

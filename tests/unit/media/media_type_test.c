@@ -1,5 +1,5 @@
 /* What files are, and which are kept. */
-#include "gateway/media_type.h"
+#include "media/media_type.h"
 
 #include "base/attr.h"
 #include "cmocka.h"
@@ -59,7 +59,7 @@ static void files_are_what_their_bytes_say(void **state)
     (void)state;
     CLEANUP(media_types_freep) struct media_types *types = NULL;
     unsigned wrong                                       = 0;
-    assert_int_equal(media_types_new(&types, NULL), STATUS_OK);
+    assert_int_equal(media_types_new(NULL, 0, &types, NULL), STATUS_OK);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char type[MEDIA_TYPE_SIZE] = "";
         struct error error         = {};
@@ -83,16 +83,39 @@ static void names_are_cut(void **state)
     char declared[1'000];
     char type[MEDIA_TYPE_SIZE];
     memset(declared, 'a', sizeof declared);
-    assert_int_equal(media_types_new(&types, NULL), STATUS_OK);
+    assert_int_equal(media_types_new(NULL, 0, &types, NULL), STATUS_OK);
     assert_int_equal(media_type_of(types, (bytes){.ptr = "words", .len = 5},
                                    (str){.ptr = declared, .len = sizeof declared}, type, NULL),
                      STATUS_INVALID_ARGUMENT);
+}
+
+/* What a configuration keeps, and what none may. */
+static void others_may_be_kept(void **state)
+{
+    (void)state;
+    static const char *const archives[] = {"application/zip", "text/markdown"};
+    static const char *const wrong[]    = {
+           "application/x-sharedlib", "text/x-shellscript", "picture", "image/PNG", "image/", "/png"};
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    char type[MEDIA_TYPE_SIZE];
+    const bytes archive = {.ptr = ARCHIVE, .len = sizeof ARCHIVE - 1};
+    const bytes words   = {.ptr = "words", .len = 5};
+    assert_int_equal(media_types_new(archives, ARRAY_LEN(archives), &types, NULL), STATUS_OK);
+    assert_int_equal(media_type_of(types, archive, (str){}, type, NULL), STATUS_OK);
+    assert_string_equal(type, "application/zip");
+    assert_int_equal(media_type_of(types, words, str_from("text/markdown"), type, NULL), STATUS_OK);
+    assert_int_equal(media_type_of(types, words, (str){}, type, NULL), STATUS_INVALID_ARGUMENT);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct media_types *none = NULL;
+        assert_int_equal(media_types_new(&wrong[i], 1, &none, NULL), STATUS_INVALID_ARGUMENT);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_what_their_bytes_say),
+        cmocka_unit_test(others_may_be_kept),
         cmocka_unit_test(names_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

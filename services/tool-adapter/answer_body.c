@@ -1,0 +1,106 @@
+#include "tool-adapter/answer_body.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "xml/xml.h"
+#include "json/json_text.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum { DEPTH_MAX = 64, VALUES_MAX = 1'000'000 };
+
+str answer_media_type(const struct http_answer *answer)
+{
+    str type = {};
+    if (!http_answer_header(answer, "content-type", &type)) return str_from("");
+    const char *end = memchr(type.ptr, ';', type.len);
+    str media       = str_slice(type, 0, end ? (size_t)(end - type.ptr) : type.len);
+    while (media.len > 0 && media.ptr[media.len - 1] == ' ') media.len--;
+    return media;
+}
+
+static bool is_json_type(const struct http_answer *answer)
+{
+    static const char plain[] = "application/json";
+    str media                 = answer_media_type(answer);
+    if (media.len == sizeof plain - 1 && strncasecmp(media.ptr, plain, media.len) == 0) return true;
+    return media.len > 5 && strncasecmp(media.ptr + media.len - 5, "+json", 5) == 0;
+}
+
+static bool begins_with(str text, const char *prefix)
+{
+    return text.len >= strlen(prefix) && strncasecmp(text.ptr, prefix, strlen(prefix)) == 0;
+}
+
+/* What is no text, whatever its bytes are. */
+static bool is_file_type(const struct http_answer *answer)
+{
+    static const char *const prefixes[] = {"image/",
+                                           "audio/",
+                                           "video/",
+                                           "font/",
+                                           "application/octet-stream",
+                                           "application/pdf",
+                                           "application/zip",
+                                           "application/gzip"};
+    str media                           = answer_media_type(answer);
+    if (begins_with(media, "image/svg")) return false;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (begins_with(media, prefixes[i])) return true;
+    }
+    return false;
+}
+
+static bool is_xml_type(const struct http_answer *answer)
+{
+    str media = answer_media_type(answer);
+    return (media.len == 15 && begins_with(media, "application/xml")) ||
+           (media.len == 8 && begins_with(media, "text/xml"));
+}
+
+/* A file as parameters with `format: blob` take it. */
+static json file_new(const struct http_result *http)
+{
+    size_t size = base64_size(http->body.len);
+    char *text  = mem_alloc(size + 1);
+    json file   = json_object_new(3);
+    base64_encode(http->body.ptr, http->body.len, text);
+    json_object_put_text(&file, "base64", json_text_new((str){.ptr = text, .len = size}));
+    json_object_put_text(&file, "mime", json_text_lossy(answer_media_type(&http->answer)));
+    json_object_put_text(&file, "size", json_int((int64_t)http->body.len));
+    free(text);
+    return file;
+}
+
+static bool is_success(const struct http_result *http)
+{
+    return http->answer.http_status >= 200 && http->answer.http_status <= 299;
+}
+
+bool answer_body_is_file(enum response_form form, const struct http_result *http)
+{
+    bool is_one = form == RESPONSE_BLOB || (form == RESPONSE_AUTO && is_file_type(&http->answer));
+    return is_one && is_success(http);
+}
+
+bool answer_body_read(enum response_form form, const struct http_result *http, json *ret_body)
+{
+    const struct json_limits limits = {
+        .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
+    bool is_json = form == RESPONSE_JSON || (form == RESPONSE_AUTO && is_json_type(&http->answer));
+    bool is_fine = is_success(http);
+    bool is_xml  = form == RESPONSE_XML || (form == RESPONSE_AUTO && is_xml_type(&http->answer));
+    *ret_body    = json_null();
+    if (answer_body_is_file(form, http)) {
+        *ret_body = file_new(http);
+        return true;
+    }
+    if (http->body.len == 0) return true;
+    if (is_json && json_parse(http->body, &limits, ret_body, NULL, NULL) == STATUS_OK) return true;
+    if (is_json && is_fine) return false;
+    if (is_xml && xml_parse(http->body, ret_body, NULL) == STATUS_OK) return true;
+    if (form == RESPONSE_XML && is_fine) return false;
+    *ret_body = json_text_lossy(http->body);
+    return true;
+}
