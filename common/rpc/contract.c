@@ -128,6 +128,13 @@ static const struct rpc_contract_method llm_methods[] = {
     {},
 };
 
+/* Workers of another kind have no business there, and nothing to win: they know no digest. */
+static const struct rpc_contract_method peer_methods[] = {
+    {"Lookup",   RPC_LONG, true, RPC_BY_WORKER},
+    {"VaultGet", RPC_LONG, true, RPC_BY_WORKER},
+    {},
+};
+
 static const struct rpc_contract_method function_methods[] = {
     {"Put",  RPC_COMMIT, true, RPC_BY_WORKER},
     {"List", RPC_LONG,   true, EDGE},
@@ -239,6 +246,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.System",    7, system_methods},
     {"tutti.v1.Llm",       8, llm_methods},
     {"tutti.v1.Functions", 9, function_methods},
+    {"tutti.v1.LlmPeers", 28, peer_methods},
     {"tutti.v1.Assistants", 11, assistant_methods},
     {"tutti.v1.Files",    12, file_methods},
     {"tutti.v1.Events",   43, event_methods},

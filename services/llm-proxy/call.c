@@ -152,6 +152,7 @@ static void call_free(struct llm_call *call)
     if (pipeline->calls == call) pipeline->calls = call->next;
     if (call->stream.event) measures_stream(pipeline->options.measures, -1);
     loop_timer_clear(pipeline->options.loop, &call->timer);
+    peers_recall_drop(call->recall);
     if (call->saving) call_saving_free(call);
     answer_done(&call->answer);
     free(call);
@@ -329,6 +330,25 @@ void call_after_try(struct llm_call *call)
     call_end_with(call, NULL);
 }
 
+static void on_recalled(void *context)
+{
+    struct llm_call *call = context;
+    call->recall          = NULL;
+    call_begin_try(call);
+}
+
+/* What other llm-proxies keep of its conversation comes first. */
+static void on_start(void *context)
+{
+    struct llm_call *call                  = context;
+    const struct pipeline_options *options = &call->pipeline->options;
+    if (options->vault) {
+        call->recall =
+            peers_recall(options->peers, call->request, call->namespace, on_recalled, call);
+    }
+    if (!call->recall) call_begin_try(call);
+}
+
 /* --- from the caller ---------------------------------------------------------------------------
  */
 
@@ -351,6 +371,7 @@ struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_req
     answer_init(&call->answer);
     call_draw_order(call);
     wait_for(call, 0); /* on the next turn, so that `done` never comes before we return */
+    call->timer.fire = on_start;
     return call;
 }
 

@@ -17,6 +17,7 @@
 #include "llm-proxy/catalog.h"
 #include "llm-proxy/guard.h"
 #include "llm-proxy/measures.h"
+#include "llm-proxy/peers/peers.h"
 #include "llm-proxy/vault/vault.h"
 #include "loop/loop.h"
 
@@ -31,6 +32,7 @@ struct pipeline_options {
     struct measures *measures;     /* borrowed */
     struct guard *guard;           /* borrowed; NULL: every provider may be called */
     struct vault *vault;           /* borrowed; NULL: nothing is kept for the next turn */
+    struct peers *peers;           /* borrowed; NULL: no other vault is asked */
     uint64_t seed;                 /* of weights and jitter */
 };
 

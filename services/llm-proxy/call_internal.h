@@ -56,7 +56,8 @@ struct llm_call {
     struct scribe *scribe;               /* likewise, owned; NULL: nothing is to be kept */
     json source;                         /* likewise: its body with defaults, or JSON_INVALID */
     str namespace;
-    struct llm_stream stream; /* zeroed: nobody listens */
+    struct peers_recall *recall; /* what others keep of the conversation is on its way */
+    struct llm_stream stream;    /* zeroed: nobody listens */
     bool is_paused, is_committed;
     struct call_spent spent;
     struct call_saving *saving; /* owned; NULL: answers from before are not wanted */

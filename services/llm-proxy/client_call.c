@@ -51,6 +51,7 @@ static void client_call_free(struct client_call *client)
 {
     leave_subscriber(client);
     client->calls->count--;
+    peers_search_drop(client->search);
     answers_unclaim(&client->claim);
     client_check_done(client);
     if (client->recording) recording_drop(client->recording);
@@ -225,9 +226,8 @@ bool client_call_ask(struct client_call *client)
     return verdict != GUARD_UNKNOWN;
 }
 
-/* Goes, or asks its budgets first; what they say comes later. The HTTP status that refuses it, or
- * 200. */
-static int begin(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+/* Who it is charged to, and what it may cost. The HTTP status that refuses it, or 200. */
+static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
     struct purse *purse       = &client->purse;
     Pb__ReserveBudgets *asked = &purse->asked;
@@ -261,10 +261,14 @@ static int begin(struct client_call *client, const Pb__LlmOpen *open, struct err
     purse->fund       = (struct guard_fund){.decided = on_funded, .context = client};
     purse->drawn      = client_stream_drawn;
     purse->context    = client;
+    return 200;
+}
+
+/* Its budgets are asked. False: they cannot be. */
+static bool go(struct client_call *client)
+{
     client_check_begin(client);
-    if (client_call_ask(client)) return 200;
-    (void)fail(reterr, STATUS_UNAVAILABLE, "the budgets cannot be asked now");
-    return 503;
+    return client_call_ask(client);
 }
 
 /* --- keys, and streams that go on --------------------------------------------------------------
@@ -311,6 +315,50 @@ static int look_up(struct client_call *client, const Pb__LlmOpen *open, struct e
     return is_sent ? 200 : refuse_full(reterr);
 }
 
+/* Its Open was answered already. */
+static void refuse_late(struct client_call *client, int http, const struct error *cause)
+{
+    CLEANUP(buf_done) struct buf body = buf_init(CLIENT_CALL_BODY_MAX);
+    const Pb__Usage none              = PB__USAGE__INIT;
+    Pb__LlmHeader retry               = PB__LLM_HEADER__INIT;
+    Pb__LlmHeader *headers[]          = {&retry};
+    retry.name                        = "x-should-retry";
+    retry.value                       = http == 422 ? "false" : "true";
+    llm_reply_print_refusal(client->dialect, http, cause, &body);
+    recording_head(client->recording, (uint32_t)http, headers, ARRAY_LEN(headers));
+    recording_end(TAKE(client->recording), buf_str(&body), &none, RECORDING_FAILED);
+    client_call_free(client);
+}
+
+/* What other llm-proxies say about its key. */
+static void on_found(enum answers_verdict verdict, const Pb__KeptAnswer *kept, void *context)
+{
+    struct client_call *client        = context;
+    const struct guard_refusal nobody = {};
+    struct error error                = {};
+    client->search                    = NULL;
+    if (verdict == ANSWERS_CLAIMED) {
+        if (!go(client)) on_funded(GUARD_UNKNOWN, &nobody, client);
+    } else if (verdict == ANSWERS_KEPT) {
+        recording_replay(TAKE(client->recording), kept);
+        client_call_free(client);
+    } else {
+        int http = refuse_key(verdict, &error);
+        refuse_late(client, http, &error);
+    }
+}
+
+/* The HTTP status that refuses it, or 200. */
+static int begin(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    if (*open->idempotency_key) {
+        client->search = peers_seek(client->calls->peers, &client->claim, "", on_found, client);
+    }
+    if (client->search || go(client)) return 200;
+    (void)fail(reterr, STATUS_UNAVAILABLE, "the budgets cannot be asked now");
+    return 503;
+}
+
 static void relieved(void *context)
 {
     client_stream_go_on(context);
@@ -338,6 +386,7 @@ int client_call_start(struct client_calls *calls, struct subscriber *subscriber,
     int http                   = look_up(client, open, reterr);
     if (http == 0) {
         http = client_request_read(client, open, reterr);
+        if (http == 200) http = prepare(client, open, reterr);
         if (http == 200 && !record(client, open)) http = refuse_full(reterr);
         if (http == 200) http = begin(client, open, reterr);
         if (http == 200) return 200;

@@ -9,7 +9,8 @@
  *
  * Whatever its end, its budgets are told what was produced.
  *
- * With an Idempotency-Key its answer is kept (answers.h), and given again without asking anybody.
+ * With an Idempotency-Key its answer is kept (answers.h), and given again without asking a model;
+ * other llm-proxies are asked for one before it is bought (peers.h).
  * A stream with `Tutti-Durable: true` goes on when its client leaves (recording.h).
  *
  * Threads: the loop's.
@@ -31,6 +32,7 @@ struct client_calls {
     struct guard *guard;
     struct usage_journal *journal;
     struct answers *answers;
+    struct peers *peers; /* NULL: nobody else is asked */
     struct recordings *recordings;
     uint64_t last; /* number given */
     size_t count;  /* under way */

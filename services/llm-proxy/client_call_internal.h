@@ -14,6 +14,7 @@ struct client_call {
     struct subscriber *subscriber; /* NULL: it is durable, and its client may leave */
     struct answers_claim claim;    /* until the recording has it */
     struct recording *recording;
+    struct peers_search *search; /* other llm-proxies are asked for its answer */
     uint64_t number;
     struct arena *arena;
     json body; /* the request's texts are views of it */

@@ -12,7 +12,9 @@ struct options {
     const char *admin_host;
     int64_t admin_port;
     const char *scheduler; /* endpoints */
-    const char *name;      /* of the worker; NULL: host name and process */
+    const char *peers;     /* endpoints; NULL: none */
+    int64_t peer_wait_ms;
+    const char *name; /* of the worker; NULL: host name and process */
     int64_t slots;
     int64_t lease_ms;
     int64_t drain_ms;

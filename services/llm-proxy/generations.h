@@ -24,6 +24,7 @@ struct generations_options {
     struct measures *measures;
     struct guard *guard;
     struct vault *vault;
+    struct peers *peers;
 };
 
 struct generations *generations_new(const struct generations_options *options); /* owned */

@@ -24,6 +24,7 @@ struct ticket {
     struct worker_job face; /* first: what is run in place of its holders' */
     struct job_book *book;
     struct answers_claim claim;
+    struct peers_search *search; /* it does not run yet: others are asked for its answer */
     struct holder *holders;      /* the first one has begun it, or has taken its place */
     Pb__JobCompleted *completed; /* while it is written; owned */
     struct ticket *previous, *next;
@@ -65,6 +66,7 @@ static void ticket_free(struct ticket *ticket)
     if (ticket->previous) ticket->previous->next = ticket->next;
     if (ticket->next) ticket->next->previous = ticket->previous;
     if (ticket->book->tickets == ticket) ticket->book->tickets = ticket->next;
+    peers_search_drop(ticket->search);
     answers_unclaim(&ticket->claim);
     if (ticket->completed) pb__job_completed__free_unpacked(ticket->completed, NULL);
     free(ticket);
@@ -219,7 +221,7 @@ void job_hand_back(struct worker_job *job, const Pb__JobReleased *released)
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
-static void complete_kept(struct worker_job *job, Pb__KeptAnswer *kept)
+static void complete_kept(struct worker_job *job, const Pb__KeptAnswer *kept)
 {
     const Pb__LeasedJob *leased = job->leased;
     log_write(LOG_INFO, "llm.answer_found", LOG_STR("run", str_from(leased->run)),
@@ -231,7 +233,6 @@ static void complete_kept(struct worker_job *job, Pb__KeptAnswer *kept)
     } else {
         complete_free(job, kept->completed);
     }
-    pb__kept_answer__free_unpacked(kept, NULL);
 }
 
 static void refuse(struct worker_job *job)
@@ -245,11 +246,55 @@ static void refuse(struct worker_job *job)
     worker_fail(job, &failed);
 }
 
-static void begin(struct ticket *ticket, struct worker_job *job)
+static void run(struct ticket *ticket)
 {
     const struct job_book_options *options = &ticket->book->options;
-    add_holder(ticket, job);
     options->run(&ticket->face, options->context);
+}
+
+/* What other llm-proxies say about its key. */
+static void on_found(enum answers_verdict verdict, const Pb__KeptAnswer *kept, void *context)
+{
+    struct ticket *ticket = context;
+    ticket->search        = NULL;
+    if (verdict == ANSWERS_CLAIMED) {
+        run(ticket);
+        return;
+    }
+    for (struct worker_job *job = take_holder(ticket); job; job = take_holder(ticket)) {
+        int64_t again_us = clock_unix_us() + AGAIN_US;
+        switch (verdict) {
+        case ANSWERS_KEPT: complete_kept(job, kept); break;
+        case ANSWERS_OTHER: refuse(job); break;
+        case ANSWERS_RUNNING:
+            worker_release(job, again_us, "another llm-proxy is buying its answer");
+            break;
+        default:
+            worker_release(job, again_us, "another llm-proxy has its answer, too large to bring");
+            break;
+        }
+    }
+    ticket_free(ticket);
+}
+
+/* Keys that workflows choose may be those of other runs; others begin with their run's. */
+static bool may_be_elsewhere(const Pb__LeasedJob *leased)
+{
+    size_t len  = strlen(leased->run);
+    bool is_own = strncmp(leased->idempotency_key, leased->run, len) == 0 &&
+                  leased->idempotency_key[len] == '/';
+    return *leased->last_holder || !is_own;
+}
+
+static void begin(struct ticket *ticket, struct worker_job *job)
+{
+    const Pb__LeasedJob *leased = job->leased;
+    struct peers *peers         = ticket->book->options.peers;
+    add_holder(ticket, job);
+    if (ticket->claim.answers && may_be_elsewhere(leased)) {
+        ticket->search = peers_seek(peers, &ticket->claim, leased->last_holder, on_found, ticket);
+    }
+    if (!ticket->search) run(ticket);
 }
 
 void job_book_run(struct job_book *book, struct worker_job *job)
@@ -271,7 +316,10 @@ void job_book_run(struct job_book *book, struct worker_job *job)
     }
     ticket_free(ticket);
     switch (verdict) {
-    case ANSWERS_KEPT: complete_kept(job, kept); break;
+    case ANSWERS_KEPT:
+        complete_kept(job, kept);
+        pb__kept_answer__free_unpacked(kept, NULL);
+        break;
     case ANSWERS_RUNNING: add_holder(running, job); break;
     case ANSWERS_OTHER: refuse(job); break;
     default: worker_release(job, clock_unix_us() + AGAIN_US, "the store cannot be read"); break;
@@ -285,6 +333,10 @@ void job_book_cancel(struct worker_job *job)
     struct ticket *ticket = holder->ticket;
     if (ticket->completed) return; /* it is bought: on_kept() completes it, so that it pays */
     bool is_last = ticket->holders == holder && !holder->next;
+    if (is_last && ticket->search) {
+        release_rest(ticket, 0, "cancelled");
+        return;
+    }
     if (is_last) { /* it hears what the call has cost until now */
         ticket->book->options.cancel(&ticket->face, ticket->book->options.context);
         return;

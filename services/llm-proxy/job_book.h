@@ -6,7 +6,7 @@
  * does, but that it goes back to the queue if that fails. What a job is completed with is on the
  * disk before the scheduler hears of it (answers.h): if the process dies in between, the next
  * attempt of the same job finds it. A failure is not kept; a key that comes with another request is
- * refused.
+ * refused. Who may have been with another llm-proxy before is looked for there first (peers.h).
  *
  * Money: the answer is charged to the job that has bought it, in whichever attempt, also if it is
  * cancelled while the answer is being written: it is completed all the same, which the scheduler
@@ -19,6 +19,7 @@
 #define LLM_PROXY_JOB_BOOK_H
 
 #include "llm-proxy/answers/answers.h"
+#include "llm-proxy/peers/peers.h"
 #include "worker/worker.h"
 
 struct job_book;
@@ -27,6 +28,7 @@ struct job_book;
  * is borrowed. */
 struct job_book_options {
     struct answers *answers;
+    struct peers *peers; /* NULL: nobody else is asked */
     void (*run)(struct worker_job *job, void *context);
     void (*cancel)(struct worker_job *job, void *context); /* ends it at once */
     void *context;

@@ -72,6 +72,15 @@ bool llm_reply_should_retry(enum llm_error_class class)
     }
 }
 
+void llm_reply_print_refusal(const struct dialect *dialect, int http, const struct error *cause,
+                             struct buf *body)
+{
+    const char *code                 = cause->code ? cause->code : llm_reply_code(http);
+    const struct dialect_error error = {
+        .http = http, .code = code, .class = LLM_ERROR_REQUEST, .message = str_from(cause->text)};
+    dialect->print_error(&error, body);
+}
+
 static void add_header(struct llm_reply_head *head, const char *name, const char *value)
 {
     ASSERT(head->count < LLM_REPLY_HEADERS_MAX);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "llm-proxy/call.h"
+#include "llm-proxy/dialect.h"
 #include "llm.pb-c.h"
 
 enum {
@@ -19,6 +20,10 @@ const char *llm_reply_code(int http);
 
 /** Says whether the same request may be answered later: what the SDKs go by (`x-should-retry`). */
 bool llm_reply_should_retry(enum llm_error_class class);
+
+/** The body of a refusal without an outcome: with the code of `cause`, or that of the status. */
+void llm_reply_print_refusal(const struct dialect *dialect, int http, const struct error *cause,
+                             struct buf *body);
 
 /** Headers of an answer. Not to be copied; `cost` is owned. */
 struct llm_reply_head {

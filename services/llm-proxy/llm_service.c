@@ -39,6 +39,7 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     service->calls.guard        = options->guard;
     service->calls.journal      = options->journal;
     service->calls.answers      = options->answers;
+    service->calls.peers        = options->peers;
     service->calls.recordings = recordings_new(options->loop, options->answers, options->grace_ms);
     service->subscribers      = map_new(SUBSCRIBERS_MAX);
     service->sweep            = (struct loop_timer){.fire = on_sweep, .context = service};
@@ -149,10 +150,7 @@ static void refuse_with(struct rpc_call *call, Pb__LlmOperation operation, int h
                         const struct error *cause, Pb__LlmAnswer **ret_answer)
 {
     CLEANUP(buf_done) struct buf body = buf_init(CLIENT_CALL_BODY_MAX);
-    const char *code                  = cause->code ? cause->code : llm_reply_code(http);
-    const struct dialect_error error  = {
-         .http = http, .code = code, .class = LLM_ERROR_REQUEST, .message = str_from(cause->text)};
-    dialect_of(operation)->print_error(&error, &body);
+    llm_reply_print_refusal(dialect_of(operation), http, cause, &body);
     Pb__LlmAnswer answer     = PB__LLM_ANSWER__INIT;
     answer.http_status       = (uint32_t)http;
     answer.body              = (ProtobufCBinaryData){.data = (uint8_t *)body.ptr, .len = body.len};

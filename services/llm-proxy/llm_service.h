@@ -24,6 +24,7 @@ struct llm_service_options {
     struct guard *guard;           /* of the budgets that calls are charged to */
     struct usage_journal *journal; /* of what they have used */
     struct answers *answers;
+    struct peers *peers;         /* NULL: nobody else is asked for answers */
     struct job_outputs *outputs; /* NULL: jobs are not streamed */
     int64_t grace_ms;            /* how long a durable stream goes on without a reader */
 };

@@ -10,7 +10,9 @@
 #include "llm-proxy/jobs.h"
 #include "llm-proxy/llm_service.h"
 #include "llm-proxy/measures.h"
+#include "llm-proxy/peers/peers.h"
 #include "llm.pb-c.h"
+#include "peer.pb-c.h"
 #include "telemetry/telemetry.h"
 #include "worker/host.h"
 
@@ -33,6 +35,7 @@ struct proxy {
     struct generations *generations;
     _Atomic(struct catalog *) incoming; /* owned; read anew, for the loop */
     struct answers *answers;
+    struct peers *peers;
     struct job_outputs *outputs; /* NULL: jobs are not streamed */
     struct jobs *jobs;
     struct job_book *job_book;
@@ -84,18 +87,23 @@ static status start_telemetry(struct proxy *proxy, struct error *reterr)
     return STATUS_OK;
 }
 
+static status make_loop(struct proxy *proxy, struct error *reterr)
+{
+    TRY(loop_new(NULL, &proxy->loop, reterr));
+    telemetry_watch_loop(proxy->telemetry, "loop", proxy->loop);
+    return STATUS_OK;
+}
+
 static status make_pipeline(struct proxy *proxy, struct catalog *catalog, struct error *reterr)
 {
     CLEANUP(catalog_freep) struct catalog *first = catalog;
-    TRY(loop_new(NULL, &proxy->loop, reterr));
-    telemetry_watch_loop(proxy->telemetry, "loop", proxy->loop);
-    proxy->guard                             = guard_new(proxy->loop, first);
-    proxy->vault                             = vault_new(random_u64());
-    const struct generations_options options = {.loop     = proxy->loop,
-                                                .measures = proxy->measures,
-                                                .guard    = proxy->guard,
-                                                .vault    = proxy->vault};
-    proxy->generations                       = generations_new(&options);
+    proxy->guard                                 = guard_new(proxy->loop, first);
+    const struct generations_options options     = {.loop     = proxy->loop,
+                                                    .measures = proxy->measures,
+                                                    .guard    = proxy->guard,
+                                                    .vault    = proxy->vault,
+                                                    .peers    = proxy->peers};
+    proxy->generations                           = generations_new(&options);
     return generations_add(proxy->generations, TAKE(first), reterr);
 }
 
@@ -121,6 +129,21 @@ static status open_answers(struct proxy *proxy, struct error *reterr)
     const struct answers_options options = {
         .path = store ? folder : NULL, .loop = proxy->loop, .print_interrupted = print_interrupted};
     return answers_open(&options, &proxy->answers, reterr);
+}
+
+static status open_peers(struct proxy *proxy, struct error *reterr)
+{
+    const struct config_rpc *rpc       = &proxy->options.rpc;
+    proxy->vault                       = vault_new(random_u64());
+    const struct peers_options options = {
+        .endpoints = proxy->options.peers,
+        .wait_ms   = proxy->options.peer_wait_ms,
+        .identity  = identity_of(rpc),
+        .tls       = {.ca_file = rpc->ca_file, .cert_key_file = rpc->cert_key_file},
+        .loop      = proxy->loop,
+        .answers   = proxy->answers,
+        .vault     = proxy->vault};
+    return peers_open(&options, &proxy->peers, reterr);
 }
 
 static void run_job(struct worker_job *job, void *context)
@@ -155,11 +178,13 @@ static status start_worker(struct proxy *proxy, struct error *reterr)
     proxy->jobs     = jobs_new(generations_pipeline(proxy->generations), proxy->outputs);
     proxy->job_book = job_book_new(&(struct job_book_options){
         .answers = proxy->answers,
+        .peers   = proxy->peers,
         .run     = jobs_run,
         .cancel  = jobs_cancel,
         .context = proxy->jobs,
     });
     TRY(worker_host_start(&worker, &proxy->worker, reterr));
+    peers_set_worker(proxy->peers, worker_host_name(proxy->worker));
     guard_set_journal(proxy->guard, proxy->journal);
     guard_start(proxy->guard, worker_host_client(proxy->worker), worker_host_name(proxy->worker));
     return STATUS_OK;
@@ -173,12 +198,16 @@ static status start_server(struct proxy *proxy, struct error *reterr)
                                                 .guard    = proxy->guard,
                                                 .journal  = proxy->journal,
                                                 .answers  = proxy->answers,
+                                                .peers    = proxy->peers,
                                                 .outputs  = proxy->outputs,
                                                 .grace_ms = proxy->options.grace_ms};
     proxy->service                           = llm_service_new(&service);
     const struct rpc_service services[]      = {{.descriptor = &pb__llm__descriptor,
                                                  .methods    = llm_service_methods,
                                                  .context    = proxy->service},
+                                                {.descriptor = &pb__llm_peers__descriptor,
+                                                 .methods    = peers_methods,
+                                                 .context    = proxy->peers},
                                                 {}};
     const struct rpc_server_options options  = {
          .url      = proxy->options.listen,
@@ -198,8 +227,10 @@ status proxy_start(const struct options *options, struct catalog *catalog, struc
     CLEANUP(catalog_freep) struct catalog *first = catalog;
     TRY(start_telemetry(proxy, reterr));
     TRY(open_journal(proxy, reterr));
-    TRY(make_pipeline(proxy, TAKE(first), reterr));
+    TRY(make_loop(proxy, reterr));
     TRY(open_answers(proxy, reterr));
+    TRY(open_peers(proxy, reterr));
+    TRY(make_pipeline(proxy, TAKE(first), reterr));
     TRY(start_worker(proxy, reterr));
     TRY(start_server(proxy, reterr));
     TRY(loop_start(proxy->loop, "llm", reterr));
@@ -293,6 +324,7 @@ void proxy_stopp(struct proxy **ref)
     if (proxy->loop) loop_stop(proxy->loop);
     if (proxy->loop) loop_join(proxy->loop);
     if (proxy->guard) guard_stop(proxy->guard);
+    peers_close(proxy->peers);
     worker_host_close(proxy->worker);
     if (proxy->service) llm_service_stop(proxy->service);
     if (proxy->answers) answers_stop(proxy->answers);
@@ -305,6 +337,7 @@ void proxy_stopp(struct proxy **ref)
     generations_freep(&proxy->generations);
     struct catalog *late = atomic_exchange(&proxy->incoming, NULL);
     catalog_freep(&late);
+    peers_freep(&proxy->peers);
     vault_freep(&proxy->vault);
     guard_freep(&proxy->guard);
     usage_journal_freep(&proxy->journal);

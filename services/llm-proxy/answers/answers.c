@@ -242,6 +242,48 @@ void answers_move_claim(struct answers_claim *from, struct answers_claim *to)
     ASSERT(is_put); /* a place has just become free */
 }
 
+static str text_of(const uint8_t name[static SHA256_SIZE])
+{
+    return (str){.ptr = (const char *)name, .len = SHA256_SIZE};
+}
+
+void answers_begin_asking(struct answers *answers, const uint8_t name[static SHA256_SIZE])
+{
+    struct answers_claim *claim = map_get(answers->claims, text_of(name));
+    if (claim) claim->is_asking = true;
+}
+
+bool answers_end_asking(struct answers *answers, const uint8_t name[static SHA256_SIZE])
+{
+    struct answers_claim *claim = map_get(answers->claims, text_of(name));
+    if (!claim) return false;
+    claim->is_asking = false;
+    return !claim->has_given_way;
+}
+
+enum answers_verdict answers_tell(struct answers *answers, const char *replica,
+                                  const uint8_t name[static SHA256_SIZE],
+                                  const uint8_t request[static SHA256_SIZE],
+                                  Pb__KeptAnswer **ret_kept)
+{
+    struct answers_claim *running = map_get(answers->claims, text_of(name));
+    struct answers_claim asked    = {};
+    int order                     = strcmp(replica, answers->replica);
+    if (order == 0) return ANSWERS_CLAIMED; /* it is ourselves who ask */
+    if (running) {
+        if (memcmp(running->request, request, SHA256_SIZE) != 0) return ANSWERS_OTHER;
+        if (!running->is_asking || order > 0) return ANSWERS_RUNNING;
+        running->has_given_way = true;
+        return ANSWERS_CLAIMED;
+    }
+    memcpy(asked.name, name, SHA256_SIZE);
+    memcpy(asked.request, request, SHA256_SIZE);
+    if (!begin_read(answers)) return ANSWERS_UNKNOWN;
+    enum answers_verdict verdict = find(answers, &asked, ret_kept);
+    txn_reset(answers->reader);
+    return verdict;
+}
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 

@@ -83,6 +83,7 @@ struct answers_claim {
     struct answers *answers; /* NULL: nothing is claimed */
     uint8_t name[SHA256_SIZE], request[SHA256_SIZE];
     void *owner; /* the claimer's, for those that come later */
+    bool is_asking, has_given_way;
 };
 
 enum answers_verdict {
@@ -102,6 +103,20 @@ void answers_unclaim(struct answers_claim *claim);
 
 /** The claim lies elsewhere from now on; `from` is empty. */
 void answers_move_claim(struct answers_claim *from, struct answers_claim *to);
+
+/** Other replicas are asked for a claimed key from here on: an equal claim of one whose name comes
+ * before ours makes this one give way. */
+void answers_begin_asking(struct answers *answers, const uint8_t name[static SHA256_SIZE]);
+
+/** They have answered. False: it has given way, and the other one buys. */
+bool answers_end_asking(struct answers *answers, const uint8_t name[static SHA256_SIZE]);
+
+/** What `replica`, which has claimed the key as well, is told of it; ANSWERS_CLAIMED: nobody here
+ * has it. `*ret_kept` as of answers_claim(). */
+enum answers_verdict answers_tell(struct answers *answers, const char *replica,
+                                  const uint8_t name[static SHA256_SIZE],
+                                  const uint8_t request[static SHA256_SIZE],
+                                  Pb__KeptAnswer **ret_kept);
 
 /* --- writing -----------------------------------------------------------------------------------
  */

@@ -138,10 +138,8 @@ static struct outbox *open_outbox(struct subscriber *subscriber, uint64_t number
     return outbox_new(subscriber, number, &owner);
 }
 
-bool recordings_replay(struct subscriber *subscriber, uint64_t number, const Pb__KeptAnswer *kept)
+static void replay(struct outbox *outbox, const Pb__KeptAnswer *kept)
 {
-    struct outbox *outbox = open_outbox(subscriber, number);
-    if (!outbox) return false;
     Pb__LlmHeader replayed  = PB__LLM_HEADER__INIT;
     Pb__LlmHeader cost      = PB__LLM_HEADER__INIT;
     Pb__LlmHeader **headers = mem_new(kept->n_headers + 1, sizeof(Pb__LlmHeader *));
@@ -156,7 +154,22 @@ bool recordings_replay(struct subscriber *subscriber, uint64_t number, const Pb_
     headers[kept->n_headers] = &replayed;
     send_kept(outbox, kept, headers, kept->n_headers + 1, 0);
     free(headers);
+}
+
+bool recordings_replay(struct subscriber *subscriber, uint64_t number, const Pb__KeptAnswer *kept)
+{
+    struct outbox *outbox = open_outbox(subscriber, number);
+    if (!outbox) return false;
+    replay(outbox, kept);
     return true;
+}
+
+void recording_replay(struct recording *recording, const Pb__KeptAnswer *kept)
+{
+    for (struct follower *at = recording->followers; at; at = at->next) {
+        replay(TAKE(at->outbox), kept);
+    }
+    recording_drop(recording);
 }
 
 static enum attach_verdict attach_kept(struct recordings *recordings, struct subscriber *subscriber,

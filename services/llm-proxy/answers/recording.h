@@ -89,6 +89,10 @@ void recording_end(struct recording *recording, str last, const Pb__Usage *usage
 /** Nobody wants it. */
 void recording_drop(struct recording *recording);
 
+/** Somebody else has bought the answer: its readers get that, as recordings_replay() gives it.
+ * Before anything was recorded. */
+void recording_replay(struct recording *recording, const Pb__KeptAnswer *kept);
+
 /* --- those who come later ----------------------------------------------------------------------
  */
 

@@ -30,6 +30,29 @@ bool recall_is_needed(const struct chat_request *request)
     return false;
 }
 
+static bool is_among(const str *ids, size_t count, str id)
+{
+    size_t i = 0;
+    while (i < count && !str_equal(ids[i], id)) i++;
+    return i < count;
+}
+
+size_t recall_missing(struct vault *vault, str namespace, const struct chat_request *request,
+                      int64_t now_ms, str *ret_ids, size_t max)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t k = 0; k < message->part_count && count < max; k++) {
+            str id          = message->parts[k].id;
+            bool is_foreign = has_kept_id(message, &message->parts[k]) &&
+                              vault_is_foreign(vault, id) && !is_among(ret_ids, count, id);
+            if (is_foreign && !vault_get(vault, namespace, id, now_ms)) ret_ids[count++] = id;
+        }
+    }
+    return count;
+}
+
 /* --- cache markers -----------------------------------------------------------------------------
  */
 

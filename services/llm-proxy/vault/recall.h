@@ -24,6 +24,11 @@ struct recall {
 /** Says whether the request has a call under an id of the vault's form. */
 bool recall_is_needed(const struct chat_request *request);
 
+/** Ids of the request that were minted elsewhere and are not known here; each once, `max` at most.
+ * Returns how many; views of the request. */
+size_t recall_missing(struct vault *vault, str namespace, const struct chat_request *request,
+                      int64_t now_ms, str *ret_ids, size_t max);
+
 /** Puts it back into `request`, a copy (chat_copy()) that is ours to change: parts are inserted.
  * False: out of memory. */
 [[nodiscard]] bool recall_fill(const struct recall *recall, struct chat_request *request,

@@ -17,7 +17,6 @@ enum {
 /* One allocation: the row, its blocks, its texts. */
 struct row {
     struct row *older, *newer;
-    int64_t put_ms;
     size_t size;
     str namespace, key;
     struct vault_entry entry;
@@ -83,6 +82,13 @@ bool vault_is_id(str id)
            is_hex(str_slice(id, dash + 1, id.len));
 }
 
+bool vault_is_foreign(const struct vault *vault, str id)
+{
+    char own[VAULT_ID_SIZE];
+    int len = snprintf(own, sizeof own, "tc-%0*" PRIx64 "-", REPLICA_CHARS, vault->replica);
+    return vault_is_id(id) && !str_starts_with(id, str_slice(str_from(own), 0, (size_t)len));
+}
+
 /* --- in ----------------------------------------------------------------------------------------
  */
 
@@ -110,11 +116,11 @@ static struct row *row_new(str namespace, str id, const struct vault_entry *entr
     size_t head          = sizeof(struct row) + entry->block_count * sizeof(struct vault_block);
     struct row *row      = mem_new(1, head + texts_bytes);
     char *at             = (char *)row + head;
-    row->put_ms          = now_ms;
     row->size            = head + texts_bytes + ROW_OVERHEAD;
     row->namespace       = keep(&at, namespace);
     row->key             = keep(&at, id);
     row->entry           = *entry;
+    row->entry.put_ms    = now_ms;
     row->entry.blocks    = row->blocks;
     row->entry.provider  = keep(&at, entry->provider);
     row->entry.model     = keep(&at, entry->model);
@@ -130,7 +136,7 @@ static struct row *row_new(str namespace, str id, const struct vault_entry *entr
 
 static bool is_expired(const struct row *row, int64_t now_ms)
 {
-    return now_ms - row->put_ms > (int64_t)VAULT_HOURS * HOUR_MS;
+    return now_ms - row->entry.put_ms > (int64_t)VAULT_HOURS * HOUR_MS;
 }
 
 void vault_put(struct vault *vault, str namespace, str id, const struct vault_entry *entry,

@@ -8,8 +8,9 @@
  * here (recall.h). Scribes write (scribe.h).
  *
  * In memory: VAULT_BYTES_MAX and VAULT_HOURS at most, the oldest go first. What is gone is gone: a
- * restarted llm-proxy has another replica id and knows nothing of its ids before. A namespace does
- * not find what another one has put in.
+ * restarted llm-proxy has another replica id and knows nothing of its ids before. What another
+ * llm-proxy has is brought here before it is looked for (peers.h). A namespace does not find what
+ * another one has put in.
  *
  * Threads: one loop.
  */
@@ -53,6 +54,7 @@ struct vault_entry {
     const struct vault_block *blocks;
     uint32_t block_count;
     enum vault_mark call_mark, result_mark; /* cache markers that were seen on it: vault_mark() */
+    int64_t put_ms;                         /* set by vault_put() */
 };
 
 /** `replica`: VAULT_REPLICA_BITS random bits. Owned: vault_freep(). */
@@ -71,6 +73,9 @@ const struct vault_entry *vault_get(struct vault *vault, str namespace, str id, 
 
 /** Says whether an id has the form of those that are minted here or at another replica. */
 bool vault_is_id(str id);
+
+/** Says whether it was minted at another replica, or before our start. */
+bool vault_is_foreign(const struct vault *vault, str id);
 
 /** Remembers that the call, or its result, carried this cache marker. */
 void vault_note_mark(struct vault *vault, str namespace, str id, bool is_result,
