@@ -146,6 +146,7 @@ status store_open(const struct store_options *options, struct store **ret_store,
 
     CLEANUP(store_closep) struct store *store = NULL;
     TRY(make(options->tables, &store, reterr));
+    lmdb_of(store)->guard = options->guard;
     TRY(disk_check_local(options->path, reterr));
     TRY(disk_lock(options->path, &lmdb_of(store)->lock_fd, reterr));
     TRY(lmdb_recover(lmdb_of(store), options, reterr));

@@ -311,7 +311,8 @@ void checkpoint_last(struct lmdb_store *store)
     bool is_failed                = store_is_failed(&store->common);
     if (checkpoint->has_thread && is_failed) (void)pthread_join(checkpoint->thread, NULL);
     if (store->wal && !is_failed && settle_all(store) == STATUS_OK) {
-        (void)wal_remove(store->wal, NULL);
+        status removed = wal_remove(store->wal, NULL);
+        if (removed == STATUS_OK) (void)guard_lower(store, NULL); /* else it stays: no harm */
     } else {
         wal_close(store->wal);
     }

@@ -37,6 +37,7 @@ struct lmdb_store {
     MDB_dbi tables[STORE_TABLES_MAX];
     pthread_key_t reading; /* the transaction that this thread reads with */
     bool has_reading;
+    const struct store_guard *guard; /* NULL: none */
 
     struct wal *wal;        /* owned; NULL: nothing is logged, while it opens or if it only reads */
     struct changes changes; /* of the transaction that writes */
@@ -73,6 +74,11 @@ status lmdb_create(const char *folder, struct error *reterr);
  * Fails as store_open(). */
 status lmdb_recover(struct lmdb_store *store, const struct store_options *options,
                     struct error *reterr);
+
+/* lmdb_guard.c: durable when it has returned. `guard_lower`: the log is gone. UNAVAILABLE: file
+ * system, or the row is not where LMDB is known to keep it. Nothing to do: OK. */
+status guard_raise(const struct lmdb_store *store, struct error *reterr);
+status guard_lower(const struct lmdb_store *store, struct error *reterr);
 
 /* --- lmdb_checkpoint.c ---------------------------------------------------------------------------
  *

@@ -63,6 +63,14 @@ static status last_commit(const struct lmdb_store *store, uint64_t *ret_commit,
     return STATUS_OK;
 }
 
+/* A store that is new has its guard before anything is in it. */
+static status insert_guard(struct txn *txn, const struct store_guard *guard, struct error *reterr)
+{
+    if (!guard) return STATUS_OK;
+    status inserted = txn_insert(txn, guard->table, guard->key, guard->raised, reterr);
+    return inserted == STATUS_ALREADY_EXISTS ? STATUS_OK : inserted;
+}
+
 static status open_tables(struct lmdb_store *store, struct error *reterr)
 {
     CLEANUP(txn_abortp) struct txn *txn = NULL;
@@ -72,7 +80,9 @@ static status open_tables(struct lmdb_store *store, struct error *reterr)
         int rc = mdb_dbi_open(((struct lmdb_txn *)txn)->txn, name, MDB_CREATE, &store->tables[i]);
         TRY(lmdb_status(rc, name, reterr));
     }
-    return txn_commit(TAKE(txn), reterr);
+    TRY(insert_guard(txn, store->guard, reterr));
+    TRY(txn_commit(TAKE(txn), reterr));
+    return guard_raise(store, reterr);
 }
 
 /* --- after a crash -----------------------------------------------------------------------------

@@ -43,10 +43,21 @@ enum {
     STORE_FULL_PERCENT = 90, /* new work is refused from here on; the rest is for finishing */
 };
 
+/**
+ * A row by which releases that do not know the store's log refuse its file while there is one: it
+ * is `raised` from before the log begins until after it is removed, else `lowered`. The two have
+ * one length and differ in one byte. Any other value is left alone.
+ */
+struct store_guard {
+    unsigned table;
+    bytes key, lowered, raised;
+};
+
 struct store_options {
     const char *path;          /* of an existing folder, on a local file system */
     uint64_t size_max;         /* bytes; reserves address space, not disk. 64 GiB is usual */
     const char *const *tables; /* at most STORE_TABLES_MAX names, then NULL; a table is its index */
+    const struct store_guard *guard; /* outlives the store; NULL: none. Not for one in memory */
 };
 
 /**

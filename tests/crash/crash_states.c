@@ -10,20 +10,28 @@
  * --only K repeats one state of a seed. --lying-disk ignores all syncs; then losses must be found,
  * which shows that this program would see them. --first ends with the first finding.
  */
+#include "base/assert.h"
 #include "base/attr.h"
 #include "image.h"
+#include "store/wal.h"
 #include "support/folder.h"
 #include "workload.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     COMMITS        = 150,
     STATES_DEFAULT = 20'000,
     GO_ON_EVERY    = 10,   /* states */
     AGAIN_EVERY    = 1000, /* states: the store that is opened dies as well */
+    GUARD_EVERY    = 50,   /* states: a release without the log looks at it, if it may crash */
+    UNGUARDED      = 7,    /* what its process ends with */
     AGAIN_EACH     = 3,    /* states at each of its operations */
     FINDINGS_SHOWN = 10,
 };
@@ -41,6 +49,7 @@ struct look {
     uint64_t state; /* number of the next one, from 0 */
     uint64_t opened, findings;
     uint64_t opened_again; /* after a second crash */
+    uint64_t guarded;      /* by a release without the log */
 };
 
 /* What is wrong with the store in the folder; OK if nothing is. */
@@ -89,6 +98,74 @@ static status die_again(struct look *look, uint64_t acked, struct prng *prng, st
     return code;
 }
 
+static bool is_guarded(const struct look *look, uint64_t acked, bool has_log)
+{
+    const struct workload *workload = look->workload;
+    bool is_refused                 = false;
+    struct fingerprint found;
+    status seen = workload_see_without_log(look->again.path, &is_refused, &found, NULL);
+    if (seen != STATUS_OK || is_refused) return true;
+    uint64_t last = acked < workload->commits ? acked + 1 : acked;
+    bool is_whole = memcmp(&found, &workload->after[acked], sizeof found) == 0 ||
+                    memcmp(&found, &workload->after[last], sizeof found) == 0;
+    return is_whole && !has_log;
+}
+
+/* In a process of its own, which may crash: then nothing was passed over in silence. */
+static status is_guarded_apart(const struct look *look, uint64_t acked, bool has_log, bool *ret_is,
+                               struct error *reterr)
+{
+    int ended   = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        bool is_set = nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0;
+        _exit(is_set && !is_guarded(look, acked, has_log) ? UNGUARDED : 0);
+    }
+    if (child < 0 || waitpid(child, &ended, 0) != child) {
+        return fail(reterr, STATUS_UNAVAILABLE, "fork: %m");
+    }
+    *ret_is = !WIFEXITED(ended) || WEXITSTATUS(ended) != UNGUARDED;
+    return STATUS_OK;
+}
+
+static status hide_log(const char *path, bool *ret_has_log, struct error *reterr)
+{
+    static const char *const files[] = {"wal.0", "wal.1"};
+    struct wal_past *past            = NULL;
+    TRY(wal_past_read(path, &past, reterr));
+    *ret_has_log = past != NULL;
+    wal_past_free(past);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char name[STORE_PATH_MAX];
+        (void)snprintf(name, sizeof name, "%s/%s", path, files[i]);
+        if (unlink(name) != 0 && errno != ENOENT) {
+            return fail(reterr, STATUS_UNAVAILABLE, "unlink %s: %m", name);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* A release that does not know the log refuses the folder, or cannot read it, or finds all that was
+ * acknowledged, and no log that the next one would believe instead of what it commits. */
+static status check_guard(struct look *look, const struct image *image, enum survivors survivors,
+                          struct prng *prng, struct error *reterr)
+{
+    bool has_log = false;
+    bool is_good = false;
+    TRY(image_write(image, survivors, prng, look->again.path, reterr));
+    TRY(hide_log(look->again.path, &has_log, reterr));
+    if (survivors == SURVIVE_ALL) {
+        is_good = is_guarded(look, image->acked, has_log);
+    } else {
+        TRY(is_guarded_apart(look, image->acked, has_log, &is_good, reterr));
+    }
+    look->guarded++;
+    if (is_good) return STATUS_OK;
+    return fail(reterr, STATUS_DATA_LOSS, "a release without the log goes on from before %llu",
+                (unsigned long long)image->acked);
+}
+
 /* Before anything was acknowledged there is nothing to lose, but it must open. */
 static status look_into(struct look *look, const struct image *image, enum survivors survivors,
                         uint64_t state, struct error *reterr)
@@ -99,6 +176,10 @@ static status look_into(struct look *look, const struct image *image, enum survi
     if (state % AGAIN_EVERY == 1 && !look->options->is_lying) {
         TRY(die_again(look, image->acked, &prng, reterr));
         TRY(image_write(image, survivors, &prng, look->folder.path, reterr));
+    }
+    if (survivors == SURVIVE_ALL || state % GUARD_EVERY == 0) {
+        struct prng other = {look->options->seed + state};
+        TRY(check_guard(look, image, survivors, &other, reterr));
     }
     return inspect(look, look->folder.path, image->acked, state % GO_ON_EVERY == 0, reterr);
 }
@@ -181,10 +262,11 @@ static int look_at_all(const struct options *options, const struct folder *recor
     struct look look = {
         .options = options, .workload = &workload, .folder = *folder, .again = *again};
     enumerate(&look);
-    (void)printf("%d commits, %zu operations, %llu states and %llu after a second crash: %llu lost "
-                 "or damaged\n",
+    (void)printf("%d commits, %zu operations, %llu states, %llu after a second crash, %llu without "
+                 "the log: %llu lost or damaged\n",
                  (int)COMMITS, workload.recording.count, (unsigned long long)look.opened,
-                 (unsigned long long)look.opened_again, (unsigned long long)look.findings);
+                 (unsigned long long)look.opened_again, (unsigned long long)look.guarded,
+                 (unsigned long long)look.findings);
     bool is_good = options->is_lying ? look.findings > 0 : look.findings == 0;
     workload_done(&workload);
     return is_good && look.opened > 0 ? 0 : 1;

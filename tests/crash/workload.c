@@ -3,6 +3,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "store/backup.h"
 #include "store/checkpoint.h"
 #include "store/fault.h"
 #include "store/key.h"
@@ -10,8 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum table { TABLE_JOURNAL, TABLE_ROWS, TABLE_TIMERS, TABLE_PAYLOADS, TABLE_COUNT };
-static const char *const tables[TABLE_COUNT + 1] = {"journal", "rows", "timers", "payloads", NULL};
+enum table { TABLE_JOURNAL, TABLE_ROWS, TABLE_TIMERS, TABLE_PAYLOADS, TABLE_GUARD, TABLE_COUNT };
+static const char *const tables[TABLE_COUNT + 1] = {"journal",  "rows",  "timers",
+                                                    "payloads", "guard", NULL};
+
+static const struct store_guard guard = {.table   = TABLE_GUARD,
+                                         .key     = {"format", 6},
+                                         .lowered = {"lowered", 7},
+                                         .raised  = {"lowereD", 7}};
 
 enum {
     ROWS        = 60, /* keys that are written again and again */
@@ -22,7 +29,7 @@ enum {
 status workload_open(const char *path, struct store **ret_store, struct error *reterr)
 {
     const struct store_options options = {
-        .path = path, .size_max = WORKLOAD_SIZE_MAX, .tables = tables};
+        .path = path, .size_max = WORKLOAD_SIZE_MAX, .tables = tables, .guard = &guard};
     return store_open(&options, ret_store, reterr);
 }
 
@@ -104,6 +111,31 @@ static status drop(struct store *store, uint64_t seed, uint64_t number, struct e
     struct prng prng                    = {seed + number};
     TRY(txn_begin_write(store, &txn, reterr));
     return write_all(txn, &prng, number, reterr);
+}
+
+/* --- as a release without the log finds it -----------------------------------------------------
+ */
+
+static status is_raised(struct store *store, bool *ret_is, struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    bytes value                         = {};
+    *ret_is                             = false;
+    TRY(txn_begin_read(store, &txn, reterr));
+    status got = txn_get(txn, TABLE_GUARD, guard.key, &value, NULL);
+    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(got);
+    *ret_is = value.len == guard.raised.len && memcmp(value.ptr, guard.raised.ptr, value.len) == 0;
+    return STATUS_OK;
+}
+
+status workload_see_without_log(const char *path, bool *ret_is_refused,
+                                struct fingerprint *ret_found, struct error *reterr)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(store_open_backup(path, tables, &store, reterr));
+    TRY(is_raised(store, ret_is_refused, reterr));
+    return *ret_is_refused ? STATUS_OK : fingerprint_of(store, ret_found, reterr);
 }
 
 status workload_go_on(struct store *store, uint64_t number, struct error *reterr)
@@ -216,7 +248,7 @@ status fingerprint_of(struct store *store, struct fingerprint *ret_fingerprint,
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     struct fingerprint sum              = {};
     TRY(txn_begin_read(store, &txn, reterr));
-    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+    for (unsigned table = 0; table < TABLE_GUARD; table++) {
         struct page page = {};
         TRY(add_entry((bytes){&table, sizeof table}, (bytes){}, reterr, &sum));
         do {

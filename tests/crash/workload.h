@@ -34,6 +34,12 @@ status workload_run(const char *path, uint64_t seed, uint64_t commits,
                     struct workload *ret_workload, struct error *reterr);
 void workload_done(struct workload *workload);
 
+/** Opens the folder `path`, in which no log may be, as a release would that has none. Refused: its
+ * guard is raised; else `*ret_found` is what such a release would go on from. Fails if it cannot be
+ * read. May crash: after a power cut the file need not be a tree. */
+status workload_see_without_log(const char *path, bool *ret_is_refused,
+                                struct fingerprint *ret_found, struct error *reterr);
+
 /** One more commit after those of the workload, to see that a store goes on. */
 status workload_go_on(struct store *store, uint64_t number, struct error *reterr);
 

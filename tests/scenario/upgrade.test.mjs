@@ -2,8 +2,8 @@
 // format is refused.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
 
@@ -20,6 +20,16 @@ async function loadEarlier(suite) {
   await mkdir(data);
   rows('load', ROWS, join(data, 'p0'));
   return data;
+}
+
+// What an earlier release, which knows of no log, reads first in what is on the disk.
+async function formatWithoutLog(data) {
+  const copy = join(dirname(data), 'without-log');
+  await mkdir(copy);
+  await copyFile(join(data, 'p0', 'data.mdb'), join(copy, 'data.mdb'));
+  const [, value] = rows('dump', copy).match(/^meta 666f726d6174 (\S+)$/m);
+  await rm(copy, { recursive: true });
+  return Buffer.from(value, 'base64').readUInt32BE();
 }
 
 async function runsByClientId(suite) {
@@ -61,8 +71,15 @@ scenario('data of format 1 is opened, and its runs go on', { needs: NEEDS, check
   assert.equal((await suite.startRun('done', {}, { client_id: 'done', on_conflict: 'return' })).id, runs.done.id);
   await suite.runEnds((await suite.startRun('done', {})).id);
 
-  // And all of it fits together.
+  // While there is a log, an earlier release, which does not know it, sees a format that it refuses.
+  await suite.scheduler.kill();
+  assert.equal(await formatWithoutLog(data), 2);
+  await suite.scheduler.start();
+  assert.equal((await suite.api.patient('GET', `/v1/runs/${runs.asks.id}`)).status, 'completed');
+
+  // Stopped in order it sees its own, and all of it fits together.
   await suite.scheduler.stop();
+  assert.equal(await formatWithoutLog(data), 1);
   const verified = JSON.parse(execFileSync(join(BIN, 'tutti-scheduler'), ['verify', data, '--json'], { encoding: 'utf8' }));
   assert.equal(verified.fault_count, 0, JSON.stringify(verified.faults));
   assert.equal(verified.runs, 5);
@@ -70,10 +87,10 @@ scenario('data of format 1 is opened, and its runs go on', { needs: NEEDS, check
 
 scenario('data of a newer format is refused', { needs: NEEDS, checkNeeds: false }, async (suite) => {
   const data = await loadEarlier(suite);
-  rows('format', join(data, 'p0'), '2');
+  rows('format', join(data, 'p0'), '3');
   const before = rows('dump', join(data, 'p0'));
   const refused = spawnSync(join(BIN, 'tutti-scheduler'), ['--config', suite.scheduler.config, '--set', 'scheduler.admin.port=0'], { encoding: 'utf8', timeout: 60_000 });
   assert.ok(refused.status > 0, `it ended with ${refused.status}`);
-  assert.match(refused.stderr + refused.stdout, /the data has format 2, this release reads 1: use the release that wrote it/);
+  assert.match(refused.stderr + refused.stdout, /the data has format 3, this release reads 2: use the release that wrote it/);
   assert.equal(rows('dump', join(data, 'p0')), before, 'nothing was changed');
 });

@@ -20,6 +20,14 @@ enum {
     EPOCH_FIRST  = 1,
 };
 
+/* As the table holds it. */
+static const struct store_guard guard = {
+    .table   = TABLE_META,
+    .key     = {(const uint8_t *)"format", 6},
+    .lowered = {(const uint8_t[]){0, 0, 0, PARTITION_FORMAT}, 4},
+    .raised  = {(const uint8_t[]){0, 0, 0, PARTITION_FORMAT_LOGGED}, 4},
+};
+
 /* --- meta --------------------------------------------------------------------------------------
  */
 
@@ -95,10 +103,11 @@ static status check_format(struct store *store, struct error *reterr)
     if (got == STATUS_NOT_FOUND) return STATUS_OK; /* it is new */
     if (got != STATUS_OK) return fail(reterr, got, "meta: format cannot be read");
     if (row.len != sizeof(uint32_t)) return fail(reterr, STATUS_DATA_LOSS, "meta: format");
-    if (u32_from(row.ptr) == PARTITION_FORMAT) return STATUS_OK;
+    uint32_t format = u32_from(row.ptr);
+    if (format == PARTITION_FORMAT || format == PARTITION_FORMAT_LOGGED) return STATUS_OK;
     return fail(reterr, STATUS_FAILED_PRECONDITION,
                 "the data has format %u, this release reads %d: use the release that wrote it",
-                u32_from(row.ptr), PARTITION_FORMAT);
+                format, PARTITION_FORMAT_LOGGED);
 }
 
 /* At most a quarter of the map: redo that nobody takes must not fill the store. */
@@ -126,7 +135,7 @@ static status open_folder(const struct partition_options *options, struct partit
         return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", path);
     }
     const struct store_options store_options = {
-        .path = path, .size_max = options->map_size, .tables = table_names};
+        .path = path, .size_max = options->map_size, .tables = table_names, .guard = &guard};
     TRY(store_open(&store_options, &partition->store, reterr));
     TRY(check_format(partition->store, reterr));
     TRY(open_redo(options, partition->store, reterr));

@@ -3,7 +3,8 @@
  *
  * A partition lives in the folder `p<index>` of the data folder. Its table `meta` keeps:
  *
- *     format           u32: PARTITION_FORMAT; a newer one is refused
+ *     format           u32: PARTITION_FORMAT_LOGGED while there is a log beside the store's file,
+ *                      else PARTITION_FORMAT; a newer one is refused
  *     partition_count  u32: fixed when the data folder is made
  *     partition        u32: its index
  *     epoch            u32: from 1; grows with a restore or failover, never with a restart
@@ -23,8 +24,9 @@
 #include <stdatomic.h>
 
 enum {
-    PARTITION_FORMAT = 1,
-    PARTITIONS_MAX   = 1'024, /* as RPC_PARTITIONS_MAX */
+    PARTITION_FORMAT        = 1,
+    PARTITION_FORMAT_LOGGED = 2,     /* releases that do not know the log refuse it */
+    PARTITIONS_MAX          = 1'024, /* as RPC_PARTITIONS_MAX */
 };
 
 struct partition_options {
