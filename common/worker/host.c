@@ -88,6 +88,11 @@ const char *worker_host_name(const struct worker_host *host)
     return host->name;
 }
 
+void worker_host_use_functions(struct worker_host *host, const char *const *functions)
+{
+    worker_use_functions(host->worker, functions);
+}
+
 struct rpc_client *worker_host_client(const struct worker_host *host)
 {
     return host->scheduler;

@@ -42,6 +42,9 @@ status worker_host_start(const struct worker_host_options *options, struct worke
 /** The name it leases under; lives as long as the host. */
 const char *worker_host_name(const struct worker_host *host);
 
+/** On the loop: worker_use_functions() of its worker. */
+void worker_host_use_functions(struct worker_host *host, const char *const *functions);
+
 /** Its client, also for breakers and limits; lives until worker_host_close(). */
 struct rpc_client *worker_host_client(const struct worker_host *host);
 

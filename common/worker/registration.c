@@ -24,7 +24,7 @@ static void on_registered(struct rpc_answer *answer, void *context)
         try_later(worker);
         return;
     }
-    worker->is_registered                  = true;
+    worker->is_registered                  = worker->registering == worker->options.functions;
     const Pb__RegisteredFunctions *outcome = answer->message;
     for (size_t i = 0; i < outcome->n_refused; i++) {
         log_write(LOG_ERROR, "worker.function_refused",
@@ -32,6 +32,7 @@ static void on_registered(struct rpc_answer *answer, void *context)
                   LOG_TEXT_OF("error", outcome->refused[i]->detail));
     }
     rpc_answer_free(answer);
+    if (!worker->is_registered) try_later(worker); /* there are others by now */
 }
 
 void worker_register(void *context)
@@ -55,7 +56,15 @@ void worker_register(void *context)
     message.n_functions_json      = count;
     struct rpc_request request    = {
            .service = &pb__functions__descriptor, .method = "Put", .message = &message};
+    worker->registering    = texts;
     worker->is_registering = worker_call(worker, &request, on_registered, worker, NULL);
     free(packed);
     if (!worker->is_registering) try_later(worker);
+}
+
+void worker_use_functions(struct worker *worker, const char *const *functions)
+{
+    worker->options.functions = functions;
+    worker->is_registered     = false;
+    worker_register(worker);
 }

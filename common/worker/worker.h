@@ -69,6 +69,9 @@ struct worker_options {
 /** Owned: worker_freep(). Leases from the next turn of the loop on. */
 struct worker *worker_new(const struct worker_options *options);
 
+/** From now on it can do these, as of `functions` in the options. The former ones may go. */
+void worker_use_functions(struct worker *worker, const char *const *functions);
+
 /** Leases no more; what still comes of a poll under way is handed back at once. */
 void worker_drain(struct worker *worker);
 

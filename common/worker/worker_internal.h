@@ -72,6 +72,7 @@ struct worker {
     struct loop_timer topology;
     struct loop_timer registration; /* its next try */
     bool is_registering;            /* a call is under way */
+    const char *const *registering; /* what it says */
     bool is_registered;             /* since the scheduler was last away */
     struct loop_timer heartbeat;
     struct loop_turn_end flush; /* sends what a turn of the loop has called */

@@ -206,7 +206,7 @@ static void check_admin_ports(struct doctor *doctor)
                                                    : "is alive, not ready",
                        more.len > 0 ? "; " : "", STR_ARG(more));
         note(doctor, names[i], is_up && answer.http_status == 200 && more.len == 0, seen,
-             more.len > 0 ? "mend the file, then send SIGHUP again"
+             more.len > 0 ? "mend the file that the log names, then send SIGHUP again"
                           : "see DIR/log; `tutti up` starts it again when it dies");
     }
 }

@@ -21,6 +21,7 @@
 #include "tool.pb-c.h"
 #include "worker/host.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -28,7 +29,13 @@ enum {
     QUEUES_MAX    = 3,
     WORK_THREADS  = 2,       /* for pages */
     MAIL_THREADS  = 4,       /* mails that leave at once */
+    SWEEP_MS      = 1'000,   /* between looks for toolboxes that are not used any more */
     FINDINGS_SIZE = 1 << 20, /* bytes of what is wrong with the configuration */
+};
+
+struct retired {
+    struct toolbox *toolbox;
+    struct retired *next;
 };
 
 struct adapter {
@@ -40,6 +47,10 @@ struct adapter {
     struct egress_rules *egress;
     struct http_client *http;
     struct toolbox *toolbox;
+    _Atomic(struct toolbox *) incoming; /* read anew, and not in use yet */
+    uint64_t generation;                /* of the toolbox that was made last */
+    struct retired *retired;            /* toolboxes of calls that were under way then */
+    struct loop_timer sweep;            /* looks for those that nobody uses any more */
     struct work_pool *pool;
     struct web *web;
     struct engine engines[ENGINES_MAX + 1]; /* ends with one whose start is NULL */
@@ -110,19 +121,33 @@ static status make_http(struct adapter *adapter, struct error *reterr)
     return code;
 }
 
-static status make_toolbox(struct adapter *adapter, const struct config *config,
+static status make_toolbox(struct adapter *adapter, const struct options *given,
+                           const struct config *config, struct toolbox **ret_toolbox,
                            struct error *reterr)
 {
-    CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_SIZE);
-    struct diagnostics *list                 = arena ? diagnostics_new(arena) : NULL;
-    const struct toolbox_options options     = {.adapters_dir = adapter->options.adapters_dir,
-                                                .connections  = adapter->options.connections,
-                                                .config       = config};
+    CLEANUP(arena_freep) struct arena *arena        = arena_new(FINDINGS_SIZE);
+    CLEANUP(toolbox_unrefp) struct toolbox *toolbox = NULL;
+    struct diagnostics *list                        = arena ? diagnostics_new(arena) : NULL;
+    const struct toolbox_options options            = {.adapters_dir = given->adapters_dir,
+                                                       .connections  = given->connections,
+                                                       .config       = config,
+                                                       .generation   = ++adapter->generation};
     if (!list) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    TRY(toolbox_new(&options, list, &adapter->toolbox, reterr));
+    TRY(toolbox_new(&options, list, &toolbox, reterr));
     config_print_findings("tutti-tool-adapter", config_sources_of(config)->file, list);
-    if (list->errors == 0) return STATUS_OK;
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "tools.connections cannot be used");
+    if (list->errors > 0) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "tools.connections cannot be used");
+    }
+    *ret_toolbox = TAKE(toolbox);
+    return STATUS_OK;
+}
+
+static void note_faults(struct adapter *adapter)
+{
+    bool has_faults = toolbox_faults(adapter->toolbox) > 0;
+    telemetry_set_note(adapter->telemetry,
+                       has_faults ? "a manifest is faulty, so its adapter is not there: see the log"
+                                  : NULL);
 }
 
 static status make_engines(struct adapter *adapter, struct error *reterr)
@@ -255,7 +280,8 @@ status adapter_start(const struct options *options, const struct config *config,
     adapter->options                               = *options;
     TRY(start_telemetry(adapter, reterr));
     TRY(make_http(adapter, reterr));
-    TRY(make_toolbox(adapter, config, reterr));
+    TRY(make_toolbox(adapter, options, config, &adapter->toolbox, reterr));
+    note_faults(adapter);
     TRY(make_engines(adapter, reterr));
     TRY(make_files(adapter, reterr));
     make_jobs(adapter);
@@ -273,6 +299,87 @@ status adapter_start(const struct options *options, const struct config *config,
     *ret_adapter = TAKE(adapter);
     return STATUS_OK;
 }
+
+/* --- another configuration ---------------------------------------------------------------------
+ */
+
+static void drop_retired(struct adapter *adapter, bool is_end)
+{
+    struct retired **at = &adapter->retired;
+    while (*at) {
+        struct retired *one = *at;
+        if (!is_end && !toolbox_is_idle(one->toolbox)) {
+            at = &one->next;
+            continue;
+        }
+        *at = one->next;
+        toolbox_unref(one->toolbox);
+        free(one);
+    }
+}
+
+/* By the loop's timer, so that no call is on the stack. */
+static void on_sweep(void *context)
+{
+    struct adapter *adapter = context;
+    drop_retired(adapter, false);
+    if (!adapter->retired) return;
+    loop_timer_set(adapter->loop, &adapter->sweep, loop_now_ms(adapter->loop) + SWEEP_MS);
+}
+
+static void retire(struct adapter *adapter, struct toolbox *toolbox)
+{
+    struct retired *one    = mem_new(1, sizeof *one);
+    *one                   = (struct retired){.toolbox = toolbox, .next = adapter->retired};
+    adapter->retired       = one;
+    adapter->sweep.fire    = on_sweep;
+    adapter->sweep.context = adapter;
+    loop_timer_set(adapter->loop, &adapter->sweep, loop_now_ms(adapter->loop) + SWEEP_MS);
+}
+
+static void on_reload(void *context)
+{
+    struct adapter *adapter = context;
+    struct toolbox *toolbox = atomic_exchange(&adapter->incoming, NULL);
+    if (!toolbox) return; /* there were two, and the second one came with the first */
+    tool_jobs_use(adapter->tools, toolbox);
+    if (adapter->calls) tool_service_use(adapter->calls, toolbox);
+    worker_host_use_functions(adapter->worker, toolbox_functions(toolbox));
+    retire(adapter, adapter->toolbox);
+    adapter->toolbox = toolbox;
+    telemetry_set_note(adapter->telemetry, NULL);
+    log_write(LOG_INFO, "manifests and connections were read anew");
+}
+
+void adapter_refuse_reload(struct adapter *adapter, const char *text)
+{
+    telemetry_set_note(adapter->telemetry,
+                       "the configuration has mistakes, so the one before holds: see the log");
+    log_write(LOG_ERROR, "the configuration was not read anew, the one before holds",
+              LOG_STR("error.message", str_from(text)));
+}
+
+void adapter_reload(struct adapter *adapter, const struct options *options,
+                    const struct config *config)
+{
+    CLEANUP(toolbox_unrefp) struct toolbox *toolbox = NULL;
+    struct error error                              = {};
+    if (make_toolbox(adapter, options, config, &toolbox, &error) != STATUS_OK) {
+        adapter_refuse_reload(adapter, error.text);
+        return;
+    }
+    if (toolbox_faults(toolbox) > 0) {
+        adapter_refuse_reload(adapter, "a manifest of tools.adapters_dir is faulty");
+        return;
+    }
+    toolbox_unref(atomic_exchange(&adapter->incoming, TAKE(toolbox)));
+    if (loop_post(adapter->loop, on_reload, adapter) == STATUS_OK) return;
+    toolbox_unref(atomic_exchange(&adapter->incoming, NULL));
+    adapter_refuse_reload(adapter, "the loop is overloaded: send SIGHUP again");
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
 
 static void drain(struct adapter *adapter)
 {
@@ -300,7 +407,10 @@ void adapter_stopp(struct adapter **ref)
     work_pool_freep(&adapter->mail_pool); /* nobody waits for its works any more */
     modules_stopp(&adapter->modules);
     call_cache_freep(&adapter->cache);
+    if (adapter->loop) loop_timer_clear(adapter->loop, &adapter->sweep);
+    drop_retired(adapter, true);
     toolbox_unrefp(&adapter->toolbox);
+    toolbox_unref(atomic_load(&adapter->incoming));
     work_pool_freep(&adapter->pool);
     web_freep(&adapter->web);
     mcp_client_freep(&adapter->mcp);

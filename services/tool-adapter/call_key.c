@@ -19,7 +19,8 @@ status call_key_make(const struct tool *tool, json scope, struct call_key *ret_k
     }
     (void)json_print(value, JSON_SORTED, &text);
     static const bytes end = {"", 1};
-    const bytes parts[]    = {bytes_from(str_from(tool->connection->name)),
+    const bytes parts[]    = {{.ptr = &tool->generation, .len = sizeof tool->generation},
+                              bytes_from(str_from(tool->connection->name)),
                               end,
                               bytes_from(str_from(action->manifest->version)),
                               end,

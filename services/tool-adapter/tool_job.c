@@ -72,6 +72,12 @@ void tool_jobs_freep(struct tool_jobs **ref)
     *ref = NULL;
 }
 
+void tool_jobs_use(struct tool_jobs *jobs, struct toolbox *toolbox)
+{
+    toolbox_unref(jobs->toolbox);
+    jobs->toolbox = toolbox_ref(toolbox);
+}
+
 bool tool_job_is(const Pb__LeasedJob *leased)
 {
     return strchr(leased->function, '.') != NULL;

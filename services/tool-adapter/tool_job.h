@@ -26,6 +26,10 @@ struct tool_jobs_options {
 struct tool_jobs *tool_jobs_new(const struct tool_jobs_options *options); /* owned */
 void tool_jobs_freep(struct tool_jobs **jobs);
 
+/** From now on calls use this one; those under way keep theirs. On the loop; borrows, and keeps a
+ * reference. */
+void tool_jobs_use(struct tool_jobs *jobs, struct toolbox *toolbox);
+
 /** Says whether a job is one of these: its function has a point in its name. */
 bool tool_job_is(const Pb__LeasedJob *leased);
 

@@ -85,6 +85,12 @@ void tool_service_freep(struct tool_service **ref)
     *ref = NULL;
 }
 
+void tool_service_use(struct tool_service *service, struct toolbox *toolbox)
+{
+    toolbox_unref(service->toolbox);
+    service->toolbox = toolbox_ref(toolbox);
+}
+
 /* --- to the loop and back --------------------------------------------------------------------- */
 
 typedef status answer_fn(struct tool_service *service, struct rpc_call *rpc, struct error *reterr);

@@ -24,6 +24,8 @@ enum {
 
 struct toolbox {
     uint32_t references;
+    uint64_t generation;
+    size_t faults; /* manifests that cannot be used */
     struct arena *arena;
     struct manifest *adapters[TOOLBOX_ADAPTERS_MAX]; /* owned */
     size_t adapter_count;
@@ -66,11 +68,13 @@ static void add_manifest(struct toolbox *toolbox, const char *file, str text, re
     ASSERT(list);
     if (read(text, list, &manifest, &error) != STATUS_OK) {
         report_faults(file, list);
+        toolbox->faults++;
         return;
     }
     struct manifest **old = adapter_slot(toolbox, str_from(manifest->name));
     if (!old && toolbox->adapter_count == TOOLBOX_ADAPTERS_MAX) {
         log_write(LOG_ERROR, "adapter.too_many", LOG_TEXT_OF("file", file));
+        toolbox->faults++;
         manifest_free(manifest);
         return;
     }
@@ -102,6 +106,7 @@ static void add_file(struct toolbox *toolbox, const char *path)
     if (file_read(path, &text, &error) != STATUS_OK) {
         log_write(LOG_ERROR, "adapter.unreadable", LOG_TEXT_OF("file", path),
                   LOG_TEXT_OF("error", error.text));
+        toolbox->faults++;
         return;
     }
     add_manifest(toolbox, path, buf_str(&text), manifest_read);
@@ -234,6 +239,7 @@ status toolbox_new(const struct toolbox_options *options, struct diagnostics *li
 {
     CLEANUP(toolbox_unrefp) struct toolbox *toolbox = mem_new(1, sizeof *toolbox);
     toolbox->references                             = 1;
+    toolbox->generation                             = options->generation;
     toolbox->arena                                  = arena_new(ARENA_MAX);
     ASSERT(toolbox->arena);
     toolbox->connections =
@@ -274,7 +280,17 @@ void toolbox_unrefp(struct toolbox **toolbox)
     *toolbox = NULL;
 }
 
+bool toolbox_is_idle(const struct toolbox *toolbox)
+{
+    return toolbox->references == 1;
+}
+
 /* --- looking ---------------------------------------------------------------------------------- */
+
+size_t toolbox_faults(const struct toolbox *toolbox)
+{
+    return toolbox->faults;
+}
 
 const char *const *toolbox_functions(const struct toolbox *toolbox)
 {
@@ -339,7 +355,7 @@ status toolbox_find(const struct toolbox *toolbox, const struct tool_question *q
         return fail(reterr, STATUS_NOT_FOUND, "this tool-adapter has no function `" STR_FMT "`",
                     STR_ARG(str_slice(function, 0, function.len < 128 ? function.len : 128)));
     }
-    struct tool tool = {};
+    struct tool tool = {.generation = toolbox->generation};
     TRY(find_connection(toolbox, question, *slot, &tool.connection, reterr));
     tool.action = manifest_action(tool.connection->manifest, action);
     if (!tool.action) {

@@ -7,8 +7,9 @@
  * mistake in the configuration, as any other.
  *
  * Immutable once made; counted, so that what runs keeps what it began with. Values that calls make
- * share parts of it and end before it. The count belongs to one thread (the loop), or to the one
- * that sets up before the loop runs.
+ * share parts of it and end before it: also those on the stack of whoever gives a reference back,
+ * so the last one is given back where no call is (toolbox_is_idle()). The count belongs to one
+ * thread (the loop), or to the one that sets up before the loop runs.
  */
 #ifndef TOOL_ADAPTER_TOOLBOX_H
 #define TOOL_ADAPTER_TOOLBOX_H
@@ -24,8 +25,9 @@ struct toolbox;
 
 struct toolbox_options {
     const char *adapters_dir;    /* NULL: built-in adapters only */
-    json connections;            /* the section; a view */
+    json connections;            /* the section; a view for the call, as the next */
     const struct config *config; /* for places and secrets */
+    uint64_t generation;         /* another one each time it is made anew */
 };
 
 /** Owned by one reference: toolbox_unref(). Findings in the configuration go to `list`; its faulty
@@ -35,6 +37,12 @@ status toolbox_new(const struct toolbox_options *options, struct diagnostics *li
 struct toolbox *toolbox_ref(struct toolbox *toolbox);
 void toolbox_unref(struct toolbox *toolbox);
 void toolbox_unrefp(struct toolbox **toolbox);
+
+/** Says whether the caller's reference is the last one. */
+bool toolbox_is_idle(const struct toolbox *toolbox);
+
+/** Manifests of the folder that cannot be used. */
+size_t toolbox_faults(const struct toolbox *toolbox);
 
 /** Descriptions of all its functions as JSON (workflow/function_catalog.h); NULL-terminated, as
  * long as it lives. */
@@ -47,6 +55,7 @@ const struct connection *toolbox_connection(const struct toolbox *toolbox, size_
 struct tool {
     const struct manifest_action *action;
     const struct connection *connection;
+    uint64_t generation; /* of the toolbox: what was kept of an earlier one may be another's */
 };
 
 /**
