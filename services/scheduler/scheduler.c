@@ -115,7 +115,9 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
     const struct shard *shard   = context;
     struct scheduler *scheduler = shard->scheduler;
     bool has_waits              = history_is_waited_for(scheduler->history_waits);
+    bool has_ended              = false;
     for (size_t i = 0; i < count; i++) {
+        has_ended |= moves[i].has_ended;
         if (moves[i].view) {
             run_watch_ended(shard->watches, moves[i].view);
         } else if (moves[i].has_ended) {
@@ -123,6 +125,7 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
         }
         if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
     }
+    if (has_ended) run_watches_tell(shard->watches);
     (void)pthread_mutex_lock(&scheduler->publisher_mutex);
     bool is_heard = scheduler->publisher && rpc_publisher_is_heard(scheduler->publisher);
     for (size_t i = 0; is_heard && i < count; i += HINTS_PER_MESSAGE) {

@@ -330,6 +330,7 @@ static status watch_run(struct rpc_call *call, struct shard *shard, const char *
     status read       = run_read_view(shard, id, true, call->arena, &view, NULL);
     if (read == STATUS_OK && run_status_wire_is_final(view->status)) {
         run_watch_ended(shard->watches, view);
+        run_watches_tell(shard->watches);
     }
     return STATUS_OK;
 }

@@ -245,6 +245,54 @@ static void test_a_parked_pull_hears_of_the_end(void **)
     rig_done(&rig);
 }
 
+/* Leases a job of `llm` that must be there, and says that it is done. */
+static void finish_later(struct rig *rig, Pb__JobReport *report, Pb__JobCompleted *completed)
+{
+    const Pb__LeasedJob *job = rig_lease_soon(rig, "llm");
+    *completed               = (Pb__JobCompleted)PB__JOB_COMPLETED__INIT;
+    *report                  = (Pb__JobReport)PB__JOB_REPORT__INIT;
+    report->job              = job->id;
+    report->lease_token      = job->lease_token;
+    report->result_case      = PB__JOB_REPORT__RESULT_COMPLETED;
+    report->completed        = completed;
+}
+
+static void test_the_ends_of_one_commit_are_one_answer(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "job", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");
+    static uint8_t name[] = "loop-4";
+    Pb__StartRun start    = PB__START_RUN__INIT;
+    start.workflow        = "job";
+    start.subscriber      = (ProtobufCBinaryData){sizeof name, name};
+    Pb__JobCompleted completed[2];
+    Pb__JobReport reports[2];
+    Pb__JobReport *list[] = {&reports[0], &reports[1]};
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        (void)ask_runs(&rig, "Start", &start, 0, STATUS_OK, NULL);
+        finish_later(&rig, list[i], &completed[i]);
+    }
+    Pb__PullRuns request = PB__PULL_RUNS__INIT;
+    request.subscriber   = start.subscriber;
+    request.wait_ms      = 20'000;
+    (void)park(&rig, &parked, "Pull", &request);
+
+    Pb__JobReports message       = PB__JOB_REPORTS__INIT;
+    message.worker               = "w";
+    message.reports              = list;
+    message.n_reports            = ARRAY_LEN(list);
+    const struct question report = {
+        .service = &pb__jobs__descriptor, .method = "Report", .message = &message};
+    (void)rig_ask(&rig, &report);
+    const struct rpc_answer *answer = wait_for(&parked);
+    assert_int_equal(answer->code, STATUS_OK);
+    assert_int_equal(((const Pb__PulledRuns *)answer->message)->n_ended, 2);
+    rpc_answer_free(parked.answer);
+    rig_done(&rig);
+}
+
 static void test_a_second_pull_takes_the_place_of_the_first(void **)
 {
     struct rig rig       = {};
@@ -381,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_a_token_belongs_to_its_filters),
         cmocka_unit_test(test_ends_are_told_until_acknowledged),
         cmocka_unit_test(test_a_parked_pull_hears_of_the_end),
+        cmocka_unit_test(test_the_ends_of_one_commit_are_one_answer),
         cmocka_unit_test(test_a_second_pull_takes_the_place_of_the_first),
         cmocka_unit_test(test_a_history_waits_for_the_next_event),
         cmocka_unit_test(test_hints_say_what_moved),

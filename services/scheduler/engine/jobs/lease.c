@@ -178,6 +178,15 @@ static void finish_poll(struct engine *engine, struct poll *poll)
     free(poll);
 }
 
+void engine_poll_lend(struct engine *engine, struct poll *poll, uint32_t count)
+{
+    ASSERT(count <= poll->count_max);
+    poll->count_max -= count;
+    if (poll->count_max > 0) return;
+    poll_unpark(&engine->polls, poll);
+    finish_poll(engine, poll);
+}
+
 status engine_serve_poll(struct engine *engine, struct poll *poll, bool *ret_served,
                          struct error *reterr)
 {

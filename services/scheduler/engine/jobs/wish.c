@@ -3,7 +3,9 @@
  * report, in the same commit, so a busy worker needs one call per job and not two.
  *
  * A wish never waits. It comes before the polls that its own worker has parked, and after those of
- * others that hold less: work goes to who has least.
+ * others that hold less: work goes to who has least. What the next parked poll would get goes with
+ * the wish, too, if that poll is of the same process: a message pair less. The poll then stays
+ * where it is, and takes so many jobs less.
  */
 #include "scheduler/engine/jobs/wish.h"
 #include "job.pb-c.h"
@@ -37,7 +39,9 @@ void engine_wish(struct engine *engine, struct command *command, struct worker *
     if (!request->next) return;
     struct wish *wish = arena_alloc(engine->arena, sizeof *wish);
     if (!wish) return; /* it polls */
-    *wish = (struct wish){};
+    *wish             = (struct wish){};
+    wish->leased.jobs = arena_alloc(command->arena, POLL_JOBS_MAX * sizeof *wish->leased.jobs);
+    if (!wish->leased.jobs) return;
     engine_poll_init(engine, command, request->next, worker, &wish->poll);
     find_queues(engine, request->next, &wish->poll);
     pointers_push(&engine->wishes, wish);
@@ -58,13 +62,9 @@ static struct poll *idler(const struct wish *wish)
     return NULL;
 }
 
-static status serve(struct engine *engine, struct wish *wish, struct error *reterr)
+/* Leases jobs to the wish until it has as many as it may. */
+static status fill(struct engine *engine, struct wish *wish, struct error *reterr)
 {
-    bool is_served = true;
-    struct poll *other;
-    while (is_served && (other = idler(wish))) {
-        TRY(engine_serve_poll(engine, other, &is_served, reterr));
-    }
     if (engine->wish_bytes >= WISHES_SIZE_MAX) return STATUS_OK;
     size_t before = wish->leased.size_bytes;
     size_t left   = WISHES_SIZE_MAX - engine->wish_bytes;
@@ -77,10 +77,53 @@ static status serve(struct engine *engine, struct wish *wish, struct error *rete
     return STATUS_OK;
 }
 
+static status serve(struct engine *engine, struct wish *wish, struct error *reterr)
+{
+    bool is_served = true;
+    struct poll *other;
+    while (is_served && (other = idler(wish))) {
+        TRY(engine_serve_poll(engine, other, &is_served, reterr));
+    }
+    return fill(engine, wish, reterr);
+}
+
+/* The parked poll of the wish's own process whose turn it is at a queue where jobs are left; NULL:
+ * none. */
+static struct poll *lender(const struct wish *wish)
+{
+    const struct poll *own = &wish->poll;
+    for (size_t i = 0; i < own->queue_count && own->instance != 0; i++) {
+        const struct poll_link *link = own->queues[i]->first_poll;
+        if (!link || !queue_peek(own->queues[i])) continue;
+        const struct poll *next = link->poll;
+        bool is_same = next->instance == own->instance && next->lease_ms == own->lease_ms;
+        if (is_same && next->worker == own->worker) return link->poll;
+    }
+    return NULL;
+}
+
+/* What is left goes with the wish as far as the poll had room for it. */
+static status borrow(struct engine *engine, struct wish *wish, struct error *reterr)
+{
+    struct poll *poll = lender(wish);
+    if (!poll) return STATUS_OK;
+    size_t before        = wish->leased.count;
+    uint32_t own         = wish->poll.count_max;
+    size_t most          = before + poll->count_max;
+    wish->poll.count_max = (uint32_t)(most < POLL_JOBS_MAX ? most : POLL_JOBS_MAX);
+    status filled        = fill(engine, wish, reterr);
+    wish->poll.count_max = own;
+    engine_poll_lend(engine, poll, (uint32_t)(wish->leased.count - before));
+    return filled;
+}
+
 status engine_serve_wishes(struct engine *engine, struct error *reterr)
 {
     for (size_t i = 0; i < engine->wishes.count; i++) {
         TRY(serve(engine, engine->wishes.items[i], reterr));
+    }
+    for (size_t i = 0; i < engine->wishes.count; i++) {
+        TRY(borrow(engine, engine->wishes.items[i], reterr));
     }
     return STATUS_OK;
 }

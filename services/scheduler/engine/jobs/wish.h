@@ -5,7 +5,8 @@
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
-/** What a poll gets; `jobs` has room for its `count_max`, in the arena of its command. */
+/** What a poll gets; `jobs` has room for its `count_max`, in the arena of its command; for a wish,
+ * for POLL_JOBS_MAX. */
 struct leased_jobs {
     Pb__LeasedJob **jobs;
     size_t count;
@@ -22,6 +23,9 @@ void engine_poll_init(struct engine *engine, struct command *command, const Pb__
 /** Leases what there is for `poll`, until it has enough or `size_max` bytes of inputs. */
 status engine_poll_fill(struct engine *engine, const struct poll *poll, size_t size_max,
                         struct leased_jobs *leased, struct error *reterr);
+
+/** Takes room for `count` jobs from a parked poll, which is answered, empty, if none is left. */
+void engine_poll_lend(struct engine *engine, struct poll *poll, uint32_t count);
 
 /** Answers a parked poll; `*ret_served` false: there is nothing for it, and it stays. */
 status engine_serve_poll(struct engine *engine, struct poll *poll, bool *ret_served,

@@ -245,23 +245,32 @@ static void keep(struct subscriber *subscriber, const Pb__RunView *view)
 
 void run_watch_ended(struct run_watches *watches, const Pb__RunView *view)
 {
-    struct rpc_call *woken[WATCHERS_MAX];
-    size_t count = 0;
-    str run      = str_from(view->id);
-
+    str run = str_from(view->id);
     lock(watches);
     struct watcher_list *list = map_remove(watches->watchers, run);
     for (size_t i = 0; list && i < list->count; i++) {
-        struct subscriber *subscriber = list->items[i];
-        void *removed                 = map_remove(subscriber->watched, run);
+        void *removed = map_remove(list->items[i]->watched, run);
         ASSERT(removed);
-        keep(subscriber, view);
-        if (!subscriber->parked) continue;
+        keep(list->items[i], view);
+    }
+    unlock(watches);
+    free(list);
+}
+
+void run_watches_tell(struct run_watches *watches)
+{
+    struct rpc_call *woken[SUBSCRIBERS_MAX];
+    size_t count  = 0;
+    size_t cursor = 0;
+    void *value   = NULL;
+    lock(watches);
+    while (map_next(watches->subscribers, &cursor, NULL, &value)) {
+        struct subscriber *subscriber = value;
+        if (!subscriber->parked || !subscriber->first) continue;
         fill_reply(subscriber, subscriber->parked, watches->instance);
         woken[count++] = unpark(subscriber);
     }
     unlock(watches);
-    free(list);
     for (size_t i = 0; i < count; i++) rpc_reply(woken[i], STATUS_OK, NULL);
 }
 

@@ -40,8 +40,12 @@ void run_watch_remove(struct run_watches *watches, bytes subscriber, str run);
 /** Says whether anybody watches `run`. */
 bool run_is_watched(struct run_watches *watches, str run);
 
-/** A watched run has ended; `view` is copied. Nothing happens if nobody watches it. */
+/** A watched run has ended; `view` is copied. Nothing happens if nobody watches it. Its subscribers
+ * hear of it with run_watches_tell(), so that the ends of one commit are one answer. */
 void run_watch_ended(struct run_watches *watches, const Pb__RunView *view);
+
+/** Answers the parked calls of those who have something to be told. */
+void run_watches_tell(struct run_watches *watches);
 
 /**
  * A Pull call, whose watches were added before. Acknowledges, and answers at once if there is
