@@ -90,6 +90,11 @@ bool pipeline_is_idle(const struct pipeline *pipeline)
     return pipeline->holds == 0 && !pipeline->calls;
 }
 
+struct loop *pipeline_loop(const struct pipeline *pipeline)
+{
+    return pipeline->options.loop;
+}
+
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline)
 {
     return pipeline->options.catalog;

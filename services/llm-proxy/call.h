@@ -45,6 +45,9 @@ struct pipeline *pipeline_hold(struct pipeline *pipeline); /* returns it */
 void pipeline_release(struct pipeline *pipeline);
 bool pipeline_is_idle(const struct pipeline *pipeline);
 
+/** The loop that it belongs to. */
+struct loop *pipeline_loop(const struct pipeline *pipeline);
+
 /** Its catalog lives as long as it. */
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline);
 

@@ -20,6 +20,8 @@ struct chat_job {
     bool has_one_provider; /* its route */
     bool is_priced;        /* likewise: `price` is known */
     Pb__ModelPrice price;
+    int64_t output_room;       /* tokens of the answer that its budgets pay for; -1: any number */
+    struct loop_timer stopper; /* what is outgrown inside an event is stopped on the next turn */
     struct llm_call *call;     /* of a chat */
     struct embed_call *embed;  /* of embeddings */
     struct job_output *output; /* of a chat that streams */
@@ -35,6 +37,7 @@ void job_report_vectors(struct chat_job *chat, const struct llm_outcome *outcome
 void job_report_failure(struct chat_job *chat, const struct llm_outcome *ended);
 void job_report_cancelled(struct chat_job *chat, const Pb__Usage *used);
 void job_report_unpriced(struct chat_job *chat);
+void job_report_stopped(struct chat_job *chat, const struct llm_outcome *ended);
 void job_report_kind(struct worker_job *job, enum error_kind kind, uint32_t http, str detail,
                      bool is_transient);
 

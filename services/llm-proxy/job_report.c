@@ -10,10 +10,11 @@
 #include <stdio.h>
 
 enum {
-    OUTPUT_MAX       = 32 << 20, /* bytes */
-    RELEASE_MS       = 20'000,   /* a wait above this goes back to the queue */
-    TARGET_SIZE      = 128,      /* "llm:" and a provider's name */
-    HTTP_BAD_GATEWAY = 502,
+    OUTPUT_MAX            = 32 << 20, /* bytes */
+    RELEASE_MS            = 20'000,   /* a wait above this goes back to the queue */
+    TARGET_SIZE           = 128,      /* "llm:" and a provider's name */
+    HTTP_BAD_GATEWAY      = 502,
+    HTTP_PAYMENT_REQUIRED = 402,
 };
 
 /* --- reports -----------------------------------------------------------------------------------
@@ -130,19 +131,31 @@ void job_report_vectors(struct chat_job *chat, const struct llm_outcome *outcome
     report_output(chat, outcome, &w, &text);
 }
 
+static void report_budget(struct chat_job *chat, str detail, const Pb__Usage *used)
+{
+    CLEANUP(json_unrefp)
+    json problem =
+        error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded", detail, (str){});
+    job_report_error(chat->job, problem, false, used, price_of(chat));
+}
+
+/* What was produced until then is paid, and of no use. */
+void job_report_stopped(struct chat_job *chat, const struct llm_outcome *ended)
+{
+    report_budget(chat,
+                  str_from("the answer was stopped: it has outgrown what was left of its budgets"),
+                  ended->usage.calls > 0 ? &ended->usage : NULL);
+}
+
 /* A budget of money is charged that does not take what has no price. */
 void job_report_unpriced(struct chat_job *chat)
 {
-    enum { HTTP_PAYMENT_REQUIRED = 402 };
     struct error error = {};
     (void)fail(&error, STATUS_RESOURCE_EXHAUSTED,
                "the model `" STR_FMT "` has no price, so a budget of money cannot be charged: name "
                "its price in `llm.prices`",
                STR_ARG(chat->request->model));
-    CLEANUP(json_unrefp)
-    json problem = error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
-                                 str_from(error.text), (str){});
-    job_report_error(chat->job, problem, false, NULL, NULL);
+    report_budget(chat, str_from(error.text), NULL);
 }
 
 /* --- the end of a call -------------------------------------------------------------------------

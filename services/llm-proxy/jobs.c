@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "llm-proxy/cache_wish.h"
 #include "llm-proxy/job_book.h"
+#include "llm-proxy/job_room.h"
+#include "workflow/token_estimate.h"
 
 #include <stdlib.h>
 
@@ -33,6 +35,7 @@ void jobs_freep(struct jobs **jobs)
 
 static void chat_job_free(struct chat_job *chat)
 {
+    loop_timer_clear(pipeline_loop(chat->pipeline), &chat->stopper);
     job_output_free(chat->output);
     job_repair_done(&chat->repair);
     json_unref(chat->input);
@@ -65,7 +68,9 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     struct chat_job *chat = context;
     job_output_free(TAKE(chat->output)); /* it looks at the lease, which ends with the report */
     log_call(chat, outcome);
-    if (outcome->is_ok && chat->embed) {
+    if (outcome->is_stopped) {
+        job_report_stopped(chat, outcome);
+    } else if (outcome->is_ok && chat->embed) {
         job_report_vectors(chat, outcome);
     } else if (outcome->is_ok) {
         job_report_answer(chat, outcome);
@@ -108,21 +113,37 @@ static void save(struct chat_job *chat)
     }
 }
 
+static void on_outgrown(void *context)
+{
+    struct chat_job *chat = context;
+    llm_call_stop(chat->call);
+}
+
 static void on_event(const struct llm_event *event, void *context)
 {
-    const struct chat_job *chat = context;
-    if (event->kind == LLM_TEXT && event->choice == 0) job_output_say(chat->output, event->bytes);
+    struct chat_job *chat = context;
+    struct loop *loop     = pipeline_loop(chat->pipeline);
+    bool is_text          = event->kind == LLM_TEXT && event->choice == 0;
+    if (is_text && chat->output) job_output_say(chat->output, event->bytes);
+    bool is_outgrown = chat->output_room >= 0 && llm_call_output(chat->call) > chat->output_room;
+    if (!is_outgrown || loop_timer_is_set(&chat->stopper)) return;
+    llm_call_pause(chat->call);
+    chat->stopper = (struct loop_timer){.fire = on_outgrown, .context = chat};
+    loop_timer_set(loop, &chat->stopper, loop_now_ms(loop));
 }
 
 static void start_call(struct chat_job *chat, int64_t deadline_ms)
 {
-    const struct llm_stream stream = {.is_collected = true, .event = on_event, .context = chat};
-    if (chat->outputs) chat->request->is_stream = true;
+    const struct llm_stream stream   = {.is_collected = true, .event = on_event, .context = chat};
+    const struct token_estimate size = token_estimate_of(chat->input, false);
+    chat->output_room =
+        job_room_output(chat->job->leased, size.input, chat->is_priced ? &chat->price : NULL);
+    bool is_stream           = chat->outputs || job_room_is_tight(chat->output_room, size.output);
+    chat->request->is_stream = is_stream; /* what comes in one piece cannot be stopped */
     chat->call =
         llm_call_start(chat->pipeline, chat->request, chat->route, deadline_ms, on_done, chat);
-    if (!chat->outputs) return;
-    chat->output = job_output_new(chat->outputs, chat->job);
-    llm_call_stream(chat->call, &stream);
+    if (chat->outputs) chat->output = job_output_new(chat->outputs, chat->job);
+    if (is_stream) llm_call_stream(chat->call, &stream);
 }
 
 static void run_chat(struct jobs *jobs, struct worker_job *job)

@@ -51,15 +51,19 @@ scenario('runs share a budget over the death of the scheduler', { needs: NEEDS, 
   // A call may take some 405 tokens, so two fit beside each other.
   await suite.api.ok('PUT', '/v1/budgets/team-blue', { scope: { label: { team: 'blue' } }, tokens: 1000, on_spent: 'pause' });
   let killed = false;
+  const runs = [];
+  let allStarted;
+  const started = new Promise((resolve) => { allStarted = resolve; });
   onCall = async () => {
+    await started; // what starts a run would meet nobody
     if (killed) return;
     killed = true;
     await suite.scheduler.kill();
     await suite.scheduler.start();
   };
   const blue = { labels: { team: 'blue' } };
-  const runs = [];
   for (let i = 0; i < RUNS; i++) runs.push(await suite.startRun('chat', {}, blue));
+  allStarted();
   // 150, 300, 450, 600: then another one may take more than is left.
   const spent = await suite.until('four of them have ended', async () => {
     const budget = await budgetOf(suite, 'team-blue').catch(() => null);

@@ -1,5 +1,6 @@
 // A stream that goes on longer than its budget pays for is stopped, to the token, and ends as an answer that has become too long: in each
-// protocol, handed on and translated. A stream of known length draws as it goes. What a job's call has said until it is cancelled is paid.
+// protocol, handed on and translated. A stream of known length draws as it goes. What a job's call has said until it is cancelled is paid. A job
+// whose answer has no end fails where its budget has one: that of its run, or one over many runs.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after } from 'node:test';
@@ -92,7 +93,9 @@ const speak = {
 };
 const FINISH = { openai: 'length', anthropic: 'max_tokens', gemini: 'MAX_TOKENS' };
 
-scenario('a stream ends where its budget does, in each protocol', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+const CALLED = { llm: { ...config.llm, job_output: false } }; // jobs stream where a budget may stop them, and not else
+
+scenario('a stream ends where its budget does, in each protocol', { needs: NEEDS, config: CALLED, checkNeeds: false }, async (suite) => {
   const budget = async () => suite.api.ok('GET', '/v1/budgets/all').catch(() => null);
   const set = async () => {
     await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', usd: LIMIT.toFixed(9) });
@@ -120,6 +123,29 @@ scenario('a stream ends where its budget does, in each protocol', { needs: NEEDS
     assert.ok(Math.abs(heard.output - tokens) <= 10, `${what}: ${heard.output} ${tokens}`);
     await suite.until('the upstream is left', () => open === 0);
   }
+});
+
+scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config: CALLED, checkNeeds: false }, async (suite) => {
+  await suite.apply(ENDLESS);
+  const end = async (what, tokens, start) => {
+    const run = await suite.runEnds((await suite.startRun('endless', {}, start)).id, 'faulted');
+    assert.deepEqual([run.status, run.error?.status, run.error?.title], ['faulted', 402, 'Budget exceeded'], `${what}: ${JSON.stringify(run)}`);
+    assert.match(run.error.detail, /was stopped/, what);
+    const used = run.usage.input_tokens + run.usage.output_tokens;
+    assert.ok(used >= tokens && used < tokens + 1500, `${what}: ${used}`);
+    assert.equal(Number(run.usage.cost_usd).toFixed(9), (run.usage.input_tokens / 1e6 + run.usage.output_tokens * TOKEN).toFixed(9), what);
+    await suite.until('the upstream is left', () => open === 0);
+    return run;
+  };
+  await end('tokens of the run', 6000, { budget: { tokens: 6000 } }); // more than is set aside at first
+  await end('money of the run', 5900, { budget: { usd: LIMIT.toFixed(9) } });
+  await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', usd: LIMIT.toFixed(9) });
+  const run = await end('the namespace', 5900, {});
+  const { spent } = await suite.until('it is settled', async () => {
+    const seen = await suite.api.ok('GET', '/v1/budgets/all');
+    return Number(seen.reserved.usd ?? 0) === 0 && Number(seen.spent.usd ?? 0) > 0 && seen;
+  });
+  assert.equal(Number(spent.usd).toFixed(9), Number(run.usage.cost_usd).toFixed(9));
 });
 
 scenario('a stream draws from its budget as it goes on', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

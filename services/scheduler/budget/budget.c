@@ -102,3 +102,22 @@ struct spend budget_left(const struct budget *budget)
         left_of(budget->limit.tokens, budget->spent.tokens, budget->reserved.tokens),
         left_of(budget->limit.nanos, budget->spent.nanos, budget->reserved.nanos)};
 }
+
+struct spend budget_room(const struct budget *budget, struct spend amount)
+{
+    struct spend room = spend_add(budget_left(budget), amount);
+    if (budget->limit.tokens == 0) room.tokens = -1;
+    if (budget->limit.nanos == 0) room.nanos = -1;
+    return room;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    if (a < 0) return b;
+    return b < 0 || a < b ? a : b;
+}
+
+struct spend spend_least(struct spend a, struct spend b)
+{
+    return (struct spend){least(a.tokens, b.tokens), least(a.nanos, b.nanos)};
+}

@@ -57,6 +57,13 @@ void budget_settle(struct budget *budget, struct spend amount, struct spend used
 /** What is left: 0 where more was spent than there was, and where there is no limit. */
 struct spend budget_left(const struct budget *budget);
 
+/** What a call may cost for which `amount` is set aside before the budget is spent: that, and what
+ * is left; -1 where there is no limit. */
+struct spend budget_room(const struct budget *budget, struct spend amount);
+
+/** The lesser of each kind; -1 is more than any. */
+struct spend spend_least(struct spend a, struct spend b);
+
 /** Both kinds, each at most INT64_MAX. */
 struct spend spend_add(struct spend a, struct spend b);
 bool spend_is_none(struct spend spend);

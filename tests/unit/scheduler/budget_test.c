@@ -57,8 +57,34 @@ static void test_budget_of_one(void **)
     }
 }
 
+static void test_room(void **)
+{
+    static const struct {
+        const char *name;
+        struct budget budget;
+        struct spend amount, room;
+    } cases[] = {
+        {"no limit", {}, {}, {-1, -1}},
+        {"all is left", {.limit = {10, 0}}, {}, {10, -1}},
+        {"its own, and what is left", {{10, 20}, {2, 3}, {5, 6}}, {4, 1}, {7, 12}},
+        {"its own alone", {{10, 20}, {2, 3}, {8, 17}}, {4, 1}, {4, 1}},
+        {"overspent", {{10, 20}, {50, 30}, {4, 1}}, {4, 1}, {4, 1}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct spend room = budget_room(&cases[i].budget, cases[i].amount);
+        bool is_right = room.tokens == cases[i].room.tokens && room.nanos == cases[i].room.nanos;
+        if (!is_right) print_error("%s\n", cases[i].name);
+        assert_true(is_right);
+    }
+    struct spend least = spend_least((struct spend){-1, 4}, (struct spend){7, 3});
+    assert_true(least.tokens == 7 && least.nanos == 3);
+    least = spend_least((struct spend){0, -1}, (struct spend){7, -1});
+    assert_true(least.tokens == 0 && least.nanos == -1);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_budget_of_one)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_budget_of_one),
+                                       cmocka_unit_test(test_room)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

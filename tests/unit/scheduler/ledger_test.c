@@ -122,6 +122,33 @@ static void test_waits_for_others(void **)
     buf_done(&out);
 }
 
+/* What is set aside for it, and what is left: the least of its budgets; nothing of who is refused.
+ */
+static void test_says_how_much_a_job_may_cost(void **)
+{
+    struct ledger *ledger       = ledger_new();
+    struct ledger_budget *a     = put(ledger, "a", 10'000, 0, false, false);
+    const struct call open      = {{"a", "b"}, 10, -1, 1'000};
+    const struct call too_large = {{"a"}, 9'000, 5'000, -1};
+    struct ledger_answer answer;
+    (void)put(ledger, "b", 0, 5'000, false, false);
+    ask(ledger, 1, 1, &open);
+    assert_true(ledger_take_answer(ledger, &answer));
+    assert_int_equal(answer.verdict, GRANTED);
+    assert_int_equal(a->account.reserved.tokens, 10 + BUDGET_OUTPUT_TOKENS);
+    assert_int_equal(answer.room.tokens, 10'000);
+    assert_int_equal(answer.room.nanos, 5'000);
+    ask(ledger, 2, 1, &(struct call){{"a"}, 10, -1, -1});
+    assert_true(ledger_take_answer(ledger, &answer));
+    assert_int_equal(answer.room.tokens, 10'000 - 10 - BUDGET_OUTPUT_TOKENS);
+    assert_int_equal(answer.room.nanos, -1);
+    ask(ledger, 3, 1, &too_large);
+    assert_true(ledger_take_answer(ledger, &answer));
+    assert_int_equal(answer.verdict, REFUSED);
+    assert_int_equal(answer.room.tokens, -1);
+    ledger_free(ledger);
+}
+
 static void test_pauses_until_there_is_more(void **)
 {
     struct buf out          = buf_init(1'000);
@@ -464,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_for_others),
+        cmocka_unit_test(test_says_how_much_a_job_may_cost),
         cmocka_unit_test(test_pauses_until_there_is_more),
         cmocka_unit_test(test_days),
         cmocka_unit_test(test_several_budgets),

@@ -101,6 +101,10 @@ static status tell(struct engine *engine, const struct ledger_answer *told, stru
     answer.budget           = told->budget;
     answer.reason           = told->reason;
     answer.needs_price      = told->needs_price;
+    Pb__BudgetRoom room     = PB__BUDGET_ROOM__INIT;
+    room.tokens             = told->room.tokens;
+    room.nanos              = told->room.nanos;
+    answer.room             = &room;
     if (told->partition == engine->partition->index) {
         return engine_take_budget_answer(engine, &answer, reterr);
     }

@@ -16,6 +16,7 @@ struct funding *funding_new(str model)
 {
     struct funding *funding = mem_new(1, sizeof *funding);
     funding->model          = mem_dup(model.ptr, model.len);
+    funding->room           = (struct spend){-1, -1};
     return funding;
 }
 
@@ -32,6 +33,21 @@ void funding_tell(struct funding *funding, const char *text)
 {
     free(funding->told);
     funding->told = *text ? mem_dup(text, strlen(text)) : NULL;
+}
+
+Pb__BudgetRoom *funding_put_room(const struct funding *funding, Pb__BudgetRoom *ret_room)
+{
+    if (funding->room.tokens < 0 && funding->room.nanos < 0) return NULL;
+    *ret_room        = (Pb__BudgetRoom)PB__BUDGET_ROOM__INIT;
+    ret_room->tokens = funding->room.tokens;
+    ret_room->nanos  = funding->room.nanos;
+    return ret_room;
+}
+
+void funding_take_room(struct funding *funding, const Pb__BudgetRoom *room)
+{
+    if (!room) return;
+    funding->room = spend_least(funding->room, (struct spend){room->tokens, room->nanos});
 }
 
 void funding_to_row(const struct funding *funding, Pb__JobFunding *ret_row)
@@ -62,6 +78,7 @@ struct funding *funding_from_row(const Pb__JobFunding *row)
     funding->has_own        = row->has_own;
     funding->has_paused     = row->has_paused;
     funding->needs_price    = row->needs_price;
+    funding_take_room(funding, row->room);
     funding_tell(funding, row->told);
     return funding;
 }

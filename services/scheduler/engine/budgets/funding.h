@@ -36,7 +36,8 @@ struct funding {
     struct spend own;                    /* set aside of that */
     bool has_paused;                     /* its run is suspended because of it */
     bool needs_price;
-    char *told; /* owned; what it waits for, or NULL */
+    struct spend room; /* what the call may cost; -1: anything */
+    char *told;        /* owned; what it waits for, or NULL */
 
     struct funding *next, *previous;
     struct funding_list *list; /* NULL: in none */
@@ -53,7 +54,12 @@ void funding_free(struct funding *funding); /* NULL is fine */
 /** What it waits for, in words; "" if for nothing. */
 void funding_tell(struct funding *funding, const char *text);
 
-/** Rows. What is made lives as long as `funding`. */
+/** What the call may cost, as a message: NULL if that is anything. And what it is told of that, if
+ * it is less. */
+Pb__BudgetRoom *funding_put_room(const struct funding *funding, Pb__BudgetRoom *ret_room);
+void funding_take_room(struct funding *funding, const Pb__BudgetRoom *room);
+
+/** Rows. What is made lives as long as `funding`; its room is not in it. */
 void funding_to_row(const struct funding *funding, Pb__JobFunding *ret_row);
 struct funding *funding_from_row(const Pb__JobFunding *row);
 

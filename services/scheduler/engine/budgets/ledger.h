@@ -164,6 +164,7 @@ struct ledger_answer {
     bool needs_price;
     int64_t resets_us;     /* of the budget that said no; INT64_MAX: never */
     int64_t output_tokens; /* of a call that is no job: fit into what was set aside; -1: any */
+    struct spend room;     /* of a job that is granted: what it may cost; -1: anything */
     char budget[BUDGET_NAME_MAX + 1];
     char reason[LEDGER_REASON_MAX];
 };

@@ -87,6 +87,19 @@ bool ledger_needs_price(const struct ledger_ask *ask)
     return false;
 }
 
+/* What is set aside in each of its budgets, and what is left there: the least of them. */
+static struct spend room_of(const struct ledger_ask *ask)
+{
+    struct spend room = {-1, -1};
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct charge *charge = &ask->charges[i];
+        if (!charge->budget) continue;
+        const struct budget *account = &charge->budget->account;
+        room                         = spend_least(room, budget_room(account, charge->amount));
+    }
+    return room;
+}
+
 void ledger_answer_fill(const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
                         const struct ledger_budget *budget, struct ledger_answer *ret_answer)
 {
@@ -95,7 +108,9 @@ void ledger_answer_fill(const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
                                                                .job       = ask->job,
                                                                .number    = ask->number,
                                                                .verdict   = verdict,
-                                                               .resets_us = INT64_MAX};
+                                                               .resets_us = INT64_MAX,
+                                                               .room      = {-1, -1}};
+    if (verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED) ret_answer->room = room_of(ask);
     if (!budget) {
         ret_answer->needs_price = ledger_needs_price(ask);
         return;

@@ -242,6 +242,7 @@ static status ask_own(struct engine *engine, struct open_job *job, bool *ret_goe
     case BUDGET_FITS:
         fundings_reserve(fundings_of(engine), funding, run, amount);
         funding->needs_price = budget.limit.nanos > 0;
+        funding->room        = budget_room(&budget, (struct spend){});
         *ret_goes            = true;
         break;
     case BUDGET_WAITS:
@@ -296,6 +297,7 @@ static status ask(struct engine *engine, struct open_job *job, struct error *ret
     struct error why          = {};
     bool goes                 = true;
     job->funding->needs_price = false;
+    job->funding->room        = (struct spend){-1, -1};
     if (job->funding->has_own) TRY(ask_own(engine, job, &goes, reterr));
     if (!goes) return STATUS_OK;
     status found = engine_payers(engine, str_from(job->run.text), &payers, &namespace, &why);
@@ -356,6 +358,7 @@ static status take_grant(struct engine *engine, struct open_job *job,
     bool resumes            = funding->has_paused;
     funding->has_paused     = false;
     funding->needs_price |= answer->needs_price;
+    funding_take_room(funding, answer->room);
     TRY(grant(engine, job, reterr));
     return resumes ? resume_run(engine, &run, reterr) : STATUS_OK;
 }

@@ -76,8 +76,10 @@ status engine_ready_put(struct engine *engine, struct open_job *job, struct erro
         record.limit_rate_period_us = job->limit_rule.rate_period_us;
     }
     Pb__JobFunding funding;
+    Pb__BudgetRoom room;
     if (job->funding) {
         funding_to_row(job->funding, &funding);
+        funding.room   = funding_put_room(job->funding, &room);
         record.funding = &funding;
     }
     if (job->state == OPEN_JOB_LEASED) {

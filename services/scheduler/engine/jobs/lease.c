@@ -74,6 +74,13 @@ static ProtobufCBinaryData sign(struct engine *engine, const struct open_job *jo
     return bytes_in(arena, (str){(const char *)token.data, sizeof token.data});
 }
 
+/* NULL: it may cost anything, or there is no memory to say so. */
+static Pb__BudgetRoom *room_of(const struct open_job *job, struct arena *arena)
+{
+    Pb__BudgetRoom *room = job->funding ? arena_alloc(arena, sizeof *room) : NULL;
+    return room ? funding_put_room(job->funding, room) : NULL;
+}
+
 /* Leases `job` to the poll and returns it as the worker gets it. A job that cannot be read is taken
  * out of its queue, so that the others behind it go on: NULL and OK. */
 static status lease_job(struct engine *engine, const struct poll *poll, struct open_job *job,
@@ -120,6 +127,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->queued_us        = job->queued_us;
     if (job->target) leased->target = text_in(arena, job->target->name);
     leased->needs_price = job->funding && job->funding->needs_price;
+    leased->room        = room_of(job, arena);
     count_job_leased(engine->options.metrics, job->queue->name, str_from(leased->function),
                      engine->now_us - job->due_us);
     *ret_leased = leased;
