@@ -47,6 +47,8 @@ struct llm_call {
     uint32_t target_tries; /* of this target */
     uint32_t tries;
     struct key_room *key;                /* of the try under way; NULL: the provider has none */
+    struct key_room *asked_key;          /* whether it has room for the try is asked */
+    struct guard_key_pass key_pass;      /* of that one, or of `key` */
     struct arena *arena;                 /* of the try, while it is sent */
     struct exchange *exchange;           /* of the try, owned; as the next */
     struct simulated_stream *simulation; /* of a streamed try of a simulated provider */
@@ -113,13 +115,21 @@ struct key_refusal {
     bool is_full;    /* the soonest one has limits of its own */
 };
 
-/** The key with the least load for its weight among those that may be used now, which becomes that
- * of the try; NULL: none. */
+/** The key with the least load for its weight among those that may be used now, which is to be
+ * asked for; NULL: none. */
 const struct provider_key *call_choose_key(struct llm_call *call, struct key_refusal *ret_refusal);
 bool call_has_usable_key(struct llm_call *call);
 
-/** The try begins to use its key, and is over. Without a key nothing happens. */
-void call_enter_key(struct llm_call *call);
+/** Whether it has room over all llm-proxies: as guard_enter(); `decided` may come. */
+enum guard_verdict call_ask_key(struct llm_call *call,
+                                void (*decided)(enum guard_verdict verdict, void *context));
+
+/** It has none: it is not chosen until it has. */
+void call_shut_key(struct llm_call *call);
+
+/** The try begins to use the key that was asked for (returned; NULL: none), and is over. Without a
+ * key nothing happens. */
+const struct provider_key *call_enter_key(struct llm_call *call);
 void call_leave_key(struct llm_call *call);
 
 /** What a failure means for the key of the try. */

@@ -92,24 +92,45 @@ const struct provider_key *call_choose_key(struct llm_call *call, struct key_ref
         uint32_t weight = provider->keys[i].weight > 0 ? provider->keys[i].weight : 1;
         uint64_t load   = ((uint64_t)rooms[i].in_flight << 16) / weight;
         if (best && load >= best_load) continue;
-        best      = &provider->keys[i];
-        best_load = load;
-        call->key = &rooms[i];
+        best            = &provider->keys[i];
+        best_load       = load;
+        call->asked_key = &rooms[i];
     }
     ret_refusal->wait_ms = soonest_ms == KEY_ROOM_NEVER ? -1 : soonest_ms - now_ms;
     return best;
 }
 
-static const struct provider_key *key_of(const struct llm_call *call)
+static const struct provider_key *key_of(const struct llm_call *call, const struct key_room *room)
 {
     const struct key_room *rooms = call->pipeline->keys[call_provider(call)];
-    return &call_target(call)->provider->keys[call->key - rooms];
+    return &call_target(call)->provider->keys[room - rooms];
 }
 
-void call_enter_key(struct llm_call *call)
+enum guard_verdict call_ask_key(struct llm_call *call,
+                                void (*decided)(enum guard_verdict verdict, void *context))
 {
-    if (!call->key) return;
-    key_room_enter(call->key, key_of(call), loop_now_ms(call->pipeline->options.loop));
+    struct guard *guard = call->pipeline->options.guard;
+    call->key_pass      = (struct guard_key_pass){.decided = decided, .context = call};
+    if (!guard || !call->asked_key) return GUARD_GO;
+    return guard_enter_key(guard, call_target(call)->provider->name, key_of(call, call->asked_key),
+                           &call->key_pass);
+}
+
+void call_shut_key(struct llm_call *call)
+{
+    struct key_room *room = TAKE(call->asked_key);
+    struct guard *guard   = call->pipeline->options.guard;
+    const char *provider  = call_target(call)->provider->name;
+    room->shared_ms       = guard_key_opens_ms(guard, provider, key_of(call, room));
+}
+
+const struct provider_key *call_enter_key(struct llm_call *call)
+{
+    call->key = TAKE(call->asked_key);
+    if (!call->key) return NULL;
+    const struct provider_key *key = key_of(call, call->key);
+    key_room_enter(call->key, key, loop_now_ms(call->pipeline->options.loop));
+    return key;
 }
 
 /* What was asked and said, also by what was cut; of a refusal only what it says itself. */
@@ -127,8 +148,11 @@ static int64_t tokens_of_try(const struct llm_call *call)
 
 void call_leave_key(struct llm_call *call)
 {
+    int64_t tokens = call->key ? tokens_of_try(call) : 0;
+    guard_leave_key(&call->key_pass, tokens);
+    call->asked_key = NULL;
     if (!call->key) return;
-    key_room_leave(call->key, key_of(call), tokens_of_try(call),
+    key_room_leave(call->key, key_of(call, call->key), tokens,
                    loop_now_ms(call->pipeline->options.loop));
     call->key = NULL;
 }
@@ -136,8 +160,8 @@ void call_leave_key(struct llm_call *call)
 bool call_has_usable_key(struct llm_call *call)
 {
     struct key_refusal refusal;
-    bool has_one = call_choose_key(call, &refusal) != NULL;
-    call->key    = NULL; /* chosen again when the try begins */
+    bool has_one    = call_choose_key(call, &refusal) != NULL;
+    call->asked_key = NULL; /* chosen again when the try begins */
     return has_one;
 }
 

@@ -183,6 +183,8 @@ static void estimate(struct llm_call *call)
     call_after_try(call);
 }
 
+static void on_key_decided(enum guard_verdict verdict, void *context);
+
 static void refuse_key(struct llm_call *call, const struct key_refusal *refusal)
 {
     enum llm_error_class class = refusal->is_full ? LLM_ERROR_LIMIT : LLM_ERROR_RATE_LIMITED;
@@ -196,6 +198,34 @@ static void refuse_key(struct llm_call *call, const struct key_refusal *refusal)
                   .retry_after_ms = refusal->wait_ms > 0 ? refusal->wait_ms : 0}};
     answer_take(&event, &call->answer);
     call_after_try(call);
+}
+
+/* One after the other, until one has room; each that has none is shut. */
+static void try_keys(struct llm_call *call)
+{
+    struct key_refusal refusal;
+    enum guard_verdict verdict = GUARD_LIMIT;
+    while (verdict == GUARD_LIMIT) {
+        const struct provider_key *key = call_choose_key(call, &refusal);
+        if (!key && call_target(call)->provider->key_count > 0) {
+            refuse_key(call, &refusal);
+            return;
+        }
+        verdict = call_ask_key(call, on_key_decided);
+        if (verdict == GUARD_LIMIT) call_shut_key(call);
+    }
+    if (verdict == GUARD_GO) send_http(call, call_enter_key(call));
+}
+
+static void on_key_decided(enum guard_verdict verdict, void *context)
+{
+    struct llm_call *call = context;
+    if (verdict == GUARD_GO) {
+        send_http(call, call_enter_key(call));
+        return;
+    }
+    call_shut_key(call);
+    try_keys(call);
 }
 
 static void try_now(struct llm_call *call)
@@ -220,14 +250,7 @@ static void try_now(struct llm_call *call)
         simulate(call);
         return;
     }
-    struct key_refusal refusal;
-    const struct provider_key *key = call_choose_key(call, &refusal);
-    if (!key && provider->key_count > 0) {
-        refuse_key(call, &refusal);
-        return;
-    }
-    call_enter_key(call);
-    send_http(call, key);
+    try_keys(call);
 }
 
 /* Nobody was called: another target may do; else the caller hears when it makes sense to come

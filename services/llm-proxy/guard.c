@@ -335,6 +335,7 @@ static void on_tick(void *context)
     for (size_t i = 0; i < guard->count; i++) look_after(guard, &guard->providers[i]);
     refresh_breakers(guard);
     refresh_limits(guard);
+    guard_keys_refresh(guard);
     guard_funds_refresh(guard);
     guard_tell_usage(guard);
     loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + GUARD_REFRESH_MS);
@@ -394,6 +395,7 @@ void guard_stop(struct guard *guard)
 void guard_freep(struct guard **guard)
 {
     if (*guard) guard_funds_done(*guard);
+    if (*guard) guard_keys_done(*guard);
     free(*guard);
     *guard = NULL;
 }

@@ -8,6 +8,12 @@
  * for at once; one whose call is over serves the next call of the same second, unless starts are
  * counted. A half-open breaker is asked for a probe.
  *
+ * Limits that a provider's key has of its own are the scheduler's as well, under a name that all
+ * llm-proxies have for it, so they hold over all of them. Starts are leased ahead, as many as there
+ * were in the last second; those that were not made go back in the next one. Tokens are told every
+ * second, and a call may begin while any are left, as was heard a second ago. While the scheduler
+ * cannot be reached each llm-proxy keeps them alone (key_room.h).
+ *
  * Budgets (docs/internals/budgets.md) are asked before a call and told after it what it has cost,
  * unless there are none, as was seen a second ago. What they are to be told is kept and said again
  * until the scheduler has it. What calls have used that are no jobs goes the same way.
@@ -39,6 +45,7 @@ enum guard_verdict {
 
 struct guard;
 struct guarded;
+struct guard_key;
 
 /** What one call holds of one provider. Zeroed: nothing. */
 struct guard_pass {
@@ -80,6 +87,27 @@ int64_t guard_retry_ms(const struct guard *guard, size_t provider);
 /** The call is over, or does not wait any more. */
 enum guard_end { GUARD_RETURNED, GUARD_SUCCEEDED, GUARD_FAILED };
 void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end);
+
+/** What one call holds of a key. Zeroed: nothing. */
+struct guard_key_pass {
+    struct guard_key *key;
+    bool has_place, is_waiting;
+    struct guard_key_pass *previous, *next; /* among those that wait */
+    void (*decided)(enum guard_verdict verdict, void *context);
+    void *context;
+};
+
+/** Whether a key may be used now that has limits of its own: GUARD_GO, GUARD_WAIT or GUARD_LIMIT.
+ * GUARD_GO: until guard_leave_key(). `pass` is zeroed but for `decided` and `context`. */
+enum guard_verdict guard_enter_key(struct guard *guard, const char *provider,
+                                   const struct provider_key *key, struct guard_key_pass *pass);
+
+/** When a key that was refused may be used again, on the loop's clock. */
+int64_t guard_key_opens_ms(struct guard *guard, const char *provider,
+                           const struct provider_key *key);
+
+/** The call is over and has used so many tokens, or does not wait any more. */
+void guard_leave_key(struct guard_key_pass *pass, int64_t tokens);
 
 /** Why a call may not go: the first words that a caller can use. Valid during the callback. */
 struct guard_refusal {

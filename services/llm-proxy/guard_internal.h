@@ -36,6 +36,7 @@ struct guard {
     struct guarded providers[GUARD_TARGETS_MAX];
     size_t count;
     struct loop_timer tick;
+    struct guard_key *keys; /* owned: those with limits that were asked for */
 
     /* Of budgets. */
     bool may_have_budgets; /* until the scheduler says that there are none */
@@ -58,6 +59,10 @@ bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, gu
 /* Every second: whether there are budgets, and what is to be told of calls. */
 void guard_funds_refresh(struct guard *guard);
 void guard_funds_done(struct guard *guard);
+
+/* Every second: what is to be said of keys. */
+void guard_keys_refresh(struct guard *guard);
+void guard_keys_done(struct guard *guard);
 
 /* Every second: tells the oldest report that is not counted, unless one is under way. */
 void guard_tell_usage(struct guard *guard);

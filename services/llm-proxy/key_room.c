@@ -36,6 +36,7 @@ int64_t key_room_opens_ms(const struct key_room *room, const struct provider_key
     int64_t at_ms       = requests_ms > tokens_ms ? requests_ms : tokens_ms;
     bool is_crowded     = key->parallel > 0 && room->in_flight >= key->parallel;
     if (is_crowded && at_ms < now_ms + KEY_ROOM_CROWDED_MS) at_ms = now_ms + KEY_ROOM_CROWDED_MS;
+    if (at_ms < room->shared_ms) at_ms = room->shared_ms;
     *ret_is_full = at_ms > now_ms && at_ms > room->not_before_ms;
     return at_ms > room->not_before_ms ? at_ms : room->not_before_ms;
 }

@@ -5,7 +5,8 @@
  * minute, which are buckets that fill evenly, and calls at a time. Tokens are known when a call has
  * ended: it may begin while any are left, and what it has used above that is owed.
  *
- * Of this process alone. Pure: the clock is a parameter. Threads: none.
+ * Of this process alone; what all have used together is known to guard.h, which says until when a
+ * key is shut for that. Pure: the clock is a parameter. Threads: none.
  */
 #ifndef LLM_PROXY_KEY_ROOM_H
 #define LLM_PROXY_KEY_ROOM_H
@@ -21,6 +22,7 @@ static const int64_t KEY_ROOM_NEVER = INT64_MAX;
 struct key_room {
     uint32_t in_flight;
     int64_t not_before_ms;                    /* it rests until then; KEY_ROOM_NEVER */
+    int64_t shared_ms;                        /* all together have used its limits until then */
     int64_t requests_full_ns, tokens_full_ns; /* when the buckets are full */
 };
 

@@ -1,6 +1,7 @@
 // Several llm-proxies: what one of them has bought is not bought by another one, also when the buyer is away for a moment; and what a model
 // wants back of a conversation is there, whoever has heard it. Each has a gateway of its own here, so that it is known who is asked.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Api } from './support/api.mjs';
@@ -19,13 +20,19 @@ const gemini = await Upstream.start(({ body: text }) => {
   const parts = said.length === 0 ? [signed] : [{ text: said[0].parts[0].thoughtSignature === SIGNATURE ? 'signed' : 'unsigned' }];
   return { body: { candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }], usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 2 } } };
 });
-after(() => Promise.all([model.stop(), gemini.stop()]));
+const whole = await Upstream.start(() => ({ body: { id: 'x', object: 'chat.completion', created: 1, model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: 'whole' }, finish_reason: 'stop' }] } }));
+after(() => Promise.all([model.stop(), gemini.stop(), whole.stop()]));
 
 const base = model.config({ lease: '2s', peer_wait: '60s' }).llm;
 const config = {
   llm: {
     ...base,
-    providers: { ...base.providers, gemini: { type: 'gemini', base_url: `${gemini.url}/v1beta`, price: 'free' } },
+    providers: {
+      ...base.providers,
+      gemini: { type: 'gemini', base_url: `${gemini.url}/v1beta`, price: 'free' },
+      narrow: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free', keys: [{ secret: 'vendor', parallel: 1 }] },
+      metered: { type: 'openai-compatible', base_url: `${whole.url}/v1`, price: 'free', keys: [{ secret: 'vendor', requests_per_minute: 2 }] },
+    },
     routes: { ...base.routes, gemini: { targets: [{ model: 'gemini/gemini-3-pro' }], retry: { attempts: 1 } } },
   },
 };
@@ -112,6 +119,28 @@ async function conversation(suite, other) {
   }
 }
 
+// Limits of the providers' keys hold over both.
+async function limitsOfKeys(suite, other) {
+  const chat = (api, name) => api.call('POST', '/v1/chat/completions', { model: `${name}/m`, messages: [{ role: 'user', content: 'hi' }] });
+  const first = chat(suite.api, 'narrow');
+  await suite.until('the model is asked', () => model.open === 1);
+  assert.equal((await chat(other.api, 'narrow')).status, 429);
+  model.end('one at a time');
+  assert.equal((await first).status, 200);
+  const second = suite.until('the other one has its turn', async () => (await chat(other.api, 'narrow')).status === 200);
+  await suite.until('the model is asked', () => model.open === 1);
+  model.end('one at a time');
+  await second;
+
+  const began = Date.now();
+  const statuses = [];
+  for (const api of [suite.api, other.api, suite.api, other.api]) statuses.push((await chat(api, 'metered')).status);
+  const granted = statuses.filter((status) => status === 200).length;
+  const most = 2 + Math.floor((Date.now() - began) / 30_000);
+  assert.ok(statuses.every((status) => [200, 429].includes(status)), String(statuses));
+  assert.ok(granted >= 2 && granted <= most && whole.requests.length === granted, `${statuses} of ${most}`);
+}
+
 // The answer comes while the scheduler is away; the proxy dies with it, and the other one gets the job.
 async function jobOfTheDead(suite, other) {
   await suite.apply(ASKS);
@@ -135,8 +164,11 @@ async function jobOfTheDead(suite, other) {
 }
 
 scenario('what one llm-proxy has bought another one does not buy', { needs: ['scheduler'], config, checkNeeds: false }, async (suite) => {
+  await writeFile(join(suite.folder, 'vendor'), ['sk', 'of-the-vendor'].join('-'), { mode: 0o600 });
   const other = await startTwo(suite);
   try {
+    await limitsOfKeys(suite, other);
+    model.asked = [];
     await answersOfClients(suite, other);
     await answerOfTheDead(suite, other);
     await conversation(suite, other);

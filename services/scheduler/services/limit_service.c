@@ -147,16 +147,32 @@ static status set(struct rpc_call *call, struct error *reterr)
     return post(call, COMMAND_SET_LIMIT, reterr);
 }
 
+/* Of a target, which has its own rule, or of a provider's key, which brings one along. */
+static bool is_sound(const Pb__LimitWant *want)
+{
+    str name                       = str_from(want->name);
+    const Pb__LimitRule *rule      = want->rule;
+    const struct queue_limits asks = {.concurrency    = rule ? rule->concurrency : 0,
+                                      .rate_count     = rule ? rule->rate_count : 0,
+                                      .rate_period_us = rule ? rule->rate_period_us : 0};
+    if (!rule) return target_name_is_valid(name);
+    return str_starts_with(name, str_from("llmkey:")) && name.len <= LIMIT_NAME_MAX &&
+           want->want <= PERMITS_MAX && want->unused <= PERMITS_MAX && want->spent <= PERMITS_MAX &&
+           (asks.concurrency > 0) != (asks.rate_count > 0) &&
+           queue_limits_check(&asks, 1, NULL) == STATUS_OK;
+}
+
 static status lease(struct rpc_call *call, struct error *reterr)
 {
     const Pb__LeaseLimits *request = call->request;
     bool is_fine                   = request->n_limits <= LEASES_MAX && *request->holder &&
                    strlen(request->holder) <= TARGET_NAME_MAX;
     for (size_t i = 0; is_fine && i < request->n_limits; i++) {
-        is_fine = target_name_is_valid(str_from(request->limits[i]->name));
+        is_fine = is_sound(request->limits[i]);
     }
     if (!is_fine) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "at most %d targets, and a holder",
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "at most %d targets, or limits of providers' keys with a rule, and a holder",
                     LEASES_MAX);
     }
     return post(call, COMMAND_LEASE_LIMITS, reterr);

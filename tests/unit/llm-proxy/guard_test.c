@@ -43,12 +43,16 @@ struct said {
     unsigned probes;  /* that it gives */
     uint32_t permits; /* likewise; concurrency of the limit */
     bool is_limited;
+    uint32_t starts;         /* of a key, that are left */
+    int64_t tokens_opens_us; /* of a key; 0: there are some */
+    bool fails_to_lease;
 
     unsigned listed, reserved, settled, reports, failures;
     struct ended ends[ENDS_MAX];
     size_t end_count;
     Pb__ProbeEnd probe_end;
     uint32_t held; /* permits, as last heard */
+    uint32_t spent, key_asks;
 };
 
 struct world {
@@ -183,8 +187,34 @@ static status list_limits(struct rpc_call *call, struct error *)
     return answer(call, STATUS_OK);
 }
 
+/* Of a key: starts or tokens a minute. */
+static status lease_of_key(struct rpc_call *call, const Pb__LimitWant *want)
+{
+    struct said *said        = said_of(call);
+    Pb__LeasedLimits *leased = call->response;
+    Pb__LimitLease *granted  = zeroed(call, sizeof *granted);
+    bool is_starts           = strcmp(want->name, "llmkey:one/k:requests") == 0;
+    pb__limit_lease__init(granted);
+    said->key_asks++;
+    if (said->fails_to_lease) return answer(call, STATUS_INTERNAL);
+    said->starts += want->unused;
+    said->spent += want->spent;
+    granted->name       = want->name;
+    granted->is_limited = true;
+    granted->granted    = want->want < said->starts ? want->want : said->starts;
+    granted->retry_us   = is_starts ? 0 : said->tokens_opens_us;
+    said->starts -= granted->granted;
+    if (is_starts && said->starts == 0) granted->retry_us = clock_unix_us() + INT64_C(60'000'000);
+    leased->limits    = zeroed(call, sizeof *leased->limits);
+    leased->limits[0] = granted;
+    leased->n_limits  = 1;
+    return answer(call, STATUS_OK);
+}
+
 static status lease(struct rpc_call *call, struct error *)
 {
+    const Pb__LeaseLimits *asked = call->request;
+    if (asked->limits[0]->rule) return lease_of_key(call, asked->limits[0]);
     struct said *said         = said_of(call);
     const Pb__LimitWant *want = ((const Pb__LeaseLimits *)call->request)->limits[0];
     Pb__LeasedLimits *leased  = call->response;
@@ -569,6 +599,106 @@ static void a_permit_serves_one_after_the_other(void **)
     end(&world);
 }
 
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+struct user {
+    struct guard_key_pass pass;
+    bool is_decided;
+    enum guard_verdict verdict;
+};
+
+static void on_key(enum guard_verdict verdict, void *context)
+{
+    struct user *user = context;
+    user->is_decided  = true;
+    user->verdict     = verdict;
+}
+
+static enum guard_verdict use(struct world *world, const struct provider_key *key,
+                              struct user *user)
+{
+    *user                      = (struct user){.pass = {.decided = on_key, .context = user}};
+    enum guard_verdict verdict = guard_enter_key(world->guard, "one", key, &user->pass);
+    for (int i = 0; verdict == GUARD_WAIT && !user->is_decided && i < TURNS_MAX; i++) {
+        loop_turn(world->loop, 1);
+    }
+    if (verdict == GUARD_WAIT) assert_true(user->is_decided);
+    return verdict == GUARD_WAIT ? user->verdict : verdict;
+}
+
+static void starts_of_a_key_are_leased_ahead(void **)
+{
+    const struct provider_key key = {.name = "k", .requests_per_minute = 100};
+    struct world world;
+    struct user users[8];
+    begin_said(&world, (struct said){.starts = 7});
+    for (int i = 0; i < 3; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
+    assert_int_equal(look(&world).key_asks, 3);
+    assert_int_equal(look(&world).starts, 4);
+    tick(&world); /* there were three in that second */
+    assert_int_equal(use(&world, &key, &users[3]), GUARD_GO);
+    uint32_t asks = look(&world).key_asks;
+    assert_int_equal(look(&world).starts, 0);
+    for (int i = 4; i < 7; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
+    assert_int_equal(look(&world).key_asks, asks); /* nobody had to be asked */
+    assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT);
+    assert_null(users[7].pass.key);
+    assert_true(guard_key_opens_ms(world.guard, "one", &key) > now_ms(&world));
+    asks = look(&world).key_asks;
+    assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT); /* that is known now */
+    assert_int_equal(look(&world).key_asks, asks);
+    for (int i = 0; i < 7; i++) guard_leave_key(&users[i].pass, 0);
+    end(&world);
+}
+
+static void starts_that_were_not_made_go_back(void **)
+{
+    const struct provider_key key = {.name = "k", .requests_per_minute = 100};
+    struct world world;
+    struct user users[4];
+    begin_said(&world, (struct said){.starts = 10});
+    for (int i = 0; i < 3; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
+    tick(&world);
+    assert_int_equal(use(&world, &key, &users[3]), GUARD_GO);
+    assert_int_equal(look(&world).starts, 3); /* one was made, three are here */
+    for (int i = 0; i < 4; i++) guard_leave_key(&users[i].pass, 0);
+    for (int i = 0; i < TURNS_MAX && look(&world).starts < 6; i++) tick(&world);
+    assert_int_equal(look(&world).starts, 6);
+    end(&world);
+}
+
+static void tokens_of_a_key_are_told_and_shut_it(void **)
+{
+    const struct provider_key key = {.name = "k", .tokens_per_minute = 1'000};
+    struct world world;
+    struct user user;
+    begin_said(&world, (struct said){.tokens_opens_us = clock_unix_us() + INT64_C(60'000'000)});
+    (void)use(&world, &key, &user); /* nobody knows yet */
+    guard_leave_key(&user.pass, 300);
+    for (int i = 0; i < TURNS_MAX && look(&world).spent < 300; i++) tick(&world);
+    assert_int_equal(look(&world).spent, 300);
+    for (int i = 0; i < 3; i++) tick(&world);
+    assert_int_equal(look(&world).spent, 300); /* once */
+    assert_int_equal(use(&world, &key, &user), GUARD_LIMIT);
+    end(&world);
+}
+
+static void a_key_is_used_alone_while_nobody_can_be_asked(void **)
+{
+    const struct provider_key key  = {.name = "k", .requests_per_minute = 1};
+    const struct provider_key free = {.name = "free"};
+    struct world world;
+    struct user user;
+    begin_said(&world, (struct said){.fails_to_lease = true});
+    assert_int_equal(use(&world, &key, &user), GUARD_GO);
+    guard_leave_key(&user.pass, 0);
+    uint32_t asks = look(&world).key_asks;
+    assert_int_equal(use(&world, &free, &user), GUARD_GO);
+    assert_int_equal(look(&world).key_asks, asks); /* it has no limits */
+    end(&world);
+}
+
 static void before_the_start_all_may_go(void **)
 {
     struct loop *loop       = NULL;
@@ -600,6 +730,10 @@ int main(void)
         cmocka_unit_test(who_asks_for_rest_has_it),
         cmocka_unit_test(a_half_open_breaker_lets_one_go),
         cmocka_unit_test(a_permit_serves_one_after_the_other),
+        cmocka_unit_test(starts_of_a_key_are_leased_ahead),
+        cmocka_unit_test(starts_that_were_not_made_go_back),
+        cmocka_unit_test(tokens_of_a_key_are_told_and_shut_it),
+        cmocka_unit_test(a_key_is_used_alone_while_nobody_can_be_asked),
         cmocka_unit_test(before_the_start_all_may_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,78 @@ static void test_replicas_share_a_limit(void **)
     rig_done(&rig);
 }
 
+/* A limit of a provider's key: who asks brings its rule along. */
+struct brought {
+    uint32_t a_minute, parallel, want, held, unused, spent;
+};
+
+static const Pb__LimitLease *lease_brought(struct rig *rig, const char *holder,
+                                           struct brought brought, status expected)
+{
+    Pb__LeaseLimits message     = PB__LEASE_LIMITS__INIT;
+    Pb__LimitRule rule          = PB__LIMIT_RULE__INIT;
+    Pb__LimitWant wanted        = PB__LIMIT_WANT__INIT;
+    Pb__LimitWant *wants[]      = {&wanted};
+    rule.rate_count             = brought.a_minute;
+    rule.rate_period_us         = brought.a_minute > 0 ? 60'000'000 : 0;
+    rule.concurrency            = brought.parallel;
+    wanted.name                 = "llmkey:openai/one:x";
+    wanted.rule                 = &rule;
+    wanted.want                 = brought.want;
+    wanted.held                 = brought.held;
+    wanted.unused               = brought.unused;
+    wanted.spent                = brought.spent;
+    message.holder              = holder;
+    message.limits              = wants;
+    message.n_limits            = 1;
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "Lease",
+                                   .message  = &message,
+                                   .expected = expected};
+    const Pb__LeasedLimits *got = rig_ask(rig, &asked);
+    return got ? got->limits[0] : NULL;
+}
+
+static void test_replicas_share_what_they_bring_along(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    assert_null(lease_brought(&rig, "one", (struct brought){}, STATUS_INVALID_ARGUMENT));
+    assert_null(lease_brought(&rig, "one", (struct brought){.a_minute = 1, .parallel = 1},
+                              STATUS_INVALID_ARGUMENT));
+    assert_null(lease_brought(&rig, "one", (struct brought){.a_minute = 1, .spent = 1'000'001},
+                              STATUS_INVALID_ARGUMENT));
+
+    /* One start comes back in a minute: none does while this runs. */
+    const struct brought three = {.a_minute = 3, .want = 2};
+    assert_int_equal(lease_brought(&rig, "one", three, STATUS_OK)->granted, 2);
+    assert_int_equal(lease_brought(&rig, "two", three, STATUS_OK)->granted, 1);
+    const Pb__LimitLease *none = lease_brought(&rig, "two", three, STATUS_OK);
+    assert_true(none->is_limited && none->granted == 0 && none->retry_us > 0);
+    rig_restart(&rig);
+    assert_int_equal(lease_brought(&rig, "two", three, STATUS_OK)->granted, 0);
+    const struct brought back = {.a_minute = 3, .unused = 1};
+    assert_int_equal(lease_brought(&rig, "one", back, STATUS_OK)->retry_us, 0);
+    assert_int_equal(lease_brought(&rig, "two", three, STATUS_OK)->granted, 1);
+    const struct brought spent = {.a_minute = 3, .spent = 5};
+    int64_t opens_us           = lease_brought(&rig, "one", three, STATUS_OK)->retry_us;
+    assert_true(lease_brought(&rig, "one", spent, STATUS_OK)->retry_us > opens_us);
+    rig_done(&rig);
+}
+
+static void test_replicas_share_places_they_bring_along(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    const struct brought one  = {.parallel = 1, .want = 1};
+    const struct brought over = {.parallel = 1};
+    assert_int_equal(lease_brought(&rig, "one", one, STATUS_OK)->granted, 1);
+    assert_int_equal(lease_brought(&rig, "two", one, STATUS_OK)->granted, 0);
+    assert_int_equal(lease_brought(&rig, "one", over, STATUS_OK)->granted, 0);
+    assert_int_equal(lease_brought(&rig, "two", one, STATUS_OK)->granted, 1);
+    rig_done(&rig);
+}
+
 /* --- who waits ---------------------------------------------------------------------------------
  */
 
@@ -190,6 +262,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_set_is_listed),
         cmocka_unit_test(test_replicas_share_a_limit),
+        cmocka_unit_test(test_replicas_share_what_they_bring_along),
+        cmocka_unit_test(test_replicas_share_places_they_bring_along),
         cmocka_unit_test(test_who_waits_is_counted_in_all_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

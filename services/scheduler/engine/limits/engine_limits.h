@@ -59,6 +59,11 @@ status engine_job_limits(struct engine *engine, const struct live_run *live,
 status engine_set_limit(struct engine *engine, struct command *command, struct error *reterr);
 status engine_lease_limits(struct engine *engine, struct command *command, struct error *reterr);
 
+/** The limit of that name with a rule that somebody brings along; it goes when nothing needs it.
+ * NULL: there are too many. */
+struct limit *engine_limit_brought(struct engine *engine, str name,
+                                   const struct queue_limits *rule);
+
 /* --- passes.c: the system partition -----------------------------------------------------
  */
 

@@ -42,6 +42,14 @@ status engine_set_limit(struct engine *engine, struct command *command, struct e
 /* --- replicas ----------------------------------------------------------------------------------
  */
 
+struct limit *engine_limit_brought(struct engine *engine, str name, const struct queue_limits *rule)
+{
+    struct limit *limit = limits_at(limits_of(engine), name);
+    bool is_new         = limit && !queue_limits_are_same(&limit->rule, rule);
+    if (is_new) limit_set(limits_of(engine), limit, rule, engine->now_us);
+    return limit;
+}
+
 /* What it does not hold any more is over, whatever it forgot to say. */
 static void end_calls(struct engine *engine, struct limit *limit, struct limit_holder *holder,
                       const Pb__LimitWant *want)
@@ -67,10 +75,39 @@ static uint32_t lease(struct engine *engine, struct limit *limit, str name,
     return granted;
 }
 
+/* Of a rate nobody holds anything: what was granted has started, or comes back as unused. */
+static uint32_t lease_starts(struct engine *engine, struct limit *limit, const Pb__LimitWant *want)
+{
+    struct limits *limits = limits_of(engine);
+    limit_unspend(limits, limit, want->unused, engine->now_us);
+    uint32_t granted = limit_room(limits, limit, want->want, engine->now_us);
+    limit_spend(limits, limit, granted, engine->now_us);
+    limit_spend(limits, limit, want->spent, engine->now_us);
+    return granted;
+}
+
 static int64_t opens_us(const struct engine *engine, const struct limit *limit)
 {
     int64_t at_us = start_rate_opens_us(&limit->rate);
     return at_us > engine->now_us ? at_us : 0;
+}
+
+static void grant(struct engine *engine, str holder, const Pb__LimitWant *want,
+                  Pb__LimitLease *ret_lease)
+{
+    str name                       = str_from(want->name);
+    const struct queue_limits rule = limit_rule_from(want->rule);
+    if (!want->rule) engine_limit_known(engine, name);
+    struct limit *limit = want->rule ? engine_limit_brought(engine, name, &rule)
+                                     : limits_find(limits_of(engine), name);
+    if (!limit) return;
+    bool is_rate          = want->rule && rule.concurrency == 0;
+    ret_lease->is_limited = limit_has_rule(limit);
+    ret_lease->granted =
+        is_rate ? lease_starts(engine, limit, want) : lease(engine, limit, holder, want);
+    bool is_short       = ret_lease->granted < want->want;
+    ret_lease->retry_us = is_short || is_rate ? opens_us(engine, limit) : 0;
+    if (want->rule) limit_unshow(limit);
 }
 
 status engine_lease_limits(struct engine *engine, struct command *command, struct error *)
@@ -85,16 +122,10 @@ status engine_lease_limits(struct engine *engine, struct command *command, struc
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many limits");
     }
     for (size_t i = 0; i < count; i++) {
-        const Pb__LimitWant *want = request->limits[i];
-        engine_limit_known(engine, str_from(want->name));
-        struct limit *limit = limits_find(limits_of(engine), str_from(want->name));
-        granted[i]          = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
-        granted[i].name     = want->name;
-        answer->limits[i]   = &granted[i];
-        if (!limit) continue;
-        granted[i].is_limited = limit_has_rule(limit);
-        granted[i].granted    = lease(engine, limit, str_from(request->holder), want);
-        granted[i].retry_us   = granted[i].granted < want->want ? opens_us(engine, limit) : 0;
+        granted[i]        = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
+        granted[i].name   = request->limits[i]->name;
+        answer->limits[i] = &granted[i];
+        grant(engine, str_from(request->holder), request->limits[i], &granted[i]);
     }
     answer->n_limits = count;
     return STATUS_OK;

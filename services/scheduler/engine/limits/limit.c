@@ -256,6 +256,22 @@ void limit_spend(struct limits *limits, struct limit *limit, uint32_t count, int
     limit_refresh(limits, limit);
 }
 
+static void return_tokens(struct limits *limits, struct limit *limit, uint32_t count,
+                          int64_t now_us)
+{
+    if (limit->rate.count == 0) return;
+    limit->rate.full_us -= (int64_t)count * limit->rate.step_us;
+    if (limit->rate.full_us < now_us) limit->rate.full_us = now_us; /* it is full */
+    throttle(limits, limit, now_us);
+}
+
+void limit_unspend(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us)
+{
+    if (limits->is_owner) return_tokens(limits, limit, count, now_us);
+    limit_note(limits, limit);
+    limit_refresh(limits, limit);
+}
+
 void limit_owe(struct limits *limits, struct limit *limit, int64_t full_us, int64_t now_us)
 {
     if (!limits->is_owner || limit->rate.count == 0) return;
@@ -277,10 +293,7 @@ void limit_take_back(struct limits *limits, struct limit *limit, uint32_t ended,
 {
     ASSERT(limit->away >= ended + unused);
     limit->away -= ended + unused;
-    if (limit->rate.count > 0) {
-        limit->rate.full_us -= (int64_t)unused * limit->rate.step_us;
-        throttle(limits, limit, now_us);
-    }
+    return_tokens(limits, limit, unused, now_us);
     limit_note(limits, limit);
     limit_refresh(limits, limit);
 }

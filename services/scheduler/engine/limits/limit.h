@@ -122,6 +122,9 @@ void limit_start(struct limits *limits, struct limit *limit, int64_t now_us);
  */
 void limit_spend(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us);
 
+/** So many that were taken off its rate come back. */
+void limit_unspend(struct limits *limits, struct limit *limit, uint32_t count, int64_t now_us);
+
 /** Its rate is as it was when it was written: full at `full_us`. */
 void limit_owe(struct limits *limits, struct limit *limit, int64_t full_us, int64_t now_us);
 

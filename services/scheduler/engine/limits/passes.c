@@ -11,15 +11,6 @@ static struct limits *limits_of(const struct engine *engine)
     return job_queues_limits(engine->queues);
 }
 
-/* NULL: there are too many. */
-static struct limit *limit_at(struct engine *engine, str name, const struct queue_limits *rule)
-{
-    struct limit *limit = limits_at(limits_of(engine), name);
-    bool is_new         = limit && !queue_limits_are_same(&limit->rule, rule);
-    if (is_new) limit_set(limits_of(engine), limit, rule, engine->now_us);
-    return limit;
-}
-
 /* --- may it go ---------------------------------------------------------------------------------
  */
 
@@ -106,7 +97,7 @@ status engine_pass_limits(struct engine *engine, struct command *command, struct
     for (size_t i = 0; i < request->n_limits; i++) {
         const Pb__LimitPass *pass      = request->limits[i];
         const struct queue_limits rule = limit_rule_from(pass->rule);
-        limits[i]                      = limit_at(engine, str_from(pass->name), &rule);
+        limits[i]                      = engine_limit_brought(engine, str_from(pass->name), &rule);
         if (!limits[i]) {
             return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
                                   "over %d limits", LIMITS_MAX);
@@ -166,7 +157,7 @@ status engine_spend_key_tokens(struct engine *engine, const char *key_id, int64_
     if (most == 0) return STATUS_OK;
     const struct queue_limits rule = {.rate_count     = key_limit_bucket(KEY_TOKENS, most),
                                       .rate_period_us = KEY_LIMIT_PERIOD_US};
-    struct limit *limit            = limit_at(engine, str_from(name), &rule);
+    struct limit *limit            = engine_limit_brought(engine, str_from(name), &rule);
     if (!limit) return STATUS_OK; /* LIMITS_MAX: nobody is held by it either */
     limit_spend(limits_of(engine), limit, key_limit_permits(KEY_TOKENS, most, tokens),
                 engine->now_us);
