@@ -22,7 +22,6 @@ struct sim_budget {
     bool pauses, is_daily;
     struct spend limit;           /* as it was set last */
     struct spend charged, beyond; /* of that, more than was expected of its calls */
-    struct spend perhaps;         /* by reports that came late: charged if the job was cancelled */
     unsigned raises;
     bool is_unsure; /* whom some call belonged to */
     struct op *raise;

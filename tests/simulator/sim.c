@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "record.pb-c.h"
+#include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/record.h"
 #include "store/fault.h"
@@ -282,6 +283,7 @@ static bool is_over(struct sim *sim)
         if (read == STATUS_OK && sim->retention.keep_us > 0) {
             read = txn_page(txn, TABLE_RUNS, &scan, 1, &runs, see_anything, &ends, &error);
         }
+        ends.is_open |= late_funds_count(stage_engine(sim->stage, i)->late_funds) > 0;
         if (read != STATUS_OK) sim_fail(sim, "heads: %s", error.text);
     }
     return !ends.is_open;

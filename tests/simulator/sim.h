@@ -76,7 +76,6 @@ struct plan {
     struct result result;
     const char *team, *key; /* whom budgets take it for */
     int64_t tokens;         /* a budget of its own; 0: none */
-    struct spend billed;    /* by the calls of models of it and its child runs */
     uint32_t signals_sent, signals_acked;
 };
 
@@ -163,6 +162,7 @@ struct lease_note {
     struct sim_limit *limits[LIMITS_OF_JOB_MAX]; /* that count it; sim_limits.c */
     size_t limit_count;
     bool is_model;
+    char run[ID_LEN + 1]; /* of a model's call */
     struct plan
         *root; /* whose run, or run around it, that of the job is; NULL: not known any more */
     struct spend expected; /* at most, of a call of a model */
@@ -347,8 +347,8 @@ void sim_budgets_put(const struct sim *sim, struct stage_call *call,
 void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job);
 void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
                         const Pb__JobReport *report);
-/** It was refused: what it says is charged once if the job was cancelled under this lease, and
- * nobody had set anything aside for it any more. */
+/** It was refused: what it says is charged once if the job was cancelled under this lease, as the
+ * run's journal says. It was set aside until the lease is over. */
 void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report);
 
 /** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/run/event_codec.h"
+#include "scheduler/tables/run_store.h"
 #include "sim.h"
 #include "workflow/token_estimate.h"
 #include "json/json_text.h"
@@ -230,6 +232,9 @@ void sim_budgets_put(const struct sim *sim, struct stage_call *call,
     } else if (report->result_case == PB__JOB_REPORT__RESULT_FAILED) {
         report->failed->usage = usage;
         report->failed->price = price;
+    } else {
+        report->released->usage = usage;
+        report->released->price = price;
     }
 }
 
@@ -263,6 +268,7 @@ void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__Leas
     struct token_estimate most = {};
     if (!expect(job, &most)) return;
     note->root = root_of(sim, job->run);
+    (void)snprintf(note->run, sizeof note->run, "%s", job->run);
     if (most.output < 0) return; /* for it what is left is set aside, be it next to nothing */
     note->expected =
         (struct spend){most.input + most.output, nanos_of(sim, most.input, most.output)};
@@ -289,20 +295,11 @@ static struct spend set_aside(const struct sim *sim, const struct lease_note *no
 
 static const Pb__Usage *usage_of(const Pb__JobReport *report)
 {
-    if (report->result_case == PB__JOB_REPORT__RESULT_COMPLETED) return report->completed->usage;
-    return report->result_case == PB__JOB_REPORT__RESULT_FAILED ? report->failed->usage : NULL;
-}
-
-void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report)
-{
-    const Pb__Usage *usage = usage_of(report);
-    if (!note->is_model || !usage || note->is_over || note->is_late) return;
-    const struct spend used = {usage->input_tokens + usage->output_tokens, usage->cost_usd_nanos};
-    note->is_late           = true;
-    for (size_t i = 0; i < sim->budgets.count; i++) {
-        struct sim_budget *budget = &sim->budgets.items[i];
-        if (note->root && !is_charged(budget, note->root)) continue;
-        budget->perhaps = spend_add(budget->perhaps, used);
+    switch (report->result_case) {
+    case PB__JOB_REPORT__RESULT_COMPLETED: return report->completed->usage;
+    case PB__JOB_REPORT__RESULT_FAILED: return report->failed->usage;
+    case PB__JOB_REPORT__RESULT_RELEASED: return report->released->usage;
+    default: return NULL;
     }
 }
 
@@ -315,7 +312,6 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
     const struct spend beyond = {over(used.tokens, aside.tokens), over(used.nanos, aside.nanos)};
     int64_t *dearest          = &sim->budgets.dearest_nanos;
     if (used.nanos > *dearest) *dearest = used.nanos;
-    if (note->root) note->root->billed = spend_add(note->root->billed, used);
     for (size_t i = 0; i < sim->budgets.count; i++) {
         struct sim_budget *budget = &sim->budgets.items[i];
         if (!note->root && budget->scope != OF_NAMESPACE) {
@@ -325,6 +321,53 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
             budget->beyond  = spend_add(budget->beyond, beyond);
         }
     }
+}
+
+/* What the run's own journal says of a job. */
+struct charged {
+    const char *job;
+    bool is_there;
+};
+
+static void see_event(const struct event *event, void *context)
+{
+    struct charged *charged = context;
+    bool is_it = event->kind == EVENT_RUN_CHARGED && strcmp(event->id.text, charged->job) == 0;
+    charged->is_there |= is_it;
+}
+
+static status see_charges(bytes entry, void *context, struct error *reterr)
+{
+    const struct entry_scanner scanner = {.event = see_event, .context = context};
+    return entry_scan(entry, &scanner, reterr);
+}
+
+/* NOT_FOUND: the run is gone. */
+static status find_charge(struct sim *sim, const struct lease_note *note, bool *ret_is_there)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_MAX);
+    CLEANUP(txn_abortp) struct txn *txn      = NULL;
+    struct charged charged                   = {.job = note->job};
+    Pb__RunView *row                         = NULL;
+    Pb__RunHead *head                        = NULL;
+    TRY(txn_begin_read(stage_store(sim->stage, note->partition), &txn, NULL));
+    TRY(run_rows_get(txn, str_from(note->run), arena, &row, &head, NULL));
+    TRY(run_entries_walk(txn, head->last_entry, see_charges, &charged, NULL));
+    *ret_is_there = charged.is_there;
+    return STATUS_OK;
+}
+
+void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report)
+{
+    bool is_charged_now    = false;
+    const Pb__Usage *usage = usage_of(report);
+    if (!note->is_model || !usage || note->is_over || note->is_late) return;
+    note->is_late = true;
+    status found  = find_charge(sim, note, &is_charged_now);
+    for (size_t i = 0; found != STATUS_OK && i < sim->budgets.count; i++) {
+        sim->budgets.items[i].is_unsure = true; /* it went with its run, or was charged before */
+    }
+    if (is_charged_now || found != STATUS_OK) sim_budgets_charge(sim, note, report);
 }
 
 /* --- the ledger ---------------------------------------------------------------------------------
@@ -338,14 +381,14 @@ static struct spend slack_of(const struct sim *sim, const struct sim_budget *bud
 
 static bool is_more(const struct budget *account, const struct sim_budget *budget)
 {
-    const struct spend most = spend_add(budget->charged, budget->perhaps);
-    return account->spent.tokens > most.tokens || account->spent.nanos > most.nanos;
+    return account->spent.tokens > budget->charged.tokens ||
+           account->spent.nanos > budget->charged.nanos;
 }
 
 static void check_bounds(struct sim *sim, const struct sim_budget *budget,
                          const struct budget *account)
 {
-    const struct spend slack = spend_add(slack_of(sim, budget), budget->perhaps);
+    const struct spend slack = slack_of(sim, budget);
     const struct spend all   = spend_add(account->spent, account->reserved);
     bool is_over             = (account->limit.tokens > 0 &&
                     all.tokens > account->limit.tokens + budget->beyond.tokens + slack.tokens) ||

@@ -170,13 +170,18 @@ static struct stage_call *make_beat(struct sim *, void *subject)
     return call;
 }
 
-static void on_beat(struct sim *, struct stage_call *call, void *subject)
+static void on_beat(struct sim *sim, struct stage_call *call, void *subject)
 {
     struct task_in_hand *task          = subject;
     const Pb__HeartbeatAnswers *answer = call->command.response;
     if (is_gone(task) || call->command.code != STATUS_OK || answer->n_jobs != 1) return;
     bool is_lost = answer->jobs[0]->status != STATUS_OK;
-    if (is_lost || answer->jobs[0]->cancel) task->is_over = true;
+    if (!is_lost && !answer->jobs[0]->cancel) return;
+    task->is_over = !answer->jobs[0]->cancel || task->used.tokens == 0 || sim_draw(sim, 2) > 0;
+    if (task->is_over) return;
+    task->beats  = false;
+    task->ending = ENDS_RELEASED; /* it stops, and says what its call has cost until then */
+    report(sim, task);
 }
 
 static void beat(struct sim *sim, void *subject)

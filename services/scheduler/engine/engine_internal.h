@@ -101,11 +101,12 @@ struct engine {
     struct map *functions;      /* name -> the same, owned: of jobs (job_rows.h) */
     struct request_memory requests;
     struct event_hub hub;
-    struct breakers *breakers; /* of the system partition; NULL: this is another */
-    int64_t breaker_sweep_us;  /* when old ones are next looked for */
-    struct book *book;         /* of budgets */
-    struct prices *prices;     /* of models */
-    struct ledger *ledger;     /* of the system partition; NULL: this is another */
+    struct breakers *breakers;     /* of the system partition; NULL: this is another */
+    int64_t breaker_sweep_us;      /* when old ones are next looked for */
+    struct book *book;             /* of budgets */
+    struct prices *prices;         /* of models */
+    struct late_funds *late_funds; /* of cancelled calls */
+    struct ledger *ledger;         /* of the system partition; NULL: this is another */
     bool accepts_runs;
     int64_t unclaimed_until_us; /* open jobs may be `is_unclaimed` */
     bool is_fill_unknown;       /* a commit found no room; whether that lasts is not known yet */

@@ -529,9 +529,12 @@ static void test_cancelled_is_paid_once(void **)
     for (int i = 0; i < 4; i++) {
         const char *run          = start(&rig, "one", i, 0, NULL);
         const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
+        int64_t aside            = get(&rig, "all")->reserved_tokens;
+        assert_true(aside > 0);
         cancel(&rig, run);
         if (i % 2 > 0) rig_restart(&rig);
-        for (int k = 0; k < 2; k++) { /* its answer was lost */
+        budget_when(&rig, "all", i * 7, aside, 0, 0); /* its holder has not said yet */
+        for (int k = 0; k < 2; k++) {                 /* its answer was lost */
             assert_int_equal(hand_back(&rig, job, 7), STATUS_FAILED_PRECONDITION);
         }
         assert_used(&rig, run, 1, 7);

@@ -1,6 +1,7 @@
 /* The system partition: it keeps the ledger, and says what it has decided. */
 #include "base/log.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/budgets/prices.h"
 
@@ -315,8 +316,9 @@ static status each_row(struct recovery *recovery, enum table table, page_fn visi
 
 status engine_budgets_recover(struct engine *engine, struct error *reterr)
 {
-    engine->book   = book_new();
-    engine->prices = prices_new();
+    engine->book       = book_new();
+    engine->prices     = prices_new();
+    engine->late_funds = late_funds_new();
     if (engine->partition->index == 0) engine->ledger = ledger_new();
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
@@ -326,7 +328,7 @@ status engine_budgets_recover(struct engine *engine, struct error *reterr)
     TRY(each_row(&recovery, TABLE_MODEL_PRICES, recover_price, reterr));
     TRY(each_row(&recovery, TABLE_BUDGET_ASKS, recover_ask, reterr));
     if (engine->ledger) ledger_restored(engine->ledger);
-    return STATUS_OK;
+    return engine_late_funds_recover(engine, reterr);
 }
 
 void engine_budgets_forget(struct engine *engine)
@@ -334,7 +336,9 @@ void engine_budgets_forget(struct engine *engine)
     book_free(engine->book);
     prices_free(engine->prices);
     ledger_free(engine->ledger);
-    engine->book   = NULL;
-    engine->prices = NULL;
-    engine->ledger = NULL;
+    late_funds_free(engine->late_funds);
+    engine->book       = NULL;
+    engine->prices     = NULL;
+    engine->ledger     = NULL;
+    engine->late_funds = NULL;
 }

@@ -35,8 +35,19 @@ status engine_fund_end(struct engine *engine, struct open_job *job, struct error
 status engine_fund_report(struct engine *engine, struct open_job *job, const Pb__JobReport *report,
                           struct error *reterr);
 
-/** The same of an attempt that is over by now, of a job that may be gone. */
-status engine_fund_late(struct engine *engine, const struct id *job, str run, const Pb__Usage *used,
+/** How an attempt has ended, of a job that may be gone. */
+struct attempt_end {
+    const struct id *job;
+    str run;
+    const struct funding *funding; /* NULL: it had none */
+    uint32_t number;               /* of its question; 0: there is none, or its end was told */
+    const Pb__Usage *used;         /* NULL: nothing */
+    const Pb__ModelPrice *price;   /* of its model; NULL: not said */
+};
+
+/** Tells whoever has set something aside. Without a question those are charged that would have
+ * been asked. */
+status engine_fund_tell(struct engine *engine, const struct attempt_end *attempt,
                         struct error *reterr);
 
 /** Asks for the jobs that need it, takes what the system partition says, and if this is it, does

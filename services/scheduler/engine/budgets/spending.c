@@ -2,6 +2,7 @@
  * have cost. */
 #include "base/log.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/budgets/prices.h"
 #include "workflow/errors.h"
@@ -106,20 +107,27 @@ static bool is_charged_for(const Pb__Usage *used)
     return used && (used->input_tokens > 0 || used->output_tokens > 0 || used->cost_usd_nanos > 0);
 }
 
-status engine_fund_late(struct engine *engine, const struct id *job, str run, const Pb__Usage *used,
+status engine_fund_tell(struct engine *engine, const struct attempt_end *attempt,
                         struct error *reterr)
 {
     Pb__BudgetEnd end    = PB__BUDGET_END__INIT;
     struct payers payers = {};
-    if (!is_charged_for(used)) return STATUS_OK;
-    TRY(find_late(engine, job, run, &payers, &end.namespace_, reterr));
-    if (payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
-    end.job       = job->text;
+    bool is_charged      = is_charged_for(attempt->used);
+    if (attempt->number == 0 && is_charged) {
+        TRY(find_late(engine, attempt->job, attempt->run, &payers, &end.namespace_, reterr));
+    }
+    if (attempt->number == 0 && payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
+    end.job       = attempt->job->text;
+    end.number    = attempt->number;
     end.budgets   = payers.names;
     end.n_budgets = payers.count;
     end.purses    = payers.purses;
     end.n_purses  = payers.purse_count;
-    put_used(used, &end);
+    if (attempt->price && attempt->funding) {
+        end.model = attempt->funding->model;
+        end.price = (Pb__ModelPrice *)(uintptr_t)attempt->price;
+    }
+    if (is_charged) put_used(attempt->used, &end);
     return tell_end(engine, &end, reterr);
 }
 
@@ -127,10 +135,16 @@ status engine_fund_late(struct engine *engine, const struct id *job, str run, co
 static status end_funding(struct engine *engine, struct open_job *job, const Pb__Usage *used,
                           const Pb__ModelPrice *price, struct error *reterr)
 {
-    struct funding *funding = job->funding;
-    bool has_asked          = funding && funding->has_asked;
-    Pb__BudgetEnd end       = PB__BUDGET_END__INIT;
-    struct payers payers    = {};
+    struct funding *funding          = job->funding;
+    bool has_asked                   = funding && funding->has_asked;
+    const struct attempt_end attempt = {
+        .job     = &job->id,
+        .run     = str_from(job->run.text),
+        .funding = funding,
+        .number  = has_asked ? funding->number : 0,
+        .used    = used,
+        .price   = price,
+    };
     if (funding) {
         fundings_release(fundings_of(engine), funding, str_from(job->run.text));
         funding_unlist(funding);
@@ -139,23 +153,7 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
         funding->has_asked  = false;
         funding->has_paused = false;
     }
-    bool is_charged = is_charged_for(used);
-    if (!has_asked && is_charged) {
-        TRY(find_late(engine, &job->id, str_from(job->run.text), &payers, &end.namespace_, reterr));
-    }
-    if (!has_asked && payers.count == 0 && payers.purse_count == 0) return STATUS_OK;
-    end.job       = job->id.text;
-    end.number    = has_asked ? funding->number : 0;
-    end.budgets   = payers.names;
-    end.n_budgets = payers.count;
-    end.purses    = payers.purses;
-    end.n_purses  = payers.purse_count;
-    if (price && funding) {
-        end.model = funding->model;
-        end.price = (Pb__ModelPrice *)(uintptr_t)price;
-    }
-    if (is_charged) put_used(used, &end);
-    return tell_end(engine, &end, reterr);
+    return engine_fund_tell(engine, &attempt, reterr);
 }
 
 status engine_fund_end(struct engine *engine, struct open_job *job, struct error *reterr)
@@ -424,6 +422,7 @@ status engine_budgets_settle(struct engine *engine, struct error *reterr)
 {
     struct fundings *fundings = fundings_of(engine);
     size_t asked              = 0;
+    TRY(engine_late_funds_expire(engine, reterr));
     for (int i = 0; i < ROUNDS_MAX; i++) {
         struct funding *funding;
         while (asked < ASKED_MAX && (funding = fundings->moved.first)) {
@@ -439,7 +438,9 @@ status engine_budgets_settle(struct engine *engine, struct error *reterr)
 
 int64_t engine_budgets_due_us(const struct engine *engine)
 {
+    int64_t late_us = engine_late_funds_due_us(engine);
     if (fundings_of(engine)->moved.first) return 0;
-    if (!engine->ledger) return INT64_MAX;
-    return ledger_has_news(engine->ledger) ? 0 : ledger_due_us(engine->ledger);
+    if (!engine->ledger) return late_us;
+    int64_t ledger_us = ledger_has_news(engine->ledger) ? 0 : ledger_due_us(engine->ledger);
+    return late_us < ledger_us ? late_us : ledger_us;
 }

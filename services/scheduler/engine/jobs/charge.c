@@ -1,6 +1,7 @@
 #include "scheduler/engine/jobs/charge.h"
 
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/usages/usage_rows.h"
 #include "scheduler/tables/run_wire.h"
@@ -71,8 +72,7 @@ static status tidy(struct engine *engine, struct error *reterr)
     return STATUS_OK;
 }
 
-status engine_cancelled_note(struct engine *engine, const struct open_job *job,
-                             struct error *reterr)
+status engine_cancelled_note(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     Pb__CancelledJobRecord row = PB__CANCELLED_JOB_RECORD__INIT;
     struct key key;
@@ -81,6 +81,7 @@ status engine_cancelled_note(struct engine *engine, const struct open_job *job,
     row.run          = job->run.text;
     row.lease_number = job->lease_number;
     row.until_us     = engine->now_us + REPORTED_US;
+    engine_late_funds_keep(engine, job, &row);
     id_key(&key, str_from(job->id.text));
     return record_put(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), &row.base, reterr);
 }
@@ -103,9 +104,13 @@ status engine_charge_cancelled(struct engine *engine, const Pb__JobReport *repor
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     if (got != STATUS_OK) return fail(reterr, got, "table cancelled_jobs: a row");
     if (row->lease_number != lease.number) return STATUS_OK;
+    const struct attempt_end attempt = {
+        .job = &lease.job, .run = str_from(row->run), .used = engine_usage_of(report)};
+    bool is_kept  = false;
     *ret_is_taken = has_used(report);
     TRY(txn_delete(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), reterr));
+    TRY(engine_late_funds_end(engine, str_from(lease.job.text), attempt.used, &is_kept, reterr));
     if (!*ret_is_taken) return STATUS_OK;
-    TRY(engine_fund_late(engine, &lease.job, str_from(row->run), engine_usage_of(report), reterr));
+    if (!is_kept) TRY(engine_fund_tell(engine, &attempt, reterr));
     return charge_run(engine, &lease.job, str_from(row->run), report, reterr);
 }

@@ -11,9 +11,8 @@
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
-/** A job goes that somebody has leased. */
-status engine_cancelled_note(struct engine *engine, const struct open_job *job,
-                             struct error *reterr);
+/** A job goes that somebody has leased. What is set aside for it stays so (late_funds.h). */
+status engine_cancelled_note(struct engine *engine, struct open_job *job, struct error *reterr);
 
 /** Reports of a job that is not leased any more: if it was cancelled under that lease, what the
  * report says it has used is charged. `*ret_is_taken`: nobody is to hear that it was lost. */
