@@ -116,18 +116,29 @@ async function checkFailed(suite) {
   await checkGone(suite, run.id);
 }
 
-// Somebody stops it while a post is on its way out; the blog has its text already.
+// Somebody stops it while a post is on its way out; the blog has its text already, if nobody knows of it yet. What is under way is
+// awaited, and taken back as well.
 async function checkCancelled(suite) {
   const run = await campaign(suite, { channels: ['social', 'blog'] });
   let isAsked = false;
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
   buffer.before = () => {
     isAsked = true;
-    return { silent: true };
+    return gate;
   };
   await approve(suite, run);
   await suite.until('the post is on its way, and the blog has its text', () => isAsked && [...github.store.table('files').keys()].some((name) => name.includes('_posts/')));
   await suite.api.ok('POST', `/v1/runs/${run.id}/cancel`, { reason: 'stop it' });
+  const { waiting_for: waits } = await suite.until('it waits for the post', async () => {
+    const view = await suite.api.ok('GET', `/v1/runs/${run.id}`);
+    return view.waiting_for?.some(({ task }) => task.includes('/social/')) && view;
+  });
+  assert.ok(waits.every(({ kind }) => kind === 'job'), JSON.stringify(waits));
+  assert.equal(buffer.changes().length, 0);
+  letGo();
   await suite.runEnds(run.id, 'cancelled');
+  assert.ok(buffer.changes().length >= 2, 'the post was made, and deleted');
   await checkGone(suite, run.id);
 }
 

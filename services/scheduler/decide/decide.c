@@ -89,13 +89,21 @@ void decide_list_moved(struct decision *decision, uint32_t scope, uint32_t owner
     }
 }
 
+/* An undoing waits for a job that is to be undone next and has not answered. */
+static bool scope_can_move(const struct run *run, const struct scope *scope)
+{
+    if (!scope_can_start(scope)) return false;
+    const struct undo *entry = scope->kind == SCOPE_UNDO ? undo_next(run, scope->owner) : NULL;
+    return !entry || !entry->job.text[0];
+}
+
 /* What could move at once: in the order of slots, so that a rebuilt run goes on the same way. */
 static void collect(struct decision *decision)
 {
     const struct run *run = decision->run;
     for (uint32_t i = 0; i < run->scopes.count; i++) {
         const struct scope *scope = run_scope(run, i);
-        if (scope && scope_can_start(scope)) decide_ready(decision, READY_LIST, i);
+        if (scope && scope_can_move(run, scope)) decide_ready(decision, READY_LIST, i);
     }
     for (uint32_t i = 0; i < run->activations.count; i++) {
         const struct activation *activation = run_activation(run, i);
@@ -111,7 +119,7 @@ bool run_has_more(const struct run *run)
     if (run->more != MORE_UNKNOWN) return run->more == MORE_YES;
     for (uint32_t i = 0; i < run->scopes.count; i++) {
         const struct scope *scope = run_scope(run, i);
-        if (scope && scope_can_start(scope)) return true;
+        if (scope && scope_can_move(run, scope)) return true;
     }
     for (uint32_t i = 0; i < run->activations.count; i++) {
         const struct activation *activation = run_activation(run, i);
@@ -184,7 +192,7 @@ static void step(struct decision *decision)
     const struct ready entry = decision->ready[decision->ready_first++];
     if (entry.kind == READY_LIST) {
         const struct scope *scope = run_scope(run, entry.slot);
-        if (!scope || !scope_can_start(scope)) return;
+        if (!scope || !scope_can_move(run, scope)) return;
         if (scope->kind == SCOPE_UNDO) {
             undo_step(decision, scope);
             return;

@@ -2,21 +2,16 @@
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/job_arguments.h"
 #include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/undo_run.h"
 #include "scheduler/run/job_key.h"
 #include "workflow/function_catalog.h"
 
-static status find_job(const struct run *run, str job, struct activation **ret_activation,
-                       struct error *reterr)
+/* NULL: its task has ended. */
+static struct activation *task_of(const struct run *run, str job)
 {
-    struct activation *activation = run->status == RUN_RUNNING ? job_activation(run, job) : NULL;
-    if (!activation) {
-        return fail(reterr, STATUS_NOT_FOUND, "run %s has no open job " STR_FMT, run->id.text,
-                    STR_ARG(job));
-    }
-    *ret_activation = activation;
-    return STATUS_OK;
+    return run->status == RUN_RUNNING ? job_activation(run, job) : NULL;
 }
 
 /* What undoes a call that nobody will ever undo need not be kept. */
@@ -30,8 +25,8 @@ status run_job_completed(struct run *run, const struct decide_env *env,
                          const struct job_completion *command, struct event_list *events,
                          struct error *reterr)
 {
-    struct activation *activation = NULL;
-    TRY(find_job(run, command->job, &activation, reterr));
+    struct activation *activation = task_of(run, command->job);
+    if (!activation) return late_job_completed(run, env, command, events, reterr);
     struct decision decision = decision_begin(run, env, events);
     const struct task *task  = activation_task(run, activation);
     json output              = job_value_masked(run, env, task, command->output);
@@ -135,8 +130,8 @@ status run_job_failed(struct run *run, const struct decide_env *env,
                       const struct job_failure *command, struct event_list *events,
                       struct error *reterr)
 {
-    struct activation *activation = NULL;
-    TRY(find_job(run, command->job, &activation, reterr));
+    struct activation *activation = task_of(run, command->job);
+    if (!activation) return late_job_failed(run, env, command, events, reterr);
     struct decision decision       = decision_begin(run, env, events);
     const struct task *task        = activation_task(run, activation);
     CLEANUP(json_unrefp) json told = job_value_masked(run, env, task, command->error);

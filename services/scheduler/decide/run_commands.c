@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "scheduler/decide/call_cache.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/run_end.h"
 #include "scheduler/decide/run_retry.h"
 #include "scheduler/decide/signal.h"
@@ -317,6 +318,7 @@ status run_cancel(struct run *run, const struct decide_env *env, str reason, str
     }
     run_cancel_all(&decision);
     if (!undo_begin_run(&decision, UNDO_THEN_CANCEL, value)) {
+        late_jobs_drop(&decision);
         struct event event = {.kind = EVENT_RUN_CANCELLED, .value = value, .retry_from = place};
         (void)decide_emit(&decision, &event);
     }

@@ -1,5 +1,6 @@
 /* The commands of run.h by which people stop a run: hard, or for a while. */
 #include "scheduler/decide/decide.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/run_retry.h"
 
@@ -36,6 +37,7 @@ status run_terminate(struct run *run, const struct decide_env *env, str reason, 
     uint64_t place           = undo_place(&decision, decision.first_sequence);
     decision.is_terminating  = true;
     run_cancel_all(&decision);
+    late_jobs_drop(&decision);
     emit_reason(&decision, EVENT_RUN_TERMINATED, reason, by, place);
     decision_end(&decision);
     return STATUS_OK;

@@ -1,6 +1,7 @@
 #include "scheduler/decide/run_end.h"
 
 #include "base/assert.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/run_retry.h"
 #include "scheduler/decide/undo_run.h"
 
@@ -8,6 +9,7 @@ void run_fault(struct decision *decision, json error)
 {
     run_cancel_all(decision);
     if (undo_begin_run(decision, UNDO_THEN_FAULT, error)) return;
+    late_jobs_drop(decision);
     uint64_t place     = retry_place(decision);
     struct event event = {.kind = EVENT_RUN_FAULTED, .error = error, .retry_from = place};
     if (place > 0) {
@@ -43,6 +45,7 @@ static void run_complete(struct decision *decision, json output)
         value = json_invalid();
         return;
     }
+    late_jobs_drop(decision);
     struct event event = {
         .kind       = EVENT_RUN_COMPLETED,
         .retry_from = undo_place(decision, decision->run->sequence + 1),

@@ -3,6 +3,7 @@
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/retry_rule.h"
 #include "scheduler/decide/undo_run.h"
+#include "workflow/function_catalog.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -198,6 +199,18 @@ void task_complete_joined(struct decision *decision, struct activation *activati
 /* --- cancelling ----------------------------------------------------------------------------------
  */
 
+/* What a call may do that a worker has is undone when that is known; reading does nothing. */
+static bool job_is_awaited(const struct decision *decision, const struct activation *activation)
+{
+    const struct task *task                     = activation_task(decision->run, activation);
+    const struct function_description *function = task->call.description;
+    const struct job_holders *holders           = decision->env->holders;
+    if (!task->is_undoable || activation->undo || decision->is_terminating || !holders)
+        return false;
+    if (function && function->effect == EFFECT_READ) return false;
+    return holders->has(holders->context, str_from(activation->id.text));
+}
+
 void task_close_outside(struct decision *decision, struct activation *activation, bool is_expired)
 {
     if (!activation->id.text[0]) return;
@@ -207,7 +220,8 @@ void task_close_outside(struct decision *decision, struct activation *activation
     }
     struct event event = {.activation = activation->slot, .id = activation->id};
     if (activation_task(decision->run, activation)->kind == TASK_CALL) {
-        event.kind = EVENT_JOB_CANCELLED;
+        event.kind    = EVENT_JOB_CANCELLED;
+        event.is_kept = job_is_awaited(decision, activation);
     } else if (activation_task(decision->run, activation)->kind == TASK_RUN) {
         event.kind = decision->is_terminating ? EVENT_CHILD_TERMINATED : EVENT_CHILD_CANCELLED;
     } else {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/run_end.h"
 #include "scheduler/decide/tasks/tasks.h"
 #include "scheduler/run/job_key.h"
@@ -202,6 +203,7 @@ static void end_run(struct decision *decision)
 {
     const struct run *run = decision->run;
     struct event event    = {};
+    late_jobs_drop(decision);
     switch ((enum undo_then)run->ending_then) {
     case UNDO_THEN_CANCEL:
         event.kind  = EVENT_RUN_CANCELLED;
@@ -249,11 +251,17 @@ void undo_step(struct decision *decision, const struct scope *scope)
         return;
     }
     decision->steps++;
-    struct event event = {
-        .kind  = EVENT_COMPENSATION_STARTED,
-        .scope = scope->slot,
-        .index = entry->number,
+    CLEANUP(json_unrefp) json error = json_ref(entry->error);
+    struct event event              = {
+                     .kind  = EVENT_COMPENSATION_STARTED,
+                     .scope = scope->slot,
+                     .index = entry->number,
     };
-    uint32_t slot = decide_emit(decision, &event)->activation;
-    go_on(decision, run_activation(decision->run, slot));
+    uint32_t slot                 = decide_emit(decision, &event)->activation;
+    struct activation *activation = run_activation(decision->run, slot);
+    if (error.kind == JSON_INVALID) {
+        go_on(decision, activation);
+    } else {
+        undo_fail(decision, activation, json_take(&error));
+    }
 }

@@ -53,6 +53,7 @@ struct decide_env engine_env(struct engine *engine)
         .assistants      = has_assistants ? &engine->assistants : NULL,
         .children        = &engine->children,
         .secrets         = engine->options.secrets,
+        .holders         = &engine->holders,
         .has_call_cache  = engine->options.system_store != NULL,
         .notes_lifecycle = engine_has_subscribers(engine),
     };
@@ -337,6 +338,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->functions     = map_new(FUNCTION_NAMES_MAX);
     engine->outbox        = outbox_of(engine);
     engine->children      = engine_child_places(engine);
+    engine->holders       = engine_job_holders(engine);
     ASSERT(engine->scratch && engine->arena);
     engine->assistant_tables.store = options->system_store;
     engine->assistants             = assistant_source_of(&engine->assistant_tables);

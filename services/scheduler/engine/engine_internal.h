@@ -65,6 +65,7 @@ struct engine {
     int64_t turned_mono_us; /* when that was, on the monotonic clock */
     struct id_source ids;
     struct child_places children;
+    struct job_holders holders;
     struct prng random;
     struct arena *scratch;
     struct assistant_tables assistant_tables;
@@ -403,6 +404,9 @@ status engine_tell_watchers_of_damaged(struct engine *engine, str run, struct er
 
 /** Where child runs go: the `children` of decide_env. */
 struct child_places engine_child_places(struct engine *engine);
+
+/** Who has jobs: the `holders` of decide_env. */
+struct job_holders engine_job_holders(struct engine *engine);
 
 /** The key by which a start of `workflow` is recognised; empty: it has none. Lives as long as the
  * turn. */

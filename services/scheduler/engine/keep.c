@@ -184,6 +184,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_JOB_COMPLETED:
     case EVENT_JOB_FAILED:
     case EVENT_JOB_DEAD:
+    case EVENT_JOB_SETTLED:
     case EVENT_JOB_CANCELLED: return engine_job_event(engine, live, event, reterr);
     case EVENT_APPROVAL_REQUESTED:
     case EVENT_APPROVAL_DECIDED:

@@ -4,6 +4,7 @@
 #include "scheduler/run/call_cache.h"
 #include "scheduler/run/due.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/undo.h"
 
 #include "base/assert.h"
 
@@ -89,6 +90,9 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
         json_replace(&activation->result, json_ref(event->value));
         json_replace(&activation->calls, json_ref(event->undo));
         if (activation->undo) activation->next_index++; /* the next call that undoes */
+        break;
+    case EVENT_JOB_CANCELLED:
+        if (event->is_kept) undo_await(run, activation);
         break;
     default: break;
     }

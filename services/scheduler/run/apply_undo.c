@@ -110,6 +110,7 @@ static status apply_started(struct run *run, struct event *event, struct error *
     if (!entry || !entry->is_due || entry->holder != scope->owner) {
         return damaged(reterr, event, "no such thing is to be undone");
     }
+    if (entry->job.text[0]) return damaged(reterr, event, "its job has not answered");
     if (run->activations.open >= RUN_ACTIVATIONS_MAX) {
         return damaged(reterr, event, "too many open tasks");
     }
@@ -146,8 +147,30 @@ status apply_compensation(struct run *run, struct activation *activation, struct
     return STATUS_OK;
 }
 
+/* --- a job that was awaited --------------------------------------------------------------------
+ */
+
+static status apply_settled(struct run *run, struct event *event, struct error *reterr)
+{
+    struct undo *entry = undo_awaiting(run, str_from(event->id.text));
+    if (!entry) return damaged(reterr, event, "nothing awaits its job");
+    event->task  = entry->task;
+    event->index = entry->number;
+    usage_add(&run->usage, &event->usage);
+    entry->job   = (struct id){};
+    entry->error = json_ref(event->error);
+    if (event->value.kind != JSON_INVALID) {
+        json_replace(&entry->output, json_ref(event->value));
+        if (event->undo.kind != JSON_INVALID) json_replace(&entry->calls, json_ref(event->undo));
+    }
+    bool is_nothing = entry->output.kind == JSON_INVALID && entry->error.kind == JSON_INVALID;
+    if (is_nothing) undo_forget(run, entry);
+    return STATUS_OK;
+}
+
 status apply_undo(struct run *run, struct event *event, struct error *reterr)
 {
+    if (event->kind == EVENT_JOB_SETTLED) return apply_settled(run, event, reterr);
     if (event->kind == EVENT_UNDO_BEGUN) return apply_begun(run, event, reterr);
     return apply_started(run, event, reterr);
 }

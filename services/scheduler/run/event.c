@@ -26,6 +26,7 @@ const char *event_type(enum event_kind kind)
     case EVENT_JOB_FAILED: return "job.failed";
     case EVENT_JOB_DEAD: return "job.dead";
     case EVENT_JOB_CANCELLED: return "job.cancelled";
+    case EVENT_JOB_SETTLED: return "job.settled";
     case EVENT_APPROVAL_REQUESTED: return "approval.requested";
     case EVENT_APPROVAL_DECIDED: return "approval.decided";
     case EVENT_APPROVAL_EXPIRED: return "approval.expired";

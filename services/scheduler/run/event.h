@@ -81,7 +81,8 @@ enum event_kind {
     EVENT_JOB_FAILED = 23,
     /* "job.dead": the same, after all attempts were spent: the dead letter. */
     EVENT_JOB_DEAD = 24,
-    /* "job.cancelled": activation, id = job. Whoever has it leased is to stop. */
+    /* "job.cancelled": activation, id = job. Whoever has it leased is to stop; is_kept: may end it,
+     * since what it does has to be undone. */
     EVENT_JOB_CANCELLED = 25,
 
     /* "approval.requested": activation, id = approval, due_us (0: never), value = {title,
@@ -204,6 +205,11 @@ enum event_kind {
     /* "run.charged": id = job, usage: what an attempt has used that was handed back or cancelled.
      * Also of a run that has ended. */
     EVENT_RUN_CHARGED = 184,
+
+    /* "job.settled": id = a cancelled job that was kept, usage; value = transformed output
+     * (invalid: it has done nothing), undo; error: nobody knows what it has done; is_kept: the run
+     * ends, and whoever has it is to stop. Resolved: index = number of its entry (undo.h). */
+    EVENT_JOB_SETTLED = 185,
 };
 
 /** What a started or skipped task opens, if it is the first of its list. On disk. */

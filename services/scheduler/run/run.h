@@ -80,6 +80,12 @@ struct secret_source {
     void *context;
 };
 
+/** Who has jobs. */
+struct job_holders {
+    bool (*has)(void *context, str job); /* has a worker that job now? */
+    void *context;
+};
+
 /** What deciding may use, besides the command and the state. */
 struct decide_env {
     int64_t now_us;        /* never below that of the command before */
@@ -90,6 +96,7 @@ struct decide_env {
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
     const struct child_places *children;       /* child.h; NULL: none to ask */
     const struct secret_source *secrets;       /* NULL: there are none */
+    const struct job_holders *holders;         /* NULL: nobody has jobs */
     bool has_call_cache;  /* there is one to ask: `cache` of calls means something */
     bool notes_lifecycle; /* somebody has subscribed: events get what lifecycle.h needs */
 };
@@ -155,6 +162,10 @@ struct job_completion {
 status run_job_completed(struct run *run, const struct decide_env *env,
                          const struct job_completion *command, struct event_list *events,
                          struct error *reterr);
+
+/** The task of that job has ended, but what the job does is still to be known, and undone: its
+ * worker may end it, and nobody else begins it. */
+bool run_job_is_late(const struct run *run, str job);
 
 struct job_failure {
     str job;
@@ -379,7 +390,7 @@ struct run_wait {
         WAIT_OPERATOR
     } kind;
     const struct task *task;
-    uint32_t slot; /* for run_wait_put() */
+    uint32_t slot; /* for run_wait_put(); SLOT_NONE: the task has ended, its job has not */
     int64_t since_us;
     int64_t due_us; /* of a timer or an expiry; 0: none */
     str id;         /* of the job or approval */

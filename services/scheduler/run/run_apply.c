@@ -237,6 +237,7 @@ static status apply_kind(struct run *run, struct event *event, struct error *ret
     case EVENT_TASK_RESUMED:
     case EVENT_CHILD_TERMINATED: return apply_activation(run, event, reterr);
     case EVENT_UNDO_BEGUN:
+    case EVENT_JOB_SETTLED:
     case EVENT_COMPENSATION_STARTED: return apply_undo(run, event, reterr);
     default: return apply_run(run, event, reterr);
     }

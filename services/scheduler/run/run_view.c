@@ -102,7 +102,7 @@ int64_t run_budget_tokens(const struct run *run)
 
 uint32_t run_jobs_open(const struct run *run)
 {
-    return run->job_count;
+    return run->job_count + undo_awaited(run);
 }
 
 bool run_is_waiting_to_start(const struct run *run)
@@ -163,6 +163,17 @@ static bool wait_of(const struct run *run, const struct activation *activation,
     return false;
 }
 
+static struct run_wait wait_of_undo(const struct run *run, const struct undo *entry)
+{
+    return (struct run_wait){
+        .kind     = WAIT_JOB,
+        .task     = &run->workflow->tasks[entry->task],
+        .slot     = SLOT_NONE,
+        .since_us = id_unix_ms(str_from(entry->job.text)) * 1000,
+        .id       = str_from(entry->job.text),
+    };
+}
+
 size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capacity)
 {
     size_t count = 0;
@@ -170,12 +181,21 @@ size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capac
         const struct activation *activation = run_activation(run, i);
         if (activation && wait_of(run, activation, &ret_waits[count])) count++;
     }
+    for (uint32_t i = 0; i < run->undo_count && count < capacity; i++) {
+        const struct undo *entry = &run->undos[i];
+        if (entry->job.text[0]) ret_waits[count++] = wait_of_undo(run, entry);
+    }
     return count;
 }
 
 void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out)
 {
-    reference_put(run, run_activation(run, wait->slot), out);
+    const struct activation *activation = run_activation(run, wait->slot);
+    if (activation) {
+        reference_put(run, activation, out);
+    } else {
+        (void)buf_put_str(out, str_from(wait->task->reference));
+    }
 }
 
 /* --- memory ------------------------------------------------------------------------------------
@@ -230,15 +250,18 @@ size_t run_memory_bytes(const struct run *run)
 /* --- history ------------------------------------------------------------------------------------
  */
 
-/* Of an undoing that begins, and of a compensation that starts: neither is there yet. */
+/* Of an undoing that begins, of a compensation that starts, of a job that ended after its task:
+ * they have no task yet, or no more. */
 static void view_undo(const struct run *run, const struct event *event, struct event_view *view)
 {
     const struct activation *owner = run_activation(run, event->owner);
-    const struct undo *entry       = undo_find(run, event->index);
+    bool is_late                   = event->kind == EVENT_JOB_SETTLED;
+    const struct undo *entry =
+        is_late ? undo_awaiting(run, str_from(event->id.text)) : undo_find(run, event->index);
     if (event->kind == EVENT_UNDO_BEGUN && owner) {
         view->reference = activation_task(run, owner)->reference;
         iteration_put(run, run_scope(run, owner->scope), &view->iteration);
-    } else if (event->kind == EVENT_COMPENSATION_STARTED && entry) {
+    } else if (event->kind != EVENT_UNDO_BEGUN && entry) {
         view->reference = run->workflow->tasks[entry->task].reference;
         if (json_is(entry->iteration, JSON_TEXT)) {
             (void)buf_put_str(&view->iteration, json_str(entry->iteration));
@@ -412,12 +435,13 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     bool is_of_run = event->kind < EVENT_TASK_STARTED || event->kind == EVENT_SIGNAL_RECEIVED ||
                      event->kind == EVENT_EXPIRED ||
                      (event->kind >= EVENT_RUN_SUSPENDED && !is_pause);
-    if (event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED) {
+    bool is_late = event->kind == EVENT_JOB_SETTLED;
+    if (event->kind == EVENT_UNDO_BEGUN || event->kind == EVENT_COMPENSATION_STARTED || is_late) {
         view_undo(run, event, &view);
     } else if (!is_of_run) {
         view_place(run, event, &view);
     }
-    if (is_pause) {
+    if (is_pause || is_late) {
         view.job = event->id;
     } else if (event->kind >= EVENT_JOB_SCHEDULED && event->kind <= EVENT_JOB_CANCELLED) {
         view.job     = event->id;

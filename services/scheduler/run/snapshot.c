@@ -140,6 +140,8 @@ static const struct wire_field undo_fields[] = {
     {10, WIRE_VALUE, offsetof(struct undo, identity)},
     {11, WIRE_VALUE, offsetof(struct undo, key)},
     {12, WIRE_VALUE, offsetof(struct undo, iteration)},
+    {13, WIRE_ID,    offsetof(struct undo, job)},
+    {14, WIRE_VALUE, offsetof(struct undo, error)},
 };
 
 static const struct wire_field remembered_fields[] = {

@@ -112,7 +112,8 @@ struct activation {
     uint64_t earned; /* by this attempt; `counted` is the most that one has earned */
 };
 
-/** How to undo what a task did, with what it saw: noted when it completed (undo.h). */
+/** How to undo what a task did, with what it saw: noted when it completed, or when it ended while a
+ * worker had its job (undo.h). */
 struct undo {
     uint32_t number; /* from 1, in the order of completion */
     task_index task;
@@ -123,6 +124,8 @@ struct undo {
     json calls;          /* as its worker declared: array of {function, with}; or invalid */
     json identity, key;  /* texts: its default key; the one its calls went out with */
     json iteration;      /* text "2/0"; invalid outside of loops */
+    struct id job;       /* whose answer is awaited; empty text: it is known what was done */
+    json error;          /* why nobody knows what was done; invalid: it is known */
 };
 
 struct buffered {

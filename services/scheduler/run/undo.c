@@ -19,6 +19,7 @@ static void undo_done(struct undo *entry)
     json_unref(entry->identity);
     json_unref(entry->key);
     json_unref(entry->iteration);
+    json_unref(entry->error);
 }
 
 /* --- the table ---------------------------------------------------------------------------------
@@ -102,32 +103,71 @@ static json steps_now(const struct run *run, const struct scope *scope)
     return steps;
 }
 
-void undo_note(struct run *run, const struct activation *activation, json output)
+static struct undo entry_new(struct run *run, const struct activation *activation)
 {
     const struct scope *scope = run_scope(run, activation->scope);
     bool has_own_key          = activation->key.kind == JSON_TEXT;
     json identity             = job_key_new(run, activation, json_invalid());
-    struct undo entry         = {
-                .number    = ++run->undo_number,
-                .task      = activation->task,
-                .holder    = scope->owner,
-                .input     = json_ref(activation->input),
-                .output    = json_ref(output),
-                .context   = json_ref(scope_context(run, scope)),
-                .steps     = steps_now(run, scope),
-                .calls     = json_ref(activation->calls),
-                .key       = json_ref(has_own_key ? activation->key : identity),
-                .identity  = identity,
-                .iteration = iteration_new(run, scope),
+    return (struct undo){
+        .number    = ++run->undo_number,
+        .task      = activation->task,
+        .holder    = scope->owner,
+        .input     = json_ref(activation->input),
+        .context   = json_ref(scope_context(run, scope)),
+        .steps     = steps_now(run, scope),
+        .key       = json_ref(has_own_key ? activation->key : identity),
+        .identity  = identity,
+        .iteration = iteration_new(run, scope),
     };
-    struct undo *same = run->undo_count > 0 ? find_same(run, identity) : NULL;
+}
+
+/* What the worker said of an earlier one still holds, as far as `entry` says nothing else. */
+static void add_instead(struct run *run, struct undo *entry)
+{
+    struct undo *same = run->undo_count > 0 ? find_same(run, entry->identity) : NULL;
     if (same) {
-        /* The call itself did not go out again, so what the worker said then still holds. */
-        json_replace(&entry.key, json_ref(same->key));
-        if (entry.calls.kind == JSON_INVALID) entry.calls = json_ref(same->calls);
+        json_replace(&entry->key, json_ref(same->key));
+        if (entry->calls.kind == JSON_INVALID) entry->calls = json_ref(same->calls);
+        if (entry->output.kind == JSON_INVALID) entry->output = json_ref(same->output);
         undo_remove(run, same);
     }
-    undo_add(run, &entry);
+    undo_add(run, entry);
+}
+
+void undo_note(struct run *run, const struct activation *activation, json output)
+{
+    struct undo entry = entry_new(run, activation);
+    entry.output      = json_ref(output);
+    entry.calls       = json_ref(activation->calls); /* none: the call did not go out again */
+    add_instead(run, &entry);
+}
+
+void undo_await(struct run *run, const struct activation *activation)
+{
+    struct undo entry = entry_new(run, activation);
+    entry.job         = activation->id;
+    add_instead(run, &entry);
+}
+
+struct undo *undo_awaiting(const struct run *run, str job)
+{
+    for (uint32_t i = 0; i < run->undo_count; i++) {
+        if (job.len > 0 && str_is(job, run->undos[i].job.text)) return &run->undos[i];
+    }
+    return NULL;
+}
+
+uint32_t undo_awaited(const struct run *run)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->undo_count; i++) count += run->undos[i].job.text[0] != '\0';
+    return count;
+}
+
+void undo_forget(struct run *run, struct undo *entry)
+{
+    run->undo_total -= entry->is_due;
+    undo_remove(run, entry);
 }
 
 /* --- who holds what ----------------------------------------------------------------------------

@@ -11,6 +11,9 @@
  * worker declared. If such a task is cancelled meanwhile, its due entries pass on as well: nothing
  * is undone twice after it was acknowledged, and nothing is forgotten.
  *
+ * A call that is under way when its task is cancelled may still do what it is about, so its entry
+ * awaits the answer of its job; undoing goes no further than to such an entry before that is there.
+ *
  * What it does not do: remember what was undone once it is; the counts of the run say how many.
  */
 #ifndef SCHEDULER_UNDO_H
@@ -35,6 +38,17 @@ void undos_clear(struct run *run);
 /** Notes what `activation` has just done; `output` is its transformed output. One with the same
  * identity is replaced: a retry did it again, under the same key. */
 void undo_note(struct run *run, const struct activation *activation, json output);
+
+/** Notes a call whose task ends while a worker has its job: what that does is known when it
+ * answers.
+ */
+void undo_await(struct run *run, const struct activation *activation);
+/** The one whose job that is; NULL: none. */
+struct undo *undo_awaiting(const struct run *run, str job);
+/** How many there are. */
+uint32_t undo_awaited(const struct run *run);
+/** Nothing was done after all. */
+void undo_forget(struct run *run, struct undo *entry);
 
 /** Passes what `activation` holds on to whoever is around. */
 void undo_pass_on(struct run *run, struct activation *activation);

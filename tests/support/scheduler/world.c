@@ -74,6 +74,12 @@ void world_init(struct world *world, const char *body)
     world_init_with(world, read_workflow(body));
 }
 
+static bool has_holder(void *context, str)
+{
+    const struct world *world = context;
+    return world->has_workers;
+}
+
 void world_init_with(struct world *world, const struct workflow *workflow)
 {
     *world = (struct world){
@@ -95,7 +101,9 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .scratch = arena_new(SCRATCH_MAX),
 
         .has_call_cache = true,
+        .holders        = &world->holders,
     };
+    world->holders     = (struct job_holders){.has = has_holder, .context = world};
     const struct id id = id_next(&world->ids, START_US / 1000, 0);
     world->run         = run_new(str_from(id.text), world->workflow);
     world->shadow      = run_new(str_from(id.text), world->workflow);
@@ -189,8 +197,10 @@ static void job_note(struct world *world, const struct event *event)
     case EVENT_JOB_COMPLETED:
     case EVENT_JOB_FAILED:
     case EVENT_JOB_DEAD:
+    case EVENT_JOB_SETTLED:
     case EVENT_JOB_CANCELLED:
         ASSERT(job);
+        if (event->kind == EVENT_JOB_CANCELLED && event->is_kept) break;
         job_done(job);
         memmove(job, job + 1, (world->job_count - (size_t)(job - world->jobs) - 1) * sizeof *job);
         world->job_count--;
@@ -385,6 +395,7 @@ static void answer_job(struct world *world, const struct world_job *job)
         .job          = str_from(job->id.text),
         .error        = value,
         .is_transient = answer->kind == ANSWER_TRANSIENT,
+        .is_lapsed    = answer->kind == ANSWER_LOST,
         .usage        = world->usage,
     };
     finish(world, run_job_failed(world->run, &world->env, &command, &world->events, &error),

@@ -22,6 +22,7 @@ struct answer {
         ANSWER_FAIL,      /* json = error */
         ANSWER_TRANSIENT, /* the same, and a later attempt may succeed */
         ANSWER_NEVER,     /* the job stays open */
+        ANSWER_LOST,      /* its lease ends: nobody knows what became of it */
         ANSWER_OK_ONCE,   /* as ANSWER_OK; used up by one answer. Of the first 64 rows only */
         ANSWER_FAIL_ONCE, /* likewise */
     } kind;
@@ -51,12 +52,14 @@ struct world {
     struct run *run;    /* the live one */
     struct run *shadow; /* replayed from the journal */
     struct decide_env env;
+    struct job_holders holders;
     struct id_source ids;
     struct prng random;
     const struct answer *script; /* NULL: every job completes with null */
     uint64_t used;               /* rows of it that are used up */
     struct usage usage;          /* of every answer */
     const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
+    bool has_workers;            /* a worker has every open job, also when its task is cancelled */
 
     struct event_list events; /* of the last command */
     struct buf calls;   /* a line per job scheduled: its key, "#" for the run's id, its input */

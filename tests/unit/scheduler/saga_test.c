@@ -6,10 +6,19 @@
 #define RAISE      "raise: {error: {type: 'urn:e', status: 500}}"
 #define SAY(text)  "{\"method\":\"post\",\"endpoint\":\"https://a.test/x\",\"body\":" text "}\n"
 
+#define MADE(body)                                                                                 \
+    "{a: {" POST("1") ", output: {as: .made}, metadata: {tutti: {compensate: [{u: {" POST(         \
+        body) "}}]}}}}"
+#define FORK(body)      "{f: {fork: {branches: [" MADE(body) ", {b: {" RAISE "}}]}}}"
+#define CUT             FORK("'${ $output.id }'")
+#define CUT_SHORT(body) "do: [{s: {" SAGA ", do: [" FORK(body) "]}}]"
+#define UNDONE          "/do/0/s/do/0/f/fork/branches/0/a/metadata/tutti/compensate/0/u"
+
 struct saga_row {
     struct run_row run;
     const char *calls; /* NULL: does not matter */
     const char *undo;  /* as the worker says */
+    bool has_workers;  /* they have every open job */
 };
 
 static const struct saga_row rows[] =
@@ -407,6 +416,75 @@ static const struct saga_row rows[] =
                 },
             .calls = "#/do/0/l/do/0/a/1/1/undo/1 " SAY("1"),
         },
+        {
+            .run =
+                {
+                    .name   = "a call that a worker has when a branch fails is awaited, and undone",
+                    .body   = CUT_SHORT("'${ $output.id }'"),
+                    .script = {{"a", 0, ANSWER_OK, "{\"made\":{\"id\":7}}"}},
+                    .result = "faulted {\"type\":\"urn:e\",",
+                    .history = "run.started\n"
+                               "task.started /do/0/s\n"
+                               "task.started /do/0/s/do/0/f\n"
+                               "task.started /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "job.scheduled /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "task.started /do/0/s/do/0/f/fork/branches/1/b\n"
+                               "task.faulted /do/0/s/do/0/f/fork/branches/1/b\n"
+                               "job.cancelled /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "task.cancelled /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "task.faulted /do/0/s/do/0/f\n"
+                               "compensation.begun /do/0/s\n"
+                               "job.settled /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "compensation.started /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "task.started " UNDONE "\n"
+                               "job.scheduled " UNDONE "\n"
+                               "job.completed " UNDONE "\n"
+                               "task.completed " UNDONE "\n"
+                               "compensation.completed /do/0/s/do/0/f/fork/branches/0/a\n"
+                               "task.faulted /do/0/s\n"
+                               "run.faulted\n",
+                },
+            .has_workers = true,
+            .calls       = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY(
+                      "1") "#/do/0/s/do/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
+        },
+        {
+            .run =
+                {
+                    .name   = "what such a call has not done is not undone",
+                    .body   = CUT_SHORT("'${ $output.id }'"),
+                    .script = {{"a", 0, ANSWER_TRANSIENT, NULL}},
+                    .result = "faulted {\"type\":\"urn:e\",",
+                },
+            .has_workers = true,
+            .calls       = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY("1"),
+        },
+        {
+            .run =
+                {
+                    .name = "one of which nobody knows is a dead letter, and the rest is undone",
+                    .body = "do: [{s: {" SAGA ", do: [{z: {set: {n: 1}, " UNDO("uz") "}}, " CUT
+                                                                                     "]}}]",
+                    .script = {{"a", 0, ANSWER_LOST, NULL}},
+                    .result = "faulted {\"type\":\"urn:e\",",
+                },
+            .has_workers = true,
+            .calls       = "#/do/0/s/do/1/f/fork/branches/0/a/-/1 " SAY(
+                      "1") "#/do/0/s/do/0/z/-/1/undo/1 " SAY("\"uz\""),
+        },
+        {
+            .run =
+                {
+                    .name = "an error that is caught keeps it for later: the saga is left after it",
+                    .body = "do: [{s: {" SAGA ", do: [{t: {try: [" CUT "], catch: {}}}, {w: {wait: "
+                            "PT5S}}, {c: {" RAISE "}}]}}]",
+                    .script = {{"a", 0, ANSWER_OK, "{\"made\":{\"id\":7}}"}},
+                    .result = "faulted {\"type\":\"urn:e\",",
+                },
+            .has_workers = true,
+            .calls       = "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1 " SAY(
+                      "1") "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
+        },
 };
 
 static const char *text_of(const struct buf *text)
@@ -419,9 +497,10 @@ static void check(void **state)
     const struct saga_row *row = *state;
     struct world world;
     world_init(&world, row->run.body);
-    world.script     = row->run.script;
-    world.undo       = row->undo;
-    int64_t start_us = world.env.now_us;
+    world.script      = row->run.script;
+    world.undo        = row->undo;
+    world.has_workers = row->has_workers;
+    int64_t start_us  = world.env.now_us;
     world_start(&world, row->run.input);
     world_play(&world);
 

@@ -351,7 +351,7 @@ status engine_bury_emitted(struct engine *engine, const struct live_run *live,
 static const char *outcome_of(enum event_kind kind)
 {
     if (kind == EVENT_JOB_COMPLETED) return "completed";
-    if (kind == EVENT_JOB_CANCELLED) return "cancelled";
+    if (kind == EVENT_JOB_CANCELLED || kind == EVENT_JOB_SETTLED) return "cancelled";
     return kind == EVENT_JOB_DEAD ? "dead" : "failed";
 }
 
@@ -372,9 +372,13 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     Pb__JobRecord *record = NULL;
     const char *function  = job->function;
     bool is_leased        = job->state == OPEN_JOB_LEASED;
-    bool is_cancelled     = event->kind == EVENT_JOB_CANCELLED;
-    bool is_noted         = event->kind != EVENT_JOB_COMPLETED && job->lease_number > 0;
-    bool is_unsaid        = is_cancelled || job->ended_as == PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
+    bool is_dropped       = event->kind == EVENT_JOB_SETTLED && event->is_kept;
+    bool is_cancelled     = event->kind == EVENT_JOB_CANCELLED || is_dropped;
+    bool is_settled       = event->kind == EVENT_JOB_SETTLED && !is_dropped;
+    bool is_known =
+        event->kind == EVENT_JOB_COMPLETED || (is_settled && event->error.kind == JSON_INVALID);
+    bool is_noted  = !is_known && job->lease_number > 0;
+    bool is_unsaid = is_cancelled || job->ended_as == PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
     if (is_leased && is_unsaid) job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
     if (event->kind == EVENT_JOB_DEAD || is_noted || !function) {
         TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
@@ -407,6 +411,21 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     if (has_failed) queue_flow_add(&job->queue->failed, engine->now_us);
     open_job_remove(engine->queues, job);
     return STATUS_OK;
+}
+
+/* --- who has them --------------------------------------------------------------------------------
+ */
+
+static bool has_holder(void *context, str job)
+{
+    const struct engine *engine  = context;
+    const struct open_job *found = open_job_find(engine->queues, job);
+    return found && found->state == OPEN_JOB_LEASED;
+}
+
+struct job_holders engine_job_holders(struct engine *engine)
+{
+    return (struct job_holders){.has = has_holder, .context = engine};
 }
 
 /* --- held --------------------------------------------------------------------------------------
@@ -442,5 +461,6 @@ status engine_job_event(struct engine *engine, struct live_run *live, const stru
         return STATUS_OK;
     }
     if (event->kind == EVENT_JOB_RETRIED) return retry(engine, job, event, reterr);
+    if (event->kind == EVENT_JOB_CANCELLED && event->is_kept) return STATUS_OK;
     return close_job(engine, live, job, event, reterr);
 }

@@ -97,6 +97,19 @@ static status decide_withdrawn(struct engine *engine, struct live_run *live, con
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }
 
+/* Of a late job: it was given back, so this attempt has done nothing. */
+static status decide_returned(struct engine *engine, struct live_run *live, const char *job,
+                              const struct report *, struct error *reterr)
+{
+    const struct open_job *open      = open_job_find(engine->queues, str_from(job));
+    const struct job_failure command = {
+        .job       = str_from(job),
+        .is_lapsed = open && open->ended_as >= PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST,
+    };
+    const struct decide_env env = engine_env(engine);
+    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+}
+
 typedef status (*decide_fn)(struct engine *engine, struct live_run *live, const char *job,
                             const struct report *report, struct error *reterr);
 
@@ -179,6 +192,29 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     return engine_ready_put(engine, job, reterr);
 }
 
+/* Says whether its task has ended: nobody is to begin it anew. */
+static status is_late(struct engine *engine, const struct open_job *job, bool *ret_is_late,
+                      struct error *reterr)
+{
+    struct live_run *live = NULL;
+    *ret_is_late          = false;
+    if (job_is_delivery(job)) return STATUS_OK;
+    TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
+    *ret_is_late = live && run_job_is_late(live->run, str_from(job->id.text));
+    return STATUS_OK;
+}
+
+static status give_back(struct engine *engine, struct open_job *job,
+                        const Pb__JobReleased *released, struct error *reterr)
+{
+    const struct report nothing = {};
+    bool is_over                = false;
+    status code                 = STATUS_OK;
+    TRY(is_late(engine, job, &is_over, reterr));
+    if (is_over) return settle(engine, job, &nothing, decide_returned, &code, reterr);
+    return release(engine, job, released, reterr);
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
 
@@ -216,7 +252,7 @@ static status take_report(struct engine *engine, struct worker *worker, const st
         *ret_code = STATUS_OK;
         engine_note_report(engine, job, report->wire, json_invalid());
         TRY(engine_charge_released(engine, job, report->wire, reterr));
-        return release(engine, job, report->wire->released, reterr);
+        return give_back(engine, job, report->wire->released, reterr);
     default: return STATUS_OK; /* nothing that we know: INVALID_ARGUMENT */
     }
 }
@@ -299,7 +335,7 @@ status engine_withdraw_job(struct engine *engine, struct open_job *job, json err
 status engine_offer_again(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     const Pb__JobReleased released = PB__JOB_RELEASED__INIT;
-    return release(engine, job, &released, reterr);
+    return give_back(engine, job, &released, reterr);
 }
 
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)

@@ -1,0 +1,111 @@
+#include "scheduler/decide/late_job.h"
+
+#include "scheduler/decide/job_arguments.h"
+#include "scheduler/run/undo.h"
+
+enum { GATEWAY_TIMEOUT = 504 };
+
+static status entry_of(const struct run *run, str job, const struct undo **ret_entry,
+                       struct error *reterr)
+{
+    *ret_entry = run->status == RUN_RUNNING ? undo_awaiting(run, job) : NULL;
+    if (*ret_entry) return STATUS_OK;
+    return fail(reterr, STATUS_NOT_FOUND, "run %s has no open job " STR_FMT, run->id.text,
+                STR_ARG(job));
+}
+
+bool run_job_is_late(const struct run *run, str job)
+{
+    return undo_awaiting(run, job) != NULL;
+}
+
+/* Takes the values of `event`. */
+static void settle(struct run *run, const struct decide_env *env, struct event *event,
+                   struct event_list *events)
+{
+    struct decision decision = decision_begin(run, env, events);
+    event->kind              = EVENT_JOB_SETTLED;
+    (void)decide_emit(&decision, event);
+    decision_collect(&decision);
+    decision_end(&decision);
+}
+
+void late_jobs_drop(struct decision *decision)
+{
+    const struct run *run = decision->run;
+    for (uint32_t i = run->undo_count; i-- > 0;) {
+        if (!run->undos[i].job.text[0]) continue;
+        struct event event = {.kind = EVENT_JOB_SETTLED, .id = run->undos[i].job, .is_kept = true};
+        (void)decide_emit(decision, &event);
+    }
+}
+
+/* What the task would have put out; the answer itself where `output.as` fails. Owned. */
+static json output_new(const struct run *run, const struct decide_env *env,
+                       const struct undo *entry, json answer)
+{
+    const struct task *task  = &run->workflow->tasks[entry->task];
+    const struct place place = {.scope = SLOT_NONE, .owner = SLOT_NONE, .kind = SCOPE_NONE};
+    json value               = json_invalid();
+    json error               = json_invalid();
+    if (!task->output_as) return json_ref(answer);
+    struct scene scene         = scene_of_task(run, env, &place, task, entry->input);
+    scene.raw_output           = answer;
+    scene.context              = entry->context;
+    scene.made[VARIABLE_STEPS] = json_ref(entry->steps);
+    status made                = scene_eval(&scene, task->output_as, answer, &value, &error);
+    json_unref(error);
+    scene_done(&scene);
+    return made == STATUS_OK ? value : json_ref(answer);
+}
+
+status late_job_completed(struct run *run, const struct decide_env *env,
+                          const struct job_completion *command, struct event_list *events,
+                          struct error *reterr)
+{
+    const struct undo *entry = NULL;
+    TRY(entry_of(run, command->job, &entry, reterr));
+    const struct task *task          = &run->workflow->tasks[entry->task];
+    CLEANUP(json_unrefp) json answer = job_value_masked(run, env, task, command->output);
+    if (answer.kind == JSON_INVALID) answer = json_null();
+    bool has_calls     = task->compensation.by == COMPENSATE_DECLARED;
+    struct event event = {
+        .id    = entry->job,
+        .usage = command->usage,
+        .value = output_new(run, env, entry, answer),
+        .undo  = has_calls ? json_ref(command->undo) : json_invalid(),
+    };
+    settle(run, env, &event, events);
+    return STATUS_OK;
+}
+
+/* Owned; invalid: it has done nothing. */
+static json doubt_new(const struct task *task, const struct job_failure *failure)
+{
+    bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final;
+    if (!is_doubtful) return json_invalid();
+    if (json_is(json_get_text(failure->error, "type"), JSON_TEXT) && failure->is_unknown) {
+        return json_ref(failure->error);
+    }
+    return error_own_new("unknown-outcome", GATEWAY_TIMEOUT, "Unknown outcome",
+                         str_from("it was cancelled while a worker had it, and nobody said what "
+                                  "became of it"),
+                         str_from(task->reference));
+}
+
+status late_job_failed(struct run *run, const struct decide_env *env,
+                       const struct job_failure *command, struct event_list *events,
+                       struct error *reterr)
+{
+    const struct undo *entry = NULL;
+    TRY(entry_of(run, command->job, &entry, reterr));
+    const struct task *task        = &run->workflow->tasks[entry->task];
+    CLEANUP(json_unrefp) json told = doubt_new(task, command);
+    struct event event             = {
+                    .id    = entry->job,
+                    .usage = command->usage,
+                    .error = job_value_masked(run, env, task, told),
+    };
+    settle(run, env, &event, events);
+    return STATUS_OK;
+}

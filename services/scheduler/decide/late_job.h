@@ -1,0 +1,22 @@
+/** late_job: the answer to a job whose task ended without it, while a worker had it, and that has
+ * to be undone (undo.h): the commands of run.h by which jobs answer come here for such a job. */
+#ifndef SCHEDULER_LATE_JOB_H
+#define SCHEDULER_LATE_JOB_H
+
+#include "scheduler/decide/decide.h"
+
+/** NOT_FOUND: nothing awaits that job. */
+status late_job_completed(struct run *run, const struct decide_env *env,
+                          const struct job_completion *command, struct event_list *events,
+                          struct error *reterr);
+
+/** The same. An attempt of which nobody knows what it has done undoes nothing: that becomes a dead
+ * letter, and the rest is undone. */
+status late_job_failed(struct run *run, const struct decide_env *env,
+                       const struct job_failure *command, struct event_list *events,
+                       struct error *reterr);
+
+/** The run ends: whatever is still awaited will not be undone, and whoever has it is to stop. */
+void late_jobs_drop(struct decision *decision);
+
+#endif
