@@ -205,8 +205,8 @@ static bool job_is_awaited(const struct decision *decision, const struct activat
     const struct task *task                     = activation_task(decision->run, activation);
     const struct function_description *function = task->call.description;
     const struct job_holders *holders           = decision->env->holders;
-    if (!task->is_undoable || activation->undo || decision->is_terminating || !holders)
-        return false;
+    bool is_undone = task->is_undoable && !activation->undo && !decision->is_terminating;
+    if (!is_undone || !holders) return false;
     if (function && function->effect == EFFECT_READ) return false;
     return holders->has(holders->context, str_from(activation->id.text));
 }

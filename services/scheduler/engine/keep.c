@@ -175,6 +175,15 @@ static bool moves_listener(const struct live_run *live, const struct event *even
     return task->kind == TASK_LISTEN && !task->listen.approval;
 }
 
+/* A suspended run makes no calls. */
+static status hold(struct engine *engine, struct live_run *live, const struct event *event,
+                   struct error *reterr)
+{
+    bool is_held = event->kind == EVENT_RUN_SUSPENDED;
+    TRY(engine_hold_jobs(engine, live, is_held, reterr));
+    return engine_call_cache_hold(engine, live, is_held, reterr);
+}
+
 static status keep_event(struct engine *engine, struct live_run *live, const struct event *event,
                          struct error *reterr)
 {
@@ -207,11 +216,7 @@ static status keep_event(struct engine *engine, struct live_run *live, const str
     case EVENT_TASK_FAULTED:
     case EVENT_TASK_CANCELLED: return engine_call_cache_end(engine, live, event, reterr);
     case EVENT_RUN_SUSPENDED:
-        TRY(engine_hold_jobs(engine, live, true, reterr));
-        return engine_call_cache_hold(engine, live, true, reterr);
-    case EVENT_RUN_RESUMED:
-        TRY(engine_hold_jobs(engine, live, false, reterr));
-        return engine_call_cache_hold(engine, live, false, reterr);
+    case EVENT_RUN_RESUMED: return hold(engine, live, event, reterr);
     case EVENT_TASK_RESUMED: return engine_drop_letter_of(engine, event, reterr);
     case EVENT_TASK_PAUSED:
     case EVENT_CHILD_STARTED:
