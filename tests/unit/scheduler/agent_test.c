@@ -228,12 +228,47 @@ static const struct talk_row rows[] = {
         .result = "{\"content\":\"done\",\"turns\":2",
         .jobs   = 4,
     },
+    {
+        .name   = "what was called beside the call that failed is neither made nor told again",
+        .with   = "tools: [{function: http, name: fetch, with: {method: get}, onError: fault}]",
+        .more   = ", metadata: {tutti: {retry: {delay: PT1S, limit: {attempt: {count: 1}}}}}",
+        .script = {{"model", 0, ANSWER_OK_ONCE, ASKS(GET "," GET_TOO)},
+                   {"fetch", 0, ANSWER_OK_ONCE, "1"},
+                   {"fetch", 0, ANSWER_FAIL_ONCE, NULL},
+                   {"fetch", 0, ANSWER_OK, "2"},
+                   {"model", 0, ANSWER_OK, SAYS("done")}},
+        .result = "{\"content\":\"done\",\"turns\":2",
+        .asked  = "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"1\"},"
+                  "{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"2\"}]",
+        .jobs   = 5,
+    },
+    {
+        .name   = "an agent that is entered again has no more to spend",
+        .with   = "budget: {tokens: 1}, instructions: 'some words that have more than one token'",
+        .more   = ", metadata: {tutti: {retry: {delay: PT1S, limit: {attempt: {count: 1}}}}}",
+        .script = {{"model", 0, ANSWER_OK, SAYS("for free")}},
+        .result = "faulted {\"type\":\"https://tutti.dev/errors/budget\",\"status\":402",
+    },
 };
 
 static void body_of(const struct talk_row *row, struct buf *out)
 {
     (void)buf_printf(out, "do: [{a: {call: agent.run, with: {model: smart, input: Go, %s}%s}}]",
                      row->with, row->more ? row->more : "");
+}
+
+/* Each call that was asked for before is answered, once. */
+static void check_told(json input)
+{
+    json messages = json_get_text(input, "messages");
+    size_t asked  = 0;
+    size_t told   = 0;
+    for (size_t i = 0; i < json_count(messages); i++) {
+        json message = json_at(messages, i);
+        asked += json_count(json_get_text(message, "tool_calls"));
+        told += str_is(json_str(json_get_text(message, "role")), "tool");
+    }
+    assert_int_equal(told, asked);
 }
 
 /* Plays to the end; what the last turn was asked is noted on the way. */
@@ -244,6 +279,7 @@ static void play(struct world *world, struct buf *asked)
             CLEANUP(json_unrefp)
             json input = run_turn_input(world->run, str_from(world->jobs[i].id.text));
             if (json_is(input, JSON_INVALID)) continue;
+            check_told(input);
             buf_clear(asked);
             (void)json_print(input, JSON_COMPACT, asked);
         }

@@ -50,20 +50,13 @@ static bool is_affordable(const struct activation *activation, const char **ret_
     return tokens == 0 || agent->usage.input_tokens + agent->usage.output_tokens + needed < tokens;
 }
 
-/* Begins the next turn, if there may be one. Takes `value`. */
+/* Begins the next turn. Takes `value`. */
 static void next_turn(struct decision *decision, struct activation *activation, json value)
 {
     uint32_t turn      = activation->agent->turn == AGENT_NO_TURN ? 0 : activation->agent->turn + 1;
-    const char *reason = NULL;
     struct event event = {
         .kind = EVENT_AGENT_TURN, .activation = activation->slot, .index = turn, .value = value};
     (void)decide_emit(decision, &event);
-    if (!is_affordable(activation, &reason)) {
-        task_fault(decision, activation,
-                   error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
-                                 str_from(reason), reference_of(decision, activation)));
-        return;
-    }
     decide_ready(decision, READY_OWNER, activation->slot);
 }
 
@@ -72,15 +65,23 @@ static void begin(struct decision *decision, struct activation *activation)
     next_turn(decision, activation, json_invalid());
 }
 
-/* One task a step, so that many calls at once do not pass the step budget. */
+/* One task a step, so that many calls at once do not pass the step budget. The model is asked only
+ * if that may be paid, also by an agent that is entered again. */
 static void open(struct decision *decision, struct activation *activation)
 {
+    const char *reason = NULL;
     if (activation->state == TASK_RETRYING && activation->agent->turn == AGENT_NO_TURN) {
         struct event event = {.kind = EVENT_AGENT_TURN, .activation = activation->slot};
         (void)decide_emit(decision, &event);
     }
     struct agent_step step = {};
     if (!agent_next(decision->run, activation, &step)) return;
+    if (step.role == AGENT_MODEL && !is_affordable(activation, &reason)) {
+        task_fault(decision, activation,
+                   error_own_new("budget", HTTP_PAYMENT_REQUIRED, "Budget exceeded",
+                                 str_from(reason), reference_of(decision, activation)));
+        return;
+    }
     const struct place place        = place_within(activation, SCOPE_AGENT, agent_index(&step));
     CLEANUP(json_unrefp) json input = agent_input_new(decision->run, activation, &step);
     uint32_t slot                   = activation->slot;
