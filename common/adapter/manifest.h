@@ -277,6 +277,8 @@ struct manifest {
     size_t pagination_count;
     struct manifest_action *actions;
     size_t action_count;
+    const struct manifest_action *check; /* the read that tries a connection; NULL: none is named */
+    struct formula *account; /* of its `output`: whose account it is; NULL: not to be told */
 };
 
 /** Reads `text`. Findings go to `list`; INVALID_ARGUMENT if there is an error among them, the first

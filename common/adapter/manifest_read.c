@@ -114,6 +114,22 @@ static void http_read(struct reading *reading, json http)
     reading_leave(reading, back);
 }
 
+/* Which read tries a connection out, and whose account it tells. */
+static void check_read(struct reading *reading, json check)
+{
+    struct manifest *manifest = reading->manifest;
+    json name                 = json_get_text(check, "action");
+    size_t back               = reading_enter(reading, "check");
+    manifest->account         = formula_at(reading, check, "account", FORMULA_KEEPS_NULL);
+    if (json_is(name, JSON_TEXT)) manifest->check = manifest_action(manifest, json_str(name));
+    if (json_is(name, JSON_TEXT) && !manifest->check) {
+        (void)reading_refuse(reading, "M04", "there is no action `%s`", json_str(name).ptr);
+    } else if (manifest->check && manifest->check->effect != EFFECT_READ) {
+        (void)reading_refuse(reading, "M06", "`%s` is no read", json_str(name).ptr);
+    }
+    reading_leave(reading, back);
+}
+
 static void parts_read(struct reading *reading, json root)
 {
     struct manifest *manifest = reading->manifest;
@@ -133,6 +149,7 @@ static void parts_read(struct reading *reading, json root)
     rate_limit_read(reading, root, &manifest->rate_limit);
     paginations_read(reading, root);
     actions_read(reading, root);
+    check_read(reading, json_get_text(root, "check"));
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

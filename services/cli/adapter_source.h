@@ -27,6 +27,7 @@ void adapter_source_done(struct adapter_source *source);
 enum cli_exit adapter_render(struct cli *cli);
 enum cli_exit adapter_new(struct cli *cli);
 enum cli_exit adapter_test(struct cli *cli);
+enum cli_exit adapter_try(struct cli *cli);
 enum cli_exit adapter_import(struct cli *cli);
 
 /* Where their flags stand. */
@@ -37,6 +38,7 @@ enum {
     ADAPTER_FLAG_CALLS,
     ADAPTER_FLAG_OPERATIONS,
     ADAPTER_FLAG_NAME,
+    ADAPTER_FLAG_CONNECTION,
 };
 
 #endif

@@ -101,18 +101,22 @@ enum cli_exit adapter_test(struct cli *cli)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ADAPTER_ARENA_MAX);
     struct adapter_source source;
     if (!file == !name) {
-        (void)fprintf(stderr, "tutti: adapter test: name a built-in adapter, or a --file\n");
+        (void)fprintf(stderr, "tutti: adapter test: name an adapter, or a --file\n");
         return CLI_USAGE;
     }
+    bool has_text = file || builtin_manifest_text(str_from(name)).len > 0;
+    bool is_live  = cli->values[ADAPTER_FLAG_CONNECTION] != NULL;
+    if (is_live && !has_text) return adapter_try(cli); /* only the server has its manifest */
     bool is_read       = file ? adapter_source_read(&source, file, arena, false)
                               : adapter_source_builtin(&source, name, arena);
     struct trial trial = {.manifest = source.manifest, .arena = arena, .rows = json_array_new(16)};
     for (size_t i = 0; is_read && i < source.manifest->action_count; i++) {
         try_action(&trial, &source.manifest->actions[i]);
     }
-    if (is_read && cli->is_json) print_json(trial.rows);
-    if (is_read && !cli->is_json) print_trial(&trial);
+    if (is_read && cli->is_json && !is_live) print_json(trial.rows);
+    if (is_read && (!cli->is_json || (is_live && trial.failed > 0))) print_trial(&trial);
     json_unref(trial.rows);
     adapter_source_done(&source);
-    return is_read && trial.failed == 0 ? CLI_OK : CLI_FAILED;
+    enum cli_exit tried = is_live ? adapter_try(cli) : CLI_OK;
+    return is_read && trial.failed == 0 ? tried : CLI_FAILED;
 }

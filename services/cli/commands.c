@@ -220,6 +220,7 @@ static const struct cli_flag adapter_flags[] = {
     {"--calls", 0, "JSON|@FILE", "render: these calls, [{\"function\": F, \"params\": {}}, ...]"},
     {"--operations", 0, "A,B", "import-openapi: only these, by operationId"},
     {"--name", 0, "NAME", "import-openapi: of the adapter"},
+    {"--connection", 0, "NAME", "test: also its reads, live, by the server's connection"},
     {},
 };
 static const struct cli_flag graph_flags[] = {
@@ -343,17 +344,18 @@ const struct cli_command cli_commands[] = {
      "  show NAME[:VERSION]   one of them",
      1, CLI_ARGUMENTS_MAX, assistant_flags, command_assistant},
     {"adapter", "list|lint|show|render|test|new|import-openapi|schema ...",
-     "manifests of adapters, without a server",
+     "manifests of adapters, and connections tried out",
      "  list                  the actions of the built-in adapters\n"
      "  lint FILE...          say what is wrong with manifests, with line and fix\n"
      "  show NAME             the manifest of a built-in adapter, to begin one's own with\n"
      "  render FUNCTION       what an action would send, on its example or --params\n"
-     "  test NAME             every action on its example, with what it reads before and undoes\n"
+     "  test NAME             every action on its example, with what it reads before and undoes;\n"
+     "                        with --connection that one of the server is tried out as well\n"
      "  new NAME              a manifest to begin with, with comments\n"
      "  import-openapi DOC    a manifest to begin with, from OpenAPI 3.x or Swagger 2.0; what it\n"
      "                        cannot know is asked for by `lint`\n"
      "  schema                the JSON Schema of manifests, for editors\n"
-     "Nothing is sent, and secrets are `***`.",
+     "Nothing else is sent, and secrets are `***`.",
      1, CLI_ARGUMENTS_MAX, adapter_flags, command_adapter},
     {"tool", "list|show|invoke ...", "the functions that workflows can call by name",
      "  list                    all of them, with their versions\n"

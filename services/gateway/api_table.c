@@ -83,6 +83,7 @@ const struct api_handler api_handlers[] = {
     {"listTools",            tools_list},
     {"getTool",              tools_get},
     {"invokeTool",           tools_invoke},
+    {"testConnector",        connectors_test},
     {"listDeadLetters",      dead_letters_list},
     {"redriveDeadLetter",    dead_letters_redrive},
     {"redriveDeadLetters",   dead_letters_redrive_all},

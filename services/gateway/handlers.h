@@ -154,5 +154,6 @@ void system_health(struct api_call *call);
 void system_openapi(struct api_call *call);
 void mcp_post(struct api_call *call);
 void tools_invoke(struct api_call *call);
+void connectors_test(struct api_call *call);
 
 #endif

@@ -1,4 +1,5 @@
-/* Functions of adapters for somebody who waits: the request shown, or made. */
+/* Functions of adapters for somebody who waits: the request shown, or made; and connections tried
+ * out. */
 #include "base/assert.h"
 #include "gateway/handlers.h"
 #include "tool.pb-c.h"
@@ -192,4 +193,51 @@ void tools_invoke(struct api_call *call)
     message.idempotency_key = idempotency_key;
     message.timeout_ms      = INVOKE_MS;
     ask(call, "Invoke", &message, on_invoked);
+}
+
+/* --- a connection is tried out ------------------------------------------------------------------
+ */
+
+static void put_trial(struct json_writer *w, const Pb__ToolTrial *trial)
+{
+    json_begin_object(w);
+    json_put_text(w, "function", str_from(trial->function));
+    json_put_bool(w, "ok", str_is(str_from(trial->class_), "ok"));
+    if (trial->skipped) json_put_bool(w, "skipped", true);
+    json_put_text(w, "class", str_from(trial->class_));
+    if (trial->http_status > 0) json_put_int(w, "http_status", trial->http_status);
+    json_put_int(w, "duration_ms", trial->duration_ms);
+    if (trial->error_json.len > 0) json_put_raw(w, "error", text_of(trial->error_json));
+    json_end_object(w);
+}
+
+static void on_tested(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__TestedToolConnection *tested = answer->message;
+    struct api_answer response;
+    bool is_fine = true;
+    for (size_t i = 0; i < tested->n_trials; i++) {
+        const Pb__ToolTrial *trial = tested->trials[i];
+        is_fine = is_fine && (trial->skipped || str_is(str_from(trial->class_), "ok"));
+    }
+    api_answer_begin(&response, call);
+    json_begin_object(&response.json);
+    json_put_text(&response.json, "connection", str_from(tested->connection));
+    json_put_text(&response.json, "adapter", str_from(tested->adapter));
+    if (*tested->account) json_put_text(&response.json, "account", str_from(tested->account));
+    json_put_bool(&response.json, "ok", is_fine);
+    json_member(&response.json, "checks");
+    json_begin_array(&response.json);
+    for (size_t i = 0; i < tested->n_trials; i++) put_trial(&response.json, tested->trials[i]);
+    json_end_array(&response.json);
+    json_end_object(&response.json);
+    api_answer_send(&response, 200, NULL);
+}
+
+void connectors_test(struct api_call *call)
+{
+    Pb__TestToolConnection message = PB__TEST_TOOL_CONNECTION__INIT;
+    message.connection             = api_text(call, call->params[0]);
+    message.namespace_             = namespace_of(call);
+    ask(call, "TestConnection", &message, on_tested);
 }

@@ -1,4 +1,4 @@
-#include "tool-adapter/tool_service.h"
+#include "tool-adapter/tool_service_internal.h"
 
 #include "adapter/example.h"
 #include "base/assert.h"
@@ -21,16 +21,6 @@ enum {
     VALUES_MAX  = 1'000'000,
     NONCE_BYTES = 16,
     ARENA_MAX   = 64 << 20,
-};
-
-struct invocation;
-
-struct tool_service {
-    struct exchange_means means;
-    struct toolbox *toolbox; /* a reference */
-    struct measures *measures;
-    struct invocation *invocations;
-    unsigned count;
 };
 
 /* One call under way. */
@@ -80,6 +70,7 @@ void tool_service_freep(struct tool_service **ref)
         tool_call_cancel(service->invocations->call);
         invocation_free(service->invocations);
     }
+    tool_service_drop_tests(service);
     toolbox_unref(service->toolbox);
     free(service);
     *ref = NULL;
@@ -93,11 +84,9 @@ void tool_service_use(struct tool_service *service, struct toolbox *toolbox)
 
 /* --- to the loop and back --------------------------------------------------------------------- */
 
-typedef status answer_fn(struct tool_service *service, struct rpc_call *rpc, struct error *reterr);
-
 struct arrived {
     struct rpc_call *rpc;
-    answer_fn *answer; /* OK: it has replied, or will */
+    tool_answer_fn *answer; /* OK: it has replied, or will */
 };
 
 static void on_arrived(void *context)
@@ -109,7 +98,7 @@ static void on_arrived(void *context)
     if (code != STATUS_OK) rpc_reply(arrived.rpc, code, &error);
 }
 
-static status post(struct rpc_call *rpc, answer_fn *answer, struct error *reterr)
+status tool_service_post(struct rpc_call *rpc, tool_answer_fn *answer, struct error *reterr)
 {
     struct tool_service *service = rpc->context;
     struct arrived *arrived      = mem_new(1, sizeof *arrived);
@@ -119,8 +108,7 @@ static status post(struct rpc_call *rpc, answer_fn *answer, struct error *reterr
     return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "this tool-adapter is overloaded");
 }
 
-/* A document of the answer; empty for what is none, or does not fit. */
-static ProtobufCBinaryData document_of(struct rpc_call *rpc, json value)
+ProtobufCBinaryData tool_service_document(struct rpc_call *rpc, json value)
 {
     CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
     if (json_is(value, JSON_INVALID) || !json_print(value, JSON_COMPACT, &text)) {
@@ -216,7 +204,7 @@ static status answer_list(struct tool_service *service, struct rpc_call *rpc, st
 
 static status handle_list(struct rpc_call *rpc, struct error *reterr)
 {
-    return post(rpc, answer_list, reterr);
+    return tool_service_post(rpc, answer_list, reterr);
 }
 
 /* --- Invoke ----------------------------------------------------------------------------------- */
@@ -232,10 +220,10 @@ static void on_done(const struct tool_call_result *result, void *context)
     const char *action            = invocation->tool.action->name;
     const char *function          = arena_printf(rpc->arena, "%s.%s", adapter, action);
     if (is_fine) {
-        invoked->output_json = document_of(rpc, result->value);
-        invoked->undo_json   = document_of(rpc, result->undo);
+        invoked->output_json = tool_service_document(rpc, result->value);
+        invoked->undo_json   = tool_service_document(rpc, result->undo);
     } else {
-        invoked->error_json = document_of(rpc, result->value);
+        invoked->error_json = tool_service_document(rpc, result->value);
     }
     invoked->class_          = outcome_class_name(result->class);
     invoked->unknown_outcome = result->is_unknown;
@@ -316,7 +304,7 @@ static status answer_invoke(struct tool_service *service, struct rpc_call *rpc,
 
 static status handle_invoke(struct rpc_call *rpc, struct error *reterr)
 {
-    return post(rpc, answer_invoke, reterr);
+    return tool_service_post(rpc, answer_invoke, reterr);
 }
 
 /* --- Render ----------------------------------------------------------------------------------- */
@@ -368,14 +356,14 @@ static status answer_render(struct tool_service *service, struct rpc_call *rpc,
         arena_printf(rpc->arena, "%s.%s:%s", manifest->name, tool.action->name, manifest->version);
     rendered->function      = function ? function : "";
     rendered->connection    = tool.connection->name;
-    rendered->requests_json = document_of(rpc, requests);
+    rendered->requests_json = tool_service_document(rpc, requests);
     rpc_reply(rpc, STATUS_OK, NULL);
     return STATUS_OK;
 }
 
 static status handle_render(struct rpc_call *rpc, struct error *reterr)
 {
-    return post(rpc, answer_render, reterr);
+    return tool_service_post(rpc, answer_render, reterr);
 }
 
 /* --- CacheStats ------------------------------------------------------------------------------- */
@@ -397,13 +385,14 @@ static status answer_cache_stats(struct tool_service *service, struct rpc_call *
 
 static status handle_cache_stats(struct rpc_call *rpc, struct error *reterr)
 {
-    return post(rpc, answer_cache_stats, reterr);
+    return tool_service_post(rpc, answer_cache_stats, reterr);
 }
 
 const struct rpc_method tool_service_methods[] = {
     {.name = "List", .handle = handle_list},
     {.name = "Invoke", .handle = handle_invoke},
     {.name = "Render", .handle = handle_render},
+    {.name = "TestConnection", .handle = tool_service_handle_test},
     {.name = "CacheStats", .handle = handle_cache_stats},
     {},
 };

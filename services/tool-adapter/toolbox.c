@@ -310,31 +310,54 @@ static bool takes_over(const struct manifest *manifest, const struct manifest *a
            strcmp(manifest->implements, asked->implements) == 0;
 }
 
+static status check_secrets(const struct connection *one, struct error *reterr)
+{
+    if (!one->lacks) return STATUS_OK;
+    return fail(reterr, STATUS_FAILED_PRECONDITION,
+                "the connection `%s` lacks the secret `%s`: tools.connections.%s.secrets",
+                one->name, one->lacks, one->name);
+}
+
+static status find_named(const struct toolbox *toolbox, str name, str namespace,
+                         const struct connection **ret_one, struct error *reterr)
+{
+    const struct connection *one = connection_of(toolbox, name);
+    if (!one) {
+        return fail(reterr, STATUS_NOT_FOUND,
+                    "there is no connection `" STR_FMT "`: see tools.connections",
+                    STR_ARG(str_slice(name, 0, name.len < 64 ? name.len : 64)));
+    }
+    *ret_one = one;
+    if (connection_serves(one, namespace)) return STATUS_OK;
+    return fail(reterr, STATUS_PERMISSION_DENIED, "the connection `%s` is not for this namespace",
+                one->name);
+}
+
+status toolbox_connect(const struct toolbox *toolbox, str name, str namespace,
+                       const struct connection **ret_connection, struct error *reterr)
+{
+    const struct connection *one = NULL;
+    TRY(find_named(toolbox, name, namespace, &one, reterr));
+    TRY(check_secrets(one, reterr));
+    *ret_connection = one;
+    return STATUS_OK;
+}
+
+/* A function that is there but whose connection is not is no matter of another replica. */
 static status find_connection(const struct toolbox *toolbox, const struct tool_question *question,
                               const struct manifest *asked, const struct connection **ret_one,
                               struct error *reterr)
 {
     str name = question->connection.len > 0 ? question->connection : str_from(asked->name);
-    const struct connection *one = connection_of(toolbox, name);
-    if (!one) {
-        return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "there is no connection `" STR_FMT "`: see tools.connections",
-                    STR_ARG(str_slice(name, 0, name.len < 64 ? name.len : 64)));
-    }
-    if (!connection_serves(one, question->namespace)) {
-        return fail(reterr, STATUS_PERMISSION_DENIED,
-                    "the connection `%s` is not for this namespace", one->name);
-    }
+    const struct connection *one = NULL;
+    status found                 = find_named(toolbox, name, question->namespace, &one, reterr);
+    if (found != STATUS_OK) return found == STATUS_NOT_FOUND ? STATUS_FAILED_PRECONDITION : found;
     if (!takes_over(one->manifest, asked)) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,
                     "the connection `%s` is one of `%s`, not of `%s`", one->name,
                     one->manifest->name, asked->name);
     }
-    if (one->lacks) {
-        return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "the connection `%s` lacks the secret `%s`: tools.connections.%s.secrets",
-                    one->name, one->lacks, one->name);
-    }
+    TRY(check_secrets(one, reterr));
     *ret_one = one;
     return STATUS_OK;
 }

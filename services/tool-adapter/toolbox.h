@@ -73,4 +73,9 @@ struct tool_question {
 status toolbox_find(const struct toolbox *toolbox, const struct tool_question *question,
                     struct tool *ret_tool, struct error *reterr);
 
+/** A connection by its name, for runs of `namespace`. NOT_FOUND: it is not there; the others as
+ * above. */
+status toolbox_connect(const struct toolbox *toolbox, str name, str namespace,
+                       const struct connection **ret_connection, struct error *reterr);
+
 #endif

@@ -2,7 +2,7 @@
 // it was, and an answer that is lost after the change was made does not make it twice. An action without a case fails.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { BIN } from './support/service.mjs';
 import { casesOf } from './support/standin/cases.mjs';
@@ -15,7 +15,12 @@ const fleet = await Fleet.start();
 after(() => fleet.stop());
 
 const needs = ['scheduler', 'gateway', 'tool-adapter'];
-const config = merged(fleet.config(), { limits: { breaker: { failures: 100 } } });
+const github = fleet.config().tools.connections.github;
+const config = merged(fleet.config(), { limits: { breaker: { failures: 100 } }, tools: { connections: {
+  denied: { ...github, secrets: { token: { secret: 'SLACK_TOKEN' } } },
+  closed: { ...github, config: { ...github.config, base_url: 'http://127.0.0.1:9' } },
+  poor: { adapter: 'github' },
+} } });
 const actions = JSON.parse(execFileSync(join(BIN, 'tutti'), ['adapter', 'list', '--json'])).items.map((one) => ({ ...one, name: one.function.split(':')[0] }));
 const cases = casesOf(fleet);
 
@@ -128,10 +133,42 @@ class Proof {
   }
 }
 
+// Every connection is tried out by reads that need no arguments: by the API, and from the command line.
+async function triesConnections(suite) {
+  const attempt = (name) => suite.api.ok('POST', `/v1/connectors/${name}/test`);
+  await Promise.all(Object.keys(fleet.worlds).map(async (name) => {
+    const tried = await attempt(name);
+    assert.ok(tried.ok, JSON.stringify(tried));
+    assert.deepEqual([tried.connection, tried.adapter], [name, name]);
+  }));
+  const slack = await attempt('slack');
+  assert.equal(slack.account, 'U1');
+  assert.deepEqual(slack.checks.map(({ function: read, ok, http_status }) => [read, ok, http_status]), [['slack.get_account', true, 200]]);
+  const classOf = async (name) => (await attempt(name)).checks[0].class;
+  assert.equal(await classOf('denied'), 'auth');
+  assert.equal(await classOf('closed'), 'transient');
+  assert.deepEqual((await attempt('prometheus')).checks.map((one) => one.function).sort(), ['prometheus.alerts']);
+  await suite.api.refused('POST', '/v1/connectors/nobody/test', undefined, 404, 'not_found');
+  await suite.api.refused('POST', '/v1/connectors/poor/test', undefined, 409, 'conflict');
+
+  const tutti = (...args) => new Promise((resolve) => {
+    const env = { PATH: process.env.PATH, TUTTI_KEY: suite.key, TUTTI_URL: suite.url };
+    execFile(join(BIN, 'tutti'), ['adapter', 'test', ...args], { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
+  });
+  const fine = await tutti('github', '--connection', 'github');
+  assert.equal(fine.code, 0, fine.stderr);
+  assert.match(fine.stdout, /github \(github\) as acme-bot\nok {3}github.get_account/);
+  const denied = await tutti('github', '--connection', 'denied');
+  assert.equal(denied.code, 1);
+  assert.match(denied.stdout, /BAD {2}github.get_account .* auth: /);
+  assert.match((await tutti('slack', '--connection', 'github')).stderr, /one of `github`, not of `slack`/);
+}
+
 scenario('every action of every adapter', { needs, config, checkNeeds: false }, async (suite) => {
   suite.planted.forget('S3_ACCESS_KEY');
   assert.deepEqual(actions.map(({ name }) => name).filter((name) => !cases[name]), [], 'actions without a case');
   await suite.until('the adapters are registered', async () => (await suite.api.call('GET', '/v1/tools/wordpress.delete_media')).status === 200);
+  await triesConnections(suite);
   const adapters = new Map();
   for (const action of actions.filter(({ name }) => !cases[name].skip)) {
     const [adapter] = action.name.split('.');

@@ -17,6 +17,7 @@ export function casesOf({ worlds }) {
   const beside = (name) => worlds[name].elsewhere;
   const soon = Math.floor(Date.now() / 1000) + 3600;
   return {
+    'github.get_account': { with: {}, gives: { login: 'acme-bot', id: 7 } },
     'github.create_issue': { with: { ...blog, title: 'New', body: 'Text', labels: ['bug'] }, gives: { number: 3, url: 'https://github.test/acme/blog/issues/3' } },
     'github.list_issues': { with: blog, gives: { items: [{ number: 1, url: 'https://github.test/acme/blog/issues/1', title: 'First', body: null }] } },
     'github.search_issues': { with: { q: 'repo:acme/blog First' }, gives: { items: [{ number: 1, url: 'https://github.test/acme/blog/issues/1', title: 'First' }] } },
@@ -38,6 +39,7 @@ export function casesOf({ worlds }) {
     'github.delete_file': { with: { ...blog, path: 'a.md', sha: OLD }, gives: {} },
     'github.dispatch_workflow': { with: { ...blog, workflow: 'build.yml', inputs: { a: 'b' } }, gives: {} },
 
+    'slack.get_account': { with: {}, gives: { user: 'U1', team: 'T1' } },
     'slack.send_message': { with: { channel: 'Cgeneral', text: 'Hello' }, gives: { channel: 'Cgeneral', ts: 'T.000001' } },
     'slack.find_message': { with: { channel: 'Cgeneral', key: 'none' }, gives: { items: [] } },
     'slack.find_reply': { with: { channel: 'Cgeneral', thread_ts: '1700000000.000100', key: 'none' }, gives: { items: [] } },

@@ -71,6 +71,7 @@ export const github = {
       const row = { repo: repoOf(c), number: c.store.next('number'), state: 'open', labels: [], ...c.body, updated_at: now() };
       return { status: 201, body: issueOf(c.store.put('issues', `${row.repo}#${row.number}`, row)) };
     },
+    'GET /user': () => ({ body: { login: 'acme-bot', id: 7 } }),
     'GET /repos/:owner/:repo/issues': (c) => paged(c, c.store.list('issues', (row) => row.repo === repoOf(c) && since(c, row) && ['all', row.state].includes(c.query.get('state') ?? 'open')).map(issueOf)),
     'PATCH /repos/:owner/:repo/issues/:number': (c) => ({ body: issueOf(c.store.change('issues', `${repoOf(c)}#${numbered(c, 'issues').number}`, { ...c.body, updated_at: now() })) }),
     'GET /search/issues': (c) => {

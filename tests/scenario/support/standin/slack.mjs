@@ -87,7 +87,7 @@ export const slack = {
       if (!c.store.delete('scheduled', c.body.scheduled_message_id)) throw no('invalid_scheduled_message_id');
       return { body: { ok: true } };
     },
-    'GET /api/auth.test': () => ({ body: { ok: true, user_id: 'U1', bot_id: 'B1' } }),
+    'GET /api/auth.test': () => ({ body: { ok: true, user_id: 'U1', team_id: 'T1', bot_id: 'B1' } }),
     'GET /api/reactions.get': (c) => {
       const { ts, reactions } = find(c, c.query.get('channel'), c.query.get('timestamp'));
       const shown = reactions.map((name) => ({ name, users: ['U1'], count: 1 }));
