@@ -148,6 +148,7 @@ static const struct rpc_contract_method assistant_methods[] = {
     {"Versions",      RPC_LONG,   true,  EDGE},
     {"DeleteVersion", RPC_COMMIT, false, EDGE},
     {"Render",        RPC_FAST,   true,  EDGE},
+    {"Apply",         RPC_FAST,   true,  EDGE},
     {},
 };
 

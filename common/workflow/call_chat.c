@@ -16,6 +16,8 @@ const char chat_input_schema[] =
     "},"
     "        \"content\": { \"type\": [\"string\", \"array\", \"null\"] } } } },"
     "  \"json\":        { \"type\": \"boolean\" },"
+    "  \"fallbacks\":   { \"type\": \"array\", \"maxItems\": 8,"
+    "                    \"items\": { \"type\": \"string\", \"minLength\": 1 } },"
     "  \"schema\":      { \"type\": [\"object\", \"boolean\"] },"
     "  \"repair_attempts\": { \"type\": \"integer\", \"minimum\": 0, \"maximum\": 10 },"
     "  \"tools\":       { \"type\": \"array\" },"

@@ -1,12 +1,22 @@
 /* Models, through the llm-proxy: the gateway checks the caller and carries bytes. */
+#include "assistant.pb-c.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "gateway/handlers.h"
 #include "gateway/llm_pull.h"
 #include "gateway/llm_resume.h"
 #include "llm.pb-c.h"
+#include "json/json_text.h"
 
-enum { HEADERS_MAX = 16, OPEN_TIMEOUT_MS = 10'000, TOTAL_MS = 600'000 };
+#include <string.h>
+
+enum {
+    HEADERS_MAX     = 16,
+    OPEN_TIMEOUT_MS = 10'000,
+    TOTAL_MS        = 600'000,
+    BODY_DEPTH_MAX  = 64, /* as the llm-proxy reads it */
+    BODY_VALUES_MAX = 1'000'000,
+};
 
 /* What an upstream call may depend on; everything else stays here. */
 static const char *const passed_headers[] = {
@@ -17,6 +27,8 @@ static const char *const passed_headers[] = {
 struct opening {
     uint16_t replica;
     uint64_t number;
+    Pb__LlmOperation operation;
+    str key; /* Idempotency-Key */
 };
 
 static void attach(struct api_call *call)
@@ -98,6 +110,75 @@ static void read_headers(struct api_call *call, Pb__LlmOpen *message)
     }
 }
 
+/* `applied`: what an assistant has made of the body; NULL: it goes as it is. */
+static void open_with(struct api_call *call, const Pb__AppliedAssistant *applied)
+{
+    const struct opening *opening = call->state;
+    str body                      = buf_str(&call->request->body);
+    Pb__LlmOpen message           = PB__LLM_OPEN__INIT;
+    message.subscriber =
+        (ProtobufCBinaryData){.data = call->api->subscriber, .len = sizeof call->api->subscriber};
+    message.operation = opening->operation;
+    message.path      = call->path;
+    message.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
+    message.namespace_  = api_namespace(call);
+    message.key_id      = call->identity.key_id;
+    message.request_id  = call->request_id;
+    message.deadline_us = clock_unix_us() + (int64_t)TOTAL_MS * 1000;
+    if (opening->key.len > 0) message.idempotency_key = api_text(call, opening->key);
+    if (applied) {
+        message.body        = applied->body_json;
+        message.fallbacks   = applied->fallbacks;
+        message.n_fallbacks = applied->n_fallbacks;
+    }
+    read_headers(call, &message);
+    open_call(call, &message);
+}
+
+/* --- assistants --------------------------------------------------------------------------------
+ */
+
+/* Says whether the model of a chat is "assistant/NAME". What is no JSON the llm-proxy refuses. */
+static bool names_assistant(str body)
+{
+    static const char word[]        = "\"assistant";
+    const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
+    CLEANUP(json_unrefp) json value = json_invalid();
+    bool may_be                     = false;
+    const char *end                 = body.ptr + body.len;
+    for (const char *at = body.ptr; !may_be && at;) { /* the role has the word, too */
+        at = memmem(at, (size_t)(end - at), word, sizeof word - 1);
+        if (!at) break;
+        at += sizeof word - 1;
+        may_be = at < end && (*at == '/' || *at == '\\');
+    }
+    if (!may_be || json_parse(body, &limits, &value, NULL, NULL) != STATUS_OK) return false;
+    json model = json_get_text(value, "model");
+    return json_is(model, JSON_TEXT) && str_starts_with(json_str(model), str_from("assistant/"));
+}
+
+static void on_applied(struct api_call *call, const struct rpc_answer *answer)
+{
+    open_with(call, answer->message);
+}
+
+static void apply_assistant(struct api_call *call)
+{
+    str body                     = buf_str(&call->request->body);
+    Pb__ApplyAssistant message   = PB__APPLY_ASSISTANT__INIT;
+    const struct api_ask request = {.service = &pb__assistants__descriptor,
+                                    .method  = "Apply",
+                                    .message = &message,
+                                    .then    = on_applied};
+    message.namespace_           = api_namespace(call);
+    message.body_json =
+        (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
+    api_ask_scheduler(call, &request);
+}
+
+/* --- operations --------------------------------------------------------------------------------
+ */
+
 static void ask(struct api_call *call, Pb__LlmOperation operation)
 {
     struct api *api    = call->api;
@@ -118,22 +199,15 @@ static void ask(struct api_call *call, Pb__LlmOperation operation)
     }
     struct opening *opening = arena_alloc(call->arena, sizeof *opening);
     ASSERT(opening);
-    opening->replica    = llm_pull_choose(api->llm_pull);
-    call->state         = opening;
-    str body            = buf_str(&call->request->body);
-    Pb__LlmOpen message = PB__LLM_OPEN__INIT;
-    message.subscriber =
-        (ProtobufCBinaryData){.data = api->subscriber, .len = sizeof api->subscriber};
-    message.operation = operation;
-    message.path      = call->path;
-    message.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
-    message.namespace_  = api_namespace(call);
-    message.key_id      = call->identity.key_id;
-    message.request_id  = call->request_id;
-    message.deadline_us = clock_unix_us() + (int64_t)TOTAL_MS * 1000;
-    if (key.len > 0) message.idempotency_key = api_text(call, key);
-    read_headers(call, &message);
-    open_call(call, &message);
+    *opening = (struct opening){
+        .replica = llm_pull_choose(api->llm_pull), .operation = operation, .key = key};
+    call->state  = opening;
+    bool is_chat = operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
+    if (is_chat && names_assistant(buf_str(&call->request->body))) {
+        apply_assistant(call);
+    } else {
+        open_with(call, NULL);
+    }
 }
 
 void llm_chat(struct api_call *call)

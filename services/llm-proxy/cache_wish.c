@@ -163,16 +163,14 @@ static void put_defaults(struct buf *out, const struct route_defaults *defaults)
 bool cache_wish_key(const struct chat_request *request, json body, const struct llm_route *route,
                     const char *namespace, struct answer_key *ret_key)
 {
-    const struct route_target *target = &route->targets[0];
     CLEANUP(buf_done) struct buf text = buf_init(BODY_SIZE_MAX);
     bool is_kept = is_known(request->extra) && request->input_count == 0 && !request->is_count;
     if (!is_kept) return false;
     put_text(&text, str_from(namespace));
-    if (route->target_count == 1) {
-        put_text(&text, str_from(target->provider->name));
-        put_text(&text, target->model);
-    } else {
-        put_text(&text, route->name);
+    if (route->target_count > 1) put_text(&text, route->name);
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        put_text(&text, str_from(route->targets[i].provider->name));
+        put_text(&text, route->targets[i].model);
     }
     put_defaults(&text, &route->defaults);
     (void)buf_put_u32(&text, (uint32_t)route->target_count);

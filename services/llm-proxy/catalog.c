@@ -90,6 +90,22 @@ const struct llm_route *catalog_find(const struct catalog *catalog, str model,
     return NULL;
 }
 
+bool catalog_add_fallback(const struct catalog *catalog, str model, struct llm_route *route)
+{
+    struct llm_route scratch;
+    const char *near              = NULL;
+    const struct llm_route *found = catalog_find(catalog, model, &scratch, &near);
+    if (!found) return false;
+    for (uint32_t i = 0; i < found->target_count; i++) {
+        bool fits = route->target_count < CATALOG_TARGETS_MAX &&
+                    found->targets[i].provider->kind->is_simulated == route->is_simulated;
+        if (!fits) continue;
+        route->targets[route->target_count]          = found->targets[i];
+        route->targets[route->target_count++].weight = 0;
+    }
+    return true;
+}
+
 status catalog_route(const struct catalog *catalog, str model, struct llm_route *scratch,
                      const struct llm_route **ret_route, struct error *reterr)
 {

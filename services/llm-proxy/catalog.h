@@ -82,6 +82,11 @@ const struct llm_route *catalog_find(const struct catalog *catalog, str model,
 status catalog_route(const struct catalog *catalog, str model, struct llm_route *scratch,
                      const struct llm_route **ret_route, struct error *reterr);
 
+/** Adds the targets of that model behind those of `route`, which is the caller's own; those that do
+ * not fit, or are simulated where the others are not, are left out. `model` lives as long as the
+ * route. False: there is no such model. */
+bool catalog_add_fallback(const struct catalog *catalog, str model, struct llm_route *route);
+
 /** What a model costs there: by `llm.prices`, else by the public prices of the provider's vendor.
  * NULL: nobody knows. */
 const struct model_price *catalog_price(const struct catalog *catalog,

@@ -318,6 +318,7 @@ static const char *const known_members[] = {
     "assistant",
     "variables",
     "repair_attempts",
+    "fallbacks",
 };
 
 bool chat_member_is_known(str key)

@@ -13,11 +13,20 @@ static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct
     return code == STATUS_UNIMPLEMENTED ? 501 : 400;
 }
 
-static int find_route(struct client_call *client, struct error *reterr)
+static int find_route(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
-    status code = catalog_route(pipeline_catalog(client->pipeline), client->request->model,
-                                &client->scratch, &client->route, reterr);
-    return code == STATUS_OK ? 200 : 404;
+    const struct catalog *catalog = pipeline_catalog(client->pipeline);
+    status code =
+        catalog_route(catalog, client->request->model, &client->scratch, &client->route, reterr);
+    if (code != STATUS_OK) return 404;
+    if (open->n_fallbacks == 0) return 200;
+    if (client->route != &client->scratch) client->scratch = *client->route;
+    client->route = &client->scratch;
+    for (size_t i = 0; i < open->n_fallbacks; i++) {
+        const char *model = arena_strdup(client->arena, str_from(open->fallbacks[i]));
+        if (model) (void)catalog_add_fallback(catalog, str_from(model), &client->scratch);
+    }
+    return 200;
 }
 
 /* Only what the rules about personal data leave of it goes on; it is read again. */
@@ -34,7 +43,7 @@ static int scrub_body(struct client_call *client, const Pb__LlmOpen *open, struc
     json_unref(client->body);
     client->body = json_take(&body);
     int http     = read_body(client, open, reterr);
-    return http == 200 ? find_route(client, reterr) : http;
+    return http == 200 ? find_route(client, open, reterr) : http;
 }
 
 /* An upstream of the client's protocol gets the values as they are spelled; a count may be of a
@@ -52,7 +61,7 @@ int client_request_read(struct client_call *client, const Pb__LlmOpen *open, str
     const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
     if (json_parse(text, &limits, &client->body, NULL, reterr) != STATUS_OK) return 400;
     int http = read_body(client, open, reterr);
-    if (http == 200) http = find_route(client, reterr);
+    if (http == 200) http = find_route(client, open, reterr);
     if (http == 200) keep_spelling(client, text);
     return http == 200 ? scrub_body(client, open, reterr) : http;
 }

@@ -36,8 +36,18 @@ static status read_request(struct chat_job *chat, struct error *reterr)
 
 static status find_route(struct chat_job *chat, struct error *reterr)
 {
-    return catalog_route(pipeline_catalog(chat->pipeline), chat->request->model, &chat->scratch,
-                         &chat->route, reterr);
+    const struct catalog *catalog = pipeline_catalog(chat->pipeline);
+    json models                   = json_get_text(chat->input, "fallbacks");
+    TRY(catalog_route(catalog, chat->request->model, &chat->scratch, &chat->route, reterr));
+    if (!json_is(models, JSON_ARRAY) || json_count(models) == 0) return STATUS_OK;
+    if (chat->route != &chat->scratch) chat->scratch = *chat->route;
+    chat->route = &chat->scratch;
+    for (size_t i = 0; i < json_count(models); i++) {
+        json model = json_at(models, i);
+        if (!json_is(model, JSON_TEXT)) continue;
+        (void)catalog_add_fallback(catalog, json_str(model), &chat->scratch);
+    }
+    return STATUS_OK;
 }
 
 /* Only what the rules about personal data leave of it goes on; it is read again. */

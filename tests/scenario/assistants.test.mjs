@@ -1,6 +1,9 @@
-// Assistants: made, changed, listed and rendered through the API; used by runs, which stay with the version they got.
+// Assistants: made, changed, listed and rendered through the API; used by runs, which stay with the version they got, and by OpenAI's clients as models.
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { OpenAI } from './support/packages.mjs';
 import { scenario } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
 
 const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
 
@@ -88,4 +91,63 @@ scenario('assistants are kept by version and used by runs', { needs: NEEDS }, as
   assert.equal((await suite.api.ok('GET', '/v1/assistants/seo-writer')).version, 1);
   await suite.api.refused('GET', '/v1/assistants/seo-writer/versions/2', undefined, 404, 'not_found');
   assert.equal((await put('seo-writer', { ...WRITER, description: 'Again' })).body.version, 3);
+});
+
+const said = { id: 'x', model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: '{"title":"t"}' }, finish_reason: 'stop' }], usage: { prompt_tokens: 5, completion_tokens: 5 } };
+const model = await Upstream.start(({ path }) => (path.startsWith('/down') ? { status: 503 } : { body: said }));
+after(() => model.stop());
+const at = (path) => ({ type: 'openai-compatible', base_url: `${model.url}/${path}` });
+const config = { llm: { providers: { up: at('up'), down: at('down') }, routes: { flaky: { targets: [{ model: 'down/m' }], retry: { attempts: 1 } } } } };
+
+const BY_NAME = `
+document: { dsl: '1.0.3', namespace: default, name: by-name, version: '1.0.0' }
+do:
+  - ask: { call: llm.chat, with: { assistant: editor, variables: { tone: dry }, prompt: Write. } }
+`;
+
+scenario('an assistant is a model for clients of OpenAI, with its fallbacks', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  const put = (body) => suite.api.ok('PUT', '/v1/assistants/editor', {
+    model: 'flaky',
+    fallbacks: ['nobody/knows', 'up/spare'],
+    system: 'Be {{tone}}.',
+    variables: { type: 'object', required: ['tone'], properties: { tone: { enum: ['dry', 'warm'] } } },
+    parameters: { temperature: 0.5, max_tokens: 300, cache: '1h' },
+    output_schema: { type: 'object', required: ['title'] },
+    ...body,
+  });
+  await put({});
+  await put({ system: 'Second: be {{tone}}.' });
+  const client = new OpenAI({ baseURL: `${suite.url}/v1`, apiKey: suite.key, maxRetries: 0 });
+  const messages = [{ role: 'user', content: 'hi' }];
+  const ask = async (name, more = {}) => {
+    model.requests.length = 0;
+    const answer = await client.chat.completions.create({ model: name, messages, variables: { tone: 'dry' }, ...more });
+    return { answer, sent: model.requests.map(({ path, body }) => ({ path, ...JSON.parse(body) })) };
+  };
+
+  const { answer, sent } = await ask('assistant/editor');
+  assert.equal(answer.choices[0].message.content, '{"title":"t"}');
+  assert.deepEqual(sent.map(({ path, model: name }) => [path, name]), [['/down/chat/completions', 'm'], ['/up/chat/completions', 'spare']]);
+  assert.deepEqual(sent[1].messages, [{ role: 'system', content: 'Second: be dry.' }, ...messages]);
+  assert.deepEqual([sent[1].temperature, sent[1].max_tokens, sent[1].response_format.json_schema.schema], [0.5, 300, { type: 'object', required: ['title'] }]);
+  for (const member of ['variables', 'assistant', 'fallbacks', 'cache', 'schema', 'system']) assert.ok(!(member in sent[1]), member);
+
+  // What the request says itself wins; a version that is named stays that one.
+  const pinned = (await ask('assistant/editor:1', { temperature: 0.1, response_format: { type: 'json_object' }, variables: { tone: 'warm' } })).sent.at(-1);
+  assert.deepEqual([pinned.messages[0].content, pinned.temperature, pinned.response_format], ['Be warm.', 0.1, { type: 'json_object' }]);
+
+  const refused = (name, more) => assert.rejects(ask(name, more), (error) => (Object.assign(refused, { error }), true));
+  await refused('assistant/editor', { variables: { tone: 'loud' } });
+  assert.deepEqual([refused.error.status, /\/variables\/tone/.test(refused.error.message)], [422, true], refused.error.message);
+  await refused('assistant/nobody');
+  assert.deepEqual([refused.error.status, /nobody/.test(refused.error.message)], [404, true], refused.error.message);
+  await refused('assistant/Not A Name');
+  assert.deepEqual([refused.error.status, /\/model/.test(refused.error.message)], [422, true], refused.error.message);
+  assert.equal(model.requests.length, 0);
+
+  // Jobs use the fallbacks as well, and have them in their arguments.
+  await suite.apply(BY_NAME);
+  const run = await suite.runEnds((await suite.startRun('by-name')).id);
+  assert.deepEqual(run.output.content, { title: 't' });
+  assert.deepEqual(model.requests.map(({ path }) => path), ['/down/chat/completions', '/up/chat/completions']);
 });

@@ -337,6 +337,12 @@ static void put_default(json *arguments, const char *key, json value)
     json_object_put_text(arguments, key, json_ref(value));
 }
 
+json assistant_fallbacks(json definition, json arguments)
+{
+    if (has(arguments, "model")) return json_invalid();
+    return json_get_text(definition, "fallbacks");
+}
+
 status assistant_apply(json definition, str reference, json arguments, struct arena *scratch,
                        json *ret_arguments, struct error *reterr)
 {
@@ -356,6 +362,7 @@ status assistant_apply(json definition, str reference, json arguments, struct ar
     if (json_is(system, JSON_TEXT) && json_str(system).len > 0) {
         put_default(&result, "system", system);
     }
+    put_default(&result, "fallbacks", assistant_fallbacks(definition, arguments));
     for (size_t i = 0; i < json_count(parameters); i++) {
         json key = json_key_value_at(parameters, i);
         if (json_get(result, json_str(key)).kind != JSON_INVALID) continue;
@@ -363,5 +370,71 @@ status assistant_apply(json definition, str reference, json arguments, struct ar
     }
     if (!has_shape) put_default(&result, "schema", json_get_text(definition, "output_schema"));
     *ret_arguments = json_take(&result);
+    return STATUS_OK;
+}
+
+/* --- bodies of chat completions ----------------------------------------------------------------
+ */
+
+static json message_new(json system)
+{
+    json message = json_object_new(2);
+    json_object_put_text(&message, "role", json_text_from("system"));
+    json_object_put_text(&message, "content", json_ref(system));
+    return message;
+}
+
+/* The prompt goes before the messages, whatever they begin with. */
+static void put_prompt(json *body)
+{
+    json system = json_get_text(*body, "system");
+    json given  = json_get_text(*body, "messages");
+    if (!json_is(system, JSON_TEXT)) return;
+    json messages = json_array_new(json_count(given) + 1);
+    json_array_push(&messages, message_new(system));
+    for (size_t i = 0; i < json_count(given); i++) {
+        json_array_push(&messages, json_ref(json_at(given, i)));
+    }
+    json_object_put_text(body, "messages", messages);
+}
+
+static void put_format(json *body)
+{
+    json schema = json_get_text(*body, "schema");
+    json format = json_object_new(2);
+    bool is_set = json_is(schema, JSON_OBJECT) && !has(*body, "response_format");
+    bool is_any = json_is_truthy(json_get_text(*body, "json")) && !has(*body, "response_format");
+    if (is_set) {
+        json named = json_object_new(2);
+        json_object_put_text(&named, "name", json_text_from("answer"));
+        json_object_put_text(&named, "schema", json_ref(schema));
+        json_object_put_text(&format, "type", json_text_from("json_schema"));
+        json_object_put_text(&format, "json_schema", named);
+    } else {
+        json_object_put_text(&format, "type", json_text_from("json_object"));
+    }
+    if (is_set || is_any) json_object_put_text(body, "response_format", json_ref(format));
+    json_unref(format);
+}
+
+status assistant_apply_body(json definition, json body, struct arena *scratch, json *ret_body,
+                            struct error *reterr)
+{
+    static const char *const own[]  = {"assistant", "system", "schema",          "json",
+                                       "fallbacks", "cache",  "repair_attempts", "variables"};
+    CLEANUP(json_unrefp) json given = json_ref(body);
+    CLEANUP(json_unrefp) json whole = json_invalid();
+    if (!json_is(json_get_text(body, "messages"), JSON_ARRAY)) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                         "/messages: must be a list");
+    }
+    (void)json_object_remove(&given, str_from("model")); /* it names the assistant */
+    TRY(assistant_apply(definition, (str){}, given, scratch, &whole, reterr));
+    put_prompt(&whole);
+    put_format(&whole);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        (void)json_object_remove(&whole, str_from(own[i]));
+    }
+    *ret_body = json_take(&whole);
     return STATUS_OK;
 }

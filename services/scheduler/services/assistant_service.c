@@ -163,6 +163,59 @@ static status render(struct rpc_call *call, struct error *reterr)
     return STATUS_OK;
 }
 
+/* --- apply -------------------------------------------------------------------------------------
+ */
+
+/* "assistant/NAME" or "assistant/NAME:VERSION" of the body. */
+static status read_reference(json body, struct assistant_name *ret_name, struct error *reterr)
+{
+    static const char prefix[] = "assistant/";
+    json model                 = json_get_text(body, "model");
+    str text                   = json_is(model, JSON_TEXT) ? json_str(model) : (str){};
+    bool is_one                = str_starts_with(text, str_from(prefix)) &&
+                  assistant_name_read(str_slice(text, sizeof prefix - 1, text.len), ret_name);
+    if (is_one) return STATUS_OK;
+    return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                     "/model: write `assistant/NAME` or `assistant/NAME:VERSION`");
+}
+
+static status list_fallbacks(struct rpc_call *call, json models, struct error *reterr)
+{
+    Pb__AppliedAssistant *answer = call->response;
+    size_t count                 = json_count(models);
+    answer->fallbacks            = arena_alloc(call->arena, (count + 1) * sizeof(char *));
+    if (!answer->fallbacks) return no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        answer->fallbacks[i] = text_in(call->arena, json_str(json_at(models, i)));
+        if (!answer->fallbacks[i]) return no_memory(reterr);
+        answer->n_fallbacks++;
+    }
+    return STATUS_OK;
+}
+
+static status apply(struct rpc_call *call, struct error *reterr)
+{
+    const Pb__ApplyAssistant *request    = call->request;
+    Pb__AppliedAssistant *answer         = call->response;
+    struct assistant_name name           = {};
+    Pb__AssistantView *view              = NULL;
+    CLEANUP(json_unrefp) json definition = json_invalid();
+    CLEANUP(json_unrefp) json body       = json_invalid();
+    CLEANUP(json_unrefp) json applied    = json_invalid();
+    if (!system_shard(call)) return call_moved(call, 0);
+    TRY(json_out(request->body_json, "body", &body, reterr));
+    TRY(read_reference(body, &name, reterr));
+    TRY(read_view(call, namespace_of(call, request->namespace_), &name, &view, reterr));
+    TRY(assistant_definition(view, &definition, reterr));
+    TRY(assistant_apply_body(definition, body, call->arena, &applied, reterr));
+    TRY(list_fallbacks(call, json_get_text(definition, "fallbacks"), reterr));
+    answer->name    = view->name;
+    answer->version = view->version;
+    TRY(json_in(call->arena, applied, &answer->body_json, reterr));
+    rpc_reply(call, STATUS_OK, NULL);
+    return STATUS_OK;
+}
+
 /* --- lists -------------------------------------------------------------------------------------
  */
 
@@ -281,5 +334,6 @@ const struct rpc_method assistant_service_methods[] = {
     {.name = "Versions", .handle = versions},
     {.name = "DeleteVersion", .handle = delete_version},
     {.name = "Render", .handle = render},
+    {.name = "Apply", .handle = apply},
     {},
 };

@@ -90,6 +90,28 @@ static void names_are_resolved(void **)
     close_world(&world);
 }
 
+static void fallbacks_come_behind(void **)
+{
+    struct world world;
+    struct llm_route scratch;
+    struct llm_route route;
+    const char *near = NULL;
+    open_world(&world, good, ARRAY_LEN(good));
+    route = *catalog_find(world.catalog, str_from("local/a"), &scratch, &near);
+    assert_true(catalog_add_fallback(world.catalog, str_from("writer"), &route));
+    assert_true(catalog_add_fallback(world.catalog, str_from("toy"), &route)); /* simulated */
+    assert_false(catalog_add_fallback(world.catalog, str_from("nobody/knows"), &route));
+    assert_int_equal(route.target_count, 3);
+    assert_true(str_is(route.targets[1].model, "big"));
+    assert_int_equal(route.targets[1].weight, 0);
+    assert_true(str_is(route.targets[2].model, "x"));
+    for (int i = 0; i < CATALOG_TARGETS_MAX; i++) {
+        assert_true(catalog_add_fallback(world.catalog, str_from("local/b"), &route));
+    }
+    assert_int_equal(route.target_count, CATALOG_TARGETS_MAX);
+    close_world(&world);
+}
+
 struct cost {
     const char *name;
     const char *model;
@@ -211,7 +233,7 @@ static void simulated_and_real_are_not_mixed(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 3];
+    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 4];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(costs); i++) {
         tests[count++] = row_test(costs[i].name, costs_are_exact, &costs[i]);
@@ -220,6 +242,7 @@ int main(void)
         tests[count++] = row_test(mistakes[i].name, is_found, &mistakes[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(names_are_resolved);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(fallbacks_come_behind);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_a_route_does_not_know_is_found);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(simulated_and_real_are_not_mixed);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,56 @@ static void a_prompt_is_rendered(void **state)
     assert_string_equal(list->items[0].pointer, row->error);
 }
 
+/* --- bodies ----------------------------------------------------------------------------------- */
+
+#define MODEL "\"model\": \"smart\""
+
+static const struct body_row {
+    const char *name, *definition, *body, *result;
+} bodies[] = {
+    {"a model alone", "{" MODEL "}", "{\"model\": \"assistant/a\", \"messages\": []}",
+     "{\"messages\":[],\"model\":\"smart\"}"},
+    {"a prompt", "{" MODEL ", \"system\": \"for {{a}}\"}",
+     "{\"variables\": {\"a\": \"all\"}, \"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}",
+     "{\"messages\":[{\"role\":\"system\",\"content\":\"for "
+     "all\"},{\"role\":\"user\",\"content\":\"x\"}],"
+     "\"model\":\"smart\"}"},
+    {"a schema", "{" MODEL ", \"output_schema\": {\"type\": \"object\"}}", "{\"messages\": []}",
+     "{\"messages\":[],\"model\":\"smart\",\"response_format\":{\"type\":\"json_schema\",\"json_"
+     "schema\":{"
+     "\"name\":\"answer\",\"schema\":{\"type\":\"object\"}}}}"},
+    {"a shape of its own", "{" MODEL ", \"output_schema\": {\"type\": \"object\"}}",
+     "{\"messages\": [], \"response_format\": {\"type\": \"text\"}}",
+     "{\"messages\":[],\"response_format\":{\"type\":\"text\"},\"model\":\"smart\"}"},
+    {"any JSON, and what is for workflows",
+     "{" MODEL ", \"fallbacks\": [\"x\"], \"parameters\": {\"json\": true, \"cache\": \"1h\", "
+     "\"repair_attempts\": 1, \"seed\": 1}}",
+     "{\"messages\": []}",
+     "{\"messages\":[],\"model\":\"smart\",\"seed\":1,\"response_format\":{\"type\":\"json_"
+     "object\"}}"},
+    {"no messages", "{" MODEL "}", "{\"messages\": {}}", NULL},
+    {"no variable", "{" MODEL ", \"system\": \"{{a}}\"}", "{\"messages\": []}", NULL},
+    {"variables of another kind", "{" MODEL ", \"system\": \"{{a}}\"}",
+     "{\"messages\": [], \"variables\": 7}", NULL},
+};
+
+static void a_body_needs_no_assistant(void **state)
+{
+    const struct body_row *row               = *state;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    CLEANUP(json_unrefp) json definition     = parse(row->definition);
+    CLEANUP(json_unrefp) json body           = parse(row->body);
+    CLEANUP(json_unrefp) json before         = parse(row->body);
+    CLEANUP(json_unrefp) json result         = json_invalid();
+    struct error error                       = {};
+    status code = assistant_apply_body(definition, body, arena, &result, &error);
+    assert_true(json_equal(body, before));
+    assert_int_equal(code, row->result ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+    if (!row->result) return;
+    CLEANUP(json_unrefp) json text = json_to_text_new(result);
+    assert_string_equal(json_str(text).ptr, row->result);
+}
+
 /* --- calls ------------------------------------------------------------------------------------ */
 
 static const char writer[] =
@@ -236,6 +286,9 @@ int main(void)
     }
     for (size_t i = 0; i < sizeof renders / sizeof *renders; i++) {
         tests[count++] = row_test(renders[i].name, a_prompt_is_rendered, &renders[i]);
+    }
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        tests[count++] = row_test(bodies[i].name, a_body_needs_no_assistant, &bodies[i]);
     }
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         tests[count++] = row_test(calls[i].name, a_call_uses_an_assistant, &calls[i]);
