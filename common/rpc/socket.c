@@ -70,7 +70,7 @@ static int set_rules(enum socket_kind kind, nng_socket socket)
 
 status socket_open(enum socket_kind kind, nng_socket *ret_socket, struct error *reterr)
 {
-    ASSERT(socket_sendmsg_is_replaced);
+    ASSERT(socket_sendmsg_is_replaced && socket_epoll_ctl_is_replaced);
     nng_socket socket = NNG_SOCKET_INITIALIZER;
     int error         = open_kind(kind, &socket);
     if (error) return socket_fail(reterr, error, "open", "socket");

@@ -24,6 +24,9 @@ enum {
 /** Of sendmsg.c, which mends a listener of NNG. */
 extern const bool socket_sendmsg_is_replaced;
 
+/** Of epoll_ctl.c, which lets NNG's poll thread rest while a peer is away. */
+extern const bool socket_epoll_ctl_is_replaced;
+
 enum socket_kind { SOCKET_REQUEST, SOCKET_REPLY, SOCKET_PUBLISH, SOCKET_SUBSCRIBE };
 
 /** NNG's numbers become statuses here and nowhere else. `error` is not 0. */
