@@ -88,14 +88,16 @@ static void send_choice(json value, uint32_t position, llm_sink *sink, void *con
 bool compatible_usage(json usage, struct llm_usage *ret_usage)
 {
     if (!json_is(usage, JSON_OBJECT)) return false;
-    json prompt                   = json_get_text(usage, "prompt_tokens_details");
-    json completion               = json_get_text(usage, "completion_tokens_details");
-    *ret_usage                    = llm_usage_unknown();
-    ret_usage->input_tokens       = wire_count(usage, "prompt_tokens");
-    ret_usage->output_tokens      = wire_count(usage, "completion_tokens");
-    ret_usage->cached_tokens      = wire_count(prompt, "cached_tokens");
-    ret_usage->cache_write_tokens = wire_count(prompt, "cache_write_tokens");
-    ret_usage->reasoning_tokens   = wire_count(completion, "reasoning_tokens");
+    json prompt                    = json_get_text(usage, "prompt_tokens_details");
+    json completion                = json_get_text(usage, "completion_tokens_details");
+    *ret_usage                     = llm_usage_unknown();
+    ret_usage->input_tokens        = wire_count(usage, "prompt_tokens");
+    ret_usage->output_tokens       = wire_count(usage, "completion_tokens");
+    ret_usage->input_audio_tokens  = wire_count(prompt, "audio_tokens");
+    ret_usage->output_audio_tokens = wire_count(completion, "audio_tokens");
+    ret_usage->cached_tokens       = wire_count(prompt, "cached_tokens");
+    ret_usage->cache_write_tokens  = wire_count(prompt, "cache_write_tokens");
+    ret_usage->reasoning_tokens    = wire_count(completion, "reasoning_tokens");
     return true;
 }
 
