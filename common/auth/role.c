@@ -40,6 +40,14 @@ const char *role_name(enum role role)
     return "none";
 }
 
+void role_list(unsigned roles, struct buf *out)
+{
+    for (unsigned bit = 1; bit <= roles; bit <<= 1) {
+        if (!(roles & bit)) continue;
+        (void)buf_printf(out, "%s%s", out->len > 0 ? "," : "", role_name((enum role)bit));
+    }
+}
+
 unsigned role_rights(unsigned roles)
 {
     unsigned rights = roles;

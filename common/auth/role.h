@@ -12,6 +12,7 @@
 #ifndef AUTH_ROLE_H
 #define AUTH_ROLE_H
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -31,6 +32,9 @@ bool role_parse(str name, enum role *ret_role);
 
 /** The name of one role; static. */
 const char *role_name(enum role role);
+
+/** Appends the names of a set, with commas between. */
+void role_list(unsigned roles, struct buf *out);
 
 /** All rights of a set of roles: a set with those included that its members include. */
 unsigned role_rights(unsigned roles);

@@ -176,8 +176,13 @@ static status fill_metadata(const struct rpc_request *request, struct metadata_t
     metadata->key_id      = text_of(texts, request->key_id);
     metadata->roles       = text_of(texts, request->roles);
     metadata->traceparent = text_of(texts, request->traceparent);
+    metadata->action      = text_of(texts, request->deed.action);
+    metadata->resource    = text_of(texts, request->deed.resource);
+    metadata->address     = text_of(texts, request->deed.address);
+    metadata->asked_as    = text_of(texts, request->deed.asked_as);
     if (!metadata->request_id || !metadata->namespace_ || !metadata->key_id || !metadata->roles ||
-        !metadata->traceparent) {
+        !metadata->traceparent || !metadata->action || !metadata->resource || !metadata->address ||
+        !metadata->asked_as) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: metadata above %zu bytes",
                     request->method, sizeof texts->buffer);
     }

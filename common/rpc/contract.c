@@ -232,6 +232,13 @@ static const struct rpc_contract_method call_cache_methods[] = {
     {},
 };
 
+static const struct rpc_contract_method audit_methods[] = {
+    {"Note",   RPC_COMMIT, false, RPC_BY_GATEWAY},
+    {"List",   RPC_LONG,   true,  EDGE},
+    {"Verify", RPC_LONG,   true,  EDGE},
+    {},
+};
+
 static const struct rpc_contract_method partition_methods[] = {
     {"Deliver", RPC_COMMIT, true, RPC_BY_SCHEDULER}, /* messages have numbers */
     {},
@@ -263,6 +270,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Keys", 16, key_methods},
     {"tutti.v1.Usages", 17, usage_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
+    {"tutti.v1.Audits", 29, audit_methods},
     {},
 };
 

@@ -47,6 +47,7 @@ static status read_metadata(struct slot *slot, bytes data, struct error *reterr)
     str none              = {.ptr = ""};
     call->request_id = call->namespace = call->traceparent = call->moved_key = none;
     call->caller.key_id = call->caller.roles = none;
+    call->deed                               = (struct rpc_deed){none, none, none, none};
     if (data.len == 0) return STATUS_OK;
 
     void *message;
@@ -58,6 +59,10 @@ static status read_metadata(struct slot *slot, bytes data, struct error *reterr)
     call->moved_key                  = str_from(metadata->moved_key);
     call->caller.key_id              = str_from(metadata->key_id);
     call->caller.roles               = str_from(metadata->roles);
+    call->deed                       = (struct rpc_deed){.action   = str_from(metadata->action),
+                                                         .resource = str_from(metadata->resource),
+                                                         .address  = str_from(metadata->address),
+                                                         .asked_as = str_from(metadata->asked_as)};
     return STATUS_OK;
 }
 

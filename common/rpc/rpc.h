@@ -39,6 +39,14 @@ struct rpc_caller {
     str roles;   /* of that key, separated by commas */
 };
 
+/** What a call is to an audit log; opaque to common/rpc. All empty: nothing to record. */
+struct rpc_deed {
+    str action;
+    str resource;
+    str address;  /* of whoever is behind the caller */
+    str asked_as; /* the id by which they know the request */
+};
+
 /** One call, as its handler sees it. All of it is valid until rpc_reply(). */
 struct rpc_call {
     void *context;       /* what the service was started with */
@@ -52,6 +60,7 @@ struct rpc_call {
     str traceparent;
     str moved_key; /* of the MOVED answer that the caller followed to us; usually empty */
     struct rpc_caller caller;
+    struct rpc_deed deed;
     int64_t deadline_ms; /* on clock_mono_ms(); no work may start after it */
 
     /** One pointer per received batch, shared by its calls and NULL at first: here handlers collect

@@ -105,6 +105,7 @@ struct rpc_request {
     str key_id;
     str roles;
     str traceparent;
+    struct rpc_deed deed;
 
     /** Called exactly once, on a thread of the library, never within rpc_client_call(). */
     void (*done)(const struct rpc_answer *answer, void *context);

@@ -58,6 +58,8 @@ static void end_job(struct worker_job *job, Pb__JobReport *report)
     checkpoint_forget(held);
     report->job            = job->leased->id;
     report->lease_token    = job->leased->lease_token;
+    report->writes         = job->writes;
+    report->n_writes       = job->write_count;
     Pb__JobReports message = PB__JOB_REPORTS__INIT;
     message.reports        = &report;
     message.n_reports      = 1;

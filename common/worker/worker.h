@@ -36,7 +36,9 @@ struct worker;
 /** A job under way. `leased` is valid until the job has ended. */
 struct worker_job {
     const Pb__LeasedJob *leased;
-    void *state; /* the service's */
+    void *state;             /* the service's */
+    Pb__AuditWrite **writes; /* what it changed outside, to go with its report, which borrows it */
+    size_t write_count;
 };
 
 struct worker_options {

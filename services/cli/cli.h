@@ -109,6 +109,7 @@ enum cli_exit command_limits(struct cli *cli);
 enum cli_exit command_budget(struct cli *cli);
 enum cli_exit command_key(struct cli *cli);
 enum cli_exit command_usage(struct cli *cli);
+enum cli_exit command_audit(struct cli *cli);
 enum cli_exit command_doctor(struct cli *cli);
 enum cli_exit command_test(struct cli *cli);
 enum cli_exit command_version(struct cli *cli);

@@ -181,6 +181,19 @@ static const struct cli_flag key_flags[] = {
      "create: requests, starts, tokens a minute; parallel calls of models"},
     {},
 };
+static const struct cli_flag audit_flags[] = {
+    {"--actor", 0, "KEY", "list: only of this API key, by its id"},
+    {"--action", 0, "NAME", "list: an operation, such as cancelRun, or outsideWrite"},
+    {"--resource", 0, "PATH", "list: such as /v1/workflows/order, with what is below it"},
+    {"--run", 0, "RUN", "list: about this run"},
+    {"--result", 0, "WHAT", "list: done, refused, failed, unknown or lost"},
+    {"--from", 0, "TIME", "list: recorded at this time or later; also a day"},
+    {"--to", 0, "TIME", "list: recorded before"},
+    {"--limit", 0, "N", "list: at most so many (50)"},
+    {"--page", 0, "TOKEN", "list: go on where a list before has ended"},
+    {"--expect", 0, "NUMBER:HASH", "verify: what it has printed before still holds"},
+    {},
+};
 static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
     {"--archive", 0, "FOLDER", "restore: then do again what stands in this archive"},
@@ -397,6 +410,11 @@ const struct cli_command cli_commands[] = {
      "  revoke ID       for good, within 5 seconds everywhere\n"
      "Roles are viewer, developer, operator, approver, worker, model_client and admin.",
      0, 2, key_flags, command_key},
+    {"audit", "[list|verify]", "who changed what, who was refused, what was written outside",
+     "  list            the newest records first; also without an action\n"
+     "  verify          no record was changed, left out or put in; the last line, kept elsewhere,\n"
+     "                  proves with --expect that the whole log was not made anew",
+     0, 1, audit_flags, command_audit},
     {"backup", "create|list|verify|restore ...", "hot copies of all data, and back again",
      "  create [NAME]              copy all partitions while they work; waits until it is whole\n"
      "  list                       what there is\n"

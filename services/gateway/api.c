@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "gateway/api_inner.h"
+#include "gateway/audit.h"
 #include "gateway/documents.h"
 #include "gateway/key_limits.h"
 #include "json/json_text.h"
@@ -73,12 +74,17 @@ void api_park(struct api_call *call, void (*run)(struct api_call *call))
 
 void api_new_rpc_id(struct api_call *call)
 {
+    api_random_id(call->rpc_id);
+}
+
+void api_random_id(char ret_id[static API_RPC_ID_LEN + 1])
+{
     enum { TIME_SIZE = API_RPC_ID_TIME_LEN / 2 };
     uint8_t id[API_RPC_ID_LEN / 2];
     uint64_t ms = (uint64_t)(clock_unix_us() / 1000);
     random_bytes(id, sizeof id);
     for (int i = TIME_SIZE - 1; i >= 0; i--, ms >>= 8) id[i] = (uint8_t)ms;
-    hex_encode(id, sizeof id, call->rpc_id);
+    hex_encode(id, sizeof id, ret_id);
 }
 
 static void forget(struct api_call *call)
@@ -135,6 +141,7 @@ void api_respond(struct api_call *call, int http_status, const char *content_typ
 {
     bool was_answered = atomic_exchange(&call->is_answered, true);
     ASSERT(!was_answered);
+    audit_answered(call, http_status);
     if (call->inner_done) {
         api_inner_answer(call, http_status, body);
         return;

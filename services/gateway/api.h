@@ -29,6 +29,7 @@ struct followers;
 struct llm_pull;
 struct mcp_tools;
 struct measures;
+struct audit;
 struct media_types;
 struct problem;
 
@@ -57,6 +58,7 @@ struct api {
     struct followers *followers;
     struct llm_pull *llm_pull;
     struct measures *measures;
+    struct audit *audit;             /* NULL in tests without */
     struct media_types *media_types; /* of files; NULL in tests without */
     uint64_t file_size_max;          /* bytes */
     struct key_watch *key_watch;
@@ -99,13 +101,17 @@ struct api_call {
     char traceparent[TRACE_TEXT_SIZE]; /* of the client's trace, "" if it sent none */
     char trace_id[33];                 /* of it, likewise */
     char *path;                        /* decoded; owned */
-    enum error_shape error_shape;      /* of the API it imitates */
-    void *state;                       /* of the handler, for its continuation */
-    struct key_pass *key_pass;   /* what the limits of its key have let pass; NULL: it has none */
-    struct documents *documents; /* owned; what its definition names (documents.h) */
-    atomic_bool is_slow;         /* of a stream: more bytes are unsent than should be */
-    atomic_bool is_parked;       /* something on the home loop waits for it: tell it of the end */
-    struct api_waiter *waiter;   /* home loop only */
+    const char *resource;              /* of it, as the audit log has it; NULL: there is no route */
+    char peer[HTTPD_PEER_SIZE];        /* address of the caller's end of the connection */
+    char claimed_key[API_KEY_ID_LEN + 1]; /* id of the key that was sent; it may not exist */
+    const char *refused_as;       /* code of the problem it is answered with; NULL: of none */
+    enum error_shape error_shape; /* of the API it imitates */
+    void *state;                  /* of the handler, for its continuation */
+    struct key_pass *key_pass;    /* what the limits of its key have let pass; NULL: it has none */
+    struct documents *documents;  /* owned; what its definition names (documents.h) */
+    atomic_bool is_slow;          /* of a stream: more bytes are unsent than should be */
+    atomic_bool is_parked;        /* something on the home loop waits for it: tell it of the end */
+    struct api_waiter *waiter;    /* home loop only */
     atomic_uint references;
     atomic_bool is_gone;
     atomic_bool is_answered;
@@ -292,6 +298,9 @@ struct api_ask {
     size_t item;
     const char *request_id; /* NULL: the call's own; several questions need one each */
 };
+
+/** An id in the form of a request's: milliseconds, then chance. */
+void api_random_id(char ret_id[static API_RPC_ID_LEN + 1]);
 
 /** An id that `text` and `index` stand for, in the form of a request's. */
 void api_hash_id(const char *text, size_t index, char ret_id[static API_RPC_ID_LEN + 1]);

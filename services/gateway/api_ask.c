@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/mem.h"
-#include "gateway/api.h"
+#include "gateway/audit.h"
 #include "loop/loop.h"
 
 #include <stdio.h>
@@ -36,14 +36,6 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     }
     api_call_unref(asking->call);
     free(asking);
-}
-
-static void print_roles(unsigned roles, struct buf *out)
-{
-    for (unsigned bit = 1; bit <= roles; bit <<= 1) {
-        if (!(roles & bit)) continue;
-        (void)buf_printf(out, "%s%s", out->len > 0 ? "," : "", role_name((enum role)bit));
-    }
 }
 
 static bool is_on_loop(const struct api *api)
@@ -86,7 +78,7 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
                                                          .then_item = ask->then_item,
                                                          .item      = ask->item};
     CLEANUP(buf_done) struct buf roles = buf_init(ROLES_MAX);
-    print_roles(call->identity.roles, &roles);
+    role_list(call->identity.roles, &roles);
     const struct rpc_request request = {
         .service     = ask->service,
         .method      = ask->method,
@@ -98,6 +90,7 @@ void api_ask_scheduler(struct api_call *call, const struct api_ask *ask)
         .key_id      = str_from(call->identity.key_id),
         .roles       = buf_str(&roles),
         .traceparent = str_from(call->traceparent),
+        .deed        = audit_deed(call),
         .done        = on_answer,
         .context     = asking,
     };

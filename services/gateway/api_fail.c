@@ -39,6 +39,7 @@ static void send_problem(struct api_call *call, struct problem *problem, int64_t
                          str allow)
 {
     hide_inside(call, problem);
+    call->refused_as                  = problem->kind->code;
     problem->request_id               = str_from(call->request_id);
     problem->trace_id                 = str_from(call->trace_id);
     problem->instance                 = str_from(call->path ? call->path : "");

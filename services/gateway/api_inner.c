@@ -21,6 +21,7 @@ static struct api_call *inner_new(struct api_call *outer, const struct api_inner
     (void)snprintf(inner->request_id, sizeof inner->request_id, "%s", outer->request_id);
     memcpy(inner->traceparent, outer->traceparent, sizeof inner->traceparent);
     memcpy(inner->trace_id, outer->trace_id, sizeof inner->trace_id);
+    memcpy(inner->peer, outer->peer, sizeof inner->peer);
     api_new_rpc_id(inner);
     atomic_init(&inner->references, 1);
     atomic_init(&inner->outer, api_call_ref(outer));

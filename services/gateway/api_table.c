@@ -110,6 +110,8 @@ const struct api_handler api_handlers[] = {
     {"putBudget",            budgets_put},
     {"deleteBudget",         budgets_delete},
     {"listKeys",             keys_list},
+    {"listAuditEvents",      audit_list},
+    {"verifyAuditEvents",    audit_verify},
     {"createKey",            keys_create},
     {"getKey",               keys_get},
     {"revokeKey",            keys_revoke},

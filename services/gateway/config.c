@@ -75,6 +75,11 @@ static const struct config_option options_table[] = {
      .offset   = offsetof(struct options, mcp_prefix),
      .fallback = "run_",
      .doc      = "What names of workflows begin with, as tools of /mcp; may be empty."},
+    {.path     = "audit.enabled",
+     .kind     = CONFIG_BOOL,
+     .offset   = offsetof(struct options, audit),
+     .fallback = "true",
+     .doc      = "Records who changed what, and who was refused (docs/guide/audit.md)."},
 };
 
 static const struct config_set sets[] = {

@@ -19,6 +19,7 @@ struct options {
     const char *tools;           /* endpoints of who reads documents; NULL: none */
     int64_t drain_ms;
     const char *mcp_prefix;
+    bool audit;
     struct config_common common;
     struct config_rpc rpc;
     struct config_files files;

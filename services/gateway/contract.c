@@ -223,6 +223,15 @@ static enum error_shape error_shape_of(json operation, const struct route *route
     return route->media == MEDIA_OPAQUE ? SHAPE_OPENAI : SHAPE_PROBLEM;
 }
 
+static enum audit_by audit_of(json operation, const struct route *route)
+{
+    json by = json_get_text(operation, "x-tutti-audit");
+    if (json_is(by, JSON_TEXT)) {
+        return str_is(json_str(by), "gateway") ? AUDIT_GATEWAY : AUDIT_NONE;
+    }
+    return route->method == METHOD_GET ? AUDIT_NONE : AUDIT_COMMAND;
+}
+
 static uint32_t find_handler(const char *const *operations, const char *operation)
 {
     for (uint32_t i = 0; operations[i]; i++) {
@@ -255,6 +264,7 @@ static status add_route(struct contract *contract, str path, enum method method,
     route->wait_ms_max = wait_us / 1000;
     route->media       = media_of(operation, route);
     route->error_shape = error_shape_of(operation, route);
+    route->audit       = audit_of(operation, route);
     if (!*route->operation || !*route->roles) {
         return fail(reterr, STATUS_INTERNAL, "openapi.yaml: %s needs operationId and x-tutti-role",
                     route->path);

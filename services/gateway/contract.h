@@ -38,6 +38,13 @@ enum media {
 /** Whose API errors look like. */
 enum error_shape { SHAPE_PROBLEM, SHAPE_OPENAI, SHAPE_ANTHROPIC, SHAPE_GEMINI };
 
+/** Who records what an operation has changed (audit.h). */
+enum audit_by {
+    AUDIT_NONE,    /* it changes nothing, or what it changes is recorded otherwise */
+    AUDIT_COMMAND, /* the scheduler, with its commit */
+    AUDIT_GATEWAY, /* the scheduler has no command for it */
+};
+
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };
 
 /** One operation. All texts live as long as the contract. */
@@ -51,6 +58,7 @@ struct route {
     bool has_rest;     /* its last parameter is all that follows, slashes too */
     enum media media;
     enum error_shape error_shape;
+    enum audit_by audit;
     bool body_required;
     size_t body_size_max;             /* bytes; 0: no body */
     int64_t wait_ms_max;              /* 0: not parked */

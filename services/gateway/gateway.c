@@ -4,6 +4,7 @@
 
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
+#include "audit.pb-c.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 #include "document.pb-c.h"
 #include "event.pb-c.h"
 #include "file.pb-c.h"
+#include "gateway/audit.h"
 #include "gateway/followers.h"
 #include "gateway/key_limits.h"
 #include "gateway/llm_pull.h"
@@ -44,6 +46,7 @@ enum {
     LOOPS_MAX         = HTTPD_LOOPS_MAX,
     TOPOLOGY_RETRY_MS = 100,
     DRAIN_STEP_MS     = 20,
+    AUDIT_DRAIN_MS    = 2'000,
 };
 
 struct gateway {
@@ -135,25 +138,16 @@ static status open_tools(struct gateway *gateway, struct error *reterr)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,
-        &pb__workflows__descriptor,
-        &pb__approvals__descriptor,
-        &pb__system__descriptor,
-        &pb__assistants__descriptor,
-        &pb__events__descriptor,
-        &pb__subscriptions__descriptor,
-        &pb__jobs__descriptor,
-        &pb__functions__descriptor,
-        &pb__dead_letters__descriptor,
-        &pb__breakers__descriptor,
-        &pb__call_cache__descriptor,
-        &pb__schedules__descriptor,
-        &pb__limits__descriptor,
-        &pb__budgets__descriptor,
-        &pb__keys__descriptor,
-        &pb__usages__descriptor,
-        &pb__files__descriptor,
-        NULL};
+        &pb__runs__descriptor,          &pb__workflows__descriptor,
+        &pb__approvals__descriptor,     &pb__system__descriptor,
+        &pb__assistants__descriptor,    &pb__events__descriptor,
+        &pb__subscriptions__descriptor, &pb__jobs__descriptor,
+        &pb__functions__descriptor,     &pb__dead_letters__descriptor,
+        &pb__breakers__descriptor,      &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,     &pb__limits__descriptor,
+        &pb__budgets__descriptor,       &pb__keys__descriptor,
+        &pb__usages__descriptor,        &pb__files__descriptor,
+        &pb__audits__descriptor,        NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 
@@ -283,6 +277,7 @@ static status make_api(struct gateway *gateway, struct error *reterr)
     gateway->measures = measures_new(gateway->metrics, api);
     api->measures     = gateway->measures;
     api->key_watch    = key_watch_new(api);
+    api->audit        = audit_new(api, gateway->options.audit);
     return STATUS_OK;
 }
 
@@ -304,6 +299,7 @@ status gateway_start(const struct options *options, struct gateway **ret_gateway
     gateway->topology = (struct loop_timer){.fire = ask_topology, .context = gateway};
     loop_timer_set(gateway->api.home, &gateway->topology, loop_now_ms(gateway->api.home));
     key_watch_start(gateway->api.key_watch);
+    audit_start(gateway->api.audit);
     for (size_t i = 0; i < gateway->loop_count; i++) {
         TRY(loop_start(gateway->loops[i], "gateway", reterr));
     }
@@ -329,6 +325,13 @@ static void say_goodbye(void *context)
     followers_drain(gateway->api.followers);
     run_waits_drain(gateway->api.waits);
     key_watch_stop(gateway->api.key_watch);
+    audit_stop(gateway->api.audit);
+}
+
+static void rest(void)
+{
+    const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
+    (void)nanosleep(&step, NULL);
 }
 
 /* Open requests get their answers; those that are only parked are told to come back. */
@@ -339,10 +342,10 @@ static void drain(struct gateway *gateway)
     httpd_drain(gateway->api.httpd);
     (void)loop_post(gateway->api.home, say_goodbye, gateway);
     int64_t until_ms = clock_mono_ms() + gateway->options.drain_ms;
-    while (httpd_connections(gateway->api.httpd) > 0 && clock_mono_ms() < until_ms) {
-        const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1'000'000};
-        (void)nanosleep(&step, NULL);
-    }
+    while (httpd_connections(gateway->api.httpd) > 0 && clock_mono_ms() < until_ms) rest();
+    /* What the log of changes lacks, if there is somebody who takes it. */
+    until_ms = clock_mono_ms() + AUDIT_DRAIN_MS;
+    while (!audit_is_told(gateway->api.audit) && clock_mono_ms() < until_ms) rest();
 }
 
 void gateway_stopp(struct gateway **ref)
@@ -377,6 +380,7 @@ void gateway_stopp(struct gateway **ref)
     contract_freep(&gateway->api.contract);
     for (size_t i = 0; i < gateway->loop_count; i++) loop_free(gateway->loops[i]);
     key_watch_freep(&gateway->api.key_watch); /* its timer was the home loop's */
+    audit_freep(&gateway->api.audit);         /* likewise */
     media_types_freep(&gateway->api.media_types);
     measures_freep(&gateway->measures);
     metrics_freep(&gateway->metrics);

@@ -122,6 +122,8 @@ void models_get(struct api_call *call);
 void providers_list(struct api_call *call); /* or one of them */
 
 void keys_list(struct api_call *call);
+void audit_list(struct api_call *call);
+void audit_verify(struct api_call *call);
 void keys_create(struct api_call *call);
 void keys_get(struct api_call *call);
 void keys_revoke(struct api_call *call);

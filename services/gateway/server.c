@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "gateway/audit.h"
 #include "gateway/fleet.h"
 #include "gateway/followers.h"
 #include "gateway/key_limits.h"
@@ -70,6 +71,7 @@ static struct api_call *call_new(struct api *api, struct httpd_handle handle,
     call->handle          = handle;
     call->arena           = arena_new(API_CALL_ARENA_MAX);
     call->path            = mem_dup(request->path.ptr, request->path.len);
+    memcpy(call->peer, request->peer, sizeof call->peer);
     atomic_init(&call->references, 1);
     ASSERT(call->arena);
     name_call(call, request);
@@ -115,6 +117,7 @@ static bool find_route(struct api_call *call, const struct httpd_request *reques
     call->route = match.route;
     memcpy(call->params, match.params, sizeof match.params);
     call->error_shape = match.route->error_shape;
+    audit_name(call);
     return check_params(call);
 }
 
@@ -150,8 +153,10 @@ static bool check_key(struct api_call *call, const struct httpd_request *request
 {
     *ret_answer = IDENTITY_KNOWN;
     if (call->route->is_public) return true;
+    key_id[0]   = '\0';
     *ret_answer = identity_check(call->api->keys, request, clock_mono_ms(), clock_unix_us(),
                                  &call->identity, key_id);
+    memcpy(call->claimed_key, key_id, sizeof call->claimed_key);
     if (*ret_answer == IDENTITY_ASK) return true;
     if (*ret_answer == IDENTITY_KNOWN) return check_roles(call, request);
     api_fail_with(call, "unauthenticated", (str){},

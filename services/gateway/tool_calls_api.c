@@ -1,6 +1,7 @@
 /* Functions of adapters for somebody who waits: the request shown, or made; and connections tried
  * out. */
 #include "base/assert.h"
+#include "gateway/audit.h"
 #include "gateway/handlers.h"
 #include "tool.pb-c.h"
 #include "json/json_text.h"
@@ -127,6 +128,7 @@ static void fail_call(struct api_call *call, const Pb__InvokedTool *invoked)
 static void on_invoked(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__InvokedTool *invoked = answer->message;
+    audit_writes(call, invoked->writes, invoked->n_writes);
     if (invoked->output_json.len == 0) {
         fail_call(call, invoked);
         return;
@@ -176,6 +178,7 @@ void tools_invoke(struct api_call *call)
     const char *connection       = api_member(call, call->body, "connection");
     const char *idempotency_key  = key.len > 0 ? api_text(call, key) : "";
     if (is_dry_run(call)) {
+        audit_leave_out(call);
         Pb__RenderTool message  = PB__RENDER_TOOL__INIT;
         message.function        = function;
         message.params_json     = document;

@@ -27,6 +27,8 @@ struct options {
     int64_t heartbeat_timeout_ms;
     int64_t retention_ms; /* of finished runs; 0: for ever */
     json retention_rules;
+    bool audit;
+    int64_t audit_keep_ms; /* 0: for ever */
     int64_t cache_entries; /* of calls, per namespace, as the next one */
     uint64_t cache_size;   /* bytes */
     uint64_t cache_value_size;

@@ -122,6 +122,7 @@ static status open_scheduler(const struct options *options, const struct retenti
         .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,
         .has_four_eyes = options->four_eyes,
         .retention     = retention,
+        .audit         = {.is_on = options->audit, .keep_us = options->audit_keep_ms * 1'000},
         .cache_limits  = {.entries_max     = (uint64_t)options->cache_entries,
                           .bytes_max       = options->cache_size,
                           .value_bytes_max = options->cache_value_size},

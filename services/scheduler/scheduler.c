@@ -226,6 +226,7 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .secrets       = &shard->secret_source,
         .retention     = options->retention,
         .breakers      = &scheduler->breakers,
+        .audit         = options->audit,
         .lease_ms      = options->lease_ms,
         .subscriptions = scheduler->subscriptions,
         .failed        = options->failed,

@@ -38,7 +38,8 @@ struct scheduler_options {
     struct breaker_rules breakers;         /* likewise; without failures: breaker_rules_default */
     struct call_cache_limits cache_limits; /* zeros: the defaults */
     const struct retention *retention; /* outlives the scheduler; NULL: runs are kept for ever */
-    struct engine_metrics *metrics;    /* borrowed; NULL: none */
+    struct audit_rules audit;
+    struct engine_metrics *metrics; /* borrowed; NULL: none */
 
     /** As engine_options.failed; NULL: exits 74. */
     void (*failed)(const struct error *error, void *context);

@@ -77,6 +77,7 @@ static status open_engine(struct stage *stage, uint16_t index, struct error *ret
         .limits        = stage->options.limits,
         .secrets       = stage->options.secrets,
         .retention     = stage->options.retention,
+        .audit         = stage->options.audit,
         .breakers      = stage->options.breakers,
         .lease_ms      = stage->options.lease_ms,
         .random_seed   = prng_next(&seeds) | 1,

@@ -29,6 +29,7 @@ struct stage_options {
     const struct secret_source *secrets;  /* likewise; NULL: there are none */
     const struct retention *retention;    /* likewise; NULL: runs are kept for ever */
     const struct breaker_rules *breakers; /* likewise; NULL: those without a configuration */
+    struct audit_rules audit;
 };
 
 struct stage;

@@ -1,9 +1,11 @@
 #include "tool-adapter/adapter.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "document.pb-c.h"
 #include "http/http.h"
 #include "telemetry/telemetry.h"
@@ -40,6 +42,7 @@ struct retired {
 
 struct adapter {
     struct options options;
+    uint8_t audit_key[SHA256_SIZE]; /* as of struct writes_of */
     struct metrics *metrics;
     struct measures *measures;
     struct telemetry *telemetry;
@@ -180,25 +183,38 @@ static status make_files(struct adapter *adapter, struct error *reterr)
 
 static struct exchange_means means_of(const struct adapter *adapter)
 {
-    return (struct exchange_means){.http    = adapter->http,
-                                   .loop    = adapter->loop,
-                                   .engines = adapter->engines,
-                                   .cache   = adapter->cache,
-                                   .files   = adapter->files};
+    return (struct exchange_means){.http      = adapter->http,
+                                   .loop      = adapter->loop,
+                                   .engines   = adapter->engines,
+                                   .audit_key = adapter->audit_key,
+                                   .cache     = adapter->cache,
+                                   .files     = adapter->files};
+}
+
+/* The same for all of them that share the secret of the suite; without one, of this process. */
+static void make_audit_key(struct adapter *adapter)
+{
+    static const char about[] = "parameters in the audit log";
+    str token                 = adapter->options.rpc.token.value;
+    random_bytes(adapter->audit_key, sizeof adapter->audit_key);
+    if (token.len == 0) return;
+    hmac_sha256(bytes_from(token), (bytes){about, sizeof about - 1}, adapter->audit_key);
 }
 
 static void make_jobs(struct adapter *adapter)
 {
+    make_audit_key(adapter);
     adapter->cache                       = call_cache_new(CALL_CACHE_SIZE_MAX);
     const struct tool_jobs_options tools = {
         .means = means_of(adapter), .toolbox = adapter->toolbox, .measures = adapter->measures};
     adapter->tools                 = tool_jobs_new(&tools);
-    const struct jobs_options jobs = {.http     = adapter->http,
-                                      .loop     = adapter->loop,
-                                      .measures = adapter->measures,
-                                      .tools    = adapter->tools,
-                                      .tokens   = adapter->tokens,
-                                      .mcp      = adapter->mcp};
+    const struct jobs_options jobs = {.http      = adapter->http,
+                                      .loop      = adapter->loop,
+                                      .measures  = adapter->measures,
+                                      .tools     = adapter->tools,
+                                      .tokens    = adapter->tokens,
+                                      .audit_key = adapter->audit_key,
+                                      .mcp       = adapter->mcp};
     adapter->jobs                  = jobs_new(&jobs);
 }
 

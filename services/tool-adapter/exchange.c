@@ -53,8 +53,12 @@ static void exchange_free(struct exchange *exchange)
 static void finish(struct exchange *exchange, const struct exchange_result *result)
 {
     const struct exchange_handlers handlers = exchange->handlers;
+    struct exchange_result whole            = *result;
+    whole.method                            = exchange->http.method;
+    whole.url                               = exchange->http.url;
+    whole.sent_bytes                        = exchange->http.body.len;
     exchange_free(exchange);
-    handlers.done(result, handlers.context);
+    handlers.done(&whole, handlers.context);
 }
 
 status exchange_base_url(const struct manifest *manifest, json scope, struct arena *arena,

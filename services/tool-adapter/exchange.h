@@ -32,6 +32,7 @@ struct exchange_means {
     struct http_client *http;
     struct loop *loop;
     const struct engine *engines; /* ends with one whose start is NULL */
+    const uint8_t *audit_key;     /* as of struct writes_of */
     struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
     struct file_desk *files;      /* NULL: there are no stored files */
 };
@@ -59,6 +60,8 @@ struct exchange_result {
     struct error error; /* without paths, queries, values */
     int64_t wait_ms; /* RESOURCE_EXHAUSTED by the connection's own limits: until there is a place */
     const Pb__Usage *usage; /* as of engine.h; NULL: nothing */
+    str method, url;        /* of the request, in the arena; empty: it was not HTTP */
+    size_t sent_bytes;      /* of its body */
 };
 
 struct exchange_handlers {

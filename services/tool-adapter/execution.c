@@ -22,6 +22,7 @@ struct execution {
     bool has_usage;
     int retries;      /* of the page at hand */
     int64_t rest_ms;  /* what the last answer asks for */
+    int64_t sent_ms;  /* the request at hand */
     bool is_starting; /* inside execution_start(): the caller has no pointer yet */
     bool is_over;
 };
@@ -211,6 +212,26 @@ static void add_usage(struct execution *execution, const Pb__Usage *more)
     sum->model       = keep(execution, more->model);
 }
 
+/* What has left may have changed something, whatever the answer says. */
+static void note_write(const struct execution *execution, const struct exchange_result *result,
+                       const struct outcome *outcome)
+{
+    const struct connection *connection = execution->request.connection;
+    json host                           = json_get_text(connection->config, "host");
+    bool was_sent                       = result->code == STATUS_OK || result->was_sent;
+    if (!execution->request.writes || !was_sent) return;
+    if (result->method.len > 0 && !writes_are_made_by(result->method)) return;
+    const struct written written = {.method = result->method,
+                                    .url    = result->url,
+                                    .host   = json_is(host, JSON_TEXT) ? json_str(host) : (str){},
+                                    .mask   = connection->mask,
+                                    .bytes  = result->sent_bytes,
+                                    .http_status = outcome->http_status,
+                                    .class       = outcome_class_name(outcome->class),
+                                    .duration_ms = clock_mono_ms() - execution->sent_ms};
+    writes_add(execution->request.writes, &written);
+}
+
 static void on_exchange(const struct exchange_result *result, void *context)
 {
     struct execution *execution = context;
@@ -224,6 +245,7 @@ static void on_exchange(const struct exchange_result *result, void *context)
     } else {
         judge_failure(execution, result, &outcome);
     }
+    note_write(execution, result, &outcome);
     if (outcome.class != OUTCOME_OK) {
         if (!try_again(execution, &outcome)) finish(execution, &outcome, json_invalid());
         return;
@@ -257,6 +279,7 @@ static void send(struct execution *execution)
           .arena           = execution->request.arena,
     };
     struct error error = {};
+    execution->sent_ms = clock_mono_ms();
     status code =
         exchange_start(execution->means, &request, &handlers, &execution->exchange, &error);
     if (code == STATUS_OK) return;

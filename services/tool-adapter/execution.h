@@ -12,6 +12,7 @@
 
 #include "tool-adapter/exchange.h"
 #include "tool-adapter/outcome.h"
+#include "tool-adapter/writes.h"
 
 enum { EXECUTION_RETRIES_MAX = 2, EXECUTION_WAIT_MAX_MS = 5'000 };
 
@@ -29,6 +30,7 @@ struct execution_request {
     const struct file_keep *keep; /* how a file in its answer is kept; NULL: it is not */
     int64_t until_ms;             /* on clock_mono_ms() */
     struct arena *arena;
+    struct writes *writes; /* where its requests are noted that change something; NULL: nowhere */
 };
 
 struct execution_result {

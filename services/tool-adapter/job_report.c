@@ -45,6 +45,25 @@ bool job_hand_back(struct worker_job *job, const struct http_job_result *result)
     return true;
 }
 
+const char *job_class(const struct http_job_result *result, int http_status)
+{
+    if (result->is_ok) return "ok";
+    if (result->is_unknown) return "unknown";
+    if (result->wants_rest) return "throttled";
+    if (result->is_transient) return "transient";
+    switch (http_status) {
+    case 401:
+    case 403: return "auth";
+    case 404:
+    case 410: return "not_found";
+    case 409:
+    case 412: return "conflict";
+    case 400:
+    case 422: return "invalid";
+    default: return "fatal";
+    }
+}
+
 enum error_kind job_error_kind(status code)
 {
     switch (code) {

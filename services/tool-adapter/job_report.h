@@ -16,4 +16,7 @@ bool job_hand_back(struct worker_job *job, const struct http_job_result *result)
 /** The kind of an error for which nothing was sent. */
 enum error_kind job_error_kind(status code);
 
+/** The class of an outcome (outcome.h), as the audit log names it; static. */
+const char *job_class(const struct http_job_result *result, int http_status);
+
 #endif

@@ -11,6 +11,7 @@
 #include "tool-adapter/job_report.h"
 #include "tool-adapter/peers/peer_jobs.h"
 #include "tool-adapter/webhook_job.h"
+#include "tool-adapter/writes.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct jobs {
     struct api_documents *documents; /* owned */
     struct measures *measures;       /* borrowed */
     struct tool_jobs *tools;         /* borrowed */
+    const uint8_t *audit_key;        /* borrowed */
     struct peer_jobs *peers;         /* owned */
     struct running *running;         /* all that are under way here */
 };
@@ -55,16 +57,18 @@ struct running {
 struct jobs *jobs_new(const struct jobs_options *options)
 {
     struct jobs *jobs                    = mem_new(1, sizeof *jobs);
-    *jobs                                = (struct jobs){.http     = options->http,
-                                                         .tokens   = options->tokens,
-                                                         .measures = options->measures,
-                                                         .tools    = options->tools};
+    *jobs                                = (struct jobs){.http      = options->http,
+                                                         .tokens    = options->tokens,
+                                                         .measures  = options->measures,
+                                                         .tools     = options->tools,
+                                                         .audit_key = options->audit_key};
     jobs->documents                      = api_documents_new(jobs->http, jobs->tokens);
     const struct peer_jobs_options peers = {.http      = jobs->http,
                                             .loop      = options->loop,
                                             .tokens    = jobs->tokens,
                                             .documents = jobs->documents,
                                             .mcp       = options->mcp,
+                                            .audit_key = jobs->audit_key,
                                             .measures  = jobs->measures};
     jobs->peers                          = peer_jobs_new(&peers);
     return jobs;
@@ -252,6 +256,28 @@ static void send(struct running *running)
 /* --- the answer --------------------------------------------------------------------------------
  */
 
+/* What it has changed, for the audit log. */
+static void note_write(struct running *running, const struct http_result *http,
+                       const struct http_job_result *result, struct writes *writes)
+{
+    const struct http_request *request = &running->http.request;
+    bool was_sent                      = http->was_sent || http->code == STATUS_OK;
+    if (!was_sent || !writes_are_made_by(request->method)) return;
+    const struct written written = {.method      = request->method,
+                                    .url         = request->url,
+                                    .bytes       = request->body.len,
+                                    .http_status = http->answer.http_status,
+                                    .class       = job_class(result, http->answer.http_status),
+                                    .duration_ms = http->total_ms};
+    const struct writes_of of    = {.function   = running->job->leased->function,
+                                    .connection = "",
+                                    .params     = {request->body.ptr, request->body.len},
+                                    .key        = running->jobs->audit_key};
+    writes_add(writes, &written);
+    writes_name(writes, &of);
+    writes_report(writes, running->job);
+}
+
 static void on_done(const struct errand_result *errand, void *context)
 {
     struct running *running        = context;
@@ -274,7 +300,9 @@ static void on_done(const struct errand_result *errand, void *context)
     measures_call(running->jobs->measures, running->job->leased->function,
                   result.is_ok ? "ok" : "error", clock_mono_ms() - running->started_ms);
     log_call(running, http, &result);
-    running->job->state = NULL;
+    running->job->state  = NULL;
+    struct writes writes = {.arena = running->arena};
+    note_write(running, http, &result, &writes);
     if (running->form == FORM_WEBHOOK || !job_hand_back(running->job, &result)) {
         job_report(running->job, &result);
     }

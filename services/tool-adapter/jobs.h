@@ -12,6 +12,7 @@ struct jobs;
 
 /** All borrowed. */
 struct jobs_options {
+    const uint8_t *audit_key; /* as of struct writes_of; borrowed */
     struct http_client *http;
     struct loop *loop;
     struct measures *measures;

@@ -44,6 +44,7 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
         .sending = stage == STAGE_CHANGE && call->handlers.keep ? on_sending : NULL,
         .done    = on_executed,
         .context = call};
+    bool notes = action->effect != EFFECT_READ;
     json steps = json_invalid();
     if (stage == STAGE_CHANGE) steps = json_ref(json_get_text(call->checkpoint, "steps"));
     const struct file_keep *kept           = stage == STAGE_CHANGE ? &call->keep : NULL;
@@ -57,7 +58,8 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
                                               .files           = call->files,
                                               .keep            = call->keeps_file ? kept : NULL,
                                               .until_ms        = call->request.until_ms,
-                                              .arena           = call->arena};
+                                              .arena           = call->arena,
+                                              .writes          = notes ? &call->writes : NULL};
     call->stage                            = stage;
     call->execution                        = NULL;
     struct execution *under_way            = execution_start(call->means, &request, &handlers);
@@ -359,11 +361,12 @@ struct tool_call *tool_call_start(const struct exchange_means *means,
     call->handlers         = *handlers;
     call->arena            = arena_new(TOOL_CALL_ARENA_MAX);
     ASSERT(call->arena);
-    call->params      = json_ref(request->params);
-    call->checkpoint  = json_ref(request->checkpoint);
-    call->steps_kept  = json_count(json_get_text(call->checkpoint, "steps"));
-    call->is_starting = true;
-    status code       = fetch_files(call, &error);
+    call->writes.arena = call->arena;
+    call->params       = json_ref(request->params);
+    call->checkpoint   = json_ref(request->checkpoint);
+    call->steps_kept   = json_count(json_get_text(call->checkpoint, "steps"));
+    call->is_starting  = true;
+    status code        = fetch_files(call, &error);
     if (code != STATUS_OK) {
         tool_call_end_refused(call, code, error.text);
     } else if (!call->files) {

@@ -48,6 +48,7 @@ struct tool_call_result {
     bool is_unknown;          /* the other side may have acted, or has done a part of it */
     bool is_ill;              /* the other side is not well; one that says no is */
     const Pb__Usage *usage;   /* what models cost on the way; NULL: nothing */
+    struct writes *writes;    /* what has left to change something */
     int64_t wait_ms;          /* nobody is to ask before; 0: not said */
 };
 

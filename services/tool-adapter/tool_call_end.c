@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "tool-adapter/undo_list.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
+
+enum { PARAMS_MAX = 16 << 20 /* bytes */ };
 
 void tool_call_free(struct tool_call *call)
 {
@@ -30,6 +33,24 @@ static void land(struct tool_call *call, enum outcome_class class, json output)
     call_cache_land(cache, &call->flight, is_fine ? output : json_invalid());
 }
 
+/* The audit log tells calls with equal parameters from others, and not what they were. */
+static void name_writes(struct tool_call *call)
+{
+    const struct tool *tool              = &call->request.tool;
+    const struct manifest_action *action = tool->action;
+    CLEANUP(buf_done) struct buf params  = buf_init(PARAMS_MAX);
+    CLEANUP(json_unrefp) json masked     = json_invalid();
+    if (call->writes.count == 0) return;
+    masked = json_mask_apply(tool->connection->mask, call->request.params);
+    (void)json_print(masked, JSON_COMPACT, &params);
+    const struct writes_of of = {
+        .function   = arena_printf(call->arena, "%s.%s", action->manifest->name, action->name),
+        .connection = tool->connection->name,
+        .params     = buf_str(&params),
+        .key        = call->means->audit_key};
+    writes_name(&call->writes, &of);
+}
+
 static void finish(struct tool_call *call, struct tool_call_result *result)
 {
     const struct tool_call_handlers handlers = call->handlers;
@@ -41,7 +62,9 @@ static void finish(struct tool_call *call, struct tool_call_result *result)
     result->undo  = undo;
     if (call->is_cached) land(call, result->class, value);
     result->usage = call->has_usage ? &call->usage : NULL;
-    call->is_over = true;
+    name_writes(call);
+    result->writes = &call->writes;
+    call->is_over  = true;
     handlers.done(result, handlers.context);
     if (!call->is_starting) tool_call_free(call);
 }

@@ -30,6 +30,7 @@ struct tool_call {
     struct execution *execution;
     Pb__Usage usage; /* of the change; its texts are the arena's */
     bool has_usage;
+    struct writes writes;
     const struct action_call *lookup; /* of STAGE_LOOKUP */
     bool is_open;                     /* an earlier attempt may have done it */
     bool is_keeping;                  /* a checkpoint is under way */

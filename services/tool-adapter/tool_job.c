@@ -184,6 +184,7 @@ static void on_done(const struct tool_call_result *result, void *context)
     measures_call(running->jobs->measures, job->leased->function, is_fine ? "ok" : "error",
                   clock_mono_ms() - running->started_ms);
     log_call(running, result);
+    writes_report(result->writes, job);
     if (is_fine) {
         report_done(job, result);
     } else if (!hand_back(job, result)) {

@@ -230,6 +230,8 @@ static void on_done(const struct tool_call_result *result, void *context)
     invoked->retry_after_ms  = is_fine ? 0 : result->wait_ms;
     invoked->http_status     = (uint32_t)result->http_status;
     invoked->duration_ms     = duration_ms;
+    invoked->writes          = result->writes->items;
+    invoked->n_writes        = result->writes->count;
     if (function) {
         measures_call(invocation->service->measures, function, is_fine ? "ok" : "error",
                       duration_ms);

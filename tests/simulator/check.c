@@ -472,6 +472,7 @@ void check_all(struct sim *sim, bool is_final)
         sim_webhooks_check(sim);
         sim_limits_look(sim, true);
         sim_budgets_check(sim, true);
+        sim_audit_check(sim);
     }
     map_free(census->signals);
     free(census);

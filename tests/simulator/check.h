@@ -11,6 +11,7 @@
  *   I7  no timer fires early, and none is late while the engine turns
  *   I8  one valid lease per job; an old token changes nothing (worker.c looks at each step)
  *   I11 what queues count is what is there
+ *   I12 every acknowledged start is recorded in the audit log, once (sim_audit.c)
  */
 #ifndef SIMULATOR_CHECK_H
 #define SIMULATOR_CHECK_H

@@ -402,6 +402,7 @@ static bool set_up(struct sim *sim)
         .limits     = {.steps_max = sim_draw(sim, 2) ? 0 : 1 + (uint32_t)sim_draw(sim, 6)},
         .breakers   = &sim->breakers,
         .retention  = sim->retention.keep_us > 0 ? &sim->retention : NULL,
+        .audit      = {.is_on = true},
     };
     struct error error = {};
     if (stage_open(&options, &sim->stage, &error) != STATUS_OK) {

@@ -36,8 +36,9 @@ enum {
     LIMITS_OF_JOB_MAX = 4,
 };
 
-#define MS     INT64_C(1'000)
-#define SECOND INT64_C(1'000'000)
+#define SIM_AUDIT_START "startRun"
+#define MS              INT64_C(1'000)
+#define SECOND          INT64_C(1'000'000)
 
 struct sim;
 struct sim_limit;
@@ -423,5 +424,9 @@ const struct plan *plan_of(const struct sim *sim, const char *run);
 
 /** Looks at everything; `is_final`: all has come to its end. */
 void check_all(struct sim *sim, bool is_final);
+
+/** The record of each start that was acknowledged is in the audit log, once (I12); the chain itself
+ * is the proof's matter. */
+void sim_audit_check(struct sim *sim);
 
 #endif

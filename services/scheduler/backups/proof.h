@@ -7,7 +7,8 @@
  *     say the same as its last event; it ends once, and only a retry opens it again;
  *     the journal folded from the start gives the state that snapshot and tail give, byte by byte;
  *     each open job stands in its queue once, and each place of a queue has its job;
- *     each timer belongs to the run that says so.
+ *     each timer belongs to the run that says so;
+ *     the chain of the audit log is whole.
  *
  * It reads everything, run by run, and changes nothing.
  *

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/breaker/breaker_rules.h"
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/commands/operations.h"
@@ -103,6 +104,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_due(engine, reterr));
     TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
+    TRY(engine_audit_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_redrives_go_on(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));
@@ -110,6 +112,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(settle_all(engine, reterr));
     TRY(engine_limits_settle(engine, reterr));
     engine_end_polls(engine, false);
+    TRY(engine_audit_settle(engine, reterr));
     TRY(engine_flush(engine, reterr));
     TRY(engine_deletions_go_on(engine, reterr));
     TRY(engine_sweep(engine, reterr));
@@ -365,6 +368,7 @@ void engine_free(struct engine *engine)
     pointers_done(&engine->freed);
     pointers_done(&engine->wishes);
     pointers_done(&engine->placed);
+    pointers_done(&engine->audit.waiting);
     engine_functions_free(engine);
     free(engine);
 }

@@ -68,6 +68,12 @@ struct engine_clock {
 struct retention;
 struct breaker_rules;
 
+/** What is recorded of changes (audit/engine_audit.h). */
+struct audit_rules {
+    bool is_on;
+    int64_t keep_us; /* a record, in the log; 0: for ever */
+};
+
 struct engine_options {
     struct partition *partition;      /* borrowed, as all that follows */
     const struct engine_clock *clock; /* NULL: the real one */
@@ -83,8 +89,9 @@ struct engine_options {
     const struct secret_source *secrets;   /* asked by the engine's thread only; NULL: none */
     const struct retention *retention;     /* NULL: every run is kept for ever */
     const struct breaker_rules *breakers;  /* NULL: breaker_rules_default */
-    uint32_t lease_ms;                     /* 0: LEASE_MS_DEFAULT */
-    uint64_t random_seed;                  /* 0: from the kernel */
+    struct audit_rules audit;
+    uint32_t lease_ms;    /* 0: LEASE_MS_DEFAULT */
+    uint64_t random_seed; /* 0: from the kernel */
 
     /** Posts to the engine of a partition, as engine_post(); of another process only a
      * COMMAND_MESSAGES. UNAVAILABLE: not reached. NULL: there is no other partition. */

@@ -22,6 +22,7 @@
 #include "scheduler/engine/requests/requests.h"
 #include "scheduler/engine/run_cache.h"
 #include "scheduler/tables/assistant_store.h"
+#include "scheduler/tables/audit_chain.h"
 #include "scheduler/tables/record.h"
 #include "scheduler/tables/run_store.h"
 #include "scheduler/tables/run_wire.h"
@@ -42,6 +43,13 @@ struct purge {
     size_t count;        /* of queues */
     struct queue *queue; /* at hand; NULL: none */
     struct page page;    /* of it */
+};
+
+/* Where the audit log is: audit/. */
+struct audit_log {
+    struct audit_end end;    /* of the system partition */
+    struct pointers waiting; /* Pb__AuditRecord: of this turn, for the system partition */
+    int64_t sweep_us;        /* when old records are next looked for */
 };
 
 struct queue_redrive;
@@ -84,6 +92,7 @@ struct engine {
     struct pointers placed;   /* struct id: jobs whose places are still to be written */
     uint64_t turn;            /* counts them */
     size_t command_count;
+    bool is_done_before; /* the command at hand repeats a request whose work is done */
 
     /* What the tables say, in memory. */
     uint64_t journal_next, payload_next, ready_next, dead_next;
@@ -127,6 +136,7 @@ struct engine {
     bool has_operations;            /* some is not over */
     bool has_deletions;             /* rows of deleted runs are left */
     struct retention_sweep retention;
+    struct audit_log audit;
 };
 
 /* --- engine.c ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ struct engine_metrics {
     struct metric *breaker_state, *breaker_failures, *breaker_transitions, *breaker_held;
     struct metric *timer_pending, *timer_lag, *epoch, *mailbox_depth;
     struct metric *used_bytes, *map_bytes, *oldest_reader, *sync_probe;
+    struct metric *audit_events;
     struct metric *cache_requests, *cache_removed, *cache_refused, *cache_entries, *cache_bytes;
 };
 
@@ -108,6 +109,14 @@ static void add_breakers(struct engine_metrics *m, struct metrics *r)
                               "target", NULL, NULL);
 }
 
+static void add_audit(struct engine_metrics *m, struct metrics *r)
+{
+    m->audit_events = counter(r, "tutti_audit_events_total",
+                              "Records of the audit log, where they are made: done, refused, "
+                              "failed, unknown, lost.",
+                              "result", NULL, NULL);
+}
+
 static void add_call_cache(struct engine_metrics *m, struct metrics *r)
 {
     m->cache_requests = counter(r, "tutti_cache_requests_total",
@@ -129,6 +138,7 @@ struct engine_metrics *engine_metrics_new(struct metrics *registry)
     add_work(metrics, registry);
     add_partition(metrics, registry);
     add_breakers(metrics, registry);
+    add_audit(metrics, registry);
     add_call_cache(metrics, registry);
     return metrics;
 }
@@ -225,6 +235,11 @@ void count_breaker_held(struct engine_metrics *metrics, str target, uint64_t cou
 {
     if (!metrics || count == 0) return;
     series_add(metric_series(metrics->breaker_held, (const str[]){target}), (double)count);
+}
+
+void count_audit(struct engine_metrics *metrics, str result)
+{
+    if (metrics) series_inc(metric_series(metrics->audit_events, (const str[]){result}));
 }
 
 static struct series *of_partition(struct metric *metric, uint16_t partition)

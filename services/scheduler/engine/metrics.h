@@ -43,6 +43,9 @@ void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t du
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);
 void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us);
 
+/** A record of the audit log, where it is made. */
+void count_audit(struct engine_metrics *metrics, str result);
+
 /** What a step of the cache of calls did (tables/call_cache.h). */
 void count_call_cache(struct engine_metrics *metrics, const struct call_cache_counts *counts);
 void gauge_call_cache(struct engine_metrics *metrics, uint64_t entries, uint64_t value_bytes);

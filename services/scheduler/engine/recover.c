@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "base/log.h"
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
@@ -280,6 +281,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_peek_schedule(engine, reterr));
     TRY(engine_peek_call_cache(engine, reterr));
     TRY(engine_peek_files(engine, reterr));
+    TRY(engine_audit_recover(engine, reterr));
     TRY(outbox_recover(engine->outbox, engine->txn, reterr));
     return engine_peek_timer(engine, reterr);
 }

@@ -29,6 +29,16 @@ void call_done(struct command *command)
     rpc_reply(call, command->code, command->code == STATUS_OK ? NULL : &command->error);
 }
 
+static struct deed deed_of(const struct rpc_call *call)
+{
+    return (struct deed){.action   = call->deed.action,
+                         .resource = call->deed.resource,
+                         .key_id   = call->caller.key_id,
+                         .roles    = call->caller.roles,
+                         .address  = call->deed.address,
+                         .asked_as = call->deed.asked_as};
+}
+
 struct command *call_command(struct rpc_call *call, enum command_kind kind, size_t value_count)
 {
     struct command *command = arena_alloc(call->arena, sizeof *command);
@@ -42,6 +52,7 @@ struct command *call_command(struct rpc_call *call, enum command_kind kind, size
         .id          = call->id,
         .request_id  = call->request_id,
         .namespace   = call->namespace,
+        .deed        = deed_of(call),
         .values      = value_count > 0 ? mem_new(value_count, sizeof(json)) : NULL,
         .value_count = value_count,
         .done        = call_done,

@@ -2,6 +2,7 @@
 
 #include "approval.pb-c.h"
 #include "assistant.pb-c.h"
+#include "audit.pb-c.h"
 #include "base/mem.h"
 #include "breaker.pb-c.h"
 #include "budget.pb-c.h"
@@ -104,6 +105,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__budgets__descriptor, budget_service_methods, scheduler},
         {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},
         {&pb__partitions__descriptor, partition_service_methods, scheduler},
+        {&pb__audits__descriptor, audit_service_methods, scheduler},
         {},
     };
     const struct rpc_server_options rpc_options = {

@@ -25,6 +25,7 @@ extern const struct rpc_method partition_service_methods[];
 extern const struct rpc_method schedule_service_methods[];
 extern const struct rpc_method key_service_methods[];
 extern const struct rpc_method usage_service_methods[];
+extern const struct rpc_method audit_service_methods[];
 
 /* Of System, likewise. */
 status queue_set_handle(struct rpc_call *call, struct error *reterr);

@@ -68,6 +68,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_FILES]        = "files",
     [TABLE_FILE_PIECES]  = "file_pieces",
     [TABLE_FILE_DUE]     = "file_due",
+    [TABLE_AUDIT] = "audit",
     [TABLE_COUNT]        = NULL,
 };
 /* clang-format on */

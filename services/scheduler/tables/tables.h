@@ -85,6 +85,7 @@ enum table {
     TABLE_FILES,          /* file_store.h, as the next two; partition 0 */
     TABLE_FILE_PIECES,
     TABLE_FILE_DUE,
+    TABLE_AUDIT, /* number (u64) -> hash, AuditRecord (audit_chain.h); partition 0 */
     TABLE_COUNT,
 };
 

@@ -8,6 +8,7 @@
 #include "tool-adapter/job_report.h"
 #include "tool-adapter/peers/a2a_call.h"
 #include "tool-adapter/peers/verdict.h"
+#include "tool-adapter/writes.h"
 #include "workflow/duration.h"
 #include "json/json_mask.h"
 #include "json/json_text.h"
@@ -21,6 +22,8 @@ enum {
     ATTEMPT_MS   = 600'000, /* of a job without a deadline */
     SAID_MAX     = 1'000,   /* bytes of what a tool says of its error */
     CONTENT_MAX  = 64 << 10,
+    PARAMS_MAX   = 16 << 20, /* bytes */
+    WRITES_SIZE  = 64 << 10, /* bytes of what the audit log hears */
 };
 
 struct peer_jobs {
@@ -39,6 +42,7 @@ struct running {
     struct mcp_call *mcp;
     struct a2a_call *a2a;
     int64_t started_ms;
+    bool was_sent; /* what may have changed something */
 };
 
 struct peer_jobs *peer_jobs_new(const struct peer_jobs_options *options)
@@ -89,6 +93,31 @@ static void hide_credentials(const struct running *running, str token,
     result->value = hidden;
 }
 
+/* A tool or an agent may have changed something: that cannot be seen from here. */
+static void note_write(struct running *running, const struct http_job_result *result,
+                       int http_status, struct writes *writes)
+{
+    json uri     = json_get_text(running->endpoint, "uri");
+    json params  = json_get_text(running->input, "parameters");
+    json address = json_is(running->endpoint, JSON_TEXT) ? running->endpoint : uri;
+    CLEANUP(buf_done) struct buf text = buf_init(PARAMS_MAX);
+    if (!json_is(params, JSON_INVALID)) (void)json_print(params, JSON_COMPACT, &text);
+    const struct written written = {.method = str_from("POST"),
+                                    .url =
+                                        json_is(address, JSON_TEXT) ? json_str(address) : (str){},
+                                    .http_status = http_status,
+                                    .bytes       = text.len,
+                                    .class       = job_class(result, http_status),
+                                    .duration_ms = clock_mono_ms() - running->started_ms};
+    const struct writes_of of    = {.function   = running->job->leased->function,
+                                    .connection = "",
+                                    .params     = buf_str(&text),
+                                    .key        = running->jobs->options.audit_key};
+    writes_add(writes, &written);
+    writes_name(writes, &of);
+    writes_report(writes, running->job);
+}
+
 /* Takes `result->value`. */
 static void end(struct running *running, struct http_job_result *result, str token, int http_status)
 {
@@ -102,7 +131,10 @@ static void end(struct running *running, struct http_job_result *result, str tok
               LOG_STR("job", str_from(leased->id)), LOG_INT("attempt", leased->attempt),
               LOG_STR("function", str_from(leased->function)), LOG_INT("http_status", http_status),
               LOG_INT("duration_ms", took_ms));
-    running->job->state = NULL;
+    running->job->state                      = NULL;
+    CLEANUP(arena_freep) struct arena *arena = running->was_sent ? arena_new(WRITES_SIZE) : NULL;
+    struct writes writes                     = {.arena = arena};
+    if (arena) note_write(running, result, http_status, &writes);
     if (!job_hand_back(running->job, result)) job_report(running->job, result);
     json_unref(result->value);
     running_free(running);
@@ -143,6 +175,7 @@ static void on_mcp(const struct mcp_result *from, void *context)
     struct http_job_result result = {};
     running->mcp                  = NULL;
     bool is_answer                = from->code == STATUS_OK && !json_is(from->error, JSON_OBJECT);
+    running->was_sent             = running->is_call && (from->code == STATUS_OK || from->was_sent);
     const struct verdict_facts facts = {.is_write    = running->is_call,
                                         .code        = from->code,
                                         .error       = from->error,
@@ -162,9 +195,10 @@ static void on_mcp(const struct mcp_result *from, void *context)
 
 static void on_a2a(const struct a2a_result *from, void *context)
 {
-    struct running *running          = context;
-    struct http_job_result result    = {};
-    running->a2a                     = NULL;
+    struct running *running       = context;
+    struct http_job_result result = {};
+    running->a2a                  = NULL;
+    running->was_sent             = from->is_write && (from->code == STATUS_OK || from->was_sent);
     const struct verdict_facts facts = {.is_write    = from->is_write,
                                         .code        = from->code,
                                         .error       = from->error,

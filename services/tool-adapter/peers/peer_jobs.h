@@ -24,6 +24,7 @@ struct peer_jobs;
 
 /** All borrowed. */
 struct peer_jobs_options {
+    const uint8_t *audit_key; /* as of struct writes_of; borrowed */
     struct http_client *http;
     struct loop *loop;
     struct tokens *tokens;

@@ -91,6 +91,7 @@ enum command_kind {
     COMMAND_RESERVE_BUDGETS,    /* Pb__ReserveBudgets -> Pb__ReservedBudgets */
     COMMAND_SETTLE_BUDGETS,     /* Pb__SettleBudgets -> Pb__SettledBudgets */
     COMMAND_REPORT_USAGE,       /* Pb__UsageReport -> Pb__UsageReported */
+    COMMAND_NOTE_AUDIT,         /* Pb__NoteAudit -> Pb__NotedAudit; its records are changed */
 
     /* Between engines, and around them. */
     COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */
@@ -105,6 +106,16 @@ struct start_origin {
     uint32_t depth;
 };
 
+/** What a command is to the audit log (engine_audit.h); without an action it is not recorded. */
+struct deed {
+    str action;
+    str resource;
+    str key_id; /* of the caller's API key */
+    str roles;
+    str address;
+    str asked_as; /* the id by which the caller knows the request */
+};
+
 struct command {
     struct mail mail; /* first */
     enum command_kind kind;
@@ -114,6 +125,7 @@ struct command {
     uint64_t id;         /* names a COMMAND_LEASE while it is parked */
     str request_id;      /* empty: none. The same one has an effect only once */
     str namespace;       /* of the caller */
+    struct deed deed;    /* lives as long as `arena` */
     struct id run;       /* the generated id; services resolve client ids */
 
     const struct workflow *workflow; /* a reference of its own */

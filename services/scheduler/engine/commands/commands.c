@@ -1,4 +1,5 @@
 /* What the engine does with each kind of command. */
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
@@ -79,6 +80,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
     case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
     case COMMAND_REPORT_USAGE: return engine_count_usage(engine, command, reterr);
+    case COMMAND_NOTE_AUDIT: return engine_note_audit(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
     }
     return STATUS_OK;
@@ -95,6 +97,13 @@ static status execute_once(struct engine *engine, struct command *command, struc
     return engine_answer_keep(engine, command, reterr);
 }
 
+static status execute_recorded(struct engine *engine, struct command *command, struct error *reterr)
+{
+    engine->is_done_before = false;
+    TRY(execute_once(engine, command, reterr));
+    return engine_audit_command(engine, command, reterr);
+}
+
 status engine_execute(struct engine *engine, struct mail *mail, struct error *reterr)
 {
     status executed = STATUS_OK;
@@ -103,7 +112,7 @@ status engine_execute(struct engine *engine, struct mail *mail, struct error *re
         struct command *command = command_of(mail);
         engine->command_count++;
         if (executed == STATUS_OK) {
-            executed = execute_once(engine, command, reterr);
+            executed = execute_recorded(engine, command, reterr);
         } else {
             engine_answer(engine, command);
         }

@@ -213,6 +213,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     leased.idempotency_key = text_of(engine, event->key);
     leased.priority        = event->priority;
     leased.traceparent     = live->traceparent;
+    leased.undoes          = engine_job_undoes(live, event);
     TRY(engine_call_recall(engine, &leased, reterr));
 
     Pb__JobRecord record      = PB__JOB_RECORD__INIT;

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "job.pb-c.h"
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
@@ -282,6 +283,7 @@ status engine_report(struct engine *engine, struct command *command, struct erro
             .undo  = command->values[2 * i + 1],
         };
         status code = STATUS_OK;
+        TRY(engine_audit_report(engine, report.wire, reterr));
         TRY(take_report(engine, worker, &report, &code, reterr));
         answers[i]         = (Pb__JobReportAnswer)PB__JOB_REPORT_ANSWER__INIT;
         answers[i].job     = report.wire->job;

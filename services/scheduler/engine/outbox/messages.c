@@ -1,5 +1,6 @@
 /* What other partitions say, and how they are told: outbox.h. */
 #include "base/log.h"
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/call_cache.h"
@@ -58,6 +59,8 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_purse_end(engine, message->run_purse_end, reterr);
     case PB__MESSAGE__CONTENT_BUDGET_NEWS:
         return engine_take_budget_news(engine, message->budget_news, reterr);
+    case PB__MESSAGE__CONTENT_AUDIT_RECORDS:
+        return engine_take_audit(engine, message->audit_records, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

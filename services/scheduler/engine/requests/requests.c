@@ -184,7 +184,8 @@ status engine_request_find(struct engine *engine, str id, const struct made_by_r
     *made = (struct made_by_request){};
     id_from(&made->run, str_from(record->run));
     id_from(&made->event, str_from(record->event));
-    *ret_made = made;
+    engine->is_done_before = true;
+    *ret_made              = made;
     return STATUS_OK;
 }
 
