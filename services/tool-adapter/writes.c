@@ -110,7 +110,7 @@ void writes_name(struct writes *writes, const struct writes_of *of)
 {
     uint8_t *hmac = NULL;
     if (writes->count == 0) return;
-    if (of->params.len > 0) hmac = arena_alloc(writes->arena, SHA256_SIZE);
+    if (of->key && of->params.len > 0) hmac = arena_alloc(writes->arena, SHA256_SIZE);
     if (hmac) hmac_sha256((bytes){of->key, SHA256_SIZE}, bytes_from(of->params), hmac);
     const char *function   = copy_of(writes->arena, str_from(of->function), WRITE_PATH_MAX);
     const char *connection = copy_of(writes->arena, str_from(of->connection), WRITE_PATH_MAX);

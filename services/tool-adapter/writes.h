@@ -52,7 +52,7 @@ struct writes_of {
     const char *function;
     const char *connection;
     str params;         /* redacted; only its HMAC is kept */
-    const uint8_t *key; /* SHA256_SIZE bytes, of the HMAC */
+    const uint8_t *key; /* SHA256_SIZE bytes, of the HMAC; NULL: none is kept */
 };
 void writes_name(struct writes *writes, const struct writes_of *of);
 

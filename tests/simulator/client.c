@@ -157,11 +157,14 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_RESET_BREAKER: call = sim_redrive_make(sim, op); break;
     default: call = make_stop(op); break;
     }
-    call->command.namespace     = str_from("sim");
-    call->command.request_id    = str_from(op->request_id);
-    call->command.deed.action   = str_from(op->kind == OP_START ? SIM_AUDIT_START : "change");
-    call->command.deed.resource = str_from("/v1/runs/{id}");
-    call->command.deed.asked_as = str_from(op->request_id);
+    call->command.namespace  = str_from("sim");
+    call->command.request_id = str_from(op->request_id);
+    call->command.deed = (struct deed){.action   = op->kind == OP_START ? SIM_AUDIT_START : "do",
+                                       .resource = "/v1/runs/{id}",
+                                       .key_id   = "",
+                                       .roles    = "",
+                                       .address  = "",
+                                       .asked_as = op->request_id};
     if (op->kind != OP_START && op->run.text[0]) call->command.run = op->run;
     return call;
 }

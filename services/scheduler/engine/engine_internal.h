@@ -49,6 +49,7 @@ struct purge {
 struct audit_log {
     struct audit_end end;    /* of the system partition */
     struct pointers waiting; /* Pb__AuditRecord: of this turn, for the system partition */
+    uint64_t done;           /* records of this turn, to be counted */
     int64_t sweep_us;        /* when old records are next looked for */
 };
 

@@ -237,9 +237,10 @@ void count_breaker_held(struct engine_metrics *metrics, str target, uint64_t cou
     series_add(metric_series(metrics->breaker_held, (const str[]){target}), (double)count);
 }
 
-void count_audit(struct engine_metrics *metrics, str result)
+void count_audit(struct engine_metrics *metrics, str result, uint64_t count)
 {
-    if (metrics) series_inc(metric_series(metrics->audit_events, (const str[]){result}));
+    if (!metrics || count == 0) return;
+    series_add(metric_series(metrics->audit_events, (const str[]){result}), (double)count);
 }
 
 static struct series *of_partition(struct metric *metric, uint16_t partition)

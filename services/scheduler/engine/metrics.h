@@ -43,8 +43,8 @@ void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t du
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);
 void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us);
 
-/** A record of the audit log, where it is made. */
-void count_audit(struct engine_metrics *metrics, str result);
+/** Records of the audit log, where they are made. */
+void count_audit(struct engine_metrics *metrics, str result, uint64_t count);
 
 /** What a step of the cache of calls did (tables/call_cache.h). */
 void count_call_cache(struct engine_metrics *metrics, const struct call_cache_counts *counts);

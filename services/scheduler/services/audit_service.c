@@ -57,6 +57,15 @@ static bool is_within(str resource, str wanted)
     return wanted.len == 0 || resource.len == wanted.len || resource.ptr[wanted.len] == '/';
 }
 
+/* A new run is its own resource (engine_audit.c). */
+static status set_resource(Pb__AuditRecord *record, struct arena *arena, struct error *reterr)
+{
+    if (*record->resource || !*record->run || record->write) return STATUS_OK;
+    record->resource = arena_printf(arena, "/v1/runs/%s", record->run);
+    if (record->resource) return STATUS_OK;
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the page is too large");
+}
+
 static bool is_wanted(const struct listing *list, const Pb__AuditRecord *record)
 {
     const Pb__ListAudit *wanted = list->wanted;
@@ -72,11 +81,13 @@ static status take_row(struct listing *list, const struct audit_row *row, struct
     Pb__AuditRecord *record                = NULL;
     arena_clear(list->row_arena);
     TRY(record_read(row->record, type, list->row_arena, &record, reterr));
+    TRY(set_resource(record, list->row_arena, reterr));
     if (!is_wanted(list, record)) return STATUS_OK;
     Pb__AuditItem *item = arena_alloc(list->arena, sizeof *item);
     if (!item) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the page is too large");
     *item = (Pb__AuditItem)PB__AUDIT_ITEM__INIT;
     TRY(record_read(row->record, type, list->arena, &item->record, reterr));
+    TRY(set_resource(item->record, list->arena, reterr));
     item->number = row->number;
     item->hash   = bytes_in(list->arena, (str){(const char *)row->hash, SHA256_SIZE});
     list->answer->records[list->answer->n_records++] = item;

@@ -31,12 +31,14 @@ void call_done(struct command *command)
 
 static struct deed deed_of(const struct rpc_call *call)
 {
-    return (struct deed){.action   = call->deed.action,
-                         .resource = call->deed.resource,
-                         .key_id   = call->caller.key_id,
-                         .roles    = call->caller.roles,
-                         .address  = call->deed.address,
-                         .asked_as = call->deed.asked_as};
+    if (call->deed.action.len == 0) return (struct deed){};
+    /* Texts of a request end with NUL. */
+    return (struct deed){.action   = call->deed.action.ptr,
+                         .resource = call->deed.resource.ptr,
+                         .key_id   = call->caller.key_id.ptr,
+                         .roles    = call->caller.roles.ptr,
+                         .address  = call->deed.address.ptr,
+                         .asked_as = call->deed.asked_as.ptr};
 }
 
 struct command *call_command(struct rpc_call *call, enum command_kind kind, size_t value_count)

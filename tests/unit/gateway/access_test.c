@@ -43,6 +43,8 @@ static const struct {
     {"listBudgets", "VDOAX"},
     {"getBudget", "VDOAX"},
     {"putBudget", "X"},
+    {"listAuditEvents", "X"},
+    {"verifyAuditEvents", "X"},
     {"listKeys", "X"},
     {"listModels", "LDOX"},
     {"getUsage", "VDOAX"},

@@ -29,7 +29,9 @@ static status append(struct engine *engine, Pb__AuditRecord *record, struct erro
 /* `record` lives as long as the turn. */
 static status add(struct engine *engine, Pb__AuditRecord *record, struct error *reterr)
 {
-    count_audit(engine->options.metrics, str_from(record->result));
+    bool is_usual = strcmp(record->result, "done") == 0;
+    engine->audit.done += is_usual;
+    if (!is_usual) count_audit(engine->options.metrics, str_from(record->result), 1);
     if (engine->partition->index == 0) return append(engine, record, reterr);
     pointers_push(&engine->audit.waiting, record);
     return STATUS_OK;
@@ -51,6 +53,8 @@ static status tell(struct engine *engine, void **items, size_t count, struct err
 status engine_audit_settle(struct engine *engine, struct error *reterr)
 {
     struct pointers *waiting = &engine->audit.waiting;
+    count_audit(engine->options.metrics, str_from("done"), engine->audit.done);
+    engine->audit.done = 0;
     for (size_t at = 0; at < waiting->count;) {
         size_t left  = waiting->count - at;
         size_t count = left < MESSAGE_MAX ? left : MESSAGE_MAX;
@@ -68,6 +72,41 @@ status engine_take_audit(struct engine *engine, const Pb__AuditRecords *records,
         TRY(append(engine, records->records[i], reterr));
     }
     return STATUS_OK;
+}
+
+/* --- texts -------------------------------------------------------------------------------------
+ */
+
+static const char *text_of(struct engine *engine, str text)
+{
+    str head         = str_slice(text, 0, TEXT_MAX);
+    const char *copy = text_in(engine->arena, str_slice(head, 0, utf8_valid_prefix(head)));
+    return copy ? copy : "";
+}
+
+static void clip(struct engine *engine, const char **text)
+{
+    if (strlen(*text) > TEXT_MAX) *text = text_of(engine, str_from(*text));
+}
+
+/* A worker may say what it likes, but not at any length. */
+static void clip_write(struct engine *engine, Pb__AuditWrite *write)
+{
+    const char **texts[] = {&write->function, &write->connection, &write->method, &write->host,
+                            &write->path,     &write->class_,     &write->task,   &write->job};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) clip(engine, texts[i]);
+    if (write->params_hmac.len > SHA256_SIZE) write->params_hmac.len = SHA256_SIZE;
+    write->namespace_ = ""; /* the record has them */
+    write->run        = "";
+}
+
+static void clip_record(struct engine *engine, Pb__AuditRecord *record)
+{
+    const char **texts[] = {&record->namespace_, &record->key_id, &record->roles,  &record->action,
+                            &record->resource,   &record->run,    &record->result, &record->code,
+                            &record->request_id, &record->address};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) clip(engine, texts[i]);
+    if (record->write) clip_write(engine, record->write);
 }
 
 /* --- commands ----------------------------------------------------------------------------------
@@ -138,20 +177,20 @@ static const char *made_by(const struct command *command)
     }
 }
 
+/* Of a new run nothing: that it is the run's own is known to readers, and there are many. */
 static const char *resource_of(struct engine *engine, const struct command *command,
                                const char *run)
 {
     CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-    str given                         = command->deed.resource;
+    const char *given                 = command->deed.resource;
     const char *made                  = made_by(command);
-    bool is_new = command->kind == COMMAND_START || command->kind == COMMAND_IMPORT_RUN;
-    if (is_new) {
-        (void)buf_printf(&text, RUNS "%s", run);
-    } else if (str_starts_with(given, str_from(RUN_NAMED))) {
-        (void)buf_printf(&text, RUNS "%s" STR_FMT, run,
-                         STR_ARG(str_slice(given, sizeof RUN_NAMED - 1, given.len)));
+    if (command->kind == COMMAND_START || command->kind == COMMAND_IMPORT_RUN) return "";
+    if (str_starts_with(str_from(given), str_from(RUN_NAMED))) {
+        (void)buf_printf(&text, RUNS "%s%s", run, given + sizeof RUN_NAMED - 1);
+    } else if (*made) {
+        (void)buf_printf(&text, "%s/%s", given, made);
     } else {
-        (void)buf_printf(&text, STR_FMT "%s%s", STR_ARG(given), *made ? "/" : "", made);
+        return given;
     }
     return text_in(engine->arena, buf_str(&text));
 }
@@ -181,13 +220,6 @@ static void note_members(struct engine *engine, const struct command *command,
     }
 }
 
-static const char *text_of(struct engine *engine, str text)
-{
-    str head         = str_slice(text, 0, TEXT_MAX);
-    const char *copy = text_in(engine->arena, str_slice(head, 0, utf8_valid_prefix(head)));
-    return copy ? copy : "";
-}
-
 /* Of the run, where the caller may go anywhere. */
 static status namespace_of(struct engine *engine, const struct command *command, const char *run,
                            str *ret_namespace, struct error *reterr)
@@ -210,7 +242,7 @@ status engine_audit_command(struct engine *engine, const struct command *command
                             struct error *reterr)
 {
     const struct deed *deed = &command->deed;
-    if (!engine->options.audit.is_on || deed->action.len == 0) return STATUS_OK;
+    if (!engine->options.audit.is_on || !deed->action) return STATUS_OK;
     if (!is_done(engine, command)) return STATUS_OK;
     Pb__AuditRecord *record = arena_alloc(engine->arena, sizeof *record);
     const char *run         = run_of(command);
@@ -220,15 +252,16 @@ status engine_audit_command(struct engine *engine, const struct command *command
     *record            = (Pb__AuditRecord)PB__AUDIT_RECORD__INIT;
     record->time_us    = engine->now_us;
     record->namespace_ = text_of(engine, namespace);
-    record->key_id     = text_of(engine, deed->key_id);
-    record->roles      = text_of(engine, deed->roles);
-    record->action     = text_of(engine, deed->action);
+    record->key_id     = deed->key_id;
+    record->roles      = deed->roles;
+    record->action     = deed->action;
     record->resource   = resource_of(engine, command, run);
-    record->run        = text_of(engine, str_from(run));
+    record->run        = run;
     record->result     = "done";
-    record->request_id = text_of(engine, deed->asked_as);
-    record->address    = text_of(engine, deed->address);
+    record->request_id = deed->asked_as;
+    record->address    = deed->address;
     if (!record->resource) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    clip_record(engine, record);
     if (command->kind == COMMAND_EDIT) note_members(engine, command, record);
     return add(engine, record, reterr);
 }
@@ -240,22 +273,6 @@ static const char *result_of(const Pb__AuditWrite *write)
 {
     if (strcmp(write->class_, "ok") == 0) return "done";
     return strcmp(write->class_, "unknown") == 0 ? "unknown" : "failed";
-}
-
-static void clip(struct engine *engine, const char **text)
-{
-    if (strlen(*text) > TEXT_MAX) *text = text_of(engine, str_from(*text));
-}
-
-/* A worker may say what it likes, but not at any length. */
-static void clip_write(struct engine *engine, Pb__AuditWrite *write)
-{
-    const char **texts[] = {&write->function, &write->connection, &write->method, &write->host,
-                            &write->path,     &write->class_,     &write->task,   &write->job};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) clip(engine, texts[i]);
-    if (write->params_hmac.len > SHA256_SIZE) write->params_hmac.len = SHA256_SIZE;
-    write->namespace_ = ""; /* the record has them */
-    write->run        = "";
 }
 
 /* Who started the run answers for what it writes. */
@@ -298,15 +315,6 @@ status engine_audit_report(struct engine *engine, const Pb__JobReport *report, s
     return STATUS_OK;
 }
 
-static void clip_record(struct engine *engine, Pb__AuditRecord *record)
-{
-    const char **texts[] = {&record->namespace_, &record->key_id, &record->roles,  &record->action,
-                            &record->resource,   &record->run,    &record->result, &record->code,
-                            &record->request_id, &record->address};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) clip(engine, texts[i]);
-    if (record->write) clip_write(engine, record->write);
-}
-
 status engine_note_audit(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__NoteAudit *request = command->request;
@@ -338,5 +346,6 @@ status engine_audit_go_on(struct engine *engine, struct error *reterr)
 status engine_audit_recover(struct engine *engine, struct error *reterr)
 {
     engine->audit.waiting.count = 0;
+    engine->audit.done          = 0;
     return audit_end_read(engine->txn, &engine->audit.end, reterr);
 }

@@ -106,14 +106,14 @@ struct start_origin {
     uint32_t depth;
 };
 
-/** What a command is to the audit log (engine_audit.h); without an action it is not recorded. */
+/** What a command is to the audit log (engine_audit.h); NULL as the action: it is not recorded. */
 struct deed {
-    str action;
-    str resource;
-    str key_id; /* of the caller's API key */
-    str roles;
-    str address;
-    str asked_as; /* the id by which the caller knows the request */
+    const char *action;
+    const char *resource;
+    const char *key_id; /* of the caller's API key */
+    const char *roles;
+    const char *address;
+    const char *asked_as; /* the id by which the caller knows the request */
 };
 
 struct command {
