@@ -41,8 +41,8 @@ static void name_writes(struct tool_call *call)
     CLEANUP(buf_done) struct buf params  = buf_init(PARAMS_MAX);
     CLEANUP(json_unrefp) json masked     = json_invalid();
     if (call->writes.count == 0) return;
-    if (!json_is(call->request.params, JSON_INVALID)) {
-        masked = json_mask_apply(tool->connection->mask, call->request.params);
+    if (!json_is(call->params, JSON_INVALID)) {
+        masked = json_mask_apply(tool->connection->mask, call->params);
         (void)json_print(masked, JSON_COMPACT, &params);
     }
     const struct writes_of of = {

@@ -180,8 +180,9 @@ static status list(struct rpc_call *call, struct error *reterr)
     TRY(walk(&listing, txn, reterr));
     const struct key_u64 place = key_of_u64(listing.place);
     const char *token          = NULL;
-    if (listing.has_more)
+    if (listing.has_more) {
         token = page_token_new(listing.filters, key_u64_bytes(&place), call->arena);
+    }
     listing.answer->next_token = token ? token : "";
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;

@@ -145,8 +145,9 @@ static bool is_done(const struct engine *engine, const struct command *command)
     if (command->kind == COMMAND_IMPORT_RUN) {
         return ((const Pb__ImportedRun *)command->response)->created;
     }
-    if (command->kind == COMMAND_BULK)
+    if (command->kind == COMMAND_BULK) {
         return !((const Pb__OperationView *)command->response)->dry_run;
+    }
     return is_change(command->kind);
 }
 
