@@ -43,6 +43,7 @@ static const struct {
     {"listBudgets", "VDOAX"},
     {"getBudget", "VDOAX"},
     {"putBudget", "X"},
+    {"testConnector", "X"},
     {"listAuditEvents", "X"},
     {"verifyAuditEvents", "X"},
     {"listKeys", "X"},
