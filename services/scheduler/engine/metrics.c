@@ -14,6 +14,7 @@ struct engine_metrics {
     struct metric *run_started, *run_finished, *run_duration;
     struct metric *job_finished, *job_duration, *job_wait, *job_retries, *job_dead, *lease_lost;
     struct metric *commit_duration, *commit_commands, *sync_failures, *engine_loop;
+    struct metric *unreadable_rows;
     struct metric *breaker_state, *breaker_failures, *breaker_transitions, *breaker_held;
     struct metric *timer_pending, *timer_lag, *epoch, *mailbox_depth;
     struct metric *used_bytes, *map_bytes, *oldest_reader, *sync_probe;
@@ -81,6 +82,9 @@ static void add_partition(struct engine_metrics *m, struct metrics *r)
                   METRIC_BUCKETS_COUNT, "partition", NULL);
     m->sync_failures = counter(r, "tutti_store_sync_failures_total",
                                "Commits that failed for good.", "partition", NULL, NULL);
+    m->unreadable_rows =
+        counter(r, "tutti_store_unreadable_rows_total",
+                "Rows that were passed over: they cannot be read.", "table", NULL, NULL);
     m->engine_loop   = histogram(r, "tutti_engine_loop_seconds", "Time of a turn.",
                                  METRIC_BUCKETS_REQUEST, "partition", NULL);
     m->timer_pending = gauge(r, "tutti_timer_pending", "Timers of runs.", "partition");
@@ -262,6 +266,12 @@ void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t du
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition)
 {
     if (metrics) series_inc(of_partition(metrics->sync_failures, partition));
+}
+
+void count_unreadable_row(struct engine_metrics *metrics, const char *table)
+{
+    if (!metrics) return;
+    series_inc(metric_series(metrics->unreadable_rows, (const str[]){str_from(table)}));
 }
 
 void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us)

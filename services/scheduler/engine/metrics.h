@@ -41,6 +41,7 @@ void count_breaker_held(struct engine_metrics *metrics, str target, uint64_t cou
 void count_commit(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us,
                   size_t commands);
 void count_sync_failure(struct engine_metrics *metrics, uint16_t partition);
+void count_unreadable_row(struct engine_metrics *metrics, const char *table);
 void count_turn(struct engine_metrics *metrics, uint16_t partition, int64_t duration_us);
 
 /** Records of the audit log, where they are made. */

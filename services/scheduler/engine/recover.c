@@ -18,9 +18,10 @@
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/deletion.h"
+#include "scheduler/engine/rows.h"
 #include "scheduler/tables/run_index.h"
 
-enum { ROWS_PER_PAGE = 10'000, ROW_ARENA_MAX = 4 << 20 };
+enum { ROW_ARENA_MAX = 4 << 20 };
 
 /* --- sequences ---------------------------------------------------------------------------------
  */
@@ -95,6 +96,7 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
     if (!ready_key_read(key, &namespace, &name, &place)) {
         return fail(reterr, STATUS_DATA_LOSS, "table ready: a key");
     }
+    if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
     TRY(record_read(row, &pb__ready_record__descriptor, recovery->arena, &record, reterr));
     if (!id_is_valid(str_from(record->job)) || !id_is_valid(str_from(record->run))) {
         return fail(reterr, STATUS_DATA_LOSS, "table ready: an id");
@@ -124,7 +126,6 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
                                            .rate_count     = record->limit_rate_count,
                                            .rate_period_us = record->limit_rate_period_us};
     if (record->funding) job.funding = funding_from_row(record->funding);
-    if (place.sequence >= engine->ready_next) engine->ready_next = place.sequence + 1;
 
     struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);
     if (!added) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d open jobs", QUEUE_JOBS_MAX);
@@ -168,18 +169,6 @@ static status recover_queue(bytes key, bytes row, struct error *reterr, void *co
                                        (str){name.data, name.len});
     engine_queue_read(engine, queue, record);
     return engine_redrive_recover(engine, queue, record->redrive, reterr);
-}
-
-static status each_row(struct recovery *recovery, enum table table, page_fn visit,
-                       struct error *reterr)
-{
-    struct page page       = {.has_more = true};
-    const struct scan scan = {};
-    while (page.has_more) {
-        TRY(txn_page(recovery->engine->txn, table, &scan, ROWS_PER_PAGE, &page, visit, recovery,
-                     reterr));
-    }
-    return STATUS_OK;
 }
 
 /* --- the run that crashed the engine -----------------------------------------------------------
@@ -266,10 +255,10 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     (void)job_queue_at(engine->queues, (str){}, str_from("llm"));
     TRY(engine_limits_recover(engine, reterr));
     TRY(engine_breakers_recover(engine, reterr));
-    TRY(each_row(&recovery, TABLE_QUEUES, recover_queue, reterr));
+    TRY(engine_each_row(engine, TABLE_QUEUES, recover_queue, &recovery, reterr));
     TRY(engine_budgets_recover(engine, reterr));
-    TRY(each_row(&recovery, TABLE_READY, recover_ready, reterr));
-    TRY(each_row(&recovery, TABLE_DEAD_LETTERS, recover_letter, reterr));
+    TRY(engine_each_row(engine, TABLE_READY, recover_ready, &recovery, reterr));
+    TRY(engine_each_row(engine, TABLE_DEAD_LETTERS, recover_letter, &recovery, reterr));
     uint64_t redriven = 0;
     TRY(txn_count(engine->txn, TABLE_REDRIVES, &redriven, reterr));
     engine->has_redrives = redriven > 0;

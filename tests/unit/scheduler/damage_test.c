@@ -373,6 +373,61 @@ static void test_a_parent_goes_on(void **)
     rig_done(&rig);
 }
 
+/* --- rows that are read at the start ------------------------------------------------------------
+ */
+
+/* All rows of a table, and one more that is none. */
+static void spoil(struct rig *rig, enum table table)
+{
+    static const char nothing[]                  = "\xff\xff\xff";
+    const bytes value                            = {nothing, 3};
+    const struct scan all                        = {};
+    CLEANUP(txn_abortp) struct txn *txn          = begin(rig, true);
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    bytes key                                    = {};
+    bytes row                                    = {};
+    assert_int_equal(cursor_open(txn, table, &all, &cursor, NULL), STATUS_OK);
+    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
+        char copy[STORE_KEY_MAX];
+        size_t len = key.len;
+        memcpy(copy, key.ptr, len);
+        assert_int_equal(txn_put(txn, table, (bytes){copy, len}, value, NULL), STATUS_OK);
+    }
+    cursor_close(TAKE(cursor));
+    assert_int_equal(txn_put(txn, table, value, value, NULL), STATUS_OK);
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+static void test_a_partition_starts_without_them(void **)
+{
+    static const enum table spoiled[] = {TABLE_READY,         TABLE_QUEUES,      TABLE_BUDGETS,
+                                         TABLE_RUN_PURSES,    TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
+                                         TABLE_CANCELLED_JOBS};
+    struct rig rig                    = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "calls", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");
+    const char *lost = start_as(&rig, "calls", "lost");
+    rig_wait_for_event(&rig, lost, "job.scheduled");
+    rig_restart(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) spoil(&rig, spoiled[i]);
+    rig_restart(&rig);
+
+    const char *run          = start_as(&rig, "calls", "goes-on");
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+    assert_string_equal(job->run, run);
+    assert_int_equal(rig_complete(&rig, job, "{}"), STATUS_OK);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+
+    /* One that goes while somebody has it looks at those that went before. */
+    run = start_as(&rig, "calls", "is-cancelled");
+    job = rig_lease(&rig, "llm", 5'000);
+    assert_string_equal(job->run, run);
+    cancel_run(&rig, run, STATUS_OK, NULL);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
+    rig_restart(&rig);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     struct CMUnitTest damage_tests[ARRAY_LEN(damages)];
@@ -384,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_another_namespace),
         cmocka_unit_test(test_lists_go_on),
         cmocka_unit_test(test_a_parent_goes_on),
+        cmocka_unit_test(test_a_partition_starts_without_them),
     };
     int failed = cmocka_run_group_tests_name("damage", damage_tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("damage of many", tests, NULL, NULL);

@@ -4,8 +4,9 @@
 #include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/budgets/prices.h"
+#include "scheduler/engine/rows.h"
 
-enum { ROWS_PER_PAGE = 1'000, ROW_ARENA_MAX = 4 << 20 };
+enum { ROW_ARENA_MAX = 4 << 20 };
 
 /* --- rows --------------------------------------------------------------------------------------
  */
@@ -302,18 +303,6 @@ static status recover_price(bytes key, bytes row, struct error *reterr, void *co
     return STATUS_OK;
 }
 
-static status each_row(struct recovery *recovery, enum table table, page_fn visit,
-                       struct error *reterr)
-{
-    struct page page       = {.has_more = true};
-    const struct scan scan = {};
-    while (page.has_more) {
-        TRY(txn_page(recovery->engine->txn, table, &scan, ROWS_PER_PAGE, &page, visit, recovery,
-                     reterr));
-    }
-    return STATUS_OK;
-}
-
 status engine_budgets_recover(struct engine *engine, struct error *reterr)
 {
     engine->book       = book_new();
@@ -323,10 +312,10 @@ status engine_budgets_recover(struct engine *engine, struct error *reterr)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena};
-    TRY(each_row(&recovery, TABLE_BUDGETS, recover_budget, reterr));
-    TRY(each_row(&recovery, TABLE_RUN_PURSES, recover_budget, reterr));
-    TRY(each_row(&recovery, TABLE_MODEL_PRICES, recover_price, reterr));
-    TRY(each_row(&recovery, TABLE_BUDGET_ASKS, recover_ask, reterr));
+    TRY(engine_each_row(engine, TABLE_BUDGETS, recover_budget, &recovery, reterr));
+    TRY(engine_each_row(engine, TABLE_RUN_PURSES, recover_budget, &recovery, reterr));
+    TRY(engine_each_row(engine, TABLE_MODEL_PRICES, recover_price, &recovery, reterr));
+    TRY(engine_each_row(engine, TABLE_BUDGET_ASKS, recover_ask, &recovery, reterr));
     if (engine->ledger) ledger_restored(engine->ledger);
     return engine_late_funds_recover(engine, reterr);
 }

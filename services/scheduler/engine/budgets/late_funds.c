@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/rows.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -10,8 +11,7 @@
 
 enum {
     LATE_MAX      = 4'000'000, /* as LEDGER_ASKS_MAX */
-    ROWS_PER_PAGE = 1'000,
-    ROW_ARENA_MAX = 1 << 20, /* bytes */
+    ROW_ARENA_MAX = 1 << 20,   /* bytes */
 };
 
 struct late {
@@ -144,7 +144,7 @@ static status clear_row(struct engine *engine, const struct id *job, struct erro
     id_key(&key, str_from(job->text));
     status got = record_get(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key),
                             &pb__cancelled_job_record__descriptor, engine->arena, &row, NULL);
-    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
     if (got != STATUS_OK) return fail(reterr, got, "table cancelled_jobs: a row");
     row->funding = NULL;
     return record_put(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), &row->base, reterr);
@@ -206,11 +206,5 @@ status engine_late_funds_recover(struct engine *engine, struct error *reterr)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena};
-    struct page page         = {.has_more = true};
-    const struct scan scan   = {};
-    while (page.has_more) {
-        TRY(txn_page(engine->txn, TABLE_CANCELLED_JOBS, &scan, ROWS_PER_PAGE, &page, recover_row,
-                     &recovery, reterr));
-    }
-    return STATUS_OK;
+    return engine_each_row(engine, TABLE_CANCELLED_JOBS, recover_row, &recovery, reterr);
 }

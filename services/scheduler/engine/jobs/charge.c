@@ -3,6 +3,7 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/budgets/late_funds.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/rows.h"
 #include "scheduler/engine/usages/usage_rows.h"
 #include "scheduler/tables/run_wire.h"
 
@@ -57,6 +58,7 @@ static status tidy(struct engine *engine, struct error *reterr)
 {
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     const struct scan all                        = {};
+    struct error why                             = {};
     TRY(cursor_open(engine->txn, TABLE_CANCELLED_JOBS, &all, &cursor, reterr));
     for (int i = 0; i < TIDY_ROWS; i++) {
         bytes key                   = {};
@@ -65,9 +67,11 @@ static status tidy(struct engine *engine, struct error *reterr)
         status code                 = cursor_next(cursor, &key, &value, reterr);
         if (code == STATUS_NOT_FOUND) return STATUS_OK;
         TRY(code);
-        TRY(record_read(value, &pb__cancelled_job_record__descriptor, engine->arena, &row, reterr));
-        if (row->until_us > engine->now_us) return STATUS_OK;
-        TRY(cursor_delete(cursor, reterr));
+        code = record_read(value, &pb__cancelled_job_record__descriptor, engine->arena, &row, &why);
+        if (code == STATUS_DATA_LOSS)
+            engine_row_unreadable(engine, TABLE_CANCELLED_JOBS, key, &why);
+        if (code == STATUS_OK && row->until_us > engine->now_us) return STATUS_OK;
+        TRY(cursor_delete(cursor, reterr)); /* what cannot be read is no use to anybody */
     }
     return STATUS_OK;
 }
@@ -101,7 +105,7 @@ status engine_charge_cancelled(struct engine *engine, const Pb__JobReport *repor
     id_key(&key, str_from(lease.job.text));
     status got = record_get(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key),
                             &pb__cancelled_job_record__descriptor, engine->arena, &row, NULL);
-    if (got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
     if (got != STATUS_OK) return fail(reterr, got, "table cancelled_jobs: a row");
     if (row->lease_number != lease.number) return STATUS_OK;
     const struct attempt_end attempt = {
