@@ -12,7 +12,8 @@ enum {
     CALLS_MAX     = 50'000,
     PULL_WAIT_MS  = 10'000,
     PULL_RETRY_MS = 200,
-    ORPHAN_MS     = 30'000, /* items whose Open never answered */
+    ORPHAN_MS     = 30'000, /* items whose Open never answered; looked for every */
+    SWEEP_MS      = 1'000,
 };
 
 struct replica {
@@ -22,6 +23,7 @@ struct replica {
     struct llm_incoming *held; /* streams that have something unsent */
     atomic_size_t open;        /* how many: for llm_pull_choose() on other loops */
     uint64_t last_reply;
+    int64_t swept_ms;
     bool is_running;
     struct loop_timer retry;
     struct loop_notice notice; /* `answer` is there */
@@ -260,6 +262,8 @@ static void forget_orphans(struct replica *replica)
     size_t cursor  = 0;
     str key        = {};
     void *value    = NULL;
+    if (now_ms - replica->swept_ms < SWEEP_MS) return;
+    replica->swept_ms = now_ms;
     while (map_next(replica->calls, &cursor, &key, &value)) {
         struct llm_incoming *incoming = value;
         bool is_orphan                = !incoming->call && !incoming->tap;

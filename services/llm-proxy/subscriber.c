@@ -9,6 +9,8 @@
 enum {
     ITEMS_PER_REPLY_MAX = 1'024,
     ITEM_OVERHEAD       = 64, /* bytes, roughly */
+    GATHER_MS_MAX       = 5,
+    GATHER_CALLS        = 100, /* for each of so many pieces wait a millisecond */
 };
 
 struct item {
@@ -43,7 +45,7 @@ static str key_of(const uint64_t *call)
 /* --- life --------------------------------------------------------------------------------------
  */
 
-static void on_timer(void *context);
+static void reply_parked(void *context);
 
 struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
                                   subscriber_reply *reply)
@@ -55,7 +57,7 @@ struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
     subscriber->reply    = reply;
     subscriber->seen_ms  = loop_now_ms(loop);
     subscriber->outboxes = map_new(SUBSCRIBER_CALLS_MAX);
-    subscriber->timer    = (struct loop_timer){.fire = on_timer, .context = subscriber};
+    subscriber->timer    = (struct loop_timer){.fire = reply_parked, .context = subscriber};
     return subscriber;
 }
 
@@ -176,6 +178,15 @@ static void answer_soon(struct subscriber *subscriber)
     loop_timer_set(subscriber->loop, &subscriber->timer, loop_now_ms(subscriber->loop));
 }
 
+/* When what is ready leaves. A message costs more than what it carries: where many answer, pieces
+ * wait for others, for as long as nobody sees. Beginnings and ends never do. */
+static int64_t due_ms(const struct subscriber *subscriber)
+{
+    int64_t gather_ms = (int64_t)(map_count(subscriber->outboxes) / GATHER_CALLS);
+    if (gather_ms > GATHER_MS_MAX) gather_ms = GATHER_MS_MAX;
+    return subscriber->is_urgent ? 0 : subscriber->replied_ms + gather_ms;
+}
+
 /* Nothing of it is kept any more, and nothing will come. */
 static void free_if_over(struct outbox *outbox)
 {
@@ -222,11 +233,14 @@ static void reply(struct subscriber *subscriber, struct rpc_call *call)
     Pb__LlmPulled *pulled   = call->response;
     bool is_bounded         = pull->bytes_max > 0 && pull->bytes_max < SUBSCRIBER_REPLY_SIZE;
     size_t size_max         = is_bounded ? pull->bytes_max : SUBSCRIBER_REPLY_SIZE;
-    Pb__LlmItem **list      = mem_new(ITEMS_PER_REPLY_MAX, sizeof *list);
-    Pb__LlmItem *pieces     = mem_new(ITEMS_PER_REPLY_MAX, sizeof *pieces);
-    size_t size             = 0;
+    size_t room             = 0; /* at least for what can leave: sent items are counted, too */
+    for (const struct outbox *at = subscriber->ready; at; at = at->next) room += at->count;
+    if (room > ITEMS_PER_REPLY_MAX) room = ITEMS_PER_REPLY_MAX;
+    Pb__LlmItem **list  = mem_new(room + 1, sizeof *list);
+    Pb__LlmItem *pieces = mem_new(room + 1, sizeof *pieces);
+    size_t size         = 0;
     subscriber->last_reply++;
-    while (subscriber->ready && pulled->n_items < ITEMS_PER_REPLY_MAX) {
+    while (subscriber->ready && pulled->n_items < room) {
         struct outbox *outbox = subscriber->ready;
         struct item *item     = outbox->first;
         if (pulled->n_items > 0 && size + item->size > size_max) break;
@@ -240,28 +254,27 @@ static void reply(struct subscriber *subscriber, struct rpc_call *call)
         keep_sent(subscriber, item);
         make_ready(outbox);
     }
-    pulled->reply = subscriber->last_reply;
-    pulled->items = list;
+    pulled->reply          = subscriber->last_reply;
+    pulled->items          = list;
+    subscriber->replied_ms = loop_now_ms(subscriber->loop);
+    subscriber->is_urgent  = subscriber->ready != NULL; /* it is full */
     subscriber->reply(call, STATUS_OK, NULL);
     free(list);
     free(pieces);
 }
 
-static void reply_parked(struct subscriber *subscriber)
+static void reply_parked(void *context)
 {
-    struct rpc_call *call = subscriber->parked;
+    struct subscriber *subscriber = context;
+    struct rpc_call *call         = subscriber->parked;
     unpark(subscriber);
     reply(subscriber, call);
 }
 
-static void on_timer(void *context)
-{
-    reply_parked(context);
-}
-
 static void wake(struct subscriber *subscriber)
 {
-    if (subscriber->parked && subscriber->ready) answer_soon(subscriber);
+    if (!subscriber->parked || !subscriber->ready) return;
+    loop_timer_set(subscriber->loop, &subscriber->timer, due_ms(subscriber));
 }
 
 /* --- acknowledgements --------------------------------------------------------------------------
@@ -340,14 +353,16 @@ void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call)
     if (subscriber->parked) reply_parked(subscriber);
     acknowledge(subscriber, pull->last_reply);
     stop_calls(subscriber, pull->stopped, pull->n_stopped);
-    if (subscriber->ready) {
+    int64_t now_ms = loop_now_ms(subscriber->loop);
+    if (subscriber->ready && due_ms(subscriber) <= now_ms) {
         reply(subscriber, call);
         return;
     }
     int64_t wait_ms = subscriber->is_draining ? SUBSCRIBER_DRAIN_MS : SUBSCRIBER_WAIT_MS;
     if (pull->wait_ms < wait_ms) wait_ms = pull->wait_ms;
+    int64_t until_ms   = subscriber->ready ? due_ms(subscriber) : now_ms + wait_ms;
     subscriber->parked = call;
-    loop_timer_set(subscriber->loop, &subscriber->timer, loop_now_ms(subscriber->loop) + wait_ms);
+    loop_timer_set(subscriber->loop, &subscriber->timer, until_ms);
 }
 
 void subscriber_drain(struct subscriber *subscriber)
@@ -419,6 +434,7 @@ static void append_message(struct outbox *outbox, Pb__LlmItem *message)
     item->message = pb__llm_item__unpack(NULL, size, packed);
     free(packed);
     ASSERT(item->message); /* it was ours */
+    outbox->subscriber->is_urgent = true;
     grow(item, size);
 }
 

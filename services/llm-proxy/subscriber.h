@@ -3,8 +3,9 @@
  *
  * Each call of a subscriber has an outbox: its items in order, head, data, end. A reply takes items
  * of all outboxes in turn, up to its size, so that no answer holds up another. Pieces of data that
- * wait are joined, so that one item carries many events; what waits leaves in the same turn of the
- * loop, without a timer.
+ * wait are joined, so that one item carries many events. What waits leaves in the same turn of the
+ * loop; where hundreds of calls answer at a time, pieces of streams wait some milliseconds for
+ * others.
  *
  * Items are numbered within their call, and belong to the reply that carried them. A Pull that
  * acknowledges reply n drops what was in replies up to n and takes up again what was in later ones:
@@ -56,7 +57,8 @@ struct subscriber {
     uint64_t last_reply;
     struct rpc_call *parked; /* a Pull that waits; NULL: none */
     bool is_draining;
-    int64_t seen_ms;
+    bool is_urgent; /* what is ready does not wait for more */
+    int64_t seen_ms, replied_ms;
     struct loop_timer timer; /* ends the parked Pull */
 };
 

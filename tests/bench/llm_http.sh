@@ -82,11 +82,11 @@ llm_figures() {
   sed -i '/^warm_/d' "$out/order" "$out/who.$who"
 }
 
-llm_tutti_start() { # llm_tutti_start FAST_PORT PACED_PORT [MEMBERS of the route `paced`]
+llm_tutti_start() { # llm_tutti_start FAST_PORT PACED_PORT [MEMBERS of the route `paced` [ROUTES]]
   suite_start scheduler gateway # the address of the llm-proxy is the same
   service_start llm-proxy tutti-llm-proxy llm --set "llm.scheduler=$sched_url" --set "llm.listen=abstract://$socket.l" --set "llm.store.path=$work/llm" --set log.level=warn \
-    --set "llm.providers={fast: {type: openai-compatible, base_url: \"http://127.0.0.1:$1/v1\"}, paced: {type: openai-compatible, base_url: \"http://127.0.0.1:$2/v1\"}}" \
-    --set "llm.routes={gpt-4o-mini: {targets: [{model: fast/m}], timeouts: {total: 60s}}, paced: {${3:-}targets: [{model: paced/m}]}}" \
+    --set "llm.providers={fast: {type: openai-compatible, base_url: \"http://127.0.0.1:$1/v1\"}, paced: {type: openai-compatible, base_url: \"http://127.0.0.1:$2/v1\"}, demo: {type: simulated}}" \
+    --set "llm.routes={gpt-4o-mini: {targets: [{model: fast/m}], timeouts: {total: 60s}}, paced: {${3:-}targets: [{model: paced/m}]}${4:+, $4}}" \
     --set 'llm.prices={fast/m: {input: "1", output: "10"}, paced/m: {input: "1", output: "10"}}'
 }
 
@@ -190,5 +190,29 @@ bench_llm_flat() {
     put tutti "llm_proxy_mb_after_$total" "${mb#* }"
     tenth=$((total * 10 / wanted + 1))
   done
+  suite_stop
+}
+
+# Memory over LLM_CALLS (1,000,000) calls of all kinds (llm_mix.lua), at marks: what the processes have for themselves alone, since what is kept
+# of answers on the disk is mapped, too.
+bench_llm_soak() {
+  local wanted=${LLM_CALLS:-1000000} total=0 refused=0 round=0 mark
+  llm_model 0 0
+  llm_tutti_start "$model_port" "$model_port" '' 'plain: {targets: [{model: fast/m}]}, cached: {targets: [{model: fast/m}], cache: {max_age: 1h}}, simulated: {targets: [{model: demo/m}]}'
+  export KEY=$key HEADERS=''
+  for mark in 10000 50000 100000 250000 500000 1000000; do
+    [ "$mark" -le "$wanted" ] || break
+    while [ "$total" -lt "$mark" ]; do
+      round=$((round + 1))
+      BENCH_HERE=$here BENCH_RUN=$round wrk -t1 -c64 -d"$([ "$mark" -gt 10000 ] && echo 5 || echo 1)s" --timeout 60s -s "$here/llm_mix.lua" "$url" >"$out/wrk" 2>&1
+      read -r _ rate p50 p99 count failed <<<"$(grep '^result' "$out/wrk")"
+      total=$((total + count))
+      refused=$((refused + failed))
+    done
+    put tutti "gateway_kb_after_$mark" "$(($(memory "${pid[gateway]}" RssAnon) / 1000))"
+    put tutti "llm_proxy_kb_after_$mark" "$(($(memory "${pid[llm-proxy]}" RssAnon) / 1000))"
+  done
+  put tutti calls "$total"
+  put tutti refused "$refused" # two of fourteen, and no others
   suite_stop
 }

@@ -1,5 +1,5 @@
 -- For wrk: calls of models of all kinds, one after the other; numbers as get.lua. Every request differs from those before, but those that are
--- to be served from before. $BENCH_RUN makes the keys of several runs differ.
+-- to be served from before: a thousand of each, since caches grow until they are full. $BENCH_RUN makes the keys of several runs differ.
 dofile((os.getenv("BENCH_HERE") or ".") .. "/get.lua")
 
 local run = os.getenv("BENCH_RUN") or "0"
@@ -23,7 +23,7 @@ local kinds = {
   function() return chat, openai("plain") end,
   function() return chat, openai("plain", ',"stream":true,"stream_options":{"include_usage":true}') end,
   function() return chat, '{"model":"cached","messages":[{"role":"user","content":"The same as ever."}]}' end,
-  function() return chat, openai("cached") end, -- kept, and never asked for again
+  function() return chat, string.format('{"model":"cached","messages":[{"role":"user","content":"One of a thousand: %d"}]}', count % 1000) end,
   function() return chat, openai("plain"), { ["Idempotency-Key"] = run .. "-" .. count } end,
   function() return chat, openai("plain", ',"stream":true'), { ["Tutti-Durable"] = "true" } end,
   function() return "/v1/messages", anthropic() end,
@@ -31,7 +31,7 @@ local kinds = {
   function() return "/v1beta/models/plain:generateContent", gemini() end,
   function() return "/v1beta/models/plain:streamGenerateContent?alt=sse", gemini() end,
   function() return chat, openai("simulated") end,
-  function() return "/v1/embeddings", string.format('{"model":"simulated","input":["%s-%d","twice","twice"]}', run, count) end,
+  function() return "/v1/embeddings", string.format('{"model":"simulated","input":["one of a thousand: %d","twice","twice"]}', count % 1000) end,
   function() return chat, openai("nobody/knows") end, -- is refused
   function() return chat, '{"model":"plain","messages":[' end, -- likewise
 }

@@ -6,7 +6,7 @@
 #
 # In the environment: BENCH_SECONDS (of each measurement, 5), BENCH_DIR (where the stores are: the
 # disk that is measured, /tmp), BENCH_PEERS=no (only ours), and the sizes at the top of scale.sh.
-# flat, open, llm and llm_flat are measured only by their names.
+# flat, open, llm, llm_flat and llm_soak are measured only by their names.
 # The functions of the benches are called by their names; regular expressions are sed's.
 # shellcheck disable=SC2317,SC1003,SC2001
 set -euo pipefail
@@ -16,7 +16,7 @@ here=$PWD/tests/bench
 bin=$PWD/build/release/bin
 seconds=${BENCH_SECONDS:-5}
 all=(rpc store engine json html pii expr workflow memory tools httpd idle timers recovery slowdisk archive campaigns)
-by_name=(flat open llm llm_flat) # take minutes and gigabytes
+by_name=(flat open llm llm_flat llm_soak) # take minutes and gigabytes
 out=$(mktemp -d)
 
 # shellcheck source=tests/bench/suite.sh
@@ -253,6 +253,7 @@ declare -A programs=(
   [engine]="jobs_worker journal_size tutti-gateway tutti-scheduler tutti-llm-proxy"
   [llm]="llm_upstream tutti-gateway tutti-scheduler tutti-llm-proxy"
   [llm_flat]="llm_upstream tutti-gateway tutti-scheduler tutti-llm-proxy"
+  [llm_soak]="llm_upstream tutti-gateway tutti-scheduler tutti-llm-proxy"
   [flat]="jobs_worker tutti-gateway tutti-scheduler" [timers]="tutti-gateway tutti-scheduler"
   [recovery]="jobs_worker tutti-gateway tutti-scheduler" [open]="tutti-gateway tutti-scheduler"
   [campaigns]="jobs_worker tutti-gateway tutti-scheduler tutti-tool-adapter tutti-llm-proxy"

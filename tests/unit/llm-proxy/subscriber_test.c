@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { LOG_SIZE = 64 << 10, BIG_SIZE = 40 << 10, CALLS_MAX = 8 };
+enum { LOG_SIZE = 64 << 10, BIG_SIZE = 40 << 10, CALLS_MAX = 8, MANY = 201 };
 
 /* A gateway: its Pull and what was answered. */
 struct gateway {
@@ -21,6 +21,7 @@ struct gateway {
     char log[LOG_SIZE]; /* "7:head 200 7:data abc 7:end cut" of the last reply */
     size_t bytes;       /* of data in it */
     int relieved;
+    int64_t now_ms; /* of a loop whose clock is turned by hand */
 };
 
 /* The context of rpc calls is not looked at, so the gateway is found by it. */
@@ -260,6 +261,61 @@ static void at_the_end_nobody_waits_long(void **state)
     while (gateway->replies == replies) loop_turn(gateway->loop, 10);
 }
 
+static int64_t turned_ms(void *context)
+{
+    return ((const struct gateway *)context)->now_ms;
+}
+
+static int set_up_turned(void **state)
+{
+    static uint8_t id[SUBSCRIBER_ID_SIZE] = "gateway";
+    const ProtobufCBinaryData name        = {.data = id, .len = sizeof id};
+    if (set_up(state) != 0) return -1;
+    struct gateway *gateway        = *state;
+    const struct loop_options loop = {.clock = turned_ms, .clock_context = gateway};
+    subscriber_free(gateway->subscriber);
+    loop_freep(&gateway->loop);
+    gateway->now_ms = 1'000;
+    if (loop_new(&loop, &gateway->loop, NULL) != STATUS_OK) return -1;
+    gateway->subscriber = subscriber_new(name, gateway->loop, on_reply);
+    return 0;
+}
+
+/* Says whether a reply left in the turn at that time. */
+static bool leaves(struct gateway *gateway, int64_t now_ms)
+{
+    int replies     = gateway->replies;
+    gateway->now_ms = now_ms;
+    loop_turn(gateway->loop, 0);
+    return gateway->replies > replies;
+}
+
+static void pieces_of_many_wait_for_each_other(void **state)
+{
+    struct gateway *gateway = *state;
+    struct outbox *many[MANY];
+    for (uint64_t i = 0; i < MANY; i++) many[i] = outbox_of(gateway, i + 1);
+    outbox_head(many[0], 200, NULL, 0);
+    assert_string_equal(pull(gateway, true), "1:1 head 200|"); /* at 1,000 */
+    assert_string_equal(pull(gateway, true), "parked");
+    say(many[0], "a");
+    assert_false(leaves(gateway, 1'001));
+    say(many[1], "b");
+    assert_true(leaves(gateway, 1'002)); /* two hundred calls: two milliseconds */
+    assert_string_equal(gateway->log, "1:2 a|2:1 b|");
+    say(many[0], "c");
+    assert_string_equal(pull(gateway, true), "parked"); /* it waits here as well */
+    assert_false(leaves(gateway, 1'003));
+    end(many[1], "complete"); /* that is waited for by somebody */
+    assert_true(leaves(gateway, 1'003));
+    assert_string_equal(gateway->log, "1:3 c|2:2 end complete|");
+    assert_string_equal(pull(gateway, true), "parked");
+    gateway->now_ms = 2'000;
+    loop_turn(gateway->loop, 0);
+    say(many[0], "d"); /* nothing has left for long: it does at once */
+    assert_true(leaves(gateway, 2'000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +326,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_nobody_wants_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(at_the_end_nobody_waits_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pieces_of_many_wait_for_each_other, set_up_turned,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
