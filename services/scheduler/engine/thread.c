@@ -1,6 +1,7 @@
 /* An engine's thread, or the hand that turns one without: when it turns, how it begins and ends. */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
@@ -51,6 +52,7 @@ int64_t engine_wait_us(struct engine *engine, bool with_care)
     due_us         = earliest(due_us, polls_due_us(&engine->polls));
     due_us         = earliest(due_us, outbox_due_us(engine->outbox));
     if (engine->options.retention) due_us = earliest(due_us, engine->retention.due_us);
+    due_us = earliest(due_us, engine_audit_due_us(engine));
     due_us = earliest(due_us, engine_breakers_due_us(engine));
     due_us = earliest(due_us, engine_redrives_due_us(engine));
     if (limits_have_changed(job_queues_limits(engine->queues))) due_us = 0;

@@ -146,4 +146,5 @@ void engine_put_off(struct engine *engine, int64_t until_us)
     put_off(&engine->schedule_due_us, until_us);
     put_off(&engine->call_cache_due_us, until_us);
     put_off(&engine->file_due_us, until_us);
+    put_off(&engine->audit.sweep_us, until_us);
 }

@@ -330,14 +330,18 @@ status engine_note_audit(struct engine *engine, struct command *command, struct 
 /* --- old records -------------------------------------------------------------------------------
  */
 
+int64_t engine_audit_due_us(const struct engine *engine)
+{
+    bool removes = engine->partition->index == 0 && engine->options.audit.keep_us > 0;
+    return removes ? engine->audit.sweep_us : INT64_MAX;
+}
+
 status engine_audit_go_on(struct engine *engine, struct error *reterr)
 {
-    const struct audit_rules *rules = &engine->options.audit;
-    bool is_time = rules->keep_us > 0 && engine->now_us >= engine->audit.sweep_us;
-    size_t count = 0;
-    if (engine->partition->index != 0 || !is_time) return STATUS_OK;
-    TRY(audit_remove(engine->txn, engine->now_us - rules->keep_us, REMOVE_MAX, engine->arena,
-                     &count, reterr));
+    int64_t before_us = engine->now_us - engine->options.audit.keep_us;
+    size_t count      = 0;
+    if (engine->now_us < engine_audit_due_us(engine)) return STATUS_OK;
+    TRY(audit_remove(engine->txn, before_us, REMOVE_MAX, engine->arena, &count, reterr));
     bool is_over           = count < REMOVE_MAX;
     engine->audit.sweep_us = engine->now_us + (is_over ? REMOVE_REST_S * INT64_C(1'000'000)
                                                        : REMOVE_MS * INT64_C(1'000));

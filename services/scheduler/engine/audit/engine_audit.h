@@ -37,8 +37,9 @@ status engine_take_audit(struct engine *engine, const Pb__AuditRecords *records,
 /** Hands over what this turn has recorded. */
 status engine_audit_settle(struct engine *engine, struct error *reterr);
 
-/** Removes old records, now and then. */
+/** Removes old records, now and then; when next: INT64_MAX: never. */
 status engine_audit_go_on(struct engine *engine, struct error *reterr);
+int64_t engine_audit_due_us(const struct engine *engine);
 
 status engine_audit_recover(struct engine *engine, struct error *reterr);
 
