@@ -18,10 +18,10 @@ enum {
     EVERY_US   = 1'000'000, /* while there are commits */
     LOG_BYTES  = 8 << 20,   /* what a start after kill -9 applies again is about twice this */
     LOG_MAX    = 4 * LOG_BYTES,
-    FREED_MIN  = 128, /* pages that wait to be used again, and make the file larger */
-    FREED_PART = 4,   /* or this part of the file */
-    REST_PARTS = 2,   /* times as long as one took there is none for their sake */
-    TIGHT_PART = 8,   /* of the map, or so many pages: with less room none may wait */
+    FREED_MIN  = 2048, /* pages, 8 MiB, that wait to be used again, and make the file larger */
+    FREED_PART = 4,    /* or this part of the file */
+    REST_PARTS = 2,    /* times as long as one took there is none for their sake */
+    TIGHT_PART = 8,    /* of the map, or so many pages: with less room none may wait */
     TIGHT_MAX  = 4096,
     METAS      = 2, /* pages in front: liblmdb 0.9.24, NUM_METAS */
 };

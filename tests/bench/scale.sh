@@ -27,18 +27,25 @@ runs_fill() {
   done
 }
 
+# flat_figure PREFIX NAME WORKFLOW CONNECTIONS: rate, and CPU and written bytes of the scheduler, which hold on a busy machine, too.
+flat_figure() {
+  local cpu bytes
+  cpu=$(cpu_us "${pid[scheduler]}")
+  bytes=$(written "${pid[scheduler]}")
+  BODY="{\"workflow\":\"$3\"}" KEY=$key load "$url/v1/runs?wait=30s" "$4"
+  put tutti "$1_$2_c$4_runs_per_s" "$rate"
+  put tutti "$1_$2_c$4_p50_ms" "$p50"
+  flat[$1_$2_c$4]=$rate
+  [ "$count" -gt 0 ] || return 0
+  put tutti "$1_$2_c$4_scheduler_cpu_us_per_run" $((($(cpu_us "${pid[scheduler]}") - cpu) / count))
+  put tutti "$1_$2_c$4_written_bytes_per_run" $((($(written "${pid[scheduler]}") - bytes) / count))
+}
+
 # flat_figures PREFIX: the figures that must not depend on what is stored.
 flat_figures() {
-  local connections
-  for connections in 1 64; do
-    BODY='{"workflow":"step1"}' KEY=$key load "$url/v1/runs?wait=30s" "$connections"
-    put tutti "$1_step1_c${connections}_runs_per_s" "$rate"
-    put tutti "$1_step1_c${connections}_p50_ms" "$p50"
-    flat[$1_step1_c$connections]=$rate
-  done
-  BODY='{"workflow":"jobs10"}' KEY=$key load "$url/v1/runs?wait=30s" 64
-  put tutti "$1_step10_c64_runs_per_s" "$rate"
-  flat[$1_step10_c64]=$rate
+  flat_figure "$1" step1 step1 1
+  flat_figure "$1" step1 step1 64
+  flat_figure "$1" step10 jobs10 64
   put tutti "$1_scheduler_resident_mb" "$(memory "${pid[scheduler]}" RssAnon | awk '{printf "%.1f", $1 / 1e6}')"
 }
 
