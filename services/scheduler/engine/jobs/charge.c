@@ -68,8 +68,9 @@ static status tidy(struct engine *engine, struct error *reterr)
         if (code == STATUS_NOT_FOUND) return STATUS_OK;
         TRY(code);
         code = record_read(value, &pb__cancelled_job_record__descriptor, engine->arena, &row, &why);
-        if (code == STATUS_DATA_LOSS)
+        if (code == STATUS_DATA_LOSS) {
             engine_row_unreadable(engine, TABLE_CANCELLED_JOBS, key, &why);
+        }
         if (code == STATUS_OK && row->until_us > engine->now_us) return STATUS_OK;
         TRY(cursor_delete(cursor, reterr)); /* what cannot be read is no use to anybody */
     }
