@@ -93,6 +93,12 @@ struct manifest_auth {
     struct formula *service, *region;                    /* AUTH_SIGV4 */
     const char *access_key, *secret_key, *session_token; /* slots; the last may be NULL */
 
+    struct formula *token_url, *client_id; /* AUTH_OAUTH2 */
+    const char *client_secret;             /* slots; */
+    const char *refresh_token;             /* NULL: client_credentials */
+    json scopes;
+    bool is_posted; /* the client's secret stands in the body, not in a header */
+
     bool is_standard, is_base64; /* AUTH_HMAC: Standard Webhooks; else hexadecimal */
     struct formula *over;        /* NULL: `is_standard` */
     json headers;                /* name to text with {signature}, {time}, {id} */

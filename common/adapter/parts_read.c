@@ -64,6 +64,21 @@ static void sigv4_read(struct reading *reading, json auth, struct manifest_auth 
     ret_auth->session_token = text_at(auth, "session_token");
 }
 
+static void oauth2_auth_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
+{
+    const char *client_auth = text_at(auth, "client_auth");
+    bool is_refresh         = strcmp(text_at(auth, "grant"), "refresh_token") == 0;
+    ret_auth->token_url     = formula_at(reading, auth, "token_url", FORMULA_KEEPS_NULL);
+    ret_auth->client_id     = formula_at(reading, auth, "client_id", FORMULA_KEEPS_NULL);
+    ret_auth->client_secret = text_at(auth, "client_secret");
+    ret_auth->refresh_token = is_refresh ? text_at(auth, "refresh_token") : NULL;
+    ret_auth->scopes        = json_get_text(auth, "scopes");
+    ret_auth->is_posted     = client_auth && strcmp(client_auth, "post") == 0;
+    if (is_refresh && !ret_auth->refresh_token) {
+        (void)reading_refuse(reading, "M02", "`grant: refresh_token` needs `refresh_token`");
+    }
+}
+
 static void hmac_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
 {
     const char *encoding  = text_at(auth, "encoding");
@@ -98,6 +113,7 @@ void manifest_auth_read(struct reading *reading, json map, struct manifest_auth 
     };
     if (ret_auth->kind == AUTH_JWT) jwt_read(reading, auth, ret_auth);
     if (ret_auth->kind == AUTH_SIGV4) sigv4_read(reading, auth, ret_auth);
+    if (ret_auth->kind == AUTH_OAUTH2) oauth2_auth_read(reading, auth, ret_auth);
     if (ret_auth->kind == AUTH_HMAC) hmac_read(reading, auth, ret_auth);
     if (ret_auth->kind == AUTH_BEARER && !ret_auth->prefix) ret_auth->prefix = "Bearer";
     reading_leave(reading, back);

@@ -188,7 +188,8 @@ static struct exchange_means means_of(const struct adapter *adapter)
                                    .engines   = adapter->engines,
                                    .audit_key = adapter->audit_key,
                                    .cache     = adapter->cache,
-                                   .files     = adapter->files};
+                                   .files     = adapter->files,
+                                   .tokens    = adapter->tokens};
 }
 
 /* The same for all of them that share the secret of the suite; without one, of this process. */

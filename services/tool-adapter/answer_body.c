@@ -104,3 +104,34 @@ bool answer_body_read(enum response_form form, const struct http_result *http, j
     *ret_body = json_text_lossy(http->body);
     return true;
 }
+
+/* Names in lower case; a header that comes twice is one list (RFC 9110, 5.3). */
+static void put_header(json *headers, const struct http_header *header)
+{
+    CLEANUP(buf_done) struct buf name  = buf_init(HTTP_HEADERS_MAX);
+    CLEANUP(buf_done) struct buf value = buf_init(2 * HTTP_HEADERS_MAX);
+    for (size_t i = 0; i < header->name.len; i++) {
+        char c = header->name.ptr[i];
+        (void)buf_put_byte(&name, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+    }
+    json old = json_get(*headers, buf_str(&name));
+    if (json_is(old, JSON_TEXT)) {
+        (void)buf_put_str(&value, json_str(old));
+        (void)buf_put_text(&value, ", ");
+    }
+    (void)buf_put_str(&value, header->value);
+    json_object_put(headers, buf_str(&name), json_text_lossy(buf_str(&value)));
+}
+
+json answer_new(const struct http_result *http, json body)
+{
+    json headers = json_object_new(http->answer.header_count);
+    for (size_t i = 0; i < http->answer.header_count; i++) {
+        put_header(&headers, &http->answer.headers[i]);
+    }
+    json response = json_object_new(3);
+    json_object_put_text(&response, "status", json_int(http->answer.http_status));
+    json_object_put_text(&response, "headers", headers);
+    json_object_put_text(&response, "body", body);
+    return response;
+}

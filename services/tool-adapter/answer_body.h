@@ -19,4 +19,7 @@ bool answer_body_is_file(enum response_form form, const struct http_result *http
 /** Owned. False: it calls itself JSON, or is to be JSON or XML, and is none. */
 bool answer_body_read(enum response_form form, const struct http_result *http, json *ret_body);
 
+/** The answer as `.response`: {status, headers, body}; takes `body`. Owned. */
+json answer_new(const struct http_result *http, json body);
+
 #endif

@@ -1,5 +1,6 @@
 #include "tool-adapter/exchange.h"
 
+#include "adapter/credentials.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/file_name.h"
@@ -8,6 +9,7 @@
 #include "http/url.h"
 #include "tool-adapter/answer_body.h"
 #include "tool-adapter/files/file_arguments.h"
+#include "tool-adapter/service_token.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -30,6 +32,7 @@ struct exchange {
     struct http_call *call; /* under way; or */
     const struct engine *engine;
     struct engine_call *engine_call;
+    struct service_token token; /* of `auth: oauth2` */
     struct file_upload *upload; /* of a file in the answer, which is */
     json response;              /* without it; owned */
     struct secret_source secrets;
@@ -43,6 +46,7 @@ static void exchange_free(struct exchange *exchange)
 {
     turnstile_leave(exchange->request.connection->turnstile, &exchange->pass);
     loop_timer_clear(exchange->means->loop, &exchange->patience);
+    service_token_done(&exchange->token);
     file_upload_freep(&exchange->upload);
     json_unref(exchange->response);
     json_unref(exchange->settings);
@@ -76,39 +80,6 @@ status exchange_base_url(const struct manifest *manifest, json scope, struct are
     if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     *ret_url = str_from(copy);
     return STATUS_OK;
-}
-
-/* --- the answer of HTTP ----------------------------------------------------------------------- */
-
-/* Names in lower case; a header that comes twice is one list (RFC 9110, 5.3). */
-static void put_header(json *headers, const struct http_header *header)
-{
-    CLEANUP(buf_done) struct buf name  = buf_init(HTTP_HEADERS_MAX);
-    CLEANUP(buf_done) struct buf value = buf_init(2 * HTTP_HEADERS_MAX);
-    for (size_t i = 0; i < header->name.len; i++) {
-        char c = header->name.ptr[i];
-        (void)buf_put_byte(&name, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
-    }
-    json old = json_get(*headers, buf_str(&name));
-    if (json_is(old, JSON_TEXT)) {
-        (void)buf_put_str(&value, json_str(old));
-        (void)buf_put_text(&value, ", ");
-    }
-    (void)buf_put_str(&value, header->value);
-    json_object_put(headers, buf_str(&name), json_text_lossy(buf_str(&value)));
-}
-
-static json response_new(const struct http_result *http, json body)
-{
-    json headers = json_object_new(http->answer.header_count);
-    for (size_t i = 0; i < http->answer.header_count; i++) {
-        put_header(&headers, &http->answer.headers[i]);
-    }
-    json response = json_object_new(3);
-    json_object_put_text(&response, "status", json_int(http->answer.http_status));
-    json_object_put_text(&response, "headers", headers);
-    json_object_put_text(&response, "body", body);
-    return response;
 }
 
 /* --- a file in the answer that is kept -------------------------------------------------------- */
@@ -163,11 +134,23 @@ static status upload(struct exchange *exchange, const struct http_result *http,
         return fail(reterr, STATUS_FAILED_PRECONDITION, "files cannot be kept here");
     }
     status code = file_upload_start(exchange->means->files, &upload, &exchange->upload, reterr);
-    if (code == STATUS_OK) exchange->response = response_new(http, json_null());
+    if (code == STATUS_OK) exchange->response = answer_new(http, json_null());
     /* What is not kept now would not be kept the next time. */
     return code == STATUS_INVALID_ARGUMENT ? STATUS_FAILED_PRECONDITION : code;
 }
 
+/* A token that was fetched is as secret as those of the configuration. Takes `response`. */
+static json masked(const struct exchange *exchange, json response)
+{
+    if (!exchange->token.text) return response;
+    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
+    json_mask_add(mask, str_from(exchange->token.text));
+    json shown = json_mask_apply(mask, response);
+    json_unref(response);
+    return shown;
+}
+
+static bool renew_token(struct exchange *exchange, struct error *reterr);
 static void on_http(const struct http_result *http, void *context);
 
 static status send(struct exchange *exchange, struct error *reterr)
@@ -192,6 +175,10 @@ static void on_http(const struct http_result *http, void *context)
         exchange->is_again = true;
         if (send(exchange, NULL) == STATUS_OK) return;
     }
+    bool is_refused = http->code == STATUS_OK && http->answer.http_status == 401;
+    if (is_refused && service_token_refused(&exchange->token)) {
+        if (renew_token(exchange, &result.error)) return;
+    }
     bool is_kept = exchange->request.keep && http->code == STATUS_OK &&
                    answer_body_is_file(exchange->request.action->response, http);
     if (is_kept) {
@@ -206,7 +193,7 @@ static void on_http(const struct http_result *http, void *context)
                            exchange->request.action->response == RESPONSE_XML ? "XML" : "JSON");
     } else {
         result.was_sent = true;
-        result.response = response_new(http, body);
+        result.response = masked(exchange, answer_new(http, body));
     }
     json response = result.response;
     finish(exchange, &result);
@@ -228,8 +215,10 @@ static bool holds_secret(const struct connection *connection, str text)
  */
 static bool is_credential(const struct exchange *exchange, const struct outgoing_header *header)
 {
-    const char *name = exchange->request.action->manifest->auth.name;
-    bool is_named    = name && header->name.len == strlen(name) &&
+    const char *name  = exchange->request.action->manifest->auth.name;
+    const char *token = exchange->token.text;
+    if (token && memmem(header->value.ptr, header->value.len, token, strlen(token))) return true;
+    bool is_named = name && header->name.len == strlen(name) &&
                     strncasecmp(header->name.ptr, name, header->name.len) == 0;
     return is_named || holds_secret(exchange->request.connection, header->value);
 }
@@ -288,19 +277,25 @@ static bool is_repeatable(const struct manifest_action *action)
            action->idempotency.kind == IDEMPOTENCY_KEY;
 }
 
+static str token_of(const struct exchange *exchange)
+{
+    return exchange->token.text ? str_from(exchange->token.text) : (str){};
+}
+
 static status start_http(struct exchange *exchange, struct error *reterr)
 {
     const struct exchange_request *request = &exchange->request;
     const struct manifest_action *action   = request->action;
     struct outgoing *outgoing              = &exchange->outgoing;
-    struct outgoing_source source          = {.action  = action,
-                                              .step    = request->step,
-                                              .scope   = request->scope,
-                                              .page    = request->page,
-                                              .secrets = &exchange->secrets,
-                                              .arena   = request->arena,
-                                              .now_us  = clock_unix_us(),
-                                              .kept    = request->connection->kept};
+    struct outgoing_source source          = {.action       = action,
+                                              .step         = request->step,
+                                              .scope        = request->scope,
+                                              .page         = request->page,
+                                              .secrets      = &exchange->secrets,
+                                              .arena        = request->arena,
+                                              .access_token = token_of(exchange),
+                                              .now_us       = clock_unix_us(),
+                                              .kept         = request->connection->kept};
     TRY(read_blob(request, &source.blob, reterr));
     TRY(outgoing_render(&source, outgoing, reterr));
     for (size_t i = 0; i < outgoing->header_count; i++) {
@@ -325,6 +320,50 @@ static status start_http(struct exchange *exchange, struct error *reterr)
     TRY(put_hosts(exchange, reterr));
     if (outgoing->blob) exchange->http.body = bytes_from(source.blob);
     return send(exchange, reterr);
+}
+
+/* --- a token first ---------------------------------------------------------------------------- */
+
+static const struct manifest_auth *auth_of(const struct exchange *exchange)
+{
+    return credentials_of(exchange->request.action, exchange->request.step);
+}
+
+/* Nothing has left, or what left was refused. */
+static void on_token(status code, const struct error *error, void *context)
+{
+    struct exchange *exchange     = context;
+    struct exchange_result result = {.code = code, .error = *error};
+    if (code == STATUS_OK) result.code = start_http(exchange, &result.error);
+    if (result.code != STATUS_OK) finish(exchange, &result);
+}
+
+static status ask_token(struct exchange *exchange, struct error *reterr)
+{
+    const struct exchange_request *request = &exchange->request;
+    exchange->token.tokens                 = exchange->means->tokens;
+    exchange->token.loop                   = exchange->means->loop;
+    exchange->token.until_ms               = request->until_ms;
+    exchange->token.done                   = on_token;
+    exchange->token.context                = exchange;
+    return service_token_get(&exchange->token, request->action, auth_of(exchange), request->scope,
+                             &exchange->secrets, reterr);
+}
+
+/* True: the request goes out again, or waits for its token. */
+static bool renew_token(struct exchange *exchange, struct error *reterr)
+{
+    if (ask_token(exchange, reterr) != STATUS_OK) return false;
+    return !exchange->token.text || start_http(exchange, reterr) == STATUS_OK;
+}
+
+static status begin_http(struct exchange *exchange, struct error *reterr)
+{
+    if (auth_of(exchange)->kind == AUTH_OAUTH2) {
+        TRY(ask_token(exchange, reterr));
+        if (!exchange->token.text) return STATUS_OK;
+    }
+    return start_http(exchange, reterr);
 }
 
 /* --- engines ---------------------------------------------------------------------------------- */
@@ -384,7 +423,7 @@ static status begin(struct exchange *exchange, struct error *reterr)
 {
     enum request_kind kind = exchange->request.step->request.kind;
     bool is_http           = kind == REQUEST_HTTP || kind == REQUEST_GRAPHQL;
-    return is_http ? start_http(exchange, reterr) : start_engine(exchange, reterr);
+    return is_http ? begin_http(exchange, reterr) : start_engine(exchange, reterr);
 }
 
 static void on_enter(void *context)

@@ -11,6 +11,9 @@
  *
  * It waits up to EXCHANGE_TURNSTILE_MS for the limits of its connection (turnstile.h).
  *
+ * A request with `auth: oauth2` waits for its token; if the service refuses that (401), it is sent
+ * once more with another one.
+ *
  * Threads: belongs to the loop.
  */
 #ifndef TOOL_ADAPTER_EXCHANGE_H
@@ -35,6 +38,7 @@ struct exchange_means {
     const uint8_t *audit_key;     /* as of struct writes_of */
     struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
     struct file_desk *files;      /* NULL: there are no stored files */
+    struct tokens *tokens;        /* of `auth: oauth2`; NULL: none can be fetched */
 };
 
 /** All borrowed until `done` or cancel. */

@@ -139,6 +139,7 @@ void outcome_of_refusal(const struct manifest_action *action, status code, const
     if (code == STATUS_FAILED_PRECONDITION || code == STATUS_UNIMPLEMENTED) {
         ret_outcome->class = OUTCOME_FATAL;
     }
+    if (code == STATUS_UNAUTHENTICATED) ret_outcome->class = OUTCOME_AUTH;
     if (status_is_transient(code)) ret_outcome->class = OUTCOME_TRANSIENT;
     (void)snprintf(ret_outcome->detail, sizeof ret_outcome->detail, "%s", why);
 }
