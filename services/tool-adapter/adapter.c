@@ -9,6 +9,7 @@
 #include "document.pb-c.h"
 #include "http/http.h"
 #include "telemetry/telemetry.h"
+#include "tool-adapter/browser/pictures.h"
 #include "tool-adapter/call_cache.h"
 #include "tool-adapter/document_service.h"
 #include "tool-adapter/files/file_desk.h"
@@ -55,6 +56,8 @@ struct adapter {
     struct retired *retired;            /* toolboxes of calls that were under way then */
     struct loop_timer sweep;            /* looks for those that nobody uses any more */
     struct work_pool *pool;
+    struct hosts *hosts;
+    struct browser *browser;
     struct web *web;
     struct engine engines[ENGINES_MAX + 1]; /* ends with one whose start is NULL */
     struct tokens *tokens;
@@ -153,16 +156,43 @@ static void note_faults(struct adapter *adapter)
                                   : NULL);
 }
 
+static void make_web(struct adapter *adapter)
+{
+    const struct options *given = &adapter->options;
+    adapter->hosts              = hosts_new(adapter->loop, adapter->http);
+
+    const struct browser_options browser = {.loop        = adapter->loop,
+                                            .pool        = adapter->pool,
+                                            .http        = adapter->http,
+                                            .hosts       = adapter->hosts,
+                                            .path        = given->browser_path,
+                                            .folder      = given->browser_folder,
+                                            .has_sandbox = given->browser_sandbox,
+                                            .pages       = given->browser_pages > 0
+                                                               ? (unsigned)given->browser_pages
+                                                               : (unsigned)process_cpu_count(),
+                                            .memory_max  = given->browser_memory};
+    adapter->browser                     = browser_new(&browser);
+
+    const struct visit_means means = {.loop    = adapter->loop,
+                                      .http    = adapter->http,
+                                      .pool    = adapter->pool,
+                                      .hosts   = adapter->hosts,
+                                      .browser = adapter->browser};
+    adapter->web                   = web_new(&means);
+}
+
 static status make_engines(struct adapter *adapter, struct error *reterr)
 {
     TRY(modules_start(&adapter->options, adapter->loop, &adapter->modules, reterr));
     size_t count = modules_engines(adapter->modules, adapter->engines);
     TRY(work_pool_new(adapter->loop, WORK_THREADS, &adapter->pool, reterr));
     TRY(work_pool_new(adapter->loop, MAIL_THREADS, &adapter->mail_pool, reterr));
-    adapter->tokens           = tokens_new(adapter->http, adapter->loop);
-    adapter->mcp              = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
-    adapter->web              = web_new(adapter->loop, adapter->http, adapter->pool);
+    adapter->tokens = tokens_new(adapter->http, adapter->loop);
+    adapter->mcp    = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
+    make_web(adapter);
     adapter->engines[count++] = web_engine(adapter->web);
+    adapter->engines[count++] = pictures_engine(adapter->browser);
     mail_init(&adapter->mail, adapter->mail_pool, adapter->egress, adapter->options.ca_file);
     adapter->engines[count++] = (struct engine){
         .kind = REQUEST_SMTP, .start = mail_start, .cancel = module_cancel, .self = &adapter->mail};
@@ -428,8 +458,10 @@ void adapter_stopp(struct adapter **ref)
     drop_retired(adapter, true);
     toolbox_unrefp(&adapter->toolbox);
     toolbox_unref(atomic_load(&adapter->incoming));
+    browser_freep(&adapter->browser); /* has its files removed by the pool */
     work_pool_freep(&adapter->pool);
     web_freep(&adapter->web);
+    hosts_freep(&adapter->hosts);
     mcp_client_freep(&adapter->mcp);
     tokens_freep(&adapter->tokens);
     http_client_freep(&adapter->http);

@@ -25,6 +25,10 @@ struct options {
     const char *llm;          /* endpoints that embed what is remembered; NULL: none */
     const char *memory_path;  /* NULL: the memory is not here */
     uint64_t memory_size;     /* bytes */
+    const char *browser_path, *browser_folder;
+    bool browser_sandbox;
+    int64_t browser_pages;   /* 0: as many as cores */
+    uint64_t browser_memory; /* bytes */
     struct config_common common;
     struct config_rpc rpc;
     struct config_files files;

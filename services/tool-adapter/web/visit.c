@@ -19,10 +19,11 @@ struct visit {
     struct buf url; /* of the hop, as the next two */
     struct turn turn;
     struct http_call *call;
+    struct page *page; /* in the browser, instead */
     char agent[AGENT_MAX], type[TYPE_MAX], retry_after[TYPE_MAX];
     enum visit_form form;
     struct recipe *recipe;
-    bool allow_private, is_cancelled, is_working;
+    bool allow_private, is_cancelled, is_working, is_rendered;
     unsigned redirects;
     struct buf body;
     struct loop_timer timer; /* ends it from the loop when it was over at once */
@@ -82,7 +83,8 @@ static void read_page(void *context)
     struct visit_result *result       = &visit->result;
     str page                          = buf_str(&visit->body);
     CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-    if (!charset_decode(charset_of(str_from(visit->type), page), page, &text)) {
+    const char *charset = visit->is_rendered ? "utf-8" : charset_of(str_from(visit->type), page);
+    if (!charset_decode(charset, page, &text)) {
         refuse(visit, "too_large", "the page is too large");
         return;
     }
@@ -273,6 +275,50 @@ static void finish_soon(struct visit *visit)
     loop_timer_set(visit->means->loop, &visit->timer, loop_now_ms(visit->means->loop));
 }
 
+/* --- in the browser --------------------------------------------------------------------------- */
+
+static void was_rendered(const struct page_result *page, void *context)
+{
+    struct visit *visit         = context;
+    struct visit_result *result = &visit->result;
+    visit->page                 = NULL;
+    result->http_status         = page->http_status;
+    (void)snprintf(visit->retry_after, sizeof visit->retry_after, STR_FMT,
+                   STR_ARG(page->retry_after));
+    buf_clear(&visit->url);
+    (void)buf_put_str(&visit->url, page->url);
+    bool fits = page->fault || buf_put_str(&visit->body, page->content);
+    if (fits && !page->fault) {
+        visit->is_working = true;
+        work_pool_run(visit->means->pool, &visit->work);
+        return;
+    }
+    result->error = page->error;
+    if (page->fault) {
+        fault(visit, page->fault, page->code);
+    } else {
+        refuse(visit, "too_large", "the page is too large");
+    }
+    finish(visit);
+}
+
+static void render(struct visit *visit, const struct visit_request *request)
+{
+    const struct page_request page = {.product       = PAGE_HTML,
+                                      .url           = buf_str(&visit->url),
+                                      .user_agent    = str_from(visit->agent),
+                                      .wait_for      = request->wait_for,
+                                      .allow_private = request->allow_private,
+                                      .total_ms      = request->render_ms};
+    status code = page_start(visit->means->browser, &page, was_rendered, visit, &visit->page,
+                             &visit->result.error);
+    if (code == STATUS_OK) return;
+    fault(visit, code == STATUS_INVALID_ARGUMENT ? "url" : "browser", code);
+    finish_soon(visit);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
 static void begin_hop(struct visit *visit)
 {
     struct url url;
@@ -307,6 +353,7 @@ struct visit *visit_start(const struct visit_means *means, const struct visit_re
                             .turn    = {.ready = has_turn, .context = visit},
                             .form    = request->form,
                             .recipe  = request->recipe,
+                            .is_rendered   = request->is_rendered,
                             .allow_private = request->allow_private,
                             .body          = buf_init(VISIT_SIZE_MAX),
                             .timer         = {.fire = finish_from_loop, .context = visit}};
@@ -317,13 +364,18 @@ struct visit *visit_start(const struct visit_means *means, const struct visit_re
     const char *fragment = url.len > 0 ? memchr(url.ptr, '#', url.len) : NULL;
     if (fragment) url.len = (size_t)(fragment - url.ptr);
     (void)buf_put_str(&visit->url, url);
-    begin_hop(visit);
+    if (request->is_rendered) {
+        render(visit, request);
+    } else {
+        begin_hop(visit);
+    }
     return visit;
 }
 
 void visit_cancel(struct visit *visit)
 {
     if (visit->call) http_call_cancel(TAKE(visit->call));
+    if (visit->page) page_cancel(TAKE(visit->page));
     visit->is_cancelled = true;
     if (visit->is_working && !work_pool_take_back(visit->means->pool, &visit->work)) return;
     visit_free(visit);

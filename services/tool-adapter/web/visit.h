@@ -13,7 +13,8 @@
 
 #include "html/extract.h"
 #include "loop/work_pool.h"
-#include "tool-adapter/web/hosts.h"
+#include "tool-adapter/browser/browser.h"
+#include "tool-adapter/hosts.h"
 
 enum {
     VISIT_SIZE_MAX = 10 << 20, /* bytes */
@@ -39,6 +40,7 @@ struct visit_means {
     struct http_client *http;
     struct work_pool *pool;
     struct hosts *hosts;
+    struct browser *browser;
 };
 
 struct visit_request {
@@ -47,11 +49,14 @@ struct visit_request {
     enum visit_form form;
     struct recipe *recipe; /* of VISIT_DATA; the visit becomes a user of it */
     bool allow_private;
+    bool is_rendered; /* by the browser; what follows is its page's */
+    str wait_for;     /* copied */
+    int64_t render_ms;
 };
 
 struct visit_result {
     /* NULL: `data` holds. Else what went wrong: "url", "robots", "refused", "network", "timeout",
-     * "status", "redirects", "content", "too_large". */
+     * "status", "redirects", "content", "too_large", "browser". */
     const char *fault;
     status code;     /* of a fault: OK if an answer came, with `http_status` */
     int http_status; /* 0: there was no answer */

@@ -2,7 +2,9 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "tool-adapter/agent.h"
 #include "tool-adapter/module.h"
+#include "tool-adapter/page_faults.h"
 #include "tool-adapter/web/web_internal.h"
 #include "json/json_text.h"
 
@@ -26,6 +28,7 @@ static void call_free(struct web_call *call)
     json_unref(call->urls);
     json_unref(call->results);
     json_unref(call->url);
+    json_unref(call->wait_for_kept);
     call->web->calls--;
     free(call);
 }
@@ -54,28 +57,7 @@ void web_fail(struct web_call *call, status code, const struct error *error)
 
 json web_fault_new(const struct visit_result *result)
 {
-    json fault = json_object_new(3);
-    json_object_put_text(&fault, "type", json_text_from(result->fault));
-    if (result->http_status > 0) {
-        json_object_put_text(&fault, "status", json_int(result->http_status));
-    }
-    json_object_put_text(&fault, "detail", json_text_lossy(str_from(result->error.text)));
-    return fault;
-}
-
-/* The status of an answer for what is no answer of the page. */
-static int status_of(const struct visit_result *result)
-{
-    static const struct {
-        const char *fault;
-        int http_status;
-    } rows[] = {{"robots", 403},    {"refused", 403}, {"url", 422},
-                {"redirects", 508}, {"content", 415}, {"too_large", 413}};
-    if (strcmp(result->fault, "robots") == 0 && result->http_status == 503) return 503;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (strcmp(result->fault, rows[i].fault) == 0) return rows[i].http_status;
-    }
-    return result->http_status;
+    return page_fault_new(result->fault, result->http_status, result->error.text);
 }
 
 static json page_new(const struct web_call *call, const struct visit_result *result)
@@ -98,12 +80,13 @@ static void page_came(const struct visit_result *result, void *context)
     call->visit           = NULL;
     if (!result->fault) {
         web_respond(call, 200, (str){}, page_new(call, result));
-    } else if (strcmp(result->fault, "network") == 0 || strcmp(result->fault, "timeout") == 0) {
+    } else if (page_fault_is_failure(result->fault)) {
         web_fail(call, result->code, &result->error);
     } else {
         json body = json_object_new(1);
         json_object_put_text(&body, "error", web_fault_new(result));
-        web_respond(call, status_of(result), result->retry_after, body);
+        web_respond(call, page_fault_status(result->fault, result->http_status),
+                    result->retry_after, body);
     }
 }
 
@@ -130,6 +113,23 @@ static void time_is_over(void *context)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+/* `render`: by a browser, which may wait for something. */
+static status read_rendering(struct web_call *call, json settings, struct error *reterr)
+{
+    json wait_for     = json_get_text(settings, "wait_for");
+    int64_t seconds   = 0;
+    call->is_rendered = json_is_truthy(json_get_text(settings, "render"));
+    TRY(module_int(settings, "timeout", RENDER_S, 1, RENDER_S_MAX, &seconds, reterr));
+    call->render_ms = seconds * 1'000;
+    if (!json_is(wait_for, JSON_TEXT)) return STATUS_OK;
+    if (!call->is_rendered) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`wait_for` needs `render: true`");
+    }
+    call->wait_for_kept = json_ref(wait_for);
+    call->wait_for      = json_str(wait_for);
+    return STATUS_OK;
+}
+
 static status read_recipe(struct web_call *call, json selectors, struct error *reterr)
 {
     CLEANUP(json_unrefp) json defaults = json_null();
@@ -150,7 +150,10 @@ struct visit_request web_visit_request(const struct web_call *call, str url)
                                   .user_agent    = str_from(call->agent),
                                   .form          = call->form,
                                   .recipe        = call->recipe,
-                                  .allow_private = call->allow_private};
+                                  .allow_private = call->allow_private,
+                                  .is_rendered   = call->is_rendered,
+                                  .wait_for      = call->wait_for,
+                                  .render_ms     = call->render_ms};
 }
 
 static status read_url(struct web_call *call, json settings, struct error *reterr)
@@ -163,28 +166,10 @@ static status read_url(struct web_call *call, json settings, struct error *reter
     return STATUS_OK;
 }
 
-static status read_agent(struct web_call *call, json config, struct error *reterr)
-{
-    json contact = json_get_text(config, "contact");
-    str text     = json_is(contact, JSON_TEXT) ? json_str(contact) : (str){};
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || strchr("();", text.ptr[i])) {
-            return fail(reterr, STATUS_INVALID_ARGUMENT,
-                        "`contact` must be an address: a URL or an e-mail address");
-        }
-    }
-    int len = snprintf(call->agent, sizeof call->agent,
-                       text.len > 0 ? "Mozilla/5.0 (compatible; " WEB_PRODUCT "/" TUTTI_VERSION
-                                      "; +" STR_FMT ")"
-                                    : "Mozilla/5.0 (compatible; " WEB_PRODUCT "/" TUTTI_VERSION ")",
-                       STR_ARG(text));
-    if ((size_t)len < sizeof call->agent) return STATUS_OK;
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "`contact` is too long");
-}
-
 static status start_page(struct web_call *call, json settings, struct error *reterr)
 {
     TRY(read_url(call, settings, reterr));
+    TRY(read_rendering(call, settings, reterr));
     if (call->form == VISIT_DATA) {
         TRY(read_recipe(call, json_get_text(settings, "selectors"), reterr));
     }
@@ -217,6 +202,7 @@ static status start_robots(struct web_call *call, json settings, struct error *r
 static status start_batch(struct web_call *call, json settings, struct error *reterr)
 {
     TRY(web_batch_read(call, settings, reterr));
+    TRY(read_rendering(call, settings, reterr));
     TRY(read_recipe(call, json_get_text(settings, "selectors"), reterr));
     if (json_count(call->urls) == 0) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`urls` is empty");
@@ -237,7 +223,7 @@ static status start_function(struct web_call *call, const struct engine_request 
         {"web.robots", start_robots},
         {"web.scrape_many", start_batch},
     };
-    TRY(read_agent(call, request->config, reterr));
+    TRY(agent_read(request->config, call->agent, reterr));
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         if (strcmp(functions[i].name, request->function) != 0) continue;
         return functions[i].start(call, request->settings, reterr);
@@ -276,11 +262,10 @@ static void web_cancel(struct engine_call *call)
 
 /* --- the module ------------------------------------------------------------------------------- */
 
-struct web *web_new(struct loop *loop, struct http_client *http, struct work_pool *pool)
+struct web *web_new(const struct visit_means *means)
 {
     struct web *web = mem_new(1, sizeof *web);
-    web->means      = (struct visit_means){
-             .loop = loop, .http = http, .pool = pool, .hosts = hosts_new(loop, http)};
+    web->means      = *means;
     return web;
 }
 
@@ -288,7 +273,6 @@ void web_freep(struct web **web)
 {
     if (!*web) return;
     ASSERT((*web)->calls == 0);
-    hosts_freep(&(*web)->means.hosts);
     free(*web);
 }
 

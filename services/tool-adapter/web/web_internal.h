@@ -4,10 +4,10 @@
 #ifndef TOOL_ADAPTER_WEB_WEB_INTERNAL_H
 #define TOOL_ADAPTER_WEB_WEB_INTERNAL_H
 
-#include "tool-adapter/web/visit.h"
+#include "tool-adapter/agent.h"
 #include "tool-adapter/web/web.h"
 
-enum { WEB_AGENT_MAX = 300 };
+enum { RENDER_S = 30, RENDER_S_MAX = 50 /* seconds for a page in a browser */ };
 
 struct web {
     struct visit_means means;
@@ -28,8 +28,11 @@ struct web_call {
     struct engine_handlers handlers;
     struct recipe *recipe;
     enum visit_form form;
-    char agent[WEB_AGENT_MAX];
-    bool allow_private;
+    char agent[AGENT_SIZE];
+    bool allow_private, is_rendered;
+    json wait_for_kept; /* owned */
+    str wait_for;
+    int64_t render_ms;
     struct loop_timer timer; /* its time is over */
     struct visit *visit;     /* of a single page */
     struct turn turn;        /* of web.robots */

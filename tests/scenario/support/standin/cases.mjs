@@ -179,6 +179,7 @@ export function casesOf({ worlds }) {
     'memory.delete': { with: { keys: ['old'] }, gives: { deleted: 1 } },
     'memory.list': { with: {}, like: { items: [{ key: 'old' }] } },
     'memory.stats': { with: {}, like: {} },
+    ...Object.fromEntries(['render_page', 'screenshot', 'pdf', 'render_template'].map((name) => [`browser.${name}`, { skip: 'a browser takes part: tests/scenario/browser.test.mjs' }])),
     'memory.reembed': { skip: 'a model takes part: tests/scenario/memory.test.mjs' },
     'memory.get_entries': { with: { keys: ['old'] }, like: { entries: [{ key: 'old', content: 'before' }] } },
     'memory.put_entries': { with: { entries: [] }, like: {}, changes: false },

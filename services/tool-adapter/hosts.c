@@ -1,4 +1,4 @@
-#include "tool-adapter/web/hosts.h"
+#include "tool-adapter/hosts.h"
 
 #include "base/assert.h"
 #include "base/map.h"

@@ -11,8 +11,8 @@
  *
  * Threads: belongs to the loop. `ready` never comes from inside turn_begin() or turn_end().
  */
-#ifndef TOOL_ADAPTER_WEB_HOSTS_H
-#define TOOL_ADAPTER_WEB_HOSTS_H
+#ifndef TOOL_ADAPTER_HOSTS_H
+#define TOOL_ADAPTER_HOSTS_H
 
 #include "base/str.h"
 #include "http/http.h"
