@@ -4,7 +4,7 @@
  */
 #include "base/assert.h"
 #include "base/attr.h"
-#include "tool-adapter/browser/frames.h"
+#include "tool-adapter/browser/pipe_frames.h"
 
 enum { SIZE_MAX_SMALL = 256 };
 
@@ -12,21 +12,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned read_all(str text, size_t step)
 {
-    struct frames frames;
+    struct pipe_frames frames;
     unsigned count = 0;
     status code    = STATUS_OK;
-    frames_init(&frames, SIZE_MAX_SMALL);
+    pipe_frames_init(&frames, SIZE_MAX_SMALL);
     for (size_t at = 0; at < text.len && code == STATUS_OK; at += step) {
-        frames_put(&frames, str_slice(text, at, at + step));
+        pipe_frames_put(&frames, str_slice(text, at, at + step));
         for (;;) {
             CLEANUP(json_unrefp) json message = json_invalid();
-            code                              = frames_next(&frames, &message, NULL);
+            code                              = pipe_frames_next(&frames, &message, NULL);
             if (code != STATUS_OK || json_is(message, JSON_INVALID)) break;
             ASSERT(json_is(message, JSON_OBJECT));
             count++;
         }
     }
-    frames_done(&frames);
+    pipe_frames_done(&frames);
     return count;
 }
 

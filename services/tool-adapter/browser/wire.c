@@ -14,7 +14,7 @@ struct pending {
 
 struct wire {
     struct wire_options options;
-    struct frames frames;
+    struct pipe_frames frames;
     struct map *pending;  /* struct pending by the eight bytes of its id */
     struct map *sessions; /* struct wire_session */
     int64_t last_id;
@@ -26,7 +26,7 @@ struct wire *wire_new(const struct wire_options *options)
     *wire             = (struct wire){.options  = *options,
                                       .pending  = map_new(WIRE_COMMANDS_MAX),
                                       .sessions = map_new(WIRE_SESSIONS_MAX)};
-    frames_init(&wire->frames, options->frame_max > 0 ? options->frame_max : FRAME_SIZE_MAX);
+    pipe_frames_init(&wire->frames, options->frame_max > 0 ? options->frame_max : FRAME_SIZE_MAX);
     return wire;
 }
 
@@ -45,7 +45,7 @@ void wire_freep(struct wire **ref)
     }
     map_free(wire->pending);
     map_free(wire->sessions);
-    frames_done(&wire->frames);
+    pipe_frames_done(&wire->frames);
     free(wire);
     *ref = NULL;
 }
@@ -85,11 +85,11 @@ static void take_event(struct wire *wire, json message)
 
 status wire_take(struct wire *wire, str piece, struct error *reterr)
 {
-    frames_put(&wire->frames, piece);
+    pipe_frames_put(&wire->frames, piece);
     for (;;) {
         CLEANUP(json_unrefp) json message = json_invalid();
         int64_t id                        = 0;
-        TRY(frames_next(&wire->frames, &message, reterr));
+        TRY(pipe_frames_next(&wire->frames, &message, reterr));
         if (json_is(message, JSON_INVALID)) return STATUS_OK;
         json number = json_get_text(message, "id");
         if (json_is_number(number) && json_to_int(number, &id)) {

@@ -1,5 +1,5 @@
 /**
- * wire: commands to a browser, their answers, and what it says by itself, over frames.h.
+ * wire: commands to a browser, their answers, and what it says by itself, over pipe_frames.h.
  *
  * A command goes to the browser as a whole or to a session, which is one page, frame or worker.
  * Whoever sends one and goes away forgets it: no answer comes then. Protocol:
@@ -10,7 +10,7 @@
 #ifndef TOOL_ADAPTER_BROWSER_WIRE_H
 #define TOOL_ADAPTER_BROWSER_WIRE_H
 
-#include "tool-adapter/browser/frames.h"
+#include "tool-adapter/browser/pipe_frames.h"
 
 enum {
     WIRE_COMMANDS_MAX = 10'000, /* without an answer; what is more is not sent */

@@ -1,5 +1,5 @@
 /**
- * frames: the messages of a browser's pipe: JSON objects, each ended by a NUL.
+ * pipe_frames: the messages of a browser's pipe: JSON objects, each ended by a NUL.
  *
  * What a browser writes is foreign: a page decides about much of it. A frame is one object of at
  * most FRAME_SIZE_MAX bytes, FRAME_DEPTH_MAX levels and FRAME_VALUES_MAX values. One that is longer
@@ -10,8 +10,8 @@
  *
  * Threads: none of its own.
  */
-#ifndef TOOL_ADAPTER_BROWSER_FRAMES_H
-#define TOOL_ADAPTER_BROWSER_FRAMES_H
+#ifndef TOOL_ADAPTER_BROWSER_PIPE_FRAMES_H
+#define TOOL_ADAPTER_BROWSER_PIPE_FRAMES_H
 
 #include "base/buf.h"
 #include "base/status.h"
@@ -23,7 +23,7 @@ enum {
     FRAME_VALUES_MAX = 100'000,
 };
 
-struct frames {
+struct pipe_frames {
     struct buf bytes; /* what came and was not yet read */
     size_t from;      /* where the next frame begins */
     size_t searched;  /* no NUL from there up to here */
@@ -32,14 +32,14 @@ struct frames {
     uint64_t skipped; /* frames */
 };
 
-void frames_init(struct frames *frames, size_t size_max);
-void frames_done(struct frames *frames);
+void pipe_frames_init(struct pipe_frames *frames, size_t size_max);
+void pipe_frames_done(struct pipe_frames *frames);
 
 /** Takes over what was read. */
-void frames_put(struct frames *frames, str piece);
+void pipe_frames_put(struct pipe_frames *frames, str piece);
 
 /** The next whole message. `*ret_message` is owned; JSON_INVALID: there is none yet.
  * INVALID_ARGUMENT: this is no browser. */
-status frames_next(struct frames *frames, json *ret_message, struct error *reterr);
+status pipe_frames_next(struct pipe_frames *frames, json *ret_message, struct error *reterr);
 
 #endif

@@ -1,22 +1,22 @@
-#include "tool-adapter/browser/frames.h"
+#include "tool-adapter/browser/pipe_frames.h"
 
 #include "base/assert.h"
 #include "json/json_text.h"
 
 enum { COMPACT_MIN = 64 << 10 /* read bytes are dropped from here on */ };
 
-void frames_init(struct frames *frames, size_t size_max)
+void pipe_frames_init(struct pipe_frames *frames, size_t size_max)
 {
     /* What is not read yet, and what one reading brings, is bounded by whoever puts it. */
-    *frames = (struct frames){.bytes = buf_init(SIZE_MAX / 2), .size_max = size_max};
+    *frames = (struct pipe_frames){.bytes = buf_init(SIZE_MAX / 2), .size_max = size_max};
 }
 
-void frames_done(struct frames *frames)
+void pipe_frames_done(struct pipe_frames *frames)
 {
     buf_done(&frames->bytes);
 }
 
-static void drop_read(struct frames *frames)
+static void drop_read(struct pipe_frames *frames)
 {
     if (frames->from == frames->bytes.len) {
         buf_clear(&frames->bytes);
@@ -29,7 +29,7 @@ static void drop_read(struct frames *frames)
     frames->from = 0;
 }
 
-void frames_put(struct frames *frames, str piece)
+void pipe_frames_put(struct pipe_frames *frames, str piece)
 {
     if (piece.len == 0) return;
     drop_read(frames);
@@ -38,7 +38,7 @@ void frames_put(struct frames *frames, str piece)
 }
 
 /* False: its end has not come. What of a frame is too much is forgotten at once. */
-static bool find_frame(struct frames *frames, str *ret_frame)
+static bool find_frame(struct pipe_frames *frames, str *ret_frame)
 {
     str all   = buf_str(&frames->bytes);
     str rest  = str_slice(all, frames->searched, all.len);
@@ -56,7 +56,7 @@ static bool find_frame(struct frames *frames, str *ret_frame)
     return true;
 }
 
-status frames_next(struct frames *frames, json *ret_message, struct error *reterr)
+status pipe_frames_next(struct pipe_frames *frames, json *ret_message, struct error *reterr)
 {
     static const struct json_limits limits = {.depth_max               = FRAME_DEPTH_MAX,
                                               .values_max              = FRAME_VALUES_MAX,
