@@ -140,6 +140,16 @@ static void check_undone(const struct story *story, const struct run *run)
              run_id(run), story->undone_count, wanted->undone_count);
 }
 
+/* What a worker has done in a saga that was left is undone, or somebody is told of it. */
+static void check_cuts(const struct story *story, const struct run *run)
+{
+    if (run_status(run) == RUN_TERMINATED) return;
+    size_t left = sim_cuts_left(story->sim, run_id(run));
+    if (left <= story->doubts) return;
+    sim_fail(story->sim, "I6: run %s: %zu calls were cut short and not undone, %zu are in doubt",
+             run_id(run), left, story->doubts);
+}
+
 static void check_end(const struct inspection *look, const struct story *story,
                       const struct run *run)
 {
@@ -155,6 +165,7 @@ static void check_end(const struct inspection *look, const struct story *story,
         sim_fail(look->sim, "I5: run %s ended with %" PRId64 " tasks, %" PRId64 " jobs open",
                  run_id(run), story->tasks_open, story->jobs_open);
     }
+    check_cuts(story, run);
     const struct plan *plan = story->plan;
     if (story->is_given_up) { /* it rests on a late call, until that is redriven or for good */
         bool is_due = look->is_final && sim_redrive_is_due(look->sim, plan, story->given_up);
@@ -417,7 +428,8 @@ static void check_tallies(struct sim *sim, const struct census *census)
         const struct tally *most  = &sim->most[i];
         /* Of attempts that are counted all may be lost before a worker hears of one. */
         enum site_kind kind = sim->programs.sites[i].kind;
-        bool may_be_lost    = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE || kind == SITE_LATE;
+        if (kind == SITE_CUT || kind == SITE_UNCUT) continue; /* sim_cuts.c */
+        bool may_be_lost = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE || kind == SITE_LATE;
         /* Whoever made the call that all share may have been deleted. */
         bool is_another = sim->has_deletions && sim->programs.sites[i].is_cached;
         uint64_t first  = is_another ? 0 : least->completed;

@@ -45,6 +45,7 @@ struct story {
     bool is_given_up;                /* the last that happened to it: it faulted on a late call */
     char given_up[ID_LEN + 1];       /* its job */
     int64_t given_up_us, tasks_left; /* when, and the tasks that were open then */
+    size_t doubts;                   /* calls that are not undone, since nobody knows of them */
     uint32_t undone[UNDOS_MAX];
     size_t undone_count;
     bool is_final;

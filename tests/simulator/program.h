@@ -46,6 +46,8 @@ enum site_kind {
     SITE_LATE,  /* worker.step, given up so many times before it completes: the run faults on it,
                  * and goes on if a rule redrives its dead letter */
     SITE_TURN,  /* llm.chat, a turn of an agent */
+    SITE_CUT,   /* worker.step, which may be cut short: once or not at all */
+    SITE_UNCUT, /* undoes that, if it was done */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */

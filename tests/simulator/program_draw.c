@@ -75,6 +75,16 @@ static struct node *draw_call(struct drawing *drawing, enum site_kind kind, bool
     return node;
 }
 
+/* A call, and beside it an error that comes after a while. */
+static struct node *draw_cut(struct drawing *drawing)
+{
+    struct node *node = node_new(drawing, NODE_CUT);
+    node->site        = site_new(drawing, SITE_CUT);
+    node->undo        = site_new(drawing, SITE_UNCUT);
+    node->a           = (int64_t)draw(drawing, 700); /* ms: about as long as a call takes */
+    return node;
+}
+
 static struct node *draw_error(struct drawing *drawing)
 {
     if (draw(drawing, 2) == 0) return draw_call(drawing, SITE_PERMANENT, false);
@@ -106,12 +116,13 @@ static struct node *draw_loop(struct drawing *drawing, struct place place, bool 
 
 static struct node *draw_try(struct drawing *drawing, struct place place)
 {
-    bool is_fatal = draw(drawing, 3) == 0;
-    if (is_fatal) { /* attempts that are spent: the error may be one of two */
+    uint64_t choice = draw(drawing, 4);
+    if (choice < 2) { /* attempts that are spent: the error may be one of two */
         struct node *node = node_new(drawing, NODE_TRY);
         node->child_count = 1;
-        node->children[0] = draw_call(drawing, SITE_EXHAUST, false);
-        node->b           = (int64_t)draw(drawing, 1000);
+        node->children[0] =
+            choice == 0 ? draw_cut(drawing) : draw_call(drawing, SITE_EXHAUST, false);
+        node->b = (int64_t)draw(drawing, 1000);
         return node;
     }
     place.must_complete = place.is_parallel;
@@ -136,7 +147,9 @@ static struct node *draw_saga(struct drawing *drawing, struct place place)
             is_nested ? draw_saga(drawing, in) : draw_call(drawing, SITE_OK, draw(drawing, 4) > 0);
         node->children[node->child_count++] = step;
     }
-    if (fails) node->children[node->child_count++] = draw_error(drawing);
+    if (!fails) return node;
+    bool is_cut                         = draw(drawing, 3) == 0;
+    node->children[node->child_count++] = is_cut ? draw_cut(drawing) : draw_error(drawing);
     return node;
 }
 

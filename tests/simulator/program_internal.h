@@ -31,6 +31,7 @@ enum node_kind {
     NODE_EMIT,   /* and listen to it */
     NODE_CHILD,
     NODE_SAGA,
+    NODE_CUT, /* a saga that is left while its call is under way, or before or after that */
 };
 
 struct node {

@@ -202,6 +202,27 @@ static void print_child(const struct programs *programs, const struct node *node
     (void)buf_put_text(out, "}");
 }
 
+static void print_raise(const struct node *node, struct buf *out)
+{
+    (void)buf_printf(out,
+                     "\"raise\":{\"error\":{\"type\":\"https://sim.test/raised/%u\","
+                     "\"status\":%u,\"title\":\"T\"}}",
+                     node->id, 400 + node->id % 100);
+}
+
+static void print_cut(const struct programs *programs, const struct node *node, struct buf *out)
+{
+    const struct node call = {.kind = NODE_CALL, .site = node->site, .undo = node->undo};
+    (void)buf_put_text(out, "\"metadata\":{\"tutti\":{\"saga\":true}},\"do\":[{\"f\":{\"fork\":{"
+                            "\"branches\":[{\"c\":{");
+    print_call(programs, &call, out);
+    (void)buf_printf(
+        out, "}},{\"e\":{\"do\":[{\"w\":{\"wait\":{\"milliseconds\":%" PRId64 "}}},{\"r\":{",
+        node->a);
+    print_raise(node, out);
+    (void)buf_put_text(out, "}}]}}]}}}]");
+}
+
 static void print_rest(const struct programs *programs, const struct node *node, struct buf *out)
 {
     switch (node->kind) {
@@ -233,12 +254,8 @@ static void print_node(const struct programs *programs, const struct node *node,
     case NODE_CALL: print_call(programs, node, out); break;
     case NODE_MODEL: print_model(programs, node, out); break;
     case NODE_AGENT: agent_print(programs, node, out); break;
-    case NODE_RAISE:
-        (void)buf_printf(out,
-                         "\"raise\":{\"error\":{\"type\":\"https://sim.test/raised/%u\","
-                         "\"status\":%u,\"title\":\"T\"}}",
-                         node->id, 400 + node->id % 100);
-        break;
+    case NODE_RAISE: print_raise(node, out); break;
+    case NODE_CUT: print_cut(programs, node, out); break;
     case NODE_WAIT: (void)buf_printf(out, "\"wait\":{\"seconds\":%" PRId64 "}", node->a); break;
     case NODE_SWITCH: print_switch(programs, node, out); break;
     case NODE_LOOP:

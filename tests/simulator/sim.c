@@ -430,6 +430,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     sim->arena     = arena_new(ARENA_MAX);
     sim->decisions = map_new(KEYS_MAX);
     sim->keys      = map_new(KEYS_MAX);
+    sim->cuts      = map_new(KEYS_MAX);
     sim->leases    = map_new(KEYS_MAX);
     ASSERT(sim->arena);
     log_set_level(sim->trace ? LOG_DEBUG : LOG_ERROR + 1);
@@ -457,6 +458,7 @@ void sim_done(struct sim *sim)
     network_done(sim);
     map_free(sim->decisions);
     map_free(sim->keys);
+    map_free(sim->cuts);
     map_free(sim->leases);
     sim_limits_done(sim);
     sim_redrive_done(sim);

@@ -145,7 +145,8 @@ struct task_in_hand {
     const char *error; /* type of the error; NULL: that of the place */
     unsigned reports;
     const char *output; /* NULL: that of the place */
-    struct spend used;  /* by a call of a model */
+    const char *key;
+    struct spend used; /* by a call of a model */
     int64_t output_tokens;
 };
 
@@ -200,6 +201,8 @@ struct sim {
     struct task_in_hand jobs[SIM_JOBS_MAX];
     uint64_t poll_count, request_count;
     struct map *keys;         /* idempotency key -> site, plus one, as the arguments' note */
+    struct map *cuts;         /* idempotency key -> struct cut */
+    struct cut *cut_list;     /* all of them */
     struct map *leases;       /* job id -> struct lease_note */
     struct lease_note *notes; /* all of them */
     struct sim_limits limits;
@@ -355,6 +358,13 @@ void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb_
 /** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside
  * any more, and all was charged. */
 void sim_budgets_check(struct sim *sim, bool is_final);
+
+/* --- sim_cuts.c */
+
+/** A worker has just done what `task` is about. */
+void sim_cuts_done(struct sim *sim, const struct task_in_hand *task);
+/** How many calls of that run were cut short, done, and not undone. */
+size_t sim_cuts_left(const struct sim *sim, const char *run);
 
 /* --- sim_agents.c */
 

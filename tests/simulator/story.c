@@ -145,6 +145,13 @@ static void job_ended(struct story *story, const struct event *event)
     }
 }
 
+static bool is_doubt(const struct event *event)
+{
+    json type = json_get_text(event->error, "type");
+    return json_is(type, JSON_TEXT) &&
+           str_is(json_str(type), "https://tutti.dev/errors/unknown-outcome");
+}
+
 /* --- all ----------------------------------------------------------------------------------------
  */
 
@@ -211,13 +218,19 @@ void story_event(const struct run *run, const struct event *event, void *context
     case EVENT_JOB_RETRIED: job_retried(story, event); break;
     case EVENT_JOB_COMPLETED:
     case EVENT_JOB_FAILED:
-    case EVENT_JOB_DEAD:
-    case EVENT_JOB_CANCELLED: job_ended(story, event); break;
+    case EVENT_JOB_SETTLED:
+    case EVENT_JOB_DEAD: job_ended(story, event); break;
+    case EVENT_JOB_CANCELLED:
+        if (!event->is_kept) job_ended(story, event);
+        break;
     case EVENT_SIGNAL_RECEIVED: signal_received(story, run, event); break;
     case EVENT_TASK_STARTED:
     case EVENT_COMPENSATION_STARTED: story->tasks_open++; break;
-    case EVENT_COMPENSATION_COMPLETED:
-    case EVENT_COMPENSATION_FAILED: story->tasks_open--; break;
+    case EVENT_COMPENSATION_COMPLETED: story->tasks_open--; break;
+    case EVENT_COMPENSATION_FAILED:
+        story->tasks_open--;
+        story->doubts += is_doubt(event);
+        break;
     case EVENT_TASK_COMPLETED:
     case EVENT_TASK_FAULTED:
     case EVENT_TASK_CANCELLED: task_ended(story, run, event); break;

@@ -140,6 +140,7 @@ static void report(struct sim *sim, void *subject)
         task->is_over = true;
         return;
     }
+    if (task->ending == ENDS_COMPLETED && task->reports == 1) sim_cuts_done(sim, task);
     sim_trace(sim, "%s reports %s: %d", task->worker->name, task->job.text, (int)task->ending);
     network_send(sim, task->partition, make_report, on_report, task);
     sim_at(sim, 1 * SECOND + (int64_t)sim_draw(sim, 2'000) * MS, report, task);
@@ -241,6 +242,7 @@ static void take_job(struct sim *sim, struct sim_worker *worker, uint16_t partit
     task->attempt   = job->attempt;
     task->beats     = !sim_chance(sim, sim->weather.silent);
     task->token_len = job->lease_token.len;
+    task->key       = arena_strdup(sim->arena, str_from(job->idempotency_key));
     memcpy(task->job.text, job->id, ID_LEN);
     memcpy(task->token, job->lease_token.data, task->token_len);
     sim_trace(sim, "%s has %s, place %u, attempt %u: %s", worker->name, job->id, task->site,

@@ -79,18 +79,27 @@ status late_job_completed(struct run *run, const struct decide_env *env,
     return STATUS_OK;
 }
 
-/* Owned; invalid: it has done nothing. */
-static json doubt_new(const struct task *task, const struct job_failure *failure)
+static json unknown_new(const struct task *task)
 {
-    bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final;
-    if (!is_doubtful) return json_invalid();
-    if (json_is(json_get_text(failure->error, "type"), JSON_TEXT) && failure->is_unknown) {
-        return json_ref(failure->error);
-    }
     return error_own_new("unknown-outcome", GATEWAY_TIMEOUT, "Unknown outcome",
                          str_from("it was cancelled while a worker had it, and nobody said what "
                                   "became of it"),
                          str_from(task->reference));
+}
+
+void late_job_doubt(struct decision *decision, const struct task *task, const struct id *job)
+{
+    struct event event = {.kind = EVENT_JOB_SETTLED, .id = *job, .error = unknown_new(task)};
+    (void)decide_emit(decision, &event);
+}
+
+/* Owned; invalid: it has done nothing. */
+static json doubt_new(const struct task *task, const struct job_failure *failure)
+{
+    bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final;
+    bool is_said     = json_is(json_get_text(failure->error, "type"), JSON_TEXT);
+    if (!is_doubtful) return json_invalid();
+    return is_said && failure->is_unknown ? json_ref(failure->error) : unknown_new(task);
 }
 
 status late_job_failed(struct run *run, const struct decide_env *env,

@@ -16,6 +16,10 @@ status late_job_failed(struct run *run, const struct decide_env *env,
                        const struct job_failure *command, struct event_list *events,
                        struct error *reterr);
 
+/** Its job was cancelled, and nobody has it, but an attempt that was never answered for may have
+ * done it. */
+void late_job_doubt(struct decision *decision, const struct task *task, const struct id *job);
+
 /** The run ends: whatever is still awaited will not be undone, and whoever has it is to stop. */
 void late_jobs_drop(struct decision *decision);
 

@@ -1,6 +1,7 @@
 /* A task from start to end: the order of steps is in docs/reference/workflow.md. */
 #include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/decide.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/decide/retry_rule.h"
 #include "scheduler/decide/undo_run.h"
 #include "workflow/function_catalog.h"
@@ -199,16 +200,32 @@ void task_complete_joined(struct decision *decision, struct activation *activati
 /* --- cancelling ----------------------------------------------------------------------------------
  */
 
-/* What a call may do that a worker has is undone when that is known; reading does nothing. */
-static bool job_is_awaited(const struct decision *decision, const struct activation *activation)
+/* What a call may have done, or do, has to be undone; reading does nothing. */
+static enum job_holding job_holding(const struct decision *decision,
+                                    const struct activation *activation)
 {
     const struct task *task                     = activation_task(decision->run, activation);
     const struct function_description *function = task->call.description;
     const struct job_holders *holders           = decision->env->holders;
     bool is_undone = task->is_undoable && !activation->undo && !decision->is_terminating;
-    if (!is_undone || !holders) return false;
-    if (function && function->effect == EFFECT_READ) return false;
-    return holders->has(holders->context, str_from(activation->id.text));
+    bool is_read   = function && function->effect == EFFECT_READ;
+    if (!is_undone || is_read || !holders) return JOB_UNTOUCHED;
+    return holders->look(holders->context, str_from(activation->id.text));
+}
+
+static void close_job(struct decision *decision, struct activation *activation)
+{
+    const struct task *task  = activation_task(decision->run, activation);
+    enum job_holding holding = job_holding(decision, activation);
+    struct event event       = {
+              .kind       = EVENT_JOB_CANCELLED,
+              .activation = activation->slot,
+              .id         = activation->id,
+              .is_kept    = holding != JOB_UNTOUCHED,
+    };
+    struct id job = activation->id;
+    (void)decide_emit(decision, &event);
+    if (holding == JOB_IN_DOUBT) late_job_doubt(decision, task, &job);
 }
 
 void task_close_outside(struct decision *decision, struct activation *activation, bool is_expired)
@@ -218,11 +235,13 @@ void task_close_outside(struct decision *decision, struct activation *activation
         call_cache_leave(decision, activation);
         return;
     }
+    enum task_kind kind = activation_task(decision->run, activation)->kind;
+    if (kind == TASK_CALL) {
+        close_job(decision, activation);
+        return;
+    }
     struct event event = {.activation = activation->slot, .id = activation->id};
-    if (activation_task(decision->run, activation)->kind == TASK_CALL) {
-        event.kind    = EVENT_JOB_CANCELLED;
-        event.is_kept = job_is_awaited(decision, activation);
-    } else if (activation_task(decision->run, activation)->kind == TASK_RUN) {
+    if (kind == TASK_RUN) {
         event.kind = decision->is_terminating ? EVENT_CHILD_TERMINATED : EVENT_CHILD_CANCELLED;
     } else {
         event.kind = is_expired ? EVENT_APPROVAL_EXPIRED : EVENT_APPROVAL_CANCELLED;

@@ -418,6 +418,8 @@ struct child_places engine_child_places(struct engine *engine);
 
 /** Who has jobs: the `holders` of decide_env. */
 struct job_holders engine_job_holders(struct engine *engine);
+/** May an attempt have done what it is about, that was not answered for? */
+bool engine_job_in_doubt(struct engine *engine, const struct open_job *job);
 
 /** The key by which a start of `workflow` is recognised; empty: it has none. Lives as long as the
  * turn. */

@@ -80,9 +80,12 @@ struct secret_source {
     void *context;
 };
 
-/** Who has jobs. */
+/** What workers have to do with a job: nothing; one has it; none has, but one that fell silent may
+ * have done it. */
+enum job_holding { JOB_UNTOUCHED, JOB_HELD, JOB_IN_DOUBT };
+
 struct job_holders {
-    bool (*has)(void *context, str job); /* has a worker that job now? */
+    enum job_holding (*look)(void *context, str job);
     void *context;
 };
 
@@ -96,7 +99,7 @@ struct decide_env {
     const struct assistant_source *assistants; /* assistant.h; NULL: there are none */
     const struct child_places *children;       /* child.h; NULL: none to ask */
     const struct secret_source *secrets;       /* NULL: there are none */
-    const struct job_holders *holders;         /* NULL: nobody has jobs */
+    const struct job_holders *holders;         /* NULL: none has jobs */
     bool has_call_cache;  /* there is one to ask: `cache` of calls means something */
     bool notes_lifecycle; /* somebody has subscribed: events get what lifecycle.h needs */
 };

@@ -74,10 +74,10 @@ void world_init(struct world *world, const char *body)
     world_init_with(world, read_workflow(body));
 }
 
-static bool has_holder(void *context, str)
+static enum job_holding job_look(void *context, str)
 {
     const struct world *world = context;
-    return world->has_workers;
+    return world->holding;
 }
 
 void world_init_with(struct world *world, const struct workflow *workflow)
@@ -103,7 +103,7 @@ void world_init_with(struct world *world, const struct workflow *workflow)
         .has_call_cache = true,
         .holders        = &world->holders,
     };
-    world->holders     = (struct job_holders){.has = has_holder, .context = world};
+    world->holders     = (struct job_holders){.look = job_look, .context = world};
     const struct id id = id_next(&world->ids, START_US / 1000, 0);
     world->run         = run_new(str_from(id.text), world->workflow);
     world->shadow      = run_new(str_from(id.text), world->workflow);

@@ -59,7 +59,7 @@ struct world {
     uint64_t used;               /* rows of it that are used up */
     struct usage usage;          /* of every answer */
     const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
-    bool has_workers;            /* a worker has every open job, also when its task is cancelled */
+    enum job_holding holding;    /* of every open job */
 
     struct event_list events; /* of the last command */
     struct buf calls;   /* a line per job scheduled: its key, "#" for the run's id, its input */

@@ -16,9 +16,9 @@
 
 struct saga_row {
     struct run_row run;
-    const char *calls; /* NULL: does not matter */
-    const char *undo;  /* as the worker says */
-    bool has_workers;  /* they have every open job */
+    const char *calls;        /* NULL: does not matter */
+    const char *undo;         /* as the worker says */
+    enum job_holding holding; /* of every open job */
 };
 
 static const struct saga_row rows[] =
@@ -444,9 +444,9 @@ static const struct saga_row rows[] =
                                "task.faulted /do/0/s\n"
                                "run.faulted\n",
                 },
-            .has_workers = true,
-            .calls       = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY(
-                      "1") "#/do/0/s/do/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
+            .holding = JOB_HELD,
+            .calls   = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY(
+                  "1") "#/do/0/s/do/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
         },
         {
             .run =
@@ -456,8 +456,8 @@ static const struct saga_row rows[] =
                     .script = {{"a", 0, ANSWER_TRANSIENT, NULL}},
                     .result = "faulted {\"type\":\"urn:e\",",
                 },
-            .has_workers = true,
-            .calls       = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY("1"),
+            .holding = JOB_HELD,
+            .calls   = "#/do/0/s/do/0/f/fork/branches/0/a/-/1 " SAY("1"),
         },
         {
             .run =
@@ -468,9 +468,21 @@ static const struct saga_row rows[] =
                     .script = {{"a", 0, ANSWER_LOST, NULL}},
                     .result = "faulted {\"type\":\"urn:e\",",
                 },
-            .has_workers = true,
-            .calls       = "#/do/0/s/do/1/f/fork/branches/0/a/-/1 " SAY(
-                      "1") "#/do/0/s/do/0/z/-/1/undo/1 " SAY("\"uz\""),
+            .holding = JOB_HELD,
+            .calls   = "#/do/0/s/do/1/f/fork/branches/0/a/-/1 " SAY(
+                  "1") "#/do/0/s/do/0/z/-/1/undo/1 " SAY("\"uz\""),
+        },
+        {
+            .run =
+                {
+                    .name = "nor does anybody know when nobody has it any more",
+                    .body = "do: [{s: {" SAGA ", do: [{z: {set: {n: 1}, " UNDO("uz") "}}, " CUT
+                                                                                     "]}}]",
+                    .result = "faulted {\"type\":\"urn:e\",",
+                },
+            .holding = JOB_IN_DOUBT,
+            .calls   = "#/do/0/s/do/1/f/fork/branches/0/a/-/1 " SAY(
+                  "1") "#/do/0/s/do/0/z/-/1/undo/1 " SAY("\"uz\""),
         },
         {
             .run =
@@ -481,9 +493,9 @@ static const struct saga_row rows[] =
                     .script = {{"a", 0, ANSWER_OK, "{\"made\":{\"id\":7}}"}},
                     .result = "faulted {\"type\":\"urn:e\",",
                 },
-            .has_workers = true,
-            .calls       = "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1 " SAY(
-                      "1") "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
+            .holding = JOB_HELD,
+            .calls   = "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1 " SAY(
+                  "1") "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
         },
 };
 
@@ -497,10 +509,10 @@ static void check(void **state)
     const struct saga_row *row = *state;
     struct world world;
     world_init(&world, row->run.body);
-    world.script      = row->run.script;
-    world.undo        = row->undo;
-    world.has_workers = row->has_workers;
-    int64_t start_us  = world.env.now_us;
+    world.script     = row->run.script;
+    world.undo       = row->undo;
+    world.holding    = row->holding;
+    int64_t start_us = world.env.now_us;
     world_start(&world, row->run.input);
     world_play(&world);
 

@@ -54,6 +54,13 @@ static status decide_completed(struct engine *engine, struct live_run *live, con
     return run_job_completed(live->run, &env, &command, &engine->events, reterr);
 }
 
+/* Of a late job, whose end nobody repeats: an earlier attempt may have done it. */
+static bool is_in_doubt(struct engine *engine, const char *job)
+{
+    const struct open_job *open = open_job_find(engine->queues, str_from(job));
+    return open && engine_job_in_doubt(engine, open);
+}
+
 static status decide_failed(struct engine *engine, struct live_run *live, const char *job,
                             const struct report *report, struct error *reterr)
 {
@@ -69,6 +76,7 @@ static status decide_failed(struct engine *engine, struct live_run *live, const 
     };
     usage_from_wire(failed->usage, &command.usage);
     const struct decide_env env = engine_env(engine);
+    if (run_job_is_late(live->run, command.job)) command.is_lapsed = is_in_doubt(engine, job);
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }
 
@@ -102,12 +110,9 @@ static status decide_withdrawn(struct engine *engine, struct live_run *live, con
 static status decide_returned(struct engine *engine, struct live_run *live, const char *job,
                               const struct report *, struct error *reterr)
 {
-    const struct open_job *open      = open_job_find(engine->queues, str_from(job));
-    const struct job_failure command = {
-        .job       = str_from(job),
-        .is_lapsed = open && open->ended_as >= PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST,
-    };
-    const struct decide_env env = engine_env(engine);
+    const struct decide_env env      = engine_env(engine);
+    const struct job_failure command = {.job       = str_from(job),
+                                        .is_lapsed = is_in_doubt(engine, job)};
     return run_job_failed(live->run, &env, &command, &engine->events, reterr);
 }
 

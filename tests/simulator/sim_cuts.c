@@ -1,0 +1,50 @@
+/* Calls that are cut short: what workers have done, and what they have undone. */
+#include "base/assert.h"
+#include "sim.h"
+
+#include <string.h>
+
+/* One call, by its key. */
+struct cut {
+    char run[ID_LEN + 1];
+    bool is_done, is_undone;
+    struct cut *next;
+};
+
+static const char undo_mark[] = "/undo/";
+
+static struct cut *cut_at(struct sim *sim, str key)
+{
+    struct cut *cut = map_get(sim->cuts, key);
+    if (cut) return cut;
+    cut = arena_alloc(sim->arena, sizeof *cut);
+    ASSERT(cut && key.len > ID_LEN);
+    *cut = (struct cut){.next = sim->cut_list};
+    memcpy(cut->run, key.ptr, ID_LEN);
+    sim->cut_list = cut;
+    bool is_put   = map_put(sim->cuts, key, cut);
+    ASSERT(is_put);
+    return cut;
+}
+
+void sim_cuts_done(struct sim *sim, const struct task_in_hand *task)
+{
+    enum site_kind kind = sim->programs.sites[task->site].kind;
+    if (kind != SITE_CUT && kind != SITE_UNCUT) return;
+    if (kind == SITE_CUT) {
+        cut_at(sim, str_from(task->key))->is_done = true;
+        return;
+    }
+    const char *end = strstr(task->key, undo_mark);
+    ASSERT(end);
+    cut_at(sim, (str){task->key, (size_t)(end - task->key)})->is_undone = true;
+}
+
+size_t sim_cuts_left(const struct sim *sim, const char *run)
+{
+    size_t count = 0;
+    for (const struct cut *cut = sim->cut_list; cut; cut = cut->next) {
+        count += cut->is_done && !cut->is_undone && strcmp(cut->run, run) == 0;
+    }
+    return count;
+}
