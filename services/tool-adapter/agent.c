@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-status agent_read(json config, char ret_agent[AGENT_SIZE], struct error *reterr)
+status user_agent_read(json config, char ret_agent[AGENT_SIZE], struct error *reterr)
 {
     json contact = json_get_text(config, "contact");
     str text     = json_is(contact, JSON_TEXT) ? json_str(contact) : (str){};

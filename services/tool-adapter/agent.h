@@ -9,6 +9,6 @@
 enum { AGENT_SIZE = 300 /* bytes, with its NUL */ };
 
 /** The User-Agent of a connection with these settings (`contact`). INVALID_ARGUMENT. */
-status agent_read(json config, char ret_agent[AGENT_SIZE], struct error *reterr);
+status user_agent_read(json config, char ret_agent[AGENT_SIZE], struct error *reterr);
 
 #endif

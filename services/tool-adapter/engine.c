@@ -17,3 +17,16 @@ const struct engine *engine_of(const struct engine *engines, const struct manife
     }
     return NULL;
 }
+
+json engine_response_new(int http_status, str retry_after, json body)
+{
+    json response = json_object_new(3);
+    json headers  = json_object_new(1);
+    if (retry_after.len > 0) {
+        json_object_put_text(&headers, "retry-after", json_text_lossy(retry_after));
+    }
+    json_object_put_text(&response, "status", json_int(http_status));
+    json_object_put_text(&response, "headers", headers);
+    json_object_put_text(&response, "body", body);
+    return response;
+}

@@ -71,6 +71,9 @@ struct engine {
     void *self;
 };
 
+/** An answer as HTTP's have it; takes `body`. `retry_after`: empty for none. Owned. */
+json engine_response_new(int http_status, str retry_after, json body);
+
 /** The engine of a request; NULL: there is none. `engines` ends with one whose start is NULL. */
 const struct engine *engine_of(const struct engine *engines,
                                const struct manifest_request *request);

@@ -17,12 +17,12 @@ Feature: E15 budgets
       """yaml
       document: { dsl: '1.0.3', namespace: language, name: e15-start, version: '1.0.0', metadata: { tutti: { budget: { tokens: 1000000 } } } }
       do:
-        - one: { call: llm.chat, with: { model: simulated, prompt: 'A prompt of several words' } }
+        - one: { call: llm.chat, with: { model: simulated, prompt: 'A prompt of several words', max_tokens: 5 } }
         - two: { call: llm.chat, with: { model: simulated, prompt: 'And one more' } }
       """
     And the start request says:
       """yaml
-      budget: { tokens: 12 }
+      budget: { tokens: 60 }
       """
     When the workflow is executed
     Then the workflow should fault with error:
@@ -33,18 +33,18 @@ Feature: E15 budgets
       """
     And the run's 'budget.tokens' should be:
       """yaml
-      12
+      60
       """
 
   @http
   Scenario: A compensation is never stopped by a budget
     Given a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: e15-undo, version: '1.0.0', metadata: { tutti: { saga: true, budget: { tokens: 12 } } } }
+      document: { dsl: '1.0.3', namespace: language, name: e15-undo, version: '1.0.0', metadata: { tutti: { saga: true, budget: { tokens: 60 } } } }
       do:
         - one:
             call: llm.chat
-            with: { model: simulated, prompt: 'A prompt of several words' }
+            with: { model: simulated, prompt: 'A prompt of several words', max_tokens: 5 }
             metadata: { tutti: { compensate: [ { undo: { call: http, with: { method: delete, endpoint: 'http://shop.test/one' } } } ] } }
         - two: { call: llm.chat, with: { model: simulated, prompt: 'And one more' } }
       """
@@ -62,12 +62,12 @@ Feature: E15 budgets
       """yaml
       document: { dsl: '1.0.3', namespace: language, name: e15-child, version: '1.0.0' }
       do:
-        - ask: { call: llm.chat, with: { model: simulated, prompt: 'A prompt of several words' } }
+        - ask: { call: llm.chat, with: { model: simulated, prompt: 'A prompt of several words', max_tokens: 5 } }
         - more: { if: '${ $workflow.input.twice }', call: llm.chat, with: { model: simulated, prompt: 'And one more' } }
       """
     And a workflow with definition:
       """yaml
-      document: { dsl: '1.0.3', namespace: language, name: e15-parent, version: '1.0.0', metadata: { tutti: { budget: { tokens: 12 } } } }
+      document: { dsl: '1.0.3', namespace: language, name: e15-parent, version: '1.0.0', metadata: { tutti: { budget: { tokens: 60 } } } }
       do:
         - bounded: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: true } } } } } ], catch: { as: e, do: [ { kept: { set: { text: '${ $e.detail }' }, export: { as: '{ said: .text }' } } } ] } }
         - spent: { try: [ { child: { run: { workflow: { namespace: language, name: e15-child, version: latest, input: { twice: false } } } } } ], catch: { as: e, do: [ { kept: { set: { type: '${ $e.type }', child: '${ $context.said | test("at /do/1/more") }' } } } ] } }

@@ -170,7 +170,9 @@ static bool run_node(struct machine *machine, const struct node *node, int64_t *
     case NODE_CALL: return run_call(machine, node, n);
     case NODE_MODEL: return run_model(machine, node, n);
     case NODE_AGENT: agent_run(machine->programs, node, machine->tallies, n); return true;
-    case NODE_CUT: /* what its call did is undone: sim_cuts_check() */
+    case NODE_CUT: /* its call may be undone: sim_cuts.c */
+        machine->result->has_undone = true;
+        return raise_error(machine, "raised", node->id, 400 + node->id % 100);
     case NODE_RAISE: return raise_error(machine, "raised", node->id, 400 + node->id % 100);
     case NODE_SWITCH: return run_children(machine, node->children[*n % 2], n);
     case NODE_IF: return *n % 3 != 0 || run_children(machine, node->children[0], n);

@@ -38,7 +38,7 @@ enum {
 
 struct chromium {
     struct chromium_options options;
-    struct folder *folder;
+    struct browser_folder *folder;
     pid_t pid; /* 0: it is over */
     int pid_fd, commands, answers, words_fd;
     struct loop_watch *end_watch, *write_watch, *answer_watch, *words_watch;
@@ -231,7 +231,7 @@ void chromium_freep(struct chromium **ref)
         (void)waitpid(chromium->pid, NULL, 0); /* it was killed: this does not take long */
     }
     forget(chromium);
-    folder_remove(TAKE(chromium->folder), chromium->options.pool);
+    browser_folder_remove(TAKE(chromium->folder), chromium->options.pool);
     buf_done(&chromium->unread);
     free(chromium);
     *ref = NULL;
@@ -315,7 +315,7 @@ static void limit(pid_t pid)
 
 static status launch(struct chromium *chromium, const struct child_ends *ends, struct error *reterr)
 {
-    const char *home = folder_path(chromium->folder);
+    const char *home = browser_folder_path(chromium->folder);
     char profile[FOLDER_PATH_MAX + 32];
     char home_is[FOLDER_PATH_MAX + 32];
     char tmp_is[FOLDER_PATH_MAX + 32];
@@ -372,7 +372,7 @@ status chromium_start(const struct chromium_options *options, struct chromium **
     chromium->unread                                  = buf_init(UNREAD_MAX);
     chromium->pid_fd = chromium->commands = chromium->answers = chromium->words_fd = -1;
     CLEANUP(ends_close) struct child_ends ends = {.commands = -1, .answers = -1, .words = -1};
-    TRY(folder_new(options->folder, &chromium->folder, reterr));
+    TRY(browser_folder_new(options->folder, &chromium->folder, reterr));
     TRY(pipe_new(&ends.commands, &chromium->commands, reterr));
     TRY(pipe_new(&chromium->answers, &ends.answers, reterr));
     TRY(pipe_new(&chromium->words_fd, &ends.words, reterr));

@@ -15,7 +15,7 @@
 
 enum { WALK_DESCRIPTORS = 16 };
 
-struct folder {
+struct browser_folder {
     struct work work;
     char parent[FOLDER_PATH_MAX];
     char path[FOLDER_PATH_MAX];
@@ -32,11 +32,12 @@ static int lock_of(const char *path)
     return -1;
 }
 
-status folder_new(const char *parent, struct folder **ret_folder, struct error *reterr)
+status browser_folder_new(const char *parent, struct browser_folder **ret_folder,
+                          struct error *reterr)
 {
-    struct folder folder = {};
-    int parent_len       = snprintf(folder.parent, sizeof folder.parent, "%s", parent);
-    int len              = snprintf(folder.path, sizeof folder.path, "%s/" PREFIX "XXXXXX", parent);
+    struct browser_folder folder = {};
+    int parent_len               = snprintf(folder.parent, sizeof folder.parent, "%s", parent);
+    int len = snprintf(folder.path, sizeof folder.path, "%s/" PREFIX "XXXXXX", parent);
     if (parent_len < 0 || (size_t)len >= sizeof folder.path) {
         return fail(reterr, STATUS_UNAVAILABLE, "tools.browser.folder is too long");
     }
@@ -49,7 +50,7 @@ status folder_new(const char *parent, struct folder **ret_folder, struct error *
     return STATUS_OK;
 }
 
-const char *folder_path(const struct folder *folder)
+const char *browser_folder_path(const struct browser_folder *folder)
 {
     return folder->path;
 }
@@ -85,7 +86,7 @@ static void remove_leftovers(const char *parent)
 
 static void run(void *context)
 {
-    struct folder *folder = context;
+    struct browser_folder *folder = context;
     remove_tree(folder->path);
     remove_leftovers(folder->parent);
     folder->is_removed = true;
@@ -93,13 +94,13 @@ static void run(void *context)
 
 static void done(void *context)
 {
-    struct folder *folder = context;
+    struct browser_folder *folder = context;
     if (!folder->is_removed) run(folder); /* the pool ends, and with it the process */
     if (folder->lock >= 0) (void)close(folder->lock);
     free(folder);
 }
 
-void folder_remove(struct folder *folder, struct work_pool *pool)
+void browser_folder_remove(struct browser_folder *folder, struct work_pool *pool)
 {
     if (!folder) return;
     folder->work = (struct work){.run = run, .done = done, .context = folder};

@@ -15,14 +15,15 @@
 
 enum { FOLDER_PATH_MAX = 512 /* bytes */ };
 
-struct folder;
+struct browser_folder;
 
 /** Makes one in `parent`. UNAVAILABLE: it cannot be made. */
-status folder_new(const char *parent, struct folder **ret_folder, struct error *reterr);
+status browser_folder_new(const char *parent, struct browser_folder **ret_folder,
+                          struct error *reterr);
 
-const char *folder_path(const struct folder *folder);
+const char *browser_folder_path(const struct browser_folder *folder);
 
 /** Takes it, and removes it and the leftovers beside it. NULL is fine. */
-void folder_remove(struct folder *folder, struct work_pool *pool);
+void browser_folder_remove(struct browser_folder *folder, struct work_pool *pool);
 
 #endif

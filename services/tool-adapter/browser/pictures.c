@@ -75,14 +75,7 @@ static void finish(struct picture *picture, const struct engine_result *result)
 
 static void respond(struct picture *picture, int http_status, str retry_after, json body)
 {
-    CLEANUP(json_unrefp) json response = json_object_new(3);
-    json headers                       = json_object_new(1);
-    if (retry_after.len > 0) {
-        json_object_put_text(&headers, "retry-after", json_text_lossy(retry_after));
-    }
-    json_object_put_text(&response, "status", json_int(http_status));
-    json_object_put_text(&response, "headers", headers);
-    json_object_put_text(&response, "body", body);
+    CLEANUP(json_unrefp) json response = engine_response_new(http_status, retry_after, body);
     const struct engine_result result = {.code = STATUS_OK, .was_sent = true, .response = response};
     finish(picture, &result);
 }
@@ -204,7 +197,7 @@ static status open_page(struct picture *picture, const struct engine_request *re
                                       {"template", true, read_picture}};
     CLEANUP(json_unrefp) json made = json_invalid();
     struct page_request page       = {};
-    TRY(agent_read(request->config, picture->agent, reterr));
+    TRY(user_agent_read(request->config, picture->agent, reterr));
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         if (strcmp(functions[i].name, request->function) != 0) continue;
         page.settings = json_object_new(8);

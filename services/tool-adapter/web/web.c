@@ -35,14 +35,7 @@ static void call_free(struct web_call *call)
 
 void web_respond(struct web_call *call, int http_status, str retry_after, json body)
 {
-    CLEANUP(json_unrefp) json response = json_object_new(3);
-    json headers                       = json_object_new(1);
-    if (retry_after.len > 0) {
-        json_object_put_text(&headers, "retry-after", json_text_lossy(retry_after));
-    }
-    json_object_put_text(&response, "status", json_int(http_status));
-    json_object_put_text(&response, "headers", headers);
-    json_object_put_text(&response, "body", body);
+    CLEANUP(json_unrefp) json response = engine_response_new(http_status, retry_after, body);
     const struct engine_result result = {.code = STATUS_OK, .was_sent = true, .response = response};
     call->handlers.done(&result, call->handlers.context);
     call_free(call);
@@ -223,7 +216,7 @@ static status start_function(struct web_call *call, const struct engine_request 
         {"web.robots", start_robots},
         {"web.scrape_many", start_batch},
     };
-    TRY(agent_read(request->config, call->agent, reterr));
+    TRY(user_agent_read(request->config, call->agent, reterr));
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         if (strcmp(functions[i].name, request->function) != 0) continue;
         return functions[i].start(call, request->settings, reterr);

@@ -38,6 +38,7 @@ static void file_read(const char *path, struct buf *text)
 static const char *const adapters[] = {
     "browser.render_template",
     "buffer.schedule_post",
+    "documents.split",
     "github.close_pull_request",
     "github.comment",
     "github.create_branch",

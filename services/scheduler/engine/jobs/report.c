@@ -153,7 +153,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     }
     struct error why    = {};
     const struct id run = live->id;
-    job->ended_as       = end_of(decide, report);
+    if (decide != decide_returned) job->ended_as = end_of(decide, report);
     engine_work_begin(engine, str_from(live->id.text));
     status decided = decide(engine, live, id.text, report, &why);
     status kept    = STATUS_OK;
