@@ -97,9 +97,10 @@ static bool is_leased(const struct engine *engine, str job)
 status engine_call_cache_hold(struct engine *engine, struct live_run *live, bool is_held,
                               struct error *reterr)
 {
-    struct run_wait *waits = arena_alloc(engine->arena, RUN_ACTIVATIONS_MAX * sizeof *waits);
+    size_t most            = run_waits_most(live->run);
+    struct run_wait *waits = arena_alloc(engine->arena, (most + 1) * sizeof *waits);
     if (!waits) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    size_t count = run_waits(live->run, waits, RUN_ACTIVATIONS_MAX);
+    size_t count = run_waits(live->run, waits, most);
     for (size_t i = 0; i < count; i++) {
         struct cached_call call = {};
         if (!run_cached_call(live->run, waits[i].slot, &call)) continue;

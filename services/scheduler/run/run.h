@@ -400,6 +400,8 @@ struct run_wait {
 };
 /** Fills in up to `capacity` and returns how many. */
 size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capacity);
+/** There are no more than that. */
+size_t run_waits_most(const struct run *run);
 /** Appends the reference of the task that waits; before the run changes. */
 void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out);
 

@@ -188,6 +188,11 @@ size_t run_waits(const struct run *run, struct run_wait *ret_waits, size_t capac
     return count;
 }
 
+size_t run_waits_most(const struct run *run)
+{
+    return (size_t)run->activations.open + run->undo_count;
+}
+
 void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf *out)
 {
     const struct activation *activation = run_activation(run, wait->slot);

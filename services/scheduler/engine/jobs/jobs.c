@@ -445,9 +445,10 @@ struct job_holders engine_job_holders(struct engine *engine)
 status engine_hold_jobs(struct engine *engine, const struct live_run *live, bool is_held,
                         struct error *reterr)
 {
-    struct run_wait *waits = arena_alloc(engine->arena, RUN_ACTIVATIONS_MAX * sizeof *waits);
+    size_t most            = run_waits_most(live->run);
+    struct run_wait *waits = arena_alloc(engine->arena, (most + 1) * sizeof *waits);
     if (!waits) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    size_t count = run_waits(live->run, waits, RUN_ACTIVATIONS_MAX);
+    size_t count = run_waits(live->run, waits, most);
     for (size_t i = 0; i < count; i++) {
         if (waits[i].kind != WAIT_JOB) continue;
         struct open_job *job = open_job_find(engine->queues, waits[i].id);
