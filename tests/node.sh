@@ -50,10 +50,23 @@ node_run() {
 # tap_count LOG WORD: a number of the summary.
 tap_count() { awk -v name="# $2" 'index($0, name " ") == 1 { n = $3 } END { print n + 0 }' "$1"; }
 
+# The files among FILE... that have the tests that failed in LOG, by their names: a place in the log may be that of a helper. None if there
+# is a test that is in no file by that name.
+files_of_failures() { # files_of_failures LOG FILE...
+  local log=$1 name found all=()
+  shift
+  while IFS= read -r name; do
+    name=${name//\\#/#}
+    found=$(grep -lF -- "$name" "$@" || grep -lF -- "${name%: *}" "$@" || printf '%s\n' "$@" | grep -xF -- "${name#"$PWD/"}") || return 0
+    all+=("$found")
+  done < <(sed -nE 's/^not ok [0-9]+ - (.*)$/\1/p' "$log")
+  printf '%s\n' "${all[@]}" | sort -u
+}
+
 # What failed in LOG once more, file by file, with the machine to itself; `failed_again` is how many tests still fail.
-node_again() { # node_again LOG BIN_DIR FAILURES
+node_again() { # node_again LOG BIN_DIR FAILURES FILE...
   local files again=$1.again
-  mapfile -t files < <(awk '/^not ok / { f = 1 } f && /^ *location:/ { f = 0; split($0, part, "\x27"); sub(/:[0-9]+:[0-9]+$/, "", part[2]); print part[2] }' "$1" | sort -u)
+  mapfile -t files < <(files_of_failures "$1" "${@:4}")
   failed_again=$3
   [ "${#files[@]}" -gt 0 ] || return
   node_run "$again" "$2" 1 "${files[@]}"
@@ -74,7 +87,7 @@ node_tests() { # node_tests FOLDER BIN_DIR FILE...
   if [ "$wrong" -gt 0 ]; then
     failures "$log"
     printf 'the whole log: %s\n' "$log"
-    if [ -n "${TUTTI_RETRY:-}" ]; then node_again "$log" "$bin" "$wrong"; fi
+    if [ -n "${TUTTI_RETRY:-}" ]; then node_again "$log" "$bin" "$wrong" "$@"; fi
   fi
   add "$name" "$(($(tap_count "$log" pass) + wrong - failed_again))" "$failed_again" "$(tap_count "$log" skipped)"
 }
