@@ -17,6 +17,23 @@
 
 const bool socket_epoll_ctl_is_replaced = true;
 
+#ifdef __has_feature
+#define IS_THREAD_SANITIZED __has_feature(thread_sanitizer)
+#else
+#define IS_THREAD_SANITIZED 0
+#endif
+
+#if IS_THREAD_SANITIZED
+/* It takes what is added for told to the thread that waits, which orders what came before. */
+int __interceptor_epoll_ctl(int epoll, int operation, int file, struct epoll_event *event);
+#define pass_on __interceptor_epoll_ctl
+#else
+static int pass_on(int epoll, int operation, int file, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, file, event);
+}
+#endif
+
 int epoll_ctl(int epoll, int operation, int file, struct epoll_event *event)
 {
     struct epoll_event once;
@@ -25,5 +42,5 @@ int epoll_ctl(int epoll, int operation, int file, struct epoll_event *event)
         once.events = EPOLLONESHOT;
         event       = &once;
     }
-    return (int)syscall(SYS_epoll_ctl, epoll, operation, file, event);
+    return pass_on(epoll, operation, file, event);
 }
