@@ -23,12 +23,6 @@ llm_model() { # llm_model LATENCY_MS GAP_MS: leaves model_port and pid[model]
   llm_pin 0 "${pid[model]}"
 }
 
-llm_cpu() { # llm_cpu PID...: microseconds of all together
-  local one sum=0
-  for one; do sum=$((sum + $(cpu_us "$one"))); done
-  echo "$sum"
-}
-
 llm_memory() { # llm_memory PID...: MB in use, of all together
   local one sum=0
   for one; do sum=$((sum + $(memory "$one" VmRSS))); done
@@ -39,7 +33,7 @@ llm_memory() { # llm_memory PID...: MB in use, of all together
 llm_load() {
   local who=$1 figure=$2 target=$3 connections=$4 events=$5 before used peak=0 mb loader line
   shift 5
-  before=$(llm_cpu "$@")
+  before=$(cpu_us "$@")
   (ulimit -n 20000; BENCH_HERE=$here exec taskset -c "$(llm_client_cpu)" wrk -t1 -c"$connections" -d"${seconds}s" --timeout 60s -s "$here/llm.lua" "$target") >"$out/wrk" 2>&1 &
   loader=$!
   while kill -0 "$loader" 2>/dev/null; do
@@ -48,7 +42,7 @@ llm_load() {
     sleep 0.3
   done
   wait "$loader" || { put_condition "${who}_${figure}" "wrk failed: $(tail -n 1 "$out/wrk")"; return 0; }
-  used=$(($(llm_cpu "$@") - before))
+  used=$(($(cpu_us "$@") - before))
   read -r line rate p50 p99 count failed <<<"$(grep '^result' "$out/wrk")"
   [ "$failed" = 0 ] || put "$who" "${figure}_failed" "$failed"
   if [ "$events" = 0 ]; then

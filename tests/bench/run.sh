@@ -32,6 +32,13 @@ out=$(mktemp -d)
 # shellcheck source=tests/bench/scale.sh
 . "$here/scale.sh"
 
+# Under `set -e` a figure that cannot be had ends the bench: it says which.
+say_where() { # say_where LINE COMMAND
+  echo "bench: ended in ${FUNCNAME[1]} (${BASH_SOURCE[1]##*/}:$1): $2" >&2
+}
+set -o errtrace
+trap 'say_where "$LINENO" "$BASH_COMMAND"' ERR
+
 cleanup() {
   suite_stop
   rm -rf "$out"
@@ -101,7 +108,7 @@ object() { # the same for programs
 
 targets() { # builds what a bench needs, quietly
   mkdir -p build
-  { cmake --preset release && cmake --build --preset release -j "$(nproc)" --target sync_probe "$@"; } \
+  { cmake --preset release && cmake --build --preset release -j "$(nproc)" --target sync_probe cpu_probe "$@"; } \
     >build/bench.log 2>&1 || { tail -n 30 build/bench.log >&2; exit 1; }
 }
 

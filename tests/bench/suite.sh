@@ -11,11 +11,8 @@ url=
 
 now_us() { echo $((${EPOCHREALTIME/./})); }
 
-# The ticks that a process has used, of 10 ms each, in ms.
-cpu_ms() { awk '{sub(/^.*\) /, ""); print ($12 + $13) * 10}' "/proc/$1/stat" 2>/dev/null || echo 0; }
-
-# Microseconds of CPU of all threads, from the scheduler's own clock: exact, unlike ticks.
-cpu_us() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{sum += $1} END {printf "%.0f", sum / 1000}'; }
+# Microseconds of CPU that processes have used.
+cpu_us() { "$bin/cpu_probe" "$@"; }
 
 # memory PID FIELD: bytes of RssAnon, RssFile, VmHWM ...
 memory() { awk -v field="$2:" '$1 == field {print $2 * 1024}' "/proc/$1/status"; }
