@@ -124,7 +124,8 @@ static void complete_free(struct worker_job *job, const Pb__JobCompleted *comple
         saved.simulated       = completed->usage->simulated;
         saved.saved_usd_nanos = completed->usage->cost_usd_nanos;
     }
-    copy.usage = &saved;
+    copy.usage     = &saved;
+    copy.bought_by = (ProtobufCBinaryData){};
     worker_complete(job, &copy);
 }
 
@@ -144,17 +145,22 @@ static void complete_all(struct ticket *ticket, const Pb__JobCompleted *complete
     ticket_free(ticket);
 }
 
+static void complete_bought(struct ticket *ticket)
+{
+    Pb__JobCompleted *completed = TAKE(ticket->completed);
+    complete_all(ticket, completed);
+    pb__job_completed__free_unpacked(completed, NULL);
+}
+
 static void on_kept(bool, void *context)
 {
-    struct ticket *ticket       = context;
-    Pb__JobCompleted *completed = TAKE(ticket->completed);
+    struct ticket *ticket = context;
     if (ticket->holders) {
         const Pb__LeasedJob *leased = ticket->holders->job->leased;
         log_write(LOG_INFO, "llm.answer_kept", LOG_STR("run", str_from(leased->run)),
                   LOG_STR("task", str_from(leased->task)), LOG_STR("job", str_from(leased->id)));
     }
-    complete_all(ticket, completed);
-    pb__job_completed__free_unpacked(completed, NULL);
+    complete_bought(ticket);
 }
 
 static Pb__JobCompleted *copy_completed(const Pb__JobCompleted *completed)
@@ -173,11 +179,13 @@ void job_complete(struct worker_job *job, const Pb__JobCompleted *completed)
 {
     struct ticket *ticket   = ticket_of(job);
     struct answers *answers = ticket->claim.answers;
+    Pb__JobCompleted bought = *completed;
+    bought.bought_by        = job->leased->lease_token;
+    ticket->completed       = copy_completed(&bought);
     if (!answers || completed->output_json.len > ANSWERS_BODY_MAX) {
-        complete_all(ticket, completed);
+        complete_bought(ticket);
         return;
     }
-    ticket->completed   = copy_completed(completed);
     Pb__KeptAnswer kept = PB__KEPT_ANSWER__INIT;
     kept.number         = answers_next_number(answers);
     kept.namespace_     = job->leased->namespace_;

@@ -10,8 +10,10 @@
  *
  * Money: the answer is charged to the job that has bought it, in whichever attempt, also if it is
  * cancelled while the answer is being written: it is completed all the same, which the scheduler
- * takes as long as the job is open. A call that is cancelled with its last job, or handed back,
- * says with that what it has cost until then. Other jobs under the same key are charged nothing.
+ * takes as long as the job is open. With the answer goes the lease under which it was bought, so
+ * that it is charged once if that lease is lost and both holders report. A call that is cancelled
+ * with its last job, or handed back, says with that what it has cost until then. Other jobs under
+ * the same key are charged nothing.
  *
  * Threads: the loop's.
  */

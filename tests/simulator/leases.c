@@ -93,7 +93,6 @@ void workers_leased(struct sim *sim, uint16_t partition, const struct command *c
         }
         ASSERT(job->lease_token.len <= sizeof note->token);
         note->is_over    = false;
-        note->is_late    = false;
         note->expires_us = job->lease_expires_us;
         note->until_us   = sim->now_us + LEASE_MS * MS;
         note->token_len  = job->lease_token.len;
@@ -110,6 +109,22 @@ void workers_restarted(struct sim *sim)
     }
 }
 
+/* Says whether it is the first that is said under that lease. */
+static bool say(struct sim *sim, struct lease_note *note, ProtobufCBinaryData token)
+{
+    struct said *said = note->said;
+    while (said && (said->len != token.len || memcmp(said->token, token.data, token.len) != 0)) {
+        said = said->next;
+    }
+    if (said) return false;
+    said = arena_alloc(sim->arena, sizeof *said);
+    ASSERT(said && token.len <= sizeof said->token);
+    *said      = (struct said){.len = token.len, .next = note->said};
+    note->said = said;
+    memcpy(said->token, token.data, token.len);
+    return true;
+}
+
 void workers_reported(struct sim *sim, const struct command *command)
 {
     const Pb__JobReports *request      = command->request;
@@ -117,9 +132,9 @@ void workers_reported(struct sim *sim, const struct command *command)
     if (command->code != STATUS_OK) return;
     for (size_t i = 0; i < answer->n_reports; i++) {
         struct lease_note *note = note_of(sim, request->reports[i]->job);
-        if (answer->reports[i]->status == STATUS_FAILED_PRECONDITION &&
-            is_token_of(note, request->reports[i]->lease_token)) {
-            sim_budgets_charge_late(sim, note, request->reports[i]);
+        bool is_first           = say(sim, note, request->reports[i]->lease_token);
+        if (answer->reports[i]->status == STATUS_FAILED_PRECONDITION) {
+            sim_budgets_charge_late(sim, note, request->reports[i], is_first);
         }
         if (answer->reports[i]->status != STATUS_OK) continue;
         if (!is_token_of(note, request->reports[i]->lease_token)) {
@@ -129,6 +144,7 @@ void workers_reported(struct sim *sim, const struct command *command)
         }
         note->is_over = true;
         sim_budgets_charge(sim, note, request->reports[i]);
+        sim_budgets_see(sim, note);
         sim_redrive_reported(sim, request->reports[i]);
         sim_webhooks_reported(sim, request->reports[i]);
     }

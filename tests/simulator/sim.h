@@ -151,6 +151,12 @@ struct task_in_hand {
 };
 
 /** What the checker knows of a lease: the newest of a job. */
+struct said {
+    uint8_t token[64];
+    size_t len;
+    struct said *next;
+};
+
 struct lease_note {
     char job[ID_LEN + 1];
     uint8_t token[64];
@@ -158,7 +164,8 @@ struct lease_note {
     int64_t expires_us; /* as the engine said */
     int64_t until_us;   /* the same, of the simulation */
     bool is_over;       /* reported, and accepted */
-    bool is_late;       /* reported, and refused: the job was gone, or the lease */
+    struct said *said;  /* tokens under which something was said, accepted or not */
+    size_t charges;     /* of it in the run's journal */
     struct lease_note *next;
     uint16_t partition;
     struct sim_limit *limits[LIMITS_OF_JOB_MAX]; /* that count it; sim_limits.c */
@@ -351,9 +358,13 @@ void sim_budgets_put(const struct sim *sim, struct stage_call *call,
 void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job);
 void sim_budgets_charge(struct sim *sim, const struct lease_note *note,
                         const Pb__JobReport *report);
-/** It was refused: what it says is charged once if the job was cancelled under this lease, as the
- * run's journal says. It was set aside until the lease is over. */
-void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report);
+/** It was refused, since its lease or its job was gone: what it says is charged, as the run's
+ * journal says, if nothing was said under that lease before (`is_first`); and only then. It was set
+ * aside until the lease was over, if that is the job's newest one. */
+void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report,
+                             bool is_first);
+/** It was accepted: what the journal says by now is known. */
+void sim_budgets_see(struct sim *sim, struct lease_note *note);
 
 /** After each turn: what is spent and set aside is within bounds. `is_final`: nothing is set aside
  * any more, and all was charged. */

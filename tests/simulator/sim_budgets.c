@@ -303,12 +303,10 @@ static const Pb__Usage *usage_of(const Pb__JobReport *report)
     }
 }
 
-void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb__JobReport *report)
+static void charge(struct sim *sim, const struct lease_note *note, const Pb__Usage *usage,
+                   struct spend aside)
 {
-    const Pb__Usage *usage = usage_of(report);
-    if (!note->is_model || !usage) return;
     const struct spend used   = {usage->input_tokens + usage->output_tokens, usage->cost_usd_nanos};
-    const struct spend aside  = set_aside(sim, note);
     const struct spend beyond = {over(used.tokens, aside.tokens), over(used.nanos, aside.nanos)};
     int64_t *dearest          = &sim->budgets.dearest_nanos;
     if (used.nanos > *dearest) *dearest = used.nanos;
@@ -323,17 +321,23 @@ void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb
     }
 }
 
+void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb__JobReport *report)
+{
+    const Pb__Usage *usage = usage_of(report);
+    if (note->is_model && usage) charge(sim, note, usage, set_aside(sim, note));
+}
+
 /* What the run's own journal says of a job. */
 struct charged {
     const char *job;
-    bool is_there;
+    size_t count;
 };
 
 static void see_event(const struct event *event, void *context)
 {
     struct charged *charged = context;
     bool is_it = event->kind == EVENT_RUN_CHARGED && strcmp(event->id.text, charged->job) == 0;
-    charged->is_there |= is_it;
+    charged->count += is_it;
 }
 
 static status see_charges(bytes entry, void *context, struct error *reterr)
@@ -343,7 +347,7 @@ static status see_charges(bytes entry, void *context, struct error *reterr)
 }
 
 /* NOT_FOUND: the run is gone. */
-static status find_charge(struct sim *sim, const struct lease_note *note, bool *ret_is_there)
+static status count_charges(struct sim *sim, const struct lease_note *note, size_t *ret_count)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_MAX);
     CLEANUP(txn_abortp) struct txn *txn      = NULL;
@@ -353,21 +357,43 @@ static status find_charge(struct sim *sim, const struct lease_note *note, bool *
     TRY(txn_begin_read(stage_store(sim->stage, note->partition), &txn, NULL));
     TRY(run_rows_get(txn, str_from(note->run), arena, &row, &head, NULL));
     TRY(run_entries_walk(txn, head->last_entry, see_charges, &charged, NULL));
-    *ret_is_there = charged.is_there;
+    *ret_count = charged.count;
     return STATUS_OK;
 }
 
-void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report)
+void sim_budgets_see(struct sim *sim, struct lease_note *note)
 {
-    bool is_charged_now    = false;
+    size_t count = 0;
+    if (note->is_model && count_charges(sim, note, &count) == STATUS_OK) note->charges = count;
+}
+
+static bool is_newest(const struct lease_note *note, const Pb__JobReport *report)
+{
+    return note->token_len == report->lease_token.len &&
+           memcmp(note->token, report->lease_token.data, note->token_len) == 0;
+}
+
+void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report,
+                             bool is_first)
+{
+    size_t count           = 0;
     const Pb__Usage *usage = usage_of(report);
-    if (!note->is_model || !usage || note->is_over || note->is_late) return;
-    note->is_late = true;
-    status found  = find_charge(sim, note, &is_charged_now);
-    for (size_t i = 0; found != STATUS_OK && i < sim->budgets.count; i++) {
-        sim->budgets.items[i].is_unsure = true; /* it went with its run, or was charged before */
+    if (!note->is_model || !usage) return;
+    if (count_charges(sim, note, &count) != STATUS_OK) {
+        for (size_t i = 0; i < sim->budgets.count; i++) {
+            sim->budgets.items[i].is_unsure =
+                true; /* it went with its run, or was charged before */
+        }
+        return;
     }
-    if (is_charged_now || found != STATUS_OK) sim_budgets_charge(sim, note, report);
+    bool is_charged_now = count > note->charges;
+    note->charges       = count;
+    if (is_charged_now != is_first) {
+        sim_fail(sim, "budgets: what was used under a lost lease of job %s is %s", note->job,
+                 is_first ? "lost" : "charged twice");
+    }
+    const struct spend aside = is_newest(note, report) ? set_aside(sim, note) : (struct spend){};
+    if (is_charged_now) charge(sim, note, usage, aside);
 }
 
 /* --- the ledger ---------------------------------------------------------------------------------

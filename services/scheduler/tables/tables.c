@@ -64,7 +64,7 @@ const char *const table_names[TABLE_COUNT + 1] = {
     [TABLE_RUN_PURSES]   = "run_purses",
     [TABLE_USAGE]        = "usage",
     [TABLE_USAGE_SOURCES] = "usage_sources",
-    [TABLE_CANCELLED_JOBS] = "cancelled_jobs",
+    [TABLE_UNSAID_LEASES] = "unsaid_leases",
     [TABLE_FILES]        = "files",
     [TABLE_FILE_PIECES]  = "file_pieces",
     [TABLE_FILE_DUE]     = "file_due",
@@ -77,6 +77,13 @@ void id_key(struct key *key, str id)
 {
     key_begin(key);
     key_put_id(key, id);
+}
+
+void lease_row_key(struct key *key, str job, uint32_t number)
+{
+    key_begin(key);
+    key_put_id(key, job);
+    key_put_u32(key, number);
 }
 
 void ready_key(struct key *key, const struct ready_place *place)

@@ -75,14 +75,14 @@ enum table {
     TABLE_REDO,               /* store/redo.h: what was committed and is not in the archive yet */
     TABLE_BUDGETS, /* namespace, name -> BudgetView (budget.proto); elsewhere than in partition 0
                     * what that has said of them */
-    TABLE_BUDGET_ASKS,    /* job id -> BudgetAskRecord; partition 0 */
-    TABLE_MODEL_PRICES,   /* model, as jobs name it -> ModelPrice */
-    TABLE_LETTER_INDEX,   /* dead_letters.h -> key of a row in TABLE_DEAD_LETTERS */
-    TABLE_RUN_PURSES,     /* run id -> BudgetView; partition 0 */
-    TABLE_USAGE,          /* day (u32), names -> UsageRecord (usage.proto) */
-    TABLE_USAGE_SOURCES,  /* source -> UsageSource; partition 0 */
-    TABLE_CANCELLED_JOBS, /* job id -> CancelledJobRecord: its holder has not reported yet */
-    TABLE_FILES,          /* file_store.h, as the next two; partition 0 */
+    TABLE_BUDGET_ASKS,   /* job id -> BudgetAskRecord; partition 0 */
+    TABLE_MODEL_PRICES,  /* model, as jobs name it -> ModelPrice */
+    TABLE_LETTER_INDEX,  /* dead_letters.h -> key of a row in TABLE_DEAD_LETTERS */
+    TABLE_RUN_PURSES,    /* run id -> BudgetView; partition 0 */
+    TABLE_USAGE,         /* day (u32), names -> UsageRecord (usage.proto) */
+    TABLE_USAGE_SOURCES, /* source -> UsageSource; partition 0 */
+    TABLE_UNSAID_LEASES, /* job id, number of the lease (u32) -> UnsaidLeaseRecord */
+    TABLE_FILES,         /* file_store.h, as the next two; partition 0 */
     TABLE_FILE_PIECES,
     TABLE_FILE_DUE,
     TABLE_AUDIT, /* number (u64) -> hash, AuditRecord (audit_chain.h); partition 0 */
@@ -94,6 +94,9 @@ extern const char *const table_names[TABLE_COUNT + 1];
 
 /** A key that is one generated id, which must be valid. */
 void id_key(struct key *key, str id);
+
+/** Of a lease: that of its job, and its number. */
+void lease_row_key(struct key *key, str job, uint32_t number);
 
 /** Where an open job stands in its queue. */
 struct ready_place {

@@ -314,6 +314,7 @@ static const Pb__LeasedJob *lease(struct rig *rig, const char *queue, uint32_t w
     message.kind                 = "external";
     message.count_max            = 1;
     message.wait_ms              = wait_ms;
+    message.lease_ms             = rig->lease_ms;
     message.instance             = rig->instance;
     const struct question asked  = {.service   = &pb__jobs__descriptor,
                                     .method    = "Lease",

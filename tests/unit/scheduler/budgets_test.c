@@ -551,6 +551,93 @@ static void test_cancelled_is_paid_once(void **)
     rig_done(&rig);
 }
 
+/* --- leases that are lost ----------------------------------------------------------------------
+ */
+
+/* With an answer that was bought under the lease of `payer`. */
+static uint32_t done_as(struct rig *rig, const Pb__LeasedJob *job, const Pb__LeasedJob *payer,
+                        int64_t tokens)
+{
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    Pb__JobReport made         = PB__JOB_REPORT__INIT;
+    Pb__Usage usage            = PB__USAGE__INIT;
+    usage.calls                = 1;
+    usage.input_tokens         = tokens;
+    usage.cost_source          = PB__COST_SOURCE__COST_SOURCE_REPORTED;
+    completed.output_json      = rig_bytes("1");
+    completed.usage            = &usage;
+    completed.bought_by        = payer->lease_token;
+    made.result_case           = PB__JOB_REPORT__RESULT_COMPLETED;
+    made.completed             = &completed;
+    return rig_report(rig, job, &made);
+}
+
+enum { LAPSES_MS = 10, HOLDS_MS = 60'000 };
+
+/* One that lapses at once, and the next one of the same job. */
+static void lease_twice(struct rig *rig, const Pb__LeasedJob **ret_lost,
+                        const Pb__LeasedJob **ret_held)
+{
+    rig->lease_ms = LAPSES_MS;
+    *ret_lost     = rig_lease_soon(rig, "llm");
+    rig->lease_ms = HOLDS_MS;
+    *ret_held     = rig_lease_soon(rig, "llm");
+    assert_string_equal((*ret_lost)->id, (*ret_held)->id);
+}
+
+/* Who has lost it says later what was bought: before and after the next one has answered. */
+static void test_lost_is_paid_once(void **)
+{
+    struct rig rig            = {};
+    const Pb__LeasedJob *lost = NULL;
+    const Pb__LeasedJob *held = NULL;
+    begin(&rig, 2, true);
+    put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *run = start(&rig, "one", i, 0, NULL);
+        lease_twice(&rig, &lost, &held);
+        if (i > 0) assert_int_equal(done(&rig, held, 10, 0, -1), STATUS_OK);
+        rig_restart(&rig);
+        for (int k = 0; k < 2; k++) { /* its answer was lost */
+            assert_int_equal(hand_back(&rig, lost, 7), STATUS_FAILED_PRECONDITION);
+        }
+        if (i == 0) assert_int_equal(done(&rig, held, 10, 0, -1), STATUS_OK);
+        rig_wait_for(&rig, run, COMPLETED);
+        assert_int_equal(hand_back(&rig, lost, 7), STATUS_FAILED_PRECONDITION);
+        assert_used(&rig, run, 1, 17);
+        budget_when(&rig, "all", (i + 1) * 17, 0, 0, 0);
+    }
+    rig_done(&rig);
+}
+
+/* The next one finds the answer that was bought under the lost lease: whoever says so first is
+ * charged. */
+static void test_an_answer_of_a_lost_lease_is_paid_once(void **)
+{
+    struct rig rig            = {};
+    const Pb__LeasedJob *lost = NULL;
+    const Pb__LeasedJob *held = NULL;
+    begin(&rig, 2, true);
+    put(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *run   = start(&rig, "one", i, 0, NULL);
+        bool comes_before = i == 0;
+        lease_twice(&rig, &lost, &held);
+        if (comes_before) {
+            assert_int_equal(done_as(&rig, lost, lost, 7), STATUS_FAILED_PRECONDITION);
+        }
+        rig_restart(&rig);
+        assert_int_equal(done_as(&rig, held, lost, 7), STATUS_OK);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(done_as(&rig, lost, lost, 7), STATUS_FAILED_PRECONDITION);
+        }
+        rig_wait_for(&rig, run, COMPLETED);
+        assert_used(&rig, run, 1, 7);
+        budget_when(&rig, "all", (i + 1) * 7, 0, 0, 0);
+    }
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +653,8 @@ int main(void)
         cmocka_unit_test(test_more_budgets_than_are_charged),
         cmocka_unit_test(test_handed_back_is_paid),
         cmocka_unit_test(test_cancelled_is_paid_once),
+        cmocka_unit_test(test_lost_is_paid_once),
+        cmocka_unit_test(test_an_answer_of_a_lost_lease_is_paid_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

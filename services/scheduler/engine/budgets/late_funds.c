@@ -16,6 +16,7 @@ enum {
 
 struct late {
     struct id job, run;
+    uint32_t lease_number;
     struct funding *funding; /* owned; granted */
     int64_t until_us;
     struct heap_link by_end;
@@ -70,12 +71,11 @@ size_t late_funds_count(const struct late_funds *funds)
 }
 
 /* Takes `funding`, or leaves it: there are too many. */
-static bool keep(struct late_funds *funds, const struct id *job, const struct id *run,
-                 struct funding *funding, int64_t until_us)
+static bool keep(struct late_funds *funds, const struct late *about, struct funding *funding)
 {
     struct late *late = mem_new(1, sizeof *late);
-    *late             = (struct late){.job = *job, .run = *run, .until_us = until_us};
-    if (!map_put(funds->of, str_from(job->text), late)) {
+    *late             = *about;
+    if (!map_put(funds->of, str_from(late->job.text), late)) {
         free(late);
         return false;
     }
@@ -89,18 +89,19 @@ static bool keep(struct late_funds *funds, const struct id *job, const struct id
 /* --- at work -----------------------------------------------------------------------------------
  */
 
-void engine_late_funds_keep(struct engine *engine, struct open_job *job,
-                            Pb__CancelledJobRecord *row)
+void engine_late_funds_keep(struct engine *engine, struct open_job *job, Pb__UnsaidLeaseRecord *row)
 {
     struct funding *funding = job->funding;
     bool is_lasting         = job->lease_expires_us > engine->now_us;
     if (!funding || funding->state != PB__FUNDING_STATE__FUNDING_STATE_GRANTED || !is_lasting) {
         return;
     }
-    Pb__JobFunding *kept = arena_alloc(engine->arena, sizeof *kept);
-    if (!kept || !keep(engine->late_funds, &job->id, &job->run, funding, job->lease_expires_us)) {
-        return;
-    }
+    const struct late about = {.job          = job->id,
+                               .run          = job->run,
+                               .lease_number = job->lease_number,
+                               .until_us     = job->lease_expires_us};
+    Pb__JobFunding *kept    = arena_alloc(engine->arena, sizeof *kept);
+    if (!kept || !keep(engine->late_funds, &about, funding)) return;
     job->funding = NULL;
     funding_to_row(funding, kept);
     row->funding      = kept;
@@ -137,17 +138,17 @@ status engine_late_funds_end(struct engine *engine, str job, const Pb__Usage *us
 }
 
 /* So that a restart does not keep it once more; what is reported later is charged all the same. */
-static status clear_row(struct engine *engine, const struct id *job, struct error *reterr)
+static status clear_row(struct engine *engine, const struct late *late, struct error *reterr)
 {
     struct key key;
-    Pb__CancelledJobRecord *row = NULL;
-    id_key(&key, str_from(job->text));
-    status got = record_get(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key),
-                            &pb__cancelled_job_record__descriptor, engine->arena, &row, NULL);
+    Pb__UnsaidLeaseRecord *row = NULL;
+    lease_row_key(&key, str_from(late->job.text), late->lease_number);
+    status got = record_get(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key),
+                            &pb__unsaid_lease_record__descriptor, engine->arena, &row, NULL);
     if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
-    if (got != STATUS_OK) return fail(reterr, got, "table cancelled_jobs: a row");
+    if (got != STATUS_OK) return fail(reterr, got, "table unsaid_leases: a row");
     row->funding = NULL;
-    return record_put(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), &row->base, reterr);
+    return record_put(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), &row->base, reterr);
 }
 
 status engine_late_funds_expire(struct engine *engine, struct error *reterr)
@@ -156,7 +157,7 @@ status engine_late_funds_expire(struct engine *engine, struct error *reterr)
     while (engine_late_funds_due_us(engine) <= engine->now_us) {
         first             = heap_first(&engine->late_funds->by_end);
         struct late *late = late_of(first);
-        TRY(clear_row(engine, &late->job, reterr));
+        TRY(clear_row(engine, late, reterr));
         TRY(end(engine, late, NULL, reterr));
     }
     return STATUS_OK;
@@ -180,21 +181,22 @@ static status recover_row(bytes, bytes value, struct error *reterr, void *contex
 {
     const struct recovery *recovery = context;
     struct engine *engine           = recovery->engine;
-    Pb__CancelledJobRecord *row     = NULL;
-    struct id job                   = {};
-    struct id run                   = {};
+    Pb__UnsaidLeaseRecord *row      = NULL;
+    struct late about               = {};
     arena_clear(recovery->arena);
-    TRY(record_read(value, &pb__cancelled_job_record__descriptor, recovery->arena, &row, reterr));
+    TRY(record_read(value, &pb__unsaid_lease_record__descriptor, recovery->arena, &row, reterr));
     if (!row->funding) return STATUS_OK;
     if (!id_is_valid(str_from(row->job)) || !id_is_valid(str_from(row->run))) {
-        return fail(reterr, STATUS_DATA_LOSS, "table cancelled_jobs: a row");
+        return fail(reterr, STATUS_DATA_LOSS, "table unsaid_leases: a row");
     }
-    memcpy(job.text, row->job, ID_LEN);
-    memcpy(run.text, row->run, ID_LEN);
+    about = (struct late){.lease_number = row->lease_number, .until_us = row->set_aside_us};
+    memcpy(about.job.text, row->job, ID_LEN);
+    memcpy(about.run.text, row->run, ID_LEN);
     struct funding *funding = funding_from_row(row->funding);
     const struct spend own  = {row->funding->own_tokens, row->funding->own_nanos};
-    if (keep(engine->late_funds, &job, &run, funding, row->set_aside_us)) {
-        fundings_reserve(job_queues_fundings(engine->queues), funding, str_from(run.text), own);
+    if (keep(engine->late_funds, &about, funding)) {
+        str run = str_from(about.run.text);
+        fundings_reserve(job_queues_fundings(engine->queues), funding, run, own);
     } else {
         funding_free(funding);
     }
@@ -206,5 +208,5 @@ status engine_late_funds_recover(struct engine *engine, struct error *reterr)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena};
-    return engine_each_row(engine, TABLE_CANCELLED_JOBS, recover_row, &recovery, reterr);
+    return engine_each_row(engine, TABLE_UNSAID_LEASES, recover_row, &recovery, reterr);
 }

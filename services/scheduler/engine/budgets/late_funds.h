@@ -5,7 +5,8 @@
  * A worker hears of a cancellation with its next heartbeat and reports then what it has used. Were
  * the money free meanwhile, others would spend it a second time.
  *
- * What is kept stands in the job's row of `cancelled_jobs` (charge.h), and in memory by its end.
+ * What is kept stands in the row of its lease in `unsaid_leases` (charge.h), and in memory by its
+ * end.
  */
 #ifndef SCHEDULER_BUDGETS_LATE_FUNDS_H
 #define SCHEDULER_BUDGETS_LATE_FUNDS_H
@@ -22,7 +23,7 @@ size_t late_funds_count(const struct late_funds *funds);
 /** A job goes whose lease lasts: takes what is set aside for it, and says so in `row`, which the
  * caller writes. Nothing, if nothing is. */
 void engine_late_funds_keep(struct engine *engine, struct open_job *job,
-                            Pb__CancelledJobRecord *row);
+                            Pb__UnsaidLeaseRecord *row);
 
 /** Its holder has spoken; `used` may be NULL. `*ret_is_kept` false: nothing is kept for that job,
  * and nothing was charged. The caller deletes the row. */

@@ -9,8 +9,9 @@
 
 enum { TIDY_ROWS = 2 /* of the oldest, looked at with each new one: so they are bounded */ };
 
-/* A worker repeats its reports for ten minutes (WORKER_REPORT_MS), after it has heard of it. */
-#define REPORTED_US INT64_C(3'600'000'000)
+/* A worker repeats its reports for ten minutes (WORKER_REPORT_MS) after its call has ended, which
+ * may take long where it cannot reach anybody. */
+#define REPORTED_US INT64_C(86'400'000'000)
 
 /* The run's own sum, and those by day. */
 static status charge_run(struct engine *engine, const struct id *job, str run,
@@ -50,7 +51,7 @@ status engine_charge_released(struct engine *engine, struct open_job *job,
     return charge_run(engine, &id, str_from(run.text), report, reterr);
 }
 
-/* --- cancelled ---------------------------------------------------------------------------------
+/* --- leases that ended without a report ---------------------------------------------------------
  */
 
 /* Those whose holders have died. */
@@ -59,17 +60,17 @@ static status tidy(struct engine *engine, struct error *reterr)
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     const struct scan all                        = {};
     struct error why                             = {};
-    TRY(cursor_open(engine->txn, TABLE_CANCELLED_JOBS, &all, &cursor, reterr));
+    TRY(cursor_open(engine->txn, TABLE_UNSAID_LEASES, &all, &cursor, reterr));
     for (int i = 0; i < TIDY_ROWS; i++) {
-        bytes key                   = {};
-        bytes value                 = {};
-        Pb__CancelledJobRecord *row = NULL;
-        status code                 = cursor_next(cursor, &key, &value, reterr);
+        bytes key                  = {};
+        bytes value                = {};
+        Pb__UnsaidLeaseRecord *row = NULL;
+        status code                = cursor_next(cursor, &key, &value, reterr);
         if (code == STATUS_NOT_FOUND) return STATUS_OK;
         TRY(code);
-        code = record_read(value, &pb__cancelled_job_record__descriptor, engine->arena, &row, &why);
+        code = record_read(value, &pb__unsaid_lease_record__descriptor, engine->arena, &row, &why);
         if (code == STATUS_DATA_LOSS) {
-            engine_row_unreadable(engine, TABLE_CANCELLED_JOBS, key, &why);
+            engine_row_unreadable(engine, TABLE_UNSAID_LEASES, key, &why);
         }
         if (code == STATUS_OK && row->until_us > engine->now_us) return STATUS_OK;
         TRY(cursor_delete(cursor, reterr)); /* what cannot be read is no use to anybody */
@@ -77,9 +78,9 @@ static status tidy(struct engine *engine, struct error *reterr)
     return STATUS_OK;
 }
 
-status engine_cancelled_note(struct engine *engine, struct open_job *job, struct error *reterr)
+status engine_lease_unsaid(struct engine *engine, struct open_job *job, struct error *reterr)
 {
-    Pb__CancelledJobRecord row = PB__CANCELLED_JOB_RECORD__INIT;
+    Pb__UnsaidLeaseRecord row = PB__UNSAID_LEASE_RECORD__INIT;
     struct key key;
     TRY(tidy(engine, reterr));
     row.job          = job->id.text;
@@ -87,35 +88,101 @@ status engine_cancelled_note(struct engine *engine, struct open_job *job, struct
     row.lease_number = job->lease_number;
     row.until_us     = engine->now_us + REPORTED_US;
     engine_late_funds_keep(engine, job, &row);
-    id_key(&key, str_from(job->id.text));
-    return record_put(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), &row.base, reterr);
+    lease_row_key(&key, str_from(job->id.text), job->lease_number);
+    return record_put(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), &row.base, reterr);
 }
 
-status engine_charge_cancelled(struct engine *engine, const Pb__JobReport *report,
-                               bool *ret_is_taken, struct error *reterr)
+/* `*ret_row` NULL: there is none. */
+static status find_row(struct engine *engine, const struct lease *lease, struct key *ret_key,
+                       Pb__UnsaidLeaseRecord **ret_row, struct error *reterr)
+{
+    *ret_row = NULL;
+    lease_row_key(ret_key, str_from(lease->job.text), lease->number);
+    status got = record_get(engine->txn, TABLE_UNSAID_LEASES, key_bytes(ret_key),
+                            &pb__unsaid_lease_record__descriptor, engine->arena, ret_row, NULL);
+    if (got == STATUS_OK) return STATUS_OK;
+    *ret_row = NULL;
+    if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
+    return fail(reterr, got, "table unsaid_leases: a row");
+}
+
+/* Under which lease it has bought what it says it has used. False: no lease of this job. */
+static bool payer_of(struct engine *engine, const Pb__JobReport *report, struct lease *ret_lease)
+{
+    bool is_bought = report->result_case == PB__JOB_REPORT__RESULT_COMPLETED &&
+                     report->completed->bought_by.len > 0;
+    const bytes own = {report->lease_token.data, report->lease_token.len};
+    const bytes paid =
+        is_bought ? (bytes){report->completed->bought_by.data, report->completed->bought_by.len}
+                  : own;
+    return lease_verify(paid, &engine->partition->lease_key, ret_lease) &&
+           strcmp(ret_lease->job.text, report->job) == 0;
+}
+
+/* It has been said. If something was bought, who has the job now may come with the same answer. */
+static status note_said(struct engine *engine, const struct key *key, Pb__UnsaidLeaseRecord *row,
+                        bool is_bought, struct error *reterr)
+{
+    if (!is_bought || !open_job_find(engine->queues, str_from(row->job))) {
+        return txn_delete(engine->txn, TABLE_UNSAID_LEASES, key_bytes(key), reterr);
+    }
+    row->is_charged = true;
+    row->funding    = NULL;
+    return record_put(engine->txn, TABLE_UNSAID_LEASES, key_bytes(key), &row->base, reterr);
+}
+
+status engine_charge_late(struct engine *engine, const Pb__JobReport *report, bool *ret_is_taken,
+                          struct error *reterr)
 {
     struct key key;
-    struct lease lease          = {};
-    Pb__CancelledJobRecord *row = NULL;
-    const bytes token           = {report->lease_token.data, report->lease_token.len};
-    *ret_is_taken               = false;
-    if (!lease_verify(token, &engine->partition->lease_key, &lease) ||
-        strcmp(lease.job.text, report->job) != 0) {
-        return STATUS_OK;
-    }
-    id_key(&key, str_from(lease.job.text));
-    status got = record_get(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key),
-                            &pb__cancelled_job_record__descriptor, engine->arena, &row, NULL);
-    if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
-    if (got != STATUS_OK) return fail(reterr, got, "table cancelled_jobs: a row");
-    if (row->lease_number != lease.number) return STATUS_OK;
+    struct lease lease         = {};
+    Pb__UnsaidLeaseRecord *row = NULL;
+    *ret_is_taken              = false;
+    if (!payer_of(engine, report, &lease)) return STATUS_OK;
+    TRY(find_row(engine, &lease, &key, &row, reterr));
+    if (!row || row->is_charged) return STATUS_OK;
     const struct attempt_end attempt = {
         .job = &lease.job, .run = str_from(row->run), .used = engine_usage_of(report)};
     bool is_kept  = false;
     *ret_is_taken = has_used(report);
-    TRY(txn_delete(engine->txn, TABLE_CANCELLED_JOBS, key_bytes(&key), reterr));
+    TRY(note_said(engine, &key, row, *ret_is_taken, reterr));
     TRY(engine_late_funds_end(engine, str_from(lease.job.text), attempt.used, &is_kept, reterr));
     if (!*ret_is_taken) return STATUS_OK;
     if (!is_kept) TRY(engine_fund_tell(engine, &attempt, reterr));
     return charge_run(engine, &lease.job, str_from(row->run), report, reterr);
+}
+
+/* The report with nothing used, and what it would have cost. NULL: no memory. */
+static const Pb__JobReport *unpaid(struct engine *engine, const Pb__JobReport *report)
+{
+    Pb__JobReport *copy      = arena_alloc(engine->arena, sizeof *copy);
+    Pb__JobCompleted *answer = arena_alloc(engine->arena, sizeof *answer);
+    Pb__Usage *saved         = arena_alloc(engine->arena, sizeof *saved);
+    if (!copy || !answer || !saved) return NULL;
+    *copy              = *report;
+    *answer            = *report->completed;
+    *saved             = (Pb__Usage)PB__USAGE__INIT;
+    saved->cost_source = PB__COST_SOURCE__COST_SOURCE_CACHED;
+    answer->usage      = saved;
+    copy->completed    = answer;
+    return copy;
+}
+
+status engine_charge_once(struct engine *engine, const struct open_job *job,
+                          const Pb__JobReport *report, const Pb__JobReport **ret_counted,
+                          struct error *reterr)
+{
+    struct key key;
+    struct lease lease         = {};
+    Pb__UnsaidLeaseRecord *row = NULL;
+    bool is_in_time            = job->state == OPEN_JOB_LEASED;
+    *ret_counted               = report;
+    if (is_in_time && report->completed->bought_by.len == 0) return STATUS_OK;
+    if (!payer_of(engine, report, &lease)) return STATUS_OK;
+    if (is_in_time && lease.number == job->lease_number) return STATUS_OK;
+    TRY(find_row(engine, &lease, &key, &row, reterr));
+    if (!row) return STATUS_OK;
+    if (row->is_charged) *ret_counted = unpaid(engine, report);
+    if (!*ret_counted) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    return txn_delete(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), reterr);
 }

@@ -2,8 +2,15 @@
  * charge: what attempts have used that ended without an answer. Part of the engine.
  *
  * A worker that hands a job back says what its call has cost until then. One whose job was
- * cancelled says so as well, when the job is gone already and its run may have ended: a row waits
- * for that report, and goes with it, so that it counts once however often it is said.
+ * cancelled, or whose lease was over before it spoke, says so as well: the job is gone by then or
+ * somebody else has it, and its run may have ended. A row waits for that report, so that it counts
+ * once, however often it is said.
+ *
+ * A lease is what a call is known by. Who gets a job next may find the answer that was bought under
+ * an earlier lease, and completes the job with it (JobCompleted.bought_by): whichever of the two
+ * reports comes first is charged, the other one has used nothing.
+ *
+ * What a worker has used that never speaks again is known to nobody, and is not charged.
  */
 #ifndef SCHEDULER_ENGINE_JOBS_CHARGE_H
 #define SCHEDULER_ENGINE_JOBS_CHARGE_H
@@ -11,13 +18,21 @@
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
-/** A job goes that somebody has leased. What is set aside for it stays so (late_funds.h). */
-status engine_cancelled_note(struct engine *engine, struct open_job *job, struct error *reterr);
+/** The lease of a job ends without a report: it was cancelled, or its holder was silent for too
+ * long. What is set aside for a job that goes stays so (late_funds.h). */
+status engine_lease_unsaid(struct engine *engine, struct open_job *job, struct error *reterr);
 
-/** Reports of a job that is not leased any more: if it was cancelled under that lease, what the
- * report says it has used is charged. `*ret_is_taken`: nobody is to hear that it was lost. */
-status engine_charge_cancelled(struct engine *engine, const Pb__JobReport *report,
-                               bool *ret_is_taken, struct error *reterr);
+/** Reports of a job that is not leased any more: if their lease ended without one, what they say
+ * was used is charged. `*ret_is_taken`: nobody is to hear that it was lost. */
+status engine_charge_late(struct engine *engine, const Pb__JobReport *report, bool *ret_is_taken,
+                          struct error *reterr);
+
+/** A report is taken of a job that completes it; before its budgets are told. `*ret_counted` is
+ * what counts: the report, or one that lives as long as the turn and has used nothing, since what
+ * was bought is charged already. */
+status engine_charge_once(struct engine *engine, const struct open_job *job,
+                          const Pb__JobReport *report, const Pb__JobReport **ret_counted,
+                          struct error *reterr);
 
 /** A job is handed back with that report, and may have used something; before it is given back. Its
  * budgets are told. */

@@ -235,6 +235,14 @@ static bool is_malformed(const struct report *report)
     }
 }
 
+static status complete(struct engine *engine, struct open_job *job, const struct report *report,
+                       status *ret_code, struct error *reterr)
+{
+    struct report counted = *report;
+    TRY(engine_charge_once(engine, job, report->wire, &counted.wire, reterr));
+    return settle(engine, job, &counted, decide_completed, ret_code, reterr);
+}
+
 static status take_report(struct engine *engine, struct worker *worker, const struct report *report,
                           status *ret_code, struct error *reterr)
 {
@@ -243,15 +251,14 @@ static status take_report(struct engine *engine, struct worker *worker, const st
     struct open_job *job = leased_job(engine, report->wire);
     if (!job) {
         bool is_taken = false;
-        TRY(engine_charge_cancelled(engine, report->wire, &is_taken, reterr));
+        TRY(engine_charge_late(engine, report->wire, &is_taken, reterr));
         *ret_code = STATUS_FAILED_PRECONDITION;
         if (!is_taken) count_lease_lost(engine->options.metrics, (str){}, (str){});
         return STATUS_OK;
     }
     if (job->state == OPEN_JOB_LEASED) open_job_adopt(job, worker);
     switch (report->wire->result_case) {
-    case PB__JOB_REPORT__RESULT_COMPLETED:
-        return settle(engine, job, report, decide_completed, ret_code, reterr);
+    case PB__JOB_REPORT__RESULT_COMPLETED: return complete(engine, job, report, ret_code, reterr);
     case PB__JOB_REPORT__RESULT_FAILED:
         return settle(engine, job, report, decide_failed, ret_code, reterr);
     case PB__JOB_REPORT__RESULT_RELEASED:
@@ -349,6 +356,7 @@ status engine_expire_job(struct engine *engine, struct open_job *job, struct err
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
     engine_note_silence(engine, job, is_attempt_over);
+    if (!job_is_delivery(job)) TRY(engine_lease_unsaid(engine, job, reterr));
     /* We died between giving the lease and the answer, or the holder died with us: it is no
      * attempt, but who comes next must not believe that there was none. */
     if (job->is_unclaimed && !is_attempt_over) {
