@@ -17,8 +17,10 @@ static const char http_schema[] =
 
 /* An entry of the list while it is read. */
 struct entry {
-    struct agent_tool tool; /* first: the field table counts from it */
-    const struct function *function;
+    struct agent_tool tool;               /* first: the field table counts from it */
+    const struct function *function;      /* of a server: that calls one of its tools */
+    const struct function *listing;       /* of a server: that asks for them */
+    json connection;                      /* to the server, a text */
     const char *child;                    /* name of a workflow instead of it; NULL: none */
     struct run_body run;                  /* with `child` */
     const struct approval_rule *approval; /* NULL: nobody is asked */
@@ -72,6 +74,12 @@ static void function_read(struct reader *reader, json value, void *target)
     }
 }
 
+static void refuse_second(struct reader *reader, struct entry *entry)
+{
+    entry->is_refused = true;
+    refuse(reader, "V06", key_place(reader), "a tool has one of `function`, `workflow` and `mcp`");
+}
+
 /* What it takes, and what it is for, is asked when the agent starts. */
 static void child_read(struct reader *reader, json value, void *target)
 {
@@ -82,22 +90,62 @@ static void child_read(struct reader *reader, json value, void *target)
         return;
     }
     entry->child = json_str(json_get_text(value, "name")).ptr;
-    if (!entry->function) return;
-    entry->is_refused = true;
-    refuse(reader, "V06", key_place(reader), "a tool has either `function` or `workflow`");
+    if (entry->function) refuse_second(reader, entry);
 }
 
-static void mcp_read(struct reader *reader, json, void *target)
+/* Which tools there are is asked when the agent starts. */
+static void server_read(struct reader *reader, json value, void *target)
 {
     struct entry *entry = target;
-    entry->is_refused   = true;
-    struct diagnostic *finding =
-        refuse(reader, "V14", key_place(reader), "an MCP server cannot be a tool of an agent yet");
-    hint(reader, finding, "a tool is a `function` or a `workflow`");
+    if (entry->function || entry->child) {
+        refuse_second(reader, entry);
+        return;
+    }
+    entry->is_refused = true;
+    if (!expect_kind(reader, value, JSON_TEXT, "`mcp`")) return;
+    if (json_str(value).len == 0 || is_expression(value)) {
+        struct diagnostic *finding =
+            refuse(reader, "V06", value_place(reader), "`mcp` is the name of a connection");
+        hint(reader, finding, "one of `tools.connections`, of the adapter `mcp`");
+        return;
+    }
+    entry->connection      = value;
+    entry->tool.connection = json_str(value).ptr;
+    entry->listing         = function_resolve(reader, str_from("mcp.list_tools"));
+    if (!entry->listing) return;
+    entry->function   = function_resolve(reader, str_from("mcp.call_tool"));
+    entry->is_refused = !entry->function;
+}
+
+static void only_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (!entry->tool.connection) {
+        refuse(reader, "V30", key_place(reader), "`only` chooses from the tools of `mcp`");
+        return;
+    }
+    bool is_fine = json_is(value, JSON_ARRAY) && json_count(value) > 0;
+    for (size_t i = 0; is_fine && i < json_count(value); i++) {
+        is_fine = json_is(json_at(value, i), JSON_TEXT) && json_str(json_at(value, i)).len > 0;
+    }
+    if (is_fine) {
+        entry->tool.only = value;
+        return;
+    }
+    refuse(reader, "V06", value_place(reader), "`only` is a list of names of tools");
+}
+
+/* What is said of one tool cannot be said of all those of a server. True: there is a finding. */
+static bool is_for_one(struct reader *reader, const struct entry *entry)
+{
+    if (!entry->tool.connection) return false;
+    refuse(reader, "V30", key_place(reader), "the tools of `mcp` say it themselves");
+    return true;
 }
 
 static const char *target_name(const struct entry *entry)
 {
+    if (entry->tool.connection) return entry->tool.connection;
     if (entry->child) return entry->child;
     return entry->function ? entry->function->name : "the function";
 }
@@ -129,14 +177,15 @@ static void name_read(struct reader *reader, json value, void *target)
          TOOL_NAME_MAX);
 }
 
-/* "web.scrape_page" becomes "web_scrape_page", and the workflow "find-it" "find_it". NULL after a
- * finding. */
+/* "web.scrape_page" becomes "web_scrape_page", and the workflow or the server "find-it" "find_it".
+ * NULL after a finding. */
 static const char *default_name(struct reader *reader, const struct entry *entry)
 {
     str target = str_from(target_name(entry));
     char *name = reader_alloc(reader, target.len + 1, 1);
     for (size_t i = 0; i < target.len; i++) {
-        bool is_changed = target.ptr[i] == '.' || (entry->child && target.ptr[i] == '-');
+        bool is_dashed  = (entry->child || entry->tool.connection) && target.ptr[i] == '-';
+        bool is_changed = target.ptr[i] == '.' || is_dashed;
         name[i]         = is_changed ? '_' : target.ptr[i];
     }
     if (name_is_valid(str_from(name))) return name;
@@ -146,9 +195,17 @@ static const char *default_name(struct reader *reader, const struct entry *entry
     return NULL;
 }
 
+static void description_read(struct reader *reader, json value, void *target)
+{
+    struct entry *entry = target;
+    if (is_for_one(reader, entry)) return;
+    text_read(reader, value, &entry->tool.description);
+}
+
 static void parameters_read(struct reader *reader, json value, void *target)
 {
     struct entry *entry = target;
+    if (is_for_one(reader, entry)) return;
     if (!json_is(entry->tool.schema, JSON_INVALID) || entry->child) {
         refuse(reader, "V30", key_place(reader), "`%s` says itself what its arguments are",
                target_name(entry));
@@ -166,6 +223,7 @@ static void parameters_read(struct reader *reader, json value, void *target)
 static void fixed_read(struct reader *reader, json value, void *target)
 {
     struct entry *entry = target;
+    if (is_for_one(reader, entry)) return;
     if (!expect_kind(reader, value, JSON_OBJECT, "`with` of a tool")) return;
     /* Of a job: evaluated again when it is sent. Else it becomes the input of a task or a run. */
     bool is_job        = entry->function && !entry->function->task;
@@ -216,10 +274,10 @@ static void approval_read(struct reader *reader, json value, void *target)
 static const struct field tool_fields[] = {
     {"function", function_read, 0, OPTIONAL},
     {"workflow", child_read, 0, OPTIONAL},
-    {"mcp", mcp_read, 0, OPTIONAL},
-    {"only", NULL, 0, OPTIONAL},
+    {"mcp", server_read, 0, OPTIONAL},
+    {"only", only_read, 0, OPTIONAL},
     {"name", name_read, 0, OPTIONAL},
-    {"description", text_read, offsetof(struct agent_tool, description), OPTIONAL},
+    {"description", description_read, 0, OPTIONAL},
     {"parameters", parameters_read, 0, OPTIONAL},
     {"with", fixed_read, 0, OPTIONAL},
     {"approval", approval_read, 0, OPTIONAL},
@@ -270,6 +328,20 @@ static struct call_body call_body_of(const struct function *function)
                               .takes_input       = true};
 }
 
+/* The task that asks a server for its tools. */
+static void listing_add(struct reader *reader, struct entry *entry)
+{
+    struct agent_tool *tool = &entry->tool;
+    struct task *task       = agent_child_new(reader, TASK_CALL, tool->name, "/listings/", "");
+    if (!task) return;
+    const struct template_member members[] = {
+        {"connection", template_of_constant(reader, entry->connection)}};
+    task->call             = call_body_of(entry->listing);
+    task->call.takes_input = false;
+    task->call.with        = template_of_members(reader, members, ARRAY_LEN(members));
+    tool->listing          = task->index;
+}
+
 static void tasks_add(struct reader *reader, struct entry *entry)
 {
     struct agent_tool *tool   = &entry->tool;
@@ -310,7 +382,7 @@ static void tool_read(struct reader *reader, json value, struct agent_body *agen
                       uint32_t own_count)
 {
     bool is_lent       = own_count != UINT32_MAX;
-    struct entry entry = {.tool = {.task = TASK_NONE, .approval = TASK_NONE}};
+    struct entry entry = {.tool = {.task = TASK_NONE, .approval = TASK_NONE, .listing = TASK_NONE}};
     if (is_lent && json_is(value, JSON_TEXT)) {
         function_read(reader, value, &entry);
     } else if (!object_read(reader, &tool_kind, value, &entry)) {
@@ -318,7 +390,7 @@ static void tool_read(struct reader *reader, json value, struct agent_body *agen
     }
     if (entry.is_refused) return;
     if (!entry.function && !entry.child) {
-        refuse(reader, "V06", value_place(reader), "a tool needs `function` or `workflow`");
+        refuse(reader, "V06", value_place(reader), "a tool needs `function`, `workflow` or `mcp`");
         return;
     }
     if (!entry.tool.name) entry.tool.name = default_name(reader, &entry);
@@ -326,6 +398,7 @@ static void tool_read(struct reader *reader, json value, struct agent_body *agen
     if (!entry.tool.description && !entry.child) entry.tool.description = entry.function->name;
     check_unique(reader, agent, entry.tool.name);
     tasks_add(reader, &entry);
+    if (entry.listing) listing_add(reader, &entry);
     agent->tools[agent->tool_count++] = entry.tool;
 }
 

@@ -204,15 +204,19 @@ struct extension_body {
     struct task_list before, after, body;
 };
 
-/** What an agent may call. */
+/** What an agent may call: a tool, or all those that an MCP server lists when the agent starts. */
 struct agent_tool {
-    const char *name;             /* what the model sees */
+    const char *name;             /* what the model sees; of a server: how their names begin */
     const char *description;      /* NULL: the engine finds it with the schema, of a workflow */
     json schema;                  /* of its arguments; frozen; JSON_INVALID: any object */
     const struct template *fixed; /* arguments that the model neither sees nor sets; NULL: none */
     task_index task;              /* that calls it */
     task_index approval;          /* that asks before; TASK_NONE: nobody is asked */
     bool is_fault;                /* a failing call ends the agent; else the model is told */
+
+    const char *connection; /* of the adapter `mcp`, to a server; NULL: it is one tool */
+    task_index listing;     /* of a server: that asks for its tools */
+    json only;              /* of a server: an array of names, frozen; JSON_INVALID: all of them */
 };
 
 /** The loop of `agent.run`. Its turns and calls are tasks of their own, which stand in no list of

@@ -7,6 +7,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BIN } from '../scenario/support/service.mjs';
+import { withSuite } from '../scenario/support/suite.mjs';
+import { knows } from '../scenario/support/tools.mjs';
+import { Upstream } from '../scenario/support/upstream.mjs';
 import { until } from '../scenario/support/wait.mjs';
 
 const MODULES = new URL('../../build/mcp/node_modules/', import.meta.url).pathname;
@@ -42,21 +45,88 @@ async function freePort() {
   return port;
 }
 
-test('every tool of the server of everything answers', { timeout: 120_000 }, async () => {
+// The official server, as long as `body` takes.
+async function withEverything(body) {
   const port = await freePort();
-  const server = spawn(NODE, [EVERYTHING, 'streamableHttp'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PORT: String(port) } });
-  const ended = once(server, 'exit');
-  let said = '';
-  for (const stream of [server.stdout, server.stderr]) stream.on('data', (part) => { said += part; });
+  const child = spawn(NODE, [EVERYTHING, 'streamableHttp'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PORT: String(port) } });
+  const server = { url: `http://127.0.0.1:${port}/mcp`, said: '', count: (words) => server.said.split(words).length - 1 };
+  const ended = once(child, 'exit');
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => { server.said += part; });
   try {
-    await until('it listens', () => /listening/i.test(said), 30_000);
-    const probe = await run(PROBE, [`http://127.0.0.1:${port}/mcp`]);
-    assert.equal(probe.code, 0, probe.said);
-    const opened = said.match(/Session initialized/g)?.length ?? 0;
-    assert.ok(opened > 5, 'a session for each call');
-    await until('all are given back', () => (said.match(/Received session termination request/g)?.length ?? 0) === opened, 30_000);
+    await until('it listens', () => /listening/i.test(server.said), 30_000);
+    await body(server);
   } finally {
-    server.kill();
+    child.kill();
     await ended;
   }
-});
+}
+
+test('every tool of the server of everything answers', { timeout: 120_000 }, () => withEverything(async (server) => {
+  const probe = await run(PROBE, [server.url]);
+  assert.equal(probe.code, 0, probe.said);
+  const opened = server.count('Session initialized');
+  assert.ok(opened > 5, 'a session for each call');
+  await until('all are given back', () => server.count('Received session termination request') === opened, 30_000);
+}));
+
+const AGENT = (version, tools) => `
+document: { dsl: '1.0.3', namespace: default, name: agent, version: '${version}' }
+do:
+  - agent: { call: agent.run, with: { model: smart, input: Go, tools: ${tools} } }
+`;
+
+// The model of the test asks for what stands here, once, and sees what came of it.
+async function withModel(calls, body) {
+  const asked = [];
+  const model = await Upstream.start((request) => {
+    asked.push(JSON.parse(request.body));
+    const is_first = !asked.at(-1).messages.some(({ role }) => role === 'tool');
+    const tool_calls = calls.map(([name, given], i) => ({ id: `c${i}`, type: 'function', function: { name, arguments: JSON.stringify(given) } }));
+    const message = is_first ? { role: 'assistant', content: null, tool_calls } : { role: 'assistant', content: 'done' };
+    return { body: { id: 'x', model: 'm', choices: [{ index: 0, message, finish_reason: is_first ? 'tool_calls' : 'stop' }], usage: { prompt_tokens: 1, completion_tokens: 1 } } };
+  });
+  try {
+    await body(model, asked);
+  } finally {
+    await model.stop();
+  }
+}
+
+test('an agent has the tools of the server of everything', { timeout: 180_000 }, () => withEverything(async (server) => {
+  const calls = [
+    ['everything_echo', { message: 'tea' }],
+    ['everything_get-sum', { a: 2, b: 40 }],
+    ['everything_get-structured-content', { location: 'Chicago' }],
+    ['everything_get-sum', { a: 'two' }],
+    ['everything_nothing', {}],
+  ];
+  await withModel(calls, async (model, asked) => {
+    const config = {
+      llm: { providers: { test: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free' } }, routes: { smart: { targets: [{ model: 'test/m' }] } } },
+      tools: { connections: { everything: { adapter: 'mcp', config: { url: server.url, trusted: true }, allow_private: true } } },
+    };
+    await withSuite(config, undefined, async (suite) => {
+      await suite.start();
+      await suite.ready();
+      await knows(suite, 'mcp.list_tools', 'mcp.call_tool');
+      await suite.apply(AGENT('1.0.0', '[ { mcp: everything } ]'));
+      const { id } = await suite.startRun('agent');
+      const { output } = await suite.runEnds(id);
+      const offered = asked[0].tools.map(({ function: { name } }) => name);
+      for (const name of ['everything_echo', 'everything_get-sum', 'everything_get-structured-content']) assert.ok(offered.includes(name), name);
+      const told = asked[1].messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+      assert.equal(told[0], 'Echo: tea');
+      assert.match(told[1], /42/);
+      assert.equal(typeof JSON.parse(told[2]).temperature, 'number', 'its values, not its text');
+      assert.match(told[3], /validation/);
+      assert.match(told[4], /there is no tool of that name/);
+      assert.deepEqual(output.tool_calls.map(({ name, error }) => [name, error !== undefined]), calls.map(([name], i) => [name, i > 2]));
+      const tasks = (await suite.history(id)).filter(({ type }) => type === 'task.completed').map(({ task }) => task);
+      assert.equal(tasks[0], '/do/0/agent/listings/0', 'what it has is in the history');
+
+      await suite.apply(AGENT('2.0.0', '[ { mcp: everything, only: [ echo, seek ] } ]'));
+      const { error } = await suite.startRun('agent').then((run) => suite.runEnds(run.id, 'faulted'));
+      assert.match(error.detail, /has no tool `seek`/);
+    });
+  });
+}));

@@ -156,19 +156,25 @@ static json purpose_new(const struct agent_tool *tool, const struct child_descri
     return is_said ? json_ref(child->summary) : json_text_from(tool->name);
 }
 
-static json tool_new(const struct agent_tool *tool, const struct child_description *child,
-                     json fixed)
+json agent_tool_new(json name, json description, json schema, json fixed)
 {
-    bool is_child = child->version[0] != '\0';
     json function = json_object_new(3);
-    json_object_put_text(&function, "name", json_text_from(tool->name));
-    json_object_put_text(&function, "description", purpose_new(tool, child));
-    json_object_put_text(&function, "parameters",
-                         visible_new(is_child ? child->schema : tool->schema, fixed));
-    json entry = json_object_new(2);
+    json entry    = json_object_new(2);
+    json_object_put_text(&function, "name", name);
+    json_object_put_text(&function, "description", json_ref(description));
+    json_object_put_text(&function, "parameters", visible_new(schema, fixed));
     json_object_put_text(&entry, "type", json_text_from("function"));
     json_object_put_text(&entry, "function", function);
     return entry;
+}
+
+static json tool_new(const struct agent_tool *tool, const struct child_description *child,
+                     json fixed)
+{
+    bool is_child                     = child->version[0] != '\0';
+    CLEANUP(json_unrefp) json purpose = purpose_new(tool, child);
+    return agent_tool_new(json_text_from(tool->name), purpose,
+                          is_child ? child->schema : tool->schema, fixed);
 }
 
 static status put_tools(struct scene *scene, json *plan, json *ret_error)
@@ -185,7 +191,7 @@ static status put_tools(struct scene *scene, json *plan, json *ret_error)
         TRY(agent_child_describe(scene, tool, &child, ret_error));
         if (tool->fixed) TRY(scene_eval(scene, tool->fixed, scene->input, &fixed, ret_error));
         bool is_child = child.version[0] != '\0';
-        json_array_push(&all, tool_new(tool, &child, fixed));
+        if (!tool->connection) json_array_push(&all, tool_new(tool, &child, fixed));
         json_array_push(&sets, json_take(&fixed));
         json_array_push(&pins, is_child ? json_text_from(child.version) : json_null());
         has_pins = has_pins || is_child;

@@ -7,4 +7,8 @@
 /** Evaluates `with`: what the whole loop goes by. `*ret_plan` is owned. Fails as scene_eval(). */
 status agent_plan(struct scene *scene, json *ret_plan, json *ret_error);
 
+/** A tool as the model is told of it, without the arguments that `fixed` has. Takes `name`. Owned.
+ */
+json agent_tool_new(json name, json description, json schema, json fixed);
+
 #endif

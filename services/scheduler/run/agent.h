@@ -8,6 +8,10 @@
  *     index = turn * AGENT_STRIDE            the model      <reference>/turns/<turn>/model
  *           + 1 + 2 * k                      an approval    .../turns/<turn>/tools/<k>/approval
  *           + 2 + 2 * k                      a call         .../turns/<turn>/tools/<k>
+ *     behind those of all turns, + k           a listing      <reference>/listings/<k>
+ *
+ * Before the first turn each MCP server among the tools is asked which ones it has; what is made of
+ * it (decide/agent_servers.h) comes with the event that begins the turn, and is part of the plan.
  *
  * Two events move it besides those of its tasks: "agent.calls", what a turn asks for, and
  * "agent.turn", which takes the results into the conversation. What a model is asked is made from
@@ -25,9 +29,10 @@
 #include <assert.h>
 
 enum {
-    AGENT_STRIDE     = 512,        /* indexes of a turn */
-    AGENT_NO_TURN    = UINT32_MAX, /* before the first */
-    AGENT_RESULT_MAX = 64 << 10,   /* bytes of a result that the model sees */
+    AGENT_STRIDE     = 512,                            /* indexes of a turn */
+    AGENT_LISTINGS   = AGENT_TURNS_MAX * AGENT_STRIDE, /* the first of them */
+    AGENT_NO_TURN    = UINT32_MAX,                     /* before the first */
+    AGENT_RESULT_MAX = 64 << 10,                       /* bytes of a result that the model sees */
 };
 static_assert(AGENT_STRIDE > 2 * AGENT_CALLS_MAX + 2);
 
@@ -46,13 +51,13 @@ void agent_free(struct agent *agent);
 /* --- its lists ---------------------------------------------------------------------------------
  */
 
-enum agent_role { AGENT_MODEL, AGENT_APPROVAL, AGENT_CALL };
+enum agent_role { AGENT_MODEL, AGENT_APPROVAL, AGENT_CALL, AGENT_LISTING };
 
 /** What the index of a list means. */
 struct agent_step {
-    uint32_t turn;
+    uint32_t turn; /* AGENT_NO_TURN for a listing */
     enum agent_role role;
-    uint32_t call; /* in the turn; 0 for the model */
+    uint32_t call; /* in the turn; 0 for the model; of a listing: the tool in the definition */
 };
 uint32_t agent_index(const struct agent_step *step);
 struct agent_step agent_step_of(uint32_t index);
@@ -64,6 +69,11 @@ struct scope *agent_scope(const struct run *run, const struct activation *activa
 /** The step that can start now; false: none can, all wait or are done. */
 bool agent_next(const struct run *run, const struct activation *activation,
                 struct agent_step *ret_step);
+
+/** Whether the journal may say that this step starts with this task. Which tool a call means and
+ * what an approver said is not asked: in an erased run it is gone. */
+bool agent_may_open(const struct run *run, const struct activation *activation, uint32_t index,
+                    task_index task);
 
 /** The task that a step of this turn starts. */
 task_index agent_task(const struct run *run, const struct activation *activation,
@@ -85,10 +95,14 @@ json agent_turn_arguments(const struct activation *activation);
 /** Tokens that the next turn costs at least: its input, by its length. */
 int64_t agent_turn_tokens(const struct agent *agent);
 
-/** An array with what the model's answer asks for: {id, name, tool, arguments, error?}; `tool` -1:
- * there is none of that name. What is no valid call has an `error` instead of a job. Owned. */
-json agent_calls_new(const struct activation *activation, const struct task *task, json answer,
-                     struct arena *scratch);
+/** The arguments that a call is made with, as the model or an approver gave them, and those that
+ * the definition fixes. Owned. */
+json agent_arguments_new(const struct run *run, const struct activation *activation, uint32_t call);
+
+/** An array with what the model's answer asks for: {id, name, tool, arguments, error?, offer?};
+ * `tool`: in the definition, -1: there is none of that name; `offer`: of a server's tool, its place
+ * in the plan. What is no valid call has an `error` instead of a job. Owned. */
+json agent_calls_new(const struct activation *activation, json answer, struct arena *scratch);
 
 /** What a turn has come to: {messages: [...], log: [...]}, the value of "agent.turn". Owned. */
 json agent_results_new(const struct run *run, const struct activation *activation);

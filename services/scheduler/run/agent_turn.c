@@ -71,17 +71,36 @@ json run_turn_input(const struct run *run, str job)
 /* --- what the model asks for -------------------------------------------------------------------
  */
 
-static int64_t tool_find(const struct task *task, json name)
+/* Where a tool of the plan comes from: {tool: in the definition}, and of a server's more. Without
+ * servers the two go side by side, and there is nothing to say. */
+static json origin_of(json plan, int64_t offer)
 {
-    for (uint32_t i = 0; json_is(name, JSON_TEXT) && i < task->agent.tool_count; i++) {
-        if (str_is(json_str(name), task->agent.tools[i].name)) return i;
+    json origins = json_get_text(plan, "origins");
+    bool is_any  = json_is(origins, JSON_ARRAY) && offer >= 0;
+    return is_any ? json_at(origins, (size_t)offer) : json_invalid();
+}
+
+static bool is_of_server(json origin)
+{
+    return json_get_text(origin, "name").kind != JSON_INVALID;
+}
+
+/* The place of a tool in the plan; -1: there is none of that name. */
+static int64_t offer_find(json plan, json name)
+{
+    json tools = json_get_text(plan, "tools");
+    for (size_t i = 0; json_is(name, JSON_TEXT) && i < json_count(tools); i++) {
+        json function = json_get_text(json_at(tools, i), "function");
+        if (json_equal(json_get_text(function, "name"), name)) return (int64_t)i;
     }
     return -1;
 }
 
-/* The first violations, as a sentence for the model; JSON_INVALID: the arguments are fine. Owned.
+/* The first violations, as a sentence for the model; JSON_INVALID: the arguments are fine. A server
+ * checks itself what comes, so a schema of its own that cannot be read here is passed over. Owned.
  */
-static json violations_new(json schema_source, json arguments, struct arena *scratch)
+static json violations_new(json schema_source, bool is_servers, json arguments,
+                           struct arena *scratch)
 {
     CLEANUP(schema_freep) struct schema *schema = NULL;
     struct error error                          = {};
@@ -90,6 +109,7 @@ static json violations_new(json schema_source, json arguments, struct arena *scr
     if (!errors) return json_text_from("there is no memory to check it");
     errors->count = 0;
     status fits   = schema_compile(schema_source, NULL, NULL, &schema, &error);
+    if (fits != STATUS_OK && is_servers) return json_invalid();
     if (fits == STATUS_OK) fits = schema_check(schema, arguments, scratch, errors, &error);
     if (fits == STATUS_OK) return json_invalid();
     if (errors->count == 0) return json_text_lossy(str_from(error.text));
@@ -107,12 +127,12 @@ static json text_or(json value, const char *otherwise)
 }
 
 /* Reads the arguments of a call; on failure `*ret_error` is what to tell the model (owned). */
-static json arguments_new(json plan, int64_t tool, json text, struct arena *scratch,
+static json arguments_new(json plan, int64_t offer, json text, struct arena *scratch,
                           json *ret_error)
 {
     json arguments = json_object_new(0);
     *ret_error     = json_invalid();
-    if (tool < 0) {
+    if (offer < 0) {
         *ret_error = json_text_from("there is no tool of that name");
         return arguments;
     }
@@ -131,29 +151,34 @@ static json arguments_new(json plan, int64_t tool, json text, struct arena *scra
         *ret_error = json_text_from("the arguments of a tool are a JSON object");
         return arguments;
     }
-    json entry  = json_at(json_get_text(plan, "tools"), (size_t)tool);
-    json schema = json_get_text(json_get_text(entry, "function"), "parameters");
-    *ret_error  = violations_new(schema, arguments, scratch);
+    json entry      = json_at(json_get_text(plan, "tools"), (size_t)offer);
+    json schema     = json_get_text(json_get_text(entry, "function"), "parameters");
+    bool is_servers = is_of_server(origin_of(plan, offer));
+    *ret_error      = violations_new(schema, is_servers, arguments, scratch);
     return arguments;
 }
 
-json agent_calls_new(const struct activation *activation, const struct task *task, json answer,
-                     struct arena *scratch)
+json agent_calls_new(const struct activation *activation, json answer, struct arena *scratch)
 {
+    json plan  = activation->items;
     json asked = json_get_text(answer, "tool_calls");
     json calls = json_array_new(json_count(asked));
     for (size_t i = 0; i < json_count(asked); i++) {
-        json one       = json_at(asked, i);
-        json function  = json_get_text(one, "function");
-        json name      = json_get_text(function, "name");
-        int64_t tool   = tool_find(task, name);
-        json error     = json_invalid();
-        json arguments = arguments_new(activation->items, tool,
-                                       json_get_text(function, "arguments"), scratch, &error);
-        json call      = json_object_new(5);
+        json one      = json_at(asked, i);
+        json function = json_get_text(one, "function");
+        json name     = json_get_text(function, "name");
+        int64_t offer = offer_find(plan, name);
+        json origin   = origin_of(plan, offer);
+        json tool     = json_get_text(origin, "tool");
+        json error    = json_invalid();
+        json arguments =
+            arguments_new(plan, offer, json_get_text(function, "arguments"), scratch, &error);
+        json call = json_object_new(6);
         json_object_put_text(&call, "id", text_or(json_get_text(one, "id"), ""));
         json_object_put_text(&call, "name", text_or(name, ""));
-        json_object_put_text(&call, "tool", json_int(tool));
+        json_object_put_text(&call, "tool",
+                             tool.kind == JSON_INVALID ? json_int(offer) : json_ref(tool));
+        if (is_of_server(origin)) json_object_put_text(&call, "offer", json_int(offer));
         json_object_put_text(&call, "arguments", arguments);
         if (error.kind != JSON_INVALID) json_object_put_text(&call, "error", error);
         json_array_push(&calls, call);
@@ -222,6 +247,21 @@ static struct ending succeeded(json output)
     return (struct ending){.content = json_text_lossy(buf_str(&cut))};
 }
 
+/* Of a server's tool the model sees what it was meant to see: values if there are some, else texts;
+ * anything else as it came. Owned. */
+static json server_said_new(json output)
+{
+    json structured = json_get_text(output, "structured");
+    json content    = json_get_text(output, "content");
+    bool is_text    = json_is(content, JSON_ARRAY);
+    if (json_is(structured, JSON_OBJECT)) return json_ref(structured);
+    for (size_t i = 0; is_text && i < json_count(content); i++) {
+        json type = json_get_text(json_at(content, i), "type");
+        is_text   = json_is(type, JSON_TEXT) && str_is(json_str(type), "text");
+    }
+    return json_ref(is_text ? json_get_text(output, "text") : content);
+}
+
 static struct ending ending_of(const struct run *run, const struct activation *activation,
                                uint32_t index, json call)
 {
@@ -236,7 +276,12 @@ static struct ending ending_of(const struct run *run, const struct activation *a
         error = error_new(ERROR_VALIDATION, 0, json_str(wrong), (str){});
         return failed(error_short_new(error));
     }
-    if (scope && scope->state == SCOPE_OVER) return succeeded(scope->data);
+    if (scope && scope->state == SCOPE_OVER) {
+        bool is_servers = json_get_text(call, "offer").kind != JSON_INVALID;
+        CLEANUP(json_unrefp)
+        json out = is_servers ? server_said_new(scope->data) : json_ref(scope->data);
+        return succeeded(out);
+    }
     if (scope) return failed(error_short_new(scope->data));
     if (approval && approval->state == SCOPE_OVER) {
         return refused(json_get_text(json_at(approval->data, 0), "comment"));
@@ -248,12 +293,11 @@ static struct ending ending_of(const struct run *run, const struct activation *a
 static json entry_new(const struct run *run, const struct activation *activation, uint32_t index,
                       json call, json error)
 {
-    const struct agent_step made = {activation->agent->turn, AGENT_CALL, index};
-    json entry                   = json_object_new(3);
-    bool is_valid                = json_get_text(call, "error").kind == JSON_INVALID;
+    json entry    = json_object_new(3);
+    bool is_valid = json_get_text(call, "error").kind == JSON_INVALID;
     json_object_put_text(&entry, "name", json_ref(json_get_text(call, "name")));
     json_object_put_text(&entry, "arguments",
-                         is_valid ? agent_input_new(run, activation, &made)
+                         is_valid ? agent_arguments_new(run, activation, index)
                                   : json_ref(json_get_text(call, "arguments")));
     if (error.kind != JSON_INVALID) json_object_put_text(&entry, "error", error);
     return entry;

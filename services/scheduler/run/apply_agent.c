@@ -17,13 +17,24 @@ static void push_all(json *array, json items)
     }
 }
 
-static status apply_first(struct activation *activation, const struct event *event,
+static status apply_first(struct run *run, struct activation *activation, const struct event *event,
                           struct error *reterr)
 {
     struct agent *agent = activation->agent;
     json messages       = json_get_text(activation->items, "messages");
+    json tools          = json_get_text(event->value, "tools");
+    json origins        = json_get_text(event->value, "origins");
     if (!json_is(messages, JSON_ARRAY)) return damaged(reterr, event, "an agent without a plan");
+    if (activation->scopes_open > 0) return damaged(reterr, event, "a server has not answered");
+    if (event->value.kind != JSON_INVALID) {
+        bool is_fine = json_is(tools, JSON_ARRAY) && json_is(origins, JSON_ARRAY) &&
+                       json_count(tools) == json_count(origins);
+        if (!is_fine) return damaged(reterr, event, "tools that are none");
+        json_object_put_text(&activation->items, "tools", json_ref(tools));
+        json_object_put_text(&activation->items, "origins", json_ref(origins));
+    }
     json_replace(&agent->messages, json_ref(messages));
+    scopes_close_of(run, activation);
     agent->turn = 0;
     return STATUS_OK;
 }
@@ -34,7 +45,7 @@ static status apply_turn(struct run *run, struct activation *activation, const s
     struct agent *agent = activation->agent;
     if (agent->turn == AGENT_NO_TURN) {
         if (event->index != 0) return damaged(reterr, event, "not the first turn");
-        return apply_first(activation, event, reterr);
+        return apply_first(run, activation, event, reterr);
     }
     json answer  = answer_of(run, activation);
     json message = json_get_text(answer, "message");

@@ -79,10 +79,9 @@ static status step_open(struct run *run, struct activation *owner, const struct 
                         struct scope **ret_scope, struct error *reterr)
 {
     const struct task_list *tasks = &activation_task(run, owner)->agent.tasks;
-    struct agent_step step        = {};
-    bool is_next = agent_next(run, owner, &step) && agent_index(&step) == event->index;
-    if (!is_next || agent_task(run, owner, &step) != event->task) {
-        return damaged(reterr, event, "not the next step of its agent");
+    const struct agent_step step  = agent_step_of(event->index);
+    if (!agent_may_open(run, owner, event->index, event->task)) {
+        return damaged(reterr, event, "no step of its agent");
     }
     struct scope *scope = scope_open(run, owner, SCOPE_AGENT, event->index);
     scope->data         = agent_input_new(run, owner, &step);

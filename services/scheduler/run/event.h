@@ -157,11 +157,11 @@ enum event_kind {
     EVENT_RUN_RETRIED = 54,
 
     /* "agent.turn": activation, index = the turn that begins, from 0; value = {messages, log}: what
-     * the turn before adds to the conversation behind the model's answer, and to what was called
-     * (invalid: it is the first turn). */
+     * the turn before adds to the conversation behind the model's answer, and to what was called;
+     * of the first turn {tools, origins} as of agent_servers.h (invalid: no server was asked). */
     EVENT_AGENT_TURN = 70,
     /* "agent.calls": activation, value = array of what the model's answer asks for: {id, name,
-     * tool, arguments, error?}. */
+     * tool, arguments, error?, offer?}. */
     EVENT_AGENT_CALLS = 71,
 
     /* "run.drafted": the run is there and has not started. value = raw input; deadline_us,

@@ -1,15 +1,27 @@
 #include "tool-adapter/peers/mcp_engine.h"
 
+#include "base/arena.h"
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "schema/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Among the `params` of a request, and not sent. */
+#define OUTPUT_SCHEMA "outputSchema"
+
+enum {
+    CHECK_MAX      = 16 << 20, /* bytes, while an answer is checked */
+    INTERNAL_ERROR = -32'603,  /* of JSON-RPC */
+};
 
 /* One request under way; the engine's `struct engine_call` is this. */
 struct reach {
     struct engine_handlers handlers;
     json endpoint, headers, params; /* owned */
+    json output_schema;             /* owned; JSON_INVALID: any answer will do */
     const char *method;             /* the manifest's */
     struct mcp_call *call;
     bool is_starting, is_over; /* inside of start; and it ended there */
@@ -22,6 +34,7 @@ static void reach_free(struct reach *reach)
     json_unref(reach->endpoint);
     json_unref(reach->headers);
     json_unref(reach->params);
+    json_unref(reach->output_schema);
     free(reach);
 }
 
@@ -103,6 +116,42 @@ static json response_new(const struct mcp_result *from)
     return response;
 }
 
+/* What a tool promised must be there; a failure has promised nothing, and a schema that cannot be
+ * read here is passed over. */
+static bool is_as_promised(const struct reach *reach, json result, struct error *ret_why)
+{
+    CLEANUP(schema_freep) struct schema *schema = NULL;
+    CLEANUP(arena_freep) struct arena *arena    = NULL;
+    json given                                  = json_get_text(result, "structuredContent");
+    struct error why                            = {};
+    bool is_asked = json_is(reach->output_schema, JSON_OBJECT) && json_is(result, JSON_OBJECT);
+    if (!is_asked || json_is(json_get_text(result, "isError"), JSON_TRUE)) return true;
+    if (schema_compile(reach->output_schema, NULL, NULL, &schema, NULL) != STATUS_OK) return true;
+    if (json_is(given, JSON_INVALID)) {
+        (void)fail(ret_why, STATUS_DATA_LOSS,
+                   "the tool has an output schema, and its answer no structuredContent");
+        return false;
+    }
+    arena = arena_new(CHECK_MAX);
+    ASSERT(arena);
+    if (schema_check(schema, given, arena, NULL, &why) == STATUS_OK) return true;
+    (void)fail(ret_why, STATUS_DATA_LOSS, "structuredContent is not what the tool promises: %s",
+               why.text);
+    return false;
+}
+
+/* As if the server had said so: the call was made, and what came of it is of no use. Owned;
+ * JSON_INVALID: nothing is wrong. */
+static json broken_promise_new(const struct reach *reach, json result)
+{
+    struct error why = {};
+    if (is_as_promised(reach, result, &why)) return json_invalid();
+    json error = json_object_new(2);
+    json_object_put_text(&error, "code", json_int(INTERNAL_ERROR));
+    json_object_put_text(&error, "message", json_text_lossy(str_from(why.text)));
+    return error;
+}
+
 static void on_done(const struct mcp_result *from, void *context)
 {
     struct reach *reach = context;
@@ -117,8 +166,11 @@ static void on_done(const struct mcp_result *from, void *context)
         return;
     }
     if (from->code == STATUS_OK || has_status) { /* the manifest knows what a status means */
+        CLEANUP(json_unrefp) json broken = broken_promise_new(reach, from->result);
+        struct mcp_result answer         = *from;
+        if (json_is(broken, JSON_OBJECT)) answer.error = broken;
         result.code     = STATUS_OK;
-        result.response = response_new(from);
+        result.response = response_new(&answer);
     }
     reach->handlers.done(&result, reach->handlers.context);
     json_unref(result.response);
@@ -137,6 +189,8 @@ static status start(void *self, const struct engine_request *request,
     reach->endpoint                = endpoint_new(request);
     reach->headers                 = json_ref(json_get_text(request->config, "headers"));
     reach->params                  = json_ref(request->settings);
+    reach->output_schema           = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
+    (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
     reach->method                  = request->function;
     reach->is_starting             = true;
     const struct mcp_request asked = {.endpoint          = reach->endpoint,

@@ -6,6 +6,7 @@
 #include "scheduler/run/agent.h"
 #include "base/money.h"
 #include "scheduler/decide/agent_plan.h"
+#include "scheduler/decide/agent_servers.h"
 #include "scheduler/decide/tasks/tasks.h"
 #include "schema/schema.h"
 #include "json/json_text.h"
@@ -60,21 +61,39 @@ static void next_turn(struct decision *decision, struct activation *activation, 
     decide_ready(decision, READY_OWNER, activation->slot);
 }
 
+/* What servers have is asked for first. */
 static void begin(struct decision *decision, struct activation *activation)
 {
-    next_turn(decision, activation, json_invalid());
+    if (activation_can_open(decision->run, activation)) {
+        decide_ready(decision, READY_OWNER, activation->slot);
+    } else {
+        next_turn(decision, activation, json_invalid());
+    }
+}
+
+/* All servers have answered. */
+static void begin_talk(struct decision *decision, struct activation *activation)
+{
+    json offer          = json_invalid();
+    struct error reason = {};
+    if (agent_offer(decision->run, activation, &offer, &reason) == STATUS_OK) {
+        next_turn(decision, activation, offer);
+    } else {
+        task_fault_with(decision, activation, ERROR_CONFIGURATION, reason.text);
+    }
 }
 
 /* One task a step, so that many calls at once do not pass the step budget. The model is asked only
  * if that may be paid, also by an agent that is entered again. */
 static void open(struct decision *decision, struct activation *activation)
 {
-    const char *reason = NULL;
-    if (activation->state == TASK_RETRYING && activation->agent->turn == AGENT_NO_TURN) {
+    const char *reason     = NULL;
+    struct agent_step step = {};
+    bool is_again = activation->state == TASK_RETRYING && activation->agent->turn == AGENT_NO_TURN;
+    if (is_again && !agent_next(decision->run, activation, &step)) {
         struct event event = {.kind = EVENT_AGENT_TURN, .activation = activation->slot};
         (void)decide_emit(decision, &event);
     }
-    struct agent_step step = {};
     if (!agent_next(decision->run, activation, &step)) return;
     if (step.role == AGENT_MODEL && !is_affordable(activation, &reason)) {
         task_fault(decision, activation,
@@ -192,7 +211,6 @@ static void end(struct decision *decision, struct activation *activation, json a
 
 static void call_tools(struct decision *decision, struct activation *activation, json answer)
 {
-    const struct task *task = activation_task(decision->run, activation);
     if (!has_turns_left(activation)) {
         task_fault(decision, activation,
                    error_own_new("max-turns", HTTP_UNPROCESSABLE, "Too many turns",
@@ -209,7 +227,7 @@ static void call_tools(struct decision *decision, struct activation *activation,
     struct event event = {
         .kind       = EVENT_AGENT_CALLS,
         .activation = activation->slot,
-        .value      = agent_calls_new(activation, task, answer, decision->env->scratch),
+        .value      = agent_calls_new(activation, answer, decision->env->scratch),
     };
     (void)decide_emit(decision, &event);
     if (activation_can_open(decision->run, activation)) {
@@ -228,7 +246,7 @@ static json fatal_error(const struct run *run, const struct activation *activati
         const struct agent_step step = agent_step_of(scope->index);
         slot                         = scope->next;
         if (scope->state != SCOPE_FAILED || step.role == AGENT_APPROVAL) continue;
-        if (step.role == AGENT_MODEL) return scope->data;
+        if (step.role == AGENT_MODEL || step.role == AGENT_LISTING) return scope->data;
         int64_t tool = -1;
         json call    = json_at(activation->agent->calls, step.call);
         if (json_to_int(json_get_text(call, "tool"), &tool) && body->tools[tool].is_fault) {
@@ -247,7 +265,13 @@ static void settle(struct decision *decision, struct activation *activation, jso
         task_fault(decision, activation, json_ref(fatal));
         return;
     }
-    if (agent->calls.kind == JSON_INVALID) {
+    if (agent->turn == AGENT_NO_TURN) {
+        if (activation_can_open(run, activation)) {
+            decide_ready(decision, READY_OWNER, activation->slot);
+        } else if (activation->scopes_open == 0) {
+            begin_talk(decision, activation);
+        }
+    } else if (agent->calls.kind == JSON_INVALID) {
         const struct agent_step step = {.turn = agent->turn, .role = AGENT_MODEL};
         const struct scope *model    = agent_scope(run, activation, agent_index(&step));
         if (!model || model->state != SCOPE_OVER) return; /* heard before */
