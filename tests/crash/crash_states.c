@@ -148,7 +148,7 @@ static status hide_log(const char *path, bool *ret_has_log, struct error *reterr
 
 /* A release that does not know the log refuses the folder, or cannot read it, or finds all that was
  * acknowledged, and no log that the next one would believe instead of what it commits. */
-static status check_guard(struct look *look, const struct image *image, enum survivors survivors,
+static status check_guard(struct look *look, struct image *image, enum survivors survivors,
                           struct prng *prng, struct error *reterr)
 {
     bool has_log = false;
@@ -167,7 +167,7 @@ static status check_guard(struct look *look, const struct image *image, enum sur
 }
 
 /* Before anything was acknowledged there is nothing to lose, but it must open. */
-static status look_into(struct look *look, const struct image *image, enum survivors survivors,
+static status look_into(struct look *look, struct image *image, enum survivors survivors,
                         uint64_t state, struct error *reterr)
 {
     struct prng prng = {look->options->seed + state};
@@ -184,7 +184,7 @@ static status look_into(struct look *look, const struct image *image, enum survi
     return inspect(look, look->folder.path, image->acked, state % GO_ON_EVERY == 0, reterr);
 }
 
-static void look_at(struct look *look, const struct image *image, enum survivors survivors)
+static void look_at(struct look *look, struct image *image, enum survivors survivors)
 {
     uint64_t state = look->state++;
     if (look->options->only != UINT64_MAX && look->options->only != state) return;

@@ -18,7 +18,8 @@ enum {
 void image_done(struct image *image)
 {
     if (!image) return;
-    for (unsigned i = 0; i < RECORDED_FILES_MAX; i++) free(image->files[i].durable);
+    for (unsigned i = 0; i < RECORDED_FILES_MAX; i++) free(image->files[i].bytes);
+    free(image->draft.bytes);
     free(image->settled);
     free(image);
 }
@@ -32,10 +33,17 @@ static void resize(struct image_file *file, size_t size)
 {
     if (size > file->capacity) {
         file->capacity = 2 * size;
-        file->durable  = mem_resize(file->durable, file->capacity, 1);
+        file->bytes    = mem_resize(file->bytes, file->capacity, 1);
     }
-    if (size > file->size) memset(file->durable + file->size, 0, size - file->size);
+    if (size > file->size) memset(file->bytes + file->size, 0, size - file->size);
     file->size = size;
+}
+
+static void put(struct image_file *file, const void *data, size_t len, size_t offset)
+{
+    if (len == 0) return;
+    if (offset + len > file->size) resize(file, offset + len);
+    memcpy(file->bytes + offset, data, len);
 }
 
 /* --- names -------------------------------------------------------------------------------------
@@ -89,12 +97,7 @@ static void settle(struct image *image, size_t index)
     image->settled[index] = true;
     if (is_of_names(operation)) take_name(&image->names, operation);
     if (operation->kind != OPERATION_WRITE) return;
-    struct image_file *file = &image->files[operation->file];
-    size_t end              = (size_t)operation->offset + operation->len;
-    if (end > file->size) resize(file, end);
-    if (operation->len > 0) {
-        memcpy(file->durable + operation->offset, operation->data, operation->len);
-    }
+    put(&image->files[operation->file], operation->data, operation->len, (size_t)operation->offset);
 }
 
 /* Takes what a sync makes durable: writes to its file, or names. */
@@ -181,54 +184,52 @@ static bool survives(enum survivors survivors, struct prng *prng)
     return survivors == SURVIVE_ALL || (survivors != SURVIVE_NONE && prng_next(prng) % 2 == 0);
 }
 
-static bool put(int file, const void *data, size_t len, off_t offset)
-{
-    return len == 0 || pwrite(file, data, len, offset) == (ssize_t)len;
-}
-
 /* Sectors are those of the disk, so a write may begin and end inside one. */
-static bool put_torn(int file, const struct operation *write, struct prng *prng)
+static void put_torn(struct image_file *file, const struct operation *write, struct prng *prng)
 {
     for (size_t at = 0; at < write->len;) {
         size_t len = SECTOR_SIZE - ((size_t)write->offset + at) % SECTOR_SIZE;
         if (len > write->len - at) len = write->len - at;
-        bool is_there = survives(SURVIVE_TORN, prng);
-        if (is_there && !put(file, write->data + at, len, write->offset + (off_t)at)) return false;
+        if (survives(SURVIVE_TORN, prng)) {
+            put(file, write->data + at, len, (size_t)write->offset + at);
+        }
         at += len;
     }
-    return true;
 }
 
-static bool put_survivor(const struct image *image, size_t index, enum survivors survivors,
-                         struct prng *prng, int file)
+static void put_survivor(struct image *image, size_t index, enum survivors survivors,
+                         struct prng *prng)
 {
     const struct operation *write = &image->recording->operations[index];
     bool is_whole                 = is_certain(image, index);
-    if (!is_whole && survivors == SURVIVE_TORN) return put_torn(file, write, prng);
-    if (!is_whole && !survives(survivors, prng)) return true;
-    return put(file, write->data, write->len, write->offset);
+    if (!is_whole && survivors == SURVIVE_TORN) {
+        put_torn(&image->draft, write, prng);
+    } else if (is_whole || survives(survivors, prng)) {
+        put(&image->draft, write->data, write->len, (size_t)write->offset);
+    }
 }
 
-static bool put_pending(const struct image *image, unsigned number, enum survivors survivors,
-                        struct prng *prng, int file)
+/* The draft is the file `number` as a crash could have left it. */
+static void draft_file(struct image *image, unsigned number, enum survivors survivors,
+                       struct prng *prng)
 {
+    const struct image_file *durable = &image->files[number];
+    image->draft.size                = 0;
+    put(&image->draft, durable->bytes, durable->size, 0);
     for (size_t i = image->pending; i < image->next; i++) {
         const struct operation *operation = &image->recording->operations[i];
         bool is_meant = operation->kind == OPERATION_WRITE && operation->file == number;
-        if (!is_meant || image->settled[i]) continue;
-        if (!put_survivor(image, i, survivors, prng, file)) return false;
+        if (is_meant && !image->settled[i]) put_survivor(image, i, survivors, prng);
     }
-    return true;
 }
 
-static status put_file(const struct image *image, unsigned number, enum survivors survivors,
-                       struct prng *prng, const char *path, struct error *reterr)
+/* In one write: there are tens of thousands of them. */
+static status write_draft(const struct image_file *draft, const char *path, struct error *reterr)
 {
-    const struct image_file *durable = &image->files[number];
-    int file                         = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0) return fail(reterr, STATUS_UNAVAILABLE, "%s cannot be written", path);
-    bool is_whole = put(file, durable->durable, durable->size, 0) &&
-                    put_pending(image, number, survivors, prng, file);
+    bool is_whole =
+        draft->size == 0 || write(file, draft->bytes, draft->size) == (ssize_t)draft->size;
     (void)close(file);
     if (!is_whole) return fail(reterr, STATUS_UNAVAILABLE, "%s: no space", path);
     return STATUS_OK;
@@ -247,7 +248,7 @@ static status remove_files(const char *path, struct error *reterr)
     return STATUS_OK;
 }
 
-status image_write(const struct image *image, enum survivors survivors, struct prng *prng,
+status image_write(struct image *image, enum survivors survivors, struct prng *prng,
                    const char *path, struct error *reterr)
 {
     struct image_names names = image->names;
@@ -261,7 +262,8 @@ status image_write(const struct image *image, enum survivors survivors, struct p
         char file[PATH_LEN];
         if (!names.of[i].name[0]) continue;
         (void)snprintf(file, sizeof file, "%s/%s", path, names.of[i].name);
-        TRY(put_file(image, names.of[i].file, survivors, prng, file, reterr));
+        draft_file(image, names.of[i].file, survivors, prng);
+        TRY(write_draft(&image->draft, file, reterr));
     }
     return STATUS_OK;
 }

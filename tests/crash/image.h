@@ -26,7 +26,7 @@ enum survivors {
 };
 
 struct image_file {
-    uint8_t *durable;      /* owned */
+    uint8_t *bytes;        /* owned */
     size_t size, capacity; /* bytes */
 };
 
@@ -45,8 +45,9 @@ struct image {
     bool ignores_syncs; /* as if the disk lied, to see that losses are found */
     bool has_begun;     /* something was acknowledged: before, there need not be a store */
     uint64_t acked;     /* commit */
-    struct image_file files[RECORDED_FILES_MAX];
+    struct image_file files[RECORDED_FILES_MAX]; /* what is durable of them */
     struct image_names names; /* durable ones */
+    struct image_file draft;  /* what image_write() writes next */
 };
 
 /** Owned: image_done(). Stands where the recording began. */
@@ -63,7 +64,7 @@ size_t image_uncertain(const struct image *image);
 
 /** Makes the files in the folder `path` as a crash now could leave them; others of a recording's
  * names are removed. UNAVAILABLE: they cannot be written. */
-status image_write(const struct image *image, enum survivors survivors, struct prng *prng,
+status image_write(struct image *image, enum survivors survivors, struct prng *prng,
                    const char *path, struct error *reterr);
 
 #endif
