@@ -13,6 +13,7 @@ enum { NONCE_BYTES = 16 };
 
 struct token_wait {
     struct entry *entry;
+    uint64_t round; /* of the fetch that it waits for */
     struct token_wait *previous, *next;
     token_fn *done;
     void *context;
@@ -32,6 +33,8 @@ struct entry {
     int64_t endpoint_ends_ms;
 
     struct http_call *call; /* of the fetch under way; NULL: none */
+    uint64_t round;         /* of the fetch under way, or the next */
+    bool is_telling;        /* of one that has ended */
     struct token_wait *first, *last;
 };
 
@@ -91,7 +94,7 @@ static void evict_one(struct tokens *tokens)
     void *value;
     while (map_next(tokens->entries, &cursor, &key, &value)) {
         struct entry *entry = value;
-        bool is_idle        = !entry->call && !entry->first;
+        bool is_idle        = !entry->call && !entry->first && !entry->is_telling;
         if (is_idle && (!oldest || entry->used_ms < oldest->used_ms)) oldest = entry;
     }
     if (!oldest) return;
@@ -127,23 +130,24 @@ static void forget_token(struct entry *entry)
 /* --- the end of a fetch ------------------------------------------------------------------------
  */
 
+/* A callback may ask anew, which waits for the next round; cancel others that wait; say that the
+ * token is refused, which those behind it are told all the same; or ask for so many others that this
+ * entry would be the one to go. */
 static void tell_all(struct entry *entry, status code, const struct error *error)
 {
-    struct token_wait *wait = entry->first;
-    entry->first = entry->last = NULL;
-    while (wait) { /* a callback may ask anew: that is another list */
-        struct token_wait *next = wait->next;
+    str token         = entry->token.access_token;
+    char *copy        = mem_dup(token.len > 0 ? token.ptr : "", token.len);
+    uint64_t round    = entry->round++;
+    entry->is_telling = true;
+    while (entry->first && entry->first->round == round) {
+        struct token_wait *wait = entry->first;
         token_fn *done          = wait->done;
         void *context           = wait->context;
-        free(wait);
-        done(code, entry->token.access_token, error, context);
-        wait = next;
+        tokens_cancel(wait);
+        done(code, (str){.ptr = copy, .len = token.len}, error, context);
     }
-}
-
-static void fetch_failed(struct entry *entry, status code, const struct error *error)
-{
-    tell_all(entry, code, error);
+    entry->is_telling = false;
+    free(copy);
 }
 
 static void keep_token(struct entry *entry, struct oauth2_token *token)
@@ -175,7 +179,7 @@ static void on_token(const struct http_result *http, void *context)
             free((char *)(uintptr_t)entry->refresh_token.ptr);
             entry->refresh_token = (str){};
         }
-        fetch_failed(entry, code, &error);
+        tell_all(entry, code, &error);
         return;
     }
     keep_token(entry, &token);
@@ -242,7 +246,7 @@ static void on_discovered(const struct http_result *http, void *context)
         entry->endpoint_ends_ms = loop_now_ms(entry->tokens->loop) + OAUTH2_DISCOVERY_MS;
         code                    = post(entry, str_from(entry->endpoint), &error);
     }
-    if (code != STATUS_OK) fetch_failed(entry, code, &error);
+    if (code != STATUS_OK) tell_all(entry, code, &error);
 }
 
 static status fetch(struct entry *entry, struct error *reterr)
@@ -268,6 +272,7 @@ static struct token_wait *wait_new(struct entry *entry, token_fn *done, void *co
 {
     struct token_wait *wait = mem_new(1, sizeof *wait);
     wait->entry             = entry;
+    wait->round             = entry->round;
     wait->previous          = entry->last;
     wait->done              = done;
     wait->context           = context;

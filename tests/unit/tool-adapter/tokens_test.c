@@ -190,6 +190,104 @@ static void who_cancels_is_not_told(void **state)
     assert_int_equal(hostile_requests(it->outside.server), 1);
 }
 
+/* What the first of those who are told does to those behind it. */
+struct meddler {
+    struct fixture *it;
+    const struct oauth2_policy *policy;
+    struct token_wait *next, *last;
+    bool asks, refuses;
+    unsigned told;
+};
+
+static void on_meddlers_token(status code, str token, const struct error *error, void *context)
+{
+    struct meddler *meddler = context;
+    struct tokens *tokens   = meddler->it->outside.tokens;
+    on_token(code, token, error, meddler->it);
+    meddler->told++;
+    if (meddler->next) tokens_cancel(meddler->next);
+    if (meddler->last) tokens_cancel(meddler->last);
+    if (meddler->refuses) tokens_refused(tokens, meddler->policy, token);
+    if (meddler->asks) (void)tokens_ask(tokens, meddler->policy, on_token, meddler->it);
+    meddler->next = meddler->last = NULL;
+    meddler->asks = meddler->refuses = false;
+}
+
+static void who_is_told_may_cancel_those_behind(void **state)
+{
+    struct fixture *it          = *state;
+    struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
+    struct meddler meddler      = {.it = it, .policy = &policy};
+    (void)tokens_ask(it->outside.tokens, &policy, on_meddlers_token, &meddler);
+    meddler.next = tokens_ask(it->outside.tokens, &policy, on_token, it);
+    (void)tokens_ask(it->outside.tokens, &policy, on_token, it);
+    meddler.last = tokens_ask(it->outside.tokens, &policy, on_token, it);
+    await_told(it, 2);
+    assert_int_equal(meddler.told, 1);
+    assert_string_equal(it->token, "t");
+    ask(it, &policy); /* the list is whole */
+    assert_int_equal(hostile_requests(it->outside.server), 1);
+}
+
+static void who_is_told_may_refuse_and_ask_anew(void **state)
+{
+    struct fixture *it          = *state;
+    struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
+    struct meddler meddler      = {.it = it, .policy = &policy, .refuses = true, .asks = true};
+    (void)tokens_ask(it->outside.tokens, &policy, on_meddlers_token, &meddler);
+    (void)tokens_ask(it->outside.tokens, &policy, on_token, it);
+    await_told(it, 3);
+    assert_int_equal(it->code, STATUS_OK);
+    assert_string_equal(it->token, "t");
+    assert_int_equal(hostile_requests(it->outside.server), 2); /* one for who asked anew */
+}
+
+static void a_failure_may_be_asked_about_again(void **state)
+{
+    struct fixture *it = *state;
+    char url[128];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/status/500",
+                   hostile_port(it->outside.server));
+    struct oauth2_policy policy = policy_at(it, "token", url, false);
+    struct meddler meddler      = {.it = it, .policy = &policy, .asks = true};
+    (void)tokens_ask(it->outside.tokens, &policy, on_meddlers_token, &meddler);
+    meddler.next = tokens_ask(it->outside.tokens, &policy, on_token, it);
+    (void)tokens_ask(it->outside.tokens, &policy, on_token, it);
+    await_told(it, 3);
+    assert_int_equal(it->code, STATUS_UNAVAILABLE);
+    assert_int_equal(hostile_requests(it->outside.server), 2);
+}
+
+/* Asks for as many other tokens as are remembered. */
+static void on_crowded_token(status code, str token, const struct error *error, void *context)
+{
+    struct fixture *it = context;
+    on_token(code, token, error, it);
+    for (int i = 0; i < TOKENS_MAX; i++) {
+        CLEANUP(buf_done) struct buf text = buf_init(1 << 10);
+        CLEANUP(json_unrefp) json members = json_invalid();
+        struct oauth2_policy policy       = {};
+        (void)buf_printf(&text,
+                         "{\"client\":{\"id\":\"c%d\",\"secret\":\"s\"},\"endpoints\":{"
+                         "\"token\":\"http://10.1.2.3/\"}}",
+                         i);
+        assert_int_equal(json_parse(buf_str(&text), NULL, &members, NULL, NULL), STATUS_OK);
+        assert_int_equal(oauth2_read(members, false, &policy, NULL), STATUS_OK);
+        assert_null(tokens_ask(it->outside.tokens, &policy, on_token, it)); /* refused at once */
+    }
+}
+
+static void who_is_told_last_may_crowd_the_others_out(void **state)
+{
+    struct fixture *it          = *state;
+    struct oauth2_policy policy = policy_of(it, "{\"access_token\":\"t\",\"expires_in\":3600}");
+    (void)tokens_ask(it->outside.tokens, &policy, on_crowded_token, it);
+    await_told(it, 1 + TOKENS_MAX);
+    assert_int_equal(it->code, STATUS_PERMISSION_DENIED);
+    ask(it, &policy);
+    assert_string_equal(it->token, "t");
+}
+
 static void a_fetch_goes_on_for_the_next_one(void **state)
 {
     struct fixture *it          = *state;
@@ -243,6 +341,10 @@ int main(void)
         FIXTURE_TEST(a_failure_is_told_and_not_remembered),
         FIXTURE_TEST(a_refused_address_is_told_at_once),
         FIXTURE_TEST(who_cancels_is_not_told),
+        FIXTURE_TEST(who_is_told_may_cancel_those_behind),
+        FIXTURE_TEST(who_is_told_may_refuse_and_ask_anew),
+        FIXTURE_TEST(a_failure_may_be_asked_about_again),
+        FIXTURE_TEST(who_is_told_last_may_crowd_the_others_out),
         FIXTURE_TEST(a_fetch_goes_on_for_the_next_one),
         FIXTURE_TEST(the_end_may_come_during_a_fetch),
         FIXTURE_TEST(an_endpoint_is_discovered_once),
