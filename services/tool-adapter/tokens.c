@@ -131,8 +131,8 @@ static void forget_token(struct entry *entry)
  */
 
 /* A callback may ask anew, which waits for the next round; cancel others that wait; say that the
- * token is refused, which those behind it are told all the same; or ask for so many others that this
- * entry would be the one to go. */
+ * token is refused, which those behind it are told all the same; or ask for so many others that
+ * this entry would be the one to go. */
 static void tell_all(struct entry *entry, status code, const struct error *error)
 {
     str token         = entry->token.access_token;
