@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "breaker.pb-c.h"
 #include "limit.pb-c.h"
+#include "llm-proxy/key_room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,43 +74,9 @@ static uint32_t count_waiters(const struct guarded *provider)
 /* --- questions ---------------------------------------------------------------------------------
  */
 
-/* A question on its way; carries its answer to the loop. */
-struct question {
-    struct guard *guard;
-    void *about;
-    guard_use_fn *use;
-    struct rpc_answer *answer;
-};
-
-static void on_loop(void *context)
+bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, question_use_fn *use)
 {
-    struct question *question = context;
-    bool is_stopped           = !question->guard->scheduler;
-    if (!is_stopped) question->use(question->guard, question->about, question->answer);
-    rpc_answer_free(question->answer);
-    free(question);
-}
-
-static void on_answer(const struct rpc_answer *answer, void *context)
-{
-    struct question *question = context;
-    question->answer          = rpc_answer_keep(answer);
-    if (loop_post(question->guard->loop, on_loop, question) == STATUS_OK) return;
-    rpc_answer_free(question->answer); /* 65,536 posts wait: the loop is stuck, and so are we */
-    free(question);
-}
-
-bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, guard_use_fn *use)
-{
-    if (!guard->scheduler) return false;
-    struct question *question = mem_new(1, sizeof *question);
-    *question                 = (struct question){.guard = guard, .about = about, .use = use};
-    request->done             = on_answer;
-    request->context          = question;
-    request->timeout_ms       = 5 * GUARD_REFRESH_MS;
-    if (rpc_client_call(guard->scheduler, request, NULL, NULL) == STATUS_OK) return true;
-    free(question);
-    return false;
+    return question_ask(&guard->questions, about, request, use);
 }
 
 static struct guarded *find(struct guard *guard, const char *target)
@@ -130,8 +97,9 @@ static void take_breaker(struct guarded *provider, const Pb__BreakerView *view)
     provider->rests_until_us = view->held_until_us;
 }
 
-static void on_breakers(struct guard *guard, void *, const struct rpc_answer *answer)
+static void on_breakers(void *context, void *, const struct rpc_answer *answer)
 {
+    struct guard *guard         = context;
     const Pb__BreakerList *list = answer->message;
     if (!list) return;
     for (size_t i = 0; i < guard->count; i++) {
@@ -144,14 +112,14 @@ static void on_breakers(struct guard *guard, void *, const struct rpc_answer *an
     }
 }
 
-static void on_reported(struct guard *, void *about, const struct rpc_answer *answer)
+static void on_reported(void *, void *about, const struct rpc_answer *answer)
 {
     struct guarded *provider    = about;
     const Pb__BreakerList *list = answer->message;
     if (list && list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
 }
 
-static void on_probe(struct guard *, void *about, const struct rpc_answer *answer)
+static void on_probe(void *, void *about, const struct rpc_answer *answer)
 {
     struct guarded *provider    = about;
     const Pb__BreakerList *list = answer->message;
@@ -179,7 +147,7 @@ static void on_probe(struct guard *, void *about, const struct rpc_answer *answe
 
 /* Says what a call has met, or asks for a probe. */
 static bool report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
-                   guard_use_fn *use)
+                   question_use_fn *use)
 {
     Pb__TargetReport *items[]  = {item};
     Pb__BreakerReport message  = PB__BREAKER_REPORT__INIT;
@@ -229,8 +197,9 @@ static void refuse_waiters(struct guarded *provider)
 
 static void lease(struct guard *guard, struct guarded *provider);
 
-static void on_leased(struct guard *guard, void *about, const struct rpc_answer *answer)
+static void on_leased(void *context, void *about, const struct rpc_answer *answer)
 {
+    struct guard *guard            = context;
     struct guarded *provider       = about;
     const Pb__LeasedLimits *leased = answer->message;
     struct guard_pass *pass        = NULL;
@@ -274,8 +243,9 @@ static void lease(struct guard *guard, struct guarded *provider)
     if (provider->is_leasing) provider->said = want.held;
 }
 
-static void on_limits(struct guard *guard, void *, const struct rpc_answer *answer)
+static void on_limits(void *context, void *, const struct rpc_answer *answer)
 {
+    struct guard *guard       = context;
     const Pb__LimitList *list = answer->message;
     if (!list) return;
     for (size_t i = 0; i < guard->count; i++) guard->providers[i].is_limited = false;
@@ -335,7 +305,6 @@ static void on_tick(void *context)
     for (size_t i = 0; i < guard->count; i++) look_after(guard, &guard->providers[i]);
     refresh_breakers(guard);
     refresh_limits(guard);
-    guard_keys_refresh(guard);
     guard_funds_refresh(guard);
     guard_tell_usage(guard);
     loop_timer_set(guard->loop, &guard->tick, loop_now_ms(guard->loop) + GUARD_REFRESH_MS);
@@ -350,7 +319,11 @@ struct guard *guard_new(struct loop *loop, const struct catalog *catalog)
     guard->loop             = loop;
     guard->may_have_budgets = true;
     guard->call_ids         = (struct id_source){.counter = (uint32_t)random_u64()};
-    bool is_known           = guard_learn(guard, catalog);
+    guard->questions        = (struct questions){
+               .loop = loop, .context = guard, .timeout_ms = 5 * (int64_t)GUARD_REFRESH_MS};
+    guard->tollgates = tollgates_new(&(struct tollgates_options){
+        .loop = loop, .tick_ms = GUARD_REFRESH_MS, .crowded_ms = KEY_ROOM_CROWDED_MS});
+    bool is_known    = guard_learn(guard, catalog);
     ASSERT(is_known); /* CATALOG_PROVIDERS_MAX is less */
     return guard;
 }
@@ -380,22 +353,24 @@ bool guard_learn(struct guard *guard, const struct catalog *catalog)
 
 void guard_start(struct guard *guard, struct rpc_client *scheduler, const char *name)
 {
-    guard->scheduler = scheduler;
     (void)snprintf(guard->name, sizeof guard->name, "%.80s#%016" PRIx64, name, random_u64());
     guard->tick = (struct loop_timer){.fire = on_tick, .context = guard};
     loop_timer_set(guard->loop, &guard->tick, 0);
+    guard->questions.scheduler = scheduler;
+    tollgates_open(guard->tollgates, scheduler, guard->name);
 }
 
 void guard_stop(struct guard *guard)
 {
-    if (guard->scheduler) loop_timer_clear(guard->loop, &guard->tick);
-    guard->scheduler = NULL;
+    if (guard->questions.scheduler) loop_timer_clear(guard->loop, &guard->tick);
+    tollgates_close(guard->tollgates);
+    guard->questions.scheduler = NULL;
 }
 
 void guard_freep(struct guard **guard)
 {
     if (*guard) guard_funds_done(*guard);
-    if (*guard) guard_keys_done(*guard);
+    if (*guard) tollgates_freep(&(*guard)->tollgates);
     free(*guard);
     *guard = NULL;
 }
@@ -407,7 +382,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     bool is_closed           = provider->state == PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
     bool is_open             = provider->state == PB__BREAKER_STATE__BREAKER_STATE_OPEN &&
                    (provider->until_us == 0 || provider->until_us > now_us);
-    if (!guard->scheduler) return GUARD_GO;
+    if (!guard->questions.scheduler) return GUARD_GO;
     if (is_open || provider->rests_until_us > now_us) return GUARD_BREAKER;
     if (is_closed && !provider->is_limited) return GUARD_GO;
     pass->provider    = provider;

@@ -9,9 +9,7 @@
  * counted. A half-open breaker is asked for a probe.
  *
  * Limits that a provider's key has of its own are the scheduler's as well, under a name that all
- * llm-proxies have for it, so they hold over all of them. Starts are leased ahead, as many as there
- * were in the last second; those that were not made go back in the next one. Tokens are told every
- * second, and a call may begin while any are left, as was heard a second ago. While the scheduler
+ * llm-proxies have for it, so they hold over all of them (worker/tollgate.h). While the scheduler
  * cannot be reached each llm-proxy keeps them alone (key_room.h).
  *
  * Budgets (docs/internals/budgets.md) are asked before a call and told after it what it has cost,
@@ -31,6 +29,7 @@
 #include "llm-proxy/usage_journal.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
+#include "worker/tollgate.h"
 
 enum { GUARD_TARGETS_MAX = 2 * CATALOG_PROVIDERS_MAX /* since the start */ };
 
@@ -45,7 +44,6 @@ enum guard_verdict {
 
 struct guard;
 struct guarded;
-struct guard_key;
 
 /** What one call holds of one provider. Zeroed: nothing. */
 struct guard_pass {
@@ -90,9 +88,7 @@ void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end en
 
 /** What one call holds of a key. Zeroed: nothing. */
 struct guard_key_pass {
-    struct guard_key *key;
-    bool has_place, is_waiting;
-    struct guard_key_pass *previous, *next; /* among those that wait */
+    struct tollgate_pass tollgate;
     void (*decided)(enum guard_verdict verdict, void *context);
     void *context;
 };

@@ -73,8 +73,9 @@ size_t guard_unsettled(const struct guard *guard)
 
 static void tell(struct guard *guard);
 
-static void on_settled(struct guard *guard, void *, const struct rpc_answer *answer)
+static void on_settled(void *context, void *, const struct rpc_answer *answer)
 {
+    struct guard *guard      = context;
     struct reservation *next = NULL;
     bool is_known            = answer->code == STATUS_OK;
     bool has_more            = false;
@@ -117,8 +118,9 @@ static void tell(struct guard *guard)
 /* --- every second ------------------------------------------------------------------------------
  */
 
-static void on_budgets(struct guard *guard, void *, const struct rpc_answer *answer)
+static void on_budgets(void *context, void *, const struct rpc_answer *answer)
 {
+    struct guard *guard        = context;
     const Pb__BudgetList *list = answer->message;
     if (answer->code == STATUS_OK && list) guard->may_have_budgets = list->n_budgets > 0;
 }
@@ -149,8 +151,9 @@ static enum guard_verdict verdict_of(const Pb__ReservedBudgets *said)
     }
 }
 
-static void on_reserved(struct guard *guard, void *about, const struct rpc_answer *answer)
+static void on_reserved(void *context, void *about, const struct rpc_answer *answer)
 {
+    struct guard *guard             = context;
     struct reservation *reservation = about;
     struct guard_fund *fund         = reservation->fund;
     const Pb__ReservedBudgets *said = answer->code == STATUS_OK ? answer->message : NULL;
@@ -183,7 +186,7 @@ enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
                                   .wait_for_ready = true};
     fund->reservation          = NULL;
     fund->output_tokens        = -1;
-    if (!guard->scheduler || !guard->may_have_budgets) return GUARD_GO;
+    if (!guard->questions.scheduler || !guard->may_have_budgets) return GUARD_GO;
     struct reservation *reservation = reservation_new(guard, fund);
     asked->holder                   = guard->name;
     asked->call                     = reservation->call.text;

@@ -31,12 +31,12 @@ struct guarded {
 
 struct guard {
     struct loop *loop;
-    struct rpc_client *scheduler; /* NULL: not started */
-    char name[GUARD_NAME_SIZE];   /* of this process, and no other */
+    char name[GUARD_NAME_SIZE]; /* of this process, and no other */
     struct guarded providers[GUARD_TARGETS_MAX];
     size_t count;
     struct loop_timer tick;
-    struct guard_key *keys; /* owned: those with limits that were asked for */
+    struct questions questions;  /* without a scheduler: not started */
+    struct tollgates *tollgates; /* owned: of keys with limits */
 
     /* Of budgets. */
     bool may_have_budgets; /* until the scheduler says that there are none */
@@ -51,18 +51,12 @@ struct guard {
     bool may_tell_again;           /* the process stops, and the report under way is from before */
 };
 
-/* A question to the scheduler; false: it cannot be asked. Its answer is used on the loop, unless
- * the guard was stopped meanwhile. */
-typedef void guard_use_fn(struct guard *guard, void *about, const struct rpc_answer *answer);
-bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, guard_use_fn *use);
+/* A question to the scheduler, with the guard as its context; false: it cannot be asked. */
+bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, question_use_fn *use);
 
 /* Every second: whether there are budgets, and what is to be told of calls. */
 void guard_funds_refresh(struct guard *guard);
 void guard_funds_done(struct guard *guard);
-
-/* Every second: what is to be said of keys. */
-void guard_keys_refresh(struct guard *guard);
-void guard_keys_done(struct guard *guard);
 
 /* Every second: tells the oldest report that is not counted, unless one is under way. */
 void guard_tell_usage(struct guard *guard);

@@ -17,8 +17,9 @@ static void tell_before_stop(struct guard *guard)
     guard_tell_usage(guard);
 }
 
-static void on_counted(struct guard *guard, void *, const struct rpc_answer *answer)
+static void on_counted(void *context, void *, const struct rpc_answer *answer)
 {
+    struct guard *guard     = context;
     guard->is_telling_usage = false;
     guard->is_usage_unheard = answer->code != STATUS_OK;
     if (answer->code != STATUS_OK) { /* in a second again, if there is one */
@@ -39,7 +40,7 @@ static void on_counted(struct guard *guard, void *, const struct rpc_answer *ans
 
 void guard_tell_usage(struct guard *guard)
 {
-    if (!guard->journal || guard->is_telling_usage || !guard->scheduler) return;
+    if (!guard->journal || guard->is_telling_usage || !guard->questions.scheduler) return;
     const Pb__UsageReport *report = usage_journal_next(guard->journal);
     if (!report) return;
     struct rpc_request request = {

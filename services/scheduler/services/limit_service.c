@@ -9,6 +9,10 @@
 
 enum { LEASES_MAX = 1'000, PERMITS_MAX = 1'000'000 };
 
+/* Of rules that are brought along. */
+#define PERIOD_MIN_US INT64_C(1'000)
+#define PERIOD_MAX_US INT64_C(31'536'000'000'000) /* a year */
+
 static status no_memory(struct error *reterr)
 {
     return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
@@ -147,19 +151,34 @@ static status set(struct rpc_call *call, struct error *reterr)
     return post(call, COMMAND_SET_LIMIT, reterr);
 }
 
-/* Of a target, which has its own rule, or of a provider's key, which brings one along. */
+/* What brings its rule along: the key of a provider, the connection of an adapter, the host of a
+ * page. Not what a target or an API key is called. */
+static bool is_brought(str name)
+{
+    static const char *const kinds[] = {"llmkey:", "connection:", "host:"};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts_with(name, str_from(kinds[i]))) return name.len <= LIMIT_NAME_MAX;
+    }
+    return false;
+}
+
+/* A gap between two starts may be shorter than what queues and workflows ask for, and five starts
+ * of one a day are five days' worth. */
+static bool is_rule_sound(const Pb__LimitRule *rule)
+{
+    bool is_rate = rule->rate_count > 0;
+    if ((rule->concurrency > 0) == is_rate) return false;
+    if (!is_rate) return rule->concurrency <= QUEUE_CONCURRENCY_MAX;
+    return rule->rate_count <= QUEUE_RATE_COUNT_MAX && rule->rate_period_us >= PERIOD_MIN_US &&
+           rule->rate_period_us <= PERIOD_MAX_US;
+}
+
 static bool is_sound(const Pb__LimitWant *want)
 {
-    str name                       = str_from(want->name);
-    const Pb__LimitRule *rule      = want->rule;
-    const struct queue_limits asks = {.concurrency    = rule ? rule->concurrency : 0,
-                                      .rate_count     = rule ? rule->rate_count : 0,
-                                      .rate_period_us = rule ? rule->rate_period_us : 0};
-    if (!rule) return target_name_is_valid(name);
-    return str_starts_with(name, str_from("llmkey:")) && name.len <= LIMIT_NAME_MAX &&
-           want->want <= PERMITS_MAX && want->unused <= PERMITS_MAX && want->spent <= PERMITS_MAX &&
-           (asks.concurrency > 0) != (asks.rate_count > 0) &&
-           queue_limits_check(&asks, 1, NULL) == STATUS_OK;
+    str name = str_from(want->name);
+    if (!want->rule) return target_name_is_valid(name);
+    return is_brought(name) && want->want <= PERMITS_MAX && want->unused <= PERMITS_MAX &&
+           want->spent <= PERMITS_MAX && is_rule_sound(want->rule);
 }
 
 static status lease(struct rpc_call *call, struct error *reterr)
@@ -172,7 +191,7 @@ static status lease(struct rpc_call *call, struct error *reterr)
     }
     if (!is_fine) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "at most %d targets, or limits of providers' keys with a rule, and a holder",
+                    "at most %d targets, or limits with a rule of their own, and a holder",
                     LEASES_MAX);
     }
     return post(call, COMMAND_LEASE_LIMITS, reterr);

@@ -643,7 +643,7 @@ static void starts_of_a_key_are_leased_ahead(void **)
     for (int i = 4; i < 7; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
     assert_int_equal(look(&world).key_asks, asks); /* nobody had to be asked */
     assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT);
-    assert_null(users[7].pass.key);
+    assert_null(users[7].pass.tollgate.gate);
     assert_true(guard_key_opens_ms(world.guard, "one", &key) > now_ms(&world));
     asks = look(&world).key_asks;
     assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT); /* that is known now */
