@@ -26,6 +26,7 @@ enum {
     MANIFEST_SIZE_MAX    = 512 << 10, /* bytes */
     MANIFEST_ACTIONS_MAX = 256,
     MANIFEST_STEPS_MAX   = 16,    /* requests of one action */
+    RATE_BUDGETS_MAX     = 8,     /* of a manifest, or a connection */
     MANIFEST_CONNECT_MS  = 5'000, /* the defaults */
     MANIFEST_TOTAL_MS    = 30'000,
     MANIFEST_ANSWER_MAX  = 10 << 20, /* bytes, decompressed */
@@ -247,11 +248,22 @@ struct manifest_action {
     json example;
 };
 
+/** A finer limit: of some actions together, or of them for each value of `key`. */
+struct rate_budget {
+    json actions;        /* their names; a view of what it was read from */
+    struct formula *key; /* NULL: there is one of it */
+    int64_t concurrency; /* 0: not said, as all that follows */
+    int64_t rate_count, rate_per_ms;
+    int64_t burst;
+};
+
 struct rate_limit {
     int64_t concurrency;             /* 0: not said, as all that follows */
     int64_t rate_count, rate_per_ms; /* `3/s` */
     int64_t burst;
     int64_t min_gap_read_ms, min_gap_write_ms;
+    struct rate_budget *budgets;
+    size_t budget_count;
     int64_t wait_max_ms;
     const char *remaining;            /* header */
     const char *reset, *reset_format; /* header */
@@ -301,6 +313,12 @@ void manifest_freep(struct manifest **manifest);
 
 /** An action by its name or one of its aliases; NULL: there is none. */
 const struct manifest_action *manifest_action(const struct manifest *manifest, str name);
+
+/** Says whether the budget counts calls of this action. */
+bool rate_budget_covers(const struct rate_budget *budget, const char *action);
+
+/** Reads "3/s", "20/min", "100/h", "1/day". False: it is none. */
+bool rate_read(const char *text, int64_t *ret_count, int64_t *ret_per_ms);
 
 /** "ok", "transient", ...; static. */
 const char *outcome_class_name(enum outcome_class class);

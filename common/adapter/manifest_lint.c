@@ -261,6 +261,30 @@ static void lint_aliases(struct reading *reading, const struct manifest_action *
     reading_leave(reading, back);
 }
 
+static void lint_budgets(struct reading *reading)
+{
+    const struct rate_limit *limit = &reading->manifest->rate_limit;
+    size_t back                    = reading_enter(reading, "rate_limit");
+    size_t inner                   = reading_enter(reading, "budgets");
+    for (size_t i = 0; i < limit->budget_count; i++) {
+        json names     = limit->budgets[i].actions;
+        size_t of_one  = reading_enter_index(reading, i);
+        size_t of_list = reading_enter(reading, "actions");
+        for (size_t k = 0; k < json_count(names); k++) {
+            str name                             = json_str(json_at(names, k));
+            const struct manifest_action *action = manifest_action(reading->manifest, name);
+            if (action && str_is(name, action->name)) continue;
+            size_t of_name = reading_enter_index(reading, k);
+            (void)reading_refuse(reading, "M04", "there is no action `%s`", name.ptr);
+            reading_leave(reading, of_name);
+        }
+        reading_leave(reading, of_list);
+        reading_leave(reading, of_one);
+    }
+    reading_leave(reading, inner);
+    reading_leave(reading, back);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void lint_action(struct reading *reading, struct manifest_action *action, json map)
@@ -292,5 +316,6 @@ void manifest_lint(struct reading *reading)
         reading_leave(reading, of_one);
     }
     reading_leave(reading, back);
+    lint_budgets(reading);
     if (reading->list->errors == 0 && !reading->is_known) examples_check(reading);
 }

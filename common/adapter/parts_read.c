@@ -4,7 +4,13 @@
 
 #include <stdlib.h>
 
-enum { SECRETS_SHOWN_MAX = 64, WAIT_MAX_MS = 900'000, TOKEN_MS = 300'000, PAGES_MAX = 50 };
+enum {
+    SECRETS_SHOWN_MAX = 64,
+    WAIT_MAX_MS       = 900'000,
+    TOKEN_MS          = 300'000,
+    PAGES_MAX         = 50,
+    RATE_COUNT_MAX    = 1'000'000
+};
 
 /* The position of a text that the schema has checked to be one of these. */
 static size_t choice_of(const char *text, const char *const *names, size_t count)
@@ -141,19 +147,55 @@ void error_rules_read(struct reading *reading, json map, struct error_rule **ret
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-/* "3/s": the schema has checked its form. */
-static void rate_read(const char *text, struct rate_limit *limit)
+bool rate_read(const char *text, int64_t *ret_count, int64_t *ret_per_ms)
 {
     static const struct {
         const char *unit;
         int64_t ms;
-    } units[] = {{"/s", 1'000}, {"/min", 60'000}, {"/h", 3'600'000}, {"/day", 86'400'000}};
-    if (!text) return;
-    char *unit        = NULL;
-    limit->rate_count = strtoll(text, &unit, 10);
+    } units[]       = {{"/s", 1'000}, {"/min", 60'000}, {"/h", 3'600'000}, {"/day", 86'400'000}};
+    char *unit      = NULL;
+    long long count = strtoll(text, &unit, 10);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(unit, units[i].unit) == 0) limit->rate_per_ms = units[i].ms;
+        if (strcmp(unit, units[i].unit) != 0 || count < 1 || count > RATE_COUNT_MAX) continue;
+        *ret_count  = count;
+        *ret_per_ms = units[i].ms;
+        return true;
     }
+    return false;
+}
+
+/* The schema has checked its form. */
+static void rate_at(json map, int64_t *ret_count, int64_t *ret_per_ms)
+{
+    const char *text = text_at(map, "rate");
+    if (text) (void)rate_read(text, ret_count, ret_per_ms);
+}
+
+bool rate_budget_covers(const struct rate_budget *budget, const char *action)
+{
+    for (size_t i = 0; i < json_count(budget->actions); i++) {
+        if (str_is(json_str(json_at(budget->actions, i)), action)) return true;
+    }
+    return false;
+}
+
+static void budgets_read(struct reading *reading, json list, struct rate_limit *ret_limit)
+{
+    size_t back             = reading_enter(reading, "budgets");
+    ret_limit->budget_count = json_count(list);
+    ret_limit->budgets      = reading_alloc(reading, json_count(list), sizeof *ret_limit->budgets);
+    for (size_t i = 0; i < json_count(list); i++) {
+        json one                   = json_at(list, i);
+        struct rate_budget *budget = &ret_limit->budgets[i];
+        size_t of_one              = reading_enter_index(reading, i);
+        budget->actions            = json_get_text(one, "actions");
+        budget->key                = formula_at(reading, one, "key", FORMULA_KEEPS_NULL);
+        budget->concurrency        = integer_at(one, "concurrency", 0);
+        budget->burst              = integer_at(one, "burst", 0);
+        rate_at(one, &budget->rate_count, &budget->rate_per_ms);
+        reading_leave(reading, of_one);
+    }
+    reading_leave(reading, back);
 }
 
 void rate_limit_read(struct reading *reading, json map, struct rate_limit *ret_limit)
@@ -179,7 +221,8 @@ void rate_limit_read(struct reading *reading, json map, struct rate_limit *ret_l
         .retry_after_format = text_at(after, "format"),
         .retry_after_value  = value,
     };
-    rate_read(text_at(limit, "rate"), ret_limit);
+    rate_at(limit, &ret_limit->rate_count, &ret_limit->rate_per_ms);
+    budgets_read(reading, json_get_text(limit, "budgets"), ret_limit);
     reading_leave(reading, back);
 }
 

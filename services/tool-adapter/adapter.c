@@ -18,6 +18,7 @@
 #include "tool-adapter/measures.h"
 #include "tool-adapter/modules.h"
 #include "tool-adapter/peers/mcp_engine.h"
+#include "tool-adapter/shared_limits.h"
 #include "tool-adapter/tool_service.h"
 #include "tool-adapter/toolbox.h"
 #include "tool-adapter/web/web.h"
@@ -55,6 +56,7 @@ struct adapter {
     uint64_t generation;                /* of the toolbox that was made last */
     struct retired *retired;            /* toolboxes of calls that were under way then */
     struct loop_timer sweep;            /* looks for those that nobody uses any more */
+    struct shared_limits *limits;
     struct work_pool *pool;
     struct hosts *hosts;
     struct browser *browser;
@@ -219,6 +221,7 @@ static struct exchange_means means_of(const struct adapter *adapter)
                                    .audit_key = adapter->audit_key,
                                    .cache     = adapter->cache,
                                    .files     = adapter->files,
+                                   .limits    = adapter->limits,
                                    .tokens    = adapter->tokens};
 }
 
@@ -292,6 +295,9 @@ static status start_worker(struct adapter *adapter, struct error *reterr)
                                                .context   = adapter};
     TRY(worker_host_start(&worker, &adapter->worker, reterr));
     file_desk_open(adapter->files, worker_host_client(adapter->worker));
+    shared_limits_use(adapter->limits, adapter->toolbox);
+    shared_limits_open(adapter->limits, worker_host_client(adapter->worker),
+                       worker_host_name(adapter->worker));
     return STATUS_OK;
 }
 
@@ -327,6 +333,7 @@ status adapter_start(const struct options *options, const struct config *config,
     adapter->options                               = *options;
     TRY(start_telemetry(adapter, reterr));
     TRY(make_http(adapter, reterr));
+    adapter->limits = shared_limits_new(adapter->loop);
     TRY(make_toolbox(adapter, options, config, &adapter->toolbox, reterr));
     note_faults(adapter);
     TRY(make_engines(adapter, reterr));
@@ -390,6 +397,7 @@ static void on_reload(void *context)
     struct toolbox *toolbox = atomic_exchange(&adapter->incoming, NULL);
     if (!toolbox) return; /* there were two, and the second one came with the first */
     tool_jobs_use(adapter->tools, toolbox);
+    shared_limits_use(adapter->limits, toolbox);
     if (adapter->calls) tool_service_use(adapter->calls, toolbox);
     worker_host_use_functions(adapter->worker, toolbox_functions(toolbox));
     retire(adapter, adapter->toolbox);
@@ -448,7 +456,9 @@ void adapter_stopp(struct adapter **ref)
     tool_service_freep(&adapter->calls);
     tool_jobs_freep(&adapter->tools);
     jobs_freep(&adapter->jobs);
+    shared_limits_close(adapter->limits);
     worker_host_freep(&adapter->worker); /* whose jobs they had */
+    shared_limits_freep(&adapter->limits);
     file_desk_freep(&adapter->files);
     media_types_freep(&adapter->media_types);
     work_pool_freep(&adapter->mail_pool); /* nobody waits for its works any more */

@@ -55,7 +55,7 @@ static void check_members(const struct reading *reading, json entry)
 {
     static const char *const known[] = {"adapter",    "config",        "secrets",     "hosts",
                                         "namespaces", "allow_private", "concurrency", "rate",
-                                        "burst",      "min_gap",       "pii"};
+                                        "burst",      "min_gap",       "budgets",     "pii"};
     for (size_t i = 0; i < json_count(entry); i++) {
         str key       = json_key_at(entry, i);
         bool is_known = false;
@@ -87,20 +87,24 @@ static const char *const *texts_of(const struct reading *reading, json entry, co
     return items;
 }
 
-/* A frozen copy: threads that read it must not count its owners. */
+/* Threads that read it must not count its owners. */
+static json frozen_copy(json given)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(CONFIG_TEXT_MAX);
+    json copy                         = json_invalid();
+    if (json_is(given, JSON_INVALID)) return copy;
+    (void)json_print(given, JSON_COMPACT, &text);
+    status parsed = json_parse(buf_str(&text), NULL, &copy, NULL, NULL);
+    ASSERT(parsed == STATUS_OK);
+    return json_freeze(copy);
+}
+
 static void read_config(const struct reading *reading, json given)
 {
     struct connection *connection     = reading->connection;
-    CLEANUP(buf_done) struct buf text = buf_init(CONFIG_TEXT_MAX);
     CLEANUP(json_unrefp) json checked = json_invalid();
-    json copy                         = json_invalid();
     struct error error                = {};
-    if (!json_is(given, JSON_INVALID)) {
-        (void)json_print(given, JSON_COMPACT, &text);
-        status parsed = json_parse(buf_str(&text), NULL, &copy, NULL, &error);
-        ASSERT(parsed == STATUS_OK);
-        connection->config = json_freeze(copy);
-    }
+    connection->config                = frozen_copy(given);
     status code =
         scope_config(reading->manifest, connection->config, reading->arena, &checked, &error);
     if (code != STATUS_OK) found(reading, "config", (str){}, "", "%s", error.text);
@@ -196,22 +200,12 @@ static void read_count(const struct reading *reading, json entry, const char *me
 }
 
 /* "3/s", "20/min" */
-static void read_rate(const struct reading *reading, json entry, struct turnstile_rules *rules)
+static void read_rate(const struct reading *reading, json entry, int64_t *ret_count,
+                      int64_t *ret_per_ms)
 {
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[]  = {{"/s", 1'000}, {"/min", 60'000}, {"/h", 3'600'000}, {"/day", 86'400'000}};
     json value = json_get_text(entry, "rate");
     if (json_is(value, JSON_INVALID)) return;
-    for (size_t i = 0; json_is(value, JSON_TEXT) && i < ARRAY_LEN(units); i++) {
-        char *unit      = NULL;
-        long long count = strtoll(json_str(value).ptr, &unit, 10);
-        if (strcmp(unit, units[i].unit) != 0 || count < 1 || count > LIMIT_MAX) continue;
-        rules->rate_count  = count;
-        rules->rate_per_ms = units[i].ms;
-        return;
-    }
+    if (json_is(value, JSON_TEXT) && rate_read(json_str(value).ptr, ret_count, ret_per_ms)) return;
     found(reading, "rate", (str){}, "20/min", "`rate` is a number per s, min, h or day");
 }
 
@@ -233,9 +227,84 @@ static void read_limits(const struct reading *reading, json entry)
     json gap                      = json_get_text(entry, "min_gap");
     read_count(reading, entry, "concurrency", &rules->concurrency);
     read_count(reading, entry, "burst", &rules->burst);
-    read_rate(reading, entry, rules);
+    read_rate(reading, entry, &rules->rate_count, &rules->rate_per_ms);
     read_gap(reading, gap, "read", &rules->gap_read_ms);
     read_gap(reading, gap, "write", &rules->gap_write_ms);
+}
+
+/* --- finer limits ----------------------------------------------------------------------------- */
+
+static void check_budget(const struct reading *reading, json given)
+{
+    static const char *const known[] = {"actions", "key", "rate", "burst", "concurrency"};
+    json actions                     = json_get_text(given, "actions");
+    for (size_t i = 0; i < json_count(given); i++) {
+        str key       = json_key_at(given, i);
+        bool is_known = false;
+        for (size_t k = 0; k < ARRAY_LEN(known); k++) is_known |= str_is(key, known[k]);
+        if (!is_known) {
+            found(reading, "budgets", (str){}, "", "`%s` of a budget is not known here",
+                  keep(reading, key));
+        }
+    }
+    if (!json_is(actions, JSON_ARRAY) || json_count(actions) == 0) {
+        found(reading, "budgets", (str){}, "", "`actions` of a budget are names of actions");
+        return;
+    }
+    for (size_t i = 0; i < json_count(actions); i++) {
+        json name = json_at(actions, i);
+        bool is_there =
+            json_is(name, JSON_TEXT) && manifest_action(reading->manifest, json_str(name));
+        if (is_there) continue;
+        found(reading, "budgets", (str){}, "", "the adapter `%s` has no action `%s`",
+              reading->manifest->name,
+              json_is(name, JSON_TEXT) ? keep(reading, json_str(name)) : "?");
+    }
+}
+
+static struct formula *read_key(const struct reading *reading, json key)
+{
+    struct formula_fault fault = {};
+    struct formula *formula    = NULL;
+    struct error error         = {};
+    if (json_is(key, JSON_INVALID)) return NULL;
+    if (formula_compile(key, FORMULA_KEEPS_NULL, json_invalid(), reading->arena, &formula, &fault,
+                        &error) != STATUS_OK) {
+        found(reading, "budgets", (str){}, "=.params.channel", "`key` of a budget: %s", error.text);
+    }
+    return formula;
+}
+
+/* They take the place of the manifest's. */
+static void read_budgets(const struct reading *reading, json list)
+{
+    struct connection *connection = reading->connection;
+    size_t count                  = json_count(list);
+    if (json_is(list, JSON_INVALID)) return;
+    connection->own_budgets = list = frozen_copy(list);
+    if (!json_is(list, JSON_ARRAY) || count > RATE_BUDGETS_MAX) {
+        found(reading, "budgets", (str){}, "", "`budgets` is a list of at most %d",
+              RATE_BUDGETS_MAX);
+        return;
+    }
+    struct rate_budget *budgets = arena_alloc(reading->arena, (count + 1) * sizeof *budgets);
+    ASSERT(budgets);
+    connection->keys         = mem_new(count + 1, sizeof(struct formula *));
+    connection->budgets      = budgets;
+    connection->budget_count = count;
+    for (size_t i = 0; i < count; i++) {
+        json given = json_at(list, i);
+        check_budget(reading, given);
+        connection->keys[i] = read_key(reading, json_get_text(given, "key"));
+        budgets[i]          = (struct rate_budget){.actions = json_get_text(given, "actions"),
+                                                   .key     = connection->keys[i]};
+        read_count(reading, given, "concurrency", &budgets[i].concurrency);
+        read_count(reading, given, "burst", &budgets[i].burst);
+        read_rate(reading, given, &budgets[i].rate_count, &budgets[i].rate_per_ms);
+        if (budgets[i].concurrency > 0 || budgets[i].rate_count > 0) continue;
+        found(reading, "budgets", (str){}, "rate: 20/min",
+              "a budget has a `rate` or a `concurrency`");
+    }
 }
 
 static void read_personal(const struct reading *reading, json rule)
@@ -258,6 +327,8 @@ void connection_default(const struct manifest *manifest, struct connection *ret_
     ret_connection->lacks     = missing_secret(ret_connection);
     ret_connection->turnstile = mem_new(1, sizeof(struct turnstile));
     ret_connection->turnstile->rules = rules_of(&manifest->rate_limit);
+    ret_connection->budgets          = manifest->rate_limit.budgets;
+    ret_connection->budget_count     = manifest->rate_limit.budget_count;
     ret_connection->personal = (struct scrub_options){.mode = PII_MASK, .kinds = PII_DEFAULT};
 }
 
@@ -284,6 +355,7 @@ void connection_read(const struct config *config, str name, json entry,
     ret_connection->namespaces    = texts_of(&reading, entry, "namespaces");
     ret_connection->allow_private = json_is(json_get_text(entry, "allow_private"), JSON_TRUE);
     read_limits(&reading, entry);
+    read_budgets(&reading, json_get_text(entry, "budgets"));
     read_personal(&reading, json_get_text(entry, "pii"));
 }
 
@@ -296,6 +368,10 @@ void connection_done(struct connection *connection)
         loop_timer_clear(connection->turnstile->loop, &connection->turnstile->timer);
     }
     free(connection->turnstile);
+    for (size_t i = 0; connection->keys && i < connection->budget_count; i++)
+        formula_free(connection->keys[i]);
+    free(connection->keys);
+    json_thaw_and_free(connection->own_budgets);
     json_thaw_and_free(connection->config);
 }
 

@@ -46,6 +46,10 @@ struct connection {
     struct json_mask *mask;        /* hides its secrets in values */
     struct kept_token *kept;       /* of `jwt`; changed by the loop alone, as the next */
     struct turnstile *turnstile;
+    const struct rate_budget *budgets; /* of the manifest, or of its entry */
+    size_t budget_count;
+    json own_budgets;      /* as they were given; frozen; JSON_INVALID: those of the manifest */
+    struct formula **keys; /* of own budgets; owned: budget_count of them */
 };
 
 /** Reads one entry. `manifest` is the one that its `adapter` names. What is wrong goes to `list`,

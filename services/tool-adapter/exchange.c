@@ -7,9 +7,11 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "http/url.h"
+#include "tool-adapter/admission.h"
 #include "tool-adapter/answer_body.h"
 #include "tool-adapter/files/file_arguments.h"
 #include "tool-adapter/service_token.h"
+#include "tool-adapter/shared_limits.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -38,14 +40,12 @@ struct exchange {
     struct secret_source secrets;
     json settings, config; /* of an engine; owned */
     bool is_again;         /* nothing of the first try had left */
-    struct turnstile_pass pass;
-    struct loop_timer patience; /* while it waits at the turnstile */
+    struct admission admission;
 };
 
 static void exchange_free(struct exchange *exchange)
 {
-    turnstile_leave(exchange->request.connection->turnstile, &exchange->pass);
-    loop_timer_clear(exchange->means->loop, &exchange->patience);
+    admission_leave(&exchange->admission);
     service_token_done(&exchange->token);
     file_upload_freep(&exchange->upload);
     json_unref(exchange->response);
@@ -426,42 +426,32 @@ static status begin(struct exchange *exchange, struct error *reterr)
     return is_http ? begin_http(exchange, reterr) : start_engine(exchange, reterr);
 }
 
-static void on_enter(void *context)
+static void on_admitted(bool may_go, int64_t wait_ms, void *context)
 {
     struct exchange *exchange     = context;
-    struct exchange_result result = {};
-    loop_timer_clear(exchange->means->loop, &exchange->patience);
-    result.code = begin(exchange, &result.error);
+    struct exchange_result result = {.wait_ms = wait_ms};
+    if (may_go) {
+        result.code = begin(exchange, &result.error);
+    } else {
+        result.code = fail(&result.error, STATUS_RESOURCE_EXHAUSTED,
+                           "the limits of the connection `%s` are reached",
+                           exchange->request.connection->name);
+    }
     if (result.code != STATUS_OK) finish(exchange, &result);
 }
 
-/* Its slot is worth more to others than a long wait. */
-static void on_impatient(void *context)
+static status ask_to_leave(struct exchange *exchange, struct error *reterr)
 {
-    struct exchange *exchange         = context;
-    const struct turnstile *turnstile = exchange->request.connection->turnstile;
-    int64_t wait_ms                   = turnstile_wait_ms(turnstile, exchange->pass.is_write);
-    struct exchange_result result     = {.wait_ms = wait_ms};
-    if (result.wait_ms < EXCHANGE_TURNSTILE_MS) result.wait_ms = EXCHANGE_TURNSTILE_MS;
-    if (result.wait_ms > EXCHANGE_WAIT_MAX_MS) result.wait_ms = EXCHANGE_WAIT_MAX_MS;
-    result.code =
-        fail(&result.error, STATUS_RESOURCE_EXHAUSTED,
-             "the limits of the connection `%s` are reached", exchange->request.connection->name);
-    finish(exchange, &result);
-}
-
-/* True: it has to wait. */
-static bool wait_at_turnstile(struct exchange *exchange)
-{
-    struct loop *loop = exchange->means->loop;
-    exchange->pass =
-        (struct turnstile_pass){.is_write = exchange->request.action->effect != EFFECT_READ,
-                                .enter    = on_enter,
-                                .context  = exchange};
-    exchange->patience = (struct loop_timer){.fire = on_impatient, .context = exchange};
-    if (turnstile_ask(exchange->request.connection->turnstile, loop, &exchange->pass)) return false;
-    loop_timer_set(loop, &exchange->patience, loop_now_ms(loop) + EXCHANGE_TURNSTILE_MS);
-    return true;
+    struct shared_limits *limits = exchange->means->limits;
+    exchange->admission =
+        (struct admission){.connection = exchange->request.connection,
+                           .action     = exchange->request.action,
+                           .scope      = exchange->request.scope,
+                           .loop       = exchange->means->loop,
+                           .tollgates  = limits ? shared_limits_tollgates(limits) : NULL,
+                           .decided    = on_admitted,
+                           .context    = exchange};
+    return admission_ask(&exchange->admission) ? begin(exchange, reterr) : STATUS_OK;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -475,7 +465,7 @@ status exchange_start(const struct exchange_means *means, const struct exchange_
     exchange->request         = *request;
     exchange->handlers        = *handlers;
     exchange->secrets         = connection_secrets(request->connection);
-    status code               = wait_at_turnstile(exchange) ? STATUS_OK : begin(exchange, reterr);
+    status code               = ask_to_leave(exchange, reterr);
     if (code != STATUS_OK) {
         exchange_free(exchange);
         return code;

@@ -9,7 +9,7 @@
  * private addresses need its `allow_private` as well. A file in the answer is {base64, mime, size},
  * or is kept as a stored file if that is asked for: {file, name, mime, size, sha256}.
  *
- * It waits up to EXCHANGE_TURNSTILE_MS for the limits of its connection (turnstile.h).
+ * It waits for the limits of its connection (admission.h).
  *
  * A request with `auth: oauth2` waits for its token; if the service refuses that (401), it is sent
  * once more with another one.
@@ -25,10 +25,9 @@
 #include "tool-adapter/engine.h"
 #include "tool-adapter/files/file_upload.h"
 
-enum { EXCHANGE_TURNSTILE_MS = 1'000, EXCHANGE_WAIT_MAX_MS = 60'000 };
-
 struct exchange;
 struct call_cache;
+struct shared_limits;
 
 /** Who carries it out; borrowed by all that is under way. */
 struct exchange_means {
@@ -38,6 +37,7 @@ struct exchange_means {
     const uint8_t *audit_key;     /* as of struct writes_of */
     struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
     struct file_desk *files;      /* NULL: there are no stored files */
+    struct shared_limits *limits; /* NULL: those of this process hold alone */
     struct tokens *tokens;        /* of `auth: oauth2`; NULL: none can be fetched */
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tool-adapter/pages.h"
+#include "tool-adapter/shared_limits.h"
 
 #include <stdlib.h>
 
@@ -157,7 +158,7 @@ static bool try_again(struct execution *execution, const struct outcome *outcome
     int64_t wait_ms = outcome->wait_ms > 0 ? outcome->wait_ms : RETRY_MS;
     bool is_late    = clock_mono_ms() + wait_ms >= execution->request.until_ms;
     if (outcome->is_write || !outcome_is_passing(outcome) || is_late) return false;
-    if (wait_ms > EXECUTION_WAIT_MAX_MS) return false;
+    if (wait_ms > EXECUTION_WAIT_MAX_MS || outcome->is_own_limit) return false; /* it has waited */
     if (outcome->class == OUTCOME_THROTTLED && outcome->wait_ms == 0) return false;
     if (execution->retries++ == EXECUTION_RETRIES_MAX) return false;
     struct loop *loop = execution->means->loop;
@@ -246,6 +247,10 @@ static void on_exchange(const struct exchange_result *result, void *context)
         judge_failure(execution, result, &outcome);
     }
     note_write(execution, result, &outcome);
+    if (outcome.wait_ms > 0 && !outcome.is_own_limit) {
+        shared_limits_rest(execution->means->limits, execution->request.connection,
+                           outcome.wait_ms);
+    }
     if (outcome.class != OUTCOME_OK) {
         if (!try_again(execution, &outcome)) finish(execution, &outcome, json_invalid());
         return;

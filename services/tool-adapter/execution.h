@@ -3,7 +3,8 @@
  * output. It neither looks whether it was done before nor undoes anything: tool_call.h does.
  *
  * A read that fails for a passing reason is asked up to twice more if that does not mean waiting
- * longer than EXECUTION_WAIT_MAX_MS; a write never is.
+ * longer than EXECUTION_WAIT_MAX_MS; a write never is. Limits of the connection have been waited
+ * for.
  *
  * Threads: belongs to the loop.
  */

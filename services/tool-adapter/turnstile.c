@@ -1,6 +1,7 @@
 #include "tool-adapter/turnstile.h"
 
 #include "base/assert.h"
+#include "base/attr.h"
 
 #include <math.h>
 
@@ -52,7 +53,7 @@ static void let_in(struct turnstile *turnstile, struct turnstile_pass *pass)
     pass->place                         = TURNSTILE_INSIDE;
     turnstile->inside++;
     if (rules->rate_count > 0) turnstile->tokens -= 1.0;
-    turnstile->due_ms[pass->is_write] = now_ms(turnstile) + gap_ms;
+    turnstile->due_ms[pass->is_write] = now_ms(turnstile) + gap_ms; /* none rests: it is let in */
 }
 
 static void pop(struct turnstile *turnstile)
@@ -86,13 +87,18 @@ static void on_timer(void *context)
     admit(context);
 }
 
+static void use_loop(struct turnstile *turnstile, struct loop *loop)
+{
+    if (turnstile->loop) return;
+    turnstile->loop  = loop;
+    turnstile->timer = (struct loop_timer){.fire = on_timer, .context = turnstile};
+}
+
 bool turnstile_ask(struct turnstile *turnstile, struct loop *loop, struct turnstile_pass *pass)
 {
     ASSERT(pass->place == TURNSTILE_OUTSIDE);
-    if (!turnstile->loop) {
-        turnstile->loop  = loop;
-        turnstile->timer = (struct loop_timer){.fire = on_timer, .context = turnstile};
-    }
+    use_loop(turnstile, loop);
+    turnstile->used_ms = now_ms(turnstile);
     fill(turnstile);
     bool is_next = !turnstile->first && !is_full(turnstile);
     if (is_next && due_ms(turnstile, pass->is_write) <= now_ms(turnstile)) {
@@ -129,6 +135,22 @@ void turnstile_leave(struct turnstile *turnstile, struct turnstile_pass *pass)
     /* Who waits enters from the loop, not from inside the end of another one. */
     if (turnstile->first) loop_timer_set(turnstile->loop, &turnstile->timer, now_ms(turnstile));
     if (!turnstile->first) loop_timer_clear(turnstile->loop, &turnstile->timer);
+}
+
+void turnstile_rest(struct turnstile *turnstile, struct loop *loop, int64_t wait_ms)
+{
+    use_loop(turnstile, loop);
+    int64_t until_ms = now_ms(turnstile) + wait_ms;
+    for (size_t i = 0; i < ARRAY_LEN(turnstile->due_ms); i++) {
+        if (turnstile->due_ms[i] < until_ms) turnstile->due_ms[i] = until_ms;
+    }
+    if (turnstile->first) loop_timer_set(loop, &turnstile->timer, now_ms(turnstile));
+}
+
+bool turnstile_was_used(const struct turnstile *turnstile, int64_t within_ms)
+{
+    return turnstile->loop && turnstile->used_ms > 0 &&
+           now_ms(turnstile) - turnstile->used_ms <= within_ms;
 }
 
 int64_t turnstile_wait_ms(const struct turnstile *turnstile, bool is_write)

@@ -2,8 +2,8 @@
  * turnstile: when the next request of a connection may leave: how many at once, how many per time,
  * and how far apart (`rate_limit` of the manifest, which the connection's entry overrides).
  *
- * Requests leave in the order in which they asked. It counts those of this process alone: several
- * tool-adapters have a turnstile each.
+ * Requests leave in the order in which they asked. It counts those of this process alone: what
+ * holds over all tool-adapters is the matter of admission.h.
  *
  * Threads: belongs to one loop.
  */
@@ -31,6 +31,7 @@ struct turnstile {
     double tokens;     /* of the rate */
     int64_t filled_ms; /* when they were counted */
     bool is_filled;
+    int64_t used_ms;                     /* when somebody asked last; 0: never */
     struct turnstile_pass *first, *last; /* who waits */
     struct loop *loop;
     struct loop_timer timer;
@@ -54,6 +55,12 @@ bool turnstile_ask(struct turnstile *turnstile, struct loop *loop, struct turnst
 
 /** Its answer is there, or it gives up waiting. Does nothing for one that is outside. */
 void turnstile_leave(struct turnstile *turnstile, struct turnstile_pass *pass);
+
+/** Nobody enters for so long from now on: the service has asked for rest. */
+void turnstile_rest(struct turnstile *turnstile, struct loop *loop, int64_t wait_ms);
+
+/** Says whether somebody asked within the last `within_ms`. */
+bool turnstile_was_used(const struct turnstile *turnstile, int64_t within_ms);
 
 /** How long one that asked now would wait at least, as far as one can tell. */
 int64_t turnstile_wait_ms(const struct turnstile *turnstile, bool is_write);

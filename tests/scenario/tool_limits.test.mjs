@@ -1,0 +1,161 @@
+// Limits of a connection hold over all tool-adapters together, and so does the rest that its service asks for. Each tool-adapter has a gateway of its own
+// here, so that it is known who calls.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { Api } from './support/api.mjs';
+import { Service } from './support/service.mjs';
+import { scenario } from './support/suite.mjs';
+import { knows } from './support/tools.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const open = [];
+let most = 0;
+const service = await Upstream.start(async ({ path, query }) => {
+  if (path === '/hold') {
+    await new Promise((resolve) => {
+      open.push(resolve);
+      most = Math.max(most, open.length);
+    });
+  }
+  return query.has('tired') ? { status: 429, headers: { 'retry-after': '3600' } } : { body: { path } };
+});
+const release = () => open.shift()();
+after(() => service.stop());
+
+const folder = mkdtempSync(join(tmpdir(), 'limits-'));
+after(() => rmSync(folder, { recursive: true }));
+const action = (name, more = '') => `
+  ${name}:
+    summary: Asks for it
+    effect: read
+    params: { properties: { channel: { type: string }, tired: { type: boolean } } }
+    request: { method: GET, path: /${name}, query: { channel: '=.params.channel', tired: '=.params.tired' } }
+    output: '=.response.body'
+    example: { params: {} }${more}`;
+writeFileSync(join(folder, 'box.yaml'), `
+manifest: tutti/adapter/v1
+name: box
+version: "1.0.0"
+title: Box
+docs: https://box.test/docs
+config: { base_url: { type: string, default: 'https://box.test' } }
+http: { base_url: '=.config.base_url' }
+rate_limit:
+  budgets: [{ actions: [post], key: '=.params.channel', rate: 2/h, burst: 2 }]
+actions:${action('hold')}${action('post')}${action('look')}
+`);
+const connection = (more) => ({ adapter: 'box', allow_private: true, config: { base_url: service.url }, ...more });
+const config = {
+  tools: {
+    adapters_dir: folder,
+    connections: {
+      box: connection(),
+      narrow: connection({ concurrency: 2 }),
+      slow: connection({ rate: '3/h', burst: 3 }),
+      own: connection({ budgets: [{ actions: ['look', 'post'], rate: '1/h' }] }),
+    },
+  },
+};
+const HOLDS = `
+document: { dsl: '1.0.3', namespace: default, name: holds, version: '1.0.0' }
+do:
+  - hold: { call: box.hold, with: { connection: narrow } }
+`;
+
+// A memory has one owner.
+async function makeOther(suite) {
+  const file = join(suite.folder, 'other.yaml');
+  const at = `ipc://${suite.folder}/t2`;
+  const { memory, ...tools } = suite.config.tools;
+  writeFileSync(file, JSON.stringify({ ...suite.config, gateway: { ...suite.config.gateway, tools: at }, tools: { ...tools, listen: at, name: 'tools-2' } }));
+  const adapter = new Service('tutti-tool-adapter-2', suite.folder, file, 'tutti-tool-adapter');
+  const gateway = new Service('tutti-gateway-2', suite.folder, file, 'tutti-gateway');
+  const services = [adapter, gateway];
+  const start = async () => {
+    await Promise.all(services.map((one) => one.start()));
+    await Promise.all(services.map((one) => one.ready()));
+  };
+  const api = new Api({ key: suite.key, patience: suite.patience, get url() { return `http://${gateway.host}:${gateway.port}`; } });
+  const stop = async () => {
+    for (const one of [gateway, adapter]) await one.stop();
+    await Promise.all(services.map((one) => one.checkLog(suite.planted)));
+  };
+  return { api, start, stop, kill: () => Promise.all(services.map((one) => one.kill())) };
+}
+
+const invoke = (api, name, connectionName, args = {}) => api.call('POST', `/v1/tools/box.${name}/invoke`, { arguments: args, connection: connectionName });
+const statusOf = async (...call) => (await invoke(...call)).status;
+
+async function places(suite, other) {
+  const held = [invoke(suite.api, 'hold', 'narrow'), invoke(other.api, 'hold', 'narrow')];
+  held.forEach((one) => one.catch(() => {})); // what is wrong is said below
+  await suite.until('both are under way', () => open.length === 2);
+  const { body } = await suite.api.call('GET', '/v1/limits');
+  const shown = body.items.find(({ name }) => name === 'connection:narrow:parallel');
+  assert.deepEqual([shown?.concurrency, shown?.running], [2, 2], JSON.stringify(body.items));
+  for (const api of [suite.api, other.api]) {
+    const refused = await invoke(api, 'hold', 'narrow');
+    assert.deepEqual([refused.status, refused.body.code], [429, 'rate_limited'], refused.text);
+  }
+  assert.equal(await statusOf(other.api, 'look', 'box'), 200, 'other connections have their own');
+  release();
+  release();
+  for (const one of held) assert.equal((await one).status, 200);
+
+  // Jobs of both wait for their turn, and burn no attempt.
+  await suite.apply(HOLDS);
+  const runs = [];
+  for (let i = 0; i < 3; i++) runs.push(await suite.startRun('holds'));
+  for (let i = 0; i < runs.length; i++) {
+    await suite.until('one more is under way', () => open.length > 0);
+    release();
+  }
+  for (const run of runs) assert.equal((await suite.runEnds(run.id)).status, 'completed');
+  assert.equal(most, 2);
+}
+
+async function rates(suite, other) {
+  const statuses = [];
+  for (const api of [suite.api, other.api, suite.api, other.api, suite.api]) statuses.push(await statusOf(api, 'look', 'slow'));
+  assert.deepEqual(statuses, [200, 200, 200, 429, 429], 'of the connection');
+
+  // One bucket for each channel.
+  const of = async (api, channel) => statusOf(api, 'post', 'box', { channel });
+  assert.deepEqual([await of(suite.api, 'one'), await of(other.api, 'one'), await of(suite.api, 'one'), await of(other.api, 'one')], [200, 200, 429, 429]);
+  assert.deepEqual([await of(other.api, 'two'), await of(suite.api, 'two'), await of(other.api, 'two')], [200, 200, 429]);
+  assert.equal(await statusOf(suite.api, 'look', 'box'), 200, 'an action that is not named');
+
+  // Those of an entry take the place of the manifest's, for both actions together.
+  assert.deepEqual([await statusOf(suite.api, 'look', 'own'), await statusOf(other.api, 'post', 'own')], [200, 429]);
+  assert.equal(service.count('/post'), 4);
+}
+
+async function rest(suite, other) {
+  assert.equal(await statusOf(other.api, 'look', 'box'), 200);
+  assert.equal(await statusOf(suite.api, 'look', 'box', { tired: true }), 429);
+  const asked = service.count('/look');
+  assert.equal(await statusOf(suite.api, 'look', 'box'), 429);
+  assert.equal(service.count('/look'), asked, 'nobody asks before');
+  await suite.until('the other one has heard', async () => (await statusOf(other.api, 'look', 'box')) === 429);
+  const since = service.count('/look');
+  assert.equal(await statusOf(other.api, 'look', 'box'), 429);
+  assert.equal(service.count('/look'), since);
+}
+
+scenario('limits of connections hold over all tool-adapters', { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, async (suite) => {
+  const other = await makeOther(suite);
+  try {
+    await other.start();
+    await knows(suite, 'box.hold');
+    await places(suite, other);
+    await rates(suite, other);
+    await rest(suite, other);
+    await other.stop();
+  } finally {
+    open.forEach((resolve) => resolve());
+    await other.kill();
+  }
+});
