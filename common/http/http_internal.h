@@ -54,6 +54,8 @@ struct http_client {
 
 /* What of a request must live as long as the call; in its arena. */
 struct request {
+    size_t body_max;
+    bool has_tls, allow_private, is_compressed, is_stream, is_repeatable;
     str method;
     str url; /* of the current hop; NUL-terminated */
     struct url target;
@@ -61,11 +63,10 @@ struct request {
     size_t header_count;
     bytes body;
     struct http_timeouts timeouts; /* no zeros left; unlimited is INT64_MAX */
-    size_t headers_max, body_max;
+    size_t headers_max;
     unsigned redirects_max;
     const char *const *hosts;
     struct http_tls tls;
-    bool has_tls, allow_private, is_compressed, is_stream, is_repeatable;
 };
 
 /* The answer of one hop, as it arrives. */
@@ -87,37 +88,35 @@ enum phase {
 };
 
 struct http_call {
+    /* First what each piece of a body looks at: of thousands that wait, nothing is in a cache. */
     struct http_client *client;
+    struct http_handlers handlers;
+    int64_t active_ms; /* the last piece came */
+    uint64_t body_bytes;
+    char *redirect_url; /* in the arena: where to go when this hop ends */
+    enum phase phase;
+    enum http_failure failure;
+    bool is_cancelled, is_unsettled; /* to be done when we are out of libcurl; see below */
+    bool is_paused;
+    bool in_handler; /* in on_headers or on_data */
+    struct request request;
+
     struct http_call *prev, *next; /* in client->calls */
     struct arena *arena;
-    struct request request;
-    struct http_handlers handlers;
-
     CURL *easy;
     struct curl_slist *sent_headers;
-    char curl_error[CURL_ERROR_SIZE];
-
-    enum phase phase;
     struct loop_timer timer;
     int64_t started_ms, hop_ms, connected_ms, first_byte_ms; /* -1: not yet */
-    int64_t active_ms;                                       /* the last piece came */
     unsigned sends; /* of this hop: how often libcurl was about to send the request */
     unsigned redirects;
 
     struct answer answer;
     struct buf body;
-    uint64_t body_bytes;
     bool was_sent, is_reused;
     bool is_refused; /* the egress rules refused an address */
-    bool is_paused;
-    bool in_handler;    /* in on_headers or on_data */
-    char *redirect_url; /* in the arena: where to go when this hop ends */
-    enum http_failure failure;
     char reason[64]; /* more about the failure; may be empty */
-
-    /* What is to be done when we are out of libcurl. */
+    char curl_error[CURL_ERROR_SIZE];
     struct http_call *unsettled_prev, *unsettled_next;
-    bool is_unsettled, is_cancelled;
 };
 
 /* client.c */

@@ -39,13 +39,14 @@ static status dispatch(struct sse *sse)
     }
     struct sse_event event = {
         .name = sse->name.len > 0 ? buf_str(&sse->name) : str_from("message"),
-        .data = buf_str(&sse->data),
+        .data = sse->fresh.ptr ? sse->fresh : buf_str(&sse->data),
         .id   = buf_str(&sse->id),
     };
-    if (event.data.len > 0) event.data.len--; /* the LF that ends every data line */
+    if (!sse->fresh.ptr) event.data.len--; /* the LF that ends every data line */
     status code = sse->on_event(&event, sse->context);
     buf_clear(&sse->data);
     buf_clear(&sse->name);
+    sse->fresh    = (str){};
     sse->has_data = false;
     return code;
 }
@@ -67,12 +68,29 @@ static bool replace(struct buf *buf, str value)
     return buf_put_str(buf, value);
 }
 
-static bool field(struct sse *sse, str name, str value)
+/* The data that lies in a piece outlives it. */
+static bool keep_fresh(struct sse *sse)
 {
-    if (str_is(name, "data")) {
-        sse->has_data = true;
-        return buf_put_str(&sse->data, value) && buf_put_byte(&sse->data, '\n');
+    str fresh  = sse->fresh;
+    sse->fresh = (str){};
+    return !fresh.ptr || (buf_put_str(&sse->data, fresh) && buf_put_byte(&sse->data, '\n'));
+}
+
+static bool add_data(struct sse *sse, str value, bool is_fresh)
+{
+    bool is_first = !sse->has_data;
+    sse->has_data = true;
+    if (is_first && is_fresh && value.len < sse->data.len_max) {
+        sse->fresh = value;
+        return true;
     }
+    return keep_fresh(sse) && buf_put_str(&sse->data, value) && buf_put_byte(&sse->data, '\n');
+}
+
+/* `is_fresh`: the line lies in the piece that is fed. */
+static bool field(struct sse *sse, str name, str value, bool is_fresh)
+{
+    if (str_is(name, "data")) return add_data(sse, value, is_fresh);
     if (str_is(name, "event")) return replace(&sse->name, value);
     if (str_is(name, "id")) {
         bool has_nul = value.len > 0 && memchr(value.ptr, '\0', value.len);
@@ -82,9 +100,8 @@ static bool field(struct sse *sse, str name, str value)
     return true;
 }
 
-static status end_line(struct sse *sse, struct error *reterr)
+static status end_line(struct sse *sse, str line, bool is_fresh, struct error *reterr)
 {
-    str line = buf_str(&sse->line);
     if (line.len == 0) return dispatch(sse);
 
     bool fits = true;
@@ -95,9 +112,8 @@ static status end_line(struct sse *sse, struct error *reterr)
         size_t name_len   = colon ? (size_t)(colon - line.ptr) : line.len;
         str value         = str_slice(line, name_len + (colon ? 1 : 0), line.len);
         if (value.len > 0 && value.ptr[0] == ' ') value = str_slice(value, 1, value.len);
-        fits = field(sse, str_slice(line, 0, name_len), value);
+        fits = field(sse, str_slice(line, 0, name_len), value, is_fresh);
     }
-    buf_clear(&sse->line);
     if (fits) return STATUS_OK;
     return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "event stream: an event exceeds %zu bytes",
                 sse->data.len_max);
@@ -129,7 +145,25 @@ static size_t line_length(str piece)
     return cr ? (size_t)(cr - piece.ptr) : len;
 }
 
-status sse_feed(struct sse *sse, str piece, struct error *reterr)
+static status too_long(const struct sse *sse, struct error *reterr)
+{
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "event stream: a line exceeds %zu bytes",
+                sse->line.len_max);
+}
+
+/* The next `len` bytes of a line; `is_end`: they are its last ones. */
+static status take_part(struct sse *sse, str part, bool is_end, struct error *reterr)
+{
+    bool is_fresh = is_end && sse->line.len == 0;
+    if (is_fresh && part.len <= sse->line.len_max) return end_line(sse, part, true, reterr);
+    if (!buf_put_str(&sse->line, part)) return too_long(sse, reterr);
+    if (!is_end) return STATUS_OK;
+    status code = end_line(sse, buf_str(&sse->line), false, reterr);
+    buf_clear(&sse->line);
+    return code;
+}
+
+static status feed(struct sse *sse, str piece, struct error *reterr)
 {
     piece = skip_bom(sse, piece);
     while (piece.len > 0) {
@@ -137,16 +171,22 @@ status sse_feed(struct sse *sse, str piece, struct error *reterr)
         sse->after_cr = false;
         if (piece.len == 0) break;
 
-        size_t len = line_length(piece);
-        if (!buf_put(&sse->line, piece.ptr, len)) {
-            return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "event stream: a line exceeds %zu bytes",
-                        sse->line.len_max);
-        }
-        if (len == piece.len) break;
-        sse->after_cr = piece.ptr[len] == '\r';
-        piece         = str_slice(piece, len + 1, piece.len);
-        TRY(end_line(sse, reterr));
+        size_t len  = line_length(piece);
+        bool is_end = len < piece.len;
+        if (is_end) sse->after_cr = piece.ptr[len] == '\r';
+        TRY(take_part(sse, str_slice(piece, 0, len), is_end, reterr));
+        piece = str_slice(piece, len + 1, piece.len);
     }
+    return STATUS_OK;
+}
+
+status sse_feed(struct sse *sse, str piece, struct error *reterr)
+{
+    TRY(feed(sse, piece, reterr));
+    if (!keep_fresh(sse)) return too_long(sse, reterr);
+    /* A stream that waits keeps no empty buffers. */
+    if (sse->line.len == 0) buf_done(&sse->line);
+    if (!sse->has_data) buf_done(&sse->data);
     return STATUS_OK;
 }
 

@@ -40,8 +40,10 @@ struct sse {
     void *context;
     int64_t retry_ms; /* the stream's wish; -1: none */
 
-    struct buf line;
-    struct buf data;
+    /* Most events come whole, in one piece: they are given as they lie there. */
+    struct buf line; /* that has begun in an earlier piece */
+    struct buf data; /* likewise, or of several lines: each with its LF */
+    str fresh;       /* the only data line so far, if it lies in the piece that is fed */
     struct buf name;
     struct buf id;
     uint64_t comments;

@@ -88,9 +88,12 @@ static void open_call(struct api_call *call, const Pb__LlmOpen *message)
                                         .context     = api_call_ref(call)};
     struct error error               = {};
     status code                      = rpc_client_call(call->api->llm, &request, NULL, &error);
-    if (code == STATUS_OK) return;
-    api_fail(call, code, &error);
-    api_call_unref(call);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        api_call_unref(call);
+        return;
+    }
+    buf_done(&call->request->body); /* it is written; the call may last for minutes */
 }
 
 static void read_headers(struct api_call *call, Pb__LlmOpen *message)

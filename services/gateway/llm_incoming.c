@@ -153,7 +153,11 @@ static bool send_stream(struct llm_incoming *incoming)
         rest      = str_slice(rest, piece.len, rest.len);
         send_piece(incoming, piece);
     }
-    buf_consume(&incoming->body, incoming->body.len - rest.len);
+    if (rest.len == 0) {
+        buf_done(&incoming->body); /* a stream that waits keeps no empty buffer */
+    } else {
+        buf_consume(&incoming->body, incoming->body.len - rest.len);
+    }
     if (rest.len > 0 || !incoming->is_complete) return false;
     httpd_stream_end(call->api->httpd, call->handle);
     return true;

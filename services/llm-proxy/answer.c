@@ -35,6 +35,7 @@ static void choice_done(struct answer_choice *choice)
 void answer_done(struct answer *answer)
 {
     for (uint32_t i = 0; i < answer->choice_count; i++) choice_done(&answer->choices[i]);
+    free(answer->choices);
     json_unref(json_take(&answer->whole));
     buf_done(&answer->id);
     buf_done(&answer->model);
@@ -46,11 +47,14 @@ void answer_done(struct answer *answer)
 static struct answer_choice *choice_of(struct answer *answer, uint32_t index)
 {
     if (index >= ANSWER_CHOICES_MAX) return NULL;
+    if (answer->choice_count <= index) {
+        answer->choices = mem_resize(answer->choices, index + 1, sizeof *answer->choices);
+    }
     while (answer->choice_count <= index) {
-        struct answer_choice *choice = &answer->choices[answer->choice_count++];
-        choice->text                 = buf_init(ANSWER_TEXT_MAX);
-        choice->refusal              = buf_init(ANSWER_TEXT_MAX);
-        choice->thinking             = buf_init(ANSWER_TEXT_MAX);
+        answer->choices[answer->choice_count++] =
+            (struct answer_choice){.text     = buf_init(ANSWER_TEXT_MAX),
+                                   .refusal  = buf_init(ANSWER_TEXT_MAX),
+                                   .thinking = buf_init(ANSWER_TEXT_MAX)};
     }
     return &answer->choices[index];
 }
@@ -135,7 +139,7 @@ void answer_take(const struct llm_event *event, void *context)
     case LLM_ERROR: take_error(answer, event); break;
     case LLM_END: answer->end = event->end; break;
     case LLM_CHUNK:
-        if (answer->is_counted_only) break;
+        if (answer->is_counted_only || event->is_alike) break;
         json_unref(json_take(&answer->whole));
         answer->whole    = json_ref(event->chunk);
         answer->protocol = event->protocol;

@@ -32,9 +32,11 @@ struct answer_choice {
 };
 
 struct answer {
+    bool is_counted_only;  /* texts are counted, not kept: somebody else has them */
+    uint64_t output_bytes; /* of texts, thoughts and arguments */
     struct buf id, model;
     int64_t created_us;
-    struct answer_choice choices[ANSWER_CHOICES_MAX];
+    struct answer_choice *choices; /* owned */
     uint32_t choice_count;
     struct buf vectors; /* of embeddings: float32, one vector after the other */
     uint32_t vector_count, dimensions;
@@ -46,8 +48,6 @@ struct answer {
     enum llm_protocol protocol; /* of `whole` */
     json whole;                 /* the answer as it came in one piece, or JSON_INVALID; owned */
     bool is_too_large;
-    bool is_counted_only;  /* texts are counted, not kept: somebody else has them */
-    uint64_t output_bytes; /* of texts, thoughts and arguments */
 };
 
 void answer_init(struct answer *answer);

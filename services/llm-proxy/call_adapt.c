@@ -57,12 +57,14 @@ const struct chat_request *call_adapt(struct llm_call *call)
     return is_translated || has_gaps ? copy : request;
 }
 
-struct llm_event call_adapt_event(struct llm_call *call, const struct llm_event *event)
+const struct llm_event *call_adapt_event(struct llm_call *call, const struct llm_event *event,
+                                         struct llm_event *room)
 {
-    struct llm_event said = *event;
+    if (!call->scribe && event->kind != LLM_TOOL_START) return event;
+    *room = *event;
     if (call->scribe) {
-        said = scribe_take(call->scribe, event, loop_now_ms(call->pipeline->options.loop));
+        *room = scribe_take(call->scribe, event, loop_now_ms(call->pipeline->options.loop));
     }
-    if (said.kind == LLM_TOOL_START) said.name = function_name_own(&call->names, said.name);
-    return said;
+    if (room->kind == LLM_TOOL_START) room->name = function_name_own(&call->names, room->name);
+    return room;
 }

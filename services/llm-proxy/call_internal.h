@@ -36,6 +36,11 @@ struct call_spent {
 
 struct llm_call {
     struct pipeline *pipeline;
+    struct scribe *scribe;      /* of the try, owned; NULL: nothing is to be kept */
+    struct call_saving *saving; /* owned; NULL: answers from before are not wanted */
+    struct llm_stream stream;   /* zeroed: nobody listens */
+    bool is_paused, is_committed;
+    struct answer answer; /* of the try */
     const struct chat_request *request;
     const struct llm_route *route;
     llm_call_done *done;
@@ -52,18 +57,13 @@ struct llm_call {
     struct arena *arena;                 /* of the try, while it is sent */
     struct exchange *exchange;           /* of the try, owned; as the next */
     struct simulated_stream *simulation; /* of a streamed try of a simulated provider */
-    struct answer answer;                /* of the try */
     struct losses losses;                /* likewise */
     struct function_names names;         /* likewise: those that it has changed */
-    struct scribe *scribe;               /* likewise, owned; NULL: nothing is to be kept */
     json source;                         /* likewise: its body with defaults, or JSON_INVALID */
     str namespace;
     struct peers_recall *recall; /* what others keep of the conversation is on its way */
-    struct llm_stream stream;    /* zeroed: nobody listens */
-    bool is_paused, is_committed;
     struct call_spent spent;
-    struct call_saving *saving; /* owned; NULL: answers from before are not wanted */
-    struct guard_pass pass;     /* of the try */
+    struct guard_pass pass; /* of the try */
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */
     int64_t back_ms;         /* when the first target that rests may be asked; 0: none does */
@@ -82,8 +82,9 @@ void call_end_with(struct llm_call *call, const struct llm_error *error);
  * as the try's arena. NULL: out of memory. */
 const struct chat_request *call_adapt(struct llm_call *call);
 
-/* What the target says, as the caller is to hear it; valid until the next one. */
-struct llm_event call_adapt_event(struct llm_call *call, const struct llm_event *event);
+/* What the target says, as the caller is to hear it: `event` itself or, changed, in `room`. */
+const struct llm_event *call_adapt_event(struct llm_call *call, const struct llm_event *event,
+                                         struct llm_event *room);
 
 /* Says whether its deadline is over after that time. */
 bool call_is_late(const struct llm_call *call, int64_t wait_ms);

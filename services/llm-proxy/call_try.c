@@ -44,13 +44,14 @@ static void commit(struct llm_call *call)
 /* What the try says; a client that streams hears it at once. */
 static void on_event(const struct llm_event *event, void *context)
 {
-    struct llm_call *call       = context;
-    const struct llm_event said = call_adapt_event(call, event);
-    answer_take(&said, &call->answer);
-    if (call->saving) call_saving_take(call, &said);
-    if (!call->stream.event || said.kind == LLM_ERROR || said.kind == LLM_END) return;
-    if (llm_event_is_meaningful(&said) && !call->is_committed) commit(call);
-    call->stream.event(&said, call->stream.context);
+    struct llm_call *call = context;
+    struct llm_event adapted;
+    const struct llm_event *said = call_adapt_event(call, event, &adapted);
+    answer_take(said, &call->answer);
+    if (call->saving) call_saving_take(call, said);
+    if (!call->stream.event || said->kind == LLM_ERROR || said->kind == LLM_END) return;
+    if (!call->is_committed && llm_event_is_meaningful(said)) commit(call);
+    call->stream.event(said, call->stream.context);
 }
 
 static void on_exchange_over(void *context)

@@ -59,6 +59,7 @@ static void client_call_free(struct client_call *client)
     buf_done(&client->held);
     chat_request_done(client->request);
     json_unref(client->body);
+    free(client->spelling);
     arena_free(client->arena);
     pipeline_release(client->pipeline);
     free(client);

@@ -9,38 +9,38 @@
 #include "llm-proxy/usage_journal.h"
 
 struct client_call {
+    /* First what each event of a stream looks at: of thousands that wait, nothing is in a cache. */
+    bool is_committed;
+    bool is_finishing; /* it has said why it ends */
+    bool is_broken;    /* an event that does not fit: what comes is not written */
+    bool is_checked;   /* its answer is (client_check.c) */
+    const struct dialect *dialect;
+    void *writer;          /* of a stream: the dialect's; of the try under way */
+    struct llm_call *call; /* of a chat */
+    struct buf held;       /* of a stream: what it has written and nobody has got */
+    struct recording *recording;
+    struct llm_try try;
+    struct purse purse;
+
     struct client_calls *calls;
     struct pipeline *pipeline;     /* held */
     struct subscriber *subscriber; /* NULL: it is durable, and its client may leave */
     struct answers_claim claim;    /* until the recording has it */
-    struct recording *recording;
-    struct peers_search *search; /* other llm-proxies are asked for its answer */
+    struct peers_search *search;   /* other llm-proxies are asked for its answer */
     uint64_t number;
     struct arena *arena;
-    json body; /* the request's texts are views of it */
+    json body;      /* the request's texts are views of it */
+    char *spelling; /* owned: the body as it came, of which `request->bytes` is a view; or NULL */
     struct chat_request *request;
-    struct llm_route scratch;
     const struct llm_route *route;
     int64_t deadline_ms;
     int64_t created_us;
-    struct purse purse;
     struct usage_owner owner;
-    bool is_reported;     /* by the caller: what was used is neither charged nor counted here */
-    int64_t cache_age_ms; /* of an answer that will do; -1: it has to be its own */
-    const struct dialect *dialect;
-    struct llm_call *call;    /* of a chat */
+    bool is_reported;         /* by the caller: what was used is neither charged nor counted here */
+    int64_t cache_age_ms;     /* of an answer that will do; -1: it has to be its own */
     struct embed_call *embed; /* of embeddings */
 
-    /* Of a stream. */
-    void *writer;    /* the dialect's; of the try under way */
-    struct buf held; /* what it has written and nobody has got */
-    struct llm_try try;
-    bool is_committed;
-    bool is_finishing; /* it has said why it ends */
-    bool is_broken;    /* an event that does not fit: what comes is not written */
-
-    /* Of one whose answer is checked (client_check.c). */
-    bool is_checked;
+    /* Of one whose answer is checked. */
     uint32_t repairs;          /* asks after the first */
     uint32_t tries;            /* of the asks before */
     Pb__Usage spent;           /* by them, and settled */

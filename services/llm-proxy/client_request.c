@@ -1,4 +1,5 @@
 /* What a client asks for: its body, the route, and what may go on of it. */
+#include "base/mem.h"
 #include "llm-proxy/client_call_internal.h"
 #include "json/json_text.h"
 
@@ -16,15 +17,20 @@ static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct
 static int find_route(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
     const struct catalog *catalog = pipeline_catalog(client->pipeline);
-    status code =
-        catalog_route(catalog, client->request->model, &client->scratch, &client->route, reterr);
+    struct llm_route scratch;
+    status code = catalog_route(catalog, client->request->model, &scratch, &client->route, reterr);
     if (code != STATUS_OK) return 404;
-    if (open->n_fallbacks == 0) return 200;
-    if (client->route != &client->scratch) client->scratch = *client->route;
-    client->route = &client->scratch;
+    if (client->route != &scratch && open->n_fallbacks == 0) return 200;
+    struct llm_route *own = arena_alloc(client->arena, sizeof *own);
+    if (!own) {
+        (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+        return 413;
+    }
+    *own          = *client->route;
+    client->route = own;
     for (size_t i = 0; i < open->n_fallbacks; i++) {
         const char *model = arena_strdup(client->arena, str_from(open->fallbacks[i]));
-        if (model) (void)catalog_add_fallback(catalog, str_from(model), &client->scratch);
+        if (model) (void)catalog_add_fallback(catalog, str_from(model), own);
     }
     return 200;
 }
@@ -51,8 +57,8 @@ static int scrub_body(struct client_call *client, const Pb__LlmOpen *open, struc
 static void keep_spelling(struct client_call *client, str text)
 {
     if (client->request->is_count) return;
-    const char *copy = arena_strdup(client->arena, text);
-    if (copy) client->request->bytes = (str){.ptr = copy, .len = text.len};
+    client->spelling       = mem_dup(text.ptr, text.len);
+    client->request->bytes = (str){.ptr = client->spelling, .len = text.len};
 }
 
 int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)

@@ -40,8 +40,9 @@ void client_stream_commit(struct client_call *client)
 
 static void flush(struct client_call *client)
 {
+    if (client->held.len == 0) return;
     recording_data(client->recording, buf_str(&client->held));
-    buf_clear(&client->held);
+    buf_done(&client->held); /* a stream that waits keeps no empty buffer */
 }
 
 /* What ends an answer that is kept goes out when it is; the end of one choice of several, when

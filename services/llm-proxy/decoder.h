@@ -44,6 +44,14 @@ struct decoder_kind {
      * whether the answer is whole nevertheless. NULL: it never is. */
     bool (*is_whole)(struct decoder *decoder);
 
+    /** The names of members that `event` makes an LLM_TEXT or LLM_THINKING of, with a NULL at the
+     * end: an event that differs only in such a text from one that meant this text and nothing else
+     * is taken as its like, without `event` (likeness.h). NULL: `event` wants them all. */
+    const char *const *text_keys, *const *thinking_keys;
+
+    /** Whether others may be like that one. NULL: all of them. */
+    bool (*has_likes)(json data);
+
     /** Releases what the state holds. NULL: nothing. */
     void (*done)(void *state);
 };

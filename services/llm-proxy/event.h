@@ -10,9 +10,9 @@
  * follows but `end`.
  *
  * A `chunk` goes before the events that were made of it: one event of the upstream's stream as it
- * came (`name`, and `chunk` parsed), or the body of a whole answer. An encoder of the same protocol
- * hands chunks on, so that members nobody here knows survive, and needs the other events for what
- * it changes only; all others skip them. Upstreams that are simulated make none.
+ * came (`name`, `raw`, and `chunk` parsed), or the body of a whole answer. An encoder of the same
+ * protocol hands chunks on, so that members nobody here knows survive, and needs the other events
+ * for what it changes only; all others skip them. Upstreams that are simulated make none.
  */
 #ifndef LLM_PROXY_EVENT_H
 #define LLM_PROXY_EVENT_H
@@ -27,7 +27,7 @@
 enum llm_protocol { PROTOCOL_NONE, PROTOCOL_OPENAI, PROTOCOL_ANTHROPIC, PROTOCOL_GEMINI };
 
 enum llm_event_kind {
-    LLM_CHUNK,      /* protocol, name, chunk: see below */
+    LLM_CHUNK,      /* protocol, name, chunk, raw, is_alike: see above */
     LLM_START,      /* id, model, created */
     LLM_TEXT,       /* choice, part, bytes */
     LLM_REFUSAL,    /* choice, part, bytes */
@@ -117,6 +117,9 @@ struct llm_event {
     struct llm_error error;
     enum llm_protocol protocol;
     json chunk;
+    str raw;       /* `chunk` as it was spelled, in one line; empty: in several, or not known */
+    bool is_alike; /* one that came before, but for its text: it is not parsed, there is only `raw`
+                    */
 };
 
 /** Takes one event; may not wait. */

@@ -8,14 +8,14 @@
 
 struct exchange {
     struct exchange_options options;
-    struct http_call *http;  /* NULL: has ended */
     struct decoder *decoder; /* NULL: it is no stream */
+    int64_t active_ms;       /* when the last bytes came */
+    bool has_meaning, is_over, is_paused, is_rest;
+    struct http_call *http;  /* NULL: has ended */
     struct buf whole;        /* of a stream asked for in vain */
     struct loop_timer timer; /* first event, idle; lingering */
     int64_t first_event_ms, idle_ms;
-    int64_t active_ms; /* when the last bytes came */
-    size_t silence;    /* bytes, until something is meant */
-    bool has_meaning, is_over, is_paused, is_rest;
+    size_t silence;                   /* bytes, until something is meant */
     struct exchange *previous, *next; /* among the rests */
 };
 

@@ -1,5 +1,5 @@
 /* Whatever an upstream says, as a stream, as a whole or as a count: one end, it is the last event,
- * and a stream cut into bytes says the same as one in a piece. */
+ * and a stream cut into bytes, or read as JSON event by event, says the same as one in a piece. */
 #include "base/assert.h"
 #include "base/buf.h"
 #include "llm-proxy/decoder.h"
@@ -40,12 +40,17 @@ static void stream(const struct decoder_kind *kind, str text, size_t step, struc
 
 static void try_kind(const struct provider_kind *kind, str text)
 {
-    struct seen whole  = {.log = buf_init(LOG_MAX)};
-    struct seen single = {.log = buf_init(LOG_MAX)};
-    struct seen unary  = {.log = buf_init(LOG_MAX)};
+    struct seen whole         = {.log = buf_init(LOG_MAX)};
+    struct seen single        = {.log = buf_init(LOG_MAX)};
+    struct seen read          = {.log = buf_init(LOG_MAX)};
+    struct seen unary         = {.log = buf_init(LOG_MAX)};
+    struct decoder_kind plain = *kind->stream; /* that takes nothing for the like of another */
+    plain.text_keys = plain.thinking_keys = NULL;
     stream(kind->stream, text, text.len > 0 ? text.len : 1, &whole);
     stream(kind->stream, text, 1, &single);
     ASSERT(str_equal(buf_str(&whole.log), buf_str(&single.log)));
+    stream(&plain, text, text.len > 0 ? text.len : 1, &read);
+    ASSERT(str_equal(buf_str(&whole.log), buf_str(&read.log)));
     for (int http = 200; http <= 500; http += 300) {
         const struct http_result result = {
             .code = STATUS_OK, .answer = {.http_status = http}, .body = text};
@@ -57,6 +62,7 @@ static void try_kind(const struct provider_kind *kind, str text)
         kind->counter->decode(&result, take, &unary);
         ASSERT(unary.has_ended);
     }
+    buf_done(&read.log);
     buf_done(&whole.log);
     buf_done(&single.log);
     buf_done(&unary.log);

@@ -65,8 +65,22 @@ static void end_event(struct json_writer *w)
 /* --- events that came --------------------------------------------------------------------------
  */
 
+static void put_event(str type, str raw, json chunk, struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    (void)buf_put_text(out, "event: ");
+    (void)buf_put_str(out, type);
+    (void)buf_put_text(out, "\ndata: ");
+    if (raw.len > 0) {
+        (void)buf_put_str(out, raw);
+    } else {
+        json_write_value(&w, chunk);
+    }
+    (void)buf_put_text(out, "\n\n");
+}
+
 /* An error is worded by whoever ends the stream. */
-static void hand_on(struct anthropic_writer *stream, json chunk, struct buf *out)
+static void hand_on(struct anthropic_writer *stream, json chunk, str raw, struct buf *out)
 {
     str type             = wire_text(chunk, "type");
     stream->is_handed_on = true;
@@ -79,10 +93,7 @@ static void hand_on(struct anthropic_writer *stream, json chunk, struct buf *out
     } else if (str_is(type, "content_block_stop")) {
         stream->is_open = false;
     }
-    struct json_writer w = json_writer_init(out);
-    (void)buf_printf(out, "event: " STR_FMT "\ndata: ", STR_ARG(type));
-    json_write_value(&w, chunk);
-    (void)buf_put_text(out, "\n\n");
+    put_event(type, raw, chunk, out);
 }
 
 /* --- events that are made ----------------------------------------------------------------------
@@ -217,8 +228,13 @@ static void write_event(struct anthropic_writer *stream, const struct llm_event 
 void anthropic_stream_event(void *context, const struct llm_event *event, struct buf *out)
 {
     struct anthropic_writer *stream = context;
-    if (event->kind == LLM_CHUNK) {
-        if (event->protocol == PROTOCOL_ANTHROPIC) hand_on(stream, event->chunk, out);
+    bool is_own = event->kind == LLM_CHUNK && event->protocol == PROTOCOL_ANTHROPIC;
+    if (is_own && event->is_alike) {
+        put_event(str_from("content_block_delta"), event->raw, event->chunk, out);
+    } else if (is_own) {
+        hand_on(stream, event->chunk, event->raw, out);
+    } else if (event->kind == LLM_CHUNK) {
+        return;
     } else if (!stream->is_handed_on) {
         if (event->kind == LLM_START) take_start(stream, event);
         write_event(stream, event, out);

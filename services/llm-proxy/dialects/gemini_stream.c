@@ -97,13 +97,17 @@ static void write_text(const struct gemini_writer *stream, const struct llm_even
     end_event(&w);
 }
 
-static void hand_on(struct gemini_writer *stream, json chunk, struct buf *out)
+static void hand_on(struct gemini_writer *stream, json chunk, str raw, struct buf *out)
 {
     struct json_writer w = json_writer_init(out);
     stream->is_handed_on = true;
     if (wire_has(chunk, "error")) return; /* worded by whoever ends the stream */
     (void)buf_put_text(out, "data: ");
-    json_write_value(&w, chunk);
+    if (raw.len > 0) {
+        (void)buf_put_str(out, raw);
+    } else {
+        json_write_value(&w, chunk);
+    }
     (void)buf_put_text(out, "\n\n");
 }
 
@@ -132,7 +136,7 @@ void gemini_stream_event(void *context, const struct llm_event *event, struct bu
 {
     struct gemini_writer *stream = context;
     if (event->kind == LLM_CHUNK) {
-        if (event->protocol == PROTOCOL_GEMINI) hand_on(stream, event->chunk, out);
+        if (event->protocol == PROTOCOL_GEMINI) hand_on(stream, event->chunk, event->raw, out);
     } else if (!stream->is_handed_on) {
         write_event(stream, event, out);
     }

@@ -5,9 +5,12 @@
  */
 #include "llm-proxy/dialects/openai.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { NAME_BYTES_MAX = 4096, CHOICES_MAX = 64 };
 
@@ -51,7 +54,57 @@ void openai_stream_free(void *context)
 /* --- chunks that came --------------------------------------------------------------------------
  */
 
-static void hand_on(struct openai_stream *stream, json chunk, struct buf *out)
+/* As it came, but for a usage that nobody has asked for and that says nothing. False: the chunk is
+ * to be written anew. */
+static bool put_raw(const struct openai_stream *stream, str raw, struct buf *out)
+{
+    static const char usage[] = "\"usage\"";
+    static const char none[]  = ",\"usage\":null";
+    const char *end           = raw.ptr + raw.len;
+    const char *from          = NULL; /* of what is left out */
+    const char *to            = NULL;
+    if (raw.len == 0) return false;
+    if (!stream->about.request->wants_usage) {
+        from = memmem(raw.ptr, raw.len, usage, sizeof usage - 1);
+    }
+    if (from) {
+        to           = from + sizeof none - 2;
+        bool is_none = from > raw.ptr && to <= end && memcmp(from - 1, none, sizeof none - 1) == 0;
+        if (!is_none || memmem(to, (size_t)(end - to), usage, sizeof usage - 1)) return false;
+        from--;
+    }
+    (void)buf_put_text(out, "data: ");
+    (void)buf_put(out, raw.ptr, (size_t)((from ? from : end) - raw.ptr));
+    if (to) (void)buf_put(out, to, (size_t)(end - to));
+    (void)buf_put_text(out, "\n\n");
+    return true;
+}
+
+static void put_anew(const struct openai_stream *stream, json chunk, struct buf *out)
+{
+    struct json_writer w = json_writer_init(out);
+    (void)buf_put_text(out, "data: ");
+    json_begin_object(&w);
+    for (size_t i = 0; i < json_count(chunk); i++) {
+        bool is_usage = str_is(json_key_at(chunk, i), "usage");
+        if (is_usage && !stream->about.request->wants_usage) continue;
+        json_member_str(&w, json_key_at(chunk, i));
+        json_write_value(&w, json_value_at(chunk, i));
+    }
+    json_end_object(&w);
+    (void)buf_put_text(out, "\n\n");
+}
+
+/* The other one was looked at. */
+static void hand_on_alike(const struct openai_stream *stream, str raw, struct buf *out)
+{
+    const struct json_limits limits = {.allow_duplicate_keys = true};
+    CLEANUP(json_unrefp) json chunk = json_invalid();
+    if (put_raw(stream, raw, out)) return;
+    if (json_parse(raw, &limits, &chunk, NULL, NULL) == STATUS_OK) put_anew(stream, chunk, out);
+}
+
+static void hand_on(struct openai_stream *stream, json chunk, str raw, struct buf *out)
 {
     json usage           = json_get_text(chunk, "usage");
     bool wants_usage     = stream->about.request->wants_usage;
@@ -59,17 +112,8 @@ static void hand_on(struct openai_stream *stream, json chunk, struct buf *out)
     bool has_choices     = json_count(json_get_text(chunk, "choices")) > 0;
     stream->is_handed_on = true;
     if (has_usage && !has_choices && !wants_usage) return;
-    stream->has_usage    = stream->has_usage || has_usage;
-    struct json_writer w = json_writer_init(out);
-    (void)buf_put_text(out, "data: ");
-    json_begin_object(&w);
-    for (size_t i = 0; i < json_count(chunk); i++) {
-        if (!wants_usage && str_is(json_key_at(chunk, i), "usage")) continue;
-        json_member_str(&w, json_key_at(chunk, i));
-        json_write_value(&w, json_value_at(chunk, i));
-    }
-    json_end_object(&w);
-    (void)buf_put_text(out, "\n\n");
+    stream->has_usage = stream->has_usage || has_usage;
+    if (!put_raw(stream, raw, out)) put_anew(stream, chunk, out);
 }
 
 /* --- chunks that are made ----------------------------------------------------------------------
@@ -194,8 +238,10 @@ static void take_start(struct openai_stream *stream, const struct llm_event *eve
 void openai_stream_event(void *context, const struct llm_event *event, struct buf *out)
 {
     struct openai_stream *stream = context;
-    if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI) {
-        hand_on(stream, event->chunk, out);
+    if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI && event->is_alike) {
+        hand_on_alike(stream, event->raw, out);
+    } else if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI) {
+        hand_on(stream, event->chunk, event->raw, out);
     } else if (event->kind == LLM_START) {
         take_start(stream, event);
     } else if (!stream->is_handed_on && event->kind != LLM_CHUNK && event->kind != LLM_OPAQUE &&

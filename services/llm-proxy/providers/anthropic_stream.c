@@ -166,6 +166,17 @@ static void on_event(struct decoder *decoder, str, json data)
     }
 }
 
-const struct decoder_kind anthropic_stream = {.protocol   = PROTOCOL_ANTHROPIC,
-                                              .state_size = sizeof(struct anthropic_state),
-                                              .event      = on_event};
+static const char *const text_keys[]     = {"text", NULL};
+static const char *const thinking_keys[] = {"thinking", NULL};
+
+static bool has_likes(json data)
+{
+    return str_is(wire_text(data, "type"), "content_block_delta");
+}
+
+const struct decoder_kind anthropic_stream = {.protocol      = PROTOCOL_ANTHROPIC,
+                                              .state_size    = sizeof(struct anthropic_state),
+                                              .event         = on_event,
+                                              .text_keys     = text_keys,
+                                              .thinking_keys = thinking_keys,
+                                              .has_likes     = has_likes};

@@ -217,11 +217,16 @@ static void state_done(void *state)
     free(((struct state *)state)->tools);
 }
 
+static const char *const text_keys[]     = {"content", NULL};
+static const char *const thinking_keys[] = {"reasoning_content", "reasoning", NULL};
+
 const struct decoder_kind compatible_stream = {
-    .protocol   = PROTOCOL_OPENAI,
-    .state_size = sizeof(struct state),
-    .event      = on_chunk,
-    .word       = on_word,
-    .is_whole   = is_whole,
-    .done       = state_done,
+    .protocol      = PROTOCOL_OPENAI,
+    .state_size    = sizeof(struct state),
+    .event         = on_chunk,
+    .word          = on_word,
+    .is_whole      = is_whole,
+    .text_keys     = text_keys,
+    .thinking_keys = thinking_keys,
+    .done          = state_done,
 };

@@ -21,9 +21,14 @@ struct row {
 #define HEAD           "'id':'c1','model':'gpt','created':5"
 #define CHUNK(CHOICES) "data: {" HEAD ",'choices':[" CHOICES "]}\n\n"
 #define TEXT(WORDS)    CHUNK("{'index':0,'delta':{'content':'" WORDS "'},'finish_reason':null}")
-#define STOP           CHUNK("{'index':0,'delta':{},'finish_reason':'stop'}")
-#define DONE           "data: [DONE]\n\n"
-#define START          "start c1 gpt 5000000|"
+#define SAID(CHOICE, KEY, WORDS)                                                                   \
+    CHUNK("{'index':" #CHOICE ",'delta':{'" KEY "':'" WORDS "'},'finish_reason':null}")
+#define NONE(WORDS)                                                                                \
+    "data: {" HEAD ",'choices':[{'index':0,'delta':{'content':'" WORDS                             \
+    "'},'finish_reason':null}],'usage':null}\n\n"
+#define STOP  CHUNK("{'index':0,'delta':{},'finish_reason':'stop'}")
+#define DONE  "data: [DONE]\n\n"
+#define START "start c1 gpt 5000000|"
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -50,6 +55,25 @@ static const struct row rows[] = {
     {"members nobody knows", "data: {" HEAD ",'x':[1,{'y':null}],'choices':[{'index':0,'delta':{'content':'a','z':1.5},'logprobs':{'content':[]}}],'obfuscation':'q'}\n\n" STOP DONE,
      START "text 0.0 a|finish 0 stop stop|end complete|",
      "data: {" HEAD ",'x':[1,{'y':null}],'choices':[{'index':0,'delta':{'content':'a','z':1.5},'logprobs':{'content':[]}}],'obfuscation':'q'}\n\n" STOP},
+    {"alike but for their texts, with and without escapes", TEXT("one") TEXT("two") TEXT("thr\\'ee\\n") TEXT("") TEXT("f\xc3\xb6ur") TEXT("2\\u0035") TEXT("six") STOP DONE,
+     START "text 0.0 one|text 0.0 two|text 0.0 thr\"ee\n|text 0.0 f\xc3\xb6ur|text 0.0 25|text 0.0 six|finish 0 stop stop|end complete|",
+     TEXT("one") TEXT("two") TEXT("thr\\'ee\\n") TEXT("") TEXT("f\xc3\xb6ur") TEXT("2\\u0035") TEXT("six") STOP},
+    {"alike, but the text is not UTF-8", TEXT("one") TEXT("two") TEXT("\xff") STOP DONE,
+     START "text 0.0 one|text 0.0 two|error connect an event of the upstream's stream is malformed|end cut|", TEXT("one") TEXT("two")},
+    {"alike, but more than a text differs", TEXT("a") TEXT("b") TEXT("c'},'finish_reason':'length'},{'index':1,'delta':{'content':'d") STOP DONE,
+     START "text 0.0 a|text 0.0 b|text 0.0 c|finish 0 length length|text 1.0 d|finish 0 stop stop|end complete|", NULL},
+    {"choices by turns, thoughts before words", SAID(0, "reasoning_content", "hm") SAID(0, "reasoning_content", "so") SAID(1, "reasoning", "ah") SAID(1, "reasoning", "yes") SAID(0, "content", "a") SAID(1, "content", "b")
+     SAID(0, "content", "c") SAID(1, "content", "d") STOP DONE,
+     START "thinking 0.0 hm|thinking 0.0 so|thinking 1.0 ah|thinking 1.0 yes|text 0.0 a|text 1.0 b|text 0.0 c|text 1.0 d|finish 0 stop stop|end complete|", NULL},
+    {"usage: null is not asked for", NONE("a") NONE("b") NONE("c") STOP DONE, START "text 0.0 a|text 0.0 b|text 0.0 c|finish 0 stop stop|end complete|", TEXT("a") TEXT("b") TEXT("c") STOP},
+    {"as it was spelled", "data: { 'id' : 'c1', 'n': 1.50, 'choices': [{'delta': {'content':'a'}}] }\n\n" "data: { 'id' : 'c1', 'n': 1.50, 'choices': [{'delta': {'content':'b'}}] }\n\n" STOP DONE,
+     "start c1  0|text 0.0 a|text 0.0 b|finish 0 stop stop|end complete|",
+     "data: { 'id' : 'c1', 'n': 1.50, 'choices': [{'delta': {'content':'a'}}] }\n\n" "data: { 'id' : 'c1', 'n': 1.50, 'choices': [{'delta': {'content':'b'}}] }\n\n" STOP},
+    {"a usage that is spelled otherwise", "data: {'usage' : null, 'choices':[{'delta':{'content':'a'}}]}\n\n" "data: {'usage' : null, 'choices':[{'delta':{'content':'b'}}]}\n\n" "data: {'usage' : null, 'choices':[{'delta':{'content':'c'}}]}\n\n" STOP DONE,
+     "start   0|text 0.0 a|text 0.0 b|text 0.0 c|finish 0 stop stop|end complete|",
+     "data: {'choices':[{'delta':{'content':'a'}}]}\n\n" "data: {'choices':[{'delta':{'content':'b'}}]}\n\n" "data: {'choices':[{'delta':{'content':'c'}}]}\n\n" STOP},
+    {"a usage further in stays", "data: {'x':{'y':1,'usage':null},'choices':[{'delta':{'content':'a'}}],'usage':null}\n\n" STOP DONE,
+     "start   0|text 0.0 a|finish 0 stop stop|end complete|", "data: {'x':{'y':1,'usage':null},'choices':[{'delta':{'content':'a'}}]}\n\n" STOP},
     {"no [DONE], but an end", TEXT("a") STOP, START "text 0.0 a|finish 0 stop stop|end complete|", NULL},
     {"what comes after the end means nothing", TEXT("a") STOP DONE TEXT("b") "data: oops\n\n", START "text 0.0 a|finish 0 stop stop|end complete|", TEXT("a") STOP},
     {"cut between events", TEXT("a"), START "text 0.0 a|error connect the upstream's stream was cut off|end cut|", TEXT("a")},
