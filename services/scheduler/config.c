@@ -34,6 +34,13 @@ static const struct config_option options_table[] = {
      .fallback = "8082",
      .max      = 65'535,
      .doc      = "Port of health and metrics; 0 takes any free one."},
+    {.path     = "scheduler.one_cpu",
+     .kind     = CONFIG_BOOL,
+     .offset   = offsetof(struct options, one_cpu),
+     .fallback = "true",
+     .doc      = "Of one partition: keeps its threads on one CPU while one is enough, since waking "
+                 "another costs more "
+                 "than the work."},
     {.path     = "scheduler.store.path",
      .kind     = CONFIG_PATH,
      .offset   = offsetof(struct options, store_path),

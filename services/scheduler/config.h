@@ -37,6 +37,7 @@ struct options {
     json targets;            /* their limits, by name */
     const char *secrets_dir; /* NULL: none */
     bool four_eyes;
+    bool one_cpu;
     const char *bootstrap_key_file; /* NULL: no key is made */
     struct config_common common;
     struct config_rpc rpc;

@@ -121,6 +121,7 @@ static status open_scheduler(const struct options *options, const struct retenti
         .peers         = has_peers ? &peers : NULL,
         .lease_ms      = (uint32_t)options->heartbeat_timeout_ms,
         .has_four_eyes = options->four_eyes,
+        .has_one_cpu   = options->one_cpu,
         .retention     = retention,
         .audit         = {.is_on = options->audit, .keep_us = options->audit_keep_ms * 1'000},
         .cache_limits  = {.entries_max     = (uint64_t)options->cache_entries,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/one_cpu.h"
 #include "base/random.h"
 #include "rpc/rpc_hint.h"
 #include "scheduler/services/run_history.h"
@@ -40,6 +41,7 @@ struct scheduler {
     struct safekeeping *safekeeping;
     uint64_t instance;
     bool has_four_eyes;
+    bool has_one_cpu;
     struct call_cache_limits cache_limits; /* without zeros */
     struct run_limits limits;
     uint32_t lease_ms;
@@ -258,17 +260,29 @@ static void probe_next(struct scheduler *scheduler, uint16_t *next)
     if (*next < scheduler->count) partition_probe(scheduler->shards[(*next)++]->partition);
 }
 
+/* Each partition has a thread that may want a CPU. */
+static size_t own_count(const struct scheduler *scheduler)
+{
+    size_t count = 0;
+    for (uint16_t i = 0; i < scheduler->count; i++) count += scheduler->shards[i] != NULL;
+    return count;
+}
+
 static void *ticker_thread(void *context)
 {
     struct scheduler *scheduler = context;
     const struct timespec pause = {.tv_nsec = 250'000'000};
     uint16_t next_probe         = 0;
+    bool is_one                 = scheduler->has_one_cpu && own_count(scheduler) == 1;
+    struct one_cpu *one         = is_one ? one_cpu_new() : NULL;
     while (!atomic_load(&scheduler->is_stopping)) {
         (void)nanosleep(&pause, NULL);
         probe_next(scheduler, &next_probe);
+        one_cpu_tend(one, clock_mono_us(), clock_process_cpu_us());
         tick_watches(scheduler, clock_mono_ms());
         if (scheduler->system) system_view_refresh(scheduler->subscriptions, scheduler->system);
     }
+    one_cpu_free(one);
     return NULL;
 }
 
@@ -348,6 +362,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     scheduler->instance      = random_u64() | 1;
     scheduler->started_us    = clock_unix_us();
     scheduler->has_four_eyes = options->has_four_eyes;
+    scheduler->has_one_cpu   = options->has_one_cpu;
     scheduler->limits        = options->limits;
     scheduler->cache_limits  = call_cache_limits_of(&options->cache_limits);
     scheduler->lease_ms      = options->lease_ms;

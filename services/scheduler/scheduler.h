@@ -33,6 +33,8 @@ struct scheduler_options {
     const struct peers_options *peers;      /* the other processes; NULL: there is none */
     uint32_t lease_ms;                      /* 0: LEASE_MS_DEFAULT */
     bool has_four_eyes;                     /* who started a run does not approve what it asks */
+    bool has_one_cpu; /* its threads stay together while one CPU is enough and it has one partition
+                       */
     struct run_limits limits;
     struct secrets_place secrets;          /* of workflows; its members outlive the scheduler */
     struct breaker_rules breakers;         /* likewise; without failures: breaker_rules_default */

@@ -1,6 +1,7 @@
 /*
- * The CPU that processes have used so far, in microseconds, of all their threads together, those that have ended included:
- * /proc/PID/task knows only the ones that are there, and loses one that ends while it is read.
+ * The CPU that processes have used so far, in microseconds, of all their threads together, those
+ * that have ended included: /proc/PID/task knows only the ones that are there, and loses one that
+ * ends while it is read.
  *
  *     cpu_probe PID...
  */

@@ -20,7 +20,7 @@ struct mailbox {
     size_t size_bytes;
     bool is_closed;
     bool is_woken;
-    bool taker_waits; /* only then is a signal worth its system call */
+    bool taker_waits; /* unsignalled: only then is a signal worth its system call */
 };
 
 struct mailbox *mailbox_new(size_t count_max, size_t size_max)
@@ -60,6 +60,16 @@ static void unlock(struct mailbox *mailbox)
     ASSERT(!failed);
 }
 
+/* The signal comes after the lock is free: a taker on another CPU would wake only to wait for it.
+ */
+static void unlock_and_signal(struct mailbox *mailbox)
+{
+    bool taker_waits     = mailbox->taker_waits;
+    mailbox->taker_waits = false;
+    unlock(mailbox);
+    if (taker_waits) (void)pthread_cond_signal(&mailbox->posted);
+}
+
 /* Appends under the lock; `last` is the end of the chain. */
 static status append(struct mailbox *mailbox, struct mail *first, struct mail *last, size_t count,
                      size_t size_bytes, struct error *reterr)
@@ -80,7 +90,6 @@ static status append(struct mailbox *mailbox, struct mail *first, struct mail *l
     mailbox->last = last;
     mailbox->count += count;
     mailbox->size_bytes += size_bytes;
-    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
     return STATUS_OK;
 }
 
@@ -98,7 +107,7 @@ status mailbox_post(struct mailbox *mailbox, struct mail *first, struct error *r
 
     lock(mailbox);
     status appended = append(mailbox, first, last, count, size_bytes, reterr);
-    unlock(mailbox);
+    unlock_and_signal(mailbox);
     return appended;
 }
 
@@ -113,9 +122,9 @@ static void wait_until(struct mailbox *mailbox, int64_t until_us)
         .tv_sec  = until_us / 1'000'000,
         .tv_nsec = until_us % 1'000'000 * 1'000,
     };
-    int timed_out        = 0;
-    mailbox->taker_waits = true;
+    int timed_out = 0;
     while (!is_waiting_over(mailbox) && timed_out != ETIMEDOUT) {
+        mailbox->taker_waits = true;
         if (until_us == INT64_MAX) {
             (void)pthread_cond_wait(&mailbox->posted, &mailbox->mutex);
         } else {
@@ -144,16 +153,14 @@ void mailbox_wake(struct mailbox *mailbox)
 {
     lock(mailbox);
     mailbox->is_woken = true;
-    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
-    unlock(mailbox);
+    unlock_and_signal(mailbox);
 }
 
 void mailbox_close(struct mailbox *mailbox)
 {
     lock(mailbox);
     mailbox->is_closed = true;
-    if (mailbox->taker_waits) (void)pthread_cond_signal(&mailbox->posted);
-    unlock(mailbox);
+    unlock_and_signal(mailbox);
 }
 
 size_t mailbox_depth(struct mailbox *mailbox)
