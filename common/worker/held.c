@@ -11,6 +11,7 @@ void held_free(struct held *held)
 {
     struct worker *worker = held->worker;
     checkpoint_forget(held);
+    draw_forget(held);
     if (held->previous) held->previous->next = held->next;
     if (held->next) held->next->previous = held->previous;
     if (worker->jobs == held) worker->jobs = held->next;
@@ -56,6 +57,7 @@ static void end_job(struct worker_job *job, Pb__JobReport *report)
     ASSERT(!held->is_ended);
     held->is_ended = true;
     checkpoint_forget(held);
+    draw_forget(held);
     report->job            = job->leased->id;
     report->lease_token    = job->leased->lease_token;
     report->writes         = job->writes;

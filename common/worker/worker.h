@@ -97,6 +97,17 @@ void worker_freep(struct worker **worker);
 typedef void worker_kept_fn(status code, void *context);
 void worker_checkpoint(struct worker_job *job, str checkpoint, worker_kept_fn *kept, void *context);
 
+/**
+ * The call of the job outgrows what its budgets have set aside for it (`leased->room`): more is to
+ * be, for an answer of `output_tokens` in all, of a model of that price (NULL: nobody knows).
+ * `drawn` is called once, on the loop and never before this returns, with what the call may cost
+ * then (NULL: anything), valid during the call; it is repeated until the scheduler has answered. It
+ * is not called once the job has ended, or is cancelled. One at a time for each job.
+ */
+typedef void worker_drawn_fn(const Pb__BudgetRoom *room, void *context);
+void worker_draw(struct worker_job *job, int64_t output_tokens, const Pb__ModelPrice *price,
+                 worker_drawn_fn *drawn, void *context);
+
 /* Each takes the job. Messages are borrowed. */
 void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed);
 void worker_fail(struct worker_job *job, const Pb__JobFailed *failed);

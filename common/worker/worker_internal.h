@@ -6,7 +6,8 @@
 
 enum {
     WORKER_PARTITIONS_MAX = 1'024,
-    WORKER_RETRY_MS       = 200, /* after a failed poll or report */
+    WORKER_RETRY_MS       = 200, /* after a failed poll, report or draw */
+    WORKER_DRAW_MS        = 20,  /* until a draw that was passed on is asked after */
 };
 
 /* Jobs of one answer live in its memory; the last of them frees it. */
@@ -16,6 +17,7 @@ struct batch {
 };
 
 struct checkpoint_call;
+struct draw;
 struct held {
     struct worker_job public; /* first: the service's pointer is ours */
     struct worker *worker;
@@ -29,6 +31,7 @@ struct held {
     uint8_t *report;   /* packed: what the service said; owned */
     size_t report_size;
     struct checkpoint_call *checkpoint; /* under way; NULL: none */
+    struct draw *draw;                  /* likewise */
     struct held *next_ended;            /* of those that are reported together */
     int64_t report_until_ms;
     int64_t retry_ms;
@@ -113,6 +116,12 @@ void leased_unref(struct batch *batch);
 
 /** Nobody waits for the checkpoint of this job any more. */
 void checkpoint_forget(struct held *held);
+
+/* --- draw.c ------------------------------------------------------------------------------------
+ */
+
+/** Nobody waits for what this job draws any more. */
+void draw_forget(struct held *held);
 
 /* --- reports.c: of jobs that have ended --------------------------------------------------------
  */

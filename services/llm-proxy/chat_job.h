@@ -20,8 +20,10 @@ struct chat_job {
     bool has_one_provider; /* its route */
     bool is_priced;        /* likewise: `price` is known */
     Pb__ModelPrice price;
-    int64_t output_room;       /* tokens of the answer that its budgets pay for; -1: any number */
-    struct loop_timer stopper; /* what is outgrown inside an event is stopped on the next turn */
+    int64_t input_tokens;      /* as the scheduler counts them, too */
+    int64_t output_room;       /* tokens of the answer that are set aside; -1: any number */
+    bool is_drawing;           /* more is asked for, and the call waits */
+    bool is_finishing;         /* it has said why it ends */
     struct llm_call *call;     /* of a chat */
     struct embed_call *embed;  /* of embeddings */
     struct job_output *output; /* of a chat that streams */

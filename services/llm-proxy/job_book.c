@@ -27,6 +27,12 @@ struct ticket {
     struct peers_search *search; /* it does not run yet: others are asked for its answer */
     struct holder *holders;      /* the first one has begun it, or has taken its place */
     Pb__JobCompleted *completed; /* while it is written; owned */
+    struct {
+        worker_drawn_fn *drawn; /* NULL: nothing is drawn */
+        void *context;
+        int64_t output_tokens;
+        const Pb__ModelPrice *price; /* borrowed */
+    } draw;
     struct ticket *previous, *next;
 };
 
@@ -111,6 +117,34 @@ static struct ticket *ticket_of(struct worker_job *job)
     return (struct ticket *)job;
 }
 
+/* --- more to spend -----------------------------------------------------------------------------
+ */
+
+static void on_drawn(const Pb__BudgetRoom *room, void *context)
+{
+    struct ticket *ticket  = context;
+    worker_drawn_fn *drawn = ticket->draw.drawn;
+    ticket->draw.drawn     = NULL;
+    if (drawn) drawn(room, ticket->draw.context);
+}
+
+static void draw(struct ticket *ticket)
+{
+    worker_draw(ticket->holders->job, ticket->draw.output_tokens, ticket->draw.price, on_drawn,
+                ticket);
+}
+
+void job_draw(struct worker_job *job, int64_t output_tokens, const Pb__ModelPrice *price,
+              worker_drawn_fn *drawn, void *context)
+{
+    struct ticket *ticket      = ticket_of(job);
+    ticket->draw.drawn         = drawn;
+    ticket->draw.context       = context;
+    ticket->draw.output_tokens = output_tokens;
+    ticket->draw.price         = price;
+    draw(ticket);
+}
+
 /* --- the end -----------------------------------------------------------------------------------
  */
 
@@ -182,6 +216,7 @@ void job_complete(struct worker_job *job, const Pb__JobCompleted *completed)
     Pb__JobCompleted bought = *completed;
     bought.bought_by        = job->leased->lease_token;
     ticket->completed       = copy_completed(&bought);
+    ticket->draw.drawn      = NULL; /* who has asked for more is gone */
     if (!answers || completed->output_json.len > ANSWERS_BODY_MAX) {
         complete_bought(ticket);
         return;
@@ -349,6 +384,7 @@ void job_book_cancel(struct worker_job *job)
         ticket->book->options.cancel(&ticket->face, ticket->book->options.context);
         return;
     }
+    bool was_first       = ticket->holders == holder;
     struct holder **link = &ticket->holders;
     while (*link != holder) link = &(*link)->next;
     *link      = holder->next;
@@ -356,4 +392,5 @@ void job_book_cancel(struct worker_job *job)
     free(holder);
     ticket->face.leased = ticket->holders->job->leased; /* for another lease, or job, it goes on */
     worker_release(job, 0, "cancelled");
+    if (was_first && ticket->draw.drawn) draw(ticket); /* who pays now is asked */
 }

@@ -45,6 +45,10 @@ void job_book_freep(struct job_book **book);
 void job_book_run(struct job_book *book, struct worker_job *job);
 void job_book_cancel(struct worker_job *job);
 
+/** As worker_draw(), of a job that was given to `run`: for whoever pays. */
+void job_draw(struct worker_job *job, int64_t output_tokens, const Pb__ModelPrice *price,
+              worker_drawn_fn *drawn, void *context);
+
 /* Each takes a job that was given to `run`, and means what that of the worker does. */
 void job_complete(struct worker_job *job, const Pb__JobCompleted *completed);
 void job_fail(struct worker_job *job, const Pb__JobFailed *failed);

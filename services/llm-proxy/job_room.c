@@ -2,12 +2,11 @@
 
 enum { PICOS_PER_NANO = 1'000 };
 
-int64_t job_room_output(const Pb__LeasedJob *leased, int64_t input_tokens,
+int64_t job_room_output(const Pb__BudgetRoom *room, int64_t input_tokens,
                         const Pb__ModelPrice *price)
 {
-    const Pb__BudgetRoom *room = leased->room;
-    bool has_price             = price && price->output_picos > 0;
-    int64_t output             = INT64_MAX;
+    bool has_price = price && price->output_picos > 0;
+    int64_t output = INT64_MAX;
     if (room && room->tokens >= 0) output = room->tokens - input_tokens;
     if (room && room->nanos >= 0 && has_price) {
         __int128 picos =

@@ -1,9 +1,8 @@
 /**
- * job_room: how long the answer to a job may be before a budget of it is spent.
+ * job_room: how long the answer to a job may be for what is set aside for it.
  *
- * What a job may cost at most comes with its lease: what is set aside for it, and what was left of
- * its budgets when it was let go. An answer that outgrows it is stopped in the middle. Calls that
- * go on at the same time have what was left all of them.
+ * What a job may cost comes with its lease (BudgetRoom). An answer that outgrows it draws more of
+ * its budgets (worker_draw()), a step at a time, and is stopped in the middle where there is none.
  *
  * Pure functions: any thread.
  */
@@ -15,9 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Tokens of the answer that fit beside the input; `price`: of the dearest model that may answer,
- * NULL: nobody knows. -1: any number. */
-int64_t job_room_output(const Pb__LeasedJob *leased, int64_t input_tokens,
+enum { JOB_ROOM_STEP = 4'096 /* tokens; as many as are set aside for an answer of any length */ };
+
+/** Tokens of the answer that fit beside the input; `room` NULL: anything; `price`: of the dearest
+ * model that may answer, NULL: nobody knows. -1: any number. */
+int64_t job_room_output(const Pb__BudgetRoom *room, int64_t input_tokens,
                         const Pb__ModelPrice *price);
 
 /** Says whether an answer of so many tokens at most (-1: it does not say) could outgrow it. */

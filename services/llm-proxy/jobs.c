@@ -35,7 +35,6 @@ void jobs_freep(struct jobs **jobs)
 
 static void chat_job_free(struct chat_job *chat)
 {
-    loop_timer_clear(pipeline_loop(chat->pipeline), &chat->stopper);
     job_output_free(chat->output);
     job_repair_done(&chat->repair);
     json_unref(chat->input);
@@ -113,31 +112,44 @@ static void save(struct chat_job *chat)
     }
 }
 
-static void on_outgrown(void *context)
+/* Its budgets have said what it may cost now. */
+static void on_drawn(const Pb__BudgetRoom *room, void *context)
 {
-    struct chat_job *chat = context;
-    llm_call_stop(chat->call);
+    struct chat_job *chat       = context;
+    const Pb__ModelPrice *price = chat->is_priced ? &chat->price : NULL;
+    if (!chat->call) return;
+    chat->is_drawing  = false;
+    chat->output_room = job_room_output(room, chat->input_tokens, price);
+    bool is_outgrown  = chat->output_room >= 0 && llm_call_output(chat->call) > chat->output_room;
+    if (is_outgrown) {
+        llm_call_stop(chat->call);
+    } else {
+        llm_call_resume(chat->call);
+    }
 }
 
 static void on_event(const struct llm_event *event, void *context)
 {
     struct chat_job *chat = context;
-    struct loop *loop     = pipeline_loop(chat->pipeline);
     bool is_text          = event->kind == LLM_TEXT && event->choice == 0;
     if (is_text && chat->output) job_output_say(chat->output, event->bytes);
-    bool is_outgrown = chat->output_room >= 0 && llm_call_output(chat->call) > chat->output_room;
-    if (!is_outgrown || loop_timer_is_set(&chat->stopper)) return;
+    int64_t output   = llm_call_output(chat->call);
+    bool is_outgrown = chat->output_room >= 0 && output > chat->output_room;
+    chat->is_finishing |= event->kind == LLM_FINISH; /* it has cost what it has */
+    if (!is_outgrown || chat->is_drawing || chat->is_finishing) return;
     llm_call_pause(chat->call);
-    chat->stopper = (struct loop_timer){.fire = on_outgrown, .context = chat};
-    loop_timer_set(loop, &chat->stopper, loop_now_ms(loop));
+    chat->is_drawing = true;
+    job_draw(chat->job, output + JOB_ROOM_STEP, chat->is_priced ? &chat->price : NULL, on_drawn,
+             chat);
 }
 
 static void start_call(struct chat_job *chat, int64_t deadline_ms)
 {
     const struct llm_stream stream   = {.is_collected = true, .event = on_event, .context = chat};
     const struct token_estimate size = token_estimate_of(chat->input, false);
+    chat->input_tokens               = size.input;
     chat->output_room =
-        job_room_output(chat->job->leased, size.input, chat->is_priced ? &chat->price : NULL);
+        job_room_output(chat->job->leased->room, size.input, chat->is_priced ? &chat->price : NULL);
     bool is_stream           = chat->outputs || job_room_is_tight(chat->output_room, size.output);
     chat->request->is_stream = is_stream; /* what comes in one piece cannot be stopped */
     chat->call =

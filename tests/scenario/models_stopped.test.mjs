@@ -56,6 +56,15 @@ document: { dsl: '1.0.3', namespace: default, name: endless, version: '1.0.0' }
 do:
   - a: { call: llm.chat, with: { model: openai/m, prompt: hi } }
 `;
+const MANY = `
+document: { dsl: '1.0.3', namespace: default, name: many, version: '1.0.0' }
+do:
+  - all:
+      for: { each: i, in: '\${ [range(0; 4)] }' }
+      metadata: { tutti: { parallel: 4 } }
+      do:
+        - a: { try: [ { b: { call: llm.chat, with: { model: openai/m, prompt: hi } } } ], catch: { errors: { with: { status: 402 } }, do: [ { spent: { set: { spent: true } } } ] } }
+`;
 const TOKEN = 10 / 1e6; // dollars
 const LIMIT = 6000 * TOKEN; // more than is set aside at first
 
@@ -125,7 +134,7 @@ scenario('a stream ends where its budget does, in each protocol', { needs: NEEDS
   }
 });
 
-scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config: CALLED, checkNeeds: false }, async (suite) => {
+scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config: { ...CALLED, scheduler: { partitions: 2 } }, checkNeeds: false }, async (suite) => {
   await suite.apply(ENDLESS);
   const end = async (what, tokens, start) => {
     const run = await suite.runEnds((await suite.startRun('endless', {}, start)).id, 'faulted');
@@ -146,6 +155,29 @@ scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config
     return Number(seen.reserved.usd ?? 0) === 0 && Number(seen.spent.usd ?? 0) > 0 && seen;
   });
   assert.equal(Number(spent.usd).toFixed(9), Number(run.usage.cost_usd).toFixed(9));
+
+  // Together they draw what there is, of the run's own budget and of one over many runs, and no more; in whichever partition.
+  await suite.api.ok('DELETE', '/v1/budgets/all');
+  await suite.apply(MANY);
+  const all = 20_000;
+  const together = async (count, start) => {
+    const runs = await Promise.all(Array.from({ length: count }, () => suite.startRun('many', {}, start)));
+    let used = 0;
+    for (const { id } of runs) {
+      const { usage } = await suite.runEnds(id, 'completed');
+      used += usage.input_tokens + usage.output_tokens;
+    }
+    await suite.until('the upstream is left', () => open === 0);
+    assert.ok(used >= all - 100 && used <= all + count * 4 * 20, `${used}`); // each stops at its event
+    return used;
+  };
+  await together(1, { budget: { tokens: all } });
+  await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', tokens: all });
+  const used = await together(3, {});
+  await suite.until('it is settled', async () => {
+    const seen = await suite.api.ok('GET', '/v1/budgets/all');
+    return seen.reserved.tokens === 0 && seen.spent.tokens === used;
+  });
 });
 
 scenario('a stream draws from its budget as it goes on', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

@@ -149,7 +149,16 @@ static void report(struct sim *sim, void *subject)
 /* --- heartbeats ---------------------------------------------------------------------------------
  */
 
-static struct stage_call *make_beat(struct sim *, void *subject)
+/* Its answer outgrows what is set aside for it. */
+static Pb__BudgetDraw *make_draw(struct sim *sim, struct stage_call *call)
+{
+    Pb__BudgetDraw *draw = stage_call_alloc(call, sizeof *draw);
+    *draw                = (Pb__BudgetDraw)PB__BUDGET_DRAW__INIT;
+    draw->output_tokens  = (int64_t)sim_draw(sim, 2 * BUDGET_OUTPUT_TOKENS);
+    return draw;
+}
+
+static struct stage_call *make_beat(struct sim *sim, void *subject)
 {
     const struct task_in_hand *task = subject;
     struct stage_call *call         = stage_call_new(COMMAND_HEARTBEAT, 0);
@@ -162,12 +171,13 @@ static struct stage_call *make_beat(struct sim *, void *subject)
     *beat                           = (Pb__Heartbeat)PB__HEARTBEAT__INIT;
     beat->job                       = arena_strdup(call->arena, str_from(task->job.text));
     beat->lease_token               = binary(call, task->token, task->token_len);
-    list[0]                         = beat;
-    request->worker                 = task->worker->name;
-    request->jobs                   = list;
-    request->n_jobs                 = 1;
-    call->command.request           = request;
-    call->command.response          = response;
+    if (task->used.tokens > 0 && sim_draw(sim, 2) > 0) beat->draw = make_draw(sim, call);
+    list[0]                = beat;
+    request->worker        = task->worker->name;
+    request->jobs          = list;
+    request->n_jobs        = 1;
+    call->command.request  = request;
+    call->command.response = response;
     return call;
 }
 

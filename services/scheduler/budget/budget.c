@@ -105,10 +105,18 @@ struct spend budget_left(const struct budget *budget)
 
 struct spend budget_room(const struct budget *budget, struct spend amount)
 {
-    struct spend room = spend_add(budget_left(budget), amount);
-    if (budget->limit.tokens == 0) room.tokens = -1;
-    if (budget->limit.nanos == 0) room.nanos = -1;
-    return room;
+    return (struct spend){budget->limit.tokens > 0 ? amount.tokens : -1,
+                          budget->limit.nanos > 0 ? amount.nanos : -1};
+}
+
+struct spend budget_more(const struct budget *budget, const struct call_estimate *call,
+                         struct spend amount)
+{
+    const struct spend left = budget_left(budget); /* nothing where there is no limit */
+    int64_t tokens          = add(call->input_tokens, call->output_tokens);
+    int64_t nanos           = call->is_priced ? cost(call, call->output_tokens) : INT64_MAX;
+    return (struct spend){tokens > amount.tokens ? at_most(tokens - amount.tokens, left.tokens) : 0,
+                          nanos > amount.nanos ? at_most(nanos - amount.nanos, left.nanos) : 0};
 }
 
 static int64_t least(int64_t a, int64_t b)

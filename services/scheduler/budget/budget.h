@@ -57,9 +57,13 @@ void budget_settle(struct budget *budget, struct spend amount, struct spend used
 /** What is left: 0 where more was spent than there was, and where there is no limit. */
 struct spend budget_left(const struct budget *budget);
 
-/** What a call may cost for which `amount` is set aside before the budget is spent: that, and what
- * is left; -1 where there is no limit. */
+/** What a call may cost for which `amount` is set aside: that; -1 where there is no limit. */
 struct spend budget_room(const struct budget *budget, struct spend amount);
+
+/** What is to be set aside beside `amount`, so that the call, whose answer has grown to what it
+ * says now, is paid; or what is left, if that is less. Changes nothing. */
+struct spend budget_more(const struct budget *budget, const struct call_estimate *call,
+                         struct spend amount);
 
 /** The lesser of each kind; -1 is more than any. */
 struct spend spend_least(struct spend a, struct spend b);

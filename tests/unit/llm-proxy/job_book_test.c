@@ -33,6 +33,20 @@ void worker_complete(struct worker_job *job, const Pb__JobCompleted *completed)
     (void)buf_printf(log_of(job), "%s completed %.*s, %d calls|", job->leased->task,
                      (int)completed->output_json.len, (const char *)completed->output_json.data,
                      completed->usage ? (int)completed->usage->calls : -1);
+    if (completed->bought_by.len == 0) return;
+    (void)buf_printf(log_of(job), "under %.*s|", (int)completed->bought_by.len,
+                     (const char *)completed->bought_by.data);
+}
+
+static worker_drawn_fn *drawn; /* what the last draw waits for */
+static void *drawn_context;
+
+void worker_draw(struct worker_job *job, int64_t output_tokens, const Pb__ModelPrice *,
+                 worker_drawn_fn *fn, void *context)
+{
+    (void)buf_printf(log_of(job), "%s draws %d|", job->leased->task, (int)output_tokens);
+    drawn         = fn;
+    drawn_context = context;
 }
 
 void worker_fail(struct worker_job *job, const Pb__JobFailed *failed)
@@ -169,6 +183,39 @@ static void who_joined_takes_the_place(void **state)
     assert_int_equal(world->cancels, 0);
 }
 
+static void on_drawn(const Pb__BudgetRoom *room, void *context)
+{
+    struct world *world = context;
+    (void)buf_printf(&world->log, "%d drawn|", (int)room->tokens);
+}
+
+/* Whoever pays is asked for more, and the answer says under which lease it was bought. */
+static void who_takes_the_place_pays(void **state)
+{
+    struct world *world          = *state;
+    static uint8_t tokens[][3]   = {"l0", "l1"};
+    Pb__BudgetRoom room          = PB__BUDGET_ROOM__INIT;
+    world->leased[0].lease_token = (ProtobufCBinaryData){.data = tokens[0], .len = 2};
+    world->leased[1].id          = "a"; /* another lease of the first */
+    world->leased[1].lease_token = (ProtobufCBinaryData){.data = tokens[1], .len = 2};
+    begin(world, 0);
+    begin(world, 1);
+    job_draw(world->running, 7, NULL, on_drawn, world);
+    job_book_cancel(&world->jobs[0]);
+    room.tokens = 9;
+    drawn(&room, drawn_context);
+    job_draw(world->running, 8, NULL, on_drawn, world);
+    complete(world);
+    drawn(&room, drawn_context); /* who has asked for it is gone */
+    assert_string_equal(story(world), "a draws 7|a released: cancelled|b draws 7|9 drawn|b draws 8|"
+                                      "b completed {}, 1 calls|under l1|");
+    buf_clear(&world->log);
+    world->leased[2].id          = "a";
+    world->leased[2].lease_token = (ProtobufCBinaryData){};
+    begin(world, 2);
+    assert_string_equal(story(world), "c completed {}, 1 calls|under l1|");
+}
+
 static void nobody_is_left(void **state)
 {
     struct world *world = *state;
@@ -263,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_runs_and_others_join, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_joined_takes_the_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_takes_the_place_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_buyer_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_not_kept, set_up, tear_down),

@@ -25,15 +25,14 @@ static const struct row {
 static void is_right(void **state)
 {
     const struct row *row = *state;
-    Pb__LeasedJob leased  = PB__LEASED_JOB__INIT;
     Pb__BudgetRoom room   = PB__BUDGET_ROOM__INIT;
     Pb__ModelPrice price  = PB__MODEL_PRICE__INIT;
     room.tokens           = row->tokens;
     room.nanos            = row->nanos;
     price.input_picos     = row->input_picos;
     price.output_picos    = row->output_picos;
-    if (row->tokens > -2) leased.room = &room;
-    int64_t found = job_room_output(&leased, row->input, row->input_picos < 0 ? NULL : &price);
+    int64_t found         = job_room_output(row->tokens > -2 ? &room : NULL, row->input,
+                                    row->input_picos < 0 ? NULL : &price);
     assert_int_equal(found, row->room);
     assert_int_equal(job_room_is_tight(found, -1), found >= 0);
     assert_int_equal(job_room_is_tight(found, 41), found >= 0 && found < 41);

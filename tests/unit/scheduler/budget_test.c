@@ -65,9 +65,8 @@ static void test_room(void **)
         struct spend amount, room;
     } cases[] = {
         {"no limit", {}, {}, {-1, -1}},
-        {"all is left", {.limit = {10, 0}}, {}, {10, -1}},
-        {"its own, and what is left", {{10, 20}, {2, 3}, {5, 6}}, {4, 1}, {7, 12}},
-        {"its own alone", {{10, 20}, {2, 3}, {8, 17}}, {4, 1}, {4, 1}},
+        {"nothing is set aside", {.limit = {10, 0}}, {}, {0, -1}},
+        {"its own", {{10, 20}, {2, 3}, {5, 6}}, {4, 1}, {4, 1}},
         {"overspent", {{10, 20}, {50, 30}, {4, 1}}, {4, 1}, {4, 1}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -82,9 +81,56 @@ static void test_room(void **)
     assert_true(least.tokens == 0 && least.nanos == -1);
 }
 
+/* An answer that has grown: what is missing is drawn, or what is left. */
+static void test_more(void **)
+{
+    static const struct {
+        const char *name;
+        struct budget budget;
+        struct call_estimate call;
+        struct spend amount, more;
+    } cases[] = {
+        {"no limit", {}, {5, 10, true, 1'000, 1'000}, {}, {0, 0}},
+        {"what is missing",
+         {{100, 0}, {20, 0}, {30, 0}},
+         {5, 30, .is_priced = true},
+         {15, 0},
+         {20, 0}},
+        {"what is left",
+         {{100, 0}, {20, 0}, {70, 0}},
+         {5, 30, .is_priced = true},
+         {15, 0},
+         {10, 0}},
+        {"nothing is left",
+         {{100, 0}, {20, 0}, {80, 0}},
+         {5, 30, .is_priced = true},
+         {15, 0},
+         {0, 0}},
+        {"it was said before",
+         {{100, 0}, {20, 0}, {35, 0}},
+         {5, 30, .is_priced = true},
+         {35, 0},
+         {0, 0}},
+        {"money, rounded up", {{0, 100}, {}, {0, 10}}, {1, 3, true, 1'000, 1'500}, {0, 4}, {0, 2}},
+        {"of both kinds", {{100, 100}, {}, {10, 10}}, {10, 10, true, 0, 5'000}, {10, 10}, {10, 40}},
+        {"all that is left, of no price",
+         {{0, 100}, {0, 60}, {0, 10}},
+         {1, 3, .is_priced = false},
+         {0, 10},
+         {0, 30}},
+        {"overspent", {{10, 10}, {50, 50}, {4, 4}}, {1, 9, true, 0, 1'000}, {4, 4}, {0, 0}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct spend more = budget_more(&cases[i].budget, &cases[i].call, cases[i].amount);
+        bool is_right = more.tokens == cases[i].more.tokens && more.nanos == cases[i].more.nanos;
+        if (!is_right) print_error("%s\n", cases[i].name);
+        assert_true(is_right);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_budget_of_one),
-                                       cmocka_unit_test(test_room)};
+                                       cmocka_unit_test(test_room), cmocka_unit_test(test_more)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,8 +122,20 @@ static void test_waits_for_others(void **)
     buf_done(&out);
 }
 
-/* What is set aside for it, and what is left: the least of its budgets; nothing of who is refused.
- */
+static struct spend draw(struct ledger *ledger, unsigned job, uint32_t number, int64_t output)
+{
+    const struct id id   = job_id(job);
+    Pb__BudgetDraw drawn = PB__BUDGET_DRAW__INIT;
+    struct spend room    = {};
+    drawn.job            = id.text;
+    drawn.number         = number;
+    drawn.output_tokens  = output;
+    ledger_draw(ledger, &drawn, &room);
+    return room;
+}
+
+/* What is set aside for it: the least of its budgets; nothing of who is refused. It draws what is
+ * missing, and then what is left, before those who wait; all of it comes back with its end. */
 static void test_says_how_much_a_job_may_cost(void **)
 {
     struct ledger *ledger       = ledger_new();
@@ -136,16 +148,37 @@ static void test_says_how_much_a_job_may_cost(void **)
     assert_true(ledger_take_answer(ledger, &answer));
     assert_int_equal(answer.verdict, GRANTED);
     assert_int_equal(a->account.reserved.tokens, 10 + BUDGET_OUTPUT_TOKENS);
-    assert_int_equal(answer.room.tokens, 10'000);
-    assert_int_equal(answer.room.nanos, 5'000);
+    assert_int_equal(answer.room.tokens, 10 + BUDGET_OUTPUT_TOKENS);
+    assert_int_equal(answer.room.nanos, 10 + BUDGET_OUTPUT_TOKENS);
     ask(ledger, 2, 1, &(struct call){{"a"}, 10, -1, -1});
     assert_true(ledger_take_answer(ledger, &answer));
-    assert_int_equal(answer.room.tokens, 10'000 - 10 - BUDGET_OUTPUT_TOKENS);
+    assert_int_equal(answer.room.tokens, 10 + BUDGET_OUTPUT_TOKENS);
     assert_int_equal(answer.room.nanos, -1);
     ask(ledger, 3, 1, &too_large);
     assert_true(ledger_take_answer(ledger, &answer));
     assert_int_equal(answer.verdict, REFUSED);
     assert_int_equal(answer.room.tokens, -1);
+
+    ask(ledger, 4, 1, &(struct call){{"a"}, 10, 4'000, -1});
+    assert_true(ledger_take_answer(ledger, &answer));
+    assert_int_equal(answer.verdict, WAITING);
+    for (int i = 0; i < 2; i++) { /* once more changes nothing */
+        assert_int_equal(draw(ledger, 1, 1, 4'500).tokens, 4'510);
+        assert_int_equal(draw(ledger, 1, 1, 4'500).nanos, 4'510);
+    }
+    assert_int_equal(draw(ledger, 1, 1, 9'000).nanos, 5'000); /* all there is of b */
+    assert_int_equal(a->account.reserved.tokens, 10'000);
+    assert_int_equal(draw(ledger, 2, 1, 9'000).tokens, 10 + BUDGET_OUTPUT_TOKENS);
+    assert_int_equal(draw(ledger, 4, 1, 9'000).tokens, -1); /* it was not let go */
+    assert_int_equal(draw(ledger, 1, 2, 9'000).tokens, -1);
+    assert_int_equal(a->account.reserved.tokens, 10'000);
+    end(ledger, 1, 1, 7, 7);
+    end(ledger, 2, 1, 7, 0);
+    assert_true(ledger_take_answer(ledger, &answer));
+    assert_int_equal(answer.verdict, GRANTED);
+    end(ledger, 4, 1, 0, 0);
+    assert_int_equal(a->account.reserved.tokens, 0);
+    assert_int_equal(a->account.spent.tokens, 14);
     ledger_free(ledger);
 }
 

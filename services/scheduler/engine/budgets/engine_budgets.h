@@ -50,6 +50,19 @@ struct attempt_end {
 status engine_fund_tell(struct engine *engine, const struct attempt_end *attempt,
                         struct error *reterr);
 
+/** What the run may spend itself, with what is set aside of that in this partition. */
+struct budget engine_own_budget(struct engine *engine, const struct live_run *live);
+
+/** The call of a leased job has outgrown what is set aside for it (draws.c): more is, as far as
+ * there is some, and `answer` says what it may cost then; or that the system partition has been
+ * asked, and is to answer first. What is told lives as long as `arena`. */
+status engine_draw(struct engine *engine, struct open_job *job, const Pb__BudgetDraw *draw,
+                   struct arena *arena, Pb__HeartbeatAnswer *answer, struct error *reterr);
+status engine_take_budget_draw(struct engine *engine, const Pb__BudgetDraw *draw,
+                               struct error *reterr);
+status engine_take_budget_drawn(struct engine *engine, const Pb__BudgetDrawn *drawn,
+                                struct error *reterr);
+
 /** Asks for the jobs that need it, takes what the system partition says, and if this is it, does
  * its work. Before jobs are handed out. */
 status engine_budgets_settle(struct engine *engine, struct error *reterr);

@@ -152,6 +152,14 @@ void fundings_reserve(struct fundings *fundings, struct funding *funding, str ru
     funding->own        = amount;
 }
 
+void fundings_add(struct fundings *fundings, struct funding *funding, str run, struct spend more)
+{
+    if (spend_is_none(more)) return;
+    struct purse *purse = fundings_purse(fundings, run);
+    purse->reserved     = spend_add(purse->reserved, more);
+    funding->own        = spend_add(funding->own, more);
+}
+
 void fundings_release(struct fundings *fundings, struct funding *funding, str run)
 {
     struct purse *purse = map_get(fundings->purses, run);

@@ -37,7 +37,13 @@ struct funding {
     bool has_paused;                     /* its run is suspended because of it */
     bool needs_price;
     struct spend room; /* what the call may cost; -1: anything */
-    char *told;        /* owned; what it waits for, or NULL */
+
+    /* Of a draw: in memory only, since it may be asked again. */
+    bool is_drawing;    /* the system partition was asked */
+    int64_t drawn_for;  /* tokens of answer; 0: it has not answered */
+    struct spend drawn; /* as `room`, of budgets over many runs */
+
+    char *told; /* owned; what it waits for, or NULL */
 
     struct funding *next, *previous;
     struct funding_list *list; /* NULL: in none */
@@ -90,6 +96,9 @@ struct purse *fundings_purse(struct fundings *fundings, str run);
 /** Sets `amount` of its run's budget aside for a job, which has nothing yet. */
 void fundings_reserve(struct fundings *fundings, struct funding *funding, str run,
                       struct spend amount);
+
+/** Sets more of it aside. */
+void fundings_add(struct fundings *fundings, struct funding *funding, str run, struct spend more);
 
 /** Gives it back, whatever it is; those who wait for it are to be looked at again. */
 void fundings_release(struct fundings *fundings, struct funding *funding, str run);

@@ -132,6 +132,11 @@ void ledger_view(const struct ledger_budget *budget, Pb__BudgetView *ret_view);
 void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *ask);
 void ledger_end(struct ledger *ledger, const Pb__BudgetEnd *end);
 
+/** The call of a granted question has outgrown what is set aside for it: more is, before those who
+ * wait, as far as there is some. What it may cost then is in `*ret_room`; anything, if there is no
+ * such question. */
+void ledger_draw(struct ledger *ledger, const Pb__BudgetDraw *draw, struct spend *ret_room);
+
 /** A question of a call that is no job (`ask->holder`), answered at once: GRANTED, WAITING (others
  * have what is left) or REFUSED; unless it is granted it is forgotten. A repetition of one that was
  * granted is granted. A model without a price costs nothing where a budget allows it. */

@@ -302,6 +302,29 @@ void ledger_ask(struct ledger *ledger, const Pb__BudgetAsk *asked)
                    BUDGET_PAYERS_MAX);
 }
 
+void ledger_draw(struct ledger *ledger, const Pb__BudgetDraw *draw, struct spend *ret_room)
+{
+    struct ledger_ask *ask = map_get(ledger->asks, str_from(draw->job));
+    bool is_granted        = ask && ask->number == draw->number &&
+                      ask->state == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
+    *ret_room = (struct spend){-1, -1};
+    if (!is_granted) return;
+    struct call_estimate call = ask->estimate;
+    if (draw->price) set_price(&call, draw->price);
+    call.output_tokens = draw->output_tokens > 0 ? draw->output_tokens : 0;
+    for (size_t i = 0; i < ask->count; i++) {
+        struct charge *charge = &ask->charges[i];
+        if (!charge->budget) continue;
+        const struct spend more = budget_more(&charge->budget->account, &call, charge->amount);
+        if (spend_is_none(more)) continue;
+        budget_reserve(&charge->budget->account, more);
+        charge->amount = spend_add(charge->amount, more);
+        ledger_changed(ledger, charge->budget);
+    }
+    ledger_row_changed(ledger, ask, false);
+    *ret_room = ledger_room(ask);
+}
+
 /* What nobody has asked for. NULL is fine. */
 static void charge_late(struct ledger *ledger, struct ledger_budget *budget, struct spend used,
                         bool is_unpriced)

@@ -71,6 +71,9 @@ void ledger_answer_fill(const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
 void ledger_tell(struct ledger *ledger, const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
                  const struct ledger_budget *budget);
 
+/* What is set aside in each of its budgets: the least of them. */
+struct spend ledger_room(const struct ledger_ask *ask);
+
 /* A budget of it does not take what has no price. */
 bool ledger_needs_price(const struct ledger_ask *ask);
 

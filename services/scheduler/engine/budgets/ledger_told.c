@@ -87,8 +87,7 @@ bool ledger_needs_price(const struct ledger_ask *ask)
     return false;
 }
 
-/* What is set aside in each of its budgets, and what is left there: the least of them. */
-static struct spend room_of(const struct ledger_ask *ask)
+struct spend ledger_room(const struct ledger_ask *ask)
 {
     struct spend room = {-1, -1};
     for (size_t i = 0; i < ask->count; i++) {
@@ -110,7 +109,7 @@ void ledger_answer_fill(const struct ledger_ask *ask, Pb__BudgetVerdict verdict,
                                                                .verdict   = verdict,
                                                                .resets_us = INT64_MAX,
                                                                .room      = {-1, -1}};
-    if (verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED) ret_answer->room = room_of(ask);
+    if (verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED) ret_answer->room = ledger_room(ask);
     if (!budget) {
         ret_answer->needs_price = ledger_needs_price(ask);
         return;

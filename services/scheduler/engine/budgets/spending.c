@@ -152,6 +152,8 @@ static status end_funding(struct engine *engine, struct open_job *job, const Pb_
         funding->state      = NEEDED;
         funding->has_asked  = false;
         funding->has_paused = false;
+        funding->is_drawing = false;
+        funding->drawn_for  = 0;
     }
     return engine_fund_tell(engine, &attempt, reterr);
 }
@@ -218,6 +220,17 @@ static struct call_estimate estimate_of(const struct engine *engine, const struc
     };
 }
 
+struct budget engine_own_budget(struct engine *engine, const struct live_run *live)
+{
+    const struct usage *usage = run_usage(live->run);
+    str run                   = str_from(live->id.text);
+    return (struct budget){
+        .limit    = {run_budget_tokens(live->run), run_budget_usd_nanos(live->run)},
+        .spent    = {usage_tokens(usage), usage->cost_usd_nanos},
+        .reserved = fundings_purse(fundings_of(engine), run)->reserved,
+    };
+}
+
 /* Its run's own budget, which is kept here. `*ret_goes` false: it waits, or is gone. */
 static status ask_own(struct engine *engine, struct open_job *job, bool *ret_goes,
                       struct error *reterr)
@@ -229,18 +242,13 @@ static status ask_own(struct engine *engine, struct open_job *job, bool *ret_goe
     *ret_goes               = false;
     TRY(engine_run(engine, run, NULL, &live, reterr));
     if (!live) return STATUS_OK; /* it cannot be read: nobody waits for the job */
-    const struct usage *usage       = run_usage(live->run);
     const struct call_estimate call = estimate_of(engine, funding);
-    const struct budget budget      = {
-             .limit    = {run_budget_tokens(live->run), run_budget_usd_nanos(live->run)},
-             .spent    = {usage_tokens(usage), usage->cost_usd_nanos},
-             .reserved = fundings_purse(fundings_of(engine), run)->reserved,
-    };
+    const struct budget budget      = engine_own_budget(engine, live);
     switch (budget_ask(&budget, &call, &amount)) {
     case BUDGET_FITS:
         fundings_reserve(fundings_of(engine), funding, run, amount);
         funding->needs_price = budget.limit.nanos > 0;
-        funding->room        = budget_room(&budget, (struct spend){});
+        funding->room        = budget_room(&budget, amount);
         *ret_goes            = true;
         break;
     case BUDGET_WAITS:

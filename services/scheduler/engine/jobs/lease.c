@@ -360,7 +360,7 @@ static struct open_job *held_job(struct engine *engine, const Pb__Heartbeat *bea
 }
 
 static status beat_job(struct engine *engine, struct worker *worker, const Pb__Heartbeat *beat,
-                       Pb__HeartbeatAnswer *answer, struct error *reterr)
+                       struct arena *arena, Pb__HeartbeatAnswer *answer, struct error *reterr)
 {
     *answer              = (Pb__HeartbeatAnswer)PB__HEARTBEAT_ANSWER__INIT;
     answer->job          = beat->job;
@@ -375,6 +375,7 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
     open_job_extend(engine->queues, job, engine->now_us);
     answer->cancel           = job->is_cancel_wanted;
     answer->lease_expires_us = job->lease_expires_us;
+    if (beat->draw) TRY(engine_draw(engine, job, beat->draw, arena, answer, reterr));
     return keep_checkpoint(engine, beat, reterr);
 }
 
@@ -410,7 +411,7 @@ status engine_heartbeat(struct engine *engine, struct command *command, struct e
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "too many heartbeats");
     }
     for (size_t i = 0; i < count; i++) {
-        TRY(beat_job(engine, worker, request->jobs[i], &answers[i], reterr));
+        TRY(beat_job(engine, worker, request->jobs[i], command->arena, &answers[i], reterr));
         answer->jobs[i] = &answers[i];
     }
     answer->n_jobs = count;

@@ -59,6 +59,10 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_purse_end(engine, message->run_purse_end, reterr);
     case PB__MESSAGE__CONTENT_BUDGET_NEWS:
         return engine_take_budget_news(engine, message->budget_news, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_DRAW:
+        return engine_take_budget_draw(engine, message->budget_draw, reterr);
+    case PB__MESSAGE__CONTENT_BUDGET_DRAWN:
+        return engine_take_budget_drawn(engine, message->budget_drawn, reterr);
     case PB__MESSAGE__CONTENT_AUDIT_RECORDS:
         return engine_take_audit(engine, message->audit_records, reterr);
     default: break;
