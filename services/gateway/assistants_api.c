@@ -1,11 +1,11 @@
 /* Assistants: prompts with a model, by name and version. They live in the system partition. */
 #include "assistant.pb-c.h"
 #include "base/assert.h"
-#include "base/label.h"
 #include "gateway/handlers.h"
+#include "gateway/labels.h"
 #include "gateway/view.h"
 
-enum { LABELS_MAX = 16, VERSION_DIGITS = 10, VARIABLES_MAX = 4 << 20 /* bytes */ };
+enum { VERSION_DIGITS = 10, VARIABLES_MAX = 4 << 20 /* bytes */ };
 
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
@@ -145,39 +145,21 @@ void assistants_render(struct api_call *call)
     ask(call, "Render", &message, on_rendered);
 }
 
-/* `label=key=value`, as often as one likes. False: the call has been answered. */
-static bool read_labels(struct api_call *call, Pb__ListAssistants *message)
-{
-    Pb__Label *items  = arena_alloc(call->arena, LABELS_MAX * sizeof *items);
-    Pb__Label **array = arena_alloc(call->arena, LABELS_MAX * sizeof *array);
-    ASSERT(items && array);
-    message->labels = array;
-    size_t cursor   = 0;
-    str text        = {};
-    while (api_query_next(call, "label", &cursor, &text)) {
-        str key   = {};
-        str value = {};
-        if (!label_read(text, &key, &value) || message->n_labels == LABELS_MAX) {
-            api_fail_with(call, "invalid_request", (str){}, "label: write key=value, at most %d",
-                          LABELS_MAX);
-            return false;
-        }
-        Pb__Label *label = &items[message->n_labels];
-        pb__label__init(label);
-        label->key                           = api_text(call, key);
-        label->value                         = api_text(call, value);
-        message->labels[message->n_labels++] = label;
-    }
-    return true;
-}
-
 void assistants_list(struct api_call *call)
 {
     Pb__ListAssistants message = PB__LIST_ASSISTANTS__INIT;
     Pb__Page page              = PB__PAGE__INIT;
+    struct error error         = {};
+    struct labels labels       = {};
     const char *token          = "";
     if (!api_read_page(call, &page.size, &token)) return;
-    if (!read_labels(call, &message)) return;
+    status code = labels_of_query(call, &labels, &error);
+    if (code != STATUS_OK) {
+        api_fail(call, code, &error);
+        return;
+    }
+    message.labels     = labels.items;
+    message.n_labels   = labels.count;
     page.token         = token;
     message.namespace_ = api_namespace(call);
     message.page       = &page;

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "gateway/handlers.h"
+#include "gateway/labels.h"
 #include "gateway/problem.h"
 #include "gateway/run_start.h"
 #include "gateway/view.h"
@@ -142,7 +143,6 @@ static status ask_item(struct api_call *call, size_t index, json from, const str
     CLEANUP(json_unrefp) json item     = item_with_labels(from, common->labels);
     Pb__StartRun message               = PB__START_RUN__INIT;
     char request_id[API_RPC_ID_LEN + 1];
-    enum { LABELS_MAX = 16 };
     if (json_count(json_get_text(item, "labels")) > LABELS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "labels: at most %d with those of the batch",
                     LABELS_MAX);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "gateway/handlers.h"
+#include "gateway/labels.h"
 #include "gateway/view.h"
 #include "run.pb-c.h"
 
@@ -181,29 +182,16 @@ static void read_statuses(struct api_call *call, json list, Pb__ListRuns *filter
     filter->n_status = count;
 }
 
-static void read_labels(struct api_call *call, json labels, Pb__ListRuns *filter)
-{
-    size_t count     = json_count(labels);
-    Pb__Label *items = arena_alloc(call->arena, (count + 1) * sizeof *items);
-    filter->labels   = arena_alloc(call->arena, (count + 1) * sizeof *filter->labels);
-    ASSERT(items && filter->labels);
-    for (size_t i = 0; i < count; i++) {
-        pb__label__init(&items[i]);
-        items[i].key      = api_text(call, json_key_at(labels, i));
-        items[i].value    = api_text(call, json_str(json_value_at(labels, i)));
-        filter->labels[i] = &items[i];
-    }
-    filter->n_labels = count;
-}
-
 static status read_filter(struct api_call *call, Pb__ListRuns *filter, struct error *reterr)
 {
-    json from        = json_get_text(call->body, "filter");
-    filter->workflow = api_member(call, from, "workflow");
-    filter->version  = api_member(call, from, "version");
-    filter->parent   = api_member(call, from, "parent");
+    json from            = json_get_text(call->body, "filter");
+    struct labels labels = labels_of_body(call, json_get_text(from, "labels"));
+    filter->labels       = labels.items;
+    filter->n_labels     = labels.count;
+    filter->workflow     = api_member(call, from, "workflow");
+    filter->version      = api_member(call, from, "version");
+    filter->parent       = api_member(call, from, "parent");
     read_statuses(call, json_get_text(from, "status"), filter);
-    read_labels(call, json_get_text(from, "labels"), filter);
     TRY(read_time(call, from, "created_after", &filter->created_after_us, reterr));
     return read_time(call, from, "created_before", &filter->created_before_us, reterr);
 }

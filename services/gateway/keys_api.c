@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "gateway/handlers.h"
+#include "gateway/labels.h"
 #include "gateway/view.h"
 #include "key.pb-c.h"
 
@@ -178,23 +179,6 @@ static void read_roles(struct api_call *call, Pb__ApiKey *key)
     key->n_roles = json_count(roles);
 }
 
-static void read_labels(struct api_call *call, Pb__ApiKey *key)
-{
-    json labels      = json_get_text(call->body, "labels");
-    size_t count     = json_is(labels, JSON_OBJECT) ? json_count(labels) : 0;
-    Pb__Label *items = arena_alloc(call->arena, (count + 1) * sizeof *items);
-    Pb__Label **list = arena_alloc(call->arena, (count + 1) * sizeof *list);
-    ASSERT(items && list);
-    for (size_t i = 0; i < count; i++) {
-        items[i]       = (Pb__Label)PB__LABEL__INIT;
-        items[i].key   = api_text(call, json_key_at(labels, i));
-        items[i].value = api_text(call, json_str(json_value_at(labels, i)));
-        list[i]        = &items[i];
-    }
-    key->labels   = list;
-    key->n_labels = count;
-}
-
 /* The schema has checked that they are whole numbers within bounds. */
 static uint32_t read_limit(json limits, const char *name)
 {
@@ -257,7 +241,9 @@ void keys_create(struct api_call *call)
     key.created_by       = call->identity.key_id;
     key.secret_sha256    = (ProtobufCBinaryData){.data = made->secret_sha256, .len = SHA256_SIZE};
     read_roles(call, &key);
-    read_labels(call, &key);
+    struct labels labels = labels_of_body(call, json_get_text(call->body, "labels"));
+    key.labels           = labels.items;
+    key.n_labels         = labels.count;
     read_limits(call, &key);
     message.key = &key;
     if (!json_is(json_get_text(call->body, "budget"), JSON_INVALID)) {

@@ -1,8 +1,8 @@
 /* Runs: lists and history. */
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/label.h"
 #include "gateway/handlers.h"
+#include "gateway/labels.h"
 #include "gateway/paging.h"
 #include "gateway/view.h"
 #include "run.pb-c.h"
@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { STATUS_FILTERS_MAX = 16, LABEL_FILTERS_MAX = 16, POSITION_MAX = 24 };
+enum { STATUS_FILTERS_MAX = 16, POSITION_MAX = 24 };
 
 /* --- list --------------------------------------------------------------------------------------
  */
@@ -33,30 +33,6 @@ static status read_statuses(struct api_call *call, Pb__ListRuns *message, struct
     return STATUS_OK;
 }
 
-static status read_labels(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
-{
-    Pb__Label *items  = arena_alloc(call->arena, LABEL_FILTERS_MAX * sizeof *items);
-    Pb__Label **array = arena_alloc(call->arena, LABEL_FILTERS_MAX * sizeof *array);
-    ASSERT(items && array);
-    message->labels = array;
-    size_t cursor   = 0;
-    str text        = {};
-    while (api_query_next(call, "label", &cursor, &text)) {
-        str key   = {};
-        str value = {};
-        if (!label_read(text, &key, &value) || message->n_labels == LABEL_FILTERS_MAX) {
-            return fail(reterr, STATUS_INVALID_ARGUMENT, "label: `key=value`, at most %d of them",
-                        LABEL_FILTERS_MAX);
-        }
-        Pb__Label *label = &items[message->n_labels];
-        pb__label__init(label);
-        label->key                 = api_text(call, key);
-        label->value               = api_text(call, value);
-        array[message->n_labels++] = label;
-    }
-    return STATUS_OK;
-}
-
 static status read_time(struct api_call *call, const char *name, int64_t *ret_us,
                         struct error *reterr)
 {
@@ -68,7 +44,10 @@ static status read_time(struct api_call *call, const char *name, int64_t *ret_us
 static status read_filters(struct api_call *call, Pb__ListRuns *message, struct error *reterr)
 {
     TRY(read_statuses(call, message, reterr));
-    TRY(read_labels(call, message, reterr));
+    struct labels labels = {};
+    TRY(labels_of_query(call, &labels, reterr));
+    message->labels   = labels.items;
+    message->n_labels = labels.count;
     TRY(read_time(call, "created_after", &message->created_after_us, reterr));
     TRY(read_time(call, "created_before", &message->created_before_us, reterr));
     str text = {};

@@ -4,27 +4,10 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "base/random.h"
+#include "gateway/labels.h"
 #include "json/json_text.h"
 
-enum { LABELS_MAX = 16, KEYS_MAX = 512 /* bytes of an API key's id and an Idempotency-Key */ };
-
-static void read_labels(struct api_call *call, json from, Pb__StartRun *message)
-{
-    json labels = json_get_text(from, "labels");
-    if (!json_is(labels, JSON_OBJECT) || json_count(labels) == 0) return;
-    size_t count      = json_count(labels); /* the schema allows LABELS_MAX */
-    Pb__Label *items  = arena_alloc(call->arena, count * sizeof *items);
-    Pb__Label **array = arena_alloc(call->arena, count * sizeof *array);
-    ASSERT(items && array && count <= LABELS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        pb__label__init(&items[i]);
-        items[i].key   = api_text(call, json_key_at(labels, i));
-        items[i].value = api_text(call, json_str(json_value_at(labels, i)));
-        array[i]       = &items[i];
-    }
-    message->labels   = array;
-    message->n_labels = count;
-}
+enum { KEYS_MAX = 512 /* bytes of an API key's id and an Idempotency-Key */ };
 
 static status read_money(json value, int64_t *ret_nanos, struct error *reterr)
 {
@@ -75,7 +58,9 @@ status run_start_read(struct api_call *call, json from, Pb__StartRun *ret_messag
     ret_message->created_by  = call->identity.key_id;
     ret_message->traceparent = call->traceparent;
     ret_message->draft       = json_is_truthy(json_get_text(from, "draft"));
-    read_labels(call, from, ret_message);
+    struct labels labels     = labels_of_body(call, json_get_text(from, "labels"));
+    ret_message->labels      = labels.items;
+    ret_message->n_labels    = labels.count;
     return read_options(call, from, ret_message, reterr);
 }
 
