@@ -164,8 +164,9 @@ static int64_t due_ms(const struct admission *admission)
 static int64_t wait_of(const struct admission *admission)
 {
     int64_t wait_ms = due_ms(admission) - loop_now_ms(admission->loop);
-    if (is_outside(admission))
+    if (is_outside(admission)) {
         wait_ms = turnstile_wait_ms(admission->connection->turnstile, is_write(admission));
+    }
     if (wait_ms < ADMISSION_PATIENCE_MS) return ADMISSION_PATIENCE_MS;
     return wait_ms < ADMISSION_WAIT_MAX_MS ? wait_ms : ADMISSION_WAIT_MAX_MS;
 }

@@ -368,8 +368,9 @@ void connection_done(struct connection *connection)
         loop_timer_clear(connection->turnstile->loop, &connection->turnstile->timer);
     }
     free(connection->turnstile);
-    for (size_t i = 0; connection->keys && i < connection->budget_count; i++)
+    for (size_t i = 0; connection->keys && i < connection->budget_count; i++) {
         formula_free(connection->keys[i]);
+    }
     free(connection->keys);
     json_thaw_and_free(connection->own_budgets);
     json_thaw_and_free(connection->config);

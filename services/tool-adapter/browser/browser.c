@@ -120,7 +120,7 @@ static void patience_is_over(void *context)
 static void set_look(struct browser *browser)
 {
     loop_timer_set(browser->options.loop, &browser->look,
-                   loop_now_ms(browser->options.loop) + BROWSER_LOOK_MS);
+                   loop_now_ms(browser->options.loop) + browser->options.look_ms);
 }
 
 static void processes_are(json result, const char *, void *context)
@@ -157,7 +157,7 @@ static void came(str piece, void *context)
     struct browser *browser = context;
     struct error error      = {};
     if (browser->state == BROWSER_ENDING) return;
-    if (wire_take(browser->wire, piece, &error) == STATUS_OK) return;
+    if (wire_hear(browser->wire, piece, &error) == STATUS_OK) return;
     browser_end(browser, "what it says is no message of a browser");
 }
 
@@ -209,7 +209,7 @@ static void open_next(struct browser *browser)
     page_list_remove(page);
     page_list_put(&browser->open, page);
     browser->served++;
-    if (browser->served == BROWSER_PAGES_MAX) browser->state = BROWSER_RETIRED;
+    if (browser->served == browser->options.pages_max) browser->state = BROWSER_RETIRED;
     loop_timer_clear(browser->options.loop, &browser->patience);
     if (!loop_timer_is_set(&browser->look)) set_look(browser);
     page_open(page);
@@ -234,7 +234,7 @@ static void pump(void *context)
         browser->state = BROWSER_ENDING;
         chromium_kill(browser->chromium);
     } else if (browser->state == BROWSER_READY) {
-        set_patience(browser, BROWSER_IDLE_MS);
+        set_patience(browser, browser->options.idle_ms);
     }
 }
 
@@ -246,9 +246,12 @@ struct browser *browser_new(const struct browser_options *options)
     browser->options          = *options;
     browser->options.close_ms = options->close_ms > 0 ? options->close_ms : BROWSER_CLOSE_MS;
     browser->options.quiet_ms = options->quiet_ms > 0 ? options->quiet_ms : PAGE_QUIET_MS;
-    browser->pump             = (struct loop_timer){.fire = pump, .context = browser};
-    browser->patience         = (struct loop_timer){.fire = patience_is_over, .context = browser};
-    browser->look             = (struct loop_timer){.fire = look, .context = browser};
+    browser->options.look_ms  = options->look_ms > 0 ? options->look_ms : BROWSER_LOOK_MS;
+    browser->options.idle_ms  = options->idle_ms > 0 ? options->idle_ms : BROWSER_IDLE_MS;
+    if (options->pages_max == 0) browser->options.pages_max = BROWSER_PAGES_MAX;
+    browser->pump     = (struct loop_timer){.fire = pump, .context = browser};
+    browser->patience = (struct loop_timer){.fire = patience_is_over, .context = browser};
+    browser->look     = (struct loop_timer){.fire = look, .context = browser};
     return browser;
 }
 

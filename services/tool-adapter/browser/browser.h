@@ -62,6 +62,9 @@ struct browser_options {
     uint64_t memory_max; /* bytes */
     int64_t close_ms;    /* 0: BROWSER_CLOSE_MS; less in tests, as the next */
     int64_t quiet_ms;    /* 0: PAGE_QUIET_MS */
+    int64_t look_ms;     /* 0: BROWSER_LOOK_MS */
+    unsigned pages_max;  /* 0: BROWSER_PAGES_MAX */
+    int64_t idle_ms;     /* 0: BROWSER_IDLE_MS */
 };
 
 /** Starts nothing yet. Owned: browser_freep(). */

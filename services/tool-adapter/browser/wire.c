@@ -83,7 +83,7 @@ static void take_event(struct wire *wire, json message)
     session->event(session, json_str(method), json_get_text(message, "params"), session->context);
 }
 
-status wire_take(struct wire *wire, str piece, struct error *reterr)
+status wire_hear(struct wire *wire, str piece, struct error *reterr)
 {
     pipe_frames_put(&wire->frames, piece);
     for (;;) {

@@ -42,7 +42,7 @@ struct wire *wire_new(const struct wire_options *options);
 void wire_freep(struct wire **wire);
 
 /** What the browser wrote. INVALID_ARGUMENT: it is no browser. */
-status wire_take(struct wire *wire, str piece, struct error *reterr);
+status wire_hear(struct wire *wire, str piece, struct error *reterr);
 
 struct wire_command {
     const struct wire_session *session; /* NULL: the browser as a whole */

@@ -4,7 +4,7 @@
  */
 #include "base/attr.h"
 #include "base/mem.h"
-#include "tool-adapter/browser/browser.h"
+#include "tool-adapter/browser/browser_internal.h"
 
 #include "cmocka.h"
 
@@ -58,7 +58,9 @@ static void write_program(const char *path, const char *text)
     assert_int_equal(close(fd), 0);
 }
 
-static void stage_open(struct stage *stage, const char *program, unsigned pages)
+/* `limits`: of the browser's options, what is not zero. */
+static void stage_open_with(struct stage *stage, const char *program, unsigned pages,
+                            const struct browser_options *limits)
 {
     *stage = (struct stage){};
     (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/browser-test-XXXXXX");
@@ -70,17 +72,38 @@ static void stage_open(struct stage *stage, const char *program, unsigned pages)
     const struct http_client_options http = {.loop = stage->loop};
     assert_int_equal(http_client_new(&http, &stage->http, NULL), STATUS_OK);
     stage->hosts                         = hosts_new(stage->loop, stage->http);
-    const struct browser_options options = {.loop       = stage->loop,
-                                            .pool       = stage->pool,
-                                            .http       = stage->http,
-                                            .hosts      = stage->hosts,
-                                            .path       = stage->program,
-                                            .folder     = stage->folder,
-                                            .pages      = pages,
-                                            .memory_max = 1 << 30,
-                                            .close_ms   = SHORT_MS,
-                                            .quiet_ms   = 1};
-    stage->browser                       = browser_new(&options);
+    const struct browser_options options = {
+        .loop        = stage->loop,
+        .pool        = stage->pool,
+        .http        = stage->http,
+        .hosts       = stage->hosts,
+        .path        = stage->program,
+        .folder      = stage->folder,
+        .pages       = pages,
+        .memory_max  = limits->memory_max > 0 ? limits->memory_max : 1 << 30,
+        .close_ms    = SHORT_MS,
+        .quiet_ms    = 1,
+        .has_sandbox = limits->has_sandbox,
+        .look_ms     = limits->look_ms,
+        .pages_max   = limits->pages_max,
+        .idle_ms     = limits->idle_ms};
+    stage->browser = browser_new(&options);
+}
+
+static void stage_open(struct stage *stage, const char *program, unsigned pages)
+{
+    stage_open_with(stage, program, pages, &(struct browser_options){});
+}
+
+/* How many browsers there were, as those say that COUNTED makes. */
+#define COUNTED "  *getVersion*) echo >> \"$0.starts\"; result='{}' ;;\n"
+
+static unsigned starts_of(const struct stage *stage)
+{
+    char path[TEXT_MAX + 8];
+    struct stat info = {};
+    (void)snprintf(path, sizeof path, "%s.starts", stage->program);
+    return stat(path, &info) == 0 ? (unsigned)info.st_size : 0;
 }
 
 /* Also looks that nothing of a browser is left. */
@@ -91,6 +114,9 @@ static void stage_close(struct stage *stage)
     hosts_freep(&stage->hosts);
     http_client_freep(&stage->http);
     loop_freep(&stage->loop);
+    char starts[TEXT_MAX + 8];
+    (void)snprintf(starts, sizeof starts, "%s.starts", stage->program);
+    (void)unlink(starts);
     (void)unlink(stage->program);
     assert_int_equal(rmdir(stage->folder), 0);
 }
@@ -239,6 +265,104 @@ static void a_page_that_is_cancelled_is_gone(void **)
     stage_close(&stage);
 }
 
+/* --- when it has had enough ------------------------------------------------------------------- */
+
+static void one_that_has_shown_its_pages_makes_way(void **)
+{
+    struct stage stage;
+    stage_open_with(&stage, PROGRAM(COUNTED), 2, &(struct browser_options){.pages_max = 2});
+    for (int i = 0; i < 5; i++) (void)ask(&stage, PATIENT_MS);
+    until_ended(&stage, 5);
+    assert_string_equal(stage.fault, "");
+    assert_int_equal(starts_of(&stage), 3);
+    stage_close(&stage);
+}
+
+static void one_that_has_nothing_to_do_ends(void **)
+{
+    struct stage stage;
+    stage_open_with(&stage, PROGRAM(COUNTED), 1, &(struct browser_options){.idle_ms = 1});
+    for (unsigned i = 1; i <= 2; i++) {
+        (void)ask(&stage, PATIENT_MS);
+        until_ended(&stage, i);
+        for (int turn = 0; turn < TURNS_MAX && stage.browser->state != BROWSER_NONE; turn++) {
+            loop_turn(stage.loop, TURN_MS);
+        }
+        assert_int_equal(stage.browser->state, BROWSER_NONE);
+    }
+    assert_int_equal(starts_of(&stage), 2);
+    stage_close(&stage);
+}
+
+/* It says that this test is its process; the page is there once it was asked for that. */
+#define MEASURED                                                                                   \
+    COUNTED                                                                                        \
+    "  *Page.navigate*) say \"{\\\"id\\\":$id,\\\"result\\\":{}}\"; continue ;;\n"                 \
+    "  *getProcessInfo*) say '{\"method\":\"Page.loadEventFired\",\"sessionId\":\"S\"}'; "         \
+    "result=\"{\\\"processInfo\\\":[{\\\"id\\\":$PPID}]}\" ;;\n"
+
+static void one_that_is_large_makes_way_for_the_next_page(void **)
+{
+    struct stage stage;
+    uint64_t size = chromium_memory_of(getpid());
+    assert_true(size > 0);
+    stage_open_with(&stage, PROGRAM(MEASURED), 1,
+                    &(struct browser_options){.memory_max = size / 4 * 3, .look_ms = 1});
+    for (unsigned i = 1; i <= 2; i++) {
+        (void)ask(&stage, PATIENT_MS);
+        until_ended(&stage, i);
+        assert_string_equal(stage.fault, ""); /* the one that it showed then is taken */
+    }
+    assert_int_equal(starts_of(&stage), 2);
+    stage_close(&stage);
+}
+
+static void one_that_is_huge_is_ended_at_once(void **)
+{
+    struct stage stage;
+    stage_open_with(&stage, PROGRAM(MEASURED), 1,
+                    &(struct browser_options){.memory_max = 1, .look_ms = 1});
+    (void)ask(&stage, PATIENT_MS);
+    until_ended(&stage, 1);
+    assert_string_equal(stage.fault, "browser");
+    assert_non_null(strstr(stage.error, "it took too much memory"));
+    stage_close(&stage);
+}
+
+/* Its own sandbox is given up only where the configuration says so. */
+static void only_tests_do_without_the_sandbox(void **)
+{
+    const char *program = PROGRAM("  *getVersion*) case \"$*\" in *--no-sandbox*) "
+                                  "echo >> \"$0.starts\" ;; esac; result='{}' ;;\n");
+    for (unsigned i = 0; i < 2; i++) {
+        struct stage stage;
+        stage_open_with(&stage, program, 1, &(struct browser_options){.has_sandbox = i == 0});
+        (void)ask(&stage, PATIENT_MS);
+        until_ended(&stage, 1);
+        assert_string_equal(stage.fault, "");
+        assert_int_equal(starts_of(&stage), i);
+        stage_close(&stage);
+    }
+}
+
+/* Pages that wait get their turn one after the other, and no more than so many wait. */
+static void no_more_pages_wait_than_may(void **)
+{
+    struct stage stage;
+    struct page *page                 = NULL;
+    const struct page_request request = {.url        = str_from("https://a.test/"),
+                                         .user_agent = str_from("robot"),
+                                         .total_ms   = PATIENT_MS};
+    stage_open(&stage, PROGRAM(""), 1);
+    struct page **pages = mem_new(BROWSER_WAITING_MAX, sizeof *pages);
+    for (int i = 0; i < BROWSER_WAITING_MAX; i++) pages[i] = ask(&stage, PATIENT_MS);
+    assert_int_equal(page_start(stage.browser, &request, ended, &stage, &page, NULL),
+                     STATUS_RESOURCE_EXHAUSTED);
+    for (int i = 0; i < BROWSER_WAITING_MAX; i++) page_cancel(pages[i]);
+    free(pages);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +375,12 @@ int main(void)
         cmocka_unit_test(one_that_hangs_is_ended),
         cmocka_unit_test(one_that_works_shows_pages),
         cmocka_unit_test(a_page_that_is_cancelled_is_gone),
+        cmocka_unit_test(one_that_has_shown_its_pages_makes_way),
+        cmocka_unit_test(one_that_has_nothing_to_do_ends),
+        cmocka_unit_test(one_that_is_large_makes_way_for_the_next_page),
+        cmocka_unit_test(one_that_is_huge_is_ended_at_once),
+        cmocka_unit_test(only_tests_do_without_the_sandbox),
+        cmocka_unit_test(no_more_pages_wait_than_may),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* as the services do: a browser that dies does not read */
     if (http_init(NULL) != STATUS_OK) return 1;
