@@ -72,6 +72,7 @@ struct play_job {
     json input;
     uint32_t attempt;
     bool is_undo;        /* a compensation calls it */
+    bool settles;        /* is to find out what an earlier attempt did: never given away */
     int64_t deadline_us; /* of this attempt; 0: none */
     uint8_t token[PLAY_TOKEN_MAX];
     size_t token_len;

@@ -39,6 +39,7 @@ static status job_of(const Pb__LeasedJob *leased, struct play_job *job, struct e
         .iteration   = copy_of(leased->iteration),
         .attempt     = leased->attempt,
         .is_undo     = strstr(leased->idempotency_key, "/undo/") != NULL,
+        .settles     = leased->settles,
         .deadline_us = leased->deadline_us,
         .token_len   = leased->lease_token.len,
     };
@@ -72,7 +73,7 @@ static status take_from(struct play *play, const struct queue *queue, struct pla
 }
 
 /* The one that was scheduled first, whatever its queue: as by one worker for all of them. */
-status play_take(struct play *play, struct play_job *ret_job, bool *ret_has, struct error *reterr)
+static status take(struct play *play, struct play_job *ret_job, bool *ret_has, struct error *reterr)
 {
     const struct queue *best        = NULL;
     const struct open_job *best_job = NULL;
@@ -86,6 +87,24 @@ status play_take(struct play *play, struct play_job *ret_job, bool *ret_has, str
         best_job = first;
     }
     return best ? take_from(play, best, ret_job, ret_has, reterr) : STATUS_OK;
+}
+
+/* Who does not answer does not say what it did either. */
+static status stay_silent(struct play *play, struct play_job *job, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json nothing = json_object_new(0);
+    status told                       = play_fail(play, job, nothing, false, reterr);
+    play_job_done(job);
+    return told;
+}
+
+status play_take(struct play *play, struct play_job *ret_job, bool *ret_has, struct error *reterr)
+{
+    for (;;) {
+        TRY(take(play, ret_job, ret_has, reterr));
+        if (!*ret_has || !ret_job->settles) return STATUS_OK;
+        TRY(stay_silent(play, ret_job, reterr));
+    }
 }
 
 /* --- answering ----------------------------------------------------------------------------------

@@ -275,6 +275,7 @@ static status start_worker(struct adapter *adapter, struct error *reterr)
 {
     size_t queues             = 0;
     adapter->queues[queues++] = "tools";
+    adapter->queues[queues++] = "tools.settle";
     adapter->queues[queues++] = "tools.webhooks";
     if (adapter->options.memory_path) adapter->queues[queues++] = "tools.memory";
 

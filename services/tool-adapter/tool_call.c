@@ -91,8 +91,20 @@ static void execute_read(struct tool_call *call, enum stage stage, const struct 
     }
 }
 
+/* Whoever only wants to know hears whether something may have been done. */
+static void end_without_change(struct tool_call *call)
+{
+    if (call->is_open) {
+        tool_call_end_unknown(call, "an earlier attempt may have done it, and nothing tells", 0,
+                              false);
+    } else {
+        tool_call_end_undone(call);
+    }
+}
+
 static void change(struct tool_call *call)
 {
+    ASSERT(!call->request.settles);
     execute(call, STAGE_CHANGE, tool_call_action(call), json_ref(call->scope));
 }
 
@@ -100,7 +112,9 @@ static void change(struct tool_call *call)
 static void begin_change(struct tool_call *call)
 {
     json before = json_get_text(call->checkpoint, "before");
-    if (!tool_call_action(call)->has_before) {
+    if (call->request.settles) {
+        end_without_change(call);
+    } else if (!tool_call_action(call)->has_before) {
         change(call);
     } else if (json_is(before, JSON_INVALID)) {
         execute_read(call, STAGE_BEFORE, &tool_call_action(call)->before);
@@ -153,7 +167,7 @@ static void take_current(struct tool_call *call, const struct execution_result *
     scope_put(&call->scope, "current", json_ref(result->output));
     if (!formula_test(given->skip_when, call->scope, scope_now_us(call->scope))) {
         call->is_open = false;
-        change(call);
+        begin_change(call); /* it has what `before` held */
     } else if (formula_eval(given->output, call->scope, scope_now_us(call->scope), &output,
                             &error) != STATUS_OK) {
         tool_call_end_unknown(call, error.text, 0, false);

@@ -35,6 +35,7 @@ struct tool_call_request {
     int64_t until_ms;   /* on clock_mono_ms(); it ends by then */
     enum previous_attempt previous;
     bool is_asked;   /* as of struct once_case */
+    bool settles;    /* nothing is to be done but to find out whether an earlier attempt did it */
     json checkpoint; /* of earlier attempts; JSON_INVALID: none */
 };
 
@@ -44,6 +45,7 @@ struct tool_call_result {
     json undo;                /* the calls that undo it; JSON_INVALID: none */
     int http_status;          /* 0: there was no answer */
     bool is_transient;        /* another attempt may succeed, and does no harm */
+    bool is_nothing_done;     /* of one that settles: no attempt has done anything */
     bool is_own_limit;        /* the connection's own limits are reached: nothing left us */
     bool is_unknown;          /* the other side may have acted, or has done a part of it */
     bool is_ill;              /* the other side is not well; one that says no is */

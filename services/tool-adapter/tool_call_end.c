@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "tool-adapter/undo_list.h"
+#include "workflow/errors.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -94,6 +95,21 @@ void tool_call_end_unknown(struct tool_call *call, const char *why, int http_sta
                                       .is_transient = is_transient && once_may_repeat(&known),
                                       .is_unknown   = true,
                                       .is_ill       = true};
+    finish(call, &result);
+}
+
+void tool_call_end_undone(struct tool_call *call)
+{
+    json steps = json_get_text(call->checkpoint, "steps");
+    if (once_has_changed(tool_call_action(call), steps)) {
+        tool_call_end_unknown(call, "some of its steps were done, and it did not come to its end",
+                              0, false);
+        return;
+    }
+    CLEANUP(json_unrefp)
+    json said = error_new(ERROR_COMMUNICATION, 0, str_from("no attempt has done it"), (str){});
+    struct tool_call_result result = {
+        .class = OUTCOME_NOT_FOUND, .value = said, .undo = json_invalid(), .is_nothing_done = true};
     finish(call, &result);
 }
 

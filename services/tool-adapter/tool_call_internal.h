@@ -61,6 +61,9 @@ void tool_call_end_done(struct tool_call *call, json output, int http_status, in
 void tool_call_end_unknown(struct tool_call *call, const char *why, int http_status,
                            bool is_transient);
 
+/** No attempt has done it. */
+void tool_call_end_undone(struct tool_call *call);
+
 /** `steps` of its change are done, by this attempt or earlier ones. */
 void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome, json steps);
 

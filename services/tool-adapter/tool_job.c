@@ -124,6 +124,7 @@ static void report_failed(struct worker_job *job, const struct tool_call_result 
     failed.error_json                  = document_of(result->value, &error);
     failed.transient                   = result->is_transient;
     failed.unknown_outcome             = result->is_unknown;
+    failed.nothing_done                = result->is_nothing_done;
     failed.retry_after_ms              = result->wait_ms;
     failed.usage                       = (Pb__Usage *)(uintptr_t)result->usage;
     outcome.failed                     = result->is_ill; /* what a breaker counts */
@@ -289,6 +290,7 @@ static void start(struct running *running)
           .until_ms        = until_ms(leased),
           .previous        = previous,
           .is_asked        = leased->asked_again,
+          .settles         = leased->settles,
           .checkpoint      = running->checkpoint,
     };
     struct tool_call *call = tool_call_start(&running->jobs->means, &request, &handlers);

@@ -117,6 +117,17 @@ do:
   - broken: { raise: { error: { type: 'https://campaign.test/broken', status: 500 } } }
 `;
 
+// What it fails at is a change of which its attempts do not learn whether it was made.
+const UNSURE = `
+document: { dsl: '1.0.3', namespace: default, name: unsure, version: '1.0.0', metadata: { tutti: { saga: true } } }
+do:
+  - branch: { call: github.create_branch, with: { repo: blog, branch: '\${ .text }', sha: aa218f56b14c9653891f9e74264a383fa43fefbd } }
+  - issue:
+      call: github.create_issue
+      with: { repo: blog, title: '\${ $workflow.input.text }' }
+      ${RETRY}
+`;
+
 // Steps that were finished are not done again.
 async function checkSteps(suite) {
   clear();
@@ -158,9 +169,53 @@ scenario('changes are done once, or nobody knows, and undone when the run fails'
   assert.equal(Buffer.from(file.content, 'base64').toString(), 'hello');
   await checkSteps(suite);
   await checkUndone(suite);
+  await checkSettled(suite);
   await checkTried(suite);
   await checkStopped(suite);
 });
+
+const lettersOf = async (suite, run) => (await suite.api.ok('GET', '/v1/queues/tools/dead-letters')).items.filter((one) => one.run === run.id);
+const typesOf = async (suite, run) => (await suite.api.ok('GET', `/v1/runs/${run.id}/history?page_size=500`)).items.map((event) => event.type);
+
+// Before such a run undoes what it did, it is looked up whether the change was made; nobody makes it then.
+async function checkSettled(suite) {
+  clear();
+  await suite.apply(UNSURE);
+  const sent = github.requests('POST', '/issues').length;
+  let lookUp = { status: 503, body: { message: 'later' } };
+  const made = firstOf('afterwards', { cut: true });
+  const lost = firstOf('before', { cut: true });
+  const isIssue = ({ path }) => path.endsWith('/issues');
+  github.before = (request) => (isIssue(request) && (request.method === 'GET' ? lookUp : lost(request))) || undefined;
+  github.after = (request) => (isIssue(request) ? made(request) : undefined);
+  const hasBranch = (text) => github.branches.has(text);
+  const start = (text) => suite.startRun('unsure', { text });
+  const isGivenUp = (run) => suite.until('its attempts are spent', async () => (await typesOf(suite, run)).includes('job.dead'));
+
+  const [there, absent] = [await start('afterwards-settled'), await start('before-settled')];
+  for (const run of [there, absent]) await isGivenUp(run);
+  assert.equal(github.open().length, 1);
+  lookUp = undefined;
+  for (const run of [there, absent]) {
+    const { error } = await suite.runEnds(run.id, 'faulted');
+    assert.equal(error.type, 'https://tutti.dev/errors/unknown-outcome');
+    assert.equal((await lettersOf(suite, run)).length, 1, 'the job that was given up');
+    const types = await typesOf(suite, run);
+    assert.deepEqual([types.filter((it) => it === 'job.settled').length, types.filter((it) => it === 'compensation.failed').length], [1, 0]);
+  }
+  assert.equal(github.open().length, 0, 'the issue that was made is closed');
+  assert.deepEqual([github.issues.size, github.requests('POST', '/issues').length - sent], [1, 2], 'none was made for the look-up');
+  assert.deepEqual(['afterwards-settled', 'before-settled'].filter(hasBranch), []);
+
+  lookUp = { status: 403, body: { message: 'Forbidden' } };
+  const unknown = await start('afterwards-unknown');
+  await suite.runEnds(unknown.id, 'faulted');
+  assert.equal(github.open().length, 1);
+  assert.equal(hasBranch('afterwards-unknown'), false, 'the rest is undone');
+  const letters = await lettersOf(suite, unknown);
+  assert.deepEqual(letters.map(({ error }) => error.type), ['https://tutti.dev/errors/unknown-outcome', 'https://tutti.dev/errors/unknown-outcome']);
+  assert.equal((await typesOf(suite, unknown)).filter((it) => it === 'compensation.failed').length, 1);
+}
 
 // A retry of a `try` knows what became of the call before; whoever retries the run answers for it.
 async function checkTried(suite) {

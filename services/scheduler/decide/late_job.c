@@ -2,6 +2,7 @@
 
 #include "scheduler/decide/job_arguments.h"
 #include "scheduler/run/undo.h"
+#include "workflow/function_catalog.h"
 
 enum { GATEWAY_TIMEOUT = 504 };
 
@@ -28,6 +29,23 @@ static void settle(struct run *run, const struct decide_env *env, struct event *
     (void)decide_emit(&decision, event);
     decision_collect(&decision);
     decision_end(&decision);
+}
+
+bool run_task_can_settle(const struct task *task)
+{
+    const struct function_description *function = task->call.description;
+    if (!function || function->effect == EFFECT_READ || task->sends_secrets) return false;
+    bool has_look_up =
+        function->idempotency == IDEMPOTENCY_LOOKUP || function->idempotency == IDEMPOTENCY_COMPARE;
+    return has_look_up && strcmp(function->queue, "tools") == 0;
+}
+
+bool late_job_settles(const struct run *run, const struct activation *activation,
+                      const struct job_failure *failure)
+{
+    const struct task *task = activation_task(run, activation);
+    bool may_have_acted     = failure->is_unknown || failure->is_lapsed || failure->was_in_doubt;
+    return may_have_acted && task->is_undoable && !activation->undo && run_task_can_settle(task);
 }
 
 void late_jobs_drop(struct decision *decision)
@@ -79,27 +97,33 @@ status late_job_completed(struct run *run, const struct decide_env *env,
     return STATUS_OK;
 }
 
-static json unknown_new(const struct task *task)
+static json unknown_new(const struct task *task, const char *why)
 {
-    return error_own_new("unknown-outcome", GATEWAY_TIMEOUT, "Unknown outcome",
-                         str_from("it was cancelled while a worker had it, and nobody said what "
-                                  "became of it"),
+    return error_own_new("unknown-outcome", GATEWAY_TIMEOUT, "Unknown outcome", str_from(why),
                          str_from(task->reference));
 }
 
+static const char silence[] =
+    "it was cancelled while a worker had it, and nobody said what became of it";
+static const char vain[] =
+    "an attempt may have done it, and it could not be found out whether one has";
+
 void late_job_doubt(struct decision *decision, const struct task *task, const struct id *job)
 {
-    struct event event = {.kind = EVENT_JOB_SETTLED, .id = *job, .error = unknown_new(task)};
+    json error         = unknown_new(task, silence);
+    struct event event = {.kind = EVENT_JOB_SETTLED, .id = *job, .error = error};
     (void)decide_emit(decision, &event);
 }
 
 /* Owned; invalid: it has done nothing. */
 static json doubt_new(const struct task *task, const struct job_failure *failure)
 {
-    bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final;
+    bool is_vain     = failure->look_up == LOOK_UP_VAIN;
+    bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final || is_vain;
     bool is_said     = json_is(json_get_text(failure->error, "type"), JSON_TEXT);
-    if (!is_doubtful) return json_invalid();
-    return is_said && failure->is_unknown ? json_ref(failure->error) : unknown_new(task);
+    if (failure->look_up == LOOK_UP_NOTHING || !is_doubtful) return json_invalid();
+    if (is_said && failure->is_unknown) return json_ref(failure->error);
+    return unknown_new(task, is_vain ? vain : silence);
 }
 
 status late_job_failed(struct run *run, const struct decide_env *env,

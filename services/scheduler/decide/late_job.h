@@ -1,5 +1,8 @@
-/** late_job: the answer to a job whose task ended without it, while a worker had it, and that has
- * to be undone (undo.h): the commands of run.h by which jobs answer come here for such a job. */
+/**
+ * late_job: the answer to a job whose task ended without it, and that has to be undone (undo.h): a
+ * worker has it, or it goes out again only to find out whether an earlier attempt has done it. The
+ * commands of run.h by which jobs answer come here for such a job.
+ */
 #ifndef SCHEDULER_LATE_JOB_H
 #define SCHEDULER_LATE_JOB_H
 
@@ -15,6 +18,11 @@ status late_job_completed(struct run *run, const struct decide_env *env,
 status late_job_failed(struct run *run, const struct decide_env *env,
                        const struct job_failure *command, struct event_list *events,
                        struct error *reterr);
+
+/** Says whether a job that fails so, and is not tried again, goes out to find out what it has done:
+ * its task has to be undone if it has. */
+bool late_job_settles(const struct run *run, const struct activation *activation,
+                      const struct job_failure *failure);
 
 /** Its job was cancelled, and nobody has it, but an attempt that was never answered for may have
  * done it. */

@@ -225,7 +225,8 @@ static void close_job(struct decision *decision, struct activation *activation)
     };
     struct id job = activation->id;
     (void)decide_emit(decision, &event);
-    if (holding == JOB_IN_DOUBT) late_job_doubt(decision, task, &job);
+    bool is_lost = holding == JOB_IN_DOUBT && !run_task_can_settle(task);
+    if (is_lost) late_job_doubt(decision, task, &job);
 }
 
 void task_close_outside(struct decision *decision, struct activation *activation, bool is_expired)

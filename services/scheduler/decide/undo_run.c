@@ -141,11 +141,14 @@ static void complete_one(struct decision *decision, const struct activation *act
     close_one(decision, activation, &event);
 }
 
-/* Its job has just become a dead letter; otherwise one is to be made for it. */
+/* Its job has just become a dead letter; otherwise one is to be made for it. That of another task
+ * comes before it starts. */
 static bool has_dead_job(const struct decision *decision)
 {
-    for (size_t i = 0; i < decision->events->count; i++) {
-        if (decision->events->items[i].kind == EVENT_JOB_DEAD) return true;
+    for (size_t i = decision->events->count; i-- > 0;) {
+        enum event_kind kind = decision->events->items[i].kind;
+        if (kind == EVENT_COMPENSATION_STARTED) return false;
+        if (kind == EVENT_JOB_DEAD) return true;
     }
     return false;
 }

@@ -314,6 +314,8 @@ status engine_job_row(struct engine *engine, str job, struct arena *arena,
 status engine_job_put(struct engine *engine, const Pb__JobRecord *record, struct error *reterr);
 status engine_ready_put(struct engine *engine, struct open_job *job, struct error *reterr);
 status engine_ready_delete(struct engine *engine, struct open_job *job, struct error *reterr);
+/** The job goes, with its row and its place. */
+status engine_forget_job(struct engine *engine, struct open_job *job, struct error *reterr);
 
 /** A compensation failed other than by its job: a dead letter of its own. */
 status engine_bury_compensation(struct engine *engine, const struct live_run *live,

@@ -92,6 +92,8 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
         if (activation->undo) activation->next_index++; /* the next call that undoes */
         break;
     case EVENT_JOB_CANCELLED:
+    case EVENT_JOB_FAILED:
+    case EVENT_JOB_DEAD:
         if (event->is_kept) undo_await(run, activation);
         break;
     default: break;

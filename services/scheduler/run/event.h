@@ -77,7 +77,8 @@ enum event_kind {
     /* "job.completed": activation, id = job, attempt, value = raw output, usage. */
     EVENT_JOB_COMPLETED = 22,
     /* "job.failed": activation, id = job, attempt, error, usage: no attempt follows, because the
-     * error is none that a later one could cure. The task's fault follows. */
+     * error is none that a later one could cure. The task's fault follows. is_kept: an attempt may
+     * have done it, and the job goes out again to find that out (job.settled). */
     EVENT_JOB_FAILED = 23,
     /* "job.dead": the same, after all attempts were spent: the dead letter. */
     EVENT_JOB_DEAD = 24,
@@ -206,7 +207,7 @@ enum event_kind {
      * Also of a run that has ended. */
     EVENT_RUN_CHARGED = 184,
 
-    /* "job.settled": id = a cancelled job that was kept, usage; value = transformed output
+    /* "job.settled": id = a job that was kept, usage; value = transformed output
      * (invalid: it has done nothing), undo; error: nobody knows what it has done; is_kept: the run
      * ends, and whoever has it is to stop. Resolved: index = number of its entry (undo.h). */
     EVENT_JOB_SETTLED = 185,

@@ -170,6 +170,10 @@ status run_job_completed(struct run *run, const struct decide_env *env,
  * worker may end it, and nobody else begins it. */
 bool run_job_is_late(const struct run *run, str job);
 
+/** Says whether a job of the task, of which nobody knows what it has done, may go out again to find
+ * that out: its function has a look-up. What is sent with secrets is not at hand any more. */
+bool run_task_can_settle(const struct task *task);
+
 struct job_failure {
     str job;
     json error;        /* shared; a DSL error without instance; invalid: `runtime` */
@@ -178,6 +182,12 @@ struct job_failure {
                           unless is_transient says that repeating is safe */
     bool is_lapsed;    /* nobody said a word: its lease ended */
     bool is_final;     /* no attempt follows, whatever the policies say */
+    bool was_in_doubt; /* an attempt before may have acted */
+    enum look_up {
+        LOOK_UP_NONE,    /* it was to be done */
+        LOOK_UP_VAIN,    /* it was to be found out whether it was done, and nobody knows */
+        LOOK_UP_NOTHING, /* it was not done */
+    } look_up;
     int64_t retry_after_us; /* lower bound of the wait; 0: none */
     struct usage usage;
 };

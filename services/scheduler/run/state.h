@@ -124,7 +124,7 @@ struct undo {
     json calls;          /* as its worker declared: array of {function, with}; or invalid */
     json identity, key;  /* texts: its default key; the one its calls went out with */
     json iteration;      /* text "2/0"; invalid outside of loops */
-    struct id job;       /* whose answer is awaited; empty text: it is known what was done */
+    struct id job;       /* whose answer is awaited; empty text: none any more */
     json error;          /* why nobody knows what was done; invalid: it is known */
 };
 

@@ -12,7 +12,9 @@
  * is undone twice after it was acknowledged, and nothing is forgotten.
  *
  * A call that is under way when its task is cancelled may still do what it is about, so its entry
- * awaits the answer of its job; undoing goes no further than to such an entry before that is there.
+ * awaits the answer of its job; so does one that was given up without knowing what it has done, and
+ * whose job goes out again to find that out. Undoing goes no further than to such an entry before
+ * the answer is there.
  *
  * What it does not do: remember what was undone once it is; the counts of the run say how many.
  */
@@ -39,8 +41,8 @@ void undos_clear(struct run *run);
  * identity is replaced: a retry did it again, under the same key. */
 void undo_note(struct run *run, const struct activation *activation, json output);
 
-/** Notes a call whose task ends while a worker has its job: what that does is known when it
- * answers.
+/** Notes a call whose task ends while a worker has its job, or while nobody knows what that has
+ * done: it is known when the job answers.
  */
 void undo_await(struct run *run, const struct activation *activation);
 /** The one whose job that is; NULL: none. */

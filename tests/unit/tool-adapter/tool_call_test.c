@@ -212,6 +212,7 @@ struct beginning {
     const char *action, *checkpoint, *key;
     enum previous_attempt previous;
     bool is_by_hand; /* there is no later attempt */
+    bool settles;
     int64_t total_ms;
 };
 
@@ -232,6 +233,7 @@ static void begin(struct desk *desk, struct caller *caller, const struct beginni
         .created_us      = clock_unix_us(),
         .until_ms        = clock_mono_ms() + (how->total_ms > 0 ? how->total_ms : CALL_MS),
         .previous        = how->previous,
+        .settles         = how->settles,
         .checkpoint      = checkpoint};
     struct tool_call *call = tool_call_start(&desk->means, &request, &heard);
     if (call) caller->call = call;
@@ -389,6 +391,50 @@ static void test_what_was_there_is_that_of_the_first_attempt(void **)
     assert_end(&caller, false, false); /* it is not there, and this one did nothing */
 }
 
+/* Nothing is sent that changes anything: an engine of the test would keep it. */
+static void test_whoever_wants_to_know_hears_whether_it_was_done(void **)
+{
+    static const char half[] = "{\"steps\":{\"first\":{}}}";
+    static const struct {
+        const char *action, *checkpoint, *found; /* NULL: nothing is looked up */
+        enum previous_attempt previous;
+        int http_status;
+        enum { DONE, NOT_DONE, UNKNOWN } end;
+    } rows[] = {
+        {"find", NULL, "\"new\"", ATTEMPT_UNKNOWN, 200, DONE},
+        {"find", NULL, "null", ATTEMPT_UNKNOWN, 200, NOT_DONE},
+        {"find", "{\"before\":{\"body\":\"old\"}}", "null", ATTEMPT_LOST, 200, NOT_DONE},
+        {"find", half, "null", ATTEMPT_LOST, 200, NOT_DONE}, /* no step of its own */
+        {"find", NULL, "\"no\"", ATTEMPT_UNKNOWN, 403, UNKNOWN},
+        {"find", NULL, NULL, ATTEMPT_FAILED, 0, NOT_DONE},
+        {"post", NULL, NULL, ATTEMPT_UNKNOWN, 0, UNKNOWN},
+        {"post", NULL, NULL, ATTEMPT_LOST, 0, NOT_DONE}, /* nothing has left */
+        {"post", "{\"sending\":\"first\"}", NULL, ATTEMPT_LOST, 0, UNKNOWN},
+        {"post", half, NULL, ATTEMPT_LOST, 0, UNKNOWN},
+        {"put", NULL, NULL, ATTEMPT_LOST, 0, UNKNOWN},
+    };
+    CLEANUP(desk_close) struct desk desk;
+    desk_open(&desk);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(caller_done) struct caller caller;
+        begin(&desk, &caller,
+              &(struct beginning){.action     = rows[i].action,
+                                  .checkpoint = rows[i].checkpoint,
+                                  .previous   = rows[i].previous,
+                                  .settles    = true});
+        if (rows[i].found) answer(&desk, "web.seek", rows[i].http_status, rows[i].found);
+        assert_null(desk.first);
+        assert_int_equal(caller.keeps, 0);
+        const struct tool_call_result *result = &caller.result;
+        if (caller.ends != 1 || (result->class == OUTCOME_OK) != (rows[i].end == DONE) ||
+            result->is_nothing_done != (rows[i].end == NOT_DONE) ||
+            result->is_unknown != (rows[i].end == UNKNOWN)) {
+            fail_msg("row %zu ends otherwise", i);
+        }
+        if (rows[i].end == DONE) assert_json(caller.value, rows[i].found);
+    }
+}
+
 /* --- equal reads ------------------------------------------------------------------------------ */
 
 static void pass_by(struct desk *desk, int64_t ms)
@@ -427,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_a_change_that_stops_half_way),
         cmocka_unit_test(test_what_was_there_is_read_though_an_attempt_was_lost),
         cmocka_unit_test(test_what_was_there_is_that_of_the_first_attempt),
+        cmocka_unit_test(test_whoever_wants_to_know_hears_whether_it_was_done),
         cmocka_unit_test(test_who_waits_for_an_equal_read_has_a_time_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

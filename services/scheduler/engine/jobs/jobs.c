@@ -6,6 +6,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/jobs/charge.h"
 #include "scheduler/engine/jobs/job_rows.h"
+#include "scheduler/engine/jobs/settling.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/redrive/calls.h"
 #include "scheduler/engine/redrive/redrive.h"
@@ -367,6 +368,19 @@ static void remember_cancelled(struct engine *engine, const struct open_job *job
     ASSERT(is_put);
 }
 
+status engine_forget_job(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    struct key key;
+    id_key(&key, str_from(job->id.text));
+    status deleted = txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), NULL);
+    if (deleted != STATUS_OK && deleted != STATUS_NOT_FOUND) {
+        return fail(reterr, deleted, "the row of a job cannot be deleted");
+    }
+    TRY(engine_ready_delete(engine, job, reterr));
+    open_job_remove(engine->queues, job);
+    return STATUS_OK;
+}
+
 static status close_job(struct engine *engine, const struct live_run *live, struct open_job *job,
                         const struct event *event, struct error *reterr)
 {
@@ -378,10 +392,12 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     bool is_settled       = event->kind == EVENT_JOB_SETTLED && !is_dropped;
     bool is_known =
         event->kind == EVENT_JOB_COMPLETED || (is_settled && event->error.kind == JSON_INVALID);
-    bool is_noted  = !is_known && job->lease_number > 0;
-    bool is_unsaid = is_cancelled || job->ended_as == PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
+    bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
+    bool settles    = has_failed && event->is_kept;
+    bool is_noted   = !is_known && job->lease_number > 0;
+    bool is_unsaid  = is_cancelled || job->ended_as == PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
     if (is_leased && is_unsaid) job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
-    if (event->kind == EVENT_JOB_DEAD || is_noted || !function) {
+    if (event->kind == EVENT_JOB_DEAD || is_noted || settles || !function) {
         TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
         function = record->job->function;
     }
@@ -400,18 +416,13 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
         TRY(engine_lease_unsaid(engine, job, reterr));
     }
 
-    struct key key;
-    id_key(&key, str_from(job->id.text));
-    TRY(txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), reterr));
-    TRY(engine_ready_delete(engine, job, reterr));
     TRY(engine_fund_end(engine, job, reterr));
     count_job_finished(engine->options.metrics, job->queue->name, str_from(function),
                        outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
-    bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
     if (event->kind == EVENT_JOB_COMPLETED) queue_flow_add(&job->queue->completed, engine->now_us);
     if (has_failed) queue_flow_add(&job->queue->failed, engine->now_us);
-    open_job_remove(engine->queues, job);
-    return STATUS_OK;
+    return settles ? engine_settle_job(engine, job, record, reterr)
+                   : engine_forget_job(engine, job, reterr);
 }
 
 /* --- who has them --------------------------------------------------------------------------------
@@ -473,6 +484,7 @@ status engine_job_event(struct engine *engine, struct live_run *live, const stru
         return STATUS_OK;
     }
     if (event->kind == EVENT_JOB_RETRIED) return retry(engine, job, event, reterr);
-    if (event->kind == EVENT_JOB_CANCELLED && event->is_kept) return STATUS_OK;
+    bool is_awaited = event->kind == EVENT_JOB_CANCELLED && event->is_kept;
+    if (is_awaited) return engine_settle_cancelled(engine, live, job, event, reterr);
     return close_job(engine, live, job, event, reterr);
 }

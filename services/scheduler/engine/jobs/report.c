@@ -12,6 +12,7 @@
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/jobs/charge.h"
 #include "scheduler/engine/jobs/job_rows.h"
+#include "scheduler/engine/jobs/settling.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/usages/usage_rows.h"
 #include "workflow/errors.h"
@@ -54,11 +55,24 @@ static status decide_completed(struct engine *engine, struct live_run *live, con
     return run_job_completed(live->run, &env, &command, &engine->events, reterr);
 }
 
-/* Of a late job, whose end nobody repeats: an earlier attempt may have done it. */
+/* An earlier attempt may have done it. */
 static bool is_in_doubt(struct engine *engine, const char *job)
 {
     const struct open_job *open = open_job_find(engine->queues, str_from(job));
     return open && engine_job_in_doubt(engine, open);
+}
+
+/* With what else is known of the job. */
+static status decide_failure(struct engine *engine, struct live_run *live,
+                             struct job_failure *command, struct error *reterr)
+{
+    const struct decide_env env = engine_env(engine);
+    const struct open_job *job  = open_job_find(engine->queues, command->job);
+    bool is_look                = job && job_settles(job);
+    if (!is_look) command->look_up = LOOK_UP_NONE;
+    if (is_look && command->look_up == LOOK_UP_NONE) command->look_up = LOOK_UP_VAIN;
+    command->was_in_doubt = !is_look && job && engine_job_in_doubt(engine, job);
+    return run_job_failed(live->run, &env, command, &engine->events, reterr);
 }
 
 static status decide_failed(struct engine *engine, struct live_run *live, const char *job,
@@ -75,35 +89,31 @@ static status decide_failed(struct engine *engine, struct live_run *live, const 
                                : 0,
     };
     usage_from_wire(failed->usage, &command.usage);
-    const struct decide_env env = engine_env(engine);
     if (run_job_is_late(live->run, command.job)) command.is_lapsed = is_in_doubt(engine, job);
-    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+    if (failed->nothing_done) command.look_up = LOOK_UP_NOTHING;
+    return decide_failure(engine, live, &command, reterr);
 }
 
 static status decide_expired(struct engine *engine, struct live_run *live, const char *job,
                              const struct report *report, struct error *reterr)
 {
-    const struct job_failure command = {
+    struct job_failure command = {
         .job = str_from(job), .error = report->value, .is_transient = true, .is_lapsed = true};
-    const struct decide_env env = engine_env(engine);
-    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+    return decide_failure(engine, live, &command, reterr);
 }
 
 static status decide_refused(struct engine *engine, struct live_run *live, const char *job,
                              const struct report *report, struct error *reterr)
 {
-    const struct job_failure command = {.job = str_from(job), .error = report->value};
-    const struct decide_env env      = engine_env(engine);
-    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+    struct job_failure command = {.job = str_from(job), .error = report->value};
+    return decide_failure(engine, live, &command, reterr);
 }
 
 static status decide_withdrawn(struct engine *engine, struct live_run *live, const char *job,
                                const struct report *report, struct error *reterr)
 {
-    const struct job_failure command = {
-        .job = str_from(job), .error = report->value, .is_final = true};
-    const struct decide_env env = engine_env(engine);
-    return run_job_failed(live->run, &env, &command, &engine->events, reterr);
+    struct job_failure command = {.job = str_from(job), .error = report->value, .is_final = true};
+    return decide_failure(engine, live, &command, reterr);
 }
 
 /* Of a late job: it was given back, so this attempt has done nothing. */
@@ -126,6 +136,23 @@ static uint32_t end_of(decide_fn decide, const struct report *report)
     if (decide != decide_failed) return PB__PREVIOUS_ATTEMPT__PREVIOUS_NONE;
     return report->wire->failed->unknown_outcome ? PB__PREVIOUS_ATTEMPT__PREVIOUS_UNKNOWN
                                                  : PB__PREVIOUS_ATTEMPT__PREVIOUS_FAILED;
+}
+
+/* Of a job that is to find something out: it goes on looking, or nobody wants to know any more. */
+static status look_on(struct engine *engine, struct open_job *job, const struct live_run *live,
+                      const struct report *report, decide_fn decide, bool *ret_goes_on,
+                      struct error *reterr)
+{
+    bool is_passing =
+        decide == decide_expired || (decide == decide_failed && report->wire->failed->transient &&
+                                     !report->wire->failed->nothing_done);
+    *ret_goes_on = false;
+    if (!job_settles(job)) return STATUS_OK;
+    if (!run_job_is_late(live->run, str_from(job->id.text))) {
+        *ret_goes_on = true;
+        return engine_forget_job(engine, job, reterr);
+    }
+    return is_passing ? engine_settle_again(engine, job, ret_goes_on, reterr) : STATUS_OK;
 }
 
 /* Lets the run decide and keeps what it decided. `*ret_code`: what to tell the worker. */
@@ -151,8 +178,14 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
         open_job_remove(engine->queues, job); /* its run cannot be read: nobody waits for it */
         return STATUS_OK;
     }
+    bool looks_on       = false;
     struct error why    = {};
     const struct id run = live->id;
+    TRY(look_on(engine, job, live, report, decide, &looks_on, reterr));
+    if (looks_on) {
+        *ret_code = STATUS_OK;
+        return STATUS_OK;
+    }
     if (decide != decide_returned) job->ended_as = end_of(decide, report);
     engine_work_begin(engine, str_from(live->id.text));
     status decided = decide(engine, live, id.text, report, &why);
@@ -198,13 +231,13 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     return engine_ready_put(engine, job, reterr);
 }
 
-/* Says whether its task has ended: nobody is to begin it anew. */
+/* Says whether its task has ended: nobody is to begin it anew, but to find out what it did. */
 static status is_late(struct engine *engine, const struct open_job *job, bool *ret_is_late,
                       struct error *reterr)
 {
     struct live_run *live = NULL;
     *ret_is_late          = false;
-    if (job_is_delivery(job)) return STATUS_OK;
+    if (job_is_delivery(job) || job_settles(job)) return STATUS_OK;
     TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
     *ret_is_late = live && run_job_is_late(live->run, str_from(job->id.text));
     return STATUS_OK;
@@ -323,15 +356,7 @@ static status fail_job(struct engine *engine, struct open_job *job, json error, 
     /* The run does not want it: drop what is left, or it would expire for ever. */
     job = open_job_find(engine->queues, str_from(id.text));
     if (!job) return STATUS_OK;
-    struct key key;
-    id_key(&key, str_from(id.text));
-    status deleted = txn_delete(engine->txn, TABLE_JOBS, key_bytes(&key), NULL);
-    if (deleted != STATUS_OK && deleted != STATUS_NOT_FOUND) {
-        return fail(reterr, deleted, "the row of a job cannot be deleted");
-    }
-    TRY(engine_ready_delete(engine, job, reterr));
-    open_job_remove(engine->queues, job);
-    return STATUS_OK;
+    return engine_forget_job(engine, job, reterr);
 }
 
 status engine_refuse_job(struct engine *engine, struct open_job *job, json error,
