@@ -95,6 +95,11 @@ struct loop *pipeline_loop(const struct pipeline *pipeline)
     return pipeline->options.loop;
 }
 
+struct measures *pipeline_measures(const struct pipeline *pipeline)
+{
+    return pipeline->options.measures;
+}
+
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline)
 {
     return pipeline->options.catalog;
@@ -185,6 +190,7 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
     call_fill_usage(call, !error || call->is_committed, &outcome.usage);
     if (call->saving) call_saving_finish(call, &outcome);
     measures_call(call->pipeline->options.measures, &outcome);
+    call_warn_unpriced(&outcome.usage);
     call->done(&outcome, call->context);
     call_free(call);
 }
@@ -437,6 +443,7 @@ void llm_call_cancel(struct llm_call *call)
     Pb__Usage used = PB__USAGE__INIT;
     llm_call_used(call, &used);
     measures_usage(call->pipeline->options.measures, &used);
+    call_warn_unpriced(&used);
     leave(call, GUARD_RETURNED);
     release_try(call);
     measures_cancelled(call->pipeline->options.measures);

@@ -97,6 +97,9 @@ void call_simulate_on(struct llm_call *call);
 struct llm_usage call_counters(const struct llm_call *call, bool has_answer);
 void call_fill_usage(const struct llm_call *call, bool has_answer, Pb__Usage *usage);
 
+/* Nobody knows what it has cost: said in the log. */
+void call_warn_unpriced(const Pb__Usage *usage);
+
 /* The try has failed: what its upstream says it has used is charged all the same. */
 void call_add_spent(struct llm_call *call);
 

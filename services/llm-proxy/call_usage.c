@@ -1,5 +1,7 @@
 /* What a call has used and cost. */
 #include "llm-proxy/call_internal.h"
+
+#include "base/log.h"
 #include "workflow/token_estimate.h"
 
 static Pb__CostSource source_of(enum cost_kind kind)
@@ -110,4 +112,13 @@ void call_fill_usage(const struct llm_call *call, bool has_answer, Pb__Usage *us
     usage->output_tokens += spent->output_tokens;
     usage->cached_tokens += spent->cached_tokens;
     usage->reasoning_tokens += spent->reasoning_tokens;
+}
+
+void call_warn_unpriced(const Pb__Usage *usage)
+{
+    if (usage->calls == 0 || usage->cost_source != PB__COST_SOURCE__COST_SOURCE_UNKNOWN) return;
+    log_write(LOG_WARN, "llm.unpriced", LOG_STR("provider", str_from(usage->provider)),
+              LOG_STR("model", str_from(usage->model)),
+              LOG_INT("input_tokens", usage->input_tokens),
+              LOG_INT("output_tokens", usage->output_tokens));
 }

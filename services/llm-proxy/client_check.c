@@ -203,6 +203,7 @@ bool client_check_answer(struct client_call *client, struct llm_outcome *ended)
     if (!ended->is_ok) return false;
     const struct answer_choice *wrong = find_wrong(client, ended->answer, &bare, &error);
     bool goes_on                      = false;
+    if (client->repairs > 0) measures_repair(pipeline_measures(client->pipeline), !wrong);
     if (wrong) {
         llm_call_forget(client->call); /* who asks again gets another one */
         goes_on = ask_again(client, ended, buf_str(&wrong->text));

@@ -175,6 +175,9 @@ void job_report_answer(struct chat_job *chat, const struct llm_outcome *outcome)
     bool has_shape = outcome->answer->choices[0].tool_call_count == 0;
     status code    = has_shape ? content_read(chat->request, text, &content, &error) : STATUS_OK;
     if (!has_shape) content = json_text_lossy(text);
+    if (job_repair_count(&chat->repair) > 0) {
+        measures_repair(pipeline_measures(chat->pipeline), code == STATUS_OK);
+    }
     if (code == STATUS_OK) {
         report_content(chat, outcome, content);
         return;

@@ -49,6 +49,10 @@ static const struct metric_spec simulated_spec = {.name = "tutti_llm_simulated_t
                                                       "Answers the simulated provider has made up.",
                                                   .kind = METRIC_COUNTER};
 
+static const struct metric_spec repairs_spec  = {.name   = "tutti_llm_repairs_total",
+                                                 .help   = "Answers to repairs of others.",
+                                                 .kind   = METRIC_COUNTER,
+                                                 .labels = {"result"}};
 static const struct metric_spec timeouts_spec = {.name   = "tutti_llm_timeouts_total",
                                                  .help   = "Tries that took too long.",
                                                  .kind   = METRIC_COUNTER,
@@ -63,7 +67,7 @@ static const struct metric_spec streams_spec = {
     .name = "tutti_llm_streams_open", .help = "Streams under way.", .kind = METRIC_GAUGE};
 
 struct measures {
-    struct metric *timeouts, *first;
+    struct metric *timeouts, *first, *repairs;
     struct series *streams;
     struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries, *cache, *saved;
     struct series *cancelled, *simulated;
@@ -84,6 +88,7 @@ struct measures *measures_new(struct metrics *metrics)
     measures->simulated       = metric_series(metric_add(metrics, &simulated_spec), NULL);
     measures->timeouts        = metric_add(metrics, &timeouts_spec);
     measures->first           = metric_add(metrics, &first_spec);
+    measures->repairs         = metric_add(metrics, &repairs_spec);
     measures->streams         = metric_series(metric_add(metrics, &streams_spec), NULL);
     return measures;
 }
@@ -155,6 +160,12 @@ void measures_timeout(struct measures *measures, enum llm_timeout timeout)
                                                      "total"};
     const str values[]                            = {str_from(kinds[timeout])};
     series_inc(metric_series(measures->timeouts, values));
+}
+
+void measures_repair(struct measures *measures, bool is_valid)
+{
+    const str values[] = {str_from(is_valid ? "valid" : "invalid")};
+    series_inc(metric_series(measures->repairs, values));
 }
 
 void measures_first_token(struct measures *measures, const char *provider, str model,

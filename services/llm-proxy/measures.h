@@ -25,6 +25,9 @@ void measures_timeout(struct measures *measures, enum llm_timeout timeout);
 void measures_first_token(struct measures *measures, const char *provider, str model,
                           int64_t after_ms);
 
+/** An answer has come whose ask said what was wrong with the one before. */
+void measures_repair(struct measures *measures, bool is_valid);
+
 /** A stream more (1), or one less (-1). */
 void measures_stream(struct measures *measures, int more);
 

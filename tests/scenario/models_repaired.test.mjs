@@ -161,6 +161,8 @@ scenario('an answer of the wrong shape is asked for again', { needs: NEEDS, conf
   const failed = await ask(['1', '2', '3', '{ "n": 1 }'], 'faulted');
   assert.deepEqual([failed.status, failed.error?.type, failed.usage.cost_usd, asked.length], ['faulted', 'https://serverlessworkflow.io/spec/1.0.0/errors/validation', `${3 * PRICE}`, 3], JSON.stringify(failed));
   says.length = 0;
+  const repairs = (result) => suite['llm-proxy'].metric('tutti_llm_repairs_total', `result="${result}"`);
+  assert.deepEqual([await repairs('valid'), await repairs('invalid')], [1, 3]); // of the first three asks, and of all three after
 
   // How often, the job may say.
   await suite.apply(SHAPED.replace('name: shaped', 'name: stubborn').replace('max_tokens', 'repair_attempts: 3, max_tokens'));

@@ -152,6 +152,31 @@ static int64_t sum_of(json said, const char *one, const char *other)
     return second > 0 ? first + second : first;
 }
 
+/* Of one kind among the details of a counter; -1: it has none. What does not fit is as many as
+ * there can be. https://ai.google.dev/api/generate-content#UsageMetadata (ModalityTokenCount) */
+static int64_t audio_of(json said, const char *details)
+{
+    json list     = json_get_text(said, details);
+    int64_t total = -1;
+    for (size_t i = 0; i < json_count(list); i++) {
+        json one      = json_at(list, i);
+        int64_t count = wire_count(one, "tokenCount");
+        if (!str_is(wire_text(one, "modality"), "AUDIO") || count < 0) continue;
+        if (total < 0) total = 0;
+        if (__builtin_add_overflow(total, count, &total)) return INT64_MAX;
+    }
+    return total;
+}
+
+static int64_t audio_input(json said)
+{
+    int64_t prompt = audio_of(said, "promptTokensDetails");
+    int64_t tools  = audio_of(said, "toolUsePromptTokensDetails");
+    int64_t both   = 0;
+    if (prompt < 0 || tools < 0) return prompt < 0 ? tools : prompt;
+    return __builtin_add_overflow(prompt, tools, &both) ? INT64_MAX : both;
+}
+
 static void send_usage(json said, llm_sink *sink, void *context)
 {
     if (!json_is(said, JSON_OBJECT)) return;
@@ -160,6 +185,10 @@ static void send_usage(json said, llm_sink *sink, void *context)
     event.usage.output_tokens    = sum_of(said, "candidatesTokenCount", "thoughtsTokenCount");
     event.usage.cached_tokens    = wire_count(said, "cachedContentTokenCount");
     event.usage.reasoning_tokens = wire_count(said, "thoughtsTokenCount");
+
+    event.usage.input_audio_tokens  = audio_input(said);
+    event.usage.output_audio_tokens = audio_of(said, "candidatesTokensDetails");
+    event.usage.cached_audio_tokens = audio_of(said, "cacheTokensDetails");
     sink(&event, context);
 }
 

@@ -18,22 +18,22 @@
 
 enum { CASES = 400, BOUND = 1'000, TEXT_MAX = 64 << 10, EVENT_MAX = 4'096 };
 
-#define RATES(INPUT, OUTPUT, READ, WRITE, HOUR, HEARD, SAID)                                       \
+#define RATES(INPUT, OUTPUT, READ, WRITE, HOUR, HEARD, SAID, KEPT)                                 \
     "\"input\":\"" INPUT "\",\"output\":\"" OUTPUT "\",\"cache_read\":\"" READ                     \
     "\",\"cache_write\":\"" WRITE "\",\"cache_write_1h\":\"" HOUR "\",\"input_audio\":\"" HEARD    \
-    "\",\"output_audio\":\"" SAID "\""
+    "\",\"output_audio\":\"" SAID "\",\"cache_read_audio\":\"" KEPT "\""
 
 static const char prices[] = "{\"models\":[{\"provider\":\"v\",\"id\":\"m\",\"prices\":[{" RATES(
-    "1.000003", "7.000007", "0.100011", "1.250013", "2.000017", "40",
-    "80") ",\"above\":[{\"input_tokens\":1000," RATES("2", "11", "0.2", "2.5", "4", "41",
-                                                      "81") "}]}]}]}";
+    "1.000003", "7.000007", "0.100011", "1.250013", "2.000017", "40", "80",
+    "4") ",\"above\":[{\"input_tokens\":1000," RATES("2", "11", "0.2", "2.5", "4", "41", "81",
+                                                     "5") "}]}]}]}";
 
 /* By tier; pico-dollars a token. */
 static const struct rates {
-    int64_t input, output, read, write, hour, heard, said;
+    int64_t input, output, read, write, hour, heard, said, kept;
 } rates[] = {
-    {1'000'003, 7'000'007, 100'011, 1'250'013, 2'000'017, 40'000'000, 80'000'000},
-    {2'000'000, 11'000'000, 200'000, 2'500'000, 4'000'000, 41'000'000, 81'000'000},
+    {1'000'003, 7'000'007, 100'011, 1'250'013, 2'000'017, 40'000'000, 80'000'000, 4'000'000},
+    {2'000'000, 11'000'000, 200'000, 2'500'000, 4'000'000, 41'000'000, 81'000'000, 5'000'000},
 };
 
 struct draw {
@@ -151,7 +151,10 @@ static void draw_gemini(struct draw *draw)
     int64_t total    = draw_input(draw);
     int64_t tools    = below(draw, 3) ? 0 : below(draw, total + 1);
     int64_t read     = below(draw, total - tools + 1);
+    int64_t kept     = below(draw, 3) ? 0 : below(draw, read + 1);
+    int64_t heard    = below(draw, 3) ? 0 : below(draw, total - tools - read + 1);
     int64_t answer   = below(draw, 5'000);
+    int64_t said     = below(draw, 3) ? 0 : below(draw, answer + 1);
     int64_t thoughts = below(draw, 2) ? 0 : below(draw, 5'000);
     char event[EVENT_MAX];
     for (int i = 0; i < 3; i++) {
@@ -159,9 +162,14 @@ static void draw_gemini(struct draw *draw)
         (void)snprintf(event, sizeof event,
                        "{'candidates':[{'content':{'role':'model','parts':[{'text':'a'}]},%s"
                        "'index':0}],'usageMetadata':{'promptTokenCount':%lld,"
+                       "'promptTokensDetails':[{'modality':'TEXT','tokenCount':7},"
+                       "{'modality':'AUDIO','tokenCount':%lld}],"
+                       "'cacheTokensDetails':[{'modality':'AUDIO','tokenCount':%lld}],"
+                       "'candidatesTokensDetails':[{'modality':'AUDIO','tokenCount':%lld}],"
                        "'toolUsePromptTokenCount':%lld,'cachedContentTokenCount':%lld,"
                        "'candidatesTokenCount':%lld,'thoughtsTokenCount':%lld},'modelVersion':'m'}",
                        is_last ? "'finishReason':'STOP'," : "", (long long)(total - tools),
+                       (long long)(heard + kept), (long long)kept, (long long)(said * (i + 1) / 3),
                        (long long)tools, (long long)read, (long long)(answer * (i + 1) / 3),
                        (long long)(thoughts * (i + 1) / 3));
         put(&draw->stream, "data: %s\n\n", event);
@@ -170,8 +178,10 @@ static void draw_gemini(struct draw *draw)
     draw->total_input = total;
     for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
         const struct rates *at = &rates[i];
-        draw->picos[i]         = (__int128)(total - read) * at->input + (__int128)read * at->read +
-                         (__int128)(answer + thoughts) * at->output;
+        draw->picos[i] =
+            (__int128)(total - read - heard) * at->input + (__int128)heard * at->heard +
+            (__int128)(read - kept) * at->read + (__int128)kept * at->kept +
+            (__int128)(answer - said + thoughts) * at->output + (__int128)said * at->said;
     }
 }
 
