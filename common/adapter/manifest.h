@@ -276,7 +276,8 @@ struct manifest {
     uint32_t major;
     json root; /* the manifest as it was written; frozen */
     const char *implements;
-    json config; /* properties of the settings; JSON_INVALID: none */
+    json aliases; /* texts: more names of the adapter; JSON_INVALID: none */
+    json config;  /* properties of the settings; JSON_INVALID: none */
     struct schema *config_schema;
     struct formula_map config_defaults;
     struct secret_slot *secrets;

@@ -285,6 +285,20 @@ static void lint_budgets(struct reading *reading)
     reading_leave(reading, back);
 }
 
+/* The adapter's own. */
+static void lint_names(struct reading *reading)
+{
+    const struct manifest *manifest = reading->manifest;
+    size_t back                     = reading_enter(reading, "aliases");
+    for (size_t i = 0; i < json_count(manifest->aliases); i++) {
+        if (!str_is(json_str(json_at(manifest->aliases, i)), manifest->name)) continue;
+        size_t of_one = reading_enter_index(reading, i);
+        (void)reading_refuse(reading, "M04", "`%s` is the name of the adapter", manifest->name);
+        reading_leave(reading, of_one);
+    }
+    reading_leave(reading, back);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void lint_action(struct reading *reading, struct manifest_action *action, json map)
@@ -309,7 +323,8 @@ void manifest_lint(struct reading *reading)
 {
     struct manifest *manifest = reading->manifest;
     json actions              = json_get_text(manifest->root, "actions");
-    size_t back               = reading_enter(reading, "actions");
+    lint_names(reading);
+    size_t back = reading_enter(reading, "actions");
     for (size_t i = 0; i < manifest->action_count; i++) {
         size_t of_one = reading_enter(reading, manifest->actions[i].name);
         lint_action(reading, &manifest->actions[i], json_value_at(actions, i));

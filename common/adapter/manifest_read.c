@@ -138,6 +138,7 @@ static void parts_read(struct reading *reading, json root)
     manifest->title           = text_at(root, "title");
     manifest->docs            = text_at(root, "docs");
     manifest->implements      = text_at(root, "implements");
+    manifest->aliases         = json_get_text(root, "aliases");
     manifest->major           = (uint32_t)strtoul(manifest->version, NULL, 10);
     secrets_read(reading, json_get_text(root, "secrets"));
     config_read(reading, json_get_text(root, "config"));

@@ -116,6 +116,16 @@ static const struct function *builtin_resolve(struct reader *reader, str call,
     return remember(reader, call, &function);
 }
 
+/* Other names of a function stay callable, and are not what new workflows should have. */
+static void warn_alias(struct reader *reader, const struct function_description *description)
+{
+    if (!description->alias_of) return;
+    struct diagnostic *finding =
+        warn(reader, "V14", value_place(reader), "`%s` is another name of `%s`", description->name,
+             description->alias_of);
+    hint(reader, finding, "write `%s`", description->alias_of);
+}
+
 /* A copy of the description becomes the workflow's own, under the text that named it. */
 static const struct function *pin(struct reader *reader, str call, json source)
 {
@@ -130,6 +140,7 @@ static const struct function *pin(struct reader *reader, str call, json source)
         return NULL;
     }
     pin_add(reader, call, copy);
+    warn_alias(reader, description);
 
     struct function function = {
         .name         = description->name,

@@ -59,10 +59,11 @@ enum function_idempotency {
 
 /** All texts and values live as long as what the description came from. */
 struct function_description {
-    const char *name;    /* "slack.send_message" */
-    const char *version; /* "1.2.0": three numbers */
-    const char *queue;   /* of its jobs */
-    const char *summary; /* "" if none */
+    const char *name;     /* "slack.send_message" */
+    const char *version;  /* "1.2.0": three numbers */
+    const char *queue;    /* of its jobs */
+    const char *summary;  /* "" if none */
+    const char *alias_of; /* the name that it has now; NULL: it is no other one's alias */
     enum function_effect effect;
     enum function_idempotency idempotency;
     json input_schema;  /* JSON_INVALID: anything */

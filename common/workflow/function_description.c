@@ -103,7 +103,7 @@ static status check_members(json source, struct error *reterr)
 {
     static const char *const known[] = {
         "name",        "version",   "catalog",      "queue",         "summary",      "effect",
-        "idempotency", "streaming", "input_schema", "output_schema", "compensation",
+        "idempotency", "streaming", "input_schema", "output_schema", "compensation", "alias_of",
     };
     if (!json_is(source, JSON_OBJECT)) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_request",
@@ -129,6 +129,9 @@ static status check_names(const struct function_description *description, struct
     if (!is_function_name(str_from(description->name))) {
         return refused(reterr, "name", "write family.function in lower case");
     }
+    if (description->alias_of && !is_function_name(str_from(description->alias_of))) {
+        return refused(reterr, "alias_of", "write family.function in lower case");
+    }
     if (str_starts_with(str_from(description->name), str_from("worker."))) {
         return refused(reterr, "name", "`worker.` is for jobs of the users' own workers");
     }
@@ -150,6 +153,7 @@ status function_description_read(json source, struct function_description *ret_d
     TRY(text_member(source, "version", true, FUNCTION_VERSION_MAX, &read.version, reterr));
     TRY(text_member(source, "queue", true, FUNCTION_NAME_MAX, &read.queue, reterr));
     TRY(text_member(source, "summary", false, FUNCTION_SUMMARY_MAX, &read.summary, reterr));
+    TRY(text_member(source, "alias_of", false, FUNCTION_NAME_MAX, &read.alias_of, reterr));
     TRY(check_names(&read, reterr));
     TRY(choice_member(source, "effect", effects, EFFECT_COUNT, &effect, reterr));
     read.effect    = (enum function_effect)effect;

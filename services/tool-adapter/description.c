@@ -74,6 +74,16 @@ static json function_name_new(const struct manifest_action *action, const char *
     return json_text_new(buf_str(&text));
 }
 
+json description_alias_new(json description, str family, str action)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(FUNCTION_NAME_MAX);
+    json alias                        = json_ref(description);
+    (void)buf_printf(&text, STR_FMT "." STR_FMT, STR_ARG(family), STR_ARG(action));
+    json_object_put_text(&alias, "alias_of", json_ref(json_get_text(description, "name")));
+    json_object_put_text(&alias, "name", json_text_new(buf_str(&text)));
+    return alias;
+}
+
 static json compensation_new(const struct manifest_action *action)
 {
     json compensation = json_object_new(2);

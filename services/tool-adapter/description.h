@@ -12,4 +12,7 @@
 /** Owned. `queue` is that of its jobs. */
 json description_new(const struct manifest_action *action, const char *queue);
 
+/** The same function under another name, `family.action`, which says whose it is. Owned. */
+json description_alias_new(json description, str family, str action);
+
 #endif

@@ -46,6 +46,26 @@ static struct manifest **adapter_slot(struct toolbox *toolbox, str name)
     return NULL;
 }
 
+static bool is_listed(json names, str name)
+{
+    for (size_t i = 0; i < json_count(names); i++) {
+        if (str_equal(json_str(json_at(names, i)), name)) return true;
+    }
+    return false;
+}
+
+/* By its name, or by another one that no adapter has for a name; the first one that has it. */
+static struct manifest *adapter_called(const struct toolbox *toolbox, str name)
+{
+    struct manifest *other = NULL;
+    for (size_t i = 0; i < toolbox->adapter_count; i++) {
+        struct manifest *one = toolbox->adapters[i];
+        if (str_is(name, one->name)) return one;
+        if (!other && is_listed(one->aliases, name)) other = one;
+    }
+    return other;
+}
+
 static void report_faults(const char *file, const struct diagnostics *list)
 {
     for (size_t i = 0; i < list->count && i < FINDINGS_MAX; i++) {
@@ -161,9 +181,9 @@ static void found(const struct toolbox_options *options, struct diagnostics *lis
 static void add_connection(struct toolbox *toolbox, const struct toolbox_options *options, str name,
                            json entry, struct diagnostics *list)
 {
-    json adapter           = json_get_text(entry, "adapter");
-    struct manifest **used = NULL;
-    if (json_is(adapter, JSON_TEXT)) used = adapter_slot(toolbox, json_str(adapter));
+    json adapter                = json_get_text(entry, "adapter");
+    const struct manifest *used = NULL;
+    if (json_is(adapter, JSON_TEXT)) used = adapter_called(toolbox, json_str(adapter));
     if (name.len == 0 || name.len > CONNECTION_NAME_MAX || memchr(name.ptr, '\0', name.len)) {
         found(options, list, name, "", "a name has 1 to %d bytes", CONNECTION_NAME_MAX);
     } else if (toolbox->connection_count == CONNECTIONS_MAX) {
@@ -173,7 +193,7 @@ static void add_connection(struct toolbox *toolbox, const struct toolbox_options
               "`adapter` names no adapter that can be used");
     } else {
         struct connection *connection = connection_slot(toolbox);
-        connection_read(options->config, name, entry, *used, toolbox->arena, list, connection);
+        connection_read(options->config, name, entry, used, toolbox->arena, list, connection);
         keep_connection(toolbox, connection);
     }
 }
@@ -205,12 +225,11 @@ static const char *queue_of(const struct toolbox *toolbox, const struct manifest
     return used->manifest == manifest ? "tools.memory" : "tools";
 }
 
-static void add_function(struct toolbox *toolbox, const struct manifest_action *action)
+static void add_function(struct toolbox *toolbox, const struct manifest_action *action,
+                         json description)
 {
     CLEANUP(buf_done) struct buf text = buf_init(FUNCTION_SIZE_MAX);
-    CLEANUP(json_unrefp)
-    json description = description_new(action, queue_of(toolbox, action->manifest));
-    const char *copy = NULL;
+    const char *copy                  = NULL;
     if (json_print(description, JSON_COMPACT, &text)) {
         copy = arena_strdup(toolbox->arena, buf_str(&text));
     }
@@ -222,12 +241,41 @@ static void add_function(struct toolbox *toolbox, const struct manifest_action *
               LOG_TEXT_OF("adapter", action->manifest->name), LOG_TEXT_OF("action", action->name));
 }
 
+/* Under all its names in the family `family`; its own is not among them. */
+static void add_aliases(struct toolbox *toolbox, const struct manifest_action *action, str family,
+                        json description)
+{
+    for (size_t i = 0; i < json_count(action->aliases); i++) {
+        CLEANUP(json_unrefp)
+        json alias =
+            description_alias_new(description, family, json_str(json_at(action->aliases, i)));
+        add_function(toolbox, action, alias);
+    }
+}
+
+static void add_action(struct toolbox *toolbox, const struct manifest_action *action)
+{
+    const struct manifest *manifest = action->manifest;
+    CLEANUP(json_unrefp)
+    json description = description_new(action, queue_of(toolbox, manifest));
+    add_function(toolbox, action, description);
+    add_aliases(toolbox, action, str_from(manifest->name), description);
+    for (size_t i = 0; i < json_count(manifest->aliases); i++) {
+        str family = json_str(json_at(manifest->aliases, i));
+        if (adapter_called(toolbox, family) != manifest) continue; /* another one's name */
+        CLEANUP(json_unrefp)
+        json alias = description_alias_new(description, family, str_from(action->name));
+        add_function(toolbox, action, alias);
+        add_aliases(toolbox, action, family, description);
+    }
+}
+
 static void add_functions(struct toolbox *toolbox)
 {
     for (size_t i = 0; i < toolbox->adapter_count; i++) {
         const struct manifest *manifest = toolbox->adapters[i];
         for (size_t k = 0; k < manifest->action_count; k++) {
-            add_function(toolbox, &manifest->actions[k]);
+            add_action(toolbox, &manifest->actions[k]);
         }
     }
 }
@@ -370,16 +418,15 @@ status toolbox_find(const struct toolbox *toolbox, const struct tool_question *q
     size_t at         = point ? (size_t)(point - function.ptr) : 0;
     str action        = point ? str_slice(function, at + 1, function.len) : (str){};
 
-    struct manifest **slot =
-        point ? adapter_slot((struct toolbox *)(uintptr_t)toolbox, str_slice(function, 0, at))
-              : NULL;
-    bool is_known = slot && (question->major == 0 || question->major == (*slot)->major);
-    if (!is_known || !manifest_action(*slot, action)) {
+    const struct manifest *asked =
+        point ? adapter_called(toolbox, str_slice(function, 0, at)) : NULL;
+    bool is_known = asked && (question->major == 0 || question->major == asked->major);
+    if (!is_known || !manifest_action(asked, action)) {
         return fail(reterr, STATUS_NOT_FOUND, "this tool-adapter has no function `" STR_FMT "`",
                     STR_ARG(str_slice(function, 0, function.len < 128 ? function.len : 128)));
     }
     struct tool tool = {.generation = toolbox->generation};
-    TRY(find_connection(toolbox, question, *slot, &tool.connection, reterr));
+    TRY(find_connection(toolbox, question, asked, &tool.connection, reterr));
     tool.action = manifest_action(tool.connection->manifest, action);
     if (!tool.action) {
         return fail(reterr, STATUS_FAILED_PRECONDITION, "`%s` has no action `" STR_FMT "`",

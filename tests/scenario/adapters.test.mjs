@@ -164,11 +164,38 @@ async function triesConnections(suite) {
   assert.match((await tutti('slack', '--connection', 'github')).stderr, /one of `github`, not of `slack`/);
 }
 
+// Other names of adapters and actions can be called, are said to be that, and are not offered to agents.
+async function answersToOtherNames(suite) {
+  const { with: args, like } = cases['notion.query_database'];
+  await fleet.worlds.notion.reset();
+  const { warnings } = await suite.apply(`
+document: { dsl: '1.0.3', namespace: default, name: other-names, version: '1.0.0' }
+do:
+  - rows: { call: notion.search_database, with: ${JSON.stringify(args)} }
+  - gone: { call: 'memory.forget:1', with: { keys: [ none ] } }
+  - page: { call: webhook.get, with: ${JSON.stringify(cases['http.get'].with)} }
+output: { as: '\${ $steps }' }
+`);
+  assert.deepEqual(warnings.map(({ code, detail }) => [code, detail]), [
+    ['V14', '`notion.search_database` is another name of `notion.query_database`'],
+    ['V14', '`memory.forget` is another name of `memory.delete`'],
+    ['V14', '`webhook.get` is another name of `http.get`'],
+  ]);
+  const { id } = await suite.startRun('other-names');
+  const { output } = await suite.runEnds(id);
+  includes(output.rows, like, 'by another name');
+  assert.ok('gone' in output);
+  assert.equal(output.page.status, 200);
+  const there = await suite.api.ok('GET', '/v1/tools/notion.search_database');
+  assert.equal(there.alias_of, 'notion.query_database');
+}
+
 scenario('every action of every adapter', { needs, config, checkNeeds: false }, async (suite) => {
   suite.planted.forget('S3_ACCESS_KEY');
   assert.deepEqual(actions.map(({ name }) => name).filter((name) => !cases[name]), [], 'actions without a case');
   await suite.until('the adapters are registered', async () => (await suite.api.call('GET', '/v1/tools/wordpress.delete_media')).status === 200);
   await triesConnections(suite);
+  await answersToOtherNames(suite);
   const adapters = new Map();
   for (const action of actions.filter(({ name }) => !cases[name].skip)) {
     const [adapter] = action.name.split('.');

@@ -62,7 +62,8 @@ void mcp_functions_print(const Pb__ToolList *list, struct buf *out)
         if (json_parse(text, NULL, &function, NULL, NULL) != STATUS_OK) continue;
         str name = text_of(function, "name");
         if (name.len == 0 || name.len > NAME_LEN_MAX || str_is(name, last)) continue;
-        if (!is_usable(list, name)) continue;
+        bool is_alias = !json_is(json_get_text(function, "alias_of"), JSON_INVALID);
+        if (is_alias || !is_usable(list, name)) continue;
         memcpy(last, name.ptr, name.len);
         last[name.len] = '\0';
         print_one(function, out);

@@ -85,6 +85,10 @@ static const struct refused_row refused[] = {
      "{\"name\": \"a.b\", \"version\": \"1.0.0\", \"queue\": \"t\", \"effect\": \"read\","
      " \"compensation\": \"x\"}",
      "compensation"},
+    {"an alias of what is no name",
+     "{\"name\": \"a.b\", \"version\": \"1.0.0\", \"queue\": \"t\", \"effect\": \"read\","
+     " \"alias_of\": \"c\"}",
+     "alias_of"},
     {"streaming as a text",
      "{\"name\": \"a.b\", \"version\": \"1.0.0\", \"queue\": \"t\", \"effect\": \"read\","
      " \"streaming\": \"yes\"}",
@@ -321,6 +325,24 @@ static void a_function_is_pinned(void **)
     assert_true(json_equal(workflow_definition_of(value), one->document));
 }
 
+static void another_name_is_called_and_said_to_be_one(void **)
+{
+    static const char text[] = TASKS "- a: { call: slack.fetch }\n- b: { call: slack.fetch }\n";
+    CLEANUP(arena_freep) struct arena *arena = arena_new(8 << 20);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    CLEANUP(function_catalog_unrefp)
+    const struct function_catalog *catalog =
+        catalog_of("[" GET ", {\"name\": \"slack.fetch\", \"version\": \"0.3.0\", \"queue\": "
+                   "\"tools\", \"effect\": \"read\", \"alias_of\": \"slack.get\"}]");
+    CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
+    assert_int_equal(read_with(catalog, text, list, &workflow), STATUS_OK);
+    assert_string_equal(workflow->tasks[0].call.function, "slack.fetch");
+    assert_int_equal(list->count, 1); /* once is enough */
+    assert_int_equal(list->items[0].severity, SEVERITY_WARNING);
+    assert_string_equal(list->items[0].detail, "`slack.fetch` is another name of `slack.get`");
+    assert_string_equal(list->items[0].hint, "write `slack.get`");
+}
+
 static void pins_come_from_the_store_alone(void **)
 {
     static const char text[] =
@@ -365,6 +387,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(too_many_are_refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_built_in_is_described);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_function_is_pinned);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(another_name_is_called_and_said_to_be_one);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(pins_come_from_the_store_alone);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_plain_definition_is_stored_as_it_is);
     return _cmocka_run_group_tests("function catalog", tests, count, NULL, NULL);
