@@ -161,7 +161,8 @@ static void note_faults(struct adapter *adapter)
 static void make_web(struct adapter *adapter)
 {
     const struct options *given = &adapter->options;
-    adapter->hosts              = hosts_new(adapter->loop, adapter->http);
+    adapter->hosts =
+        hosts_new(adapter->loop, adapter->http, shared_limits_tollgates(adapter->limits));
 
     const struct browser_options browser = {.loop        = adapter->loop,
                                             .pool        = adapter->pool,

@@ -17,6 +17,8 @@
 #include "common.pb-c.h"
 #include "tool-adapter/files/file_set.h"
 
+enum { ENGINE_PROGRESS_MAX = 192 << 10 /* bytes of JSON */ };
+
 struct engine_call; /* one request under way; of the engine's own making */
 
 /** Who pays for what models cost on the way. */
@@ -38,6 +40,7 @@ struct engine_request {
     struct engine_payer payer;
     const struct secret_source *secrets;
     const struct file_set *files; /* that the arguments name; NULL: none */
+    json progress;                /* of an earlier attempt of the job; JSON_INVALID: none */
     int64_t total_ms;             /* it may take so long */
     int64_t answer_max;           /* bytes of the answer's body */
     bool allow_private;           /* addresses that the egress rules open may be called */
@@ -54,6 +57,9 @@ struct engine_result {
 };
 
 struct engine_handlers {
+    /* How far it has come, for a later attempt, in place of what was said before; takes `progress`.
+     * It may be dropped. NULL: there is no later attempt. */
+    void (*progress)(json progress, void *context);
     /* Exactly once, last, unless cancelled; the call is gone when it returns. */
     void (*done)(const struct engine_result *result, void *context);
     void *context;

@@ -378,11 +378,20 @@ static void on_engine(const struct engine_result *engine, void *context)
     finish(context, &result);
 }
 
+static void on_progress(json progress, void *context)
+{
+    const struct exchange *exchange = context;
+    exchange->handlers.progress(progress, exchange->handlers.context);
+}
+
 static status start_engine(struct exchange *exchange, struct error *reterr)
 {
     const struct exchange_request *request = &exchange->request;
     const struct manifest_request *what    = &request->step->request;
-    const struct engine_handlers handlers  = {.done = on_engine, .context = exchange};
+    const struct engine_handlers handlers  = {.progress =
+                                                 exchange->handlers.progress ? on_progress : NULL,
+                                              .done    = on_engine,
+                                              .context = exchange};
     struct error error                     = {};
 
     exchange->engine = engine_of(exchange->means->engines, what);
@@ -409,6 +418,7 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .payer           = request->payer,
         .secrets         = &exchange->secrets,
         .files           = request->files,
+        .progress        = request->progress,
         .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
         .answer_max    = request->action->manifest->answer_max,
         .allow_private = request->connection->allow_private,

@@ -53,6 +53,7 @@ struct exchange_request {
     struct engine_payer payer;
     const struct file_set *files; /* that the arguments name; NULL: none */
     const struct file_keep *keep; /* how a file in the answer is kept; NULL: it is not */
+    json progress;                /* as of engine.h; a view */
     int64_t until_ms;             /* when it must be over, on clock_mono_ms() */
     struct arena *arena;
 };
@@ -69,6 +70,7 @@ struct exchange_result {
 };
 
 struct exchange_handlers {
+    void (*progress)(json progress, void *context); /* as of engine.h */
     /* Exactly once, unless cancelled, never from inside exchange_start(); the exchange is gone. */
     void (*done)(const struct exchange_result *result, void *context);
     void *context;

@@ -265,23 +265,33 @@ static void on_exchange(const struct exchange_result *result, void *context)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+static void on_progress(json progress, void *context)
+{
+    const struct execution *execution = context;
+    execution->handlers.progress(progress, execution->handlers.context);
+}
+
 static void send(struct execution *execution)
 {
-    const struct exchange_handlers handlers = {.done = on_exchange, .context = execution};
-    const struct exchange_request request   = {
-          .action          = execution->request.action,
-          .step            = step_of(execution),
-          .connection      = execution->request.connection,
-          .scope           = execution->request.scope,
-          .page            = execution->pages.next,
-          .base_url        = execution->base_url,
-          .namespace       = execution->request.namespace,
-          .idempotency_key = execution->request.idempotency_key,
-          .payer           = execution->request.payer,
-          .files           = execution->request.files,
-          .keep            = execution->request.keep,
-          .until_ms        = execution->request.until_ms,
-          .arena           = execution->request.arena,
+    const struct exchange_handlers handlers = {
+        .progress = execution->handlers.progress ? on_progress : NULL,
+        .done     = on_exchange,
+        .context  = execution};
+    const struct exchange_request request = {
+        .action          = execution->request.action,
+        .step            = step_of(execution),
+        .connection      = execution->request.connection,
+        .scope           = execution->request.scope,
+        .page            = execution->pages.next,
+        .base_url        = execution->base_url,
+        .namespace       = execution->request.namespace,
+        .idempotency_key = execution->request.idempotency_key,
+        .payer           = execution->request.payer,
+        .files           = execution->request.files,
+        .keep            = execution->request.keep,
+        .progress        = execution->request.progress,
+        .until_ms        = execution->request.until_ms,
+        .arena           = execution->request.arena,
     };
     struct error error = {};
     execution->sent_ms = clock_mono_ms();

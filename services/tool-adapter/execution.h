@@ -29,6 +29,7 @@ struct execution_request {
     struct engine_payer payer;
     const struct file_set *files; /* that its arguments name; NULL: none */
     const struct file_keep *keep; /* how a file in its answer is kept; NULL: it is not */
+    json progress;                /* of its only request, as of engine.h; a view */
     int64_t until_ms;             /* on clock_mono_ms() */
     struct arena *arena;
     struct writes *writes; /* where its requests are noted that change something; NULL: nowhere */
@@ -45,6 +46,7 @@ struct execution_handlers {
     /* A request of `step` (NULL: the only one) is about to leave; `steps` are those that are
      * finished. True: it waits for execution_go_on(). NULL: nobody asks. */
     bool (*sending)(const char *step, json steps, void *context);
+    void (*progress)(json progress, void *context); /* as of engine.h */
     /* Exactly once, last, unless cancelled; the execution is gone when it returns. May come from
      * inside execution_start() and execution_go_on(). */
     void (*done)(const struct execution_result *result, void *context);

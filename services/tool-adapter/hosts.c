@@ -30,13 +30,15 @@ struct host {
     unsigned active;
     int64_t next_ms; /* no request begins before */
     struct turn *first, *last;
-    size_t turns; /* waiting or open */
+    struct turn *at_tollgate; /* the first one, which waits there */
+    size_t turns;             /* waiting or open */
     struct loop_timer timer;
 };
 
 struct hosts {
     struct loop *loop;
     struct http_client *http;
+    struct tollgates *tollgates;
     struct map *by_key;
 };
 
@@ -53,10 +55,13 @@ static void host_free(struct host *host)
     free(host);
 }
 
-struct hosts *hosts_new(struct loop *loop, struct http_client *http)
+struct hosts *hosts_new(struct loop *loop, struct http_client *http, struct tollgates *tollgates)
 {
     struct hosts *hosts = mem_new(1, sizeof *hosts);
-    *hosts              = (struct hosts){.loop = loop, .http = http, .by_key = map_new(HOSTS_MAX)};
+    hosts->loop         = loop;
+    hosts->http         = http;
+    hosts->tollgates    = tollgates;
+    hosts->by_key       = map_new(HOSTS_MAX);
     return hosts;
 }
 
@@ -160,6 +165,30 @@ static void leave_queue(struct host *host, struct turn *turn)
     turn->previous = turn->next = NULL;
 }
 
+static void on_tollgate(bool may_go, void *context);
+
+/* Others may have begun a request a moment ago. True: it may go. */
+static bool pass_tollgate(struct host *host, struct turn *turn)
+{
+    CLEANUP(buf_done) struct buf name = buf_init(ROBOTS_URL_MAX);
+    const struct tollgate_rules rules = {.starts           = turn->delay_ms > 0 ? 1 : 0,
+                                         .starts_period_us = turn->delay_ms * 1'000};
+    if (!host->hosts->tollgates) return true;
+    turn->pass = (struct tollgate_pass){.decided = on_tollgate, .context = turn};
+    (void)buf_printf(&name, "host:%s", host->key + 1);
+    bool waits = tollgate_enter(host->hosts->tollgates, buf_str(&name), &rules, &turn->pass) ==
+                 TOLLGATE_WAIT;
+    if (waits) host->at_tollgate = turn;
+    return !waits;
+}
+
+static void take_slot(struct host *host, struct turn *turn)
+{
+    host->active++;
+    turn->has_slot = true;
+    host->next_ms  = loop_now_ms(host->hosts->loop) + turn->delay_ms;
+}
+
 /* Decides about the first that waits; false if it has to wait on. */
 static bool decide(struct host *host, struct turn *turn)
 {
@@ -179,26 +208,38 @@ static bool decide(struct host *host, struct turn *turn)
         loop_timer_set(host->hosts->loop, &host->timer, host->next_ms);
         return false;
     }
-    host->active++;
-    turn->has_slot = true;
-    host->next_ms  = now_ms + turn->delay_ms;
+    if (!pass_tollgate(host, turn)) return false;
+    take_slot(host, turn);
     return true;
 }
 
 /* `ready` may end this turn and begin others, also here: they only set the timer. */
+static void be_ready(struct host *host, struct turn *turn)
+{
+    leave_queue(host, turn);
+    if (host->first) pump_soon(host);
+    turn->ready(turn);
+}
+
+static void on_tollgate(bool, void *context)
+{
+    struct turn *turn = context;
+    struct host *host = turn->host;
+    host->at_tollgate = NULL;
+    take_slot(host, turn);
+    be_ready(host, turn);
+}
+
 static void pump(void *context)
 {
     struct host *host = context;
-    if (host->call || !host->first) return;
+    if (host->call || !host->first || host->at_tollgate) return;
     if (loop_now_ms(host->hosts->loop) >= host->robots_until_ms) {
         ask_for_robots(host);
         return;
     }
     struct turn *turn = host->first;
-    if (!decide(host, turn)) return;
-    leave_queue(host, turn);
-    if (host->first) pump_soon(host);
-    turn->ready(turn);
+    if (decide(host, turn)) be_ready(host, turn);
 }
 
 static status host_of(struct hosts *hosts, const struct url *url, str user_agent,
@@ -244,6 +285,7 @@ status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url,
     turn->host                                       = host;
     turn->wants_slot                                 = wants_slot;
     turn->has_slot                                   = false;
+    turn->pass                                       = (struct tollgate_pass){};
     turn->target                                     = buf_take(&target);
     turn->next                                       = NULL;
     turn->previous                                   = host->last;
@@ -260,6 +302,8 @@ void turn_end(struct turn *turn)
     if (!host) return;
     bool is_waiting = turn->previous || turn->next || host->first == turn;
     if (is_waiting) leave_queue(host, turn);
+    if (host->at_tollgate == turn) host->at_tollgate = NULL;
+    tollgate_leave(&turn->pass, 0);
     if (turn->has_slot) host->active--;
     host->turns--;
     free(turn->target);

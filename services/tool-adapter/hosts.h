@@ -3,8 +3,9 @@
  *
  * A host's robots.txt is read before its first page and kept for a day (one that could not be had
  * for a minute). Its Crawl-delay, if there is one, is the gap between the beginnings of two
- * requests; and never more than HOST_CONNECTIONS_MAX requests are under way at one host. What
- * robots.txt forbids gets no turn.
+ * requests, of all tool-adapters together (worker/tollgate.h); and never more than
+ * HOST_CONNECTIONS_MAX requests of this one are under way at one host. What robots.txt forbids gets
+ * no turn.
  *
  * Hosts are kept apart by scheme, name and port, and by whether private addresses may be called:
  * what one connection may not see is no answer for another that may.
@@ -18,6 +19,7 @@
 #include "http/http.h"
 #include "http/url.h"
 #include "loop/loop.h"
+#include "worker/tollgate.h"
 
 enum {
     HOSTS_MAX            = 10'000, /* kept at a time; idle ones give way */
@@ -53,11 +55,13 @@ struct turn {
     struct host *host;
     struct turn *previous, *next;
     bool wants_slot, has_slot;
+    struct tollgate_pass pass;
     char *target; /* path and query; owned */
 };
 
-/** `loop` and `http` are borrowed and outlive it. Owned: hosts_freep(). */
-struct hosts *hosts_new(struct loop *loop, struct http_client *http);
+/** All are borrowed and outlive it. `tollgates` NULL: gaps hold in this process alone. Owned:
+ * hosts_freep(). */
+struct hosts *hosts_new(struct loop *loop, struct http_client *http, struct tollgates *tollgates);
 /** No turn may be open. NULL is fine. */
 void hosts_freep(struct hosts **hosts);
 

@@ -104,6 +104,13 @@ json once_sending_new(json checkpoint, const char *step, json steps, bool marks)
     return kept;
 }
 
+json once_progress_new(json checkpoint, json progress)
+{
+    json kept = copy_of(checkpoint);
+    json_object_put_text(&kept, "progress", progress);
+    return kept;
+}
+
 json once_before_new(json checkpoint, json before)
 {
     json kept = copy_of(checkpoint);

@@ -56,6 +56,7 @@ bool once_has_changed(const struct manifest_action *action, json steps);
 
 /** The checkpoint with what a request of `step` (NULL: the only one) adds. Owned. */
 json once_sending_new(json checkpoint, const char *step, json steps, bool marks);
+json once_progress_new(json checkpoint, json progress); /* takes `progress` */
 json once_before_new(json checkpoint, json before);
 
 #endif

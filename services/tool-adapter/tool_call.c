@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "tool-adapter/call_key.h"
 #include "tool-adapter/personal.h"
@@ -37,13 +38,34 @@ static bool on_sending(const char *step, json steps, void *context)
     return keep(call, once_sending_new(call->checkpoint, step, steps, marks));
 }
 
+/* How far a read has come. One checkpoint at a time: what comes meanwhile comes again later. */
+static void on_progress(json progress, void *context)
+{
+    struct tool_call *call = context;
+    if (call->is_keeping) {
+        json_unref(progress);
+        return;
+    }
+    call->is_hint = keep(call, once_progress_new(call->checkpoint, progress));
+}
+
+/* What has but one request, and changes nothing: else a checkpoint would be in the way of others.
+ */
+static bool has_progress(const struct tool_call *call, enum stage stage)
+{
+    const struct manifest_action *action = tool_call_action(call);
+    bool is_one                          = action->step_count == 1 && !action->steps[0].id;
+    return stage == STAGE_CHANGE && action->effect == EFFECT_READ && is_one && call->handlers.keep;
+}
+
 static void execute(struct tool_call *call, enum stage stage, const struct manifest_action *action,
                     json scope)
 {
     const struct execution_handlers handlers = {
-        .sending = stage == STAGE_CHANGE && call->handlers.keep ? on_sending : NULL,
-        .done    = on_executed,
-        .context = call};
+        .sending  = stage == STAGE_CHANGE && call->handlers.keep ? on_sending : NULL,
+        .progress = has_progress(call, stage) ? on_progress : NULL,
+        .done     = on_executed,
+        .context  = call};
     bool notes = action->effect != EFFECT_READ;
     json steps = json_invalid();
     if (stage == STAGE_CHANGE) steps = json_ref(json_get_text(call->checkpoint, "steps"));
@@ -57,9 +79,11 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
                                               .payer           = call->request.payer,
                                               .files           = call->files,
                                               .keep            = call->keeps_file ? kept : NULL,
-                                              .until_ms        = call->request.until_ms,
-                                              .arena           = call->arena,
-                                              .writes          = notes ? &call->writes : NULL};
+                                              .progress =
+                                                  json_get_text(call->checkpoint, "progress"),
+                                              .until_ms = call->request.until_ms,
+                                              .arena    = call->arena,
+                                              .writes   = notes ? &call->writes : NULL};
     call->stage                            = stage;
     call->execution                        = NULL;
     struct execution *under_way            = execution_start(call->means, &request, &handlers);
@@ -412,6 +436,12 @@ void tool_call_kept(struct tool_call *call, status code)
 {
     ASSERT(call->is_keeping);
     call->is_keeping = false;
+    if (call->is_hint) {
+        call->is_hint = false;
+        log_write(LOG_DEBUG, "tool.progress", LOG_TEXT_OF("action", tool_call_action(call)->name),
+                  LOG_TEXT_OF("kept", code == STATUS_OK ? "yes" : "no"));
+        return;
+    }
     if (code != STATUS_OK) {
         give_up(call, code);
         return;

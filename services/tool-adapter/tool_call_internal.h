@@ -33,7 +33,8 @@ struct tool_call {
     struct writes writes;
     const struct action_call *lookup; /* of STAGE_LOOKUP */
     bool is_open;                     /* an earlier attempt may have done it */
-    bool is_keeping;                  /* a checkpoint is under way */
+    bool is_keeping;                  /* a checkpoint is under way, */
+    bool is_hint;                     /* for which nothing waits */
     size_t steps_kept;                /* finished steps that a later attempt knows of */
     struct call_key key;              /* of a read whose output is kept */
     struct passenger flight;          /* likewise */

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct http_client_options http = {.loop = options.loop};
     code                                  = http_client_new(&http, &options.http, NULL);
     ASSERT(code == STATUS_OK);
-    options.hosts           = hosts_new(options.loop, options.http);
+    options.hosts           = hosts_new(options.loop, options.http, NULL);
     struct browser *browser = browser_new(&options);
     show(browser, &now_ms, data[0], (str){.ptr = (const char *)data + 1, .len = size - 1});
     browser_freep(&browser);

@@ -122,3 +122,50 @@ scenario('many pages are one call, two at a time for each host', { needs, config
   assert.deepEqual(broken.requests.map((one) => one.path), ['/robots.txt']);
   await broken.stop();
 });
+
+// The second attempt has what the first one had read, and a page of it that was too large to be kept is read again.
+const BATCH = `
+document: { dsl: '1.0.3', namespace: default, name: batch, version: '1.0.0' }
+do:
+  - pages:
+      call: web.scrape_batch
+      with: { urls: '\${ .urls }', selectors: { title: { first: title }, text: { first: body } } }
+      metadata: { tutti: { retry: { delay: { milliseconds: 20 }, backoff: { constant: {} }, limit: { attempt: { count: 4 } } } } }
+output: { as: '\${ $steps.pages }' }
+`;
+const COUNT = 30;
+const HELD = 26; // from this one on pages come when they are let go
+
+scenario('a batch that is cut off goes on behind what it has read', { needs, config: { ...config, log: { level: 'debug' }, tools: { ...config.tools, lease: '2s' } }, checkNeeds: false }, async (suite) => {
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  const large = 'x'.repeat(300_000);
+  const slow = await Upstream.start(async ({ path }) => {
+    if (path === '/robots.txt') return robots;
+    const number = Number(path.slice(1));
+    if (number >= HELD) await held;
+    return { text: `<title>${number}</title>${number === 3 ? large : ''}`, headers: { 'content-type': 'text/html' } };
+  });
+  try {
+    await knows(suite);
+    await suite.apply(BATCH);
+    const urls = Array.from({ length: COUNT }, (_, i) => `${slow.url}/${i}`);
+    const run = await suite.startRun('batch', { urls });
+    const adapter = suite['tool-adapter'];
+    await suite.until('the others are held', () => slow.count(`/${HELD}`) > 0);
+    await suite.until('how far it has come is kept', async () => (await adapter.lines()).some((line) => line.includes('"tool.progress"') && line.includes('"kept":"yes"')));
+    await adapter.kill();
+    letGo();
+    await adapter.start();
+    const { status, output } = await suite.runEnds(run.id);
+    assert.equal(status, 'completed');
+    assert.deepEqual(output.results.map(({ url, ok, data }) => [url, ok, data?.title]), urls.map((url, i) => [url, true, `${i}`]));
+    assert.equal(output.results[3].data.text.length, large.length);
+    const again = urls.map((_, i) => slow.count(`/${i}`) - 1).slice(0, HELD);
+    assert.equal(again[3], 1, 'there was no room for it');
+    assert.ok(again.filter((count) => count === 0).length >= 19 && again.every((count) => count <= 1), String(again));
+  } finally {
+    letGo();
+    await slow.stop();
+  }
+});

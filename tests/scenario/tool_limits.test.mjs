@@ -20,6 +20,7 @@ const service = await Upstream.start(async ({ path, query }) => {
       most = Math.max(most, open.length);
     });
   }
+  if (path === '/robots.txt') return { text: 'User-agent: *\nCrawl-delay: 1\n', headers: { 'content-type': 'text/plain' } };
   return query.has('tired') ? { status: 429, headers: { 'retry-after': '3600' } } : { body: { path } };
 });
 const release = () => open.shift()();
@@ -53,6 +54,7 @@ const config = {
     adapters_dir: folder,
     connections: {
       box: connection(),
+      web: { adapter: 'web', allow_private: true },
       narrow: connection({ concurrency: 2 }),
       slow: connection({ rate: '3/h', burst: 3 }),
       own: connection({ budgets: [{ actions: ['look', 'post'], rate: '1/h' }] }),
@@ -145,6 +147,15 @@ async function rest(suite, other) {
   assert.equal(service.count('/look'), since);
 }
 
+// The gap that a host asks for. Each tool-adapter alone would be done in half the time.
+async function gaps(suite, other) {
+  const read = (api) => api.call('POST', '/v1/tools/web.fetch/invoke', { arguments: { url: `${service.url}/page` } });
+  const pages = await Promise.all([suite.api, other.api, suite.api, other.api].map(read));
+  assert.deepEqual(pages.map(({ status }) => status), [200, 200, 200, 200], pages[0].text);
+  const times = service.requests.filter(({ path }) => path === '/page').map(({ at }) => at);
+  assert.ok(times.at(-1) - times[0] >= 2_000, String(times.map((at) => at - times[0])));
+}
+
 scenario('limits of connections hold over all tool-adapters', { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, async (suite) => {
   const other = await makeOther(suite);
   try {
@@ -153,6 +164,7 @@ scenario('limits of connections hold over all tool-adapters', { needs: ['schedul
     await places(suite, other);
     await rates(suite, other);
     await rest(suite, other);
+    await gaps(suite, other);
     await other.stop();
   } finally {
     open.forEach((resolve) => resolve());

@@ -1,7 +1,39 @@
-/* Many pages, as many at a time as was asked for. */
+/* Many pages, as many at a time as was asked for. What is there after every few of them is kept for
+ * a later attempt, as far as there is room. */
 #include "base/assert.h"
 #include "tool-adapter/module.h"
 #include "tool-adapter/web/web_internal.h"
+#include "json/json_text.h"
+
+enum { PAGES_A_TIME = 20 };
+
+/* One page may be large: then it is fetched again. */
+static void keep(struct web_call *call, size_t index, json page)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(ENGINE_PROGRESS_MAX);
+    size_t least                      = json_count(call->urls) * sizeof "null,";
+    if (!json_print(page, JSON_COMPACT, &text)) return;
+    if (least + call->kept_bytes + text.len > ENGINE_PROGRESS_MAX) return;
+    call->kept_bytes += text.len + 1;
+    json_array_set(&call->kept, index, json_ref(page));
+}
+
+/* Pages that an earlier attempt has read; one at least is left: an answer never comes from inside
+ * the start. */
+static void take_over(struct web_call *call, json progress)
+{
+    size_t count = json_count(call->urls);
+    if (!json_is(progress, JSON_ARRAY) || json_count(progress) != count) return;
+    for (size_t i = 0; i < count && call->ended + 1 < count; i++) {
+        json page = json_at(progress, i);
+        json url  = json_get_text(page, "url");
+        if (!json_is(url, JSON_TEXT) || !json_equal(url, json_at(call->urls, i))) continue;
+        keep(call, i, page);
+        json_array_set(&call->results, i, json_ref(page));
+        call->ended++;
+    }
+    call->bytes = call->kept_bytes;
+}
 
 status web_batch_read(struct web_call *call, json settings, struct error *reterr)
 {
@@ -20,8 +52,22 @@ status web_batch_read(struct web_call *call, json settings, struct error *reterr
     call->urls       = json_ref(urls);
     call->slot_count = (size_t)concurrent;
     call->results    = json_array_new(json_count(urls));
-    for (size_t i = 0; i < json_count(urls); i++) json_array_push(&call->results, json_null());
+    call->kept       = json_array_new(json_count(urls));
+    for (size_t i = 0; i < json_count(urls); i++) {
+        json_array_push(&call->results, json_null());
+        json_array_push(&call->kept, json_null());
+    }
+    take_over(call, call->progress);
     return STATUS_OK;
+}
+
+/* Says so after every PAGES_A_TIME; the last ones come with the answer. */
+static void tell_progress(struct web_call *call)
+{
+    bool is_whole = call->ended == json_count(call->urls);
+    if (++call->unsaid < PAGES_A_TIME || is_whole || !call->handlers.progress) return;
+    call->unsaid = 0;
+    call->handlers.progress(json_ref(call->kept), call->handlers.context);
 }
 
 static void take_result(struct web_call *call, size_t index, const struct visit_result *result)
@@ -35,15 +81,26 @@ static void take_result(struct web_call *call, size_t index, const struct visit_
         json_object_put_text(&page, "data", json_ref(result->data));
         call->bytes += result->data_bytes;
     }
+    keep(call, index, page);
     json_array_set(&call->results, index, page);
     call->ended++;
 }
 
 static void page_came(const struct visit_result *result, void *context);
 
+/* False: all of them are there, or under way. */
+static bool find_next(struct web_call *call)
+{
+    size_t count = json_count(call->urls);
+    while (call->next < count && !json_is(json_at(call->results, call->next), JSON_NULL)) {
+        call->next++;
+    }
+    return call->next < count;
+}
+
 static void fill_slots(struct web_call *call)
 {
-    for (size_t i = 0; i < call->slot_count && call->next < json_count(call->urls); i++) {
+    for (size_t i = 0; i < call->slot_count && find_next(call); i++) {
         struct batch_slot *slot = &call->slots[i];
         if (slot->visit) continue;
         str url                            = json_str(json_at(call->urls, call->next));
@@ -76,6 +133,7 @@ static void page_came(const struct visit_result *result, void *context)
     } else if (call->ended == json_count(call->urls)) {
         finish(call);
     } else {
+        tell_progress(call);
         fill_slots(call);
     }
 }

@@ -27,6 +27,7 @@ static void call_free(struct web_call *call)
     recipe_release(call->recipe);
     json_unref(call->urls);
     json_unref(call->results);
+    json_unref(call->kept);
     json_unref(call->url);
     json_unref(call->wait_for_kept);
     call->web->calls--;
@@ -237,6 +238,7 @@ static status web_start(void *self, const struct engine_request *request,
     *call               = (struct web_call){.web = web, .handlers = *handlers};
     call->timer         = (struct loop_timer){.fire = time_is_over, .context = call};
     call->allow_private = request->allow_private;
+    call->progress      = request->progress;
     status code         = start_function(call, request, reterr);
     if (code != STATUS_OK) {
         call_free(call);

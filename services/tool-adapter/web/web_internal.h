@@ -38,7 +38,10 @@ struct web_call {
     struct turn turn;        /* of web.robots */
     json urls;               /* of a batch; owned, as the next */
     json results;            /* null where a page is not there yet */
-    json url;                /* of a single page */
+    json kept;               /* those of `results` that a later attempt may get; owned */
+    size_t kept_bytes, unsaid;
+    json progress; /* of an earlier attempt; a view while it starts */
+    json url;      /* of a single page */
     size_t next, ended, bytes;
     size_t slot_count;
     struct batch_slot slots[WEB_CONCURRENT_MAX];

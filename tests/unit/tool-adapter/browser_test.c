@@ -71,7 +71,7 @@ static void stage_open_with(struct stage *stage, const char *program, unsigned p
     assert_int_equal(work_pool_new(stage->loop, 1, &stage->pool, NULL), STATUS_OK);
     const struct http_client_options http = {.loop = stage->loop};
     assert_int_equal(http_client_new(&http, &stage->http, NULL), STATUS_OK);
-    stage->hosts                         = hosts_new(stage->loop, stage->http);
+    stage->hosts                         = hosts_new(stage->loop, stage->http, NULL);
     const struct browser_options options = {
         .loop        = stage->loop,
         .pool        = stage->pool,
