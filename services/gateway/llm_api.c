@@ -113,6 +113,27 @@ static void read_headers(struct api_call *call, Pb__LlmOpen *message)
     }
 }
 
+/* Of Gemini's paths: "/v1beta/models/" MODEL ":" ACTION. The model alone; empty: it is none. */
+static str model_of(str path)
+{
+    static const char prefix[] = "/models/";
+    const char *found          = memmem(path.ptr, path.len, prefix, sizeof prefix - 1);
+    size_t from                = found ? (size_t)(found - path.ptr) + sizeof prefix - 1 : path.len;
+    size_t to                  = path.len;
+    while (to > from && path.ptr[to - 1] != ':') to--;
+    return to > from ? str_slice(path, from, to - 1) : (str){};
+}
+
+/* The same path with another model. NULL: no memory. */
+static const char *path_with(struct api_call *call, const char *model)
+{
+    str path  = str_from(call->path);
+    str named = model_of(path);
+    size_t at = (size_t)(named.ptr - path.ptr);
+    return arena_printf(call->arena, "%.*s%s%s", (int)at, path.ptr, model,
+                        path.ptr + at + named.len);
+}
+
 /* `applied`: what an assistant has made of the body; NULL: it goes as it is. */
 static void open_with(struct api_call *call, const Pb__AppliedAssistant *applied)
 {
@@ -133,6 +154,10 @@ static void open_with(struct api_call *call, const Pb__AppliedAssistant *applied
         message.body        = applied->body_json;
         message.fallbacks   = applied->fallbacks;
         message.n_fallbacks = applied->n_fallbacks;
+        bool is_in_path     = opening->operation == PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT;
+        const char *path    = is_in_path ? path_with(call, applied->model) : message.path;
+        ASSERT(path);
+        message.path = path;
     }
     read_headers(call, &message);
     open_call(call, &message);
@@ -140,6 +165,11 @@ static void open_with(struct api_call *call, const Pb__AppliedAssistant *applied
 
 /* --- assistants --------------------------------------------------------------------------------
  */
+
+static bool is_assistant(str model)
+{
+    return str_starts_with(model, str_from("assistant/"));
+}
 
 /* Says whether the model of a chat is "assistant/NAME". What is no JSON the llm-proxy refuses. */
 static bool names_assistant(str body)
@@ -157,7 +187,7 @@ static bool names_assistant(str body)
     }
     if (!may_be || json_parse(body, &limits, &value, NULL, NULL) != STATUS_OK) return false;
     json model = json_get_text(value, "model");
-    return json_is(model, JSON_TEXT) && str_starts_with(json_str(model), str_from("assistant/"));
+    return json_is(model, JSON_TEXT) && is_assistant(json_str(model));
 }
 
 static void on_applied(struct api_call *call, const struct rpc_answer *answer)
@@ -165,15 +195,41 @@ static void on_applied(struct api_call *call, const struct rpc_answer *answer)
     open_with(call, answer->message);
 }
 
-static void apply_assistant(struct api_call *call)
+static Pb__AssistantProtocol protocol_of(Pb__LlmOperation operation)
+{
+    switch (operation) {
+    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_MESSAGES:
+        return PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_ANTHROPIC;
+    case PB__LLM_OPERATION__LLM_OPERATION_ANTHROPIC_COUNT:
+        return PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_COUNT;
+    case PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT:
+        return PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_GEMINI;
+    default: return PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_OPENAI;
+    }
+}
+
+/* Says whether an assistant is asked; embeddings have none. */
+static bool asks_assistant(const struct api_call *call, Pb__LlmOperation operation)
+{
+    if (operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_EMBEDDINGS) return false;
+    if (operation == PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT) {
+        return is_assistant(model_of(str_from(call->path)));
+    }
+    return names_assistant(buf_str(&call->request->body));
+}
+
+static void apply_assistant(struct api_call *call, Pb__LlmOperation operation)
 {
     str body                     = buf_str(&call->request->body);
+    bool is_in_path              = operation == PB__LLM_OPERATION__LLM_OPERATION_GEMINI_CONTENT;
     Pb__ApplyAssistant message   = PB__APPLY_ASSISTANT__INIT;
     const struct api_ask request = {.service = &pb__assistants__descriptor,
                                     .method  = "Apply",
                                     .message = &message,
                                     .then    = on_applied};
     message.namespace_           = api_namespace(call);
+    message.protocol             = protocol_of(operation);
+    if (is_in_path) message.model = api_text(call, model_of(str_from(call->path)));
     message.body_json =
         (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body.ptr, .len = body.len};
     api_ask_scheduler(call, &request);
@@ -204,10 +260,9 @@ static void ask(struct api_call *call, Pb__LlmOperation operation)
     ASSERT(opening);
     *opening = (struct opening){
         .replica = llm_pull_choose(api->llm_pull), .operation = operation, .key = key};
-    call->state  = opening;
-    bool is_chat = operation == PB__LLM_OPERATION__LLM_OPERATION_OPENAI_CHAT;
-    if (is_chat && names_assistant(buf_str(&call->request->body))) {
-        apply_assistant(call);
+    call->state = opening;
+    if (asks_assistant(call, operation)) {
+        apply_assistant(call, operation);
     } else {
         open_with(call, NULL);
     }

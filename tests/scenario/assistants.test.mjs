@@ -1,7 +1,7 @@
 // Assistants: made, changed, listed and rendered through the API; used by runs, which stay with the version they got, and by OpenAI's clients as models.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { OpenAI } from './support/packages.mjs';
+import { Anthropic, OpenAI } from './support/packages.mjs';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 
@@ -105,7 +105,7 @@ do:
   - ask: { call: llm.chat, with: { assistant: editor, variables: { tone: dry }, prompt: Write. } }
 `;
 
-scenario('an assistant is a model for clients of OpenAI, with its fallbacks', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+scenario('an assistant is a model for clients, with its fallbacks', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   const put = (body) => suite.api.ok('PUT', '/v1/assistants/editor', {
     model: 'flaky',
     fallbacks: ['nobody/knows', 'up/spare'],
@@ -135,6 +135,27 @@ scenario('an assistant is a model for clients of OpenAI, with its fallbacks', { 
   // What the request says itself wins; a version that is named stays that one.
   const pinned = (await ask('assistant/editor:1', { temperature: 0.1, response_format: { type: 'json_object' }, variables: { tone: 'warm' } })).sent.at(-1);
   assert.deepEqual([pinned.messages[0].content, pinned.temperature, pinned.response_format], ['Be warm.', 0.1, { type: 'json_object' }]);
+
+  // The same in the words of the other protocols.
+  const others = {
+    anthropic: () => new Anthropic({ baseURL: suite.url, apiKey: suite.key, maxRetries: 0 })
+      .messages.create({ model: 'assistant/editor', max_tokens: 50, system: 'Mind.', messages, variables: { tone: 'warm' } }).then(({ content }) => content[0].text),
+    gemini: () => suite.api.ok('POST', '/v1beta/models/assistant%2Feditor:generateContent', { contents: [{ role: 'user', parts: [{ text: 'hi' }] }], generationConfig: { maxOutputTokens: 50 }, systemInstruction: { parts: [{ text: 'Mind.' }] }, variables: { tone: 'warm' } })
+      .then(({ candidates }) => candidates[0].content.parts[0].text),
+  };
+  for (const [protocol, say] of Object.entries(others)) {
+    model.requests.length = 0;
+    assert.equal(await say(), '{"title":"t"}', protocol);
+    assert.deepEqual(model.requests.map(({ path }) => path), ['/down/chat/completions', '/up/chat/completions'], protocol);
+    const body = JSON.parse(model.requests[1].body);
+    const text = body.messages.filter(({ role }) => role === 'system').map(({ content }) => (typeof content === 'string' ? content : content.map((part) => part.text).join(''))).join('');
+    assert.match(text, /^Second: be warm\.\s*Mind\.$/, protocol);
+    assert.deepEqual([body.model, body.temperature, body.max_tokens ?? body.max_completion_tokens, body.response_format?.json_schema?.schema], ['spare', 0.5, 50, { type: 'object', required: ['title'] }], protocol);
+    assert.ok(!('variables' in body), protocol);
+  }
+  const unknown = await suite.api.call('POST', '/v1beta/models/assistant%2Fnobody:generateContent', { contents: [] });
+  assert.deepEqual([unknown.status, unknown.body.error.status], [404, 'NOT_FOUND'], JSON.stringify(unknown.body));
+  model.requests.length = 0;
 
   const refused = (name, more) => assert.rejects(ask(name, more), (error) => (Object.assign(refused, { error }), true));
   await refused('assistant/editor', { variables: { tone: 'loud' } });

@@ -54,14 +54,6 @@ status assistant_render(json definition, json variables, struct arena *scratch,
 status assistant_apply(json definition, str reference, json arguments, struct arena *scratch,
                        json *ret_arguments, struct error *reterr);
 
-/**
- * The same of a body of OpenAI's chat completions: the prompt is a message before all others, the
- * answer schema its `response_format`. `fallbacks`, and parameters that only `llm.chat` knows, are
- * not in it. Fails as assistant_render(); also if `messages` is no list.
- */
-status assistant_apply_body(json definition, json body, struct arena *scratch, json *ret_body,
-                            struct error *reterr);
-
 /** Models that are asked if that of the assistant cannot: a list of texts, or JSON_INVALID, also if
  * the arguments of a call have a `model` of their own. A view of `definition`. */
 json assistant_fallbacks(json definition, json arguments);

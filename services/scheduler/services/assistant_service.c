@@ -1,4 +1,5 @@
 /* Assistants: kept in the system partition, by namespace, name and version. */
+#include "scheduler/run/assistant_body.h"
 #include "scheduler/services/assistant_tools.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/row_page.h"
@@ -166,13 +167,15 @@ static status render(struct rpc_call *call, struct error *reterr)
 /* --- apply -------------------------------------------------------------------------------------
  */
 
-/* "assistant/NAME" or "assistant/NAME:VERSION" of the body. */
-static status read_reference(json body, struct assistant_name *ret_name, struct error *reterr)
+/* "assistant/NAME" or "assistant/NAME:VERSION" of the body, or of the path. */
+static status read_reference(str path, json body, struct assistant_name *ret_name,
+                             struct error *reterr)
 {
     static const char prefix[] = "assistant/";
     json model                 = json_get_text(body, "model");
-    str text                   = json_is(model, JSON_TEXT) ? json_str(model) : (str){};
-    bool is_one                = str_starts_with(text, str_from(prefix)) &&
+    str text                   = path;
+    if (text.len == 0 && json_is(model, JSON_TEXT)) text = json_str(model);
+    bool is_one = str_starts_with(text, str_from(prefix)) &&
                   assistant_name_read(str_slice(text, sizeof prefix - 1, text.len), ret_name);
     if (is_one) return STATUS_OK;
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
@@ -193,6 +196,16 @@ static status list_fallbacks(struct rpc_call *call, json models, struct error *r
     return STATUS_OK;
 }
 
+static enum assistant_protocol protocol_of(Pb__AssistantProtocol protocol)
+{
+    switch (protocol) {
+    case PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_ANTHROPIC: return ASSISTANT_ANTHROPIC;
+    case PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_COUNT: return ASSISTANT_COUNT;
+    case PB__ASSISTANT_PROTOCOL__ASSISTANT_PROTOCOL_GEMINI: return ASSISTANT_GEMINI;
+    default: return ASSISTANT_OPENAI;
+    }
+}
+
 static status apply(struct rpc_call *call, struct error *reterr)
 {
     const Pb__ApplyAssistant *request    = call->request;
@@ -204,13 +217,16 @@ static status apply(struct rpc_call *call, struct error *reterr)
     CLEANUP(json_unrefp) json applied    = json_invalid();
     if (!system_shard(call)) return call_moved(call, 0);
     TRY(json_out(request->body_json, "body", &body, reterr));
-    TRY(read_reference(body, &name, reterr));
+    TRY(read_reference(str_from(request->model), body, &name, reterr));
     TRY(read_view(call, namespace_of(call, request->namespace_), &name, &view, reterr));
     TRY(assistant_definition(view, &definition, reterr));
-    TRY(assistant_apply_body(definition, body, call->arena, &applied, reterr));
+    TRY(assistant_apply_body(definition, protocol_of(request->protocol), body, call->arena,
+                             &applied, reterr));
     TRY(list_fallbacks(call, json_get_text(definition, "fallbacks"), reterr));
     answer->name    = view->name;
     answer->version = view->version;
+    answer->model   = text_in(call->arena, json_str(json_get_text(definition, "model")));
+    if (!answer->model) return no_memory(reterr);
     TRY(json_in(call->arena, applied, &answer->body_json, reterr));
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;

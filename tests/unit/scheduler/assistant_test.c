@@ -1,6 +1,6 @@
 /* Assistants: what a definition may be, how it is rendered, and how calls use it. */
 #include "base/arena.h"
-#include "scheduler/run/assistant.h"
+#include "scheduler/run/assistant_body.h"
 #include "support/scheduler/world.h"
 #include "json/json_text.h"
 
@@ -150,33 +150,85 @@ static void a_prompt_is_rendered(void **state)
 
 #define MODEL "\"model\": \"smart\""
 
+#define FULL                                                                                       \
+    "{" MODEL                                                                                      \
+    ", \"system\": \"For {{a}}.\", \"parameters\": {\"temperature\": 0.5, \"max_tokens\": 9, "     \
+    "\"stop\": \"x\", \"seed\": 3, \"cache\": \"1h\"}, \"output_schema\": {\"type\": \"object\"}}"
+
 static const struct body_row {
     const char *name, *definition, *body, *result;
+    enum assistant_protocol protocol;
 } bodies[] = {
     {"a model alone", "{" MODEL "}", "{\"model\": \"assistant/a\", \"messages\": []}",
-     "{\"messages\":[],\"model\":\"smart\"}"},
+     "{\"messages\":[],\"model\":\"smart\"}", ASSISTANT_OPENAI},
     {"a prompt", "{" MODEL ", \"system\": \"for {{a}}\"}",
      "{\"variables\": {\"a\": \"all\"}, \"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}",
      "{\"messages\":[{\"role\":\"system\",\"content\":\"for "
      "all\"},{\"role\":\"user\",\"content\":\"x\"}],"
-     "\"model\":\"smart\"}"},
+     "\"model\":\"smart\"}",
+     ASSISTANT_OPENAI},
     {"a schema", "{" MODEL ", \"output_schema\": {\"type\": \"object\"}}", "{\"messages\": []}",
      "{\"messages\":[],\"model\":\"smart\",\"response_format\":{\"type\":\"json_schema\",\"json_"
      "schema\":{"
-     "\"name\":\"answer\",\"schema\":{\"type\":\"object\"}}}}"},
+     "\"name\":\"answer\",\"schema\":{\"type\":\"object\"}}}}",
+     ASSISTANT_OPENAI},
     {"a shape of its own", "{" MODEL ", \"output_schema\": {\"type\": \"object\"}}",
      "{\"messages\": [], \"response_format\": {\"type\": \"text\"}}",
-     "{\"messages\":[],\"response_format\":{\"type\":\"text\"},\"model\":\"smart\"}"},
+     "{\"messages\":[],\"response_format\":{\"type\":\"text\"},\"model\":\"smart\"}",
+     ASSISTANT_OPENAI},
     {"any JSON, and what is for workflows",
      "{" MODEL ", \"fallbacks\": [\"x\"], \"parameters\": {\"json\": true, \"cache\": \"1h\", "
      "\"repair_attempts\": 1, \"seed\": 1}}",
      "{\"messages\": []}",
      "{\"messages\":[],\"model\":\"smart\",\"seed\":1,\"response_format\":{\"type\":\"json_"
-     "object\"}}"},
-    {"no messages", "{" MODEL "}", "{\"messages\": {}}", NULL},
-    {"no variable", "{" MODEL ", \"system\": \"{{a}}\"}", "{\"messages\": []}", NULL},
+     "object\"}}",
+     ASSISTANT_OPENAI},
+    {"no messages", "{" MODEL "}", "{\"messages\": {}}", NULL, ASSISTANT_OPENAI},
+    {"no variable", "{" MODEL ", \"system\": \"{{a}}\"}", "{\"messages\": []}", NULL,
+     ASSISTANT_OPENAI},
+    {"Anthropic", FULL,
+     "{\"model\": \"assistant/a\", \"messages\": [], \"variables\": {\"a\": \"b\"}}",
+     "{\"model\":\"smart\",\"messages\":[],\"system\":\"For "
+     "b.\",\"temperature\":0.5,\"max_tokens\":9,"
+     "\"stop_sequences\":[\"x\"],\"output_config\":{\"format\":{\"type\":\"json_schema\","
+     "\"schema\":{"
+     "\"type\":\"object\"}}}}",
+     ASSISTANT_ANTHROPIC},
+    {"Anthropic, with words of its own", FULL,
+     "{\"messages\": [], \"system\": \"Own.\", \"max_tokens\": 1, \"temperature\": 1, "
+     "\"stop_sequences\": [], \"output_config\": {\"effort\": \"low\", \"format\": {}}, "
+     "\"variables\": {\"a\": \"b\"}}",
+     "{\"messages\":[],\"system\":[{\"type\":\"text\",\"text\":\"For "
+     "b.\"},{\"type\":\"text\",\"text\":\"Own.\"}],\"max_tokens\":1,\"temperature\":1,"
+     "\"stop_sequences\":[],\"output_config\":{\"effort\":\"low\",\"format\":{}},\"model\":"
+     "\"smart\"}",
+     ASSISTANT_ANTHROPIC},
+    {"Anthropic, system blocks", "{" MODEL ", \"system\": \"A\"}",
+     "{\"messages\": [], \"system\": [{\"type\": \"text\", \"text\": \"B\"}]}",
+     "{\"messages\":[],\"system\":[{\"type\":\"text\",\"text\":\"A\"},{\"type\":\"text\",\"text\":"
+     "\"B\"}],"
+     "\"model\":\"smart\"}",
+     ASSISTANT_ANTHROPIC},
+    {"Anthropic, a count", FULL, "{\"messages\": [], \"variables\": {\"a\": \"b\"}}",
+     "{\"messages\":[],\"model\":\"smart\",\"system\":\"For b.\"}", ASSISTANT_COUNT},
+    {"Gemini", FULL, "{\"contents\": [], \"variables\": {\"a\": \"b\"}}",
+     "{\"contents\":[],\"generationConfig\":{\"temperature\":0.5,\"maxOutputTokens\":9,\"seed\":3,"
+     "\"stopSequences\":[\"x\"],\"responseMimeType\":\"application/json\",\"responseJsonSchema\":{"
+     "\"type\":\"object\"}},\"systemInstruction\":{\"parts\":[{\"text\":\"For b.\"}]}}",
+     ASSISTANT_GEMINI},
+    {"Gemini, with words of its own", FULL,
+     "{\"contents\": [], \"generation_config\": {\"temperature\": 1, \"maxOutputTokens\": 1, "
+     "\"seed\": "
+     "1, \"stopSequences\": [], \"responseMimeType\": \"text/plain\"}, \"system_instruction\": "
+     "{\"parts\": [{\"text\": \"Own.\"}]}, \"variables\": {\"a\": \"b\"}}",
+     "{\"contents\":[],\"generationConfig\":{\"temperature\":1,\"maxOutputTokens\":1,\"seed\":1,"
+     "\"stopSequences\":[],\"responseMimeType\":\"text/plain\"},\"systemInstruction\":{\"parts\":[{"
+     "\"text\":\"For b.\"},{\"text\":\"Own.\"}]}}",
+     ASSISTANT_GEMINI},
+    {"Gemini, no contents", "{" MODEL "}", "{\"messages\": []}", NULL, ASSISTANT_GEMINI},
+    {"Anthropic, no variable", FULL, "{\"messages\": []}", NULL, ASSISTANT_ANTHROPIC},
     {"variables of another kind", "{" MODEL ", \"system\": \"{{a}}\"}",
-     "{\"messages\": [], \"variables\": 7}", NULL},
+     "{\"messages\": [], \"variables\": 7}", NULL, ASSISTANT_OPENAI},
 };
 
 static void a_body_needs_no_assistant(void **state)
@@ -188,7 +240,7 @@ static void a_body_needs_no_assistant(void **state)
     CLEANUP(json_unrefp) json before         = parse(row->body);
     CLEANUP(json_unrefp) json result         = json_invalid();
     struct error error                       = {};
-    status code = assistant_apply_body(definition, body, arena, &result, &error);
+    status code = assistant_apply_body(definition, row->protocol, body, arena, &result, &error);
     assert_true(json_equal(body, before));
     assert_int_equal(code, row->result ? STATUS_OK : STATUS_INVALID_ARGUMENT);
     if (!row->result) return;
