@@ -116,8 +116,9 @@ static bool walk(struct admission *admission)
         str name                   = str_from(station.name);
         *pass = (struct tollgate_pass){.decided = on_station, .context = admission};
         admission->stage++;
-        if (tollgate_enter(admission->tollgates, name, &station.rules, pass) == TOLLGATE_WAIT)
+        if (tollgate_enter(admission->tollgates, name, &station.rules, pass) == TOLLGATE_WAIT) {
             return false;
+        }
         if (pass->gate) admission->passed++;
     }
     return true;
@@ -208,7 +209,8 @@ bool admission_ask(struct admission *admission)
     admission->stage = admission->passed = 0;
     if (turnstile_ask(turnstile, admission->loop, &admission->turn) && walk(admission)) return true;
     int64_t now_ms      = loop_now_ms(admission->loop);
-    admission->until_ms = now_ms + ADMISSION_PATIENCE_MS;
+    bool is_own         = admission->patience_ms > 0;
+    admission->until_ms = now_ms + (is_own ? admission->patience_ms : ADMISSION_PATIENCE_MS);
     admission->patience = (struct loop_timer){.fire = on_patience, .context = admission};
     loop_timer_set(admission->loop, &admission->patience, now_ms);
     return false;

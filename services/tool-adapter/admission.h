@@ -4,7 +4,8 @@
  * It passes the turnstile of this process (turnstile.h), and then the limits that hold over all
  * tool-adapters together (worker/tollgate.h): the `budgets` that name its action, the gap between
  * reads or writes, and the connection's own. It waits up to ADMISSION_PATIENCE_MS for them: its
- * slot is worth more to others than a long wait. One who gives up has not been counted where he had
+ * slot is worth more to others than a long wait. A call that has come some way waits as long as it
+ * may, since it would have to begin anew. One who gives up has not been counted where he had
  * entered.
  *
  * Threads: belongs to the loop.
@@ -29,6 +30,7 @@ struct admission {
     json scope; /* a view until it is decided */
     struct loop *loop;
     struct tollgates *tollgates; /* NULL: the limits of this process hold alone */
+    int64_t patience_ms;         /* 0: ADMISSION_PATIENCE_MS */
     /* From the loop, not from inside admission_ask(). `wait_ms` of a refusal: when to ask again. */
     void (*decided)(bool may_go, int64_t wait_ms, void *context);
     void *context;

@@ -453,14 +453,16 @@ static void on_admitted(bool may_go, int64_t wait_ms, void *context)
 static status ask_to_leave(struct exchange *exchange, struct error *reterr)
 {
     struct shared_limits *limits = exchange->means->limits;
+    int64_t left_ms              = exchange->request.until_ms - clock_mono_ms();
     exchange->admission =
-        (struct admission){.connection = exchange->request.connection,
-                           .action     = exchange->request.action,
-                           .scope      = exchange->request.scope,
-                           .loop       = exchange->means->loop,
-                           .tollgates  = limits ? shared_limits_tollgates(limits) : NULL,
-                           .decided    = on_admitted,
-                           .context    = exchange};
+        (struct admission){.connection  = exchange->request.connection,
+                           .action      = exchange->request.action,
+                           .scope       = exchange->request.scope,
+                           .loop        = exchange->means->loop,
+                           .tollgates   = limits ? shared_limits_tollgates(limits) : NULL,
+                           .patience_ms = exchange->request.is_under_way ? left_ms : 0,
+                           .decided     = on_admitted,
+                           .context     = exchange};
     return admission_ask(&exchange->admission) ? begin(exchange, reterr) : STATUS_OK;
 }
 

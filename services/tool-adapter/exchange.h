@@ -55,6 +55,7 @@ struct exchange_request {
     const struct file_keep *keep; /* how a file in the answer is kept; NULL: it is not */
     json progress;                /* as of engine.h; a view */
     int64_t until_ms;             /* when it must be over, on clock_mono_ms() */
+    bool is_under_way;            /* others of the call have been answered: it waits for limits */
     struct arena *arena;
 };
 

@@ -21,10 +21,11 @@ struct execution {
     struct loop_timer retry;
     Pb__Usage usage;
     bool has_usage;
-    int retries;      /* of the page at hand */
-    int64_t rest_ms;  /* what the last answer asks for */
-    int64_t sent_ms;  /* the request at hand */
-    bool is_starting; /* inside execution_start(): the caller has no pointer yet */
+    int retries;       /* of the page at hand */
+    int64_t rest_ms;   /* what the last answer asks for */
+    int64_t sent_ms;   /* the request at hand */
+    bool is_under_way; /* a request of it was answered */
+    bool is_starting;  /* inside execution_start(): the caller has no pointer yet */
     bool is_over;
 };
 
@@ -255,7 +256,8 @@ static void on_exchange(const struct exchange_result *result, void *context)
         if (!try_again(execution, &outcome)) finish(execution, &outcome, json_invalid());
         return;
     }
-    execution->rest_ms = outcome.wait_ms;
+    execution->rest_ms      = outcome.wait_ms;
+    execution->is_under_way = true;
     if (step_of(execution)->id) {
         take_step(execution);
     } else {
@@ -291,6 +293,7 @@ static void send(struct execution *execution)
         .keep            = execution->request.keep,
         .progress        = execution->request.progress,
         .until_ms        = execution->request.until_ms,
+        .is_under_way    = execution->is_under_way,
         .arena           = execution->request.arena,
     };
     struct error error = {};

@@ -21,6 +21,10 @@ const service = await Upstream.start(async ({ path, query }) => {
     });
   }
   if (path === '/robots.txt') return { text: 'User-agent: *\nCrawl-delay: 1\n', headers: { 'content-type': 'text/plain' } };
+  if (path === '/list') {
+    const at = Number(query.get('cursor') ?? 0);
+    return { body: { items: [at], next: at < 2 ? String(at + 1) : null } };
+  }
   return query.has('tired') ? { status: 429, headers: { 'retry-after': '3600' } } : { body: { path } };
 });
 const release = () => open.shift()();
@@ -46,7 +50,16 @@ config: { base_url: { type: string, default: 'https://box.test' } }
 http: { base_url: '=.config.base_url' }
 rate_limit:
   budgets: [{ actions: [post], key: '=.params.channel', rate: 2/h, burst: 2 }]
+pagination: { pages: { type: cursor, in: query, param: cursor, next: '=.response.body.next' } }
 actions:${action('hold')}${action('post')}${action('look')}
+  list:
+    summary: Asks for all pages
+    effect: read
+    params: {}
+    request: { method: GET, path: /list }
+    paginate: { use: pages }
+    output: { items: '=.response.body.items' }
+    example: { params: {} }
 `);
 const connection = (more) => ({ adapter: 'box', allow_private: true, config: { base_url: service.url }, ...more });
 const config = {
@@ -57,6 +70,7 @@ const config = {
       web: { adapter: 'web', allow_private: true },
       narrow: connection({ concurrency: 2 }),
       slow: connection({ rate: '3/h', burst: 3 }),
+      pages: connection({ rate: '40/min', burst: 1 }),
       own: connection({ budgets: [{ actions: ['look', 'post'], rate: '1/h' }] }),
     },
   },
@@ -135,6 +149,14 @@ async function rates(suite, other) {
   assert.equal(service.count('/post'), 4);
 }
 
+// The next page comes later than a call waits that has not begun: who has begun waits for it.
+async function pages(suite) {
+  const { status, text, body } = await invoke(suite.api, 'list', 'pages');
+  assert.equal(status, 200, text);
+  assert.deepEqual(body.output.items, [0, 1, 2]);
+  assert.equal(service.count('/list'), 3);
+}
+
 async function rest(suite, other) {
   assert.equal(await statusOf(other.api, 'look', 'box'), 200);
   assert.equal(await statusOf(suite.api, 'look', 'box', { tired: true }), 429);
@@ -163,6 +185,7 @@ scenario('limits of connections hold over all tool-adapters', { needs: ['schedul
     await knows(suite, 'box.hold');
     await places(suite, other);
     await rates(suite, other);
+    await pages(suite);
     await rest(suite, other);
     await gaps(suite, other);
     await other.stop();
