@@ -27,18 +27,33 @@ runs_fill() {
   done
 }
 
-# flat_figure PREFIX NAME WORKFLOW CONNECTIONS: rate, and CPU and written bytes of the scheduler, which hold on a busy machine, too.
+# pages_count: the next scheduler counts the pages that its commits write.
+pages_count() {
+  cc -O2 -shared -fPIC -o "$out/count_pages.so" "$here/preload/count_pages.c" -ldl
+  scheduler_prefix=(env "LD_PRELOAD=$out/count_pages.so" "BENCH_PAGES=$out/pages")
+}
+
+# Commits, and pages of branches, leaves and large values, so far.
+pages() { od -An -v -tu8 -w32 "$out/pages"; }
+
+# flat_figure PREFIX NAME WORKFLOW CONNECTIONS: rate; CPU, written bytes and pages of the scheduler, which hold on a busy machine, too.
 flat_figure() {
-  local cpu bytes
+  local cpu bytes before after
   cpu=$(cpu_us "${pid[scheduler]}")
   bytes=$(written "${pid[scheduler]}")
+  read -ra before < <(pages)
   BODY="{\"workflow\":\"$3\"}" KEY=$key load "$url/v1/runs?wait=30s" "$4"
+  read -ra after < <(pages)
   put tutti "$1_$2_c$4_runs_per_s" "$rate"
   put tutti "$1_$2_c$4_p50_ms" "$p50"
   flat[$1_$2_c$4]=$rate
   [ "$count" -gt 0 ] || return 0
   put tutti "$1_$2_c$4_scheduler_cpu_us_per_run" $((($(cpu_us "${pid[scheduler]}") - cpu) / count))
   put tutti "$1_$2_c$4_written_bytes_per_run" $((($(written "${pid[scheduler]}") - bytes) / count))
+  put tutti "$1_$2_c$4_pages_per_run" "$(awk -v a="${before[*]}" -v b="${after[*]}" -v n="$count" \
+    'BEGIN {split(a, from); split(b, to); printf "%.2f", (to[2] - from[2] + to[3] - from[3] + to[4] - from[4]) / n}')"
+  put tutti "$1_$2_c$4_pages_per_commit" "$(awk -v a="${before[*]}" -v b="${after[*]}" \
+    'BEGIN {split(a, from); split(b, to); printf "%.1f", (to[2] - from[2] + to[3] - from[3] + to[4] - from[4]) / (to[1] - from[1])}')"
 }
 
 # flat_figures PREFIX: the figures that must not depend on what is stored.
@@ -59,6 +74,7 @@ flat_ratios() { # flat_ratios PREFIX: beside the empty store
 # Again after FLAT_RUNS stored runs, and after FLAT_SLEEPING that sleep for a day.
 bench_flat() {
   declare -A flat
+  pages_count
   suite_start scheduler gateway
   steps 1 '{set: {result: "result-%"}}' | workflow_put step1
   steps 10 "$JOB" | workflow_put jobs10
@@ -78,6 +94,7 @@ bench_flat() {
   flat_figures sleeping
   flat_ratios sleeping
   suite_stop
+  scheduler_prefix=()
 }
 
 # run_mean_ms WORKFLOW: from the start of a run to its end, in the scheduler's own view, of all there were.

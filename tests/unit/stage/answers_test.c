@@ -291,6 +291,67 @@ static void test_limits(void **)
     }
 }
 
+/* Rows go many at a time: what grows old soon after a sweep waits for the next, and is not found
+ * meanwhile. */
+static void test_old_rows_wait_for_the_next_sweep(void **)
+{
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    struct id first                           = start_bulk(stage, 1);
+    stage_pass(stage, SECOND / 4);
+    struct id second = start_bulk(stage, 2);
+    stage_pass(stage, 600 * SECOND - SECOND / 8); /* ten minutes since the first one */
+    stage_step(stage, 0);
+    assert_int_equal(row_count(stage, KIND_DONE), 1);
+
+    stage_pass(stage, SECOND / 4);
+    stage_step(stage, 0);
+    assert_int_equal(row_count(stage, KIND_DONE), 1);
+    struct id again = start_bulk(stage, 2);
+    assert_false(is_same(again, second) || is_same(again, first));
+    assert_int_equal(row_count(stage, KIND_DONE), 2);
+
+    stage_pass(stage, 2 * SECOND);
+    stage_step(stage, 0);
+    assert_int_equal(row_count(stage, KIND_DONE), 1); /* the newest */
+    assert_true(is_same(start_bulk(stage, 2), again));
+}
+
+/* Rows of the first kind behind those that there are, of now. */
+static void add_done(struct stage *stage, unsigned count)
+{
+    Pb__RequestRecord record            = PB__REQUEST_RECORD__INIT;
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    record.time_us                      = START_US;
+    assert_int_equal(txn_begin_write(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+    for (unsigned i = 0; i < count; i++) {
+        struct key key;
+        char id[KEY_DIGITS + 1];
+        (void)snprintf(id, sizeof id, "f%031x", i);
+        key_begin(&key);
+        key_put_u8(&key, KIND_DONE);
+        key_put_u32(&key, START_US / (600 * SECOND));
+        key_put_text(&key, str_from(id));
+        assert_int_equal(record_append(txn, TABLE_REQUESTS, key_bytes(&key), &record.base, NULL),
+                         STATUS_OK);
+    }
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+/* With one over the limit a thousand go, and not one with each. */
+static void test_too_many_go_at_once(void **)
+{
+    enum { MANY = 500'000, GONE = 1'000 };
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    struct id first                           = start_bulk(stage, 1);
+    stage_crash(stage);
+    add_done(stage, MANY - 1);
+    assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+    assert_true(is_same(start_bulk(stage, 1), first)); /* as many as may be: none has gone */
+    (void)start_bulk(stage, 2);
+    (void)start_bulk(stage, 3); /* there is room for more */
+    assert_int_equal(row_count(stage, KIND_DONE), MANY + 2 - GONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_rows_of_releases_before),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_old_rows_wait_for_the_next_sweep),
+        cmocka_unit_test(test_too_many_go_at_once),
     };
     return cmocka_run_group_tests_name("answers", tests, NULL, NULL);
 }

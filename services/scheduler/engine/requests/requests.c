@@ -18,15 +18,19 @@ enum {
 #define MINUTE_US (INT64_C(60) * 1'000'000)
 #define HOUR_US   (60 * MINUTE_US)
 
+/* How long nothing is swept after a sweep has come to its end. */
+#define SWEEP_REST_US INT64_C(1'000'000)
+
 /* An age is a whole number of buckets: so a row is never too old in the newest of them, and an id
  * has its place there to itself. */
 static const struct kind_limits {
     int64_t age_us, bucket_us;
     uint64_t count_max;
     uint64_t size_max_bytes;
+    uint64_t spare; /* where there are too many, so far below that it sweeps */
 } limits[] = {
-    [REQUEST_DONE]     = {10 * MINUTE_US, 10 * MINUTE_US, 500'000, UINT64_MAX},
-    [REQUEST_ANSWERED] = {24 * HOUR_US, 12 * HOUR_US, 200'000, UINT64_C(256) << 20},
+    [REQUEST_DONE]     = {10 * MINUTE_US, 10 * MINUTE_US, 500'000, UINT64_MAX, 1'000},
+    [REQUEST_ANSWERED] = {24 * HOUR_US, 12 * HOUR_US, 200'000, UINT64_C(256) << 20, 0},
 };
 
 static bool is_old(const struct engine *engine, enum request_kind kind, int64_t time_us)
@@ -355,9 +359,11 @@ static status forget_answer(struct engine *engine, uint32_t bucket, str id,
     return STATUS_OK;
 }
 
+/* Rows go many at a time: each turn that deletes one pays for a path through the tree. */
 struct sweep {
     enum request_kind kind;
     uint64_t count; /* rows of the kind */
+    uint64_t count_max;
     struct cursor *cursor;
 };
 
@@ -366,7 +372,7 @@ static bool is_much(const struct engine *engine, const struct sweep *sweep)
     const struct kind_limits *limit = &limits[sweep->kind];
     bool is_large =
         sweep->kind == REQUEST_ANSWERED && engine->requests.answer_bytes > limit->size_max_bytes;
-    return sweep->count > limit->count_max || is_large;
+    return sweep->count > sweep->count_max || is_large;
 }
 
 /* The next row goes, if its time has come; `*ret_over`: it has not. */
@@ -390,7 +396,9 @@ static status sweep_row(struct engine *engine, struct sweep *sweep, bool *ret_ov
     TRY(row_look(raw, &row, reterr));
     *ret_over = !is_old(engine, sweep->kind, row.time_us) && !is_much(engine, sweep);
     if (*ret_over) {
-        *due_us = row.time_us + limits[sweep->kind].age_us;
+        int64_t next_us = row.time_us + limits[sweep->kind].age_us;
+        int64_t rest_us = engine->now_us + SWEEP_REST_US;
+        *due_us         = next_us > rest_us ? next_us : rest_us;
         return STATUS_OK;
     }
     bool is_read = key_take_u8(&key, &kind) && key_take_u32(&key, &bucket) &&
@@ -410,10 +418,11 @@ static status sweep_kind(struct engine *engine, enum request_kind kind, struct e
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     const uint8_t prefix[]                       = {(uint8_t)kind};
     const struct scan scan                       = {.prefix = {prefix, sizeof prefix}};
-    struct sweep sweep                           = {.kind = kind};
+    struct sweep sweep = {.kind = kind, .count_max = limits[kind].count_max};
     TRY(count_rows(engine, kind, &sweep.count, reterr));
     bool is_due = engine->now_us > engine->requests.due_us[kind] || is_much(engine, &sweep);
     if (!is_due || sweep.count == 0) return STATUS_OK;
+    if (sweep.count > sweep.count_max) sweep.count_max -= limits[kind].spare;
     TRY(cursor_open(engine->txn, TABLE_REQUESTS, &scan, &cursor, reterr));
     sweep.cursor = cursor;
     bool is_over = false;

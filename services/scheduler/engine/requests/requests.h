@@ -8,7 +8,8 @@
  * what it was answered (answers.h), for 24 hours. Old ones are deleted a few at a time.
  *
  * Limits in a partition: 500,000 rows of the first kind; 200,000 and 256 MiB of answers of the
- * second. Beyond that rows of the oldest bucket go before their time.
+ * second. Beyond that rows of the oldest bucket go before their time. Rows of the first kind go a
+ * thousand at a time: if each turn deleted what it adds, it would write a second path of the tree.
  *
  *     1, bucket (u32), request id            what it made; a bucket is 10 minutes of the engine's
  *     2, bucket (u32), stands for the key    what it was answered; a bucket is 12 hours
