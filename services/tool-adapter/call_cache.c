@@ -11,8 +11,9 @@
 /* An output, in a list by last use. */
 struct entry {
     struct call_key key;
-    json output; /* owned */
-    size_t size; /* bytes as a text */
+    json output;     /* owned */
+    json validators; /* owned; JSON_INVALID: none */
+    size_t size;     /* bytes as a text */
     int64_t until_ms;
     struct entry *newer, *older;
 };
@@ -67,6 +68,7 @@ static void entry_remove(struct call_cache *cache, struct entry *entry)
     unlink_entry(cache, entry);
     cache->size -= entry->size;
     json_unref(entry->output);
+    json_unref(entry->validators);
     free(entry);
 }
 
@@ -86,7 +88,7 @@ json call_cache_find(struct call_cache *cache, const struct call_key *key, int64
 {
     struct entry *entry = map_get(cache->entries, key_str(key));
     if (entry && entry->until_ms <= now_ms) {
-        entry_remove(cache, entry);
+        if (json_is(entry->validators, JSON_INVALID)) entry_remove(cache, entry);
         entry = NULL;
     }
     if (!entry) {
@@ -99,8 +101,23 @@ json call_cache_find(struct call_cache *cache, const struct call_key *key, int64
     return json_ref(entry->output);
 }
 
+json call_cache_old(struct call_cache *cache, const struct call_key *key, json *ret_validators)
+{
+    struct entry *entry = map_get(cache->entries, key_str(key));
+    if (!entry || json_is(entry->validators, JSON_INVALID)) return json_invalid();
+    *ret_validators = json_ref(entry->validators);
+    return json_ref(entry->output);
+}
+
+void call_cache_renew(struct call_cache *cache, const struct call_key *key, json output,
+                      json validators, int64_t until_ms)
+{
+    cache->stats.renewed++;
+    call_cache_put(cache, key, output, validators, until_ms);
+}
+
 void call_cache_put(struct call_cache *cache, const struct call_key *key, json output,
-                    int64_t until_ms)
+                    json validators, int64_t until_ms)
 {
     CLEANUP(buf_done) struct buf text = buf_init(CALL_CACHE_OUTPUT_MAX);
     struct entry *old                 = map_get(cache->entries, key_str(key));
@@ -114,6 +131,7 @@ void call_cache_put(struct call_cache *cache, const struct call_key *key, json o
     struct entry *entry = mem_new(1, sizeof *entry);
     entry->key          = *key;
     entry->output       = json_ref(output);
+    entry->validators   = json_ref(validators);
     entry->size         = text.len;
     entry->until_ms     = until_ms;
     bool is_put         = map_put(cache->entries, key_str(&entry->key), entry);

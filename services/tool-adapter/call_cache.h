@@ -6,7 +6,8 @@
  * a call under way that others with its key wait for: when it has an output, all get it; without
  * one, the one that waits longest goes itself.
  *
- * What it does not do: ask the other side whether an old output still holds.
+ * An output whose time is over stays where the other side can be asked whether it still holds
+ * (validators.h), until others need its room.
  *
  * Threads: all on one loop.
  */
@@ -35,13 +36,22 @@ void call_cache_freep(struct call_cache **cache);   /* nobody is on a flight any
 /** An output whose time is not over; a new reference. JSON_INVALID: there is none. */
 json call_cache_find(struct call_cache *cache, const struct call_key *key, int64_t now_ms);
 
-/** Keeps an output until `until_ms`, in place of an older one of its key. */
+/** One whose time is over, and by what it can be asked after; new references. JSON_INVALID: there
+ * is none. */
+json call_cache_old(struct call_cache *cache, const struct call_key *key, json *ret_validators);
+
+/** Keeps an output until `until_ms`, in place of an older one of its key. `validators`:
+ * JSON_INVALID: it is not asked after. */
 void call_cache_put(struct call_cache *cache, const struct call_key *key, json output,
-                    int64_t until_ms);
+                    json validators, int64_t until_ms);
+
+/** The same for an old one that still holds. */
+void call_cache_renew(struct call_cache *cache, const struct call_key *key, json output,
+                      json validators, int64_t until_ms);
 
 struct call_cache_stats {
     uint64_t entries, bytes, bytes_max;
-    uint64_t hits, misses, shared, evicted; /* since the start */
+    uint64_t hits, misses, shared, evicted, renewed; /* since the start */
 };
 struct call_cache_stats call_cache_stats(const struct call_cache *cache);
 

@@ -12,6 +12,7 @@
 #include "tool-adapter/files/file_arguments.h"
 #include "tool-adapter/service_token.h"
 #include "tool-adapter/shared_limits.h"
+#include "tool-adapter/validators.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -29,7 +30,7 @@ struct exchange {
     struct exchange_handlers handlers;
     struct outgoing outgoing;
     struct http_request http;
-    struct http_header headers[OUTGOING_HEADERS_MAX];
+    struct http_header headers[OUTGOING_HEADERS_MAX + VALIDATORS_MAX];
     const char *hosts[HOSTS_MAX + 1];
     struct http_call *call; /* under way; or */
     const struct engine *engine;
@@ -304,11 +305,13 @@ static status start_http(struct exchange *exchange, struct error *reterr)
         exchange->headers[i]                 = (struct http_header){
                             .name = header->name, .value = header->value, .is_secret = is_secret};
     }
+    size_t header_count =
+        validators_put(request->validators, exchange->headers, outgoing->header_count);
     exchange->http = (struct http_request){
         .method        = str_from(outgoing->method),
         .url           = outgoing->url,
         .headers       = exchange->headers,
-        .header_count  = outgoing->header_count,
+        .header_count  = header_count,
         .body          = bytes_from(outgoing->body),
         .timeouts      = {.connect_ms = action->connect_ms},
         .body_max      = (size_t)action->manifest->answer_max,

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "tool-adapter/pages.h"
 #include "tool-adapter/shared_limits.h"
+#include "tool-adapter/validators.h"
 
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct execution {
     struct loop_timer retry;
     Pb__Usage usage;
     bool has_usage;
+    bool is_unchanged; /* what was kept still holds */
     int retries;       /* of the page at hand */
     int64_t rest_ms;   /* what the last answer asks for */
     int64_t sent_ms;   /* the request at hand */
@@ -43,10 +45,12 @@ static void finish(struct execution *execution, const struct outcome *outcome, j
     const struct execution_handlers handlers = execution->handlers;
     CLEANUP(json_unrefp) json scope          = json_ref(execution->request.scope);
     const Pb__Usage usage                    = execution->usage; /* its texts are the arena's */
-    const struct execution_result result     = {.outcome = *outcome,
-                                                .output  = output,
-                                                .scope   = scope,
-                                                .usage   = execution->has_usage ? &usage : NULL};
+    const Pb__Usage *used                    = execution->has_usage ? &usage : NULL;
+    const struct execution_result result     = {.outcome      = *outcome,
+                                                .output       = output,
+                                                .is_unchanged = execution->is_unchanged,
+                                                .scope        = scope,
+                                                .usage        = used};
     execution->is_over                       = true;
     if (!execution->is_starting) execution_free(execution);
     handlers.done(&result, handlers.context);
@@ -244,6 +248,8 @@ static void on_exchange(const struct exchange_result *result, void *context)
         scope_put(&execution->request.scope, "response", json_ref(result->response));
         outcome_of_answer(execution->request.action, step_of(execution), execution->request.scope,
                           clock_unix_us(), &outcome);
+        execution->is_unchanged = validators_hold(execution->request.validators, result->response);
+        if (execution->is_unchanged) outcome.class = OUTCOME_OK;
     } else {
         judge_failure(execution, result, &outcome);
     }
@@ -258,6 +264,10 @@ static void on_exchange(const struct exchange_result *result, void *context)
     }
     execution->rest_ms      = outcome.wait_ms;
     execution->is_under_way = true;
+    if (execution->is_unchanged) {
+        finish_whole(execution, json_null());
+        return;
+    }
     if (step_of(execution)->id) {
         take_step(execution);
     } else {
@@ -292,6 +302,7 @@ static void send(struct execution *execution)
         .files           = execution->request.files,
         .keep            = execution->request.keep,
         .progress        = execution->request.progress,
+        .validators      = execution->request.validators,
         .until_ms        = execution->request.until_ms,
         .is_under_way    = execution->is_under_way,
         .arena           = execution->request.arena,

@@ -30,6 +30,7 @@ struct execution_request {
     const struct file_set *files; /* that its arguments name; NULL: none */
     const struct file_keep *keep; /* how a file in its answer is kept; NULL: it is not */
     json progress;                /* of its only request, as of engine.h; a view */
+    json validators;              /* of its only request; JSON_INVALID: none; a view */
     int64_t until_ms;             /* on clock_mono_ms() */
     struct arena *arena;
     struct writes *writes; /* where its requests are noted that change something; NULL: nowhere */
@@ -38,6 +39,7 @@ struct execution_request {
 struct execution_result {
     struct outcome outcome; /* OUTCOME_OK: `output` holds */
     json output;            /* a view for the callback, as the next */
+    bool is_unchanged;      /* what was kept with `validators` still holds: there is no output */
     json scope;             /* of the call, with the last `response` and all `steps` */
     const Pb__Usage *usage; /* of all its requests together; NULL: models had no part in it */
 };

@@ -7,6 +7,7 @@
 #include "tool-adapter/call_key.h"
 #include "tool-adapter/personal.h"
 #include "tool-adapter/undo_list.h"
+#include "tool-adapter/validators.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -81,9 +82,10 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
                                               .keep            = call->keeps_file ? kept : NULL,
                                               .progress =
                                                   json_get_text(call->checkpoint, "progress"),
-                                              .until_ms = call->request.until_ms,
-                                              .arena    = call->arena,
-                                              .writes   = notes ? &call->writes : NULL};
+                                              .validators = call->old_validators,
+                                              .until_ms   = call->request.until_ms,
+                                              .arena      = call->arena,
+                                              .writes     = notes ? &call->writes : NULL};
     call->stage                            = stage;
     call->execution                        = NULL;
     struct execution *under_way            = execution_start(call->means, &request, &handlers);
@@ -211,6 +213,14 @@ static void take_before(struct tool_call *call, const struct execution_result *r
 /* The change itself; its scope has what its answer has added. */
 static void take_change(struct tool_call *call, const struct execution_result *result)
 {
+    call->is_unchanged = result->is_unchanged;
+    if (call->is_unchanged) {
+        tool_call_end_done(call, call->old, result->outcome.http_status, result->outcome.wait_ms);
+        return;
+    }
+    if (call->is_cached && validators_apply(tool_call_action(call))) {
+        call->validators = validators_new(json_get_text(result->scope, "response"));
+    }
     json_unref(call->scope);
     call->scope = json_ref(result->scope);
     tool_call_end_done(call, result->output, result->outcome.http_status, result->outcome.wait_ms);
@@ -306,6 +316,7 @@ static void begin_read(struct tool_call *call)
     if (!json_is(known, JSON_INVALID)) {
         tool_call_end_done(call, known, 0, 0);
     } else if (call_cache_board(call->means->cache, &call->key, &call->flight)) {
+        call->old = call_cache_old(call->means->cache, &call->key, &call->old_validators);
         begin(call);
     } else {
         struct loop *loop = call->means->loop;

@@ -15,6 +15,9 @@ void tool_call_free(struct tool_call *call)
     json_unref(call->params);
     json_unref(call->scope);
     json_unref(call->checkpoint);
+    json_unref(call->old);
+    json_unref(call->old_validators);
+    json_unref(call->validators);
     file_set_freep(&call->files);
     arena_free(call->arena);
     free(call);
@@ -27,9 +30,11 @@ static void land(struct tool_call *call, enum outcome_class class, json output)
     struct call_cache *cache = call->means->cache;
     bool is_fine             = class == OUTCOME_OK;
     if (!call->flight.flight) return; /* it was there, or came with another's */
-    if (is_fine) {
-        call_cache_put(cache, &call->key, output,
-                       clock_mono_ms() + call->request.tool.action->cache_ms);
+    int64_t until_ms = clock_mono_ms() + call->request.tool.action->cache_ms;
+    if (is_fine && call->is_unchanged) {
+        call_cache_renew(cache, &call->key, output, call->old_validators, until_ms);
+    } else if (is_fine) {
+        call_cache_put(cache, &call->key, output, call->validators, until_ms);
     }
     call_cache_land(cache, &call->flight, is_fine ? output : json_invalid());
 }

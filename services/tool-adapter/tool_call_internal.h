@@ -40,6 +40,9 @@ struct tool_call {
     struct passenger flight;          /* likewise */
     struct loop_timer patience;       /* while it waits for an equal read */
     bool is_cached;                   /* its output is kept */
+    json old, old_validators;         /* an output that may still hold; owned, as the next */
+    json validators;                  /* of its own answer */
+    bool is_unchanged;                /* the old one does */
     bool is_starting;                 /* the caller has no pointer yet */
     bool is_over;
 };

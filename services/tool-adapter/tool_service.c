@@ -381,6 +381,7 @@ static status answer_cache_stats(struct tool_service *service, struct rpc_call *
     view->misses                        = stats.misses;
     view->shared                        = stats.shared;
     view->evicted                       = stats.evicted;
+    view->renewed                       = stats.renewed;
     rpc_reply(rpc, STATUS_OK, NULL);
     return STATUS_OK;
 }

@@ -23,7 +23,7 @@ static void put(struct call_cache *cache, char name, const char *text, int64_t u
 {
     const struct call_key key       = key_of(name);
     CLEANUP(json_unrefp) json value = json_text_from(text);
-    call_cache_put(cache, &key, value, until_ms);
+    call_cache_put(cache, &key, value, json_invalid(), until_ms);
 }
 
 static void test_what_is_kept(void **)
@@ -49,6 +49,31 @@ static void test_what_is_kept(void **)
     assert_int_equal(stats.evicted, 1);
     assert_int_equal(stats.hits, 4);
     assert_int_equal(stats.misses, 3);
+}
+
+static void test_what_can_be_asked_after_stays(void **)
+{
+    CLEANUP(call_cache_freep) struct call_cache *cache = call_cache_new(20);
+    CLEANUP(json_unrefp) json value                    = json_text_from("123456");
+    CLEANUP(json_unrefp) json validators               = json_object_new(1);
+    CLEANUP(json_unrefp) json found                    = json_invalid();
+    const struct call_key key                          = key_of('a');
+    json_object_put_text(&validators, "etag", json_text_from("x"));
+    assert_true(json_is(call_cache_old(cache, &key, &found), JSON_INVALID));
+    call_cache_put(cache, &key, value, validators, 100);
+    assert_false(has(cache, 'a', 100));
+    CLEANUP(json_unrefp) json old = call_cache_old(cache, &key, &found);
+    assert_true(json_equal(old, value) && json_equal(found, validators));
+    call_cache_renew(cache, &key, old, found, 200);
+    assert_true(has(cache, 'a', 199));
+    assert_int_equal(call_cache_stats(cache).renewed, 1);
+    put(cache, 'b', "123456", 1'000);
+    put(cache, 'c', "123456", 1'000); /* its room is needed */
+    CLEANUP(json_unrefp) json none = json_invalid();
+    assert_true(json_is(call_cache_old(cache, &key, &none), JSON_INVALID));
+    put(cache, 'b', "1", 100); /* nobody can be asked after that */
+    assert_false(has(cache, 'b', 100));
+    assert_int_equal(call_cache_stats(cache).entries, 1);
 }
 
 struct traveller {
@@ -115,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_what_can_be_asked_after_stays),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_a_closed_cache_passes_nothing_on),
     };
