@@ -429,7 +429,8 @@ static void check_tallies(struct sim *sim, const struct census *census)
         /* Of attempts that are counted all may be lost before a worker hears of one. */
         enum site_kind kind = sim->programs.sites[i].kind;
         if (kind == SITE_CUT || kind == SITE_UNCUT) continue; /* sim_cuts.c */
-        bool may_be_lost = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE || kind == SITE_LATE;
+        bool may_be_lost = kind == SITE_EXHAUST || kind == SITE_NOT_UNDONE || kind == SITE_LATE ||
+                           kind == SITE_UNSURE;
         /* Whoever made the call that all share may have been deleted. */
         bool is_another = sim->has_deletions && sim->programs.sites[i].is_cached;
         uint64_t first  = is_another ? 0 : least->completed;

@@ -73,7 +73,12 @@ static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *
     }
     if (!sim_job_arguments(sim, job, &site, &n)) return; /* take_job() says so */
     sim->limits.starved_since_us = 0;
-    sim_limits_leased(sim, note, job->function, site, n);
+    bool is_write = strcmp(job->function, SIM_WRITE) == 0; /* another queue, without limits */
+    if (is_write) {
+        note->limit_count = 0;
+    } else {
+        sim_limits_leased(sim, note, job->function, site, n);
+    }
     sim_budgets_leased(sim, note, job);
     sim_redrive_leased(sim, job, site);
 }

@@ -42,12 +42,13 @@ enum site_kind {
     SITE_NOT_UNDONE, /* is to, and fails until its attempts are spent */
     SITE_SIGNAL,
     SITE_APPROVAL,
-    SITE_MODEL, /* llm.chat, which a budget may refuse; that changes nothing */
-    SITE_LATE,  /* worker.step, given up so many times before it completes: the run faults on it,
-                 * and goes on if a rule redrives its dead letter */
-    SITE_TURN,  /* llm.chat, a turn of an agent */
-    SITE_CUT,   /* worker.step, which may be cut short: once or not at all */
-    SITE_UNCUT, /* undoes that, if it was done */
+    SITE_MODEL,  /* llm.chat, which a budget may refuse; that changes nothing */
+    SITE_LATE,   /* worker.step, given up so many times before it completes: the run faults on it,
+                  * and goes on if a rule redrives its dead letter */
+    SITE_TURN,   /* llm.chat, a turn of an agent */
+    SITE_CUT,    /* worker.step, which may be cut short: once or not at all */
+    SITE_UNCUT,  /* undoes that, if it was done */
+    SITE_UNSURE, /* sim.write, given up without anybody knowing whether it was done */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */
@@ -55,6 +56,9 @@ struct call_limit {
     uint32_t concurrency, rate_count, rate_s; /* 0: no limit */
     uint32_t keys;                            /* the key is n modulo this; 0: there is none */
 };
+
+/** A function of the catalog that changes something, and whose change can be looked up. */
+#define SIM_WRITE "sim.write"
 
 /** What a worker or client must know of a place. */
 struct site {

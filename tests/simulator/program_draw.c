@@ -85,6 +85,18 @@ static struct node *draw_cut(struct drawing *drawing)
     return node;
 }
 
+/* A saga that ends with a change of which nobody knows; something else is always undone. */
+static struct node *draw_unsure(struct drawing *drawing)
+{
+    struct node *saga   = node_new(drawing, NODE_SAGA);
+    saga->children[0]   = draw_call(drawing, SITE_OK, true);
+    struct node *unsure = draw_call(drawing, SITE_UNSURE, false);
+    unsure->undo        = site_new(drawing, SITE_UNCUT);
+    saga->children[1]   = unsure;
+    saga->child_count   = 2;
+    return saga;
+}
+
 static struct node *draw_error(struct drawing *drawing)
 {
     if (draw(drawing, 2) == 0) return draw_call(drawing, SITE_PERMANENT, false);
@@ -116,13 +128,14 @@ static struct node *draw_loop(struct drawing *drawing, struct place place, bool 
 
 static struct node *draw_try(struct drawing *drawing, struct place place)
 {
-    uint64_t choice = draw(drawing, 4);
-    if (choice < 2) { /* attempts that are spent: the error may be one of two */
+    uint64_t choice = draw(drawing, 5);
+    if (choice < 3) { /* attempts that are spent: the error may be one of two */
         struct node *node = node_new(drawing, NODE_TRY);
         node->child_count = 1;
-        node->children[0] =
-            choice == 0 ? draw_cut(drawing) : draw_call(drawing, SITE_EXHAUST, false);
-        node->b = (int64_t)draw(drawing, 1000);
+        node->children[0] = choice == 0   ? draw_cut(drawing)
+                            : choice == 1 ? draw_unsure(drawing)
+                                          : draw_call(drawing, SITE_EXHAUST, false);
+        node->b           = (int64_t)draw(drawing, 1000);
         return node;
     }
     place.must_complete = place.is_parallel;

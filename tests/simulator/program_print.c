@@ -49,14 +49,14 @@ static void print_call(const struct programs *programs, const struct node *node,
     const struct site *site = &programs->sites[node->site];
     /* Attempts enough for whatever a seed does, or two more that are known to fail. */
     unsigned retries = 500;
-    if (site->kind == SITE_EXHAUST) retries = 2;
+    if (site->kind == SITE_EXHAUST || site->kind == SITE_UNSURE) retries = 2;
     if (site->kind == SITE_LATE) retries = LATE_RETRIES;
     (void)buf_printf(out,
-                     "\"call\":\"worker.step\",\"with\":{\"k\":%u,\"n\":\"${ .n }\"},\"metadata\":{"
+                     "\"call\":\"%s\",\"with\":{\"k\":%u,\"n\":\"${ .n }\"},\"metadata\":{"
                      "\"tutti\":{\"retry\":{\"when\":\"$error.status != "
                      "422\",\"delay\":{\"seconds\":1},\"limit\":{\"attempt\":{"
                      "\"count\":%u}}}",
-                     node->site, retries);
+                     site->kind == SITE_UNSURE ? SIM_WRITE : "worker.step", node->site, retries);
     if (site->is_cached) (void)buf_put_text(out, ",\"cache\":{\"maxAge\":\"PT10H\"}");
     print_limit(&site->limit, ",", out);
     if (node->undo > 0) {

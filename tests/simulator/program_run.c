@@ -59,6 +59,7 @@ static bool run_call(struct machine *machine, const struct node *node, int64_t *
     switch (machine->programs->sites[node->site].kind) {
     case SITE_PERMANENT: tally->failed++; return raise_error(machine, "permanent", node->site, 422);
     case SITE_EXHAUST:
+    case SITE_UNSURE:
         tally->dead++;
         machine->result->error[0] = '\0'; /* the last attempt may also have been lost */
         return false;

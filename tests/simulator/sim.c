@@ -10,6 +10,8 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/record.h"
 #include "store/fault.h"
+#include "workflow/function_catalog.h"
+#include "workflow/sources.h"
 #include "workflow/workflow.h"
 #include "json/json_text.h"
 
@@ -343,7 +345,8 @@ bool sim_put(struct sim *sim, str text)
     struct diagnostics list                                  = {.arena = arena};
     struct error error                                       = {};
     sim_trace(sim, "workflow: " STR_FMT, STR_ARG(text));
-    status put = workflow_read(text, &list, &workflow, &error);
+    const struct workflow_sources sources = {.catalog = sim->catalog};
+    status put = workflow_read_with(text, &sources, &list, &workflow, &error);
     if (put == STATUS_OK) put = stage_put(sim->stage, workflow, &error);
     if (put == STATUS_OK) return true;
     const char *detail = list.count > 0 ? list.items[0].detail : "";
@@ -392,6 +395,21 @@ static int64_t wall_start_us(const struct sim *sim)
     return WALL_START_US;
 }
 
+/* The one function of it that a worker describes. */
+static const struct function_catalog *catalog_new(void)
+{
+    static const char described[] =
+        "[{\"name\":\"" SIM_WRITE
+        "\",\"version\":\"1.0.0\",\"queue\":\"tools\",\"effect\":\"create\","
+        "\"idempotency\":\"lookup\",\"input_schema\":{}}]";
+    const struct function_catalog *catalog = NULL;
+    CLEANUP(json_unrefp) json functions    = json_invalid();
+    status made = json_parse(str_from(described), NULL, &functions, NULL, NULL);
+    if (made == STATUS_OK) made = function_catalog_new(NULL, functions, &catalog, NULL);
+    ASSERT(made == STATUS_OK);
+    return catalog;
+}
+
 static bool set_up(struct sim *sim)
 {
     draw_rules(sim);
@@ -432,6 +450,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     sim->keys      = map_new(KEYS_MAX);
     sim->cuts      = map_new(KEYS_MAX);
     sim->leases    = map_new(KEYS_MAX);
+    sim->catalog   = catalog_new();
     ASSERT(sim->arena);
     log_set_level(sim->trace ? LOG_DEBUG : LOG_ERROR + 1);
     if (!set_up(sim)) return false;
@@ -460,6 +479,7 @@ void sim_done(struct sim *sim)
     map_free(sim->keys);
     map_free(sim->cuts);
     map_free(sim->leases);
+    function_catalog_unref(sim->catalog);
     sim_limits_done(sim);
     sim_redrive_done(sim);
     sim_webhooks_done(sim);

@@ -140,6 +140,7 @@ struct task_in_hand {
         ENDS_PERMANENT,
         ENDS_UNSURE,
         ENDS_GONE,
+        ENDS_UNDONE, /* it was to find out whether something was done, and it was not */
         ENDS_RELEASED
     } ending;
     const char *error; /* type of the error; NULL: that of the place */
@@ -207,7 +208,8 @@ struct sim {
     size_t worker_count;
     struct task_in_hand jobs[SIM_JOBS_MAX];
     uint64_t poll_count, request_count;
-    struct map *keys;         /* idempotency key -> site, plus one, as the arguments' note */
+    struct map *keys; /* idempotency key -> site, plus one, as the arguments' note */
+    const struct function_catalog *catalog;
     struct map *cuts;         /* idempotency key -> struct cut */
     struct cut *cut_list;     /* all of them */
     struct map *leases;       /* job id -> struct lease_note */
@@ -374,6 +376,8 @@ void sim_budgets_check(struct sim *sim, bool is_final);
 
 /** A worker has just done what `task` is about. */
 void sim_cuts_done(struct sim *sim, const struct task_in_hand *task);
+/** What comes of a change of which nobody is to know, or of the look-up whether it was made. */
+void sim_cuts_choose(struct sim *sim, struct task_in_hand *task, bool settles);
 /** How many calls of that run were cut short, done, and not undone. */
 size_t sim_cuts_left(const struct sim *sim, const char *run);
 

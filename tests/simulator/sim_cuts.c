@@ -1,4 +1,5 @@
-/* Calls that are cut short: what workers have done, and what they have undone. */
+/* Calls that are cut short, or given up without anybody knowing: what workers have done, and what
+ * they have undone. */
 #include "base/assert.h"
 #include "sim.h"
 
@@ -38,6 +39,20 @@ void sim_cuts_done(struct sim *sim, const struct task_in_hand *task)
     const char *end = strstr(task->key, undo_mark);
     ASSERT(end);
     cut_at(sim, (str){task->key, (size_t)(end - task->key)})->is_undone = true;
+}
+
+/* Before anything else happens: an attempt does not go on behind the back of a look-up. */
+void sim_cuts_choose(struct sim *sim, struct task_in_hand *task, bool settles)
+{
+    struct cut *cut = cut_at(sim, str_from(task->key));
+    task->ending    = ENDS_TRANSIENT;
+    if (settles) {
+        if (sim_draw(sim, 4) > 0) task->ending = cut->is_done ? ENDS_COMPLETED : ENDS_UNDONE;
+        if (sim_draw(sim, 8) == 0) task->ending = ENDS_PERMANENT; /* nobody will know */
+    } else if (sim_draw(sim, 3) > 0) {
+        task->ending = ENDS_UNSURE;
+        cut->is_done = cut->is_done || sim_draw(sim, 2) == 0;
+    }
 }
 
 size_t sim_cuts_left(const struct sim *sim, const char *run)

@@ -117,12 +117,17 @@ static void job_ended(struct story *story, const struct event *event)
 {
     struct census *census       = story->census;
     struct sim *sim             = story->sim;
-    const struct story_job *job = map_remove(story->jobs, str_from(event->id.text));
+    bool has_failed             = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
+    bool is_settled_later       = has_failed && event->is_kept;
+    const struct story_job *job = map_get(story->jobs, str_from(event->id.text));
     if (!job) {
         sim_fail(sim, "I8: job %s ends twice", event->id.text);
         return;
     }
-    story->jobs_open--;
+    if (!is_settled_later) {
+        (void)map_remove(story->jobs, str_from(event->id.text));
+        story->jobs_open--;
+    }
     struct tally *tally = &census->tallies[job->site];
     bool is_undo        = sim->programs.sites[job->site].kind == SITE_UNDO;
     switch (event->kind) {

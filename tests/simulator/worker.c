@@ -90,6 +90,7 @@ static void fill_report(const struct sim *sim, struct stage_call *call,
         *report->failed                 = (Pb__JobFailed)PB__JOB_FAILED__INIT;
         report->failed->transient       = task->ending == ENDS_TRANSIENT;
         report->failed->unknown_outcome = task->ending == ENDS_UNSURE;
+        report->failed->nothing_done    = task->ending == ENDS_UNDONE;
         if (task->error) { /* as it came over the wire; the books read it when it is answered */
             report->failed->error_json = binary(call, task->error, strlen(task->error));
         }
@@ -233,6 +234,9 @@ static void do_job(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJ
 {
     see_key(sim, job, task->site, task->n);
     choose_ending(sim, task);
+    bool is_unsure = sim->programs.sites[task->site].kind == SITE_UNSURE;
+    if (job->settles && !is_unsure) sim_fail(sim, "job %s is not to be looked up", job->id);
+    if (is_unsure && task->ending != ENDS_RELEASED) sim_cuts_choose(sim, task, job->settles);
     if (sim->programs.sites[task->site].kind == SITE_TURN) sim_agents_answer(sim, task, job);
     sim_budgets_bill(sim, task, job);
 }
@@ -300,14 +304,16 @@ static struct stage_call *make_poll(struct sim *sim, void *subject)
     struct stage_call *call    = stage_call_new(COMMAND_LEASE, 0);
     Pb__LeaseJobs *request     = stage_call_alloc(call, sizeof *request);
     Pb__LeasedJobs *response   = stage_call_alloc(call, sizeof *response);
-    const char **queues        = stage_call_alloc(call, 3 * sizeof *queues);
+    const char **queues        = stage_call_alloc(call, 5 * sizeof *queues);
     *request                   = (Pb__LeaseJobs)PB__LEASE_JOBS__INIT;
     *response                  = (Pb__LeasedJobs)PB__LEASED_JOBS__INIT;
     queues[0]                  = "default";
     request->queues            = queues;
     queues[1]                  = "llm";
-    queues[2]                  = "tools.webhooks";
-    request->n_queues          = sim->webhooks.count > 0 ? 3 : 2;
+    queues[2]                  = "tools";
+    queues[3]                  = "tools.settle";
+    queues[4]                  = "tools.webhooks";
+    request->n_queues          = sim->webhooks.count > 0 ? 5 : 4;
     request->worker            = poll->worker->name;
     request->kind              = "external";
     request->count_max         = 1 + (uint32_t)sim_draw(sim, 3);
