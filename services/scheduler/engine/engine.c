@@ -23,6 +23,7 @@
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/deletion.h"
+#include "scheduler/engine/rows.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -313,14 +314,20 @@ static void wake_engine(void *context)
     mailbox_wake(engine->mailbox);
 }
 
+static void note_unreadable(bytes key, const struct error *why, void *context)
+{
+    engine_row_unreadable(context, TABLE_OUTBOX, key, why);
+}
+
 static struct outbox *outbox_of(struct engine *engine)
 {
     const struct outbox_options options = {
-        .partition = engine->partition->index,
-        .count     = engine->partition->count,
-        .post      = post_message,
-        .wake      = wake_engine,
-        .context   = engine,
+        .partition  = engine->partition->index,
+        .count      = engine->partition->count,
+        .post       = post_message,
+        .wake       = wake_engine,
+        .unreadable = note_unreadable,
+        .context    = engine,
     };
     return outbox_new(&options);
 }

@@ -17,6 +17,15 @@ void engine_row_unreadable(struct engine *engine, enum table table, bytes key,
     count_unreadable_row(engine->options.metrics, table_names[table]);
 }
 
+status engine_row_drop(struct engine *engine, enum table table, struct cursor *cursor, bytes key,
+                       struct error *reterr)
+{
+    struct error why = {};
+    (void)fail(&why, STATUS_DATA_LOSS, "its key says no time");
+    engine_row_unreadable(engine, table, key, &why);
+    return cursor_delete(cursor, reterr);
+}
+
 struct visitor {
     struct engine *engine;
     enum table table;

@@ -3,7 +3,8 @@
  *
  * Such a row is passed over and stays where it is: what it said is not known, everything else goes
  * on. The log (`row.unreadable`) names its table and key, and `tutti_store_unreadable_rows_total`
- * counts it. Rows of runs: removal/damage.h.
+ * counts it. Rows of runs: removal/damage.h. One of a table that is a heap of times would be met
+ * again in each turn: it goes, since the key in the log is all of it.
  *
  * Threads: the engine's.
  */
@@ -15,6 +16,11 @@
 /** Calls `visit` with each row of a table. One for which it says DATA_LOSS is passed over; any
  * other failure is passed on. `visit` must not write. */
 status engine_each_row(struct engine *engine, enum table table, page_fn visit, void *context,
+                       struct error *reterr);
+
+/** Says that a row cannot be read, and deletes it: the one that the cursor has come to, of a table
+ * that has nothing but keys. */
+status engine_row_drop(struct engine *engine, enum table table, struct cursor *cursor, bytes key,
                        struct error *reterr);
 
 /** Says that a row cannot be read. */

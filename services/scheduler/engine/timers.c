@@ -8,6 +8,7 @@
 #include "scheduler/engine/call_cache.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/files/engine_files.h"
+#include "scheduler/engine/rows.h"
 
 enum {
     TIMERS_PER_TURN = 2'000,
@@ -24,22 +25,20 @@ struct due_timer {
 };
 
 /* The table is the heap: its first row is the next timer. False at the end or if nothing is due. */
-static bool next_timer(struct cursor *cursor, int64_t now_us, struct due_timer *ret_timer,
-                       status *ret_status)
+static bool next_timer(struct engine *engine, struct cursor *cursor, int64_t now_us,
+                       struct due_timer *ret_timer, status *ret_status)
 {
-    bytes key   = {};
-    bytes row   = {};
-    *ret_status = cursor_next(cursor, &key, &row, NULL);
-    if (*ret_status == STATUS_NOT_FOUND) {
-        *ret_status = STATUS_OK;
-        return false;
+    bytes key = {};
+    bytes row = {};
+    while ((*ret_status = cursor_next(cursor, &key, &row, NULL)) == STATUS_OK) {
+        if (timer_key_read(key, &ret_timer->due_us, &ret_timer->run)) {
+            return ret_timer->due_us <= now_us;
+        }
+        *ret_status = engine_row_drop(engine, TABLE_TIMERS, cursor, key, NULL);
+        if (*ret_status != STATUS_OK) return false;
     }
-    if (*ret_status != STATUS_OK) return false;
-    if (!timer_key_read(key, &ret_timer->due_us, &ret_timer->run)) {
-        *ret_status = STATUS_DATA_LOSS;
-        return false;
-    }
-    return ret_timer->due_us <= now_us;
+    if (*ret_status == STATUS_NOT_FOUND) *ret_status = STATUS_OK;
+    return false;
 }
 
 static status collect(struct engine *engine, struct due_timer *timers, size_t *ret_count,
@@ -50,7 +49,8 @@ static status collect(struct engine *engine, struct due_timer *timers, size_t *r
     TRY(cursor_open(engine->txn, TABLE_TIMERS, &scan, &cursor, reterr));
     size_t count = 0;
     status read  = STATUS_OK;
-    while (count < TIMERS_PER_TURN && next_timer(cursor, engine->now_us, &timers[count], &read)) {
+    while (count < TIMERS_PER_TURN &&
+           next_timer(engine, cursor, engine->now_us, &timers[count], &read)) {
         count++;
     }
     *ret_count = count;
@@ -104,7 +104,7 @@ status engine_peek_timer(struct engine *engine, struct error *reterr)
     TRY(cursor_open(engine->txn, TABLE_TIMERS, &scan, &cursor, reterr));
     struct due_timer first = {};
     status read            = STATUS_OK;
-    bool has_timer         = next_timer(cursor, INT64_MAX, &first, &read);
+    bool has_timer         = next_timer(engine, cursor, INT64_MAX, &first, &read);
     if (read != STATUS_OK) return fail(reterr, read, "the timers cannot be read");
     engine->timer_due_us = has_timer ? first.due_us : INT64_MAX;
     return STATUS_OK;

@@ -400,8 +400,8 @@ static void spoil(struct rig *rig, enum table table)
 
 static void test_a_partition_starts_without_them(void **)
 {
-    static const enum table spoiled[] = {TABLE_READY,         TABLE_QUEUES,      TABLE_BUDGETS,
-                                         TABLE_RUN_PURSES,    TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
+    static const enum table spoiled[] = {TABLE_READY,        TABLE_QUEUES,      TABLE_BUDGETS,
+                                         TABLE_RUN_PURSES,   TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
                                          TABLE_UNSAID_LEASES};
     struct rig rig                    = {};
     rig_init(&rig, 1, true);
@@ -428,6 +428,66 @@ static void test_a_partition_starts_without_them(void **)
     rig_done(&rig);
 }
 
+/* --- times -------------------------------------------------------------------------------------
+ */
+
+static void put_key(struct rig *rig, enum table table, bytes key, const char *value)
+{
+    CLEANUP(txn_abortp) struct txn *txn = begin(rig, true);
+    assert_int_equal(txn_put(txn, table, key, bytes_from(str_from(value)), NULL), STATUS_OK);
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+static const bytes before_all = {(const uint8_t *)"\0", 1};
+
+static void test_a_timer_that_says_no_time(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "waits", "  - w: {wait: {milliseconds: 300}}\n");
+    const char *run = start_as(&rig, "waits", "a");
+    put_key(&rig, TABLE_TIMERS, before_all, "");
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    assert_int_equal(rows_of(&rig, TABLE_TIMERS), 0);
+    put_key(&rig, TABLE_TIMERS, before_all, "");
+    rig_restart(&rig);
+    assert_int_equal(rows_of(&rig, TABLE_TIMERS), 0);
+    rig_done(&rig);
+}
+
+static void put_scheduled(struct rig *rig, const char *name, const char *version)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "document: {dsl: '1.0.3', namespace: test, name: %s, version: %s}\n"
+                   "schedule: {every: PT1S}\ndo:\n  - a: {set: {x: 1}}\n",
+                   name, version);
+    rig_put_text(rig, text);
+}
+
+/* It starts nothing any more until it is registered anew; the others go on. */
+static void test_a_schedule_that_cannot_be_read(void **)
+{
+    struct rig rig = {};
+    struct key key;
+    rig_init(&rig, 1, true);
+    put_scheduled(&rig, "hurt", "1.0.0");
+    put_scheduled(&rig, "whole", "1.0.0");
+    schedule_key(&key, str_from("test"), str_from("hurt"));
+    put_key(&rig, TABLE_SCHEDULES, key_bytes(&key), "\xff\xff\xff");
+    put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
+    while (rows_of(&rig, TABLE_SCHEDULE_DUE) > 1) rig_pause();
+    uint64_t runs = rows_of(&rig, TABLE_RUNS);
+    while (rows_of(&rig, TABLE_RUNS) < runs + 2) rig_pause();
+    assert_int_equal(rows_of(&rig, TABLE_SCHEDULES), 2); /* it stays */
+    put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
+    rig_restart(&rig);
+    assert_int_equal(rows_of(&rig, TABLE_SCHEDULE_DUE), 1);
+    put_scheduled(&rig, "hurt", "1.1.0");
+    assert_int_equal(rows_of(&rig, TABLE_SCHEDULE_DUE), 2);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     struct CMUnitTest damage_tests[ARRAY_LEN(damages)];
@@ -440,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_lists_go_on),
         cmocka_unit_test(test_a_parent_goes_on),
         cmocka_unit_test(test_a_partition_starts_without_them),
+        cmocka_unit_test(test_a_timer_that_says_no_time),
+        cmocka_unit_test(test_a_schedule_that_cannot_be_read),
     };
     int failed = cmocka_run_group_tests_name("damage", damage_tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("damage of many", tests, NULL, NULL);

@@ -11,7 +11,7 @@ struct fixture {
     struct partition *partition;
     struct outbox *outbox;
     struct command *posted; /* the batch under way */
-    unsigned posts, wakes;
+    unsigned posts, wakes, unreadable;
     bool refuses;
 };
 
@@ -33,10 +33,21 @@ static void on_wake(void *context)
     it->wakes++;
 }
 
+static void on_unreadable(bytes key, const struct error *why, void *context)
+{
+    struct fixture *it = context;
+    assert_int_equal(key.len, sizeof(uint16_t) + sizeof(uint64_t));
+    assert_string_not_equal(why->text, "");
+    it->unreadable++;
+}
+
 static void restart(struct fixture *it)
 {
-    const struct outbox_options options = {
-        .count = COUNT, .post = on_post, .wake = on_wake, .context = it};
+    const struct outbox_options options = {.count      = COUNT,
+                                           .post       = on_post,
+                                           .wake       = on_wake,
+                                           .unreadable = on_unreadable,
+                                           .context    = it};
     outbox_free(it->outbox);
     it->outbox      = outbox_new(&options);
     struct txn *txn = NULL;
@@ -156,6 +167,72 @@ static void test_a_refusal_is_asked_again(void **)
     end(&it);
 }
 
+static void damage(const struct fixture *it, uint64_t sequence)
+{
+    struct txn *txn = NULL;
+    struct key key;
+    key_begin(&key);
+    key_put_u16(&key, TARGET);
+    key_put_u64(&key, sequence);
+    assert_int_equal(txn_begin_write(it->partition->store, &txn, NULL), STATUS_OK);
+    assert_int_equal(
+        txn_put(txn, TABLE_OUTBOX, key_bytes(&key), bytes_from(str_from("\xff\xff\xff")), NULL),
+        STATUS_OK);
+    assert_int_equal(txn_commit(txn, NULL), STATUS_OK);
+}
+
+/* It stays, and is told of once; what lies around it arrives. */
+static void test_a_row_that_cannot_be_read(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    it.refuses = true;
+    turn(&it, 4, STARTED_US);
+    damage(&it, 2);
+    damage(&it, 4);
+    it.refuses = false;
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US);
+    const struct message_batch *batch = it.posted->request;
+    assert_int_equal(batch->count, 2);
+    assert_int_equal(batch->sequences[0], 1);
+    assert_int_equal(batch->sequences[1], 3);
+    answer(&it, STATUS_UNAVAILABLE);
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US);
+    turn(&it, 0, STARTED_US + 2 * OUTBOX_RETRY_US);
+    assert_int_equal(it.unreadable, 2);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    assert_int_equal(rows(&it), 2);
+
+    it.unreadable = 0;
+    restart(&it);
+    turn(&it, 1, STARTED_US);
+    check_batch(&it, 5, 5);
+    assert_int_equal(it.unreadable, 2);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    assert_int_equal(rows(&it), 2);
+    end(&it);
+}
+
+/* More of them than a batch has room for. */
+static void test_many_rows_that_cannot_be_read(void **)
+{
+    struct fixture it = begin();
+    restart(&it);
+    it.refuses = true;
+    turn(&it, OUTBOX_BATCH_MAX + 1, STARTED_US);
+    for (uint64_t i = 1; i <= OUTBOX_BATCH_MAX; i++) damage(&it, i);
+    it.refuses = false;
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US); /* a piece at a time */
+    turn(&it, 0, STARTED_US + OUTBOX_RETRY_US);
+    check_batch(&it, OUTBOX_BATCH_MAX + 1, OUTBOX_BATCH_MAX + 1);
+    assert_int_equal(it.unreadable, OUTBOX_BATCH_MAX);
+    answer(&it, STATUS_OK);
+    turn(&it, 0, STARTED_US);
+    end(&it);
+}
+
 static void test_a_batch_has_a_limit(void **)
 {
     struct fixture it = begin();
@@ -241,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_batch_at_a_time),
         cmocka_unit_test(test_a_refusal_is_asked_again),
+        cmocka_unit_test(test_a_row_that_cannot_be_read),
+        cmocka_unit_test(test_many_rows_that_cannot_be_read),
         cmocka_unit_test(test_a_batch_has_a_limit),
         cmocka_unit_test(test_a_restart_sends_again_what_was_not_swept),
         cmocka_unit_test(test_a_sweep_without_room_is_done_again),

@@ -26,7 +26,10 @@ struct lane {
     int64_t retry_us;
 
     _Atomic int state; /* enum lane_state */
-    uint64_t sent;     /* sequence of the last message of the batch under way */
+    uint64_t sent;     /* sequence of the last row of the batch under way */
+    bool has_unread;   /* some rows up to there could not be read */
+    uint64_t told;     /* the last one that was told of */
+    bool has_told_key; /* of one without a number, likewise */
 };
 
 struct outbox {
@@ -43,6 +46,7 @@ struct batch {
     struct arena *arena; /* owned */
     struct lane *lane;
     size_t size_bytes;
+    uint64_t last; /* sequence of the last row that was looked at; 0: none */
 };
 
 struct outbox *outbox_new(const struct outbox_options *options)
@@ -83,6 +87,12 @@ static void row_key(struct key *key, uint16_t target, uint64_t sequence)
     key_put_u64(key, sequence);
 }
 
+static bool row_key_read(bytes key, uint64_t *ret_sequence)
+{
+    uint16_t target = 0;
+    return key_take_u16(&key, &target) && key_take_u64(&key, ret_sequence) && key.len == 0;
+}
+
 /* The first or last row of a lane; 0: it has none. */
 static status lane_edge(struct txn *txn, uint16_t target, bool is_last, uint64_t *ret_sequence,
                         struct error *reterr)
@@ -92,16 +102,14 @@ static status lane_edge(struct txn *txn, uint16_t target, bool is_last, uint64_t
     const struct scan scan = {.prefix = key_bytes(&prefix), .backward = is_last};
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     TRY(cursor_open(txn, TABLE_OUTBOX, &scan, &cursor, reterr));
-    bytes key     = {};
-    bytes row     = {};
-    *ret_sequence = 0;
-    status next   = cursor_next(cursor, &key, &row, NULL);
-    if (next == STATUS_NOT_FOUND) return STATUS_OK;
-    uint16_t found = 0;
-    if (next != STATUS_OK || !key_take_u16(&key, &found) || !key_take_u64(&key, ret_sequence)) {
-        return fail(reterr, STATUS_DATA_LOSS, "the outbox cannot be read");
+    bytes key   = {};
+    bytes row   = {};
+    status next = STATUS_OK;
+    while ((next = cursor_next(cursor, &key, &row, reterr)) == STATUS_OK) {
+        if (row_key_read(key, ret_sequence)) return STATUS_OK; /* others: batch_add() */
     }
-    return STATUS_OK;
+    *ret_sequence = 0;
+    return next == STATUS_NOT_FOUND ? STATUS_OK : next;
 }
 
 /* Numbers go on where they ended even if all rows are gone: the last one is kept beside them. */
@@ -159,16 +167,35 @@ status outbox_put(struct outbox *outbox, struct txn *txn, uint16_t target,
     return STATUS_OK;
 }
 
+/* It was not sent: whoever looks into the store still finds it. */
+static status row_stays(const struct lane *lane, struct txn *txn, const struct key *key,
+                        bool *ret_stays, struct error *reterr)
+{
+    Pb__Message *message = NULL;
+    *ret_stays           = false;
+    if (!lane->has_unread) return STATUS_OK;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(BATCH_ARENA_MAX);
+    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a message");
+    status got = record_get(txn, TABLE_OUTBOX, key_bytes(key), &pb__message__descriptor, arena,
+                            &message, reterr);
+    *ret_stays = got == STATUS_DATA_LOSS;
+    return *ret_stays || got == STATUS_NOT_FOUND ? STATUS_OK : got;
+}
+
 static status lane_delete(struct lane *lane, struct txn *txn, struct error *reterr)
 {
     struct key key;
     for (; lane->kept <= lane->sent; lane->kept++) {
+        bool stays = false;
         row_key(&key, lane->target, lane->kept);
+        TRY(row_stays(lane, txn, &key, &stays, reterr));
+        if (stays) continue;
         status deleted = txn_delete(txn, TABLE_OUTBOX, key_bytes(&key), NULL);
         if (deleted != STATUS_OK && deleted != STATUS_NOT_FOUND) {
             return fail(reterr, deleted, "a message that was taken cannot be deleted");
         }
     }
+    lane->has_unread = false;
     if (lane->kept < lane->next) return STATUS_OK;
     struct key_u64 last = key_of_u64(lane->sent);
     counter_key(&key, lane->target);
@@ -262,18 +289,39 @@ static struct batch *batch_new(struct lane *lane)
     return batch;
 }
 
+/* Told of once, however often a batch is sent again. */
+static void pass_over(struct lane *lane, bytes key, uint64_t sequence, const struct error *why)
+{
+    const struct outbox_options *options = &lane->outbox->options;
+    bool is_told     = sequence > 0 ? sequence <= lane->told : lane->has_told_key;
+    lane->has_unread = true;
+    if (is_told) return;
+    if (sequence > 0) lane->told = sequence;
+    lane->has_told_key |= sequence == 0;
+    options->unreadable(key, why, options->context);
+}
+
 static status batch_add(bytes key, bytes row, struct error *reterr, void *context)
 {
     struct batch *batch           = context;
     struct message_batch *request = &batch->request;
     if (batch->size_bytes >= OUTBOX_BATCH_BYTES_MAX) return STATUS_OK; /* in the next one */
-    uint16_t target = 0;
-    if (!key_take_u16(&key, &target) || !key_take_u64(&key, &request->sequences[request->count])) {
-        return fail(reterr, STATUS_DATA_LOSS, "the key of a message");
+    struct error why  = {};
+    uint64_t sequence = 0;
+    status read       = STATUS_DATA_LOSS;
+    if (row_key_read(key, &sequence)) {
+        batch->last = sequence;
+        read        = record_read(row, &pb__message__descriptor, batch->arena,
+                                  &request->messages[request->count], &why);
+    } else {
+        (void)fail(&why, read, "its key says no number");
     }
-    TRY(record_read(row, &pb__message__descriptor, batch->arena, &request->messages[request->count],
-                    reterr));
-    request->count++;
+    if (read == STATUS_DATA_LOSS) {
+        pass_over(batch->lane, key, sequence, &why);
+        return STATUS_OK;
+    }
+    if (read != STATUS_OK) return fail(reterr, read, "%s", why.text);
+    request->sequences[request->count++] = sequence;
     batch->size_bytes += row.len;
     return STATUS_OK;
 }
@@ -282,8 +330,10 @@ static status lane_read(struct lane *lane, struct store *store, struct batch *ba
                         struct error *reterr)
 {
     struct key prefix;
+    struct key first;
     lane_prefix(&prefix, lane->target);
-    const struct scan scan              = {.prefix = key_bytes(&prefix)};
+    row_key(&first, lane->target, lane->kept); /* what lies before could not be read */
+    const struct scan scan              = {.prefix = key_bytes(&prefix), .from = key_bytes(&first)};
     struct page page                    = {};
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_read(store, &txn, reterr));
@@ -295,12 +345,13 @@ static status lane_send(struct lane *lane, struct store *store, struct error *re
     CLEANUP(batch_freep) struct batch *batch = batch_new(lane);
     TRY(lane_read(lane, store, batch, reterr));
     size_t count = batch->request.count;
-    if (count == 0) {
-        lane->kept = lane->next;
+    if (count == 0) { /* nothing is left, or nothing of this piece can be read */
+        lane->kept       = batch->last > 0 ? batch->last + 1 : lane->next;
+        lane->has_unread = false;
         return STATUS_OK;
     }
     batch->command.mail.size_bytes = sizeof *batch + arena_used(batch->arena);
-    lane->sent                     = batch->request.sequences[count - 1];
+    lane->sent                     = batch->last;
     atomic_store(&lane->state, LANE_SENT);
     const struct outbox_options *options = &lane->outbox->options;
     status posted = options->post(lane->target, &batch->command, reterr, options->context);

@@ -10,6 +10,9 @@
  * whole or not at all. So messages of one sender to one receiver are taken in the order in which
  * they were put. A receiver that refuses (its mailbox or store is full) is asked again.
  *
+ * A row that cannot be read is passed over and stays where it is, so the message is lost and the
+ * log has its key; those behind it go on.
+ *
  * The way to a partition of another process is `post`'s affair (peers.h): a batch whose answer is
  * lost counts as refused, and what was taken of it is known by its numbers.
  *
@@ -46,6 +49,8 @@ struct outbox_options {
     status (*post)(uint16_t partition, struct command *command, struct error *reterr,
                    void *context);
     void (*wake)(void *context); /* makes the engine turn; any thread */
+    /** A row of TABLE_OUTBOX cannot be read: it is passed over, and stays. */
+    void (*unreadable)(bytes key, const struct error *why, void *context);
     void *context;
 };
 

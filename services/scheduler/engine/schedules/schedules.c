@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/engine/rows.h"
 
 #include <stdio.h>
 
@@ -72,11 +73,16 @@ status schedule_row_get(struct engine *engine, str namespace, str name, Pb__Sche
                         struct error *reterr)
 {
     struct key key;
+    struct error why = {};
     schedule_key(&key, namespace, name);
     *ret_row   = NULL;
     status got = record_get(engine->txn, TABLE_SCHEDULES, key_bytes(&key),
-                            &pb__schedule_view__descriptor, engine->arena, ret_row, reterr);
-    return got == STATUS_NOT_FOUND ? STATUS_OK : got;
+                            &pb__schedule_view__descriptor, engine->arena, ret_row, &why);
+    if (got == STATUS_OK || got == STATUS_NOT_FOUND) return STATUS_OK;
+    if (got != STATUS_DATA_LOSS) return fail(reterr, got, "%s", why.text);
+    engine_row_unreadable(engine, TABLE_SCHEDULES, key_bytes(&key), &why);
+    *ret_row = NULL;
+    return STATUS_OK;
 }
 
 status schedule_row_put(struct engine *engine, const Pb__ScheduleView *row, struct error *reterr)
@@ -100,14 +106,15 @@ status engine_peek_schedule(struct engine *engine, struct error *reterr)
     bytes key                                    = {};
     bytes row                                    = {};
     TRY(cursor_open(engine->txn, TABLE_SCHEDULE_DUE, &scan, &cursor, reterr));
-    status next             = cursor_next(cursor, &key, &row, NULL);
-    engine->schedule_due_us = INT64_MAX;
-    if (next == STATUS_NOT_FOUND) return STATUS_OK;
-    if (next != STATUS_OK ||
-        !schedule_due_key_read(key, &engine->schedule_due_us, &namespace, &name)) {
-        return fail(reterr, STATUS_DATA_LOSS, "the times of schedules cannot be read");
+    status next = STATUS_OK;
+    while ((next = cursor_next(cursor, &key, &row, reterr)) == STATUS_OK) {
+        if (schedule_due_key_read(key, &engine->schedule_due_us, &namespace, &name)) {
+            return STATUS_OK;
+        }
+        TRY(engine_row_drop(engine, TABLE_SCHEDULE_DUE, cursor, key, reterr));
     }
-    return STATUS_OK;
+    engine->schedule_due_us = INT64_MAX;
+    return next == STATUS_NOT_FOUND ? STATUS_OK : next;
 }
 
 /* --- registering -------------------------------------------------------------------------------
@@ -209,11 +216,24 @@ bool schedule_workflow(struct engine *engine, Pb__ScheduleView *row,
     return false;
 }
 
-static status fire(struct engine *engine, str namespace, str name, struct error *reterr)
+/* Its schedule cannot be read, or is not there. */
+static status drop_time(struct engine *engine, int64_t due_us, str namespace, str name,
+                        struct error *reterr)
+{
+    struct key key;
+    log_write(LOG_ERROR, "schedule.unreadable", LOG_STR("name", name),
+              LOG_TEXT_OF("error", "a time without its schedule"));
+    schedule_due_key(&key, due_us, namespace, name);
+    TRY(txn_delete(engine->txn, TABLE_SCHEDULE_DUE, key_bytes(&key), reterr));
+    return engine_peek_schedule(engine, reterr);
+}
+
+static status fire(struct engine *engine, int64_t at_us, str namespace, str name,
+                   struct error *reterr)
 {
     Pb__ScheduleView *row = NULL;
     TRY(schedule_row_get(engine, namespace, name, &row, reterr));
-    if (!row) return fail(reterr, STATUS_DATA_LOSS, "a time without its schedule");
+    if (!row) return drop_time(engine, at_us, namespace, name, reterr);
     CLEANUP(workflow_unrefp) const struct workflow *workflow = NULL;
     TRY(schedule_due_delete(engine, row, reterr));
     if (row->spec) return schedule_due(engine, row, reterr);
@@ -249,9 +269,10 @@ status engine_fire_schedules(struct engine *engine, struct error *reterr)
         TRY(cursor_open(engine->txn, TABLE_SCHEDULE_DUE, &scan, &cursor, reterr));
         TRY(cursor_next(cursor, &key, &row, reterr));
         if (!schedule_due_key_read(key, &due_us, &namespace, &name)) {
-            return fail(reterr, STATUS_DATA_LOSS, "the times of schedules cannot be read");
+            return engine_peek_schedule(engine, reterr); /* it goes */
         }
-        TRY(fire(engine, (str){namespace.data, namespace.len}, (str){name.data, name.len}, reterr));
+        TRY(fire(engine, due_us, (str){namespace.data, namespace.len}, (str){name.data, name.len},
+                 reterr));
     }
     return STATUS_OK;
 }
