@@ -153,8 +153,9 @@ static void take_lease(struct tollgate *tollgate, enum quantity quantity,
     case PLACES:
         tollgate->spare_places += lease->is_limited ? lease->granted : tollgate->wanted_places;
         tollgate->said_places += lease->granted;
-        if (is_refused && tollgate->wanted_places > 0 && tollgate->spare_places == 0)
+        if (is_refused && tollgate->wanted_places > 0 && tollgate->spare_places == 0) {
             shut(tollgate, 0);
+        }
         break;
     case SPENT:
         if (lease->retry_us > 0) shut(tollgate, lease->retry_us);
@@ -203,8 +204,9 @@ static void fill_want(struct tollgate *tollgate, enum quantity quantity, Pb__Lim
     uint32_t waiting = count_waiters(tollgate);
     switch (quantity) {
     case STARTS:
-        if (waiting > 0)
+        if (waiting > 0) {
             want->want = waiting + tollgate->last_starts; /* those that will come, too */
+        }
         if (waiting == 0) want->unused = tollgate->returned_starts;
         tollgate->wanted_starts = want->want;
         break;
@@ -397,8 +399,9 @@ static struct tollgate *tollgate_at(struct tollgates *tollgates, str name,
 {
     struct tollgate *tollgate = map_get(tollgates->by_name, name);
     if (!tollgate) {
-        if (name.len > TOLLGATE_NAME_MAX || map_count(tollgates->by_name) == TOLLGATES_MAX)
+        if (name.len > TOLLGATE_NAME_MAX || map_count(tollgates->by_name) == TOLLGATES_MAX) {
             return NULL;
+        }
         tollgate            = mem_new(1, sizeof *tollgate);
         tollgate->tollgates = tollgates;
         tollgate->name      = mem_dup(name.ptr, name.len);
@@ -416,8 +419,9 @@ enum tollgate_answer tollgate_enter(struct tollgates *tollgates, str name,
     struct tollgate *tollgate =
         is_limited && tollgates->questions.scheduler ? tollgate_at(tollgates, name, rules) : NULL;
     pass->gate = NULL;
-    if (!tollgate || (is_shut(tollgate) && !tollgates->options.is_patient))
+    if (!tollgate || (is_shut(tollgate) && !tollgates->options.is_patient)) {
         return tollgate ? TOLLGATE_SHUT : TOLLGATE_GO;
+    }
     pass->gate = tollgate;
     tollgate->inside++;
     if (may_take(tollgate) && !tollgate->first) {
@@ -440,8 +444,9 @@ enum tollgate_answer tollgate_enter(struct tollgates *tollgates, str name,
 static void serve_next(struct tollgate *tollgate)
 {
     struct loop *loop = tollgate->tollgates->options.loop;
-    if (tollgate->first && !tollgate->is_asking)
+    if (tollgate->first && !tollgate->is_asking) {
         loop_timer_set(loop, &tollgate->reopened, loop_now_ms(loop));
+    }
 }
 
 static void leave(struct tollgate_pass *pass)

@@ -155,8 +155,9 @@ static void await(struct world *world, const struct guest *guest)
 /* Until its tollgate is known to be shut. */
 static void await_shut(struct world *world, const struct guest *guest)
 {
-    for (int i = 0; i < TURNS_MAX && tollgate_pass_opens_ms(&guest->pass) == 0; i++)
+    for (int i = 0; i < TURNS_MAX && tollgate_pass_opens_ms(&guest->pass) == 0; i++) {
         loop_turn(world->loop, 1);
+    }
     assert_true(tollgate_pass_opens_ms(&guest->pass) > now_ms(&world->now_ms));
     assert_false(guest->is_in);
 }
