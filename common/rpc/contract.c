@@ -125,6 +125,7 @@ static const struct rpc_contract_method llm_methods[] = {
     {"ListModels", RPC_FAST, true,  EDGE},
     {"ListProviders", RPC_FAST, true, EDGE},
     {"Attach",     RPC_FAST, true,  EDGE}, /* once more is one reader more, who is forgotten */
+    {"TestProvider", RPC_LONG, true, EDGE},
     {},
 };
 

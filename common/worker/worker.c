@@ -217,6 +217,7 @@ static void on_topology(struct rpc_answer *answer, void *context)
 static void ask_topology(void *context)
 {
     struct worker *worker = context;
+    if (worker->is_stopped) return; /* the client may be gone */
     /* Not more partitions: it is not known yet how many there are, and others are nobody's. */
     unsigned processes          = rpc_client_target_count(worker->options.scheduler);
     Pb__TopologyRequest message = PB__TOPOLOGY_REQUEST__INIT;

@@ -106,6 +106,7 @@ enum cli_exit command_queue(struct cli *cli);
 enum cli_exit command_backup(struct cli *cli);
 enum cli_exit command_breakers(struct cli *cli);
 enum cli_exit command_limits(struct cli *cli);
+enum cli_exit command_provider(struct cli *cli);
 enum cli_exit command_budget(struct cli *cli);
 enum cli_exit command_key(struct cli *cli);
 enum cli_exit command_usage(struct cli *cli);

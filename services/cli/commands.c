@@ -431,6 +431,9 @@ const struct cli_command cli_commands[] = {
      "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs above the limit wait in\n"
      "their queue and burn no attempt. Limits of keys are listed while jobs use them.", 0, 2,
      limits_flags, command_limits},
+    {"provider", "[NAME [test]]", "upstreams of models, and whether they can be called",
+     "`test` has each key of NAME ask for the list of models, which costs nothing, and says what\n"
+     "is wrong and what to do.", 0, 2, NULL, command_provider},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},

@@ -126,6 +126,7 @@ const struct api_handler api_handlers[] = {
     {"getModel",             models_get},
     {"listProviders",        providers_list},
     {"getProvider",          providers_list},
+    {"testProvider",         provider_test},
     {"createMessage",        llm_message},
     {"countTokens",          llm_count_tokens},
     {"generateContent",      llm_content},

@@ -120,6 +120,7 @@ void usage_get(struct api_call *call);
 void models_list(struct api_call *call);
 void models_get(struct api_call *call);
 void providers_list(struct api_call *call); /* or one of them */
+void provider_test(struct api_call *call);
 
 void keys_list(struct api_call *call);
 void audit_list(struct api_call *call);

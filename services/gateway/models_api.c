@@ -238,3 +238,58 @@ void providers_list(struct api_call *call)
                                 .then    = on_breakers};
     api_ask_scheduler(call, &ask);
 }
+
+/* --- trying one out ----------------------------------------------------------------------------
+ */
+
+static void put_test(struct json_writer *w, const Pb__LlmKeyTest *test)
+{
+    json_begin_object(w);
+    view_text_if(w, "key", test->key);
+    json_put_bool(w, "ok", test->ok);
+    json_put_int(w, "duration_ms", test->duration_ms);
+    if (test->ok) json_put_int(w, "models", test->models);
+    if (!test->ok) {
+        json_member(w, "error");
+        json_begin_object(w);
+        json_put_text(w, "class", str_from(test->problem));
+        if (test->http_status > 0) json_put_int(w, "http_status", test->http_status);
+        json_put_text(w, "detail", str_from(test->detail));
+        json_put_text(w, "hint", str_from(test->hint));
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
+static void on_tested(const struct rpc_answer *answer, void *context)
+{
+    struct api_call *call           = context;
+    const Pb__LlmTestedProvider *of = answer->message;
+    bool is_ok                      = true;
+    if (answer->code != STATUS_OK) {
+        api_fail_answer(call, answer);
+        api_call_unref(call);
+        return;
+    }
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    struct json_writer *w = &response.json;
+    for (size_t i = 0; i < of->n_tests; i++) is_ok = is_ok && of->tests[i]->ok;
+    json_begin_object(w);
+    json_put_text(w, "provider", call->params[0]);
+    json_put_bool(w, "ok", is_ok);
+    json_member(w, "checks");
+    json_begin_array(w);
+    for (size_t i = 0; i < of->n_tests; i++) put_test(w, of->tests[i]);
+    json_end_array(w);
+    json_end_object(w);
+    api_answer_send(&response, 200, NULL);
+    api_call_unref(call);
+}
+
+void provider_test(struct api_call *call)
+{
+    Pb__LlmTestProvider message = PB__LLM_TEST_PROVIDER__INIT;
+    message.provider            = api_text(call, call->params[0]);
+    ask_proxy(call, "TestProvider", &message, on_tested);
+}

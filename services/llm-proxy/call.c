@@ -100,6 +100,11 @@ struct measures *pipeline_measures(const struct pipeline *pipeline)
     return pipeline->options.measures;
 }
 
+struct http_client *pipeline_http(const struct pipeline *pipeline)
+{
+    return pipeline->options.http;
+}
+
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline)
 {
     return pipeline->options.catalog;

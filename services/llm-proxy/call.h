@@ -48,6 +48,7 @@ bool pipeline_is_idle(const struct pipeline *pipeline);
 /** The loop that it belongs to. */
 struct loop *pipeline_loop(const struct pipeline *pipeline);
 struct measures *pipeline_measures(const struct pipeline *pipeline);
+struct http_client *pipeline_http(const struct pipeline *pipeline);
 
 /** Its catalog lives as long as it. */
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline);

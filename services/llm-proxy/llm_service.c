@@ -7,6 +7,7 @@
 #include "llm-proxy/dialect.h"
 #include "llm-proxy/job_output.h"
 #include "llm-proxy/llm_reply.h"
+#include "llm-proxy/provider_trial.h"
 #include "llm-proxy/subscriber.h"
 #include "llm.pb-c.h"
 
@@ -24,6 +25,7 @@ struct llm_service {
     struct client_calls calls;
     struct job_outputs *outputs;
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
+    struct provider_trials trials;
     struct loop_timer sweep;
     bool is_draining;
 };
@@ -63,6 +65,7 @@ void llm_service_stop(struct llm_service *service)
         forget_subscriber(service, value);
     }
     recordings_abandon(service->calls.recordings);
+    provider_trials_done(&service->trials);
     loop_timer_clear(service->loop, &service->sweep);
 }
 
@@ -364,6 +367,22 @@ static void on_list_providers(void *context)
     answer_list(context, llm_providers_handle);
 }
 
+static void on_test_provider(void *context)
+{
+    struct arrived *arrived     = context;
+    struct llm_service *service = arrived->service;
+    struct rpc_call *call       = arrived->call;
+    struct error error          = {};
+    free(arrived);
+    status code = provider_trial_start(&service->trials, service->calls.pipeline, call, &error);
+    if (code != STATUS_OK) rpc_reply(call, code, &error);
+}
+
+static status handle_test_provider(struct rpc_call *call, struct error *reterr)
+{
+    return carry(call, on_test_provider, reterr);
+}
+
 static status handle_list_models(struct rpc_call *call, struct error *reterr)
 {
     return carry(call, on_list_models, reterr);
@@ -382,5 +401,6 @@ const struct rpc_method llm_service_methods[] = {
     {.name = "ListModels", .handle = handle_list_models},
     {.name = "ListProviders", .handle = handle_list_providers},
     {.name = "Attach", .handle = handle_attach},
+    {.name = "TestProvider", .handle = handle_test_provider},
     {},
 };

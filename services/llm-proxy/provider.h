@@ -107,6 +107,11 @@ struct provider_kind {
      * for every answer that is none: another status than 200, another type, no answer at all. */
     void (*decode)(const struct http_result *result, llm_sink *sink, void *context);
 
+    /** Writes the request for the list of models, of which nothing but provider and key counts; as
+     * encode(). NULL: nobody is to be asked. */
+    status (*list)(const struct provider_request *what, struct arena *arena,
+                   struct http_request *ret_http, struct error *reterr);
+
     /** Asked in its place how many tokens a request has (`is_count`); NULL: it cannot say. */
     const struct provider_kind *counter;
 };

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { withSuite } from './support/suite.mjs';
+import { Upstream } from './support/upstream.mjs';
 
 const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
 const config = {
@@ -45,4 +46,57 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   assert.ok(!JSON.stringify(providers).includes(KEY.slice(0, 12)));
   assert.deepEqual(await suite.api.ok('GET', '/v1/llm/providers/local'), local);
   await suite.api.refused('GET', '/v1/llm/providers/nobody', undefined, 404, 'not_found');
+}));
+
+// Each key asks for the models; what is wrong is said with what to do, and no key is in it.
+const GOOD = ['sk', 'good0123456789abcdef'].join('-');
+const BAD = ['sk', 'bad00123456789abcdef'].join('-');
+const upstream = await Upstream.start(({ path, headers }) => {
+  const key = headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.slice('Bearer '.length);
+  if (path.startsWith('/empty')) return { body: { hello: 'world' } };
+  if (path.startsWith('/gone')) return { status: 404, body: { error: { message: 'no such page' } } };
+  if (path.startsWith('/spent')) return { status: 429, body: { error: { message: 'spent', type: 'insufficient_quota', code: 'insufficient_quota' } } };
+  if (key === GOOD) return { body: path.startsWith('/gemini') ? { models: [{}, {}, {}] } : { data: [{}, {}] } };
+  if (path.startsWith('/claude')) return { status: 401, body: { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key' } } };
+  return { status: 401, body: { error: { message: `wrong key: ${key}`, code: 401, status: 'UNAUTHENTICATED' } } };
+});
+after(() => upstream.stop());
+const at = (path, keys = []) => ({ type: 'openai-compatible', base_url: `${upstream.url}/${path}`, keys: keys.map((secret) => ({ secret })) });
+const tried = {
+  llm: {
+    providers: {
+      shop: at('v1', ['good', 'bad']),
+      claude: { ...at('claude', ['good', 'bad']), type: 'anthropic' },
+      gemini: { ...at('gemini', ['good', 'bad']), type: 'gemini' },
+      empty: at('empty'),
+      gone: at('gone'),
+      spent: at('spent', ['good']),
+      nowhere: { type: 'openai-compatible', base_url: 'http://127.0.0.1:9/v1' },
+    },
+  },
+};
+
+test('providers are tried out, key by key', { timeout: 180_000 }, () => withSuite(tried, undefined, async (suite) => {
+  await writeFile(join(suite.folder, 'good'), GOOD, { mode: 0o600 });
+  await writeFile(join(suite.folder, 'bad'), BAD, { mode: 0o600 });
+  await suite.start(NEEDS);
+  await suite.ready(NEEDS);
+  await suite.api.patient('GET', '/v1/models');
+  const ask = async (provider) => {
+    const answer = await suite.api.ok('POST', `/v1/llm/providers/${provider}/test`);
+    assert.equal(answer.provider, provider);
+    for (const key of [GOOD, BAD]) assert.ok(!JSON.stringify(answer).includes(key), provider);
+    for (const check of answer.checks) assert.ok(check.duration_ms >= 0, provider);
+    return [answer.ok, ...answer.checks.map(({ key, ok, models, error }) => [key, ok, models, error?.class, error?.http_status])];
+  };
+  assert.deepEqual(await ask('shop'), [false, ['good', true, 2, undefined, undefined], ['bad', false, undefined, 'key', 401]]);
+  assert.deepEqual(await ask('claude'), [false, ['good', true, 2, undefined, undefined], ['bad', false, undefined, 'key', 401]]);
+  assert.deepEqual(await ask('gemini'), [false, ['good', true, 3, undefined, undefined], ['bad', false, undefined, 'key', 401]]);
+  assert.deepEqual(await ask('empty'), [false, [undefined, false, undefined, 'request', 200]]);
+  assert.deepEqual(await ask('gone'), [false, [undefined, false, undefined, 'request', 404]]);
+  assert.deepEqual(await ask('spent'), [false, ['good', false, undefined, 'quota', 429]]);
+  assert.deepEqual(await ask('nowhere'), [false, [undefined, false, undefined, 'connect', undefined]]);
+  assert.deepEqual(await ask('demo'), [true, [undefined, true, 0, undefined, undefined]]);
+  assert.ok(upstream.requests.every(({ method, path }) => method === 'GET' && path.endsWith('/models')));
+  await suite.api.refused('POST', '/v1/llm/providers/nobody/test', undefined, 404, 'not_found');
 }));

@@ -220,6 +220,17 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     }
 }
 
+/* https://docs.anthropic.com/en/api/models-list */
+static status list(const struct provider_request *what, struct arena *arena,
+                   struct http_request *ret_http, struct error *reterr)
+{
+    const char *version = what->provider->version ? what->provider->version : ANTHROPIC_VERSION_OLD;
+    TRY(upstream_get(arena_printf(arena, "%s/v1/models", what->provider->base_url), arena, ret_http,
+                     reterr));
+    TRY(upstream_add_header(ret_http, "anthropic-version", str_from(version), arena, reterr));
+    return upstream_add_key(what, "x-api-key", ret_http, arena, reterr);
+}
+
 const struct provider_kind provider_anthropic = {
     .name             = "anthropic",
     .protocol         = PROTOCOL_ANTHROPIC,
@@ -227,5 +238,6 @@ const struct provider_kind provider_anthropic = {
     .stream           = &anthropic_stream,
     .encode           = encode,
     .decode           = decode,
+    .list             = list,
     .counter          = &provider_anthropic_counter,
 };

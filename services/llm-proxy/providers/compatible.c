@@ -205,6 +205,15 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     }
 }
 
+/* https://platform.openai.com/docs/api-reference/models/list */
+static status list(const struct provider_request *what, struct arena *arena,
+                   struct http_request *ret_http, struct error *reterr)
+{
+    TRY(upstream_get(arena_printf(arena, "%s/models", what->provider->base_url), arena, ret_http,
+                     reterr));
+    return upstream_add_key(what, NULL, ret_http, arena, reterr);
+}
+
 const struct provider_kind provider_openai = {
     .name             = "openai",
     .protocol         = PROTOCOL_OPENAI,
@@ -212,6 +221,7 @@ const struct provider_kind provider_openai = {
     .stream           = &compatible_stream,
     .encode           = encode_openai,
     .decode           = decode,
+    .list             = list,
 };
 
 const struct provider_kind provider_compatible = {
@@ -220,4 +230,5 @@ const struct provider_kind provider_compatible = {
     .stream   = &compatible_stream,
     .encode   = encode,
     .decode   = decode,
+    .list     = list,
 };

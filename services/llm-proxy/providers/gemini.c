@@ -152,6 +152,15 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     }
 }
 
+/* https://ai.google.dev/api/models#method:-models.list */
+static status list(const struct provider_request *what, struct arena *arena,
+                   struct http_request *ret_http, struct error *reterr)
+{
+    TRY(upstream_get(arena_printf(arena, "%s/models", what->provider->base_url), arena, ret_http,
+                     reterr));
+    return upstream_add_key(what, "x-goog-api-key", ret_http, arena, reterr);
+}
+
 const struct provider_kind provider_gemini = {
     .name             = "gemini",
     .protocol         = PROTOCOL_GEMINI,
@@ -159,5 +168,6 @@ const struct provider_kind provider_gemini = {
     .stream           = &gemini_stream,
     .encode           = encode,
     .decode           = decode,
+    .list             = list,
     .counter          = &provider_gemini_counter,
 };

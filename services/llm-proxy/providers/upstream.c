@@ -34,6 +34,16 @@ status upstream_post(const char *url, str body, struct arena *arena, struct http
     return STATUS_OK;
 }
 
+status upstream_get(const char *url, struct arena *arena, struct http_request *ret_http,
+                    struct error *reterr)
+{
+    struct http_header *headers = arena_alloc(arena, UPSTREAM_HEADERS_MAX * sizeof *headers);
+    if (!url || !headers) return no_memory(reterr);
+    *ret_http =
+        (struct http_request){.url = str_from(url), .headers = headers, .is_compressed = true};
+    return STATUS_OK;
+}
+
 status upstream_add_header(struct http_request *http, const char *name, str value,
                            struct arena *arena, struct error *reterr)
 {

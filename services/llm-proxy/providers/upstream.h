@@ -22,6 +22,10 @@ enum {
 status upstream_post(const char *url, str body, struct arena *arena, struct http_request *ret_http,
                      struct error *reterr);
 
+/** The same for a GET, without a header. */
+status upstream_get(const char *url, struct arena *arena, struct http_request *ret_http,
+                    struct error *reterr);
+
 /** `value` is copied. Same status. */
 status upstream_add_header(struct http_request *http, const char *name, str value,
                            struct arena *arena, struct error *reterr);

@@ -26,8 +26,9 @@ static json before(json first, json rest)
 {
     json list = json_array_new(json_count(rest) + 1);
     json_array_push(&list, first);
-    for (size_t i = 0; i < json_count(rest); i++)
+    for (size_t i = 0; i < json_count(rest); i++) {
         json_array_push(&list, json_ref(json_at(rest, i)));
+    }
     return list;
 }
 

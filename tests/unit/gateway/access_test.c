@@ -52,6 +52,7 @@ static const struct {
     {"getModel", "LDOX"},
     {"listProviders", "VDOAX"},
     {"getProvider", "VDOAX"},
+    {"testProvider", "OX"},
     {"createKey", "X"},
     {"getKey", "X"},
     {"revokeKey", "X"},
