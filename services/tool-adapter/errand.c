@@ -171,6 +171,11 @@ struct errand *errand_start(const struct errand_options *options)
     return NULL;
 }
 
+bool errand_was_sent(const struct errand *errand)
+{
+    return errand->is_repeated || (errand->call && http_call_sent_ms(errand->call) >= 0);
+}
+
 void errand_cancel(struct errand *errand)
 {
     if (errand->call) http_call_cancel(errand->call);

@@ -46,6 +46,7 @@ struct errand_options {
 /** NULL: it is over already. */
 struct errand *errand_start(const struct errand_options *options);
 
-void errand_cancel(struct errand *errand); /* `done` does not come */
+bool errand_was_sent(const struct errand *errand); /* its request may have reached the peer */
+void errand_cancel(struct errand *errand);         /* `done` does not come */
 
 #endif

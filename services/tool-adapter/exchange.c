@@ -66,23 +66,6 @@ static void finish(struct exchange *exchange, const struct exchange_result *resu
     handlers.done(&whole, handlers.context);
 }
 
-status exchange_base_url(const struct manifest *manifest, json scope, struct arena *arena,
-                         str *ret_url, struct error *reterr)
-{
-    CLEANUP(json_unrefp) json base = json_invalid();
-    struct error error             = {};
-    if (!manifest->base_url) return STATUS_OK;
-    status code = formula_eval(manifest->base_url, scope, scope_now_us(scope), &base, &error);
-    if (code != STATUS_OK) return fail(reterr, code, "`http.base_url`: %s", error.text);
-    if (!json_is(base, JSON_TEXT)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no text");
-    }
-    char *copy = arena_strdup(arena, json_str(base));
-    if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    *ret_url = str_from(copy);
-    return STATUS_OK;
-}
-
 /* --- a file in the answer that is kept -------------------------------------------------------- */
 
 static void on_uploaded(status code, const struct error *error, const Pb__StoredFile *file,
@@ -487,6 +470,17 @@ status exchange_start(const struct exchange_means *means, const struct exchange_
     }
     *ret_exchange = exchange;
     return STATUS_OK;
+}
+
+struct exchange_result exchange_sent(const struct exchange *exchange)
+{
+    bool was_sent = exchange->call ? http_call_sent_ms(exchange->call) >= 0
+                                   : exchange->engine_call || exchange->upload;
+    return (struct exchange_result){.code       = STATUS_CANCELLED,
+                                    .was_sent   = was_sent,
+                                    .method     = exchange->http.method,
+                                    .url        = exchange->http.url,
+                                    .sent_bytes = exchange->http.body.len};
 }
 
 void exchange_cancel(struct exchange *exchange)

@@ -83,10 +83,9 @@ struct exchange_handlers {
 status exchange_start(const struct exchange_means *means, const struct exchange_request *request,
                       const struct exchange_handlers *handlers, struct exchange **ret_exchange,
                       struct error *reterr);
+/** What has left of one under way: method, address, size, and `was_sent`, which an engine's always
+ * is, since nobody sees what it does. Views. */
+struct exchange_result exchange_sent(const struct exchange *exchange);
 void exchange_cancel(struct exchange *exchange);
-
-/** The address of the manifest's `base_url` in a scope; in the arena, empty if there is none. */
-status exchange_base_url(const struct manifest *manifest, json scope, struct arena *arena,
-                         str *ret_url, struct error *reterr);
 
 #endif

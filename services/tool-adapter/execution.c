@@ -364,11 +364,29 @@ void execution_go_on(struct execution *execution)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* The address of the manifest's `base_url`; in the arena, empty if there is none. */
+static status base_url_of(const struct manifest *manifest, json scope, struct arena *arena,
+                          str *ret_url, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json base = json_invalid();
+    struct error error             = {};
+    if (!manifest->base_url) return STATUS_OK;
+    status code = formula_eval(manifest->base_url, scope, scope_now_us(scope), &base, &error);
+    if (code != STATUS_OK) return fail(reterr, code, "`http.base_url`: %s", error.text);
+    if (!json_is(base, JSON_TEXT)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no text");
+    }
+    char *copy = arena_strdup(arena, json_str(base));
+    if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    *ret_url = str_from(copy);
+    return STATUS_OK;
+}
+
 static status prepare(struct execution *execution, struct error *reterr)
 {
     struct execution_request *request = &execution->request;
-    TRY(exchange_base_url(request->action->manifest, request->scope, request->arena,
-                          &execution->base_url, reterr));
+    TRY(base_url_of(request->action->manifest, request->scope, request->arena, &execution->base_url,
+                    reterr));
     return pages_init(request->action, request->scope, execution->base_url, request->arena,
                       &execution->pages, reterr);
 }
@@ -405,7 +423,12 @@ struct execution *execution_start(const struct exchange_means *means,
 
 void execution_cancel(struct execution *execution)
 {
+    const struct outcome unheard = {.class = OUTCOME_UNKNOWN};
     if (!execution) return;
+    if (execution->exchange) {
+        const struct exchange_result sent = exchange_sent(execution->exchange);
+        note_write(execution, &sent, &unheard);
+    }
     exchange_cancel(execution->exchange);
     execution_free(execution);
 }

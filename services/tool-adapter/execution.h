@@ -63,6 +63,7 @@ struct execution *execution_start(const struct exchange_means *means,
 /** Sends what waited. */
 void execution_go_on(struct execution *execution);
 
+/** A request whose answer is not awaited any more is noted among the writes, if it has left. */
 void execution_cancel(struct execution *execution);
 
 #endif

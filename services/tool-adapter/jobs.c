@@ -422,7 +422,14 @@ void jobs_cancel(struct worker_job *job, void *context)
         return;
     }
     if (!running) return;
+    struct writes writes = {.arena = running->arena};
+    job->state           = NULL;
+    if (running->errand && errand_was_sent(running->errand)) {
+        const struct http_result unheard    = {.was_sent = true,
+                                               .total_ms = clock_mono_ms() - running->started_ms};
+        const struct http_job_result result = {.is_unknown = true};
+        note_write(running, &unheard, &result, &writes);
+    }
+    worker_release(job, 0, "cancelled"); /* it takes the writes along */
     cancel(running);
-    job->state = NULL;
-    worker_release(job, 0, "cancelled");
 }

@@ -465,10 +465,18 @@ void tool_call_kept(struct tool_call *call, status code)
     }
 }
 
+struct writes *tool_call_stop(struct tool_call *call)
+{
+    execution_cancel(call->execution);
+    call->execution = NULL;
+    tool_call_name_writes(call);
+    return &call->writes;
+}
+
 void tool_call_cancel(struct tool_call *call)
 {
     if (!call) return;
-    execution_cancel(call->execution);
+    (void)tool_call_stop(call);
     if (call->is_cached) call_cache_leave(call->means->cache, &call->flight);
     tool_call_free(call);
 }

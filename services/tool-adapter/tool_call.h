@@ -73,6 +73,10 @@ struct tool_call *tool_call_start(const struct exchange_means *means,
  * followed. */
 void tool_call_kept(struct tool_call *call, status code);
 
+/** Ends what is under way, and says what had left to change something: valid until the call is
+ * cancelled, which is all that may follow. */
+struct writes *tool_call_stop(struct tool_call *call);
+
 void tool_call_cancel(struct tool_call *call);
 
 #endif

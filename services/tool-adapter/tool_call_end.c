@@ -40,7 +40,7 @@ static void land(struct tool_call *call, enum outcome_class class, json output)
 }
 
 /* The audit log tells calls with equal parameters from others, and not what they were. */
-static void name_writes(struct tool_call *call)
+void tool_call_name_writes(struct tool_call *call)
 {
     const struct tool *tool              = &call->request.tool;
     const struct manifest_action *action = tool->action;
@@ -70,7 +70,7 @@ static void finish(struct tool_call *call, struct tool_call_result *result)
     result->undo  = undo;
     if (call->is_cached) land(call, result->class, value);
     result->usage = call->has_usage ? &call->usage : NULL;
-    name_writes(call);
+    tool_call_name_writes(call);
     result->writes = &call->writes;
     call->is_over  = true;
     handlers.done(result, handlers.context);

@@ -49,6 +49,9 @@ struct tool_call {
 
 void tool_call_free(struct tool_call *call);
 
+/** Says of each write what it was part of. */
+void tool_call_name_writes(struct tool_call *call);
+
 static inline const struct manifest_action *tool_call_action(const struct tool_call *call)
 {
     return call->request.tool.action;

@@ -334,8 +334,9 @@ void tool_jobs_cancel(struct tool_jobs *, struct worker_job *job)
 {
     struct running *running = job->state;
     if (!running) return;
+    job->state = NULL;
+    writes_report(tool_call_stop(running->call), job);
+    worker_release(job, 0, "cancelled"); /* it takes the writes along */
     tool_call_cancel(running->call);
     running_free(running);
-    job->state = NULL;
-    worker_release(job, 0, "cancelled");
 }

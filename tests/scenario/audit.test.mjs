@@ -1,14 +1,16 @@
 // The audit log: who changed what, who was refused, what was written outside; whole over kill -9.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Ledger, ledgerConfig } from './support/ledger.mjs';
 import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
+import { merged } from './support/tools.mjs';
 import { Upstream } from './support/upstream.mjs';
 
-const upstream = await Upstream.start();
+const upstream = await Upstream.start(({ path }) => (path === '/held' ? { silent: true } : undefined));
 const ledger = await Ledger.start();
 after(() => Promise.all([upstream.stop(), ledger.stop()]));
 
@@ -36,6 +38,19 @@ const BOOKS = `
 document: { dsl: '1.0.3', namespace: default, name: books, version: '1.0.0', metadata: { tutti: { saga: true } } }
 do:
   - book: { call: ledger.book, with: { text: planted } }
+`;
+
+// Calls that nobody answers, each of another kind.
+const HELD = `
+document: { dsl: '1.0.3', namespace: default, name: held, version: '1.0.0' }
+do:
+  - all:
+      fork:
+        branches:
+          - look: { call: http, with: { method: get, endpoint: '${upstream.url}/held' } }
+          - post: { call: http, with: { method: post, endpoint: '${upstream.url}/held', body: { text: planted } } }
+          - book: { call: ledger.book, with: { text: planted } }
+          - tool: { call: mcp, with: { transport: { http: { endpoint: '${upstream.url}/held' } }, protocolVersion: '2026-07-28', method: tools/call, parameters: { name: planted } } }
 `;
 
 const tutti = (suite, ...args) =>
@@ -157,9 +172,25 @@ scenario('changes and refusals are recorded, once, with who and what, and nothin
   await comes(suite, 'the backup', 'action=createBackup');
   const verified = await tutti(suite, '--json', 'backup', 'verify', join(suite.folder, 'backups', 'one'));
   assert.equal(JSON.parse(verified.stdout).fault_count, 0, verified.stdout);
+
+  // Restored, it is the log of then: what was noted elsewhere before that holds, what was noted later does not.
+  const { last: later } = await isIntact(suite);
+  const data = suite.config.scheduler.store.path;
+  await suite.scheduler.kill();
+  await rename(data, `${data}.lost`);
+  const restored = await tutti(suite, 'backup', 'restore', join(suite.folder, 'backups', 'one'), '--to', data);
+  assert.equal(restored.code, 0, restored.stderr);
+  await suite.scheduler.start();
+  await suite.scheduler.ready();
+  await suite.until('the gateway reaches it again', () => records(suite).then((items) => items.length > 0));
+  const held = await tutti(suite, 'audit', 'verify', '--expect', last);
+  assert.equal(held.code, 0, held.stdout + held.stderr);
+  const gone = await tutti(suite, 'audit', 'verify', '--expect', later);
+  assert.equal(gone.code, 1, gone.stdout);
+  assert.match(gone.stdout, /is missing|another hash/);
 });
 
-scenario('what is written outside is recorded without its secrets', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: ledgerConfig(ledger) }, async (suite) => {
+scenario('what is written outside is recorded without its secrets', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: merged(ledgerConfig(ledger), { tools: { lease: '3s' } }) }, async (suite) => {
   const admin = suite.key.split('_')[1];
   await suite.apply(WRITES);
   const run = await suite.startRun('writes');
@@ -180,6 +211,18 @@ scenario('what is written outside is recorded without its secrets', { needs: ['s
   const both = await comes(suite, 'its undoing', `action=outsideWrite&run=${booked.id}`, (items) => items.length === 2);
   assert.deepEqual(both.map(({ write: one }) => [one.function, one.method, one.path, one.undo]), [['ledger.book', 'POST', '/entries', false], ['ledger.remove', 'DELETE', '/entries/e1', true]]);
   assert.notEqual(both[0].write.params_hmac, both[1].write.params_hmac);
+
+  // A call that is cancelled had left all the same: nobody knows what became of it.
+  ledger.before = () => ({ silent: true });
+  await suite.apply(HELD);
+  const held = await suite.startRun('held');
+  await suite.until('all have left', () => upstream.count('/held') === 3 && ledger.upstream.count('/entries') === 2);
+  await suite.api.ok('POST', `/v1/runs/${held.id}/cancel`, { reason: 'enough' });
+  const unheard = await comes(suite, 'what was cancelled', `action=outsideWrite&run=${held.id}`, (items) => items.length === 3);
+  assert.deepEqual(unheard.map(({ result: how, write: one }) => [one.function, one.method, one.path, one.class, how]).sort(), [
+    ['http', 'POST', '/held', 'unknown', 'unknown'], ['ledger.book', 'POST', '/entries', 'unknown', 'unknown'], ['mcp', 'POST', '/held', 'unknown', 'unknown'],
+  ]);
+  ledger.before = () => {};
 
   // A function of an adapter for somebody who waits: the call, and what it wrote.
   const called = await suite.api.ok('POST', '/v1/tools/ledger.book/invoke', { arguments: { text: 'planted' } });

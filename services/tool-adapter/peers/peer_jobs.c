@@ -344,7 +344,15 @@ void peer_jobs_cancel(struct peer_jobs *, struct worker_job *job)
 {
     struct running *running = job->state;
     if (!running) return;
+    json method     = json_get_text(running->input, "method");
+    bool is_sending = running->a2a && json_is(method, JSON_TEXT);
+    bool may_change = running->mcp ? running->is_call
+                                   : is_sending && a2a_is_write(json_str(method).ptr);
+    CLEANUP(arena_freep) struct arena *arena = may_change ? arena_new(WRITES_SIZE) : NULL;
+    const struct http_job_result unheard     = {.is_unknown = true};
+    struct writes writes                     = {.arena = arena};
+    job->state                               = NULL;
+    if (arena) note_write(running, &unheard, 0, &writes);
+    worker_release(job, 0, "cancelled"); /* it takes the writes along */
     cancel(running);
-    job->state = NULL;
-    worker_release(job, 0, "cancelled");
 }
