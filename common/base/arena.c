@@ -115,6 +115,14 @@ static bool chunk_add(struct arena *arena, size_t size)
     return true;
 }
 
+void arena_expect(struct arena *arena, size_t size)
+{
+    const struct chunk *tail = arena->chunk;
+    if (size > arena->limit || (tail && tail->capacity - tail->used >= size)) return;
+    arena->next_size = size;
+    (void)chunk_add(arena, size); /* who allocates next sees that there is none */
+}
+
 static size_t padding(const struct chunk *chunk, size_t alignment)
 {
     return (alignment - chunk->used % alignment) % alignment;

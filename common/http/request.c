@@ -186,6 +186,19 @@ static status copy_url(struct http_call *call, str url, struct error *reterr)
     return request_check_target(call, &call->request.target, reterr);
 }
 
+/* What most requests need: calls wait by thousands for answers that take minutes. */
+static size_t size_of(const struct http_request *from, str method)
+{
+    bool is_refused = from->header_count > HTTP_HEADERS_SENT_MAX;
+    size_t count    = is_refused ? 0 : from->header_count;
+    size_t size     = method.len + from->url.len + from->body.len + 3 + _Alignof(max_align_t) +
+                  (count + 1) * sizeof(struct http_header);
+    for (size_t i = 0; i < count; i++) {
+        size += from->headers[i].name.len + from->headers[i].value.len + 2;
+    }
+    return size;
+}
+
 status request_copy(struct http_call *call, const struct http_request *from, struct error *reterr)
 {
     struct request *request = &call->request;
@@ -196,6 +209,7 @@ status request_copy(struct http_call *call, const struct http_request *from, str
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "http request: the body exceeds %d bytes",
                     HTTP_BODY_SENT_MAX);
     }
+    arena_expect(call->arena, size_of(from, method));
     request->method = copy(call, method);
     copy_limits(request, from);
     copy_hosts(call, from->hosts);

@@ -75,9 +75,25 @@ static void test_many_sizes(void **state)
     arena_free(NULL);
 }
 
+static void what_is_expected_comes_in_one_piece(void **)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(10'000);
+    arena_expect(arena, 4'096);
+    assert_int_equal(arena_used(arena), 0);
+    char *first  = arena_strdup(arena, str_from("first"));
+    char *second = arena_strdup(arena, str_from("second"));
+    assert_string_equal(first, "first");
+    assert_string_equal(second, "second");
+    assert_true(second > first && second - first < 4'096);
+    arena_expect(arena, 20'000); /* more than it may hand out: nothing changes */
+    assert_null(arena_alloc(arena, 10'000));
+    assert_non_null(arena_alloc(arena, 8'000)); /* beyond what was expected it grows by itself */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_expected_comes_in_one_piece),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_zeroed_and_aligned),
         cmocka_unit_test(test_texts),
