@@ -305,9 +305,8 @@ static void usage_ended(struct api_call *call, struct round *round)
             if (group->counters) usage_sum_add(&sum, str_from(group->value), group->counters);
         }
     }
-    call->state = round->state;
+    call->state = round->state; /* nobody looks for the round there any more: it may ask on */
     round->then_usage(call, &sum);
-    call->state = round; /* its answers are freed by whoever called us */
     usage_sum_done(&sum);
 }
 

@@ -2,12 +2,14 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "breaker.pb-c.h"
+#include "gateway/fleet.h"
 #include "gateway/handlers.h"
 #include "gateway/llm_pull.h"
 #include "gateway/view.h"
 #include "llm.pb-c.h"
 
-enum { ASK_TIMEOUT_MS = 10'000 };
+enum { ASK_TIMEOUT_MS = 10'000, SPEND_DAYS = 30 /* as GET /v1/usage says */ };
+#define DAY_US INT64_C(86'400'000'000)
 
 /* A question to one of the proxies: all have the same configuration. */
 static void ask_proxy(struct api_call *call, const char *method, const void *message,
@@ -122,11 +124,19 @@ void models_get(struct api_call *call)
 /* --- providers ---------------------------------------------------------------------------------
  */
 
-/* call->state: what the scheduler said of breakers, in the call's arena. */
+/* call->state: what the scheduler said of breakers and of spending, in the call's arena. */
 struct breakers {
     const char **names; /* "llm:openai" */
     Pb__BreakerState *states;
     size_t count;
+    struct spending *spending;
+    size_t spending_count;
+};
+
+/* Of a provider. */
+struct spending {
+    const char *provider;
+    Pb__UsageCounters counters;
 };
 
 static const char *breaker_of(const struct breakers *breakers, const char *provider)
@@ -142,6 +152,35 @@ static const char *breaker_of(const struct breakers *breakers, const char *provi
 static void put_limit(struct json_writer *w, const char *name, uint32_t most)
 {
     if (most > 0) json_put_int(w, name, most);
+}
+
+static void put_latency(struct json_writer *w, const Pb__LlmProvider *provider)
+{
+    if (provider->answer_ms < 0 && provider->first_event_ms < 0) return;
+    json_member(w, "latency");
+    json_begin_object(w);
+    json_put_int(w, "calls", provider->answered);
+    if (provider->answer_ms >= 0) json_put_int(w, "answer_ms", provider->answer_ms);
+    if (provider->first_event_ms >= 0) json_put_int(w, "first_event_ms", provider->first_event_ms);
+    json_end_object(w);
+}
+
+static void put_spending(struct json_writer *w, const char *provider,
+                         const struct breakers *breakers)
+{
+    const Pb__UsageCounters none  = PB__USAGE_COUNTERS__INIT;
+    const Pb__UsageCounters *used = &none;
+    for (size_t i = 0; i < breakers->spending_count; i++) {
+        const struct spending *one = &breakers->spending[i];
+        if (strcmp(one->provider, provider) == 0) used = &one->counters;
+    }
+    json_member(w, "spend");
+    json_begin_object(w);
+    json_put_int(w, "days", SPEND_DAYS);
+    json_put_int(w, "calls", used->calls);
+    view_money(w, "cost_usd", used->cost_usd_nanos);
+    json_put_int(w, "unpriced_calls", used->unpriced_calls);
+    json_end_object(w);
 }
 
 static void put_provider(struct json_writer *w, const Pb__LlmProvider *provider,
@@ -170,6 +209,8 @@ static void put_provider(struct json_writer *w, const Pb__LlmProvider *provider,
     view_text_if(w, "prices_of", provider->vendor);
     json_put_bool(w, "free", provider->free);
     json_put_bool(w, "simulated", provider->simulated);
+    put_latency(w, provider);
+    put_spending(w, provider->id, breakers);
     json_end_object(w);
 }
 
@@ -210,6 +251,18 @@ static void on_providers(const struct rpc_answer *answer, void *context)
     api_call_unref(call);
 }
 
+static void on_spending(struct api_call *call, const struct usage_sum *sum)
+{
+    struct breakers *breakers    = call->state;
+    Pb__LlmListProviders message = PB__LLM_LIST_PROVIDERS__INIT;
+    breakers->spending = arena_alloc(call->arena, (sum->count + 1) * sizeof *breakers->spending);
+    for (size_t i = 0; breakers->spending && i < sum->count; i++) {
+        breakers->spending[breakers->spending_count++] = (struct spending){
+            api_text(call, str_from(sum->groups[i].value)), sum->groups[i].counters};
+    }
+    ask_proxy(call, "ListProviders", &message, on_providers);
+}
+
 static void on_breakers(struct api_call *call, const struct rpc_answer *answer)
 {
     const Pb__BreakerList *list = answer->message;
@@ -224,9 +277,12 @@ static void on_breakers(struct api_call *call, const struct rpc_answer *answer)
         breakers->names[breakers->count]    = api_text(call, name);
         breakers->states[breakers->count++] = list->breakers[i]->state;
     }
-    call->state                  = breakers;
-    Pb__LlmListProviders message = PB__LLM_LIST_PROVIDERS__INIT;
-    ask_proxy(call, "ListProviders", &message, on_providers);
+    Pb__SumUsage sum = PB__SUM_USAGE__INIT;
+    sum.namespace_   = api_namespace(call);
+    sum.group        = PB__USAGE_GROUP__USAGE_GROUP_PROVIDER;
+    sum.until_day    = (uint32_t)(clock_unix_us() / DAY_US);
+    sum.from_day     = sum.until_day - (SPEND_DAYS - 1);
+    fleet_ask_usage(call, &sum, breakers, on_spending);
 }
 
 void providers_list(struct api_call *call)

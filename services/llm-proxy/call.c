@@ -105,6 +105,11 @@ struct http_client *pipeline_http(const struct pipeline *pipeline)
     return pipeline->options.http;
 }
 
+const struct pulse *pipeline_pulse(const struct pipeline *pipeline)
+{
+    return pipeline->options.pulse;
+}
+
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline)
 {
     return pipeline->options.catalog;
@@ -196,6 +201,9 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
     if (call->saving) call_saving_finish(call, &outcome);
     measures_call(call->pipeline->options.measures, &outcome);
     call_warn_unpriced(&outcome.usage);
+    if (!error) {
+        pulse_answered(call->pipeline->options.pulse, outcome.provider, outcome.duration_ms);
+    }
     call->done(&outcome, call->context);
     call_free(call);
 }

@@ -18,6 +18,7 @@
 #include "llm-proxy/guard.h"
 #include "llm-proxy/measures.h"
 #include "llm-proxy/peers/peers.h"
+#include "llm-proxy/pulse.h"
 #include "llm-proxy/vault/vault.h"
 #include "loop/loop.h"
 
@@ -30,6 +31,7 @@ struct pipeline_options {
     const struct catalog *catalog; /* borrowed */
     struct http_client *http;      /* borrowed */
     struct measures *measures;     /* borrowed */
+    struct pulse *pulse;           /* borrowed; NULL: nobody asks how fast providers are */
     struct guard *guard;           /* borrowed; NULL: every provider may be called */
     struct vault *vault;           /* borrowed; NULL: nothing is kept for the next turn */
     struct peers *peers;           /* borrowed; NULL: no other vault is asked */
@@ -49,6 +51,7 @@ bool pipeline_is_idle(const struct pipeline *pipeline);
 struct loop *pipeline_loop(const struct pipeline *pipeline);
 struct measures *pipeline_measures(const struct pipeline *pipeline);
 struct http_client *pipeline_http(const struct pipeline *pipeline);
+const struct pulse *pipeline_pulse(const struct pipeline *pipeline);
 
 /** Its catalog lives as long as it. */
 const struct catalog *pipeline_catalog(const struct pipeline *pipeline);

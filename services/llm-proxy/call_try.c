@@ -37,6 +37,7 @@ static void commit(struct llm_call *call)
     const struct route_target *target = call_target(call);
     int64_t after_ms   = loop_now_ms(call->pipeline->options.loop) - call->started_ms;
     call->is_committed = true;
+    pulse_began(call->pipeline->options.pulse, target->provider->name, after_ms);
     measures_first_token(call->pipeline->options.measures, target->provider->name, target->model,
                          after_ms);
 }

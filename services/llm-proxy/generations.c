@@ -109,6 +109,7 @@ status generations_add(struct generations *list, struct catalog *catalog, struct
                                               .catalog  = catalog,
                                               .http     = generation->http,
                                               .measures = list->options.measures,
+                                              .pulse    = list->options.pulse,
                                               .guard    = list->options.guard,
                                               .vault    = list->options.vault,
                                               .peers    = list->options.peers,

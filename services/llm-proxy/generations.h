@@ -22,6 +22,7 @@ struct generations;
 struct generations_options {
     struct loop *loop;
     struct measures *measures;
+    struct pulse *pulse;
     struct guard *guard;
     struct vault *vault;
     struct peers *peers;

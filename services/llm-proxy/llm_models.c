@@ -167,9 +167,18 @@ static bool fill_models(const struct catalog *catalog, const struct provider *pr
     return true;
 }
 
+static void fill_pulse(const struct pulse *pulse, Pb__LlmProvider *item)
+{
+    const struct pulse_of seen = pulse_look(pulse, item->id);
+    item->answered             = seen.calls;
+    item->answer_ms            = seen.answer_ms;
+    item->first_event_ms       = seen.first_event_ms;
+}
+
 status llm_providers_handle(struct rpc_call *call, struct error *reterr)
 {
     const struct catalog *catalog = llm_service_catalog(call->context);
+    const struct pulse *pulse     = llm_service_pulse(call->context);
     Pb__LlmProviders *answer      = call->response;
     size_t count                  = catalog->provider_count;
     Pb__LlmProvider *items        = arena_alloc(call->arena, (count + 1) * sizeof *items);
@@ -186,6 +195,7 @@ status llm_providers_handle(struct rpc_call *call, struct error *reterr)
         items[i].simulated = provider->kind->is_simulated;
         items[i].free      = provider->is_free;
         items[i].vendor    = provider->vendor ? provider->vendor : "";
+        fill_pulse(pulse, &items[i]);
         if (!fill_keys(provider, call->arena, &items[i]) ||
             !fill_models(catalog, provider, call->arena, &items[i])) {
             return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many models");

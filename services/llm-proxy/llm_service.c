@@ -340,6 +340,11 @@ const struct catalog *llm_service_catalog(const struct llm_service *service)
     return pipeline_catalog(service->calls.pipeline);
 }
 
+const struct pulse *llm_service_pulse(const struct llm_service *service)
+{
+    return pipeline_pulse(service->calls.pipeline);
+}
+
 void llm_service_use(struct llm_service *service, struct pipeline *pipeline)
 {
     service->calls.pipeline = pipeline;

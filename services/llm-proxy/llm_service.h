@@ -50,6 +50,7 @@ void llm_service_use(struct llm_service *service, struct pipeline *pipeline);
 
 /** What is configured now. On the loop. */
 const struct catalog *llm_service_catalog(const struct llm_service *service);
+const struct pulse *llm_service_pulse(const struct llm_service *service);
 
 extern const struct rpc_method llm_service_methods[]; /* their context is a struct llm_service */
 

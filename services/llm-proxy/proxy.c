@@ -27,6 +27,7 @@ struct proxy {
     struct options options;
     struct metrics *metrics;
     struct measures *measures;
+    struct pulse *pulse;
     struct telemetry *telemetry;
     struct loop *loop;
     struct usage_journal *journal;
@@ -78,6 +79,7 @@ static status start_telemetry(struct proxy *proxy, struct error *reterr)
     proxy->metrics = metrics_new();
     metrics_add_process(proxy->metrics, TUTTI_VERSION, "");
     proxy->measures                        = measures_new(proxy->metrics);
+    proxy->pulse                           = pulse_new();
     const struct telemetry_options options = {.host    = proxy->options.admin_host,
                                               .port    = (uint16_t)proxy->options.admin_port,
                                               .service = "llm-proxy",
@@ -100,6 +102,7 @@ static status make_pipeline(struct proxy *proxy, struct catalog *catalog, struct
     proxy->guard                                 = guard_new(proxy->loop, first);
     const struct generations_options options     = {.loop     = proxy->loop,
                                                     .measures = proxy->measures,
+                                                    .pulse    = proxy->pulse,
                                                     .guard    = proxy->guard,
                                                     .vault    = proxy->vault,
                                                     .peers    = proxy->peers};
@@ -344,6 +347,7 @@ void proxy_stopp(struct proxy **ref)
     telemetry_stopp(&proxy->telemetry);
     loop_freep(&proxy->loop);
     measures_freep(&proxy->measures);
+    pulse_freep(&proxy->pulse);
     metrics_freep(&proxy->metrics);
     free(proxy);
     *ref = NULL;

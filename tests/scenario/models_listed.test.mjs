@@ -46,6 +46,17 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   assert.ok(!JSON.stringify(providers).includes(KEY.slice(0, 12)));
   assert.deepEqual(await suite.api.ok('GET', '/v1/llm/providers/local'), local);
   await suite.api.refused('GET', '/v1/llm/providers/nobody', undefined, 404, 'not_found');
+  assert.deepEqual([local.latency, local.spend], [undefined, { days: 30, calls: 0, cost_usd: '0', unpriced_calls: 0 }]);
+
+  // What calls have cost, and how long they took.
+  await suite.api.ok('POST', '/v1/chat/completions', { model: 'simulated', messages: [{ role: 'user', content: 'hi' }] });
+  await suite.api.ok('POST', '/v1/chat/completions', { model: 'simulated', stream: true, messages: [{ role: 'user', content: 'hi' }] });
+  const demo = await suite.until('the calls are counted', async () => {
+    const seen = await suite.api.ok('GET', '/v1/llm/providers/demo');
+    return seen.spend.calls === 2 && seen;
+  });
+  assert.equal(demo.latency.calls, 2);
+  assert.ok(demo.latency.answer_ms >= 0 && demo.latency.first_event_ms >= 0, JSON.stringify(demo.latency));
 }));
 
 // Each key asks for the models; what is wrong is said with what to do, and no key is in it.
