@@ -50,7 +50,12 @@ static void has_data(json result, const char *error, void *context)
 /* In a world of its own: what the page made of its objects does not show there. */
 void page_evaluate(struct page *page, json world, const char *expression, wire_answer_fn *answer)
 {
-    json params = page_object_of("contextId", json_ref(json_get_text(world, "executionContextId")));
+    json id = json_get_text(world, "executionContextId");
+    if (!json_is_number(id)) {
+        page_went_wrong(page, "no world");
+        return;
+    }
+    json params = page_object_of("contextId", json_ref(id));
     json_object_put_text(&params, "expression", json_text_from(expression));
     json_object_put_text(&params, "returnByValue", json_bool(true));
     json_object_put_text(&params, "timeout", json_int(PAGE_EVALUATE_MS));
