@@ -17,12 +17,14 @@ static void on_up(struct link *link)
     bool is_main              = link == &endpoint->main;
     bool is_first             = atomic_fetch_add(&link->pipes, 1) == 0;
     if (is_main) atomic_store(&endpoint->was_connected, true);
+    if (is_main && is_first) { /* before the calls that waited: who has an answer sees it counted */
+        atomic_fetch_add(&client->counters.connects, 1);
+        atomic_fetch_add(&client->counters.connected, 1);
+    }
     for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
         if (set->link == link) lane_set_flush(set);
     }
     if (!is_main || !is_first) return;
-    atomic_fetch_add(&client->counters.connects, 1);
-    atomic_fetch_add(&client->counters.connected, 1);
     client_look_again(client);
     if (client->connected) client->connected(endpoint->address.url, true, client->context);
 }

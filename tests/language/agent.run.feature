@@ -185,7 +185,6 @@ Feature: agent.run
 
     Examples:
       | tool                            | code | words                        |
-      | { mcp: docs }                   | V14  | MCP server                   |
       | { function: again }             | V14  | would call itself without end |
       | { function: agent.run }         | V14  | cannot be a tool             |
       | { function: gone.away }         | V14  | no function                  |
