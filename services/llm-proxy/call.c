@@ -433,6 +433,11 @@ void llm_call_resume(struct llm_call *call)
     if (call->simulation) call_simulate_on(call);
 }
 
+bool llm_call_is_committed(const struct llm_call *call)
+{
+    return call->is_committed;
+}
+
 void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage)
 {
     bool is_charged = call->is_committed || call->answer.usage.input_tokens >= 0;

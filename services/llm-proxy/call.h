@@ -134,6 +134,10 @@ void llm_call_stream(struct llm_call *call, const struct llm_stream *stream);
 void llm_call_pause(struct llm_call *call);
 void llm_call_resume(struct llm_call *call);
 
+/** A stream has said something that is meant: there is no other try, and its request is not sent
+ * again. It may be stripped then (chat.h). */
+bool llm_call_is_committed(const struct llm_call *call);
+
 /** What a call under way is to be charged if it ends now: what was produced. */
 void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage);
 

@@ -59,7 +59,7 @@ struct llm_call {
     struct simulated_stream *simulation; /* of a streamed try of a simulated provider */
     struct losses losses;                /* likewise */
     struct function_names names;         /* likewise: those that it has changed */
-    json source;                         /* likewise: its body with defaults, or JSON_INVALID */
+    json source; /* likewise, while it is sent: its body with defaults, or JSON_INVALID */
     str namespace;
     struct peers_recall *recall; /* what others keep of the conversation is on its way */
     struct call_spent spent;

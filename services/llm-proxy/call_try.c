@@ -111,6 +111,7 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     if (code == STATUS_OK) code = exchange_start(&options, &http, &call->exchange, &error);
     if (code == STATUS_OK) {
         arena_free(TAKE(call->arena)); /* the client has its own copy */
+        json_unref(json_take(&call->source));
         return;
     }
     bool is_ours = code == STATUS_RESOURCE_EXHAUSTED;

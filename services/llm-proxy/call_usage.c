@@ -26,16 +26,6 @@ static int64_t tokens_of(uint64_t size)
     return (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN);
 }
 
-static int64_t input_estimate(const struct chat_request *request)
-{
-    uint64_t size = 0;
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const struct chat_message *message = &request->messages[i];
-        for (uint32_t p = 0; p < message->part_count; p++) size += message->parts[p].text.len;
-    }
-    return tokens_of(size);
-}
-
 /* Without an upstream's word: what was sent, and what came, by their sizes. */
 static struct llm_usage completed(const struct llm_call *call, bool *ret_is_estimated)
 {
@@ -48,7 +38,7 @@ static struct llm_usage completed(const struct llm_call *call, bool *ret_is_esti
         *ret_is_estimated   = true;
     }
     if (!*ret_is_estimated) return usage;
-    if (usage.input_tokens < 0) usage.input_tokens = input_estimate(call->request);
+    if (usage.input_tokens < 0) usage.input_tokens = tokens_of(chat_request_size(call->request));
     if (usage.output_tokens < 0) usage.output_tokens = tokens_of(call->answer.output_bytes);
     return usage;
 }

@@ -101,6 +101,7 @@ struct chat_request {
     str model;
     struct chat_message *messages;
     uint32_t message_count;
+    uint64_t stripped_size; /* bytes of the texts it had before chat_request_strip() */
     struct chat_tool *tools;
     uint32_t tool_count;
     enum chat_choice choice;
@@ -172,6 +173,13 @@ status chat_from_gemini(json source, str model, bool is_stream, struct arena *ar
 
 /** Frees what the reader has made anew; not the request, which is its arena's. NULL is fine. */
 void chat_request_done(struct chat_request *request);
+
+/** It is not sent again, nor is its answer checked: only what an answer is written and charged by
+ * is left. What it was read from may go then, if `model` is not a view of that. */
+void chat_request_strip(struct chat_request *request);
+
+/** Bytes of all texts of its messages, also of a stripped one. */
+uint64_t chat_request_size(const struct chat_request *request);
 
 /** A copy of `arena` whose messages, parts, tools and `allowed` may be changed; all they point to
  * is the original's. NULL: out of memory. */

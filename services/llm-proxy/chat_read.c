@@ -24,6 +24,33 @@ void chat_request_done(struct chat_request *request)
     json_unref(json_take(&request->converted));
 }
 
+uint64_t chat_request_size(const struct chat_request *request)
+{
+    uint64_t size = request->stripped_size;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) size += message->parts[p].text.len;
+    }
+    return size;
+}
+
+/* What is not named here is gone, so that nobody finds half of it. */
+void chat_request_strip(struct chat_request *request)
+{
+    struct chat_request left = {
+        .arena         = request->arena,
+        .protocol      = request->protocol,
+        .model         = request->model,
+        .stripped_size = chat_request_size(request),
+        .count         = request->count,
+        .is_count      = request->is_count,
+        .is_stream     = request->is_stream,
+        .wants_usage   = request->wants_usage,
+    };
+    chat_request_done(request);
+    *request = left;
+}
+
 bool chat_may_call(const struct chat_request *request, str name)
 {
     if (!request->allowed) return true;

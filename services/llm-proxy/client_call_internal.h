@@ -29,7 +29,9 @@ struct client_call {
     struct peers_search *search;   /* other llm-proxies are asked for its answer */
     uint64_t number;
     struct arena *arena;
-    json body;      /* the request's texts are views of it */
+    /* A stream that has committed has neither of the next two, unless it is checked; its request is
+     * stripped then (chat.h). */
+    json body;      /* the request's texts are views of it, but for `model` */
     char *spelling; /* owned: the body as it came, of which `request->bytes` is a view; or NULL */
     struct chat_request *request;
     const struct llm_route *route;

@@ -5,13 +5,23 @@
 
 enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
 
+/* A route made on the spot has views of it, and lives longer than the body. */
+static bool keep_model(struct chat_request *request)
+{
+    const char *model = arena_strdup(request->arena, request->model);
+    if (model) request->model.ptr = model;
+    return model;
+}
+
 /* The HTTP status that refuses it, or 200; as the next. */
 static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
     status code =
         dialect_read(client->dialect, open, client->body, client->arena, &client->request, reterr);
-    if (code == STATUS_OK) return 200;
-    return code == STATUS_UNIMPLEMENTED ? 501 : 400;
+    if (code != STATUS_OK) return code == STATUS_UNIMPLEMENTED ? 501 : 400;
+    if (keep_model(client->request)) return 200;
+    (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return 413;
 }
 
 static int find_route(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)

@@ -4,6 +4,7 @@
 #include "llm-proxy/llm_reply.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* --- its events --------------------------------------------------------------------------------
  */
@@ -29,10 +30,21 @@ void client_stream_renew(struct client_call *client)
     client->writer = dialect->stream_new(&about);
 }
 
+/* A prompt may be large, and its answer take minutes. Another shape may be asked for again. */
+static void let_go_of_request(struct client_call *client)
+{
+    bool is_needed = client->is_checked || !client->call || !llm_call_is_committed(client->call);
+    if (is_needed) return;
+    chat_request_strip(client->request);
+    json_unref(json_take(&client->body));
+    free(TAKE(client->spelling));
+}
+
 void client_stream_commit(struct client_call *client)
 {
     struct llm_reply_head head;
     client->is_committed = true;
+    let_go_of_request(client);
     llm_reply_fill_stream_head(&head, &client->try, client->dialect->stream_type);
     recording_head(client->recording, 200, head.list, head.count);
     buf_done(&head.cost);

@@ -80,13 +80,14 @@ static str changed(struct renaming *renaming, str name)
     }
     if (names->count == FUNCTION_NAMES_MAX) return name;
     make_name(name, renaming->protocol, made);
-    const char *kept = arena_strdup(renaming->arena, str_from(made));
-    if (!kept) {
+    const char *sent = arena_strdup(renaming->arena, str_from(made));
+    const char *own  = arena_strdup(renaming->arena, name);
+    if (!sent || !own) {
         renaming->is_out_of_memory = true;
         return name;
     }
-    names->items[names->count].own  = name;
-    names->items[names->count].sent = str_from(kept);
+    names->items[names->count].own  = (str){.ptr = own, .len = name.len};
+    names->items[names->count].sent = str_from(sent);
     return names->items[names->count++].sent;
 }
 

@@ -32,7 +32,7 @@ bool function_names_are_needed(const struct chat_request *request, enum llm_prot
 
 /**
  * Renames in `request`, a copy (chat_copy()) that is ours to change, and adds a loss ("renamed")
- * for each tool. `ret_names` lives in `arena`. False: out of memory.
+ * for each tool. `ret_names` lives in `arena`, with its texts. False: out of memory.
  */
 [[nodiscard]] bool function_names_change(struct chat_request *request, enum llm_protocol protocol,
                                          struct arena *arena, struct losses *losses,

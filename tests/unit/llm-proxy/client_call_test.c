@@ -222,6 +222,44 @@ static void choices_go_on_behind_the_end_of_another(void **state)
     assert_string_equal(hear(world), "");
 }
 
+/* A prompt is not kept for as long as its answer takes: the route made on the spot, the counters
+ * and the last words do without. */
+static void what_was_asked_goes_when_its_answer_begins(void **state)
+{
+    struct world *world                                       = *state;
+    struct error error                                        = {};
+    uint64_t number                                           = 0;
+    world->catalog->providers[0].simulation.tokens_per_second = 1;
+    assert_int_equal(start(world, "",
+                           BODY ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
+                           &number, &error),
+                     200);
+    struct client_call *client = client_call_of(world->subscriber, number);
+    uint64_t size              = chat_request_size(client->request);
+    assert_true(json_is(client->body, JSON_OBJECT));
+    assert_non_null(client->spelling);
+    for (int i = 0; i < TURNS_MAX && !client->is_committed; i++) {
+        world->now_ms++;
+        loop_turn(world->loop, 0);
+    }
+    assert_true(client->is_committed);
+    assert_true(json_is(client->body, JSON_INVALID));
+    assert_null(client->spelling);
+    assert_int_equal(client->request->message_count, 0);
+    assert_int_equal(chat_request_size(client->request), size);
+    assert_true(str_is(client->request->model, "demo/m"));
+    assert_true(str_is(client->route->targets[0].model, "m"));
+    for (int i = 0; i < TURNS_MAX && world->calls.count > 0; i++) {
+        world->now_ms += 100;
+        loop_turn(world->loop, 0);
+    }
+    assert_int_equal(world->calls.count, 0);
+    const char *heard = hear(world);
+    assert_non_null(strstr(heard, "\"model\":\"simulated/m\""));
+    assert_non_null(strstr(heard, "\"prompt_tokens\":"));
+    assert_non_null(strstr(heard, "data: [DONE]"));
+}
+
 /* --- what is checked first ---------------------------------------------------------------------
  */
 
@@ -262,6 +300,8 @@ static void a_stream_that_is_held_back_has_comments(void **state)
     assert_string_equal(hear(world), "");
     pass(world, begin_ms + 16'000);
     assert_string_equal(hear(world), COMMENT);
+    assert_int_equal(client_call_of(world->subscriber, number)->request->message_count, 1);
+    assert_true(json_is(client_call_of(world->subscriber, number)->body, JSON_OBJECT));
     pass(world, begin_ms + 39'000);
     assert_string_equal(hear(world), COMMENT);
     pass(world, begin_ms + 41'000);
@@ -301,6 +341,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_gateway_is_told_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(choices_go_on_behind_the_end_of_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_asked_goes_when_its_answer_begins, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_stream_that_is_held_back_has_comments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_error_behind_a_comment_is_a_frame, set_up, tear_down),
     };

@@ -70,13 +70,13 @@ static void test_there_and_back(void **)
     assert_false(str_equal(copy->tools[0].name, copy->tools[1].name));
     assert_true(str_is(copy->tools[2].name, "fine"));
     assert_true(str_equal(copy->allowed[0], copy->tools[0].name));
+    assert_true(str_is(request->tools[0].name, "1st step")); /* the original is as it was */
+    assert_true(str_is(request->messages[0].parts[0].name, "old name"));
+    json_unref(source); /* of a stream that has committed */
     assert_true(str_is(function_name_own(&names, copy->tools[0].name), "1st step"));
     assert_true(str_is(function_name_own(&names, copy->tools[1].name), "1st_step"));
     assert_true(str_is(function_name_own(&names, copy->messages[0].parts[0].name), "old name"));
     assert_true(str_is(function_name_own(&names, str_from("fine")), "fine"));
-    assert_true(str_is(request->tools[0].name, "1st step")); /* the original is as it was */
-    assert_true(str_is(request->messages[0].parts[0].name, "old name"));
-    json_unref(source);
     arena_free(arena);
 }
 
