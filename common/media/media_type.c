@@ -171,10 +171,6 @@ status media_type_of(struct media_types *types, bytes head, str declared,
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "media_type_mismatch",
                          "the file is said to be %s and looks like %s", shown(said), ret_type);
     }
-    if (strcmp(said, "multipart/form-data") == 0) {
-        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "media_type_not_allowed",
-                         "the body is to be the file itself, not a form (multipart/form-data)");
-    }
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "media_type_not_allowed",
                      "files of the type %s are not kept",
                      is_kept || !said[0] ? shown(ret_type) : shown(said));

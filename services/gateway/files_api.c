@@ -4,8 +4,10 @@
 #include "base/file_name.h"
 #include "base/hash.h"
 #include "file.pb-c.h"
+#include "gateway/file_form.h"
 #include "gateway/handlers.h"
 #include "gateway/view.h"
+#include "http/multipart.h"
 #include "media/media_type.h"
 
 #include <inttypes.h>
@@ -80,10 +82,10 @@ static void on_listed(struct api_call *call, const struct rpc_answer *answer)
 /* The bytes from a piece on that are one. */
 static ProtobufCBinaryData piece_of(const struct api_call *call, uint32_t number)
 {
-    str body    = buf_str(&call->request->body);
-    size_t from = (size_t)number * PIECE_SIZE;
-    size_t left = body.len - from;
-    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)(body.ptr + from),
+    const struct file_form *form = call->state;
+    size_t from                  = (size_t)number * PIECE_SIZE;
+    size_t left                  = form->data.len - from;
+    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)(form->data.ptr + from),
                                  .len  = left < PIECE_SIZE ? left : PIECE_SIZE};
 }
 
@@ -117,25 +119,61 @@ static void on_stored(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 201, &field);
 }
 
-/* Query parameters and headers. False: the call was answered. */
-static bool read_about(struct api_call *call, Pb__StoredFile *file,
+/* The file and what is said of it: in a form, or as the body with headers. False: the call was
+ * answered. */
+static bool read_body(struct api_call *call, struct file_form *form)
+{
+    str body           = buf_str(&call->request->body);
+    str type           = httpd_request_field(call->request, "content-type");
+    struct error error = {};
+    if (multipart_is_form(type)) {
+        status code = file_form_read(type, body, call->arena, form, &error);
+        if (code != STATUS_OK) api_fail(call, code, &error);
+        return code == STATUS_OK;
+    }
+    *form      = (struct file_form){.data = body, .type = type};
+    str header = httpd_request_field(call->request, "content-disposition");
+    (void)file_name_of_disposition(header, &form->file_name);
+    return true;
+}
+
+/* Adds what stands in the query. False: the call was answered. */
+static bool read_query(struct api_call *call, struct file_form *form)
+{
+    const struct {
+        const char *name;
+        str *place;
+    } params[] = {
+        {"name", &form->name}, {"subject", &form->subject}, {"expires_in", &form->expires_in}};
+    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+        str given = {};
+        if (!api_query(call, params[i].name, &given)) continue;
+        if (params[i].place->ptr) {
+            api_fail_with(call, "invalid_request", (str){},
+                          "%s: it stands in the form and in the query", params[i].name);
+            return false;
+        }
+        *params[i].place = given;
+    }
+    return true;
+}
+
+/* False: the call was answered. */
+static bool read_about(struct api_call *call, const struct file_form *form, Pb__StoredFile *file,
                        char name[static FILE_NAME_SIZE])
 {
-    str given   = {};
-    int64_t us  = 0;
-    str header  = httpd_request_field(call->request, "content-disposition");
-    bool is_say = api_query(call, "name", &given) || file_name_of_disposition(header, &given);
-    file_name_clean(is_say ? given : (str){}, name);
+    int64_t us = 0;
+    file_name_clean(form->name.ptr ? form->name : form->file_name, name);
     file->name = name;
-    if (api_query(call, "subject", &given)) {
-        if (given.len == 0 || given.len > SUBJECT_MAX) {
+    if (form->subject.ptr) {
+        if (form->subject.len == 0 || form->subject.len > SUBJECT_MAX) {
             api_fail_with(call, "invalid_request", (str){}, "subject: 1 to %d bytes", SUBJECT_MAX);
             return false;
         }
-        file->subject = api_text(call, given);
+        file->subject = api_text(call, form->subject);
     }
-    if (!api_query(call, "expires_in", &given)) return true;
-    if (!duration_parse(given, &us) || us == 0) {
+    if (!form->expires_in.ptr) return true;
+    if (!duration_parse(form->expires_in, &us) || us == 0) {
         api_fail_with(call, "invalid_request", (str){},
                       "expires_in: a duration like 24h, 30d or PT1H");
         return false;
@@ -144,40 +182,48 @@ static bool read_about(struct api_call *call, Pb__StoredFile *file,
     return true;
 }
 
-void files_create(struct api_call *call)
+/* False: the call was answered. */
+static bool check_data(struct api_call *call, const struct file_form *form,
+                       char ret_type[static MEDIA_TYPE_SIZE])
 {
-    Pb__BeginFile message = PB__BEGIN_FILE__INIT;
-    Pb__StoredFile file   = PB__STORED_FILE__INIT;
-    str body              = buf_str(&call->request->body);
-    struct error error    = {};
-    char type[MEDIA_TYPE_SIZE];
-    char name[FILE_NAME_SIZE];
-    uint8_t digest[SHA256_SIZE];
-    if (body.len == 0) {
-        api_fail_with(call, "invalid_request", (str){}, "the body is the file, and is empty");
-        return;
+    struct error error = {};
+    bytes data         = bytes_from(form->data);
+    if (data.len == 0) {
+        api_fail_with(call, "invalid_request", (str){}, "the file is empty");
+        return false;
     }
-    if (body.len > call->api->file_size_max) {
+    if (data.len > call->api->file_size_max) {
         api_fail_with(call, "body_too_large", (str){},
                       "files of over %" PRIu64 " bytes are not kept (files.size_max)",
                       call->api->file_size_max);
-        return;
+        return false;
     }
-    if (!read_about(call, &file, name)) return;
-    str declared = httpd_request_field(call->request, "content-type");
-    status code  = media_type_of(call->api->media_types, bytes_from(body), declared, type, &error);
+    status code = media_type_of(call->api->media_types, data, form->type, ret_type, &error);
     if (code == STATUS_INVALID_ARGUMENT) {
         api_fail_with(call, error.code, (str){}, "%s", error.text);
-        return;
-    }
-    if (code != STATUS_OK) {
+    } else if (code != STATUS_OK) {
         api_fail(call, code, &error);
-        return;
     }
-    if (!api_make_repeatable(call)) return;
-    sha256(bytes_from(body), digest);
+    return code == STATUS_OK;
+}
+
+/* The same key and bytes are the same file, whatever boundary they came with. */
+void files_create(struct api_call *call)
+{
+    Pb__BeginFile message  = PB__BEGIN_FILE__INIT;
+    Pb__StoredFile file    = PB__STORED_FILE__INIT;
+    struct file_form *form = arena_alloc(call->arena, sizeof *form);
+    char type[MEDIA_TYPE_SIZE];
+    char name[FILE_NAME_SIZE];
+    uint8_t digest[SHA256_SIZE];
+    ASSERT(form);
+    call->state = form;
+    if (!read_body(call, form) || !read_query(call, form)) return;
+    if (!check_data(call, form, type) || !read_about(call, form, &file, name)) return;
+    if (!api_make_repeatable_as(call, form->data)) return;
+    sha256(bytes_from(form->data), digest);
     file.media_type    = type;
-    file.size          = (int64_t)body.len;
+    file.size          = (int64_t)form->data.len;
     file.sha256        = (ProtobufCBinaryData){.data = digest, .len = sizeof digest};
     file.created_by    = call->identity.name;
     message.namespace_ = api_namespace(call);

@@ -62,6 +62,46 @@ async function looksAtTypes(suite) {
   assert.equal(status, 413, 'refused before it is sent');
 }
 
+// Forms as Node's fetch writes them, each with a boundary of its own; and as nobody should.
+async function takesForms(suite) {
+  const authorization = `Bearer ${suite.key}`;
+  const send = async (fields, query = '', more = {}) => {
+    const body = new FormData();
+    for (const [name, value, file] of fields) file ? body.append(name, value, file) : body.append(name, value);
+    const answer = await fetch(`${suite.url}/v1/files${query}`, { method: 'POST', headers: { authorization, ...more }, body });
+    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+  };
+  const pdf = new Blob([PDF], { type: 'application/pdf' });
+  const made = await send([['subject', 'fred'], ['file', pdf, 'C:\\tmp\\Sum "1" gr\u00fcn.pdf'], ['expires_in', '1h']], '', { 'idempotency-key': 'form' });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  assert.deepEqual([made.body.name, made.body.bytes, made.body.media_type, made.body.sha256, made.body.subject], ['Sum 1 gr\u00fcn.pdf', PDF.length, 'application/pdf', sha256(PDF), 'fred']);
+  assert.ok(made.body.expires_at > made.body.created_at);
+  assert.equal(made.headers.get('location'), `/v1/files/${made.body.id}`);
+  assert.equal(sha256((await content(suite, made.body.id)).bytes), sha256(PDF));
+  assert.equal((await send([['file', pdf]], '', { 'idempotency-key': 'form' })).body.id, made.body.id, 'the same key and bytes');
+  const named = await send([['file', new Blob(['# Title']), 'a.md']], '?name=b.md&subject=fred');
+  assert.deepEqual([named.status, named.body.name, named.body.media_type, named.body.subject], [201, 'b.md', 'text/plain', 'fred']);
+
+  const refused = async (fields, detail, { query, status = 400, code = 'invalid_request' } = {}) => {
+    const { status: got, body } = await send(fields, query);
+    assert.deepEqual([got, body.code], [status, code], JSON.stringify(body));
+    assert.match(body.detail, detail);
+  };
+  const words = new Blob(['plain words'], { type: 'text/plain' });
+  await refused([['name', 'a.txt']], /no part with the name `file`/);
+  await refused([['file', words], ['file', words]], /part 2 of the form: a second `file`/);
+  await refused([['purpose', 'assistants'], ['file', words]], /part 1 of the form: its name is none of file/);
+  await refused([['file', words], ['subject', 'x'.repeat(201)]], /subject: 1 to 200 bytes/);
+  await refused([['file', words], ['subject', 'a']], /subject: it stands in the form and in the query/, { query: '?subject=a' });
+  await refused([['file', words], ['expires_in', 'soon']], /expires_in: a duration/);
+  await refused([['file', new Blob([])]], /the file is empty/);
+  await refused([['file', new Blob(['plain words'], { type: 'application/pdf' })]], /said to be application\/pdf/, { status: 415, code: 'media_type_mismatch' });
+  const raw = (body, type) => suite.api.refused('POST', '/v1/files', body, 400, 'invalid_request', { headers: { 'content-type': type } });
+  assert.match((await raw('--x\r\nContent-Disposition: form-data; name=file\r\n\r\nhalf', 'multipart/form-data; boundary=x')).detail, /part 1 of the form: the body breaks off/);
+  assert.match((await raw('--x--', 'multipart/form-data')).detail, /needs a boundary/);
+  assert.deepEqual((await suite.api.ok('GET', '/v1/files?subject=fred')).items.map((file) => file.id), [named.body.id, made.body.id]);
+}
+
 // The same key is the same file; a body that breaks off is none.
 async function repeatsAndBreaks(suite) {
   const headers = { 'content-type': 'text/plain', 'idempotency-key': 'once' };
@@ -124,6 +164,7 @@ async function fromTheCommandLine(suite, pdf) {
 scenario('files are kept as they are', { needs: ['scheduler', 'gateway'], checkNeeds: false }, async (suite) => {
   const pdf = await keepsBytes(suite);
   await looksAtTypes(suite);
+  await takesForms(suite);
   await repeatsAndBreaks(suite);
   await survivesKill(suite);
   await fromTheCommandLine(suite, pdf);
