@@ -25,6 +25,7 @@ static struct client_call *client_call_new(struct client_calls *calls,
     client->subscriber         = subscriber;
     client->number             = ++calls->last;
     client->arena              = arena_new(CHAT_ARENA_MAX);
+    client->asked              = arena_new(CHAT_ARENA_MAX);
     client->dialect            = dialect_of(open->operation);
     client->deadline_ms        = llm_deadline_ms(open->deadline_us);
     client->created_us         = clock_unix_us();
@@ -33,7 +34,7 @@ static struct client_call *client_call_new(struct client_calls *calls,
     subscriber->calls          = client;
     client->pipeline           = pipeline_hold(calls->pipeline);
     calls->count++;
-    ASSERT(client->arena);
+    ASSERT(client->arena && client->asked);
     return client;
 }
 
@@ -60,6 +61,7 @@ static void client_call_free(struct client_call *client)
     chat_request_done(client->request);
     json_unref(client->body);
     free(client->spelling);
+    arena_free(client->asked);
     arena_free(client->arena);
     pipeline_release(client->pipeline);
     free(client);

@@ -29,11 +29,12 @@ struct client_call {
     struct peers_search *search;   /* other llm-proxies are asked for its answer */
     uint64_t number;
     struct arena *arena;
-    /* A stream that has committed has neither of the next two, unless it is checked; its request is
-     * stripped then (chat.h). */
-    json body;      /* the request's texts are views of it, but for `model` */
+    struct chat_request *request; /* of `arena`; what it points to is of the next three */
+    /* A stream that has committed has none of these, unless it is checked; its request is stripped
+     * then (chat.h). */
+    json body;           /* texts are views of it */
+    struct arena *asked; /* messages, tools */
     char *spelling; /* owned: the body as it came, of which `request->bytes` is a view; or NULL */
-    struct chat_request *request;
     const struct llm_route *route;
     int64_t deadline_ms;
     int64_t created_us;

@@ -5,21 +5,27 @@
 
 enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
 
-/* A route made on the spot has views of it, and lives longer than the body. */
-static bool keep_model(struct chat_request *request)
+/* What is left of the request in the end lives as long as the call: itself; its model, of which a
+ * route made on the spot has views; and what is added from now on. */
+static bool keep_request(struct client_call *client)
 {
-    const char *model = arena_strdup(request->arena, request->model);
-    if (model) request->model.ptr = model;
-    return model;
+    struct chat_request *kept = arena_alloc(client->arena, sizeof *kept);
+    const char *model         = arena_strdup(client->arena, client->request->model);
+    if (!kept || !model) return false;
+    *kept           = *client->request;
+    kept->arena     = client->arena;
+    kept->model.ptr = model;
+    client->request = kept;
+    return true;
 }
 
 /* The HTTP status that refuses it, or 200; as the next. */
 static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
     status code =
-        dialect_read(client->dialect, open, client->body, client->arena, &client->request, reterr);
+        dialect_read(client->dialect, open, client->body, client->asked, &client->request, reterr);
     if (code != STATUS_OK) return code == STATUS_UNIMPLEMENTED ? 501 : 400;
-    if (keep_model(client->request)) return 200;
+    if (keep_request(client)) return 200;
     (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     return 413;
 }

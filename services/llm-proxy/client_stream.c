@@ -38,6 +38,7 @@ static void let_go_of_request(struct client_call *client)
     chat_request_strip(client->request);
     json_unref(json_take(&client->body));
     free(TAKE(client->spelling));
+    arena_free(TAKE(client->asked));
 }
 
 void client_stream_commit(struct client_call *client)

@@ -245,6 +245,7 @@ static void what_was_asked_goes_when_its_answer_begins(void **state)
     assert_true(client->is_committed);
     assert_true(json_is(client->body, JSON_INVALID));
     assert_null(client->spelling);
+    assert_null(client->asked);
     assert_int_equal(client->request->message_count, 0);
     assert_int_equal(chat_request_size(client->request), size);
     assert_true(str_is(client->request->model, "demo/m"));
