@@ -12,9 +12,9 @@
 enum form {
     FORM_JSON,
     FORM_URLENCODED,
-    FORM_TEXT,      /* any other: a text as it is */
-    FORM_MULTIPART, /* not supported */
-    FORM_NONE,      /* the operation takes no body */
+    FORM_TEXT, /* any other: a text as it is */
+    FORM_MULTIPART,
+    FORM_NONE, /* the operation takes no body */
 };
 
 struct body {
@@ -47,10 +47,7 @@ static enum form form_of(str type)
 {
     if (is_json_type(type)) return FORM_JSON;
     if (type_is(type, FORM)) return FORM_URLENCODED;
-    static const char multipart[] = "multipart/";
-    bool is_multipart             = type.len >= sizeof multipart - 1 &&
-                        strncasecmp(type.ptr, multipart, sizeof multipart - 1) == 0;
-    return is_multipart ? FORM_MULTIPART : FORM_TEXT;
+    return type_is(type, "multipart/form-data") ? FORM_MULTIPART : FORM_TEXT;
 }
 
 static str plain_type(str type)
@@ -198,17 +195,17 @@ static void quote(struct openapi_making *making)
 static status finish_body(struct openapi_making *making, const struct body *body,
                           struct error *reterr)
 {
-    if (body->form == FORM_MULTIPART) {
-        return fail(reterr, STATUS_UNIMPLEMENTED,
-                    "/operationId: bodies of multipart/form-data are not supported yet");
-    }
     if (body->form == FORM_JSON) quote(making);
     bool is_text = json_is(making->body, JSON_TEXT);
     if (body->form == FORM_TEXT && !is_text) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "/parameters/body: a text, of the type %.*s",
                     openapi_shown(body->type), body->type.ptr);
     }
-    if (body->form == FORM_URLENCODED && !is_text && !json_is(making->body, JSON_OBJECT)) {
+    bool is_map = json_is(making->body, JSON_OBJECT);
+    if (body->form == FORM_MULTIPART && !is_map) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "/parameters/body: a map");
+    }
+    if (body->form == FORM_URLENCODED && !is_text && !is_map) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "/parameters/body: a map, or a text");
     }
     json_object_put_text(&making->headers, "Content-Type", json_text_lossy(body->type));

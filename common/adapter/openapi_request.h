@@ -6,8 +6,9 @@
  * that no parameter takes are its members. Keys of `securitySchemes` may be given as parameters by
  * their names. Parameters without a place are refused, and so are required ones that are missing.
  *
- * Bodies: JSON, forms, and any other media type as a text. Not supported: multipart/form-data,
- * references into other files, parameters whose values would change which path is called (empty,
+ * Bodies: JSON, forms (a map and its Content-Type; whoever sends it writes them), and any other
+ * media type as a text. Not supported: references into other files, parameters whose values would
+ * change which path is called (empty,
  * `.` and `..`).
  *
  * The description may be a stranger's: nothing of it is more than a text in what is made. Pure.

@@ -2,7 +2,9 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "http/multipart.h"
 #include "http/url.h"
+#include "tool-adapter/form_data.h"
 #include "json/json_text.h"
 
 #include <strings.h>
@@ -71,14 +73,16 @@ struct header_list {
     size_t count;
 };
 
-static bool has_header(const struct header_list *list, const char *name)
+/* NULL: there is none of that name. */
+static struct http_header *find_header(struct header_list *list, const char *name)
 {
     str wanted = str_from(name);
     for (size_t i = 0; i < list->count; i++) {
-        str have = list->items[i].name;
-        if (have.len == wanted.len && strncasecmp(have.ptr, wanted.ptr, have.len) == 0) return true;
+        str have   = list->items[i].name;
+        bool is_it = have.len == wanted.len && strncasecmp(have.ptr, wanted.ptr, have.len) == 0;
+        if (is_it) return &list->items[i];
     }
-    return false;
+    return NULL;
 }
 
 static status read_headers(json headers, struct arena *arena, struct header_list *list,
@@ -100,19 +104,12 @@ static status read_headers(json headers, struct arena *arena, struct header_list
     return STATUS_OK;
 }
 
-/* The media type of a header the workflow gave: "application/x-www-form-urlencoded; ...". */
-static bool is_form(const struct header_list *list)
+/* "application/x-www-form-urlencoded; ...". */
+static bool is_form(str type)
 {
     static const char form[] = "application/x-www-form-urlencoded";
     const size_t len         = sizeof form - 1;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct http_header *header = &list->items[i];
-        if (header->name.len != 12 || strncasecmp(header->name.ptr, "content-type", 12) != 0) {
-            continue;
-        }
-        return header->value.len >= len && strncasecmp(header->value.ptr, form, len) == 0;
-    }
-    return false;
+    return type.len >= len && strncasecmp(type.ptr, form, len) == 0;
 }
 
 static bool put_pair(struct buf *form, str name, json value)
@@ -142,24 +139,42 @@ static bool put_form(struct buf *form, json body)
     return true;
 }
 
+/* What is no text, as `type` says; it may say more of it then. */
+static status put_body(json body, struct arena *arena, struct http_header *type, struct buf *out,
+                       struct error *reterr)
+{
+    bool is_map = json_is(body, JSON_OBJECT) && type;
+    if (is_map && multipart_is_form(type->value)) {
+        char written[FORM_DATA_TYPE_SIZE];
+        TRY(form_data_write(body, out, written, reterr));
+        char *copy = arena_strdup(arena, str_from(written));
+        if (!copy) return no_memory(reterr);
+        type->value = str_from(copy);
+        return STATUS_OK;
+    }
+    bool is_made =
+        is_map && is_form(type->value) ? put_form(out, body) : json_print(body, JSON_COMPACT, out);
+    return is_made ? STATUS_OK : no_memory(reterr);
+}
+
 static status read_body(json body, struct arena *arena, struct http_job *job,
                         struct header_list *list, struct error *reterr)
 {
+    struct http_header *header = find_header(list, "content-type");
+    const char *type           = "text/plain; charset=utf-8";
     if (json_is(body, JSON_INVALID)) return STATUS_OK;
-    const char *type = "text/plain; charset=utf-8";
     if (json_is(body, JSON_TEXT)) {
         str text          = json_str(body);
         job->request.body = (bytes){.ptr = text.ptr, .len = text.len};
     } else {
         CLEANUP(buf_done) struct buf text = buf_init(BODY_SENT_MAX);
-        bool makes_form                   = json_is(body, JSON_OBJECT) && is_form(list);
-        bool is_made = makes_form ? put_form(&text, body) : json_print(body, JSON_COMPACT, &text);
-        char *copy   = is_made ? arena_strdup(arena, buf_str(&text)) : NULL;
+        TRY(put_body(body, arena, header, &text, reterr));
+        char *copy = arena_strdup(arena, buf_str(&text));
         if (!copy) return no_memory(reterr);
         job->request.body = (bytes){.ptr = copy, .len = text.len};
         type              = "application/json";
     }
-    if (has_header(list, "content-type")) return STATUS_OK;
+    if (header) return STATUS_OK;
     list->items[list->count++] =
         (struct http_header){.name = str_from("Content-Type"), .value = str_from(type)};
     return STATUS_OK;
@@ -208,7 +223,7 @@ static status add_idempotency_key(const struct http_job *job, str key, struct ar
                                   struct header_list *list, struct error *reterr)
 {
     bool only_reads = str_is(job->request.method, "GET") || str_is(job->request.method, "HEAD");
-    if (only_reads || key.len == 0 || has_header(list, "idempotency-key")) return STATUS_OK;
+    if (only_reads || key.len == 0 || find_header(list, "idempotency-key")) return STATUS_OK;
     char digest[SHA256_SIZE * 2 + 1];
     if (!is_plain(key)) {
         uint8_t hash[SHA256_SIZE];

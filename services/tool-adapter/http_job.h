@@ -7,9 +7,10 @@
  *   raw       the body in base64
  *   response  {request: {method, uri, headers}, statusCode, headers, content}
  *
- * A body that is a map goes as JSON, or as a form if the header Content-Type says so; a text goes
- * as it is. A status outside of 200..299 is an error; with `redirect: true` redirects are followed
- * and 3xx is none. Errors carry the DSL's types; no error text holds a path, query, header or body.
+ * A body that is a map goes as JSON, or as a form if the header Content-Type says so (urlencoded,
+ * or multipart/form-data: form_data.h, with a boundary of its own); a text goes as it is. A status
+ * outside of 200..299 is an error; with `redirect: true` redirects are followed and 3xx is none.
+ * Errors carry the DSL's types; no error text holds a path, query, header or body.
  *
  * Pure but for the HTTP client; one job belongs to one loop.
  */

@@ -14,6 +14,7 @@ const PETS = {
       get: { operationId: 'getPet', parameters: [{ name: 'fields', in: 'query', style: 'form', explode: false }, { name: 'X-Trace', in: 'header' }, { name: 'who', in: 'cookie' }] },
       put: { operationId: 'putPet', requestBody: { required: true, content: { 'application/json': { schema: { properties: { name: {}, tags: {} } } } } } },
     },
+    '/photos': { post: { operationId: 'addPhoto', requestBody: { content: { 'multipart/form-data': { schema: { properties: { title: {}, tags: {}, photo: { format: 'binary' } } } } } } } },
     '/moved': { get: { operationId: 'moved' } },
     '/gone': { get: { operationId: 'gone' } },
   },
@@ -56,6 +57,7 @@ do:
   - raw: ${call(`${pets}, operationId: getPet, parameters: { petId: 7 }, output: raw`)}
   - moved: ${call(`${pets}, operationId: moved, redirect: true`)}
   - order: ${call(`document: { endpoint: '${upstream.url}/old.yaml' }, operationId: order, parameters: { item: 'a b', amount: 2 }`)}
+  - photo: ${call(`${pets}, operationId: addPhoto, parameters: { title: "Milou's", tags: [a, 2], photo: { base64: JVBERi0xLjcK, name: 'a "1" ü.pdf', mime: application/pdf } }`)}
 ${fails('still', `${pets}, operationId: moved`)}
 ${fails('gone', `${pets}, operationId: gone`)}
 ${fails('unknown', `${pets}, operationId: getPets`)}
@@ -85,6 +87,10 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   assert.equal(output.moved.path, '/v3/pets/9');
   assert.deepEqual([output.order.path, output.order.body, output.order.type], ['/v2/orders', 'item=a%20b&amount=2', 'application/x-www-form-urlencoded']);
 
+  const photo = await new Response(output.photo.body, { headers: { 'content-type': output.photo.type } }).formData();
+  assert.deepEqual([photo.get('title'), photo.getAll('tags')], ["Milou's", ['a', '2']]);
+  assert.deepEqual([photo.get('photo').name, photo.get('photo').type, await photo.get('photo').text()], ['a "1" ü.pdf', 'application/pdf', '%PDF-1.7\n']);
+
   const faults = Object.fromEntries(['still', 'gone', 'unknown', 'typo', 'closed', 'broken', 'outside'].map((name) => [name, output[name]]));
   assert.deepEqual([faults.still.status, faults.gone.status], [302, 404]);
   assert.match(faults.unknown.detail, /\/operationId: the description has no operation `getPets`/);
@@ -92,5 +98,5 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   assert.match(faults.closed.type, /\/authentication$/);
   assert.match(faults.broken.detail, /\/document: the description from http:\/\/127\.0\.0\.1:\d+:/);
   assert.match(faults.outside.type, /\/authorization$/);
-  assert.equal(upstream.count('/pets.json'), 2, 'once with each credential: seven calls share one');
+  assert.equal(upstream.count('/pets.json'), 2, 'once with each credential: eight calls share one');
 });

@@ -112,6 +112,28 @@ static void a_map_may_be_a_form(void **)
     close_world(&world);
 }
 
+static void a_map_may_be_a_form_of_parts(void **)
+{
+    static const char begin[] = "multipart/form-data; boundary=form-";
+    struct world world;
+    assert_int_equal(read(&world,
+                          "{\"method\":\"POST\",\"endpoint\":\"https://h/\",\"headers\":"
+                          "{\"content-type\":\"multipart/form-data\"},\"body\":{\"a\":\"x\"}}"),
+                     STATUS_OK);
+    str type = header_of(&world.job, "content-type");
+    assert_true(str_starts_with(type, str_from(begin)));
+    assert_int_equal(world.job.request.header_count, 2); /* and the key */
+    str boundary = str_slice(type, sizeof begin - sizeof "form-", type.len);
+    assert_memory_equal((const char *)world.job.request.body.ptr + 2, boundary.ptr, boundary.len);
+    close_world(&world);
+    assert_int_equal(read(&world, "{\"method\":\"POST\",\"endpoint\":\"https://h/\",\"headers\":"
+                                  "{\"content-type\":\"multipart/form-data\"},\"body\":{\"a\":"
+                                  "{\"base64\":\"?\"}}}"),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(world.error.text, "/body/a: `base64` is none");
+    close_world(&world);
+}
+
 /* --- answers -----------------------------------------------------------------------------------
  */
 
@@ -262,7 +284,7 @@ static void a_response_shows_both_sides_without_credentials(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(bad) + ARRAY_LEN(rows) + 6];
+    struct CMUnitTest tests[ARRAY_LEN(bad) + ARRAY_LEN(rows) + 7];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         tests[count++] = row_test(bad[i].name, is_refused, &bad[i]);
@@ -273,6 +295,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_request_is_complete);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(text_is_sent_as_it_is);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_map_may_be_a_form);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_map_may_be_a_form_of_parts);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_wait_is_asked_for);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_lost_write_has_an_unknown_outcome);
     tests[count++] =
