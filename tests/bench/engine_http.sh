@@ -8,7 +8,7 @@ load() {
   numbers=$(BENCH_HERE=$here BODY=$BODY KEY=${KEY:-} wrk -t1 -c"$2" -d"${3:-$seconds}s" --timeout 30s \
     -s "$here/post.lua" "$1")
   # shellcheck disable=SC2034 # some callers want other numbers
-  read -r _ rate p50 p99 count failed <<<"$(grep '^result' <<<"$numbers")"
+  read -r _ rate p50 p99 count failed _ <<<"$(grep '^result' <<<"$numbers")"
 }
 
 steps() { # steps COUNT TASK: a list of that many tasks

@@ -29,9 +29,17 @@ llm_memory() { # llm_memory PID...: MB in use, of all together
   echo $((sum / 1000000))
 }
 
-# llm_load WHO FIGURE URL CONNECTIONS EVENTS PID...: EVENTS of an answer; 0: it is no stream.
+# llm_stream_bytes URL: bytes of one stream on the wire, asked for as $BODY, $KEY and $HEADERS say.
+llm_stream_bytes() {
+  local header headers=(-H "Authorization: Bearer $KEY" -H 'Content-Type: application/json')
+  while IFS= read -r header; do [ -z "$header" ] || headers+=(-H "$header"); done <<<"$HEADERS"
+  curl -si --raw "${headers[@]}" --data-binary "$BODY" "$1" | wc -c
+}
+
+# llm_load WHO FIGURE URL CONNECTIONS EVENTS PID...: EVENTS of an answer; 0: it is no stream. Streams that have not ended when time is up
+# count by the bytes that came, if `stream_bytes` says how many a whole one has.
 llm_load() {
-  local who=$1 figure=$2 target=$3 connections=$4 events=$5 before used peak=0 mb loader line
+  local who=$1 figure=$2 target=$3 connections=$4 events=$5 before used peak=0 mb loader line bytes came
   shift 5
   before=$(cpu_us "$@")
   (ulimit -n 20000; BENCH_HERE=$here exec taskset -c "$(llm_client_cpu)" wrk -t1 -c"$connections" -d"${seconds}s" --timeout 60s -s "$here/llm.lua" "$target") >"$out/wrk" 2>&1 &
@@ -43,7 +51,7 @@ llm_load() {
   done
   wait "$loader" || { put_condition "${who}_${figure}" "wrk failed: $(tail -n 1 "$out/wrk")"; return 0; }
   used=$(($(cpu_us "$@") - before))
-  read -r line rate p50 p99 count failed <<<"$(grep '^result' "$out/wrk")"
+  read -r line rate p50 p99 count failed bytes <<<"$(grep '^result' "$out/wrk")"
   [ "$failed" = 0 ] || put "$who" "${figure}_failed" "$failed"
   if [ "$events" = 0 ]; then
     put "$who" "${figure}_requests_per_s" "$rate"
@@ -51,8 +59,10 @@ llm_load() {
     put "$who" "${figure}_p99_ms" "$p99"
     [ "$count" = 0 ] || put "$who" "${figure}_cpu_us_per_request" $((used / count))
   else
-    put "$who" "${figure}_events_per_s" "$(awk -v r="$rate" -v e="$events" 'BEGIN {printf "%.0f", r * e}')"
-    [ "$count" = 0 ] || put "$who" "${figure}_cpu_us_per_event" "$(awk -v u="$used" -v n="$count" -v e="$events" 'BEGIN {printf "%.1f", u / n / e}')"
+    came=$((count * events))
+    [ "${stream_bytes:-0}" = 0 ] || came=$((bytes * events / stream_bytes))
+    put "$who" "${figure}_events_per_s" $((came / seconds))
+    [ "$came" = 0 ] || put "$who" "${figure}_cpu_us_per_event" "$(awk -v u="$used" -v n="$came" 'BEGIN {printf "%.1f", u / n}')"
   fi
   put "$who" "${figure}_mb" "$peak"
 }
@@ -61,7 +71,7 @@ llm_client_cpu() { if [ "${BENCH_PIN:-yes}" = yes ]; then echo 0; else echo "0-$
 
 # llm_figures WHO KEY FAST_URL PACED_URL FAST_HEADERS PACED_HEADERS PID...
 llm_figures() {
-  local who=$1 fast=$3 paced=$4 paced_headers=$6 connections
+  local who=$1 fast=$3 paced=$4 paced_headers=$6 connections stream_bytes=0
   export KEY=$2 BODY="$llm_body}" HEADERS=$5
   shift 6
   seconds=2 llm_load "$who" warm "$fast" 64 0 "$@"
@@ -70,7 +80,8 @@ llm_figures() {
   llm_load "$who" burst_c64 "$fast" 64 $llm_events "$@"
   HEADERS=$paced_headers
   [ "$who" != tutti ] || BODY=${BODY/gpt-4o-mini/paced}
-  # A stream takes ten seconds: two of each connection are counted.
+  # A stream takes ten seconds, more where who is asked does not keep pace.
+  stream_bytes=$(llm_stream_bytes "$paced")
   seconds=$((seconds > 22 ? seconds : 22)) llm_load "$who" paced_c512 "$paced" 512 $llm_events "$@"
   [ "$who" = portkey ] || seconds=$((seconds > 22 ? seconds : 22)) llm_load "$who" paced_c5000 "$paced" 5000 $llm_events "$@"
   sed -i '/^warm_/d' "$out/order" "$out/who.$who"
@@ -174,7 +185,7 @@ bench_llm_flat() {
     for BODY in "$llm_body}" "$llm_body,\"stream\":true}" "${llm_body/gpt-4o-mini/paced}}"; do
       export BODY
       BENCH_HERE=$here wrk -t1 -c64 -d2s --timeout 60s -s "$here/llm.lua" "$url/v1/chat/completions" >"$out/wrk" 2>&1
-      read -r _ rate p50 p99 count failed <<<"$(grep '^result' "$out/wrk")"
+      read -r _ rate p50 p99 count failed _ <<<"$(grep '^result' "$out/wrk")"
       total=$((total + count))
       [ "$failed" = 0 ] || put tutti "failed_after_$total" "$failed"
     done
@@ -199,7 +210,7 @@ bench_llm_soak() {
     while [ "$total" -lt "$mark" ]; do
       round=$((round + 1))
       BENCH_HERE=$here BENCH_RUN=$round wrk -t1 -c64 -d"$([ "$mark" -gt 10000 ] && echo 5 || echo 1)s" --timeout 60s -s "$here/llm_mix.lua" "$url" >"$out/wrk" 2>&1
-      read -r _ rate p50 p99 count failed <<<"$(grep '^result' "$out/wrk")"
+      read -r _ rate p50 p99 count failed _ <<<"$(grep '^result' "$out/wrk")"
       total=$((total + count))
       refused=$((refused + failed))
     done

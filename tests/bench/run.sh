@@ -213,7 +213,7 @@ httpd_measure() { # httpd_measure WHO PORT
   local connections numbers
   for connections in 1 64 256; do
     numbers=$(wrk -t1 -c"$connections" -d"${seconds}s" -s "$here/get.lua" "http://127.0.0.1:$2/")
-    read -r _ rate p50 p99 _ failed <<<"$(grep '^result' <<<"$numbers")"
+    read -r _ rate p50 p99 _ failed _ <<<"$(grep '^result' <<<"$numbers")"
     [ "$failed" = 0 ] || put "$1" "c${connections}_failed" "$failed"
     put "$1" "c${connections}_requests_per_s" "$rate"
     put "$1" "c${connections}_p50_ms" "$p50"
