@@ -126,6 +126,14 @@ static const struct rpc_contract_method llm_methods[] = {
     {"ListProviders", RPC_FAST, true, EDGE},
     {"Attach",     RPC_FAST, true,  EDGE}, /* once more is one reader more, who is forgotten */
     {"TestProvider", RPC_LONG, true, EDGE},
+    {"SealKey",    RPC_FAST, true,  RPC_BY_GATEWAY},
+    {},
+};
+
+static const struct rpc_contract_method provider_key_methods[] = {
+    {"Put",    RPC_COMMIT, true, RPC_BY_GATEWAY},
+    {"Delete", RPC_COMMIT, true, RPC_BY_GATEWAY},
+    {"List",   RPC_FAST,   true, RPC_BY_WORKER}, /* sealed */
     {},
 };
 
@@ -272,6 +280,7 @@ const struct rpc_contract_service rpc_contract[] = {
     {"tutti.v1.Usages", 17, usage_methods},
     {"tutti.v1.Partitions", 14, partition_methods},
     {"tutti.v1.Audits", 29, audit_methods},
+    {"tutti.v1.ProviderKeys", 30, provider_key_methods},
     {},
 };
 

@@ -8,6 +8,7 @@
 #include "file.pb-c.h"
 #include "function.pb-c.h"
 #include "limit.pb-c.h"
+#include "provider_key.pb-c.h"
 #include "system.pb-c.h"
 #include "usage.pb-c.h"
 
@@ -43,9 +44,11 @@ static status open_client(struct worker_host *host, const struct worker_host_opt
                           struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &pb__jobs__descriptor,     &pb__system__descriptor, &pb__functions__descriptor,
-        &pb__breakers__descriptor, &pb__limits__descriptor, &pb__budgets__descriptor,
-        &pb__usages__descriptor,   &pb__files__descriptor,  NULL};
+        &pb__jobs__descriptor,          &pb__system__descriptor,
+        &pb__functions__descriptor,     &pb__breakers__descriptor,
+        &pb__limits__descriptor,        &pb__budgets__descriptor,
+        &pb__usages__descriptor,        &pb__files__descriptor,
+        &pb__provider_keys__descriptor, NULL};
     const struct config_rpc *rpc = options->rpc;
     const struct rpc_identity identity =
         rpc_identity_of(options->service, rpc->token.value, rpc->token_previous.value);

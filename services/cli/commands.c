@@ -152,6 +152,11 @@ static const struct cli_flag schedule_flags[] = {
     {"--count", 'n', "N", "upcoming: so many (10)"},
     {},
 };
+static const struct cli_flag provider_flags[] = {
+    {"--file", 0, "FILE", "key set: the file that has the key (standard input)"},
+    {"--secret", 0, "NAME", "key set: a secret of the llm-proxies in place of a value"},
+    {},
+};
 static const struct cli_flag budget_flags[] = {
     {"--scope", 0, "SCOPE", "set: namespace, label:KEY=VALUE, key:ID or run:ID"},
     {"--usd", 0, "DOLLARS", "set: at most so much money: 20, 0.5"},
@@ -431,9 +436,12 @@ const struct cli_command cli_commands[] = {
      "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs above the limit wait in\n"
      "their queue and burn no attempt. Limits of keys are listed while jobs use them.", 0, 2,
      limits_flags, command_limits},
-    {"provider", "[NAME [test]]", "upstreams of models, and whether they can be called",
+    {"provider", "[NAME [test | key set | key remove]]",
+     "upstreams of models, whether they can be called, and their keys",
      "`test` has each key of NAME ask for the list of models, which costs nothing, and says what\n"
-     "is wrong and what to do.", 0, 2, NULL, command_provider},
+     "is wrong and what to do. `key set` reads a key from standard input, or from --file, and\n"
+     "puts it in the place of the configured ones, until `key remove`.", 0, 3, provider_flags,
+     command_provider},
     {"doctor", "", "check the set-up, with a fix for each finding", NULL, 0, 0, doctor_flags,
      command_doctor},
     {"version", "", "print the version", NULL, 0, 0, NULL, command_version},

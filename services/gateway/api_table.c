@@ -127,6 +127,8 @@ const struct api_handler api_handlers[] = {
     {"listProviders",        providers_list},
     {"getProvider",          providers_list},
     {"testProvider",         provider_test},
+    {"putProviderKey",       provider_key_put},
+    {"deleteProviderKey",    provider_key_delete},
     {"createMessage",        llm_message},
     {"countTokens",          llm_count_tokens},
     {"generateContent",      llm_content},

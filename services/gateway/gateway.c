@@ -29,6 +29,7 @@
 #include "limit.pb-c.h"
 #include "llm.pb-c.h"
 #include "media/media_type.h"
+#include "provider_key.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "run.pb-c.h"
 #include "schedule.pb-c.h"
@@ -138,16 +139,13 @@ static status open_tools(struct gateway *gateway, struct error *reterr)
 static status open_clients(struct gateway *gateway, struct error *reterr)
 {
     static const ProtobufCServiceDescriptor *const scheduler_services[] = {
-        &pb__runs__descriptor,          &pb__workflows__descriptor,
-        &pb__approvals__descriptor,     &pb__system__descriptor,
-        &pb__assistants__descriptor,    &pb__events__descriptor,
-        &pb__subscriptions__descriptor, &pb__jobs__descriptor,
-        &pb__functions__descriptor,     &pb__dead_letters__descriptor,
-        &pb__breakers__descriptor,      &pb__call_cache__descriptor,
-        &pb__schedules__descriptor,     &pb__limits__descriptor,
-        &pb__budgets__descriptor,       &pb__keys__descriptor,
-        &pb__usages__descriptor,        &pb__files__descriptor,
-        &pb__audits__descriptor,        NULL};
+        &pb__runs__descriptor,          &pb__workflows__descriptor,     &pb__approvals__descriptor,
+        &pb__system__descriptor,        &pb__assistants__descriptor,    &pb__events__descriptor,
+        &pb__subscriptions__descriptor, &pb__jobs__descriptor,          &pb__functions__descriptor,
+        &pb__dead_letters__descriptor,  &pb__breakers__descriptor,      &pb__call_cache__descriptor,
+        &pb__schedules__descriptor,     &pb__limits__descriptor,        &pb__budgets__descriptor,
+        &pb__keys__descriptor,          &pb__usages__descriptor,        &pb__files__descriptor,
+        &pb__audits__descriptor,        &pb__provider_keys__descriptor, NULL};
     static const ProtobufCServiceDescriptor *const llm_services[] = {&pb__llm__descriptor, NULL};
     const struct options *options                                 = &gateway->options;
 

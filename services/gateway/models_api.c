@@ -7,6 +7,7 @@
 #include "gateway/llm_pull.h"
 #include "gateway/view.h"
 #include "llm.pb-c.h"
+#include "provider_key.pb-c.h"
 
 enum { ASK_TIMEOUT_MS = 10'000, SPEND_DAYS = 30 /* as GET /v1/usage says */ };
 #define DAY_US INT64_C(86'400'000'000)
@@ -197,6 +198,8 @@ static void put_provider(struct json_writer *w, const Pb__LlmProvider *provider,
         json_begin_object(w);
         json_put_text(w, "id", str_from(provider->keys[i]->id));
         view_text_if(w, "last4", provider->keys[i]->last4);
+        json_put_text(w, "source", str_from(provider->keys[i]->is_set ? "api" : "config"));
+        view_text_if(w, "fingerprint", provider->keys[i]->fingerprint);
         json_put_int(w, "weight", provider->keys[i]->weight);
         put_limit(w, "requests_per_minute", provider->keys[i]->requests_per_minute);
         put_limit(w, "tokens_per_minute", provider->keys[i]->tokens_per_minute);
@@ -348,4 +351,67 @@ void provider_test(struct api_call *call)
     Pb__LlmTestProvider message = PB__LLM_TEST_PROVIDER__INIT;
     message.provider            = api_text(call, call->params[0]);
     ask_proxy(call, "TestProvider", &message, on_tested);
+}
+
+/* --- its key -----------------------------------------------------------------------------------
+ */
+
+static void on_key_set(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__ProviderKey *key = answer->message;
+    struct api_answer response;
+    api_answer_begin(&response, call);
+    struct json_writer *w = &response.json;
+    json_begin_object(w);
+    json_put_text(w, "provider", str_from(key->provider));
+    json_put_text(w, "source", str_from("api"));
+    view_text_if(w, "secret", key->secret);
+    view_text_if(w, "fingerprint", key->fingerprint);
+    json_put_time(w, "set_at", key->set_us);
+    json_end_object(w);
+    api_answer_send(&response, 200, NULL);
+}
+
+/* The llm-proxy has sealed it; the scheduler keeps it, and all llm-proxies ask for it there. */
+static void on_sealed(const struct rpc_answer *answer, void *context)
+{
+    struct api_call *call = context;
+    if (answer->code != STATUS_OK) {
+        api_fail_answer(call, answer);
+    } else {
+        Pb__ProviderKey key      = *(const Pb__ProviderKey *)answer->message;
+        const struct api_ask ask = {.service = &pb__provider_keys__descriptor,
+                                    .method  = "Put",
+                                    .message = &key,
+                                    .then    = on_key_set};
+        key.by                   = call->identity.key_id;
+        api_ask_scheduler(call, &ask);
+    }
+    api_call_unref(call);
+}
+
+void provider_key_put(struct api_call *call)
+{
+    Pb__LlmSealKey message = PB__LLM_SEAL_KEY__INIT;
+    json given             = json_get_text(call->body, "value");
+    message.provider       = api_text(call, call->params[0]);
+    message.secret         = api_member(call, call->body, "secret");
+    if (json_is(given, JSON_TEXT)) {
+        str value = json_str(given);
+        message.value =
+            (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)value.ptr, .len = value.len};
+    }
+    ask_proxy(call, "SealKey", &message, on_sealed);
+}
+
+void provider_key_delete(struct api_call *call)
+{
+    Pb__DeleteProviderKey message = PB__DELETE_PROVIDER_KEY__INIT;
+    message.provider              = api_text(call, call->params[0]);
+    message.by                    = call->identity.key_id;
+    const struct api_ask ask      = {.service = &pb__provider_keys__descriptor,
+                                     .method  = "Delete",
+                                     .message = &message,
+                                     .then    = api_send_nothing};
+    api_ask_scheduler(call, &ask);
 }

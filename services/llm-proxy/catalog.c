@@ -4,22 +4,75 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/mem.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 void catalog_freep(struct catalog **ref)
 {
     struct catalog *catalog = *ref;
-    if (!catalog) return;
-    price_table_free(catalog->own_prices);
-    price_table_free(catalog->public_prices);
+    *ref                    = NULL;
+    if (!catalog || --catalog->references > 0) return;
+    if (!catalog->base) {
+        price_table_free(catalog->own_prices);
+        price_table_free(catalog->public_prices);
+    }
+    catalog_freep(&catalog->base);
     arena_free(catalog->arena);
     free(catalog);
-    *ref = NULL;
 }
 
-static const struct provider *find_provider(const struct catalog *catalog, str name)
+struct catalog *catalog_ref(struct catalog *catalog)
+{
+    catalog->references++;
+    return catalog;
+}
+
+static bool put_key(struct catalog *catalog, const struct catalog_key *given)
+{
+    str value = given->key.value;
+    for (uint32_t i = 0; i < catalog->provider_count; i++) {
+        struct provider *provider = &catalog->providers[i];
+        struct provider_key *key  = &provider->keys[0];
+        if (strcmp(provider->name, given->provider) != 0 || provider->kind->is_simulated) continue;
+        *key = (struct provider_key){
+            .name        = arena_strdup(catalog->arena, str_from(given->key.name)),
+            .value       = {.ptr = arena_strdup(catalog->arena, value), .len = value.len},
+            .weight      = 1,
+            .is_set      = true,
+            .fingerprint = arena_strdup(catalog->arena, str_from(given->key.fingerprint)),
+        };
+        provider->key_count = 1;
+        if (!key->name || !key->value.ptr || !key->fingerprint) return false;
+    }
+    return true;
+}
+
+struct catalog *catalog_with_keys(struct catalog *base, const struct catalog_key *keys,
+                                  size_t count)
+{
+    CLEANUP(catalog_freep) struct catalog *catalog = mem_new(1, sizeof *catalog);
+    *catalog                                       = *base;
+    catalog->references                            = 1;
+    catalog->base                                  = catalog_ref(base);
+    catalog->arena                                 = arena_new(CATALOG_KEYS_SIZE_MAX);
+    if (!catalog->arena) return NULL;
+    for (uint32_t i = 0; i < catalog->route_count; i++) {
+        struct llm_route *route = &catalog->routes[i];
+        for (uint32_t t = 0; t < route->target_count; t++) {
+            ptrdiff_t at               = route->targets[t].provider - base->providers;
+            route->targets[t].provider = &catalog->providers[at];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!put_key(catalog, &keys[i])) return NULL;
+    }
+    return TAKE(catalog);
+}
+
+const struct provider *catalog_provider(const struct catalog *catalog, str name)
 {
     for (uint32_t i = 0; i < catalog->provider_count; i++) {
         if (str_is(name, catalog->providers[i].name)) return &catalog->providers[i];
@@ -78,7 +131,7 @@ const struct llm_route *catalog_find(const struct catalog *catalog, str model,
     const char *slash = model.len > 0 ? memchr(model.ptr, '/', model.len) : NULL;
     if (slash) {
         size_t at                       = (size_t)(slash - model.ptr);
-        const struct provider *provider = find_provider(catalog, str_slice(model, 0, at));
+        const struct provider *provider = catalog_provider(catalog, str_slice(model, 0, at));
         if (provider) return single(provider, str_slice(model, at + 1, model.len), scratch);
     }
     const struct provider *provider = only_provider_of(catalog, model);

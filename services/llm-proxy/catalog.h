@@ -1,7 +1,8 @@
 /**
  * catalog: providers, routes and prices as they are configured (section `llm`).
  *
- * Immutable once read; calls under way keep the catalog they began with.
+ * Immutable once read; calls under way keep the catalog they began with. One with other keys shares
+ * what it can with the one it was made of; references are counted on the loop.
  */
 #ifndef LLM_PROXY_CATALOG_H
 #define LLM_PROXY_CATALOG_H
@@ -19,6 +20,7 @@ enum {
     CATALOG_ROUTES_MAX    = 256,
     CATALOG_TARGETS_MAX   = 16,      /* of a route, fallbacks included */
     CATALOG_ARENA_MAX     = 8 << 20, /* bytes */
+    CATALOG_KEYS_SIZE_MAX = 1 << 20, /* bytes, of keys that are not of the configuration */
 };
 
 struct route_target {
@@ -49,14 +51,16 @@ struct llm_route {
 };
 
 struct catalog {
-    struct arena *arena; /* owned */
+    unsigned references;
+    struct catalog *base; /* a reference: it has the prices and most texts; NULL: this has them */
+    struct arena *arena;  /* owned */
     struct provider providers[CATALOG_PROVIDERS_MAX];
     uint32_t provider_count;
     struct llm_route routes[CATALOG_ROUTES_MAX];
     uint32_t route_count;
     const struct pii_policies *pii;    /* in the arena */
-    struct price_table *own_prices;    /* owned; of `llm.prices`, by names of providers */
-    struct price_table *public_prices; /* owned; by vendors */
+    struct price_table *own_prices;    /* of `llm.prices`, by names of providers */
+    struct price_table *public_prices; /* by vendors */
 };
 
 /** The trees of the section, by their names. */
@@ -68,7 +72,22 @@ struct catalog_trees {
  * catalog_freep(). */
 status catalog_read(const struct config *config, const struct catalog_trees *trees,
                     struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr);
-void catalog_freep(struct catalog **catalog);
+struct catalog *catalog_ref(struct catalog *catalog);
+void catalog_freep(struct catalog **catalog); /* gives a reference back */
+
+/** A key that stands in the place of all keys that the configuration gives a provider. */
+struct catalog_key {
+    const char *provider;
+    struct provider_key key;
+};
+
+/** `base` with these keys. Those of providers that it does not have, and of simulated ones, are
+ * passed over. NULL: out of memory. */
+struct catalog *catalog_with_keys(struct catalog *base, const struct catalog_key *keys,
+                                  size_t count);
+
+/** NULL: there is none of that name. */
+const struct provider *catalog_provider(const struct catalog *catalog, str name);
 
 /**
  * What `model` stands for: a route; "provider/model"; a bare name that exactly one provider is

@@ -286,14 +286,6 @@ static void read_provider(struct reader *reader, str name, json value)
 /* --- routes ------------------------------------------------------------------------------------
  */
 
-static const struct provider *provider_of(const struct catalog *catalog, str name)
-{
-    for (uint32_t i = 0; i < catalog->provider_count; i++) {
-        if (str_is(name, catalog->providers[i].name)) return &catalog->providers[i];
-    }
-    return NULL;
-}
-
 static void read_target(struct reader *reader, const struct place *place, json value,
                         bool is_fallback, struct llm_route *route)
 {
@@ -302,8 +294,9 @@ static void read_target(struct reader *reader, const struct place *place, json v
     const char *model = text_member(reader, place, value, "model");
     const char *slash = model ? strchr(model, '/') : NULL;
     const struct provider *provider =
-        slash ? provider_of(reader->catalog, (str){.ptr = model, .len = (size_t)(slash - model)})
-              : NULL;
+        slash
+            ? catalog_provider(reader->catalog, (str){.ptr = model, .len = (size_t)(slash - model)})
+            : NULL;
     if (!provider || route->target_count == CATALOG_TARGETS_MAX) {
         found(reader, place, is_fallback ? "fallbacks" : "targets", "model: provider/model",
               "`%s` names no provider of llm.providers", model ? model : "");
@@ -458,6 +451,7 @@ status catalog_read(const struct config *config, const struct catalog_trees *tre
                     struct diagnostics *list, struct catalog **ret_catalog, struct error *reterr)
 {
     CLEANUP(catalog_freep) struct catalog *catalog = mem_new(1, sizeof *catalog);
+    catalog->references                            = 1;
     catalog->arena                                 = arena_new(CATALOG_ARENA_MAX);
     catalog->own_prices                            = price_table_new();
     catalog->public_prices                         = price_table_new();

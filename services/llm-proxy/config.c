@@ -1,6 +1,7 @@
 #include "llm-proxy/config.h"
 
 #include "base/attr.h"
+#include "llm-proxy/key_seal.h"
 
 static const struct config_option options_table[] = {
     {.path     = "llm.listen",
@@ -87,6 +88,11 @@ static const struct config_option options_table[] = {
      .min      = 0,
      .max      = 3'600'000,
      .doc      = "How long a durable stream goes on when nobody reads it."},
+    {.path   = "llm.key_seal",
+     .kind   = CONFIG_SECRET,
+     .offset = offsetof(struct options, key_seal),
+     .doc    = "What keys of providers that are set by the API are sealed with: at least 32 bytes, "
+               "the same for all llm-proxies. Without it only names of secrets can be set."},
     {.path   = "llm.providers",
      .kind   = CONFIG_TREE,
      .flags  = CONFIG_RELOADABLE,
@@ -128,6 +134,7 @@ static status check(const struct config *config, const void *options, struct dia
 {
     const struct catalog_trees trees            = options_trees(options);
     CLEANUP(catalog_freep) struct catalog *read = NULL;
+    TRY(key_seal_check(((const struct options *)options)->key_seal.value, reterr));
     return catalog_read(config, &trees, list, &read, reterr);
 }
 

@@ -18,9 +18,10 @@ struct options {
     int64_t slots;
     int64_t lease_ms;
     int64_t drain_ms;
-    const char *store_path; /* NULL: none */
-    bool job_output;        /* jobs are streamed, for those who follow their runs */
-    int64_t grace_ms;       /* of durable streams without a reader */
+    const char *store_path;        /* NULL: none */
+    bool job_output;               /* jobs are streamed, for those who follow their runs */
+    int64_t grace_ms;              /* of durable streams without a reader */
+    struct config_secret key_seal; /* of provider_keys.h */
     json providers, routes, prices, pii;
     struct config_common common;
     struct config_rpc rpc;

@@ -124,7 +124,9 @@ static bool fill_keys(const struct provider *provider, struct arena *arena, Pb__
         keys[i].requests_per_minute = provider->keys[i].requests_per_minute;
         keys[i].tokens_per_minute   = provider->keys[i].tokens_per_minute;
         keys[i].parallel            = provider->keys[i].parallel;
-        item->keys[item->n_keys++]  = &keys[i];
+        keys[i].is_set              = provider->keys[i].is_set;
+        if (provider->keys[i].fingerprint) keys[i].fingerprint = provider->keys[i].fingerprint;
+        item->keys[item->n_keys++] = &keys[i];
     }
     return true;
 }

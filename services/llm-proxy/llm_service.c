@@ -7,6 +7,7 @@
 #include "llm-proxy/dialect.h"
 #include "llm-proxy/job_output.h"
 #include "llm-proxy/llm_reply.h"
+#include "llm-proxy/provider_keys.h"
 #include "llm-proxy/provider_trial.h"
 #include "llm-proxy/subscriber.h"
 #include "llm.pb-c.h"
@@ -24,6 +25,7 @@ struct llm_service {
     struct loop *loop;
     struct client_calls calls;
     struct job_outputs *outputs;
+    struct provider_keys *provider_keys;
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct provider_trials trials;
     struct loop_timer sweep;
@@ -37,6 +39,7 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     struct llm_service *service = mem_new(1, sizeof *service);
     service->loop               = options->loop;
     service->outputs            = options->outputs;
+    service->provider_keys      = options->provider_keys;
     service->calls.pipeline     = options->pipeline;
     service->calls.guard        = options->guard;
     service->calls.journal      = options->journal;
@@ -383,6 +386,23 @@ static void on_test_provider(void *context)
     if (code != STATUS_OK) rpc_reply(call, code, &error);
 }
 
+static void on_seal_key(void *context)
+{
+    struct arrived *arrived     = context;
+    struct llm_service *service = arrived->service;
+    struct rpc_call *call       = arrived->call;
+    struct error error          = {};
+    free(arrived);
+    status code = provider_keys_seal(service->provider_keys, llm_service_catalog(service),
+                                     call->request, call->response, call->arena, &error);
+    rpc_reply(call, code, &error);
+}
+
+static status handle_seal_key(struct rpc_call *call, struct error *reterr)
+{
+    return carry(call, on_seal_key, reterr);
+}
+
 static status handle_test_provider(struct rpc_call *call, struct error *reterr)
 {
     return carry(call, on_test_provider, reterr);
@@ -407,5 +427,6 @@ const struct rpc_method llm_service_methods[] = {
     {.name = "ListProviders", .handle = handle_list_providers},
     {.name = "Attach", .handle = handle_attach},
     {.name = "TestProvider", .handle = handle_test_provider},
+    {.name = "SealKey", .handle = handle_seal_key},
     {},
 };

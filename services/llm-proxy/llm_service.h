@@ -26,7 +26,8 @@ struct llm_service_options {
     struct answers *answers;
     struct peers *peers;         /* NULL: nobody else is asked for answers */
     struct job_outputs *outputs; /* NULL: jobs are not streamed */
-    int64_t grace_ms;            /* how long a durable stream goes on without a reader */
+    struct provider_keys *provider_keys;
+    int64_t grace_ms; /* how long a durable stream goes on without a reader */
 };
 
 /** All are borrowed; `answers` outlives the service. Owned. */

@@ -68,7 +68,7 @@ static status serve(const struct config *config, const struct options *options,
     TRY(read_catalog(config, options, &catalog, reterr));
 
     CLEANUP(proxy_stopp) struct proxy *proxy = NULL;
-    TRY(proxy_start(options, catalog, &proxy, reterr));
+    TRY(proxy_start(config, options, catalog, &proxy, reterr));
     enum process_signal signal = PROCESS_RELOAD;
     while (signal == PROCESS_RELOAD) {
         TRY(process_wait(&signal, reterr));

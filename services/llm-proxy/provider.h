@@ -26,12 +26,15 @@ enum {
 
 struct provider_kind;
 
-/** A key is named by its secret's name in logs and metrics, never by its value. */
+/** A key is named by its secret's name in logs and metrics, or by its fingerprint, never by its
+ * value. */
 struct provider_key {
     const char *name;
     str value;
     uint32_t weight;
     uint32_t requests_per_minute, tokens_per_minute, parallel; /* of each 0: no limit */
+    bool is_set;             /* by the API (provider_keys.h), not by the configuration */
+    const char *fingerprint; /* of one whose value was set there; NULL or "": of no other */
 };
 
 /** How the simulated provider behaves. */

@@ -11,6 +11,7 @@
 #include "llm-proxy/llm_service.h"
 #include "llm-proxy/measures.h"
 #include "llm-proxy/peers/peers.h"
+#include "llm-proxy/provider_keys.h"
 #include "llm.pb-c.h"
 #include "peer.pb-c.h"
 #include "telemetry/telemetry.h"
@@ -33,6 +34,8 @@ struct proxy {
     struct usage_journal *journal;
     struct guard *guard;
     struct vault *vault;
+    struct provider_keys *provider_keys;
+    struct catalog *catalog; /* a reference: as the configuration has it */
     struct generations *generations;
     _Atomic(struct catalog *) incoming; /* owned; read anew, for the loop */
     struct answers *answers;
@@ -96,18 +99,31 @@ static status make_loop(struct proxy *proxy, struct error *reterr)
     return STATUS_OK;
 }
 
+static void on_keys(void *context);
+
+static status make_provider_keys(struct proxy *proxy, const struct config *config,
+                                 struct error *reterr)
+{
+    const struct provider_keys_options options = {.loop    = proxy->loop,
+                                                  .config  = config,
+                                                  .master  = proxy->options.key_seal.value,
+                                                  .changed = on_keys,
+                                                  .context = proxy};
+    return provider_keys_new(&options, &proxy->provider_keys, reterr);
+}
+
 static status make_pipeline(struct proxy *proxy, struct catalog *catalog, struct error *reterr)
 {
-    CLEANUP(catalog_freep) struct catalog *first = catalog;
-    proxy->guard                                 = guard_new(proxy->loop, first);
-    const struct generations_options options     = {.loop     = proxy->loop,
-                                                    .measures = proxy->measures,
-                                                    .pulse    = proxy->pulse,
-                                                    .guard    = proxy->guard,
-                                                    .vault    = proxy->vault,
-                                                    .peers    = proxy->peers};
-    proxy->generations                           = generations_new(&options);
-    return generations_add(proxy->generations, TAKE(first), reterr);
+    proxy->catalog                           = catalog;
+    proxy->guard                             = guard_new(proxy->loop, catalog);
+    const struct generations_options options = {.loop     = proxy->loop,
+                                                .measures = proxy->measures,
+                                                .pulse    = proxy->pulse,
+                                                .guard    = proxy->guard,
+                                                .vault    = proxy->vault,
+                                                .peers    = proxy->peers};
+    proxy->generations                       = generations_new(&options);
+    return generations_add(proxy->generations, catalog_ref(catalog), reterr);
 }
 
 /* The last words of a stream that the death of a process has cut off. */
@@ -190,6 +206,7 @@ static status start_worker(struct proxy *proxy, struct error *reterr)
     peers_set_worker(proxy->peers, worker_host_name(proxy->worker));
     guard_set_journal(proxy->guard, proxy->journal);
     guard_start(proxy->guard, worker_host_client(proxy->worker), worker_host_name(proxy->worker));
+    provider_keys_start(proxy->provider_keys, worker_host_client(proxy->worker));
     return STATUS_OK;
 }
 
@@ -198,12 +215,13 @@ static status start_server(struct proxy *proxy, struct error *reterr)
     const struct llm_service_options service = {.loop = proxy->loop,
                                                 .pipeline =
                                                     generations_pipeline(proxy->generations),
-                                                .guard    = proxy->guard,
-                                                .journal  = proxy->journal,
-                                                .answers  = proxy->answers,
-                                                .peers    = proxy->peers,
-                                                .outputs  = proxy->outputs,
-                                                .grace_ms = proxy->options.grace_ms};
+                                                .guard         = proxy->guard,
+                                                .journal       = proxy->journal,
+                                                .answers       = proxy->answers,
+                                                .peers         = proxy->peers,
+                                                .outputs       = proxy->outputs,
+                                                .provider_keys = proxy->provider_keys,
+                                                .grace_ms      = proxy->options.grace_ms};
     proxy->service                           = llm_service_new(&service);
     const struct rpc_service services[]      = {{.descriptor = &pb__llm__descriptor,
                                                  .methods    = llm_service_methods,
@@ -222,8 +240,8 @@ static status start_server(struct proxy *proxy, struct error *reterr)
     return rpc_server_start(&options, &proxy->server, reterr);
 }
 
-status proxy_start(const struct options *options, struct catalog *catalog, struct proxy **ret_proxy,
-                   struct error *reterr)
+status proxy_start(const struct config *config, const struct options *options,
+                   struct catalog *catalog, struct proxy **ret_proxy, struct error *reterr)
 {
     CLEANUP(proxy_stopp) struct proxy *proxy     = mem_new(1, sizeof *proxy);
     proxy->options                               = *options;
@@ -233,6 +251,7 @@ status proxy_start(const struct options *options, struct catalog *catalog, struc
     TRY(make_loop(proxy, reterr));
     TRY(open_answers(proxy, reterr));
     TRY(open_peers(proxy, reterr));
+    TRY(make_provider_keys(proxy, config, reterr));
     TRY(make_pipeline(proxy, TAKE(first), reterr));
     TRY(start_worker(proxy, reterr));
     TRY(start_server(proxy, reterr));
@@ -253,6 +272,30 @@ status proxy_start(const struct options *options, struct catalog *catalog, struc
 /* --- another configuration ---------------------------------------------------------------------
  */
 
+/* New calls go by what the configuration and the API say together. */
+static status use_catalog(struct proxy *proxy, struct error *reterr)
+{
+    struct catalog *catalog = NULL;
+    TRY(provider_keys_apply(proxy->provider_keys, proxy->catalog, &catalog, reterr));
+    TRY(generations_add(proxy->generations, catalog, reterr));
+    struct pipeline *pipeline = generations_pipeline(proxy->generations);
+    jobs_use(proxy->jobs, pipeline);
+    llm_service_use(proxy->service, pipeline);
+    return STATUS_OK;
+}
+
+static void on_keys(void *context)
+{
+    struct proxy *proxy = context;
+    struct error error  = {};
+    if (use_catalog(proxy, &error) == STATUS_OK) {
+        log_write(LOG_INFO, "keys of providers have changed");
+    } else {
+        log_write(LOG_ERROR, "keys of providers have changed, and those before are used",
+                  LOG_STR("error.message", str_from(error.text)));
+    }
+}
+
 static void on_reload(void *context)
 {
     struct proxy *proxy     = context;
@@ -261,13 +304,15 @@ static void on_reload(void *context)
     if (!catalog) return; /* there were two, and the second one came with the first */
     uint32_t provider_count = catalog->provider_count;
     uint32_t route_count    = catalog->route_count;
-    if (generations_add(proxy->generations, catalog, &error) != STATUS_OK) {
+    struct catalog *before  = proxy->catalog;
+    proxy->catalog          = catalog;
+    if (use_catalog(proxy, &error) != STATUS_OK) {
+        proxy->catalog = before;
+        catalog_freep(&catalog);
         proxy_refuse_reload(proxy, error.text);
         return;
     }
-    struct pipeline *pipeline = generations_pipeline(proxy->generations);
-    jobs_use(proxy->jobs, pipeline);
-    llm_service_use(proxy->service, pipeline);
+    catalog_freep(&before);
     telemetry_set_note(proxy->telemetry, NULL);
     log_write(LOG_INFO, "the configuration was read anew", LOG_INT("providers", provider_count),
               LOG_INT("routes", route_count));
@@ -327,6 +372,7 @@ void proxy_stopp(struct proxy **ref)
     if (proxy->loop) loop_stop(proxy->loop);
     if (proxy->loop) loop_join(proxy->loop);
     if (proxy->guard) guard_stop(proxy->guard);
+    provider_keys_stop(proxy->provider_keys);
     peers_close(proxy->peers);
     worker_host_close(proxy->worker);
     if (proxy->service) llm_service_stop(proxy->service);
@@ -338,6 +384,8 @@ void proxy_stopp(struct proxy **ref)
     job_outputs_freep(&proxy->outputs);
     answers_freep(&proxy->answers);
     generations_freep(&proxy->generations);
+    catalog_freep(&proxy->catalog);
+    provider_keys_freep(&proxy->provider_keys);
     struct catalog *late = atomic_exchange(&proxy->incoming, NULL);
     catalog_freep(&late);
     peers_freep(&proxy->peers);

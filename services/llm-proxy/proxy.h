@@ -7,10 +7,10 @@
 
 struct proxy;
 
-/** Serves and works from now on. `options` are borrowed until the stop, `catalog` is taken, also if
- * this fails. Owned: proxy_stopp(). */
-status proxy_start(const struct options *options, struct catalog *catalog, struct proxy **ret_proxy,
-                   struct error *reterr);
+/** Serves and works from now on. `config` (whose secrets keys name) and `options` are borrowed
+ * until the stop, `catalog` is taken, also if this fails. Owned: proxy_stopp(). */
+status proxy_start(const struct config *config, const struct options *options,
+                   struct catalog *catalog, struct proxy **ret_proxy, struct error *reterr);
 
 /** New calls go by this catalog, which is taken, in a moment; those under way keep theirs. What
  * came of it is logged. Any thread. */

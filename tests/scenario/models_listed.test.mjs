@@ -1,8 +1,10 @@
 // What can be called, and whose it is: GET /v1/models for clients of OpenAI and Anthropic, /v1/llm/providers for operators.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { BIN } from './support/service.mjs';
 import { withSuite } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 
@@ -40,7 +42,7 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   const providers = await suite.api.ok('GET', '/v1/llm/providers');
   assert.match(providers.prices_as_of, /^\d{4}-\d\d-\d\d$/);
   const [openai, local] = ['openai', 'local'].map((id) => providers.items.find((item) => item.id === id));
-  assert.deepEqual(openai.keys, [{ id: 'vendor', last4: 'WXYZ', weight: 2, tokens_per_minute: 90000, parallel: 3 }]);
+  assert.deepEqual(openai.keys, [{ id: 'vendor', last4: 'WXYZ', source: 'config', weight: 2, tokens_per_minute: 90000, parallel: 3 }]);
   assert.deepEqual([openai.prices_of, openai.breaker, openai.models], ['openai', 'closed', ['gpt-of-tomorrow']]);
   assert.deepEqual([local.free, local.breaker, local.models], [true, 'open', ['org/qwen4', 'qwen3']]);
   assert.ok(!JSON.stringify(providers).includes(KEY.slice(0, 12)));
@@ -110,4 +112,121 @@ test('providers are tried out, key by key', { timeout: 180_000 }, () => withSuit
   assert.deepEqual(await ask('demo'), [true, [undefined, true, 0, undefined, undefined]]);
   assert.ok(upstream.requests.every(({ method, path }) => method === 'GET' && path.endsWith('/models')));
   await suite.api.refused('POST', '/v1/llm/providers/nobody/test', undefined, 404, 'not_found');
+
+  // Without something to seal it with a value is not taken, and what to do is said; a name is.
+  const refusal = await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { value: GOOD }, 409, 'conflict');
+  assert.match(refusal.detail, /llm\.key_seal/);
+  await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { secret: 'absent' }, 400, 'invalid_request');
+  const named = await suite.api.ok('PUT', '/v1/llm/providers/shop/key', { secret: 'good' });
+  assert.deepEqual([named.provider, named.source, named.secret, named.fingerprint], ['shop', 'api', 'good', undefined]);
+  await suite.until('one key is left', async () => (await ask('shop')).length === 2);
+  assert.deepEqual(await ask('shop'), [true, ['good', true, 2, undefined, undefined]]);
+}));
+
+// A key that is set by the API stands in the place of the configured ones, is kept sealed, and is seen nowhere.
+const SET = ['sk', 'set-by-an-admin-0123456789'].join('-');
+const MASTER = 'a-master-secret-of-more-than-32-bytes';
+const model = await Upstream.start(() => ({
+  body: {
+    id: 'c', object: 'chat.completion', created: 1, model: 'm', usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+    choices: [{ index: 0, message: { role: 'assistant', content: 'ok' }, finish_reason: 'stop' }],
+  },
+}));
+after(() => model.stop());
+const sealed = {
+  llm: {
+    key_seal: { secret: 'seal' },
+    providers: { shop: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free', keys: [{ secret: 'good' }, { secret: 'bad' }] } },
+  },
+};
+
+// Output and exit code of a command that reads `input`.
+function cli(suite, words, input) {
+  const child = spawn(join(BIN, 'tutti'), words, { env: { PATH: process.env.PATH, HOME: suite.folder, TUTTI_URL: suite.url, TUTTI_KEY: suite.key } });
+  const chunks = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
+  child.stderr.on('data', (chunk) => chunks.push(chunk));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, text: Buffer.concat(chunks).toString() })));
+}
+
+// Files of the suite's folder that have `text` in them.
+async function filesWith(folder, text) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.path, entry.name));
+  assert.ok(files.some((file) => file.endsWith('.mdb')), 'the store is among them');
+  const found = await Promise.all(files.map(async (file) => (await readFile(file)).includes(text) && file));
+  return found.filter(Boolean);
+}
+
+test('the key of a provider is set by the API, kept, and forgotten', { timeout: 240_000 }, () => withSuite(sealed, undefined, async (suite) => {
+  await writeFile(join(suite.folder, 'seal'), MASTER, { mode: 0o600 });
+  await writeFile(join(suite.folder, 'good'), GOOD, { mode: 0o600 });
+  await writeFile(join(suite.folder, 'bad'), GOOD, { mode: 0o600 });
+  suite.planted.add('the key that was set', SET);
+  await suite.start(NEEDS);
+  await suite.ready(NEEDS);
+  const keys = async () => (await suite.api.patient('GET', '/v1/llm/providers/shop')).keys;
+  const come = (source) => suite.until(`the keys are of ${source}`, async () => {
+    const seen = await keys();
+    return seen.every((key) => key.source === source) && seen;
+  });
+  const sent = async () => {
+    await suite.api.patient('POST', '/v1/chat/completions', { model: 'shop/m', messages: [{ role: 'user', content: 'hi' }] });
+    return model.requests.at(-1).headers.authorization;
+  };
+  assert.equal((await come('config')).length, 2);
+  assert.equal(await sent(), `Bearer ${GOOD}`);
+
+  const put = (provider, body, ...expected) => suite.api.refused('PUT', `/v1/llm/providers/${provider}/key`, body, ...expected);
+  await put('nobody', { value: SET }, 404, 'not_found');
+  await put('demo', { value: SET }, 404, 'not_found');
+  for (const body of [{}, { value: SET, secret: 'good' }, { value: `${SET} ` }, { value: `${SET}\r\nx: y` }]) {
+    assert.ok(!JSON.stringify(await put('shop', body, 400, 'invalid_request')).includes(SET), JSON.stringify(body));
+  }
+  await suite.api.refused('DELETE', '/v1/llm/providers/shop/key', undefined, 404, 'not_found');
+
+  const answer = await suite.api.ok('PUT', '/v1/llm/providers/shop/key', { value: SET });
+  assert.deepEqual([answer.provider, answer.source, answer.secret], ['shop', 'api', undefined]);
+  assert.match(answer.fingerprint, /^[0-9a-f]{12}$/);
+  const expected = [{ id: `api-${answer.fingerprint}`, last4: SET.slice(-4), source: 'api', fingerprint: answer.fingerprint, weight: 1 }];
+  assert.deepEqual(await come('api'), expected);
+  assert.equal(await sent(), `Bearer ${SET}`);
+  assert.ok(!JSON.stringify([answer, await suite.api.ok('GET', '/v1/llm/providers')]).includes(SET));
+
+  // With another master secret it stays shut, and the configured keys hold; with the first one it opens again.
+  await Promise.all(NEEDS.map((name) => suite[name].stop()));
+  await writeFile(join(suite.folder, 'seal'), 'another-master-secret-of-over-32-bytes');
+  await suite.start(NEEDS);
+  await suite.ready(NEEDS);
+  await suite.until('the key is found shut', async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('cannot be opened with the secret of llm.key_seal')));
+  await come('config');
+  await suite['llm-proxy'].stop();
+  await writeFile(join(suite.folder, 'seal'), MASTER);
+  await suite.start(['llm-proxy']);
+  assert.deepEqual(await come('api'), expected);
+  assert.equal(await sent(), `Bearer ${SET}`);
+
+  assert.equal((await suite.api.call('DELETE', '/v1/llm/providers/shop/key')).status, 204);
+  assert.equal((await come('config')).length, 2);
+  assert.equal(await sent(), `Bearer ${GOOD}`);
+
+  // The command line reads it from standard input.
+  const done = await cli(suite, ['provider', 'shop', 'key', 'set'], `${SET}\n`);
+  assert.deepEqual([done.code, done.text.includes(SET)], [0, false], done.text);
+  assert.deepEqual(await come('api'), expected);
+  assert.equal(await sent(), `Bearer ${SET}`);
+  assert.equal((await cli(suite, ['provider', 'shop', 'key', 'remove'])).code, 0);
+  await come('config');
+
+  const audit = await suite.until('the changes are in the audit log', async () => {
+    const { items } = await suite.api.ok('GET', '/v1/audit-events?resource=/v1/llm/providers/shop/key');
+    return items.filter((item) => item.result === 'done').length === 4 && items;
+  });
+  assert.ok(!JSON.stringify(audit).includes(SET));
+  assert.deepEqual(new Set(audit.filter((item) => item.result === 'done').map((item) => item.action)), new Set(['putProviderKey', 'deleteProviderKey']));
+  assert.deepEqual(await filesWith(suite.folder, SET), []);
+  await Promise.all(NEEDS.map((name) => suite[name].stop()));
+  assert.deepEqual(await filesWith(suite.folder, SET), []);
 }));

@@ -15,6 +15,7 @@
 #include "key.pb-c.h"
 #include "limit.pb-c.h"
 #include "partition.pb-c.h"
+#include "provider_key.pb-c.h"
 #include "rpc/rpc_hint.h"
 #include "schedule.pb-c.h"
 #include "scheduler/services/answer_cache.h"
@@ -106,6 +107,7 @@ static status start_rpc(const struct server_options *options, struct server *ser
         {&pb__call_cache__descriptor, call_cache_service_methods, scheduler},
         {&pb__partitions__descriptor, partition_service_methods, scheduler},
         {&pb__audits__descriptor, audit_service_methods, scheduler},
+        {&pb__provider_keys__descriptor, provider_key_service_methods, scheduler},
         {},
     };
     const struct rpc_server_options rpc_options = {

@@ -24,6 +24,7 @@ extern const struct rpc_method call_cache_service_methods[];
 extern const struct rpc_method partition_service_methods[];
 extern const struct rpc_method schedule_service_methods[];
 extern const struct rpc_method key_service_methods[];
+extern const struct rpc_method provider_key_service_methods[];
 extern const struct rpc_method usage_service_methods[];
 extern const struct rpc_method audit_service_methods[];
 

@@ -258,6 +258,13 @@ void api_key_key(struct key *key, str id)
     key_put_text(key, id);
 }
 
+void provider_key_row(struct key *key, str provider)
+{
+    key_begin(key);
+    key_put_text(key, str_from("provider_key"));
+    if (provider.len > 0) key_put_text(key, provider);
+}
+
 void function_key(struct key *key, str name, str version)
 {
     key_begin(key);

@@ -13,7 +13,7 @@
 #include "store/key.h"
 
 enum table {
-    TABLE_META,         /* name -> see partition.c */
+    TABLE_META,         /* name -> see partition.c, and provider_key_row() */
     TABLE_JOURNAL,      /* sequence of the partition (u64) -> entry, see journal.h */
     TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot; of runs that have not ended */
     TABLE_RUNS,         /* run id -> RunView: what lists show, and at the end the head. Ids sort by
@@ -134,6 +134,10 @@ bool schedule_due_key_read(bytes raw, int64_t *ret_due_us, struct key_text *ret_
 /** `name`, `version` empty: the prefix of all below. */
 void workflow_key(struct key *key, str namespace, str name, str version);
 void api_key_key(struct key *key, str id);
+
+/** In TABLE_META, of a ProviderKey; partition 0. `provider` empty: the prefix of all. */
+void provider_key_row(struct key *key, str provider);
+
 void function_key(struct key *key, str name, str version);
 
 /** `target` empty: the prefix of all. */

@@ -53,6 +53,8 @@ static const struct {
     {"listProviders", "VDOAX"},
     {"getProvider", "VDOAX"},
     {"testProvider", "OX"},
+    {"putProviderKey", "X"},
+    {"deleteProviderKey", "X"},
     {"createKey", "X"},
     {"getKey", "X"},
     {"revokeKey", "X"},

@@ -231,9 +231,34 @@ static void simulated_and_real_are_not_mixed(void **)
     close_world(&world);
 }
 
+/* Who goes by the first goes on, and the second outlives it. */
+static void other_keys_are_another_catalog(void **)
+{
+    const struct provider_key key = {
+        .name = "api-1", .value = str_from("sk-1"), .fingerprint = "1"};
+    const struct catalog_key keys[] = {{"local", key}, {"demo", key}, {"nobody", key}};
+    struct world world;
+    struct llm_route scratch;
+    const char *near = NULL;
+    open_world(&world, good, ARRAY_LEN(good));
+    struct catalog *other = catalog_with_keys(world.catalog, keys, ARRAY_LEN(keys));
+    assert_non_null(other);
+    assert_int_equal(catalog_provider(world.catalog, str_from("local"))->key_count, 0);
+    assert_int_equal(catalog_provider(other, str_from("demo"))->key_count, 0);
+    close_world(&world);
+
+    const struct llm_route *route = catalog_find(other, str_from("writer"), &scratch, &near);
+    const struct provider *local  = catalog_provider(other, str_from("local"));
+    assert_ptr_equal(route->targets[0].provider, local);
+    assert_int_equal(local->key_count, 1);
+    assert_true(str_is(local->keys[0].value, "sk-1") && local->keys[0].is_set);
+    assert_non_null(catalog_price(other, local, str_from("big")));
+    catalog_freep(&other);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(costs) + ARRAY_LEN(mistakes) + 5];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(costs); i++) {
         tests[count++] = row_test(costs[i].name, costs_are_exact, &costs[i]);
@@ -245,5 +270,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(fallbacks_come_behind);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_a_route_does_not_know_is_found);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(simulated_and_real_are_not_mixed);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(other_keys_are_another_catalog);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

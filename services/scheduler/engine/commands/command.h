@@ -67,6 +67,8 @@ enum command_kind {
     COMMAND_ROTATE_KEY,         /* Pb__RotateKey -> Pb__ApiKey */
     COMMAND_REVOKE_KEY,         /* Pb__KeyAt -> Pb__ApiKey */
     COMMAND_NOTE_KEYS,          /* Pb__KeysUsed -> Pb__KeysUsedAnswer */
+    COMMAND_PUT_PROVIDER_KEY,   /* Pb__ProviderKey -> Pb__ProviderKey */
+    COMMAND_DROP_PROVIDER_KEY,  /* Pb__DeleteProviderKey -> Pb__DeletedProviderKey */
     COMMAND_REGISTER_FUNCTIONS, /* Pb__RegisterFunctions -> Pb__RegisteredFunctions; values */
     COMMAND_PUT_ASSISTANT,      /* Pb__PutAssistant -> Pb__PutAssistantAnswer; values[0] =
                                  * definition, values[1] = labels */

@@ -6,6 +6,7 @@
 #include "scheduler/engine/commands/import.h"
 #include "scheduler/engine/commands/keys.h"
 #include "scheduler/engine/commands/operations.h"
+#include "scheduler/engine/commands/provider_keys.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
@@ -37,6 +38,8 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_PUT_KEY: return engine_put_key(engine, command, reterr);
     case COMMAND_CREATE_KEY: return engine_create_key(engine, command, reterr);
     case COMMAND_NOTE_KEYS: return engine_note_keys(engine, command, reterr);
+    case COMMAND_PUT_PROVIDER_KEY: return engine_put_provider_key(engine, command, reterr);
+    case COMMAND_DROP_PROVIDER_KEY: return engine_delete_provider_key(engine, command, reterr);
     case COMMAND_ROTATE_KEY: return engine_rotate_key(engine, command, reterr);
     case COMMAND_REVOKE_KEY: return engine_revoke_key(engine, command, reterr);
     case COMMAND_REGISTER_FUNCTIONS: return engine_register_functions(engine, command, reterr);
