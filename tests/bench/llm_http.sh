@@ -29,11 +29,12 @@ llm_memory() { # llm_memory PID...: MB in use, of all together
   echo $((sum / 1000000))
 }
 
-# llm_stream_bytes URL: bytes of one stream on the wire, asked for as $BODY, $KEY and $HEADERS say.
+# llm_stream_bytes URL: bytes of one stream on the wire, asked for as $BODY, $KEY and $HEADERS say; 0: it is refused.
 llm_stream_bytes() {
   local header headers=(-H "Authorization: Bearer $KEY" -H 'Content-Type: application/json')
   while IFS= read -r header; do [ -z "$header" ] || headers+=(-H "$header"); done <<<"$HEADERS"
-  curl -si --raw "${headers[@]}" --data-binary "$BODY" "$1" | wc -c
+  curl -si --raw --max-time 60 "${headers[@]}" --data-binary "$BODY" "$1" >"$out/stream" || true
+  if head -n 1 "$out/stream" | grep -q ' 200'; then wc -c <"$out/stream"; else echo 0; fi
 }
 
 # llm_load WHO FIGURE URL CONNECTIONS EVENTS PID...: EVENTS of an answer; 0: it is no stream. Streams that have not ended when time is up
