@@ -72,8 +72,10 @@ scenario('fifty equal calls are one, though the scheduler is killed', { needs: N
     assert.deepEqual((await suite.runEnds(id)).output, { found: 7 });
   }
   await nothing(suite, 'look');
-  const stats = await suite.until('it is kept', async () => (await cacheOf(suite)).entries > 0 && cacheOf(suite));
-  assert.deepEqual({ ...stats, limits: undefined }, { hits: RUNS - 3, misses: 1, entries: 1, bytes: 11, limits: undefined });
+  const { hits, ...stats } = await suite.until('it is kept', async () => (await cacheOf(suite)).entries > 0 && cacheOf(suite));
+  assert.deepEqual({ ...stats, limits: undefined }, { misses: 1, entries: 1, bytes: 11, limits: undefined });
+  // Who counts may be another partition, which may hear of the pause after the answer was sent.
+  assert.ok(hits === RUNS - 3 || hits === RUNS - 2, String(hits));
 
   // The one that was paused asks again when it goes on; the answer outlives the scheduler.
   assert.equal((await suite.api.ok('GET', `/v1/runs/${waiting[1]}`)).status, 'suspended');
