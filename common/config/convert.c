@@ -203,13 +203,6 @@ static const char *convert_text(const struct config_option *option, json given, 
     return NULL;
 }
 
-static str trimmed(str text)
-{
-    while (text.len > 0 && text.ptr[0] == ' ') text = str_slice(text, 1, text.len);
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ') text = str_slice(text, 0, text.len - 1);
-    return text;
-}
-
 /* "a, b" as a list; "" is the empty one. */
 static json split_list(str text)
 {
@@ -217,7 +210,7 @@ static json split_list(str text)
     size_t from = 0;
     for (size_t i = 0; i <= text.len && text.len > 0; i++) {
         if (i < text.len && text.ptr[i] != ',') continue;
-        json_array_push(&list, json_text_new(trimmed(str_slice(text, from, i))));
+        json_array_push(&list, json_text_new(str_trim(str_slice(text, from, i), " ")));
         from = i + 1;
     }
     return list;

@@ -86,13 +86,6 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && is_space(text.ptr[0])) text = str_slice(text, 1, text.len);
-    while (text.len > 0 && is_space(text.ptr[text.len - 1])) text.len--;
-    return text;
-}
-
 static bool starts_with(str text, const char *lower)
 {
     size_t len = strlen(lower);
@@ -101,7 +94,7 @@ static bool starts_with(str text, const char *lower)
 
 static const char *charset_by_label(str label)
 {
-    label = trim(label);
+    label = str_trim(label, STR_SPACE);
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
         if (label.len == strlen(labels[i].label) && starts_with(label, labels[i].label)) {
             return labels[i].charset;
@@ -116,9 +109,9 @@ static const char *charset_in(str type)
     for (size_t i = 0; i + 7 <= type.len; i++) {
         str rest = str_slice(type, i, type.len);
         if (!starts_with(rest, "charset")) continue;
-        rest = trim(str_slice(rest, 7, rest.len));
+        rest = str_trim(str_slice(rest, 7, rest.len), STR_SPACE);
         if (rest.len == 0 || rest.ptr[0] != '=') continue;
-        rest       = trim(str_slice(rest, 1, rest.len));
+        rest       = str_trim(str_slice(rest, 1, rest.len), STR_SPACE);
         char quote = rest.len > 0 && (rest.ptr[0] == '"' || rest.ptr[0] == '\'') ? rest.ptr[0] : 0;
         if (quote) rest = str_slice(rest, 1, rest.len);
         size_t len = 0;

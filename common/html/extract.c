@@ -72,16 +72,9 @@ static size_t suffix_of(str text)
     return text.len;
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && strchr(" \t\r\n", text.ptr[0])) text = str_slice(text, 1, text.len);
-    while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1])) text.len--;
-    return text;
-}
-
 static status read_suffix(struct reading *reading, str suffix, struct field *field)
 {
-    suffix = trim(suffix);
+    suffix = str_trim(suffix, STR_SPACE);
     if (suffix.len == 0 || str_is(suffix, "::text")) return STATUS_OK;
     if (str_is(suffix, "::html")) {
         field->yield = YIELD_HTML;
@@ -101,7 +94,7 @@ static status read_suffix(struct reading *reading, str suffix, struct field *fie
 static status read_selector(struct reading *reading, str text, bool is_nested, struct field *field)
 {
     size_t at    = suffix_of(text);
-    str selector = trim(str_slice(text, 0, at));
+    str selector = str_trim(str_slice(text, 0, at), STR_SPACE);
     TRY(read_suffix(reading, str_slice(text, at, text.len), field));
     if (selector.len == 0) {
         if (!is_nested) return refuse(reading, "a selector is missing");

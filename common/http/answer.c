@@ -19,18 +19,12 @@ void answer_clear(struct answer *answer)
     answer->headers = NULL;
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1])) text.len--;
-    while (text.len > 0 && strchr(" \t", text.ptr[0])) text = str_slice(text, 1, text.len);
-    return text;
-}
-
 /* "HTTP/1.1 200 OK" or "HTTP/2 200": libcurl has checked the form. */
 static int parse_status(str line)
 {
     const char *space = memchr(line.ptr, ' ', line.len);
-    str digits      = space ? trim(str_slice(line, (size_t)(space - line.ptr), line.len)) : (str){};
+    str digits = space ? str_trim(str_slice(line, (size_t)(space - line.ptr), line.len), " \t\r\n")
+                       : (str){};
     int http_status = 0;
     for (size_t i = 0; i < 3 && i < digits.len; i++) {
         http_status = http_status * 10 + (digits.ptr[i] - '0');
@@ -61,7 +55,7 @@ static void split_headers(struct answer *answer)
             size_t name_len                         = (size_t)(colon - rest.ptr);
             answer->headers[answer->header_count++] = (struct http_header){
                 .name  = str_slice(rest, 0, name_len),
-                .value = trim(str_slice(rest, name_len + 1, len)),
+                .value = str_trim(str_slice(rest, name_len + 1, len), " \t\r\n"),
             };
         }
         rest = str_slice(rest, len, rest.len);
@@ -79,7 +73,7 @@ bool answer_line(struct answer *answer, str line)
         answer->http_status = parse_status(line);
         return true;
     }
-    if (trim(line).len > 0) return buf_put_str(&answer->text, line);
+    if (str_trim(line, " \t\r\n").len > 0) return buf_put_str(&answer->text, line);
     if (answer->http_status >= 200 || answer->http_status == 101) {
         split_headers(answer);
         answer->is_complete = true;

@@ -12,13 +12,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0])) text = str_slice(text, 1, text.len);
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) text.len--;
-    return text;
-}
-
 static bool is_word(str text, const char *word)
 {
     return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
@@ -36,7 +29,7 @@ static size_t find_end(str text, const char *ends)
 static str take_value(str *field)
 {
     size_t end = find_end(*field, ";");
-    str value  = trim(str_slice(*field, 0, end));
+    str value  = str_trim(str_slice(*field, 0, end), STR_BLANKS);
     *field     = str_slice(*field, end, field->len);
     return value;
 }
@@ -47,15 +40,15 @@ enum param { PARAM_NONE, PARAM_GIVEN, PARAM_BAD };
  */
 static enum param take_param(str *rest, str *ret_name, str *ret_value)
 {
-    str text = trim(*rest);
+    str text = str_trim(*rest, STR_BLANKS);
     if (text.len == 0) return PARAM_NONE;
     if (text.ptr[0] != ';') return PARAM_BAD;
-    text       = trim(str_slice(text, 1, text.len));
+    text       = str_trim(str_slice(text, 1, text.len), STR_BLANKS);
     size_t end = find_end(text, "=;\"");
     if (text.len == 0) return PARAM_NONE; /* a last semicolon */
     if (end == 0 || end == text.len || text.ptr[end] != '=') return PARAM_BAD;
-    *ret_name      = trim(str_slice(text, 0, end));
-    text           = trim(str_slice(text, end + 1, text.len));
+    *ret_name      = str_trim(str_slice(text, 0, end), STR_BLANKS);
+    text           = str_trim(str_slice(text, end + 1, text.len), STR_BLANKS);
     bool is_quoted = text.len > 0 && text.ptr[0] == '"';
     if (!is_quoted) {
         *ret_value = take_value(&text);
@@ -187,7 +180,7 @@ static const char *read_field(struct multipart *form, str line)
 {
     size_t colon = find_end(line, ":");
     str name     = str_slice(line, 0, colon);
-    str value    = trim(str_slice(line, colon + 1, line.len));
+    str value    = str_trim(str_slice(line, colon + 1, line.len), STR_BLANKS);
     if (colon == 0 || colon == line.len || find_end(name, " \t\"") < name.len) {
         return "a line of its head is no `name: value`";
     }

@@ -102,18 +102,6 @@ struct reading {
     bool is_for_us, is_for_others; /* the group that is open */
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static str trim(str text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0])) text = str_slice(text, 1, text.len);
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) text.len--;
-    return text;
-}
-
 static bool is_named(str key, const char *name)
 {
     return key.len == strlen(name) && strncasecmp(key.ptr, name, key.len) == 0;
@@ -174,8 +162,8 @@ static void read_line(struct reading *reading, str line)
     const char *colon = line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
     if (!colon) return;
     size_t at = (size_t)(colon - line.ptr);
-    str key   = trim(str_slice(line, 0, at));
-    str value = trim(str_slice(line, at + 1, line.len));
+    str key   = str_trim(str_slice(line, 0, at), STR_BLANKS);
+    str value = str_trim(str_slice(line, at + 1, line.len), STR_BLANKS);
     if (is_named(key, "user-agent")) {
         open_group(reading, value);
         return;

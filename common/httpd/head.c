@@ -125,17 +125,6 @@ static bool is_value_char(char c)
     return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7F);
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text = str_slice(text, 1, text.len);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 static bool parse_field(str line, struct httpd_field *ret_field, struct httpd_refusal *ret_refusal)
 {
     size_t name_len = 0;
@@ -144,7 +133,7 @@ static bool parse_field(str line, struct httpd_field *ret_field, struct httpd_re
         return bad(ret_refusal, "A field is a name, a colon and a value on one line.");
     }
     ret_field->name  = str_slice(line, 0, name_len);
-    ret_field->value = trim(str_slice(line, name_len + 1, line.len));
+    ret_field->value = str_trim(str_slice(line, name_len + 1, line.len), STR_BLANKS);
     for (size_t i = 0; i < ret_field->value.len; i++) {
         if (!is_value_char(ret_field->value.ptr[i])) {
             return bad(ret_refusal, "A field value holds a control character.");

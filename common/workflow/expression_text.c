@@ -9,11 +9,6 @@
 
 enum { NESTING_MAX = 256 }; /* braces and interpolated strings within one wrapper */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_name_start(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -22,15 +17,6 @@ static bool is_name_start(char c)
 static bool is_name_part(char c)
 {
     return is_name_start(c) || (c >= '0' && c <= '9');
-}
-
-static str trimmed(str text)
-{
-    size_t from = 0;
-    size_t to   = text.len;
-    while (from < to && is_blank(text.ptr[from])) from++;
-    while (to > from && is_blank(text.ptr[to - 1])) to--;
-    return str_slice(text, from, to);
 }
 
 static bool find(str text, const char *part, size_t *ret_offset)
@@ -110,7 +96,7 @@ static bool is_foreign(struct reader *reader, str core, size_t offset)
     size_t len                 = core.len;
     if (str_starts_with(core, str_from("${{")) && len >= 5 && core.ptr[len - 2] == '}') {
         /* `${{ a: 1 }}` is a good jq object; only what cannot be one is a foreign wrapper. */
-        str inner = trimmed(str_slice(core, 3, len - 2));
+        str inner = str_trim(str_slice(core, 3, len - 2), " \t\r\n");
         if (inner.len == 0 || (inner.ptr[0] != '.' && !is_path(inner))) return false;
         finding = refuse(reader, "V23", where, "`${{ … }}` is not the wrapper of this language");
         hint(reader, finding, "`${ " STR_FMT " }`", STR_ARG(shown(inner)));
@@ -118,7 +104,7 @@ static bool is_foreign(struct reader *reader, str core, size_t offset)
     }
     if (str_starts_with(core, str_from("{{")) && len >= 4 && core.ptr[len - 2] == '}' &&
         core.ptr[len - 1] == '}') {
-        str inner = trimmed(str_slice(core, 2, len - 2));
+        str inner = str_trim(str_slice(core, 2, len - 2), " \t\r\n");
         finding   = refuse(reader, "V23", where, "`{{ … }}` is not the wrapper of this language");
         hint(reader, finding, "`${ " STR_FMT " }`", STR_ARG(shown(inner)));
         return true;
@@ -197,7 +183,7 @@ static const char *one_line_hint(enum yaml_style style)
 
 struct text_form text_form_of(struct reader *reader, str text)
 {
-    str core              = trimmed(text);
+    str core              = str_trim(text, " \t\r\n");
     size_t offset         = core.len ? (size_t)(core.ptr - text.ptr) : 0;
     struct text_form form = unwrapped(reader, text, core, offset);
     if (form.kind == TEXT_LITERAL) return literal_form(reader, text, core, offset);
@@ -215,7 +201,7 @@ struct text_form text_form_of(struct reader *reader, str text)
 
 struct text_form text_form_always(struct reader *reader, str text)
 {
-    str core              = trimmed(text);
+    str core              = str_trim(text, " \t\r\n");
     size_t offset         = core.len ? (size_t)(core.ptr - text.ptr) : 0;
     struct text_form form = unwrapped(reader, text, core, offset);
     if (form.kind != TEXT_LITERAL) return form;
@@ -226,7 +212,7 @@ struct text_form text_form_always(struct reader *reader, str text)
 bool is_expression(json value)
 {
     if (!json_is(value, JSON_TEXT)) return false;
-    str core = trimmed(json_str(value));
+    str core = str_trim(json_str(value), " \t\r\n");
     return str_starts_with(core, str_from("${")) && core.ptr[core.len - 1] == '}';
 }
 

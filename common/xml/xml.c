@@ -73,16 +73,6 @@ static void add_member(json *members, const char *name, json value)
     json_object_put_text(members, name, list);
 }
 
-static str trimmed(str text)
-{
-    static const char space[] = " \t\r\n";
-    while (text.len > 0 && memchr(space, text.ptr[0], sizeof space - 1)) {
-        text = str_slice(text, 1, text.len);
-    }
-    while (text.len > 0 && memchr(space, text.ptr[text.len - 1], sizeof space - 1)) text.len--;
-    return text;
-}
-
 static void XMLCALL on_start(void *context, const char *name, const char **attributes)
 {
     struct reading *reading = context;
@@ -122,8 +112,8 @@ static void XMLCALL on_end(void *context, const char *)
     if (json_count(value) == 0) {
         json_unref(value);
         value = json_text_lossy(text);
-    } else if (trimmed(text).len > 0) {
-        json_object_put_text(&value, "#text", json_text_lossy(trimmed(text)));
+    } else if (str_trim(text, " \t\r\n").len > 0) {
+        json_object_put_text(&value, "#text", json_text_lossy(str_trim(text, " \t\r\n")));
     }
     buf_done(&frame->text);
     add_member(&reading->frames[reading->depth].members, frame->name, value);

@@ -13,17 +13,6 @@ enum {
 /* --- the wish ----------------------------------------------------------------------------------
  */
 
-static str trimmed(str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text = str_slice(text, 1, text.len);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 static bool is_word(str text, const char *word)
 {
     size_t i = 0;
@@ -52,8 +41,10 @@ static void take_directive(str directive, int64_t *age_ms, bool *is_forbidden)
 {
     size_t at = 0;
     while (at < directive.len && directive.ptr[at] != '=') at++;
-    str name  = trimmed(str_slice(directive, 0, at));
-    str value = at < directive.len ? trimmed(str_slice(directive, at + 1, directive.len)) : (str){};
+    str name  = str_trim(str_slice(directive, 0, at), STR_BLANKS);
+    str value = at < directive.len
+                    ? str_trim(str_slice(directive, at + 1, directive.len), STR_BLANKS)
+                    : (str){};
     if (is_word(name, "no-store")) *is_forbidden = true;
     if (is_word(name, "no-cache")) *age_ms = 0;
     if (is_word(name, "max-age") && seconds_of(value) >= 0) *age_ms = seconds_of(value) * 1'000;
@@ -66,7 +57,8 @@ int64_t cache_wish_age_ms(str cache_control, const struct llm_route *route)
     for (size_t from = 0; from < cache_control.len;) {
         size_t to = from;
         while (to < cache_control.len && cache_control.ptr[to] != ',') to++;
-        take_directive(trimmed(str_slice(cache_control, from, to)), &age_ms, &is_forbidden);
+        take_directive(str_trim(str_slice(cache_control, from, to), STR_BLANKS), &age_ms,
+                       &is_forbidden);
         from = to + 1;
     }
     return is_forbidden ? -1 : age_ms;

@@ -24,15 +24,6 @@ void llm_charge_fill(const Pb__LlmOpen *open, json body, bool is_embedding,
 /* --- labels ------------------------------------------------------------------------------------
  */
 
-static str trimmed(str text)
-{
-    size_t from = 0;
-    size_t to   = text.len;
-    while (from < to && (text.ptr[from] == ' ' || text.ptr[from] == '\t')) from++;
-    while (to > from && (text.ptr[to - 1] == ' ' || text.ptr[to - 1] == '\t')) to--;
-    return str_slice(text, from, to);
-}
-
 /* The text before the first comma, which goes with it; all, if there is none. */
 static str take_one(str *rest)
 {
@@ -57,12 +48,12 @@ static bool add_label(str pair, struct arena *arena, Pb__ReserveBudgets *asked)
     str key   = {};
     str value = {};
     if (asked->n_labels == LLM_CHARGE_LABELS_MAX) return false;
-    if (!label_read(trimmed(pair), &key, &value)) return false;
+    if (!label_read(str_trim(pair, STR_BLANKS), &key, &value)) return false;
     Pb__Label *label = arena_alloc(arena, sizeof *label);
     if (!label) return false;
     pb__label__init(label);
-    label->key                       = text_of(arena, trimmed(key));
-    label->value                     = text_of(arena, trimmed(value));
+    label->key                       = text_of(arena, str_trim(key, STR_BLANKS));
+    label->value                     = text_of(arena, str_trim(value, STR_BLANKS));
     asked->labels[asked->n_labels++] = label;
     return label->key && label->value;
 }
@@ -77,7 +68,7 @@ str llm_open_header(const Pb__LlmOpen *open, const char *name)
 
 bool llm_charge_labels(const Pb__LlmOpen *open, struct arena *arena, Pb__ReserveBudgets *asked)
 {
-    str rest = trimmed(llm_open_header(open, "tutti-labels"));
+    str rest = str_trim(llm_open_header(open, "tutti-labels"), STR_BLANKS);
     if (rest.len == 0) return true;
     asked->labels = arena_alloc(arena, LLM_CHARGE_LABELS_MAX * sizeof *asked->labels);
     if (!asked->labels) return false;

@@ -38,17 +38,6 @@ static str type_of(const struct event_filter *filter)
     return (str){.ptr = ""};
 }
 
-static str trimmed(str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\n')) {
-        text = str_slice(text, 1, text.len);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\n')) {
-        text = str_slice(text, 0, text.len - 1);
-    }
-    return text;
-}
-
 /* `.subject`, `.data.order.id`: members by name and nothing else. */
 static bool is_path(str text)
 {
@@ -81,7 +70,7 @@ static bool value_of(const struct event_filter *filter, json expected, str *ret_
     for (uint32_t i = 0; filter && i < filter->correlation_count; i++) {
         const struct event_correlation *correlation = &filter->correlations[i];
         json value                                  = json_at(expected, i);
-        str path                                    = trimmed(str_from(correlation->from->source));
+        str path = str_trim(str_from(correlation->from->source), " \n");
         if (value.kind == JSON_INVALID || json_is(value, JSON_NULL) || !is_path(path)) continue;
         *ret_path  = path;
         *ret_value = value;

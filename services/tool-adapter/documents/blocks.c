@@ -13,21 +13,9 @@ void blocks_done(struct blocks *blocks)
     *blocks = (struct blocks){};
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f';
-}
-
-static str trimmed(str text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0])) text = str_slice(text, 1, text.len);
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) text.len--;
-    return text;
-}
-
 status blocks_add(struct blocks *blocks, struct block block, struct error *reterr)
 {
-    str whole = trimmed(str_slice(blocks->text, block.start, block.end));
+    str whole = str_trim(str_slice(blocks->text, block.start, block.end), STR_SPACE);
     if (whole.len == 0) return STATUS_OK;
     if (blocks->count == BLOCKS_MAX) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
@@ -39,7 +27,7 @@ status blocks_add(struct blocks *blocks, struct block block, struct error *reter
     }
     block.start                    = (size_t)(whole.ptr - blocks->text.ptr);
     block.end                      = block.start + whole.len;
-    block.title                    = trimmed(block.title);
+    block.title                    = str_trim(block.title, STR_SPACE);
     blocks->items[blocks->count++] = block;
     return STATUS_OK;
 }

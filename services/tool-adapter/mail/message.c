@@ -113,13 +113,6 @@ static bool is_domain(str text)
     return text.len > 0 && !was_dot && text.ptr[text.len - 1] != '-';
 }
 
-static str trim(str text)
-{
-    while (text.len > 0 && text.ptr[0] == ' ') text = str_slice(text, 1, text.len);
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ') text.len--;
-    return text;
-}
-
 str mailbox_domain(const struct mailbox *mailbox)
 {
     const char *at = memrchr(mailbox->address.ptr, '@', mailbox->address.len);
@@ -138,11 +131,11 @@ static bool is_address(str text)
 status mailbox_read(str text, struct mailbox *ret_mailbox, struct error *reterr)
 {
     str name         = {.ptr = ""};
-    str address      = trim(text);
+    str address      = str_trim(text, " ");
     const char *open = address.len > 0 ? memrchr(address.ptr, '<', address.len) : NULL;
     if (open && address.ptr[address.len - 1] == '>') {
         size_t begin = (size_t)(open - address.ptr);
-        name         = trim(str_slice(address, 0, begin));
+        name         = str_trim(str_slice(address, 0, begin), " ");
         address      = str_slice(address, begin + 1, address.len - 1);
     }
     bool is_quoted = name.len > 1 && name.ptr[0] == '"' && name.ptr[name.len - 1] == '"';
