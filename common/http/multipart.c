@@ -17,11 +17,11 @@ static bool is_word(str text, const char *word)
     return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
 }
 
-/* Where the first of `ends` stands, or the length. A NUL is none. */
+/* Where the first of `ends` stands, or the length. */
 static size_t find_end(str text, const char *ends)
 {
     size_t at = 0;
-    while (at < text.len && !(text.ptr[at] && strchr(ends, text.ptr[at]))) at++;
+    while (at < text.len && !str_set_has(ends, text.ptr[at])) at++;
     return at;
 }
 
