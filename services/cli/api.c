@@ -234,6 +234,10 @@ enum cli_exit api_explain(const struct api_answer *answer)
     for (size_t i = 0; json_is(errors, JSON_ARRAY) && i < json_count(errors); i++) {
         print_finding(json_at(errors, i));
     }
+    if (answer->http_status == 401) {
+        (void)fprintf(stderr,
+                      "  the key: --key, TUTTI_KEY, or --data with the folder of `tutti up`\n");
+    }
     return answer->http_status >= 500 ? CLI_UNREACHABLE : CLI_REFUSED;
 }
 

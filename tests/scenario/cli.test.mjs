@@ -116,6 +116,7 @@ test('validate works offline, apply registers', async () => {
   assert.match(wrong.out + wrong.err, /set/);
   for (const name of ['hello', 'fails', 'sleeps', 'hears', 'asks']) await expect(OK, 'apply', file(name));
   await expect(OK, 'apply', file('hello')); // once more: the same content
+  assert.match((await expect(REFUSED, '--key', 'tutti_no', 'list')).err, /HTTP 401.*\n.*TUTTI_KEY/);
   await expect(REFUSED, 'apply', await write('hello2.yaml', definition('hello', '  - other: { set: { a: 1 } }'))); // other content
   await expect(REFUSED, 'apply', file('wrong'));
   await expect(FAILED, 'apply', join(folder, 'nothing.yaml'));
