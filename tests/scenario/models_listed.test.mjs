@@ -187,6 +187,15 @@ test('the key of a provider is set by the API, kept, and forgotten', { timeout: 
   }
   await suite.api.refused('DELETE', '/v1/llm/providers/shop/key', undefined, 404, 'not_found');
 
+  // It serves all namespaces, so an admin of one may neither set it, nor look whether a secret is there, nor remove it.
+  const { key: tenant } = await suite.api.ok('POST', '/v1/api-keys', { name: 'tenant', roles: ['admin'], namespace: 'tenant' });
+  for (const options of [{ key: tenant }, { headers: { 'tutti-namespace': 'tenant' } }]) {
+    for (const [method, body] of [['PUT', { value: SET }], ['PUT', { secret: 'good' }], ['PUT', { secret: 'absent' }], ['DELETE', undefined]]) {
+      assert.match((await suite.api.refused(method, '/v1/llm/providers/shop/key', body, 403, 'forbidden', options)).detail, /serves all namespaces/);
+    }
+  }
+  assert.equal((await come('config')).length, 2);
+
   const answer = await suite.api.ok('PUT', '/v1/llm/providers/shop/key', { value: SET });
   assert.deepEqual([answer.provider, answer.source, answer.secret], ['shop', 'api', undefined]);
   assert.match(answer.fingerprint, /^[0-9a-f]{12}$/);
