@@ -178,6 +178,13 @@ static void call_free(struct llm_call *call)
     free(call);
 }
 
+/* By its provider, to the end: not by an answer from before, nor by what counts tokens here. */
+static bool was_answered(const struct llm_outcome *outcome)
+{
+    bool is_own = outcome->cached == CACHED_NO || outcome->cached == CACHED_MISS;
+    return outcome->is_ok && is_own && !outcome->is_estimated && !outcome->is_stopped;
+}
+
 void call_end_with(struct llm_call *call, const struct llm_error *error)
 {
     const struct route_target *target = call_target(call);
@@ -201,7 +208,7 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
     if (call->saving) call_saving_finish(call, &outcome);
     measures_call(call->pipeline->options.measures, &outcome);
     call_warn_unpriced(&outcome.usage);
-    if (!error) {
+    if (was_answered(&outcome)) {
         pulse_answered(call->pipeline->options.pulse, outcome.provider, outcome.duration_ms);
     }
     call->done(&outcome, call->context);

@@ -158,6 +158,14 @@ static void start_call(struct chat_job *chat, int64_t deadline_ms)
     if (is_stream) llm_call_stream(chat->call, &stream);
 }
 
+/* Of a lease that may end before the call, which goes on for another one (job_book.h). */
+static const char *keep_name(struct chat_job *chat, const char *name)
+{
+    const char *copy = arena_strdup(chat->arena, str_from(name));
+    ASSERT(copy); /* the arena is new, and holds megabytes */
+    return copy;
+}
+
 static void run_chat(struct jobs *jobs, struct worker_job *job)
 {
     struct chat_job *chat = mem_new(1, sizeof *chat);
@@ -166,7 +174,9 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
     chat->job             = job;
     chat->arena           = arena_new(CHAT_ARENA_MAX);
     ASSERT(chat->arena);
-    job->state = chat;
+    const char *namespace = keep_name(chat, job->leased->namespace_);
+    const char *target    = keep_name(chat, job->leased->target);
+    job->state            = chat;
     if (job_request_read(chat) != STATUS_OK) {
         chat_job_free(chat);
         return;
@@ -183,13 +193,12 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
     }
     if (!job_is_embedding(job->leased)) {
         start_call(chat, deadline_ms);
-        llm_call_is_job(chat->call, job->leased->target);
+        llm_call_is_job(chat->call, target);
         save(chat);
-        llm_call_is_of(chat->call, str_from(job->leased->namespace_));
+        llm_call_is_of(chat->call, str_from(namespace));
     } else if (chat->request->input_count > 0) {
-        const char *target = arena_printf(chat->arena, "%s", job->leased->target);
-        chat->embed = embed_start(chat->pipeline, chat->request, chat->route, target ? target : "",
-                                  deadline_ms, on_done, chat);
+        chat->embed = embed_start(chat->pipeline, chat->request, chat->route, target, deadline_ms,
+                                  on_done, chat);
     } else {
         complete_empty(chat);
     }

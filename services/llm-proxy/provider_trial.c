@@ -83,9 +83,8 @@ static const char *hint_of(const struct llm_error *error)
 {
     switch (error->class) {
     case LLM_ERROR_KEY:
-        return "the upstream does not take this key: put one that it takes into the secret, and "
-               "have "
-               "it read again (SIGHUP)";
+        return "the upstream does not take this key: set another one (`tutti provider NAME key "
+               "set`), or put it into the secret and have that read again (SIGHUP)";
     case LLM_ERROR_CONNECT:
         return "see whether `base_url` is right, and can be reached from the llm-proxy";
     case LLM_ERROR_TIMEOUT: return "it does not answer in time: see whether `base_url` is right";
@@ -97,8 +96,7 @@ static const char *hint_of(const struct llm_error *error)
     case LLM_ERROR_OVERLOADED: return "the upstream is in trouble: try again later";
     default:
         return "it has no list of models there: `base_url` may lack its path, such as /v1; calls "
-               "of "
-               "models may work all the same";
+               "of models may work all the same";
     }
 }
 
@@ -193,19 +191,12 @@ static void add_key(struct provider_trial *trial, const struct provider_key *key
     if (key) tried->result.key = text_of(tried, str_from(key->name));
 }
 
-static const struct provider *find(const struct catalog *catalog, const char *name)
-{
-    for (uint32_t i = 0; i < catalog->provider_count; i++) {
-        if (strcmp(catalog->providers[i].name, name) == 0) return &catalog->providers[i];
-    }
-    return NULL;
-}
-
 status provider_trial_start(struct provider_trials *trials, struct pipeline *pipeline,
                             struct rpc_call *call, struct error *reterr)
 {
     const Pb__LlmTestProvider *request = call->request;
-    const struct provider *provider    = find(pipeline_catalog(pipeline), request->provider);
+    const struct provider *provider =
+        catalog_provider(pipeline_catalog(pipeline), str_from(request->provider));
     if (!provider) {
         return fail_code(reterr, STATUS_NOT_FOUND, "not_found",
                          "there is no provider of that name in the configuration");

@@ -112,6 +112,8 @@ scenario('an answer is given again as long as it may, and only to its equals', {
     return sum.calls - sum.saved_calls === model.requests.length && sum.saved_calls === 10 && sum.saved_usd === `${10 * PRICE}`;
   });
   assert.equal(await suite['llm-proxy'].metric('tutti_llm_cache_requests_total', 'result="hit"'), 10);
+  const { latency } = await suite.api.ok('GET', '/v1/llm/providers/test');
+  assert.equal(latency.calls, model.requests.length, 'how fast the provider is, answers from before do not say');
   assert.ok(Math.abs(await suite['llm-proxy'].metric('tutti_llm_saved_usd_total') - 10 * PRICE) < 1e-9);
 });
 
