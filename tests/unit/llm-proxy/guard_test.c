@@ -197,7 +197,6 @@ static status lease_of_key(struct rpc_call *call, const Pb__LimitWant *want)
     pb__limit_lease__init(granted);
     said->key_asks++;
     if (said->fails_to_lease) return answer(call, STATUS_INTERNAL);
-    said->starts += want->unused;
     said->spent += want->spent;
     granted->name       = want->name;
     granted->is_limited = true;
@@ -627,44 +626,20 @@ static enum guard_verdict use(struct world *world, const struct provider_key *ke
     return verdict == GUARD_WAIT ? user->verdict : verdict;
 }
 
-static void starts_of_a_key_are_leased_ahead(void **)
+static void a_key_without_a_start_is_shut(void **)
 {
     const struct provider_key key = {.name = "k", .requests_per_minute = 100};
     struct world world;
-    struct user users[8];
-    begin_said(&world, (struct said){.starts = 7});
-    for (int i = 0; i < 3; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
-    assert_int_equal(look(&world).key_asks, 3);
-    assert_int_equal(look(&world).starts, 4);
-    tick(&world); /* there were three in that second */
-    assert_int_equal(use(&world, &key, &users[3]), GUARD_GO);
-    uint32_t asks = look(&world).key_asks;
-    assert_int_equal(look(&world).starts, 0);
-    for (int i = 4; i < 7; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
-    assert_int_equal(look(&world).key_asks, asks); /* nobody had to be asked */
-    assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT);
-    assert_null(users[7].pass.tollgate.gate);
+    struct user users[2];
+    begin_said(&world, (struct said){.starts = 1});
+    assert_int_equal(use(&world, &key, &users[0]), GUARD_GO);
+    assert_int_equal(use(&world, &key, &users[1]), GUARD_LIMIT);
+    assert_null(users[1].pass.tollgate.gate);
     assert_true(guard_key_opens_ms(world.guard, "one", &key) > now_ms(&world));
-    asks = look(&world).key_asks;
-    assert_int_equal(use(&world, &key, &users[7]), GUARD_LIMIT); /* that is known now */
+    uint32_t asks = look(&world).key_asks;
+    assert_int_equal(use(&world, &key, &users[1]), GUARD_LIMIT); /* that is known now */
     assert_int_equal(look(&world).key_asks, asks);
-    for (int i = 0; i < 7; i++) guard_leave_key(&users[i].pass, 0);
-    end(&world);
-}
-
-static void starts_that_were_not_made_go_back(void **)
-{
-    const struct provider_key key = {.name = "k", .requests_per_minute = 100};
-    struct world world;
-    struct user users[4];
-    begin_said(&world, (struct said){.starts = 10});
-    for (int i = 0; i < 3; i++) assert_int_equal(use(&world, &key, &users[i]), GUARD_GO);
-    tick(&world);
-    assert_int_equal(use(&world, &key, &users[3]), GUARD_GO);
-    assert_int_equal(look(&world).starts, 3); /* one was made, three are here */
-    for (int i = 0; i < 4; i++) guard_leave_key(&users[i].pass, 0);
-    for (int i = 0; i < TURNS_MAX && look(&world).starts < 6; i++) tick(&world);
-    assert_int_equal(look(&world).starts, 6);
+    guard_leave_key(&users[0].pass, 0);
     end(&world);
 }
 
@@ -730,8 +705,7 @@ int main(void)
         cmocka_unit_test(who_asks_for_rest_has_it),
         cmocka_unit_test(a_half_open_breaker_lets_one_go),
         cmocka_unit_test(a_permit_serves_one_after_the_other),
-        cmocka_unit_test(starts_of_a_key_are_leased_ahead),
-        cmocka_unit_test(starts_that_were_not_made_go_back),
+        cmocka_unit_test(a_key_without_a_start_is_shut),
         cmocka_unit_test(tokens_of_a_key_are_told_and_shut_it),
         cmocka_unit_test(a_key_is_used_alone_while_nobody_can_be_asked),
         cmocka_unit_test(before_the_start_all_may_go),

@@ -21,8 +21,8 @@ struct world {
     struct rpc_client *client;
     struct loop *loop;
     struct tollgates *tollgates[HOLDERS];
-    pthread_mutex_t mutex; /* the next four */
-    uint32_t starts, places, held[HOLDERS];
+    pthread_mutex_t mutex; /* the next five */
+    uint32_t starts, places, held[HOLDERS], asks;
     bool fails;
     int64_t retry_us;
     atomic_llong now_ms;
@@ -58,6 +58,7 @@ static status lease(struct rpc_call *call, struct error *)
     if (!leases || !leased->limits) abort();
     (void)pthread_mutex_lock(&world->mutex);
     bool fails = world->fails;
+    world->asks++;
     for (size_t i = 0; i < asked->n_limits && !fails; i++) {
         leases[i]            = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
         leases[i].name       = asked->limits[i]->name;
@@ -240,6 +241,41 @@ static void test_a_start_that_was_not_made_is_made_by_another(void **)
     end(&world);
 }
 
+/* Inside without the help of time. */
+static void enter_now(struct world *world, const struct tollgate_rules *rules, struct guest *guest)
+{
+    enter(world, 0, rules, guest);
+    for (int i = 0; i < TURNS_MAX && !guest->is_in; i++) loop_turn(world->loop, 1);
+    assert_true(guest->is_in);
+}
+
+static void test_starts_are_leased_ahead_and_go_back(void **)
+{
+    static const struct tollgate_rules many = {.starts           = 100,
+                                               .starts_period_us = INT64_C(60'000'000)};
+    struct world world;
+    struct guest guests[5];
+    begin(&world);
+    world.starts = 10;
+    for (int i = 0; i < 3; i++) enter_now(&world, &many, &guests[i]);
+    assert_int_equal(look(&world, &world.starts), 7);
+    atomic_fetch_add(&world.now_ms, TICK_MS);
+    loop_turn(world.loop, 0); /* there were three in that tick */
+    enter_now(&world, &many, &guests[3]);
+    assert_int_equal(look(&world, &world.starts), 3);
+    uint32_t asks = look(&world, &world.asks);
+    enter(&world, 0, &many, &guests[4]);
+    assert_true(guests[4].is_in);
+    assert_int_equal(look(&world, &world.asks), asks); /* nobody had to be asked */
+    for (int i = 0; i < 5; i++) tollgate_leave(&guests[i].pass, 0);
+    for (int i = 0; i < TURNS_MAX && look(&world, &world.starts) < 5; i++) {
+        atomic_fetch_add(&world.now_ms, TICK_MS);
+        loop_turn(world.loop, 1);
+    }
+    assert_int_equal(look(&world, &world.starts), 5);
+    end(&world);
+}
+
 static void test_while_nobody_can_be_asked_everybody_goes(void **)
 {
     struct world world;
@@ -278,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_places_go_from_one_to_the_other),
         cmocka_unit_test(test_a_place_serves_who_waits_here),
         cmocka_unit_test(test_a_start_that_was_not_made_is_made_by_another),
+        cmocka_unit_test(test_starts_are_leased_ahead_and_go_back),
         cmocka_unit_test(test_while_nobody_can_be_asked_everybody_goes),
         cmocka_unit_test(test_without_limits_or_with_too_long_a_name_nobody_is_asked),
     };
