@@ -21,12 +21,14 @@ static void put_new(json *object, const char *key, json value)
     json_object_put_text(object, key, value);
 }
 
-/* `first` before what is there: a list of its own. Takes `first`. */
+/* `first` before what is there, a list or one object: a list of its own. Takes `first`. */
 static json before(json first, json rest)
 {
-    json list = json_array_new(json_count(rest) + 1);
+    bool is_list = json_is(rest, JSON_ARRAY);
+    json list    = json_array_new(json_count(rest) + 1);
     json_array_push(&list, first);
-    for (size_t i = 0; i < json_count(rest); i++) {
+    if (json_is(rest, JSON_OBJECT)) json_array_push(&list, json_ref(rest));
+    for (size_t i = 0; is_list && i < json_count(rest); i++) {
         json_array_push(&list, json_ref(json_at(rest, i)));
     }
     return list;

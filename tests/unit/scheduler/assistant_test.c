@@ -225,6 +225,14 @@ static const struct body_row {
      "\"stopSequences\":[],\"responseMimeType\":\"text/plain\"},\"systemInstruction\":{\"parts\":[{"
      "\"text\":\"For b.\"},{\"text\":\"Own.\"}]}}",
      ASSISTANT_GEMINI},
+    {"Gemini, a part that is in no list", FULL,
+     "{\"contents\": [], \"generationConfig\": {\"temperature\": 1, \"maxOutputTokens\": 1, "
+     "\"stopSequences\": [], \"responseMimeType\": \"text/plain\"}, \"systemInstruction\": "
+     "{\"parts\": {\"text\": \"Own.\"}}, \"variables\": {\"a\": \"b\"}}",
+     "{\"contents\":[],\"generationConfig\":{\"temperature\":1,\"maxOutputTokens\":1,"
+     "\"stopSequences\":[],\"responseMimeType\":\"text/plain\",\"seed\":3},\"systemInstruction\":"
+     "{\"parts\":[{\"text\":\"For b.\"},{\"text\":\"Own.\"}]}}",
+     ASSISTANT_GEMINI},
     {"Gemini, no contents", "{" MODEL "}", "{\"messages\": []}", NULL, ASSISTANT_GEMINI},
     {"Anthropic, no variable", FULL, "{\"messages\": []}", NULL, ASSISTANT_ANTHROPIC},
     {"variables of another kind", "{" MODEL ", \"system\": \"{{a}}\"}",
