@@ -259,7 +259,8 @@ static json server_said_new(json output)
         json type = json_get_text(json_at(content, i), "type");
         is_text   = json_is(type, JSON_TEXT) && str_is(json_str(type), "text");
     }
-    return json_ref(is_text ? json_get_text(output, "text") : content);
+    json seen = is_text ? json_get_text(output, "text") : content;
+    return json_ref(seen.kind == JSON_INVALID ? output : seen);
 }
 
 static struct ending ending_of(const struct run *run, const struct activation *activation,

@@ -155,6 +155,21 @@ static const struct talk_row rows[] = {
         .jobs   = 1,
     },
     {
+        .name   = "an answer that is none of a tool's is told as it came",
+        .tools  = "{mcp: docs}",
+        .script = {{"docs", 0, ANSWER_OK_ONCE, TOOLS(SEARCH)},
+                   {"model", 0, ANSWER_OK_ONCE, ASKS(FIND("c1") "," FIND("c2") "," FIND("c3"))},
+                   {"docs", 0, ANSWER_OK_ONCE, "{\"content\": []}"},
+                   {"docs", 0, ANSWER_OK_ONCE, "{\"found\": 1}"},
+                   {"docs", 0, ANSWER_OK_ONCE, "7"},
+                   {"model", 0, ANSWER_OK, SAYS("done")}},
+        .result = "\"turns\":2,",
+        .asked = "\"content\":\"{\\\"content\\\":[]}\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\","
+                 "\"content\":\"{\\\"found\\\":1}\"},{\"role\":\"tool\",\"tool_call_id\":\"c3\","
+                 "\"content\":\"7\"}",
+        .jobs  = 6,
+    },
+    {
         .name   = "an answer that lists nothing offers nothing",
         .tools  = "{mcp: docs}",
         .script = {{"docs", 0, ANSWER_OK_ONCE, "{\"tools\": [{\"name\": 7}, {}, 3]}"},
