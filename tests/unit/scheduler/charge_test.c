@@ -199,6 +199,27 @@ static void test_an_answer_of_a_lost_lease_is_paid_once(void **)
     rig_done(&rig);
 }
 
+/* Its holder goes on and its lease lasts, but the attempt is over: the next one asks for money of
+ * its own. */
+static void test_an_attempt_that_took_too_long_keeps_nothing(void **)
+{
+    static const char hasty[] =
+        "  - a:\n      " SPENDER_CHAT "      metadata: {tutti: {retry: {delay: {milliseconds: 1}, "
+        "limit: {attempt: {count: 50, duration: {milliseconds: 200}}}}}}\n";
+    struct rig rig = {};
+    spender_begin(&rig, 1, false);
+    rig_put(&rig, "hasty", hasty);
+    spender_put_budget(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 120}", STATUS_OK);
+    (void)spender_start(&rig, "hasty", 1, 0, NULL);
+    const Pb__LeasedJob *lost = rig_lease_soon(&rig, "llm");
+    const Pb__LeasedJob *held = rig_lease_soon(&rig, "llm");
+    assert_string_equal(lost->id, held->id);
+    spender_wait_for(&rig, "all", 0, SPENDER_CALL_TOKENS, 0, 0);
+    assert_int_equal(hand_back(&rig, lost, 7), STATUS_FAILED_PRECONDITION);
+    spender_wait_for(&rig, "all", 7, SPENDER_CALL_TOKENS, 0, 0);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_is_paid_once),
         cmocka_unit_test(test_lost_is_paid_once),
         cmocka_unit_test(test_an_answer_of_a_lost_lease_is_paid_once),
+        cmocka_unit_test(test_an_attempt_that_took_too_long_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

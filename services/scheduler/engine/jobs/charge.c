@@ -78,7 +78,8 @@ static status tidy(struct engine *engine, struct error *reterr)
     return STATUS_OK;
 }
 
-status engine_lease_unsaid(struct engine *engine, struct open_job *job, struct error *reterr)
+status engine_lease_unsaid(struct engine *engine, struct open_job *job, bool goes,
+                           struct error *reterr)
 {
     Pb__UnsaidLeaseRecord row = PB__UNSAID_LEASE_RECORD__INIT;
     struct key key;
@@ -87,7 +88,7 @@ status engine_lease_unsaid(struct engine *engine, struct open_job *job, struct e
     row.run          = job->run.text;
     row.lease_number = job->lease_number;
     row.until_us     = engine->now_us + REPORTED_US;
-    engine_late_funds_keep(engine, job, &row);
+    if (goes) engine_late_funds_keep(engine, job, &row);
     lease_row_key(&key, str_from(job->id.text), job->lease_number);
     return record_put(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), &row.base, reterr);
 }

@@ -19,8 +19,10 @@
 #include "scheduler/engine/engine_internal.h"
 
 /** The lease of a job ends without a report: it was cancelled, or its holder was silent for too
- * long. What is set aside for a job that goes stays so (late_funds.h). */
-status engine_lease_unsaid(struct engine *engine, struct open_job *job, struct error *reterr);
+ * long. What is set aside for a job that `goes` with it stays so (late_funds.h); one that stays may
+ * be leased anew, and asks anew. */
+status engine_lease_unsaid(struct engine *engine, struct open_job *job, bool goes,
+                           struct error *reterr);
 
 /** Reports of a job that is not leased any more: if their lease ended without one, what they say
  * was used is charged. `*ret_is_taken`: nobody is to hear that it was lost. */

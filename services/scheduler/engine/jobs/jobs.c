@@ -413,7 +413,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     }
     if ((is_cancelled || job->is_cancel_wanted) && is_leased) {
         remember_cancelled(engine, job);
-        TRY(engine_lease_unsaid(engine, job, reterr));
+        TRY(engine_lease_unsaid(engine, job, true, reterr));
     }
 
     TRY(engine_fund_end(engine, job, reterr));

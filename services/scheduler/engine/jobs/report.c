@@ -381,7 +381,7 @@ status engine_expire_job(struct engine *engine, struct open_job *job, struct err
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
     engine_note_silence(engine, job, is_attempt_over);
-    if (!job_is_delivery(job)) TRY(engine_lease_unsaid(engine, job, reterr));
+    if (!job_is_delivery(job)) TRY(engine_lease_unsaid(engine, job, false, reterr));
     /* We died between giving the lease and the answer, or the holder died with us: it is no
      * attempt, but who comes next must not believe that there was none. */
     if (job->is_unclaimed && !is_attempt_over) {
