@@ -127,6 +127,7 @@ struct engine {
     int64_t care_due_us;        /* when the once-a-second work is next due */
     int64_t timer_lag_us;       /* of the latest timer */
     struct page sweep;          /* where the sweeper of old rows goes on */
+    struct page unsaid_sweep;   /* the same of leases that ended without a report */
     uint64_t used_bytes;        /* of the store, as of the last care */
     uint64_t size_bytes;
     uint64_t timer_count;

@@ -2,7 +2,6 @@
 #include "show.h"
 
 #include "limit.pb-c.h"
-#include "run.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/tables/run_store.h"
 #include "system.pb-c.h"
@@ -10,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { ARENA_MAX = 64 << 20, PARTITIONS = 3, LEASED_MAX = 256 };
+enum { PARTITIONS = 3, LEASED_MAX = 256 };
 
 #define TARGET "tool:api.example.com:443"
 
@@ -34,36 +33,6 @@ static int setup_many(void **state)
 {
     *state = show_new(PARTITIONS);
     return 0;
-}
-
-/* A workflow of one call. */
-static const struct workflow *workflow_of(struct show *show, const char *name, const char *task,
-                                          const char *metadata)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
-    struct diagnostics list                  = {.arena = arena};
-    const struct workflow *workflow          = NULL;
-    const char *text                         = arena_printf(
-                                arena,
-                                "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0%s}\ndo:\n  - a: %s\n",
-                                name, metadata, task);
-    assert_int_equal(workflow_read(str_from(text), &list, &workflow, NULL), STATUS_OK);
-    assert_int_equal(stage_put(show->stage, workflow, NULL), STATUS_OK);
-    return workflow;
-}
-
-/* `input` is taken. */
-static void start(struct show *show, uint16_t partition, const struct workflow *workflow,
-                  json input)
-{
-    struct stage_call *call  = call_new(show, COMMAND_START, 1);
-    Pb__StartRun *request    = stage_call_alloc(call, sizeof *request);
-    Pb__StartedRun *response = stage_call_alloc(call, sizeof *response);
-    *request                 = (Pb__StartRun)PB__START_RUN__INIT;
-    *response                = (Pb__StartedRun)PB__STARTED_RUN__INIT;
-    call->command.workflow   = workflow_ref(workflow);
-    call->command.values[0]  = input;
-    assert_int_equal(ask(show, partition, call, request, response), STATUS_OK);
 }
 
 static json customer(const char *name)
@@ -159,10 +128,10 @@ static void so_many_of_a_key_are_at_work(void **state)
     struct show *show = *state;
     struct work work  = {};
     const struct workflow *workflow =
-        workflow_of(show, "w", WORKER("{key: '${ .customer }', concurrency: 2}"), "");
-    for (int i = 0; i < 5; i++) start(show, 0, workflow, customer("a"));
+        show_put(show, "w", WORKER("{key: '${ .customer }', concurrency: 2}"), "");
+    for (int i = 0; i < 5; i++) show_start(show, 0, workflow, customer("a"));
     assert_int_equal(lease(show, "q", &work), 2);
-    for (int i = 0; i < 5; i++) start(show, 0, workflow, customer("b"));
+    for (int i = 0; i < 5; i++) show_start(show, 0, workflow, customer("b"));
     assert_int_equal(lease(show, "q", &work), 2); /* another key */
     assert_int_equal(lease(show, "q", &work), 0);
     restart(show);
@@ -182,9 +151,9 @@ static void so_many_of_a_key_start_in_a_time(void **state)
     struct show *show = *state;
     struct work work  = {};
     const struct workflow *workflow =
-        workflow_of(show, "w", WORKER("{key: '${ .customer }', rate: {count: 3, per: PT1M}}"), "");
-    for (int i = 0; i < 9; i++) start(show, 0, workflow, customer("a"));
-    start(show, 0, workflow, customer("b"));
+        show_put(show, "w", WORKER("{key: '${ .customer }', rate: {count: 3, per: PT1M}}"), "");
+    for (int i = 0; i < 9; i++) show_start(show, 0, workflow, customer("a"));
+    show_start(show, 0, workflow, customer("b"));
     assert_int_equal(lease(show, "q", &work), 4);
     while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
     assert_int_equal(lease(show, "q", &work), 0);
@@ -202,12 +171,12 @@ static void a_limit_of_the_document_is_one_for_all_calls(void **state)
 {
     struct show *show               = *state;
     struct work work                = {};
-    const struct workflow *workflow = workflow_of(
+    const struct workflow *workflow = show_put(
         show, "w",
         "{fork: {branches: [{x: {call: worker.do, with: {}, metadata: {tutti: {queue: q}}}}, {y: "
         "{call: worker.do, with: {}, metadata: {tutti: {queue: q}}}}]}}",
         ", metadata: {tutti: {limit: {concurrency: 1}}}");
-    start(show, 0, workflow, json_object_new(0));
+    show_start(show, 0, workflow, json_object_new(0));
     assert_int_equal(lease(show, "q", &work), 1);
     assert_int_equal(complete(show, &work), STATUS_OK);
     assert_int_equal(lease(show, "q", &work), 1);
@@ -218,8 +187,8 @@ static void a_queue_limits_each_key(void **state)
 {
     struct show *show               = *state;
     struct work work                = {};
-    const struct workflow *workflow = workflow_of(show, "w", WORKER("{key: '${ .customer }'}"), "");
-    for (int i = 0; i < 3; i++) start(show, 0, workflow, customer("a"));
+    const struct workflow *workflow = show_put(show, "w", WORKER("{key: '${ .customer }'}"), "");
+    for (int i = 0; i < 3; i++) show_start(show, 0, workflow, customer("a"));
     struct stage_call *call = call_new(show, COMMAND_SET_QUEUE, 0);
     Pb__SetQueue request    = PB__SET_QUEUE__INIT;
     Pb__QueueView response  = PB__QUEUE_VIEW__INIT;
@@ -233,7 +202,7 @@ static void a_queue_limits_each_key(void **state)
     assert_int_equal(lease(show, "q", &work), 1);
     restart(show);
     assert_int_equal(lease(show, "q", &work), 0);
-    start(show, 0, workflow, customer("b"));
+    show_start(show, 0, workflow, customer("b"));
     assert_int_equal(lease(show, "q", &work), 1);
     request.key_concurrency = 0;
     call                    = call_new(show, COMMAND_SET_QUEUE, 0);
@@ -250,11 +219,11 @@ static void keys_that_are_over_are_forgotten(void **state)
     struct show *show = *state;
     struct work work  = {};
     const struct workflow *workflow =
-        workflow_of(show, "w", WORKER("{key: '${ .customer }', concurrency: 1}"), "");
+        show_put(show, "w", WORKER("{key: '${ .customer }', concurrency: 1}"), "");
     for (int i = 0; i < KEYS; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "c%d", i);
-        start(show, 0, workflow, customer(name));
+        show_start(show, 0, workflow, customer(name));
         assert_int_equal(lease(show, "q", &work), 1);
         assert_int_equal(complete(show, &work), STATUS_OK);
     }
@@ -270,8 +239,8 @@ static void a_target_is_limited_while_its_jobs_wait_and_work(void **state)
 {
     struct show *show               = *state;
     struct work work                = {};
-    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
-    for (int i = 0; i < 9; i++) start(show, 0, workflow, json_object_new(0));
+    const struct workflow *workflow = show_put(show, "w", HTTP, "");
+    for (int i = 0; i < 9; i++) show_start(show, 0, workflow, json_object_new(0));
     assert_int_equal(lease_at(show, 0, "tools", 1, &work), 1);
     set_limit(show, 2, 0, 0);
     assert_int_equal(lease(show, "tools", &work), 1); /* the one before counts */
@@ -292,11 +261,11 @@ static void calls_that_are_no_jobs_take_their_part(void **state)
 {
     struct show *show               = *state;
     struct work work                = {};
-    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    const struct workflow *workflow = show_put(show, "w", HTTP, "");
     assert_false(lease_limit(show, "one", 1, 0)->is_limited);
     set_limit(show, 3, 0, 0);
     assert_int_equal(lease_limit(show, "one", 5, 0)->granted, 3);
-    start(show, 0, workflow, json_object_new(0));
+    show_start(show, 0, workflow, json_object_new(0));
     assert_int_equal(lease(show, "tools", &work), 0);
     assert_int_equal(lease_limit(show, "one", 0, 2)->granted, 0); /* one call is over */
     assert_int_equal(lease(show, "tools", &work), 1);
@@ -328,9 +297,11 @@ static void all_partitions_share_a_limit(void **state)
     struct show *show               = *state;
     struct work work                = {};
     size_t done                     = 0;
-    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    const struct workflow *workflow = show_put(show, "w", HTTP, "");
     set_limit(show, AT_ONCE, 0, 0);
-    for (uint16_t i = 0; i < RUNS; i++) start(show, i % PARTITIONS, workflow, json_object_new(0));
+    for (uint16_t i = 0; i < RUNS; i++) {
+        show_start(show, i % PARTITIONS, workflow, json_object_new(0));
+    }
     for (int round = 0; done < RUNS; round++) {
         assert_in_range(round, 0, 10 * RUNS); /* it goes on */
         lease_all(show, &work);
@@ -353,9 +324,11 @@ static void all_partitions_share_a_rate(void **state)
     struct work work                = {};
     size_t done                     = 0;
     int64_t began_us                = stage_now_us(show->stage);
-    const struct workflow *workflow = workflow_of(show, "w", HTTP, "");
+    const struct workflow *workflow = show_put(show, "w", HTTP, "");
     set_limit(show, 0, PER_MINUTE, MINUTE);
-    for (uint16_t i = 0; i < RUNS; i++) start(show, i % PARTITIONS, workflow, json_object_new(0));
+    for (uint16_t i = 0; i < RUNS; i++) {
+        show_start(show, i % PARTITIONS, workflow, json_object_new(0));
+    }
     while (done < RUNS) {
         lease_all(show, &work);
         int64_t minutes = (stage_now_us(show->stage) - began_us) / (10 * SECOND);

@@ -7,11 +7,15 @@
 
 #include "base/mem.h"
 #include "job.pb-c.h"
+#include "run.pb-c.h"
 #include "stage/stage.h"
 
 #include <stdlib.h>
 
-enum { CALLS_MAX = 8'192 /* kept for what they answered */ };
+enum {
+    CALLS_MAX      = 8'192, /* kept for what they answered */
+    SHOW_ARENA_MAX = 64 << 20,
+};
 
 #define SECOND   INT64_C(1'000'000)
 #define MINUTE   (60 * SECOND)
@@ -61,6 +65,39 @@ static inline status ask(struct show *show, uint16_t partition, struct stage_cal
     call->command.request  = request;
     call->command.response = response;
     return stage_ask(show->stage, partition, call, NULL);
+}
+
+/* --- runs --------------------------------------------------------------------------------------
+ */
+
+/* A workflow of one call. */
+static inline const struct workflow *show_put(struct show *show, const char *name, const char *task,
+                                              const char *metadata)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(SHOW_ARENA_MAX);
+    struct diagnostics list                  = {.arena = arena};
+    const struct workflow *workflow          = NULL;
+    const char *text                         = arena_printf(
+                                arena,
+                                "document: {dsl: 1.0.3, namespace: default, name: %s, version: 1.0.0%s}\ndo:\n  - a: %s\n",
+                                name, metadata, task);
+    assert_int_equal(workflow_read(str_from(text), &list, &workflow, NULL), STATUS_OK);
+    assert_int_equal(stage_put(show->stage, workflow, NULL), STATUS_OK);
+    return workflow;
+}
+
+/* `input` is taken. */
+static inline void show_start(struct show *show, uint16_t partition,
+                              const struct workflow *workflow, json input)
+{
+    struct stage_call *call  = call_new(show, COMMAND_START, 1);
+    Pb__StartRun *request    = stage_call_alloc(call, sizeof *request);
+    Pb__StartedRun *response = stage_call_alloc(call, sizeof *response);
+    *request                 = (Pb__StartRun)PB__START_RUN__INIT;
+    *response                = (Pb__StartedRun)PB__STARTED_RUN__INIT;
+    call->command.workflow   = workflow_ref(workflow);
+    call->command.values[0]  = input;
+    assert_int_equal(ask(show, partition, call, request, response), STATUS_OK);
 }
 
 /* --- a worker ----------------------------------------------------------------------------------

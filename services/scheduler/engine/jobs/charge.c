@@ -7,7 +7,7 @@
 #include "scheduler/engine/usages/usage_rows.h"
 #include "scheduler/tables/run_wire.h"
 
-enum { TIDY_ROWS = 2 /* of the oldest, looked at with each new one: so they are bounded */ };
+enum { TIDY_ROWS = 2 /* looked at with each new one, in turn: so they are bounded */ };
 
 /* A worker repeats its reports for ten minutes (WORKER_REPORT_MS) after its call has ended, which
  * may take long where it cannot reach anybody. */
@@ -54,25 +54,32 @@ status engine_charge_released(struct engine *engine, struct open_job *job,
 /* --- leases that ended without a report ---------------------------------------------------------
  */
 
-/* Those whose holders have died. */
+/* Those whose holders have died. They lie by jobs, not by time: one that lapses again and again has
+ * young rows before old ones of others. */
 static status tidy(struct engine *engine, struct error *reterr)
 {
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    const struct scan all                        = {};
+    struct page *place                           = &engine->unsaid_sweep;
+    const struct scan scan                       = {.after = {place->key, place->key_len}};
     struct error why                             = {};
-    TRY(cursor_open(engine->txn, TABLE_UNSAID_LEASES, &all, &cursor, reterr));
+    TRY(cursor_open(engine->txn, TABLE_UNSAID_LEASES, &scan, &cursor, reterr));
     for (int i = 0; i < TIDY_ROWS; i++) {
         bytes key                  = {};
         bytes value                = {};
         Pb__UnsaidLeaseRecord *row = NULL;
         status code                = cursor_next(cursor, &key, &value, reterr);
-        if (code == STATUS_NOT_FOUND) return STATUS_OK;
+        if (code == STATUS_NOT_FOUND) {
+            place->key_len = 0; /* from the start, next time */
+            return STATUS_OK;
+        }
         TRY(code);
+        memcpy(place->key, key.ptr, key.len);
+        place->key_len = key.len;
         code = record_read(value, &pb__unsaid_lease_record__descriptor, engine->arena, &row, &why);
         if (code == STATUS_DATA_LOSS) {
             engine_row_unreadable(engine, TABLE_UNSAID_LEASES, key, &why);
         }
-        if (code == STATUS_OK && row->until_us > engine->now_us) return STATUS_OK;
+        if (code == STATUS_OK && row->until_us > engine->now_us) continue;
         TRY(cursor_delete(cursor, reterr)); /* what cannot be read is no use to anybody */
     }
     return STATUS_OK;
