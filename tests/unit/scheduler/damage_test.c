@@ -1,6 +1,7 @@
 /* Runs whose rows cannot be read: nothing else suffers, and they can be removed without a trace. */
 #include "cmocka.h"
 
+#include "base/clock.h"
 #include "scheduler/tables/record.h"
 #include "scheduler/tables/tables.h"
 #include "support/scheduler/rig.h"
@@ -445,8 +446,8 @@ static void test_a_timer_that_says_no_time(void **)
     struct rig rig = {};
     rig_init(&rig, 1, true);
     rig_put(&rig, "waits", "  - w: {wait: {milliseconds: 300}}\n");
-    const char *run = start_as(&rig, "waits", "a");
     put_key(&rig, TABLE_TIMERS, before_all, "");
+    const char *run = start_as(&rig, "waits", "a");
     rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     assert_int_equal(rows_of(&rig, TABLE_TIMERS), 0);
     put_key(&rig, TABLE_TIMERS, before_all, "");
@@ -465,10 +466,17 @@ static void put_scheduled(struct rig *rig, const char *name, const char *version
     rig_put_text(rig, text);
 }
 
+static void pause_until(int64_t until_ms)
+{
+    assert_true(clock_mono_ms() < until_ms);
+    rig_pause();
+}
+
 /* It starts nothing any more until it is registered anew; the others go on. */
 static void test_a_schedule_that_cannot_be_read(void **)
 {
-    struct rig rig = {};
+    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
+    struct rig rig   = {};
     struct key key;
     rig_init(&rig, 1, true);
     put_scheduled(&rig, "hurt", "1.0.0");
@@ -476,9 +484,9 @@ static void test_a_schedule_that_cannot_be_read(void **)
     schedule_key(&key, str_from("test"), str_from("hurt"));
     put_key(&rig, TABLE_SCHEDULES, key_bytes(&key), "\xff\xff\xff");
     put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
-    while (rows_of(&rig, TABLE_SCHEDULE_DUE) > 1) rig_pause();
+    while (rows_of(&rig, TABLE_SCHEDULE_DUE) > 1) pause_until(until_ms);
     uint64_t runs = rows_of(&rig, TABLE_RUNS);
-    while (rows_of(&rig, TABLE_RUNS) < runs + 2) rig_pause();
+    while (rows_of(&rig, TABLE_RUNS) < runs + 2) pause_until(until_ms);
     assert_int_equal(rows_of(&rig, TABLE_SCHEDULES), 2); /* it stays */
     put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
     rig_restart(&rig);
