@@ -151,13 +151,14 @@ struct task_in_hand {
     int64_t output_tokens;
 };
 
-/** What the checker knows of a lease: the newest of a job. */
+/** A lease under which something was said. */
 struct said {
     uint8_t token[64];
     size_t len;
     struct said *next;
 };
 
+/** What the checker knows of a lease: the newest of a job. */
 struct lease_note {
     char job[ID_LEN + 1];
     uint8_t token[64];

@@ -36,12 +36,13 @@ static status draw_shared(struct engine *engine, struct open_job *job, const Pb_
     *ret_room               = (struct spend){-1, -1};
     draw.job                = job->id.text;
     draw.number             = funding->number;
+    draw.output_tokens      = wanted->output_tokens > 0 ? wanted->output_tokens : 1;
     if (!funding->has_asked) return STATUS_OK;
     if (engine->ledger) {
         ledger_draw(engine->ledger, &draw, ret_room);
         return STATUS_OK;
     }
-    if (funding->drawn_for >= wanted->output_tokens) {
+    if (funding->drawn_for >= draw.output_tokens) {
         *ret_room = funding->drawn;
         return STATUS_OK;
     }
@@ -67,9 +68,10 @@ status engine_draw(struct engine *engine, struct open_job *job, const Pb__Budget
     TRY(draw_own(engine, job, draw, &own, reterr));
     bool waits = false;
     TRY(draw_shared(engine, job, draw, &shared, &waits, reterr));
-    funding->room   = spend_least(own, shared);
     answer->drawing = waits;
-    if (!waits) answer->room = funding_put_room(funding, room);
+    if (waits) return STATUS_OK;
+    funding->room = spend_least(own, shared);
+    answer->room  = funding_put_room(funding, room);
     return STATUS_OK;
 }
 

@@ -320,8 +320,8 @@ void ledger_draw(struct ledger *ledger, const Pb__BudgetDraw *draw, struct spend
         budget_reserve(&charge->budget->account, more);
         charge->amount = spend_add(charge->amount, more);
         ledger_changed(ledger, charge->budget);
+        ledger_row_changed(ledger, ask, false);
     }
-    ledger_row_changed(ledger, ask, false);
     *ret_room = ledger_room(ask);
 }
 
