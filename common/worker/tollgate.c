@@ -36,7 +36,8 @@ struct tollgate {
     int64_t opens_ms;           /* on the loop's clock */
     struct loop_timer reopened; /* somebody waits for that */
 
-    /* Of the question under way. */
+    /* Of the question under way: its rules may be others by the time of its answer. */
+    bool is_asked[QUANTITY_COUNT];
     uint32_t wanted_starts, wanted_places, returned_starts;
     int64_t told_spent;
 
@@ -238,7 +239,8 @@ static bool ask(struct tollgate *tollgate)
     message.holder            = tollgates->holder;
     message.limits            = list;
     for (enum quantity i = 0; i < QUANTITY_COUNT; i++) {
-        if (most_of(tollgate, i) == 0) continue;
+        tollgate->is_asked[i] = most_of(tollgate, i) > 0;
+        if (!tollgate->is_asked[i]) continue;
         Pb__LimitWant *want = &wants[message.n_limits];
         (void)snprintf(names[i], LIMIT_SIZE, "%s:%s", tollgate->name, words[i]);
         *want      = (Pb__LimitWant)PB__LIMIT_WANT__INIT;
@@ -303,12 +305,14 @@ static void on_leased(void *context, void *about, const struct rpc_answer *answe
     tollgate->is_asking            = false;
     if (!leased) {
         take_back(tollgate);
-        tollgates->alone_until_ms = now_ms_of(tollgates) + tollgates->options.tick_ms;
+        if (answer->code != STATUS_INVALID_ARGUMENT) { /* that is the matter of this one */
+            tollgates->alone_until_ms = now_ms_of(tollgates) + tollgates->options.tick_ms;
+        }
         go_alone(tollgate);
         return;
     }
     for (enum quantity i = 0; i < QUANTITY_COUNT && at < leased->n_limits; i++) {
-        if (most_of(tollgate, i) > 0) take_lease(tollgate, i, leased->limits[at++]);
+        if (tollgate->is_asked[i]) take_lease(tollgate, i, leased->limits[at++]);
     }
     admit(tollgate);
 }

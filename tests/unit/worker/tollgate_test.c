@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char refused_name[] = "connection:refused";
+
 enum { TURNS_MAX = 20'000, TICK_MS = 500, HOLDERS = 2 };
 
 struct world {
@@ -57,9 +59,10 @@ static status lease(struct rpc_call *call, struct error *)
     leased->limits = arena_alloc(call->arena, asked->n_limits * sizeof *leased->limits);
     if (!leases || !leased->limits) abort();
     (void)pthread_mutex_lock(&world->mutex);
-    bool fails = world->fails;
+    bool fails      = world->fails;
+    bool is_refused = strncmp(asked->limits[0]->name, refused_name, strlen(refused_name)) == 0;
     world->asks++;
-    for (size_t i = 0; i < asked->n_limits && !fails; i++) {
+    for (size_t i = 0; i < asked->n_limits && !fails && !is_refused; i++) {
         leases[i]            = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
         leases[i].name       = asked->limits[i]->name;
         leases[i].is_limited = true;
@@ -70,7 +73,8 @@ static status lease(struct rpc_call *call, struct error *)
         leased->limits[i] = &leases[i];
     }
     (void)pthread_mutex_unlock(&world->mutex);
-    leased->n_limits = fails ? 0 : asked->n_limits;
+    leased->n_limits = fails || is_refused ? 0 : asked->n_limits;
+    if (is_refused) return STATUS_INVALID_ARGUMENT;
     rpc_reply(call, fails ? STATUS_INTERNAL : STATUS_OK, NULL);
     return STATUS_OK;
 }
@@ -135,12 +139,18 @@ static const struct tollgate_rules two_places   = {.places = 2};
 static const struct tollgate_rules three_starts = {.starts           = 3,
                                                    .starts_period_us = INT64_C(3'600'000'000)};
 
+static void enter_at(struct world *world, int holder, const char *name,
+                     const struct tollgate_rules *rules, struct guest *guest)
+{
+    *guest       = (struct guest){.pass = {.decided = on_decided, .context = guest}};
+    guest->is_in = tollgate_enter(world->tollgates[holder], str_from(name), rules, &guest->pass) ==
+                   TOLLGATE_GO;
+}
+
 static void enter(struct world *world, int holder, const struct tollgate_rules *rules,
                   struct guest *guest)
 {
-    *guest       = (struct guest){.pass = {.decided = on_decided, .context = guest}};
-    guest->is_in = tollgate_enter(world->tollgates[holder], str_from("connection:it"), rules,
-                                  &guest->pass) == TOLLGATE_GO;
+    enter_at(world, holder, "connection:it", rules, guest);
 }
 
 /* Time passes until it is inside. */
@@ -290,6 +300,34 @@ static void test_while_nobody_can_be_asked_everybody_goes(void **)
     end(&world);
 }
 
+static void test_a_question_that_is_refused_is_no_matter_of_others(void **)
+{
+    struct world world;
+    struct guest guests[2];
+    begin(&world);
+    enter_at(&world, 0, refused_name, &two_places, &guests[0]);
+    await(&world, &guests[0]);
+    enter(&world, 0, &two_places, &guests[1]);
+    await_shut(&world, &guests[1]);
+    for (int i = 0; i < 2; i++) tollgate_leave(&guests[i].pass, 0);
+    end(&world);
+}
+
+static void test_an_answer_is_of_the_rules_that_were_asked_by(void **)
+{
+    struct world world;
+    struct guest guests[2];
+    const struct tollgate_rules both = {
+        .starts = 3, .starts_period_us = INT64_C(3'600'000'000), .places = 2};
+    begin(&world);
+    world.starts = 3; /* and no place */
+    enter(&world, 0, &both, &guests[0]);
+    enter(&world, 0, &two_places, &guests[1]);
+    await_shut(&world, &guests[0]);
+    for (int i = 0; i < 2; i++) tollgate_leave(&guests[i].pass, 0);
+    end(&world);
+}
+
 static void test_without_limits_or_with_too_long_a_name_nobody_is_asked(void **)
 {
     struct world world;
@@ -316,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_a_start_that_was_not_made_is_made_by_another),
         cmocka_unit_test(test_starts_are_leased_ahead_and_go_back),
         cmocka_unit_test(test_while_nobody_can_be_asked_everybody_goes),
+        cmocka_unit_test(test_a_question_that_is_refused_is_no_matter_of_others),
+        cmocka_unit_test(test_an_answer_is_of_the_rules_that_were_asked_by),
         cmocka_unit_test(test_without_limits_or_with_too_long_a_name_nobody_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
