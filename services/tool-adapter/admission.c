@@ -26,11 +26,15 @@ static bool is_write(const struct admission *admission)
 
 /* --- stations --------------------------------------------------------------------------------- */
 
-/* A bucket of `burst` that fills as fast as the rate says. */
+/* A bucket of `burst` that fills as fast as the rate says; smaller if that would take longer than
+ * the scheduler lets a bucket take. */
 static void set_rate(struct tollgate_rules *rules, int64_t count, int64_t per_ms, int64_t burst)
 {
     enum { PERIOD_MIN_US = 1'000 };
+    const int64_t period_max_ms = INT64_C(365) * 24 * 3'600 * 1'000;
     if (count <= 0 || per_ms <= 0) return;
+    if (per_ms > period_max_ms) per_ms = period_max_ms;
+    if (burst > period_max_ms / per_ms * count) burst = period_max_ms / per_ms * count;
     if (burst < 1) burst = 1;
     while (per_ms * 1'000 * burst / count < PERIOD_MIN_US) burst *= 2;
     rules->starts           = (uint32_t)burst;

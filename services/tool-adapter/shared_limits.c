@@ -28,6 +28,7 @@ struct shared_limits {
     char holder[HOLDER_SIZE];
     const struct toolbox *toolbox;
     struct loop_timer tick;
+    size_t next; /* connection that is asked for first: more are in use than one question takes */
     bool is_asking;
 };
 
@@ -51,6 +52,7 @@ struct tollgates *shared_limits_tollgates(struct shared_limits *limits)
 void shared_limits_use(struct shared_limits *limits, const struct toolbox *toolbox)
 {
     limits->toolbox = toolbox;
+    limits->next    = 0;
 }
 
 /* --- rest ------------------------------------------------------------------------------------- */
@@ -67,6 +69,18 @@ static bool ask(struct shared_limits *limits, Pb__TargetReport **targets, size_t
     return question_ask(&limits->questions, NULL, &request, use);
 }
 
+static void name_target(const struct connection *connection, char ret_name[static TARGET_SIZE])
+{
+    (void)snprintf(ret_name, TARGET_SIZE, "tool:%s", connection->name);
+}
+
+static bool is_target(const char *name, const struct connection *connection)
+{
+    char own[TARGET_SIZE];
+    name_target(connection, own);
+    return strcmp(name, own) == 0;
+}
+
 /* Of connections that are in use now: they may have been read anew since it was asked. */
 static void take_rests(const struct shared_limits *limits, const Pb__BreakerList *list)
 {
@@ -75,8 +89,7 @@ static void take_rests(const struct shared_limits *limits, const Pb__BreakerList
     for (size_t i = 0; (connection = toolbox_connection(limits->toolbox, i)); i++) {
         for (size_t k = 0; k < list->n_breakers; k++) {
             const Pb__BreakerView *view = list->breakers[k];
-            bool is_it = strcmp(view->name + strlen("tool:"), connection->name) == 0;
-            if (!is_it || view->held_until_us <= now_us) continue;
+            if (!is_target(view->name, connection) || view->held_until_us <= now_us) continue;
             int64_t wait_ms = (view->held_until_us - now_us + 999) / 1'000;
             turnstile_rest(connection->turnstile, limits->loop, wait_ms);
         }
@@ -102,7 +115,7 @@ void shared_limits_rest(struct shared_limits *limits, const struct connection *c
     Pb__TargetReport report     = PB__TARGET_REPORT__INIT;
     Pb__TargetReport *reports[] = {&report};
     if (!limits) return;
-    (void)snprintf(name, sizeof name, "tool:%s", connection->name);
+    name_target(connection, name);
     turnstile_rest(connection->turnstile, limits->loop, wait_ms);
     report.target        = name;
     report.rest_until_us = clock_unix_us() + wait_ms * 1'000;
@@ -117,16 +130,18 @@ static void refresh(struct shared_limits *limits)
     Pb__TargetReport reports[TARGETS_MAX];
     Pb__TargetReport *list[TARGETS_MAX];
     size_t count                        = 0;
+    size_t at                           = limits->next;
     const struct connection *connection = NULL;
-    for (size_t i = 0; count < TARGETS_MAX && (connection = toolbox_connection(limits->toolbox, i));
-         i++) {
+    while (count < TARGETS_MAX && (connection = toolbox_connection(limits->toolbox, at))) {
+        at++;
         if (!turnstile_was_used(connection->turnstile, USED_MS)) continue;
-        (void)snprintf(names[count], TARGET_SIZE, "tool:%s", connection->name);
+        name_target(connection, names[count]);
         reports[count]        = (Pb__TargetReport)PB__TARGET_REPORT__INIT;
         reports[count].target = names[count];
         list[count]           = &reports[count];
         count++;
     }
+    limits->next = count < TARGETS_MAX ? 0 : at;
     if (count > 0) limits->is_asking = ask(limits, list, count, on_heard);
 }
 

@@ -32,8 +32,7 @@ void shared_limits_freep(struct shared_limits **limits);
 
 struct tollgates *shared_limits_tollgates(struct shared_limits *limits);
 
-/** The service of a connection asks for rest. NULL is fine: the connection rests in this process.
- */
+/** The service of a connection asks for rest. NULL is fine: nobody rests. */
 void shared_limits_rest(struct shared_limits *limits, const struct connection *connection,
                         int64_t wait_ms);
 

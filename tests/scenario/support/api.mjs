@@ -7,7 +7,7 @@ export class Api {
   }
 
   // Any request; strings go out as they are, all else as JSON.
-  async call(method, path, body, { key = this.suite.key, headers = {}, ms = this.suite.patience } = {}) {
+  async call(method, path, body, { key = this.suite.key, headers = {}, ms = this.suite.patience, signal } = {}) {
     const isText = typeof body === 'string' || body instanceof Uint8Array;
     let answer;
     let text;
@@ -20,7 +20,7 @@ export class Api {
           ...headers,
         },
         body: body === undefined || isText ? body : JSON.stringify(body),
-        signal: AbortSignal.timeout(ms + 10_000),
+        signal: AbortSignal.any([AbortSignal.timeout(ms + 10_000), ...(signal ? [signal] : [])]),
       });
       text = await answer.text();
     } catch (cause) {
