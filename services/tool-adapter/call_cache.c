@@ -13,7 +13,7 @@ struct entry {
     struct call_key key;
     json output;     /* owned */
     json validators; /* owned; JSON_INVALID: none */
-    size_t size;     /* bytes as a text */
+    size_t size;     /* bytes of both as texts */
     int64_t until_ms;
     struct entry *newer, *older;
 };
@@ -122,7 +122,9 @@ void call_cache_put(struct call_cache *cache, const struct call_key *key, json o
     CLEANUP(buf_done) struct buf text = buf_init(CALL_CACHE_OUTPUT_MAX);
     struct entry *old                 = map_get(cache->entries, key_str(key));
     if (old) entry_remove(cache, old);
-    if (!json_print(output, JSON_COMPACT, &text) || text.len > cache->stats.bytes_max) return;
+    (void)json_print(output, JSON_COMPACT, &text);
+    if (!json_is(validators, JSON_INVALID)) (void)json_print(validators, JSON_COMPACT, &text);
+    if (text.is_full || text.len > cache->stats.bytes_max) return;
     while (cache->oldest && (cache->size + text.len > cache->stats.bytes_max ||
                              map_count(cache->entries) == CALL_CACHE_COUNT_MAX)) {
         entry_remove(cache, cache->oldest);

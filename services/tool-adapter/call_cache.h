@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 enum {
-    CALL_CACHE_SIZE_MAX   = 64 << 20, /* bytes of all outputs */
+    CALL_CACHE_SIZE_MAX   = 64 << 20, /* bytes of all outputs, with their validators */
     CALL_CACHE_COUNT_MAX  = 100'000,
     CALL_CACHE_OUTPUT_MAX = 1 << 20, /* bytes of one; a larger one is not kept */
 };

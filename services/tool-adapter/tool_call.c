@@ -326,10 +326,12 @@ static void begin_read(struct tool_call *call)
     }
 }
 
+/* A file that was stored is this caller's, and may be deleted any time. */
 static bool is_kept(const struct tool_call *call)
 {
     const struct manifest_action *action = tool_call_action(call);
-    return call->means->cache && action->effect == EFFECT_READ && action->cache_ms > 0;
+    bool is_for_all                      = action->effect == EFFECT_READ && !call->keeps_file;
+    return call->means->cache && is_for_all && action->cache_ms > 0;
 }
 
 static status prepare(struct tool_call *call, struct error *reterr)

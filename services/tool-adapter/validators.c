@@ -21,14 +21,22 @@ bool validators_apply(const struct manifest_action *action)
            strcmp(step->request.method, "GET") == 0;
 }
 
+/* What can be sent as it came: no control character, and nothing that JSON has no text for. */
+static bool is_plain(str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < ' ' || value.ptr[i] > '~') return false;
+    }
+    return value.len > 0 && value.len <= VALIDATOR_SIZE_MAX;
+}
+
 json validators_new(json response)
 {
     json headers    = json_get_text(response, "headers");
     json validators = json_object_new(VALIDATORS_MAX);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         json value = json_get_text(headers, kinds[i].answered);
-        if (!json_is(value, JSON_TEXT) || json_str(value).len == 0) continue;
-        if (json_str(value).len > VALIDATOR_SIZE_MAX) continue;
+        if (!json_is(value, JSON_TEXT) || !is_plain(json_str(value))) continue;
         json_object_put_text(&validators, kinds[i].name, json_ref(value));
     }
     if (json_count(validators) > 0) return validators;

@@ -19,8 +19,8 @@ enum {
 /** Says whether what the action answers is made of one answer to one GET. */
 bool validators_apply(const struct manifest_action *action);
 
-/** Of an answer {status, headers, body}: {etag, last_modified}; JSON_INVALID: it has none. Owned.
- */
+/** Of an answer {status, headers, body}: {etag, last_modified}; one that is not of printable ASCII
+ * is passed over. JSON_INVALID: it has none. Owned. */
 json validators_new(json response);
 
 /** The headers that ask by them, behind the `count` that are there; those that are named already

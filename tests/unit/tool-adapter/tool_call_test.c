@@ -73,6 +73,14 @@ static const char desk_text[] =
     "    request: {builtin: web.rate, params: {}}\n"
     "    output: {body: \"=.response.body\"}\n"
     "    cache: {max_age: 1h}\n"
+    "    example: {params: {}}\n"
+    "  load:\n"
+    "    summary: Reads what is kept, or has it stored as a file\n"
+    "    effect: read\n"
+    "    params: {properties: {keep: {type: object, format: keep}}}\n"
+    "    request: {builtin: web.load, params: {}}\n"
+    "    output: {body: \"=.response.body\"}\n"
+    "    cache: {max_age: 1h}\n"
     "    example: {params: {}}\n";
 
 enum { CALL_MS = 60'000 };
@@ -209,7 +217,7 @@ static void caller_done(struct caller *caller)
 }
 
 struct beginning {
-    const char *action, *checkpoint, *key;
+    const char *action, *checkpoint, *key, *params;
     enum previous_attempt previous;
     bool is_by_hand; /* there is no later attempt */
     bool settles;
@@ -219,15 +227,17 @@ struct beginning {
 static void begin(struct desk *desk, struct caller *caller, const struct beginning *how)
 {
     CLEANUP(json_unrefp) json checkpoint  = json_invalid();
+    CLEANUP(json_unrefp) json params      = json_invalid();
     const struct manifest_action *action  = manifest_action(desk->manifest, str_from(how->action));
     const struct tool_call_handlers heard = {
         .keep = how->is_by_hand ? NULL : on_keep, .done = on_done, .context = caller};
     *caller = (struct caller){.value = json_invalid(), .kept = json_invalid()};
     assert_non_null(action);
     if (how->checkpoint) checkpoint = parsed(how->checkpoint);
+    if (how->params) params = parsed(how->params);
     const struct tool_call_request request = {
         .tool            = {.action = action, .connection = &desk->connection},
-        .params          = json_invalid(),
+        .params          = params,
         .namespace       = str_from("default"),
         .idempotency_key = str_from(how->key ? how->key : "key"),
         .created_us      = clock_unix_us(),
@@ -465,6 +475,23 @@ static void test_who_waits_for_an_equal_read_has_a_time_of_its_own(void **)
     for (size_t i = 0; i < ARRAY_LEN(callers); i++) caller_done(&callers[i]);
 }
 
+static void test_a_stored_file_is_not_given_to_others(void **)
+{
+    CLEANUP(desk_close) struct desk desk;
+    desk_open(&desk);
+    const struct beginning plain  = {.action = "load", .params = "{}", .is_by_hand = true};
+    const struct beginning stored = {
+        .action = "load", .params = "{\"keep\":{}}", .is_by_hand = true};
+    const struct beginning *const all[] = {&plain, &plain, &stored, &stored};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        CLEANUP(caller_done) struct caller caller;
+        begin(&desk, &caller, all[i]);
+        if (i != 1) answer(&desk, "web.load", 200, "1");
+        assert_int_equal(caller.ends, 1);
+        assert_json(caller.value, "{\"body\":1}");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_what_was_there_is_that_of_the_first_attempt),
         cmocka_unit_test(test_whoever_wants_to_know_hears_whether_it_was_done),
         cmocka_unit_test(test_who_waits_for_an_equal_read_has_a_time_of_its_own),
+        cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
