@@ -7,7 +7,8 @@
  * of which most is the interrupt; docs/performance.md). Which CPU is the kernel's choice: every few
  * seconds it may put them elsewhere, and they gather again where they are then.
  *
- * A process that needs more than one CPU has all that it may use, as has one that does nothing.
+ * A process that needs more than one CPU has all that it may use. One that does nothing stays as it
+ * is: looking after it would be all that it does.
  *
  * Threads: new, tend and free from one thread; those that are moved need not know.
  */
