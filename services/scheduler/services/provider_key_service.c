@@ -1,4 +1,5 @@
 /* Keys of providers that were set by the API: kept in the system partition, sealed. */
+#include "base/log.h"
 #include "provider_key.pb-c.h"
 #include "scheduler/engine/commands/provider_keys.h"
 #include "scheduler/services/call.h"
@@ -52,7 +53,13 @@ static status take_row(bytes, bytes value, struct error *reterr, void *context)
 {
     struct listing *listing = context;
     Pb__ProviderKey *row    = NULL;
-    TRY(record_read(value, &pb__provider_key__descriptor, listing->arena, &row, reterr));
+    struct error why        = {};
+    status read = record_read(value, &pb__provider_key__descriptor, listing->arena, &row, &why);
+    if (read == STATUS_DATA_LOSS) { /* the others hold all the same */
+        log_write(LOG_ERROR, "provider_key.unreadable", LOG_TEXT_OF("error", why.text));
+        return STATUS_OK;
+    }
+    if (read != STATUS_OK) return fail(reterr, read, "%s", why.text);
     listing->list->keys[listing->list->n_keys++] = row;
     return STATUS_OK;
 }

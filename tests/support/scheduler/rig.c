@@ -13,6 +13,7 @@
 #include "event.pb-c.h"
 #include "key.pb-c.h"
 #include "limit.pb-c.h"
+#include "provider_key.pb-c.h"
 #include "schedule.pb-c.h"
 #include "subscription.pb-c.h"
 
@@ -36,25 +37,17 @@ static void must(status code, const struct error *error, const char *what)
 
 static void start_client(struct rig *rig)
 {
-    static const ProtobufCServiceDescriptor *const services[] = {&pb__runs__descriptor,
-                                                                 &pb__jobs__descriptor,
-                                                                 &pb__workflows__descriptor,
-                                                                 &pb__approvals__descriptor,
-                                                                 &pb__system__descriptor,
-                                                                 &pb__functions__descriptor,
-                                                                 &pb__events__descriptor,
-                                                                 &pb__subscriptions__descriptor,
-                                                                 &pb__breakers__descriptor,
-                                                                 &pb__dead_letters__descriptor,
-                                                                 &pb__call_cache__descriptor,
-                                                                 &pb__partitions__descriptor,
-                                                                 &pb__budgets__descriptor,
-                                                                 &pb__assistants__descriptor,
-                                                                 &pb__keys__descriptor,
-                                                                 &pb__limits__descriptor,
-                                                                 &pb__schedules__descriptor,
-                                                                 &pb__files__descriptor,
-                                                                 NULL};
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &pb__runs__descriptor,       &pb__jobs__descriptor,
+        &pb__workflows__descriptor,  &pb__approvals__descriptor,
+        &pb__system__descriptor,     &pb__functions__descriptor,
+        &pb__events__descriptor,     &pb__subscriptions__descriptor,
+        &pb__breakers__descriptor,   &pb__dead_letters__descriptor,
+        &pb__call_cache__descriptor, &pb__partitions__descriptor,
+        &pb__budgets__descriptor,    &pb__provider_keys__descriptor,
+        &pb__assistants__descriptor, &pb__keys__descriptor,
+        &pb__limits__descriptor,     &pb__schedules__descriptor,
+        &pb__files__descriptor,      NULL};
     char endpoint[2 * URL_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, "%s %s", server_url(rig->server),
                    server_long_url(rig->server));

@@ -2,6 +2,7 @@
 #include "cmocka.h"
 
 #include "base/clock.h"
+#include "provider_key.pb-c.h"
 #include "scheduler/tables/record.h"
 #include "scheduler/tables/tables.h"
 #include "support/scheduler/rig.h"
@@ -429,15 +430,49 @@ static void test_a_partition_starts_without_them(void **)
     rig_done(&rig);
 }
 
-/* --- times -------------------------------------------------------------------------------------
- */
-
 static void put_key(struct rig *rig, enum table table, bytes key, const char *value)
 {
     CLEANUP(txn_abortp) struct txn *txn = begin(rig, true);
     assert_int_equal(txn_put(txn, table, key, bytes_from(str_from(value)), NULL), STATUS_OK);
     assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
 }
+
+/* --- keys of providers --------------------------------------------------------------------------
+ */
+
+static void set_key(struct rig *rig, const char *provider)
+{
+    Pb__ProviderKey message     = PB__PROVIDER_KEY__INIT;
+    message.provider            = provider;
+    message.secret              = "spare";
+    const struct question asked = {
+        .service = &pb__provider_keys__descriptor, .method = "Put", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+static void test_keys_beside_one_that_cannot_be_read(void **)
+{
+    Pb__ListProviderKeys message = PB__LIST_PROVIDER_KEYS__INIT;
+    const struct question asked  = {
+         .service = &pb__provider_keys__descriptor, .method = "List", .message = &message};
+    struct rig rig = {};
+    struct key key;
+    rig_init(&rig, 1, true);
+    set_key(&rig, "hurt");
+    set_key(&rig, "whole");
+    provider_key_row(&key, str_from("hurt"));
+    put_key(&rig, TABLE_META, key_bytes(&key), "\xff\xff\xff");
+    const Pb__ProviderKeyList *list = rig_ask(&rig, &asked);
+    assert_int_equal(list->n_keys, 1);
+    assert_string_equal(list->keys[0]->provider, "whole");
+    set_key(&rig, "hurt"); /* anew */
+    list = rig_ask(&rig, &asked);
+    assert_int_equal(list->n_keys, 2);
+    rig_done(&rig);
+}
+
+/* --- times -------------------------------------------------------------------------------------
+ */
 
 static const bytes before_all = {(const uint8_t *)"\0", 1};
 
@@ -508,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_lists_go_on),
         cmocka_unit_test(test_a_parent_goes_on),
         cmocka_unit_test(test_a_partition_starts_without_them),
+        cmocka_unit_test(test_keys_beside_one_that_cannot_be_read),
         cmocka_unit_test(test_a_timer_that_says_no_time),
         cmocka_unit_test(test_a_schedule_that_cannot_be_read),
     };
