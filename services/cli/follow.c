@@ -136,6 +136,8 @@ static bool on_event(str name, str, str data, void *context)
 {
     struct view *view               = context;
     CLEANUP(json_unrefp) json value = json_invalid();
+    /* What models say while they say it is for programs: several at once are no text to read. */
+    if (str_is(name, "job.output") && view->style != FOLLOW_JSON) return true;
     if (json_parse(data, NULL, &value, NULL, NULL) != STATUS_OK) return true;
     if (str_is(name, "end") || str_is(name, "goaway")) return true;
     switch (view->style) {

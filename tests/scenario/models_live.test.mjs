@@ -1,8 +1,11 @@
 // What a model says in a job of a workflow shows in the events of the run while it is said: to who follows from the beginning, and to who
 // comes in the middle; the result has all of it.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { PacedModel } from './support/paced_model.mjs';
+import { BIN } from './support/service.mjs';
 import { EventStream } from './support/sse.mjs';
 import { scenario } from './support/suite.mjs';
 
@@ -21,6 +24,15 @@ do:
 const said = (stream) => stream.events.filter(({ event }) => event === 'job.output');
 const text = (stream) => said(stream).reduce((whole, { data }) => whole.slice(0, data.offset) + data.text, '');
 
+// `tutti logs RUN --follow`, in the words of it.
+function follow(suite, run, ...flags) {
+  const child = spawn(join(BIN, 'tutti'), ['logs', run.id, '--follow', ...flags], { env: { PATH: process.env.PATH, HOME: suite.folder, TUTTI_URL: suite.url, TUTTI_KEY: suite.key } });
+  const said = { text: '' };
+  child.stdout.on('data', (chunk) => (said.text += chunk));
+  said.over = new Promise((resolve) => child.once('close', resolve));
+  return said;
+}
+
 scenario('tokens of a job are events of its run', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   await suite.apply(ASKS);
   const run = await suite.startRun('asks');
@@ -36,6 +48,8 @@ scenario('tokens of a job are events of its run', { needs: NEEDS, config, checkN
   const late = new EventStream(suite, `/v1/runs/${run.id}/events?types=output`);
   over.push(late.connect());
   await suite.until('who comes later hears it from the beginning', () => text(late) === 'one "two"\n');
+  const [people, programs] = [follow(suite, run), follow(suite, run, '--json')];
+  await suite.until('the command line follows', () => people.text.includes('job.scheduled') && programs.text.includes('"offset"'));
   model.say(' thrée');
   await suite.until('and goes on', () => text(late) === 'one "two"\n thrée' && text(first) === text(late));
   model.end();
@@ -43,6 +57,9 @@ scenario('tokens of a job are events of its run', { needs: NEEDS, config, checkN
   assert.deepEqual(ended.output, { said: 'one "two"\n thrée' });
   assert.equal(ended.usage.cost_usd, '0.000075');
   assert.deepEqual(await Promise.all(over), ['end', 'end', 'end']);
+  assert.deepEqual(await Promise.all([people.over, programs.over]), [0, 0]);
+  assert.match(programs.text, /thrée/);
+  for (const line of people.text.trim().split('\n')) assert.match(line, /^ *[1-9]\d*  \d\d:\d\d:/, people.text); // events of the history alone
   assert.equal(said(filtered).length, 0);
   assert.ok(late.events.every(({ event }) => ['job.output', 'end'].includes(event)));
   const [event] = said(first);
