@@ -382,3 +382,14 @@ uint32_t rig_fail(struct rig *rig, const Pb__LeasedJob *job, Pb__JobFailed *fail
     report.failed        = failed;
     return rig_report(rig, job, &report);
 }
+
+const Pb__QueueView *rig_queue(struct rig *rig, const char *name)
+{
+    Pb__ListQueues message      = PB__LIST_QUEUES__INIT;
+    message.name                = name;
+    const struct question asked = {
+        .service = &pb__system__descriptor, .method = "Queues", .message = &message};
+    const Pb__QueueList *list = rig_ask(rig, &asked);
+    ASSERT(list->n_queues == 1);
+    return list->queues[0];
+}

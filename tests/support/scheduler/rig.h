@@ -109,4 +109,7 @@ uint32_t rig_report(struct rig *rig, const Pb__LeasedJob *job, Pb__JobReport *re
 uint32_t rig_fail(struct rig *rig, const Pb__LeasedJob *job, Pb__JobFailed *failed);
 uint32_t rig_complete(struct rig *rig, const Pb__LeasedJob *job, const char *output);
 
+/** The only queue of that name. */
+const Pb__QueueView *rig_queue(struct rig *rig, const char *name);
+
 #endif

@@ -106,16 +106,6 @@ static void open_it(struct rig *rig)
     for (int i = 0; i < FAILURES; i++) fail_job(rig, rig_lease_soon(rig, "tools"), UNAVAILABLE);
 }
 
-static uint64_t held_in_queue(struct rig *rig)
-{
-    Pb__ListQueues message      = PB__LIST_QUEUES__INIT;
-    message.name                = "tools";
-    const struct question asked = {
-        .service = &pb__system__descriptor, .method = "Queues", .message = &message};
-    const Pb__QueueList *list = rig_ask(rig, &asked);
-    return list->queues[0]->held;
-}
-
 static void test_held_and_not_burnt(void **)
 {
     struct rig rig;
@@ -129,7 +119,7 @@ static void test_held_and_not_burnt(void **)
     assert_int_equal(there->opened, 1);
     assert_int_equal(there->failed, FAILURES);
     assert_null(rig_lease_any(&rig, "tools"));
-    assert_int_equal(held_in_queue(&rig), HELD);
+    assert_int_equal(rig_queue(&rig, "tools")->held, HELD);
 
     const Pb__RunView *run = rig_get(&rig, runs[0]);
     assert_int_equal(run->n_waiting_for, 1);

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "support/scheduler/rig.h"
 
-#include <semaphore.h>
 #include <stdio.h>
 
 /* A job whose attempts follow each other at once, three in all. */
@@ -57,17 +56,6 @@ static const Pb__HeartbeatAnswer *beat(struct rig *rig, const Pb__LeasedJob *job
     return answered->jobs[0];
 }
 
-static const Pb__QueueView *queue(struct rig *rig, const char *name)
-{
-    Pb__ListQueues message      = PB__LIST_QUEUES__INIT;
-    message.name                = name;
-    const struct question asked = {
-        .service = &pb__system__descriptor, .method = "Queues", .message = &message};
-    const Pb__QueueList *list = rig_ask(rig, &asked);
-    assert_int_equal(list->n_queues, 1);
-    return list->queues[0];
-}
-
 /* --- leases ------------------------------------------------------------------------------------
  */
 
@@ -86,7 +74,7 @@ static void test_one_completion_is_accepted(void **)
     assert_string_equal(job->last_holder, "");
     assert_true(job->deadline_us > clock_unix_us());
     assert_null(rig_lease(&rig, "llm", 0)); /* nobody else gets it */
-    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->running, 1);
     assert_int_equal(rig_complete(&rig, job, "{\"y\":2}"), STATUS_OK);
     assert_int_equal(rig_complete(&rig, job, "{\"y\":3}"), STATUS_FAILED_PRECONDITION);
     assert_int_equal(report_failed(&rig, job, true), STATUS_FAILED_PRECONDITION);
@@ -95,7 +83,7 @@ static void test_one_completion_is_accepted(void **)
     const Pb__RunView *read = rig_get(&rig, run);
     assert_int_equal(read->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     assert_memory_equal(read->output_json.data, "{\"y\":2}", 7);
-    assert_int_equal(queue(&rig, "llm")->running, 0);
+    assert_int_equal(rig_queue(&rig, "llm")->running, 0);
     rig_done(&rig);
 }
 
@@ -147,7 +135,7 @@ static void test_a_report_brings_what_takes_its_place(void **)
     const Pb__LeasedJob *next = answer->jobs[0];
     assert_string_equal(next->run, run);
     assert_string_equal(next->task, "/do/1/b");
-    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->running, 1);
     assert_null(rig_lease(&rig, "llm", 0)); /* it is leased as any other */
 
     answer = complete_for_next(&rig, next, "llm"); /* the last one: nothing is left */
@@ -174,7 +162,7 @@ static void test_a_restart_keeps_the_lease(void **)
     rig_restart(&rig);
     assert_null(rig_lease(&rig, "llm", 0)); /* its holder may come back */
     assert_int_equal(beat(&rig, job, NULL)->status, STATUS_OK);
-    assert_int_equal(queue(&rig, "llm")->running, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->running, 1);
     assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
     assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     rig_done(&rig);
@@ -187,7 +175,7 @@ static void test_a_restart_offers_what_nobody_has(void **)
     rig_put(&rig, "job", retried);
     const char *run = rig_start(&rig, "job", NULL)->run->id;
     rig_restart(&rig);
-    assert_int_equal(queue(&rig, "llm")->depth, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->depth, 1);
     const Pb__LeasedJob *job = rig_lease(&rig, "llm", 0);
     assert_non_null(job);
     assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
@@ -280,10 +268,10 @@ static void test_an_expired_lease_is_an_attempt(void **)
     assert_int_equal(rig_lease(&rig, "llm", 5'000)->attempt, 3);
     rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_FAULTED);
     /* The counts that others read are written a moment after the commit. */
-    while (queue(&rig, "llm")->dead_letters == 0) assert_null(rig_lease(&rig, "llm", 10));
-    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    while (rig_queue(&rig, "llm")->dead_letters == 0) assert_null(rig_lease(&rig, "llm", 10));
+    assert_int_equal(rig_queue(&rig, "llm")->dead_letters, 1);
     rig_restart(&rig);
-    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->dead_letters, 1);
     rig_done(&rig);
 }
 
@@ -294,7 +282,7 @@ static void test_a_late_completion_counts_until_another_lease(void **)
     rig_put(&rig, "job", patient);
     const char *run          = rig_start(&rig, "job", NULL)->run->id;
     const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
-    while (queue(&rig, "llm")->delayed == 0) assert_null(rig_lease(&rig, "llm", 10));
+    while (rig_queue(&rig, "llm")->delayed == 0) assert_null(rig_lease(&rig, "llm", 10));
     assert_int_equal(beat(&rig, job, NULL)->status, STATUS_FAILED_PRECONDITION);
     assert_int_equal(report_failed(&rig, job, true), STATUS_FAILED_PRECONDITION);
     assert_int_equal(rig_complete(&rig, job, "\"late\""), STATUS_OK);
@@ -344,7 +332,7 @@ static void test_failures_are_retried_until_the_dead_letter(void **)
     const Pb__RunView *read = rig_get(&rig, run);
     assert_int_equal(read->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
     assert_true(read->error_json.len > 0);
-    assert_int_equal(queue(&rig, "llm")->dead_letters, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->dead_letters, 1);
     assert_null(rig_lease(&rig, "llm", 0));
     rig_done(&rig);
 }
@@ -468,7 +456,7 @@ static void test_a_release_burns_no_attempt(void **)
 
     assert_int_equal(report_released(&rig, again, clock_unix_us() + 3'600'000'000), STATUS_OK);
     assert_null(rig_lease(&rig, "llm", 0));
-    assert_int_equal(queue(&rig, "llm")->delayed, 1);
+    assert_int_equal(rig_queue(&rig, "llm")->delayed, 1);
     rig_done(&rig);
 }
 
@@ -490,143 +478,6 @@ static void test_a_cancel_reaches_the_worker(void **)
     rig_done(&rig);
 }
 
-/* --- poison ------------------------------------------------------------------------------------
- */
-
-/* What a process leaves behind that dies while it works on `run`. */
-static void crash_with(const struct rig *rig, const char *run)
-{
-    char folder[128];
-    struct poison *poison = NULL;
-    (void)snprintf(folder, sizeof folder, "%s/p0", rig->folder);
-    assert_int_equal(poison_open(folder, &poison, NULL), STATUS_OK);
-    poison_begin(poison, str_from(run));
-    poison_close(poison);
-}
-
-static void test_a_poisonous_run_is_parked(void **)
-{
-    struct rig rig = {};
-    rig_init(&rig, 1, true);
-    rig_put(&rig, "job", retried);
-    const char *bad  = rig_start(&rig, "job", NULL)->run->id;
-    const char *good = rig_start(&rig, "job", NULL)->run->id;
-    rig_stop(&rig);
-    crash_with(&rig, bad);
-    crash_with(&rig, bad);
-    rig_resume(&rig);
-
-    const Pb__RunView *parked = rig_get(&rig, bad);
-    assert_int_equal(parked->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
-    assert_non_null(memmem(parked->error_json.data, parked->error_json.len, "internal", 8));
-    Pb__CancelRun cancel        = PB__CANCEL_RUN__INIT;
-    cancel.id                   = bad;
-    const struct question asked = {.service  = &pb__runs__descriptor,
-                                   .method   = "Cancel",
-                                   .message  = &cancel,
-                                   .expected = STATUS_FAILED_PRECONDITION,
-                                   .code     = "run_finished"};
-    (void)rig_ask(&rig, &asked);
-    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 0); /* the other one goes on */
-    assert_string_equal(job->run, good);
-    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
-    assert_null(rig_lease(&rig, "llm", 0));
-    rig_restart(&rig);
-    assert_int_equal(rig_get(&rig, bad)->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
-    rig_done(&rig);
-}
-
-/* --- polls -------------------------------------------------------------------------------------
- */
-
-struct parked {
-    sem_t done;
-    struct rpc_answer *answer;
-};
-
-static void on_leased(const struct rpc_answer *answer, void *context)
-{
-    struct parked *parked = context;
-    parked->answer        = rpc_answer_keep(answer);
-    (void)sem_post(&parked->done);
-}
-
-static uint64_t park(struct rig *rig, struct parked *parked)
-{
-    (void)sem_init(&parked->done, 0, 0);
-    const char *queues[]             = {"tools", "llm"};
-    Pb__LeaseJobs message            = PB__LEASE_JOBS__INIT;
-    message.queues                   = queues;
-    message.n_queues                 = 2;
-    message.worker                   = "parked";
-    message.count_max                = 10;
-    message.wait_ms                  = 20'000;
-    const struct rpc_request request = {.service        = &pb__jobs__descriptor,
-                                        .method         = "Lease",
-                                        .message        = &message,
-                                        .timeout_ms     = 25'000,
-                                        .wait_for_ready = true,
-                                        .done           = on_leased,
-                                        .context        = parked};
-    uint64_t id                      = 0;
-    assert_int_equal(rpc_client_call(rig->client, &request, &id, NULL), STATUS_OK);
-    return id;
-}
-
-static void wait_for(struct parked *parked)
-{
-    while (sem_wait(&parked->done)) continue;
-    (void)sem_destroy(&parked->done);
-}
-
-static void test_a_parked_poll_gets_the_job(void **)
-{
-    struct rig rig       = {};
-    struct parked parked = {};
-    rig_init(&rig, 1, true);
-    rig_put(&rig, "job", retried);
-    (void)park(&rig, &parked);
-    const char *run = rig_start(&rig, "job", NULL)->run->id;
-    wait_for(&parked);
-    assert_int_equal(parked.answer->code, STATUS_OK);
-    const Pb__LeasedJobs *jobs = parked.answer->message;
-    assert_int_equal(jobs->n_jobs, 1);
-    assert_string_equal(jobs->jobs[0]->run, run);
-    assert_int_equal(rig_complete(&rig, jobs->jobs[0], "1"), STATUS_OK);
-    rpc_answer_free(parked.answer);
-    rig_done(&rig);
-}
-
-static void test_a_poll_that_was_given_up_gets_nothing(void **)
-{
-    struct rig rig       = {};
-    struct parked parked = {};
-    rig_init(&rig, 1, false);
-    rig_put(&rig, "job", retried);
-    uint64_t id = park(&rig, &parked);
-    while (queue(&rig, "llm")->workers == 0) assert_null(rig_lease(&rig, "tools", 1));
-    rpc_client_cancel(rig.client, id);
-    wait_for(&parked);
-    assert_int_equal(parked.answer->code, STATUS_CANCELLED);
-    rpc_answer_free(parked.answer);
-    (void)rig_start(&rig, "job", NULL);
-    assert_non_null(rig_lease(&rig, "llm", 5'000));
-    rig_done(&rig);
-}
-
-static void test_a_stop_answers_parked_polls(void **)
-{
-    struct rig rig       = {};
-    struct parked parked = {};
-    rig_init(&rig, 1, true);
-    (void)park(&rig, &parked);
-    assert_null(rig_lease(&rig, "llm", 0));
-    rig_restart(&rig);
-    wait_for(&parked);
-    rpc_answer_free(parked.answer);
-    rig_done(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,10 +496,6 @@ int main(void)
         cmocka_unit_test(test_the_next_job_hears_of_one_that_was_cancelled),
         cmocka_unit_test(test_a_release_burns_no_attempt),
         cmocka_unit_test(test_a_cancel_reaches_the_worker),
-        cmocka_unit_test(test_a_poisonous_run_is_parked),
-        cmocka_unit_test(test_a_parked_poll_gets_the_job),
-        cmocka_unit_test(test_a_poll_that_was_given_up_gets_nothing),
-        cmocka_unit_test(test_a_stop_answers_parked_polls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

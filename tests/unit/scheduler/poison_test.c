@@ -1,6 +1,7 @@
 #include "cmocka.h"
 
 #include "scheduler/engine/poison.h"
+#include "support/scheduler/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,44 @@ static void test_no_folder_no_poison(void **)
     poison_close(NULL);
 }
 
+/* --- what becomes of the run -------------------------------------------------------------------
+ */
+
+static const char calls[] = "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n";
+
+static void test_a_poisonous_run_is_parked(void **)
+{
+    char folder[128];
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", calls);
+    const char *bad  = rig_start(&rig, "job", NULL)->run->id;
+    const char *good = rig_start(&rig, "job", NULL)->run->id;
+    rig_stop(&rig);
+    (void)snprintf(folder, sizeof folder, "%s/p0", rig.folder);
+    for (int i = 0; i < 2; i++) crash_with(folder, bad);
+    rig_resume(&rig);
+
+    const Pb__RunView *parked = rig_get(&rig, bad);
+    assert_int_equal(parked->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    assert_non_null(memmem(parked->error_json.data, parked->error_json.len, "internal", 8));
+    Pb__CancelRun cancel        = PB__CANCEL_RUN__INIT;
+    cancel.id                   = bad;
+    const struct question asked = {.service  = &pb__runs__descriptor,
+                                   .method   = "Cancel",
+                                   .message  = &cancel,
+                                   .expected = STATUS_FAILED_PRECONDITION,
+                                   .code     = "run_finished"};
+    (void)rig_ask(&rig, &asked);
+    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 0); /* the other one goes on */
+    assert_string_equal(job->run, good);
+    assert_int_equal(rig_complete(&rig, job, "1"), STATUS_OK);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_restart(&rig);
+    assert_int_equal(rig_get(&rig, bad)->status, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_file_that_makes_no_sense_is_begun_anew, setup,
                                         teardown),
         cmocka_unit_test(test_no_folder_no_poison),
+        cmocka_unit_test(test_a_poisonous_run_is_parked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,106 @@
+/* Polls that wait for a job: who gets it, who is gone, and what a stop does with them. */
+#include "cmocka.h"
+
+#include "support/scheduler/rig.h"
+
+#include <semaphore.h>
+
+static const char job[] = "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n";
+
+struct parked {
+    sem_t done;
+    struct rpc_answer *answer;
+};
+
+static void on_leased(const struct rpc_answer *answer, void *context)
+{
+    struct parked *parked = context;
+    parked->answer        = rpc_answer_keep(answer);
+    (void)sem_post(&parked->done);
+}
+
+static uint64_t park(struct rig *rig, struct parked *parked)
+{
+    (void)sem_init(&parked->done, 0, 0);
+    const char *queues[]             = {"tools", "llm"};
+    Pb__LeaseJobs message            = PB__LEASE_JOBS__INIT;
+    message.queues                   = queues;
+    message.n_queues                 = 2;
+    message.worker                   = "parked";
+    message.count_max                = 10;
+    message.wait_ms                  = 20'000;
+    const struct rpc_request request = {.service        = &pb__jobs__descriptor,
+                                        .method         = "Lease",
+                                        .message        = &message,
+                                        .timeout_ms     = 25'000,
+                                        .wait_for_ready = true,
+                                        .done           = on_leased,
+                                        .context        = parked};
+    uint64_t id                      = 0;
+    assert_int_equal(rpc_client_call(rig->client, &request, &id, NULL), STATUS_OK);
+    return id;
+}
+
+static void wait_for(struct parked *parked)
+{
+    while (sem_wait(&parked->done)) continue;
+    (void)sem_destroy(&parked->done);
+}
+
+static void test_a_parked_poll_gets_the_job(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", job);
+    (void)park(&rig, &parked);
+    const char *run = rig_start(&rig, "job", NULL)->run->id;
+    wait_for(&parked);
+    assert_int_equal(parked.answer->code, STATUS_OK);
+    const Pb__LeasedJobs *jobs = parked.answer->message;
+    assert_int_equal(jobs->n_jobs, 1);
+    assert_string_equal(jobs->jobs[0]->run, run);
+    assert_int_equal(rig_complete(&rig, jobs->jobs[0], "1"), STATUS_OK);
+    rpc_answer_free(parked.answer);
+    rig_done(&rig);
+}
+
+static void test_a_poll_that_was_given_up_gets_nothing(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, false);
+    rig_put(&rig, "job", job);
+    uint64_t id = park(&rig, &parked);
+    while (rig_queue(&rig, "llm")->workers == 0) assert_null(rig_lease(&rig, "tools", 1));
+    rpc_client_cancel(rig.client, id);
+    wait_for(&parked);
+    assert_int_equal(parked.answer->code, STATUS_CANCELLED);
+    rpc_answer_free(parked.answer);
+    (void)rig_start(&rig, "job", NULL);
+    assert_non_null(rig_lease(&rig, "llm", 5'000));
+    rig_done(&rig);
+}
+
+static void test_a_stop_answers_parked_polls(void **)
+{
+    struct rig rig       = {};
+    struct parked parked = {};
+    rig_init(&rig, 1, true);
+    (void)park(&rig, &parked);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_restart(&rig);
+    wait_for(&parked);
+    rpc_answer_free(parked.answer);
+    rig_done(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_parked_poll_gets_the_job),
+        cmocka_unit_test(test_a_poll_that_was_given_up_gets_nothing),
+        cmocka_unit_test(test_a_stop_answers_parked_polls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
