@@ -18,7 +18,9 @@ static struct log_sink {
     const char *service;
     enum log_format format;
     str secrets[LOG_SECRETS_MAX];
+    char *copies[LOG_SECRETS_MAX]; /* owned: what they are views of */
     size_t secret_count;
+    size_t next_secret; /* takes the place of the oldest */
     struct log_limit limit;
 } sink = {.level = LOG_INFO, .mutex = PTHREAD_MUTEX_INITIALIZER, .service = "tutti"};
 
@@ -65,13 +67,16 @@ bool log_add_secret(str secret)
     lock();
     size_t at = 0;
     while (at < sink.secret_count && !str_equal(sink.secrets[at], secret)) at++;
-    bool is_kept = at < LOG_SECRETS_MAX;
-    if (is_kept && at == sink.secret_count) {
-        sink.secrets[at] = (str){.ptr = mem_dup(secret.ptr, secret.len), .len = secret.len};
-        sink.secret_count++;
+    if (at == sink.secret_count) {
+        size_t place = sink.next_secret;
+        if (sink.secret_count < LOG_SECRETS_MAX) sink.secret_count++;
+        sink.next_secret = (place + 1) % LOG_SECRETS_MAX;
+        free(sink.copies[place]);
+        sink.copies[place]  = mem_dup(secret.ptr, secret.len);
+        sink.secrets[place] = (str){.ptr = sink.copies[place], .len = secret.len};
     }
     unlock();
-    return is_kept;
+    return true;
 }
 
 /* A line that cannot be written is lost: there is nobody left to tell. */

@@ -22,7 +22,7 @@ enum log_format { LOG_AUTO, LOG_JSON, LOG_TEXT };
 
 enum {
     LOG_FIELDS_MAX     = 16,
-    LOG_SECRETS_MAX    = 64,
+    LOG_SECRETS_MAX    = 256,
     LOG_SECRET_LEN_MIN = 8,
     LOG_LINE_MAX       = 8192 /* bytes */
 };
@@ -51,7 +51,9 @@ void log_set_level(enum log_level level);
 bool log_level_parse(str text, enum log_level *ret_level);
 
 /** From now on `secret` shows as *** wherever it occurs in a value. Copies; a known one again is
- * fine. False, and not protected, if it has fewer than 8 bytes or LOG_SECRETS_MAX are known. */
+ * fine. Of more than LOG_SECRETS_MAX the oldest are forgotten: secrets that change for ever do not
+ * keep the newest ones from being hidden. False, and not protected, if it has fewer than 8 bytes.
+ */
 bool log_add_secret(str secret);
 
 /** Writes one line: log_write(LOG_INFO, "job.completed", LOG_STR("job", id), LOG_INT("attempt",

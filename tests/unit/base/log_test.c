@@ -191,9 +191,16 @@ static void test_output(void **state)
     bool is_short_refused = !log_add_secret(str_from("1234567"));
     bool is_added         = log_add_secret(str_from("12345678"));
     bool is_known         = log_add_secret(str_from("12345678"));
+    for (int i = 0; i <= LOG_SECRETS_MAX; i++) { /* the oldest is forgotten, no newer one */
+        char secret[32];
+        (void)snprintf(secret, sizeof secret, "secret-%03d", i);
+        is_added = is_added && log_add_secret(str_from(secret));
+    }
+    is_added = is_added && log_add_secret(str_from("12345678"));
     log_write(LOG_DEBUG, "not.shown", LOG_INT("a", 1));
     log_set_level(LOG_DEBUG);
     log_write(LOG_DEBUG, "shown", LOG_TEXT_OF("key", "<12345678>"));
+    log_write(LOG_DEBUG, "many", LOG_TEXT_OF("of", "secret-000 secret-002 secret-256"));
     for (int i = 0; i < 30; i++) log_fields(LOG_WARN, "often", NULL, 0);
     log_flush();
     assert_true(dup2(saved, STDOUT_FILENO) >= 0);
@@ -209,6 +216,7 @@ static void test_output(void **state)
     assert_true(is_short_refused && is_added && is_known);
     assert_null(strstr(text, "not.shown"));
     assert_non_null(strstr(text, "\"service\":\"test\",\"msg\":\"shown\",\"key\":\"<***>\"}\n"));
+    assert_non_null(strstr(text, "\"of\":\"secret-000 *** ***\""));
     assert_non_null(strstr(text, "\"msg\":\"log.suppressed\",\"of\":\"often\",\"count\":"));
 }
 
