@@ -110,7 +110,10 @@ operations() {
     /^      x-tutti-body:/ { body = $2 }
     /^      x-tutti-wait:/ { wait = $2 }
     /^      x-tutti-later: true/ { later = 1 }
-    /^      summary:/ { summary = $0; sub(/^ *summary: */, "", summary) }
+    /^      summary:/ {
+      summary = $0; sub(/^ *summary: */, "", summary)
+      if (summary ~ /^\047.*\047$/) { summary = substr(summary, 2, length(summary) - 2); gsub(/\047\047/, "\047", summary) } # quoted, as YAML wants it
+    }
     ' "$contract"
 }
 
