@@ -188,6 +188,7 @@ static void note_open(int file, const char *path, int flags)
 static int open_as(const char *path, int flags, va_list arguments)
 {
     int mode = flags & O_CREAT ? va_arg(arguments, int) : 0;
+    if (!now.recording) flags &= ~O_DSYNC; /* nobody asks how durable it is, and no disk is waited for */
     int file = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     note_open(file, path, flags);
     return file;
@@ -301,16 +302,15 @@ static void note_sync(int file)
     }
 }
 
+/* The machine that is cut off is made from the notes, so that nothing waits for the real disk. */
 int fdatasync(int file)
 {
-    int error = (int)syscall(SYS_fdatasync, file);
-    if (error == 0) note_sync(file);
-    return error;
+    note_sync(file);
+    return 0;
 }
 
 int fsync(int file)
 {
-    int error = (int)syscall(SYS_fsync, file);
-    if (error == 0) note_sync(file);
-    return error;
+    note_sync(file);
+    return 0;
 }

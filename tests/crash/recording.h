@@ -4,7 +4,8 @@
  *
  * The program's own open(), pwrite(), write(), writev(), ftruncate(), rename(), unlink(),
  * fdatasync() and fsync() stand before the C library's, also for LMDB: each is carried out, and
- * noted if it goes to the folder that is recorded. A write through a descriptor with O_DSYNC is
+ * noted if it goes to the folder that is recorded; but a sync is only noted, as the files need not
+ * survive this machine. A write through a descriptor with O_DSYNC is
  * durable when it returns, any other one with the next sync of its file; a name with the next sync
  * of the folder. What only lives as long as a process (lock.mdb, owner) is not noted.
  *
