@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "http/url.h"
 #include "llm-proxy/catalog.h"
+#include "llm-proxy/embed_text.h"
 #include "llm-proxy/repair.h"
 #include "json/json_pointer.h"
 

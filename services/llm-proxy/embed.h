@@ -7,26 +7,12 @@
  * (embed_pool.h). The answer has all vectors in the order of the inputs, and this request's part of
  * what they have cost. One text that fails is the failure of all.
  *
- * What it does not do: token arrays as inputs.
  * Threads: those of the pipeline's loop.
  */
 #ifndef LLM_PROXY_EMBED_H
 #define LLM_PROXY_EMBED_H
 
 #include "llm-proxy/call.h"
-#include "json/json_write.h"
-
-enum {
-    EMBED_DIMENSIONS_MAX = 65'536,
-};
-
-/** Reads `model`, `input` (a text or texts), `dimensions`, `encoding_format`: the body of OpenAI's
- * embeddings, and the arguments of `llm.embed`. INVALID_ARGUMENT names the member. */
-status embed_read(json source, struct arena *arena, struct chat_request **ret_request,
-                  struct error *reterr);
-
-/** The request as the body of OpenAI's embeddings. */
-bool embed_print_request(const struct chat_request *request, str model, struct buf *out);
 
 struct embed_call;
 
@@ -41,12 +27,5 @@ void embed_used(const struct embed_call *embed, Pb__Usage *ret_usage);
 
 /** Ends it without `done`. */
 void embed_cancel(struct embed_call *embed);
-
-/** Writes one array per vector. */
-void embed_print_vectors(const struct answer *answer, struct json_writer *w);
-
-/** The answer as the body of OpenAI's embeddings. */
-void embed_print_openai(const struct llm_outcome *outcome, const struct chat_request *request,
-                        struct json_writer *w);
 
 #endif

@@ -1,5 +1,4 @@
-/* Embeddings as OpenAI's API writes them: openai/openai-openapi, openapi.json 2.3.0. */
-#include "llm-proxy/embed.h"
+#include "llm-proxy/embed_text.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -131,10 +130,9 @@ static void print_base64(const char *raw, uint32_t dimensions, struct json_write
     json_write_text(w, buf_str(&text));
 }
 
-void embed_print_openai(const struct llm_outcome *outcome, const struct chat_request *request,
-                        struct json_writer *w)
+void embed_print_answer(const struct answer *answer, const struct chat_request *request,
+                        int64_t input_tokens, bool is_simulated, struct json_writer *w)
 {
-    const struct answer *answer = outcome->answer;
     json_begin_object(w);
     json_put_text(w, "object", str_from("list"));
     json_member(w, "data");
@@ -156,10 +154,10 @@ void embed_print_openai(const struct llm_outcome *outcome, const struct chat_req
     json_put_text(w, "model", answer->model.len > 0 ? buf_str(&answer->model) : request->model);
     json_member(w, "usage");
     json_begin_object(w);
-    json_put_int(w, "prompt_tokens", outcome->usage.input_tokens);
-    json_put_int(w, "total_tokens", outcome->usage.input_tokens);
+    json_put_int(w, "prompt_tokens", input_tokens);
+    json_put_int(w, "total_tokens", input_tokens);
     json_end_object(w);
-    if (outcome->is_simulated) {
+    if (is_simulated) {
         json_member(w, "tutti");
         json_begin_object(w);
         json_put_bool(w, "simulated", true);

@@ -3,6 +3,7 @@
 #include "base/money.h"
 #include "llm-proxy/chat_job.h"
 #include "llm-proxy/content.h"
+#include "llm-proxy/embed_text.h"
 #include "llm-proxy/job_book.h"
 #include "json/json_text.h"
 #include "json/json_write.h"

@@ -1,6 +1,7 @@
 /* What a job asks for: its input, the route, and what may go on of it. */
 #include "llm-proxy/cache_wish.h"
 #include "llm-proxy/chat_job.h"
+#include "llm-proxy/embed_text.h"
 #include "json/json_text.h"
 
 #include <string.h>

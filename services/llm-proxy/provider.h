@@ -48,7 +48,6 @@ struct simulation {
 };
 
 enum {
-    EMBED_INPUTS_MAX      = 2'048,     /* of a request; OpenAI's limit */
     EMBED_BATCH           = 64,        /* unless the configuration says otherwise */
     EMBED_BATCH_LOCAL     = 32,        /* of an openai-compatible one: smaller machines */
     EMBED_BATCH_BYTES_MAX = 1'200'000, /* OpenAI's 300,000 tokens, of four bytes */

@@ -2,7 +2,7 @@
  * openapi.json 2.3.0. */
 #include "llm-proxy/dialects/openai.h"
 
-#include "llm-proxy/embed.h"
+#include "llm-proxy/embed_text.h"
 
 #include <string.h>
 
@@ -74,7 +74,8 @@ static void print_vectors(const struct llm_outcome *outcome, const struct chat_r
                           struct buf *out)
 {
     struct json_writer w = json_writer_init(out);
-    embed_print_openai(outcome, request, &w);
+    embed_print_answer(outcome->answer, request, outcome->usage.input_tokens, outcome->is_simulated,
+                       &w);
 }
 
 /* Users of other gateways know what a spent budget is by its type. */

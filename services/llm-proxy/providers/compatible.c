@@ -5,7 +5,7 @@
 #include "llm-proxy/providers/compatible.h"
 
 #include "base/attr.h"
-#include "llm-proxy/embed.h"
+#include "llm-proxy/embed_text.h"
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 
