@@ -328,9 +328,9 @@ static void *accept_all(void *context)
         c->server                  = server;
         c->fd                      = fd;
         server->connections[index] = c;
-        int rc                     = pthread_create(&c->thread, NULL, serve, c);
+        atomic_fetch_add(&server->count, 1); /* before anybody can have been answered */
+        int rc = pthread_create(&c->thread, NULL, serve, c);
         ASSERT(rc == 0);
-        atomic_fetch_add(&server->count, 1);
     }
 }
 
