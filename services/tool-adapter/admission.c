@@ -57,13 +57,35 @@ static void put_key(const struct rate_budget *budget, json scope, struct buf *na
     (void)buf_printf(name, "/%s", hex);
 }
 
+/* A slash of the connection's name counts twice, so that the name of one is not that of a part of
+ * another: `a/reads` is a name like any other. */
+static void put_connection(const struct connection *connection, struct buf *name)
+{
+    (void)buf_put_text(name, "connection:");
+    for (const char *at = connection->name; *at; at++) {
+        (void)buf_put_text(name, *at == '/' ? "/" : "");
+        (void)buf_put_byte(name, *at);
+    }
+}
+
+static struct station station_new(const struct connection *connection, const char *part)
+{
+    struct station station            = {};
+    CLEANUP(buf_done) struct buf name = buf_init(TOLLGATE_NAME_MAX);
+    put_connection(connection, &name);
+    (void)buf_put_text(&name, part);
+    memcpy(station.name, name.ptr, name.len);
+    return station;
+}
+
 static void budget_station(const struct admission *admission, size_t index,
                            struct station *ret_station)
 {
     const struct connection *connection = admission->connection;
     const struct rate_budget *budget    = &connection->budgets[index];
     CLEANUP(buf_done) struct buf name   = buf_init(TOLLGATE_NAME_MAX);
-    (void)buf_printf(&name, "connection:%s/budgets/%zu", connection->name, index);
+    put_connection(connection, &name);
+    (void)buf_printf(&name, "/budgets/%zu", index);
     put_key(budget, admission->scope, &name);
     *ret_station = (struct station){.rules.places = (uint32_t)budget->concurrency};
     memcpy(ret_station->name, name.ptr, name.len);
@@ -74,18 +96,15 @@ static void gap_station(const struct admission *admission, struct station *ret_s
 {
     const struct turnstile_rules *rules = &admission->connection->turnstile->rules;
     int64_t gap_ms = is_write(admission) ? rules->gap_write_ms : rules->gap_read_ms;
-    *ret_station   = (struct station){};
-    (void)snprintf(ret_station->name, sizeof ret_station->name, "connection:%s/%s",
-                   admission->connection->name, is_write(admission) ? "writes" : "reads");
+    *ret_station   = station_new(admission->connection, is_write(admission) ? "/writes" : "/reads");
     set_rate(&ret_station->rules, 1, gap_ms, 1);
 }
 
 static void own_station(const struct admission *admission, struct station *ret_station)
 {
     const struct turnstile_rules *rules = &admission->connection->turnstile->rules;
-    *ret_station = (struct station){.rules.places = (uint32_t)rules->concurrency};
-    (void)snprintf(ret_station->name, sizeof ret_station->name, "connection:%s",
-                   admission->connection->name);
+    *ret_station                        = station_new(admission->connection, "");
+    ret_station->rules.places           = (uint32_t)rules->concurrency;
     set_rate(&ret_station->rules, rules->rate_count, rules->rate_per_ms, rules->burst);
 }
 

@@ -74,6 +74,7 @@ const config = {
       pages: connection({ rate: '40/min', burst: 1 }),
       eternal: connection({ min_gap: { read: '1000d' } }),
       own: connection({ budgets: [{ actions: ['look', 'post'], rate: '1/h' }] }),
+      'own/budgets/0': connection({ rate: '1/h', burst: 1 }),
     },
   },
 };
@@ -150,6 +151,7 @@ async function rates(suite, other) {
   // Those of an entry take the place of the manifest's, for both actions together.
   assert.deepEqual([await statusOf(suite.api, 'look', 'own'), await statusOf(other.api, 'post', 'own')], [200, 429]);
   assert.equal(service.count('/post'), 4);
+  assert.equal(await statusOf(suite.api, 'look', 'own/budgets/0'), 200, 'a connection of its own, whatever it is called');
 }
 
 // The next page comes later than a call waits that has not begun: who has begun waits for it.
