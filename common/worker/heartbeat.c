@@ -1,4 +1,5 @@
 /* Heartbeats: leases are kept alive, and cancellations come back with the answers. */
+#include "base/assert.h"
 #include "base/mem.h"
 #include "worker/worker_internal.h"
 
@@ -46,28 +47,56 @@ static void on_heartbeat(struct rpc_answer *answer, void *context)
     rpc_answer_free(answer);
 }
 
-/* All: also those whose report is under way, which are still ours. */
-static size_t collect_beats(struct worker *worker, uint16_t partition, bool is_all,
+/* Which jobs a message is about. */
+enum beats {
+    BEATS_OPEN,
+    BEATS_ALL,  /* also those whose report is under way, which are still ours */
+    BEATS_NEWS, /* those that have something to say of their progress */
+};
+
+static bool is_told_of(const struct held *held, enum beats which)
+{
+    if (held->is_replaced) return false;
+    if (which == BEATS_ALL) return true;
+    if (held->is_ended || held->is_cancelled) return false;
+    return which == BEATS_OPEN || held->progress;
+}
+
+static size_t collect_beats(struct worker *worker, uint16_t partition, enum beats which,
                             Pb__Heartbeat *beats, Pb__Heartbeat **list)
 {
     size_t count = 0;
     for (struct held *held = worker->jobs; held; held = held->next) {
-        if (held->partition != partition || held->is_replaced) continue;
-        if ((held->is_ended || held->is_cancelled) && !is_all) continue;
+        if (held->partition != partition || !is_told_of(held, which)) continue;
         pb__heartbeat__init(&beats[count]);
         beats[count].job         = held->public.leased->id;
         beats[count].lease_token = held->public.leased->lease_token;
-        list[count]              = &beats[count];
-        held->is_told            = true;
+        if (held->progress) {
+            beats[count].progress_json = (ProtobufCBinaryData){.data = (uint8_t *)held->progress,
+                                                               .len  = held->progress_size};
+        }
+        list[count]   = &beats[count];
+        held->is_told = true;
         count++;
     }
     return count;
 }
 
+/* What has been said once is not repeated, whether it was heard or not. */
+static void forget_progress(struct worker *worker, uint16_t partition)
+{
+    for (struct held *held = worker->jobs; held; held = held->next) {
+        if (held->partition != partition) continue;
+        free(held->progress);
+        held->progress = NULL;
+    }
+}
+
 /* If it cannot be sent, the next one is soon enough: a lease lasts three of them. */
-static bool send_beats(struct worker *worker, uint16_t partition, bool is_all, worker_use *use,
+static bool send_beats(struct worker *worker, uint16_t partition, enum beats which, worker_use *use,
                        void *context, uint64_t *ret_call)
 {
+    bool is_all          = which == BEATS_ALL;
     Pb__Heartbeat *beats = mem_new(worker->busy + 1, sizeof *beats);
     Pb__Heartbeat **list = mem_new(worker->busy + 1, sizeof *list);
 
@@ -76,13 +105,14 @@ static bool send_beats(struct worker *worker, uint16_t partition, bool is_all, w
     message.instance           = worker->instance;
     message.is_all             = is_all;
     message.jobs               = list;
-    message.n_jobs             = collect_beats(worker, partition, is_all, beats, list);
+    message.n_jobs             = collect_beats(worker, partition, which, beats, list);
     struct rpc_request request = {.service   = &pb__jobs__descriptor,
                                   .method    = "Heartbeat",
                                   .message   = &message,
                                   .partition = partition};
     bool is_sent               = message.n_jobs == 0 && !is_all;
     if (!is_sent) is_sent = worker_call(worker, &request, use, context, ret_call);
+    forget_progress(worker, partition);
     free(list);
     free(beats);
     return is_sent;
@@ -90,14 +120,41 @@ static bool send_beats(struct worker *worker, uint16_t partition, bool is_all, w
 
 bool worker_tell_all(struct poll *poll, worker_use *told)
 {
-    return send_beats(poll->worker, poll->partition, true, told, poll, &poll->call);
+    return send_beats(poll->worker, poll->partition, BEATS_ALL, told, poll, &poll->call);
+}
+
+static void beat(struct worker *worker, enum beats which)
+{
+    for (uint32_t i = 0; i < worker->partitions; i++) {
+        (void)send_beats(worker, (uint16_t)i, which, on_heartbeat, worker, NULL);
+    }
+}
+
+void worker_tell_progress(void *context)
+{
+    struct worker *worker = context;
+    worker->progress_ms   = worker_now_ms(worker);
+    beat(worker, BEATS_NEWS);
+}
+
+void worker_progress(struct worker_job *job, str progress)
+{
+    struct held *held     = (struct held *)job;
+    struct worker *worker = held->worker;
+    ASSERT(!held->is_ended);
+    if (progress.len == 0 || progress.len > WORKER_PROGRESS_MAX) return;
+    free(held->progress);
+    held->progress      = mem_dup(progress.ptr, progress.len);
+    held->progress_size = progress.len;
+    if (loop_timer_is_set(&worker->progress)) return;
+    int64_t due_ms = worker->progress_ms + WORKER_PROGRESS_MS;
+    int64_t now_ms = worker_now_ms(worker);
+    loop_timer_set(worker->options.loop, &worker->progress, due_ms > now_ms ? due_ms : now_ms);
 }
 
 void worker_beat(void *context)
 {
     struct worker *worker = context;
-    for (uint32_t i = 0; i < worker->partitions; i++) {
-        (void)send_beats(worker, (uint16_t)i, false, on_heartbeat, worker, NULL);
-    }
+    beat(worker, BEATS_OPEN);
     loop_timer_set(worker->options.loop, &worker->heartbeat, worker_heartbeat_at_ms(worker));
 }

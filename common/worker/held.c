@@ -18,6 +18,7 @@ void held_free(struct held *held)
     worker->busy--;
     loop_timer_clear(worker->options.loop, &held->retry);
     free(held->report);
+    free(held->progress);
     leased_unref(held->batch);
     free(held);
 }

@@ -257,6 +257,7 @@ struct worker *worker_new(const struct worker_options *options)
     worker->registration = (struct loop_timer){.fire = worker_register, .context = worker};
     worker->flush        = (struct loop_turn_end){.run = on_turn_end, .context = worker};
     worker->heartbeat    = (struct loop_timer){.fire = worker_beat, .context = worker};
+    worker->progress     = (struct loop_timer){.fire = worker_tell_progress, .context = worker};
     loop_turn_end_add(options->loop, &worker->flush);
     loop_timer_set(options->loop, &worker->topology, worker_now_ms(worker));
     loop_timer_set(options->loop, &worker->heartbeat, worker_heartbeat_at_ms(worker));
@@ -297,6 +298,7 @@ void worker_freep(struct worker **ref)
     loop_timer_clear(worker->options.loop, &worker->topology);
     loop_timer_clear(worker->options.loop, &worker->registration);
     loop_timer_clear(worker->options.loop, &worker->heartbeat);
+    loop_timer_clear(worker->options.loop, &worker->progress);
     loop_turn_end_remove(worker->options.loop, &worker->flush);
     free(worker->polls);
     free(worker);

@@ -29,6 +29,8 @@ enum {
     WORKER_POLL_MS        = 20'000,    /* how long one poll is parked */
     WORKER_REPORT_MS      = 600'000,   /* how long a report is repeated while nobody answers */
     WORKER_CHECKPOINT_MAX = 256 << 10, /* bytes */
+    WORKER_PROGRESS_MAX   = 4 << 10,   /* bytes */
+    WORKER_PROGRESS_MS    = 1'000,     /* between two messages about progress */
 };
 
 struct worker;
@@ -96,6 +98,13 @@ void worker_freep(struct worker **worker);
  */
 typedef void worker_kept_fn(status code, void *context);
 void worker_checkpoint(struct worker_job *job, str checkpoint, worker_kept_fn *kept, void *context);
+
+/**
+ * How far the job has come, for those who look on: JSON, of which more than WORKER_PROGRESS_MAX
+ * bytes are passed over. What is said last goes out within WORKER_PROGRESS_MS, once; what gets lost
+ * is not repeated. It is copied.
+ */
+void worker_progress(struct worker_job *job, str progress);
 
 /**
  * The call of the job outgrows what its budgets have set aside for it (`leased->room`): more is to

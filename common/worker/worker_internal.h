@@ -32,7 +32,9 @@ struct held {
     size_t report_size;
     struct checkpoint_call *checkpoint; /* under way; NULL: none */
     struct draw *draw;                  /* likewise */
-    struct held *next_ended;            /* of those that are reported together */
+    char *progress;                     /* owned; not said yet; NULL: nothing */
+    size_t progress_size;
+    struct held *next_ended; /* of those that are reported together */
     int64_t report_until_ms;
     int64_t retry_ms;
     struct loop_timer retry;
@@ -78,6 +80,8 @@ struct worker {
     const char *const *registering; /* what it says */
     bool is_registered;             /* since the scheduler was last away */
     struct loop_timer heartbeat;
+    struct loop_timer progress; /* jobs have something to say of theirs */
+    int64_t progress_ms;        /* when they said it last */
     struct loop_turn_end flush; /* sends what a turn of the loop has called */
 };
 
@@ -161,8 +165,9 @@ void held_cancel(struct held *held);
 /** A job comes again: if it is already here, that lease was lost, and nobody asks for it again. */
 void held_replace(struct worker *worker, str id);
 
-/** The callback of worker->heartbeat. Context: the worker. */
+/** The callbacks of worker->heartbeat and worker->progress. Context: the worker. */
 void worker_beat(void *context);
+void worker_tell_progress(void *context);
 
 /** Tells the partition of `poll` all that is held of it; `told` comes on the loop. False: it could
  * not be sent. */

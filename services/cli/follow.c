@@ -52,6 +52,36 @@ static void put_detail(json data, struct buf *line)
     if (cost.len > 0) (void)buf_printf(line, ", $" STR_FMT, STR_ARG(cost));
 }
 
+/* What a worker says of its job: any JSON, of which people are shown {progress, total, message}. */
+static void put_progress(json said, struct buf *line)
+{
+    json at      = json_get_text(said, "progress");
+    json total   = json_get_text(said, "total");
+    str message  = member(said, "message", "");
+    bool is_part = json_is_number(at) && json_is_number(total) && json_number(total) > 0;
+    if (json_is(said, JSON_TEXT)) message = json_str(said);
+    if (json_is_number(said)) at = said;
+    if (is_part) {
+        (void)buf_printf(line, "  %.0f %%", 100 * json_number(at) / json_number(total));
+    } else if (json_is_number(at)) {
+        (void)buf_printf(line, "  %g", json_number(at));
+    }
+    if (message.len > 0) (void)buf_printf(line, "  " STR_FMT, STR_ARG(str_slice(message, 0, 120)));
+}
+
+static void print_job_progress(json event)
+{
+    CLEANUP(buf_done) struct buf line = buf_init(LINE_MAX_BYTES * 4);
+    str iteration                     = member(event, "iteration", "");
+    (void)buf_printf(&line, "%5s  %12s  %-19s", "", "", "job.progress");
+    (void)buf_printf(&line, "  " STR_FMT, STR_ARG(short_name(member(event, "task", ""))));
+    if (iteration.len > 0) (void)buf_printf(&line, "[" STR_FMT "]", STR_ARG(iteration));
+    put_progress(json_get_text(event, "progress"), &line);
+    print_clean(stdout, "", buf_str(&line));
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
 void follow_print_event(json event)
 {
     CLEANUP(buf_done) struct buf line = buf_init(LINE_MAX_BYTES * 4);
@@ -116,9 +146,14 @@ static void note_event(struct view *view, json event)
     str task      = short_name(member(event, "task", ""));
     str iteration = member(event, "iteration", "");
     if (task.len == 0) return;
-    (void)snprintf(view->last, sizeof view->last, STR_FMT "%s" STR_FMT "%s " STR_FMT, STR_ARG(task),
+    CLEANUP(buf_done) struct buf what = buf_init(LINE_MAX_BYTES);
+    json progress                     = json_get_text(event, "progress");
+    (void)buf_printf(&what, " " STR_FMT, STR_ARG(short_name(type)));
+    if (!json_is(progress, JSON_INVALID)) buf_clear(&what);
+    put_progress(progress, &what);
+    (void)snprintf(view->last, sizeof view->last, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(task),
                    iteration.len > 0 ? "[" : "", STR_ARG(iteration), iteration.len > 0 ? "]" : "",
-                   STR_ARG(short_name(type)));
+                   STR_ARG(buf_str(&what)));
 }
 
 static bool show_progress(struct view *view, str name, json value)
@@ -144,7 +179,11 @@ static bool on_event(str name, str, str data, void *context)
     case FOLLOW_PROGRESS: return show_progress(view, name, value);
     case FOLLOW_JSON: print_json_line(value); return true;
     case FOLLOW_EVENTS:
-        if (!str_is(name, "progress")) follow_print_event(value);
+        if (str_is(name, "job.progress")) {
+            print_job_progress(value);
+        } else if (!str_is(name, "progress")) {
+            follow_print_event(value);
+        }
         return true;
     }
     return true;

@@ -65,6 +65,19 @@ void event_frame_print(const Pb__HistoryEvent *event, struct buf *out)
     (void)buf_put_text(out, "\n\n");
 }
 
+void event_frame_job_progress(const Pb__JobProgress *job, struct buf *out)
+{
+    (void)buf_put_text(out, "event: job.progress\ndata: ");
+    struct json_writer w = json_writer_init(out);
+    json_begin_object(&w);
+    json_put_text(&w, "job", str_from(job->job));
+    json_put_text(&w, "task", str_from(job->task));
+    view_text_if(&w, "iteration", job->iteration);
+    view_json_if(&w, "progress", job->progress_json);
+    json_end_object(&w);
+    (void)buf_put_text(out, "\n\n");
+}
+
 void event_frame_progress(uint32_t permille, const char *phase, struct buf *out)
 {
     (void)buf_put_text(out, "event: progress\ndata: ");

@@ -22,6 +22,7 @@ bool event_is_wanted(unsigned groups, const char *type);
 bool event_position_parse(str text, uint64_t *ret_position);
 
 void event_frame_print(const Pb__HistoryEvent *event, struct buf *out);
+void event_frame_job_progress(const Pb__JobProgress *job, struct buf *out);
 void event_frame_progress(uint32_t permille, const char *phase, struct buf *out);
 
 #endif

@@ -26,7 +26,8 @@ struct follower {
     char run[RUN_TEXT_MAX + 1]; /* as asked for, then the generated id */
     const char *namespace;      /* lives as long as the call */
     uint64_t position;          /* the last event that was sent */
-    uint32_t progress_permille; /* that was sent */
+    uint32_t progress_permille; /* that was sent, as the next */
+    uint64_t jobs_number;       /* the last of what jobs say of their progress */
     unsigned groups;
     bool is_resumed; /* the client said where it stands */
     bool is_started; /* the stream has begun */
@@ -200,6 +201,15 @@ static void end_stream(struct follower *follower, Pb__RunStatus run_status)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+static void put_jobs(struct follower *follower, const Pb__RunHistory *history, struct buf *frames)
+{
+    for (size_t i = 0; i < history->n_jobs; i++) {
+        const Pb__JobProgress *job = history->jobs[i];
+        if (job->number > follower->jobs_number) follower->jobs_number = job->number;
+        event_frame_job_progress(job, frames);
+    }
+}
+
 static void send_events(struct follower *follower, const Pb__RunHistory *history)
 {
     CLEANUP(buf_done) struct buf frames = buf_init(FRAMES_MAX);
@@ -216,6 +226,7 @@ static void send_events(struct follower *follower, const Pb__RunHistory *history
         follower->progress_permille = history->progress_permille;
         event_frame_progress(history->progress_permille, history->phase, &frames);
     }
+    put_jobs(follower, history, &frames);
     send_text(follower, buf_str(&frames));
 }
 
@@ -301,6 +312,8 @@ static void follower_read(struct follower *follower)
     message.namespace_      = follower->namespace;
     message.after           = follower->position;
     message.count_max       = READ_COUNT;
+    message.wants_jobs      = event_is_wanted(follower->groups, "job.");
+    message.jobs_after      = follower->jobs_number;
 
     const struct rpc_request request = {
         .service   = &pb__runs__descriptor,

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/one_cpu.h"
 #include "base/random.h"
-#include "rpc/rpc_hint.h"
+#include "scheduler/engine/watches/hints.h"
 #include "scheduler/services/run_history.h"
 #include "scheduler/services/run_reader.h"
 #include "scheduler/tables/function_registry.h"
@@ -22,8 +22,6 @@
 #include <time.h>
 
 enum { LATE_ARENA_MAX = 128 << 20 /* bytes */ };
-enum { HINTS_PER_MESSAGE = 100, HINT_SIZE = 48 /* bytes of one, packed, at most */ };
-static_assert(HINTS_PER_MESSAGE * HINT_SIZE < RPC_HINT_SIZE_MAX);
 
 struct scheduler {
     uint16_t count;
@@ -46,8 +44,7 @@ struct scheduler {
     struct run_limits limits;
     uint32_t lease_ms;
     int64_t started_us;
-    pthread_mutex_t publisher_mutex;
-    struct rpc_publisher *publisher; /* under its mutex, also while it publishes; NULL: none */
+    struct hints hints;
 
     /* A thread that once a second ends waits that are over. */
     pthread_t ticker;
@@ -72,28 +69,6 @@ static void on_watch(bytes subscriber, str run, void *context)
     log_write(LOG_WARN, "watch.refused", LOG_STR("run", run), LOG_TEXT_OF("error", error.text));
 }
 
-static void publish(struct rpc_publisher *publisher, uint16_t partition,
-                    const struct run_move *moves, size_t count)
-{
-    Pb__RunHint hints[HINTS_PER_MESSAGE];
-    Pb__RunHint *list[HINTS_PER_MESSAGE];
-    uint8_t packed[HINTS_PER_MESSAGE * HINT_SIZE];
-    ASSERT(count <= HINTS_PER_MESSAGE);
-    for (size_t i = 0; i < count; i++) {
-        hints[i]          = (Pb__RunHint)PB__RUN_HINT__INIT;
-        hints[i].run_id   = moves[i].run.text;
-        hints[i].sequence = moves[i].sequence;
-        hints[i].status   = moves[i].status;
-        list[i]           = &hints[i];
-    }
-    Pb__RunHints message = PB__RUN_HINTS__INIT;
-    message.hints        = list;
-    message.n_hints      = count;
-    ASSERT(protobuf_c_message_get_packed_size(&message.base) <= sizeof packed);
-    size_t size_bytes = protobuf_c_message_pack(&message.base, packed);
-    rpc_publish(publisher, partition, (bytes){packed, size_bytes});
-}
-
 /* A run has ended that nobody watched before the commit: somebody may have begun to meanwhile, who
  * read the store too early to see the end. */
 static void tell_late(const struct shard *shard, const char *run)
@@ -112,6 +87,13 @@ static void tell_late(const struct shard *shard, const char *run)
     }
 }
 
+static void on_progressed(const struct id *run, void *context)
+{
+    const struct shard *shard  = context;
+    const struct run_move move = {.run = *run};
+    hints_runs(&shard->scheduler->hints, shard->index, &move, 1);
+}
+
 static void on_moved(const struct run_move *moves, size_t count, void *context)
 {
     const struct shard *shard   = context;
@@ -128,29 +110,12 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
         if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
     }
     if (has_ended) run_watches_tell(shard->watches);
-    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
-    bool is_heard = scheduler->publisher && rpc_publisher_is_heard(scheduler->publisher);
-    for (size_t i = 0; is_heard && i < count; i += HINTS_PER_MESSAGE) {
-        size_t left = count - i;
-        publish(scheduler->publisher, shard->index, &moves[i],
-                left < HINTS_PER_MESSAGE ? left : HINTS_PER_MESSAGE);
-    }
-    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
+    hints_runs(&scheduler->hints, shard->index, moves, count);
 }
 
 void scheduler_hint_key(struct scheduler *scheduler, const char *id)
 {
-    uint8_t packed[HINT_SIZE];
-    const char *keys[]   = {id};
-    Pb__RunHints message = PB__RUN_HINTS__INIT;
-    message.keys         = keys;
-    message.n_keys       = ARRAY_LEN(keys);
-    if (protobuf_c_message_get_packed_size(&message.base) > sizeof packed) return;
-    size_t size_bytes = protobuf_c_message_pack(&message.base, packed);
-    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
-    bool is_heard = scheduler->publisher && rpc_publisher_is_heard(scheduler->publisher);
-    if (is_heard) rpc_publish(scheduler->publisher, 0, (bytes){packed, size_bytes});
-    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
+    hints_key(&scheduler->hints, id);
 }
 
 /* --- between engines: on the engine threads ----------------------------------------------------
@@ -235,7 +200,11 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
         .post          = on_post,
         .has_partition = on_has_partition,
         .neighbours    = scheduler,
-        .listener = {.wants = on_wants, .moved = on_moved, .watch = on_watch, .context = shard},
+        .listener      = {.wants      = on_wants,
+                          .moved      = on_moved,
+                          .progressed = on_progressed,
+                          .watch      = on_watch,
+                          .context    = shard},
     };
     TRY(engine_start(&engine_options, &shard->engine, reterr));
     atomic_store(&scheduler->engines[index], shard->engine);
@@ -355,7 +324,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     for (uint16_t i = 0; i < options->count; i++) {
         scheduler->has[i] = !options->owned || options->owned[i];
     }
-    (void)pthread_mutex_init(&scheduler->publisher_mutex, NULL);
+    hints_init(&scheduler->hints);
     scheduler->definitions   = definitions_new();
     scheduler->functions     = function_registry_new();
     scheduler->subscriptions = subscriptions_new();
@@ -396,7 +365,7 @@ void scheduler_close(struct scheduler *scheduler)
     for (uint16_t i = 0; i < scheduler->count; i++) shard_close(scheduler->shards[i]);
     definitions_free(scheduler->definitions);
     function_registry_free(scheduler->functions);
-    (void)pthread_mutex_destroy(&scheduler->publisher_mutex);
+    hints_done(&scheduler->hints);
     subscriptions_free(scheduler->subscriptions);
     store_close(scheduler->system);
     free(scheduler->shards);
@@ -489,7 +458,5 @@ int64_t scheduler_started_us(const struct scheduler *scheduler)
 
 void scheduler_set_publisher(struct scheduler *scheduler, struct rpc_publisher *publisher)
 {
-    (void)pthread_mutex_lock(&scheduler->publisher_mutex);
-    scheduler->publisher = publisher;
-    (void)pthread_mutex_unlock(&scheduler->publisher_mutex);
+    hints_publish_by(&scheduler->hints, publisher);
 }

@@ -17,7 +17,10 @@
 #include "common.pb-c.h"
 #include "tool-adapter/files/file_set.h"
 
-enum { ENGINE_PROGRESS_MAX = 192 << 10 /* bytes of JSON */ };
+enum {
+    ENGINE_PROGRESS_MAX = 192 << 10, /* bytes of JSON */
+    ENGINE_NEWS_MAX     = 4 << 10,
+};
 
 struct engine_call; /* one request under way; of the engine's own making */
 
@@ -26,6 +29,13 @@ struct engine_payer {
     str key_id;       /* of the API key that calls; empty: a job */
     bool is_reported; /* a job's: it reports its usage, so whoever sells counts nothing */
     bool is_owed;     /* and an earlier attempt was lost before it could */
+};
+
+/** Who wants to know how far a call says it has come; nothing is decided by that. `said` is a view
+ * of at most ENGINE_NEWS_MAX bytes of JSON. */
+struct onlooker {
+    void (*progress)(json said, void *context);
+    void *context;
 };
 
 /** All borrowed until `done` or cancel. */
@@ -39,11 +49,12 @@ struct engine_request {
     str idempotency_key;
     struct engine_payer payer;
     const struct secret_source *secrets;
-    const struct file_set *files; /* that the arguments name; NULL: none */
-    json progress;                /* of an earlier attempt of the job; JSON_INVALID: none */
-    int64_t total_ms;             /* it may take so long */
-    int64_t answer_max;           /* bytes of the answer's body */
-    bool allow_private;           /* addresses that the egress rules open may be called */
+    const struct file_set *files;    /* that the arguments name; NULL: none */
+    json progress;                   /* of an earlier attempt of the job; JSON_INVALID: none */
+    const struct onlooker *onlooker; /* NULL: nobody */
+    int64_t total_ms;                /* it may take so long */
+    int64_t answer_max;              /* bytes of the answer's body */
+    bool allow_private;              /* addresses that the egress rules open may be called */
 };
 
 struct engine_result {

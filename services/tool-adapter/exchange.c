@@ -405,6 +405,7 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .secrets         = &exchange->secrets,
         .files           = request->files,
         .progress        = request->progress,
+        .onlooker        = request->onlooker,
         .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
         .answer_max    = request->action->manifest->answer_max,
         .allow_private = request->connection->allow_private,

@@ -302,6 +302,7 @@ static void send(struct execution *execution)
         .files           = execution->request.files,
         .keep            = execution->request.keep,
         .progress        = execution->request.progress,
+        .onlooker        = execution->request.onlooker,
         .validators      = execution->request.validators,
         .until_ms        = execution->request.until_ms,
         .is_under_way    = execution->is_under_way,

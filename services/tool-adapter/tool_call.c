@@ -71,6 +71,7 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
     json steps = json_invalid();
     if (stage == STAGE_CHANGE) steps = json_ref(json_get_text(call->checkpoint, "steps"));
     const struct file_keep *kept           = stage == STAGE_CHANGE ? &call->keep : NULL;
+    bool is_shown                          = stage == STAGE_CHANGE;
     const struct execution_request request = {.action          = action,
                                               .connection      = call->request.tool.connection,
                                               .scope           = scope,
@@ -82,6 +83,7 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
                                               .keep            = call->keeps_file ? kept : NULL,
                                               .progress =
                                                   json_get_text(call->checkpoint, "progress"),
+                                              .onlooker = is_shown ? call->request.onlooker : NULL,
                                               .validators = call->old_validators,
                                               .until_ms   = call->request.until_ms,
                                               .arena      = call->arena,

@@ -34,6 +34,7 @@ struct running {
     struct tool tool;
     json params, checkpoint; /* owned */
     struct tool_call *call;
+    struct onlooker onlooker;
     struct loop_timer too_large; /* says so from the loop, not from inside the call */
     int64_t started_ms;
 };
@@ -219,6 +220,15 @@ static void keep(json checkpoint, void *context)
     loop_timer_set(loop, &running->too_large, loop_now_ms(loop));
 }
 
+/* Those who follow the run are told no secret of the connection. */
+static void on_progress(json said, void *context)
+{
+    struct running *running           = context;
+    CLEANUP(buf_done) struct buf text = buf_init(WORKER_PROGRESS_MAX);
+    CLEANUP(json_unrefp) json masked  = json_mask_apply(running->tool.connection->mask, said);
+    if (json_print(masked, JSON_COMPACT, &text)) worker_progress(running->job, buf_str(&text));
+}
+
 /* --- the beginning ---------------------------------------------------------------------------- */
 
 static status parse(ProtobufCBinaryData text, json *ret_value, struct error *reterr)
@@ -292,7 +302,9 @@ static void start(struct running *running)
           .is_asked        = leased->asked_again,
           .settles         = leased->settles,
           .checkpoint      = running->checkpoint,
+          .onlooker        = &running->onlooker,
     };
+    running->onlooker      = (struct onlooker){.progress = on_progress, .context = running};
     struct tool_call *call = tool_call_start(&running->jobs->means, &request, &handlers);
     if (call) running->call = call; /* else it is over */
 }

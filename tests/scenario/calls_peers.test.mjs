@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Agent, Legacy, Modern } from './support/peers.mjs';
+import { EventStream } from './support/sse.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
 import { Upstream } from './support/upstream.mjs';
@@ -129,6 +130,37 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   assert.match(output.noTask.detail, /^-32001 Task not found/);
   assert.match(output.stranger.type, /\/authentication$/);
   assert.match(output.noCard.detail, /\/agentCard/);
+});
+
+const SLOW = `
+document: { dsl: '1.0.3', namespace: default, name: slow, version: '1.0.0' }
+do:
+  - both:
+      fork:
+        branches:
+          - old: { ${tool('/legacy', 'slow')} }
+          - new: { ${act('call_tool', 'modern, name: slow')} }
+`;
+
+scenario('how far tools say they are is seen', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+  let go = () => {};
+  legacy.on = modern.on = new Promise((resolve) => { go = resolve; });
+  await knows(suite, 'mcp.call_tool');
+  await suite.apply(SLOW);
+  const { id } = await suite.startRun('slow');
+  const stream = new EventStream(suite, `/v1/runs/${id}/events`);
+  const end = stream.connect();
+  const said = () => stream.events.filter(({ event }) => event === 'job.progress').map(({ data }) => data);
+  await suite.until('both are heard', () => said().length >= 2);
+  assert.deepEqual(said().map(({ task }) => task).sort(), ['/do/0/both/fork/branches/0/old', '/do/0/both/fork/branches/1/new']);
+  for (const { job, progress } of said()) {
+    assert.deepEqual(progress, { progress: 1, total: 4, message: 'Heats water' });
+    assert.deepEqual((await suite.api.ok('GET', `/v1/jobs/${job}`)).progress, progress);
+  }
+  go();
+  await suite.runEnds(id);
+  assert.equal(await end, 'end');
+  assert.equal(said().length, 2);
 });
 
 scenario('a call that a killed tool-adapter has sent is not made again', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: { tools: { lease: '1s' } } }, async (suite) => {

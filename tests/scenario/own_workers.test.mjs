@@ -66,7 +66,12 @@ scenario('a job, its lease and its end', { needs: NEEDS, checkNeeds: false }, as
 
   const mine = { lease_token: job.lease_token };
   assert.equal((await suite.api.ok('POST', `/v1/jobs/${job.id}/heartbeat`, { ...mine, checkpoint: { at: 3 } })).cancel_requested, false);
+  const { progress } = await suite.api.ok('GET', `/v1/jobs/${job.id}`);
+  assert.equal(progress, undefined);
+  await suite.api.ok('POST', `/v1/jobs/${job.id}/heartbeat`, { ...mine, progress: { progress: 1, total: 4 } });
+  assert.deepEqual((await suite.api.ok('GET', `/v1/jobs/${job.id}`)).progress, { progress: 1, total: 4 });
   await suite.api.ok('POST', `/v1/jobs/${job.id}/release`, mine);
+  assert.equal((await suite.api.ok('GET', `/v1/jobs/${job.id}`)).progress, undefined, 'nobody has it any more');
   await suite.api.refused('POST', `/v1/jobs/${job.id}/heartbeat`, mine, 409, 'lease_lost');
 
   // The next lease gets the checkpoint; no attempt was burnt; the old token is worth nothing.

@@ -53,6 +53,8 @@ struct engine_listener {
     /** Asked before the commit in which a run ends, or which a repeated start finds ended. */
     bool (*wants)(str run, void *context);
     void (*moved)(const struct run_move *moves, size_t count, void *context);
+    /** A job of the run says how far it is (job_progress.h), which is no commit. */
+    void (*progressed)(const struct id *run, void *context);
     /** A start names a subscriber of the run's end (StartRun.subscriber). */
     void (*watch)(bytes subscriber, str run, void *context);
     void *context;

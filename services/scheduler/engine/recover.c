@@ -13,6 +13,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/files/engine_files.h"
+#include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
 #include "scheduler/engine/queues/engine_queues.h"
@@ -283,7 +284,11 @@ status engine_recover(struct engine *engine, struct error *reterr)
     engine->ready_next     = 1;
     engine->dead_next      = 1;
     engine->queues = job_queues_new(engine->partition->index == 0, engine->partition->count);
-    if (engine->options.board) limit_board_clear(board_limits(engine->options.board));
+    if (engine->options.board) {
+        limit_board_clear(board_limits(engine->options.board));
+        job_progress_clear(board_progress(engine->options.board));
+        job_queues_show_progress(engine->queues, board_progress(engine->options.board));
+    }
     engine->cancelled_jobs     = map_new(ENGINE_SET_MAX);
     engine->known_digests      = map_new(ENGINE_SET_MAX);
     engine->accepts_runs       = true;

@@ -1,6 +1,8 @@
 /* One job, as its rows say. */
 #include "job.pb-c.h"
 #include "scheduler/engine/breakers/job_wait.h"
+#include "scheduler/engine/jobs/job_progress.h"
+#include "scheduler/engine/queues/board.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/record.h"
@@ -61,6 +63,9 @@ status job_get_handle(struct rpc_call *call, struct error *reterr)
     view->job                    = record->job;
     view->due_us                 = record->due_us;
     view->queued_us              = record->queued_us;
+    str said                     = job_progress_of(board_progress(shard->board), id, call->arena);
+    view->progress_json =
+        (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)said.ptr, .len = said.len};
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }

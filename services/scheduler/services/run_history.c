@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "run.pb-c.h"
+#include "scheduler/engine/jobs/job_progress.h"
+#include "scheduler/engine/queues/board.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "scheduler/tables/run_wire.h"
@@ -102,6 +104,11 @@ static status fill(struct rpc_call *call, const struct run_place *place, struct 
     answer->phase             = head->phase;
     answer->events = arena_alloc(call->arena, gathering.count_max * sizeof *answer->events);
     if (!answer->events) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    if (request->wants_jobs) {
+        struct job_progress *progress = board_progress(place->shard->board);
+        answer->n_jobs =
+            job_progress_of_run(progress, id, request->jobs_after, call->arena, &answer->jobs);
+    }
     if (head->last_sequence <= gathering.after) return STATUS_OK;
 
     CLEANUP(run_freep) struct run *run = NULL;

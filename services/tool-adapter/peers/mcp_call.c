@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "tool-adapter/peers/mcp_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,16 +92,12 @@ void mcp_call_fail(struct mcp_call *call, status code, bool was_sent, const char
 static void on_done(const struct errand_result *result, void *context);
 
 /* What the server asks of us on its stream. */
-static void on_message(json message, void *context)
+static void answer_message(struct mcp_call *call, json id, str method)
 {
-    struct mcp_call *call = context;
-    json id               = json_get_text(message, "id");
-    json method           = json_get_text(message, "method");
-    if (json_is(id, JSON_INVALID) || call->is_modern) return; /* news; or there are none */
     CLEANUP(json_unrefp) json answer = json_object_new(3);
     json_object_put_text(&answer, "jsonrpc", json_text_from("2.0"));
     json_object_put_text(&answer, "id", json_ref(id));
-    if (str_is(json_str(method), "ping")) {
+    if (str_is(method, "ping")) {
         json_object_put_text(&answer, "result", json_object_new(0));
     } else {
         json error = json_object_new(2);
@@ -109,6 +106,18 @@ static void on_message(json message, void *context)
         json_object_put_text(&answer, "error", error);
     }
     say_aside(call, "POST", "", json_invalid(), answer);
+}
+
+static void on_message(json message, void *context)
+{
+    struct mcp_call *call = context;
+    json id               = json_get_text(message, "id");
+    str method            = json_str(json_get_text(message, "method"));
+    if (json_is(id, JSON_INVALID)) {
+        mcp_call_hear(call, method, json_get_text(message, "params"));
+    } else if (!call->is_modern) { /* the newer era asks in its results */
+        answer_message(call, id, method);
+    }
 }
 
 static void read_wait(struct mcp_call *call, const struct http_answer *answer)
@@ -219,6 +228,7 @@ void mcp_call_send(struct mcp_call *call, enum mcp_step step)
     if (step != MCP_STEP_RESUME) {
         if (call->has_reply) rpc_reply_done(&call->reply);
         rpc_reply_init(&call->reply, ++call->id, max, on_message, call);
+        call->progress  = -HUGE_VAL;
         call->has_reply = true;
     }
     struct errand *errand = errand_start(&options);

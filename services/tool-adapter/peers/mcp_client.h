@@ -33,6 +33,7 @@ enum {
     MCP_RESUMES_MAX = 5,      /* of one call */
     MCP_ASIDE_MAX   = 256,    /* answers and farewells under way */
     MCP_ASIDE_MS    = 10'000,
+    MCP_SAID_MAX    = 500, /* bytes of a message about progress, and of one for the log */
 };
 
 struct mcp_client;
@@ -69,6 +70,9 @@ struct mcp_result {
 };
 
 struct mcp_handlers {
+    /* How far the server says it is: {progress, total?, message?}, a view; `progress` only grows.
+     * Optional. */
+    void (*progress)(json said, void *context);
     /* Exactly once, last, unless cancelled; the call is gone when it returns. May come from inside
      * mcp_call_start(). */
     void (*done)(const struct mcp_result *result, void *context);

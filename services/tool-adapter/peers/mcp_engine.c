@@ -20,9 +20,10 @@ enum {
 /* One request under way; the engine's `struct engine_call` is this. */
 struct reach {
     struct engine_handlers handlers;
-    json endpoint, headers, params; /* owned */
-    json output_schema;             /* owned; JSON_INVALID: any answer will do */
-    const char *method;             /* the manifest's */
+    const struct onlooker *onlooker; /* NULL: nobody */
+    json endpoint, headers, params;  /* owned */
+    json output_schema;              /* owned; JSON_INVALID: any answer will do */
+    const char *method;              /* the manifest's */
     struct mcp_call *call;
     bool is_starting, is_over; /* inside of start; and it ended there */
     status code;               /* how */
@@ -152,6 +153,12 @@ static json broken_promise_new(const struct reach *reach, json result)
     return error;
 }
 
+static void on_progress(json said, void *context)
+{
+    const struct reach *reach = context;
+    reach->onlooker->progress(said, reach->onlooker->context);
+}
+
 static void on_done(const struct mcp_result *from, void *context)
 {
     struct reach *reach = context;
@@ -184,12 +191,14 @@ static status start(void *self, const struct engine_request *request,
                     struct error *reterr)
 {
     struct reach *reach            = mem_new(1, sizeof *reach);
-    const struct mcp_handlers mine = {.done = on_done, .context = reach};
-    reach->handlers                = *handlers;
-    reach->endpoint                = endpoint_new(request);
-    reach->headers                 = json_ref(json_get_text(request->config, "headers"));
-    reach->params                  = json_ref(request->settings);
-    reach->output_schema           = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
+    const struct mcp_handlers mine = {
+        .progress = request->onlooker ? on_progress : NULL, .done = on_done, .context = reach};
+    reach->handlers      = *handlers;
+    reach->onlooker      = request->onlooker;
+    reach->endpoint      = endpoint_new(request);
+    reach->headers       = json_ref(json_get_text(request->config, "headers"));
+    reach->params        = json_ref(request->settings);
+    reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
     (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
     reach->method                  = request->function;
     reach->is_starting             = true;

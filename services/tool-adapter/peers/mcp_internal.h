@@ -68,6 +68,7 @@ struct mcp_call {
     int http_status;
     int64_t wait_ms;
 
+    double progress;  /* the last one that was said */
     json items;       /* of the pages so far; owned */
     json first_error; /* how the newer era was refused; owned */
     int first_status;
@@ -90,6 +91,9 @@ void mcp_call_introduce(struct mcp_call *call, const char *version);
 /* Asks for the rest of a stream that was cut, when the server wants to be asked; false: it cannot.
  */
 bool mcp_call_resume(struct mcp_call *call);
+
+/* News on the stream of an answer (mcp_news.c); what is none counts for nothing. */
+void mcp_call_hear(struct mcp_call *call, str method, json params);
 
 bool mcp_call_is_fine(const struct mcp_call *call);
 str mcp_call_address(const struct mcp_call *call);

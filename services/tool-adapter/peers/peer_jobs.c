@@ -78,17 +78,22 @@ void peer_jobs_freep(struct peer_jobs **ref)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* Nothing that the call proved itself with becomes part of the run. */
-static void hide_credentials(const struct running *running, str token,
-                             struct http_job_result *result)
+/* Nothing that the call proved itself with becomes part of the run. Owned. */
+static json hidden_new(const struct running *running, str token, json value)
 {
     struct authorization authorization = {};
     json given                         = json_get_text(running->endpoint, "authentication");
-    if (authorization_read(given, &authorization, NULL) != STATUS_OK) return;
-    if (authorization.kind == AUTHORIZATION_NONE) return;
+    if (authorization_read(given, &authorization, NULL) != STATUS_OK) return json_ref(value);
+    if (authorization.kind == AUTHORIZATION_NONE) return json_ref(value);
     CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
     authorization_hide(&authorization, token, mask);
-    json hidden = json_mask_apply(mask, result->value);
+    return json_mask_apply(mask, value);
+}
+
+static void hide_credentials(const struct running *running, str token,
+                             struct http_job_result *result)
+{
+    json hidden = hidden_new(running, token, result->value);
     json_unref(result->value);
     result->value = hidden;
 }
@@ -169,6 +174,14 @@ static json tool_error_new(json result)
     return error;
 }
 
+static void on_progress(json said, void *context)
+{
+    struct running *running           = context;
+    CLEANUP(buf_done) struct buf text = buf_init(WORKER_PROGRESS_MAX);
+    CLEANUP(json_unrefp) json hidden  = hidden_new(running, (str){}, said);
+    if (json_print(hidden, JSON_COMPACT, &text)) worker_progress(running->job, buf_str(&text));
+}
+
 static void on_mcp(const struct mcp_result *from, void *context)
 {
     struct running *running       = context;
@@ -247,7 +260,8 @@ static status until_of(const struct running *running, int64_t *ret_until_ms, str
 
 static status start_mcp(struct running *running, struct error *reterr)
 {
-    const struct mcp_handlers handlers = {.done = on_mcp, .context = running};
+    const struct mcp_handlers handlers = {
+        .progress = on_progress, .done = on_mcp, .context = running};
     json http   = json_get_text(json_get_text(running->input, "transport"), "http");
     json client = json_get_text(running->input, "client");
     str method  = text_of(running->input, "method");
@@ -346,8 +360,8 @@ void peer_jobs_cancel(struct peer_jobs *, struct worker_job *job)
     if (!running) return;
     json method     = json_get_text(running->input, "method");
     bool is_sending = running->a2a && json_is(method, JSON_TEXT);
-    bool may_change = running->mcp ? running->is_call
-                                   : is_sending && a2a_is_write(json_str(method).ptr);
+    bool may_change =
+        running->mcp ? running->is_call : is_sending && a2a_is_write(json_str(method).ptr);
     CLEANUP(arena_freep) struct arena *arena = may_change ? arena_new(WRITES_SIZE) : NULL;
     const struct http_job_result unheard     = {.is_unknown = true};
     struct writes writes                     = {.arena = arena};

@@ -2,6 +2,7 @@
 const json = (body, status = 200, headers = {}) => ({ status, headers, body: { jsonrpc: '2.0', ...body } });
 const event = (body, id) => `${id ? `id: ${id}\n` : ''}data: ${body ? JSON.stringify({ jsonrpc: '2.0', ...body }) : ''}\n\n`;
 const stream = (...events) => ({ headers: { 'content-type': 'text/event-stream' }, text: events.join('') });
+const steps = (parts) => ({ headers: { 'content-type': 'text/event-stream' }, parts });
 const text = (words) => ({ content: [{ type: 'text', text: words }] });
 
 // Values that no header can hold come as base64.
@@ -10,7 +11,19 @@ const plain = (value) => (/^=\?base64\?(.*)\?=$/.test(value ?? '') ? Buffer.from
 const TOOLS = [{ name: 'echo', inputSchema: { type: 'object' } }, { name: 'fail', inputSchema: { type: 'object' } }, { name: 'cut', inputSchema: { type: 'object' } }];
 
 // 2025-11-25: sessions that must be opened and are counted, answers as streams, lists in pages of one.
+// A tool that says twice how far it is, and goes on to its end when `on` is there.
+async function* slowly(id, { _meta: { progressToken } }, on) {
+  const progress = (at, more) => event({ method: 'notifications/progress', params: { progressToken, progress: at, total: 4, ...more } });
+  yield event({ method: 'notifications/message', params: { level: 'info', data: 'begun' } });
+  yield event({ method: 'notifications/progress', params: { progressToken: 'of another', progress: 9 } });
+  yield progress(1, { message: 'Heats water' });
+  yield progress(1, { message: 'is not counted' });
+  await on;
+  yield event({ id, result: { resultType: 'complete', ...text('tea') } });
+}
+
 export class Legacy {
+  on = Promise.resolve(); // what slow tools wait for
   sessions = new Map(); // id to state
   heard = []; // answers to what was asked of the client
   opened = 0;
@@ -55,6 +68,7 @@ export class Legacy {
     }
     if (method !== 'tools/call') return stream(event({ id, error: { code: -32601, message: `Method not found: ${method}` } }));
     if (params.name === 'fail') return stream(event({ id, result: { isError: true, ...text('out of tea') } }));
+    if (params.name === 'slow') return steps(slowly(id, params, this.on));
     if (params.name === 'cut') {
       this.cut = id;
       return stream('retry: 20\n', event(null, 'half'));
@@ -67,6 +81,7 @@ export class Legacy {
 
 // 2026-07-28: every request says what it is, in its body and in its headers.
 export class Modern {
+  on = Promise.resolve();
   calls = 0;
   lost = 0;
   held = 0; // calls that were taken and never answered
@@ -87,7 +102,8 @@ export class Modern {
     return this.call(id, params, headers);
   };
 
-  call(id, { name, arguments: given, requestState }, headers) {
+  call(id, params, headers) {
+    const { name, arguments: given, requestState } = params;
     this.calls++;
     if (name === 'place') {
       if (plain(headers['mcp-param-region']) !== given.region) return json({ id, error: { code: -32020, message: 'Header mismatch: Mcp-Param-Region' } }, 400);
@@ -95,6 +111,7 @@ export class Modern {
     }
     if (name === 'later') return json({ id, result: requestState === 'again' ? { resultType: 'complete', ...text('now') } : { resultType: 'input_required', requestState: 'again' } });
     if (name === 'asks') return json({ id, result: { resultType: 'input_required', inputRequests: { who: { method: 'elicitation/create', params: {} } } } });
+    if (name === 'slow') return steps(slowly(id, params, this.on));
     if (name === 'broken') return { status: 500, text: 'oops' };
     if (name === 'busy') return this.calls % 2 ? { status: 503, text: '' } : json({ id, result: text('at last') });
     if (name === 'lost') {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 
 export class Upstream {
   // `handle(request, count)` gets {method, path, query, headers, body} and how many times this path was
-  // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, `silent` never; `cut` ends the connection instead.
+  // asked for, this one included; it returns {status, headers, body} or nothing for 200 {}; `text` goes out as it is, each of `parts` (may be async) when it is there, `silent` never; `cut` ends the connection instead.
   static async start(handle = () => {}, host = '127.0.0.1') {
     const upstream = new Upstream();
     upstream.requests = [];
@@ -24,7 +24,8 @@ export class Upstream {
           return;
         }
         answer.writeHead(result.status ?? 200, { 'content-type': 'application/json', ...result.headers });
-        answer.end(result.text ?? JSON.stringify(result.body ?? {}));
+        for await (const part of result.parts ?? []) answer.write(part);
+        answer.end(result.text ?? (result.parts ? '' : JSON.stringify(result.body ?? {})));
       });
     });
     await new Promise((resolve) => upstream.server.listen(0, host, resolve));

@@ -38,6 +38,7 @@ struct fixture {
     unsigned leased;
     unsigned polls, last_count_max;
     unsigned beats, beaten_jobs;
+    char progress[TEXT_MAX]; /* what the last beat with one said */
     bool says_cancel, says_lost;
     bool beats_wait;        /* their answers stay away */
     struct rpc_call *beat;  /* the one that waits */
@@ -122,7 +123,12 @@ static status heartbeat(struct rpc_call *call, struct error *)
     for (size_t i = 0; i < request->n_jobs; i++) {
         Pb__HeartbeatAnswer *job = arena_alloc(call->arena, sizeof *job);
         pb__heartbeat_answer__init(job);
-        job->job     = request->jobs[i]->job;
+        job->job                        = request->jobs[i]->job;
+        const ProtobufCBinaryData *said = &request->jobs[i]->progress_json;
+        if (said->len > 0) {
+            (void)snprintf(it->progress, sizeof it->progress, "%.*s", (int)said->len,
+                           (const char *)said->data);
+        }
         job->cancel  = it->says_cancel;
         bool is_lost = it->says_lost || has_token(request->jobs[i], it->lost_token);
         job->status  = is_lost ? STATUS_FAILED_PRECONDITION : STATUS_OK;
@@ -448,6 +454,31 @@ static void heartbeats_come_every_third_of_a_lease(void **state)
     assert_int_equal(value(it, &it->beaten_jobs), 3); /* what has ended is not kept alive */
 }
 
+/* The first is said at once, further ones in a while, and the last of them counts. */
+static void progress_goes_out_once_in_a_while(void **state)
+{
+    static char large[WORKER_PROGRESS_MAX + 1];
+    struct fixture *it = *state;
+    offer(it, 2, "job");
+    await_size(it, &it->job_count, 2);
+    worker_progress(it->jobs[0], str_from("{\"progress\":1}"));
+    await(it, &it->beats, 1);
+    assert_string_equal(it->progress, "{\"progress\":1}");
+    assert_int_equal(value(it, &it->beaten_jobs), 1); /* nobody else has something to say */
+    worker_progress(it->jobs[0], str_from("{\"progress\":2}"));
+    worker_progress(it->jobs[0], str_from("{\"progress\":3}"));
+    for (int i = 0; i < 100; i++) loop_turn(it->loop, 0);
+    assert_int_equal(value(it, &it->beats), 1);
+    it->now_ms += WORKER_PROGRESS_MS;
+    await(it, &it->beats, 2);
+    assert_string_equal(it->progress, "{\"progress\":3}");
+    memset(large, '1', sizeof large);
+    worker_progress(it->jobs[1], (str){.ptr = large, .len = sizeof large});
+    it->now_ms += WORKER_PROGRESS_MS;
+    for (int i = 0; i < 100; i++) loop_turn(it->loop, 0);
+    assert_int_equal(value(it, &it->beats), 2);
+}
+
 static void a_cancellation_is_told_once(void **state)
 {
     struct fixture *it = *state;
@@ -696,6 +727,7 @@ int main(void)
         FIXTURE_TEST(a_worker_that_drains_takes_nothing_in_place),
         FIXTURE_TEST(full_slots_end_the_polls),
         FIXTURE_TEST(heartbeats_come_every_third_of_a_lease),
+        FIXTURE_TEST(progress_goes_out_once_in_a_while),
         FIXTURE_TEST(a_cancellation_is_told_once),
         FIXTURE_TEST(a_lost_lease_cancels_and_its_report_ends_the_job),
         FIXTURE_TEST(a_job_that_comes_again_cancels_its_old_lease),

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "scheduler/engine/jobs/job_progress.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -262,14 +263,32 @@ struct open_job *open_job_find(struct job_queues *queues, str id)
     return map_get(queues->by_id, id);
 }
 
+/* Nobody has it any more who says how far it is. */
+static void drop_progress(const struct job_queues *queues, struct open_job *job)
+{
+    if (job->has_progress) job_progress_drop(queues->progress, &job->id);
+    job->has_progress = false;
+}
+
 void open_job_remove(struct job_queues *queues, struct open_job *job)
 {
+    drop_progress(queues, job);
     job_unplace(queues, job);
     line_leave(queues->lines, job->line);
     job_leave_target(queues, job);
     void *removed = map_remove(queues->by_id, str_from(job->id.text));
     ASSERT(removed == job);
     job_free(job);
+}
+
+void job_queues_show_progress(struct job_queues *queues, struct job_progress *progress)
+{
+    queues->progress = progress;
+}
+
+struct job_progress *job_queues_progress(const struct job_queues *queues)
+{
+    return queues->progress;
 }
 
 struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor)
@@ -376,6 +395,7 @@ void open_job_extend(struct job_queues *queues, struct open_job *job, int64_t no
 void open_job_return(struct job_queues *queues, struct open_job *job, int64_t due_us,
                      int64_t now_us)
 {
+    drop_progress(queues, job);
     job_unplace(queues, job);
     job->lease_expires_us = 0;
     job->attempt_ends_us  = 0;

@@ -35,6 +35,7 @@ enum {
     QUEUE_JOBS_MAX = 4'000'000,
 };
 
+struct job_progress;
 struct poll_link;
 
 struct queue {
@@ -87,6 +88,7 @@ struct open_job {
 
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
+    bool has_progress;         /* its worker has said how far it is */
     bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
     uint32_t lease_number;     /* counts on through all leases of the job */
     uint32_t lease_ms;
@@ -138,6 +140,11 @@ struct fundings *job_queues_fundings(struct job_queues *queues);
 
 /** Its funding has changed: it is placed anew, unless it is leased. */
 void open_job_place(struct job_queues *queues, struct open_job *job, int64_t now_us);
+
+/** Where what its jobs say of their progress is kept from now on, as long as they are leased.
+ * Borrowed. */
+void job_queues_show_progress(struct job_queues *queues, struct job_progress *progress);
+struct job_progress *job_queues_progress(const struct job_queues *queues); /* NULL: nowhere */
 
 /** Adds an open job: ready, delayed or held. Takes its funding. Copies `job`; returns the copy,
  * which lives until open_job_remove(). A job without a line is in the one of no workflow. NULL:

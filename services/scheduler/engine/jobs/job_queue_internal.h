@@ -17,6 +17,7 @@ struct job_queues {
     struct lines *lines;     /* owned */
     struct limits *limits;   /* owned */
     struct fundings fundings;
+    struct job_progress *progress; /* borrowed; NULL: nobody looks on */
 };
 
 /** Takes a job out of the place that it is in; puts one that waits where it belongs. */

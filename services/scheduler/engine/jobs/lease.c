@@ -11,6 +11,7 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/queues/engine_queues.h"
@@ -359,6 +360,25 @@ static struct open_job *held_job(struct engine *engine, const Pb__Heartbeat *bea
     return job;
 }
 
+/* Whoever follows the run reads on. */
+static status hear_progress(struct engine *engine, struct open_job *job, const Pb__Heartbeat *beat,
+                            struct error *reterr)
+{
+    const struct engine_listener *listener = &engine->options.listener;
+    struct job_progress *progress          = job_queues_progress(engine->queues);
+    str said = {.ptr = (const char *)beat->progress_json.data, .len = beat->progress_json.len};
+    if (!progress || said.len == 0) return STATUS_OK;
+    if (!job_progress_knows(progress, &job->id)) {
+        Pb__JobRecord *record = NULL;
+        TRY(engine_job_row(engine, str_from(beat->job), engine->arena, &record, reterr));
+        job_progress_add(progress, record->job);
+    }
+    job->has_progress = true;
+    bool is_news      = job_progress_say(progress, &job->id, said, engine->now_us);
+    if (is_news && listener->progressed) listener->progressed(&job->run, listener->context);
+    return STATUS_OK;
+}
+
 static status beat_job(struct engine *engine, struct worker *worker, const Pb__Heartbeat *beat,
                        struct arena *arena, Pb__HeartbeatAnswer *answer, struct error *reterr)
 {
@@ -376,6 +396,7 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
     answer->cancel           = job->is_cancel_wanted;
     answer->lease_expires_us = job->lease_expires_us;
     if (beat->draw) TRY(engine_draw(engine, job, beat->draw, arena, answer, reterr));
+    TRY(hear_progress(engine, job, beat, reterr));
     return keep_checkpoint(engine, beat, reterr);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/jobs/job_queue.h"
 #include "scheduler/engine/jobs/worker.h"
 #include "scheduler/engine/limits/limit_board.h"
@@ -27,7 +28,8 @@ struct board {
     struct board_target *targets; /* that hold jobs; their names are owned */
     size_t target_count, target_capacity;
     Pb__PartitionStatus partition;
-    struct limit_board *limits; /* owned; has its own mutex */
+    struct limit_board *limits;    /* owned; has its own mutex, as the next */
+    struct job_progress *progress; /* owned */
 };
 
 struct board *board_new(void)
@@ -37,6 +39,7 @@ struct board *board_new(void)
     ASSERT(!failed);
     board->partition = (Pb__PartitionStatus)PB__PARTITION_STATUS__INIT;
     board->limits    = limit_board_new();
+    board->progress  = job_progress_new();
     return board;
 }
 
@@ -58,6 +61,7 @@ void board_free(struct board *board)
     }
     clear_targets(board);
     limit_board_free(board->limits);
+    job_progress_free(board->progress);
     free(board->targets);
     free(board->queues);
     free(board->workers);
@@ -316,6 +320,11 @@ uint64_t board_held_of(const struct board_held *held, const char *name)
 struct limit_board *board_limits(struct board *board)
 {
     return board->limits;
+}
+
+struct job_progress *board_progress(struct board *board)
+{
+    return board->progress;
 }
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status)

@@ -16,6 +16,7 @@
 
 struct board;
 
+struct job_progress;
 struct job_queues;
 struct limit_board;
 struct queue;
@@ -65,6 +66,9 @@ uint64_t board_held_of(const struct board_held *held, const char *name); /* 0: n
 
 /** What is shown of limits. */
 struct limit_board *board_limits(struct board *board);
+
+/** How far jobs say they have come. */
+struct job_progress *board_progress(struct board *board);
 
 void board_partition(struct board *board, Pb__PartitionStatus *ret_status);
 
