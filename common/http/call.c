@@ -127,7 +127,8 @@ static struct http_call *call_new(struct http_client *client, const struct http_
     call->handlers         = *handlers;
     call->timer            = (struct loop_timer){.fire = timed_out, .context = call};
     call->arena            = arena_new(arena_limit(request));
-    ASSERT(call->arena);
+    call->sent             = arena_new(arena_limit(request));
+    ASSERT(call->arena && call->sent);
     call->next = client->calls;
     if (call->next) call->next->prev = call;
     client->calls = call;
@@ -289,6 +290,7 @@ void call_free(struct http_call *call)
     client->call_count--;
     answer_clear(&call->answer);
     buf_done(&call->body);
+    arena_free(call->sent);
     arena_free(call->arena);
     free(call);
 }

@@ -276,11 +276,11 @@ static bool set(bool so_far, CURLMcode code)
     return so_far && code == CURLM_OK;
 }
 
-static bool set_up(struct http_client *client, unsigned host_connections_max)
+static bool set_up(struct http_client *client)
 {
     CURLM *multi     = client->multi;
     long connections = (long)client->calls_max + 8; /* fewer would close what is in use */
-    long per_host    = (long)host_connections_max;
+    long per_host    = (long)client->host_connections_max;
     bool is_set      = set(true, curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket));
     is_set           = set(is_set, curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client));
     is_set = set(is_set, curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_curl_timer));
@@ -329,15 +329,17 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     unsigned per_host                                     = options->host_connections_max;
     client->loop                                          = options->loop;
     client->egress                                        = options->egress;
-    client->calls_max  = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
-    client->user_agent = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
-    client->ca_file    = copy_or(options->ca_file, NULL);
+    client->calls_max            = options->calls_max ? options->calls_max : HTTP_CALLS_MAX;
+    client->host_connections_max = per_host ? per_host : HTTP_HOST_CONNECTIONS_MAX;
+    client->origins              = map_new(HTTP_ORIGINS_MAX);
+    client->user_agent           = copy_or(options->user_agent, "tutti/" TUTTI_VERSION);
+    client->ca_file              = copy_or(options->ca_file, NULL);
     TRY(add_rewrites(client, options->rewrites, reterr));
     client->curl_timer = (struct loop_timer){.fire = curl_timer_fired, .context = client};
     client->work_timer = (struct loop_timer){.fire = work_timer_fired, .context = client};
     client->notice     = (struct loop_notice){.run = notified, .context = client};
     client->multi      = curl_multi_init();
-    if (!client->multi || !set_up(client, per_host ? per_host : HTTP_HOST_CONNECTIONS_MAX)) {
+    if (!client->multi || !set_up(client)) {
         return fail(reterr, STATUS_UNAVAILABLE, "http: the client cannot be set up");
     }
     *ret_client = TAKE(client);
@@ -356,6 +358,7 @@ void http_client_free(struct http_client *client)
     loop_timer_clear(client->loop, &client->work_timer);
     loop_notice_clear(client->loop, &client->notice);
     free(client->watched); /* libcurl has had every entry removed */
+    origins_done(client);
     free(client->user_agent);
     free(client->ca_file);
     curl_slist_free_all(client->rewrites);

@@ -40,6 +40,7 @@ struct http_call;
 enum {
     HTTP_CALLS_MAX            = 8192,             /* per client */
     HTTP_HOST_CONNECTIONS_MAX = 64,               /* per host, unless the options say otherwise */
+    HTTP_ORIGINS_MAX          = 4096,             /* whose connections a client counts */
     HTTP_URL_MAX              = 16 * 1024,        /* bytes */
     HTTP_HEADERS_SENT_MAX     = 128,              /* of one request */
     HTTP_HEADER_COUNT_MAX     = 256,              /* of one answer */

@@ -6,6 +6,7 @@
  *   transfer.c  one libcurl handle: options and callbacks
  *   request.c   checks and copies what was asked for
  *   answer.c    headers as they arrive
+ *   origins.c   who has an idle connection
  *
  * libcurl calls back from inside its own functions, where its handles must not be added, removed or
  * resumed. So `client->depth` says whether we are inside, and what is asked for there is done by
@@ -16,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "http/http.h"
 #include "http/url.h"
 
@@ -50,9 +52,15 @@ struct http_client {
 
     struct watched **watched; /* by descriptor; entries may be NULL */
     size_t watched_size;
+
+    unsigned host_connections_max;
+    struct map *origins;     /* "http://host:port" -> struct origin; origins.c */
+    struct origin **sockets; /* by descriptor; entries may be NULL */
+    size_t sockets_size;
 };
 
-/* What of a request must live as long as the call; in its arena. */
+/* What of a request must live as long as the call, in its arena; headers, body and TLS texts until
+ * the answer has begun. */
 struct request {
     size_t body_max;
     bool has_tls, allow_private, is_compressed, is_stream, is_repeatable;
@@ -103,6 +111,8 @@ struct http_call {
 
     struct http_call *prev, *next; /* in client->calls */
     struct arena *arena;
+    struct arena *sent;    /* what goes out; NULL: it has, and is not sent again */
+    struct origin *origin; /* while it is libcurl's; NULL: nobody counts there */
     CURL *easy;
     struct curl_slist *sent_headers;
     struct loop_timer timer;
@@ -145,8 +155,21 @@ status request_copy(struct http_call *call, const struct http_request *from, str
 status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr);
 bool request_is_repeatable(const struct request *request);
+/* It has gone out, and nobody will ask for it again: headers, body and TLS texts are freed. */
+void request_let_go(struct http_call *call);
 /* Where the answer redirects to and whether to follow: sets `redirect_url` or `failure`. */
 void request_follow(struct http_call *call);
+
+/* origins.c */
+/* A call begins and ends its stay with libcurl. */
+void origin_enter(struct http_call *call);
+void origin_leave(struct http_call *call);
+/* Its connection was opened; whichever one of the client was closed. */
+void origin_opened(const struct http_call *call, curl_socket_t fd);
+void origin_closed(struct http_client *client, curl_socket_t fd);
+/* All connections to where it goes are in use, and there may be one more. */
+bool origin_is_busy(const struct http_call *call);
+void origins_done(struct http_client *client);
 
 /* answer.c */
 void answer_reset(struct answer *answer, size_t headers_max);

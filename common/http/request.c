@@ -95,11 +95,16 @@ status request_check_target(const struct http_call *call, const struct url *targ
 
 /* --- Copying ---------------------------------------------------------------------------------- */
 
-static str copy(struct http_call *call, str text)
+static str copy_to(struct arena *arena, str text)
 {
-    char *copied = arena_strdup(call->arena, text);
+    char *copied = arena_strdup(arena, text);
     ASSERT(copied); /* the arena is as large as all limits together */
     return (str){.ptr = copied, .len = text.len};
+}
+
+static str copy(struct http_call *call, str text)
+{
+    return copy_to(call->arena, text);
 }
 
 static void copy_hosts(struct http_call *call, const char *const *hosts)
@@ -123,7 +128,7 @@ static status copy_headers(struct http_call *call, const struct http_request *fr
     }
     size_t size = 0;
     struct http_header *headers =
-        arena_alloc(call->arena, (from->header_count + 1) * sizeof *headers);
+        arena_alloc(call->sent, (from->header_count + 1) * sizeof *headers);
     ASSERT(headers);
     for (size_t i = 0; i < from->header_count; i++) {
         const struct http_header *header = &from->headers[i];
@@ -133,8 +138,8 @@ static status copy_headers(struct http_call *call, const struct http_request *fr
                         HTTP_HEADERS_MAX);
         }
         TRY(check_header(header, reterr));
-        headers[i] = (struct http_header){.name      = copy(call, header->name),
-                                          .value     = copy(call, header->value),
+        headers[i] = (struct http_header){.name      = copy_to(call->sent, header->name),
+                                          .value     = copy_to(call->sent, header->value),
                                           .is_secret = header->is_secret};
     }
     call->request.headers      = headers;
@@ -169,8 +174,9 @@ static void copy_tls(struct http_call *call, const struct http_tls *tls)
 {
     if (!tls) return;
     call->request.has_tls = true;
-    call->request.tls     = (struct http_tls){
-            .ca = copy(call, tls->ca), .cert = copy(call, tls->cert), .key = copy(call, tls->key)};
+    call->request.tls     = (struct http_tls){.ca   = copy_to(call->sent, tls->ca),
+                                              .cert = copy_to(call->sent, tls->cert),
+                                              .key  = copy_to(call->sent, tls->key)};
 }
 
 static status copy_url(struct http_call *call, str url, struct error *reterr)
@@ -187,12 +193,11 @@ static status copy_url(struct http_call *call, str url, struct error *reterr)
 }
 
 /* What most requests need: calls wait by thousands for answers that take minutes. */
-static size_t size_of(const struct http_request *from, str method)
+static size_t sent_size(const struct http_request *from)
 {
     bool is_refused = from->header_count > HTTP_HEADERS_SENT_MAX;
     size_t count    = is_refused ? 0 : from->header_count;
-    size_t size     = method.len + from->url.len + from->body.len + 3 + _Alignof(max_align_t) +
-                  (count + 1) * sizeof(struct http_header);
+    size_t size     = from->body.len + 1 + (count + 1) * sizeof(struct http_header);
     for (size_t i = 0; i < count; i++) {
         size += from->headers[i].name.len + from->headers[i].value.len + 2;
     }
@@ -209,14 +214,16 @@ status request_copy(struct http_call *call, const struct http_request *from, str
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "http request: the body exceeds %d bytes",
                     HTTP_BODY_SENT_MAX);
     }
-    arena_expect(call->arena, size_of(from, method));
+    arena_expect(call->arena, method.len + from->url.len + 2);
+    arena_expect(call->sent, sent_size(from));
     request->method = copy(call, method);
     copy_limits(request, from);
     copy_hosts(call, from->hosts);
     copy_tls(call, from->tls);
     TRY(copy_headers(call, from, reterr));
     TRY(copy_url(call, from->url, reterr));
-    request->body = bytes_from(copy(call, (str){.ptr = from->body.ptr, .len = from->body.len}));
+    request->body =
+        bytes_from(copy_to(call->sent, (str){.ptr = from->body.ptr, .len = from->body.len}));
     return STATUS_OK;
 }
 
@@ -224,6 +231,16 @@ bool request_is_repeatable(const struct request *request)
 {
     static const char *const harmless[] = {"GET", "HEAD", "OPTIONS", NULL};
     return request->is_repeatable || is_named(request->method, harmless);
+}
+
+void request_let_go(struct http_call *call)
+{
+    struct request *request = &call->request;
+    request->headers        = NULL;
+    request->header_count   = 0;
+    request->body           = (bytes){};
+    request->tls            = (struct http_tls){};
+    arena_free(TAKE(call->sent));
 }
 
 /* --- Redirects -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* --- The guard -------------------------------------------------------------------------------- */
 
@@ -30,7 +31,15 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
     client_opened(call->client, fd);
+    origin_opened(call, fd);
     return fd;
+}
+
+/* `context` is the client: a connection outlives the call that opened it. */
+static int close_socket(void *context, curl_socket_t fd)
+{
+    origin_closed(context, fd);
+    return close(fd);
 }
 
 /*
@@ -47,7 +56,7 @@ static int before_request(void *context, char *ip, char *, int, int)
         call->failure = HTTP_REFUSED;
         return CURL_PREREQFUNC_ABORT;
     }
-    if (call->sends > 0 && !request_is_repeatable(&call->request)) {
+    if (call->sends > 0 && (!call->sent || !request_is_repeatable(&call->request))) {
         call->failure = HTTP_CUT;
         return CURL_PREREQFUNC_ABORT;
     }
@@ -79,11 +88,39 @@ static bool obey(struct http_call *call, enum http_flow flow)
     return flow != HTTP_STOP && !call->is_cancelled;
 }
 
+static bool has_body(const struct request *request)
+{
+    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    bool has_one                         = request->body.len > 0;
+    for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
+        has_one = has_one || str_is(request->method, with_body[i]);
+    }
+    return has_one && !str_is(request->method, "HEAD");
+}
+
+/* A prompt may be large, and its answer take minutes. libcurl has pointers to it. */
+static void let_go_of_request(struct http_call *call)
+{
+    curl_off_t uploaded = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    if (!call->sent || (uint64_t)uploaded < call->request.body.len) return;
+    CURLcode code = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
+    if (code == CURLE_OK && has_body(&call->request)) {
+        code = curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+        if (code == CURLE_OK) code = curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, "");
+    }
+    if (code != CURLE_OK) return;
+    curl_slist_free_all(TAKE(call->sent_headers));
+    request_let_go(call);
+}
+
 static bool headers_complete(struct http_call *call)
 {
     request_follow(call);
     if (call->failure != HTTP_NO_FAILURE) return false;
-    if (call->redirect_url || !call->handlers.on_headers) return true;
+    if (call->redirect_url) return true;
+    let_go_of_request(call);
+    if (!call->handlers.on_headers) return true;
     struct http_answer answer = answer_view(call);
     call->in_handler          = true;
     enum http_flow flow       = call->handlers.on_headers(&answer, call->handlers.context);
@@ -194,18 +231,13 @@ static bool set_headers(struct http_call *call)
 
 static bool set_method(struct http_call *call)
 {
-    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
-    const struct request *request        = &call->request;
-    CURL *easy                           = call->easy;
+    const struct request *request = &call->request;
+    CURL *easy                    = call->easy;
     if (str_is(request->method, "HEAD")) {
         return set(true, curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
     }
-    bool is_set   = set(true, curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method.ptr));
-    bool has_body = request->body.len > 0;
-    for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
-        has_body = has_body || str_is(request->method, with_body[i]);
-    }
-    if (!has_body) return is_set;
+    bool is_set = set(true, curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method.ptr));
+    if (!has_body(request)) return is_set;
     curl_off_t size = (curl_off_t)request->body.len;
     is_set          = set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size));
     return set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr));
@@ -260,6 +292,12 @@ static bool set_connection(struct http_call *call)
     }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client));
+    /* Else libcurl would look at each of thousands for one that it can use again. */
+    if (origin_is_busy(call)) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
+    }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request));
     return set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
 }
@@ -286,6 +324,7 @@ static bool set_answer(struct http_call *call)
 bool transfer_start(struct http_call *call)
 {
     call->easy = curl_easy_init();
+    origin_enter(call);
     return call->easy && set_connection(call) && set_tls(call) && set_answer(call) &&
            set_method(call) && set_headers(call) &&
            curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK;
@@ -299,6 +338,7 @@ void transfer_stop(struct http_call *call)
         curl_easy_cleanup(call->easy);
         client_leave(call->client);
     }
+    origin_leave(call);
     curl_slist_free_all(call->sent_headers);
     call->easy         = NULL;
     call->sent_headers = NULL;

@@ -31,8 +31,9 @@ static struct client_call *client_call_new(struct client_calls *calls,
     client->created_us         = clock_unix_us();
     client->held               = buf_init(HELD_MAX);
     client->next               = subscriber->calls;
-    subscriber->calls          = client;
-    client->pipeline           = pipeline_hold(calls->pipeline);
+    if (client->next) client->next->previous = client;
+    subscriber->calls = client;
+    client->pipeline  = pipeline_hold(calls->pipeline);
     calls->count++;
     ASSERT(client->arena && client->asked);
     return client;
@@ -41,11 +42,14 @@ static struct client_call *client_call_new(struct client_calls *calls,
 /* Its client may leave: it is none of its subscriber's any more. */
 static void leave_subscriber(struct client_call *client)
 {
-    if (!client->subscriber) return;
-    struct client_call **link = &client->subscriber->calls;
-    while (*link && *link != client) link = &(*link)->next;
-    if (*link) *link = client->next;
-    client->subscriber = NULL;
+    struct subscriber *subscriber = TAKE(client->subscriber);
+    if (!subscriber) return;
+    if (client->next) client->next->previous = client->previous;
+    if (client->previous) {
+        client->previous->next = client->next;
+    } else {
+        subscriber->calls = client->next;
+    }
 }
 
 static void client_call_free(struct client_call *client)

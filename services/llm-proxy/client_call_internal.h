@@ -50,7 +50,7 @@ struct client_call {
     struct answer *bare;       /* owned: the answer without what stood around its JSON; or NULL */
     struct loop_timer comment; /* of a stream that is held back */
 
-    struct client_call *next; /* of the subscriber */
+    struct client_call *previous, *next; /* of the subscriber */
 };
 
 /* Reads the body and finds the route: the HTTP status that refuses it, or 200. */

@@ -22,6 +22,76 @@ static void answers_arrive(void **state)
     assert_int_equal(http_client_calls(f->client), 0);
 }
 
+/* `calls` of them wait in the middle of their answers. */
+static void stall(struct fixture *f, struct outcome *outcomes, size_t calls)
+{
+    for (size_t i = 0; i < calls; i++) {
+        (void)start(f, "/stall", &(struct http_request){.is_stream = true}, &outcomes[i], true);
+        for (int turns = 0; outcomes[i].data_count == 0; turns++) {
+            assert_true(turns < TURNS_MAX);
+            loop_turn(f->loop, TURN_MS);
+        }
+    }
+}
+
+static void a_connection_is_opened_only_where_all_are_in_use(void **state)
+{
+    struct fixture *f        = *state;
+    struct outcome stalls[2] = {};
+    stall(f, stalls, 2);
+    assert_int_equal(hostile_connections(f->server), 2);
+    for (int i = 0; i < 3; i++) {
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        get(f, "/ok", &(struct http_request){}, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_int_equal(outcome.is_reused, i > 0);
+    }
+    assert_int_equal(hostile_connections(f->server), 3);
+
+    /* What a cancelled call had is closed: there is one that is idle, still. */
+    http_call_cancel(stalls[0].call);
+    CLEANUP(outcome_done) struct outcome after = {};
+    get(f, "/ok", &(struct http_request){}, &after);
+    assert_true(after.is_reused);
+    assert_int_equal(hostile_connections(f->server), 3);
+    http_call_cancel(stalls[1].call);
+}
+
+static void the_last_connection_to_a_host_is_waited_for(void **state)
+{
+    struct fixture *f                        = *state;
+    const struct http_client_options options = {
+        .loop = f->loop, .egress = f->rules, .host_connections_max = 1};
+    http_client_freep(&f->client);
+    assert_int_equal(http_client_new(&options, &f->client, NULL), STATUS_OK);
+    struct outcome both[2] = {};
+    for (int i = 0; i < 2; i++) (void)start(f, "/ok", &(struct http_request){}, &both[i], false);
+    for (int i = 0; i < 2; i++) turn_until_done(f, &both[i]);
+    assert_int_equal(both[0].code, STATUS_OK);
+    assert_int_equal(both[1].code, STATUS_OK);
+    assert_true(both[0].is_reused != both[1].is_reused);
+    assert_int_equal(hostile_connections(f->server), 1);
+    for (int i = 0; i < 2; i++) outcome_done(&both[i]);
+}
+
+static void a_body_may_go_when_its_answer_has_begun(void **state)
+{
+    enum { SIZE = 60'000 };
+    struct fixture *f                 = *state;
+    CLEANUP(buf_done) struct buf body = buf_init(SIZE);
+    for (size_t i = 0; i < SIZE; i++) (void)buf_put_byte(&body, 'x');
+    for (int i = 0; i < 2; i++) { /* the second one over the connection of the first */
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        const struct http_request request            = {
+                       .body = bytes_from(buf_str(&body)), .is_repeatable = true, .is_stream = true};
+        (void)start(f, "/bytes/4194304", &request, &outcome, true);
+        turn_until_done(f, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_int_equal(outcome.data_bytes, 4 << 20);
+        assert_int_equal(outcome.is_reused, i > 0);
+    }
+}
+
 static void requests_go_out_as_asked(void **state)
 {
     struct fixture *f                  = *state;
@@ -139,6 +209,9 @@ int main(void)
     if (http_init(NULL) != STATUS_OK) return 1;
     const struct CMUnitTest plain[] = {
         WITH_FIXTURE(answers_arrive),
+        WITH_FIXTURE(a_connection_is_opened_only_where_all_are_in_use),
+        WITH_FIXTURE(the_last_connection_to_a_host_is_waited_for),
+        WITH_FIXTURE(a_body_may_go_when_its_answer_has_begun),
         WITH_FIXTURE(requests_go_out_as_asked),
         WITH_FIXTURE(bodies_go_out),
         WITH_FIXTURE(head_has_no_body),
