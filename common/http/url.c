@@ -240,6 +240,11 @@ bool url_parse(str url, struct url *ret_url)
     return true;
 }
 
+bool url_same_host(const struct url *a, const struct url *b)
+{
+    return a->host.len == b->host.len && strncasecmp(a->host.ptr, b->host.ptr, a->host.len) == 0;
+}
+
 bool url_same_origin(const struct url *a, const struct url *b)
 {
     return a->is_https == b->is_https && a->port == b->port && a->host.len == b->host.len &&

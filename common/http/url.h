@@ -57,6 +57,8 @@ bool url_parse(str url, struct url *ret_url);
 
 /** Same scheme, host (in any case) and port. */
 bool url_same_origin(const struct url *a, const struct url *b);
+/** Says whether both lead to the same host, whatever the port. */
+bool url_same_host(const struct url *a, const struct url *b);
 
 /** Appends `reference` as it is meant on a page at `base`, an http URL (RFC 3986, section 5.2);
  * what no URL may hold, spaces and letters beyond ASCII, as %XX. Other schemes (mailto:) stay as

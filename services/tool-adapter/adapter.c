@@ -10,6 +10,7 @@
 #include "http/http.h"
 #include "telemetry/telemetry.h"
 #include "tool-adapter/browser/pictures.h"
+#include "tool-adapter/browser/runs.h"
 #include "tool-adapter/call_cache.h"
 #include "tool-adapter/document_service.h"
 #include "tool-adapter/files/file_desk.h"
@@ -195,6 +196,7 @@ static status make_engines(struct adapter *adapter, struct error *reterr)
     adapter->mcp    = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
     make_web(adapter);
     adapter->engines[count++] = web_engine(adapter->web);
+    adapter->engines[count++] = runs_engine(adapter->browser); /* before the rest of its kind */
     adapter->engines[count++] = pictures_engine(adapter->browser);
     mail_init(&adapter->mail, adapter->mail_pool, adapter->egress, adapter->options.ca_file);
     adapter->engines[count++] = (struct engine){

@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-/* "memory.recall" is a function of the module "memory". */
+/* "memory.recall" is a function of the module "memory"; a module may be all of one. */
 static bool is_of(const char *document, const char *module)
 {
     size_t len = strlen(module);
-    return document && strncmp(document, module, len) == 0 && document[len] == '.';
+    return document && strncmp(document, module, len) == 0 &&
+           (document[len] == '.' || document[len] == '\0');
 }
 
 const struct engine *engine_of(const struct engine *engines, const struct manifest_request *request)

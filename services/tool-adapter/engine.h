@@ -78,7 +78,7 @@ struct engine_handlers {
 
 struct engine {
     enum request_kind kind;
-    const char *module; /* of REQUEST_BUILTIN: "memory"; NULL: the kind says it all */
+    const char *module; /* "memory" of "memory.recall"; NULL: the kind says it all */
     /* INVALID_ARGUMENT (a setting, by name), UNIMPLEMENTED (no such function), or as the engine
      * says. Nothing was sent then, and `done` does not come. */
     status (*start)(void *self, const struct engine_request *request,

@@ -16,7 +16,7 @@ int page_fault_status(const char *type, int http_status)
     static const struct {
         const char *type;
         int http_status;
-    } rows[] = {{"robots", 403},    {"refused", 403}, {"url", 422},
+    } rows[] = {{"robots", 403},    {"refused", 403}, {"url", 422},      {"step", 422},
                 {"redirects", 508}, {"content", 415}, {"too_large", 413}};
     if (strcmp(type, "robots") == 0 && http_status == 503) return 503;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

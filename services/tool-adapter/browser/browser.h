@@ -17,6 +17,7 @@
 
 #include "http/http.h"
 #include "loop/work_pool.h"
+#include "tool-adapter/browser/steps.h"
 #include "tool-adapter/hosts.h"
 #include "json/json.h"
 
@@ -75,16 +76,20 @@ void browser_freep(struct browser **browser);
 /** FAILED_PRECONDITION: there is no program; the text names the setting and the package. */
 status browser_check(const struct browser *browser, struct error *reterr);
 
-enum page_product { PAGE_HTML, PAGE_PICTURE, PAGE_PDF };
+enum page_product { PAGE_HTML, PAGE_PICTURE, PAGE_PDF, PAGE_STEPS };
 
 struct page_request {
     enum page_product product;
     str url;  /* http or https; copied, as all texts; empty: `html` is the page */
     str html; /* a page that is given: it reaches `hosts` alone */
     json hosts;
+    struct page_steps *steps; /* of PAGE_STEPS: `url` is that of the first; the page holds them */
+    bool accepts_dialogs;     /* what a page asks is answered with yes */
     str user_agent;
-    str wait_for;       /* a CSS selector that has to match; empty: nothing */
-    bool allow_private; /* addresses that the egress rules open, on the host of `url` only */
+    str wait_for; /* a CSS selector that has to match; empty: nothing */
+    /* Addresses that the egress rules open, on the host of `url` only, or those that steps go to.
+     */
+    bool allow_private;
     int64_t total_ms;
     int64_t width, height; /* of the window, CSS pixels; 0: PAGE_VIEW_* */
     double scale;          /* pixels per CSS pixel; 0: 1 */
@@ -95,10 +100,13 @@ struct page_request {
 struct page_result {
     /* NULL: it went well. Else as visit.h, and "browser": it ended or did not start. */
     const char *fault;
-    status code;     /* of a fault: OK if an answer came, with `http_status` */
-    int http_status; /* of the document; 0: there was none */
-    str url;         /* where it is, after redirects */
-    str content;     /* HTML in UTF-8; a picture or PDF in base64 */
+    status code;      /* of a fault: OK if an answer came, with `http_status` */
+    int http_status;  /* of the document; 0: there was none */
+    str url;          /* where it is, after redirects */
+    str content;      /* HTML in UTF-8; a picture or PDF in base64; of steps empty */
+    json data;        /* of steps: what they extracted, */
+    json images;      /* and files of their pictures by name */
+    bool has_changed; /* of steps, also of a fault: what they did may have changed something */
     str retry_after;
     struct error error; /* without path and query */
 };

@@ -1,21 +1,16 @@
-#include "tool-adapter/browser/browser_internal.h"
+#include "tool-adapter/browser/page_run.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "json/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXPRESSION_MAX = 64 << 10 };
-
-static int64_t now_of(const struct page *page)
+int64_t page_now_ms(const struct page *page)
 {
     return loop_now_ms(page->browser->options.loop);
 }
-
-/* --- sessions: the page, and what other processes show of it ---------------------------------- */
 
 void page_send(struct page *page, const struct wire_session *session, const char *method,
                json params, wire_answer_fn *answer)
@@ -30,17 +25,6 @@ json page_object_of(const char *key, json value)
     json object = json_object_new(4);
     json_object_put_text(&object, key, value);
     return object;
-}
-
-static void leave_all(struct page *page)
-{
-    struct wire *wire = page->browser->wire;
-    for (size_t i = 0; i < PAGE_FRAMES_MAX; i++) {
-        if (!page->frames[i]) continue;
-        if (wire) wire_leave(wire, page->frames[i]);
-        free(TAKE(page->frames[i]));
-    }
-    if (wire) wire_leave(wire, &page->session);
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -58,7 +42,8 @@ void page_free(struct page *page)
 {
     struct browser *browser = page->browser;
     page_fetch_cancel_all(page);
-    leave_all(page);
+    page_run_free(page);
+    page_leave_all(page);
     if (browser->wire) wire_forget(browser->wire, page);
     loop_timer_clear(browser->options.loop, &page->deadline);
     loop_timer_clear(browser->options.loop, &page->settle);
@@ -92,11 +77,12 @@ static void close_page(struct page *page)
     struct browser *browser = page->browser;
     page->is_closing        = true;
     page_fetch_cancel_all(page);
-    leave_all(page);
+    page_run_stop(page);
+    page_leave_all(page);
     loop_timer_clear(browser->options.loop, &page->settle);
     loop_timer_clear(browser->options.loop, &page->poll);
     loop_timer_set(browser->options.loop, &page->deadline,
-                   now_of(page) + browser->options.close_ms);
+                   page_now_ms(page) + browser->options.close_ms);
     if (!page->context_id) return; /* has_context() disposes of it */
     wire_forget(browser->wire, page);
     dispose(page);
@@ -107,6 +93,7 @@ void page_finish(struct page *page)
     void (*done)(const struct page_result *result, void *context) = TAKE(page->done);
     page->result.url                                              = buf_str(&page->url);
     page->result.retry_after                                      = str_from(page->retry_after);
+    page->result.has_changed = page->run && page->run->has_changed;
     if (done) done(&page->result, page->context);
     if (!page->is_closing) close_page(page);
 }
@@ -114,9 +101,12 @@ void page_finish(struct page *page)
 void page_fault(struct page *page, const char *name, status code, const char *format, ...)
 {
     if (page->is_closing || page->result.fault) return;
+    char *text  = page->result.error.text;
+    size_t size = sizeof page->result.error.text;
+    size_t at   = page_run_place(page, text, size);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(page->result.error.text, sizeof page->result.error.text, format, args);
+    (void)vsnprintf(text + at, size - at, format, args);
     va_end(args);
     page->result.fault = name;
     page->result.code  = code;
@@ -158,155 +148,6 @@ void page_went_wrong(struct page *page, const char *error)
     page_fault(page, "browser", STATUS_UNAVAILABLE, "the browser refused: %.120s", error);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------- */
-
-static void has_settled(void *context)
-{
-    struct page *page = context;
-    if (!page->is_closing && !page->is_capturing) page_capture(page);
-}
-
-/* A page that is given wants nothing more, and of another what was waited for may be enough. */
-static bool is_complete(const struct page *page)
-{
-    bool has_waited = page->request.wait_for.len > 0 && page->request.product == PAGE_HTML;
-    return page->request.html.len > 0 || has_waited;
-}
-
-/* It is there when it is loaded, or shows what was waited for, and wants nothing for a while. */
-void page_consider(struct page *page)
-{
-    struct loop *loop = page->browser->options.loop;
-    bool is_there     = page->request.wait_for.len > 0 ? page->is_found : page->is_loaded;
-    if (page->is_closing || page->is_capturing) return;
-    if (!is_there) {
-        page->triggered_ms = 0;
-        loop_timer_clear(loop, &page->settle);
-        return;
-    }
-    int64_t now_ms = now_of(page);
-    if (page->triggered_ms == 0) page->triggered_ms = now_ms;
-    int64_t quiet_ms = is_complete(page) ? 0 : page->browser->options.quiet_ms;
-    int64_t last_ms  = page->triggered_ms + PAGE_SETTLE_MS;
-    bool is_busy     = page->first && quiet_ms > 0;
-    int64_t due_ms   = is_busy || now_ms + quiet_ms > last_ms ? last_ms : now_ms + quiet_ms;
-    loop_timer_set(loop, &page->settle, due_ms);
-}
-
-static void look_again(struct page *page)
-{
-    loop_timer_set(page->browser->options.loop, &page->poll, now_of(page) + PAGE_POLL_MS);
-}
-
-static void has_looked(json result, const char *error, void *context)
-{
-    struct page *page = context;
-    int64_t found     = 0;
-    json value        = json_get_text(json_get_text(result, "result"), "value");
-    if (!error && json_is_number(value)) (void)json_to_int(value, &found);
-    if (found < 0) {
-        page_fault(page, "url", STATUS_OK, "`wait_for` is no CSS selector");
-    } else if (found > 0) {
-        page->is_found = true;
-        page_consider(page);
-    } else {
-        look_again(page); /* also if it has just gone elsewhere */
-    }
-}
-
-static void look_for(json result, const char *error, void *context)
-{
-    struct page *page                       = context;
-    CLEANUP(buf_done) struct buf expression = buf_init(EXPRESSION_MAX);
-    (void)buf_put_text(&expression, "(()=>{try{return document.querySelector(");
-    (void)json_print_text(page->request.wait_for, &expression);
-    (void)buf_put_text(&expression, ")?1:0}catch(e){return -1}})()");
-    if (error || expression.is_full) {
-        look_again(page);
-    } else {
-        page_evaluate(page, result, expression.ptr, has_looked);
-    }
-}
-
-static void poll_now(void *context)
-{
-    page_enter_world(context, look_for);
-}
-
-/* --- what it says ----------------------------------------------------------------------------- */
-
-static void heard(struct wire_session *session, str method, json params, void *context);
-
-/* Nothing of it begins, and nothing is fetched, without us. */
-static json attachment_new(void)
-{
-    json attach = page_object_of("autoAttach", json_bool(true));
-    json_object_put_text(&attach, "waitForDebuggerOnStart", json_bool(true));
-    json_object_put_text(&attach, "flatten", json_bool(true));
-    return attach;
-}
-
-static json interception_new(void)
-{
-    json all = json_array_new(1);
-    json_array_push(&all, page_object_of("urlPattern", json_text_from("*")));
-    return page_object_of("patterns", all);
-}
-
-/* A frame of another site, or a worker, has a process and a session of its own. */
-static void is_attached(struct page *page, json params)
-{
-    json id                    = json_get_text(params, "sessionId");
-    struct wire_session **slot = NULL;
-    for (size_t i = 0; i < PAGE_FRAMES_MAX && !slot; i++) {
-        if (!page->frames[i]) slot = &page->frames[i];
-    }
-    if (!slot || !json_is(id, JSON_TEXT)) return; /* it waits for ever, and can do nothing */
-    struct wire_session *session = mem_new(1, sizeof *session);
-    *session                     = (struct wire_session){.event = heard, .context = page};
-    if (!wire_listen(page->browser->wire, session, json_str(id))) {
-        free(session);
-        return;
-    }
-    *slot = session;
-    page_send(page, session, "Fetch.enable", interception_new(), NULL);
-    page_send(page, session, "Target.setAutoAttach", attachment_new(), NULL);
-    page_send(page, session, "Runtime.runIfWaitingForDebugger", json_invalid(), NULL);
-}
-
-static void is_detached(struct page *page, json params)
-{
-    json id = json_get_text(params, "sessionId");
-    for (size_t i = 0; i < PAGE_FRAMES_MAX && json_is(id, JSON_TEXT); i++) {
-        if (!page->frames[i] || !str_is(json_str(id), page->frames[i]->id)) continue;
-        wire_leave(page->browser->wire, page->frames[i]);
-        free(TAKE(page->frames[i]));
-        return;
-    }
-}
-
-static void heard(struct wire_session *session, str method, json params, void *context)
-{
-    struct page *page = context;
-    bool is_own       = session == &page->session;
-    if (page->is_closing) return;
-    if (str_is(method, "Fetch.requestPaused")) {
-        page_fetch_begin(page, session, params);
-    } else if (str_is(method, "Target.attachedToTarget")) {
-        is_attached(page, params);
-    } else if (str_is(method, "Target.detachedFromTarget")) {
-        is_detached(page, params);
-    } else if (is_own && str_is(method, "Page.loadEventFired")) {
-        page->is_loaded = true;
-        page_consider(page);
-    } else if (is_own && str_is(method, "Page.javascriptDialogOpening")) {
-        page_send(page, session, "Page.handleJavaScriptDialog",
-                  page_object_of("accept", json_bool(false)), NULL);
-    } else if (is_own && str_is(method, "Inspector.targetCrashed")) {
-        page_fault(page, "browser", STATUS_UNAVAILABLE, "the page crashed");
-    }
-}
-
 /* --- its beginning ---------------------------------------------------------------------------- */
 
 static void has_navigated(json result, const char *error, void *context)
@@ -331,9 +172,13 @@ static void is_set_up(json, const char *error, void *context)
         return;
     }
     if (--page->set_up_left > 0) return;
+    if (page->run) {
+        page_run_begin(page);
+        return;
+    }
     page_send(page, &page->session, "Page.navigate",
               page_object_of("url", json_text_lossy(page->request.url)), has_navigated);
-    if (page->request.wait_for.len > 0) look_again(page);
+    if (page->request.wait_for.len > 0) page_look_again(page);
 }
 
 static void set_up_by(struct page *page, const char *method, json params)
@@ -353,10 +198,14 @@ static void set_up(struct page *page)
     set_up_by(page, "Emulation.setUserAgentOverride",
               page_object_of("userAgent", json_text_lossy(asked->user_agent)));
     set_up_by(page, "Network.setBypassServiceWorker", page_object_of("bypass", json_bool(true)));
+    if (page->run) { /* fields take what is written as if their window were in front */
+        set_up_by(page, "Emulation.setFocusEmulationEnabled",
+                  page_object_of("enabled", json_bool(true)));
+    }
     set_up_by(page, "Page.enable", json_invalid());
     set_up_by(page, "Inspector.enable", json_invalid());
-    set_up_by(page, "Target.setAutoAttach", attachment_new());
-    set_up_by(page, "Fetch.enable", interception_new());
+    set_up_by(page, "Target.setAutoAttach", page_attachment_new());
+    set_up_by(page, "Fetch.enable", page_interception_new());
     page->set_up_left++;
     json downloads = page_object_of("behavior", json_text_from("deny"));
     json_object_put_text(&downloads, "browserContextId", json_text_from(page->context_id));
@@ -441,9 +290,9 @@ static struct page *page_new(struct browser *browser, const struct page_request 
     *page             = (struct page){.browser  = browser,
                                       .request  = *request,
                                       .deadline = {.fire = time_is_over, .context = page},
-                                      .session  = {.event = heard, .context = page},
-                                      .settle   = {.fire = has_settled, .context = page},
-                                      .poll     = {.fire = poll_now, .context = page},
+                                      .session  = {.event = page_heard, .context = page},
+                                      .settle   = {.fire = page_has_settled, .context = page},
+                                      .poll     = {.fire = page_poll, .context = page},
                                       .url      = buf_init(HTTP_URL_MAX),
                                       .origin   = buf_init(HTTP_URL_MAX)};
 
@@ -457,6 +306,7 @@ static struct page *page_new(struct browser *browser, const struct page_request 
     if (page->request.width == 0) page->request.width = PAGE_VIEW_WIDTH;
     if (page->request.height == 0) page->request.height = PAGE_VIEW_HEIGHT;
     if (page->request.scale == 0) page->request.scale = 1;
+    if (request->steps) page->run = page_run_new(page, request->steps);
     (void)buf_put_str(&page->url, page->request.url);
     (void)buf_put_str(&page->origin, page->request.url);
     return page;
@@ -482,7 +332,7 @@ status page_start(struct browser *browser, const struct page_request *request,
     page->done    = done;
     page->context = context;
     page_list_put(&browser->waiting, page);
-    loop_timer_set(browser->options.loop, &page->deadline, now_of(page) + request->total_ms);
+    loop_timer_set(browser->options.loop, &page->deadline, page_now_ms(page) + request->total_ms);
     browser_pump(browser);
     *ret_page = page;
     return STATUS_OK;

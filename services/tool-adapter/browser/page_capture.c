@@ -12,8 +12,22 @@ static void deliver(struct page *page, json content)
         page_fault(page, "too_large", STATUS_OK, "the page is too large");
         return;
     }
+    if (page->run) {
+        page_run_take(page, json_str(content));
+        return;
+    }
     page->result.content = json_str(content);
     page_finish(page);
+}
+
+/* Between steps a page may go elsewhere while it is read: then it is read where it is. */
+static void cannot_read(struct page *page, const char *error)
+{
+    if (page->run) {
+        page_run_settle(page);
+    } else {
+        page_went_wrong(page, error);
+    }
 }
 
 static void has_html(json result, const char *error, void *context)
@@ -23,7 +37,7 @@ static void has_html(json result, const char *error, void *context)
     json url          = json_at(pair, 0);
     struct url parts;
     if (error) {
-        page_went_wrong(page, error);
+        cannot_read(page, error);
         return;
     }
     if (json_is(url, JSON_TEXT) && url_parse(json_str(url), &parts)) {
@@ -78,7 +92,7 @@ static void read_html(json result, const char *error, void *context)
                    "return[location.href,h.length>%d?null:h]})()",
                    PAGE_HTML_MAX);
     if (error) {
-        page_went_wrong(context, error);
+        cannot_read(context, error);
     } else {
         page_evaluate(context, result, expression, has_html);
     }

@@ -165,7 +165,12 @@ static bool take_document(struct page_fetch *fetch, const struct http_answer *ht
         page_fault(page, "redirects", STATUS_OK, "more than %d redirects", HTTP_REDIRECTS_MAX);
         return false;
     }
-    if (http->http_status < 200 || http->http_status > 299) {
+    bool is_led = page->run && !page_run_is_going(page); /* by a step: it may say what is wrong */
+    if (is_led && (http->http_status == 204 || http->http_status == 205)) {
+        page->is_loaded = true; /* where it was */
+        return true;
+    }
+    if (!is_led && (http->http_status < 200 || http->http_status > 299)) {
         page_fault(page, "status", STATUS_OK, "the page answered %d", http->http_status);
         return false;
     }
@@ -269,18 +274,14 @@ static bool take_body(struct page_fetch *fetch)
     return true;
 }
 
-static bool same_host(const struct url *a, const struct url *b)
-{
-    return a->host.len == b->host.len && strncasecmp(a->host.ptr, b->host.ptr, a->host.len) == 0;
-}
-
 /* A page may load what is public; what is not, only where it was asked to be itself. */
 static bool may_be_private(const struct page *page, const struct url *url)
 {
     struct url origin;
     if (!page->request.allow_private) return false;
     if (page->request.html.len > 0) return true; /* to its hosts, which were named */
-    return url_parse(buf_str(&page->origin), &origin) && same_host(&origin, url);
+    if (page->run) return page_run_names(page, url);
+    return url_parse(buf_str(&page->origin), &origin) && url_same_host(&origin, url);
 }
 
 static bool is_template_host(const struct page *page, const struct url *url)
@@ -313,7 +314,10 @@ static void send(struct page_fetch *fetch, const struct url *url)
                                          .is_compressed = true};
     status code =
         http_call_start(page->browser->options.http, &request, &handlers, &fetch->call, &error);
-    if (code == STATUS_OK) return;
+    if (code == STATUS_OK) {
+        page_run_sends(page, method);
+        return;
+    }
     bool is_refused = code == STATUS_PERMISSION_DENIED;
     go_without(fetch, is_refused ? "refused" : "url", code, 0, error.text);
 }
@@ -422,6 +426,7 @@ void page_fetch_begin(struct page *page, struct wire_session *session, json para
     *(page->last ? &page->last->next : &page->first) = fetch;
     page->last                                       = fetch;
     if (fetch->is_main) page->is_loaded = page->is_found = false;
+    if (fetch->is_main && page->run) page_run_has_left(page);
     if (fetch->is_main && page->request.wait_for.len > 0 && !loop_timer_is_set(&page->poll)) {
         loop_timer_set(page->browser->options.loop, &page->poll,
                        loop_now_ms(page->browser->options.loop) + PAGE_POLL_MS);

@@ -1,8 +1,8 @@
 #include "tool-adapter/browser/pictures.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "tool-adapter/agent.h"
+#include "tool-adapter/browser/picture_file.h"
 #include "tool-adapter/module.h"
 #include "tool-adapter/page_faults.h"
 
@@ -14,7 +14,6 @@ enum {
     SIDE_MIN      = 16,
     QUALITY       = 80,
     MARGIN_MAX    = 10, /* centimetres */
-    SIGNATURE_MAX = 12, /* bytes of a file that say what it is; a multiple of three */
 };
 
 struct picture {
@@ -22,45 +21,13 @@ struct picture {
     struct engine_handlers handlers;
     struct page *page;
     char agent[AGENT_SIZE];
-    unsigned format; /* of formats[] */
+    enum picture_format format;
 };
-
-/* What a browser makes of a page, and how it begins. */
-static const struct {
-    const char *mime, *signature;
-    size_t at;
-} formats[] = {{"image/png", "\x89PNG\r\n", 0},
-               {"image/jpeg", "\xff\xd8\xff", 0},
-               {"image/webp", "WEBP", 8},
-               {"application/pdf", "%PDF-", 0}};
-
-enum { FORMAT_PDF = 3 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static bool has_signature(unsigned format, str base64)
+static json body_new(const struct page_result *page, json file) /* takes `file` */
 {
-    unsigned char head[SIGNATURE_MAX] = {};
-    size_t size                       = 0;
-    str text                          = str_slice(base64, 0, SIGNATURE_MAX / 3 * 4);
-    const char *signature             = formats[format].signature;
-    return base64_decode(text, head, &size) && size == SIGNATURE_MAX &&
-           memcmp(head + formats[format].at, signature, strlen(signature)) == 0;
-}
-
-static size_t size_of(str base64)
-{
-    size_t padding = 0;
-    while (padding < 2 && base64.ptr[base64.len - 1 - padding] == '=') padding++;
-    return base64.len / 4 * 3 - padding;
-}
-
-static json body_new(const struct picture *picture, const struct page_result *page)
-{
-    json file = json_object_new(3);
-    json_object_put_text(&file, "base64", json_text_lossy(page->content));
-    json_object_put_text(&file, "mime", json_text_from(formats[picture->format].mime));
-    json_object_put_text(&file, "size", json_int((int64_t)size_of(page->content)));
     json body = json_object_new(2);
     json_object_put_text(&body, "url", json_text_lossy(page->url));
     json_object_put_text(&body, "file", file);
@@ -92,11 +59,14 @@ static void page_came(const struct page_result *page, void *context)
                              page_fault_new(page->fault, page->http_status, page->error.text));
         respond(picture, page_fault_status(page->fault, page->http_status), page->retry_after,
                 body);
-    } else if (!has_signature(picture->format, page->content)) {
+    } else {
+        json file = picture_file_new(picture->format, page->content);
+        if (!json_is(file, JSON_INVALID)) {
+            respond(picture, 200, (str){}, body_new(page, file));
+            return;
+        }
         result.code = fail(&result.error, STATUS_UNAVAILABLE, "the browser made something else");
         finish(picture, &result);
-    } else {
-        respond(picture, 200, (str){}, body_new(picture, page));
     }
 }
 
@@ -124,18 +94,20 @@ static status read_picture(struct picture *picture, json settings, struct page_r
                            struct error *reterr)
 {
     static const char *const names[] = {"png", "jpeg", "webp", NULL};
+    unsigned format                  = 0;
     int64_t quality                  = 0;
     TRY(module_int(settings, "width", PAGE_VIEW_WIDTH, SIDE_MIN, PAGE_SIDE_MAX, &page->width,
                    reterr));
     TRY(module_int(settings, "height", PAGE_VIEW_HEIGHT, SIDE_MIN, PAGE_SIDE_MAX, &page->height,
                    reterr));
     TRY(read_number(settings, "scale", 1, 0.25, 4, &page->scale, reterr));
-    TRY(module_choice(settings, "format", names, &picture->format, reterr));
+    TRY(module_choice(settings, "format", names, &format, reterr));
     TRY(module_int(settings, "quality", QUALITY, 1, 100, &quality, reterr));
-    page->is_whole = json_is_truthy(json_get_text(settings, "whole"));
-    page->product  = PAGE_PICTURE;
-    json_object_put_text(&page->settings, "format", json_text_from(names[picture->format]));
-    if (picture->format > 0) json_object_put_text(&page->settings, "quality", json_int(quality));
+    picture->format = (enum picture_format)format;
+    page->is_whole  = json_is_truthy(json_get_text(settings, "whole"));
+    page->product   = PAGE_PICTURE;
+    json_object_put_text(&page->settings, "format", json_text_from(names[format]));
+    if (format > 0) json_object_put_text(&page->settings, "quality", json_int(quality));
     return STATUS_OK;
 }
 
@@ -151,7 +123,7 @@ static status read_pdf(struct picture *picture, json settings, struct page_reque
     json background                  = json_get_text(settings, "background");
     TRY(module_choice(settings, "paper", papers, &paper, reterr));
     TRY(read_number(settings, "margin", 1, 0, MARGIN_MAX, &margin, reterr));
-    picture->format = FORMAT_PDF;
+    picture->format = PICTURE_PDF;
     page->product   = PAGE_PDF;
     json *ret       = &page->settings;
     json_object_put_text(ret, "paperWidth", json_real(inches[paper][0]));

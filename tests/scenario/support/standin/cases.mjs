@@ -180,6 +180,7 @@ export function casesOf({ worlds }) {
     'memory.list': { with: {}, like: { items: [{ key: 'old' }] } },
     'memory.stats': { with: {}, like: {} },
     ...Object.fromEntries(['render_page', 'screenshot', 'pdf', 'render_template'].map((name) => [`browser.${name}`, { skip: 'a browser takes part: tests/scenario/browser.test.mjs' }])),
+    'browser.run_steps': { skip: 'a browser takes part: tests/scenario/browser_steps.test.mjs' },
     'memory.reembed': { skip: 'a model takes part: tests/scenario/memory.test.mjs' },
     'memory.get_entries': { with: { keys: ['old'] }, like: { entries: [{ key: 'old', content: 'before' }] } },
     'memory.put_entries': { with: { entries: [] }, like: {}, changes: false },

@@ -1,0 +1,71 @@
+#include "tool-adapter/browser/page_probe.h"
+
+#include <stdio.h>
+
+/* probe.js, which says what it does and why. */
+extern const unsigned char browser_probe_js[];
+extern const size_t browser_probe_js_size;
+
+static const char rest_text[] = "() => new Promise((next) => setTimeout(() => setTimeout(next)))";
+
+static void call(struct page *page, json world, str function, json argument, wire_answer_fn *answer)
+{
+    json id        = json_get_text(world, "executionContextId");
+    json arguments = json_array_new(1);
+    json params    = page_object_of("functionDeclaration", json_text_new(function));
+    json_array_push(&arguments, page_object_of("value", argument));
+    json_object_put_text(&params, "executionContextId",
+                         json_is_number(id) ? json_ref(id) : json_int(0));
+    json_object_put_text(&params, "arguments", arguments);
+    json_object_put_text(&params, "returnByValue", json_bool(true));
+    json_object_put_text(&params, "awaitPromise", json_bool(true));
+    page_send(page, &page->session, "Runtime.callFunctionOn", params, answer);
+}
+
+void page_probe(struct page *page, json world, const struct page_step *step, json hosts,
+                wire_answer_fn *answer)
+{
+    json ask = page_object_of("kind", json_text_from(step_kind_name(step->kind)));
+    json_object_put_text(&ask, "selector", json_text_lossy(step->selector));
+    json_object_put_text(&ask, "state", json_int(step->state));
+    json_object_put_text(&ask, "count", json_int(step->count));
+    if (step->kind == STEP_FILL) {
+        json_object_put_text(&ask, "text", json_text_lossy(step->text));
+    }
+    if (step->kind == STEP_SELECT) json_object_put_text(&ask, "value", json_ref(step->value));
+    if (step->is_secret) json_object_put_text(&ask, "hosts", json_ref(hosts));
+    const str probe = {.ptr = (const char *)browser_probe_js, .len = browser_probe_js_size};
+    call(page, world, probe, ask, answer);
+}
+
+void page_rest(struct page *page, json world, wire_answer_fn *answer)
+{
+    call(page, world, str_from(rest_text), json_null(), answer);
+}
+
+/* A page's process may be anybody's: what it says is cut, and shown without what is no letter. */
+static void take_words(json words, char *ret_seen)
+{
+    if (!json_is(words, JSON_TEXT)) return;
+    (void)snprintf(ret_seen, PROBE_SEEN_MAX + 1, STR_FMT, STR_ARG(json_str(words)));
+    for (char *c = ret_seen; *c; c++) {
+        if (*c < ' ' || *c > '~') *c = '?';
+    }
+}
+
+void probe_read(json result, const char *error, struct probe *ret_probe)
+{
+    static const char *const names[] = {"again", "done", "click", "write", "wrong"};
+    json value                       = json_get_text(json_get_text(result, "result"), "value");
+    json next                        = json_get_text(value, "next");
+    json x                           = json_get_text(value, "x");
+    json y                           = json_get_text(value, "y");
+    *ret_probe                       = (struct probe){.next = PROBE_AGAIN};
+    if (error) return;
+    take_words(json_get_text(value, "seen"), ret_probe->seen);
+    for (unsigned i = 0; json_is(next, JSON_TEXT) && i < ARRAY_LEN(names); i++) {
+        if (str_is(json_str(next), names[i])) ret_probe->next = (enum probe_next)i;
+    }
+    if (json_is_number(x)) ret_probe->x = json_number(x);
+    if (json_is_number(y)) ret_probe->y = json_number(y);
+}
