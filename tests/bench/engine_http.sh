@@ -43,7 +43,7 @@ kept_figures() { # kept_figures WORKFLOW SUFFIX TASK
   BODY="{\"workflow\":\"$1\"}" KEY=$key load "$url/v1/runs?wait=30s" 64
   suite_halt
   stored=$(stat -c %s "$work/store/p0/data.mdb")
-  read -r runs bytes entries < <("$bin/journal_size" "$work/store")
+  read -r runs bytes entries _ < <("$bin/journal_size" "$work/store")
   put tutti "journal_bytes_per_10step_run$2" $((bytes / runs))
   put tutti "journal_entries_per_10step_run$2" "$(awk -v a="$entries" -v b="$runs" 'BEGIN {printf "%.1f", a / b}')"
   put tutti "store_bytes_per_10step_run$2" $((stored / runs))

@@ -1,6 +1,7 @@
 /*
  * What runs leave behind: reads the store of a stopped scheduler with one partition, and prints the
- * number of runs, the bytes of their journal entries with keys, and the entries.
+ * number of runs, the bytes of their journal entries with keys, the entries, and the bytes of
+ * payloads and of snapshots, with keys.
  *
  *     journal_size FOLDER
  */
@@ -8,6 +9,7 @@
 #include "scheduler/engine/partition.h"
 #include "scheduler/tables/tables.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 struct sum {
@@ -17,10 +19,10 @@ struct sum {
 
 static const uint64_t map_bytes = 64ULL << 30;
 
-static status add_up(struct txn *txn, struct sum *sum, struct error *reterr)
+static status add_up(struct txn *txn, unsigned table, struct sum *sum, struct error *reterr)
 {
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    TRY(cursor_open(txn, TABLE_JOURNAL, &(struct scan){}, &cursor, reterr));
+    TRY(cursor_open(txn, table, &(struct scan){}, &cursor, reterr));
     for (;;) {
         bytes key   = {};
         bytes value = {};
@@ -39,13 +41,17 @@ static status measure(const char *folder, struct error *reterr)
     TRY(partition_open(&options, &partition, reterr));
 
     CLEANUP(txn_abortp) struct txn *txn = NULL;
-    struct sum sum                      = {};
+    struct sum journal                  = {};
+    struct sum payloads                 = {};
+    struct sum snapshots                = {};
     uint64_t runs                       = 0;
     TRY(txn_begin_read(partition->store, &txn, reterr));
     TRY(txn_count(txn, TABLE_RUNS, &runs, reterr));
-    TRY(add_up(txn, &sum, reterr));
-    (void)printf("%llu %llu %llu\n", (unsigned long long)runs, (unsigned long long)sum.bytes,
-                 (unsigned long long)sum.entries);
+    TRY(add_up(txn, TABLE_JOURNAL, &journal, reterr));
+    TRY(add_up(txn, TABLE_PAYLOADS, &payloads, reterr));
+    TRY(add_up(txn, TABLE_SNAPSHOTS, &snapshots, reterr));
+    (void)printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", runs,
+                 journal.bytes, journal.entries, payloads.bytes, snapshots.bytes);
     return STATUS_OK;
 }
 

@@ -9,7 +9,7 @@ import { Upstream } from './support/upstream.mjs';
 
 const NEEDS = ['scheduler', 'gateway', 'llm-proxy', 'tool-adapter'];
 const TURNS = process.env.TUTTI_LONG ? [10, 50, 100] : [10, 50];
-const PAGE = 2_000; // characters of what a tool answers, above what stays in an entry
+const PAGE = 4_096; // characters of what a tool answers, above what stays in an entry
 
 const AGENT = `
 document: { dsl: '1.0.3', namespace: default, name: agent, version: '1.0.0' }
@@ -19,7 +19,8 @@ do:
       with: { model: smart, instructions: Find out., input: '\${ $workflow.input.turns | tostring }', tools: [ { function: http, name: fetch, with: { method: get } } ], maxTurns: 100 }
 `;
 
-const site = await Upstream.start((request) => ({ body: { page: request.path, text: request.path.repeat(PAGE).slice(0, PAGE) } }));
+const markOf = (path) => `[page ${path}]`;
+const site = await Upstream.start(({ path }) => ({ body: { text: markOf(path).padEnd(PAGE, path) } }));
 const model = await Upstream.start((request) => {
   const { messages } = JSON.parse(request.body);
   const turn = messages.filter((message) => message.role === 'assistant').length;
@@ -37,15 +38,13 @@ const config = {
   },
 };
 
-// Bytes of all rows, as they are kept.
-function bytesOf(suite) {
-  const text = execFileSync(join(BIN, 'store_rows'), ['dump', join(suite.config.scheduler.store.path, 'p0')], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  const sums = {};
-  for (const line of text.trim().split('\n')) {
-    const [table, key, value] = line.split(' ');
-    sums[table] = (sums[table] ?? 0) + key.length / 2 + Buffer.from(value ?? '', 'base64').length;
-  }
-  return ['journal', 'payloads', 'snapshots', 'runs'].reduce((sum, table) => sum + (sums[table] ?? 0), 0);
+// What the stopped scheduler keeps of its runs, and all of its rows.
+function kept(suite) {
+  const folder = suite.config.scheduler.store.path;
+  const dumped = execFileSync(join(BIN, 'store_rows'), ['dump', join(folder, 'p0')], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const rows = dumped.trim().split('\n').map((line) => Buffer.from(line.split(' ')[2] ?? '', 'base64').toString('latin1'));
+  const [, journal, , payloads, snapshots] = execFileSync(join(BIN, 'journal_size'), [folder], { encoding: 'utf8' }).split(' ').map(Number);
+  return { bytes: journal + payloads + snapshots, text: rows.join('\n') };
 }
 
 async function keep(suite, turns) {
@@ -53,7 +52,10 @@ async function keep(suite, turns) {
   const ended = await suite.runEnds(run.id);
   assert.equal(ended.output.turns, turns);
   await suite.scheduler.stop();
-  const bytes = bytesOf(suite);
+  const { bytes, text } = kept(suite);
+  for (let turn = 0; turn + 1 < turns; turn++) {
+    assert.equal(text.split(markOf(`/${turns}/${turn}`)).length - 1, 1, `the answer of turn ${turn} is there once`);
+  }
   await suite.scheduler.start();
   await suite.until('the gateway reaches it again', () => suite.api.call('GET', '/v1/queues').then((answer) => answer.status === 200));
   return bytes;
@@ -65,7 +67,5 @@ scenario('a long conversation is kept once', { needs: NEEDS, config, checkNeeds:
   for (const turns of TURNS) sums.push(await keep(suite, turns));
   const perTurn = TURNS.map((turns, i) => Math.round((sums[i + 1] - sums[i]) / turns));
   console.log(`# bytes kept per turn at ${TURNS.join(', ')} turns: ${perTurn.join(', ')}`);
-  const short = perTurn[0];
-  const long = perTurn.at(-1);
-  assert.ok(long < 1.25 * short, `${perTurn} bytes per turn`);
+  for (const bytes of perTurn) assert.ok(bytes < 1.5 * PAGE, `${perTurn} bytes per turn`);
 });

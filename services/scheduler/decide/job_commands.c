@@ -5,6 +5,7 @@
 #include "scheduler/decide/late_job.h"
 #include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/undo_run.h"
+#include "scheduler/run/agent_said.h"
 #include "scheduler/run/job_key.h"
 #include "workflow/function_catalog.h"
 
@@ -31,6 +32,7 @@ status run_job_completed(struct run *run, const struct decide_env *env,
     const struct task *task  = activation_task(run, activation);
     json output              = job_value_masked(run, env, task, command->output);
     if (output.kind == JSON_INVALID) output = json_null();
+    if (task->call.is_turn) json_replace(&output, agent_answer_new(output));
     bool has_undo      = is_undo_noted(run, activation);
     struct event event = {
         .kind       = EVENT_JOB_COMPLETED,

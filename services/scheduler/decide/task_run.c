@@ -109,11 +109,13 @@ void task_start(struct decision *decision, const struct place *place, task_index
 /* --- completing ----------------------------------------------------------------------------------
  */
 
-/* What the journal need not repeat. Scalars are as short as the reference. */
+/* What the journal need not repeat of the `output`, or what was made of it. Scalars are as short as
+ * the reference. */
 static enum value_from source_of(const struct run *run, const struct activation *activation,
-                                 json value)
+                                 json output, json value)
 {
     if (value.kind < JSON_TEXT) return VALUE_HERE;
+    if (activation->agent && json_same(value, output)) return VALUE_AGENT;
     if (json_same(value, activation->raw_input)) return VALUE_RAW_INPUT;
     if (json_same(value, activation->input)) return VALUE_INPUT;
     if (json_same(value, activation_result(run, activation))) return VALUE_RESULT;
@@ -171,10 +173,11 @@ static void complete(struct decision *decision, struct activation *activation, j
         .kind       = EVENT_TASK_COMPLETED,
         .activation = activation->slot,
         .flow       = flow ? *flow : task->then,
-        .value_from = source_of(decision->run, activation, value),
+        .value_from = source_of(decision->run, activation, kept_output, value),
         .context    = json_take(&context),
     };
-    if (event.value_from == VALUE_HERE) event.value = json_ref(value);
+    bool is_here = event.value_from == VALUE_HERE || event.value_from == VALUE_AGENT;
+    if (is_here) event.value = json_ref(value);
     bool is_end = event.flow.kind == FLOW_END &&
                   !scope_passes_flow(decision->run, run_scope(decision->run, scope));
     (void)decide_emit(decision, &event);

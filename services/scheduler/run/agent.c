@@ -8,7 +8,6 @@ struct agent *agent_new(void)
 {
     struct agent *agent = mem_new(1, sizeof *agent);
     agent->turn         = AGENT_NO_TURN;
-    agent->messages     = json_array_new(4);
     agent->log          = json_array_new(4);
     return agent;
 }
@@ -16,10 +15,20 @@ struct agent *agent_new(void)
 void agent_free(struct agent *agent)
 {
     if (!agent) return;
-    json_unref(agent->messages);
+    for (uint32_t i = 0; i < agent->said_count; i++) agent_said_done(&agent->said[i]);
+    free(agent->said);
     json_unref(agent->calls);
     json_unref(agent->log);
     free(agent);
+}
+
+void agent_say(struct agent *agent, const struct agent_said *said)
+{
+    if (agent->said_count == agent->said_capacity) {
+        agent->said_capacity = agent->said_capacity ? agent->said_capacity * 2 : 8;
+        agent->said          = mem_resize(agent->said, agent->said_capacity, sizeof *agent->said);
+    }
+    agent->said[agent->said_count++] = *said;
 }
 
 /* --- lists -------------------------------------------------------------------------------------
@@ -74,6 +83,13 @@ struct scope *agent_scope(const struct run *run, const struct activation *activa
         slot = scope->next;
     }
     return NULL;
+}
+
+json agent_answer(const struct run *run, const struct activation *activation)
+{
+    const struct agent_step step = {.turn = activation->agent->turn, .role = AGENT_MODEL};
+    const struct scope *scope    = agent_scope(run, activation, agent_index(&step));
+    return scope && scope->state == SCOPE_OVER ? scope->data : json_invalid();
 }
 
 static int64_t int_of(json object, const char *key)

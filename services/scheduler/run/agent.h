@@ -24,29 +24,33 @@
 #define SCHEDULER_AGENT_H
 
 #include "base/buf.h"
+#include "scheduler/run/agent_said.h"
 #include "scheduler/run/state.h"
 
 #include <assert.h>
 
 enum {
-    AGENT_STRIDE     = 512,                            /* indexes of a turn */
-    AGENT_LISTINGS   = AGENT_TURNS_MAX * AGENT_STRIDE, /* the first of them */
-    AGENT_NO_TURN    = UINT32_MAX,                     /* before the first */
-    AGENT_RESULT_MAX = 64 << 10,                       /* bytes of a result that the model sees */
+    AGENT_STRIDE   = 512,                            /* indexes of a turn */
+    AGENT_LISTINGS = AGENT_TURNS_MAX * AGENT_STRIDE, /* the first of them */
+    AGENT_NO_TURN  = UINT32_MAX,                     /* before the first */
 };
 static_assert(AGENT_STRIDE > 2 * AGENT_CALLS_MAX + 2);
 
 struct agent {
-    uint32_t turn;    /* under way, from 0; AGENT_NO_TURN */
-    uint32_t repairs; /* turns that asked for a better shape of the answer */
-    json messages;    /* array: the conversation, but for the answer of this turn */
-    json calls;       /* array: what this turn asks for; invalid: the model has not answered */
-    json log;         /* array {name, arguments, error?}: what turns before asked for */
+    uint32_t turn;           /* under way, from 0; AGENT_NO_TURN */
+    uint32_t repairs;        /* turns that asked for a better shape of the answer */
+    struct agent_said *said; /* the conversation, but for the answer of this turn; owned */
+    uint32_t said_count, said_capacity;
+    json calls; /* array: what this turn asks for; invalid: the model has not answered */
+    json log;   /* array {name, arguments, error?}: what turns before asked for */
     struct usage usage;
 };
 
 struct agent *agent_new(void);
 void agent_free(struct agent *agent);
+
+/** The conversation goes on. Takes the values of `said`. */
+void agent_say(struct agent *agent, const struct agent_said *said);
 
 /* --- its lists ---------------------------------------------------------------------------------
  */
@@ -92,8 +96,11 @@ void agent_step_put(uint32_t index, struct buf *out);
 /** The arguments of `llm.chat` for the turn under way. Owned. */
 json agent_turn_arguments(const struct activation *activation);
 
-/** Tokens that the next turn costs at least: its input, by its length. */
-int64_t agent_turn_tokens(const struct agent *agent);
+/** What the model is sent: an array. Owned. */
+json agent_messages_new(const struct agent *agent);
+
+/** Tokens that a turn costs at least which is sent these messages. */
+int64_t agent_turn_tokens(json messages);
 
 /** The arguments that a call is made with, as the model or an approver gave them, and those that
  * the definition fixes. Owned. */
@@ -104,7 +111,31 @@ json agent_arguments_new(const struct run *run, const struct activation *activat
  * in the plan. What is no valid call has an `error` instead of a job. Owned. */
 json agent_calls_new(const struct activation *activation, json answer, struct arena *scratch);
 
-/** What a turn has come to: {messages: [...], log: [...]}, the value of "agent.turn". Owned. */
+/** The same as the journal keeps it, and back: without what the answer says, whose calls they are.
+ * Owned. Calls that are whole already stay as they are. */
+json agent_calls_kept_new(json calls);
+json agent_calls_whole_new(const struct run *run, const struct activation *activation, json kept);
+
+/** The model's answer in the turn under way; JSON_INVALID: there is none yet. */
+json agent_answer(const struct run *run, const struct activation *activation);
+
+/** Takes what the calls of a turn have come to into the conversation and the log. */
+void agent_results_take(const struct run *run, struct activation *activation);
+
+/** The same as it is shown, before it is taken: {messages: [...], log: [...]}. Owned. */
 json agent_results_new(const struct run *run, const struct activation *activation);
+
+/* --- the output --------------------------------------------------------------------------------
+ */
+
+/** What the last answer says: its text, or the value in it if it must have a shape, which is not
+ * looked at here. Owned. INVALID_ARGUMENT: there is no value in it. */
+status agent_content(const struct activation *activation, json answer, json *ret_content,
+                     struct error *reterr);
+
+/** The agent's output as the journal keeps it, and back: without `content` and `tool_calls`, the
+ * log. Owned. */
+json agent_output_kept_new(json output);
+json agent_output_whole_new(const struct run *run, const struct activation *activation, json kept);
 
 #endif

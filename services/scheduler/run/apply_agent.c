@@ -2,18 +2,33 @@
 #include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
 
-/* What the model said in the turn that ends; JSON_INVALID: no turn was there. */
-static json answer_of(const struct run *run, const struct activation *activation)
+/* Messages and calls that the event itself says: those of a repair, and of earlier releases. */
+static void take_told(struct agent *agent, json told)
 {
-    const struct agent_step step = {.turn = activation->agent->turn, .role = AGENT_MODEL};
-    const struct scope *scope    = agent_scope(run, activation, agent_index(&step));
-    return scope && scope->state == SCOPE_OVER ? scope->data : json_invalid();
+    json messages = json_get_text(told, "messages");
+    json log      = json_get_text(told, "log");
+    for (size_t i = 0; json_is(messages, JSON_ARRAY) && i < json_count(messages); i++) {
+        const struct agent_said said = {SAID_MESSAGE, json_ref(json_at(messages, i)), {}};
+        agent_say(agent, &said);
+    }
+    for (size_t i = 0; json_is(log, JSON_ARRAY) && i < json_count(log); i++) {
+        json_array_push(&agent->log, json_ref(json_at(log, i)));
+    }
 }
 
-static void push_all(json *array, json items)
+/* What the model said in the turn under way goes first. */
+static void take_results(struct run *run, struct activation *activation, const struct event *event)
 {
-    for (size_t i = 0; json_is(items, JSON_ARRAY) && i < json_count(items); i++) {
-        json_array_push(array, json_ref(json_at(items, i)));
+    struct agent *agent = activation->agent;
+    json answer         = agent_answer(run, activation);
+    if (json_get_text(answer, "message").kind != JSON_INVALID) {
+        const struct agent_said said = {SAID_ANSWER, json_ref(answer), {}};
+        agent_say(agent, &said);
+    }
+    if (event->value_from == VALUE_RESULT) {
+        agent_results_take(run, activation);
+    } else {
+        take_told(agent, event->value);
     }
 }
 
@@ -33,7 +48,7 @@ static status apply_first(struct run *run, struct activation *activation, const 
         json_object_put_text(&activation->items, "tools", json_ref(tools));
         json_object_put_text(&activation->items, "origins", json_ref(origins));
     }
-    json_replace(&agent->messages, json_ref(messages));
+    take_told(agent, activation->items);
     scopes_close_of(run, activation);
     agent->turn = 0;
     return STATUS_OK;
@@ -47,15 +62,11 @@ static status apply_turn(struct run *run, struct activation *activation, const s
         if (event->index != 0) return damaged(reterr, event, "not the first turn");
         return apply_first(run, activation, event, reterr);
     }
-    json answer  = answer_of(run, activation);
-    json message = json_get_text(answer, "message");
     if (event->index != agent->turn + 1 || event->index >= AGENT_TURNS_MAX ||
         activation->scopes_open > 0) {
         return damaged(reterr, event, "the turn before is not over");
     }
-    if (message.kind != JSON_INVALID) json_array_push(&agent->messages, json_ref(message));
-    push_all(&agent->messages, json_get_text(event->value, "messages"));
-    push_all(&agent->log, json_get_text(event->value, "log"));
+    take_results(run, activation, event);
     if (agent->calls.kind == JSON_INVALID) agent->repairs++;
     json_replace(&agent->calls, json_invalid());
     scopes_close_of(run, activation);
@@ -67,7 +78,7 @@ static status apply_calls(struct run *run, struct activation *activation, const 
                           struct error *reterr)
 {
     struct agent *agent = activation->agent;
-    bool is_asked       = answer_of(run, activation).kind != JSON_INVALID;
+    bool is_asked       = agent_answer(run, activation).kind != JSON_INVALID;
     if (!is_asked || agent->calls.kind != JSON_INVALID) {
         return damaged(reterr, event, "the model has asked for nothing");
     }

@@ -287,7 +287,8 @@ static status resolve_value(const struct run *run, const struct activation *acti
                             struct event *event, struct error *reterr)
 {
     switch (event->value_from) {
-    case VALUE_HERE: break;
+    case VALUE_HERE:
+    case VALUE_AGENT: break;
     case VALUE_RAW_INPUT: json_replace(&event->value, json_ref(activation->raw_input)); break;
     case VALUE_INPUT: json_replace(&event->value, json_ref(activation->input)); break;
     case VALUE_RESULT:

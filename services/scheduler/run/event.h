@@ -157,12 +157,15 @@ enum event_kind {
      * (invalid: as it was); value = {by}. */
     EVENT_RUN_RETRIED = 54,
 
-    /* "agent.turn": activation, index = the turn that begins, from 0; value = {messages, log}: what
-     * the turn before adds to the conversation behind the model's answer, and to what was called;
-     * of the first turn {tools, origins} as of agent_servers.h (invalid: no server was asked). */
+    /* "agent.turn": activation, index = the turn that begins, from 0. VALUE_RESULT: what the calls
+     * of the turn before have come to, which follows from their lists, goes into the conversation
+     * behind the model's answer, and into the log. VALUE_HERE: {messages, log}, said by the event
+     * itself: of a repair, and of all turns of earlier releases; of the first turn {tools, origins}
+     * as of agent_servers.h (invalid: no server was asked). */
     EVENT_AGENT_TURN = 70,
     /* "agent.calls": activation, value = array of what the model's answer asks for: {id, name,
-     * tool, arguments, error?, offer?}. */
+     * tool, arguments, error?, offer?}. The journal keeps {tool, error?, offer?} of each; the rest
+     * is the answer's. */
     EVENT_AGENT_CALLS = 71,
 
     /* "run.drafted": the run is there and has not started. value = raw input; deadline_us,
@@ -243,8 +246,9 @@ enum value_from {
     VALUE_RAW_INPUT = 1, /* the activation's raw input */
     VALUE_INPUT     = 2, /* its transformed input */
     VALUE_CONSTANT  = 4, /* of a job: the arguments that its task always has; only in the journal */
-    VALUE_RESULT = 3, /* what its job, its list, its listener made; of the run: the root's data; of
-                         event.processed: what the list made, or the event itself */
+    VALUE_AGENT     = 5, /* here, but for what the conversation of its agent says: of its output */
+    VALUE_RESULT    = 3, /* what its job, its list, its listener, its calls made; of the run: the
+                            root's data; of event.processed: what the list made, or the event */
 };
 
 struct event {

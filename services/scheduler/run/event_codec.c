@@ -1,6 +1,7 @@
 #include "scheduler/run/event_codec.h"
 
 #include "base/assert.h"
+#include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
 #include "scheduler/run/due.h"
 #include "scheduler/run/reopen.h"
@@ -148,7 +149,8 @@ static struct event event_kept(const struct run *run, const struct event *event)
     } else {
         kept.scope = 0;
     }
-    if (kept.value_from != VALUE_HERE) kept.value = json_invalid();
+    bool is_here = kept.value_from == VALUE_HERE || kept.value_from == VALUE_AGENT;
+    if (!is_here) kept.value = json_invalid();
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool is_call     = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED;
     bool has_own_key = is_call && run->workflow->tasks[event->task].idempotency_key;
@@ -156,10 +158,31 @@ static struct event event_kept(const struct run *run, const struct event *event)
     return kept;
 }
 
+/* The value of a kept event in a shorter form; JSON_INVALID: there is none. Owned. */
+static json value_kept_new(const struct event *kept)
+{
+    if (kept->kind == EVENT_AGENT_CALLS) return agent_calls_kept_new(kept->value);
+    if (kept->value_from == VALUE_AGENT) return agent_output_kept_new(kept->value);
+    return json_invalid();
+}
+
+/* Of such a value its whole form. */
+static void value_restore(const struct run *run, const struct activation *activation,
+                          struct event *event)
+{
+    if (!activation->agent) return;
+    if (event->kind == EVENT_AGENT_CALLS) {
+        json_replace(&event->value, agent_calls_whole_new(run, activation, event->value));
+    } else if (event->value_from == VALUE_AGENT) {
+        json_replace(&event->value, agent_output_whole_new(run, activation, event->value));
+    }
+}
+
 /* The other direction: puts back into `event`, as it was read, what the state before it tells. */
 static void event_restore(const struct run *run, struct event *event)
 {
     const struct activation *activation = run_activation(run, event->activation);
+    if (activation) value_restore(run, activation, event);
     if (!activation || event->kind < EVENT_JOB_SCHEDULED) return;
     if (event->kind == EVENT_JOB_SCHEDULED) {
         event->attempt          = 1;
@@ -180,8 +203,10 @@ static status events_put(struct wire_writer *writer, const struct run *run, stru
 {
     CLEANUP(buf_done) struct buf message = buf_init(ENTRY_MAX);
     for (size_t i = 0; i < count; i++) {
-        const struct event kept = event_kept(run, &events[i]);
-        writer->payload         = 0;
+        struct event kept               = event_kept(run, &events[i]);
+        CLEANUP(json_unrefp) json value = value_kept_new(&kept);
+        if (value.kind != JSON_INVALID) kept.value = value;
+        writer->payload = 0;
         TRY(wire_put_message(writer, ENTRY_EVENT, &event_table, &kept, &message, reterr));
         events[i].value_payload = writer->payload;
     }

@@ -203,55 +203,6 @@ void run_wait_put(const struct run *run, const struct run_wait *wait, struct buf
     }
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
-
-enum { VALUES_COUNTED_MAX = 64, TEXT_NODE_SIZE = 32, MEMBER_SIZE = 40 };
-
-/* A value two levels deep; what lies deeper is guessed from the counts. */
-static size_t value_bytes(json value)
-{
-    if (json_is(value, JSON_TEXT)) return TEXT_NODE_SIZE + json_str(value).len;
-    if (!json_is(value, JSON_ARRAY) && !json_is(value, JSON_OBJECT)) return 0;
-    size_t count = json_count(value);
-    size_t size  = TEXT_NODE_SIZE + count * MEMBER_SIZE;
-    for (size_t i = 0; i < count && i < VALUES_COUNTED_MAX; i++) {
-        json member = json_is(value, JSON_ARRAY) ? json_at(value, i) : json_value_at(value, i);
-        if (json_is(member, JSON_TEXT)) size += json_str(member).len;
-        if (json_is(member, JSON_ARRAY) || json_is(member, JSON_OBJECT)) {
-            size += json_count(member) * MEMBER_SIZE;
-        }
-    }
-    return size;
-}
-
-size_t run_memory_bytes(const struct run *run)
-{
-    size_t size = sizeof *run + value_bytes(run->input) + value_bytes(run->context) +
-                  value_bytes(run->output) + value_bytes(run->error);
-    size += (run->scopes.capacity + run->activations.capacity) * sizeof(void *);
-    size += run->payloads.capacity * sizeof *run->payloads.refs;
-    for (uint32_t i = 0; i < run->scopes.count; i++) {
-        const struct scope *scope = run_scope(run, i);
-        if (scope) size += sizeof *scope + value_bytes(scope->data) + value_bytes(scope->steps);
-    }
-    for (uint32_t i = 0; i < run->activations.count; i++) {
-        const struct activation *activation = run_activation(run, i);
-        if (!activation) continue;
-        size += sizeof *activation + value_bytes(activation->input) +
-                value_bytes(activation->result) + value_bytes(activation->items) +
-                value_bytes(activation->events);
-        size += activation->remembered_capacity * sizeof *activation->remembered;
-    }
-    for (uint32_t i = 0; i < run->undo_count; i++) {
-        const struct undo *entry = &run->undos[i];
-        size += sizeof *entry + value_bytes(entry->input) + value_bytes(entry->output) +
-                value_bytes(entry->context) + value_bytes(entry->steps);
-    }
-    for (uint32_t i = 0; i < run->buffer_count; i++) size += value_bytes(run->buffer[i].event);
-    return size;
-}
-
 /* --- history ------------------------------------------------------------------------------------
  */
 
@@ -311,6 +262,7 @@ static json value_of(const struct run *run, const struct event *event)
     const struct activation *activation = run_activation(run, event->activation);
     switch (event->value_from) {
     case VALUE_HERE:
+    case VALUE_AGENT:
     case VALUE_CONSTANT: break; /* the codec has put it back */
     case VALUE_RAW_INPUT: return activation ? activation->raw_input : event->value;
     case VALUE_INPUT: return activation ? activation->input : event->value;
@@ -333,6 +285,20 @@ static void put_value(struct json_writer *writer, const char *name, json value)
     if (value.kind == JSON_INVALID) return;
     json_member(writer, name);
     json_write_value(writer, value);
+}
+
+/* The value of an event; of a turn of an agent it has to be made. */
+static void put_outcome(struct json_writer *writer, const char *name, const struct run *run,
+                        const struct event *event)
+{
+    const struct activation *activation = run_activation(run, event->activation);
+    bool is_made = event->kind == EVENT_AGENT_TURN && event->value_from == VALUE_RESULT;
+    if (!is_made || !activation || !activation->agent) {
+        put_value(writer, name, value_of(run, event));
+        return;
+    }
+    CLEANUP(json_unrefp) json results = agent_results_new(run, activation);
+    put_value(writer, name, results);
 }
 
 static void put_time(struct json_writer *writer, const char *name, int64_t time_us)
@@ -460,7 +426,7 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     json_begin_object(&writer);
     bool has_input = event->kind == EVENT_TASK_STARTED || event->kind == EVENT_RUN_EDITED;
     if (has_input) put_value(&writer, "input", event->input);
-    if (name) put_value(&writer, name, value_of(run, event));
+    if (name) put_outcome(&writer, name, run, event);
     put_value(&writer, "context", event->context);
     put_value(&writer, "error", event->error);
     put_times(&writer, run, event);

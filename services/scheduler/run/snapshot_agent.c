@@ -20,11 +20,10 @@ static const struct wire_field agent_fields[] = {
 };
 
 /* RunAgentMessage. */
-struct message {
-    json value;
-};
 static const struct wire_field message_fields[] = {
-    {1, WIRE_VALUE, offsetof(struct message, value)},
+    {1, WIRE_VALUE, offsetof(struct agent_said, value)},
+    {2, WIRE_ENUM,  offsetof(struct agent_said, of)},
+    {3, WIRE_VALUE, offsetof(struct agent_said, call)},
 };
 /* clang-format on */
 
@@ -36,9 +35,8 @@ status agent_put(struct wire_writer *writer, const struct agent *agent, struct b
 {
     if (!agent) return STATUS_OK;
     TRY(wire_put_message(writer, ACTIVATION_AGENT, &agent_table, agent, scratch, reterr));
-    for (size_t i = 0; i < json_count(agent->messages); i++) {
-        const struct message message = {json_at(agent->messages, i)};
-        TRY(wire_put_message(writer, ACTIVATION_MESSAGE, &message_table, &message, scratch,
+    for (uint32_t i = 0; i < agent->said_count; i++) {
+        TRY(wire_put_message(writer, ACTIVATION_MESSAGE, &message_table, &agent->said[i], scratch,
                              reterr));
     }
     return STATUS_OK;
@@ -61,11 +59,17 @@ status agent_read(struct activation *activation, const struct wire_reader *field
         if (agent->log.kind == JSON_INVALID) agent->log = json_array_new(0);
         return STATUS_OK;
     }
-    struct message message = {};
-    status code            = wire_read(field->data, field, &message_table, &message, reterr);
-    if (code == STATUS_OK && message.value.kind != JSON_INVALID) {
-        json_array_push(&agent->messages, json_take(&message.value));
+    struct agent_said said = {};
+    status code            = wire_read(field->data, field, &message_table, &said, reterr);
+    bool is_result         = said.of == SAID_RESULT || said.of == SAID_SERVER;
+    if (code == STATUS_OK && (said.value.kind == JSON_INVALID || said.of > SAID_SERVER ||
+                              is_result != json_is(said.call, JSON_TEXT))) {
+        code = fail(reterr, STATUS_DATA_LOSS, "damaged snapshot: a message of an agent");
     }
-    json_unref(message.value);
+    if (code == STATUS_OK) {
+        agent_say(agent, &said);
+    } else {
+        agent_said_done(&said);
+    }
     return code;
 }

@@ -7,6 +7,8 @@
 
 #include "json/json_text.h"
 
+#include <stdio.h>
+
 enum { ANSWERS_MAX = 12 };
 
 struct talk_row {
@@ -445,12 +447,38 @@ static json value_of(const char *text)
     return value;
 }
 
-/* A result of 4 KiB that no other call has. */
-static json result_new(uint32_t number)
+enum { LONG_LINES = 400 /* 4 KiB: a payload of its own */ };
+
+/* A text that no other turn has: a mark, and so many lines. */
+static json text_of(const char *mark, uint32_t number, uint32_t lines)
 {
     CLEANUP(buf_done) struct buf text = buf_init(1 << 16);
-    for (int i = 0; i < 400; i++) (void)buf_printf(&text, "text %4u ", number);
+    (void)buf_printf(&text, "%s-%u.", mark, number);
+    for (uint32_t i = 0; i < lines; i++) (void)buf_printf(&text, "text %4u ", number);
     return json_text_new(buf_str(&text));
+}
+
+/* {"page": text}: the model is told it as a text of its own. */
+static json result_new(uint32_t number, uint32_t lines)
+{
+    json result = json_object_new(1);
+    json_object_put_text(&result, "page", text_of("result", number, lines));
+    return result;
+}
+
+/* An answer as the llm-proxy makes it, which says a text and one call. */
+static json asks_new(uint32_t number, uint32_t lines)
+{
+    CLEANUP(json_unrefp) json text  = text_of("answer", number, lines);
+    CLEANUP(json_unrefp) json calls = value_of("[" GET "]");
+    json message                    = value_of("{\"role\": \"assistant\"}");
+    json_object_put_text(&message, "content", json_ref(text));
+    json_object_put_text(&message, "tool_calls", json_ref(calls));
+    json asks = json_object_new(3);
+    json_object_put_text(&asks, "content", json_ref(text));
+    json_object_put_text(&asks, "message", message);
+    json_object_put_text(&asks, "tool_calls", json_ref(calls));
+    return asks;
 }
 
 static void answer(struct world *world, json output)
@@ -464,24 +492,30 @@ static void answer(struct world *world, json output)
     json_unref(output);
 }
 
-/* What a run of `turns` turns keeps: entries, payloads, and a snapshot every 16 turns. */
-static size_t bytes_kept(uint32_t turns)
+/* Plays `turns` turns, with a crash now and then. */
+static void talk(struct world *world, uint32_t turns, uint32_t lines)
 {
     CLEANUP(buf_done) struct buf body = buf_init(1 << 16);
     (void)buf_printf(&body,
                      "do: [{a: {call: agent.run, with: {model: m, input: Go, maxTurns: %u, tools: "
                      "[" FETCH "]}}}]",
-                     turns);
-    struct world world;
-    world_init(&world, body.ptr);
-    world.is_unchecked = true;
-    world_start(&world, NULL);
-    for (uint32_t i = 0; world.job_count > 0; i++) {
-        bool is_turn = strcmp(world.jobs[0].task->name, "model") == 0;
-        answer(&world, is_turn ? value_of(ASKS(GET)) : result_new(i));
-        if (i % 32 == 0) world_crash(&world, true);
+                     turns + 1);
+    world_init(world, body.ptr);
+    world->is_unchecked = turns > 10;
+    world_start(world, NULL);
+    for (uint32_t i = 0; i < 2 * turns; i++) {
+        assert_int_equal(world->job_count, 1);
+        bool is_turn = strcmp(world->jobs[0].task->name, "model") == 0;
+        answer(world, is_turn ? asks_new(i / 2, lines) : result_new(i / 2, lines));
+        if (i % 32 == 0) world_crash(world, i % 64 == 0);
     }
-    assert_non_null(strstr(world_result(&world), "max-turns"));
+}
+
+/* What a run of `turns` turns keeps: entries, payloads, and a snapshot every 32 turns. */
+static size_t bytes_kept(uint32_t turns)
+{
+    struct world world;
+    talk(&world, turns, LONG_LINES);
     size_t size = world_journal_bytes(&world);
     for (size_t i = 0; i < world.payload_count; i++) size += strlen(world.payloads[i]);
     world_done(&world);
@@ -490,10 +524,64 @@ static size_t bytes_kept(uint32_t turns)
 
 static void the_journal_grows_with_the_messages(void **)
 {
-    size_t some = bytes_kept(26) - bytes_kept(1);
-    size_t many = bytes_kept(101) - bytes_kept(1);
+    enum { TURN_MAX = 2 * 4096 + 768 /* two texts of 4 KiB, and the events of a turn */ };
+    size_t first = bytes_kept(1);
+    size_t some  = bytes_kept(26) - first;
+    size_t many  = bytes_kept(101) - first;
     print_message("25 turns: %zu bytes, 100 turns: %zu bytes\n", some, many);
-    assert_true(many < 5 * some); /* the square would be 16 times as much */
+    assert_true(many < 100 * TURN_MAX);
+    assert_in_range(many * 100 / some, 396, 404); /* as a line does; a square would be 1600 */
+}
+
+static size_t count_in(str text, const char *mark)
+{
+    size_t count = 0;
+    str wanted   = str_from(mark);
+    for (size_t i = 0; i + wanted.len <= text.len; i++) {
+        count += memcmp(text.ptr + i, wanted.ptr, wanted.len) == 0;
+    }
+    return count;
+}
+
+/* How often a run keeps a text: in its entries, its payloads, and a snapshot if that counts. */
+static size_t times_kept(struct world *world, const char *mark, bool with_snapshot)
+{
+    CLEANUP(buf_done) struct buf snapshot = buf_init(1 << 24);
+    struct error error                    = {};
+    size_t count                          = 0;
+    if (with_snapshot) {
+        assert_int_equal(run_snapshot_pack(world->run, &world->store, &snapshot, &error),
+                         STATUS_OK);
+        count += count_in(buf_str(&snapshot), mark);
+    }
+    for (size_t i = 0; i < world->entry_count; i++) {
+        count += count_in(buf_str(&world->entries[i]), mark);
+    }
+    for (size_t i = 0; i < world->payload_count; i++) {
+        count += count_in(str_from(world->payloads[i]), mark);
+    }
+    return count;
+}
+
+/* Long ones as payloads, which a snapshot names; short ones in the entries. */
+static void each_answer_is_kept_once(void **)
+{
+    for (uint32_t lines = 0; lines <= LONG_LINES; lines += LONG_LINES) {
+        struct world world;
+        talk(&world, 8, lines);
+        for (uint32_t i = 0; i < 8; i++) {
+            char result[32];
+            char said[32];
+            (void)snprintf(result, sizeof result, "result-%u.", i);
+            (void)snprintf(said, sizeof said, "answer-%u.", i);
+            assert_int_equal(times_kept(&world, result, lines > 0), 1);
+            assert_int_equal(times_kept(&world, said, lines > 0), 1);
+        }
+        answer(&world, value_of(SAYS("the end")));
+        assert_non_null(strstr(world_result(&world), "{\"content\":\"the end\",\"turns\":9"));
+        assert_int_equal(times_kept(&world, "the end", false), 1);
+        world_done(&world);
+    }
 }
 
 int main(void)
@@ -506,8 +594,9 @@ int main(void)
         cmocka_unit_test(an_approval_that_nobody_gives_is_a_refusal),
         cmocka_unit_test(a_cancelled_agent_closes_all),
         cmocka_unit_test(the_journal_grows_with_the_messages),
+        cmocka_unit_test(each_answer_is_kept_once),
     };
-    size_t count = 6;
+    size_t count = 7;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, a_talk_goes_as_its_row_says, &rows[i]);
         tests[count++] = row_test(rows[i].name, a_talk_survives_crashes, &rows[i]);

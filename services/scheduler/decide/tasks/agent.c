@@ -44,19 +44,27 @@ static bool is_affordable(const struct activation *activation, const char **ret_
     const struct agent *agent = activation->agent;
     int64_t nanos             = limit_of(activation, "budget_nanos");
     int64_t tokens            = limit_of(activation, "budget_tokens");
-    int64_t needed            = agent_turn_tokens(agent);
     *ret_what                 = "the agent's budget of money is spent";
     if (nanos > 0 && agent->usage.cost_usd_nanos >= nanos) return false;
+    if (tokens == 0) return true;
     *ret_what = "the next turn does not fit into the agent's budget of tokens";
-    return tokens == 0 || agent->usage.input_tokens + agent->usage.output_tokens + needed < tokens;
+    CLEANUP(json_unrefp) json messages = agent_messages_new(agent);
+    int64_t needed                     = agent_turn_tokens(messages);
+    return agent->usage.input_tokens + agent->usage.output_tokens + needed < tokens;
 }
 
-/* Begins the next turn. Takes `value`. */
-static void next_turn(struct decision *decision, struct activation *activation, json value)
+/* Begins the next turn. Takes `value`; what calls have come to is said by the state. */
+static void next_turn(struct decision *decision, struct activation *activation,
+                      enum value_from from, json value)
 {
     uint32_t turn      = activation->agent->turn == AGENT_NO_TURN ? 0 : activation->agent->turn + 1;
     struct event event = {
-        .kind = EVENT_AGENT_TURN, .activation = activation->slot, .index = turn, .value = value};
+        .kind       = EVENT_AGENT_TURN,
+        .activation = activation->slot,
+        .index      = turn,
+        .value_from = from,
+        .value      = value,
+    };
     (void)decide_emit(decision, &event);
     decide_ready(decision, READY_OWNER, activation->slot);
 }
@@ -67,7 +75,7 @@ static void begin(struct decision *decision, struct activation *activation)
     if (activation_can_open(decision->run, activation)) {
         decide_ready(decision, READY_OWNER, activation->slot);
     } else {
-        next_turn(decision, activation, json_invalid());
+        next_turn(decision, activation, VALUE_HERE, json_invalid());
     }
 }
 
@@ -77,7 +85,7 @@ static void begin_talk(struct decision *decision, struct activation *activation)
     json offer          = json_invalid();
     struct error reason = {};
     if (agent_offer(decision->run, activation, &offer, &reason) == STATUS_OK) {
-        next_turn(decision, activation, offer);
+        next_turn(decision, activation, VALUE_HERE, offer);
     } else {
         task_fault_with(decision, activation, ERROR_CONFIGURATION, reason.text);
     }
@@ -145,22 +153,22 @@ static void complete(struct decision *decision, struct activation *activation, j
     task_complete(decision, activation, output, NULL);
 }
 
-/* Says what is wrong with an answer that must have a shape; JSON_INVALID in `*ret_content` and a
- * reason, or the value (owned). */
-static void read_content(const struct decision *decision, const struct activation *activation,
-                         json text, json *ret_content, struct error *ret_reason)
+/* What the answer says, in the shape that is asked for. Owned. */
+static status read_content(const struct decision *decision, const struct activation *activation,
+                           json answer, json *ret_content, struct error *reterr)
 {
     CLEANUP(schema_freep) struct schema *schema = NULL;
     CLEANUP(json_unrefp) json value             = json_invalid();
     json source                                 = json_get_text(activation->items, "schema");
-    const struct json_limits limits             = {.allow_duplicate_keys = true};
     struct arena *scratch                       = decision->env->scratch;
-    str said = json_is(text, JSON_TEXT) ? json_str(text) : (str){};
-    arena_clear(scratch);
-    if (json_parse_within(said, &limits, &value, ret_reason) != STATUS_OK) return;
-    if (schema_compile(source, NULL, NULL, &schema, ret_reason) != STATUS_OK) return;
-    if (schema_check(schema, value, scratch, NULL, ret_reason) != STATUS_OK) return;
+    TRY(agent_content(activation, answer, &value, reterr));
+    if (source.kind != JSON_INVALID) {
+        arena_clear(scratch);
+        TRY(schema_compile(source, NULL, NULL, &schema, reterr));
+        TRY(schema_check(schema, value, scratch, NULL, reterr));
+    }
     *ret_content = json_take(&value);
+    return STATUS_OK;
 }
 
 static json repair_new(const struct error *reason)
@@ -188,19 +196,12 @@ static bool has_turns_left(const struct activation *activation)
 
 static void end(struct decision *decision, struct activation *activation, json answer)
 {
-    json text                         = json_get_text(answer, "content");
     CLEANUP(json_unrefp) json content = json_invalid();
     struct error reason               = {};
-    if (json_get_text(activation->items, "schema").kind == JSON_INVALID) {
-        json nothing = json_null();
-        complete(decision, activation, answer, text.kind == JSON_INVALID ? nothing : text);
-        return;
-    }
-    read_content(decision, activation, text, &content, &reason);
-    if (content.kind != JSON_INVALID) {
+    if (read_content(decision, activation, answer, &content, &reason) == STATUS_OK) {
         complete(decision, activation, answer, content);
     } else if (activation->agent->repairs == 0 && has_turns_left(activation)) {
-        next_turn(decision, activation, repair_new(&reason));
+        next_turn(decision, activation, VALUE_HERE, repair_new(&reason));
     } else {
         task_fault_with(decision, activation, ERROR_VALIDATION, reason.text);
     }
@@ -219,7 +220,7 @@ static void call_tools(struct decision *decision, struct activation *activation,
                                  reference_of(decision, activation)));
         return;
     }
-    if (json_count(json_get_text(answer, "tool_calls")) > AGENT_CALLS_MAX) {
+    if (json_count(agent_answer_calls(answer)) > AGENT_CALLS_MAX) {
         task_fault_with(decision, activation, ERROR_RUNTIME,
                         "the model asks for more than 128 calls at once");
         return;
@@ -233,7 +234,7 @@ static void call_tools(struct decision *decision, struct activation *activation,
     if (activation_can_open(decision->run, activation)) {
         decide_ready(decision, READY_OWNER, activation->slot);
     } else {
-        next_turn(decision, activation, agent_results_new(decision->run, activation));
+        next_turn(decision, activation, VALUE_RESULT, json_invalid());
     }
 }
 
@@ -272,11 +273,9 @@ static void settle(struct decision *decision, struct activation *activation, jso
             begin_talk(decision, activation);
         }
     } else if (agent->calls.kind == JSON_INVALID) {
-        const struct agent_step step = {.turn = agent->turn, .role = AGENT_MODEL};
-        const struct scope *model    = agent_scope(run, activation, agent_index(&step));
-        if (!model || model->state != SCOPE_OVER) return; /* heard before */
-        CLEANUP(json_unrefp) json answer = json_ref(model->data);
-        if (json_count(json_get_text(answer, "tool_calls")) > 0) {
+        CLEANUP(json_unrefp) json answer = json_ref(agent_answer(run, activation));
+        if (answer.kind == JSON_INVALID) return; /* heard before */
+        if (json_count(agent_answer_calls(answer)) > 0) {
             call_tools(decision, activation, answer);
         } else {
             end(decision, activation, answer);
@@ -284,7 +283,7 @@ static void settle(struct decision *decision, struct activation *activation, jso
     } else if (activation_can_open(run, activation)) {
         decide_ready(decision, READY_OWNER, activation->slot);
     } else if (activation->scopes_open == 0) {
-        next_turn(decision, activation, agent_results_new(run, activation));
+        next_turn(decision, activation, VALUE_RESULT, json_invalid());
     }
 }
 
