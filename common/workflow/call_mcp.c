@@ -75,6 +75,11 @@ struct process {
 static void environment_read(struct reader *reader, json value, void *target)
 {
     texts_read(reader, value, "environment", target);
+    struct diagnostic *finding =
+        refuse(reader, "V31", key_place(reader),
+               "the environment of an MCP server over `stdio` is the administrator's: `env` of its "
+               "entry in `tools.mcp.stdio` of the tool-adapter");
+    hint(reader, finding, "leave it out");
 }
 
 static const struct field process_fields[] = {
@@ -91,13 +96,12 @@ static const struct object_kind process_kind = {
     .synonyms    = process_synonyms,
 };
 
-/* It starts somebody's program, as `run.shell` does. */
+/* One of the administrator's programs: whether it is on the list is known where it is started. */
 static void process_read(struct reader *reader, json value, void *target)
 {
     const struct template **result = target;
     struct process process         = {};
-    refuse_code(reader, "an MCP server over `stdio`");
-    *result = template_of_table(reader, &process_kind, value, &process);
+    *result                        = template_of_table(reader, &process_kind, value, &process);
 }
 
 static void options_read(struct reader *reader, json value, void *target)

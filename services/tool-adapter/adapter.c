@@ -65,6 +65,9 @@ struct adapter {
     struct engine engines[ENGINES_MAX + 1]; /* ends with one whose start is NULL */
     struct tokens *tokens;
     struct mcp_client *mcp;
+    struct stdio_servers *stdio_servers;
+    struct mcp_stdio *stdio;
+    struct mcp_means mcp_means;
     struct work_pool *mail_pool;
     struct mail mail;
     struct media_types *media_types;
@@ -142,10 +145,15 @@ static status make_toolbox(struct adapter *adapter, const struct options *given,
                                                        .config       = config,
                                                        .generation   = ++adapter->generation};
     if (!list) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    if (!adapter->stdio_servers) {
+        adapter->stdio_servers = stdio_servers_new(config, given->stdio_servers, list);
+    }
+    stdio_servers_check(adapter->stdio_servers, given->connections, config, list);
     TRY(toolbox_new(&options, list, &toolbox, reterr));
     config_print_findings("tutti-tool-adapter", config_sources_of(config)->file, list);
     if (list->errors > 0) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "tools.connections cannot be used");
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "tools.connections or tools.mcp.stdio cannot be used");
     }
     *ret_toolbox = TAKE(toolbox);
     return STATUS_OK;
@@ -192,8 +200,10 @@ static status make_engines(struct adapter *adapter, struct error *reterr)
     size_t count = modules_engines(adapter->modules, adapter->engines);
     TRY(work_pool_new(adapter->loop, WORK_THREADS, &adapter->pool, reterr));
     TRY(work_pool_new(adapter->loop, MAIL_THREADS, &adapter->mail_pool, reterr));
-    adapter->tokens = tokens_new(adapter->http, adapter->loop);
-    adapter->mcp    = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
+    adapter->tokens    = tokens_new(adapter->http, adapter->loop);
+    adapter->mcp       = mcp_client_new(adapter->http, adapter->loop, adapter->tokens);
+    adapter->stdio     = mcp_stdio_new(adapter->stdio_servers, adapter->loop);
+    adapter->mcp_means = (struct mcp_means){.client = adapter->mcp, .stdio = adapter->stdio};
     make_web(adapter);
     adapter->engines[count++] = web_engine(adapter->web);
     adapter->engines[count++] = runs_engine(adapter->browser); /* before the rest of its kind */
@@ -201,7 +211,7 @@ static status make_engines(struct adapter *adapter, struct error *reterr)
     mail_init(&adapter->mail, adapter->mail_pool, adapter->egress, adapter->options.ca_file);
     adapter->engines[count++] = (struct engine){
         .kind = REQUEST_SMTP, .start = mail_start, .cancel = module_cancel, .self = &adapter->mail};
-    adapter->engines[count++] = mcp_engine(adapter->mcp);
+    adapter->engines[count++] = mcp_engine(&adapter->mcp_means);
     ASSERT(count <= ENGINES_MAX);
     return STATUS_OK;
 }
@@ -251,7 +261,8 @@ static void make_jobs(struct adapter *adapter)
                                       .tools     = adapter->tools,
                                       .tokens    = adapter->tokens,
                                       .audit_key = adapter->audit_key,
-                                      .mcp       = adapter->mcp};
+                                      .mcp       = adapter->mcp,
+                                      .stdio     = adapter->stdio};
     adapter->jobs                  = jobs_new(&jobs);
 }
 
@@ -476,10 +487,12 @@ void adapter_stopp(struct adapter **ref)
     work_pool_freep(&adapter->pool);
     web_freep(&adapter->web);
     hosts_freep(&adapter->hosts);
+    mcp_stdio_freep(&adapter->stdio);
     mcp_client_freep(&adapter->mcp);
     tokens_freep(&adapter->tokens);
     http_client_freep(&adapter->http);
     egress_rules_free(adapter->egress);
+    stdio_servers_freep(&adapter->stdio_servers);
     telemetry_stopp(&adapter->telemetry);
     loop_freep(&adapter->loop);
     measures_freep(&adapter->measures);

@@ -60,6 +60,11 @@ static const struct config_option options_table[] = {
      .offset = offsetof(struct options, connections),
      .flags  = CONFIG_RELOADABLE,
      .doc    = "Accounts by name: adapter, config, secrets, hosts, namespaces, allow_private."},
+    {.path   = "tools.mcp.stdio",
+     .kind   = CONFIG_TREE,
+     .offset = offsetof(struct options, stdio_servers),
+     .doc    = "Programs that may be started as MCP servers, by name: command, args, env, folder, "
+               "namespaces, idle, limits {memory, file_size, descriptors, message}."},
     {.path   = "tools.adapters_dir",
      .kind   = CONFIG_PATH,
      .offset = offsetof(struct options, adapters_dir),

@@ -20,6 +20,7 @@ struct options {
     struct config_list http_hosts;
     struct config_list rewrite;
     json connections;
+    json stdio_servers;       /* programs that may be started */
     const char *adapters_dir; /* NULL: built-in adapters only */
     const char *ca_file;      /* NULL: the system's authorities */
     const char *llm;          /* endpoints that embed what is remembered; NULL: none */

@@ -68,6 +68,7 @@ struct jobs *jobs_new(const struct jobs_options *options)
                                             .tokens    = jobs->tokens,
                                             .documents = jobs->documents,
                                             .mcp       = options->mcp,
+                                            .stdio     = options->stdio,
                                             .audit_key = jobs->audit_key,
                                             .measures  = jobs->measures};
     jobs->peers                          = peer_jobs_new(&peers);

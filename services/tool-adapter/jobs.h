@@ -5,6 +5,7 @@
 #include "http/http.h"
 #include "tool-adapter/measures.h"
 #include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/peers/mcp_stdio.h"
 #include "tool-adapter/tool_job.h"
 #include "worker/worker.h"
 
@@ -19,6 +20,7 @@ struct jobs_options {
     struct tool_jobs *tools;
     struct tokens *tokens;
     struct mcp_client *mcp;
+    struct mcp_stdio *stdio;
 };
 
 struct jobs *jobs_new(const struct jobs_options *options); /* owned */

@@ -31,6 +31,7 @@ export const refused = [
   ['a child run in another namespace', (f) => /^a child run stays in the namespace/.test(f.detail)],
   ['a secret that is declared twice', (f) => / is declared twice$/.test(f.detail)],
   ['a name of a secret that none can have', (f) => /^\/use\/secrets\/\d+$/.test(f.pointer) && /^the name of a secret has /.test(f.detail)],
+  ['the environment of a program', (f) => f.code === 'V31' && /^the environment of an MCP server/.test(f.detail)],
   ['a text with NUL', (f) => / NUL$/.test(f.detail)],
 ];
 

@@ -15,7 +15,7 @@ const schemas = officialSchemas();
 const accepts = (document) => schemas.some((schema) => schema.accepts(document));
 
 // Checked for form, then refused since nothing executes it: that refusal says nothing of the form.
-const isState = (f) => /^(`call: (grpc|asyncapi)`|`run\.(shell|script|container)`|an MCP server over `stdio`) is not supported yet$/.test(f.detail);
+const isState = (f) => /^(`call: (grpc|asyncapi)`|`run\.(shell|script|container)`) is not supported yet$/.test(f.detail);
 const errorsOf = (answer) => answer.diagnostics.filter((f) => f.severity === 'error' && !isState(f));
 const show = (f) => `${f.code} ${f.pointer}: ${f.detail}`;
 

@@ -62,7 +62,7 @@ static void call_free(struct mcp_call *call)
     if (call->has_reply) rpc_reply_done(&call->reply);
     json_unref(call->params);
     json_unref(call->schema);
-    json_unref(call->items);
+    mcp_pages_done(&call->list);
     json_unref(call->first_error);
     arena_free(call->arena);
     free(call);

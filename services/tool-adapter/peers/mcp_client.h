@@ -28,10 +28,8 @@
 enum {
     MCP_ERAS_MAX    = 1'000, /* addresses whose era is remembered */
     MCP_ANSWER_MAX  = 10 << 20,
-    MCP_PAGES_MAX   = 50,
-    MCP_ITEMS_MAX   = 10'000, /* of a list, over its pages */
-    MCP_RESUMES_MAX = 5,      /* of one call */
-    MCP_ASIDE_MAX   = 256,    /* answers and farewells under way */
+    MCP_RESUMES_MAX = 5,   /* of one call */
+    MCP_ASIDE_MAX   = 256, /* answers and farewells under way */
     MCP_ASIDE_MS    = 10'000,
     MCP_SAID_MAX    = 500, /* bytes of a message about progress, and of one for the log */
 };

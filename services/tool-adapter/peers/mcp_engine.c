@@ -24,7 +24,8 @@ struct reach {
     json endpoint, headers, params;  /* owned */
     json output_schema;              /* owned; JSON_INVALID: any answer will do */
     const char *method;              /* the manifest's */
-    struct mcp_call *call;
+    struct mcp_call *call;           /* one of them */
+    struct mcp_stdio_call *local;
     bool is_starting, is_over; /* inside of start; and it ended there */
     status code;               /* how */
     struct error error;
@@ -186,22 +187,50 @@ static void on_done(const struct mcp_result *from, void *context)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+static struct mcp_handlers handlers_of(struct reach *reach)
+{
+    return (struct mcp_handlers){
+        .progress = reach->onlooker ? on_progress : NULL, .done = on_done, .context = reach};
+}
+
+/* A program of this machine. */
+static status start_local(struct mcp_stdio *stdio, struct reach *reach,
+                          const struct engine_request *request, const struct mcp_request *asked,
+                          struct error *reterr)
+{
+    const struct mcp_handlers mine         = handlers_of(reach);
+    const struct mcp_stdio_request started = {
+        .server    = json_str(json_get_text(request->config, "server")),
+        .owner     = request->connection,
+        .namespace = request->namespace,
+        .call      = *asked};
+    return mcp_stdio_start(stdio, &started, &mine, &reach->local, reterr);
+}
+
+static void start_remote(struct mcp_client *client, struct reach *reach,
+                         const struct mcp_request *asked)
+{
+    const struct mcp_handlers mine = handlers_of(reach);
+    reach->is_starting             = true;
+    reach->call                    = mcp_call_start(client, asked, &mine);
+    reach->is_starting             = false;
+}
+
 static status start(void *self, const struct engine_request *request,
                     const struct engine_handlers *handlers, struct engine_call **ret_call,
                     struct error *reterr)
 {
-    struct reach *reach            = mem_new(1, sizeof *reach);
-    const struct mcp_handlers mine = {
-        .progress = request->onlooker ? on_progress : NULL, .done = on_done, .context = reach};
-    reach->handlers      = *handlers;
-    reach->onlooker      = request->onlooker;
-    reach->endpoint      = endpoint_new(request);
-    reach->headers       = json_ref(json_get_text(request->config, "headers"));
-    reach->params        = json_ref(request->settings);
-    reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
+    const struct mcp_means *means = self;
+    struct reach *reach           = mem_new(1, sizeof *reach);
+    bool is_local                 = json_is(json_get_text(request->config, "server"), JSON_TEXT);
+    reach->handlers               = *handlers;
+    reach->onlooker               = request->onlooker;
+    reach->endpoint               = endpoint_new(request);
+    reach->headers                = json_ref(json_get_text(request->config, "headers"));
+    reach->params                 = json_ref(request->settings);
+    reach->output_schema          = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
     (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
     reach->method                  = request->function;
-    reach->is_starting             = true;
     const struct mcp_request asked = {.endpoint          = reach->endpoint,
                                       .headers           = reach->headers,
                                       .method            = reach->method,
@@ -209,26 +238,33 @@ static status start(void *self, const struct engine_request *request,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
                                       .keeps_private_out = !request->allow_private};
-    struct mcp_call *call          = mcp_call_start(self, &asked, &mine);
-    if (reach->is_over) {
-        status code = fail(reterr, reach->code, "%s", reach->error.text);
+    status code                    = STATUS_OK;
+    if (is_local) {
+        code = start_local(means->stdio, reach, request, &asked, reterr);
+    } else {
+        start_remote(means->client, reach, &asked);
+        if (reach->is_over) code = fail(reterr, reach->code, "%s", reach->error.text);
+    }
+    if (code != STATUS_OK) {
         reach_free(reach);
         return code;
     }
-    reach->is_starting = false;
-    reach->call        = call;
-    *ret_call          = (struct engine_call *)(void *)reach;
+    *ret_call = (struct engine_call *)(void *)reach;
     return STATUS_OK;
 }
 
 static void cancel(struct engine_call *call)
 {
     struct reach *reach = (struct reach *)(void *)call;
-    mcp_call_cancel(reach->call);
+    if (reach->call) mcp_call_cancel(reach->call);
+    if (reach->local) mcp_stdio_cancel(reach->local);
     reach_free(reach);
 }
 
-struct engine mcp_engine(struct mcp_client *client)
+struct engine mcp_engine(const struct mcp_means *means)
 {
-    return (struct engine){.kind = REQUEST_MCP, .start = start, .cancel = cancel, .self = client};
+    return (struct engine){.kind   = REQUEST_MCP,
+                           .start  = start,
+                           .cancel = cancel,
+                           .self   = (struct mcp_means *)(uintptr_t)means};
 }

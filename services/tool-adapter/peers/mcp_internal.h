@@ -7,6 +7,7 @@
 #include "tool-adapter/errand.h"
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_message.h"
+#include "tool-adapter/peers/mcp_pages.h"
 #include "tool-adapter/peers/rpc_reply.h"
 
 enum mcp_era { MCP_ERA_UNKNOWN, MCP_ERA_MODERN, MCP_ERA_LEGACY };
@@ -56,7 +57,7 @@ struct mcp_call {
     bool is_modern;
     const char *version; /* NULL: not agreed upon yet; in the arena */
     char session[MCP_SESSION_MAX + 1];
-    unsigned sessions, resumes, states, pages;
+    unsigned sessions, resumes, states;
     int64_t id;
 
     struct errand *errand; /* under way; or */
@@ -68,9 +69,9 @@ struct mcp_call {
     int http_status;
     int64_t wait_ms;
 
-    double progress;  /* the last one that was said */
-    json items;       /* of the pages so far; owned */
-    json first_error; /* how the newer era was refused; owned */
+    double progress;       /* the last one that was said */
+    struct mcp_pages list; /* the pages so far */
+    json first_error;      /* how the newer era was refused; owned */
     int first_status;
     str token; /* in the arena */
     bool is_starting, is_over;

@@ -1,5 +1,6 @@
 /* What a server tells on the stream of its answer: how far it is, and what it notes. Both are a
  * stranger's words: cut, and good for nothing but to be looked at. */
+#include "tool-adapter/peers/mcp_news.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "tool-adapter/peers/mcp_internal.h"
@@ -21,28 +22,25 @@ static bool is_finite_number(json value)
     return json_is_number(value) && isfinite(json_number(value));
 }
 
-/* The token is the id of the request that it belongs to. A number that does not grow is no news
- * (2026-07-28 and 2025-11-25, "Progress": it MUST increase). */
-static void hear_progress(struct mcp_call *call, json params)
+json mcp_news_progress(json params, int64_t id, double *last)
 {
     int64_t token = 0;
     json at       = json_get_text(params, "progress");
     json total    = json_get_text(params, "total");
     json message  = json_get_text(params, "message");
-    bool is_ours = json_to_int(json_get_text(params, "progressToken"), &token) && token == call->id;
-    if (!call->handlers.progress || !is_ours || !is_finite_number(at)) return;
-    if (json_number(at) <= call->progress) return;
-    call->progress                 = json_number(at);
-    CLEANUP(json_unrefp) json said = json_object_new(3);
+    bool is_ours  = json_to_int(json_get_text(params, "progressToken"), &token) && token == id;
+    if (!is_ours || !is_finite_number(at) || json_number(at) <= *last) return json_invalid();
+    *last     = json_number(at);
+    json said = json_object_new(3);
     json_object_put_text(&said, "progress", json_ref(at));
     if (is_finite_number(total)) json_object_put_text(&said, "total", json_ref(total));
     if (json_is(message, JSON_TEXT)) {
         json_object_put_text(&said, "message", json_text_new(cut(json_str(message), MCP_SAID_MAX)));
     }
-    call->handlers.progress(said, call->handlers.context);
+    return said;
 }
 
-static void hear_note(json params)
+void mcp_news_log(json params)
 {
     json level = json_get_text(params, "level");
     json data  = json_get_text(params, "data");
@@ -56,9 +54,8 @@ static void hear_note(json params)
 
 void mcp_call_hear(struct mcp_call *call, str method, json params)
 {
-    if (str_is(method, "notifications/progress")) {
-        hear_progress(call, params);
-    } else if (str_is(method, "notifications/message")) {
-        hear_note(params);
-    }
+    if (str_is(method, "notifications/message")) mcp_news_log(params);
+    if (!str_is(method, "notifications/progress") || !call->handlers.progress) return;
+    CLEANUP(json_unrefp) json said = mcp_news_progress(params, call->id, &call->progress);
+    if (json_is(said, JSON_OBJECT)) call->handlers.progress(said, call->handlers.context);
 }

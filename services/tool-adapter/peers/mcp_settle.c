@@ -92,42 +92,21 @@ static void ask_again(struct mcp_call *call, const char *member, json value)
     mcp_call_send(call, MCP_STEP_ASK);
 }
 
-/* True: there is another page, which is on its way; or it has ended. */
-static bool turn_page(struct mcp_call *call, const char *list)
-{
-    json items  = json_get_text(call->reply.result, list);
-    json cursor = json_get_text(call->reply.result, "nextCursor");
-    bool is_own = !json_is(json_get_text(call->request.params, "cursor"), JSON_INVALID);
-    if (is_own || !json_is(items, JSON_ARRAY)) return false;
-    bool is_last = !json_is(cursor, JSON_TEXT);
-    if (is_last && call->pages == 0) return false;
-    if (call->pages == 0) call->items = json_array_new(json_count(items));
-    if (json_count(call->items) + json_count(items) > MCP_ITEMS_MAX ||
-        (!is_last && ++call->pages >= MCP_PAGES_MAX)) {
-        mcp_call_fail(call, STATUS_RESOURCE_EXHAUSTED, true,
-                      "the list has more than 50 pages or 10,000 items: ask with a cursor");
-        return true;
-    }
-    for (size_t i = 0; i < json_count(items); i++) {
-        json_array_push(&call->items, json_ref(json_at(items, i)));
-    }
-    if (!is_last) ask_again(call, "cursor", cursor);
-    return !is_last;
-}
-
 static void deliver(struct mcp_call *call)
 {
-    const char *list                = mcp_list_of(call->request.method);
-    CLEANUP(json_unrefp) json whole = json_invalid();
-    if (list && turn_page(call, list)) return;
-    whole = json_ref(call->reply.result);
-    if (list && call->pages > 0) {
-        json_object_put_text(&whole, list, json_ref(call->items));
-        (void)json_object_remove(&whole, str_from("nextCursor"));
+    const char *method = call->request.method;
+    json cursor        = json_invalid();
+    switch (
+        mcp_pages_turn(&call->list, method, call->request.params, call->reply.result, &cursor)) {
+    case MCP_PAGE_NEXT: ask_again(call, "cursor", cursor); return;
+    case MCP_PAGE_TOO_MANY:
+        mcp_call_fail(call, STATUS_RESOURCE_EXHAUSTED, true, MCP_PAGES_TOO_MANY);
+        return;
+    case MCP_PAGE_LAST: break;
     }
-    (void)json_object_remove(&whole, str_from("resultType"));
-    const struct mcp_result result = {
-        .result = whole, .http_status = call->http_status, .token = call->token};
+    CLEANUP(json_unrefp) json whole = mcp_pages_whole(&call->list, method, call->reply.result);
+    const struct mcp_result result  = {
+         .result = whole, .http_status = call->http_status, .token = call->token};
     mcp_call_finish(call, &result);
 }
 

@@ -36,10 +36,11 @@ struct running {
     struct running *next, *previous;
     struct peer_jobs *jobs;
     struct worker_job *job;
-    json input;    /* owned */
-    json endpoint; /* whose credentials are hidden; a view */
-    bool is_call;  /* of a tool */
-    struct mcp_call *mcp;
+    json input;           /* owned */
+    json endpoint;        /* whose credentials are hidden; a view */
+    bool is_call;         /* of a tool */
+    struct mcp_call *mcp; /* one of them */
+    struct mcp_stdio_call *stdio;
     struct a2a_call *a2a;
     int64_t started_ms;
     bool was_sent; /* what may have changed something */
@@ -63,6 +64,7 @@ static void running_free(struct running *running)
 static void cancel(struct running *running)
 {
     if (running->mcp) mcp_call_cancel(running->mcp);
+    if (running->stdio) mcp_stdio_cancel(running->stdio);
     if (running->a2a) a2a_call_cancel(running->a2a);
     running_free(running);
 }
@@ -98,6 +100,14 @@ static void hide_credentials(const struct running *running, str token,
     result->value = hidden;
 }
 
+/* The program, if it is one, by which somebody asked for it. */
+static str command_of(const struct running *running)
+{
+    json stdio = json_get_text(json_get_text(running->input, "transport"), "stdio");
+    json given = json_get_text(stdio, "command");
+    return json_is(given, JSON_TEXT) ? json_str(given) : (str){};
+}
+
 /* A tool or an agent may have changed something: that cannot be seen from here. */
 static void note_write(struct running *running, const struct http_job_result *result,
                        int http_status, struct writes *writes)
@@ -107,9 +117,11 @@ static void note_write(struct running *running, const struct http_job_result *re
     json address = json_is(running->endpoint, JSON_TEXT) ? running->endpoint : uri;
     CLEANUP(buf_done) struct buf text = buf_init(PARAMS_MAX);
     if (!json_is(params, JSON_INVALID)) (void)json_print(params, JSON_COMPACT, &text);
-    const struct written written = {.method = str_from("POST"),
+    bool is_http                 = !json_is(running->endpoint, JSON_INVALID);
+    const struct written written = {.method = str_from(is_http ? "POST" : ""),
                                     .url =
                                         json_is(address, JSON_TEXT) ? json_str(address) : (str){},
+                                    .host        = is_http ? (str){} : command_of(running),
                                     .http_status = http_status,
                                     .bytes       = text.len,
                                     .class       = job_class(result, http_status),
@@ -187,6 +199,7 @@ static void on_mcp(const struct mcp_result *from, void *context)
     struct running *running       = context;
     struct http_job_result result = {};
     running->mcp                  = NULL;
+    running->stdio                = NULL;
     bool is_answer                = from->code == STATUS_OK && !json_is(from->error, JSON_OBJECT);
     running->was_sent             = running->is_call && (from->code == STATUS_OK || from->was_sent);
     const struct verdict_facts facts = {.is_write    = running->is_call,
@@ -258,16 +271,31 @@ static status until_of(const struct running *running, int64_t *ret_until_ms, str
     return STATUS_OK;
 }
 
+/* A program of the administrator's list: its command, or its name there. */
+static status start_stdio(struct running *running, const struct mcp_request *request,
+                          const struct mcp_handlers *handlers, struct error *reterr)
+{
+    json given = json_get_text(json_get_text(running->input, "transport"), "stdio");
+    const struct mcp_stdio_request started = {.server    = command_of(running),
+                                              .arguments = json_get_text(given, "arguments"),
+                                              .namespace =
+                                                  str_from(running->job->leased->namespace_),
+                                              .call = *request};
+    if (!json_is(json_get_text(given, "environment"), JSON_INVALID)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "/transport/stdio/environment: it stands in tools.mcp.stdio");
+    }
+    return mcp_stdio_start(running->jobs->options.stdio, &started, handlers, &running->stdio,
+                           reterr);
+}
+
 static status start_mcp(struct running *running, struct error *reterr)
 {
     const struct mcp_handlers handlers = {
         .progress = on_progress, .done = on_mcp, .context = running};
-    json http   = json_get_text(json_get_text(running->input, "transport"), "http");
-    json client = json_get_text(running->input, "client");
-    str method  = text_of(running->input, "method");
-    if (!json_is(http, JSON_OBJECT)) {
-        return fail(reterr, STATUS_UNIMPLEMENTED, "/transport: servers over stdio are not started");
-    }
+    json http                  = json_get_text(json_get_text(running->input, "transport"), "http");
+    json client                = json_get_text(running->input, "client");
+    str method                 = text_of(running->input, "method");
     running->endpoint          = json_get_text(http, "endpoint");
     running->is_call           = str_is(method, "tools/call");
     struct mcp_request request = {
@@ -280,6 +308,7 @@ static status start_mcp(struct running *running, struct error *reterr)
         .params       = json_get_text(running->input, "parameters"),
     };
     TRY(until_of(running, &request.until_ms, reterr));
+    if (!json_is(http, JSON_OBJECT)) return start_stdio(running, &request, &handlers, reterr);
     struct mcp_call *call = mcp_call_start(running->jobs->options.mcp, &request, &handlers);
     if (call) running->mcp = call; /* else it is over */
     return STATUS_OK;
@@ -359,9 +388,9 @@ void peer_jobs_cancel(struct peer_jobs *, struct worker_job *job)
     struct running *running = job->state;
     if (!running) return;
     json method     = json_get_text(running->input, "method");
+    bool is_mcp     = running->mcp || running->stdio;
     bool is_sending = running->a2a && json_is(method, JSON_TEXT);
-    bool may_change =
-        running->mcp ? running->is_call : is_sending && a2a_is_write(json_str(method).ptr);
+    bool may_change = is_mcp ? running->is_call : is_sending && a2a_is_write(json_str(method).ptr);
     CLEANUP(arena_freep) struct arena *arena = may_change ? arena_new(WRITES_SIZE) : NULL;
     const struct http_job_result unheard     = {.is_unknown = true};
     struct writes writes                     = {.arena = arena};

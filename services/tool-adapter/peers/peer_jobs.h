@@ -2,8 +2,9 @@
  * peer_jobs: `call: mcp` and `call: a2a` of the workflow language, from the job's arguments to its
  * report.
  *
- *   mcp  {method, transport: {http: {endpoint: {uri, authentication?}, headers?}}, parameters?,
- *         protocolVersion?, timeout?, client?: {name, version}}
+ *   mcp  {method, transport: {http: {endpoint: {uri, authentication?}, headers?}} |
+ *                            {stdio: {command, arguments?}},
+ *         parameters?, protocolVersion?, timeout?, client?: {name, version}}
  *   a2a  {method, server: {uri, authentication?} | agentCard: {endpoint: …}, parameters?}
  *
  * The output is the result of JSON-RPC; of a list of MCP with all its pages, of a method of A2A
@@ -18,6 +19,7 @@
 #include "tool-adapter/api_documents.h"
 #include "tool-adapter/measures.h"
 #include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/peers/mcp_stdio.h"
 #include "worker/worker.h"
 
 struct peer_jobs;
@@ -30,6 +32,7 @@ struct peer_jobs_options {
     struct tokens *tokens;
     struct api_documents *documents; /* where cards of agents are kept */
     struct mcp_client *mcp;
+    struct mcp_stdio *stdio;
     struct measures *measures;
 };
 
