@@ -28,6 +28,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     ENGINES_MAX   = 8,
@@ -180,6 +181,7 @@ static void make_web(struct adapter *adapter)
                                             .path        = given->browser_path,
                                             .folder      = given->browser_folder,
                                             .has_sandbox = given->browser_sandbox,
+                                            .is_root     = geteuid() == 0,
                                             .pages       = given->browser_pages > 0
                                                                ? (unsigned)given->browser_pages
                                                                : (unsigned)process_cpu_count(),

@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { giveAway, unprivileged } from './support/nobody.mjs';
 import { readPng } from './support/png.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
@@ -14,9 +15,11 @@ import { Upstream } from './support/upstream.mjs';
 import { until } from './support/wait.mjs';
 
 const BROWSER = '/usr/bin/chromium';
+const user = unprivileged();
 
 const html = (text, headers = {}) => ({ text: `<!DOCTYPE html>${text}`, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } });
 const folder = await mkdtemp(join(tmpdir(), 'tutti-pages-'));
+giveAway(user, folder);
 const elsewhere = await Upstream.start(() => ({ text: 'secret', headers: { 'access-control-allow-origin': '*' } }), '127.0.0.2');
 let isPatient = true; // what asks for /silent waits
 const upgrades = [];
@@ -105,7 +108,7 @@ after(async () => {
 
 const config = {
   tools: {
-    browser: { path: BROWSER, sandbox: process.getuid() !== 0, folder, pages: 2 },
+    browser: { path: BROWSER, sandbox: !user.why, folder, pages: 2 },
     egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1', '127.0.0.2', '169.254.169.254'] },
     connections: {
       browser: { adapter: 'browser', config: { contact: 'https://example.org/robot' }, allow_private: true },
@@ -121,6 +124,22 @@ async function browsers() {
   const all = await readdir('/proc');
   const lines = await Promise.all(all.filter((pid) => /^\d+$/.test(pid)).map(async (pid) => [Number(pid), await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')]));
   return lines.filter(([, line]) => line.includes(`--user-data-dir=${folder}`) && !line.includes('--type=')).map(([pid]) => pid);
+}
+
+// Strangers' code runs in processes that see no others, and may ask the kernel for little.
+async function checkSandbox() {
+  const all = await Promise.all((await readdir('/proc')).filter((pid) => /^\d+$/.test(pid)).map((pid) => Promise.all([pid, readFile(`/proc/${pid}/cmdline`, 'utf8'), readFile(`/proc/${pid}/status`, 'utf8')]).catch(() => ['', '', ''])));
+  const ours = new Set(await browsers());
+  const parents = new Map(all.map(([pid, , status]) => [Number(pid), Number(/^PPid:\s*(\d+)/m.exec(status)?.[1])]));
+  const isOurs = (pid) => pid > 1 && (ours.has(pid) || isOurs(parents.get(pid)));
+  const shown = all.filter(([pid, line]) => line.includes('--type=renderer') && isOurs(Number(pid)));
+  assert.ok(shown.length > 0);
+  for (const [, line, status] of shown) {
+    assert.equal(line.includes('--no-sandbox'), false);
+    assert.match(status, /^Seccomp:\s*2$/m);
+    assert.match(status, /^NSpid:\s*\d+\s+\d+/m);
+    assert.match(status, /^Uid:\s*[1-9]/m);
+  }
 }
 
 async function checkPages(ask) {
@@ -211,6 +230,7 @@ const shown = async (suite) => {
   const silent = site.count('/silent');
   const lost = ask('browser.render_page', { url: `${site.url}/never`, timeout: 40 });
   await until('the page is open', () => site.count('/silent') > silent, 60_000);
+  if (!user.why) await checkSandbox();
   isPatient = false;
   process.kill(pid, 'SIGKILL');
   assert.equal((await lost).data.text, 'Never');
@@ -225,7 +245,8 @@ const shown = async (suite) => {
 
 const name = 'pages are shown, and reach nothing but what they may';
 if (existsSync(BROWSER)) {
-  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, shown);
+  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false, user }, shown);
+  if (user.why) test('strangers are kept in a sandbox', { skip: user.why }, () => {});
 } else {
   test(name, { skip: `there is no ${BROWSER}` }, () => {});
 }

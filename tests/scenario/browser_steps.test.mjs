@@ -5,18 +5,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { giveAway, unprivileged } from './support/nobody.mjs';
 import { readPng } from './support/png.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
 import { Upstream } from './support/upstream.mjs';
 
 const BROWSER = '/usr/bin/chromium';
+const user = unprivileged();
 const USER = 'ada';
 const PASSWORD = 'correct horse <"battery"> staple';
 
 const folder = await mkdtemp(join(tmpdir(), 'tutti-steps-'));
 await writeFile(join(folder, 'user'), USER, { mode: 0o600 });
 await writeFile(join(folder, 'password'), PASSWORD, { mode: 0o600 });
+giveAway(user, folder);
 
 // --- the shop: sessions by a cookie that scripts do not see, orders by forms -----------------------------------------------------------------
 
@@ -83,7 +86,7 @@ const secrets = { user: { secret: 'USER' }, password: { secret: 'PASSWORD' } };
 const config = {
   secrets: { USER: { file: join(folder, 'user') }, PASSWORD: { file: join(folder, 'password') } },
   tools: {
-    browser: { path: BROWSER, sandbox: process.getuid() !== 0, folder, pages: 4 },
+    browser: { path: BROWSER, sandbox: !user.why, folder, pages: 4 },
     egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] },
     connections: {
       browser: { adapter: 'browser', config: { secret_hosts: ['127.0.0.1'] }, secrets, allow_private: true },
@@ -207,7 +210,7 @@ const done = async (suite) => {
 
 const name = 'steps on pages are done, or said not to be';
 if (existsSync(BROWSER)) {
-  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, done);
+  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false, user }, done);
 } else {
   test(name, { skip: `there is no ${BROWSER}` }, () => {});
 }

@@ -84,6 +84,13 @@ static void forget_browser(struct browser *browser)
     browser->state  = BROWSER_NONE;
 }
 
+/* zygote_host_impl_linux.cc: what it says if it may make no user namespace. */
+static bool lacks_sandbox(str words)
+{
+    static const char said[] = "No usable sandbox";
+    return words.len > 0 && memmem(words.ptr, words.len, said, sizeof said - 1);
+}
+
 static void has_ended(str words, void *context)
 {
     struct browser *browser = context;
@@ -93,6 +100,9 @@ static void has_ended(str words, void *context)
     char line[128];
     last_words(words, line, sizeof line);
     if (is_new || browser->why) why = browser->why ? browser->why : line;
+    if (is_new && lacks_sandbox(words)) {
+        why = "its sandbox needs user namespaces, which this system or container denies it";
+    }
     if (!is_expected) {
         log_write(LOG_WARN, "browser.ended", LOG_TEXT_OF("why", why), LOG_TEXT_OF("words", line),
                   LOG_INT("pages", browser->open.count));
@@ -272,5 +282,10 @@ void browser_freep(struct browser **ref)
 
 status browser_check(const struct browser *browser, struct error *reterr)
 {
+    if (browser->options.has_sandbox && browser->options.is_root) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "the browser has no sandbox as root: run the tool-adapter as another user (for "
+                    "tests alone: tools.browser.sandbox: false)");
+    }
     return chromium_check(browser->options.path, reterr);
 }

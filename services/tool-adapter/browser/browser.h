@@ -59,6 +59,7 @@ struct browser_options {
     struct hosts *hosts;
     const char *path, *folder; /* chromium.h */
     bool has_sandbox;
+    bool is_root;        /* this process: then there is no sandbox to be had */
     unsigned pages;      /* at a time */
     uint64_t memory_max; /* bytes */
     int64_t close_ms;    /* 0: BROWSER_CLOSE_MS; less in tests, as the next */
@@ -73,7 +74,8 @@ struct browser *browser_new(const struct browser_options *options);
 /** No page may wait or be open but those that are closing. NULL is fine. */
 void browser_freep(struct browser **browser);
 
-/** FAILED_PRECONDITION: there is no program; the text names the setting and the package. */
+/** FAILED_PRECONDITION: there is no program, or root wants it with its sandbox; the text names the
+ * setting and what to do. */
 status browser_check(const struct browser *browser, struct error *reterr);
 
 enum page_product { PAGE_HTML, PAGE_PICTURE, PAGE_PDF, PAGE_STEPS };

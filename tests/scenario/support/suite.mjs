@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Api } from './api.mjs';
+import { giveAway } from './nobody.mjs';
 import { Planted } from './planted.mjs';
 import { Service } from './service.mjs';
 import { DeadlineError, until } from './wait.mjs';
@@ -95,6 +96,11 @@ export class Suite {
     return `http://${this.gateway.host}:${this.gateway.port}`;
   }
 
+  runAs(user) {
+    giveAway(user, this.folder);
+    for (const service of this.services) service.wrap = user.wrap;
+  }
+
   async start(names = this.names) {
     await Promise.all(names.map((name) => this[name].start()));
   }
@@ -180,10 +186,11 @@ export async function withSuite(config, patience = PATIENCE, body, schedulers = 
 }
 
 // A test of several processes. `needs` names the ones it cannot do without: only they are started,
-// and for each of them the scenario runs once more without it and must fail.
-export function scenario(name, { needs, config = {}, schedulers = 0, timeout = 180_000, checkNeeds = true }, body) {
+// and for each of them the scenario runs once more without it and must fail. `user` of nobody.mjs runs them.
+export function scenario(name, { needs, config = {}, schedulers = 0, timeout = 180_000, checkNeeds = true, user }, body) {
   test(name, { timeout }, () =>
     withSuite(config, PATIENCE, async (suite) => {
+      if (user) suite.runAs(user);
       await suite.start(needs);
       await suite.ready(needs);
       await body(suite);

@@ -84,6 +84,7 @@ static void stage_open_with(struct stage *stage, const char *program, unsigned p
         .close_ms    = SHORT_MS,
         .quiet_ms    = 1,
         .has_sandbox = limits->has_sandbox,
+        .is_root     = limits->is_root,
         .look_ms     = limits->look_ms,
         .pages_max   = limits->pages_max,
         .idle_ms     = limits->idle_ms};
@@ -205,7 +206,9 @@ static void check_fault(const char *program, int64_t total_ms, const char *fault
 static void one_that_does_not_start_says_why(void **)
 {
     check_fault("#!/bin/bash\necho first >&2\necho 'No usable sandbox!' >&2\nexit 1\n", PATIENT_MS,
-                "browser", STATUS_UNAVAILABLE, "did not start: No usable sandbox!");
+                "browser", STATUS_UNAVAILABLE, "did not start: its sandbox needs user namespaces");
+    check_fault("#!/bin/bash\necho first >&2\necho 'no room' >&2\nexit 1\n", PATIENT_MS, "browser",
+                STATUS_UNAVAILABLE, "did not start: no room");
 }
 
 static void one_that_dies_takes_its_pages_along(void **)
@@ -345,6 +348,25 @@ static void only_tests_do_without_the_sandbox(void **)
     }
 }
 
+static void root_is_told_that_there_is_no_sandbox(void **)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct stage stage;
+        struct page *page                 = NULL;
+        struct error error                = {};
+        const struct page_request request = {.url        = str_from("https://a.test/"),
+                                             .user_agent = str_from("robot"),
+                                             .total_ms   = PATIENT_MS};
+        stage_open_with(&stage, PROGRAM(""), 1,
+                        &(struct browser_options){.has_sandbox = i == 0, .is_root = true});
+        status code = page_start(stage.browser, &request, ended, &stage, &page, &error);
+        assert_int_equal(code, i == 0 ? STATUS_FAILED_PRECONDITION : STATUS_OK);
+        if (i == 0) assert_non_null(strstr(error.text, "tools.browser.sandbox"));
+        if (i == 1) until_ended(&stage, 1);
+        stage_close(&stage);
+    }
+}
+
 /* Pages that wait get their turn one after the other, and no more than so many wait. */
 static void no_more_pages_wait_than_may(void **)
 {
@@ -380,6 +402,7 @@ int main(void)
         cmocka_unit_test(one_that_is_large_makes_way_for_the_next_page),
         cmocka_unit_test(one_that_is_huge_is_ended_at_once),
         cmocka_unit_test(only_tests_do_without_the_sandbox),
+        cmocka_unit_test(root_is_told_that_there_is_no_sandbox),
         cmocka_unit_test(no_more_pages_wait_than_may),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* as the services do: a browser that dies does not read */
