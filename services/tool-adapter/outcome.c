@@ -61,6 +61,16 @@ static bool has_errors(const struct manifest_step *step, json scope)
     return json_count(json_get_text(body, "errors")) > 0;
 }
 
+/* An error of JSON-RPC under a status that says nothing by itself. */
+static bool is_rpc_error(const struct manifest_step *step, json scope, enum outcome_class class)
+{
+    json body    = json_get_text(json_get_text(scope, "response"), "body");
+    bool is_http = class == OUTCOME_AUTH || class == OUTCOME_THROTTLED ||
+                   class == OUTCOME_TRANSIENT || class == OUTCOME_UNKNOWN;
+    if (step->request.kind != REQUEST_MCP || is_http) return false;
+    return json_is(json_get_text(body, "error"), JSON_OBJECT);
+}
+
 static bool is_fine(const struct manifest_action *action, const struct manifest_step *step,
                     json scope, int http_status)
 {
@@ -119,7 +129,8 @@ void outcome_of_answer(const struct manifest_action *action, const struct manife
     if (!test_rules(action->errors, action->error_count, scope, &class)) {
         (void)test_rules(manifest->errors, manifest->error_count, scope, &class);
     }
-    ret_outcome->class = for_effect(action, class);
+    ret_outcome->class        = for_effect(action, class);
+    ret_outcome->is_rpc_error = is_rpc_error(step, scope, class);
     describe(action, scope, ret_outcome);
 }
 
@@ -154,6 +165,7 @@ bool outcome_is_passing(const struct outcome *outcome)
 static enum error_kind kind_of(const struct outcome *outcome)
 {
     bool has_answer = outcome->http_status > 0;
+    if (outcome->is_rpc_error) return ERROR_RUNTIME;
     switch (outcome->class) {
     case OUTCOME_AUTH:
         return outcome->http_status == 403 ? ERROR_AUTHORIZATION : ERROR_AUTHENTICATION;

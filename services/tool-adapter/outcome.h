@@ -27,6 +27,7 @@ struct outcome {
     bool is_write;
     int http_status;   /* 0: there was no answer */
     bool is_own_limit; /* nothing left us: the connection's own limits are reached */
+    bool is_rpc_error; /* the program itself has said it, by JSON-RPC */
     int64_t wait_ms;   /* it is not to be asked before; 0: not said */
     char detail[OUTCOME_DETAIL_MAX + ERROR_TEXT_MAX];
 };

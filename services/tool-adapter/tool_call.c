@@ -136,18 +136,24 @@ static void change(struct tool_call *call)
     execute(call, STAGE_CHANGE, tool_call_action(call), json_ref(call->scope));
 }
 
+/* Says whether something is to be read before the change that was not read yet. */
+static bool wants_before(const struct tool_call *call)
+{
+    const struct manifest_action *action = tool_call_action(call);
+    const struct formula *condition      = action->before.condition;
+    bool is_known = !json_is(json_get_text(call->checkpoint, "before"), JSON_INVALID);
+    if (!action->has_before || is_known) return false;
+    return !condition || formula_test(condition, call->scope, scope_now_us(call->scope));
+}
+
 /* Nothing was done before, or doing it again does no harm. */
 static void begin_change(struct tool_call *call)
 {
-    json before = json_get_text(call->checkpoint, "before");
     if (call->request.settles) {
         end_without_change(call);
-    } else if (!tool_call_action(call)->has_before) {
-        change(call);
-    } else if (json_is(before, JSON_INVALID)) {
+    } else if (wants_before(call)) {
         execute_read(call, STAGE_BEFORE, &tool_call_action(call)->before);
     } else {
-        scope_put(&call->scope, "before", json_ref(before));
         change(call);
     }
 }
@@ -228,6 +234,16 @@ static void take_change(struct tool_call *call, const struct execution_result *r
     tool_call_end_done(call, result->output, result->outcome.http_status, result->outcome.wait_ms);
 }
 
+/* A view: the content of an answer of MCP that calls itself an error. */
+static json said_by_tool(const struct tool_call *call, json scope)
+{
+    const struct manifest_action *action = tool_call_action(call);
+    json body                            = json_get_text(json_get_text(scope, "response"), "body");
+    bool is_said                         = action->steps[0].request.kind == REQUEST_MCP &&
+                   json_is_truthy(json_get_text(body, "isError"));
+    return is_said ? json_get_text(body, "content") : json_invalid();
+}
+
 static void on_executed(const struct execution_result *result, void *context)
 {
     struct tool_call *call        = context;
@@ -253,7 +269,8 @@ static void on_executed(const struct execution_result *result, void *context)
                                      outcome_is_passing(outcome));
     case STAGE_CHANGE:
         if (is_fine) return take_change(call, result);
-        steps = json_get_text(result->scope, "steps");
+        steps                = json_get_text(result->scope, "steps");
+        call->failed_content = said_by_tool(call, result->scope);
         break;
     }
     tool_call_end_failed(call, outcome, steps);
@@ -263,19 +280,14 @@ static void on_executed(const struct execution_result *result, void *context)
 
 static void begin(struct tool_call *call)
 {
+    json before = json_get_text(call->checkpoint, "before");
+    if (!json_is(before, JSON_INVALID)) scope_put(&call->scope, "before", json_ref(before));
     const struct once_case known = tool_call_once_case(call);
-    json before                  = json_get_text(call->checkpoint, "before");
     call->is_open                = once_is_open(&known);
     switch (once_decide(&known)) {
     case ONCE_SEND: begin_change(call); break;
-    case ONCE_COMPARE:
-        scope_put(&call->scope, "before", json_ref(before));
-        execute_read(call, STAGE_CURRENT, &tool_call_action(call)->before);
-        break;
-    case ONCE_LOOK_UP:
-        if (!json_is(before, JSON_INVALID)) scope_put(&call->scope, "before", json_ref(before));
-        look_up(call);
-        break;
+    case ONCE_COMPARE: execute_read(call, STAGE_CURRENT, &tool_call_action(call)->before); break;
+    case ONCE_LOOK_UP: look_up(call); break;
     case ONCE_REFUSE:
         tool_call_end_unknown(call, "an earlier attempt may have done it, and nothing tells", 0,
                               false);

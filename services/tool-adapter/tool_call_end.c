@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-enum { PARAMS_MAX = 16 << 20 /* bytes */ };
+enum {
+    PARAMS_MAX  = 16 << 20, /* bytes */
+    CONTENT_MAX = 64 << 10,
+};
 
 void tool_call_free(struct tool_call *call)
 {
@@ -134,6 +137,15 @@ static void finish_half(struct tool_call *call, const struct outcome *outcome, j
     finish(call, &result);
 }
 
+/* What a tool of MCP says of its failure stands in the error as it is, if it is not too much. */
+static void keep_content(const struct tool_call *call, json *error)
+{
+    json content                      = call->failed_content;
+    CLEANUP(buf_done) struct buf size = buf_init(CONTENT_MAX);
+    bool is_kept = json_is(content, JSON_ARRAY) && json_print(content, JSON_COMPACT, &size);
+    if (is_kept) json_object_put_text(error, "content", json_ref(content));
+}
+
 /* `steps` are those that are done, by this attempt or earlier ones, of this call's own change. */
 void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome, json steps)
 {
@@ -150,14 +162,15 @@ void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome,
         return;
     }
     CLEANUP(json_unrefp) json error = outcome_error_new(outcome, tool_call_action(call));
-    struct tool_call_result result  = {.class        = outcome->class,
-                                       .value        = error,
-                                       .undo         = json_invalid(),
-                                       .http_status  = outcome->http_status,
-                                       .is_transient = outcome_is_passing(outcome),
-                                       .is_ill       = outcome->class == OUTCOME_TRANSIENT,
-                                       .is_own_limit = outcome->is_own_limit,
-                                       .wait_ms      = outcome->wait_ms};
+    keep_content(call, &error);
+    struct tool_call_result result = {.class        = outcome->class,
+                                      .value        = error,
+                                      .undo         = json_invalid(),
+                                      .http_status  = outcome->http_status,
+                                      .is_transient = outcome_is_passing(outcome),
+                                      .is_ill       = outcome->class == OUTCOME_TRANSIENT,
+                                      .is_own_limit = outcome->is_own_limit,
+                                      .wait_ms      = outcome->wait_ms};
     finish(call, &result);
 }
 

@@ -43,6 +43,7 @@ struct tool_call {
     json old, old_validators;         /* an output that may still hold; owned, as the next */
     json validators;                  /* of its own answer */
     bool is_unchanged;                /* the old one does */
+    json failed_content;              /* of a tool of MCP that has failed; a view while it ends */
     bool is_starting;                 /* the caller has no pointer yet */
     bool is_over;
 };

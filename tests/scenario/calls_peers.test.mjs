@@ -37,7 +37,7 @@ const server = `server: { uri: '${upstream.url}/agent/rpc', ${secret} }`;
 
 const act = (name, members) => `call: mcp.${name}, with: { connection: ${members} }, metadata: { tutti: { retry: none } }`;
 const connection = (path, more) => ({ adapter: 'mcp', config: { url: `${upstream.url}${path}`, ...more }, allow_private: true });
-const config = { scheduler: { secrets_dir: folder }, tools: { connections: { old: connection('/legacy', { tools: ['echo', 'fail'] }), modern: connection('/modern'), guarded: { ...connection('/modern'), allow_private: false } } } };
+const config = { scheduler: { secrets_dir: folder }, tools: { connections: { old: connection('/legacy', { tools: ['echo', 'fail'] }), modern: connection('/modern'), trusted: connection('/modern', { trusted: true }), sure: connection('/modern', { trusted: true }), guarded: { ...connection('/modern'), allow_private: false } } } };
 
 const WORKFLOW = `
 document: { dsl: '1.0.3', namespace: default, name: peers, version: '1.0.0' }
@@ -76,6 +76,10 @@ ${fails('forbidden', act('call_tool', 'old, name: cut'))}
 ${fails('noSuch', act('call_tool', 'modern, name: none'))}
 ${fails('once', act('call_tool', 'modern, name: lost'))}
 ${fails('twice', act('call_tool', 'modern, name: lost, idempotent: true').replace('retry: none', 'retry: { delay: PT0.01S, limit: { attempt: { count: 2 } } }'))}
+${fails('hinted', act('call_tool', 'trusted, name: lost').replace('retry: none', 'retry: { delay: PT0.01S, limit: { attempt: { count: 2 } } }'))}
+${fails('unhinted', act('call_tool', 'sure, name: broken').replace('retry: none', 'retry: { delay: PT0.01S, limit: { attempt: { count: 2 } } }'))}
+  - weather: { ${act('call_tool', 'sure, name: weather, arguments: { degrees: 21 }')} }
+${fails('promised', act('call_tool', 'sure, name: weather, arguments: { degrees: hot }'))}
 ${fails('guard', act('list_tools', 'guarded'))}
 output: { as: '\${ $steps }' }
 `;
@@ -118,9 +122,17 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   assert.deepEqual([output.called.text, output.called.structured], ['done', { b: 2 }]);
   assert.match(output.failed.detail, /out of tea/);
   assert.match(output.forbidden.detail, /not in the connection's `tools`/);
+  assert.match(output.failed.type, /\/communication$/);
+  assert.deepEqual([output.failed.status, output.failed.content[0].text], [400, 'out of tea'], 'invalid, with what the tool says');
   assert.match(output.noSuch.detail, /Unknown tool/);
+  assert.match(output.noSuch.type, /\/runtime$/, 'JSON-RPC has said it');
   assert.match(output.once.type, /unknown-outcome$/);
-  assert.equal(modern.lost, 1 + 1 + 3, 'only what may be made twice is tried again');
+  for (const name of ['hinted', 'unhinted']) assert.match(output[name].type, /unknown-outcome$/);
+  assert.equal(modern.lost, 1 + 1 + 3 + 3, 'only what may be made twice is tried again, or is said to be by a server that is trusted');
+  assert.equal(modern.broken, 1 + 1, 'a tool without a hint is called once');
+  assert.deepEqual(output.weather.structured, { degrees: 21 });
+  assert.match(output.promised.detail, /\/degrees/, 'where it differs from what the server has promised');
+  assert.equal(output.promised.status, 400);
   assert.match(output.guard.type, /\/(validation|authorization)$/);
 
   assert.equal(output.send.history[0].role, 'user');

@@ -76,7 +76,7 @@ static json origin_new(uint32_t index, json tool, bool trusts)
     bool again  = trusts && is_repeatable(json_get_text(tool, "annotations"));
     json_object_put_text(&origin, "tool", json_int(index));
     json_object_put_text(&origin, "name", json_ref(json_get_text(tool, "name")));
-    if (again) json_object_put_text(&origin, "idempotent", json_bool(true));
+    if (trusts) json_object_put_text(&origin, "idempotent", json_bool(again));
     if (json_is(schema, JSON_OBJECT)) {
         json_object_put_text(&origin, "output_schema", json_ref(schema));
     }

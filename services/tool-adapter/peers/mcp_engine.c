@@ -12,10 +12,7 @@
 /* Among the `params` of a request, and not sent. */
 #define OUTPUT_SCHEMA "outputSchema"
 
-enum {
-    CHECK_MAX      = 16 << 20, /* bytes, while an answer is checked */
-    INTERNAL_ERROR = -32'603,  /* of JSON-RPC */
-};
+enum { CHECK_MAX = 16 << 20 /* bytes, while an answer is checked */ };
 
 /* One request under way; the engine's `struct engine_call` is this. */
 struct reach {
@@ -142,16 +139,15 @@ static bool is_as_promised(const struct reach *reach, json result, struct error 
     return false;
 }
 
-/* As if the server had said so: the call was made, and what came of it is of no use. Owned;
- * JSON_INVALID: nothing is wrong. */
-static json broken_promise_new(const struct reach *reach, json result)
+/* In place of a result: the call was made, and what came of it is of no use. Owned; JSON_INVALID:
+ * nothing is wrong. */
+static json mismatch_new(const struct reach *reach, json result)
 {
     struct error why = {};
     if (is_as_promised(reach, result, &why)) return json_invalid();
-    json error = json_object_new(2);
-    json_object_put_text(&error, "code", json_int(INTERNAL_ERROR));
-    json_object_put_text(&error, "message", json_text_lossy(str_from(why.text)));
-    return error;
+    json body = json_object_new(1);
+    json_object_put_text(&body, "mismatch", json_text_lossy(str_from(why.text)));
+    return body;
 }
 
 static void on_progress(json said, void *context)
@@ -174,9 +170,9 @@ static void on_done(const struct mcp_result *from, void *context)
         return;
     }
     if (from->code == STATUS_OK || has_status) { /* the manifest knows what a status means */
-        CLEANUP(json_unrefp) json broken = broken_promise_new(reach, from->result);
-        struct mcp_result answer         = *from;
-        if (json_is(broken, JSON_OBJECT)) answer.error = broken;
+        CLEANUP(json_unrefp) json mismatch = mismatch_new(reach, from->result);
+        struct mcp_result answer           = *from;
+        if (json_is(mismatch, JSON_OBJECT)) answer.result = mismatch;
         result.code     = STATUS_OK;
         result.response = response_new(&answer);
     }

@@ -5,7 +5,7 @@
  * is: the secret `token`, or `client_id`, `token_url`, `scopes` with the secret `client_secret`.
  * The answer's body is the result, or {error: …} of JSON-RPC; its status is that of HTTP.
  * `outputSchema` among the request's `params` is not sent: `structuredContent` is checked against
- * it, and one that differs is an error, too.
+ * it, and in the place of a result with one that differs stands {mismatch: what and where}.
  */
 #ifndef TOOL_ADAPTER_MCP_ENGINE_H
 #define TOOL_ADAPTER_MCP_ENGINE_H

@@ -79,11 +79,19 @@ export class Legacy {
   }
 }
 
+const MODERN_TOOLS = [
+  { name: 'place', inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } },
+  { name: 'lost', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } },
+  { name: 'broken', inputSchema: { type: 'object' }, annotations: { destructiveHint: true } },
+  { name: 'weather', inputSchema: { type: 'object' }, outputSchema: { type: 'object', properties: { degrees: { type: 'number' } }, required: ['degrees'] } },
+];
+
 // 2026-07-28: every request says what it is, in its body and in its headers.
 export class Modern {
   on = Promise.resolve();
   calls = 0;
   lost = 0;
+  broken = 0;
   held = 0; // calls that were taken and never answered
 
   handle = ({ method, headers, body }) => {
@@ -97,7 +105,7 @@ export class Modern {
     ].some(([header, said]) => header !== said);
     if (asked === 'initialize') return json({ id, error: { code: -32601, message: 'Method not found: initialize' } }, 404);
     if (wrong || !meta['io.modelcontextprotocol/clientInfo']) return json({ id, error: { code: -32020, message: 'Header mismatch' } }, 400);
-    if (asked === 'tools/list') return json({ id, result: { resultType: 'complete', ttlMs: 1000, cacheScope: 'private', tools: [{ name: 'place', inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } }] } });
+    if (asked === 'tools/list') return json({ id, result: { resultType: 'complete', ttlMs: 1000, cacheScope: 'private', tools: MODERN_TOOLS } });
     if (asked !== 'tools/call') return json({ id, error: { code: -32601, message: 'Method not found' } }, 404);
     return this.call(id, params, headers);
   };
@@ -109,10 +117,14 @@ export class Modern {
       if (plain(headers['mcp-param-region']) !== given.region) return json({ id, error: { code: -32020, message: 'Header mismatch: Mcp-Param-Region' } }, 400);
       return json({ id, result: { resultType: 'complete', ...text(given.region) } });
     }
+    if (name === 'weather') return json({ id, result: { resultType: 'complete', ...text('warm'), structuredContent: given } });
     if (name === 'later') return json({ id, result: requestState === 'again' ? { resultType: 'complete', ...text('now') } : { resultType: 'input_required', requestState: 'again' } });
     if (name === 'asks') return json({ id, result: { resultType: 'input_required', inputRequests: { who: { method: 'elicitation/create', params: {} } } } });
     if (name === 'slow') return steps(slowly(id, params, this.on));
-    if (name === 'broken') return { status: 500, text: 'oops' };
+    if (name === 'broken') {
+      this.broken++;
+      return { status: 500, text: 'oops' };
+    }
     if (name === 'busy') return this.calls % 2 ? { status: 503, text: '' } : json({ id, result: text('at last') });
     if (name === 'lost') {
       this.lost++;

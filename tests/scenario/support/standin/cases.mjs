@@ -149,6 +149,7 @@ export function casesOf({ worlds }) {
     'qdrant.put_points': { with: { points: [{ id: 1, vector: [1, 0], payload: {} }] }, gives: {} },
 
     'mcp.list_tools': { with: {}, like: { tools: [{ name: 'add_note' }] } },
+    'mcp.describe_tool': { with: { name: 'add_note' }, like: { idempotent: false } },
     'mcp.call_tool': { with: { name: 'add_note', arguments: { name: 'b', text: 'second' } }, like: { text: 'added', structured: { name: 'b' } }, none: true },
     'mcp.list_resources': { with: {}, like: { resources: [{ uri: 'note://a' }] } },
     'mcp.read_resource': { with: { uri: 'note://a' }, gives: { contents: [{ uri: 'note://a', text: 'first' }] } },
