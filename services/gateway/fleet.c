@@ -292,8 +292,9 @@ void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fl
 
 static void usage_ended(struct api_call *call, struct round *round)
 {
+    call->state = round->state; /* nobody looks for the round there any more: it may ask on */
     if (atomic_load(&round->has_failure)) {
-        api_fail_answer(call, &round->failure);
+        round->then_usage(call, NULL, &round->failure);
         return;
     }
     struct usage_sum sum;
@@ -305,8 +306,7 @@ static void usage_ended(struct api_call *call, struct round *round)
             if (group->counters) usage_sum_add(&sum, str_from(group->value), group->counters);
         }
     }
-    call->state = round->state; /* nobody looks for the round there any more: it may ask on */
-    round->then_usage(call, &sum);
+    round->then_usage(call, &sum, NULL);
     usage_sum_done(&sum);
 }
 

@@ -45,9 +45,10 @@ void fleet_redrive_all(struct api_call *call, const Pb__RedriveDeadLetters *mess
 typedef void fleet_then_use(struct api_call *call, const char *run);
 void fleet_ask_use(struct api_call *call, const Pb__WorkflowVersion *message, fleet_then_use *then);
 
-/** What models have cost; the problem of the first that does not answer. `sum` lives until `then`
- * returns, and call->state is `state` from then on: it may ask on. */
-typedef void fleet_then_usage(struct api_call *call, const struct usage_sum *sum);
+/** What models have cost. `sum` lives until `then` returns, and call->state is `state` from then
+ * on: it may ask on. If one does not answer, `sum` is NULL and `failed` says why. */
+typedef void fleet_then_usage(struct api_call *call, const struct usage_sum *sum,
+                              const struct rpc_answer *failed);
 void fleet_ask_usage(struct api_call *call, const Pb__SumUsage *message, void *state,
                      fleet_then_usage *then);
 

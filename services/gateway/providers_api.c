@@ -29,6 +29,7 @@ struct known {
     size_t breaker_count;
     struct spending *spendings;
     size_t spending_count;
+    const char *unknown; /* why nobody knows what was spent; NULL: it is known */
 };
 
 static Pb__BreakerState breaker_of(const struct known *known, const char *provider)
@@ -65,6 +66,11 @@ static void put_spending(struct json_writer *w, const char *provider, const stru
         if (strcmp(one->provider, provider) == 0) used = &one->counters;
     }
     json_member(w, "spend");
+    if (known->unknown) {
+        json_write_null(w);
+        json_put_text(w, "spend_note", str_from(known->unknown));
+        return;
+    }
     json_begin_object(w);
     json_put_int(w, "days", SPEND_DAYS);
     json_put_int(w, "calls", used->calls);
@@ -144,16 +150,28 @@ static void on_providers(struct api_call *call, const struct rpc_answer *answer)
     api_answer_send(&response, 200, NULL);
 }
 
-static void on_spending(struct api_call *call, const struct usage_sum *sum)
+static void keep_spending(struct api_call *call, const struct usage_sum *sum)
 {
-    struct known *known          = call->state;
-    Pb__LlmListProviders message = PB__LLM_LIST_PROVIDERS__INIT;
-    known->spendings = arena_alloc(call->arena, (sum->count + 1) * sizeof *known->spendings);
+    struct known *known = call->state;
+    known->spendings    = arena_alloc(call->arena, (sum->count + 1) * sizeof *known->spendings);
     ASSERT(known->spendings);
     for (size_t i = 0; i < sum->count; i++) {
         const char *provider = api_text(call, str_from(sum->groups[i].value));
         known->spendings[known->spending_count++] =
             (struct spending){provider, sum->groups[i].counters};
+    }
+}
+
+/* A part of the scheduler that does not answer is no reason to say nothing of providers. */
+static void on_spending(struct api_call *call, const struct usage_sum *sum,
+                        const struct rpc_answer *failed)
+{
+    struct known *known          = call->state;
+    Pb__LlmListProviders message = PB__LLM_LIST_PROVIDERS__INIT;
+    if (failed) {
+        known->unknown = "a part of the scheduler does not answer, so the sum is not known";
+    } else {
+        keep_spending(call, sum);
     }
     llm_ask(call, "ListProviders", &message, on_providers);
 }

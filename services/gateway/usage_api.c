@@ -46,11 +46,16 @@ static int by_value(const void *left, const void *right)
     return strcmp(a->value, b->value);
 }
 
-static void on_sum(struct api_call *call, const struct usage_sum *sum)
+static void on_sum(struct api_call *call, const struct usage_sum *sum,
+                   const struct rpc_answer *failed)
 {
     const struct asked *asked = call->state;
     Pb__UsageCounters total   = PB__USAGE_COUNTERS__INIT;
     struct api_answer response;
+    if (failed) { /* without it the sum would be wrong */
+        api_fail_answer(call, failed);
+        return;
+    }
     api_answer_begin(&response, call);
     struct json_writer *w = &response.json;
     if (sum->count > 0) qsort(sum->groups, sum->count, sizeof *sum->groups, by_value);

@@ -47,6 +47,23 @@ static str text_member(json object, const char *camel)
     return json_is(value, JSON_TEXT) ? json_str(value) : (str){};
 }
 
+/* Where the API has a list of contents or of parts, one may stand alone: Google's own examples
+ * write it so (google-gemini/api-examples, rest/system_instruction.sh). */
+static bool is_list(json value)
+{
+    return json_is(value, JSON_ARRAY) || json_is(value, JSON_OBJECT);
+}
+
+static size_t list_count(json list)
+{
+    return json_is(list, JSON_OBJECT) ? 1 : json_count(list);
+}
+
+static json list_at(json list, size_t index)
+{
+    return json_is(list, JSON_OBJECT) ? list : json_at(list, index);
+}
+
 /* --- parts -------------------------------------------------------------------------------------
  */
 
@@ -154,15 +171,15 @@ static status read_parts(struct reader *reader, json parts, enum chat_role role,
 {
     struct chat_request *request = reader->request;
     struct chat_message *open    = NULL;
-    for (size_t i = 0; i < json_count(parts); i++) {
-        json value     = json_at(parts, i);
+    for (size_t i = 0; i < list_count(parts); i++) {
+        json value     = list_at(parts, i);
         bool is_answer = json_is(member(value, "functionResponse"), JSON_OBJECT);
         if (!open || is_answer) {
             open       = &request->messages[request->message_count++];
             open->role = is_answer ? ROLE_TOOL : role;
             open->path = pointer;
             open->parts =
-                chat_allocate(request, is_answer ? 1 : json_count(parts) - i, sizeof *open->parts);
+                chat_allocate(request, is_answer ? 1 : list_count(parts) - i, sizeof *open->parts);
             if (!open->parts) return chat_no_memory(reterr);
         }
         struct chat_part *part = &open->parts[open->part_count++];
@@ -181,7 +198,7 @@ static status read_content(struct reader *reader, json content, const char *poin
     bool is_ok =
         role.len == 0 || str_is(role, "user") || str_is(role, "function") || str_is(role, "model");
     if (!is_ok) return chat_invalid(reterr, pointer, "`role` is user or model");
-    if (!json_is(parts, JSON_ARRAY)) return chat_invalid(reterr, pointer, "`parts` is a list");
+    if (!is_list(parts)) return chat_invalid(reterr, pointer, "`parts` is a list");
     return read_parts(reader, parts, str_is(role, "model") ? ROLE_ASSISTANT : ROLE_USER, pointer,
                       reterr);
 }
@@ -191,13 +208,13 @@ static status read_contents(struct reader *reader, json source, struct error *re
     struct chat_request *request = reader->request;
     json contents                = json_get_text(source, "contents");
     json system                  = member(source, "systemInstruction");
-    size_t count                 = json_count(contents);
-    size_t part_count            = json_count(json_get_text(system, "parts"));
-    if (!json_is(contents, JSON_ARRAY) || count == 0 || count > CHAT_MESSAGES_MAX) {
+    size_t count                 = list_count(contents);
+    size_t part_count            = list_count(json_get_text(system, "parts"));
+    if (!is_list(contents) || count == 0 || count > CHAT_MESSAGES_MAX) {
         return chat_invalid(reterr, "/contents", "a list of at least one content is required");
     }
     for (size_t i = 0; i < count; i++) {
-        size_t parts = json_count(json_get_text(json_at(contents, i), "parts"));
+        size_t parts = list_count(json_get_text(list_at(contents, i), "parts"));
         if (parts > CHAT_PARTS_MAX) return chat_invalid(reterr, "/contents", "too many parts");
         part_count += parts;
     }
@@ -212,7 +229,7 @@ static status read_contents(struct reader *reader, json source, struct error *re
     for (size_t i = 0; i < count; i++) {
         const char *pointer = arena_printf(request->arena, "/contents/%zu", i);
         if (!pointer) return chat_no_memory(reterr);
-        TRY(read_content(reader, json_at(contents, i), pointer, reterr));
+        TRY(read_content(reader, list_at(contents, i), pointer, reterr));
     }
     return STATUS_OK;
 }

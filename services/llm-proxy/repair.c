@@ -50,8 +50,13 @@ static json message_new(enum llm_protocol protocol, enum chat_role role, str tex
 static void go_on_in_source(struct chat_request *request, str answer, str problems)
 {
     const char *key = request->protocol == PROTOCOL_GEMINI ? "contents" : "messages";
-    json messages   = json_ref(json_get_text(request->source, key)); /* a list: it was read */
-    json source     = json_ref(request->source);
+    json messages = json_ref(json_get_text(request->source, key)); /* a list, or one: it was read */
+    json source   = json_ref(request->source);
+    if (json_is(messages, JSON_OBJECT)) {
+        json only = messages;
+        messages  = json_array_new(3);
+        json_array_push(&messages, only);
+    }
     if (answer.len > 0) {
         json_array_push(&messages, message_new(request->protocol, ROLE_ASSISTANT, answer));
     }

@@ -281,4 +281,11 @@ partitioned('while the process of the system partition is away the others start 
   assert.equal(status.status, 'degraded');
   await suite['scheduler-0'].start();
   await suite.api.patient('PUT', '/v1/workflows/leaf', LEAF, { headers: { 'content-type': 'application/yaml' } });
+
+  // What providers have cost is not known while a part is away; all else of them is said.
+  const spends = async () => (await suite.api.ok('GET', '/v1/llm/providers')).items.map(({ spend, spend_note }) => [spend?.calls, typeof spend_note]);
+  await suite['scheduler-3'].kill();
+  assert.deepEqual(await spends(), [[undefined, 'string']]);
+  await suite['scheduler-3'].start();
+  await suite.until('what was spent is known again', async () => (await spends())[0][1] === 'undefined');
 });

@@ -15,6 +15,14 @@ static status post(struct rpc_call *call, enum command_kind kind, struct error *
     return STATUS_OK;
 }
 
+/* Calls of all namespaces go out with it. */
+static status check_caller(const struct rpc_call *call, struct error *reterr)
+{
+    if (str_is(call_namespace(call, ""), "*")) return STATUS_OK;
+    return fail_code(reterr, STATUS_PERMISSION_DENIED, "forbidden",
+                     "the key of a provider serves all namespaces: it takes a key of all of them");
+}
+
 static status check_provider(const char *name, struct error *reterr)
 {
     size_t length = strlen(name);
@@ -27,6 +35,7 @@ static status put(struct rpc_call *call, struct error *reterr)
     const Pb__ProviderKey *request = call->request;
     bool is_reference              = *request->secret != '\0';
     if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    TRY(check_caller(call, reterr));
     TRY(check_provider(request->provider, reterr));
     if (is_reference == (request->sealed.len > 0) || request->sealed.len > SEALED_MAX ||
         strlen(request->secret) > NAME_MAX_BYTES ||
@@ -40,6 +49,7 @@ static status delete_key(struct rpc_call *call, struct error *reterr)
 {
     const Pb__DeleteProviderKey *request = call->request;
     if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
+    TRY(check_caller(call, reterr));
     TRY(check_provider(request->provider, reterr));
     return post(call, COMMAND_DROP_PROVIDER_KEY, reterr);
 }

@@ -4,6 +4,7 @@
 #include "llm-proxy/chat.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
+#include "llm-proxy/repair.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"
@@ -62,6 +63,8 @@ static const struct row rows[] = {
      "{'systemInstruction':{'parts':[{'text':'a'},{'text':'b'}]}," G_HI "{}}", ""},
     {"system of Anthropic", A, O, "{'system':[{'type':'text','text':'a','cache_control':{'type':'ephemeral'}}]," A_MSG "}",
      "{'model':'m','messages':[{'role':'system','content':'a'},{'role':'user','content':'hi'}],'max_completion_tokens':9}", "/system/content/0/cache_control"},
+    {"one content and one part without lists, as in Google's examples", G, O, "{'system_instruction':{'parts':{'text':'a'}},'contents':{'parts':{'text':'hi'}}}",
+     "{'model':'m','messages':[{'role':'system','content':'a'},{'role':'user','content':'hi'}]}", ""},
     {"system of Gemini, in the other spelling", G, O, "{'system_instruction':{'parts':[{'text':'a'}]}," G_MSG "}",
      "{'model':'m','messages':[{'role':'system','content':'a'},{'role':'user','content':'hi'}]}", ""},
 
@@ -257,6 +260,7 @@ static const struct bad bad[] = {
     {"Gemini: contents of nothing",  G, "{'contents':[{'parts':[]}]}", "/contents"},
     {"Gemini: unknown role",         G, "{'contents':[{'role':'boss','parts':[]}]}", "/contents/0"},
     {"Gemini: parts",                G, "{'contents':[{'parts':'x'}]}", "/contents/0"},
+    {"Gemini: content of nothing",   G, "{'contents':{'role':'user'}}", "/contents/0"},
     {"Gemini: a part of text",       G, "{'contents':[{'parts':['x']}]}", "/contents/0"},
     {"Gemini: nameless function",    G, "{" G_MSG ",'tools':[{'functionDeclarations':[{}]}]}", "/tools/0/functionDeclarations/0"},
     {"Gemini: temperature is text",  G, "{" G_MSG ",'generationConfig':{'temperature':'hot'}}", "/generationConfig/temperature"},
@@ -280,6 +284,22 @@ static void is_refused(void **state)
     }
     assert_int_equal(code, STATUS_INVALID_ARGUMENT);
     if (!strstr(error.text, row->expected)) fail_msg("%s", error.text);
+}
+
+static void one_content_without_a_list_goes_on(void **)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    CLEANUP(json_unrefp) json body           = parse("{'contents':{'parts':{'text':'hi'}}}");
+    const struct row row                     = {.from = G};
+    struct chat_request *request             = NULL;
+    read_request(&row, body, arena, &request);
+    assert_int_equal(repair_go_on(request, str_from("a"), str_from("b"), NULL), STATUS_OK);
+    assert_int_equal(request->message_count, 3);
+    json contents = json_get_text(request->source, "contents");
+    assert_int_equal(json_count(contents), 3);
+    json first = json_get_text(json_get_text(json_at(contents, 0), "parts"), "text");
+    assert_true(str_is(json_str(first), "hi"));
+    chat_request_done(request);
 }
 
 /* --- versions and signatures -------------------------------------------------------------------
@@ -362,7 +382,7 @@ static void many_losses_are_counted(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(bad) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(bad) + 5];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, is_translated, &rows[i]);
@@ -370,6 +390,7 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         tests[count++] = row_test(bad[i].name, is_refused, &bad[i]);
     }
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(one_content_without_a_list_goes_on);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(versions_follow_what_is_carried);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_fixed_version_drops_what_it_refuses);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(gemini_3_is_told_that_a_signature_is_gone);
