@@ -1,9 +1,13 @@
 // The marketing campaign of the examples, from research to numbers, over services that keep state: published, and gone again without a
-// trace when a channel fails, also if the tool-adapter is killed while it takes things back.
+// trace when a channel fails, also if the tool-adapter is killed while it takes things back. Where it is about being published, its pictures
+// are made by a browser; where it is about being stopped, by a stand-in.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
+import { existsSync } from 'node:fs';
+import { after, test } from 'node:test';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { giveAway, unprivileged } from './support/nobody.mjs';
+import { readPng } from './support/png.mjs';
 import { Fleet } from './support/standin/fleet.mjs';
 import { MAIN } from './support/standin/github.mjs';
 import { COPY, renderer, startModel } from './support/standin/studio.mjs';
@@ -15,11 +19,16 @@ const fleet = await Fleet.start([renderer]);
 const model = await startModel(MODEL_KEY);
 after(() => Promise.all([fleet.stop(), model.stop()]));
 await writeFile(join(fleet.folder, 'model'), MODEL_KEY, { mode: 0o600 });
+const BROWSER = '/usr/bin/chromium';
+const hasBrowser = existsSync(BROWSER);
+const user = hasBrowser ? unprivileged() : { wrap: [] };
+giveAway(user, fleet.folder);
 
 const { github, slack, sendgrid, buffer, grafana, s3, web } = fleet.worlds;
 const example = new URL('../../compose/examples/marketing-campaign.yaml', import.meta.url).pathname;
-const config = merged(fleet.config(), {
-  tools: { adapters_dir: new URL('./support/standin/adapters', import.meta.url).pathname, connections: { sendgrid: { config: { undo_window: 3600 } } } },
+const { tools: { connections: { browser: drawing, ...connections }, ...tools }, secrets } = fleet.config();
+const config = merged({ tools: { ...tools, connections }, secrets }, {
+  tools: { browser: { path: BROWSER, sandbox: !user.why, folder: fleet.folder, pages: 3 }, connections: { sendgrid: { config: { undo_window: 3600 } } } },
   llm: {
     providers: { test: { type: 'openai-compatible', base_url: `${model.url}/v1`, keys: [{ secret: 'MODEL' }] } },
     prices: { 'test/writer': { input: '1', output: '2' }, 'test/letters': { input: '0.1', output: '0' } },
@@ -27,6 +36,8 @@ const config = merged(fleet.config(), {
   },
   secrets: { MODEL: { file: join(fleet.folder, 'model') } },
 });
+
+const drawn = merged(config, { tools: { adapters_dir: new URL('./support/standin/renderer', import.meta.url).pathname, connections: { browser: drawing } } });
 
 const input = {
   campaign: 'Spring Wheels', brief: 'New wheels for spring', audience: 'commuters', brand_voice: 'calm', competitors: [`${web.url}/`, `${web.url}/gone`],
@@ -74,6 +85,14 @@ async function hasDraft(suite, id) {
   return (await suite.runEnds(run)).output.includes(`draft/${id}`);
 }
 
+// Of the browser's usual window, and somebody has written in it.
+function checkPicture({ content }) {
+  const { width, height, colour } = readPng(content);
+  assert.deepEqual([width, height, colour(width - 1, height - 1)], [1280, 720, 'ffffff']);
+  const row = Array.from({ length: 300 }, (_, x) => Array.from({ length: 80 }, (__, y) => colour(x, y))).flat();
+  assert.ok(row.includes('000000'));
+}
+
 async function checkPublished(suite) {
   const run = await campaign(suite);
   assert.equal(run.approval.payload.post, COPY.post);
@@ -82,7 +101,9 @@ async function checkPublished(suite) {
   assert.deepEqual(output.distribution, { email: { ok: true }, social: { ok: true }, blog: { ok: true } });
   assert.equal(output.analytics.tracked, true);
   assert.deepEqual(Object.keys(output.assets), ['banner', 'square', 'hero']);
-  assert.equal(s3.store.list('objects', ({ key }) => key.startsWith(run.id)).length, 3);
+  const pictures = s3.store.list('objects', ({ key }) => key.startsWith(run.id));
+  assert.equal(pictures.length, 3);
+  if (hasBrowser) pictures.forEach(checkPicture);
   assert.equal(github.store.list('pulls', ({ head }) => head === `campaign/${run.id}`)[0].state, 'open');
   const files = [...github.store.table('files')].filter(([name]) => name.includes(run.id) || name.includes('spring-wheels'));
   assert.deepEqual(files.map(([, { content }]) => Buffer.from(content, 'base64').toString()), [COPY.article, COPY.article]);
@@ -142,15 +163,18 @@ async function checkCancelled(suite) {
   await checkGone(suite, run.id);
 }
 
-scenario('the marketing campaign is published, or leaves nothing', { needs: ALL, config, checkNeeds: false }, async (suite) => {
+scenario('the marketing campaign is published, or leaves nothing', { needs: ALL, config: hasBrowser ? config : drawn, checkNeeds: false, user }, async (suite) => {
   await prepare(suite);
   await checkPublished(suite);
   await checkFailed(suite);
 });
 
+if (!hasBrowser) test('the pictures of a campaign are made by a browser', { skip: `there is no ${BROWSER}` }, () => {});
+if (user.why) test('the pictures of a campaign are made in a sandbox', { skip: user.why }, () => {});
+
 // A word of explanation has been said and nobody heard that when the tool-adapter dies. What it held comes again soon; no mail is sent
 // here, which a lease that is lost on a slow machine would leave in doubt.
-scenario('a campaign is taken back when it is stopped, and though the tool-adapter dies meanwhile', { needs: ALL, config: merged(config, { tools: { lease: '2s' } }), checkNeeds: false }, async (suite) => {
+scenario('a campaign is taken back when it is stopped, and though the tool-adapter dies meanwhile', { needs: ALL, config: merged(drawn, { tools: { lease: '2s' } }), checkNeeds: false }, async (suite) => {
   await prepare(suite);
   await checkCancelled(suite);
   const run = await campaign(suite, { all_or_nothing: true, social_accounts: ['nobody'], channels: ['social', 'blog'] });

@@ -2,7 +2,7 @@
 import { Upstream } from '../upstream.mjs';
 import { PICTURE } from './figma.mjs';
 
-// The adapter `browser` of adapters/browser.yaml.
+// The adapter `browser` of renderer/browser.yaml.
 export const renderer = {
   name: 'browser',
   seed() {},
