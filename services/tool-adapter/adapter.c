@@ -19,6 +19,7 @@
 #include "tool-adapter/measures.h"
 #include "tool-adapter/modules.h"
 #include "tool-adapter/peers/mcp_engine.h"
+#include "tool-adapter/retired.h"
 #include "tool-adapter/shared_limits.h"
 #include "tool-adapter/tool_service.h"
 #include "tool-adapter/toolbox.h"
@@ -35,13 +36,7 @@ enum {
     QUEUES_MAX    = 3,
     WORK_THREADS  = 2,       /* for pages */
     MAIL_THREADS  = 4,       /* mails that leave at once */
-    SWEEP_MS      = 1'000,   /* between looks for toolboxes that are not used any more */
     FINDINGS_SIZE = 1 << 20, /* bytes of what is wrong with the configuration */
-};
-
-struct retired {
-    struct toolbox *toolbox;
-    struct retired *next;
 };
 
 struct adapter {
@@ -57,7 +52,6 @@ struct adapter {
     _Atomic(struct toolbox *) incoming; /* read anew, and not in use yet */
     uint64_t generation;                /* of the toolbox that was made last */
     struct retired *retired;            /* toolboxes of calls that were under way then */
-    struct loop_timer sweep;            /* looks for those that nobody uses any more */
     struct shared_limits *limits;
     struct work_pool *pool;
     struct hosts *hosts;
@@ -123,6 +117,7 @@ static status make_http(struct adapter *adapter, struct error *reterr)
 {
     TRY(make_egress(adapter, reterr));
     TRY(loop_new(NULL, &adapter->loop, reterr));
+    adapter->retired = retired_new(adapter->loop);
     telemetry_watch_loop(adapter->telemetry, "loop", adapter->loop);
     const char **rewrites                    = list_new(&adapter->options.rewrite);
     const struct http_client_options options = {.loop     = adapter->loop,
@@ -374,40 +369,6 @@ status adapter_start(const struct options *options, const struct config *config,
 /* --- another configuration ---------------------------------------------------------------------
  */
 
-static void drop_retired(struct adapter *adapter, bool is_end)
-{
-    struct retired **at = &adapter->retired;
-    while (*at) {
-        struct retired *one = *at;
-        if (!is_end && !toolbox_is_idle(one->toolbox)) {
-            at = &one->next;
-            continue;
-        }
-        *at = one->next;
-        toolbox_unref(one->toolbox);
-        free(one);
-    }
-}
-
-/* By the loop's timer, so that no call is on the stack. */
-static void on_sweep(void *context)
-{
-    struct adapter *adapter = context;
-    drop_retired(adapter, false);
-    if (!adapter->retired) return;
-    loop_timer_set(adapter->loop, &adapter->sweep, loop_now_ms(adapter->loop) + SWEEP_MS);
-}
-
-static void retire(struct adapter *adapter, struct toolbox *toolbox)
-{
-    struct retired *one    = mem_new(1, sizeof *one);
-    *one                   = (struct retired){.toolbox = toolbox, .next = adapter->retired};
-    adapter->retired       = one;
-    adapter->sweep.fire    = on_sweep;
-    adapter->sweep.context = adapter;
-    loop_timer_set(adapter->loop, &adapter->sweep, loop_now_ms(adapter->loop) + SWEEP_MS);
-}
-
 static void on_reload(void *context)
 {
     struct adapter *adapter = context;
@@ -417,7 +378,7 @@ static void on_reload(void *context)
     shared_limits_use(adapter->limits, toolbox);
     if (adapter->calls) tool_service_use(adapter->calls, toolbox);
     worker_host_use_functions(adapter->worker, toolbox_functions(toolbox));
-    retire(adapter, adapter->toolbox);
+    retired_add(adapter->retired, adapter->toolbox);
     adapter->toolbox = toolbox;
     telemetry_set_note(adapter->telemetry, NULL);
     log_write(LOG_INFO, "manifests and connections were read anew");
@@ -481,8 +442,7 @@ void adapter_stopp(struct adapter **ref)
     work_pool_freep(&adapter->mail_pool); /* nobody waits for its works any more */
     modules_stopp(&adapter->modules);
     call_cache_freep(&adapter->cache);
-    if (adapter->loop) loop_timer_clear(adapter->loop, &adapter->sweep);
-    drop_retired(adapter, true);
+    retired_freep(&adapter->retired);
     toolbox_unrefp(&adapter->toolbox);
     toolbox_unref(atomic_load(&adapter->incoming));
     browser_freep(&adapter->browser); /* has its files removed by the pool */
