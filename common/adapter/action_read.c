@@ -136,6 +136,34 @@ static void params_read(struct reading *reading, json map, struct manifest_actio
     reading_leave(reading, back);
 }
 
+/* --- other actions ---------------------------------------------------------------------------- */
+
+static struct action_call call_read(struct reading *reading, json map)
+{
+    return (struct action_call){
+        .name      = text_at(map, "action"),
+        .condition = formula_at(reading, map, "if", FORMULA_KEEPS_NULL),
+        .each      = formula_at(reading, map, "each", FORMULA_KEEPS_NULL),
+        .with      = formula_at(reading, map, "with", FORMULA_DROPS_NULL),
+        .found     = formula_at(reading, map, "found", FORMULA_KEEPS_NULL),
+    };
+}
+
+static void calls_read(struct reading *reading, json map, const char *key,
+                       struct action_calls *ret_calls)
+{
+    json list        = json_get_text(map, key);
+    size_t back      = reading_enter(reading, key);
+    ret_calls->count = json_count(list);
+    ret_calls->items = reading_alloc(reading, ret_calls->count, sizeof *ret_calls->items);
+    for (size_t i = 0; i < ret_calls->count; i++) {
+        size_t of_one       = reading_enter_index(reading, i);
+        ret_calls->items[i] = call_read(reading, json_at(list, i));
+        reading_leave(reading, of_one);
+    }
+    reading_leave(reading, back);
+}
+
 /* --- requests --------------------------------------------------------------------------------- */
 
 static enum request_kind request_kind_of(json request)
@@ -204,6 +232,7 @@ static void step_read(struct reading *reading, json map, struct manifest_step *r
     ret_step->has_auth  = !json_is(json_get_text(map, "auth"), JSON_INVALID);
     manifest_auth_read(reading, map, &ret_step->auth);
     request_read(reading, map, &ret_step->request);
+    calls_read(reading, map, "compensate", &ret_step->compensate);
 }
 
 static void steps_read(struct reading *reading, json map, struct manifest_action *action)
@@ -245,33 +274,7 @@ static void paginate_read(struct reading *reading, json map, struct manifest_act
     reading_leave(reading, back);
 }
 
-/* --- other actions ---------------------------------------------------------------------------- */
-
-static struct action_call call_read(struct reading *reading, json map)
-{
-    return (struct action_call){
-        .name      = text_at(map, "action"),
-        .condition = formula_at(reading, map, "if", FORMULA_KEEPS_NULL),
-        .each      = formula_at(reading, map, "each", FORMULA_KEEPS_NULL),
-        .with      = formula_at(reading, map, "with", FORMULA_DROPS_NULL),
-        .found     = formula_at(reading, map, "found", FORMULA_KEEPS_NULL),
-    };
-}
-
-static void calls_read(struct reading *reading, json map, const char *key,
-                       struct action_calls *ret_calls)
-{
-    json list        = json_get_text(map, key);
-    size_t back      = reading_enter(reading, key);
-    ret_calls->count = json_count(list);
-    ret_calls->items = reading_alloc(reading, ret_calls->count, sizeof *ret_calls->items);
-    for (size_t i = 0; i < ret_calls->count; i++) {
-        size_t of_one       = reading_enter_index(reading, i);
-        ret_calls->items[i] = call_read(reading, json_at(list, i));
-        reading_leave(reading, of_one);
-    }
-    reading_leave(reading, back);
-}
+/* --- once ------------------------------------------------------------------------------------- */
 
 static void idempotency_map_read(struct reading *reading, json map, struct idempotency *ret)
 {

@@ -169,16 +169,27 @@ static status play_each(const struct action_call *call, json scope, struct arena
     return STATUS_OK;
 }
 
-static status play_undos(const struct manifest_action *action, json scope, struct arena *arena,
-                         json *ret_calls, struct error *reterr)
+static status play_undos(const struct action_calls *undos, json scope, struct arena *arena,
+                         json *calls, struct error *reterr)
 {
-    CLEANUP(json_unrefp) json calls = json_array_new(action->compensate.count);
-    for (size_t i = 0; i < action->compensate.count; i++) {
-        const struct action_call *call = &action->compensate.items[i];
-        TRY(call->each ? play_each(call, scope, arena, &calls, reterr)
-                       : play_call(call, undo, scope, arena, &calls, reterr));
+    for (size_t i = 0; i < undos->count; i++) {
+        const struct action_call *call = &undos->items[i];
+        TRY(call->each ? play_each(call, scope, arena, calls, reterr)
+                       : play_call(call, undo, scope, arena, calls, reterr));
     }
-    *ret_calls = json_take(&calls);
+    return STATUS_OK;
+}
+
+/* What undoes the steps of the example, the last first. */
+static status play_steps_back(const struct manifest_action *action, json scope, struct arena *arena,
+                              json *calls, struct error *reterr)
+{
+    json steps = json_get_text(scope, "steps");
+    for (size_t i = action->step_count; i-- > 0;) {
+        const struct manifest_step *step = &action->steps[i];
+        bool is_done = step->id && !json_is(json_get_text(steps, step->id), JSON_INVALID);
+        if (is_done) TRY(play_undos(&step->compensate, scope, arena, calls, reterr));
+    }
     return STATUS_OK;
 }
 
@@ -202,12 +213,13 @@ static status play_reads(const struct manifest_action *action, json scope, struc
 
 /* The parts of what is played; owned. */
 struct play {
-    json scope, before, requests, lookups, undos;
+    json scope, before, requests, lookups, undos, back;
 };
 
 static void play_done(struct play *play)
 {
-    json *parts[] = {&play->scope, &play->before, &play->requests, &play->lookups, &play->undos};
+    json *parts[] = {&play->scope,   &play->before, &play->requests,
+                     &play->lookups, &play->undos,  &play->back};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) json_unrefp(parts[i]);
 }
 
@@ -226,6 +238,9 @@ static json played_new(const struct manifest_action *action, struct play *play,
         json_object_put_text(&played, "lookup", json_take(&play->lookups));
     }
     if (is_known) json_object_put_text(&played, "output", json_ref(output));
+    if (json_count(play->back) > 0) {
+        json_object_put_text(&played, "compensate_steps", json_ref(play->back));
+    }
     if (is_known) json_object_put_text(&played, "compensate", json_take(&play->undos));
     return played;
 }
@@ -239,7 +254,11 @@ status example_play(const struct manifest_action *action, json given, struct are
     TRY(example_requests(action, play.scope, arena, &play.requests, reterr));
     TRY(play_output(action, &play.scope, reterr));
     bool is_known = !json_is(json_get_text(play.scope, "output"), JSON_INVALID);
-    if (is_known) TRY(play_undos(action, play.scope, arena, &play.undos, reterr));
+    play.back     = json_array_new(action->step_count);
+    TRY(play_steps_back(action, play.scope, arena, &play.back, reterr));
+    bool has_own = action->compensate.count > 0;
+    play.undos   = has_own ? json_array_new(action->compensate.count) : json_ref(play.back);
+    if (is_known) TRY(play_undos(&action->compensate, play.scope, arena, &play.undos, reterr));
     *ret_played = played_new(action, &play,
                              arena_printf(arena, "%s.%s:%u", action->manifest->name, action->name,
                                           action->manifest->major));

@@ -26,8 +26,9 @@ status example_requests(const struct manifest_action *action, json scope, struct
 
 /**
  * The action on its example as a value: {function, before?: {action, with}, requests: [{step,
- * method, url, headers, body}], lookup: [{action, with}], output?, compensate?: [{action, with}]}.
- * `output` and `compensate` are there if the example says what the answer or output is. Owned.
+ * method, url, headers, body}], lookup: [{action, with}], output?, compensate?: [{action, with}],
+ * compensate_steps?: likewise}. `output` and `compensate` are there if the example says what the
+ * answer or output is. Owned.
  * Statuses of scope_new() and outgoing_render().
  */
 status example_play(const struct manifest_action *action, json given, struct arena *arena,

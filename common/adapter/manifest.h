@@ -134,6 +134,23 @@ struct manifest_request {
     const char *document; /* GraphQL's; a builtin's or engine's function */
 };
 
+struct manifest_action;
+
+/** Another action of the same manifest with its parameters. */
+struct action_call {
+    const char *name;
+    const struct manifest_action *action; /* set once all are read */
+    struct formula *condition;            /* NULL: always */
+    struct formula *each;                 /* of a compensation; NULL: once */
+    struct formula *with;                 /* a map */
+    struct formula *found;                /* of a lookup */
+};
+
+struct action_calls {
+    struct action_call *items;
+    size_t count;
+};
+
 /** One request of an action with what belongs to it alone. */
 struct manifest_step {
     const char *id; /* NULL: the action has only this one */
@@ -141,7 +158,8 @@ struct manifest_step {
     struct manifest_request request;
     struct formula *ok_when; /* NULL: as the action says */
     struct formula *output;
-    bool has_auth; /* `auth` stands for the action's */
+    struct action_calls compensate; /* of this step alone */
+    bool has_auth;                  /* `auth` stands for the action's */
     struct manifest_auth auth;
 };
 
@@ -164,23 +182,6 @@ struct pagination {
     const char *page_size_param; /* NULL: none */
     int64_t page_size;
     int64_t pages_max;
-};
-
-struct manifest_action;
-
-/** Another action of the same manifest with its parameters. */
-struct action_call {
-    const char *name;
-    const struct manifest_action *action; /* set once all are read */
-    struct formula *condition;            /* NULL: always */
-    struct formula *each;                 /* of a compensation; NULL: once */
-    struct formula *with;                 /* a map */
-    struct formula *found;                /* of a lookup */
-};
-
-struct action_calls {
-    struct action_call *items;
-    size_t count;
 };
 
 /** How an action is done once. */
@@ -314,6 +315,10 @@ void manifest_freep(struct manifest **manifest);
 
 /** An action by its name or one of its aliases; NULL: there is none. */
 const struct manifest_action *manifest_action(const struct manifest *manifest, str name);
+
+/** The calls that undo the action, one after the other: its own, else those of its steps; NULL
+ * beyond the end. */
+const struct action_call *manifest_undo_at(const struct manifest_action *action, size_t index);
 
 /** Says whether the budget counts calls of this action. */
 bool rate_budget_covers(const struct rate_budget *budget, const char *action);

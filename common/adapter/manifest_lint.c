@@ -34,10 +34,10 @@ static bool has_default(const struct manifest_action *action, str name)
 
 static void lint_read(struct reading *reading, const struct manifest_action *action)
 {
-    const char *extra = action->idempotency.is_given   ? "idempotency"
-                        : action->has_before           ? "before"
-                        : action->compensate.count > 0 ? "compensate"
-                                                       : NULL;
+    const char *extra = action->idempotency.is_given  ? "idempotency"
+                        : action->has_before          ? "before"
+                        : manifest_undo_at(action, 0) ? "compensate"
+                                                      : NULL;
     if (!extra) return;
     size_t back = reading_enter(reading, extra);
     (void)reading_refuse(reading, "M06", "an action that reads has no `%s`", extra);
@@ -47,7 +47,9 @@ static void lint_read(struct reading *reading, const struct manifest_action *act
 static void lint_write(struct reading *reading, const struct manifest_action *action)
 {
     bool makes  = action->effect == EFFECT_CREATE || action->effect == EFFECT_SEND;
-    bool undoes = action->compensate.count > 0 || action->irreversible;
+    bool undoes = manifest_undo_at(action, 0) || action->irreversible;
+    bool finds  = action->idempotency.kind == IDEMPOTENCY_LOOKUP ||
+                 action->idempotency.kind == IDEMPOTENCY_COMPARE;
     if (!action->idempotency.is_given) {
         struct diagnostic *finding = reading_refuse(
             reading, "M06", "an action that writes needs `idempotency`: what if it is done twice?");
@@ -60,6 +62,11 @@ static void lint_write(struct reading *reading, const struct manifest_action *ac
             reading, "M06", "what an action with the effect `%s` does must be undone",
             effect_name(action->effect));
         diagnostic_hint(reading->list, finding, "`compensate: […]`, or `irreversible: why`");
+    }
+    if (finds && manifest_undo_at(action, 0) && action->compensate.count == 0) {
+        (void)reading_refuse(reading, "M06",
+                             "what is found to be done has no outputs of steps: the action needs a "
+                             "`compensate` of its own beside those of its steps");
     }
     if (action->idempotency.kind == IDEMPOTENCY_COMPARE && !action->has_before) {
         (void)reading_refuse(reading, "M06", "`skip_when` compares with what `before` has read");
@@ -213,10 +220,10 @@ static void lint_step(struct reading *reading, const struct manifest_action *act
     reading_leave(reading, back);
 }
 
-static void lint_steps(struct reading *reading, const struct manifest_action *action, json map)
+static void lint_steps(struct reading *reading, struct manifest_action *action, json map)
 {
-    bool has_list = !json_is(json_get_text(map, "steps"), JSON_INVALID);
-    if (!has_list) {
+    json steps = json_get_text(map, "steps");
+    if (json_is(steps, JSON_INVALID)) {
         lint_step(reading, action, &action->steps[0]);
         return;
     }
@@ -224,6 +231,7 @@ static void lint_steps(struct reading *reading, const struct manifest_action *ac
     for (size_t i = 0; i < action->step_count; i++) {
         size_t of_one = reading_enter_index(reading, i);
         lint_step(reading, action, &action->steps[i]);
+        lint_calls(reading, &action->steps[i].compensate, json_at(steps, i), "compensate", false);
         reading_leave(reading, of_one);
     }
     reading_leave(reading, back);

@@ -218,6 +218,18 @@ void manifest_freep(struct manifest **manifest)
     *manifest = NULL;
 }
 
+const struct action_call *manifest_undo_at(const struct manifest_action *action, size_t index)
+{
+    const struct action_calls *own = &action->compensate;
+    if (own->count > 0) return index < own->count ? &own->items[index] : NULL;
+    for (size_t i = action->step_count; i-- > 0;) {
+        const struct action_calls *calls = &action->steps[i].compensate;
+        if (index < calls->count) return &calls->items[index];
+        index -= calls->count;
+    }
+    return NULL;
+}
+
 const struct manifest_action *manifest_action(const struct manifest *manifest, str name)
 {
     for (size_t i = 0; i < manifest->action_count; i++) {

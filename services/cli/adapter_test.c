@@ -69,12 +69,16 @@ static void try_action(struct trial *trial, const struct manifest_action *action
     json before     = json_get_text(played, "before");
     json lookups    = json_get_text(played, "lookup");
     json compensate = json_get_text(played, "compensate");
+    json back       = json_get_text(played, "compensate_steps");
     if (!json_is(before, JSON_INVALID)) try_call(trial, action->name, "before", before);
     for (size_t i = 0; i < json_count(lookups); i++) {
         try_call(trial, action->name, "lookup", json_at(lookups, i));
     }
     for (size_t i = 0; i < json_count(compensate); i++) {
         try_call(trial, action->name, "compensate", json_at(compensate, i));
+    }
+    for (size_t i = 0; i < json_count(back); i++) {
+        try_call(trial, action->name, "compensate of a step", json_at(back, i));
     }
 }
 

@@ -221,6 +221,26 @@ static void print_finding(json finding)
     (void)fprintf(stderr, "\n");
 }
 
+/* What was done before the call failed: the command line that takes it back. */
+static void print_undo(json call)
+{
+    json function                     = json_get_text(call, "function");
+    CLEANUP(json_unrefp) json with    = json_ref(json_get_text(call, "with"));
+    CLEANUP(buf_done) struct buf text = buf_init(API_BODY_MAX);
+    json connection                   = json_ref(json_get_text(with, "connection"));
+    if (json_is(function, JSON_TEXT)) {
+        (void)json_object_remove(&with, str_from("connection"));
+        (void)json_print(with, JSON_COMPACT, &text);
+        print_clean(stderr, "  a part of it is done; undo: tutti tool invoke ", json_str(function));
+        if (json_is(connection, JSON_TEXT)) {
+            print_clean(stderr, " --connection ", json_str(connection));
+        }
+        print_clean(stderr, " --arguments '", buf_str(&text));
+        (void)fprintf(stderr, "'\n");
+    }
+    json_unref(connection);
+}
+
 enum cli_exit api_explain(const struct api_answer *answer)
 {
     json detail = json_get_text(answer->value, "detail");
@@ -233,6 +253,10 @@ enum cli_exit api_explain(const struct api_answer *answer)
     json errors = json_get_text(answer->value, "errors");
     for (size_t i = 0; json_is(errors, JSON_ARRAY) && i < json_count(errors); i++) {
         print_finding(json_at(errors, i));
+    }
+    json undo = json_get_text(answer->value, "undo");
+    for (size_t i = 0; json_is(undo, JSON_ARRAY) && i < json_count(undo); i++) {
+        print_undo(json_at(undo, i));
     }
     if (answer->http_status == 401) {
         (void)fprintf(stderr,

@@ -19,15 +19,15 @@ static json action_row(const struct manifest_action *action)
                    action->manifest->major);
     json_object_put_text(&row, "function", json_text_from(function));
     json_object_put_text(&row, "effect", json_text_from(effect_name(action->effect)));
-    json_object_put_text(&row, "undo", json_bool(action->compensate.count > 0));
+    json_object_put_text(&row, "undo", json_bool(manifest_undo_at(action, 0)));
     json_object_put_text(&row, "summary", json_text_from(action->summary));
     if (action->effect != EFFECT_READ) {
         const char *idempotency = idempotency_name(action->idempotency.kind);
         json_object_put_text(&row, "idempotency", json_text_from(idempotency));
     }
-    json undone_by = json_array_new(action->compensate.count);
-    for (size_t i = 0; i < action->compensate.count; i++) {
-        json_array_push(&undone_by, json_text_from(action->compensate.items[i].name));
+    json undone_by = json_array_new(2);
+    for (size_t i = 0; manifest_undo_at(action, i); i++) {
+        json_array_push(&undone_by, json_text_from(manifest_undo_at(action, i)->name));
     }
     json_object_put_text(&row, "undone_by", undone_by);
     if (action->irreversible) {

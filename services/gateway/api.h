@@ -214,9 +214,14 @@ void api_fail_limited(struct api_call *call, int64_t retry_after_ms, const char 
 PRINTF_LIKE(3, 4)
 void api_fail_run(struct api_call *call, str run_error_json, const char *format, ...);
 
-/** A problem with the error of a function of an adapter. `retry_after_ms` 0: not said. */
-void api_fail_tool(struct api_call *call, const char *code, str tool_error_json, str detail,
-                   int64_t retry_after_ms);
+/** What a function of an adapter failed with; views. */
+struct tool_failure {
+    const char *code;
+    str error_json, detail;
+    str undo_json;          /* the calls that undo the part that is done; empty: none is */
+    int64_t retry_after_ms; /* 0: not said */
+};
+void api_fail_tool(struct api_call *call, const struct tool_failure *failure);
 
 /** 405, with the methods that the path knows (a bit per enum method). */
 void api_fail_method(struct api_call *call, unsigned allowed);

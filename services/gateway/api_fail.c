@@ -133,13 +133,13 @@ void api_fail_run(struct api_call *call, str run_error_json, const char *format,
     va_end(args);
 }
 
-void api_fail_tool(struct api_call *call, const char *code, str tool_error_json, str detail,
-                   int64_t retry_after_ms)
+void api_fail_tool(struct api_call *call, const struct tool_failure *failure)
 {
-    struct problem problem = {.kind            = problem_kind_of(str_from(code), STATUS_INTERNAL),
-                              .detail          = detail,
-                              .tool_error_json = tool_error_json};
-    send_problem(call, &problem, retry_after_ms, (str){});
+    struct problem problem = {.kind   = problem_kind_of(str_from(failure->code), STATUS_INTERNAL),
+                              .detail = failure->detail,
+                              .tool_error_json = failure->error_json,
+                              .undo_json       = failure->undo_json};
+    send_problem(call, &problem, failure->retry_after_ms, (str){});
 }
 
 /* Details of an error are a JSON array of findings, made by the service that refused. */

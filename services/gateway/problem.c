@@ -140,6 +140,7 @@ void problem_print(const struct problem *problem, struct buf *out)
     json_put_bool(&w, "retryable", kind->is_retryable);
     if (problem->run_error_json.len > 0) json_put_raw(&w, "run_error", problem->run_error_json);
     if (problem->tool_error_json.len > 0) json_put_raw(&w, "tool_error", problem->tool_error_json);
+    if (problem->undo_json.len > 0) json_put_raw(&w, "undo", problem->undo_json);
     if (problem->findings_json.len > 0) json_put_raw(&w, "errors", problem->findings_json);
     json_end_object(&w);
 }

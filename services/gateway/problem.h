@@ -35,6 +35,7 @@ struct problem {
     str findings_json;   /* array of {pointer, line, column, code, severity, detail, hint}; empty */
     str run_error_json;  /* empty: left out, as the next */
     str tool_error_json; /* as a workflow would see it */
+    str undo_json;       /* the calls that undo the part that is done */
 };
 
 /** Appends the document. */

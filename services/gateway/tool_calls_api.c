@@ -121,8 +121,12 @@ static void fail_call(struct api_call *call, const Pb__InvokedTool *invoked)
     if (json_is(text, JSON_TEXT)) {
         (void)buf_put_str(&detail, str_slice(json_str(text), 0, DETAIL_MAX - 1));
     }
-    api_fail_tool(call, code_of(invoked), text_of(invoked->error_json), buf_str(&detail),
-                  invoked->retry_after_ms);
+    const struct tool_failure failure = {.code           = code_of(invoked),
+                                         .error_json     = text_of(invoked->error_json),
+                                         .detail         = buf_str(&detail),
+                                         .undo_json      = text_of(invoked->undo_json),
+                                         .retry_after_ms = invoked->retry_after_ms};
+    api_fail_tool(call, &failure);
 }
 
 static void on_invoked(struct api_call *call, const struct rpc_answer *answer)

@@ -87,12 +87,12 @@ json description_alias_new(json description, str family, str action)
 static json compensation_new(const struct manifest_action *action)
 {
     json compensation = json_object_new(2);
-    json functions    = json_array_new(action->compensate.count);
-    for (size_t i = 0; i < action->compensate.count; i++) {
-        json_array_push(&functions, function_name_new(action, action->compensate.items[i].name));
+    json functions    = json_array_new(2);
+    for (size_t i = 0; manifest_undo_at(action, i); i++) {
+        json_array_push(&functions, function_name_new(action, manifest_undo_at(action, i)->name));
     }
     json_object_put_text(&compensation, "summary",
-                         json_text_from(action->compensate.items[0].action->summary));
+                         json_text_from(manifest_undo_at(action, 0)->action->summary));
     json_object_put_text(&compensation, "functions", functions);
     return compensation;
 }
@@ -111,7 +111,7 @@ json description_new(const struct manifest_action *action, const char *queue)
     if (!json_is(action->output_schema, JSON_INVALID)) {
         json_object_put_text(&description, "output_schema", json_ref(action->output_schema));
     }
-    if (action->compensate.count > 0) {
+    if (manifest_undo_at(action, 0)) {
         json_object_put_text(&description, "compensation", compensation_new(action));
     }
     return description;

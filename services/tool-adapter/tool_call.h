@@ -43,7 +43,8 @@ struct tool_call_request {
 struct tool_call_result {
     enum outcome_class class; /* OUTCOME_OK: `value` is the output, else the error */
     json value;               /* views for the callback, as the next */
-    json undo;                /* the calls that undo it; JSON_INVALID: none */
+    json undo;                /* the calls that undo what is done; JSON_INVALID: none */
+    bool is_undo_whole;       /* of one that failed: they leave nothing behind */
     int http_status;          /* 0: there was no answer */
     bool is_transient;        /* another attempt may succeed, and does no harm */
     bool is_nothing_done;     /* of one that settles: no attempt has done anything */

@@ -91,27 +91,64 @@ struct once_case tool_call_once_case(const struct tool_call *call)
                               .now_us     = clock_unix_us()};
 }
 
-void tool_call_end_unknown(struct tool_call *call, const char *why, int http_status,
+/* --- what is done of it ----------------------------------------------------------------------- */
+
+/* What undoes the `steps` that are done; owned, JSON_INVALID: nothing. */
+static json undo_part(const struct tool_call *call, json steps, bool is_doubtful,
+                      bool *ret_is_whole)
+{
+    const struct tool *tool         = &call->request.tool;
+    json before                     = json_get_text(call->checkpoint, "before");
+    CLEANUP(json_unrefp) json scope = json_ref(call->scope);
+    *ret_is_whole                   = false;
+    if (!json_is(scope, JSON_OBJECT) || tool->action->effect == EFFECT_READ) return json_invalid();
+    if (json_is(json_get_text(scope, "before"), JSON_INVALID) && !json_is(before, JSON_INVALID)) {
+        scope_put(&scope, "before", json_ref(before));
+    }
+    json done = json_is(steps, JSON_OBJECT) ? json_ref(steps) : json_object_new(0);
+    scope_put(&scope, "steps", done);
+    return undo_list_part_new(tool->action, tool->connection, scope, is_doubtful, ret_is_whole);
+}
+
+static json steps_kept(const struct tool_call *call)
+{
+    return json_get_text(call->checkpoint, "steps");
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static void finish_unknown(struct tool_call *call, const char *why, json steps, int http_status,
                            bool is_transient)
 {
     const struct once_case known   = tool_call_once_case(call);
+    bool is_whole                  = false;
     CLEANUP(json_unrefp) json said = outcome_unknown_new(tool_call_action(call), why);
-    struct tool_call_result result = {.class        = OUTCOME_UNKNOWN,
-                                      .value        = said,
-                                      .undo         = json_invalid(),
-                                      .http_status  = http_status,
-                                      .is_transient = is_transient && once_may_repeat(&known),
-                                      .is_unknown   = true,
-                                      .is_ill       = true};
+    CLEANUP(json_unrefp) json undo = undo_part(call, steps, true, &is_whole);
+    struct tool_call_result result = {.class         = OUTCOME_UNKNOWN,
+                                      .value         = said,
+                                      .undo          = undo,
+                                      .is_undo_whole = is_whole,
+                                      .http_status   = http_status,
+                                      .is_transient  = is_transient && once_may_repeat(&known),
+                                      .is_unknown    = true,
+                                      .is_ill        = true};
     finish(call, &result);
 }
 
+void tool_call_end_unknown(struct tool_call *call, const char *why, int http_status,
+                           bool is_transient)
+{
+    finish_unknown(call, why, steps_kept(call), http_status, is_transient);
+}
+
+static void finish_half(struct tool_call *call, const struct outcome *outcome, json steps);
+
 void tool_call_end_undone(struct tool_call *call)
 {
-    json steps = json_get_text(call->checkpoint, "steps");
-    if (once_has_changed(tool_call_action(call), steps)) {
-        tool_call_end_unknown(call, "some of its steps were done, and it did not come to its end",
-                              0, false);
+    static const struct outcome stopped = {.class  = OUTCOME_UNKNOWN,
+                                           .detail = "it did not come to its end"};
+    if (once_has_changed(tool_call_action(call), steps_kept(call))) {
+        finish_half(call, &stopped, steps_kept(call));
         return;
     }
     CLEANUP(json_unrefp)
@@ -121,18 +158,23 @@ void tool_call_end_undone(struct tool_call *call)
     finish(call, &result);
 }
 
-/* Some of its steps are done, and it does not go on behind them. */
+/* Some of its steps are done, and it does not go on behind them. A later attempt would, if somebody
+ * wants one: unless it knows nothing of them. */
 static void finish_half(struct tool_call *call, const struct outcome *outcome, json steps)
 {
     const struct once_case known   = tool_call_once_case(call);
+    bool is_kept                   = call->handlers.keep && json_count(steps) <= call->steps_kept;
+    bool is_whole                  = false;
     CLEANUP(json_unrefp) json said = outcome_half_new(outcome, tool_call_action(call), steps);
-    struct tool_call_result result = {.class       = OUTCOME_UNKNOWN,
-                                      .value       = said,
-                                      .undo        = json_invalid(),
-                                      .http_status = outcome->http_status,
+    CLEANUP(json_unrefp) json undo = undo_part(call, steps, false, &is_whole);
+    struct tool_call_result result = {.class         = OUTCOME_UNKNOWN,
+                                      .value         = said,
+                                      .undo          = undo,
+                                      .is_undo_whole = is_whole && json_count(undo) > 0,
+                                      .http_status   = outcome->http_status,
                                       .is_transient =
                                           outcome_is_passing(outcome) && once_may_repeat(&known),
-                                      .is_unknown = true,
+                                      .is_unknown = !is_kept,
                                       .is_ill     = outcome->class == OUTCOME_TRANSIENT};
     finish(call, &result);
 }
@@ -153,7 +195,7 @@ void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome,
     bool goes_on =
         outcome_is_passing(outcome) && call->handlers.keep; /* behind the steps that are done */
     if (outcome->class == OUTCOME_UNKNOWN || is_doubtful) {
-        tool_call_end_unknown(call, outcome->detail, outcome->http_status, true);
+        finish_unknown(call, outcome->detail, steps, outcome->http_status, true);
         return;
     }
     if (json_count(steps) > call->steps_kept) goes_on = false;
@@ -161,16 +203,19 @@ void tool_call_end_failed(struct tool_call *call, const struct outcome *outcome,
         finish_half(call, outcome, steps);
         return;
     }
+    bool is_whole                   = false;
     CLEANUP(json_unrefp) json error = outcome_error_new(outcome, tool_call_action(call));
     keep_content(call, &error);
-    struct tool_call_result result = {.class        = outcome->class,
-                                      .value        = error,
-                                      .undo         = json_invalid(),
-                                      .http_status  = outcome->http_status,
-                                      .is_transient = outcome_is_passing(outcome),
-                                      .is_ill       = outcome->class == OUTCOME_TRANSIENT,
-                                      .is_own_limit = outcome->is_own_limit,
-                                      .wait_ms      = outcome->wait_ms};
+    CLEANUP(json_unrefp) json undo = undo_part(call, steps, false, &is_whole);
+    struct tool_call_result result = {.class         = outcome->class,
+                                      .value         = error,
+                                      .undo          = undo,
+                                      .is_undo_whole = is_whole && json_count(undo) > 0,
+                                      .http_status   = outcome->http_status,
+                                      .is_transient  = outcome_is_passing(outcome),
+                                      .is_ill        = outcome->class == OUTCOME_TRANSIENT,
+                                      .is_own_limit  = outcome->is_own_limit,
+                                      .wait_ms       = outcome->wait_ms};
     finish(call, &result);
 }
 
@@ -184,6 +229,10 @@ void tool_call_end_refused(struct tool_call *call, status code, const char *why)
 /* It is done, by this attempt or an earlier one. */
 void tool_call_end_done(struct tool_call *call, json output, int http_status, int64_t wait_ms)
 {
+    json kept = steps_kept(call);
+    if (json_is(json_get_text(call->scope, "steps"), JSON_INVALID) && json_is(kept, JSON_OBJECT)) {
+        scope_put(&call->scope, "steps", json_ref(kept));
+    }
     scope_put(&call->scope, "output", json_ref(output));
     CLEANUP(json_unrefp)
     json undo = undo_list_new(tool_call_action(call), call->request.tool.connection, call->scope);

@@ -119,10 +119,13 @@ static void report_done(struct worker_job *job, const struct tool_call_result *r
 static void report_failed(struct worker_job *job, const struct tool_call_result *result)
 {
     CLEANUP(buf_done) struct buf error = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf undo  = buf_init(TEXT_MAX);
     Pb__JobFailed failed               = PB__JOB_FAILED__INIT;
     Pb__TargetOutcome outcome          = PB__TARGET_OUTCOME__INIT;
     Pb__TargetOutcome *outcomes[]      = {&outcome};
     failed.error_json                  = document_of(result->value, &error);
+    failed.undo_json                   = document_of(result->undo, &undo);
+    failed.undo_is_whole               = result->is_undo_whole;
     failed.transient                   = result->is_transient;
     failed.unknown_outcome             = result->is_unknown;
     failed.nothing_done                = result->is_nothing_done;
@@ -158,7 +161,8 @@ static bool hand_back(struct worker_job *job, const struct tool_call_result *res
 static void refuse(struct worker_job *job, enum error_kind kind, const char *detail)
 {
     CLEANUP(json_unrefp) json error      = error_new(kind, 0, str_from(detail), (str){});
-    const struct tool_call_result result = {.class = OUTCOME_FATAL, .value = error};
+    const struct tool_call_result result = {
+        .class = OUTCOME_FATAL, .value = error, .undo = json_invalid()};
     log_write(LOG_WARN, "tool.refused", LOG_TEXT_OF("job", job->leased->id),
               LOG_TEXT_OF("function", job->leased->function), LOG_TEXT_OF("error", detail));
     report_failed(job, &result);

@@ -221,10 +221,10 @@ static void on_done(const struct tool_call_result *result, void *context)
     const char *function          = arena_printf(rpc->arena, "%s.%s", adapter, action);
     if (is_fine) {
         invoked->output_json = tool_service_document(rpc, result->value);
-        invoked->undo_json   = tool_service_document(rpc, result->undo);
     } else {
         invoked->error_json = tool_service_document(rpc, result->value);
     }
+    invoked->undo_json       = tool_service_document(rpc, result->undo);
     invoked->class_          = outcome_class_name(result->class);
     invoked->unknown_outcome = result->is_unknown;
     invoked->retry_after_ms  = is_fine ? 0 : result->wait_ms;

@@ -37,7 +37,7 @@ const actions = new Map(manifests.flatMap((manifest) => Object.entries(manifest.
 const calls = [];
 for (const one of played) {
   const adapter = nameOf(one).split('.')[0];
-  const targets = [one.before && ['before', one.before], ...(one.lookup ?? []).map((call) => ['lookup', call]), ...(one.compensate ?? []).map((call) => ['compensate', call])];
+  const targets = [one.before && ['before', one.before], ...(one.lookup ?? []).map((call) => ['lookup', call]), ...[...(one.compensate ?? []), ...(one.compensate_steps ?? [])].map((call) => ['compensate', call])];
   for (const [kind, call] of targets.filter(Boolean)) calls.push({ function: `${adapter}.${call.action}`, params: call.with, from: `${nameOf(one)} ${kind}` });
 }
 for (const [name, { manifest, action }] of actions) {

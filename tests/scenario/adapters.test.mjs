@@ -76,10 +76,11 @@ class Proof {
     return `${this.action.name}: ${what}`;
   }
 
-  async run(status, { fail = false, isCut = false } = {}) {
+  async run(status, { fail = false, isCut = false, isHalf = false } = {}) {
     await this.world.reset();
     this.start = await this.world.snapshot();
     if (isCut) this.world.cutChange(this.given.cut);
+    if (isHalf) this.world.refuseChanges(this.given.half);
     const { id } = await this.suite.startRun(flowName(this.action.name), { fail });
     return this.suite.runEnds(id, status).catch((error) => Promise.reject(new Error(this.say(error.message))));
   }
@@ -117,8 +118,20 @@ class Proof {
     const run = await this.run(this.isOnce ? 'faulted' : 'completed', { isCut: true });
     if (this.isOnce) assert.equal(run.error.type, 'https://tutti.dev/errors/unknown-outcome', this.say(JSON.stringify(run.error)));
     else this.checkOutput(run.output, 'output after its answer was lost');
-    assert.deepEqual(await this.world.snapshot(), this.done, this.say('its answer was lost'));
-    if (this.isOnce || ['lookup', 'compare', 'key'].includes(this.action.idempotency)) assert.equal(this.world.store.effects, this.effects, this.say('it was done again'));
+    const takesBack = this.isOnce && this.given.half; // whatever came of the last step
+    assert.deepEqual(await this.world.snapshot(), takesBack ? this.start : this.done, this.say('its answer was lost'));
+    if (takesBack) assert.equal(run.compensation.failed, 0, this.say('nothing is left to be undone by hand'));
+    else if (this.isOnce || ['lookup', 'compare', 'key'].includes(this.action.idempotency)) assert.equal(this.world.store.effects, this.effects, this.say('it was done again'));
+  }
+
+  // A step fails for good when others are done: those are gone again.
+  async isUndoneHalfWay() {
+    const run = await this.run('faulted', { isHalf: true });
+    assert.equal(run.error.type, 'https://tutti.dev/errors/unknown-outcome', this.say(JSON.stringify(run.error)));
+    assert.match(run.error.detail, /(is|are) done, and then/, this.say('what is done is named'));
+    assert.ok(this.world.journal.some(({ status }) => status === 400), this.say('nothing was refused'));
+    assert.deepEqual(await this.world.snapshot(), this.start, this.say('undone when it stopped half-way'));
+    assert.equal(run.compensation?.failed ?? 0, 0, this.say('nothing is left to be undone by hand'));
   }
 
   async all() {
@@ -129,6 +142,7 @@ class Proof {
     assert.ok(this.action.undo || this.action.irreversible || ['update', 'delete'].includes(this.action.effect), this.say('neither an undo nor a reason'));
     if (this.action.undo) await this.isUndone();
     if (canCut) await this.isDoneOnce();
+    if (this.given.half) await this.isUndoneHalfWay();
     if (canCut && this.action.undo && !this.isOnce) await this.isUndone({ isCut: true });
   }
 }

@@ -117,6 +117,12 @@ do:
   - broken: { raise: { error: { type: 'https://campaign.test/broken', status: 500 } } }
 `;
 
+const HALF = `
+document: { dsl: '1.0.3', namespace: default, name: half, version: '1.0.0', metadata: { tutti: { saga: true } } }
+do:
+  - entries: { call: ledger.post_all, with: { text: '\${ .text }' } }
+`;
+
 // What it fails at is a change of which its attempts do not learn whether it was made.
 const UNSURE = `
 document: { dsl: '1.0.3', namespace: default, name: unsure, version: '1.0.0', metadata: { tutti: { saga: true } } }
@@ -156,6 +162,29 @@ async function checkUndone(suite) {
   assert.deepEqual(ledger.texts(), []);
 }
 
+// What a call has done that stopped half-way is gone again.
+async function checkHalf(suite) {
+  clear();
+  await suite.apply(HALF);
+  ledger.before = ({ body }) => (body.includes(' 2 after ') ? { status: 422, body: { error: 'no' } } : undefined);
+  const run = await suite.startRun('half', { text: 'rent' });
+  const { error, compensation } = await suite.runEnds(run.id, 'faulted');
+  assert.match(error.detail, /`first` is done, and then: HTTP 422: no/);
+  assert.deepEqual([compensation.done, compensation.failed], [1, 0]);
+  assert.deepEqual(ledger.texts(), []);
+  const { items } = await suite.api.ok('GET', `/v1/runs/${run.id}/history?page_size=500`);
+  const failed = items.find(({ type }) => type === 'job.failed');
+  assert.deepEqual(failed.data.undo, [{ function: 'ledger.remove', with: { id: ledger.upstream.requests.find(({ method }) => method === 'DELETE').path.split('/').pop() } }]);
+
+  // By hand nobody undoes it: the error says how.
+  const called = await suite.api.call('POST', '/v1/tools/ledger.post_all/invoke', { arguments: { text: 'rent' } });
+  assert.deepEqual([called.status, called.body.code], [504, 'unknown_outcome']);
+  assert.deepEqual(ledger.texts(), ['rent 1']);
+  for (const { function: name, with: args } of called.body.undo) await suite.api.ok('POST', `/v1/tools/${name}/invoke`, { arguments: args });
+  assert.deepEqual(ledger.texts(), []);
+  ledger.before = () => {};
+}
+
 scenario('changes are done once, or nobody knows, and undone when the run fails', { needs, config: merged(config, { tools: { drain: '100ms' } }), checkNeeds: false }, async (suite) => {
   await prepare(suite);
   for (const other of [github, ledger]) {
@@ -169,6 +198,7 @@ scenario('changes are done once, or nobody knows, and undone when the run fails'
   assert.equal(Buffer.from(file.content, 'base64').toString(), 'hello');
   await checkSteps(suite);
   await checkUndone(suite);
+  await checkHalf(suite);
   await checkSettled(suite);
   await checkTried(suite);
   await checkStopped(suite);

@@ -73,7 +73,8 @@ static void count_lease(struct sim *sim, uint16_t partition, struct lease_note *
     }
     if (!sim_job_arguments(sim, job, &site, &n)) return; /* take_job() says so */
     sim->limits.starved_since_us = 0;
-    bool is_write = strcmp(job->function, SIM_WRITE) == 0; /* another queue, without limits */
+    bool is_write                = strcmp(job->function, SIM_WRITE) == 0 ||
+                    strcmp(job->function, SIM_UNWRITE) == 0; /* another queue, without limits */
     if (is_write) {
         note->limit_count = 0;
     } else {

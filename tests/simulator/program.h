@@ -48,7 +48,8 @@ enum site_kind {
     SITE_TURN,   /* llm.chat, a turn of an agent */
     SITE_CUT,    /* worker.step, which may be cut short: once or not at all */
     SITE_UNCUT,  /* undoes that, if it was done */
-    SITE_UNSURE, /* sim.write, given up without anybody knowing whether it was done */
+    SITE_UNSURE, /* sim.write, given up without anybody knowing whether it was done, or with a part
+                  * of it done */
 };
 
 /** How many calls may be under way at once, and start in a time, that have the same key. */
@@ -58,12 +59,14 @@ struct call_limit {
 };
 
 /** A function of the catalog that changes something, and whose change can be looked up. */
-#define SIM_WRITE "sim.write"
+#define SIM_WRITE   "sim.write"
+#define SIM_UNWRITE "sim.unwrite" /* what undoes a part of it, as its worker says */
 
 /** What a worker or client must know of a place. */
 struct site {
     enum site_kind kind;
     uint32_t program;
+    uint32_t undo;  /* SITE_UNSURE: the place that undoes it */
     bool is_flaky;  /* SITE_OK, SITE_UNDO: attempts before it may fail */
     bool is_cached; /* SITE_OK: equal calls may share an answer */
     int64_t value;  /* that a signal brings */

@@ -92,8 +92,10 @@ static struct node *draw_unsure(struct drawing *drawing)
     saga->children[0]   = draw_call(drawing, SITE_OK, true);
     struct node *unsure = draw_call(drawing, SITE_UNSURE, false);
     unsure->undo        = site_new(drawing, SITE_UNCUT);
-    saga->children[1]   = unsure;
-    saga->child_count   = 2;
+
+    drawing->programs->sites[unsure->site].undo = unsure->undo;
+    saga->children[1]                           = unsure;
+    saga->child_count                           = 2;
     return saga;
 }
 

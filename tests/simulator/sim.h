@@ -134,6 +134,7 @@ struct task_in_hand {
     int64_t n;
     bool beats;
     bool is_over; /* reported and answered */
+    bool settles; /* it is to find out whether something was done */
     enum {
         ENDS_COMPLETED,
         ENDS_TRANSIENT,
@@ -141,6 +142,7 @@ struct task_in_hand {
         ENDS_UNSURE,
         ENDS_GONE,
         ENDS_UNDONE, /* it was to find out whether something was done, and it was not */
+        ENDS_PART,   /* likewise, and a part of it was */
         ENDS_RELEASED
     } ending;
     const char *error; /* type of the error; NULL: that of the place */
@@ -379,7 +381,10 @@ void sim_budgets_check(struct sim *sim, bool is_final);
 void sim_cuts_done(struct sim *sim, const struct task_in_hand *task);
 /** What comes of a change of which nobody is to know, or of the look-up whether it was made. */
 void sim_cuts_choose(struct sim *sim, struct task_in_hand *task, bool settles);
-/** How many calls of that run were cut short, done, and not undone. */
+/** Says of a change that failed what undoes the part that is done. */
+void sim_cuts_put(struct sim *sim, struct stage_call *call, const struct task_in_hand *task,
+                  Pb__JobFailed *failed);
+/** How many calls of that run were cut short, done in whole or in part, and not undone. */
 size_t sim_cuts_left(const struct sim *sim, const char *run);
 
 /* --- sim_agents.c */

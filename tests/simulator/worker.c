@@ -70,8 +70,8 @@ static json value_of(const struct task_in_hand *task)
     return parse(text);
 }
 
-static void fill_report(const struct sim *sim, struct stage_call *call,
-                        const struct task_in_hand *task, Pb__JobReport *report)
+static void fill_report(struct sim *sim, struct stage_call *call, const struct task_in_hand *task,
+                        Pb__JobReport *report)
 {
     *report             = (Pb__JobReport)PB__JOB_REPORT__INIT;
     report->job         = arena_strdup(call->arena, str_from(task->job.text));
@@ -91,6 +91,7 @@ static void fill_report(const struct sim *sim, struct stage_call *call,
         report->failed->transient       = task->ending == ENDS_TRANSIENT;
         report->failed->unknown_outcome = task->ending == ENDS_UNSURE;
         report->failed->nothing_done    = task->ending == ENDS_UNDONE;
+        sim_cuts_put(sim, call, task, report->failed);
         if (task->error) { /* as it came over the wire; the books read it when it is answered */
             report->failed->error_json = binary(call, task->error, strlen(task->error));
         }
@@ -116,6 +117,10 @@ static struct stage_call *make_report(struct sim *sim, void *subject)
     call->command.request  = request;
     call->command.response = response;
     if (task->ending != ENDS_RELEASED) call->command.values[0] = value_of(task);
+    bool has_failed = report->result_case == PB__JOB_REPORT__RESULT_FAILED;
+    if (has_failed && report->failed->undo_json.len > 0) {
+        call->command.values[1] = parse((const char *)report->failed->undo_json.data);
+    }
     return call;
 }
 
@@ -235,6 +240,7 @@ static void do_job(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJ
     see_key(sim, job, task->site, task->n);
     choose_ending(sim, task);
     bool is_unsure = sim->programs.sites[task->site].kind == SITE_UNSURE;
+    task->settles  = job->settles;
     if (job->settles && !is_unsure) sim_fail(sim, "job %s is not to be looked up", job->id);
     if (is_unsure && task->ending != ENDS_RELEASED) sim_cuts_choose(sim, task, job->settles);
     if (sim->programs.sites[task->site].kind == SITE_TURN) sim_agents_answer(sim, task, job);

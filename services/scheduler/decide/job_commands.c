@@ -159,6 +159,7 @@ status run_job_failed(struct run *run, const struct decide_env *env,
         bool is_spent = choice.verdict == RETRY_SPENT;
         event.kind    = is_spent || is_undo ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
         event.is_kept = late_job_settles(run, activation, command);
+        event.undo    = late_job_part_new(run, activation, command, reported, event.is_kept);
         (void)decide_emit(&decision, &event);
         if (is_spent && !is_undo && task->call.pauses) {
             task_pause(&decision, activation, &event.id, error);

@@ -40,12 +40,30 @@ bool run_task_can_settle(const struct task *task)
     return has_look_up && strcmp(function->queue, "tools") == 0;
 }
 
+/* Calls that undo a part are wanted whatever undoes the whole. */
+static bool takes_part(const struct task *task, json calls)
+{
+    return task->compensation.by != COMPENSATE_NEVER && json_count(calls) > 0;
+}
+
+json late_job_part_new(const struct run *run, const struct activation *activation,
+                       const struct job_failure *failure, json error, bool settles)
+{
+    const struct task *task = activation_task(run, activation);
+    bool is_wanted          = task->is_undoable && !activation->undo;
+    bool is_doubtful        = failure->is_unknown && !failure->is_undo_whole && !settles;
+    if (!is_wanted || !takes_part(task, failure->undo)) return json_invalid();
+    json calls = json_ref(failure->undo);
+    return is_doubtful ? undo_doubt_new(calls, error) : calls;
+}
+
 bool late_job_settles(const struct run *run, const struct activation *activation,
                       const struct job_failure *failure)
 {
     const struct task *task = activation_task(run, activation);
     bool may_have_acted     = failure->is_unknown || failure->is_lapsed || failure->was_in_doubt;
-    return may_have_acted && task->is_undoable && !activation->undo && run_task_can_settle(task);
+    return may_have_acted && !failure->is_undo_whole && task->is_undoable && !activation->undo &&
+           run_task_can_settle(task);
 }
 
 void late_jobs_drop(struct decision *decision)
@@ -121,6 +139,7 @@ static json doubt_new(const struct task *task, const struct job_failure *failure
     bool is_vain     = failure->look_up == LOOK_UP_VAIN;
     bool is_doubtful = failure->is_unknown || failure->is_lapsed || failure->is_final || is_vain;
     bool is_said     = json_is(json_get_text(failure->error, "type"), JSON_TEXT);
+    if (failure->is_undo_whole) return json_invalid();
     if (failure->look_up == LOOK_UP_NOTHING || !is_doubtful) return json_invalid();
     if (is_said && failure->is_unknown) return json_ref(failure->error);
     return unknown_new(task, is_vain ? vain : silence);
@@ -134,10 +153,12 @@ status late_job_failed(struct run *run, const struct decide_env *env,
     TRY(entry_of(run, command->job, &entry, reterr));
     const struct task *task        = &run->workflow->tasks[entry->task];
     CLEANUP(json_unrefp) json told = doubt_new(task, command);
+    bool has_part                  = takes_part(task, command->undo);
     struct event event             = {
                     .id    = entry->job,
                     .usage = command->usage,
                     .error = job_value_masked(run, env, task, told),
+                    .undo  = has_part ? json_ref(command->undo) : json_invalid(),
     };
     settle(run, env, &event, events);
     return STATUS_OK;

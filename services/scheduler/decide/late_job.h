@@ -19,6 +19,12 @@ status late_job_failed(struct run *run, const struct decide_env *env,
                        const struct job_failure *command, struct event_list *events,
                        struct error *reterr);
 
+/** The calls that undo what a job of `activation` did that fails so: the part of it that is done,
+ * and, unless `settles`, that nobody knows of the rest. Owned; JSON_INVALID: nothing is known to be
+ * done, or it is not to be undone. */
+json late_job_part_new(const struct run *run, const struct activation *activation,
+                       const struct job_failure *failure, json error, bool settles);
+
 /** Says whether a job that fails so, and is not tried again, goes out to find out what it has done:
  * its task has to be undone if it has. */
 bool late_job_settles(const struct run *run, const struct activation *activation,

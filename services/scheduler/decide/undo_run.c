@@ -90,7 +90,12 @@ static status call_prepare(const struct scene *scene, const struct activation *a
     json call                      = json_at(entry->calls, activation->next_index);
     json function                  = json_get_text(call, "function");
     json with                      = json_get_text(call, "with");
+    json doubt                     = json_get_text(call, "error");
     const struct job_policy policy = job_policy_of(scene->env, scene->task, true);
+    if (doubt.kind != JSON_INVALID) {
+        *ret_error = json_ref(doubt);
+        return STATUS_FAILED_PRECONDITION;
+    }
     if (!json_is(function, JSON_TEXT) || json_str(function).len == 0) {
         return scene_fail(scene, ERROR_CONFIGURATION, "what the worker said undoes nothing",
                           ret_error);

@@ -94,7 +94,11 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
     case EVENT_JOB_CANCELLED:
     case EVENT_JOB_FAILED:
     case EVENT_JOB_DEAD:
-        if (event->is_kept) undo_await(run, activation);
+        if (event->is_kept) {
+            undo_await(run, activation, event->undo);
+        } else if (event->undo.kind != JSON_INVALID) {
+            undo_note_part(run, activation, event->undo);
+        }
         break;
     default: break;
     }

@@ -119,7 +119,8 @@ static status apply_started(struct run *run, struct event *event, struct error *
     activation->undo               = entry->number;
     activation->input              = json_ref(entry->input);
     activation->error              = json_ref(owner ? owner->error : run->ending_error);
-    json_replace(&activation->raw_input, json_ref(entry->output));
+    bool is_part                   = entry->output.kind == JSON_INVALID;
+    json_replace(&activation->raw_input, is_part ? json_null() : json_ref(entry->output));
     event->activation = activation->slot;
     event->task       = activation->task;
     return STATUS_OK;
@@ -157,13 +158,20 @@ static status apply_settled(struct run *run, struct event *event, struct error *
     event->task  = entry->task;
     event->index = entry->number;
     usage_add(&run->usage, &event->usage);
-    entry->job   = (struct id){};
-    entry->error = json_ref(event->error);
-    if (event->value.kind != JSON_INVALID) {
-        json_replace(&entry->output, json_ref(event->value));
-        if (event->undo.kind != JSON_INVALID) json_replace(&entry->calls, json_ref(event->undo));
+    entry->job    = (struct id){};
+    bool was_part = entry->output.kind == JSON_INVALID;
+    bool is_whole = event->value.kind != JSON_INVALID;
+    if (is_whole) json_replace(&entry->output, json_ref(event->value));
+    if (event->undo.kind != JSON_INVALID || (was_part && is_whole)) {
+        json_replace(&entry->calls, json_ref(event->undo));
     }
-    bool is_nothing = entry->output.kind == JSON_INVALID && entry->error.kind == JSON_INVALID;
+    if (event->error.kind != JSON_INVALID && json_count(entry->calls) > 0) {
+        entry->calls = undo_doubt_new(entry->calls, event->error); /* what is known goes first */
+    } else {
+        entry->error = json_ref(event->error);
+    }
+    bool is_nothing = entry->output.kind == JSON_INVALID && entry->error.kind == JSON_INVALID &&
+                      json_count(entry->calls) == 0;
     if (is_nothing) undo_forget(run, entry);
     return STATUS_OK;
 }

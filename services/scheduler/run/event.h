@@ -78,7 +78,8 @@ enum event_kind {
     EVENT_JOB_COMPLETED = 22,
     /* "job.failed": activation, id = job, attempt, error, usage: no attempt follows, because the
      * error is none that a later one could cure. The task's fault follows. is_kept: an attempt may
-     * have done it, and the job goes out again to find that out (job.settled). */
+     * have done it, and the job goes out again to find that out (job.settled). undo: of the part
+     * that is done. */
     EVENT_JOB_FAILED = 23,
     /* "job.dead": the same, after all attempts were spent: the dead letter. */
     EVENT_JOB_DEAD = 24,
@@ -211,8 +212,9 @@ enum event_kind {
     EVENT_RUN_CHARGED = 184,
 
     /* "job.settled": id = a job that was kept, usage; value = transformed output
-     * (invalid: it has done nothing), undo; error: nobody knows what it has done; is_kept: the run
-     * ends, and whoever has it is to stop. Resolved: index = number of its entry (undo.h). */
+     * (invalid: it has done nothing, or the part that `undo` takes back), undo; error: nobody knows
+     * what it has done; is_kept: the run ends, and whoever has it is to stop. Resolved: index =
+     * number of its entry (undo.h). */
     EVENT_JOB_SETTLED = 185,
 };
 
@@ -274,7 +276,7 @@ struct event {
     enum value_from value_from;
     uint64_t retry_from;
     json value, input, context, error;
-    json undo; /* of job.completed: the calls that undo it, as the worker said; invalid: none */
+    json undo; /* of a job: the calls that undo what it did, as the worker said; invalid: none */
     json key;  /* text; kept only where the workflow names one */
     /* Resolved, of cache.left and of the end of a task that called for others: {key, maxAge, job},
      * and `output` if there is one to keep. */

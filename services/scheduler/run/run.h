@@ -176,13 +176,15 @@ bool run_task_can_settle(const struct task *task);
 
 struct job_failure {
     str job;
-    json error;        /* shared; a DSL error without instance; invalid: `runtime` */
-    bool is_transient; /* a later attempt may succeed */
-    bool is_unknown;   /* the outside may have acted: only a policy of the task itself repeats it,
-                          unless is_transient says that repeating is safe */
-    bool is_lapsed;    /* nobody said a word: its lease ended */
-    bool is_final;     /* no attempt follows, whatever the policies say */
-    bool was_in_doubt; /* an attempt before may have acted */
+    json error;         /* shared; a DSL error without instance; invalid: `runtime` */
+    json undo;          /* shared; the calls that undo the part that is done; invalid: none */
+    bool is_undo_whole; /* and they leave nothing behind, whatever else may have been done */
+    bool is_transient;  /* a later attempt may succeed */
+    bool is_unknown;    /* the outside may have acted: only a policy of the task itself repeats it,
+                           unless is_transient says that repeating is safe */
+    bool is_lapsed;     /* nobody said a word: its lease ended */
+    bool is_final;      /* no attempt follows, whatever the policies say */
+    bool was_in_doubt;  /* an attempt before may have acted */
     enum look_up {
         LOOK_UP_NONE,    /* it was to be done */
         LOOK_UP_VAIN,    /* it was to be found out whether it was done, and nobody knows */

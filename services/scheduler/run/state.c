@@ -394,7 +394,8 @@ bool activation_can_open(const struct run *run, const struct activation *activat
     if (!activation_walks(run, activation)) return false;
     const struct task *task = activation_task(run, activation);
     if (activation->undo) {
-        return activation->first_scope == SLOT_NONE && task->compensation.tasks.count > 0;
+        return activation->first_scope == SLOT_NONE && task->compensation.tasks.count > 0 &&
+               !undo_is_part(run, activation);
     }
     switch (task->kind) {
     case TASK_DO: return activation->first_scope == SLOT_NONE && task->list.count > 0;

@@ -117,11 +117,12 @@ struct activation {
 struct undo {
     uint32_t number; /* from 1, in the order of completion */
     task_index task;
-    uint32_t holder;     /* activation it completed in; SLOT_NONE: the run */
-    bool is_due;         /* what it belongs to was left: it is going to be undone */
-    json input, output;  /* transformed */
+    uint32_t holder;    /* activation it completed in; SLOT_NONE: the run */
+    bool is_due;        /* what it belongs to was left: it is going to be undone */
+    json input, output; /* transformed; no output: only a part of it was done, which `calls` undo */
     json context, steps; /* of that moment */
-    json calls;          /* as its worker declared: array of {function, with}; or invalid */
+    json calls;          /* as its worker declared: array of {function, with}, or {error} of what no
+                            call undoes; or invalid */
     json identity, key;  /* texts: its default key; the one its calls went out with */
     json iteration;      /* text "2/0"; invalid outside of loops */
     struct id job;       /* whose answer is awaited; empty text: none any more */

@@ -121,13 +121,15 @@ static struct undo entry_new(struct run *run, const struct activation *activatio
     };
 }
 
-/* What the worker said of an earlier one still holds, as far as `entry` says nothing else. */
+/* What the worker said of an earlier one still holds, as far as `entry` says nothing else; but not
+ * what undoes a part, once all of it is done. */
 static void add_instead(struct run *run, struct undo *entry)
 {
     struct undo *same = run->undo_count > 0 ? find_same(run, entry->identity) : NULL;
     if (same) {
+        bool is_part = same->output.kind == JSON_INVALID && entry->output.kind != JSON_INVALID;
         json_replace(&entry->key, json_ref(same->key));
-        if (entry->calls.kind == JSON_INVALID) entry->calls = json_ref(same->calls);
+        if (entry->calls.kind == JSON_INVALID && !is_part) entry->calls = json_ref(same->calls);
         if (entry->output.kind == JSON_INVALID) entry->output = json_ref(same->output);
         undo_remove(run, same);
     }
@@ -142,11 +144,33 @@ void undo_note(struct run *run, const struct activation *activation, json output
     add_instead(run, &entry);
 }
 
-void undo_await(struct run *run, const struct activation *activation)
+void undo_note_part(struct run *run, const struct activation *activation, json calls)
+{
+    struct undo entry = entry_new(run, activation);
+    entry.calls       = json_ref(calls);
+    add_instead(run, &entry);
+}
+
+void undo_await(struct run *run, const struct activation *activation, json calls)
 {
     struct undo entry = entry_new(run, activation);
     entry.job         = activation->id;
+    entry.calls       = json_ref(calls);
     add_instead(run, &entry);
+}
+
+bool undo_is_part(const struct run *run, const struct activation *activation)
+{
+    const struct undo *entry = undo_find(run, activation->undo);
+    return entry && entry->output.kind == JSON_INVALID;
+}
+
+json undo_doubt_new(json calls, json error)
+{
+    json doubt = json_object_new(1);
+    json_object_put_text(&doubt, "error", json_ref(error));
+    json_array_push(&calls, doubt);
+    return calls;
 }
 
 struct undo *undo_awaiting(const struct run *run, str job)

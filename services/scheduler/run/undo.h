@@ -41,10 +41,20 @@ void undos_clear(struct run *run);
  * identity is replaced: a retry did it again, under the same key. */
 void undo_note(struct run *run, const struct activation *activation, json output);
 
+/** Notes a call that has failed when a part of it was done, which `calls` undo. */
+void undo_note_part(struct run *run, const struct activation *activation, json calls);
+
 /** Notes a call whose task ends while a worker has its job, or while nobody knows what that has
- * done: it is known when the job answers.
+ * done: it is known when the job answers. `calls` undo what is known already (invalid: nothing is).
  */
-void undo_await(struct run *run, const struct activation *activation);
+void undo_await(struct run *run, const struct activation *activation, json calls);
+/** Says whether what `activation` undoes was done in part only: its compensation is not for that.
+ */
+bool undo_is_part(const struct run *run, const struct activation *activation);
+
+/** `calls`, taken, and then what no call undoes: nobody knows whether it was done. Owned. */
+json undo_doubt_new(json calls, json error);
+
 /** The one whose job that is; NULL: none. */
 struct undo *undo_awaiting(const struct run *run, str job);
 /** How many there are. */

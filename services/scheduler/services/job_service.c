@@ -101,9 +101,13 @@ static json report_value(const Pb__JobReport *report)
  * letter when it is due, and the work itself counts. */
 static json report_undo(const Pb__JobReport *report)
 {
-    if (report->result_case != PB__JOB_REPORT__RESULT_COMPLETED) return json_invalid();
-    ProtobufCBinaryData text = report->completed->undo_json;
+    ProtobufCBinaryData text = {};
     json value               = json_invalid();
+    if (report->result_case == PB__JOB_REPORT__RESULT_COMPLETED) {
+        text = report->completed->undo_json;
+    } else if (report->result_case == PB__JOB_REPORT__RESULT_FAILED) {
+        text = report->failed->undo_json;
+    }
     if (text.len == 0) return value;
     bool is_read = text.len <= REPORT_VALUE_MAX &&
                    json_out(text, "undo", &value, NULL) == STATUS_OK &&

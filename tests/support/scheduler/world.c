@@ -362,7 +362,7 @@ void world_start(struct world *world, const char *input)
 
 static bool is_once(const struct answer *answer)
 {
-    return answer->kind == ANSWER_OK_ONCE || answer->kind == ANSWER_FAIL_ONCE;
+    return answer->kind >= ANSWER_OK_ONCE;
 }
 
 static const struct answer *answer_of(const struct world *world, const struct world_job *job)
@@ -391,12 +391,17 @@ static void answer_job(struct world *world, const struct world_job *job)
                &error);
         return;
     }
+    bool has_part                    = answer->kind == ANSWER_PART || answer->kind == ANSWER_DOUBT;
+    CLEANUP(json_unrefp) json part   = has_part ? parse(world->part) : json_invalid();
     const struct job_failure command = {
-        .job          = str_from(job->id.text),
-        .error        = value,
-        .is_transient = answer->kind == ANSWER_TRANSIENT,
-        .is_lapsed    = answer->kind == ANSWER_LOST,
-        .usage        = world->usage,
+        .job           = str_from(job->id.text),
+        .error         = value,
+        .undo          = part,
+        .is_undo_whole = answer->kind == ANSWER_PART,
+        .is_transient  = answer->kind == ANSWER_TRANSIENT,
+        .is_unknown    = answer->kind == ANSWER_DOUBT,
+        .is_lapsed     = answer->kind == ANSWER_LOST,
+        .usage         = world->usage,
     };
     finish(world, run_job_failed(world->run, &world->env, &command, &world->events, &error),
            &error);

@@ -25,6 +25,8 @@ struct answer {
         ANSWER_LOST,      /* its lease ends: nobody knows what became of it */
         ANSWER_OK_ONCE,   /* as ANSWER_OK; used up by one answer. Of the first 64 rows only */
         ANSWER_FAIL_ONCE, /* likewise */
+        ANSWER_PART,      /* as ANSWER_FAIL_ONCE, and a part is done, which `part` undoes */
+        ANSWER_DOUBT,     /* likewise, and nobody knows of the rest */
     } kind;
     const char *json; /* NULL: null; the error `communication` */
 };
@@ -59,6 +61,7 @@ struct world {
     uint64_t used;               /* rows of it that are used up */
     struct usage usage;          /* of every answer */
     const char *undo;            /* JSON: how every completed job says it is undone; NULL: not */
+    const char *part;            /* likewise of one that stops half-way */
     enum job_holding holding;    /* of every open job */
 
     struct event_list events; /* of the last command */

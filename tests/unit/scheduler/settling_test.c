@@ -159,6 +159,63 @@ static void test_an_attempt_does_not_settle(void **)
     rig_done(&rig);
 }
 
+/* --- a part of it ----------------------------------------------------------------------------- */
+
+static const char part_undo[] = "[{\"function\":\"room.cancel\",\"with\":{\"id\":7}}]";
+
+static void undo_part(struct rig *rig)
+{
+    const Pb__LeasedJob *undo = rig_lease_soon(rig, "tools");
+    assert_string_equal(undo->function, "room.cancel");
+    assert_memory_equal(undo->input_json.data, "{\"id\":7}", 8);
+    assert_int_equal(rig_complete(rig, undo, "{}"), STATUS_OK);
+}
+
+/* A part is taken up by the next attempt, and undone once none follows; nobody looks for more. */
+static void test_a_part_that_is_done_is_undone(void **)
+{
+    struct rig rig;
+    Pb__JobFailed how = PB__JOB_FAILED__INIT;
+    open(&rig);
+    const char *run   = rig_start(&rig, "trip", NULL)->run->id;
+    how.transient     = true;
+    how.undo_json     = rig_bytes(part_undo);
+    how.undo_is_whole = true;
+    for (uint32_t i = 1; i <= 2; i++) {
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "tools");
+        assert_string_equal(job->function, "room.book");
+        assert_int_equal(job->attempt, i);
+        assert_int_equal(fail_with(&rig, job, &how), STATUS_OK);
+    }
+    rig_restart(&rig);
+    undo_part(&rig);
+    ends(&rig, run, 1, 0);
+    rig_done(&rig);
+}
+
+/* What is known is undone, and what nobody finds out is a dead letter. */
+static void test_a_part_is_undone_though_the_rest_is_unknown(void **)
+{
+    struct rig rig;
+    Pb__JobFailed how = PB__JOB_FAILED__INIT;
+    open(&rig);
+    const char *run     = rig_start(&rig, "trip", NULL)->run->id;
+    how.unknown_outcome = true;
+    how.undo_json       = rig_bytes(part_undo);
+    for (int i = 0; i < 2; i++) {
+        const Pb__LeasedJob *job = rig_lease_soon(&rig, "tools");
+        assert_int_equal(fail_with(&rig, job, &how), STATUS_OK);
+    }
+    const Pb__LeasedJob *job = rig_lease_soon(&rig, "tools.settle");
+    how                      = (Pb__JobFailed)PB__JOB_FAILED__INIT;
+    how.unknown_outcome      = true;
+    assert_int_equal(fail_with(&rig, job, &how), STATUS_OK);
+    rig_restart(&rig);
+    undo_part(&rig);
+    ends(&rig, run, 0, 1);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_what_was_not_done_is_not),
         cmocka_unit_test(test_what_nobody_finds_out_is_a_dead_letter),
         cmocka_unit_test(test_an_attempt_does_not_settle),
+        cmocka_unit_test(test_a_part_that_is_done_is_undone),
+        cmocka_unit_test(test_a_part_is_undone_though_the_rest_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

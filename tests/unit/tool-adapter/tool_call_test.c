@@ -43,6 +43,55 @@ static const char desk_text[] =
     "    output: {}\n"
     "    idempotency: natural\n"
     "    example: {params: {}, steps: {first: {}, second: {}}}\n"
+    "  pair:\n"
+    "    summary: Makes two things, each of which can be dropped\n"
+    "    effect: create\n"
+    "    params: {properties: {}}\n"
+    "    steps:\n"
+    "      - {id: first, request: {builtin: web.first, params: {}}, output: {id: "
+    "\"=.response.body\"},"
+    " compensate: [{action: drop, with: {id: \"=.steps.first.id\"}}]}\n"
+    "      - {id: second, request: {builtin: web.second, params: {}}, output: {id: "
+    "\"=.response.body\"},"
+    " compensate: [{action: drop, with: {id: \"=.steps.second.id\"}}]}\n"
+    "    output: {}\n"
+    "    idempotency: none\n"
+    "    example: {params: {}, steps: {first: {id: \"1\"}, second: {id: \"2\"}}}\n"
+    "  fill:\n"
+    "    summary: Makes a thing and fills it, which dropping it undoes too\n"
+    "    effect: create\n"
+    "    params: {properties: {}}\n"
+    "    steps:\n"
+    "      - {id: first, request: {builtin: web.first, params: {}}, output: {id: "
+    "\"=.response.body\"},"
+    " compensate: [{action: drop, with: {id: \"=.steps.first.id\"}}]}\n"
+    "      - {id: second, request: {builtin: web.second, params: {}},"
+    " compensate: [{action: drop, with: {id: \"=.steps.first.id\"}}]}\n"
+    "    output: {id: \"=.steps.first.id\"}\n"
+    "    idempotency: none\n"
+    "    example: {params: {}, steps: {first: {id: \"1\"}, second: {}}}\n"
+    "  many:\n"
+    "    summary: Makes two things, and says only of both how they are dropped\n"
+    "    effect: create\n"
+    "    params: {properties: {}}\n"
+    "    steps:\n"
+    "      - {id: first, request: {builtin: web.first, params: {}}, output: {id: "
+    "\"=.response.body\"}}\n"
+    "      - {id: second, request: {builtin: web.second, params: {}}, output: {id: "
+    "\"=.response.body\"}}\n"
+    "    output: {ids: \"=[.steps.first.id, .steps.second.id]\"}\n"
+    "    idempotency: none\n"
+    "    compensate:\n"
+    "      - {each: \"=.output.ids\", action: drop, with: {id: \"=.item\"}}\n"
+    "    example: {params: {}, steps: {first: {id: \"1\"}, second: {id: \"2\"}}}\n"
+    "  drop:\n"
+    "    summary: Drops a thing\n"
+    "    effect: delete\n"
+    "    params: {properties: {id: {type: string}}, required: [id]}\n"
+    "    request: {builtin: web.drop, params: {id: \"=.params.id\"}}\n"
+    "    output: {}\n"
+    "    idempotency: natural\n"
+    "    example: {params: {id: \"1\"}}\n"
     "  find:\n"
     "    summary: Writes what can be found again, and over what was there\n"
     "    effect: update\n"
@@ -112,7 +161,7 @@ struct caller {
     json kept;
     int keeps, ends;
     struct tool_call_result result;
-    json value;
+    json value, undo;
 };
 
 static status desk_take(void *self, const struct engine_request *request,
@@ -207,12 +256,14 @@ static void on_done(const struct tool_call_result *result, void *context)
     caller->call   = NULL;
     caller->result = *result;
     caller->value  = json_ref(result->value);
+    caller->undo   = json_ref(result->undo);
 }
 
 static void caller_done(struct caller *caller)
 {
     tool_call_cancel(caller->call);
     json_unref(caller->value);
+    json_unref(caller->undo);
     json_unref(caller->kept);
 }
 
@@ -231,7 +282,8 @@ static void begin(struct desk *desk, struct caller *caller, const struct beginni
     const struct manifest_action *action  = manifest_action(desk->manifest, str_from(how->action));
     const struct tool_call_handlers heard = {
         .keep = how->is_by_hand ? NULL : on_keep, .done = on_done, .context = caller};
-    *caller = (struct caller){.value = json_invalid(), .kept = json_invalid()};
+    *caller =
+        (struct caller){.value = json_invalid(), .undo = json_invalid(), .kept = json_invalid()};
     assert_non_null(action);
     if (how->checkpoint) checkpoint = parsed(how->checkpoint);
     if (how->params) params = parsed(how->params);
@@ -336,8 +388,8 @@ static void test_a_change_that_stops_half_way(void **)
         int http_status;
         bool is_by_hand, is_unknown, is_transient, is_ill;
     } rows[] = {
-        {"post", "{\"steps\":{\"first\":{}}}", NULL, 400, false, true, false, false},
-        {"put", "{\"steps\":{\"first\":{}}}", NULL, 403, false, true, false, false},
+        {"post", "{\"steps\":{\"first\":{}}}", NULL, 400, false, false, false, false},
+        {"put", "{\"steps\":{\"first\":{}}}", NULL, 403, false, false, false, false},
         {"put", "{\"steps\":{\"first\":{}}}", NULL, 503, false, false, true, true},
         {"post", "{\"steps\":{\"first\":{}}}", NULL, 503, false, false, true, true},
         {"post", "{\"steps\":{\"first\":{}}}", NULL, 500, false, true, false, true},
@@ -363,10 +415,84 @@ static void test_a_change_that_stops_half_way(void **)
             caller.result.is_ill != rows[i].is_ill) {
             fail_msg("row %zu ends otherwise", i);
         }
-        assert_end(&caller, rows[i].is_unknown, rows[i].is_transient);
+        /* What is done and known of is taken up by whoever wants another attempt. */
+        bool is_half = caller.result.class == OUTCOME_UNKNOWN;
+        assert_int_equal(caller.ends, 1);
+        assert_true(is_half || !rows[i].is_unknown);
+        assert_type(&caller, is_half ? "/unknown-outcome" : "/errors/");
         json detail = json_get_text(caller.value, "detail");
         bool names  = strstr(json_str(detail).ptr, "`first` is done");
-        if (rows[i].http_status != 500) assert_int_equal(names, rows[i].is_unknown);
+        if (rows[i].http_status != 500) assert_int_equal(names, is_half);
+        assert_int_equal(caller.undo.kind, JSON_INVALID); /* nothing undoes these */
+    }
+}
+
+#define DROP(id) "{\"function\":\"desk.drop\",\"with\":{\"id\":\"" id "\"}}"
+
+static void test_what_is_done_of_it_can_be_undone(void **)
+{
+    static const struct {
+        const char *action;
+        int http_status;
+        const char *undo; /* NULL: nothing */
+        bool is_by_hand, is_whole;
+        enum outcome_class class;
+    } rows[] = {
+        {"pair", 400, "[" DROP("1") "]", false, true, OUTCOME_UNKNOWN},
+        {"pair", 400, "[" DROP("1") "]", true, true, OUTCOME_UNKNOWN},
+        {"pair", 500, "[" DROP("1") "]", false, false, OUTCOME_UNKNOWN}, /* the second may be */
+        {"pair", 503, "[" DROP("1") "]", false, true, OUTCOME_TRANSIENT},
+        {"pair", 200, "[" DROP("2") "," DROP("1") "]", false, false, OUTCOME_OK},
+        {"fill", 500, "[" DROP("1") "]", false, true, OUTCOME_UNKNOWN}, /* whatever came of it */
+        {"fill", 200, "[" DROP("1") "]", false, false, OUTCOME_OK},
+        {"many", 400, "[" DROP("1") "]", false, true, OUTCOME_UNKNOWN},
+        {"many", 500, "[" DROP("1") "]", false, false, OUTCOME_UNKNOWN},
+        {"many", 200, "[" DROP("2") "," DROP("1") "]", false, false, OUTCOME_OK},
+        {"post", 400, NULL, false, false, OUTCOME_UNKNOWN},
+    };
+    CLEANUP(desk_close) struct desk desk;
+    desk_open(&desk);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(caller_done) struct caller caller;
+        begin(&desk, &caller,
+              &(struct beginning){.action = rows[i].action, .is_by_hand = rows[i].is_by_hand});
+        if (!rows[i].is_by_hand) tool_call_kept(caller.call, STATUS_OK);
+        answer(&desk, "web.first", 200, "\"1\"");
+        if (!rows[i].is_by_hand) tool_call_kept(caller.call, STATUS_OK);
+        answer(&desk, "web.second", rows[i].http_status, "\"2\"");
+        const struct tool_call_result *result = &caller.result;
+        if (caller.ends != 1 || result->class != rows[i].class ||
+            result->is_undo_whole != rows[i].is_whole ||
+            (caller.undo.kind != JSON_INVALID) != (rows[i].undo != NULL)) {
+            fail_msg("row %zu ends otherwise", i);
+        }
+        if (rows[i].undo) assert_json(caller.undo, rows[i].undo);
+    }
+}
+
+/* Whoever looks afterwards knows of the steps by what was kept of them. */
+static void test_what_an_attempt_left_half_done_can_be_undone(void **)
+{
+    static const char between[] = "{\"sending\":\"first\",\"steps\":{\"first\":{\"id\":\"1\"}}}";
+    static const char within[]  = "{\"sending\":\"second\",\"steps\":{\"first\":{\"id\":\"1\"}}}";
+    static const struct {
+        const char *action, *checkpoint;
+        bool is_whole;
+    } rows[] = {{"pair", between, true}, {"pair", within, false}, {"fill", within, true}};
+    CLEANUP(desk_close) struct desk desk;
+    desk_open(&desk);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(caller_done) struct caller caller;
+        begin(&desk, &caller,
+              &(struct beginning){.action     = rows[i].action,
+                                  .checkpoint = rows[i].checkpoint,
+                                  .previous   = ATTEMPT_LOST,
+                                  .settles    = true});
+        assert_null(desk.first);
+        assert_int_equal(caller.ends, 1);
+        assert_false(caller.result.is_nothing_done);
+        assert_json(caller.undo, "[" DROP("1") "]");
+        if (caller.result.is_undo_whole != rows[i].is_whole) fail_msg("row %zu", i);
     }
 }
 
@@ -438,7 +564,7 @@ static void test_whoever_wants_to_know_hears_whether_it_was_done(void **)
         const struct tool_call_result *result = &caller.result;
         if (caller.ends != 1 || (result->class == OUTCOME_OK) != (rows[i].end == DONE) ||
             result->is_nothing_done != (rows[i].end == NOT_DONE) ||
-            result->is_unknown != (rows[i].end == UNKNOWN)) {
+            (result->class == OUTCOME_UNKNOWN) != (rows[i].end == UNKNOWN)) {
             fail_msg("row %zu ends otherwise", i);
         }
         if (rows[i].end == DONE) assert_json(caller.value, rows[i].found);
@@ -498,6 +624,8 @@ int main(void)
         cmocka_unit_test(test_a_step_that_nobody_remembers),
         cmocka_unit_test(test_nothing_has_left_when_the_first_mark_is_not_kept),
         cmocka_unit_test(test_a_change_that_stops_half_way),
+        cmocka_unit_test(test_what_is_done_of_it_can_be_undone),
+        cmocka_unit_test(test_what_an_attempt_left_half_done_can_be_undone),
         cmocka_unit_test(test_what_was_there_is_read_though_an_attempt_was_lost),
         cmocka_unit_test(test_what_was_there_is_that_of_the_first_attempt),
         cmocka_unit_test(test_whoever_wants_to_know_hears_whether_it_was_done),

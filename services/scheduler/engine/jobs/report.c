@@ -82,6 +82,8 @@ static status decide_failed(struct engine *engine, struct live_run *live, const 
     struct job_failure command  = {
          .job            = str_from(job),
          .error          = report->value,
+         .undo           = report->undo,
+         .is_undo_whole  = failed->undo_is_whole,
          .is_transient   = failed->transient,
          .is_unknown     = failed->unknown_outcome,
          .retry_after_us = failed->retry_after_ms > 0 && failed->retry_after_ms < INT32_MAX

@@ -1,6 +1,7 @@
 // A call of each action of each adapter that tutti brings, on what the stand-ins hold on the first day.
 //   with    its arguments            gives   the output; keys and times in it are KEY, UUID and T
 //   cut     whose answer is lost, if it is not the first change's: its number, or what its path has
+//   half    of several steps: what the request has in its path or body that is refused when those before it are done
 //   skip    where else it is shown
 import { PICTURE } from './figma.mjs';
 import { MAIN, OLD } from './github.mjs';
@@ -52,7 +53,7 @@ export function casesOf({ worlds }) {
     'slack.add_reaction': { with: { channel: 'Cgeneral', ts: '1700000000.000100', emoji: 'eyes' }, like: {} },
     'slack.remove_reaction': { with: { channel: 'Cgeneral', ts: '1700000000.000200', emoji: 'tada' }, gives: {} },
     'slack.get_reactions': { with: { channel: 'Cgeneral', ts: '1700000000.000200' }, gives: { own: ['tada'] } },
-    'slack.upload_file': { with: { filename: 'a.txt', content: base64('hello'), channel: 'Cgeneral' }, gives: { file: 'F1' }, cut: /completeUpload/ },
+    'slack.upload_file': { with: { filename: 'a.txt', content: base64('hello'), channel: 'Cgeneral' }, gives: { file: 'F1' }, cut: /completeUpload/, half: /completeUpload/ },
     'slack.delete_file': { with: { file: 'F0' }, gives: {} },
 
     'notion.search': { with: { query: 'tr' }, gives: { items: [2, 3].map((n) => ({ id: PAGE + n, object: 'page', url: `https://notion.test/${PAGE}${n}` })) } },
@@ -76,7 +77,7 @@ export function casesOf({ worlds }) {
     'figma.get_variables': { with: { file: 'AbC123', ids: ['VariableID:1:2'] }, like: { values: [{ mode: '1:0', value: 'old' }, { mode: '1:1', value: 'dark' }] } },
     'figma.set_variables': { with: { file: 'AbC123', values: [{ variable: 'VariableID:1:2', mode: '1:0', value: 'new' }] }, gives: { changed: 1 } },
 
-    'sendgrid.send_email': { with: { to: ['ada@example.com', 'bob@example.com'], subject: 'Hi', html: '<p>Hi</p>', send_at: soon }, gives: { message_id: 'm1', batch_id: 'b1' }, cut: /mail\/send/ },
+    'sendgrid.send_email': { with: { to: ['ada@example.com', 'bob@example.com'], subject: 'Hi', html: '<p>Hi</p>', send_at: soon }, gives: { message_id: 'm1', batch_id: 'b1' }, cut: /mail\/send/, half: /mail\/send/ },
     'sendgrid.cancel_batch': { with: { batch_id: 'b0' }, gives: {} },
     'sendgrid.create_campaign': { with: { name: 'Autumn', subject: 'Leaves', html: '<p>Fall</p>' }, gives: { id: 's1', name: 'Autumn', status: 'draft' } },
     'sendgrid.get_campaign': { with: { id: 'c1' }, like: { id: 'c1', name: 'Spring', status: 'draft' } },
@@ -88,7 +89,7 @@ export function casesOf({ worlds }) {
     'sendgrid.delete_contacts': { with: { emails: ['ada@example.com', 'nobody@example.com'] }, like: {} },
     'sendgrid.get_stats': { with: { id: 'c1' }, like: { items: [{ id: 'c1', stats: { opens: 3 } }] } },
 
-    'buffer.schedule_post': { with: { channels: ['ch1', 'ch2'], text: 'Roll', media_urls: ['https://shop.example/a.png'], due_at: '2099-03-01T10:00:00Z' }, gives: { posts: ['p1', 'p2'] }, cut: 2 },
+    'buffer.schedule_post': { with: { channels: ['ch1', 'ch2'], text: 'Roll', media_urls: ['https://shop.example/a.png'], due_at: '2099-03-01T10:00:00Z' }, gives: { posts: ['p1', 'p2'] }, cut: 2, half: /"channelId":"ch2"/ },
     'buffer.add_to_queue': { with: { channels: ['ch1'], text: 'Roll' }, gives: { posts: ['p1'] } },
     'buffer.find_posts': { with: { channels: ['ch1'], text: 'Old' }, gives: { items: [{ id: 'p0', channel: 'ch1', due_at: '2099-01-02T10:00:00.000Z' }] } },
     'buffer.get_post': { with: { id: 'p0' }, like: { id: 'p0', text: 'Old', channel: 'ch1' } },

@@ -76,6 +76,11 @@ export class World {
     };
   }
 
+  // Changes are refused whose path or body has `what`.
+  refuseChanges(what) {
+    this.before = ({ method, path, raw }) => (method !== 'GET' && what.test(`${path} ${raw}`) ? { status: 400, body: { error: 'refused' } } : undefined);
+  }
+
   take(message, answer, isBeside = false) {
     const chunks = [];
     message.on('data', (chunk) => chunks.push(chunk));

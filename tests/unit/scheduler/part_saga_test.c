@@ -1,0 +1,132 @@
+/* Calls that stop half-way: what their worker says undoes the part that is done. The run is rebuilt
+ * after every step, from its journal and from a snapshot in turn. */
+#include "run_row.h"
+
+#include "workflow/function_catalog.h"
+#include "json/json_text.h"
+
+#define ROOM(more) "{a: {call: room.book, with: {nights: 2}" more "}}"
+#define FAILS      "{b: {raise: {error: {type: 'urn:no', status: 418}}}}"
+#define RETRY      ", metadata: {tutti: {retry: {limit: {attempt: {count: 1}}}}}"
+#define OWN                                                                                        \
+    ", metadata: {tutti: {compensate: [{own: {call: http, with: {method: get, endpoint: "          \
+    "'https://a.test'}}}]}}"
+#define NEVER   ", metadata: {tutti: {compensate: false}}"
+#define CAUGHT  "{t: {try: [" ROOM("") "], catch: {}}}"
+#define TRIED   "{t: {try: [" ROOM("") "], catch: {retry: {limit: {attempt: {count: 1}}}}}}"
+#define KEY     "#/do/0/a/-/1"
+#define TRY_KEY "#/do/0/t/try/0/a/-/1"
+#define BOOKED  " {\"nights\":2}\n"
+
+static const char functions[] = "[{\"name\": \"room.book\", \"version\": \"1.0.0\", \"queue\": "
+                                "\"tools\", \"effect\": \"send\", \"idempotency\": \"none\", "
+                                "\"input_schema\": {\"type\": \"object\"}, "
+                                "\"compensation\": {\"summary\": \"Cancels it\"}}]";
+
+struct part_row {
+    const char *name, *tasks;
+    struct answer script[4];
+    const char *calls;
+    const char *ending; /* in the history */
+    uint32_t done, failed;
+};
+
+static const struct part_row rows[] = {
+    {.name   = "the part is undone",
+     .tasks  = ROOM(""),
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name  = "another attempt goes on where it stopped: what it completes is undone, not the part",
+     .tasks = ROOM(RETRY) ", " FAILS,
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name   = "so does one of a `try`, under the same key",
+     .tasks  = TRIED ", " FAILS,
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = TRY_KEY BOOKED TRY_KEY BOOKED TRY_KEY "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/t/try/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name   = "an error that is caught keeps the part for later",
+     .tasks  = CAUGHT ", " FAILS,
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = TRY_KEY BOOKED TRY_KEY "/undo/1 {\"part\":1}\n" TRY_KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/t/try/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name   = "what the task says of its own is about all of it, and not about the part",
+     .tasks  = ROOM(OWN),
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name   = "nothing is undone that never is",
+     .tasks  = ROOM(NEVER),
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = KEY BOOKED,
+     .ending = "task.faulted /do/0/a\nrun.faulted\n"},
+    {.name   = "of a part nobody knows: what is known is undone, and then it is a dead letter",
+     .tasks  = ROOM(""),
+     .script = {{"a", 0, ANSWER_DOUBT, "{\"type\":\"urn:unknown\",\"status\":504}"}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.failed /do/0/a\nrun.faulted\n",
+     .failed = 1},
+};
+
+static const struct workflow *workflow_of(const char *tasks)
+{
+    CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
+    CLEANUP(json_unrefp) json described                                     = json_invalid();
+    CLEANUP(arena_freep) struct arena *arena                                = arena_new(1 << 20);
+    CLEANUP(buf_done) struct buf text                                       = buf_init(1 << 14);
+    struct diagnostics list                                                 = {.arena = arena};
+    const struct workflow *workflow                                         = NULL;
+    struct error error                                                      = {};
+    assert_true(buf_printf(&text,
+                           "document: {dsl: '1.0.3', namespace: test, name: saga, version: 1.0.0, "
+                           "metadata: {tutti: {saga: true}}}\ndo: [%s]",
+                           tasks));
+    assert_int_equal(json_parse(str_from(functions), NULL, &described, NULL, &error), STATUS_OK);
+    status made = function_catalog_new(NULL, described, &catalog, &error);
+    if (made != STATUS_OK) fail_msg("%s", error.text);
+    const struct workflow_sources sources = {.catalog = catalog};
+    if (workflow_read_with(buf_str(&text), &sources, &list, &workflow, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    return workflow;
+}
+
+static void check(void **state)
+{
+    const struct part_row *row = *state;
+    struct world world;
+    world_init_with(&world, workflow_of(row->tasks));
+    world.script = row->script;
+    world.undo   = "[{\"function\": \"room.cancel\", \"with\": {\"whole\": 1}}]";
+    world.part   = "[{\"function\": \"room.cancel\", \"with\": {\"part\": 1}},"
+                   " {\"function\": \"room.cancel\", \"with\": {\"part\": 2}}]";
+    world_start(&world, NULL);
+    bool is_from_snapshot = false;
+    do {
+        world_crash(&world, is_from_snapshot);
+        is_from_snapshot = !is_from_snapshot;
+    } while (world_step(&world));
+    assert_string_equal(world.calls.ptr, row->calls);
+    if (!strstr(world.history.ptr, row->ending))
+        assert_string_equal(world.history.ptr, row->ending);
+    const struct run_compensation undone = run_compensation(world.run);
+    assert_int_equal(undone.done, row->done);
+    assert_int_equal(undone.failed, row->failed);
+    world_done(&world);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[ARRAY_LEN(rows)];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        tests[i] = row_test(rows[i].name, check, &rows[i]);
+    }
+    return cmocka_run_group_tests_name("part saga", tests, NULL, NULL);
+}
