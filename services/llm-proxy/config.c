@@ -93,6 +93,12 @@ static const struct config_option options_table[] = {
      .offset = offsetof(struct options, key_seal),
      .doc    = "What keys of providers that are set by the API are sealed with: at least 32 bytes, "
                "the same for all llm-proxies. Without it only names of secrets can be set."},
+    {.path     = "llm.key_secrets",
+     .kind     = CONFIG_TEXT,
+     .offset   = offsetof(struct options, key_secrets),
+     .fallback = "upstream-",
+     .doc = "How the names of secrets begin that the API may set as keys of providers. No others: "
+            "what is a key there is sent to an upstream."},
     {.path   = "llm.providers",
      .kind   = CONFIG_TREE,
      .flags  = CONFIG_RELOADABLE,

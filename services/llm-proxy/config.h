@@ -22,6 +22,7 @@ struct options {
     bool job_output;               /* jobs are streamed, for those who follow their runs */
     int64_t grace_ms;              /* of durable streams without a reader */
     struct config_secret key_seal; /* of provider_keys.h */
+    const char *key_secrets;       /* prefix, likewise */
     json providers, routes, prices, pii;
     struct config_common common;
     struct config_rpc rpc;

@@ -106,9 +106,16 @@ void provider_keys_freep(struct provider_keys **ref)
 /* --- into a catalog ----------------------------------------------------------------------------
  */
 
+/* Its value is sent to an upstream: not every secret of the process is for that. */
 static status read_secret(const struct provider_keys *keys, const char *name, struct arena *arena,
                           str *ret_value, struct error *reterr)
 {
+    if (!str_starts_with(str_from(name), str_from(keys->options.secrets))) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "`%.64s`: the API sets secrets as keys whose names begin with `%.64s` "
+                    "(`llm.key_secrets`)",
+                    name, keys->options.secrets);
+    }
     CLEANUP(json_unrefp) json reference = json_object_new(1);
     json_object_put_text(&reference, "secret", json_text_from(name));
     return config_secret_read(keys->options.config, reference, arena, ret_value, reterr);

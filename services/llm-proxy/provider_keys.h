@@ -27,6 +27,7 @@ struct provider_keys;
 struct provider_keys_options {
     struct loop *loop;
     const struct config *config;    /* whose secrets are named */
+    const char *secrets;            /* how their names begin: no others are keys */
     str master;                     /* secret to seal with; empty: values are refused */
     void (*changed)(void *context); /* on the loop: apply them */
     void *context;

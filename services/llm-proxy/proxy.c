@@ -106,6 +106,7 @@ static status make_provider_keys(struct proxy *proxy, const struct config *confi
 {
     const struct provider_keys_options options = {.loop    = proxy->loop,
                                                   .config  = config,
+                                                  .secrets = proxy->options.key_secrets,
                                                   .master  = proxy->options.key_seal.value,
                                                   .changed = on_keys,
                                                   .context = proxy};

@@ -91,6 +91,7 @@ const tried = {
 
 test('providers are tried out, key by key', { timeout: 180_000 }, () => withSuite(tried, undefined, async (suite) => {
   await writeFile(join(suite.folder, 'good'), GOOD, { mode: 0o600 });
+  await writeFile(join(suite.folder, 'upstream-good'), GOOD, { mode: 0o600 });
   await writeFile(join(suite.folder, 'bad'), BAD, { mode: 0o600 });
   await suite.start(NEEDS);
   await suite.ready(NEEDS);
@@ -116,11 +117,13 @@ test('providers are tried out, key by key', { timeout: 180_000 }, () => withSuit
   // Without something to seal it with a value is not taken, and what to do is said; a name is.
   const refusal = await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { value: GOOD }, 409, 'conflict');
   assert.match(refusal.detail, /llm\.key_seal/);
-  await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { secret: 'absent' }, 400, 'invalid_request');
-  const named = await suite.api.ok('PUT', '/v1/llm/providers/shop/key', { secret: 'good' });
-  assert.deepEqual([named.provider, named.source, named.secret, named.fingerprint], ['shop', 'api', 'good', undefined]);
+  await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { secret: 'upstream-absent' }, 400, 'invalid_request');
+  const other = await suite.api.refused('PUT', '/v1/llm/providers/shop/key', { secret: 'good' }, 400, 'invalid_request');
+  assert.match(other.detail, /`good`: .* begin with `upstream-` \(`llm\.key_secrets`\)/);
+  const named = await suite.api.ok('PUT', '/v1/llm/providers/shop/key', { secret: 'upstream-good' });
+  assert.deepEqual([named.provider, named.source, named.secret, named.fingerprint], ['shop', 'api', 'upstream-good', undefined]);
   await suite.until('one key is left', async () => (await ask('shop')).length === 2);
-  assert.deepEqual(await ask('shop'), [true, ['good', true, 2, undefined, undefined]]);
+  assert.deepEqual(await ask('shop'), [true, ['upstream-good', true, 2, undefined, undefined]]);
 }));
 
 // A key that is set by the API stands in the place of the configured ones, is kept sealed, and is seen nowhere.
@@ -136,6 +139,7 @@ after(() => model.stop());
 const sealed = {
   llm: {
     key_seal: { secret: 'seal' },
+    key_secrets: 'goo',
     providers: { shop: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free', keys: [{ secret: 'good' }, { secret: 'bad' }] } },
   },
 };
