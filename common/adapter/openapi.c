@@ -19,7 +19,7 @@ static const char *const methods[] = {"get", "head", "post", "put", "patch", "de
 
 /* In double quotes, with everything beyond printable ASCII escaped: YAML takes no control
  * characters, and a description may hold any. */
-static void put_text(struct buf *out, str text)
+void import_put_text(struct buf *out, str text)
 {
     str valid     = str_slice(text, 0, utf8_valid_prefix(text));
     size_t offset = 0;
@@ -40,7 +40,7 @@ static void put_text(struct buf *out, str text)
 }
 
 /* The first line of a text, or a piece of it. */
-static str words_of(str text)
+str import_words(str text)
 {
     const char *end = text.len > 0 ? memchr(text.ptr, '\n', text.len) : NULL;
     str line        = str_slice(text, 0, end ? (size_t)(end - text.ptr) : text.len);
@@ -70,12 +70,12 @@ static const char *known_type(json schema)
     return NULL;
 }
 
-static void put_schema(struct buf *out, json schema)
+void import_put_schema(struct buf *out, json schema)
 {
     const char *type  = known_type(schema);
     json choices      = json_get_text(schema, "enum");
     bool has_choices  = json_is(choices, JSON_ARRAY) && type && strcmp(type, "string") == 0;
-    str words         = words_of(openapi_text(schema, "description"));
+    str words         = import_words(openapi_text(schema, "description"));
     const char *comma = "";
     (void)buf_put_byte(out, '{');
     if (type) {
@@ -89,14 +89,14 @@ static void put_schema(struct buf *out, json schema)
         for (size_t i = 0; i < json_count(choices); i++) {
             if (!json_is(json_at(choices, i), JSON_TEXT)) continue;
             (void)buf_put_text(out, inner);
-            put_text(out, json_str(json_at(choices, i)));
+            import_put_text(out, json_str(json_at(choices, i)));
             inner = ", ";
         }
         (void)buf_put_byte(out, ']');
     }
     if (words.len > 0) {
         (void)buf_printf(out, "%sdescription: ", comma);
-        put_text(out, words);
+        import_put_text(out, words);
     }
     (void)buf_put_byte(out, '}');
 }
@@ -111,7 +111,7 @@ static void put_params(struct buf *out, const struct operation *operation)
     (void)buf_put_text(out, "    params:\n      properties:\n");
     for (size_t i = 0; i < operation->param_count; i++) {
         (void)buf_printf(out, "        %s: ", operation->params[i].name);
-        put_schema(out, operation->params[i].schema);
+        import_put_schema(out, operation->params[i].schema);
         (void)buf_put_byte(out, '\n');
     }
     (void)buf_put_text(out, "      required: [");
@@ -151,7 +151,7 @@ static void put_path(struct buf *out, const struct operation *operation)
         (void)buf_printf(&path, "{%s}", param->name);
         i = end;
     }
-    put_text(out, buf_str(&path));
+    import_put_text(out, buf_str(&path));
 }
 
 /* A map of the parameters that go to one place; nothing if there are none. */
@@ -165,7 +165,7 @@ static void put_map(struct buf *out, const char *key, const struct operation *op
         if (!is_begun) (void)buf_printf(out, "      %s:\n", key);
         is_begun = true;
         (void)buf_put_text(out, "        ");
-        put_text(out, param->wire);
+        import_put_text(out, param->wire);
         (void)buf_printf(out, ": \"=.params.%s\"\n", param->name);
     }
 }
@@ -229,13 +229,14 @@ static void put_output(const struct import *import, const struct operation *oper
     if (!has_status) (void)buf_put_text(out, "      status: \"=.response.status\"\n");
 }
 
-static void put_example_value(struct buf *out, json schema)
+void import_put_example_value(struct buf *out, json schema)
 {
     const char *type = known_type(schema);
     json choices     = json_get_text(schema, "enum");
     json first       = json_at(choices, 0);
     if (!type || strcmp(type, "string") == 0) {
-        put_text(out, json_is(first, JSON_TEXT) && type ? json_str(first) : str_from("text"));
+        import_put_text(out,
+                        json_is(first, JSON_TEXT) && type ? json_str(first) : str_from("text"));
         return;
     }
     bool is_number = strcmp(type, "integer") == 0 || strcmp(type, "number") == 0;
@@ -253,13 +254,13 @@ static void put_example(struct buf *out, const struct operation *operation)
         const struct import_param *param = &operation->params[i];
         if (!param->is_required) continue;
         (void)buf_printf(out, "%s%s: ", comma, param->name);
-        put_example_value(out, param->schema);
+        import_put_example_value(out, param->schema);
         comma = ", ";
     }
     (void)buf_put_text(out, "}}\n");
 }
 
-static const char *effect_of(const char *method)
+const char *import_effect_of(const char *method)
 {
     if (strcmp(method, "get") == 0 || strcmp(method, "head") == 0) return "read";
     if (strcmp(method, "post") == 0) return "create";
@@ -269,13 +270,13 @@ static const char *effect_of(const char *method)
 static void put_action(struct import *import, const struct operation *operation, const char *name)
 {
     struct buf *out = import->out;
-    str summary     = words_of(openapi_text(operation->self, "summary"));
-    if (summary.len == 0) summary = words_of(openapi_text(operation->self, "description"));
+    str summary     = import_words(openapi_text(operation->self, "summary"));
+    if (summary.len == 0) summary = import_words(openapi_text(operation->self, "description"));
     if (summary.len == 0) summary = str_from(name);
-    const char *effect = effect_of(operation->method);
+    const char *effect = import_effect_of(operation->method);
     bool is_write      = strcmp(effect, "read") != 0;
     (void)buf_printf(out, "\n  %s:\n    summary: ", name);
-    put_text(out, summary);
+    import_put_text(out, summary);
     (void)buf_printf(out, "\n    effect: %s          # guessed from the method\n", effect);
     put_params(out, operation);
     put_request(out, operation);
@@ -294,9 +295,8 @@ static void put_action(struct import *import, const struct operation *operation,
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-static bool is_wanted(const struct import *import, str id)
+bool import_is_wanted(const char *list, str id)
 {
-    const char *list = import->options->operations;
     if (!list) return true;
     for (const char *at = list; at;) {
         const char *comma = strchr(at, ',');
@@ -314,7 +314,7 @@ static status add_operation(struct import *import, struct operation *operation,
     char name[IMPORT_NAME_SIZE];
     CLEANUP(buf_done) struct buf made = buf_init(64 << 10);
     (void)buf_printf(&made, "%s" STR_FMT, operation->method, STR_ARG(operation->path));
-    if (!is_wanted(import, id)) return STATUS_OK;
+    if (!import_is_wanted(import->options->operations, id)) return STATUS_OK;
     if (import->count == OPENAPI_OPERATIONS_MAX) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
                     "more than %d operations: name those that are wanted", OPENAPI_OPERATIONS_MAX);
@@ -365,7 +365,7 @@ static void put_base(const struct import *import)
         url = buf_str(&made);
     }
     (void)buf_put_text(out, "  base_url: {type: string, default: ");
-    put_text(out, is_address(url) ? url : str_from("https://api.example.com"));
+    import_put_text(out, is_address(url) ? url : str_from("https://api.example.com"));
     (void)buf_put_text(out, "}\n");
 }
 
@@ -421,18 +421,18 @@ static void put_auth(const struct import *import)
     }
 }
 
-static void put_top(const struct import *import)
+void import_put_top(const struct import *import)
 {
     struct buf *out = import->out;
     json info       = json_get_text(import->root, "info");
-    str title       = words_of(openapi_text(info, "title"));
+    str title       = import_words(openapi_text(info, "title"));
     (void)buf_printf(out,
                      "# Manifest of the adapter `%s`, begun from the description of its API. What "
                      "is left to do:\n# `tutti adapter lint FILE`. Format: "
                      "docs/reference/adapters.md.\nmanifest: tutti/adapter/v1\nname: "
                      "%s\nversion: \"1.0.0\"\ntitle: ",
                      import->options->name, import->options->name);
-    put_text(out, title.len > 0 ? title : str_from(import->options->name));
+    import_put_text(out, title.len > 0 ? title : str_from(import->options->name));
     (void)buf_put_text(out, "\ndocs: https://example.com          # the page the facts come "
                             "from\n\nconfig:\n");
     if (is_basic(scheme_of(import))) {
@@ -452,7 +452,7 @@ status openapi_skeleton(json description, const struct openapi_options *options,
     struct operation *scratch                = arena_alloc(arena, sizeof *scratch);
     import.names = arena_alloc(arena, OPENAPI_OPERATIONS_MAX * sizeof *import.names);
     if (!scratch || !import.names) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    put_top(&import);
+    import_put_top(&import);
     TRY(add_operations(&import, scratch, reterr));
     if (import.count == 0) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "it has no such operation");

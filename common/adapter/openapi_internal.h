@@ -46,6 +46,25 @@ void import_name(str text, const char *fallback, char name[static IMPORT_NAME_SI
 /* A name for an action that no other has. */
 void import_action_name(const struct import *import, str text, char name[static IMPORT_NAME_SIZE]);
 
+/* Says whether a list of texts has this one. */
+bool import_is_in_list(json list, str name);
+
+/* Says whether `id` is among names that are separated by commas; NULL: all are. */
+bool import_is_wanted(const char *list, str id);
+
+/* The first line of a text, or a piece of it. */
+str import_words(str text);
+
+/* "create" for "post"; static. */
+const char *import_effect_of(const char *method);
+
+/* Pieces of a manifest: a text in double quotes, a schema of one level, a value that fits one, and
+ * all that stands before the actions. */
+void import_put_text(struct buf *out, str text);
+void import_put_schema(struct buf *out, json schema);
+void import_put_example_value(struct buf *out, json schema);
+void import_put_top(const struct import *import);
+
 /* Fills the parameters of an operation whose first four members are set. */
 void operation_read(const struct import *import, struct operation *operation);
 

@@ -104,7 +104,7 @@ static void add_param(struct operation *operation, str wire, const char *in, jso
     operation->params[operation->param_count++] = param;
 }
 
-static bool is_in_list(json list, str name)
+bool import_is_in_list(json list, str name)
 {
     for (size_t i = 0; i < json_count(list); i++) {
         json one = json_at(list, i);
@@ -128,7 +128,7 @@ static void add_body(const struct import *import, struct operation *operation, j
     for (size_t i = 0; i < json_count(properties); i++) {
         str name = json_key_at(properties, i);
         add_param(operation, name, "body", import_resolve(import, json_value_at(properties, i)),
-                  is_required && is_in_list(required, name));
+                  is_required && import_is_in_list(required, name));
     }
 }
 

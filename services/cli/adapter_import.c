@@ -1,4 +1,5 @@
 /* `adapter import-openapi` and `adapter new`: manifests to begin with. */
+#include "adapter/arazzo.h"
 #include "adapter/openapi.h"
 #include "base/arena.h"
 #include "cli/adapter_source.h"
@@ -37,41 +38,147 @@ static bool check_name(const char *name)
     return false;
 }
 
-/* JSON if it begins as JSON does, else YAML. */
-static bool read_description(const char *path, json *ret_description)
+/* A description as it was read. */
+struct document {
+    const char *path;
+    struct buf text;
+    struct arena *arena;
+    struct yaml_document *yaml; /* NULL: it is JSON */
+    json root;                  /* owned */
+};
+
+static void document_done(struct document *document)
 {
-    CLEANUP(buf_done) struct buf text                  = buf_init(DESCRIPTION_MAX);
-    CLEANUP(arena_freep) struct arena *arena           = arena_new(ADAPTER_ARENA_MAX);
-    CLEANUP(yaml_freep) struct yaml_document *document = NULL;
+    json_unref(document->root);
+    yaml_freep(&document->yaml);
+    arena_free(document->arena);
+    buf_done(&document->text);
+}
+
+/* Into one that is empty. JSON if it begins as JSON does, else YAML. False: that was said. */
+static bool document_read(struct document *document, const char *path)
+{
     const struct json_limits limits = {.values_max = VALUES_MAX, .allow_duplicate_keys = true};
-    struct diagnostics *list        = diagnostics_new(arena);
     struct error error              = {};
-    status code                     = read_whole_file(path, &text, &error);
-    if (code == STATUS_OK && text.len > 0 && text.ptr[0] == '{') {
-        code = json_parse(buf_str(&text), &limits, ret_description, NULL, &error);
+    document->path                  = path;
+    document->text                  = buf_init(DESCRIPTION_MAX);
+    document->arena                 = arena_new(ADAPTER_ARENA_MAX);
+    struct buf *text                = &document->text;
+    struct diagnostics *list        = diagnostics_new(document->arena);
+    status code                     = read_whole_file(path, text, &error);
+    if (code == STATUS_OK && text->len > 0 && text->ptr[0] == '{') {
+        code = json_parse(buf_str(text), &limits, &document->root, NULL, &error);
     } else if (code == STATUS_OK) {
-        code = yaml_parse(buf_str(&text), list, &document, &error);
-        if (code == STATUS_OK) *ret_description = json_ref(yaml_root(document));
-        if (list->count > 0) findings_print(stderr, path, buf_str(&text), list);
+        code = yaml_parse(buf_str(text), list, &document->yaml, &error);
+        if (code == STATUS_OK) document->root = json_ref(yaml_root(document->yaml));
+        if (list->count > 0) findings_print(stderr, path, buf_str(text), list);
     }
     if (code == STATUS_OK) return true;
     (void)fprintf(stderr, "tutti: %s: %s\n", path, error.text);
     return false;
 }
 
+/* --- Arazzo ----------------------------------------------------------------------------------- */
+
+/* Where a finding stands; JSON is YAML, too. */
+static void print_findings(struct document *document, struct diagnostics *list)
+{
+    if (list->count == 0) return;
+    struct diagnostics *ignored = diagnostics_new(document->arena);
+    if (!document->yaml) {
+        (void)!yaml_parse(buf_str(&document->text), ignored, &document->yaml, NULL);
+    }
+    for (size_t i = 0; document->yaml && i < list->count; i++) {
+        struct diagnostic *one  = &list->items[i];
+        struct yaml_place place = yaml_place_of(document->yaml, str_from(one->pointer));
+        one->line               = place.line;
+        one->column             = place.column;
+    }
+    findings_print(stderr, document->path, buf_str(&document->text), list);
+}
+
+/* Beside the document, unless it says the whole path. */
+static const char *path_beside(const struct document *document, str url)
+{
+    const char *slash = strrchr(document->path, '/');
+    int folder        = slash && url.ptr[0] != '/' ? (int)(slash - document->path) + 1 : 0;
+    return arena_printf(document->arena, "%.*s" STR_FMT, folder, document->path, STR_ARG(url));
+}
+
+static bool is_elsewhere(str url)
+{
+    return str_starts_with(url, str_from("http://")) || str_starts_with(url, str_from("https://"));
+}
+
+/* The descriptions that it names; false: that was said. */
+static bool read_sources(struct document *document, struct document *sources, size_t *ret_count,
+                         struct diagnostics *list)
+{
+    str urls[ARAZZO_SOURCES_MAX];
+    size_t count = arazzo_sources(document->root, urls);
+    for (*ret_count = 0; *ret_count < count; (*ret_count)++) {
+        size_t i = *ret_count;
+        if (urls[i].len == 0) continue; /* of another kind */
+        if (is_elsewhere(urls[i])) {
+            CLEANUP(buf_done) struct buf pointer = buf_init(64);
+            (void)buf_printf(&pointer, "/sourceDescriptions/%zu/url", i);
+            struct diagnostic *finding =
+                diagnostics_add(list, "", SEVERITY_ERROR, buf_str(&pointer), 0, 0,
+                                "nothing is fetched: a description is a file here");
+            diagnostic_hint(list, finding, "download it, and write its path");
+            continue;
+        }
+        const char *path = path_beside(document, urls[i]);
+        if (!path || !document_read(&sources[i], path)) {
+            (*ret_count)++;
+            return false;
+        }
+    }
+    return list->errors == 0;
+}
+
+static bool import_arazzo(struct document *document, const struct arazzo_options *given,
+                          struct buf *out)
+{
+    struct document sources[ARAZZO_SOURCES_MAX] = {};
+    json roots[ARAZZO_SOURCES_MAX]              = {};
+    struct arazzo_options options               = *given;
+    struct diagnostics *list                    = diagnostics_new(document->arena);
+    struct error error                          = {};
+    bool is_fine = read_sources(document, sources, &options.source_count, list);
+    for (size_t i = 0; i < options.source_count; i++) roots[i] = sources[i].root;
+    options.sources = roots;
+    status code =
+        is_fine ? arazzo_skeleton(document->root, &options, out, list, &error) : STATUS_OK;
+    print_findings(document, list);
+    if (code != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s: %s\n", document->path, error.text);
+    }
+    for (size_t i = 0; i < options.source_count; i++) document_done(&sources[i]);
+    return is_fine && code == STATUS_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
 enum cli_exit adapter_import(struct cli *cli)
 {
-    const char *name                      = cli->values[ADAPTER_FLAG_NAME];
-    const struct openapi_options options  = {.name       = name ? name : "imported",
-                                             .operations = cli->values[ADAPTER_FLAG_OPERATIONS]};
-    CLEANUP(json_unrefp) json description = json_invalid();
-    CLEANUP(buf_done) struct buf out      = buf_init(MANIFEST_SIZE_MAX);
-    struct error error                    = {};
-    if (!check_name(options.name)) return CLI_USAGE;
-    if (!read_description(cli->arguments[1], &description)) return CLI_FAILED;
-    if (openapi_skeleton(description, &options, &out, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s: %s\n", cli->arguments[1], error.text);
-        return CLI_FAILED;
+    const char *given                               = cli->values[ADAPTER_FLAG_NAME];
+    const char *name                                = given ? given : "imported";
+    const char *wanted                              = cli->values[ADAPTER_FLAG_OPERATIONS];
+    CLEANUP(document_done) struct document document = {};
+    CLEANUP(buf_done) struct buf out                = buf_init(MANIFEST_SIZE_MAX);
+    struct error error                              = {};
+    if (!check_name(name)) return CLI_USAGE;
+    if (!document_read(&document, cli->arguments[1])) return CLI_FAILED;
+    if (arazzo_is(document.root)) {
+        const struct arazzo_options options = {.name = name, .workflows = wanted};
+        if (!import_arazzo(&document, &options, &out)) return CLI_FAILED;
+    } else {
+        const struct openapi_options options = {.name = name, .operations = wanted};
+        if (openapi_skeleton(document.root, &options, &out, &error) != STATUS_OK) {
+            (void)fprintf(stderr, "tutti: %s: %s\n", cli->arguments[1], error.text);
+            return CLI_FAILED;
+        }
     }
     (void)fwrite(out.ptr, 1, out.len, stdout);
     return CLI_OK;

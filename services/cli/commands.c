@@ -236,7 +236,7 @@ static const struct cli_flag adapter_flags[] = {
     {"--all", 0, NULL, "render: every action, as a list"},
     {"--file", 'f', "FILE", "render, test: this manifest, not a built-in one"},
     {"--calls", 0, "JSON|@FILE", "render: these calls, [{\"function\": F, \"params\": {}}, ...]"},
-    {"--operations", 0, "A,B", "import-openapi: only these, by operationId"},
+    {"--operations", 0, "A,B", "import-openapi: only these, by operationId or workflowId"},
     {"--name", 0, "NAME", "import-openapi: of the adapter"},
     {"--connection", 0, "NAME", "test: also its reads, live, by the server's connection"},
     {},
@@ -370,8 +370,9 @@ const struct cli_command cli_commands[] = {
      "  test NAME             every action on its example, with what it reads before and undoes;\n"
      "                        with --connection that one of the server is tried out as well\n"
      "  new NAME              a manifest to begin with, with comments\n"
-     "  import-openapi DOC    a manifest to begin with, from OpenAPI 3.x or Swagger 2.0; what it\n"
-     "                        cannot know is asked for by `lint`\n"
+     "  import-openapi DOC    a manifest to begin with, from OpenAPI 3.x, Swagger 2.0, or\n"
+     "                        workflows of Arazzo 1.0 (`steps`), whose descriptions are files;\n"
+     "                        what it cannot know is asked for by `lint`\n"
      "  schema                the JSON Schema of manifests, for editors\n"
      "Nothing else is sent, and secrets are `***`.",
      1, CLI_ARGUMENTS_MAX, adapter_flags, command_adapter},

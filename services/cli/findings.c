@@ -34,8 +34,9 @@ void findings_print(FILE *out, const char *file, str text, const struct diagnost
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct diagnostic *finding = &list->items[i];
-        (void)fprintf(out, "%s:%u:%u: %s %s: %s\n", file, finding->line, finding->column,
-                      severity_name(finding->severity), finding->code, finding->detail);
+        (void)fprintf(out, "%s:%u:%u: %s%s%s: %s\n", file, finding->line, finding->column,
+                      severity_name(finding->severity), *finding->code ? " " : "", finding->code,
+                      finding->detail);
         if (finding->line > 0) print_source(out, text, finding->line, finding->column);
         if (*finding->hint) (void)fprintf(out, "    fix: %s\n", finding->hint);
     }

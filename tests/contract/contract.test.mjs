@@ -4,7 +4,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +138,42 @@ test('what `adapter new` and `import-openapi` write lacks nothing but decisions'
   const [{ findings }] = JSON.parse(adapter('lint', file, '--json').stdout);
   assert.deepEqual(findings.map((one) => one.code), ['M06', 'M06']);
   assert.match(adapter('import-openapi', file).stderr, /neither OpenAPI 3.x nor Swagger 2.0/);
+});
+
+const arazzo = (operation, more) => `arazzo: 1.0.1
+sourceDescriptions: [{ name: hub, url: hub.json, type: openapi }]
+workflows:
+- workflowId: readPull
+  inputs: { type: object, required: [owner], properties: { owner: { type: string } } }
+  steps:
+  - stepId: find
+    operationId: ${operation}
+    parameters: [{ name: owner, in: path, value: $inputs.owner }, { name: repo, in: path, value: tea }, { name: pull_number, in: path, value: 1 }]
+    successCriteria: [{ condition: $statusCode == 200 }]${more}
+    outputs: { title: '$response.body#/title' }
+  outputs: { title: $steps.find.outputs.title }
+`;
+
+test('`import-openapi` makes actions with steps of workflows of Arazzo', () => {
+  const file = join(scratch, 'pulls.arazzo.yaml');
+  const made = join(scratch, 'pulls.yaml');
+  copyFileSync(fileURLToPath(github.file), join(scratch, 'hub.json'));
+  writeFileSync(file, arazzo('pulls/get', ''));
+  writeFileSync(made, adapter('import-openapi', file, '--name', 'hub').stdout);
+  assert.deepEqual(JSON.parse(adapter('lint', made, '--json').stdout)[0].findings, []);
+  const [{ requests }] = JSON.parse(adapter('render', '--file', made, '--all', '--json').stdout);
+  assert.equal(requests[0].url, 'https://api.github.com/repos/text/tea/pulls/1');
+
+  writeFileSync(file, arazzo('pulls/get', '\n    onFailure: [{ name: again, type: retry }]'));
+  const noted = adapter('import-openapi', file);
+  assert.equal(noted.status, 0);
+  assert.match(noted.stderr, /pulls\.arazzo\.yaml:11:16: warning: not taken over: jumps and retries/);
+  assert.match(noted.stdout, /# not taken over: onFailure/);
+  writeFileSync(file, arazzo('pulls/nothing', ''));
+  const refused = adapter('import-openapi', file);
+  assert.notEqual(refused.status, 0);
+  assert.equal(refused.stdout, '');
+  assert.match(refused.stderr, /pulls\.arazzo\.yaml:8:18: error: the description has no operation `pulls\/nothing`/);
 });
 
 // A checker that finds nothing proves nothing.
