@@ -3,6 +3,8 @@
 #include "cmocka.h"
 
 #include "base/clock.h"
+#include "scheduler/tables/record.h"
+#include "scheduler/tables/tables.h"
 #include "support/scheduler/spender.h"
 
 #define COMPLETED PB__RUN_STATUS__RUN_STATUS_COMPLETED
@@ -199,6 +201,56 @@ static void test_an_answer_of_a_lost_lease_is_paid_once(void **)
     rig_done(&rig);
 }
 
+/* The place of the only job in its queue names another run. */
+static void job_goes_to(struct rig *rig, const char *run)
+{
+    struct store *store     = scheduler_shard(rig->scheduler, 0)->partition->store;
+    const struct scan all   = {};
+    Pb__ReadyRecord *record = NULL;
+    bytes key               = {};
+    bytes value             = {};
+    char place[STORE_KEY_MAX];
+    CLEANUP(arena_freep) struct arena *arena     = arena_new(1 << 16);
+    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    assert_int_equal(txn_begin_write(store, &txn, NULL), STATUS_OK);
+    assert_int_equal(cursor_open(txn, TABLE_READY, &all, &cursor, NULL), STATUS_OK);
+    assert_int_equal(cursor_next(cursor, &key, &value, NULL), STATUS_OK);
+    assert_int_equal(record_read(value, &pb__ready_record__descriptor, arena, &record, NULL),
+                     STATUS_OK);
+    memcpy(place, key.ptr, key.len);
+    key.ptr     = place;
+    record->run = run;
+    cursor_close(TAKE(cursor));
+    assert_int_equal(record_put(txn, TABLE_READY, key, &record->base, NULL), STATUS_OK);
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+/* What was bought under a lost lease is charged also where the run does not take the answer, which
+ * is the last that is heard of it. */
+static void test_a_refused_answer_is_paid_once(void **)
+{
+    struct rig rig            = {};
+    const Pb__LeasedJob *lost = NULL;
+    const Pb__LeasedJob *held = NULL;
+    spender_begin(&rig, 1, true);
+    rig_put(&rig, "idle", "  - hear: {listen: {to: {one: {with: {type: never}}}}}\n");
+    spender_put_budget(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    const char *run = spender_start(&rig, "idle", 0, 0, NULL);
+    (void)spender_start(&rig, "one", 1, 0, NULL);
+    lease_twice(&rig, &lost, &held);
+    job_goes_to(&rig, run);
+    rig_restart(&rig);
+    assert_int_equal(done_as(&rig, held, lost, 7), STATUS_FAILED_PRECONDITION);
+    assert_used(&rig, run, 1, 7);
+    assert_int_equal(done_as(&rig, lost, lost, 7), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(done_as(&rig, held, lost, 7), STATUS_FAILED_PRECONDITION);
+    assert_used(&rig, run, 1, 7);
+    spender_wait_for(&rig, "all", 7, 0, 0, 0);
+    assert_null(rig_lease(&rig, "llm", 0)); /* nobody is to buy it again */
+    rig_done(&rig);
+}
+
 /* Its holder goes on and its lease lasts, but the attempt is over: the next one asks for money of
  * its own. */
 static void test_an_attempt_that_took_too_long_keeps_nothing(void **)
@@ -227,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_is_paid_once),
         cmocka_unit_test(test_lost_is_paid_once),
         cmocka_unit_test(test_an_answer_of_a_lost_lease_is_paid_once),
+        cmocka_unit_test(test_a_refused_answer_is_paid_once),
         cmocka_unit_test(test_an_attempt_that_took_too_long_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

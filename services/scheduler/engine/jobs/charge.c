@@ -51,6 +51,13 @@ status engine_charge_released(struct engine *engine, struct open_job *job,
     return charge_run(engine, &id, str_from(run.text), report, reterr);
 }
 
+status engine_charge_untaken(struct engine *engine, const struct id *job, str run,
+                             const Pb__JobReport *report, struct error *reterr)
+{
+    if (!report || !has_used(report)) return STATUS_OK;
+    return charge_run(engine, job, run, report, reterr);
+}
+
 /* --- leases that ended without a report ---------------------------------------------------------
  */
 

@@ -36,6 +36,12 @@ status engine_charge_once(struct engine *engine, const struct open_job *job,
                           const Pb__JobReport *report, const Pb__JobReport **ret_counted,
                           struct error *reterr);
 
+/** A run has taken nothing of a report: it knows no such job, or was not asked since somebody is to
+ * look on. What the report says was used is charged to the run all the same; its budgets have been
+ * told. `report` NULL: none. */
+status engine_charge_untaken(struct engine *engine, const struct id *job, str run,
+                             const Pb__JobReport *report, struct error *reterr);
+
 /** A job is handed back with that report, and may have used something; before it is given back. Its
  * budgets are told. */
 status engine_charge_released(struct engine *engine, struct open_job *job,

@@ -157,6 +157,15 @@ static status look_on(struct engine *engine, struct open_job *job, const struct 
     return is_passing ? engine_settle_again(engine, job, ret_goes_on, reterr) : STATUS_OK;
 }
 
+/* A run that does not know the job will never take an answer of it: nobody is to have it again. */
+static status refused(struct engine *engine, const struct id *id, str run, status why,
+                      const Pb__JobReport *report, struct error *reterr)
+{
+    struct open_job *job = open_job_find(engine->queues, str_from(id->text));
+    if (why == STATUS_NOT_FOUND && job) TRY(engine_forget_job(engine, job, reterr));
+    return engine_charge_untaken(engine, id, run, report, reterr);
+}
+
 /* Lets the run decide and keeps what it decided. `*ret_code`: what to tell the worker. */
 static status settle(struct engine *engine, struct open_job *job, const struct report *report,
                      decide_fn decide, status *ret_code, struct error *reterr)
@@ -186,7 +195,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     TRY(look_on(engine, job, live, report, decide, &looks_on, reterr));
     if (looks_on) {
         *ret_code = STATUS_OK;
-        return STATUS_OK;
+        return engine_charge_untaken(engine, &id, str_from(run.text), report->wire, reterr);
     }
     if (decide != decide_returned) job->ended_as = end_of(decide, report);
     engine_work_begin(engine, str_from(live->id.text));
@@ -194,16 +203,15 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     status kept    = STATUS_OK;
     if (decided == STATUS_OK) kept = engine_keep(engine, live, reterr);
     engine_work_end(engine);
-    if (decided == STATUS_OK && kept == STATUS_OK) {
-        kept = engine_usage_report(engine, str_from(run.text), report->wire, reterr);
+    TRY(kept);
+    *ret_code = decided;
+    if (decided == STATUS_OK) {
+        return engine_usage_report(engine, str_from(run.text), report->wire, reterr);
     }
-
     *ret_code = decided == STATUS_NOT_FOUND ? STATUS_FAILED_PRECONDITION : decided;
-    if (decided != STATUS_OK) {
-        log_write(LOG_WARN, "job.report_refused", LOG_TEXT_OF("job", id.text),
-                  LOG_TEXT_OF("error", why.text));
-    }
-    return kept;
+    log_write(LOG_WARN, "job.report_refused", LOG_TEXT_OF("job", id.text),
+              LOG_TEXT_OF("error", why.text));
+    return refused(engine, &id, str_from(run.text), decided, report->wire, reterr);
 }
 
 /* --- released: back into the queue, no attempt burnt -------------------------------------------
