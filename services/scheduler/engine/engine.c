@@ -314,9 +314,9 @@ static void wake_engine(void *context)
     mailbox_wake(engine->mailbox);
 }
 
-static void note_unreadable(bytes key, const struct error *why, void *context)
+static void note_unreadable(enum table table, bytes key, const struct error *why, void *context)
 {
-    engine_row_unreadable(context, TABLE_OUTBOX, key, why);
+    engine_row_unreadable(context, table, key, why);
 }
 
 static struct outbox *outbox_of(struct engine *engine)

@@ -272,7 +272,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_peek_call_cache(engine, reterr));
     TRY(engine_peek_files(engine, reterr));
     TRY(engine_audit_recover(engine, reterr));
-    TRY(outbox_recover(engine->outbox, engine->txn, reterr));
+    TRY(outbox_recover(engine->outbox, engine->txn, engine->now_us, reterr));
     return engine_peek_timer(engine, reterr);
 }
 

@@ -531,6 +531,57 @@ static void test_a_schedule_that_cannot_be_read(void **)
     rig_done(&rig);
 }
 
+/* --- numbers of messages -----------------------------------------------------------------------
+ */
+
+/* Rows whose keys begin like that. */
+static void spoil_prefix(struct rig *rig, enum table table, bytes prefix)
+{
+    CLEANUP(txn_abortp) struct txn *txn          = begin(rig, true);
+    const struct scan scan                       = {.prefix = prefix};
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    size_t count                                 = 0;
+    bytes key                                    = {};
+    bytes row                                    = {};
+    assert_int_equal(cursor_open(txn, table, &scan, &cursor, NULL), STATUS_OK);
+    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
+        char copy[STORE_KEY_MAX];
+        memcpy(copy, key.ptr, key.len);
+        assert_int_equal(
+            txn_put(txn, table, (bytes){copy, key.len}, bytes_from(str_from("?")), NULL),
+            STATUS_OK);
+        count++;
+    }
+    assert_true(count > 0);
+    cursor_close(TAKE(cursor));
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+/* What a partition has taken, and what it has sent: a child run needs messages in both directions.
+ */
+static void test_numbers_of_messages_that_cannot_be_read(void **)
+{
+    struct rig rig = {};
+    struct key outbox;
+    rig_init(&rig, 1, true);
+    key_begin(&outbox);
+    key_put_text(&outbox, str_from("outbox"));
+    rig_put(&rig, "child", "  - a: {set: {x: 1}}\n");
+    rig_put(&rig, "parent",
+            "  - a: {run: {workflow: {namespace: default, name: child, version: latest}}}\n");
+    for (int i = 0; i < 4; i++) {
+        const char *run = rig_start(&rig, "parent", "{}")->run->id;
+        rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+        if (i == 0) spoil_prefix(&rig, TABLE_INBOX, (bytes){});
+        if (i == 1) {
+            rig_restart(&rig);
+            spoil_prefix(&rig, TABLE_META, key_bytes(&outbox));
+            rig_restart(&rig);
+        }
+    }
+    rig_done(&rig);
+}
+
 int main(void)
 {
     struct CMUnitTest damage_tests[ARRAY_LEN(damages)];
@@ -546,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_keys_beside_one_that_cannot_be_read),
         cmocka_unit_test(test_a_timer_that_says_no_time),
         cmocka_unit_test(test_a_schedule_that_cannot_be_read),
+        cmocka_unit_test(test_numbers_of_messages_that_cannot_be_read),
     };
     int failed = cmocka_run_group_tests_name("damage", damage_tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("damage of many", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/rows.h"
 
 status engine_tell(struct engine *engine, uint16_t partition, const Pb__Message *message,
                    struct error *reterr)
@@ -71,6 +72,22 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
     return STATUS_OK;
 }
 
+/* Where it is not known what was taken of a sender, a message is taken rather than lost: the sender
+ * repeats one only if it has not heard that it was, and most say nothing new the second time. */
+static status is_new(struct engine *engine, uint16_t source, uint64_t sequence, bool *ret_is_new,
+                     struct error *reterr)
+{
+    struct key key;
+    struct error why = {};
+    status taken     = inbox_take(engine->txn, source, sequence, ret_is_new, &why);
+    if (taken == STATUS_OK) return STATUS_OK;
+    if (taken != STATUS_DATA_LOSS) return fail(reterr, taken, "%s", why.text);
+    inbox_key(&key, source);
+    engine_row_unreadable(engine, TABLE_INBOX, key_bytes(&key), &why);
+    TRY(inbox_forget(engine->txn, source, reterr));
+    return inbox_take(engine->txn, source, sequence, ret_is_new, reterr);
+}
+
 status engine_take_messages(struct engine *engine, struct command *command, struct error *reterr)
 {
     const struct message_batch *batch = command->request;
@@ -80,9 +97,9 @@ status engine_take_messages(struct engine *engine, struct command *command, stru
                               "the store had no room just now; try again");
     }
     for (size_t i = 0; i < batch->count; i++) {
-        bool is_new = false;
-        TRY(inbox_take(engine->txn, batch->source, batch->sequences[i], &is_new, reterr));
-        if (is_new) TRY(take(engine, batch->messages[i], reterr));
+        bool is_wanted = false;
+        TRY(is_new(engine, batch->source, batch->sequences[i], &is_wanted, reterr));
+        if (is_wanted) TRY(take(engine, batch->messages[i], reterr));
     }
     return STATUS_OK;
 }

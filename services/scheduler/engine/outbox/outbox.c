@@ -30,6 +30,7 @@ struct lane {
     bool has_unread;   /* some rows up to there could not be read */
     uint64_t told;     /* the last one that was told of */
     bool has_told_key; /* of one without a number, likewise */
+    bool has_told_end; /* of the number it has come to */
 };
 
 struct outbox {
@@ -129,14 +130,36 @@ static status counter_get(struct txn *txn, uint16_t target, uint64_t *ret_last,
     *ret_last  = 0;
     status got = txn_get(txn, TABLE_META, key_bytes(&key), &row, NULL);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
-    if (got != STATUS_OK || row.len != sizeof(uint64_t)) {
-        return fail(reterr, STATUS_DATA_LOSS, "meta: the counter of an outbox");
+    if (got != STATUS_OK) return fail(reterr, got, "meta: the counter of an outbox");
+    if (row.len != sizeof(uint64_t)) {
+        return fail(reterr, STATUS_DATA_LOSS, "a counter has 8 bytes");
     }
     *ret_last = u64_from(row.ptr);
     return STATUS_OK;
 }
 
-status outbox_recover(struct outbox *outbox, struct txn *txn, struct error *reterr)
+/* The number that a lane has come to; one that cannot be read is above all that it can have been.
+ */
+static status lane_end(struct lane *lane, struct txn *txn, int64_t now_us, uint64_t *ret_last,
+                       struct error *reterr)
+{
+    const struct outbox_options *options = &lane->outbox->options;
+    struct error why                     = {};
+    status got                           = counter_get(txn, lane->target, ret_last, &why);
+    if (got == STATUS_OK) return STATUS_OK;
+    if (got != STATUS_DATA_LOSS) return fail(reterr, got, "%s", why.text);
+    struct key key;
+    counter_key(&key, lane->target);
+    if (!lane->has_told_end) {
+        options->unreadable(TABLE_META, key_bytes(&key), &why, options->context);
+    }
+    lane->has_told_end = true;
+    *ret_last          = now_us > 0 ? (uint64_t)now_us : 0;
+    if (lane->next > *ret_last) *ret_last = lane->next;
+    return STATUS_OK;
+}
+
+status outbox_recover(struct outbox *outbox, struct txn *txn, int64_t now_us, struct error *reterr)
 {
     for (uint16_t i = 0; i < outbox->options.count; i++) {
         struct lane *lane = &outbox->lanes[i];
@@ -145,7 +168,7 @@ status outbox_recover(struct outbox *outbox, struct txn *txn, struct error *rete
         uint64_t counted  = 0;
         TRY(lane_edge(txn, i, false, &first, reterr));
         TRY(lane_edge(txn, i, true, &last, reterr));
-        TRY(counter_get(txn, i, &counted, reterr));
+        TRY(lane_end(lane, txn, now_us, &counted, reterr));
         if (counted > last) last = counted;
         lane->next = last + 1;
         lane->kept = first > 0 ? first : lane->next;
@@ -219,23 +242,36 @@ status outbox_sweep(struct outbox *outbox, struct txn *txn, struct error *reterr
     return STATUS_OK;
 }
 
+void inbox_key(struct key *key, uint16_t source)
+{
+    lane_prefix(key, source);
+}
+
 status inbox_take(struct txn *txn, uint16_t source, uint64_t sequence, bool *ret_is_new,
                   struct error *reterr)
 {
     struct key key;
-    lane_prefix(&key, source);
+    inbox_key(&key, source);
     bytes row  = {};
     status got = txn_get(txn, TABLE_INBOX, key_bytes(&key), &row, NULL);
-    if (got == STATUS_OK && row.len == sizeof(uint64_t)) {
-        *ret_is_new = sequence > u64_from(row.ptr);
-    } else if (got == STATUS_NOT_FOUND) {
-        *ret_is_new = true;
-    } else {
-        return fail(reterr, STATUS_DATA_LOSS, "the inbox cannot be read");
+    if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
+        return fail(reterr, got, "the inbox cannot be read");
     }
+    if (got == STATUS_OK && row.len != sizeof(uint64_t)) {
+        return fail(reterr, STATUS_DATA_LOSS, "a number has 8 bytes");
+    }
+    *ret_is_new = got == STATUS_NOT_FOUND || sequence > u64_from(row.ptr);
     if (!*ret_is_new) return STATUS_OK;
     struct key_u64 last = key_of_u64(sequence);
     return txn_put(txn, TABLE_INBOX, key_bytes(&key), key_u64_bytes(&last), reterr);
+}
+
+status inbox_forget(struct txn *txn, uint16_t source, struct error *reterr)
+{
+    struct key key;
+    inbox_key(&key, source);
+    status deleted = txn_delete(txn, TABLE_INBOX, key_bytes(&key), reterr);
+    return deleted == STATUS_NOT_FOUND ? STATUS_OK : deleted;
 }
 
 /* --- sending -----------------------------------------------------------------------------------
@@ -298,7 +334,7 @@ static void pass_over(struct lane *lane, bytes key, uint64_t sequence, const str
     if (is_told) return;
     if (sequence > 0) lane->told = sequence;
     lane->has_told_key |= sequence == 0;
-    options->unreadable(key, why, options->context);
+    options->unreadable(TABLE_OUTBOX, key, why, options->context);
 }
 
 static status batch_add(bytes key, bytes row, struct error *reterr, void *context)

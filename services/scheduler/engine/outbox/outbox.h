@@ -11,7 +11,9 @@
  * they were put. A receiver that refuses (its mailbox or store is full) is asked again.
  *
  * A row that cannot be read is passed over and stays where it is, so the message is lost and the
- * log has its key; those behind it go on.
+ * log has its key; those behind it go on. If it is the number that a lane has come to, and no
+ * message is left that tells it, the lane goes on with the time in microseconds, which no counting
+ * from 1 comes up to: a number that was taken before would be taken for a repetition.
  *
  * The way to a partition of another process is `post`'s affair (peers.h): a batch whose answer is
  * lost counts as refused, and what was taken of it is known by its numbers.
@@ -49,8 +51,8 @@ struct outbox_options {
     status (*post)(uint16_t partition, struct command *command, struct error *reterr,
                    void *context);
     void (*wake)(void *context); /* makes the engine turn; any thread */
-    /** A row of TABLE_OUTBOX cannot be read: it is passed over, and stays. */
-    void (*unreadable)(bytes key, const struct error *why, void *context);
+    /** A row of TABLE_OUTBOX or TABLE_META cannot be read: it is passed over, and stays. */
+    void (*unreadable)(enum table table, bytes key, const struct error *why, void *context);
     void *context;
 };
 
@@ -61,7 +63,7 @@ struct outbox *outbox_new(const struct outbox_options *options);
 void outbox_free(struct outbox *outbox);
 
 /** Reads which lanes have rows; before the first turn, and after a turn was undone. */
-status outbox_recover(struct outbox *outbox, struct txn *txn, struct error *reterr);
+status outbox_recover(struct outbox *outbox, struct txn *txn, int64_t now_us, struct error *reterr);
 
 /** Adds a message to this turn. RESOURCE_EXHAUSTED: as the store. */
 status outbox_put(struct outbox *outbox, struct txn *txn, uint16_t target,
@@ -79,8 +81,13 @@ bool outbox_has_news(const struct outbox *outbox);
 /** When a lane that was refused is to be tried again; INT64_MAX: none. */
 int64_t outbox_due_us(const struct outbox *outbox);
 
-/** Says whether a message was taken before, and if not, notes that it is taken now. */
+/** Says whether a message was taken before, and if not, notes that it is taken now. DATA_LOSS: the
+ * row of the sender cannot be read. */
 status inbox_take(struct txn *txn, uint16_t source, uint64_t sequence, bool *ret_is_new,
                   struct error *reterr);
+
+/** The row of a sender; and an end to it: whatever comes next is new. */
+void inbox_key(struct key *key, uint16_t source);
+status inbox_forget(struct txn *txn, uint16_t source, struct error *reterr);
 
 #endif
