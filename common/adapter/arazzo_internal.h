@@ -44,4 +44,38 @@ struct arazzo_called {
 status arazzo_find(const struct arazzo_called *called, const char **ret_below,
                    struct operation *ret_operation, struct error *reterr);
 
+/* What is being turned into a manifest. */
+struct skeleton {
+    json root;
+    const struct arazzo_options *options;
+    struct import import; /* of the source whose operations are called */
+    json main;            /* that source's entry */
+    struct diagnostics *list;
+    struct buf pointer;  /* where it is being read */
+    struct arena *arena; /* of one workflow */
+    struct arazzo_scope scope;
+    struct operation *operation; /* scratch */
+};
+
+/* A finding at the place that is read, or at a member of that (`below`; empty: none). */
+PRINTF_LIKE(4, 5)
+void skeleton_say(struct skeleton *skeleton, enum severity severity, const char *below,
+                  const char *format, ...);
+void skeleton_leave_out(struct skeleton *skeleton, const char *below, const char *indent,
+                        const char *why);
+void skeleton_complain(struct skeleton *skeleton, const char *below, const char *indent,
+                       status code, const struct error *why);
+
+size_t skeleton_enter(struct skeleton *skeleton, const char *name);
+size_t skeleton_enter_index(struct skeleton *skeleton, size_t index);
+void skeleton_leave(struct skeleton *skeleton, size_t back);
+
+bool skeleton_put_value(struct skeleton *skeleton, const char *below, const char *indent,
+                        const char *head, json value);
+
+/* Sets the operation that a step calls. */
+status skeleton_find(const struct skeleton *skeleton, json step, const char **ret_below,
+                     struct error *reterr);
+void skeleton_put_step(struct skeleton *skeleton, json workflow, json step);
+
 #endif
