@@ -3,6 +3,7 @@
 #include "adapter/scope.h"
 #include "base/buf.h"
 #include "tool-adapter/once.h"
+#include "workflow/errors.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct undo_list {
     bool is_of_steps;  /* several of them may be undone by the same call */
     bool is_tentative; /* what cannot be made out was not done, and is left out */
     bool has_gap;      /* something was left out */
+    bool is_full;      /* there is no room for what follows */
 };
 
 static status eval(const struct undo_list *list, const struct formula *formula, json *ret_value)
@@ -91,7 +93,10 @@ static void add_call(struct undo_list *list, const struct action_call *call)
 {
     json with = json_invalid();
     if (!holds(list, call->condition)) return;
-    if (json_count(list->calls) == UNDO_LIST_MAX) return;
+    if (json_count(list->calls) >= UNDO_LIST_MAX) {
+        list->is_full = true;
+        return;
+    }
     if (!call->with) with = json_object_new(1);
     if (call->with && eval(list, call->with, &with) != STATUS_OK) with = json_invalid();
     bool is_fit = list->is_tentative ? is_complete(call->action, with) : json_is(with, JSON_OBJECT);
@@ -147,9 +152,22 @@ static void add_steps(struct undo_list *list)
     }
 }
 
+/* Whoever is to undo it must hear that there is more than can be said. */
+static json overflow_new(const struct undo_list *list)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(ERROR_TEXT_MAX);
+    json overflow                     = json_object_new(1);
+    (void)buf_printf(&text, "%s.%s: more than %d calls would undo it: the rest is left as it is",
+                     list->action->manifest->name, list->action->name, UNDO_LIST_MAX);
+    json_object_put_text(&overflow, "error",
+                         error_new(ERROR_CONFIGURATION, 0, buf_str(&text), (str){}));
+    return overflow;
+}
+
 /* Owned. */
 static json calls_of(struct undo_list *list)
 {
+    if (list->is_full) json_array_push(&list->calls, overflow_new(list));
     if (json_count(list->calls) > 0) return list->calls;
     json_unref(list->calls);
     return json_invalid();

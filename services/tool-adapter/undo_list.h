@@ -11,7 +11,7 @@
 
 #include "tool-adapter/connection.h"
 
-enum { UNDO_LIST_MAX = 256 /* calls, as the scheduler takes */ };
+enum { UNDO_LIST_MAX = 10'000 /* calls; the scheduler takes one element more */ };
 
 /** Of an action that is done: [{function, with}]; `with` names the connection unless it is that of
  * the adapter's name. Without a `compensate` of its own those of its steps count, the last first.

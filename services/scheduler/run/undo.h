@@ -27,7 +27,7 @@ struct place;
 
 enum {
     UNDO_MAX       = 10'000, /* entries of one run */
-    UNDO_CALLS_MAX = 256,    /* that a worker may declare for one call */
+    UNDO_CALLS_MAX = 10'001, /* that a worker may declare for one call; the last may be {error} */
 };
 
 /** NULL: there is none of that number. Views are valid until the next change. */

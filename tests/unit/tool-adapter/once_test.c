@@ -134,6 +134,32 @@ static void test_what_undoes_it(void **)
     assert_int_equal(undo_list_new(none, &connection, scope).kind, JSON_INVALID);
 }
 
+/* As many calls as there is room for, and then the word that there are more. */
+static void test_what_is_too_much_to_undo_is_said(void **)
+{
+    static const int rows[][2]                = {{UNDO_LIST_MAX, UNDO_LIST_MAX},
+                                                 {UNDO_LIST_MAX + 7, UNDO_LIST_MAX + 1}};
+    CLEANUP(ledger_done) struct ledger ledger = {};
+    ledger_init(&ledger);
+    const struct manifest_action *action = ledger_action(&ledger, "book");
+    struct connection connection         = {.name = "ledger", .manifest = ledger.manifest};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(json_unrefp)
+        json scope  = scope_of(&ledger, action, "{\"text\":\"a\"}", "{\"output\":null}");
+        json output = json_object_new(1);
+        json many   = json_array_new((size_t)rows[i][0]);
+        for (int k = 0; k < rows[i][0]; k++) json_array_push(&many, json_text_from("x"));
+        json_object_put_text(&output, "many", many);
+        scope_put(&scope, "output", output);
+        CLEANUP(json_unrefp) json undo = undo_list_new(action, &connection, scope);
+        json last                      = json_at(undo, json_count(undo) - 1);
+        bool is_too_much               = rows[i][0] > UNDO_LIST_MAX;
+        assert_int_equal(json_count(undo), rows[i][1]);
+        assert_int_equal(json_is(json_get_text(last, "error"), JSON_OBJECT), is_too_much);
+        assert_int_equal(json_is(json_get_text(last, "function"), JSON_TEXT), !is_too_much);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_somebody_answers_for_it),
         cmocka_unit_test(test_what_is_kept),
         cmocka_unit_test(test_what_undoes_it),
+        cmocka_unit_test(test_what_is_too_much_to_undo_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
