@@ -414,9 +414,17 @@ void adapter_reload(struct adapter *adapter, const struct options *options,
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+/* Farewells to servers of MCP. */
+static size_t count_farewells(void *context)
+{
+    struct adapter *adapter = context;
+    return mcp_client_leave(adapter->mcp);
+}
+
 static void drain(struct adapter *adapter)
 {
-    const struct worker_host_drain how = {.limit_ms = adapter->options.drain_ms};
+    const struct worker_host_drain how = {
+        .limit_ms = adapter->options.drain_ms, .busy = count_farewells, .context = adapter};
     telemetry_set_ready(adapter->telemetry, false, "draining");
     (void)worker_host_drain(adapter->worker, &how); /* what is left comes back by its lease */
 }

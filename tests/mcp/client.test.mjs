@@ -127,6 +127,7 @@ test('an agent has the tools of the server of everything', { timeout: 180_000 },
       await suite.apply(AGENT('2.0.0', '[ { mcp: everything, only: [ echo, seek ] } ]'));
       const { error } = await suite.startRun('agent').then((run) => suite.runEnds(run.id, 'faulted'));
       assert.match(error.detail, /has no tool `seek`/);
+      assert.equal(server.count('Session initialized'), 1, 'calls of a connection share a session');
     });
   });
 }));

@@ -101,7 +101,7 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   assert.equal(output.isError.detail, 'out of tea');
   assert.match(output.unknown.detail, /^-32602 Unknown tool$/);
   assert.match(output.method.detail, /^-32601 Method not found/);
-  await suite.until('all sessions are given back', () => legacy.sessions.size === 0);
+  await suite.until('sessions without a connection are given back', () => legacy.sessions.size === 1);
   const heard = Object.fromEntries(legacy.heard.map((message) => [message.id, message]));
   assert.deepEqual(heard.p?.result, {});
   assert.equal(heard.s?.error.code, -32601);
@@ -153,6 +153,36 @@ do:
           - old: { ${tool('/legacy', 'slow')} }
           - new: { ${act('call_tool', 'modern, name: slow')} }
 `;
+
+const MANY = `
+document: { dsl: '1.0.3', namespace: default, name: many, version: '1.0.0' }
+do:
+  - all:
+      for: { in: '\${ [range(6)] }', each: n }
+      do: [ { one: { ${act('call_tool', "old, name: echo, arguments: { n: '\${ $n }' }")} } } ]
+      metadata: { tutti: { parallel: 6 } }
+`;
+
+scenario('calls of a connection share a session, also when the server has forgotten it', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+  await suite.until('nothing is left', () => legacy.sessions.size === 0);
+  await knows(suite, 'mcp.call_tool');
+  await suite.apply(MANY);
+  let opened = legacy.opened;
+  for (const forgets of [false, true, 'rudely']) {
+    legacy.forgets = forgets;
+    const { id } = await suite.startRun('many');
+    await suite.runEnds(id);
+    opened += 1;
+    assert.equal(legacy.opened, opened, 'one session for all');
+    assert.equal(legacy.sessions.size, 1);
+  }
+  const ids = legacy.ids.filter(({ session }) => session === `session-${opened}`).map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length, 'an id is used once in a session');
+  assert.ok(ids.length >= 6);
+  await suite['tool-adapter'].stop();
+  assert.equal(legacy.sessions.size, 0, 'given back at the end');
+  await suite['tool-adapter'].start();
+});
 
 scenario('how far tools say they are is seen', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
   let go = () => {};

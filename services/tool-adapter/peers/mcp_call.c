@@ -2,7 +2,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tool-adapter/peers/mcp_internal.h"
+#include "tool-adapter/peers/mcp_session.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,8 +52,10 @@ static void say_aside(struct mcp_call *call, const char *http_method, const char
 /* The session is given back; a server that takes none back says so, and nobody minds. */
 static void leave(struct mcp_call *call)
 {
-    if (*call->session) say_aside(call, "DELETE", "", json_invalid(), json_invalid());
+    bool is_own = mcp_session_is_own(call);
+    if (is_own && *call->session) say_aside(call, "DELETE", "", json_invalid(), json_invalid());
     call->session[0] = '\0';
+    mcp_session_leave(call);
 }
 
 static void call_free(struct mcp_call *call)
@@ -227,7 +229,8 @@ void mcp_call_send(struct mcp_call *call, enum mcp_step step)
     call->http_status = 0;
     if (step != MCP_STEP_RESUME) {
         if (call->has_reply) rpc_reply_done(&call->reply);
-        rpc_reply_init(&call->reply, ++call->id, max, on_message, call);
+        call->id = mcp_call_next_id(call);
+        rpc_reply_init(&call->reply, call->id, max, on_message, call);
         call->progress  = -HUGE_VAL;
         call->has_reply = true;
     }
@@ -239,21 +242,32 @@ void mcp_call_send(struct mcp_call *call, enum mcp_step step)
 
 static void on_pause(void *context)
 {
-    mcp_call_send(context, MCP_STEP_RESUME);
+    struct mcp_call *call = context;
+    if (call->is_waiting) {
+        mcp_call_fail(call, STATUS_DEADLINE_EXCEEDED, false, "the session was not there in time");
+    } else {
+        mcp_call_send(call, call->next_step);
+    }
+}
+
+void mcp_call_send_soon(struct mcp_call *call, enum mcp_step step, int64_t wait_ms)
+{
+    struct loop *loop = call->client->loop;
+    call->next_step   = step;
+    loop_timer_set(loop, &call->pause, loop_now_ms(loop) + wait_ms);
 }
 
 /* The rest of a stream that was cut, when the server wants to be asked for it. */
 bool mcp_call_resume(struct mcp_call *call)
 {
-    int64_t wait_ms   = call->reply.has_sse ? call->reply.sse.retry_ms : -1;
-    struct loop *loop = call->client->loop;
+    int64_t wait_ms = call->reply.has_sse ? call->reply.sse.retry_ms : -1;
     bool may = !call->is_modern && (call->step == MCP_STEP_ASK || call->step == MCP_STEP_RESUME) &&
                rpc_reply_last_id(&call->reply).len > 0 && call->resumes < MCP_RESUMES_MAX;
     if (!may) return false;
     if (wait_ms < 0) wait_ms = RESUME_MS;
     if (wait_ms > RESUME_MAX_MS) wait_ms = RESUME_MAX_MS;
     call->resumes++;
-    loop_timer_set(loop, &call->pause, loop_now_ms(loop) + wait_ms);
+    mcp_call_send_soon(call, MCP_STEP_RESUME, wait_ms);
     return true;
 }
 

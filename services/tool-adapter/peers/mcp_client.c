@@ -1,13 +1,15 @@
-/* What outlives a call: the eras of servers, and messages whose answers nobody waits for. */
+/* What outlives a call: the eras of servers, sessions (mcp_session.c), and messages whose answers
+ * nobody waits for. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "tool-adapter/peers/mcp_internal.h"
+#include "http/url.h"
+#include "tool-adapter/peers/mcp_session.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_MAX = 1 << 20, ANSWER_MAX = 64 << 10, HOSTS_MAX = 80 };
+enum { ARENA_MAX = 1 << 20, ANSWER_MAX = 64 << 10, ORIGIN_MAX = 1 << 10 };
 
 /* One message under way. */
 struct aside {
@@ -29,6 +31,7 @@ struct mcp_client *mcp_client_new(struct http_client *http, struct loop *loop,
     client->loop              = loop;
     client->tokens            = tokens;
     client->eras              = map_new(MCP_ERAS_MAX);
+    client->session_keys      = map_new(MCP_SESSIONS_MAX);
     return client;
 }
 
@@ -51,6 +54,8 @@ void mcp_client_freep(struct mcp_client **ref)
         if (client->asides->errand) errand_cancel(client->asides->errand);
         aside_free(client->asides);
     }
+    mcp_sessions_forget(client);
+    map_free(client->session_keys);
     map_free(client->eras);
     free(client);
     *ref = NULL;
@@ -58,20 +63,37 @@ void mcp_client_freep(struct mcp_client **ref)
 
 /* --- eras ------------------------------------------------------------------------------------- */
 
-enum mcp_era mcp_era_of(const struct mcp_client *client, str url)
+/* "https://host:443"; an address that is none stands for itself. */
+static str origin_of(str address, struct buf *out)
 {
-    return (enum mcp_era)(uintptr_t)map_get(client->eras, url);
+    struct url url = {};
+    return url_parse(address, &url) && url_put_origin(out, &url) ? buf_str(out) : address;
 }
 
-void mcp_era_set(struct mcp_client *client, str url, enum mcp_era era)
+enum mcp_era mcp_era_of(const struct mcp_client *client, str address)
 {
-    (void)map_remove(client->eras, url);
+    CLEANUP(buf_done) struct buf text = buf_init(ORIGIN_MAX);
+    return (enum mcp_era)(uintptr_t)map_get(client->eras, origin_of(address, &text));
+}
+
+void mcp_era_set(struct mcp_client *client, str address, enum mcp_era era)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(ORIGIN_MAX);
+    str origin                        = origin_of(address, &text);
+    (void)map_remove(client->eras, origin);
     if (era == MCP_ERA_UNKNOWN) return;
     if (map_count(client->eras) == MCP_ERAS_MAX) { /* found out again when they are asked */
         map_free(client->eras);
         client->eras = map_new(MCP_ERAS_MAX);
     }
-    (void)map_put(client->eras, url, (void *)(uintptr_t)era);
+    (void)map_put(client->eras, origin, (void *)(uintptr_t)era);
+}
+
+size_t mcp_client_leave(struct mcp_client *client)
+{
+    client->is_ending = true;
+    mcp_sessions_end(client);
+    return client->aside_count;
 }
 
 /* --- messages without an answer --------------------------------------------------------------- */
@@ -94,6 +116,7 @@ static status message_make(struct aside *aside, const struct mcp_aside *from, st
     struct http_header *headers       = NULL;
     size_t count                      = 0;
     str body                          = {};
+    bool is_farewell                  = strcmp(from->http_method, "DELETE") == 0;
     TRY(mcp_headers_make(from->outgoing, aside->arena, &headers, &count, reterr));
     if (!json_is(from->message, JSON_INVALID)) {
         char *copy = json_print(from->message, JSON_COMPACT, &text)
@@ -111,7 +134,7 @@ static status message_make(struct aside *aside, const struct mcp_aside *from, st
         .header_count  = count,
         .body          = bytes_from(body),
         .body_max      = ANSWER_MAX,
-        .timeouts      = {.total_ms = MCP_ASIDE_MS},
+        .timeouts      = {.total_ms = is_farewell ? MCP_FAREWELL_MS : MCP_ASIDE_MS},
         .hosts         = from->hosts,
         .allow_private = !from->keeps_private_out,
     };

@@ -4,8 +4,8 @@
  * Speaks 2026-07-28, where each request stands for itself, and 2025-11-25, 2025-06-18 and
  * 2025-03-26, where a client introduces itself and may be given a session. Which era a server is
  * of: it is asked in the newer one, and introduced to if it refuses that with a 4xx that the newer
- * one does not have; what was found is remembered per address. A session lasts for one call: it is
- * opened for it and given back after it; one that the server has forgotten is opened anew, once.
+ * one does not have; what was found is remembered per origin. A session lasts for one call, or is
+ * that of its owner (mcp_session.h); one that the server has forgotten is opened anew, once.
  *
  * Answers come as JSON or as a stream. Of a stream of the older era that is cut before the answer
  * the rest is asked for (Last-Event-ID). Lists are followed over their pages. What a server asks of
@@ -26,12 +26,15 @@
 #include "json/json.h"
 
 enum {
-    MCP_ERAS_MAX    = 1'000, /* addresses whose era is remembered */
-    MCP_ANSWER_MAX  = 10 << 20,
-    MCP_RESUMES_MAX = 5,   /* of one call */
-    MCP_ASIDE_MAX   = 256, /* answers and farewells under way */
-    MCP_ASIDE_MS    = 10'000,
-    MCP_SAID_MAX    = 500, /* bytes of a message about progress, and of one for the log */
+    MCP_ERAS_MAX        = 1'000,   /* origins whose era is remembered */
+    MCP_SESSIONS_MAX    = 1'000,   /* that are shared */
+    MCP_SESSION_IDLE_MS = 300'000, /* after its last call it is given back */
+    MCP_FAREWELL_MS     = 2'000,
+    MCP_ANSWER_MAX      = 10 << 20,
+    MCP_RESUMES_MAX     = 5,   /* of one call */
+    MCP_ASIDE_MAX       = 256, /* answers and farewells under way */
+    MCP_ASIDE_MS        = 10'000,
+    MCP_SAID_MAX        = 500, /* bytes of a message about progress, and of one for the log */
 };
 
 struct mcp_client;
@@ -40,6 +43,10 @@ struct mcp_call;
 struct mcp_client *mcp_client_new(struct http_client *http, struct loop *loop,
                                   struct tokens *tokens); /* borrowed; owned */
 void mcp_client_freep(struct mcp_client **client);        /* calls end before */
+
+/** Sessions are given back, as soon as nobody uses them, and none is kept from now on. Returns how
+ * many farewells are under way: while the loop runs, until it is 0, or one has no time. */
+size_t mcp_client_leave(struct mcp_client *client);
 
 /** All borrowed until `done` or cancel, but for the values. */
 struct mcp_request {
@@ -50,6 +57,8 @@ struct mcp_request {
     const char *method;     /* "tools/call" */
     json params;            /* JSON_INVALID: none */
     json schema;       /* the input schema of the tool that is called; JSON_INVALID: not known */
+    str owner;         /* whose calls share a session; empty: it has one of its own. `hosts` is NULL
+                        * then */
     int64_t until_ms;  /* on clock_mono_ms() */
     size_t answer_max; /* bytes of a message; 0: MCP_ANSWER_MAX */
     const char *const *hosts; /* as of http.h */

@@ -231,6 +231,7 @@ static status start(void *self, const struct engine_request *request,
                                       .headers           = reach->headers,
                                       .method            = reach->method,
                                       .params            = reach->params,
+                                      .owner             = request->connection,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
                                       .keeps_private_out = !request->allow_private};

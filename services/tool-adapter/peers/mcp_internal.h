@@ -16,12 +16,15 @@ struct mcp_client {
     struct http_client *http;
     struct loop *loop;
     struct tokens *tokens;
-    struct map *eras;     /* by address: a pointer that is the era */
+    struct map *eras;     /* by origin: a pointer that is the era */
     struct aside *asides; /* under way */
     unsigned aside_count;
+    struct mcp_session *sessions; /* owned: all of them, and */
+    struct map *session_keys;     /* those that can be found */
+    bool is_ending;               /* none is kept any more */
 };
 
-/* Of the address of an endpoint. */
+/* Of the origin of an endpoint's address. */
 enum mcp_era mcp_era_of(const struct mcp_client *client, str url);
 void mcp_era_set(struct mcp_client *client, str url, enum mcp_era era);
 
@@ -57,11 +60,15 @@ struct mcp_call {
     bool is_modern;
     const char *version; /* NULL: not agreed upon yet; in the arena */
     char session[MCP_SESSION_MAX + 1];
+    struct mcp_session *shared;    /* that of its connection; NULL: its own, or none */
+    struct mcp_call *next_waiting; /* for it */
+    bool is_waiting, has_introduced;
     unsigned sessions, resumes, states;
     int64_t id;
 
-    struct errand *errand; /* under way; or */
-    struct loop_timer pause;
+    struct errand *errand;   /* under way; or */
+    struct loop_timer pause; /* until it goes on with */
+    enum mcp_step next_step;
     struct rpc_reply reply;
     bool has_reply;
     status read_code; /* of what has arrived */
@@ -78,6 +85,8 @@ struct mcp_call {
 };
 
 void mcp_call_send(struct mcp_call *call, enum mcp_step step);
+void mcp_call_send_soon(struct mcp_call *call, enum mcp_step step, int64_t wait_ms);
+int64_t mcp_call_next_id(struct mcp_call *call);
 
 /* Each may be the end of the call. */
 void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result);

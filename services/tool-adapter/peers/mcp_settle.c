@@ -1,5 +1,5 @@
 /* What an answer means: which era the server is of, the pages of a list, what it wants to hear. */
-#include "tool-adapter/peers/mcp_internal.h"
+#include "tool-adapter/peers/mcp_session.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,11 @@ void mcp_call_introduce(struct mcp_call *call, const char *version)
         mcp_call_fail(call, STATUS_UNAVAILABLE, false, "the server forgets its sessions");
         return;
     }
-    mcp_call_send(call, MCP_STEP_INITIALIZE);
+    switch (mcp_session_join(call)) {
+    case MCP_JOINING_OPENS: mcp_call_send(call, MCP_STEP_INITIALIZE); break;
+    case MCP_JOINING_HAS: mcp_call_send(call, MCP_STEP_ASK); break;
+    case MCP_JOINING_WAITS: break;
+    }
 }
 
 /* The refusals that only the newer era has. */
@@ -184,11 +188,24 @@ static bool is_newer_now(const struct mcp_call *call)
            call->first_status == 0 && call->sessions == 1;
 }
 
+/* A 404 says so (2025-11-25, "Session Management"); of one that was opened a while ago also a 400
+ * with an error of the server's own kind, which is what a restarted server of the official SDK for
+ * TypeScript answers. */
+static bool has_lost_session(const struct mcp_call *call)
+{
+    enum { SERVER_ERROR_MIN = -32'099, SERVER_ERROR_MAX = -32'000 };
+    int64_t code = rpc_error_code(call->reply.error);
+    bool is_said = call->http_status == 400 && mcp_session_is_shared(call) &&
+                   code >= SERVER_ERROR_MIN && code <= SERVER_ERROR_MAX;
+    if (!*call->session || call->step == MCP_STEP_INITIALIZE) return false;
+    return call->http_status == 404 || is_said;
+}
+
 static void settle_refusal(struct mcp_call *call)
 {
-    bool is_rpc  = json_is(call->reply.error, JSON_OBJECT);
-    bool is_lost = call->http_status == 404 && *call->session && call->step != MCP_STEP_INITIALIZE;
-    if (is_lost) {
+    bool is_rpc = json_is(call->reply.error, JSON_OBJECT);
+    if (has_lost_session(call)) {
+        mcp_session_lose(call);
         mcp_call_introduce(call, call->version);
     } else if (call->is_modern && is_rpc && is_modern_refusal(call)) {
         settle_modern_refusal(call);
@@ -199,6 +216,7 @@ static void settle_refusal(struct mcp_call *call)
         mcp_call_introduce(call, MCP_LEGACY);
     } else if (is_newer_now(call)) {
         mcp_era_set(call->client, mcp_call_address(call), MCP_ERA_UNKNOWN);
+        mcp_session_leave(call);
         call->is_modern = true;
         call->version   = MCP_MODERN;
         mcp_call_send(call, MCP_STEP_ASK);
@@ -217,6 +235,7 @@ void mcp_call_settle(struct mcp_call *call)
 {
     if (mcp_call_is_fine(call) && call->step == MCP_STEP_INITIALIZED) {
         mcp_era_set(call->client, mcp_call_address(call), MCP_ERA_LEGACY);
+        mcp_session_open(call);
         mcp_call_send(call, MCP_STEP_ASK);
         return;
     }

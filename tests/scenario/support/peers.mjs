@@ -27,7 +27,8 @@ export class Legacy {
   sessions = new Map(); // id to state
   heard = []; // answers to what was asked of the client
   opened = 0;
-  forgets = false;
+  forgets = false; // once: true as the revision has it, 'rudely' as the official SDK does it after a restart
+  ids = []; // of requests, by session
 
   handle = ({ method, headers, body }) => {
     const session = headers['mcp-session-id'];
@@ -35,18 +36,18 @@ export class Legacy {
     if (method === 'GET') return this.resume(headers['last-event-id']);
     const message = JSON.parse(body);
     if (message.method === 'initialize') return this.open(message);
-    if (!this.sessions.has(session)) return json({ id: null, error: { code: -32000, message: 'Bad Request: No valid session ID provided' } }, session ? 404 : 400);
+    if (this.forgets && this.sessions.delete(session)) {
+      this.isRude = this.forgets === 'rudely';
+      this.forgets = false;
+    }
+    if (!this.sessions.has(session)) return json({ id: null, error: { code: -32000, message: 'Bad Request: No valid session ID provided' } }, session && !this.isRude ? 404 : 400);
     if (headers['mcp-protocol-version'] !== '2025-11-25') return json({ id: null, error: { code: -32000, message: 'no version' } }, 400);
     if (message.method === undefined) {
       this.heard.push(message);
       return { status: 202, text: '' };
     }
     if (message.id === undefined) return { status: 202, text: '' };
-    if (this.forgets) {
-      this.forgets = false;
-      this.sessions.clear();
-      return json({ id: null, error: { code: -32001, message: 'Session not found' } }, 404);
-    }
+    this.ids.push({ session, id: message.id });
     return this.answer(message);
   };
 
