@@ -215,12 +215,12 @@ void job_complete(struct worker_job *job, const Pb__JobCompleted *completed)
     struct answers *answers = ticket->claim.answers;
     Pb__JobCompleted bought = *completed;
     bought.bought_by        = job->leased->lease_token;
-    ticket->completed       = copy_completed(&bought);
     ticket->draw.drawn      = NULL; /* who has asked for more is gone */
     if (!answers || completed->output_json.len > ANSWERS_BODY_MAX) {
-        complete_bought(ticket);
+        complete_all(ticket, &bought);
         return;
     }
+    ticket->completed   = copy_completed(&bought); /* until it is written */
     Pb__KeptAnswer kept = PB__KEPT_ANSWER__INIT;
     kept.number         = answers_next_number(answers);
     kept.namespace_     = job->leased->namespace_;
