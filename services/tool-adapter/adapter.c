@@ -256,6 +256,7 @@ static void make_jobs(struct adapter *adapter)
                                       .loop      = adapter->loop,
                                       .measures  = adapter->measures,
                                       .tools     = adapter->tools,
+                                      .files     = adapter->files,
                                       .tokens    = adapter->tokens,
                                       .audit_key = adapter->audit_key,
                                       .mcp       = adapter->mcp,

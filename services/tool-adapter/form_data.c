@@ -17,6 +17,7 @@ enum {
 
 struct writing {
     struct buf *out;
+    const struct file_set *files;
     char boundary[BOUNDARY_SIZE];
     str name; /* of the member that is written */
 };
@@ -88,6 +89,18 @@ static bool is_file(json value)
     return known == json_count(value);
 }
 
+/* {file, name?, mime?, size?, sha256?}: as it is shown of a file that was kept. */
+static bool is_stored(json value)
+{
+    static const char *const members[] = {"file", "name", "mime", "size", "sha256"};
+    size_t known                       = 0;
+    if (!json_is(json_get_text(value, "file"), JSON_TEXT)) return false;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        known += json_is(json_get_text(value, members[i]), JSON_INVALID) ? 0 : 1;
+    }
+    return known == json_count(value);
+}
+
 static bool is_mime(str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -115,12 +128,43 @@ static status put_file(const struct writing *writing, json file, struct error *r
     return buf_put_text(writing->out, "\r\n") ? STATUS_OK : too_large(reterr);
 }
 
+static status put_stored(const struct writing *writing, json file, struct error *reterr)
+{
+    const struct stored_file *stored =
+        file_set_find(writing->files, json_str(json_get_text(file, "file")));
+    json name = json_get_text(file, "name");
+    json mime = json_get_text(file, "mime");
+    if (!stored) return wrong(writing, "`file` is no stored file that was read", reterr);
+    str type = json_is(mime, JSON_TEXT) ? json_str(mime) : str_from(stored->media_type);
+    if (!is_mime(type)) return wrong(writing, "`mime` is no media type", reterr);
+    put_head(writing, json_is(name, JSON_TEXT) ? json_str(name) : str_from(stored->name));
+    put_type(writing, type);
+    return put_data(writing, (str){.ptr = stored->data.ptr, .len = stored->data.len}, reterr);
+}
+
+size_t form_data_files(json map, str ret_ids[FILE_SET_MAX + 1])
+{
+    size_t count = 0;
+    for (size_t i = 0; json_is(map, JSON_OBJECT) && i < json_count(map); i++) {
+        json value   = json_value_at(map, i);
+        bool is_list = json_is(value, JSON_ARRAY);
+        size_t items = is_list ? json_count(value) : 1;
+        for (size_t k = 0; k < items && count <= FILE_SET_MAX; k++) {
+            json one = is_list ? json_at(value, k) : value;
+            if (!json_is(one, JSON_OBJECT) || !is_stored(one)) continue;
+            ret_ids[count++] = json_str(json_get_text(one, "file"));
+        }
+    }
+    return count;
+}
+
 /* --- members ---------------------------------------------------------------------------------- */
 
 static status put_value(const struct writing *writing, json value, struct error *reterr)
 {
     if (json_is(value, JSON_NULL)) return STATUS_OK;
     if (json_is(value, JSON_OBJECT) && is_file(value)) return put_file(writing, value, reterr);
+    if (json_is(value, JSON_OBJECT) && is_stored(value)) return put_stored(writing, value, reterr);
     bool is_json = json_is(value, JSON_OBJECT) || json_is(value, JSON_ARRAY);
     CLEANUP(json_unrefp)
     json text = json_is(value, JSON_TEXT) ? json_ref(value) : json_to_text_new(value);
@@ -129,10 +173,10 @@ static status put_value(const struct writing *writing, json value, struct error 
     return put_data(writing, json_str(text), reterr);
 }
 
-status form_data_write(json map, struct buf *out, char ret_type[static FORM_DATA_TYPE_SIZE],
-                       struct error *reterr)
+status form_data_write(json map, const struct file_set *files, struct buf *out,
+                       char ret_type[static FORM_DATA_TYPE_SIZE], struct error *reterr)
 {
-    struct writing writing = {.out = out};
+    struct writing writing = {.out = out, .files = files};
     uint8_t chance[CHANCE_SIZE];
     char hex[2 * CHANCE_SIZE + 1];
     random_bytes(chance, sizeof chance);

@@ -140,13 +140,13 @@ static bool put_form(struct buf *form, json body)
 }
 
 /* What is no text, as `type` says; it may say more of it then. */
-static status put_body(json body, struct arena *arena, struct http_header *type, struct buf *out,
-                       struct error *reterr)
+static status put_body(json body, const struct file_set *files, struct arena *arena,
+                       struct http_header *type, struct buf *out, struct error *reterr)
 {
     bool is_map = json_is(body, JSON_OBJECT) && type;
     if (is_map && multipart_is_form(type->value)) {
         char written[FORM_DATA_TYPE_SIZE];
-        TRY(form_data_write(body, out, written, reterr));
+        TRY(form_data_write(body, files, out, written, reterr));
         char *copy = arena_strdup(arena, str_from(written));
         if (!copy) return no_memory(reterr);
         type->value = str_from(copy);
@@ -157,8 +157,8 @@ static status put_body(json body, struct arena *arena, struct http_header *type,
     return is_made ? STATUS_OK : no_memory(reterr);
 }
 
-static status read_body(json body, struct arena *arena, struct http_job *job,
-                        struct header_list *list, struct error *reterr)
+static status read_body(json body, const struct file_set *files, struct arena *arena,
+                        struct http_job *job, struct header_list *list, struct error *reterr)
 {
     struct http_header *header = find_header(list, "content-type");
     const char *type           = "text/plain; charset=utf-8";
@@ -168,7 +168,7 @@ static status read_body(json body, struct arena *arena, struct http_job *job,
         job->request.body = (bytes){.ptr = text.ptr, .len = text.len};
     } else {
         CLEANUP(buf_done) struct buf text = buf_init(BODY_SENT_MAX);
-        TRY(put_body(body, arena, header, &text, reterr));
+        TRY(put_body(body, files, arena, header, &text, reterr));
         char *copy = arena_strdup(arena, buf_str(&text));
         if (!copy) return no_memory(reterr);
         job->request.body = (bytes){.ptr = copy, .len = text.len};
@@ -238,8 +238,22 @@ static status add_idempotency_key(const struct http_job *job, str key, struct ar
     return STATUS_OK;
 }
 
-status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
-                     struct error *reterr)
+size_t http_job_files(json arguments, str ret_ids[FILE_SET_MAX + 1])
+{
+    static const char name[] = "content-type";
+    json headers             = json_get_text(arguments, "headers");
+    for (size_t i = 0; json_is(headers, JSON_OBJECT) && i < json_count(headers); i++) {
+        str key    = json_key_at(headers, i);
+        json value = json_value_at(headers, i);
+        bool is_it = key.len == sizeof name - 1 && strncasecmp(key.ptr, name, key.len) == 0;
+        if (!is_it || !json_is(value, JSON_TEXT) || !multipart_is_form(json_str(value))) continue;
+        return form_data_files(json_get_text(arguments, "body"), ret_ids);
+    }
+    return 0;
+}
+
+status http_job_read(json arguments, str key, const struct file_set *files, struct arena *arena,
+                     struct http_job *ret_job, struct error *reterr)
 {
     *ret_job                 = (struct http_job){};
     struct header_list *list = arena_alloc(arena, sizeof *list);
@@ -247,7 +261,7 @@ status http_job_read(json arguments, str key, struct arena *arena, struct http_j
     TRY(read_method(arguments, arena, ret_job, reterr));
     TRY(read_url(arguments, arena, ret_job, reterr));
     TRY(read_headers(json_get_text(arguments, "headers"), arena, list, reterr));
-    TRY(read_body(json_get_text(arguments, "body"), arena, ret_job, list, reterr));
+    TRY(read_body(json_get_text(arguments, "body"), files, arena, ret_job, list, reterr));
     TRY(add_idempotency_key(ret_job, key, arena, list, reterr));
     TRY(read_output(arguments, ret_job, reterr));
     ret_job->follows_redirects     = json_is_truthy(json_get_text(arguments, "redirect"));

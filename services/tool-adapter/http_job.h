@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "http/http.h"
+#include "tool-adapter/files/file_set.h"
 #include "workflow/errors.h"
 #include "json/json.h"
 
@@ -40,12 +41,15 @@ struct http_job {
     bool follows_redirects;
 };
 
-/** Reads arguments. `key` is the job's idempotency key, the same in every attempt: a call that
- * writes carries it as Idempotency-Key unless it has such a header already. `json` values stay the
- * caller's and must outlive the job. INVALID_ARGUMENT names the member; the error kind is
- * `configuration`. */
-status http_job_read(json arguments, str key, struct arena *arena, struct http_job *ret_job,
-                     struct error *reterr);
+/** Reads arguments. `files` are those of http_job_files(); NULL: none. `key` is the job's
+ * idempotency key, the same in every attempt: a call that writes carries it as Idempotency-Key
+ * unless it has such a header already. `json` values stay the caller's and must outlive the job.
+ * INVALID_ARGUMENT names the member; the error kind is `configuration`. */
+status http_job_read(json arguments, str key, const struct file_set *files, struct arena *arena,
+                     struct http_job *ret_job, struct error *reterr);
+
+/** The ids of stored files that its body, a form, has parts of; as form_data_files(). */
+size_t http_job_files(json arguments, str ret_ids[FILE_SET_MAX + 1]);
 
 /** What became of it. `value` is the output or the DSL error; owned by the caller. */
 struct http_job_result {

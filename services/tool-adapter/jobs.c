@@ -20,6 +20,7 @@ enum {
     TEXT_MAX     = 16 << 20, /* bytes of an output or an error */
     INPUT_DEPTH  = 64,
     INPUT_VALUES = 1'000'000,
+    FILES_MS     = 120'000, /* for stored files of a job without a deadline */
 };
 
 struct jobs {
@@ -28,6 +29,7 @@ struct jobs {
     struct api_documents *documents; /* owned */
     struct measures *measures;       /* borrowed */
     struct tool_jobs *tools;         /* borrowed */
+    struct file_desk *files;         /* borrowed */
     const uint8_t *audit_key;        /* borrowed */
     struct peer_jobs *peers;         /* owned */
     struct running *running;         /* all that are under way here */
@@ -48,7 +50,8 @@ struct running {
     struct authorization authorization;
     struct api_document_wait *wait; /* for a description; NULL: none */
     json description;
-    str document_url; /* where it came from; in the arena */
+    str document_url;       /* where it came from; in the arena */
+    struct file_set *files; /* that are parts of its form; NULL: none */
     struct http_job http;
     struct errand *errand;
     int64_t started_ms;
@@ -61,6 +64,7 @@ struct jobs *jobs_new(const struct jobs_options *options)
                                                          .tokens    = options->tokens,
                                                          .measures  = options->measures,
                                                          .tools     = options->tools,
+                                                         .files     = options->files,
                                                          .audit_key = options->audit_key};
     jobs->documents                      = api_documents_new(jobs->http, jobs->tokens);
     const struct peer_jobs_options peers = {.http      = jobs->http,
@@ -82,6 +86,7 @@ static void running_free(struct running *running)
     json_unref(running->input);
     json_unref(running->complete);
     json_unref(running->description);
+    file_set_freep(&running->files);
     arena_free(running->arena);
     free(running);
 }
@@ -222,7 +227,7 @@ static status read_request(struct running *running, str token, struct error *ret
         running->complete = json_ref(arguments);
     }
     return http_job_read(running->complete, str_from(running->job->leased->idempotency_key),
-                         running->arena, &running->http, reterr);
+                         running->files, running->arena, &running->http, reterr);
 }
 
 static status prepare(str token, struct http_request *ret_request, void *context,
@@ -252,6 +257,56 @@ static void send(struct running *running)
                                            .context       = running};
     struct errand *errand               = errand_start(&options);
     if (errand) running->errand = errand; /* else it is over */
+}
+
+/* --- stored files ------------------------------------------------------------------------------
+ */
+
+static void on_files(status code, const struct error *error, void *context)
+{
+    struct running *running = context;
+    if (code == STATUS_OK) {
+        send(running);
+        return;
+    }
+    CLEANUP(buf_done) struct buf text = buf_init(2 * ERROR_TEXT_MAX);
+    (void)buf_printf(&text, "/body: %s", error->text);
+    (void)buf_put_byte(&text, '\0');
+    give_up(running, job_error_kind(code), status_is_transient(code), text.ptr);
+}
+
+/* The arguments as they are sent, but for a token. Owned. */
+static json arguments_new(const struct running *running)
+{
+    json request = json_invalid();
+    if (running->form == FORM_WEBHOOK) return request;
+    if (running->form == FORM_HTTP) return json_ref(running->input);
+    (void)!operation_new(running, running->input, &request, NULL); /* said when it is sent */
+    return request;
+}
+
+/* Parts of its form that are stored files are there before anything is sent. */
+static void fetch_files(struct running *running)
+{
+    CLEANUP(json_unrefp) json arguments = arguments_new(running);
+    const Pb__LeasedJob *leased         = running->job->leased;
+    int64_t left_ms                     = FILES_MS;
+    struct error error                  = {};
+    str ids[FILE_SET_MAX + 1];
+    size_t count = http_job_files(arguments, ids);
+    if (count == 0) {
+        send(running);
+        return;
+    }
+    if (leased->deadline_us > 0) left_ms = (leased->deadline_us - clock_unix_us()) / 1'000;
+    const struct file_set_request request = {.namespace = str_from(leased->namespace_),
+                                             .ids       = ids,
+                                             .count     = count,
+                                             .until_ms  = clock_mono_ms() + left_ms,
+                                             .done      = on_files,
+                                             .context   = running};
+    status code = file_set_start(running->jobs->files, &request, &running->files, &error);
+    if (code != STATUS_OK) on_files(code, &error, running);
 }
 
 /* --- the answer --------------------------------------------------------------------------------
@@ -329,7 +384,7 @@ static void on_description(status code, json description, str url, const struct 
     }
     running->description  = json_ref(description);
     running->document_url = str_from(copy);
-    send(running);
+    fetch_files(running);
 }
 
 static void ask_description(struct running *running)
@@ -370,7 +425,7 @@ static void run_http(struct jobs *jobs, struct worker_job *job, enum form form)
     } else if (form == FORM_OPENAPI) {
         ask_description(running);
     } else {
-        send(running);
+        fetch_files(running);
     }
 }
 

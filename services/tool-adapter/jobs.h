@@ -3,6 +3,7 @@
 #define TOOL_ADAPTER_JOBS_H
 
 #include "http/http.h"
+#include "tool-adapter/files/file_desk.h"
 #include "tool-adapter/measures.h"
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_stdio.h"
@@ -18,6 +19,7 @@ struct jobs_options {
     struct loop *loop;
     struct measures *measures;
     struct tool_jobs *tools;
+    struct file_desk *files; /* whose files are parts of forms */
     struct tokens *tokens;
     struct mcp_client *mcp;
     struct mcp_stdio *stdio;

@@ -119,7 +119,7 @@ static status answer_http(const struct world *world, const struct world_job *job
     CLEANUP(json_unrefp) json input          = sent_input(world, job);
     struct http_job http                     = {};
     struct error error                       = {};
-    status code = http_job_read(input, json_str(job->key), arena, &http, &error);
+    status code = http_job_read(input, json_str(job->key), NULL, arena, &http, &error);
     if (code == STATUS_OK) code = authorize(input, arena, &http, &error);
     if (code != STATUS_OK) {
         *ending = (struct ending){

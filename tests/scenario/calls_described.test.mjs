@@ -58,6 +58,9 @@ do:
   - moved: ${call(`${pets}, operationId: moved, redirect: true`)}
   - order: ${call(`document: { endpoint: '${upstream.url}/old.yaml' }, operationId: order, parameters: { item: 'a b', amount: 2 }`)}
   - photo: ${call(`${pets}, operationId: addPhoto, parameters: { title: "Milou's", tags: [a, 2], photo: { base64: JVBERi0xLjcK, name: 'a "1" ü.pdf', mime: application/pdf } }`)}
+  - stored: ${call(`${pets}, operationId: addPhoto, parameters: { title: T, photo: [ { file: '\${ $workflow.input.file }' }, { file: '\${ $workflow.input.file }', name: b.bin, mime: a/b } ] }`)}
+  - form: { call: http, with: { method: post, endpoint: '${upstream.url}/form', headers: { content-type: multipart/form-data }, body: { photo: { file: '\${ $workflow.input.file }' } } } }
+${fails('noFile', `${pets}, operationId: addPhoto, parameters: { photo: { file: 01HZZZZZZZZZZZZZZZZZZZZZZZ } }`)}
 ${fails('still', `${pets}, operationId: moved`)}
 ${fails('gone', `${pets}, operationId: gone`)}
 ${fails('unknown', `${pets}, operationId: getPets`)}
@@ -71,7 +74,8 @@ output: { as: '\${ $steps }' }
 scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false }, async (suite) => {
   const applied = await suite.apply(WORKFLOW);
   assert.deepEqual(applied.warnings ?? [], []);
-  const started = await suite.startRun('described');
+  const kept = await suite.api.ok('POST', '/v1/files?name=%C3%BC.txt', 'stored words', { headers: { 'content-type': 'text/plain' } });
+  const started = await suite.startRun('described', { file: kept.id });
   const { output } = await suite.runEnds(started.id);
   for (const [i, got] of output.many.entries()) {
     assert.equal(got.path, `/v3/pets/${i + 1}`);
@@ -91,6 +95,13 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   assert.deepEqual([photo.get('title'), photo.getAll('tags')], ["Milou's", ['a', '2']]);
   assert.deepEqual([photo.get('photo').name, photo.get('photo').type, await photo.get('photo').text()], ['a "1" ü.pdf', 'application/pdf', '%PDF-1.7\n']);
 
+  const formOf = ({ body, type }) => new Response(body, { headers: { 'content-type': type } }).formData();
+  const parts = [...(await formOf(output.stored)).getAll('photo'), (await formOf(output.form)).get('photo')];
+  assert.deepEqual(parts.map(({ name, type }) => [name, type]), [['ü.txt', 'text/plain'], ['b.bin', 'a/b'], ['ü.txt', 'text/plain']]);
+  assert.deepEqual(await Promise.all(parts.map((part) => part.text())), Array(3).fill('stored words'));
+  assert.match(output.noFile.detail, /\/body: there is no stored file `01HZ/);
+  assert.equal(upstream.count('/v3/photos'), 2, 'nothing was sent without it');
+
   const faults = Object.fromEntries(['still', 'gone', 'unknown', 'typo', 'closed', 'broken', 'outside'].map((name) => [name, output[name]]));
   assert.deepEqual([faults.still.status, faults.gone.status], [302, 404]);
   assert.match(faults.unknown.detail, /\/operationId: the description has no operation `getPets`/);
@@ -98,5 +109,5 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   assert.match(faults.closed.type, /\/authentication$/);
   assert.match(faults.broken.detail, /\/document: the description from http:\/\/127\.0\.0\.1:\d+:/);
   assert.match(faults.outside.type, /\/authorization$/);
-  assert.equal(upstream.count('/pets.json'), 2, 'once with each credential: eight calls share one');
+  assert.equal(upstream.count('/pets.json'), 2, 'once with each credential: the other calls share one');
 });

@@ -64,10 +64,45 @@ static void maps_are_forms(void **state)
         CLEANUP(buf_done) struct buf body = buf_init(TEXT_MAX);
         CLEANUP(buf_done) struct buf seen = buf_init(TEXT_MAX);
         char type[FORM_DATA_TYPE_SIZE];
-        assert_int_equal(form_data_write(map, &body, type, NULL), STATUS_OK);
+        assert_int_equal(form_data_write(map, NULL, &body, type, NULL), STATUS_OK);
         read_form(type, buf_str(&body), &seen);
         assert_string_equal(buf_str(&seen).ptr, rows[i].parts);
     }
+}
+
+static void stored_files_are_parts(void **state)
+{
+    (void)state;
+    static const struct stored_file files[] = {
+        {.id = "01A", .name = "a.pdf", .media_type = "application/pdf", .data = {"%PDF-", 5}},
+        {.id = "01B", .name = "b\".bin", .media_type = "image/png", .data = {"\0\1", 2}}};
+    CLEANUP(file_set_freep) struct file_set *set = file_set_of(files, ARRAY_LEN(files));
+    CLEANUP(json_unrefp)
+    json map = parse(
+        "{\"f\":{\"file\":\"01A\",\"size\":5,\"sha256\":\"00\"},\"l\":[1,{\"file\":\"01B\"},"
+        "{\"file\":\"01B\",\"name\":\"c\",\"mime\":\"a/b\"}],\"m\":{\"file\":\"01A\",\"x\":1},"
+        "\"n\":{\"file\":1}}");
+    CLEANUP(buf_done) struct buf body = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf seen = buf_init(TEXT_MAX);
+    char type[FORM_DATA_TYPE_SIZE];
+    str ids[FILE_SET_MAX + 1];
+    assert_int_equal(form_data_files(map, ids), 3);
+    assert_true(str_is(ids[0], "01A") && str_is(ids[1], "01B") && str_is(ids[2], "01B"));
+    assert_int_equal(form_data_write(map, set, &body, type, NULL), STATUS_OK);
+    read_form(type, buf_str(&body), &seen);
+    static const char expected[] =
+        "f(a.pdf)[application/pdf]%PDF-;l(-)[]1;l(b\".bin)[image/png]\0\1;l(c)[a/b]\0\1;"
+        "m(-)[application/json]{\"file\":\"01A\",\"x\":1};n(-)[application/json]{\"file\":1}";
+    assert_int_equal(seen.len, sizeof expected - 1);
+    assert_memory_equal(seen.ptr, expected, seen.len);
+    json_unref(map);
+    map = parse("{\"l\":[]}");
+    for (int i = 0; i < 100; i++) {
+        json list = json_ref(json_get_text(map, "l"));
+        json_array_push(&list, parse("{\"file\":\"01A\"}"));
+        json_object_put_text(&map, "l", list);
+    }
+    assert_int_equal(form_data_files(map, ids), FILE_SET_MAX + 1);
 }
 
 static void no_two_boundaries_are_the_same(void **state)
@@ -77,7 +112,7 @@ static void no_two_boundaries_are_the_same(void **state)
     CLEANUP(buf_done) struct buf body = buf_init(TEXT_MAX);
     char types[2][FORM_DATA_TYPE_SIZE];
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(form_data_write(map, &body, types[i], NULL), STATUS_OK);
+        assert_int_equal(form_data_write(map, NULL, &body, types[i], NULL), STATUS_OK);
     }
     assert_string_not_equal(types[0], types[1]);
 }
@@ -93,6 +128,8 @@ static void what_is_wrong_is_said(void **state)
         {"{\"f\":{\"base64\":\"\",\"mime\":\"a\\r\\nX: y\"}}", "/body/f: `mime` is no media type",
          TEXT_MAX},
         {"{\"f\":{\"base64\":\"\",\"mime\":\"\"}}", "/body/f: `mime` is no media type", TEXT_MAX},
+        {"{\"f\":{\"file\":\"gone\"}}", "/body/f: `file` is no stored file that was read",
+         TEXT_MAX},
         {"{\"a\":\"x\"}", "/body: the form is too large", 100},
         {"{\"a\":{\"base64\":\"eHh4eHh4eHh4\"}}", "/body: the form is too large", 150},
     };
@@ -101,7 +138,7 @@ static void what_is_wrong_is_said(void **state)
         CLEANUP(buf_done) struct buf body = buf_init(rows[i].len_max);
         struct error error                = {};
         char type[FORM_DATA_TYPE_SIZE];
-        assert_int_not_equal(form_data_write(map, &body, type, &error), STATUS_OK);
+        assert_int_not_equal(form_data_write(map, NULL, &body, type, &error), STATUS_OK);
         assert_string_equal(error.text, rows[i].wrong);
     }
 }
@@ -110,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_are_forms),
+        cmocka_unit_test(stored_files_are_parts),
         cmocka_unit_test(no_two_boundaries_are_the_same),
         cmocka_unit_test(what_is_wrong_is_said),
     };

@@ -19,7 +19,7 @@ static status read(struct world *world, const char *arguments)
     *world = (struct world){.arena = arena_new(ARENA_MAX)};
     assert_int_equal(json_parse(str_from(arguments), NULL, &world->arguments, NULL, NULL),
                      STATUS_OK);
-    return http_job_read(world->arguments, str_from("run/do/0"), world->arena, &world->job,
+    return http_job_read(world->arguments, str_from("run/do/0"), NULL, world->arena, &world->job,
                          &world->error);
 }
 
