@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { giveAway, unprivileged } from './support/nobody.mjs';
+import { BUSY, sworn, ways } from './support/hostile_pages.mjs';
 import { readPng } from './support/png.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
@@ -22,6 +23,8 @@ const folder = await mkdtemp(join(tmpdir(), 'tutti-pages-'));
 giveAway(user, folder);
 const elsewhere = await Upstream.start(() => ({ text: 'secret', headers: { 'access-control-allow-origin': '*' } }), '127.0.0.2');
 let isPatient = true; // what asks for /silent waits
+let connections = 0; // with it, also such that ask for nothing
+elsewhere.server.on('connection', () => connections++);
 const upgrades = [];
 const packets = [];
 const udp = createSocket('udp4', (message) => packets.push(message));
@@ -87,6 +90,9 @@ const pages = {
   '/colours': () => html('<style>*{margin:0}div{height:100px}</style><div style="background:#ff0000"></div><div style="background:#00ff00"></div><div style="background:#0000ff;height:1000px"></div>'),
   '/print': () => html('<p>One<p style="break-before:page">Two<p style="break-before:page">Three'),
   '/hostile': () => html(hostile(site.url)),
+  '/ways': () => html(ways(elsewhere.url), { 'content-security-policy-report-only': `default-src 'none'; report-uri ${elsewhere.url}/report`, link: `<${elsewhere.url}/hinted>; rel=preload; as=style` }),
+  '/ways/worker.js': () => ({ text: sworn(elsewhere.url), headers: { 'content-type': 'text/javascript' } }),
+  ...Object.fromEntries(Object.entries(BUSY).map(([path, text]) => [path, () => html(text)])),
   '/leaves': () => html('<script>location = "http://169.254.169.254/latest/meta-data/"</script>'),
   '/enters': () => html('<script>location = "/private/x"</script>'),
   '/endless': () => html('<script>for (;;);</script>'),
@@ -200,6 +206,23 @@ async function checkLimits(ask, refused) {
   assert.match(await refused('browser.render_page', { url: `${site.url}/`, wait_for: 'p >' }), /no CSS selector/);
 }
 
+// What browsers fetch of their own accord, or by other ways than a page's requests.
+async function checkWays(ask) {
+  const { data } = await ask('browser.render_page', { url: `${site.url}/ways`, wait_for: '#done', selectors: { seen: { first: '#done' } } });
+  assert.deepEqual(JSON.parse(data.seen), { service: 'nothing', shared: 'nothing', events: 'nothing', module: 'nothing', transport: 'nothing', kept: 'nothing', css: 'nothing' });
+}
+
+// Pages that would keep a browser busy for ever: their time ends them, and nobody else notices.
+async function checkBusy(ask, refused) {
+  const other = ask('browser.render_page', { url: `${site.url}/colours`, timeout: 50, selectors: { all: 'div@style' } });
+  const left = ['/endless', ...Object.keys(BUSY)];
+  const chain = async () => {
+    for (let path = left.pop(); path; path = left.pop()) assert.match(await refused('browser.render_page', { url: site.url + path, timeout: 1 }), /took (too long|all the time)/, path);
+  };
+  await Promise.all([chain(), chain()]);
+  assert.equal((await other).data.all.length, 3);
+}
+
 const shown = async (suite) => {
   await knows(suite, 'browser.render_page', 'web.scrape_page');
   const call = (name, args, connection) => suite.api.call('POST', `/v1/tools/${name}/invoke`, { arguments: args, ...(connection && { connection }) });
@@ -219,12 +242,16 @@ const shown = async (suite) => {
   await checkPictures(ask);
   await checkTemplates(ask, refused);
   await checkLimits(ask, refused);
+  await checkWays(ask);
+  await checkBusy(ask, refused);
 
-  // Pages that do not end take their time and no more; others are shown after them by the same browser.
-  const endless = ['/endless', '/never'].map((path) => refused('browser.render_page', { url: site.url + path, timeout: 1 }));
-  for (const text of await Promise.all(endless)) assert.match(text, /took too long/);
+  // All of them by the same browser, also those that wait for what does not come.
+  assert.match(await refused('browser.render_page', { url: `${site.url}/never`, timeout: 1 }), /took too long/);
   const [pid, ...others] = await browsers();
   assert.deepEqual(others, [], 'one for all of them');
+
+  assert.doesNotMatch((await suite['tool-adapter'].lines()).join('\n'), /"browser.ended"/);
+  assert.deepEqual([elsewhere.requests, connections, upgrades, packets], [[], 0, [], []]);
 
   // It is killed with a page open: that is tried again, and there is a new one.
   const silent = site.count('/silent');

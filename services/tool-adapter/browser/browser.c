@@ -258,6 +258,7 @@ struct browser *browser_new(const struct browser_options *options)
     browser->options.quiet_ms = options->quiet_ms > 0 ? options->quiet_ms : PAGE_QUIET_MS;
     browser->options.look_ms  = options->look_ms > 0 ? options->look_ms : BROWSER_LOOK_MS;
     browser->options.idle_ms  = options->idle_ms > 0 ? options->idle_ms : BROWSER_IDLE_MS;
+    if (options->said_max == 0) browser->options.said_max = PAGE_SAID_MAX;
     if (options->pages_max == 0) browser->options.pages_max = BROWSER_PAGES_MAX;
     browser->pump     = (struct loop_timer){.fire = pump, .context = browser};
     browser->patience = (struct loop_timer){.fire = patience_is_over, .context = browser};

@@ -25,25 +25,27 @@ enum {
     BROWSER_PAGES_MAX   = 200,    /* of one browser, one after the other */
     BROWSER_IDLE_MS     = 60'000, /* without a page */
     BROWSER_START_MS    = 30'000,
-    BROWSER_CLOSE_MS    = 5'000, /* for a page to go away, and for the browser */
-    BROWSER_LOOK_MS     = 1'000, /* between two looks at its memory */
+    BROWSER_CLOSE_MS    = 15'000, /* for a page to go away, and for the browser */
+    BROWSER_LOOK_MS     = 1'000,  /* between two looks at its memory */
     BROWSER_WAITING_MAX = 1'000,
     PAGE_REQUESTS_MAX   = 1'000,
     PAGE_CONCURRENT     = 8,        /* requests of one page */
     PAGE_RESOURCE_MAX   = 10 << 20, /* bytes of one answer */
     PAGE_BYTES_MAX      = 64 << 20, /* of all of them */
     PAGE_FRAMES_MAX     = 100,      /* other sites within it, and workers */
-    PAGE_HTML_MAX       = 10 << 20, /* characters */
-    PAGE_SIDE_MAX       = 16'384,   /* pixels of a picture's side, and below of all of it */
-    PAGE_PIXELS_MAX     = 32'000'000,
-    PAGE_REQUEST_MS     = 30'000,
-    PAGE_QUIET_MS       = 500,   /* without a request: it has what it wants */
-    PAGE_SETTLE_MS      = 5'000, /* and after so long it is taken as it is */
-    PAGE_POLL_MS        = 100,
-    PAGE_AGENT_MAX      = 300,
-    PAGE_EVALUATE_MS    = 10'000,
-    PAGE_TEMPLATE_MAX   = 4 << 20, /* bytes of HTML that is given */
-    PAGE_ANSWER_MAX     = 8 << 20, /* bytes of a picture or PDF, in base64 */
+    PAGE_SAID_MAX     = 32 << 20, /* bytes of what it says by itself: its requests, what it sends */
+    PAGE_WINDOWS_MAX  = 10,       /* that it opens; nobody looks at them */
+    PAGE_HTML_MAX     = 10 << 20, /* characters */
+    PAGE_SIDE_MAX     = 16'384,   /* pixels of a picture's side, and below of all of it */
+    PAGE_PIXELS_MAX   = 32'000'000,
+    PAGE_REQUEST_MS   = 30'000,
+    PAGE_QUIET_MS     = 500,   /* without a request: it has what it wants */
+    PAGE_SETTLE_MS    = 5'000, /* and after so long it is taken as it is */
+    PAGE_POLL_MS      = 100,
+    PAGE_AGENT_MAX    = 300,
+    PAGE_EVALUATE_MS  = 10'000,
+    PAGE_TEMPLATE_MAX = 4 << 20, /* bytes of HTML that is given */
+    PAGE_ANSWER_MAX   = 8 << 20, /* bytes of a picture or PDF, in base64 */
     PAGE_TEMPLATE_HOSTS = 64,
     PAGE_VIEW_WIDTH     = 1'280,
     PAGE_VIEW_HEIGHT    = 720,
@@ -66,6 +68,7 @@ struct browser_options {
     int64_t quiet_ms;    /* 0: PAGE_QUIET_MS */
     int64_t look_ms;     /* 0: BROWSER_LOOK_MS */
     unsigned pages_max;  /* 0: BROWSER_PAGES_MAX */
+    size_t said_max;     /* 0: PAGE_SAID_MAX */
     int64_t idle_ms;     /* 0: BROWSER_IDLE_MS */
 };
 

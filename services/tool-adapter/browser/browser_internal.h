@@ -63,8 +63,8 @@ struct page {
     struct page_run *run; /* NULL: there are no steps */
 
     struct page_fetch *first, *last; /* requests under way or waiting */
-    unsigned active, requests, redirects;
-    size_t bytes;
+    unsigned active, requests, redirects, windows;
+    size_t bytes, said;
     struct buf url;    /* of the document */
     struct buf origin; /* of the page that was asked for */
     char retry_after[64];

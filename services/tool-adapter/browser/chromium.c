@@ -80,7 +80,6 @@ static const char *const switches[] = {
     "--mute-audio",
     "--disable-gpu",
     "--disable-dev-shm-usage", /* containers have 64 MiB of it */
-    "--disable-popup-blocking",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--disable-hang-monitor",

@@ -87,7 +87,11 @@ void page_heard(struct wire_session *session, str method, json params, void *con
     struct page *page = context;
     bool is_own       = session == &page->session;
     if (page->is_closing) return;
-    if (str_is(method, "Fetch.requestPaused")) {
+    page->said += session->size;
+    if (page->said > page->browser->options.said_max) {
+        page_fault(page, "too_large", STATUS_OK, "its requests have more than %zu bytes",
+                   page->browser->options.said_max);
+    } else if (str_is(method, "Fetch.requestPaused")) {
         page_fetch_begin(page, session, params);
     } else if (str_is(method, "Target.attachedToTarget")) {
         is_attached(page, params);
@@ -100,6 +104,9 @@ void page_heard(struct wire_session *session, str method, json params, void *con
         answer_dialog(page, json_get_text(params, "type"));
     } else if (is_own && str_is(method, "Page.frameRequestedNavigation")) {
         is_leaving(page, params);
+    } else if (is_own && str_is(method, "Page.windowOpen")) {
+        if (++page->windows <= PAGE_WINDOWS_MAX) return;
+        page_fault(page, "too_large", STATUS_OK, "it opens more than %d windows", PAGE_WINDOWS_MAX);
     } else if (is_own && str_is(method, "Inspector.targetCrashed")) {
         page_fault(page, "browser", STATUS_UNAVAILABLE, "the page crashed");
     }

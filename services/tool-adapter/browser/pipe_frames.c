@@ -80,6 +80,7 @@ status pipe_frames_next(struct pipe_frames *frames, json *ret_message, struct er
             json_unref(message);
             return fail(reterr, STATUS_INVALID_ARGUMENT, "what it says is no message of a browser");
         }
+        frames->size = frame.len;
         *ret_message = message;
         return STATUS_OK;
     }

@@ -28,6 +28,7 @@ struct pipe_frames {
     size_t from;      /* where the next frame begins */
     size_t searched;  /* no NUL from there up to here */
     size_t size_max;  /* FRAME_SIZE_MAX, less in tests */
+    size_t size;      /* bytes of the message that came last */
     bool is_skipping; /* the rest of a frame that is too long */
     uint64_t skipped; /* frames */
 };

@@ -73,13 +73,14 @@ static void take_answer(struct wire *wire, int64_t id, json message)
     free(pending);
 }
 
-static void take_event(struct wire *wire, json message)
+static void take_event(struct wire *wire, json message, size_t size)
 {
     json method = json_get_text(message, "method");
     json id     = json_get_text(message, "sessionId");
     if (!json_is(method, JSON_TEXT) || !json_is(id, JSON_TEXT)) return;
     struct wire_session *session = wire_session_of(wire, json_str(id));
     if (!session) return;
+    session->size = size;
     session->event(session, json_str(method), json_get_text(message, "params"), session->context);
 }
 
@@ -95,7 +96,7 @@ status wire_hear(struct wire *wire, str piece, struct error *reterr)
         if (json_is_number(number) && json_to_int(number, &id)) {
             take_answer(wire, id, message);
         } else {
-            take_event(wire, message);
+            take_event(wire, message, wire->frames.size);
         }
     }
 }

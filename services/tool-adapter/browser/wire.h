@@ -27,7 +27,8 @@ typedef void wire_answer_fn(json result, const char *error, void *context);
 struct wire_session {
     void (*event)(struct wire_session *session, str method, json params, void *context);
     void *context;
-    char *id; /* of wire.c; NULL: not listening */
+    char *id;    /* of wire.c; NULL: not listening */
+    size_t size; /* of wire.c: bytes of the event that is told */
 };
 
 struct wire_options {

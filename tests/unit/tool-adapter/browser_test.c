@@ -81,12 +81,13 @@ static void stage_open_with(struct stage *stage, const char *program, unsigned p
         .folder      = stage->folder,
         .pages       = pages,
         .memory_max  = limits->memory_max > 0 ? limits->memory_max : 1 << 30,
-        .close_ms    = SHORT_MS,
+        .close_ms    = limits->close_ms > 0 ? limits->close_ms : PATIENT_MS,
         .quiet_ms    = 1,
         .has_sandbox = limits->has_sandbox,
         .is_root     = limits->is_root,
         .look_ms     = limits->look_ms,
         .pages_max   = limits->pages_max,
+        .said_max    = limits->said_max,
         .idle_ms     = limits->idle_ms};
     stage->browser = browser_new(&options);
 }
@@ -188,11 +189,11 @@ static void what_cannot_be_asked_is_refused(void **)
 }
 
 /* A program, and what a page of it says. */
-static void check_fault(const char *program, int64_t total_ms, const char *fault, status code,
-                        const char *text)
+static void check_closed(const char *program, int64_t total_ms, int64_t close_ms, const char *fault,
+                         status code, const char *text)
 {
     struct stage stage;
-    stage_open(&stage, program, 1);
+    stage_open_with(&stage, program, 1, &(struct browser_options){.close_ms = close_ms});
     for (unsigned i = 1; i <= 2; i++) { /* the second has a browser of its own */
         (void)ask(&stage, total_ms);
         until_ended(&stage, i);
@@ -201,6 +202,12 @@ static void check_fault(const char *program, int64_t total_ms, const char *fault
         if (!strstr(stage.error, text)) assert_string_equal(stage.error, text);
     }
     stage_close(&stage);
+}
+
+static void check_fault(const char *program, int64_t total_ms, const char *fault, status code,
+                        const char *text)
+{
+    check_closed(program, total_ms, 0, fault, code, text);
 }
 
 static void one_that_does_not_start_says_why(void **)
@@ -234,8 +241,8 @@ static void one_that_refuses_is_no_page(void **)
 /* It never answers, not even that a page has gone: it is ended, and the next one is new. */
 static void one_that_hangs_is_ended(void **)
 {
-    check_fault(PROGRAM("  *createBrowserContext*) sleep 1000 ;;\n"), 500, "timeout",
-                STATUS_DEADLINE_EXCEEDED, "took");
+    check_closed(PROGRAM("  *createBrowserContext*) sleep 1000 ;;\n"), 500, SHORT_MS, "timeout",
+                 STATUS_DEADLINE_EXCEEDED, "took");
 }
 
 static void one_that_works_shows_pages(void **)
@@ -332,6 +339,33 @@ static void one_that_is_huge_is_ended_at_once(void **)
     stage_close(&stage);
 }
 
+/* What a page says is read on the loop: one that says much is ended before it keeps that busy. */
+static void a_page_that_says_much_or_opens_many_windows_is_ended(void **)
+{
+    static const struct {
+        const char *program, *text;
+    } rows[] = {
+        {PROGRAM(
+             "  *Page.navigate*) for i in {1..40}; do say \"{\\\"method\\\":\\\"Page.x\\\","
+             "\\\"sessionId\\\":\\\"S\\\",\\\"params\\\":{\\\"x\\\":\\\"$(printf %100s)\\\"}}\"; "
+             "done; result='{}' ;;\n"),
+         "its requests have more than 4000 bytes"},
+        {PROGRAM("  *Page.navigate*) for i in {1..11}; do say "
+                 "'{\"method\":\"Page.windowOpen\",\"sessionId\":\"S\",\"params\":{}}'; done; "
+                 "result='{}' ;;\n"),
+         "it opens more than 10 windows"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stage stage;
+        stage_open_with(&stage, rows[i].program, 1, &(struct browser_options){.said_max = 4'000});
+        (void)ask(&stage, PATIENT_MS);
+        until_ended(&stage, 1);
+        assert_string_equal(stage.fault, "too_large");
+        assert_string_equal(stage.error, rows[i].text);
+        stage_close(&stage);
+    }
+}
+
 /* Its own sandbox is given up only where the configuration says so. */
 static void only_tests_do_without_the_sandbox(void **)
 {
@@ -402,6 +436,7 @@ int main(void)
         cmocka_unit_test(one_that_is_large_makes_way_for_the_next_page),
         cmocka_unit_test(one_that_is_huge_is_ended_at_once),
         cmocka_unit_test(only_tests_do_without_the_sandbox),
+        cmocka_unit_test(a_page_that_says_much_or_opens_many_windows_is_ended),
         cmocka_unit_test(root_is_told_that_there_is_no_sandbox),
         cmocka_unit_test(no_more_pages_wait_than_may),
     };
