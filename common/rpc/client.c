@@ -334,24 +334,36 @@ void client_send_cancel(struct endpoint *endpoint, const uint64_t *wire_ids, siz
     endpoint_release(endpoint);
 }
 
-static bool cancel_at(struct endpoint *endpoint, uint64_t id)
+typedef bool mark_call(struct lane_set *set, uint64_t id);
+
+static bool mark_at(struct endpoint *endpoint, mark_call *mark, uint64_t id)
 {
     for (struct lane_set *set = atomic_load(&endpoint->sets); set; set = set->next) {
-        if (lane_set_cancel(set, id)) return true;
+        if (mark(set, id)) return true;
     }
     return false;
 }
 
-void rpc_client_cancel(struct rpc_client *client, uint64_t id)
+static void mark_anywhere(struct rpc_client *client, mark_call *mark, uint64_t id)
 {
     struct endpoint *held[RPC_ENDPOINTS_MAX];
     unsigned count = client_hold_all(client, held);
     bool is_found  = false;
     for (unsigned i = 0; i < count; i++) {
-        is_found = is_found || cancel_at(held[i], id);
+        is_found = is_found || mark_at(held[i], mark, id);
         endpoint_let_go(held[i]);
     }
     if (is_found) client_clock_wake(client, 0);
+}
+
+void rpc_client_cancel(struct rpc_client *client, uint64_t id)
+{
+    mark_anywhere(client, lane_set_cancel, id);
+}
+
+void rpc_client_stop(struct rpc_client *client, uint64_t id)
+{
+    mark_anywhere(client, lane_set_end, id);
 }
 
 unsigned rpc_client_target_count(const struct rpc_client *client)

@@ -70,6 +70,7 @@ struct call {
     uint8_t moves_left;
     bool is_repeatable;
     bool is_cancelled;
+    bool is_stopping; /* the server is to be told that its answer may come at once */
     bool is_alone; /* did not fit beside others: goes as bulk */
     bool is_held;  /* waits for rpc_client_flush(), or for others to leave */
 };
@@ -280,8 +281,9 @@ void lane_set_look_again(struct lane_set *set);
 void lane_set_lost(struct lane_set *set);
 /** Answers what is due; returns when to come again. */
 int64_t lane_set_watch(struct lane_set *set, int64_t now_ms);
-/** Marks a call as given up; false: it is not here. */
+/** Marks a call as given up, or as one to be ended by its server; false: it is not here. */
 bool lane_set_cancel(struct lane_set *set, uint64_t id);
+bool lane_set_end(struct lane_set *set, uint64_t id);
 /** Marks all of them. */
 void lane_set_cancel_all(struct lane_set *set);
 

@@ -45,6 +45,18 @@ static int64_t next_of(const struct call *call, bool waits_for_link)
     return is_sooner ? call->connect_by_ms : call->deadline_ms;
 }
 
+/* Under the mutex. What the server does not know of, or answers soon, is given up. False: `due` is
+ * full. */
+static bool stop(struct call *call, uint64_t wire_id, bool is_long, struct due *due)
+{
+    if (!call->is_stopping) return true;
+    if (is_long && due->cancel_count == CANCEL_IDS_MAX) return false;
+    if (is_long) due->cancel_ids[due->cancel_count++] = wire_id;
+    call->is_stopping  = false;
+    call->is_cancelled = call->is_cancelled || !is_long;
+    return true;
+}
+
 /* Under the mutex. False: `due` is full. `is_sent`: the server may know of the batch. */
 static bool collect(struct lane_set *set, struct outgoing *batch, bool is_sent, int64_t now_ms,
                     struct due *due, int64_t *next_ms)
@@ -53,6 +65,8 @@ static bool collect(struct lane_set *set, struct outgoing *batch, bool is_sent, 
     for (unsigned i = 0; i < batch->count; i++) {
         struct call *call = &batch->calls[i];
         if (!call->done) continue;
+        bool is_long = is_sent && set->frames_max == 1;
+        if (!stop(call, batch->first_wire_id + i, is_long, due)) return false;
         if (waits_for_link && call->connect_by_ms == 0) {
             /* It came while we were connected. Never sent, but only what may be repeated waits. */
             call->connect_by_ms = call->is_repeatable ? now_ms + CONNECT_WAIT_MS : 1;
@@ -62,8 +76,8 @@ static bool collect(struct lane_set *set, struct outgoing *batch, bool is_sent, 
             if (at_ms < *next_ms) *next_ms = at_ms;
             continue;
         }
-        if (due->count == DUE_MAX) return false;
-        if (is_sent && call->is_cancelled && set->frames_max == 1) {
+        if (due->count == DUE_MAX || due->cancel_count == CANCEL_IDS_MAX) return false;
+        if (is_long && call->is_cancelled) {
             due->cancel_ids[due->cancel_count++] = batch->first_wire_id + i;
         }
         due->calls[due->count] = *call;
@@ -167,29 +181,48 @@ int64_t lane_set_watch(struct lane_set *set, int64_t now_ms)
     return earliest_ms;
 }
 
-static bool mark_cancelled(struct outgoing *batch, uint64_t id)
+/* NULL: it is not there, or over. */
+static struct call *call_in(const struct outgoing *batch, uint64_t id)
 {
-    for (unsigned i = 0; i < batch->count; i++) {
-        if (batch->calls[i].id != id || !batch->calls[i].done) continue;
-        batch->calls[i].is_cancelled = true;
-        return true;
+    for (unsigned i = 0; batch && i < batch->count; i++) {
+        if (batch->calls[i].id == id && batch->calls[i].done) return &batch->calls[i];
     }
-    return false;
+    return NULL;
+}
+
+/* Under the mutex: a call that is to be looked at soon. */
+static struct call *call_at(struct lane_set *set, uint64_t id)
+{
+    struct call *call = NULL;
+    for (struct outgoing *batch = set->first; batch && !call; batch = batch->next) {
+        call = call_in(batch, id);
+    }
+    for (struct lane *lane = set->lanes; lane && !call; lane = lane->next) {
+        call = call_in(lane->batch, id);
+    }
+    if (call) set->earliest_ms = 0;
+    return call;
 }
 
 bool lane_set_cancel(struct lane_set *set, uint64_t id)
 {
-    bool is_found = false;
     (void)pthread_mutex_lock(&set->mutex);
-    for (struct outgoing *batch = set->first; batch && !is_found; batch = batch->next) {
-        is_found = mark_cancelled(batch, id);
-    }
-    for (struct lane *lane = set->lanes; lane && !is_found; lane = lane->next) {
-        if (lane->batch) is_found = mark_cancelled(lane->batch, id);
-    }
-    if (is_found) set->earliest_ms = 0;
+    struct call *call = call_at(set, id);
+    if (call) call->is_cancelled = true;
     (void)pthread_mutex_unlock(&set->mutex);
-    return is_found;
+    return call;
+}
+
+bool lane_set_end(struct lane_set *set, uint64_t id)
+{
+    (void)pthread_mutex_lock(&set->mutex);
+    struct call *call = call_at(set, id);
+    if (call) {
+        call->is_stopping   = true;
+        call->is_repeatable = false; /* nobody wants it done */
+    }
+    (void)pthread_mutex_unlock(&set->mutex);
+    return call;
 }
 
 static void cancel_batch(struct outgoing *batch)

@@ -132,6 +132,10 @@ void rpc_client_flush(struct rpc_client *client);
  * nothing if the call is already over. */
 void rpc_client_cancel(struct rpc_client *client, uint64_t id);
 
+/** Asks the server of a long call to end it, and waits for what it answers then; it is not repeated
+ * any more. One that was not sent yet, or is answered soon anyway, is given up as above. */
+void rpc_client_stop(struct rpc_client *client, uint64_t id);
+
 /** The same as a call, but waits: for command lines and tests, never on a thread of a library or
  * an event loop. `request->done` is not used. Returns the status of the answer, its text in
  * `reterr`. `ret_answer` (owned) is set whenever there was an answer, also one that is not OK. */

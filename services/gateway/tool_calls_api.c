@@ -34,8 +34,10 @@ static void fail_rpc(struct api_call *call, const struct rpc_answer *answer)
 }
 
 struct asking {
+    struct api_waiter head;
     struct api_call *call; /* a reference */
     api_then *then;
+    uint64_t rpc;
 };
 
 static void on_answer(const struct rpc_answer *answer, void *context)
@@ -50,12 +52,31 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     api_call_unref(call);
 }
 
+/* The client has gone: what is under way is ended, and heard of for the audit log. */
+static void on_forget(struct api_waiter *head)
+{
+    const struct asking *asking = (struct asking *)head;
+    struct api_call *call       = asking->call;
+    call->waiter                = NULL;
+    rpc_client_stop(call->api->tools, asking->rpc);
+}
+
+static void watch(struct api_call *call)
+{
+    struct asking *asking = call->state;
+    call->waiter          = &asking->head;
+    if (api_call_is_gone(call)) on_forget(&asking->head);
+}
+
 static void ask(struct api_call *call, const char *method, const void *message, api_then *then)
 {
+    struct api_call *kept = api_call_ref(call); /* it may be answered at once */
     struct asking *asking = arena_alloc(call->arena, sizeof *asking);
     struct error error    = {};
     ASSERT(asking);
-    *asking                          = (struct asking){.call = api_call_ref(call), .then = then};
+    *asking =
+        (struct asking){.head = {.forget = on_forget}, .call = api_call_ref(call), .then = then};
+    call->state                      = asking;
     const struct rpc_request request = {.service     = &pb__tools__descriptor,
                                         .method      = method,
                                         .message     = message,
@@ -65,12 +86,18 @@ static void ask(struct api_call *call, const char *method, const void *message, 
                                         .key_id      = str_from(call->identity.key_id),
                                         .done        = on_answer,
                                         .context     = asking};
-    status code = call->api->tools ? rpc_client_call(call->api->tools, &request, NULL, &error)
-                                   : fail(&error, STATUS_UNAVAILABLE,
-                                          "this gateway knows no tool-adapter: set gateway.tools");
-    if (code == STATUS_OK) return;
-    api_fail(call, code, &error);
-    api_call_unref(call);
+    status code                      = call->api->tools
+                                           ? rpc_client_call(call->api->tools, &request, &asking->rpc, &error)
+                                           : fail(&error, STATUS_UNAVAILABLE,
+                                                  "this gateway knows no tool-adapter: set gateway.tools");
+    if (code == STATUS_OK) {
+        atomic_store(&kept->is_parked, true);
+        (void)api_send_home(kept, watch); /* without it the call goes on until its answer */
+    } else {
+        api_fail(call, code, &error);
+        api_call_unref(call);
+    }
+    api_call_unref(kept);
 }
 
 /* --- answers ------------------------------------------------------------------------------------

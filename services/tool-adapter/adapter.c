@@ -435,6 +435,7 @@ void adapter_stopp(struct adapter **ref)
     struct adapter *adapter = *ref;
     if (!adapter) return;
     if (adapter->is_running) drain(adapter);
+    if (adapter->calls) tool_service_drain(adapter->calls);
     rpc_server_stopp(&adapter->server); /* while the loop still answers its calls */
     if (adapter->loop) loop_stop(adapter->loop);
     if (adapter->loop) loop_join(adapter->loop);

@@ -14,6 +14,7 @@
 #include "json/json_text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     TEXT_MAX    = 16 << 20, /* bytes of an answer */
@@ -21,6 +22,8 @@ enum {
     VALUES_MAX  = 1'000'000,
     NONCE_BYTES = 16,
     ARENA_MAX   = 64 << 20,
+
+    REQUEST_ID_SIZE = 128,
 };
 
 /* One call under way. */
@@ -74,6 +77,11 @@ void tool_service_freep(struct tool_service **ref)
     toolbox_unref(service->toolbox);
     free(service);
     *ref = NULL;
+}
+
+void tool_service_drain(struct tool_service *service)
+{
+    atomic_store(&service->is_draining, true);
 }
 
 void tool_service_use(struct tool_service *service, struct toolbox *toolbox)
@@ -309,6 +317,61 @@ static status handle_invoke(struct rpc_call *rpc, struct error *reterr)
     return tool_service_post(rpc, answer_invoke, reterr);
 }
 
+/* Nobody waits for it any more. What had left is answered all the same, for the audit log. */
+static void stop(struct invocation *invocation)
+{
+    static const char why[]              = "whoever asked for it has gone";
+    struct rpc_call *rpc                 = invocation->rpc;
+    Pb__InvokedTool *invoked             = rpc->response;
+    const struct manifest_action *action = invocation->tool.action;
+    const struct writes *writes          = tool_call_stop(invocation->call);
+    struct error error                   = {};
+    bool is_unknown                      = writes->count > 0;
+    log_write(LOG_INFO, "tool.stopped", LOG_TEXT_OF("adapter", action->manifest->name),
+              LOG_TEXT_OF("action", action->name), LOG_STR("request", rpc->request_id),
+              LOG_INT("writes", (int64_t)writes->count));
+    if (is_unknown) {
+        CLEANUP(json_unrefp) json said = outcome_unknown_new(action, why);
+        invoked->error_json            = tool_service_document(rpc, said);
+        invoked->class_                = outcome_class_name(OUTCOME_UNKNOWN);
+        invoked->unknown_outcome       = true;
+        invoked->duration_ms           = clock_mono_ms() - invocation->started_ms;
+        invoked->writes                = writes->items;
+        invoked->n_writes              = writes->count;
+    } else {
+        (void)fail(&error, STATUS_CANCELLED, "%s", why);
+    }
+    rpc_reply(rpc, is_unknown ? STATUS_OK : STATUS_CANCELLED, &error);
+    tool_call_cancel(invocation->call);
+    invocation_free(invocation);
+}
+
+/* The one that is to be stopped, which may be over. */
+struct stopped {
+    struct tool_service *service;
+    const struct rpc_call *rpc;
+    char request_id[REQUEST_ID_SIZE]; /* its place in memory may be another call's by then */
+};
+
+static void on_stopped(void *context)
+{
+    struct stopped *stopped       = context;
+    struct invocation *invocation = stopped->service->invocations;
+    while (invocation && invocation->rpc != stopped->rpc) invocation = invocation->next;
+    if (invocation && str_is(invocation->rpc->request_id, stopped->request_id)) stop(invocation);
+    free(stopped);
+}
+
+static void cancel_invoke(struct rpc_call *rpc)
+{
+    struct tool_service *service = rpc->context;
+    if (atomic_load(&service->is_draining) || rpc->request_id.len >= REQUEST_ID_SIZE) return;
+    struct stopped *stopped = mem_new(1, sizeof *stopped);
+    *stopped                = (struct stopped){.service = service, .rpc = rpc};
+    memcpy(stopped->request_id, rpc->request_id.ptr, rpc->request_id.len);
+    if (loop_post(service->means.loop, on_stopped, stopped) != STATUS_OK) free(stopped);
+}
+
 /* --- Render ----------------------------------------------------------------------------------- */
 
 /* What has been read or done by then is that of the manifest's example. */
@@ -393,7 +456,7 @@ static status handle_cache_stats(struct rpc_call *rpc, struct error *reterr)
 
 const struct rpc_method tool_service_methods[] = {
     {.name = "List", .handle = handle_list},
-    {.name = "Invoke", .handle = handle_invoke},
+    {.name = "Invoke", .handle = handle_invoke, .cancel = cancel_invoke},
     {.name = "Render", .handle = handle_render},
     {.name = "TestConnection", .handle = tool_service_handle_test},
     {.name = "CacheStats", .handle = handle_cache_stats},

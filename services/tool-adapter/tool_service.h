@@ -30,6 +30,10 @@ struct tool_service_options {
 struct tool_service *tool_service_new(const struct tool_service_options *options);
 void tool_service_freep(struct tool_service **service);
 
+/** From now on calls under way come to their end though their callers have gone, or the server is
+ * about to stop. Any thread. */
+void tool_service_drain(struct tool_service *service);
+
 /** From now on calls use this one; those under way keep theirs. On the loop; borrows, and keeps a
  * reference. */
 void tool_service_use(struct tool_service *service, struct toolbox *toolbox);

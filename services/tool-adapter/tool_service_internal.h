@@ -4,6 +4,8 @@
 
 #include "tool-adapter/tool_service.h"
 
+#include <stdatomic.h>
+
 struct invocation;
 struct testing;
 
@@ -14,6 +16,7 @@ struct tool_service {
     struct invocation *invocations;
     struct testing *tests;
     unsigned count;
+    atomic_bool is_draining; /* calls come to their end, though the server asks them to stop */
 };
 
 /** Answers from the loop. OK: it has replied, or will. */

@@ -231,6 +231,22 @@ scenario('what is written outside is recorded without its secrets', { needs: ['s
   assert.deepEqual([added.actor, added.write.connection, added.write.method, added.write.class], [admin, 'ledger', 'POST', 'ok']);
   await comes(suite, 'its call', 'action=invokeTool', (items) => items.some((one) => one.result === 'done' && one.resource === '/v1/tools/ledger.book/invoke'));
   assert.doesNotMatch(JSON.stringify(await records(suite)), /planted|PLANTED|example\.org/);
+
+  // Whoever waits for a function goes away: the read ends, and so does the change, of which nobody knows then what became.
+  ledger.upstream.requests.length = 0;
+  ledger.before = () => ({ silent: true });
+  const calls = new AbortController();
+  const waits = [['ledger.book', { text: 'late' }], ['ledger.list', {}]].map(([name, args]) => fetch(`${suite.url}/v1/tools/${name}/invoke`, {
+    method: 'POST', signal: calls.signal, headers: { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ arguments: args }),
+  }).catch((error) => error.name));
+  await suite.until('both have left', () => ledger.upstream.requests.length === 2);
+  calls.abort();
+  assert.deepEqual(await Promise.all(waits), ['AbortError', 'AbortError']);
+  await suite.until('both are ended', () => ledger.upstream.requests.every(({ isGone }) => isGone));
+  const ofBook = ({ write: one }) => one.function === 'ledger.book' && one.class === 'unknown' && !one.job;
+  const late = (await comes(suite, 'what had left', 'action=outsideWrite', (items) => items.some(ofBook))).find(ofBook);
+  assert.deepEqual([late.actor, late.result, late.write.method, late.write.path], [admin, 'unknown', 'POST', '/entries']);
+  ledger.before = () => {};
   await isIntact(suite);
 });
 

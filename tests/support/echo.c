@@ -137,11 +137,13 @@ static status park(struct rpc_call *call, struct error *)
 
 static void cancel(struct rpc_call *call)
 {
-    struct echo *echo = call->context;
-    bool was_held     = false;
+    struct echo *echo           = call->context;
+    const Test__Saying *request = call->request;
+    bool was_held               = false;
+    bool is_stubborn            = strcmp(request->text, "stay") == 0;
     (void)pthread_mutex_lock(&echo->mutex);
     for (unsigned i = 0; i < echo->held_count && !was_held; i++) {
-        if (echo->held[i] != call) continue;
+        if (echo->held[i] != call || is_stubborn) continue;
         echo->held[i] = echo->held[--echo->held_count];
         was_held      = true;
     }

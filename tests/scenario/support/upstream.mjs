@@ -18,7 +18,10 @@ export class Upstream {
         const request = { method: message.method, path: url.pathname, query: url.searchParams, headers: message.headers, body: Buffer.concat(chunks).toString(), at: Date.now() };
         upstream.requests.push(request);
         const result = (await handle(request, count)) ?? {};
-        if (result.silent) return;
+        if (result.silent) {
+          message.socket.once('close', () => { request.isGone = true; });
+          return;
+        }
         if (result.cut) {
           message.socket.destroy();
           return;

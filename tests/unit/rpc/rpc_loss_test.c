@@ -486,6 +486,27 @@ static void a_parked_call_can_be_given_up(void **)
     fixture_close(it);
 }
 
+/* It is answered by its server, and only then over. */
+static void a_parked_call_can_be_stopped(void **)
+{
+    struct fixture *it         = fixture_open("stop", true);
+    Test__Saying message       = TEST__SAYING__INIT;
+    struct rpc_request request = saying(it, "Park", &message);
+    request.timeout_ms         = 30'000;
+    message.text               = "stay"; /* the server answers as it likes */
+    uint64_t id                = 0;
+    call_ok(it, &request, &id);
+    assert_true(echo_wait_held(&it->echo, 1));
+    rpc_client_stop(it->client, id);
+    assert_true(echo_wait_cancelled(&it->echo, 1));
+    assert_int_equal(it->inbox.by_status[STATUS_CANCELLED], 0);
+    echo_release(&it->echo);
+    assert_true(inbox_wait(&it->inbox, 1));
+    assert_int_equal(it->inbox.by_status[STATUS_OK], 1);
+    rpc_client_stop(it->client, id); /* over: nothing happens */
+    fixture_close(it);
+}
+
 static void thousands_of_calls_can_be_parked(void **)
 {
     enum { PARKED = 2'000 };
@@ -569,6 +590,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(partitions_go_to_their_listed_owners),
         cmocka_unit_test(the_least_busy_endpoint_is_chosen),
         cmocka_unit_test(a_parked_call_can_be_given_up),
+        cmocka_unit_test(a_parked_call_can_be_stopped),
         cmocka_unit_test(thousands_of_calls_can_be_parked),
         cmocka_unit_test(parked_calls_of_a_client_that_is_gone_are_cancelled),
         cmocka_unit_test(stopping_answers_what_is_parked),
