@@ -1,42 +1,16 @@
 /**
- * selector: CSS selectors over a document (html/document.h).
- *
- * Known: type and `*`, `.class`, `#id`, attributes (`[a]`, `=`, `~=`, `|=`, `^=`, `$=`, `*=`, with
- * `i` or `s`), the combinators ` `, `>`, `+`, `~`, lists, `:not()`, `:is()`, `:where()`, `:has()`,
- * `:root`, `:empty`,
- * `:first-child`, `:last-child`, `:only-child`, `:nth-child()`, `:nth-last-child()` and the same
- * `-of-type`. What depends on a person or a layout (`:hover`, `::before`), namespaces, `:scope` and
- * `:nth-child(... of ...)` are refused by name. Sources: Selectors Level 4 (W3C), and the
- * HTML standard for attributes whose values ignore case. Classes and ids are compared exactly, also
- * in documents without doctype, where browsers ignore case.
+ * selector: which elements of a document (html/document.h) a selector (css/selector.h) means.
  *
  * How long matching takes: every part of a selector looks at every node once. So nothing that a
  * page or a selector holds makes it slower than parts times nodes.
  *
- * A selector is immutable: any thread. Matching uses no memory but its own.
+ * Any thread; matching uses no memory but its own.
  */
 #ifndef HTML_SELECTOR_H
 #define HTML_SELECTOR_H
 
+#include "css/selector.h"
 #include "html/document.h"
-
-enum {
-    SELECTOR_SIZE_MAX  = 4'096, /* bytes */
-    SELECTOR_PARTS_MAX = 64,    /* simple selectors joined by combinators and commas */
-    SELECTOR_TESTS_MAX = 256,   /* classes, ids, attributes, pseudo-classes */
-    SELECTOR_DEPTH_MAX = 8,     /* `:not(:is(...))` */
-};
-
-struct selector;
-
-/** Reads a list of selectors. Owned: selector_freep(). INVALID_ARGUMENT: the text says what is
- * wrong, and at which column (bytes, from 1). */
-status selector_parse(str text, struct selector **ret_selector, struct error *reterr);
-void selector_free(struct selector *selector);
-void selector_freep(struct selector **selector);
-
-/** How many passes over a document it takes to match it: what work to expect. */
-size_t selector_parts(const struct selector *selector);
 
 struct html_matches {
     uint32_t *nodes; /* owned; ascending: the order of the document */

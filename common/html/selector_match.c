@@ -6,7 +6,8 @@
  */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "html/selector_internal.h"
+#include "css/selector_tree.h"
+#include "html/selector.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -1,6 +1,7 @@
 /* Formats that can be checked, each by the grammar of its standard. */
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "css/selector.h"
 #include "schema/schema_internal.h"
 
 static bool is_digit(char c)
@@ -280,6 +281,13 @@ static bool is_regex(str text)
     return code == STATUS_OK;
 }
 
+/* Ours: what it means to match can be said of the text alone. */
+static bool is_css_selector(str text)
+{
+    CLEANUP(selector_freep) struct selector *selector = NULL;
+    return selector_parse(text, &selector, NULL) == STATUS_OK;
+}
+
 static const struct schema_format formats[] = {
     {"date-time", is_date_time, "must be a date and time such as 2026-11-22T10:00:00Z"},
     {"date", is_date, "must be a date such as 2026-11-22"},
@@ -298,6 +306,7 @@ static const struct schema_format formats[] = {
     {"relative-json-pointer", is_relative_json_pointer,
      "must be a relative JSON pointer such as 1/a"},
     {"regex", is_regex, "must be a regular expression"},
+    {SCHEMA_FORMAT_SELECTOR, is_css_selector, "must be a CSS selector such as ul.list > li"},
 };
 
 const struct schema_format *schema_format_find(str name)

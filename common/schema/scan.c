@@ -107,7 +107,8 @@ static void rule_types(struct schema_rule *rule)
 static void rule_format(struct compiler *compiler, const struct schema_node *node,
                         struct schema_rule *rule)
 {
-    if (!compiler->options->assert_formats &&
+    bool is_ours = str_is(json_str(rule->value), SCHEMA_FORMAT_SELECTOR);
+    if (!compiler->options->assert_formats && !is_ours &&
         !(node->dialect->vocabularies & VOCABULARY_FORMAT_ASSERT)) {
         return;
     }

@@ -36,7 +36,7 @@ struct schema_document {
 struct schema_options {
     const char *uri;                         /* of `source`: what its references are relative to */
     const struct schema_document *documents; /* NULL: none */
-    bool assert_formats;                     /* `format` refuses; default: annotation only */
+    bool assert_formats;                     /* `format` refuses; default: only css-selector */
 
     /* Asked for a document that is not among `documents`, by its absolute URI, without fragment;
      * a view, JSON_INVALID: there is none. NULL: nobody is asked. */

@@ -323,6 +323,9 @@ void compiler_refer(struct compiler *compiler, struct pending_ref *ref);
 /* --- formats -----------------------------------------------------------------------------------
  */
 
+/* Of ours, and always checked: schemas of others do not know it. css/selector.h says what it is. */
+#define SCHEMA_FORMAT_SELECTOR "css-selector"
+
 struct schema_format {
     const char *name;
     bool (*check)(str text);

@@ -109,7 +109,7 @@ site.server.on('upgrade', ({ url }, socket) => {
 });
 after(async () => {
   await Promise.all([site.stop(), elsewhere.stop(), new Promise((resolve) => udp.close(resolve))]);
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const config = {

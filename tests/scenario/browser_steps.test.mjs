@@ -79,7 +79,7 @@ const pages = {
 const site = await Upstream.start((request) => pages[request.path]?.(request) ?? { status: 404, text: '' });
 after(async () => {
   await site.stop();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const secrets = { user: { secret: 'USER' }, password: { secret: 'PASSWORD' } };
@@ -154,7 +154,7 @@ async function checkFaults(refused) {
     [[at('/two'), { goto: 'http://127.0.0.9/' }], /\/steps\/1\/goto: /],
     [[at('/file')], /\/steps\/0\/goto: it is no page but application\/octet-stream/],
     [[at('/two'), { press: 'Entr' }], /\/steps\/1\/press: there is no key `Entr`/],
-    [[at('/two'), { click: 'a >' }], /\/steps\/1\/click: .*column/],
+    [[at('/two'), { click: 'a >' }], /steps\/1\/click must be a CSS selector/],
     [[at('/two'), { extract: { a: 'x(' } }], /\/steps\/1\/extract: /],
     [[at('/two'), { extract: { a: 'x' } }, { screenshot: 'a' }], /\/steps\/2\/screenshot: an earlier step has the name `a`/],
     [[at('/two'), { click: 'x', wait_for: 'y' }], /steps/],
@@ -167,6 +167,20 @@ async function checkFaults(refused) {
   // A secret is typed where it belongs, and nowhere else.
   assert.match((await refused(logIn, {}, 'careless')).text, /\/steps\/1\/fill: `#user`: `secret_hosts` of the connection does not name the host of this page/);
   assert.equal(site.requests.some(({ path }) => path === '/stolen'), false);
+}
+
+// Selectors that stand in a workflow are read when it is registered.
+async function checkWorkflow(suite) {
+  const workflow = `document: { dsl: '1.0.3', namespace: default, name: steps, version: '1.0.0' }
+do:
+  - order:
+      call: browser.run_steps
+      with: { steps: [ { goto: '${site.url}/two' }, { click: 'a >' }, { fill: { selector: '\${ .field }', text: '\${ .text }' } }, { wait_for: { selector: 'li:hover' } }, { click: '#x' } ] }
+`;
+  const { status, body } = await suite.api.call('PUT', '/v1/workflows/steps', workflow, { headers: { 'content-type': 'application/yaml' } });
+  assert.equal(status, 422, JSON.stringify(body));
+  const said = [...new Set(JSON.stringify(body).match(/`steps\/[^`]*` must be a CSS selector/g))];
+  assert.deepEqual(said, ['`steps/1/click` must be a CSS selector', '`steps/3/wait_for/selector` must be a CSS selector']);
 }
 
 // What the page has sent cannot be taken back: nobody knows what came of it, so nothing is tried again.
@@ -206,6 +220,7 @@ const done = async (suite) => {
   await checkSecrets(suite, run);
   await checkFaults(refused);
   await checkDoubt(refused);
+  await checkWorkflow(suite);
 };
 
 const name = 'steps on pages are done, or said not to be';

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "html/selector.h"
+#include "css/selector.h"
 #include "http/url.h"
 #include "tool-adapter/browser/keys.h"
 #include "tool-adapter/module.h"

@@ -110,6 +110,10 @@ static const struct violation {
     {"false", "1", "", "false", "", "is not allowed here"},
     {"true", "1", NULL, "", "", ""},
     {"{format: email}", "nothing", NULL, "", "", ""}, /* annotation only */
+    {"{format: css-selector}", "'ul > li.x'", NULL, "", "", ""},
+    {"{format: css-selector}", "7", NULL, "", "", ""},
+    {"{format: css-selector}", "'ul >'", "", "format", "/format",
+     "must be a CSS selector such as ul.list > li"},
 };
 
 static void check_violation(void **state)

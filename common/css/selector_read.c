@@ -2,7 +2,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "html/selector_internal.h"
+#include "css/selector_internal.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
 /* The words that selectors are made of. */
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/utf8.h"
-#include "html/selector_internal.h"
+#include "css/selector_internal.h"
 
 /* --- characters ------------------------------------------------------------------------------- */
 

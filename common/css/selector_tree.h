@@ -1,16 +1,18 @@
-/*
- * A selector as it was read. selector_scan.c takes its words, selector_read.c makes it of them,
- * selector_match.c runs it.
+/**
+ * selector_tree: a selector as it was read, for those who match it (html/selector.h).
  *
  * A list holds complex selectors ("a > b"), a complex selector its parts ("a.b:not(c)"), a part its
  * tests. A test may hold a list of its own. All lists of a selector are chained in the order in
  * which they were closed, so inner ones stand before outer ones, and the last is the selector.
  */
-#ifndef HTML_SELECTOR_INTERNAL_H
-#define HTML_SELECTOR_INTERNAL_H
+#ifndef CSS_SELECTOR_TREE_H
+#define CSS_SELECTOR_TREE_H
 
 #include "base/arena.h"
-#include "html/selector.h"
+#include "css/selector.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum test_kind {
     TEST_ID,
@@ -70,35 +72,5 @@ struct selector {
     struct selector_list *lists;
     size_t list_count, part_count, test_count;
 };
-
-/* --- selector_scan.c ---------------------------------------------------------------------------
- */
-
-struct scanner {
-    str text;
-    size_t at;
-    struct arena *arena; /* of the texts that are kept */
-    struct error *reterr;
-};
-
-/* INVALID_ARGUMENT with the column. */
-status scan_refuse(struct scanner *scanner, const char *what);
-
-/* The next byte, or the one so far ahead; -1 at the end. */
-int scan_peek(const struct scanner *scanner);
-int scan_peek_at(const struct scanner *scanner, size_t ahead);
-bool scan_is_digit(int c);
-bool scan_is_name(int c);
-bool scan_is_escape(const struct scanner *scanner);
-
-bool scan_space(struct scanner *scanner); /* says whether there was some */
-bool scan_take(struct scanner *scanner, char c);
-
-/* Names after `#` may begin with a digit, identifiers may not. */
-status scan_name(struct scanner *scanner, bool is_identifier, str *ret_name);
-status scan_string(struct scanner *scanner, str *ret_value);
-/* An+B, odd, even, and the bracket behind it: CSS Syntax Level 3, section 6. */
-status scan_nth(struct scanner *scanner, struct selector_test *test);
-void scan_lower(str text);
 
 #endif
