@@ -38,6 +38,11 @@ int64_t clock_process_cpu_us(void)
     return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t clock_thread_cpu_us(void)
+{
+    return read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* --- calendar: days since 1970-01-01 and back, in the proleptic Gregorian calendar. Years are
  * counted from March, so that the leap day is the last of its year. -----------------------------
  */

@@ -21,6 +21,9 @@ int64_t clock_unix_us(void);
 /** Microseconds of CPU that all threads of this process have used, also those that have ended. */
 int64_t clock_process_cpu_us(void);
 
+/** Likewise of the calling thread. */
+int64_t clock_thread_cpu_us(void);
+
 enum { TIME_TEXT_SIZE = 32 }; /* bytes, with the NUL */
 
 /** Writes RFC 3339 in UTC with milliseconds: "2026-11-22T10:00:00.000Z". */

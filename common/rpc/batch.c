@@ -81,16 +81,7 @@ static void send(struct batch *batch)
     header.window    = window_now(batch);
     header.auth_size = 0;
     batch_header_encode(&header, nng_msg_body(reply));
-
-    if (gate_enter(&context->listener->gate)) {
-        nng_aio_set_msg(context->send, reply);
-        nng_ctx_send(context->ctx, context->send);
-        gate_leave(&context->listener->gate);
-    } else {
-        nng_msg_free(reply);
-    }
-    /* The context may already be at its next message. */
-    atomic_fetch_sub(&server->counters.open, batch->count);
+    reply_leave(context, reply, batch->count);
 }
 
 static size_t packed_size(const ProtobufCMessage *message)

@@ -194,13 +194,24 @@ static const struct verdict full = {
     .retry_after_ms = 100,
 };
 
+/* Whether handlers held up what came behind them. One who lost its CPU to others for a while, as on
+ * a busy machine, did not: another thread would have been as late. */
+static bool took_long(int64_t begun_us, int64_t begun_cpu_us)
+{
+    int64_t passed_us = clock_mono_us() - begun_us;
+    if (passed_us <= RPC_THREADS_SLOW_US) return false;
+    return passed_us > RPC_THREADS_STUCK_US ||
+           clock_thread_cpu_us() - begun_cpu_us > RPC_THREADS_SLOW_US;
+}
+
 static void dispatch_frames(struct batch *batch, bytes data, const struct verdict *refusal)
 {
     struct verdict verdict     = refusal ? *refusal : judge(batch);
     bool is_run                = verdict.code == STATUS_OK && !verdict.is_moved;
     uint32_t room              = is_run ? room_for(batch) : 0;
     int64_t now_us             = clock_mono_us();
-    int64_t slow_us            = now_us + RPC_THREADS_SLOW_US;
+    int64_t begun_us           = now_us;
+    int64_t begun_cpu_us       = clock_thread_cpu_us();
     struct frame_reader reader = frame_reader_init(data, &batch->header);
 
     for (unsigned i = 0; i < batch->count; i++) {
@@ -220,7 +231,7 @@ static void dispatch_frames(struct batch *batch, bytes data, const struct verdic
     if (batch->staged && hooks->batch_end) {
         hooks->batch_end(batch->header.partition, batch->staged, hooks->context);
     }
-    if (clock_mono_us() > slow_us) rpc_threads_wake(batch->server->threads);
+    if (took_long(begun_us, begun_cpu_us)) rpc_threads_wake(batch->server->threads);
 }
 
 /* All lengths, before anything is run: a batch is handled as a whole or not at all. */

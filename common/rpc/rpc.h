@@ -112,6 +112,14 @@ void rpc_reply(struct rpc_call *call, status code, const struct error *error);
 /** Sends the caller to another owner. Takes `call`. Any thread. */
 void rpc_reply_moved(struct rpc_call *call, const struct rpc_moved *moved);
 
+/**
+ * For who answers many calls in a row: messages that are complete with what this thread answers
+ * between the two leave with the second, from one of the library's threads if that is worth it.
+ * Neither waits. In between this thread must not wait for anything.
+ */
+void rpc_replies_hold(void);
+void rpc_replies_release(void);
+
 /** An answer as it travels: what rpc_hooks.remember keeps and recall brings back. */
 struct rpc_kept_answer {
     uint32_t code; /* a status */

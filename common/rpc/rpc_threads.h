@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 enum {
-    RPC_THREADS_AWAKE_MS = 1'000, /* how long all of them serve after a wake */
-    RPC_THREADS_SLOW_US  = 1'000, /* a server wakes them if its handlers take longer */
+    RPC_THREADS_AWAKE_MS = 1'000,  /* how long all of them serve after a wake */
+    RPC_THREADS_SLOW_US  = 1'000,  /* a server wakes them if its handlers take more of a CPU */
+    RPC_THREADS_STUCK_US = 20'000, /* or so long by the clock: they wait for a disk */
     RPC_THREADS_REST_MAX = 16,
     RPC_THREADS_PROBE_MS = 1'000,  /* those that rest go back if nobody else serves */
     RPC_THREADS_ALONE_MS = 60'000, /* then they try again */

@@ -25,7 +25,8 @@ void context_receive(struct context *context)
 static void on_sent(void *argument)
 {
     struct context *context = argument;
-    int error               = nng_aio_result(context->send);
+    if (replies_go_on(context)) return;
+    int error = nng_aio_result(context->send);
     if (error) {
         /* The client is gone or does not read; its calls fail there. */
         nng_msg_free(nng_aio_get_msg(context->send));

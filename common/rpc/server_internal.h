@@ -4,6 +4,7 @@
  *   server.c      start, stop, contexts: a received message becomes a batch
  *   dispatch.c    a batch's frames become calls of handlers
  *   batch.c       answers are collected; the last one sends them all
+ *   replies.c     messages with answers leave, one by one or together
  *   open_calls.c  what is not answered yet: deadlines, cancellation, drain
  *   builtin.c     Health and Transport
  *
@@ -86,6 +87,11 @@ struct context {
     nng_aio *receive;
     nng_aio *send;
     struct context *next;
+
+    /* Of who answers, until it is sent. */
+    nng_msg *reply;
+    unsigned reply_calls;       /* how many it answers */
+    struct context *next_reply; /* that leaves with it */
 };
 
 struct listener {
@@ -158,6 +164,16 @@ static inline struct slot *slot_of(struct rpc_call *call)
 /* server.c */
 void server_unref(struct rpc_server *server);
 void context_receive(struct context *context);
+
+/* replies.c */
+
+/** Sends `reply`, which answers `calls` calls, now or with others. Takes it; afterwards the context
+ * may be at its next message. */
+void reply_leave(struct context *context, nng_msg *reply, unsigned calls);
+
+/** On one of NNG's threads, when what was sent is through: sends what is to leave together, if this
+ * says that. False: nothing is, the context is free. */
+bool replies_go_on(struct context *context);
 
 /* dispatch.c */
 

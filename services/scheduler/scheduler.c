@@ -113,6 +113,16 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
     hints_runs(&scheduler->hints, shard->index, moves, count);
 }
 
+static void on_telling(void *)
+{
+    rpc_replies_hold();
+}
+
+static void on_told(void *)
+{
+    rpc_replies_release();
+}
+
 void scheduler_hint_key(struct scheduler *scheduler, const char *id)
 {
     hints_key(&scheduler->hints, id);
@@ -204,6 +214,8 @@ static status shard_open(struct scheduler *scheduler, const struct scheduler_opt
                           .moved      = on_moved,
                           .progressed = on_progressed,
                           .watch      = on_watch,
+                          .telling    = on_telling,
+                          .told       = on_told,
                           .context    = shard},
     };
     TRY(engine_start(&engine_options, &shard->engine, reterr));

@@ -202,6 +202,17 @@ static void answer_all(struct engine *engine)
     engine->answered.count = 0;
 }
 
+/* What became of the turn, after its commit. */
+static void tell(struct engine *engine)
+{
+    const struct engine_listener *listener = &engine->options.listener;
+    if (listener->telling) listener->telling(listener->context);
+    tell_listener(engine);
+    if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
+    answer_all(engine); /* whoever is answered sees it on the board, too */
+    if (listener->told) listener->told(listener->context);
+}
+
 /* The turn is undone: nobody is told anything but that. */
 void engine_refuse_all(struct engine *engine, status code, const char *name, const char *text)
 {
@@ -284,9 +295,7 @@ void engine_turn(struct engine *engine, struct mail *mail)
         undo(engine, code, &error);
     } else {
         engine_subscriptions_refresh(engine);
-        tell_listener(engine);
-        if (engine->touched.count > 0 || engine->command_count > 0) engine_show(engine);
-        answer_all(engine); /* whoever is answered sees it on the board, too */
+        tell(engine);
         drop_resting(engine);
         outbox_send(engine->outbox, engine->store, engine->now_us);
     }

@@ -57,6 +57,9 @@ struct engine_listener {
     void (*progressed)(const struct id *run, void *context);
     /** A start names a subscriber of the run's end (StartRun.subscriber). */
     void (*watch)(bytes subscriber, str run, void *context);
+    /** Before and after everything that is told of a turn: moves, then answers to commands. */
+    void (*telling)(void *context);
+    void (*told)(void *context);
     void *context;
 };
 

@@ -263,6 +263,59 @@ static void fast_calls_go_beside_a_lane_that_stays_away(void **)
     free(it);
 }
 
+static void park_many(struct fixture *it, struct inbox *inbox, unsigned count)
+{
+    Test__Saying message       = TEST__SAYING__INIT;
+    struct rpc_request request = saying("Park", &message);
+    request.done               = inbox_put;
+    request.context            = inbox;
+    struct error error         = {};
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(rpc_client_call(it->client, &request, NULL, &error), STATUS_OK);
+    }
+    assert_true(echo_wait_held(&it->echo, count));
+}
+
+/* Each parked call has a message of its own. That nothing leaves before cannot be said: who has
+ * dispatched a call sends its answer if that was there first. */
+static void what_is_answered_in_a_row_leaves_at_the_release(void **)
+{
+    struct fixture *it = calloc(1, sizeof *it);
+    open_pair(it, "inproc://row", "gateway", NULL);
+    static const unsigned counts[] = {0, 1, 2, 40};
+    for (unsigned i = 0; i < ARRAY_LEN(counts); i++) {
+        struct inbox inbox;
+        inbox_init(&inbox);
+        park_many(it, &inbox, counts[i]);
+        rpc_replies_hold();
+        echo_release(&it->echo);
+        rpc_replies_release();
+        assert_true(inbox_wait(&inbox, counts[i]));
+        assert_int_equal(inbox.by_status[STATUS_OK], counts[i]);
+        inbox_done(&inbox);
+    }
+    close_pair(it);
+    free(it);
+}
+
+static void what_is_held_is_dropped_when_the_client_is_gone(void **)
+{
+    struct fixture *it = calloc(1, sizeof *it);
+    struct inbox inbox;
+    inbox_init(&inbox);
+    open_pair(it, "inproc://gone", "gateway", NULL);
+    park_many(it, &inbox, 3);
+    rpc_replies_hold();
+    echo_release(&it->echo);
+    rpc_client_closep(&it->client);
+    rpc_replies_release();
+    rpc_server_stopp(&it->server);
+    assert_int_equal(inbox.count, 3); /* cancelled, but for one that its dispatcher had answered */
+    echo_done(&it->echo);
+    inbox_done(&inbox);
+    free(it);
+}
+
 static void what_more_follows_waits_for_the_flush(void **)
 {
     struct fixture *it = calloc(1, sizeof *it);
@@ -486,6 +539,8 @@ int main(void)
         cmocka_unit_test(health_says_what_is_there),
         cmocka_unit_test(what_is_called_meanwhile_travels_together),
         cmocka_unit_test(fast_calls_go_beside_a_lane_that_stays_away),
+        cmocka_unit_test(what_is_answered_in_a_row_leaves_at_the_release),
+        cmocka_unit_test(what_is_held_is_dropped_when_the_client_is_gone),
         cmocka_unit_test(what_more_follows_waits_for_the_flush),
         cmocka_unit_test(too_much_waiting_is_refused_at_once),
         cmocka_unit_test(a_full_mailbox_refuses_single_calls),

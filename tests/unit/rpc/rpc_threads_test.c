@@ -104,8 +104,8 @@ static void nobody_rests_without_threads(void **)
 
 static status slow(struct rpc_call *call, struct error *)
 {
-    int64_t until_us = clock_mono_us() + RPC_THREADS_SLOW_US + 1;
-    while (clock_mono_us() <= until_us) continue;
+    int64_t until_us = clock_thread_cpu_us() + RPC_THREADS_SLOW_US + 1;
+    while (clock_thread_cpu_us() <= until_us) continue;
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
