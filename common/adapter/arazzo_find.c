@@ -23,7 +23,8 @@ static status find_operation(const struct arazzo_called *called, str id,
         }
         id = str_slice(rest, source.len + 1, rest.len);
     }
-    if (openapi_find(called->description, id, &found, NULL) != STATUS_OK) {
+    const struct openapi_library alone = {.root = called->description};
+    if (openapi_find(&alone, id, &found, NULL) != STATUS_OK) {
         return fail(reterr, STATUS_NOT_FOUND, "the description has no operation `%.*s`",
                     id.len < 60 ? (int)id.len : 60, id.ptr);
     }

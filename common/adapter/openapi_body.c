@@ -69,13 +69,13 @@ static void prefer(struct body *body, str type, json schema)
 
 static void read_body(const struct openapi_making *making, struct body *body)
 {
-    json root         = making->call->description;
-    json self         = openapi_member(root, making->operation.self, "requestBody");
-    json content      = json_get_text(self, "content");
+    json self    = openapi_follow_member(&making->library, making->operation.self, "requestBody");
+    json content = json_get_text(self, "content");
     body->is_required = json_is_truthy(json_get_text(self, "required"));
     for (size_t i = 0; json_is(content, JSON_OBJECT) && i < json_count(content); i++) {
         json media = json_value_at(content, i);
-        prefer(body, json_key_at(content, i), openapi_member(root, media, "schema"));
+        prefer(body, json_key_at(content, i),
+               openapi_follow_member(&making->library, media, "schema"));
     }
 }
 
@@ -117,13 +117,13 @@ static status take_fields(struct openapi_making *making, struct body *body, stru
 static status read_swagger_body(struct openapi_making *making, struct body *body,
                                 struct error *reterr)
 {
-    json root = making->call->description;
     for (size_t i = 0; i < making->listed_count; i++) {
         json self = making->listed[i];
         if (!str_is(openapi_text(self, "in"), "body")) continue;
         body->name        = openapi_text(self, "name");
         body->is_required = json_is_truthy(json_get_text(self, "required"));
-        prefer_consumed(making, body, openapi_member(root, self, "schema"), "application/json");
+        prefer_consumed(making, body, openapi_follow_member(&making->library, self, "schema"),
+                        "application/json");
         return STATUS_OK;
     }
     return take_fields(making, body, reterr);

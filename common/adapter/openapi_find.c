@@ -1,7 +1,12 @@
 #include "adapter/openapi_find.h"
 
 #include "base/attr.h"
+#include "http/http.h"
+#include "http/url.h"
+#include "json/json_map.h"
 #include "json/json_pointer.h"
+
+#include <string.h>
 
 enum { ID_SHOWN_MAX = 100 /* bytes */ };
 
@@ -17,16 +22,61 @@ status openapi_check(json root, bool *ret_is_swagger, struct error *reterr)
                 "it is neither OpenAPI 3.x nor Swagger 2.0: it has no such `openapi` or `swagger`");
 }
 
-json openapi_resolve(json root, json node)
+/* --- references ------------------------------------------------------------------------------- */
+
+/* The document that `reference` means as seen from `base`, and the place in it. The place stays as
+ * it is: URLs would escape it. */
+static bool split(str base, str reference, struct buf *ret_url, str *ret_place)
+{
+    const char *hash = reference.len > 0 ? memchr(reference.ptr, '#', reference.len) : NULL;
+    size_t len       = hash ? (size_t)(hash - reference.ptr) : reference.len;
+    struct url parts = {};
+    *ret_place       = hash ? str_slice(reference, len + 1, reference.len) : (str){.ptr = ""};
+    if (!url_resolve(base, str_slice(reference, 0, len), ret_url)) return false;
+    const char *end = ret_url->len > 0 ? memchr(ret_url->ptr, '#', ret_url->len) : NULL;
+    return !end && url_parse(buf_str(ret_url), &parts);
+}
+
+static json foreign(const struct openapi_library *library, str reference)
+{
+    CLEANUP(buf_done) struct buf url = buf_init(HTTP_URL_MAX);
+    str place                        = {};
+    if (library->url.len == 0 || !split(library->url, reference, &url, &place)) {
+        return json_invalid();
+    }
+    if (str_equal(buf_str(&url), library->url)) return json_pointer_get(library->root, place);
+    for (size_t i = 0; i < library->part_count; i++) {
+        if (!str_equal(buf_str(&url), library->parts[i].url)) continue;
+        return json_pointer_get(library->parts[i].root, place);
+    }
+    if (library->wanted && library->wanted->len == 0) {
+        (void)buf_put_str(library->wanted, buf_str(&url));
+    }
+    return json_invalid();
+}
+
+json openapi_follow(const struct openapi_library *library, json node)
 {
     for (size_t i = 0; i < OPENAPI_REFS_MAX; i++) {
         json ref = json_get_text(node, "$ref");
         if (!json_is(ref, JSON_TEXT)) return node;
-        str pointer = json_str(ref);
-        if (pointer.len == 0 || pointer.ptr[0] != '#') return json_invalid();
-        node = json_pointer_get(root, str_slice(pointer, 1, pointer.len));
+        str pointer   = json_str(ref);
+        bool is_local = pointer.len > 0 && pointer.ptr[0] == '#';
+        node = is_local ? json_pointer_get(library->root, str_slice(pointer, 1, pointer.len))
+                        : foreign(library, pointer);
     }
     return json_invalid();
+}
+
+json openapi_follow_member(const struct openapi_library *library, json map, const char *name)
+{
+    return openapi_follow(library, json_get_text(map, name));
+}
+
+json openapi_resolve(json root, json node)
+{
+    const struct openapi_library alone = {.root = root};
+    return openapi_follow(&alone, node);
 }
 
 json openapi_member(json root, json map, const char *name)
@@ -34,22 +84,49 @@ json openapi_member(json root, json map, const char *name)
     return openapi_resolve(root, json_get_text(map, name));
 }
 
+struct moving {
+    str base;
+    size_t *values;
+};
+
+static json move(str key, json value, void *context)
+{
+    const struct moving *moving      = context;
+    CLEANUP(buf_done) struct buf url = buf_init(HTTP_URL_MAX);
+    CLEANUP(buf_done) struct buf all = buf_init(2 * HTTP_URL_MAX);
+    str place                        = {};
+    ++*moving->values;
+    if (!str_is(key, "$ref") || !json_is(value, JSON_TEXT)) return json_invalid();
+    if (!split(moving->base, json_str(value), &url, &place)) return json_invalid();
+    (void)buf_put_str(&all, buf_str(&url));
+    (void)buf_put_byte(&all, '#');
+    return buf_put_str(&all, place) ? json_text_lossy(buf_str(&all)) : json_invalid();
+}
+
+json openapi_part_new(json document, str url, size_t *values)
+{
+    struct moving moving = {.base = url, .values = values};
+    return json_map_values(document, move, &moving);
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
 str openapi_text(json map, const char *name)
 {
     json value = json_get_text(map, name);
     return json_is(value, JSON_TEXT) ? json_str(value) : (str){.ptr = ""};
 }
 
-status openapi_find(json root, str id, struct openapi_operation *ret_operation,
-                    struct error *reterr)
+status openapi_find(const struct openapi_library *library, str id,
+                    struct openapi_operation *ret_operation, struct error *reterr)
 {
-    json paths = json_get_text(root, "paths");
+    json paths = json_get_text(library->root, "paths");
     for (size_t i = 0; json_is(paths, JSON_OBJECT) && i < json_count(paths); i++) {
         str path  = json_key_at(paths, i);
-        json item = openapi_resolve(root, json_value_at(paths, i));
+        json item = openapi_follow(library, json_value_at(paths, i));
         if (path.len == 0 || path.ptr[0] != '/') continue;
         for (size_t k = 0; k < ARRAY_LEN(methods); k++) {
-            json self      = openapi_member(root, item, methods[k]);
+            json self      = openapi_follow_member(library, item, methods[k]);
             *ret_operation = (struct openapi_operation){
                 .method = methods[k], .path = path, .item = item, .self = self};
             bool is_it = json_is(self, JSON_OBJECT) &&

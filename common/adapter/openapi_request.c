@@ -54,9 +54,8 @@ static bool is_listed(const struct openapi_making *making, json parameter)
 /* Those of the operation come first, and stand for those of its path with the same name. */
 static status list_parameters(struct openapi_making *making, json list, struct error *reterr)
 {
-    json root = making->call->description;
     for (size_t i = 0; json_is(list, JSON_ARRAY) && i < json_count(list); i++) {
-        json parameter = openapi_resolve(root, json_at(list, i));
+        json parameter = openapi_follow(&making->library, json_at(list, i));
         if (openapi_text(parameter, "name").len == 0 || is_listed(making, parameter)) continue;
         if (making->listed_count == OPENAPI_LISTED_MAX) {
             return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
@@ -133,7 +132,7 @@ static status put_keys(struct openapi_making *making, struct error *reterr)
                        ? json_get_text(root, "securityDefinitions")
                        : json_get_text(json_get_text(root, "components"), "securitySchemes");
     for (size_t i = 0; json_is(schemes, JSON_OBJECT) && i < json_count(schemes); i++) {
-        json scheme = openapi_resolve(root, json_value_at(schemes, i));
+        json scheme = openapi_follow(&making->library, json_value_at(schemes, i));
         str name    = openapi_text(scheme, "name");
         if (!str_is(openapi_text(scheme, "type"), "apiKey") || name.len == 0) continue;
         if (is_listed(making, scheme)) continue;
@@ -163,9 +162,8 @@ static status put_path_value(struct openapi_making *making, str name, struct buf
                              struct error *reterr)
 {
     CLEANUP(buf_done) struct buf text = buf_init(OPENAPI_URL_MAX);
-    json root                         = making->call->description;
     json self                         = path_parameter(making, name);
-    json schema                       = openapi_member(root, self, "schema");
+    json schema                       = openapi_follow_member(&making->library, self, "schema");
     json value                        = openapi_given(making, name);
     if (json_is(value, JSON_INVALID)) {
         value = json_get_text(json_is(schema, JSON_OBJECT) ? schema : self, "default");
@@ -308,7 +306,7 @@ static status find_operation(struct openapi_making *making, struct error *reterr
     struct error why                = {};
     status code                     = openapi_check(call->description, &making->is_swagger, &why);
     if (code != STATUS_OK) return fail(reterr, code, "/document: %s", why.text);
-    code = openapi_find(call->description, call->operation_id, &making->operation, &why);
+    code = openapi_find(&making->library, call->operation_id, &making->operation, &why);
     if (code != STATUS_OK) return fail(reterr, code, "/operationId: %s", why.text);
     TRY(list_parameters(making, json_get_text(making->operation.self, "parameters"), reterr));
     return list_parameters(making, json_get_text(making->operation.item, "parameters"), reterr);
@@ -342,11 +340,21 @@ static status make(struct openapi_making *making, struct buf *address, struct er
     return STATUS_OK;
 }
 
+static struct openapi_library library_of(const struct openapi_call *call)
+{
+    return (struct openapi_library){.root       = call->description,
+                                    .url        = call->document_url,
+                                    .parts      = call->parts,
+                                    .part_count = call->part_count,
+                                    .wanted     = call->wanted};
+}
+
 status openapi_request_new(const struct openapi_call *call, json *ret_request, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf address = buf_init(3 * OPENAPI_URL_MAX);
     struct openapi_making *making        = mem_new(1, sizeof *making);
     making->call                         = call;
+    making->library                      = library_of(call);
     making->query                        = buf_init(OPENAPI_URL_MAX);
     making->cookies                      = buf_init(OPENAPI_URL_MAX);
     making->headers                      = json_object_new(4);

@@ -7,16 +7,16 @@
  * their names. Parameters without a place are refused, and so are required ones that are missing.
  *
  * Bodies: JSON, forms (a map and its Content-Type; whoever sends it writes them), and any other
- * media type as a text. Not supported: references into other files, parameters whose values would
- * change which path is called (empty,
- * `.` and `..`).
+ * media type as a text. Not supported: parameters whose values would change which path is called
+ * (empty, `.` and `..`). References into other documents are followed if these are given; else
+ * `wanted` says which one is missed, whatever came of the request.
  *
  * The description may be a stranger's: nothing of it is more than a text in what is made. Pure.
  */
 #ifndef ADAPTER_OPENAPI_REQUEST_H
 #define ADAPTER_OPENAPI_REQUEST_H
 
-#include "base/status.h"
+#include "adapter/openapi_find.h"
 #include "json/json.h"
 
 enum {
@@ -29,7 +29,10 @@ struct openapi_call {
     json description;
     str document_url; /* where the description came from: servers may be relative to it */
     str operation_id;
-    json parameters; /* a map; JSON_INVALID, null: none */
+    json parameters;                  /* a map; JSON_INVALID, null: none */
+    const struct openapi_part *parts; /* openapi_find.h, as the next two */
+    size_t part_count;
+    struct buf *wanted;
 };
 
 /**

@@ -1,11 +1,10 @@
 #include "tool-adapter/jobs.h"
 
-#include "adapter/openapi_request.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "tool-adapter/api_documents.h"
+#include "tool-adapter/api_library.h"
 #include "tool-adapter/errand.h"
 #include "tool-adapter/http_job.h"
 #include "tool-adapter/job_report.h"
@@ -48,10 +47,8 @@ struct running {
     json input;    /* as it came: the authorization's texts are views of it */
     json complete; /* with the token in its place: the request's texts are views of it */
     struct authorization authorization;
-    struct api_document_wait *wait; /* for a description; NULL: none */
-    json description;
-    str document_url;       /* where it came from; in the arena */
-    struct file_set *files; /* that are parts of its form; NULL: none */
+    struct api_library *library; /* the description of an operation; NULL: it is none */
+    struct file_set *files;      /* that are parts of its form; NULL: none */
     struct http_job http;
     struct errand *errand;
     int64_t started_ms;
@@ -85,7 +82,7 @@ static void running_free(struct running *running)
     *(running->previous ? &running->previous->next : &running->jobs->running) = running->next;
     json_unref(running->input);
     json_unref(running->complete);
-    json_unref(running->description);
+    api_library_freep(&running->library);
     file_set_freep(&running->files);
     arena_free(running->arena);
     free(running);
@@ -94,7 +91,6 @@ static void running_free(struct running *running)
 static void cancel(struct running *running)
 {
     if (running->errand) errand_cancel(running->errand);
-    if (running->wait) api_documents_cancel(running->wait);
     running_free(running);
 }
 
@@ -196,13 +192,7 @@ static status operation_new(const struct running *running, json arguments, json 
                             struct error *reterr)
 {
     static const char *const kept[] = {"output", "redirect"};
-    json id                         = json_get_text(arguments, "operationId");
-    const struct openapi_call call  = {.description  = running->description,
-                                       .document_url = running->document_url,
-                                       .operation_id =
-                                          json_is(id, JSON_TEXT) ? json_str(id) : (str){.ptr = ""},
-                                       .parameters = json_get_text(arguments, "parameters")};
-    TRY(openapi_request_new(&call, ret_request, reterr));
+    TRY(api_library_request_new(running->library, arguments, ret_request, reterr));
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
         json value = json_get_text(arguments, kept[i]);
         if (json_is(value, JSON_INVALID)) continue;
@@ -369,30 +359,21 @@ static void on_done(const struct errand_result *errand, void *context)
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
-static void on_description(status code, json description, str url, const struct error *why,
-                           void *context)
+static void on_library(status code, const struct error *why, void *context)
 {
     struct running *running = context;
-    running->wait           = NULL;
-    char *copy              = code == STATUS_OK ? arena_strdup(running->arena, url) : NULL;
-    if (!copy) {
-        CLEANUP(buf_done) struct buf text = buf_init(2 * ERROR_TEXT_MAX);
-        (void)buf_printf(&text, "/document: %s", why->text);
-        (void)buf_put_byte(&text, '\0');
-        give_up(running, job_error_kind(code), status_is_transient(code), text.ptr);
-        return;
+    if (code == STATUS_OK) {
+        fetch_files(running);
+    } else {
+        give_up(running, job_error_kind(code), status_is_transient(code), why->text);
     }
-    running->description  = json_ref(description);
-    running->document_url = str_from(copy);
-    fetch_files(running);
 }
 
 static void ask_description(struct running *running)
 {
-    json endpoint = json_get_text(json_get_text(running->input, "document"), "endpoint");
-    struct api_document_wait *wait =
-        api_documents_ask(running->jobs->documents, endpoint, on_description, running);
-    if (wait) running->wait = wait; /* else it was there, or cannot be had */
+    running->library =
+        api_library_new(running->jobs->documents, running->input, on_library, running);
+    api_library_gather(running->library);
 }
 
 static status read_job(struct running *running, struct error *reterr)

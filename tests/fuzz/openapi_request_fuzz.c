@@ -4,6 +4,7 @@
 #include "adapter/openapi_request.h"
 #include "base/assert.h"
 #include "base/attr.h"
+#include "http/http.h"
 #include "http/url.h"
 #include "json/json_text.h"
 
@@ -11,19 +12,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OPERATIONS_MAX = 20 };
 
+/* The description refers to itself under another name, too. */
+#define PART_URL "https://docs.test/a/c"
+
 static void call_one(json description, str id, json parameters)
 {
-    CLEANUP(json_unrefp) json request = json_invalid();
-    struct error error                = {};
-    struct url parts                  = {};
-    const struct openapi_call call    = {.description  = description,
-                                         .document_url = str_from("https://docs.test/a/b"),
-                                         .operation_id = id,
-                                         .parameters   = parameters};
+    CLEANUP(json_unrefp) json request   = json_invalid();
+    struct error error                  = {};
+    struct url parts                    = {};
+    size_t values                       = 0;
+    CLEANUP(buf_done) struct buf wanted = buf_init(HTTP_URL_MAX);
+    CLEANUP(json_unrefp) json moved = openapi_part_new(description, str_from(PART_URL), &values);
+    const struct openapi_part part  = {.url = str_from(PART_URL), .root = moved};
+    const struct openapi_call call  = {.description  = description,
+                                       .document_url = str_from("https://docs.test/a/b"),
+                                       .operation_id = id,
+                                       .parameters   = parameters,
+                                       .parts        = &part,
+                                       .part_count   = 1,
+                                       .wanted       = &wanted};
     if (openapi_request_new(&call, &request, &error) != STATUS_OK) {
         ASSERT(error.text[0] == '/');
         return;
     }
+    if (wanted.len > 0) ASSERT(url_parse(buf_str(&wanted), &parts));
     ASSERT(json_is(json_get_text(request, "method"), JSON_TEXT));
     ASSERT(json_is(json_get_text(request, "headers"), JSON_OBJECT));
     (void)url_parse(json_str(json_get_text(request, "endpoint")), &parts);

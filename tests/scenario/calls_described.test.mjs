@@ -31,8 +31,24 @@ paths:
         - { name: amount, in: formData, type: integer }
 `;
 
+// A description in parts: relative to where each of them is, one over a redirect.
+const SPLIT = { openapi: '3.0.3', servers: [{ url: '/v3' }], paths: { '/a/{id}': { $ref: 'paths/a.yaml' }, '/b': { $ref: './none.json' }, '/c': { $ref: 'loop.json#/c' }, '/far': { $ref: 'http://192.0.2.1/far.json' } } };
+const PART = `get: { operationId: a, parameters: [ { $ref: '../moved.json#/id' }, { $ref: '../moved.json#/list/1' } ] }
+put: { operationId: many, parameters: [ { $ref: '../chain/0' } ] }
+`;
+const COMMON = { id: { name: 'id', in: 'path', required: true }, list: [1, { $ref: 'query.json' }] };
+
 const upstream = await Upstream.start(({ method, path, query, headers, body }) => {
   if (path === '/pets.json') return headers.authorization === 'Bearer reader' ? { body: PETS } : { status: 401 };
+  if (path.startsWith('/split/') && headers.authorization !== 'Bearer reader') return { status: 401 };
+  if (path === '/split/all.json') return { body: SPLIT };
+  if (path === '/split/paths/a.yaml') return { text: PART };
+  if (path === '/split/moved.json') return { status: 302, headers: { location: '/split/deep/common.json' } };
+  if (path === '/split/deep/common.json') return { body: COMMON };
+  if (path === '/split/deep/query.json') return { body: { name: 'q', in: 'query' } };
+  if (path === '/split/loop.json') return { body: { c: { $ref: '#/c' } } };
+  if (path.startsWith('/split/chain/')) return { body: { $ref: String(Number(path.slice(13)) + 1) } };
+  if (path.startsWith('/split/')) return { status: 404 };
   if (path === '/old.yaml') return { status: 302, headers: { location: '/shop.yaml' } };
   if (path === '/shop.yaml') return { headers: { 'content-type': 'application/yaml' }, text: SHOP };
   if (path === '/broken.json') return { text: '{ "openapi": ' };
@@ -43,6 +59,7 @@ const upstream = await Upstream.start(({ method, path, query, headers, body }) =
 after(() => upstream.stop());
 
 const pets = `document: { endpoint: { uri: '${upstream.url}/pets.json', authentication: { bearer: { token: reader } } } }`;
+const split = `document: { endpoint: { uri: '${upstream.url}/split/all.json', authentication: { bearer: { token: reader } } } }`;
 const call = (members) => `{ call: openapi, with: { ${members} }, metadata: { tutti: { retry: none } } }`;
 const fails = (name, members) => `  - ${name}: { try: [ { one: ${call(members)} } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
 const WORKFLOW = `
@@ -61,6 +78,9 @@ do:
   - stored: ${call(`${pets}, operationId: addPhoto, parameters: { title: T, photo: [ { file: '\${ $workflow.input.file }' }, { file: '\${ $workflow.input.file }', name: b.bin, mime: a/b } ] }`)}
   - form: { call: http, with: { method: post, endpoint: '${upstream.url}/form', headers: { content-type: multipart/form-data }, body: { photo: { file: '\${ $workflow.input.file }' } } } }
 ${fails('noFile', `${pets}, operationId: addPhoto, parameters: { photo: { file: 01HZZZZZZZZZZZZZZZZZZZZZZZ } }`)}
+  - parts: ${call(`${split}, operationId: a, parameters: { id: 7, q: [1, 2] }`)}
+${fails('chain', `${split}, operationId: many, parameters: { id: 7 }`)}
+${fails('absent', `${split}, operationId: b`)}
 ${fails('still', `${pets}, operationId: moved`)}
 ${fails('gone', `${pets}, operationId: gone`)}
 ${fails('unknown', `${pets}, operationId: getPets`)}
@@ -94,6 +114,11 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   const photo = await new Response(output.photo.body, { headers: { 'content-type': output.photo.type } }).formData();
   assert.deepEqual([photo.get('title'), photo.getAll('tags')], ["Milou's", ['a', '2']]);
   assert.deepEqual([photo.get('photo').name, photo.get('photo').type, await photo.get('photo').text()], ['a "1" ü.pdf', 'application/pdf', '%PDF-1.7\n']);
+
+  assert.deepEqual([output.parts.path, output.parts.query], ['/v3/a/7', 'q=1&q=2']);
+  for (const part of ['all.json', 'paths/a.yaml', 'moved.json', 'deep/query.json']) assert.equal(upstream.count(`/split/${part}`), 1, part);
+  assert.match(output.chain.detail, /its operation needs more than 32 other documents/);
+  assert.match(output.absent.detail, /\/document: a document that it refers to: HTTP 404 from http:\/\/127/);
 
   const formOf = ({ body, type }) => new Response(body, { headers: { 'content-type': type } }).formData();
   const parts = [...(await formOf(output.stored)).getAll('photo'), (await formOf(output.form)).get('photo')];

@@ -164,9 +164,77 @@ static void renders(void **state)
     assert_string_equal(said.ptr, row->expected);
 }
 
+/* What is missed is said one by one, and with all of it there the request is made. */
+static void other_documents_are_followed(void **)
+{
+    static const char root[] = "{'openapi':'3.0.3','servers':[{'url':'https://a.test'}],'paths':{"
+                               "'/x/{id}':{'$ref':'paths/x.yaml#/item'}}}";
+    static const char *const files[][2] = {
+        {"https://docs.test/v1/paths/x.yaml",
+         "{'item':{'get':{'operationId':'x','parameters':[{'$ref':'#/own'},"
+         "{'$ref':'../common.json#/p~1q/0'},{'$ref':'../openapi.json#/nothing'}]}},"
+         "'own':{'name':'id','in':'path'}}"},
+        {"https://docs.test/v1/common.json",
+         "{'p/q':[{'$ref':'//else.test/q.json'}],'loop':{'$ref':'#/loop'}}"},
+        {"https://else.test/q.json", "{'name':'q','in':'query'}"},
+    };
+    CLEANUP(json_unrefp) json document          = parse(root);
+    CLEANUP(json_unrefp) json given             = parse("{'id':'7','q':1}");
+    CLEANUP(json_unrefp) json request           = json_invalid();
+    struct openapi_part parts[ARRAY_LEN(files)] = {};
+    size_t values                               = 0;
+    for (size_t count = 0; count <= ARRAY_LEN(files); count++) {
+        CLEANUP(buf_done) struct buf wanted = buf_init(TEXT_MAX);
+        const struct openapi_call call      = {.description  = document,
+                                               .document_url = str_from(DOCUMENT_URL),
+                                               .operation_id = str_from("x"),
+                                               .parameters   = given,
+                                               .parts        = parts,
+                                               .part_count   = count,
+                                               .wanted       = &wanted};
+        status code                         = openapi_request_new(&call, &request, NULL);
+        if (count == ARRAY_LEN(files)) {
+            assert_int_equal(code, STATUS_OK);
+            assert_int_equal(wanted.len, 0);
+            break;
+        }
+        assert_int_not_equal(code, STATUS_OK);
+        assert_string_equal(wanted.ptr, files[count][0]);
+        CLEANUP(json_unrefp) json part = parse(files[count][1]);
+        parts[count].url               = str_from(files[count][0]);
+        parts[count].root              = openapi_part_new(part, parts[count].url, &values);
+    }
+    assert_string_equal(json_str(json_get_text(request, "endpoint")).ptr, "https://a.test/x/7?q=1");
+    assert_true(values > 10);
+    const struct openapi_library library = {
+        .root = document, .url = str_from(DOCUMENT_URL), .parts = parts, .part_count = 3};
+    assert_true(json_is(openapi_follow_member(&library, parts[1].root, "loop"), JSON_INVALID));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) json_unref(parts[i].root);
+}
+
+/* Addresses that are none, and what is no web page, are not wanted by anybody. */
+static void what_cannot_be_fetched_is_not_wanted(void **)
+{
+    static const char *const references[] = {"file:///etc/passwd#/a", "mailto:a@b", "http://",
+                                             "https://user:word@a.test/x#/y", ""};
+    for (size_t i = 0; i < ARRAY_LEN(references); i++) {
+        CLEANUP(buf_done) struct buf wanted = buf_init(TEXT_MAX);
+        CLEANUP(json_unrefp) json root      = parse("{}");
+        CLEANUP(json_unrefp) json node      = json_object_new(1);
+        json_object_put_text(&node, "$ref", json_text_from(references[i]));
+        const struct openapi_library library = {
+            .root = root, .url = str_from(DOCUMENT_URL), .wanted = &wanted};
+        json found = openapi_follow(&library, node);
+        if (*references[i]) assert_true(json_is(found, JSON_INVALID));
+        if (strncmp(references[i], "https", 5) != 0) assert_int_equal(wanted.len, 0);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows)] = {};
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 2] = {
+        [ARRAY_LEN(rows)]     = cmocka_unit_test(other_documents_are_followed),
+        [ARRAY_LEN(rows) + 1] = cmocka_unit_test(what_cannot_be_fetched_is_not_wanted)};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = (struct CMUnitTest){.name          = rows[i].name,
                                        .test_func     = renders,
