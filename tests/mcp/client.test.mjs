@@ -131,3 +131,34 @@ test('an agent has the tools of the server of everything', { timeout: 180_000 },
     });
   });
 }));
+
+test('the server of everything as a program, over its standard input and output', { timeout: 180_000 }, async () => {
+  const config = {
+    tools: {
+      mcp: { stdio: { everything: { command: NODE, args: [EVERYTHING, 'stdio'], limits: { memory: '2GiB' } } } },
+      connections: { everything: { adapter: 'mcp', config: { server: 'everything' } } },
+    },
+  };
+  await withSuite(config, undefined, async (suite) => {
+    await suite.start();
+    await suite.ready();
+    await knows(suite, 'mcp.list_tools', 'mcp.call_tool');
+    const invoke = async (action, given) => {
+      const answer = await suite.api.call('POST', `/v1/tools/mcp.${action}/invoke`, { connection: 'everything', arguments: given });
+      return answer.body.output ?? answer.body;
+    };
+    const { tools } = await invoke('list_tools', {});
+    assert.ok(tools.some(({ name }) => name === 'get-sum'), JSON.stringify(tools));
+    assert.equal((await invoke('call_tool', { name: 'echo', arguments: { message: 'tea\nwith ü' } })).text, 'Echo: tea\nwith ü');
+    const sums = await Promise.all([1, 2, 3, 4].map((a) => invoke('call_tool', { name: 'get-sum', arguments: { a, b: 40 } })));
+    assert.deepEqual(sums.map(({ text }) => /\d+\.?$/.exec(text)[0].replace('.', '')), ['41', '42', '43', '44'], JSON.stringify(sums));
+    const weather = await invoke('call_tool', { name: 'get-structured-content', arguments: { location: 'Chicago' } });
+    assert.equal(typeof weather.structured.temperature, 'number');
+    const { resources } = await invoke('list_resources', {});
+    assert.ok((await invoke('read_resource', { uri: resources[0].uri })).contents.length > 0);
+    const long = await invoke('call_tool', { name: 'trigger-long-running-operation', arguments: { duration: 1, steps: 3 } });
+    assert.match(long.text, /completed/i);
+    const lines = (await suite['tool-adapter'].lines()).filter((line) => line.includes('an MCP server was started'));
+    assert.equal(lines.length, 1, 'one process for all of them');
+  });
+});
