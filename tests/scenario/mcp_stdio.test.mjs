@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { EventStream } from './support/sse.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
 
@@ -99,9 +100,11 @@ scenario('MCP servers over stdio', { needs: ['scheduler', 'gateway', 'tool-adapt
   await suite.apply(`
 document: { dsl: '1.0.3', namespace: default, name: impatient, version: '1.0.0' }
 do:
-  - a: { call: mcp.call_tool, with: { connection: old, name: hold, arguments: { key: late } }, timeout: { after: PT3S } }
+  - a: { call: mcp.call_tool, with: { connection: old, name: hold, arguments: { key: late } }, timeout: { after: PT5S } }
 `);
   const impatient = await suite.startRun('impatient');
+  const stream = new EventStream(suite, `/v1/runs/${impatient.id}/events`);
+  const streamed = stream.connect();
 
   // Workflows: what is on the list, by name or as it stands there.
   await suite.apply(WORKFLOW);
@@ -139,6 +142,9 @@ do:
   assert.notEqual((await value('idle', 'heard')).pid, idle.pid);
 
   await suite.runEnds(impatient.id, 'faulted');
+  await streamed;
+  const progress = stream.events.find(({ event }) => event === 'job.progress');
+  assert.deepEqual(progress?.data.progress, { progress: 1, total: 2, message: 'holds ***' }, 'how far it is');
   await suite.until('it is told', async () => (await value('old', 'heard')).heard.some(({ method, params }) => method === 'notifications/cancelled' && params.requestId > 0));
   const { heard: ofMute } = await muted;
   assert.ok(ofMute.some(({ method }) => method === 'notifications/initialized'), 'who does not answer the probe is introduced to');

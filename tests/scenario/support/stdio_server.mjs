@@ -37,8 +37,11 @@ const acts = {
 };
 
 // Of which no answer comes, or a bad one.
-function misbehave(name, id, { key } = {}) {
-  if (name === 'hold') held.set(key, () => { held.delete(key); say({ id, result: structured({ key }) }); });
+function misbehave(name, id, { key } = {}, meta = {}) {
+  if (name === 'hold') {
+    say({ method: 'notifications/progress', params: { progressToken: meta.progressToken, progress: 1, total: 2, message: `holds ${process.env.API_TOKEN_HERE}` } });
+    held.set(key, () => { held.delete(key); say({ id, result: structured({ key }) }); });
+  }
   if (name === 'die') {
     spawn('/bin/sleep', ['1000'], { stdio: 'inherit' }).once('spawn', function born() {
       note(`child ${this.pid}`);
@@ -58,7 +61,7 @@ function misbehave(name, id, { key } = {}) {
 function call(id, { name, arguments: given = {}, _meta: meta }) {
   if (!TOOLS.includes(name)) return say({ id, error: { code: -32602, message: `no tool ${name}` } });
   if (era === 'new' && meta?.['io.modelcontextprotocol/protocolVersion'] !== '2026-07-28') return say({ id, error: { code: -32602, message: 'no _meta' } });
-  if (!acts[name]) return misbehave(name, id, given);
+  if (!acts[name]) return misbehave(name, id, given, meta);
   return say({ id, result: structured(acts[name](given)) });
 }
 
