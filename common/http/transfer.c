@@ -313,7 +313,7 @@ static bool set_answer(struct http_call *call)
     is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
     is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent));
     if (call->request.is_stream) {
-        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 2048L));
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L));
     }
     if (call->request.is_compressed) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
