@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+#define NO_TOOLS "this gateway knows no tool-adapter: set gateway.tools"
+
 enum {
     ARGUMENTS_MAX = 8 << 20, /* bytes */
     INVOKE_MS     = 60'000,
@@ -86,10 +88,9 @@ static void ask(struct api_call *call, const char *method, const void *message, 
                                         .key_id      = str_from(call->identity.key_id),
                                         .done        = on_answer,
                                         .context     = asking};
-    status code                      = call->api->tools
-                                           ? rpc_client_call(call->api->tools, &request, &asking->rpc, &error)
-                                           : fail(&error, STATUS_UNAVAILABLE,
-                                                  "this gateway knows no tool-adapter: set gateway.tools");
+    struct rpc_client *tools         = call->api->tools;
+    status code = tools ? rpc_client_call(tools, &request, &asking->rpc, &error)
+                        : fail(&error, STATUS_UNAVAILABLE, NO_TOOLS);
     if (code == STATUS_OK) {
         atomic_store(&kept->is_parked, true);
         (void)api_send_home(kept, watch); /* without it the call goes on until its answer */
