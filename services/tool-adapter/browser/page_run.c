@@ -85,8 +85,10 @@ void page_run_consider(struct page *page)
     if (run->phase == RUN_LOADING && page->is_loaded && !run->is_leaving) end_step(page);
 }
 
+/* Of a page that is asked for already this may be heard afterwards. */
 void page_run_leaves(struct page *page)
 {
+    if (!page->is_loaded) return;
     page->run->is_leaving = true;
     set_timer(page, &page->run->leave, RUN_LEAVE_MS);
 }
