@@ -2,6 +2,7 @@
 
 #include "base/attr.h"
 #include "base/hash.h"
+#include "tool-adapter/challenge.h"
 
 #include <string.h>
 #include <strings.h>
@@ -16,52 +17,10 @@ static bool is_named(str text, const char *name)
     return text.len == strlen(name) && strncasecmp(text.ptr, name, text.len) == 0;
 }
 
-static bool is_token_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static void skip_blanks(str *rest, bool and_commas)
-{
-    size_t i = 0;
-    while (i < rest->len &&
-           (rest->ptr[i] == ' ' || rest->ptr[i] == '\t' || (and_commas && rest->ptr[i] == ','))) {
-        i++;
-    }
-    *rest = str_slice(*rest, i, rest->len);
-}
-
-static str take_token(str *rest)
-{
-    size_t i = 0;
-    while (i < rest->len && is_token_byte(rest->ptr[i])) i++;
-    str token = str_slice(*rest, 0, i);
-    *rest     = str_slice(*rest, i, rest->len);
-    return token;
-}
-
-/* A token, or a quoted text without its quotes; false: neither. */
-static bool take_value(str *rest, str *ret_value)
-{
-    skip_blanks(rest, false);
-    if (rest->len == 0 || rest->ptr[0] != '"') {
-        *ret_value = take_token(rest);
-        return ret_value->len > 0;
-    }
-    size_t i = 1;
-    while (i < rest->len && rest->ptr[i] != '"') i += rest->ptr[i] == '\\' ? 2 : 1;
-    if (i >= rest->len) return false;
-    *ret_value = str_slice(*rest, 1, i);
-    *rest      = str_slice(*rest, i + 1, rest->len);
-    return true;
-}
-
 static bool has_auth(str list)
 {
     while (list.len > 0) {
-        skip_blanks(&list, true);
-        str token = take_token(&list);
+        str token = challenge_token(&list);
         if (is_named(token, "auth")) return true;
         if (token.len == 0) return false;
     }
@@ -89,29 +48,20 @@ static bool note(struct digest_challenge *challenge, str name, str value)
     return is_long || challenge->is_session || is_named(value, "MD5");
 }
 
-/* The parameters behind a scheme, up to the next scheme: a token without `=`. */
 static bool take_challenge(str *rest, struct digest_challenge *challenge)
 {
-    bool is_good = true;
+    bool is_good             = true;
+    enum challenge_part part = CHALLENGE_PARAMETER;
     for (unsigned parts = 0; parts < DIGEST_PARTS_MAX; parts++) {
-        skip_blanks(rest, true);
-        str before = *rest;
-        str value  = {};
-        str name   = take_token(rest);
-        skip_blanks(rest, false);
-        if (name.len == 0 || rest->len == 0 || rest->ptr[0] != '=') {
-            *rest = before;
-            break;
-        }
-        *rest = str_slice(*rest, 1, rest->len);
-        if (!take_value(rest, &value)) {
-            *rest = (str){};
-            return false;
-        }
+        str name  = {};
+        str value = {};
+        part      = challenge_parameter(rest, &name, &value);
+        if (part != CHALLENGE_PARAMETER) break;
         is_good = note(challenge, name, value) && is_good;
     }
-    return is_good && challenge->nonce.len > 0 && challenge->nonce.len <= DIGEST_TEXT_MAX &&
-           challenge->realm.len <= DIGEST_TEXT_MAX && challenge->opaque.len <= DIGEST_TEXT_MAX;
+    return is_good && part != CHALLENGE_BROKEN && challenge->nonce.len > 0 &&
+           challenge->nonce.len <= DIGEST_TEXT_MAX && challenge->realm.len <= DIGEST_TEXT_MAX &&
+           challenge->opaque.len <= DIGEST_TEXT_MAX;
 }
 
 bool digest_challenge_read(str header, struct digest_challenge *ret_challenge)
@@ -119,9 +69,8 @@ bool digest_challenge_read(str header, struct digest_challenge *ret_challenge)
     bool is_found = false;
     for (unsigned i = 0; i < DIGEST_PARTS_MAX && header.len > 0; i++) {
         struct digest_challenge challenge = {};
-        skip_blanks(&header, true);
-        str scheme = take_token(&header);
-        if (scheme.len == 0) break;
+        str scheme                        = {};
+        if (!challenge_scheme(&header, &scheme)) break;
         bool is_good = take_challenge(&header, &challenge);
         if (!is_good || !is_named(scheme, "Digest")) continue;
         if (is_found && challenge.algorithm <= ret_challenge->algorithm) continue;

@@ -17,7 +17,7 @@
 
 enum {
     DIGEST_TEXT_MAX   = 1'024, /* bytes of a realm, nonce or opaque */
-    DIGEST_PARTS_MAX  = 32,    /* name = value of one challenge */
+    DIGEST_PARTS_MAX  = 32,    /* name = value of one challenge, as of challenge.h */
     DIGEST_HEADER_MAX = 8'192, /* bytes of the answer */
 };
 

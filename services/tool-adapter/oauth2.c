@@ -258,6 +258,7 @@ static void put_grant(struct parameters *to, const struct oauth2_policy *policy,
     put(to, "grant_type", grant);
     put_list(to, "scope", json_get_text(policy->members, "scopes"));
     put_audiences(to, json_get_text(policy->members, "audiences"));
+    put(to, "resource", member(policy, "resource"));
     if (str_is(grant, "password")) {
         put(to, "username", member(policy, "username"));
         put(to, "password", member(policy, "password"));

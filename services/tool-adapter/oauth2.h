@@ -9,6 +9,7 @@
  *   endpoints   `oauth2`: the authority with `endpoints.token` (/oauth2/token) behind it, or that
  *               alone if it is a URL; `oidc`, and an authority that is a discovery document: the
  *               token_endpoint found there
+ *   resource    what the token is for (RFC 8707); not of the language
  *   issuers     if there are some, a token that is a JWT must be of one of them, and so must the
  *               discovery document
  *

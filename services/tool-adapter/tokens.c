@@ -196,8 +196,9 @@ static status send(struct entry *entry, const struct http_request *request,
     const struct http_handlers handlers = {.on_done = on_done, .context = entry};
     full.timeouts.total_ms              = TOKENS_FETCH_MS;
     full.body_max                       = OAUTH2_ANSWER_MAX;
-    full.allow_private                  = true; /* as far as the operator's rules do */
-    full.is_compressed                  = true;
+    /* As far as the operator's rules do; not of an address that a stranger has named. */
+    full.allow_private = !json_is_truthy(json_get_text(entry->policy.members, "keeps_private_out"));
+    full.is_compressed = true;
     return http_call_start(entry->tokens->http, &full, &handlers, &entry->call, reterr);
 }
 

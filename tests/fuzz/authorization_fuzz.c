@@ -3,6 +3,7 @@
 #include "http/http_date.h"
 #include "tool-adapter/digest.h"
 #include "tool-adapter/oauth2.h"
+#include "tool-adapter/resource_metadata.h"
 #include "json/json_text.h"
 
 #include <stddef.h>
@@ -37,16 +38,44 @@ static void answer(str text, bool is_discovery)
     }
 }
 
+static void bearer(str text)
+{
+    struct resource_challenge said   = {};
+    CLEANUP(buf_done) struct buf url = buf_init(RESOURCE_URL_MAX);
+    resource_challenge_read(text, &said);
+    (void)resource_metadata_url(text, &said, 0, &url);
+    for (unsigned i = 0; i < 3; i++) (void)server_metadata_url(text, i, &url);
+}
+
+static void metadata(str text, bool is_server)
+{
+    CLEANUP(json_unrefp) json client = json_object_new(2);
+    CLEANUP(json_unrefp) json of     = json_object_new(1);
+    CLEANUP(json_unrefp) json found  = json_invalid();
+    CLEANUP(json_unrefp) json issuer = json_invalid();
+    json_object_put_text(&client, "id", json_text_from("a"));
+    json_object_put_text(&client, "secret", json_text_from("s"));
+    json_object_put_text(&of, "resource", json_text_from("https://r/mcp"));
+    if (is_server) {
+        (void)!server_metadata_read(str_from("https://i"), text, client, of, text, &found, NULL);
+    } else {
+        (void)!resource_metadata_read(str_from("https://r/mcp"), (str){}, text, &found, &issuer,
+                                      NULL);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
     str text       = {.ptr = (const char *)data + 1, .len = size - 1};
     int64_t unix_s = 0;
-    switch (data[0] % 4) {
+    switch (data[0] % 8) {
     case 0: challenge(text); break;
     case 1: answer(text, false); break;
     case 2: answer(text, true); break;
-    default: (void)http_date_read(text, &unix_s); break;
+    case 3: (void)http_date_read(text, &unix_s); break;
+    case 4: bearer(text); break;
+    default: metadata(text, data[0] % 2 == 0); break;
     }
     return 0;
 }

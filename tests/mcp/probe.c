@@ -27,6 +27,7 @@ struct probe {
     struct tokens *tokens;
     struct mcp_client *client;
     json endpoint;
+    json oauth; /* of OAuth 2, as the suite says; owned; JSON_INVALID: none */
     bool is_done;
     unsigned failures;
     json result; /* of the last call; owned */
@@ -54,6 +55,7 @@ static void ask(struct probe *probe, const char *method, json params, json schem
     bool is_modern                     = false;
     const struct mcp_request request   = {
           .endpoint = probe->endpoint,
+          .client   = probe->oauth,
           .version  = version && mcp_version_is_known(str_from(version), &is_modern)
                           ? str_from(version)
                           : (str){},
@@ -151,12 +153,27 @@ static status open(struct probe *probe, struct error *reterr)
     return STATUS_OK;
 }
 
+/* {client_id, client_secret} of the suite's context. */
+static void read_client(struct probe *probe)
+{
+    CLEANUP(json_unrefp) json context = json_invalid();
+    const char *text                  = getenv("MCP_CONFORMANCE_CONTEXT");
+    if (text) (void)!json_parse(str_from(text), NULL, &context, NULL, NULL);
+    json id     = json_get_text(context, "client_id");
+    json secret = json_get_text(context, "client_secret");
+    if (!json_is(id, JSON_TEXT) || !json_is(secret, JSON_TEXT)) return;
+    probe->oauth = json_object_new(2);
+    json_object_put_text(&probe->oauth, "id", json_ref(id));
+    json_object_put_text(&probe->oauth, "secret", json_ref(secret));
+}
+
 static void run(struct probe *probe, const char *url)
 {
     const char *scenario           = getenv("MCP_CONFORMANCE_SCENARIO");
     CLEANUP(json_unrefp) json list = json_invalid();
     probe->endpoint                = json_object_new(1);
     json_object_put_text(&probe->endpoint, "uri", json_text_from(url));
+    read_client(probe);
     ask(probe, "tools/list", json_invalid(), json_invalid());
     list       = json_ref(probe->result);
     json tools = json_get_text(list, "tools");
@@ -178,6 +195,7 @@ int main(int argc, char **argv)
     for (int turns = 0; turns < 10; turns++) loop_turn(probe.loop, TURN_MS); /* farewells */
     json_unref(probe.result);
     json_unref(probe.endpoint);
+    json_unref(probe.oauth);
     mcp_client_freep(&probe.client);
     tokens_freep(&probe.tokens);
     http_client_freep(&probe.http);

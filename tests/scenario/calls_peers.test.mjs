@@ -1,10 +1,10 @@
 // `call: mcp` and `call: a2a`: servers of both eras of MCP (one of them tutti's own gateway), and an agent.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { Agent, Legacy, Modern } from './support/peers.mjs';
+import { Agent, Guarded, Legacy, Modern } from './support/peers.mjs';
 import { EventStream } from './support/sse.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
@@ -13,11 +13,12 @@ import { Upstream } from './support/upstream.mjs';
 const legacy = new Legacy();
 const modern = new Modern();
 const agent = new Agent();
+const guarded = new Guarded(modern);
 const upstream = await Upstream.start((request) => {
   if (request.path === '/legacy') return legacy.handle(request);
   if (request.path === '/modern') return modern.handle(request);
   if (request.path.startsWith('/agent/')) return agent.handle(request);
-  return { status: 404 };
+  return guarded.handle(request);
 });
 const folder = await mkdtemp(join(tmpdir(), 'tutti-secrets-'));
 await mkdir(join(folder, 'default'));
@@ -38,6 +39,10 @@ const server = `server: { uri: '${upstream.url}/agent/rpc', ${secret} }`;
 const act = (name, members) => `call: mcp.${name}, with: { connection: ${members} }, metadata: { tutti: { retry: none } }`;
 const connection = (path, more) => ({ adapter: 'mcp', config: { url: `${upstream.url}${path}`, ...more }, allow_private: true });
 const config = { scheduler: { secrets_dir: folder }, tools: { connections: { old: connection('/legacy', { tools: ['echo', 'fail'] }), modern: connection('/modern'), trusted: connection('/modern', { trusted: true }), sure: connection('/modern', { trusted: true }), guarded: { ...connection('/modern'), allow_private: false } } } };
+const oauth = (more) => ({ ...connection('/guarded/mcp', { client_id: 'me', ...more }), secrets: { client_secret: { secret: 'KEEPS' } } });
+await writeFile(join(folder, 'client'), 'secret-of-client', { mode: 0o600 });
+config.secrets = { KEEPS: { file: join(folder, 'client') } };
+Object.assign(config.tools.connections, { told: oauth({ issuer: `${upstream.url}/id` }), believed: oauth({ trusted: true }), misled: oauth({ issuer: `${upstream.url}/other` }), silent: oauth({}), nameless: { ...oauth({ token_url: `${upstream.url}/id/token` }), config: { url: `${upstream.url}/guarded/mcp`, token_url: `${upstream.url}/id/token` } } });
 
 const WORKFLOW = `
 document: { dsl: '1.0.3', namespace: default, name: peers, version: '1.0.0' }
@@ -80,6 +85,12 @@ ${fails('hinted', act('call_tool', 'trusted, name: lost').replace('retry: none',
 ${fails('unhinted', act('call_tool', 'sure, name: broken').replace('retry: none', 'retry: { delay: PT0.01S, limit: { attempt: { count: 2 } } }'))}
   - weather: { ${act('call_tool', 'sure, name: weather, arguments: { degrees: 21 }')} }
 ${fails('promised', act('call_tool', 'sure, name: weather, arguments: { degrees: hot }'))}
+  - told: { ${act('call_tool', 'told, name: later')} }
+  - again: { ${act('call_tool', 'told, name: later')} }
+  - believed: { ${act('call_tool', 'believed, name: later, idempotent: false')} }
+${fails('misled', act('call_tool', 'misled, name: later'))}
+${fails('silent', act('call_tool', 'silent, name: later'))}
+${fails('nameless', act('call_tool', 'nameless, name: later'))}
 ${fails('guard', act('list_tools', 'guarded'))}
 output: { as: '\${ $steps }' }
 `;
@@ -133,6 +144,12 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   assert.deepEqual(output.weather.structured, { degrees: 21 });
   assert.match(output.promised.detail, /\/degrees/, 'where it differs from what the server has promised');
   assert.equal(output.promised.status, 400);
+  for (const name of ['told', 'again', 'believed']) assert.equal(output[name].text, 'now', `${name}: with a token from where the server says`);
+  assert.deepEqual(guarded.tokens[0], { grant_type: 'client_credentials', scope: 'tools', resource: `${upstream.url}/guarded/mcp`, client_id: 'me', client_secret: 'secret-of-client' });
+  assert.equal(guarded.tokens.length, 1, 'equal clients share a token');
+  assert.match(output.misled.detail, /does not name the `issuer`/);
+  assert.match(output.silent.detail, /does not say who may have its client_secret/);
+  assert.match(output.nameless.detail, /client\.id is missing/);
   assert.match(output.guard.type, /\/(validation|authorization)$/);
 
   assert.equal(output.send.history[0].role, 'user');
@@ -179,6 +196,13 @@ scenario('calls of a connection share a session, also when the server has forgot
   const ids = legacy.ids.filter(({ session }) => session === `session-${opened}`).map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length, 'an id is used once in a session');
   assert.ok(ids.length >= 6);
+  // It outlives the configuration of the connection.
+  const path = join(suite.folder, 'tutti.yaml');
+  const now = JSON.parse(await readFile(path, 'utf8'));
+  now.tools.connections.reread = connection('/legacy', { tools: ['echo'] });
+  await writeFile(path, JSON.stringify(now));
+  suite['tool-adapter'].child.kill('SIGHUP');
+  await suite.until('it is read anew', async () => (await suite.api.call('POST', '/v1/tools/mcp.list_tools/invoke', { arguments: {}, connection: 'reread' })).status === 200);
   await suite['tool-adapter'].stop();
   assert.equal(legacy.sessions.size, 0, 'given back at the end');
   await suite['tool-adapter'].start();

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tool-adapter/peers/mcp_authorize.h"
 #include "tool-adapter/peers/mcp_session.h"
 
 #include <math.h>
@@ -66,6 +67,7 @@ static void call_free(struct mcp_call *call)
     json_unref(call->schema);
     mcp_pages_done(&call->list);
     json_unref(call->first_error);
+    json_unref(call->endpoint);
     arena_free(call->arena);
     free(call);
 }
@@ -157,6 +159,7 @@ static enum http_flow on_headers(const struct http_answer *answer, void *context
     (void)http_answer_header(answer, "content-type", &type);
     rpc_reply_begin(&call->reply, type);
     read_wait(call, answer);
+    mcp_authorize_note(call, answer);
     if (call->step == MCP_STEP_INITIALIZE) read_session(call, answer);
     return HTTP_GO_ON;
 }
@@ -318,6 +321,7 @@ static status read_request(struct mcp_call *call, struct error *reterr)
     call->is_modern = !is_legacy;
     call->version   = is_legacy ? MCP_LEGACY : MCP_MODERN;
     if (version.len > 0) call->version = arena_strdup(call->arena, version);
+    if (mcp_authorize_known(call)) return STATUS_OK;
     return authorization_read(json_get_text(endpoint, "authentication"), &call->authorization,
                               reterr);
 }
@@ -354,6 +358,7 @@ void mcp_call_cancel(struct mcp_call *call)
 {
     bool is_asked = !call->is_modern && call->step == MCP_STEP_ASK && call->errand;
     if (call->errand) errand_cancel(call->errand);
+    mcp_authorize_cancel(call);
     if (is_asked) {
         CLEANUP(json_unrefp) json params = json_object_new(2);
         json_object_put_text(&params, "requestId", json_int(call->id));

@@ -32,6 +32,7 @@ struct mcp_client *mcp_client_new(struct http_client *http, struct loop *loop,
     client->tokens            = tokens;
     client->eras              = map_new(MCP_ERAS_MAX);
     client->session_keys      = map_new(MCP_SESSIONS_MAX);
+    client->policies          = map_new(MCP_POLICIES_MAX);
     return client;
 }
 
@@ -56,6 +57,7 @@ void mcp_client_freep(struct mcp_client **ref)
     }
     mcp_sessions_forget(client);
     map_free(client->session_keys);
+    mcp_policies_free(client->policies);
     map_free(client->eras);
     free(client);
     *ref = NULL;

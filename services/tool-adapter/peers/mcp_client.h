@@ -29,6 +29,8 @@ enum {
     MCP_ERAS_MAX        = 1'000,   /* origins whose era is remembered */
     MCP_SESSIONS_MAX    = 1'000,   /* that are shared */
     MCP_SESSION_IDLE_MS = 300'000, /* after its last call it is given back */
+    MCP_POLICIES_MAX    = 1'000,   /* clients whose authorization server is known */
+    MCP_DISCOVERY_MS    = 10'000,
     MCP_FAREWELL_MS     = 2'000,
     MCP_ANSWER_MAX      = 10 << 20,
     MCP_RESUMES_MAX     = 5,   /* of one call */
@@ -51,6 +53,9 @@ size_t mcp_client_leave(struct mcp_client *client);
 /** All borrowed until `done` or cancel, but for the values. */
 struct mcp_request {
     json endpoint;          /* {uri, authentication?} */
+    json client;            /* of OAuth 2, {id, secret, scopes?, issuer?}, in place of
+                             * `authentication`: the server says where its tokens come from, of
+                             * `issuer` if that is given. JSON_INVALID: none */
     json headers;           /* a map of more headers; JSON_INVALID: none */
     str version;            /* revision to be spoken, and no other; empty: whichever it knows */
     str name, name_version; /* whom we say we are; empty: tutti */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "schema/schema.h"
+#include "json/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,17 @@
 /* Among the `params` of a request, and not sent. */
 #define OUTPUT_SCHEMA "outputSchema"
 
-enum { CHECK_MAX = 16 << 20 /* bytes, while an answer is checked */ };
+enum {
+    CHECK_MAX    = 16 << 20, /* bytes, while an answer is checked */
+    SETTINGS_MAX = 1 << 20,  /* bytes of those of a connection */
+};
 
 /* One request under way; the engine's `struct engine_call` is this. */
 struct reach {
     struct engine_handlers handlers;
     const struct onlooker *onlooker; /* NULL: nobody */
     json endpoint, headers, params;  /* owned */
+    json client;                     /* owned */
     json output_schema;              /* owned; JSON_INVALID: any answer will do */
     const char *method;              /* the manifest's */
     struct mcp_call *call;           /* one of them */
@@ -31,6 +36,7 @@ struct reach {
 static void reach_free(struct reach *reach)
 {
     json_unref(reach->endpoint);
+    json_unref(reach->client);
     json_unref(reach->headers);
     json_unref(reach->params);
     json_unref(reach->output_schema);
@@ -49,6 +55,24 @@ static json secret_of(const struct engine_request *request, const char *slot)
     return json_text_lossy(value);
 }
 
+/* Sessions, tokens and what is known of a server outlive the configuration, whose frozen values
+ * count no owners. Takes `value`. Owned; JSON_INVALID: there is none, or it is too large. */
+static json lasting_new(json value)
+{
+    CLEANUP(json_unrefp) json given   = value;
+    CLEANUP(buf_done) struct buf text = buf_init(SETTINGS_MAX);
+    json copy                         = json_invalid();
+    if (!json_is(given, JSON_OBJECT) || !json_print(given, JSON_COMPACT, &text)) return copy;
+    return json_parse(buf_str(&text), NULL, &copy, NULL, NULL) == STATUS_OK ? copy : json_invalid();
+}
+
+/* A member that is not there stays out. */
+static void put_setting(json *object, const char *name, json config, const char *setting)
+{
+    json given = json_get_text(config, setting);
+    if (!json_is(given, JSON_INVALID)) json_object_put_text(object, name, json_ref(given));
+}
+
 /* {bearer: {token}}, {oauth2: {…}}, or nothing. Owned. */
 static json authentication_new(const struct engine_request *request)
 {
@@ -56,18 +80,17 @@ static json authentication_new(const struct engine_request *request)
     json secret = secret_of(request, "client_secret");
     json policy = json_object_new(1);
     json given  = json_object_new(4);
-    if (json_is(secret, JSON_TEXT)) {
+    if (json_is(secret, JSON_TEXT) &&
+        json_is(json_get_text(request->config, "token_url"), JSON_TEXT)) {
         json client    = json_object_new(2);
         json endpoints = json_object_new(1);
-        json_object_put_text(&client, "id", json_ref(json_get_text(request->config, "client_id")));
+        put_setting(&client, "id", request->config, "client_id");
         json_object_put_text(&client, "secret", secret);
-        json_object_put_text(&endpoints, "token",
-                             json_ref(json_get_text(request->config, "token_url")));
+        put_setting(&endpoints, "token", request->config, "token_url");
         json_object_put_text(&given, "grant", json_text_from("client_credentials"));
         json_object_put_text(&given, "client", client);
         json_object_put_text(&given, "endpoints", endpoints);
-        json scopes = json_get_text(request->config, "scopes");
-        if (json_is(scopes, JSON_ARRAY)) json_object_put_text(&given, "scopes", json_ref(scopes));
+        put_setting(&given, "scopes", request->config, "scopes");
         json_object_put_text(&policy, "oauth2", given);
         json_unref(token);
         return policy;
@@ -79,7 +102,41 @@ static json authentication_new(const struct engine_request *request)
     }
     json_unref(policy);
     json_unref(given);
+    json_unref(secret);
     return json_invalid();
+}
+
+/* Without a `token_url` the server is asked. Owned; JSON_INVALID: no such client. */
+static json client_new(const struct engine_request *request)
+{
+    json secret    = secret_of(request, "client_secret");
+    json token_url = json_get_text(request->config, "token_url");
+    if (!json_is(secret, JSON_TEXT) || json_is(token_url, JSON_TEXT)) {
+        json_unref(secret);
+        return json_invalid();
+    }
+    json client = json_object_new(4);
+    json_object_put_text(&client, "secret", secret);
+    put_setting(&client, "id", request->config, "client_id");
+    put_setting(&client, "scopes", request->config, "scopes");
+    put_setting(&client, "issuer", request->config, "issuer");
+    return client;
+}
+
+/* Whoever says where the secret is to be sent gets it. */
+static status check_client(json client, json config, struct error *reterr)
+{
+    if (!json_is(client, JSON_OBJECT)) return STATUS_OK;
+    if (!json_is(json_get_text(client, "id"), JSON_TEXT)) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "the connection has a client_secret and no `client_id`");
+    }
+    bool is_bound = json_is(json_get_text(client, "issuer"), JSON_TEXT);
+    if (is_bound || json_is_truthy(json_get_text(config, "trusted"))) return STATUS_OK;
+    return fail(
+        reterr, STATUS_FAILED_PRECONDITION,
+        "the connection does not say who may have its client_secret: give it `token_url` or "
+        "`issuer`, or mark the server as `trusted`");
 }
 
 static json endpoint_new(const struct engine_request *request)
@@ -101,6 +158,10 @@ static json response_new(const struct mcp_result *from)
     bool has_body = json_is(from->result, JSON_OBJECT);
     json body     = is_error ? json_object_new(1) : json_null();
     if (has_body) body = json_ref(from->result);
+    if (from->code != STATUS_OK) { /* what the status does not say */
+        body = json_object_new(1);
+        json_object_put_text(&body, "reason", json_text_lossy(str_from(from->why.text)));
+    }
     json headers  = json_object_new(1);
     json response = json_object_new(3);
     if (is_error) json_object_put_text(&body, "error", json_ref(from->error));
@@ -221,13 +282,15 @@ static status start(void *self, const struct engine_request *request,
     bool is_local                 = json_is(json_get_text(request->config, "server"), JSON_TEXT);
     reach->handlers               = *handlers;
     reach->onlooker               = request->onlooker;
-    reach->endpoint               = endpoint_new(request);
-    reach->headers                = json_ref(json_get_text(request->config, "headers"));
-    reach->params                 = json_ref(request->settings);
-    reach->output_schema          = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
+    reach->endpoint               = lasting_new(endpoint_new(request));
+    reach->client                 = lasting_new(client_new(request));
+    reach->headers       = lasting_new(json_ref(json_get_text(request->config, "headers")));
+    reach->params        = json_ref(request->settings);
+    reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
     (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
     reach->method                  = request->function;
     const struct mcp_request asked = {.endpoint          = reach->endpoint,
+                                      .client            = reach->client,
                                       .headers           = reach->headers,
                                       .method            = reach->method,
                                       .params            = reach->params,
@@ -235,7 +298,11 @@ static status start(void *self, const struct engine_request *request,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
                                       .keeps_private_out = !request->allow_private};
-    status code                    = STATUS_OK;
+    status code = is_local ? STATUS_OK : check_client(reach->client, request->config, reterr);
+    if (code != STATUS_OK) {
+        reach_free(reach);
+        return code;
+    }
     if (is_local) {
         code = start_local(means->stdio, reach, request, &asked, reterr);
     } else {

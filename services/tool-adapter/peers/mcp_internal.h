@@ -22,6 +22,7 @@ struct mcp_client {
     struct mcp_session *sessions; /* owned: all of them, and */
     struct map *session_keys;     /* those that can be found */
     bool is_ending;               /* none is kept any more */
+    struct map *policies;         /* of mcp_authorize.h: owned `json *` */
 };
 
 /* Of the origin of an endpoint's address. */
@@ -37,6 +38,7 @@ struct mcp_aside {
     const char *const *hosts;
     bool keeps_private_out;
 };
+void mcp_policies_free(struct map *policies);
 void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *aside);
 
 /* What was sent last. */
@@ -54,7 +56,11 @@ struct mcp_call {
     struct mcp_handlers handlers;
     struct arena *arena;
     struct authorization authorization;
-    json params, schema; /* owned: they change from page to page */
+    json params, schema;             /* owned: they change from page to page */
+    json endpoint;                   /* owned; with what it proves itself by, once that is known */
+    struct mcp_discovery *discovery; /* under way */
+    str challenge;                   /* of a 401; in the arena */
+    bool has_discovered;
 
     enum mcp_step step;
     bool is_modern;

@@ -1,4 +1,5 @@
 /* What an answer means: which era the server is of, the pages of a list, what it wants to hear. */
+#include "tool-adapter/peers/mcp_authorize.h"
 #include "tool-adapter/peers/mcp_session.h"
 
 #include <stdio.h>
@@ -204,6 +205,7 @@ static bool has_lost_session(const struct mcp_call *call)
 static void settle_refusal(struct mcp_call *call)
 {
     bool is_rpc = json_is(call->reply.error, JSON_OBJECT);
+    if (mcp_authorize(call)) return;
     if (has_lost_session(call)) {
         mcp_session_lose(call);
         mcp_call_introduce(call, call->version);

@@ -140,6 +140,32 @@ export class Modern {
   }
 }
 
+// A server that wants tokens, and says where they are to be had: metadata of the resource, of the authorization server, and its tokens.
+export class Guarded {
+  tokens = []; // requests for one
+  issued = 0;
+  good = null; // the one that counts
+
+  constructor(server) {
+    this.server = server;
+  }
+
+  handle = (request) => {
+    const { path, headers, body } = request;
+    const origin = `http://${headers.host}`;
+    if (path === '/.well-known/oauth-protected-resource/guarded/mcp') return { body: { resource: `${origin}/guarded/mcp`, authorization_servers: [`${origin}/id`], scopes_supported: ['tools'] } };
+    if (path === '/.well-known/openid-configuration/id') return { body: { issuer: `${origin}/id`, token_endpoint: `${origin}/id/token`, token_endpoint_auth_methods_supported: ['client_secret_post'] } };
+    if (path === '/id/token') {
+      this.tokens.push(Object.fromEntries(new URLSearchParams(body)));
+      this.good = `token-${++this.issued}`;
+      return { body: { access_token: this.good, token_type: 'Bearer', expires_in: 3600 } };
+    }
+    if (path !== '/guarded/mcp') return { status: 404 };
+    if (this.good && headers.authorization === `Bearer ${this.good}`) return this.server.handle(request);
+    return { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: {} };
+  };
+}
+
 // A2A 0.3: a card, messages, tasks, a stream.
 export class Agent {
   ids = [];
