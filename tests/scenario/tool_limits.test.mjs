@@ -141,6 +141,9 @@ async function rates(suite, other) {
   const statuses = [];
   for (const api of [suite.api, other.api, suite.api, other.api, suite.api]) statuses.push(await statusOf(api, 'look', 'slow'));
   assert.deepEqual(statuses, [200, 200, 200, 429, 429], 'of the connection');
+  const { items } = await suite.api.ok('GET', '/v1/limits');
+  const slow = items.find(({ name }) => name.startsWith('connection:slow:'));
+  assert.ok(slow?.rate && slow.running > 0, JSON.stringify(items));
 
   // One bucket for each channel.
   const of = async (api, channel) => statusOf(api, 'post', 'box', { channel });

@@ -1,6 +1,8 @@
 #include "scheduler/engine/limits/limit_board.h"
 
 #include "base/assert.h"
+#include "base/attr.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/tables/record.h"
@@ -17,9 +19,11 @@ struct shown {
     char *name; /* owned */
     const char *source;
     struct queue_limits rule;
+    struct start_rate rate;
     uint64_t used, waiting;
     int64_t opens_us;
     bool is_shut;
+    bool is_set;
 };
 
 struct limit_board *limit_board_new(void)
@@ -90,10 +94,22 @@ static int64_t opens_us(const struct limit *limit, int64_t now_us)
     return at_us > now_us ? at_us : 0;
 }
 
+/* Of one that workers bring along: nobody sees its starts otherwise. */
+static bool is_in_use(const struct limit *limit, int64_t now_us)
+{
+    static const char *const kinds[] = {"connection:", "host:", "llmkey:"};
+    if (limit->rule.rate_count == 0 || limit->rate.full_us <= now_us) return false;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts_with(limit->name, str_from(kinds[i]))) return true;
+    }
+    return false;
+}
+
 static void show(struct limit_board *board, const struct limit *limit, int64_t now_us)
 {
     struct shown *shown = map_get(board->by_name, limit->name);
-    bool is_shown = limit->is_set || limit->used + limit->away > 0 || limit->waiting_count > 0;
+    bool is_shown = limit->is_set || limit->used + limit->away > 0 || limit->waiting_count > 0 ||
+                    is_in_use(limit, now_us);
     if (!is_shown && shown) {
         (void)map_remove(board->by_name, limit->name);
         shown_free(shown);
@@ -113,6 +129,8 @@ static void show(struct limit_board *board, const struct limit *limit, int64_t n
     shown->waiting  = limit->waiting_count;
     shown->opens_us = opens_us(limit, now_us);
     shown->is_shut  = limit->waiting_count > 0 && !limit->is_open;
+    shown->rate     = limit->rate;
+    shown->is_set   = limit->is_set;
 }
 
 void limit_board_take(struct limit_board *board, struct limits *limits, int64_t now_us)
@@ -154,14 +172,30 @@ bool limit_view_fill(const struct limit *limit, int64_t now_us, struct arena *ar
     return rule_put(&limit->rule, arena, ret_view);
 }
 
-static Pb__LimitView *view_of(const struct shown *shown, struct arena *arena)
+/* A rate that nobody has used for so long is as if it was not there. */
+static bool is_at_rest(const struct shown *shown, int64_t now_us)
+{
+    return !shown->is_set && shown->used == 0 && shown->waiting == 0 &&
+           shown->rate.full_us <= now_us;
+}
+
+/* Of a rate alone: the starts that it still counts. */
+static uint64_t used_of(const struct shown *shown, int64_t now_us)
+{
+    bool is_rate = shown->rule.concurrency == 0 && shown->rule.rate_count > 0;
+    if (!is_rate || shown->used > 0) return shown->used;
+    uint32_t left = start_rate_tokens(&shown->rate, now_us);
+    return shown->rate.count > left ? shown->rate.count - left : 0;
+}
+
+static Pb__LimitView *view_of(const struct shown *shown, int64_t now_us, struct arena *arena)
 {
     Pb__LimitView *view = arena_alloc(arena, sizeof *view);
     if (!view) return NULL;
     *view          = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
     view->name     = text_in(arena, str_from(shown->name));
     view->source   = shown->source;
-    view->used     = shown->used;
+    view->used     = used_of(shown, now_us);
     view->waiting  = shown->waiting;
     view->opens_us = shown->opens_us;
     view->shut     = shown->is_shut;
@@ -172,6 +206,7 @@ status limit_board_list(struct limit_board *board, str name, struct arena *arena
                         Pb__LimitList *ret_list, struct error *reterr)
 {
     Pb__LimitList list = PB__LIMIT_LIST__INIT;
+    int64_t now_us     = clock_unix_us();
     size_t cursor      = 0;
     void *shown        = NULL;
     bool has_room      = true;
@@ -181,10 +216,13 @@ status limit_board_list(struct limit_board *board, str name, struct arena *arena
     has_room     = list.limits != NULL;
     if (has_room && name.len > 0) {
         shown = map_get(board->by_name, name);
-        if (shown) list.limits[list.n_limits++] = view_of(shown, arena);
+        if (shown && !is_at_rest(shown, now_us)) {
+            list.limits[list.n_limits++] = view_of(shown, now_us, arena);
+        }
     }
     while (has_room && name.len == 0 && map_next(board->by_name, &cursor, NULL, &shown)) {
-        list.limits[list.n_limits++] = view_of(shown, arena);
+        if (is_at_rest(shown, now_us)) continue;
+        list.limits[list.n_limits++] = view_of(shown, now_us, arena);
     }
     for (size_t i = 0; i < list.n_limits; i++) has_room = has_room && list.limits[i];
     unlock(board);

@@ -153,6 +153,7 @@ static void look_after(struct engine *engine, struct limit *limit)
     }
     bool is_rested = limit->has_row && !limit_needs_row(limits, limit, engine->now_us);
     if (is_rested || limit->is_idle || limit->spare_since_us > 0) limit_note(limits, limit);
+    if (is_rested) limit_unshow(limit);
     limit->is_idle = false;
     bool goes_on =
         limit->holder_count > 0 || (limit->has_row && limit->rate.full_us > engine->now_us);
