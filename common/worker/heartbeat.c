@@ -123,6 +123,12 @@ bool worker_tell_all(struct poll *poll, worker_use *told)
     return send_beats(poll->worker, poll->partition, BEATS_ALL, told, poll, &poll->call);
 }
 
+void worker_ask(struct poll *poll)
+{
+    struct worker *worker = poll->worker;
+    (void)send_beats(worker, poll->partition, BEATS_OPEN, on_heartbeat, worker, NULL);
+}
+
 static void beat(struct worker *worker, enum beats which)
 {
     for (uint32_t i = 0; i < worker->partitions; i++) {

@@ -114,6 +114,7 @@ static void on_leased(struct rpc_answer *answer, void *context)
     if (answer->code == STATUS_OK) {
         worker_register(poll->worker);
         const Pb__LeasedJobs *leased = answer->message;
+        if (leased->beat) worker_ask(poll);
         worker_take(poll, answer, leased->jobs, leased->n_jobs);
         return;
     }
@@ -133,6 +134,7 @@ void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request)
     ret_request->lease_ms = worker->options.lease_ms;
     ret_request->slots    = worker->options.slots;
     ret_request->instance = worker->instance;
+    ret_request->hears    = true;
 }
 
 static void on_told(struct rpc_answer *answer, void *context)

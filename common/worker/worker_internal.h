@@ -169,6 +169,9 @@ void held_replace(struct worker *worker, str id);
 void worker_beat(void *context);
 void worker_tell_progress(void *context);
 
+/** Asks the partition of `poll` what became of the jobs that are held of it. */
+void worker_ask(struct poll *poll);
+
 /** Tells the partition of `poll` all that is held of it; `told` comes on the loop. False: it could
  * not be sent. */
 bool worker_tell_all(struct poll *poll, worker_use *told);

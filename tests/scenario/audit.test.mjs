@@ -190,7 +190,7 @@ scenario('changes and refusals are recorded, once, with who and what, and nothin
   assert.match(gone.stdout, /is missing|another hash/);
 });
 
-scenario('what is written outside is recorded without its secrets', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: merged(ledgerConfig(ledger), { tools: { lease: '3s' } }) }, async (suite) => {
+scenario('what is written outside is recorded without its secrets', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: merged(ledgerConfig(ledger), { tools: { lease: '10m' } }) }, async (suite) => {
   const admin = suite.key.split('_')[1];
   await suite.apply(WRITES);
   const run = await suite.startRun('writes');

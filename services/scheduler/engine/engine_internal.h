@@ -108,6 +108,7 @@ struct engine {
     struct polls polls;
     struct outbox *outbox;
     struct map *cancelled_jobs; /* job id -> anything: for the next heartbeat */
+    bool calls_off;             /* workers may have to hear of one of them */
     struct map *known_digests;  /* of definitions that are in TABLE_DEFINITIONS */
     struct map *functions;      /* name -> the same, owned: of jobs (job_rows.h) */
     struct request_memory requests;

@@ -29,6 +29,7 @@ static uint64_t park(struct rig *rig, struct parked *parked)
     message.worker                   = "parked";
     message.count_max                = 10;
     message.wait_ms                  = 20'000;
+    message.hears                    = true;
     const struct rpc_request request = {.service        = &pb__jobs__descriptor,
                                         .method         = "Lease",
                                         .message        = &message,
@@ -95,12 +96,40 @@ static void test_a_stop_answers_parked_polls(void **)
     rig_done(&rig);
 }
 
+/* Who has a job that was cancelled need not wait for its next heartbeat to hear of it. */
+static void test_a_parked_poll_hears_of_a_cancel(void **)
+{
+    struct rig rig       = {};
+    struct parked first  = {};
+    struct parked second = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", job);
+    Pb__CancelRun message       = PB__CANCEL_RUN__INIT;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Cancel", .message = &message};
+    message.id = rig_start(&rig, "job", NULL)->run->id;
+    (void)park(&rig, &first);
+    wait_for(&first);
+    assert_int_equal(((const Pb__LeasedJobs *)first.answer->message)->n_jobs, 1);
+    (void)park(&rig, &second);
+    (void)rig_ask(&rig, &asked);
+    wait_for(&second);
+    const Pb__LeasedJobs *jobs = second.answer->message;
+    assert_int_equal(second.answer->code, STATUS_OK);
+    assert_int_equal(jobs->n_jobs, 0);
+    assert_true(jobs->beat);
+    rpc_answer_free(first.answer);
+    rpc_answer_free(second.answer);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_parked_poll_gets_the_job),
         cmocka_unit_test(test_a_poll_that_was_given_up_gets_nothing),
         cmocka_unit_test(test_a_stop_answers_parked_polls),
+        cmocka_unit_test(test_a_parked_poll_hears_of_a_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,6 +366,9 @@ static void remember_cancelled(struct engine *engine, const struct open_job *job
     }
     bool is_put = map_put(engine->cancelled_jobs, str_from(job->id.text), engine);
     ASSERT(is_put);
+    if (!job->holder) return;
+    job->holder->is_called_off = true;
+    engine->calls_off          = true;
 }
 
 status engine_forget_job(struct engine *engine, struct open_job *job, struct error *reterr)

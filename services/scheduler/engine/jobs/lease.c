@@ -187,6 +187,26 @@ static void finish_poll(struct engine *engine, struct poll *poll)
     free(poll);
 }
 
+/* Its answer carries the word to the worker that it asks what became of its jobs. */
+static void call_off(struct poll *poll)
+{
+    Pb__LeasedJobs *answer      = poll->command->response;
+    answer->beat                = true;
+    poll->worker->is_called_off = false;
+}
+
+/* After everything else: a poll that is being filled must not go. */
+static void call_workers_off(struct engine *engine)
+{
+    struct poll *poll = NULL;
+    while (engine->calls_off && (poll = poll_called_off(&engine->polls))) {
+        call_off(poll);
+        poll_unpark(&engine->polls, poll);
+        finish_poll(engine, poll);
+    }
+    engine->calls_off = false; /* the others hear it when they poll, or beat */
+}
+
 void engine_poll_lend(struct engine *engine, struct poll *poll, uint32_t count)
 {
     ASSERT(count <= poll->count_max);
@@ -220,6 +240,7 @@ status engine_dispatch(struct engine *engine, struct error *reterr)
             if (!is_served) break;
         }
     }
+    call_workers_off(engine);
     return STATUS_OK;
 }
 
@@ -267,6 +288,7 @@ void engine_poll_init(struct engine *engine, struct command *command, const Pb__
         .instance  = request->instance,
         .count_max = clamp(request->count_max, 1, POLL_JOBS_MAX),
         .lease_ms  = clamp(lease_ms, LEASE_MS_MIN, LEASE_MS_MAX),
+        .hears     = request->hears,
     };
 }
 
@@ -312,7 +334,9 @@ status engine_lease(struct engine *engine, struct command *command, struct error
     }
     size_t count  = 0;
     status filled = fill_poll(engine, poll, &count, reterr);
-    bool is_over  = count > 0 || poll->ends_us <= engine->now_us || filled != STATUS_OK;
+    bool is_off   = poll->hears && poll->worker->is_called_off;
+    bool is_over  = is_off || count > 0 || poll->ends_us <= engine->now_us || filled != STATUS_OK;
+    if (is_off) call_off(poll);
     if (!is_over) {
         status parked = poll_park(&engine->polls, poll, &command->error);
         if (parked == STATUS_OK) return STATUS_OK;

@@ -98,6 +98,15 @@ int64_t polls_due_us(const struct polls *polls)
     return first ? first->ends_us : INT64_MAX;
 }
 
+struct poll *poll_called_off(const struct polls *polls)
+{
+    for (size_t i = 1; i <= polls->by_end.count; i++) {
+        struct poll *poll = poll_of(polls->by_end.links[i]);
+        if (poll->hears && poll->worker->is_called_off) return poll;
+    }
+    return NULL;
+}
+
 struct poll *poll_find(const struct polls *polls, uint64_t id)
 {
     for (size_t i = 1; i <= polls->by_end.count; i++) {

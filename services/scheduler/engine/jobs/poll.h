@@ -35,6 +35,7 @@ struct poll {
     uint64_t instance; /* of the worker's process; 0: not known */
     uint32_t count_max;
     uint32_t lease_ms;
+    bool hears;      /* the worker heeds that it is to beat */
     int64_t ends_us; /* of its wait */
     size_t queue_count;
     struct queue *queues[POLL_QUEUES_MAX];
@@ -45,6 +46,9 @@ struct poll {
 struct polls {
     struct heap by_end;
 };
+
+/** The first whose worker is called off, and hears it; NULL: none. */
+struct poll *poll_called_off(const struct polls *polls);
 
 void polls_init(struct polls *polls);
 void polls_done(struct polls *polls); /* frees those that are parked; their commands are answered */

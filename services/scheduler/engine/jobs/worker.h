@@ -28,8 +28,9 @@ struct worker {
     char kind[WORKER_KIND_MAX + 1];
     char queues[WORKER_QUEUES_SIZE];
     uint32_t slots;
-    uint32_t busy;  /* jobs it holds */
-    uint32_t polls; /* parked now */
+    uint32_t busy;      /* jobs it holds */
+    uint32_t polls;     /* parked now */
+    bool is_called_off; /* a job of it was cancelled, which it has not heard of */
     int64_t last_seen_us;
 };
 
