@@ -86,16 +86,16 @@ json openapi_member(json root, json map, const char *name)
 
 struct moving {
     str base;
-    size_t *values;
+    size_t values;
 };
 
 static json move(str key, json value, void *context)
 {
-    const struct moving *moving      = context;
+    struct moving *moving            = context;
     CLEANUP(buf_done) struct buf url = buf_init(HTTP_URL_MAX);
     CLEANUP(buf_done) struct buf all = buf_init(2 * HTTP_URL_MAX);
     str place                        = {};
-    ++*moving->values;
+    moving->values++;
     if (!str_is(key, "$ref") || !json_is(value, JSON_TEXT)) return json_invalid();
     if (!split(moving->base, json_str(value), &url, &place)) return json_invalid();
     (void)buf_put_str(&all, buf_str(&url));
@@ -105,8 +105,10 @@ static json move(str key, json value, void *context)
 
 json openapi_part_new(json document, str url, size_t *values)
 {
-    struct moving moving = {.base = url, .values = values};
-    return json_map_values(document, move, &moving);
+    struct moving moving = {.base = url};
+    json part            = json_map_values(document, move, &moving);
+    *values += moving.values;
+    return part;
 }
 
 /* --- operations ------------------------------------------------------------------------------- */
