@@ -265,6 +265,7 @@ static void tell(struct http_call *call)
 void call_finish(struct http_call *call, CURLcode curl_code)
 {
     ASSERT(call->client->depth == 0);
+    call->is_settled = curl_code == CURLE_OK && call->failure == HTTP_NO_FAILURE;
     if (!call->is_cancelled && call->failure == HTTP_NO_FAILURE && call->redirect_url) {
         follow(call); /* whatever became of the redirect's own body */
         return;

@@ -10,12 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A socket of libcurl's that the loop watches. */
+/*
+ * A socket of libcurl's. One of a connection is ours from opening to closing: libcurl lets it go
+ * after a request and asks for it with the next one, and we go on watching it in between, which
+ * spares two system calls for each request. Others are of libcurl's resolver.
+ */
 struct watched {
     struct http_client *client;
     curl_socket_t fd;
     unsigned events;
-    struct loop_watch *watch;
+    struct loop_watch *watch; /* NULL: it is not watched */
+    bool is_own;
+    bool is_wanted; /* libcurl asks for its events */
 };
 
 status http_init(struct error *reterr)
@@ -169,11 +175,20 @@ static void notified(void *context)
     work(context, false);
 }
 
+static void unwatch(struct watched *watched)
+{
+    loop_watch_forget(watched->watch);
+    watched->watch = NULL;
+}
+
 static void socket_ready(unsigned events, void *context)
 {
-    const struct watched *watched = context; /* may be gone when act() returns */
-    struct http_client *client    = watched->client;
-
+    struct watched *watched    = context; /* may be gone when act() returns */
+    struct http_client *client = watched->client;
+    if (!watched->is_wanted) { /* its server closes it: libcurl sees that before it uses it */
+        unwatch(watched);
+        return;
+    }
     int curl_events = 0;
     if (events & (LOOP_READ | LOOP_HANGUP)) curl_events |= CURL_CSELECT_IN;
     if (events & LOOP_WRITE) curl_events |= CURL_CSELECT_OUT;
@@ -200,56 +215,71 @@ static struct watched **slot_of(struct http_client *client, curl_socket_t fd)
     return &client->watched[index];
 }
 
-static bool watch(struct watched *watched)
+static struct watched *watched_of(struct http_client *client, curl_socket_t fd)
 {
-    return loop_watch_add(watched->client->loop, watched->fd, watched->events, socket_ready,
-                          watched, &watched->watch, NULL) == STATUS_OK;
+    struct watched **slot = slot_of(client, fd);
+    if (*slot) return *slot;
+    *slot  = mem_new(1, sizeof **slot);
+    **slot = (struct watched){.client = client, .fd = fd};
+    return *slot;
 }
 
 static void forget_socket(struct http_client *client, curl_socket_t fd)
 {
     struct watched **slot = slot_of(client, fd);
     if (!*slot) return;
-    loop_watch_forget((*slot)->watch);
+    unwatch(*slot);
     free(*slot);
     *slot = NULL;
 }
 
+static bool watch(struct watched *watched)
+{
+    if (watched->watch) {
+        loop_watch_set(watched->watch, watched->events);
+        return true;
+    }
+    return loop_watch_add(watched->client->loop, watched->fd, watched->events, socket_ready,
+                          watched, &watched->watch, NULL) == STATUS_OK;
+}
+
 /*
- * 7.88 closes a socket whose connecting failed without a word and opens the next, which often gets
- * the same number. It takes the two for one, so it does not ask again to have it watched; but epoll
- * has forgotten the old one. Without this, a name with a dead first address hangs.
+ * 7.88 closes a socket whose connecting failed without a word to its multi handle and opens the
+ * next, which often gets the same number. It takes the two for one, so it does not ask again to
+ * have it watched; but epoll has forgotten the old one. Without this, a name with a dead first
+ * address hangs.
  */
 void client_opened(struct http_client *client, curl_socket_t fd)
 {
-    struct watched *watched = *slot_of(client, fd);
-    if (!watched) return;
-    loop_watch_forget(watched->watch);
-    watched->watch = NULL;
-    if (!watch(watched)) forget_socket(client, fd); /* then its timeout ends it */
+    struct watched *watched = watched_of(client, fd);
+    watched->is_own         = true;
+    unwatch(watched);
+    if (watched->is_wanted && !watch(watched)) forget_socket(client, fd); /* its timeout ends it */
+}
+
+void client_closing(struct http_client *client, curl_socket_t fd)
+{
+    struct watched *watched = watched_of(client, fd);
+    watched->is_own         = false;
+    unwatch(watched);
+    if (!watched->is_wanted) forget_socket(client, fd); /* else: see client_opened() */
 }
 
 /* libcurl wants a socket watched, differently or no longer. -1 fails the transfer. */
 static int watch_socket(CURL *, curl_socket_t fd, int what, void *context, void *)
 {
     struct http_client *client = context;
+    struct watched *watched    = watched_of(client, fd);
     if (what == CURL_POLL_REMOVE) {
-        forget_socket(client, fd);
+        watched->is_wanted = false;
+        if (!watched->is_own) forget_socket(client, fd);
         return 0;
     }
-    unsigned events = 0;
-    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= LOOP_READ;
-    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= LOOP_WRITE;
-
-    struct watched **slot = slot_of(client, fd);
-    if (*slot) {
-        (*slot)->events = events;
-        loop_watch_set((*slot)->watch, events);
-        return 0;
-    }
-    *slot  = mem_new(1, sizeof **slot);
-    **slot = (struct watched){.client = client, .fd = fd, .events = events};
-    if (watch(*slot)) return 0;
+    watched->is_wanted = true;
+    watched->events    = 0;
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) watched->events |= LOOP_READ;
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) watched->events |= LOOP_WRITE;
+    if (watch(watched)) return 0;
     forget_socket(client, fd);
     return -1;
 }
@@ -352,12 +382,14 @@ void http_client_free(struct http_client *client)
     ASSERT(client->depth == 0);
     while (client->calls) call_free(client->calls);
     client_enter(client);
+    transfer_free_spares(client);
     if (client->multi) (void)curl_multi_cleanup(client->multi);
     client_leave(client);
     loop_timer_clear(client->loop, &client->curl_timer);
     loop_timer_clear(client->loop, &client->work_timer);
     loop_notice_clear(client->loop, &client->notice);
-    free(client->watched); /* libcurl has had every entry removed */
+    for (size_t i = 0; i < client->watched_size; i++) forget_socket(client, (curl_socket_t)i);
+    free(client->watched);
     origins_done(client);
     free(client->user_agent);
     free(client->ca_file);

@@ -30,6 +30,18 @@ enum {
 
 enum { REWRITE_SIZE = 600 /* bytes: two names with their ports */ };
 
+enum { SPARE_EASIES_MAX = 64 }; /* handles that wait for the next call: about 5 KB each */
+
+/* What of a handle stays as it is when another call uses it: options that are set once. */
+struct easy_shape {
+    bool is_https, is_stream, is_compressed, is_repeatable;
+};
+
+struct spare_easy {
+    CURL *easy; /* owned */
+    struct easy_shape shape;
+};
+
 struct http_client {
     struct loop *loop;
     const struct egress_rules *egress;
@@ -38,6 +50,8 @@ struct http_client {
     char *ca_file;
     struct curl_slist *rewrites; /* owned; as CURLOPT_CONNECT_TO takes them */
     CURLM *multi;
+    struct spare_easy spares[SPARE_EASIES_MAX];
+    unsigned spare_count;
     unsigned depth; /* libcurl functions we are inside of */
 
     struct loop_timer curl_timer; /* libcurl's wish to be called later */
@@ -114,6 +128,9 @@ struct http_call {
     struct arena *sent;    /* what goes out; NULL: it has, and is not sent again */
     struct origin *origin; /* while it is libcurl's; NULL: nobody counts there */
     CURL *easy;
+    struct easy_shape shape; /* of `easy` */
+    bool is_plain;           /* another call may use it afterwards, */
+    bool is_settled;         /* if its transfer ended well */
     struct curl_slist *sent_headers;
     struct loop_timer timer;
     int64_t started_ms, hop_ms, connected_ms, first_byte_ms; /* -1: not yet */
@@ -132,6 +149,8 @@ struct http_call {
 /* client.c */
 /* A socket was opened: if the one before with its number was watched, it is closed by now. */
 void client_opened(struct http_client *client, curl_socket_t fd);
+/* A socket is about to be closed. */
+void client_closing(struct http_client *client, curl_socket_t fd);
 void client_enter(struct http_client *client);
 void client_leave(struct http_client *client);
 void client_unsettle(struct http_call *call); /* begins, resumes or frees it soon */
@@ -147,6 +166,7 @@ void call_arm(struct http_call *call);  /* sets the timer to the next timeout */
 /* transfer.c */
 bool transfer_start(struct http_call *call);
 void transfer_stop(struct http_call *call);
+void transfer_free_spares(struct http_client *client);
 enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_code);
 
 /* request.c */

@@ -1,4 +1,10 @@
-/* One libcurl handle: how it is set up, and what it calls back. */
+/*
+ * One libcurl handle: how it is set up, and what it calls back.
+ *
+ * A handle whose call ended well waits for the next one that needs the same options (easy_shape):
+ * making and freeing one costs a third of a small request. What belongs to one call, its headers,
+ * body, certificates, never stays in it.
+ */
 #include "base/assert.h"
 #include "http/http_internal.h"
 
@@ -38,6 +44,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 /* `context` is the client: a connection outlives the call that opened it. */
 static int close_socket(void *context, curl_socket_t fd)
 {
+    client_closing(context, fd);
     origin_closed(context, fd);
     return close(fd);
 }
@@ -265,69 +272,124 @@ static bool set_tls(struct http_call *call)
            set_blob(call->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
 }
 
+/* What every call sets. */
 static bool set_connection(struct http_call *call)
 {
     CURL *easy         = call->easy;
-    bool is_https      = call->request.target.is_https;
     int64_t connect_ms = call->request.timeouts.connect_ms;
-    long version       = is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     bool is_set        = set(true, curl_easy_setopt(easy, CURLOPT_URL, call->request.url.ptr));
-    is_set =
-        set(is_set, curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http"));
+    /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */
+    if (connect_ms > INT32_MAX) connect_ms = INT32_MAX;
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms));
+    /* Else libcurl would look at each of thousands for one that it can use again. */
+    long is_fresh = origin_is_busy(call) ? 1 : 0;
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_fresh));
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error));
+    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
+    return set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
+}
+
+/* What calls of one shape have in common. */
+static bool set_shape(struct http_client *client, CURL *easy, const struct easy_shape *shape)
+{
+    bool is_https = shape->is_https;
+    long version  = is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    bool is_set =
+        set(true, curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http"));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_https ? 1L : 0L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXY, "")); /* not the environment's */
-    if (call->client->rewrites) {
-        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECT_TO, call->client->rewrites));
+    if (client->rewrites) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECT_TO, client->rewrites));
     }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
-    /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */
-    if (connect_ms > INT32_MAX) connect_ms = INT32_MAX;
-    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms));
-    if (!request_is_repeatable(&call->request)) {
+    if (!shape->is_repeatable) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)HTTP_POOLED_IDLE_S));
     }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket));
-    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket));
-    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client));
-    /* Else libcurl would look at each of thousands for one that it can use again. */
-    if (origin_is_busy(call)) {
-        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
-    }
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request));
-    return set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
-}
-
-static bool set_answer(struct http_call *call)
-{
-    CURL *easy  = call->easy;
-    bool is_set = set(true, curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
-    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent));
-    if (call->request.is_stream) {
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent));
+    if (shape->is_stream) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L));
     }
-    if (call->request.is_compressed) {
+    if (shape->is_compressed) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
     }
     return is_set;
 }
 
+/* --- Handles ---------------------------------------------------------------------------------- */
+
+static bool is_alike(const struct easy_shape *a, const struct easy_shape *b)
+{
+    return a->is_https == b->is_https && a->is_stream == b->is_stream &&
+           a->is_compressed == b->is_compressed && a->is_repeatable == b->is_repeatable;
+}
+
+/* One that waits; NULL: none of this shape. */
+static CURL *take_spare(struct http_client *client, const struct easy_shape *shape)
+{
+    for (unsigned i = client->spare_count; i > 0; i--) {
+        if (!is_alike(&client->spares[i - 1].shape, shape)) continue;
+        CURL *easy            = client->spares[i - 1].easy;
+        client->spares[i - 1] = client->spares[--client->spare_count];
+        return easy;
+    }
+    return NULL;
+}
+
+static bool get_easy(struct http_call *call)
+{
+    const struct request *request = &call->request;
+    call->shape                   = (struct easy_shape){
+                          .is_https      = request->target.is_https,
+                          .is_stream     = request->is_stream,
+                          .is_compressed = request->is_compressed,
+                          .is_repeatable = request_is_repeatable(request),
+    };
+    /* There are many with a body; the options of others would have to be undone. */
+    call->is_plain = has_body(request) && !request->has_tls;
+    call->easy     = call->is_plain ? take_spare(call->client, &call->shape) : NULL;
+    if (call->easy) return true;
+    call->easy = curl_easy_init();
+    return call->easy && set_shape(call->client, call->easy, &call->shape);
+}
+
+/* Nothing of the call is left in it. */
+static bool keep_spare(struct http_call *call)
+{
+    struct http_client *client = call->client;
+    bool is_fine               = call->is_plain && call->is_settled;
+    if (!is_fine || client->spare_count == SPARE_EASIES_MAX) return false;
+    bool is_set = set(true, curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL));
+    is_set      = set(is_set, curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL));
+    is_set      = set(is_set, curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL));
+    if (!is_set) return false;
+    client->spares[client->spare_count++] = (struct spare_easy){call->easy, call->shape};
+    return true;
+}
+
+void transfer_free_spares(struct http_client *client)
+{
+    while (client->spare_count > 0) curl_easy_cleanup(client->spares[--client->spare_count].easy);
+}
+
 bool transfer_start(struct http_call *call)
 {
-    call->easy = curl_easy_init();
+    call->is_settled = false;
     origin_enter(call);
-    return call->easy && set_connection(call) && set_tls(call) && set_answer(call) &&
-           set_method(call) && set_headers(call) &&
-           curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK;
+    return get_easy(call) && set_connection(call) && set_tls(call) && set_method(call) &&
+           set_headers(call) && curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK;
 }
 
 void transfer_stop(struct http_call *call)
@@ -335,7 +397,7 @@ void transfer_stop(struct http_call *call)
     if (call->easy) {
         client_enter(call->client); /* closing makes libcurl forget its sockets and timers */
         (void)curl_multi_remove_handle(call->client->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+        if (!keep_spare(call)) curl_easy_cleanup(call->easy);
         client_leave(call->client);
     }
     origin_leave(call);

@@ -198,6 +198,12 @@ static bool do_silent(struct connection *c)
     return wait_for_end(c);
 }
 
+static bool do_last(struct connection *c)
+{
+    (void)answer_ok(c);
+    return false;
+}
+
 static bool do_once(struct connection *c)
 {
     return c->requests == 1 && answer_ok(c);
@@ -250,7 +256,8 @@ static const struct {
     {"/gzip", do_gzip},       {"/silent", do_silent},   {"/stall", do_stall},
     {"/cut", do_cut},         {"/empty", do_empty},     {"/garbage", do_garbage},
     {"/interim", do_interim}, {"/once", do_once},       {"/to?", do_to},
-    {"/see?", do_see},        {"/events", do_events},   {"/say?", do_say},
+    {"/last", do_last},       {"/see?", do_see},        {"/events", do_events},
+    {"/say?", do_say},
 };
 
 /* --- Requests --------------------------------------------------------------------------------- */

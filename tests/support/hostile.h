@@ -12,6 +12,7 @@
  *     /cut              announces 100 bytes, sends 5        /empty  closes without an answer
  *     /garbage          something that is not HTTP          /interim  103, then 200 "ok"
  *     /once             like /ok as a connection's first request, else closes without an answer
+ *     /last             like /ok, then closes without having said so
  *     /to?URL           307 to URL                          /see?URL  303 to URL
  *     /events           a small event stream          /say?TEXT  200 TEXT, decoded, as JSON
  *

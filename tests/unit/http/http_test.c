@@ -143,6 +143,65 @@ static void bodies_go_out(void **state)
     assert_memory_equal(outcome.body.ptr, "a\0b", 3);
 }
 
+/* Connections are watched while nobody uses them. */
+static void a_connection_may_end_while_it_is_idle(void **state)
+{
+    enum { ROUNDS = 3 };
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        get(f, "/last", &(struct http_request){.body = bytes_from(str_from("b"))}, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_false(outcome.is_reused);
+        for (int turns = 0; hostile_ended(f->server) <= i; turns++) {
+            assert_true(turns < TURNS_MAX);
+            loop_turn(f->loop, TURN_MS);
+        }
+        loop_turn(f->loop, TURN_MS); /* hears of it */
+    }
+    assert_int_equal(hostile_connections(f->server), ROUNDS);
+}
+
+/* Handles are used again: for requests of all shapes in turn, twice. */
+static void nothing_is_left_of_the_request_before(void **state)
+{
+    struct fixture *f                  = *state;
+    const struct http_header headers[] = {
+        {.name = str_from("Authorization"), .value = str_from("Bearer s3cret"), .is_secret = true},
+        {.name = str_from("Content-Type"), .value = str_from("text/plain")},
+    };
+    const struct http_request full   = {.headers      = headers,
+                                        .header_count = 2,
+                                        .body         = bytes_from(str_from("a long body of before")),
+                                        .is_compressed = true};
+    const struct http_request bare[] = {
+        {.body = bytes_from(str_from("b")), .is_compressed = true},
+        {.method = str_from("PUT"), .is_compressed = true},
+        {.body = bytes_from(str_from("b"))},
+        {.body = bytes_from(str_from("b")), .is_repeatable = true},
+        {.method = str_from("DELETE")},
+        {},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(bare); i++) {
+        CLEANUP(outcome_done) struct outcome first = {};
+        get(f, "/echo", &full, &first);
+        assert_non_null(strstr(first.body.ptr, "Authorization: Bearer s3cret\r\n"));
+        assert_non_null(strstr(first.body.ptr, "Content-Length: 21\r\n"));
+
+        const struct http_request *request          = &bare[i % ARRAY_LEN(bare)];
+        CLEANUP(outcome_done) struct outcome second = {};
+        get(f, "/echo", request, &second);
+        assert_int_equal(second.code, STATUS_OK);
+        assert_true(second.is_reused);
+        assert_null(strstr(second.body.ptr, "s3cret"));
+        assert_null(strstr(second.body.ptr, "Content-Type"));
+        assert_null(strstr(second.body.ptr, "Content-Length: 21"));
+        assert_int_equal(strstr(second.body.ptr, "Accept-Encoding: gzip") != NULL,
+                         request->is_compressed);
+    }
+    assert_int_equal(hostile_connections(f->server), 1);
+}
+
 static void head_has_no_body(void **state)
 {
     struct fixture *f                            = *state;
@@ -214,6 +273,8 @@ int main(void)
         WITH_FIXTURE(a_body_may_go_when_its_answer_has_begun),
         WITH_FIXTURE(requests_go_out_as_asked),
         WITH_FIXTURE(bodies_go_out),
+        WITH_FIXTURE(a_connection_may_end_while_it_is_idle),
+        WITH_FIXTURE(nothing_is_left_of_the_request_before),
         WITH_FIXTURE(head_has_no_body),
         WITH_FIXTURE(gzip_is_taken_off),
         WITH_FIXTURE(interim_answers_are_skipped),
