@@ -48,6 +48,7 @@ struct loop {
     bool has_thread;
     struct timer_heap timers;
     bool is_firing;
+    bool has_own_message; /* the loop's thread has left one: the next turn does not wait */
     struct loop_watch *removed;
     struct loop_turn_end *turn_ends;
 
@@ -160,6 +161,16 @@ static void wake(struct loop *loop)
     /* EAGAIN: the counter is full, so the loop is awake already. */
 }
 
+/* There is a first message. Who runs the loop needs no descriptor to hear of it. */
+static void announce(struct loop *loop)
+{
+    if (loop_is_own_thread(loop)) {
+        loop->has_own_message = true;
+    } else {
+        wake(loop);
+    }
+}
+
 /* Under the mutex. */
 static bool has_messages(const struct loop *loop)
 {
@@ -181,7 +192,7 @@ status loop_post(struct loop *loop, loop_post_fn *run, void *context)
     }
     unlock(loop);
     if (is_full) return STATUS_RESOURCE_EXHAUSTED;
-    if (is_first) wake(loop);
+    if (is_first) announce(loop);
     return STATUS_OK;
 }
 
@@ -195,7 +206,7 @@ void loop_notify(struct loop *loop, struct loop_notice *notice)
         loop->notices      = notice;
     }
     unlock(loop);
-    if (is_first) wake(loop);
+    if (is_first) announce(loop);
 }
 
 void loop_notice_clear(struct loop *loop, struct loop_notice *notice)
@@ -245,7 +256,7 @@ static void run_messages(struct loop *loop)
     lock(loop);
     bool is_left = has_messages(loop); /* their sender may have seen the queue not empty */
     unlock(loop);
-    if (is_left) wake(loop);
+    if (is_left) announce(loop);
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
@@ -360,6 +371,7 @@ static void take_time(struct loop *loop)
 
 static int wait_of(struct loop *loop, int64_t wait_ms)
 {
+    if (loop->has_own_message) return 0;
     if (wait_ms > LOOP_TURN_MAX_MS) wait_ms = LOOP_TURN_MAX_MS;
     const struct loop_timer *first = timer_heap_first(&loop->timers);
     if (first) {
@@ -376,7 +388,8 @@ static void turn(struct loop *loop, int64_t wait_ms)
     ASSERT(count >= 0 || errno == EINTR);
     take_time(loop);
 
-    bool is_woken = false;
+    bool has_message = loop->has_own_message;
+    bool is_woken    = false;
     for (int i = 0; i < count; i++) {
         struct loop_watch *watch = events[i].data.ptr;
         if (!watch) {
@@ -391,6 +404,9 @@ static void turn(struct loop *loop, int64_t wait_ms)
         uint64_t wakes;
         ssize_t ignored = read(loop->wake_fd, &wakes, sizeof wakes); /* before the queue is read */
         (void)ignored;
+    }
+    if (has_message || is_woken) {
+        loop->has_own_message = false;
         run_messages(loop);
     }
     for (struct loop_turn_end *end = loop->turn_ends; end; end = end->next) end->run(end->context);

@@ -98,7 +98,9 @@ void open_calls_remove(struct batch *batch)
         batch->previous = NULL;
         batch->next     = NULL;
         if (is_single(batch)) remove_from_bucket(open, batch);
-        if (!open->first) (void)pthread_cond_broadcast(&open->changed);
+        /* The thread of deadlines looks again when it would have: waking it costs more than that.
+         */
+        if (!open->first && open->is_drained) (void)pthread_cond_broadcast(&open->changed);
     }
     (void)pthread_mutex_unlock(&open->mutex);
 }
@@ -228,6 +230,7 @@ void open_calls_wait(struct rpc_server *server, int64_t deadline_ms)
 {
     struct open_calls *open = &server->open_calls;
     (void)pthread_mutex_lock(&open->mutex);
+    open->is_drained = true;
     while (open->first && clock_mono_ms() < deadline_ms) wait_until(open, deadline_ms);
     (void)pthread_mutex_unlock(&open->mutex);
 }
@@ -256,8 +259,10 @@ static void *watch_deadlines(void *context)
         if (until_ms > now_ms + IDLE_MS) until_ms = now_ms + IDLE_MS;
         if (!open->is_stopping && until_ms > now_ms) wait_until(open, until_ms);
         bool is_stopping = open->is_stopping;
+        bool is_due      = open->earliest_ms <= clock_mono_ms();
         (void)pthread_mutex_unlock(&open->mutex);
         if (is_stopping) return NULL;
+        if (!is_due) continue; /* a deadline came that is earlier: it waits for that one */
         give_up(server, clock_mono_ms(), STATUS_DEADLINE_EXCEEDED, "",
                 "deadline: over before the answer");
     }

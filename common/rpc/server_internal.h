@@ -121,7 +121,7 @@ struct early_cancel {
 /** Batches that wait for a handler. */
 struct open_calls {
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* an earlier deadline, the last one gone, the end */
+    pthread_cond_t changed; /* an earlier deadline, the last one gone if drained, the end */
     struct batch *first;
     struct batch *buckets[OPEN_BUCKETS];      /* long and bulk calls, by sender and call id */
     struct early_cancel early[EARLY_CANCELS]; /* by bucket; a later one takes the place */
@@ -129,6 +129,7 @@ struct open_calls {
     uint32_t *pipes;                          /* connections that live */
     unsigned pipe_count;
     unsigned pipe_capacity;
+    bool is_drained; /* somebody waits for the last one to go */
     bool is_stopping;
     pthread_t thread;
     bool has_thread;
