@@ -12,6 +12,7 @@
 #include "json/json.h"
 #include "json/json_memory.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <string.h>
 
@@ -423,9 +424,10 @@ const char *json_number_read(const char *at, const char *end, json *ret_number,
 /** Writes the number, which is not NaN, and returns its bytes. */
 size_t json_number_format(json number, char text[static JSON_NUMBER_SIZE]);
 
-/** Eight bytes at once: says whether one of them ends a run of plain characters in a JSON text
- * (quote, backslash, control). May say so too often, never too rarely. */
-static inline bool json_has_special(uint64_t word)
+/** Eight bytes at once, as they were copied: a bit for each that ends a run of plain characters in
+ * a JSON text (quote, backslash, control) or is DEL; 0: none does. The first one is right, those
+ * behind it may be too many. */
+static inline uint64_t json_specials(uint64_t word)
 {
     const uint64_t ones     = 0x0101010101010101;
     const uint64_t highs    = 0x8080808080808080;
@@ -436,7 +438,30 @@ static inline bool json_has_special(uint64_t word)
     uint64_t is_quote       = (quote - ones) & ~quote;
     uint64_t is_backslash   = (backslash - ones) & ~backslash;
     uint64_t is_delete_sign = (delete_sign - ones) & ~delete_sign;
-    return ((below_space | is_quote | is_backslash | is_delete_sign) & highs) != 0;
+    return (below_space | is_quote | is_backslash | is_delete_sign) & highs;
+}
+
+/** Says how many plain characters `text` has from `at` on. `*high` collects their bits. */
+static inline size_t json_plain_len(const char *at, const char *end, uint64_t *high)
+{
+    const char *from = at;
+    while (end - at >= (ptrdiff_t)sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        word              = le64toh(word); /* the first byte is the lowest */
+        uint64_t specials = json_specials(word);
+        if (specials) {
+            int bits = __builtin_ctzll(specials) & ~7; /* of the plain ones before it */
+            *high |= word & ((UINT64_C(1) << bits) - 1);
+            return (size_t)(at - from) + (size_t)bits / 8;
+        }
+        *high |= word;
+        at += sizeof word;
+    }
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= ' ' && *at != 0x7f) {
+        *high |= (unsigned char)*at++;
+    }
+    return (size_t)(at - from);
 }
 
 #endif

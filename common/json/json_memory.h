@@ -2,7 +2,7 @@
  * Memory of nodes: all of it comes from here, so the meter sees it.
  *
  * Values live briefly: an evaluation makes a few small nodes and drops them. So a small node that
- * is freed waits in its thread for the next of its size, a few kilobytes of each size at most, and
+ * is freed waits in its thread for the next of its size, some kilobytes of each size at most, and
  * goes when the thread ends. Not under the address sanitizer, which is to see what is freed.
  */
 #ifndef JSON_JSON_MEMORY_H
@@ -22,9 +22,9 @@
 #endif
 
 enum {
-    JSON_SHELVES    = 32,   /* sizes of nodes that wait: 8, 24, 40 ... bytes */
-    JSON_SHELF_STEP = 16,   /* bytes: as malloc() rounds them */
-    JSON_SHELF_MAX  = 4096, /* bytes that wait of one size */
+    JSON_SHELVES    = 32,       /* sizes of nodes that wait: 8, 24, 40 ... bytes */
+    JSON_SHELF_STEP = 16,       /* bytes: as malloc() rounds them */
+    JSON_SHELF_MAX  = 16 << 10, /* bytes that wait of one size */
 };
 
 struct json_waiting {

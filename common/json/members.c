@@ -1,5 +1,7 @@
 #include "json/json_members.h"
 
+#include "json/json_internal.h"
+
 static size_t skip_space(str text, size_t at)
 {
     while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\t' || text.ptr[at] == '\n' ||
@@ -12,7 +14,10 @@ static size_t skip_space(str text, size_t at)
 /* Behind the text that begins at `at`, a quote. */
 static size_t skip_text(str text, size_t at)
 {
-    for (at++; at < text.len && text.ptr[at] != '"'; at++) {
+    uint64_t ignored = 0;
+    for (at++; at < text.len; at++) {
+        at += json_plain_len(text.ptr + at, text.ptr + text.len, &ignored);
+        if (at == text.len || text.ptr[at] == '"') break;
         if (text.ptr[at] == '\\') at++;
     }
     return at < text.len ? at + 1 : text.len;

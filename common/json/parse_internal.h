@@ -29,7 +29,8 @@ struct parser {
 
     char *scratch; /* owned; a text with escapes while it is decoded */
     size_t scratch_capacity;
-    struct json_text *keys[SHARED_KEYS]; /* owned; NULL or a key seen before */
+    struct json_text *keys[SHARED_KEYS];  /* owned; NULL or a key seen before */
+    uint64_t used_keys[SHARED_KEYS / 64]; /* a bit for each that is not NULL */
 
     const char *fault_at;
     const char *fault; /* static */

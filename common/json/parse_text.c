@@ -12,8 +12,10 @@ enum {
 
 void parser_done_texts(struct parser *parser)
 {
-    for (size_t i = 0; i < SHARED_KEYS; i++) {
-        if (parser->keys[i]) json_text_node_unref(parser->keys[i]);
+    for (size_t i = 0; i < SHARED_KEYS / 64; i++) {
+        for (uint64_t left = parser->used_keys[i]; left != 0; left &= left - 1) {
+            json_text_node_unref(parser->keys[64 * i + (size_t)__builtin_ctzll(left)]);
+        }
     }
     free(parser->scratch);
 }
@@ -21,19 +23,11 @@ void parser_done_texts(struct parser *parser)
 /* --- texts -------------------------------------------------------------------------------------
  */
 
-/* Moves over characters that stand for themselves; `*high` collects their bits. */
+/* Moves over characters that stand for themselves, DEL among them; `*high` collects their bits. */
 static const char *plain_end(const char *at, const char *end, uint64_t *high)
 {
-    while (end - at >= (ptrdiff_t)sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        if (json_has_special(word)) break;
-        *high |= word;
-        at += sizeof word;
-    }
-    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= ' ') {
-        *high |= (unsigned char)*at++;
-    }
+    at += json_plain_len(at, end, high);
+    while (at < end && *at == 0x7f) at += 1 + json_plain_len(at + 1, end, high);
     return at;
 }
 
@@ -162,15 +156,31 @@ status parser_read_text(struct parser *parser, str *ret_text)
     return STATUS_OK;
 }
 
+/* Of its length, its first bytes and its last ones: a collision costs one allocation, no more. */
+static size_t key_slot(str key)
+{
+    const uint64_t odd = 0x9e3779b97f4a7c15; /* Knuth's multiplier */
+    uint64_t mixed     = key.len;
+    if (key.len >= sizeof(uint64_t)) {
+        uint64_t ends[2];
+        memcpy(&ends[0], key.ptr, sizeof ends[0]);
+        memcpy(&ends[1], key.ptr + key.len - sizeof ends[1], sizeof ends[1]);
+        mixed = ((mixed ^ ends[0]) * odd) ^ ends[1];
+    } else {
+        for (size_t i = 0; i < key.len; i++) mixed = mixed << 8 | (unsigned char)key.ptr[i];
+    }
+    return (size_t)((mixed * odd) >> 32) % SHARED_KEYS;
+}
+
 struct json_text *parser_key(struct parser *parser, str key)
 {
     if (key.len > SHARED_KEY_LEN) return json_text_node_new(key);
-    uint32_t hash = (uint32_t)key.len; /* FNV-1a; a collision costs one allocation, no more */
-    for (size_t i = 0; i < key.len; i++) hash = (hash ^ (unsigned char)key.ptr[i]) * 0x01000193;
-    struct json_text **slot = &parser->keys[(hash ^ hash >> 15) % SHARED_KEYS];
-    if (!*slot || !str_equal(json_text_view(*slot), key)) {
+    size_t at               = key_slot(key);
+    struct json_text **slot = &parser->keys[at];
+    if (!*slot || !json_is_key(*slot, key)) {
         if (*slot) json_text_node_unref(*slot);
         *slot = json_text_node_new(key);
+        parser->used_keys[at / 64] |= UINT64_C(1) << at % 64;
     }
     json_text_node_ref(*slot);
     return *slot;

@@ -46,29 +46,13 @@ static bool put_escape(char c, struct buf *out)
     return buf_put(out, escape, 6);
 }
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
-}
-
-static size_t plain_len(str text)
-{
-    size_t len = 0;
-    while (text.len - len >= sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, text.ptr + len, sizeof word);
-        if (json_has_special(word)) break;
-        len += sizeof word;
-    }
-    while (len < text.len && is_plain(text.ptr[len])) len++;
-    return len;
-}
-
 bool json_print_text(str text, struct buf *out)
 {
     put_byte(out, '"'); /* what did not fit shows in the last append */
+    if (text.len == 0) text.ptr = "";
     for (;;) {
-        size_t len = plain_len(text);
+        uint64_t ignored = 0;
+        size_t len       = json_plain_len(text.ptr, text.ptr + text.len, &ignored);
         if (len > 0) put(out, text.ptr, len);
         if (len == text.len) {
             put_byte(out, '"');

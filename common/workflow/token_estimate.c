@@ -5,6 +5,7 @@
 enum {
     MESSAGE_TOKENS = 4,        /* around the texts of each */
     PRINTED_MAX    = 16 << 20, /* bytes */
+    PRINTED_FIRST  = 2'000,    /* bytes: most lists of tools need no more */
 };
 
 static size_t text_size(json value)
@@ -46,6 +47,7 @@ static size_t printed_size(json value)
 {
     CLEANUP(buf_done) struct buf text = buf_init(PRINTED_MAX);
     if (json_is(value, JSON_INVALID)) return 0;
+    (void)buf_reserve(&text, PRINTED_FIRST);
     return json_print(value, JSON_COMPACT, &text) ? text.len : PRINTED_MAX;
 }
 
