@@ -8,6 +8,8 @@
 
 enum { ANSWER_HEAD_MAX = 64 << 10, PROBLEM_MAX = 1024, SIZE_LINE_MAX = 20 }; /* bytes */
 
+enum { HEAD_FIRST = 500 /* bytes: room that most heads need */ };
+
 struct httpd_buffer *buffer_raw(size_t size)
 {
     ASSERT(size < SIZE_MAX - sizeof(struct httpd_buffer));
@@ -94,7 +96,12 @@ struct answer answer_encode(const struct httpd_response *response, bool is_strea
     int http_status = response->http_status;
     ASSERT(http_status >= 200 && http_status <= 599);
     CLEANUP(buf_done) struct buf head = buf_init(ANSWER_HEAD_MAX);
-    (void)buf_printf(&head, "HTTP/1.1 %d %s\r\n", http_status, httpd_reason(http_status));
+    (void)buf_reserve(&head, HEAD_FIRST);
+    (void)buf_put_text(&head, "HTTP/1.1 ");
+    (void)buf_put_number(&head, (uint64_t)http_status);
+    (void)buf_put_byte(&head, ' ');
+    (void)buf_put_text(&head, httpd_reason(http_status));
+    (void)buf_put_text(&head, "\r\n");
     if (!put_fields(&head, response)) {
         const struct httpd_refusal refusal = {
             .http_status = 500, .code = "internal", .detail = "The answer could not be encoded."};
@@ -102,7 +109,9 @@ struct answer answer_encode(const struct httpd_response *response, bool is_strea
     }
     str body = status_has_body(http_status) ? response->body : (str){};
     if (!is_stream && status_has_body(http_status)) {
-        (void)buf_printf(&head, "Content-Length: %zu\r\n", body.len);
+        (void)buf_put_text(&head, "Content-Length: ");
+        (void)buf_put_number(&head, body.len);
+        (void)buf_put_text(&head, "\r\n");
     }
     ASSERT(!head.is_full);
     struct httpd_buffer *buffer = buffer_raw(head.len + body.len);
