@@ -29,10 +29,18 @@ struct llm_service {
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct provider_trials trials;
     struct loop_timer sweep;
+    struct loop_turn_end turn_end;
     bool is_draining;
 };
 
 static void on_sweep(void *context);
+
+/* What calls have used whose ends nobody pulls. */
+static void on_turn_end(void *context)
+{
+    struct llm_service *service = context;
+    usage_journal_write(service->calls.journal);
+}
 
 struct llm_service *llm_service_new(const struct llm_service_options *options)
 {
@@ -48,6 +56,8 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     service->calls.recordings = recordings_new(options->loop, options->answers, options->grace_ms);
     service->subscribers      = map_new(SUBSCRIBERS_MAX);
     service->sweep            = (struct loop_timer){.fire = on_sweep, .context = service};
+    service->turn_end         = (struct loop_turn_end){.run = on_turn_end, .context = service};
+    loop_turn_end_add(service->loop, &service->turn_end);
     return service;
 }
 
@@ -77,6 +87,8 @@ void llm_service_freep(struct llm_service **ref)
     struct llm_service *service = *ref;
     if (!service) return;
     llm_service_stop(service);
+    loop_turn_end_remove(service->loop, &service->turn_end);
+    usage_journal_write(service->calls.journal);
     recordings_freep(&service->calls.recordings);
     map_free(service->subscribers);
     free(service);
@@ -114,13 +126,21 @@ static void on_sweep(void *context)
     loop_timer_set(service->loop, &service->sweep, now_ms + SWEEP_MS);
 }
 
+/* What its calls have used is kept before their clients get the last byte. */
+static void reply_to_pull(struct rpc_call *call, status code, const struct error *error)
+{
+    const struct llm_service *service = call->context;
+    usage_journal_write(service->calls.journal);
+    rpc_reply(call, code, error);
+}
+
 static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBinaryData id,
                                         bool may_make)
 {
     str key                       = {.ptr = (const char *)id.data, .len = id.len};
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
-    subscriber = subscriber_new(id, service->loop, rpc_reply);
+    subscriber = subscriber_new(id, service->loop, reply_to_pull);
     if (service->is_draining) subscriber_drain(subscriber);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);

@@ -50,51 +50,74 @@ static void put_names(Pb__UsageRecord *row, struct buf *out)
 }
 
 /* With the names in one piece of memory behind it. */
-static Pb__UsageRecord *row_new(Pb__UsageRecord *like)
+struct usage_row {
+    Pb__UsageRecord record; /* the first: the chapter's list has its address */
+    Pb__UsageCounters counters;
+    Pb__UsageCounters unwritten; /* of these, what no frame has */
+    bool is_fresh;
+    struct usage_row *next_fresh;
+    char names[];
+};
+
+static struct usage_row *row_new(Pb__UsageRecord *like)
 {
-    struct whole {
-        Pb__UsageRecord row;
-        Pb__UsageCounters counters;
-        char names[];
-    } *whole    = NULL;
     size_t size = 0;
     const char **from[NAMES_COUNT];
     const char **to[NAMES_COUNT];
     names_of(like, from);
     for (int i = 0; i < NAMES_COUNT; i++) size += strlen(*from[i]) + 1;
-    whole               = mem_new(1, sizeof *whole + size);
-    whole->row          = *like;
-    whole->row.counters = &whole->counters;
-    char *place         = whole->names;
-    pb__usage_counters__init(&whole->counters);
-    names_of(&whole->row, to);
+    struct usage_row *row = mem_new(1, sizeof *row + size);
+    row->record           = *like;
+    row->record.counters  = &row->counters;
+    char *place           = row->names;
+    pb__usage_counters__init(&row->counters);
+    pb__usage_counters__init(&row->unwritten);
+    names_of(&row->record, to);
     for (int i = 0; i < NAMES_COUNT; i++) {
         size_t len = strlen(*from[i]) + 1;
         memcpy(place, *from[i], len);
         *to[i] = place;
         place += len;
     }
-    return &whole->row;
+    return row;
 }
 
-static void add_row(struct usage_chapter *chapter, Pb__UsageRecord *more)
+/* NULL: it is in a file that we have not written. */
+static struct usage_row *row_of(struct usage_chapter *chapter, Pb__UsageRecord *like)
 {
     CLEANUP(buf_done) struct buf name = buf_init(NAMES_MAX);
-    put_names(more, &name);
-    Pb__UsageRecord *row = map_get(chapter->by_name, buf_str(&name));
-    if (!row) {
-        row = row_new(more);
-        if (name.is_full || !map_put(chapter->by_name, buf_str(&name), row)) {
-            free(row); /* a file that we have not written */
-            return;
-        }
-        if (chapter->count == chapter->room) {
-            chapter->room = chapter->room ? 2 * chapter->room : 16;
-            chapter->rows = mem_resize(chapter->rows, chapter->room, sizeof *chapter->rows);
-        }
-        chapter->rows[chapter->count++] = row;
+    put_names(like, &name);
+    struct usage_row *row = map_get(chapter->by_name, buf_str(&name));
+    if (row) return row;
+    row = row_new(like);
+    if (name.is_full || !map_put(chapter->by_name, buf_str(&name), row)) {
+        free(row);
+        return NULL;
     }
-    usage_counters_add(row->counters, more->counters);
+    if (chapter->count == chapter->room) {
+        chapter->room = chapter->room ? 2 * chapter->room : 16;
+        chapter->rows = mem_resize(chapter->rows, chapter->room, sizeof *chapter->rows);
+    }
+    chapter->rows[chapter->count++] = &row->record;
+    return row;
+}
+
+static struct usage_row *add_row(struct usage_chapter *chapter, Pb__UsageRecord *more)
+{
+    struct usage_row *row = row_of(chapter, more);
+    if (row) usage_counters_add(&row->counters, more->counters);
+    return row;
+}
+
+static void freshen(struct usage_chapter *chapter, struct usage_row *row,
+                    const Pb__UsageCounters *more)
+{
+    usage_counters_add(&row->unwritten, more);
+    if (row->is_fresh) return;
+    row->is_fresh   = true;
+    row->next_fresh = chapter->fresh;
+    chapter->fresh  = row;
+    chapter->fresh_count++;
 }
 
 struct usage_chapter *usage_chapter_new(const char *folder, const char *source, uint64_t number)
@@ -175,11 +198,35 @@ static status append(struct usage_chapter *chapter, Pb__UsageRecord **rows, size
     return code;
 }
 
-bool usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count,
-                       struct error *reterr)
+void usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count)
 {
-    for (size_t i = 0; i < count; i++) add_row(chapter, rows[i]);
-    return !*chapter->path || append(chapter, rows, count, reterr) == STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct usage_row *row = add_row(chapter, rows[i]);
+        if (row && *chapter->path) freshen(chapter, row, rows[i]->counters);
+    }
+}
+
+bool usage_chapter_write(struct usage_chapter *chapter, struct error *reterr)
+{
+    size_t count = chapter->fresh_count;
+    if (count == 0) return true;
+    chapter->fresh_count   = 0;
+    Pb__UsageRecord *rows  = mem_new(count, sizeof *rows);
+    Pb__UsageRecord **list = mem_new(count, sizeof(Pb__UsageRecord *));
+    size_t at              = count; /* the newest is the first */
+    for (struct usage_row *row = chapter->fresh; row; row = row->next_fresh) {
+        rows[--at]        = row->record;
+        rows[at].counters = &row->unwritten;
+        list[at]          = &rows[at];
+    }
+    bool is_written = append(chapter, list, count, reterr) == STATUS_OK;
+    for (struct usage_row *row = TAKE(chapter->fresh); row; row = row->next_fresh) {
+        row->is_fresh = false;
+        pb__usage_counters__init(&row->unwritten);
+    }
+    free(list);
+    free(rows);
+    return is_written;
 }
 
 /* The sums in place of what made them. Whatever fails, the file is there as it was. */
@@ -235,7 +282,7 @@ size_t usage_chapter_parse(struct usage_chapter *chapter, bytes file)
         Pb__UsageReport *frame = pb__usage_report__unpack(NULL, size, head + HEAD_SIZE);
         if (!frame) break;
         for (size_t i = 0; i < frame->n_rows; i++) {
-            if (frame->rows[i]->counters) add_row(chapter, frame->rows[i]);
+            if (frame->rows[i]->counters) (void)add_row(chapter, frame->rows[i]);
         }
         pb__usage_report__free_unpacked(frame, NULL);
         at += HEAD_SIZE + size;

@@ -24,8 +24,10 @@ struct usage_chapter {
     int fd;              /* -1: none, or not any more */
     size_t size;         /* bytes of the file that are whole */
     struct map *by_name;
-    Pb__UsageRecord **rows; /* owned */
+    Pb__UsageRecord **rows; /* owned: each the beginning of a struct usage_row */
     size_t count, room;
+    struct usage_row *fresh; /* of these, what was added since the last frame */
+    size_t fresh_count;
     struct usage_chapter *next;
 };
 
@@ -33,9 +35,12 @@ struct usage_chapter {
 struct usage_chapter *usage_chapter_new(const char *folder, const char *source, uint64_t number);
 void usage_chapter_free(struct usage_chapter *chapter);
 
-/** Adds rows, and appends them to the file. False: they are in memory only, `reterr` says why. */
-bool usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count,
-                       struct error *reterr);
+/** Adds rows; the file has them after usage_chapter_write(). */
+void usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count);
+
+/** Appends to the file what was added since, as one frame with one row of each name. False: it is
+ * in memory only, `reterr` says why, and it is not tried again. */
+bool usage_chapter_write(struct usage_chapter *chapter, struct error *reterr);
 
 /** It does not grow any more: its file is closed, and written anew if that makes it much smaller.
  */

@@ -49,9 +49,22 @@ static void append(struct usage_journal *journal, struct usage_chapter *chapter)
     journal->last = chapter;
 }
 
+static void write_last(struct usage_journal *journal)
+{
+    struct error error = {};
+    bool is_kept       = usage_chapter_write(journal->last, &error);
+    if (!is_kept && !journal->has_failed) {
+        log_write(LOG_ERROR, "what calls use would be lost if this process died",
+                  LOG_TEXT_OF("error", error.text));
+    }
+    journal->has_failed = !is_kept;
+}
+
 static void close_last(struct usage_journal *journal)
 {
-    if (journal->is_open) usage_chapter_close(journal->last);
+    if (!journal->is_open) return;
+    write_last(journal);
+    usage_chapter_close(journal->last);
     journal->is_open = false;
 }
 
@@ -153,6 +166,15 @@ static const char *shown(const char *name)
     return strlen(name) <= USAGE_NAME_MAX ? name : "(long name)";
 }
 
+static void begin_row(Pb__UsageRecord *row, const struct usage_owner *owner,
+                      Pb__UsageCounters *counters, int64_t now_us)
+{
+    *row            = (Pb__UsageRecord)PB__USAGE_RECORD__INIT;
+    row->day        = (uint32_t)(now_us / DAY_US);
+    row->namespace_ = shown(owner->namespace_);
+    row->counters   = counters;
+}
+
 void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
                        const Pb__Usage *used, int64_t now_us)
 {
@@ -160,35 +182,33 @@ void usage_journal_add(struct usage_journal *journal, const struct usage_owner *
     Pb__UsageRecord rows[1 + LABELS_MAX];
     Pb__UsageRecord *list[1 + LABELS_MAX];
     Pb__UsageCounters counters;
-    struct error error = {};
-    size_t count       = 1;
+    size_t count = 0;
     usage_counters_fill(used, &counters);
     if (usage_counters_are_zero(&counters)) return;
-    for (size_t i = 0; i < 1 + LABELS_MAX; i++) {
-        rows[i]            = (Pb__UsageRecord)PB__USAGE_RECORD__INIT;
-        rows[i].day        = (uint32_t)(now_us / DAY_US);
-        rows[i].namespace_ = shown(owner->namespace_);
-        rows[i].counters   = &counters;
-        list[i]            = &rows[i];
-    }
+    begin_row(&rows[0], owner, &counters, now_us);
     rows[0].key      = shown(owner->key);
     rows[0].provider = shown(used->provider);
     rows[0].model    = shown(used->model);
+    list[count++]    = &rows[0];
     for (size_t i = 0; i < owner->label_count && i < LABELS_MAX; i++) {
         const Pb__Label *label = owner->labels[i];
         int size = snprintf(labels[i], LABEL_TEXT_MAX, "%s=%s", label->key, label->value);
-        if (size < LABEL_TEXT_MAX) rows[count++].label = labels[i]; /* longer than labels are */
+        if (size >= LABEL_TEXT_MAX) continue; /* longer than labels are */
+        begin_row(&rows[count], owner, &counters, now_us);
+        rows[count].label = labels[i];
+        list[count]       = &rows[count];
+        count++;
     }
     struct usage_chapter *chapter = open_chapter(journal);
-    bool is_kept                  = usage_chapter_add(chapter, list, count, &error);
-    if (!is_kept && !journal->has_failed) {
-        log_write(LOG_ERROR, "what calls use would be lost if this process died",
-                  LOG_TEXT_OF("error", error.text));
-    }
-    journal->has_failed = !is_kept;
-    if (chapter->count >= USAGE_CHAPTER_ROWS_MAX || chapter->size >= USAGE_CHAPTER_SIZE_MAX) {
-        close_last(journal);
-    }
+    usage_chapter_add(chapter, list, count);
+    if (chapter->count >= USAGE_CHAPTER_ROWS_MAX) close_last(journal);
+}
+
+void usage_journal_write(struct usage_journal *journal)
+{
+    if (!journal->is_open) return;
+    write_last(journal);
+    if (journal->last->size >= USAGE_CHAPTER_SIZE_MAX) close_last(journal);
 }
 
 /* --- reports -----------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 /**
  * usage_journal: what calls that are no jobs have used, kept until the scheduler has counted it.
  *
- * Each call is added when it ends, before its client gets the last byte, and its record goes to a
- * file at once (write(2): it outlives the process, not the machine). The calls of one report are a
+ * Each call is added when it ends, and goes to a file before its client gets the last byte, with
+ * those that end in the same turn of the loop (write(2): it outlives the process, not the machine).
+ * The calls of one report are a
  * chapter: one file, named by a source drawn at the start and a number. A chapter that was handed
  * out never grows, so that a report which is said again, by this process or by the next one over
  * the same folder, is the same; the scheduler counts each number of a source once. Its file goes
@@ -32,6 +33,8 @@ struct usage_journal;
  * has it. UNAVAILABLE: the file system. */
 status usage_journal_open(const char *folder, struct usage_journal **ret_journal,
                           struct error *reterr);
+
+/** Nothing is written any more. */
 void usage_journal_freep(struct usage_journal **journal);
 
 /** Whose call it was. Borrowed. */
@@ -41,9 +44,13 @@ struct usage_owner {
     size_t label_count;
 };
 
-/** A call has ended and used that; one that has used nothing is not kept. */
+/** A call has ended and used that; one that has used nothing is not kept. The file has it after
+ * usage_journal_write(), which belongs before what tells its client the end. */
 void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
                        const Pb__Usage *used, int64_t now_us);
+
+/** The file gets what was added since. If it cannot, that is logged once. */
+void usage_journal_write(struct usage_journal *journal);
 
 /** The oldest report that is not counted, or NULL. Valid until usage_journal_counted(). */
 const Pb__UsageReport *usage_journal_next(struct usage_journal *journal);

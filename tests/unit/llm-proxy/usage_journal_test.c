@@ -28,7 +28,7 @@ static struct usage_journal *open_in(const struct folder *folder)
     return journal;
 }
 
-static void add(struct usage_journal *journal, const char *model, int64_t nanos)
+static void add_unwritten(struct usage_journal *journal, const char *model, int64_t nanos)
 {
     Pb__Usage used      = PB__USAGE__INIT;
     used.calls          = 1;
@@ -38,6 +38,12 @@ static void add(struct usage_journal *journal, const char *model, int64_t nanos)
     used.cost_usd_nanos = nanos;
     used.cost_source    = PB__COST_SOURCE__COST_SOURCE_REPORTED;
     usage_journal_add(journal, &alice, &used, 3 * DAY_US + 1);
+}
+
+static void add(struct usage_journal *journal, const char *model, int64_t nanos)
+{
+    add_unwritten(journal, model, nanos);
+    usage_journal_write(journal);
 }
 
 /* Costs and calls of a report. */
@@ -172,6 +178,34 @@ static void the_next_process_says_what_is_left(void **)
     usage_journal_freep(&journal);
 }
 
+/* One frame has the calls of one turn, and no call twice; what was not written dies. */
+static void calls_of_a_turn_are_one_frame(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *journal                     = open_in(&folder);
+    off_t one                                         = 0;
+    off_t two                                         = 0;
+    add(journal, "m", 5);
+    assert_int_equal(count_files(&folder, &one), 1);
+    for (int i = 0; i < 10; i++) add_unwritten(journal, "m", 1);
+    usage_journal_write(journal);
+    usage_journal_write(journal);
+    assert_int_equal(count_files(&folder, &two), 1);
+    assert_int_equal(two, 2 * one);
+    add_unwritten(journal, "m", 100);
+    add_unwritten(journal, "n", 200);
+    usage_journal_write(journal);
+    add_unwritten(journal, "m", 1'000);
+    usage_journal_freep(&journal);
+
+    journal                       = open_in(&folder);
+    const Pb__UsageReport *report = usage_journal_next(journal);
+    assert_int_equal(report->n_rows, 2);
+    assert_int_equal(sum_of(report).nanos, 5 + 10 + 100 + 200);
+    assert_int_equal(sum_of(report).calls, 1 + 10 + 2);
+    usage_journal_freep(&journal);
+}
+
 static void a_folder_has_one_owner(void **)
 {
     CLEANUP(folder_remove) const struct folder folder = folder_new();
@@ -286,6 +320,7 @@ int main(void)
         cmocka_unit_test(calls_are_added_up_by_their_names),
         cmocka_unit_test(a_report_stays_as_it_was_said),
         cmocka_unit_test(the_next_process_says_what_is_left),
+        cmocka_unit_test(calls_of_a_turn_are_one_frame),
         cmocka_unit_test(a_folder_has_one_owner),
         cmocka_unit_test(a_long_chapter_is_written_anew),
         cmocka_unit_test(many_names_make_several_reports),
