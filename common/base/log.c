@@ -50,6 +50,11 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&sink.level, level, memory_order_relaxed);
 }
 
+bool log_is_written(enum log_level level)
+{
+    return level >= atomic_load_explicit(&sink.level, memory_order_relaxed);
+}
+
 bool log_level_parse(str text, enum log_level *ret_level)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};

@@ -48,6 +48,9 @@ struct log_field {
 /** Sets the name that every line carries, the least level and the form. Once, before threads. */
 void log_init(const char *service, enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
+
+/** Says whether lines of that level are written, for who would prepare one in vain. */
+bool log_is_written(enum log_level level);
 bool log_level_parse(str text, enum log_level *ret_level);
 
 /** From now on `secret` shows as *** wherever it occurs in a value. Copies; a known one again is

@@ -14,6 +14,7 @@ void answer_init(struct answer *answer)
         .model      = buf_init(NAME_MAX_BYTES),
         .error_text = buf_init(ERROR_MAX_BYTES),
         .vectors    = buf_init(ANSWER_VECTORS_MAX),
+        .spelled    = buf_init(ANSWER_TEXT_MAX),
         .usage      = llm_usage_unknown(),
         .end        = END_CUT, /* until somebody says otherwise */
     };
@@ -40,6 +41,7 @@ void answer_done(struct answer *answer)
     buf_done(&answer->id);
     buf_done(&answer->model);
     buf_done(&answer->vectors);
+    buf_done(&answer->spelled);
     buf_done(&answer->error_text);
     *answer = (struct answer){};
 }
@@ -141,13 +143,24 @@ void answer_take(const struct llm_event *event, void *context)
     case LLM_CHUNK:
         if (answer->is_counted_only || event->is_alike) break;
         json_unref(json_take(&answer->whole));
-        answer->whole    = json_ref(event->chunk);
+        answer->whole = json_ref(event->chunk);
+        buf_clear(&answer->spelled);
+        if (!buf_put_str(&answer->spelled, event->spelled)) buf_clear(&answer->spelled);
         answer->protocol = event->protocol;
         break;
     case LLM_OPAQUE: break; /* nothing to hand it back with, where nothing is streamed */
     default:
         if (!take_piece(answer, event)) answer->is_too_large = true;
         break;
+    }
+}
+
+void answer_print_whole(const struct answer *answer, struct json_writer *w)
+{
+    if (answer->spelled.len > 0) {
+        json_write_raw(w, buf_str(&answer->spelled));
+    } else {
+        json_write_value(w, answer->whole);
     }
 }
 

@@ -47,6 +47,7 @@ struct answer {
     enum llm_end end;
     enum llm_protocol protocol; /* of `whole` */
     json whole;                 /* the answer as it came in one piece, or JSON_INVALID; owned */
+    struct buf spelled;         /* `whole` as it was written; empty: not known */
     bool is_too_large;
 };
 
@@ -55,6 +56,9 @@ void answer_done(struct answer *answer);
 
 /** A sink: `context` is the answer. */
 void answer_take(const struct llm_event *event, void *context);
+
+/** `whole`, which there is, for a client of its protocol: as it came, where that is known. */
+void answer_print_whole(const struct answer *answer, struct json_writer *w);
 
 /** `message` of the first choice: {role, content, refusal?, tool_calls?}. */
 void answer_print_message(const struct answer_choice *choice, struct json_writer *w);

@@ -215,7 +215,7 @@ static status read_messages(struct chat_request *request, json source, struct er
         TRY(read_content(request, json_get_text(source, "system"), "/system", system, reterr));
     }
     for (size_t i = 0; i < count; i++) {
-        const char *pointer = arena_printf(request->arena, "/messages/%zu", i);
+        const char *pointer = chat_place(request, "/messages", i);
         if (!pointer) return chat_no_memory(reterr);
         TRY(read_message(request, json_at(messages, i), pointer, reterr));
     }
@@ -232,7 +232,7 @@ static status read_tools(struct chat_request *request, json tools, struct error 
     for (size_t i = 0; i < count; i++) {
         json value       = json_at(tools, i);
         str type         = wire_text(value, "type");
-        const char *path = arena_printf(request->arena, "/tools/%zu", i);
+        const char *path = chat_place(request, "/tools", i);
         if (!path) return chat_no_memory(reterr);
         if (wire_text(value, "name").len == 0 && type.len == 0) {
             return chat_invalid(reterr, path, "a tool needs a `name`");

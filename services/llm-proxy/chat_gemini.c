@@ -227,7 +227,7 @@ static status read_contents(struct reader *reader, json source, struct error *re
                        reterr));
     }
     for (size_t i = 0; i < count; i++) {
-        const char *pointer = arena_printf(request->arena, "/contents/%zu", i);
+        const char *pointer = chat_place(request, "/contents", i);
         if (!pointer) return chat_no_memory(reterr);
         TRY(read_content(reader, list_at(contents, i), pointer, reterr));
     }
@@ -273,7 +273,7 @@ static status read_tool(struct chat_request *request, json value, size_t positio
                         struct error *reterr)
 {
     json functions   = member(value, "functionDeclarations");
-    const char *path = arena_printf(request->arena, "/tools/%zu", position);
+    const char *path = chat_place(request, "/tools", position);
     if (!path) return chat_no_memory(reterr);
     if (json_count(functions) + request->tool_count >= CHAT_TOOLS_MAX) {
         return chat_invalid(reterr, "/tools", "at most 128 tools");

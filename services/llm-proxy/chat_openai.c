@@ -159,7 +159,7 @@ static status read_messages(struct chat_request *request, json messages, struct 
     request->messages = chat_allocate(request, count, sizeof *request->messages);
     if (!request->messages) return chat_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
-        const char *pointer = arena_printf(request->arena, "/messages/%zu", i);
+        const char *pointer = chat_place(request, "/messages", i);
         if (!pointer) return chat_no_memory(reterr);
         TRY(read_message(request, json_at(messages, i), pointer, &request->messages[i], reterr));
         request->message_count++;
@@ -176,7 +176,7 @@ static status read_tools(struct chat_request *request, json tools, struct error 
     TRY(chat_make_tools(request, tools, &count, reterr));
     for (size_t i = 0; i < count; i++) {
         json tool        = json_at(tools, i);
-        const char *path = arena_printf(request->arena, "/tools/%zu", i);
+        const char *path = chat_place(request, "/tools", i);
         json function    = json_get_text(tool, "function");
         str name         = wire_text(function, "name");
         if (str_is(wire_text(tool, "type"), "custom")) {

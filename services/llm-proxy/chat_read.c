@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "json/json_text.h"
 
+#include <string.h>
+
 enum { TEXT_MAX = 32 << 20 };
 
 status chat_request_new(json source, struct arena *arena, struct chat_request **ret_request,
@@ -73,6 +75,25 @@ bool chat_keep_json(struct chat_request *request, json value, str *ret_text)
     if (!copy) return false;
     *ret_text = (str){.ptr = copy, .len = text.len};
     return true;
+}
+
+/* Each message and each tool has one: by hand, since printf() costs more than reading them. */
+const char *chat_place(struct chat_request *request, const char *list, size_t index)
+{
+    char digits[24];
+    size_t from    = sizeof digits;
+    str name       = str_from(list);
+    digits[--from] = '\0';
+    do {
+        digits[--from] = (char)('0' + index % 10);
+        index /= 10;
+    } while (index > 0);
+    char *place = arena_alloc(request->arena, name.len + 1 + sizeof digits - from);
+    if (!place) return NULL;
+    memcpy(place, name.ptr, name.len);
+    place[name.len] = '/';
+    memcpy(place + name.len + 1, digits + from, sizeof digits - from);
+    return place;
 }
 
 status chat_invalid(struct error *reterr, const char *pointer, const char *expected)

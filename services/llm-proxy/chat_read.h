@@ -14,6 +14,9 @@ void *chat_allocate(struct chat_request *request, size_t count, size_t size);
 /** A copy in the arena of what is printed in `text`, or of `value` as JSON; false: no room. */
 bool chat_keep_json(struct chat_request *request, json value, str *ret_text);
 
+/** The JSON pointer `list`/`index`, in the request's arena; NULL: it does not fit. */
+const char *chat_place(struct chat_request *request, const char *list, size_t index);
+
 status chat_invalid(struct error *reterr, const char *pointer, const char *expected);
 status chat_no_memory(struct error *reterr);
 

@@ -246,8 +246,8 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
         return 400;
     }
     client->owner = (struct usage_owner){
-        .namespace_  = arena_printf(client->arena, "%s", open->namespace_),
-        .key         = arena_printf(client->arena, "%s", open->key_id),
+        .namespace_  = arena_strdup(client->arena, str_from(open->namespace_)),
+        .key         = arena_strdup(client->arena, str_from(open->key_id)),
         .labels      = asked->labels,
         .label_count = asked->n_labels,
     };
@@ -263,7 +263,7 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
     asked->price      = is_priced ? &purse->price : NULL;
     asked->namespace_ = client->owner.namespace_;
     asked->key        = client->owner.key;
-    asked->model      = arena_printf(client->arena, STR_FMT, STR_ARG(client->request->model));
+    asked->model      = arena_strdup(client->arena, client->request->model);
     purse->guard      = client->calls->guard;
     purse->fund       = (struct guard_fund){.decided = on_funded, .context = client};
     purse->drawn      = client_stream_drawn;

@@ -117,7 +117,9 @@ struct llm_event {
     struct llm_error error;
     enum llm_protocol protocol;
     json chunk;
-    str raw;       /* `chunk` as it was spelled, in one line; empty: in several, or not known */
+    str raw;     /* `chunk` as it was spelled, in one line; empty: in several, or not known */
+    str spelled; /* of a whole answer: `chunk` as it came, in any number of lines; empty: not known
+                  */
     bool is_alike; /* one that came before, but for its text: it is not parsed, there is only `raw`
                     */
 };

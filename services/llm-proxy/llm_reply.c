@@ -155,6 +155,7 @@ void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *
 
 void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request)
 {
+    if (!log_is_written(outcome->is_ok ? LOG_INFO : LOG_WARN)) return;
     CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
     CLEANUP(buf_done) struct buf cost   = buf_init(MONEY_TEXT_MAX);
     if (outcome->losses) losses_print_text(outcome->losses, &losses);

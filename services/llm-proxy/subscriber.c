@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "llm-proxy/llm_item.h"
 
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@ enum {
 struct item {
     struct outbox *outbox;
     uint64_t seq;
-    Pb__LlmItem *message; /* owned; of head and end, unpacked from our own bytes */
+    Pb__LlmItem *message; /* owned; of head and end */
     struct buf data;      /* else */
     size_t size;          /* bytes, roughly */
     uint64_t reply;       /* that carried it; 0: none yet */
@@ -63,7 +64,7 @@ struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
 
 static void item_free(struct item *item)
 {
-    if (item->message) pb__llm_item__free_unpacked(item->message, NULL);
+    free(item->message);
     buf_done(&item->data);
     free(item);
 }
@@ -425,17 +426,13 @@ static void grow(struct item *item, size_t size)
 
 static void append_message(struct outbox *outbox, Pb__LlmItem *message)
 {
-    struct item *item = append(outbox);
-    message->call     = outbox->call;
-    message->seq      = item->seq;
-    size_t size       = pb__llm_item__get_packed_size(message);
-    uint8_t *packed   = mem_new(1, size + 1);
-    (void)pb__llm_item__pack(message, packed);
-    item->message = pb__llm_item__unpack(NULL, size, packed);
-    free(packed);
-    ASSERT(item->message); /* it was ours */
+    struct item *item             = append(outbox);
+    message->call                 = outbox->call;
+    message->seq                  = item->seq;
+    size_t size                   = 0;
+    item->message                 = llm_item_copy(message, &size);
     outbox->subscriber->is_urgent = true;
-    grow(item, size);
+    grow(item, size + ITEM_OVERHEAD);
 }
 
 void outbox_head(struct outbox *outbox, uint32_t http_status, Pb__LlmHeader **headers,

@@ -178,13 +178,13 @@ static void send_block(json block, uint32_t part, llm_sink *sink, void *context)
     }
 }
 
-static void send_answer(json body, llm_sink *sink, void *context)
+static void send_answer(json body, str spelled, llm_sink *sink, void *context)
 {
     json content                 = json_get_text(body, "content");
     str reason                   = wire_text(body, "stop_reason");
     struct anthropic_usage usage = anthropic_usage_unknown();
     const struct llm_event chunk = {
-        .kind = LLM_CHUNK, .protocol = PROTOCOL_ANTHROPIC, .chunk = body};
+        .kind = LLM_CHUNK, .protocol = PROTOCOL_ANTHROPIC, .chunk = body, .spelled = spelled};
     const struct llm_event start = {
         .kind = LLM_START, .id = wire_text(body, "id"), .model = wire_text(body, "model")};
     const struct llm_event finish = {
@@ -216,7 +216,7 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
                !wire_has(body, "stop_reason")) {
         upstream_send_malformed(sink, context);
     } else {
-        send_answer(body, sink, context);
+        send_answer(body, result->body, sink, context);
     }
 }
 

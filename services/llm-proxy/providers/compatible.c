@@ -9,12 +9,15 @@
 #include "llm-proxy/providers/upstream.h"
 #include "llm-proxy/wire.h"
 
+enum { BODY_MORE = 200 /* bytes that a body may have beside its client's */ };
+
 static status encode_as(enum chat_flavor flavor, const struct provider_request *what,
                         struct arena *arena, struct http_request *ret_http, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
     bool is_embedding                 = what->chat->input_count > 0;
     bool is_printed                   = false;
+    (void)buf_reserve(&body, what->chat->bytes.len + BODY_MORE);
     if (is_embedding) {
         is_printed = embed_print_request(what->chat, what->model, &body);
     } else {
@@ -107,10 +110,11 @@ static void send_usage(json usage, llm_sink *sink, void *context)
     if (compatible_usage(usage, &event.usage)) sink(&event, context);
 }
 
-static void send_answer(json body, llm_sink *sink, void *context)
+static void send_answer(json body, str spelled, llm_sink *sink, void *context)
 {
     json choices                 = json_get_text(body, "choices");
-    const struct llm_event chunk = {.kind = LLM_CHUNK, .protocol = PROTOCOL_OPENAI, .chunk = body};
+    const struct llm_event chunk = {
+        .kind = LLM_CHUNK, .protocol = PROTOCOL_OPENAI, .chunk = body, .spelled = spelled};
     int64_t created              = wire_count(body, "created");
     const struct llm_event start = {.kind       = LLM_START,
                                     .id         = wire_text(body, "id"),
@@ -201,7 +205,7 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     } else if (!is_json || json_count(json_get_text(body, "choices")) == 0) {
         upstream_send_malformed(sink, context);
     } else {
-        send_answer(body, sink, context);
+        send_answer(body, result->body, sink, context);
     }
 }
 

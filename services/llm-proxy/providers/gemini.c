@@ -102,11 +102,12 @@ static void send_end(llm_sink *sink, void *context)
     sink(&end, context);
 }
 
-static void send_answer(json body, llm_sink *sink, void *context)
+static void send_answer(json body, str spelled, llm_sink *sink, void *context)
 {
     struct gemini_state state    = {};
     struct llm_error error       = {};
-    const struct llm_event chunk = {.kind = LLM_CHUNK, .protocol = PROTOCOL_GEMINI, .chunk = body};
+    const struct llm_event chunk = {
+        .kind = LLM_CHUNK, .protocol = PROTOCOL_GEMINI, .chunk = body, .spelled = spelled};
     sink(&chunk, context);
     if (!gemini_send(&state, body, sink, context, &error)) {
         upstream_send_error(&error, sink, context);
@@ -148,7 +149,7 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
     } else if (!is_json || !json_is(body, JSON_OBJECT)) {
         upstream_send_malformed(sink, context);
     } else {
-        send_answer(body, sink, context);
+        send_answer(body, result->body, sink, context);
     }
 }
 

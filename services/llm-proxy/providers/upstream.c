@@ -61,7 +61,7 @@ status upstream_add_key(const struct provider_request *what, const char *name,
                         struct http_request *http, struct arena *arena, struct error *reterr)
 {
     if (!what->key) return STATUS_OK;
-    const char *value = arena_printf(arena, STR_FMT, STR_ARG(what->key->value));
+    const char *value = arena_strdup(arena, what->key->value);
     if (what->provider->key_header) name = what->provider->key_header;
     if (!name) {
         name  = "Authorization";
