@@ -188,10 +188,14 @@ static void an_answer_of_the_own_protocol_is_handed_on(void **)
     assert_int_equal(json_parse(str_from("{\"fresh\":1}"), NULL, &body, NULL, NULL), STATUS_OK);
     for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
         CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-        const struct llm_event chunk      = {
-                 .kind = LLM_CHUNK, .protocol = dialects[i]->protocol, .chunk = body};
+        struct llm_event chunk            = {
+                       .kind = LLM_CHUNK, .protocol = dialects[i]->protocol, .chunk = body};
         print_whole(dialects[i], &chunk, &text);
         assert_string_equal(text.ptr, "{\"fresh\":1}");
+        chunk.spelled = str_from("{\n  \"fresh\": 1.0\n}\n");
+        buf_clear(&text);
+        print_whole(dialects[i], &chunk, &text);
+        assert_string_equal(text.ptr, "{\n  \"fresh\": 1.0\n}\n");
     }
 }
 
