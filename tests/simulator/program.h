@@ -82,7 +82,8 @@ struct program_wishes {
     bool has_late;
     uint32_t rounds_max; /* of a late call */
     bool has_agents;
-    int64_t turn_nanos; /* what a turn of an agent costs */
+    bool has_tokens;                 /* some of them a budget of tokens */
+    int64_t turn_nanos, turn_tokens; /* what a turn of an agent costs */
 };
 
 struct node;
@@ -103,7 +104,7 @@ struct programs {
     struct site sites[SITES_MAX]; /* number 0 is none */
     uint32_t site_count;
     uint32_t task_count;
-    int64_t turn_nanos; /* what a turn of an agent costs */
+    int64_t turn_nanos, turn_tokens; /* what a turn of an agent costs */
 };
 
 /** Draws `count` programs. A later one may be a child of an earlier one. Texts live as long as

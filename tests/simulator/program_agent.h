@@ -17,9 +17,11 @@ struct agent_plan {
     uint32_t turns;     /* with calls; then it answers */
     uint32_t calls;     /* of each */
     uint32_t turns_max; /* that it may have; 0: does not say */
-    uint32_t paid_for;  /* turns that its budget of money is for; 0: it has none */
+    uint32_t paid_for;  /* turns that its budget is for; 0: it has none */
+    bool pays_tokens;   /* it is one of tokens, else of money */
     uint32_t tool_count;
-    uint32_t tools[AGENT_TOOLS_MAX_SIM];     /* places: SITE_OK, SITE_PERMANENT */
+    uint32_t tools[AGENT_TOOLS_MAX_SIM];     /* places: SITE_OK, SITE_PERMANENT; 0: a child run */
+    uint32_t children[AGENT_TOOLS_MAX_SIM];  /* of that program */
     uint32_t approvals[AGENT_TOOLS_MAX_SIM]; /* places; 0: nobody is asked */
 };
 
@@ -43,8 +45,8 @@ int64_t agent_turn_of(const struct programs *programs, const struct agent_plan *
 /** Prints the task, a `try` around it included; without braces and name. */
 void agent_print(const struct programs *programs, const struct node *node, struct buf *out);
 
-/** Interprets it, and adds to the tallies. */
+/** Interprets it, adds to the tallies, and to the children of `result`. */
 void agent_run(const struct programs *programs, const struct node *node, struct tally *tallies,
-               int64_t *n);
+               enum extent extent, struct result *result, int64_t *n);
 
 #endif

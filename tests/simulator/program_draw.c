@@ -230,19 +230,43 @@ static struct node *draw_model(struct drawing *drawing)
     return node;
 }
 
-static void draw_tool(struct drawing *drawing, struct agent_plan *plan)
+/* What a child run uses counts as the agent's, so such an agent has no budget. */
+static void draw_tool_run(struct drawing *drawing, struct agent_plan *plan)
+{
+    enum { TURNS = 2, CALLS = 2 }; /* most: each call is a run */
+    struct program *program = &drawing->programs->items[drawing->index];
+    size_t later            = drawing->programs->count - drawing->index - 1;
+    program->calls++;
+    if (plan->turns > TURNS) plan->turns = TURNS;
+    if (plan->calls > CALLS) plan->calls = CALLS;
+    plan->paid_for                     = 0;
+    plan->children[plan->tool_count++] = (uint32_t)(drawing->index + 1 + draw(drawing, later));
+}
+
+/* As draw_child(). */
+static bool may_call_run(struct drawing *drawing, struct place place)
+{
+    size_t later = drawing->programs->count - drawing->index - 1;
+    return later > 0 && drawing->programs->items[drawing->index].calls < 2 && !place.is_repeated;
+}
+
+static void draw_tool(struct drawing *drawing, struct place place, struct agent_plan *plan)
 {
     struct programs *programs = drawing->programs;
-    bool fails                = draw(drawing, 4) == 0;
-    uint32_t tool             = site_new(drawing, fails ? SITE_PERMANENT : SITE_OK);
-    bool is_asked             = draw(drawing, 3) == 0;
+    if (may_call_run(drawing, place) && draw(drawing, 3) == 0) {
+        draw_tool_run(drawing, plan);
+        return;
+    }
+    bool fails    = draw(drawing, 4) == 0;
+    uint32_t tool = site_new(drawing, fails ? SITE_PERMANENT : SITE_OK);
+    bool is_asked = draw(drawing, 3) == 0;
 
     programs->sites[tool].is_tool     = true;
     plan->approvals[plan->tool_count] = is_asked ? site_new(drawing, SITE_APPROVAL) : 0;
     plan->tools[plan->tool_count++]   = tool;
 }
 
-static struct node *draw_agent(struct drawing *drawing)
+static struct node *draw_agent(struct drawing *drawing, struct place place)
 {
     struct programs *programs = drawing->programs;
     struct agent_plan *plan   = arena_alloc(programs->arena, sizeof *plan);
@@ -253,8 +277,9 @@ static struct node *draw_agent(struct drawing *drawing)
     };
     if (draw(drawing, 6) == 0) plan->turns_max = 1 + (uint32_t)draw(drawing, 4);
     if (draw(drawing, 4) == 0) plan->paid_for = 1 + (uint32_t)draw(drawing, 4);
-    size_t tools = 1 + draw(drawing, AGENT_TOOLS_MAX_SIM);
-    for (size_t i = 0; i < tools; i++) draw_tool(drawing, plan);
+    plan->pays_tokens = plan->paid_for > 0 && drawing->wishes->has_tokens && draw(drawing, 2) == 0;
+    size_t tools      = 1 + draw(drawing, AGENT_TOOLS_MAX_SIM);
+    for (size_t i = 0; i < tools; i++) draw_tool(drawing, place, plan);
 
     struct node *node = node_new(drawing, NODE_AGENT);
     node->site        = site_new(drawing, SITE_TURN);
@@ -303,13 +328,13 @@ static struct node *draw_leaf(struct drawing *drawing, struct place place)
         return node;
     }
     case 9:
-        if (drawing->wishes->has_agents && draw(drawing, 3) == 0) return draw_agent(drawing);
+        if (drawing->wishes->has_agents && draw(drawing, 3) == 0) return draw_agent(drawing, place);
         return draw_model(drawing);
     case 10:
         if (!place.must_complete && draw(drawing, 2) == 0) return draw_error(drawing);
         return draw_call(drawing, SITE_OK, false);
     case 11:
-        if (drawing->wishes->has_agents) return draw_agent(drawing);
+        if (drawing->wishes->has_agents) return draw_agent(drawing, place);
         return draw_call(drawing, SITE_OK, false);
     default: return draw_call(drawing, SITE_OK, false);
     }
@@ -352,7 +377,10 @@ void programs_draw(struct programs *programs, struct arena *arena, struct prng *
                    size_t count, const struct program_wishes *wishes)
 {
     ASSERT(count > 0 && count <= PROGRAMS_MAX);
-    *programs = (struct programs){.arena = arena, .count = count, .turn_nanos = wishes->turn_nanos};
+    *programs = (struct programs){.arena       = arena,
+                                  .count       = count,
+                                  .turn_nanos  = wishes->turn_nanos,
+                                  .turn_tokens = wishes->turn_tokens};
     for (size_t i = count; i > 0; i--) {
         struct program *program = &programs->items[i - 1];
         struct drawing drawing  = {

@@ -170,7 +170,9 @@ static bool run_node(struct machine *machine, const struct node *node, int64_t *
     case NODE_SET: *n = (*n * node->a + node->b) % MODULUS; return true;
     case NODE_CALL: return run_call(machine, node, n);
     case NODE_MODEL: return run_model(machine, node, n);
-    case NODE_AGENT: agent_run(machine->programs, node, machine->tallies, n); return true;
+    case NODE_AGENT:
+        agent_run(machine->programs, node, machine->tallies, machine->extent, machine->result, n);
+        return true;
     case NODE_CUT: /* its call may be undone: sim_cuts.c */
         machine->result->has_undone = true;
         return raise_error(machine, "raised", node->id, 400 + node->id % 100);

@@ -47,6 +47,7 @@ static bool is_result(struct talk *talk, json message, uint32_t turn, uint32_t n
     case AGENT_UNKNOWN: return contains(message, "there is no tool of that name");
     case AGENT_REFUSED: return contains(message, "refused");
     case AGENT_FAILED:
+        if (talk->plan->tools[call.tool] == 0) return contains(message, "{\"error\":");
         (void)snprintf(wanted, sizeof wanted, "permanent/%u", talk->plan->tools[call.tool]);
         return contains(message, wanted);
     case AGENT_ANSWERED: break;

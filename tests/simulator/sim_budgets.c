@@ -19,7 +19,9 @@ enum {
     BEYOND_MAX     = 50,
     TURN_INPUT     = 20, /* tokens of each turn of an agent that is answered */
     TURN_OUTPUT    = 10,
-    ROW_MAX        = 1 << 20,
+    TURN_LARGE     = 4'000, /* input, where an agent has a budget of tokens: over twice of what the
+                               texts of a conversation come to */
+    ROW_MAX = 1 << 20,
 };
 
 static const char *const teams[] = {"red", "blue"};
@@ -74,11 +76,16 @@ void sim_budgets_own(struct sim *sim, struct plan *plan)
     }
 }
 
-/* An agent whose calls may be refused comes to other results; none is in seeds where they are. */
+/* An agent whose calls may be refused comes to other results; none is in seeds where they are. Its
+ * turns are so large that the budgets of others would not hold them. */
 void sim_budgets_wish(const struct sim *sim, struct program_wishes *wishes)
 {
-    wishes->has_agents = !sim->budgets.may_refuse;
-    wishes->turn_nanos = nanos_of(sim, TURN_INPUT, TURN_OUTPUT);
+    bool is_alone       = sim->budgets.count == 0 && !sim->budgets.has_own;
+    int64_t input       = is_alone ? TURN_LARGE : TURN_INPUT;
+    wishes->has_agents  = !sim->budgets.may_refuse;
+    wishes->has_tokens  = is_alone;
+    wishes->turn_tokens = input + TURN_OUTPUT;
+    wishes->turn_nanos  = nanos_of(sim, input, TURN_OUTPUT);
 }
 
 static struct stage_call *put_new(const struct sim_budget *budget, uint64_t revision)
@@ -197,7 +204,7 @@ void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__Leas
     if (sim->programs.sites[task->site].kind == SITE_TURN) {
         if (task->ending != ENDS_COMPLETED) return;
         task->output_tokens = TURN_OUTPUT;
-        task->used          = (struct spend){TURN_INPUT + TURN_OUTPUT, sim->programs.turn_nanos};
+        task->used          = (struct spend){sim->programs.turn_tokens, sim->programs.turn_nanos};
         return;
     }
     bool is_over  = sim->budgets.overruns && sim_draw(sim, 4) == 0;
