@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WHY_MAX = ERROR_TEXT_MAX };
 
@@ -91,11 +92,8 @@ static json fill(str, json value, void *context)
 }
 
 /* JSON is YAML, but for characters that YAML does not take as they are. */
-static void put_json(struct buf *out, json value)
+static void put_json(struct buf *out, str from)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
-    (void)json_print(value, JSON_COMPACT, &text);
-    str from      = buf_str(&text);
     size_t offset = 0;
     while (offset < from.len) {
         uint32_t c = utf8_next(from, &offset);
@@ -112,7 +110,8 @@ static void put_json(struct buf *out, json value)
 bool skeleton_put_value(struct skeleton *skeleton, const char *below, const char *indent,
                         const char *head, json value)
 {
-    struct filling filling = {.scope = &skeleton->scope};
+    CLEANUP(buf_done) struct buf text = buf_init(MANIFEST_SIZE_MAX);
+    struct filling filling            = {.scope = &skeleton->scope};
     CLEANUP(json_unrefp)
     json made = json_is(value, JSON_TEXT) ? fill((str){}, value, &filling)
                                           : json_map_values(value, fill, &filling);
@@ -120,8 +119,13 @@ bool skeleton_put_value(struct skeleton *skeleton, const char *below, const char
         skeleton_complain(skeleton, below, indent, filling.code, &filling.error);
         return false;
     }
+    (void)json_print(made, JSON_COMPACT, &text);
+    if (memmem(text.ptr, text.len, "\\u0000", 6)) {
+        skeleton_leave_out(skeleton, below, indent, "a text with NUL");
+        return false;
+    }
     (void)buf_printf(skeleton->import.out, "%s%s: ", indent, head);
-    put_json(skeleton->import.out, made);
+    put_json(skeleton->import.out, buf_str(&text));
     (void)buf_put_byte(skeleton->import.out, '\n');
     return true;
 }
