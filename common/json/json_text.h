@@ -68,4 +68,8 @@ bool json_print_number(json number, struct buf *out);
  * does not fit the meter in force, or 2 GiB. */
 json json_to_text_new(json value);
 
+/** A tree of its own, by way of its text: it shares nothing with `value`, of which parts may be
+ * frozen and end earlier. JSON_INVALID: as json_to_text_new(), or beyond json_parse()'s limits. */
+json json_copy_new(json value);
+
 #endif

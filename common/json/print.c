@@ -176,3 +176,12 @@ json json_to_text_new(json value)
     (void)json_meter_allows(len_max + 1); /* counts as exceeded */
     return json_invalid();
 }
+
+json json_copy_new(json value)
+{
+    json copy = json_invalid();
+    if (value.kind == JSON_INVALID) return copy;
+    CLEANUP(json_unrefp) json text = json_to_text_new(value);
+    if (text.kind != JSON_INVALID) (void)json_parse(json_str(text), NULL, &copy, NULL, NULL);
+    return copy;
+}

@@ -120,11 +120,12 @@ void call_cache_put(struct call_cache *cache, const struct call_key *key, json o
                     json validators, int64_t until_ms)
 {
     CLEANUP(buf_done) struct buf text = buf_init(CALL_CACHE_OUTPUT_MAX);
+    CLEANUP(json_unrefp) json kept    = json_copy_new(output);
     struct entry *old                 = map_get(cache->entries, key_str(key));
     if (old) entry_remove(cache, old);
     (void)json_print(output, JSON_COMPACT, &text);
     if (!json_is(validators, JSON_INVALID)) (void)json_print(validators, JSON_COMPACT, &text);
-    if (text.is_full || text.len > cache->stats.bytes_max) return;
+    if (json_is(kept, JSON_INVALID) || text.is_full || text.len > cache->stats.bytes_max) return;
     while (cache->oldest && (cache->size + text.len > cache->stats.bytes_max ||
                              map_count(cache->entries) == CALL_CACHE_COUNT_MAX)) {
         entry_remove(cache, cache->oldest);
@@ -132,8 +133,8 @@ void call_cache_put(struct call_cache *cache, const struct call_key *key, json o
     }
     struct entry *entry = mem_new(1, sizeof *entry);
     entry->key          = *key;
-    entry->output       = json_ref(output);
-    entry->validators   = json_ref(validators);
+    entry->output       = json_take(&kept);
+    entry->validators   = json_copy_new(validators);
     entry->size         = text.len;
     entry->until_ms     = until_ms;
     bool is_put         = map_put(cache->entries, key_str(&entry->key), entry);
@@ -218,7 +219,7 @@ void call_cache_land(struct call_cache *cache, struct passenger *leader, json ou
         pass_on(cache, flight);
         return;
     }
-    CLEANUP(json_unrefp) json held = json_ref(output);
+    CLEANUP(json_unrefp) json held = json_copy_new(output); /* they may outlive its toolbox */
     struct passenger *one          = flight->first;
     flight_free(cache, flight);
     while (one) {

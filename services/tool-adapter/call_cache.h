@@ -40,8 +40,9 @@ json call_cache_find(struct call_cache *cache, const struct call_key *key, int64
  * is none. */
 json call_cache_old(struct call_cache *cache, const struct call_key *key, json *ret_validators);
 
-/** Keeps an output until `until_ms`, in place of an older one of its key. `validators`:
- * JSON_INVALID: it is not asked after. */
+/** Keeps a copy of an output until `until_ms`, in place of an older one of its key: constants of
+ * the configuration that it holds may go before. `validators`: JSON_INVALID: it is not asked
+ * after. */
 void call_cache_put(struct call_cache *cache, const struct call_key *key, json output,
                     json validators, int64_t until_ms);
 

@@ -11,11 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    POINTER_MAX     = 512 /* bytes */,
-    CONFIG_TEXT_MAX = 512 << 10 /* as of the file */,
-    LIMIT_MAX       = 1'000'000
-};
+enum { POINTER_MAX = 512 /* bytes */, LIMIT_MAX = 1'000'000 };
 
 struct reading {
     const struct config *config;
@@ -90,12 +86,9 @@ static const char *const *texts_of(const struct reading *reading, json entry, co
 /* Threads that read it must not count its owners. */
 static json frozen_copy(json given)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(CONFIG_TEXT_MAX);
-    json copy                         = json_invalid();
-    if (json_is(given, JSON_INVALID)) return copy;
-    (void)json_print(given, JSON_COMPACT, &text);
-    status parsed = json_parse(buf_str(&text), NULL, &copy, NULL, NULL);
-    ASSERT(parsed == STATUS_OK);
+    if (json_is(given, JSON_INVALID)) return json_invalid();
+    json copy = json_copy_new(given);
+    ASSERT(copy.kind != JSON_INVALID);
     return json_freeze(copy);
 }
 

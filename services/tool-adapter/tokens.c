@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct token_wait {
 struct entry {
     struct tokens *tokens;
     char key[OAUTH2_KEY_SIZE];
-    struct oauth2_policy policy; /* `members` is its own reference */
+    struct oauth2_policy policy; /* `members` is its own copy: it outlives the configuration */
     int64_t used_ms;
 
     struct oauth2_token token; /* access_token empty: none */
@@ -114,7 +115,7 @@ static struct entry *entry_of(struct tokens *tokens, const struct oauth2_policy 
     entry  = mem_new(1, sizeof *entry);
     *entry = (struct entry){
         .tokens = tokens,
-        .policy = {.is_oidc = policy->is_oidc, .members = json_ref(policy->members)}};
+        .policy = {.is_oidc = policy->is_oidc, .members = json_copy_new(policy->members)}};
     memcpy(entry->key, key, sizeof key);
     (void)map_put(tokens->entries, str_from(key), entry);
     return entry;

@@ -14,8 +14,7 @@
 #define OUTPUT_SCHEMA "outputSchema"
 
 enum {
-    CHECK_MAX    = 16 << 20, /* bytes, while an answer is checked */
-    SETTINGS_MAX = 1 << 20,  /* bytes of those of a connection */
+    CHECK_MAX = 16 << 20, /* bytes, while an answer is checked */
 };
 
 /* One request under way; the engine's `struct engine_call` is this. */
@@ -59,11 +58,8 @@ static json secret_of(const struct engine_request *request, const char *slot)
  * count no owners. Takes `value`. Owned; JSON_INVALID: there is none, or it is too large. */
 static json lasting_new(json value)
 {
-    CLEANUP(json_unrefp) json given   = value;
-    CLEANUP(buf_done) struct buf text = buf_init(SETTINGS_MAX);
-    json copy                         = json_invalid();
-    if (!json_is(given, JSON_OBJECT) || !json_print(given, JSON_COMPACT, &text)) return copy;
-    return json_parse(buf_str(&text), NULL, &copy, NULL, NULL) == STATUS_OK ? copy : json_invalid();
+    CLEANUP(json_unrefp) json given = value;
+    return json_is(given, JSON_OBJECT) ? json_copy_new(given) : json_invalid();
 }
 
 /* A member that is not there stays out. */

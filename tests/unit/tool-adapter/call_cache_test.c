@@ -76,6 +76,28 @@ static void test_what_can_be_asked_after_stays(void **)
     assert_int_equal(call_cache_stats(cache).entries, 1);
 }
 
+/* {from}, of which `from` is a constant of a configuration. */
+static json output_of(json constant)
+{
+    json output = json_object_new(1);
+    json_object_put_text(&output, "from", json_ref(constant));
+    return output;
+}
+
+static void test_an_output_outlives_the_configuration(void **)
+{
+    CLEANUP(call_cache_freep) struct call_cache *cache = call_cache_new(100);
+    const struct call_key key                          = key_of('a');
+    json constant                                      = json_freeze(json_text_from("a constant"));
+    json output                                        = output_of(constant);
+    call_cache_put(cache, &key, output, json_invalid(), 100);
+    json_unref(output);
+    json_thaw_and_free(constant);
+    CLEANUP(json_unrefp) json found = call_cache_find(cache, &key, 1);
+    json from                       = json_get_text(found, "from");
+    assert_true(json_is(from, JSON_TEXT) && str_is(json_str(from), "a constant"));
+}
+
 struct traveller {
     struct passenger passenger;
     int landed, led;
@@ -141,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_kept),
         cmocka_unit_test(test_what_can_be_asked_after_stays),
+        cmocka_unit_test(test_an_output_outlives_the_configuration),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_a_closed_cache_passes_nothing_on),
     };

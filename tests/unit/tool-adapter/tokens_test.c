@@ -136,6 +136,39 @@ static void a_token_is_renewed_before_it_ends(void **state)
     assert_int_equal(hostile_requests(it->outside.server), 2);
 }
 
+/* {client, endpoints}, of which `endpoints` is of the configuration. */
+static json members_of(json endpoints)
+{
+    json client  = json_object_new(2);
+    json members = json_object_new(2);
+    json_object_put_text(&client, "id", json_text_from("c"));
+    json_object_put_text(&client, "secret", json_text_from("s"));
+    json_object_put_text(&members, "client", client);
+    json_object_put_text(&members, "endpoints", json_ref(endpoints));
+    return members;
+}
+
+static void a_policy_outlives_the_configuration(void **state)
+{
+    struct fixture *it               = *state;
+    CLEANUP(buf_done) struct buf url = buf_init(4 << 10);
+    say(it, "{\"access_token\":\"t\",\"expires_in\":3600}", &url);
+    for (unsigned asked = 1; asked <= 2; asked++) {
+        json endpoints              = json_object_new(1);
+        struct oauth2_policy policy = {};
+        json_object_put_text(&endpoints, "token", json_text_from(url.ptr));
+        endpoints    = json_freeze(endpoints);
+        json members = members_of(endpoints);
+        assert_int_equal(oauth2_read(members, false, &policy, NULL), STATUS_OK);
+        ask(it, &policy);
+        assert_int_equal(hostile_requests(it->outside.server), asked);
+        json_unref(members);
+        json_thaw_and_free(endpoints);
+        it->now_ms += 3600 * 1000;
+        loop_turn(it->outside.loop, 0);
+    }
+}
+
 static void a_refused_token_is_replaced(void **state)
 {
     struct fixture *it          = *state;
@@ -337,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(one_fetch_serves_all_who_ask),
         FIXTURE_TEST(a_token_is_renewed_before_it_ends),
+        FIXTURE_TEST(a_policy_outlives_the_configuration),
         FIXTURE_TEST(a_refused_token_is_replaced),
         FIXTURE_TEST(a_failure_is_told_and_not_remembered),
         FIXTURE_TEST(a_refused_address_is_told_at_once),
