@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "fleet/sums.h"
-#include "gateway/problem.h"
+#include "gateway/api/problem.h"
 
 #include <stdlib.h>
 

@@ -13,7 +13,7 @@
 
 #include "dead_letter.pb-c.h"
 #include "fleet/usage_sum.h"
-#include "gateway/api.h"
+#include "gateway/api/api.h"
 #include "system.pb-c.h"
 #include "workflow.pb-c.h"
 

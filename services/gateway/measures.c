@@ -1,8 +1,8 @@
 #include "gateway/measures.h"
 
 #include "base/mem.h"
-#include "gateway/api.h"
-#include "gateway/followers.h"
+#include "gateway/api/api.h"
+#include "gateway/events/followers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

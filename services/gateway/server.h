@@ -2,7 +2,7 @@
 #ifndef GATEWAY_SERVER_H
 #define GATEWAY_SERVER_H
 
-#include "gateway/api.h"
+#include "gateway/api/api.h"
 #include "httpd/httpd.h"
 
 /** The callbacks of the HTTP server; their context is a struct api. */

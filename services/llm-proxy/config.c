@@ -1,7 +1,7 @@
 #include "llm-proxy/config.h"
 
 #include "base/attr.h"
-#include "llm-proxy/key_seal.h"
+#include "llm-proxy/keys/key_seal.h"
 
 static const struct config_option options_table[] = {
     {.path     = "llm.listen",

@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "config/rpc_options.h"
-#include "llm-proxy/catalog.h"
+#include "llm-proxy/catalog/catalog.h"
 
 struct options {
     const char *listen;      /* url */

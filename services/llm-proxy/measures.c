@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "llm-proxy/call.h"
+#include "llm-proxy/call/call.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #define LLM_PROXY_MEASURES_H
 
 #include "common.pb-c.h"
-#include "llm-proxy/event.h"
+#include "llm-proxy/stream/event.h"
 #include "telemetry/metrics.h"
 
 struct llm_outcome;

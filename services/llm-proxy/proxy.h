@@ -2,7 +2,7 @@
 #ifndef LLM_PROXY_PROXY_H
 #define LLM_PROXY_PROXY_H
 
-#include "llm-proxy/catalog.h"
+#include "llm-proxy/catalog/catalog.h"
 #include "llm-proxy/config.h"
 
 struct proxy;

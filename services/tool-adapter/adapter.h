@@ -3,7 +3,7 @@
 #define TOOL_ADAPTER_ADAPTER_H
 
 #include "base/status.h"
-#include "tool-adapter/config.h"
+#include "tool-adapter/connections/config.h"
 
 struct adapter;
 

@@ -10,8 +10,8 @@
 #define TOOL_ADAPTER_MODULES_H
 
 #include "loop/loop.h"
-#include "tool-adapter/config.h"
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/config.h"
+#include "tool-adapter/connections/engine.h"
 
 enum {
     MODULES_ENGINES_MAX      = 2,

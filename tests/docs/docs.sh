@@ -178,16 +178,16 @@ check_metrics() {
 # Code, HTTP status and "may be repeated" of each problem.
 check_errors() {
   sed -n 's/^ *{"\([a-z_]*\)", *"[^"]*", *\([0-9]*\), *\(true\|false\)},.*/\1 \2 \3/p' \
-    services/gateway/problem.c | sort >"$work/problems"
+    services/gateway/api/problem.c | sort >"$work/problems"
   awk -F ' *[|] *' '/^\| `[a-z_]+` \| [0-9]/ {
     gsub(/`/, "", $2); print $2, $3, $4 == "yes" ? "true" : "false" }' docs/reference/errors.md |
     sort >"$work/explained"
-  [ -s "$work/problems" ] || report "services/gateway/problem.c: no problem was found"
+  [ -s "$work/problems" ] || report "services/gateway/api/problem.c: no problem was found"
   while read -r problem; do
     report "docs/reference/errors.md: '$problem' (code, status, repeat) is missing or differs"
   done < <(comm -23 "$work/problems" "$work/explained")
   while read -r problem; do
-    report "docs/reference/errors.md: '$problem' is not in services/gateway/problem.c"
+    report "docs/reference/errors.md: '$problem' is not in services/gateway/api/problem.c"
   done < <(comm -13 "$work/problems" "$work/explained")
 }
 

@@ -1,9 +1,9 @@
 /* What servers say about authentication: the first byte chooses who reads the rest. */
 #include "http/http.h"
 #include "http/http_date.h"
-#include "tool-adapter/digest.h"
-#include "tool-adapter/oauth2.h"
-#include "tool-adapter/resource_metadata.h"
+#include "tool-adapter/authorization/digest.h"
+#include "tool-adapter/authorization/oauth2.h"
+#include "tool-adapter/authorization/resource_metadata.h"
 #include "json/json_text.h"
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* A body from outside: read as a chat request of each protocol and printed as each of the others it
  * is JSON; printed as its own and read again it is the same. */
 #include "base/assert.h"
-#include "llm-proxy/chat.h"
-#include "llm-proxy/content.h"
+#include "llm-proxy/chat/chat.h"
+#include "llm-proxy/chat/content.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
 #include "json/json_text.h"

@@ -3,7 +3,7 @@
  * an empty line, and the body. What is read can be printed and read again.
  */
 #include "base/assert.h"
-#include "gateway/cloud_events.h"
+#include "gateway/api/cloud_events.h"
 #include "json/json_text.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Bytes as the lines of an import: each is refused, or is what comes back when it is written. */
 #include "base/assert.h"
-#include "gateway/import_line.h"
+#include "gateway/runs/import_line.h"
 
 #include <stdlib.h>
 

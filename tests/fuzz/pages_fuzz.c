@@ -1,5 +1,5 @@
 /* Headers Link and bodies of a page, as the other side sends them. */
-#include "tool-adapter/pages.h"
+#include "tool-adapter/http/pages.h"
 
 #include "base/assert.h"
 #include "json/json_text.h"

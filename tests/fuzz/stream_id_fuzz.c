@@ -1,7 +1,7 @@
 /* The id of a frame as a client sends it back, and a stream that is cut where it says. */
 #include "base/assert.h"
 #include "base/attr.h"
-#include "gateway/llm_resume.h"
+#include "gateway/llm/llm_resume.h"
 #include "llm-proxy/answers/frames.h"
 
 enum { OUT_MAX = 64 << 20 };

@@ -2,9 +2,9 @@
  * and a stream cut into bytes, or read as JSON event by event, says the same as one in a piece. */
 #include "base/assert.h"
 #include "base/buf.h"
-#include "llm-proxy/decoder.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
+#include "llm-proxy/stream/decoder.h"
 
 enum { LOG_MAX = 64 << 20 };
 

@@ -1,6 +1,6 @@
 /* Bytes as the file of a chapter of usage: as they are, and with digests that are made right, so
  * that what is behind them is reached. */
-#include "llm-proxy/usage_chapter.h"
+#include "llm-proxy/money/usage_chapter.h"
 
 #include "base/assert.h"
 #include "base/buf.h"

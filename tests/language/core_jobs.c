@@ -3,8 +3,8 @@
 #include "http/url.h"
 #include "language/standin.h"
 #include "scheduler/decide/job_arguments.h"
-#include "tool-adapter/authorization.h"
-#include "tool-adapter/http_job.h"
+#include "tool-adapter/authorization/authorization.h"
+#include "tool-adapter/http/http_job.h"
 #include "json/json_text.h"
 
 enum { TEXT_MAX = 64 << 20, REDIRECTS_MAX = 5 };

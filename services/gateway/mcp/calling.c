@@ -1,5 +1,5 @@
 /* tools/call: the operation, function or workflow that a name stands for, and what it answers. */
-#include "gateway/api_inner.h"
+#include "gateway/api/api_inner.h"
 #include "gateway/mcp/methods.h"
 #include "gateway/mcp/tools.h"
 #include "json/json_text.h"

@@ -8,7 +8,7 @@
  * document.
  */
 #include "base/assert.h"
-#include "gateway/handlers.h"
+#include "gateway/handlers/handlers.h"
 #include "gateway/mcp/methods.h"
 #include "http/url.h"
 #include "json/json_text.h"

@@ -14,7 +14,7 @@
 #ifndef GATEWAY_MCP_MESSAGE_H
 #define GATEWAY_MCP_MESSAGE_H
 
-#include "gateway/api.h"
+#include "gateway/api/api.h"
 
 #define MCP_NEWEST        "2026-07-28"
 #define MCP_NEWEST_LEGACY "2025-11-25"

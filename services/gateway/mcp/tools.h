@@ -7,7 +7,7 @@
 #ifndef GATEWAY_MCP_TOOLS_H
 #define GATEWAY_MCP_TOOLS_H
 
-#include "gateway/api_inner.h"
+#include "gateway/api/api_inner.h"
 
 struct mcp_tools;
 struct mcp_tool;

@@ -1,7 +1,7 @@
 /* What idempotency keys and streams are called. */
 #include "base/attr.h"
 #include "llm-proxy/answers/answers.h"
-#include "llm-proxy/llm_charge.h"
+#include "llm-proxy/guard/llm_charge.h"
 
 #include <inttypes.h>
 #include <stdio.h>

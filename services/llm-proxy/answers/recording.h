@@ -22,7 +22,7 @@
 #define LLM_PROXY_ANSWERS_RECORDING_H
 
 #include "llm-proxy/answers/answers.h"
-#include "llm-proxy/subscriber.h"
+#include "llm-proxy/answers/subscriber.h"
 
 enum {
     RECORDING_MAX       = 8 << 20,   /* bytes */

@@ -2,7 +2,7 @@
 #include "llm-proxy/dialects/anthropic.h"
 
 #include "base/attr.h"
-#include "llm-proxy/llm_reply.h"
+#include "llm-proxy/dialects/llm_reply.h"
 #include "json/json_text.h"
 
 #include <string.h>

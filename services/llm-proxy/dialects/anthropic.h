@@ -2,7 +2,7 @@
 #ifndef LLM_PROXY_DIALECTS_ANTHROPIC_H
 #define LLM_PROXY_DIALECTS_ANTHROPIC_H
 
-#include "llm-proxy/dialect.h"
+#include "llm-proxy/dialects/dialect.h"
 #include "json/json_write.h"
 
 /** The member `usage`; input without what was read from or written to a cache. */

@@ -5,7 +5,7 @@
 #include "llm-proxy/dialects/anthropic.h"
 
 #include "base/mem.h"
-#include "llm-proxy/wire.h"
+#include "llm-proxy/chat/wire.h"
 
 #include <stdlib.h>
 

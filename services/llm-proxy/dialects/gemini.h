@@ -2,7 +2,7 @@
 #ifndef LLM_PROXY_DIALECTS_GEMINI_H
 #define LLM_PROXY_DIALECTS_GEMINI_H
 
-#include "llm-proxy/dialect.h"
+#include "llm-proxy/dialects/dialect.h"
 #include "json/json_write.h"
 
 /** The member `usageMetadata`. */

@@ -6,7 +6,7 @@
 #include "llm-proxy/dialects/gemini.h"
 
 #include "base/mem.h"
-#include "llm-proxy/wire.h"
+#include "llm-proxy/chat/wire.h"
 
 #include <stdlib.h>
 

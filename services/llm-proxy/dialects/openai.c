@@ -2,7 +2,7 @@
  * openapi.json 2.3.0. */
 #include "llm-proxy/dialects/openai.h"
 
-#include "llm-proxy/embed_text.h"
+#include "llm-proxy/chat/embed_text.h"
 
 #include <string.h>
 

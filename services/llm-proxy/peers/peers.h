@@ -21,7 +21,7 @@
 #define LLM_PROXY_PEERS_PEERS_H
 
 #include "llm-proxy/answers/answers.h"
-#include "llm-proxy/chat.h"
+#include "llm-proxy/chat/chat.h"
 #include "llm-proxy/vault/vault.h"
 #include "rpc/rpc_client.h"
 

@@ -5,7 +5,7 @@
 #ifndef LLM_PROXY_PROVIDERS_ANTHROPIC_H
 #define LLM_PROXY_PROVIDERS_ANTHROPIC_H
 
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
 
 enum { ANTHROPIC_TOKENS_DEFAULT = 4'096 }; /* of an answer nobody bounded: the API wants a bound */
 

@@ -1,7 +1,7 @@
 #include "llm-proxy/providers/anthropic_parts.h"
 
 #include "base/hash.h"
-#include "llm-proxy/chat_loss.h"
+#include "llm-proxy/chat/chat_loss.h"
 #include "llm-proxy/providers/upstream.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef LLM_PROXY_PROVIDERS_ANTHROPIC_PARTS_H
 #define LLM_PROXY_PROVIDERS_ANTHROPIC_PARTS_H
 
-#include "llm-proxy/chat.h"
-#include "llm-proxy/loss.h"
+#include "llm-proxy/chat/chat.h"
+#include "llm-proxy/chat/loss.h"
 #include "json/json_write.h"
 
 /* A request that is being written. */

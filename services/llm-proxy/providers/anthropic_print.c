@@ -4,7 +4,7 @@
  */
 #include "llm-proxy/providers/anthropic.h"
 
-#include "llm-proxy/chat_loss.h"
+#include "llm-proxy/chat/chat_loss.h"
 #include "llm-proxy/providers/anthropic_parts.h"
 
 #include <string.h>

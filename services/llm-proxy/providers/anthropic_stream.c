@@ -5,7 +5,7 @@
 #include "llm-proxy/providers/anthropic.h"
 
 #include "base/buf.h"
-#include "llm-proxy/wire.h"
+#include "llm-proxy/chat/wire.h"
 #include "json/json_text.h"
 
 enum { ARGS_MAX = 16 << 20 };

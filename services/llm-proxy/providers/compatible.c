@@ -5,9 +5,9 @@
 #include "llm-proxy/providers/compatible.h"
 
 #include "base/attr.h"
-#include "llm-proxy/embed_text.h"
+#include "llm-proxy/chat/embed_text.h"
+#include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/upstream.h"
-#include "llm-proxy/wire.h"
 
 enum { BODY_MORE = 200 /* bytes that a body may have beside its client's */ };
 

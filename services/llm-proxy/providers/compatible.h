@@ -2,7 +2,7 @@
 #ifndef LLM_PROXY_PROVIDERS_COMPATIBLE_H
 #define LLM_PROXY_PROVIDERS_COMPATIBLE_H
 
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
 
 enum llm_finish compatible_finish(str reason);
 

@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "llm-proxy/wire.h"
+#include "llm-proxy/chat/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 #include "llm-proxy/providers/counting.h"
 
 #include "base/attr.h"
+#include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
 #include "llm-proxy/providers/upstream.h"
-#include "llm-proxy/wire.h"
 #include "workflow/token_estimate.h"
 #include "json/json_text.h"
 

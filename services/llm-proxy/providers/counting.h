@@ -10,7 +10,7 @@
 #ifndef LLM_PROXY_PROVIDERS_COUNTING_H
 #define LLM_PROXY_PROVIDERS_COUNTING_H
 
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
 
 /** `POST /v1/messages/count_tokens`. Between two protocols only the members that it knows are sent;
  * a body that is Anthropic's already goes as it came. */

@@ -2,9 +2,9 @@
 #include "llm-proxy/providers/gemini.h"
 
 #include "base/attr.h"
+#include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/counting.h"
 #include "llm-proxy/providers/upstream.h"
-#include "llm-proxy/wire.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #ifndef LLM_PROXY_PROVIDERS_GEMINI_H
 #define LLM_PROXY_PROVIDERS_GEMINI_H
 
-#include "llm-proxy/answer.h"
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
+#include "llm-proxy/stream/answer.h"
 
 /** The request as the body of `:generateContent`; `model` decides on what it needs. Losses are
  * added as by chat_print_openai(). False: `out` is full. */

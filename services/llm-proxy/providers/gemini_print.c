@@ -6,7 +6,7 @@
 #include "llm-proxy/providers/gemini.h"
 
 #include "base/attr.h"
-#include "llm-proxy/chat_loss.h"
+#include "llm-proxy/chat/chat_loss.h"
 #include "llm-proxy/providers/upstream.h"
 #include "json/json_write.h"
 

@@ -1,9 +1,9 @@
 /* What Gemini says: the events of a stream and whole answers have one shape. */
 #include "base/attr.h"
 #include "base/hash.h"
+#include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/gemini.h"
 #include "llm-proxy/providers/upstream.h"
-#include "llm-proxy/wire.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/hash.h"
-#include "llm-proxy/embed_text.h"
+#include "llm-proxy/chat/embed_text.h"
 #include "llm-proxy/providers/sample.h"
 #include "json/json_text.h"
 

@@ -9,7 +9,7 @@
 #ifndef LLM_PROXY_PROVIDERS_SIMULATED_H
 #define LLM_PROXY_PROVIDERS_SIMULATED_H
 
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
 
 /** The whole answer to the `number`-th call (from 1) of this provider, as events. */
 void simulated_answer(const struct provider *provider, const struct chat_request *request,

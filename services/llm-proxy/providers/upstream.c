@@ -1,7 +1,7 @@
 #include "llm-proxy/providers/upstream.h"
 
 #include "base/assert.h"
-#include "llm-proxy/embed_text.h"
+#include "llm-proxy/chat/embed_text.h"
 #include "json/json_text.h"
 
 enum { ANSWER_DEPTH_MAX = 64, ANSWER_VALUES_MAX = 1'000'000 };

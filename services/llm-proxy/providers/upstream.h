@@ -5,7 +5,7 @@
 #ifndef LLM_PROXY_PROVIDERS_UPSTREAM_H
 #define LLM_PROXY_PROVIDERS_UPSTREAM_H
 
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
 #include "json/json_write.h"
 
 enum {

@@ -1,7 +1,7 @@
 #include "llm-proxy/vault/recall.h"
 
-#include "llm-proxy/chat_loss.h"
-#include "llm-proxy/wire.h"
+#include "llm-proxy/chat/chat_loss.h"
+#include "llm-proxy/chat/wire.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #ifndef LLM_PROXY_VAULT_RECALL_H
 #define LLM_PROXY_VAULT_RECALL_H
 
-#include "llm-proxy/chat.h"
+#include "llm-proxy/chat/chat.h"
 #include "llm-proxy/vault/vault.h"
 
 enum { RECALL_MARKS_MAX = 4 /* cache markers that Anthropic takes in a request */ };

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "llm-proxy/answer.h"
+#include "llm-proxy/stream/answer.h"
 
 #include <stdlib.h>
 

@@ -10,7 +10,7 @@
 #ifndef LLM_PROXY_VAULT_SCRIBE_H
 #define LLM_PROXY_VAULT_SCRIBE_H
 
-#include "llm-proxy/event.h"
+#include "llm-proxy/stream/event.h"
 #include "llm-proxy/vault/vault.h"
 
 struct scribe;

@@ -18,7 +18,7 @@
 #include "http/http.h"
 #include "loop/work_pool.h"
 #include "tool-adapter/browser/steps.h"
-#include "tool-adapter/hosts.h"
+#include "tool-adapter/connections/hosts.h"
 #include "json/json.h"
 
 enum {

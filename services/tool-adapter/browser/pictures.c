@@ -1,10 +1,10 @@
 #include "tool-adapter/browser/pictures.h"
 
 #include "base/mem.h"
-#include "tool-adapter/agent.h"
 #include "tool-adapter/browser/picture_file.h"
-#include "tool-adapter/module.h"
-#include "tool-adapter/page_faults.h"
+#include "tool-adapter/connections/agent.h"
+#include "tool-adapter/connections/module.h"
+#include "tool-adapter/http/page_faults.h"
 
 #include <stdlib.h>
 

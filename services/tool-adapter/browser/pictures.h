@@ -15,7 +15,7 @@
 #define TOOL_ADAPTER_BROWSER_PICTURES_H
 
 #include "tool-adapter/browser/browser.h"
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/engine.h"
 
 /** As a row of a table of engines; `browser` outlives it. */
 struct engine pictures_engine(struct browser *browser);

@@ -1,9 +1,9 @@
 #include "tool-adapter/browser/runs.h"
 
 #include "base/mem.h"
-#include "tool-adapter/agent.h"
-#include "tool-adapter/module.h"
-#include "tool-adapter/page_faults.h"
+#include "tool-adapter/connections/agent.h"
+#include "tool-adapter/connections/module.h"
+#include "tool-adapter/http/page_faults.h"
 
 #include <stdlib.h>
 

@@ -16,7 +16,7 @@
 #define TOOL_ADAPTER_BROWSER_RUNS_H
 
 #include "tool-adapter/browser/browser.h"
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/engine.h"
 
 /** As a row of a table of engines, before that of pictures.h; `browser` outlives it. */
 struct engine runs_engine(struct browser *browser);

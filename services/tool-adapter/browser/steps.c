@@ -5,7 +5,7 @@
 #include "css/selector.h"
 #include "http/url.h"
 #include "tool-adapter/browser/keys.h"
-#include "tool-adapter/module.h"
+#include "tool-adapter/connections/module.h"
 
 #include <stdlib.h>
 

@@ -14,7 +14,7 @@
 #ifndef TOOL_ADAPTER_DOCUMENTS_DOCUMENTS_H
 #define TOOL_ADAPTER_DOCUMENTS_DOCUMENTS_H
 
-#include "tool-adapter/module.h"
+#include "tool-adapter/connections/module.h"
 
 enum { DOCUMENT_ID_MAX = 200 /* bytes: a key has a number behind it */ };
 

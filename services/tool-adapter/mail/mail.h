@@ -11,7 +11,7 @@
 #ifndef TOOL_ADAPTER_MAIL_MAIL_H
 #define TOOL_ADAPTER_MAIL_MAIL_H
 
-#include "tool-adapter/module.h"
+#include "tool-adapter/connections/module.h"
 
 struct mail {
     struct module module;              /* set `pool`; the rest is mail_init()'s */

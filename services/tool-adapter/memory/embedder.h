@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "common.pb-c.h"
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/engine.h"
 
 #include <stdatomic.h>
 

@@ -22,9 +22,9 @@
 #ifndef TOOL_ADAPTER_MEMORY_MEMORY_H
 #define TOOL_ADAPTER_MEMORY_MEMORY_H
 
+#include "tool-adapter/connections/module.h"
 #include "tool-adapter/memory/embedder.h"
 #include "tool-adapter/memory/memory_store.h"
-#include "tool-adapter/module.h"
 
 enum {
     MEMORY_TRIES         = 3, /* while others change the version */

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "http/url.h"
-#include "tool-adapter/errand.h"
+#include "tool-adapter/http/errand.h"
 #include "tool-adapter/peers/rpc_reply.h"
 #include "json/json_text.h"
 

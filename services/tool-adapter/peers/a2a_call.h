@@ -11,7 +11,7 @@
 #ifndef TOOL_ADAPTER_A2A_CALL_H
 #define TOOL_ADAPTER_A2A_CALL_H
 
-#include "tool-adapter/api_documents.h"
+#include "tool-adapter/http/api_documents.h"
 
 enum {
     A2A_ANSWER_MAX = 10 << 20, /* bytes of one message */

@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "tool-adapter/authorization/resource_metadata.h"
 #include "tool-adapter/peers/mcp_session.h"
-#include "tool-adapter/resource_metadata.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

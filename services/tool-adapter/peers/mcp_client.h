@@ -22,7 +22,7 @@
 #define TOOL_ADAPTER_MCP_CLIENT_H
 
 #include "http/http.h"
-#include "tool-adapter/tokens.h"
+#include "tool-adapter/authorization/tokens.h"
 #include "json/json.h"
 
 enum {

@@ -10,7 +10,7 @@
 #ifndef TOOL_ADAPTER_MCP_ENGINE_H
 #define TOOL_ADAPTER_MCP_ENGINE_H
 
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/engine.h"
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_stdio.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "tool-adapter/errand.h"
+#include "tool-adapter/http/errand.h"
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_message.h"
 #include "tool-adapter/peers/mcp_pages.h"

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "tool-adapter/child_process.h"
+#include "tool-adapter/peers/child_process.h"
 #include "tool-adapter/peers/line_frames.h"
 #include "tool-adapter/peers/mcp_message.h"
 #include "tool-adapter/peers/mcp_pages.h"

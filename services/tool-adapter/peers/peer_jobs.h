@@ -16,8 +16,8 @@
 #ifndef TOOL_ADAPTER_PEER_JOBS_H
 #define TOOL_ADAPTER_PEER_JOBS_H
 
-#include "tool-adapter/api_documents.h"
-#include "tool-adapter/measures.h"
+#include "tool-adapter/call/measures.h"
+#include "tool-adapter/http/api_documents.h"
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_stdio.h"
 #include "worker/worker.h"

@@ -1,6 +1,6 @@
 #include "tool-adapter/peers/verdict.h"
 
-#include "tool-adapter/job_report.h"
+#include "tool-adapter/http/job_report.h"
 #include "tool-adapter/peers/rpc_reply.h"
 
 enum { DETAIL_MAX = 1'000 };

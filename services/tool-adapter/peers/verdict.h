@@ -13,7 +13,7 @@
 #ifndef TOOL_ADAPTER_VERDICT_H
 #define TOOL_ADAPTER_VERDICT_H
 
-#include "tool-adapter/http_job.h"
+#include "tool-adapter/http/http_job.h"
 
 struct verdict_facts {
     bool is_write;   /* twice is not the same as once */

@@ -1,7 +1,7 @@
 /* Many pages, as many at a time as was asked for. What is there after every few of them is kept for
  * a later attempt, as far as there is room. */
 #include "base/assert.h"
-#include "tool-adapter/module.h"
+#include "tool-adapter/connections/module.h"
 #include "tool-adapter/web/web_internal.h"
 #include "json/json_text.h"
 

@@ -14,7 +14,7 @@
 #include "html/extract.h"
 #include "loop/work_pool.h"
 #include "tool-adapter/browser/browser.h"
-#include "tool-adapter/hosts.h"
+#include "tool-adapter/connections/hosts.h"
 
 enum {
     VISIT_SIZE_MAX = 10 << 20, /* bytes */

@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "tool-adapter/agent.h"
-#include "tool-adapter/module.h"
-#include "tool-adapter/page_faults.h"
+#include "tool-adapter/connections/agent.h"
+#include "tool-adapter/connections/module.h"
+#include "tool-adapter/http/page_faults.h"
 #include "tool-adapter/web/web_internal.h"
 #include "json/json_text.h"
 

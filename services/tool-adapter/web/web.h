@@ -22,7 +22,7 @@
 #ifndef TOOL_ADAPTER_WEB_WEB_H
 #define TOOL_ADAPTER_WEB_WEB_H
 
-#include "tool-adapter/engine.h"
+#include "tool-adapter/connections/engine.h"
 #include "tool-adapter/web/visit.h"
 
 enum {

@@ -4,7 +4,7 @@
 #ifndef TOOL_ADAPTER_WEB_WEB_INTERNAL_H
 #define TOOL_ADAPTER_WEB_WEB_INTERNAL_H
 
-#include "tool-adapter/agent.h"
+#include "tool-adapter/connections/agent.h"
 #include "tool-adapter/web/web.h"
 
 enum { RENDER_S = 30, RENDER_S_MAX = 50 /* seconds for a page in a browser */ };

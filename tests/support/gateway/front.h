@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "gateway/contract.h"
+#include "gateway/api/contract.h"
 #include "gateway/gateway.h"
 #include "gateway/server.h"
 #include "support/gateway/fake_scheduler.h"

@@ -5,7 +5,7 @@
 
 #include "http/http.h"
 #include "support/hostile.h"
-#include "tool-adapter/tokens.h"
+#include "tool-adapter/authorization/tokens.h"
 
 #include "cmocka.h"
 

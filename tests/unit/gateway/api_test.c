@@ -2,8 +2,8 @@
 #include "cmocka.h"
 
 #include "base/id.h"
-#include "gateway/api.h"
-#include "gateway/paging.h"
+#include "gateway/api/api.h"
+#include "gateway/api/paging.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The three modes of CloudEvents over HTTP, and what is none of them. */
 #include "cmocka.h"
 
-#include "gateway/cloud_events.h"
+#include "gateway/api/cloud_events.h"
 #include "json/json_text.h"
 
 #include <string.h>

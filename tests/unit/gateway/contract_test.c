@@ -1,7 +1,7 @@
 /* The contract as it is compiled in, with the real handlers. */
 #include "cmocka.h"
 
-#include "gateway/contract.h"
+#include "gateway/api/contract.h"
 #include "gateway/server.h"
 #include "json/json_text.h"
 

@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "gateway/event_frames.h"
+#include "gateway/events/event_frames.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Files in forms, and what is no such form. */
-#include "gateway/file_form.h"
+#include "gateway/api/file_form.h"
 
 #include "cmocka.h"
 

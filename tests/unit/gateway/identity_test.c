@@ -1,7 +1,7 @@
 /* Keys in the gateway's cache, with times the test sets. */
 #include "cmocka.h"
 
-#include "gateway/identity.h"
+#include "gateway/api/identity.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Lines of llm-proxies about what models say in jobs. */
-#include "gateway/job_tokens.h"
+#include "gateway/runs/job_tokens.h"
 
 #include "base/attr.h"
 

@@ -1,6 +1,6 @@
 #include "cmocka.h"
 
-#include "gateway/problem.h"
+#include "gateway/api/problem.h"
 #include "json/json_text.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What services answer, as JSON: what is there, what is left out. */
 #include "cmocka.h"
 
-#include "gateway/view.h"
+#include "gateway/api/view.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* Answers that are kept, flights, and what of a request makes its key. */
-#include "llm-proxy/answer_cache.h"
+#include "llm-proxy/call/answer_cache.h"
 
 #include "cmocka.h"
-#include "llm-proxy/answer.h"
-#include "llm-proxy/cache_wish.h"
+#include "llm-proxy/call/cache_wish.h"
+#include "llm-proxy/stream/answer.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Equal calls that wait for one under way: not for ever, and not one after the other. */
-#include "llm-proxy/answer_cache.h"
-#include "llm-proxy/call.h"
+#include "llm-proxy/call/answer_cache.h"
+#include "llm-proxy/call/call.h"
 
 #include "base/mem.h"
 

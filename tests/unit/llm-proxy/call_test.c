@@ -2,7 +2,7 @@
  * Calls against real HTTP upstreams in this process: what is tried again, where, and with which
  * key. The upstream answers from a script, a row per request, and writes down what it saw.
  */
-#include "llm-proxy/call.h"
+#include "llm-proxy/call/call.h"
 
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
 /* The section `llm`: routes found, money counted, and every mistake with its place. */
-#include "llm-proxy/catalog.h"
+#include "llm-proxy/catalog/catalog.h"
 
 #include "cmocka.h"
 

@@ -1,6 +1,6 @@
 /* Requests in OpenAI's shape and of jobs: what is read, what is refused, and that nothing is lost.
  */
-#include "llm-proxy/chat.h"
+#include "llm-proxy/chat/chat.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

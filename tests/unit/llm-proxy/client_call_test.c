@@ -1,5 +1,5 @@
 /* Calls of a gateway's clients: why one is refused, and what of a stream goes out when. */
-#include "llm-proxy/client_call_internal.h"
+#include "llm-proxy/client/client_call_internal.h"
 
 #include "base/mem.h"
 

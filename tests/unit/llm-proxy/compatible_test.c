@@ -1,6 +1,6 @@
 /* Answers of OpenAI-compatible upstreams as events, and what their failures mean. */
-#include "llm-proxy/answer.h"
-#include "llm-proxy/provider.h"
+#include "llm-proxy/catalog/provider.h"
+#include "llm-proxy/stream/answer.h"
 
 #include "cmocka.h"
 

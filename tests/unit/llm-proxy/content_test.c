@@ -1,5 +1,5 @@
 /* What a model said, as the value that was asked for. */
-#include "llm-proxy/content.h"
+#include "llm-proxy/chat/content.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

@@ -3,7 +3,7 @@
 #include "llm-proxy/providers/counting.h"
 
 #include "base/buf.h"
-#include "llm-proxy/dialect.h"
+#include "llm-proxy/dialects/dialect.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "json/json_text.h"
 

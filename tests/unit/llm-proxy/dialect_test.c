@@ -1,6 +1,6 @@
 /* What clients of Anthropic's and Gemini's protocols are written: streams of events that other
  * upstreams have said, whole answers, errors. */
-#include "llm-proxy/dialect.h"
+#include "llm-proxy/dialects/dialect.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

@@ -1,5 +1,5 @@
 /* Parts of what a batch has cost: whatever the weights, they add up. */
-#include "llm-proxy/embed_share.h"
+#include "llm-proxy/call/embed_share.h"
 
 #include "base/random.h"
 #include "cmocka.h"

@@ -1,5 +1,5 @@
 /* Names of functions that an upstream does not take. */
-#include "llm-proxy/function_names.h"
+#include "llm-proxy/chat/function_names.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

@@ -2,7 +2,7 @@
  * The guard against a scheduler that says what it is told to: who may call, who waits, and that
  * what a call has cost is told until somebody has it.
  */
-#include "llm-proxy/guard.h"
+#include "llm-proxy/guard/guard.h"
 
 #include "base/clock.h"
 #include "base/id.h"

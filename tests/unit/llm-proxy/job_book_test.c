@@ -1,5 +1,5 @@
 /* Jobs under one key: one runs, others join, take its place, or find the answer. */
-#include "llm-proxy/job_book.h"
+#include "llm-proxy/jobs/job_book.h"
 
 #include "base/attr.h"
 #include "base/buf.h"

@@ -1,6 +1,6 @@
 /* What models say in jobs, as gateways that follow the runs hear it: from the beginning, of their
  * run only, with a word where something is missing. */
-#include "llm-proxy/job_output.h"
+#include "llm-proxy/jobs/job_output.h"
 
 #include "cmocka.h"
 

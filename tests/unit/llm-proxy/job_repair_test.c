@@ -1,5 +1,5 @@
 /* What asks before this one have left: taken up, or not, whatever stands there. */
-#include "llm-proxy/chat_job.h"
+#include "llm-proxy/jobs/chat_job.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

@@ -1,5 +1,5 @@
 /* How long an answer may be that a job's budgets pay for. */
-#include "llm-proxy/job_room.h"
+#include "llm-proxy/jobs/job_room.h"
 
 #include "cmocka.h"
 

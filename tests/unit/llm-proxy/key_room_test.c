@@ -1,5 +1,5 @@
 /* Buckets and places of a provider's key, by a clock of our own. */
-#include "llm-proxy/key_room.h"
+#include "llm-proxy/keys/key_room.h"
 
 #include "cmocka.h"
 

@@ -1,6 +1,6 @@
 /* What was sealed opens with the same master secret, for the same provider, unchanged; and not
  * else. */
-#include "llm-proxy/key_seal.h"
+#include "llm-proxy/keys/key_seal.h"
 
 #include "cmocka.h"
 

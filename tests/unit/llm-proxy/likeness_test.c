@@ -1,7 +1,7 @@
 /* Which events teach what others look like, and which are like them. JSON stands in single quotes
  * here. */
 #include "base/attr.h"
-#include "llm-proxy/likeness.h"
+#include "llm-proxy/stream/likeness.h"
 
 #include "cmocka.h"
 

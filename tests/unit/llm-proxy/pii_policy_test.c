@@ -1,5 +1,5 @@
 /* What the rules about personal data leave of bodies in the three protocols. */
-#include "llm-proxy/pii_policy.h"
+#include "llm-proxy/catalog/pii_policy.h"
 
 #include "json/json_text.h"
 

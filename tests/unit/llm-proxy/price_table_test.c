@@ -1,6 +1,6 @@
 /* Prices: every model of the public table, names and patterns, periods, tiers, and costs that are
  * exact to the nano-dollar for whatever counters come. */
-#include "llm-proxy/price_table.h"
+#include "llm-proxy/money/price_table.h"
 
 #include "base/clock.h"
 #include "base/random.h"

@@ -1,5 +1,5 @@
 /* How fast providers answer of late. */
-#include "llm-proxy/pulse.h"
+#include "llm-proxy/call/pulse.h"
 
 #include "cmocka.h"
 

@@ -1,5 +1,5 @@
 /* More of a budget, drawn in the middle of an event: the answer never comes inside of it. */
-#include "llm-proxy/purse.h"
+#include "llm-proxy/guard/purse.h"
 
 #include "cmocka.h"
 

@@ -2,9 +2,9 @@
 #include "llm-proxy/providers/simulated.h"
 
 #include "cmocka.h"
-#include "llm-proxy/answer.h"
-#include "llm-proxy/content.h"
+#include "llm-proxy/chat/content.h"
 #include "llm-proxy/providers/sample.h"
+#include "llm-proxy/stream/answer.h"
 #include "json/json_text.h"
 
 enum { ARENA_MAX = 8 << 20 };

@@ -3,9 +3,9 @@
  * single quotes here. */
 #include "base/attr.h"
 #include "base/buf.h"
-#include "llm-proxy/decoder.h"
-#include "llm-proxy/dialect.h"
+#include "llm-proxy/dialects/dialect.h"
 #include "llm-proxy/providers/compatible.h"
+#include "llm-proxy/stream/decoder.h"
 
 #include "cmocka.h"
 

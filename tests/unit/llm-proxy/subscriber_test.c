@@ -1,6 +1,6 @@
 /* What a gateway pulls: in turn, joined, acknowledged, repeated when it was lost, stopped for slow
  * clients, and never more than a window. */
-#include "llm-proxy/subscriber.h"
+#include "llm-proxy/answers/subscriber.h"
 
 #include "base/buf.h"
 

@@ -1,10 +1,10 @@
 /* Requests of each client protocol as each upstream protocol has them, member by member, and what
  * is lost on the way. JSON stands in single quotes here. */
 #include "base/buf.h"
-#include "llm-proxy/chat.h"
+#include "llm-proxy/chat/chat.h"
+#include "llm-proxy/chat/repair.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
-#include "llm-proxy/repair.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

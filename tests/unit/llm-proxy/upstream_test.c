@@ -1,9 +1,9 @@
 /* What Anthropic and Gemini answer: recorded streams cut at every byte, whole answers and errors,
  * as the events they become. JSON stands in single quotes here. */
 #include "base/buf.h"
-#include "llm-proxy/decoder.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
+#include "llm-proxy/stream/decoder.h"
 
 #include "cmocka.h"
 

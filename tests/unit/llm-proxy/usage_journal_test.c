@@ -1,9 +1,9 @@
 /* Usage on its way to the scheduler: over the death of the process, torn records, full chapters. */
-#include "llm-proxy/usage_journal.h"
+#include "llm-proxy/money/usage_journal.h"
 
 #include "base/mem.h"
 #include "cmocka.h"
-#include "llm-proxy/usage_chapter.h"
+#include "llm-proxy/money/usage_chapter.h"
 #include "support/folder.h"
 
 #include <dirent.h>

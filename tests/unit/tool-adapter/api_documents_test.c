@@ -3,7 +3,7 @@
 
 #include "http/url.h"
 #include "support/http/outside.h"
-#include "tool-adapter/api_documents.h"
+#include "tool-adapter/http/api_documents.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Outputs that are given again, and calls that share one. */
-#include "tool-adapter/call_cache.h"
+#include "tool-adapter/call/call_cache.h"
 
 #include "cmocka.h"
 

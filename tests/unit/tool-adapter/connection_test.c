@@ -1,5 +1,5 @@
 /* Entries of `tools.connections`: the finer limits that they bring along. */
-#include "tool-adapter/connection.h"
+#include "tool-adapter/connections/connection.h"
 
 #include "cmocka.h"
 

@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "base/attr.h"
-#include "tool-adapter/digest.h"
+#include "tool-adapter/authorization/digest.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Maps as forms: what the decoder of forms reads of them. */
-#include "tool-adapter/form_data.h"
+#include "tool-adapter/http/form_data.h"
 
 #include "cmocka.h"
 

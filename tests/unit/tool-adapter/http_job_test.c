@@ -1,6 +1,6 @@
 /* `call: http`: arguments to requests, answers to outputs and errors. */
-#include "tool-adapter/authorization.h"
-#include "tool-adapter/http_job.h"
+#include "tool-adapter/authorization/authorization.h"
+#include "tool-adapter/http/http_job.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

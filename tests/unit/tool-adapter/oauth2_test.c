@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "http/http.h"
-#include "tool-adapter/oauth2.h"
+#include "tool-adapter/authorization/oauth2.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* What a new attempt does first, what is kept for it, and what undoes a call. */
-#include "tool-adapter/once.h"
+#include "tool-adapter/call/once.h"
 
 #include "ledger.h"
 
 #include "base/attr.h"
-#include "tool-adapter/undo_list.h"
+#include "tool-adapter/call/undo_list.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* What answers and their absence mean, and how long to wait. */
-#include "tool-adapter/outcome.h"
+#include "tool-adapter/call/outcome.h"
 
 #include "ledger.h"
 
 #include "base/attr.h"
-#include "tool-adapter/rest.h"
+#include "tool-adapter/http/rest.h"
 
 #include <stdio.h>
 #include <string.h>

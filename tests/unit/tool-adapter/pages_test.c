@@ -1,5 +1,5 @@
 /* Where the next page is, and what all of them are together. */
-#include "tool-adapter/pages.h"
+#include "tool-adapter/http/pages.h"
 
 #include "ledger.h"
 

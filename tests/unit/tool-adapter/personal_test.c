@@ -1,5 +1,5 @@
 /* Personal data in arguments, by what a manifest marks and a connection says. */
-#include "tool-adapter/personal.h"
+#include "tool-adapter/call/personal.h"
 
 #include "json/json_text.h"
 

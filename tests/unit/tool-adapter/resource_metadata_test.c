@@ -2,7 +2,7 @@
 #include "cmocka.h"
 
 #include "base/attr.h"
-#include "tool-adapter/resource_metadata.h"
+#include "tool-adapter/authorization/resource_metadata.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "http/url.h"
 #include "support/http/outside.h"
-#include "tool-adapter/tokens.h"
+#include "tool-adapter/authorization/tokens.h"
 #include "json/json_text.h"
 
 #include <stdio.h>

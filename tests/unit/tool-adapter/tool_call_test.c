@@ -1,12 +1,12 @@
 /* One call from its arguments to its output: what follows when a checkpoint cannot be kept, when a
  * change stops half-way, when nothing is found of an earlier attempt, and how long one waits for an
  * equal read. An engine of the test stands in for the other side, whose clock is the test's too. */
-#include "tool-adapter/tool_call.h"
+#include "tool-adapter/call/tool_call.h"
 
 #include "ledger.h"
 
 #include "base/clock.h"
-#include "tool-adapter/call_cache.h"
+#include "tool-adapter/call/call_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* When the next request of a connection may leave. The clock is the test's. */
-#include "tool-adapter/turnstile.h"
+#include "tool-adapter/connections/turnstile.h"
 
 #include "cmocka.h"
 

@@ -1,5 +1,5 @@
 /* By what an answer is asked after, and what of it is never sent. */
-#include "tool-adapter/validators.h"
+#include "tool-adapter/connections/validators.h"
 
 #include "ledger.h"
 

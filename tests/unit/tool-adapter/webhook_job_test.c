@@ -1,5 +1,5 @@
 /* Webhooks: what is sent, signed as Standard Webhooks say, and what becomes of the answer. */
-#include "tool-adapter/webhook_job.h"
+#include "tool-adapter/jobs/webhook_job.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"

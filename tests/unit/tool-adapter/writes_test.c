@@ -1,7 +1,7 @@
 /* What the audit log hears of requests: no secret, no personal data, no query. */
 #include "cmocka.h"
 
-#include "tool-adapter/writes.h"
+#include "tool-adapter/call/writes.h"
 #include "json/json_text.h"
 
 enum { ARENA_MAX = 1 << 20 };

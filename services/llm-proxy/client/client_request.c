@@ -1,0 +1,89 @@
+/* What a client asks for: its body, the route, and what may go on of it. */
+#include "base/mem.h"
+#include "llm-proxy/client/client_call_internal.h"
+#include "json/json_text.h"
+
+enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
+
+/* What is left of the request in the end lives as long as the call: itself; its model, of which a
+ * route made on the spot has views; and what is added from now on. */
+static bool keep_request(struct client_call *client)
+{
+    struct chat_request *kept = arena_alloc(client->arena, sizeof *kept);
+    const char *model         = arena_strdup(client->arena, client->request->model);
+    if (!kept || !model) return false;
+    *kept           = *client->request;
+    kept->arena     = client->arena;
+    kept->model.ptr = model;
+    client->request = kept;
+    return true;
+}
+
+/* The HTTP status that refuses it, or 200; as the next. */
+static int read_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    status code =
+        dialect_read(client->dialect, open, client->body, client->asked, &client->request, reterr);
+    if (code != STATUS_OK) return code == STATUS_UNIMPLEMENTED ? 501 : 400;
+    if (keep_request(client)) return 200;
+    (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return 413;
+}
+
+static int find_route(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    const struct catalog *catalog = pipeline_catalog(client->pipeline);
+    struct llm_route scratch;
+    status code = catalog_route(catalog, client->request->model, &scratch, &client->route, reterr);
+    if (code != STATUS_OK) return 404;
+    if (client->route != &scratch && open->n_fallbacks == 0) return 200;
+    struct llm_route *own = arena_alloc(client->arena, sizeof *own);
+    if (!own) {
+        (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+        return 413;
+    }
+    *own          = *client->route;
+    client->route = own;
+    for (size_t i = 0; i < open->n_fallbacks; i++) {
+        const char *model = arena_strdup(client->arena, str_from(open->fallbacks[i]));
+        if (model) (void)catalog_add_fallback(catalog, str_from(model), own);
+    }
+    return 200;
+}
+
+/* Only what the rules about personal data leave of it goes on; it is read again. */
+static int scrub_body(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json body   = json_invalid();
+    const struct scrub_options *rule = pii_policy_of(
+        pipeline_catalog(client->pipeline)->pii, str_from(open->namespace_), client->route->name);
+    if (!rule) return 200;
+    if (pii_policy_apply(rule, client->body, &body, reterr) != STATUS_OK) return 422;
+    if (json_equal(body, client->body)) return 200;
+    chat_request_done(client->request);
+    client->request = NULL;
+    json_unref(client->body);
+    client->body = json_take(&body);
+    int http     = read_body(client, open, reterr);
+    return http == 200 ? find_route(client, open, reterr) : http;
+}
+
+/* An upstream of the client's protocol gets the values as they are spelled; a count may be of a
+ * part of the body. What is read anew, since it was scrubbed, has none. */
+static void keep_spelling(struct client_call *client, str text)
+{
+    if (client->request->is_count) return;
+    client->spelling       = mem_dup(text.ptr, text.len);
+    client->request->bytes = (str){.ptr = client->spelling, .len = text.len};
+}
+
+int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    str text                        = {.ptr = (const char *)open->body.data, .len = open->body.len};
+    const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
+    if (json_parse(text, &limits, &client->body, NULL, reterr) != STATUS_OK) return 400;
+    int http = read_body(client, open, reterr);
+    if (http == 200) http = find_route(client, open, reterr);
+    if (http == 200) keep_spelling(client, text);
+    return http == 200 ? scrub_body(client, open, reterr) : http;
+}

@@ -1,0 +1,174 @@
+#include "llm-proxy/dialects/llm_reply.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/money.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int llm_reply_http(const struct llm_error *error)
+{
+    switch (error->class) {
+    case LLM_ERROR_CONNECT:
+    case LLM_ERROR_OUTPUT:
+    case LLM_ERROR_SERVER: return 502;
+    case LLM_ERROR_TIMEOUT: return 504;
+    case LLM_ERROR_BREAKER:
+    case LLM_ERROR_INTERRUPTED:
+    case LLM_ERROR_OVERLOADED: return 503;
+    case LLM_ERROR_LIMIT:
+    case LLM_ERROR_RATE_LIMITED:
+    case LLM_ERROR_QUOTA: return 429;
+    case LLM_ERROR_BUDGET: return error->http_status > 0 ? (int)error->http_status : 429;
+    case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
+    case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
+    case LLM_ERROR_CONVERSION: return 422;
+    case LLM_ERROR_CLASS_COUNT: break;
+    }
+    return 502;
+}
+
+const char *llm_reply_code(int http)
+{
+    switch (http) {
+    case 402: return "price_unknown";
+    case 404: return "model_not_found";
+    case 422: return "pii_blocked";
+    case 409: return "idempotency_in_progress";
+    case 410: return "stream_expired";
+    case 429: return "rate_limited";
+    case 502: return "upstream_error";
+    case 503: return "overloaded";
+    case 504: return "upstream_timeout";
+    default: return "invalid_request";
+    }
+}
+
+const char *llm_reply_error_code(const struct llm_error *error)
+{
+    int http = llm_reply_http(error);
+    if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
+    if (error->class == LLM_ERROR_INTERRUPTED) return "interrupted";
+    if (error->class == LLM_ERROR_CONVERSION) return "conversion_loss";
+    if (error->class == LLM_ERROR_OUTPUT) return "output_invalid";
+    if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
+    return error->class == LLM_ERROR_BUDGET && http == 429 ? "budget_exceeded"
+                                                           : llm_reply_code(http);
+}
+
+bool llm_reply_should_retry(enum llm_error_class class)
+{
+    switch (class) {
+    case LLM_ERROR_CONNECT:
+    case LLM_ERROR_TIMEOUT:
+    case LLM_ERROR_SERVER:
+    case LLM_ERROR_OVERLOADED:
+    case LLM_ERROR_RATE_LIMITED:
+    case LLM_ERROR_BREAKER:
+    case LLM_ERROR_LIMIT: return true;
+    default: return false;
+    }
+}
+
+void llm_reply_print_refusal(const struct dialect *dialect, int http, const struct error *cause,
+                             struct buf *body)
+{
+    const char *code                 = cause->code ? cause->code : llm_reply_code(http);
+    const struct dialect_error error = {
+        .http = http, .code = code, .class = LLM_ERROR_REQUEST, .message = str_from(cause->text)};
+    dialect->print_error(&error, body);
+}
+
+static void add_header(struct llm_reply_head *head, const char *name, const char *value)
+{
+    ASSERT(head->count < LLM_REPLY_HEADERS_MAX);
+    Pb__LlmHeader *header = &head->items[head->count];
+    pb__llm_header__init(header);
+    header->name              = name;
+    header->value             = value;
+    head->list[head->count++] = header;
+}
+
+static void add_losses(struct llm_reply_head *head, const struct losses *losses)
+{
+    if (!losses || losses->count == 0) return;
+    CLEANUP(buf_done) struct buf paths = buf_init(sizeof head->loss - 1);
+    losses_print_paths(losses, sizeof head->loss - 1, &paths);
+    (void)snprintf(head->loss, sizeof head->loss, "%s", buf_str(&paths).ptr);
+    add_header(head, "Tutti-Loss", head->loss);
+}
+
+static void add_cached(struct llm_reply_head *head, enum llm_cached cached, int64_t age_ms)
+{
+    static const char *const words[] = {
+        [CACHED_MISS] = "miss", [CACHED_HIT] = "hit", [CACHED_JOINED] = "joined"};
+    if (cached == CACHED_NO) return;
+    add_header(head, "Tutti-Cache", words[cached]);
+    if (cached == CACHED_MISS) return;
+    (void)snprintf(head->age, sizeof head->age, "%" PRId64, age_ms / 1'000);
+    add_header(head, "Age", head->age);
+}
+
+static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *provider,
+                       bool is_simulated)
+{
+    *head = (struct llm_reply_head){.cost = buf_init(MONEY_TEXT_MAX)};
+    (void)snprintf(head->tries, sizeof head->tries, "%u", tries);
+    add_header(head, "Tutti-Attempts", head->tries);
+    if (provider && *provider) add_header(head, "Tutti-Provider", provider);
+    if (is_simulated) add_header(head, "Tutti-Simulated", "true");
+}
+
+void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
+                                const char *content_type)
+{
+    begin_head(head, shown->number, shown->provider, shown->is_simulated);
+    add_header(head, "content-type", content_type);
+    add_losses(head, shown->losses);
+    add_cached(head, shown->cached, shown->age_ms);
+}
+
+void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
+{
+    begin_head(head, outcome->tries, outcome->provider, outcome->is_simulated);
+    if (outcome->is_ok && outcome->is_estimated) add_header(head, "Tutti-Estimated", "true");
+    if (outcome->is_ok) add_losses(head, outcome->losses);
+    add_cached(head, outcome->cached, outcome->age_ms);
+    if (outcome->is_ok) {
+        bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+        (void)money_print(outcome->usage.cost_usd_nanos, &head->cost);
+        add_header(head, "Tutti-Cost-Usd", is_unknown ? "unknown" : head->cost.ptr);
+        return;
+    }
+    bool may_come_again = llm_reply_should_retry(outcome->error.class);
+    add_header(head, "x-should-retry", may_come_again ? "true" : "false");
+    if (outcome->error.retry_after_ms <= 0) return;
+    (void)snprintf(head->retry_after, sizeof head->retry_after, "%lld",
+                   (long long)(outcome->error.retry_after_ms + 999) / 1000);
+    (void)snprintf(head->retry_after_ms, sizeof head->retry_after_ms, "%lld",
+                   (long long)outcome->error.retry_after_ms);
+    add_header(head, "Retry-After", head->retry_after);
+    add_header(head, "retry-after-ms", head->retry_after_ms);
+}
+
+void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request)
+{
+    if (!log_is_written(outcome->is_ok ? LOG_INFO : LOG_WARN)) return;
+    CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
+    CLEANUP(buf_done) struct buf cost   = buf_init(MONEY_TEXT_MAX);
+    if (outcome->losses) losses_print_text(outcome->losses, &losses);
+    bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
+    (void)(is_unknown ? buf_put_text(&cost, "unknown")
+                      : money_print(outcome->usage.cost_usd_nanos, &cost));
+    log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
+              LOG_STR("model", request->model), LOG_STR("provider", str_from(outcome->provider)),
+              LOG_INT("tries", outcome->tries), LOG_INT("duration_ms", outcome->duration_ms),
+              LOG_INT("input_tokens", outcome->usage.input_tokens),
+              LOG_INT("output_tokens", outcome->usage.output_tokens),
+              LOG_STR("cost_usd", buf_str(&cost)), LOG_BOOLEAN("stopped", outcome->is_stopped),
+              LOG_BOOLEAN("stream", request->is_stream), LOG_BOOLEAN("count", request->is_count),
+              LOG_BOOLEAN("simulated", outcome->is_simulated), LOG_STR("losses", buf_str(&losses)),
+              LOG_STR("error.message", outcome->is_ok ? (str){} : outcome->error.text));
+}

@@ -1,0 +1,64 @@
+/* What the files of guard.h share. */
+#ifndef LLM_PROXY_GUARD_INTERNAL_H
+#define LLM_PROXY_GUARD_INTERNAL_H
+
+#include "base/id.h"
+#include "breaker.pb-c.h"
+#include "llm-proxy/guard/guard.h"
+
+enum {
+    GUARD_REFRESH_MS  = 1'000,
+    GUARD_TARGET_SIZE = PROVIDER_NAME_MAX + sizeof "llm:",
+    GUARD_NAME_SIZE   = 128,
+};
+
+/* A provider. */
+struct guarded {
+    struct guard *guard;
+    char target[GUARD_TARGET_SIZE];
+
+    Pb__BreakerState state;
+    int64_t until_us; /* when it may be called again, as far as is known; 0: not known */
+    int64_t rests_until_us;
+
+    bool is_limited, counts_starts;
+    uint32_t used, spare; /* permits */
+    uint32_t said;        /* how many the scheduler was last told of */
+    int64_t opens_us;
+    bool is_leasing, is_probing; /* a question is under way */
+    struct guard_pass *first, *last;
+};
+
+struct guard {
+    struct loop *loop;
+    char name[GUARD_NAME_SIZE]; /* of this process, and no other */
+    struct guarded providers[GUARD_TARGETS_MAX];
+    size_t count;
+    struct loop_timer tick;
+    struct questions questions;  /* without a scheduler: not started */
+    struct tollgates *tollgates; /* owned: of keys with limits */
+
+    /* Of budgets. */
+    bool may_have_budgets; /* until the scheduler says that there are none */
+    bool is_settling;      /* a message with ends is under way */
+    struct id_source call_ids;
+    struct reservation *reservations; /* owned; what the scheduler may know of */
+    size_t reservation_count;
+
+    struct usage_journal *journal; /* NULL: none */
+    bool is_telling_usage;         /* a report is under way */
+    bool is_usage_unheard;         /* the last one was not counted */
+    bool may_tell_again;           /* the process stops, and the report under way is from before */
+};
+
+/* A question to the scheduler, with the guard as its context; false: it cannot be asked. */
+bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, question_use_fn *use);
+
+/* Every second: whether there are budgets, and what is to be told of calls. */
+void guard_funds_refresh(struct guard *guard);
+void guard_funds_done(struct guard *guard);
+
+/* Every second: tells the oldest report that is not counted, unless one is under way. */
+void guard_tell_usage(struct guard *guard);
+
+#endif

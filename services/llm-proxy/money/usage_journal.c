@@ -1,0 +1,253 @@
+#include "llm-proxy/money/usage_journal.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "fleet/usage_sum.h"
+#include "llm-proxy/money/usage_chapter.h"
+#include "store/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DAY_US INT64_C(86'400'000'000)
+
+enum {
+    LABELS_MAX     = 16,
+    LABEL_TEXT_MAX = 600, /* bytes of KEY=VALUE */
+    FILES_MAX      = 100'000,
+};
+
+struct usage_journal {
+    char *folder; /* NULL: none */
+    int lock;     /* -1: none */
+    char source[USAGE_SOURCE_LEN + 1];
+    uint64_t number;                    /* of the last chapter that was begun */
+    struct usage_chapter *first, *last; /* in the order they are reported */
+    bool is_open;                       /* `last` grows */
+    bool has_failed;                    /* as was logged */
+    Pb__UsageReport report;             /* of `first`, as it was handed out */
+};
+
+/* --- chapters ----------------------------------------------------------------------------------
+ */
+
+static void append(struct usage_journal *journal, struct usage_chapter *chapter)
+{
+    if (journal->last) {
+        journal->last->next = chapter;
+    } else {
+        journal->first = chapter;
+    }
+    journal->last = chapter;
+}
+
+static void write_last(struct usage_journal *journal)
+{
+    struct error error = {};
+    bool is_kept       = usage_chapter_write(journal->last, &error);
+    if (!is_kept && !journal->has_failed) {
+        log_write(LOG_ERROR, "what calls use would be lost if this process died",
+                  LOG_TEXT_OF("error", error.text));
+    }
+    journal->has_failed = !is_kept;
+}
+
+static void close_last(struct usage_journal *journal)
+{
+    if (!journal->is_open) return;
+    write_last(journal);
+    usage_chapter_close(journal->last);
+    journal->is_open = false;
+}
+
+static struct usage_chapter *open_chapter(struct usage_journal *journal)
+{
+    if (journal->is_open) return journal->last;
+    append(journal, usage_chapter_new(journal->folder, journal->source, ++journal->number));
+    journal->is_open = true;
+    return journal->last;
+}
+
+/* --- what others have left ---------------------------------------------------------------------
+ */
+
+static int by_name(const void *left, const void *right)
+{
+    const struct usage_chapter *a = *(struct usage_chapter *const *)left;
+    const struct usage_chapter *b = *(struct usage_chapter *const *)right;
+    return strcmp(a->path, b->path);
+}
+
+static status load(struct usage_journal *journal, struct usage_chapter **found, size_t count,
+                   struct error *reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        TRY(usage_chapter_load(found[i], reterr));
+        if (found[i]->count > 0) {
+            append(journal, TAKE(found[i]));
+            continue;
+        }
+        usage_chapter_remove(found[i]); /* it died with the first call */
+        usage_chapter_free(TAKE(found[i]));
+    }
+    return STATUS_OK;
+}
+
+static status find_left(struct usage_journal *journal, struct error *reterr)
+{
+    struct usage_chapter **found = NULL;
+    size_t count                 = 0;
+    DIR *folder                  = opendir(journal->folder);
+    if (!folder) return fail(reterr, STATUS_UNAVAILABLE, "cannot read %s: %m", journal->folder);
+    for (struct dirent *entry; count < FILES_MAX && (entry = readdir(folder));) { // NOLINT
+        char source[USAGE_SOURCE_LEN + 1];
+        uint64_t number = 0;
+        if (!usage_chapter_name_read(entry->d_name, source, &number)) continue;
+        if ((count & (count + 1)) == 0) {
+            found = mem_resize(found, 2 * count + 2, sizeof(struct usage_chapter *));
+        }
+        found[count++] = usage_chapter_new(journal->folder, source, number);
+    }
+    (void)closedir(folder);
+    if (count > 0) qsort(found, count, sizeof(struct usage_chapter *), by_name);
+    status code = load(journal, found, count, reterr);
+    for (size_t i = 0; i < count; i++) usage_chapter_free(found[i]);
+    free(found);
+    return code;
+}
+
+status usage_journal_open(const char *folder, struct usage_journal **ret_journal,
+                          struct error *reterr)
+{
+    CLEANUP(usage_journal_freep) struct usage_journal *journal = mem_new(1, sizeof *journal);
+    uint8_t source[USAGE_SOURCE_LEN / 2];
+    random_bytes(source, sizeof source);
+    hex_encode(source, sizeof source, journal->source);
+    journal->lock = -1;
+    if (folder) {
+        journal->folder = mem_dup(folder, strlen(folder));
+        if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+            return fail(reterr, STATUS_UNAVAILABLE, "cannot make %s: %m", folder);
+        }
+        TRY(disk_lock(folder, &journal->lock, reterr));
+        TRY(find_left(journal, reterr));
+    }
+    *ret_journal = TAKE(journal);
+    return STATUS_OK;
+}
+
+void usage_journal_freep(struct usage_journal **ref)
+{
+    struct usage_journal *journal = *ref;
+    if (!journal) return;
+    for (struct usage_chapter *next = NULL; journal->first; journal->first = next) {
+        next = journal->first->next;
+        usage_chapter_free(journal->first);
+    }
+    if (journal->lock >= 0) (void)close(journal->lock);
+    free(journal->folder);
+    free(journal);
+    *ref = NULL;
+}
+
+/* --- calls -------------------------------------------------------------------------------------
+ */
+
+static const char *shown(const char *name)
+{
+    return strlen(name) <= USAGE_NAME_MAX ? name : "(long name)";
+}
+
+static void begin_row(Pb__UsageRecord *row, const struct usage_owner *owner,
+                      Pb__UsageCounters *counters, int64_t now_us)
+{
+    *row            = (Pb__UsageRecord)PB__USAGE_RECORD__INIT;
+    row->day        = (uint32_t)(now_us / DAY_US);
+    row->namespace_ = shown(owner->namespace_);
+    row->counters   = counters;
+}
+
+void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
+                       const Pb__Usage *used, int64_t now_us)
+{
+    char labels[LABELS_MAX][LABEL_TEXT_MAX];
+    Pb__UsageRecord rows[1 + LABELS_MAX];
+    Pb__UsageRecord *list[1 + LABELS_MAX];
+    Pb__UsageCounters counters;
+    size_t count = 0;
+    usage_counters_fill(used, &counters);
+    if (usage_counters_are_zero(&counters)) return;
+    begin_row(&rows[0], owner, &counters, now_us);
+    rows[0].key      = shown(owner->key);
+    rows[0].provider = shown(used->provider);
+    rows[0].model    = shown(used->model);
+    list[count++]    = &rows[0];
+    for (size_t i = 0; i < owner->label_count && i < LABELS_MAX; i++) {
+        const Pb__Label *label = owner->labels[i];
+        int size = snprintf(labels[i], LABEL_TEXT_MAX, "%s=%s", label->key, label->value);
+        if (size >= LABEL_TEXT_MAX) continue; /* longer than labels are */
+        begin_row(&rows[count], owner, &counters, now_us);
+        rows[count].label = labels[i];
+        list[count]       = &rows[count];
+        count++;
+    }
+    struct usage_chapter *chapter = open_chapter(journal);
+    usage_chapter_add(chapter, list, count);
+    if (chapter->count >= USAGE_CHAPTER_ROWS_MAX) close_last(journal);
+}
+
+void usage_journal_write(struct usage_journal *journal)
+{
+    if (!journal->is_open) return;
+    write_last(journal);
+    if (journal->last->size >= USAGE_CHAPTER_SIZE_MAX) close_last(journal);
+}
+
+/* --- reports -----------------------------------------------------------------------------------
+ */
+
+const Pb__UsageReport *usage_journal_next(struct usage_journal *journal)
+{
+    const struct usage_chapter *chapter = journal->first;
+    if (!chapter) return NULL;
+    if (chapter == journal->last) close_last(journal);
+    journal->report        = (Pb__UsageReport)PB__USAGE_REPORT__INIT;
+    journal->report.source = chapter->source;
+    journal->report.number = chapter->number;
+    journal->report.rows   = chapter->rows;
+    journal->report.n_rows = chapter->count;
+    return &journal->report;
+}
+
+void usage_journal_counted(struct usage_journal *journal)
+{
+    struct usage_chapter *chapter = journal->first;
+    ASSERT(chapter && chapter->number == journal->report.number);
+    journal->first = chapter->next;
+    if (!journal->first) journal->last = NULL;
+    usage_chapter_remove(chapter);
+    usage_chapter_free(chapter);
+}
+
+bool usage_journal_is_pending(const struct usage_journal *journal)
+{
+    return journal->first != NULL;
+}
+
+bool usage_journal_is_kept(const struct usage_journal *journal)
+{
+    return journal->folder != NULL;
+}
+
+bool usage_journal_is_left(const struct usage_journal *journal)
+{
+    return journal->first && (journal->first != journal->last || !journal->is_open);
+}
