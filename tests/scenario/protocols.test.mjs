@@ -291,7 +291,7 @@ scenario('errors of our own have the shape of the protocol that is spoken', { ne
 
 // The table of members that a translation knows (chat_loss.c) has every member that the SDKs' types have.
 test('every member of a request is either translated or a loss with a reason', () => {
-  const source = readFileSync(new URL('../../services/llm-proxy/chat_loss.c', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../../services/llm-proxy/chat/chat_loss.c', import.meta.url), 'utf8');
   const known = Object.fromEntries(CLIENTS.map((name) => {
     const body = source.match(new RegExp(`${name}_facts\\[\\] = \\{([\\s\\S]*?)\\{\\}\\};`))[1];
     return [name, new Set([...body.matchAll(/\{"\/([^"]+)"/g)].map((match) => match[1].split('/').at(-1)))];
@@ -319,7 +319,7 @@ test('every member and word that is printed is in the types of the SDKs', () => 
   const source = (file) => readFileSync(new URL(`../../services/llm-proxy/${file}`, import.meta.url), 'utf8');
   const types = (file) => readFileSync(new URL(`../../build/scenario/node_modules/${file}`, import.meta.url), 'utf8');
   const printed = {
-    openai: { files: ['dialects/openai.c', 'dialects/openai_stream.c', 'chat_print.c'], types: ['chat/completions/completions', 'completions', 'embeddings', 'shared', 'models'].map((name) => `openai/resources/${name}.d.ts`) },
+    openai: { files: ['dialects/openai.c', 'dialects/openai_stream.c', 'chat/chat_print.c'], types: ['chat/completions/completions', 'completions', 'embeddings', 'shared', 'models'].map((name) => `openai/resources/${name}.d.ts`) },
     anthropic: { files: ['dialects/anthropic.c', 'dialects/anthropic_stream.c', 'providers/anthropic_print.c'], types: ['messages/messages', 'shared', 'models'].map((name) => `@anthropic-ai/sdk/resources/${name}.d.ts`) },
     gemini: { files: ['dialects/gemini.c', 'dialects/gemini_stream.c', 'providers/gemini_print.c'], types: ['@google/genai/dist/genai.d.ts'] },
   };
