@@ -169,6 +169,7 @@ do:
         branches:
           - old: { ${tool('/legacy', 'slow')} }
           - new: { ${act('call_tool', 'modern, name: slow')} }
+          - who: { ${act('call_tool', 'told, name: reveals')} }
 `;
 
 const MANY = `
@@ -217,16 +218,18 @@ scenario('how far tools say they are is seen', { needs: ['scheduler', 'gateway',
   const stream = new EventStream(suite, `/v1/runs/${id}/events`);
   const end = stream.connect();
   const said = () => stream.events.filter(({ event }) => event === 'job.progress').map(({ data }) => data);
-  await suite.until('both are heard', () => said().length >= 2);
-  assert.deepEqual(said().map(({ task }) => task).sort(), ['/do/0/both/fork/branches/0/old', '/do/0/both/fork/branches/1/new']);
-  for (const { job, progress } of said()) {
+  await suite.until('all are heard', () => said().length >= 3);
+  assert.deepEqual(said().map(({ task }) => task).sort(), ['/do/0/both/fork/branches/0/old', '/do/0/both/fork/branches/1/new', '/do/0/both/fork/branches/2/who']);
+  assert.doesNotMatch(JSON.stringify(said()), /token/, 'no part of a token that was fetched');
+  for (const { job, progress } of said().filter(({ task }) => !task.endsWith('/who'))) {
     assert.deepEqual(progress, { progress: 1, total: 4, message: 'Heats water' });
     assert.deepEqual((await suite.api.ok('GET', `/v1/jobs/${job}`)).progress, progress);
   }
   go();
-  await suite.runEnds(id);
+  const { output } = await suite.runEnds(id);
+  assert.match(JSON.stringify(output), /"it is Bearer \*\*\*"/, 'also when the tool gives it away');
   assert.equal(await end, 'end');
-  assert.equal(said().length, 2);
+  assert.equal(said().length, 3);
 });
 
 scenario('a call that a killed tool-adapter has sent is not made again', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: { tools: { lease: '1s' } } }, async (suite) => {

@@ -24,6 +24,7 @@ const config = {
       stdio: {
         old: server('old', ['old'], { folder, env: { API_TOKEN_HERE: { secret: 'TOKEN' }, COLOUR: 'blue' }, limits: { file_size: '1MiB', descriptors: 128 } }),
         new: server('new', ['new']),
+        refusing: server('refusing', ['refusing'], { env: { API_TOKEN_HERE: { secret: 'TOKEN' } } }),
         mute: server('mute', ['mute']),
         stubborn: server('stubborn', ['new', 'stubborn']),
         idle: server('idle', ['new'], { idle: '100ms' }),
@@ -48,6 +49,7 @@ do:
   - byName: { ${mcp('command: new', 'method: tools/call, parameters: { name: echo, arguments: { a: 1 } }')} }
   - byCommand: { ${mcp(`command: ${process.execPath}, arguments: [ '${SERVER}', new, '${notesOf('new')}' ]`, 'method: tools/list')} }
 ${fails('revision', mcp('command: new', "method: tools/list, protocolVersion: '2025-06-18'"))}
+${fails('refused', mcp('command: refusing', 'method: tools/list'))}
 ${fails('shell', mcp("command: /bin/sh, arguments: [ '-c', 'true' ]", 'method: tools/list'))}
 ${fails('more', mcp('command: new, arguments: [ more ]', 'method: tools/list'))}
 output: { as: '\${ $steps }' }
@@ -112,6 +114,7 @@ do:
   assert.deepEqual(output.byName.structuredContent, { a: 1 });
   assert.equal(output.byCommand.tools.length, 11);
   assert.match(output.revision.detail, /takes no introduction/, 'it does not speak that one');
+  assert.match(output.refused.detail, /takes no introduction: .*does not know \*\*\*$/, 'and what it is started with is not part of the run');
   for (const name of ['shell', 'more']) {
     assert.match(output[name].detail, /with these arguments is no server of tools\.mcp\.stdio/);
     assert.match(output[name].type, /\/configuration$/);

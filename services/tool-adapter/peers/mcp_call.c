@@ -210,9 +210,12 @@ static status make_request(struct mcp_call *call, struct http_request *ret_reque
     return STATUS_OK;
 }
 
-static status prepare(str, struct http_request *ret_request, void *context, struct error *reterr)
+static status prepare(str token, struct http_request *ret_request, void *context,
+                      struct error *reterr)
 {
-    return make_request(context, ret_request, reterr);
+    struct mcp_call *call = context;
+    call->token           = token;
+    return make_request(call, ret_request, reterr);
 }
 
 void mcp_call_send(struct mcp_call *call, enum mcp_step step)

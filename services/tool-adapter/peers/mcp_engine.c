@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "schema/schema.h"
+#include "json/json_mask.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -207,6 +208,17 @@ static json mismatch_new(const struct reach *reach, json result)
     return body;
 }
 
+/* A token that was fetched is as secret as those of the configuration. Takes `response`. */
+static json masked(str token, json response)
+{
+    if (token.len == 0) return response;
+    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
+    json_mask_add(mask, token);
+    json shown = json_mask_apply(mask, response);
+    json_unref(response);
+    return shown;
+}
+
 static void on_progress(json said, void *context)
 {
     const struct reach *reach = context;
@@ -231,7 +243,7 @@ static void on_done(const struct mcp_result *from, void *context)
         struct mcp_result answer           = *from;
         if (json_is(mismatch, JSON_OBJECT)) answer.result = mismatch;
         result.code     = STATUS_OK;
-        result.response = response_new(&answer);
+        result.response = masked(from->token, response_new(&answer));
     }
     reach->handlers.done(&result, reach->handlers.context);
     json_unref(result.response);

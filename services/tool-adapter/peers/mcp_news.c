@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "tool-adapter/peers/mcp_internal.h"
+#include "json/json_mask.h"
 #include "json/json_text.h"
 
 #include <math.h>
@@ -52,10 +53,20 @@ void mcp_news_log(json params)
         LOG_STR("said", cut(json_str(text), MCP_SAID_MAX)));
 }
 
+/* Without what the call proves itself with, before a cut could leave a part of it. Owned. */
+static json hidden_new(const struct mcp_call *call, json params)
+{
+    if (call->authorization.kind == AUTHORIZATION_NONE) return json_ref(params);
+    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
+    authorization_hide(&call->authorization, call->token, mask);
+    return json_mask_apply(mask, params);
+}
+
 void mcp_call_hear(struct mcp_call *call, str method, json params)
 {
-    if (str_is(method, "notifications/message")) mcp_news_log(params);
+    CLEANUP(json_unrefp) json hidden = hidden_new(call, params);
+    if (str_is(method, "notifications/message")) mcp_news_log(hidden);
     if (!str_is(method, "notifications/progress") || !call->handlers.progress) return;
-    CLEANUP(json_unrefp) json said = mcp_news_progress(params, call->id, &call->progress);
+    CLEANUP(json_unrefp) json said = mcp_news_progress(hidden, call->id, &call->progress);
     if (json_is(said, JSON_OBJECT)) call->handlers.progress(said, call->handlers.context);
 }

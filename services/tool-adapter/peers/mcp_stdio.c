@@ -142,10 +142,9 @@ static void take_result(struct mcp_stdio_call *call, json result)
 void stdio_call_hear(struct mcp_stdio_call *call, json params)
 {
     if (!call->handlers.progress) return;
-    CLEANUP(json_unrefp) json said = mcp_news_progress(params, call->id, &call->progress);
-    if (!json_is(said, JSON_OBJECT)) return;
-    CLEANUP(json_unrefp) json shown = json_mask_apply(call->peer->server->mask, said);
-    call->handlers.progress(shown, call->handlers.context);
+    CLEANUP(json_unrefp) json shown = json_mask_apply(call->peer->server->mask, params);
+    CLEANUP(json_unrefp) json said  = mcp_news_progress(shown, call->id, &call->progress);
+    if (json_is(said, JSON_OBJECT)) call->handlers.progress(said, call->handlers.context);
 }
 
 void stdio_call_take(struct mcp_stdio_call *call, json message)

@@ -236,7 +236,8 @@ static void take_introduction(struct stdio_peer *peer, json result, json error)
     const char *version = spoken_of(json_get_text(result, "protocolVersion"));
     if (json_is(error, JSON_OBJECT)) {
         CLEANUP(buf_done) struct buf said = buf_init(ERROR_TEXT_MAX);
-        rpc_error_put(error, &said);
+        CLEANUP(json_unrefp) json shown   = json_mask_apply(peer->server->mask, error);
+        rpc_error_put(shown, &said);
         (void)fail(&peer->reason, STATUS_UNAVAILABLE, "the server takes no introduction: %.200s",
                    buf_str(&said).ptr);
         end(peer, peer->reason.text);

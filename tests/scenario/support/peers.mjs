@@ -22,6 +22,13 @@ async function* slowly(id, { _meta: { progressToken } }, on) {
   yield event({ id, result: { resultType: 'complete', ...text('tea') } });
 }
 
+// A tool that says whom it was called by: long words, so that a cut may leave a half of it, and then all of it.
+async function* reveals(id, { _meta: { progressToken } }, who, on) {
+  yield event({ method: 'notifications/progress', params: { progressToken, progress: 1, message: `${'.'.repeat(480)} ${who}` } });
+  await on;
+  yield event({ id, result: { resultType: 'complete', ...text(`it is ${who}`) } });
+}
+
 export class Legacy {
   on = Promise.resolve(); // what slow tools wait for
   sessions = new Map(); // id to state
@@ -120,6 +127,7 @@ export class Modern {
     }
     if (name === 'weather') return json({ id, result: { resultType: 'complete', ...text('warm'), structuredContent: given } });
     if (name === 'later') return json({ id, result: requestState === 'again' ? { resultType: 'complete', ...text('now') } : { resultType: 'input_required', requestState: 'again' } });
+    if (name === 'reveals') return steps(reveals(id, params, headers.authorization, this.on));
     if (name === 'asks') return json({ id, result: { resultType: 'input_required', inputRequests: { who: { method: 'elicitation/create', params: {} } } } });
     if (name === 'slow') return steps(slowly(id, params, this.on));
     if (name === 'broken') {
@@ -157,7 +165,7 @@ export class Guarded {
     if (path === '/.well-known/openid-configuration/id') return { body: { issuer: `${origin}/id`, token_endpoint: `${origin}/id/token`, token_endpoint_auth_methods_supported: ['client_secret_post'] } };
     if (path === '/id/token') {
       this.tokens.push(Object.fromEntries(new URLSearchParams(body)));
-      this.good = `token-${++this.issued}`;
+      this.good = `token-of-this-server-${++this.issued}`;
       return { body: { access_token: this.good, token_type: 'Bearer', expires_in: 3600 } };
     }
     if (path !== '/guarded/mcp') return { status: 404 };

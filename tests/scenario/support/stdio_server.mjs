@@ -1,4 +1,4 @@
-// A server of MCP over its standard input and output, of either era, well-behaved or not: `stdio_server.mjs (old|new|mute) [stubborn] [NOTES]`.
+// A server of MCP over its standard input and output, of either era, well-behaved or not: `stdio_server.mjs (old|new|mute|refusing) [stubborn] [NOTES]`.
 // `mute` passes over the probe, `stubborn` ignores SIGTERM; NOTES is a file to which it writes what happens to it.
 import { spawn } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
@@ -84,6 +84,7 @@ function take({ id, method, params, ...rest }) {
     if (era === 'mute') return undefined;
     if (era === 'new') return say({ id, result: { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } });
   }
+  if (era === 'refusing') return say({ id, error: { code: -32000, message: `does not know ${process.env.API_TOKEN_HERE}` } });
   if (method === 'initialize' && era !== 'new') {
     say({ id: 'ask-1', method: 'ping' });
     say({ id: 'ask-2', method: 'roots/list' });
