@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "json/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -300,7 +301,7 @@ static struct page *page_new(struct browser *browser, const struct page_request 
     page->request.html       = copy_of(request->html);
     page->request.user_agent = copy_of(request->user_agent);
     page->request.wait_for   = copy_of(request->wait_for);
-    page->request.hosts      = json_ref(request->hosts);
+    page->request.hosts      = json_copy_new(request->hosts); /* it may close after a reload */
     page->request.settings =
         json_is(request->settings, JSON_OBJECT) ? json_ref(request->settings) : json_object_new(0);
     if (page->request.width == 0) page->request.width = PAGE_VIEW_WIDTH;

@@ -6,6 +6,7 @@
 #include "http/url.h"
 #include "tool-adapter/browser/keys.h"
 #include "tool-adapter/connections/module.h"
+#include "json/json_text.h"
 
 #include <stdlib.h>
 
@@ -266,9 +267,12 @@ status page_steps_read(json list, json secret_hosts, const struct secret_source 
     struct reading reading   = {
           .steps = steps, .secrets = secrets, .names = json_object_new(STEPS_MAX)};
     steps->users = 1;
-    steps->list  = json_ref(list);
-    steps->hosts = json_is(secret_hosts, JSON_ARRAY) ? json_ref(secret_hosts) : json_invalid();
+    steps->list  = json_copy_new(list);
+    steps->hosts = json_is(secret_hosts, JSON_ARRAY) ? json_copy_new(secret_hosts) : json_invalid();
     status code  = STATUS_OK;
+    if (json_is(steps->list, JSON_INVALID)) {
+        code = fail(reterr, STATUS_INVALID_ARGUMENT, "`steps` is nested too deeply");
+    }
     while (code == STATUS_OK && steps->count < count) {
         code = read_step(&reading, steps->count, reterr);
         steps->count++;

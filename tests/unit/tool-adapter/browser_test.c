@@ -275,6 +275,26 @@ static void a_page_that_is_cancelled_is_gone(void **)
     stage_close(&stage);
 }
 
+/* Its connection's hosts go with the configuration, perhaps before it has closed. */
+static void a_page_outlives_the_configuration(void **)
+{
+    struct stage stage;
+    struct page *page = NULL;
+    json hosts        = json_array_new(1);
+    stage_open(&stage, PROGRAM(""), 1);
+    json_array_push(&hosts, json_text_from("a.test"));
+    hosts                             = json_freeze(hosts);
+    const struct page_request request = {.product    = PAGE_HTML,
+                                         .url        = str_from("https://a.test/"),
+                                         .user_agent = str_from("robot"),
+                                         .hosts      = hosts,
+                                         .total_ms   = PATIENT_MS};
+    assert_int_equal(page_start(stage.browser, &request, ended, &stage, &page, NULL), STATUS_OK);
+    json_thaw_and_free(hosts);
+    until_ended(&stage, 1);
+    stage_close(&stage);
+}
+
 /* --- when it has had enough ------------------------------------------------------------------- */
 
 static void one_that_has_shown_its_pages_makes_way(void **)
@@ -431,6 +451,7 @@ int main(void)
         cmocka_unit_test(one_that_hangs_is_ended),
         cmocka_unit_test(one_that_works_shows_pages),
         cmocka_unit_test(a_page_that_is_cancelled_is_gone),
+        cmocka_unit_test(a_page_outlives_the_configuration),
         cmocka_unit_test(one_that_has_shown_its_pages_makes_way),
         cmocka_unit_test(one_that_has_nothing_to_do_ends),
         cmocka_unit_test(one_that_is_large_makes_way_for_the_next_page),

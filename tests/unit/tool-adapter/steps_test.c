@@ -115,6 +115,24 @@ static void a_secret_needs_a_host(void **)
     page_steps_unref(steps);
 }
 
+/* A page closes after its call, when the configuration of the connection may be gone. */
+static void steps_outlive_the_configuration(void **)
+{
+    static const char text[] = "[{\"goto\": \"https://a.test/\"}, {\"select\": {\"selector\": "
+                               "\"a\", \"value\": [\"b\"]}}]";
+    const struct secret_source secrets = {.find = find_secret};
+    json list                          = json_freeze(json_of(text));
+    json hosts                         = json_freeze(json_of("[\"a.test\"]"));
+    struct page_steps *steps           = NULL;
+    assert_int_equal(page_steps_read(list, hosts, &secrets, &steps, NULL), STATUS_OK);
+    json_thaw_and_free(list);
+    json_thaw_and_free(hosts);
+    assert_true(str_is(steps->items[0].text, "https://a.test/"));
+    assert_true(str_is(json_str(json_at(steps->items[1].value, 0)), "b"));
+    assert_true(str_is(json_str(json_at(steps->hosts, 0)), "a.test"));
+    page_steps_unref(steps);
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 static void keys_are_told_as_browsers_know_them(void **)
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(what_is_no_step_is_refused_with_its_place),
         cmocka_unit_test(a_list_begins_somewhere_and_ends),
         cmocka_unit_test(a_secret_needs_a_host),
+        cmocka_unit_test(steps_outlive_the_configuration),
         cmocka_unit_test(keys_are_told_as_browsers_know_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
