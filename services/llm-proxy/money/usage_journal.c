@@ -52,7 +52,8 @@ static void append(struct usage_journal *journal, struct usage_chapter *chapter)
 static void write_last(struct usage_journal *journal)
 {
     struct error error = {};
-    bool is_kept       = usage_chapter_write(journal->last, &error);
+    if (journal->last->fresh_count == 0) return; /* that says nothing of the disk */
+    bool is_kept = usage_chapter_write(journal->last, &error);
     if (!is_kept && !journal->has_failed) {
         log_write(LOG_ERROR, "what calls use would be lost if this process died",
                   LOG_TEXT_OF("error", error.text));

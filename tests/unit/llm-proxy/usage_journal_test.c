@@ -206,6 +206,45 @@ static void calls_of_a_turn_are_one_frame(void **)
     usage_journal_freep(&journal);
 }
 
+static unsigned count_in(int fd, const char *wanted)
+{
+    char text[16'384];
+    unsigned count = 0;
+    ssize_t len    = pread(fd, text, sizeof text - 1, 0);
+    assert_true(len >= 0);
+    text[len] = '\0';
+    for (const char *at = text; (at = strstr(at, wanted)); at++) count++;
+    return count;
+}
+
+/* Not for each call, and not again because a turn had nothing to write. */
+static void a_disk_that_fails_is_said_once(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    const struct folder away                          = folder_sub(&folder, "away");
+    const struct folder usage                         = folder_sub(&folder, "usage");
+    const struct folder log                           = folder_join(&folder, "log");
+    struct usage_journal *journal                     = open_in(&usage);
+    int said  = open(log.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int stays = dup(STDOUT_FILENO);
+    assert_true(said >= 0 && stays >= 0);
+    (void)fflush(stdout);
+    assert_int_equal(dup2(said, STDOUT_FILENO), STDOUT_FILENO);
+    bool is_away = rename(usage.path, away.path) == 0;
+    for (int i = 0; i < 3; i++) {
+        add(journal, "m", 1);
+        usage_journal_write(journal);
+    }
+    bool is_back = rename(away.path, usage.path) == 0;
+    add(journal, "m", 1);
+    (void)dup2(stays, STDOUT_FILENO);
+    assert_true(is_away && is_back);
+    assert_int_equal(count_in(said, "would be lost"), 1);
+    (void)close(said);
+    (void)close(stays);
+    usage_journal_freep(&journal);
+}
+
 static void a_folder_has_one_owner(void **)
 {
     CLEANUP(folder_remove) const struct folder folder = folder_new();
@@ -321,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_report_stays_as_it_was_said),
         cmocka_unit_test(the_next_process_says_what_is_left),
         cmocka_unit_test(calls_of_a_turn_are_one_frame),
+        cmocka_unit_test(a_disk_that_fails_is_said_once),
         cmocka_unit_test(a_folder_has_one_owner),
         cmocka_unit_test(a_long_chapter_is_written_anew),
         cmocka_unit_test(many_names_make_several_reports),
