@@ -2,17 +2,22 @@
 
 #include "adapter/scope.h"
 #include "base/buf.h"
+#include "base/hash.h"
+#include "base/map.h"
 #include "tool-adapter/call/once.h"
 #include "workflow/errors.h"
+#include "json/json_text.h"
 
 #include <string.h>
+
+enum { CALL_MAX = 1 << 20 /* bytes of a call as JSON */ };
 
 struct undo_list {
     const struct manifest_action *action;
     const struct connection *connection;
     json *scope; /* with `item` while there is one */
     json calls;
-    bool is_of_steps;  /* several of them may be undone by the same call */
+    struct map *known; /* digests of `calls`; NULL: they may be alike */
     bool is_tentative; /* what cannot be made out was not done, and is left out */
     bool has_gap;      /* something was left out */
     bool is_full;      /* there is no room for what follows */
@@ -65,11 +70,16 @@ static bool is_complete(const struct manifest_action *action, json with)
     return true;
 }
 
+/* Several steps may be undone by the same call. One that is too large to be told is made twice. */
 static bool is_there(const struct undo_list *list, json made)
 {
-    for (size_t i = 0; list->is_of_steps && i < json_count(list->calls); i++) {
-        if (json_equal(json_at(list->calls, i), made)) return true;
-    }
+    CLEANUP(buf_done) struct buf text = buf_init(CALL_MAX);
+    uint8_t digest[SHA256_SIZE];
+    const str key = {.ptr = (const char *)digest, .len = sizeof digest};
+    if (!list->known || !json_print(made, JSON_SORTED, &text)) return false;
+    sha256(bytes_from(buf_str(&text)), digest);
+    if (map_get(list->known, key)) return true;
+    (void)map_put(list->known, key, list->known);
     return false;
 }
 
@@ -167,10 +177,16 @@ static json overflow_new(const struct undo_list *list)
 /* Owned. */
 static json calls_of(struct undo_list *list)
 {
+    map_free(list->known);
     if (list->is_full) json_array_push(&list->calls, overflow_new(list));
     if (json_count(list->calls) > 0) return list->calls;
     json_unref(list->calls);
     return json_invalid();
+}
+
+static struct map *known_new(bool is_of_steps)
+{
+    return is_of_steps ? map_new(UNDO_LIST_MAX) : NULL;
 }
 
 json undo_list_new(const struct manifest_action *action, const struct connection *connection,
@@ -178,11 +194,11 @@ json undo_list_new(const struct manifest_action *action, const struct connection
 {
     CLEANUP(json_unrefp) json own = json_ref(scope);
     if (!manifest_undo_at(action, 0)) return json_invalid();
-    struct undo_list list = {.action      = action,
-                             .connection  = connection,
-                             .scope       = &own,
-                             .calls       = json_array_new(1),
-                             .is_of_steps = action->compensate.count == 0};
+    struct undo_list list = {.action     = action,
+                             .connection = connection,
+                             .scope      = &own,
+                             .calls      = json_array_new(1),
+                             .known      = known_new(action->compensate.count == 0)};
     if (action->compensate.count > 0) {
         add_calls(&list, &action->compensate);
     } else {
@@ -239,7 +255,7 @@ json undo_list_part_new(const struct manifest_action *action, const struct conne
                                             .connection   = connection,
                                             .scope        = &own,
                                             .calls        = json_array_new(1),
-                                            .is_of_steps  = is_of_steps,
+                                            .known        = known_new(is_of_steps),
                                             .is_tentative = !is_of_steps};
     const struct manifest_step *doubtful = is_doubtful ? step_at_work(&list) : NULL;
     *ret_is_whole                        = !doubtful;

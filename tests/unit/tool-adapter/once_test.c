@@ -160,6 +160,32 @@ static void test_what_is_too_much_to_undo_is_said(void **)
     }
 }
 
+/* Steps that are undone alike are undone once, however many calls that takes. */
+static void test_equal_calls_of_steps_are_one(void **)
+{
+    enum { COUNT = UNDO_LIST_MAX / 2 };
+    CLEANUP(ledger_done) struct ledger ledger = {};
+    ledger_init(&ledger);
+    const struct manifest_action *action = ledger_action(&ledger, "stepped");
+    struct connection connection         = {.name = "ledger", .manifest = ledger.manifest};
+    CLEANUP(json_unrefp) json scope      = scope_of(&ledger, action, "{}", "{}");
+    json ids                             = json_array_new(2 * (size_t)COUNT);
+    json one                             = json_object_new(1);
+    json steps                           = json_object_new(1);
+    for (int i = 0; i < 2 * COUNT; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "%d", i % COUNT);
+        json_array_push(&ids, json_text_from(id));
+    }
+    json_object_put_text(&one, "ids", ids);
+    json_object_put_text(&steps, "one", one);
+    scope_put(&scope, "steps", steps);
+    CLEANUP(json_unrefp) json undo = undo_list_new(action, &connection, scope);
+    assert_int_equal(json_count(undo), COUNT);
+    json last = json_get_text(json_at(undo, COUNT - 1), "with");
+    assert_true(str_is(json_str(json_get_text(last, "id")), "0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_what_is_kept),
         cmocka_unit_test(test_what_undoes_it),
         cmocka_unit_test(test_what_is_too_much_to_undo_is_said),
+        cmocka_unit_test(test_equal_calls_of_steps_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
