@@ -60,6 +60,7 @@ json openapi_follow(const struct openapi_library *library, json node)
     for (size_t i = 0; i < OPENAPI_REFS_MAX; i++) {
         json ref = json_get_text(node, "$ref");
         if (!json_is(ref, JSON_TEXT)) return node;
+        if (library->followed && ++*library->followed > OPENAPI_FOLLOWED_MAX) break;
         str pointer   = json_str(ref);
         bool is_local = pointer.len > 0 && pointer.ptr[0] == '#';
         node = is_local ? json_pointer_get(library->root, str_slice(pointer, 1, pointer.len))

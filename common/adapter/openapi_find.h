@@ -11,7 +11,10 @@
 #include "base/status.h"
 #include "json/json.h"
 
-enum { OPENAPI_REFS_MAX = 32 /* `$ref` behind `$ref` */ };
+enum {
+    OPENAPI_REFS_MAX     = 32,     /* `$ref` behind `$ref` */
+    OPENAPI_FOLLOWED_MAX = 50'000, /* of one look at a description, where they are counted */
+};
 
 /** Another document that a description refers to; of openapi_part_new(). */
 struct openapi_part {
@@ -27,6 +30,8 @@ struct openapi_library {
     size_t part_count;
     struct buf *wanted; /* gets the URL of the first document that is none of them, and would have
                          * to be fetched; NULL: nobody asks */
+    size_t *followed;   /* counts references: above OPENAPI_FOLLOWED_MAX none is followed any more;
+                         * NULL: no limit */
 };
 
 /** A document from `url` as a part: its references are absolute. `*values` counts its texts,

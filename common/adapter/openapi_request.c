@@ -340,13 +340,14 @@ static status make(struct openapi_making *making, struct buf *address, struct er
     return STATUS_OK;
 }
 
-static struct openapi_library library_of(const struct openapi_call *call)
+static struct openapi_library library_of(const struct openapi_call *call, size_t *followed)
 {
     return (struct openapi_library){.root       = call->description,
                                     .url        = call->document_url,
                                     .parts      = call->parts,
                                     .part_count = call->part_count,
-                                    .wanted     = call->wanted};
+                                    .wanted     = call->wanted,
+                                    .followed   = followed};
 }
 
 status openapi_request_new(const struct openapi_call *call, json *ret_request, struct error *reterr)
@@ -354,11 +355,16 @@ status openapi_request_new(const struct openapi_call *call, json *ret_request, s
     CLEANUP(buf_done) struct buf address = buf_init(3 * OPENAPI_URL_MAX);
     struct openapi_making *making        = mem_new(1, sizeof *making);
     making->call                         = call;
-    making->library                      = library_of(call);
+    making->library                      = library_of(call, &making->followed);
     making->query                        = buf_init(OPENAPI_URL_MAX);
     making->cookies                      = buf_init(OPENAPI_URL_MAX);
     making->headers                      = json_object_new(4);
     status code                          = make(making, &address, reterr);
+    if (making->followed > OPENAPI_FOLLOWED_MAX) {
+        code = fail(reterr, STATUS_RESOURCE_EXHAUSTED,
+                    "/document: more than %d references stand in the way of its operation",
+                    OPENAPI_FOLLOWED_MAX);
+    }
     if (code == STATUS_OK) {
         json request = json_object_new(4);
         json_object_put_text(&request, "method", json_text_from(making->operation.method));

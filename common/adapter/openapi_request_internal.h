@@ -11,6 +11,7 @@
 struct openapi_making {
     const struct openapi_call *call;
     struct openapi_library library; /* of the call */
+    size_t followed;                /* references */
     bool is_swagger;
     struct openapi_operation operation;
     json listed[OPENAPI_LISTED_MAX]; /* parameters, references resolved */

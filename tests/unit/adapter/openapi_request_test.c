@@ -212,6 +212,32 @@ static void other_documents_are_followed(void **)
     for (size_t i = 0; i < ARRAY_LEN(files); i++) json_unref(parts[i].root);
 }
 
+/* A description of nothing but references is a stranger's, and the loop is not its own. */
+static void references_without_end_are_refused(void **)
+{
+    enum { PATHS = OPENAPI_FOLLOWED_MAX / OPENAPI_REFS_MAX + 1 };
+    for (int more = 0; more <= 1; more++) {
+        CLEANUP(json_unrefp) json document = parse("{'openapi':'3.0.3','loop':{'$ref':'#/loop'}}");
+        CLEANUP(json_unrefp) json request  = json_invalid();
+        struct error error                 = {};
+        json paths                         = json_object_new(PATHS);
+        for (int i = 0; i < PATHS - 1 + more; i++) {
+            char path[16];
+            json item = json_object_new(1);
+            (void)snprintf(path, sizeof path, "/%d", i);
+            json_object_put_text(&item, "$ref", json_text_from("#/loop"));
+            json_object_put_text(&paths, path, item);
+        }
+        json_object_put_text(&document, "paths", paths);
+        const struct openapi_call call = {.description  = document,
+                                          .document_url = str_from(DOCUMENT_URL),
+                                          .operation_id = str_from("x")};
+        status code                    = openapi_request_new(&call, &request, &error);
+        assert_int_equal(code, more ? STATUS_RESOURCE_EXHAUSTED : STATUS_NOT_FOUND);
+        assert_int_equal(strstr(error.text, "50000 references") != NULL, more);
+    }
+}
+
 /* Addresses that are none, and what is no web page, are not wanted by anybody. */
 static void what_cannot_be_fetched_is_not_wanted(void **)
 {
@@ -232,7 +258,8 @@ static void what_cannot_be_fetched_is_not_wanted(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 2] = {
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 3] = {
+        [ARRAY_LEN(rows) + 2] = cmocka_unit_test(references_without_end_are_refused),
         [ARRAY_LEN(rows)]     = cmocka_unit_test(other_documents_are_followed),
         [ARRAY_LEN(rows) + 1] = cmocka_unit_test(what_cannot_be_fetched_is_not_wanted)};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
