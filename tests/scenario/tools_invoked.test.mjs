@@ -21,7 +21,7 @@ const tutti = (suite, ...args) =>
     execFile(join(BIN, 'tutti'), args, { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
   });
 
-scenario('a function is called, shown, and refused by its class', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+scenario('a function is called, shown, and refused by its class', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config: merged(config, { gateway: { drain: '100ms' } }) }, async (suite) => {
   const invoke = (name, body, headers) => suite.api.call('POST', `/v1/tools/${name}/invoke`, body, { headers });
   const made = await invoke('github.create_issue', { arguments: { repo: 'blog', title: 'By hand' } });
   assert.equal(made.status, 200, JSON.stringify(made.body));
@@ -82,4 +82,13 @@ scenario('a function is called, shown, and refused by its class', { needs: ['sch
   } finally {
     await client.close();
   }
+
+  // A gateway that stops leaves a call that takes longer than it waits.
+  const before = ledger.upstream.requests.length;
+  ledger.before = () => ({ silent: true });
+  const left = invoke('ledger.list', { arguments: {} }).catch((error) => error);
+  await suite.until('it has left', () => ledger.upstream.requests.length > before);
+  await suite.gateway.stop();
+  await left;
+  ledger.clear();
 });

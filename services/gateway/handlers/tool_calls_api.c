@@ -54,13 +54,14 @@ static void on_answer(const struct rpc_answer *answer, void *context)
     api_call_unref(call);
 }
 
-/* The client has gone: what is under way is ended, and heard of for the audit log. */
+/* The client has gone: what is under way is ended, and heard of for the audit log. Of a gateway
+ * that stops nothing is any more. */
 static void on_forget(struct api_waiter *head)
 {
     const struct asking *asking = (struct asking *)head;
     struct api_call *call       = asking->call;
     call->waiter                = NULL;
-    rpc_client_stop(call->api->tools, asking->rpc);
+    if (call->api->tools) rpc_client_stop(call->api->tools, asking->rpc);
 }
 
 static void watch(struct api_call *call)
