@@ -233,10 +233,10 @@ static void print_undo(json call)
         (void)json_print(with, JSON_COMPACT, &text);
         print_clean(stderr, "  a part of it is done; undo: tutti tool invoke ", json_str(function));
         if (json_is(connection, JSON_TEXT)) {
-            print_clean(stderr, " --connection ", json_str(connection));
+            print_argument(stderr, " --connection ", json_str(connection));
         }
-        print_clean(stderr, " --arguments '", buf_str(&text));
-        (void)fprintf(stderr, "'\n");
+        print_argument(stderr, " --arguments ", buf_str(&text));
+        (void)fprintf(stderr, "\n");
     }
     json_unref(connection);
 }

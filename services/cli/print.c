@@ -116,6 +116,16 @@ void print_clean(FILE *out, const char *before, str text)
     }
 }
 
+void print_argument(FILE *out, const char *before, str text)
+{
+    (void)fprintf(out, "%s'", before);
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_quote = text.ptr[i] == '\'';
+        print_clean(out, is_quote ? "'\\'" : "", str_slice(text, i, i + 1));
+    }
+    (void)fputc('\'', out);
+}
+
 str member(json object, const char *key, const char *otherwise)
 {
     json value = json_get_text(object, key);

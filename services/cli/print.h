@@ -40,6 +40,10 @@ void print_json_line(json value);
  * steer the terminal. */
 void print_clean(FILE *out, const char *before, str text);
 
+/** The same, with the text as one argument of a shell: a command that somebody pastes must not do
+ * more than it says. */
+void print_argument(FILE *out, const char *before, str text);
+
 /** The text of a member, or `otherwise`. */
 str member(json object, const char *key, const char *otherwise);
 

@@ -136,6 +136,15 @@ static void texts_from_elsewhere_do_not_steer_the_terminal(void **)
     assert_string_equal(it.text, ": a ]0;x  \xc3\xa4 ");
 }
 
+static void texts_from_elsewhere_are_one_argument_of_a_shell(void **)
+{
+    struct caught it;
+    catch_begin(&it);
+    print_argument(stdout, " --name ", str_from("it's; `x` $(y) \"z\"\n"));
+    catch_end(&it);
+    assert_string_equal(it.text, " --name 'it'\\''s; `x` $(y) \"z\" '");
+}
+
 static void json_is_printed_pretty_or_on_a_line(void **)
 {
     struct caught it;
@@ -202,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_table_has_a_last_row),
         cmocka_unit_test(a_list_has_a_row_for_each_item),
         cmocka_unit_test(texts_from_elsewhere_do_not_steer_the_terminal),
+        cmocka_unit_test(texts_from_elsewhere_are_one_argument_of_a_shell),
         cmocka_unit_test(json_is_printed_pretty_or_on_a_line),
         cmocka_unit_test(arguments_come_from_the_line_or_a_file),
         cmocka_unit_test(a_label_is_a_key_and_a_value),
