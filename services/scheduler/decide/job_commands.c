@@ -41,7 +41,7 @@ status run_job_completed(struct run *run, const struct decide_env *env,
         .attempt    = activation->attempt,
         .usage      = command->usage,
         .value      = output,
-        .undo       = has_undo ? json_ref(command->undo) : json_invalid(),
+        .undo       = has_undo ? job_value_masked(run, env, task, command->undo) : json_invalid(),
     };
     (void)decide_emit(&decision, &event);
     if (activation->undo) {
@@ -137,6 +137,9 @@ status run_job_failed(struct run *run, const struct decide_env *env,
     struct decision decision       = decision_begin(run, env, events);
     const struct task *task        = activation_task(run, activation);
     CLEANUP(json_unrefp) json told = job_value_masked(run, env, task, command->error);
+    CLEANUP(json_unrefp) json undo = job_value_masked(run, env, task, command->undo);
+    struct job_failure failure     = *command;
+    failure.undo                   = undo;
     json error                     = error_of(run, activation, told);
     json reported                  = json_ref(error);
     struct retry_choice choice     = choose(run, env, activation, command, &error);
@@ -152,6 +155,9 @@ status run_job_failed(struct run *run, const struct decide_env *env,
         event.kind    = EVENT_JOB_RETRIED;
         event.attempt = activation->attempt + 1;
         event.due_us  = choice.due_us;
+        /* Of the rest the next attempt speaks; it may not come about, or end without a word. */
+        bool has_part = json_count(undo) > 0;
+        if (has_part) event.undo = late_job_part_new(run, activation, &failure, reported, true);
         (void)decide_emit(&decision, &event);
         json_unref(error);
     } else {
@@ -159,7 +165,7 @@ status run_job_failed(struct run *run, const struct decide_env *env,
         bool is_spent = choice.verdict == RETRY_SPENT;
         event.kind    = is_spent || is_undo ? EVENT_JOB_DEAD : EVENT_JOB_FAILED;
         event.is_kept = late_job_settles(run, activation, command);
-        event.undo    = late_job_part_new(run, activation, command, reported, event.is_kept);
+        event.undo    = late_job_part_new(run, activation, &failure, reported, event.is_kept);
         (void)decide_emit(&decision, &event);
         if (is_spent && !is_undo && task->call.pauses) {
             task_pause(&decision, activation, &event.id, error);

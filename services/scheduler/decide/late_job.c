@@ -51,9 +51,11 @@ json late_job_part_new(const struct run *run, const struct activation *activatio
 {
     const struct task *task = activation_task(run, activation);
     bool is_wanted          = task->is_undoable && !activation->undo;
-    bool is_doubtful        = failure->is_unknown && !failure->is_undo_whole && !settles;
-    if (!is_wanted || !takes_part(task, failure->undo)) return json_invalid();
-    json calls = json_ref(failure->undo);
+    bool may_have_acted     = failure->is_unknown || failure->is_lapsed;
+    bool is_doubtful        = may_have_acted && !failure->is_undo_whole && !settles;
+    json known              = json_count(failure->undo) > 0 ? failure->undo : activation->calls;
+    if (!is_wanted || !takes_part(task, known)) return json_invalid();
+    json calls = json_ref(known);
     return is_doubtful ? undo_doubt_new(calls, error) : calls;
 }
 
@@ -109,7 +111,7 @@ status late_job_completed(struct run *run, const struct decide_env *env,
         .id    = entry->job,
         .usage = command->usage,
         .value = output_new(run, env, entry, answer),
-        .undo  = has_calls ? json_ref(command->undo) : json_invalid(),
+        .undo  = has_calls ? job_value_masked(run, env, task, command->undo) : json_invalid(),
     };
     settle(run, env, &event, events);
     return STATUS_OK;
@@ -153,12 +155,12 @@ status late_job_failed(struct run *run, const struct decide_env *env,
     TRY(entry_of(run, command->job, &entry, reterr));
     const struct task *task        = &run->workflow->tasks[entry->task];
     CLEANUP(json_unrefp) json told = doubt_new(task, command);
-    bool has_part                  = takes_part(task, command->undo);
-    struct event event             = {
-                    .id    = entry->job,
-                    .usage = command->usage,
-                    .error = job_value_masked(run, env, task, told),
-                    .undo  = has_part ? json_ref(command->undo) : json_invalid(),
+    json part          = takes_part(task, command->undo) ? command->undo : json_invalid();
+    struct event event = {
+        .id    = entry->job,
+        .usage = command->usage,
+        .error = job_value_masked(run, env, task, told),
+        .undo  = job_value_masked(run, env, task, part),
     };
     settle(run, env, &event, events);
     return STATUS_OK;

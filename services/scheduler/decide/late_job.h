@@ -20,8 +20,8 @@ status late_job_failed(struct run *run, const struct decide_env *env,
                        struct error *reterr);
 
 /** The calls that undo what a job of `activation` did that fails so: the part of it that is done,
- * and, unless `settles`, that nobody knows of the rest. Owned; JSON_INVALID: nothing is known to be
- * done, or it is not to be undone. */
+ * by this attempt or one before, and, unless `settles`, that nobody knows of the rest. Owned;
+ * JSON_INVALID: nothing is known to be done, or it is not to be undone. */
 json late_job_part_new(const struct run *run, const struct activation *activation,
                        const struct job_failure *failure, json error, bool settles);
 

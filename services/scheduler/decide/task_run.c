@@ -203,6 +203,12 @@ void task_complete_joined(struct decision *decision, struct activation *activati
 /* --- cancelling ----------------------------------------------------------------------------------
  */
 
+static bool is_to_be_undone(const struct decision *decision, const struct activation *activation)
+{
+    const struct task *task = activation_task(decision->run, activation);
+    return task->is_undoable && !activation->undo && !decision->is_terminating;
+}
+
 /* What a call may have done, or do, has to be undone; reading does nothing. */
 static enum job_holding job_holding(const struct decision *decision,
                                     const struct activation *activation)
@@ -210,9 +216,8 @@ static enum job_holding job_holding(const struct decision *decision,
     const struct task *task                     = activation_task(decision->run, activation);
     const struct function_description *function = task->call.description;
     const struct job_holders *holders           = decision->env->holders;
-    bool is_undone = task->is_undoable && !activation->undo && !decision->is_terminating;
-    bool is_read   = function && function->effect == EFFECT_READ;
-    if (!is_undone || is_read || !holders) return JOB_UNTOUCHED;
+    bool is_read                                = function && function->effect == EFFECT_READ;
+    if (!is_to_be_undone(decision, activation) || is_read || !holders) return JOB_UNTOUCHED;
     return holders->look(holders->context, str_from(activation->id.text));
 }
 
@@ -220,11 +225,13 @@ static void close_job(struct decision *decision, struct activation *activation)
 {
     const struct task *task  = activation_task(decision->run, activation);
     enum job_holding holding = job_holding(decision, activation);
+    bool is_undone           = is_to_be_undone(decision, activation);
     struct event event       = {
               .kind       = EVENT_JOB_CANCELLED,
               .activation = activation->slot,
               .id         = activation->id,
               .is_kept    = holding != JOB_UNTOUCHED,
+              .undo       = is_undone ? json_ref(activation->calls) : json_invalid(),
     };
     struct id job = activation->id;
     (void)decide_emit(decision, &event);

@@ -31,6 +31,7 @@ static status apply_scheduled(struct run *run, struct activation *activation, st
     TRY(apply_input(activation, INPUT_QUEUE, event, reterr));
     activation->id      = event->id;
     activation->attempt = event->attempt;
+    json_replace(&activation->calls, json_invalid()); /* of a job before */
     /* The default key follows from the state; only one that the workflow names is kept. */
     bool has_own_key = activation_task(run, activation)->idempotency_key != NULL;
     if (has_own_key) json_replace(&activation->key, json_ref(event->key));
@@ -83,7 +84,12 @@ status apply_job(struct run *run, struct activation *activation, struct event *e
     apply_usage(run, activation, &event->usage);
 
     switch (event->kind) {
-    case EVENT_JOB_RETRIED: activation->attempt = event->attempt; return STATUS_OK;
+    case EVENT_JOB_RETRIED:
+        activation->attempt = event->attempt;
+        if (event->undo.kind != JSON_INVALID) {
+            json_replace(&activation->calls, json_ref(event->undo));
+        }
+        return STATUS_OK;
     case EVENT_JOB_COMPLETED:
         if (event->value.kind == JSON_INVALID) return damaged(reterr, event, "no output");
         remember_output(run, activation, event->value);

@@ -72,7 +72,8 @@ enum event_kind {
      * Fresh: function, queue, attempt_timeout_us, iteration. Ready at once. */
     EVENT_JOB_SCHEDULED = 20,
     /* "task.retried": activation, id = job, attempt = number of the next one, due_us, error = of
-     * the attempt that failed, usage. Same key, same arguments. */
+     * the attempt that failed, usage. Same key, same arguments. undo: of the part that is done, if
+     * it says so. */
     EVENT_JOB_RETRIED = 21,
     /* "job.completed": activation, id = job, attempt, value = raw output, usage. */
     EVENT_JOB_COMPLETED = 22,
@@ -84,7 +85,7 @@ enum event_kind {
     /* "job.dead": the same, after all attempts were spent: the dead letter. */
     EVENT_JOB_DEAD = 24,
     /* "job.cancelled": activation, id = job. Whoever has it leased is to stop; is_kept: may end it,
-     * since what it does has to be undone. */
+     * since what it does has to be undone. undo: of the part that an attempt before has done. */
     EVENT_JOB_CANCELLED = 25,
 
     /* "approval.requested": activation, id = approval, due_us (0: never), value = {title,

@@ -429,8 +429,8 @@ void event_view_make(const struct run *run, const struct event *event, struct ev
     if (name) put_outcome(&writer, name, run, event);
     put_value(&writer, "context", event->context);
     put_value(&writer, "error", event->error);
-    bool has_failed = event->kind == EVENT_JOB_FAILED || event->kind == EVENT_JOB_DEAD;
-    if (has_failed || is_late) put_value(&writer, "undo", event->undo);
+    bool has_ended = event->kind >= EVENT_JOB_FAILED && event->kind <= EVENT_JOB_CANCELLED;
+    if (has_ended || is_late) put_value(&writer, "undo", event->undo);
     put_times(&writer, run, event);
     bool is_approval =
         event->kind >= EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED;

@@ -102,7 +102,7 @@ struct activation {
     struct remembered *remembered; /* of a try with retry */
     uint32_t remembered_count, remembered_capacity;
 
-    json calls;         /* of a job that completed: how its worker says it is undone */
+    json calls;         /* of its job: how its worker says that is undone, or the part so far */
     uint32_t undo;      /* number of the entry that it undoes; 0: it is a plain task */
     uint32_t undo_then; /* while it is TASK_UNDOING */
     json undo_value;

@@ -8,9 +8,13 @@
 #define ROOM(more) "{a: {call: room.book, with: {nights: 2}" more "}}"
 #define FAILS      "{b: {raise: {error: {type: 'urn:no', status: 418}}}}"
 #define RETRY      ", metadata: {tutti: {retry: {limit: {attempt: {count: 1}}}}}"
+#define LATER                                                                                      \
+    ", timeout: {after: {seconds: 5}}, metadata: {tutti: {retry: {delay: {minutes: 1}, limit: "    \
+    "{attempt: {count: 1}}}}}"
 #define OWN                                                                                        \
     ", metadata: {tutti: {compensate: [{own: {call: http, with: {method: get, endpoint: "          \
     "'https://a.test'}}}]}}"
+#define TOKEN   "tok-0123456789"
 #define NEVER   ", metadata: {tutti: {compensate: false}}"
 #define CAUGHT  "{t: {try: [" ROOM("") "], catch: {}}}"
 #define TRIED   "{t: {try: [" ROOM("") "], catch: {retry: {limit: {attempt: {count: 1}}}}}}"
@@ -44,6 +48,24 @@ static const struct part_row rows[] = {
      .calls  = KEY BOOKED KEY "/undo/1 {\"whole\":1}\n",
      .ending = "compensation.completed /do/0/a\nrun.faulted\n",
      .done   = 1},
+    {.name   = "an attempt of which nobody hears leaves what the one before has done",
+     .tasks  = ROOM(RETRY),
+     .script = {{"a", 1, ANSWER_PART, NULL}, {"a", 2, ANSWER_LOST, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.failed /do/0/a\nrun.faulted\n",
+     .failed = 1},
+    {.name   = "so does one that says nothing of it",
+     .tasks  = ROOM(RETRY),
+     .script = {{"a", 1, ANSWER_PART, NULL}, {"a", 2, ANSWER_FAIL, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name   = "and one that does not come about, since the task is over",
+     .tasks  = ROOM(LATER),
+     .script = {{"a", 0, ANSWER_PART, NULL}},
+     .calls  = KEY BOOKED KEY "/undo/1 {\"part\":1}\n" KEY "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
     {.name   = "so does one of a `try`, under the same key",
      .tasks  = TRIED ", " FAILS,
      .script = {{"a", 0, ANSWER_PART, NULL}},
@@ -75,7 +97,7 @@ static const struct part_row rows[] = {
      .failed = 1},
 };
 
-static const struct workflow *workflow_of(const char *tasks)
+static const struct workflow *workflow_of(const char *use, const char *tasks)
 {
     CLEANUP(function_catalog_unrefp) const struct function_catalog *catalog = NULL;
     CLEANUP(json_unrefp) json described                                     = json_invalid();
@@ -86,8 +108,8 @@ static const struct workflow *workflow_of(const char *tasks)
     struct error error                                                      = {};
     assert_true(buf_printf(&text,
                            "document: {dsl: '1.0.3', namespace: test, name: saga, version: 1.0.0, "
-                           "metadata: {tutti: {saga: true}}}\ndo: [%s]",
-                           tasks));
+                           "metadata: {tutti: {saga: true}}}\n%sdo: [%s]",
+                           use, tasks));
     assert_int_equal(json_parse(str_from(functions), NULL, &described, NULL, &error), STATUS_OK);
     status made = function_catalog_new(NULL, described, &catalog, &error);
     if (made != STATUS_OK) fail_msg("%s", error.text);
@@ -102,7 +124,7 @@ static void check(void **state)
 {
     const struct part_row *row = *state;
     struct world world;
-    world_init_with(&world, workflow_of(row->tasks));
+    world_init_with(&world, workflow_of("", row->tasks));
     world.script = row->script;
     world.undo   = "[{\"function\": \"room.cancel\", \"with\": {\"whole\": 1}}]";
     world.part   = "[{\"function\": \"room.cancel\", \"with\": {\"part\": 1}},"
@@ -122,11 +144,53 @@ static void check(void **state)
     world_done(&world);
 }
 
+/* --- secrets -----------------------------------------------------------------------------------
+ */
+
+static json get_secret(str, str, void *)
+{
+    return json_text_from(TOKEN);
+}
+
+/* Of a call that is sent a secret, nothing that its worker says is kept with it. */
+static void no_secret_is_kept(const struct answer *script)
+{
+    const struct secret_source source = {.get = get_secret};
+    struct world world;
+    world_init_with(&world,
+                    workflow_of("use: {secrets: [token]}\n",
+                                "{a: {call: room.book, with: {by: '${ $secrets.token }'}" RETRY
+                                "}}, " FAILS));
+    world.env.secrets = &source;
+    world.script      = script;
+    world.undo        = "[{\"function\": \"room.cancel\", \"with\": {\"by\": \"" TOKEN "\"}}]";
+    world.part        = world.undo;
+    world_start(&world, NULL);
+    world_play(&world);
+    assert_non_null(strstr(world.calls.ptr, "/undo/1 {\"by\":\"***\"}"));
+    for (size_t i = 0; i < world.entry_count; i++) {
+        assert_null(memmem(world.entries[i].ptr, world.entries[i].len, TOKEN, strlen(TOKEN)));
+    }
+    world_done(&world);
+}
+
+static void no_secret_is_kept_of_what_undoes_a_call(void **)
+{
+    static const struct answer parts[] = {
+        {"a", 0, ANSWER_PART, NULL}, {"a", 0, ANSWER_PART, NULL}, {}};
+    no_secret_is_kept(NULL);
+    no_secret_is_kept(parts);
+}
+
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows)];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = row_test(rows[i].name, check, &rows[i]);
     }
-    return cmocka_run_group_tests_name("part saga", tests, NULL, NULL);
+    const struct CMUnitTest secrets[] = {
+        cmocka_unit_test(no_secret_is_kept_of_what_undoes_a_call),
+    };
+    return cmocka_run_group_tests_name("part saga", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("secrets", secrets, NULL, NULL);
 }
