@@ -69,7 +69,7 @@ bool json_print_number(json number, struct buf *out);
 json json_to_text_new(json value);
 
 /** A tree of its own, by way of its text: it shares nothing with `value`, of which parts may be
- * frozen and end earlier. JSON_INVALID: as json_to_text_new(), or beyond json_parse()'s limits. */
+ * frozen and end earlier. JSON_INVALID: as json_to_text_new(). */
 json json_copy_new(json value);
 
 #endif

@@ -179,9 +179,10 @@ json json_to_text_new(json value)
 
 json json_copy_new(json value)
 {
-    json copy = json_invalid();
+    const struct json_limits limits = {.depth_max = UINT32_MAX, .values_max = UINT32_MAX};
+    json copy                       = json_invalid();
     if (value.kind == JSON_INVALID) return copy;
     CLEANUP(json_unrefp) json text = json_to_text_new(value);
-    if (text.kind != JSON_INVALID) (void)json_parse(json_str(text), NULL, &copy, NULL, NULL);
+    if (text.kind != JSON_INVALID) (void)json_parse(json_str(text), &limits, &copy, NULL, NULL);
     return copy;
 }

@@ -271,7 +271,7 @@ status page_steps_read(json list, json secret_hosts, const struct secret_source 
     steps->hosts = json_is(secret_hosts, JSON_ARRAY) ? json_copy_new(secret_hosts) : json_invalid();
     status code  = STATUS_OK;
     if (json_is(steps->list, JSON_INVALID)) {
-        code = fail(reterr, STATUS_INVALID_ARGUMENT, "`steps` is nested too deeply");
+        code = fail(reterr, STATUS_RESOURCE_EXHAUSTED, "`steps` is too large");
     }
     while (code == STATUS_OK && steps->count < count) {
         code = read_step(&reading, steps->count, reterr);

@@ -120,12 +120,13 @@ void call_cache_put(struct call_cache *cache, const struct call_key *key, json o
                     json validators, int64_t until_ms)
 {
     CLEANUP(buf_done) struct buf text = buf_init(CALL_CACHE_OUTPUT_MAX);
-    CLEANUP(json_unrefp) json kept    = json_copy_new(output);
     struct entry *old                 = map_get(cache->entries, key_str(key));
     if (old) entry_remove(cache, old);
     (void)json_print(output, JSON_COMPACT, &text);
     if (!json_is(validators, JSON_INVALID)) (void)json_print(validators, JSON_COMPACT, &text);
-    if (json_is(kept, JSON_INVALID) || text.is_full || text.len > cache->stats.bytes_max) return;
+    if (text.is_full || text.len > cache->stats.bytes_max) return;
+    CLEANUP(json_unrefp) json kept = json_copy_new(output);
+    if (json_is(kept, JSON_INVALID)) return;
     while (cache->oldest && (cache->size + text.len > cache->stats.bytes_max ||
                              map_count(cache->entries) == CALL_CACHE_COUNT_MAX)) {
         entry_remove(cache, cache->oldest);
@@ -219,8 +220,9 @@ void call_cache_land(struct call_cache *cache, struct passenger *leader, json ou
         pass_on(cache, flight);
         return;
     }
-    CLEANUP(json_unrefp) json held = json_copy_new(output); /* they may outlive its toolbox */
     struct passenger *one          = flight->first;
+    CLEANUP(json_unrefp) json held = json_invalid();
+    if (one) held = json_copy_new(output); /* they may outlive its toolbox */
     flight_free(cache, flight);
     while (one) {
         struct passenger *next = one->next;

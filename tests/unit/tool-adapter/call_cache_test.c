@@ -98,6 +98,19 @@ static void test_an_output_outlives_the_configuration(void **)
     assert_true(json_is(from, JSON_TEXT) && str_is(json_str(from), "a constant"));
 }
 
+/* What counts is its size alone. */
+static void test_an_output_of_many_values_is_kept(void **)
+{
+    enum { COUNT = 150'000 };
+    CLEANUP(call_cache_freep) struct call_cache *cache = call_cache_new(2 << 20);
+    const struct call_key key                          = key_of('a');
+    CLEANUP(json_unrefp) json output                   = json_array_new(COUNT);
+    for (int i = 0; i < COUNT; i++) json_array_push(&output, json_int(i % 10));
+    call_cache_put(cache, &key, output, json_invalid(), 100);
+    CLEANUP(json_unrefp) json found = call_cache_find(cache, &key, 1);
+    assert_true(json_equal(found, output));
+}
+
 struct traveller {
     struct passenger passenger;
     int landed, led;
@@ -164,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_what_is_kept),
         cmocka_unit_test(test_what_can_be_asked_after_stays),
         cmocka_unit_test(test_an_output_outlives_the_configuration),
+        cmocka_unit_test(test_an_output_of_many_values_is_kept),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_a_closed_cache_passes_nothing_on),
     };
