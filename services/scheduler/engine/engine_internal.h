@@ -354,14 +354,6 @@ status engine_dispatch(struct engine *engine, struct error *reterr);
 /** Answers polls whose wait is over; all of them if `everything`. */
 void engine_end_polls(struct engine *engine, bool everything);
 
-/* --- engine_secrets.c --------------------------------------------------------------------------
- */
-
-/** Replaces the job's input by the one that is sent, with its secrets. `*ret_filled` false: that
- * cannot be made, and the job has failed. */
-status engine_fill_secrets(struct engine *engine, struct open_job *job, Pb__JobRecord *record,
-                           struct arena *arena, bool *ret_filled, struct error *reterr);
-
 /* --- engine_report.c ---------------------------------------------------------------------------
  */
 

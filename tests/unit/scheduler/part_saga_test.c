@@ -136,8 +136,9 @@ static void check(void **state)
         is_from_snapshot = !is_from_snapshot;
     } while (world_step(&world));
     assert_string_equal(world.calls.ptr, row->calls);
-    if (!strstr(world.history.ptr, row->ending))
+    if (!strstr(world.history.ptr, row->ending)) {
         assert_string_equal(world.history.ptr, row->ending);
+    }
     const struct run_compensation undone = run_compensation(world.run);
     assert_int_equal(undone.done, row->done);
     assert_int_equal(undone.failed, row->failed);

@@ -266,6 +266,31 @@ static void check_folder(const char *path)
     assert_true(files > 0);
 }
 
+/* What is shown of it is `shown`. */
+static void check_progress(struct rig *rig, const Pb__LeasedJob *job, const char *said,
+                           const char *shown)
+{
+    Pb__Heartbeat made         = PB__HEARTBEAT__INIT;
+    Pb__Heartbeat *list[]      = {&made};
+    Pb__Heartbeats message     = PB__HEARTBEATS__INIT;
+    Pb__GetJob get             = PB__GET_JOB__INIT;
+    made.job                   = job->id;
+    made.lease_token           = job->lease_token;
+    made.progress_json         = rig_bytes(said);
+    message.worker             = "w";
+    message.jobs               = list;
+    message.n_jobs             = 1;
+    get.id                     = job->id;
+    const struct question beat = {
+        .service = &pb__jobs__descriptor, .method = "Heartbeat", .message = &message};
+    const struct question asked = {
+        .service = &pb__jobs__descriptor, .method = "Get", .message = &get};
+    (void)rig_ask(rig, &beat);
+    const Pb__JobView *view = rig_ask(rig, &asked);
+    assert_int_equal(view->progress_json.len, strlen(shown));
+    assert_memory_equal(view->progress_json.data, shown, strlen(shown));
+}
+
 static void a_worker_gets_it_and_the_store_does_not(void **state)
 {
     struct sender *it = *state;
@@ -273,6 +298,9 @@ static void a_worker_gets_it_and_the_store_does_not(void **state)
     const char *run          = rig_start(&it->rig, "send", NULL)->run->id;
     const Pb__LeasedJob *job = rig_lease(&it->rig, "tools", 5'000);
     check_sent(job);
+    check_progress(&it->rig, job, "{\"message\":\"got " TOKEN "\"}", "{\"message\":\"got ***\"}");
+    check_progress(&it->rig, job, "\"has " TOKEN "\"", "\"has ***\"");
+    check_progress(&it->rig, job, "{ " TOKEN, "\"has ***\""); /* no JSON */
     assert_int_equal(rig_complete(&it->rig, job, "{\"you\":\"" TOKEN "\"}"), STATUS_OK);
     rig_wait_for(&it->rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     const Pb__RunView *view = rig_get(&it->rig, run);

@@ -88,7 +88,8 @@ struct open_job {
 
     enum open_job_state state; /* and what follows only if leased: */
     bool is_cancel_wanted;     /* told to the worker with its next heartbeat */
-    bool has_progress;         /* its worker has said how far it is */
+    bool has_progress;         /* its worker has said how far it is; then: */
+    bool sends_secrets;        /* which must not show in that */
     bool is_unclaimed;         /* leased before a restart, and its holder has not come back */
     uint32_t lease_number;     /* counts on through all leases of the job */
     uint32_t lease_ms;

@@ -3,6 +3,8 @@
  * that neither journal nor tables ever hold it. The state is as it was when the job was scheduled:
  * a task that waits for its job has its input, and nothing that it can see goes on meanwhile.
  */
+#include "scheduler/engine/jobs/job_secrets.h"
+
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -72,5 +74,25 @@ status engine_fill_secrets(struct engine *engine, struct open_job *job, Pb__JobR
         return engine_refuse_job(engine, job, error, reterr);
     }
     *ret_filled = true;
+    return STATUS_OK;
+}
+
+status engine_hide_secrets(struct engine *engine, const struct open_job *job, str said,
+                           str *ret_hidden, struct error *reterr)
+{
+    struct live_run *live             = NULL;
+    CLEANUP(json_unrefp) json value   = json_invalid();
+    CLEANUP(buf_done) struct buf text = buf_init(CHECKPOINT_MAX);
+    *ret_hidden                       = (str){};
+    TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
+    const struct activation *activation =
+        live ? job_activation(live->run, str_from(job->id.text)) : NULL;
+    if (!activation || json_parse(said, NULL, &value, NULL, NULL) != STATUS_OK) return STATUS_OK;
+    const struct decide_env env      = engine_env(engine);
+    const struct task *task          = activation_task(live->run, activation);
+    CLEANUP(json_unrefp) json hidden = job_value_masked(live->run, &env, task, value);
+    if (!json_print(hidden, JSON_COMPACT, &text)) return STATUS_OK;
+    const char *copy = text_in(engine->arena, buf_str(&text));
+    if (copy) *ret_hidden = (str){.ptr = copy, .len = text.len};
     return STATUS_OK;
 }

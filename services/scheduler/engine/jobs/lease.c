@@ -13,6 +13,7 @@
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/jobs/job_rows.h"
+#include "scheduler/engine/jobs/job_secrets.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/queues/engine_queues.h"
 
@@ -396,7 +397,9 @@ static status hear_progress(struct engine *engine, struct open_job *job, const P
         Pb__JobRecord *record = NULL;
         TRY(engine_job_row(engine, str_from(beat->job), engine->arena, &record, reterr));
         job_progress_add(progress, record->job);
+        job->sends_secrets = record->sends_secrets;
     }
+    if (job->sends_secrets) TRY(engine_hide_secrets(engine, job, said, &said, reterr));
     job->has_progress = true;
     bool is_news      = job_progress_say(progress, &job->id, said, engine->now_us);
     if (is_news && listener->progressed) listener->progressed(&job->run, listener->context);
