@@ -166,20 +166,28 @@ void stdio_call_take(struct mcp_stdio_call *call, json message)
 
 /* --- whose process ---------------------------------------------------------------------------- */
 
-/* One that nobody uses makes room. */
+/* One that has no process makes room at once; else one that nobody uses is stopped, for who asks
+ * again: this may be its own callback. */
 static bool make_room(struct mcp_stdio *stdio)
 {
-    size_t cursor = 0;
-    str key       = {};
-    void *value   = NULL;
+    struct stdio_peer *unused = NULL;
+    bool is_one_ending        = false;
+    size_t cursor             = 0;
+    str key                   = {};
+    void *value               = NULL;
     if (map_count(stdio->peers) < STDIO_PROCESSES_MAX) return true;
     while (map_next(stdio->peers, &cursor, &key, &value)) {
         struct stdio_peer *peer = value;
-        if (peer->state != STDIO_NONE || peer->calls) continue;
-        (void)map_remove(stdio->peers, key);
-        stdio_peer_freep(&peer);
-        return true;
+        if (peer->calls) continue;
+        if (peer->state == STDIO_NONE) {
+            (void)map_remove(stdio->peers, key);
+            stdio_peer_freep(&peer);
+            return true;
+        }
+        if (peer->state == STDIO_READY) unused = peer;
+        is_one_ending |= peer->state == STDIO_ENDING;
     }
+    if (unused && !is_one_ending) stdio_peer_tire(unused);
     return false;
 }
 
@@ -206,7 +214,8 @@ static status peer_of(struct mcp_stdio *stdio, const struct stdio_server *server
     *ret_peer = map_get(stdio->peers, buf_str(&key));
     if (*ret_peer) return STATUS_OK;
     if (!make_room(stdio)) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "%d servers are running already",
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
+                    "%d servers are running already; one that nobody uses makes room soon",
                     STDIO_PROCESSES_MAX);
     }
     *ret_peer    = stdio_peer_new(stdio, server, &request->call);

@@ -68,6 +68,8 @@ struct stdio_peer *stdio_peer_new(struct mcp_stdio *stdio, const struct stdio_se
                                   const struct mcp_request *first);
 void stdio_peer_freep(struct stdio_peer **peer);
 void stdio_peer_wake(struct stdio_peer *peer); /* there is something to do */
+/* It is ready, and nobody uses it: stopped with the next turn, unless a call comes. */
+void stdio_peer_tire(struct stdio_peer *peer);
 /* One message; `id` 0: a notification. False: it is too large, or the peer is ending. */
 bool stdio_peer_say(struct stdio_peer *peer, const char *method, int64_t id, json params);
 

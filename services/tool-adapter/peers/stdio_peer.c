@@ -423,6 +423,11 @@ static void on_patience(void *context)
     }
 }
 
+void stdio_peer_tire(struct stdio_peer *peer)
+{
+    set_patience(peer, 0);
+}
+
 /* A rest is not cut short. */
 void stdio_peer_wake(struct stdio_peer *peer)
 {
