@@ -1,11 +1,10 @@
 /**
  * chromium: a browser as a process: started, watched, ended, and its folder removed.
  *
- * It is started by posix_spawn (a fork would take NNG's threads and locks along), in a process
- * group of its own, with nothing of our environment and no descriptor but its pipes: it runs what
- * strangers wrote. It has no network of its own either: every name, and every address, leads to a
- * proxy that does not exist, so what is not fetched for it (page_fetch.h) is not fetched at all:
- * docs/adr/0013-the-browser-has-no-network.md.
+ * It is a child_process with nothing of our environment and no descriptor but its pipes, since it
+ * runs what strangers wrote. It has no network of its own either: every name, and every address,
+ * leads to a proxy that does not exist, so what is not fetched for it (page_fetch.h) is not fetched
+ * at all: docs/adr/0013-the-browser-has-no-network.md.
  *
  * Its files are in a folder of its own, which is locked while we live; those of processes that died
  * are removed when the next browser starts. Limits of the process: no core files, FILE_SIZE_MAX
@@ -48,7 +47,7 @@ status chromium_start(const struct chromium_options *options, struct chromium **
 /** Says whether there is something to start; as chromium_start(). */
 status chromium_check(const char *path, struct error *reterr);
 
-/** What it is to read; false: it does not read, or is over. */
+/** What it is to read; false: it does not read, and is ended, or is over. */
 bool chromium_write(struct chromium *chromium, str message);
 
 /** Ends all of its processes; `ended` follows. */

@@ -4,11 +4,11 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "tool-adapter/peers/child_process.h"
 #include "tool-adapter/peers/line_frames.h"
 #include "tool-adapter/peers/mcp_message.h"
 #include "tool-adapter/peers/mcp_pages.h"
 #include "tool-adapter/peers/mcp_stdio.h"
+#include "tool-adapter/processes/child_process.h"
 
 struct mcp_stdio {
     const struct stdio_servers *servers;

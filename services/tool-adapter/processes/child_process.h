@@ -29,8 +29,10 @@ struct child_process_options {
     const char *const *arguments;   /* with its own name first; NULL-terminated, as the next */
     const char *const *environment; /* NAME=VALUE: all that it gets */
     const char *folder;             /* where it runs */
-    uint64_t memory_max;            /* bytes of data (RLIMIT_DATA); 0: no limit, as the next */
-    uint64_t file_size_max;         /* bytes of a file that it writes */
+    int pipes_at;           /* the descriptor that it reads; it writes to the next one, and its
+                             * standard input and output are nothing. 0: they are the pipes */
+    uint64_t memory_max;    /* bytes of data (RLIMIT_DATA); 0: no limit, as the next */
+    uint64_t file_size_max; /* bytes of a file that it writes */
     uint64_t descriptors_max;
     size_t unread_max; /* bytes that may wait for it to read them */
     void (*came)(str piece, void *context);

@@ -1,5 +1,6 @@
-#include "tool-adapter/peers/child_process.h"
+#include "tool-adapter/processes/child_process.h"
 
+#include "base/assert.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -17,8 +18,7 @@
 #include <unistd.h>
 
 enum {
-    SAFE_FD         = 10, /* above what the child's descriptors are */
-    CLOSED_FROM     = STDERR_FILENO + 1,
+    SAFE_FD         = 10,      /* above what the child's descriptors are */
     PIPE_SIZE       = 1 << 20, /* bytes; what an unprivileged process may have */
     PIECE_SIZE      = 64 << 10,
     PIECES_PER_TURN = 16,
@@ -228,6 +228,24 @@ static status pipe_new(int *ret_read, int *ret_write, struct error *reterr)
     return fail(reterr, STATUS_UNAVAILABLE, "pipe: %m");
 }
 
+/* Where its pipes are, and nothing else. */
+static void put_pipes(posix_spawn_file_actions_t *actions,
+                      const struct child_process_options *options, const struct child_ends *ends)
+{
+    int reads = options->pipes_at > 0 ? options->pipes_at : STDIN_FILENO;
+    int first = options->pipes_at > 0 ? reads + 2 : STDERR_FILENO + 1;
+    ASSERT(first <= SAFE_FD && reads != STDERR_FILENO && reads != STDOUT_FILENO);
+    if (options->pipes_at > 0) {
+        (void)posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        (void)posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    }
+    (void)posix_spawn_file_actions_adddup2(actions, ends->input, reads);
+    (void)posix_spawn_file_actions_adddup2(actions, ends->output, reads + 1);
+    (void)posix_spawn_file_actions_adddup2(actions, ends->words, STDERR_FILENO);
+    (void)posix_spawn_file_actions_addclosefrom_np(actions, first);
+    (void)posix_spawn_file_actions_addchdir_np(actions, options->folder);
+}
+
 static int spawn(const struct child_process_options *options, const struct child_ends *ends,
                  pid_t *ret_pid)
 {
@@ -245,11 +263,7 @@ static int spawn(const struct child_process_options *options, const struct child
     (void)posix_spawnattr_setpgroup(&attributes, 0);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                     POSIX_SPAWN_SETPGROUP);
-    (void)posix_spawn_file_actions_adddup2(&actions, ends->input, STDIN_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, ends->output, STDOUT_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, ends->words, STDERR_FILENO);
-    (void)posix_spawn_file_actions_addclosefrom_np(&actions, CLOSED_FROM);
-    (void)posix_spawn_file_actions_addchdir_np(&actions, options->folder);
+    put_pipes(&actions, options, ends);
     int rc =
         posix_spawn(ret_pid, options->path, &actions, &attributes,
                     (char *const *)(uintptr_t)options->arguments, /* which it does not change */
@@ -299,6 +313,7 @@ static status watch(struct child_process *child, struct error *reterr)
     do_not_block(child->input);
     do_not_block(child->output);
     do_not_block(child->words);
+    (void)fcntl(child->input, F_SETPIPE_SZ, PIPE_SIZE);
     (void)fcntl(child->output, F_SETPIPE_SZ, PIPE_SIZE);
     TRY(loop_watch_add(loop, child->pid_fd, LOOP_READ, on_end, child, &child->end_watch, reterr));
     TRY(loop_watch_add(loop, child->input, 0, on_input, child, &child->input_watch, reterr));
