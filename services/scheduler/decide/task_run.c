@@ -149,13 +149,20 @@ static status transform(struct scene *scene, json output, json *ret_value, json 
     return STATUS_OK;
 }
 
+/* How it came to its output. */
+struct completion {
+    const struct flow *flow; /* NULL: the definition's `then` */
+    json joined;             /* the context that iterations have changed; invalid: they have not */
+    json key;                /* under which an earlier attempt had the answer; invalid: none had */
+};
+
 static void complete(struct decision *decision, struct activation *activation, json output,
-                     const struct flow *flow, json joined)
+                     const struct completion *how)
 {
     const struct task *task = activation_task(decision->run, activation);
     struct scene scene      = scene_of(decision->run, decision->env, activation);
     scene.body_of           = activation;
-    scene.context           = joined;
+    scene.context           = how->joined;
 
     CLEANUP(json_unrefp) json kept_output = json_ref(output);
     CLEANUP(json_unrefp) json value       = json_invalid();
@@ -165,14 +172,15 @@ static void complete(struct decision *decision, struct activation *activation, j
         task_fault(decision, activation, error);
         return;
     }
-    if (context.kind == JSON_INVALID) context = json_ref(joined);
+    if (context.kind == JSON_INVALID) context = json_ref(how->joined);
 
     uint32_t scope     = activation->scope;
     uint32_t owner     = run_scope(decision->run, scope)->owner;
     struct event event = {
         .kind       = EVENT_TASK_COMPLETED,
         .activation = activation->slot,
-        .flow       = flow ? *flow : task->then,
+        .flow       = how->flow ? *how->flow : task->then,
+        .key        = json_ref(how->key),
         .value_from = source_of(decision->run, activation, kept_output, value),
         .context    = json_take(&context),
     };
@@ -191,13 +199,21 @@ static void complete(struct decision *decision, struct activation *activation, j
 void task_complete(struct decision *decision, struct activation *activation, json output,
                    const struct flow *flow)
 {
-    complete(decision, activation, output, flow, json_invalid());
+    complete(decision, activation, output, &(struct completion){.flow = flow});
 }
 
 void task_complete_joined(struct decision *decision, struct activation *activation, json output,
                           json context)
 {
-    complete(decision, activation, output, NULL, context);
+    complete(decision, activation, output, &(struct completion){.joined = context});
+}
+
+void task_complete_remembered(struct decision *decision, struct activation *activation, json output,
+                              json key)
+{
+    bool is_own = activation_task(decision->run, activation)->idempotency_key != NULL;
+    complete(decision, activation, output,
+             &(struct completion){.key = is_own ? key : json_invalid()});
 }
 
 /* --- cancelling ----------------------------------------------------------------------------------

@@ -318,6 +318,7 @@ static status apply_completed(struct run *run, struct activation *activation, st
     if (event->context.kind != JSON_INVALID) {
         scope_set_context(run, scope, json_ref(event->context));
     }
+    if (event->key.kind == JSON_TEXT) json_replace(&activation->key, json_ref(event->key));
     undo_pass_on(run, activation);
     if (task->is_undoable) undo_note(run, activation, event->value);
     activation_close(run, activation);

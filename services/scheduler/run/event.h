@@ -57,7 +57,8 @@ enum event_kind {
     /* "task.skipped": task; where. Its `if` was false: the raw input is the output. */
     EVENT_TASK_SKIPPED = 11,
     /* "task.completed": activation; value = transformed output; context = what `export` made
-     * (invalid: no export); flow = where the list goes on. */
+     * (invalid: no export); flow = where the list goes on. key: of a call that had completed in an
+     * earlier attempt of a try, and did not go out again, if the workflow names one. */
     EVENT_TASK_COMPLETED = 12,
     /* "task.faulted": activation; error. */
     EVENT_TASK_FAULTED = 13,

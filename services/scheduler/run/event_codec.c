@@ -152,7 +152,8 @@ static struct event event_kept(const struct run *run, const struct event *event)
     bool is_here = kept.value_from == VALUE_HERE || kept.value_from == VALUE_AGENT;
     if (!is_here) kept.value = json_invalid();
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
-    bool is_call     = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED;
+    bool is_call = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED ||
+                   event->kind == EVENT_TASK_COMPLETED;
     bool has_own_key = is_call && run->workflow->tasks[event->task].idempotency_key;
     if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;

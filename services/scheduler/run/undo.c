@@ -81,11 +81,23 @@ void undos_clear(struct run *run)
 /* --- noting ------------------------------------------------------------------------------------
  */
 
-static struct undo *find_same(const struct run *run, json identity)
+static bool is_whole(const struct undo *entry)
+{
+    return entry->output.kind != JSON_INVALID;
+}
+
+/* What went out under another key is done beside it. Journals of earlier releases do not tell the
+ * key of a call that did not go out again: some call of it had completed. */
+static bool is_same(const struct undo *entry, const struct undo *now)
+{
+    if (entry->is_due || !json_equal(entry->identity, now->identity)) return false;
+    return now->key.kind == JSON_INVALID ? is_whole(entry) : json_equal(entry->key, now->key);
+}
+
+static struct undo *find_same(const struct run *run, const struct undo *now)
 {
     for (uint32_t i = 0; i < run->undo_count; i++) {
-        const struct undo *entry = &run->undos[i];
-        if (!entry->is_due && json_equal(entry->identity, identity)) return &run->undos[i];
+        if (is_same(&run->undos[i], now)) return &run->undos[i];
     }
     return NULL;
 }
@@ -106,7 +118,7 @@ static json steps_now(const struct run *run, const struct scope *scope)
 static struct undo entry_new(struct run *run, const struct activation *activation)
 {
     const struct scope *scope = run_scope(run, activation->scope);
-    bool has_own_key          = activation->key.kind == JSON_TEXT;
+    bool has_own_key          = activation_task(run, activation)->idempotency_key != NULL;
     json identity             = job_key_new(run, activation, json_invalid());
     return (struct undo){
         .number    = ++run->undo_number,
@@ -125,12 +137,14 @@ static struct undo entry_new(struct run *run, const struct activation *activatio
  * what undoes a part, once all of it is done. */
 static void add_instead(struct run *run, struct undo *entry)
 {
-    struct undo *same = run->undo_count > 0 ? find_same(run, entry->identity) : NULL;
+    struct undo *same = run->undo_count > 0 ? find_same(run, entry) : NULL;
+    if (entry->key.kind == JSON_INVALID) entry->key = json_ref(same ? same->key : entry->identity);
     if (same) {
-        bool is_part = same->output.kind == JSON_INVALID && entry->output.kind != JSON_INVALID;
-        json_replace(&entry->key, json_ref(same->key));
-        if (entry->calls.kind == JSON_INVALID && !is_part) entry->calls = json_ref(same->calls);
-        if (entry->output.kind == JSON_INVALID) entry->output = json_ref(same->output);
+        bool is_more = is_whole(entry) && !is_whole(same);
+        bool is_less = is_whole(same) && !is_whole(entry);
+        bool is_told = entry->calls.kind != JSON_INVALID;
+        if (is_less || (!is_more && !is_told)) json_replace(&entry->calls, json_ref(same->calls));
+        if (is_less) entry->output = json_ref(same->output);
         undo_remove(run, same);
     }
     undo_add(run, entry);

@@ -37,8 +37,8 @@ void undo_add(struct run *run, const struct undo *entry);
 void undo_remove(struct run *run, struct undo *entry);
 void undos_clear(struct run *run);
 
-/** Notes what `activation` has just done; `output` is its transformed output. One with the same
- * identity is replaced: a retry did it again, under the same key. */
+/** Notes what `activation` has just done; `output` is its transformed output. One that went out
+ * under the same key is replaced: a retry did it again. */
 void undo_note(struct run *run, const struct activation *activation, json output);
 
 /** Notes a call that has failed when a part of it was done, which `calls` undo. */

@@ -22,6 +22,19 @@
 #define TRY_KEY "#/do/0/t/try/0/a/-/1"
 #define BOOKED  " {\"nights\":2}\n"
 
+/* Each attempt calls under another key: one, two, one, and so on. */
+#define TURN                                                                                       \
+    "{n: {set: {x: 1}, export: {as: '{key: (if $context.key == \"one\" then \"two\" else \"one\" " \
+    "end)}'}}}"
+#define KEYED ", metadata: {tutti: {idempotencyKey: '${ $context.key }'}}"
+#define GET   "{b: {call: http, with: {method: get, endpoint: 'https://a.test'}}}"
+#define KEYS(count)                                                                                \
+    "{t: {try: [" TURN                                                                             \
+    ", " ROOM(KEYED) ", " GET "], catch: {retry: {limit: {attempt: {count: " count "}}}}}}"
+#define ONE  "one/do/0/t/try/1/a"
+#define TWO  "two/do/0/t/try/1/a"
+#define NEXT "#/do/0/t/try/2/b/-/1 {\"method\":\"get\",\"endpoint\":\"https://a.test\"}\n"
+
 static const char functions[] = "[{\"name\": \"room.book\", \"version\": \"1.0.0\", \"queue\": "
                                 "\"tools\", \"effect\": \"send\", \"idempotency\": \"none\", "
                                 "\"input_schema\": {\"type\": \"object\"}, "
@@ -89,6 +102,29 @@ static const struct part_row rows[] = {
      .script = {{"a", 0, ANSWER_PART, NULL}},
      .calls  = KEY BOOKED,
      .ending = "task.faulted /do/0/a\nrun.faulted\n"},
+    {.name   = "what a `try` did under another key is undone beside the part",
+     .tasks  = KEYS("1"),
+     .script = {{"a", 0, ANSWER_OK_ONCE, NULL},
+                {"b", 0, ANSWER_FAIL, NULL},
+                {"a", 0, ANSWER_PART, NULL}},
+     .calls  = ONE BOOKED NEXT TWO BOOKED TWO "/undo/1 {\"part\":1}\n" TWO
+                                             "/undo/2 {\"part\":2}\n" ONE "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/t/try/1/a\nrun.faulted\n",
+     .done   = 2},
+    {.name   = "so is a part beside what was done under another key",
+     .tasks  = KEYS("1"),
+     .script = {{"a", 0, ANSWER_PART, NULL}, {"b", 0, ANSWER_FAIL, NULL}},
+     .calls  = ONE BOOKED TWO BOOKED NEXT TWO "/undo/1 {\"whole\":1}\n" ONE
+                                             "/undo/1 {\"part\":1}\n" ONE "/undo/2 {\"part\":2}\n",
+     .ending = "compensation.completed /do/0/t/try/1/a\nrun.faulted\n",
+     .done   = 2},
+    {.name   = "so is all that was done, once for each key",
+     .tasks  = KEYS("3"),
+     .script = {{"b", 0, ANSWER_FAIL, NULL}},
+     .calls  = ONE BOOKED NEXT TWO BOOKED NEXT NEXT NEXT TWO "/undo/1 {\"whole\":1}\n" ONE
+                                                            "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/t/try/1/a\nrun.faulted\n",
+     .done   = 2},
     {.name   = "of a part nobody knows: what is known is undone, and then it is a dead letter",
      .tasks  = ROOM(""),
      .script = {{"a", 0, ANSWER_DOUBT, "{\"type\":\"urn:unknown\",\"status\":504}"}},

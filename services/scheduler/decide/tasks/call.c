@@ -115,6 +115,7 @@ static status attempt(struct scene *scene, struct activation *activation, json p
     json remembered               = remembered_output(scene->run, activation, key);
     if (remembered.kind != JSON_INVALID) {
         *ret_remembered = json_ref(remembered);
+        ret_job->key    = json_take(&key);
         return STATUS_OK;
     }
     if (!call_cache_is_asked(scene)) TRY(check_budget(scene, ret_error));
@@ -180,7 +181,8 @@ static void job_begin(struct decision *decision, struct activation *activation, 
     json error                           = json_invalid();
     status code = attempt(&scene, activation, patch, &event, &remembered, &error);
     if (code == STATUS_OK && remembered.kind != JSON_INVALID) {
-        task_complete(decision, activation, remembered, NULL);
+        task_complete_remembered(decision, activation, remembered, event.key);
+        event_done(&event);
         return;
     }
     if (code == STATUS_OK) {
