@@ -356,6 +356,15 @@ static enum response_form response_of(const char *name)
     return form;
 }
 
+static struct schema *output_check_read(struct reading *reading, json source)
+{
+    if (json_is(source, JSON_INVALID)) return NULL;
+    size_t back           = reading_enter(reading, "output_schema");
+    struct schema *schema = schema_at(reading, source);
+    reading_leave(reading, back);
+    return schema;
+}
+
 static void cache_read(struct reading *reading, json map, struct manifest_action *action)
 {
     json cache        = json_get_text(map, "cache");
@@ -379,6 +388,7 @@ static void action_read(struct reading *reading, json map, struct manifest_actio
     action->total_ms      = duration_at_ms(timeout, "total", reading->manifest->total_ms);
     action->response      = response_of(text_at(map, "response"));
     action->output_schema = json_get_text(map, "output_schema");
+    action->output_check  = output_check_read(reading, action->output_schema);
     action->example       = json_get_text(map, "example");
     action->has_before    = !json_is(before, JSON_INVALID);
     action->has_auth      = !json_is(json_get_text(map, "auth"), JSON_INVALID);

@@ -193,6 +193,48 @@ static status play_steps_back(const struct manifest_action *action, json scope, 
     return STATUS_OK;
 }
 
+/* What an action answers by its own example; owned, JSON_INVALID: it says too little. */
+static json answer_of(const struct manifest_action *action, struct arena *arena)
+{
+    CLEANUP(json_unrefp) json scope = json_invalid();
+    if (example_scope(action, json_invalid(), arena, &scope, NULL) != STATUS_OK ||
+        play_output(action, &scope, NULL) != STATUS_OK) {
+        return json_invalid(); /* its own finding says so */
+    }
+    return json_ref(json_get_text(scope, "output"));
+}
+
+/* What is found is the output, so it must have all that the output has. */
+static status check_found(const struct manifest_action *action, json found, struct error *reterr)
+{
+    json actions = json_get_text(action->manifest->root, "actions");
+    json output  = json_get_text(json_get_text(actions, action->name), "output");
+    if (!json_is(output, JSON_OBJECT) || json_is(found, JSON_NULL)) return STATUS_OK;
+    for (size_t i = 0; i < json_count(output); i++) {
+        str name = json_key_at(output, i);
+        if (!json_is(json_get(found, name), JSON_INVALID)) continue;
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "`found` has no `" STR_FMT "`, as the output has", STR_ARG(name));
+    }
+    return STATUS_OK;
+}
+
+/* `found` over what the read answers by its example. */
+static status play_found(const struct manifest_action *action, const struct action_call *lookup,
+                         json scope, struct arena *arena, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json found  = json_invalid();
+    CLEANUP(json_unrefp) json answer = answer_of(lookup->action, arena);
+    CLEANUP(json_unrefp) json seen   = json_ref(scope);
+    struct error why                 = {};
+    if (!lookup->found || json_is(answer, JSON_INVALID)) return STATUS_OK;
+    if (lookup->condition && !formula_test(lookup->condition, scope, created_us)) return STATUS_OK;
+    scope_put(&seen, "output", json_take(&answer));
+    status code = formula_eval(lookup->found, seen, created_us, &found, &why);
+    if (code != STATUS_OK) return fail(reterr, code, "`found`: %s", why.text);
+    return check_found(action, found, reterr);
+}
+
 /* What `before` and look-ups would read, lists. */
 static status play_reads(const struct manifest_action *action, json scope, struct arena *arena,
                          json *ret_before, json *ret_lookups, struct error *reterr)
@@ -203,8 +245,9 @@ static status play_reads(const struct manifest_action *action, json scope, struc
         TRY(play_call(&action->before, "before", scope, arena, &before, reterr));
     }
     for (size_t i = 0; i < action->idempotency.lookup.count; i++) {
-        TRY(play_call(&action->idempotency.lookup.items[i], "lookup", scope, arena, &lookups,
-                      reterr));
+        const struct action_call *lookup = &action->idempotency.lookup.items[i];
+        TRY(play_call(lookup, "lookup", scope, arena, &lookups, reterr));
+        TRY(play_found(action, lookup, scope, arena, reterr));
     }
     *ret_before  = json_take(&before);
     *ret_lookups = json_take(&lookups);
@@ -253,8 +296,10 @@ status example_play(const struct manifest_action *action, json given, struct are
     TRY(play_reads(action, play.scope, arena, &play.before, &play.lookups, reterr));
     TRY(example_requests(action, play.scope, arena, &play.requests, reterr));
     TRY(play_output(action, &play.scope, reterr));
-    bool is_known = !json_is(json_get_text(play.scope, "output"), JSON_INVALID);
-    play.back     = json_array_new(action->step_count);
+    json output   = json_get_text(play.scope, "output");
+    bool is_known = !json_is(output, JSON_INVALID);
+    if (is_known) TRY(scope_check_output(action, output, arena, reterr));
+    play.back = json_array_new(action->step_count);
     TRY(play_steps_back(action, play.scope, arena, &play.back, reterr));
     bool has_own = action->compensate.count > 0;
     play.undos   = has_own ? json_array_new(action->compensate.count) : json_ref(play.back);

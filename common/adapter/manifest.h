@@ -241,7 +241,8 @@ struct manifest_action {
     struct manifest_auth auth;
     enum response_form response;
     struct formula *output;
-    json output_schema; /* JSON_INVALID: names only */
+    json output_schema;          /* JSON_INVALID: names only */
+    struct schema *output_check; /* of `output_schema`; NULL: none */
     struct idempotency idempotency;
     struct action_calls compensate;
     int64_t cache_ms; /* 0: not kept */

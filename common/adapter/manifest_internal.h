@@ -52,6 +52,9 @@ PRINTF_LIKE(3, 4)
 struct diagnostic *reading_refuse(struct reading *reading, const char *code, const char *format,
                                   ...);
 
+/* A warning at the value at hand. */
+void reading_warn(struct reading *reading, const char *code, const char *text);
+
 /* A text of the manifest; NULL if the member is not there. */
 const char *text_at(json map, const char *key);
 

@@ -1,5 +1,5 @@
 /* The rules between the parts of a manifest: what its shape alone cannot say. */
-#include "adapter/manifest_internal.h"
+#include "adapter/interface_internal.h"
 
 enum { NAMES_MAX = 64 }; /* that are compared for "did you mean" */
 
@@ -307,6 +307,15 @@ static void lint_names(struct reading *reading)
     reading_leave(reading, back);
 }
 
+/* Nothing holds such requests against what the other side takes. */
+static void lint_spec(struct reading *reading)
+{
+    const struct manifest *manifest = reading->manifest;
+    bool is_described               = !json_is(json_get_text(manifest->root, "spec"), JSON_INVALID);
+    if (is_described || !manifest->base_url) return;
+    reading_warn(reading, "M08", "no `spec` names the official description of the API");
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void lint_action(struct reading *reading, struct manifest_action *action, json map)
@@ -340,5 +349,7 @@ void manifest_lint(struct reading *reading)
     }
     reading_leave(reading, back);
     lint_budgets(reading);
+    interface_lint(reading);
+    if (!reading->is_known) lint_spec(reading);
     if (reading->list->errors == 0 && !reading->is_known) examples_check(reading);
 }

@@ -2,6 +2,7 @@
 #include "adapter/manifest_internal.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "json/json_map.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
@@ -54,6 +55,14 @@ struct diagnostic *reading_refuse(struct reading *reading, const char *code, con
     struct yaml_place place = yaml_place_of(reading->document, pointer);
     return diagnostics_add(reading->list, code, SEVERITY_ERROR, pointer, place.line, place.column,
                            "%s", detail);
+}
+
+void reading_warn(struct reading *reading, const char *code, const char *text)
+{
+    str pointer             = buf_str(&reading->pointer);
+    struct yaml_place place = yaml_place_of(reading->document, pointer);
+    (void)diagnostics_add(reading->list, code, SEVERITY_WARNING, pointer, place.line, place.column,
+                          "%s", text);
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -128,12 +137,61 @@ static void refuse_formula(struct reading *reading, const struct formula_fault *
     reading_leave(reading, back);
 }
 
+/* Looks for `.secrets.NAME` of a secret that there is: it would be null, and nobody would know why.
+ */
+struct secret_search {
+    const struct manifest *manifest;
+    const char *found; /* NULL: none */
+};
+
+static bool is_of_name(char c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool names_secret(str text, const char *name)
+{
+    static const char root[] = ".secrets.";
+    const size_t len         = strlen(name);
+    for (const char *at = strstr(text.ptr, root); at; at = strstr(at + 1, root)) {
+        bool is_member   = at > text.ptr && (is_of_name(at[-1]) || at[-1] == ')' || at[-1] == ']');
+        const char *from = at + sizeof root - 1;
+        if (!is_member && strncmp(from, name, len) == 0 && !is_of_name(from[len])) return true;
+    }
+    return false;
+}
+
+static json search_leaf(str, json leaf, void *context)
+{
+    struct secret_search *search    = context;
+    const struct manifest *manifest = search->manifest;
+    bool is_expression              = formula_is_expression(leaf);
+    for (size_t i = 0; is_expression && i < manifest->secret_count; i++) {
+        if (names_secret(json_str(leaf), manifest->secrets[i].name)) {
+            search->found = manifest->secrets[i].name;
+        }
+    }
+    return json_invalid();
+}
+
+static bool holds_secret(struct reading *reading, json value)
+{
+    struct secret_search search    = {.manifest = reading->manifest};
+    CLEANUP(json_unrefp) json same = json_map_values(value, search_leaf, &search);
+    if (!search.found) return false;
+    struct diagnostic *finding = reading_refuse(
+        reading, "M03", "expressions do not see secrets, such as `%s`", search.found);
+    diagnostic_hint(reading->list, finding, "`auth` puts it in when the request leaves");
+    return true;
+}
+
 static struct formula *compile(struct reading *reading, json value, enum formula_nulls nulls,
                                json keep_null)
 {
     struct formula_fault fault = {};
     struct formula *formula    = NULL;
     struct error ignored       = {};
+    if (!reading->is_known && holds_secret(reading, value)) return NULL;
     if (formula_compile(value, nulls, keep_null, reading->arena, &formula, &fault, &ignored) !=
         STATUS_OK) {
         refuse_formula(reading, &fault);

@@ -73,6 +73,13 @@ status scope_config(const struct manifest *manifest, json given, struct arena *a
     return STATUS_OK;
 }
 
+status scope_check_output(const struct manifest_action *action, json output, struct arena *arena,
+                          struct error *reterr)
+{
+    return action->output_check ? check(action->output_check, output, "output", arena, reterr)
+                                : STATUS_OK;
+}
+
 status scope_new(const struct manifest_action *action, const struct scope_options *options,
                  json *ret_scope, struct error *reterr)
 {

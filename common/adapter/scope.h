@@ -41,6 +41,10 @@ status scope_new(const struct manifest_action *action, const struct scope_option
 status scope_config(const struct manifest *manifest, json given, struct arena *arena,
                     json *ret_config, struct error *reterr);
 
+/** Checks an output against what the action promises. INVALID_ARGUMENT: it is another one. */
+status scope_check_output(const struct manifest_action *action, json output, struct arena *arena,
+                          struct error *reterr);
+
 /** Sets a member; takes `value`. */
 void scope_put(json *scope, const char *name, json value);
 

@@ -230,6 +230,7 @@ static struct exchange_means means_of(const struct adapter *adapter)
                                    .engines   = adapter->engines,
                                    .audit_key = adapter->audit_key,
                                    .cache     = adapter->cache,
+                                   .embedding = modules_embed_desk(adapter->modules),
                                    .files     = adapter->files,
                                    .limits    = adapter->limits,
                                    .tokens    = adapter->tokens};

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "tool-adapter/documents/documents.h"
-#include "tool-adapter/memory/llm_embedder.h"
+#include "tool-adapter/embedding/llm_embedder.h"
 #include "tool-adapter/memory/memory.h"
 
 #include <errno.h>
@@ -16,9 +16,10 @@
 enum { FOLDER_MODE = 0700 };
 
 struct modules {
-    struct work_pool *document_pool, *memory_pool;
+    struct work_pool *document_pool, *memory_pool, *embed_pool;
     struct module documents, remembering;
     struct llm_embedder *embedder;
+    struct embed_desk embed_desk;
     struct memory memory; /* its store is NULL: not here */
 };
 
@@ -42,15 +43,24 @@ static status open_store(struct modules *modules, const struct options *options,
     return memory_store_open(&store, &modules->memory.store, reterr);
 }
 
-static status start_memory(struct modules *modules, const struct options *options,
-                           struct loop *loop, struct error *reterr)
+static status start_embedder(struct modules *modules, const struct options *options,
+                             struct loop *loop, struct error *reterr)
 {
     const struct rpc_identity identity = rpc_identity_of("tool-adapter", options->rpc.token.value,
                                                          options->rpc.token_previous.value);
     const struct rpc_tls tls           = {.ca_file       = options->rpc.ca_file,
                                           .cert_key_file = options->rpc.cert_key_file};
-    TRY(open_store(modules, options, reterr));
     TRY(llm_embedder_open(options->llm, &identity, &tls, &modules->embedder, reterr));
+    TRY(work_pool_new(loop, MODULES_EMBED_THREADS, &modules->embed_pool, reterr));
+    modules->embed_desk = (struct embed_desk){.embedder = llm_embedder_of(modules->embedder),
+                                              .pool     = modules->embed_pool};
+    return STATUS_OK;
+}
+
+static status start_memory(struct modules *modules, const struct options *options,
+                           struct loop *loop, struct error *reterr)
+{
+    TRY(open_store(modules, options, reterr));
     TRY(work_pool_new(loop, MODULES_MEMORY_THREADS, &modules->memory_pool, reterr));
     modules->memory.embedder = llm_embedder_of(modules->embedder);
     modules->memory.now_us   = clock_unix_us;
@@ -69,6 +79,7 @@ status modules_start(const struct options *options, struct loop *loop, struct mo
     TRY(work_pool_new(loop, MODULES_DOCUMENT_THREADS, &modules->document_pool, reterr));
     modules->documents =
         (struct module){.pool = modules->document_pool, .functions = documents_functions};
+    TRY(start_embedder(modules, options, loop, reterr));
     bool has_memory = options->memory_path && *options->memory_path;
     if (has_memory) TRY(start_memory(modules, options, loop, reterr));
     *ret_modules = TAKE(modules);
@@ -83,6 +94,7 @@ void modules_stopp(struct modules **ref)
     module_stop(&modules->remembering);
     work_pool_freep(&modules->document_pool);
     work_pool_freep(&modules->memory_pool);
+    work_pool_freep(&modules->embed_pool);
     llm_embedder_closep(&modules->embedder);
     memory_store_closep(&modules->memory.store);
     free(modules);
@@ -102,4 +114,9 @@ size_t modules_engines(struct modules *modules, struct engine ret_engines[MODULE
     ret_engines[count].module = "memory";
     ret_engines[count++].self = &modules->remembering;
     return count;
+}
+
+struct embed_desk *modules_embed_desk(struct modules *modules)
+{
+    return &modules->embed_desk;
 }

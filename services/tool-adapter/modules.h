@@ -1,8 +1,8 @@
 /**
  * modules: the engines behind `builtin`, with the threads and the store they work on.
  *
- * `documents` is in every process. `memory` is where `tools.memory.path` says: its folder has one
- * owner, which alone leases the queue `tools.memory`.
+ * `documents` is in every process, and so is what embeds texts. `memory` is where
+ * `tools.memory.path` says: its folder has one owner, which alone leases the queue `tools.memory`.
  *
  * Threads: start and stop around the loop's life; the rest is the loop's.
  */
@@ -12,11 +12,13 @@
 #include "loop/loop.h"
 #include "tool-adapter/connections/config.h"
 #include "tool-adapter/connections/engine.h"
+#include "tool-adapter/embedding/embed_params.h"
 
 enum {
     MODULES_ENGINES_MAX      = 2,
     MODULES_DOCUMENT_THREADS = 2,
     MODULES_MEMORY_THREADS   = 16, /* most of them wait for a model */
+    MODULES_EMBED_THREADS    = 8,  /* all of them do */
 };
 
 struct modules;
@@ -31,5 +33,8 @@ void modules_stopp(struct modules **modules);
 
 /** Engines, at most MODULES_ENGINES_MAX; returns how many. They live as long as the modules. */
 size_t modules_engines(struct modules *modules, struct engine ret_engines[MODULES_ENGINES_MAX]);
+
+/** Who embeds texts; it lives as long as the modules. */
+struct embed_desk *modules_embed_desk(struct modules *modules);
 
 #endif

@@ -1,8 +1,14 @@
 // The memory end to end: documents split and embedded by real processes, found again by words, undone by a saga, and there after kill -9.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after } from 'node:test';
+import { qdrant } from './support/standin/qdrant.mjs';
+import { World } from './support/standin/world.mjs';
 import { ALL, scenario } from './support/suite.mjs';
+import { merged } from './support/tools.mjs';
 import { Upstream } from './support/upstream.mjs';
 
 const COUNT = process.env.TUTTI_LONG ? 1000 : 40;
@@ -55,6 +61,7 @@ async function run(suite, workflow, input, status) {
 
 // Documents are embedded once, found by words over kill -9, and forgotten with their chunks.
 async function ingests(suite) {
+  embedded = 0;
   await suite.apply(await example('rag-documents.yaml'));
   const documents = Array.from({ length: COUNT }, (_, i) => ({ id: `doc-${i}`, text: `# Title ${i}\n\nabc ${'x'.repeat(i % 7)} ${i}`, subject: `s-${i % 2}` }));
   const first = await run(suite, 'rag/documents', { documents });
@@ -160,7 +167,7 @@ async function survivesKill(suite) {
 }
 
 // An undo puts the old entry back, and removes what was new.
-async function undoes(suite) {
+async function undoes(suite, keysOf = async () => (await steps(suite, 'default', [['items', 'memory.list:1', {}]])).items.map((entry) => entry.key)) {
   await steps(suite, 'default', [['old', 'memory.remember:1', { key: 'k', content: 'old words', metadata: { v: 1 } }]]);
   await suite.apply(`
 document: { dsl: '1.0.3', namespace: default, name: undone, version: '1.0.0', metadata: { tutti: { saga: true } } }
@@ -173,9 +180,66 @@ do:
   const { item } = await steps(suite, 'default', [['item', 'memory.get:1', { key: 'k' }]]);
   assert.equal(item.content, 'old words');
   assert.equal(item.metadata.v, 1);
-  const { items } = await steps(suite, 'default', [['items', 'memory.list:1', {}]]);
-  assert.deepEqual(items.map((entry) => entry.key), ['k']);
+  assert.deepEqual(await keysOf(), ['k']);
 }
+
+const world = await World.start(qdrant);
+const folder = mkdtempSync(join(tmpdir(), 'qdrant-'));
+after(() => { rmSync(folder, { recursive: true }); return world.stop(); });
+writeFileSync(join(folder, 'key'), 'secret-of-qdrant', { mode: 0o600 });
+const connection = { adapter: 'qdrant', config: { base_url: world.url }, secrets: { api_key: { secret: 'QDRANT' } }, allow_private: true };
+const elsewhere = merged(config, {
+  tools: { connections: { memory: connection, mute: { ...connection, config: { base_url: world.url, embedding: 'nobody' } } } },
+  secrets: { QDRANT: { file: join(folder, 'key') } },
+});
+
+// What is outgrown moves by its connection: workflows of before go on as they are, in words.
+scenario('the same workflows remember in Qdrant', { needs: ALL, config: elsewhere, checkNeeds: false }, async (suite) => {
+  world.store.clear();
+  world.store.put('collections', 'memory', { vectors: { size: 32, distance: 'Cosine' } });
+  const keys = (namespace) => world.store.list('points of memory', ({ payload }) => payload.namespace === namespace).map(({ payload }) => payload.key).sort();
+  await knows(suite);
+  embedded = 0;
+  await suite.apply(await example('rag-documents.yaml'));
+  const count = 12;
+  const documents = Array.from({ length: count }, (_, i) => ({ id: `doc-${i}`, text: `# Title ${i}\n\nabc ${'x'.repeat(i % 7)} ${i}`, subject: `s-${i % 2}` }));
+  const first = await run(suite, 'rag/documents', { documents });
+  assert.deepEqual(first.output, { documents: count, chunks: count });
+  assert.equal(first.usage.input_tokens, count, 'the run is charged');
+  assert.equal(embedded, count);
+  assert.equal(keys('docs').length, count);
+
+  const found = await steps(suite, 'rag', [['found', 'memory.recall:1', { namespace: 'docs', query: documents[3].text, limit: 1 }]]);
+  assert.deepEqual(found.items.map(({ key, metadata }) => [key, metadata.document]), [['doc-3#0', 'doc-3']]);
+  const of = await steps(suite, 'rag', [['found', 'memory.recall:1', { namespace: 'docs', query: documents[3].text, document: 'doc-5', limit: 9 }]]);
+  assert.deepEqual(of.items.map(({ key }) => key), ['doc-5#0']);
+  const gone = await steps(suite, 'rag', [
+    ['one', 'memory.delete:1', { namespace: 'docs', document: 'doc-3' }],
+    ['none', 'memory.delete:1', { namespace: 'docs', keys: [] }],
+    ['half', 'memory.forget:1', { namespace: 'docs', subject: 's-0' }],
+  ]);
+  assert.equal(gone.deleted, count / 2);
+  assert.deepEqual(keys('docs'), documents.filter((_, i) => i % 2 && i !== 3).map(({ id }) => `${id}#0`).sort());
+
+  // A document that has become shorter has its chunks of now.
+  const long = { id: 'd', text: Array.from({ length: 500 }, (_, i) => `w${i}`).join(' '), mime: 'text/plain' };
+  const chunks = async (document) => (await run(suite, 'rag/documents', { namespace: 'short', documents: [document] })).output.chunks;
+  assert.ok(await chunks(long) > 1);
+  assert.equal(await chunks({ ...long, text: 'one word' }), 1);
+  assert.deepEqual(keys('short'), ['d#0']);
+
+  await undoes(suite, () => keys('default'));
+
+  // By hand, too; and with a model that there is not that is said, and nothing is sent.
+  const headers = { 'tutti-namespace': 'rag' };
+  const answer = await suite.api.ok('POST', '/v1/tools/memory.recall/invoke', { arguments: { namespace: 'short', query: 'one word' } }, { headers });
+  assert.deepEqual(answer.output.items.map(({ key }) => key), ['d#0']);
+  const asked = world.journal.length;
+  const refused = await suite.api.call('POST', '/v1/tools/qdrant.recall/invoke', { arguments: { query: 'Anything' }, connection: 'mute' }, { headers });
+  assert.equal(refused.status, 422, refused.text);
+  assert.match(refused.body.detail, /embedding model/);
+  assert.equal(world.journal.length, asked);
+});
 
 scenario('a memory holds documents and gives them back', { needs: ALL, config, checkNeeds: false }, async (suite) => {
   await knows(suite);

@@ -62,12 +62,25 @@ actions:${action('hold')}${action('post')}${action('look')}
     output: { items: '=.response.body.items' }
     example: { params: {} }
 `);
+// A job of it waits for nobody.
+writeFileSync(join(folder, 'hasty.yaml'), `
+manifest: tutti/adapter/v1
+name: hasty
+version: "1.0.0"
+title: Hasty
+docs: https://box.test/docs
+config: { base_url: { type: string, default: 'https://box.test' } }
+http: { base_url: '=.config.base_url' }
+rate_limit: { max_wait: 0s, retry_after: { header: retry-after } }
+actions:${action('look')}
+`);
 const connection = (more) => ({ adapter: 'box', allow_private: true, config: { base_url: service.url }, ...more });
 const config = {
   tools: {
     adapters_dir: folder,
     connections: {
       box: connection(),
+      hasty: connection({ adapter: 'hasty' }),
       web: { adapter: 'web', allow_private: true },
       narrow: connection({ concurrency: 2 }),
       slow: connection({ rate: '3/h', burst: 3 }),
@@ -82,6 +95,12 @@ const HOLDS = `
 document: { dsl: '1.0.3', namespace: default, name: holds, version: '1.0.0' }
 do:
   - hold: { call: box.hold, with: { connection: narrow } }
+`;
+
+const HASTE = `
+document: { dsl: '1.0.3', namespace: default, name: haste, version: '1.0.0' }
+do:
+  - look: { call: hasty.look, with: { tired: true }, metadata: { tutti: { retry: none } } }
 `;
 
 // A memory has one owner.
@@ -171,6 +190,9 @@ async function rest(suite, other) {
   const asked = service.count('/look');
   assert.equal(await statusOf(suite.api, 'look', 'box'), 429);
   assert.equal(service.count('/look'), asked, 'nobody asks before');
+  await suite.apply(HASTE);
+  const run = await suite.startRun('haste');
+  assert.equal((await suite.runEnds(run.id, 'faulted')).error.status, 429, 'it does not wait an hour');
   await suite.until('the other one has heard', async () => (await statusOf(other.api, 'look', 'box')) === 429);
   const since = service.count('/look');
   assert.equal(await statusOf(other.api, 'look', 'box'), 429);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tool-adapter/call/charge.h"
 #include "tool-adapter/connections/shared_limits.h"
 #include "tool-adapter/connections/validators.h"
 #include "tool-adapter/http/pages.h"
@@ -20,8 +21,7 @@ struct execution {
     struct pages pages;
     struct exchange *exchange;
     struct loop_timer retry;
-    Pb__Usage usage;
-    bool has_usage;
+    struct charge charge;
     bool is_unchanged; /* what was kept still holds */
     int retries;       /* of the page at hand */
     int64_t rest_ms;   /* what the last answer asks for */
@@ -44,13 +44,12 @@ static void finish(struct execution *execution, const struct outcome *outcome, j
 {
     const struct execution_handlers handlers = execution->handlers;
     CLEANUP(json_unrefp) json scope          = json_ref(execution->request.scope);
-    const Pb__Usage usage                    = execution->usage; /* its texts are the arena's */
-    const Pb__Usage *used                    = execution->has_usage ? &usage : NULL;
+    const struct charge charge               = execution->charge; /* its texts are the arena's */
     const struct execution_result result     = {.outcome      = *outcome,
                                                 .output       = output,
                                                 .is_unchanged = execution->is_unchanged,
                                                 .scope        = scope,
-                                                .usage        = used};
+                                                .usage        = charge_sum(&charge)};
     execution->is_over                       = true;
     if (!execution->is_starting) execution_free(execution);
     handlers.done(&result, handlers.context);
@@ -78,8 +77,21 @@ static void send(struct execution *execution);
 
 /* --- what there is to show -------------------------------------------------------------------- */
 
+/* What an action promises of its output and does not hold is no readable answer. */
+static bool is_as_promised(struct execution *execution, json output, struct error *reterr)
+{
+    const struct execution_request *request = &execution->request;
+    return execution->is_unchanged ||
+           scope_check_output(request->action, output, request->arena, reterr) == STATUS_OK;
+}
+
 static void finish_whole(struct execution *execution, json output)
 {
+    struct error error = {};
+    if (!is_as_promised(execution, output, &error)) {
+        fail_answer(execution, error.text);
+        return;
+    }
     struct outcome outcome = {.is_write = execution->request.action->effect != EFFECT_READ,
                               .wait_ms  = execution->rest_ms};
     int64_t http_status    = 0;
@@ -192,32 +204,6 @@ static void judge_failure(const struct execution *execution, const struct exchan
     }
 }
 
-static const char *keep(const struct execution *execution, const char *text)
-{
-    const char *copy = arena_strdup(execution->request.arena, str_from(text));
-    return copy ? copy : "";
-}
-
-/* What models cost on the way. */
-static void add_usage(struct execution *execution, const Pb__Usage *more)
-{
-    Pb__Usage *sum = &execution->usage;
-    if (!more) return;
-    if (!execution->has_usage) pb__usage__init(sum);
-    execution->has_usage = true;
-    sum->input_tokens += more->input_tokens;
-    sum->output_tokens += more->output_tokens;
-    sum->cached_tokens += more->cached_tokens;
-    sum->reasoning_tokens += more->reasoning_tokens;
-    sum->cost_usd_nanos += more->cost_usd_nanos;
-    sum->saved_usd_nanos += more->saved_usd_nanos;
-    sum->calls += more->calls;
-    sum->simulated |= more->simulated;
-    sum->cost_source = more->cost_source;
-    sum->provider    = keep(execution, more->provider);
-    sum->model       = keep(execution, more->model);
-}
-
 /* What has left may have changed something, whatever the answer says. */
 static void note_write(const struct execution *execution, const struct exchange_result *result,
                        const struct outcome *outcome)
@@ -243,7 +229,7 @@ static void on_exchange(const struct exchange_result *result, void *context)
     struct execution *execution = context;
     struct outcome outcome      = {};
     execution->exchange         = NULL;
-    add_usage(execution, result->usage);
+    charge_add(&execution->charge, result->usage, execution->request.arena);
     if (result->code == STATUS_OK) {
         scope_put(&execution->request.scope, "response", json_ref(result->response));
         outcome_of_answer(execution->request.action, step_of(execution), execution->request.scope,

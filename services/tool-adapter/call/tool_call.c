@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "tool-adapter/call/call_key.h"
 #include "tool-adapter/call/personal.h"
-#include "tool-adapter/call/undo_list.h"
 #include "tool-adapter/connections/validators.h"
 #include "json/json_text.h"
 
@@ -251,8 +250,7 @@ static void on_executed(const struct execution_result *result, void *context)
     bool is_fine                  = outcome->class == OUTCOME_OK;
     json steps                    = json_get_text(call->checkpoint, "steps");
     call->execution               = NULL;
-    if (result->usage) call->usage = *result->usage;
-    call->has_usage = call->has_usage || result->usage;
+    charge_add(&call->charge, result->usage, call->arena);
     switch (call->stage) {
     case STAGE_BEFORE:
         if (is_fine) return take_before(call, result);
@@ -367,52 +365,26 @@ static status prepare(struct tool_call *call, struct error *reterr)
 }
 
 /* All that it is made of is there. */
-static void go(struct tool_call *call)
+static void set_out(struct tool_call *call)
 {
-    struct error error = {};
-    status code        = prepare(call, &error);
-    if (code != STATUS_OK) {
-        tool_call_end_refused(call, code, error.text);
-    } else if (is_kept(call)) {
+    if (is_kept(call)) {
         begin_read(call);
     } else {
         begin(call);
     }
 }
 
-static void on_files(status code, const struct error *error, void *context)
+/* Its files are there. */
+static void go(struct tool_call *call)
 {
-    struct tool_call *call = context;
-    struct error why       = *error;
-    if (code == STATUS_OK) {
-        code = file_arguments_fill(tool_call_action(call), call->files, &call->params, &why);
+    struct error error = {};
+    status code        = prepare(call, &error);
+    if (code == STATUS_OK && !tool_call_wants_vectors(call)) {
+        set_out(call);
+        return;
     }
-    if (code == STATUS_OK) {
-        go(call);
-    } else {
-        tool_call_end_refused(call, code, why.text);
-    }
-}
-
-/* Stored files among its arguments are read first; without them `files` stays NULL. */
-static status fetch_files(struct tool_call *call, struct error *reterr)
-{
-    str ids[FILE_SET_MAX + 1];
-    size_t count = file_arguments_find(tool_call_action(call), call->params, ids);
-    if (count == 0) return STATUS_OK;
-    if (!call->means->files) {
-        return fail(reterr, STATUS_FAILED_PRECONDITION, "stored files cannot be used here");
-    }
-    if (count > FILE_SET_MAX) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "over %d stored files", FILE_SET_MAX);
-    }
-    const struct file_set_request request = {.namespace = call->request.namespace,
-                                             .ids       = ids,
-                                             .count     = count,
-                                             .until_ms  = call->request.until_ms,
-                                             .done      = on_files,
-                                             .context   = call};
-    return file_set_start(call->means->files, &request, &call->files, reterr);
+    if (code == STATUS_OK) code = tool_call_embed(call, set_out, &error);
+    if (code != STATUS_OK) tool_call_end_refused(call, code, error.text);
 }
 
 struct tool_call *tool_call_start(const struct exchange_means *means,
@@ -431,7 +403,7 @@ struct tool_call *tool_call_start(const struct exchange_means *means,
     call->checkpoint   = json_ref(request->checkpoint);
     call->steps_kept   = json_count(json_get_text(call->checkpoint, "steps"));
     call->is_starting  = true;
-    status code        = fetch_files(call, &error);
+    status code        = tool_call_fetch_files(call, go, &error);
     if (code != STATUS_OK) {
         tool_call_end_refused(call, code, error.text);
     } else if (!call->files) {
@@ -484,7 +456,9 @@ void tool_call_kept(struct tool_call *call, status code)
 struct writes *tool_call_stop(struct tool_call *call)
 {
     execution_cancel(call->execution);
+    embed_params_cancel(call->embedding);
     call->execution = NULL;
+    call->embedding = NULL;
     tool_call_name_writes(call);
     return &call->writes;
 }

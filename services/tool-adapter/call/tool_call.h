@@ -2,10 +2,10 @@
  * tool_call: one call of an adapter's function, from its arguments to its output, for a job or for
  * somebody who waits.
  *
- * In this order: defaults and checks; derived values; what an earlier attempt may have done
- * (`lookup`, `skip_when`, refusal); what is there before the change, kept with the job; the
- * requests; the output; the calls that undo it. Errors are those of the DSL, with the classes of
- * outcome.h; no value in them holds a secret of the connection.
+ * In this order: defaults and checks; derived values; vectors of texts (`embed`); what an earlier
+ * attempt may have done (`lookup`, `skip_when`, refusal); what is there before the change, kept
+ * with the job; the requests; the output; the calls that undo it. Errors are those of the DSL, with
+ * the classes of outcome.h; no value in them holds a secret of the connection.
  *
  * What it does not do: retry (the engine does, by the class), wait for the other side's limits.
  *

@@ -72,7 +72,7 @@ static void finish(struct tool_call *call, struct tool_call_result *result)
     result->value = value;
     result->undo  = undo;
     if (call->is_cached) land(call, result->class, value);
-    result->usage = call->has_usage ? &call->usage : NULL;
+    result->usage = charge_sum(&call->charge);
     tool_call_name_writes(call);
     result->writes = &call->writes;
     call->is_over  = true;

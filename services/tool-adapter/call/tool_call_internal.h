@@ -4,7 +4,9 @@
 #define TOOL_ADAPTER_TOOL_CALL_INTERNAL_H
 
 #include "tool-adapter/call/call_cache.h"
+#include "tool-adapter/call/charge.h"
 #include "tool-adapter/call/tool_call.h"
+#include "tool-adapter/embedding/embed_params.h"
 #include "tool-adapter/files/file_arguments.h"
 
 /* What an execution at work is for, and what follows when a checkpoint is kept. */
@@ -28,8 +30,9 @@ struct tool_call {
     json checkpoint; /* owned; what is kept, or is to be */
     enum stage stage;
     struct execution *execution;
-    Pb__Usage usage; /* of the change; its texts are the arena's */
-    bool has_usage;
+    struct embed_params *embedding; /* under way; else NULL */
+    void (*on_arguments)(struct tool_call *call);
+    struct charge charge;
     struct writes writes;
     const struct action_call *lookup; /* of STAGE_LOOKUP */
     bool is_open;                     /* an earlier attempt may have done it */
@@ -57,6 +60,19 @@ static inline const struct manifest_action *tool_call_action(const struct tool_c
 {
     return call->request.tool.action;
 }
+
+/** Reads the stored files among the arguments, then calls `then`; without any `files` stays NULL,
+ * and so does `then`. FAILED_PRECONDITION, INVALID_ARGUMENT, or as file_set_start(). */
+status tool_call_fetch_files(struct tool_call *call, void (*then)(struct tool_call *call),
+                             struct error *reterr);
+
+/** Says whether texts are to be embedded first; whoever only wants to know sends nothing, and needs
+ * none. */
+bool tool_call_wants_vectors(const struct tool_call *call);
+
+/** `then` follows when the parameters are whole; else the call ends. As embed_params_start(). */
+status tool_call_embed(struct tool_call *call, void (*then)(struct tool_call *call),
+                       struct error *reterr);
 
 struct once_case tool_call_once_case(const struct tool_call *call);
 

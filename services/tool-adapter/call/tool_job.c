@@ -13,8 +13,8 @@ enum {
     INPUT_DEPTH  = 64,
     INPUT_VALUES = 1'000'000,
     TEXT_MAX     = 16 << 20, /* bytes of an output or an error */
-    HANDED_S     = 900,      /* a job older than this is not handed back any more */
-    ABSENT_MS    = 5'000,    /* a function that is not here is looked for again after this */
+    ABSENT_S     = 900,      /* a job whose function is not here is handed back for so long */
+    ABSENT_MS    = 5'000,    /* and looked for again after this */
     ATTEMPT_MS   = 600'000,  /* of a job without a deadline */
 };
 
@@ -137,12 +137,14 @@ static void report_failed(struct worker_job *job, const struct tool_call_result 
     worker_fail(job, &failed);
 }
 
-/* "Later": the job goes back and burns no attempt, and nobody else calls before. */
-static bool hand_back(struct worker_job *job, const struct tool_call_result *result)
+/* "Later": the job goes back and burns no attempt, and nobody else calls before. It does so for as
+ * long as the manifest lets a job wait. */
+static bool hand_back(struct worker_job *job, const struct rate_limit *limit,
+                      const struct tool_call_result *result)
 {
     int64_t age_us = clock_unix_us() - job->leased->queued_us;
     bool is_asked  = result->class == OUTCOME_THROTTLED && result->wait_ms > 0;
-    if (!is_asked || age_us > HANDED_S * INT64_C(1'000'000)) return false;
+    if (!is_asked || age_us > limit->wait_max_ms * INT64_C(1'000)) return false;
     Pb__TargetOutcome outcome     = PB__TARGET_OUTCOME__INIT;
     Pb__TargetOutcome *outcomes[] = {&outcome};
     Pb__JobReleased released      = PB__JOB_RELEASED__INIT;
@@ -193,7 +195,7 @@ static void on_done(const struct tool_call_result *result, void *context)
     writes_report(result->writes, job);
     if (is_fine) {
         report_done(job, result);
-    } else if (!hand_back(job, result)) {
+    } else if (!hand_back(job, &running->tool.connection->manifest->rate_limit, result)) {
         report_failed(job, result);
     }
     running_free(running);
@@ -246,7 +248,7 @@ static status parse(ProtobufCBinaryData text, json *ret_value, struct error *ret
 static void give_away(struct worker_job *job, const char *why)
 {
     int64_t now_us = clock_unix_us();
-    bool is_old    = now_us - job->leased->queued_us > HANDED_S * INT64_C(1'000'000);
+    bool is_old    = now_us - job->leased->queued_us > ABSENT_S * INT64_C(1'000'000);
     if (is_old) {
         refuse(job, ERROR_CONFIGURATION, why);
     } else {

@@ -27,6 +27,7 @@
 
 struct exchange;
 struct call_cache;
+struct embed_desk;
 struct shared_limits;
 
 /** Who carries it out; borrowed by all that is under way. */
@@ -36,6 +37,7 @@ struct exchange_means {
     const struct engine *engines; /* ends with one whose start is NULL */
     const uint8_t *audit_key;     /* as of struct writes_of */
     struct call_cache *cache;     /* of tool_call.h; NULL: outputs are not kept */
+    struct embed_desk *embedding; /* of embed_params.h; NULL: no texts can be embedded */
     struct file_desk *files;      /* NULL: there are no stored files */
     struct shared_limits *limits; /* NULL: those of this process hold alone */
     struct tokens *tokens;        /* of `auth: oauth2`; NULL: none can be fetched */

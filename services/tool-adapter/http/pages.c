@@ -236,6 +236,10 @@ status pages_add(struct pages *pages, json scope, json output, bool *ret_more, s
         join(&pages->output, page);
     }
     if (!pages->action->pagination || cut(pages)) return STATUS_OK;
+    if (json_count(list_of(pages->output)) > PAGES_ITEMS_MAX) {
+        return fail(reterr, STATUS_OUT_OF_RANGE, "there are more than %d elements",
+                    PAGES_ITEMS_MAX);
+    }
     TRY(find_next(pages, scope, page, ret_more, reterr));
     if (!*ret_more || pages->count < pages->action->pagination->pages_max) return STATUS_OK;
     return fail(reterr, STATUS_OUT_OF_RANGE, "there are more than %lld pages",

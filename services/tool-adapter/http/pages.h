@@ -2,8 +2,8 @@
  * pages: where the next page of a list is, and what all pages are together.
  *
  * Of the outputs of several pages lists are joined, other members are the last page's. A page that
- * lies at another origin than `base_url`, and more than `max_pages`, are errors: an incomplete list
- * must not pass for a whole one. Reaching `max_items` cuts.
+ * lies at another origin than `base_url`, more than `max_pages`, and more than PAGES_ITEMS_MAX
+ * elements are errors: an incomplete list must not pass for a whole one. Reaching `max_items` cuts.
  *
  * Pure.
  */
@@ -11,6 +11,8 @@
 #define TOOL_ADAPTER_PAGES_H
 
 #include "adapter/outgoing.h"
+
+enum { PAGES_ITEMS_MAX = 10'000 };
 
 struct pages {
     const struct manifest_action *action;

@@ -23,7 +23,7 @@
 #define TOOL_ADAPTER_MEMORY_MEMORY_H
 
 #include "tool-adapter/connections/module.h"
-#include "tool-adapter/memory/embedder.h"
+#include "tool-adapter/embedding/embedder.h"
 #include "tool-adapter/memory/memory_store.h"
 
 enum {

@@ -35,6 +35,10 @@ status memory_check_version(struct module_call *call, const struct memory_versio
                 STR_ARG(a), STR_ARG(b));
 }
 
+static_assert((int)MEMORY_DIMENSIONS_MAX == (int)EMBED_DIMENSIONS_MAX &&
+                  (int)MEMORY_MODEL_MAX == (int)EMBED_MODEL_MAX,
+              "what is embedded can be kept");
+
 status memory_embed(struct module_call *call, str model, const str *texts, size_t count,
                     struct memory_version *ret_version, float **ret_vectors, struct error *reterr)
 {

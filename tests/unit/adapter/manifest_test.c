@@ -56,7 +56,8 @@ static const char base[] =
     "'=.params.open'}}\n"
     "    paginate: {use: more}\n"
     "    output: {items: '=.response.body.items'}\n"
-    "    example: {params: {tags: [a, 'b&c'], open: true}}\n";
+    "    example: {params: {tags: [a, 'b&c'], open: true}, response: {status: 200, headers: {}, "
+    "body: {items: [{name: tea}]}}}\n";
 
 /* `base` with `from` replaced by `to`, once. */
 static void changed(const char *from, const char *to, char text[static TEXT_MAX])
@@ -117,6 +118,25 @@ static void test_findings(void **)
         {"{item: {type: string}", "{item: {type: strin}", "M02", 16, ""},
         {"{item: {type: string}", "{connection: {type: string}", "M02", 16, ""},
         {"{header: Idempotency-Key}", "{skip_when: '=true', output: {}}", "M06", 14, "`before`"},
+        {"title: A shop", "title: A shop\nimplements: memori", "M04", 5, "no such interface"},
+        {"title: A shop", "title: A shop\nimplements: memory", "M04", 14,
+         "has an action `remember`"},
+        {"note: '=.params.note'", "note: '=\"Bearer \" + .secrets.token'", "M03", 17,
+         "do not see secrets, such as `token`"},
+        {"    idempotency: {header: Idempotency-Key}\n",
+         "    idempotency: {lookup: [{action: find, with: {}, found: '=.output.items[0]'}]}\n",
+         "M07", 21, "`found` has no `id`"},
+        {"    idempotency: {header: Idempotency-Key}\n",
+         "    idempotency: {lookup: [{action: find, with: {}, found: '=.output.items | keys | "
+         ".[0].id'}]}"
+         "\n",
+         "M07", 21, "`found`: "},
+        {"output: {id: '=.response.body.id'}\n",
+         "output: {id: '=.response.body.id'}\n    output_schema: {properties: {id: {type: "
+         "integer}}}\n",
+         "M07", 22, "output/id must be"},
+        {"output: {id: '=.response.body.id'}\n",
+         "output: {id: '=.response.body.id'}\n    output_schema: {type: objekt}\n", "M02", 19, ""},
     };
     size_t failed = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

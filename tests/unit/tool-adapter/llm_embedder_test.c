@@ -1,5 +1,5 @@
 /* What the llm-proxy is asked for embeddings: under which key, for whom, and who pays. */
-#include "tool-adapter/memory/llm_embedder.h"
+#include "tool-adapter/embedding/llm_embedder.h"
 
 #include "base/attr.h"
 #include "base/clock.h"

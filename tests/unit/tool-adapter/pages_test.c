@@ -124,6 +124,20 @@ static void test_too_many_pages_are_an_error(void **)
     end(&reading);
 }
 
+static void test_too_many_elements_are_an_error(void **)
+{
+    struct reading reading             = {};
+    bool has_more                      = false;
+    CLEANUP(buf_done) struct buf items = buf_init(1 << 20);
+    CLEANUP(buf_done) struct buf page  = buf_init(1 << 20);
+    for (int i = 0; i < PAGES_ITEMS_MAX / 2; i++) (void)buf_printf(&items, "%d,", i);
+    (void)buf_printf(&page, PAGE("\"link\":\"</b>; rel=next\"", "[%s0]"), items.ptr);
+    begin(&reading, "linked", "{}");
+    assert_true(more(&reading, page.ptr));
+    assert_int_equal(add(&reading, page.ptr, &has_more), STATUS_OUT_OF_RANGE);
+    end(&reading);
+}
+
 static void test_enough_items_end_it(void **)
 {
     struct reading reading = {};
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_a_page_elsewhere_is_refused),
         cmocka_unit_test(test_headers_that_are_no_links),
         cmocka_unit_test(test_too_many_pages_are_an_error),
+        cmocka_unit_test(test_too_many_elements_are_an_error),
         cmocka_unit_test(test_enough_items_end_it),
         cmocka_unit_test(test_addresses_and_cursors),
         cmocka_unit_test(test_a_short_page_is_the_last),

@@ -123,6 +123,14 @@ static const char desk_text[] =
     "    output: {body: \"=.response.body\"}\n"
     "    cache: {max_age: 1h}\n"
     "    example: {params: {}}\n"
+    "  weigh:\n"
+    "    summary: Says what its output is\n"
+    "    effect: read\n"
+    "    params: {properties: {}}\n"
+    "    request: {builtin: web.weigh, params: {}}\n"
+    "    output: {grams: \"=.response.body\"}\n"
+    "    output_schema: {properties: {grams: {type: integer}}}\n"
+    "    example: {params: {}}\n"
     "  load:\n"
     "    summary: Reads what is kept, or has it stored as a file\n"
     "    effect: read\n"
@@ -618,6 +626,23 @@ static void test_a_stored_file_is_not_given_to_others(void **)
     }
 }
 
+static void test_an_output_is_as_promised_or_none(void **)
+{
+    struct desk desk;
+    struct caller caller;
+    desk_open(&desk);
+    begin(&desk, &caller, &(struct beginning){.action = "weigh"});
+    answer(&desk, "web.weigh", 200, "7");
+    assert_int_equal(caller.result.class, OUTCOME_OK);
+    caller_done(&caller);
+    begin(&desk, &caller, &(struct beginning){.action = "weigh"});
+    answer(&desk, "web.weigh", 200, "\"seven\"");
+    assert_end(&caller, false, true);
+    assert_non_null(strstr(json_str(json_get_text(caller.value, "detail")).ptr, "output/grams"));
+    caller_done(&caller);
+    desk_close(&desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -631,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_whoever_wants_to_know_hears_whether_it_was_done),
         cmocka_unit_test(test_who_waits_for_an_equal_read_has_a_time_of_its_own),
         cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
+        cmocka_unit_test(test_an_output_is_as_promised_or_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 import { PICTURE } from './figma.mjs';
 import { MAIN, OLD } from './github.mjs';
 import { ROOT, SOURCE } from './notion.mjs';
+import { OLD_POINT } from './qdrant.mjs';
 
 const PAGE = 'aaaaaaaa-0000-4000-8000-00000000000';
 const BLOCK = 'bbbbbbbb-0000-4000-8000-00000000000';
@@ -141,12 +142,12 @@ export function casesOf({ worlds }) {
     'qdrant.ensure_collection': { with: { collection: 'docs' }, like: {} },
     'qdrant.get_collection': { with: { collection: 'nobody' }, gives: { exists: false } },
     'qdrant.delete_collection': { with: { collection: 'spare' }, gives: {} },
-    'qdrant.remember': { with: { key: 'k1', content: 'c', vector: [0.6, 0.8] }, gives: { id: 'UUID' } },
-    'qdrant.remember_many': { with: { items: [{ key: 'k1', content: 'c', vector: [0.6, 0.8] }, { key: 'k2', content: 'd', vector: [0.8, 0.6] }] }, gives: { ids: ['UUID', 'UUID'] } },
-    'qdrant.recall': { with: { vector: [1, 0] }, gives: { items: [] } },
-    'qdrant.get': { with: { key: 'k1' }, gives: { item: null } },
-    'qdrant.delete': { with: { keys: ['k1'] }, gives: {}, changes: false },
-    'qdrant.get_points': { with: { ids: [1] }, gives: { points: [] } },
+    'qdrant.remember': { with: { key: 'old', content: 'after', subject: 'ann', vector: [0.6, 0.8] }, gives: { id: 'UUID' } },
+    'qdrant.remember_many': { with: { items: [{ key: 'd#0', content: 'c', vector: [0.6, 0.8] }, { key: 'k2', content: 'd', vector: [0.8, 0.6] }], document: 'd', chunks: 1 }, gives: { ids: ['UUID', 'UUID'], dropped: 0 } },
+    'qdrant.recall': { with: { vector: [0.6, 0.8], filter: { lang: 'en' }, document: 'old' }, like: { items: [{ key: 'old', content: 'before', metadata: { lang: 'en' } }] } },
+    'qdrant.get': { with: { key: 'old' }, like: { item: { key: 'old', content: 'before' } } },
+    'qdrant.delete': { with: { keys: ['old', 'none'] }, gives: { deleted: 1 } },
+    'qdrant.get_points': { with: { ids: [OLD_POINT] }, like: { points: [{ vector: [0.6, 0.8], payload: { key: 'old' } }] } },
     'qdrant.put_points': { with: { points: [{ id: 1, vector: [1, 0], payload: {} }] }, gives: {} },
 
     'mcp.list_tools': { with: {}, like: { tools: [{ name: 'add_note' }] } },

@@ -9,11 +9,11 @@
  *
  * Threads: any, which may block; many at once.
  */
-#ifndef TOOL_ADAPTER_MEMORY_LLM_EMBEDDER_H
-#define TOOL_ADAPTER_MEMORY_LLM_EMBEDDER_H
+#ifndef TOOL_ADAPTER_LLM_EMBEDDER_H
+#define TOOL_ADAPTER_LLM_EMBEDDER_H
 
 #include "rpc/rpc_client.h"
-#include "tool-adapter/memory/embedder.h"
+#include "tool-adapter/embedding/embedder.h"
 
 enum {
     LLM_EMBEDDER_ANSWER_MAX = 32 << 20, /* bytes: 256 vectors of 16,384 dimensions as base64 */

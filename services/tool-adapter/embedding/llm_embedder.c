@@ -1,4 +1,4 @@
-#include "tool-adapter/memory/llm_embedder.h"
+#include "tool-adapter/embedding/llm_embedder.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "llm.pb-c.h"
-#include "tool-adapter/memory/memory_store.h"
 #include "json/json_text.h"
 #include "json/json_write.h"
 
@@ -109,7 +108,7 @@ static status take_vector(json value, struct arena *arena, size_t at, size_t cou
     char *place                      = buf_reserve(&raw, size + 1);
     if (is_text && !base64_decode(encoded, place, &size)) return unreadable(reterr);
     size_t dimensions = is_text ? size / sizeof(float) : json_count(value);
-    if (dimensions == 0 || dimensions > MEMORY_DIMENSIONS_MAX) return unreadable(reterr);
+    if (dimensions == 0 || dimensions > EMBED_DIMENSIONS_MAX) return unreadable(reterr);
     if (at == 0) {
         answer->dimensions = (uint32_t)dimensions;
         answer->vectors    = arena_alloc(arena, count * dimensions * sizeof *answer->vectors);
@@ -151,7 +150,7 @@ status llm_embedder_read(str body, size_t count, struct arena *arena,
         TRY(take_vector(embedding, arena, i, count, &answer, reterr));
     }
     char *name = arena_strdup(arena, json_str(model));
-    if (!name || json_str(model).len > MEMORY_MODEL_MAX) return unreadable(reterr);
+    if (!name || json_str(model).len > EMBED_MODEL_MAX) return unreadable(reterr);
     answer.model = str_from(name);
     *ret_answer  = answer;
     return STATUS_OK;

@@ -1,9 +1,9 @@
 /**
- * embedder: texts to vectors, by a model somewhere else. What a memory asks; llm_embedder.h answers
- * it, and tests do.
+ * embedder: texts to vectors, by a model somewhere else. What a memory and parameters with `embed`
+ * ask; llm_embedder.h answers it, and tests do.
  */
-#ifndef TOOL_ADAPTER_MEMORY_EMBEDDER_H
-#define TOOL_ADAPTER_MEMORY_EMBEDDER_H
+#ifndef TOOL_ADAPTER_EMBEDDER_H
+#define TOOL_ADAPTER_EMBEDDER_H
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -12,6 +12,11 @@
 #include "tool-adapter/connections/engine.h"
 
 #include <stdatomic.h>
+
+enum {
+    EMBED_DIMENSIONS_MAX = 16'384,
+    EMBED_MODEL_MAX      = 200, /* bytes */
+};
 
 struct embed_ask {
     str model;                 /* a model or a route */
