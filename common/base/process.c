@@ -13,9 +13,15 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { FRAMES_MAX = 64, CRASH_STACK_SIZE = 64 << 10 /* bytes */ };
+enum {
+    FRAMES_MAX       = 64,
+    CRASH_STACK_SIZE = 64 << 10, /* bytes */
+    MS_PER_SECOND    = 1'000,
+    NS_PER_MS        = 1'000'000,
+};
 
 static sigset_t handled_signals(void)
 {
@@ -41,13 +47,19 @@ status process_block_signals(struct error *reterr)
     return STATUS_OK;
 }
 
-status process_wait(enum process_signal *ret_signal, struct error *reterr)
+status process_wait(int64_t timeout_ms, enum process_signal *ret_signal, struct error *reterr)
 {
-    sigset_t set = handled_signals();
+    const struct timespec most = {.tv_sec  = (time_t)(timeout_ms / MS_PER_SECOND),
+                                  .tv_nsec = (long)(timeout_ms % MS_PER_SECOND) * NS_PER_MS};
+    sigset_t set               = handled_signals();
     int number;
     do {
-        number = sigwaitinfo(&set, NULL);
+        number = timeout_ms < 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &most);
     } while (number < 0 && errno == EINTR);
+    if (number < 0 && errno == EAGAIN && timeout_ms >= 0) {
+        *ret_signal = PROCESS_QUIET;
+        return STATUS_OK;
+    }
     if (number < 0) return fail(reterr, STATUS_INTERNAL, "cannot wait for signals: %m");
     if (number == SIGHUP) {
         *ret_signal = PROCESS_RELOAD;
@@ -63,7 +75,7 @@ status process_wait(enum process_signal *ret_signal, struct error *reterr)
 status process_wait_for_stop(struct error *reterr)
 {
     enum process_signal signal = PROCESS_RELOAD;
-    while (signal != PROCESS_STOP) TRY(process_wait(&signal, reterr));
+    while (signal != PROCESS_STOP) TRY(process_wait(-1, &signal, reterr));
     return STATUS_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { ARENA_MAX = 4 << 20 }; /* bytes of texts, lists and secrets */
 
@@ -75,6 +76,23 @@ void config_free(struct config *config)
 void config_freep(struct config **config)
 {
     config_free(*config);
+}
+
+struct config_stamp config_stamp_of(const struct config *config)
+{
+    enum { NS_PER_S = 1'000'000'000 };
+    const char *file  = config_sources_of(config)->file;
+    struct stat found = {};
+    if (!file || stat(file, &found) != 0) return (struct config_stamp){};
+    return (struct config_stamp){.changed_ns = (int64_t)found.st_mtim.tv_sec * NS_PER_S +
+                                               found.st_mtim.tv_nsec,
+                                 .size  = (uint64_t)found.st_size,
+                                 .inode = found.st_ino};
+}
+
+bool config_stamp_equal(const struct config_stamp *a, const struct config_stamp *b)
+{
+    return a->changed_ns == b->changed_ns && a->size == b->size && a->inode == b->inode;
 }
 
 const struct config_sources *config_sources_of(const struct config *config)

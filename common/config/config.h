@@ -171,6 +171,17 @@ void config_freep(struct config **config);
 /** The sources it was loaded from, for loading anew. The environment is not copied. */
 const struct config_sources *config_sources_of(const struct config *config);
 
+/** What tells a file of a configuration from one that was written later. Zeroed: none. */
+struct config_stamp {
+    int64_t changed_ns;
+    uint64_t size, inode;
+};
+
+/** Of the file it was loaded from, as it is now; zeroed: there is none, or nobody can look at it.
+ */
+struct config_stamp config_stamp_of(const struct config *config);
+bool config_stamp_equal(const struct config_stamp *a, const struct config_stamp *b);
+
 /** The path of an option that differs and needs a restart; NULL if there is none. */
 const char *config_needs_restart(const struct config *before, const struct config *after);
 

@@ -5,7 +5,11 @@
 const char embed_input_schema[] =
     "{ \"type\": \"object\", \"required\": [\"model\", \"input\"], \"properties\": {"
     "  \"model\":      { \"type\": \"string\", \"minLength\": 1 },"
-    "  \"input\":      { \"oneOf\": [ { \"type\": \"string\", \"minLength\": 1 },"
+    "  \"input\":      { \"anyOf\": [ { \"type\": \"string\", \"minLength\": 1 },"
+    "      { \"type\": \"array\", \"items\": { \"type\": \"integer\", \"minimum\": 0 } },"
     "      { \"type\": \"array\", \"maxItems\": 2048,"
-    "        \"items\": { \"type\": \"string\", \"minLength\": 1 } } ] },"
+    "        \"items\": { \"type\": \"string\", \"minLength\": 1 } },"
+    "      { \"type\": \"array\", \"maxItems\": 2048,"
+    "        \"items\": { \"type\": \"array\", \"minItems\": 1,"
+    "          \"items\": { \"type\": \"integer\", \"minimum\": 0 } } } ] },"
     "  \"dimensions\": { \"type\": \"integer\", \"minimum\": 1, \"maximum\": 65536 } } }";

@@ -23,6 +23,20 @@ static size_t texts_size(json value)
     return size;
 }
 
+/* Of what is embedded: a text, tokens, or a list of either. */
+static size_t input_size(json value)
+{
+    size_t size = json_is_number(value) ? CHAT_BYTES_PER_TOKEN : text_size(value);
+    for (size_t i = 0; json_is(value, JSON_ARRAY) && i < json_count(value); i++) {
+        json item = json_at(value, i);
+        size += json_is_number(item) ? CHAT_BYTES_PER_TOKEN : text_size(item);
+        for (size_t t = 0; json_is(item, JSON_ARRAY) && t < json_count(item); t++) {
+            size += json_is_number(json_at(item, t)) ? CHAT_BYTES_PER_TOKEN : 0;
+        }
+    }
+    return size;
+}
+
 size_t chat_text_size(json messages)
 {
     size_t size = 0;
@@ -64,12 +78,13 @@ static int64_t output_of(json arguments)
 
 struct token_estimate token_estimate_of(json arguments, bool is_embedding)
 {
-    static const char *const texts[]   = {"prompt", "system", "input"};
+    static const char *const texts[]   = {"prompt", "system"};
     static const char *const printed[] = {"tools", "response_format", "schema"};
     json messages                      = json_get_text(arguments, "messages");
     bool has_messages                  = json_is(messages, JSON_ARRAY);
     size_t size                        = has_messages ? chat_text_size(messages) : 0;
     size_t count                       = 1 + (has_messages ? json_count(messages) : 0);
+    size += input_size(json_get_text(arguments, "input"));
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         size += texts_size(json_get_text(arguments, texts[i]));
     }

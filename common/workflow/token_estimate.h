@@ -2,9 +2,10 @@
  * token_estimate: how many tokens a call of a model may take, by its arguments: those of `llm.chat`
  * and `llm.embed`, and the bodies of the chat and embeddings endpoints, which name them alike.
  *
- * The input: a quarter of the bytes of its texts, rounded up, and a few tokens per message; of
- * pictures and the like only the provider knows. The answer: `max_tokens` of each of `n`; if it
- * says nothing, that is not known (-1). Embeddings have no answer.
+ * The input: a quarter of the bytes of its texts, rounded up, and a few tokens per message; tokens
+ * that are embedded are counted; of pictures and the like only the provider knows. The answer:
+ * `max_tokens` of each of `n`; if it says nothing, that is not known (-1). Embeddings have no
+ * answer.
  */
 #ifndef WORKFLOW_TOKEN_ESTIMATE_H
 #define WORKFLOW_TOKEN_ESTIMATE_H

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FINDINGS_ARENA_MAX = 1 << 20 /* bytes */ };
+enum {
+    FINDINGS_ARENA_MAX = 1 << 20, /* bytes */
+    WATCH_MS           = 1'000,   /* between two looks at the file */
+};
 
 static void print_findings(const struct diagnostics *list)
 {
@@ -34,8 +37,8 @@ static status read_catalog(const struct config *config, const struct options *op
     return code;
 }
 
-/* SIGHUP: providers, routes, prices and rules about personal data are read anew; all else is as it
- * was at the start. With a mistake everything stays as it is. */
+/* SIGHUP, or another file: providers, routes, prices and rules about personal data are read anew;
+ * all else is as it was at the start. With a mistake everything stays as it is. */
 static void reload(const struct config *config, struct proxy *proxy)
 {
     struct options options                   = {};
@@ -58,10 +61,22 @@ static void reload(const struct config *config, struct proxy *proxy)
     proxy_reload(proxy, catalog);
 }
 
+/* Says whether the file is another one than was read, and is not being written right now. */
+static bool has_changed(const struct config *config, const struct config_stamp *read,
+                        struct config_stamp *seen)
+{
+    const struct config_stamp now  = config_stamp_of(config);
+    const struct config_stamp none = {};
+    bool is_steady                 = config_stamp_equal(&now, seen);
+    *seen                          = now;
+    return is_steady && !config_stamp_equal(&now, read) && !config_stamp_equal(&now, &none);
+}
+
 static status serve(const struct config *config, const struct options *options,
                     struct error *reterr)
 {
-    struct catalog *catalog = NULL;
+    struct catalog *catalog  = NULL;
+    struct config_stamp read = config_stamp_of(config);
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
     (void)rpc_threads_rest();
@@ -69,10 +84,14 @@ static status serve(const struct config *config, const struct options *options,
 
     CLEANUP(proxy_stopp) struct proxy *proxy = NULL;
     TRY(proxy_start(config, options, catalog, &proxy, reterr));
-    enum process_signal signal = PROCESS_RELOAD;
-    while (signal == PROCESS_RELOAD) {
-        TRY(process_wait(&signal, reterr));
-        if (signal == PROCESS_RELOAD) reload(config, proxy);
+    enum process_signal signal = PROCESS_QUIET;
+    struct config_stamp seen   = read;
+    while (signal != PROCESS_STOP) {
+        TRY(process_wait(WATCH_MS, &signal, reterr));
+        bool is_due = signal == PROCESS_QUIET && has_changed(config, &read, &seen);
+        if (signal != PROCESS_RELOAD && !is_due) continue;
+        read = config_stamp_of(config);
+        reload(config, proxy);
     }
     return STATUS_OK;
 }

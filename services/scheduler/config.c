@@ -1,8 +1,8 @@
 #include "scheduler/config.h"
 
 #include "base/attr.h"
+#include "fleet/breaker.h"
 #include "scheduler/archive/segment.h"
-#include "scheduler/breaker/breaker.h"
 #include "scheduler/tables/call_cache.h"
 
 static const struct config_option options_table[] = {

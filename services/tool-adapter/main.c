@@ -45,7 +45,7 @@ static status serve(const struct options *options, const struct config *config,
     TRY(adapter_start(options, config, &adapter, reterr));
     enum process_signal signal = PROCESS_RELOAD;
     while (signal == PROCESS_RELOAD) {
-        TRY(process_wait(&signal, reterr));
+        TRY(process_wait(-1, &signal, reterr));
         if (signal == PROCESS_RELOAD) reload(config, adapter);
     }
     return STATUS_OK;

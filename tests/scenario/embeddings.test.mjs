@@ -16,7 +16,7 @@ do:
 // Answers with vectors that tell which text they are of, and in another order than asked.
 const upstream = await Upstream.start((request) => {
   const { input } = JSON.parse(request.body);
-  const data = input.map((text, index) => ({ object: 'embedding', index, embedding: [text.length, Number(text.split(' ')[1]), 0.5] }));
+  const data = input.map((text, index) => ({ object: 'embedding', index, embedding: [text.length, Array.isArray(text) ? text[0] : Number(text.split(' ')[1]), 0.5] }));
   return { body: { object: 'list', data: data.reverse(), model: 'e', usage: { prompt_tokens: input.length, total_tokens: input.length } } };
 });
 after(() => upstream.stop());
@@ -80,6 +80,16 @@ scenario("OpenAI's SDK gets embeddings from the gateway", { needs: ['scheduler',
   assert.deepEqual(again.data[0].embedding, plain.data[0].embedding, 'the same text gives the same vector');
   assert.ok(Math.abs(plain.data[0].embedding.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5, 'of length 1');
   assert.equal(plain.tutti.simulated, true);
+  // Tokens go to the model as they are, each list as one input; equal ones once.
+  const asked = upstream.requests.length;
+  const one = await client.embeddings.create({ model: 'embedding', input: [7, 8], encoding_format: 'float' });
+  assert.equal(one.data.length, 1);
+  const tokens = await client.embeddings.create({ model: 'embedding', input: [[9], [7, 8], [9, 10], [9]], encoding_format: 'float' });
+  assert.deepEqual(tokens.data.map((item) => item.embedding[0]), [1, 2, 2, 1]);
+  assert.deepEqual(upstream.requests.slice(asked).map(({ body }) => JSON.parse(body).input), [[[7, 8]], [[9], [9, 10]]]);
+  for (const input of [[[7], 'x'], ['x', [7]], [[]], [1.5], [[-1]]]) {
+    await assert.rejects(client.embeddings.create({ model: 'embedding', input }), (error) => error.status === 400, JSON.stringify(input));
+  }
   await assert.rejects(client.embeddings.create({ model: 'nobody', input: 'x' }), (error) => error.status === 404);
   await assert.rejects(client.embeddings.create({ model: 'embedding', input: [] }), (error) => error.status === 400);
 });

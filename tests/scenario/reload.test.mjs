@@ -1,4 +1,4 @@
-// The configuration of the llm-proxy is read anew on SIGHUP: routes, providers, keys, prices. Calls under way keep the one before.
+// The configuration of the llm-proxy is read anew on SIGHUP, or when its file changes: routes, providers, keys, prices. Calls under way keep the one before.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,11 +23,11 @@ scenario('the llm-proxy reads its configuration anew', { needs: ['scheduler', 'g
   const proxy = suite['llm-proxy'];
   const file = join(suite.folder, 'tutti.yaml');
   const chat = (model, content = 'hello') => suite.api.call('POST', '/v1/chat/completions', { model, messages: [{ role: 'user', content }] });
-  const write = async (change) => {
+  const write = async (change, signal = 'SIGHUP') => {
     const now = JSON.parse(await readFile(file, 'utf8'));
     change(now.llm);
     await writeFile(file, JSON.stringify(now, null, 1));
-    proxy.child.kill('SIGHUP');
+    if (signal) proxy.child.kill(signal);
   };
   await writeFile(join(suite.folder, 'UP'), 'key-one', { mode: 0o600 });
   await proxy.start();
@@ -73,7 +73,7 @@ scenario('the llm-proxy reads its configuration anew', { needs: ['scheduler', 'g
   await suite.until('health says so', async () => /mistakes/.test(await note()));
   assert.equal((await chat('after')).status, 200);
   assert.ok((await proxy.lines()).some((line) => line.includes('the one before holds')));
-  await write((llm) => { llm.routes.broken = one('up/m'); });
+  await write((llm) => { llm.routes.broken = one('up/m'); }, null); // the file alone says so
   await suite.until('it is well again', async () => (await note()) === undefined);
   assert.equal((await chat('broken')).status, 200);
   assert.equal((await chat('after')).status, 404);

@@ -24,10 +24,11 @@ static bool recall(struct llm_call *call, struct chat_request *copy)
 
 static void fill_gaps(struct llm_call *call, struct chat_request *copy)
 {
-    bool is_openai = call_target(call)->provider->kind == &provider_openai;
+    const struct provider *provider = call_target(call)->provider;
+    enum chat_flavor words = provider->kind == &provider_openai ? FLAVOR_OPENAI : FLAVOR_COMPATIBLE;
+    if (provider->flavor) words = provider->flavor->words;
     json_unref(json_take(&call->source));
-    route_defaults_fill(&call->route->defaults, is_openai ? FLAVOR_OPENAI : FLAVOR_COMPATIBLE, copy,
-                        &call->source);
+    route_defaults_fill(&call->route->defaults, words, copy, &call->source);
 }
 
 const struct chat_request *call_adapt(struct llm_call *call)

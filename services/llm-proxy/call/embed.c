@@ -209,15 +209,17 @@ struct embed_call *embed_start(struct pipeline *pipeline, const struct chat_requ
 {
     ASSERT(request->input_count > 0);
     struct loop *loop            = pipeline->options.loop;
-    const struct embed_kind kind = {
-        .route = route, .dimensions = request->dimensions, .let_pass = let_pass};
-    struct embed_call *embed = mem_new(1, sizeof *embed);
-    embed->pipeline          = pipeline;
-    embed->arena             = request->arena;
-    embed->deadline_ms       = deadline_ms;
-    embed->started_ms        = clock_mono_ms();
-    embed->done              = done;
-    embed->context           = context;
+    const struct embed_kind kind = {.route      = route,
+                                    .dimensions = request->dimensions,
+                                    .has_tokens = request->has_tokens,
+                                    .let_pass   = let_pass};
+    struct embed_call *embed     = mem_new(1, sizeof *embed);
+    embed->pipeline              = pipeline;
+    embed->arena                 = request->arena;
+    embed->deadline_ms           = deadline_ms;
+    embed->started_ms            = clock_mono_ms();
+    embed->done                  = done;
+    embed->context               = context;
     answer_init(&embed->answer);
     embed->answer.vectors   = buf_init(VECTORS_MAX);
     embed->outcome.provider = "";

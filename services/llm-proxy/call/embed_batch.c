@@ -168,6 +168,7 @@ static void start(struct embed_batch *batch)
                                            .model       = pool->route.name,
                                            .inputs      = inputs,
                                            .input_count = batch->count,
+                                           .has_tokens  = pool->has_tokens,
                                            .dimensions  = pool->dimensions};
     batch->call    = llm_call_start(pool->pools->pipeline, &batch->request, &pool->route, 0,
                                     on_batch_done, batch);

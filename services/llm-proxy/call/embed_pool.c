@@ -75,6 +75,7 @@ static void put_name(const struct embed_kind *kind, struct buf *out)
 {
     const struct route_target *target = &kind->route->targets[0];
     (void)buf_put_u64(out, (uint64_t)kind->dimensions);
+    (void)buf_put_byte(out, kind->has_tokens ? 1 : 0);
     (void)buf_put_u32(out, kind->route->target_count);
     (void)buf_put_text(out, kind->let_pass ? kind->let_pass : "-");
     (void)buf_put_byte(out, '\0');
@@ -109,6 +110,7 @@ static struct embed_pool *pool_of(struct embed_pools *pools, const struct embed_
     pool             = mem_new(1, sizeof *pool);
     pool->pools      = pools;
     pool->dimensions = kind->dimensions;
+    pool->has_tokens = kind->has_tokens;
     pool->texts      = map_new(TEXTS_MAX);
     pool->name       = (str){.ptr = mem_dup(name.ptr, name.len), .len = name.len};
     if (kind->let_pass) pool->let_pass = mem_dup(kind->let_pass, strlen(kind->let_pass));

@@ -2,10 +2,10 @@
  * embed_pool: the texts that wait for their vectors, of all requests, and the calls that bring
  * them.
  *
- * A text is known by its route (or target), dimensions and content. One whose vector is in memory
- * is not asked for again, nor is one that is on its way. The rest waits in a queue and goes out in
- * batches, as large and as many at a time as its provider's settings say: while those are busy,
- * what comes from anybody queues, and leaves together.
+ * A text, or what stands for one in tokens, is known by its route (or target), dimensions and
+ * content. One whose vector is in memory is not asked for again, nor is one that is on its way. The
+ * rest waits in a queue and goes out in batches, as large and as many at a time as its provider's
+ * settings say: while those are busy, what comes from anybody queues, and leaves together.
  *
  * What a batch has cost is divided among the texts that somebody waits for, by their bytes; the
  * parts add up exactly. A batch that is refused with 400 is halved, until the text that is the
@@ -48,6 +48,7 @@ struct embed_seat {
 struct embed_kind {
     const struct llm_route *route;
     int64_t dimensions;
+    bool has_tokens;      /* of chat.h: their texts are tokens */
     const char *let_pass; /* as of llm_call_is_job(); NULL: no job's */
 };
 

@@ -20,6 +20,7 @@ struct embed_pool {
     struct llm_route route;
     struct arena *arena; /* of the route's texts */
     int64_t dimensions;
+    bool has_tokens;
     char *let_pass;    /* owned; NULL: no job's */
     struct map *texts; /* by content: all that somebody waits for */
     struct embed_text *first, *last;

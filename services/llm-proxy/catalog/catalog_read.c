@@ -165,6 +165,24 @@ static void read_version(struct reader *reader, const struct place *place, json 
     found(reader, place, "version", "", "only providers of type anthropic have a `version`");
 }
 
+static void read_flavor(struct reader *reader, const struct place *place, json value,
+                        struct provider *provider)
+{
+    const char *name      = text_member(reader, place, value, "flavor");
+    provider->api_version = text_member(reader, place, value, "api_version");
+    if (provider->kind == &provider_compatible) {
+        provider->flavor = provider_flavor_of(str_from(name ? name : "generic"));
+    }
+    if (name && !provider->flavor) {
+        found(reader, place, "flavor", "generic, vllm, llamacpp, ollama, openrouter or azure",
+              "`%s` is no flavor of type %s", name, provider->kind->name);
+    }
+    if (provider->api_version && !provider_takes_version(provider)) {
+        found(reader, place, "api_version", "flavor: azure, api_version: \"2024-10-21\"",
+              "`api_version` is a date, of flavor azure alone");
+    }
+}
+
 static void read_real(struct reader *reader, const struct place *place, json value,
                       struct provider *provider)
 {
@@ -187,6 +205,7 @@ static void read_real(struct reader *reader, const struct place *place, json val
     if (!parts.is_https) provider->plain_host = keep(reader, parts.host);
     provider->key_header = text_member(reader, place, value, "key_header");
     read_version(reader, place, value, provider);
+    read_flavor(reader, place, value, provider);
     json keys = json_get_text(value, "keys");
     for (size_t i = 0; json_is(keys, JSON_ARRAY) && i < json_count(keys); i++) {
         read_key(reader, place, json_at(keys, i), provider);
@@ -257,7 +276,7 @@ static void read_provider(struct reader *reader, str name, json value)
     static const char *const members[] = {
         "type",       "base_url",  "key_header", "keys",        "price",
         "flavor",     "seed",      "jitter",     "first_event", "tokens_per_second",
-        "fail_every", "cut_after", "version",    "embed"};
+        "fail_every", "cut_after", "version",    "embed",       "api_version"};
     CLEANUP(place_done) struct place place = place_of("/llm/providers", name);
     struct catalog *catalog                = reader->catalog;
     if (catalog->provider_count == CATALOG_PROVIDERS_MAX || name.len > PROVIDER_NAME_MAX) {

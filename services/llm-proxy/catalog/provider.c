@@ -2,11 +2,45 @@
 
 #include "base/attr.h"
 
+#include <string.h>
+
 enum { RETRY_AFTER_MS_MAX = 86'400'000 };
 
 static const struct provider_kind *const kinds[] = {&provider_openai, &provider_compatible,
                                                     &provider_anthropic, &provider_gemini,
                                                     &provider_simulated};
+
+/*
+ * vLLM passes over `parallel_tool_calls` and `user` (its page "OpenAI-Compatible Server"). Azure:
+ * learn.microsoft.com, "Azure OpenAI REST API reference": the header api-key, and below
+ * /openai/deployments/{deployment-id}/ a date in the query; its newer addresses, below /openai/v1/,
+ * are as OpenAI's own. The others are as the protocol has it.
+ */
+static const struct provider_flavor flavors[] = {
+    {.name = "generic", .words = FLAVOR_COMPATIBLE},
+    {.name = "vllm", .words = FLAVOR_COMPATIBLE, .ignores_user = "vLLM passes it over"},
+    {.name = "llamacpp", .words = FLAVOR_COMPATIBLE},
+    {.name = "ollama", .words = FLAVOR_COMPATIBLE},
+    {.name = "openrouter", .words = FLAVOR_COMPATIBLE},
+    {.name = "azure", .words = FLAVOR_OPENAI, .key_header = "api-key", .has_deployments = true},
+};
+
+const struct provider_flavor *provider_flavor_of(str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(flavors); i++) {
+        if (str_is(name, flavors[i].name)) return &flavors[i];
+    }
+    return NULL;
+}
+
+/* "2024-10-21", "2025-04-01-preview": it goes into an address. */
+bool provider_takes_version(const struct provider *provider)
+{
+    static const char safe[] = "0123456789abcdefghijklmnopqrstuvwxyz-";
+    size_t length            = strlen(provider->api_version);
+    bool is_date             = strspn(provider->api_version, safe) == length;
+    return provider->flavor && provider->flavor->has_deployments && is_date && length > 0;
+}
 
 const struct provider_kind *provider_kind_of(str name)
 {

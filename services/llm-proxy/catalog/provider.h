@@ -26,6 +26,18 @@ enum {
 
 struct provider_kind;
 
+/** What sets those apart that speak OpenAI's protocol. */
+struct provider_flavor {
+    const char *name;         /* `flavor` in the configuration */
+    enum chat_flavor words;   /* those of OpenAI itself, or of those that imitate it */
+    const char *key_header;   /* NULL: Authorization: Bearer */
+    bool has_deployments;     /* with `api_version`: /openai/deployments/MODEL/...?api-version= */
+    const char *ignores_user; /* why `user` and `parallel_tool_calls` mean nothing there; NULL */
+};
+
+/** The flavor of that name, or NULL; the first one is `generic`. */
+const struct provider_flavor *provider_flavor_of(str name);
+
 /** A key is named by its secret's name in logs and metrics, or by its fingerprint, never by its
  * value. */
 struct provider_key {
@@ -66,10 +78,12 @@ struct embed_limits {
 struct provider {
     const char *name;
     const struct provider_kind *kind;
-    const char *base_url;   /* without a slash at the end */
-    const char *plain_host; /* of a base_url with http:; NULL: it is https */
-    const char *key_header; /* NULL: as the protocol has it */
-    const char *version;    /* of Anthropic's API; NULL: by what a request carries */
+    const char *base_url;                 /* without a slash at the end */
+    const char *plain_host;               /* of a base_url with http:; NULL: it is https */
+    const char *key_header;               /* NULL: as the protocol has it */
+    const char *version;                  /* of Anthropic's API; NULL: by what a request carries */
+    const struct provider_flavor *flavor; /* of an openai-compatible one; NULL: it has none */
+    const char *api_version; /* of flavor azure's older addresses; NULL: those without one */
     struct provider_key keys[PROVIDER_KEYS_MAX];
     uint32_t key_count;
     bool is_free;       /* price: free */
@@ -77,6 +91,9 @@ struct provider {
     struct embed_limits embed;
     struct simulation simulation;
 };
+
+/** Says whether its `api_version` is one, and its flavor has such. */
+bool provider_takes_version(const struct provider *provider);
 
 /** What a provider is asked. */
 struct provider_request {

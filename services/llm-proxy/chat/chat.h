@@ -137,6 +137,7 @@ struct chat_request {
     /* Embeddings instead of a chat, if there are any (embed.h). */
     str *inputs;
     uint32_t input_count;
+    bool has_tokens;    /* they are arrays of tokens, as JSON has them */
     int64_t dimensions; /* 0: the model's own */
     bool wants_base64;
 

@@ -2,12 +2,13 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "json/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_MAX = 32 };
+enum { NUMBER_MAX = 32, TOKENS_TEXT_MAX = 4 << 20 /* bytes of one input */ };
 
 /* --- reading -----------------------------------------------------------------------------------
  */
@@ -17,23 +18,62 @@ static status invalid(struct error *reterr, const char *pointer, const char *exp
     return fail(reterr, STATUS_INVALID_ARGUMENT, "%s: %s", pointer, expected);
 }
 
+static status too_large(struct error *reterr)
+{
+    return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+}
+
+/* A token's number; no vocabulary has as many. */
+static bool is_token(json value)
+{
+    int64_t token = 0;
+    return json_to_int(value, &token) && token >= 0 && token <= INT32_MAX;
+}
+
+static bool is_tokens(json value)
+{
+    size_t count = json_is(value, JSON_ARRAY) ? json_count(value) : 0;
+    size_t i     = 0;
+    while (i < count && is_token(json_at(value, i))) i++;
+    return count > 0 && i == count;
+}
+
+/* Equal tokens are equal texts. */
+static bool keep_tokens(struct arena *arena, json tokens, str *ret_input)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(TOKENS_TEXT_MAX);
+    if (!json_print(tokens, JSON_COMPACT, &text)) return false;
+    *ret_input = (str){.ptr = arena_strdup(arena, buf_str(&text)), .len = text.len};
+    return ret_input->ptr != NULL;
+}
+
+static status read_input(struct chat_request *request, json value, struct error *reterr)
+{
+    str *input   = &request->inputs[request->input_count];
+    bool is_text = json_is(value, JSON_TEXT) && json_str(value).len > 0;
+    if (request->has_tokens ? !is_tokens(value) : !is_text) {
+        return invalid(reterr, "/input",
+                       "a text, an array of tokens, or a list of one of these; none is empty");
+    }
+    if (!request->has_tokens) {
+        *input = json_str(value);
+    } else if (!keep_tokens(request->arena, value, input)) {
+        return too_large(reterr);
+    }
+    request->input_count++;
+    return STATUS_OK;
+}
+
 static status read_inputs(struct chat_request *request, json input, struct error *reterr)
 {
-    bool is_list = json_is(input, JSON_ARRAY);
-    size_t count = is_list ? json_count(input) : 1;
-    if (count > EMBED_INPUTS_MAX) return invalid(reterr, "/input", "at most 2,048 texts");
+    bool is_list        = json_is(input, JSON_ARRAY) && !is_token(json_at(input, 0));
+    size_t count        = is_list ? json_count(input) : 1;
+    request->has_tokens = json_is(is_list ? json_at(input, 0) : input, JSON_ARRAY);
+    if (count > EMBED_INPUTS_MAX) return invalid(reterr, "/input", "at most 2,048 inputs");
     request->inputs = arena_alloc(request->arena, (count + 1) * sizeof *request->inputs);
-    if (!request->inputs) {
-        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    }
+    if (!request->inputs) return too_large(reterr);
     for (size_t i = 0; i < count; i++) {
-        json text = is_list ? json_at(input, i) : input;
-        if (!json_is(text, JSON_TEXT) || json_str(text).len == 0) {
-            return invalid(reterr, "/input",
-                           "a text or a list of texts, none of them empty; "
-                           "tokens are not supported yet");
-        }
-        request->inputs[request->input_count++] = json_str(text);
+        TRY(read_input(request, is_list ? json_at(input, i) : input, reterr));
     }
     return STATUS_OK;
 }
@@ -49,7 +89,7 @@ status embed_read(json source, struct arena *arena, struct chat_request **ret_re
         return invalid(reterr, "/model", "a model is required");
     }
     struct chat_request *request = arena_alloc(arena, sizeof *request);
-    if (!request) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    if (!request) return too_large(reterr);
     *request = (struct chat_request){.arena = arena, .model = json_str(model)};
     TRY(read_inputs(request, json_get_text(source, "input"), reterr));
     if (!json_is(dimensions, JSON_INVALID) &&
@@ -71,17 +111,23 @@ status embed_read(json source, struct arena *arena, struct chat_request **ret_re
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-bool embed_print_request(const struct chat_request *request, str model, struct buf *out)
+bool embed_print_request(const struct chat_request *request, str model, bool is_compact,
+                         struct buf *out)
 {
     struct json_writer w = json_writer_init(out);
     json_begin_object(&w);
     json_put_text(&w, "model", model);
     json_member(&w, "input");
     json_begin_array(&w);
-    for (uint32_t i = 0; i < request->input_count; i++) json_write_text(&w, request->inputs[i]);
+    for (uint32_t i = 0; i < request->input_count; i++) {
+        if (request->has_tokens) {
+            json_write_raw(&w, request->inputs[i]);
+        } else {
+            json_write_text(&w, request->inputs[i]);
+        }
+    }
     json_end_array(&w);
-    /* Not every compatible server knows base64, all know this. */
-    json_put_text(&w, "encoding_format", str_from("float"));
+    json_put_text(&w, "encoding_format", str_from(is_compact ? "base64" : "float"));
     if (request->dimensions > 0) json_put_int(&w, "dimensions", request->dimensions);
     json_end_object(&w);
     return !out->is_full;

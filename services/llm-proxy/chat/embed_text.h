@@ -2,7 +2,9 @@
  * embed_text: embeddings as OpenAI's API writes them (openai/openai-openapi, openapi.json 2.3.0),
  * which are also the arguments of `llm.embed`.
  *
- * What it does not do: token arrays as inputs.
+ * Inputs are texts or arrays of tokens, all of one kind. Tokens mean something to the model they
+ * are of alone; only providers that speak OpenAI's protocol take them.
+ *
  * Threads: any; nothing is kept.
  */
 #ifndef LLM_PROXY_EMBED_TEXT_H
@@ -17,13 +19,15 @@ enum {
     EMBED_INPUTS_MAX     = 2'048, /* of a request; OpenAI's limit */
 };
 
-/** Reads `model`, `input` (a text or texts), `dimensions` and `encoding_format`. INVALID_ARGUMENT
- * names the member. */
+/** Reads `model`, `input` (a text or tokens, or a list of either), `dimensions` and
+ * `encoding_format`. INVALID_ARGUMENT names the member. */
 status embed_read(json source, struct arena *arena, struct chat_request **ret_request,
                   struct error *reterr);
 
-/** The request as a body. False: `out` is full. */
-bool embed_print_request(const struct chat_request *request, str model, struct buf *out);
+/** The request as a body; with `is_compact` vectors are asked for in base64, which not every server
+ * that speaks the protocol knows. False: `out` is full. */
+bool embed_print_request(const struct chat_request *request, str model, bool is_compact,
+                         struct buf *out);
 
 /** Writes one array per vector. */
 void embed_print_vectors(const struct answer *answer, struct json_writer *w);

@@ -90,8 +90,21 @@ static struct guarded *find(struct guard *guard, const char *target)
 /* --- breakers ----------------------------------------------------------------------------------
  */
 
+/* Those of the defaults where an older scheduler does not say them. */
+static void take_rules(struct guarded *provider, const Pb__BreakerView *view)
+{
+    bool is_said = view->failures_max >= 1 && view->failures_max <= BREAKER_FAILURES_MAX &&
+                   view->successes_max >= 1 && view->window_us > 0 && view->open_us > 0;
+    if (!is_said) return;
+    provider->rules = (struct breaker_settings){.failures  = view->failures_max,
+                                                .window_us = view->window_us,
+                                                .open_us   = view->open_us,
+                                                .successes = view->successes_max};
+}
+
 static void take_breaker(struct guarded *provider, const Pb__BreakerView *view)
 {
+    take_rules(provider, view);
     provider->state          = view->state;
     provider->until_us       = view->until_us;
     provider->rests_until_us = view->held_until_us;
@@ -101,7 +114,11 @@ static void on_breakers(void *context, void *, const struct rpc_answer *answer)
 {
     struct guard *guard         = context;
     const Pb__BreakerList *list = answer->message;
-    if (!list) return;
+    if (!list) {
+        guard_away_begin(guard);
+        return;
+    }
+    guard_away_end(guard);
     for (size_t i = 0; i < guard->count; i++) {
         guard->providers[i].state          = PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
         guard->providers[i].rests_until_us = 0;
@@ -112,11 +129,23 @@ static void on_breakers(void *context, void *, const struct rpc_answer *answer)
     }
 }
 
+void guard_take_breakers(struct guarded *provider, const Pb__BreakerList *list)
+{
+    if (list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
+}
+
 static void on_reported(void *, void *about, const struct rpc_answer *answer)
 {
-    struct guarded *provider    = about;
-    const Pb__BreakerList *list = answer->message;
-    if (list && list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
+    if (answer->message) guard_take_breakers(about, answer->message);
+}
+
+static void on_failure_reported(void *context, void *about, const struct rpc_answer *answer)
+{
+    if (answer->message) {
+        guard_take_breakers(about, answer->message);
+    } else {
+        guard_count_alone(context, about, 1);
+    }
 }
 
 static void on_probe(void *, void *about, const struct rpc_answer *answer)
@@ -145,9 +174,8 @@ static void on_probe(void *, void *about, const struct rpc_answer *answer)
     }
 }
 
-/* Says what a call has met, or asks for a probe. */
-static bool report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
-                   question_use_fn *use)
+bool guard_report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
+                  question_use_fn *use)
 {
     Pb__TargetReport *items[]  = {item};
     Pb__BreakerReport message  = PB__BREAKER_REPORT__INIT;
@@ -164,14 +192,16 @@ void guard_note_failure(struct guard *guard, size_t provider)
 {
     Pb__TargetReport item = PB__TARGET_REPORT__INIT;
     item.failures         = 1;
-    (void)report(guard, &guard->providers[provider], &item, on_reported);
+    struct guarded *met   = &guard->providers[provider];
+    if (guard_report(guard, met, &item, on_failure_reported)) return;
+    guard_count_alone(guard, met, 1);
 }
 
 void guard_note_rest(struct guard *guard, size_t provider, int64_t rest_ms)
 {
     Pb__TargetReport item = PB__TARGET_REPORT__INIT;
     item.rest_until_us    = clock_unix_us() + rest_ms * 1000;
-    (void)report(guard, &guard->providers[provider], &item, on_reported);
+    (void)guard_report(guard, &guard->providers[provider], &item, on_reported);
 }
 
 static void end_probe(struct guard *guard, struct guarded *provider, enum guard_end end)
@@ -183,7 +213,7 @@ static void end_probe(struct guard *guard, struct guarded *provider, enum guard_
     };
     Pb__TargetReport item = PB__TARGET_REPORT__INIT;
     item.probe            = ends[end];
-    (void)report(guard, provider, &item, on_reported);
+    (void)guard_report(guard, provider, &item, on_reported);
 }
 
 /* --- limits ------------------------------------------------------------------------------------
@@ -275,7 +305,7 @@ static void refresh_breakers(struct guard *guard)
     message.holder             = guard->name;
     struct rpc_request request = {
         .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
-    (void)guard_ask(guard, NULL, &request, on_breakers);
+    if (!guard_ask(guard, NULL, &request, on_breakers)) guard_away_begin(guard);
 }
 
 static void refresh_limits(struct guard *guard)
@@ -346,6 +376,8 @@ bool guard_learn(struct guard *guard, const struct catalog *catalog)
         if (guard->count == GUARD_TARGETS_MAX) return false;
         struct guarded *provider = &guard->providers[guard->count++];
         provider->guard          = guard;
+        provider->rules          = breaker_settings_default;
+        provider->alone          = (struct breaker){};
         (void)snprintf(provider->target, sizeof provider->target, "llm:%s", name);
     }
     return true;
@@ -383,6 +415,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     bool is_open             = provider->state == PB__BREAKER_STATE__BREAKER_STATE_OPEN &&
                    (provider->until_us == 0 || provider->until_us > now_us);
     if (!guard->questions.scheduler) return GUARD_GO;
+    if (guard->is_away && !provider->is_limited) return guard_enter_alone(provider, pass);
     if (is_open || provider->rests_until_us > now_us) return GUARD_BREAKER;
     if (is_closed && !provider->is_limited) return GUARD_GO;
     pass->provider    = provider;
@@ -399,7 +432,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     } else if (!provider->is_probing) {
         Pb__TargetReport item = PB__TARGET_REPORT__INIT;
         item.wants_probe      = true;
-        provider->is_probing  = report(guard, provider, &item, on_probe);
+        provider->is_probing  = guard_report(guard, provider, &item, on_probe);
     }
     return GUARD_WAIT;
 }
@@ -411,6 +444,7 @@ int64_t guard_retry_ms(const struct guard *guard, size_t index)
     int64_t until_us               = provider->rests_until_us;
     if (!is_closed && provider->until_us > until_us) until_us = provider->until_us;
     if (is_closed && provider->opens_us > until_us) until_us = provider->opens_us;
+    if (guard->is_away) until_us = breaker_until_us(&provider->alone);
     int64_t left_ms = (until_us - clock_unix_us()) / 1000;
     return left_ms > RETRY_MS ? left_ms : RETRY_MS;
 }
@@ -424,7 +458,9 @@ void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end en
         if (!provider->counts_starts) provider->spare++;
     }
     if (provider && pass->is_probe) end_probe(guard, provider, end);
-    pass->provider   = NULL;
-    pass->has_permit = false;
-    pass->is_probe   = false;
+    if (provider && pass->is_own_probe) guard_leave_alone(provider, end);
+    pass->provider     = NULL;
+    pass->has_permit   = false;
+    pass->is_probe     = false;
+    pass->is_own_probe = false;
 }

@@ -16,8 +16,9 @@
  * unless there are none, as was seen a second ago. What they are to be told is kept and said again
  * until the scheduler has it. What calls have used that are no jobs goes the same way.
  *
- * While the scheduler cannot be reached, breakers stay as they were last seen, limited providers
- * are not called, and neither is anybody if there are budgets.
+ * While the scheduler cannot be reached, breakers go on from where they were last seen, by what
+ * this process alone meets and by the same rules; when it is back it is told. Limited providers are
+ * not called then, and neither is anybody if there are budgets.
  *
  * Threads: all on one loop.
  */
@@ -49,6 +50,7 @@ struct guarded;
 struct guard_pass {
     struct guarded *provider;
     bool has_permit, is_probe;
+    bool is_own_probe; /* nobody else knows of it */
     bool is_waiting, wants_probe;
     struct guard_pass *previous, *next; /* among those that wait */
     void (*decided)(enum guard_verdict verdict, void *context);

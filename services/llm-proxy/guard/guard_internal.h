@@ -4,6 +4,7 @@
 
 #include "base/id.h"
 #include "breaker.pb-c.h"
+#include "fleet/breaker.h"
 #include "llm-proxy/guard/guard.h"
 
 enum {
@@ -20,6 +21,9 @@ struct guarded {
     Pb__BreakerState state;
     int64_t until_us; /* when it may be called again, as far as is known; 0: not known */
     int64_t rests_until_us;
+    struct breaker_settings rules; /* of its breaker */
+    struct breaker alone;          /* while the scheduler is away */
+    uint32_t telling;              /* failures of that time that it is told of now */
 
     bool is_limited, counts_starts;
     uint32_t used, spare; /* permits */
@@ -37,6 +41,7 @@ struct guard {
     struct loop_timer tick;
     struct questions questions;  /* without a scheduler: not started */
     struct tollgates *tollgates; /* owned: of keys with limits */
+    bool is_away;                /* the scheduler cannot be reached */
 
     /* Of budgets. */
     bool may_have_budgets; /* until the scheduler says that there are none */
@@ -53,6 +58,24 @@ struct guard {
 
 /* A question to the scheduler, with the guard as its context; false: it cannot be asked. */
 bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, question_use_fn *use);
+
+/* Says what calls have met of a provider, or asks for a probe; as guard_ask(). */
+bool guard_report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
+                  question_use_fn *use);
+
+/* What the scheduler says of the breaker. */
+void guard_take_breakers(struct guarded *provider, const Pb__BreakerList *list);
+
+/* The scheduler cannot be reached, or can be again. Each may be said at any time. */
+void guard_away_begin(struct guard *guard);
+void guard_away_end(struct guard *guard);
+
+/* Failures that it could not be told of. */
+void guard_count_alone(struct guard *guard, struct guarded *provider, uint32_t count);
+
+/* As guard_enter() and guard_leave(), without asking. */
+enum guard_verdict guard_enter_alone(struct guarded *provider, struct guard_pass *pass);
+void guard_leave_alone(struct guarded *provider, enum guard_end end);
 
 /* Every second: whether there are budgets, and what is to be told of calls. */
 void guard_funds_refresh(struct guard *guard);

@@ -1,15 +1,51 @@
 /*
  * Everything that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama,
- * OpenRouter. Wire format: openai/openai-openapi, openapi.json 2.3.0.
+ * OpenRouter, Azure. Wire format: openai/openai-openapi, openapi.json 2.3.0.
  */
 #include "llm-proxy/providers/compatible.h"
 
 #include "base/attr.h"
+#include "llm-proxy/chat/chat_loss.h"
 #include "llm-proxy/chat/embed_text.h"
 #include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/upstream.h"
 
 enum { BODY_MORE = 200 /* bytes that a body may have beside its client's */ };
+
+/* What its flavor passes over of a request of another protocol. */
+static void lose_ignored(const struct provider_request *what)
+{
+    const struct chat_request *chat      = what->chat;
+    const struct provider_flavor *flavor = what->provider->flavor;
+    const char *why                      = flavor ? flavor->ignores_user : NULL;
+    bool is_own = chat->protocol == PROTOCOL_OPENAI && json_is(chat->source, JSON_OBJECT);
+    if (!why || is_own) return;
+    if (chat->user.len > 0) chat_lose(chat, what->losses, CHAT_USER, LOSS_DROPPED, why);
+    if (!json_is(chat->parallel_tools, JSON_INVALID)) {
+        chat_lose(chat, what->losses, CHAT_PARALLEL, LOSS_DROPPED, why);
+    }
+}
+
+/* Of Azure's older addresses the model is a part. */
+static status put_url(const struct provider_request *what, const char *path, struct arena *arena,
+                      const char **ret_url, struct error *reterr)
+{
+    const struct provider *provider = what->provider;
+    const char *model               = NULL;
+    if (!provider->api_version) {
+        *ret_url = arena_printf(arena, "%s/%s", provider->base_url, path);
+        return STATUS_OK;
+    }
+    TRY(upstream_segment(what->model, arena, &model, reterr));
+    *ret_url = arena_printf(arena, "%s/openai/deployments/%s/%s?api-version=%s", provider->base_url,
+                            model, path, provider->api_version);
+    return STATUS_OK;
+}
+
+static const char *key_header(const struct provider *provider)
+{
+    return provider->flavor ? provider->flavor->key_header : NULL;
+}
 
 static status encode_as(enum chat_flavor flavor, const struct provider_request *what,
                         struct arena *arena, struct http_request *ret_http, struct error *reterr)
@@ -19,21 +55,24 @@ static status encode_as(enum chat_flavor flavor, const struct provider_request *
     bool is_printed                   = false;
     (void)buf_reserve(&body, what->chat->bytes.len + BODY_MORE);
     if (is_embedding) {
-        is_printed = embed_print_request(what->chat, what->model, &body);
+        is_printed = embed_print_request(what->chat, what->model, flavor == FLAVOR_OPENAI, &body);
     } else {
         is_printed = chat_print_openai(what->chat, what->model, flavor, what->losses, &body);
+        lose_ignored(what);
     }
     if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     const char *path = is_embedding ? "embeddings" : "chat/completions";
-    const char *url  = arena_printf(arena, "%s/%s", what->provider->base_url, path);
+    const char *url  = NULL;
+    TRY(put_url(what, path, arena, &url, reterr));
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
-    return upstream_add_key(what, NULL, ret_http, arena, reterr);
+    return upstream_add_key(what, key_header(what->provider), ret_http, arena, reterr);
 }
 
 static status encode(const struct provider_request *what, struct arena *arena,
                      struct http_request *ret_http, struct error *reterr)
 {
-    return encode_as(FLAVOR_COMPATIBLE, what, arena, ret_http, reterr);
+    const struct provider_flavor *flavor = what->provider->flavor;
+    return encode_as(flavor ? flavor->words : FLAVOR_COMPATIBLE, what, arena, ret_http, reterr);
 }
 
 static status encode_openai(const struct provider_request *what, struct arena *arena,
@@ -213,9 +252,13 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
 static status list(const struct provider_request *what, struct arena *arena,
                    struct http_request *ret_http, struct error *reterr)
 {
-    TRY(upstream_get(arena_printf(arena, "%s/models", what->provider->base_url), arena, ret_http,
-                     reterr));
-    return upstream_add_key(what, NULL, ret_http, arena, reterr);
+    const struct provider *provider = what->provider;
+    const char *version             = provider->api_version;
+    const char *url = version ? arena_printf(arena, "%s/openai/models?api-version=%s",
+                                             provider->base_url, version)
+                              : arena_printf(arena, "%s/models", provider->base_url);
+    TRY(upstream_get(url, arena, ret_http, reterr));
+    return upstream_add_key(what, key_header(provider), ret_http, arena, reterr);
 }
 
 const struct provider_kind provider_openai = {

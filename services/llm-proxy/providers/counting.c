@@ -94,8 +94,10 @@ static status encode_gemini(const struct provider_request *what, struct arena *a
     if (!gemini_print(what->chat, what->model, what->losses, &body) || !wrap(what->model, &body)) {
         return too_large(reterr);
     }
-    const char *url = arena_printf(arena, "%s/models/" STR_FMT ":countTokens",
-                                   what->provider->base_url, STR_ARG(what->model));
+    const char *model = NULL;
+    TRY(upstream_segment(what->model, arena, &model, reterr));
+    const char *url =
+        arena_printf(arena, "%s/models/%s:countTokens", what->provider->base_url, model);
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
     return upstream_add_key(what, "x-goog-api-key", ret_http, arena, reterr);
 }

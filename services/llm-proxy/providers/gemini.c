@@ -16,6 +16,10 @@ static status encode(const struct provider_request *what, struct arena *arena,
     CLEANUP(buf_done) struct buf body = buf_init(UPSTREAM_BODY_MAX);
     const char *verb                  = "generateContent";
     bool is_printed                   = false;
+    if (what->chat->has_tokens) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "Gemini embeds texts only: send `input` as texts, not as tokens");
+    }
     if (what->chat->input_count > 0) {
         verb       = "batchEmbedContents";
         is_printed = gemini_print_inputs(what->chat, what->model, &body);
@@ -24,8 +28,9 @@ static status encode(const struct provider_request *what, struct arena *arena,
         is_printed = gemini_print(what->chat, what->model, what->losses, &body);
     }
     if (!is_printed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    const char *url = arena_printf(arena, "%s/models/" STR_FMT ":%s", what->provider->base_url,
-                                   STR_ARG(what->model), verb);
+    const char *model = NULL;
+    TRY(upstream_segment(what->model, arena, &model, reterr));
+    const char *url = arena_printf(arena, "%s/models/%s:%s", what->provider->base_url, model, verb);
     TRY(upstream_post(url, buf_str(&body), arena, ret_http, reterr));
     return upstream_add_key(what, "x-goog-api-key", ret_http, arena, reterr);
 }

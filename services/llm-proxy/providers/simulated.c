@@ -221,18 +221,25 @@ static void send_vector(const struct provider *provider, str input, str model, i
     sink(&event, context);
 }
 
+static int64_t tokens_of_input(const struct chat_request *request, str input)
+{
+    int64_t count = 1; /* numbers, with commas between them */
+    if (!request->has_tokens) return tokens_of(input.len);
+    for (size_t i = 0; i < input.len; i++) count += input.ptr[i] == ',';
+    return count;
+}
+
 static void send_vectors(const struct provider *provider, const struct chat_request *request,
                          str model, llm_sink *sink, void *context)
 {
     int64_t dimensions     = request->dimensions > 0 ? request->dimensions : DIMENSIONS;
-    size_t size            = 0;
     struct llm_usage usage = llm_usage_unknown();
+    usage.input_tokens     = 0;
+    usage.output_tokens    = 0;
     for (uint32_t i = 0; i < request->input_count; i++) {
         send_vector(provider, request->inputs[i], model, dimensions, sink, context);
-        size += request->inputs[i].len;
+        usage.input_tokens += tokens_of_input(request, request->inputs[i]);
     }
-    usage.input_tokens          = tokens_of(size);
-    usage.output_tokens         = 0;
     const struct llm_event used = {.kind = LLM_USAGE, .usage = usage};
     const struct llm_event end  = {.kind = LLM_END, .end = END_COMPLETE};
     sink(&used, context);

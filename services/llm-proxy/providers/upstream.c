@@ -1,10 +1,17 @@
 #include "llm-proxy/providers/upstream.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "http/url.h"
 #include "llm-proxy/chat/embed_text.h"
 #include "json/json_text.h"
 
-enum { ANSWER_DEPTH_MAX = 64, ANSWER_VALUES_MAX = 1'000'000 };
+enum {
+    ANSWER_DEPTH_MAX  = 64,
+    ANSWER_VALUES_MAX = 1'000'000,
+    SEGMENT_MAX       = 4 << 10, /* bytes */
+    NAME_SHOWN_MAX    = 64,      /* bytes */
+};
 
 /* --- request -----------------------------------------------------------------------------------
  */
@@ -32,6 +39,19 @@ status upstream_post(const char *url, str body, struct arena *arena, struct http
          .is_compressed = true,
     };
     return STATUS_OK;
+}
+
+status upstream_segment(str model, struct arena *arena, const char **ret_segment,
+                        struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(SEGMENT_MAX);
+    bool is_segment = model.len > 0 && !str_is(model, ".") && !str_is(model, "..");
+    if (!is_segment || !url_encode(&text, model)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`" STR_FMT "` is no name of a model",
+                    STR_ARG(str_slice(model, 0, NAME_SHOWN_MAX)));
+    }
+    *ret_segment = arena_strdup(arena, buf_str(&text));
+    return *ret_segment ? STATUS_OK : no_memory(reterr);
 }
 
 status upstream_get(const char *url, struct arena *arena, struct http_request *ret_http,
@@ -117,16 +137,34 @@ void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t par
     sink(&event, context);
 }
 
-bool upstream_send_vector(json numbers, llm_sink *sink, void *context)
+/* float32, little endian, as in memory. */
+static bool put_base64(str text, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf raw = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float));
+    size_t size = 0;
+    char *place = text.len / 4 * 3 > out->len_max ? NULL : buf_reserve(out, text.len / 4 * 3 + 1);
+    if (!place || !base64_decode(text, place, &size) || size % sizeof(float) != 0) return false;
+    buf_commit(out, size);
+    return true;
+}
+
+static bool put_numbers(json numbers, struct buf *out)
+{
     if (!json_is(numbers, JSON_ARRAY)) return false;
     for (size_t i = 0; i < json_count(numbers); i++) {
         json number = json_at(numbers, i);
         if (!json_is_number(number)) return false;
         float value = (float)json_number(number);
-        if (!buf_put(&raw, &value, sizeof value)) return false;
+        if (!buf_put(out, &value, sizeof value)) return false;
     }
+    return true;
+}
+
+bool upstream_send_vector(json vector, llm_sink *sink, void *context)
+{
+    CLEANUP(buf_done) struct buf raw = buf_init(EMBED_DIMENSIONS_MAX * sizeof(float) + 1);
+    bool is_text                     = json_is(vector, JSON_TEXT);
+    bool is_put = is_text ? put_base64(json_str(vector), &raw) : put_numbers(vector, &raw);
+    if (!is_put) return false;
     const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
     sink(&event, context);
     return raw.len > 0;

@@ -26,6 +26,11 @@ status upstream_post(const char *url, str body, struct arena *arena, struct http
 status upstream_get(const char *url, struct arena *arena, struct http_request *ret_http,
                     struct error *reterr);
 
+/** A model's name as one segment of an address: clients choose it, and it must not lead anywhere
+ * else. INVALID_ARGUMENT: it is no segment. */
+status upstream_segment(str model, struct arena *arena, const char **ret_segment,
+                        struct error *reterr);
+
 /** `value` is copied. Same status. */
 status upstream_add_header(struct http_request *http, const char *name, str value,
                            struct arena *arena, struct error *reterr);
@@ -57,7 +62,7 @@ bool upstream_put_arguments(struct json_writer *w, const char *key, str argument
 void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t part, str text,
                          llm_sink *sink, void *context);
 
-/** A vector of an embedding; false: it is none. */
-bool upstream_send_vector(json numbers, llm_sink *sink, void *context);
+/** A vector of an embedding, as numbers or as float32 in base64; false: it is none. */
+bool upstream_send_vector(json vector, llm_sink *sink, void *context);
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/diagnostic.h"
 #include "base/str.h"
 #include "config/config.h"
-#include "scheduler/breaker/breaker.h"
+#include "fleet/breaker.h"
 #include "json/json.h"
 
 struct breaker_rules {

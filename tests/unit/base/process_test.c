@@ -42,8 +42,10 @@ static void stop_after_reload(void)
 {
     ASSERT(process_block_signals(NULL) == STATUS_OK);
     enum process_signal got = PROCESS_STOP;
+    ASSERT(process_wait(1, &got, NULL) == STATUS_OK);
+    ASSERT(got == PROCESS_QUIET);
     ASSERT(raise(SIGHUP) == 0);
-    ASSERT(process_wait(&got, NULL) == STATUS_OK);
+    ASSERT(process_wait(-1, &got, NULL) == STATUS_OK);
     ASSERT(got == PROCESS_RELOAD);
     ASSERT(raise(SIGHUP) == 0);
     ASSERT(raise(SIGTERM) == 0);

@@ -121,9 +121,148 @@ static void the_key_is_sent_and_marked(void **)
     assert_false(http.is_repeatable);
 }
 
+struct sent {
+    struct arena *arena;
+    struct losses losses;
+    struct http_request http;
+    status code;
+};
+
+/* `chat` with a message, to that provider. */
+static struct sent send_to(const struct provider_kind *kind, struct provider provider,
+                           const char *model, struct chat_request chat)
+{
+    static struct chat_part part         = {.kind = PART_TEXT};
+    static struct chat_message message   = {.role = ROLE_USER, .parts = &part, .part_count = 1};
+    static const struct provider_key key = {.name = "k", .value = {.ptr = "sk-1", .len = 4}};
+    struct sent sent                     = {.arena = arena_new(1 << 20)};
+    part.text                            = str_from("x");
+    sent.losses                          = (struct losses){.arena = sent.arena};
+    chat.arena                           = sent.arena;
+    chat.messages                        = &message;
+    chat.message_count                   = chat.input_count > 0 ? 0 : 1;
+    provider.kind                        = kind;
+    const struct provider_request what   = {.provider = &provider,
+                                            .key      = &key,
+                                            .chat     = &chat,
+                                            .model    = str_from(model),
+                                            .losses   = &sent.losses};
+    sent.code                            = kind->encode(&what, sent.arena, &sent.http, NULL);
+    return sent;
+}
+
+static void azure_has_addresses_of_its_own(void **)
+{
+    struct provider azure    = {.base_url    = "https://h",
+                                .flavor      = provider_flavor_of(str_from("azure")),
+                                .api_version = "2024-10-21"};
+    struct chat_request chat = {.max_tokens = 7};
+    struct sent sent         = send_to(&provider_compatible, azure, "my dep/1?x#", chat);
+    assert_int_equal(sent.code, STATUS_OK);
+    assert_true(str_is(sent.http.url, "https://h/openai/deployments/my%20dep%2F1%3Fx%23/"
+                                      "chat/completions?api-version=2024-10-21"));
+    assert_true(str_is(sent.http.headers[1].name, "api-key"));
+    assert_true(str_is(sent.http.headers[1].value, "sk-1"));
+    assert_non_null(strstr(sent.http.body.ptr, "\"max_completion_tokens\":7"));
+    arena_free(sent.arena);
+
+    str inputs[] = {str_from("[7,8]")};
+    sent         = send_to(&provider_compatible, azure, "e",
+                           (struct chat_request){.inputs = inputs, .input_count = 1, .has_tokens = true});
+    assert_true(
+        str_is(sent.http.url, "https://h/openai/deployments/e/embeddings?api-version=2024-10-21"));
+    assert_non_null(strstr(sent.http.body.ptr, "\"input\":[[7,8]]"));
+    arena_free(sent.arena);
+
+    azure.api_version = NULL;
+    sent              = send_to(&provider_compatible, azure, "m", chat);
+    assert_true(str_is(sent.http.url, "https://h/chat/completions"));
+    assert_true(str_is(sent.http.headers[1].name, "api-key"));
+    arena_free(sent.arena);
+}
+
+static void what_a_flavor_passes_over_is_a_loss(void **)
+{
+    const struct provider vllm = {.base_url = "https://h/v1",
+                                  .flavor   = provider_flavor_of(str_from("vllm"))};
+    struct chat_request chat   = {.protocol       = PROTOCOL_ANTHROPIC,
+                                  .user           = str_from("ann"),
+                                  .parallel_tools = json_bool(false)};
+    struct sent sent           = send_to(&provider_compatible, vllm, "m", chat);
+    assert_int_equal(sent.losses.count, 2);
+    assert_string_equal(sent.losses.items[0].path, "/metadata/user_id");
+    assert_string_equal(sent.losses.items[0].note, "vLLM passes it over");
+    arena_free(sent.arena);
+    sent = send_to(&provider_compatible, (struct provider){.base_url = "https://h/v1"}, "m", chat);
+    assert_int_equal(sent.losses.count, 0);
+    arena_free(sent.arena);
+}
+
+/* Clients choose the name of a model; with it they choose nothing else of the address. */
+static void a_model_is_one_segment_of_the_address(void **)
+{
+    const struct provider google = {.base_url = "https://h/v1beta"};
+    struct sent sent =
+        send_to(&provider_gemini, google, "../cachedContents?a=", (struct chat_request){});
+    assert_true(str_is(sent.http.url,
+                       "https://h/v1beta/models/..%2FcachedContents%3Fa%3D:generateContent"));
+    arena_free(sent.arena);
+    const struct provider azure = {.base_url    = "https://h",
+                                   .flavor      = provider_flavor_of(str_from("azure")),
+                                   .api_version = "2024-10-21"};
+    sent = send_to(&provider_compatible, azure, "..", (struct chat_request){});
+    assert_int_equal(sent.code, STATUS_INVALID_ARGUMENT);
+    arena_free(sent.arena);
+}
+
+static void tokens_are_for_who_speaks_openai(void **)
+{
+    const struct provider google = {.base_url = "https://h/v1beta"};
+    str inputs[]                 = {str_from("[7,8]")};
+    struct sent sent =
+        send_to(&provider_gemini, google, "e",
+                (struct chat_request){.inputs = inputs, .input_count = 1, .has_tokens = true});
+    assert_int_equal(sent.code, STATUS_INVALID_ARGUMENT);
+    arena_free(sent.arena);
+}
+
+/* OpenAI's own answers come in half the bytes. */
+static void vectors_come_as_base64_or_as_numbers(void **)
+{
+    static const struct {
+        const char *body;
+        bool is_sound;
+    } rows[] = {
+        {"{\"data\":[{\"index\":0,\"embedding\":\"AACAPwAAAMA=\"}]}", true},
+        {"{\"data\":[{\"index\":0,\"embedding\":[1,-2]}]}", true},
+        {"{\"data\":[{\"index\":0,\"embedding\":\"AACAPwAA\"}]}", false},
+        {"{\"data\":[{\"index\":0,\"embedding\":\"no!\"}]}", false},
+        {"{\"data\":[{\"index\":0,\"embedding\":\"\"}]}", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const float expected[]          = {1, -2};
+        const struct http_result result = {
+            .code = STATUS_OK, .answer = {.http_status = 200}, .body = str_from(rows[i].body)};
+        struct answer answer;
+        decode(&result, &answer);
+        assert_int_equal(answer.is_failed, !rows[i].is_sound);
+        if (rows[i].is_sound) assert_memory_equal(answer.vectors.ptr, expected, sizeof expected);
+        answer_done(&answer);
+    }
+    str inputs[]             = {str_from("x")};
+    struct chat_request chat = {.inputs = inputs, .input_count = 1};
+    struct provider openai   = {.base_url = "https://h/v1"};
+    struct sent sent         = send_to(&provider_openai, openai, "e", chat);
+    assert_non_null(strstr(sent.http.body.ptr, "\"encoding_format\":\"base64\""));
+    arena_free(sent.arena);
+    sent = send_to(&provider_compatible, openai, "e", chat); /* not everybody knows that */
+    assert_non_null(strstr(sent.http.body.ptr, "\"encoding_format\":\"float\""));
+    arena_free(sent.arena);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(failing) + 3];
+    struct CMUnitTest tests[ARRAY_LEN(failing) + 8];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(failing); i++) {
         tests[count++] = row_test(failing[i].name, fails_as, &failing[i]);
@@ -131,5 +270,10 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_transfer_that_fails);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_whole_answer);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_key_is_sent_and_marked);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(azure_has_addresses_of_its_own);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_a_flavor_passes_over_is_a_loss);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_model_is_one_segment_of_the_address);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(tokens_are_for_who_speaks_openai);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(vectors_come_as_base64_or_as_numbers);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

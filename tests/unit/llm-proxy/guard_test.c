@@ -46,6 +46,8 @@ struct said {
     uint32_t starts;         /* of a key, that are left */
     int64_t tokens_opens_us; /* of a key; 0: there are some */
     bool fails_to_lease;
+    bool is_mute;    /* about breakers */
+    int64_t open_us; /* of the breaker, after three failures; 0: as usual */
 
     unsigned listed, reserved, settled, reports, failures;
     struct ended ends[ENDS_MAX];
@@ -147,6 +149,12 @@ static void fill_breaker(struct said *said, const Pb__TargetReport *report, Pb__
     view->state         = said->breaker;
     view->held_until_us = said->rests_until_us;
     view->probe         = report->wants_probe && said->probes > 0;
+    if (said->open_us > 0) {
+        view->failures_max  = 3;
+        view->window_us     = INT64_C(3'600'000'000);
+        view->open_us       = said->open_us;
+        view->successes_max = 1;
+    }
     if (view->probe) said->probes--;
 }
 
@@ -157,6 +165,7 @@ static status report(struct rpc_call *call, struct error *)
     Pb__BreakerList *list            = call->response;
     list->breakers                   = zeroed(call, request->n_targets * sizeof *list->breakers);
     said->reports++;
+    if (said->is_mute) return answer(call, STATUS_UNAVAILABLE);
     for (size_t i = 0; i < request->n_targets; i++) {
         const Pb__TargetReport *target = request->targets[i];
         if (strcmp(target->target, "llm:one") != 0) continue;
@@ -579,6 +588,86 @@ static void a_half_open_breaker_lets_one_go(void **)
     end(&world);
 }
 
+static void be_mute(struct world *world, bool is_mute)
+{
+    (void)pthread_mutex_lock(&world->mutex);
+    world->said.is_mute = is_mute;
+    (void)pthread_mutex_unlock(&world->mutex);
+    refresh(world);
+}
+
+/* Until it is refused, or goes as the only one. */
+static void fail_alone(struct world *world, struct caller *caller)
+{
+    for (int i = 0; i < 3; i++) guard_note_failure(world->guard, 0);
+    enum guard_verdict verdict = GUARD_GO;
+    for (int i = 0; i < TURNS_MAX && verdict == GUARD_GO; i++) {
+        loop_turn(world->loop, 1);
+        verdict = enter(world, caller);
+        if (verdict == GUARD_GO && caller->pass.is_own_probe) return;
+        if (verdict == GUARD_GO) guard_leave(world->guard, &caller->pass, GUARD_RETURNED);
+    }
+    assert_int_equal(verdict, GUARD_BREAKER);
+}
+
+static void failures_count_while_nobody_can_be_told(void **)
+{
+    struct world world;
+    struct caller caller;
+    begin_said(&world, (struct said){.open_us = INT64_C(3'600'000'000)});
+    be_mute(&world, true);
+    assert_int_equal(enter(&world, &caller), GUARD_GO);
+    guard_leave(world.guard, &caller.pass, GUARD_SUCCEEDED);
+    fail_alone(&world, &caller);
+    assert_int_equal(enter(&world, &caller), GUARD_BREAKER);
+    assert_true(guard_retry_ms(world.guard, 0) > 3'500 * SECOND_MS);
+    assert_int_equal(guard_enter(world.guard, 1, &caller.pass), GUARD_GO); /* another provider */
+    assert_int_equal(look(&world).failures, 0);
+
+    be_mute(&world, false); /* it hears of it, and goes by what it says then */
+    for (int i = 0; i < TURNS_MAX && look(&world).failures == 0; i++) loop_turn(world.loop, 1);
+    assert_int_equal(look(&world).failures, 3);
+    refresh(&world);
+    assert_int_equal(look(&world).failures, 3); /* once */
+    assert_int_equal(enter(&world, &caller), GUARD_GO);
+    end(&world);
+}
+
+static void an_open_breaker_stays_open_while_nobody_can_be_asked(void **)
+{
+    struct world world;
+    struct caller caller;
+    begin_said(&world, (struct said){.breaker = PB__BREAKER_STATE__BREAKER_STATE_OPEN});
+    be_mute(&world, true);
+    assert_int_equal(enter(&world, &caller), GUARD_BREAKER);
+    be_mute(&world, false);
+    assert_int_equal(look(&world).failures, 0); /* that it is open the scheduler has said itself */
+    end(&world);
+}
+
+static void one_probe_goes_without_asking(void **)
+{
+    struct world world;
+    struct caller one;
+    struct caller two;
+    begin_said(&world, (struct said){.open_us = 1});
+    be_mute(&world, true);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0) fail_alone(&world, &one);
+        for (int i = 0; i < TURNS_MAX && !one.pass.is_own_probe; i++) {
+            loop_turn(world.loop, 1);
+            (void)enter(&world, &one);
+        }
+        assert_true(one.pass.is_own_probe);
+        assert_int_equal(enter(&world, &two), GUARD_BREAKER);
+        guard_leave(world.guard, &one.pass, round == 0 ? GUARD_FAILED : GUARD_SUCCEEDED);
+    }
+    assert_int_equal(enter(&world, &one), GUARD_GO);
+    assert_int_equal(enter(&world, &two), GUARD_GO);
+    assert_false(one.pass.is_own_probe || two.pass.is_own_probe);
+    end(&world);
+}
+
 static void a_permit_serves_one_after_the_other(void **)
 {
     struct world world;
@@ -704,6 +793,9 @@ int main(void)
         cmocka_unit_test(an_open_breaker_refuses_at_once),
         cmocka_unit_test(who_asks_for_rest_has_it),
         cmocka_unit_test(a_half_open_breaker_lets_one_go),
+        cmocka_unit_test(failures_count_while_nobody_can_be_told),
+        cmocka_unit_test(an_open_breaker_stays_open_while_nobody_can_be_asked),
+        cmocka_unit_test(one_probe_goes_without_asking),
         cmocka_unit_test(a_permit_serves_one_after_the_other),
         cmocka_unit_test(a_key_without_a_start_is_shut),
         cmocka_unit_test(tokens_of_a_key_are_told_and_shut_it),

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "breaker.pb-c.h"
-#include "scheduler/breaker/breaker.h"
+#include "fleet/breaker.h"
 #include "scheduler/engine/heap.h"
 #include "scheduler/engine/partition.h"
 

@@ -136,6 +136,14 @@ status engine_set_breaker(struct engine *engine, struct command *command, struct
     return STATUS_OK;
 }
 
+/* Nothing has happened to it; by which settings it will go is known. */
+static void fill_fresh(const struct engine *engine, const char *target, Pb__BreakerView *ret_view)
+{
+    const struct known_breaker fresh       = {.name = str_from(target)};
+    const struct breaker_settings settings = settings_of(engine, &fresh);
+    breaker_view_fill(&fresh, &settings, engine->now_us, ret_view);
+}
+
 /* Of calls that are no jobs: they ask for a probe when they need it, and get it at once or not. */
 status engine_report_breakers(struct engine *engine, struct command *command, struct error *)
 {
@@ -151,16 +159,21 @@ status engine_report_breakers(struct engine *engine, struct command *command, st
     for (size_t i = 0; i < count; i++) {
         const Pb__TargetReport *report = request->targets[i];
         struct known_breaker *known    = take_report(engine, report);
-        Pb__BreakerView *view          = &views[answer->n_breakers];
-        if (!known) continue;
-        const struct breaker_settings settings = settings_of(engine, known);
-        bool may_go = report->wants_probe && breaker_take_probe(&known->breaker, engine->now_us);
+        Pb__BreakerView *view          = &views[i];
+        bool may_go =
+            known && report->wants_probe && breaker_take_probe(&known->breaker, engine->now_us);
         if (may_go) breakers_note(engine->breakers, known, false);
-        breaker_view_fill(known, &settings, engine->now_us, view);
-        view->name                             = report->target;
-        view->probe                            = may_go;
-        answer->breakers[answer->n_breakers++] = view;
+        if (known) {
+            const struct breaker_settings settings = settings_of(engine, known);
+            breaker_view_fill(known, &settings, engine->now_us, view);
+        } else {
+            fill_fresh(engine, report->target, view);
+        }
+        view->name          = report->target;
+        view->probe         = may_go;
+        answer->breakers[i] = view;
     }
+    answer->n_breakers = count;
     return STATUS_OK;
 }
 

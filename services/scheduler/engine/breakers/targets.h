@@ -14,7 +14,7 @@
 #define SCHEDULER_BREAKER_TARGETS_H
 
 #include "base/str.h"
-#include "scheduler/breaker/breaker.h"
+#include "fleet/breaker.h"
 #include "scheduler/breaker/outcome.h"
 
 #include <stddef.h>

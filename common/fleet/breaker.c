@@ -1,4 +1,4 @@
-#include "scheduler/breaker/breaker.h"
+#include "fleet/breaker.h"
 
 #include "base/assert.h"
 

@@ -10,10 +10,11 @@
  * Pure: the clock is a parameter, nothing is read or written but the struct. What happened to calls
  * that began before it opened is no news while it is open or half-open: only probes count then.
  *
- * What it does not: keep anything, know who calls or what a failure is (outcome.h).
+ * The scheduler has those that all go by; the llm-proxy goes on with its own while it cannot reach
+ * the scheduler. What it does not: keep anything, know who calls or what a failure is.
  */
-#ifndef SCHEDULER_BREAKER_BREAKER_H
-#define SCHEDULER_BREAKER_BREAKER_H
+#ifndef FLEET_BREAKER_H
+#define FLEET_BREAKER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 
 #include "base/attr.h"
 #include "base/random.h"
-#include "scheduler/breaker/breaker.h"
+#include "fleet/breaker.h"
 
 #include <string.h>
 

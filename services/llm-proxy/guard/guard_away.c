@@ -1,0 +1,90 @@
+/* While the scheduler cannot be reached: breakers go on from where they were last seen, by what
+ * this process alone meets. What that was is told when the scheduler is back. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "llm-proxy/guard/guard_internal.h"
+
+static struct breaker last_seen(const struct guarded *provider)
+{
+    bool is_open = provider->state == PB__BREAKER_STATE__BREAKER_STATE_OPEN;
+    return (struct breaker){.state         = (enum breaker_state)provider->state,
+                            .is_forced     = is_open && provider->until_us == 0,
+                            .half_open_us  = is_open ? provider->until_us : 0,
+                            .held_until_us = provider->rests_until_us};
+}
+
+void guard_away_begin(struct guard *guard)
+{
+    if (guard->is_away || !guard->questions.scheduler) return;
+    guard->is_away = true;
+    for (size_t i = 0; i < guard->count; i++) {
+        guard->providers[i].alone = last_seen(&guard->providers[i]);
+    }
+    log_write(LOG_WARN, "llm.breakers_alone");
+}
+
+/* What it has met that nobody was told of: an open one opens the scheduler's, too. */
+static uint32_t failures_met(struct guarded *provider)
+{
+    bool is_closed = provider->alone.state == BREAKER_CLOSED;
+    bool was_open  = provider->state != PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+    if (!is_closed) return was_open ? 0 : provider->rules.failures;
+    return breaker_failures(&provider->alone, &provider->rules, clock_unix_us());
+}
+
+static void on_told(void *context, void *about, const struct rpc_answer *answer)
+{
+    struct guarded *provider    = about;
+    const Pb__BreakerList *list = answer->message;
+    uint32_t count              = provider->telling;
+    provider->telling           = 0;
+    if (list) {
+        guard_take_breakers(provider, list);
+    } else {
+        guard_count_alone(context, provider, count);
+    }
+}
+
+void guard_away_end(struct guard *guard)
+{
+    if (!guard->is_away) return;
+    guard->is_away = false;
+    log_write(LOG_INFO, "llm.breakers_shared");
+    for (size_t i = 0; i < guard->count; i++) {
+        struct guarded *provider = &guard->providers[i];
+        uint32_t count           = provider->telling > 0 ? 0 : failures_met(provider);
+        Pb__TargetReport item    = PB__TARGET_REPORT__INIT;
+        if (count == 0) continue;
+        item.failures     = count;
+        provider->telling = count;
+        if (guard_report(guard, provider, &item, on_told)) continue;
+        provider->telling = 0;
+        guard_count_alone(guard, provider, count);
+    }
+}
+
+void guard_count_alone(struct guard *guard, struct guarded *provider, uint32_t count)
+{
+    guard_away_begin(guard);
+    if (!breaker_fail(&provider->alone, &provider->rules, count, clock_unix_us())) return;
+    log_write(LOG_WARN, "llm.breaker_opened_alone", LOG_STR("target", str_from(provider->target)));
+}
+
+enum guard_verdict guard_enter_alone(struct guarded *provider, struct guard_pass *pass)
+{
+    int64_t now_us = clock_unix_us();
+    (void)breaker_advance(&provider->alone, now_us);
+    if (breaker_lets_pass(&provider->alone, now_us)) return GUARD_GO;
+    if (!breaker_take_probe(&provider->alone, now_us)) return GUARD_BREAKER;
+    pass->provider     = provider;
+    pass->is_own_probe = true;
+    return GUARD_GO;
+}
+
+void guard_leave_alone(struct guarded *provider, enum guard_end end)
+{
+    static const enum probe_end ends[] = {[GUARD_RETURNED]  = PROBE_RETURNED,
+                                          [GUARD_SUCCEEDED] = PROBE_SUCCEEDED,
+                                          [GUARD_FAILED]    = PROBE_FAILED};
+    (void)breaker_end_probe(&provider->alone, &provider->rules, ends[end], clock_unix_us());
+}
