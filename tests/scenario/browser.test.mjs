@@ -1,5 +1,5 @@
 // Pages in a real browser, over a server of strangers: what JavaScript made, pictures, PDF, what a page may not reach, and a browser that
-// hangs or dies.
+// hangs or dies. The tool-adapter and its browser are under the seccomp profile of containers.
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { giveAway, unprivileged } from './support/nobody.mjs';
+import { confined, giveAway, unprivileged } from './support/nobody.mjs';
 import { BUSY, sworn, ways } from './support/hostile_pages.mjs';
 import { readPng } from './support/png.mjs';
 import { scenario } from './support/suite.mjs';
@@ -17,6 +17,7 @@ import { until } from './support/wait.mjs';
 
 const BROWSER = '/usr/bin/chromium';
 const user = unprivileged();
+const profile = confined();
 
 const html = (text, headers = {}) => ({ text: `<!DOCTYPE html>${text}`, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } });
 const folder = await mkdtemp(join(tmpdir(), 'tutti-pages-'));
@@ -136,6 +137,7 @@ async function browsers() {
 async function checkSandbox() {
   const all = await Promise.all((await readdir('/proc')).filter((pid) => /^\d+$/.test(pid)).map((pid) => Promise.all([pid, readFile(`/proc/${pid}/cmdline`, 'utf8'), readFile(`/proc/${pid}/status`, 'utf8')]).catch(() => ['', '', ''])));
   const ours = new Set(await browsers());
+  if (!profile.why) for (const [pid, , status] of all) if (ours.has(Number(pid))) assert.match(status, /^Seccomp:\s*2$/m, 'what the container may not, no part of it may');
   const parents = new Map(all.map(([pid, , status]) => [Number(pid), Number(/^PPid:\s*(\d+)/m.exec(status)?.[1])]));
   const isOurs = (pid) => pid > 1 && (ours.has(pid) || isOurs(parents.get(pid)));
   const shown = all.filter(([pid, line]) => line.includes('--type=renderer') && isOurs(Number(pid)));
@@ -272,7 +274,8 @@ const shown = async (suite) => {
 
 const name = 'pages are shown, and reach nothing but what they may';
 if (existsSync(BROWSER)) {
-  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false, user }, shown);
+  scenario(name, { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false, user, wraps: { 'tool-adapter': profile.wrap } }, shown);
+  if (profile.why) test('pages are shown in a container', { skip: profile.why }, () => {});
   if (user.why) test('strangers are kept in a sandbox', { skip: user.why }, () => {});
 } else {
   test(name, { skip: `there is no ${BROWSER}` }, () => {});

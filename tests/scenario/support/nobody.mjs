@@ -16,6 +16,13 @@ export function unprivileged() {
   return { wrap: [], why: `no user namespace for who is not root, or ${BIN} is closed to others: ${error?.message ?? stderr.trim()}` };
 }
 
+// What runs a program under the seccomp profile of containers with a browser. `why`: nothing can here.
+export function confined() {
+  const wrap = [join(BIN, 'confine'), new URL('../../../compose/seccomp/browser.json', import.meta.url).pathname];
+  const { status, stderr, error } = spawnSync(wrap[0], [...wrap.slice(1), '/bin/true'], { encoding: 'utf8' });
+  return status === 0 ? { wrap } : { wrap: [], why: `no profile is loaded here (libseccomp-dev was there when the tests were built?): ${error?.message ?? stderr.trim()}` };
+}
+
 // Gives it a folder with what is in there.
 export function giveAway({ wrap }, folder) {
   if (wrap.length === 0) return;

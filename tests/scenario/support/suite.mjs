@@ -186,11 +186,13 @@ export async function withSuite(config, patience = PATIENCE, body, schedulers = 
 }
 
 // A test of several processes. `needs` names the ones it cannot do without: only they are started,
-// and for each of them the scenario runs once more without it and must fail. `user` of nobody.mjs runs them.
-export function scenario(name, { needs, config = {}, schedulers = 0, timeout = 180_000, checkNeeds = true, user }, body) {
+// and for each of them the scenario runs once more without it and must fail. `user` of nobody.mjs runs them;
+// `wraps` says by what some of them are run below that.
+export function scenario(name, { needs, config = {}, schedulers = 0, timeout = 180_000, checkNeeds = true, user, wraps = {} }, body) {
   test(name, { timeout }, () =>
     withSuite(config, PATIENCE, async (suite) => {
       if (user) suite.runAs(user);
+      for (const [service, words] of Object.entries(wraps)) suite[service].wrap = [...suite[service].wrap, ...words];
       await suite.start(needs);
       await suite.ready(needs);
       await body(suite);
